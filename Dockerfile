@@ -11,7 +11,7 @@ RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/graphiql.ts scripts/
 COPY gateway gateway
-COPY contract[s] contracts
+COPY contracts contracts
 RUN npm run build
 
 FROM base AS dependencies

@@ -12,47 +12,51 @@ import { readContractStore } from './store/readContractStore.ts';
 import { readGatewaySettings } from './store/readGatewaySettings.ts';
 
 interface CheckOptions {
-  /** A directory or a revision with the store to compare with. */
+  /** Compare with the store in this directory, or with this store at this Git revision. */
   readonly against?: string | undefined;
-  /** Compare with what runs there. */
+  /** Compare with the versions that run in this environment. */
   readonly environment?: string | undefined;
-  /** The configuration of the gateways, instead of what the environment names. */
+  /** Configuration file of the gateways, instead of the one that the environment names. */
   readonly gatewayConfig?: string | undefined;
-  /** How long a fetch takes, `40ms`, instead of what the environment says. */
+  /** Duration of one fetch, such as `40ms`, instead of the environment's. */
   readonly stepLatency?: string | undefined;
-  /** What is dangerous fails too. */
+  /** Findings with severity `dangerous` fail the check too. */
   readonly strict?: boolean | undefined;
-  /** In UTC, `2027-01-31`: waivers expire by it. */
+  /** The current day in UTC, such as `2027-01-31`. It decides which waivers have expired. */
   readonly today: string;
-  /** What is being done now, for people. */
+  /** Called with a line for people when the check starts a step. */
   readonly onProgress?: ((message: string) => void) | undefined;
 }
 
 export interface CheckRequest extends CheckOptions, Omit<ReadCandidatesOptions, 'known'> {
-  /** Of the store. */
+  /** Directory of the contract store. */
   readonly directory: string;
-  /** `NAME=FILE` or `NAME=URL`: what subgraphs want to serve in the place of their contracts. */
+  /** Candidates, as `NAME=FILE` or `NAME=URL`: schemas that subgraphs propose instead of their contracts. */
   readonly candidates?: readonly string[] | undefined;
 }
 
-/** Checks the store, or candidates in it, against what was agreed on or runs. Whatever is wrong is in the report, all
- *  of it as far as one thing does not hide another. */
-export async function checkContracts(request: CheckRequest, parts: CheckDependencies): Promise<CheckReport> {
+/** Checks the store, or candidates in it, against a baseline: a revision, a directory or an environment. Mistakes
+ *  never reject: every problem is a finding in the report, unless an earlier problem hides it. */
+export async function checkContracts(
+  request: CheckRequest,
+  dependencies: CheckDependencies,
+): Promise<CheckReport> {
   const { directory, candidates: candidateArguments = [] } = request;
   const store = await readContractStore(directory);
   const candidates =
     candidateArguments.length === 0
       ? undefined
       : await readCandidates(candidateArguments, { ...request, known: store.schemas });
-  return checkStore(store, candidates, request, parts);
+  return checkStore(store, candidates, request, dependencies);
 }
 
-/** The same with everything read. `candidates` is left out where there are none. */
+/** Checks a store and candidates that are already read. `candidates` is undefined when the store as a whole is
+ *  checked. */
 export async function checkStore(
   store: ContractStore,
   candidates: Candidates | undefined,
   options: CheckOptions,
-  parts: CheckDependencies,
+  dependencies: CheckDependencies,
 ): Promise<CheckReport> {
   const { strict = false, today, environment, onProgress = () => {} } = options;
   const { operations, schemas } = store;
@@ -61,7 +65,7 @@ export async function checkStore(
     store,
     candidates: candidates?.contracts,
   });
-  const { gatewaySettings, problems: servingProblems } = await readGatewaySettings({
+  const { gatewaySettings, problems: settingsProblems } = await readGatewaySettings({
     ...options,
     directory: store.directory,
     environment: store.environments.find(({ name }) => name === environment),
@@ -69,7 +73,7 @@ export async function checkStore(
   const unreadable = new Set(schemaProblems(store).flatMap(({ subgraph }) => subgraph ?? []));
   const isRollout = candidates !== undefined || environment !== undefined;
   const check = new ContractCheck({
-    dependencies: parts,
+    dependencies: dependencies,
     operations,
     gatewaySettings,
     isRollout,
@@ -81,24 +85,30 @@ export async function checkStore(
     ...store.problems,
     ...(candidates?.problems ?? []),
     ...problems,
-    ...servingProblems,
+    ...settingsProblems,
     ...check.findings,
   ];
 
-  const isWhole =
+  const isComplete =
     check.isComplete && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');
-  // Without candidates every waiver is for this check; with them, those of others are for another one.
-  const isAsked = ({ subgraph }: Waiver): boolean =>
+  // A check of the whole store answers for every waiver. A check of candidates answers only for the waivers of these
+  // subgraphs.
+  const isInScope = ({ subgraph }: Waiver): boolean =>
     candidates === undefined || (subgraph !== undefined && candidates.contracts.has(subgraph));
-  // What is settled in one environment may still be on its way to another.
-  const isOneOfSeveral = environment !== undefined && store.environments.length > 1;
-  const isCovered = (waiver: Waiver): boolean => {
-    // What was agreed on with its waiver is no change any more.
+  // A change that is deployed in one environment may still be on its way to another.
+  const hasOtherEnvironments = environment !== undefined && store.environments.length > 1;
+  const isEvaluated = (waiver: Waiver): boolean => {
+    // A waiver that was committed together with its change covers nothing any more.
     const isSettled = existedBefore(waiver, previousStore) && !check.hasChanged(waiver.subgraph);
-    return isWhole && !isOneOfSeveral && !isSettled && isFullyEvaluated(waiver.rule, gatewaySettings);
+    return (
+      isComplete && !hasOtherEnvironments && !isSettled && isFullyEvaluated(waiver.rule, gatewaySettings)
+    );
   };
   return createReport({
-    findings: applyWaivers(findings, store.waivers, today, { isEvaluated: isCovered, isInScope: isAsked }),
+    findings: applyWaivers(findings, store.waivers, today, {
+      isEvaluated: isEvaluated,
+      isInScope: isInScope,
+    }),
     strict,
     checked: {
       directory: store.directory,
@@ -109,9 +119,9 @@ export async function checkStore(
   });
 }
 
-function existedBefore({ rule, coordinate, subgraph }: Waiver, earlier: ContractStore | undefined): boolean {
+function existedBefore({ rule, coordinate, subgraph }: Waiver, previous: ContractStore | undefined): boolean {
   return (
-    earlier?.waivers.some(
+    previous?.waivers.some(
       (known) => known.rule === rule && known.coordinate === coordinate && known.subgraph === subgraph,
     ) ?? false
   );

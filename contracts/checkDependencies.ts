@@ -8,53 +8,53 @@ import type {
   PlannedGraph,
 } from './graph/planConsumerOperations.ts';
 
-/** What a check is put together from; tests give doubles. */
+/** The steps of a check. Tests replace them with fakes. */
 export interface CheckDependencies {
-  /** What changed in one subgraph, as seen from it alone. */
+  /** Compares two versions of one subgraph, without regard to the others. */
   diffSubgraph(
     old: SubgraphContract | undefined,
     next: SubgraphContract | undefined,
   ): Promise<readonly Finding[]>;
   composeContracts(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedContracts>;
-  /** What was composed, with a planner: the memory that a graph takes, until that is closed. */
+  /** Loads a composed supergraph and starts its planner. The planner holds the graph in memory until it is closed. */
   loadGraph(
     contracts: ReadonlyMap<string, SubgraphContract>,
     composed: ComposedContracts,
   ): Promise<ComposedGraph>;
-  /** What keeps a gateway from running on the graph. */
+  /** Starts a gateway on the graph. Returns why it cannot serve the operations. */
   bootGateway(graph: ContractGraph, operations: readonly ConsumerOperation[]): Promise<readonly Finding[]>;
   planConsumerOperations(
     graph: ContractGraph,
     operations: readonly ConsumerOperation[],
     options: PlanConsumerOperationsOptions,
   ): Promise<ReadonlyMap<ConsumerOperation, ConsumerPlan>>;
-  /** What the changes mean for consumers and for a rollout. */
+  /** Rates the changes by what they break for consumers and during a rollout. */
   evaluateChange(change: GraphChange): readonly Finding[] | Promise<readonly Finding[]>;
-  /** The same where they make no supergraph. */
+  /** Rates changes whose subgraphs do not compose to a supergraph. */
   evaluateUncomposableChange(change: UncomposableChange): readonly Finding[] | Promise<readonly Finding[]>;
 }
 
 export interface GraphChange {
-  /** Of `diffSubgraph`, for all subgraphs that changed. */
+  /** Findings of `diffSubgraph` for every changed subgraph. */
   readonly changes: readonly Finding[];
-  /** The subgraphs that were agreed on before, or run; absent where there are none. */
+  /** The baseline: the subgraphs that were agreed on before or that run. Undefined when there is none. */
   readonly old: PlannedGraph | undefined;
-  /** What running gateways hold; `old`, unless an environment says otherwise. */
+  /** The graph of the running gateways: that of `old`, unless an environment names other versions. */
   readonly gateway: PlannedGraph | undefined;
   readonly next: PlannedGraph;
-  /** All of the store. */
+  /** All operations of the store. */
   readonly operations: readonly ConsumerOperation[];
-  /** What is known of the gateways; nothing, where it is left out. */
+  /** What is known of the gateways. Omitted: nothing. */
   readonly gatewaySettings?: GatewaySettings | undefined;
-  /** Only subgraphs change, and operations of the store may wait for others: one that did not work before is not
-   *  broken by this. Otherwise the operations are part of the change. */
+  /** Only subgraphs change. Operations of the store may wait for another change, so one that failed before is not
+   *  broken by this one. Otherwise the operations are part of the change. */
   readonly isRollout?: boolean | undefined;
 }
 
 export interface UncomposableChange extends Pick<GraphChange, 'changes' | 'operations'> {
-  /** What running gateways hold, and go on holding. */
+  /** The graph that running gateways hold, and keep. */
   readonly gateway: PlannedGraph | undefined;
   readonly next: ReadonlyMap<string, SubgraphContract>;
-  /** Why there is no supergraph. */
+  /** Why the subgraphs do not compose. */
   readonly compositionFindings: readonly Finding[];
 }

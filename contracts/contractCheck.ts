@@ -1,23 +1,23 @@
 import type { CheckDependencies } from './checkDependencies.ts';
-import type { ConsumerOperation } from './contractStore.ts';
-import type { Finding } from './finding.ts';
+import type { ConsumerOperation, Contracts } from './contractStore.ts';
+import { createFinding, type Finding } from './finding.ts';
 import type { GatewaySettings } from './gatewaySettings.ts';
 import type { PlannedGraph } from './graph/planConsumerOperations.ts';
 import { GraphFactory } from './graphFactory.ts';
-import type { Comparison, Contracts } from './store/comparison.ts';
+import type { Comparison } from './store/readComparisons.ts';
 
 interface ContractCheckOptions {
   readonly dependencies: CheckDependencies;
   readonly operations: readonly ConsumerOperation[];
   readonly gatewaySettings: GatewaySettings;
-  /** As for `GraphChange`. */
+  /** See `GraphChange`. */
   readonly isRollout: boolean;
-  /** Subgraphs whose contract is there and cannot be read. */
+  /** Subgraphs whose contract exists but cannot be read. */
   readonly unreadable: ReadonlySet<string>;
   readonly onProgress: (message: string) => void;
 }
 
-/** Comparisons, one after the other, and what they find together. */
+/** Runs comparisons one after the other and collects their findings. */
 export class ContractCheck {
   readonly #findings = new Map<string, Finding>();
   readonly #changed = new Set<string>();
@@ -30,17 +30,17 @@ export class ContractCheck {
     this.#graphFactory = new GraphFactory(options);
   }
 
-  /** Each once, though several comparisons find it. */
+  /** Without duplicates, although several comparisons report the same finding. */
   get findings(): readonly Finding[] {
     return [...this.#findings.values()];
   }
 
-  /** False where something hides what else there may be to find. */
+  /** False when a problem hides other findings. */
   get isComplete(): boolean {
     return this.#isComplete;
   }
 
-  /** Any, where no subgraph is named. */
+  /** Whether this subgraph has changed; without a name, whether any has. */
   hasChanged(subgraph: string | undefined): boolean {
     return subgraph === undefined ? this.#changed.size > 0 : this.#changed.has(subgraph);
   }
@@ -48,46 +48,47 @@ export class ContractCheck {
   async compare({
     baseline,
     old,
-    unreadable: lost = noSubgraphs,
+    unreadable: unreadableBefore = noSubgraphs,
     next,
     gateway = old,
   }: Comparison): Promise<void> {
     const { dependencies, operations, gatewaySettings, isRollout, unreadable, onProgress } = this.#options;
-    // Why there is nothing to check has been told.
+    // The store's problems already explain why there is nothing to check.
     if (next.size === 0) return this.#markIncomplete([]);
     onProgress(`comparing with ${baseline}`);
-    // A graph without one of its subgraphs would be full of mistakes that nobody made.
-    const [earlier, held] = lost.size > 0 ? [] : [old, gateway];
-    // In other threads, while this one looks for what is different.
+    // A graph that lacks one of its subgraphs would be full of false findings.
+    const [oldContracts, gatewayContracts] = unreadableBefore.size > 0 ? [] : [old, gateway];
+    // Composition runs in other threads while this thread computes the diff.
     if (unreadable.size === 0) {
       this.#graphFactory.startComposition(next, candidateName);
-      this.#graphFactory.startComposition(earlier ?? new Map(), baseline);
+      this.#graphFactory.startComposition(oldContracts ?? new Map(), baseline);
     }
-    const changes = old === undefined ? [] : await this.#diff(old, next, lost);
+    const changes = old === undefined ? [] : await this.#diff(old, next, unreadableBefore);
     if (unreadable.size > 0) return this.#markIncomplete(changes);
     const candidate = await this.#graphFactory.build(next, candidateName);
     if ('findings' in candidate) {
-      const { findings: refusals } = candidate;
-      const running = await this.#buildBaseline(held, baseline);
+      const { findings: compositionFindings } = candidate;
+      const gatewayGraph = await this.#buildBaseline(gatewayContracts, baseline);
       return this.#markIncomplete(
         await dependencies.evaluateUncomposableChange({
           changes,
-          gateway: running,
+          gateway: gatewayGraph,
           next,
-          compositionFindings: refusals,
+          compositionFindings: compositionFindings,
           operations,
         }),
       );
     }
     this.#addFindings(await this.#graphFactory.bootGateway(candidate));
-    const before = await this.#buildBaseline(earlier, baseline);
-    const running = held === earlier ? before : await this.#buildBaseline(held, baseline);
-    onProgress('judging what the changes mean');
+    const oldGraph = await this.#buildBaseline(oldContracts, baseline);
+    const gatewayGraph =
+      gatewayContracts === oldContracts ? oldGraph : await this.#buildBaseline(gatewayContracts, baseline);
+    onProgress('rating the changes');
     this.#addFindings(
       await dependencies.evaluateChange({
         changes,
-        old: before,
-        gateway: running,
+        old: oldGraph,
+        gateway: gatewayGraph,
         next: candidate,
         operations,
         gatewaySettings,
@@ -96,12 +97,13 @@ export class ContractCheck {
     );
   }
 
-  async #diff(old: Contracts, next: Contracts, lost: ReadonlySet<string>): Promise<Finding[]> {
+  async #diff(old: Contracts, next: Contracts, unreadableBefore: ReadonlySet<string>): Promise<Finding[]> {
     const { dependencies, unreadable } = this.#options;
     const changes: Finding[] = [];
     for (const name of new Set([...old.keys(), ...next.keys()])) {
-      if (lost.has(name)) this.#changed.add(name);
-      if (unreadable.has(name) || lost.has(name) || old.get(name)?.sdl === next.get(name)?.sdl) continue;
+      if (unreadableBefore.has(name)) this.#changed.add(name);
+      if (unreadable.has(name) || unreadableBefore.has(name) || old.get(name)?.sdl === next.get(name)?.sdl)
+        continue;
       this.#changed.add(name);
       changes.push(...(await dependencies.diffSubgraph(old.get(name), next.get(name))));
     }
@@ -134,11 +136,9 @@ const candidateName = 'the candidate';
 const noSubgraphs: ReadonlySet<string> = new Set();
 
 function baselineNotComposed(baseline: string): Finding {
-  return {
-    rule: 'baseline-not-composed',
-    severity: 'safe',
-    message: `The contracts of ${baseline} make no supergraph: no gateway runs on them, and there are no plans that could break.`,
+  return createFinding('baseline-not-composed', {
+    message: `The contracts of ${baseline} do not compose: no gateway runs on them, and there are no plans that could break.`,
     advice:
-      'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
-  };
+      'To see what breaks, compare with what runs (--environment) or with an earlier revision (--against).',
+  });
 }

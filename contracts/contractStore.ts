@@ -1,76 +1,80 @@
 import type { DocumentNode } from 'graphql';
 import type { FileLocation, Finding } from './finding.ts';
+import type { RuleId } from './rules.ts';
 
-/** What is agreed: the content of a `contracts` directory, read as a whole. */
+/** The content of a contract store directory: what subgraphs and clients have agreed on. */
 export interface ContractStore {
   /** The directory, as the user would write it. */
   readonly directory: string;
-  /** By subgraph name: what each team has agreed to serve. */
-  readonly schemas: ReadonlyMap<string, SubgraphContract>;
-  /** What clients send. Those that do not parse are among the problems, not here. */
+  /** The contract of each subgraph: the schema that its team has agreed to serve. */
+  readonly schemas: Contracts;
+  /** The operations that clients send. Operations that do not parse are in `problems` instead. */
   readonly operations: readonly ConsumerOperation[];
   readonly waivers: readonly Waiver[];
   readonly environments: readonly Environment[];
-  /** Everything that is wrong with the files; `misuse` each. */
+  /** Every mistake in the files, each with severity `misuse`. */
   readonly problems: readonly Finding[];
 }
 
+/** Contracts by subgraph name. */
+export type Contracts = ReadonlyMap<string, SubgraphContract>;
+
 export interface SubgraphContract {
   readonly name: string;
-  /** Where the subgraph is reached, for the composed supergraph; `http://<name>.invalid/` where nobody has said. */
+  /** URL of the subgraph for the composed supergraph; `http://<name>.invalid/` when the store does not say. */
   readonly url: string;
-  /** The file that the SDL is from, as the user would write it. */
+  /** The file of the SDL, as the user would write it. */
   readonly file: string;
   readonly sdl: string;
 }
 
-/** One operation of one consumer. A file may hold several, and fragments that they share. */
+/** One operation of one consumer. A file may hold several operations, and fragments that they share. */
 export interface ConsumerOperation {
   readonly consumer: string;
   readonly name: string;
-  /** The operation with the fragments that it uses, and nothing else. */
+  /** The operation and the fragments that it uses, nothing else. */
   readonly document: DocumentNode;
   readonly location: FileLocation;
   readonly slo: OperationSlo;
 }
 
-/** What the consumer relies on, from `# @slo` lines above the operation:
- *  `# @slo latency: 200ms`, `# @slo staleness: 1m`, `# @slo canPlanDefer: Product.recommended, Product.reviews`. */
+/** What the consumer relies on, from the `# @slo` lines above the operation: `# @slo latency: 200ms`, `# @slo
+ *  staleness: 1m`, `# @slo mayDefer: Product.recommended, Product.reviews`. */
 export interface OperationSlo {
-  /** Milliseconds until the first answer. A check compares it where it is told how long a fetch takes. */
+  /** Milliseconds until the first answer. Compared only when the duration of a fetch is known. */
   readonly latency?: number | undefined;
-  /** Milliseconds that a value may be older than its rule says it is fresh. */
+  /** Milliseconds that a value may be served after it stopped being fresh. */
   readonly staleness?: number | undefined;
-  /** Coordinates that may come late; `undefined` where nothing is said: then all may. */
+  /** Coordinates of fields that may be deferred. Undefined: every field may. */
   readonly mayDefer?: readonly string[] | undefined;
-  /** Of the line that says `canPlanDefer`. */
+  /** Location of the line with `mayDefer`. */
   readonly mayDeferLocation?: FileLocation | undefined;
 }
 
-/** Lets exactly one kind of finding pass at one coordinate, until a day. */
+/** Lets findings of one rule at one coordinate pass until a day. */
 export interface Waiver {
-  readonly rule: string;
-  /** Of the finding: see there for what is about no part of the schema. */
+  readonly rule: RuleId;
+  /** The coordinate of the finding; see `Finding.coordinate` for findings about no part of the schema. */
   readonly coordinate: string;
-  /** Only for this subgraph's change, where named. */
+  /** Restricts the waiver to changes of this subgraph. */
   readonly subgraph?: string | undefined;
   readonly reason: string;
   readonly owner: string;
-  /** The last day on which it holds: `2027-01-31`, UTC. */
+  /** The last day of the waiver in UTC, such as `2027-01-31`. */
   readonly expires: string;
   readonly location: FileLocation;
 }
 
-/** Which versions run where. A version is a Git revision of the store, in which the contract stands. */
+/** Which versions run in an environment. A version is a Git revision of the store. */
 export interface Environment {
   readonly name: string;
-  /** By subgraph: the versions that run, more than one during a rollout. */
+  /** The running versions by subgraph; several during a rollout. */
   readonly subgraphs: ReadonlyMap<string, readonly string[]>;
-  /** The versions of the store that running gateways' supergraphs were composed from. */
+  /** The versions of the store that the supergraphs of running gateways were composed from. */
   readonly gateways: readonly string[];
-  /** The configuration of its gateways: a path from the store's directory, with where it is named. */
+  /** Configuration file of the gateways as a path from the store's directory, and where `environments.yaml` names it. */
   readonly gatewayConfig?: { readonly file: string; readonly location: FileLocation } | undefined;
-  /** Milliseconds that a fetch takes there, by what its operators know; `undefined` where they do not say. */
+  /** Milliseconds that one fetch takes in this environment. Undefined when operators do not say. */
   readonly stepLatencyMs?: number | undefined;
   readonly location: FileLocation;
 }

@@ -1,32 +1,30 @@
-/** What a check has found: one thing that is right or wrong about a change, an operation or the store itself. */
+import { type AdviceFreeRuleId, type FixedSeverityRuleId, type RuleId, ruleOf } from './rules.ts';
+import type { Severity } from './severity.ts';
+
+/** One result of a check about a change, an operation or the store. */
 export interface Finding {
-  /** Which rule says so: kebab-case, stable, documented in `docs/contracts.md`. */
-  readonly rule: string;
+  readonly rule: RuleId;
   readonly severity: Severity;
   readonly message: string;
-  /** What to do about it. */
+  /** What to do about the finding. */
   readonly advice?: string | undefined;
   readonly subgraph?: string | undefined;
-  /** Schema coordinate, `Type.field(argument:)`. Where it is about no part of the schema, what else a waiver can name it
-   *  by: `consumer/Operation` for an operation, the code of a composer's hint. For a whole subgraph that is `subgraph`. */
+  /** The schema coordinate, such as `Type.field(argument:)`. A finding about no part of the schema has another name
+   *  that waivers can use: `consumer/Operation` for an operation, the code of a composition hint. A finding about a
+   *  whole subgraph has none, and waivers use `subgraph`. */
   readonly coordinate?: string | undefined;
   readonly location?: FileLocation | undefined;
-  /** Operations of consumers that it breaks, or makes worse. */
+  /** Operations that the change breaks or makes worse. */
   readonly affects?: readonly AffectedOperation[] | undefined;
-  /** In which order to roll out, where that decides on whether something breaks. */
+  /** The order in which to roll out, when the order decides whether something breaks. */
   readonly deployment?: Deployment | undefined;
-  /** The waiver that lets it pass; `severity` is what it would be without. */
+  /** The waiver that covers the finding. `severity` is unchanged. */
   readonly waivedBy?: string | undefined;
 }
 
-/** `breaking` fails a check. `dangerous` fails it with `--strict` only; `safe` is told so that nobody has to wonder.
- *  `undecided` is what could not be found out: a subgraph that does not answer, say. `misuse` is a mistake in the
- *  store or the arguments. */
-export type Severity = 'breaking' | 'dangerous' | 'safe' | 'undecided' | 'misuse';
-
-/** Where it stands in a file: lines and columns count from 1. */
+/** A position in a file. Lines and columns count from 1. */
 export interface FileLocation {
-  /** As the user would write it: relative to the working directory where it is below it. */
+  /** The path as the user would write it: relative when the file is below the working directory. */
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -34,19 +32,36 @@ export interface FileLocation {
 
 export interface AffectedOperation {
   readonly consumer: string;
-  /** The operation's name. */
+  /** Name of the operation. */
   readonly operation: string;
   readonly location: FileLocation;
-  /** What happens to it. */
+  /** What the change does to the operation. */
   readonly reason: string;
 }
 
 export interface Deployment {
   readonly order: DeploymentOrder;
-  /** What to do, one after the other. */
+  /** The rollout steps, in order. */
   readonly steps: readonly string[];
 }
 
-/** `subgraph first`: the new subgraph serves the plans of the old gateway. `gateway first`: the old subgraph serves
- *  the plans of the new one. `expand and contract`: neither. */
+/** `subgraph first`: the new subgraph serves the plans of old gateways. `gateway first`: the old subgraph serves the
+ *  plans of new gateways. `expand and contract`: neither does. */
 export type DeploymentOrder = 'safe' | 'subgraph first' | 'gateway first' | 'expand and contract';
+
+type FindingDetails<Id extends RuleId> = Omit<Finding, 'rule' | 'severity' | 'advice'> &
+  (Id extends FixedSeverityRuleId
+    ? { readonly severity?: Severity | undefined }
+    : { readonly severity: Severity }) &
+  (Id extends AdviceFreeRuleId ? { readonly advice: string } : { readonly advice?: string | undefined });
+
+/** A finding with the severity and advice of its rule, unless `details` overrides them. */
+export function createFinding<Id extends RuleId>(rule: Id, details: FindingDetails<Id>): Finding {
+  const { severity, advice } = ruleOf(rule);
+  return {
+    ...details,
+    rule,
+    severity: details.severity ?? (severity as Severity),
+    advice: details.advice ?? advice,
+  };
+}

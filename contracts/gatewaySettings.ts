@@ -2,21 +2,21 @@ import type { ConfiguredRules } from '../gateway/cache/rules/cacheRules.ts';
 import type { ConfiguredEnrichments } from '../gateway/enrichment/enrichmentRules.ts';
 import type { FileLocation } from './finding.ts';
 
-/** What is known of the gateways that serve a graph, besides the graph. */
+/** What is known of the gateways that serve a graph. */
 export interface GatewaySettings {
-  /** `cache.rules` of their configuration; none count where `cache.enabled` is false. */
+  /** `cache.rules` of their configuration. No rule applies when `cache.enabled` is false. */
   readonly cache: { readonly enabled: boolean; readonly rules: ConfiguredRules };
-  /** Of the section `enrichment`. */
+  /** The section `enrichment` of their configuration. */
   readonly enrichments: ConfiguredEnrichments;
-  /** `enrichment.mode` is `never` or `enrichment.shadow` is on: first answers wait for everything. */
+  /** First answers wait for every field: `enrichment.mode` is `never` or `enrichment.shadow` is on. */
   readonly waitsForAll: boolean;
-  /** Where a rule of the configuration stands, by its section and key; `undefined` where no configuration is known. */
+  /** Location of a rule in the configuration file. Undefined when no configuration is known. */
   readonly locate?: ((section: 'cache.rules' | 'enrichment.fields', key: string) => FileLocation) | undefined;
-  /** Milliseconds that a fetch takes; `undefined` where nobody says, and latencies are not compared then. */
+  /** Milliseconds that one fetch takes. Undefined: latencies are not checked. */
   readonly stepLatencyMs?: number | undefined;
 }
 
-/** Where nobody says anything about the gateways: what the supergraph says is all there is. */
+/** Settings when nothing is known of the gateways: only what the supergraph says applies. */
 export const defaultGatewaySettings: GatewaySettings = {
   cache: { enabled: true, rules: {} },
   enrichments: { fields: {}, budget: 0 },

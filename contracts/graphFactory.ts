@@ -1,12 +1,11 @@
 import type { CheckDependencies } from './checkDependencies.ts';
-import type { ConsumerOperation } from './contractStore.ts';
+import type { ConsumerOperation, Contracts } from './contractStore.ts';
 import type { Finding } from './finding.ts';
 import type { GatewaySettings } from './gatewaySettings.ts';
 import type { ComposedContracts, ContractGraph } from './graph/composeGraph.ts';
 import type { PlannedGraph } from './graph/planConsumerOperations.ts';
-import type { Contracts } from './store/comparison.ts';
 
-/** Or why there is none. */
+/** A planned graph, or why there is none. */
 type BuiltGraph = PlannedGraph | { readonly findings: readonly Finding[] };
 
 interface GraphFactoryOptions {
@@ -16,7 +15,7 @@ interface GraphFactoryOptions {
   readonly onProgress: (message: string) => void;
 }
 
-/** Makes what a check needs of graphs, each once however many comparisons need it. */
+/** Composes, plans and boots graphs, each once, however many comparisons need it. */
 export class GraphFactory {
   readonly #dependencies: CheckDependencies;
   readonly #operations: readonly ConsumerOperation[];
@@ -33,14 +32,14 @@ export class GraphFactory {
     this.#onProgress = onProgress;
   }
 
-  /** Starts to compose what will be built, so that several are composed at the same time. */
+  /** Starts a composition in the background, so that several run at the same time. */
   startComposition(contracts: Contracts, name: string): void {
-    // Whoever builds it is told what goes wrong.
+    // The caller of `build` gets the error.
     if (contracts.size > 0) this.#compose(contracts, name).catch(() => {});
   }
 
-  /** Composed, with the operations planned for it. `name` is what people call it. Planners take the most memory: who
-   *  builds one graph after the other has one planner at a time. */
+  /** Composes a graph and plans the operations on it. `name` names the graph in progress messages. Planners take the
+   *  most memory, so call `build` for one graph after the other to have one planner at a time. */
   build(contracts: Contracts, name: string): Promise<BuiltGraph> {
     const key = keyOf(contracts);
     const known = this.#built.get(key);
@@ -50,8 +49,7 @@ export class GraphFactory {
     return building;
   }
 
-  /** What a gateway has against running on it, and on the operations that it plans. Those that it refuses, such as one
-   *  beyond its limits, are told by planning. */
+  /** Starts a gateway on the graph. Only operations that could be planned are sent; planning reports the others. */
   bootGateway({ graph, plans }: PlannedGraph): Promise<readonly Finding[]> {
     const known = this.#booted.get(graph);
     if (known !== undefined) return known;
@@ -86,13 +84,13 @@ export class GraphFactory {
       });
       return { graph, plans };
     } finally {
-      // With it go its threads, each of which holds the whole supergraph.
+      // Closing the planner ends its threads, each of which holds the whole supergraph in memory.
       await graph.supergraph.planner.close();
     }
   }
 }
 
-/** Operations between two lines of progress. */
+/** Operations between two progress messages. */
 const progressInterval = 100;
 
 function keyOf(contracts: Contracts): string {

@@ -72,3 +72,11 @@ export class GatewayError extends Error {
 export function requestAbortedError(): GatewayError {
   return new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
 }
+
+/** Ends requests and streams when the gateway shuts down. A client that connects again reaches another process. */
+export class GatewayShutdownError extends GatewayError {
+  constructor() {
+    super('REQUEST_ABORTED', 'The gateway is shutting down.');
+    this.name = 'GatewayShutdownError';
+  }
+}

@@ -19,29 +19,29 @@ import type { Routes } from './transport/http/routes.ts';
 export interface Feature {
   readonly name: string;
 
-  /** Reads what a supergraph that is being loaded says about the feature: directives, and whether the names in the
-   *  configuration exist. Must not change the feature's state: another feature may still refuse the supergraph. */
+  /** Reads the feature's directives in a supergraph that is being loaded, and checks that names in the configuration
+   *  exist. Must not change the feature's state: another feature may still refuse the supergraph. */
   readSupergraph?(reading: SupergraphReading): SupergraphFindings | undefined;
   /** Decides whether a supergraph without problems may replace `previous`.
    *  @throws {SupergraphRefusedError} with the reason for the operator. */
   admitSupergraph?(next: Supergraph, previous: Supergraph | undefined, signal: AbortSignal): Promise<void>;
-  /** New operations use this supergraph from now on. Must not throw. */
+  /** Called when new operations use this supergraph. Must not throw. */
   onSupergraph?(supergraph: Supergraph): void;
 
   /** A policy around every request to a subgraph. The first feature of the list is the outermost. Read once. */
   readonly sendPolicy?: SendPolicy | undefined;
   /** Wraps what fetches the data of operations on one supergraph. Called once for each supergraph. */
   decorateFetches?(fetches: FetchSender, supergraph: Supergraph): FetchSender;
-  /** An operation is prepared and about to run. Must not throw or block. */
+  /** Called before each prepared operation is executed. Must not throw or block. */
   onOperation?(request: OperationRequest): void;
 
   /** `draining` is aborted when the gateway stops accepting requests. */
   addPublicRoutes?(routes: Routes, draining: AbortSignal): void;
-  /** The id in the URL of one of the public routes, made by `FeatureContext.newId`: with several workers, the worker that
-   *  made the id answers the request. */
+  /** The id in the URL of one of the public routes, created by `FeatureContext.newId`. With several workers, the worker that
+   *  created the id handles the request. */
   resourceIdOf?(url: string): string | undefined;
   addAdminRoutes?(routes: Routes): void;
-  /** The public listener accepts connections. `baseUrl` ends with `/`. */
+  /** Called when the public listener accepts connections. `baseUrl` ends with `/`. */
   onListening?(baseUrl: string): void;
   /** Problems that operators should see on `/health/ready` although the gateway can serve requests. */
   readonly readinessNotes?: readonly UnreadyReason[];
@@ -49,7 +49,7 @@ export interface Feature {
   /** Resolves when clients need nothing more from this process once their requests have ended. The public listener
    *  keeps accepting connections until then. */
   drain?(): Promise<void>;
-  /** Ends background work. Subgraphs can still be called. `withinMs`: how long running work may take to finish. */
+  /** Ends background tasks. Subgraphs can still be called. `withinMs`: how long running tasks may take to finish. */
   stop?(withinMs: number): Promise<void>;
   /** Releases connections and memory, after everything that uses the feature has ended. */
   close?(): Promise<void>;
@@ -68,7 +68,7 @@ export interface SupergraphFindings {
    *  is refused for them, because the operator made a mistake; for a later one they are logged, because the graph
    *  changed and must not be held back. */
   readonly unknownNames?: readonly string[];
-  /** Other facts that operators should know. */
+  /** Findings to log as warnings. */
   readonly warnings?: readonly string[];
   /** Stores what was read, when no feature found a reason to refuse. Returns the supergraph to use instead, if the
    *  feature extends the API schema. Features later in the list get the extended one. */
@@ -84,7 +84,7 @@ export interface FeatureContext {
   /** Milliseconds since 1970. */
   now(): number;
   readonly supergraphs: SupergraphHolder;
-  /** Where and how a subgraph is called. */
+  /** The URL of a subgraph and the policy for calling it. */
   endpointOf(subgraph: string): SubgraphEndpoint;
   /** Counts a stream of a client as open (`RequestContext.clientKey`). Returns a function that ends it.
    *  @throws {GatewayError} `OVERLOADED` beyond the limits. */

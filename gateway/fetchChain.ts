@@ -2,8 +2,7 @@ import type { FetchSender } from './execution/fetchSender.ts';
 import type { Feature } from './feature.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 
-/** What fetches the data of operations on a supergraph: `subgraphs`, wrapped by every feature. Made once for each
- *  supergraph. */
+/** Returns the fetch sender of a supergraph: `subgraphs`, decorated by every feature. Creates it once per supergraph. */
 export function createFetchChain(
   subgraphs: FetchSender,
   features: readonly Feature[],

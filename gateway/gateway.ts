@@ -25,11 +25,10 @@ import { createSource } from './supergraph/sources/createSource.ts';
 import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createSupergraphLoader } from './supergraphLoader.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
-import { createMetrics } from './telemetry/metrics.ts';
-import { addMetricsRoute } from './telemetry/metricsRoute.ts';
+import { addMetricsRoute, createMetrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
-import { createIdGenerator } from './transport/workers/workerIds.ts';
+import { createIdGenerator } from './transport/workers/workerIdentity.ts';
 
 export type {
   ApolloServerPlugin,
@@ -43,7 +42,7 @@ export interface Gateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then
    *  `GET /health/ready` says why. Rejects when a port is not available. */
   start(): Promise<GatewayAddresses>;
-  /** Hands an event to the subscription fields that `subscriptions.topics` feeds by this topic: an object with
+  /** Publishes an event to the subscription fields of this topic (`subscriptions.topics`). `event`: an object with
    *  `__typename`, the fields of a key, and any other fields.
    *  @throws {TypeError} for a value that is not an event. */
   publish(topic: string, event: unknown): void;
@@ -52,20 +51,21 @@ export interface Gateway {
 }
 
 export interface GatewayAddresses {
-  /** Of the GraphQL route. */
+  /** URL of the GraphQL route. */
   readonly url: string;
   readonly adminUrl: string;
 }
 
 export interface GatewayDependencies {
-  /** Apollo Server plugins. They cannot read the `data` of an answer: it is already serialised. */
+  /** Apollo Server plugins. They cannot read the `data` of a response, which is already serialized. */
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly logger?: Logger;
-  /** Random numbers from 0 up to 1, evenly distributed, for progressive `@override` of requests without an identity. */
+  /** Random numbers from 0 up to 1, evenly distributed, for progressive `@override` of requests without an identity.
+   *  Default: `Math.random`. */
   readonly random?: () => number;
-  /** The wall clock, in milliseconds since 1970. The system's when omitted. */
+  /** The wall clock, in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
-  /** Timers of connections and subscriptions. Real time when omitted. */
+  /** Timers of connections and subscriptions. Default: real time. */
   readonly timers?: Timers;
   /** Starts the threads that plan operations. Worker threads when omitted. */
   readonly startPlannerThread?: StartPlannerThread;
@@ -123,7 +123,7 @@ export async function createGateway(
     { name: 'metrics', addAdminRoutes: (routes) => addMetricsRoute(routes, metrics) },
     subscriptions,
     enrichment,
-    // After enrichment, which extends the API schema that the rules below are stored for.
+    // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
     new CacheFeature(context),
     new ContractGuardFeature(context),
   );
@@ -161,7 +161,7 @@ export async function createGateway(
     for (const feature of features) feature.onSupergraph?.(supergraph);
     pipeline
       .replanSubscriptions(supergraph)
-      .catch((err: unknown) => log.error({ err }, 'Subscriptions could not be planned anew'));
+      .catch((err: unknown) => log.error({ err }, 'Replanning subscriptions for the new supergraph failed'));
   });
 
   return {
@@ -174,10 +174,10 @@ export async function createGateway(
     },
     publish: (topic, event) => subscriptions.publish(topic, event),
     async close() {
-      // One period for everything: what ends the process counts from now.
-      const end = performance.now() + config.listen.drainTimeout;
+      // One deadline for all steps.
+      const deadline = performance.now() + config.listen.drainTimeout;
       await server.close();
-      for (const feature of features) await feature.stop?.(Math.max(0, end - performance.now()));
+      for (const feature of features) await feature.stop?.(Math.max(0, deadline - performance.now()));
       await supergraphs.close();
       await client.close();
       for (const feature of features) await feature.close?.();

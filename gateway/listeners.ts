@@ -16,7 +16,7 @@ interface ListenersOptions {
   readonly worker?: WorkerIdentity;
 }
 
-/** The public listener and the admin listener, with the routes of every feature. */
+/** Creates the public listener and the admin listener with the routes of all features. */
 export function createListeners({
   context,
   features,

@@ -1,25 +1,30 @@
 import { type DocumentNode, validate } from 'graphql';
 import type { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgencies.ts';
-import { EnrichedRequest } from './enrichment/responses/enrichedRequest.ts';
 import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
+import { RequestEnrichments } from './enrichment/responses/requestEnrichments.ts';
 import { SnapshotExecutor } from './enrichment/responses/snapshotExecutor.ts';
 import { GatewayError, requestAbortedError } from './errors.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
+import { LatencyBudget } from './execution/latencyBudget.ts';
 import { isolateRequestContext, type RequestContext } from './execution/requestContext.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
 import { executeIntrospection } from './operation/introspection.ts';
-import type { IncrementalFormat, OperationRequest } from './operation/operationRequest.ts';
+import type { OperationRequest } from './operation/operationRequest.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { EnrichmentPolicy, PreparationResult, Preparer } from './operation/preparer.ts';
-import { createFailedOutcome, createSingleResponse } from './response/createSingleResponse.ts';
+import { createFailedOutcome } from './response/createSingleResponse.ts';
 import { addCursorToOutcome, addCursorToPayload } from './response/cursorExtension.ts';
-import type { ExecutionOutcome, SubscriptionPayload } from './response/executionOutcome.ts';
+import type {
+  ExecutionOutcome,
+  IncrementalOutcome,
+  SingleOutcome,
+  SubscriptionPayload,
+} from './response/executionOutcome.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
-import { IncrementalResponse } from './response/incrementalResponse.ts';
-import { ResponseShaper } from './response/responseShaper.ts';
+import { OperationResponse } from './response/operationResponse.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
@@ -27,7 +32,6 @@ import { notifyOnEnd } from './subscriptions/streamLimiter.ts';
 import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphLease } from './supergraph/supergraphHolder.ts';
-import { runInSlices } from './time/slicedTask.ts';
 
 interface PipelineOptions {
   readonly preparer: Preparer;
@@ -93,8 +97,8 @@ export class Pipeline {
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, context);
     const fetches = this.#options.fetchesOf(operation.supergraph);
     return operation.enrichments.length > 0
-      ? this.#respondWithinBudget(operation, request, context, fetches, startedAt)
-      : this.#execute(operation, request, context, fetches);
+      ? this.#respondWithEnrichments(operation, request, context, fetches, startedAt)
+      : this.#respond(operation, request, context, fetches);
   }
 
   async #subscribeToEnrichment(
@@ -132,47 +136,51 @@ export class Pipeline {
         );
         return prepared.kind === 'prepared' ? prepared.operation : undefined;
       },
-      execute: (operation, request, context, resume, onGroupComplete) =>
+      execute: (operation, request, context, resume) =>
         this.#createExecution(operation, request, context, fetchesOf(operation.supergraph), {
           resume,
           urgency: computeGroupUrgencies(operation),
-          onGroupComplete,
         }),
     });
   }
 
-  #respondWithinBudget(
+  #respond(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    context: RequestContext,
+    fetches: FetchSender,
+  ): Promise<SingleOutcome | IncrementalOutcome> {
+    const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
+    const execution = this.#createExecution(operation, request, context, fetches);
+    return new OperationResponse({ operation, request, execution, policy, maxBytes }).respond();
+  }
+
+  #respondWithEnrichments(
     operation: PreparedOperation,
     request: OperationRequest,
     context: RequestContext,
     fetches: FetchSender,
     startedAt: number,
-  ): Promise<ExecutionOutcome> {
-    const { errorPolicy, answerSize } = this.#options;
+  ): Promise<SingleOutcome | IncrementalOutcome> {
+    const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const coordinator = this.#options.enrichment as EnrichmentCoordinator;
-    return new EnrichedRequest({
+    const plan = coordinator.budgetPlanFor(operation, request, context.preferences);
+    const budget = new LatencyBudget();
+    const execution = this.#createExecution(operation, request, context, fetches, {
+      urgency: computeGroupUrgencies(operation, { budget, waitsForAll: plan.isShadow }),
+    });
+    const enrichments = new RequestEnrichments({
       operation,
       request,
       requestContext: context,
+      execution,
+      plan,
+      budget,
       startedAt,
       coordinator,
-      plan: coordinator.budgetPlanFor(operation, request, context.preferences),
-      policy: errorPolicy,
-      answerSize,
-      execute: (urgency, onGroupComplete) =>
-        this.#createExecution(operation, request, context, fetches, { urgency, onGroupComplete }),
-    }).respond();
-  }
-
-  #execute(
-    operation: PreparedOperation,
-    request: OperationRequest,
-    context: RequestContext,
-    fetches: FetchSender,
-  ): Promise<ExecutionOutcome> {
-    return request.incrementalFormat === undefined || operation.deferred.length === 0
-      ? this.#respondOnce(operation, request, context, fetches)
-      : this.#respondIncrementally(operation, request, context, fetches, request.incrementalFormat);
+    });
+    const options = { operation, request, execution, policy, maxBytes, enrichments };
+    return new OperationResponse(options).respond();
   }
 
   #subscribe(
@@ -220,13 +228,13 @@ export class Pipeline {
     const { cursor } = event;
     const context = this.#options.requestContexts.restart(ownContext);
     const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
-    const outcome = await this.#execute(operation, request, context, fetches);
+    const outcome = await this.#respond(operation, request, context, fetches);
     if (outcome.kind === 'single') {
       yield {
         text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
         cursor,
       };
-    } else if (outcome.kind === 'incremental') {
+    } else {
       for await (const batch of outcome.payloads) for (const text of batch) yield withCursor(text, cursor);
     }
   }
@@ -250,85 +258,12 @@ export class Pipeline {
     );
   }
 
-  async #respondOnce(
-    operation: PreparedOperation,
-    request: OperationRequest,
-    context: RequestContext,
-    fetches: FetchSender,
-  ): Promise<ExecutionOutcome> {
-    const complete = Promise.withResolvers<void>();
-    let reject = complete.reject;
-    let stop = (): void => {};
-    const execution = this.#createExecution(operation, request, context, fetches, {
-      onGroupComplete: () => complete.resolve(),
-    });
-    const abort = (): void => {
-      execution.cancel();
-      stop();
-      reject(requestAbortedError());
-    };
-    request.signal.addEventListener('abort', abort, { once: true });
-    execution.start();
-    try {
-      await complete.promise;
-      const { errorPolicy, answerSize } = this.#options;
-      const made = createSingleResponse(operation, execution, errorPolicy, answerSize);
-      const outcome =
-        'kind' in made
-          ? made
-          : await new Promise<ExecutionOutcome>((resolve, rejectOutcome) => {
-              reject = rejectOutcome;
-              stop = runInSlices(made, resolve, rejectOutcome);
-            });
-      execution.release();
-      return outcome;
-    } finally {
-      request.signal.removeEventListener('abort', abort);
-    }
-  }
-
-  async #respondIncrementally(
-    operation: PreparedOperation,
-    request: OperationRequest,
-    context: RequestContext,
-    fetches: FetchSender,
-    format: IncrementalFormat,
-  ): Promise<ExecutionOutcome> {
-    const primary = Promise.withResolvers<void>();
-    const execution: Execution = this.#createExecution(operation, request, context, fetches, {
-      onGroupComplete: (group) => {
-        response.completeGroup(group);
-        if (group === 0) primary.resolve();
-      },
-    });
-    const abort = (): void => {
-      primary.reject(requestAbortedError());
-      response.endEarly();
-    };
-    const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
-    const response = new IncrementalResponse({
-      operation,
-      execution,
-      shaping: new ResponseShaper({ operation, execution, policy, maxBytes }),
-      format,
-      maxBytes,
-      onEnd: () => {
-        request.signal.removeEventListener('abort', abort);
-        execution.cancel();
-      },
-    });
-    request.signal.addEventListener('abort', abort, { once: true });
-    execution.start();
-    await primary.promise;
-    return (await response.respond()) as ExecutionOutcome;
-  }
-
   #createExecution(
     operation: PreparedOperation,
     request: OperationRequest,
     ownContext: RequestContext,
     fetches: FetchSender,
-    options: Pick<ExecutionOptions, 'onGroupComplete' | 'urgency' | 'resume'>,
+    options?: Pick<ExecutionOptions, 'urgency' | 'resume'>,
   ): Execution {
     const context = operation.kind === 'mutation' ? isolateRequestContext(ownContext) : ownContext;
     const execution = new Execution({

@@ -18,8 +18,8 @@ interface SupergraphLoaderOptions {
   readonly startPlannerThread?: StartPlannerThread | undefined;
 }
 
-/** Makes the snapshot of a supergraph: planner and API schema, what each feature reads of it, and each feature's consent.
- *  The function rejects with `SupergraphRefusedError` and every problem that the features found. */
+/** Creates the function that loads a supergraph: compiles planner and API schema, and lets every feature read and admit it.
+ *  The function throws `SupergraphRefusedError` with every problem that the features report. */
 export function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHolderOptions['load'] {
   const { config, features } = options;
   return async (sdl, signal, previous) => {
@@ -53,7 +53,7 @@ function readFeatures(
   if (isFirst) problems.push(...unknown);
   if (problems.length > 0) throw new SupergraphRefusedError(problems.join('\n'));
   if (unknown.length > 0) {
-    log.warn({ unknown }, 'The configuration names fields or types that the supergraph does not have');
+    log.warn({ unknown }, 'The configuration names types or fields that the supergraph does not have');
   }
   const warnings = findings.flatMap((finding) => finding.warnings ?? []);
   if (warnings.length > 0) log.warn({ warnings }, 'The supergraph has rules without effect');

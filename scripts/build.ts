@@ -4,13 +4,15 @@
 
 import { spawnSync } from 'node:child_process';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { ensureGraphiql } from './graphiql.ts';
 
 const root = join(import.meta.dirname, '..');
 const folders = ['gateway', 'contracts'];
+/** The contract store of the demo is data of this repository, not a part of the checker. */
+const excluded = join(root, 'contracts/demo');
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'dist' } } });
 const out = resolve(root, values.out);
@@ -35,6 +37,7 @@ async function copyAssets(from: string, to: string): Promise<void> {
   for (const entry of entries) {
     if (!entry.isFile() || /\.tsx?$/.test(entry.name)) continue;
     const path = join(entry.parentPath, entry.name);
+    if (path.startsWith(`${excluded}${sep}`)) continue;
     await cp(path, join(to, path.slice(from.length)));
   }
 }

@@ -18,38 +18,39 @@ import {
 import { argumentValueOf, type Link, schemaDirectives, textValueOf } from './links.ts';
 import { isKnownDirective, readSpecificationNames } from './specificationNames.ts';
 
-/** A subgraph's schema without what can be written in several ways: extensions are part of their types, the root
- *  types have their default names, directives are named by their meaning (see `SpecificationNames`), and what federation
- *  adds by itself is left out. Nodes keep their places in the SDL. */
+/** A subgraph's schema in canonical form: extensions are merged into their types, root types have their default
+ *  names, directives have their canonical names (see `SpecificationNames`), and what federation adds by itself is
+ *  removed. Nodes keep their locations in the SDL. */
 export interface CanonicalSubgraph {
-  /** The SDL with default names for the root types, and else as it is. */
+  /** The SDL with default names for the root types, otherwise unchanged. */
   readonly document: DocumentNode;
-  /** By name. */
+  /** Types by name. */
   readonly types: ReadonlyMap<string, TypeDefinitionNode>;
-  /** The definitions of directives that are the subgraph's own, by name. */
+  /** Definitions of the subgraph's own directives, by name. */
   readonly directives: ReadonlyMap<string, DirectiveDefinitionNode>;
   readonly links: readonly Link[];
   /** The link to the federation specification; `undefined` for a schema of Federation 1. */
   readonly federation: Link | undefined;
-  /** By the name of the directive: its `@composeDirective`. */
+  /** `@composeDirective` by the name of the composed directive. */
   readonly composedDirectives: ReadonlyMap<string, ConstDirectiveNode>;
-  /** The meaning of a directive by its name in the SDL. */
+  /** The canonical name of a directive. */
   canonicalDirectiveName(name: string): string;
-  /** Whether a type, by its name in the SDL, is there only because a specification needs it. */
+  /** Whether a type exists only because a specification needs it. `type` is its name in the SDL. */
   isSpecificationType(type: string): boolean;
 }
 
-/** `GraphQLError` where the SDL does not parse. */
+/** Reads a subgraph's SDL into its canonical form.
+ *  @throws {GraphQLError} when the SDL does not parse. */
 export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
   const document = withDefaultRootNames(parse(sdl));
   const names = readSpecificationNames(document);
   const renamed = withCanonicalDirectiveNames(document, names.canonicalDirectiveName);
   const needed = typesOfKnownDirectives(renamed);
-  const isOfSpecification = (type: string): boolean => names.isSpecificationType(type) || needed.has(type);
+  const isSpecificationType = (type: string): boolean => names.isSpecificationType(type) || needed.has(type);
 
   return {
     document,
-    types: readTypes(renamed, isOfSpecification),
+    types: readTypes(renamed, isSpecificationType),
     directives: new Map(
       renamed.definitions.flatMap((definition) =>
         definition.kind === Kind.DIRECTIVE_DEFINITION && !isKnownDirective(definition.name.value)
@@ -61,11 +62,11 @@ export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
     federation: names.federation,
     composedDirectives: readComposedDirectives(renamed, names.canonicalDirectiveName),
     canonicalDirectiveName: names.canonicalDirectiveName,
-    isSpecificationType: isOfSpecification,
+    isSpecificationType: isSpecificationType,
   };
 }
 
-/** The directives of this meaning, in the order of the SDL. */
+/** The applications of a directive, by its canonical name, in the order of the SDL. */
 export function applicationsOf(
   node: { readonly directives?: readonly ConstDirectiveNode[] | undefined } | undefined,
   meaning: string,
@@ -106,14 +107,14 @@ function withName<T extends NamedNode>(node: T, value: string): T {
   return { ...node, name: { ...node.name, value } };
 }
 
-/** The default name of each root type that has another one: the composer uses the default. */
+/** The default names of renamed root types. The composer uses the default. */
 function rootNames(document: DocumentNode): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue;
     for (const { operation, type } of definition.operationTypes ?? []) {
-      const usual = `${operation.charAt(0).toUpperCase()}${operation.slice(1)}`;
-      if (type.name.value !== usual) names.set(type.name.value, usual);
+      const defaultName = `${operation.charAt(0).toUpperCase()}${operation.slice(1)}`;
+      if (type.name.value !== defaultName) names.set(type.name.value, defaultName);
     }
   }
   return names;
@@ -121,16 +122,16 @@ function rootNames(document: DocumentNode): ReadonlyMap<string, string> {
 
 function readTypes(
   document: DocumentNode,
-  isOfSpecification: (type: string) => boolean,
+  isSpecificationType: (type: string) => boolean,
 ): ReadonlyMap<string, TypeDefinitionNode> {
   const parts = new Map<string, (TypeDefinitionNode | TypeExtensionNode)[]>();
   for (const definition of document.definitions) {
     if (!isTypeDefinitionNode(definition) && !isTypeExtensionNode(definition)) continue;
     const name = definition.name.value;
-    if (isOfSpecification(name)) continue;
+    if (isSpecificationType(name)) continue;
     const known = parts.get(name);
     if (known === undefined) parts.set(name, [definition]);
-    // The definition stands for the place of the whole, wherever its extensions are.
+    // The location of a type is that of its definition, wherever its extensions are.
     else if (isTypeDefinitionNode(definition)) known.unshift(definition);
     else known.push(definition);
   }
@@ -152,9 +153,9 @@ const definitionKinds = {
   [Kind.INPUT_OBJECT_TYPE_EXTENSION]: Kind.INPUT_OBJECT_TYPE_DEFINITION,
 } as const;
 
-/** A definition or an extension as the definition of what it says itself. */
+/** Turns an extension into a definition with the same members. */
 function toDefinition(node: TypeDefinitionNode | TypeExtensionNode): TypeDefinitionNode {
-  // The kinds of a definition and of its extension have the same members.
+  // A definition and its extension have the same members.
   const definition = (
     isTypeExtensionNode(node) ? { ...node, kind: definitionKinds[node.kind] } : node
   ) as TypeDefinitionNode;
@@ -162,7 +163,7 @@ function toDefinition(node: TypeDefinitionNode | TypeExtensionNode): TypeDefinit
     return definition;
   }
   const isRoot = definition.name.value === 'Query';
-  const handedDown = (definition.directives ?? []).filter(({ name }) => fieldLevelDirectives.has(name.value));
+  const inherited = (definition.directives ?? []).filter(({ name }) => fieldLevelDirectives.has(name.value));
   return {
     ...definition,
     directives: (definition.directives ?? []).filter(
@@ -174,13 +175,13 @@ function toDefinition(node: TypeDefinitionNode | TypeExtensionNode): TypeDefinit
         ...field,
         directives: [
           ...(field.directives ?? []),
-          ...handedDown.filter(({ name }) => applicationsOf(field, name.value).length === 0),
+          ...inherited.filter(({ name }) => applicationsOf(field, name.value).length === 0),
         ],
       })),
   };
 }
 
-/** On a type they are short for the same on each field of that definition, and not of its extensions. */
+/** On a type, these apply to every field in that definition or extension. */
 const fieldLevelDirectives = new Set(['federation__shareable', 'federation__external']);
 
 function mergeDefinitions(whole: TypeDefinitionNode, part: TypeDefinitionNode): TypeDefinitionNode {
@@ -200,7 +201,7 @@ function membersOf(
   return node[member] ?? [];
 }
 
-/** Federation adds a `Query` to subgraphs that have none. */
+/** Federation adds an empty `Query` to subgraphs that have none. */
 function isEmptyQuery(type: TypeDefinitionNode): boolean {
   return (
     type.kind === Kind.OBJECT_TYPE_DEFINITION && type.name.value === 'Query' && type.fields?.length === 0
@@ -222,7 +223,7 @@ function readComposedDirectives(
   return composed;
 }
 
-/** Types that nothing mentions but the arguments of known directives, as `CacheScope` is for `@cached`. */
+/** Types that only the arguments of known directives mention, such as `CacheScope` of `@cached`. */
 function typesOfKnownDirectives(document: DocumentNode): ReadonlySet<string> {
   const needed = new Set<string>();
   const used = new Set<string>();

@@ -8,7 +8,8 @@ import {
 import { contextSelectionOf, fieldPathsOf } from './fieldSet.ts';
 import { argumentValueOf, textValueOf } from './links.ts';
 
-/** A directive's application as text: by its meaning where federation gives it one, else by its values. */
+/** The application of a directive as text. Federation directives are printed by their meaning, others by their
+ *  arguments. */
 export function canonicalizeDirective(directive: ConstDirectiveNode): string {
   const name = directive.name.value;
   const fields = (): string => `fields: ${JSON.stringify(fieldPathsOf(directive).join(' '))}`;
@@ -35,14 +36,13 @@ export function canonicalizeDirective(directive: ConstDirectiveNode): string {
   return given.length === 0 ? `@${name}` : `@${name}(${given.join(', ')})`;
 }
 
-/** Whether a `@key` can be used to get entities from the subgraph. */
+/** Whether the subgraph resolves entities by this `@key`. */
 export function isResolvable(key: ConstDirectiveNode): boolean {
   const value = argumentValueOf(key, 'resolvable');
   return !(value?.kind === Kind.BOOLEAN && !value.value);
 }
 
-/** A value as text, whatever the order of its objects' fields and the kind of its quotes. `isSet`: the order of its
- *  lists does not count either. */
+/** A value as text, independent of the order of object fields and of the kind of quotes. `isSet`: lists are sets. */
 export function printValue(value: ConstValueNode, isSet = false): string {
   if (value.kind === Kind.LIST) {
     const elements = value.values.map((element) => printValue(element, isSet));

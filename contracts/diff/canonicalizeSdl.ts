@@ -10,9 +10,10 @@ import {
 import { canonicalizeDirective, printValue } from './canonicalizeDirective.ts';
 import { readCanonicalSubgraph } from './canonicalSubgraph.ts';
 
-/** A subgraph's SDL as a text that is the same for every SDL that means the same: order, descriptions, white space,
- *  how directives are imported and what a subgraph library adds by itself do not count. For comparing and for
- *  people, not for composing. `GraphQLError` where the SDL does not parse. */
+/** A subgraph's SDL in canonical form: equal for every SDL with the same meaning. Order, descriptions, white space,
+ *  the names of imported directives and what a subgraph library adds do not count. The result is for comparison and
+ *  for people; it does not compose.
+ *  @throws {GraphQLError} when the SDL does not parse. */
 export function canonicalizeSdl(sdl: string): string {
   const { types, directives, links, composedDirectives } = readCanonicalSubgraph(sdl);
   const schema = [
@@ -31,8 +32,8 @@ export function canonicalizeSdl(sdl: string): string {
 
 function printDirectiveDefinition(definition: DirectiveDefinitionNode): string {
   const { name, repeatable, locations } = definition;
-  const places = locations.map(({ value }) => value).sort();
-  return `directive @${name.value}${printArguments(definition)}${repeatable ? ' repeatable' : ''} on ${places.join(' | ')}`;
+  const sortedLocations = locations.map(({ value }) => value).sort();
+  return `directive @${name.value}${printArguments(definition)}${repeatable ? ' repeatable' : ''} on ${sortedLocations.join(' | ')}`;
 }
 
 function printType(type: TypeDefinitionNode): string {
@@ -68,8 +69,8 @@ function printArguments({
 }
 
 function printInput(input: InputValueDefinitionNode): string {
-  const preset = input.defaultValue === undefined ? '' : ` = ${printValue(input.defaultValue)}`;
-  return `${input.name.value}: ${print(input.type)}${preset}${printDirectives(input)}`;
+  const defaultValue = input.defaultValue === undefined ? '' : ` = ${printValue(input.defaultValue)}`;
+  return `${input.name.value}: ${print(input.type)}${defaultValue}${printDirectives(input)}`;
 }
 
 function printDirectives({

@@ -1,12 +1,12 @@
 import type { TypeOfChangeType } from '@graphql-inspector/core';
-import type { DiffRule } from './diffRules.ts';
+import type { SubgraphRuleId } from '../rules.ts';
 
-/** What becomes of a kind of change: the finding's rule, or why there is none. `ignored`: texts for people,
- *  and the root type of queries, which federation adds where it is missing.
- *  `by meaning`: applied directives, which the library compares by position; see `directives/`. */
-type ChangeRule = DiffRule | 'ignored' | 'by meaning';
+/** The rule of a kind of change, or why there is none. `ignored`: descriptions, and the root type of queries, which
+ *  federation adds when it is missing. `by meaning`: applied directives, which GraphQL Inspector compares by
+ *  position. `directives/` compares them by meaning instead. */
+type ChangeRule = SubgraphRuleId | 'ignored' | 'by meaning';
 
-/** For every kind of change that the library knows. */
+/** Every kind of change that GraphQL Inspector reports. */
 export const changeRules: Readonly<Record<TypeOfChangeType, ChangeRule>> = {
   FIELD_ARGUMENT_DESCRIPTION_CHANGED: 'ignored',
   FIELD_ARGUMENT_DEFAULT_CHANGED: 'argument-default-changed',

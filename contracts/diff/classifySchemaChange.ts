@@ -1,56 +1,60 @@
 import { DirectiveLocation, Kind } from 'graphql';
 import { namedTypeOf } from '../../gateway/planning/supergraphDocument.ts';
-import type { Severity } from '../finding.ts';
+import type { SubgraphRuleId } from '../rules.ts';
+import type { Severity } from '../severity.ts';
 import { applicationsOf } from './canonicalSubgraph.ts';
-import type { DiffRule } from './diffRules.ts';
 import type { ElementNode } from './elements.ts';
 import type { SubgraphVersion } from './subgraphVersion.ts';
 
 interface SchemaChangeInput {
-  readonly rule: DiffRule;
-  /** What the library says, which takes the schema for a whole API. */
+  readonly rule: SubgraphRuleId;
+  /** The severity by GraphQL Inspector, for which the schema is a whole API. */
   readonly severity: Severity;
   readonly coordinate: string;
   readonly old: SubgraphVersion;
   readonly next: SubgraphVersion;
 }
 
-/** How bad a change is for a subgraph, which serves a part of an API; `undefined` where the comparison of directives
- *  tells it. */
+/** Rates a change for a subgraph, which serves only a part of the API; `undefined` when the comparison of directives
+ *  reports it. */
 export function classifySchemaChange(
   change: SchemaChangeInput,
-): { readonly rule: DiffRule; readonly severity: Severity } | undefined {
+): { readonly rule: SubgraphRuleId; readonly severity: Severity } | undefined {
   const { rule, severity, coordinate, old, next } = change;
   const before = old.elements.get(coordinate);
   const after = next.elements.get(coordinate);
-  const as = (judged: Severity) => ({ rule, severity: judged });
+  const rated = (classified: Severity) => ({ rule, severity: classified });
 
   switch (rule) {
     case 'field-added':
-      return isExternal(after) ? { rule: 'external-field-added', severity: 'safe' } : as(severity);
+      return isExternal(after) ? { rule: 'external-field-added', severity: 'safe' } : rated(severity);
     case 'field-removed':
       if (isExternal(before)) return { rule: 'external-field-removed', severity: 'safe' };
-      return as(isInaccessible(before) ? 'dangerous' : severity);
+      return rated(isInaccessible(before) ? 'dangerous' : severity);
     case 'enum-value-removed':
-      return as(isInaccessible(before) || !isEnumUsed('in', coordinate, old) ? 'dangerous' : severity);
+      return rated(isInaccessible(before) || !isEnumUsed('in', coordinate, old) ? 'dangerous' : severity);
     case 'type-removed':
     case 'input-field-removed':
-      return as(isInaccessible(before) ? 'dangerous' : severity);
+      return rated(isInaccessible(before) ? 'dangerous' : severity);
     case 'field-type-changed':
-      return as(severity === 'breaking' && isExternal(before) && isExternal(after) ? 'dangerous' : severity);
+      return rated(
+        severity === 'breaking' && isExternal(before) && isExternal(after) ? 'dangerous' : severity,
+      );
     case 'enum-value-added':
-      return as(isEnumUsed('out', coordinate, next) ? severity : 'safe');
+      return rated(isEnumUsed('out', coordinate, next) ? severity : 'safe');
     case 'argument-added':
       if (isFromContext(after)) return undefined;
-      // The library warns of every argument; who leaves a nullable one out gets what he has got.
-      return as(severity === 'dangerous' ? 'safe' : severity);
+      // GraphQL Inspector warns of every new argument. Clients that omit an optional one are not affected.
+      return rated(severity === 'dangerous' ? 'safe' : severity);
     case 'argument-removed':
-      return isFromContext(before) ? { rule: 'from-context-removed', severity: 'dangerous' } : as(severity);
+      return isFromContext(before)
+        ? { rule: 'from-context-removed', severity: 'dangerous' }
+        : rated(severity);
     case 'type-kind-changed':
       if (isInterfaceObject(before) || isInterfaceObject(after)) return undefined;
-      return as(severity);
+      return rated(severity);
     default:
-      return as(rule.startsWith('directive-') && !isExecutable(coordinate, old, next) ? 'safe' : severity);
+      return rated(rule.startsWith('directive-') && !isExecutable(coordinate, old, next) ? 'safe' : severity);
   }
 }
 
@@ -58,12 +62,12 @@ function isExternal(node: ElementNode | undefined): boolean {
   return applicationsOf(node, 'federation__external').length > 0;
 }
 
-/** Clients do not see it; other subgraphs may still need it. */
+/** Clients do not see an inaccessible element, but other subgraphs may need it. */
 function isInaccessible(node: ElementNode | undefined): boolean {
   return applicationsOf(node, 'federation__inaccessible').length > 0;
 }
 
-/** Such an argument is not part of the API. */
+/** An argument from a context is not part of the API. */
 function isFromContext(node: ElementNode | undefined): boolean {
   return applicationsOf(node, 'federation__fromContext').length > 0;
 }
@@ -72,14 +76,14 @@ function isInterfaceObject(node: ElementNode | undefined): boolean {
   return applicationsOf(node, 'federation__interfaceObject').length > 0;
 }
 
-/** Whether clients give values of an enum (in arguments and input fields), or get them (from fields). */
+/** Whether clients pass values of the enum (in arguments and input fields), or receive them (from fields). */
 function isEnumUsed(where: 'in' | 'out', value: string, { elements }: SubgraphVersion): boolean {
   const [name] = value.split('.');
   const kind = where === 'in' ? Kind.INPUT_VALUE_DEFINITION : Kind.FIELD_DEFINITION;
   return [...elements.values()].some((element) => element.kind === kind && namedTypeOf(element) === name);
 }
 
-/** Whether operations can use a directive, in either version. */
+/** Whether operations can use the directive in either version. */
 function isExecutable(coordinate: string, ...versions: readonly SubgraphVersion[]): boolean {
   const [name = ''] = coordinate.slice(1).split('(');
   return versions.some(({ schema }) =>

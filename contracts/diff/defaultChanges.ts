@@ -1,6 +1,6 @@
 import type { TypeOfChangeType } from '@graphql-inspector/core';
 
-/** A change as the library tells it, whose type says what the rest is. */
+/** A change by GraphQL Inspector. `type` determines the keys of `meta`. */
 interface SchemaChange {
   readonly type: TypeOfChangeType;
   readonly meta: object;
@@ -8,13 +8,13 @@ interface SchemaChange {
 
 type ChangeTexts = Readonly<Record<string, string | undefined>>;
 
-/** The default value of an argument or input field in both versions, as text; `undefined` where there is none. */
+/** The default value of an argument or input field in both versions, as text. */
 interface DefaultValues {
   readonly before: string | undefined;
   readonly after: string | undefined;
 }
 
-/** `undefined` for a change that is about something else. */
+/** `undefined` when the change is not about a default value. */
 export function defaultValuesOf({ type, meta }: SchemaChange): DefaultValues | undefined {
   const texts = meta as ChangeTexts;
   switch (type) {
@@ -31,7 +31,7 @@ export function defaultValuesOf({ type, meta }: SchemaChange): DefaultValues | u
   }
 }
 
-/** `undefined` where both versions have one, which the library has words for. */
+/** `undefined` when both versions have a default value: GraphQL Inspector's message describes that. */
 export function describeDefaultChange(
   coordinate: string,
   { before, after }: DefaultValues,
@@ -40,7 +40,7 @@ export function describeDefaultChange(
   return after === undefined ? `${coordinate} has lost its default value, '${before}'` : undefined;
 }
 
-/** Whether an argument or input field may not be null any more. */
+/** Whether an argument or input field becomes non-null. */
 export function becomesNonNull({ type, meta }: SchemaChange): boolean {
   const texts = meta as ChangeTexts;
   switch (type) {
@@ -57,8 +57,8 @@ function isNewlyNonNull(before = '', after = ''): boolean {
   return after.endsWith('!') && !before.endsWith('!');
 }
 
-/** Whether a default value is gone from what may not be null any more: that it has to be given is one change, and its
- *  type tells it. `required` has what may not be null any more. */
+/** Whether a lost default value is part of a change to a required input, which the change of the type reports.
+ *  `required` has the coordinates that became non-null. */
 export function isImpliedByRequired(
   change: SchemaChange,
   coordinate: string,

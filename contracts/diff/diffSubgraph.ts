@@ -1,22 +1,26 @@
 import type { SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { diffRules } from './diffRules.ts';
+import { createFinding, type Finding } from '../finding.ts';
+import { ruleOf } from '../rules.ts';
 import { directiveChanges } from './directives/directiveChanges.ts';
 import { fileLocationAt, locateCoordinate, startOfFile } from './locateCoordinate.ts';
 import { schemaChanges } from './schemaChanges.ts';
 import type { SubgraphChange } from './subgraphChange.ts';
 import { readSubgraphVersion } from './subgraphVersion.ts';
 
-/** What is different between two versions of a subgraph's contract, and how bad that is as far as this subgraph
- *  alone can tell; `undefined` for a subgraph that is not there. Places are in the new file. An SDL that is no
- *  subgraph's is a finding in place of the differences: `subgraph-unparseable` or `subgraph-invalid` for the new one,
- *  `baseline-not-composed` for the old one, which the change puts right. */
+/** Compares two versions of a subgraph's contract, and rates the changes as far as this subgraph alone can tell.
+ *  `undefined` is a subgraph that does not exist. Locations are in the new file. An SDL that cannot be used is
+ *  reported instead of the changes: `subgraph-unparseable` or `subgraph-invalid` for the new one,
+ *  `baseline-not-composed` for the old one. */
 export async function diffSubgraph(
   old: SubgraphContract | undefined,
   next: SubgraphContract | undefined,
 ): Promise<readonly Finding[]> {
-  if (old === undefined) return next === undefined ? [] : [subgraphAddedFinding(next)];
-  if (next === undefined) return [subgraphRemovedFinding(old)];
+  if (old === undefined)
+    return next === undefined
+      ? []
+      : [wholeSubgraphFinding('subgraph-added', next, `The subgraph ${next.name} is new`)];
+  if (next === undefined)
+    return [wholeSubgraphFinding('subgraph-removed', old, `The subgraph ${old.name} is gone`)];
   if (old.sdl === next.sdl) return [];
   const before = readSubgraphVersion(old);
   const after = readSubgraphVersion(next);
@@ -27,15 +31,13 @@ export async function diffSubgraph(
 }
 
 function repairedBaselineFinding({ message, subgraph, location }: Finding): Finding {
-  return {
-    rule: 'baseline-not-composed',
-    severity: 'safe',
-    message: `What changed in ${subgraph} is not known: ${message}`,
+  return createFinding('baseline-not-composed', {
+    message: `The changes of ${subgraph} are not known: ${message}`,
     advice:
-      'Nothing to do: this version is one. To see what changed, compare with an earlier one: --against.',
+      'Nothing to do: this version is valid. To see the changes, compare with an earlier version (--against).',
     subgraph,
     location,
-  };
+  });
 }
 
 function toFinding(change: SubgraphChange, next: SubgraphContract): Finding {
@@ -51,28 +53,16 @@ function toFinding(change: SubgraphChange, next: SubgraphContract): Finding {
   };
 }
 
-/** An input that nobody has to give needs no repair. */
-function adviceFor({ rule, severity }: SubgraphChange): string {
+/** An optional input needs no correction. */
+function adviceFor({ rule, severity }: SubgraphChange): string | undefined {
   const isOptional = (rule === 'argument-added' || rule === 'input-field-added') && severity !== 'breaking';
-  return diffRules[isOptional ? 'field-added' : rule];
-}
-
-function subgraphAddedFinding(contract: SubgraphContract): Finding {
-  const message = `The subgraph ${contract.name} is new`;
-  return wholeSubgraphFinding('subgraph-added', 'safe', message, contract);
-}
-
-function subgraphRemovedFinding(contract: SubgraphContract): Finding {
-  const message = `The subgraph ${contract.name} is gone`;
-  return wholeSubgraphFinding('subgraph-removed', 'breaking', message, contract);
+  return ruleOf(isOptional ? 'field-added' : rule).advice;
 }
 
 function wholeSubgraphFinding(
   rule: 'subgraph-added' | 'subgraph-removed',
-  severity: 'safe' | 'breaking',
-  message: string,
   contract: SubgraphContract,
+  message: string,
 ): Finding {
-  const { name: subgraph } = contract;
-  return { rule, severity, message, advice: diffRules[rule], subgraph, location: startOfFile(contract) };
+  return createFinding(rule, { message, subgraph: contract.name, location: startOfFile(contract) });
 }

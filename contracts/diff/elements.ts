@@ -7,14 +7,14 @@ import type {
 import { Kind } from 'graphql';
 import type { CanonicalSubgraph } from './canonicalSubgraph.ts';
 
-/** What a coordinate within a subgraph's types can name. */
+/** A node that a coordinate in a subgraph's types can name. */
 export type ElementNode =
   | TypeDefinitionNode
   | FieldDefinitionNode
   | InputValueDefinitionNode
   | EnumValueDefinitionNode;
 
-/** Types, fields, arguments, input fields and enum values by their coordinates. */
+/** Types, fields, arguments, input fields and enum values by coordinate. */
 export function elementsOf(subgraph: CanonicalSubgraph): ReadonlyMap<string, ElementNode> {
   const elements = new Map<string, ElementNode>();
   for (const [type, definition] of subgraph.types) {
@@ -30,7 +30,7 @@ export function elementsOf(subgraph: CanonicalSubgraph): ReadonlyMap<string, Ele
   return elements;
 }
 
-/** The coordinates of what holds one, from the inside outwards. */
+/** The coordinates of the elements around an element, innermost first. */
 export function ancestorsOf(coordinate: string): readonly string[] {
   const [field = coordinate] = coordinate.split('(');
   const [type = field] = field.split('.');

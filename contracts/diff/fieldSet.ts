@@ -9,11 +9,12 @@ import {
 import { parseFieldSet } from '../../gateway/planning/supergraphDocument.ts';
 import { argumentValueOf, textValueOf } from './links.ts';
 
-/** What the `fields` of a `@key`, `@requires` or `@provides` select: the path of each leaf, sorted, each once. Two
- *  field sets of equal paths mean the same. One that does not parse is its own only path. */
+/** The paths of the leaves that the `fields` of a `@key`, `@requires` or `@provides` select, sorted and without
+ *  duplicates. Field sets with equal paths have the same meaning. A field set that does not parse is its own only
+ *  path. */
 export function fieldPathsOf(directive: ConstDirectiveNode): readonly string[] {
   const value = argumentValueOf(directive, 'fields');
-  // Federation 1 also takes a list of names.
+  // Federation 1 also accepts a list of names.
   const parts = value?.kind === Kind.LIST ? value.values : [value];
   const text = parts.map((part) => textValueOf(part) ?? '').join(' ');
   try {
@@ -24,7 +25,7 @@ export function fieldPathsOf(directive: ConstDirectiveNode): readonly string[] {
   }
 }
 
-/** What a `@fromContext` selects, without the white space that means nothing. */
+/** The selection of a `@fromContext`, with normalised white space. */
 export function contextSelectionOf(directive: ConstDirectiveNode): string {
   const text = textValueOf(argumentValueOf(directive, 'field')) ?? '';
   return text

@@ -1,25 +1,25 @@
 import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind } from 'graphql';
 
-/** One `@link` of a subgraph: under which names it knows the elements of a specification. */
+/** A `@link` of a subgraph: the names by which it knows the elements of a specification. */
 export interface Link {
-  /** As it is written. */
+  /** The URL as written. */
   readonly url: string;
   /** The URL without version. */
   readonly identity: string;
-  /** The last part of the identity. */
+  /** The last segment of the identity. */
   readonly name: string;
-  /** `2.9`; empty where the URL has none. */
+  /** Such as `2.9`; empty when the URL has none. */
   readonly version: string;
-  /** What stands before `__` in names that are not imported. */
+  /** The prefix before `__` of names that are not imported. */
   readonly namespace: string;
-  /** By name in the subgraph: the name in the specification. Directives with their `@`. */
+  /** Names in the specification by names in the subgraph. Directives include `@`. */
   readonly imports: ReadonlyMap<string, string>;
   readonly node: ConstDirectiveNode;
 }
 
 const linkIdentity = 'https://specs.apollo.dev/link';
 
-/** The links of a subgraph to specifications, without the one to the specification of `@link` itself. */
+/** The links of a subgraph, without the one to the specification of `@link` itself. */
 export function readLinks(document: DocumentNode): readonly Link[] {
   const applied = schemaDirectives(document);
   const bootstrap = applied.find((node) => urlOf(node).startsWith(`${linkIdentity}/`));
@@ -30,7 +30,7 @@ export function readLinks(document: DocumentNode): readonly Link[] {
     .filter((link) => link.identity !== linkIdentity);
 }
 
-/** Directives on the schema, wherever it is defined or extended. */
+/** Directives on the schema definition and its extensions. */
 export function schemaDirectives(document: DocumentNode): readonly ConstDirectiveNode[] {
   return document.definitions.flatMap((definition) =>
     definition.kind === Kind.SCHEMA_DEFINITION || definition.kind === Kind.SCHEMA_EXTENSION
@@ -39,13 +39,13 @@ export function schemaDirectives(document: DocumentNode): readonly ConstDirectiv
   );
 }
 
-/** The value of a directive's argument; `undefined` where it is not given, or `null`. */
+/** The value of a directive's argument; `undefined` when it is omitted or `null`. */
 export function argumentValueOf(directive: ConstDirectiveNode, name: string): ConstValueNode | undefined {
   const value = directive.arguments?.find((argument) => argument.name.value === name)?.value;
   return value?.kind === Kind.NULL ? undefined : value;
 }
 
-/** A string's or enum value's text. */
+/** The text of a string or enum value. */
 export function textValueOf(value: ConstValueNode | undefined): string | undefined {
   return value?.kind === Kind.STRING || value?.kind === Kind.ENUM ? value.value : undefined;
 }

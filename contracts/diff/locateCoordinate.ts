@@ -4,9 +4,9 @@ import type { FileLocation } from '../finding.ts';
 import { readCanonicalSubgraph } from './canonicalSubgraph.ts';
 import { ancestorsOf, elementsOf } from './elements.ts';
 
-/** Where a coordinate is defined in a contract: `Type`, `Type.field`, `Type.field(argument:)`, `Enum.VALUE`,
- *  `@directive`, `@directive(argument:)`, or `schema` for the links. What is not there is at what would hold it: an
- *  argument at its field, a field at its type, anything else at the file's start. */
+/** Locates a coordinate in a contract: `Type`, `Type.field`, `Type.field(argument:)`, `Enum.VALUE`, `@directive`,
+ *  `@directive(argument:)`, or `schema` for the links. A missing element is located at its nearest existing ancestor,
+ *  or else at the start of the file. */
 export function locateCoordinate(contract: SubgraphContract, coordinate: string): FileLocation {
   const index = indexOf(contract);
   for (const candidate of [coordinate, ...ancestorsOf(coordinate)]) {
@@ -16,7 +16,7 @@ export function locateCoordinate(contract: SubgraphContract, coordinate: string)
   return startOfFile(contract);
 }
 
-/** The place of something that was parsed from the contract's SDL. */
+/** The location of a node that was parsed from the contract's SDL. */
 export function fileLocationAt({ file }: SubgraphContract, { startToken }: Location): FileLocation {
   return { file, line: startToken.line, column: startToken.column };
 }
@@ -50,7 +50,7 @@ function buildIndex(sdl: string): ReadonlyMap<string, Location> {
     const link = (subgraph.federation ?? subgraph.links[0])?.node.loc;
     if (link !== undefined) index.set('schema', link);
   } catch (error) {
-    // That the contract does not parse is said by whoever reads it.
+    // Reading the store reports that the contract does not parse.
     if (!(error instanceof GraphQLError)) throw error;
   }
   return index;

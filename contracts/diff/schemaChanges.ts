@@ -1,5 +1,5 @@
 import { type Change, CriticalityLevel, diff, type TypeOfChangeType } from '@graphql-inspector/core';
-import type { Severity } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import { changeRules } from './changeRules.ts';
 import { classifySchemaChange } from './classifySchemaChange.ts';
 import {
@@ -13,40 +13,42 @@ import { isKnownDirective } from './specificationNames.ts';
 import type { SubgraphChange } from './subgraphChange.ts';
 import type { SubgraphVersion } from './subgraphVersion.ts';
 
-/** A change as the library tells it. */
+/** A change by GraphQL Inspector. */
 type SchemaChange = Change<TypeOfChangeType>;
 
-/** What is different in types, fields, arguments, values and definitions of directives. Of what is new or gone as a
- *  whole nothing else is told. The library's own rules are not used: they hide removed types, compare names by
- *  prefix, or know nothing of entities. */
+/** Finds changes of types, fields, arguments, enum values and directive definitions. Members of an added or removed
+ *  element are not reported. GraphQL Inspector's own rules are not used: they hide removed types, compare names by
+ *  prefix, or do not know entities. */
 export async function schemaChanges(
   old: SubgraphVersion,
   next: SubgraphVersion,
 ): Promise<readonly SubgraphChange[]> {
-  const told = (await diff(old.schema, next.schema))
+  const changes = (await diff(old.schema, next.schema))
     .map((change: SchemaChange) => ({ change, coordinate: coordinateOf(change) }))
     .filter(({ coordinate }) => !isAddedByFederation(coordinate, old, next));
-  const added = new Set(told.flatMap(({ change, coordinate }) => (isAddition(change) ? [coordinate] : [])));
+  const added = new Set(
+    changes.flatMap(({ change, coordinate }) => (isAddition(change) ? [coordinate] : [])),
+  );
   const roots = new Set(
-    told.flatMap(({ change, coordinate }) => (isRootTypeChange(change) ? [coordinate] : [])),
+    changes.flatMap(({ change, coordinate }) => (isRootTypeChange(change) ? [coordinate] : [])),
   );
   const required = new Set(
-    told.flatMap(({ change, coordinate }) => (becomesNonNull(change) ? [coordinate] : [])),
+    changes.flatMap(({ change, coordinate }) => (becomesNonNull(change) ? [coordinate] : [])),
   );
 
-  return told.flatMap(({ change, coordinate }) => {
+  return changes.flatMap(({ change, coordinate }) => {
     const rule = changeRules[change.type];
     if (rule === 'ignored' || rule === 'by meaning') return [];
     const isWithinAdded =
       ancestorsOf(coordinate).some((holder) => added.has(holder)) ||
       (added.has(coordinate) && !isAddition(change) && !isRootTypeChange(change));
-    const isToldAsRoot = roots.has(coordinate) && (rule === 'type-added' || rule === 'type-removed');
-    if (isWithinAdded || isToldAsRoot || isImpliedByRequired(change, coordinate, required)) return [];
-    const usual = librarySeverity[change.criticality.level];
-    const judged = classifySchemaChange({ rule, severity: usual, coordinate, old, next });
-    return judged === undefined
+    const isReportedAsRoot = roots.has(coordinate) && (rule === 'type-added' || rule === 'type-removed');
+    if (isWithinAdded || isReportedAsRoot || isImpliedByRequired(change, coordinate, required)) return [];
+    const severity = librarySeverity[change.criticality.level];
+    const classified = classifySchemaChange({ rule, severity: severity, coordinate, old, next });
+    return classified === undefined
       ? []
-      : [{ ...judged, message: describeChange(change, coordinate), coordinate }];
+      : [{ ...classified, message: describeChange(change, coordinate), coordinate }];
   });
 }
 
@@ -74,7 +76,7 @@ function isAddition({ type }: SchemaChange): boolean {
   return type === 'TYPE_ADDED' || type === 'FIELD_ADDED' || type === 'DIRECTIVE_ADDED';
 }
 
-/** The library joins everything by dots. */
+/** GraphQL Inspector joins the parts of a coordinate by dots. */
 function coordinateOf({ type, path = '' }: SchemaChange): string {
   const root = rootTypeNames.get(type);
   if (root !== undefined) return root;

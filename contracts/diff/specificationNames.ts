@@ -2,22 +2,22 @@ import type { DocumentNode } from 'graphql';
 import { tributarySpecUrl } from '../../gateway/planning/tributaryDirectives.ts';
 import { type Link, readLinks } from './links.ts';
 
-/** What the names of a subgraph mean. A specification's elements get one name wherever they are used, whatever a
- *  subgraph calls them: `federation__key`, `tributary__cached`. */
+/** The meaning of the names in a subgraph. Elements of a specification have one canonical name, whatever the subgraph
+ *  calls them: `federation__key`, `tributary__cached`. */
 interface SpecificationNames {
   readonly links: readonly Link[];
   /** The link to the federation specification; `undefined` for a schema of Federation 1. */
   readonly federation: Link | undefined;
-  /** A directive's name by its meaning, both without `@`; names that no specification has stay as they are. */
+  /** The canonical name of a directive, without `@`. Names that belong to no specification are unchanged. */
   canonicalDirectiveName(name: string): string;
-  /** Whether a type is there only because a specification needs it. */
+  /** Whether a type exists only because a specification needs it. */
   isSpecificationType(type: string): boolean;
 }
 
 const apolloSpecs = 'https://specs.apollo.dev/';
 const federationIdentity = `${apolloSpecs}federation`;
 
-/** Parts of federation that can also be linked to by themselves. */
+/** Features of federation that can also be linked to separately. */
 const federationFeatures = new Set([
   'federation',
   'authenticated',
@@ -32,7 +32,7 @@ const federationFeatures = new Set([
 
 const federation1Directives = new Set(['extends', 'external', 'key', 'provides', 'requires', 'tag']);
 
-/** Types that subgraph libraries add, whatever is linked to. */
+/** Types that subgraph libraries add whatever is linked to. */
 const libraryTypes = /^(_Any|_Entity|_Service|_?FieldSet|(federation|link|core)__.*)$/;
 
 export function readSpecificationNames(document: DocumentNode): SpecificationNames {
@@ -57,7 +57,7 @@ export function readSpecificationNames(document: DocumentNode): SpecificationNam
   };
 }
 
-/** Whether the gateway or the composer brings the definition of a directive of this meaning. */
+/** Whether the gateway or the composer defines the directive with this canonical name. */
 export function isKnownDirective(meaning: string): boolean {
   return /^(federation|tributary)__/.test(meaning) || languageDirectives.has(meaning);
 }
@@ -67,7 +67,7 @@ const languageDirectives = new Set(['deprecated', 'include', 'link', 'core', 'on
 function directiveOf({ name, namespace, imports }: Link, directive: string): string | undefined {
   const imported = imports.get(`@${directive}`);
   if (imported !== undefined) return imported.slice(1);
-  // A specification's directive of its own name needs no prefix.
+  // The directive with a specification's own name needs no prefix.
   if (directive === namespace) return name;
   return directive.startsWith(`${namespace}__`) ? directive.slice(namespace.length + 2) : undefined;
 }

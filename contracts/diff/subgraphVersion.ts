@@ -1,23 +1,22 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
-import { locateFromMessage } from '../graph/locateFromMessage.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
+import { locateFromMessage } from '../graph/locateInContract.ts';
 import { type CanonicalSubgraph, readCanonicalSubgraph } from './canonicalSubgraph.ts';
-import { diffRules } from './diffRules.ts';
 import { type ElementNode, elementsOf } from './elements.ts';
 import { startOfFile } from './locateCoordinate.ts';
 
-/** One version of a subgraph, read in all the ways that a diff needs. */
+/** One version of a subgraph, in all the forms that a diff needs. */
 export interface SubgraphVersion {
   readonly subgraph: CanonicalSubgraph;
   readonly elements: ReadonlyMap<string, ElementNode>;
-  /** As a subgraph library makes it. */
+  /** The schema that a subgraph library builds. */
   readonly schema: GraphQLSchema;
 }
 
-/** The version of a contract, or why it cannot be read: not empty, `misuse` where the SDL does not parse, `breaking`
- *  where it parses and is no subgraph. */
+/** Reads a contract, or returns why it cannot be used: `misuse` when the SDL does not parse, `breaking` when a
+ *  subgraph library refuses it. */
 export function readSubgraphVersion(contract: SubgraphContract): SubgraphVersion | readonly Finding[] {
   const attempt = <T>(rule: 'subgraph-unparseable' | 'subgraph-invalid', read: () => T) => {
     try {
@@ -35,7 +34,7 @@ export function readSubgraphVersion(contract: SubgraphContract): SubgraphVersion
   return { subgraph, elements: elementsOf(subgraph), schema: built.value };
 }
 
-/** The composer's library throws several at once as the causes of one. */
+/** The composer's library throws several errors as the causes of one. */
 function causesOf(error: GraphQLError): readonly GraphQLError[] {
   return 'causes' in error && Array.isArray(error.causes) && error.causes.length > 0 ? error.causes : [error];
 }
@@ -47,18 +46,15 @@ function invalidVersionFinding(
 ): Finding {
   const [location] = error.locations ?? [];
   const { message } = error;
-  return {
-    rule,
-    severity: rule === 'subgraph-unparseable' ? 'misuse' : 'breaking',
-    message: `${contract.file} is no schema of a subgraph: ${message.replace('[<unnamed>] ', '')}`,
-    advice: diffRules[rule],
+  return createFinding(rule, {
+    message: `${contract.file} is not a schema of a subgraph: ${message.replace('[<unnamed>] ', '')}`,
     subgraph: contract.name,
     location:
       location === undefined ? fallbackLocation(contract, message) : { file: contract.file, ...location },
-  };
+  });
 }
 
-/** The library has no places for what is there twice, nor for links that it cannot read. */
+/** The library gives no locations for duplicate definitions and unreadable links. */
 function fallbackLocation(contract: SubgraphContract, message: string): FileLocation {
-  return locateFromMessage(contract, message)?.place ?? startOfFile(contract);
+  return locateFromMessage(contract, message)?.location ?? startOfFile(contract);
 }

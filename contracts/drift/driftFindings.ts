@@ -1,10 +1,10 @@
 import type { SubgraphContract } from '../contractStore.ts';
 import { startOfFile } from '../diff/locateCoordinate.ts';
-import type { Finding } from '../finding.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { withoutCredentials } from '../store/readCandidates.ts';
 import type { LiveSubgraph } from './fetchLiveSubgraphs.ts';
 
-/** How many coordinates are named before it becomes "and so many more". */
+/** Coordinates that a message names before it counts the others. */
 const maxNamedCoordinates = 10;
 
 export function contractDriftFinding(
@@ -13,74 +13,61 @@ export function contractDriftFinding(
   changes: readonly Finding[],
 ): Finding {
   const count = changes.length === 1 ? '1 difference' : `${changes.length} differences`;
-  return {
-    rule: 'contract-drift',
-    severity: 'dangerous',
-    message: `${contract.name} serves something else at ${running.file} than was agreed on: ${count}.`,
-    advice: `Deploy what was agreed on; or, if it is meant, take it in with \`tributary contracts accept --subgraph ${contract.name}=${running.file} --reason …\`.`,
+  return createFinding('contract-drift', {
+    message: `${contract.name} serves another schema at ${running.file} than its contract: ${count}.`,
+    advice: `Deploy the agreed schema, or accept the running one with \`tributary contracts accept --subgraph ${contract.name}=${running.file} --reason …\`.`,
     subgraph: contract.name,
     location: startOfFile(contract),
-  };
+  });
 }
 
 export function missingContractFinding({ name, file }: SubgraphContract, directory: string): Finding {
-  return {
-    rule: 'contract-missing',
-    severity: 'dangerous',
-    message: `${name} runs at ${file}, and ${directory}/schemas/${name}.graphql does not say what it has agreed to serve.`,
-    advice: `Take it in with \`tributary contracts accept --subgraph ${name}=${file} --reason …\`.`,
+  return createFinding('contract-missing', {
+    message: `${name} runs at ${file}, but has no contract: there is no ${directory}/schemas/${name}.graphql.`,
+    advice: `Accept its schema with \`tributary contracts accept --subgraph ${name}=${file} --reason …\`.`,
     subgraph: name,
-  };
+  });
 }
 
 export function supergraphDriftFinding(subgraph: string, coordinates: readonly string[]): Finding {
   const more = coordinates.length - maxNamedCoordinates;
   const named = `${coordinates.slice(0, maxNamedCoordinates).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-  return {
-    rule: 'supergraph-drift',
-    severity: 'dangerous',
-    message: `The running supergraph says something else about ${subgraph} than one composed from what runs would: ${named}.`,
-    advice: 'Compose the supergraph anew and give it to the gateways, or find out why they refuse it.',
+  return createFinding('supergraph-drift', {
+    message: `The running supergraph differs about ${subgraph} from one composed of the running subgraphs: ${named}.`,
     subgraph,
     ...(coordinates.length === 1 ? { coordinate: coordinates[0] } : {}),
-  };
+  });
 }
 
 export function unreachableFindings({ name, url, ...live }: LiveSubgraph): readonly Finding[] {
   if (!('unreachable' in live)) return [];
   return [
-    {
-      rule: 'subgraph-unreachable',
-      severity: 'undecided',
-      message: `${withoutCredentials(url)} gives no schema: ${live.unreachable}. It was asked twice.`,
-      advice: 'Start the subgraph, or correct its address.',
+    createFinding('subgraph-unreachable', {
+      message: `${withoutCredentials(url)} did not give its schema: ${live.unreachable}. Both attempts failed.`,
       subgraph: name,
-    },
+    }),
   ];
 }
 
 export function missingAddressFinding(contract: SubgraphContract): Finding {
-  return {
-    rule: 'subgraph-unreachable',
-    severity: 'undecided',
-    message: `Nobody says where ${contract.name} runs, so that it could not be asked.`,
-    advice: `Name it with --subgraph ${contract.name}=URL, in the configuration, or by \`# @url\` in its contract.`,
+  return createFinding('subgraph-unreachable', {
+    message: `The URL of ${contract.name} is not known, so its schema could not be fetched.`,
+    advice: `Give it with --subgraph ${contract.name}=URL, in the configuration, or as \`# @url\` in the contract.`,
     subgraph: contract.name,
     location: startOfFile(contract),
-  };
+  });
 }
 
 export function unusableSupergraphFinding(reason: string): Finding {
-  return {
-    rule: 'supergraph-refused',
+  return createFinding('supergraph-refused', {
     severity: 'misuse',
-    message: `The supergraph that is said to run cannot be used: ${reason}`,
-    advice: 'Name the gateway that runs, or the file of its supergraph.',
-  };
+    message: `The running supergraph cannot be used: ${reason}`,
+    advice: 'Give the running gateway (--gateway URL), or the file of its supergraph (supergraph.file).',
+  });
 }
 
-/** What breaks plans of gateways that run, and would not in another order, breaks now: nobody can choose the order any
- *  more. */
+/** A deployed change that breaks plans of running gateways is breaking, even if another rollout order would have
+ *  avoided it. */
 export function escalateDeployedChange(finding: Finding): Finding {
   const { severity, deployment, affects = [] } = finding;
   const isTooEarly = deployment?.order === 'gateway first' || deployment?.order === 'expand and contract';

@@ -3,44 +3,45 @@ import { messageOf } from '../../gateway/supergraph/messageOf.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { Timers } from '../../gateway/time/timers.ts';
 
-/** A running subgraph: its SDL, or why there is none. */
+/** A running subgraph: its SDL, or why it gave none. */
 export type LiveSubgraph = SubgraphAddress & ({ readonly sdl: string } | { readonly unreachable: string });
 
 interface FetchLiveSubgraphsOptions {
   readonly signal: AbortSignal;
-  /** Milliseconds before a subgraph that did not answer is asked once more. */
+  /** Milliseconds before the second attempt. */
   readonly retryAfterMs?: number | undefined;
-  /** Longest that all of it may take; without it, as long as two answers. */
+  /** Limit for both attempts of all subgraphs together. Omitted: each attempt has its own. */
   readonly timeout?: { readonly ms: number; readonly timers: Timers } | undefined;
 }
 
 const fetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
-/** Asks running subgraphs for their SDL, each once more where it does not answer. Errors: the signal's reason. */
+/** Fetches the SDL of running subgraphs, with two attempts each.
+ *  @throws {unknown} the reason of `signal`. */
 export async function fetchLiveSubgraphs(
   addresses: readonly SubgraphAddress[],
   { signal, retryAfterMs = 1_000, timeout }: FetchLiveSubgraphsOptions,
 ): Promise<readonly LiveSubgraph[]> {
-  const late = new AbortController();
-  const enough = AbortSignal.any([signal, late.signal]);
+  const timedOut = new AbortController();
+  const stopSignal = AbortSignal.any([signal, timedOut.signal]);
   const cancelTimer = timeout?.timers.after(timeout.ms, () =>
-    late.abort(new Error(`no answer within ${timeout.ms} ms`)),
+    timedOut.abort(new Error(`no answer within ${timeout.ms} ms`)),
   );
-  const ask = (address: SubgraphAddress) => fetchSubgraphSdl(address, enough, fetchLimits);
-  const askTwice = async (address: SubgraphAddress): Promise<LiveSubgraph> => {
+  const fetchOnce = (address: SubgraphAddress) => fetchSubgraphSdl(address, stopSignal, fetchLimits);
+  const fetchWithRetry = async (address: SubgraphAddress): Promise<LiveSubgraph> => {
     try {
-      // A deployment that is under way, or a connection that was cut, is over soon.
-      const sdl = await ask(address).catch(() =>
-        wait(retryAfterMs, undefined, { signal: enough }).then(() => ask(address)),
+      // A running deployment or a broken connection is usually over soon.
+      const sdl = await fetchOnce(address).catch(() =>
+        wait(retryAfterMs, undefined, { signal: stopSignal }).then(() => fetchOnce(address)),
       );
       return { ...address, sdl };
     } catch (error) {
       signal.throwIfAborted();
-      return { ...address, unreachable: messageOf(late.signal.aborted ? late.signal.reason : error) };
+      return { ...address, unreachable: messageOf(timedOut.signal.aborted ? timedOut.signal.reason : error) };
     }
   };
   try {
-    return await Promise.all(addresses.map(askTwice));
+    return await Promise.all(addresses.map(fetchWithRetry));
   } finally {
     cancelTimer?.();
   }

@@ -1,19 +1,16 @@
 import { GraphQLError } from 'graphql';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
 import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefusedError.ts';
-import type { ConsumerOperation, ContractStore, SubgraphContract } from '../contractStore.ts';
+import type { ConsumerOperation, ContractStore, Contracts, SubgraphContract } from '../contractStore.ts';
 import { canonicalizeSdl } from '../diff/canonicalizeSdl.ts';
 import { diffSubgraph } from '../diff/diffSubgraph.ts';
 import { evaluateChange } from '../evaluation/evaluateChange.ts';
-import { contractTermRules } from '../evaluation/evaluateContractTerms.ts';
 import { evaluateUncomposableChange } from '../evaluation/evaluateUncomposableChange.ts';
 import type { Finding } from '../finding.ts';
-import { type ContractGraph, checkPlanningLimits, composeGraph } from '../graph/composeGraph.ts';
+import { type ContractGraph, composeGraph, type SupergraphTools } from '../graph/composeGraph.ts';
 import { type PlannedGraph, planConsumerOperations } from '../graph/planConsumerOperations.ts';
+import { ruleOf } from '../rules.ts';
 import { schemaProblems } from '../store/baseline.ts';
-import type { Contracts } from '../store/comparison.ts';
 import { withoutCredentials } from '../store/readCandidates.ts';
-import type { Drift, SubgraphDrift } from './drift.ts';
 import {
   contractDriftFinding,
   escalateDeployedChange,
@@ -26,26 +23,43 @@ import {
 import type { LiveSubgraph } from './fetchLiveSubgraphs.ts';
 import { diffSubgraphStatements, readSubgraphStatements } from './subgraphStatements.ts';
 
+/** How the running subgraphs differ from their contracts, and what that breaks. */
+export interface Drift {
+  readonly subgraphs: readonly SubgraphDrift[];
+  /** Without waivers applied. */
+  readonly findings: readonly Finding[];
+}
+
+export interface SubgraphDrift {
+  readonly name: string;
+  /** `drifted`: the subgraph serves another schema than its contract. `unknown`: it gave no schema, or its address is
+   *  not known. `not agreed on`: it has no contract. */
+  readonly state: 'as agreed' | 'drifted' | 'unknown' | 'not agreed on';
+  /** Operations of the store that the drift breaks, as `consumer/Operation`. */
+  readonly breaks: readonly string[];
+}
+
 interface DriftInput {
   readonly store: ContractStore;
   readonly live: readonly LiveSubgraph[];
-  /** What the running gateways hold; where it is left out, they are taken to hold what the contracts make. */
+  /** The supergraph of the running gateways. Omitted: what the contracts compose to. */
   readonly supergraphSdl?: string | undefined;
   readonly onProgress?: ((message: string) => void) | undefined;
 }
 
-/** Compares what runs with what was agreed on, and with what the running supergraph knows of it. Order, layout and
- *  descriptions do not count. What differs is judged as a change that has been deployed already: the plans of the
- *  running supergraph are tried on the subgraphs as they are now, and operations on the supergraph that these make.
- *  A supergraph does not say what its subgraphs' SDL was. So it is compared with the one that the running subgraphs
- *  make, by what the join directives of both say about each subgraph. Composing blocks the thread. */
-export async function findDrift(question: DriftInput): Promise<Drift> {
-  const { store, live, supergraphSdl } = question;
-  const states = new Map(live.map((one) => [one.name, stateOf(one, store)] as const));
+/** Compares the running subgraphs with their contracts, and with what the running supergraph says about them. Order,
+ *  layout and descriptions do not count. Differences are rated as changes that are already deployed: the plans of the
+ *  running supergraph are checked against the subgraphs as they are, and operations against the supergraph that these
+ *  compose to.
+ *  A supergraph does not contain its subgraphs' SDL. Therefore the running supergraph is compared with the one that
+ *  the running subgraphs compose to, by the join directives of both. Composing a small graph blocks the thread. */
+export async function findDrift(input: DriftInput, tools: SupergraphTools): Promise<Drift> {
+  const { store, live, supergraphSdl } = input;
+  const states = new Map(live.map((subgraph) => [subgraph.name, stateOf(subgraph, store)] as const));
   for (const name of store.schemas.keys()) if (!states.has(name)) states.set(name, 'unknown');
   const known = new Set(live.map(({ name }) => name));
-  const told: Finding[] = [
-    ...live.flatMap((one) => ('unreachable' in one ? unreachableFindings(one) : [])),
+  const reported: Finding[] = [
+    ...live.flatMap((subgraph) => ('unreachable' in subgraph ? unreachableFindings(subgraph) : [])),
     ...[...store.schemas.values()].filter(({ name }) => !known.has(name)).map(missingAddressFinding),
   ];
   const next = liveContractsOf(store, live, states);
@@ -53,19 +67,19 @@ export async function findDrift(question: DriftInput): Promise<Drift> {
   for (const [name, state] of states) {
     const [contract, running] = [store.schemas.get(name), next.get(name)];
     if (state === 'drifted' && contract !== undefined && running !== undefined) {
-      const own = changes.filter(({ subgraph }) => subgraph === name);
-      told.push(contractDriftFinding(contract, running, own));
+      const ownChanges = changes.filter(({ subgraph }) => subgraph === name);
+      reported.push(contractDriftFinding(contract, running, ownChanges));
     }
     if (state === 'not agreed on' && running !== undefined)
-      told.push(missingContractFinding(running, store.directory));
+      reported.push(missingContractFinding(running, store.directory));
   }
   const hasDrifted = [...states.values()].some((state) => state === 'drifted' || state === 'not agreed on');
   const isWhole = schemaProblems(store).length === 0 && store.schemas.size > 0;
-  const judged =
+  const classified =
     isWhole && (hasDrifted || supergraphSdl !== undefined)
-      ? await evaluateDrift(question, changes, next)
+      ? await evaluateDrift(input, changes, next, tools)
       : changes;
-  const findings = [...told, ...judged.map(escalateDeployedChange)];
+  const findings = [...reported, ...classified.map(escalateDeployedChange)];
   return {
     subgraphs: Array.from(states, ([name, state]) => ({
       name,
@@ -92,18 +106,18 @@ function isSameSchema(agreed: string, live: string): boolean {
   }
 }
 
-/** The contracts, with what runs in the place of those that it differs from. What gave no schema is taken to serve
- *  what was agreed on. */
+/** The contracts, with the running schema in place of each contract that differs. A subgraph that gave no schema is
+ *  assumed to serve its contract. */
 function liveContractsOf(
   { schemas }: ContractStore,
   live: readonly LiveSubgraph[],
   states: ReadonlyMap<string, SubgraphDrift['state']>,
 ): Contracts {
   const running = new Map(schemas);
-  for (const one of live) {
-    const state = states.get(one.name);
-    if ('unreachable' in one || state === 'as agreed') continue;
-    const { name, url, sdl } = one;
+  for (const subgraph of live) {
+    const state = states.get(subgraph.name);
+    if ('unreachable' in subgraph || state === 'as agreed') continue;
+    const { name, url, sdl } = subgraph;
     running.set(name, { name, url: schemas.get(name)?.url ?? url, file: withoutCredentials(url), sdl });
   }
   return running;
@@ -114,7 +128,7 @@ async function diffAll(agreed: Contracts, running: Contracts): Promise<readonly 
   for (const [name, contract] of agreed) {
     if (running.get(name) === contract) continue;
     for (const change of await diffSubgraph(contract, running.get(name))) {
-      // Nobody has mistyped it in the store: it runs like that.
+      // A running schema that cannot be used is not a mistake in the store.
       changes.push(change.severity === 'misuse' ? { ...change, severity: 'breaking' } : change);
     }
   }
@@ -125,10 +139,11 @@ async function evaluateDrift(
   { store, supergraphSdl, onProgress = () => {} }: DriftInput,
   changes: readonly Finding[],
   next: Contracts,
+  tools: SupergraphTools,
 ): Promise<readonly Finding[]> {
   const { operations, schemas } = store;
   onProgress(`composing ${next.size} running subgraphs`);
-  const composed = await composeGraph(next);
+  const composed = await composeGraph(next, tools);
   const running = 'graph' in composed ? await planAll(composed.graph, operations) : undefined;
   const outdated =
     supergraphSdl === undefined || running === undefined
@@ -137,17 +152,17 @@ async function evaluateDrift(
           readSubgraphStatements(supergraphSdl),
           readSubgraphStatements(running.graph.sdl),
         );
-  const told = Array.from(outdated, ([name, coordinates]) => supergraphDriftFinding(name, coordinates));
-  if (running !== undefined && changes.length === 0 && outdated.size === 0) return told;
+  const reported = Array.from(outdated, ([name, coordinates]) => supergraphDriftFinding(name, coordinates));
+  if (running !== undefined && changes.length === 0 && outdated.size === 0) return reported;
   onProgress('planning operations for what runs');
   const [old, gateway] = await Promise.all([
-    planContracts(schemas, operations),
+    planContracts(schemas, operations, tools),
     supergraphSdl === undefined
       ? undefined
-      : planSupergraph(supergraphSdl, markOutdated(schemas, outdated), operations),
+      : planSupergraph(supergraphSdl, markOutdated(schemas, outdated), operations, tools),
   ]);
-  if (gateway !== undefined && 'findings' in gateway) return [...told, ...changes, ...gateway.findings];
-  const judged =
+  if (gateway !== undefined && 'findings' in gateway) return [...reported, ...changes, ...gateway.findings];
+  const classified =
     running === undefined && 'findings' in composed
       ? evaluateUncomposableChange({
           changes,
@@ -164,14 +179,17 @@ async function evaluateDrift(
           operations,
           isRollout: true,
         });
-  // What was agreed on, and is no better in the contracts, is for a check to tell.
+  // Terms that the contracts themselves violate are reported by a check, not as drift.
   return [
-    ...told,
-    ...judged.filter(({ rule, severity }) => !contractTermRules.has(rule) || severity === 'breaking'),
+    ...reported,
+    ...classified.filter(
+      ({ rule, severity }) => ruleOf(rule).isContractTerm !== true || severity === 'breaking',
+    ),
   ];
 }
 
-/** Where the supergraph has another version of a subgraph than runs, the contract is not what its plans are for. */
+/** Marks contracts of subgraphs for which the running supergraph has another version, so that its plans are not taken
+ *  for plans of the contract. */
 function markOutdated(contracts: Contracts, outdated: ReadonlyMap<string, unknown>): Contracts {
   return new Map(
     Array.from(contracts, ([name, contract]): [string, SubgraphContract] => [
@@ -186,8 +204,9 @@ function markOutdated(contracts: Contracts, outdated: ReadonlyMap<string, unknow
 async function planContracts(
   contracts: Contracts,
   operations: readonly ConsumerOperation[],
+  tools: SupergraphTools,
 ): Promise<PlannedGraph | undefined> {
-  const composed = await composeGraph(contracts);
+  const composed = await composeGraph(contracts, tools);
   return 'graph' in composed ? planAll(composed.graph, operations) : undefined;
 }
 
@@ -195,9 +214,10 @@ async function planSupergraph(
   sdl: string,
   contracts: Contracts,
   operations: readonly ConsumerOperation[],
+  { load }: SupergraphTools,
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
   try {
-    const supergraph = await loadSupergraph({ sdl, planning: checkPlanningLimits });
+    const supergraph = await load(sdl);
     return await planAll({ contracts, sdl, hints: [], supergraph }, operations);
   } catch (error) {
     if (!(error instanceof SupergraphRefusedError)) throw error;

@@ -7,14 +7,15 @@ import { placeholderUrl } from '../store/schemaFile.ts';
 interface AddressSources {
   readonly store: Pick<ContractStore, 'schemas'>;
   readonly config?: GatewayConfig | undefined;
-  /** By name: what was said for this once. */
+  /** Addresses from the command line, by subgraph name. */
   readonly overrides: ReadonlyMap<string, string>;
-  /** By name: where a gateway that runs reaches them. */
+  /** Addresses from a running gateway, by subgraph name. */
   readonly gateway: ReadonlyMap<string, string>;
 }
 
-/** Where subgraphs are asked for their SDL. What was given counts most, then where the configuration asks for schemas,
- *  then where it sends operations, then what a gateway says, then the contract. One without any is left out. */
+/** Addresses for fetching the SDL of subgraphs. Highest priority first: overrides, the configuration's schema
+ *  addresses, its addresses for operations, the running gateway, the contract. Subgraphs without an address are
+ *  omitted. */
 export function resolveSubgraphAddresses({
   store,
   config,

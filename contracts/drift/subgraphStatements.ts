@@ -12,27 +12,27 @@ import {
 } from 'graphql';
 import { argumentOf, subgraphNamesOf } from '../../gateway/planning/supergraphDocument.ts';
 
-/** By subgraph: what a supergraph says about it, as statements that each name a coordinate. */
+/** What a supergraph says about each subgraph, as statements by coordinate. */
 type SubgraphStatements = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
-/** Reads what a supergraph knows of each of its subgraphs, as far as its join directives say. Addresses, descriptions
- *  and order do not count; nor does what no join directive gives to one subgraph, such as tags. Two supergraphs can be
- *  compared by it, but not a supergraph with a subgraph's SDL: composition drops and rewrites parts of that. */
+/** Reads what the join directives of a supergraph say about each subgraph, without addresses, descriptions and order,
+ *  and without what belongs to no single subgraph, such as tags. This compares two supergraphs. It cannot compare a
+ *  supergraph with a subgraph's SDL, because composition drops and rewrites parts of the SDL. */
 export function readSubgraphStatements(sdl: string): SubgraphStatements {
   const document = parse(sdl, { noLocation: true });
-  const reading = new StatementReader(subgraphNamesOf(document));
-  for (const definition of document.definitions) reading.read(definition);
-  return reading.result;
+  const reader = new StatementReader(subgraphNamesOf(document));
+  for (const definition of document.definitions) reader.read(definition);
+  return reader.result;
 }
 
-/** Coordinates about which the two say something different, by subgraph; only subgraphs with some. */
+/** Coordinates whose statements differ, by subgraph. Subgraphs without differences are omitted. */
 export function diffSubgraphStatements(
-  one: SubgraphStatements,
-  other: SubgraphStatements,
+  first: SubgraphStatements,
+  second: SubgraphStatements,
 ): ReadonlyMap<string, readonly string[]> {
   const differences = new Map<string, readonly string[]>();
-  for (const subgraph of new Set([...one.keys(), ...other.keys()])) {
-    const [before, after] = [one.get(subgraph) ?? new Map(), other.get(subgraph) ?? new Map()];
+  for (const subgraph of new Set([...first.keys(), ...second.keys()])) {
+    const [before, after] = [first.get(subgraph) ?? new Map(), second.get(subgraph) ?? new Map()];
     const coordinates = [...new Set([...before.keys(), ...after.keys()])].filter(
       (coordinate) => before.get(coordinate) !== after.get(coordinate),
     );
@@ -55,7 +55,10 @@ class StatementReader {
       Array.from(this.#statements, ([subgraph, statements]) => [
         subgraph,
         new Map(
-          Array.from(statements, ([coordinate, said]) => [coordinate, [...new Set(said)].sort().join('\n')]),
+          Array.from(statements, ([coordinate, texts]) => [
+            coordinate,
+            [...new Set(texts)].sort().join('\n'),
+          ]),
         ),
       ]),
     );
@@ -71,7 +74,7 @@ class StatementReader {
     for (const { part, text } of membersOf(definition)) {
       const coordinate = `${name}.${part.name.value}`;
       const own = [...joinsOf(part, 'join__field'), ...joinsOf(part, 'join__enumValue')];
-      // Without any of its own a field is resolved by every subgraph that has the type.
+      // A field without join directives is resolved by every subgraph that has the type.
       for (const join of own.length > 0 ? own : joins.map(toJoinField))
         this.#addStatement(join, coordinate, text);
     }
@@ -81,12 +84,12 @@ class StatementReader {
     const statements = this.#statements.get(this.#names.get(argumentOf(join, 'graph') ?? '') ?? '');
     if (statements === undefined) return;
     const details = (join.arguments ?? [])
-      // Whether a type is written as an extension means nothing.
+      // It makes no difference whether a type is written as an extension.
       .filter(({ name }) => name.value !== 'graph' && name.value !== 'extension')
       .map((argument) => print(argument))
       .sort();
-    const said = [text, join.name.value, ...details].join(' ');
-    statements.set(coordinate, [...(statements.get(coordinate) ?? []), said]);
+    const texts = [text, join.name.value, ...details].join(' ');
+    statements.set(coordinate, [...(statements.get(coordinate) ?? []), texts]);
   }
 }
 
@@ -123,7 +126,7 @@ function joinsOf(
   return directives.filter((directive) => directive.name.value === name);
 }
 
-/** What the composer writes out in some cases, and leaves out in others where it means the same. */
+/** The directive that the composer omits when it would say the same as that of the type. */
 function toJoinField(join: ConstDirectiveNode): ConstDirectiveNode {
   const name = { ...join.name, value: 'join__field' };
   return { ...join, name, arguments: join.arguments?.filter(({ name }) => name.value === 'graph') ?? [] };

@@ -1,14 +1,15 @@
 import type { ConsumerOperation } from '../contractStore.ts';
 
-/** Something that goes wrong for one operation. */
+/** One reason why one operation breaks. */
 export interface Breakage {
   readonly operation: ConsumerOperation;
-  /** `in the end`: with the new supergraph and the new subgraphs. Otherwise while not everything is rolled out: gateways
-   *  with the old supergraph before the new subgraph, or with the new one before the old. */
-  readonly phase: 'in the end' | 'old gateways' | 'new gateways';
-  /** Whose versions it is about; `undefined` for what the whole graph does. */
+  /** `after rollout`: with the new supergraph and the new subgraphs. The others are breakages during the rollout.
+   *  `old gateways`: gateways with the old supergraph meet the new subgraph. `new gateways`: gateways with the new
+   *  supergraph meet the old subgraph. */
+  readonly phase: 'after rollout' | 'old gateways' | 'new gateways';
+  /** The subgraph whose versions differ; `undefined` for a breakage of the whole graph. */
   readonly subgraph: string | undefined;
   readonly message: string;
-  /** Parts of the schema that it is about. */
+  /** The schema elements that the breakage is about. */
   readonly coordinates: readonly string[];
 }

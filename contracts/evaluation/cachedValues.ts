@@ -6,20 +6,20 @@ import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
 import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
-/** What holds for a value, by the subgraph that it may come from; without those from which it is not kept. Where no
- *  rule is for a whole subgraph, all of them are one, with no name. */
+/** Cache rules of a value by the subgraph that serves it, without subgraphs whose values are not cached. When no rule
+ *  names a whole subgraph, the map has one entry with an empty name for all of them. */
 export type ValueRules = ReadonlyMap<string, CacheRule>;
 
 interface CachedValues {
-  /** The fields of object types that an operation may get. */
+  /** The fields of object types that an operation can get. */
   valuesOf(
     operation: ConsumerOperation,
   ): readonly Pick<SelectedField, 'typeName' | 'fieldName' | 'coordinate'>[];
-  /** What holds for a field of an object type where the operation selects it. */
+  /** The cache rules of a field of an object type where the operation selects it. */
   rulesOf(operation: ConsumerOperation, typeName: string, fieldName: string): ValueRules;
 }
 
-/** The rules of a graph and its gateways' configuration, as the gateways read them. */
+/** Reads the rules of a graph and of its gateways' configuration the way a gateway reads them. */
 export function createCachedValues(graph: ServedGraph): CachedValues {
   return new GraphCachedValues(graph);
 }
@@ -51,7 +51,7 @@ class GraphCachedValues implements CachedValues {
   rulesOf(operation: ConsumerOperation, typeName: string, fieldName: string): ValueRules {
     const type = this.#rules.graph.types.get(typeName);
     if (type === undefined || !this.#graph.gatewaySettings.cache.enabled) return new Map();
-    // How long an object is what it is does not depend on how long its values are kept.
+    // Key fields identify their object, so its rules for other values do not apply to them.
     if (type.keyFields.has(fieldName) && !this.#rules.hasFieldRule(type, fieldName)) return new Map();
     const subgraphs = this.#hasSubgraphRules ? this.#subgraphsOf(operation, typeName, fieldName) : [''];
     return new Map(
@@ -62,17 +62,17 @@ class GraphCachedValues implements CachedValues {
     );
   }
 
-  /** Those that the operation's plans ask, and that resolve the field. */
+  /** Subgraphs that the operation's plans fetch from and that resolve the field. */
   #subgraphsOf(operation: ConsumerOperation, typeName: string, fieldName: string): readonly string[] {
     const { graph, metadata, plans } = this.#graph;
     const plan = plans.get(operation);
-    const asked = new Set(
+    const fetched = new Set(
       plan?.kind === 'planned'
         ? plan.variants.flatMap(({ fetches }) => fetches.map(({ subgraph }) => subgraph))
         : [],
     );
     return [...graph.contracts.values()].flatMap((contract) => {
-      if (!asked.has(contract.name)) return [];
+      if (!fetched.has(contract.name)) return [];
       const type = subgraphSchemaOf(contract).getType(typeName);
       const isThere = isObjectType(type) && type.getFields()[fieldName] !== undefined;
       const isExternal = metadata.subgraphs

@@ -2,21 +2,22 @@ import { checkPlanCompatibility, type PlanCompatibility } from '../graph/checkPl
 import { determineDeployment } from '../graph/determineDeployment.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
 
-/** Plan contracts where the gateways that run may have been composed from something else than the subgraphs that run:
- *  the old plans are the gateways', and the new plans are checked against the old subgraphs. */
+/** Compares plans and subgraphs when running gateways may have been composed from other versions than the running
+ *  subgraphs: the plans of the gateways are checked against the new subgraphs, and the new plans against the running
+ *  subgraphs. */
 export function checkRolloutCompatibility(
   old: PlannedGraph,
   gateway: PlannedGraph,
   next: PlannedGraph,
 ): readonly PlanCompatibility[] {
-  const ofSubgraphs = byOperationAndSubgraph(checkPlanCompatibility(old, next));
-  const ofGateways =
-    gateway === old ? ofSubgraphs : byOperationAndSubgraph(checkPlanCompatibility(gateway, next));
-  return [...new Map([...ofGateways, ...ofSubgraphs])].map(([key, { operation, subgraph }]) => {
-    // Where gateways have no plan that meets a changed subgraph, nothing is wrong with their plans.
-    const oldPlanProblems = ofGateways.get(key)?.oldPlanProblems ?? [];
-    // Consumers send what they have sent so far, which the old subgraph takes.
-    const newPlanProblems = (ofSubgraphs.get(key)?.newPlanProblems ?? []).filter(
+  const bySubgraphs = byOperationAndSubgraph(checkPlanCompatibility(old, next));
+  const byGateways =
+    gateway === old ? bySubgraphs : byOperationAndSubgraph(checkPlanCompatibility(gateway, next));
+  return [...new Map([...byGateways, ...bySubgraphs])].map(([key, { operation, subgraph }]) => {
+    // A gateway without a plan that fetches from the changed subgraph has no problem with it.
+    const oldPlanProblems = byGateways.get(key)?.oldPlanProblems ?? [];
+    // Consumers keep sending the variables that they send now, and the old subgraph accepts those.
+    const newPlanProblems = (bySubgraphs.get(key)?.newPlanProblems ?? []).filter(
       ({ kind }) => kind !== 'input',
     );
     const isRefused = next.plans.get(operation)?.kind === 'failed';
@@ -31,12 +32,12 @@ export function checkRolloutCompatibility(
 }
 
 function byOperationAndSubgraph(
-  contracts: readonly PlanCompatibility[],
+  compatibilities: readonly PlanCompatibility[],
 ): ReadonlyMap<string, PlanCompatibility> {
   return new Map(
-    contracts.map((contract) => {
-      const { operation, subgraph } = contract;
-      return [JSON.stringify([operation.consumer, operation.name, subgraph]), contract];
+    compatibilities.map((compatibility) => {
+      const { operation, subgraph } = compatibility;
+      return [JSON.stringify([operation.consumer, operation.name, subgraph]), compatibility];
     }),
   );
 }

@@ -1,23 +1,25 @@
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { AffectedOperation, Deployment, Finding, Severity } from '../finding.ts';
-import { affectedOperation } from './affectedOperation.ts';
-import { baseSeverityOf, isDecidedByPlans } from './baseSeverityOf.ts';
+import type { AffectedOperation, Deployment, Finding } from '../finding.ts';
+import { ruleOf } from '../rules.ts';
+import { type Severity, severitiesWorstFirst } from '../severity.ts';
 import type { Breakage } from './breakage.ts';
 import type { ApiSchemas } from './coversBreakage.ts';
+import { affectedOperation } from './operationFindings.ts';
+import { describeElement } from './schemaUsage.ts';
 
 export interface ChangeEvidence {
-  /** What goes wrong because of the change. */
+  /** Breakages that are attributed to the change. */
   readonly breakages: readonly Breakage[];
-  /** In which order the operations that are in trouble let it be rolled out; `undefined` where none is. */
+  /** The rollout order for the broken operations. Undefined when none is broken. */
   readonly deployment: Deployment | undefined;
-  /** Operations that use what the change is about, in trouble or not. */
+  /** Operations that use the changed element, broken or not. */
   readonly users: readonly ConsumerOperation[];
   readonly schemas: ApiSchemas;
-  /** Operations that go wrong by whichever change; left out where that is not known. */
+  /** Operations broken by any change. Omitted when that is not known. */
   readonly brokenOperations?: ReadonlySet<ConsumerOperation> | undefined;
 }
 
-/** A change as it is for the consumers that there are. */
+/** Rates a change by its consequences for the known consumers. */
 export function classifyChange(change: Finding, evidence: ChangeEvidence): Finding {
   const { breakages, deployment, users, schemas } = evidence;
   const base = baseSeverityOf(change, users.length > 0, schemas);
@@ -25,11 +27,11 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
   const affects = new Map<ConsumerOperation, AffectedOperation>();
   for (const { operation } of breakages) {
     if (affects.has(operation)) continue;
-    const own = breakages.filter((trouble) => trouble.operation === operation);
-    affects.set(operation, affectedOperation(operation, reasonOf(own)));
+    const ownBreakages = breakages.filter((breakage) => breakage.operation === operation);
+    affects.set(operation, affectedOperation(operation, reasonOf(ownBreakages)));
   }
-  // Where plans and operations have been found to break, the others were found not to.
-  if (breakages.length === 0 && base !== 'safe' && !isDecidedByPlans(change.rule)) {
+  // When breakages were searched in plans, an operation without one is known to work.
+  if (breakages.length === 0 && base !== 'safe' && ruleOf(change.rule).severityFrom !== 'plans') {
     for (const operation of users)
       affects.set(operation, affectedOperation(operation, `uses ${change.coordinate}`));
   }
@@ -44,16 +46,32 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
   };
 }
 
+/** How bad a change is that breaks no plan and no operation. `isUsed`: an operation uses the changed element. */
+function baseSeverityOf(change: Finding, isUsed: boolean, { old, next }: ApiSchemas): Severity {
+  const { rule, severity, coordinate } = change;
+  const { severityFrom } = ruleOf(rule);
+  if ((severity !== 'breaking' && severity !== 'dangerous') || severityFrom === 'rule') return severity;
+  // Without both graphs nothing was planned, so it is not known that nothing breaks.
+  if (next === undefined || old === undefined) return 'dangerous';
+  if (severityFrom === 'plans') return 'safe';
+  // A new optional input: no client sends it yet.
+  if (severity === 'dangerous' && rule === 'input-field-added') return 'safe';
+  if (severityFrom !== 'api') return isUsed ? 'dangerous' : 'safe';
+  const isSame =
+    coordinate !== undefined && describeElement(old, coordinate) === describeElement(next, coordinate);
+  return !isSame && (severity === 'breaking' || isUsed) ? 'dangerous' : 'safe';
+}
+
 const phasePrefixes = {
-  'in the end': '',
+  'after rollout': '',
   'old gateways': 'while gateways have the old supergraph: ',
   'new gateways': 'while the old subgraph runs: ',
 } as const;
 
-/** The end counts for more than the way there. */
-function reasonOf(troubles: readonly Breakage[]): string {
-  for (const phase of ['in the end', 'old gateways', 'new gateways'] as const) {
-    const messages = new Set(troubles.filter((one) => one.phase === phase).map(({ message }) => message));
+/** A breakage after the rollout counts for more than one during it. */
+function reasonOf(breakages: readonly Breakage[]): string {
+  for (const phase of ['after rollout', 'old gateways', 'new gateways'] as const) {
+    const messages = new Set(breakages.filter((a) => a.phase === phase).map(({ message }) => message));
     if (messages.size > 0) return `${phasePrefixes[phase]}${[...messages].join('; ')}`;
   }
   return '';
@@ -71,21 +89,19 @@ function severityOf(deployment: Deployment | undefined): Severity {
   }
 }
 
-const severitiesWorstFirst: readonly Severity[] = ['breaking', 'dangerous', 'safe'];
-
-function worstSeverity(one: Severity, other: Severity): Severity {
-  return severitiesWorstFirst.indexOf(one) <= severitiesWorstFirst.indexOf(other) ? one : other;
+function worstSeverity(a: Severity, b: Severity): Severity {
+  return severitiesWorstFirst.indexOf(a) <= severitiesWorstFirst.indexOf(b) ? a : b;
 }
 
 function softenMessage({ message }: Finding, evidence: ChangeEvidence): string {
   const { breakages, users } = evidence;
   if (breakages.length > 0) return message;
   if (users.length === 0) return `${message} (no operation of a known consumer uses it)`;
-  const outlook = areUsersUnaffected(evidence) ? ', and go on working' : '';
+  const outlook = areUsersUnaffected(evidence) ? ', and keep working' : '';
   return `${message} (operations of known consumers use it${outlook})`;
 }
 
-/** Where there is no new API, nobody knows. */
+/** Without a new API schema it is not known whether users are affected. */
 function areUsersUnaffected({ users, schemas, brokenOperations }: ChangeEvidence): boolean {
   return schemas.next !== undefined && brokenOperations?.isDisjointFrom(new Set(users)) === true;
 }

@@ -1,76 +1,51 @@
 import { type GraphQLSchema, getNamedType, isInputObjectType, isInterfaceType, isObjectType } from 'graphql';
 import { ancestorsOf } from '../diff/elements.ts';
-import { unionMemberOf } from '../diff/unionMemberOf.ts';
 import type { Finding } from '../finding.ts';
+import { type RuleId, ruleOf } from '../rules.ts';
 import type { Breakage } from './breakage.ts';
 
-/** The API before and after. */
+/** The API schema before and after the change. */
 export interface ApiSchemas {
   readonly old: GraphQLSchema | undefined;
   readonly next: GraphQLSchema | undefined;
 }
 
-/** Whether a change can be the reason of a trouble. */
-export function coversBreakage(change: Finding, trouble: Breakage, schemas: ApiSchemas): boolean {
+/** Whether a change can be the cause of a breakage. */
+export function coversBreakage(change: Finding, breakage: Breakage, schemas: ApiSchemas): boolean {
   const { subgraph, coordinate, rule } = change;
-  if (trouble.subgraph !== undefined && trouble.subgraph !== subgraph) return false;
-  if (coordinate === undefined || !isPossibleCause(rule, trouble)) return false;
+  if (breakage.subgraph !== undefined && breakage.subgraph !== subgraph) return false;
+  if (coordinate === undefined || !isPossibleCause(rule, breakage)) return false;
   const names = new Set([coordinate, unionMemberOf(change)]);
-  const within = providedTypeOf(change, schemas);
-  return trouble.coordinates.some(
-    (place) =>
-      names.has(place) ||
-      (wholeElementRules.test(rule) && ancestorsOf(place).includes(coordinate)) ||
-      (within !== undefined && place.startsWith(`${within}.`)) ||
-      (rule === 'type-kind-changed' && typesOf(place, schemas).includes(coordinate)),
+  const providedType = providedTypeOf(change, schemas);
+  return breakage.coordinates.some(
+    (affected) =>
+      names.has(affected) ||
+      (ruleOf(rule).coversMembers === true && ancestorsOf(affected).includes(coordinate)) ||
+      (providedType !== undefined && affected.startsWith(`${providedType}.`)) ||
+      (rule === 'type-kind-changed' && typesOf(affected, schemas).includes(coordinate)),
   );
 }
 
-/** What is there as a whole or not at all. */
-const wholeElementRules = /^(type|field|external-field|inaccessible|external|override|interface-object)-/;
-
-/** Whether a change only gives: where something is missed in the end, it is not the reason. */
+/** Whether a change only adds: it cannot be why something is missing after the rollout. */
 export function isAdditive({ rule }: Finding): boolean {
-  return gainRules.has(rule) || rule === 'field-added' || rule === 'type-added';
+  const { direction } = ruleOf(rule);
+  return direction === 'gain' || direction === 'addition';
 }
 
-/** Where a subgraph lost something, old plans miss it; where it got something, new plans miss it in the old one. What
- *  it needs is the other way round. */
-function isPossibleCause(rule: string, { phase }: Breakage): boolean {
-  if (phase === 'in the end') return true;
-  const missed = phase === 'old gateways' ? lossRules : gainRules;
-  const other = phase === 'old gateways' ? gainRules : lossRules;
-  return missed.has(rule) || !other.has(rule);
+/** While gateways have the old supergraph, only a loss of a subgraph breaks their plans; while the old subgraph runs, only
+ *  a gain of the new one. */
+function isPossibleCause(rule: RuleId, { phase }: Breakage): boolean {
+  const { direction } = ruleOf(rule);
+  if (phase === 'after rollout' || direction === undefined || direction === 'addition') return true;
+  return direction === (phase === 'old gateways' ? 'loss' : 'gain');
 }
 
-const lossRules: ReadonlySet<string> = new Set([
-  'key-removed',
-  'key-not-resolvable',
-  'provides-removed',
-  'provides-narrowed',
-  'requires-added',
-  'requires-widened',
-  'external-added',
-  'external-field-added',
-]);
-const gainRules: ReadonlySet<string> = new Set([
-  'key-added',
-  'key-resolvable',
-  'provides-added',
-  'provides-widened',
-  'requires-removed',
-  'requires-narrowed',
-  'external-removed',
-  'override-added',
-  'override-label-removed',
-]);
-
-/** Of what a `@provides` is about. */
+/** The type whose fields a `@provides` provides. */
 function providedTypeOf({ rule, coordinate = '' }: Finding, schemas: ApiSchemas): string | undefined {
   return rule.startsWith('provides-') ? typesOf(coordinate, schemas)[0] : undefined;
 }
 
-/** Names of the types that a field, an argument or an input field has in the APIs. */
+/** Names of the types that a field, an argument or an input field has in both API schemas. */
 function typesOf(coordinate: string, { old, next }: ApiSchemas): readonly string[] {
   const [, typeName = '', memberName = '', argumentName] =
     /^(\w+)\.(\w+)(?:\((\w+):\))?$/.exec(coordinate) ?? [];
@@ -83,4 +58,12 @@ function typesOf(coordinate: string, { old, next }: ApiSchemas): readonly string
     const argument = 'args' in member ? member.args.find(({ name }) => name === argumentName) : undefined;
     return argument === undefined ? [] : [getNamedType(argument.type).name];
   });
+}
+
+const unionMemberMessage = /^Member '(\w+)' was (?:added to|removed from) Union type '\w+'/;
+
+/** The type that a union gains or loses; `undefined` for any other change. Union members have no coordinates: the
+ *  change has that of the union, and only its message names the member. */
+function unionMemberOf(change: Pick<Finding, 'rule' | 'message'>): string | undefined {
+  return change.rule.startsWith('union-member-') ? unionMemberMessage.exec(change.message)?.[1] : undefined;
 }

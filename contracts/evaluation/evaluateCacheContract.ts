@@ -1,13 +1,12 @@
 import { formatDuration } from '../../gateway/config/duration.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { affectedOperation, operationReference } from './affectedOperation.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { createCachedValues, type ValueRules } from './cachedValues.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
-/** Says where values that were one client's own are everybody's now, and where they may be staler than a consumer has
- *  agreed on: `breaking` where they could not be so stale before, or nothing is known of before. */
+/** Reports values that were cached per client and are now shared, and values that may be staler than a consumer
+ *  accepts. A staleness violation that existed before is `dangerous` instead of `breaking`. */
 export function evaluateCacheContract(
   old: ServedGraph | undefined,
   next: ServedGraph,
@@ -46,7 +45,7 @@ function becamePublic(was: ValueRules, is: ValueRules): boolean {
   );
 }
 
-/** How much longer than it is fresh a value may be served, in milliseconds. */
+/** Milliseconds that a value may be served after it stopped being fresh. */
 function stalenessOf(rules: ValueRules): number {
   const each = Array.from(
     rules.values(),
@@ -56,14 +55,11 @@ function stalenessOf(rules: ValueRules): number {
 }
 
 function madePublicFinding(coordinate: string, users: readonly ConsumerOperation[]): Finding {
-  return {
-    rule: 'cache-contract',
-    severity: 'breaking',
-    message: `${coordinate} was cached for one client each, and is cached for everybody now.`,
-    advice: 'Keep scope: PRIVATE; a value that is the same for everyone belongs in a field of its own.',
+  return createFinding('cache-contract', {
+    message: `${coordinate} was cached per client, and is now shared by all clients.`,
     coordinate,
     affects: users.map((operation) => affectedOperation(operation, `may get another client's ${coordinate}`)),
-  };
+  });
 }
 
 function stalenessSloFinding(
@@ -71,17 +67,16 @@ function stalenessSloFinding(
   exceeding: readonly StalenessViolation[],
 ): Finding {
   const { consumer, name, slo } = operation;
-  const added = exceeding.filter(({ isNew }) => isNew);
-  const values = (added.length > 0 ? added : exceeding).map(({ description }) => description).join(', ');
+  const newViolations = exceeding.filter(({ isNew }) => isNew);
+  const values = (newViolations.length > 0 ? newViolations : exceeding)
+    .map(({ description }) => description)
+    .join(', ');
   const allowed = formatDuration(slo.staleness ?? 0);
-  const finding: Finding = {
-    rule: 'staleness-slo',
+  const finding = createFinding('staleness-slo', {
     severity: 'breaking',
-    message: `${consumer}/${name} accepts values that are stale by ${allowed}, and may get ${values}.`,
-    advice:
-      'Lower staleIfError and staleWhileRevalidate, or agree with the consumer on another `# @slo staleness`.',
+    message: `${consumer}/${name} accepts values that are stale by ${allowed}, but may get ${values}.`,
     ...operationReference(operation),
     affects: [affectedOperation(operation, `may get ${values}`)],
-  };
-  return added.length > 0 ? finding : markUnchanged(finding);
+  });
+  return newViolations.length > 0 ? finding : markUnchanged(finding);
 }

@@ -1,25 +1,23 @@
 import type { GraphQLSchema } from 'graphql';
 import type { GraphChange } from '../checkDependencies.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { type PlanCompatibility, pairOperations } from '../graph/checkPlanCompatibility.ts';
 import { newHints } from '../graph/composeGraph.ts';
 import { determineDeployment } from '../graph/determineDeployment.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
-import { affectedOperation, operationReference } from './affectedOperation.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
 import { checkRolloutCompatibility } from './checkRolloutCompatibility.ts';
 import { classifyChange } from './classifyChange.ts';
-import { classifyHint } from './classifyHint.ts';
 import { evaluateContractTerms } from './evaluateContractTerms.ts';
 import { evaluatePlanCost } from './evaluatePlanCost.ts';
 import { findBreakagesAfterRollout } from './findBreakagesAfterRollout.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
-/** What changes mean for the consumers that there are and for a rollout: what breaks operations is `breaking`, with
- *  them and with the order that it takes; what would break somebody whom nobody knows is `dangerous`. */
+/** Rates changes by their consequences for known consumers and for a rollout. A change that breaks operations is
+ *  `breaking` and names them and the rollout order. A change that could only break unknown consumers is `dangerous`. */
 export function evaluateChange({
   changes,
   old,
@@ -29,9 +27,9 @@ export function evaluateChange({
   gatewaySettings,
   isRollout = false,
 }: GraphChange): readonly Finding[] {
-  const agreed = evaluateContractTerms({ changes, gateway, next, operations, gatewaySettings });
+  const termFindings = evaluateContractTerms({ changes, gateway, next, operations, gatewaySettings });
   const failed = (operation: ConsumerOperation, after: ConsumerPlan) => {
-    // Gateways may hold nothing that composes while the subgraphs do.
+    // The graph of the gateways may fail to compose although that of the subgraphs composes.
     const isBroken = !isRollout || (gateway === undefined && old?.plans.get(operation)?.kind === 'planned');
     return failedOperationFindings(operation, after).map((finding) =>
       isBroken ? finding : markUnchanged(finding),
@@ -42,55 +40,56 @@ export function evaluateChange({
     return [
       ...(isFirst ? classifyInitialChanges(changes, next, operations) : changes),
       ...[...next.plans].flatMap(([operation, after]) => failed(operation, after)),
-      ...agreed,
+      ...termFindings,
     ];
   }
   const schemas = { old: apiOf(gateway), next: apiOf(next) };
   const pairs = pairOperations(gateway, next);
-  const contracts = checkRolloutCompatibility(old, gateway, next);
-  const troubles = [
+  const compatibilities = checkRolloutCompatibility(old, gateway, next);
+  const breakages = [
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' && after !== undefined
         ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next)
         : [],
     ),
-    ...contracts.flatMap(breakagesOf),
+    ...compatibilities.flatMap(breakagesOf),
   ];
-  const uses = new OperationUsageIndex(operations, [schemas.old, schemas.next]);
-  const { byChange, unattributed } = attributeBreakages(changes, troubles, schemas);
-  const inTrouble = new Set(troubles.map(({ operation }) => operation));
-  const judged = changes.map((change) => {
+  const usage = new OperationUsageIndex(operations, [schemas.old, schemas.next]);
+  const { byChange, unattributed } = attributeBreakages(changes, breakages, schemas);
+  const brokenOperations = new Set(breakages.map(({ operation }) => operation));
+  const classified = changes.map((change) => {
     const own = byChange.get(change) ?? [];
     return classifyChange(change, {
       breakages: own,
-      deployment: deploymentOf(change, own, contracts),
-      users: uses.usersOf(change),
+      deployment: deploymentOf(change, own, compatibilities),
+      users: usage.usersOf(change),
       schemas,
-      brokenOperations: inTrouble,
+      brokenOperations: brokenOperations,
     });
   });
   return [
-    ...judged,
-    ...newHints(old.graph, next.graph).map(classifyHint),
+    ...classified,
+    ...newHints(old.graph, next.graph),
     ...unattributedBreakageFindings(unattributed),
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' || after === undefined ? [] : failed(operation, after),
     ),
     ...pairs.flatMap((pair) => evaluatePlanCost(pair) ?? []),
-    ...agreed,
+    ...termFindings,
   ];
 }
 
-/** No plan was made before that could break. Operations that do not work now are told as that. */
+/** Rates changes without a baseline: there are no earlier plans that could break. Operations that fail now are
+ *  reported separately. */
 function classifyInitialChanges(
   changes: readonly Finding[],
   next: PlannedGraph,
   operations: readonly ConsumerOperation[],
 ): readonly Finding[] {
   const schemas = { old: undefined, next: apiOf(next) };
-  const uses = new OperationUsageIndex(operations, [schemas.next]);
+  const usage = new OperationUsageIndex(operations, [schemas.next]);
   return changes.map((change) =>
-    classifyChange(change, { breakages: [], deployment: undefined, users: uses.usersOf(change), schemas }),
+    classifyChange(change, { breakages: [], deployment: undefined, users: usage.usersOf(change), schemas }),
   );
 }
 
@@ -104,31 +103,33 @@ function breakagesOf({
   oldPlanProblems,
   newPlanProblems,
 }: PlanCompatibility): readonly Breakage[] {
-  const troubles = (phase: Breakage['phase'], problems: PlanCompatibility['oldPlanProblems']) =>
+  const breakages = (phase: Breakage['phase'], problems: PlanCompatibility['oldPlanProblems']) =>
     problems.map(({ message, coordinates }) => ({ operation, subgraph, phase, message, coordinates }));
-  return [...troubles('old gateways', oldPlanProblems), ...troubles('new gateways', newPlanProblems)];
+  return [...breakages('old gateways', oldPlanProblems), ...breakages('new gateways', newPlanProblems)];
 }
 
 function deploymentOf(
   change: Finding,
-  troubles: readonly Breakage[],
-  contracts: readonly PlanCompatibility[],
+  breakages: readonly Breakage[],
+  compatibilities: readonly PlanCompatibility[],
 ) {
   const { subgraph } = change;
-  if (troubles.length === 0 || subgraph === undefined) return undefined;
-  const operations = new Set(troubles.map(({ operation }) => operation));
-  const concerned = contracts.filter((one) => one.subgraph === subgraph && operations.has(one.operation));
+  if (breakages.length === 0 || subgraph === undefined) return undefined;
+  const operations = new Set(breakages.map(({ operation }) => operation));
+  const relevant = compatibilities.filter(
+    (one) => one.subgraph === subgraph && operations.has(one.operation),
+  );
   return determineDeployment({
     subgraph,
-    oldPlanProblems: concerned.flatMap(({ oldPlanProblems }) => oldPlanProblems),
-    newPlanProblems: concerned.flatMap(({ newPlanProblems }) => newPlanProblems),
-    isRefused: troubles.some(({ phase }) => phase === 'in the end'),
+    oldPlanProblems: relevant.flatMap(({ oldPlanProblems }) => oldPlanProblems),
+    newPlanProblems: relevant.flatMap(({ newPlanProblems }) => newPlanProblems),
+    isRefused: breakages.some(({ phase }) => phase === 'after rollout'),
   });
 }
 
-/** What breaks without a change that explains it. */
-function unattributedBreakageFindings(troubles: readonly Breakage[]): readonly Finding[] {
-  const byOperation = Map.groupBy(troubles, ({ operation }) => operation);
+/** Breakages that no change explains. */
+function unattributedBreakageFindings(breakages: readonly Breakage[]): readonly Finding[] {
+  const byOperation = Map.groupBy(breakages, ({ operation }) => operation);
   return [...byOperation].map(([operation, own]) =>
     brokenOperationFinding(operation, [...new Set(own.map(({ message }) => message))].join('; ')),
   );
@@ -142,12 +143,12 @@ function failedOperationFindings(operation: ConsumerOperation, after: ConsumerPl
 }
 
 function brokenOperationFinding(operation: ConsumerOperation, reason: string): Finding {
-  return {
-    rule: 'operation-broken',
+  return createFinding('operation-broken', {
     severity: 'breaking',
-    message: `${operation.consumer}/${operation.name} does not work with this graph: ${reason}`,
-    advice: 'Change the graph so that it works, or change the operation where its consumer has changed it.',
+    message: `${operation.consumer}/${operation.name} fails with this graph: ${reason}`,
+    advice:
+      'Change the graph so that the operation works, or update the operation if its consumer has changed it.',
     ...operationReference(operation),
     affects: [affectedOperation(operation, reason)],
-  };
+  });
 }

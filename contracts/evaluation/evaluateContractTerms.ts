@@ -4,6 +4,7 @@ import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings
 import { pairOperations } from '../graph/checkPlanCompatibility.ts';
 import { locateDefinition } from '../graph/locateInContract.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
+import { type RuleId, ruleOf } from '../rules.ts';
 import { evaluateCacheContract } from './evaluateCacheContract.ts';
 import { evaluateEnrichmentContract } from './evaluateEnrichmentContract.ts';
 import { evaluateGatewayConfig } from './evaluateGatewayConfig.ts';
@@ -11,31 +12,20 @@ import { evaluateLatencySlo } from './evaluateLatencySlo.ts';
 import { evaluateMayDefer } from './evaluateMayDefer.ts';
 import { createServedGraph } from './servedGraph.ts';
 
-/** Rules about what was agreed on besides that operations work. What the change makes so is `breaking`. */
-export const contractTermRules: ReadonlySet<string> = new Set([
-  'cache-contract',
-  'enrichment-contract',
-  'gateway-config-outdated',
-  'latency-slo',
-  'slo-unmatched',
-  'staleness-slo',
-]);
-
-const configDependentRules: ReadonlySet<string> = new Set([
-  'enrichment-contract',
-  'gateway-config-outdated',
-  'slo-unmatched',
-  'staleness-slo',
-]);
-
-/** Whether a check that knows this of the gateways finds all that the rule is about. */
-export function isFullyEvaluated(rule: string, { locate, stepLatencyMs }: GatewaySettings): boolean {
-  if (rule === 'latency-slo') return stepLatencyMs !== undefined;
-  return !configDependentRules.has(rule) || locate !== undefined;
+/** Whether a check with these settings finds everything that the rule is about. */
+export function isFullyEvaluated(rule: RuleId, { locate, stepLatencyMs }: GatewaySettings): boolean {
+  switch (ruleOf(rule).needs) {
+    case 'step latency':
+      return stepLatencyMs !== undefined;
+    case 'gateway configuration':
+      return locate !== undefined;
+    default:
+      return true;
+  }
 }
 
-/** What was agreed on about caching, about what may come late and about latency, and is not so with the graph. `breaking`
- *  where the change is what makes it so, or nothing is known of before. */
+/** Reports where the graph violates what was agreed on besides the schema: caching, deferral and latency. Violations
+ *  are `breaking` when the change causes them or nothing is known of the time before. */
 export function evaluateContractTerms({
   changes,
   gateway,
@@ -47,13 +37,13 @@ export function evaluateContractTerms({
     gateway && createServedGraph(gateway, gatewaySettings),
     createServedGraph(next, gatewaySettings),
   ];
-  const told = new Set(
+  const reported = new Set(
     changes.flatMap(({ rule, coordinate }) => (rule === 'cached-made-public' ? (coordinate ?? []) : [])),
   );
-  const isTold = ({ rule, coordinate = '' }: Finding): boolean =>
-    rule === 'cache-contract' && (told.has(coordinate) || told.has(coordinate.split('.')[0] ?? ''));
+  const isAlreadyReported = ({ rule, coordinate = '' }: Finding): boolean =>
+    rule === 'cache-contract' && (reported.has(coordinate) || reported.has(coordinate.split('.')[0] ?? ''));
   return [
-    ...evaluateCacheContract(before, after, operations).filter((finding) => !isTold(finding)),
+    ...evaluateCacheContract(before, after, operations).filter((finding) => !isAlreadyReported(finding)),
     ...evaluateEnrichmentContract(before, after, operations),
     ...evaluateMayDefer(after, operations),
     ...evaluateGatewayConfig(before, after),
@@ -71,11 +61,13 @@ function evaluateLatencies(
   return pairOperations(old, next).flatMap((pair) => evaluateLatencySlo({ ...pair, stepLatencyMs }) ?? []);
 }
 
-/** Where the change is that is to blame, or else where the part is defined. */
+/** Adds the location of the change at the same coordinate, or else of the definition. */
 function withLocation(finding: Finding, changes: readonly Finding[], { graph }: PlannedGraph): Finding {
   const { coordinate, location, subgraph } = finding;
   if (location !== undefined || coordinate === undefined) return finding;
-  const change = changes.find((one) => one.coordinate === coordinate && one.location !== undefined);
+  const change = changes.find(
+    (candidate) => candidate.coordinate === coordinate && candidate.location !== undefined,
+  );
   if (change !== undefined) return { ...finding, subgraph: change.subgraph, location: change.location };
   const contracts = [...graph.contracts.values()];
   for (const contract of contracts.filter(({ name }) => subgraph === undefined || name === subgraph)) {

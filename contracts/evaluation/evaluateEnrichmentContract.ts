@@ -1,14 +1,14 @@
 import { Kind, type SelectionSetNode } from 'graphql';
 import { type EnrichmentRules, readEnrichmentRules } from '../../gateway/enrichment/enrichmentRules.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { affectedOperation } from './affectedOperation.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { createFinding, type Finding } from '../finding.ts';
+import { affectedOperation, markUnchanged } from './operationFindings.ts';
 import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
-/** Says where a field that may come late cannot: others need it, nothing in its place can be null, or a consumer wants
- *  it in the first answer. `breaking` where it was not so before, or nothing is known of before. */
+/** Reports fields with `@enrichment` that cannot be deferred: a key or `@requires` needs them, they cannot be null,
+ *  or a consumer expects them in the first answer. A violation that existed before is `dangerous` instead of
+ *  `breaking`. */
 export function evaluateEnrichmentContract(
   old: ServedGraph | undefined,
   next: ServedGraph,
@@ -26,7 +26,7 @@ function findViolations(graph: ServedGraph, operations: readonly ConsumerOperati
   return [...findRequiredFields(graph, rules), ...findUndeferrableFields(graph, rules, operations)];
 }
 
-/** Whether two findings say the same of the same operations. */
+/** Equal for findings that say the same about the same operations. */
 function findingKey({ coordinate, message, affects = [] }: Finding): string {
   return JSON.stringify([
     coordinate,
@@ -35,7 +35,8 @@ function findingKey({ coordinate, message, affects = [] }: Finding): string {
   ]);
 }
 
-/** What may come late by the graph and its gateways' configuration; `undefined` where gateways wait for everything. */
+/** The enrichment rules of the graph and of the gateways' configuration; `undefined` when gateways wait for every
+ *  field. */
 export function enrichmentRulesOf({
   document,
   apiSchema,
@@ -45,42 +46,55 @@ export function enrichmentRulesOf({
   return readEnrichmentRules({ document, apiSchema, configured: enrichments }).rules;
 }
 
-/** Fields that keys and `@requires` need: whatever waits for them would be late as well, or computed without them. */
+/** Enrichment fields that a key or `@requires` needs. A fetch that needs such a field would be delayed too, or
+ *  computed without it. */
 function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): readonly Finding[] {
   const found = new Map<string, Finding>();
   for (const [subgraph, { keys, fields }] of metadata.subgraphs) {
     for (const [typeName, ofType] of keys) {
-      for (const key of ofType) look(subgraph, typeName, key.fields, `a @key of ${typeName}`);
+      for (const key of ofType) visitSelections(subgraph, typeName, key.fields, `a @key of ${typeName}`);
     }
     for (const [coordinate, { requires }] of fields) {
       if (requires === undefined) continue;
-      look(subgraph, coordinate.split('.')[0] ?? '', requires, `the @requires of ${coordinate}`);
+      visitSelections(subgraph, coordinate.split('.')[0] ?? '', requires, `the @requires of ${coordinate}`);
     }
   }
   return [...found.values()];
 
-  function look(subgraph: string, typeName: string, { selections }: SelectionSetNode, where: string): void {
+  function visitSelections(
+    subgraph: string,
+    typeName: string,
+    { selections }: SelectionSetNode,
+    user: string,
+  ): void {
     for (const selection of selections) {
       if (selection.kind === Kind.FRAGMENT_SPREAD) continue;
       if (selection.kind === Kind.INLINE_FRAGMENT) {
-        look(subgraph, selection.typeCondition?.name.value ?? typeName, selection.selectionSet, where);
+        visitSelections(
+          subgraph,
+          selection.typeCondition?.name.value ?? typeName,
+          selection.selectionSet,
+          user,
+        );
         continue;
       }
       const name = selection.name.value;
       const coordinate = `${typeName}.${name}`;
       if (rules.ruleOf(typeName, name) !== undefined && !found.has(coordinate)) {
-        found.set(coordinate, {
-          rule: 'enrichment-contract',
-          severity: 'breaking',
-          message: `${coordinate} may come late, and is part of ${where} in subgraph "${subgraph}", which needs it at once.`,
-          advice: 'Take @enrichment off, or let nobody depend on the field.',
-          subgraph,
+        found.set(
           coordinate,
-        });
+          createFinding('enrichment-contract', {
+            severity: 'breaking',
+            message: `${coordinate} may be deferred, but is part of ${user} in subgraph "${subgraph}", which needs it in the first answer.`,
+            advice: 'Remove @enrichment, or remove the dependency on the field.',
+            subgraph,
+            coordinate,
+          }),
+        );
       }
-      const inner = typeOf(typeName, name);
-      if (selection.selectionSet !== undefined && inner !== undefined) {
-        look(subgraph, inner, selection.selectionSet, where);
+      const fieldType = typeOf(typeName, name);
+      if (selection.selectionSet !== undefined && fieldType !== undefined) {
+        visitSelections(subgraph, fieldType, selection.selectionSet, user);
       }
     }
   }
@@ -99,40 +113,41 @@ interface UndeferrableField {
   readonly reason: string;
 }
 
-/** By field, what its readers have against its coming late. */
+/** Enrichment fields that some operation cannot receive later. */
 function findUndeferrableFields(
   { apiSchema }: ServedGraph,
   rules: EnrichmentRules,
   operations: readonly ConsumerOperation[],
 ): readonly Finding[] {
-  const refusals = new Map<string, UndeferrableField[]>();
+  const undeferrable = new Map<string, UndeferrableField[]>();
   for (const operation of operations) {
     for (const field of selectedFieldsOf(apiSchema, operation.document)) {
       if (rules.ruleOf(field.typeName, field.fieldName) === undefined) continue;
       const reason = undeferrableReasonOf(field, operation);
       if (reason === undefined) continue;
-      refusals.set(field.coordinate, [
-        ...(refusals.get(field.coordinate) ?? []),
+      undeferrable.set(field.coordinate, [
+        ...(undeferrable.get(field.coordinate) ?? []),
         { field, operation, reason },
       ]);
     }
   }
-  return [...refusals].map(([coordinate, refused]) => ({
-    rule: 'enrichment-contract',
-    severity: 'breaking',
-    message: `${coordinate} may come late, and not everybody who selects it can do without it in the first answer.`,
-    advice:
-      'Take @enrichment off, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
-    coordinate,
-    affects: refused.map(({ operation, reason }) => affectedOperation(operation, reason)),
-  }));
+  return [...undeferrable].map(([coordinate, fields]) =>
+    createFinding('enrichment-contract', {
+      severity: 'breaking',
+      message: `${coordinate} may be deferred, but some operations need it in the first answer.`,
+      advice:
+        'Remove @enrichment, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
+      coordinate,
+      affects: fields.map(({ operation, reason }) => affectedOperation(operation, reason)),
+    }),
+  );
 }
 
 function undeferrableReasonOf(
   { coordinate, canBeNull }: SelectedField,
   { slo, document }: ConsumerOperation,
 ): string | undefined {
-  // Mutations and subscriptions wait for everything.
+  // Mutations and subscriptions wait for every field.
   const isQuery = document.definitions.some(
     (definition) => definition.kind === Kind.OPERATION_DEFINITION && definition.operation === 'query',
   );
@@ -140,7 +155,5 @@ function undeferrableReasonOf(
   if (slo.mayDefer !== undefined && !slo.mayDefer.includes(coordinate)) {
     return `does not name ${coordinate} in its @slo mayDefer`;
   }
-  return canBeNull
-    ? undefined
-    : `${coordinate} cannot be left out: neither it nor anything around it can be null`;
+  return canBeNull ? undefined : `${coordinate} cannot be null, and neither can any field around it`;
 }

@@ -1,8 +1,8 @@
 import { readCacheRules } from '../../gateway/cache/rules/cacheRules.ts';
 import { readEnrichmentRules } from '../../gateway/enrichment/enrichmentRules.ts';
-import type { Finding } from '../finding.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import type { GatewaySettings } from '../gatewaySettings.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { markUnchanged } from './operationFindings.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
 type Section = Parameters<NonNullable<GatewaySettings['locate']>>[0];
@@ -10,11 +10,11 @@ type Section = Parameters<NonNullable<GatewaySettings['locate']>>[0];
 interface UnknownName {
   readonly section: Section;
   readonly key: string;
-  /** What is not there. */
+  /** What the graph lacks. */
   readonly reason: string;
 }
 
-/** Says what the gateways' configuration names and the graph does not have. */
+/** Reports names in the gateways' configuration that the graph does not have. */
 export function evaluateGatewayConfig(old: ServedGraph | undefined, next: ServedGraph): readonly Finding[] {
   const known = new Set(old && findUnknownNames(old).map(unknownNameKey));
   return findUnknownNames(next).map((name) => {
@@ -38,7 +38,7 @@ function findUnknownNames({ document, apiSchema, gatewaySettings }: ServedGraph)
   ];
 }
 
-/** The gateway's readers tell what is not there, and not by which key: that takes to ask for each alone. */
+/** The gateway's readers report which names are unknown but not by which key, so each key is read alone. */
 function findUnknownKeys<Rule>(
   section: Section,
   rules: Readonly<Record<string, Rule>>,
@@ -52,12 +52,10 @@ function findUnknownKeys<Rule>(
 }
 
 function unknownNameFinding({ section, key, reason }: UnknownName, { locate }: GatewaySettings): Finding {
-  return {
-    rule: 'gateway-config-outdated',
+  return createFinding('gateway-config-outdated', {
     severity: 'breaking',
-    message: `The gateways' configuration names ${key} in ${section}, and ${reason}: a gateway that starts refuses the supergraph.`,
-    advice: 'Take it out of the configuration before the supergraph is published, or keep it in the graph.',
+    message: `The configuration of the gateways names ${key} (${section}), but ${reason}: a gateway that starts refuses the supergraph.`,
     coordinate: key,
     location: locate?.(section, key),
-  };
+  });
 }

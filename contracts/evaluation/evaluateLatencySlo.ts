@@ -1,20 +1,19 @@
 import { formatDuration } from '../../gateway/config/duration.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import type { ConsumerPlan } from '../graph/planConsumerOperations.ts';
-import { affectedOperation, operationReference } from './affectedOperation.ts';
-import { markUnchanged } from './markUnchanged.ts';
+import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 
 interface LatencyComparison {
   readonly operation: ConsumerOperation;
   readonly before: ConsumerPlan | undefined;
   readonly after: ConsumerPlan | undefined;
-  /** Milliseconds that a fetch takes. */
+  /** Milliseconds that one fetch takes. */
   readonly stepLatencyMs: number;
 }
 
-/** Says of an operation that fetches which its first answer waits for in any case, one after the other, take longer
- *  than its consumer relies on; `undefined` where they do not, or it is not known. */
+/** Reports an operation whose sequential fetches before the first answer take longer than its `@slo latency`;
+ *  `undefined` when they do not, or when it is not known. */
 export function evaluateLatencySlo({
   operation,
   before,
@@ -25,16 +24,13 @@ export function evaluateLatencySlo({
   const { latency } = slo;
   const steps = depthOf(after);
   if (latency === undefined || steps === undefined || steps * stepLatencyMs <= latency) return undefined;
-  const said = `${steps} fetch${steps === 1 ? '' : 'es one after the other'} of ${formatDuration(stepLatencyMs)}`;
-  const finding: Finding = {
-    rule: 'latency-slo',
+  const description = `${steps} fetch${steps === 1 ? '' : 'es in sequence'} of ${formatDuration(stepLatencyMs)}`;
+  const finding = createFinding('latency-slo', {
     severity: 'breaking',
-    message: `${consumer}/${name} relies on a first answer within ${formatDuration(latency)}, which waits for ${said}.`,
-    advice:
-      'Let a subgraph that is asked earlier serve or @provides what is fetched last, let it come late, or agree with the consumer on another `# @slo latency`.',
+    message: `${consumer}/${name} relies on a first answer within ${formatDuration(latency)}, but the answer waits for ${description}.`,
     ...operationReference(operation),
-    affects: [affectedOperation(operation, `waits for ${said}`)],
-  };
+    affects: [affectedOperation(operation, `waits for ${description}`)],
+  });
   const earlier = depthOf(before);
   return earlier !== undefined && earlier * stepLatencyMs > latency ? markUnchanged(finding) : finding;
 }

@@ -3,7 +3,7 @@ import type { Deployment, Finding } from '../finding.ts';
 import { checkFetch } from '../graph/checkFetch.ts';
 import { determineDeployment } from '../graph/determineDeployment.ts';
 import type { FetchProblem } from '../graph/fetchProblem.ts';
-import { quotedNamesIn } from '../graph/locateFromMessage.ts';
+import { quotedNamesIn } from '../graph/locateInContract.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
@@ -12,32 +12,32 @@ import { classifyChange } from './classifyChange.ts';
 import { fetchTargetOf } from './fetchTargetOf.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
-/** What changes mean that make no supergraph: gateways stay on the old one, and whatever of its plans does not work with
- *  the new subgraphs breaks as soon as these are deployed. */
+/** Rates changes that do not compose. Gateways keep the old supergraph, so whatever of its plans the new subgraphs do
+ *  not serve breaks as soon as these are deployed. */
 export function evaluateUncomposableChange(change: UncomposableChange): readonly Finding[] {
   const { changes, gateway, next, compositionFindings, operations } = change;
-  const refused = mergeUnreachable(
+  const refusals = mergeUnreachable(
     compositionFindings.filter((refusal) => !isAlreadyReported(refusal, changes)),
   );
-  if (gateway === undefined) return [...changes, ...refused];
+  if (gateway === undefined) return [...changes, ...refusals];
   const schemas = { old: gateway.graph.supergraph.apiSchema, next: undefined };
-  // A subgraph library refuses these: they do not start, so that no plan meets them.
+  // A subgraph with an invalid schema does not start, so no plan reaches it.
   const invalid = new Set(
     changes.flatMap(({ rule, subgraph }) => (rule === 'subgraph-invalid' ? subgraph : [])),
   );
-  const started = changedSubgraphs(gateway, next).filter((name) => !invalid.has(name));
-  const troubles = findOldPlanBreakages(gateway, next, started);
-  const uses = new OperationUsageIndex(operations, [schemas.old]);
-  const { byChange } = attributeBreakages(changes, troubles, schemas);
-  const judged = changes.map((finding) => {
+  const startable = changedSubgraphs(gateway, next).filter((name) => !invalid.has(name));
+  const breakages = findOldPlanBreakages(gateway, next, startable);
+  const usage = new OperationUsageIndex(operations, [schemas.old]);
+  const { byChange } = attributeBreakages(changes, breakages, schemas);
+  const classified = changes.map((finding) => {
     const own = byChange.get(finding) ?? [];
     const deployment = deploymentOf(finding, own, compositionFindings);
-    return classifyChange(finding, { breakages: own, deployment, users: uses.usersOf(finding), schemas });
+    return classifyChange(finding, { breakages: own, deployment, users: usage.usersOf(finding), schemas });
   });
-  return [...judged, ...refused];
+  return [...classified, ...refusals];
 }
 
-/** What a subgraph library refuses the composer refuses in the same words. */
+/** The composer reports an invalid subgraph in the same words as the subgraph library. */
 function isAlreadyReported({ rule, subgraph, message }: Finding, changes: readonly Finding[]): boolean {
   if (rule !== 'composition-error') return false;
   return changes.some(
@@ -48,7 +48,7 @@ function isAlreadyReported({ rule, subgraph, message }: Finding, changes: readon
   );
 }
 
-/** Without the file that it begins with. */
+/** The message without the file name at its beginning. */
 function messageWithoutFile({ message }: Finding): string {
   return message.slice(message.indexOf(': ') + 2);
 }
@@ -62,37 +62,36 @@ interface OldPlanBreakage extends Breakage {
   readonly kind: FetchProblem['kind'];
 }
 
-/** That there is no supergraph yet does not change the order in which it and the subgraph are rolled out, unless the
- *  change is why there is none. */
+/** The rollout order of a change. That nothing composes yet does not matter, unless this change is the reason. */
 function deploymentOf(
   change: Finding,
-  troubles: readonly OldPlanBreakage[],
+  breakages: readonly OldPlanBreakage[],
   refusals: readonly Finding[],
 ): Deployment | undefined {
   const { subgraph } = change;
-  if (troubles.length === 0 || subgraph === undefined) return undefined;
-  const oldPlans = troubles.map(
+  if (breakages.length === 0 || subgraph === undefined) return undefined;
+  const oldPlanProblems = breakages.map(
     ({ kind, message, coordinates }): FetchProblem => ({ kind, isCertain: true, message, coordinates }),
   );
-  const isMended = oldPlans.every(({ kind }) => fixedByGatewayUpdate.has(kind));
-  const isRefused = !isMended || refusals.some((refusal) => concernsChange(refusal, change));
+  const isFixedByUpdate = oldPlanProblems.every(({ kind }) => fixedByGatewayUpdate.has(kind));
+  const isRefused = !isFixedByUpdate || refusals.some((refusal) => concernsChange(refusal, change));
   const deployment = determineDeployment({
     subgraph,
-    oldPlanProblems: oldPlans,
+    oldPlanProblems: oldPlanProblems,
     newPlanProblems: [],
     isRefused,
   });
   return isRefused ? deployment : { ...deployment, steps: [composeFirstStep, ...deployment.steps] };
 }
 
-/** What is in order as soon as gateways know the change, whatever else is in their supergraph. Of anything else that old
- *  plans miss only new plans could tell whether it is to be had in another way, and there are none. */
+/** Problems that end when gateways know the change, whatever else is in their supergraph. For other problems only new
+ *  plans could show another way to the data, and there are none. */
 const fixedByGatewayUpdate: ReadonlySet<FetchProblem['kind']> = new Set(['missing input', 'unknown value']);
 
 const composeFirstStep =
-  'Correct what the composer refuses, and check again: until then there is no supergraph to publish.';
+  'Correct what the composer refuses and check again. Until then there is no supergraph to publish.';
 
-/** Whether the composer names what a change is about, a value by its enum and an argument by its field. */
+/** Whether a composition error names the changed element: an enum value by its enum, an argument by its field. */
 function concernsChange(refusal: Finding, { coordinate, rule }: Finding): boolean {
   if (coordinate === undefined) return true;
   const [type = '', member] = coordinate.replace(/\(.*/, '').split('.');
@@ -141,7 +140,7 @@ function fetchesOf(planned: ConsumerPlan) {
   return planned.kind === 'planned' ? planned.variants.flatMap(({ fetches }) => fetches) : [];
 }
 
-/** One key that is missing makes every field unreachable that was reached by it. */
+/** Merges satisfiability errors: one missing key makes every field unreachable that was reached by it. */
 function mergeUnreachable(refusals: readonly Finding[]): readonly Finding[] {
   const unreachable = refusals.filter(({ message }) => message.startsWith('SATISFIABILITY_ERROR'));
   const [first, ...others] = unreachable;
@@ -149,7 +148,7 @@ function mergeUnreachable(refusals: readonly Finding[]): readonly Finding[] {
   const fields = new Set(others.flatMap(({ coordinate }) => coordinate ?? []));
   const merged = {
     ...first,
-    message: `${first.message}\nNor can these be reached on all ways to them: ${[...fields].join(', ')}.`,
+    message: `${first.message}\nThese fields cannot be reached on every path either: ${[...fields].join(', ')}.`,
   };
   return [...refusals.filter((finding) => !unreachable.includes(finding)), merged];
 }

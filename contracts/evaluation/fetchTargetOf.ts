@@ -6,7 +6,7 @@ import type { FetchTarget } from '../graph/fetchProblem.ts';
 import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
 import type { EntityKey, FieldMetadata } from '../graph/supergraphMetadata.ts';
 
-/** A subgraph as it runs, by its own SDL alone: where there is no supergraph that says what it is in the graph. */
+/** A running subgraph, described by its own SDL alone. For use when no supergraph describes it. */
 export function fetchTargetOf(contract: SubgraphContract): FetchTarget {
   const keys = new Map<string, readonly EntityKey[]>();
   const fields = new Map<string, FieldMetadata>();

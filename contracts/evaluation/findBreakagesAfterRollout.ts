@@ -18,35 +18,38 @@ import type { FailedOperation } from '../graph/planOnSupergraph.ts';
 import type { Breakage } from './breakage.ts';
 import { selectedFieldsOf } from './selectedFieldsOf.ts';
 
-/** Why an operation that was written for the old API does not work with the new one: it is refused, its variables may
- *  be, or values are not what its client takes them for. With values of enums and types that it does not know a client
- *  has to reckon. */
+/** Finds why an operation that was written for the old API schema fails with the new one: it is refused, its
+ *  variables may be refused, or values have other types. Unknown enum values and types are no breakage, because
+ *  clients have to expect them. */
 export function findBreakagesAfterRollout(
   operation: ConsumerOperation,
   after: { readonly kind: 'planned' } | FailedOperation,
   old: GraphQLSchema,
   next: GraphQLSchema,
 ): readonly Breakage[] {
-  const trouble = (message: string, coordinates: readonly string[]): Breakage => ({
+  const toBreakage = (message: string, coordinates: readonly string[]): Breakage => ({
     operation,
-    phase: 'in the end',
+    phase: 'after rollout',
     subgraph: undefined,
     message,
     coordinates,
   });
   const variables = findVariableDifferences(operationOf(operation.document), old, next).map(
-    ({ description, coordinate }) => trouble(`its variables may be refused: ${description}`, [coordinate]),
+    ({ description, coordinate }) => toBreakage(`its variables may be refused: ${description}`, [coordinate]),
   );
   if (after.kind === 'failed') {
-    return [...after.problems.map(({ message, coordinates }) => trouble(message, coordinates)), ...variables];
+    return [
+      ...after.problems.map(({ message, coordinates }) => toBreakage(message, coordinates)),
+      ...variables,
+    ];
   }
   return [
     ...variables,
     ...findRefusedNulls(operation.document, old, next).map((coordinate) =>
-      trouble(`it may give null for ${coordinate}, which is not taken any more`, [coordinate]),
+      toBreakage(`it may pass null for ${coordinate}, which no longer accepts null`, [coordinate]),
     ),
-    ...findChangedValues(operation.document, old, next).map(({ coordinate, words }) =>
-      trouble(`${coordinate} is not what it was: ${words}`, [coordinate]),
+    ...findChangedValues(operation.document, old, next).map(({ coordinate, description }) =>
+      toBreakage(`${coordinate} has another type: ${description}`, [coordinate]),
     ),
   ];
 }
@@ -58,7 +61,7 @@ function findChangedValues(document: DocumentNode, old: GraphQLSchema, next: Gra
     if (before === undefined || after === undefined) return [];
     return findTypeDifferences(before.type, after.type, old, next)
       .filter(({ kind }) => kind !== 'unknown value')
-      .map(({ description }) => ({ coordinate, words: description }));
+      .map(({ description }) => ({ coordinate, description: description }));
   });
 }
 
@@ -67,8 +70,8 @@ function fieldOf(schema: GraphQLSchema, typeName: string, fieldName: string) {
   return isObjectType(type) || isInterfaceType(type) ? type.getFields()[fieldName] : undefined;
 }
 
-/** Places for which the operation has a variable that may be null, where null is refused now. With a default value,
- *  validation lets such a variable pass, and each null of a client fails. */
+/** Inputs for which the operation passes a nullable variable, and which no longer accept null. Validation allows such
+ *  a variable when there is a default value, and then every null from a client fails. */
 function findRefusedNulls(
   document: DocumentNode,
   old: GraphQLSchema,
@@ -78,7 +81,7 @@ function findRefusedNulls(
   return findNullableInputs(document, next).filter((coordinate) => !before.has(coordinate));
 }
 
-/** Arguments and input fields that take no null, itself or as an item of their list, and may be given one. */
+/** Arguments and input fields that accept no null, neither as a value nor in a list, and that may be given one. */
 function findNullableInputs(document: DocumentNode, schema: GraphQLSchema): readonly string[] {
   const nullable = new Set<string>();
   visit(document, {
@@ -88,7 +91,7 @@ function findNullableInputs(document: DocumentNode, schema: GraphQLSchema): read
   });
   const found = new Set<string>();
   const types = new TypeInfo(schema);
-  /** The arguments and input fields that the walk is within. */
+  /** The arguments and input fields around the visited node. */
   const inputs: string[] = [];
   visit(
     document,

@@ -3,12 +3,12 @@ import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
 import { readSchemaUsage, type SchemaUsage } from './schemaUsage.ts';
 
-/** Which operations use what a change is about. */
+/** Finds the operations that use a changed element. */
 export class OperationUsageIndex {
   readonly #schemas: readonly GraphQLSchema[];
   readonly #usages: readonly (readonly [ConsumerOperation, readonly SchemaUsage[]])[];
 
-  /** `schemas`: the APIs before and after. */
+  /** `schemas`: the API schemas before and after the change. */
   constructor(operations: readonly ConsumerOperation[], schemas: readonly GraphQLSchema[]) {
     this.#schemas = schemas;
     this.#usages = operations.map((operation) => [
@@ -23,14 +23,14 @@ export class OperationUsageIndex {
     const which = rule.endsWith('-default-changed') ? 'omitted' : 'used';
     return this.#usages
       .filter(([operation, uses]) => {
-        // Who has not said how soon the answer has to be there can wait for it.
+        // An operation without a latency objective can wait for the field.
         if (rule === 'enrichment-removed' && operation.slo.latency === undefined) return false;
         return uses.some((use) => about.some((part) => use[which].has(part)));
       })
       .map(([operation]) => operation);
   }
 
-  /** That a type joins or leaves an interface concerns those who select through the interface. */
+  /** A type that joins or leaves an interface affects operations that select through the interface. */
   #changedInterfaces(typeName: string): readonly string[] {
     const [before = new Set<string>(), after = new Set<string>()] = this.#schemas.map((schema) =>
       interfacesOf(schema, typeName),

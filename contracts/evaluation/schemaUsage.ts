@@ -17,16 +17,16 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 
-/** What of a schema an operation uses, as coordinates. */
+/** Coordinates of the schema elements that an operation uses. */
 export interface SchemaUsage {
-  /** Types that it gets or names, their fields, the arguments and input fields that it gives or may give, and the
-   *  values of enums that it gets or gives. */
+  /** Types that the operation gets or names, their fields, arguments and input fields that it passes or may pass, and
+   *  enum values that it gets or passes. */
   readonly used: ReadonlySet<string>;
-  /** Arguments and input fields that it leaves out, or may leave out: their defaults count. */
+  /** Arguments and input fields that the operation omits or may omit, so that their defaults apply. */
   readonly omitted: ReadonlySet<string>;
 }
 
-/** What the schema does not have is passed over. */
+/** Reads the usage of an operation. Elements that the schema lacks are ignored. */
 export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): SchemaUsage {
   const used = new Set<string>();
   const omitted = new Set<string>();
@@ -73,7 +73,7 @@ export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): 
   );
   return { used, omitted };
 
-  /** A field of an interface is one of each type that implements it. */
+  /** A field of an interface is also a field of each implementing type. */
   function ownersOf(type: GraphQLNamedType): readonly GraphQLNamedType[] {
     return isInterfaceType(type) ? [type, ...schema.getPossibleTypes(type)] : [type];
   }
@@ -90,7 +90,7 @@ export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): 
     return getNamedType(typeFromAST(schema, node as never) as GraphQLInputType | undefined);
   }
 
-  /** A variable may hold everything that its type has. */
+  /** A variable can hold any value of its type. */
   function addInput(type: GraphQLNamedType | undefined): void {
     if (type === undefined || (used.has(type.name) && isInputObjectType(type))) return;
     used.add(type.name);
@@ -105,7 +105,7 @@ export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): 
   }
 }
 
-/** Variables without which the operation may be sent. */
+/** Variables that may be omitted. */
 function optionalVariables(document: DocumentNode): ReadonlySet<string> {
   const optional = new Set<string>();
   visit(document, {
@@ -116,8 +116,8 @@ function optionalVariables(document: DocumentNode): ReadonlySet<string> {
   return optional;
 }
 
-/** What clients see at a coordinate, as text that is equal where they see the same; `undefined` where there is
- *  nothing. What a type consists of is seen at its parts. */
+/** What clients see at a coordinate, as text; `undefined` when the element does not exist. Members of a type are
+ *  described at their own coordinates. */
 export function describeElement(schema: GraphQLSchema, coordinate: string): string | undefined {
   const [, typeName = '', memberName, argumentName] =
     /^(\w+)(?:\.(\w+)(?:\((\w+):\))?)?$/.exec(coordinate) ?? [];

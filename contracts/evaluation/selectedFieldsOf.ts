@@ -12,18 +12,17 @@ import {
 } from 'graphql';
 import { operationOf } from '../graph/operationOf.ts';
 
-/** A field that an operation selects of a type. */
+/** A field of a type that an operation selects. */
 export interface SelectedField {
   readonly typeName: string;
   readonly fieldName: string;
   /** `Type.field`. */
   readonly coordinate: string;
-  /** Whether it, or something on the way to it, may be null. */
+  /** Whether the field or a field around it can be null. */
   readonly canBeNull: boolean;
 }
 
-/** The fields that an operation selects, each once, with the types that it selects them of. What the schema does not
- *  have is passed over. */
+/** The fields that an operation selects, each once per type. Fields that the schema lacks are ignored. */
 export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode): readonly SelectedField[] {
   const operation = operationOf(document);
   const root = schema.getRootType(operation.operation);
@@ -35,7 +34,7 @@ export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode):
       .map((fragment) => [fragment.name.value, fragment] as const),
   );
   const found = new Map<string, SelectedField>();
-  // A fragment that is spread again, or within itself, has nothing to add.
+  // Visiting a fragment again, or within itself, adds nothing.
   const seen = new Set<string>();
   if (root != null) walk(operation.selectionSet, root, false);
   return [...found.values()];
@@ -53,7 +52,7 @@ export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode):
           typeName: type.name,
           fieldName: name,
           coordinate,
-          // Everywhere, for it to count.
+          // It can be null only if it can be null everywhere.
           canBeNull: isNullable && known?.canBeNull !== false,
         });
         if (selection.selectionSet !== undefined) {

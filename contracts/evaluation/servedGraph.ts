@@ -3,7 +3,7 @@ import type { GatewaySettings } from '../gatewaySettings.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { type SupergraphMetadata, supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
 
-/** A graph as its gateways serve it. */
+/** A graph and how its gateways serve it. */
 export interface ServedGraph extends PlannedGraph {
   /** The supergraph. */
   readonly document: DocumentNode;

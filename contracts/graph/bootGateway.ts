@@ -2,10 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { print } from 'graphql';
-import { createGateway } from '../../gateway/gateway.ts';
+import type { GatewayOptions } from '../../gateway/config/schema.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { notWaivableNotice } from '../unwaivableReasonOf.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { chooseCanaries } from './chooseCanaries.ts';
 import type { ContractGraph } from './composeGraph.ts';
 import { createMockVariables } from './createMockVariables.ts';
@@ -13,17 +12,28 @@ import { startMockSubgraph } from './mockSubgraph.ts';
 import { operationOf } from './operationOf.ts';
 import { subgraphSchemaOf } from './subgraphSchema.ts';
 
-/** Starts the real gateway on the graph, with a made-up subgraph in the place of each one, and has it answer some of
- *  the operations. A gateway that does not get ready is the finding `boot-failed`, an answer with errors
- *  `canary-failed`; empty where all is well. Operations that the graph refuses are not sent: planning tells about
- *  them. Subscriptions are not sent either. Everything listens on free ports of the loopback interface. */
+/** Starts a gateway in this process. Resolves when it accepts connections, whether or not it loaded its supergraph. */
+export type StartGateway = (options: GatewayOptions) => Promise<StartedGateway>;
+
+export interface StartedGateway {
+  /** URL of the GraphQL route. */
+  readonly url: string;
+  readonly adminUrl: string;
+  close(): Promise<void>;
+}
+
+/** Starts a gateway on the graph, with a mock in place of every subgraph, and lets it answer some of the operations.
+ *  A gateway that does not become ready is the finding `boot-failed`, an answer with errors is `canary-failed`. Operations
+ *  that the graph refuses are not sent, because planning reports them, nor are subscriptions. All listeners use free ports
+ *  of the loopback interface. */
 export async function bootGateway(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
+  startGateway: StartGateway,
 ): Promise<readonly Finding[]> {
   const cleanups: (() => Promise<void>)[] = [];
   try {
-    return await bootGatewayOn(graph, operations, cleanups);
+    return await bootGatewayOn(graph, operations, startGateway, cleanups);
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }
@@ -32,6 +42,7 @@ export async function bootGateway(
 async function bootGatewayOn(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
+  startGateway: StartGateway,
   cleanups: (() => Promise<void>)[],
 ): Promise<readonly Finding[]> {
   const subgraphs: Record<string, { readonly url: string }> = {};
@@ -44,18 +55,18 @@ async function bootGatewayOn(
   cleanups.push(() => rm(directory, { recursive: true }));
   const file = join(directory, 'supergraph.graphql');
   await writeFile(file, graph.sdl);
-  const gateway = await createGateway({
+  const gateway = await startGateway({
     listen: { host: '127.0.0.1', port: 0, drainTimeout: 0 },
     admin: { port: 0 },
     supergraph: { file, watch: false },
     subgraphs,
-    // It would check what is being checked.
+    // A guard would check the same graph again.
     contracts: { guard: 'off' },
     security: { introspection: true, exposeSubgraphErrors: true },
     telemetry: { logLevel: 'silent' },
   });
   cleanups.push(() => gateway.close());
-  const { url, adminUrl } = await gateway.start();
+  const { url, adminUrl } = gateway;
   const unready = await readUnreadyReason(adminUrl);
   if (unready !== undefined) return [bootFailedFinding(unready)];
   const findings: Finding[] = [];
@@ -75,7 +86,7 @@ async function readUnreadyReason(adminUrl: string): Promise<string | undefined> 
   return reasons.map(({ message }) => message).join('; ');
 }
 
-/** What is wrong with the answer. */
+/** Returns what is wrong with the answer to one operation, if anything. */
 async function runCanary(
   url: string,
   { supergraph }: ContractGraph,
@@ -92,8 +103,8 @@ async function runCanary(
   const { errors = [] } = (await response.json()) as CanaryResponse;
   const [first] = errors;
   if (first === undefined) return response.ok ? undefined : `status ${response.status}`;
-  const place = first.path === undefined ? '' : ` at ${first.path.join('.')}`;
-  return `${first.message}${place}${errors.length > 1 ? `, and ${errors.length - 1} more` : ''}`;
+  const path = first.path === undefined ? '' : ` at ${first.path.join('.')}`;
+  return `${first.message}${path}${errors.length > 1 ? `, and ${errors.length - 1} more` : ''}`;
 }
 
 interface CanaryResponse {
@@ -104,22 +115,16 @@ interface CanaryResponse {
 }
 
 function bootFailedFinding(reason: string): Finding {
-  return {
-    rule: 'boot-failed',
-    severity: 'breaking',
+  return createFinding('boot-failed', {
     message: `The gateway does not start on this supergraph: ${reason}`,
-    advice: `A gateway that runs would keep its old supergraph, and one that starts would serve nothing. ${notWaivableNotice}`,
-  };
+  });
 }
 
 function canaryFailedFinding({ consumer, name, location }: ConsumerOperation, reason: string): Finding {
-  return {
-    rule: 'canary-failed',
-    severity: 'breaking',
-    message: `The gateway started on this supergraph, and its answer to ${consumer}/${name} from mocked subgraphs has errors: ${reason}`,
+  return createFinding('canary-failed', {
+    message: `The gateway starts on this supergraph, but its answer to ${consumer}/${name} from mocked subgraphs has errors: ${reason}`,
     coordinate: `${consumer}/${name}`,
     location,
     affects: [{ consumer, operation: name, location, reason }],
-    advice: 'Look at its plan with `tributary plan`: what it asks of the subgraphs is not what they serve.',
-  };
+  });
 }

@@ -26,8 +26,8 @@ import type { PlannedFetch, Representation } from './flattenPlan.ts';
 import { operationOf } from './operationOf.ts';
 import type { FieldMetadata, SupergraphMetadata } from './supergraphMetadata.ts';
 
-/** Whether a fetch that was planned for one graph works with a subgraph of another; empty where it does.
- *  `planned` is the graph that it was planned for. */
+/** Checks a fetch that was planned for one graph against a subgraph of another. `planned` describes the graph of the
+ *  plan. Returns nothing when the fetch works. */
 export function checkFetch(
   fetch: PlannedFetch,
   planned: SupergraphMetadata,
@@ -35,8 +35,8 @@ export function checkFetch(
 ): readonly FetchProblem[] {
   const errors = validate(target.schema, fetch.document);
   const problems = new FetchVerifier(planned, target).verify(fetch);
-  // What does not even get as far as being executed has no data that could be wrong. What the subgraph may send now is
-  // told all the same: it is a reason of its own, which is left when the request is taken again.
+  // A refused request returns no data that could be wrong. Unknown values are reported all the same: they are a
+  // reason of their own, and remain when the request is accepted again.
   if (errors.length > 0) {
     const coordinates = errorCoordinatesOf(errors, fetch.document, target.schema);
     return [
@@ -62,24 +62,24 @@ function checkKey({ typeName, selections }: Representation, target: FetchTarget)
   const sent = fieldTreeOfRequires(selections);
   const keys = (target.metadata.keys.get(typeName) ?? []).filter(({ isResolvable }) => isResolvable);
   if (keys.some(({ fields }) => isFieldSubset(fieldTreeOf([fields]), sent))) return [];
-  const wanted = keys.map(({ fields }) => `"${printFieldSet(fields)}"`).join(' or ');
+  const required = keys.map(({ fields }) => `"${printFieldSet(fields)}"`).join(' or ');
   return [
     {
       kind: 'no key',
       isCertain: true,
       message:
-        `subgraph "${target.name}" gets ${typeName} by { ${[...sent.keys()].join(' ')} }, ` +
-        (keys.length === 0 ? 'and resolves no key of it' : `and resolves it by ${wanted}`),
+        `subgraph "${target.name}" receives ${typeName} with { ${[...sent.keys()].join(' ')} }, ` +
+        (keys.length === 0 ? 'but resolves no key of it' : `but resolves it by ${required}`),
       coordinates: [typeName],
     },
   ];
 }
 
-/** What holds for an object at some place of a fetch. */
+/** What is known of the object that a selection set selects from. */
 interface SelectionContext {
-  /** What was sent of it, if it is the entity of a representation. */
+  /** The fields that the representation of the object has, if it is an entity of a representation. */
   readonly sentFields: FieldTree | undefined;
-  /** External fields that a `@provides` on the way to it lets the subgraph resolve here. */
+  /** External fields that a `@provides` above lets the subgraph resolve here. */
   readonly providedFields: FieldTree;
 }
 
@@ -123,17 +123,17 @@ class FetchVerifier {
     }
   }
 
-  #checkSelectionSet(set: SelectionSetNode, type: GraphQLCompositeType, place: SelectionContext): void {
+  #checkSelectionSet(set: SelectionSetNode, type: GraphQLCompositeType, context: SelectionContext): void {
     for (const selection of set.selections) {
-      if (selection.kind === Kind.FIELD) this.#checkField(selection, set, type, place);
+      if (selection.kind === Kind.FIELD) this.#checkField(selection, set, type, context);
       if (selection.kind !== Kind.INLINE_FRAGMENT) continue;
       const condition = selection.typeCondition?.name.value;
       const inner = condition === undefined ? type : this.#narrow(type, condition);
-      if (inner !== undefined) this.#checkSelectionSet(selection.selectionSet, inner, place);
+      if (inner !== undefined) this.#checkSelectionSet(selection.selectionSet, inner, context);
     }
   }
 
-  /** `undefined` where the condition holds for no object of the type. */
+  /** The type under a type condition; `undefined` when the condition holds for no object of the type. */
   #narrow(type: GraphQLCompositeType, condition: string): GraphQLCompositeType | undefined {
     const narrower = this.#target.schema.getType(condition);
     if (!isCompositeType(narrower) || type === narrower) return type;
@@ -145,28 +145,28 @@ class FetchVerifier {
 
   #checkField(
     field: FieldNode,
-    within: SelectionSetNode,
+    siblings: SelectionSetNode,
     type: GraphQLCompositeType,
-    place: SelectionContext,
+    context: SelectionContext,
   ): void {
     const name = field.name.value;
     const definition = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
     if (definition === undefined) return;
-    for (const owner of this.#ownersOf(type)) this.#checkFieldOfType(field, within, owner, place);
+    for (const owner of this.#ownersOf(type)) this.#checkFieldOfType(field, siblings, owner, context);
     for (const problem of findOutputDifferences(type.name, definition, this.#planned.schema, this.#target)) {
       this.#addProblem(problem);
     }
     const inner = getNamedType(definition.type);
     if (field.selectionSet === undefined || !isCompositeType(inner)) return;
     const provides = this.#metadataOf(type.name, name)?.provides;
-    const provided = provides === undefined ? place.providedFields.get(name)?.() : fieldTreeOf([provides]);
+    const provided = provides === undefined ? context.providedFields.get(name)?.() : fieldTreeOf([provides]);
     this.#checkSelectionSet(field.selectionSet, inner, {
       sentFields: undefined,
       providedFields: provided ?? emptyFieldTree,
     });
   }
 
-  /** The types whose field it may be at run time. */
+  /** The types that the field's parent can have at run time. */
   #ownersOf(type: GraphQLCompositeType): readonly string[] {
     return isAbstractType(type)
       ? [type.name, ...this.#target.schema.getPossibleTypes(type).map(({ name }) => name)]
@@ -179,25 +179,26 @@ class FetchVerifier {
 
   #checkFieldOfType(
     field: FieldNode,
-    within: SelectionSetNode,
+    siblings: SelectionSetNode,
     owner: string,
-    place: SelectionContext,
+    context: SelectionContext,
   ): void {
     const name = field.name.value;
     const coordinate = `${owner}.${name}`;
-    const facts = this.#metadataOf(owner, name);
-    if (facts === undefined) return;
+    const metadata = this.#metadataOf(owner, name);
+    if (metadata === undefined) return;
     const { name: subgraph } = this.#target;
-    if (facts.isExternal && !this.#isKeyField(owner, name) && !place.providedFields.has(name)) {
+    if (metadata.isExternal && !this.#isKeyField(owner, name) && !context.providedFields.has(name)) {
       this.#addProblem({
         kind: 'not served',
         isCertain: true,
-        message: `${coordinate} is asked of subgraph "${subgraph}", where it is @external`,
+        message: `${coordinate} is fetched from subgraph "${subgraph}", where it is @external`,
         coordinates: [coordinate],
       });
     }
-    if (facts.requires !== undefined) this.#checkRequires(coordinate, facts.requires, within, place);
-    const missing = facts.contextArguments.filter(
+    if (metadata.requires !== undefined)
+      this.#checkRequires(coordinate, metadata.requires, siblings, context);
+    const missing = metadata.contextArguments.filter(
       (argument) => !field.arguments?.some((given) => given.name.value === argument),
     );
     if (missing.length > 0) {
@@ -219,22 +220,22 @@ class FetchVerifier {
   #checkRequires(
     coordinate: string,
     requires: SelectionSetNode,
-    within: SelectionSetNode,
-    place: SelectionContext,
+    siblings: SelectionSetNode,
+    context: SelectionContext,
   ): void {
-    const wanted = fieldTreeOf([requires]);
-    // Within an answer of the subgraph itself it has what the planner selected beside the field.
-    const available = place.sentFields ?? fieldTreeOf([within]);
+    const required = fieldTreeOf([requires]);
+    // Inside an answer of the subgraph, the inputs of a field are the fields that the planner selected beside it.
+    const available = context.sentFields ?? fieldTreeOf([siblings]);
     const message = `subgraph "${this.#target.name}" computes ${coordinate}`;
-    if (!isFieldSubset(wanted, available)) {
-      const missing = [...wanted].filter(([name, below]) => {
+    if (!isFieldSubset(required, available)) {
+      const missing = [...required].filter(([name, below]) => {
         const same = available.get(name);
         return same === undefined || !isFieldSubset(below(), same());
       });
       this.#addProblem({
         kind: 'missing input',
         isCertain: true,
-        message: `${message} from "${printFieldSet(requires)}", and is not sent ${missing.map(([name]) => name).join(', ')}`,
+        message: `${message} from "${printFieldSet(requires)}", but does not receive ${missing.map(([name]) => name).join(', ')}`,
         coordinates: [coordinate],
       });
       return;
@@ -244,7 +245,7 @@ class FetchVerifier {
       this.#addProblem({
         kind: 'missing input',
         isCertain: true,
-        message: `${message} from "${printFieldSet(requires)}", and is sent "${printFieldSet(before)}": values for other arguments`,
+        message: `${message} from "${printFieldSet(requires)}", but receives "${printFieldSet(before)}": values for other arguments`,
         coordinates: [coordinate],
       });
     }
@@ -255,7 +256,7 @@ class FetchVerifier {
   }
 }
 
-/** The fields of a set that have arguments, each under a name that has them. */
+/** The fields of a set that have arguments, under names that include the arguments. */
 function fieldsWithArguments(set: SelectionSetNode): FieldTree {
   return new Map(
     set.selections.flatMap((selection): [string, () => FieldTree][] => {
@@ -269,7 +270,7 @@ function fieldsWithArguments(set: SelectionSetNode): FieldTree {
   );
 }
 
-/** A field set as it is written in a directive. */
+/** The field set as written in a directive. */
 function printFieldSet(set: SelectionSetNode): string {
   return print(set).slice(1, -1).replaceAll(/\s+/g, ' ').trim();
 }

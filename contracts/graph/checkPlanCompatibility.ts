@@ -9,14 +9,14 @@ import type { ConsumerPlan, OnProgress, PlannedGraph } from './planConsumerOpera
 import { subgraphSchemaOf } from './subgraphSchema.ts';
 import { supergraphMetadataOf } from './supergraphMetadata.ts';
 
-/** What one operation and the change of one subgraph mean for each other while not everything is rolled out. */
+/** Whether the plans of one operation and the two versions of one subgraph work together during a rollout. */
 export interface PlanCompatibility {
-  /** The candidate's, or that of the baseline where the candidate does not have it. */
+  /** The operation of the candidate; that of the baseline when the candidate has none. */
   readonly operation: ConsumerOperation;
   readonly subgraph: string;
-  /** Why plans of gateways with the old supergraph do not work with the new subgraph. */
+  /** Why plans of gateways with the old supergraph fail on the new subgraph. */
   readonly oldPlanProblems: readonly FetchProblem[];
-  /** Why plans of gateways with the new supergraph do not work with the old subgraph. */
+  /** Why plans of gateways with the new supergraph fail on the old subgraph. */
   readonly newPlanProblems: readonly FetchProblem[];
   readonly deployment: Deployment;
 }
@@ -25,9 +25,9 @@ interface CheckPlanCompatibilityOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
-/** Checks the old plans against the new subgraphs and the new plans against the old ones. There is one result for each
- *  operation and changed subgraph that meet: in a plan, or because the operation is refused by the new graph.
- *  Operations are the same where consumer and name are. */
+/** Checks the old plans against the new subgraphs, and the new plans against the old ones. Returns one result for
+ *  each pair of an operation and a changed subgraph that a plan fetches from, or that the new graph refuses the
+ *  operation with. Operations are matched by consumer and name. */
 export function checkPlanCompatibility(
   old: PlannedGraph,
   next: PlannedGraph,
@@ -44,7 +44,7 @@ export function checkPlanCompatibility(
     const touched = changed.filter((name) =>
       [...oldFetches, ...newFetches].some(({ subgraph }) => subgraph === name),
     );
-    const contracts = (touched.length === 0 && isRefused ? changed : touched).map((subgraph) => {
+    const compatibilities = (touched.length === 0 && isRefused ? changed : touched).map((subgraph) => {
       const oldPlanProblems = fromOld.check(oldFetches, subgraph);
       const newPlanProblems = fromNew.check(newFetches, subgraph);
       const deployment = determineDeployment({
@@ -56,7 +56,7 @@ export function checkPlanCompatibility(
       return { operation, subgraph, oldPlanProblems, newPlanProblems, deployment };
     });
     onProgress?.(index + 1, pairs.length, 'checking plans against subgraphs');
-    return contracts;
+    return compatibilities;
   });
 }
 
@@ -71,7 +71,7 @@ interface OperationPair {
   readonly after: ConsumerPlan | undefined;
 }
 
-/** Every operation with what became of it in both graphs, the candidate's first. */
+/** Pairs the plans of every operation in both graphs, operations of the candidate first. */
 export function pairOperations(old: PlannedGraph, next: PlannedGraph): readonly OperationPair[] {
   const before = new Map(Array.from(old.plans, (entry) => [keyOf(entry[0]), entry] as const));
   const pairs = Array.from(next.plans, ([operation, after]): OperationPair => {
@@ -80,12 +80,12 @@ export function pairOperations(old: PlannedGraph, next: PlannedGraph): readonly 
     before.delete(key);
     return { operation, before: same?.[1], after };
   });
-  const left = Array.from(before.values(), ([operation, planned]) => ({
+  const removed = Array.from(before.values(), ([operation, planned]) => ({
     operation,
     before: planned,
     after: undefined,
   }));
-  return [...pairs, ...left];
+  return [...pairs, ...removed];
 }
 
 function keyOf({ consumer, name }: ConsumerOperation): string {
@@ -96,7 +96,7 @@ function fetchesOf(planned: ConsumerPlan | undefined): readonly PlannedFetch[] {
   return planned?.kind === 'planned' ? planned.variants.flatMap(({ fetches }) => fetches) : [];
 }
 
-/** Plans for one graph, checked against the subgraphs of another. */
+/** Checks plans for one graph against the subgraphs of another. */
 class CrossVersionPlanCheck {
   readonly #planned: ContractGraph;
   readonly #running: ContractGraph;
@@ -122,11 +122,11 @@ class CrossVersionPlanCheck {
   #targetOf(name: string): FetchTarget | undefined {
     if (!this.#targets.has(name)) {
       const contract = this.#running.contracts.get(name);
-      const facts = supergraphMetadataOf(this.#running).subgraphs.get(name);
-      const isThere = contract !== undefined && facts !== undefined;
+      const metadata = supergraphMetadataOf(this.#running).subgraphs.get(name);
+      const exists = contract !== undefined && metadata !== undefined;
       this.#targets.set(
         name,
-        isThere ? { name, schema: subgraphSchemaOf(contract), metadata: facts } : undefined,
+        exists ? { name, schema: subgraphSchemaOf(contract), metadata: metadata } : undefined,
       );
     }
     return this.#targets.get(name);

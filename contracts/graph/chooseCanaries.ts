@@ -17,21 +17,21 @@ import { supergraphMetadataOf } from './supergraphMetadata.ts';
 
 const maxCanaries = 20;
 
-/** At most 20 of the queries and mutations that the graph takes, of both kinds if there are, such that as many
- *  subgraphs as possible have to be asked for them. */
+/** Chooses at most 20 queries and mutations that the graph accepts: of both kinds if possible, and so that they need
+ *  as many subgraphs as possible. */
 export function chooseCanaries(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
 ): readonly ConsumerOperation[] {
-  const homes = new ExclusiveFieldOwners(graph);
+  const owners = new ExclusiveFieldOwners(graph);
   const candidates = operations
     .filter((operation) => isRunnable(operation, graph.supergraph.apiSchema))
     .map((operation) => ({
       operation,
-      // A kind of operation is covered like a subgraph.
+      // The kind of operation is covered like a subgraph.
       covers: new Set([
         `(${operationOf(operation.document).operation})`,
-        ...homes.subgraphsRequiredBy(operation),
+        ...owners.subgraphsRequiredBy(operation),
       ]),
     }));
   const covered = new Set<string>();
@@ -42,10 +42,10 @@ export function chooseCanaries(
       const gain = covers.difference(covered).size;
       if (gain > (best?.gain ?? -1)) best = { index, gain };
     }
-    const [taken] = best === undefined ? [] : candidates.splice(best.index, 1);
-    if (taken === undefined) break;
-    chosen.push(taken.operation);
-    for (const name of taken.covers) covered.add(name);
+    const [next] = best === undefined ? [] : candidates.splice(best.index, 1);
+    if (next === undefined) break;
+    chosen.push(next.operation);
+    for (const name of next.covers) covered.add(name);
   }
   return chosen;
 }
@@ -59,7 +59,8 @@ function isRunnable({ document }: ConsumerOperation, api: GraphQLSchema): boolea
   );
 }
 
-/** Where fields are resolved that only one subgraph resolves: an operation that selects one has to go there. */
+/** The owners of fields that exactly one subgraph resolves. An operation that selects such a field has to fetch from
+ *  its owner. */
 class ExclusiveFieldOwners {
   readonly #api: GraphQLSchema;
   readonly #owners = new Map<string, string | undefined>();
@@ -68,12 +69,12 @@ class ExclusiveFieldOwners {
     this.#api = graph.supergraph.apiSchema;
     const { subgraphs } = supergraphMetadataOf(graph);
     for (const contract of graph.contracts.values()) {
-      const facts = subgraphs.get(contract.name)?.fields;
+      const metadata = subgraphs.get(contract.name)?.fields;
       for (const type of Object.values(subgraphSchemaOf(contract).getTypeMap())) {
         if (!isObjectType(type) && !isInterfaceType(type)) continue;
         for (const name of Object.keys(type.getFields())) {
           const coordinate = `${type.name}.${name}`;
-          if (facts?.get(coordinate)?.isExternal) continue;
+          if (metadata?.get(coordinate)?.isExternal) continue;
           this.#owners.set(coordinate, this.#owners.has(coordinate) ? undefined : contract.name);
         }
       }
@@ -87,8 +88,8 @@ class ExclusiveFieldOwners {
       document,
       visitWithTypeInfo(types, {
         [Kind.FIELD]: ({ name }) => {
-          const home = this.#owners.get(`${types.getParentType()?.name}.${name.value}`);
-          if (home !== undefined) found.add(home);
+          const owner = this.#owners.get(`${types.getParentType()?.name}.${name.value}`);
+          if (owner !== undefined) found.add(owner);
         },
       }),
     );

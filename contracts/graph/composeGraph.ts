@@ -1,64 +1,67 @@
-import { parseConfig } from '../../gateway/config/parseConfig.ts';
-import { toPlanningLimits } from '../../gateway/planning/toPlanningLimits.ts';
-import { composeInThread } from '../../gateway/supergraph/composeInThread.ts';
-import type { CompositionDiagnostic, CompositionResult } from '../../gateway/supergraph/composeSupergraph.ts';
-import { loadSupergraph } from '../../gateway/supergraph/loadSupergraph.ts';
+import type {
+  CompositionDiagnostic,
+  CompositionResult,
+  SubgraphInput,
+} from '../../gateway/supergraph/composeSupergraph.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefusedError.ts';
-import type { SubgraphContract } from '../contractStore.ts';
+import type { Contracts } from '../contractStore.ts';
 import { startOfFile } from '../diff/locateCoordinate.ts';
-import type { FileLocation, Finding } from '../finding.ts';
-import { notWaivableNotice } from '../unwaivableReasonOf.ts';
-import { locateFromMessage, quotedNamesIn } from './locateFromMessage.ts';
-import { locateDefinition, locateDirective } from './locateInContract.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
+import { locateDefinition, locateDirective, locateFromMessage, quotedNamesIn } from './locateInContract.ts';
 
-/** Contracts that make one supergraph, with what is made from them. */
+/** Contracts that compose, and what they compose to. */
 export interface ContractGraph {
-  readonly contracts: ReadonlyMap<string, SubgraphContract>;
-  /** The supergraph. */
+  readonly contracts: Contracts;
+  /** SDL of the supergraph. */
   readonly sdl: string;
   readonly hints: readonly CompositionDiagnostic[];
-  /** Whoever has the graph closes its planner. */
+  /** The owner of the graph closes the supergraph's planner. */
   readonly supergraph: Supergraph;
 }
 
 export type ComposedGraph =
   | { readonly graph: ContractGraph }
-  /** Why there is none; not empty. */
+  /** Why there is no graph; not empty. */
   | { readonly findings: readonly Finding[] };
 
-/** What the composer makes of contracts: a supergraph, not loaded yet. */
+/** The composer's result for contracts: a supergraph that is not loaded yet. */
 export type ComposedContracts =
   | Pick<ContractGraph, 'sdl' | 'hints'>
-  /** Why there is none; not empty. */
+  /** Why there is no supergraph; not empty. */
   | { readonly findings: readonly Finding[] };
 
-/** Composes and loads what the contracts say, as a gateway would. Never rejects for a mistake in a contract: a
- *  composition error is the finding `composition-error`, a supergraph that the gateway does not load
- *  `supergraph-refused`. */
-export async function composeGraph(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedGraph> {
-  return loadGraph(contracts, await composeContracts(contracts));
+/** The gateway's composer and planner. The checker uses them so that it comes to the same results as a gateway. */
+export interface SupergraphTools {
+  compose(subgraphs: readonly SubgraphInput[]): Promise<CompositionResult>;
+  /** The caller closes the planner of the supergraph.
+   *  @throws {SupergraphRefusedError} for a supergraph that no gateway would load. */
+  load(sdl: string): Promise<Supergraph>;
 }
 
-/** The first half of `composeGraph`. Composing a small graph blocks the thread. */
+/** Composes and loads contracts. A mistake in a contract never rejects: a composition error is the finding
+ *  `composition-error`, a supergraph that a gateway would not load is `supergraph-refused`. */
+export async function composeGraph(contracts: Contracts, tools: SupergraphTools): Promise<ComposedGraph> {
+  return loadGraph(contracts, await composeContracts(contracts, tools), tools);
+}
+
+/** The first half of `composeGraph`. */
 export async function composeContracts(
-  contracts: ReadonlyMap<string, SubgraphContract>,
-  compose: (subgraphs: readonly SubgraphContract[]) => Promise<CompositionResult> = composeInThread,
+  contracts: Contracts,
+  { compose }: Pick<SupergraphTools, 'compose'>,
 ): Promise<ComposedContracts> {
   if (contracts.size === 0)
-    return { findings: [supergraphRefusedFinding('There is no subgraph to compose.', contracts)] };
+    return { findings: [supergraphRefusedFinding('There are no subgraphs to compose.', contracts)] };
   const composed = await compose([...contracts.values()]);
   if ('sdl' in composed) return composed;
-  return { findings: composed.errors.map((note) => compositionErrorFinding(note, contracts)) };
+  return { findings: composed.errors.map((error) => compositionErrorFinding(error, contracts)) };
 }
 
-/** The second half of `composeGraph`: from here on the planner's thread holds the supergraph. `load`: rejects with
- *  `SupergraphRefusedError` for one that a gateway does not take. */
+/** The second half of `composeGraph`: from here on a planner thread holds the supergraph in memory. */
 export async function loadGraph(
-  contracts: ReadonlyMap<string, SubgraphContract>,
+  contracts: Contracts,
   composed: ComposedContracts,
-  load: (sdl: string) => Promise<Supergraph> = (sdl) =>
-    loadSupergraph({ sdl, planning: checkPlanningLimits }),
+  { load }: Pick<SupergraphTools, 'load'>,
 ): Promise<ComposedGraph> {
   if ('findings' in composed) return composed;
   try {
@@ -70,35 +73,36 @@ export async function loadGraph(
   }
 }
 
-/** A check may wait longer than a client: whether an operation can be planned must not hang on how busy the machine
- *  is that checks. */
-export const checkPlanningLimits = {
-  ...toPlanningLimits(parseConfig({ supergraph: { file: 'composed' } }).planning),
-  timeoutMs: 30_000,
-};
-
-/** Hints that the composer gives for the candidate and did not give before, as findings `composition-hint`. Where
- *  a hint stands does not count: lines move. */
+/** Hints of the composer about the candidate that it did not give about the baseline, as `composition-hint`.
+ *  Locations are not compared, because lines move. */
 export function newHints(
   old: Pick<ContractGraph, 'hints'> | undefined,
   next: Pick<ContractGraph, 'hints' | 'contracts'>,
 ): readonly Finding[] {
   const known = new Set(old?.hints.map(diagnosticKey));
   return next.hints
-    .filter((note) => !known.has(diagnosticKey(note)))
-    .map((note) => ({
-      rule: 'composition-hint',
-      severity: 'dangerous',
-      ...withHintCoordinate(note, describeDiagnostic(note, next.contracts)),
-      advice: 'See whether the subgraphs mean the same here; where the hint is right, make them agree.',
-    }));
+    .filter((diagnostic) => !known.has(diagnosticKey(diagnostic)))
+    .map((diagnostic) =>
+      createFinding('composition-hint', {
+        severity: cleanupHints.has(diagnostic.code) ? 'safe' : 'dangerous',
+        ...withHintCoordinate(diagnostic, describeDiagnostic(diagnostic, next.contracts)),
+      }),
+    );
 }
+
+/** Hints about leftovers in one subgraph rather than about differences between subgraphs. */
+const cleanupHints: ReadonlySet<string> = new Set([
+  'OVERRIDDEN_FIELD_CAN_BE_REMOVED',
+  'OVERRIDE_DIRECTIVE_CAN_BE_REMOVED',
+  'OVERRIDE_MIGRATION_IN_PROGRESS',
+  'UNUSED_ENUM_TYPE',
+]);
 
 function diagnosticKey({ code, coordinate, message }: CompositionDiagnostic): string {
   return JSON.stringify([code, coordinate, message]);
 }
 
-/** What is about no part of the schema is named by its code. */
+/** A hint about no part of the schema has its code as coordinate. */
 function withHintCoordinate<Described extends Pick<Finding, 'coordinate'>>(
   { code }: CompositionDiagnostic,
   found: Described,
@@ -106,84 +110,76 @@ function withHintCoordinate<Described extends Pick<Finding, 'coordinate'>>(
   return { ...found, coordinate: found.coordinate ?? code };
 }
 
-function compositionErrorFinding(
-  note: CompositionDiagnostic,
-  contracts: ReadonlyMap<string, SubgraphContract>,
-): Finding {
-  return {
-    rule: 'composition-error',
+function compositionErrorFinding(diagnostic: CompositionDiagnostic, contracts: Contracts): Finding {
+  return createFinding('composition-error', {
     severity: 'breaking',
-    ...describeDiagnostic(note, contracts),
-    advice: `There is no supergraph with this change: change the schema until the composer takes it. ${notWaivableNotice}`,
-  };
+    ...describeDiagnostic(diagnostic, contracts),
+  });
 }
 
 function describeDiagnostic(
-  note: CompositionDiagnostic,
-  contracts: ReadonlyMap<string, SubgraphContract>,
+  diagnostic: CompositionDiagnostic,
+  contracts: Contracts,
 ): Pick<Finding, 'message' | 'coordinate' | 'subgraph' | 'location'> {
-  const { code, message, coordinate } = note;
-  const [first, ...others] = diagnosticLocationsOf(note, contracts);
-  const also = [...new Set(others.map(({ place }) => `${place.file}:${place.line}:${place.column}`))];
+  const { code, message, coordinate } = diagnostic;
+  const [first, ...others] = diagnosticLocationsOf(diagnostic, contracts);
+  const also = [
+    ...new Set(others.map(({ location }) => `${location.file}:${location.line}:${location.column}`)),
+  ];
   return {
     message: `${code}: ${message}${also.length === 0 ? '' : ` (see also ${also.join(', ')})`}`,
     coordinate: coordinate ?? first?.coordinate,
     subgraph: first?.subgraph,
-    location: first?.place,
+    location: first?.location,
   };
 }
 
 interface DiagnosticLocation {
   readonly subgraph: string;
-  readonly place: FileLocation;
+  readonly location: FileLocation;
   readonly coordinate?: string;
 }
 
 function diagnosticLocationsOf(
   { message, locations }: CompositionDiagnostic,
-  contracts: ReadonlyMap<string, SubgraphContract>,
+  contracts: Contracts,
 ): readonly DiagnosticLocation[] {
   const given = locations.flatMap(({ subgraph, line, column }) => {
     const file = contracts.get(subgraph)?.file;
-    return file === undefined ? [] : [{ subgraph, place: { file, line, column } }];
+    return file === undefined ? [] : [{ subgraph, location: { file, line, column } }];
   });
   return given.length > 0 ? given : locationsFromMessage(message, contracts);
 }
 
-/** Some notes come without places. They name in brackets whose mistake it is, and in quotes what they are about. */
-function locationsFromMessage(
-  message: string,
-  contracts: ReadonlyMap<string, SubgraphContract>,
-): readonly DiagnosticLocation[] {
+/** Some diagnostics have no locations. Their messages name the subgraph in brackets and elements in quotes. */
+function locationsFromMessage(message: string, contracts: Contracts): readonly DiagnosticLocation[] {
   const owner = contracts.get(/^\[([^\]]+)\]/.exec(message)?.[1] ?? '');
   if (owner !== undefined) {
-    const found = locateFromMessage(owner, message) ?? { place: startOfFile(owner) };
+    const found = locateFromMessage(owner, message) ?? { location: startOfFile(owner) };
     return [{ subgraph: owner.name, ...found }];
   }
   const words = quotedNamesIn(message);
   const named = [...contracts.values()].filter(({ name }) => words.includes(name));
   for (const coordinate of words) {
     const found = (named.length > 0 ? named : [...contracts.values()]).flatMap((contract) => {
-      const place = locateDefinition(contract, coordinate);
-      return place === undefined ? [] : [{ subgraph: contract.name, place, coordinate }];
+      const location = locateDefinition(contract, coordinate);
+      return location === undefined ? [] : [{ subgraph: contract.name, location, coordinate }];
     });
     if (found.length > 0) return found;
   }
   return [];
 }
 
-function supergraphRefusedFinding(reason: string, contracts: ReadonlyMap<string, SubgraphContract>): Finding {
+function supergraphRefusedFinding(reason: string, contracts: Contracts): Finding {
   const directive = /^@(\w+)/.exec(reason)?.[1];
   const [use] = [...contracts.values()].flatMap((contract) => {
-    const place = directive === undefined ? undefined : locateDirective(contract, directive);
-    return place === undefined ? [] : [{ subgraph: contract.name, place }];
+    const location = directive === undefined ? undefined : locateDirective(contract, directive);
+    return location === undefined ? [] : [{ subgraph: contract.name, location }];
   });
-  return {
-    rule: 'supergraph-refused',
+  return createFinding('supergraph-refused', {
     severity: 'breaking',
     message: `The gateway does not load this supergraph: ${reason}`,
     subgraph: use?.subgraph,
-    location: use?.place,
-    advice: `A gateway that runs would keep its old supergraph, and one that starts would serve nothing. ${notWaivableNotice}`,
-  };
+    location: use?.location,
+  });
 }

@@ -13,7 +13,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 
-/** Values for the variables of an operation that have to be given; those that may be left out are. */
+/** Mock values for the required variables of an operation. Optional variables are omitted. */
 export function createMockVariables(
   { variableDefinitions = [] }: OperationDefinitionNode,
   schema: GraphQLSchema,
@@ -42,7 +42,7 @@ function mockInputValue(type: GraphQLInputType, name: string): unknown {
   if (isEnumType(type)) return type.getValues()[0]?.name;
   if (!isInputObjectType(type)) return mockScalarValue(type.name, name);
   const fields = Object.values(type.getFields());
-  // One of them has to be given, whichever it is.
+  // An object of a `@oneOf` type has exactly one field.
   const wanted = type.isOneOf ? fields.slice(0, 1) : fields.filter(isRequiredInputField);
   return Object.fromEntries(wanted.map((field) => [field.name, mockInputValue(field.type, field.name)]));
 }

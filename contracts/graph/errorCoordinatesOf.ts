@@ -16,18 +16,18 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 
-/** Schema coordinates that errors of validation are about: what a document uses and the schema does not have, or
- *  wants and does not get. By error, in the errors' order; empty where an error is about no part of the schema. */
+/** Schema coordinates of validation errors: elements that the document uses and the schema lacks, or that the schema
+ *  requires and the document omits. One list per error, in order; empty when an error is about no element. */
 export function errorCoordinatesOf(
   errors: readonly GraphQLError[],
   document: DocumentNode,
   schema: GraphQLSchema,
 ): readonly (readonly string[])[] {
   if (errors.length === 0) return [];
-  const blamed = new Map<ASTNode, string[]>();
-  for (const { nodes = [] } of errors) for (const node of nodes) blamed.set(node, []);
+  const coordinatesByNode = new Map<ASTNode, string[]>();
+  for (const { nodes = [] } of errors) for (const node of nodes) coordinatesByNode.set(node, []);
   const types = new TypeInfo(schema);
-  /** The arguments and input fields that the walk is within. */
+  /** The arguments and input fields around the visited node. */
   const inputs: string[] = [];
   visit(
     document,
@@ -35,10 +35,11 @@ export function errorCoordinatesOf(
       enter: (node) => {
         if (isInputNode(node)) inputs.push(inputCoordinateOf(node, types));
         const coordinates = coordinatesAt(node, types, inputs.at(-1));
-        blamed.get(node)?.push(...coordinates);
-        // Parts of a field that has none are blamed as a whole, where the walk does not know what they are of.
+        coordinatesByNode.get(node)?.push(...coordinates);
+        // An error about a selection set that the field's type does not allow is reported at the field: inside it,
+        // the type is unknown.
         if (node.kind === Kind.FIELD && node.selectionSet !== undefined) {
-          blamed.get(node.selectionSet)?.push(...coordinates);
+          coordinatesByNode.get(node.selectionSet)?.push(...coordinates);
         }
       },
       leave: (node) => {
@@ -46,15 +47,17 @@ export function errorCoordinatesOf(
       },
     }),
   );
-  return errors.map(({ nodes = [] }) => [...new Set(nodes.flatMap((node) => blamed.get(node) ?? []))]);
+  return errors.map(({ nodes = [] }) => [
+    ...new Set(nodes.flatMap((node) => coordinatesByNode.get(node) ?? [])),
+  ]);
 }
 
-/** Whether a node gives an input its value. */
+/** Whether a node passes a value to an input. */
 export function isInputNode(node: ASTNode): node is ArgumentNode | ObjectFieldNode {
   return node.kind === Kind.ARGUMENT || node.kind === Kind.OBJECT_FIELD;
 }
 
-/** What an argument or input field that is being visited gives a value for. */
+/** The coordinate of the argument or input field that is being visited. */
 export function inputCoordinateOf(node: ArgumentNode | ObjectFieldNode, types: TypeInfo): string {
   const name = node.name.value;
   if (node.kind === Kind.OBJECT_FIELD) return `${getNamedType(types.getParentInputType())?.name}.${name}`;
@@ -63,7 +66,7 @@ export function inputCoordinateOf(node: ArgumentNode | ObjectFieldNode, types: T
   return `${types.getParentType()?.name}.${types.getFieldDef()?.name}(${name}:)`;
 }
 
-/** `input` is the argument or input field that the node is, or is a value of. */
+/** `input`: the argument or input field that the node is, or is a value of. */
 function coordinatesAt(node: ASTNode, types: TypeInfo, input: string | undefined): readonly string[] {
   const own = input === undefined ? [] : [input];
   switch (node.kind) {

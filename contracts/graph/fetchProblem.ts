@@ -7,22 +7,22 @@ export interface FetchProblem {
     | 'no subgraph'
     /** The subgraph refuses the document. */
     | 'invalid'
-    /** A representation has no key that the subgraph resolves: the entity comes back as an error or null. */
+    /** The subgraph resolves none of the keys in a representation: the entity is null or an error. */
     | 'no key'
-    /** A field is computed without all of its inputs: silently wrong. */
+    /** The subgraph computes a field without all of its inputs, and the result is silently wrong. */
     | 'missing input'
-    /** The subgraph has a field in name only. */
+    /** The field is `@external` in the subgraph. */
     | 'not served'
-    /** Values are not what the gateway takes them for. */
+    /** Values have another type than the gateway expects. */
     | 'other type'
     | 'may be null'
     | 'unknown value'
-    /** What clients may give in variables is not what the subgraph takes. */
+    /** The subgraph does not accept all variables that clients may send. */
     | 'input';
-  /** False where it hangs on the data or on variables. */
+  /** False when it depends on the data or on variables. */
   readonly isCertain: boolean;
   readonly message: string;
-  /** In the subgraph's schema. */
+  /** Coordinates in the subgraph's schema. */
   readonly coordinates: readonly string[];
 }
 

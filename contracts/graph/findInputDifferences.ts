@@ -14,8 +14,8 @@ import {
 } from 'graphql';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 
-/** In what the values of an operation's variables, such as a gateway with the schema `planned` lets through, may be
- *  none that a subgraph takes. The types of the variables themselves are validation's to compare. */
+/** Finds variables of an operation that a gateway with the schema `planned` accepts, and a subgraph may not. The
+ *  types of the variables themselves are left to validation. */
 export function findInputDifferences(
   operation: OperationDefinitionNode,
   planned: GraphQLSchema,
@@ -32,14 +32,14 @@ export function findInputDifferences(
 }
 
 interface InputDifference {
-  /** Whether it breaks whatever is given; otherwise it hangs on the values. */
+  /** Whether every value is refused; otherwise it depends on the value. */
   readonly isCertain: boolean;
   readonly description: string;
   readonly coordinate: string;
 }
 
-/** What somebody who gives values for `given` in the one schema has to fear where they are taken for the types of
- *  the same names in the other. */
+/** Finds values that are valid for the variables' types in the schema `given`, and may be invalid for types of the
+ *  same names in the schema `taken`. */
 export function findVariableDifferences(
   { variableDefinitions = [] }: OperationDefinitionNode,
   given: GraphQLSchema,
@@ -58,7 +58,7 @@ export function findVariableDifferences(
       for (const value of from.getValues()) {
         if (to.getValue(value.name) != null) continue;
         const coordinate = `${name}.${value.name}`;
-        add(false, `the value ${coordinate} is not taken any more`, coordinate);
+        add(false, `the value ${coordinate} is no longer accepted`, coordinate);
       }
     }
     if (isInputObjectType(from) && isInputObjectType(to)) compareFields(from.name, from, to);
@@ -70,11 +70,11 @@ export function findVariableDifferences(
       const coordinate = `${name}.${field.name}`;
       if (same === undefined) {
         if (isRequiredInputField(field))
-          add(true, `${coordinate} is required, and nobody knows it`, coordinate);
+          add(true, `${coordinate} is required, but clients do not know it`, coordinate);
       } else if (isRequiredInputField(field) && !isRequiredInputField(same)) {
-        add(false, `${coordinate} is required, and may be left out`, coordinate);
+        add(false, `${coordinate} is required, but may be omitted`, coordinate);
       } else if (!isAssignableInput(same.type, field.type)) {
-        add(false, `${coordinate} is given as ${same.type} and taken as ${field.type}`, coordinate);
+        add(false, `${coordinate} is passed as ${same.type}, but expected as ${field.type}`, coordinate);
       }
     }
     for (const field of Object.values(from.getFields())) {
@@ -84,16 +84,16 @@ export function findVariableDifferences(
     }
   }
 
-  function add(isCertain: boolean, words: string, coordinate: string): void {
-    differences.push({ isCertain, description: words, coordinate });
+  function add(isCertain: boolean, description: string, coordinate: string): void {
+    differences.push({ isCertain, description: description, coordinate });
   }
 }
 
-/** Whether every value of the one type is one of the other, named types aside. */
+/** Whether every value of one type is a value of the other. Named types are compared by name. */
 function isAssignableInput(given: GraphQLInputType, taken: GraphQLInputType): boolean {
   if (isNonNullType(taken)) return isNonNullType(given) && isAssignableInput(given.ofType, taken.ofType);
   if (isNonNullType(given)) return isAssignableInput(given.ofType, taken);
-  // A single value stands for a list of one.
+  // GraphQL coerces a single value to a list of one.
   if (isListType(taken)) return isAssignableInput(isListType(given) ? given.ofType : given, taken.ofType);
   return !isListType(given) && given.name === taken.name;
 }

@@ -13,8 +13,8 @@ import {
 } from 'graphql';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 
-/** In what the values that a subgraph serves for a field are not those that a gateway takes them for: `planned` is
- *  the gateway's schema, what clients do not see included. */
+/** Finds how the values that a subgraph serves for a field differ from what a gateway expects. `planned` is the
+ *  gateway's schema, including elements that clients do not see. */
 export function findOutputDifferences(
   typeName: string,
   served: GraphQLField<unknown, unknown>,
@@ -29,7 +29,7 @@ export function findOutputDifferences(
     ({ kind, description, coordinates }): FetchProblem => ({
       kind,
       isCertain: kind === 'other type',
-      message: `subgraph "${target.name}" gives ${coordinate} as ${served.type}, and the gateway takes it for ${expected.type}: ${description}`,
+      message: `subgraph "${target.name}" serves ${coordinate} as ${served.type}, but the gateway expects ${expected.type}: ${description}`,
       coordinates: [coordinate, ...coordinates],
     }),
   );
@@ -38,11 +38,12 @@ export function findOutputDifferences(
 interface TypeDifference {
   readonly kind: 'other type' | 'may be null' | 'unknown value';
   readonly description: string;
-  /** Besides the field's own: values and types that are not known. */
+  /** Unknown values and types, besides the field itself. */
   readonly coordinates: readonly string[];
 }
 
-/** What somebody who relies on `expected` in the one schema has to fear of `served` in the other. */
+/** Finds how values of the type `served` in one schema can violate what a client of the type `expected` in another
+ *  schema relies on. */
 export function findTypeDifferences(
   expected: GraphQLOutputType,
   served: GraphQLOutputType,
@@ -88,12 +89,12 @@ function findNamedTypeDifferences(
   return [{ kind: 'unknown value', description: `it may be ${unknown.join(', ')}`, coordinates: unknown }];
 }
 
-/** Whoever gets one of them gets a text. */
+/** Both arrive as strings. */
 function areStringTypes(...types: readonly GraphQLNamedType[]): boolean {
   return types.every(({ name }) => name === 'ID' || name === 'String');
 }
 
-/** Whoever reckons with any number can take a whole one, and not the other way round. */
+/** A client that expects a Float can handle an Int, but not the other way round. */
 function isIntServedAsFloat(expected: GraphQLNamedType, served: GraphQLNamedType): boolean {
   return expected.name === 'Float' && served.name === 'Int';
 }
@@ -123,5 +124,5 @@ function incompatibleType(
   expected: GraphQLOutputType | GraphQLNamedType,
   served: GraphQLOutputType | GraphQLNamedType,
 ): TypeDifference {
-  return { kind: 'other type', description: `${served} is no ${expected}`, coordinates: [] };
+  return { kind: 'other type', description: `${served} is not ${expected}`, coordinates: [] };
 }

@@ -12,23 +12,23 @@ import type { FetchNode, PlanNode, QueryPlan, RequiresSelection } from '../../ga
 export interface PlannedFetch {
   readonly subgraph: string;
   readonly kind: FetchNode['operationKind'];
-  /** What the subgraph is sent. */
+  /** The document that the subgraph receives. */
   readonly document: DocumentNode;
-  /** Of an entity fetch: what is sent of each type, see `representationsOf`. */
+  /** The representations of an entity fetch by type; see `representationsOf`. */
   readonly representations: readonly Representation[] | undefined;
-  /** Indexes of the fetches, all before this one, that have to be done first. */
+  /** Indexes of earlier fetches that have to be completed first. */
   readonly dependsOn: readonly number[];
 }
 
-/** What a plan takes from objects of a type to ask for more of them. */
+/** The fields of an entity that are sent to fetch more of it. */
 export interface Representation {
-  /** `__typename` as the subgraph gets it. */
+  /** `__typename` that the subgraph receives. */
   readonly typeName: string;
   readonly selections: readonly RequiresSelection[];
 }
 
 /** The fetches of a plan in an order in which they can run, with both branches of each condition and all deferred
- *  parts. `schema` is the supergraph's, with what clients do not see. */
+ *  parts. `schema` is the supergraph's, including elements that clients do not see. */
 export function flattenPlan({ node }: QueryPlan, schema: GraphQLSchema): readonly PlannedFetch[] {
   const fetches: PlannedFetch[] = [];
   const byId = new Map<string, number>();
@@ -40,7 +40,7 @@ export function flattenPlan({ node }: QueryPlan, schema: GraphQLSchema): readonl
   }
   return fetches;
 
-  /** The last fetches of the node: what comes after it waits for them. */
+  /** Returns the last fetches of the node, which later nodes wait for. */
   function walk(current: PlanNode, after: readonly number[]): readonly number[] {
     switch (current.kind) {
       case 'Fetch':
@@ -87,7 +87,7 @@ function unionOf(sets: readonly (readonly number[])[]): readonly number[] {
   return [...new Set(sets.flat())];
 }
 
-/** One per type. What the planner requires of a type in several places is sent together. */
+/** One representation per type. Selections that the planner requires of one type in several places are sent together. */
 function representationsOf(
   { inputRewrites = [] }: FetchNode,
   requires: readonly RequiresSelection[],
@@ -101,7 +101,7 @@ function representationsOf(
   }
   return Array.from(byType, ([typeName, selections]) => ({ typeName, selections }));
 
-  /** To a subgraph that has an interface as an object, all implementations have the interface's name. */
+  /** A subgraph with `@interfaceObject` receives the interface's name for every implementation. */
   function renamed(typeName: string): string {
     for (const rewrite of inputRewrites) {
       if (rewrite.kind !== 'ValueSetter' || typeof rewrite.setValueTo !== 'string') continue;

@@ -2,8 +2,8 @@ import { type ASTNode, Kind, parse, visit } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
 import type { FileLocation } from '../finding.ts';
 
-/** Where a contract defines a type, `Type`, or a field or value of one, `Type.name`, whatever its
- *  arguments; the first place or the last one where there are several. The SDL must be one that parses. */
+/** Locates the definition of `Type` or `Type.member` in a contract, whatever its arguments: the first definition or
+ *  the last one. The SDL must parse. */
 export function locateDefinition(
   contract: SubgraphContract,
   coordinate: string,
@@ -28,22 +28,57 @@ function membersOf(type: ASTNode): readonly ASTNode[] {
   ];
 }
 
-/** Where a contract first uses a directive of federation, by its own name or by the prefixed one. */
+/** Locates the first use of a federation directive, by its own name or its prefixed name. */
 export function locateDirective(contract: SubgraphContract, name: string): FileLocation | undefined {
-  let place: FileLocation | undefined;
+  let location: FileLocation | undefined;
   visit(parse(contract.sdl), {
     [Kind.DIRECTIVE]: (node) => {
       if (node.name.value === name || node.name.value === `federation__${name}`) {
-        place ??= locationOf(node, contract);
+        location ??= locationOf(node, contract);
       }
     },
   });
-  return place;
+  return location;
 }
 
-/** A description before the definition is not where it stands. */
+/** A definition begins after its description. */
 function locationOf(node: ASTNode, { file }: SubgraphContract): FileLocation {
   const hasDescription = 'description' in node && node.description !== undefined;
   const first = (hasDescription ? node.description?.loc?.endToken.next : undefined) ?? node.loc?.startToken;
   return { file, line: first?.line ?? 1, column: first?.column ?? 1 };
+}
+
+/** Locates what a diagnostic without locations is about: an element that it says is defined twice, or that it names
+ *  in quotes. `undefined` when the contract defines none of them. The SDL must parse. */
+export function locateFromMessage(
+  contract: SubgraphContract,
+  message: string,
+): { readonly location: FileLocation; readonly coordinate?: string } | undefined {
+  const [, field, ofType] = /Field (\w+) already exists on (\w+)/.exec(message) ?? [];
+  const duplicate =
+    field === undefined ? /only one type named "(\w+)"/.exec(message)?.[1] : `${ofType}.${field}`;
+  for (const coordinate of duplicate === undefined ? quotedNamesIn(message) : [duplicate]) {
+    const location = locateDefinition(contract, coordinate, duplicate === undefined ? 'first' : 'last');
+    if (location !== undefined) return { location, coordinate };
+  }
+  const [version] = /(?<=Expected a version string .*, got )\S+$/.exec(message) ?? [];
+  const location = version === undefined ? undefined : locateLinkVersion(contract, version);
+  return location && { location };
+}
+
+/** The names in quotes in a message. */
+export function quotedNamesIn(message: string): readonly string[] {
+  return Array.from(message.matchAll(/"([^"\s]+)"/g), ([, word = '']) => word);
+}
+
+/** Locates a `@link` to this version. */
+function locateLinkVersion({ file, sdl }: SubgraphContract, version: string): FileLocation | undefined {
+  let location: FileLocation | undefined;
+  visit(parse(sdl), {
+    [Kind.STRING]: ({ value, loc }) => {
+      if (!value.endsWith(`/${version}`) || loc === undefined) return;
+      location ??= { file, line: loc.startToken.line, column: loc.startToken.column };
+    },
+  });
+  return location;
 }

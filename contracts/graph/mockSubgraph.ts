@@ -18,16 +18,16 @@ import {
   validate,
 } from 'graphql';
 
-/** A subgraph that answers with made-up values. */
+/** A subgraph that answers with mock values. */
 interface MockSubgraph {
   readonly url: string;
-  /** Resolves when the port is free and nothing is under way. */
+  /** Resolves when the port is free and no request is running. */
   close(): Promise<void>;
 }
 
-/** Serves a subgraph's schema on a free port of the loopback interface. A value is the same for the same coordinate
- *  each time, except what a representation gives: that is given back. `api` is the supergraph's API: only values and
- *  types that it has are made up, the others are hidden on purpose. */
+/** Serves a subgraph's schema on a free port of the loopback interface. The mock value of a coordinate is always the
+ *  same, except for fields of a representation, which are returned as given. `api` is the API schema: only enum
+ *  values and types in it are used, because the others are hidden on purpose. */
 export async function startMockSubgraph(schema: GraphQLSchema, api: GraphQLSchema): Promise<MockSubgraph> {
   const mock = new MockValues(schema, api);
   const server = createServer((request, response) => {
@@ -83,7 +83,7 @@ function typeNameOf(value: unknown): string {
   return (value as { readonly __typename: string }).__typename;
 }
 
-/** Elements of every list. */
+/** Elements of every mock list. */
 const listLength = 2;
 
 class MockValues {
@@ -93,7 +93,7 @@ class MockValues {
   constructor(schema: GraphQLSchema, api: GraphQLSchema) {
     this.#schema = schema;
     this.#api = api;
-    // What the library resolves `_entities` with knows the types only that have resolvers.
+    // The subgraph library resolves `_entities` only for types with resolvers, and the schema has none.
     const entities = schema.getQueryType()?.getFields()._entities;
     if (entities !== undefined) {
       entities.resolve = (_source, { representations }: { representations: readonly Representation[] }) =>

@@ -27,9 +27,9 @@ interface DirectiveNames {
   readonly listSize: string;
 }
 
-/** What the `@cost` and `@listSize` of a supergraph say that operations weigh: an object 1 and a leaf 0 unless
- *  `@cost` says otherwise, a list as much as its elements. A list of which nobody says how long it is counts as one
- *  element, a size from a variable as the variable's default or the assumed size. */
+/** Computes the weights of operations by the `@cost` and `@listSize` of a supergraph: an object weighs 1 and a leaf 0
+ *  unless `@cost` says otherwise, a list as much as its elements. A list of unknown size counts as one element. A
+ *  size from a variable is the variable's default, or else the assumed size. */
 export class OperationWeights {
   readonly #types = new Map<string, TypeDefinitionNode>();
   readonly #fields = new Map<string, FieldDefinitionNode>();
@@ -49,7 +49,7 @@ export class OperationWeights {
     }
   }
 
-  /** `undefined` where the supergraph has no such directives. */
+  /** `undefined` when the supergraph does not link to the directives. */
   weigh(operation: OperationDefinitionNode, root: GraphQLNamedType, set: SelectionSet): number | undefined {
     if (this.#names === undefined) return undefined;
     const defaults = new Map(
@@ -150,7 +150,7 @@ interface WeighingContext {
   readonly defaults: ReadonlyMap<string, ValueNode | undefined>;
 }
 
-/** What the supergraph calls the directives; `undefined` where it does not link to them. */
+/** The names of the directives in the supergraph; `undefined` when it does not link to them. */
 function directiveNames(supergraph: DocumentNode): DirectiveNames | undefined {
   for (const definition of supergraph.definitions) {
     if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue;
@@ -201,7 +201,7 @@ function listSizeIn(
   };
 }
 
-/** The largest of the sizes that the slicing arguments ask for. */
+/** The largest size that the slicing arguments request. */
 function slicingSizeOf(
   { slicingArguments }: ListSize,
   given: readonly ArgumentNode[],

@@ -5,36 +5,35 @@ import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
 import type { ContractGraph } from './composeGraph.ts';
-import { firstResponseDepthOf, hasDeferNode } from './firstResponseDepthOf.ts';
 import { flattenPlan, type PlannedFetch } from './flattenPlan.ts';
 import { operationOf } from './operationOf.ts';
 import { OperationWeights } from './operationWeights.ts';
-import { maxPlanCost, type PlanCost, planCostOf } from './planCost.ts';
+import { firstResponseDepthOf, hasDeferNode, maxPlanCost, type PlanCost, planCostOf } from './planCost.ts';
 import { type FailedOperation, type PlanResult, planOnSupergraph } from './planOnSupergraph.ts';
 import { supergraphMetadataOf } from './supergraphMetadata.ts';
 
-/** What became of an operation. */
+/** The plan of a consumer operation, or why there is none. */
 export type ConsumerPlan =
   | {
       readonly kind: 'planned';
-      /** First the one with all progressive `@override`s off; then, where some matter, that with them on. */
+      /** First the plan with all progressive `@override` labels off, then the plan with all on, if the labels matter. */
       readonly variants: readonly PlanVariant[];
-      /** The most that one of the variants takes. */
+      /** The largest cost of all variants. */
       readonly cost: PlanCost;
-      /** Fetches, one after the other, that the first answer waits for in any case; `undefined` where nobody has asked, or
-       *  it cannot be told. */
+      /** Number of sequential fetches that the first answer always waits for. Undefined when no step latency is
+       *  known, or when it cannot be determined. */
       readonly firstResponseDepth?: number | undefined;
     }
   | FailedOperation;
 
 interface PlanVariant {
-  /** Labels that are on. */
+  /** The labels that are on. */
   readonly overrides: readonly string[];
   readonly plan: QueryPlan;
   readonly fetches: readonly PlannedFetch[];
 }
 
-/** A graph with what its gateway does for each operation. */
+/** A graph and the plans of its gateway for each operation. */
 export interface PlannedGraph {
   readonly graph: ContractGraph;
   readonly plans: ReadonlyMap<ConsumerOperation, ConsumerPlan>;
@@ -42,52 +41,52 @@ export interface PlannedGraph {
 
 export interface PlanConsumerOperationsOptions {
   readonly onProgress?: OnProgress | undefined;
-  /** What is known of the gateways. With the time that a fetch takes, the fetches before the first answer are counted. */
+  /** With a step latency, the sequential fetches before the first answer are counted. */
   readonly gatewaySettings?: GatewaySettings | undefined;
 }
 
-/** `what` is what is being done now, for people. */
+/** `what` names the current step for people. */
 export type OnProgress = (done: number, total: number, what: string) => void;
 
-/** Validates and plans every operation as a gateway with default limits would; each condition on a variable is
- *  taken as "do it". One that fails does not stop the others. The planner's threads set how many are planned at a
- *  time. */
+/** Validates and plans every operation as a gateway with default limits does, with every condition on a variable
+ *  being true. A failing operation does not stop the others. The planner's threads determine how many are planned at
+ *  a time. */
 export async function planConsumerOperations(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
   { onProgress, gatewaySettings = defaultGatewaySettings }: PlanConsumerOperationsOptions = {},
 ): Promise<ReadonlyMap<ConsumerOperation, ConsumerPlan>> {
-  const planning = new ConsumerPlanner(graph, gatewaySettings);
+  const planner = new ConsumerPlanner(graph, gatewaySettings);
   const planned = new Map<ConsumerOperation, ConsumerPlan>();
   let done = 0;
-  const open = operations.values();
-  const work = async (): Promise<void> => {
-    for (const operation of open) {
-      planned.set(operation, await planning.plan(operation));
+  const remaining = operations.values();
+  const runWorker = async (): Promise<void> => {
+    for (const operation of remaining) {
+      planned.set(operation, await planner.plan(operation));
       done += 1;
       onProgress?.(done, operations.length, 'planning operations');
     }
   };
-  await Promise.all(Array.from({ length: planningConcurrency }, work));
+  await Promise.all(Array.from({ length: planningConcurrency }, runWorker));
   return new Map(operations.map((operation) => [operation, planned.get(operation) as ConsumerPlan]));
 }
 
-/** More than there are threads, so that none of them waits for this one. */
+/** More than there are planner threads, so that no thread is idle. */
 const planningConcurrency = 8;
 
 class ConsumerPlanner {
   readonly #graph: ContractGraph;
   readonly #weights: OperationWeights;
   readonly #gatewaySettings: GatewaySettings;
-  /** Of what comes late. */
+  /** Rules of the fields that gateways may deliver later. */
   readonly #enrichmentRules: EnrichmentRules | undefined;
 
-  constructor(graph: ContractGraph, serving: GatewaySettings) {
+  constructor(graph: ContractGraph, settings: GatewaySettings) {
     const document = parse(graph.sdl, { noLocation: true });
-    const { enrichments, waitsForAll, stepLatencyMs } = serving;
+    const { enrichments, waitsForAll, stepLatencyMs } = settings;
     this.#graph = graph;
     this.#weights = new OperationWeights(document);
-    this.#gatewaySettings = serving;
+    this.#gatewaySettings = settings;
     if (waitsForAll || stepLatencyMs === undefined) return;
     const { apiSchema } = graph.supergraph;
     this.#enrichmentRules = readEnrichmentRules({ document, apiSchema, configured: enrichments }).rules;
@@ -123,14 +122,14 @@ class ConsumerPlanner {
       return undefined;
     const { normalized, variants } = await this.#planWithoutEnrichments(operation, planned);
     const plans = variants.map(({ plan }) => plan);
-    // Where the planner could not tell what is deferred apart, the executor will, by the data that there is.
+    // The planner did not separate the deferred parts. The executor will, by the data, so the depth is unknown.
     if (normalized.deferred.length > 0 && !plans.every(hasDeferNode)) return undefined;
     const steps = plans.map(firstResponseDepthOf);
     const known = steps.filter((count) => count !== undefined);
     return known.length === steps.length ? Math.max(0, ...known) : undefined;
   }
 
-  /** Planned as a gateway does that lets enrichments come late: only queries are. */
+  /** Plans a query without enrichments, as a gateway that may defer them. Only queries have enrichments. */
   async #planWithoutEnrichments(
     operation: ConsumerOperation,
     planned: Exclude<PlanResult, FailedOperation>,
@@ -140,7 +139,9 @@ class ConsumerPlanner {
     const isQuery = operationOf(operation.document).operation === OperationTypeNode.QUERY;
     if (rules === undefined || !isQuery) return planned;
     if (collectEnrichmentRules(supergraph.apiSchema, operation.document, rules).length === 0) return planned;
-    const split = await planOnSupergraph(operation, supergraph, (type, field) => rules.ruleOf(type, field));
-    return split.kind === 'planned' ? split : planned;
+    const deferredPlan = await planOnSupergraph(operation, supergraph, (type, field) =>
+      rules.ruleOf(type, field),
+    );
+    return deferredPlan.kind === 'planned' ? deferredPlan : planned;
   }
 }

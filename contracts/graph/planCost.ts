@@ -1,12 +1,13 @@
+import type { PlanNode, QueryPlan } from '../../gateway/planning/queryPlan.ts';
 import type { PlannedFetch } from './flattenPlan.ts';
 
-/** What answering an operation takes, the most of what its conditions may come to. */
+/** What answering an operation takes, with every condition at its most expensive. */
 export interface PlanCost {
   readonly fetches: number;
-  /** Fetches that wait for each other, at most: how many times the network is in an answer's time. */
+  /** The longest chain of fetches that wait for each other: how often the answer pays the network latency. */
   readonly depth: number;
   readonly subgraphs: number;
-  /** By `@cost` and `@listSize`; `undefined` where the supergraph has neither. */
+  /** The weight by `@cost` and `@listSize`; `undefined` when the supergraph has neither. */
   readonly weight: number | undefined;
 }
 
@@ -31,4 +32,42 @@ export function maxPlanCost(costs: readonly PlanCost[]): PlanCost {
     subgraphs: Math.max(0, ...costs.map(({ subgraphs }) => subgraphs)),
     weight: weights.length === 0 ? undefined : Math.max(...weights),
   };
+}
+
+/** The longest chain of fetches that the first answer of a query or mutation waits for, with every condition at its
+ *  most expensive; `undefined` for a subscription, which has no first answer to wait for. */
+export function firstResponseDepthOf({ node }: QueryPlan): number | undefined {
+  if (node?.kind === 'Subscription') return undefined;
+  return node === undefined ? 0 : depthOf(node);
+}
+
+function depthOf(node: PlanNode): number {
+  switch (node.kind) {
+    case 'Fetch':
+      return 1;
+    case 'Flatten':
+      return depthOf(node.node);
+    case 'Sequence':
+      return node.nodes.reduce((sum, child) => sum + depthOf(child), 0);
+    case 'Parallel':
+      return Math.max(0, ...node.nodes.map(depthOf));
+    case 'Condition':
+      return Math.max(
+        0,
+        ...[node.ifClause, node.elseClause].map((clause) => (clause === undefined ? 0 : depthOf(clause))),
+      );
+    case 'Defer':
+      return node.primary.node === undefined ? 0 : depthOf(node.primary.node);
+  }
+}
+
+/** Whether the planner has separated the deferred parts. */
+export function hasDeferNode({ node }: QueryPlan): boolean {
+  const has = (child: PlanNode): boolean =>
+    child.kind === 'Defer' ||
+    ('nodes' in child && child.nodes.some(has)) ||
+    ('node' in child && has(child.node)) ||
+    (child.kind === 'Condition' &&
+      [child.ifClause, child.elseClause].some((clause) => clause !== undefined && has(clause)));
+  return node !== undefined && node.kind !== 'Subscription' && has(node);
 }

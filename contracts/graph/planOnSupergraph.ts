@@ -27,12 +27,12 @@ import type { FileLocation } from '../finding.ts';
 import { errorCoordinatesOf } from './errorCoordinatesOf.ts';
 import { operationOf } from './operationOf.ts';
 
-/** What a gateway on a supergraph makes of an operation. */
+/** The plans that a gateway makes for an operation, or why it makes none. */
 export type PlanResult =
   | {
       readonly kind: 'planned';
       readonly normalized: NormalizedOperation;
-      /** First the plan with all progressive `@override`s off; then, where some matter, that with them on. */
+      /** First the plan with all progressive `@override` labels off, then the plan with all on, if the labels matter. */
       readonly variants: readonly { readonly overrides: readonly string[]; readonly plan: QueryPlan }[];
     }
   | FailedOperation;
@@ -43,19 +43,19 @@ export interface FailedOperation {
 }
 
 interface OperationProblem {
-  /** `invalid`: refused by validation. `limit`: by one of the gateway's limits. `no root type`: the graph does not
-   *  have this kind of operation. `unplannable`: the planner gives up. */
+  /** `invalid`: validation refuses it. `limit`: it exceeds a limit of the gateway. `no root type`: the graph has no
+   *  operations of this kind. `unplannable`: the planner fails. */
   readonly kind: 'invalid' | 'limit' | 'no root type' | 'unplannable';
   readonly message: string;
-  /** In the operation's file. */
+  /** Location in the operation's file. */
   readonly location: FileLocation;
-  /** Parts of the API schema that it is about. */
+  /** Elements of the API schema that the problem is about. */
   readonly coordinates: readonly string[];
 }
 
-/** Validates and plans an operation as a gateway with default limits would; each condition on a variable is taken as
- *  "do it". Validation is done in one go, planning in the planner's threads. `enrichmentOf`: what the plans leave for
- *  later; left out, they fetch everything but what the client defers. */
+/** Validates and plans an operation as a gateway with default limits does, with every condition on a variable being
+ *  true. Validation blocks this thread; planning happens in the planner's threads. `enrichmentOf`: rules of fields
+ *  that the plans defer. Omitted: the plans fetch everything that the client does not defer. */
 export async function planOnSupergraph(
   operation: ConsumerOperation,
   supergraph: Supergraph,
@@ -96,13 +96,13 @@ async function planVariant(
   overrides: readonly string[],
   { planner }: Supergraph,
 ): Promise<QueryPlan> {
-  const question = createPlannerInput(definition, normalized, overrides);
-  return question === undefined ? { kind: 'QueryPlan' } : (await planOperation(planner, question)).plan;
+  const input = createPlannerInput(definition, normalized, overrides);
+  return input === undefined ? { kind: 'QueryPlan' } : (await planOperation(planner, input)).plan;
 }
 
 const { limits } = parseConfig({ supergraph: { file: 'composed' } });
 
-/** Everything but planning that a gateway would refuse the operation for. */
+/** Every reason to refuse the operation, apart from planning. */
 export function findRequestProblems(
   operation: ConsumerOperation,
   schema: GraphQLSchema,
@@ -113,9 +113,9 @@ export function findRequestProblems(
     return [{ kind: 'limit', message: describeExceededLimit(exceeded), location, coordinates: [] }];
   }
   const { operation: kind } = operationOf(document);
-  // `validate` has nothing to say about this one.
+  // `validate` reports nothing for a missing root type.
   if (schema.getRootType(kind) == null) {
-    const message = `The graph has no ${kind} type any more: no ${kind} can be answered.`;
+    const message = `The graph has no ${kind} type: no ${kind} can be answered.`;
     const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
     return [{ kind: 'no root type', message, location, coordinates: [name] }];
   }
@@ -134,7 +134,7 @@ function locationOf({ locations }: GraphQLError, { file, ...start }: FileLocatio
 }
 
 function describeExceededLimit({ limit, value, allowed }: ExceededLimit): string {
-  return `The gateway refuses the operation: limits.${limit} is ${allowed}, and it has at least ${value}.`;
+  return `The gateway refuses the operation: limits.${limit} is ${allowed}, and the operation has at least ${value}.`;
 }
 
 function planningProblem(error: GatewayError, { location }: ConsumerOperation): OperationProblem {

@@ -4,8 +4,8 @@ import type { SubgraphContract } from '../contractStore.ts';
 
 const schemas = new WeakMap<SubgraphContract, GraphQLSchema>();
 
-/** The schema that a subgraph with this contract serves, `_entities` and `_service` included; without resolvers. Made
- *  once per contract. The contract must be one that composes. */
+/** The schema that a subgraph with this contract serves, including `_entities` and `_service`, without resolvers.
+ *  Built once per contract. The contract must compose. */
 export function subgraphSchemaOf(contract: SubgraphContract): GraphQLSchema {
   let schema = schemas.get(contract);
   if (schema === undefined) {

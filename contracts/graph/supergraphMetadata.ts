@@ -14,12 +14,12 @@ import {
 } from '../../gateway/planning/supergraphDocument.ts';
 import type { ContractGraph } from './composeGraph.ts';
 
-/** What a supergraph says about one of its subgraphs. Whatever the subgraph calls federation's directives, here they
- *  have one form. */
+/** What a supergraph says about one of its subgraphs. Federation directives have one form here, whatever the subgraph
+ *  calls them. */
 export interface SubgraphMetadata {
-  /** By type: its keys, those with `resolvable: false` included. */
+  /** The keys of each type, including keys with `resolvable: false`. */
   readonly keys: ReadonlyMap<string, readonly EntityKey[]>;
-  /** By `Type.field`: only fields about which something is to be said. */
+  /** Fields by `Type.field`, only those with metadata. */
   readonly fields: ReadonlyMap<string, FieldMetadata>;
 }
 
@@ -31,13 +31,13 @@ export interface EntityKey {
 export interface FieldMetadata {
   readonly requires: SelectionSetNode | undefined;
   readonly provides: SelectionSetNode | undefined;
-  /** Named, and resolved elsewhere. */
+  /** The subgraph names the field, and another one resolves it. */
   readonly isExternal: boolean;
-  /** Arguments that are filled in from `@context`. */
+  /** Arguments that the gateway fills in from `@context`. */
   readonly contextArguments: readonly string[];
 }
 
-/** A supergraph by subgraph, and as the schema that its gateway plans by, with what clients do not see. */
+/** The metadata of each subgraph, and the schema that the planner uses, including elements that clients do not see. */
 export interface SupergraphMetadata {
   readonly subgraphs: ReadonlyMap<string, SubgraphMetadata>;
   readonly schema: GraphQLSchema;
@@ -45,14 +45,14 @@ export interface SupergraphMetadata {
 
 const metadataByGraph = new WeakMap<ContractGraph, SupergraphMetadata>();
 
-/** Made once per graph. */
+/** Built once per graph. */
 export function supergraphMetadataOf(graph: ContractGraph): SupergraphMetadata {
-  let facts = metadataByGraph.get(graph);
-  if (facts === undefined) {
-    facts = readSupergraphMetadata(graph.sdl);
-    metadataByGraph.set(graph, facts);
+  let metadata = metadataByGraph.get(graph);
+  if (metadata === undefined) {
+    metadata = readSupergraphMetadata(graph.sdl);
+    metadataByGraph.set(graph, metadata);
   }
-  return facts;
+  return metadata;
 }
 
 function readSupergraphMetadata(sdl: string): SupergraphMetadata {

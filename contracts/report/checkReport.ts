@@ -1,36 +1,37 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 
-/** What a check has found, ready to be told. Its JSON is described by `docs/contracts-report.schema.json`. */
+/** The result of a check. `docs/contracts-report.schema.json` describes its JSON. */
 export interface CheckReport {
-  /** Of the JSON form: a new number whenever a reader of the old one would misunderstand. */
+  /** Version of the JSON form. It increases when readers of the old form would misunderstand the new one. */
   readonly version: 1;
   readonly summary: CheckSummary;
-  /** In the order of `sortFindings`. */
+  /** Sorted by `sortFindings`. */
   readonly findings: readonly Finding[];
 }
 
 export interface CheckSummary {
   readonly verdict: Verdict;
   readonly exitCode: ExitCode;
-  /** What is dangerous fails too. */
+  /** Whether `dangerous` findings fail the check. */
   readonly strict: boolean;
-  /** Findings that no waiver lets pass. */
+  /** Findings that are not waived. */
   readonly counts: Readonly<Record<Severity, number>>;
-  /** Findings that a waiver lets pass. */
+  /** Number of waived findings. */
   readonly waived: number;
   readonly checked: CheckScope;
 }
 
-/** `misuse`: the store or the arguments are wrong. `undecided`: something could not be found out. */
+/** `misuse`: the store or the arguments have mistakes. `undecided`: something could not be determined. */
 export type Verdict = 'passed' | 'failed' | 'misuse' | 'undecided';
 
 export type ExitCode = 0 | 1 | 2 | 3;
 
-/** What the check has looked at. */
+/** What was checked. */
 export interface CheckScope {
-  /** The store's, as the user would write it. What stands at no place of its own is told there. */
+  /** Directory of the store, as the user would write it. Findings without a location are reported there. */
   readonly directory: string;
-  /** Of the candidate graph. */
+  /** Number of subgraphs in the candidate graph. */
   readonly subgraphs: number;
   readonly consumers: number;
   readonly operations: number;

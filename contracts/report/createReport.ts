@@ -1,9 +1,10 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import type { CheckReport, CheckScope, ExitCode, Verdict } from './checkReport.ts';
 import { sortFindings } from './sortFindings.ts';
 
 interface ReportInput {
-  /** After waivers, in any order. */
+  /** With waivers applied, in any order. */
   readonly findings: readonly Finding[];
   readonly strict: boolean;
   readonly checked: CheckScope;
@@ -24,8 +25,8 @@ export function createReport({ findings, strict, checked }: ReportInput): CheckR
   };
 }
 
-// A store with mistakes has been read in part only, so that nothing else is sure. What is known to break stays broken
-// whatever else could be found out.
+// A store with mistakes was read only in part, so nothing else is certain. A known breakage remains one whatever
+// could not be determined.
 function verdictOf(counts: Readonly<Record<Severity, number>>, strict: boolean): Verdict {
   if (counts.misuse > 0) return 'misuse';
   if (counts.breaking > 0 || (strict && counts.dangerous > 0)) return 'failed';

@@ -1,6 +1,6 @@
 import type { Finding } from '../finding.ts';
 
-/** How loud a format that knows three degrees tells it: `error` for what makes the check fail. */
+/** The level of a finding in formats with three levels. `error`: it fails the check. */
 export type FindingLevel = 'error' | 'warning' | 'note';
 
 export function levelOf({ severity, waivedBy }: Finding, strict: boolean): FindingLevel {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Finding } from '../finding.ts';
 
-/** One per finding, by which a platform knows it again in the next run. Lines and columns do not count, so that it
- *  stays the same when something above it moves, nor does the wording where there is a coordinate. Equal ones are
- *  numbered: a platform shows only the first of each. */
+/** One fingerprint per finding, by which platforms recognise it in the next run. It ignores lines and columns, so
+ *  that moved code keeps it, and ignores the message of a finding with a coordinate. Equal findings are numbered,
+ *  because platforms show only the first finding of a fingerprint. */
 export function fingerprintsOf(findings: readonly Finding[]): string[] {
   const seen = new Map<string, number>();
   return findings.map(({ rule, subgraph, coordinate, location, message }) => {

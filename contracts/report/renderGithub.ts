@@ -1,12 +1,11 @@
 import type { Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { type FindingLevel, levelOf } from './findingLevel.ts';
-import { isUrl } from './isUrl.ts';
 import { checkedPhrase, countsPhrase, findingLines, verdictSentence } from './reportPhrases.ts';
-import { toSingleLine } from './textFormatting.ts';
+import { isUrl, toSingleLine } from './textFormatting.ts';
 
-/** Workflow commands, one a line: annotations at the findings' places, and one that sums up. The platform shows ten of
- *  each level per step, and the worst come first. */
+/** Workflow commands, one per line: an annotation per finding, and a summary. GitHub shows ten of each level per
+ *  step, so the worst come first. */
 export function renderGithub({ findings, summary }: CheckReport): string {
   const title = 'contracts';
   const level = summary.verdict === 'passed' ? 'note' : 'error';
@@ -22,7 +21,7 @@ function annotation(finding: Finding, level: FindingLevel): string {
   return command(
     level,
     {
-      // An annotation stands in a file of the repository.
+      // GitHub annotates only files of the repository.
       ...(location === undefined || isUrl(location.file)
         ? {}
         : { file: location.file, line: String(location.line), col: String(location.column) }),
@@ -43,7 +42,7 @@ function command(level: FindingLevel, properties: Readonly<Record<string, string
   return `::${commandNames[level]} ${written.join(',')}::${escapeMessage(message)}`;
 }
 
-// The per cent sign first: it is what the others are escaped with.
+// The percent sign first, because the other escapes contain it.
 function escapeMessage(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }

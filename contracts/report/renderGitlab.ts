@@ -1,11 +1,12 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import type { CheckReport } from './checkReport.ts';
 import { fingerprintsOf } from './fingerprints.ts';
-import { isUrl } from './isUrl.ts';
 import { findingLines } from './reportPhrases.ts';
+import { isUrl } from './textFormatting.ts';
 
-/** A code quality report: a list of issues, empty where there are none. Every issue needs a place; one without stands
- *  at the store. */
+/** A GitLab code quality report: a list of issues. Every issue needs a location; that of a finding without one is the
+ *  store. */
 export function renderGitlab({ findings, summary }: CheckReport): string {
   const fingerprints = fingerprintsOf(findings);
   const issues = findings.map((finding, index) => ({
@@ -21,7 +22,7 @@ export function renderGitlab({ findings, summary }: CheckReport): string {
 function locationOf({ location }: Finding, directory: string): object {
   const { file, line } =
     location === undefined || isUrl(location.file) ? { file: directory, line: 1 } : location;
-  // Only relative paths without `../../gateway/contracts/report/` are found again in the repository.
+  // GitLab finds only relative paths without a leading `./` in the repository.
   return { path: file.replace(/^(\.\/)+/, ''), lines: { begin: line } };
 }
 

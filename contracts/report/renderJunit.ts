@@ -10,9 +10,9 @@ import {
 } from './reportPhrases.ts';
 import { toSingleLine } from './textFormatting.ts';
 
-/** A suite per subgraph, a test case per finding: a failure for what breaks, an error for mistakes and what could not
- *  be found out, skipped for what is waived. A report without findings is one test case that passed, since readers of
- *  JUnit files take an empty one for a run that did not happen. */
+/** A test suite per subgraph and a test case per finding: a failure for a breakage, an error for mistakes and
+ *  undecided findings, skipped when waived. A report without findings is one passed test case, because readers of
+ *  JUnit files take an empty file for a run that did not happen. */
 export function renderJunit(report: CheckReport): string {
   const { findings, summary } = report;
   const suites = new Map<string, TestCase[]>();
@@ -45,7 +45,7 @@ function testCase(finding: Finding, classname: string, strict: boolean): TestCas
   const outcome = outcomeOf(finding, strict);
   const at = location === undefined ? [] : [`At ${locationPhrase(location)}`];
   const text = escapeText([...findingLines(finding), ...at].join('\n'));
-  // The name says what was looked at, not in which words it was found: then the next run's is the same test.
+  // The name has no wording of a finding with a coordinate, so that it is the same test in the next run.
   const name = `${rule} ${toSingleLine(coordinate ?? message)}`;
   if (outcome === 'passed') return { outcome, classname, name, body: `<system-out>${text}</system-out>` };
   if (outcome === 'skipped') {
@@ -90,11 +90,11 @@ function attributes(values: Readonly<Record<string, string>>): string {
 }
 
 function escapeText(text: string): string {
-  // `>` too: `]]>` may not stand in text.
+  // `>` too, because text must not contain `]]>`.
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 function escapeAttribute(text: string): string {
-  // Readers turn line ends and tabs in attributes into spaces unless they are written as numbers.
+  // XML parsers turn line ends and tabs in attributes into spaces unless they are character references.
   return escapeText(text).replaceAll('"', '&quot;').replaceAll('\n', '&#10;').replaceAll('\t', '&#9;');
 }

@@ -1,4 +1,5 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import { type Severity, severitiesWorstFirst } from '../severity.ts';
 import type { CheckReport } from './checkReport.ts';
 import {
   affectedPhrase,
@@ -8,17 +9,16 @@ import {
   locationPhrase,
   verdictSentence,
 } from './reportPhrases.ts';
-import { severities } from './sortFindings.ts';
 import { toSingleLine, truncate } from './textFormatting.ts';
 
-/** Most characters that GitHub takes in a comment. */
+/** GitHub's limit for the length of a comment, in characters. */
 const maxCommentLength = 65_536;
 
-/** Stands first in every comment, so that the next run finds the comment that it replaces. */
+/** First line of every comment, by which the next run finds the comment to replace. */
 const commentMarker = '<!-- tributary contracts -->';
 
-/** A comment for a pull request: the verdict, a table of counts, and what was found, folded away but for what breaks.
- *  What has no room is counted. */
+/** A pull request comment: the verdict, a table of counts, and the findings, folded unless they break something.
+ *  Findings beyond GitHub's limit are only counted. */
 export function renderMarkdown(report: CheckReport): string {
   const { findings, summary } = report;
   const head = [
@@ -27,15 +27,15 @@ export function renderMarkdown(report: CheckReport): string {
     '',
     '| Finding | Count |',
     '| --- | --- |',
-    ...severities.map((severity) => `| ${severity} | ${summary.counts[severity]} |`),
+    ...severitiesWorstFirst.map((severity) => `| ${severity} | ${summary.counts[severity]} |`),
     `| waived | ${summary.waived} |`,
     '',
     `${countsPhrase(summary)}; ${checkedPhrase(summary)}.`,
     '',
   ].join('\n');
   let text = head;
-  let told = 0;
-  let counted = 0;
+  let shown = 0;
+  let groupTotal = 0;
   for (const group of groupsOf(findings)) {
     const opening = `\n<details${group.isOpen ? ' open' : ''}><summary>${group.title}</summary>\n\n`;
     const closing = '\n</details>\n';
@@ -45,11 +45,11 @@ export function renderMarkdown(report: CheckReport): string {
       const length = text.length + opening.length + items.length + item.length + closing.length;
       if (length + omittedNotice(findings.length).length > maxCommentLength) break;
       items += item;
-      told += 1;
+      shown += 1;
     }
     if (items !== '') text += opening + items + closing;
-    counted += group.findings.length;
-    if (told < counted) return text + omittedNotice(findings.length - told);
+    groupTotal += group.findings.length;
+    if (shown < groupTotal) return text + omittedNotice(findings.length - shown);
   }
   return text;
 }
@@ -61,7 +61,7 @@ interface Group {
 }
 
 function groupsOf(findings: readonly Finding[]): Group[] {
-  const groups = severities.map((severity) => ({
+  const groups = severitiesWorstFirst.map((severity) => ({
     title: groupTitles[severity],
     isOpen: severity === 'misuse' || severity === 'breaking' || severity === 'undecided',
     findings: findings.filter((finding) => finding.severity === severity && finding.waivedBy === undefined),
@@ -73,12 +73,12 @@ function groupsOf(findings: readonly Finding[]): Group[] {
 const groupTitles: Readonly<Record<Severity, string>> = {
   misuse: 'Mistakes in the contracts or the arguments',
   breaking: 'Breaking',
-  undecided: 'Could not be found out',
+  undecided: 'Undecided',
   dangerous: 'Dangerous',
   safe: 'Safe',
 };
 
-/** One finding must not take the room of all others: the other formats have everything. */
+/** Limits for one finding, so that it leaves room for others. Other formats are not limited. */
 const maxTextLength = 1_000;
 const maxAffectedOperations = 20;
 
@@ -115,11 +115,10 @@ function listItem({
 }
 
 function omittedNotice(count: number): string {
-  return `\n${count} more findings have no room here; the other formats have them all.\n`;
+  return `\n${count} more findings exceed the size limit; the other formats have them all.\n`;
 }
 
-/** Text that Markdown shows as it is: in one line, with nothing in it that formats, links, or calls somebody. Names in
- *  backticks, as our messages write them, stay code. */
+/** Escapes text for one line of Markdown: nothing in it formats, links or mentions. Names in backticks stay code. */
 function escapeMarkdown(text: string): string {
   return truncate(toSingleLine(text), maxTextLength)
     .split(/(`[\w.@(),:"' -]+`)/)
@@ -127,7 +126,7 @@ function escapeMarkdown(text: string): string {
     .join('');
 }
 
-// A directive such as `@key` is also somebody's name, and `#1` an issue: an invisible space keeps them from being that.
+// `@key` would mention a user and `#1` an issue. A zero-width space prevents both.
 function escapeProse(text: string): string {
   return text.replaceAll(/[\\`*_[\]<>|~&$#@]/g, (character) => {
     if (character === '@') return '@&#8203;';

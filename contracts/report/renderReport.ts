@@ -1,7 +1,6 @@
 import type { CheckReport } from './checkReport.ts';
 import { renderGithub } from './renderGithub.ts';
 import { renderGitlab } from './renderGitlab.ts';
-import { renderJson } from './renderJson.ts';
 import { renderJunit } from './renderJunit.ts';
 import { renderMarkdown } from './renderMarkdown.ts';
 import { renderSarif } from './renderSarif.ts';
@@ -13,11 +12,11 @@ export const reportFormats = ['text', 'json', 'junit', 'sarif', 'github', 'markd
 export type ReportFormat = (typeof reportFormats)[number];
 
 interface RenderOptions {
-  /** For `text`; without it there are none. */
+  /** Colours for the format `text`. */
   readonly color?: boolean;
 }
 
-/** The report as a whole file of one format, with a line end at its end. What messages hold cannot break any. */
+/** The report as a whole file of one format, with a final line end. No message can break a format. */
 export function renderReport(
   report: CheckReport,
   format: ReportFormat,
@@ -28,7 +27,7 @@ export function renderReport(
 
 const renderers: Readonly<Record<ReportFormat, (report: CheckReport, colours: boolean) => string>> = {
   text: renderText,
-  json: renderJson,
+  json: (report) => `${JSON.stringify(report, null, 2)}\n`,
   junit: renderJunit,
   sarif: renderSarif,
   github: renderGithub,

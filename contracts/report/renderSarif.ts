@@ -2,10 +2,10 @@ import type { FileLocation, Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { levelOf } from './findingLevel.ts';
 import { fingerprintsOf } from './fingerprints.ts';
-import { isUrl } from './isUrl.ts';
 import { affectedPhrase, findingLines, verdictSentence } from './reportPhrases.ts';
+import { isUrl } from './textFormatting.ts';
 
-/** SARIF 2.1.0, one run. What is waived is there, as suppressed. */
+/** SARIF 2.1.0 with one run. Waived findings are suppressed results. */
 export function renderSarif({ findings, summary }: CheckReport): string {
   const rules = [...new Set(findings.map(({ rule }) => rule))];
   const fingerprints = fingerprintsOf(findings);
@@ -17,13 +17,13 @@ export function renderSarif({ findings, summary }: CheckReport): string {
         tool: { driver: { name: 'tributary contracts', rules: rules.map(ruleDescriptor) } },
         invocations: [
           {
-            // A check that has found something has done what it is for.
+            // A check with findings executed successfully.
             executionSuccessful: summary.verdict === 'passed' || summary.verdict === 'failed',
             exitCode: summary.exitCode,
             exitCodeDescription: verdictSentence(summary),
           },
         ],
-        // Columns count as ours do.
+        // Our columns count UTF-16 code units.
         columnKind: 'utf16CodeUnits',
         results: findings.map((finding, index) => ({
           ruleId: finding.rule,
@@ -63,7 +63,7 @@ function locationOf({ location, coordinate }: Finding, directory: string): objec
     : { physicalLocation, logicalLocations: [{ fullyQualifiedName: coordinate }] };
 }
 
-/** Readers take no more of them per result. The message has all. */
+/** GitHub's limit per result. The message lists all. */
 const maxRelatedLocations = 100;
 
 function relatedLocations({ affects = [] }: Finding): object {

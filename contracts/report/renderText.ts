@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import type { Severity } from '../severity.ts';
 import type { CheckReport, Verdict } from './checkReport.ts';
 import {
   affectedPhrase,
@@ -12,7 +13,7 @@ import { toSingleLine } from './textFormatting.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
-/** For people. Colours are for terminals; see `supportsColor`. */
+/** Text for people, with colours for terminals. */
 export function renderText({ findings, summary }: CheckReport, colours: boolean): string {
   const paint = (style: Style, text: string): string =>
     colours ? styleText(style, text, { validateStream: false }) : text;

@@ -1,33 +1,33 @@
 import type { AffectedOperation, Deployment, FileLocation, Finding } from '../finding.ts';
+import { severitiesWorstFirst } from '../severity.ts';
 import type { CheckSummary, Verdict } from './checkReport.ts';
-import { severities } from './sortFindings.ts';
 
-/** What the check comes to, in one sentence. */
+/** The verdict in one sentence. */
 export function verdictSentence({ verdict, counts, waived, strict }: CheckSummary): string {
   if (verdict === 'failed' && counts.breaking === 0 && strict) return 'Something is dangerous (--strict).';
-  const count = waived + severities.reduce((sum, severity) => sum + counts[severity], 0);
+  const count = waived + severitiesWorstFirst.reduce((sum, severity) => sum + counts[severity], 0);
   return verdict === 'passed' && count === 0
-    ? 'Nothing was found: nothing breaks.'
+    ? 'Nothing breaks: there are no findings.'
     : verdictSentences[verdict];
 }
 
 const verdictSentences: Readonly<Record<Verdict, string>> = {
   passed: 'Nothing breaks.',
   failed: 'Something breaks.',
-  misuse: 'The contracts or the arguments have mistakes: put them right and check again.',
-  undecided: 'Could not decide: something could not be found out.',
+  misuse: 'The contracts or the arguments have mistakes: correct them and check again.',
+  undecided: 'Undecided: something could not be determined.',
 };
 
-/** `1 breaking, 2 dangerous, 1 waived`; `no findings` where there are none. */
+/** Such as `1 breaking, 2 dangerous, 1 waived`, or `no findings`. */
 export function countsPhrase({ counts, waived }: CheckSummary): string {
-  const parts = severities
+  const parts = severitiesWorstFirst
     .filter((severity) => counts[severity] > 0)
     .map((severity) => `${counts[severity]} ${severity}`);
   if (waived > 0) parts.push(`${waived} waived`);
   return parts.length === 0 ? 'no findings' : parts.join(', ');
 }
 
-/** `4 subgraphs, 2 consumers, 12 operations checked`. */
+/** Such as `4 subgraphs, 2 consumers, 12 operations checked`. */
 export function checkedPhrase({ checked }: CheckSummary): string {
   const parts = [
     counted(checked.subgraphs, 'subgraph'),
@@ -41,23 +41,23 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** `contracts/schemas/reviews.graphql:12:3`. */
+/** Such as `contracts/schemas/reviews.graphql:12:3`. */
 export function locationPhrase({ file, line, column }: FileLocation): string {
   return `${file}:${line}:${column}`;
 }
 
-/** `storefront/ProductPage (contracts/operations/storefront/productPage.graphql:4:7): selects it`. */
+/** Such as `storefront/ProductPage (contracts/operations/storefront/productPage.graphql:4:7): selects it`. */
 export function affectedPhrase({ consumer, operation, location, reason }: AffectedOperation): string {
   return `${consumer}/${operation} (${locationPhrase(location)}): ${reason}`;
 }
 
-/** `gateway first: 1. Deploy the gateway. 2. Deploy the subgraph.` */
+/** Such as `gateway first: 1. Deploy the gateway. 2. Deploy the subgraph.` */
 export function deploymentPhrase({ order, steps }: Deployment): string {
   if (steps.length === 0) return order;
   return `${order}: ${steps.map((step, index) => `${index + 1}. ${step}`).join(' ')}`;
 }
 
-/** All that is known about a finding besides its rule and place, a line each, the message first. */
+/** Everything known about a finding besides its rule and location, one line each, the message first. */
 export function findingLines(finding: Finding): string[] {
   const { message, affects = [], deployment, advice, waivedBy } = finding;
   return [

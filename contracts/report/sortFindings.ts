@@ -1,30 +1,28 @@
-import type { Finding, Severity } from '../finding.ts';
+import type { Finding } from '../finding.ts';
+import { severitiesWorstFirst } from '../severity.ts';
 
-/** From what has to be put right first: nothing else can be trusted while the store itself is wrong. */
-export const severities: readonly Severity[] = ['misuse', 'breaking', 'undecided', 'dangerous', 'safe'];
-
-/** By severity, then subgraph, then place; what is waived comes last. The same findings always come in the same
- *  order, whatever order they were found in. */
+/** Sorts by severity, then subgraph, then location, with waived findings last. The order does not depend on the order
+ *  of the input. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
   return [...findings].sort(compareFindings);
 }
 
-function compareFindings(one: Finding, other: Finding): number {
+function compareFindings(a: Finding, b: Finding): number {
   return (
-    Number(one.waivedBy !== undefined) - Number(other.waivedBy !== undefined) ||
-    severities.indexOf(one.severity) - severities.indexOf(other.severity) ||
-    compareText(one.subgraph, other.subgraph) ||
-    compareText(one.location?.file, other.location?.file) ||
-    (one.location?.line ?? 0) - (other.location?.line ?? 0) ||
-    (one.location?.column ?? 0) - (other.location?.column ?? 0) ||
-    compareText(one.coordinate, other.coordinate) ||
-    compareText(one.rule, other.rule) ||
-    compareText(one.message, other.message)
+    Number(a.waivedBy !== undefined) - Number(b.waivedBy !== undefined) ||
+    severitiesWorstFirst.indexOf(a.severity) - severitiesWorstFirst.indexOf(b.severity) ||
+    compareText(a.subgraph, b.subgraph) ||
+    compareText(a.location?.file, b.location?.file) ||
+    (a.location?.line ?? 0) - (b.location?.line ?? 0) ||
+    (a.location?.column ?? 0) - (b.location?.column ?? 0) ||
+    compareText(a.coordinate, b.coordinate) ||
+    compareText(a.rule, b.rule) ||
+    compareText(a.message, b.message)
   );
 }
 
-// By code units: an order that depends on the machine's language would differ between two machines.
-function compareText(one = '', other = ''): number {
-  if (one === other) return 0;
-  return one < other ? -1 : 1;
+// By code units: a locale-dependent order would differ between machines.
+function compareText(a = '', b = ''): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }

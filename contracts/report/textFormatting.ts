@@ -1,6 +1,6 @@
-/** The same value with every text in it made fit for every format: no control characters but tab and line feed, no
- *  halves of surrogate pairs, nothing that XML cannot hold or that turns the direction of what follows. What was there
- *  is shown as `\u001B`, so that a reader sees that it was. */
+/** Copies a value and escapes what some format cannot hold in its texts: control characters except tab and line feed,
+ *  unpaired surrogates, characters that XML forbids, and characters that change the text direction. An escape such as
+ *  `\u001B` shows the reader what was there. */
 export function escapeUnprintable<T>(value: T): T {
   return escapeValue(value) as T;
 }
@@ -28,13 +28,17 @@ function escapeCharacter(character: string): string {
   return code > 0xffff ? `\\u{${digits}}` : `\\u${digits.padStart(4, '0')}`;
 }
 
-/** The text in one line. */
+/** Joins the lines of a text. */
 export function toSingleLine(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, ' ');
 }
 
-/** At most so many characters, the last an ellipsis where some are left out. Characters beyond the basic plane are
- *  not cut in half. */
+/** Shortens a text to `length` characters, the last an ellipsis. Surrogate pairs are not split. */
 export function truncate(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
+}
+
+/** Whether the location of a finding is a running subgraph instead of a file. */
+export function isUrl(file: string): boolean {
+  return /^https?:\/\//i.test(file) && URL.canParse(file);
 }

@@ -8,16 +8,17 @@ import { printSchemaFile } from './schemaFile.ts';
 interface AcceptContractsOptions {
   readonly directory: string;
   readonly contracts: Iterable<SubgraphContract>;
-  /** Why, for those who wonder later; one line. */
+  /** Why the contracts are accepted, in one line for the changelog. */
   readonly reason: string;
-  /** In UTC, `2027-01-31`. */
+  /** The current day in UTC, such as `2027-01-31`. */
   readonly today: string;
-  /** What a check had against it and was overruled: `2 breaking`. */
+  /** Findings that `--force` overrides, such as `2 breaking`. */
   readonly overriddenFindings?: string | undefined;
 }
 
-/** Takes contracts into the store and notes why in its `CHANGELOG.md`. Gives the files that it wrote, as the user
- *  would write them; contracts that stand there already are left alone. Errors: those of the file system. */
+/** Writes contracts into the store and the reason into its `CHANGELOG.md`. Returns the written files, as the user
+ *  would write them. Unchanged contracts are not written.
+ *  @throws {NodeJS.ErrnoException} when a file cannot be written. */
 export async function acceptContracts(options: AcceptContractsOptions): Promise<string[]> {
   const { directory, contracts, reason, today, overriddenFindings } = options;
   const written: string[] = [];

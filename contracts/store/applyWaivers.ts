@@ -1,18 +1,17 @@
 import type { Waiver } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { unwaivableReasonOf } from '../unwaivableReasonOf.ts';
+import { createFinding, type Finding } from '../finding.ts';
+import { ruleOf } from '../rules.ts';
 
 interface ApplyWaiversOptions {
-  /** Whether the check has looked at what the waiver is for: one that it has not is not called unused. All, where
-   *  left out. */
+  /** Whether the check evaluated everything that the waiver may cover. Other waivers are not called unused. Omitted:
+   *  all are. */
   readonly isEvaluated?: ((waiver: Waiver) => boolean) | undefined;
-  /** Whether whoever has asked answers for the waiver: what is wrong with one of others is not told. All, where left
-   *  out. */
+  /** Whether the check answers for the waiver. Problems of other waivers are not reported. Omitted: all are. */
   readonly isInScope?: ((waiver: Waiver) => boolean) | undefined;
 }
 
-/** Marks what waivers let pass, and adds what is wrong with the waivers: `waiver-expired` for one that no longer
- *  holds, `waiver-unused` for one that lets nothing pass, or never could. `today` is a day in UTC, `2027-01-31`. */
+/** Marks the findings that waivers cover, and adds findings about the waivers themselves: `waiver-expired`, and
+ *  `waiver-unused` for waivers that cover nothing. `today` is the day in UTC, such as `2027-01-31`. */
 export function applyWaivers(
   findings: readonly Finding[],
   waivers: readonly Waiver[],
@@ -29,31 +28,31 @@ export function applyWaivers(
     used.add(waiver);
     return { ...finding, waivedBy: describeWaiver(waiver) };
   });
-  const asked = waivers.filter(isInScope);
-  const expired = asked.filter((waiver) => !valid.includes(waiver));
-  // Whether the check has come as far as that makes no difference for what cannot be waived.
-  const holding = asked.filter((waiver) => valid.includes(waiver));
-  const useless = holding.filter(({ rule }) => unwaivableReasonOf(rule) !== undefined);
-  const unused = holding.filter(
-    (waiver) => !used.has(waiver) && !useless.includes(waiver) && isEvaluated(waiver),
+  const inScope = waivers.filter(isInScope);
+  const expired = inScope.filter((waiver) => !valid.includes(waiver));
+  // A waiver for a rule that cannot be waived is useless, whatever the check evaluated.
+  const unexpired = inScope.filter((waiver) => valid.includes(waiver));
+  const unwaivable = unexpired.filter(({ rule }) => ruleOf(rule).unwaivable !== undefined);
+  const unused = unexpired.filter(
+    (waiver) => !used.has(waiver) && !unwaivable.includes(waiver) && isEvaluated(waiver),
   );
   return [
     ...marked,
     ...expired.map(expiredFinding),
-    ...useless.map(unwaivableFinding),
+    ...unwaivable.map(unwaivableFinding),
     ...unused.map(unusedFinding),
   ];
 }
 
-/** What is safe needs none, and what could not be checked cannot be agreed on. */
+/** A safe finding needs no waiver, and an undecided one cannot be agreed on. */
 function isWaivable({ rule, severity }: Finding): boolean {
-  return (severity === 'breaking' || severity === 'dangerous') && unwaivableReasonOf(rule) === undefined;
+  return (severity === 'breaking' || severity === 'dangerous') && ruleOf(rule).unwaivable === undefined;
 }
 
 function matchesFinding({ rule, coordinate, subgraph }: Waiver, finding: Finding): boolean {
   return (
     rule === finding.rule &&
-    // A whole subgraph is named by its name.
+    // A finding about a whole subgraph has the subgraph's name as coordinate.
     coordinate === (finding.coordinate ?? finding.subgraph) &&
     (subgraph === undefined || subgraph === finding.subgraph)
   );
@@ -64,35 +63,28 @@ function describeWaiver({ reason, owner, expires, location: { file, line } }: Wa
 }
 
 function expiredFinding({ rule, coordinate, subgraph, owner, expires, location }: Waiver): Finding {
-  return {
-    rule: 'waiver-expired',
-    severity: 'breaking',
-    message: `The waiver of ${rule} at ${coordinate} expired with ${expires}; ${owner} answers for it.`,
-    advice: 'Make an end of what it waives, or agree on a later day.',
+  return createFinding('waiver-expired', {
+    message: `The waiver of ${rule} at ${coordinate} expired on ${expires}. Its owner is ${owner}.`,
     subgraph,
     coordinate,
     location,
-  };
+  });
 }
 
 function unwaivableFinding(waiver: Waiver): Finding {
   const { rule, coordinate } = waiver;
   return {
     ...unusedFinding(waiver),
-    message: `The waiver of ${rule} at ${coordinate} lets nothing pass: ${rule} cannot be waived, since ${unwaivableReasonOf(rule)}.`,
-    advice: 'Remove it, and do what the finding says.',
+    message: `The waiver of ${rule} at ${coordinate} covers no finding: ${rule} cannot be waived, because ${ruleOf(rule).unwaivable}.`,
+    advice: 'Remove the waiver, and resolve the finding.',
   };
 }
 
 function unusedFinding({ rule, coordinate, subgraph, owner, location }: Waiver): Finding {
-  return {
-    rule: 'waiver-unused',
-    severity: 'breaking',
-    message: `The waiver of ${rule} at ${coordinate} lets nothing pass; ${owner} answers for it.`,
-    advice:
-      'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
+  return createFinding('waiver-unused', {
+    message: `The waiver of ${rule} at ${coordinate} covers no finding. Its owner is ${owner}.`,
     subgraph,
     coordinate,
     location,
-  };
+  });
 }

@@ -1,22 +1,21 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import type { ContractStore } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
 import { existingAncestor, GitError, resolveCommit, runGit } from './git.ts';
 import { readContractStore } from './readContractStore.ts';
 
-/** What the store is compared with. */
+/** The store that a check compares with. */
 interface Baseline {
-  /** Absent where there is none. */
+  /** Undefined when there is none. */
   readonly store?: ContractStore | undefined;
-  /** For people: `revision HEAD`. */
+  /** Name for people, such as `revision HEAD`. */
   readonly label: string;
   readonly problems: readonly Finding[];
 }
 
-/** The store in a directory, or this store at a revision. */
+/** Reads the store in a directory, or this store at a Git revision. */
 export async function readBaseline(directory: string, against: string): Promise<Baseline> {
   if (await isDirectory(against)) {
     const revision = await revisionOfSameName(directory, against);
@@ -26,9 +25,9 @@ export async function readBaseline(directory: string, against: string): Promise<
   return toBaseline(await readContractStore(directory, { ref: against }), `revision ${against}`);
 }
 
-/** What to write for the revision where a directory is called like one. */
+/** An unambiguous name of the revision that has the same name as a directory. */
 async function revisionOfSameName(directory: string, against: string): Promise<string | undefined> {
-  // No revision begins like that.
+  // No revision name begins like this.
   if (/^[./~]/.test(against) || isAbsolute(against)) return undefined;
   try {
     await resolveCommit(directory, against);
@@ -42,14 +41,13 @@ async function revisionOfSameName(directory: string, against: string): Promise<s
 }
 
 function ambiguousBaseline(against: string, revision: string): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
-    message: `--against ${against} is a directory, and a revision as well.`,
+  return createFinding('argument-invalid', {
+    message: `--against ${against} names both a directory and a revision.`,
     advice: `Write ./${against} for the directory, or ${revision} for the revision.`,
   });
 }
 
-/** The store as it was last committed; none, with the reason told, where Git does not keep it. */
+/** Reads the store as of the last commit. Without a commit there is no store, and the reason is a finding. */
 export async function readCommittedBaseline(directory: string): Promise<Baseline> {
   const label = 'revision HEAD';
   try {
@@ -68,27 +66,28 @@ export async function readCommittedBaseline(directory: string): Promise<Baseline
   };
 }
 
-/** Of what was, only the schemas count. A mistake there can be put right no more, and the change may be what does. */
+/** Of a baseline only the schemas count. Its mistakes cannot be corrected any more, and this change may be the
+ *  correction. */
 function toBaseline(store: ContractStore, label: string): Baseline {
-  const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
-  if (isLost) return { label, problems: store.problems };
+  const isUnavailable = store.problems.some(
+    ({ rule }) => rule === 'revision-unknown' || rule === 'store-missing',
+  );
+  if (isUnavailable) return { label, problems: store.problems };
   return { store, label, problems: schemaProblems(store).map(baselineNotComposed) };
 }
 
-/** Contracts of which one cannot be read make no supergraph. */
+/** Contracts do not compose if one of them cannot be read. */
 function baselineNotComposed({ subgraph, message, location }: Finding): Finding {
-  return {
-    rule: 'baseline-not-composed',
-    severity: 'safe',
-    message: `What changed in ${subgraph} is not known, since its earlier contract is no schema: ${message}`,
+  return createFinding('baseline-not-composed', {
+    message: `The changes of ${subgraph} are not known, because its earlier contract cannot be read: ${message}`,
     advice:
-      'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
+      'To see what breaks, compare with what runs (--environment) or with an earlier revision (--against).',
     subgraph,
     location,
-  };
+  });
 }
 
-/** What keeps a subgraph's contract from being read. */
+/** The problems because of which a subgraph's contract cannot be read. */
 export function schemaProblems({ problems, schemas }: ContractStore): readonly Finding[] {
   return problems.filter(({ subgraph }) => subgraph !== undefined && !schemas.has(subgraph));
 }
@@ -101,10 +100,9 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 function nothingToCompare(reason: string, severity: 'safe' | 'undecided'): Finding {
-  return {
-    rule: 'nothing-to-compare',
+  return createFinding('nothing-to-compare', {
     severity,
-    message: `What changed is not known: ${reason}.`,
-    advice: 'Name what to compare with: --against a revision or a directory, or --environment.',
-  };
+    message: `The changes are not known: ${reason}.`,
+    advice: 'Compare with a revision or a directory (--against), or with what runs (--environment).',
+  });
 }

@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-/** Makes a directory with those above it, where they are not there. Node's own `recursive` tries without end where a
- *  directory takes none below it, such as `/proc`. Errors: those of the file system. */
+/** Creates a directory and its missing ancestors. Node's own `recursive` loops forever in a directory that cannot
+ *  have children, such as `/proc`.
+ *  @throws {NodeJS.ErrnoException} when a directory cannot be created. */
 export function createDirectory(path: string): void {
   const missing: string[] = [];
   for (let next = resolve(path); !existsSync(next); next = dirname(next)) missing.unshift(next);
@@ -10,7 +11,7 @@ export function createDirectory(path: string): void {
     try {
       mkdirSync(directory);
     } catch (error) {
-      // Somebody else was faster.
+      // Another process created it first.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }

@@ -1,7 +1,7 @@
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 
-/** A path as a user at the working directory would write it: relative where it is below, absolute elsewhere;
- *  with `/` on every system, so that reports are the same everywhere. */
+/** A path as a user in the working directory would write it: relative when it is below, absolute otherwise. Always
+ *  with `/`, so that reports are the same on every system. */
 export function displayPath(...parts: readonly string[]): string {
   const absolute = resolve(join(...parts));
   const below = relative(process.cwd(), absolute);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 
-/** Why Git cannot tell. `absent`: the directory is in no work tree of it, so that there is nothing to tell. */
+/** Why a Git command failed. `absent`: the directory is not in a Git work tree. */
 export class GitError extends Error {
   readonly reason: 'absent' | 'unknown-revision' | 'failed';
 
@@ -14,34 +14,35 @@ export class GitError extends Error {
   }
 }
 
-/** Runs git in a directory and gives what it prints. Errors: `GitError` with what it says. */
+/** Runs git in a directory and returns its standard output.
+ *  @throws {GitError} with the message of git. */
 export async function runGit(
   directory: string,
   args: readonly string[],
   { input = '' }: { readonly input?: string } = {},
 ): Promise<Buffer> {
-  // Its messages are read below.
+  // The messages are parsed below, so they must be in English.
   const env = { ...process.env, LC_ALL: 'C' };
   const child = spawn('git', args, { cwd: directory, env, stdio: 'pipe' });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
   });
-  // A git that ends before it has read all says why on standard error.
+  // When git exits before it has read all input, standard error says why.
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   try {
-    const [printed, complaint, code] = await Promise.all([buffer(child.stdout), text(child.stderr), ended]);
-    if (code === 0) return printed;
+    const [output, errorText, code] = await Promise.all([buffer(child.stdout), text(child.stderr), ended]);
+    if (code === 0) return output;
     throw new GitError(
-      complaint.includes('not a git repository') ? 'absent' : 'failed',
-      complaint.trim() === '' ? `git ended with ${code}` : complaint.trim(),
+      errorText.includes('not a git repository') ? 'absent' : 'failed',
+      errorText.trim() === '' ? `git ended with ${code}` : errorText.trim(),
     );
   } catch (cause) {
     if (cause instanceof GitError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code !== 'ENOENT') throw new GitError('failed', message, { cause });
-    // Whether anything has changed is known only where there is nothing to ask.
+    // Without git it is known that nothing is committed only outside of a repository.
     throw isInRepository(directory)
       ? new GitError('failed', 'git is not installed', { cause })
       : new GitError('absent', 'git is not installed, and no repository is around it', { cause });
@@ -56,19 +57,20 @@ function isInRepository(directory: string): boolean {
   }
 }
 
-/** The commit that a revision names, in the repository of a directory that need not exist. Errors: `GitError`, `unknown-revision` where there is none. */
+/** The commit of a revision, in the repository of a directory that need not exist.
+ *  @throws {GitError} with reason `unknown-revision` when the repository does not have it. */
 export async function resolveCommit(directory: string, ref: string): Promise<string> {
   try {
     const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`];
     return (await runGit(existingAncestor(directory), args)).toString('utf8').trim();
   } catch (error) {
-    // Told to be quiet, it has a message for everything but that.
+    // With `--quiet`, git prints a message for every failure except an unknown revision.
     if (!(error instanceof GitError) || !error.message.startsWith('git ended')) throw error;
     throw new GitError('unknown-revision', `Git knows no revision "${ref}" here`, { cause: error });
   }
 }
 
-/** The directory, or the nearest one above it that exists: it may be new in, or gone from, the work tree. */
+/** The directory or its nearest existing ancestor. A store may be new in the work tree, or removed from it. */
 export function existingAncestor(directory: string): string {
   let ancestor = resolve(directory);
   while (!existsSync(ancestor)) ancestor = dirname(ancestor);

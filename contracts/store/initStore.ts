@@ -9,17 +9,18 @@ import { printSchemaFile } from './schemaFile.ts';
 interface InitStoreOptions {
   readonly directory: string;
   readonly contracts: Iterable<SubgraphContract>;
-  /** Schemas that are there are replaced; all other files stay. */
+  /** Replaces existing schemas. Other existing files stay. */
   readonly force: boolean;
 }
 
-/** Files, as the user would write them. */
+/** Paths, as the user would write them. */
 type InitStoreOutcome =
   | { readonly written: readonly string[] }
-  /** Nothing has been written, since these are there. */
+  /** Files that exist, because of which nothing was written. */
   | { readonly existing: readonly string[] };
 
-/** Makes a store from what subgraphs serve. Errors: those of the file system. */
+/** Creates a store from the schemas of subgraphs.
+ *  @throws {NodeJS.ErrnoException} when a file cannot be written. */
 export async function initStore({
   directory,
   contracts,

@@ -1,43 +1,41 @@
 import type { DocumentNode, SourceLocation } from 'graphql';
 import { GraphQLError, parse, Source, TokenKind } from 'graphql';
-import type { FileLocation, Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 
 interface ParseGraphQLOptions {
   readonly text: string;
-  /** As the user would write it; it stands in every place of the document. */
+  /** Name of the file for locations, as the user would write it. */
   readonly file: string;
-  /** Of the problem, where the text does not parse. */
-  readonly rule: string;
-  readonly advice: string;
+  /** Rule of the finding when the text does not parse. */
+  readonly rule: 'schema-unparseable' | 'operation-unparseable';
   readonly subgraph?: string | undefined;
 }
 
-/** The document, or why there is none. */
+/** Parses a text. Returns the document, or why it cannot be used. */
 export function parseGraphQL(
   options: ParseGraphQLOptions,
 ): { readonly document: DocumentNode } | { readonly problem: Finding } {
-  const { text, file, rule, advice, subgraph } = options;
+  const { text, file, rule, subgraph } = options;
   const refuse = (message: string, { line, column }: SourceLocation = { line: 1, column: 1 }) => ({
-    problem: createProblem({ rule, message, advice, location: { file, line, column }, subgraph }),
+    problem: createFinding(rule, { message, location: { file, line, column }, subgraph }),
   });
   try {
     const document = parse(new Source(text, file));
     const tooDeep = findTooDeep(document);
     return tooDeep === undefined
       ? { document }
-      : refuse(`It is nested more than ${maxNesting} deep.`, tooDeep);
+      : refuse(`The text is nested more than ${maxNesting} levels deep.`, tooDeep);
   } catch (error) {
-    if (isStackOverflow(error)) return refuse('It is nested too deep to be read.');
+    if (isStackOverflow(error)) return refuse('The text is nested too deep to be parsed.');
     if (!(error instanceof GraphQLError)) throw error;
     return refuse(error.message, error.locations?.[0]);
   }
 }
 
-/** What composer and planner go down into without running out of stack; no gateway takes an operation like that. */
+/** Nesting that composer and planner can process without a stack overflow. Gateways refuse operations long before. */
 const maxNesting = 1000;
 
-/** Where the first bracket opens that is one too many. */
+/** The first bracket beyond the limit. */
 function findTooDeep({ loc }: DocumentNode): Token | undefined {
   let depth = 0;
   for (let token = loc?.startToken; token != null; token = token.next ?? undefined) {
@@ -51,13 +49,12 @@ function findTooDeep({ loc }: DocumentNode): Token | undefined {
 const opening: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
 const closing: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
 
-/** The parser goes down into what it reads, and so does its stack. Errors of the engine need not be instances of this
- *  context's `RangeError`. */
+/** The parser is recursive. Errors of the engine need not be instances of this realm's `RangeError`. */
 function isStackOverflow(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'name' in error && error.name === 'RangeError';
 }
 
-/** Where a part of a document begins. */
+/** Where a node of a document begins. */
 export function locationOf(node: {
   readonly loc?: { readonly startToken: Token; readonly source: Source } | undefined;
 }): FileLocation {

@@ -3,31 +3,30 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf } from '../../gateway/supergraph/messageOf.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
 import { placeholderUrl, readSchema } from './schemaFile.ts';
 import { decodeUtf8 } from './storeFiles.ts';
 
 export interface ReadCandidatesOptions {
-  /** What is agreed already: a candidate is reached where its contract says. */
+  /** The accepted contracts. A candidate has the URL of its contract. */
   readonly known: ReadonlyMap<string, SubgraphContract>;
-  /** Asks a running subgraph for its SDL. */
+  /** Fetches the SDL of a running subgraph. */
   readonly fetchSdl?: ((address: SubgraphAddress) => Promise<string>) | undefined;
-  /** Milliseconds before a subgraph that did not answer is asked once more. */
+  /** Milliseconds before the second attempt. */
   readonly retryAfterMs?: number | undefined;
 }
 
 export interface Candidates {
   readonly contracts: ReadonlyMap<string, SubgraphContract>;
-  /** Arguments, files and SDL that are wrong: `misuse`. Subgraphs that do not answer: `undecided`. */
+  /** `misuse` for wrong arguments, files and SDL, `undecided` for subgraphs that do not answer. */
   readonly problems: readonly Finding[];
 }
 
 const argumentPattern = /^([^=/\\.][^=/\\]*)=(.+)$/s;
 const urlPattern = /^https?:\/\//i;
 
-/** What subgraphs want to serve, from arguments `NAME=FILE` or `NAME=URL`. */
+/** Reads candidates from arguments `NAME=FILE` or `NAME=URL`. */
 export async function readCandidates(
   candidateArguments: readonly string[],
   options: ReadCandidatesOptions,
@@ -36,13 +35,13 @@ export async function readCandidates(
   const problems: Finding[] = [];
   const seen = new Set<string>();
   const reading = candidateArguments.map((argument) => {
-    const [, name, from] = argumentPattern.exec(argument) ?? [];
-    if (name === undefined || from === undefined || (urlPattern.test(from) && !URL.canParse(from))) {
+    const [, name, source] = argumentPattern.exec(argument) ?? [];
+    if (name === undefined || source === undefined || (urlPattern.test(source) && !URL.canParse(source))) {
       return { problems: [malformedArgument(argument)] };
     }
     if (seen.has(name)) return { problems: [duplicateSubgraph(name)] };
     seen.add(name);
-    return readCandidate(name, from, options);
+    return readCandidate(name, source, options);
   });
   for (const read of await Promise.all(reading)) {
     problems.push(...read.problems);
@@ -51,14 +50,14 @@ export async function readCandidates(
   return { contracts, problems };
 }
 
-async function readCandidate(name: string, from: string, options: ReadCandidatesOptions) {
-  const isUrl = urlPattern.test(from);
-  const text = isUrl ? await fetchText(name, from, options) : await readText(name, from);
+async function readCandidate(name: string, source: string, options: ReadCandidatesOptions) {
+  const isUrl = urlPattern.test(source);
+  const text = isUrl ? await fetchText(name, source, options) : await readText(name, source);
   if (typeof text !== 'string') return { problems: [text] };
-  const agreed = options.known.get(name)?.url;
-  const isAgreed = agreed !== undefined && agreed !== placeholderUrl(name);
-  const url = isAgreed ? agreed : isUrl ? withoutCredentials(from) : undefined;
-  return readSchema({ name, file: isUrl ? withoutCredentials(from) : displayPath(from), text, url });
+  const acceptedUrl = options.known.get(name)?.url;
+  const hasAcceptedUrl = acceptedUrl !== undefined && acceptedUrl !== placeholderUrl(name);
+  const url = hasAcceptedUrl ? acceptedUrl : isUrl ? withoutCredentials(source) : undefined;
+  return readSchema({ name, file: isUrl ? withoutCredentials(source) : displayPath(source), text, url });
 }
 
 async function readText(name: string, path: string): Promise<string | Finding> {
@@ -70,10 +69,8 @@ async function readText(name: string, path: string): Promise<string | Finding> {
     const { code } = error as NodeJS.ErrnoException;
     reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
   }
-  return createProblem({
-    rule: 'candidate-unreadable',
+  return createFinding('candidate-unreadable', {
     message: `${displayPath(path)} ${reason}.`,
-    advice: 'Name a file with the SDL of the subgraph, or the URL of one that runs.',
     location: { file: displayPath(path), line: 1, column: 1 },
     subgraph: name,
   });
@@ -86,20 +83,18 @@ async function fetchText(
 ): Promise<string | Finding> {
   const address = { name, url };
   try {
-    // A deployment that is under way, or a connection that was cut, is over soon.
+    // A running deployment or a broken connection is usually over soon.
     return await fetchSdl(address).catch(() => wait(retryAfterMs).then(() => fetchSdl(address)));
   } catch (error) {
-    return {
-      rule: 'subgraph-unreachable',
-      severity: 'undecided',
-      message: `${withoutCredentials(url)} gives no schema: ${messageOf(error)}. It was asked twice.`,
-      advice: 'Start the subgraph, or check a file with its SDL.',
+    return createFinding('subgraph-unreachable', {
+      message: `${withoutCredentials(url)} did not give its schema: ${messageOf(error)}. Both attempts failed.`,
+      advice: 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).',
       subgraph: name,
-    };
+    });
   }
 }
 
-/** Reports and contracts are read by many: no user name, no password. */
+/** Removes user name and password from a URL, because reports and contracts have many readers. */
 export function withoutCredentials(url: string): string {
   const { username, password } = new URL(url);
   if (username === '' && password === '') return url;
@@ -112,16 +107,14 @@ function fetchWithDefaults(address: SubgraphAddress): Promise<string> {
 }
 
 function malformedArgument(argument: string): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
-    message: `"${argument}" names no candidate.`,
+  return createFinding('argument-invalid', {
+    message: `"${argument}" does not name a candidate.`,
     advice: 'Write --subgraph NAME=FILE or --subgraph NAME=URL.',
   });
 }
 
 function duplicateSubgraph(name: string): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
+  return createFinding('argument-invalid', {
     message: `--subgraph ${name} is given twice.`,
     advice: 'Check one candidate of a subgraph at a time.',
     subgraph: name,

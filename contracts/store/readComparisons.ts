@@ -1,29 +1,40 @@
-import type { ContractStore } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import type { ContractStore, Contracts } from '../contractStore.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { readBaseline, readCommittedBaseline, schemaProblems } from './baseline.ts';
-import { type Comparison, type Contracts, replaceContracts } from './comparison.ts';
-import { createProblem } from './createProblem.ts';
 import { readDeployedContracts } from './readDeployedContracts.ts';
+
+/** One comparison of a check: a baseline and what replaces it. */
+export interface Comparison {
+  /** Name of the baseline for people, such as `revision v1`. */
+  readonly baseline: string;
+  /** The contracts of the baseline. Undefined when there is nothing to compare with. */
+  readonly old?: Contracts | undefined;
+  /** Subgraphs that `old` lacks because their contracts cannot be read. No gateway ever ran on those. */
+  readonly unreadable?: ReadonlySet<string> | undefined;
+  readonly next: Contracts;
+  /** What the supergraph of running gateways was composed from, when that may differ from `old`. */
+  readonly gateway?: Contracts | undefined;
+}
 
 interface ReadComparisonsOptions {
   readonly store: ContractStore;
-  /** What subgraphs want to serve in the place of their contracts; absent where the store as a whole is checked. */
+  /** Candidates that replace contracts. Undefined when the store as a whole is checked. */
   readonly candidates?: Contracts | undefined;
-  /** A directory or a revision. */
+  /** A directory or a Git revision. */
   readonly against?: string | undefined;
   readonly environment?: string | undefined;
 }
 
 interface Comparisons {
-  /** Not empty, unless something in `problems` is the reason. */
+  /** Empty only when `problems` says why. */
   readonly comparisons: readonly Comparison[];
   readonly problems: readonly Finding[];
-  /** The earlier state of the whole store, where it is what this one is compared with. */
+  /** The earlier state of the whole store, when the check compares with it. */
   readonly previousStore?: ContractStore | undefined;
 }
 
-/** What a check compares: with an environment, what runs there; with `against`, the store there; with candidates
- *  only, the store itself; and otherwise the store as it was committed last. */
+/** Determines what a check compares. With an environment: the versions that run there. With `against`: the store
+ *  there. With candidates only: the store itself. Otherwise: the store as of the last commit. */
 export async function readComparisons(options: ReadComparisonsOptions): Promise<Comparisons> {
   const { store, candidates, against, environment } = options;
   if (environment !== undefined && against !== undefined) {
@@ -39,12 +50,14 @@ export async function readComparisons(options: ReadComparisonsOptions): Promise<
     against === undefined
       ? await readCommittedBaseline(store.directory)
       : await readBaseline(store.directory, against);
-  const { store: earlier, label, problems } = baseline;
-  const lost = new Set(earlier && schemaProblems(earlier).flatMap(({ subgraph }) => subgraph ?? []));
+  const { store: previousStore, label, problems } = baseline;
+  const unreadable = new Set(
+    previousStore && schemaProblems(previousStore).flatMap(({ subgraph }) => subgraph ?? []),
+  );
   return {
-    comparisons: [{ baseline: label, old: earlier?.schemas, unreadable: lost, next }],
+    comparisons: [{ baseline: label, old: previousStore?.schemas, unreadable: unreadable, next }],
     problems,
-    previousStore: earlier,
+    previousStore: previousStore,
   };
 }
 
@@ -55,10 +68,10 @@ async function compareWithDeployed(
   const { states, gateways, problems } = await readDeployedContracts(store, environment);
   const [firstState] = states;
   const [firstGateway, ...otherGateways] = gateways;
-  // A graph without a version that runs would be full of mistakes that nobody made.
+  // A graph that lacks one of the running versions would be full of false findings.
   if (firstState === undefined || problems.length > 0) return { comparisons: [], problems };
-  // Every state with the first gateway, and every other gateway with the first state: a plan of a gateway meets
-  // each subgraph by itself, so that this is enough.
+  // Every state with the first gateway, and every other gateway with the first state. More pairs find nothing more,
+  // because a plan meets each subgraph separately.
   const pairs = [
     ...states.map((state) => ({ state, gateway: firstGateway })),
     ...otherGateways.map((gateway) => ({ state: firstState, gateway })),
@@ -67,7 +80,7 @@ async function compareWithDeployed(
     ({ state, gateway }): Comparison => ({
       baseline: state === firstState && gateway !== undefined ? gateway.label : state.label,
       old: state.contracts,
-      // Without candidates the store as a whole is what wants to run.
+      // Without candidates the whole store is the candidate.
       next: candidates === undefined ? store.schemas : replaceContracts(state.contracts, candidates),
       gateway: gateway?.contracts,
     }),
@@ -76,9 +89,13 @@ async function compareWithDeployed(
 }
 
 function conflictingBaselines(): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
-    message: '--against and --environment both say what to compare with.',
-    advice: 'Give one of them.',
+  return createFinding('argument-invalid', {
+    message: '--against and --environment exclude each other: both say what to compare with.',
+    advice: 'Give only one of them.',
   });
+}
+
+/** Replaces or adds contracts. */
+function replaceContracts(contracts: Contracts, replaced: Contracts): Contracts {
+  return new Map([...contracts, ...replaced]);
 }

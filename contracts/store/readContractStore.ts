@@ -1,6 +1,5 @@
 import type { ConsumerOperation, ContractStore, SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
 import { GitError } from './git.ts';
 import { readEnvironments } from './readEnvironments.ts';
@@ -12,35 +11,35 @@ import { readSchema } from './schemaFile.ts';
 import type { StoreFiles } from './storeFiles.ts';
 
 export interface StoreRevision {
-  /** Anything that Git takes for a commit. */
+  /** Any name of a Git commit. */
   readonly ref: string;
 }
 
-/** Reads a store, from its directory or as it stood at a revision. What is wrong with it is in `problems`, all of
- *  it; a store that cannot be had at all is empty and has that as its problem. */
-export async function readContractStore(directory: string, from?: StoreRevision): Promise<ContractStore> {
-  const shown = displayPath(directory);
-  const files = await readFiles(directory, from);
-  if ('message' in files) return emptyStoreOf(shown, files);
-  if ('missing' in files) return emptyStoreOf(shown, missingStore(shown, from));
+/** Reads a store from its directory, or as of a Git revision. All mistakes are in `problems`. A store that cannot be
+ *  read is empty, and its problem says why. */
+export async function readContractStore(directory: string, revision?: StoreRevision): Promise<ContractStore> {
+  const displayed = displayPath(directory);
+  const files = await readFiles(directory, revision);
+  if ('message' in files) return emptyStoreOf(displayed, files);
+  if ('missing' in files) return emptyStoreOf(displayed, missingStore(displayed, revision));
   const schemas = new Map<string, SubgraphContract>();
   const operations: ConsumerOperation[] = [];
-  const problems = [...files.unreadable].map(([path, why]) =>
-    unreadableFile(path, files.displayPathOf(path), why),
+  const problems = [...files.unreadable].map(([path, reason]) =>
+    unreadableFile(path, files.displayPathOf(path), reason),
   );
   for (const [path, text] of files.texts) {
     const file = files.displayPathOf(path);
-    const [folder, ...rest] = path.split('/');
+    const [folder, ...subpath] = path.split('/');
     const name = subgraphOf(path);
     if (name !== undefined) {
       const read = readSchema({ name, file, text });
       problems.push(...read.problems);
       if (read.contract !== undefined) schemas.set(name, read.contract);
-    } else if (folder === 'operations' && rest.length > 1 && path.endsWith('.graphql')) {
-      const read = readOperations({ consumer: rest[0] ?? '', file, text });
+    } else if (folder === 'operations' && subpath.length > 1 && path.endsWith('.graphql')) {
+      const read = readOperations({ consumer: subpath[0] ?? '', file, text });
       problems.push(...read.problems);
       operations.push(...read.operations);
-    } else if (rest.length > 0) problems.push(unknownFile(file));
+    } else if (subpath.length > 0) problems.push(unknownFile(file));
   }
   problems.push(...findDuplicates(operations));
   const waivers = readWaivers(files.texts.get('waivers.yaml') ?? '', files.displayPathOf('waivers.yaml'));
@@ -50,10 +49,10 @@ export async function readContractStore(directory: string, from?: StoreRevision)
   );
   problems.push(...waivers.problems, ...environments.problems);
   if (![...files.texts.keys()].some((path) => path.startsWith('schemas/'))) {
-    problems.push(missingStore(shown, from));
+    problems.push(missingStore(displayed, revision));
   }
   return {
-    directory: shown,
+    directory: displayed,
     schemas,
     operations,
     waivers: waivers.waivers,
@@ -64,63 +63,59 @@ export async function readContractStore(directory: string, from?: StoreRevision)
 
 async function readFiles(
   directory: string,
-  from: StoreRevision | undefined,
+  revision: StoreRevision | undefined,
 ): Promise<StoreFiles | Finding | { readonly missing: true }> {
   try {
     const files =
-      from === undefined ? await readWorkTreeFiles(directory) : await readRevisionFiles(directory, from.ref);
+      revision === undefined
+        ? await readWorkTreeFiles(directory)
+        : await readRevisionFiles(directory, revision.ref);
     return files ?? { missing: true };
   } catch (error) {
-    if (!(error instanceof GitError) || from === undefined) throw error;
-    return revisionUnknown(displayPath(directory), from, error);
+    if (!(error instanceof GitError) || revision === undefined) throw error;
+    return revisionUnknown(displayPath(directory), revision, error);
   }
 }
 
-function revisionUnknown(shown: string, { ref }: StoreRevision, { reason, message }: GitError): Finding {
-  const isAsked = reason === 'unknown-revision';
-  const finding = createProblem({
-    rule: 'revision-unknown',
-    message: `${shown} cannot be read at revision ${ref}: ${message}.`,
-    advice: isAsked
+function revisionUnknown(displayed: string, { ref }: StoreRevision, { reason, message }: GitError): Finding {
+  const isUnknown = reason === 'unknown-revision';
+  return createFinding('revision-unknown', {
+    severity: reason === 'failed' ? 'undecided' : 'misuse',
+
+    message: `${displayed} cannot be read at revision ${ref}: ${message}.`,
+    advice: isUnknown
       ? 'Name a commit, branch or tag that this clone has; a shallow clone needs its history fetched first (fetch-depth: 0).'
-      : 'Let Git answer here, or compare with a directory: --against DIR.',
+      : 'Make sure that Git works here, or compare with a directory: --against DIR.',
   });
-  return reason === 'failed' ? { ...finding, severity: 'undecided' } : finding;
 }
 
-function emptyStoreOf(directory: string, why: Finding): ContractStore {
-  return { directory, schemas: new Map(), operations: [], waivers: [], environments: [], problems: [why] };
+function emptyStoreOf(directory: string, reason: Finding): ContractStore {
+  return { directory, schemas: new Map(), operations: [], waivers: [], environments: [], problems: [reason] };
 }
 
-function missingStore(directory: string, from: StoreRevision | undefined): Finding {
-  const when = from === undefined ? '' : ` at revision ${from.ref}`;
-  return createProblem({
-    rule: 'store-missing',
+function missingStore(directory: string, revision: StoreRevision | undefined): Finding {
+  const when = revision === undefined ? '' : ` at revision ${revision.ref}`;
+  return createFinding('store-missing', {
     message: `${directory} has no schemas/<subgraph>.graphql${when}.`,
-    advice: 'Make a store with `tributary contracts init`, or name another one with --directory.',
   });
 }
 
-/** The subgraph whose contract is at the path; `undefined` where none is. */
+/** The name of the subgraph whose contract has this path, if it is the path of a contract. */
 function subgraphOf(path: string): string | undefined {
   return /^schemas\/([^/]+)\.graphql$/.exec(path)?.[1];
 }
 
-function unreadableFile(path: string, file: string, why: string): Finding {
-  return createProblem({
-    rule: 'store-file-unreadable',
-    message: `${file} ${why}.`,
-    advice: 'It has to be a text file in UTF-8 that may be read.',
+function unreadableFile(path: string, file: string, reason: string): Finding {
+  return createFinding('store-file-unreadable', {
+    message: `${file} ${reason}.`,
     location: { file, line: 1, column: 1 },
     subgraph: subgraphOf(path),
   });
 }
 
 function unknownFile(file: string): Finding {
-  return createProblem({
-    rule: 'store-file-unknown',
-    message: `${file} is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.`,
-    advice: 'Move or rename it, or take it out of the store.',
+  return createFinding('store-file-unknown', {
+    message: `${file} is ignored: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.`,
     location: { file, line: 1, column: 1 },
   });
 }

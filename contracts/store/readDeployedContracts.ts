@@ -1,16 +1,13 @@
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
-import type { ContractStore, Environment, SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
+import type { ContractStore, Contracts, Environment, SubgraphContract } from '../contractStore.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { schemaProblems } from './baseline.ts';
-import type { Contracts } from './comparison.ts';
-import { createProblem } from './createProblem.ts';
 import { readContractStore } from './readContractStore.ts';
 
 /** What runs in an environment. */
 interface DeployedContracts {
-  /** One for what the first version of each subgraph makes together; then, for every other version that runs at the
-   *  same time, the same with that one in its place. Not every combination: what two subgraphs exchange shows
-   *  with one version of each of the others. */
+  /** First the state with the first version of every subgraph, then one state for every other running version, which
+   *  replaces the first one of its subgraph. Other combinations show nothing more. */
   readonly states: readonly DeployedState[];
   /** What the supergraphs of running gateways were composed from. */
   readonly gateways: readonly DeployedState[];
@@ -18,21 +15,21 @@ interface DeployedContracts {
 }
 
 interface DeployedState {
-  /** For people: `production with products v2`. */
+  /** Name for people, such as `production with products v2`. */
   readonly label: string;
   readonly contracts: Contracts;
 }
 
-/** Reads the versions that run in an environment of the store, from the revisions that they name. */
+/** Reads the versions that run in an environment from the Git revisions that it names. */
 export async function readDeployedContracts(store: ContractStore, name: string): Promise<DeployedContracts> {
   const environment = store.environments.find((candidate) => candidate.name === name);
   if (environment === undefined) {
     return { states: [], gateways: [], problems: [unknownEnvironment(name, store)] };
   }
-  const reading = new RevisionReader(store, environment);
+  const reader = new RevisionReader(store, environment);
   const versions = await Promise.all(
     [...environment.subgraphs].map(([subgraph, refs]) =>
-      Promise.all(refs.map(async (ref) => ({ ref, contract: await reading.contractAt(subgraph, ref) }))),
+      Promise.all(refs.map(async (ref) => ({ ref, contract: await reader.contractAt(subgraph, ref) }))),
     ),
   );
   const first = new Map(versions.flatMap(([version]) => toEntries(version?.contract)));
@@ -48,10 +45,10 @@ export async function readDeployedContracts(store: ContractStore, name: string):
   const gateways = await Promise.all(
     environment.gateways.map(async (ref) => ({
       label: `${name} with gateways of ${ref}`,
-      contracts: (await reading.storeAt(ref)).schemas,
+      contracts: (await reader.storeAt(ref)).schemas,
     })),
   );
-  return { states, gateways, problems: reading.problems };
+  return { states, gateways, problems: reader.problems };
 }
 
 class RevisionReader {
@@ -65,19 +62,19 @@ class RevisionReader {
     this.#environment = environment;
   }
 
-  /** The whole store at a revision, read once. */
+  /** The store at a revision, read once. */
   storeAt(ref: string): Promise<ContractStore> {
     const known = this.#stores.get(ref);
     if (known !== undefined) return known;
-    const reading = this.#readStore(ref);
-    this.#stores.set(ref, reading);
-    return reading;
+    const reader = this.#readStore(ref);
+    this.#stores.set(ref, reader);
+    return reader;
   }
 
   async contractAt(subgraph: string, ref: string): Promise<SubgraphContract | undefined> {
     const { schemas, problems } = await this.storeAt(ref);
     const contract = schemas.get(subgraph);
-    // What is wrong with the store or the schema there has been told.
+    // Problems of the store or the schema at that revision are already reported.
     if (contract === undefined && !problems.some((found) => (found.subgraph ?? subgraph) === subgraph)) {
       this.problems.push(this.#versionMissing(subgraph, ref));
     }
@@ -86,23 +83,23 @@ class RevisionReader {
 
   async #readStore(ref: string): Promise<ContractStore> {
     const store = await readContractStore(this.#store.directory, { ref });
-    const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
+    const isUnavailable = store.problems.some(
+      ({ rule }) => rule === 'revision-unknown' || rule === 'store-missing',
+    );
     const { location } = this.#environment;
-    if (isLost) this.problems.push(...store.problems.map((finding) => ({ ...finding, location })));
+    if (isUnavailable) this.problems.push(...store.problems.map((finding) => ({ ...finding, location })));
     const undecided = schemaProblems(store).map((finding) => ({
       ...finding,
       severity: 'undecided' as const,
     }));
     this.problems.push(...undecided);
-    return { ...store, problems: isLost ? store.problems : undecided };
+    return { ...store, problems: isUnavailable ? store.problems : undecided };
   }
 
   #versionMissing(subgraph: string, ref: string): Finding {
     const { name, location } = this.#environment;
-    return createProblem({
-      rule: 'version-missing',
+    return createFinding('version-missing', {
       message: `${name} runs ${subgraph} of revision ${ref}, which has no contract of that subgraph.`,
-      advice: 'Correct environments.yaml: a version is a revision in which the contract stands.',
       location,
       subgraph,
     });
@@ -117,8 +114,7 @@ function unknownEnvironment(name: string, { environments, directory }: ContractS
   const names = environments.map((environment) => environment.name);
   const nearest = findNearestName(name, names);
   const known = names.length === 0 ? 'it has none' : `it has ${names.join(', ')}`;
-  return createProblem({
-    rule: 'environment-unknown',
+  return createFinding('environment-unknown', {
     message: `${directory}/environments.yaml has no environment "${name}"; ${known}.`,
     advice: nearest === undefined ? 'Add it, or name another one.' : `Did you mean ${nearest}?`,
   });

@@ -6,21 +6,20 @@ import { expandEnvironment } from '../../gateway/config/expandEnvironment.ts';
 import { isSection, sectionOf } from '../../gateway/config/isSection.ts';
 import { findConfigProblems, parseConfig } from '../../gateway/config/parseConfig.ts';
 import type { Environment } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
-import { createProblem } from './createProblem.ts';
 import { displayPath } from './displayPath.ts';
 import { readYaml, type YamlFile } from './readYaml.ts';
 import { decodeUtf8 } from './storeFiles.ts';
 
 export interface ReadGatewaySettingsOptions {
-  /** Of the store: an environment's file is named from there. */
+  /** Directory of the store, from which an environment names its file. */
   readonly directory: string;
-  /** What is checked against, where one is. */
+  /** The environment that is compared with. */
   readonly environment?: Environment | undefined;
-  /** A path from the working directory. It wins over the environment's. */
+  /** Path of a configuration file, instead of the environment's. */
   readonly gatewayConfig?: string | undefined;
-  /** `40ms`. It wins over the environment's. */
+  /** Duration such as `40ms`, instead of the environment's. */
   readonly stepLatency?: string | undefined;
 }
 
@@ -29,7 +28,7 @@ interface GatewaySettingsResult {
   readonly problems: readonly Finding[];
 }
 
-/** What the arguments or the environment say about the gateways. */
+/** Reads the settings of the gateways from the arguments or the environment. */
 export async function readGatewaySettings(
   options: ReadGatewaySettingsOptions,
 ): Promise<GatewaySettingsResult> {
@@ -41,22 +40,22 @@ export async function readGatewaySettings(
   const file = gatewayConfig ?? (named && join(directory, named.file));
   const namedAt = gatewayConfig === undefined ? named?.location : undefined;
   const read =
-    file === undefined ? { serving: defaultGatewaySettings } : await readGatewayConfig(file, namedAt);
+    file === undefined ? { settings: defaultGatewaySettings } : await readGatewayConfig(file, namedAt);
   if ('problems' in read) problems.push(...read.problems);
-  const known = 'serving' in read ? read.serving : defaultGatewaySettings;
+  const known = 'settings' in read ? read.settings : defaultGatewaySettings;
   return { gatewaySettings: { ...known, stepLatencyMs: given ?? environment?.stepLatencyMs }, problems };
 }
 
-type ConfigResult = { readonly serving: GatewaySettings } | { readonly problems: readonly Finding[] };
+type ConfigResult = { readonly settings: GatewaySettings } | { readonly problems: readonly Finding[] };
 
-/** Milliseconds, more than 0; `undefined` for what is no such time. */
+/** A duration in milliseconds; `undefined` unless it is positive. */
 export function parseStepLatency(text: string): number | undefined {
   const ms = parseDuration(text);
   return ms !== undefined && ms > 0 && ms <= maxDurationMs ? ms : undefined;
 }
 
-/** The rules of a configuration, read as the gateway reads them; or what is wrong with it. Variables of the environment
- *  that are not set here are no mistake where no rule needs them: a check does not run where the gateway does. */
+/** Reads the rules of a configuration file the way a gateway reads them, or what is wrong with it. Unset environment
+ *  variables are a mistake only where a rule needs them, because a check does not run where the gateway runs. */
 async function readGatewayConfig(path: string, namedAt: FileLocation | undefined): Promise<ConfigResult> {
   const file = displayPath(path);
   const text = await readText(path);
@@ -69,20 +68,20 @@ async function readGatewayConfig(path: string, namedAt: FileLocation | undefined
     isSection(expanded) && expanded.supergraph === undefined
       ? { ...expanded, supergraph: { file: 'checked' } }
       : expanded;
-  const names = new Set(unset.map((one) => one.path));
-  const wrong = [
-    ...findConfigProblems(options).filter((one) => !names.has(one.path)),
-    ...unset.filter((one) => isRulePath(one.path)),
+  const unsetPaths = new Set(unset.map((problem) => problem.path));
+  const mistakes = [
+    ...findConfigProblems(options).filter((problem) => !unsetPaths.has(problem.path)),
+    ...unset.filter((problem) => isRulePath(problem.path)),
   ];
-  if (wrong.length > 0) return { problems: wrong.map((one) => invalidConfig(one, yaml)) };
-  return { serving: gatewaySettingsFrom(options, yaml) };
+  if (mistakes.length > 0) return { problems: mistakes.map((problem) => invalidConfig(problem, yaml)) };
+  return { settings: gatewaySettingsFrom(options, yaml) };
 }
 
 function isRulePath(path: string): boolean {
   return /^(cache\.(enabled|rules)|enrichment)\b/.test(path);
 }
 
-/** Of a configuration in which nothing is wrong but for variables that are not set, none of which is in these parts. */
+/** The configuration has no mistakes except unset environment variables outside these sections. */
 function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings {
   const sections = sectionOf(options);
   const { enabled, rules } = sectionOf(sections.cache);
@@ -109,8 +108,7 @@ async function readText(path: string): Promise<string | { readonly reason: strin
 }
 
 function unreadableConfig(file: string, reason: string, namedAt: FileLocation | undefined): Finding {
-  return createProblem({
-    rule: 'gateway-config-unreadable',
+  return createFinding('gateway-config-unreadable', {
     message: `${file} ${reason}.`,
     advice:
       namedAt === undefined
@@ -121,15 +119,14 @@ function unreadableConfig(file: string, reason: string, namedAt: FileLocation | 
 }
 
 function invalidConfig({ path, message, expected }: ConfigProblem, yaml: YamlFile): Finding {
-  return createProblem({
-    rule: 'gateway-config-invalid',
+  return createFinding('gateway-config-invalid', {
     message: `A gateway does not take this configuration: ${path === '' ? 'it' : path} ${message}.`,
-    advice: expected === '' ? 'Correct it as the message says.' : `Expected: ${expected}.`,
+    advice: expected === '' ? undefined : `Expected: ${expected}.`,
     location: yaml.locationAtPath(splitConfigPath(path)),
   });
 }
 
-/** `cache.rules["Product.stock"].maxAge` in its parts. */
+/** Splits a path such as `cache.rules["Product.stock"].maxAge` into its keys. */
 function splitConfigPath(path: string): readonly string[] {
   return Array.from(
     path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([\w-]+)/g),
@@ -139,9 +136,8 @@ function splitConfigPath(path: string): readonly string[] {
 }
 
 function invalidStepLatency(text: string): Finding {
-  return createProblem({
-    rule: 'argument-invalid',
-    message: `--step-latency is "${text}", which is no time longer than 0.`,
-    advice: 'Write --step-latency 40ms: how long one fetch of a plan takes.',
+  return createFinding('argument-invalid', {
+    message: `--step-latency is "${text}", which is not a duration longer than 0.`,
+    advice: 'Give the duration of one fetch, such as --step-latency 40ms.',
   });
 }

@@ -9,8 +9,7 @@ import {
   visit,
 } from 'graphql';
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { locationOf, parseGraphQL } from './parseGraphQL.ts';
 import { findMisplacedSlos, readSlo } from './readSlo.ts';
 
@@ -25,13 +24,12 @@ interface OperationsResult {
   readonly problems: readonly Finding[];
 }
 
-/** The operations in one file of a consumer. */
+/** Reads the operations in one file of a consumer. */
 export function readOperations({ consumer, file, text }: ReadOperationsOptions): OperationsResult {
   const parsed = parseGraphQL({
     text,
     file,
     rule: 'operation-unparseable',
-    advice: 'Put the document right, or take it out if nobody sends it any more.',
   });
   if ('problem' in parsed) return { operations: [], problems: [parsed.problem] };
   const { document } = parsed;
@@ -44,7 +42,7 @@ export function readOperations({ consumer, file, text }: ReadOperationsOptions):
     const { slo, problems: sloProblems, comments } = readSlo(definition, file);
     for (const comment of comments) sloComments.add(comment);
     problems.push(...sloProblems);
-    const place = locationOf(definition);
+    const location = locationOf(definition);
     if (definition.name === undefined) {
       problems.push(unnamedOperation(definition));
       continue;
@@ -53,13 +51,19 @@ export function readOperations({ consumer, file, text }: ReadOperationsOptions):
     if (used === undefined) continue;
     const definitions = [definition, ...used];
     const ownDocument: DocumentNode = { kind: Kind.DOCUMENT, definitions };
-    operations.push({ consumer, name: definition.name.value, document: ownDocument, location: place, slo });
+    operations.push({
+      consumer,
+      name: definition.name.value,
+      document: ownDocument,
+      location: location,
+      slo,
+    });
   }
   problems.push(...findMisplacedSlos(document.loc?.startToken, sloComments, file));
   return { operations, problems };
 }
 
-/** Operations of one consumer that have the same name: nobody could tell which of them a finding is about. */
+/** Finds operations of one consumer with the same name: a finding could not say which of them it means. */
 export function findDuplicates(operations: readonly ConsumerOperation[]): Finding[] {
   const first = new Map<string, ConsumerOperation>();
   const problems: Finding[] = [];
@@ -72,10 +76,8 @@ export function findDuplicates(operations: readonly ConsumerOperation[]): Findin
     }
     const { file, line } = earlier.location;
     problems.push(
-      createProblem({
-        rule: 'operation-duplicate',
+      createFinding('operation-duplicate', {
         message: `${operation.consumer} has a second operation ${operation.name}; the first is at ${file}:${line}.`,
-        advice: 'Rename one of them, or remove it if it is the same.',
         location: operation.location,
       }),
     );
@@ -87,10 +89,9 @@ function findForeignDefinitions(document: DocumentNode): Finding[] {
   return document.definitions
     .filter((definition) => !isExecutableDefinitionNode(definition))
     .map((definition) =>
-      createProblem({
-        rule: 'operation-unparseable',
-        message: 'A type or directive definition stands among the operations.',
-        advice: 'Files of a consumer hold operations and fragments only; schemas are in schemas/.',
+      createFinding('operation-unparseable', {
+        message: 'A file of operations contains a type or directive definition.',
+        advice: 'Keep only operations and fragments in files of a consumer, and schemas in schemas/.',
         location: locationOf(definition),
       }),
     );
@@ -104,10 +105,8 @@ function collectFragments(document: DocumentNode, problems: Finding[]): Map<stri
     if (!fragments.has(name)) fragments.set(name, definition);
     else {
       problems.push(
-        createProblem({
-          rule: 'fragment-duplicate',
+        createFinding('fragment-duplicate', {
           message: `There is a second fragment ${name} in this file.`,
-          advice: 'Rename one of them, or remove it if it is the same.',
           location: locationOf(definition),
         }),
       );
@@ -116,7 +115,7 @@ function collectFragments(document: DocumentNode, problems: Finding[]): Map<stri
   return fragments;
 }
 
-/** The fragments that the operation reaches, in the order in which it does; `undefined` where one is missing. */
+/** The fragments that the operation uses, in order of their first use; `undefined` when one is missing. */
 function collectUsedFragments(
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
@@ -124,8 +123,8 @@ function collectUsedFragments(
 ): FragmentDefinitionNode[] | undefined {
   const used = new Map<string, FragmentDefinitionNode>();
   const missing = new Set<string>();
-  const waiting: (OperationDefinitionNode | FragmentDefinitionNode)[] = [operation];
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+  const queue: (OperationDefinitionNode | FragmentDefinitionNode)[] = [operation];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     visit(next, {
       [Kind.FRAGMENT_SPREAD]: (spread: FragmentSpreadNode) => {
         const name = spread.name.value;
@@ -133,15 +132,13 @@ function collectUsedFragments(
         if (used.has(name) || missing.has(name)) return;
         if (fragment !== undefined) {
           used.set(name, fragment);
-          waiting.push(fragment);
+          queue.push(fragment);
           return;
         }
         missing.add(name);
         problems.push(
-          createProblem({
-            rule: 'fragment-missing',
+          createFinding('fragment-missing', {
             message: `Operation ${operation.name?.value} uses fragment ${name}, which is not in this file.`,
-            advice: 'Put the fragment into the same file: each file stands for itself.',
             location: locationOf(spread),
           }),
         );
@@ -152,10 +149,8 @@ function collectUsedFragments(
 }
 
 function unnamedOperation(operation: OperationDefinitionNode): Finding {
-  return createProblem({
-    rule: 'operation-unnamed',
+  return createFinding('operation-unnamed', {
     message: `A ${operation.operation} has no name.`,
-    advice: 'Give it one, so that a finding can say which operation it breaks.',
     location: locationOf(operation),
   });
 }

@@ -3,8 +3,8 @@ import { displayPath } from './displayPath.ts';
 import { existingAncestor, GitError, resolveCommit, runGit } from './git.ts';
 import { decodeUtf8, isStoreContent, type StoreFiles } from './storeFiles.ts';
 
-/** The store in a directory as it stood at a revision; `undefined` where that had no such directory.
- *  Errors: `GitError`. */
+/** Reads the store in a directory as of a Git revision; `undefined` when the directory did not exist then.
+ *  @throws {GitError} */
 export async function readRevisionFiles(directory: string, ref: string): Promise<StoreFiles | undefined> {
   const anchor = existingAncestor(directory);
   const commit = await resolveCommit(anchor, ref);
@@ -12,16 +12,17 @@ export async function readRevisionFiles(directory: string, ref: string): Promise
   const prefix = below === '' ? '' : `${below}/`;
   const entries = await listEntries(anchor, commit, prefix);
   if (entries.length === 0) return undefined;
-  const wanted = entries.filter(({ path }) => isStoreContent(path));
-  const files = wanted.filter(({ kind }) => kind !== 'submodule');
-  // A link's object is only its text; by its path Git gives what it leads to, in the same commit.
+  const contractEntries = entries.filter(({ path }) => isStoreContent(path));
+  const files = contractEntries.filter(({ kind }) => kind !== 'submodule');
+  // The object of a symbolic link has only the link's text. Named by its path, Git returns what the link leads to in
+  // the same commit.
   const contents = await readBlobs(
     anchor,
     files.map(({ kind, id, path }) => (kind === 'link' ? `${commit}:./${prefix}${path}` : id)),
   );
   const texts = new Map<string, string>();
   const unreadable = new Map<string, string>();
-  for (const { path, kind } of wanted) {
+  for (const { path, kind } of contractEntries) {
     if (kind === 'submodule') unreadable.set(path, 'is a submodule, and what is in one is not read');
   }
   for (const [index, { path }] of files.entries()) {
@@ -36,7 +37,7 @@ export async function readRevisionFiles(directory: string, ref: string): Promise
 interface TreeEntry {
   readonly kind: 'file' | 'link' | 'submodule';
   readonly id: string;
-  /** Below the store's directory. */
+  /** Relative to the store's directory. */
   readonly path: string;
 }
 
@@ -56,8 +57,8 @@ async function listEntries(anchor: string, commit: string, prefix: string): Prom
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** The contents in the order of the names, from one process however many there are; for a link that leads nowhere in the
- *  commit why not, as the end of a sentence. */
+/** Reads the contents of objects with one process, in the order of the names. For a broken link: why, as the end of a
+ *  sentence. */
 async function readBlobs(anchor: string, names: readonly string[]): Promise<(Uint8Array | string)[]> {
   if (names.length === 0) return [];
   const args = ['cat-file', '--batch', '--follow-symlinks'];

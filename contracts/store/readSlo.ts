@@ -2,13 +2,12 @@ import { type DefinitionNode, type Token, TokenKind } from 'graphql';
 import { parseDuration } from '../../gateway/config/duration.ts';
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
 import type { OperationSlo } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 
 interface SloResult {
   readonly slo: OperationSlo;
   readonly problems: readonly Finding[];
-  /** The comments that were read. */
+  /** The `@slo` comments that were read. */
   readonly comments: readonly Token[];
 }
 
@@ -16,31 +15,31 @@ const sloKeys = ['latency', 'staleness', 'mayDefer'] as const;
 type SloKey = (typeof sloKeys)[number];
 const coordinatePattern = /^[_A-Za-z]\w*\.[_A-Za-z]\w*$/;
 
-/** What the `# @slo` comments directly above a definition say. */
+/** Reads the `# @slo` comments directly above a definition. */
 export function readSlo(definition: DefinitionNode, file: string): SloResult {
   const comments = commentsAbove(definition).filter(isSloComment);
-  const said = new Map<SloKey, number | readonly string[]>();
-  let mayDeferPlace: FileLocation | undefined;
+  const values = new Map<SloKey, number | readonly string[]>();
+  let mayDeferLocation: FileLocation | undefined;
   const problems: Finding[] = [];
   for (const comment of comments) {
     const line = readSloLine(comment.value);
     const mistake =
-      'mistake' in line ? line.mistake : said.has(line.key) ? `${line.key} is said twice` : undefined;
+      'mistake' in line ? line.mistake : values.has(line.key) ? `${line.key} is given twice` : undefined;
     if (mistake !== undefined) problems.push(invalidSlo(comment, file, mistake));
     else if ('key' in line) {
-      said.set(line.key, line.value);
-      if (line.key === 'mayDefer') mayDeferPlace = locationOf(comment, file);
+      values.set(line.key, line.value);
+      if (line.key === 'mayDefer') mayDeferLocation = locationOf(comment, file);
     }
   }
-  const slo: OperationSlo = Object.fromEntries(said);
+  const slo: OperationSlo = Object.fromEntries(values);
   return {
-    slo: mayDeferPlace === undefined ? slo : { ...slo, mayDeferLocation: mayDeferPlace },
+    slo: mayDeferLocation === undefined ? slo : { ...slo, mayDeferLocation: mayDeferLocation },
     problems,
     comments,
   };
 }
 
-/** `# @slo` comments of a document that stand above no operation: nobody would notice that they say nothing. */
+/** Finds `# @slo` comments that are not above an operation, and so have no effect. */
 export function findMisplacedSlos(
   first: Token | undefined,
   read: ReadonlySet<Token>,
@@ -49,7 +48,7 @@ export function findMisplacedSlos(
   const misplaced: Finding[] = [];
   for (let token = first ?? null; token !== null; token = token.next) {
     if (isSloComment(token) && !read.has(token)) {
-      misplaced.push(invalidSlo(token, file, 'it stands above no operation'));
+      misplaced.push(invalidSlo(token, file, 'it is not above an operation'));
     }
   }
   return misplaced;
@@ -73,7 +72,7 @@ function readSloLine(
   comment: string,
 ): { readonly key: SloKey; readonly value: number | readonly string[] } | { readonly mistake: string } {
   const [, name, text = ''] = /^\s*@slo\b\s*([^:]*?)\s*:\s*(.*?)\s*$/.exec(comment) ?? [];
-  if (name === undefined) return { mistake: 'it has no `key: value`' };
+  if (name === undefined) return { mistake: 'it is not of the form `key: value`' };
   const key = sloKeys.find((known) => known === name);
   if (key === undefined) {
     const nearest = findNearestName(name, sloKeys);
@@ -83,13 +82,13 @@ function readSloLine(
   }
   if (key !== 'mayDefer') {
     const value = parseDuration(text);
-    return value === undefined ? { mistake: `"${text}" is no duration` } : { key, value };
+    return value === undefined ? { mistake: `"${text}" is not a duration` } : { key, value };
   }
   const coordinates = text === '' ? [] : text.split(',').map((coordinate) => coordinate.trim());
   const wrong = coordinates.find((coordinate) => !coordinatePattern.test(coordinate));
   return wrong === undefined
     ? { key, value: coordinates }
-    : { mistake: `"${wrong}" is no coordinate of a field` };
+    : { mistake: `"${wrong}" is not the coordinate of a field` };
 }
 
 function locationOf({ line, column }: Token, file: string): FileLocation {
@@ -97,11 +96,8 @@ function locationOf({ line, column }: Token, file: string): FileLocation {
 }
 
 function invalidSlo(comment: Token, file: string, mistake: string): Finding {
-  return createProblem({
-    rule: 'slo-invalid',
+  return createFinding('slo-invalid', {
     message: `This @slo line cannot be used: ${mistake}${mistake.endsWith('?') ? '' : '.'}`,
-    advice:
-      'Write, directly above the operation, `# @slo latency: 200ms`, `# @slo staleness: 1m` or `# @slo mayDefer: Product.recommended`.',
     location: locationOf(comment, file),
   });
 }

@@ -1,9 +1,8 @@
 import { isMap, isSeq, type Node } from 'yaml';
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
 import type { Waiver } from '../contractStore.ts';
-import type { FileLocation, Finding } from '../finding.ts';
-import { ruleNames } from '../ruleNames.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
+import { isRuleId, ruleIds } from '../rules.ts';
 import { isEmptyNode, nonBlankTextOf, readYaml, type YamlFile } from './readYaml.ts';
 
 interface WaiversResult {
@@ -15,10 +14,7 @@ const requiredKeys = ['rule', 'coordinate', 'reason', 'owner', 'expires'] as con
 const waiverKeys = [...requiredKeys, 'subgraph'] as const;
 type WaiverKey = (typeof waiverKeys)[number];
 
-const example =
-  'A waiver has `rule`, `coordinate`, `reason`, `owner`, `expires: 2027-01-31` and, where it is for one subgraph only, `subgraph`.';
-
-/** `waivers.yaml`: a list of waivers. */
+/** Reads `waivers.yaml`: a list of waivers. */
 export function readWaivers(text: string, file: string): WaiversResult {
   const read = readYaml(text, file, 'waivers-unreadable');
   if ('problems' in read) return { waivers: [], problems: read.problems };
@@ -27,7 +23,7 @@ export function readWaivers(text: string, file: string): WaiversResult {
   if (!isSeq(yaml.root)) {
     return {
       waivers: [],
-      problems: [invalidWaiver('The file is no list of waivers', yaml.locationOf(yaml.root as Node))],
+      problems: [invalidWaiver('The file is not a list of waivers', yaml.locationOf(yaml.root as Node))],
     };
   }
   const waivers: Waiver[] = [];
@@ -36,84 +32,82 @@ export function readWaivers(text: string, file: string): WaiversResult {
     const node = yaml.resolve(item);
     const waiver = readWaiver(node, yaml, problems);
     if (waiver === undefined) continue;
-    const twin = waivers.find((other) => isSame(waiver, other));
-    if (twin === undefined) waivers.push(waiver);
-    else problems.push(invalidWaiver(`Line ${twin.location.line} waives the same`, waiver.location));
+    const duplicate = waivers.find((existing) => isSame(waiver, existing));
+    if (duplicate === undefined) waivers.push(waiver);
+    else problems.push(invalidWaiver(`Line ${duplicate.location.line} waives the same`, waiver.location));
   }
   return { waivers, problems };
 }
 
 function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Waiver | undefined {
   if (!isMap(node)) {
-    problems.push(invalidWaiver('This is no waiver', node === null ? undefined : yaml.locationOf(node)));
+    problems.push(invalidWaiver('This is not a waiver', node === null ? undefined : yaml.locationOf(node)));
     return undefined;
   }
-  const place = yaml.locationOf(node);
-  const said = new Map<WaiverKey, string>();
+  const location = yaml.locationOf(node);
+  const values = new Map<WaiverKey, string>();
   const before = problems.length;
   for (const { key, keyNode, value } of yaml.entriesOf(node)) {
     const name = waiverKeys.find((candidate) => candidate === key);
     const text = nonBlankTextOf(value);
     if (name === undefined) problems.push(unknownKey(key, yaml.locationOf(keyNode)));
     else if (text !== undefined) {
-      said.set(name, text);
-      if (name === 'rule' && !ruleNames.includes(text)) {
+      values.set(name, text);
+      if (name === 'rule' && !isRuleId(text)) {
         problems.push(unknownRule(text, yaml.locationOf(value ?? keyNode)));
       }
     } else if (!isEmptyNode(value))
-      problems.push(invalidWaiver(`\`${key}\` is no text`, yaml.locationOf(keyNode)));
+      problems.push(invalidWaiver(`\`${key}\` is not text`, yaml.locationOf(keyNode)));
   }
-  const missing = requiredKeys.filter((key) => !said.has(key));
+  const missing = requiredKeys.filter((key) => !values.has(key));
   if (missing.length > 0) {
     problems.push(
-      createProblem({
-        rule: 'waiver-incomplete',
-        message: `This waiver has no ${missing.join(', no ')}.`,
-        advice: example,
-        location: place,
+      createFinding('waiver-incomplete', {
+        message: `This waiver lacks ${missing.join(', ')}.`,
+        location: location,
       }),
     );
   }
-  const expires = said.get('expires');
+  const expires = values.get('expires');
   if (expires !== undefined && !isCalendarDate(expires)) {
-    problems.push(invalidWaiver(`\`expires\` is "${expires}", which is no day`, place));
+    problems.push(invalidWaiver(`\`expires\` is "${expires}", which is not a day`, location));
   }
   if (problems.length > before) return undefined;
-  const { rule, coordinate, reason, owner, subgraph } = Object.fromEntries(said);
-  // All of them are there: `missing` is empty.
+  const { rule, coordinate, reason, owner, subgraph } = Object.fromEntries(values);
+  // No required key is missing here.
   const whole = { rule, coordinate, reason, owner, expires } as Omit<Waiver, 'location' | 'subgraph'>;
-  return { ...whole, ...(subgraph === undefined ? {} : { subgraph }), location: place };
+  return { ...whole, ...(subgraph === undefined ? {} : { subgraph }), location: location };
 }
 
 function isSame(a: Waiver, b: Waiver): boolean {
   return a.rule === b.rule && a.coordinate === b.coordinate && a.subgraph === b.subgraph;
 }
 
-/** A day of the calendar, `2027-01-31`. */
+/** Whether the text is a day of the calendar, such as `2027-01-31`. */
 function isCalendarDate(text: string): boolean {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
   const time = Date.parse(`${text}T00:00:00Z`);
-  // Some months are shorter: the parser rolls over or refuses.
+  // For days such as February 30, the parser rolls over or fails.
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
-function unknownKey(key: string, place: FileLocation): Finding {
+function unknownKey(key: string, location: FileLocation): Finding {
   const nearest = findNearestName(key, waiverKeys);
   return invalidWaiver(
     `\`${key}\` is not known${nearest === undefined ? '' : `; did you mean \`${nearest}\`?`}`,
-    place,
+    location,
   );
 }
 
-function unknownRule(rule: string, place: FileLocation): Finding {
-  const nearest = findNearestName(rule, ruleNames);
+function unknownRule(rule: string, location: FileLocation): Finding {
+  const nearest = findNearestName(rule, ruleIds);
   return invalidWaiver(
-    `"${rule}" is no rule${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
-    place,
+    `"${rule}" is not a rule${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
+    location,
   );
 }
 
-function invalidWaiver(message: string, place: FileLocation | undefined): Finding {
+function invalidWaiver(message: string, location: FileLocation | undefined): Finding {
   const sentence = message.endsWith('?') ? message : `${message}.`;
-  return createProblem({ rule: 'waiver-invalid', message: sentence, advice: example, location: place });
+  return createFinding('waiver-invalid', { message: sentence, location: location });
 }

@@ -3,7 +3,7 @@ import { join, relative, sep } from 'node:path';
 import { displayPath } from './displayPath.ts';
 import { decodeUtf8, isStoreContent, type StoreFiles } from './storeFiles.ts';
 
-/** The store in a directory as it is now; `undefined` where there is no such directory. */
+/** Reads the store in a directory; `undefined` when the directory does not exist. */
 export async function readWorkTreeFiles(directory: string): Promise<StoreFiles | undefined> {
   const paths = await listPaths(directory);
   if (paths === undefined) return undefined;

@@ -1,18 +1,17 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
-import type { FileLocation, Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 
 export interface YamlFile {
   /** `null` for an empty file. */
   readonly root: Node | null;
   locationOf(node: Node): FileLocation;
-  /** The place of what is at a path of keys and indexes, or of the nearest that is there. */
+  /** The location of a path of keys and indexes, or of its nearest existing ancestor. */
   locationAtPath(path: readonly (string | number)[]): FileLocation;
   /** The whole file as plain values. */
   toJS(): unknown;
-  /** The entries of a map, aliases resolved; a value that is left out is `null`. */
+  /** The entries of a map with resolved aliases; a missing value is `null`. */
   entriesOf(map: YAMLMap): readonly YamlEntry[];
-  /** What an alias stands for; other nodes as they are. */
+  /** Resolves an alias; returns other nodes unchanged. */
   resolve(node: unknown): Node | null;
 }
 
@@ -22,26 +21,24 @@ interface YamlEntry {
   readonly value: Node | null;
 }
 
-/** Parses a YAML file so that everything in it has a place. */
+/** Parses a YAML file and keeps the location of every node. */
 export function readYaml(
   text: string,
   file: string,
-  rule: string,
+  rule: 'waivers-unreadable' | 'environments-unreadable' | 'gateway-config-unreadable',
 ): { readonly yaml: YamlFile } | { readonly problems: readonly Finding[] } {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  const placeAt = (offset: number): FileLocation => {
+  const locationAt = (offset: number): FileLocation => {
     const { line, col } = lineCounter.linePos(offset);
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   if (document.errors.length > 0) {
     return {
       problems: document.errors.map((error) =>
-        createProblem({
-          rule,
+        createFinding(rule, {
           message: `This is not YAML: ${error.message}`,
-          advice: 'Put the file right at this place.',
-          location: placeAt(error.pos[0]),
+          location: locationAt(error.pos[0]),
         }),
       ),
     };
@@ -53,8 +50,8 @@ export function readYaml(
   return {
     yaml: {
       root: resolve(document.contents),
-      locationOf: (node) => placeAt(node.range?.[0] ?? 0),
-      locationAtPath: (path) => placeAt(offsetOf(resolve(document.contents), path, resolve)),
+      locationOf: (node) => locationAt(node.range?.[0] ?? 0),
+      locationAtPath: (path) => locationAt(offsetOf(resolve(document.contents), path, resolve)),
       toJS: () => document.toJS({ maxAliasCount: 100 }),
       entriesOf: (map) =>
         map.items.flatMap(({ key, value }) =>
@@ -65,7 +62,7 @@ export function readYaml(
   };
 }
 
-/** Where a key begins, or an element. */
+/** Offset of the key or element at a path. */
 function offsetOf(
   root: Node | null,
   path: readonly (string | number)[],
@@ -87,13 +84,13 @@ function offsetOf(
   return offset;
 }
 
-/** Text that is more than white space; `undefined` for anything else. */
+/** The trimmed text of a node; `undefined` if it is not text, or is blank. */
 export function nonBlankTextOf(node: Node | null): string | undefined {
   if (!isScalar(node) || typeof node.value !== 'string' || node.value.trim() === '') return undefined;
   return node.value.trim();
 }
 
-/** Whether nothing is there: no node, or an empty value. */
+/** Whether there is no node, or an empty value. */
 export function isEmptyNode(node: Node | null): boolean {
   return node === null || (isScalar(node) && node.value === null);
 }

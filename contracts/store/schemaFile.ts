@@ -1,33 +1,31 @@
 import { isExecutableDefinitionNode } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
-import type { Finding } from '../finding.ts';
-import { createProblem } from './createProblem.ts';
+import { createFinding, type Finding } from '../finding.ts';
 import { locationOf, parseGraphQL } from './parseGraphQL.ts';
 
 interface ReadSchemaOptions {
-  /** The subgraph's name. */
+  /** Name of the subgraph. */
   readonly name: string;
   readonly file: string;
   readonly text: string;
-  /** Where it is reached, if the file does not say. */
+  /** URL of the subgraph, unless the file has one. */
   readonly url?: string | undefined;
 }
 
 interface SchemaResult {
-  /** Absent where the text cannot be used. */
+  /** Undefined when the text cannot be used. */
   readonly contract?: SubgraphContract;
   readonly problems: readonly Finding[];
 }
 
 const urlLine = /^\s*#\s*@url\b\s*(.*?)\s*$/;
 
-/** A subgraph's contract from its SDL. A line `# @url https://…` says where the subgraph is reached. */
+/** Reads a subgraph's contract from its SDL. A line `# @url https://…` has the URL of the subgraph. */
 export function readSchema({ name, file, text, url }: ReadSchemaOptions): SchemaResult {
   const parsed = parseGraphQL({
     text,
     file,
     rule: 'schema-unparseable',
-    advice: 'Put the SDL right at this place.',
     subgraph: name,
   });
   if ('problem' in parsed) return { problems: [parsed.problem] };
@@ -35,9 +33,8 @@ export function readSchema({ name, file, text, url }: ReadSchemaOptions): Schema
   if (executable !== undefined) {
     return {
       problems: [
-        createProblem({
-          rule: 'schema-unparseable',
-          message: 'An operation or fragment stands in a schema.',
+        createFinding('schema-unparseable', {
+          message: 'A schema file contains an operation or fragment.',
           advice: 'Move it to operations/<consumer>/.',
           location: locationOf(executable),
           subgraph: name,
@@ -45,26 +42,28 @@ export function readSchema({ name, file, text, url }: ReadSchemaOptions): Schema
       ],
     };
   }
-  const said = findUrlComment(text);
-  const isWrong = said !== undefined && !URL.canParse(said.url);
-  const reached = isWrong ? undefined : (said?.url ?? url);
+  const comment = findUrlComment(text);
+  const isInvalid = comment !== undefined && !URL.canParse(comment.url);
+  const knownUrl = isInvalid ? undefined : (comment?.url ?? url);
   return {
-    contract: { name, url: reached ?? placeholderUrl(name), file, sdl: text },
-    problems: isWrong ? [invalidUrl(name, file, said)] : [],
+    contract: { name, url: knownUrl ?? placeholderUrl(name), file, sdl: text },
+    problems: isInvalid ? [invalidUrl(name, file, comment)] : [],
   };
 }
 
-/** What stands for an address that nobody has said. */
+/** The URL of a subgraph without a known one. */
 export function placeholderUrl(name: string): string {
   return `http://${name}.invalid/`;
 }
 
-/** The text of a schema file: the SDL below a line that says where the subgraph is reached. */
+/** Prints a schema file: the line with the URL, and the SDL. */
 export function printSchemaFile({ name, url, sdl }: Pick<SubgraphContract, 'name' | 'url' | 'sdl'>): string {
   const lines = sdl.split('\n');
-  const said = findUrlComment(sdl);
-  const bare = (said === undefined ? lines : lines.toSpliced(said.line - 1, 1)).join('\n').trim();
-  return url === placeholderUrl(name) ? `${bare}\n` : `# @url ${url}\n${bare}\n`;
+  const comment = findUrlComment(sdl);
+  const sdlWithoutUrl = (comment === undefined ? lines : lines.toSpliced(comment.line - 1, 1))
+    .join('\n')
+    .trim();
+  return url === placeholderUrl(name) ? `${sdlWithoutUrl}\n` : `# @url ${url}\n${sdlWithoutUrl}\n`;
 }
 
 interface UrlComment {
@@ -72,7 +71,7 @@ interface UrlComment {
   readonly line: number;
 }
 
-/** Only comments at the top speak about the whole file. */
+/** Only comments above the first definition are about the whole file. */
 function findUrlComment(text: string): UrlComment | undefined {
   for (const [index, line] of text.split('\n').entries()) {
     const url = urlLine.exec(line)?.[1];
@@ -83,10 +82,8 @@ function findUrlComment(text: string): UrlComment | undefined {
 }
 
 function invalidUrl(name: string, file: string, { url, line }: UrlComment): Finding {
-  return createProblem({
-    rule: 'schema-url-invalid',
-    message: `"${url}" is no address.`,
-    advice: 'Write the whole address: `# @url https://products.internal/graphql`, or leave the line out.',
+  return createFinding('schema-url-invalid', {
+    message: `"${url}" is not a URL.`,
     location: { file, line, column: 1 },
     subgraph: name,
   });

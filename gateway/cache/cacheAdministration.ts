@@ -1,25 +1,24 @@
-import type { CacheObserver } from './cacheObserver.ts';
+import type { CacheObserver } from './cacheMetrics.ts';
 import type { CacheAdmin } from './cacheRoutes.ts';
-import { type CacheEntryView, describeEntry } from './describeEntry.ts';
 import { parseInvalidationRequest } from './invalidation/invalidationRequest.ts';
 import type { CacheRules } from './rules/cacheRules.ts';
-import type { CacheStore } from './store/cacheStore.ts';
-import { isEntityTag } from './tags/namedTag.ts';
+import type { CacheDescription, CacheStore } from './store/cacheStore.ts';
+import { isEntityTag, type NamedTag, parseTag } from './tags/tagNames.ts';
 
 interface CacheAdministrationOptions {
   readonly store: CacheStore;
   readonly observer: CacheObserver;
-  /** Of the supergraph in use; `undefined` where there is none, or nothing in it may be kept. */
+  /** The rules of the current supergraph; `undefined` if there is no supergraph, or if it has no cache rule. */
   rules(): CacheRules | undefined;
   /** Milliseconds since 1970. */
   now(): number;
 }
 
-/** What operators may do with the cache, in the words of the supergraph in use. */
+/** Creates what operators can do with the cache. Requests use the names of the current supergraph. */
 export function createCacheAdministration(options: CacheAdministrationOptions): CacheAdmin {
   const { store, observer, rules, now } = options;
 
-  async function viewsOf(tags: readonly string[], limit: number): Promise<CacheEntryView[]> {
+  async function describeEntriesWith(tags: readonly string[], limit: number): Promise<CacheEntryView[]> {
     const keys = new Set<string>();
     for (const tag of tags.filter(isEntityTag)) {
       if (keys.size >= limit) break;
@@ -38,24 +37,24 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
     async invalidate(body) {
       const current = rules();
       if (current === undefined) return cacheUnavailable;
-      const read = parseInvalidationRequest(body, current.graph);
-      if (read.kind === 'mistakes') return read;
-      const { deleted, isPending } = await store.deleteByTags(read.tags);
+      const request = parseInvalidationRequest(body, current.graph);
+      if (request.kind === 'invalid') return request;
+      const { deleted, isPending } = await store.deleteByTags(request.tags);
       observer.onInvalidated({ by: 'admin', deleted });
       return { kind: 'done', deleted, isPending };
     },
     async entriesOf(entity, limit) {
       const current = rules();
       if (current === undefined) return cacheUnavailable;
-      const read = parseInvalidationRequest({ entities: [entity] }, current.graph);
-      if (read.kind === 'mistakes') {
+      const request = parseInvalidationRequest({ entities: [entity] }, current.graph);
+      if (request.kind === 'invalid') {
         return {
-          kind: 'mistakes',
-          reasons: read.reasons.map((reason) => reason.replace(/^entities\[0\]/, 'entity')),
+          kind: 'invalid',
+          reasons: request.reasons.map((reason) => reason.replace(/^entities\[0\]/, 'entity')),
         };
       }
-      // One more says whether there are more.
-      const entries = await viewsOf(read.tags, limit + 1);
+      // One more than the limit shows whether the list is complete.
+      const entries = await describeEntriesWith(request.tags, limit + 1);
       return { kind: 'entries', entries: entries.slice(0, limit), isComplete: entries.length <= limit };
     },
   };
@@ -63,5 +62,59 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
 
 const cacheUnavailable = {
   kind: 'unavailable',
-  reason: 'nothing is kept: there is no supergraph yet, or it has no rule (@cached, cache.rules)',
+  reason:
+    'The cache is empty: no supergraph is loaded, or the current one has no cache rule (@cached, cache.rules).',
 } as const;
+
+/** A stored entry as operators see it. */
+export interface CacheEntryView {
+  readonly key: string;
+  readonly from: 'memory' | 'redis';
+  readonly subgraphs: readonly string[];
+  readonly types: readonly string[];
+  /** Custom tags, of rules and of `extensions.cacheTags`. */
+  readonly tags: readonly string[];
+  /** ISO 8601. */
+  readonly storedAt: string;
+  readonly ageMs: number;
+  /** Like the next two, counted from now; 0 if expired. */
+  readonly freshForMs: number;
+  readonly staleWhileRevalidateForMs: number;
+  readonly staleIfErrorForMs: number;
+  readonly bytes: number;
+  /** The parsed JSON value, or the stored text if it is not valid JSON. */
+  readonly value: unknown;
+}
+
+/** `now`: milliseconds since 1970. */
+export function describeEntry(
+  key: string,
+  { entry, from, bytes }: CacheDescription,
+  now: number,
+): CacheEntryView {
+  const tags = entry.tags.flatMap((tag) => parseTag(tag) ?? []);
+  const namesOf = (kind: NamedTag['kind']) => tags.filter((tag) => tag.kind === kind).map(({ name }) => name);
+  const remaining = (until: number) => Math.max(0, until - now);
+  return {
+    key,
+    from,
+    subgraphs: namesOf('subgraph'),
+    types: namesOf('type'),
+    tags: namesOf('custom'),
+    storedAt: new Date(entry.storedAt).toISOString(),
+    ageMs: Math.max(0, now - entry.storedAt),
+    freshForMs: remaining(entry.freshUntil),
+    staleWhileRevalidateForMs: remaining(entry.staleWhileRevalidateUntil),
+    staleIfErrorForMs: remaining(entry.staleIfErrorUntil),
+    bytes,
+    value: parseValue(entry.value),
+  };
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

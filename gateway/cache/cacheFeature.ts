@@ -6,8 +6,7 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import { systemTimers } from '../time/timers.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { createCacheAdministration } from './cacheAdministration.ts';
-import { CacheMetrics } from './cacheMetrics.ts';
-import type { CacheObserver } from './cacheObserver.ts';
+import { CacheMetrics, type CacheObserver } from './cacheMetrics.ts';
 import { addCacheRoutes } from './cacheRoutes.ts';
 import { CachePlans } from './fetches/cachePlans.ts';
 import { CachingFetchSender } from './fetches/cachingFetchSender.ts';
@@ -23,8 +22,8 @@ import { StoreProblems } from './store/storeProblems.ts';
 import { TieredStore } from './store/tieredStore.ts';
 import { subgraphTag } from './tags/tagNames.ts';
 
-/** The cache: the store, the rules of each supergraph, fetches answered from the store by these rules, and
- *  invalidation by mutations, events and operators. */
+/** The cache: a store, the cache rules of each supergraph, fetches that are answered from the store, and invalidation by
+ *  mutations, events and operators. */
 export class CacheFeature implements Feature {
   readonly name = 'cache';
   readonly #context: FeatureContext;
@@ -67,7 +66,6 @@ export class CacheFeature implements Feature {
     };
   }
 
-  /** Invalidations use the names of this supergraph from now on. */
   onSupergraph(supergraph: Supergraph): void {
     this.#current = this.#rules.get(supergraph);
     if (this.#current !== undefined) this.#firstRules.resolve();
@@ -84,8 +82,12 @@ export class CacheFeature implements Feature {
       observer: this.#observer,
       maxWaitMs: config.redis.timeouts.read,
       onSkipped: (field, reason) =>
-        log.warn({ field, reason }, 'A mutation has not invalidated all it should'),
-      onFault: (err) => log.error({ err }, 'A mutation has not invalidated what it should'),
+        log.warn(
+          { field, reason },
+          'A mutation did not invalidate everything: an argument has no usable value (cache.mutations)',
+        ),
+      onFault: (err) =>
+        log.error({ err }, 'A mutation did not invalidate the cache because of an internal error'),
       timers: systemTimers,
     });
   }
@@ -120,7 +122,7 @@ export class CacheFeature implements Feature {
         await this.#firstRules.promise;
         const current = this.#current;
         if (current !== undefined) return parseInvalidationRequest(body, current.rules.graph);
-        // The supergraph has lost its rules meanwhile: nothing is kept that could be old.
+        // The new supergraph has no cache rules: nothing stored can be served.
         return { kind: 'tags', tags: [] };
       },
       invalidate: (tags) => this.#invalidate(tags),

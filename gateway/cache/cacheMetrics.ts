@@ -1,12 +1,49 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
-import type { CacheLookup, CacheObserver } from './cacheObserver.ts';
+
+/** Counts what the cache does. `type` is the type of the entities, or the root type. */
+export interface CacheObserver {
+  onLookup(lookup: CacheLookup): void;
+  onStored(stored: { readonly subgraph: string; readonly type: string; readonly bytes: number }): void;
+  onNotStored(rejected: {
+    readonly subgraph: string;
+    readonly type: string;
+    readonly reason: 'errors' | 'refused' | 'invalid' | 'too large';
+    readonly count: number;
+  }): void;
+  onRefresh(refresh: {
+    readonly subgraph: string;
+    readonly type: string;
+    readonly outcome: RefreshOutcome;
+  }): void;
+  /** Stale values were served because the subgraph failed. */
+  onStaleIfError(served: { readonly subgraph: string; readonly type: string; readonly count: number }): void;
+  /** Stale values were served because fetches missed the budget. */
+  onStaleIfBudget(served: { readonly subgraph: string; readonly type: string; readonly count: number }): void;
+  /** `deleted`: the number of entries. */
+  onInvalidated(invalidated: { readonly by: 'admin' | 'mutation' | 'event'; readonly deleted: number }): void;
+}
+
+/** The entities or root fields that one fetch looked up. */
+export interface CacheLookup {
+  readonly subgraph: string;
+  readonly type: string;
+  readonly hits: number;
+  /** Served while a refresh runs. */
+  readonly stale: number;
+  readonly misses: number;
+  /** 0 if the memory of the process had all entries. */
+  readonly durationMs: number;
+}
+
+/** How the refresh of a stale value ended. `claimed elsewhere`: another process refreshes it. */
+export type RefreshOutcome = 'stored' | 'not stored' | 'failed' | 'claimed elsewhere';
 
 export interface CacheMetricsOptions {
   readonly registry: Registry;
-  /** How often each kind of problem has been seen with the stores; read when Prometheus asks. */
+  /** Returns the number of store problems of each kind. Called at each scrape. */
   readonly problems: () => ReadonlyMap<string, number>;
-  /** What the cache takes in the memory of this process; read when Prometheus asks. */
+  /** Returns the size of the in-memory store. Called at each scrape. */
   readonly memory: () => { readonly bytes: number; readonly entries: number };
 }
 
@@ -15,10 +52,10 @@ type Observed<Event extends keyof CacheObserver> = Parameters<CacheObserver[Even
 const secondsBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
 const bytesBuckets = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304];
 
-/** Metrics of the cache. The labels `subgraph` and `type` are names out of supergraphs, and those of the others are
- *  from fixed lists: clients cannot make new ones.
+/** Prometheus metrics of the cache. Clients cannot create label values: `subgraph` and `type` are names of supergraphs,
+ *  and the other labels have fixed values.
  *
- *  Counts are plain numbers, given to the registry when Prometheus asks: a count costs a look into two maps. */
+ *  Counts are plain numbers that are copied to the registry at each scrape, so that counting costs two map lookups. */
 export class CacheMetrics implements CacheObserver {
   readonly #bySubgraph = new Map<string, SubgraphCounts>();
   readonly #invalidated = new Map<string, number>();
@@ -30,14 +67,14 @@ export class CacheMetrics implements CacheObserver {
     const registers = [registry];
     this.#readSeconds = new Histogram({
       name: 'tributary_cache_read_seconds',
-      help: 'How long look-ups waited for Redis. Those that memory answered are not in it.',
+      help: 'Time that cache lookups waited for Redis. Lookups answered from memory are not included.',
       labelNames: ['subgraph'],
       buckets: secondsBuckets,
       registers,
     });
     this.#entryBytes = new Histogram({
       name: 'tributary_cache_entry_bytes',
-      help: 'Sizes of stored entries.',
+      help: 'Size of stored values.',
       labelNames: ['subgraph', 'type'],
       buckets: bytesBuckets,
       registers,
@@ -47,12 +84,12 @@ export class CacheMetrics implements CacheObserver {
   }
 
   onLookup({ subgraph, type, hits, stale, misses, durationMs }: CacheLookup): void {
-    const ofSubgraph = this.#subgraph(subgraph);
-    const counts = ofSubgraph.countsOfType(type);
+    const subgraphCounts = this.#subgraph(subgraph);
+    const counts = subgraphCounts.countsOfType(type);
     counts.hits += hits;
     counts.stale += stale;
     counts.misses += misses;
-    if (durationMs > 0) ofSubgraph.readSeconds.observe(durationMs / 1_000);
+    if (durationMs > 0) subgraphCounts.readSeconds.observe(durationMs / 1_000);
   }
 
   onStored({ subgraph, type, bytes: size }: Observed<'onStored'>): void {
@@ -101,7 +138,7 @@ export class CacheMetrics implements CacheObserver {
   #registerCounts(registry: Registry): void {
     registerCounter(registry, {
       name: 'tributary_cache_lookups_total',
-      help: 'Entities and root fields that were looked up: served fresh (hit), served while a refresh runs (stale), or asked for (miss).',
+      help: 'Entities and root fields looked up in the cache: served fresh (hit), served while a refresh runs (stale), or fetched (miss).',
       labelNames: ['subgraph', 'type', 'outcome'],
       read: (set) => {
         for (const [labels, { hits, stale, misses }] of this.#all()) {
@@ -113,7 +150,7 @@ export class CacheMetrics implements CacheObserver {
     });
     registerCounter(registry, {
       name: 'tributary_cache_not_stored_total',
-      help: 'Answers with a rule that were not stored.',
+      help: 'Values with a cache rule that were not stored.',
       labelNames: ['subgraph', 'type', 'reason'],
       read: (set) => {
         for (const [labels, { notStored }] of this.#all()) {
@@ -123,7 +160,7 @@ export class CacheMetrics implements CacheObserver {
     });
     registerCounter(registry, {
       name: 'tributary_cache_refreshes_total',
-      help: 'Stale values that were asked for anew, by what came of it.',
+      help: 'Refreshes of stale values, by outcome.',
       labelNames: ['subgraph', 'type', 'outcome'],
       read: (set) => {
         for (const [labels, { refreshes }] of this.#all()) {
@@ -133,7 +170,7 @@ export class CacheMetrics implements CacheObserver {
     });
     registerCounter(registry, {
       name: 'tributary_cache_stale_if_error_total',
-      help: 'Stale values that answered in the place of a subgraph that failed.',
+      help: 'Stale values served because a subgraph failed.',
       labelNames: ['subgraph', 'type'],
       read: (set) => {
         for (const [labels, { staleIfError }] of this.#all()) set(labels, staleIfError);
@@ -141,7 +178,7 @@ export class CacheMetrics implements CacheObserver {
     });
     registerCounter(registry, {
       name: 'tributary_cache_stale_if_budget_total',
-      help: 'Stale values that answered because fetches did not come within the budget.',
+      help: 'Stale values served because fetches missed their budget.',
       labelNames: ['subgraph', 'type'],
       read: (set) => {
         for (const [labels, { staleIfBudget }] of this.#all()) set(labels, staleIfBudget);
@@ -149,7 +186,7 @@ export class CacheMetrics implements CacheObserver {
     });
     registerCounter(registry, {
       name: 'tributary_cache_invalidated_entries_total',
-      help: 'Entries that invalidations deleted.',
+      help: 'Cache entries deleted by invalidations.',
       labelNames: ['by'],
       read: (set) => {
         for (const [by, count] of this.#invalidated) set({ by: toLabelValue(by) }, count);
@@ -203,7 +240,7 @@ interface TypeCounts {
 function registerStoreMetrics({ registry, problems, memory }: CacheMetricsOptions): void {
   registerCounter(registry, {
     name: 'tributary_cache_store_problems_total',
-    help: 'What went wrong with Redis or with what is stored.',
+    help: 'Problems with Redis or with stored entries.',
     labelNames: ['kind'],
     read: (set) => {
       for (const [kind, count] of problems()) set({ kind: toLabelValue(kind) }, count);
@@ -211,7 +248,7 @@ function registerStoreMetrics({ registry, problems, memory }: CacheMetricsOption
   });
   new Gauge({
     name: 'tributary_cache_memory_bytes',
-    help: 'What the cache takes in the memory of this process.',
+    help: 'Memory used by the cache in this process.',
     registers: [registry],
     collect() {
       this.set(memory().bytes);
@@ -219,7 +256,7 @@ function registerStoreMetrics({ registry, problems, memory }: CacheMetricsOption
   });
   new Gauge({
     name: 'tributary_cache_memory_entries',
-    help: 'Entries in the memory of this process.',
+    help: 'Cache entries in the memory of this process.',
     registers: [registry],
     collect() {
       this.set(memory().entries);

@@ -3,23 +3,22 @@ import { HttpError } from '../admission/httpError.ts';
 import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import { isJsonContentType, readJsonBody } from '../transport/http/readBody.ts';
 import type { RouteReply, Routes } from '../transport/http/routes.ts';
-import type { CacheEntryView } from './describeEntry.ts';
-import { readEntityQuery } from './readEntityQuery.ts';
+import type { CacheEntryView } from './cacheAdministration.ts';
 
-/** What operators may do with the cache. */
+/** What operators can do with the cache. */
 export interface CacheAdmin {
-  /** Deletes what a request's body names. */
+  /** Deletes the entries that the body of a request names. */
   invalidate(body: unknown): Promise<
     | {
         readonly kind: 'done';
         readonly deleted: number;
-        /** Not everything could be reached yet. What is left is not served any more, and deleted when it can be. */
+        /** Some entries could not be deleted yet. They are not served any more, and will be deleted later. */
         readonly isPending: boolean;
       }
     | InvalidCacheRequest
     | CacheUnavailable
   >;
-  /** What is stored for an entity: an object of `__typename` and the fields of a key. At most `limit` entries. */
+  /** Describes at most `limit` entries of an entity, which is given as `__typename` and the fields of a key. */
   entriesOf(
     entity: unknown,
     limit: number,
@@ -30,9 +29,9 @@ export interface CacheAdmin {
   >;
 }
 
-/** All that is wrong with what was asked for; nothing was done. */
+/** Every problem of a request, which had no effect. */
 interface InvalidCacheRequest {
-  readonly kind: 'mistakes';
+  readonly kind: 'invalid';
   readonly reasons: readonly string[];
 }
 
@@ -42,9 +41,9 @@ interface CacheUnavailable {
 }
 
 interface CacheRoutesOptions {
-  /** `undefined` where the cache is off. */
+  /** `undefined` if the cache is disabled. */
   readonly cache: CacheAdmin | undefined;
-  /** Bytes that a request's body may have. */
+  /** The maximum size of a request body in bytes. */
   readonly bodySize: number;
 }
 
@@ -61,31 +60,96 @@ export function addCacheRoutes(server: Routes, { cache, bodySize }: CacheRoutesO
     routes.get('/cache/entry', async (request, reply) => {
       if (cache === undefined) return sendProblem(reply, 404, cacheDisabledMessage);
       const query = readEntityQuery(request.query as Readonly<Record<string, unknown>>);
-      if (query.kind === 'mistakes') return sendFailure(reply, query);
+      if (query.kind === 'invalid') return sendFailure(reply, query);
       const { entity, limit } = query;
       const result = await cache.entriesOf(entity, limit);
       if (result.kind !== 'entries') return sendFailure(reply, result);
       if (result.entries.length === 0) {
-        return sendProblem(reply, 404, `Nothing is stored for ${JSON.stringify(entity)}.`);
+        return sendProblem(reply, 404, `The cache has no entry for ${JSON.stringify(entity)}.`);
       }
       return { entity, entries: result.entries, complete: result.isComplete };
     });
   });
 }
 
-const cacheDisabledMessage = 'The cache is off. cache.enabled: true in the configuration turns it on.';
+const cacheDisabledMessage =
+  'The cache is disabled. Set cache.enabled: true in the configuration to enable it.';
 const invalidateUsage =
   'Send a JSON object with any of types, entities, tags and subgraphs, such as {"types":["Product"]}, and the header content-type: application/json.';
 
 async function readInvalidationBody(request: IncomingMessage, bodySize: number): Promise<unknown> {
   const contentType = request.headers['content-type'];
-  // Also for safety: a page of another site can make a browser send a form or a text, but no JSON.
+  // Prevents CSRF: a page of another site can make a browser send a form or plain text, but not JSON.
   if (!isJsonContentType(contentType)) throw new HttpError(415, invalidateUsage);
   return readJsonBody(request, bodySize);
 }
 
-function sendFailure(reply: RouteReply, refused: InvalidCacheRequest | CacheUnavailable): RouteReply {
-  if (refused.kind === 'unavailable') return sendProblem(reply, 503, refused.reason);
-  const { reasons } = refused;
+function sendFailure(reply: RouteReply, failure: InvalidCacheRequest | CacheUnavailable): RouteReply {
+  if (failure.kind === 'unavailable') return sendProblem(reply, 503, failure.reason);
+  const { reasons } = failure;
   return reply.code(400).send({ error: reasons.join('; '), reasons });
+}
+
+type EntityQuery =
+  | { readonly kind: 'entity'; readonly entity: unknown; readonly limit: number }
+  | InvalidCacheRequest;
+
+const defaultLimit = 100;
+const maxLimit = 1_000;
+
+const entityQueryUsage =
+  'name the entity: ?type=Product&id=1, or as JSON, URL-encoded: ?entity={"__typename":"Product","id":"1"}';
+
+/** Reads the entity from the parameters of a URL: `entity` with its representation as JSON, or `type` and the fields of a
+ *  key as text. Keys with objects, or with a field `limit` or `type`, need `entity`. `limit` is the maximum number of
+ *  entries. */
+export function readEntityQuery(parameters: Readonly<Record<string, unknown>>): EntityQuery {
+  const repeated = Object.keys(parameters).filter((name) => typeof parameters[name] !== 'string');
+  if (repeated.length > 0) return invalidQuery(repeated.map((name) => `${name} must be given only once`));
+  const { limit, entity, type, ...fields } = parameters as Readonly<Record<string, string>>;
+  const count = limit === undefined ? defaultLimit : readLimit(limit);
+  const reasons =
+    count === undefined ? [`limit is ${JSON.stringify(limit)}; expected a number from 1 to ${maxLimit}`] : [];
+  const named = entity === undefined ? readFields(type, fields) : readJson(entity, type, fields);
+  if (named.kind === 'invalid' || count === undefined) {
+    return invalidQuery([...reasons, ...(named.kind === 'invalid' ? named.reasons : [])]);
+  }
+  return { ...named, limit: count };
+}
+
+type NamedEntity = { readonly kind: 'entity'; readonly entity: unknown } | InvalidCacheRequest;
+
+function readFields(type: string | undefined, fields: Readonly<Record<string, string>>): NamedEntity {
+  if (type === undefined || type === '') return invalidQuery([entityQueryUsage]);
+  if (Object.keys(fields).length === 0)
+    return invalidQuery([`the key of ${type} is missing; ${entityQueryUsage}`]);
+  if (fields.__typename !== undefined) return invalidQuery(['__typename is not allowed here; use type']);
+  return { kind: 'entity', entity: { __typename: type, ...fields } };
+}
+
+function readJson(
+  text: string,
+  type: string | undefined,
+  fields: Readonly<Record<string, string>>,
+): NamedEntity {
+  const redundant = [...(type === undefined ? [] : ['type']), ...Object.keys(fields)];
+  if (redundant.length > 0) {
+    return invalidQuery([
+      `entity is the whole representation; remove ${redundant.join(', ')}, or move them into it`,
+    ]);
+  }
+  try {
+    return { kind: 'entity', entity: JSON.parse(text) };
+  } catch {
+    return invalidQuery([`entity is not valid JSON; ${entityQueryUsage}`]);
+  }
+}
+
+function readLimit(text: string): number | undefined {
+  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  return limit >= 1 && limit <= maxLimit ? limit : undefined;
+}
+
+function invalidQuery(reasons: readonly string[]): InvalidCacheRequest {
+  return { kind: 'invalid', reasons };
 }

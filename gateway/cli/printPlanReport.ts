@@ -11,10 +11,10 @@ export function printPlanReport(plan: QueryPlan, root: SelectionSet): string {
   const lines = [printPlan(plan), ''];
 
   lines.push(fragments.length === 0 ? 'Deferred: nothing' : 'Deferred:');
-  for (const { id, label, path } of fragments) {
-    const name = label === undefined ? `${id}` : `${id} "${label}"`;
+  for (const { group, label, path } of fragments) {
+    const name = label === undefined ? `${group}` : `${group} "${label}"`;
     const place = path === '' ? 'at the root' : `at ${path}`;
-    const block = split.get(String(id));
+    const block = split.get(String(group));
     const way =
       block === undefined
         ? 'sent when its data is there: the planner does not split it off'
@@ -34,17 +34,17 @@ function printChain(steps: readonly PathStep[]): string {
 }
 
 interface DeferredUse {
-  readonly id: number;
+  readonly group: number;
   readonly label: string | undefined;
   /** Response names down to the fragment; empty at the root. */
   readonly path: string;
 }
 
-/** Every `@defer` that is left after preparation, by its number in the plan. */
+/** Every `@defer` that is left after preparation, by delivery group. */
 function listDeferred(root: SelectionSet): DeferredUse[] {
   const uses: DeferredUse[] = [];
   visit(root, []);
-  return uses.sort((left, right) => left.id - right.id);
+  return uses.sort((left, right) => left.group - right.group);
 
   function visit(set: SelectionSet, path: readonly string[]): void {
     for (const selection of set.selections) {
@@ -56,8 +56,8 @@ function listDeferred(root: SelectionSet): DeferredUse[] {
     }
   }
 
-  function visitDeferred({ id, label, own }: DeferredFragment, path: readonly string[]): void {
-    uses.push({ id, label, path: path.join('.') });
+  function visitDeferred({ group, label, own }: DeferredFragment, path: readonly string[]): void {
+    uses.push({ group, label, path: path.join('.') });
     visit(own, path);
   }
 }

@@ -10,7 +10,6 @@ import { systemTimers } from '../time/timers.ts';
 import type { UnreadyReason } from '../transport/http/healthRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { registerContractMetrics } from './contractMetrics.ts';
-import { addContractsRoute } from './contractsRoute.ts';
 import { DriftWatch, type WatchedSubgraph } from './drift/driftWatch.ts';
 import {
   ContractGuard,
@@ -20,9 +19,9 @@ import {
 } from './guard/contractGuard.ts';
 import { createRecordingHook, type RecordingHook } from './recording/recordingHook.ts';
 
-/** Contracts while the gateway runs: the guard that checks each new supergraph, the watch for drifted subgraphs, and the
- *  recording of operations. With `contracts.guard: off` there is no guard and no watch; without a store the guard only
- *  looks for one. */
+/** The contracts of a running gateway: the guard that checks each new supergraph, the watch for drifted subgraphs,
+ *  and the recording of operations. With `contracts.guard: off` there is no guard and no watch. Without a store, both
+ *  only look for one. */
 export class ContractGuardFeature implements Feature {
   readonly name = 'contracts';
   readonly #context: FeatureContext;
@@ -36,7 +35,7 @@ export class ContractGuardFeature implements Feature {
     this.#recording = createRecordingHook(config, { log, timers: systemTimers, now });
     const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;
     if (mode === 'off') return;
-    const guard = new ContractGuard({ mode, directory, log, now, liveSubgraphs: this.#running() });
+    const guard = new ContractGuard({ mode, directory, log, now, liveSubgraphs: this.#liveSubgraphs() });
     this.#guard = guard;
     if (intervalMs > 0) {
       this.#drift = new DriftWatch({
@@ -54,7 +53,8 @@ export class ContractGuardFeature implements Feature {
       registry: metrics.registry,
       supergraphs: () => guard.counts,
       brokenOperations: () => guard.lastCheck?.broken.length ?? 0,
-      subgraphs: () => this.#watched.map(({ name, state }) => ({ name, hasDrifted: state === 'drifted' })),
+      subgraphs: () =>
+        this.#watchedSubgraphs.map(({ name, state }) => ({ name, hasDrifted: state === 'drifted' })),
     });
   }
 
@@ -70,7 +70,7 @@ export class ContractGuardFeature implements Feature {
     this.#guard?.onSupergraph(supergraph);
   }
 
-  /** With the drift watch, validation errors of subgraphs count as signs of drift. */
+  /** Reports validation errors of subgraphs to the drift watch. */
   get sendPolicy(): SendPolicy | undefined {
     const drift = this.#drift;
     return drift && reportValidationFailures((subgraph, message) => drift.recordRefusal(subgraph, message));
@@ -81,23 +81,23 @@ export class ContractGuardFeature implements Feature {
   }
 
   addAdminRoutes(routes: Routes): void {
-    addContractsRoute(routes, () => this.#describe());
+    routes.get('/contracts', async () => this.#describe());
   }
 
-  /** What operators should know although the gateway is ready. */
+  /** Problems that operators should see although the gateway is ready. */
   get readinessNotes(): readonly UnreadyReason[] {
     const [refusal] = this.#refused === undefined ? [] : (this.#guard?.refusals ?? []);
-    const drifted = this.#watched.filter(({ state }) => state === 'drifted');
+    const drifted = this.#watchedSubgraphs.filter(({ state }) => state === 'drifted');
     return [
       ...(refusal === undefined
         ? []
         : [
             {
               code: 'SUPERGRAPH_REFUSED',
-              message: sayRefused(refusal),
+              message: describeRefusal(refusal),
             },
           ]),
-      ...drifted.map((subgraph) => ({ code: 'CONTRACT_DRIFT', message: sayDrifted(subgraph) })),
+      ...drifted.map((subgraph) => ({ code: 'CONTRACT_DRIFT', message: describeDrift(subgraph) })),
     ];
   }
 
@@ -116,7 +116,7 @@ export class ContractGuardFeature implements Feature {
           ? null
           : {
               lastLook: this.#drift.lastCheckAt ?? null,
-              subgraphs: this.#watched,
+              subgraphs: this.#watchedSubgraphs,
               findings: this.#drift.findings,
             },
     };
@@ -130,13 +130,13 @@ export class ContractGuardFeature implements Feature {
     await this.#recording?.close();
   }
 
-  /** What would be in use but for the guard. The supergraph that is in use may have been offered again since. */
+  /** The supergraph that would be in use without the guard. The one in use may have been offered again since. */
   get #refused(): RefusedSupergraph | undefined {
     const refused = this.#guard?.refused;
     return refused?.message === this.#context.supergraphs.problem() ? refused : undefined;
   }
 
-  get #watched(): readonly WatchedSubgraph[] {
+  get #watchedSubgraphs(): readonly WatchedSubgraph[] {
     return this.#drift?.subgraphs ?? [];
   }
 
@@ -147,44 +147,44 @@ export class ContractGuardFeature implements Feature {
     return [...addresses.values()];
   }
 
-  #running(): LiveSubgraphSource | undefined {
+  #liveSubgraphs(): LiveSubgraphSource | undefined {
     const { config, timers } = this.#context;
-    const within = { ms: config.contracts.lookTimeout, timers };
-    if (within.ms === 0) return undefined;
+    const timeout = { ms: config.contracts.lookTimeout, timers };
+    if (timeout.ms === 0) return undefined;
     const urls = schemaUrls(config);
     return {
       addressesOf: ({ subgraphs }) =>
         Array.from(subgraphs.values(), ({ name, url }) => ({ name, url: urls.get(name) ?? url })),
       fetchLiveSubgraphs: (addresses, signal) =>
-        fetchLiveSubgraphs(addresses, { signal, timeout: within, retryAfterMs: within.ms / 4 }),
+        fetchLiveSubgraphs(addresses, { signal, timeout: timeout, retryAfterMs: timeout.ms / 4 }),
       isCompositionSource: 'subgraphs' in config.supergraph,
     };
   }
 
-  /** What was refused may be fine once the contracts are others, or what runs; a source offers it only once. */
+  /** Resubmits a refused supergraph when the contracts or the running subgraphs have changed. A source offers it only
+   *  once. */
   async #reconsider(guard: ContractGuard): Promise<void> {
     const refused = this.#refused;
     if (refused === undefined || !(await guard.hasChangedSinceRefusal())) return;
-    // Something else may have come meanwhile.
+    // Another supergraph may have been offered meanwhile.
     if (refused === this.#refused) await this.#context.supergraphs.resubmit(refused.sdl);
   }
 }
 
-/** Schemas are asked for where the configuration says so, which may be another address than that for operations. */
+/** Addresses from which the configuration fetches schemas. Operations may go to other addresses. */
 function schemaUrls({ supergraph }: GatewayConfig): ReadonlyMap<string, string> {
   return new Map('subgraphs' in supergraph ? supergraph.subgraphs.map(({ name, url }) => [name, url]) : []);
 }
 
-function sayRefused({ broken }: GuardCheck): string {
+function describeRefusal({ broken }: GuardCheck): string {
   const operations = broken.map(({ consumer, operation }) => `${consumer}/${operation}`).join(', ');
-  const subgraphs = [...new Set(broken.flatMap((one) => one.subgraphs ?? []))];
-  const first =
-    subgraphs.length === 0 ? '' : ` What it needs of ${subgraphs.join(', ')} has to be deployed first.`;
+  const subgraphs = [...new Set(broken.flatMap((operation) => operation.subgraphs ?? []))];
+  const first = subgraphs.length === 0 ? '' : ` Deploy the new version of ${subgraphs.join(', ')} first.`;
   return `The newest supergraph is not used: it breaks ${operations}.${first}`;
 }
 
-function sayDrifted({ name, breaks, refusal }: WatchedSubgraph): string {
+function describeDrift({ name, breaks, refusal }: WatchedSubgraph): string {
   const broken = breaks.length === 0 ? '' : ` It breaks ${breaks.join(', ')}.`;
-  const refused = refusal === undefined ? '' : ' It refuses what was planned for it.';
-  return `${name} serves something else than it has agreed to.${refused}${broken}`;
+  const refused = refusal === undefined ? '' : ' It refuses fetches that were planned for it.';
+  return `${name} serves another schema than its contract.${refused}${broken}`;
 }

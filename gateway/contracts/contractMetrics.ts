@@ -3,14 +3,14 @@ import { registerCounter } from '../telemetry/registerCounter.ts';
 
 interface ContractMetricsOptions {
   readonly registry: Registry;
-  /** By outcome; read when Prometheus asks, as are the others. */
+  /** Number of checks by outcome. Like the other values, read when Prometheus scrapes. */
   readonly supergraphs: () => Iterable<readonly [outcome: string, count: number]>;
-  /** Of the newest supergraph that was looked at. */
+  /** Operations that the newest checked supergraph breaks. */
   readonly brokenOperations: () => number;
   readonly subgraphs: () => Iterable<{ readonly name: string; readonly hasDrifted: boolean }>;
 }
 
-/** Metrics of the contracts. Labels are names of subgraphs and from a fixed list: clients cannot make new ones. */
+/** Registers the metrics of the contracts. Labels are subgraph names and outcomes, which clients cannot make up. */
 export function registerContractMetrics(options: ContractMetricsOptions): void {
   const { registry, supergraphs, brokenOperations, subgraphs } = options;
   registerCounter(registry, {
@@ -23,7 +23,7 @@ export function registerContractMetrics(options: ContractMetricsOptions): void {
   });
   new Gauge({
     name: 'tributary_contract_broken_operations',
-    help: 'Operations of the contracts that the newest supergraph breaks, in use or not.',
+    help: 'Operations of the contracts that the newest supergraph breaks, whether or not it is in use.',
     registers: [registry],
     collect() {
       this.set(brokenOperations());
@@ -31,7 +31,7 @@ export function registerContractMetrics(options: ContractMetricsOptions): void {
   });
   new Gauge({
     name: 'tributary_contract_drift',
-    help: 'Whether a subgraph serves something else than it has agreed to.',
+    help: 'Whether a subgraph serves another schema than its contract.',
     labelNames: ['subgraph'],
     registers: [registry],
     collect() {

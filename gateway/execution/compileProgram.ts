@@ -1,4 +1,3 @@
-import type { DeferUsage } from '../operation/normalizeOperation.ts';
 import type {
   ConditionNode,
   DeferNode,
@@ -16,7 +15,8 @@ import type { TypeConditions } from './typeConditions.ts';
 
 export interface CompileProgramOptions {
   readonly plan: QueryPlan;
-  readonly deferred: readonly DeferUsage[];
+  /** How many delivery groups there are, the primary data included. */
+  readonly groupCount: number;
   /** Values of the Boolean variables that condition nodes may name. */
   readonly booleanVariables: Readonly<Record<string, unknown>>;
   readonly shapes: FetchShapeRegistry;
@@ -28,14 +28,13 @@ export interface CompileProgramOptions {
 export function compileProgram(options: CompileProgramOptions): Program {
   const { plan, shapes, conditions } = options;
   const steps: FetchStep[] = [];
-  const stepsOfGroup: number[][] = [[], ...options.deferred.map(() => [])];
+  const stepsOfGroup = Array.from({ length: options.groupCount }, (): number[] => []);
   const stepsById = new Map<string, number[]>();
 
   const node = plan.node;
   if (node !== undefined) compile(node.kind === 'Subscription' ? toSequenceNode(node) : node, [], [], 0);
   const groups = stepsOfGroup.map(
     (indices, group): DeliveryGroup => ({
-      parent: group === 0 ? undefined : (options.deferred[group - 1]?.parent ?? -1) + 1,
       steps: indices,
       dataSteps: bringing(indices, group),
     }),
@@ -84,7 +83,7 @@ export function compileProgram(options: CompileProgramOptions): Program {
     const primary = current.primary.node;
     const ends = primary === undefined ? after : compile(primary, path, after, group);
     for (const block of current.deferred) {
-      const own = block.label === undefined ? group : Number(block.label) + 1;
+      const own = block.label === undefined ? group : Number(block.label);
       const depends = block.depends.flatMap(({ id }) => stepsById.get(id) ?? []);
       stepsOfGroup[own]?.push(...depends);
       if (block.node !== undefined) compile(block.node, path, depends.length === 0 ? after : depends, own);

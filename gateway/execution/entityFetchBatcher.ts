@@ -391,7 +391,8 @@ class RepresentationBatch {
       }
       const own = places === undefined ? all : errorsOfEntities(places, all);
       // Where only another client's entities have errors, these took the data of all along.
-      const told = own.length > 0 ? own : all.map((error) => ({ ...error, entityIndex: undefined, path: [] }));
+      const told =
+        own.length > 0 ? own : all.map((error) => ({ ...error, entityIndex: undefined, path: [] }));
       return toFetchResult(response, undefined, told);
     }
     if (places === undefined) {

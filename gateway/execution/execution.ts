@@ -30,8 +30,6 @@ export interface ExecutionOptions extends FaultListener {
   readonly urgency?: readonly GroupUrgency[] | undefined;
   /** Left out where the execution begins at the beginning. */
   readonly resume?: ResumedExecution | undefined;
-  /** Called once per delivery group when all its fetches have ended, parents before children of the same moment. */
-  onGroupComplete(group: number): void;
 }
 
 /** How urgent the fetches of a delivery group are, and whose budget they have. */
@@ -71,6 +69,7 @@ export class Execution {
   readonly #fetched = new Set<FetchStep>();
   /** Per delivery group: how many of its steps have not ended. */
   readonly #openSteps: number[];
+  #onGroupComplete: (group: number) => void = () => {};
   #isEnded = false;
 
   constructor(options: ExecutionOptions) {
@@ -120,9 +119,12 @@ export class Execution {
     return left;
   }
 
-  start(): void {
+  /** `onGroupComplete` is called once for each delivery group when all its fetches have ended, in ascending order for
+   *  groups that end at the same moment. */
+  start(onGroupComplete: (group: number) => void): void {
+    this.#onGroupComplete = onGroupComplete;
     this.#openSteps.forEach((open, group) => {
-      if (open === 0) this.#options.onGroupComplete(group);
+      if (open === 0) onGroupComplete(group);
     });
     // Before the first one runs: one that ends at once starts those that wait for it.
     const ready = this.#options.program.steps.filter(
@@ -177,7 +179,7 @@ export class Execution {
     for (const group of this.#programIndex.groupsOfStep[step.index] ?? []) {
       const open = (this.#openSteps[group] as number) - 1;
       this.#openSteps[group] = open;
-      if (open === 0) this.#options.onGroupComplete(group);
+      if (open === 0) this.#onGroupComplete(group);
     }
   }
 

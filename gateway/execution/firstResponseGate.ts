@@ -1,33 +1,70 @@
 import type { EnrichmentRule } from '../operation/enrichmentRule.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
-import { LatencyBudget } from './latencyBudget.ts';
+import type { LatencyBudget } from './latencyBudget.ts';
 
-/** An enrichment of an operation, and how long the first answer waits for it. */
+/** Decides when the first response may be sent. */
+export interface ResponseGate {
+  /** The first response may be sent. Rejects with the reason of `cancel`. */
+  readonly readyToSend: Promise<void>;
+  /** No group is pending any more. Rejects with the reason of `cancel`. */
+  readonly allComplete: Promise<void>;
+  /** Delivery groups that are not complete and that the first response is sent without. */
+  readonly pendingGroups: ReadonlySet<number>;
+  completeGroup(group: number): void;
+  /** Rejects the promises that are not settled. */
+  cancel(reason: unknown): void;
+}
+
+const noGroups: ReadonlySet<number> = new Set();
+
+/** The gate of an operation without enrichments: opens when the primary data is complete. */
+export class PrimaryDataGate implements ResponseGate {
+  readonly pendingGroups = noGroups;
+  readonly #complete = Promise.withResolvers<void>();
+
+  get readyToSend(): Promise<void> {
+    return this.#complete.promise;
+  }
+
+  get allComplete(): Promise<void> {
+    return this.#complete.promise;
+  }
+
+  completeGroup(group: number): void {
+    if (group === 0) this.#complete.resolve();
+  }
+
+  cancel(reason: unknown): void {
+    this.#complete.reject(reason);
+  }
+}
+
+/** An enrichment of an operation with its latency budget. */
 export interface AwaitedEnrichment {
-  /** Its delivery group is the next one. */
-  readonly id: number;
+  /** Its delivery group. */
+  readonly group: number;
   readonly rule: EnrichmentRule;
-  /** Milliseconds from the request's start. */
+  /** How long the first response waits for the enrichment, in milliseconds from the start of the request. */
   readonly budgetMs: number;
 }
 
 interface FirstResponseGateOptions {
   readonly enrichments: readonly AwaitedEnrichment[];
-  /** Wait for all of them, as long as it takes. */
+  /** Ignores the budgets: the first response waits until all enrichments are complete. */
   readonly waitsForAll: boolean;
-  /** Since the request's start, in milliseconds. */
+  /** Expires when the first response is about to be sent without an enrichment. */
+  readonly budget: LatencyBudget;
+  /** Milliseconds since the start of the request. */
   elapsedMs(): number;
   readonly timers: Timers;
-  /** Called once for each enrichment, when it is there, be it with an older value. */
+  /** Called once for each enrichment that is complete, with a fresh or a stale value. */
   onReady(enrichment: AwaitedEnrichment, elapsedMs: number): void;
 }
 
-/** Decides when the first answer leaves: when the primary data is there, and each enrichment is as well or its budget
- *  is over. */
-export class FirstResponseGate {
-  /** Over from the moment on at which the answer is about to leave without something. */
-  readonly budget = new LatencyBudget();
+/** The gate of an operation with enrichments: opens when the primary data is complete and each enrichment is complete
+ *  or over its budget. */
+export class FirstResponseGate implements ResponseGate {
   readonly #options: FirstResponseGateOptions;
   readonly #pending = new Map<number, AwaitedEnrichment>();
   readonly #readyToSend = Promise.withResolvers<void>();
@@ -38,24 +75,26 @@ export class FirstResponseGate {
 
   constructor(options: FirstResponseGateOptions) {
     this.#options = options;
-    for (const enrichment of options.enrichments) this.#pending.set(enrichment.id + 1, enrichment);
-    // Whoever waits for one of them need not wait for the other.
+    for (const enrichment of options.enrichments) this.#pending.set(enrichment.group, enrichment);
+    // A caller may await only one of the two.
     this.#readyToSend.promise.catch(() => {});
     this.#allComplete.promise.catch(() => {});
   }
 
-  /** The first answer may leave. Rejects with the reason of `cancel`. */
   get readyToSend(): Promise<void> {
     return this.#readyToSend.promise;
   }
 
-  /** Everything is there. Rejects with the reason of `cancel`. */
   get allComplete(): Promise<void> {
     return this.#allComplete.promise;
   }
 
-  /** Those that are not there. */
-  get pending(): readonly AwaitedEnrichment[] {
+  get pendingGroups(): ReadonlySet<number> {
+    return new Set(this.#pending.keys());
+  }
+
+  /** The enrichments of `pendingGroups`. */
+  get pendingEnrichments(): readonly AwaitedEnrichment[] {
     return [...this.#pending.values()];
   }
 
@@ -69,7 +108,6 @@ export class FirstResponseGate {
     if (this.#isPrimaryComplete) this.#evaluate();
   }
 
-  /** Nobody waits any more. */
   cancel(reason: unknown): void {
     this.#stopTimer();
     this.#readyToSend.reject(reason);
@@ -90,13 +128,14 @@ export class FirstResponseGate {
     else void this.#openGate();
   }
 
-  /** What is kept of values that are not there in time is taken in the turns after this one, one fetch after another. */
+  /** Opens after the event loop turns in which the cache answers expired fetches with stale values. */
   async #openGate(): Promise<void> {
     this.#isOpening = true;
-    this.budget.expire();
+    this.#options.budget.expire();
     for (let turns = 0; turns < staleLookupTurns && this.#pending.size > 0; turns++) await yieldToEventLoop();
     this.#readyToSend.resolve();
   }
 }
 
+/** Event loop turns that stale values may take: one fetch may wait for another. */
 const staleLookupTurns = 2;

@@ -8,7 +8,7 @@ import type { ContextReader } from './rewrites.ts';
  *  Sequence, Parallel, Flatten, Condition and Defer nodes have become these two lists. */
 export interface Program {
   readonly steps: readonly FetchStep[];
-  /** The first is the primary answer, the one at `n + 1` belongs to the `n`th use of `@defer`. */
+  /** By group number: 0 is the primary data, each of the others a use of `@defer` or an enrichment. */
   readonly groups: readonly DeliveryGroup[];
 }
 
@@ -31,8 +31,6 @@ export interface FetchStep {
 }
 
 export interface DeliveryGroup {
-  /** The group whose payload comes first; `undefined` for the primary answer. */
-  readonly parent: number | undefined;
   /** Indices of the steps whose end makes this group's data complete, as far as its parents' are. */
   readonly steps: readonly number[];
   /** Those of them that bring data of this group; the others bring what these need. */

@@ -1,5 +1,4 @@
 import { isAbstractType, Kind, type SelectionSetNode } from 'graphql';
-import type { DeferUsage } from '../operation/normalizeOperation.ts';
 import type { Selection, SelectionSet } from '../operation/selection.ts';
 import type { RequiresSelection } from '../planning/queryPlan.ts';
 import { type CompileProgramOptions, compileProgram } from './compileProgram.ts';
@@ -17,13 +16,13 @@ interface SplitProgramOptions extends CompileProgramOptions {
  *  Fields are told apart by response path alone. Where several fetches bring one path (one for each runtime type,
  *  say) all of them count: a payload may wait longer than it has to, but never goes out incomplete. */
 export function splitProgramByPaths(options: SplitProgramOptions): Program {
-  const { steps } = compileProgram({ ...options, deferred: [] });
+  const { steps } = compileProgram({ ...options, groupCount: 1 });
   const isMutation = steps.some((step) => step.shape.kind === 'mutation');
   const earlier = precedingStepsOf(steps);
   const providers = providersByPath(steps);
   const inputs = steps.map((step) => (isMutation ? step.dependsOn : inputsOf(step)));
 
-  const bringing = payloadPathsOf(options.root, options.deferred).map((paths) => [
+  const bringing = payloadPathsOf(options.root, options.groupCount).map((paths) => [
     ...new Set(paths.flatMap((path) => [...(providers.get(path) ?? [])])),
   ]);
   const stepsOfGroup = bringing.map(withInputs);
@@ -33,12 +32,11 @@ export function splitProgramByPaths(options: SplitProgramOptions): Program {
   return {
     steps: steps.map((step) => ({
       ...step,
-      after: inputs[step.index] as readonly number[],
+      dependsOn: inputs[step.index] as readonly number[],
       group: stepsOfGroup.findIndex((claimed) => claimed.has(step.index)),
     })),
     groups: stepsOfGroup.map(
       (indices, group): DeliveryGroup => ({
-        parent: group === 0 ? undefined : (options.deferred[group - 1]?.parent ?? -1) + 1,
         steps: [...indices],
         dataSteps: bringing[group] as readonly number[],
       }),
@@ -125,8 +123,8 @@ function requiredPathsOf(requires: readonly RequiresSelection[], prefix: string)
 }
 
 /** Per delivery group: the paths that its payload consists of. */
-function payloadPathsOf(root: SelectionSet, deferred: readonly DeferUsage[]): string[][] {
-  const wanted: string[][] = [[], ...deferred.map(() => [])];
+function payloadPathsOf(root: SelectionSet, groupCount: number): string[][] {
+  const wanted = Array.from({ length: groupCount }, (): string[] => []);
   want(root.selections, '', 0);
   return wanted;
 
@@ -136,7 +134,7 @@ function payloadPathsOf(root: SelectionSet, deferred: readonly DeferUsage[]): st
     for (const selection of selections) {
       switch (selection.kind) {
         case 'Field': {
-          const own = selection.enrichment === undefined ? group : selection.enrichment + 1;
+          const own = selection.enrichmentGroup ?? group;
           if (own === group) any = true;
           const path = prefix === '' ? selection.internalName : `${prefix}.${selection.internalName}`;
           const isMore =
@@ -151,7 +149,7 @@ function payloadPathsOf(root: SelectionSet, deferred: readonly DeferUsage[]): st
           if (want(selection.selectionSet.selections, prefix, group)) any = true;
           break;
         case 'Deferred':
-          want(selection.own.selections, prefix, selection.id + 1);
+          want(selection.own.selections, prefix, selection.group);
           break;
       }
     }

@@ -1,4 +1,4 @@
-/** Says that a field may come late, and how long the first answer waits for it. */
+/** Makes a field an enrichment: the first answer waits for it at most until the end of its budget. */
 export interface EnrichmentRule {
   /** `Type.field`, as the API schema names it. */
   readonly coordinate: string;
@@ -7,10 +7,11 @@ export interface EnrichmentRule {
   readonly priority: EnrichmentPriority;
 }
 
-/** In which order work goes to a subgraph that is short of capacity; primary work comes before all of it. */
+/** The order in which requests get the capacity of a busy subgraph. Requests for primary data come first. */
 export type EnrichmentPriority = 'CRITICAL' | 'NORMAL' | 'BACKGROUND';
 
-/** How the first answer deals with a field. `inline`: it is fetched with the primary data where that saves requests, and
- *  what comes in one call is waited for like that; what has a fetch of its own has its budget. `budget`: it has fetches
- *  of its own in any case. `late`: the same, and it is not waited for at all. */
-export type DeliveryMode = 'inline' | 'budget' | 'late';
+/** How first answers wait for a field. `inline`: the field is fetched with the primary data if that saves requests, and
+ *  the answer waits for that request; otherwise the field has its budget. `budgeted`: the field is fetched separately,
+ *  and has its budget. `deferred`: the field is fetched separately, and the answer does not wait for it. */
+export const deliveryModes = ['inline', 'budgeted', 'deferred'] as const;
+export type DeliveryMode = (typeof deliveryModes)[number];

@@ -1,7 +1,7 @@
 import type { FieldSelection, Selection } from './selection.ts';
 
 /** Enrichments of a normalised operation that cannot come late, since a use of `@defer` further out selects more of
- *  what would be null for now: its payload adds to that object, which the client has to have by then. Ids. */
+ *  what would be null for now: its payload adds to that object, which the client has to have by then. Returns their delivery groups. */
 export function findConflictingEnrichments(selections: readonly Selection[]): ReadonlySet<number> {
   const contested = new Set<number>();
   visit(selections);
@@ -22,8 +22,8 @@ export function findConflictingEnrichments(selections: readonly Selection[]): Re
   }
 
   /** The field and all below it. */
-  function add({ enrichment, selectionSet }: FieldSelection): void {
-    if (enrichment !== undefined) contested.add(enrichment);
+  function add({ enrichmentGroup, selectionSet }: FieldSelection): void {
+    if (enrichmentGroup !== undefined) contested.add(enrichmentGroup);
     for (const field of fieldsOf(selectionSet?.selections ?? [], false)) add(field);
   }
 }

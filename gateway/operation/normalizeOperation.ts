@@ -42,25 +42,23 @@ export type FindEnrichmentRule = (parentType: string, fieldName: string) => Enri
 
 export interface NormalizedOperation {
   readonly root: SelectionSet;
-  /** Every use of `@defer` that is left, and every enrichment, enclosing ones before those within; `id` is the index. */
+  /** Every remaining use of `@defer` and every enrichment, outer ones first, in the order of their delivery groups. */
   readonly deferred: readonly DeferUsage[];
 }
 
-/** Where a use of `@defer` or an enrichment stands. */
+/** A use of `@defer`, or an enrichment. */
 export interface DeferUsage {
-  readonly id: number;
-  /** The enclosing one, if there is one. */
-  readonly parent: number | undefined;
+  /** Its delivery group. Group 0 is the primary data; the others are numbered from 1. */
+  readonly group: number;
   /** Set for an enrichment. */
   readonly rule?: EnrichmentRule;
 }
 
 /** What surrounds a selection set. */
 interface EnclosingContext {
-  /** The use of `@defer`, or the enrichment. */
-  readonly deferred: number | undefined;
-  readonly isEnrichment: boolean;
-  /** Something on the way here can be null, so that what has to be left out leaves a valid answer. */
+  /** What delivers the selection set: the primary data, a use of `@defer`, or an enrichment. */
+  readonly delivery: 'primary' | 'deferred' | 'enrichment';
+  /** An enclosing field is nullable: a missing value below it leaves a valid response. */
   readonly canBeNull: boolean;
 }
 
@@ -78,7 +76,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
 
   const rootType = schema.getRootType(options.operation.operation);
   if (rootType == null) throw new Error(`The schema has no ${options.operation.operation} type.`);
-  const top: EnclosingContext = { deferred: undefined, isEnrichment: false, canBeNull: false };
+  const top: EnclosingContext = { delivery: 'primary', canBeNull: false };
   const selections = expand([options.operation.selectionSet], rootType, top);
   const contested = findConflictingRules(selections, deferred);
   if (contested.size > 0) {
@@ -144,8 +142,8 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
           conditionName === undefined ? undefined : (schema.getType(conditionName) as GraphQLCompositeType);
         const decides = condition !== undefined && !alwaysHolds(condition, parentType);
         if (decides && !canHold(condition, parentType)) continue;
-        // An enrichment comes as a whole.
-        const defer = enclosing.isEnrichment ? undefined : deferArguments(node.directives);
+        // An enrichment is delivered as a whole.
+        const defer = enclosing.delivery === 'enrichment' ? undefined : deferArguments(node.directives);
         if (defer !== undefined) {
           order.push(deferredOf(fragment.selectionSet, decides ? condition : undefined, defer.label));
         } else if (!decides) {
@@ -177,18 +175,18 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
       condition: GraphQLCompositeType | undefined,
       label: string | undefined,
     ): DeferredFragment {
-      const id = deferred.length;
-      deferred.push({ id, parent: enclosing.deferred });
+      const group = deferred.length + 1;
+      deferred.push({ group });
       const type = condition === undefined ? parentType : narrow(parentType, condition);
-      const full = new SelectionSet(expand([source], type, { ...enclosing, deferred: id }));
-      return { kind: 'Deferred', id, label, typeCondition: condition, full, own: full };
+      const full = new SelectionSet(expand([source], type, { ...enclosing, delivery: 'deferred' }));
+      return { kind: 'Deferred', group, label, typeCondition: condition, full, own: full };
     }
 
     function fieldOf({ responseName, nodes }: MergeableFields): FieldSelection {
       const field = nodes[0] as FieldNode;
       const inner = nodes.flatMap((node) => node.selectionSet ?? []);
       const type = compositeTypeOf(parentType, field.name.value);
-      const enrichment = enrichmentOf(field.name.value);
+      const enrichmentGroup = addEnrichment(field.name.value);
       return {
         kind: 'Field',
         responseName,
@@ -201,29 +199,27 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
           inner.length === 0 || type === undefined
             ? undefined
             : new SelectionSet(
-                removeRedundantSelections(expand(inner, type, within(field.name.value, enrichment))),
+                removeRedundantSelections(expand(inner, type, within(field.name.value, enrichmentGroup))),
               ),
-        ...(enrichment === undefined ? {} : { enrichment }),
+        ...(enrichmentGroup === undefined ? {} : { enrichmentGroup }),
       };
     }
 
-    /** The number that the field gets if it may come late: outside of what the client has deferred by itself, and
-     *  where there is something that can be null in its place. */
-    function enrichmentOf(fieldName: string): number | undefined {
-      if (options.findEnrichmentRule === undefined) return undefined;
-      if (enclosing.deferred !== undefined && !enclosing.isEnrichment) return undefined;
+    /** Numbers the field's delivery group if the field is an enrichment. Fields inside a use of `@defer`, and fields
+     *  without a nullable position that could be null for now, are no enrichments. */
+    function addEnrichment(fieldName: string): number | undefined {
+      if (options.findEnrichmentRule === undefined || enclosing.delivery === 'deferred') return undefined;
       const rule = options.findEnrichmentRule(parentType.name, fieldName);
       if (rule === undefined) return undefined;
       if (!enclosing.canBeNull && !canBeNull(schema, parentType, fieldName)) return undefined;
-      const id = deferred.length;
-      deferred.push({ id, parent: enclosing.deferred, rule });
-      return id;
+      const group = deferred.length + 1;
+      deferred.push({ group, rule });
+      return group;
     }
 
-    function within(fieldName: string, enrichment: number | undefined): EnclosingContext {
+    function within(fieldName: string, enrichmentGroup: number | undefined): EnclosingContext {
       return {
-        deferred: enrichment ?? enclosing.deferred,
-        isEnrichment: enclosing.isEnrichment || enrichment !== undefined,
+        delivery: enrichmentGroup === undefined ? enclosing.delivery : 'enrichment',
         canBeNull: enclosing.canBeNull || hasNullablePosition(schema, parentType, fieldName),
       };
     }
@@ -308,7 +304,9 @@ function findConflictingRules(
   const own = deferred.filter(({ rule }) => rule === undefined);
   if (own.length === 0 || own.length === deferred.length) return new Set();
   const contested = findConflictingEnrichments(selections);
-  return new Set(deferred.flatMap(({ id, rule }) => (rule && contested.has(id) ? [rule.coordinate] : [])));
+  return new Set(
+    deferred.flatMap(({ group, rule }) => (rule && contested.has(group) ? [rule.coordinate] : [])),
+  );
 }
 
 function isCondition(directive: DirectiveNode): boolean {

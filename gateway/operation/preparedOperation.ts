@@ -26,7 +26,7 @@ export interface PreparedOperation {
 
 /** A field that may come late. */
 interface EnrichmentUsage {
-  /** Its number among what is deferred: its delivery group is the next one. */
-  readonly id: number;
+  /** Its delivery group. */
+  readonly group: number;
   readonly rule: EnrichmentRule;
 }

@@ -245,7 +245,9 @@ export class Preparer {
       rootType: apiSchema.getRootType(operation.operation) as GraphQLObjectType,
       root: normalized.root,
       deferred: clients,
-      enrichments: normalized.deferred.flatMap(({ id, rule }) => (rule === undefined ? [] : [{ id, rule }])),
+      enrichments: normalized.deferred.flatMap(({ group, rule }) =>
+        rule === undefined ? [] : [{ group, rule }],
+      ),
       isFused,
       program: this.#compile(supergraph, normalized, variables, planned),
       overrides,
@@ -269,7 +271,7 @@ export class Preparer {
     }
     const options = {
       plan,
-      deferred,
+      groupCount: deferred.length + 1,
       booleanVariables: variables,
       shapes: this.#shapeRegistryOf(supergraph),
       conditions: TypeConditions.forSupergraph(supergraph),

@@ -64,9 +64,9 @@ export function printOperation(
         const { selectionSet, compositeType } = selection;
         const inner = selectionSet === undefined ? '' : ` ${printInner(selectionSet, compositeType)}`;
         const field = `${alias}${fieldName}${parameters}${directives}${inner}`;
-        const { enrichment } = selection;
-        return options.includesDefer && enrichment !== undefined
-          ? `... ${printDefer(enrichment)} { ${field} }`
+        const { enrichmentGroup } = selection;
+        return options.includesDefer && enrichmentGroup !== undefined
+          ? `... ${printDefer(enrichmentGroup)} { ${field} }`
           : field;
       }
       case 'Fragment':
@@ -74,14 +74,14 @@ export function printOperation(
       case 'Deferred': {
         if (selection.own.selections.length === 0) return '';
         const condition = selection.typeCondition === undefined ? '' : ` on ${selection.typeCondition.name}`;
-        const defer = options.includesDefer ? ` ${printDefer(selection.id)}` : '';
+        const defer = options.includesDefer ? ` ${printDefer(selection.group)}` : '';
         return `...${condition}${defer} ${printSelections(selection.own.selections)}`;
       }
     }
   }
 
-  function printDefer(id: number): string {
-    return `${deferMarker} "${id}")`;
+  function printDefer(group: number): string {
+    return `${deferMarker} "${group}")`;
   }
 
   function printUsing(node: Parameters<typeof print>[0]): string {

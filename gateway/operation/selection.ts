@@ -64,8 +64,8 @@ export interface FieldSelection {
   readonly selectionSet: SelectionSet | undefined;
   /** In a deferred fragment's own selection: the object is sent with what surrounds the fragment. */
   readonly isAlreadySent?: boolean;
-  /** The field may come late: its number among what is deferred. */
-  readonly enrichment?: number;
+  /** Delivery group of the enrichment that the field is; absent for other fields. */
+  readonly enrichmentGroup?: number;
 }
 
 interface FragmentSelection {
@@ -77,8 +77,8 @@ interface FragmentSelection {
 /** One use of `@defer`. */
 export interface DeferredFragment {
   readonly kind: 'Deferred';
-  /** Number of the use within the operation; what the planner sees as its label. */
-  readonly id: number;
+  /** Its delivery group, which the planner gets as its label. */
+  readonly group: number;
   /** The client's label, returned as it is. */
   readonly label: string | undefined;
   readonly typeCondition: GraphQLCompositeType | undefined;
@@ -103,8 +103,8 @@ export interface CollectedField {
   readonly selectionSet: SelectionSet | undefined;
   /** The object was sent with an earlier payload. */
   readonly isAlreadySent: boolean;
-  /** What has to be there for all of the field to be there, of what may come late: numbers among what is deferred. */
-  readonly enrichments: readonly number[];
+  /** Delivery groups of the enrichments that the field is part of. */
+  readonly enrichmentGroups: readonly number[];
 }
 
 /** Whether a fragment with this type condition applies to objects of this type. */
@@ -138,7 +138,7 @@ function collectFields(
       type: fieldType,
       selectionSet: mergeSelectionSets(same),
       isAlreadySent: same.every((field) => field.isAlreadySent === true),
-      enrichments: same.flatMap(({ enrichment }) => enrichment ?? []),
+      enrichmentGroups: same.flatMap(({ enrichmentGroup }) => enrichmentGroup ?? []),
     });
   }
   return { fields, deferred };

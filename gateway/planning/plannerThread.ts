@@ -123,6 +123,10 @@ export function startPlannerThread(
       await exited;
     };
     const abandon = (): void => void end();
+    /** An idle thread keeps no process alive. One that is being terminated does: its end is awaited. */
+    const releaseProcess = (): void => {
+      if (lost === undefined) worker.unref();
+    };
     signal?.addEventListener('abort', abandon, { once: true });
 
     worker.once('error', (error) => {
@@ -133,7 +137,7 @@ export function startPlannerThread(
         case 'ready':
           endLoadWatch();
           signal?.removeEventListener('abort', abandon);
-          worker.unref();
+          releaseProcess();
           resolve({
             apiSchemaSdl: message.apiSchemaSdl,
             subgraphs: message.subgraphs,
@@ -170,7 +174,7 @@ export function startPlannerThread(
           clearTimeout(timer);
           endWatch();
           finishPlan = undefined;
-          worker.unref();
+          releaseProcess();
           settle(outcome);
         };
         worker.ref();

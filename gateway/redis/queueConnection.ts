@@ -1,15 +1,15 @@
 import { Cluster, Redis } from 'ioredis';
-import { backoffDelayMs } from './backoffDelayMs.ts';
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
 export interface QueueConnection {
   readonly client: Redis | Cluster;
-  /** Ends it. Duplicates that are not connected do not come back either. */
+  /** Disconnects. Duplicates of the client that are disconnected do not reconnect either. */
   close(): void;
 }
 
-/** A connection for a library that blocks on it, and has its commands kept and sent again until Redis has done them:
- *  only for what may be done twice. Nobody here hears of its errors; who uses it listens to `error`. */
+/** Creates a connection for BullMQ, which uses blocking commands. Commands are queued and sent again until Redis answers,
+ *  so they must be idempotent. The caller must listen to `error` of the client. */
 export function createQueueConnection(config: RedisConfig): QueueConnection {
   let isClosed = false;
   const delay = (attempt: number) => (isClosed ? null : backoffDelayMs(attempt, config.reconnect));
@@ -24,15 +24,15 @@ export function createQueueConnection(config: RedisConfig): QueueConnection {
 }
 
 function connect(config: RedisConfig, delay: (attempt: number) => number | null): Redis | Cluster {
-  const patient = {
+  const settings = {
     ...connectionOptions(config),
     enableOfflineQueue: true,
     maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: true,
     retryStrategy: delay,
   };
-  // A command that blocks is answered later than `timeouts.socket`.
-  const { socketTimeout: _, ...options } = patient;
+  // A blocking command can take longer than `redis.timeouts.socket`.
+  const { socketTimeout: _, ...options } = settings;
   if (config.cluster.nodes.length === 0) return new Redis({ ...options, ...serverOptions(config) });
   const { retryStrategy: __, ...redisOptions } = options;
   return new Cluster(config.cluster.nodes.map(parseAddress), {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Cluster, Redis } from 'ioredis';
-import { backoffDelayMs } from './backoffDelayMs.ts';
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { RedisFailure } from './redisFailure.ts';
 import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
 export type RedisArgument = string | number | Buffer;
 
-/** A Lua script that runs where its keys are. */
+/** A Lua script that runs on the server of its keys. */
 export interface RedisScript {
   readonly text: string;
   readonly sha: string;
@@ -18,14 +18,14 @@ export function createRedisScript(text: string): RedisScript {
 
 interface RedisClientOptions {
   readonly config: RedisConfig;
-  /** The connection is there, for the first time or again. */
+  /** Redis is connected, for the first time or again. */
   onReady(): void;
-  /** Something that no command is told about, such as a connection that is refused. */
+  /** A failure that no command reports, such as a refused connection. */
   onFailure(failure: RedisFailure): void;
 }
 
-/** The one connection for commands, or the ones to a Cluster's nodes. What cannot be sent at once fails at once,
- *  and nothing is sent twice. */
+/** The connection for commands, or the connections to the nodes of a Cluster. A command that cannot be sent at once fails
+ *  at once, and no command is sent twice. */
 export class RedisClient {
   readonly #redis: Redis | Cluster;
 
@@ -40,8 +40,8 @@ export class RedisClient {
     return this.#redis.status === 'ready';
   }
 
-  /** Resolves with the reply, texts as buffers; never rejects. Not before Redis answers or the connection ends: who
-   *  cannot wait so long has a deadline of its own. */
+  /** Resolves with the reply, strings as buffers, or with a `RedisFailure`; never rejects. Has no timeout: it waits until
+   *  Redis answers or the connection ends. */
   async sendCommand(command: string, args: readonly RedisArgument[]): Promise<unknown> {
     try {
       return await this.#redis.callBuffer(command, ...args);
@@ -50,7 +50,7 @@ export class RedisClient {
     }
   }
 
-  /** Runs a script by its name, and sends its text where Redis does not know it. */
+  /** Runs a script by its hash, and sends its text if Redis does not know it. */
   async runScript(
     { text, sha }: RedisScript,
     keys: readonly string[],
@@ -75,10 +75,10 @@ function connect(config: RedisConfig): Redis | Cluster {
     redisOptions,
     enableOfflineQueue: enableOfflineQueue ?? false,
     clusterRetryStrategy: delay,
-    // Without it a node that restarts is found again only with the next look at the slots.
+    // Without it, a restarted node is only found again at the next refresh of the slots.
     clusterNodeRetryStrategy: delay,
     slotsRefreshTimeout: config.timeouts.connect,
-    // One for a slot that has moved, one for the node it moved to while that happened.
+    // At least two: one for a moved slot (MOVED), and one for a slot that is being moved (ASK).
     maxRedirections: 3,
   });
 }

@@ -1,4 +1,4 @@
-/** Why Redis did not do what it was asked for. */
+/** The cause of a failed command or connection. */
 export type RedisFailureKind =
   | 'unreachable'
   | 'authentication'
@@ -8,7 +8,7 @@ export type RedisFailureKind =
   | 'cluster'
   | 'refused';
 
-/** A failure as a value: nothing that asks Redis has to catch anything. */
+/** A failure as a value, so that callers of Redis need no try/catch. */
 export class RedisFailure {
   readonly kind: RedisFailureKind;
   readonly cause: Error;
@@ -18,17 +18,18 @@ export class RedisFailure {
     this.kind = kindOf(this.cause.message);
   }
 
-  /** The same request would be refused the same way for ever: it is wrong by itself, whatever Redis has and does. */
+  /** Whether every retry would fail in the same way, because the command itself is invalid. */
   get isPermanent(): boolean {
     return this.kind === 'refused' && permanentErrors.test(this.cause.message);
   }
 }
 
-/** Within what a script reports, too. What depends on a key, on rights or on the server's version can change. */
+/** Also matches errors inside of messages of scripts. Errors that depend on a key, on permissions or on the version of the
+ *  server are not permanent. */
 const permanentErrors =
   /Invalid stream ID|not an integer or out of range|not a valid float|syntax error|wrong number of arguments/i;
 
-/** What begins the messages of a server; the first that fits. */
+/** Patterns of server messages. The first match counts. */
 const kindPatterns: readonly (readonly [RegExp, RedisFailureKind])[] = [
   [/\b(WRONGPASS|NOAUTH|NOPERM)\b|invalid password|without any password/, 'authentication'],
   [/\bOOM\b/, 'out of memory'],
@@ -38,8 +39,8 @@ const kindPatterns: readonly (readonly [RegExp, RedisFailureKind])[] = [
 ];
 
 function kindOf(message: string): RedisFailureKind {
-  const found = kindPatterns.find(([pattern]) => pattern.test(message));
-  if (found !== undefined) return found[1];
-  // A server's own errors begin with a word in capitals; everything else comes from the connection.
+  const match = kindPatterns.find(([pattern]) => pattern.test(message));
+  if (match !== undefined) return match[1];
+  // Errors of the server begin with an upper-case word. All others are errors of the connection.
   return /^[A-Z]{3,} /.test(message) ? 'refused' : 'unreachable';
 }

@@ -3,14 +3,13 @@ import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
 import { ConfigError } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import { backoffDelayMs } from './backoffDelayMs.ts';
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 
-/** What makes a connection, without what would change the form of replies. */
+/** Connection options, except those that would change the form of replies. */
 type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
 
 export type RedisConfig = GatewayConfig['redis'];
 
-/** Whether a Redis is configured at all. */
 export function isRedisConfigured({ url, cluster, sentinel }: RedisConfig): boolean {
   return url !== '' || cluster.nodes.length > 0 || sentinel.nodes.length > 0;
 }
@@ -20,17 +19,17 @@ interface RedisAddress {
   readonly port: number;
 }
 
-/** `host:port`, with an IPv6 address in brackets. */
+/** Parses `host:port`, with an IPv6 address in brackets. */
 export function parseAddress(text: string): RedisAddress {
   const { hostname, port } = new URL(`redis://${text}`);
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 6379 : Number(port) };
 }
 
-// ioredis waits so long for the other side to close too, and after a crash for nothing at all.
+// ioredis waits for the server to close the connection too, which never happens after a crash.
 const disconnectTimeoutMs = 200;
 
-/** For one connection: it fails fast, forgets what was under way when it breaks, and comes back by itself. Errors:
- *  `ConfigError` for certificates that cannot be read. */
+/** Options of a connection that fails fast, drops running commands when it breaks, and reconnects by itself.
+ *  @throws {ConfigError} for TLS files that cannot be read. */
 export function connectionOptions(config: RedisConfig): ConnectionSettings {
   const { timeouts, username, password } = config;
   return {
@@ -41,18 +40,17 @@ export function connectionOptions(config: RedisConfig): ConnectionSettings {
     socketTimeout: timeouts.socket,
     disconnectTimeout: disconnectTimeoutMs,
     retryStrategy: (attempt) => backoffDelayMs(attempt, config.reconnect),
-    // After a failover the address leads to another server, and after a change of passwords a new connection may
-    // be let in.
+    // A new connection may reach the new primary after a failover, or succeed after a change of passwords.
     reconnectOnError: ({ message }) => /^(READONLY|NOAUTH)/.test(message),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    // A write that was not answered would run again later.
+    // Otherwise an unanswered write would run again later.
     autoResendUnfulfilledCommands: false,
     ...tlsOptions(config),
   };
 }
 
-/** Where a server is, or who knows: an address, or sentinels. */
+/** Options that locate the server: its address, or the sentinels that know it. */
 export function serverOptions(config: RedisConfig): ConnectionSettings {
   const { nodes, name, username, password } = config.sentinel;
   if (nodes.length > 0) {
@@ -64,7 +62,7 @@ export function serverOptions(config: RedisConfig): ConnectionSettings {
       ...(password === '' ? {} : { sentinelPassword: password }),
       ...(tls === undefined ? {} : { sentinelTLS: tls, enableTLSForSentinelMode: true }),
       sentinelRetryStrategy: (attempt) => backoffDelayMs(attempt, config.reconnect),
-      // A sentinel that hangs is left for the next one.
+      // After this time, the next sentinel is tried.
       sentinelCommandTimeout: config.timeouts.socket,
     };
   }

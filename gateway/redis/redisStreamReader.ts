@@ -16,41 +16,41 @@ import {
 
 export type { StreamEntry };
 
-/** Entries may be gone that were not read. */
+/** Entries may have been deleted before they were read. */
 export interface StreamGap {
-  /** The last one that was read. */
+  /** The id of the last entry that was read. */
   readonly lastReadId: string;
-  /** Reading goes on after this one. */
+  /** Reading continues after this id. */
   readonly resumeAfterId: string;
 }
 
 export interface RedisStreamReaderOptions {
   readonly config: RedisConfig;
-  /** Its whole key. It need not be there yet. */
+  /** The key of the stream, which need not exist yet. */
   readonly stream: string;
-  /** Id of an entry, after which reading begins; `0-0` for the first one. Left out: after the last one that is there
-   *  when Redis can be asked. */
+  /** Reading begins after this id; `0-0` for the first entry. If omitted, it begins after the last entry at the time of the
+   *  first connection. */
   readonly after?: string;
-  /** Most entries in one batch. */
+  /** The maximum number of entries of one batch. */
   readonly batchSize?: number;
-  /** Entries in their order. The next ones are not read before this has resolved; if it rejects, the same ones
-   *  come again after a while. */
+  /** Handles entries in order. The next batch is read when it resolves. If it rejects, the same entries are passed again
+   *  after a delay. */
   onEntries(entries: readonly StreamEntry[]): Promise<void>;
-  /** Entries were trimmed or deleted before they were read, or the stream lost its last ones. It may be said
-   *  without need where Redis does not tell enough (before version 7, or after a start). Awaited, and asked again after
-   *  a while if it rejects, before anything is read on. */
+  /** Entries were trimmed or deleted before they were read, or the stream lost its last entries. False alarms are possible
+   *  if Redis does not report enough (before version 7, or after a start). Reading continues when it resolves. If it
+   *  rejects, it is called again after a delay. */
   onGap(gap: StreamGap): Promise<void>;
-  /** Reading begins after this id. Once. */
+  /** Called once, with the id after which reading begins. */
   onStart?(id: string): void;
-  /** It is tried again. */
+  /** The failed command will be retried. */
   onFailure(failure: RedisFailure): void;
   readonly timers?: Timers;
 }
 
 const defaultBatchSize = 100;
 
-/** Reads one stream as long as it takes, on a connection of its own, which comes back by itself. Every entry is given
- *  to the handler, in order and once unless the handler rejects. Throws `RangeError` for an `after` that is no id. */
+/** Reads one stream until it is closed, on its own connection, which reconnects by itself. Passes every entry to the handler
+ *  in order, and only once unless the handler rejects. */
 export class RedisStreamReader {
   readonly #options: RedisStreamReaderOptions;
   readonly #redis: RetryingRedisClient;
@@ -58,19 +58,20 @@ export class RedisStreamReader {
   #position: StreamPosition | undefined;
   #hasStarted = false;
 
+  /** @throws {RangeError} if `after` is not a stream id. */
   constructor(options: RedisStreamReaderOptions) {
     const { config, after, onFailure, timers } = options;
     this.#options = options;
     this.#batchSize = options.batchSize ?? defaultBatchSize;
     if (after !== undefined) {
-      if (!isStreamId(after)) throw new RangeError(`${after} is not the id of a stream's entry`);
+      if (!isStreamId(after)) throw new RangeError(`"${after}" is not the id of a Redis stream entry.`);
       this.#position = { id: after, addedCount: undefined, reportedDeletedId: firstStreamId };
     }
     this.#redis = new RetryingRedisClient({ config, onFailure, ...(timers === undefined ? {} : { timers }) });
     void this.#readLoop();
   }
 
-  /** No handler is called any more; one that is running is not waited for. */
+  /** No handler is called any more. Does not wait for a running one. */
   close(): void {
     this.#redis.close();
   }
@@ -81,7 +82,7 @@ export class RedisStreamReader {
         await this.#readBatch();
         attempt = 1;
       } catch {
-        // A handler has rejected, and says itself why; or Redis does not take the request, which was told.
+        // A handler rejected, which has reported the reason, or Redis refused the command, which was reported.
         await this.#redis.backOff(attempt);
         attempt += 1;
       }
@@ -94,53 +95,53 @@ export class RedisStreamReader {
     const reply = await this.#redis.runScript(streamProbeScript, [stream], [from, this.#batchSize]);
     if (this.#redis.isClosed) return;
     if (reply === undefined) throw commandRejectedError();
-    const look = parseStreamProbe(reply);
-    const place = this.#start(look);
-    if (hasGap(place, look)) {
-      const next = positionAfterGap(place, look);
-      await onGap({ lastReadId: place.id, resumeAfterId: next.id });
+    const probe = parseStreamProbe(reply);
+    const position = this.#start(probe);
+    if (hasGap(position, probe)) {
+      const next = positionAfterGap(position, probe);
+      await onGap({ lastReadId: position.id, resumeAfterId: next.id });
       if (this.#redis.isClosed) return;
       this.#position = next;
     }
-    if (look.entries.length > 0) {
-      await onEntries(look.entries);
-      this.#position = this.#positionAfter(look);
+    if (probe.entries.length > 0) {
+      await onEntries(probe.entries);
+      this.#position = this.#positionAfter(probe);
       return;
     }
-    this.#position = this.#positionAfter(look);
+    this.#position = this.#positionAfter(probe);
     await this.#awaitEntry();
   }
 
-  #start(look: StreamProbe): StreamPosition {
-    const place = this.#position ?? {
-      id: look.lastId,
-      addedCount: look.addedCount,
+  #start(probe: StreamProbe): StreamPosition {
+    const position = this.#position ?? {
+      id: probe.lastId,
+      addedCount: probe.addedCount,
       reportedDeletedId: firstStreamId,
     };
-    this.#position = place;
+    this.#position = position;
     if (!this.#hasStarted) {
       this.#hasStarted = true;
-      this.#options.onStart?.(place.id);
+      this.#options.onStart?.(position.id);
     }
-    return place;
+    return position;
   }
 
-  /** Where reading goes on when all of these entries have been handled. */
-  #positionAfter(look: StreamProbe): StreamPosition | undefined {
-    return this.#position === undefined ? undefined : positionAfter(this.#position, look, this.#batchSize);
+  /** Where reading continues after the entries of the probe. */
+  #positionAfter(probe: StreamProbe): StreamPosition | undefined {
+    return this.#position === undefined ? undefined : positionAfter(this.#position, probe, this.#batchSize);
   }
 
-  /** Resolves when there may be something to read. An answer comes well before `timeouts.socket` is over, so that a
-   *  connection that hangs is found out. */
+  /** Resolves when there may be new entries. Blocks for less than `redis.timeouts.socket`, so that a hanging connection is
+   *  detected. */
   async #awaitEntry(): Promise<void> {
     const { stream, config } = this.#options;
-    const longest = Math.max(1, Math.floor(config.timeouts.socket / 2));
+    const blockMs = Math.max(1, Math.floor(config.timeouts.socket / 2));
     const after = this.#position?.id ?? firstStreamId;
     const reply = await this.#redis.sendCommand('xread', [
       'COUNT',
       1,
       'BLOCK',
-      longest,
+      blockMs,
       'STREAMS',
       stream,
       after,
@@ -150,5 +151,5 @@ export class RedisStreamReader {
 }
 
 function commandRejectedError(): Error {
-  return new Error('Redis does not take the request.');
+  return new Error('Redis refused the command.');
 }

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
-import { backoffDelayMs } from './backoffDelayMs.ts';
 import { RedisFailure } from './redisFailure.ts';
 import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
@@ -8,14 +8,14 @@ interface RedisSubscriberOptions {
   readonly config: RedisConfig;
   readonly channel: string;
   onMessage(message: string): void;
-  /** From now on messages come; those sent before, since the last connection was lost, are lost too. */
+  /** Messages arrive from now on. Messages since the loss of the previous connection were missed. */
   onSubscribed(): void;
   onFailure(failure: RedisFailure): void;
   readonly timers?: Timers;
 }
 
-/** Hears what is published on a channel, as long as it takes. A Cluster passes messages on to all its nodes, so one
- *  of them is enough; when it is lost, the next one is tried. */
+/** Subscribes to a channel until it is closed. In a Cluster it connects to one node, because messages are forwarded to all
+ *  nodes. When the connection is lost, it tries the next node. */
 export class RedisSubscriber {
   readonly #options: RedisSubscriberOptions;
   readonly #timers: Timers;
@@ -44,7 +44,7 @@ export class RedisSubscriber {
     const redis = new Redis({
       ...connectionOptions(config),
       ...(node === undefined ? serverOptions(config) : parseAddress(node)),
-      // Each connection is one of its own, so that it is known which messages were lost.
+      // Reconnects with a new client, so that `onSubscribed` reports that messages were missed.
       retryStrategy: () => null,
     });
     this.#redis = redis;
@@ -64,8 +64,8 @@ export class RedisSubscriber {
     });
   }
 
-  /** A connection that hangs looks like one on which nothing is said; a PING that is not answered within
-   *  `timeouts.socket` ends it. */
+  /** Detects a hanging connection, which looks like a quiet one: a PING that is not answered within `redis.timeouts.socket`
+   *  ends it. */
   #schedulePing(redis: Redis): void {
     this.#cancelTimer = this.#timers.after(this.#options.config.timeouts.heartbeat, () => {
       redis.ping().then(

@@ -1,5 +1,5 @@
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
-import { backoffDelayMs } from './backoffDelayMs.ts';
 import { type RedisArgument, RedisClient, type RedisScript } from './redisClient.ts';
 import { RedisFailure } from './redisFailure.ts';
 import type { RedisConfig } from './redisOptions.ts';
@@ -10,8 +10,7 @@ export interface RetryingRedisClientOptions {
   readonly timers?: Timers;
 }
 
-/** A connection for what may take as long as it takes: it asks again, at growing intervals, until Redis has done what
- *  it was asked for. Only for what may be done twice. */
+/** A connection that retries commands with backoff until Redis has executed them. Commands must be idempotent. */
 export class RetryingRedisClient {
   readonly #options: RetryingRedisClientOptions;
   readonly #timers: Timers;
@@ -33,8 +32,8 @@ export class RetryingRedisClient {
     return this.#isClosed;
   }
 
-  /** Resolves with the reply, texts as buffers, or with `undefined` once this is closed, where nobody waits for it any
-   *  more, and where Redis can never do it; never rejects. */
+  /** Resolves with the reply, strings as buffers. Resolves with `undefined` when the client is closed, when `signal` is
+   *  aborted, or when the command is invalid. Never rejects. */
   sendCommand(command: string, args: readonly RedisArgument[], signal?: AbortSignal): Promise<unknown> {
     return this.#retryUntilDone(() => this.#client.sendCommand(command, args), signal);
   }
@@ -48,7 +47,7 @@ export class RetryingRedisClient {
     return this.#retryUntilDone(() => this.#client.runScript(script, keys, args), signal);
   }
 
-  /** Resolves after the delay that comes before this attempt, counted from 1, or once this is closed. */
+  /** Resolves after the backoff delay of this attempt, counted from 1, or when the client is closed. */
   backOff(attempt: number): Promise<void> {
     return this.#waitForBackoff(attempt, undefined);
   }
@@ -59,14 +58,14 @@ export class RetryingRedisClient {
     this.#wakeAll();
   }
 
-  async #retryUntilDone(ask: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
+  async #retryUntilDone(send: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
     const isOver = (): boolean => this.#isClosed || signal?.aborted === true;
     for (let attempt = 1; !isOver(); ) {
       if (!this.#client.isReady) {
         await this.#wait(() => () => {}, signal);
         continue;
       }
-      const reply = await ask();
+      const reply = await send();
       if (isOver()) break;
       if (!(reply instanceof RedisFailure)) return reply;
       this.#report(reply);
@@ -82,7 +81,7 @@ export class RetryingRedisClient {
     return this.#wait((wake) => this.#timers.after(backoffDelayMs(attempt, reconnect), wake), signal);
   }
 
-  /** Resolves with the next connection, when this is closed, with the signal, or when `begin` says so. */
+  /** Resolves at the next connection, when the client is closed, when `signal` is aborted, or when `begin` calls `wake`. */
   #wait(begin: (wake: () => void) => CancelTimer, signal: AbortSignal | undefined): Promise<void> {
     if (this.#isClosed || signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {

@@ -6,32 +6,32 @@ export interface StreamEntry {
   readonly fields: ReadonlyMap<string, string>;
 }
 
-/** A stream at one moment, and the entries that come next for a reader. */
+/** The state of a stream at one moment, with the next entries of a reader. */
 export interface StreamProbe {
-  /** Of whatever has ever been added. Of a stream that is not there, the one before every entry. */
+  /** The id of the last entry ever added. `0-0` if the stream does not exist. */
   readonly lastId: string;
   readonly firstEntryId: string | undefined;
-  /** Largest id that was deleted by itself; trimming is not told here. Not known before Redis 7. */
+  /** The largest id deleted by XDEL; trimming does not count. Unknown before Redis 7. */
   readonly maxDeletedId: string | undefined;
-  /** How many have ever been added. Not known before Redis 7. */
+  /** The number of entries ever added. Unknown before Redis 7. */
   readonly addedCount: number | undefined;
-  /** How many are there. */
+  /** The number of entries in the stream. */
   readonly length: number;
-  /** In their order; as many as were asked for, fewer where the stream ends. */
+  /** In order. Fewer than requested if the stream ends. */
   readonly entries: readonly StreamEntry[];
 }
 
-/** What the reader knows of the place where it is. */
+/** The position of a reader. */
 export interface StreamPosition {
   readonly id: string;
-  /** How many entries had been added by then, with this one, where that is known. */
+  /** The number of entries ever added up to this id, if known. */
   readonly addedCount: number | undefined;
-  /** Largest id of a deleted entry that was told as a gap. */
+  /** The largest deleted id that was already reported as a gap. */
   readonly reportedDeletedId: string;
 }
 
-/** In one go, so that nothing is trimmed between the look and the entries.
- *  KEYS: stream. ARGV: id to begin with, or nothing, and most entries. */
+/** Reads the state and the entries atomically, so that no entry is trimmed in between.
+ *  KEYS: stream. ARGV: first id, or '' for no entries; maximum number of entries. */
 export const streamProbeScript = createRedisScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return {'${firstStreamId}', '', '', -1, 0, {}} end
 local reply = redis.call('XINFO', 'STREAM', KEYS[1])
@@ -44,7 +44,7 @@ return {info['last-generated-id'], first, info['max-deleted-entry-id'] or '', in
   info['length'], entries}
 `);
 
-/** Reads the reply of that script. */
+/** Parses the reply of `streamProbeScript`. */
 export function parseStreamProbe(reply: unknown): StreamProbe {
   const [lastId, first, deleted, added, length, entries] = reply as [
     Buffer,
@@ -72,56 +72,62 @@ function readFields(flat: readonly Buffer[]): ReadonlyMap<string, string> {
   return fields;
 }
 
-/** Whether entries after a place may be gone that were not read. Where Redis does not tell enough, they may. */
-export function hasGap(place: StreamPosition, look: StreamProbe): boolean {
-  if (isLaterId(place.id, look.lastId)) return true;
-  const { maxDeletedId } = look;
+/** Whether entries after the position may have been deleted before they were read. True if Redis does not report enough to
+ *  rule it out. */
+export function hasGap(position: StreamPosition, probe: StreamProbe): boolean {
+  if (isLaterId(position.id, probe.lastId)) return true;
+  const { maxDeletedId } = probe;
   if (
     maxDeletedId !== undefined &&
-    isLaterId(maxDeletedId, place.id) &&
-    isLaterId(maxDeletedId, place.reportedDeletedId)
+    isLaterId(maxDeletedId, position.id) &&
+    isLaterId(maxDeletedId, position.reportedDeletedId)
   ) {
     return true;
   }
-  // Entries are trimmed from the front: while one is there that was read, none is gone that was not.
-  if (!areReadEntriesGone(place, look) || place.id === look.lastId) return false;
-  const before = place.id === firstStreamId ? 0 : place.addedCount;
-  if (before === undefined || look.addedCount === undefined) return true;
-  const missing = look.addedCount - before - look.length;
-  // Fewer than there were: it is another stream by now.
-  return missing !== 0;
+  // Trimming deletes the oldest entries: while an entry exists that was read, none was trimmed unread.
+  if (!areReadEntriesGone(position, probe) || position.id === probe.lastId) return false;
+  const before = position.id === firstStreamId ? 0 : position.addedCount;
+  if (before === undefined || probe.addedCount === undefined) return true;
+  const trimmedUnread = probe.addedCount - before - probe.length;
+  // A negative number means that the stream was replaced by another one.
+  return trimmedUnread !== 0;
 }
 
-/** Where reading goes on when the entries of a look have been read, of which as many as `asked` were asked for. */
-export function positionAfter(place: StreamPosition, look: StreamProbe, asked: number): StreamPosition {
-  const last = look.entries.at(-1);
-  if (last === undefined || look.entries.length < asked) {
-    return { ...place, id: look.lastId, addedCount: look.addedCount };
+/** Where reading continues after the entries of a probe. `requested`: the maximum number of entries of the probe. */
+export function positionAfter(
+  position: StreamPosition,
+  probe: StreamProbe,
+  requested: number,
+): StreamPosition {
+  const last = probe.entries.at(-1);
+  if (last === undefined || probe.entries.length < requested) {
+    return { ...position, id: probe.lastId, addedCount: probe.addedCount };
   }
-  const before = addedCountAt(place, look);
+  const before = addedCountAt(position, probe);
   return {
-    ...place,
+    ...position,
     id: last.id,
-    addedCount: before === undefined ? undefined : before + look.entries.length,
+    addedCount: before === undefined ? undefined : before + probe.entries.length,
   };
 }
 
-/** Where reading goes on after a gap. */
-export function positionAfterGap(place: StreamPosition, look: StreamProbe): StreamPosition {
+/** Where reading continues after a gap. */
+export function positionAfterGap(position: StreamPosition, probe: StreamProbe): StreamPosition {
   return {
-    id: look.entries.length > 0 ? place.id : look.lastId,
-    addedCount: addedCountAt(place, look),
-    reportedDeletedId: look.maxDeletedId ?? firstStreamId,
+    id: probe.entries.length > 0 ? position.id : probe.lastId,
+    addedCount: addedCountAt(position, probe),
+    reportedDeletedId: probe.maxDeletedId ?? firstStreamId,
   };
 }
 
-/** How many had been added by the place, counted back from what is there where nothing that was read is. */
-function addedCountAt(place: StreamPosition, look: StreamProbe): number | undefined {
-  if (!areReadEntriesGone(place, look)) return place.addedCount;
-  return look.addedCount === undefined ? undefined : look.addedCount - look.length;
+/** The number of entries ever added up to the position. If all read entries were deleted, it is computed from the
+ *  remaining ones. */
+function addedCountAt(position: StreamPosition, probe: StreamProbe): number | undefined {
+  if (!areReadEntriesGone(position, probe)) return position.addedCount;
+  return probe.addedCount === undefined ? undefined : probe.addedCount - probe.length;
 }
 
-/** Whether nothing is there any more that was read. */
-function areReadEntriesGone(place: StreamPosition, { firstEntryId }: StreamProbe): boolean {
-  return firstEntryId === undefined || isLaterId(firstEntryId, place.id);
+/** Whether all entries that were read have been deleted. */
+function areReadEntriesGone(position: StreamPosition, { firstEntryId }: StreamProbe): boolean {
+  return firstEntryId === undefined || isLaterId(firstEntryId, position.id);
 }

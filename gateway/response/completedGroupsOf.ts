@@ -4,6 +4,6 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 /** The delivery groups whose errors belong into the first payload: the primary one, and enrichments that are there. */
 export function completedGroupsOf(operation: PreparedOperation, execution: Execution): ReadonlySet<number> {
   const groups = new Set([0]);
-  for (const { id } of operation.enrichments) if (execution.isComplete(id + 1)) groups.add(id + 1);
+  for (const { group } of operation.enrichments) if (execution.isComplete(group)) groups.add(group);
   return groups;
 }

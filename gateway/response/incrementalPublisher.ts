@@ -54,8 +54,8 @@ export class IncrementalPublisher {
   }
 
   /** A fragment's data is complete, as far as its surroundings' is. */
-  markComplete(fragment: number): void {
-    this.#completed.add(fragment);
+  markComplete(group: number): void {
+    this.#completed.add(group);
   }
 
   publishFirst(
@@ -70,8 +70,12 @@ export class IncrementalPublisher {
   *takeReady(): SlicedTask<string[]> {
     const payloads: string[] = [];
     let size = 0;
-    for (let id = this.#nextReady(); id !== undefined && size < batchCharacters; id = this.#nextReady()) {
-      const payload = yield* this.#publish(id);
+    for (
+      let group = this.#nextReady();
+      group !== undefined && size < batchCharacters;
+      group = this.#nextReady()
+    ) {
+      const payload = yield* this.#publish(group);
       size += payload.length;
       payloads.push(payload);
     }
@@ -81,15 +85,15 @@ export class IncrementalPublisher {
   /** Smallest number first: a fragment has a greater one than those around it. */
   #nextReady(): number | undefined {
     let smallest: number | undefined;
-    for (const id of this.#pending.keys()) {
-      if (this.#completed.has(id) && (smallest === undefined || id < smallest)) smallest = id;
+    for (const group of this.#pending.keys()) {
+      if (this.#completed.has(group) && (smallest === undefined || group < smallest)) smallest = group;
     }
     return smallest;
   }
 
-  *#publish(fragmentId: number): SlicedTask<string> {
-    const instances = this.#pending.get(fragmentId) ?? [];
-    this.#pending.delete(fragmentId);
+  *#publish(group: number): SlicedTask<string> {
+    const instances = this.#pending.get(group) ?? [];
+    this.#pending.delete(group);
     const fragment = (instances[0] as PendingInstance).fragment;
     const { results, stale } = yield* this.#options.shape(fragment, instances);
     const delivered = instances.map((instance, index): DeliveredFragment => {
@@ -111,8 +115,8 @@ export class IncrementalPublisher {
       // All of it was sent with its surroundings, and the format does not send things twice.
       if (this.#options.format.selectionSetOf(fragment).selections.length === 0) return [];
       const announced = { ...instance, id: this.#nextId++ };
-      const open = this.#pending.get(fragment.id);
-      if (open === undefined) this.#pending.set(fragment.id, [announced]);
+      const open = this.#pending.get(fragment.group);
+      if (open === undefined) this.#pending.set(fragment.group, [announced]);
       else open.push(announced);
       return [{ id: announced.id, label: fragment.label, path: path as ResponsePath }];
     });

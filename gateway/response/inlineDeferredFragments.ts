@@ -4,19 +4,20 @@ import type { PendingField } from './shapeData.ts';
 /** A late place with all that belongs there, as it comes outside of the answer: what the client has deferred below it
  *  comes along, since no payload of the answer can bring it to an object that the client does not have. */
 export function inlineDeferredFragments(place: PendingField): PendingField {
-  const deferred = deferredIdsOf(place.selectionSet.selections);
+  const deferred = deferredGroupsOf(place.selectionSet.selections);
   if (deferred.length === 0) return place;
   return {
     ...place,
     selectionSet: withoutDeferredFragments(place.selectionSet),
-    enrichments: [...place.enrichments, ...deferred],
+    groups: [...place.groups, ...deferred],
   };
 }
 
-function deferredIdsOf(selections: readonly Selection[]): readonly number[] {
+function deferredGroupsOf(selections: readonly Selection[]): readonly number[] {
   return selections.flatMap((selection) => {
-    if (selection.kind === 'Deferred') return [selection.id, ...deferredIdsOf(selection.full.selections)];
-    return deferredIdsOf(selection.selectionSet?.selections ?? []);
+    if (selection.kind === 'Deferred')
+      return [selection.group, ...deferredGroupsOf(selection.full.selections)];
+    return deferredGroupsOf(selection.selectionSet?.selections ?? []);
   });
 }
 

@@ -5,7 +5,7 @@ export function selectionSetOfField(field: CollectedField): SelectionSet {
   let set = selectionSets.get(field);
   if (set === undefined) {
     const { responseName, internalName, fieldName } = field;
-    const [enrichment] = field.enrichments;
+    const [enrichmentGroup] = field.enrichmentGroups;
     set = new SelectionSet([
       {
         kind: 'Field',
@@ -16,34 +16,34 @@ export function selectionSetOfField(field: CollectedField): SelectionSet {
         directives: [],
         compositeType: undefined,
         selectionSet: field.selectionSet,
-        ...(enrichment === undefined ? {} : { enrichment }),
+        ...(enrichmentGroup === undefined ? {} : { enrichmentGroup }),
       },
     ]);
     selectionSets.set(field, set);
     enrichmentsBySelectionSet.set(set, [
-      ...new Set([...field.enrichments, ...enrichmentsBelow(field.selectionSet)]),
+      ...new Set([...field.enrichmentGroups, ...enrichmentGroupsBelow(field.selectionSet)]),
     ]);
   }
   return set;
 }
 
 /** The enrichments at and below a selection set, whatever types its objects have. */
-export function enrichmentsWithin(set: SelectionSet): readonly number[] {
+export function enrichmentGroupsWithin(set: SelectionSet): readonly number[] {
   let found = enrichmentsBySelectionSet.get(set);
   if (found === undefined) {
-    found = [...new Set(enrichmentsBelow(set))];
+    found = [...new Set(enrichmentGroupsBelow(set))];
     enrichmentsBySelectionSet.set(set, found);
   }
   return found;
 }
 
-function enrichmentsBelow(set: SelectionSet | undefined): readonly number[] {
+function enrichmentGroupsBelow(set: SelectionSet | undefined): readonly number[] {
   if (set === undefined) return [];
   return set.selections.flatMap((selection) => {
     if (selection.kind === 'Deferred') return [];
-    if (selection.kind === 'Fragment') return enrichmentsBelow(selection.selectionSet);
-    const own = selection.enrichment === undefined ? [] : [selection.enrichment];
-    return [...own, ...enrichmentsBelow(selection.selectionSet)];
+    if (selection.kind === 'Fragment') return enrichmentGroupsBelow(selection.selectionSet);
+    const own = selection.enrichmentGroup === undefined ? [] : [selection.enrichmentGroup];
+    return [...own, ...enrichmentGroupsBelow(selection.selectionSet)];
   });
 }
 

@@ -16,7 +16,7 @@ import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts
 import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
-import { enrichmentsWithin, selectionSetOfField } from './pendingSelectionSets.ts';
+import { enrichmentGroupsWithin, selectionSetOfField } from './pendingSelectionSets.ts';
 import { responseTooLarge } from './responseChunks.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
@@ -42,7 +42,7 @@ type FindCause = (path: ResponsePath, internalName: string) => ExecutionError | 
 export interface PendingField {
   readonly path: ResponsePath;
   /** The enrichment that is missing: the first one found at or below the place. */
-  readonly enrichment: number;
+  readonly group: number;
   /** What the place's value is made of: a field of an object, or an object of a list. */
   readonly object: ResponseObject;
   readonly type: RuntimeType;
@@ -50,7 +50,7 @@ export interface PendingField {
   /** The field; `undefined` where the place is the object itself. */
   readonly field: string | undefined;
   /** All enrichments that the place has to wait for. */
-  readonly enrichments: readonly number[];
+  readonly groups: readonly number[];
 }
 
 export interface ShapedData {
@@ -73,7 +73,7 @@ export interface ShapeDataOptions {
   /** More bytes than this are not made. */
   readonly maxBytes?: number;
   /** Says of an enrichment that it is not complete. */
-  readonly isPending?: (enrichment: number) => boolean;
+  readonly isPending?: (group: number) => boolean;
   /** What is late takes along the whole list that it is in: no element is left out by itself. */
   readonly keepsListsWhole?: boolean;
 }
@@ -150,7 +150,7 @@ class DataShaper {
   readonly #isPending: ShapeDataOptions['isPending'];
   readonly #keepsListsWhole: boolean;
   /** The last enrichment that was found to be late. */
-  #pendingEnrichment = 0;
+  #pendingGroup = 0;
   /** Of the data so far, at least. */
   bytes = 0;
   #untilPause = valuesPerSlice;
@@ -338,12 +338,12 @@ class DataShaper {
     }
   }
 
-  #isFieldPending({ enrichments }: CollectedField): boolean {
+  #isFieldPending({ enrichmentGroups }: CollectedField): boolean {
     const isLate = this.#isPending;
     if (isLate === undefined) return false;
-    for (const enrichment of enrichments) {
-      if (!isLate(enrichment)) continue;
-      this.#pendingEnrichment = enrichment;
+    for (const group of enrichmentGroups) {
+      if (!isLate(group)) continue;
+      this.#pendingGroup = group;
       return true;
     }
     return false;
@@ -375,8 +375,8 @@ class DataShaper {
     this.pending.push({
       ...place,
       path: [...this.#path],
-      enrichment: this.#pendingEnrichment,
-      enrichments: enrichmentsWithin(place.selectionSet),
+      group: this.#pendingGroup,
+      groups: enrichmentGroupsWithin(place.selectionSet),
     });
   }
 

@@ -2,11 +2,11 @@ import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import type { DeferredInstance, PendingField } from './shapeData.ts';
 
 interface StreamedEnrichmentsOptions {
-  /** Numbers from here on are free. */
-  readonly firstId: number;
+  /** Group numbers from here on are free. */
+  readonly firstGroup: number;
   isComplete(group: number): boolean;
   /** A fragment's data is complete. */
-  onComplete(id: number): void;
+  onComplete(group: number): void;
 }
 
 interface EnrichmentFragment {
@@ -47,24 +47,24 @@ export class StreamedEnrichments {
     for (const late of this.#bySet.values()) {
       if (late.isComplete || ![...late.groups].every((group) => this.#options.isComplete(group))) continue;
       late.isComplete = true;
-      this.#options.onComplete(late.fragment.id);
+      this.#options.onComplete(late.fragment.group);
     }
   }
 
-  #fragmentOf({ selectionSet, enrichments }: PendingField): DeferredFragment {
+  #fragmentOf({ selectionSet, groups }: PendingField): DeferredFragment {
     let late = this.#bySet.get(selectionSet);
     if (late === undefined) {
-      const id = this.#options.firstId + this.#bySet.size;
+      const group = this.#options.firstGroup + this.#bySet.size;
       late = {
         fragment: {
           kind: 'Deferred',
-          id,
+          group,
           label: undefined,
           typeCondition: undefined,
           full: selectionSet,
           own: selectionSet,
         },
-        groups: new Set(enrichments.map((enrichment) => enrichment + 1)),
+        groups: new Set(groups),
         isComplete: false,
       };
       this.#bySet.set(selectionSet, late);

@@ -2,8 +2,8 @@ import { GatewayError } from '../errors.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
-import { backoffDelayMs } from '../redis/backoffDelayMs.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 
 /** Prepares the operation of a subscription for another supergraph. `undefined` if it is not valid there. */

@@ -1,12 +1,13 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Routes } from '../transport/http/routes.ts';
 
-/** What is counted and measured, for Prometheus. One per gateway: several in one process do not mix. */
+/** The Prometheus metrics of one gateway. Several gateways in a process do not share counts. */
 export interface Metrics {
-  /** Where the parts register theirs. */
+  /** Stages and features register their metrics here. */
   readonly registry: Registry;
-  /** Of `text`. */
+  /** The content type of `text`. */
   readonly contentType: string;
-  /** Everything in Prometheus' text format, with what there is to know about the process. */
+  /** The metrics of the gateway and of the process in Prometheus' text format. */
   text(): Promise<string>;
 }
 
@@ -16,17 +17,26 @@ export function createMetrics(): Metrics {
     registry,
     contentType: registry.contentType,
     async text() {
-      const [own, ofProcess] = await Promise.all([registry.metrics(), processRegistry().metrics()]);
-      return `${own}\n${ofProcess}`;
+      const [gatewayText, processText] = await Promise.all([registry.metrics(), processRegistry().metrics()]);
+      return `${gatewayText}\n${processText}`;
     },
   };
 }
 
+/** Adds `GET /metrics`. */
+export function addMetricsRoute(server: Routes, metrics: Pick<Metrics, 'contentType' | 'text'>): void {
+  server.get('/metrics', async (_, reply) =>
+    reply
+      .header('cache-control', 'no-store')
+      .type(metrics.contentType)
+      .send(await metrics.text()),
+  );
+}
+
 let sharedRegistry: Registry | undefined;
 
-// Of the process, and not of a gateway: what observes the collector and the event loop cannot be stopped again, and
-// keeps its registry for good. So there is one of it, and none until somebody asks. It does not keep the process
-// running.
+// One for the process, created at the first use: the observers of garbage collection and of the event loop cannot be
+// stopped, and hold their registry. They do not keep the process running.
 function processRegistry(): Registry {
   if (sharedRegistry === undefined) {
     sharedRegistry = new Registry();

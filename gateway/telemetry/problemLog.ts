@@ -1,15 +1,15 @@
 export interface ProblemLogOptions {
   readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
-  /** Of each line; what differs is in its fields. */
+  /** The message of every line. */
   readonly message: string;
-  /** Milliseconds. */
+  /** Milliseconds since 1970. */
   now(): number;
 }
 
 const logIntervalMs = 60_000;
 
-/** Counts what went wrong, and writes the first of each kind and minute to the log: while something that all need is
- *  gone there are as many as there are requests. */
+/** Counts problems, and logs at most one of each kind per minute: while a shared dependency is down, every request has
+ *  one. */
 export class ProblemLog<Kind extends string> {
   readonly #options: ProblemLogOptions;
   readonly #counts = new Map<Kind, number>();
@@ -23,7 +23,7 @@ export class ProblemLog<Kind extends string> {
     return this.#counts;
   }
 
-  /** `detail`: what this one says, in addition to its kind. */
+  /** `detail`: the message of this problem, such as that of a caught error. */
   report(kind: Kind, detail: string | undefined): void {
     const { log, message, now } = this.#options;
     const count = (this.#counts.get(kind) ?? 0) + 1;

@@ -7,7 +7,7 @@ interface CounterOptions<Label extends string> {
   readonly read: (set: (labels: Readonly<Record<Label, string>>, count: number) => void) => void;
 }
 
-/** A counter whose counts are kept elsewhere, as plain numbers, and read when Prometheus asks. */
+/** Registers a counter whose values are plain numbers elsewhere. `read` sets them for each scrape. */
 export function registerCounter<Label extends string>(
   registry: Registry,
   { name, help, labelNames, read }: CounterOptions<Label>,
@@ -28,7 +28,7 @@ export function incrementCount(counts: Map<string, number>, name: string, count:
   counts.set(name, (counts.get(name) ?? 0) + count);
 }
 
-/** Queries are easier to write without spaces. */
+/** Replaces spaces, which make queries harder to write. */
 export function toLabelValue(name: string): string {
   return name.replaceAll(' ', '_');
 }

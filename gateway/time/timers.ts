@@ -1,13 +1,17 @@
-/** Ends a timer that has not fired yet. */
+/** Cancels a timer that has not fired yet. */
 export type CancelTimer = () => void;
 
-/** The clock of what waits; tests set it. */
+/** The clock that timeouts and intervals are measured with. Tests replace it. */
 export interface Timers {
+  /** Milliseconds since an arbitrary moment. Never goes back, unlike the wall clock. */
+  now(): number;
+  /** Calls `run` once, after `ms` milliseconds. */
   after(ms: number, run: () => void): CancelTimer;
 }
 
-/** Real time. What only waits keeps no process alive. */
+/** Real time. A timer alone does not keep the process running. */
 export const systemTimers: Timers = {
+  now: () => performance.now(),
   after: (ms, run) => {
     const timer = setTimeout(run, ms).unref();
     return () => clearTimeout(timer);

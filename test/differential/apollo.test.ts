@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { buildMonolith } from '../harness/monolithSchema.ts';
 import { readDemoOperations } from '../harness/readDemoOperations.ts';
+import { chooseSeeds } from '../harness/seeds.ts';
 import type { Trial } from '../harness/trial.ts';
 import type { Answer } from './answer.ts';
 import { apolloDifferences, refusedByApollo } from './apolloDifferences.ts';
@@ -23,9 +24,7 @@ import { requestCounts } from './requestCounts.ts';
 // where both are right, the gateway may not send more requests. To look for more: DIFFERENTIAL_GRAPH=keys
 // DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=500; the demo's graph is `demo`.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
-const count = Number(process.env.DIFFERENTIAL_COUNT ?? 4);
-const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 2, pool: 4, long: 16 });
 const timeout = 30_000 + 1_000 * count;
 
 const generatedAre = `${count} generated operations from seed ${firstSeed} on are answered right, with no more requests than Apollo Gateway's and fewer where fetches to one subgraph are ready at once`;

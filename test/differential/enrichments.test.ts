@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readDemoOperations } from '../harness/readDemoOperations.ts';
 import { runTrials } from '../harness/runTrials.ts';
+import { chooseSeeds } from '../harness/seeds.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 import type { Trial } from '../harness/trial.ts';
 import { findDataDifference } from './compareAnswers.ts';
@@ -18,9 +19,7 @@ import type { Monolith } from './trials.ts';
 
 // To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
-const count = Number(process.env.DIFFERENTIAL_COUNT ?? 8);
-const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 8, pool: 8, long: 32 });
 const faultPercent = 15;
 /** Fewer: what is left of each answer is executed twice. */
 const resumedSeeds = seeds.slice(0, Math.ceil(count / 2));

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 import { runTrials } from '../harness/runTrials.ts';
+import { chooseSeeds } from '../harness/seeds.ts';
 import { findDeferredDifference } from './compareDeferred.ts';
 import { executeEnrichedIncrementally } from './executeEnriched.ts';
 import { deferFormats } from './executeTrial.ts';
@@ -13,9 +14,7 @@ import { chooseDefers } from './insertDefers.ts';
 
 // To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
-const count = Number(process.env.DIFFERENTIAL_COUNT ?? 5);
-const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 5, long: 20 });
 
 describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
   'answers of the graph $name in parts, with what was late,',

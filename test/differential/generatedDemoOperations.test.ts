@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 import { runTrials } from '../harness/runTrials.ts';
+import { chooseSeeds } from '../harness/seeds.ts';
 import type { TestGateway } from '../harness/testGateway.ts';
 import { DemoMonolith } from './demoMonolith.ts';
 import { demoOperations } from './demoOperations.ts';
@@ -13,9 +14,11 @@ import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
 
 // To look for more: DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. An operation's seed is printed with it; to run
 // it alone, that seed with a count of 1.
-const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
-const count = Number(process.env.DIFFERENTIAL_COUNT ?? 300);
-const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+const {
+  first: firstSeed,
+  count,
+  all: seeds,
+} = chooseSeeds('DIFFERENTIAL', { perRun: 120, pool: 300, long: 1200 });
 
 const monolith = new DemoMonolith();
 let gateway: TestGateway;

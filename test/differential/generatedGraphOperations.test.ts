@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, printSchema } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 import { runTrials } from '../harness/runTrials.ts';
+import { chooseSeeds } from '../harness/seeds.ts';
 import { deferFormats } from './executeTrial.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
@@ -11,11 +12,13 @@ import { compareCompleteAnswer, compareDeferredAnswer, type DeferTrial } from '.
 
 // To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. A failing operation's
 // graph and seed are printed with it; to run it alone, these with a count of 1. What was found once is in
-// `test/fixtures/operations/found/` and runs for ever.
+// `test/fixtures/operations/regressions/` and runs for ever.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
-const count = Number(process.env.DIFFERENTIAL_COUNT ?? 10);
-const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+const {
+  first: firstSeed,
+  count,
+  all: seeds,
+} = chooseSeeds('DIFFERENTIAL', { perRun: 10, pool: 10, long: 40 });
 const faultPercent = 15;
 const timeout = 20_000 + 400 * count;
 

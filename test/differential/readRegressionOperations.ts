@@ -13,9 +13,9 @@ interface RegressionOperation {
   readonly withoutDefer: Trial | undefined;
 }
 
-const directory = new URL('../fixtures/operations/found/', import.meta.url);
+const directory = new URL('../fixtures/operations/regressions/', import.meta.url);
 
-/** Everything under `test/fixtures/operations/found/`. A line `# faults: <seed> <percent>` makes fields fail. */
+/** Everything under `test/fixtures/operations/regressions/`. A line `# faults: <seed> <percent>` makes fields fail. */
 export function readRegressionOperations(): readonly RegressionOperation[] {
   return readOperationFiles(directory).map(({ name, source, variables }) => {
     const faults = /^# faults: (.*)$/m.exec(source)?.[1];

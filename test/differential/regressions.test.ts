@@ -6,7 +6,7 @@ import { readRegressionOperations } from './readRegressionOperations.ts';
 import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
 
 // Operations that were once answered wrong. A new one: a file `<graph>.<what>.graphql` in
-// `test/fixtures/operations/found/` with a line that says what it is about, made as small as it gets.
+// `test/fixtures/operations/regressions/` with a line that says what it is about, made as small as it gets.
 
 const operations = readRegressionOperations();
 

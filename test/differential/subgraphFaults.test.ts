@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { CannedAnswer } from '../harness/inlineGateway.ts';
 import { runTrials } from '../harness/runTrials.ts';
+import { chooseSeeds } from '../harness/seeds.ts';
 import { findLossDifference } from './compareDataLoss.ts';
 import { executeTrial } from './executeTrial.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
@@ -11,9 +12,7 @@ import { graphs } from './graphs/graphs.ts';
 // A subgraph that is asked for entities fails as a whole; as in generatedGraphOperations.test.ts, a graph, a first seed and a count
 // can be given to look for more.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1);
-const count = Number(process.env.DIFFERENTIAL_COUNT ?? 6);
-const seeds = Array.from({ length: count }, (_, index) => firstSeed + index);
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 6, long: 24 });
 
 const failures: readonly CannedAnswer[] = [
   { kind: 'json', status: 500, body: 'Internal error' },

@@ -8,10 +8,10 @@ const minute = { maxAge: '1m' } as const;
 const ids = (first: number, last: number): string[] =>
   Array.from({ length: last - first + 1 }, (_, index) => `${first + index}`);
 
-describe('entities', () => {
+describe('Cached entities', () => {
   const listed = 'query ($ids: [ID!]!) { products(ids: $ids) { id stock } }';
 
-  test('a list of 50 of which 47 are kept asks for 3, and has all in their order', async () => {
+  test('answer 47 of a list of 50, and the subgraph is called for the other 3', async () => {
     await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': minute } } });
     await shop.execute(listed, { variables: { ids: ids(2, 48) } });
     shop.data.stock = 8;
@@ -22,7 +22,7 @@ describe('entities', () => {
     expect(body).toEqual({ data: { products: all.map((id) => ({ id, stock: isNew(id) ? 8 : 3 })) } });
   });
 
-  test('are kept whichever operation asked for them', async () => {
+  test('are shared by different operations', async () => {
     await using shop = await startCachedShop({
       cache: { rules: { 'subgraph:stock': minute, 'subgraph:catalog': minute } },
     });
@@ -33,7 +33,7 @@ describe('entities', () => {
     expect(shop.requestedStockIds()).toEqual([['1', '2']]);
   });
 
-  test('are asked for again when their time is over', async () => {
+  test('are fetched again when they expire', async () => {
     await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': minute } } });
     await shop.execute('{ top { stock } }');
     shop.data.stock = 8;
@@ -43,7 +43,7 @@ describe('entities', () => {
     expect((await shop.execute('{ top { stock } }')).body).toEqual({ data: { top: { stock: 8 } } });
   });
 
-  test('with errors are asked for each time, those beside them are kept', async () => {
+  test('are stored beside entities with errors, which are fetched each time', async () => {
     await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': minute } } });
     const query = '{ products(ids: ["1", "broken", "odd", "2"]) { id stock reserved } }';
     const first = await shop.execute(query);
@@ -63,7 +63,7 @@ describe('entities', () => {
     ]);
   });
 
-  test('that do not exist are kept for `nullMaxAge`', async () => {
+  test('are stored for `nullMaxAge` if they are null', async () => {
     await using shop = await startCachedShop({
       cache: { rules: { 'subgraph:stock': minute }, nullMaxAge: '2s' },
     });
@@ -76,8 +76,8 @@ describe('entities', () => {
   });
 });
 
-describe('root fields', () => {
-  test('are kept each by itself', async () => {
+describe('Cached root fields', () => {
+  test('are stored separately', async () => {
     await using shop = await startCachedShop({
       cache: { rules: { 'Query.greeting': minute, 'subgraph:catalog': { maxAge: '5s' } } },
     });
@@ -88,7 +88,7 @@ describe('root fields', () => {
     expect(shop.catalog.calls.at(-1)?.query).not.toContain('greeting');
   });
 
-  test('are kept apart by arguments', async () => {
+  test('have separate entries for different arguments', async () => {
     await using shop = await startCachedShop({ cache: { rules: { 'subgraph:catalog': minute } } });
     const query = 'query ($id: ID!) { product(id: $id) { name } }';
     for (const id of ['1', '2', '1', '2']) {
@@ -100,10 +100,10 @@ describe('root fields', () => {
   });
 });
 
-describe('mutations', () => {
+describe('Mutations', () => {
   const mutation = 'mutation { rename(id: "1", prefix: "Thing") { name stock } }';
 
-  test('are sent each time, and what they read is neither looked up nor kept', async () => {
+  test('are sent each time, and the fields read after them are neither looked up nor stored', async () => {
     await using shop = await startCachedShop({
       cache: { rules: { 'subgraph:catalog': minute, 'subgraph:stock': minute } },
     });
@@ -122,7 +122,7 @@ describe('mutations', () => {
   });
 });
 
-describe('the whole of an answer', () => {
+describe('A response', () => {
   const everything = Object.fromEntries(
     ['accounts', 'products', 'inventory', 'reviews', 'recommendations'].map((name) => [
       `subgraph:${name}`,
@@ -130,7 +130,7 @@ describe('the whole of an answer', () => {
     ]),
   );
 
-  test('is the same without a cache, with an empty one and with a full one, errors too', async () => {
+  test('is the same without a cache, with an empty and with a full one, including errors', async () => {
     await using plain = await startTestGateway({ config: { cache: { enabled: false } } });
     await using cached = await startTestGateway({ config: { cache: { rules: everything } } });
     const queries = readDemoOperations().filter(({ kind }) => kind === 'query');
@@ -151,8 +151,8 @@ describe('the whole of an answer', () => {
   });
 });
 
-describe('`cache.enabled: false`', () => {
-  test('asks each time', async () => {
+describe('With `cache.enabled: false`,', () => {
+  test('every request calls the subgraph', async () => {
     await using shop = await startCachedShop({
       cache: { enabled: false, rules: { 'subgraph:stock': minute, 'subgraph:catalog': minute } },
     });

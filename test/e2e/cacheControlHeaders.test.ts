@@ -39,9 +39,9 @@ async function startSaying(
   return shop;
 }
 
-describe("a subgraph's `Cache-Control`", () => {
+describe('The Cache-Control of a subgraph:', () => {
   test.each(['no-store', 'no-cache', 'max-age=0, must-revalidate', 'private'])(
-    '%s: nothing is kept',
+    '%s prevents storing',
     async (cacheControl) => {
       await using shop = await startSaying({ headers: { 'cache-control': cacheControl } });
       for (const stock of [1, 2, 3]) {
@@ -52,7 +52,7 @@ describe("a subgraph's `Cache-Control`", () => {
     },
   );
 
-  test('max-age ends it sooner, and never later', async () => {
+  test('max-age shortens the lifetime and never extends it', async () => {
     for (const [cacheControl, seconds] of [
       ['max-age=10', 10],
       ['max-age=1000', 60],
@@ -74,7 +74,7 @@ describe("a subgraph's `Cache-Control`", () => {
     }
   });
 
-  test('must-revalidate allows nothing stale', async () => {
+  test('must-revalidate prevents stale values', async () => {
     await using shop = await startSaying({ headers: { 'cache-control': 'max-age=10, must-revalidate' } });
     await shop.execute(query);
     shop.clock.advanceSeconds(10);
@@ -84,7 +84,7 @@ describe("a subgraph's `Cache-Control`", () => {
     expect((await shop.execute(query)).body).toMatchObject({ data: { top: { stock: null } }, errors: [{}] });
   });
 
-  test('stale-while-revalidate and stale-if-error end sooner as well', async () => {
+  test('stale-while-revalidate and stale-if-error shorten the stale periods', async () => {
     const headers = { 'cache-control': 'max-age=10, stale-while-revalidate=5, stale-if-error=20' };
     await using shop = await startSaying({ headers });
     await shop.execute(query);
@@ -100,7 +100,7 @@ describe("a subgraph's `Cache-Control`", () => {
     expect((await shop.execute(query)).body).toMatchObject({ data: { top: { stock: null } }, errors: [{}] });
   });
 
-  test('private keeps it for whose it is', async () => {
+  test('private stores the value for the identity of the request', async () => {
     await using shop = await startSaying({ headers: { 'cache-control': 'private' } });
     const by = (id: string) => ({ headers: { 'x-user-id': id } });
     expect((await shop.execute(query, by('a'))).body).toEqual(answered(1));
@@ -112,7 +112,7 @@ describe("a subgraph's `Cache-Control`", () => {
     expect((await shop.execute(query, by('a'))).body).toEqual(answered(1));
   });
 
-  test('counts from the age that the answer has already', async () => {
+  test('max-age is shortened by the Age of the answer', async () => {
     await using shop = await startSaying({ headers: { 'cache-control': 'max-age=50', age: '20' } });
     const { headers } = await shop.execute(query);
     expect([headers.get('cache-control'), headers.get('age')]).toEqual(['public, max-age=50', '20']);
@@ -128,13 +128,13 @@ describe("a subgraph's `Cache-Control`", () => {
   });
 });
 
-describe('nonsense', () => {
+describe('Invalid cache metadata:', () => {
   test.each([
-    ['a number that is none', { headers: { 'cache-control': 'max-age=soon' } }, 'max-age is "soon"'],
-    ['an unreadable list', { headers: { 'cache-control': '=;=' } }, 'cannot be read'],
-    ['an unreadable age', { headers: { age: 'old' } }, 'Age: "old"'],
-    ['tags that are none', { extensions: { cacheTags: 'sale' } }, 'extensions.cacheTags is no list'],
-  ])('%s: nothing is kept, and the log says so once', async (_, said, reason) => {
+    ['an invalid number', { headers: { 'cache-control': 'max-age=soon' } }, 'max-age is "soon"'],
+    ['an invalid list', { headers: { 'cache-control': '=;=' } }, 'cannot be parsed'],
+    ['an invalid age', { headers: { age: 'old' } }, 'Age: "old"'],
+    ['invalid tags', { extensions: { cacheTags: 'sale' } }, 'extensions.cacheTags is not a list'],
+  ])('%s prevents storing, and is logged once', async (_, said, reason) => {
     const lines: Record<string, unknown>[] = [];
     await using shop = await startSaying(said, { lines });
     for (const stock of [1, 2, 3]) expect((await shop.execute(query)).body).toEqual(answered(stock));
@@ -144,7 +144,7 @@ describe('nonsense', () => {
   });
 });
 
-test('what a subgraph gave tags can be invalidated by them', async () => {
+test('values can be invalidated by the tags of their answer', async () => {
   await using shop = await startSaying({ extensions: { cacheTags: ['sale'] } });
   const invalidate = async (tag: string): Promise<unknown> => {
     const response = await fetch(new URL('/cache/invalidate', shop.gateway.adminUrl), {
@@ -161,8 +161,8 @@ test('what a subgraph gave tags can be invalidated by them', async () => {
   expect((await shop.execute(query)).body).toEqual(answered(2));
 });
 
-describe("the gateway's own answer", () => {
-  test('ends with the first of its parts, and is as old as the oldest', async () => {
+describe('The response of the gateway', () => {
+  test('expires with its first part and has the age of the oldest part', async () => {
     await using shop = await startCachedShop({
       cache: { rules: { 'subgraph:catalog': { maxAge: '1m' }, 'subgraph:stock': { maxAge: '50s' } } },
     });
@@ -178,7 +178,7 @@ describe("the gateway's own answer", () => {
     ]);
   });
 
-  test('may not be kept if one of its parts may not', async () => {
+  test('has no-store if one of its parts must not be cached', async () => {
     await using shop = await startCachedShop({ cache: { rules: { 'subgraph:stock': { maxAge: '1m' } } } });
     for (let time = 1; time <= 2; time++) {
       const { headers } = await shop.execute(query);
@@ -186,7 +186,7 @@ describe("the gateway's own answer", () => {
     }
   });
 
-  test('may not be kept with an error in it', async () => {
+  test('has no-store if it has an error', async () => {
     await using shop = await startCachedShop({ cache: { rules } });
     const { body, headers } = await shop.execute('{ products(ids: ["1", "broken"]) { stock } }');
     expect(body.errors).toHaveLength(1);

@@ -27,8 +27,8 @@ function startByHeader(forward: readonly string[] = ['x-user-id']): Promise<Cach
 
 const by = (id: string) => ({ headers: { 'x-user-id': id } });
 
-describe('private values', () => {
-  test('are kept for each identity, and never shown to another one', async () => {
+describe('Private values', () => {
+  test('are stored for each identity and never served to another one', async () => {
     await using shop = await startByHeader();
     for (let round = 0; round < 2; round++) {
       for (const owner of ['a', 'b', 'a', 'A', ' a,b']) {
@@ -41,13 +41,13 @@ describe('private values', () => {
     expect(shop.people.calls).toHaveLength(4);
   });
 
-  test('are kept apart even where the subgraph does not get the header', async () => {
+  test('are separate even if the identity header is not forwarded', async () => {
     await using shop = await startByHeader([]);
     for (const owner of ['a', 'b', 'a', 'b']) await shop.execute(query, by(owner));
     expect(shop.people.calls).toHaveLength(2);
   });
 
-  test('are not kept for nobody', async () => {
+  test('are not stored without an identity', async () => {
     await using shop = await startByHeader();
     for (const options of [{}, by(''), {}]) {
       const { body, headers } = await shop.execute(query, options);
@@ -60,7 +60,7 @@ describe('private values', () => {
     expect((await shop.execute(query)).body).toEqual(answerFor('nobody'));
   });
 
-  test('are not kept without `security.identity`', async () => {
+  test('are not stored without `security.identity`', async () => {
     await using shop = await startCachedShop({
       cache: { rules },
       config: { subgraphs: { all: { headers: { forward: ['x-user-id'] } } } },
@@ -71,7 +71,7 @@ describe('private values', () => {
     expect(shop.people.calls).toHaveLength(2);
   });
 
-  test('are kept by a claim of the token, and by the whole token where it is forwarded', async () => {
+  test('are separate by a claim of the token, and by the whole token if it is forwarded', async () => {
     await using shop = await startCachedShop({
       cache: { rules },
       config: { security: { identity: { jwtClaim: 'sub' } } },
@@ -91,7 +91,7 @@ describe('private values', () => {
     }
   });
 
-  test('are kept by the claim alone where the token stays in the gateway', async () => {
+  test('are separate by the claim alone if the token is not forwarded', async () => {
     await using shop = await startCachedShop({
       cache: { rules },
       config: {
@@ -105,7 +105,7 @@ describe('private values', () => {
     expect(shop.people.calls).toHaveLength(2);
   });
 
-  test('that are stale are those of who asks, with the refresh in his name', async () => {
+  test('are refreshed for the identity of the request when they are stale', async () => {
     await using shop = await startByHeader();
     for (const owner of ['a', 'b']) await shop.execute(query, by(owner));
     shop.clock.advanceSeconds(61);
@@ -123,7 +123,7 @@ describe('private values', () => {
     expect((await shop.execute(query)).body.errors).toHaveLength(1);
   });
 
-  test('of several people who ask at one time are fetched for each', async () => {
+  test('are fetched for each identity when several request them at the same time', async () => {
     await using shop = await startByHeader();
     await shop.execute('{ top { name } }');
     const gate = shop.people.hold('Product.wished');
@@ -135,7 +135,7 @@ describe('private values', () => {
     expect(shop.people.calls).toHaveLength(3);
   });
 
-  test('at the root are private as well', async () => {
+  test('can be root fields', async () => {
     await using shop = await startByHeader();
     for (const owner of ['a', 'b', 'a']) {
       const { body } = await shop.execute('{ me { id email } greeting }', by(owner));
@@ -147,8 +147,8 @@ describe('private values', () => {
   });
 });
 
-describe('public values', () => {
-  test('are kept apart by the headers that the subgraph gets, unless they are ignored', async () => {
+describe('Public values', () => {
+  test('are separate by forwarded headers that are not ignored', async () => {
     const forward = ['x-user-id', 'accept-language'];
     await using shop = await startCachedShop({
       cache: { rules: { 'subgraph:people': { maxAge: '1m' } }, ignoreHeaders: ['accept-language'] },

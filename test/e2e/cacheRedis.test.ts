@@ -134,8 +134,8 @@ async function lookups({ adminUrl }: Replica): Promise<number> {
   return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-describe('gateways that share a Redis', () => {
-  test('serve what one of them has stored', async () => {
+describe('Gateways that share a Redis', () => {
+  test('serve entries that one of them stored', async () => {
     await using sharingShop = await startSharing(patient);
     const { shop, replicas } = sharingShop;
     expect((await askFor(replicas[0], 'a')).body).toEqual(answerFor('a', 3));
@@ -144,7 +144,7 @@ describe('gateways that share a Redis', () => {
     expect(shop.requestedStockIds().filter(([id]) => id === 'a')).toHaveLength(1);
   });
 
-  test('serve a whole list of which each has stored a part', async () => {
+  test('serve a list whose parts were stored by different gateways', async () => {
     await using sharingShop = await startSharing(patient);
     const { shop, replicas } = sharingShop;
     const list = 'query ($ids: [ID!]!) { products(ids: $ids) { id stock } }';
@@ -158,7 +158,7 @@ describe('gateways that share a Redis', () => {
     });
   });
 
-  test('do not take what is damaged, or not theirs, for an entry, and overwrite it', async () => {
+  test('overwrite damaged and foreign data under the key of an entry', async () => {
     await using sharingShop = await startSharing(patient);
     const { shop, replicas, keyPrefix } = sharingShop;
     const ids = ['a', 'b', 'c', 'd', 'e'] as const;
@@ -221,7 +221,7 @@ async function startReplica(shop: CachedShop, keyPrefix: string): Promise<Replic
   return { ...replica, [Symbol.asyncDispose]: () => gateway.close() };
 }
 
-describe('whatever becomes of Redis', () => {
+describe('While Redis is unavailable,', () => {
   /** Asks for new things and known ones until the work is done; every answer is right. */
   async function whileAsked(
     { replicas, shop }: SharingShop,
@@ -257,7 +257,7 @@ describe('whatever becomes of Redis', () => {
     }
   }
 
-  test('requests have their answers while it hangs', async () => {
+  test('requests are answered while it hangs', async () => {
     await using sharingShop = await startSharing({});
     await whileAsked(sharingShop, async (answered) => {
       redis.pause();
@@ -271,7 +271,7 @@ describe('whatever becomes of Redis', () => {
     await sharing(sharingShop.replicas);
   });
 
-  test('requests have their answers while it is killed, and comes back empty', async () => {
+  test('requests are answered while it is killed and returns empty', async () => {
     await using sharingShop = await startSharing({});
     await whileAsked(sharingShop, async (answered) => {
       await redis.kill();
@@ -282,7 +282,7 @@ describe('whatever becomes of Redis', () => {
     await sharing(sharingShop.replicas);
   });
 
-  test('stale values go out and are refreshed while it hangs', async () => {
+  test('stale values are served and refreshed while it hangs', async () => {
     // With the connection their copies would be lost, before they have all been asked for.
     await using sharingShop = await startSharing(longRedisTimeouts);
     const { shop, replicas } = sharingShop;
@@ -305,7 +305,7 @@ describe('whatever becomes of Redis', () => {
   });
 });
 
-describe('a thousand readers of two processes', () => {
+describe('A thousand readers of two processes', () => {
   interface TwoProcesses extends AsyncDisposable {
     readonly shop: CachedShop;
     readonly processes: readonly [GatewayProcess, GatewayProcess];
@@ -358,7 +358,7 @@ describe('a thousand readers of two processes', () => {
     return counts.reduce((sum, count) => sum + count, 0);
   };
 
-  test('of a value whose time is over cause one call', async () => {
+  test('cause one call for an expired value', async () => {
     await using two = await startTwo();
     const { shop } = two;
     await expire(two, 'max-age=1, must-revalidate');
@@ -375,7 +375,7 @@ describe('a thousand readers of two processes', () => {
     expect(shop.requestedStockIds()).toEqual([['hot']]);
   });
 
-  test('of a stale value cause one refresh, for which none of them waits', async () => {
+  test('cause one refresh of a stale value, and none of them waits for it', async () => {
     await using two = await startTwo();
     const { shop } = two;
     await expire(two, 'max-age=1, stale-while-revalidate=3600');

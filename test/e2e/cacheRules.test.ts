@@ -63,27 +63,30 @@ async function startWith(sdl: string, cache: GatewayOptions['cache']): Promise<W
   };
 }
 
-test.each(Object.entries(directiveImports))('a supergraph with a %s @cached is served', async (_, way) => {
-  await using gateway = await startInlineGateway({
-    subgraphs: [
-      {
-        name: 'shop',
-        link: '',
-        sdl: withCached(
-          `type Query { top: Product @${way.name}(maxAge: "5s") }
-           type Product @key(fields: "id") @${way.name}(maxAge: "1m", scope: PRIVATE) { id: ID! name: String }`,
-          way,
-        ),
-        resolvers: { Query: { top: () => ({ id: '1', name: 'Pan' }) } },
-      },
-    ],
-  });
-  expect((await gateway.execute('{ top { id name } }')).body).toEqual({
-    data: { top: { id: '1', name: 'Pan' } },
-  });
-});
+test.each(Object.entries(directiveImports))(
+  'a supergraph with a %s import of @cached is served',
+  async (_, directiveImport) => {
+    await using gateway = await startInlineGateway({
+      subgraphs: [
+        {
+          name: 'shop',
+          link: '',
+          sdl: withCached(
+            `type Query { top: Product @${directiveImport.name}(maxAge: "5s") }
+           type Product @key(fields: "id") @${directiveImport.name}(maxAge: "1m", scope: PRIVATE) { id: ID! name: String }`,
+            directiveImport,
+          ),
+          resolvers: { Query: { top: () => ({ id: '1', name: 'Pan' }) } },
+        },
+      ],
+    });
+    expect((await gateway.execute('{ top { id name } }')).body).toEqual({
+      data: { top: { id: '1', name: 'Pan' } },
+    });
+  },
+);
 
-test('a duration that cannot be read refuses the supergraph, with the coordinate and the value', async () => {
+test('an invalid duration makes the gateway refuse the supergraph, with the coordinate and the value', async () => {
   const wrong = await shop('stock: Int @cached(maxAge: "5 sec") price: Int @cached(maxAge: "-1s")');
   const reason = [
     'Product.stock: maxAge of @cached is "5 sec"; expected a duration such as 250ms, 5s, 10m or 1h, at most 596h',
@@ -105,7 +108,7 @@ const rules = {
   'subgraph:inventory': { maxAge: '5s' },
 } as const;
 
-test('rules for what the first supergraph does not have are refused with the whole list', async () => {
+test('rules for names that the first supergraph lacks are refused with the whole list', async () => {
   await using gateway = await startWith(await shop('stock: Int'), { rules });
   expect(await gateway.supergraph()).toEqual({
     supergraph: null,
@@ -113,7 +116,7 @@ test('rules for what the first supergraph does not have are refused with the who
   });
 });
 
-test('a supergraph that comes later is used, with a warning', async () => {
+test('a later supergraph that lacks names of rules is used with a warning', async () => {
   await using gateway = await startWith(await shop('stock: Int'), {
     rules: { 'Product.stock': { maxAge: '5s' } },
   });
@@ -125,7 +128,7 @@ test('a supergraph that comes later is used, with a warning', async () => {
   expect((await gateway.supergraph()).lastRefusal).toBe(before.lastRefusal);
 });
 
-test('without the cache no rule refuses a supergraph', async () => {
+test('with the cache disabled, no rule makes the gateway refuse a supergraph', async () => {
   await using gateway = await startWith(await shop('stock: Int @cached(maxAge: "soon")'), {
     enabled: false,
     rules,

@@ -21,8 +21,8 @@ const staleAt = (seconds: number, reason: string, ...paths: (string | number)[][
   tributary: { stale: paths.map((path) => ({ path, ageMs: seconds * 1_000, reason })) },
 });
 
-describe('within `staleWhileRevalidate`', () => {
-  test('the old value goes out at once and says so, one refresh runs, and then there is the new one', async () => {
+describe('Within `staleWhileRevalidate`,', () => {
+  test('a stale value is served at once and reported, and one refresh stores the new value', async () => {
     await using shop = await startShop();
     const query = '{ top { id stock } }';
     await shop.execute(query);
@@ -43,7 +43,7 @@ describe('within `staleWhileRevalidate`', () => {
     expect(shop.requestedStockIds()).toEqual([['1'], ['1']]);
   });
 
-  test('the client is told by its own names, in lists too, and only of what is stale', async () => {
+  test('stale paths use the names of the client, with list indexes, and list only stale values', async () => {
     await using shop = await startShop();
     await shop.execute('{ left: products(ids: ["1", "3"]) { has: stock } }');
     shop.clock.advanceSeconds(4);
@@ -56,7 +56,7 @@ describe('within `staleWhileRevalidate`', () => {
     });
   });
 
-  test('an object that is one value has one entry', async () => {
+  test('an object of a value type has one stale path', async () => {
     await using shop = await startShop();
     const query = '{ top { where: place { aisle shelf } } }';
     await shop.execute(query);
@@ -67,7 +67,7 @@ describe('within `staleWhileRevalidate`', () => {
     });
   });
 
-  test('so has a root field', async () => {
+  test('a root field has one stale path', async () => {
     await using shop = await startCachedShop({
       cache: { rules: { 'subgraph:catalog': { maxAge: '5s', staleWhileRevalidate: '30s' } } },
     });
@@ -82,7 +82,7 @@ describe('within `staleWhileRevalidate`', () => {
   });
 
   test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
-    'a deferred payload tells of its own (%s)',
+    'a deferred payload reports its own stale paths (%s)',
     async (format) => {
       await using shop = await startShop();
       const query = '{ top { id ... @defer { here: stock } } }';
@@ -106,7 +106,7 @@ describe('within `staleWhileRevalidate`', () => {
     },
   );
 
-  test('a refresh that fails leaves the old value, and is tried again after `refreshPause`', async () => {
+  test('a failed refresh keeps the stale value and is retried after `refreshPause`', async () => {
     await using shop = await startShop({ cache: { refreshPause: '10s' } });
     const query = '{ top { stock } }';
     await shop.execute(query);
@@ -126,7 +126,7 @@ describe('within `staleWhileRevalidate`', () => {
     expect((await shop.executeUntilFresh(query)).body).toEqual({ data: { top: { stock: 8 } } });
   });
 
-  test('ends: then the subgraph is waited for', async () => {
+  test('the stale value is served only until the period ends', async () => {
     await using shop = await startShop();
     await shop.execute('{ top { stock } }');
     shop.data.stock = 8;
@@ -141,8 +141,8 @@ interface Payload {
   readonly incremental?: readonly { readonly data?: unknown; readonly extensions?: unknown }[];
 }
 
-describe('within `staleIfError`', () => {
-  test('a subgraph that is gone is not missed, after it is', async () => {
+describe('Within `staleIfError`,', () => {
+  test('a stale value replaces an unreachable subgraph, but not after the period', async () => {
     await using shop = await startShop();
     const query = '{ products(ids: ["1", "2"]) { id has: stock } }';
     const before = await shop.execute(query);
@@ -163,7 +163,7 @@ describe('within `staleIfError`', () => {
     ]);
   });
 
-  test('what was never asked for is missed', async () => {
+  test('a value that was never stored is missing', async () => {
     await using shop = await startShop();
     await shop.execute('{ products(ids: ["1"]) { stock } }');
     await shop.stock.close();
@@ -176,7 +176,7 @@ describe('within `staleIfError`', () => {
     expect(body.extensions).toEqual(staleAt(40, 'error', ['products', 0, 'stock']));
   });
 
-  test('a subgraph that does not answer in time is not missed', async () => {
+  test('a stale value replaces a subgraph that times out', async () => {
     await using shop = await startShop({
       config: { subgraphs: { stock: { timeouts: { attempt: '500ms' } } } },
     });
@@ -192,9 +192,9 @@ describe('within `staleIfError`', () => {
 
   test.each([
     ['status 503', { kind: 'json', status: 503, body: { errors: [{ message: 'Later.' }] } }],
-    ['no JSON of GraphQL', { kind: 'json', body: ['what?'] }],
+    ['an invalid GraphQL response', { kind: 'json', body: ['what?'] }],
     [
-      'an error of its own',
+      'a general error',
       { kind: 'json', body: { data: null, errors: [{ message: 'The database is down.' }] } },
     ],
     [
@@ -207,7 +207,7 @@ describe('within `staleIfError`', () => {
         },
       },
     ],
-  ] as const)('%s is covered', async (_, canned) => {
+  ] as const)('a stale value replaces a failure with %s', async (_, canned) => {
     await using shop = await startShop();
     await shop.execute('{ top { stock } }');
     shop.stock.answerWith(() => canned);
@@ -222,7 +222,7 @@ describe('within `staleIfError`', () => {
     ['FORBIDDEN', { kind: 'json', body: refused('FORBIDDEN') }],
     ['UNAUTHENTICATED', { kind: 'json', body: refused('UNAUTHENTICATED') }],
     ['status 403', { kind: 'json', status: 403, body: { errors: [{ message: 'No.' }] } }],
-  ] as const)('%s is not hidden', async (_, canned) => {
+  ] as const)('a stale value does not replace a refusal with %s', async (_, canned) => {
     await using shop = await startShop();
     await shop.execute('{ top { stock } }');
     shop.stock.answerWith(() => canned);
@@ -234,7 +234,7 @@ describe('within `staleIfError`', () => {
   });
 
   test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
-    'a deferred payload is covered too (%s)',
+    'a stale value replaces a failure in a deferred payload (%s)',
     async (format) => {
       await using shop = await startShop();
       const query = '{ top { id ... @defer { stock } } }';

@@ -40,8 +40,8 @@ async function startSwitching(): Promise<SwitchingShop> {
   };
 }
 
-describe('a new supergraph', () => {
-  test('that changes nothing about a field goes on with what is kept', async () => {
+describe('A new supergraph', () => {
+  test('uses stored entries of fields that it does not change', async () => {
     await using switching = await startSwitching();
     const { shop, change } = switching;
     const before = await shop.execute(query);
@@ -55,7 +55,7 @@ describe('a new supergraph', () => {
     expect((await shop.execute(query)).body).toEqual(before.body);
   });
 
-  test('that changes the type of a field asks for it anew, and for nothing else', async () => {
+  test('fetches a field again if it changes its type, and no other field', async () => {
     await using switching = await startSwitching();
     const { shop, change } = switching;
     await shop.execute(query);
@@ -65,7 +65,7 @@ describe('a new supergraph', () => {
     expect(shop.catalog.calls).toHaveLength(1);
   });
 
-  test('that changes arguments of a field asks for it anew', async () => {
+  test('fetches a field again if it changes its arguments', async () => {
     await using switching = await startSwitching();
     const { shop, change } = switching;
     await shop.execute(query);

@@ -210,7 +210,7 @@ describe('compose', () => {
     const config = write('down.yaml', `supergraph: { subgraphs: [{ name: gone, url: '${gone.url}' }] }`);
     const { code, stderr } = await run(['compose', '--config', config]);
     expect(code).toBe(3);
-    expect(stderr).toContain(`[gone] ${gone.url} gives no schema: connect ECONNREFUSED`);
+    expect(stderr).toContain(`[gone] ${gone.url} did not give its schema: connect ECONNREFUSED`);
   });
 
   test('needs subgraphs in the configuration', async () => {
@@ -253,7 +253,7 @@ describe('plan', () => {
         }
       }
     }, [
-      Deferred(depends: [0], path: "product", label: "0") {
+      Deferred(depends: [0], path: "product", label: "1") {
         {
           reviews {
             body
@@ -282,7 +282,7 @@ describe('plan', () => {
 }
 
 Deferred:
-  0 "opinions" at product: 2 fetches, one after the other: products → reviews (product)
+  1 "opinions" at product: 2 fetches, one after the other: products → reviews (product)
 Critical path of the first payload: 1 fetch: products
 `,
     });

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { startEnrichedShop } from '../harness/enrichedShop.ts';
 import { exchange, type RawAnswer, RawConnection } from '../harness/rawHttp.ts';
+import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
 
 const query = 'subscription { reviewAdded { body } }';
@@ -10,15 +11,15 @@ const identity = { header: 'x-user' };
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Subscribes by one transport where that is refused: the code. */
-type Refused = (url: string, headers: Headers, operation: string) => Promise<unknown>;
+/** Subscribes over one transport; resolves to the code of the rejection. */
+type RejectedSubscribe = (url: string, headers: Headers, operation: string) => Promise<unknown>;
 
 function codeIn({ body }: Pick<RawAnswer, 'body'>): unknown {
   return /"code":"(\w+)"/.exec(body)?.[1];
 }
 
 const overHttp =
-  (accept: string): Refused =>
+  (accept: string): RejectedSubscribe =>
   async (url, headers, operation) =>
     codeIn(
       await exchange(url, {
@@ -27,7 +28,7 @@ const overHttp =
       }),
     );
 
-const overSocket: Refused = async (url, headers, operation) => {
+const overSocket: RejectedSubscribe = async (url, headers, operation) => {
   const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', { headers });
   try {
     await once(socket, 'open');
@@ -41,24 +42,19 @@ const overSocket: Refused = async (url, headers, operation) => {
   }
 };
 
-const overSingleConnection: Refused = async (url, headers, operation) => {
-  const { body: token } = await exchange(url, { method: 'PUT', headers });
-  return codeIn(
-    await exchange(url, {
-      headers: { ...headers, 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
-      body: JSON.stringify({ query: operation, extensions: { operationId: '1' } }),
-    }),
-  );
+const overSingleConnection: RejectedSubscribe = async (url, headers, operation) => {
+  const token = await reserveStream(url, headers);
+  return codeIn(await exchange(url, operationRequest(token, { query: operation }, '1', headers)));
 };
 
-const transports: [string, Refused][] = [
+const transports: [string, RejectedSubscribe][] = [
   ['server-sent events', overHttp('text/event-stream')],
   ["Apollo's multipart protocol", overHttp('multipart/mixed;subscriptionSpec=1.0')],
   ['a WebSocket', overSocket],
-  ['a single connection', overSingleConnection],
+  ['a single connection event stream', overSingleConnection],
 ];
 
-/** A subscription that goes on. */
+/** Opens a subscription that stays open. */
 async function subscribe(url: string, headers: Headers): Promise<RawConnection> {
   const connection = await RawConnection.open(url);
   connection.send({
@@ -70,8 +66,8 @@ async function subscribe(url: string, headers: Headers): Promise<RawConnection> 
   return connection;
 }
 
-describe('a client with as many subscriptions as it may have', () => {
-  test.each(transports)('gets no other over %s, by whatever connection', async (_, refused) => {
+describe('a client with subscriptions.perClient open subscriptions', () => {
+  test.each(transports)('gets OVERLOADED for another subscription over %s', async (_, refused) => {
     await using gateway = await startTestGateway({
       config: {
         security: { identity },
@@ -83,11 +79,11 @@ describe('a client with as many subscriptions as it may have', () => {
     await using _ben = await subscribe(gateway.url, { 'x-user': 'ben' });
     await using _nobody = await subscribe(gateway.url, {});
     expect(await refused(gateway.url, { 'x-user': 'ada' }, query)).toBe('OVERLOADED');
-    // Without an identity it is the address.
+    // Without an identity, the client is identified by its address.
     expect(await refused(gateway.url, {}, query)).toBe('OVERLOADED');
   });
 
-  test.each(transports)('follows nothing that is late over %s either', async (_, refused) => {
+  test.each(transports)('gets OVERLOADED for an enrichment subscription over %s', async (_, refused) => {
     await using shop = await startEnrichedShop({ config: { subscriptions: { perClient: 1 } } });
     const gate = shop.advice.hold('Product.advice');
     const { extensions } = await shop.execute('{ products { advice { text } } }');

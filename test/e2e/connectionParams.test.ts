@@ -6,7 +6,7 @@ import { startGraphqlWsUpstream } from '../harness/webSocketUpstream.ts';
 
 const query = 'subscription { reviewAdded { body } }';
 
-test('parameters of a client travel to the subgraph as they are, and make subscriptions unequal', async () => {
+test('connection parameters of a client are forwarded unchanged to the subgraph, and clients with different ones share no subscription', async () => {
   await using upstream = await startGraphqlWsUpstream(() => true);
   await using gateway = await startTestGateway({
     config: {
@@ -33,7 +33,7 @@ test('parameters of a client travel to the subgraph as they are, and make subscr
   expect(upstream.initPayloads).toEqual([{ tenant: 'a', shop }, { tenant: 'b' }, undefined]);
 });
 
-test('what one subgraph may have never reaches another one', async () => {
+test('connection parameters allowed for one subgraph are not forwarded to another', async () => {
   await using reviews = await startGraphqlWsUpstream(() => true);
   await using inventory = await startGraphqlWsUpstream(() => true);
   const named = (url: string, connectionParams: string[]) => ({

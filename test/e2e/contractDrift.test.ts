@@ -165,12 +165,12 @@ describe('contracts drift', () => {
   test.each([
     [
       ['--interval', 'soon'],
-      '--interval is "soon"; expected: a time such as 500ms, 30s or 5m, longer than 0.\n',
+      '--interval is "soon"; expected: a duration longer than 0, such as 500ms, 30s or 5m.\n',
     ],
-    [['--subgraph', 'products'], '--subgraph is "products"; expected: NAME=URL of a subgraph that runs.\n'],
+    [['--subgraph', 'products'], '--subgraph is "products"; expected: NAME=URL of a running subgraph.\n'],
     [
       ['--gateway', 'localhost'],
-      '--gateway is "localhost"; expected: the address of an admin listener, such as http://127.0.0.1:4001.\n',
+      '--gateway is "localhost"; expected: the URL of an admin listener, such as http://127.0.0.1:4001.\n',
     ],
   ])('refuses %p', async (args, message) => {
     expect(await runDrift(disk.root, ...args)).toEqual({ code: 2, stdout: '', stderr: message });

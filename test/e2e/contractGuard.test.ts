@@ -203,10 +203,10 @@ interface ContractsAnswer {
 }
 
 const refused = 'No new supergraph is used';
-const driftIsOver = 'A subgraph serves what it has agreed to again';
-const refusesPlans = 'A subgraph refuses what was planned for it: it has drifted';
+const driftIsOver = 'A subgraph serves its contract again';
+const refusesPlans = 'A subgraph refuses a fetch that was planned for it: it has drifted';
 const inUse = 'A supergraph is in use';
-const looked = 'What subgraphs serve was compared with the contracts';
+const looked = 'The running subgraphs were compared with the contracts';
 
 /** Clients that ask for everything again and again, until they are stopped. Gives the operations that failed. */
 function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<OperationName>> } {
@@ -310,7 +310,7 @@ describe('enforce', () => {
         {
           code: 'SUPERGRAPH_REFUSED',
           message:
-            'The newest supergraph is not used: it breaks shop/Price. What it needs of reviews has to be deployed first.',
+            'The newest supergraph is not used: it breaks shop/Price. Deploy the new version of reviews has to be deployed first.',
         },
       ],
     });
@@ -361,7 +361,7 @@ describe('enforce', () => {
   test('takes the first supergraph whatever it breaks, says so, and is not held back by it afterwards', async () => {
     await using shop = await Guarded.start({ guard: 'enforce' }, { runs: withoutPrice });
     const [line] = await shop.logged(
-      'The first supergraph does not serve operations of the contracts, and is used since there is no other',
+      'The first supergraph breaks operations of the contracts, and is used because there is no other',
     );
     expect(line?.operations).toEqual([expect.stringContaining('shop/Price')]);
     expect((await shop.ask('Name')).data).toEqual(answers.Name);
@@ -451,7 +451,7 @@ test.each([
   shop.products.deploy(withoutPrice);
   await shop.logged(inUse, 2);
   expect(await shop.admin('/contracts')).toMatchObject(described);
-  const warnings = shop.lines.filter(({ msg }) => msg === 'There are no contracts to enforce');
+  const warnings = shop.lines.filter(({ msg }) => msg === 'contracts.guard is enforce, but contracts.directory has no contracts');
   expect(warnings).toHaveLength(contracts.guard === 'enforce' ? 2 : 0);
 });
 

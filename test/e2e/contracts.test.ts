@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, symlinkSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
+import { type CommandOutcome, runCommandInProcess } from '../harness/commandInProcess.ts';
 import { json, reset, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
 
@@ -18,12 +19,21 @@ interface Outcome {
 
 /** Runs `tributary contracts …` in a directory. */
 async function contracts(cwd: string, ...args: readonly string[]): Promise<Outcome> {
+  return readOutcome(await runCommandInProcess(['contracts', ...args], cwd));
+}
+
+/** The same in a process of its own, as in CI. */
+async function contractsProcess(cwd: string, ...args: readonly string[]): Promise<Outcome> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const child = spawn(process.execPath, [`${root}gateway/cli.ts`, 'contracts', ...args], { cwd, env });
   const closed = once(child, 'close');
-  const [stdout, told] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = await closed;
-  const lines = told.split('\n');
+  return readOutcome({ code, stdout, stderr });
+}
+
+function readOutcome({ code, stdout, stderr }: CommandOutcome): Outcome {
+  const lines = stderr.split('\n');
   return {
     code,
     stdout,
@@ -81,11 +91,11 @@ function findingsIn(jsonReport: string): string[] {
       rule: string;
       severity: string;
       waivedBy?: string;
-      place?: { file: string; line: number; column: number };
+      location?: { file: string; line: number; column: number };
     }[];
   };
-  return findings.map(({ rule, severity, waivedBy, place }) => {
-    const where = place === undefined ? '' : ` ${place.file}:${place.line}:${place.column}`;
+  return findings.map(({ rule, severity, waivedBy, location }) => {
+    const where = location === undefined ? '' : ` ${location.file}:${location.line}:${location.column}`;
     return `${waivedBy === undefined ? severity : 'waived'} ${rule}${where}`;
   });
 }
@@ -93,7 +103,7 @@ function findingsIn(jsonReport: string): string[] {
 describe('contracts check', () => {
   test('passes where nothing has changed since the last commit', async () => {
     using disk = new TemporaryContractStore(store).commit('v1');
-    const { code, stdout, stderr, progress } = await contracts(disk.root, 'check');
+    const { code, stdout, stderr, progress } = await contractsProcess(disk.root, 'check');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('2 subgraphs, 1 consumer, 1 operation checked');
     expect(progress).toEqual([
@@ -101,7 +111,7 @@ describe('contracts check', () => {
       '… composing the candidate: 2 subgraphs',
       '… planning operations for the candidate: 1 of 1',
       '… starting a gateway on the candidate',
-      '… judging what the changes mean',
+      '… rating the changes',
     ]);
   });
 
@@ -113,7 +123,7 @@ describe('contracts check', () => {
     const [used, unused, strict] = await Promise.all([
       contracts(disk.root, 'check', '--subgraph', 'products=name.graphql'),
       contracts(disk.root, 'check', '--subgraph', 'products=unused.graphql'),
-      contracts(disk.root, 'check', '--subgraph', 'products=unused.graphql', '--strict'),
+      contractsProcess(disk.root, 'check', '--subgraph', 'products=unused.graphql', '--strict'),
     ]);
     expect([used.code, unused.code, strict.code]).toEqual([1, 0, 1]);
     expect(used.stdout).toMatch(
@@ -191,13 +201,15 @@ describe('contracts check', () => {
   test.each([
     ['is no subgraph', shipping.replace('"weight"', '"wieght"'), '6:17'],
     ['does not parse', shipping.replace('Int @external', '@external'), '5:11'],
-  ])('passes what puts a schema right that %s', async (_, wrong, place) => {
+  ])('passes what puts a schema right that %s', async (_, wrong, location) => {
     using disk = new TemporaryContractStore({ ...store, 'contracts/schemas/shipping.graphql': wrong });
     disk.commit('v1').write(store);
     const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json');
     expect([code, findingsIn(stdout)]).toEqual([
       0,
-      expect.arrayContaining([`safe baseline-not-composed HEAD:contracts/schemas/shipping.graphql:${place}`]),
+      expect.arrayContaining([
+        `safe baseline-not-composed HEAD:contracts/schemas/shipping.graphql:${location}`,
+      ]),
     ]);
   });
 
@@ -298,7 +310,7 @@ describe('contracts check', () => {
     const check = () => contracts(disk.root, 'check', '--subgraph', `products=${running.url}`);
     const { code, stdout } = await check();
     expect([code, running.requests.length]).toEqual([3, 2]);
-    expect(stdout).toContain(`${running.url} gives no schema: `);
+    expect(stdout).toContain(`${running.url} did not give its schema: `);
     running.enqueueScripts(reset, json({ data: { _service: { sdl: withoutUnused } } }));
     expect(await check()).toMatchObject({
       code: 0,
@@ -308,7 +320,7 @@ describe('contracts check', () => {
 
   test.each([
     [['--format', 'xml'], '--format xml is not known; expected: one of text, json, '],
-    [['--out', 'a', '--out', 'b'], '--out b: text is written to a already.'],
+    [['--out', 'a', '--out', 'b'], '--out b: text is already written to a.'],
     [['--out', 'contracts'], 'contracts cannot be written: '],
     [['--environment', 'a', '--environment', 'b'], "error: option '--environment <name>' is given twice"],
     [['--formt', 'json'], "error: unknown option '--formt'"],
@@ -321,7 +333,7 @@ describe('contracts check', () => {
   test('is undecided by what nobody has foreseen', async () => {
     using disk = new TemporaryContractStore();
     symlinkSync('contracts', disk.path('contracts'));
-    const { code, stderr } = await contracts(disk.root, 'check');
+    const { code, stderr } = await contractsProcess(disk.root, 'check');
     expect([code, stderr]).toEqual([3, expect.stringMatching(/^Nothing could be decided: ELOOP: [^\n]*\n$/)]);
   });
 
@@ -351,7 +363,7 @@ describe('contracts check', () => {
   });
 
   test("passes for the repository's own contracts", async () => {
-    const { code, stdout } = await contracts(root, 'check', '--format', 'json');
+    const { code, stdout } = await contractsProcess(root, 'check', '--format', 'json');
     const { summary, findings } = JSON.parse(stdout);
     const failing = findings.filter(({ severity }: { severity: string }) => !/safe|dangerous/.test(severity));
     expect([code, failing]).toEqual([0, []]);
@@ -370,7 +382,7 @@ describe('contracts init', () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(json({ data: { _service: { sdl: shipping } } }));
     const init = (...more: readonly string[]) =>
-      contracts(
+      contractsProcess(
         disk.root,
         'init',
         ...['--subgraph', 'products=products.graphql', '--subgraph', `shipping=${running.url}`, ...more],
@@ -384,7 +396,7 @@ describe('contracts init', () => {
         'Written: contracts/README.md',
         'Written: contracts/waivers.yaml',
         'Written: contracts/environments.yaml',
-        'Put what clients send into contracts/operations/<consumer>/, and commit it.',
+        'Put the operations of clients into contracts/operations/<consumer>/, and commit the store.',
         '',
       ].join('\n'),
       stderr: '',
@@ -426,7 +438,7 @@ describe('contracts init', () => {
     const [down, broken] = await Promise.all([init(`down=${running.url}`), init('broken=broken.graphql')]);
     expect([down.code, down.stderr]).toEqual([
       3,
-      expect.stringContaining(`Nothing was written:\n  ${running.url} gives no schema: `),
+      expect.stringContaining(`Nothing was written:\n  ${running.url} did not give its schema: `),
     ]);
     expect([broken.code, broken.stderr]).toEqual([
       2,

@@ -18,7 +18,7 @@ const subgraphs = [
   },
 ];
 
-test('slow deferred fields that hold all their connections leave those of first payloads free', async () => {
+test('slow deferred fields that use all their connections do not block the connections of first payloads', async () => {
   await using gateway = await startInlineGateway({
     subgraphs,
     config: { subgraphs: { all: { connections: 1 } } },

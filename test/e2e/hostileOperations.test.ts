@@ -9,29 +9,29 @@ const tokens = `{ ${'greeting '.repeat(60)} }`;
 const unknownHash = { version: 1, sha256Hash: '0'.repeat(64) };
 
 const operations: [string, OperationBody, string][] = [
-  ['is nested too deep', { query: deep }, 'OPERATION_TOO_COMPLEX'],
+  ['is nested too deeply', { query: deep }, 'OPERATION_TOO_COMPLEX'],
   ['has too many aliases', { query: aliases }, 'OPERATION_TOO_COMPLEX'],
   ['has too many tokens', { query: tokens }, 'OPERATION_TOO_COMPLEX'],
   [
-    'has variables that nest too deep',
+    'has variables that are nested too deeply',
     { query: '{ greeting }', variables: { a: [[[[[[[[[]]]]]]]]] } },
     'OPERATION_TOO_COMPLEX',
   ],
-  ['has no syntax', { query: '{ greeting' }, 'GRAPHQL_PARSE_FAILED'],
-  ['is not valid', { query: '{ nothing }' }, 'GRAPHQL_VALIDATION_FAILED'],
+  ['has a syntax error', { query: '{ greeting' }, 'GRAPHQL_PARSE_FAILED'],
+  ['is invalid', { query: '{ nothing }' }, 'GRAPHQL_VALIDATION_FAILED'],
   ['introspects', { query: '{ __schema { types { name } } }' }, 'GRAPHQL_VALIDATION_FAILED'],
   [
-    'names an operation that is not there',
+    'names a missing operation',
     { query: 'query A { greeting }', operationName: 'B' },
     'OPERATION_RESOLUTION_FAILURE',
   ],
   [
-    'knows only a hash that nobody registered',
+    'has only an unregistered hash',
     { extensions: { persistedQuery: unknownHash } },
     'PERSISTED_QUERY_NOT_FOUND',
   ],
   [
-    'has another hash than its text',
+    'has a hash that does not match its text',
     { query: '{ greeting }', extensions: { persistedQuery: unknownHash } },
     'BAD_REQUEST',
   ],
@@ -49,15 +49,18 @@ function startStrict() {
 }
 
 describe.each(operations)('an operation that %s', (_, body, code) => {
-  test.each(transports)('is refused by %s as by any other', async (_name, ask) => {
-    await using server = await startStrict();
-    // The second time, what was accepted before might be remembered.
-    expect([await ask(server.url, body), await ask(server.url, body)]).toEqual([code, code]);
-    expect(server.receivedOperations).toHaveLength(0);
-  });
+  test.each(transports)(
+    'is rejected over %s with the same code as over every other transport',
+    async (_name, ask) => {
+      await using server = await startStrict();
+      // Sent twice: the gateway remembers accepted operations, and must not remember this one.
+      expect([await ask(server.url, body), await ask(server.url, body)]).toEqual([code, code]);
+      expect(server.receivedOperations).toHaveLength(0);
+    },
+  );
 });
 
-describe('what a transport has its own word for', () => {
+describe('a request whose rejection depends on the transport', () => {
   const large = { query: `{ greeting } # ${'x'.repeat(3000)}` };
   const batch = [{ query: '{ greeting }' }];
 
@@ -66,15 +69,15 @@ describe('what a transport has its own word for', () => {
     ['server-sent events by POST', bodyTransports.events, 'BAD_REQUEST', 'BAD_REQUEST'],
     ["Apollo's multipart protocol", bodyTransports.parts, 'BAD_REQUEST', 'BAD_REQUEST'],
     ['WebSocket', bodyTransports.socket, 1009, 4400],
-    ['an event stream of several operations', bodyTransports.sharedStream, 'BAD_REQUEST', 'BAD_REQUEST'],
-  ] as const)('is refused by %s when it is too large, or a batch', async (_, ask, tooLarge, tooMany) => {
+    ['a single connection event stream', bodyTransports.sharedStream, 'BAD_REQUEST', 'BAD_REQUEST'],
+  ] as const)('is rejected over %s when it is too large or a batch', async (_, ask, tooLarge, tooMany) => {
     await using server = await startStrict();
     expect([await ask(server.url, large), await ask(server.url, batch)]).toEqual([tooLarge, tooMany]);
     expect(server.receivedOperations).toHaveLength(0);
   });
 });
 
-describe('what a page of another site can make a browser send', () => {
+describe('a request that a page of another site can make a browser send', () => {
   const accepts = [
     'application/json',
     '*/*',
@@ -101,7 +104,7 @@ describe('what a page of another site can make a browser send', () => {
       const body = JSON.stringify({ query });
       bodies.push((await exchange(server.url, { headers, body })).body);
     }
-    // Some transports have no status of their own for it.
+    // Server-sent events report the error in the body only.
     for (const body of bodies) expect(body).toContain('Cross-Site Request Forgery');
     expect(server.receivedOperations).toHaveLength(0);
   });

@@ -13,8 +13,8 @@ const hello = JSON.stringify({ query: '{ greeting }' });
 const data = '{"greeting":"hello"}';
 const fresh: ResponseCaching = { cacheControl: 'public, max-age=15', age: '5', vary: undefined };
 const stale = { tributary: { stale: [{ path: ['greeting'], ageMs: 20, reason: 'error' }] } };
-const kept = { 'cache-control': 'public, max-age=15', age: '5', vary: 'accept' };
-const notKept = { 'cache-control': 'no-store' };
+const cacheable = { 'cache-control': 'public, max-age=15', age: '5', vary: 'accept' };
+const notCacheable = { 'cache-control': 'no-store' };
 
 const asPost: RawRequest = { headers: json, body: hello };
 const asGet: RawRequest = {
@@ -29,8 +29,8 @@ function serving(caching: ResponseCaching | undefined, overrides?: Overrides): P
   return startScriptedServer(() => singleOutcome(data, { caching, extensions: stale }), overrides);
 }
 
-/** The headers that say whether the answer may be kept. */
-function keeping({ headers }: RawAnswer): Record<string, string> {
+/** The caching headers of a response. */
+function cachingHeadersOf({ headers }: RawAnswer): Record<string, string> {
   return Object.fromEntries(
     ['cache-control', 'age', 'vary'].flatMap((name) => {
       const value = headers.get(name);
@@ -39,7 +39,7 @@ function keeping({ headers }: RawAnswer): Record<string, string> {
   );
 }
 
-/** Sends headers of its own with every answer. */
+/** A plugin that sets these headers on every response. */
 function pluginWith(own: Readonly<Record<string, string>>): Overrides {
   return {
     plugins: [
@@ -56,38 +56,38 @@ function pluginWith(own: Readonly<Record<string, string>>): Overrides {
   };
 }
 
-describe('an answer that may be kept', () => {
-  test('says so, with its stale values, the first time and when its operation is known', async () => {
+describe('a cacheable response', () => {
+  test('has caching headers and lists its stale values, for new and for validated operations', async () => {
     await using server = await serving(fresh);
     for (let round = 0; round < 2; round++) {
       const answered = await exchange(server.url, asPost);
-      expect(keeping(answered)).toEqual(kept);
+      expect(cachingHeadersOf(answered)).toEqual(cacheable);
       expect(answered.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
     }
   });
 
-  test('says the same over GET, every time', async () => {
+  test('has the same caching headers over GET every time', async () => {
     await using server = await serving(fresh);
     for (let round = 0; round < 2; round++) {
       const answered = await exchange(server.url, asGet);
-      expect([answered.status, keeping(answered)]).toEqual([200, kept]);
+      expect([answered.status, cachingHeadersOf(answered)]).toEqual([200, cacheable]);
       expect(answered.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
     }
   });
 
-  test('says the same to a client that takes multipart only', async () => {
+  test('has the same caching headers for a client that accepts only multipart', async () => {
     await using server = await serving(fresh);
     const answered = await exchange(server.url, {
       ...asPost,
       headers: { ...json, accept: 'multipart/mixed' },
     });
-    expect(keeping(answered)).toEqual(kept);
+    expect(cachingHeadersOf(answered)).toEqual(cacheable);
     expect(answered.body).toContain(`{"data":${data},"extensions":${JSON.stringify(stale)},"hasNext":false}`);
   });
 
-  test('has no age where none is known', async () => {
+  test('has no age header when the age is unknown', async () => {
     await using server = await serving({ ...fresh, age: undefined });
-    expect(keeping(await exchange(server.url, asPost))).toEqual({
+    expect(cachingHeadersOf(await exchange(server.url, asPost))).toEqual({
       'cache-control': 'public, max-age=15',
       vary: 'accept',
     });
@@ -96,40 +96,46 @@ describe('an answer that may be kept', () => {
   test.each([
     ['all', ['*'], 'accept, authorization, x-user'],
     ['some', ['https://shop.example'], 'origin, accept, authorization, x-user'],
-  ])('varies by all that it depends on where pages of %s origins may read it', async (_, origins, vary) => {
-    await using server = await serving(
-      { ...fresh, vary: 'authorization, x-user' },
-      { security: { cors: { origins } } },
-    );
-    for (const request of [asPost, asPost, asGet]) {
-      const answered = await exchange(server.url, {
-        ...request,
-        headers: { ...json, origin: 'https://shop.example' },
-      });
-      expect(keeping(answered)).toEqual({ ...kept, vary });
-    }
-  });
+  ])(
+    'lists every header that it depends on in vary when CORS allows %s origins',
+    async (_, origins, vary) => {
+      await using server = await serving(
+        { ...fresh, vary: 'authorization, x-user' },
+        { security: { cors: { origins } } },
+      );
+      for (const request of [asPost, asPost, asGet]) {
+        const answered = await exchange(server.url, {
+          ...request,
+          headers: { ...json, origin: 'https://shop.example' },
+        });
+        expect(cachingHeadersOf(answered)).toEqual({ ...cacheable, vary });
+      }
+    },
+  );
 });
 
-describe('an answer that may not be kept', () => {
-  test('has the headers that it always had, by every way out', async () => {
+describe('a response that is not cacheable', () => {
+  test('has cache-control no-store over POST and GET, for new and for validated operations', async () => {
     await using server = await serving(undefined, {
       security: { cors: { origins: ['https://shop.example'] } },
     });
     for (const request of [asPost, asPost, asGet]) {
-      expect(keeping(await exchange(server.url, request))).toEqual({ ...notKept, vary: 'origin' });
+      expect(cachingHeadersOf(await exchange(server.url, request))).toEqual({
+        ...notCacheable,
+        vary: 'origin',
+      });
     }
   });
 
-  test('is one to several operations at once, with the stale values of each', async () => {
+  test('is the response to a batch, which lists the stale values of each operation', async () => {
     await using server = await serving(fresh, { limits: { batchedOperations: 2 } });
     const answered = await exchange(server.url, { headers: json, body: `[${hello},${hello}]` });
-    expect(keeping(answered)).toEqual(notKept);
+    expect(cachingHeadersOf(answered)).toEqual(notCacheable);
     const one = { data: JSON.parse(data) as unknown, extensions: stale };
     expect(JSON.parse(answered.body)).toEqual([one, one]);
   });
 
-  test('is one in several payloads', async () => {
+  test('is a response in several payloads', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }, { hasNext: false }]);
     await using server = await startScriptedServer(() => payloads.outcome);
@@ -137,10 +143,10 @@ describe('an answer that may not be kept', () => {
       ...asPost,
       headers: { ...json, accept: 'multipart/mixed' },
     });
-    expect(keeping(answered)).toEqual(notKept);
+    expect(cachingHeadersOf(answered)).toEqual(notCacheable);
   });
 
-  test('is one to which a plugin added an error', async () => {
+  test('is a response to which a plugin added an error', async () => {
     await using server = await serving(fresh, {
       plugins: [
         {
@@ -156,10 +162,10 @@ describe('an answer that may not be kept', () => {
     });
     const answered = await exchange(server.url, asPost);
     expect(JSON.parse(answered.body)).toMatchObject({ errors: [{ message: 'no' }], extensions: stale });
-    expect(keeping(answered)).toEqual(notKept);
+    expect(cachingHeadersOf(answered)).toEqual(notCacheable);
   });
 
-  test('is one to which a plugin gave another status', async () => {
+  test('is a response whose status a plugin changed', async () => {
     await using server = await serving(fresh, {
       plugins: [
         {
@@ -174,25 +180,25 @@ describe('an answer that may not be kept', () => {
       ],
     });
     const answered = await exchange(server.url, asPost);
-    expect([answered.status, keeping(answered)]).toEqual([402, notKept]);
+    expect([answered.status, cachingHeadersOf(answered)]).toEqual([402, notCacheable]);
   });
 });
 
-describe('what a plugin says', () => {
-  test('of keeping the answer stands, and whom it is for is added', async () => {
+describe('a caching header of a plugin', () => {
+  test('is kept when it is cache-control, and vary is added', async () => {
     const own = { 'cache-control': 'private, max-age=1' };
     await using server = await serving({ ...fresh, vary: 'x-user' }, pluginWith(own));
-    expect(keeping(await exchange(server.url, asPost))).toEqual({ ...own, vary: 'accept, x-user' });
+    expect(cachingHeadersOf(await exchange(server.url, asPost))).toEqual({ ...own, vary: 'accept, x-user' });
   });
 
   test.each([
     ['X-Shop, Accept', 'origin, x-shop, accept, x-user'],
     ['*', '*'],
-  ])('of whom it is for is joined with the rest: %s', async (vary, joined) => {
+  ])('is merged with the other values when it is vary: %s', async (vary, joined) => {
     await using server = await serving(
       { ...fresh, vary: 'x-user' },
       { ...pluginWith({ vary }), security: { cors: { origins: ['https://shop.example'] } } },
     );
-    expect(keeping(await exchange(server.url, asPost))).toEqual({ ...kept, vary: joined });
+    expect(cachingHeadersOf(await exchange(server.url, asPost))).toEqual({ ...cacheable, vary: joined });
   });
 });

@@ -4,7 +4,7 @@ import { startScriptedServer } from '../harness/scriptedServer.ts';
 
 const operation = { headers: { 'content-type': 'application/json' }, body: '{"query":"{ greeting }"}' };
 
-test('a connection without a request is kept as long as it is to be, and clients are told', async () => {
+test('an idle connection is kept for listen.keepAliveTimeout, which the keep-alive header announces', async () => {
   await using kept = await startScriptedServer(undefined, { keepAliveTimeout: 3_600_000 });
   await using connection = await RawConnection.open(kept.url);
   connection.send(operation);

@@ -13,7 +13,7 @@ const operation = {
 };
 const ready = { method: 'GET', path: '/health/ready' };
 
-/** A server whose first request waits until the test lets it go. */
+/** A server whose first request waits until the test releases it. */
 async function startHolding(
   drainTimeout: number,
 ): Promise<{ server: ScriptedServer; entered: Promise<AbortSignal>; release: () => void }> {
@@ -36,8 +36,8 @@ async function startHolding(
   return { server, entered: entered.promise, release: gate.resolve };
 }
 
-describe('a server that closes', () => {
-  test('is unready at once, ends what runs, and closes the connections that it answers', async () => {
+describe('a server that shuts down', () => {
+  test('is not ready at once, completes running requests and closes their connections', async () => {
     const { server, entered, release } = await startHolding(60_000);
     const held = exchange(server.url, operation);
     await entered;
@@ -56,7 +56,7 @@ describe('a server that closes', () => {
     await expect(exchange(server.url, operation)).rejects.toThrow('ECONNREFUSED');
   });
 
-  test('ends an idle connection without waiting for it', async () => {
+  test('closes an idle connection without waiting for it', async () => {
     const server = await startScriptedServer(undefined, { drainTimeout: 60_000 });
     await using connection = await RawConnection.open(server.url);
     connection.send(operation);
@@ -65,7 +65,7 @@ describe('a server that closes', () => {
     await connection.waitForClose();
   });
 
-  test('aborts what is not done after the drain timeout', async () => {
+  test('aborts running requests after the drain timeout', async () => {
     const { server, entered } = await startHolding(1);
     const held = exchange(server.url, operation);
     const signal = await entered;
@@ -76,7 +76,7 @@ describe('a server that closes', () => {
     });
   });
 
-  test('ends a stream that is not done with its closing delimiter', async () => {
+  test('ends an incomplete multipart stream with its closing delimiter', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: { greeting: 'hello' }, hasNext: true }]);
     const server = await startScriptedServer(() => payloads.outcome, { drainTimeout: 1 });
@@ -97,7 +97,7 @@ describe('a server that closes', () => {
     await payloads.returned;
   });
 
-  test('may be closed twice', async () => {
+  test('accepts a second call of close', async () => {
     const server = await startScriptedServer();
     await Promise.all([server.close(), server.close()]);
     await expect(exchange(server.url, operation)).rejects.toThrow('ECONNREFUSED');

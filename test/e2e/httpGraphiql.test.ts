@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 describe('GraphiQL', () => {
-  test('answers a browser, and everything that its page names is served from here', async () => {
+  test('is served to a browser with every file that its page loads', async () => {
     await using server = await startScriptedServer(undefined, { graphiqlDirectory: directory });
     const page = await exchange(server.url, browser);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
@@ -42,32 +42,34 @@ describe('GraphiQL', () => {
   });
 
   test.each(['/graphiql/none.js', '/graphiql/..%2f..%2fpackage.js', '/graphiql/'])(
-    'has nothing at %s',
+    'serves nothing at %s',
     async (path) => {
       await using server = await startScriptedServer(undefined, { graphiqlDirectory: directory });
       expect((await exchange(server.url, { method: 'GET', path })).status).toBe(404);
     },
   );
 
-  test('is not there where it is off', async () => {
+  test('is not served when security.graphiql is off', async () => {
     await using server = await startScriptedServer();
     expect((await exchange(server.url, browser)).status).toBe(400);
     expect((await exchange(server.url, { method: 'GET', path: '/graphiql/app.js' })).status).toBe(404);
   });
 
-  test('says on its page and in the log that it has not been built, and operations are answered', async () => {
+  test('says on its page and in the log that its bundle is missing, and operations still work', async () => {
     const graphiqlDirectory = join(directory, 'none');
     await using server = await startScriptedServer(undefined, { graphiqlDirectory });
     const page = await exchange(server.url, browser);
     expect([page.status, page.headers.get('content-type')]).toEqual([503, 'text/html; charset=utf-8']);
     expect(page.body).toContain('<h1>GraphiQL is not built</h1>');
-    expect(server.logLines).toEqual(['GraphiQL is on, but not built: npm run build makes it']);
+    expect(server.logLines).toEqual([
+      'GraphiQL is turned on (security.graphiql) but its bundle is missing: run npm run build',
+    ]);
     expect((await exchange(server.url, { method: 'GET', path: '/graphiql/app.js' })).status).toBe(404);
     const headers = { 'content-type': 'application/json' };
     expect((await exchange(server.url, { headers, body: '{"query":"{ greeting }"}' })).status).toBe(200);
   });
 
-  test('leaves the GET of a program alone', async () => {
+  test('is not served to a GET request of another client', async () => {
     await using server = await startScriptedServer(undefined, { graphiqlDirectory: directory });
     const path = `/graphql?${new URLSearchParams({ query: '{ greeting }' })}`;
     const headers = { accept: '*/*', 'apollo-require-preflight': '1' };

@@ -44,7 +44,7 @@ describe('an operation with @defer', () => {
     ['multipart/mixed', 'deferSpec=20220824'],
     ['multipart/mixed; boundary=graphql; deferSpec="20220824"', 'deferSpec=20220824'],
     ['application/json, multipart/mixed;q=0.1;incrementalSpec="v0.2"', 'incrementalSpec=v0.2'],
-  ] as const)('is answered for accept %s as %s', async (accept, format) => {
+  ] as const)('is answered for accept %s in the format %s', async (accept, format) => {
     await using server = await startScriptedServer((request) => {
       const payloads = new ScriptedPayloads();
       for (const payload of payloadsOf(request.incrementalFormat)) payloads.push([payload]);
@@ -65,7 +65,7 @@ describe('an operation with @defer', () => {
     '*/*',
     'multipart/mixed;subscriptionSpec=1.0, application/json',
     'multipart/mixed;q=0, application/json',
-  ])('is answered in one piece, never refused, for accept %s', async (accept) => {
+  ])('is answered with a complete response, not rejected, for accept %s', async (accept) => {
     await using server = await startScriptedServer((request) =>
       singleOutcome(JSON.stringify({ incremental: request.incrementalFormat ?? null })),
     );
@@ -73,7 +73,7 @@ describe('an operation with @defer', () => {
     expect([answered.status, answered.body]).toEqual([200, '{"data":{"incremental":null}}']);
   });
 
-  test('is broken off without a word in the middle when the client sends bytes that are no HTTP', async () => {
+  test('ends with the connection and without an error in the middle of the body when the client sends malformed HTTP', async () => {
     const payloads = new ScriptedPayloads();
     await using server = await startScriptedServer(() => payloads.outcome);
     await using connection = await RawConnection.open(server.url);
@@ -86,7 +86,7 @@ describe('an operation with @defer', () => {
     await expect(connection.readChunk()).rejects.toThrow(/unread: $/);
   });
 
-  test('has exactly these bytes', async () => {
+  test('is encoded as exactly these bytes', async () => {
     const payloads = new ScriptedPayloads();
     for (const payload of legacy) payloads.push([payload]);
     await using server = await startScriptedServer(() => payloads.outcome);
@@ -103,7 +103,7 @@ describe('an operation with @defer', () => {
     );
   });
 
-  test('shows each batch to the client before the next is made, in one write', async () => {
+  test('sends each batch in one write before the next batch is requested', async () => {
     const payloads = new ScriptedPayloads();
     await using server = await startScriptedServer(() => payloads.outcome);
     await using connection = await RawConnection.open(server.url);
@@ -124,7 +124,7 @@ describe('an operation with @defer', () => {
     reader.assertClosed();
   });
 
-  test('leaves the connection usable', async () => {
+  test('leaves the connection usable for the next request', async () => {
     await using server = await startScriptedServer(() => {
       const payloads = new ScriptedPayloads();
       for (const payload of legacy) payloads.push([payload]);
@@ -140,8 +140,8 @@ describe('an operation with @defer', () => {
   });
 });
 
-describe('payloads that fail', () => {
-  test('before the first one are an error in one piece', async () => {
+describe('incremental payloads that fail', () => {
+  test('before the first one are answered with a complete error response', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push(new Error('internal'));
     await using server = await startScriptedServer(() => payloads.outcome);
@@ -158,7 +158,7 @@ describe('payloads that fail', () => {
   });
 
   test.each(['multipart/mixed;deferSpec=20220824', 'multipart/mixed;incrementalSpec=v0.2'])(
-    'later end the body properly, with the error in a last payload (%s)',
+    'after the first one end the body with the error in a last payload (%s)',
     async (accept) => {
       await using server = await startScriptedServer((request) => {
         const payloads = new ScriptedPayloads();
@@ -176,7 +176,7 @@ describe('payloads that fail', () => {
     },
   );
 
-  test('by ending while more was promised end the body properly', async () => {
+  test('by ending although more were announced end the body with hasNext false', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([legacy[0]]);
     payloads.push('end');
@@ -187,7 +187,7 @@ describe('payloads that fail', () => {
     ]);
   });
 
-  test('with the whole request, when a plugin throws after execution, are ended', async () => {
+  test('are ended without being requested when a plugin throws after execution', async () => {
     const payloads = new ScriptedPayloads();
     await using server = await startScriptedServer(() => payloads.outcome, {
       plugins: [
@@ -206,8 +206,8 @@ describe('payloads that fail', () => {
   });
 });
 
-describe('a client that leaves', () => {
-  test('between payloads ends them at once, and their signal', async () => {
+describe('a client that disconnects', () => {
+  test('between two payloads ends the payloads at once and aborts their signal', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([legacy[0]]);
     await using server = await startScriptedServer(() => payloads.outcome);
@@ -221,7 +221,7 @@ describe('a client that leaves', () => {
     expect(server.logLines).toEqual([]);
   });
 
-  test('before the first payload ends the work through the signal', async () => {
+  test('before the first payload ends the execution through its signal', async () => {
     const entered = Promise.withResolvers<AbortSignal>();
     const payloads = new ScriptedPayloads();
     await using server = await startScriptedServer(async ({ signal }) => {
@@ -238,7 +238,7 @@ describe('a client that leaves', () => {
     expect(server.logLines).toEqual([]);
   });
 
-  test('with a second, pipelined request waiting ends that one too', async () => {
+  test('ends its pipelined requests too', async () => {
     const signals: AbortSignal[] = [];
     const both = Promise.withResolvers<void>();
     await using server = await startScriptedServer(async ({ signal }) => {
@@ -268,7 +268,7 @@ describe('a client that accepts only multipart', () => {
     body: JSON.stringify({ query: text }),
   });
 
-  test('gets an operation without @defer in one part', async () => {
+  test('gets the response to an operation without @defer in one part', async () => {
     await using server = await startScriptedServer(() =>
       singleOutcome('{"greeting":"hello"}', { extensions: { note: 1 } }),
     );
@@ -279,7 +279,7 @@ describe('a client that accepts only multipart', () => {
     });
   });
 
-  test('gets a refusal as JSON with its status', async () => {
+  test('gets an error as JSON with its status', async () => {
     await using server = await startScriptedServer();
     const answered = await exchange(server.url, only('{'));
     expect([answered.status, answered.headers.get('content-type')]).toEqual([

@@ -15,7 +15,7 @@ const json = { 'content-type': 'application/json' };
 const graphqlResponse = { ...json, accept: 'application/graphql-response+json' };
 const hello = JSON.stringify({ query: '{ greeting }' });
 
-/** Status, media type and JSON body: what the table rows are about. */
+/** The status, media type and JSON body of a response. */
 function essence({ status, headers, body }: RawAnswer): unknown {
   return { status, type: headers.get('content-type'), body: body === '' ? undefined : JSON.parse(body) };
 }
@@ -23,7 +23,7 @@ function essence({ status, headers, body }: RawAnswer): unknown {
 const error = (message: string, code: string): unknown => ({ errors: [{ message, extensions: { code } }] });
 
 describe('an operation over POST', () => {
-  test('is answered in one piece, in the order errors, data, extensions', async () => {
+  test('is answered with a complete response in the order errors, data, extensions', async () => {
     await using server = await startScriptedServer(() =>
       singleOutcome('{"greeting":null}', {
         errors: [
@@ -46,7 +46,7 @@ describe('an operation over POST', () => {
     expect(headers.get('cache-control')).toBe('no-store');
   });
 
-  test('reaches the pipeline parsed, with variables, name, headers and request id', async () => {
+  test('reaches the pipeline parsed, with its variables, name, headers and request id', async () => {
     await using server = await startScriptedServer();
     await exchange(server.url, {
       headers: { ...json, authorization: 'Bearer x', 'x-request-id': 'abc-1' },
@@ -76,13 +76,13 @@ describe('an operation over POST', () => {
     });
   });
 
-  test('counts bytes, not characters, in content-length', async () => {
+  test('has a content-length in bytes, not characters', async () => {
     await using server = await startScriptedServer(() => singleOutcome('{"greeting":"grüße 🎉"}'));
     const { body } = await exchange(server.url, { headers: json, body: hello });
     expect(JSON.parse(body)).toEqual({ data: { greeting: 'grüße 🎉' } });
   });
 
-  test('gets a request id when its own is missing or unfit for a log line', async () => {
+  test('gets a new request id when its own is missing or unsafe to log', async () => {
     await using server = await startScriptedServer();
     const kept = await exchange(server.url, { headers: { ...json, 'x-request-id': 'a.b:c/1' }, body: hello });
     const unfit = await exchange(server.url, { headers: { ...json, 'x-request-id': 'a "b"' }, body: hello });
@@ -91,7 +91,7 @@ describe('an operation over POST', () => {
     expect(server.receivedOperations[1]?.requestId).toBe(unfit.headers.get('x-request-id'));
   });
 
-  test('keeps the connection open for the next one', async () => {
+  test('keeps the connection open for the next operation', async () => {
     await using server = await startScriptedServer();
     await using connection = await RawConnection.open(server.url);
     for (let round = 0; round < 2; round++) {
@@ -101,7 +101,7 @@ describe('an operation over POST', () => {
   });
 });
 
-describe('the media type of an answer', () => {
+describe('the media type of a response', () => {
   test.each([
     [undefined, 'application/json; charset=utf-8'],
     ['*/*', 'application/json; charset=utf-8'],
@@ -117,7 +117,7 @@ describe('the media type of an answer', () => {
       'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed',
       'application/graphql-response+json; charset=utf-8',
     ],
-  ])('for accept %s is %s', async (accept, type) => {
+  ])('is, for accept %s, %s', async (accept, type) => {
     await using server = await startScriptedServer();
     const headers = accept === undefined ? json : { ...json, accept };
     expect(essence(await exchange(server.url, { headers, body: hello }))).toEqual({
@@ -127,7 +127,7 @@ describe('the media type of an answer', () => {
     });
   });
 
-  test('that is not among ours is refused with 406 before anything is executed', async () => {
+  test('is rejected with 406 before execution when the gateway does not support it', async () => {
     await using server = await startScriptedServer();
     expect(
       essence(await exchange(server.url, { headers: { ...json, accept: 'image/png' }, body: hello })),
@@ -135,7 +135,7 @@ describe('the media type of an answer', () => {
       status: 406,
       type: 'application/json; charset=utf-8',
       body: error(
-        'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
+        'The accept header allows no media type of the gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
         'BAD_REQUEST',
       ),
     });
@@ -143,7 +143,7 @@ describe('the media type of an answer', () => {
   });
 });
 
-describe('a request that cannot be executed', () => {
+describe('a request that is not executed', () => {
   const rows: [string, unknown, number, unknown][] = [
     [
       'a syntax error',
@@ -164,7 +164,7 @@ describe('a request that cannot be executed', () => {
       [['Unknown operation named "B".', 'OPERATION_RESOLUTION_FAILURE']],
     ],
     [
-      'several operations and no name',
+      'several operations without an operation name',
       { query: 'query A { greeting } query B { greeting }' },
       400,
       [
@@ -175,7 +175,7 @@ describe('a request that cannot be executed', () => {
       ],
     ],
     [
-      'variables that are no object',
+      'variables that are not an object',
       { query: '{ greeting }', variables: [1] },
       400,
       [['`variables` in a POST body must be an object if provided.', 'BAD_REQUEST']],
@@ -186,7 +186,12 @@ describe('a request that cannot be executed', () => {
       400,
       [['The request body must be a JSON object with a `query`: {"query": "…"}.', 'BAD_REQUEST']],
     ]),
-    ['a query that is no text', { query: 5 }, 400, [['GraphQL queries must be strings.', 'BAD_REQUEST']]],
+    [
+      'a query that is not a string',
+      { query: 5 },
+      400,
+      [['GraphQL queries must be strings.', 'BAD_REQUEST']],
+    ],
     [
       'no query',
       { operationName: 'A' },
@@ -199,7 +204,7 @@ describe('a request that cannot be executed', () => {
       ],
     ],
   ];
-  test.each(rows)('for %s is answered in either media type', async (_, body, status, messages) => {
+  test.each(rows)('because of %s gets an error in either media type', async (_, body, status, messages) => {
     await using server = await startScriptedServer();
     for (const headers of [json, graphqlResponse]) {
       const answered = await exchange(server.url, { headers, body: JSON.stringify(body) });
@@ -207,9 +212,9 @@ describe('a request that cannot be executed', () => {
       expect({
         status: answered.status,
         type: answered.headers.get('content-type'),
-        messages: errors.map((each: { message: string; extensions: { code: string } }) => [
-          each.message,
-          each.extensions.code,
+        messages: errors.map(({ message, extensions }: { message: string; extensions: { code: string } }) => [
+          message,
+          extensions.code,
         ]),
       }).toEqual({
         status,
@@ -224,7 +229,7 @@ describe('a request that cannot be executed', () => {
     'Root fields of a mutation cannot be deferred. Use @defer inside the fields that they return.';
   test.each([
     [
-      'two labels that are the same',
+      'two equal labels',
       '{ ... @defer(label: "a") { greeting } node { ... @defer(label: "a") { id } } }',
       'Two uses of @defer have the label "a"; give each its own.',
     ],
@@ -244,7 +249,7 @@ describe('a request that cannot be executed', () => {
       'subscription { ... @defer { greetings } }',
       'Root fields of a subscription cannot be deferred. Use @defer inside the fields that they return.',
     ],
-  ])('for @defer with %s says so', async (_, query, message) => {
+  ])('because of @defer with %s gets a validation error', async (_, query, message) => {
     await using server = await startScriptedServer();
     const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
     expect([answered.status, JSON.parse(answered.body).errors]).toEqual([
@@ -266,16 +271,16 @@ describe('a request that cannot be executed', () => {
       '{ node { ...A node { ...A } } } fragment A on Node { ... @defer(label: "a") { id } }',
     ],
     [
-      'that a literal puts out at the root of a mutation',
+      'that a literal turns off at the root of a mutation',
       'mutation { ... @defer(if: false) { greet(name: "a") } }',
     ],
     ['without labels', '{ node { ... @defer { id } ... @defer(label: null) { name } } }'],
-  ])('is not one with @defer %s', async (_, query) => {
+  ])('does not include an operation with @defer %s', async (_, query) => {
     await using server = await startScriptedServer();
     expect((await exchange(server.url, { headers: json, body: JSON.stringify({ query }) })).status).toBe(200);
   });
 
-  test('suggests names of the schema only where introspection is on', async () => {
+  test('suggests names of the schema only when introspection is on', async () => {
     await using open = await startScriptedServer(undefined, { security: { introspection: true } });
     const { body } = await exchange(open.url, {
       headers: json,
@@ -286,7 +291,7 @@ describe('a request that cannot be executed', () => {
     );
   });
 
-  test('for introspection is refused unless it is on', async () => {
+  test('is an introspection query when introspection is off', async () => {
     const body = JSON.stringify({ query: '{ __schema { queryType { name } } }' });
     await using closed = await startScriptedServer();
     await using open = await startScriptedServer(undefined, { security: { introspection: true } });
@@ -302,24 +307,27 @@ describe('a request that cannot be executed', () => {
     ['PLANNING_FAILED', 500],
     ['SUBGRAPH_UNREACHABLE', 502],
     ['DEADLINE_EXCEEDED', 504],
-  ] as const)('in the pipeline has the status of its code: %s is %i', async (code, status) => {
-    const errors = [{ message: 'why', extensions: { code } }];
-    await using returned = await startScriptedServer(() => ({
-      kind: 'single',
-      data: undefined,
-      errors,
-      extensions: undefined,
-      caching: undefined,
-    }));
-    await using thrown = await startScriptedServer(() => {
-      throw new GatewayError(code, 'why');
-    });
-    const expected = { status, type: 'application/json; charset=utf-8', body: { errors } };
-    expect(essence(await exchange(returned.url, { headers: json, body: hello }))).toEqual(expected);
-    expect(essence(await exchange(thrown.url, { headers: json, body: hello }))).toEqual(expected);
-  });
+  ] as const)(
+    'because of an error in the pipeline has the status of the error code: %s is %i',
+    async (code, status) => {
+      const errors = [{ message: 'why', extensions: { code } }];
+      await using returned = await startScriptedServer(() => ({
+        kind: 'single',
+        data: undefined,
+        errors,
+        extensions: undefined,
+        caching: undefined,
+      }));
+      await using thrown = await startScriptedServer(() => {
+        throw new GatewayError(code, 'why');
+      });
+      const expected = { status, type: 'application/json; charset=utf-8', body: { errors } };
+      expect(essence(await exchange(returned.url, { headers: json, body: hello }))).toEqual(expected);
+      expect(essence(await exchange(thrown.url, { headers: json, body: hello }))).toEqual(expected);
+    },
+  );
 
-  test('by an unexpected error tells the log and not the client', async () => {
+  test('because of an unexpected error has the details in the log and not in the response', async () => {
     await using server = await startScriptedServer(() => {
       throw new Error('password=1');
     });
@@ -331,7 +339,7 @@ describe('a request that cannot be executed', () => {
     expect(server.logLines).toEqual(['A request failed with an unexpected error']);
   });
 
-  test('extensions.http of an error changes neither the status nor the headers of the response', async () => {
+  test("ignores and removes a subgraph's extensions.http", async () => {
     await using server = await startScriptedServer(() =>
       singleOutcome('null', {
         errors: [
@@ -353,7 +361,7 @@ describe('a request that cannot be executed', () => {
 
 describe('the request body', () => {
   const tooLarge = error(
-    'The request body is larger than 100 bytes, the most that this gateway takes (limits.bodySize).',
+    'The request body is larger than 100 bytes, the maximum (limits.bodySize).',
     'BAD_REQUEST',
   );
 
@@ -364,7 +372,7 @@ describe('the request body', () => {
       'The request body is not valid JSON: unexpected end of the text at position 24 (line 2, column 15).',
     ],
     ['', 'The request body is not valid JSON: unexpected end of the text at position 0 (line 1, column 1).'],
-  ])('%j is refused with the place of the mistake', async (body, message) => {
+  ])('%j is rejected with the position of the problem', async (body, message) => {
     await using server = await startScriptedServer();
     expect(essence(await exchange(server.url, { headers: json, body }))).toEqual({
       status: 400,
@@ -373,7 +381,7 @@ describe('the request body', () => {
     });
   });
 
-  test('that is not UTF-8 is refused, by its bytes or by its charset', async () => {
+  test('that is not UTF-8 by its bytes or charset is rejected', async () => {
     await using server = await startScriptedServer();
     const bytes = Buffer.from('{"query":"{ greeting(name: \\"\xe9\\") }"}', 'latin1');
     expect(essence(await exchange(server.url, { headers: json, body: bytes }))).toMatchObject({
@@ -409,7 +417,7 @@ describe('the request body', () => {
     },
   );
 
-  test('that is too large is refused by its announced length, while it arrives, and after decompression', async () => {
+  test('that is too large is rejected by its content-length, while it arrives, and after decompression', async () => {
     await using server = await startScriptedServer(undefined, { limits: { bodySize: 100 } });
     const large = JSON.stringify({ query: `{ greeting } ${' '.repeat(10_000)}` });
     const refused = { status: 413, type: 'application/json; charset=utf-8', body: tooLarge };
@@ -427,7 +435,7 @@ describe('the request body', () => {
     ).toEqual(refused);
   });
 
-  test('that was too large leaves the connection usable', async () => {
+  test('that is too large leaves the connection usable', async () => {
     await using server = await startScriptedServer(undefined, { limits: { bodySize: 100 } });
     await using connection = await RawConnection.open(server.url);
     connection.send({ headers: json, body: ' '.repeat(300_000) });
@@ -437,7 +445,7 @@ describe('the request body', () => {
     ]);
   });
 
-  test('may be compressed with gzip, br or deflate, and nothing else', async () => {
+  test('may be compressed with gzip, br or deflate only', async () => {
     await using server = await startScriptedServer();
     const send = (encoding: string, body: Uint8Array): Promise<RawAnswer> =>
       exchange(server.url, { headers: { ...json, 'content-encoding': encoding }, body });
@@ -452,7 +460,7 @@ describe('the request body', () => {
     expect([unknown.status, unknown.headers.get('accept-encoding')]).toEqual([415, 'gzip, br, deflate']);
   });
 
-  test('that breaks off is nobody’s error', async () => {
+  test('that breaks off is not logged as an error', async () => {
     await using server = await startScriptedServer();
     const connection = await RawConnection.open(server.url);
     connection.send({ headers: { ...json, 'content-length': '500' }, body: hello });
@@ -462,17 +470,17 @@ describe('the request body', () => {
   });
 });
 
-describe('methods and cross-site requests', () => {
+describe('HTTP methods and CSRF prevention', () => {
   const get = (query: string): string => `/graphql?${new URLSearchParams({ query })}`;
   const preflighted = { 'apollo-require-preflight': '1' };
 
-  test.each(['PATCH', 'OPTIONS'])('%s is refused with the methods that are allowed', async (method) => {
+  test.each(['PATCH', 'OPTIONS'])('%s is rejected with the allowed methods', async (method) => {
     await using server = await startScriptedServer();
     const { status, headers } = await exchange(server.url, { method, headers: json, body: hello });
     expect([status, headers.get('allow')]).toEqual([405, 'GET, POST, PUT, DELETE']);
   });
 
-  test('GET answers queries, with variables and operation name', async () => {
+  test('GET executes a query with variables and an operation name', async () => {
     await using server = await startScriptedServer();
     const path = `/graphql?${new URLSearchParams({
       query: 'query A($n: String) { greeting(name: $n) } query B { greeting }',
@@ -489,7 +497,7 @@ describe('methods and cross-site requests', () => {
   test.each([
     ['mutation { greet(name: "x") }', 'GET requests only support query operations, not mutation operations'],
     ['subscription { greetings }', 'GET requests only support query operations, not subscription operations'],
-  ])('GET refuses %s', async (query, message) => {
+  ])('GET rejects %s', async (query, message) => {
     await using server = await startScriptedServer();
     const answered = await exchange(server.url, { method: 'GET', path: get(query), headers: preflighted });
     expect([answered.status, answered.headers.get('allow'), JSON.parse(answered.body)]).toEqual([
@@ -500,7 +508,11 @@ describe('methods and cross-site requests', () => {
   });
 
   test.each([
-    ['GET without a header that makes a browser ask', { method: 'GET', path: get('{ greeting }') }, 400],
+    [
+      'GET without a header that makes a browser send a preflight',
+      { method: 'GET', path: get('{ greeting }') },
+      400,
+    ],
     [
       'GET with x-apollo-operation-name',
       { method: 'GET', path: get('{ greeting }'), headers: { 'x-apollo-operation-name': 'A' } },
@@ -529,12 +541,12 @@ describe('methods and cross-site requests', () => {
       { headers: { 'content-type': 'text/plain', ...preflighted }, body: hello },
       415,
     ],
-  ])('%s', async (_, request, status) => {
+  ])('CSRF prevention decides the status of a %s', async (_, request, status) => {
     await using server = await startScriptedServer();
     expect((await exchange(server.url, request)).status).toBe(status);
   });
 
-  test('a blocked request is told what to send', async () => {
+  test('a blocked request gets an error that says what to send', async () => {
     await using server = await startScriptedServer();
     const { body } = await exchange(server.url, { headers: { 'content-type': 'text/plain' }, body: hello });
     expect(JSON.parse(body).errors[0].message).toMatch(
@@ -543,13 +555,13 @@ describe('methods and cross-site requests', () => {
     expect(server.receivedOperations).toEqual([]);
   });
 
-  test('without CSRF prevention a bare GET is answered', async () => {
+  test('a GET without special headers is executed when CSRF prevention is off', async () => {
     await using server = await startScriptedServer(undefined, { security: { csrf: false } });
     expect((await exchange(server.url, { method: 'GET', path: get('{ greeting }') })).status).toBe(200);
   });
 });
 
-describe('pages of other origins', () => {
+describe('CORS', () => {
   const preflight = {
     method: 'OPTIONS',
     headers: {
@@ -563,7 +575,7 @@ describe('pages of other origins', () => {
     Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control') || name === 'vary')),
   ];
 
-  test('may read answers where their origin is listed', async () => {
+  test('lets pages of listed origins read responses', async () => {
     await using server = await startScriptedServer(undefined, {
       security: { cors: { origins: ['https://shop.test'] } },
     });
@@ -592,48 +604,51 @@ describe('pages of other origins', () => {
     ).toEqual([200, { vary: 'origin' }]);
   });
 
-  test('may not where none is listed', async () => {
+  test('sends no headers when no origin is listed', async () => {
     await using server = await startScriptedServer();
     expect(corsOf(await exchange(server.url, preflight))).toEqual([405, {}]);
   });
 });
 
-describe('bytes that are no HTTP request', () => {
+describe('bytes that are not a valid HTTP request', () => {
   test.each([
     [
       'an unknown method',
       'POST! / HTTP/1.1\r\n\r\n',
       400,
-      'The request is no valid HTTP: Expected space after method.',
+      'The request is not valid HTTP: Expected space after method.',
     ],
     [
       'a length that is no number',
       'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n',
       400,
-      'The request is no valid HTTP: Invalid character in Content-Length.',
+      'The request is not valid HTTP: Invalid character in Content-Length.',
     ],
     [
       'headers that are too large',
       `POST /graphql HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`,
       431,
-      "The request's headers are larger than 16384 bytes. Send less.",
+      'The request headers are larger than 16384 bytes, the maximum.',
     ],
-  ])('get the reason, and the connection ends: %s', async (_, bytes, status, message) => {
-    await using server = await startScriptedServer();
-    await using connection = await RawConnection.open(server.url);
-    connection.socket.write(bytes);
-    const answered = await connection.readAnswer();
-    expect([answered.status, JSON.parse(answered.body)]).toEqual([status, error(message, 'BAD_REQUEST')]);
-    await connection.waitForClose();
-  });
+  ])(
+    'get an error with the reason before the connection is closed: %s',
+    async (_, bytes, status, message) => {
+      await using server = await startScriptedServer();
+      await using connection = await RawConnection.open(server.url);
+      connection.socket.write(bytes);
+      const answered = await connection.readAnswer();
+      expect([answered.status, JSON.parse(answered.body)]).toEqual([status, error(message, 'BAD_REQUEST')]);
+      await connection.waitForClose();
+    },
+  );
 });
 
-describe('automatic persisted queries', () => {
+describe('an automatic persisted query', () => {
   const query = '{ greeting }';
   const hash = createHash('sha256').update(query).digest('hex');
   const extensions = { persistedQuery: { version: 1, sha256Hash: hash } };
 
-  test('are missed, registered and found over POST', async () => {
+  test('is not found, then registered, then found over POST', async () => {
     await using server = await startScriptedServer();
     const send = (body: object): Promise<RawAnswer> =>
       exchange(server.url, { headers: json, body: JSON.stringify(body) });
@@ -647,7 +662,7 @@ describe('automatic persisted queries', () => {
     expect((await send({ extensions })).body).toBe('{"data":{"greeting":"hello"}}');
   });
 
-  test('are registered over GET too', async () => {
+  test('can be registered over GET', async () => {
     await using server = await startScriptedServer();
     const send = (parameters: Record<string, string>): Promise<RawAnswer> =>
       exchange(server.url, {
@@ -665,7 +680,7 @@ describe('automatic persisted queries', () => {
     ]);
   });
 
-  test('with a wrong hash or version are refused', async () => {
+  test('is rejected with a wrong hash or version', async () => {
     await using server = await startScriptedServer();
     const send = (persistedQuery: object): Promise<RawAnswer> =>
       exchange(server.url, {
@@ -692,7 +707,7 @@ describe('automatic persisted queries', () => {
     expect(server.receivedOperations).toEqual([]);
   });
 
-  test('beyond the limits are never registered', async () => {
+  test('is never registered when its operation exceeds a limit', async () => {
     const deep = '{ node { node { id } } }';
     const persistedQuery = { version: 1, sha256Hash: createHash('sha256').update(deep).digest('hex') };
     await using server = await startScriptedServer(undefined, { limits: { depth: 2 } });
@@ -706,7 +721,7 @@ describe('automatic persisted queries', () => {
   });
 });
 
-describe('limits', () => {
+describe('the operation limits', () => {
   const tooComplex = {
     errors: [
       {
@@ -717,7 +732,7 @@ describe('limits', () => {
   };
   const query = '{ node { node { id } } }';
 
-  test('refuse an operation over POST, GET and in a batch alike', async () => {
+  test('reject an operation over POST, over GET and in a batch', async () => {
     await using server = await startScriptedServer(undefined, { limits: { depth: 2, batchedOperations: 5 } });
     const requests = [
       { headers: json, body: JSON.stringify({ query }) },
@@ -734,7 +749,7 @@ describe('limits', () => {
     expect(server.receivedOperations).toEqual([]);
   });
 
-  test('stop variables that are nested too deep, over POST, GET and in a batch alike', async () => {
+  test('reject variables that are nested too deep over POST, over GET and in a batch', async () => {
     await using server = await startScriptedServer(undefined, { limits: { depth: 2, batchedOperations: 2 } });
     const query = 'query ($name: String) { greeting(name: $name) }';
     const post = (body: unknown): RawRequest => ({ headers: json, body: JSON.stringify(body) });
@@ -764,7 +779,7 @@ describe('limits', () => {
     ).toBe(200);
   });
 
-  test('stop literals that are nested too deep and texts that spreads make long, and no variables', async () => {
+  test('reject deeply nested literals and texts that spreads expand too far, but not long variables', async () => {
     await using server = await startScriptedServer(undefined, {
       limits: { literalDepth: 2, expandedSize: 100 },
     });
@@ -801,7 +816,7 @@ describe('limits', () => {
     expect((await exchange(server.url, { headers: json, body })).status).toBe(200);
   });
 
-  test('stop texts whose fields take too long to be compared', async () => {
+  test('reject texts whose fields take too long to compare', async () => {
     await using server = await startScriptedServer();
     const query = `{ node { ${'id '.repeat(1_500)} } }`;
     const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
@@ -814,7 +829,7 @@ describe('limits', () => {
     ]);
   });
 
-  test('stop texts that would exhaust the parser’s stack', async () => {
+  test("reject texts that would exhaust the parser's stack", async () => {
     await using server = await startScriptedServer(undefined, { limits: { tokens: 1_000_000 } });
     for (const text of [
       `{ greeting(name: ${'['.repeat(200_000)}`,
@@ -830,11 +845,11 @@ describe('limits', () => {
   });
 });
 
-describe('a JSON array of operations', () => {
+describe('a batch (JSON array) of operations', () => {
   const batch = (count: number): string =>
     JSON.stringify(Array.from({ length: count }, () => ({ query: '{ greeting }' })));
 
-  test('is refused unless batches are on', async () => {
+  test('is rejected when batches are off', async () => {
     await using server = await startScriptedServer();
     expect(essence(await exchange(server.url, { headers: json, body: batch(1) }))).toMatchObject({
       status: 400,
@@ -845,7 +860,7 @@ describe('a JSON array of operations', () => {
     });
   });
 
-  test('is answered by an array in its order, never in several payloads', async () => {
+  test('is answered with an array in the same order, never in several payloads', async () => {
     let count = 0;
     await using server = await startScriptedServer(() => singleOutcome(`{"greeting":"${++count}"}`), {
       limits: { batchedOperations: 3 },
@@ -869,7 +884,7 @@ describe('a JSON array of operations', () => {
     ]);
   });
 
-  test('is refused where the client takes several payloads only', async () => {
+  test('is rejected when the client accepts only multipart', async () => {
     await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
     const headers = { ...json, accept: 'multipart/mixed' };
     const answered = await exchange(server.url, { headers, body: '[{ "query": "{ greeting }" }]' });
@@ -883,7 +898,7 @@ describe('a JSON array of operations', () => {
     expect(server.receivedOperations).toEqual([]);
   });
 
-  test('has one status for all: one invalid operation makes it 400', async () => {
+  test('has one status: an invalid operation makes it 400', async () => {
     await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
     const body = JSON.stringify([{ query: '{ greeting }' }, { query: '{' }]);
     expect(essence(await exchange(server.url, { headers: json, body }))).toMatchObject({
@@ -892,7 +907,7 @@ describe('a JSON array of operations', () => {
     });
   });
 
-  test('with more operations than allowed is refused as a whole', async () => {
+  test('with more operations than allowed is rejected as a whole', async () => {
     await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
     expect(essence(await exchange(server.url, { headers: json, body: batch(4) }))).toMatchObject({
       status: 400,
@@ -905,7 +920,7 @@ describe('a JSON array of operations', () => {
 });
 
 describe('the supergraph', () => {
-  test('must be there: until then operations get 503 and readiness says why', async () => {
+  test('is required: without one, operations get 503 and readiness reports the reason', async () => {
     const supergraphs = new FakeSupergraphView();
     supergraphs.refuse('The composer says no.');
     await using server = await startScriptedServer(undefined, { supergraphs });
@@ -933,13 +948,13 @@ describe('the supergraph', () => {
     });
   });
 
-  test('that is new validates the next operation, while a running one keeps its own', async () => {
+  test('validates new operations after an update, while a running operation keeps the previous one', async () => {
     const entered = Promise.withResolvers<void>();
-    const goOn = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
     await using server = await startScriptedServer(async (request, supergraph) => {
       if (request.operationName === 'Slow') {
         entered.resolve();
-        await goOn.promise;
+        await released.promise;
       }
       return singleOutcome(JSON.stringify({ id: supergraph.id }));
     });
@@ -954,7 +969,7 @@ describe('the supergraph', () => {
       headers: json,
       body: JSON.stringify({ query: '{ farewell }' }),
     });
-    goOn.resolve();
+    released.resolve();
     expect([old.status, fresh.body, (await slow).body]).toEqual([
       400,
       '{"data":{"id":"second"}}',
@@ -962,7 +977,7 @@ describe('the supergraph', () => {
     ]);
   });
 
-  test('is shown to operators with its subgraphs and the newest refusal', async () => {
+  test('is shown on the admin listener with its subgraphs and the newest refusal', async () => {
     await using server = await startScriptedServer();
     server.supergraphs.refuse('Cannot compose.');
     const { body } = await exchange(server.adminUrl, { method: 'GET', path: '/supergraph' });
@@ -980,7 +995,7 @@ describe('the supergraph', () => {
     expect(onPublic.status).toBe(404);
   });
 
-  test('has its plans shown to operators', async () => {
+  test('has its query plans shown on the admin listener', async () => {
     await using server = await startScriptedServer(undefined, {
       explain: (operation) =>
         operation === '{'
@@ -993,13 +1008,13 @@ describe('the supergraph', () => {
     expect(answers.map(({ status, body }) => [status, body])).toEqual([
       [200, 'plan of {a}'],
       [400, '{"error":"No such thing."}'],
-      [400, '{"error":"Name the operation: /plan?operation=… (URL-encoded GraphQL)."}'],
+      [400, '{"error":"The query parameter operation is missing: /plan?operation=… (URL-encoded GraphQL)."}'],
     ]);
   });
 });
 
-describe("a library user's Apollo Server plugins", () => {
-  test('see the context and can change errors and extensions', async () => {
+describe('Apollo Server plugins of a library user', () => {
+  test('can read the context and change errors and extensions', async () => {
     await using server = await startScriptedServer(undefined, {
       plugins: [
         {
@@ -1018,8 +1033,8 @@ describe("a library user's Apollo Server plugins", () => {
   });
 });
 
-describe('a plugin that makes an answer which cannot be written', () => {
-  test('costs its own request and not the process', async () => {
+describe('a plugin that sets an invalid response header', () => {
+  test('fails only that request and not the process', async () => {
     let isBroken = true;
     await using server = await startScriptedServer(undefined, {
       plugins: [

@@ -14,7 +14,7 @@ const headers = { 'content-type': 'application/json', accept: 'multipart/mixed, 
 const operation = { headers, body: '{"query":"{ greeting }"}' };
 const next = supergraphOf(`${testSdl}\n# next`, 'next');
 
-/** The leases when the pipeline was called, and after the answer. */
+/** The leases at each call of the pipeline, and after the response. */
 async function leasesOf(
   request: { readonly headers: Record<string, string>; readonly body: string },
   respond: Parameters<typeof startScriptedServer>[0],
@@ -29,17 +29,17 @@ async function leasesOf(
     { supergraphs, limits: { batchedOperations: 10 } },
   );
   await exchange(server.url, request);
-  // The exchange ends in the turn that follows its last write.
+  // A request ends one turn of the event loop after its last write.
   await server.close();
   return [...during, Object.fromEntries(supergraphs.leases)];
 }
 
-describe('the supergraph of an operation', () => {
-  test('is held while it is answered', async () => {
+describe('the lease on the supergraph of an operation', () => {
+  test('is held until the response is sent', async () => {
     expect(await leasesOf(operation, () => singleOutcome('{}'))).toEqual([{ first: 1 }, { first: 0 }]);
   });
 
-  test('is held once for all operations of a batch', async () => {
+  test('is taken once for all operations of a batch', async () => {
     const batch = { headers, body: '[{"query":"{ greeting }"},{"query":"{ a: greeting }"}]' };
     expect(await leasesOf(batch, () => singleOutcome('{}'))).toEqual([
       { first: 1 },
@@ -48,25 +48,25 @@ describe('the supergraph of an operation', () => {
     ]);
   });
 
-  test('is released when the answer fails', async () => {
+  test('is released when execution fails', async () => {
     const fail = () => Promise.reject(new Error('broken'));
     expect(await leasesOf(operation, fail)).toEqual([{ first: 1 }, { first: 0 }]);
   });
 
-  test('is released when the payloads fail', async () => {
+  test('is released when incremental payloads fail', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }]);
     payloads.push(new Error('broken'));
     expect(await leasesOf(operation, () => payloads.outcome)).toEqual([{ first: 1 }, { first: 0 }]);
   });
 
-  test('is not held for an operation that is not valid', async () => {
+  test('is not held after an invalid operation', async () => {
     expect(await leasesOf({ headers, body: '{"query":"{ none }"}' }, () => singleOutcome('{}'))).toEqual([
       { first: 0 },
     ]);
   });
 
-  test('is held in the same way for an operation that is known, and for one that fails then', async () => {
+  test('is held in the same way for a validated operation, also when the operation fails', async () => {
     const supergraphs = new FakeSupergraphView(supergraphOf(testSdl));
     const during: unknown[] = [];
     let isFailing = false;
@@ -88,7 +88,7 @@ describe('the supergraph of an operation', () => {
     expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 0 });
   });
 
-  test('is held to the last payload, also when another one is in use meanwhile', async () => {
+  test('is held until the last payload, even when another supergraph is in use by then', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }]);
     const supergraphs = new FakeSupergraphView(supergraphOf(testSdl));
@@ -106,7 +106,7 @@ describe('the supergraph of an operation', () => {
     expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 0 });
   });
 
-  test('is released when the client leaves', async () => {
+  test('is released when the client disconnects', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }]);
     const supergraphs = new FakeSupergraphView(supergraphOf(testSdl));
@@ -121,7 +121,7 @@ describe('the supergraph of an operation', () => {
     expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 0 });
   });
 
-  test('is not held by a subscription that goes on with each new one', async () => {
+  test('is not held by a subscription, which continues on each new supergraph', async () => {
     const events = new ScriptedEvents();
     events.push({ data: { greetings: 'one' } });
     const supergraphs = new FakeSupergraphView(supergraphOf(testSdl));

@@ -18,7 +18,7 @@ const opening = `\r\n--graphql${part({})}`;
 const closing = '--\r\n';
 
 describe("a subscription in Apollo's multipart protocol", () => {
-  test('begins at once, and shows every event together with the delimiter after it', async () => {
+  test('starts at once, and sends every event together with the delimiter after it', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     await using connection = await RawConnection.open(server.url);
@@ -38,7 +38,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
     expect(await connection.readChunk()).toBeUndefined();
   });
 
-  test('shows that it lives when it was quiet', async () => {
+  test('gets an empty part one heartbeat interval after the last part', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
@@ -49,13 +49,13 @@ describe("a subscription in Apollo's multipart protocol", () => {
     connection.send(subscription);
     await connection.readHead();
     await connection.readChunk();
-    timers.advance(2000);
+    timers.advance(1000);
     expect(await connection.readChunk()).toBe(part({}));
     scripted.push('end');
     expect(await connection.readChunk()).toBe(closing);
   });
 
-  test('ends with the error that its events end with', async () => {
+  test('ends with the error of its events', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
     await using server = await startScriptedServer(() => scripted.outcome);
@@ -65,7 +65,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
     );
   });
 
-  test('ends properly, and says why, as soon as the server closes', async () => {
+  test('ends with an error and the closing delimiter when the server shuts down', async () => {
     const scripted = new ScriptedEvents();
     const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
     await using connection = await RawConnection.open(server.url);
@@ -78,7 +78,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
     await scripted.returned;
   });
 
-  test('has one payload where the client takes nothing else and the operation is none', async () => {
+  test('is one payload for a query when the client accepts nothing else', async () => {
     await using server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'));
     expect((await exchange(server.url, asking('{ greeting }'))).body).toBe(
       `\r\n--graphql${part({ payload: { data: { greeting: 'hello' } } })}${closing}`,

@@ -72,6 +72,7 @@ async function openWaiting(config: TestRedisConfig) {
   const waits = createManualTimers();
   const { timers: others = systemTimers } = parts.options;
   const timers: Timers = {
+    now: systemTimers.now,
     after: (ms, run) => (pauses.includes(ms) || ms === longestMs ? waits : others).after(ms, run),
   };
   const store = new TieredStore({ ...parts.options, timers, maxSize: 1_000_000 });
@@ -79,8 +80,8 @@ async function openWaiting(config: TestRedisConfig) {
   return { ...parts, store, waits, [Symbol.asyncDispose]: () => store.close() };
 }
 
-describe('who waits for another process', () => {
-  test('looks at once, then less and less often, and no more when it has what it waits for', async () => {
+describe('A wait for a claim holder', () => {
+  test('polls with growing delays until the entry is stored', async () => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);
     await using there = await openWaiting(config);
@@ -100,9 +101,9 @@ describe('who waits for another process', () => {
   });
 
   test.each([
-    ['no longer wants it', (_waits: unknown, client: AbortController) => client.abort()],
-    ['has waited long enough', ({ fire }: { fire(ms: number): void }) => fire(longestMs)],
-  ])('leaves nothing behind when it %s', async (_, end) => {
+    ['is aborted', (_waits: unknown, client: AbortController) => client.abort()],
+    ['times out', ({ fire }: { fire(ms: number): void }) => fire(longestMs)],
+  ])('leaves no timers when it %s', async (_, end) => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);
     await using there = await openWaiting(config);
@@ -123,7 +124,7 @@ describe('who waits for another process', () => {
     expect(there.waits.pendingMs()).toEqual([]);
   });
 
-  test('takes what is stale as soon as it is stored, if it is newer than what was there', async () => {
+  test('accepts a stale entry that is newer than the one at its beginning', async () => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);
     await using there = await openWaiting(config);
@@ -140,7 +141,7 @@ describe('who waits for another process', () => {
     expect(await found).toMatchObject({ value: '2' });
   });
 
-  test('has a copy then, also of what was invalidated while it waited', async () => {
+  test('copies the entry to memory, also after an invalidation during the wait', async () => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);
     await using there = await openWaiting(config);
@@ -161,7 +162,7 @@ describe('who waits for another process', () => {
   });
 });
 
-test('claims expire, and those given back for later do so then', async () => {
+test('claims expire, and those with a delayed release expire at that time', async () => {
   const config = sharedConfig();
   await using opened = await openRedisStore(config, clock.now);
   const { store } = opened;
@@ -175,8 +176,8 @@ test('claims expire, and those given back for later do so then', async () => {
   expect(await askRedis('PTTL', other)).toBeGreaterThan(500_000);
 });
 
-describe('when Redis cannot say who has a claim', () => {
-  test('it is granted within the deadline, and is given back when Redis has set it later', async () => {
+describe('When Redis cannot answer a claim,', () => {
+  test('it is granted at the read timeout, and released if Redis sets it later', async () => {
     const config = sharedConfig();
     await using opened = await openRedisStore(config, clock.now);
     const { store, deadlines, problems } = opened;
@@ -196,7 +197,7 @@ describe('when Redis cannot say who has a claim', () => {
     expect(await askRedis('EXISTS', claimName(config, 'kept'))).toBe(1);
   });
 
-  test('nobody waits for it, once it has been late three times', async () => {
+  test('later claims do not wait after three timeouts', async () => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);
     await using there = await openRedisStore(config, clock.now);
@@ -218,7 +219,7 @@ describe('when Redis cannot say who has a claim', () => {
     }
   });
 
-  test('a look that is late ends the wait', async () => {
+  test('a poll that times out ends the wait', async () => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);
     await using there = await openWaiting(config);
@@ -236,7 +237,7 @@ describe('when Redis cannot say who has a claim', () => {
     }
   });
 
-  test('without a connection it is granted at once', async () => {
+  test('it is granted at once without a connection', async () => {
     await using gone = await startDedicatedRedis();
     await gone.kill();
     const parts = createRedisStoreFixture(parseRedisConfig({ url: gone.url }), clock.now);
@@ -248,7 +249,7 @@ describe('when Redis cannot say who has a claim', () => {
     await store.close();
   });
 
-  test('with too much in flight it is granted at once', async () => {
+  test('it is granted at once with too many commands in flight', async () => {
     const config = sharedConfig({ maxInFlight: 1 });
     await using opened = await openRedisStore(config, clock.now);
     const { store, problems } = opened;
@@ -260,7 +261,7 @@ describe('when Redis cannot say who has a claim', () => {
     expect(await askRedis('EXISTS', claimName(config))).toBe(0);
   });
 
-  test('with its memory full it is granted, and claims can be given back', async () => {
+  test('it is granted when the memory of Redis is full, and claims can be released', async () => {
     const config = sharedConfig();
     await using opened = await openRedisStore(config, clock.now);
     const { store, problems } = opened;
@@ -278,7 +279,7 @@ describe('when Redis cannot say who has a claim', () => {
   });
 });
 
-describe('in a Cluster', () => {
+describe('In a Cluster,', () => {
   const buckets = 6;
   let cluster: RedisCluster;
   beforeAll(async () => {
@@ -288,7 +289,7 @@ describe('in a Cluster', () => {
     await cluster[Symbol.asyncDispose]();
   });
 
-  test('a master that hangs grants its claims, and no others', async () => {
+  test('only the claims of a hanging master are granted without an answer', async () => {
     const config = sharedConfig({ url: '', cluster: { nodes: cluster.nodes, buckets } });
     const names = new RedisKeys(config.keyPrefix, buckets);
     // A key in each bucket; two buckets after each other are on one master.

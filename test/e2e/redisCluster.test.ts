@@ -46,7 +46,7 @@ async function valuesOf(store: CacheStore, keys: readonly string[]) {
   return (await store.getMany(keys)).map((found) => found?.value);
 }
 
-test('a master that hangs costs the entries that it has, and no others', async () => {
+test('only the entries of a hanging master are misses', async () => {
   const config = configOf();
   await using opened = await openRedisStore(config, clock.now);
   const { store, deadlines } = opened;
@@ -69,7 +69,7 @@ test('a master that hangs costs the entries that it has, and no others', async (
   }
 });
 
-test('an invalidation is heard at once, even if a master hangs that has to delete something', async () => {
+test('an invalidation is received at once, even if a master with tagged entries hangs', async () => {
   const config = configOf();
   await using here = await openTieredStore(config, clock.now);
   await using there = await openTieredStore(config, clock.now);
@@ -100,7 +100,7 @@ test('an invalidation is heard at once, even if a master hangs that has to delet
   expect(await valuesOf(there.store, [first, last])).toEqual([undefined, undefined]);
 });
 
-test('a slot that moves to another master takes its entries along', async () => {
+test('entries stay readable when their slot moves to another master', async () => {
   const config = configOf();
   await using opened = await openRedisStore(config, clock.now);
   const { store } = opened;
@@ -118,7 +118,7 @@ test('a slot that moves to another master takes its entries along', async () => 
   expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 6, isPending: false });
 });
 
-test('a master that restarts empty takes entries again', async () => {
+test('a master that restarts empty accepts entries again', async () => {
   const config = configOf();
   await using opened = await openRedisStore(config, clock.now);
   const { store, problemEvents, readyEvents } = opened;

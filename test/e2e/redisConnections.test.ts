@@ -33,7 +33,7 @@ async function roundTrip(
 }
 
 test(
-  'when a master is gone, Sentinels lead to the one that they know instead',
+  'after a failover, the store connects to the new master of the Sentinels',
   async () => {
     await using master = await startDedicatedRedis();
     await using promoted = await startDedicatedRedis();
@@ -60,7 +60,7 @@ test(
   downloadTimeoutMs,
 );
 
-test('TLS is spoken where it is configured, with a server whose certificate is right', async () => {
+test('the store uses TLS if configured, with a server whose certificate is valid', async () => {
   await using server = await startDedicatedRedis();
   const folder = join(import.meta.dirname, '../fixtures/tls');
   const sockets = new Set<Socket>();

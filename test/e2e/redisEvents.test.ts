@@ -43,7 +43,7 @@ const done: InvalidationResult = { deleted: 0, isPending: false };
 /** An event without tags is a mistake. */
 async function readTags(body: unknown): Promise<ParsedEvent> {
   const { tags } = body as { readonly tags?: readonly string[] };
-  if (tags === undefined) return { kind: 'mistakes', reasons: ['tags: expected a list'] };
+  if (tags === undefined) return { kind: 'invalid', reasons: ['tags: expected a list'] };
   return { kind: 'tags', tags };
 }
 
@@ -119,7 +119,7 @@ async function blockedReaders(count: number): Promise<void> {
   while (!(await redis.info('clients')).includes(`blocked_clients:${count}\r`));
 }
 
-test('events invalidate, in their order, from the first start on', async () => {
+test('events after the first start invalidate in order', async () => {
   const here = place();
   const before = await add(here.stream, event('before'));
   await using opened = open(here);
@@ -130,7 +130,7 @@ test('events invalidate, in their order, from the first start on', async () => {
   expect([opened.gaps(), ...opened.problems.counts]).toEqual([0]);
 });
 
-test('events that nobody read while all were down are read at the next start', async () => {
+test('events during a downtime of all processes are read at the next start', async () => {
   const here = place();
   {
     await using first = open(here);
@@ -144,7 +144,7 @@ test('events that nobody read while all were down are read at the next start', a
   expect([second.invalidated, second.gaps()]).toEqual([[['b', 'c']], 0]);
 });
 
-test('events that were trimmed meanwhile count as if they had named everything', async () => {
+test('events that were trimmed unread invalidate everything', async () => {
   const here = place();
   {
     await using _ = open(here);
@@ -159,7 +159,7 @@ test('events that were trimmed meanwhile count as if they had named everything',
   expect(opened.logLines).toEqual([
     expect.objectContaining({
       problem: 'events missed',
-      message: expect.stringContaining(`events of ${here.stream} after `),
+      message: expect.stringContaining(`Events of ${here.stream} after `),
     }),
   ]);
   // It is handled with that: not told again at the next start.
@@ -171,7 +171,7 @@ test('events that were trimmed meanwhile count as if they had named everything',
   expect([next.gaps(), next.invalidated]).toEqual([0, [['d']]]);
 });
 
-test('every process handles every event, and copies of all are gone', async () => {
+test('every process handles every event and drops its copies', async () => {
   const here = place();
   const config = parseRedisConfig({
     url: server.url,
@@ -197,7 +197,7 @@ test('every process handles every event, and copies of all are gone', async () =
   expect(await two.store.getMany(['key'])).toEqual([undefined]);
 });
 
-test('an event that cannot be read is counted, told once and skipped', async () => {
+test('an invalid event is counted, logged once and skipped', async () => {
   const here = place();
   await using opened = open(here, {
     parse: (body) => {
@@ -212,11 +212,11 @@ test('an event that cannot be read is counted, told once and skipped', async () 
   expect(opened.invalidated.flat()).toEqual(['a']);
   expect(Object.fromEntries(opened.problems.counts)).toEqual({ 'unreadable event': 6 });
   expect(opened.logLines.map(({ message }) => message)).toEqual([
-    `event ${first} of ${here.stream}: has no field \`invalidate\``,
+    `event ${first} of ${here.stream}: the event has no field \`invalidate\``,
   ]);
 });
 
-test('what is wrong with an event is told', async () => {
+test('the problems of an invalid event are logged', async () => {
   const here = place();
   await using opened = open(here);
   await saved(here);
@@ -230,7 +230,7 @@ test('what is wrong with an event is told', async () => {
   ]);
 });
 
-test('events wait until they can be read, and are not lost if that never comes', async () => {
+test('events wait until they can be parsed, and are not lost if the process ends before', async () => {
   const here = place();
   const gate = new Gate();
   const parse = async (body: unknown) => {
@@ -249,7 +249,7 @@ test('events wait until they can be read, and are not lost if that never comes',
   expect(start).not.toBe(last);
 });
 
-test('an event counts as handled when everything that it concerns is gone', async () => {
+test('the position moves past an event only when its entries are deleted', async () => {
   const here = place();
   const results = [{ deleted: 0, isPending: true }];
   await using opened = open(here, { invalidate: async () => results.shift() ?? done });
@@ -263,7 +263,7 @@ test('an event counts as handled when everything that it concerns is gone', asyn
   expect(start).not.toBe(last);
 });
 
-test('a position that is no id is replaced after everything that is there has been read', async () => {
+test('an invalid position is replaced after all events have been read', async () => {
   const here = place();
   const last = await add(here.stream, event('a'));
   await redis.set(`${here.keyPrefix}events:${here.stream}`, 'text');
@@ -272,7 +272,7 @@ test('a position that is no id is replaced after everything that is there has be
   expect(opened.invalidated).toEqual([['a']]);
 });
 
-test('the position never moves backwards', async () => {
+test('the position never moves backward', async () => {
   const here = place();
   const config = parseRedisConfig({
     url: server.url,
@@ -310,7 +310,7 @@ test('the position never moves backwards', async () => {
   for (const position of positions) position.close();
 });
 
-test('a Redis that takes no writes is told, and the position is saved when it does', async () => {
+test('a Redis that refuses writes is reported, and the position is saved later', async () => {
   await using replica = await startDedicatedRedis();
   const operator = connectRedis(replica.url);
   const here = place();
@@ -334,7 +334,7 @@ test('a Redis that takes no writes is told, and the position is saved when it do
 });
 
 test(
-  'in a Cluster, stream and position are wherever their slots are',
+  'in a Cluster, the stream and the position can be on different masters',
   async () => {
     await using cluster = await startRedisCluster();
     const { keyPrefix } = place();
@@ -364,7 +364,7 @@ test(
   downloadTimeoutMs,
 );
 
-test('closed, it keeps no process alive, whatever state Redis is in', async () => {
+test('a closed reader of events does not keep the process alive, in any state of Redis', async () => {
   const script = `
     import { pino } from 'pino';
     import { EventInvalidations } from './gateway/cache/invalidation/eventInvalidations.ts';

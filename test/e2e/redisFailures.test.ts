@@ -52,8 +52,8 @@ async function operate(...command: [string, ...string[]]): Promise<void> {
   redis.disconnect();
 }
 
-describe('a Redis that hangs', () => {
-  test('a read is a miss when its deadline is over, and later reads do not wait until it answers again', async () => {
+describe('While Redis hangs,', () => {
+  test('a read is a miss at its timeout, and later reads do not wait until Redis answers again', async () => {
     await using opened = await open({ timeouts: shortSocketTimeout });
     const { store, deadlines, readyEvents } = opened;
     store.setMany([entry({ value: '1' })], store.beginRead());
@@ -78,7 +78,7 @@ describe('a Redis that hangs', () => {
     expect(await valuesOf(store, 'key')).toEqual(['1']);
   });
 
-  test('an invalidation goes on when it can, and until then this process serves nothing that it concerns', async () => {
+  test('an invalidation is retried, and until then this process does not serve its entries', async () => {
     await using opened = await open({ timeouts: shortSocketTimeout });
     const { store, deadlines, keyPrefix } = opened;
     const config = parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts });
@@ -99,7 +99,7 @@ describe('a Redis that hangs', () => {
     expect(await valuesOf(other.store, '1', '2')).toEqual([undefined, '2']);
   });
 
-  test('a write that is carried out late does not bring back what was invalidated meanwhile', async () => {
+  test('a write that Redis executes later does not restore an invalidated entry', async () => {
     await using opened = await open();
     const { keyPrefix } = opened;
     const config = parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts });
@@ -114,7 +114,7 @@ describe('a Redis that hangs', () => {
   });
 });
 
-test('what an invalidation has overtaken does not even get into Redis, where other processes would find it', async () => {
+test('a write that was invalidated since its read is not stored in Redis', async () => {
   await using opened = await open();
   const { store, keys } = opened;
   const since = store.beginRead();
@@ -126,7 +126,7 @@ test('what an invalidation has overtaken does not even get into Redis, where oth
   redis.disconnect();
 });
 
-test('a Redis that is killed costs misses, and is used again when it is back', async () => {
+test('a killed Redis causes misses and is used again after its restart', async () => {
   await using opened = await open();
   const { store, readyEvents } = opened;
   store.setMany([entry()], store.beginRead());
@@ -145,7 +145,7 @@ test('a Redis that is killed costs misses, and is used again when it is back', a
   expect(await valuesOf(store, 'key')).toEqual(['2']);
 });
 
-test('a Redis that is not there at the start is used when it comes', async () => {
+test('a Redis that starts later than the store is used', async () => {
   await using late = await startDedicatedRedis();
   await late.kill();
   const parts = createRedisStoreFixture(parseRedisConfig({ url: late.url }), clock.now);
@@ -165,7 +165,7 @@ test('a Redis that is not there at the start is used when it comes', async () =>
   await store.close();
 });
 
-test('a wrong password costs misses and one line in the log, until it is right', async () => {
+test('a wrong password causes misses and one log line until it is corrected', async () => {
   await using closed = await startDedicatedRedis(['--requirepass', 'right']);
   const parts = createRedisStoreFixture(parseRedisConfig({ url: closed.url, password: 'wrong' }), clock.now);
   const store = new RedisStore(parts.options);
@@ -182,7 +182,7 @@ test('a wrong password costs misses and one line in the log, until it is right',
   await store.close();
 });
 
-test('a Redis that lets nobody store anything at first is used when it does, on the same connection', async () => {
+test('a Redis that refuses writes at first is used later on the same connection', async () => {
   await using refusing = await startDedicatedRedis();
   const operator = connectRedis(refusing.url);
   await operator.call('ACL', 'SETUSER', 'default', '-hsetnx');
@@ -201,7 +201,7 @@ test('a Redis that lets nobody store anything at first is used when it does, on 
   await store.close();
 });
 
-test('with its memory full nothing is stored, and what is there can be read and invalidated', async () => {
+test('with full memory nothing is stored, and entries can be read and invalidated', async () => {
   await using opened = await open();
   const { store, problems } = opened;
   store.setMany([entry({ key: '1', value: '1' })], store.beginRead());
@@ -222,7 +222,7 @@ test('with its memory full nothing is stored, and what is there can be read and 
   expect(await valuesOf(store, '2')).toEqual(['2']);
 });
 
-test('FLUSHALL does not let in what was invalidated before', async () => {
+test('after FLUSHALL, writes that were invalidated before are rejected', async () => {
   await using opened = await open();
   const { store, readyEvents } = opened;
   const before = store.beginRead();
@@ -242,7 +242,7 @@ test('FLUSHALL does not let in what was invalidated before', async () => {
   expect(await valuesOf(store, '2', '3', '4')).toEqual([undefined, undefined, '4']);
 });
 
-test('a master that has become a replica costs writes, and is connected to anew', async () => {
+test('when the master becomes a replica, writes are lost and the store reconnects', async () => {
   await using opened = await open();
   const { store, readyEvents } = opened;
   await operate('REPLICAOF', '127.0.0.1', '1');
@@ -259,22 +259,23 @@ test('a master that has become a replica costs writes, and is connected to anew'
   expect(await valuesOf(store, 'key')).toEqual(['2']);
 });
 
-describe('an entry that is not one of ours', () => {
+describe('Foreign data under the key of an entry:', () => {
   const cases: Record<
     string,
     (redis: ReturnType<typeof connectRedis>, key: string, other: string) => unknown
   > = {
     'other text': (redis, key) => redis.set(key, '{"name":"Table"}'),
-    'nothing at all': (redis, key) => redis.set(key, ''),
+    'an empty value': (redis, key) => redis.set(key, ''),
     'an older format': (redis, key) => redis.setrange(key, 2, '\0'),
-    'half of it': async (redis, key) => redis.set(key, (await redis.getBuffer(key))?.subarray(0, 70) ?? ''),
+    'a truncated entry': async (redis, key) =>
+      redis.set(key, (await redis.getBuffer(key))?.subarray(0, 70) ?? ''),
     'a changed byte': (redis, key) => redis.setrange(key, 80, '!'),
-    'a number of the far future': (redis, key) => redis.setrange(key, 4, '\x7f\x7f'),
+    'a read version of the far future': (redis, key) => redis.setrange(key, 4, '\x7f\x7f'),
     'the entry of another key': async (redis, key, other) =>
       redis.set(key, (await redis.getBuffer(other)) ?? ''),
   };
   for (const [name, spoil] of Object.entries(cases)) {
-    test(`${name}: a miss, counted, and the next answer takes its place`, async () => {
+    test(`${name} is a miss, is counted, and is replaced by the next answer`, async () => {
       await using opened = await open();
       const { store, keys, problems } = opened;
       store.setMany([entry(), entry({ key: 'other' })], store.beginRead());
@@ -290,7 +291,7 @@ describe('an entry that is not one of ours', () => {
     });
   }
 
-  test('another kind of value: a miss, and the next answer takes its place', async () => {
+  test('another type of value is a miss, and is replaced by the next answer', async () => {
     await using opened = await open();
     const redis = connectRedis(server.url);
     await redis.rpush(opened.keys.entry(0, 'key'), '1');
@@ -301,9 +302,14 @@ describe('an entry that is not one of ours', () => {
     expect(await valuesOf(opened.store, 'key')).toEqual(['2']);
   });
 
-  test('a message that is none of ours is counted', async () => {
+  test('an invalid message on the channel is counted', async () => {
     await using opened = await open();
-    for (const message of ['{', 'null', '{"from":"x","number":"1","tags":[]}', '{"number":1,"tags":[1]}']) {
+    for (const message of [
+      '{',
+      'null',
+      '{"from":"x","sequence":"1","tags":[]}',
+      '{"sequence":1,"tags":[1]}',
+    ]) {
       const counted = opened.problemEvents.waitForNext();
       await operate('PUBLISH', opened.keys.channel, message);
       await counted;
@@ -312,7 +318,7 @@ describe('an entry that is not one of ours', () => {
   });
 });
 
-test('everything in Redis expires, what has a tag not before the last entry that has it', async () => {
+test('all keys in Redis expire, and the set of a tag not before its last entry', async () => {
   await using opened = await open();
   const { store, keys } = opened;
   const hour = 3_600_000;
@@ -331,7 +337,7 @@ test('everything in Redis expires, what has a tag not before the last entry that
   expect(tag).toBeLessThanOrEqual(2 * hour);
 });
 
-test('more reads than may be in flight are misses at once', async () => {
+test('reads beyond maxInFlight are misses at once', async () => {
   await using opened = await open({ maxInFlight: 2 });
   const { store } = opened;
   store.setMany([entry({ value: '1' })], store.beginRead());
@@ -343,7 +349,7 @@ test('more reads than may be in flight are misses at once', async () => {
   for (const read of reads) expect((await read).map((found) => found?.value)).toEqual(['1']);
 });
 
-test('a closed store keeps no process alive, whatever state Redis is in', async () => {
+test('a closed store does not keep the process alive, in any state of Redis', async () => {
   const script = `
     import { pino } from 'pino';
     import { RedisStore } from './gateway/cache/store/redisStore.ts';

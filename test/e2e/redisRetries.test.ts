@@ -44,8 +44,8 @@ function open() {
 /** Longer than any wait between two attempts. */
 const longMs = 3_600_000;
 
-describe('a request that Redis refuses', () => {
-  test('is made again where that can change', async () => {
+describe('A command that Redis refuses', () => {
+  test('is retried if the refusal can be temporary', async () => {
     const key = randomUUID();
     await redis.set(key, 'no stream');
     using opened = open();
@@ -59,7 +59,7 @@ describe('a request that Redis refuses', () => {
     expect(opened.failures.map(({ isPermanent }) => isPermanent)).toEqual([false]);
   });
 
-  test('is not made again where it can never be taken, and is told once', async () => {
+  test('is not retried if it is invalid, and is reported once', async () => {
     using opened = open();
     expect(
       await opened.client.sendCommand('xrange', [randomUUID(), '99999999999999999999-0', '+']),
@@ -72,7 +72,7 @@ describe('a request that Redis refuses', () => {
     expect(opened.timers.pendingCount).toBe(0);
   });
 
-  test('is not made again when nobody waits for it any more', async () => {
+  test('is not retried after its signal is aborted', async () => {
     const key = randomUUID();
     await redis.set(key, 'no stream');
     using opened = open();
@@ -89,7 +89,7 @@ describe('a request that Redis refuses', () => {
   });
 });
 
-test('who waits for a connection need not wait for it', async () => {
+test('a wait for a connection ends when its signal is aborted', async () => {
   const gone = await startDedicatedRedis();
   await gone[Symbol.asyncDispose]();
   const client = new RetryingRedisClient({
@@ -103,7 +103,7 @@ test('who waits for a connection need not wait for it', async () => {
   client.close();
 });
 
-test('a client that leaves while its past cannot be read has no more asked for, whoever stays', async () => {
+test('a client that leaves while the stream cannot be read stops its reads, and those of other clients continue', async () => {
   const stream = randomUUID();
   await redis.set(stream, 'no stream');
   const timers = new FakeTimers();

@@ -41,7 +41,7 @@ const open = (
   handle?: Parameters<typeof openStreamReader>[1],
 ) => openStreamReader({ config: parseRedisConfig({ url: server.url }), ...options }, handle);
 
-test('entries come in their order, with their fields, those that are there and those that are added', async () => {
+test('existing and new entries are passed in order with their fields', async () => {
   const stream = randomUUID();
   await redis.xadd(stream, '1-1', 'a', 'é', 'b', '');
   const fields: unknown[] = [];
@@ -72,7 +72,7 @@ test('entries come in their order, with their fields, those that are there and t
   ]);
 });
 
-test('without an id, reading begins behind what is there', async () => {
+test('without an id, reading begins after the last entry', async () => {
   const stream = randomUUID();
   await add(stream, '1-0', '2-0');
   await using opened = open({ stream });
@@ -82,7 +82,7 @@ test('without an id, reading begins behind what is there', async () => {
   expect([opened.started, opened.seen, opened.gaps]).toEqual([['2-0'], ['3-0'], []]);
 });
 
-test('a stream need not be there yet', async () => {
+test('the stream need not exist yet', async () => {
   const stream = randomUUID();
   await using opened = open({ stream });
   await opened.until(() => opened.started.length === 1);
@@ -91,7 +91,7 @@ test('a stream need not be there yet', async () => {
   expect([opened.started, opened.seen, opened.gaps]).toEqual([['0-0'], ['3-0'], []]);
 });
 
-test('nothing is read while the handler is busy, and then no more than a batch', async () => {
+test('nothing is read while the handler runs, and then at most one batch', async () => {
   const stream = randomUUID();
   const gate = new Gate();
   await add(stream, '1-0', '2-0', '3-0');
@@ -107,7 +107,7 @@ test('nothing is read while the handler is busy, and then no more than a batch',
   expect(opened.batches).toEqual([['1-0', '2-0'], ['3-0', '4-0'], ['5-0']]);
 });
 
-test('what the handler has refused comes again', async () => {
+test('entries are passed again if the handler rejects', async () => {
   const stream = randomUUID();
   let refusals = 2;
   await add(stream, '1-0');
@@ -118,8 +118,8 @@ test('what the handler has refused comes again', async () => {
   expect(opened.batches).toEqual([['1-0'], ['1-0'], ['1-0']]);
 });
 
-describe('a lost connection', () => {
-  test('a Redis that is killed and restarted: reading goes on after the last entry that was handled', async () => {
+describe('After a lost connection,', () => {
+  test('reading continues after the last handled entry when Redis restarts', async () => {
     const stream = randomUUID();
     await using opened = open({ stream, after: '0-0' });
     await add(stream, '1-0', '2-0');
@@ -134,7 +134,7 @@ describe('a lost connection', () => {
     expect([opened.seen, opened.gaps]).toEqual([['1-0', '2-0', '3-0'], []]);
   });
 
-  test('a Redis that hangs is found out and survived', async () => {
+  test('reading continues when a hanging Redis is detected', async () => {
     const stream = randomUUID();
     await using opened = open({ stream, after: '0-0' });
     await add(stream, '1-0');
@@ -151,7 +151,7 @@ describe('a lost connection', () => {
     expect([opened.seen, opened.gaps]).toEqual([['1-0', '2-0'], []]);
   });
 
-  test('a connection that is lost while the handler is busy repeats nothing', async () => {
+  test('no entry is repeated if the handler was running', async () => {
     const stream = randomUUID();
     const gate = new Gate();
     await using opened = open({ stream, after: '0-0' }, () => gate.pass());
@@ -165,8 +165,8 @@ describe('a lost connection', () => {
   });
 });
 
-describe('entries that are gone before they were read', () => {
-  test('trimmed: told before the next ones are read', async () => {
+describe('A gap', () => {
+  test('of trimmed entries is reported before the next entries are read', async () => {
     const stream = randomUUID();
     const gate = new Gate();
     await using opened = open({ stream, after: '0-0', batchSize: 1 }, () => gate.pass());
@@ -179,7 +179,7 @@ describe('entries that are gone before they were read', () => {
     expect([opened.seen, opened.gaps]).toEqual([['1-0', '4-0'], ['1-0 to 1-0']]);
   });
 
-  test('all of them: told once, and reading goes on at the end', async () => {
+  test('of all entries is reported once, and reading continues at the end', async () => {
     const stream = randomUUID();
     const gate = new Gate();
     await using opened = open({ stream, after: '0-0' }, () => gate.pass());
@@ -196,7 +196,7 @@ describe('entries that are gone before they were read', () => {
     expect([opened.seen, opened.gaps]).toEqual([['1-0', '4-0', '5-0'], ['1-0 to 3-0']]);
   });
 
-  test('trimmed after they were read: not told', async () => {
+  test('is not reported for entries that were trimmed after they were read', async () => {
     const stream = randomUUID();
     await using opened = open({ stream, after: '0-0', batchSize: 1 });
     for (const [index, id] of ['1-0', '2-0', '3-0', '4-0'].entries()) {
@@ -209,7 +209,7 @@ describe('entries that are gone before they were read', () => {
     expect(opened.gaps).toEqual([]);
   });
 
-  test('deleted one by one: told once', async () => {
+  test('of deleted entries is reported once', async () => {
     const stream = randomUUID();
     await add(stream, '1-0', '2-0', '3-0');
     await redis.xdel(stream, '2-0');
@@ -221,7 +221,7 @@ describe('entries that are gone before they were read', () => {
     expect([opened.seen, opened.gaps]).toEqual([['3-0', '4-0'], ['1-0 to 1-0']]);
   });
 
-  test('the whole stream: told, and another one is read from its beginning', async () => {
+  test('is reported for a deleted stream, and a new one is read from its beginning', async () => {
     const stream = randomUUID();
     await using opened = open({ stream, after: '0-0' });
     await add(stream, '5-0');
@@ -234,8 +234,8 @@ describe('entries that are gone before they were read', () => {
   });
 });
 
-describe('a Redis that refuses', () => {
-  test('another kind of value under the key: told, and tried until it is a stream', async () => {
+describe('A refusal of Redis', () => {
+  test('because of another type of value is reported and retried until the key is a stream', async () => {
     const stream = randomUUID();
     await redis.set(stream, 'text');
     await using opened = open({ stream, after: '0-0' });
@@ -247,7 +247,7 @@ describe('a Redis that refuses', () => {
     await opened.until(() => opened.seen.length === 1);
   });
 
-  test('a wrong password: told, and tried until it is right', async () => {
+  test('because of a wrong password is reported and retried until it is corrected', async () => {
     await using closed = await startDedicatedRedis(['--requirepass', 'right']);
     const config = parseRedisConfig({ url: closed.url, password: 'wrong' });
     await using opened = open({ config, stream: 'events', after: '0-0' });
@@ -259,7 +259,7 @@ describe('a Redis that refuses', () => {
     await opened.until(() => opened.seen.length === 1);
   });
 
-  test('one that is busy with a script: told, and tried until it answers', async () => {
+  test('because of a running script is reported and retried until Redis answers', async () => {
     await using busy = await startDedicatedRedis(['--busy-reply-threshold', '10']);
     const [operator, script] = [connectRedis(busy.url), connectRedis(busy.url)];
     await using opened = open({
@@ -279,7 +279,7 @@ describe('a Redis that refuses', () => {
 });
 
 test(
-  'in a Cluster, the master that has the stream is asked, one that has restarted too',
+  'in a Cluster, the master of the stream is read, also after its restart',
   async () => {
     await using cluster = await startRedisCluster();
     const config = parseRedisConfig({ cluster: { nodes: cluster.nodes } });
@@ -309,7 +309,7 @@ test(
 );
 
 test(
-  'in a Cluster, a master that hangs is found out and survived',
+  'in a Cluster, reading continues when a hanging master is detected',
   async () => {
     await using cluster = await startRedisCluster();
     const config = parseRedisConfig({ cluster: { nodes: cluster.nodes } });
@@ -330,7 +330,7 @@ test(
   downloadTimeoutMs,
 );
 
-test('Sentinels lead to the stream', async () => {
+test('the stream is found through Sentinels', async () => {
   await using sentinel = await startSentinel(server);
   const config = parseRedisConfig({ sentinel: { nodes: [`127.0.0.1:${sentinel.port}`], name: 'cache' } });
   const stream = randomUUID();
@@ -339,13 +339,13 @@ test('Sentinels lead to the stream', async () => {
   await opened.until(() => opened.seen.length === 1);
 });
 
-test('text that is no id is refused', () => {
+test('an invalid start id is refused', () => {
   expect(() => open({ stream: 'events', after: '$' })).toThrow(
-    new RangeError("$ is not the id of a stream's entry"),
+    new RangeError('"$" is not the id of a Redis stream entry.'),
   );
 });
 
-test('a closed reader keeps no process alive, whatever state Redis is in', async () => {
+test('a closed reader does not keep the process alive, in any state of Redis', async () => {
   const script = `
     import { parseConfig } from './gateway/config/parseConfig.ts';
     import { RedisStreamReader } from './gateway/redis/redisStreamReader.ts';

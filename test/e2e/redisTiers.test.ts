@@ -66,7 +66,7 @@ async function operate(...command: [string, ...string[]]): Promise<void> {
   redis.disconnect();
 }
 
-test('what one replica has stored another one reads once, then it has a copy', async () => {
+test('a replica reads an entry of another replica once, and then has a copy', async () => {
   await using two = await openTwo();
   const { here, there, keys } = two;
   await write(here, { value: '1' });
@@ -95,7 +95,7 @@ test('an invalidation drops the copies of other replicas', async () => {
   expect(await valuesOf(here.store, '1')).toEqual([undefined]);
 });
 
-test('copies are dropped when invalidations may have gone unheard', async () => {
+test('copies are dropped when invalidations may have been missed', async () => {
   await using two = await openTwo();
   const { here, keys } = two;
   await write(here);
@@ -108,7 +108,7 @@ test('copies are dropped when invalidations may have gone unheard', async () => 
   expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
 });
 
-test('so are they when nobody would have known, since the connection hangs', async () => {
+test('copies are dropped when a hanging connection is detected', async () => {
   await using two = await openTwo(shortSocketTimeout);
   const { here, keys } = two;
   await write(here);
@@ -122,7 +122,7 @@ test('so are they when nobody would have known, since the connection hangs', asy
   expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
 });
 
-test('what was invalidated while nobody listened is known afterwards, even if Redis lost what has the tag', async () => {
+test('invalidations during a lost subscription are read later, even if Redis lost the set of the tag', async () => {
   await using two = await openTwo();
   const { here, there, keys } = two;
   await write(there, { tags: ['a'] });
@@ -135,7 +135,7 @@ test('what was invalidated while nobody listened is known afterwards, even if Re
   expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
 });
 
-test('a stale copy gives way to what another replica has stored since', async () => {
+test('a stale copy is replaced by a newer entry of another replica', async () => {
   await using two = await openTwo();
   const { here, there } = two;
   await write(here, { value: '1' });
@@ -146,7 +146,7 @@ test('a stale copy gives way to what another replica has stored since', async ()
   expect(here.store.getMany(['key'])).toEqual([expect.objectContaining({ value: '2' })]);
 });
 
-test('without Redis the memory works alone, and invalidations reach Redis when it comes', async () => {
+test('without Redis the memory is used alone, and invalidations are sent when Redis is available', async () => {
   await using late = await startDedicatedRedis();
   await late.kill();
   const parts = createRedisStoreFixture(parseRedisConfig({ url: late.url }), clock.now);
@@ -162,7 +162,7 @@ test('without Redis the memory works alone, and invalidations reach Redis when i
   await store.close();
 });
 
-test('two replicas never give what is older than an invalidation that they know of', async () => {
+test('two replicas never return an entry that is older than an invalidation that they have received', async () => {
   await using two = await openTwo();
   const replicas = [two.here, two.there] as const;
   const replica = fc.constantFrom(0 as const, 1 as const);

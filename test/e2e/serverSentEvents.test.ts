@@ -34,7 +34,7 @@ function headOf(headers: ReadonlyMap<string, string>): Record<string, string | u
 }
 
 describe('a client of server-sent events', () => {
-  test('has the answer to a query as one event, the second time as the first', async () => {
+  test('gets the same single event when a query is sent again', async () => {
     await using server = await startScriptedServer();
     for (let round = 0; round < 2; round++) {
       const { status, headers, body } = await exchange(server.url, asking(hello));
@@ -44,26 +44,26 @@ describe('a client of server-sent events', () => {
     expect(server.receivedOperations).toHaveLength(2);
   });
 
-  test('has the answer to a mutation', async () => {
+  test('gets the response to a mutation as one event', async () => {
     await using server = await startScriptedServer(() => singleOutcome('{"greet":"done"}'));
     const { body } = await exchange(server.url, asking({ query: 'mutation { greet(name: "a") }' }));
     expect(body).toBe(`:\n\n${events({ data: { greet: 'done' } })}${complete}`);
   });
 
-  test('has an answer in parts', async () => {
+  test('gets a response of several buffers as one event', async () => {
     await using server = await startScriptedServer(() => {
       const outcome = singleOutcome('');
       if (outcome.kind !== 'single') throw new Error('One piece was asked for.');
       return {
         ...outcome,
-        data: { takeWithin: () => [Buffer.from('{"data":'), Buffer.from('{}}')] } as never,
+        data: { takeWrapped: () => [Buffer.from('{"data":'), Buffer.from('{}}')] } as never,
       };
     });
     const { body } = await exchange(server.url, asking(hello));
     expect(body).toBe(`:\n\nevent: next\ndata: {"data":{}}\n\n${complete}`);
   });
 
-  test('has refusals of an operation as an event, since it takes a status for a broken network', async () => {
+  test('gets the rejection of an operation as an event, because it takes an error status for a network failure', async () => {
     await using server = await startScriptedServer(undefined, { limits: { depth: 1 } });
     const bodies = [{ query: '{ nothing }' }, { query: '{ node { node { id } } }' }, { query: '{' }, []];
     for (const refused of bodies) {
@@ -76,7 +76,7 @@ describe('a client of server-sent events', () => {
     expect(server.receivedOperations).toHaveLength(0);
   });
 
-  test('has refusals of the request as a status', async () => {
+  test('gets the rejection of the HTTP request as a status', async () => {
     await using server = await startScriptedServer();
     const request = {
       ...asking(hello),
@@ -85,7 +85,7 @@ describe('a client of server-sent events', () => {
     expect((await exchange(server.url, request)).status).toBe(415);
   });
 
-  test('has deferred parts as events', async () => {
+  test('gets incremental payloads as events', async () => {
     const payloads = [
       { data: { greeting: 'hello' }, hasNext: true },
       { incremental: [{ data: { node: null }, path: [] }], hasNext: false },
@@ -102,7 +102,7 @@ describe('a client of server-sent events', () => {
     expect(body).toBe(`:\n\n${events(...payloads)}${complete}`);
   });
 
-  test('has the error that deferred parts break off with, and the end', async () => {
+  test('gets the error of failed incremental payloads and the end', async () => {
     await using server = await startScriptedServer(() => {
       const scripted = new ScriptedPayloads();
       scripted.push([{ data: {}, hasNext: true }]);
@@ -114,7 +114,7 @@ describe('a client of server-sent events', () => {
     expect(body).toBe(`:\n\n${events({ data: {}, hasNext: true }, { errors, hasNext: false })}${complete}`);
   });
 
-  test('may ask by GET, with the header that a browser does not send unasked', async () => {
+  test('can send any operation by GET with a header that requires a preflight', async () => {
     const scripted = new ScriptedEvents();
     scripted.push({ data: { greetings: 'one' } });
     scripted.push('end');
@@ -133,7 +133,7 @@ describe('a client of server-sent events', () => {
       `:\n\n${events({ data: { greetings: 'one' } })}${complete}`,
     );
     expect(server.receivedOperations[0]?.variables).toEqual({ a: 1 });
-    // Known by now, and refused nevertheless.
+    // Rejected although its text has been validated before.
     expect((await get(subscription.query, {})).body).toContain('potential Cross-Site Request Forgery');
     const mutation = 'mutation { greet(name: "a") }';
     await exchange(server.url, asking({ query: mutation }));
@@ -142,8 +142,8 @@ describe('a client of server-sent events', () => {
   });
 });
 
-describe('a subscription', () => {
-  test('begins at once and has every event as it comes', async () => {
+describe('a subscription over server-sent events', () => {
+  test('starts at once and sends every event as it arrives', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     await using connection = await RawConnection.open(server.url);
@@ -160,7 +160,7 @@ describe('a subscription', () => {
     expect(await connection.readChunk()).toBeUndefined();
   });
 
-  test('is events for a client that would have JSON or parts for everything else', async () => {
+  test('is sent as events to a client that prefers JSON or multipart for other responses', async () => {
     const scripted = new ScriptedEvents();
     scripted.push('end');
     await using server = await startScriptedServer(() => scripted.outcome);
@@ -190,7 +190,7 @@ describe('a subscription', () => {
     },
   );
 
-  test('shows that it lives when it was quiet, and only then', async () => {
+  test('gets a comment one heartbeat interval after the last event, and only then', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
@@ -201,17 +201,19 @@ describe('a subscription', () => {
     connection.send(asking(subscription));
     await connection.readHead();
     await connection.readChunk();
-    timers.advance(2000);
-    expect(await connection.readChunk()).toBe(':\n\n');
+    timers.advance(900);
     scripted.push({ data: {} });
     await connection.readChunk();
-    timers.advance(1000);
+    timers.advance(999);
+    timers.advance(1);
+    expect(await connection.readChunk()).toBe(':\n\n');
+    timers.advance(999);
     scripted.push('end');
     expect(await connection.readChunk()).toBe(complete);
     expect(timers.pendingCount).toBe(0);
   });
 
-  test('has cursors as ids, and goes on after the last one that the client has seen', async () => {
+  test('sends cursors as event ids, and resumes after last-event-id', async () => {
     const scripted = new ScriptedEvents();
     scripted.push({ data: {} }, '7-0');
     scripted.push('end');
@@ -223,7 +225,7 @@ describe('a subscription', () => {
     expect(server.receivedOperations[0]?.resumeAfter).toBe('6-0');
   });
 
-  test('ends with the error that its events end with', async () => {
+  test('ends with the error of its events', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
     await using server = await startScriptedServer(() => scripted.outcome);
@@ -232,7 +234,7 @@ describe('a subscription', () => {
     expect(body).toBe(`:\n\n${events({ errors })}${complete}`);
   });
 
-  test('ends when the client leaves, and gives back what it held', async () => {
+  test('ends and releases everything when the client disconnects', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, { timers });
@@ -246,7 +248,7 @@ describe('a subscription', () => {
     expect([timers.pendingCount, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
   });
 
-  test('ends without an end event as soon as the server closes, so that the client comes back', async () => {
+  test('ends without a complete event when the server shuts down, so that the client subscribes again', async () => {
     const scripted = new ScriptedEvents();
     const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
     await using connection = await RawConnection.open(server.url);
@@ -258,7 +260,7 @@ describe('a subscription', () => {
     await scripted.returned;
   });
 
-  test('is not begun while the server closes', async () => {
+  test('is rejected while the server shuts down', async () => {
     const scripted = new ScriptedEvents();
     const entered = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { type Client, createClient } from 'graphql-sse';
 import { GatewayError } from '../../gateway/errors.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
+import { Gate } from '../harness/gate.ts';
 import { exchange, type RawAnswer, RawConnection } from '../harness/rawHttp.ts';
 import {
   ScriptedEvents,
@@ -10,12 +11,19 @@ import {
   singleOutcome,
   startScriptedServer,
 } from '../harness/scriptedServer.ts';
+import {
+  completeEvent,
+  endingRequest,
+  nextEvent,
+  openingRequest,
+  openStream,
+  operationRequest,
+  rejectionOf,
+  reserveStream,
+} from '../harness/singleConnection.ts';
 
 const query = '{ greeting }';
 const subscription = 'subscription { greetings }';
-const complete = (id = '1') => `event: complete\ndata: {"id":"${id}"}\n\n`;
-const next = (payload: unknown, id = '1') =>
-  `event: next\ndata: {"id":"${id}","payload":${JSON.stringify(payload)}}\n\n`;
 
 interface DisposableClient extends Client<true>, Disposable {}
 
@@ -24,74 +32,45 @@ function clientOf({ url }: ScriptedServer): DisposableClient {
   return { ...client, [Symbol.dispose]: () => client.dispose() };
 }
 
-async function reserve({ url }: ScriptedServer, headers = {}): Promise<string> {
-  const { status, body } = await exchange(url, { method: 'PUT', headers });
-  expect(status).toBe(201);
-  return body;
+function send(
+  { url }: ScriptedServer,
+  token: string,
+  body: object,
+  operationId?: string,
+): Promise<RawAnswer> {
+  return exchange(url, operationRequest(token, body, operationId));
 }
 
-/** The stream that a token leads to, opened, with nothing read of it but `early`. */
-async function open({ url }: ScriptedServer, token: string, early = ''): Promise<RawConnection> {
-  const connection = await RawConnection.open(url);
-  connection.send({
-    method: 'GET',
-    headers: { accept: 'text/event-stream', 'x-graphql-event-stream-token': token },
-  });
-  expect((await connection.readHead()).status).toBe(200);
-  expect(await connection.readChunk()).toBe(`:\n\n${early}`);
-  return connection;
-}
-
-function ask({ url }: ScriptedServer, token: string, body: object, operationId = '1'): Promise<RawAnswer> {
-  return exchange(url, {
-    headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
-    body: JSON.stringify({ ...body, extensions: { operationId } }),
-  });
-}
-
-function end({ url }: ScriptedServer, token: string, parameters = '?operationId=1'): Promise<RawAnswer> {
-  return exchange(url, {
-    method: 'DELETE',
-    path: `/graphql${parameters}`,
-    headers: { 'x-graphql-event-stream-token': token },
-  });
-}
-
-/** Status and code of what is refused. */
-function refusal({ status, body }: RawAnswer): unknown {
-  return [status, JSON.parse(body).errors[0].extensions.code];
-}
-
-describe("graphql-sse's client", () => {
-  test('has several operations over one stream', async () => {
+describe('the client of graphql-sse in single connection mode', () => {
+  test('runs several operations over one stream', async () => {
     const events = new Map([
       ['a', new ScriptedEvents()],
       ['b', new ScriptedEvents()],
     ]);
-    const streamOf = (of: string) => events.get(of) as ScriptedEvents;
+    const eventsOf = (name: string) => events.get(name) as ScriptedEvents;
     await using server = await startScriptedServer(({ variables }) =>
       variables.of === undefined
         ? singleOutcome('{"greeting":"hello"}')
-        : streamOf(String(variables.of)).outcome,
+        : eventsOf(String(variables.of)).outcome,
     );
     using client = clientOf(server);
     const [a, b] = ['a', 'b'].map((of) => client.iterate({ query: subscription, variables: { of } }));
     const [first, second] = [a?.next(), b?.next()];
-    streamOf('b').push({ data: { greetings: 'of b' } });
+    eventsOf('b').push({ data: { greetings: 'of b' } });
     expect((await second)?.value).toEqual({ data: { greetings: 'of b' } });
-    streamOf('a').push({ data: { greetings: 'of a' } });
+    eventsOf('a').push({ data: { greetings: 'of a' } });
     expect((await first)?.value).toEqual({ data: { greetings: 'of a' } });
     for await (const result of client.iterate({ query })) {
       expect(result).toEqual({ data: { greeting: 'hello' } });
     }
-    streamOf('a').push('end');
+    eventsOf('a').push('end');
     expect((await a?.next())?.done).toBe(true);
     await b?.return?.();
-    await streamOf('b').returned;
+    await eventsOf('b').returned;
     expect(server.receivedOperations).toHaveLength(3);
   });
 
-  test('has deferred parts', async () => {
+  test('gets incremental payloads', async () => {
     const payloads = [
       { data: { greeting: 'hello' }, hasNext: true },
       { incremental: [{ data: { node: null }, path: [] }], hasNext: false },
@@ -103,71 +82,72 @@ describe("graphql-sse's client", () => {
       return scripted.outcome;
     });
     using client = clientOf(server);
-    const got: unknown[] = [];
+    const results: unknown[] = [];
     for await (const result of client.iterate({ query: '{ greeting ... @defer { node { id } } }' })) {
-      got.push(result);
+      results.push(result);
     }
-    expect(got).toEqual(payloads);
+    expect(results).toEqual(payloads);
     await server.close();
     expect(server.supergraphs.leases.get('first')).toBe(0);
   });
 });
 
-describe('an event stream', () => {
-  test('has what came before it was opened, and then everything as it comes', async () => {
+describe('an event stream for several operations', () => {
+  test('sends buffered messages when it is opened, and then every message as it arrives', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(({ document }) =>
       document.loc?.source.body === query ? singleOutcome('{"greeting":"hello"}') : scripted.outcome,
     );
-    const token = await reserve(server);
-    expect(await ask(server, token, { query })).toMatchObject({ status: 202, body: '' });
-    await using stream = await open(server, token, next({ data: { greeting: 'hello' } }) + complete());
-    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+    const token = await reserveStream(server.url);
+    expect(await send(server, token, { query })).toMatchObject({ status: 202, body: '' });
+    await using stream = await openStream(
+      server.url,
+      token,
+      nextEvent({ data: { greeting: 'hello' } }) + completeEvent(),
+    );
+    expect((await send(server, token, { query: subscription })).status).toBe(202);
     scripted.push({ data: { greetings: 'one' } }, '7-0');
-    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greetings: 'one' } }));
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
     const errors = [{ message: 'Gone.', extensions: { code: 'SUBGRAPH_UNREACHABLE' } }];
-    expect(await stream.readChunk()).toBe(next({ errors }) + complete());
+    expect(await stream.readChunk()).toBe(nextEvent({ errors }) + completeEvent());
   });
 
-  test('is opened by the address, as browsers do it, and answers queries that come by GET', async () => {
+  test('can be opened with the token in the query string, and accepts queries by GET', async () => {
     await using server = await startScriptedServer();
-    const token = await reserve(server);
+    const token = await reserveStream(server.url);
     await using stream = await RawConnection.open(server.url);
     stream.send({ method: 'GET', path: `/graphql?token=${token}`, headers: { accept: 'text/event-stream' } });
     expect((await stream.readHead()).status).toBe(200);
     await stream.readChunk();
-    const asked = (text: string) =>
+    const sendByGet = (text: string) =>
       exchange(server.url, {
         method: 'GET',
         path: `/graphql?${new URLSearchParams({ token, query: text, extensions: '{"operationId":"1"}' })}`,
         headers: { 'apollo-require-preflight': 'yes' },
       });
-    expect((await asked(query)).status).toBe(202);
-    expect(await stream.readChunk()).toBe(next({ data: { greeting: 'hello' } }) + complete());
-    expect((await asked('mutation { greet(name: "a") }')).status).toBe(405);
+    expect((await sendByGet(query)).status).toBe(202);
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
+    expect((await sendByGet('mutation { greet(name: "a") }')).status).toBe(405);
   });
 
-  test('goes on after the request of an operation has ended, whose connection is for others again', async () => {
+  test('continues an operation after its request has ended and its connection is reused', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
-    const token = await reserve(server);
-    await using stream = await open(server, token);
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
     await using connection = await RawConnection.open(server.url);
-    connection.send({
-      headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
-      body: JSON.stringify({ query: subscription, extensions: { operationId: '1' } }),
-    });
+    connection.send(operationRequest(token, { query: subscription }));
     expect((await connection.readAnswer()).status).toBe(202);
-    // A connection on which an answer is being written would end without a word.
+    // On a connection with an incomplete response, a malformed request would get no error.
     connection.socket.write('NONSENSE\r\n\r\n');
     expect((await connection.readAnswer()).status).toBe(400);
     await connection.waitForClose();
     scripted.push({ data: { greetings: 'one' } });
-    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greetings: 'one' } }));
   });
 
-  test('is none for a token in the address that looks like that of another service', async () => {
+  test('is not meant by a query parameter token of another form', async () => {
     await using server = await startScriptedServer();
     const { status, body } = await exchange(server.url, {
       path: '/graphql?token=eyJhbGciOiJub25lIn0.e30.',
@@ -177,64 +157,61 @@ describe('an event stream', () => {
     expect([status, JSON.parse(body)]).toEqual([200, { data: { greeting: 'hello' } }]);
   });
 
-  test('is opened once', async () => {
+  test('can be opened only once', async () => {
     await using server = await startScriptedServer();
-    const token = await reserve(server);
-    await using _stream = await open(server, token);
-    const again = await exchange(server.url, {
-      method: 'GET',
-      headers: { accept: 'text/event-stream', 'x-graphql-event-stream-token': token },
-    });
-    expect(refusal(again)).toEqual([409, 'BAD_REQUEST']);
+    const token = await reserveStream(server.url);
+    await using _stream = await openStream(server.url, token);
+    const again = await exchange(server.url, openingRequest(token));
+    expect(rejectionOf(again)).toEqual([409, 'BAD_REQUEST']);
   });
 
-  test('has no two operations of one id, nor one without', async () => {
+  test('rejects an operation without an id or with an id in use', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
-    const token = await reserve(server);
-    expect((await ask(server, token, { query: subscription })).status).toBe(202);
-    expect(refusal(await ask(server, token, { query: subscription }))).toEqual([409, 'BAD_REQUEST']);
-    expect(refusal(await ask(server, token, { query: subscription }, ''))).toEqual([400, 'BAD_REQUEST']);
-    expect(refusal(await end(server, token, ''))).toEqual([400, 'BAD_REQUEST']);
-    expect((await end(server, token)).status).toBe(200);
+    const token = await reserveStream(server.url);
+    expect((await send(server, token, { query: subscription })).status).toBe(202);
+    expect(rejectionOf(await send(server, token, { query: subscription }))).toEqual([409, 'BAD_REQUEST']);
+    expect(rejectionOf(await send(server, token, { query: subscription }, ''))).toEqual([400, 'BAD_REQUEST']);
+    expect(rejectionOf(await exchange(server.url, { ...endingRequest(token), path: '/graphql' }))).toEqual([
+      400,
+      'BAD_REQUEST',
+    ]);
+    expect((await exchange(server.url, endingRequest(token))).status).toBe(200);
     await scripted.returned;
-    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+    expect((await send(server, token, { query: subscription })).status).toBe(202);
   });
 
-  test('says nothing any more of an operation that was ended, also while it is executed', async () => {
-    const begun = Promise.withResolvers<void>();
+  test('sends nothing more for an operation that the client has ended, even during execution', async () => {
+    const started = Promise.withResolvers<void>();
     await using server = await startScriptedServer(({ signal }) => {
-      begun.resolve();
+      started.resolve();
       return new Promise((_, reject) => {
         signal.addEventListener('abort', () => reject(new GatewayError('REQUEST_ABORTED', 'Ended.')));
       });
     });
-    const token = await reserve(server);
-    await using stream = await open(server, token);
-    const asked = ask(server, token, { query });
-    await begun.promise;
-    expect((await end(server, token)).status).toBe(200);
-    expect((await asked).status).toBe(202);
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
+    const response = send(server, token, { query });
+    await started.promise;
+    expect((await exchange(server.url, endingRequest(token))).status).toBe(200);
+    expect((await response).status).toBe(202);
     await server.close();
     expect(await stream.readChunk()).toBeUndefined();
   });
 
-  test('has no operation whose request was dropped before it was accepted', async () => {
-    const begun = Promise.withResolvers<AbortSignal>();
+  test('does not run an operation whose request was aborted before it was accepted', async () => {
+    const started = Promise.withResolvers<AbortSignal>();
     await using server = await startScriptedServer(({ signal }) => {
-      begun.resolve(signal);
+      started.resolve(signal);
       return new Promise((_, reject) => {
         signal.addEventListener('abort', () => reject(new GatewayError('REQUEST_ABORTED', 'Ended.')));
       });
     });
-    const token = await reserve(server);
-    await using stream = await open(server, token);
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
     const connection = await RawConnection.open(server.url);
-    connection.send({
-      headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
-      body: JSON.stringify({ query, extensions: { operationId: '1' } }),
-    });
-    const signal = await begun.promise;
+    connection.send(operationRequest(token, { query }));
+    const signal = await started.promise;
     const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
     await connection[Symbol.asyncDispose]();
     await aborted;
@@ -242,129 +219,141 @@ describe('an event stream', () => {
     expect([await stream.readChunk(), server.logLines]).toEqual([undefined, []]);
   });
 
-  test('ends everything with its connection, and its token leads nowhere', async () => {
+  test('ends its operations when its connection closes, and its token becomes invalid', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, { timers });
-    const token = await reserve(server);
-    const stream = await open(server, token);
-    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+    const token = await reserveStream(server.url);
+    const stream = await openStream(server.url, token);
+    expect((await send(server, token, { query: subscription })).status).toBe(202);
     await stream[Symbol.asyncDispose]();
     await scripted.returned;
-    expect(refusal(await ask(server, token, { query }))).toEqual([404, 'BAD_REQUEST']);
+    expect(rejectionOf(await send(server, token, { query }))).toEqual([404, 'BAD_REQUEST']);
     await server.close();
     expect([timers.pendingCount, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
   });
 
-  test('shows that it lives when it was quiet', async () => {
+  test('gets a comment after one heartbeat interval of silence', async () => {
     const timers = new FakeTimers();
     await using server = await startScriptedServer(undefined, { timers, heartbeatIntervalMs: 1000 });
-    await using stream = await open(server, await reserve(server));
+    await using stream = await openStream(server.url, await reserveStream(server.url));
     timers.advance(1000);
     expect(await stream.readChunk()).toBe(':\n\n');
   });
 });
 
-describe('limits', () => {
-  test('of streams, reserved or open, for one client and for all', async () => {
+describe('the limits of event streams', () => {
+  test('apply to reserved and open streams, per client and in total', async () => {
     const limits = { eventStreams: 3, eventStreamsPerClient: 2 };
     await using server = await startScriptedServer(undefined, {
       limits,
       clientKey: (headers) => headers.get('x-shop') ?? '',
     });
-    const refused = async (shop: string) =>
-      refusal(await exchange(server.url, { method: 'PUT', headers: { 'x-shop': shop } }));
-    const stream = await open(server, await reserve(server, { 'x-shop': 'a' }));
-    await reserve(server, { 'x-shop': 'a' });
-    expect(await refused('a')).toEqual([503, 'OVERLOADED']);
-    await reserve(server, { 'x-shop': 'b' });
-    expect(await refused('c')).toEqual([503, 'OVERLOADED']);
+    const rejection = async (shop: string) =>
+      rejectionOf(await exchange(server.url, { method: 'PUT', headers: { 'x-shop': shop } }));
+    const stream = await openStream(server.url, await reserveStream(server.url, { 'x-shop': 'a' }));
+    await reserveStream(server.url, { 'x-shop': 'a' });
+    expect(await rejection('a')).toEqual([503, 'OVERLOADED']);
+    await reserveStream(server.url, { 'x-shop': 'b' });
+    expect(await rejection('c')).toEqual([503, 'OVERLOADED']);
     await stream[Symbol.asyncDispose]();
-    // Its end is noticed some time later.
+    // The gateway notices the end of the connection some time later.
     while ((await exchange(server.url, { method: 'PUT', headers: { 'x-shop': 'a' } })).status === 503);
-    expect(await refused('a')).toEqual([503, 'OVERLOADED']);
+    expect(await rejection('a')).toEqual([503, 'OVERLOADED']);
   });
 
-  test('of operations on one', async () => {
+  test('turn event streams off when limits.eventStreams is 0', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { eventStreams: 0 } });
+    expect(rejectionOf(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'OVERLOADED']);
+  });
+
+  test('apply to the operations on one stream', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
       limits: { operationsPerSocket: 1 },
     });
-    const token = await reserve(server);
-    expect((await ask(server, token, { query: subscription }, '1')).status).toBe(202);
-    expect(refusal(await ask(server, token, { query: subscription }, '2'))).toEqual([503, 'OVERLOADED']);
+    const token = await reserveStream(server.url);
+    expect((await send(server, token, { query: subscription }, '1')).status).toBe(202);
+    expect(rejectionOf(await send(server, token, { query: subscription }, '2'))).toEqual([503, 'OVERLOADED']);
   });
 
-  test('of the time until a stream is opened: then it is gone, with its operations', async () => {
+  test('include the reservation timeout, which ends a stream and its operations', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
       timers,
       reservationTimeoutMs: 1000,
     });
-    const token = await reserve(server);
-    await ask(server, token, { query: subscription });
+    const token = await reserveStream(server.url);
+    await send(server, token, { query: subscription });
     timers.advance(1000);
     await scripted.returned;
-    const late = await exchange(server.url, {
-      method: 'GET',
-      headers: { accept: 'text/event-stream', 'x-graphql-event-stream-token': token },
-    });
-    expect(refusal(late)).toEqual([404, 'BAD_REQUEST']);
+    const tooLate = await exchange(server.url, openingRequest(token));
+    expect(rejectionOf(tooLate)).toEqual([404, 'BAD_REQUEST']);
     expect(timers.pendingCount).toBe(0);
   });
 
-  test('of what waits for a client that reads nothing, or has not opened its stream', async () => {
+  test('include the buffer size, beyond which operations pause for a client that does not read or has not opened the stream', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, { timers, bufferSize: 1000 });
-    const token = await reserve(server);
-    await ask(server, token, { query: subscription });
+    const token = await reserveStream(server.url);
+    await send(server, token, { query: subscription });
     const event = { data: { greetings: 'x'.repeat(400) } };
     for (let i = 0; i < 5; i++) scripted.push(event);
-    // An operation more takes a turn or two, in which the first would have gone on.
-    await ask(server, token, { query: '{' }, '2');
+    // Another operation takes some turns of the event loop, in which the first one would have continued.
+    await send(server, token, { query: '{' }, '2');
     expect(scripted.pullCount).toBe(3);
-    await using stream = await open(server, token, next(event).repeat(3));
-    for (let i = 0; i < 2; i++) expect(await stream.readChunk()).toBe(next(event));
+    await using stream = await openStream(server.url, token, nextEvent(event).repeat(3));
+    for (let i = 0; i < 2; i++) expect(await stream.readChunk()).toBe(nextEvent(event));
   });
 });
 
-describe('a gateway that closes', () => {
-  test('ends streams with subscriptions or nothing at once, without an end event', async () => {
+describe('the event streams of a gateway that shuts down', () => {
+  test('are closed at once, without a complete event, unless a query or mutation runs on them', async () => {
     const scripted = new ScriptedEvents();
     const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
-    const token = await reserve(server);
-    await using stream = await open(server, token);
-    await ask(server, token, { query: subscription });
-    await using other = await open(server, await reserve(server));
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
+    await send(server, token, { query: subscription });
+    await using idleStream = await openStream(server.url, await reserveStream(server.url));
     await server.close();
-    expect([await stream.readChunk(), await other.readChunk()]).toEqual([undefined, undefined]);
+    expect([await stream.readChunk(), await idleStream.readChunk()]).toEqual([undefined, undefined]);
     await scripted.returned;
   });
 
-  test('waits for queries, and ends what is not done in time with an error', async () => {
-    const begun = Promise.withResolvers<void>();
+  test('wait for queries, which end with an error after the drain timeout', async () => {
+    const started = Promise.withResolvers<void>();
     const server = await startScriptedServer(
       ({ signal }) => {
-        begun.resolve();
+        started.resolve();
         return new Promise((_, reject) => {
           signal.addEventListener('abort', () => reject(signal.reason));
         });
       },
       { drainTimeout: 1 },
     );
-    const token = await reserve(server);
-    await using stream = await open(server, token);
-    const asked = ask(server, token, { query });
-    await begun.promise;
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
+    const response = send(server, token, { query });
+    await started.promise;
     await server.close();
     expect(await stream.readChunk()).toContain('REQUEST_ABORTED');
-    expect((await asked).status).toBe(202);
+    expect((await response).status).toBe(202);
   });
 
-  test('takes no reservations', async () => {
-    await using server = await startScriptedServer(undefined, { limits: { eventStreams: 0 } });
-    expect(refusal(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'OVERLOADED']);
+  test('cannot be reserved while it drains', async () => {
+    const gate = new Gate();
+    const server = await startScriptedServer(async () => {
+      await gate.pass();
+      return singleOutcome('{"greeting":"hello"}');
+    });
+    const response = send(server, await reserveStream(server.url), { query });
+    await gate.waitForArrivals();
+    const closing = server.close();
+    expect(rejectionOf(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'REQUEST_ABORTED']);
+    gate.open();
+    expect((await response).status).toBe(202);
+    await closing;
   });
 });

@@ -21,7 +21,7 @@ interface Closed {
   readonly reason: string;
 }
 
-/** A client that speaks the protocol by hand, or breaks it. */
+/** A client that sends raw messages, valid or not. */
 class Peer implements AsyncDisposable {
   readonly socket: WebSocket;
   readonly closed: Promise<Closed>;
@@ -46,7 +46,7 @@ class Peer implements AsyncDisposable {
     return peer;
   }
 
-  /** Opened, and acknowledged. */
+  /** Opens a socket and waits for `connection_ack`. */
   static async ready(url: string, payload?: object, options?: WebSocket.ClientOptions): Promise<Peer> {
     const peer = await Peer.open(url, options);
     peer.send({ type: 'connection_init', ...(payload && { payload }) });
@@ -98,7 +98,7 @@ function failed(message: unknown, code: string, id = '1'): object {
   };
 }
 
-/** The status and the first error of a handshake that is refused. */
+/** The status and the first error code of a rejected handshake. */
 async function refused(url: string, options: WebSocket.ClientOptions = {}): Promise<unknown> {
   const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options);
   const [, response] = await once(socket, 'unexpected-response');
@@ -108,7 +108,7 @@ async function refused(url: string, options: WebSocket.ClientOptions = {}): Prom
 }
 
 describe('an operation on a WebSocket', () => {
-  test('is answered, the second time as the first', async () => {
+  test('gets the same messages when it is sent again', async () => {
     await using server = await startScriptedServer();
     await using peer = await Peer.ready(server.url);
     for (const id of ['1', '2']) {
@@ -121,7 +121,7 @@ describe('an operation on a WebSocket', () => {
     expect(server.receivedOperations).toHaveLength(2);
   });
 
-  test('has its variables, its errors and its extensions', async () => {
+  test('is executed with its variables and gets errors and extensions', async () => {
     const errors = [{ message: 'No.', path: ['greet'], extensions: { code: 'SUBGRAPH_ERROR' } }];
     await using server = await startScriptedServer(() =>
       singleOutcome('{"greet":null}', { errors, extensions: { a: 1 } }),
@@ -133,9 +133,9 @@ describe('an operation on a WebSocket', () => {
     expect(server.receivedOperations[0]).toMatchObject({ operationName: 'Greet', variables: { name: 'n' } });
   });
 
-  test('has an answer in parts in one message', async () => {
+  test('gets a response of several buffers in one message', async () => {
     await using server = await startScriptedServer(() => {
-      const parts = { takeWithin: () => [Buffer.from('{"data":'), Buffer.from('{"a":"ü"}}')] };
+      const parts = { takeWrapped: () => [Buffer.from('{"data":'), Buffer.from('{"a":"ü"}}')] };
       return { ...singleOutcome(''), data: parts as never } as ReturnType<typeof singleOutcome>;
     });
     await using peer = await Peer.ready(server.url);
@@ -143,7 +143,7 @@ describe('an operation on a WebSocket', () => {
     expect(await peer.next()).toEqual(next({ data: { a: 'ü' } }));
   });
 
-  test('gets an error that ends it where it is not executed, and the socket goes on', async () => {
+  test('gets an error message when it is rejected, and the socket stays open', async () => {
     await using server = await startScriptedServer();
     await using peer = await Peer.ready(server.url);
     peer.subscribe('{ nothing }');
@@ -152,7 +152,7 @@ describe('an operation on a WebSocket', () => {
     expect(await peer.next()).toEqual(next({ data: { greeting: 'hello' } }));
   });
 
-  test('has the deferred parts of 2022 by default, each as a message', async () => {
+  test('gets payloads of the 2022 format by default, one per message', async () => {
     const payloads = [
       { data: {}, hasNext: true },
       { incremental: [], hasNext: true },
@@ -174,7 +174,7 @@ describe('an operation on a WebSocket', () => {
   test.each([
     ['multipart/mixed;incrementalSpec=v0.2', 'incrementalSpec=v0.2'],
     ['application/json', undefined],
-  ])('has deferred parts as the parameter `accept` says: %s', async (accept, format) => {
+  ])('gets payloads in the format of the connection parameter accept: %s', async (accept, format) => {
     await using server = await startScriptedServer();
     await using peer = await Peer.ready(server.url, { accept });
     peer.subscribe('{ ... @defer { greeting } }');
@@ -182,7 +182,7 @@ describe('an operation on a WebSocket', () => {
     expect(server.receivedOperations[0]?.incrementalFormat).toBe(format);
   });
 
-  test('keeps the data that it has when its deferred parts break off', async () => {
+  test('ends with an error in a last payload when its deferred payloads fail', async () => {
     const scripted = new ScriptedPayloads();
     scripted.push([{ data: {}, hasNext: true }]);
     scripted.push(new GatewayError('DEADLINE_EXCEEDED', 'Too late.'));
@@ -194,7 +194,7 @@ describe('an operation on a WebSocket', () => {
     expect([await peer.next(), await peer.next()]).toEqual([next({ errors, hasNext: false }), complete()]);
   });
 
-  test('registers and asks for a persisted query, with an empty text', async () => {
+  test('can register and send a persisted query with an empty text', async () => {
     await using server = await startScriptedServer();
     await using peer = await Peer.ready(server.url);
     const sha256Hash = createHash('sha256').update(query).digest('hex');
@@ -210,7 +210,7 @@ describe('an operation on a WebSocket', () => {
     }
   });
 
-  test('is a subscription that has every event, and its end', async () => {
+  test('gets every event and the end of a subscription', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     await using peer = await Peer.ready(server.url);
@@ -223,7 +223,7 @@ describe('an operation on a WebSocket', () => {
     expect(await peer.next()).toEqual(complete());
   });
 
-  test('is a subscription that goes on after the cursor that it names, the second time as the first', async () => {
+  test('resumes a subscription after the cursor in its extensions, also when it is sent again', async () => {
     await using server = await startScriptedServer(() => new ScriptedEvents().outcome);
     const peer = await Peer.ready(server.url);
     for (const id of ['1', '2']) {
@@ -236,7 +236,7 @@ describe('an operation on a WebSocket', () => {
     expect(server.receivedOperations.map(({ resumeAfter }) => resumeAfter)).toEqual(['7-0', '7-0']);
   });
 
-  test('is a subscription that ends with an error', async () => {
+  test('gets the error that ends a subscription', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
     await using server = await startScriptedServer(() => scripted.outcome);
@@ -245,7 +245,7 @@ describe('an operation on a WebSocket', () => {
     expect(await peer.next()).toEqual(failed('Gone.', 'SUBGRAPH_UNREACHABLE'));
   });
 
-  test('ends at once when the client says so, whatever it is doing, and its id is free', async () => {
+  test('ends at once when the client completes it, and its id can be used again', async () => {
     const requests: OperationRequest[] = [];
     const entered = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     await using server = await startScriptedServer(async (request) => {
@@ -269,7 +269,7 @@ describe('an operation on a WebSocket', () => {
     expect([requests[0]?.signal.aborted, server.logLines]).toEqual([true, []]);
   });
 
-  test('ends when the socket does, and leaves nothing behind', async () => {
+  test('ends and releases everything when the socket closes', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     const server = await startScriptedServer(() => scripted.outcome, { timers });
@@ -283,7 +283,7 @@ describe('an operation on a WebSocket', () => {
     expect([timers.pendingCount, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
   });
 
-  test('is refused where there are as many as may be', async () => {
+  test('is rejected at the limit of operations per socket', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
       limits: { operationsPerSocket: 1 },
@@ -297,8 +297,8 @@ describe('an operation on a WebSocket', () => {
   });
 });
 
-describe('the headers of an operation', () => {
-  test('are those of the handshake, and parameters that may be, which count more', async () => {
+describe('the headers of an operation on a WebSocket', () => {
+  test('are those of the handshake, overridden by allowed connection parameters', async () => {
     await using server = await startScriptedServer();
     await using peer = await Peer.ready(
       server.url,
@@ -330,7 +330,7 @@ describe('the headers of an operation', () => {
     expect(requestId).not.toBe('mine');
   });
 
-  test('leave out parameters for subgraphs, which come by themselves and as they are', async () => {
+  test('do not contain parameters for subgraphs, which are forwarded unchanged', async () => {
     await using server = await startScriptedServer();
     const shop = { id: 7, name: 'north' };
     await using peer = await Peer.ready(server.url, { shop, Tenant: 'a', tenant: 'b', other: 1 });
@@ -345,37 +345,42 @@ describe('the headers of an operation', () => {
     ]);
   });
 
-  test('and parameters for subgraphs may not be larger than headers either', async () => {
+  test('do not fit when the parameters for subgraphs are larger than headers may be', async () => {
     await using server = await startScriptedServer();
     await using peer = await Peer.open(server.url);
     peer.send({ type: 'connection_init', payload: { shop: ['x'.repeat(20_000)] } });
     expect((await peer.closed).code).toBe(4400);
   });
 
-  test('may not be larger than those of HTTP', async () => {
+  test('may not be larger than HTTP headers', async () => {
     await using server = await startScriptedServer();
     await using peer = await Peer.open(server.url);
     peer.send({ type: 'connection_init', payload: { authorization: 'x'.repeat(20_000) } });
     expect(await peer.closed).toEqual({
       code: 4400,
-      reason: 'The connection parameters are larger than headers may be',
+      reason: 'Connection parameters are too large',
     });
   });
 });
 
-describe('a client that does not keep to the protocol', () => {
+describe('a WebSocket client that violates the protocol', () => {
   const init = { type: 'connection_init' };
   const ask = { id: '1', type: 'subscribe', payload: { query: subscription } };
   const cases: [string, unknown[], number, string][] = [
-    ['no JSON', ['{'], 4400, 'Invalid message: it is not JSON'],
+    ['a message that is not JSON', ['{'], 4400, 'Invalid message: it is not JSON'],
     ['an array', [[]], 4400, 'Invalid message: Message is expected to be an object, but got array'],
     [
-      'an unknown type',
+      'a message of an unknown type',
       [{ type: 'start' }],
       4400,
       `Invalid message: Invalid message 'type' property "start"`,
     ],
-    ['no text', [init, { ...ask, payload: {} }], 4400, expect.stringContaining("'query'") as never],
+    [
+      'an operation without a query',
+      [init, { ...ask, payload: {} }],
+      4400,
+      expect.stringContaining("'query'") as never,
+    ],
     [
       'a batch',
       [init, { ...ask, payload: [ask.payload] }],
@@ -383,17 +388,17 @@ describe('a client that does not keep to the protocol', () => {
       expect.stringContaining("'payload'") as never,
     ],
     [
-      'what only a server sends',
+      'a message type that only servers send',
       [init, ack],
       4400,
       'Invalid message: a client does not send "connection_ack"',
     ],
-    ['an operation before the beginning', [ask], 4401, 'Unauthorized: send connection_init first'],
-    ['an id twice', [init, ask, ask], 4409, 'Subscriber for 1 already exists'],
-    ['two beginnings', [init, init], 4429, 'Too many initialisation requests'],
+    ['an operation before connection_init', [ask], 4401, 'Unauthorized: send connection_init first'],
+    ['an id that is in use', [init, ask, ask], 4409, 'Subscriber for 1 already exists'],
+    ['a second connection_init', [init, init], 4429, 'Too many initialisation requests'],
     ['a message that is too large', [init, 'x'.repeat(2000)], 1009, ''],
   ];
-  test.each(cases)('loses its socket for %s', async (_, messages, code, reason) => {
+  test.each(cases)('is closed for %s', async (_, messages, code, reason) => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, { limits: { bodySize: 1000 } });
     await using peer = await Peer.open(server.url);
@@ -401,7 +406,7 @@ describe('a client that does not keep to the protocol', () => {
     expect(await peer.closed).toEqual({ code, reason });
   });
 
-  test('loses its socket when it does not begin in time', async () => {
+  test('is closed when it does not send connection_init in time', async () => {
     const timers = new FakeTimers();
     await using server = await startScriptedServer(undefined, { timers, initTimeoutMs: 3000 });
     await using peer = await Peer.open(server.url);
@@ -411,7 +416,7 @@ describe('a client that does not keep to the protocol', () => {
     expect(await peer.closed).toEqual({ code: 4408, reason: 'Connection initialisation timeout' });
   });
 
-  test('loses its socket when it asks for no subprotocol', async () => {
+  test('is closed when it requests no subprotocol', async () => {
     await using server = await startScriptedServer();
     const socket = new WebSocket(server.url.replace('http', 'ws'));
     const [code, reason] = await once(socket, 'close');
@@ -422,8 +427,8 @@ describe('a client that does not keep to the protocol', () => {
   });
 });
 
-describe('a sign of life', () => {
-  test('is a pong for a ping, with what it said, also before the beginning', async () => {
+describe('a pong', () => {
+  test("answers a client's ping with its payload, also before connection_init", async () => {
     await using server = await startScriptedServer();
     await using peer = await Peer.open(server.url);
     peer.send({ type: 'ping' });
@@ -435,7 +440,7 @@ describe('a sign of life', () => {
     ]);
   });
 
-  test('is asked for when a socket was quiet, and one that gives none is closed', async () => {
+  test('is requested one heartbeat interval after the last message of the client, and its absence closes the socket', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
@@ -446,14 +451,13 @@ describe('a sign of life', () => {
     peer.subscribe(subscription);
     scripted.push({ data: {} });
     await peer.next();
-    timers.advance(1000);
     const pinged = once(peer.socket, 'ping');
     timers.advance(1000);
     await pinged;
     peer.send({ type: 'ping' });
     await peer.next();
     const again = once(peer.socket, 'ping');
-    timers.advance(2000);
+    timers.advance(1000);
     await again;
     timers.advance(1000);
     expect((await peer.closed).code).toBe(1006);
@@ -461,11 +465,11 @@ describe('a sign of life', () => {
   });
 });
 
-describe('a client that reads slowly', () => {
+describe('a WebSocket client that reads slowly', () => {
   const size = 16 * 1024 * 1024;
   const big = { data: { greetings: 'x'.repeat(size) } };
 
-  test('is asked for no further event until it has read, and loses its socket when it reads nothing', async () => {
+  test('pauses its subscription and is closed when it reads nothing', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
       bufferSize: 1000,
@@ -482,7 +486,7 @@ describe('a client that reads slowly', () => {
     expect(await peer.closed).toEqual({ code: 1013, reason: 'The client reads too slowly' });
   });
 
-  test('has all when it reads on', async () => {
+  test('gets every event when it continues to read', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
       bufferSize: 1000,
@@ -500,14 +504,14 @@ describe('a client that reads slowly', () => {
   });
 });
 
-describe('a handshake', () => {
+describe('a WebSocket handshake', () => {
   const security = { cors: { origins: ['https://shop.test'] } };
 
   test.each([
-    ['no origin, as all but browsers', {}],
-    ['an origin that is listed', { origin: 'https://shop.test' }],
+    ['no origin, as from clients other than browsers', {}],
+    ['a listed origin', { origin: 'https://shop.test' }],
     ['the origin of the gateway itself', { origin: 'https://gateway.test', host: 'gateway.test' }],
-  ])('is taken with %s', async (_, headers) => {
+  ])('is accepted with %s', async (_, headers) => {
     await using server = await startScriptedServer(undefined, { security });
     await using peer = await Peer.ready(server.url, undefined, { headers: { ...headers, cookie: 'a=b' } });
     peer.subscribe(query);
@@ -516,7 +520,7 @@ describe('a handshake', () => {
   });
 
   test.each(['https://other.test', 'null', 'http://127.0.0.1'])(
-    'is refused with the origin %s, unless CSRF prevention is off',
+    'is rejected with the origin %s unless CSRF prevention is off',
     async (origin) => {
       await using server = await startScriptedServer(undefined, { security });
       expect(await refused(server.url, { headers: { origin } })).toEqual([403, 'BAD_REQUEST']);
@@ -526,7 +530,7 @@ describe('a handshake', () => {
     },
   );
 
-  test('from any page, where all may, says nothing of what the browser knows of its user', async () => {
+  test("from any origin, when CORS allows all, is accepted without the browser's credentials", async () => {
     await using server = await startScriptedServer(undefined, { security: { cors: { origins: ['*'] } } });
     await using peer = await Peer.ready(
       server.url,
@@ -539,7 +543,7 @@ describe('a handshake', () => {
     expect([headers?.get('cookie'), headers?.get('authorization')]).toEqual([undefined, 'the page']);
   });
 
-  test('is refused while there is no supergraph', async () => {
+  test('is rejected while there is no supergraph', async () => {
     const supergraphs = new FakeSupergraphView();
     await using server = await startScriptedServer(undefined, { supergraphs });
     expect(await refused(server.url)).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
@@ -548,7 +552,7 @@ describe('a handshake', () => {
     expect(peer.socket.readyState).toBe(WebSocket.OPEN);
   });
 
-  test('is refused where there are as many sockets as may be', async () => {
+  test('is rejected at the limit of WebSockets', async () => {
     await using server = await startScriptedServer(undefined, { limits: { webSockets: 1 } });
     const peer = await Peer.ready(server.url);
     expect(await refused(server.url)).toEqual([503, 'OVERLOADED']);
@@ -557,7 +561,7 @@ describe('a handshake', () => {
     expect(again.socket.readyState).toBe(WebSocket.OPEN);
   });
 
-  test('of another protocol is no handshake: the request is answered', async () => {
+  test('for another protocol is ignored, and the request gets a normal response', async () => {
     await using server = await startScriptedServer();
     const headers = { 'content-type': 'application/json', connection: 'upgrade', upgrade: 'h2c' };
     const { status, body } = await exchange(server.url, { headers, body: JSON.stringify({ query }) });
@@ -565,8 +569,8 @@ describe('a handshake', () => {
   });
 });
 
-describe('a server that closes', () => {
-  test('closes sockets with subscriptions or nothing at once, and takes no new ones', async () => {
+describe('the WebSockets of a server that shuts down', () => {
+  test('are closed at once unless a query or mutation runs on them, and new ones are rejected', async () => {
     const scripted = new ScriptedEvents();
     const held = Promise.withResolvers<void>();
     const entered = Promise.withResolvers<void>();
@@ -601,7 +605,7 @@ describe('a server that closes', () => {
     await closed;
   });
 
-  test('ends what is not done after the drain timeout with an error, so that nobody does it again', async () => {
+  test('get an error for each running operation after the drain timeout, so that no client repeats it', async () => {
     const entered = Promise.withResolvers<void>();
     const server = await startScriptedServer(
       async ({ signal }) => {

@@ -8,17 +8,18 @@ import { readSubscriptionCallback } from '../harness/callbackUpstream.ts';
 import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { type RawAnswer, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { endingRequest, openingRequest, operationRequest, rejectionOf } from '../harness/singleConnection.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 interface RunningWorkers extends GatewayProcess {
-  /** Where the gateway has its temporary files. */
+  /** The directory of the gateway's temporary files. */
   readonly folder: string;
 }
 
-/** Reports the name and the process of each worker (not of its threads). */
+/** A module that reports the name and process id of each worker, but not of its threads. */
 const reportWorkers = `--import data:text/javascript,${encodeURIComponent(
   "import cluster from 'node:cluster'; import { isMainThread } from 'node:worker_threads';" +
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is one in that process
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a template string of the worker process
     'if (isMainThread && cluster.isWorker) console.error(`worker ${cluster.worker.id} is ${process.pid}.`)',
 )}`;
 
@@ -27,11 +28,11 @@ async function startWorkers(subgraphs: GatewayOptions['subgraphs'] = {}): Promis
   const running = await startGatewayProcess(
     {
       workers: 2,
-      // An hour: a test that waits for it fails.
+      // Longer than the timeout of a test.
       listen: { port: 0, drainTimeout: '1h' },
       supergraph: { file: demoSupergraphFile, watch: false },
       subgraphs,
-      // Connections are told apart by the streams that are reserved on them.
+      // Workers are identified by the streams reserved on their connections.
       limits: { eventStreamsPerClient: 20_000 },
       telemetry: { logLevel: 'silent' },
       contracts: { guard: 'off' },
@@ -48,7 +49,7 @@ async function startWorkers(subgraphs: GatewayOptions['subgraphs'] = {}): Promis
   };
 }
 
-/** Ends a worker as a crash does, and waits until another one has its place. */
+/** Kills a worker and waits for its replacement. */
 async function crash({ waitForOutput }: GatewayProcess, worker: string): Promise<void> {
   const [, pid] = await waitForOutput(new RegExp(`worker ${worker} is (\\d+)\\.`));
   process.kill(Number(pid), 'SIGKILL');
@@ -59,9 +60,7 @@ function ownerOf(id: string): string {
   return /\.(\d+)$/.exec(id)?.[1] ?? '';
 }
 
-const tokenHeader = 'x-graphql-event-stream-token';
-
-/** A connection with this worker, and the token of a stream that was reserved on it, which is how it is known. */
+/** A connection to this worker, and the token of a stream reserved on the connection, which names the worker. */
 async function connectTo(
   { url }: GatewayProcess,
   worker: string,
@@ -75,51 +74,31 @@ async function connectTo(
   }
 }
 
-async function ask(gateway: GatewayProcess, worker: string, request: RawRequest): Promise<RawAnswer> {
+async function sendTo(gateway: GatewayProcess, worker: string, request: RawRequest): Promise<RawAnswer> {
   const { connection } = await connectTo(gateway, worker);
   await using _ = connection;
   connection.send(request);
   return await connection.readAnswer();
 }
 
-const stream = (token: string): RawRequest => ({
-  method: 'GET',
-  headers: { accept: 'text/event-stream', [tokenHeader]: token },
-});
-const operation = (token: string, operationId: string, query: string): RawRequest => ({
-  headers: { 'content-type': 'application/json', [tokenHeader]: token },
-  body: JSON.stringify({ query, extensions: { operationId } }),
-});
-const end = (token: string, operationId: string): RawRequest => ({
-  method: 'DELETE',
-  path: `/graphql?operationId=${operationId}`,
-  headers: { [tokenHeader]: token },
-});
-
-/** Opens a stream of one worker by a connection with another one. */
+/** Opens a stream of one worker on a connection to another worker. */
 async function open(gateway: GatewayProcess, token: string, worker: string): Promise<RawConnection> {
   const { connection } = await connectTo(gateway, worker);
-  connection.send(stream(token));
+  connection.send(openingRequest(token));
   expect((await connection.readHead()).status).toBe(200);
   expect(await connection.readChunk()).toBe(':\n\n');
   return connection;
 }
 
-/** Everything until the text has come. */
+/** Reads until the text has arrived; returns everything read. */
 async function readUntil(connection: RawConnection, text: string): Promise<void> {
   let read = '';
   while (!read.includes(text)) read += await connection.readChunk();
 }
 
 const subscription = 'subscription { reviewAdded { body } }';
-const gone = { status: 404, code: 'BAD_REQUEST' };
-
-function refusal({ status, body }: RawAnswer): unknown {
-  return { status, code: JSON.parse(body).errors[0].extensions.code };
-}
-
 describe('a single connection with several workers', () => {
-  test('is there for requests at any of them, until its worker or its connection is gone', async () => {
+  test('accepts requests at any worker until its own worker or connection is gone', async () => {
     await using reviews = await startScriptedSubgraph();
     reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
@@ -129,22 +108,30 @@ describe('a single connection with several workers', () => {
     await using _ = connection;
     await using events = await open(gateway, token, '2');
     for (const worker of ['1', '2']) {
-      expect((await ask(gateway, worker, operation(token, worker, '{ __typename }'))).status).toBe(202);
+      expect(
+        (await sendTo(gateway, worker, operationRequest(token, { query: '{ __typename }' }, worker))).status,
+      ).toBe(202);
       await readUntil(events, `event: complete\ndata: {"id":"${worker}"}\n\n`);
-      expect((await ask(gateway, worker, operation(token, 's', subscription))).status).toBe(202);
-      expect((await ask(gateway, worker, end(token, 's'))).status).toBe(200);
-      expect((await ask(gateway, worker, stream(token))).status).toBe(409);
+      expect(
+        (await sendTo(gateway, worker, operationRequest(token, { query: subscription }, 's'))).status,
+      ).toBe(202);
+      expect((await sendTo(gateway, worker, endingRequest(token, 's'))).status).toBe(200);
+      expect((await sendTo(gateway, worker, openingRequest(token))).status).toBe(409);
     }
     await crash(gateway, '1');
     await events.waitForClose();
-    for (const request of [stream(token), operation(token, 'a', '{ __typename }'), end(token, 'a')]) {
-      expect(refusal(await ask(gateway, '2', request))).toEqual(gone);
+    for (const request of [
+      openingRequest(token),
+      operationRequest(token, { query: '{ __typename }' }, 'a'),
+      endingRequest(token, 'a'),
+    ]) {
+      expect(rejectionOf(await sendTo(gateway, '2', request))).toEqual([404, 'BAD_REQUEST']);
     }
   });
 });
 
-describe('subscriptions by HTTP callback with several workers', () => {
-  test('have their events, whichever worker gets them, until their own one is gone', async () => {
+describe('HTTP callback subscriptions with several workers', () => {
+  test('get events that any worker receives, until their own worker is gone', async () => {
     await using reviews = await startScriptedSubgraph();
     reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
@@ -157,37 +144,37 @@ describe('subscriptions by HTTP callback with several workers', () => {
       body: JSON.stringify({ query: subscription }),
     });
     await reviews.waitForRequests(1);
-    const asked = readSubscriptionCallback(reviews.requests[0]);
-    expect(ownerOf(asked.subscriptionId)).toBe('1');
-    const tell = (worker: string, action: string, more: object = {}) =>
-      ask(gateway, worker, {
-        path: new URL(asked.callbackUrl).pathname,
+    const callback = readSubscriptionCallback(reviews.requests[0]);
+    expect(ownerOf(callback.subscriptionId)).toBe('1');
+    const sendCallback = (worker: string, action: string, more: object = {}) =>
+      sendTo(gateway, worker, {
+        path: new URL(callback.callbackUrl).pathname,
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({
           kind: 'subscription',
           action,
-          id: asked.subscriptionId,
-          verifier: asked.verifier,
+          id: callback.subscriptionId,
+          verifier: callback.verifier,
           ...more,
         }),
       });
     for (const worker of ['2', '1']) {
-      expect((await tell(worker, 'check')).status).toBe(204);
+      expect((await sendCallback(worker, 'check')).status).toBe(204);
       const payload = { data: { reviewAdded: { body: `by ${worker}` } } };
-      expect((await tell(worker, 'next', { payload })).status).toBe(200);
+      expect((await sendCallback(worker, 'next', { payload })).status).toBe(200);
     }
     expect((await client.readHead()).status).toBe(200);
     await readUntil(client, 'by 1');
-    expect((await tell('2', 'check', { verifier: 'another' })).status).toBe(401);
+    expect((await sendCallback('2', 'check', { verifier: 'another' })).status).toBe(401);
     await crash(gateway, '1');
     await client.waitForClose();
-    const { status, body } = await tell('2', 'check');
+    const { status, body } = await sendCallback('2', 'check');
     expect([status, body]).toEqual([404, '{"error":"There is no such subscription, or it has ended."}']);
   });
 });
 
-describe('the sockets of the workers', () => {
-  test('are where nobody else gets, and gone when the gateway is; streams end with it at once', async () => {
+describe('the Unix sockets of the workers', () => {
+  test('are in a private directory and removed on shutdown, which ends streams at once', async () => {
     await using gateway = await startWorkers();
     const [directory = '', ...others] = await readdir(gateway.folder);
     expect(others).toEqual([]);
@@ -202,7 +189,7 @@ describe('the sockets of the workers', () => {
     expect(await readdir(gateway.folder)).toEqual([]);
   });
 
-  test('cannot be in a directory whose name is too long for them', async () => {
+  test('cannot be created in a directory whose path is too long', async () => {
     await expect(
       startGatewayProcess(
         { workers: 2, supergraph: { file: demoSupergraphFile } },
@@ -211,7 +198,7 @@ describe('the sockets of the workers', () => {
     ).rejects.toThrow(/cannot have their sockets in \/tmp\/a+: its name is too long\. Set TMPDIR to/);
   });
 
-  test('are gone with a supervisor that is killed', async () => {
+  test('are removed after the supervisor is killed', async () => {
     await using gateway = await startWorkers();
     await gateway.kill();
     expect(await readdir(gateway.folder)).toEqual([]);

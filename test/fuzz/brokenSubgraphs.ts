@@ -113,7 +113,7 @@ const subgraphs: readonly InlineSubgraph[] = [
   },
 ];
 
-/** Every place in them where the runtime type is open selects `__typename`. */
+/** Operations that select `__typename` wherever the runtime type is not known from the schema. */
 export const operations: readonly string[] = [
   'query ($id: ID!) { user(id: $id) { id name age rate active kind kinds extra sure matrix } }',
   'query ($id: ID!) { user(id: $id) { constructor toString __proto__: name hasOwnProperty: extra note } }',
@@ -132,18 +132,18 @@ export const operations: readonly string[] = [
 
 export interface BrokenSubgraphs {
   readonly gateway: InlineGateway;
-  /** What the gateway logged as its own fault. */
+  /** Errors that the gateway logged. */
   readonly faults: readonly string[];
   close(): Promise<void>;
 }
 
-/** Writes the answer to a call, of which the right one is given. `caseName` is the client's `x-case` header. */
+/** Writes the response to a call instead of the correct one. `caseName`: the client's `x-case` header. */
 type AnswerCorruptor = (
   exchange: Exchange,
   call: { readonly subgraph: string; readonly caseName: string; readonly right: string },
 ) => void | Promise<void>;
 
-/** A gateway before three subgraphs whose answers pass through the breaker. */
+/** Starts a gateway with three subgraphs, whose responses `breakAnswer` writes. */
 export async function startBrokenSubgraphs(breakAnswer: AnswerCorruptor): Promise<BrokenSubgraphs> {
   const faults: string[] = [];
   const logger = pino({ level: 'error', base: null }, { write: (line: string) => void faults.push(line) });
@@ -155,7 +155,7 @@ export async function startBrokenSubgraphs(breakAnswer: AnswerCorruptor): Promis
     config: {
       security: { introspection: true },
       subgraphs: {
-        // A timeout is a call that hangs, and nothing that a slow machine makes.
+        // Long, so that only a hanging call times out and not a slow machine.
         all: { headers: { forward: ['x-case'] }, timeouts: { attempt: '30s', deadline: '50s' } },
         ...Object.fromEntries([...fronts].map(([name, { url }]) => [name, { url }])),
       },

@@ -3,24 +3,24 @@ import type { ClientCase } from './clientRequests.ts';
 import type { BytesAnswer } from './exchangeBytes.ts';
 
 const statuses = new Set([200, 400, 405, 406, 413, 415, 431]);
-/** What node:http answers by itself where HTTP is broken: 204 and 417 belong to OPTIONS and `expect`. */
+/** Including the statuses of node:http for malformed HTTP: 204 for OPTIONS, and 417 for `expect`. */
 const statusesOfHttp = new Set([...statuses, 204, 417]);
 
-/** Codes that stand for a fault of the gateway or of a subgraph: neither has one here. */
+/** Codes of faults of the gateway or a subgraph, which must not occur here. */
 const faults = new Set(['INTERNAL_SERVER_ERROR', 'PLANNING_FAILED', 'SUPERGRAPH_UNAVAILABLE']);
 
-/** Traces of values that nobody meant to show, and of the inside. */
+/** Traces of internals and of values converted to text by mistake. */
 const leaks =
   /[Ii]nternal server error|undefined|\[object Object|\bNaN\b|node_modules|\.[jt]s:\d|is not a function|Cannot read|Apollo[ A-Z]/;
 
-/** Why a client could not work with the answer; `undefined` where it could. */
+/** The reason why a client could not read the response; `undefined` for a valid response. */
 export function findAnswerProblem(request: ClientCase, answer: BytesAnswer): string | undefined {
   const { status, headers, body } = answer;
   if (request.isBrokenHttp && (status === undefined || body === '')) {
     return status === undefined || statusesOfHttp.has(status) ? undefined : `status ${status}`;
   }
   if (status === undefined) return 'no answer';
-  // A reservation, whatever its body was.
+  // PUT reserves an event stream, whatever the body is.
   if (status === 201 && request.name === 'method PUT' && /^[0-9a-f-]{36}$/.test(body)) return undefined;
   if (!statuses.has(status)) return `status ${status}: ${body}`;
   if (!answer.isWhole) return 'the body breaks off';
@@ -36,19 +36,19 @@ export function findAnswerProblem(request: ClientCase, answer: BytesAnswer): str
     }
     const json: unknown = JSON.parse(body);
     if (!Array.isArray(json)) return problemOfResult(status, json);
-    // One status for all: data may stand beside another operation's refusal.
+    // A batch has one status: data may be in the response beside another operation's error.
     return json.map((result) => problemOfResult(200, result)).find((problem) => problem !== undefined);
   } catch (error) {
     return `${String(error)}: ${body}`;
   }
 }
 
-/** Results of a subscription, or of an operation that was answered like one. */
+/** Checks the results of a subscription, or of an operation with a response in the same format. */
 function problemOfResults(results: readonly unknown[]): string | undefined {
   return results.map((result) => problemOfResult(200, result)).find((problem) => problem !== undefined);
 }
 
-/** Results in Apollo's multipart protocol for subscriptions, whose end must be there. */
+/** Reads the results of a body in Apollo's multipart protocol, which must have an end. */
 function readProtocolParts(body: string): unknown[] {
   const [opening, ...parts] = body.split('\r\n--graphql');
   if (opening !== '' || parts.pop() !== '--\r\n') throw new Error('no proper multipart body');
@@ -58,7 +58,7 @@ function readProtocolParts(body: string): unknown[] {
     .map(({ payload, ...errors }) => payload ?? errors);
 }
 
-/** Results in server-sent events, whose end must be there. */
+/** Reads the results of server-sent events, which must have an end. */
 function readEvents(body: string): unknown[] {
   const [opening, ...events] = body.split('\n\n');
   if (opening !== ':' || events.pop() !== '' || events.pop() !== 'event: complete\ndata:') {

@@ -20,9 +20,9 @@ import {
 export type Path = readonly (string | number)[];
 
 interface CheckedData {
-  /** The first thing that the schema or the operation forbids, with its path. */
+  /** The first violation of the schema or the operation, with its path. */
   readonly problem: string | undefined;
-  /** Places that are null. */
+  /** Paths of null values. */
   readonly nulls: readonly Path[];
 }
 
@@ -31,8 +31,8 @@ interface Field {
   readonly selections: readonly SelectionNode[];
 }
 
-/** Checks data against the operation and the schema as a client sees them: the fields that were selected and no
- *  others, of their types. `mayLack`: fields of fragments that failed may be missing. */
+/** Checks that data has exactly the selected fields with values of their types. `mayLack`: fields of failed fragments may
+ *  be missing. */
 export function checkData(
   schema: GraphQLSchema,
   document: DocumentNode,

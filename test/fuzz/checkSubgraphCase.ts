@@ -3,22 +3,22 @@ import type { MergedAnswer } from '../harness/rawHttp.ts';
 import { checkData, type Path } from './checkData.ts';
 import type { OmittedFields } from './omittedFields.ts';
 
-/** Codes of what a subgraph can do wrong. */
+/** Codes of faults of a subgraph. */
 const codes = new Set(['SUBGRAPH_ERROR', 'SUBGRAPH_UNREACHABLE', 'SUBGRAPH_INVALID_RESPONSE']);
 const forbiddenNull = /^Cannot return null for /;
 
 interface AnswerContext {
   readonly schema: GraphQLSchema;
   readonly operation: string;
-  /** Fields of fragments that failed are left out. */
+  /** Fields of failed fragments are missing. */
   readonly isMerged: boolean;
-  /** Response names for which a subgraph has sent null, or a list with null in it; `_entities` and its aliases stand
-   *  for all that an entity has, and `data` for everything. */
+  /** Response names for which a subgraph sent null or a list with null. `_entities` and its aliases stand for all fields
+   *  of an entity, and `data` for everything. */
   readonly nullNames: ReadonlySet<string>;
   readonly omittedFields: Readonly<OmittedFields>;
 }
 
-/** Why an answer is not what a client may get of subgraphs that answer anything; `undefined` where it is. */
+/** The reason why a response is wrong, given that subgraphs may respond anything; `undefined` for a valid response. */
 export function findSubgraphCaseProblem(answer: MergedAnswer, context: AnswerContext): string | undefined {
   const { data, errors = [] } = answer;
   const strange = Object.keys(answer).filter((key) => key !== 'data' && key !== 'errors');
@@ -59,8 +59,8 @@ function problemOfError(error: unknown): string | undefined {
   return isPath ? undefined : 'no path';
 }
 
-function isRelated(one: Path, other: Path): boolean {
-  const length = Math.min(one.length, other.length);
-  for (let i = 0; i < length; i++) if (one[i] !== other[i]) return false;
+function isRelated(left: Path, right: Path): boolean {
+  const length = Math.min(left.length, right.length);
+  for (let i = 0; i < length; i++) if (left[i] !== right[i]) return false;
   return true;
 }

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { chooseSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
+import { chooseFuzzSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { MultipartReader, mergePayloads, RawConnection } from '../harness/rawHttp.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
@@ -10,7 +10,7 @@ import { type ClientCase, createClientBody, createClientCase } from './clientReq
 import { createControlRequest, type EchoGateway, startEchoGateway } from './echoGateway.ts';
 import { exchangeBytes } from './exchangeBytes.ts';
 
-const seeds = chooseSeeds(500);
+const seeds = chooseFuzzSeeds({ perRun: 250, pool: 500, long: 2000 });
 
 let echo: EchoGateway;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => echo.close());
 
 test(
-  `${seeds.count} requests from seed ${seeds.first} on are answered or refused with a reason`,
+  `each of ${seeds.count} random requests from seed ${seeds.first} gets a response or an error with a reason`,
   async () => {
     const problems = await runTrials(seeds.all, async (seed) => {
       const request = createClientCase(seed);
@@ -39,7 +39,7 @@ test(
 );
 
 test(
-  'requests that are sent at once over one connection get their own answers, in order',
+  'pipelined requests on one connection get their own responses in order',
   async () => {
     const some = seeds.all.slice(0, Math.ceil(seeds.count / 10));
     const problems = await runTrials(some, async (seed) => {
@@ -66,7 +66,7 @@ test(
 );
 
 test(
-  'what was sent once and again leaves no more behind',
+  'sending the same requests again allocates no further resources',
   async () => {
     const some = seeds.all.slice(0, 100).map(createClientCase);
     const sendAll = async (times: number): Promise<number> => {
@@ -80,7 +80,7 @@ test(
     };
     const before = await sendAll(2);
     const after = await sendAll(4);
-    // Three times what comes and goes, a third of the bodies that were sent.
+    // Three times the usual fluctuation, a third of the bodies that were sent.
     expect(after - before).toBeLessThan(2_000_000);
   },
   seeds.timeoutMs,
@@ -91,7 +91,7 @@ const controlHeaders = {
   accept: 'multipart/mixed;deferSpec=20220824, application/json;q=0.9',
 };
 
-/** One request among the others that knows its answer. */
+/** Sends a request with a known response between the random ones. */
 async function findControlProblem(id: string): Promise<string | undefined> {
   const body = JSON.stringify(createControlRequest(id).body);
   const response = await fetch(echo.gateway.url, { method: 'POST', headers: controlHeaders, body });
@@ -106,7 +106,7 @@ function problemOfControl(id: string, text: string): string | undefined {
   return got === JSON.stringify(sorted({ data })) ? undefined : `the control ${id} got ${got}`;
 }
 
-/** Members in order: which payload brought a field does not matter. */
+/** Sorts the members of objects, whose order depends on the payload that a field arrived in. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
@@ -120,7 +120,7 @@ function sorted(value: unknown): unknown {
 async function bytesAfterCollection(): Promise<number> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  // What the first round lets go of may be what holds the rest.
+  // Twice: finalizers of the first collection may release further objects.
   for (let round = 0; round < 3; round++) {
     collect();
     await waitForTurns(5);

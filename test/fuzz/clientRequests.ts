@@ -7,13 +7,13 @@ import { createHeavyOperation } from './heavyOperations.ts';
 import { mutateOperation } from './mutateOperation.ts';
 import { corruptBytes, createOddJson, oddNames } from './oddValues.ts';
 
-/** A client's request, down to its bytes. */
+/** A client's request as bytes. */
 export interface ClientCase {
   readonly name: string;
   readonly bytes: Buffer;
-  /** The client ends its side of the connection after them. */
+  /** The client closes its side of the connection after the bytes. */
   readonly endsEarly: boolean;
-  /** HTTP itself is broken: node:http may answer without a body, or not at all. */
+  /** The request is malformed HTTP: node:http may respond without a body, or not at all. */
   readonly isBrokenHttp: boolean;
 }
 
@@ -27,7 +27,7 @@ interface Draft {
   isBrokenHttp?: boolean;
 }
 
-/** The request of a seed. */
+/** Creates the request of a seed. */
 export function createClientCase(seed: number): ClientCase {
   const random = createCaseRandom(seed);
   const draft = random.pick(random.chance(0.4) ? operationMakers : makers)(random);
@@ -45,7 +45,7 @@ export function createClientCase(seed: number): ClientCase {
   return { name, bytes: Buffer.concat([head, body]), endsEarly, isBrokenHttp };
 }
 
-/** A request's body alone, as JSON by its media type. */
+/** Creates only the body of a request with a JSON content type. */
 export function createClientBody(random: Random): Buffer {
   return random.pick(bodyMakers)(random).body;
 }
@@ -81,7 +81,7 @@ function post(random: Random, name: string, body: string | Buffer): Draft {
   };
 }
 
-/** JSON text of a request with these members, some of them odd, doubled or left out. */
+/** JSON text of a request with these members, some of them invalid, repeated or missing. */
 function requestText(random: Random, members: Readonly<Record<string, string>>): string {
   const parts = Object.entries(members).flatMap(([key, value]) => {
     if (random.chance(0.1)) return [];
@@ -102,7 +102,7 @@ function members(query: string, variables: object): Record<string, string> {
   };
 }
 
-/** Variables of which some are wrong, left out or added. */
+/** Variables with some wrong, missing or additional values. */
 function oddVariables(random: Random, variables: object): string {
   const parts = Object.entries(variables).flatMap(([name, value]) => {
     if (random.chance(0.15)) return [];
@@ -120,7 +120,7 @@ const createValidBody = (random: Random): string => {
   return JSON.stringify({ query, variables });
 };
 
-/** What reaches the parts behind the HTTP layer. */
+/** Requests that reach the stages after HTTP. */
 const operationMakers: readonly Maker[] = [
   function mutatedOperation(random) {
     const { query, variables } = random.pick(validOperations);
@@ -155,7 +155,7 @@ const operationMakers: readonly Maker[] = [
   },
 ];
 
-/** Everything whose HTTP is right, but for arrays. */
+/** Requests with valid HTTP, except batches. */
 const bodyMakers: readonly Maker[] = [
   ...operationMakers,
   function anyJson(random) {
@@ -319,7 +319,7 @@ const makers: readonly Maker[] = [
   },
 ];
 
-/** One to three headers that are wrong, doubled, huge, empty or not ASCII. */
+/** Adds one to three headers that are wrong, repeated, huge, empty or not ASCII. */
 function oddHeaders(random: Random, draft: Draft): void {
   for (let left = random.integer(1, 3); left > 0; left--) {
     const [name, value] = random.pick(headers);

@@ -1,7 +1,8 @@
 import type { Random } from '../../subgraphs/shared/random.ts';
 import { createOddJson, oddNames } from './oddValues.ts';
 
-/** JSON text in a tree, for what no JavaScript value is written as: 1e400, a name twice, nesting without end. */
+/** Raw JSON text as a tree node, for texts that no JavaScript value is serialized to: 1e400, a repeated name, endless
+ *  nesting. */
 class RawJson {
   readonly text: string;
 
@@ -16,7 +17,7 @@ interface JsonSlot {
   readonly key: string;
 }
 
-/** A right answer's text with one to three things wrong in it. */
+/** Puts one to three faults into the text of a correct response. */
 export function corruptJson(random: Random, right: string): string {
   const root: Container = { answer: JSON.parse(right) };
   const fixed = new Set(entityLists(root.answer));
@@ -24,7 +25,7 @@ export function corruptJson(random: Random, right: string): string {
   for (let left = random.integer(1, 3); left > 0; left--) {
     if (random.chance(0.2)) corruptErrors(random, root.answer);
     else if (isWhole && fixed.size > 0 && random.chance(0.4)) {
-      // Once: two changes of its length could be another order.
+      // Once: two changes of the length could amount to another order.
       corruptEntities(random, root.answer);
       isWhole = false;
     } else
@@ -37,7 +38,7 @@ export function corruptJson(random: Random, right: string): string {
   return write(root.answer);
 }
 
-/** `fixed`: lists that keep their length. */
+/** `fixed`: lists whose length must not change. */
 function corruptSlot(random: Random, { container, key }: JsonSlot, fixed: ReadonlySet<unknown>): void {
   const value = container[key];
   switch (random.integer(0, 7)) {
@@ -71,7 +72,7 @@ function corruptSlot(random: Random, { container, key }: JsonSlot, fixed: Readon
   }
 }
 
-/** `_entities` of another length or kind. Never in another order: no gateway could see that. */
+/** Changes the length or type of `_entities`. Never the order, which no gateway could notice. */
 function corruptEntities(random: Random, answer: unknown): void {
   const lists = entityLists(answer);
   if (lists.length === 0) return;
@@ -79,7 +80,7 @@ function corruptEntities(random: Random, answer: unknown): void {
   const data = (answer as { data: Container }).data;
   const key = Object.keys(data).find((name) => data[name] === list) as string;
   const wrong = [[...list, null], [...list, list[0]], [], {}, null, 'x', [list], list.map(() => null)];
-  // Those that a careless gateway would give to the wrong places, most of all.
+  // Mostly changes with which a careless gateway would assign entities to the wrong paths.
   const shifted = [list.slice(1), [list[0], ...list], [null, ...list]];
   data[key] = random.pick(random.chance(0.5) ? shifted : wrong);
 }

@@ -61,12 +61,12 @@ const subgraphs: readonly InlineSubgraph[] = [
 
 export interface EchoGateway {
   readonly gateway: InlineGateway;
-  /** What the gateway logged as its own fault. */
+  /** Errors that the gateway logged. */
   readonly faults: readonly string[];
   close(): Promise<void>;
 }
 
-/** A gateway whose answers hold what was asked for: an answer of another request is seen. Two subgraphs. */
+/** Starts a gateway with two subgraphs whose responses contain values of the request, so that a mixed-up response shows. */
 export async function startEchoGateway(config: Partial<GatewayOptions> = {}): Promise<EchoGateway> {
   const faults: string[] = [];
   const logger = pino({ level: 'error', base: null }, { write: (line: string) => void faults.push(line) });
@@ -74,7 +74,7 @@ export async function startEchoGateway(config: Partial<GatewayOptions> = {}): Pr
   return { gateway, faults, close: () => gateway.close() };
 }
 
-/** What nobody but this request may get. */
+/** Creates a request with a response that no other request has. */
 export function createControlRequest(id: string): { readonly body: object; readonly data: unknown } {
   return {
     body: {
@@ -94,7 +94,7 @@ export function createControlRequest(id: string): { readonly body: object; reado
   };
 }
 
-/** Operations that are right, with variables. */
+/** Valid operations with variables. */
 export const validOperations: readonly { readonly query: string; readonly variables: object }[] = [
   {
     query:

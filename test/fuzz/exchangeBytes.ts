@@ -1,25 +1,25 @@
 import { connect } from 'node:net';
 
 export interface BytesAnswer {
-  /** `undefined` where the connection ended without an answer. */
+  /** `undefined` when the connection ended without a response. */
   readonly status: number | undefined;
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
-  /** Decoded from chunks. */
+  /** Without chunked encoding. */
   readonly body: string;
-  /** Whether the body came to the end that its head announces. */
+  /** Whether the body is complete according to the headers. */
   readonly isWhole: boolean;
 }
 
-/** Sends bytes over a connection of their own and reads until the server ends it. With `endsEarly` the client ends
- *  its side after the bytes, as one that dies does; else the bytes should ask for `connection: close`. */
+/** Sends bytes on a new connection and reads until the server closes it. With `endsEarly`, the client closes its side after
+ *  the bytes, as a client that dies does; otherwise the bytes should have `connection: close`. */
 export function exchangeBytes(url: string, bytes: Buffer, endsEarly: boolean): Promise<BytesAnswer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect({ host: hostname, port: Number(port) });
     const chunks: Buffer[] = [];
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-    // A server that has said no may reset what is still being sent.
+    // A server may reset the connection after it has rejected a request that is still being sent.
     socket.on('error', () => {});
     socket.once('close', () => resolve(parseAnswer(Buffer.concat(chunks))));
     if (endsEarly) socket.end(bytes);

@@ -1,9 +1,9 @@
 import type { Random } from '../../subgraphs/shared/random.ts';
 
-const repeat = (count: number, each: (index: number) => string): string =>
-  Array.from({ length: count }, (_, index) => each(index)).join(' ');
+const repeat = (count: number, textOf: (index: number) => string): string =>
+  Array.from({ length: count }, (_, index) => textOf(index)).join(' ');
 
-/** Operations that are short to write and long to work on: most of them beyond a limit, by a little or by a lot. */
+/** Short operations that take long to process. Most exceed a limit by a little or a lot. */
 const kinds: Readonly<Record<string, (size: number, random: Random) => string>> = {
   aliases: (size) => `{ ${repeat(size, (i) => `a${i}: echo(id: "1") { id }`)} }`,
   'aliases below': (size) => `{ echo(id: "1") { ${repeat(size, (i) => `a${i}: friends { id note }`)} } }`,

@@ -39,8 +39,8 @@ const tokens = [
   ...['__type(name: "constructor") { name }', 'type Query { a: Int }', 'extend schema @link(url: "x")'],
 ];
 
-/** An operation's text with one to four tokens dropped, doubled, exchanged or replaced. Mostly wrong, often nearly
- *  right. */
+/** Removes, repeats, swaps or replaces one to four tokens of an operation. The result is mostly invalid, and often almost
+ *  valid. */
 export function mutateOperation(random: Random, text: string): string {
   const parts = tokenTexts(text);
   for (let left = random.integer(1, 4); left > 0; left--) {

@@ -1,6 +1,6 @@
 import type { Random } from '../../subgraphs/shared/random.ts';
 
-/** Names that every object inherits, or that mean something to JavaScript, GraphQL or the gateway. */
+/** Names of inherited object properties, and names with a meaning in JavaScript, GraphQL or the gateway. */
 export const oddNames = [
   '__proto__',
   'constructor',
@@ -22,7 +22,7 @@ export const oddNames = [
   'true',
 ] as const;
 
-/** JSON text that is right JSON and seldom what is wanted. */
+/** Valid JSON texts that are rarely valid values. */
 const oddScalars = [
   'null',
   'true',
@@ -52,7 +52,7 @@ const oddScalars = [
   '"__proto__"',
 ] as const;
 
-/** JSON text of any value. `{"polluted":…}` below `__proto__` shows in every object where it is merged carelessly. */
+/** JSON text of any value. `{"polluted":…}` below `__proto__` appears in every object if it is merged carelessly. */
 export function createOddJson(random: Random, depth = 2): string {
   if (random.chance(0.04)) {
     const levels = random.pick([90, 4_000, 100_000]);
@@ -69,7 +69,7 @@ export function createOddJson(random: Random, depth = 2): string {
     : `{${inner.map((value) => `${JSON.stringify(random.pick(oddNames))}:${value}`).join()}}`;
 }
 
-/** Some bytes changed, cut off, doubled, or put in. */
+/** Changes, removes, repeats or inserts some bytes. */
 export function corruptBytes(random: Random, bytes: Buffer): Buffer {
   const at = random.integer(0, bytes.length);
   const to = Math.min(bytes.length, at + random.integer(1, 12));

@@ -1,15 +1,15 @@
-/** What a subgraph did not say. The gateway takes it for null, without an error. */
+/** Fields that a subgraph omitted. The gateway treats them as null, without an error. */
 export interface OmittedFields {
-  /** Response names of fields that are missing. */
+  /** Response names of missing fields. */
   readonly names: Set<string>;
-  /** Something is missing that other fetches need, or that tells the type: anything below may be null. */
+  /** A field is missing that other fetches require or that determines the type: everything below may be null. */
   hasMissingInput: boolean;
 }
 
-/** Without these, or with them unknown, an entity is not asked for what other subgraphs have of it. */
+/** Without one of these, an entity is not fetched from other subgraphs. */
 const inputs: ReadonlySet<string> = new Set(['__typename', 'id', 'name', 'age']);
 
-/** Adds what a broken answer leaves out of the right one. */
+/** Adds the fields of the correct response that the broken one lacks. */
 export function collectOmittedFields(right: string, broken: string, into: OmittedFields): void {
   compare(JSON.parse(right), JSON.parse(broken));
 
@@ -36,7 +36,7 @@ export function collectOmittedFields(right: string, broken: string, into: Omitte
   }
 }
 
-/** The gateway's own names end with the client's. */
+/** The client's response name, with which internal names end. */
 export function clientName(key: string): string {
   return key.replace(/^_alias_\d+_[A-Za-z]+_/, '');
 }

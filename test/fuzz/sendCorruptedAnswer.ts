@@ -4,7 +4,7 @@ import type { Exchange } from '../harness/scriptedSubgraph.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 import { corruptBytes } from './oddValues.ts';
 
-/** How an answer travels wrong. What was done, in a word. */
+/** Sends a corrupted response. Resolves to the name of the corruption. */
 export async function sendCorruptedAnswer(
   random: Random,
   exchange: Exchange,
@@ -119,7 +119,7 @@ const corruptions: readonly [string, Corruption][] = [
         'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
       );
       for (let at = 0; at < right.length; ) {
-        // Few enough that the last one comes in time, whatever else this machine does.
+        // Few chunks, so that the last one arrives in time on a busy machine.
         const piece = right.subarray(at, at + random.integer(1, Math.max(30, right.length / 10)));
         exchange.write(`${piece.length.toString(16)}\r\n`);
         exchange.write(piece);
@@ -134,7 +134,7 @@ const corruptions: readonly [string, Corruption][] = [
     'two answers',
     (_, exchange, right) => {
       const second = '{"data":{"polluted":true}}';
-      // At one time: what comes when the connection has its next request is the answer to that, for all HTTP/1.1 knows.
+      // In one write: bytes that arrive after the next request would be the response to that request.
       exchange.write(`${headOf(right)}${right.toString()}${headOf(second)}${second}`);
     },
   ],

@@ -6,7 +6,7 @@ import {
   getIntrospectionQuery,
   type IntrospectionQuery,
 } from 'graphql';
-import { chooseSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
+import { chooseFuzzSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { Gate } from '../harness/gate.ts';
 import { exchange, type MergedAnswer, MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import { runTrials } from '../harness/runTrials.ts';
@@ -16,16 +16,16 @@ import { corruptJson } from './corruptJson.ts';
 import { clientName, collectOmittedFields, type OmittedFields } from './omittedFields.ts';
 import { sendCorruptedAnswer } from './sendCorruptedAnswer.ts';
 
-const seeds = chooseSeeds(300);
+const seeds = chooseFuzzSeeds({ perRun: 150, pool: 300, long: 1200 });
 
-/** What the subgraphs sent in a case, for the report and for what it explains. */
+/** What the subgraphs sent in one case. Explains nulls and errors in the response. */
 interface CaseLog {
   readonly calls: string[];
   readonly nullNames: Set<string>;
   readonly leftOut: OmittedFields;
-  /** Bytes were changed: an id may have become another, and a name. */
+  /** Bytes were changed: an id or a name may have become another one. */
   isDamaged: boolean;
-  /** The case's requests go on together, so that they share what they ask for next. */
+  /** Releases the case's requests together, so that they share their next calls. */
   readonly start: Gate;
 }
 const logs = new Map<string, CaseLog>();
@@ -41,7 +41,7 @@ beforeAll(async () => {
     }
     const { body } = call.request;
     if (!body.includes('representations')) await log.start.pass();
-    // By the body, since nobody knows in which order calls come.
+    // By the body, because the order of calls varies.
     const random = createCaseRandom(
       Number(caseName),
       createHash('sha256')
@@ -72,7 +72,7 @@ const accepts = [
 ];
 
 test(
-  `${seeds.count} times answers of subgraphs that are wrong, from seed ${seeds.first} on, leave the client with a right one`,
+  `each of ${seeds.count} wrong subgraph responses from seed ${seeds.first} leaves a valid response for the client`,
   async () => {
     const problems = await runTrials(
       seeds.all,
@@ -88,7 +88,7 @@ test(
         };
         void log.start.waitForArrivals(3).then(() => log.start.open());
         logs.set(String(seed), log);
-        // At one moment, with equal forwarded headers: these share calls and entities.
+        // At the same time with equal forwarded headers, so that they share calls and entities.
         const ids = ['x', 'y', 'z'].map((letter) => `${letter}~${seed}`);
         const found = await Promise.all(
           ids.map((id) => findProblem(operation, id, random.pick(accepts), log, String(seed))),
@@ -144,7 +144,7 @@ async function findProblem(
   return problem && `${accept} ${id}: ${problem}\n${text.slice(0, 4_000)}`;
 }
 
-/** A request in between whose subgraphs answer right. */
+/** Sends a request for which the subgraphs respond correctly. */
 async function findControlProblem(id: string): Promise<string | undefined> {
   const { text } = await ask(
     'query ($id: ID!) { user(id: $id) { name note badge { text } } }',
@@ -176,7 +176,7 @@ function readAnswer(text: string): MergedAnswer {
   return mergePayloads(payloads);
 }
 
-/** Adds the names of members that are null or hold a list with null in it, at any depth that an operation has. */
+/** Adds the names of members that are null or a list with null, at any depth. */
 function collectNullNames(text: string, names: Set<string>): void {
   visit(JSON.parse(text), '', 50);
 

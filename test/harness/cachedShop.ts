@@ -9,7 +9,7 @@ import {
   startInlineGateway,
 } from './inlineGateway.ts';
 
-/** A clock that stands still until the test moves it. */
+/** A clock that only the test moves. */
 export class ShopClock {
   #time = Date.now();
   readonly now = (): number => this.#time;
@@ -19,12 +19,12 @@ export class ShopClock {
   }
 }
 
-/** What the subgraphs answer with, until the test changes it. */
+/** The data of the subgraphs, which the test can change. */
 interface ShopData {
-  /** Of every product. */
+  /** The stock of every product. */
   stock: number;
   greeting: string;
-  /** Of a product's `name`. */
+  /** The prefix of every product's `name`. */
   prefix: string;
 }
 
@@ -42,16 +42,16 @@ export interface CachedShop extends AsyncDisposable {
   readonly gateway: InlineGateway;
   readonly clock: ShopClock;
   readonly data: ShopData;
-  /** Knows which products there are. */
+  /** The subgraph of products and their names. */
   readonly catalog: RunningInlineSubgraph;
-  /** Knows how many there are of each, and where. */
+  /** The subgraph of stocks and places. */
   readonly stock: RunningInlineSubgraph;
-  /** Knows people. */
+  /** The subgraph of users. */
   readonly people: RunningInlineSubgraph;
   execute(query: string, options?: ExecuteOptions): Promise<ShopAnswer>;
-  /** Asks until nothing of the answer is stale. */
+  /** Repeats the query until no value is stale. */
   executeUntilFresh(query: string, options?: ExecuteOptions): Promise<ShopAnswer>;
-  /** Ids of the products that each call asked the subgraph of stocks about. */
+  /** The ids of the products in each call to the subgraph `stock`. */
   requestedStockIds(): readonly (readonly string[])[];
 }
 
@@ -59,11 +59,11 @@ export interface CachedShopOptions {
   readonly cache?: GatewayOptions['cache'];
   readonly config?: Partial<GatewayOptions>;
   readonly dependencies?: GatewayDependencies;
-  /** Whether a change of the supergraph's file is taken up. */
+  /** Whether the gateway reloads a changed supergraph file. */
   readonly isWatching?: boolean;
 }
 
-/** A gateway with a cache before subgraphs of its own, and a clock that the test moves. */
+/** Starts a gateway with a cache, its subgraphs, and a clock that the test moves. */
 export async function startCachedShop(options: CachedShopOptions): Promise<CachedShop> {
   const { cache, config, dependencies, isWatching = false } = options;
   const clock = new ShopClock();
@@ -122,7 +122,7 @@ export async function executeOnShop(
   };
 }
 
-/** An answer in place of the resolvers': these headers and extensions, with the value of every field of this stock. */
+/** Creates an answer that replaces the resolvers: this stock for every product, with headers and extensions. */
 export function createStockAnswer(
   representations: readonly unknown[],
   stock: number,

@@ -14,7 +14,7 @@ const federation = `extend schema @link(
 
 const spec = 'https://tributary.dev/spec/v1.0';
 
-/** How a subgraph may come to the directive. `name` is what it is called there. */
+/** The ways to import the directive. `name`: its name in the subgraph. */
 export const directiveImports = {
   plain: { name: 'cached', link: `@link(url: "${spec}", import: ["@cached"])` },
   renamed: { name: 'keep', link: `@link(url: "${spec}", import: [{ name: "@cached", as: "@keep" }])` },
@@ -22,7 +22,7 @@ export const directiveImports = {
   unnamed: { name: 'spec__cached', link: `@link(url: "${spec}")` },
 } as const;
 
-/** A subgraph's SDL with what `@cached` needs. */
+/** Adds the definitions that `@cached` needs to a subgraph's SDL. */
 export function withCached(
   sdl: string,
   { name, link }: { name: string; link: string } = directiveImports.plain,
@@ -33,7 +33,7 @@ export function withCached(
     ${sdl}`;
 }
 
-/** SDL of the supergraph of these subgraphs, by name. */
+/** Composes the SDL of a supergraph from subgraphs by name. */
 export async function composeCachedSdl(subgraphs: Readonly<Record<string, string>>): Promise<string> {
   const inputs = Object.entries(subgraphs).map(([name, sdl]) => ({ name, url: 'http://127.0.0.1/', sdl }));
   const result = await composeOnce(inputs);
@@ -41,14 +41,14 @@ export async function composeCachedSdl(subgraphs: Readonly<Record<string, string
   return result.sdl;
 }
 
-/** The same, read. */
+/** Like `composeCachedSdl`, parsed. */
 export async function composeCachedDocument(
   subgraphs: Readonly<Record<string, string>>,
 ): Promise<DocumentNode> {
   return parse(await composeCachedSdl(subgraphs), { noLocation: true });
 }
 
-/** Rules of a supergraph whose subgraphs have `@cached`. */
+/** Reads the cache rules of a supergraph whose subgraphs use `@cached`. */
 export async function readRulesOf(
   subgraphs: Readonly<Record<string, string>>,
   configured: ConfiguredRules = {},
@@ -57,7 +57,7 @@ export async function readRulesOf(
   return readCacheRules(await composeCachedDocument(Object.fromEntries(sdls)), configured);
 }
 
-/** What a subgraph is asked at the root. */
+/** The shape of a root fetch. */
 export function rootShape(
   subgraph: string,
   operation: string,
@@ -72,7 +72,7 @@ export function rootShape(
   });
 }
 
-/** What a subgraph is asked about entities. */
+/** The shape of an entity fetch. */
 export function entityShape(subgraph: string, selections: string): FetchShape {
   return new FetchShape(0, {
     kind: 'Fetch',
@@ -84,7 +84,7 @@ export function entityShape(subgraph: string, selections: string): FetchShape {
   });
 }
 
-/** A rule of the configuration. */
+/** Creates a rule of `cache.rules`. */
 export function configuredRule(
   maxAge: number,
   more: Partial<ConfiguredRules[string]> = {},

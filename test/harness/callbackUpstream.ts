@@ -67,6 +67,7 @@ export async function startCallbackSource(
           changed();
         },
         timers: {
+          now: systemTimers.now,
           after: (ms, run) => {
             const cancel = (options.timers ?? systemTimers).after(ms, run);
             changed();

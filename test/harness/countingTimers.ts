@@ -1,12 +1,16 @@
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 
-/** Real time, with a count of what waits for it. */
+/** Real time, with a count of the pending timers. */
 export class CountingTimers implements Timers {
   #activeCount = 0;
 
   /** Timers that have neither fired nor been cancelled. */
   get activeCount(): number {
     return this.#activeCount;
+  }
+
+  now(): number {
+    return systemTimers.now();
   }
 
   after(ms: number, run: () => void): () => void {

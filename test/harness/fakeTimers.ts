@@ -1,13 +1,17 @@
 import type { Timers } from '../../gateway/time/timers.ts';
 
-/** Timers that fire when the test lets the time pass. */
+/** A clock that moves only with `advance`. */
 export class FakeTimers implements Timers {
   #now = 0;
   readonly #pending = new Set<{ readonly at: number; readonly run: () => void }>();
 
-  /** Timers that wait. */
+  /** Timers that have not fired. */
   get pendingCount(): number {
     return this.#pending.size;
+  }
+
+  now(): number {
+    return this.#now;
   }
 
   after(ms: number, run: () => void): () => void {
@@ -16,11 +20,13 @@ export class FakeTimers implements Timers {
     return () => this.#pending.delete(timer);
   }
 
-  /** Lets so many milliseconds pass. */
+  /** Lets this many milliseconds pass and fires the timers that are due by then, each at its time. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {
-      const due = [...this.#pending].filter(({ at }) => at <= end).sort((one, other) => one.at - other.at)[0];
+      const due = [...this.#pending]
+        .filter(({ at }) => at <= end)
+        .sort((left, right) => left.at - right.at)[0];
       if (due === undefined) break;
       this.#now = due.at;
       this.#pending.delete(due);

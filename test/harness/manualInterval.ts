@@ -1,6 +1,6 @@
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 
-/** Real time, but for timers of one length: they fire when the test says so. */
+/** Real time, except for timers with one delay: these fire when the test calls `fire`. */
 export class ManualInterval implements Timers {
   readonly #ms: number;
   readonly #waiters = new Set<() => void>();
@@ -9,6 +9,10 @@ export class ManualInterval implements Timers {
 
   constructor(ms: number) {
     this.#ms = ms;
+  }
+
+  now(): number {
+    return systemTimers.now();
   }
 
   after(ms: number, run: () => void): () => void {
@@ -21,7 +25,7 @@ export class ManualInterval implements Timers {
     };
   }
 
-  /** Resolves when as many have begun altogether, and the last of them waits. */
+  /** Resolves when `count` such timers have started in total, and the last one is pending. */
   waitForStart(count = 1): Promise<void> {
     return new Promise((resolve) => {
       const check = (): void => {
@@ -34,7 +38,7 @@ export class ManualInterval implements Timers {
     });
   }
 
-  /** Lets it pass, as soon as it has begun. */
+  /** Waits for such a timer to start, and fires it. */
   async fire(): Promise<void> {
     await this.waitForStart();
     const run = this.#run;

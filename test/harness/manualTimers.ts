@@ -1,22 +1,25 @@
 import type { Timers } from '../../gateway/time/timers.ts';
 
 export interface ManualTimers extends Timers {
-  /** The waits that have not fired, in milliseconds, in order of their start. */
+  /** The delays of the timers that have not fired, in milliseconds, in the order of their start. */
   pendingMs(): number[];
-  /** Fires the oldest wait of this length; throws when there is none. */
+  /** Moves the clock to the time of the oldest timer with this delay, and fires that timer only.
+   *  @throws {Error} when no timer has it. */
   fire(ms: number): void;
-  /** Resolves when the next wait of this length starts, at once when one that nobody asked for has. */
+  /** Resolves when a timer with this delay starts: at once for each one that no call has been told of yet. */
   waitForTimer(ms: number): Promise<void>;
 }
 
 /** A clock that moves only when a test says so. */
 export function createManualTimers(): ManualTimers {
-  const timers = new Set<{ ms: number; run: () => void }>();
+  const timers = new Set<{ ms: number; at: number; run: () => void }>();
   const unseen: number[] = [];
   const watchers = new Set<{ ms: number; resolve: () => void }>();
+  let nowMs = 0;
   return {
+    now: () => nowMs,
     after: (ms, run) => {
-      const timer = { ms, run };
+      const timer = { ms, at: nowMs + ms, run };
       timers.add(timer);
       const watcher = [...watchers].find((candidate) => candidate.ms === ms);
       if (watcher === undefined) unseen.push(ms);
@@ -29,7 +32,8 @@ export function createManualTimers(): ManualTimers {
     pendingMs: () => [...timers].map(({ ms }) => ms),
     fire: (ms) => {
       const timer = [...timers].find((candidate) => candidate.ms === ms);
-      if (timer === undefined) throw new Error(`nothing waits for ${ms} ms`);
+      if (timer === undefined) throw new Error(`No timer has a delay of ${ms} ms.`);
+      nowMs = Math.max(nowMs, timer.at);
       timers.delete(timer);
       timer.run();
     },

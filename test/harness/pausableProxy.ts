@@ -1,35 +1,34 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A server behind a network that the test can make slow. */
+/** A TCP proxy whose connections the test can pause. */
 interface PausableProxy extends AsyncDisposable {
   readonly port: number;
-  /** From what has this text on, nothing that comes over the same connection goes on to the server until `release`.
-   *  Resolves when that has come. */
+  /** Pauses the next connection that sends this text, from that text on, until `resume`. Resolves when it is paused. */
   pauseAt(text: string): Promise<void>;
   resume(): void;
 }
 
-/** Passes on what goes to a port of this machine. */
+/** Starts a proxy for a port of this machine. */
 export async function startPausableProxy(port: number): Promise<PausableProxy> {
   const sockets = new Set<Socket>();
   const held: (() => void)[] = [];
-  let awaited: { readonly text: string; readonly onHeld: () => void } | undefined;
+  let awaited: { readonly text: string; readonly onPaused: () => void } | undefined;
   const server = createServer((client) => {
     const upstream = connect(port, '127.0.0.1');
-    let isHolding = false;
+    let isPaused = false;
     let last = '';
     client.on('data', (chunk) => {
       last = last.slice(-100) + chunk.toString('latin1');
       if (awaited !== undefined && last.includes(awaited.text)) {
-        isHolding = true;
-        awaited.onHeld();
+        isPaused = true;
+        awaited.onPaused();
         awaited = undefined;
         held.push(() => {
-          isHolding = false;
+          isPaused = false;
         });
       }
-      if (isHolding) held.push(() => upstream.write(chunk));
+      if (isPaused) held.push(() => upstream.write(chunk));
       else upstream.write(chunk);
     });
     upstream.on('data', (chunk) => client.write(chunk));
@@ -51,10 +50,10 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
     port: (server.address() as AddressInfo).port,
     pauseAt: (text) =>
       new Promise((resolve) => {
-        awaited = { text, onHeld: resolve };
+        awaited = { text, onPaused: resolve };
       }),
     resume() {
-      for (const goOn of held.splice(0)) goOn();
+      for (const forward of held.splice(0)) forward();
     },
     async [Symbol.asyncDispose]() {
       server.close();

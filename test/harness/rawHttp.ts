@@ -8,7 +8,7 @@ export interface RawRequest {
   readonly body?: string | Uint8Array;
 }
 
-/** What came over the wire, undecoded where a byte may matter. */
+/** A response as received. */
 export interface RawAnswer {
   readonly status: number;
   /** Names in lower case. */
@@ -16,7 +16,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** A connection that speaks HTTP/1.1 by hand and shows every HTTP chunk of an answer by itself. */
+/** An HTTP/1.1 connection that returns each HTTP chunk of a response separately. */
 export class RawConnection implements AsyncDisposable {
   readonly socket: Socket;
   #received = Buffer.alloc(0);
@@ -45,7 +45,7 @@ export class RawConnection implements AsyncDisposable {
     return new RawConnection(socket);
   }
 
-  /** Writes a request; a body gets its `content-length` unless the headers have one of their own. */
+  /** Writes a request. Adds `content-length` unless `headers` has one. */
   send({ method = 'POST', path = '/graphql', headers = {}, body }: RawRequest): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body ?? []);
     const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
@@ -58,7 +58,7 @@ export class RawConnection implements AsyncDisposable {
     this.socket.write(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), bytes]));
   }
 
-  /** Status and headers of the next answer. */
+  /** Reads the status and headers of the next response. */
   async readHead(): Promise<Omit<RawAnswer, 'body'>> {
     const head = await this.#takeUntil('\r\n\r\n');
     const [statusLine = '', ...lines] = head.split('\r\n');
@@ -71,14 +71,14 @@ export class RawConnection implements AsyncDisposable {
     return { status: Number(statusLine.split(' ')[1]), headers };
   }
 
-  /** The next HTTP chunk: what the server wrote in one turn of its event loop; `undefined` after the last. */
+  /** Reads the next HTTP chunk, which the server wrote in one turn of its event loop; `undefined` after the last. */
   async readChunk(): Promise<string | undefined> {
     const size = Number.parseInt(await this.#takeUntil('\r\n'), 16);
     const chunk = await this.#take(size + 2);
     return size === 0 ? undefined : chunk.subarray(0, size).toString();
   }
 
-  /** The rest of the answer whose head was read. */
+  /** Reads the body after `readHead`. */
   async readBody(): Promise<string> {
     if (this.#headers.get('transfer-encoding') !== 'chunked') {
       return (await this.#take(Number(this.#headers.get('content-length') ?? 0))).toString();
@@ -129,7 +129,7 @@ export class RawConnection implements AsyncDisposable {
   }
 }
 
-/** One request over a connection of its own. */
+/** Sends one request on a new connection. */
 export async function exchange(url: string, request: RawRequest): Promise<RawAnswer> {
   await using connection = await RawConnection.open(url);
   connection.send(request);
@@ -142,7 +142,7 @@ interface MultipartAnswer {
   readonly payloads: readonly unknown[];
 }
 
-/** Sends an operation and reads the answer to its end as `multipart/mixed`, checking the framing. */
+/** Sends an operation and reads the complete response as `multipart/mixed`. Checks the framing. */
 export async function collectPayloads(url: string, request: RawRequest): Promise<MultipartAnswer> {
   await using connection = await RawConnection.open(url);
   connection.send(request);
@@ -156,8 +156,9 @@ export async function collectPayloads(url: string, request: RawRequest): Promise
   return { status, contentType: headers.get('content-type'), payloads };
 }
 
-/** Takes the writes of a `multipart/mixed` body with the boundary `-` and gives the payloads that a client
- *  can see after each. Throws where a strict client would stumble. */
+/** Parses the writes of a `multipart/mixed` body with the boundary `-`; returns the payloads that a client can read after
+ *  each write.
+ *  @throws for a body that a strict client would reject. */
 export class MultipartReader {
   #hasBegun = false;
   #isClosed = false;
@@ -202,11 +203,11 @@ export interface MergedAnswer {
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
-/** Merges the payloads of either incremental format into what the operation without `@defer` would have
- *  answered. Strict: throws for every payload that a client could misread. A failed fragment leaves its
- *  fields out and its errors in `errors`. In the 2022 format a null may take back an object that was sent, if an
- *  error says why: each of its entries is a whole fragment, and a null ends within it. `mayFillNulls`: for a client
- *  that takes payloads which it has not asked for, where null stands for what comes later. */
+/** Merges the payloads of either incremental format into the response of the operation without `@defer`. A failed fragment
+ *  has no fields, and its errors in `errors`. In the 2022 format, a null may replace an object that was sent if an error
+ *  explains it, because each entry is a whole fragment, in which the null propagates. `mayFillNulls`: a payload may replace
+ *  null, for clients with `tributary-defer: auto`.
+ *  @throws for a payload that a client could misread. */
 export function mergePayloads(payloads: readonly unknown[], mayFillNulls = false): MergedAnswer {
   const merge = new PayloadMerge(mayFillNulls);
   for (const payload of payloads) merge.add(payload as Json);
@@ -241,7 +242,7 @@ class PayloadMerge {
     this.#collect(payload);
     const opened = list(payload.pending).map((pending) => this.#addPending(pending));
     for (const increment of list(payload.incremental)) this.#merge(increment);
-    // Only now: a fragment may be announced with the data that it hangs on.
+    // After the data, because a fragment may be announced together with its parent object.
     for (const path of opened) this.#objectAt(path);
     for (const completed of list(payload.completed)) this.#complete(completed);
   }
@@ -277,7 +278,7 @@ class PayloadMerge {
     );
   }
 
-  /** Whether an error stands at the place or below it. */
+  /** Whether an error has this path or one below it. */
   #hasErrorAt(place: Path): boolean {
     return this.#errors.some((error) => {
       const path = (error as { path?: Path }).path ?? [];
@@ -307,7 +308,7 @@ class PayloadMerge {
     Object.assign(this.#extensions, from.extensions);
   }
 
-  /** The object that a path leads to: both formats may only name places that were sent before. */
+  /** The object at a path. Both formats may only refer to paths that were sent before. */
   #objectAt(path: Path): Json {
     let place = this.#data;
     for (const key of path) {
@@ -332,9 +333,9 @@ function mergeInto(
   mayReplace: (present: unknown, value: unknown, place: Path) => boolean,
 ): void {
   for (const [key, value] of Object.entries(source)) {
-    // `constructor` may be a response name: what an object inherits is not there.
+    // `constructor` may be a response name: ignore inherited properties.
     const present = Object.hasOwn(target, key) ? target[key] : undefined;
-    // Elements of a list have their index as a number in the paths of errors.
+    // List indices are numbers in the paths of errors.
     const place = [...path, Array.isArray(target) ? Number(key) : key];
     if (isContainer(present) && isContainer(value)) {
       if (Array.isArray(present) && Array.isArray(value) && present.length !== value.length) {
@@ -348,7 +349,7 @@ function mergeInto(
     ) {
       throw new Error(`Two values at ${place.join('.')}.`);
     } else {
-      // Defined and not assigned, for `__proto__`.
+      // Assignment would set the prototype for the name `__proto__`.
       Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
     }
   }

@@ -14,31 +14,31 @@ const runFile = promisify(execFile);
 const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache');
 
 export interface RedisServer extends AsyncDisposable {
-  /** `redis://…`, with nothing in it at the start unless it is the one of `REDIS_URL`. */
+  /** `redis://…`. The server is empty at the start, unless it is the one of `REDIS_URL`. */
   readonly url: string;
 }
 
-/** A server that a test may stop as it likes. */
+/** A server of one test, which may stop it. */
 export interface DedicatedRedisServer extends RedisServer {
   readonly port: number;
-  /** Hangs until `resume`: the system takes connections and bytes, and nobody answers. */
+  /** Makes the server hang until `resume`: connections are accepted, but commands are not answered. */
   pause(): void;
   resume(): void;
-  /** Ends it as a crash would. */
+  /** Ends the server like a crash. */
   kill(): Promise<void>;
-  /** Starts it again, empty, on the same port. */
+  /** Starts an empty server again on the same port. */
   restart(): Promise<void>;
 }
 
 interface RedisProgram {
   readonly binary: string;
-  /** Where its shared libraries are, when they are not installed on the machine. */
+  /** The folder of its shared libraries, if they are not installed on the machine. */
   readonly libraryPath: string | undefined;
 }
 
-/** A real Redis: the one of `REDIS_URL`, else a `redis-server` of its own on a free port that keeps nothing on
- *  disk. The program is the one on the path, else Debian's, unpacked below `node_modules/.cache`. Throws with
- *  what to do where none can be had: a test that needs Redis never skips itself. */
+/** Starts a real Redis: the one of `REDIS_URL`, else a new `redis-server` on a free port, without persistence. The program
+ *  is the one on the path, else Debian's, unpacked below `node_modules/.cache`. A test that needs Redis never skips itself.
+ *  @throws {Error} with instructions if there is no program. */
 export async function startRedis(): Promise<RedisServer> {
   const given = process.env.REDIS_URL;
   if (given !== undefined && given !== '') {
@@ -47,7 +47,7 @@ export async function startRedis(): Promise<RedisServer> {
   return startDedicatedRedis();
 }
 
-/** The same, never the one of `REDIS_URL`. `options` as on the command line of `redis-server`. */
+/** Like `startRedis`, but never uses `REDIS_URL`. `options`: command-line options of `redis-server`. */
 export async function startDedicatedRedis(options: readonly string[] = []): Promise<DedicatedRedisServer> {
   const server = new RedisProcess({ program: await findRedisProgram(), port: await freePort(), options });
   await server.restart();
@@ -55,13 +55,13 @@ export async function startDedicatedRedis(options: readonly string[] = []): Prom
 }
 
 export interface RedisCluster extends AsyncDisposable {
-  /** Masters, each with an equal part of the slots in their order. */
+  /** The masters. Each has an equal range of slots, in order. */
   readonly servers: readonly DedicatedRedisServer[];
   /** `host:port` of each. */
   readonly nodes: readonly string[];
 }
 
-/** A real Redis Cluster of three masters on loopback, without replicas. */
+/** Starts a real Redis Cluster of three masters on loopback, without replicas. */
 export async function startRedisCluster(): Promise<RedisCluster> {
   const program = await findRedisProgram();
   const servers: RedisProcess[] = [];
@@ -70,7 +70,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   };
   try {
     for (let master = 0; master < 3; master++) {
-      // The usual port of the bus, 10,000 above, may be none.
+      // The default port of the cluster bus, 10,000 above, may not be a valid port.
       const bus = await freePort();
       const options = [
         '--cluster-enabled',
@@ -108,7 +108,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   };
 }
 
-/** A real Sentinel that watches a server, which it calls `cache`. */
+/** Starts a real Sentinel that monitors a server under the name `cache`. */
 export async function startSentinel(watched: DedicatedRedisServer): Promise<DedicatedRedisServer> {
   const port = await freePort();
   const sentinel = new RedisProcess({ program: await findRedisProgram(), port, options: [], watched });
@@ -119,11 +119,11 @@ export async function startSentinel(watched: DedicatedRedisServer): Promise<Dedi
 interface RedisProcessOptions {
   readonly program: RedisProgram;
   readonly port: number;
-  /** As on the command line. */
+  /** Command-line options. */
   readonly options: readonly string[];
-  /** Port at which nodes of a Cluster talk with each other. */
+  /** The port of the cluster bus. */
   readonly bus?: number;
-  /** It is a Sentinel, and watches this server. */
+  /** For a Sentinel: the server that it monitors. */
   readonly watched?: DedicatedRedisServer;
 }
 
@@ -146,7 +146,7 @@ class RedisProcess implements DedicatedRedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Resolves when its log has had this text since the last start; rejects when it ends before. */
+  /** Resolves when the log since the last start contains this text. Rejects if the server ends before. */
   waitForOutput(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const watcher = () => {
@@ -179,30 +179,30 @@ class RedisProcess implements DedicatedRedisServer {
     const { program, options, watched } = this.#options;
     const { binary, libraryPath } = program;
     const env = { ...process.env, ...(libraryPath === undefined ? {} : { LD_LIBRARY_PATH: libraryPath }) };
-    const place = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#folder];
-    const args = [...place, '--save', '', '--appendonly', 'no', ...options];
+    const location = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#folder];
+    const args = [...location, '--save', '', '--appendonly', 'no', ...options];
     if (watched !== undefined) {
       const file = join(this.#folder, 'sentinel.conf');
       await writeFile(file, `sentinel monitor cache 127.0.0.1 ${watched.port} 1\n`);
-      args.splice(0, args.length, file, '--sentinel', ...place);
+      args.splice(0, args.length, file, '--sentinel', ...location);
     }
     this.#output = '';
     const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
-    const look = () => {
+    const notifyWatchers = () => {
       for (const watcher of [...this.#watchers]) watcher();
     };
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         this.#output += chunk.toString();
-        look();
+        notifyWatchers();
       });
     }
     child.once('error', (error) => {
       this.#output += String(error);
-      look();
+      notifyWatchers();
     });
-    child.once('exit', look);
+    child.once('exit', notifyWatchers);
     await this.waitForOutput(watched === undefined ? 'Ready to accept connections' : '+monitor master cache');
   }
 
@@ -224,7 +224,7 @@ async function findRedisProgram(): Promise<RedisProgram> {
   return findOnPath() ?? findUnpackedProgram() ?? (await unpackDebianPackages());
 }
 
-/** A client that gives up at once instead of retrying, so that a failure shows in the test that caused it. */
+/** Creates a client that fails at once instead of retrying, so that a failure shows in the test that caused it. */
 export function connectRedis(url: string): Redis {
   return new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
 }
@@ -251,13 +251,13 @@ function findUnpackedProgram(): RedisProgram | undefined {
   return { binary, libraryPath };
 }
 
-/** Downloads redis-server and those of its dependencies that the machine lacks, and unpacks them without
- *  installing: no root needed as long as apt's lists are there. Several processes may do it at once. */
+/** Downloads redis-server and its missing dependencies, and unpacks them without installing, which needs no root if apt's
+ *  package lists exist. Several processes may do so at once. */
 async function unpackDebianPackages(): Promise<RedisProgram> {
   await mkdir(cacheDirectory, { recursive: true });
   const work = await mkdtemp(join(cacheDirectory, 'redis-unpack-'));
   try {
-    // apt's lists may be absent, or so old that what they name is gone.
+    // apt's package lists may be missing, or too old.
     await download(work).catch(async () => {
       await runFile('apt-get', ['update']);
       await download(work);
@@ -266,7 +266,7 @@ async function unpackDebianPackages(): Promise<RedisProgram> {
     for (const file of await readdir(work)) {
       if (file.endsWith('.deb')) await runFile('dpkg', ['-x', join(work, file), root]);
     }
-    // A folder that another process has put there meanwhile is as good as this one.
+    // Another process may have unpacked the folder meanwhile.
     await rename(root, unpackedFolder).catch((error: unknown) => {
       if (findUnpackedProgram() === undefined) throw error;
     });
@@ -279,7 +279,7 @@ async function unpackDebianPackages(): Promise<RedisProgram> {
     await rm(work, { recursive: true, force: true });
   }
   const program = findUnpackedProgram();
-  if (program === undefined) throw new Error("Debian's packages hold no redis-server.");
+  if (program === undefined) throw new Error("Debian's packages do not contain redis-server.");
   return program;
 }
 
@@ -287,15 +287,15 @@ async function download(folder: string): Promise<void> {
   await runFile('apt-get', ['download', ...(await missingPackages())], { cwd: folder });
 }
 
-/** What apt would install for redis-server, on this machine. */
+/** The packages that apt would install for redis-server on this machine. */
 async function missingPackages(): Promise<string[]> {
   const args = ['--simulate', '--no-install-recommends', 'install', 'redis-server'];
   const { stdout } = await runFile('apt-get', args, { env: { ...process.env, LC_ALL: 'C' } });
   return [...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
 }
 
-/** A port that nobody else gets before Redis has it, nor while Redis is killed: no system gives one of these to whoever
- *  asks for any, or connects, and each process of the tests has some of its own. */
+/** Finds a port that no other process gets before Redis starts, or while it is restarted: the range is below the ephemeral
+ *  ports, and each test process has its own part of it. */
 async function freePort(): Promise<number> {
   const first = 10_000 + (Number(process.env.JEST_WORKER_ID ?? 0) % 20) * 1_000;
   for (;;) {

@@ -11,16 +11,16 @@ export function parseRedisConfig(redis: GatewayOptions['redis']) {
   return parseConfig({ supergraph: { file: 'unused' }, redis }).redis;
 }
 
-/** For tests in which a connection is not to be lost: after the usual half second of silence it would be, on a machine
- *  that stands still for so long, and with it what the test has just written or claimed. */
+/** For tests that must not lose their connection. With the default timeout of half a second, a stalled test machine would
+ *  lose it, and with it pending writes and claims. */
 export const longRedisTimeouts = { connect: '1m', socket: '1m' } as const;
 
-/** For tests in which a connection is to be found out to hang: still longer than a busy machine stands still. */
+/** For tests that detect a hanging connection. Still longer than a busy test machine stalls. */
 export const shortSocketTimeout = { ...longRedisTimeouts, socket: '2s' } as const;
 
 export type TestRedisConfig = ReturnType<typeof parseRedisConfig>;
 
-/** How often something has happened, for those who wait for the next time. */
+/** Counts events, and lets tests wait for the next one. */
 export class EventCounter {
   #count = 0;
   readonly #waiting: (() => void)[] = [];
@@ -51,12 +51,11 @@ interface RedisStoreFixture {
   readonly heardInvalidations: EventCounter;
   readonly invalidations: EventCounter;
   readonly problemEvents: EventCounter;
-  /** Fires what a store waits for at most: deadlines of reads (`config.timeouts.read`) and of invalidations. Other
-   *  waits take their real time. */
+  /** Fires the timeouts of reads (`config.timeouts.read`) and of invalidations. Other timers take real time. */
   readonly deadlines: ManualTimers;
 }
 
-/** What a store on Redis is made of, with its deadlines in the hands of the test. */
+/** Creates the options of a Redis store, with timeouts that the test fires. */
 export function createRedisStoreFixture(config: TestRedisConfig, now: () => number): RedisStoreFixture {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ level: 'trace', base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
@@ -71,6 +70,7 @@ export function createRedisStoreFixture(config: TestRedisConfig, now: () => numb
   };
   const { read, invalidation } = config.timeouts;
   const timers: Timers = {
+    now: systemTimers.now,
     after: (ms, run) =>
       ms === read || ms === invalidation ? deadlines.after(ms, run) : systemTimers.after(ms, run),
   };
@@ -95,32 +95,32 @@ export function createRedisStoreFixture(config: TestRedisConfig, now: () => numb
   };
 }
 
-/** A store that is ready to take entries, and hears of invalidations. */
+/** Opens a store, and waits until it accepts writes and receives invalidations. */
 export async function openRedisStore(config: TestRedisConfig, now: () => number) {
-  const parts = createRedisStoreFixture(config, now);
-  return waitUntilReady(parts, new RedisStore(parts.options));
+  const fixture = createRedisStoreFixture(config, now);
+  return waitUntilReady(fixture, new RedisStore(fixture.options));
 }
 
-/** The same with memory in front. */
+/** Like `openRedisStore`, with a store in memory in front. */
 export async function openTieredStore(config: TestRedisConfig, now: () => number) {
-  const parts = createRedisStoreFixture(config, now);
-  return waitUntilReady(parts, new TieredStore({ ...parts.options, maxSize: 64 * 1024 ** 2 }));
+  const fixture = createRedisStoreFixture(config, now);
+  return waitUntilReady(fixture, new TieredStore({ ...fixture.options, maxSize: 64 * 1024 ** 2 }));
 }
 
 async function waitUntilReady<Store extends RedisStore | TieredStore>(
-  parts: RedisStoreFixture,
+  fixture: RedisStoreFixture,
   store: Store,
 ) {
-  await Promise.all([parts.readyEvents.waitForCount(1), parts.heardInvalidations.waitForCount(1)]);
+  await Promise.all([fixture.readyEvents.waitForCount(1), fixture.heardInvalidations.waitForCount(1)]);
   return {
-    ...parts,
+    ...fixture,
     store,
     waitForWrites: () => store.awaitWrites(),
     [Symbol.asyncDispose]: () => store.close(),
   };
 }
 
-/** Resolves when a problem of this kind has been counted. */
+/** Resolves when a problem of this kind was reported. */
 export async function waitForProblem(
   { problems, problemEvents }: RedisStoreFixture,
   kind: StoreProblemKind,

@@ -6,7 +6,6 @@ import type { RequestContext } from '../../gateway/execution/requestContext.ts';
 import { splitProgramByPaths } from '../../gateway/execution/splitProgramByPaths.ts';
 import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
 import { TypeConditions } from '../../gateway/execution/typeConditions.ts';
-import type { DeferUsage } from '../../gateway/operation/normalizeOperation.ts';
 import type { SelectionSet } from '../../gateway/operation/selection.ts';
 import type { FetchNode, FlattenNode, PlanNode } from '../../gateway/planning/queryPlan.ts';
 import { FakeSubgraphClient } from './fakeSubgraphClient.ts';
@@ -30,7 +29,8 @@ export interface RunningPlan {
 
 interface RunPlanOptions {
   readonly booleans?: Readonly<Record<string, unknown>>;
-  readonly deferred?: readonly DeferUsage[];
+  /** Delivery groups, the primary data included; 1 when omitted. */
+  readonly groupCount?: number;
   readonly context?: RequestContext;
   /** The client's selection, for a plan that the executor has to divide. */
   readonly root?: SelectionSet;
@@ -39,14 +39,14 @@ interface RunPlanOptions {
 
 /** Starts a plan against a client that the test answers for. */
 export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPlan {
-  const { booleans: booleanVariables = {}, deferred = [], context = createRequestContext(), root } = options;
+  const { booleans: booleanVariables = {}, groupCount = 1, context = createRequestContext(), root } = options;
   const client = new FakeSubgraphClient();
   const completedGroups: number[] = [];
   const faults: unknown[] = [];
   const conditions = new TypeConditions(sdl);
   const compile = {
     plan: { kind: 'QueryPlan' as const, node },
-    deferred,
+    groupCount,
     booleanVariables,
     shapes: new FetchShapeRegistry(),
     conditions,
@@ -59,13 +59,12 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
       context,
     ),
     conditions,
-    onGroupComplete: (group) => {
-      completedGroups.push(group);
-      options.onGroupComplete?.(group);
-    },
     onInternalError: (fault) => faults.push(fault),
   });
-  execution.start();
+  execution.start((group) => {
+    completedGroups.push(group);
+    options.onGroupComplete?.(group);
+  });
   return { execution, client, completedGroups, faults };
 }
 

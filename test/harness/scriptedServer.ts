@@ -22,13 +22,13 @@ export function supergraphOf(text: string, id = 'first'): Supergraph {
     overrides: new Map(),
     subgraphs: new Map([['greetings', { name: 'greetings', url: 'http://greetings.test/graphql' }]]),
     planner: {
-      plan: () => Promise.reject(new Error('Nothing is planned here.')),
+      plan: () => Promise.reject(new Error('The scripted server does not plan.')),
       close: () => Promise.resolve(),
     },
   };
 }
 
-/** A supergraph view whose supergraph the test sets, and which counts the leases on it. */
+/** A supergraph view with a supergraph that the test sets. Counts leases. */
 export class FakeSupergraphView implements SupergraphView {
   #current: Supergraph | undefined;
   #problem: string | undefined;
@@ -42,7 +42,7 @@ export class FakeSupergraphView implements SupergraphView {
     return this.#current;
   }
 
-  /** Leases that are not released, by the supergraph's id. */
+  /** The number of open leases by the supergraph's id. */
   readonly leases = new Map<string, number>();
 
   acquire(): SupergraphLease | undefined {
@@ -81,7 +81,7 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly supergraphs: FakeSupergraphView;
   /** Requests that reached the pipeline, in order. */
   readonly receivedOperations: OperationRequest[];
-  /** What was logged as an error. */
+  /** Messages of logged errors and warnings. */
   readonly logLines: string[];
   close(): Promise<void>;
 }
@@ -98,7 +98,7 @@ type Overrides = Partial<Omit<HttpServerOptions, 'limits' | 'security' | 'listen
   readonly keepAliveTimeout?: number;
 };
 
-/** The real HTTP server on free ports with a pipeline that answers by script. */
+/** Starts the real HTTP server on free ports with a scripted pipeline. */
 export async function startScriptedServer(
   script: OperationScript = () => singleOutcome('{"greeting":"hello"}'),
   overrides: Overrides = {},
@@ -189,7 +189,7 @@ export function singleOutcome(
   };
 }
 
-/** A subscription's outcome whose events the test hands in. */
+/** The outcome of a subscription whose events the test pushes. */
 export class ScriptedEvents {
   readonly #payloads = new ScriptedPayloads();
 
@@ -198,7 +198,7 @@ export class ScriptedEvents {
     return this.#payloads.returned;
   }
 
-  /** How often the transport asked for an event. */
+  /** How many events the transport requested. */
   get pullCount(): number {
     return this.#payloads.pullCount;
   }
@@ -233,11 +233,11 @@ export class ScriptedEvents {
   }
 }
 
-/** An incremental outcome whose batches the test hands in. */
+/** An incremental outcome whose batches the test pushes. */
 export class ScriptedPayloads implements AsyncIterable<readonly string[]> {
   /** Resolves when the transport ends the payloads early. */
   readonly returned: Promise<void>;
-  /** How often the transport asked for a batch. */
+  /** How many batches the transport requested. */
   pullCount = 0;
   readonly #batches: (readonly string[] | Error | 'end')[] = [];
   #wake: (() => void) | undefined;

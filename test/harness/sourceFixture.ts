@@ -87,6 +87,7 @@ export function createSourceFixture(
   const clock = new ManualClock();
   const delays: number[] = [];
   const timers: Timers = {
+    now: () => clock.now(),
     after: (ms, run) => {
       delays.push(ms);
       return clock.setTimer(run, ms);

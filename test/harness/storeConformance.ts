@@ -4,14 +4,14 @@ import type { CacheEntry, CacheStore, CacheWrite } from '../../gateway/cache/sto
 
 interface StoreFixture extends AsyncDisposable {
   readonly store: CacheStore;
-  /** Resolves when what was written has been stored, or left out. */
+  /** Resolves when all writes have been stored or rejected. */
   waitForWrites(): Promise<void>;
 }
 
-// Longer than any test takes: what a wait ends by is something else.
+// Longer than any test takes, so that no wait ends by it.
 const longTtlMs = 600_000;
 
-/** Milliseconds since 1970, turned by hand. */
+/** A clock that tests move. Milliseconds since 1970. */
 export class TestClock {
   time = 1_900_000_000_000;
   readonly now = (): number => this.time;
@@ -21,7 +21,7 @@ interface WriteOptions extends Partial<CacheEntry> {
   readonly key?: string;
 }
 
-/** An entry that is fresh for a second, and may be served stale for two more. */
+/** Creates an entry that is fresh for one second, and may be served stale for two more. */
 export function createCacheWrite(clock: TestClock, options: WriteOptions = {}): CacheWrite {
   const storedAt = options.storedAt ?? clock.time;
   return {
@@ -37,41 +37,41 @@ export function createCacheWrite(clock: TestClock, options: WriteOptions = {}): 
 }
 
 export interface StoreOpeners {
-  /** Gives a store with nothing in it that reads this clock. */
+  /** Opens an empty store with this clock. */
   open(clock: TestClock): Promise<StoreFixture>;
-  /** The same of two processes that share what is stored; absent where there is one process only. */
+  /** Opens the stores of two processes that share their entries; absent for a store of a single process. */
   openTwo?(clock: TestClock): Promise<readonly [StoreFixture, StoreFixture]>;
 }
 
-/** What holds for every store. */
+/** Defines the tests that every store must pass. */
 export function describeStore(name: string, { open, openTwo }: StoreOpeners): void {
   if (openTwo !== undefined) describeClaims(name, openTwo);
-  describe(`a cache in ${name}`, () => {
+  describe(`A cache store in ${name}`, () => {
     let clock: TestClock;
-    let under: StoreFixture;
+    let fixture: StoreFixture;
     let store: CacheStore;
 
     beforeEach(async () => {
       clock = new TestClock();
-      under = await open(clock);
-      store = under.store;
+      fixture = await open(clock);
+      store = fixture.store;
     });
     afterEach(async () => {
-      await under[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
     });
 
     const entry = (options: WriteOptions = {}) => createCacheWrite(clock, options);
 
     async function write(...entries: CacheWrite[]): Promise<void> {
       store.setMany(entries, store.beginRead());
-      await under.waitForWrites();
+      await fixture.waitForWrites();
     }
 
     async function valuesOf(...keys: string[]) {
       return (await store.getMany(keys)).map((found) => found?.value);
     }
 
-    test('gives back what was stored, in the order of the keys, with all it was stored with', async () => {
+    test('returns complete entries in the order of the keys', async () => {
       const [first, second] = [entry({ key: '1', value: '1' }), entry({ key: '2', value: '[2]', tags: [] })];
       await write(first, second);
       const expected = [second, undefined, first, first].map((found) => {
@@ -83,13 +83,13 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
       expect(await store.getMany([])).toEqual([]);
     });
 
-    test('keeps every text as it is', async () => {
+    test('preserves every value exactly', async () => {
       const values = ['""', '"é – 漢字 😀 \\u0000"', 'x'.repeat(300_000), '"\u2028"', 'null'];
       await write(...values.map((value, index) => entry({ key: `${index}`, value })));
       expect(await valuesOf(...values.keys().map(String))).toEqual(values);
     });
 
-    test('takes keys and tags of all kinds', async () => {
+    test('accepts arbitrary keys and tags', async () => {
       const names = ['__proto__', 'constructor', '', '{1}', '}{', 'a b\r\n', 'floor', 'ключ', '*', '\\', '"'];
       await write(...names.map((name) => entry({ key: name, value: JSON.stringify(name), tags: [name] })));
       expect(await valuesOf(...names)).toEqual(names.map((name) => JSON.stringify(name)));
@@ -100,7 +100,7 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
       }
     });
 
-    test('reads hundreds of keys at once', async () => {
+    test('reads hundreds of keys in one call', async () => {
       const keys = Array.from({ length: 300 }, (_, index) => `product:${index}`);
       await write(
         ...keys.filter((_, index) => index % 3 > 0).map((key) => entry({ key, value: `"${key}"` })),
@@ -110,7 +110,7 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
       );
     });
 
-    test('gives an entry until the last of its times is over', async () => {
+    test('returns an entry until its last expiry time', async () => {
       const short = { staleWhileRevalidateUntil: 0, staleIfErrorUntil: 0 };
       await write(entry({ key: 'fresh only', ...short }), entry({ key: 'stale' }));
       clock.time += 999;
@@ -123,12 +123,12 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
       expect(await valuesOf('stale')).toEqual([undefined]);
     });
 
-    test('does not store what is over already', async () => {
+    test('does not store an expired entry', async () => {
       await write(entry({ storedAt: clock.time - 3_000 }));
       expect(await store.getMany(['key'])).toEqual([undefined]);
     });
 
-    test('a later answer takes the place of an earlier one, and never the other way round', async () => {
+    test('replaces an earlier answer by a later one, and never the reverse', async () => {
       await write(entry({ value: '1', storedAt: clock.time }));
       await write(entry({ value: '2', storedAt: clock.time + 10 }));
       expect(await valuesOf('key')).toEqual(['2']);
@@ -136,7 +136,7 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
       expect(await valuesOf('key')).toEqual(['2']);
     });
 
-    test('an invalidation deletes what has any of the tags, and says how many', async () => {
+    test('deletes entries with any of the tags and returns their number', async () => {
       await write(
         entry({ key: '1', value: '1', tags: ['a', 'b'] }),
         entry({ key: '2', value: '2', tags: ['b'] }),
@@ -149,45 +149,45 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
       expect(await store.deleteByTags([])).toEqual({ deleted: 0, isPending: false });
     });
 
-    test('deletes thousands by one tag', async () => {
+    test('deletes thousands of entries by one tag', async () => {
       const keys = Array.from({ length: 2_500 }, (_, index) => `${index}`);
       await write(...keys.map((key) => entry({ key, tags: ['all'] })));
       expect(await store.deleteByTags(['all'])).toEqual({ deleted: 2_500, isPending: false });
       expect((await store.getMany(keys)).every((found) => found === undefined)).toBe(true);
     });
 
-    test('what began to be read before an invalidation of one of its tags is not stored after it', async () => {
+    test('rejects a write whose read began before an invalidation of one of its tags', async () => {
       const before = store.beginRead();
       await store.deleteByTags(['price']);
       const after = store.beginRead();
       store.setMany([entry({ key: 'late', tags: ['type', 'price'] })], before);
       store.setMany([entry({ key: 'other', value: '1', tags: ['type'] })], before);
       store.setMany([entry({ key: 'new', value: '2', tags: ['type', 'price'] })], after);
-      await under.waitForWrites();
+      await fixture.waitForWrites();
       expect(await valuesOf('late', 'other', 'new')).toEqual([undefined, '1', '2']);
     });
 
-    test('the same of reads that began before many invalidations', async () => {
+    test('rejects a write whose read began before many invalidations', async () => {
       const before = store.beginRead();
       await store.deleteByTags(['price']);
       await store.deleteByTags(Array.from({ length: 10_001 }, (_, index) => `tag ${index}`));
       const after = store.beginRead();
       store.setMany([entry({ key: 'late', tags: ['price'] })], before);
       store.setMany([entry({ key: 'new', value: '2', tags: ['price'] })], after);
-      await under.waitForWrites();
+      await fixture.waitForWrites();
       expect(await valuesOf('late', 'new')).toEqual([undefined, '2']);
     });
 
-    test('a read that began before an invalidation does not take the place of one that began after', async () => {
+    test('does not replace an entry by one whose read began before an invalidation', async () => {
       const before = store.beginRead();
       await store.deleteByTags(['unrelated']);
       store.setMany([entry({ value: 'new' })], store.beginRead());
       store.setMany([entry({ value: 'old' })], before);
-      await under.waitForWrites();
+      await fixture.waitForWrites();
       expect(await valuesOf('key')).toEqual(['new']);
     });
 
-    test('tells what is stored, and what has a tag', async () => {
+    test('describes an entry, and lists keys by tag', async () => {
       const { key, ...stored } = entry();
       await write({ key, ...stored });
       expect(await store.describe(key)).toMatchObject({
@@ -203,30 +203,30 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
     });
 
     if (openTwo === undefined) {
-      test('grants every claim at once, and waits for nobody, since there is one process only', async () => {
+      test('grants every claim at once and never waits, because there is only one process', async () => {
         expect(store.claim(['key'], longTtlMs)).toEqual([true]);
         expect(store.claim(['key', 'other'], longTtlMs)).toEqual([true, true]);
         expect(await store.awaitClaimHolder('key', longTtlMs, new AbortController().signal)).toBeUndefined();
       });
     }
 
-    test('grants claims on what nobody else has claimed, in the order of the keys', async () => {
+    test('grants unclaimed keys in the order of the keys', async () => {
       expect(await store.claim([], longTtlMs)).toEqual([]);
       expect(await store.claim(['1', '2', '1'], longTtlMs)).toEqual([true, true, true]);
       store.release(['1', '2'], 0);
       expect(await store.claim(['2', '1'], longTtlMs)).toEqual([true, true]);
     });
 
-    test('nobody waits for what nobody has claimed, or no longer wants', async () => {
+    test('does not wait for an unclaimed key, or with an aborted signal', async () => {
       const { signal } = new AbortController();
       expect(await store.awaitClaimHolder('key', longTtlMs, signal)).toBeUndefined();
       await store.claim(['key'], longTtlMs);
       expect(await store.awaitClaimHolder('key', longTtlMs, AbortSignal.abort())).toBeUndefined();
     });
 
-    test('never gives what is older than an invalidation, whatever comes in between', async () => {
-      // The data of a tag is a number that grows with each mutation, which invalidates the tag. A subgraph answers
-      // a read with the number at its beginning.
+    test('never returns an entry that is older than an invalidation, in any order of events', async () => {
+      // The data of a tag is a number. Each mutation increments it and invalidates the tag. A read gets the number at its
+      // beginning.
       const tags = ['a', 'b'] as const;
       const step = fc.oneof(
         fc.record({ kind: fc.constant('begin' as const), tag: fc.constantFrom(...tags) }),
@@ -239,7 +239,7 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
         fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
           round += 1;
           const data = { a: 0, b: 0 };
-          const under: {
+          const fixture: {
             key: string;
             tag: 'a' | 'b';
             value: number;
@@ -249,9 +249,9 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
             clock.time += 1;
             if (now.kind === 'begin') {
               const { tag } = now;
-              under.push({ key: `${round} ${tag}`, tag, value: data[tag], since: store.beginRead() });
+              fixture.push({ key: `${round} ${tag}`, tag, value: data[tag], since: store.beginRead() });
             } else if (now.kind === 'end') {
-              const [ended] = under.splice(now.which, 1);
+              const [ended] = fixture.splice(now.which, 1);
               if (ended === undefined) continue;
               const { key, tag, value, since } = ended;
               store.setMany([entry({ key, value: `${value}`, tags: [tag] })], since);
@@ -272,9 +272,9 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
   });
 }
 
-/** What holds for every store that several processes share. */
+/** Defines the tests of claims for stores that several processes share. */
 function describeClaims(name: string, openTwo: NonNullable<StoreOpeners['openTwo']>): void {
-  describe(`claims of two processes in ${name}`, () => {
+  describe(`Claims of two processes in ${name}`, () => {
     let clock: TestClock;
     let both: readonly [StoreFixture, StoreFixture];
     let here: CacheStore;
@@ -287,23 +287,23 @@ function describeClaims(name: string, openTwo: NonNullable<StoreOpeners['openTwo
       [here, there] = [both[0].store, both[1].store];
     });
     afterEach(async () => {
-      for (const under of both) await under[Symbol.asyncDispose]();
+      for (const fixture of both) await fixture[Symbol.asyncDispose]();
     });
 
-    test('only one of them has it', async () => {
+    test('are granted to only one of them', async () => {
       expect(await here.claim(['1', '2'], longTtlMs)).toEqual([true, true]);
       expect(await there.claim(['3', '2', '4', '1'], longTtlMs)).toEqual([true, false, true, false]);
-      // Whoever claims twice has asked for the same thing already.
+      // A process that claims a key twice is already fetching it.
       expect(await here.claim(['1', '4', '5'], longTtlMs)).toEqual([false, false, true]);
     });
 
-    test('of those that ask at the same time, too', async () => {
+    test('are granted to only one of them if both claim at the same time', async () => {
       const keys = Array.from({ length: 200 }, (_, index) => `${index}`);
       const [one, other] = await Promise.all([here.claim(keys, longTtlMs), there.claim(keys, longTtlMs)]);
       expect(one.map((isOurs, place) => isOurs !== other[place])).toEqual(keys.map(() => true));
     });
 
-    test('keys of all kinds have claims of their own', async () => {
+    test('are separate for arbitrary keys', async () => {
       const keys = ['__proto__', 'constructor', '', '{1}', '}{', 'a b\r\n', 'ключ', '*', 'state', 'entry:'];
       for (const key of keys) {
         expect([key, await here.claim([key], longTtlMs)]).toEqual([key, [true]]);
@@ -311,33 +311,33 @@ function describeClaims(name: string, openTwo: NonNullable<StoreOpeners['openTwo
       }
     });
 
-    test('the one that is given back, the other can have', async () => {
+    test('can be acquired by the other process after a release', async () => {
       await here.claim(['1', '2'], longTtlMs);
       here.release(['1', 'unknown'], 0);
       expect(await there.awaitClaimHolder('1', longTtlMs, signal)).toBeUndefined();
       expect(await there.claim(['1', '2'], longTtlMs)).toEqual([true, false]);
     });
 
-    test("nobody gives back the other's", async () => {
+    test('cannot be released by the other process', async () => {
       await here.claim(['key'], longTtlMs);
       there.release(['key'], 0);
       expect(await there.claim(['key'], longTtlMs)).toEqual([false]);
     });
 
-    test('one that is given back for later expires then, also before its own time', async () => {
+    test('expire at the time of a delayed release', async () => {
       await here.claim(['key'], longTtlMs);
       here.release(['key'], 20);
       expect(await there.awaitClaimHolder('key', longTtlMs, signal)).toBeUndefined();
       expect(await there.claim(['key'], longTtlMs)).toEqual([true]);
     });
 
-    test('one whose process has died expires', async () => {
+    test('expire if their process does not release them', async () => {
       await here.claim(['key'], 20);
       expect(await there.awaitClaimHolder('key', longTtlMs, signal)).toBeUndefined();
       expect(await there.claim(['key'], longTtlMs)).toEqual([true]);
     });
 
-    test('who waits gets what the other stores, with all it was stored with', async () => {
+    test('resolve a wait with the complete entry that the holder stores', async () => {
       await here.claim(['key'], longTtlMs);
       expect(await there.claim(['key'], longTtlMs)).toEqual([false]);
       const found = there.awaitClaimHolder('key', longTtlMs, signal);
@@ -346,7 +346,7 @@ function describeClaims(name: string, openTwo: NonNullable<StoreOpeners['openTwo
       expect(await found).toMatchObject(stored);
     });
 
-    test('also when the claim has been given back by then', async () => {
+    test('resolve a wait with the entry after the holder released the claim', async () => {
       await here.claim(['key'], longTtlMs);
       here.setMany([createCacheWrite(clock)], here.beginRead());
       here.release(['key'], 0);
@@ -356,14 +356,14 @@ function describeClaims(name: string, openTwo: NonNullable<StoreOpeners['openTwo
       });
     });
 
-    test('who waits for what the other gives up, gets nothing', async () => {
+    test('resolve a wait without an entry if the holder releases the claim without storing one', async () => {
       await here.claim(['key'], longTtlMs);
       const found = there.awaitClaimHolder('key', longTtlMs, signal);
       here.release(['key'], 0);
       expect(await found).toBeUndefined();
     });
 
-    test('a stale entry is waited away, and not what one waits for', async () => {
+    test('resolve a wait with a newer entry, not with the stale one at its beginning', async () => {
       here.setMany([createCacheWrite(clock, { value: '"old"' })], here.beginRead());
       await both[0].waitForWrites();
       clock.time += 1_500;
@@ -378,7 +378,7 @@ function describeClaims(name: string, openTwo: NonNullable<StoreOpeners['openTwo
       expect(await nothing).toBeUndefined();
     });
 
-    test('what an invalidation has overtaken is not what one waits for', async () => {
+    test('do not resolve a wait with an entry that was invalidated since its read', async () => {
       const since = here.beginRead();
       await here.claim(['key'], longTtlMs);
       const found = there.awaitClaimHolder('key', longTtlMs, signal);
@@ -389,7 +389,7 @@ function describeClaims(name: string, openTwo: NonNullable<StoreOpeners['openTwo
       expect(await found).toBeUndefined();
     });
 
-    test('a wait ends when it has taken long enough, and when it is no longer wanted', async () => {
+    test('end a wait at its timeout, and when its signal is aborted', async () => {
       await here.claim(['key'], longTtlMs);
       expect(await there.awaitClaimHolder('key', 10, signal)).toBeUndefined();
       const client = new AbortController();

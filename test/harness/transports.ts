@@ -4,7 +4,7 @@ import { exchange, type RawAnswer, RawConnection } from './rawHttp.ts';
 
 export type OperationBody = Record<string, unknown> | readonly unknown[];
 
-/** Asks by one transport, and tells the code of the first error, or how the connection ended. */
+/** Sends an operation over one transport. Resolves to the code of the first error, or to the close code. */
 type SendOperation = (url: string, body: OperationBody) => Promise<unknown>;
 
 function errorCodeOf(text: string): unknown {
@@ -67,7 +67,7 @@ const sendBySseGet: SendOperation = async (url, body) =>
     ).body,
   );
 
-/** What Apollo Client accepts for a subscription. */
+/** Apollo Client's `accept` for a subscription. */
 const apolloAccept =
   'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/graphql-response+json,application/json;q=0.9';
 
@@ -96,7 +96,7 @@ const sendByWebSocket: SendOperation = async (url, body) => {
     await once(client, 'open');
     client.send('{"type":"connection_init"}');
     await once(client, 'message');
-    // The protocol wants a text also where there is only a hash.
+    // The protocol requires a `query` even with only a hash.
     const payload = 'length' in body ? body : { query: '', ...body };
     client.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
     const [answered] = await Promise.race([once(client, 'message'), once(client, 'close')]);
@@ -126,7 +126,7 @@ const sendBySharedStream: SendOperation = async (url, body) => {
   return errorCodeOf(JSON.stringify(JSON.parse(payload ?? '{}').payload));
 };
 
-/** Those that can say a body of any kind. */
+/** The transports that can send any request body. */
 export const bodyTransports = {
   post: sendByPost,
   events: sendBySse,
@@ -135,7 +135,7 @@ export const bodyTransports = {
   sharedStream: sendBySharedStream,
 };
 
-/** Every way in. */
+/** All transports. */
 export const transports: readonly [string, SendOperation][] = [
   ['POST', sendByPost],
   ['GET', sendByGet],

@@ -1,6 +1,6 @@
 import { type ConstDirectiveNode, type ConstValueNode, Kind } from 'graphql';
 import { argumentValueOf, textValueOf } from '../links.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
 const accessDirectives = [
@@ -8,16 +8,14 @@ const accessDirectives = [
   { directive: 'policy', argument: 'policies', rule: 'policy' },
 ] as const;
 
-/** `@requiresScopes` and `@policy`: any of several sets is enough to get in. */
+/** Compares `@requiresScopes` and `@policy`. A client needs every member of one of the sets. */
 export function accessChanges(pair: ElementPair): readonly SubgraphChange[] {
   return accessDirectives.flatMap(({ directive, argument, rule }): readonly SubgraphChange[] => {
     const { coordinate } = pair;
     const [old, next] = singleApplicationsOf(pair, `federation__${directive}`);
     if (next === undefined) {
       const message = `${coordinate} is no longer protected by @${directive}`;
-      return old === undefined
-        ? []
-        : [{ rule: `${rule}-removed`, severity: 'dangerous', message, coordinate }];
+      return old === undefined ? [] : [createChange(`${rule}-removed`, { message, coordinate })];
     }
     const after = setsOf(next, argument);
     if (old === undefined) {
@@ -36,7 +34,7 @@ export function accessChanges(pair: ElementPair): readonly SubgraphChange[] {
 
 type AccessSets = readonly ReadonlySet<string>[];
 
-/** Whether everybody whom `others` let in gets in. */
+/** Whether `sets` grant access to everyone to whom `others` do. */
 function isAtLeastAsPermissive(sets: AccessSets, others: AccessSets): boolean {
   return others.every((other) => sets.some((set) => set.isSubsetOf(other)));
 }
@@ -47,7 +45,7 @@ function setsOf(directive: ConstDirectiveNode, argument: string): AccessSets {
   );
 }
 
-/** A value where a list is expected stands for a list of it. */
+/** A single value stands for a list of one. */
 function elementsOf(value: ConstValueNode | undefined): readonly ConstValueNode[] {
   if (value === undefined) return [];
   return value.kind === Kind.LIST ? value.values : [value];

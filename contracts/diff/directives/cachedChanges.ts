@@ -1,25 +1,22 @@
 import { readCachedDirectives } from '../../../gateway/cache/rules/cachedDirectives.ts';
 import { type DeclaredRule, resolveRuleLayers } from '../../../gateway/cache/rules/cacheRule.ts';
 import { formatDuration } from '../../../gateway/config/duration.ts';
-import type { Severity } from '../../finding.ts';
 import { applicationsOf } from '../canonicalSubgraph.ts';
-import type { DiffRule } from '../diffRules.ts';
 import { ancestorsOf } from '../elements.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type FixedChangeRuleId, type SubgraphChange } from '../subgraphChange.ts';
 import type { SubgraphVersion } from '../subgraphVersion.ts';
-import { findInvalidUses } from './findInvalidUses.ts';
-import { gatewayDirectivesOf } from './gatewayDirectives.ts';
+import { findInvalidUses, gatewayDirectivesOf } from './gatewayDirectives.ts';
 
 type Rules = ReadonlyMap<string, DeclaredRule>;
 
-/** `@cached`, read as the gateway reads it. */
+/** Compares `@cached`, read the way the gateway reads it. */
 export function cachedChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
   const before = readCachedDirectives(gatewayDirectivesOf(old.subgraph));
   const after = readCachedDirectives(gatewayDirectivesOf(next.subgraph));
   const invalid = findInvalidUses('cached', before.problems, after.problems);
   const unreadable = new Set([...before.problems, ...after.problems].map((problem) => problem.split(':')[0]));
   const coordinates = [...new Set([...before.rules.keys(), ...after.rules.keys()])].filter(
-    // What is gone as a whole is not told here, and what cannot be read cannot be compared.
+    // Removed elements are reported as such, and unreadable directives cannot be compared.
     (coordinate) => next.elements.has(coordinate) && !unreadable.has(coordinate),
   );
   const changes = coordinates.flatMap((coordinate) => [
@@ -41,24 +38,26 @@ function ruleChanges(
   after: DeclaredRule | undefined,
   old: SubgraphVersion,
 ): readonly SubgraphChange[] {
-  const tell = (rule: DiffRule, severity: Severity, message: string): SubgraphChange => ({
-    rule,
-    severity,
-    message: `${coordinate} ${message}`,
-    coordinate,
-  });
+  const report = (rule: FixedChangeRuleId, message: string): SubgraphChange =>
+    createChange(rule, { message: `${coordinate} ${message}`, coordinate });
   if (after === undefined)
-    return before === undefined ? [] : [tell('cached-removed', 'safe', 'is not cached any more')];
+    return before === undefined ? [] : [report('cached-removed', 'is no longer cached')];
   if (before === undefined) {
     const isForAll = after.scope !== 'PRIVATE' && old.elements.has(coordinate);
-    const message = `is cached for ${formatDuration(after.maxAgeMs)} now`;
-    return [tell('cached-added', isForAll ? 'dangerous' : 'safe', message)];
+    const message = `${coordinate} is cached for ${formatDuration(after.maxAgeMs)} now`;
+    return [{ rule: 'cached-added', severity: isForAll ? 'dangerous' : 'safe', message, coordinate }];
   }
   const changes: SubgraphChange[] = [];
-  const compare = (what: string, was: number, is: number, raised: DiffRule, lowered: DiffRule): void => {
+  const compare = (
+    what: string,
+    was: number,
+    is: number,
+    raised: FixedChangeRuleId,
+    lowered: FixedChangeRuleId,
+  ): void => {
     if (was === is) return;
     const message = `has a ${what} of ${formatDuration(is)} instead of ${formatDuration(was)}`;
-    changes.push(is > was ? tell(raised, 'dangerous', message) : tell(lowered, 'safe', message));
+    changes.push(report(is > was ? raised : lowered, message));
   };
   compare('maxAge', before.maxAgeMs, after.maxAgeMs, 'cached-max-age-raised', 'cached-max-age-lowered');
   for (const [what, key] of [
@@ -69,42 +68,39 @@ function ruleChanges(
   }
   if (before.tags.join('\0') !== after.tags.join('\0')) {
     const isAnyGone = before.tags.some((tag) => !after.tags.includes(tag));
-    const message = `has the cache tags [${after.tags.join(', ')}] instead of [${before.tags.join(', ')}]`;
-    changes.push(tell('cached-tags-changed', isAnyGone ? 'dangerous' : 'safe', message));
+    const message = `${coordinate} has the cache tags [${after.tags.join(', ')}] instead of [${before.tags.join(', ')}]`;
+    const severity = isAnyGone ? 'dangerous' : 'safe';
+    changes.push({ rule: 'cached-tags-changed', severity, message, coordinate });
   }
   return changes;
 }
 
-/** For whom values are kept: what a field does not say its type says. */
+/** Compares whose values are shared. A field without a scope has that of its type. */
 function scopeChanges(coordinate: string, before: Rules, after: Rules): readonly SubgraphChange[] {
   const was = scopeOf(coordinate, before);
   const is = scopeOf(coordinate, after);
   if (was === undefined || is === undefined || was === is) return [];
   const [type] = ancestorsOf(coordinate);
-  const isToldAtType =
+  const isReportedAtType =
     type !== undefined &&
     before.get(coordinate)?.scope === after.get(coordinate)?.scope &&
     scopeOf(type, before) === was &&
     scopeOf(type, after) === is;
-  if (isToldAtType) return [];
+  if (isReportedAtType) return [];
   return [
     is === 'PUBLIC'
-      ? {
-          rule: 'cached-made-public',
-          severity: 'breaking',
-          message: `${coordinate} is cached for everybody now; it was for one client each`,
+      ? createChange('cached-made-public', {
+          message: `${coordinate} is now cached for all clients; it was cached per client`,
           coordinate,
-        }
-      : {
-          rule: 'cached-made-private',
-          severity: 'safe',
-          message: `${coordinate} is cached for one client each now; it was for everybody`,
+        })
+      : createChange('cached-made-private', {
+          message: `${coordinate} is now cached per client; it was cached for all clients`,
           coordinate,
-        },
+        }),
   ];
 }
 
 function scopeOf(coordinate: string, rules: Rules): 'PUBLIC' | 'PRIVATE' | undefined {
-  const layers = [coordinate, ...ancestorsOf(coordinate)].flatMap((place) => rules.get(place) ?? []);
+  const layers = [coordinate, ...ancestorsOf(coordinate)].flatMap((holder) => rules.get(holder) ?? []);
   return resolveRuleLayers(layers)?.scope;
 }

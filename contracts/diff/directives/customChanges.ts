@@ -4,7 +4,7 @@ import { applicationsOf } from '../canonicalSubgraph.ts';
 import type { SubgraphChange } from '../subgraphChange.ts';
 import type { ElementPair } from './elementPair.ts';
 
-/** Directives that no other comparison knows, each name as a set of applications. */
+/** Compares the directives that no other comparison knows. The applications of a directive are a set. */
 export function customChanges(pair: ElementPair): readonly SubgraphChange[] {
   if (pair.old === undefined) return [];
   const { old, next, coordinate, nextVersion } = pair;
@@ -17,7 +17,7 @@ export function customChanges(pair: ElementPair): readonly SubgraphChange[] {
     const before = textsOf(applicationsOf(old, name));
     const after = textsOf(applicationsOf(next, name));
     if (before.symmetricDifference(after).size === 0) return [];
-    // One that is not composed is between the subgraph and its own tools.
+    // A directive that is not composed matters only to the subgraph's own tools.
     const isComposed = nextVersion.subgraph.composedDirectives.has(name) || name.includes('__');
     const rule =
       before.size === 0

@@ -31,7 +31,7 @@ const comparisons: readonly ((pair: ElementPair) => readonly SubgraphChange[])[]
   customChanges,
 ];
 
-/** What is different in the directives on what the new version has, by what they mean. */
+/** Compares the directives on elements of the new version by meaning. */
 export function directiveChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
   const pairs = [...next.elements].map(
     ([coordinate, element]): ElementPair => ({

@@ -6,15 +6,15 @@ import type { SubgraphVersion } from '../subgraphVersion.ts';
 /** One element of a subgraph in both versions. */
 export interface ElementPair {
   readonly coordinate: string;
-  /** `undefined`: the element is new in this subgraph. Others may have had it. */
+  /** Undefined when the element is new in this subgraph. Other subgraphs may have had it. */
   readonly old: ElementNode | undefined;
   readonly next: ElementNode;
-  /** Whether what holds it is new, too. */
+  /** Whether an element around this one is new too. */
   readonly hasNewAncestor: boolean;
   readonly nextVersion: SubgraphVersion;
 }
 
-/** The only application of a directive that cannot be repeated, in both versions. */
+/** The application of a non-repeatable directive in both versions. */
 export function singleApplicationsOf(
   { old, next }: ElementPair,
   meaning: string,

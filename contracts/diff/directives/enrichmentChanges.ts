@@ -4,12 +4,11 @@ import {
   readEnrichmentDirectives,
 } from '../../../gateway/enrichment/readEnrichmentDirectives.ts';
 import { applicationsOf } from '../canonicalSubgraph.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import type { SubgraphVersion } from '../subgraphVersion.ts';
-import { findInvalidUses } from './findInvalidUses.ts';
-import { gatewayDirectivesOf } from './gatewayDirectives.ts';
+import { findInvalidUses, gatewayDirectivesOf } from './gatewayDirectives.ts';
 
-/** `@enrichment`, read as the gateway reads it: which fields may come late. */
+/** Compares `@enrichment`, read the way the gateway reads it. */
 export function enrichmentChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
   const before = readEnrichmentDirectives(gatewayDirectivesOf(old.subgraph));
   const after = readEnrichmentDirectives(gatewayDirectivesOf(next.subgraph));
@@ -35,21 +34,21 @@ function compareUses(
   old: SubgraphVersion,
 ): readonly SubgraphChange[] {
   if (is === undefined) {
-    const message = `${coordinate} is waited for: it is no enrichment any more`;
-    return [{ rule: 'enrichment-removed', severity: 'dangerous', message, coordinate }];
+    const message = `${coordinate} is no longer an enrichment: the first answer waits for it`;
+    return [createChange('enrichment-removed', { message, coordinate })];
   }
   if (was === undefined) {
     const severity = old.elements.has(coordinate) ? 'dangerous' : 'safe';
-    const message = `${coordinate} may come late: it is an enrichment now`;
+    const message = `${coordinate} is now an enrichment: it may be deferred`;
     return [{ rule: 'enrichment-added', severity, message, coordinate }];
   }
   if (describeEnrichment(was) === describeEnrichment(is)) return [];
   const message = `${coordinate} is an enrichment with ${describeEnrichment(is)} instead of ${describeEnrichment(was)}`;
-  return [{ rule: 'enrichment-changed', severity: 'safe', message, coordinate }];
+  return [createChange('enrichment-changed', { message, coordinate })];
 }
 
 function describeEnrichment({ budgetMs, priority = 'NORMAL' }: EnrichmentDirective): string {
-  const budget = budgetMs === undefined ? 'the usual budget' : `a budget of ${formatDuration(budgetMs)}`;
+  const budget = budgetMs === undefined ? 'the default budget' : `a budget of ${formatDuration(budgetMs)}`;
   return `${budget} and priority ${priority}`;
 }
 

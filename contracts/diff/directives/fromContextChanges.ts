@@ -1,9 +1,9 @@
 import { Kind } from 'graphql';
 import { contextSelectionOf } from '../fieldSet.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
-/** `@fromContext`: such an argument is given by the gateway, and is no part of the API. */
+/** Compares `@fromContext`. The gateway passes such an argument, so it is not part of the API. */
 export function fromContextChanges(pair: ElementPair): readonly SubgraphChange[] {
   const { coordinate, next: argument } = pair;
   const [old, next] = singleApplicationsOf(pair, 'federation__fromContext');
@@ -22,10 +22,10 @@ export function fromContextChanges(pair: ElementPair): readonly SubgraphChange[]
   }
   if (old !== undefined) {
     const message = `${coordinate} is given "${after}" from a context instead of "${before}"`;
-    return [{ rule: 'from-context-changed', severity: 'dangerous', message, coordinate, node: next }];
+    return [createChange('from-context-changed', { message, coordinate, node: next })];
   }
   if (pair.hasNewAncestor) return [];
-  // Clients that give it are refused; nobody gives one that is new.
+  // Clients that pass the argument are refused. No client passes a new argument.
   const severity = pair.old === undefined ? 'dangerous' : 'breaking';
   const message = `${coordinate} is given "${after}" by the gateway from a context now`;
   return [{ rule: 'from-context-added', severity, message, coordinate, node: next }];

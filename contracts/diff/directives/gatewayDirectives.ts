@@ -8,11 +8,12 @@ import {
 } from 'graphql';
 import { tributarySpecUrl } from '../../../gateway/planning/tributaryDirectives.ts';
 import type { CanonicalSubgraph } from '../canonicalSubgraph.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 
 const prefix = 'tributary__';
 
-/** A subgraph's uses of the gateway's own directives, as they would stand in a supergraph: for the readers that the
- *  gateway has for those. */
+/** A subgraph's uses of the gateway's own directives in the form of a supergraph, so that the gateway's readers can
+ *  read them. */
 export function gatewayDirectivesOf({ types }: CanonicalSubgraph): DocumentNode {
   return {
     kind: Kind.DOCUMENT,
@@ -42,4 +43,18 @@ function ownDirectives(directives: readonly ConstDirectiveNode[] = []): readonly
       ? [{ ...directive, name: { ...directive.name, value: name.slice(prefix.length) } }]
       : [];
   });
+}
+
+/** Reports problems that a reader of the gateway's directives has with the new version only. Problems begin with the
+ *  coordinate and a colon. */
+export function findInvalidUses(
+  directive: 'cached' | 'enrichment',
+  before: readonly string[],
+  after: readonly string[],
+): readonly SubgraphChange[] {
+  return after
+    .filter((problem) => !before.includes(problem))
+    .map((message) =>
+      createChange(`${directive}-invalid`, { message, coordinate: message.slice(0, message.indexOf(':')) }),
+    );
 }

@@ -1,10 +1,10 @@
 import { Kind } from 'graphql';
 import type { ElementNode } from '../elements.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
-/** `@interfaceObject`, also where it comes or goes by a change between interface and object: of the two kinds, the
- *  library compares nothing but the name. */
+/** Compares `@interfaceObject`, also when the type changes between interface and object: GraphQL Inspector then
+ *  compares nothing but the name. */
 export function interfaceObjectChanges(pair: ElementPair): readonly SubgraphChange[] {
   const { coordinate, old: before, next: after } = pair;
   const [old, next] = singleApplicationsOf(pair, 'federation__interfaceObject');
@@ -12,10 +12,10 @@ export function interfaceObjectChanges(pair: ElementPair): readonly SubgraphChan
   const isChangeOfKind = before.kind !== after.kind;
   if (next !== undefined) {
     const message = `${coordinate} stands for an interface now`;
-    const change = { rule: 'interface-object-added', severity: 'dangerous', coordinate, node: next } as const;
-    return [{ ...change, message }, ...(isChangeOfKind ? lostFields(coordinate, before, after) : [])];
+    const change = createChange('interface-object-added', { message, coordinate, node: next });
+    return [change, ...(isChangeOfKind ? lostFields(coordinate, before, after) : [])];
   }
-  // What has become the interface itself still answers for it.
+  // A subgraph that defines the interface itself still resolves it.
   const severity = isChangeOfKind ? 'dangerous' : 'breaking';
   const message = `${coordinate} no longer stands for an interface`;
   return [

@@ -3,7 +3,7 @@ import { isResolvable } from '../canonicalizeDirective.ts';
 import { applicationsOf } from '../canonicalSubgraph.ts';
 import type { ElementNode } from '../elements.ts';
 import { fieldPathsOf } from '../fieldSet.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import type { ElementPair } from './elementPair.ts';
 
 interface Key {
@@ -11,12 +11,12 @@ interface Key {
   readonly isResolvable: boolean;
 }
 
-/** `@key`, as a set of what the keys select. */
+/** Compares `@key`. The keys of a type are a set of field sets. */
 export function keyChanges({ coordinate, old, next }: ElementPair): readonly SubgraphChange[] {
   if (old === undefined) return [];
   const before = keysOf(old);
   const after = keysOf(next);
-  // While another way to get its entities is left, plans decide whether anything breaks.
+  // While the subgraph resolves another key, plans decide whether anything breaks.
   const loss = [...after.values()].some((key) => key.isResolvable) ? 'dangerous' : 'breaking';
   const changes: SubgraphChange[] = [];
 
@@ -26,7 +26,7 @@ export function keyChanges({ coordinate, old, next }: ElementPair): readonly Sub
       changes.push({
         rule: 'key-removed',
         severity: wasResolvable ? loss : 'dangerous',
-        message: `${coordinate} has no @key "${fields}" any more`,
+        message: `${coordinate} no longer has @key "${fields}"`,
         coordinate,
       });
     } else if (key.isResolvable !== wasResolvable) {
@@ -42,7 +42,7 @@ export function keyChanges({ coordinate, old, next }: ElementPair): readonly Sub
   for (const [fields, { node }] of after) {
     if (before.has(fields)) continue;
     const message = `${coordinate} has the new @key "${fields}"`;
-    changes.push({ rule: 'key-added', severity: 'safe', message, coordinate, node });
+    changes.push(createChange('key-added', { message, coordinate, node }));
   }
   return changes;
 }
@@ -51,7 +51,7 @@ function keysOf(element: ElementNode): ReadonlyMap<string, Key> {
   const keys = new Map<string, Key>();
   for (const node of applicationsOf(element, 'federation__key')) {
     const fields = fieldPathsOf(node).join(' ');
-    // One of two that select the same is enough.
+    // One resolvable key of two with the same fields is enough.
     const known = keys.get(fields)?.isResolvable ?? false;
     keys.set(fields, { node, isResolvable: known || isResolvable(node) });
   }

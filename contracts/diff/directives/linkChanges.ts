@@ -1,7 +1,7 @@
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import type { SubgraphVersion } from '../subgraphVersion.ts';
 
-/** What a subgraph says of itself as a whole: which federation it is made for, which directives it composes. */
+/** Compares the federation version and the composed directives of a subgraph. */
 export function linkChanges(old: SubgraphVersion, next: SubgraphVersion): readonly SubgraphChange[] {
   return [...versionChange(old, next), ...composedChanges(old, next)];
 }
@@ -27,12 +27,12 @@ function composedChanges(old: SubgraphVersion, next: SubgraphVersion): readonly 
   for (const [name, node] of after) {
     if (before.has(name)) continue;
     const message = `@${name} is part of the supergraph now`;
-    changes.push({ rule: 'compose-directive-added', severity: 'safe', message, coordinate: 'schema', node });
+    changes.push(createChange('compose-directive-added', { message, coordinate: 'schema', node }));
   }
   for (const name of before.keys()) {
     if (after.has(name)) continue;
     const message = `@${name} is no longer part of the supergraph`;
-    changes.push({ rule: 'compose-directive-removed', severity: 'dangerous', message, coordinate: 'schema' });
+    changes.push(createChange('compose-directive-removed', { message, coordinate: 'schema' }));
   }
   return changes;
 }

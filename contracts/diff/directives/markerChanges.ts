@@ -1,47 +1,52 @@
-import type { Severity } from '../../finding.ts';
+import type { SubgraphRuleId } from '../../rules.ts';
+import type { Severity } from '../../severity.ts';
 import { applicationsOf } from '../canonicalSubgraph.ts';
-import type { DiffRule } from '../diffRules.ts';
 import { ancestorsOf } from '../elements.ts';
 import { fieldPathsOf } from '../fieldSet.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type FixedChangeRuleId, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
 interface Marker {
   readonly directive: string;
-  readonly added: readonly [rule: DiffRule, severity: Severity];
-  readonly removed: readonly [rule: DiffRule, severity: Severity];
-  /** How bad it is on an element that is new here, which other subgraphs may have; `undefined`: not worth telling. */
+  readonly added: SubgraphRuleId;
+  readonly removed: FixedChangeRuleId;
+  readonly severityWhenAdded: Severity;
+  /** Severity on an element that is new in this subgraph but may exist in others. Undefined: not reported. */
   readonly severityWhenNew: Severity | undefined;
 }
 
 const markers: readonly Marker[] = [
   {
     directive: 'shareable',
-    added: ['shareable-added', 'safe'],
-    removed: ['shareable-removed', 'dangerous'],
+    added: 'shareable-added',
+    removed: 'shareable-removed',
+    severityWhenAdded: 'safe',
     severityWhenNew: undefined,
   },
   {
     directive: 'external',
-    added: ['external-added', 'breaking'],
-    removed: ['external-removed', 'safe'],
+    added: 'external-added',
+    removed: 'external-removed',
+    severityWhenAdded: 'breaking',
     severityWhenNew: undefined,
   },
   {
     directive: 'inaccessible',
-    added: ['inaccessible-added', 'breaking'],
-    removed: ['inaccessible-removed', 'safe'],
+    added: 'inaccessible-added',
+    removed: 'inaccessible-removed',
+    severityWhenAdded: 'breaking',
     severityWhenNew: 'safe',
   },
   {
     directive: 'authenticated',
-    added: ['authenticated-added', 'breaking'],
-    removed: ['authenticated-removed', 'dangerous'],
+    added: 'authenticated-added',
+    removed: 'authenticated-removed',
+    severityWhenAdded: 'breaking',
     severityWhenNew: 'dangerous',
   },
 ];
 
-/** Directives that are there or not. */
+/** Compares directives without arguments. */
 export function markerChanges(pair: ElementPair): readonly SubgraphChange[] {
   return markers.flatMap((marker) => markerChange(pair, marker));
 }
@@ -50,28 +55,21 @@ function markerChange(pair: ElementPair, marker: Marker): readonly SubgraphChang
   const { coordinate } = pair;
   const [old, next] = singleApplicationsOf(pair, `federation__${marker.directive}`);
   if (old === undefined && next !== undefined) {
-    const [rule, severity] = marker.added;
-    const judged =
-      pair.old === undefined
-        ? marker.severityWhenNew
-        : isPartOfKey(pair)
-          ? keyFieldSeverity(rule, severity)
-          : severity;
+    const { added: rule, severityWhenAdded, severityWhenNew } = marker;
+    const severityOfExisting =
+      rule === 'external-added' && isPartOfKey(pair) ? 'dangerous' : severityWhenAdded;
+    const severity = pair.old === undefined ? severityWhenNew : severityOfExisting;
     const message = `${coordinate} is @${marker.directive} now`;
-    return judged === undefined ? [] : [{ rule, severity: judged, message, coordinate, node: next }];
+    return severity === undefined ? [] : [{ rule, severity, message, coordinate, node: next }];
   }
   if (old !== undefined && next === undefined) {
-    const [rule, severity] = marker.removed;
-    return [{ rule, severity, message: `${coordinate} is no longer @${marker.directive}`, coordinate }];
+    const message = `${coordinate} is no longer @${marker.directive}`;
+    return [createChange(marker.removed, { message, coordinate })];
   }
   return [];
 }
 
-/** Fields of keys are served even where they are external. */
-function keyFieldSeverity(rule: DiffRule, severity: Severity): Severity {
-  return rule === 'external-added' ? 'dangerous' : severity;
-}
-
+/** Subgraphs serve the fields of their keys even when these are external. */
 function isPartOfKey({ coordinate, nextVersion }: ElementPair): boolean {
   const [type = ''] = ancestorsOf(coordinate);
   const field = coordinate.slice(type.length + 1);

@@ -1,35 +1,33 @@
 import type { ConstDirectiveNode } from 'graphql';
-import type { Severity } from '../../finding.ts';
 import { applicationsOf } from '../canonicalSubgraph.ts';
-import type { DiffRule } from '../diffRules.ts';
 import type { ElementNode } from '../elements.ts';
 import { argumentValueOf, textValueOf } from '../links.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type FixedChangeRuleId, type SubgraphChange } from '../subgraphChange.ts';
 import type { ElementPair } from './elementPair.ts';
 
 interface NamedDirective {
   readonly directive: string;
-  readonly added: readonly [rule: DiffRule, severity: Severity];
-  readonly removed: readonly [rule: DiffRule, severity: Severity];
+  readonly added: FixedChangeRuleId;
+  readonly removed: FixedChangeRuleId;
   readonly isReportedWhenNew: boolean;
 }
 
 const namedDirectives: readonly NamedDirective[] = [
   {
     directive: 'tag',
-    added: ['tag-added', 'safe'],
-    removed: ['tag-removed', 'safe'],
+    added: 'tag-added',
+    removed: 'tag-removed',
     isReportedWhenNew: true,
   },
   {
     directive: 'context',
-    added: ['context-added', 'safe'],
-    removed: ['context-removed', 'dangerous'],
+    added: 'context-added',
+    removed: 'context-removed',
     isReportedWhenNew: false,
   },
 ];
 
-/** Directives that can stand several times with a name each: `@tag`, `@context`. */
+/** Compares repeatable directives with a name: `@tag`, `@context`. */
 export function namedSetChanges(pair: ElementPair): readonly SubgraphChange[] {
   return namedDirectives.flatMap(({ directive, added, removed, isReportedWhenNew }) => {
     const { coordinate } = pair;
@@ -39,12 +37,12 @@ export function namedSetChanges(pair: ElementPair): readonly SubgraphChange[] {
     for (const [name, node] of after) {
       if (before.has(name) || (pair.old === undefined && !isReportedWhenNew)) continue;
       const message = `${coordinate} has the new @${directive} ${JSON.stringify(name)}`;
-      changes.push({ rule: added[0], severity: added[1], message, coordinate, node });
+      changes.push(createChange(added, { message, coordinate, node }));
     }
     for (const name of before.keys()) {
       if (after.has(name)) continue;
-      const message = `${coordinate} has no @${directive} ${JSON.stringify(name)} any more`;
-      changes.push({ rule: removed[0], severity: removed[1], message, coordinate });
+      const message = `${coordinate} no longer has @${directive} ${JSON.stringify(name)}`;
+      changes.push(createChange(removed, { message, coordinate }));
     }
     return changes;
   });

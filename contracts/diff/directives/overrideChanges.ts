@@ -1,37 +1,30 @@
 import type { ConstDirectiveNode } from 'graphql';
-import type { Severity } from '../../finding.ts';
-import type { DiffRule } from '../diffRules.ts';
 import { argumentValueOf, textValueOf } from '../links.ts';
-import type { SubgraphChange } from '../subgraphChange.ts';
+import { createChange, type FixedChangeRuleId, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
-/** `@override`. A field that is new here is what it is mostly for. */
+/** Compares `@override`. Usually the field is new in this subgraph. */
 export function overrideChanges(pair: ElementPair): readonly SubgraphChange[] {
   const { coordinate } = pair;
   const [old, next] = singleApplicationsOf(pair, 'federation__override');
-  const tell = (rule: DiffRule, severity: Severity, message: string): SubgraphChange => ({
-    rule,
-    severity,
-    message,
-    coordinate,
-    node: next,
-  });
+  const report = (rule: FixedChangeRuleId, message: string): SubgraphChange =>
+    createChange(rule, { message, coordinate, node: next });
   const before = readOverride(old);
   const after = readOverride(next);
 
   if (before === undefined) {
     if (after === undefined) return [];
     const part = after.label === undefined ? '' : `, for requests by ${quote(after.label)}`;
-    return [tell('override-added', 'safe', `${coordinate} is taken over from ${quote(after.from)}${part}`)];
+    return [report('override-added', `${coordinate} is taken over from ${quote(after.from)}${part}`)];
   }
   if (after === undefined) {
     const message = `${coordinate} is no longer taken over from ${quote(before.from)}`;
-    return [tell('override-removed', 'dangerous', message)];
+    return [report('override-removed', message)];
   }
   const changes: SubgraphChange[] = [];
   if (before.from !== after.from) {
     const message = `${coordinate} is taken over from ${quote(after.from)} instead of ${quote(before.from)}`;
-    changes.push(tell('override-from-changed', 'dangerous', message));
+    changes.push(report('override-from-changed', message));
   }
   if (before.label !== after.label) changes.push(labelChange(before.label, after.label));
   return changes;
@@ -39,14 +32,14 @@ export function overrideChanges(pair: ElementPair): readonly SubgraphChange[] {
   function labelChange(was: string | undefined, is: string | undefined): SubgraphChange {
     if (was === undefined) {
       const message = `${coordinate} is taken over only for requests by ${quote(is)}`;
-      return tell('override-label-added', 'dangerous', message);
+      return report('override-label-added', message);
     }
     if (is === undefined) {
       const message = `${coordinate} is taken over for all requests, not only by ${quote(was)}`;
-      return tell('override-label-removed', 'safe', message);
+      return report('override-label-removed', message);
     }
     const message = `${coordinate} is taken over for requests by ${quote(is)} instead of ${quote(was)}`;
-    return tell('override-label-changed', 'safe', message);
+    return report('override-label-changed', message);
   }
 }
 

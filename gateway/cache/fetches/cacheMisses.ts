@@ -20,240 +20,243 @@ import { Waiters } from './waiters.ts';
 interface CacheMissesOptions {
   readonly cache: FetchCache;
   readonly next: FetchSender;
-  readonly scope: RequestContext;
-  /** Of one subgraph, at least one. */
+  readonly requestContext: RequestContext;
+  /** Calls of one subgraph, at least one. */
   readonly calls: readonly CachedCall[];
 }
 
-/** Gets what a request has not found: asks its subgraph, or waits for what others are asking. */
+/** Items to fetch next. */
+interface FetchBatch {
+  /** Items that may join another request's fetch, and whose fetch other requests may join. */
+  readonly shared: ItemRef[];
+  /** Items that this request fetches only for itself. */
+  readonly unshared: ItemRef[];
+}
+
+/** Fetches the items that one request did not find in the cache: leads fetches, joins those of other requests, or waits
+ *  for another process. */
 export class CacheMisses {
   readonly #cache: FetchCache;
   readonly #next: FetchSender;
-  readonly #scope: RequestContext;
+  readonly #requestContext: RequestContext;
   readonly #calls: readonly CachedCall[];
   readonly #subgraph: string;
   readonly #isEntityFetch: boolean;
   readonly #leaderFetches: LeaderFetches;
-  /** Of whatever is asked for: it goes in few requests. */
-  readonly #raisable: RaisablePriority;
+  /** One priority for all fetches, because they are sent in few subgraph requests. */
+  readonly #priority: RaisablePriority;
   readonly #waiters: Waiters<ItemRef>;
-  /** Ends waiting for other processes. */
+  /** Ends waiting for other processes when the fetches are abandoned. */
   readonly #abandonController = new AbortController();
   readonly #cancels = new Set<CancelFetch>();
   #uncacheableCalls: readonly FetchCall[] = [];
-  /** What has been waited for in vain, to be asked for together: whether by a fetch that others may wait for. */
-  #nextBatch = new Map<ItemRef, boolean>();
-  #isCancelled = false;
+  /** Items whose wait ended without a value in this turn. */
+  #nextBatch: FetchBatch | undefined;
+  /** `cancelled`: the client left, but joiners or background fetches still need a value. `abandoned`: nothing does. */
+  #state: 'active' | 'cancelled' | 'abandoned' = 'active';
 
-  constructor({ cache, next, scope, calls }: CacheMissesOptions) {
+  constructor({ cache, next, requestContext, calls }: CacheMissesOptions) {
     this.#cache = cache;
     this.#next = next;
-    this.#scope = scope;
+    this.#requestContext = requestContext;
     this.#calls = calls;
     const { shape } = (calls[0] as CachedCall).call;
     this.#subgraph = shape.subgraph;
     this.#isEntityFetch = shape.isEntityFetch;
-    this.#raisable = new RaisablePriority(calls.map(({ call }) => call.priority).reduce(mostUrgent));
+    this.#priority = new RaisablePriority(calls.map(({ call }) => call.priority).reduce(mostUrgent));
     this.#leaderFetches = new LeaderFetches(cache, {
-      onJoin: ({ priority }) => this.#raisable.raise(priority),
+      onJoin: ({ priority }) => this.#priority.raise(priority),
       onLeave: () => this.#abandonIfUnneeded(),
     });
     this.#waiters = new Waiters({
       timers: cache.options.timers,
       remainingMs: () => this.#remainingMs(),
-      onTimeout: (late) => {
-        this.#fail(late, deadlineExceededError(this.#subgraph));
-        late.call.settleIfResolved();
+      onTimeout: (ref) => {
+        this.#fail(ref, deadlineExceededError(this.#subgraph));
+        ref.call.settleIfResolved();
         this.#abandonIfUnneeded();
       },
     });
   }
 
-  /** `plain` goes with the first request to the subgraph. */
-  start(places: readonly ItemRef[], plain: readonly FetchCall[]): void {
-    this.#uncacheableCalls = plain;
-    this.#fetch(places, []);
+  /** Sends `uncacheableCalls` with the first request to the subgraph. */
+  start(items: readonly ItemRef[], uncacheableCalls: readonly FetchCall[]): void {
+    this.#uncacheableCalls = uncacheableCalls;
+    this.#fetch({ shared: [...items], unshared: [] });
   }
 
   sendUncacheable(calls: readonly FetchCall[]): void {
-    this.#sendCalls(calls, this.#scope);
+    this.#sendCalls(calls, this.#requestContext);
   }
 
-  /** What other requests wait for goes on without this one, and so does what is late: it is to be there for the next
-   *  one. */
+  /** Fetches that have joiners continue, and so do background fetches, which store a value for the next request. */
   cancel(): void {
-    this.#isCancelled = true;
-    this.#waiters.cancelWhere((one) => !this.#isNeeded(one));
+    if (this.#state === 'active') this.#state = 'cancelled';
+    this.#waiters.cancelWhere((ref) => !this.#isNeeded(ref));
     this.#abandonIfUnneeded();
   }
 
   #isNeeded({ call, index }: ItemRef): boolean {
-    return !this.#isCancelled || call.isFetchedInBackground(index);
+    return this.#state === 'active' || call.isFetchedInBackground(index);
   }
 
-  /** Ends everything once this request has left, and with it all who wait for something of it. */
   #abandonIfUnneeded(): void {
-    if (!this.#isCancelled || this.#isAbandoned) return;
+    if (this.#state !== 'cancelled') return;
     if (
       this.#calls.some(({ hasBackgroundFetches }) => hasBackgroundFetches) ||
       this.#leaderFetches.hasJoiners
     )
       return;
+    this.#state = 'abandoned';
     this.#abandonController.abort();
     for (const cancel of this.#cancels) cancel();
     this.#cancels.clear();
     this.#leaderFetches.abandon();
   }
 
-  get #isAbandoned(): boolean {
-    return this.#abandonController.signal.aborted;
-  }
-
   #remainingMs(): number {
-    return this.#scope.deadlineFor(this.#subgraph) - performance.now();
+    return this.#requestContext.deadlineFor(this.#subgraph) - performance.now();
   }
 
-  /** Asks for `own`, and for the others unless somebody does. */
-  #fetch(places: readonly ItemRef[], own: ItemRef[]): void {
+  #fetch({ shared, unshared }: FetchBatch): void {
     const led: ItemRef[] = [];
-    for (const one of places) {
-      const unit = one.call.itemAt(one.index);
-      // Where nothing could be stored, waiting for others is in vain; and a refresh that failed has left a claim, for
-      // other processes to keep away, that this request should not wait for.
-      if (unit === undefined || !unit.plan.isStorable || this.#cache.refreshBackoff.isBackingOff(unit.key))
-        own.push(one);
-      else if (this.#leaderFetches.tryLead(unit.key)) led.push(one);
-      else this.#join(one, unit.key);
+    for (const ref of shared) {
+      const item = ref.call.itemAt(ref.index);
+      // The answer of an unstorable item is of no use to joiners. A failed refresh leaves a claim that keeps other
+      // processes away; this request must not wait for it.
+      if (item === undefined || !item.plan.isStorable || this.#cache.refreshBackoff.isBackingOff(item.key))
+        unshared.push(ref);
+      else if (this.#leaderFetches.tryLead(item.key)) led.push(ref);
+      else this.#join(ref, item.key);
     }
     if (led.length === 0) {
-      this.#send(own);
+      this.#send(unshared);
       return;
     }
-    const keys = led.map((one) => itemOf(one).key);
+    const keys = led.map((ref) => itemOf(ref).key);
     const claims = this.#cache.store.claim(keys, this.#cache.options.refreshTimeoutMs(this.#subgraph));
     if (!(claims instanceof Promise)) {
-      this.#send([...own, ...led]);
+      this.#send([...unshared, ...led]);
       return;
     }
     void claims.then((granted) => {
-      if (this.#isAbandoned) return;
-      this.#send([...own, ...led.filter((_, index) => granted[index] === true)]);
-      for (const [index, one] of led.entries()) if (granted[index] !== true) this.#awaitClaimHolder(one);
+      if (this.#state === 'abandoned') return;
+      this.#send([...unshared, ...led.filter((_, index) => granted[index] === true)]);
+      for (const [index, ref] of led.entries()) if (granted[index] !== true) this.#awaitClaimHolder(ref);
     });
   }
 
-  #join(one: ItemRef, key: string): void {
+  #join(ref: ItemRef, key: string): void {
     const flight = this.#cache.singleFlight.find(key);
     const joiner: FetchJoiner = {
-      priority: one.call.call.priority,
+      priority: ref.call.call.priority,
       onSettled: (outcome) => {
-        this.#waiters.delete(one);
-        if (this.#isNeeded(one)) this.#handleOutcome(one, outcome);
+        this.#waiters.delete(ref);
+        if (this.#isNeeded(ref)) this.#handleOutcome(ref, outcome);
       },
     };
     flight?.join(joiner);
-    this.#waiters.add(one, () => flight?.leave(joiner));
+    this.#waiters.add(ref, () => flight?.leave(joiner));
   }
 
-  #handleOutcome(one: ItemRef, end: FetchOutcome): void {
-    if (end.kind === 'failed') {
-      this.#fail(one, end.failure);
-      one.call.settleIfResolved();
+  #handleOutcome(ref: ItemRef, outcome: FetchOutcome): void {
+    if (outcome.kind === 'failed') {
+      this.#fail(ref, outcome.failure);
+      ref.call.settleIfResolved();
       this.#abandonIfUnneeded();
-    } else if (end.kind === 'given up') this.#fetchInNextBatch(one, true);
+    } else if (outcome.kind === 'abandoned') this.#fetchInNextBatch(ref, 'shared');
     else {
-      const { key, privateKey } = itemOf(one);
-      const answers = this.#cache.store.getMany(privateKey === undefined ? [key] : [key, privateKey]);
-      if (answers instanceof Promise) void answers.then((entries) => this.#handleStoredEntry(one, entries));
-      else this.#handleStoredEntry(one, answers);
+      const { key, privateKey } = itemOf(ref);
+      const entries = this.#cache.store.getMany(privateKey === undefined ? [key] : [key, privateKey]);
+      if (entries instanceof Promise) void entries.then((found) => this.#handleStoredEntry(ref, found));
+      else this.#handleStoredEntry(ref, entries);
     }
   }
 
-  #handleStoredEntry(one: ItemRef, [entry, privateEntry]: CacheResults): void {
-    if (!this.#isNeeded(one)) return;
-    if (this.#serveEntry(one, entry, privateEntry)) this.#abandonIfUnneeded();
-    else this.#fetchInNextBatch(one, false);
+  #handleStoredEntry(ref: ItemRef, [entry, privateEntry]: CacheResults): void {
+    if (!this.#isNeeded(ref)) return;
+    if (this.#serveEntry(ref, entry, privateEntry)) this.#abandonIfUnneeded();
+    else this.#fetchInNextBatch(ref, 'unshared');
   }
 
-  /** Another process is fetching it. */
-  #awaitClaimHolder(one: ItemRef): void {
-    this.#waiters.add(one);
+  #awaitClaimHolder(ref: ItemRef): void {
+    this.#waiters.add(ref);
     const { store, options } = this.#cache;
-    const { key } = itemOf(one);
+    const { key } = itemOf(ref);
     this.#leaderFetches.markClaimedElsewhere(key);
-    // As slow as the other one may be, there must be time for an own attempt.
+    // If the other process does not store a value, half of the time is left for an attempt of this one.
     const maxMs = Math.min(this.#remainingMs() / 2, options.refreshTimeoutMs(this.#subgraph));
     void store.awaitClaimHolder(key, maxMs, this.#abandonController.signal).then((entry) => {
-      this.#waiters.delete(one);
-      if (this.#isAbandoned) return;
-      if (this.#serveEntry(one, entry, undefined)) {
-        this.#leaderFetches.settle([key], { kind: 'landed' });
+      this.#waiters.delete(ref);
+      if (this.#state === 'abandoned') return;
+      if (this.#serveEntry(ref, entry, undefined)) {
+        this.#leaderFetches.settle([key], { kind: 'completed' });
         this.#abandonIfUnneeded();
-      } else this.#fetchInNextBatch(one, false);
+      } else this.#fetchInNextBatch(ref, 'unshared');
     });
   }
 
-  /** False where there is nothing that may be served. */
-  #serveEntry(one: ItemRef, entry: CacheEntry | undefined, privateEntry: CacheEntry | undefined): boolean {
+  /** Returns false when neither entry may be served. */
+  #serveEntry(ref: ItemRef, entry: CacheEntry | undefined, privateEntry: CacheEntry | undefined): boolean {
     const now = this.#cache.options.now();
-    const reading = selectEntry(itemOf(one).plan.rule, entry, privateEntry, now);
-    if (reading === undefined || !isServable(reading, now)) return false;
-    one.call.resolve(one.index, { kind: 'entry', effectiveEntry: reading, reason: undefined });
-    one.call.settleIfResolved();
+    const effectiveEntry = selectEntry(itemOf(ref).plan.rule, entry, privateEntry, now);
+    if (effectiveEntry === undefined || !isServable(effectiveEntry, now)) return false;
+    ref.call.resolve(ref.index, { kind: 'entry', effectiveEntry, reason: undefined });
+    ref.call.settleIfResolved();
     return true;
   }
 
-  /** Waits that end at the same moment make one request. */
-  #fetchInNextBatch(one: ItemRef, mayJoin: boolean): void {
-    this.#nextBatch.set(one, mayJoin);
-    if (this.#nextBatch.size > 1) return;
-    queueMicrotask(() => {
-      const again = [...this.#nextBatch];
-      this.#nextBatch = new Map();
-      if (this.#isAbandoned) return;
-      const [joining, own] = [true, false].map((wanted) =>
-        again.flatMap(([place, may]) => (may === wanted ? [place] : [])),
-      );
-      this.#fetch(joining ?? [], own ?? []);
-    });
+  /** Collects the items whose waits end in the same turn, so that one subgraph request fetches them. */
+  #fetchInNextBatch(ref: ItemRef, sharing: keyof FetchBatch): void {
+    if (this.#nextBatch === undefined) {
+      this.#nextBatch = { shared: [], unshared: [] };
+      queueMicrotask(() => {
+        const batch = this.#nextBatch as FetchBatch;
+        this.#nextBatch = undefined;
+        if (this.#state !== 'abandoned') this.#fetch(batch);
+      });
+    }
+    this.#nextBatch[sharing].push(ref);
   }
 
-  #send(places: readonly ItemRef[]): void {
-    const plain = this.#uncacheableCalls;
+  #send(items: readonly ItemRef[]): void {
+    const uncacheableCalls = this.#uncacheableCalls;
     this.#uncacheableCalls = [];
-    if (places.length === 0) {
-      this.sendUncacheable(plain);
+    if (items.length === 0) {
+      this.sendUncacheable(uncacheableCalls);
       return;
     }
-    const byCall = new Map<CachedCall, number[]>();
-    for (const { call, index } of places) {
-      const same = byCall.get(call);
-      if (same === undefined) byCall.set(call, [index]);
-      else same.push(index);
+    const indexesByCall = new Map<CachedCall, number[]>();
+    for (const { call, index } of items) {
+      const indexes = indexesByCall.get(call);
+      if (indexes === undefined) indexesByCall.set(call, [index]);
+      else indexes.push(index);
     }
     const since = this.#cache.store.beginRead();
-    const scope = createReadContext(this.#scope, since);
-    const calls = [...byCall].map(([call, unsorted]) => {
-      // An answer to all of them is handed on as it is: they must be asked for in the order of the call.
-      const of = unsorted.sort((one, other) => one - other);
+    const requestContext = createReadContext(this.#requestContext, since);
+    const calls = [...indexesByCall].map(([call, unsorted]) => {
+      // An answer to all items is returned without reassembling it, so their order must be that of the call.
+      const indexes = unsorted.sort((a, b) => a - b);
       return {
-        ...call.itemizedCall.callFor(of, (result, done) => this.#settle(call, of, result, since, done)),
-        requestContext: scope,
-        priority: mostUrgent(call.call.priority, this.#raisable.current),
-        raisablePriority: this.#raisable,
-      };
+        ...call.itemizedCall.callFor(indexes, (result, done) =>
+          this.#settle(call, indexes, result, since, done),
+        ),
+        requestContext,
+        priority: mostUrgent(call.call.priority, this.#priority.current),
+        raisablePriority: this.#priority,
+      } satisfies FetchCall;
     });
-    this.#sendCalls([...calls, ...plain], scope);
+    this.#sendCalls([...calls, ...uncacheableCalls], requestContext);
   }
 
-  #sendCalls(calls: readonly FetchCall[], scope: RequestContext): void {
+  #sendCalls(calls: readonly FetchCall[], requestContext: RequestContext): void {
     if (calls.length === 0) return;
     if (this.#isEntityFetch)
-      this.#sendOne((done) => this.#next.sendEntities({ calls, requestContext: scope, onDone: done }));
-    else for (const call of calls) this.#sendOne((done) => this.#next.sendRoot({ call, onDone: done }));
+      this.#sendRequest((onDone) => this.#next.sendEntities({ calls, requestContext, onDone }));
+    else for (const call of calls) this.#sendRequest((onDone) => this.#next.sendRoot({ call, onDone }));
   }
 
-  #sendOne(send: (done: () => void) => CancelFetch): void {
+  #sendRequest(send: (onDone: () => void) => CancelFetch): void {
     let isDone = false;
     let cancel: CancelFetch | undefined;
     cancel = send(() => {
@@ -265,28 +268,25 @@ export class CacheMisses {
 
   #settle(
     call: CachedCall,
-    places: readonly number[],
+    indexes: readonly number[],
     result: FetchResult,
     since: ReadVersion,
     done: () => void,
   ): void {
-    const settled = (): void => {
+    const onSettled = (): void => {
       done();
       this.#abandonIfUnneeded();
     };
     if (result.kind === 'failed') {
-      this.#failAll(call, places, result.error);
-      settled();
+      this.#failAll(call, indexes, result.error);
+      onSettled();
       return;
     }
-    runInSlices(this.#storeAndResolve(call, places, result, since), settled, (fault) => {
+    runInSlices(this.#storeAndResolve(call, indexes, result, since), onSettled, (fault) => {
       this.#cache.options.onFault(fault);
-      this.#failAll(
-        call,
-        places,
-        new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault }),
-      );
-      settled();
+      const error = new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault });
+      this.#failAll(call, indexes, error);
+      onSettled();
     });
   }
 
@@ -297,26 +297,26 @@ export class CacheMisses {
     since: ReadVersion,
   ): SlicedTask {
     const { answers, general } = call.itemizedCall.split(result, indexes);
-    const answered = indexes.flatMap((index, position) => {
+    const cacheable = indexes.flatMap((index, position) => {
       const item = call.itemAt(index);
       return item === undefined ? [] : [{ item, answer: answers[position] as ItemAnswer, index }];
     });
-    const ofKept = yield* storeAnswers(
-      this.#cache,
-      this.#subgraph,
-      this.#scope.identity,
+    const stored = yield* storeAnswers({
+      cache: this.#cache,
+      subgraph: this.#subgraph,
+      identity: this.#requestContext.identity,
       result,
-      answered,
-      general.length > 0,
+      items: cacheable,
+      hasGeneralErrors: general.length > 0,
       since,
-    );
-    const contributions = new Map(answered.map(({ index }, position) => [index, ofKept[position]]));
-    yield* this.#leaderFetches.settleInSlices(answered, { kind: 'landed' });
+    });
+    const contributions = new Map(cacheable.map(({ index }, position) => [index, stored[position]]));
+    yield* this.#leaderFetches.settleInSlices(cacheable, { kind: 'completed' });
     const isFailure = ({ entry }: FetchError): boolean =>
       isSubgraphFailure(entry, result.metadata?.failureStatus);
-    // Beside a refusal, failures are none of a value's business: it has been denied.
+    // If one of the general errors is a refusal, the value was denied, and a stale one must not be served.
     const isGeneralFailure = general.length > 0 && general.every(isFailure);
-    let replaced = 0;
+    let isAnyStale = false;
     let isAnyEmpty = false;
     for (const [position, index] of indexes.entries()) {
       const answer = answers[position] as ItemAnswer;
@@ -324,37 +324,37 @@ export class CacheMisses {
       const isFailed =
         answer.errors.length > 0 ? answer.errors.every(isFailure) : isGeneralFailure && isEmpty;
       if (isFailed && this.#serveStale({ call, index })) {
-        replaced += 1;
+        isAnyStale = true;
         continue;
       }
       isAnyEmpty ||= isEmpty;
       const { isEscapeFree } = result;
       call.resolve(index, { kind: 'answer', answer, contribution: contributions.get(index), isEscapeFree });
     }
-    if (replaced === 0 && indexes.length === call.itemizedCall.items.length) call.setWholeAnswer(result);
-    // Where stale values stand for all that the errors took away, nothing is left to be told.
-    else if (replaced === 0 || isAnyEmpty) call.addGeneralErrors(general);
+    if (!isAnyStale && indexes.length === call.itemizedCall.items.length) call.setWholeAnswer(result);
+    // If stale values replace everything that is missing, the client does not see the general errors.
+    else if (!isAnyStale || isAnyEmpty) call.addGeneralErrors(general);
     call.settleIfResolved();
   }
 
-  #failAll(call: CachedCall, places: readonly number[], error: GatewayError): void {
-    const keys = places.flatMap((place) => call.itemAt(place)?.key ?? []);
+  #failAll(call: CachedCall, indexes: readonly number[], error: GatewayError): void {
+    const keys = indexes.flatMap((index) => call.itemAt(index)?.key ?? []);
     this.#leaderFetches.settle(keys, fetchOutcomeOf(error));
-    for (const place of places) this.#fail({ call, index: place }, error);
+    for (const index of indexes) this.#fail({ call, index }, error);
     call.settleIfResolved();
   }
 
-  #fail(one: ItemRef, error: GatewayError): void {
-    if (isSubgraphFailure(error) && this.#serveStale(one)) return;
-    one.call.resolve(one.index, { kind: 'failed', error });
+  #fail(ref: ItemRef, error: GatewayError): void {
+    if (isSubgraphFailure(error) && this.#serveStale(ref)) return;
+    ref.call.resolve(ref.index, { kind: 'failed', error });
   }
 
-  /** Serves the stale value, if there is one. */
+  /** Returns false when there is no stale value that may be served. */
   #serveStale({ call, index }: ItemRef): boolean {
-    const reading = call.fallbacks[index];
-    if (this.#isCancelled || reading === undefined || call.isFetchedInBackground(index)) return false;
-    if (this.#cache.options.now() >= reading.fallbackUntil) return false;
-    call.resolve(index, { kind: 'entry', effectiveEntry: reading, reason: 'error' });
+    const fallback = call.fallbacks[index];
+    if (this.#state !== 'active' || fallback === undefined || call.isFetchedInBackground(index)) return false;
+    if (this.#cache.options.now() >= fallback.fallbackUntil) return false;
+    call.resolve(index, { kind: 'entry', effectiveEntry: fallback, reason: 'error' });
     this.#cache.options.observer.onStaleIfError({
       subgraph: this.#subgraph,
       type: call.itemAt(index)?.type ?? '',
@@ -364,7 +364,7 @@ export class CacheMisses {
   }
 }
 
-/** Of what others may wait for. */
+/** The cacheable item that a fetch is led, joined or claimed for. */
 function itemOf({ call, index }: ItemRef): CacheableItem {
   return call.itemAt(index) as CacheableItem;
 }

@@ -7,22 +7,22 @@ import { fingerprintShape } from '../rules/shapeFingerprint.ts';
 import { createValueTagger, type ValueTagger } from '../tags/valueTags.ts';
 import { RootFetchPartition } from './rootFetchPartition.ts';
 
-/** What holds for everything that is kept of one fetch shape. */
+/** How the values of one fetch shape are cached. */
 export interface CachePlan {
   readonly rule: CacheRule;
-  /** The operation without its name, which is the client's and changes nothing. */
+  /** The operation without its name: the client chose it, and it does not change the answer. */
   readonly operationText: string;
   readonly fingerprint: string;
   readonly tagger: ValueTagger;
-  /** Of root fields; entities have their own. */
+  /** The type of root fields. Entities have their own types. */
   readonly rootType: string;
-  /** The subgraph has called an answer private that is public by its rule: then private values are looked for too. */
+  /** Whether private entries are looked up too: the rule is private, or the subgraph marked an answer `private`. */
   mayBePrivate: boolean;
-  /** The newest answer could be stored. Where it could not, nobody waits for another one's. */
+  /** Whether the latest answer could be stored. If not, requests do not wait for each other's answers. */
   isStorable: boolean;
 }
 
-/** The plans of one supergraph's fetch shapes, each made when it is first needed. */
+/** The cache plans of one supergraph, each created when its fetch shape is first used. */
 export class CachePlans {
   readonly rules: CacheRules;
   readonly #plans = new WeakMap<FetchShape, CachePlan | 'none'>();
@@ -32,7 +32,7 @@ export class CachePlans {
     this.rules = rules;
   }
 
-  /** `undefined` for what may not be kept. */
+  /** `undefined` if the values of the shape must not be stored. */
   planOf(shape: FetchShape): CachePlan | undefined {
     let plan = this.#plans.get(shape);
     if (plan === undefined) {
@@ -42,21 +42,21 @@ export class CachePlans {
     return plan === 'none' ? undefined : plan;
   }
 
-  /** The parts of a root fetch; `undefined` where none of them may be kept. */
+  /** `undefined` if none of the root fields may be stored. */
   rootPartitionOf(shape: FetchShape): RootFetchPartition | undefined {
-    let units = this.#rootPartitions.get(shape);
-    if (units === undefined) {
-      const made = new RootFetchPartition(shape);
-      units = made.items.some((unit) => this.planOf(unit.shape) !== undefined) ? made : 'none';
-      this.#rootPartitions.set(shape, units);
+    let partition = this.#rootPartitions.get(shape);
+    if (partition === undefined) {
+      const created = new RootFetchPartition(shape);
+      partition = created.items.some((item) => this.planOf(item.shape) !== undefined) ? created : 'none';
+      this.#rootPartitions.set(shape, partition);
     }
-    return units === 'none' ? undefined : units;
+    return partition === 'none' ? undefined : partition;
   }
 
   #createPlan(shape: FetchShape): CachePlan | undefined {
-    const found = fetchRuleOf(shape, this.rules);
-    if (!found.isCacheable) return undefined;
-    const { rule } = found;
+    const fetchRule = fetchRuleOf(shape, this.rules);
+    if (!fetchRule.isCacheable) return undefined;
+    const { rule } = fetchRule;
     const { name: _, ...nameless } = shape.document;
     return {
       rule,

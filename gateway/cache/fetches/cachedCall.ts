@@ -7,40 +7,37 @@ import type { FetchCache } from './fetchCache.ts';
 import type { AnsweredResult, CacheableItem, ItemizedCall } from './itemizedCall.ts';
 import { assembleResult, mergeContributions, type Resolution } from './resolution.ts';
 
-/** One unit of a call. */
+/** One item of a call. */
 export interface ItemRef {
   readonly call: CachedCall;
   readonly index: number;
 }
 
-/** One call on its way: settled when the last of its units is there, or can be answered with a stale value once its
- *  budget is over. */
+/** One call that is answered from the cache, from the subgraph, or from both. It settles when its last item is resolved,
+ *  or when its budget is over and stale values replace the remaining items. */
 export class CachedCall {
   readonly itemizedCall: ItemizedCall;
-  /** Per unit: what may be served if its subgraph fails, or does not answer within the budget. */
+  /** For each item, the stale value to serve if the subgraph fails or misses the budget. */
   readonly fallbacks: (EffectiveEntry | undefined)[] = [];
   readonly #cache: FetchCache;
   readonly #resolutions: (Resolution | undefined)[];
   readonly #generalErrors: FetchError[] = [];
   readonly #done: () => void;
   #unresolvedCount: number;
-  /** The one answer that everything came with. */
   #wholeAnswer: AnsweredResult | undefined;
-  #isSettled = false;
-  #isCancelled = false;
-  /** Units that a stale value has answered since the budget was over, and that are still being fetched. */
-  readonly #backgroundFetches = new Set<number>();
-  /** A unit without which the call cannot be settled, whatever the budget. */
+  #state: 'open' | 'settled' | 'cancelled' = 'open';
+  /** Set when the budget is over and stale values were served. `indexes`: items that are still being fetched, to be
+   *  stored for the next request. `end` reports to the budget that all of them have arrived. */
+  #backgroundFetches: { readonly indexes: Set<number>; readonly end: () => void } | undefined;
+  /** An unresolved item without a usable stale value: the call cannot settle before it. */
   #blockedBy: number | undefined;
   #removeBudgetListener: (() => void) | undefined;
-  /** Tells the budget that newer values are there in place of the stale ones that have answered. */
-  #endStandIn: (() => void) | undefined;
 
-  constructor(cache: FetchCache, units: ItemizedCall, done: () => void) {
+  constructor(cache: FetchCache, itemizedCall: ItemizedCall, done: () => void) {
     this.#cache = cache;
-    this.itemizedCall = units;
-    this.#resolutions = units.items.map(() => undefined);
-    this.#unresolvedCount = units.items.length;
+    this.itemizedCall = itemizedCall;
+    this.#resolutions = itemizedCall.items.map(() => undefined);
+    this.#unresolvedCount = itemizedCall.items.length;
     this.#done = done;
   }
 
@@ -48,62 +45,64 @@ export class CachedCall {
     return this.itemizedCall.call;
   }
 
-  itemAt(place: number): CacheableItem | undefined {
-    return this.itemizedCall.items[place];
+  itemAt(index: number): CacheableItem | undefined {
+    return this.itemizedCall.items[index];
   }
 
-  /** Of what has not been resolved, in order. */
+  /** In ascending order. */
   unresolvedIndexes(): readonly number[] {
     if (this.#unresolvedCount === 0) return [];
-    return this.#resolutions.flatMap((resolution, place) => (resolution === undefined ? [place] : []));
+    return this.#resolutions.flatMap((resolution, index) => (resolution === undefined ? [index] : []));
   }
 
-  /** The call is settled by `settleIfResolved`. Only the first resolution of a unit counts. */
-  resolve(place: number, resolution: Resolution): void {
-    if (this.#resolutions[place] !== undefined) {
-      if (this.#backgroundFetches.delete(place) && this.#backgroundFetches.size === 0) this.#endStandIn?.();
-      return;
+  /** Only the first resolution of an item counts. Call `settleIfResolved` after the last one. */
+  resolve(index: number, resolution: Resolution): void {
+    if (this.#resolutions[index] === undefined) {
+      this.#resolutions[index] = resolution;
+      this.#unresolvedCount -= 1;
+    } else if (this.#backgroundFetches?.indexes.delete(index) && !this.hasBackgroundFetches) {
+      this.#backgroundFetches.end();
     }
-    this.#resolutions[place] = resolution;
-    this.#unresolvedCount -= 1;
   }
 
-  /** Whether the call was settled without a unit that is still being fetched, for the next one who asks. */
-  isFetchedInBackground(place: number): boolean {
-    return this.#backgroundFetches.has(place);
+  /** Whether the item was answered with a stale value, and its fetch continues in order to store a newer one. */
+  isFetchedInBackground(index: number): boolean {
+    return this.#backgroundFetches?.indexes.has(index) === true;
   }
 
   get hasBackgroundFetches(): boolean {
-    return this.#backgroundFetches.size > 0;
+    return this.#backgroundFetches !== undefined && this.#backgroundFetches.indexes.size > 0;
   }
 
   addGeneralErrors(errors: readonly FetchError[]): void {
     this.#generalErrors.push(...errors);
   }
 
-  /** All units have been resolved from this answer as it is. */
+  /** All items were resolved from this one answer, which can be returned without reassembling it. */
   setWholeAnswer(result: AnsweredResult): void {
     this.#wholeAnswer = result;
   }
 
-  /** For when everything that is missing is being fetched: settles the call at once, or at the end of the budget, if
-   *  stale values stand for all that has not come by then. */
+  /** To be called when the fetches of all missing items have started. Settles the call at once if possible, or at the
+   *  end of the budget if stale values can replace everything that is still missing. */
   settleWithinBudget(): void {
     this.settleIfResolved();
-    if (!this.#isSettled)
+    if (this.#state === 'open')
       this.#removeBudgetListener = this.call.budget?.onExpire(() => this.settleIfResolved());
   }
 
   settleIfResolved(): void {
-    if (this.#isSettled) return;
+    if (this.#state !== 'open') return;
     if (this.#unresolvedCount > 0) this.#serveStaleIfOverBudget();
     if (this.#unresolvedCount > 0) return;
-    this.#isSettled = true;
+    this.#state = 'settled';
     this.#removeBudgetListener?.();
     const resolutions = this.#resolutions as Resolution[];
     if (this.#wholeAnswer !== undefined) {
-      const parts = resolutions.map((one) => (one.kind === 'answer' ? one.contribution : undefined));
-      this.#settle({ ...this.#wholeAnswer, caching: mergeContributions(parts) });
+      const contributions = resolutions.map((resolution) =>
+        resolution.kind === 'answer' ? resolution.contribution : undefined,
+      );
+      this.#settle({ ...this.#wholeAnswer, caching: mergeContributions(contributions) });
       return;
     }
     const { options } = this.#cache;
@@ -127,39 +126,39 @@ export class CachedCall {
     );
   }
 
-  /** Leaves it unsettled. */
+  /** The call is not settled any more. */
   cancel(): void {
-    this.#isCancelled = true;
+    this.#state = 'cancelled';
     this.#removeBudgetListener?.();
   }
 
-  /** All or nothing: as long as the call waits for one unit, the others may still come. */
+  /** Serves stale values for all unresolved items or for none: while the call waits for one item, the others may still
+   *  arrive. */
   #serveStaleIfOverBudget(): void {
-    if (this.#isCancelled || this.call.budget?.isExpired !== true || this.#isBlocked()) return;
+    if (this.call.budget?.isExpired !== true || this.#isBlocked()) return;
     const { observer } = this.#cache.options;
-    this.#endStandIn = this.call.budget.trackStaleFallback(this.call.group);
-    for (const place of this.unresolvedIndexes()) {
-      const reading = this.fallbacks[place] as EffectiveEntry;
-      this.resolve(place, { kind: 'entry', effectiveEntry: reading, reason: 'budget' });
-      this.#backgroundFetches.add(place);
-      const type = this.itemAt(place)?.type ?? '';
+    const indexes = new Set(this.unresolvedIndexes());
+    this.#backgroundFetches = { indexes, end: this.call.budget.trackStaleFallback(this.call.group) };
+    for (const index of indexes) {
+      const fallback = this.fallbacks[index] as EffectiveEntry;
+      this.resolve(index, { kind: 'entry', effectiveEntry: fallback, reason: 'budget' });
+      const type = this.itemAt(index)?.type ?? '';
       observer.onStaleIfBudget({ subgraph: this.call.shape.subgraph, type, count: 1 });
     }
   }
 
   #isBlocked(): boolean {
-    // What blocks once does so until it has come: long calls are not searched each time that something has.
+    // Remembered, so that a long call is not searched again each time an item arrives.
     if (this.#blockedBy !== undefined && this.#resolutions[this.#blockedBy] === undefined) return true;
     const now = this.#cache.options.now();
-    this.#blockedBy = this.unresolvedIndexes().find((place) => {
-      const reading = this.fallbacks[place];
-      return reading === undefined || now >= reading.fallbackUntil;
+    this.#blockedBy = this.unresolvedIndexes().find((index) => {
+      const fallback = this.fallbacks[index];
+      return fallback === undefined || now >= fallback.fallbackUntil;
     });
     return this.#blockedBy !== undefined;
   }
 
   #settle(result: FetchResult): void {
-    if (this.#isCancelled) return;
-    this.call.settle(result, this.#done);
+    if (this.#state !== 'cancelled') this.call.settle(result, this.#done);
   }
 }

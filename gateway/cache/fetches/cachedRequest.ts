@@ -14,49 +14,49 @@ import { refreshStaleItems } from './refresh.ts';
 
 interface CachedRequestOptions {
   readonly cache: FetchCache;
-  /** Asks the subgraphs. */
+  /** Sends fetches to the subgraphs. */
   readonly next: FetchSender;
-  readonly scope: RequestContext;
-  /** Calls of which something may be kept. */
+  readonly requestContext: RequestContext;
+  /** Calls with at least one cacheable item. */
   readonly calls: readonly ItemizedCall[];
-  /** Calls that go to the subgraph as they are, with the others where that costs no time. */
+  /** Calls that are sent without a cache lookup, in one request with cache misses if that delays nothing. */
   readonly uncacheableCalls: readonly FetchCall[];
-  done(): void;
+  onDone(): void;
 }
 
-/** What is asked of the store: keys, and whose they are. */
+/** The keys to read from the store, with the items that they belong to. */
 interface Lookup {
   readonly keys: readonly string[];
-  readonly calls: readonly { readonly call: CachedCall; readonly units: readonly LookupItem[] }[];
+  readonly calls: readonly { readonly call: CachedCall; readonly items: readonly LookupItem[] }[];
 }
 
 interface LookupItem {
   readonly index: number;
   readonly item: CacheableItem;
-  /** Its second key follows the first. */
+  /** Whether the item's private key follows its first one in `Lookup.keys`. */
   readonly hasPrivateKey: boolean;
 }
 
-/** Calls of one operation to one subgraph that were ready at the same moment: what is kept answers, the rest is
- *  asked for. */
+/** The calls of one operation to one subgraph that became ready at the same moment. Cached items are answered from the
+ *  store, and the subgraph is called once for all others. */
 export class CachedRequest {
   readonly #cache: FetchCache;
   readonly #next: FetchSender;
-  readonly #scope: RequestContext;
+  readonly #requestContext: RequestContext;
   readonly #calls: readonly CachedCall[];
-  readonly #done: () => void;
+  readonly #onCallDone: () => void;
   #uncacheableCalls: readonly FetchCall[];
   #startedMisses: CacheMisses | undefined;
-  #stopWork: (() => void) | undefined;
+  #stopTask: (() => void) | undefined;
   #isCancelled = false;
 
-  constructor({ cache, next, scope, calls, uncacheableCalls, done }: CachedRequestOptions) {
+  constructor({ cache, next, requestContext, calls, uncacheableCalls, onDone }: CachedRequestOptions) {
     this.#cache = cache;
     this.#next = next;
-    this.#scope = scope;
-    const doneOne = createCountdownLatch(calls.length + uncacheableCalls.length, done);
-    this.#done = doneOne;
-    this.#calls = calls.map((units) => new CachedCall(cache, units, doneOne));
+    this.#requestContext = requestContext;
+    const onCallDone = createCountdownLatch(calls.length + uncacheableCalls.length, onDone);
+    this.#onCallDone = onCallDone;
+    this.#calls = calls.map((call) => new CachedCall(cache, call, onCallDone));
     this.#uncacheableCalls =
       uncacheableCalls.length === 0
         ? uncacheableCalls
@@ -64,16 +64,17 @@ export class CachedRequest {
   }
 
   start(): () => void {
-    this.#run(this.#buildLookup(), (lookup) => {
-      const answers = this.#cache.store.getMany(lookup.keys);
-      if (!(answers instanceof Promise)) {
-        this.#handleEntries(lookup, answers, 0);
+    this.#runInSlices(this.#buildLookup(), (lookup) => {
+      const entries = this.#cache.store.getMany(lookup.keys);
+      if (!(entries instanceof Promise)) {
+        this.#handleEntries(lookup, entries, 0);
         return;
       }
       const startedAt = performance.now();
+      // Uncacheable calls must not wait for the store.
       this.#sendUncacheable();
-      void answers.then((entries) => {
-        if (!this.#isCancelled) this.#handleEntries(lookup, entries, performance.now() - startedAt);
+      void entries.then((found) => {
+        if (!this.#isCancelled) this.#handleEntries(lookup, found, performance.now() - startedAt);
       });
     });
     return () => this.#cancel();
@@ -82,30 +83,30 @@ export class CachedRequest {
   *#buildLookup(): SlicedTask<Lookup> {
     const keys: string[] = [];
     const calls: Lookup['calls'][number][] = [];
-    let seen = 0;
+    let visited = 0;
     for (const call of this.#calls) {
-      const units: LookupItem[] = [];
-      for (const [place, unit] of call.itemizedCall.items.entries()) {
-        if (unit === undefined) continue;
-        if (++seen % itemsPerSlice === 0) yield;
-        const { privateKey } = unit;
-        keys.push(unit.key);
+      const items: LookupItem[] = [];
+      for (const [index, item] of call.itemizedCall.items.entries()) {
+        if (item === undefined) continue;
+        if (++visited % itemsPerSlice === 0) yield;
+        const { privateKey } = item;
+        keys.push(item.key);
         if (privateKey !== undefined) keys.push(privateKey);
-        units.push({ index: place, item: unit, hasPrivateKey: privateKey !== undefined });
+        items.push({ index, item, hasPrivateKey: privateKey !== undefined });
       }
-      calls.push({ call, units });
+      calls.push({ call, items });
     }
     return { keys, calls };
   }
 
   #handleEntries(lookup: Lookup, entries: CacheResults, durationMs: number): void {
-    this.#run(this.#resolveFromEntries(lookup, entries, durationMs), (missing) => {
-      if (missing.length > 0 || this.#uncacheableCalls.length > 0) this.#fetchMisses(missing);
+    this.#runInSlices(this.#resolveFromEntries(lookup, entries, durationMs), (misses) => {
+      if (misses.length > 0 || this.#uncacheableCalls.length > 0) this.#fetchMisses(misses);
       for (const call of this.#calls) call.settleWithinBudget();
     });
   }
 
-  /** Gives units what is kept of them, and has refreshed what is stale. Returns the others. */
+  /** Resolves items from their entries, and starts refreshes of stale ones. Returns the items that are not resolved. */
   *#resolveFromEntries(
     lookup: Lookup,
     entries: CacheResults,
@@ -113,83 +114,86 @@ export class CachedRequest {
   ): SlicedTask<readonly ItemRef[]> {
     const { options } = this.#cache;
     const now = options.now();
-    let index = 0;
-    let seen = 0;
-    const missing: ItemRef[] = [];
-    for (const { call, units } of lookup.calls) {
+    let nextEntry = 0;
+    let visited = 0;
+    const unresolved: ItemRef[] = [];
+    for (const { call, items } of lookup.calls) {
       let [hits, misses] = [0, 0];
       const stale: number[] = [];
-      for (const { index: place, item, hasPrivateKey } of units) {
-        if (++seen % itemsPerSlice === 0) yield;
-        const found = entries[index++];
-        const foundPrivate = hasPrivateKey ? entries[index++] : undefined;
-        const reading = selectEntry(item.plan.rule, found, foundPrivate, now);
-        if (reading !== undefined && isFresh(reading, now)) {
+      for (const { index, item, hasPrivateKey } of items) {
+        if (++visited % itemsPerSlice === 0) yield;
+        const entry = entries[nextEntry++];
+        const privateEntry = hasPrivateKey ? entries[nextEntry++] : undefined;
+        const effectiveEntry = selectEntry(item.plan.rule, entry, privateEntry, now);
+        if (effectiveEntry !== undefined && isFresh(effectiveEntry, now)) {
           hits += 1;
-          call.resolve(place, { kind: 'entry', effectiveEntry: reading, reason: undefined });
-        } else if (reading !== undefined && now < reading.revalidateUntil) {
-          stale.push(place);
-          call.resolve(place, { kind: 'entry', effectiveEntry: reading, reason: 'revalidating' });
+          call.resolve(index, { kind: 'entry', effectiveEntry, reason: undefined });
+        } else if (effectiveEntry !== undefined && now < effectiveEntry.revalidateUntil) {
+          stale.push(index);
+          call.resolve(index, { kind: 'entry', effectiveEntry, reason: 'revalidating' });
         } else {
           misses += 1;
-          if (reading !== undefined && now < reading.fallbackUntil) call.fallbacks[place] = reading;
+          if (effectiveEntry !== undefined && now < effectiveEntry.fallbackUntil)
+            call.fallbacks[index] = effectiveEntry;
         }
       }
-      const type = units[0]?.item.type ?? '';
+      const type = items[0]?.item.type ?? '';
       const { subgraph } = call.call.shape;
       options.observer.onLookup({ subgraph, type, hits, stale: stale.length, misses, durationMs });
       if (stale.length > 0) refreshStaleItems(this.#cache, this.#next, call.itemizedCall, stale);
-      for (const place of call.unresolvedIndexes()) missing.push({ call, index: place });
+      for (const index of call.unresolvedIndexes()) unresolved.push({ call, index });
     }
-    return missing;
+    return unresolved;
   }
 
-  #fetchMisses(missing: readonly ItemRef[]): void {
-    const plain = this.#uncacheableCalls;
-    this.#uncacheableCalls = [];
-    this.#misses.start(missing, plain);
+  #fetchMisses(misses: readonly ItemRef[]): void {
+    this.#misses.start(misses, this.#takeUncacheable());
   }
 
-  /** Without those that may be kept: these wait for the store. */
   #sendUncacheable(): void {
-    const plain = this.#uncacheableCalls;
+    const calls = this.#takeUncacheable();
+    if (calls.length > 0) this.#misses.sendUncacheable(calls);
+  }
+
+  #takeUncacheable(): readonly FetchCall[] {
+    const calls = this.#uncacheableCalls;
     this.#uncacheableCalls = [];
-    if (plain.length > 0) this.#misses.sendUncacheable(plain);
+    return calls;
   }
 
   get #misses(): CacheMisses {
     this.#startedMisses ??= new CacheMisses({
       cache: this.#cache,
       next: this.#next,
-      scope: this.#scope,
+      requestContext: this.#requestContext,
       calls: this.#calls,
     });
     return this.#startedMisses;
   }
 
-  /** A plain call that is counted, and not settled any more once the request was cancelled. */
+  /** An uncacheable call that counts towards the completion of the request, and that is not settled after a cancel. */
   #trackCompletion(call: FetchCall): FetchCall {
     return {
       ...call,
-      settle: (result, settled) => {
+      settle: (result, onSettled) => {
         if (this.#isCancelled) {
-          settled();
+          onSettled();
           return;
         }
         call.settle(result, () => {
-          settled();
-          this.#done();
+          onSettled();
+          this.#onCallDone();
         });
       },
     };
   }
 
-  #run<Result>(work: SlicedTask<Result>, done: (result: Result) => void): void {
-    this.#stopWork = runInSlices(work, done, (fault) => {
+  #runInSlices<Result>(task: SlicedTask<Result>, onResult: (result: Result) => void): void {
+    this.#stopTask = runInSlices(task, onResult, (fault) => {
       this.#cache.options.onFault(fault);
       const error = new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault });
       for (const call of this.#calls) {
-        for (const place of call.unresolvedIndexes()) call.resolve(place, { kind: 'failed', error });
+        for (const index of call.unresolvedIndexes()) call.resolve(index, { kind: 'failed', error });
         call.settleIfResolved();
       }
       this.#sendUncacheable();
@@ -199,11 +203,10 @@ export class CachedRequest {
   #cancel(): void {
     if (this.#isCancelled) return;
     this.#isCancelled = true;
-    this.#stopWork?.();
+    this.#stopTask?.();
     for (const call of this.#calls) call.cancel();
     this.#startedMisses?.cancel();
   }
 }
 
-/** Long lists pause after so many. */
 const itemsPerSlice = 100;

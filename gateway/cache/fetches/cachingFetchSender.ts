@@ -6,14 +6,15 @@ import type { FetchCache } from './fetchCache.ts';
 import { type ItemizedCall, itemizeCall } from './itemizedCall.ts';
 
 interface CachingFetchSenderOptions {
-  /** Asks the subgraphs. */
+  /** Sends fetches to the subgraphs. */
   readonly next: FetchSender;
-  /** Of the supergraph that the fetches are of. */
+  /** The plans of the supergraph that the fetches belong to. */
   readonly plans: CachePlans;
   readonly cache: FetchCache;
 }
 
-/** Answers fetches from the cache as far as the rules of a supergraph allow, and asks subgraphs for the rest. */
+/** Answers fetches from the cache as far as the cache rules of a supergraph allow, and sends the remaining items to
+ *  the subgraphs. */
 export class CachingFetchSender implements FetchSender {
   readonly #options: CachingFetchSenderOptions;
 
@@ -23,36 +24,25 @@ export class CachingFetchSender implements FetchSender {
 
   sendEntities(request: EntityRequest): CancelFetch {
     const calls: ItemizedCall[] = [];
-    const plain: FetchCall[] = [];
+    const uncacheableCalls: FetchCall[] = [];
     for (const call of request.calls) {
-      const units = this.#itemize(call);
-      if (units === undefined) plain.push(call);
-      else calls.push(units);
+      const itemizedCall = this.#itemize(call);
+      if (itemizedCall === undefined) uncacheableCalls.push(call);
+      else calls.push(itemizedCall);
     }
     const { next, cache } = this.#options;
     if (calls.length === 0) return next.sendEntities(request);
-    return new CachedRequest({
-      cache,
-      next,
-      scope: request.requestContext,
-      calls,
-      uncacheableCalls: plain,
-      done: request.onDone,
-    }).start();
+    const { requestContext, onDone } = request;
+    return new CachedRequest({ cache, next, requestContext, calls, uncacheableCalls, onDone }).start();
   }
 
   sendRoot({ call, onDone }: RootRequest): CancelFetch {
     const { next, cache } = this.#options;
-    const units = this.#itemize(call);
-    if (units === undefined) return next.sendRoot({ call, onDone });
-    return new CachedRequest({
-      cache,
-      next,
-      scope: call.requestContext,
-      calls: [units],
-      uncacheableCalls: [],
-      done: onDone,
-    }).start();
+    const itemizedCall = this.#itemize(call);
+    if (itemizedCall === undefined) return next.sendRoot({ call, onDone });
+    const { requestContext } = call;
+    const calls = [itemizedCall];
+    return new CachedRequest({ cache, next, requestContext, calls, uncacheableCalls: [], onDone }).start();
   }
 
   #itemize(call: FetchCall): ItemizedCall | undefined {

@@ -2,7 +2,8 @@ import type { CachedContribution, CacheScope } from '../../execution/cachingCont
 import type { CacheRule } from '../rules/cacheRule.ts';
 import type { CacheEntry } from '../store/cacheStore.ts';
 
-/** An entry as the present rule has it: what was stored under a longer one ends sooner. */
+/** A stored entry with its expiry times limited by the current rule, in milliseconds since 1970. An entry that was stored
+ *  under a longer rule expires earlier. */
 export interface EffectiveEntry {
   readonly entry: CacheEntry;
   readonly scope: CacheScope;
@@ -22,23 +23,26 @@ function applyRule(entry: CacheEntry, { lifetime }: CacheRule, scope: CacheScope
   };
 }
 
-/** Of an entry and of one that is for the same person alone: what may be served, and else the newer one. */
+/** Selects between the entry of an item and the entry for the client's identity: the private one if it may be served,
+ *  else the other one if that may be served, else the newer one. */
 export function selectEntry(
   rule: CacheRule,
   entry: CacheEntry | undefined,
   privateEntry: CacheEntry | undefined,
   now: number,
 ): EffectiveEntry | undefined {
-  const reading = entry === undefined ? undefined : applyRule(entry, rule, rule.scope);
-  if (privateEntry === undefined) return reading;
-  const own = applyRule(privateEntry, rule, 'PRIVATE');
-  if (reading === undefined || isServable(own, now)) return own;
-  return isServable(reading, now) || reading.entry.storedAt > privateEntry.storedAt ? reading : own;
+  const effective = entry === undefined ? undefined : applyRule(entry, rule, rule.scope);
+  if (privateEntry === undefined) return effective;
+  const effectivePrivate = applyRule(privateEntry, rule, 'PRIVATE');
+  if (effective === undefined || isServable(effectivePrivate, now)) return effectivePrivate;
+  return isServable(effective, now) || effective.entry.storedAt > privateEntry.storedAt
+    ? effective
+    : effectivePrivate;
 }
 
-/** Fresh, or as fresh as a value of this rule ever is. */
-export function isServable(reading: EffectiveEntry, now: number): boolean {
-  return isFresh(reading, now) || now < reading.revalidateUntil;
+/** Whether the entry may be served without a failure of the subgraph: it is fresh, or a refresh may run meanwhile. */
+export function isServable(entry: EffectiveEntry, now: number): boolean {
+  return isFresh(entry, now) || now < entry.revalidateUntil;
 }
 
 export function isFresh({ freshUntil }: EffectiveEntry, now: number): boolean {
@@ -49,17 +53,17 @@ export function ageOf({ entry }: EffectiveEntry, now: number): number {
   return Math.max(0, now - entry.storedAt);
 }
 
-/** What the entry has to say about how long the answer may be kept. */
+/** What the entry contributes to the caching headers of the response. */
 export function contributionOf(
-  reading: EffectiveEntry,
+  effectiveEntry: EffectiveEntry,
   now: number,
   headers: readonly string[],
 ): CachedContribution {
   return {
     kind: 'cached',
-    scope: reading.scope,
-    ageMs: ageOf(reading, now),
-    freshForMs: reading.freshUntil - now,
+    scope: effectiveEntry.scope,
+    ageMs: ageOf(effectiveEntry, now),
+    freshForMs: effectiveEntry.freshUntil - now,
     headers,
   };
 }

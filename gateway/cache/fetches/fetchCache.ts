@@ -1,37 +1,37 @@
+import { LRUCache } from 'lru-cache';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
 import { SingleFlight } from '../../subgraphs/policies/singleFlight.ts';
 import type { Timers } from '../../time/timers.ts';
-import type { CacheObserver } from '../cacheObserver.ts';
-import type { AnswerTagLimits } from '../rules/answerTags.ts';
+import type { CacheObserver } from '../cacheMetrics.ts';
+import type { AnswerTagLimits } from '../rules/storageDecision.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
 import type { FetchFlights } from './fetchOutcome.ts';
-import { RefreshBackoff } from './refreshBackoff.ts';
 
 export interface FetchCacheOptions {
   readonly store: CacheStore;
   readonly observer: CacheObserver;
   readonly nullMaxAgeMs: number;
   readonly tagLimits: AnswerTagLimits;
-  /** Most characters of a value. */
+  /** In characters of a value's JSON text. */
   readonly maxEntrySize: number;
-  /** Lower case names of forwarded headers that change no public value. */
+  /** Forwarded headers that change no public value. Names in lower case. */
   readonly ignoredHeaders: ReadonlySet<string>;
-  /** Names of the client's headers that values of a subgraph may depend on, in lower case. */
+  /** Client headers that values of a subgraph may depend on. Names in lower case. */
   headerNames(subgraph: string, scope: CacheScope): readonly string[];
-  /** Milliseconds that a refresh may take. */
+  /** The deadline of a refresh. */
   refreshTimeoutMs(subgraph: string): number;
-  /** Milliseconds for which nobody asks again where a refresh has failed. */
+  /** A key whose refresh failed is not refreshed again within this time. */
   readonly refreshBackoffMs: number;
-  /** A subgraph said something about caching that makes no sense. */
+  /** A subgraph sent `Cache-Control`, `Age` or `extensions.cacheTags` that cannot be parsed. */
   onInvalidMetadata(subgraph: string, reason: string): void;
-  /** A fault of the gateway's own; the values concerned are not kept. */
+  /** An error inside the gateway. The values concerned are not stored. */
   onFault(fault: unknown): void;
   /** Milliseconds since 1970. */
   now(): number;
   readonly timers: Timers;
 }
 
-/** What all cached fetches of a process share. */
+/** The state that all cached fetches of a process share. */
 export class FetchCache {
   readonly options: FetchCacheOptions;
   readonly singleFlight: FetchFlights = new SingleFlight();
@@ -44,5 +44,27 @@ export class FetchCache {
 
   get store(): CacheStore {
     return this.options.store;
+  }
+}
+
+/** Keys that must not be refreshed yet, because their latest refresh failed. */
+class RefreshBackoff {
+  readonly #blockedUntil = new LRUCache<string, number>({ max: 10_000 });
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  backOff(key: string, forMs: number): void {
+    this.#blockedUntil.set(key, this.#now() + forMs);
+  }
+
+  isBackingOff(key: string): boolean {
+    const until = this.#blockedUntil.get(key);
+    if (until === undefined) return false;
+    if (this.#now() < until) return true;
+    this.#blockedUntil.delete(key);
+    return false;
   }
 }

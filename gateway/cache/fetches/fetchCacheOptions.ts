@@ -4,14 +4,14 @@ import type { CacheScope } from '../../execution/cachingContribution.ts';
 import { memoizePolicies } from '../../subgraphs/subgraphEndpoints.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { systemTimers } from '../../time/timers.ts';
-import type { CacheObserver } from '../cacheObserver.ts';
+import type { CacheObserver } from '../cacheMetrics.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
 import type { FetchCacheOptions } from './fetchCache.ts';
 
-/** So many mistakes of subgraphs are told; more differ only in what the subgraph puts into them. */
-const maxWarnings = 1_000;
+/** Bounds the memory for reported reasons, which may contain text of the subgraph. */
+const maxReportedReasons = 1_000;
 
-/** What the configuration says about fetches that may be answered from the cache. */
+/** The options of the fetch cache, from the configuration. */
 export function createFetchCacheOptions({
   config,
   store,
@@ -39,21 +39,18 @@ export function createFetchCacheOptions({
     refreshTimeoutMs: (subgraph) => policyOf(subgraph).timeouts.deadline,
     refreshBackoffMs: config.cache.refreshPause,
     onInvalidMetadata: (subgraph, reason) => {
-      const mistake = `${subgraph} ${reason}`;
-      if (warned.has(mistake) || warned.size >= maxWarnings) return;
-      warned.add(mistake);
-      log.warn(
-        { subgraph, reason },
-        'A subgraph says how long to keep an answer in a way that makes no sense',
-      );
+      const warning = `${subgraph} ${reason}`;
+      if (warned.has(warning) || warned.size >= maxReportedReasons) return;
+      warned.add(warning);
+      log.warn({ subgraph, reason }, 'A subgraph sent invalid cache metadata; its answer was not stored');
     },
-    onFault: (err) => log.error({ err }, 'An answer could not be kept'),
+    onFault: (err) => log.error({ err }, 'An answer could not be stored in the cache'),
     now,
     timers: systemTimers,
   };
 }
 
-/** Names of the client's headers that values may depend on, each list made once: equal lists are identical. */
+/** Returns the same array for the same subgraph and scope, so that lists can be compared by identity. */
 function memoizeHeaderNames(
   config: GatewayConfig,
   policyOf: (subgraph: string) => SubgraphPolicy,

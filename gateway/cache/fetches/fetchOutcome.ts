@@ -6,9 +6,9 @@ import type { Flight, SingleFlight } from '../../subgraphs/policies/singleFlight
 /** How the fetch of a missing value ended, for the requests that joined it. */
 export type FetchOutcome =
   /** The value may be in the store now. It is not if the response was for the leader alone. */
-  | { readonly kind: 'landed' }
+  | { readonly kind: 'completed' }
   /** The leader was cancelled, or had less time: the fetch did not complete. */
-  | { readonly kind: 'given up' }
+  | { readonly kind: 'abandoned' }
   | { readonly kind: 'failed'; readonly failure: GatewayError };
 
 /** A request that waits for a value that another request fetches. */
@@ -27,7 +27,7 @@ export function settleFlight(flight: Flight<FetchJoiner> | undefined, outcome: F
 
 /** What the failure of a fetch means for its joiners. */
 export function fetchOutcomeOf(error: GatewayError): FetchOutcome {
-  if (error.code === 'DEADLINE_EXCEEDED' || error.code === 'REQUEST_ABORTED') return { kind: 'given up' };
+  if (error.code === 'DEADLINE_EXCEEDED' || error.code === 'REQUEST_ABORTED') return { kind: 'abandoned' };
   // The subgraph refused the leader, which says nothing about the joiners: each sends its own request.
-  return isSubgraphFailure(error) ? { kind: 'failed', failure: error } : { kind: 'landed' };
+  return isSubgraphFailure(error) ? { kind: 'failed', failure: error } : { kind: 'completed' };
 }

@@ -4,7 +4,7 @@ import { isPlainObject } from '../../execution/responseTree.ts';
 import { clientVariableName } from '../../operation/variableNames.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { Timers } from '../../time/timers.ts';
-import type { CacheObserver } from '../cacheObserver.ts';
+import type { CacheObserver } from '../cacheMetrics.ts';
 import type { MutationInvalidations, OnSkipped } from '../invalidation/mutationInvalidations.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
 
@@ -13,15 +13,16 @@ interface InvalidatingFetchSenderOptions {
   readonly invalidations: MutationInvalidations;
   readonly store: CacheStore;
   readonly observer: CacheObserver;
-  /** Longest that a mutation waits until other processes have been told; this one knows at once. */
+  /** How long the result of a mutation waits for the invalidation in other processes. In this process, the
+   *  invalidation takes effect at once. */
   readonly maxWaitMs: number;
   readonly onSkipped: OnSkipped;
   onFault(fault: unknown): void;
   readonly timers: Timers;
 }
 
-/** Deletes from the cache what mutations say, before anybody sees their results: who reads after a mutation does not
- *  read what was before it. */
+/** Invalidates cache entries after mutations, before the client gets the result: a client that reads after its mutation
+ *  does not get older values. */
 export class InvalidatingFetchSender implements FetchSender {
   readonly #options: InvalidatingFetchSenderOptions;
 
@@ -39,19 +40,19 @@ export class InvalidatingFetchSender implements FetchSender {
     return next.sendRoot({
       call: {
         ...call,
-        settle: (result, settled) => this.#invalidate(call, result, () => call.settle(result, settled)),
+        settle: (result, onSettled) => this.#invalidate(call, result, () => call.settle(result, onSettled)),
       },
       onDone,
     });
   }
 
-  #invalidate(call: FetchCall, result: FetchResult, go: () => void): void {
+  #invalidate(call: FetchCall, result: FetchResult, proceed: () => void): void {
     runInSlices(
       this.#tagsOf(call, result),
-      (tags) => (tags.length === 0 ? go() : this.#deleteTags(tags, go)),
+      (tags) => (tags.length === 0 ? proceed() : this.#deleteTags(tags, proceed)),
       (fault) => {
         this.#options.onFault(fault);
-        go();
+        proceed();
       },
     );
   }
@@ -62,24 +63,24 @@ export class InvalidatingFetchSender implements FetchSender {
       const clientName = clientVariableName(name);
       return Object.hasOwn(variables, clientName) ? variables[clientName] : undefined;
     };
-    // What failed may have been done nevertheless.
+    // A failed mutation may have taken effect.
     const data = result.kind === 'answered' && isPlainObject(result.data) ? result.data : undefined;
     return this.#options.invalidations.tagsOf(shape, readVariable, data, this.#options.onSkipped);
   }
 
-  #deleteTags(tags: readonly string[], go: () => void): void {
+  #deleteTags(tags: readonly string[], proceed: () => void): void {
     const { store, observer, maxWaitMs, timers } = this.#options;
     let isWaiting = true;
-    const goOnce = (): void => {
+    const proceedOnce = (): void => {
       if (!isWaiting) return;
       isWaiting = false;
       cancelTimer();
-      go();
+      proceed();
     };
-    const cancelTimer = timers.after(maxWaitMs, goOnce);
+    const cancelTimer = timers.after(maxWaitMs, proceedOnce);
     void store.deleteByTags(tags).then(({ deleted }) => {
       observer.onInvalidated({ by: 'mutation', deleted });
-      goOnce();
+      proceedOnce();
     });
   }
 }

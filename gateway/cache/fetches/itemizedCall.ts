@@ -2,56 +2,55 @@ import type { CacheScope } from '../../execution/cachingContribution.ts';
 import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
 import { isPlainObject, type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
-import type { CacheKeyTarget } from '../cacheKey.ts';
+import { type CacheKeyTarget, FetchKeys } from './cacheKey.ts';
 import type { CachePlan, CachePlans } from './cachePlans.ts';
-import { FetchKeys } from './fetchKeys.ts';
 import type { RootFetchPartition } from './rootFetchPartition.ts';
 
-/** What is kept by itself: the answer for one representation, or one root field. */
+/** What the cache stores under one key: the answer for one representation of an entity fetch, or for one root field. */
 export interface CacheableItem {
   readonly plan: CachePlan;
-  /** Of the entity, or the root type. */
+  /** The type of the entity, or the root type. */
   readonly type: string;
-  /** Where it is found by its rule. */
+  /** The key for the scope of its rule. */
   readonly key: string;
-  /** Where it may be found besides, from the first answer on that was private by itself. */
+  /** A second key to look up if the rule is public, but the subgraph has marked an answer `private`. */
   readonly privateKey: string | undefined;
   keyOf(scope: CacheScope): string;
-  /** What a stored value can be invalidated by, but for its own tags. */
+  /** Tags of a value, without its custom tags. */
   tagsOf(value: unknown): SlicedTask<readonly string[]>;
 }
 
 export type AnsweredResult = Extract<FetchResult, { kind: 'answered' }>;
 
-/** What a subgraph's answer has for one unit. */
+/** The part of a subgraph's answer that belongs to one item. */
 export interface ItemAnswer {
-  /** `undefined` where it is missing. */
+  /** `undefined` if it is missing. */
   readonly value: unknown;
-  /** Of this unit alone, paths within it. */
+  /** Errors of this item alone, with paths within it. */
   readonly errors: readonly FetchError[];
 }
 
-/** A call as the units that it consists of. Places are those of the units in the call. */
+/** A fetch call divided into its cacheable items. Indexes are those of the items in the call. */
 export interface ItemizedCall {
   readonly call: FetchCall;
-  /** `undefined` for a unit that may not be kept. */
+  /** `undefined` for an item that must not be stored. */
   readonly items: readonly (CacheableItem | undefined)[];
-  /** The call for some of its units. */
-  callFor(places: readonly number[], settle: FetchCall['settle']): FetchCall;
-  /** The parts of the answer to such a call, in the order of its places, and errors that are of none of them. */
+  /** Creates the call that fetches these items. */
+  callFor(indexes: readonly number[], settle: FetchCall['settle']): FetchCall;
+  /** Splits the answer to such a call: one answer for each index, and the errors that belong to no single item. */
   split(
     result: AnsweredResult,
-    places: readonly number[],
+    indexes: readonly number[],
   ): { readonly answers: readonly ItemAnswer[]; readonly general: readonly FetchError[] };
-  /** Puts values back together; what has none is `undefined`. */
+  /** Assembles the data of the call. The value of an item is `undefined` if it is missing. */
   assemble(values: readonly unknown[]): unknown;
-  /** An error of the unit at a place, told as one of the call. */
-  toCallError(error: FetchError, place: number): FetchError;
-  /** What the answer's stale values are known by. */
-  responseKeyOf(place: number): number | string;
+  /** Converts an error of an item into an error of the call. */
+  toCallError(error: FetchError, index: number): FetchError;
+  /** The key of the item in `FetchResult.stale`. */
+  responseKeyOf(index: number): number | string;
 }
 
-/** `undefined` where nothing of the call may be kept, or found. */
+/** `undefined` if no item of the call may be stored or looked up. */
 export function itemizeCall(
   call: FetchCall,
   plans: CachePlans,
@@ -71,7 +70,7 @@ function itemizeEntityFetch(
   const plan = plans.planOf(call.shape);
   if (plan === undefined || !hasRequiredIdentity(plan, call)) return undefined;
   const keys = new FetchKeys(call, plan, ignoredHeaders);
-  // A copy: whoever made the call empties its list once it is settled, and a refresh goes on after that.
+  // A copy, because the caller empties its list when the call settles, and a refresh may still be running then.
   const representations = [...call.representations];
   return {
     call,
@@ -86,12 +85,12 @@ function itemizeEntityFetch(
           (value) => plan.tagger.tagEntity(JSON.parse(representation), value),
         ),
     ),
-    callFor: (places, settle) => ({
+    callFor: (indexes, settle) => ({
       ...call,
-      representations: places.map((place) => representations[place] as string),
+      representations: indexes.map((index) => representations[index] as string),
       settle,
     }),
-    split(result, places) {
+    split(result, indexes) {
       const entities = Array.isArray(result.data) ? result.data : [];
       const errors = new Map<number, FetchError[]>();
       const general: FetchError[] = [];
@@ -99,15 +98,18 @@ function itemizeEntityFetch(
         if (error.entityIndex === undefined) general.push(error);
         else addError(errors, error.entityIndex, error);
       }
-      const ofAll = Array.isArray(result.data) ? [] : errorsForLostData(result, general, []);
+      const sharedErrors = Array.isArray(result.data) ? [] : errorsForLostData(result, general, []);
       return {
-        answers: places.map((_, index) => ({ value: entities[index], errors: errors.get(index) ?? ofAll })),
+        answers: indexes.map((_, position) => ({
+          value: entities[position],
+          errors: errors.get(position) ?? sharedErrors,
+        })),
         general,
       };
     },
     assemble: (values) => values,
-    toCallError: (error, place) => ({ ...error, entityIndex: place }),
-    responseKeyOf: (place) => place,
+    toCallError: (error, index) => ({ ...error, entityIndex: index }),
+    responseKeyOf: (index) => index,
   };
 }
 
@@ -116,28 +118,27 @@ function itemizeRootFetch(
   plans: CachePlans,
   ignoredHeaders: ReadonlySet<string>,
 ): ItemizedCall | undefined {
-  const root = plans.rootPartitionOf(call.shape);
-  if (root === undefined) return undefined;
-  const units = root.items.map((unit) => {
-    const plan = plans.planOf(unit.shape);
+  const partition = plans.rootPartitionOf(call.shape);
+  if (partition === undefined) return undefined;
+  const items = partition.items.map(({ shape, responseName }) => {
+    const plan = plans.planOf(shape);
     if (plan === undefined || !hasRequiredIdentity(plan, call)) return undefined;
-    const keys = new FetchKeys({ ...call, shape: unit.shape }, plan, ignoredHeaders);
-    const { responseName } = unit;
+    const keys = new FetchKeys({ ...call, shape }, plan, ignoredHeaders);
     const target: CacheKeyTarget = { kind: 'root', field: responseName ?? '*' };
     return new LazyKeyItem(plan, keys, call, target, plan.rootType, (value) =>
       plan.tagger.tagRoot(responseName === undefined ? value : { [responseName]: value }),
     );
   });
-  if (units.every((unit) => unit === undefined)) return undefined;
-  const nameAt = (place: number): string | undefined => root.items[place]?.responseName;
+  if (items.every((item) => item === undefined)) return undefined;
+  const nameAt = (index: number): string | undefined => partition.items[index]?.responseName;
   return {
     call,
-    items: units,
-    callFor: (places, settle) => ({ ...call, shape: root.shapeFor(places), settle }),
-    split: (result, places) => splitRoot(result, places.map(nameAt)),
-    assemble: (values) => assembleRoot(values, root),
+    items,
+    callFor: (indexes, settle) => ({ ...call, shape: partition.shapeFor(indexes), settle }),
+    split: (result, indexes) => splitRoot(result, indexes.map(nameAt)),
+    assemble: (values) => assembleRoot(values, partition),
     toCallError: (error) => error,
-    responseKeyOf: (place) => nameAt(place) ?? place,
+    responseKeyOf: (index) => nameAt(index) ?? index,
   };
 }
 
@@ -145,7 +146,7 @@ function splitRoot(
   result: AnsweredResult,
   names: readonly (string | undefined)[],
 ): ReturnType<ItemizedCall['split']> {
-  // The answer as a whole: all errors are its own.
+  // The answer is one item, and all errors belong to it.
   if (names.length === 1 && names[0] === undefined)
     return {
       answers: [{ value: readItemValue(result.data, undefined), errors: result.errors }],
@@ -170,7 +171,7 @@ function splitRoot(
   };
 }
 
-/** One error, perhaps of one unit, took the data of all along. */
+/** The errors of each item when one error, possibly of a single item, made the data of all items null. */
 function errorsForLostData(
   { errors }: AnsweredResult,
   general: readonly FetchError[],
@@ -188,16 +189,17 @@ function readItemValue(data: unknown, name: string | undefined): unknown {
 function assembleRoot(values: readonly unknown[], { items }: RootFetchPartition): unknown {
   const data: ResponseObject = {};
   let isMissing = true;
-  for (const [place, value] of values.entries()) {
+  for (const [index, value] of values.entries()) {
     if (value === undefined) continue;
     isMissing = false;
-    const name = items[place]?.responseName;
+    const name = items[index]?.responseName;
     if (name === undefined) return value;
     setKey(data, name, value);
   }
   return isMissing ? null : data;
 }
 
+/** Computes its keys when they are first needed: keys are hashes, and a call may have thousands of items. */
 class LazyKeyItem implements CacheableItem {
   readonly plan: CachePlan;
   readonly type: string;
@@ -224,7 +226,6 @@ class LazyKeyItem implements CacheableItem {
     this.#hasIdentity = requestContext.identity !== undefined;
   }
 
-  // Keys are hashes, and calls may have thousands of units: each is made when it is needed.
   get key(): string {
     this.#key ??= this.keyOf(this.plan.rule.scope);
     return this.#key;
@@ -242,12 +243,12 @@ class LazyKeyItem implements CacheableItem {
   }
 }
 
-/** Nobody's private values are kept. */
+/** Private values are not stored for requests without an identity. */
 function hasRequiredIdentity(plan: CachePlan, { requestContext }: FetchCall): boolean {
   return plan.rule.scope === 'PUBLIC' || requestContext.identity !== undefined;
 }
 
-/** Every representation begins with its type. */
+/** Relies on `__typename` being the first field of every representation. */
 function typenameOf(representation: string): string {
   const start = '{"__typename":"';
   if (!representation.startsWith(start)) return '';

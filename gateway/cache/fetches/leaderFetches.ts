@@ -62,7 +62,7 @@ export class LeaderFetches {
   }
 
   abandon(): void {
-    this.settle([...this.#flights.keys()], { kind: 'given up' });
+    this.settle([...this.#flights.keys()], { kind: 'abandoned' });
   }
 }
 

@@ -1,51 +1,53 @@
-import type { FetchResult } from '../../execution/fetchCall.ts';
+import type { FetchCall, FetchResult } from '../../execution/fetchCall.ts';
 import type { FetchSender } from '../../execution/fetchSender.ts';
 import { RaisablePriority } from '../../subgraphs/policies/callPriority.ts';
 import type { Leader } from '../../subgraphs/policies/singleFlight.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
+import type { RefreshOutcome } from '../cacheMetrics.ts';
+import type { ReadVersion } from '../store/cacheStore.ts';
 import type { FetchCache } from './fetchCache.ts';
 import { type FetchJoiner, type FetchOutcome, fetchOutcomeOf, settleFlight } from './fetchOutcome.ts';
 import type { CacheableItem, ItemizedCall } from './itemizedCall.ts';
 import { createRefreshContext } from './readContext.ts';
 import { type AnsweredItem, storeAnswers } from './storeAnswers.ts';
 
-/** Asks anew for the units of a call at these places, unless it is being done: here, or by another process. Nobody
- *  waits for it. */
+/** Refreshes the items of a call at these indexes, except those that this process or another one is refreshing. The
+ *  request does not wait for the refresh. */
 export function refreshStaleItems(
   cache: FetchCache,
   next: FetchSender,
   call: ItemizedCall,
-  places: readonly number[],
+  indexes: readonly number[],
 ): void {
-  // Whoever comes to wait for it is in more of a hurry.
-  const raisable = new RaisablePriority('background');
+  const priority = new RaisablePriority('background');
   const leader: Leader<FetchJoiner> = {
-    onJoin: ({ priority }) => raisable.raise(priority),
-    onLeave: completeAnyway,
+    onJoin: (joiner) => priority.raise(joiner.priority),
+    // A refresh always completes, with or without joiners.
+    onLeave: () => {},
   };
-  const due = places.filter((place) => {
-    const unit = call.items[place];
+  const due = indexes.filter((index) => {
+    const item = call.items[index];
     return (
-      unit !== undefined &&
-      !cache.refreshBackoff.isBackingOff(unit.key) &&
-      cache.singleFlight.tryLead(unit.key, leader) !== undefined
+      item !== undefined &&
+      !cache.refreshBackoff.isBackingOff(item.key) &&
+      cache.singleFlight.tryLead(item.key, leader) !== undefined
     );
   });
   if (due.length === 0) return;
   const { subgraph } = call.call.shape;
   const claims = cache.store.claim(
-    due.map((place) => itemAt(call, place).key),
+    due.map((index) => itemAt(call, index).key),
     cache.options.refreshTimeoutMs(subgraph),
   );
   if (!(claims instanceof Promise)) {
-    new Refresh(cache, call, due).send(next, raisable);
+    new Refresh(cache, call, due).send(next, priority);
     return;
   }
   void claims.then((granted) => {
-    const mine = due.filter((_, index) => granted[index] === true);
-    const others = due.filter((_, index) => granted[index] !== true);
-    new Refresh(cache, call, others).deferToClaimHolder();
-    if (mine.length > 0) new Refresh(cache, call, mine).send(next, raisable);
+    const claimed = due.filter((_, position) => granted[position] === true);
+    const claimedElsewhere = due.filter((_, position) => granted[position] !== true);
+    new Refresh(cache, call, claimedElsewhere).deferToClaimHolder();
+    if (claimed.length > 0) new Refresh(cache, call, claimed).send(next, priority);
   });
 }
 
@@ -54,22 +56,22 @@ class Refresh {
   readonly #itemizedCall: ItemizedCall;
   readonly #indexes: readonly number[];
 
-  constructor(cache: FetchCache, call: ItemizedCall, places: readonly number[]) {
+  constructor(cache: FetchCache, call: ItemizedCall, indexes: readonly number[]) {
     this.#cache = cache;
     this.#itemizedCall = call;
-    this.#indexes = places;
+    this.#indexes = indexes;
   }
 
-  send(next: FetchSender, raisable: RaisablePriority): void {
+  send(next: FetchSender, priority: RaisablePriority): void {
     const { store, options } = this.#cache;
-    const { call } = this.#itemizedCall;
+    const { shape, requestContext: clientContext } = this.#itemizedCall.call;
     const since = store.beginRead();
-    const scope = createRefreshContext(
-      call.requestContext,
+    const requestContext = createRefreshContext(
+      clientContext,
       since,
-      options.refreshTimeoutMs(call.shape.subgraph),
+      options.refreshTimeoutMs(shape.subgraph),
     );
-    const asked = {
+    const call = {
       ...this.#itemizedCall.callFor(this.#indexes, (result, done) => {
         runInSlices(this.#handleResult(result, since), done, (fault) => {
           options.onFault(fault);
@@ -77,94 +79,88 @@ class Refresh {
           done();
         });
       }),
-      requestContext: scope,
-      // First answers must not wait for a connection that refreshes have taken.
+      requestContext,
+      // Not group 0: first answers must not wait in a connection behind refreshes.
       group: 1,
-      priority: raisable.current,
-      raisablePriority: raisable,
-    };
-    const done = (): void => {};
-    if (call.shape.isEntityFetch) next.sendEntities({ calls: [asked], requestContext: scope, onDone: done });
-    else next.sendRoot({ call: asked, onDone: done });
+      priority: priority.current,
+      raisablePriority: priority,
+    } satisfies FetchCall;
+    const onDone = (): void => {};
+    if (shape.isEntityFetch) next.sendEntities({ calls: [call], requestContext, onDone });
+    else next.sendRoot({ call, onDone });
   }
 
-  /** Another process does it. */
+  /** Leaves the refresh to the process that has the claim. */
   deferToClaimHolder(): void {
-    for (const place of this.#indexes) {
-      const unit = itemAt(this.#itemizedCall, place);
-      this.#cache.refreshBackoff.backOff(unit.key, this.#cache.options.refreshBackoffMs);
-      this.#reportOutcome(unit, 'left to another process');
-      settleFlight(this.#cache.singleFlight.find(unit.key), { kind: 'given up' });
+    for (const index of this.#indexes) {
+      const item = itemAt(this.#itemizedCall, index);
+      this.#cache.refreshBackoff.backOff(item.key, this.#cache.options.refreshBackoffMs);
+      this.#reportOutcome(item, 'claimed elsewhere');
+      settleFlight(this.#cache.singleFlight.find(item.key), { kind: 'abandoned' });
     }
   }
 
-  *#handleResult(result: FetchResult, since: ReturnType<FetchCache['store']['beginRead']>): SlicedTask {
+  *#handleResult(result: FetchResult, since: ReadVersion): SlicedTask {
     if (result.kind === 'failed') {
       this.#fail(result);
       return;
     }
     const { call } = this.#itemizedCall;
     const { answers, general } = this.#itemizedCall.split(result, this.#indexes);
-    const kept: AnsweredItem[] = this.#indexes.map((index, position) => ({
+    const items: AnsweredItem[] = this.#indexes.map((index, position) => ({
       item: itemAt(this.#itemizedCall, index),
       answer: answers[position] as AnsweredItem['answer'],
     }));
-    const parts = yield* storeAnswers(
-      this.#cache,
-      call.shape.subgraph,
-      call.requestContext.identity,
+    const contributions = yield* storeAnswers({
+      cache: this.#cache,
+      subgraph: call.shape.subgraph,
+      identity: call.requestContext.identity,
       result,
-      kept,
-      general.length > 0,
+      items,
+      hasGeneralErrors: general.length > 0,
       since,
-    );
-    for (const [index, { item }] of kept.entries()) {
-      if (index % itemsPerSlice === itemsPerSlice - 1) yield;
-      this.#finish(item, parts[index] === undefined ? 'not stored' : 'stored', { kind: 'landed' });
+    });
+    for (const [position, { item }] of items.entries()) {
+      if (position % itemsPerSlice === itemsPerSlice - 1) yield;
+      const outcome = contributions[position] === undefined ? 'not stored' : 'stored';
+      this.#finish(item, outcome, { kind: 'completed' });
     }
   }
 
   #fail(result?: Extract<FetchResult, { kind: 'failed' }>): void {
-    for (const place of this.#indexes) {
+    for (const index of this.#indexes) {
       this.#finish(
-        itemAt(this.#itemizedCall, place),
+        itemAt(this.#itemizedCall, index),
         'failed',
-        result === undefined ? { kind: 'given up' } : fetchOutcomeOf(result.error),
+        result === undefined ? { kind: 'abandoned' } : fetchOutcomeOf(result.error),
       );
     }
   }
 
   #finish(
-    unit: CacheableItem,
-    outcome: 'stored' | 'not stored' | 'failed',
+    item: CacheableItem,
+    outcome: Exclude<RefreshOutcome, 'claimed elsewhere'>,
     fetchOutcome: FetchOutcome,
   ): void {
     const { store, refreshBackoff, singleFlight, options } = this.#cache;
-    const pauseMs = outcome === 'stored' ? 0 : options.refreshBackoffMs;
-    if (pauseMs > 0) refreshBackoff.backOff(unit.key, pauseMs);
-    store.release([unit.key], pauseMs);
-    this.#reportOutcome(unit, outcome);
-    settleFlight(singleFlight.find(unit.key), fetchOutcome);
+    const backoffMs = outcome === 'stored' ? 0 : options.refreshBackoffMs;
+    if (backoffMs > 0) refreshBackoff.backOff(item.key, backoffMs);
+    store.release([item.key], backoffMs);
+    this.#reportOutcome(item, outcome);
+    settleFlight(singleFlight.find(item.key), fetchOutcome);
   }
 
-  #reportOutcome(
-    unit: CacheableItem,
-    outcome: 'stored' | 'not stored' | 'failed' | 'left to another process',
-  ): void {
+  #reportOutcome(item: CacheableItem, outcome: RefreshOutcome): void {
     this.#cache.options.observer.onRefresh({
       subgraph: this.#itemizedCall.call.shape.subgraph,
-      type: unit.type,
+      type: item.type,
       outcome,
     });
   }
 }
 
-/** A refresh completes even if no joiner is left. */
-function completeAnyway(): void {}
-
-function itemAt({ items }: ItemizedCall, place: number): CacheableItem {
-  return items[place] as CacheableItem;
+function itemAt({ items }: ItemizedCall, index: number): CacheableItem {
+  return items[index] as CacheableItem;
 }
 
-/** Long lists pause after so many. */
 const itemsPerSlice = 100;

@@ -6,7 +6,7 @@ import { strictestScope } from '../rules/cacheRule.ts';
 import { ageOf, contributionOf, type EffectiveEntry } from './effectiveEntry.ts';
 import type { ItemAnswer, ItemizedCall } from './itemizedCall.ts';
 
-/** What became of one unit. */
+/** How one item was resolved. */
 export type Resolution =
   | {
       readonly kind: 'entry';
@@ -24,46 +24,55 @@ export type Resolution =
 interface AssembleResultOptions {
   readonly itemizedCall: ItemizedCall;
   readonly resolutions: readonly Resolution[];
-  /** Errors that are of no single unit. */
+  /** Errors that belong to no single item. */
   readonly generalErrors: readonly FetchError[];
   readonly now: number;
   headerNames(scope: CacheScope): readonly string[];
 }
 
-/** The result of a call as if everything had been fetched. */
-export function* assembleResult(joining: AssembleResultOptions): SlicedTask<FetchResult> {
-  const { itemizedCall, resolutions, generalErrors, now } = joining;
+/** Assembles the result that the call would have if all items had been fetched. */
+export function* assembleResult({
+  itemizedCall,
+  resolutions,
+  generalErrors,
+  now,
+  headerNames,
+}: AssembleResultOptions): SlicedTask<FetchResult> {
   const [first] = resolutions;
   if (
     first?.kind === 'failed' &&
-    resolutions.every((one) => one.kind === 'failed' && one.error === first.error)
+    resolutions.every((resolution) => resolution.kind === 'failed' && resolution.error === first.error)
   ) {
     return { kind: 'failed', error: first.error };
   }
-  const values: unknown[] = resolutions.map((one) => (one.kind === 'answer' ? one.answer.value : undefined));
+  const values: unknown[] = resolutions.map((resolution) =>
+    resolution.kind === 'answer' ? resolution.answer.value : undefined,
+  );
   let isEscapeFree = yield* parseEntries(resolutions, values);
   const errors: FetchError[] = [...generalErrors];
   const stale = new Map<number | string, Staleness>();
-  const parts: (CachedContribution | undefined)[] = [];
-  for (const [place, one] of resolutions.entries()) {
-    if (place % itemsPerSlice === itemsPerSlice - 1) yield;
-    if (one.kind === 'entry') {
-      parts.push(contributionOf(one.effectiveEntry, now, joining.headerNames(one.effectiveEntry.scope)));
-      if (one.reason !== undefined) {
-        stale.set(itemizedCall.responseKeyOf(place), {
-          ageMs: ageOf(one.effectiveEntry, now),
-          reason: one.reason,
+  const contributions: (CachedContribution | undefined)[] = [];
+  for (const [index, resolution] of resolutions.entries()) {
+    if (index % itemsPerSlice === itemsPerSlice - 1) yield;
+    if (resolution.kind === 'entry') {
+      contributions.push(
+        contributionOf(resolution.effectiveEntry, now, headerNames(resolution.effectiveEntry.scope)),
+      );
+      if (resolution.reason !== undefined) {
+        stale.set(itemizedCall.responseKeyOf(index), {
+          ageMs: ageOf(resolution.effectiveEntry, now),
+          reason: resolution.reason,
         });
       }
-    } else if (one.kind === 'answer') {
-      parts.push(one.contribution);
-      isEscapeFree &&= one.isEscapeFree;
-      for (const error of one.answer.errors) errors.push(itemizedCall.toCallError(error, place));
+    } else if (resolution.kind === 'answer') {
+      contributions.push(resolution.contribution);
+      isEscapeFree &&= resolution.isEscapeFree;
+      for (const error of resolution.answer.errors) errors.push(itemizedCall.toCallError(error, index));
     } else {
-      parts.push(undefined);
-      const name = itemizedCall.responseKeyOf(place);
+      contributions.push(undefined);
+      const name = itemizedCall.responseKeyOf(index);
       const path = typeof name === 'string' ? [name] : [];
-      errors.push(itemizedCall.toCallError({ entry: one.error, entityIndex: undefined, path }, place));
+      errors.push(itemizedCall.toCallError({ entry: resolution.error, entityIndex: undefined, path }, index));
     }
   }
   return {
@@ -72,56 +81,55 @@ export function* assembleResult(joining: AssembleResultOptions): SlicedTask<Fetc
     errors,
     isEscapeFree,
     metadata: undefined,
-    caching: mergeContributions(parts),
+    caching: mergeContributions(contributions),
     stale: stale.size === 0 ? undefined : stale,
   };
 }
 
-/** How long what consists of these parts may be kept; `undefined` where one of them may not. */
+/** The strictest of the contributions; `undefined` if one of the values must not be cached. */
 export function mergeContributions(
-  parts: readonly (CachedContribution | undefined)[],
+  contributions: readonly (CachedContribution | undefined)[],
 ): CachedContribution | undefined {
-  const [first] = parts;
+  const [first] = contributions;
   if (first === undefined) return undefined;
   let { scope, ageMs, freshForMs, headers } = first;
-  for (const part of parts) {
-    if (part === undefined) return undefined;
-    scope = strictestScope(scope, part.scope);
-    ageMs = Math.max(ageMs, part.ageMs);
-    freshForMs = Math.min(freshForMs, part.freshForMs);
-    if (part.headers !== headers) headers = [...new Set([...headers, ...part.headers])];
+  for (const contribution of contributions) {
+    if (contribution === undefined) return undefined;
+    scope = strictestScope(scope, contribution.scope);
+    ageMs = Math.max(ageMs, contribution.ageMs);
+    freshForMs = Math.min(freshForMs, contribution.freshForMs);
+    if (contribution.headers !== headers) headers = [...new Set([...headers, ...contribution.headers])];
   }
   return { kind: 'cached', scope, ageMs, freshForMs, headers };
 }
 
-/** Puts the values of entries into their places. Whether no string in them has an escape sequence. Many small texts
- *  are parsed as one. */
+/** Writes the parsed values of entries to `values`. Returns whether no string in them has an escape sequence. Small
+ *  texts are parsed together, which is faster. */
 function* parseEntries(resolutions: readonly Resolution[], values: unknown[]): SlicedTask<boolean> {
   let isEscapeFree = true;
-  let places: number[] = [];
+  let indexes: number[] = [];
   let text = '';
-  for (const [place, one] of resolutions.entries()) {
-    if (one.kind !== 'entry') continue;
-    text += text === '' ? one.effectiveEntry.entry.value : `,${one.effectiveEntry.entry.value}`;
-    places.push(place);
+  for (const [index, resolution] of resolutions.entries()) {
+    if (resolution.kind !== 'entry') continue;
+    text += text === '' ? resolution.effectiveEntry.entry.value : `,${resolution.effectiveEntry.entry.value}`;
+    indexes.push(index);
     if (text.length < parseBatchLength) continue;
-    read();
+    parseBatch();
     yield;
   }
-  read();
+  parseBatch();
   return isEscapeFree;
 
-  function read(): void {
-    if (places.length === 0) return;
+  function parseBatch(): void {
+    if (indexes.length === 0) return;
     if (text.includes('\\')) isEscapeFree = false;
     const parsed = JSON.parse(`[${text}]`) as unknown[];
-    for (const [index, place] of places.entries()) values[place] = parsed[index];
-    places = [];
+    for (const [position, index] of indexes.entries()) values[index] = parsed[position];
+    indexes = [];
     text = '';
   }
 }
 
-/** Characters that are parsed at once. */
+/** In characters. */
 const parseBatchLength = 64 * 1024;
-/** Long lists pause after so many. */
 const itemsPerSlice = 500;

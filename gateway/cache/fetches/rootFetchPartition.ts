@@ -1,15 +1,15 @@
 import { Kind, print, type SelectionNode, visit } from 'graphql';
 import { FetchShape } from '../../execution/fetchShape.ts';
 
-/** A part of a root fetch that can be asked for by itself. */
+/** A part of a root fetch that can be fetched separately. */
 interface RootItem {
-  /** Of the field in the answer; `undefined` for the answer as a whole, where it cannot be divided. */
+  /** The response name of the field; `undefined` for the whole answer, if it cannot be divided. */
   readonly responseName: string | undefined;
-  /** A fetch of this part alone. */
+  /** The fetch of this part alone. */
   readonly shape: FetchShape;
 }
 
-/** Divides a root fetch by the response names of its fields. */
+/** Divides a root fetch by the response names of its fields, so that each field is cached and fetched separately. */
 export class RootFetchPartition {
   readonly items: readonly RootItem[];
   readonly #shape: FetchShape;
@@ -32,18 +32,18 @@ export class RootFetchPartition {
     }));
   }
 
-  /** A fetch of these units, by their places. */
-  shapeFor(places: readonly number[]): FetchShape {
-    if (places.length === this.items.length) return this.#shape;
-    const [first] = places;
-    if (places.length === 1 && first !== undefined) return (this.items[first] as RootItem).shape;
-    const key = places.join();
+  /** The fetch of the items at these indexes. */
+  shapeFor(indexes: readonly number[]): FetchShape {
+    if (indexes.length === this.items.length) return this.#shape;
+    const [first] = indexes;
+    if (indexes.length === 1 && first !== undefined) return (this.items[first] as RootItem).shape;
+    const key = indexes.join();
     let subset = this.#subsetShapes.get(key);
     if (subset === undefined) {
       if (this.#subsetShapes.size >= maxCachedSubsets) this.#subsetShapes.clear();
       subset = narrowShape(
         this.#shape,
-        places.flatMap((place) => this.#selections[place] ?? []),
+        indexes.flatMap((index) => this.#selections[index] ?? []),
       );
       this.#subsetShapes.set(key, subset);
     }
@@ -51,10 +51,10 @@ export class RootFetchPartition {
   }
 }
 
-/** Which fields are missing together is decided by what expires when. */
+/** Any subset of the fields can be missing, because they expire at different times. */
 const maxCachedSubsets = 100;
 
-/** `undefined` where there is more than plain fields. */
+/** `undefined` if the selections contain a fragment. */
 function fieldsByName(selections: readonly SelectionNode[]): Map<string, SelectionNode[]> | undefined {
   const byName = new Map<string, SelectionNode[]>();
   for (const selection of selections) {
@@ -80,7 +80,7 @@ function narrowShape(whole: FetchShape, selections: readonly SelectionNode[]): F
       used.add(name.value);
     },
   });
-  // A variable that nothing uses makes an operation invalid.
+  // An operation with an unused variable is invalid.
   const variableDefinitions = (document.variableDefinitions ?? []).filter(({ variable }) =>
     used.has(variable.name.value),
   );

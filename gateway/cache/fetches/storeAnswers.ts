@@ -13,58 +13,68 @@ export interface AnsweredItem {
   readonly answer: ItemAnswer;
 }
 
-/** What an answer was worth, per unit: how long the client may keep it, or `undefined` where it was not stored. */
-type ItemContributions = readonly (CachedContribution | undefined)[];
+interface StoreAnswersOptions {
+  readonly cache: FetchCache;
+  readonly subgraph: string;
+  /** The client that private values belong to. */
+  readonly identity: string | undefined;
+  readonly result: AnsweredResult;
+  readonly items: readonly AnsweredItem[];
+  /** Whether the answer has errors that belong to no single item. */
+  readonly hasGeneralErrors: boolean;
+  readonly since: ReadVersion;
+}
 
-/** Stores what a subgraph answered, before anybody writes into it. */
-export function* storeAnswers(
-  cache: FetchCache,
-  subgraph: string,
-  identity: string | undefined,
-  result: AnsweredResult,
-  units: readonly AnsweredItem[],
-  hasGeneralErrors: boolean,
-  since: ReadVersion,
-): SlicedTask<ItemContributions> {
+/** Stores a subgraph's answers. It must run before anything changes their values. Returns for each item how long the
+ *  client may cache it, or `undefined` if it was not stored. */
+export function* storeAnswers({
+  cache,
+  subgraph,
+  identity,
+  result,
+  items,
+  hasGeneralErrors,
+  since,
+}: StoreAnswersOptions): SlicedTask<readonly (CachedContribution | undefined)[]> {
   const { options } = cache;
-  const parts: (CachedContribution | undefined)[] = [];
+  const contributions: (CachedContribution | undefined)[] = [];
   let writes: CacheWrite[] = [];
-  const storages = new Map<CachePlan, Map<string, StorageDecision>>();
+  const decisions = new Map<CachePlan, Map<string, StorageDecision>>();
   const now = options.now();
-  for (const [number, { item, answer }] of units.entries()) {
-    if (number % itemsPerSlice === itemsPerSlice - 1) {
-      write();
+  for (const [position, { item, answer }] of items.entries()) {
+    if (position % itemsPerSlice === itemsPerSlice - 1) {
+      flushWrites();
       yield;
     }
-    const storage = storageFor(item, answer);
-    item.plan.isStorable = storage.isStored;
-    if (!storage.isStored) {
-      if (storage.hasInvalidMetadata) options.onInvalidMetadata(subgraph, storage.reason);
-      parts.push(undefined);
+    const decision = decisionFor(item, answer);
+    item.plan.isStorable = decision.kind === 'stored';
+    if (decision.kind !== 'stored') {
+      if (decision.kind === 'invalid') options.onInvalidMetadata(subgraph, decision.reason);
+      options.observer.onNotStored({ subgraph, type: item.type, reason: decision.kind, count: 1 });
+      contributions.push(undefined);
       continue;
     }
-    const { lifetime, ageMs, scope, tags } = storage;
+    const { lifetime, ageMs, scope, tags } = decision;
     if (scope === 'PRIVATE') item.plan.mayBePrivate = true;
     const value = yield* stringifyToTextInSlices(answer.value);
     if (value.length > options.maxEntrySize) {
       item.plan.isStorable = false;
       options.observer.onNotStored({ subgraph, type: item.type, reason: 'too large', count: 1 });
-      parts.push(undefined);
+      contributions.push(undefined);
       continue;
     }
-    const ofValue = yield* item.tagsOf(answer.value);
-    const storedAt = now - ageMs;
+    const valueTags = yield* item.tagsOf(answer.value);
     writes.push({
       key: item.keyOf(scope),
       value,
-      storedAt,
+      storedAt: now - ageMs,
       freshUntil: now + lifetime.freshMs,
       staleWhileRevalidateUntil: now + lifetime.revalidateMs,
       staleIfErrorUntil: now + lifetime.fallbackMs,
-      tags: [subgraphTag(subgraph), ...ofValue, ...tags.map(customTag)],
+      tags: [subgraphTag(subgraph), ...valueTags, ...tags.map(customTag)],
     });
     options.observer.onStored({ subgraph, type: item.type, bytes: Buffer.byteLength(value) });
-    parts.push({
+    contributions.push({
       kind: 'cached',
       scope,
       ageMs,
@@ -72,42 +82,38 @@ export function* storeAnswers(
       headers: options.headerNames(subgraph, scope),
     });
   }
-  write();
-  return parts;
+  flushWrites();
+  return contributions;
 
-  function write(): void {
+  function flushWrites(): void {
     if (writes.length > 0) cache.store.setMany(writes, since);
     writes = [];
   }
 
-  /** The same for most units of an answer. */
-  function storageFor(unit: CacheableItem, { value, errors }: ItemAnswer): StorageDecision {
+  /** Decides once for all items of a plan that differ in nothing that matters. */
+  function decisionFor({ plan }: CacheableItem, { value, errors }: ItemAnswer): StorageDecision {
     const hasErrors = hasGeneralErrors || errors.length > 0 || value === undefined;
-    const kind = `${hasErrors} ${value === null}`;
-    let ofPlan = storages.get(unit.plan);
-    if (ofPlan === undefined) {
-      ofPlan = new Map();
-      storages.set(unit.plan, ofPlan);
+    const isNull = value === null;
+    const memoKey = `${hasErrors} ${isNull}`;
+    let decisionsOfPlan = decisions.get(plan);
+    if (decisionsOfPlan === undefined) {
+      decisionsOfPlan = new Map();
+      decisions.set(plan, decisionsOfPlan);
     }
-    let storage = ofPlan.get(kind);
-    if (storage === undefined) {
+    let decision = decisionsOfPlan.get(memoKey);
+    if (decision === undefined) {
       const { cacheControl, age, extensions } = result.metadata ?? noCacheMetadata;
-      storage = decideStorage(
-        unit.plan.rule,
-        { headers: { cacheControl, age }, extensions, hasErrors, isNull: value === null },
+      decision = decideStorage(
+        plan.rule,
+        { headers: { cacheControl, age }, extensions, hasErrors, isNull },
         { nullMaxAgeMs: options.nullMaxAgeMs, tagLimits: options.tagLimits, identity },
       );
-      ofPlan.set(kind, storage);
+      decisionsOfPlan.set(memoKey, decision);
     }
-    if (!storage.isStored) {
-      const reason = storage.hasInvalidMetadata ? 'mistake' : hasErrors ? 'errors' : 'refused';
-      options.observer.onNotStored({ subgraph, type: unit.type, reason, count: 1 });
-    }
-    return storage;
+    return decision;
   }
 }
 
 const noCacheMetadata = { cacheControl: undefined, age: undefined, extensions: undefined };
 
-/** Long lists pause after so many. */
 const itemsPerSlice = 100;

@@ -1,48 +1,49 @@
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 
-interface WaitersOptions<Waiting> {
+interface WaitersOptions<Waiter> {
   readonly timers: Timers;
-  /** Milliseconds until waiting has to end. */
+  /** The time left until the deadline of the request. */
   remainingMs(): number;
-  onTimeout(late: Waiting): void;
+  onTimeout(waiter: Waiter): void;
 }
 
-/** What a request waits for that others fetch: they may have more time than it has. */
-export class Waiters<Waiting> {
-  readonly #options: WaitersOptions<Waiting>;
-  /** With what ends the waiting. */
-  readonly #cancelByWaiter = new Map<Waiting, (() => void) | undefined>();
+/** The waiters of one request: items that other requests or processes fetch. They time out at the deadline of the
+ *  request, because the others may have later deadlines. */
+export class Waiters<Waiter> {
+  readonly #options: WaitersOptions<Waiter>;
+  readonly #leaveByWaiter = new Map<Waiter, (() => void) | undefined>();
   #cancelTimer: CancelTimer | undefined;
 
-  constructor(options: WaitersOptions<Waiting>) {
+  constructor(options: WaitersOptions<Waiter>) {
     this.#options = options;
   }
 
-  add(one: Waiting, leave?: () => void): void {
-    this.#cancelByWaiter.set(one, leave);
+  /** `leave` is called if the wait is cancelled or times out. */
+  add(waiter: Waiter, leave?: () => void): void {
+    this.#leaveByWaiter.set(waiter, leave);
     if (this.#cancelTimer !== undefined) return;
-    const left = this.#options.remainingMs();
-    if (!Number.isFinite(left)) return;
-    this.#cancelTimer = this.#options.timers.after(Math.max(0, Math.ceil(left)), () => this.#expire());
+    const remainingMs = this.#options.remainingMs();
+    if (!Number.isFinite(remainingMs)) return;
+    this.#cancelTimer = this.#options.timers.after(Math.max(0, Math.ceil(remainingMs)), () => this.#expire());
   }
 
-  delete(one: Waiting): void {
-    this.#cancelByWaiter.delete(one);
-    if (this.#cancelByWaiter.size > 0) return;
+  delete(waiter: Waiter): void {
+    this.#leaveByWaiter.delete(waiter);
+    if (this.#leaveByWaiter.size > 0) return;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
 
-  /** Ends the waiting for some. Returns them. */
-  cancelWhere(isLeft: (one: Waiting) => boolean): readonly Waiting[] {
-    const left = [...this.#cancelByWaiter].filter(([one]) => isLeft(one));
-    for (const [one] of left) this.delete(one);
-    for (const [, leave] of left) leave?.();
-    return left.map(([one]) => one);
+  /** Returns the waiters that it removed. */
+  cancelWhere(isUnneeded: (waiter: Waiter) => boolean): readonly Waiter[] {
+    const cancelled = [...this.#leaveByWaiter].filter(([waiter]) => isUnneeded(waiter));
+    for (const [waiter] of cancelled) this.delete(waiter);
+    for (const [, leave] of cancelled) leave?.();
+    return cancelled.map(([waiter]) => waiter);
   }
 
   #expire(): void {
     this.#cancelTimer = undefined;
-    for (const late of this.cancelWhere(() => true)) this.#options.onTimeout(late);
+    for (const waiter of this.cancelWhere(() => true)) this.#options.onTimeout(waiter);
   }
 }

@@ -1,11 +1,11 @@
 import { type ArgumentTemplate, parseArgumentTemplate } from '../../config/argumentTemplate.ts';
 
-/** Arguments of a field, by their names. */
+/** The arguments of a field by name. */
 export type FieldArguments = Readonly<Record<string, unknown>>;
 
-/** What cannot be made since an argument has no value that could stand in it. */
+/** A template that cannot be rendered, because an argument has no scalar value. */
 export class TemplateFailure {
-  /** For people; without the value. */
+  /** Text for people. Contains no values of clients. */
   readonly reason: string;
 
   constructor(reason: string) {
@@ -15,13 +15,13 @@ export class TemplateFailure {
 
 type TemplateResult<Value> = Value | TemplateFailure;
 
-/** A template of the configuration, parsed; it has been checked there. */
+/** Compiles a template of the configuration, which has already been validated. */
 export function compileTemplate(text: string): (args: FieldArguments) => TemplateResult<string> {
   const template = parseArgumentTemplate(text) ?? [text];
   return (args) => renderTemplate(template, args);
 }
 
-/** A value whose texts are templates. */
+/** Compiles a value whose strings are templates. */
 export function compileTemplateValue(value: unknown): (args: FieldArguments) => TemplateResult<unknown> {
   if (typeof value === 'string') return compileTemplate(value);
   if (typeof value !== 'object' || value === null) return () => value;
@@ -30,17 +30,17 @@ export function compileTemplateValue(value: unknown): (args: FieldArguments) => 
   );
   const isList = Array.isArray(value);
   return (args) => {
-    const filled: [string, unknown][] = [];
+    const rendered: [string, unknown][] = [];
     for (const [name, member] of members) {
-      const inner = member(args);
-      if (inner instanceof TemplateFailure) return inner;
-      filled.push([name, inner]);
+      const result = member(args);
+      if (result instanceof TemplateFailure) return result;
+      rendered.push([name, result]);
     }
-    return isList ? filled.map(([, inner]) => inner) : Object.fromEntries(filled);
+    return isList ? rendered.map(([, result]) => result) : Object.fromEntries(rendered);
   };
 }
 
-/** Names of the arguments that stand in the texts of a value. */
+/** The names of the arguments in the templates of a value. */
 export function collectArgumentNames(value: unknown): string[] {
   if (typeof value === 'string') {
     return (parseArgumentTemplate(value) ?? []).flatMap((part) =>
@@ -61,8 +61,8 @@ function renderTemplate(template: ArgumentTemplate, args: FieldArguments): Templ
     }
     const value = valueAt(part.path, args);
     if (value === undefined || value === null || typeof value === 'object') {
-      const what = value === undefined ? 'not given' : value === null ? 'null' : 'no scalar';
-      return new TemplateFailure(`{args.${part.path.join('.')}} is ${what}`);
+      const problem = value === undefined ? 'missing' : value === null ? 'null' : 'not a scalar';
+      return new TemplateFailure(`{args.${part.path.join('.')}} is ${problem}`);
     }
     text += String(value);
   }

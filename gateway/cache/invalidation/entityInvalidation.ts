@@ -2,11 +2,11 @@ import type { CacheGraph, GraphType } from '../rules/cacheGraph.ts';
 import { createKeyReader, type KeyReader, readKey } from '../tags/keyText.ts';
 import { entityTagOf, typeTag, unknownEntityTag } from '../tags/tagNames.ts';
 
-/** Canonical texts of an entity's keys, by the keys' texts. */
+/** The known keys of an entity: canonical texts of their values by the texts of the keys. */
 type KnownKeys = ReadonlyMap<string, string>;
 
-/** Invalidates single entities. An entity has its tags by the names that entries may know it by: that of its object
- *  type, and those of interfaces with keys, since some subgraphs know no more of it. */
+/** Computes the tags that invalidate a single entity. Entries may have tagged it by its object type, or by an interface
+ *  with keys if the subgraph does not know the object type. */
 export class EntityInvalidation {
   readonly #graph: CacheGraph;
   readonly #relatedTypes = new Map<string, readonly RelatedType[]>();
@@ -15,8 +15,7 @@ export class EntityInvalidation {
     this.#graph = graph;
   }
 
-  /** The keys of a type that these fields cover, by the names that they have in the graph; those of its interfaces
-   *  and object types included. */
+  /** Reads the keys of a type that these fields contain, including keys of its interfaces and object types. */
   readKeys(typeName: string, fields: Readonly<Record<string, unknown>>): KnownKeys {
     const known = new Map<string, string>();
     for (const { keys } of this.#relatedTypesOf(typeName)) {
@@ -28,37 +27,37 @@ export class EntityInvalidation {
     return known;
   }
 
-  /** Tags of every entry that holds this entity, or may hold it since it knows none of these keys. */
+  /** Tags of every entry that contains this entity, or may contain it because none of these keys is known there. */
   tagsOf(typeName: string, known: KnownKeys): string[] {
     return this.#relatedTypesOf(typeName).flatMap(({ type, keys }) => {
       const tags: string[] = [];
-      const others: string[] = [];
+      const unknownKeys: string[] = [];
       for (const { text } of keys) {
         const keyText = known.get(text);
-        if (keyText === undefined) others.push(text);
+        if (keyText === undefined) unknownKeys.push(text);
         else tags.push(entityTagOf(type.name, keyText));
       }
-      // As many sets of keys as may be known where none of the given ones is.
-      if (others.length > maxUnknownKeys) return tagsOfType(type);
-      return [...tags, ...subsetsOf(others).map((subset) => unknownEntityTag(type.name, subset))];
+      // An entry may know any subset of the other keys, each of which has its own tag.
+      if (unknownKeys.length > maxUnknownKeys) return tagsOfType(type);
+      return [...tags, ...subsetsOf(unknownKeys).map((subset) => unknownEntityTag(type.name, subset))];
     });
   }
 
   #relatedTypesOf(typeName: string): readonly RelatedType[] {
-    let family = this.#relatedTypes.get(typeName);
-    if (family === undefined) {
-      family = this.#findRelatedTypes(typeName);
-      this.#relatedTypes.set(typeName, family);
+    let related = this.#relatedTypes.get(typeName);
+    if (related === undefined) {
+      related = this.#findRelatedTypes(typeName);
+      this.#relatedTypes.set(typeName, related);
     }
-    return family;
+    return related;
   }
 
   #findRelatedTypes(typeName: string): RelatedType[] {
     const typesOf = (names: readonly string[]) => names.flatMap((name) => this.#graph.types.get(name) ?? []);
     const given = typesOf([typeName]);
     const objectTypes = given.flatMap((type) => typesOf(type.possibleTypes));
-    const above = objectTypes.flatMap((type) => typesOf(type.supertypes));
-    return [...new Set([...given, ...objectTypes, ...above])]
+    const supertypes = objectTypes.flatMap((type) => typesOf(type.supertypes));
+    return [...new Set([...given, ...objectTypes, ...supertypes])]
       .filter((type) => type.keys.length > 0)
       .map((type) => ({
         type,
@@ -72,7 +71,7 @@ interface RelatedType {
   readonly keys: readonly { readonly text: string; readonly reader: KeyReader }[];
 }
 
-/** Beyond, the whole type is invalidated. */
+/** Bounds the number of subsets. With more unknown keys, the whole type is invalidated. */
 const maxUnknownKeys = 6;
 
 function subsetsOf(keys: readonly string[]): string[][] {
@@ -81,7 +80,7 @@ function subsetsOf(keys: readonly string[]): string[][] {
   return subsets;
 }
 
-/** Tags of everything that holds an object of a type, or of one of its object types. */
+/** Tags of all entries that contain an object of a type, or of one of its object types. */
 export function tagsOfType({ name, possibleTypes }: GraphType): string[] {
   return (possibleTypes.length === 0 ? [name] : possibleTypes).map(typeTag);
 }

@@ -7,36 +7,36 @@ import type { InvalidationResult } from '../store/cacheStore.ts';
 import type { StoreProblems } from '../store/storeProblems.ts';
 import { EventPosition } from './eventPosition.ts';
 
-/** What an event says is to be invalidated, or why that cannot be told. */
+/** The tags that an event invalidates, or why it cannot be read. */
 export type ParsedEvent =
   | { readonly kind: 'tags'; readonly tags: readonly string[] }
-  | { readonly kind: 'mistakes'; readonly reasons: readonly string[] };
+  | { readonly kind: 'invalid'; readonly reasons: readonly string[] };
 
 interface EventInvalidationsOptions {
   readonly config: RedisConfig;
-  /** The whole key of the stream. */
+  /** The key of the stream, without `redis.keyPrefix`. */
   readonly stream: string;
   readonly problems: StoreProblems;
-  /** What the JSON of an event asks for. Events wait while its promise does, such as until a supergraph is there. */
+  /** Parses the JSON of an event. The next events wait for the promise, for example until a supergraph is loaded. */
   parse(body: unknown): ParsedEvent | Promise<ParsedEvent>;
   invalidate(tags: readonly string[]): Promise<InvalidationResult>;
-  /** Invalidates whatever an event may have named. Awaited before events are read on; asked again after a while if it
-   *  rejects. */
+  /** Invalidates everything that a missed event may have named. Called again after a delay if it rejects. Reading
+   *  continues when it resolves. */
   onGap(): Promise<InvalidationResult>;
   readonly timers?: Timers;
 }
 
 const payloadField = 'invalidate';
 
-// Of invalidations that could not reach everything. With more, no further events are read for now.
+// Tags of incomplete invalidations. With more, reading pauses until they complete.
 const maxPendingTags = 10_000;
 
-/** Invalidates by the events of a Redis stream. Every process does it for itself: another one may have failed to, and
- *  each has copies of its own. */
+/** Invalidates the cache by the events of a Redis stream. Every process reads every event: each has its own in-memory
+ *  copies, and another process may have failed. */
 export class EventInvalidations {
   readonly #options: EventInvalidationsOptions;
   readonly #position: EventPosition;
-  /** Tags whose events count as handled only when everything that has them is gone. */
+  /** Tags of incomplete invalidations. Their events are not acknowledged before all entries with them are deleted. */
   readonly #pendingTags = new Set<string>();
   readonly #onFailure: (failure: RedisFailure) => void;
   #reader: RedisStreamReader | undefined;
@@ -55,7 +55,7 @@ export class EventInvalidations {
     void this.#start();
   }
 
-  /** Invalidations that are under way are not waited for; their events are read again at the next start. */
+  /** Does not wait for running invalidations. Their events are read again at the next start. */
   close(): void {
     this.#isClosed = true;
     this.#reader?.close();
@@ -66,7 +66,7 @@ export class EventInvalidations {
     const { config, stream, timers } = this.#options;
     const saved = await this.#position.load();
     if (this.#isClosed) return;
-    // What is no id says nothing: everything that was ever there may have been missed.
+    // An invalid position is unusable: all events may have been missed.
     const after = saved === undefined || isStreamId(saved) ? saved : '0-0';
     this.#reader = new RedisStreamReader({
       config,
@@ -89,7 +89,8 @@ export class EventInvalidations {
     }
     const { isPending } = await this.#options.invalidate([...this.#pendingTags]);
     if (isPending) {
-      if (this.#pendingTags.size > maxPendingTags) throw new Error('too many tags are pending');
+      if (this.#pendingTags.size > maxPendingTags)
+        throw new Error(`More than ${maxPendingTags} tags wait for Redis to delete their entries.`);
       return;
     }
     this.#pendingTags.clear();
@@ -98,12 +99,13 @@ export class EventInvalidations {
 
   async #parseEntry({ fields }: StreamEntry): Promise<ParsedEvent> {
     const text = fields.get(payloadField);
-    if (text === undefined) return { kind: 'mistakes', reasons: [`has no field \`${payloadField}\``] };
+    if (text === undefined)
+      return { kind: 'invalid', reasons: [`the event has no field \`${payloadField}\``] };
     try {
       return await this.#options.parse(JSON.parse(text));
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      return { kind: 'mistakes', reasons: [`\`${payloadField}\`: ${reason}`] };
+      return { kind: 'invalid', reasons: [`\`${payloadField}\`: ${reason}`] };
     }
   }
 
@@ -116,7 +118,9 @@ export class EventInvalidations {
 
   async #onGap({ lastReadId, resumeAfterId }: StreamGap): Promise<void> {
     const { problems, stream, onGap } = this.#options;
-    problems.report('events missed', { err: new Error(`events of ${stream} after ${lastReadId}`) });
+    problems.report('events missed', {
+      err: new Error(`Events of ${stream} after ${lastReadId} were deleted before they were read.`),
+    });
     const { isPending } = await onGap();
     if (isPending || this.#isClosed) return;
     this.#pendingTags.clear();

@@ -6,15 +6,15 @@ interface EventPositionOptions extends RetryingRedisClientOptions {
   readonly stream: string;
 }
 
-/** KEYS: position. ARGV: id. Ids have no zeros in front, so the longer number is the larger one; as numbers of Lua
- *  they would be rounded. */
+/** Moves the position forward, never backward. KEYS: position. ARGV: id. Parts of ids are compared as text, because Lua
+ *  numbers would round them; they have no leading zeros, so the longer one is larger. */
 const advancePosition = createRedisScript(`
 local function isLater(a, b)
   if #a ~= #b then return #a > #b end
   return a > b
 end
-local there = redis.call('GET', KEYS[1])
-local time, number = string.match(there or '', '^(%d+)-(%d+)$')
+local saved = redis.call('GET', KEYS[1])
+local time, number = string.match(saved or '', '^(%d+)-(%d+)$')
 local newTime, newNumber = string.match(ARGV[1], '^(%d+)-(%d+)$')
 if not time or isLater(newTime, time) or (newTime == time and isLater(newNumber, number)) then
   redis.call('SET', KEYS[1], ARGV[1])
@@ -22,7 +22,8 @@ end
 return 1
 `);
 
-/** The last event that has been handled, by whichever process is the furthest, for a start after all have been down. */
+/** The last handled event of the process that is furthest ahead. A start after all processes were down continues from
+ *  it. */
 export class EventPosition {
   readonly #redis: RetryingRedisClient;
   readonly #key: string;
@@ -34,13 +35,13 @@ export class EventPosition {
     this.#key = `${options.config.keyPrefix}events:${options.stream}`;
   }
 
-  /** Resolves as soon as Redis can be asked: with an id, nothing where there is none, or text that is no id. */
+  /** Resolves when Redis answers: with the saved text, which may be an invalid id, or with `undefined` if there is none. */
   async load(): Promise<string | undefined> {
     const reply = await this.#redis.sendCommand('get', [this.#key]);
     return Buffer.isBuffer(reply) ? String(reply) : undefined;
   }
 
-  /** Never moves backwards, not even past what other processes have saved. Later than this returns. */
+  /** Saves the position in the background. It never moves backward, not even behind positions of other processes. */
   save(id: string): void {
     if (this.#latest !== undefined && !isLaterId(id, this.#latest)) return;
     this.#latest = id;

@@ -1,7 +1,7 @@
 import { findNearestName } from '../../config/findNearestName.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
 
-/** What is wrong with the name of a type; `undefined` for nothing. */
+/** The problem with the name of a type; `undefined` if the type exists. */
 export function findTypeProblem(name: string, graph: CacheGraph): string | undefined {
   if (graph.types.has(name)) return undefined;
   return `there is no object type, interface or union ${quoteUnlessName(name)}${suggest(name, [...graph.types.keys()])}`;
@@ -12,7 +12,7 @@ export function findSubgraphProblem(name: string, graph: CacheGraph): string | u
   return `there is no subgraph ${JSON.stringify(shorten(name))}${suggest(name, [...graph.subgraphs])}`;
 }
 
-/** What is wrong with an entity of which these fields are given, `known` of its keys among them. */
+/** The problems of an entity that is given by these fields. `isKnown`: they contain one of its keys. */
 export function findEntityProblems(
   typeName: string,
   fields: Readonly<Record<string, unknown>>,
@@ -21,23 +21,23 @@ export function findEntityProblems(
 ): string[] {
   const type = graph.types.get(typeName);
   if (type === undefined) return [findTypeProblem(typeName, graph) as string];
-  if (type.keys.length === 0) return [`${typeName} has no keys; invalidate it by its type`];
+  if (type.keys.length === 0) return [`${typeName} has no keys; invalidate its type instead`];
   const names = Object.keys(fields).filter((name) => name !== '__typename');
   const objectTypes = type.possibleTypes.flatMap((name) => graph.types.get(name) ?? []);
-  const fieldNames = [...new Set([type, ...objectTypes].flatMap((one) => [...one.fields.keys()]))];
+  const fieldNames = [...new Set([type, ...objectTypes].flatMap(({ fields: own }) => [...own.keys()]))];
   const unknown = names.filter((name) => !fieldNames.includes(name));
-  const mistakes = unknown.map(
+  const problems = unknown.map(
     (name) => `${typeName} has no field ${quoteUnlessName(name)}${suggest(name, fieldNames)}`,
   );
-  if (!isKnown && mistakes.length === 0) {
+  if (!isKnown && problems.length === 0) {
     const given = names.length === 0 ? '' : ` ${names.join(' ')}`;
     const keys = type.keys.map(({ text }) => text).join(', ');
-    mistakes.push(`${typeName} has no key {${given} }. Its keys: ${keys}`);
+    problems.push(`${typeName} has no key {${given} }. Its keys: ${keys}`);
   }
-  return mistakes;
+  return problems;
 }
 
-/** ` (did you mean Product?)`, or nothing. */
+/** ` (did you mean Product?)`, or an empty string. */
 export function suggest(name: string, candidates: readonly string[]): string {
   const nearest = findNearestName(shorten(name), candidates);
   return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;

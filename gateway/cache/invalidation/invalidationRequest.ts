@@ -5,54 +5,54 @@ import { customTag, subgraphTag } from '../tags/tagNames.ts';
 import { EntityInvalidation, tagsOfType } from './entityInvalidation.ts';
 import { findEntityProblems, findSubgraphProblem, findTypeProblem, suggest } from './invalidationProblems.ts';
 
-/** What a request to invalidate asks for. */
+/** The tags that a request invalidates, or why it is invalid. */
 type ParsedInvalidationRequest =
-  /** Each once. */
+  /** Without duplicates. */
   | { readonly kind: 'tags'; readonly tags: readonly string[] }
-  /** Everything that is wrong with it, each with its place. */
-  | { readonly kind: 'mistakes'; readonly reasons: readonly string[] };
+  /** All problems, each with its location in the request. */
+  | { readonly kind: 'invalid'; readonly reasons: readonly string[] };
 
-/** Most types, entities, tags and subgraphs together. */
+/** The maximum number of types, entities, tags and subgraphs together. */
 const maxItems = 1_000;
 
-/** Of mistakes that are told; of a long list mostly all are the same. */
+/** Further problems of a long list are mostly the same. */
 const maxReportedProblems = 100;
 
-/** Of lists and objects within an entity's key. */
+/** Levels of lists and objects in an entity's key. */
 const maxNestingDepth = 20;
 
 const requestFields = ['types', 'entities', 'tags', 'subgraphs'] as const;
 type RequestField = (typeof requestFields)[number];
 
-/** Reads a request to invalidate as it comes from outside, parsed from JSON:
- *  `{ types: ["Product"], entities: [{ "__typename": "Product", "id": "1" }], tags: ["sale"], subgraphs: ["inventory"] }`,
- *  each of which may be left out, but not all. With a mistake anywhere nothing of it holds. */
+/** Parses an invalidation request of an operator or an event, such as
+ *  `{ types: ["Product"], entities: [{ "__typename": "Product", "id": "1" }], tags: ["sale"], subgraphs: ["inventory"] }`.
+ *  It needs at least one of these fields. With any problem, the whole request is invalid. */
 export function parseInvalidationRequest(body: unknown, graph: CacheGraph): ParsedInvalidationRequest {
-  if (!isObject(body)) return invalidRequest([`the request is no JSON object; ${expectedShape}`]);
+  if (!isObject(body)) return invalidRequest([`the request is not a JSON object; ${expectedShape}`]);
   const reasons = Object.keys(body)
-    .filter((key) => !requestFields.some((part) => part === key))
+    .filter((key) => !requestFields.some((field) => field === key))
     .slice(0, maxReportedProblems)
     .map(
       (key) =>
-        `${JSON.stringify(key.slice(0, 60))} is not known${suggest(key, requestFields)}; ${expectedShape}`,
+        `${JSON.stringify(key.slice(0, 60))} is not a known field${suggest(key, requestFields)}; ${expectedShape}`,
     );
-  const items: { readonly part: RequestField; readonly at: string; readonly item: unknown }[] = [];
-  for (const part of requestFields) {
-    const list = Object.hasOwn(body, part) ? body[part] : [];
-    if (!Array.isArray(list)) reasons.push(`${part}: expected a list`);
+  const items: { readonly field: RequestField; readonly at: string; readonly item: unknown }[] = [];
+  for (const field of requestFields) {
+    const list = Object.hasOwn(body, field) ? body[field] : [];
+    if (!Array.isArray(list)) reasons.push(`${field}: expected a list`);
     else if (list.length > maxItems) return tooManyItems(reasons);
-    else items.push(...list.map((item, index) => ({ part, at: `${part}[${index}]`, item })));
+    else items.push(...list.map((item, index) => ({ field, at: `${field}[${index}]`, item })));
   }
   if (items.length > maxItems) return tooManyItems(reasons);
   if (items.length === 0 && reasons.length === 0)
-    return invalidRequest([`the request names nothing; ${expectedShape}`]);
+    return invalidRequest([`the request is empty; ${expectedShape}`]);
 
   const entities = new EntityInvalidation(graph);
   const tags = new Set<string>();
-  for (const { part, at, item } of items) {
-    const read = itemParsers[part](item, graph, entities);
-    for (const tag of read.tags) tags.add(tag);
-    reasons.push(...read.problems.map((mistake) => `${at}: ${mistake}`));
+  for (const { field, at, item } of items) {
+    const parsed = itemParsers[field](item, graph, entities);
+    for (const tag of parsed.tags) tags.add(tag);
+    reasons.push(...parsed.problems.map((problem) => `${at}: ${problem}`));
   }
   return reasons.length > 0 ? invalidRequest(reasons) : { kind: 'tags', tags: [...tags] };
 }
@@ -81,36 +81,36 @@ const itemParsers: Readonly<Record<RequestField, ItemParser>> = {
     if (isNestedDeeperThan(item, maxNestingDepth))
       return invalidItem(`nested deeper than ${maxNestingDepth} levels`);
     const known = entities.readKeys(item.__typename, item);
-    const wrong = findEntityProblems(item.__typename, item, known.size > 0, graph);
-    return { tags: wrong.length > 0 ? [] : entities.tagsOf(item.__typename, known), problems: wrong };
+    const problems = findEntityProblems(item.__typename, item, known.size > 0, graph);
+    return { tags: problems.length > 0 ? [] : entities.tagsOf(item.__typename, known), problems };
   },
   tags(item) {
     if (typeof item !== 'string' || !isCacheTag(item))
-      return invalidItem('expected text that is neither blank nor holds a NUL');
+      return invalidItem('expected a string that is not blank and contains no NUL');
     return { tags: [customTag(item)], problems: [] };
   },
   subgraphs(item, graph) {
     if (typeof item !== 'string') return invalidItem('expected the name of a subgraph');
-    const mistake = findSubgraphProblem(item, graph);
-    return mistake === undefined ? { tags: [subgraphTag(item)], problems: [] } : invalidItem(mistake);
+    const problem = findSubgraphProblem(item, graph);
+    return problem === undefined ? { tags: [subgraphTag(item)], problems: [] } : invalidItem(problem);
   },
 };
 
-function invalidItem(mistake: string): ParsedItem {
-  return { tags: [], problems: [mistake] };
+function invalidItem(problem: string): ParsedItem {
+  return { tags: [], problems: [problem] };
 }
 
 function tooManyItems(reasons: readonly string[]): ParsedInvalidationRequest {
   return invalidRequest([
     ...reasons,
-    `more than ${maxItems} types, entities, tags and subgraphs in one request`,
+    `the request has more than ${maxItems} types, entities, tags and subgraphs`,
   ]);
 }
 
 function invalidRequest(reasons: readonly string[]): ParsedInvalidationRequest {
   const more = reasons.length - maxReportedProblems;
   return {
-    kind: 'mistakes',
+    kind: 'invalid',
     reasons: more > 0 ? [...reasons.slice(0, maxReportedProblems), `and ${more} more`] : reasons,
   };
 }

@@ -2,7 +2,7 @@ import { type FieldNode, Kind, OperationTypeNode, type SelectionSetNode, valueFr
 import { isCacheTag } from '../../config/isCacheTag.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
-import type { OperationShape } from '../rules/operationShape.ts';
+import type { OperationShape } from '../rules/visitSelections.ts';
 import { BoundedEntityTags } from '../tags/boundedEntityTags.ts';
 import { SelectedObjects, visitObjects } from '../tags/selectedObjects.ts';
 import { customTag, subgraphTag } from '../tags/tagNames.ts';
@@ -17,7 +17,7 @@ import {
 import { EntityInvalidation, tagsOfType } from './entityInvalidation.ts';
 import { findEntityProblems, findSubgraphProblem, findTypeProblem, suggest } from './invalidationProblems.ts';
 
-/** What a mutation invalidates, as the configuration says it. Texts may have places for arguments. */
+/** What a mutation invalidates, from the configuration. Strings may contain argument templates. */
 export interface ConfiguredMutation {
   readonly result: boolean;
   readonly types: readonly string[];
@@ -26,16 +26,16 @@ export interface ConfiguredMutation {
   readonly subgraphs: readonly string[];
 }
 
-/** `cache.mutations` of the configuration: by `Mutation.addReview`. */
+/** `cache.mutations` of the configuration, by coordinates such as `Mutation.addReview`. */
 export type ConfiguredMutations = Readonly<Record<string, ConfiguredMutation>>;
 
 interface CompiledMutations {
   readonly invalidations: MutationInvalidations;
-  /** What the configuration names and this supergraph does not have; it is left out. */
+  /** Names in the configuration that the supergraph lacks. They are ignored. */
   readonly unknown: readonly string[];
 }
 
-/** What the mutations of one supergraph invalidate. */
+/** Compiles what the mutations of one supergraph invalidate. */
 export function compileMutationInvalidations(
   configured: ConfiguredMutations,
   graph: CacheGraph,
@@ -55,18 +55,19 @@ export function compileMutationInvalidations(
     }
     const compiled = compileFieldInvalidation(mutation, field.argumentNames, graph, entities);
     fields.set(fieldName, compiled.invalidation);
-    unknown.push(...compiled.mistakes.map((mistake) => `${coordinate}: ${mistake}`));
+    unknown.push(...compiled.problems.map((problem) => `${coordinate}: ${problem}`));
   }
   return { invalidations: new MutationInvalidations(fields, graph, entities), unknown };
 }
 
-/** Reads a variable of a shape's operation, by its name there; `undefined` for one that is not sent. */
+/** Reads a variable by its name in the shape's operation; `undefined` if it is not sent. */
 type ReadVariable = (name: string) => unknown;
 
-/** Takes what is left out since an argument has no value that could stand in it: the mutation and the reason, which
- *  has no value of an argument in it. */
+/** Called for a configured item that is skipped because its template cannot be rendered. `reason` contains no argument
+ *  values. */
 export type OnSkipped = (coordinate: string, reason: string) => void;
 
+/** Computes the tags that mutations invalidate. */
 export class MutationInvalidations {
   readonly #fields: ReadonlyMap<string, FieldInvalidation>;
   readonly #graph: CacheGraph;
@@ -83,9 +84,9 @@ export class MutationInvalidations {
     this.#entities = entities;
   }
 
-  /** Tags of all that the fields of a mutation fetch invalidate, each once; none for other fetches. `data` is what
-   *  the subgraph sent, before output rewrites. A mutation that failed may have been applied: without data, what its
-   *  arguments say is invalidated all the same. */
+  /** The tags that the fields of a mutation fetch invalidate, without duplicates; none for other fetches. `data`: the
+   *  subgraph's data before output rewrites. Without data, the tags from arguments still apply, because a failed mutation
+   *  may have taken effect. */
   *tagsOf(
     shape: OperationShape,
     readVariable: ReadVariable,
@@ -98,14 +99,14 @@ export class MutationInvalidations {
     const variables = variablesOf(shape, readVariable);
     for (const { field, responseName, invalidation, objects } of fields) {
       const isMissing = data === null || data === undefined;
-      // `@skip` and `@include` leave fields out.
+      // The field was excluded by `@skip` or `@include`.
       if (!isMissing && !Object.hasOwn(data, responseName)) continue;
       for (const tag of invalidation.staticTags) tags.add(tag);
       const args = argumentsOf(field, variables);
-      for (const item of invalidation.argumentTags) {
-        const found = item(args);
-        if (!(found instanceof TemplateFailure)) for (const tag of found) tags.add(tag);
-        else onSkipped(`${this.#rootName}.${field.name.value}`, found.reason);
+      for (const renderTags of invalidation.argumentTags) {
+        const rendered = renderTags(args);
+        if (!(rendered instanceof TemplateFailure)) for (const tag of rendered) tags.add(tag);
+        else onSkipped(`${this.#rootName}.${field.name.value}`, rendered.reason);
       }
       if (isMissing || !invalidation.includesResult) continue;
       for (const tag of yield* this.#tagsOfResult(data[responseName], objects)) tags.add(tag);
@@ -131,50 +132,51 @@ export class MutationInvalidations {
     return this.#graph.roots.get(OperationTypeNode.MUTATION) ?? 'Mutation';
   }
 
-  /** The fields that invalidate something. */
+  /** The root fields of a fetch that have a configured invalidation. */
   #rootFieldsOf(shape: OperationShape): readonly RootField[] {
     if (shape.kind !== 'mutation' || shape.isEntityFetch || this.#fields.size === 0) return [];
-    let found = this.#rootFieldsByShape.get(shape);
-    if (found === undefined) {
-      found = this.#readRootFields(shape);
-      this.#rootFieldsByShape.set(shape, found);
+    let fields = this.#rootFieldsByShape.get(shape);
+    if (fields === undefined) {
+      fields = this.#readRootFields(shape);
+      this.#rootFieldsByShape.set(shape, fields);
     }
-    return found;
+    return fields;
   }
 
   #readRootFields({ document, subgraph }: OperationShape): RootField[] {
     const root = new SelectedObjects([document.selectionSet], [], this.#graph, subgraph);
     const type = this.#graph.types.get(this.#rootName);
-    const below = type === undefined ? [] : root.planForType(type).nestedObjects;
-    const nothing = new SelectedObjects([], [], this.#graph, subgraph);
+    const nestedObjects = type === undefined ? [] : root.planForType(type).nestedObjects;
+    const noObjects = new SelectedObjects([], [], this.#graph, subgraph);
     const fields = new Map<string, RootField>();
     for (const field of fieldsIn(document.selectionSet)) {
       const responseName = field.alias?.value ?? field.name.value;
       const invalidation = this.#fields.get(field.name.value);
       if (invalidation === undefined) continue;
-      const objects = below.find((one) => one.responseName === responseName)?.objects ?? nothing;
+      const nested = nestedObjects.find((candidate) => candidate.responseName === responseName);
+      const objects = nested?.objects ?? noObjects;
       fields.set(responseName, { field, responseName, invalidation, objects });
     }
     return [...fields.values()];
   }
 }
 
-/** Most tags of single entities that one field's answer invalidates; beyond, whole types. */
+/** The maximum number of entity tags from the result of one field. Beyond it, whole types are invalidated. */
 const maxResultTags = 1_000;
 
 interface RootField {
   readonly field: FieldNode;
   readonly responseName: string;
   readonly invalidation: FieldInvalidation;
-  /** Of its answer. */
+  /** The objects in the field's result. */
   readonly objects: SelectedObjects;
 }
 
 interface FieldInvalidation {
   readonly includesResult: boolean;
-  /** Whatever the arguments are. */
+  /** Tags that do not depend on arguments. */
   readonly staticTags: readonly string[];
-  /** What depends on them. */
+  /** Renders the tags that depend on arguments. */
   readonly argumentTags: readonly ((args: FieldArguments) => readonly string[] | TemplateFailure)[];
 }
 
@@ -183,17 +185,17 @@ function compileFieldInvalidation(
   argumentNames: readonly string[],
   graph: CacheGraph,
   entities: EntityInvalidation,
-): { readonly invalidation: FieldInvalidation; readonly mistakes: readonly string[] } {
-  const mistakes: string[] = [];
+): { readonly invalidation: FieldInvalidation; readonly problems: readonly string[] } {
+  const problems: string[] = [];
   const tags: string[] = [];
-  const items: FieldInvalidation['argumentTags'][number][] = [];
-  /** Whether there is nothing wrong with it. */
-  const check = (found: readonly (string | undefined)[]): boolean => {
-    const wrong = found.filter((mistake) => mistake !== undefined);
-    mistakes.push(...wrong);
-    return wrong.length === 0;
+  const argumentTags: FieldInvalidation['argumentTags'][number][] = [];
+  /** Collects problems. Returns whether there are none. */
+  const check = (candidates: readonly (string | undefined)[]): boolean => {
+    const found = candidates.filter((problem) => problem !== undefined);
+    problems.push(...found);
+    return found.length === 0;
   };
-  const mistakesInArguments = (value: unknown): string[] =>
+  const findArgumentProblems = (value: unknown): string[] =>
     collectArgumentNames(value)
       .filter((name) => !argumentNames.includes(name))
       .map((name) => `there is no argument ${name}${suggest(name, argumentNames)}`);
@@ -206,41 +208,41 @@ function compileFieldInvalidation(
     if (check([findSubgraphProblem(name, graph)])) tags.push(subgraphTag(name));
   }
   for (const text of mutation.tags) {
-    if (!check(mistakesInArguments(text))) continue;
-    const fill = compileTemplate(text);
-    items.push((args) => {
-      const filled = fill(args);
-      if (filled instanceof TemplateFailure) return filled;
-      return isCacheTag(filled)
-        ? [customTag(filled)]
-        : new TemplateFailure(`${text} would be blank, or hold a NUL`);
+    if (!check(findArgumentProblems(text))) continue;
+    const render = compileTemplate(text);
+    argumentTags.push((args) => {
+      const rendered = render(args);
+      if (rendered instanceof TemplateFailure) return rendered;
+      return isCacheTag(rendered)
+        ? [customTag(rendered)]
+        : new TemplateFailure(`${text} renders to a blank string, or to one with a NUL`);
     });
   }
   for (const entity of mutation.entities) {
     const { __typename: typeName } = entity;
     const isKnown = entities.readKeys(typeName, entity).size > 0;
-    if (!check([...findEntityProblems(typeName, entity, isKnown, graph), ...mistakesInArguments(entity)]))
+    if (!check([...findEntityProblems(typeName, entity, isKnown, graph), ...findArgumentProblems(entity)]))
       continue;
-    const fill = compileTemplateValue(entity);
-    items.push((args) => {
-      const filled = fill(args);
-      if (filled instanceof TemplateFailure) return filled;
+    const render = compileTemplateValue(entity);
+    argumentTags.push((args) => {
+      const rendered = render(args);
+      if (rendered instanceof TemplateFailure) return rendered;
       return entities.tagsOf(
         typeName,
-        entities.readKeys(typeName, filled as Readonly<Record<string, unknown>>),
+        entities.readKeys(typeName, rendered as Readonly<Record<string, unknown>>),
       );
     });
   }
   return {
-    invalidation: { includesResult: mutation.result, staticTags: tags, argumentTags: items },
-    mistakes,
+    invalidation: { includesResult: mutation.result, staticTags: tags, argumentTags },
+    problems,
   };
 }
 
 type Variables = Readonly<Record<string, unknown>>;
 
 function variablesOf({ document }: OperationShape, readVariable: ReadVariable): Variables {
-  // `toString` is a name like any other.
+  // No prototype: a variable can be named `toString`.
   const variables: Record<string, unknown> = Object.create(null);
   for (const { variable } of document.variableDefinitions ?? []) {
     const name = variable.name.value;

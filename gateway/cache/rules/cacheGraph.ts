@@ -19,13 +19,13 @@ import {
   subgraphNamesOf,
 } from '../../planning/supergraphDocument.ts';
 
-/** What the rules need to know of a supergraph. */
+/** The part of a supergraph that cache rules and tags depend on. */
 export interface CacheGraph {
   readonly types: ReadonlyMap<string, GraphType>;
   readonly subgraphs: ReadonlySet<string>;
   readonly roots: ReadonlyMap<OperationTypeNode, string>;
-  /** Everything that an answer's values can depend on below a field's type: the values of an enum, the fields and
-   *  defaults of an input object. The name alone for other types. */
+  /** Describes a type as text that changes when the values of its fields may change: the values of an enum, the fields and
+   *  defaults of an input object. The name only, for other types. */
   describeType(name: string): string;
 }
 
@@ -33,38 +33,38 @@ export interface CacheGraph {
 export interface GraphType {
   readonly name: string;
   readonly isAbstract: boolean;
-  /** Of the type itself where it is an object type. */
+  /** For an object type, the type itself. */
   readonly possibleTypes: readonly string[];
-  /** Interfaces that it implements, and unions that it is in. */
+  /** Interfaces that it implements, and unions that contain it. */
   readonly supertypes: readonly string[];
-  /** It has no key anywhere and is no root type: its values are parts of those that hold them. */
+  /** Whether it has no key in any subgraph and is not a root type, so that its values belong to their parent objects. */
   readonly isValueType: boolean;
   readonly fields: ReadonlyMap<string, GraphField>;
   readonly keyFields: KeyFields;
-  /** What tells which of its objects one is: the keys of all subgraphs, resolvable or not, and those of its
-   *  interfaces. Each once, whatever the order of its fields. */
+  /** The keys of all subgraphs, resolvable or not, and of its interfaces. Keys that differ only in the order of their
+   *  fields are listed once. */
   readonly keys: readonly EntityKey[];
 }
 
 interface EntityKey {
-  /** `{ code vendor { id } }`, fields in the order of their names. */
+  /** Such as `{ code vendor { id } }`, with sorted fields. */
   readonly text: string;
-  /** In the same order. */
+  /** Sorted. */
   readonly fields: KeyFields;
 }
 
 export interface GraphField {
   readonly name: string;
-  /** By the name of a subgraph, where its type is another one than `type`. */
+  /** The types in subgraphs where they differ from `type`. */
   readonly typeBySubgraph: ReadonlyMap<string, TypeNode>;
   readonly type: TypeNode;
-  /** Arguments with their types and defaults, as text. */
+  /** Text of the arguments with types and defaults. */
   readonly arguments: string;
   readonly argumentNames: readonly string[];
   readonly argumentTypes: readonly string[];
 }
 
-/** Fields that stand in keys, with those that do so below each. */
+/** Fields of keys, each with its nested key fields. */
 export interface KeyFields extends ReadonlyMap<string, KeyFields> {}
 
 const noKeyFields: KeyFields = new Map();
@@ -73,7 +73,7 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
   const subgraphNames = subgraphNamesOf(document);
   const composites = compositesOf(document);
   const unions = new Map<string, readonly string[]>();
-  const others = new Map<string, DefinitionNode>();
+  const enumsAndInputs = new Map<string, DefinitionNode>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
       unions.set(definition.name.value, (definition.types ?? []).map(({ name }) => name.value).sort());
@@ -81,14 +81,15 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
       definition.kind === Kind.ENUM_TYPE_DEFINITION ||
       definition.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION
     ) {
-      others.set(definition.name.value, definition);
+      enumsAndInputs.set(definition.name.value, definition);
     }
   }
   const implementers = new Map<string, string[]>();
   for (const { kind, name, interfaces = [] } of composites.values()) {
     if (kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
-    for (const one of interfaces) {
-      implementers.set(one.name.value, [...(implementers.get(one.name.value) ?? []), name.value].sort());
+    for (const { name: implemented } of interfaces) {
+      const known = implementers.get(implemented.value) ?? [];
+      implementers.set(implemented.value, [...known, name.value].sort());
     }
   }
 
@@ -98,20 +99,20 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
   const types = new Map<string, GraphType>();
   for (const { kind, name, interfaces = [], fields = [] } of composites.values()) {
     const keys = keySets.get(name.value) ?? [];
-    const keysAbove = interfaces.flatMap((one) => keySets.get(one.name.value) ?? []);
+    const inheritedKeys = interfaces.flatMap((implemented) => keySets.get(implemented.name.value) ?? []);
     const isAbstract = kind === Kind.INTERFACE_TYPE_DEFINITION;
     types.set(name.value, {
       name: name.value,
       isAbstract,
       possibleTypes: isAbstract ? (implementers.get(name.value) ?? []) : [name.value],
       supertypes: [
-        ...interfaces.map((one) => one.name.value),
+        ...interfaces.map((implemented) => implemented.name.value),
         ...[...unions].flatMap(([union, members]) => (members.includes(name.value) ? [union] : [])),
       ],
       isValueType: keys.length === 0 && !rootNames.includes(name.value),
       fields: new Map(fields.map((field) => [field.name.value, readField(field, subgraphNames)])),
       keyFields: keyFieldsOf(keys),
-      keys: entityKeysOf([...keys, ...keysAbove]),
+      keys: entityKeysOf([...keys, ...inheritedKeys]),
     });
   }
   for (const [name, objectTypes] of unions) {
@@ -130,21 +131,21 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
     types,
     subgraphs: new Set(subgraphNames.values()),
     roots,
-    describeType: (name) => describe(name, others, new Set()),
+    describeType: (name) => describe(name, enumsAndInputs, new Set()),
   };
 }
 
 function readField(field: FieldDefinitionNode, subgraphNames: ReadonlyMap<string, string>): GraphField {
-  const typeIn = new Map<string, TypeNode>();
+  const typeBySubgraph = new Map<string, TypeNode>();
   for (const join of field.directives ?? []) {
     if (join.name.value !== 'join__field') continue;
     const type = argumentOf(join, 'type');
     const subgraph = subgraphNames.get(argumentOf(join, 'graph') ?? '');
-    if (type !== undefined && subgraph !== undefined) typeIn.set(subgraph, parseType(type));
+    if (type !== undefined && subgraph !== undefined) typeBySubgraph.set(subgraph, parseType(type));
   }
   return {
     name: field.name.value,
-    typeBySubgraph: typeIn,
+    typeBySubgraph,
     type: field.type,
     arguments: (field.arguments ?? []).map(printInput).join(', '),
     argumentNames: (field.arguments ?? []).map((argument) => argument.name.value),
@@ -152,7 +153,7 @@ function readField(field: FieldDefinitionNode, subgraphNames: ReadonlyMap<string
   };
 }
 
-/** The named type of a field in a subgraph. */
+/** The type of a field in a subgraph. */
 export function fieldTypeIn(field: GraphField, subgraph: string): TypeNode {
   return field.typeBySubgraph.get(subgraph) ?? field.type;
 }
@@ -178,37 +179,39 @@ function entityKeysOf(sets: readonly SelectionSetNode[]): EntityKey[] {
   return [...keys.values()];
 }
 
-/** Fields in the order of their names at every depth. `__typename` tells no two objects of a type apart. */
+/** Sorts fields at every depth, and drops `__typename`, which identifies no object of a type. */
 function sortKeyFields(fields: KeyFields): KeyFields {
   return new Map(
     [...fields]
       .filter(([name]) => name !== '__typename')
-      .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([name, below]) => [name, sortKeyFields(below)]),
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, nested]) => [name, sortKeyFields(nested)]),
   );
 }
 
 function printKey(fields: KeyFields): string {
-  const parts = [...fields].map(([name, below]) => (below.size === 0 ? name : `${name} ${printKey(below)}`));
+  const parts = [...fields].map(([name, nested]) =>
+    nested.size === 0 ? name : `${name} ${printKey(nested)}`,
+  );
   return `{ ${parts.join(' ')} }`;
 }
 
 function keyFieldsOf(sets: readonly SelectionSetNode[]): KeyFields {
-  const below = new Map<string, SelectionSetNode[]>();
+  const nestedSets = new Map<string, SelectionSetNode[]>();
   const gather = ({ selections }: SelectionSetNode): void => {
     for (const selection of selections) {
       if (selection.kind === Kind.INLINE_FRAGMENT) gather(selection.selectionSet);
       if (selection.kind !== Kind.FIELD) continue;
-      const known = below.get(selection.name.value) ?? [];
-      below.set(selection.name.value, known);
+      const known = nestedSets.get(selection.name.value) ?? [];
+      nestedSets.set(selection.name.value, known);
       if (selection.selectionSet !== undefined) known.push(selection.selectionSet);
     }
   };
   sets.forEach(gather);
-  return new Map([...below].map(([name, inner]) => [name, keyFieldsOf(inner)]));
+  return new Map([...nestedSets].map(([name, sets]) => [name, keyFieldsOf(sets)]));
 }
 
-/** Input objects may hold each other: each is described once. */
+/** Each input object is described once, because they can contain each other. */
 function describe(name: string, types: ReadonlyMap<string, DefinitionNode>, seen: Set<string>): string {
   const definition = types.get(name);
   if (definition === undefined || seen.has(name)) return name;

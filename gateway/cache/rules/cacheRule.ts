@@ -1,24 +1,24 @@
 import type { CacheScope } from '../../execution/cachingContribution.ts';
 import { type CacheDurations, type Lifetime, lifetimeOf, shorterLifetime } from './lifetime.ts';
 
-/** A rule as it is written at one place: a type, a field, a subgraph. */
+/** A rule as declared for one type, field or subgraph, before rules are layered. */
 export interface DeclaredRule extends CacheDurations {
-  /** `undefined`: what a wider rule says. */
+  /** `undefined`: the scope of a wider rule applies. */
   readonly scope: CacheScope | undefined;
   readonly tags: readonly string[];
 }
 
-/** What holds for a field, or for everything that a fetch brings. */
+/** The rule of a field, or of all values of a fetch. */
 export interface CacheRule {
   readonly lifetime: Lifetime;
   readonly scope: CacheScope;
-  /** Sorted, each once. */
+  /** Sorted, without duplicates. */
   readonly tags: readonly string[];
 }
 
-/** The rule of a place that several are written for, the narrowest first; `undefined` for none. The narrowest says
- *  how long. The narrowest that has a scope says for whom: a field that is only kept longer than its type does not
- *  become public by that. All tags count: who invalidates by a type's tag means all of its fields. */
+/** Combines the rules declared for a field, its type and its subgraph, the narrowest first; `undefined` for none. The
+ *  narrowest rule defines the durations. The narrowest rule with a scope defines the scope, so that a longer duration
+ *  does not make a field of a private type public. All tags apply: a type's tag invalidates all of its fields. */
 export function resolveRuleLayers(layers: readonly DeclaredRule[]): CacheRule | undefined {
   const [narrowest] = layers;
   if (narrowest === undefined) return undefined;
@@ -29,30 +29,30 @@ export function resolveRuleLayers(layers: readonly DeclaredRule[]): CacheRule | 
   };
 }
 
-/** The rule of a place that two are written for with equal right: the earlier of each end, private if one says so. */
-export function strictestDeclaredRule(one: DeclaredRule, other: DeclaredRule): DeclaredRule {
-  const { freshMs, revalidateMs, fallbackMs } = shorterLifetime(lifetimeOf(one), lifetimeOf(other));
-  const scopes = [one.scope, other.scope];
+/** Combines two rules of equal rank: the shorter of each duration, and private if one of them is. */
+export function strictestDeclaredRule(a: DeclaredRule, b: DeclaredRule): DeclaredRule {
+  const { freshMs, revalidateMs, fallbackMs } = shorterLifetime(lifetimeOf(a), lifetimeOf(b));
+  const scopes = [a.scope, b.scope];
   return {
     maxAgeMs: freshMs,
     staleWhileRevalidateMs: revalidateMs - freshMs,
     staleIfErrorMs: fallbackMs - freshMs,
-    scope: scopes.includes('PRIVATE') ? 'PRIVATE' : (one.scope ?? other.scope),
-    tags: mergeTags(one.tags, other.tags),
+    scope: scopes.includes('PRIVATE') ? 'PRIVATE' : (a.scope ?? b.scope),
+    tags: mergeTags(a.tags, b.tags),
   };
 }
 
-/** The rule of what consists of two parts: the shorter of each duration, private if one is, all tags. */
-export function strictestRule(one: CacheRule, other: CacheRule): CacheRule {
+/** The rule of a value with two parts: the shorter of each duration, private if one part is, and all tags. */
+export function strictestRule(a: CacheRule, b: CacheRule): CacheRule {
   return {
-    lifetime: shorterLifetime(one.lifetime, other.lifetime),
-    scope: strictestScope(one.scope, other.scope),
-    tags: mergeTags(one.tags, other.tags),
+    lifetime: shorterLifetime(a.lifetime, b.lifetime),
+    scope: strictestScope(a.scope, b.scope),
+    tags: mergeTags(a.tags, b.tags),
   };
 }
 
-export function strictestScope(one: CacheScope, other: CacheScope): CacheScope {
-  return one === 'PRIVATE' ? one : other;
+export function strictestScope(a: CacheScope, b: CacheScope): CacheScope {
+  return a === 'PRIVATE' ? a : b;
 }
 
 export function mergeTags(...lists: readonly (readonly string[])[]): readonly string[] {

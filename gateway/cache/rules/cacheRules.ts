@@ -16,54 +16,54 @@ interface ConfiguredRule {
   readonly staleWhileRevalidate: number;
   readonly staleIfError: number;
   readonly scope?: 'PUBLIC' | 'PRIVATE' | undefined;
-  /** `undefined`: those of the directive at the same place. */
+  /** `undefined`: the tags of the directive at the same coordinate. */
   readonly tags?: readonly string[] | undefined;
 }
 
-/** `cache.rules` of the configuration: by `Product`, `Product.stock` or `subgraph:inventory`. */
+/** `cache.rules` of the configuration, by `Product`, `Product.stock` or `subgraph:inventory`. */
 export type ConfiguredRules = Readonly<Record<string, ConfiguredRule>>;
 
-/** All rules that hold with one supergraph. Types are object types. */
+/** The cache rules of one supergraph. Types are object types. */
 export interface CacheRules {
   readonly graph: CacheGraph;
-  /** Of a field in a subgraph: what is written for it, for its type, or for the subgraph. `undefined` for none. */
+  /** The rule of a field in a subgraph, from the field, its type and the subgraph; `undefined` for none. */
   ruleForField(type: GraphType, field: string, subgraph: string): CacheRule | undefined;
-  /** Of a type in a subgraph, whatever its fields say. */
+  /** The rule of a type in a subgraph, without the rules of its fields. */
   ruleForType(type: GraphType, subgraph: string): CacheRule | undefined;
-  /** Whether a rule is written for this very field. */
+  /** Whether a rule is declared for the field itself. */
   hasFieldRule(type: GraphType, field: string): boolean;
-  /** Whether a rule is written for the type. */
+  /** Whether a rule is declared for the type. */
   hasTypeRule(type: GraphType): boolean;
 }
 
 export interface CacheRulesResult {
   readonly rules: CacheRules;
-  /** Uses of `@cached` that cannot be read: reasons to refuse the supergraph. */
+  /** Invalid uses of `@cached`: reasons to refuse the supergraph. */
   readonly problems: readonly string[];
-  /** Keys of the configuration that mean nothing in this supergraph, each with what is not there. */
+  /** What keys of the configuration name and this supergraph lacks. */
   readonly unknown: readonly string[];
 }
 
-/** The rules of a supergraph and of a configuration together. */
+/** Reads the cache rules of a supergraph and of the configuration, which overrides directives at the same coordinate. */
 export function readCacheRules(document: DocumentNode, configured: ConfiguredRules): CacheRulesResult {
   const graph = readCacheGraph(document);
-  const { rules: written, problems } = readCachedDirectives(document);
-  const byPlace = new Map(written);
+  const { rules: declared, problems } = readCachedDirectives(document);
+  const byCoordinate = new Map(declared);
   const bySubgraph = new Map<string, DeclaredRule>();
   const unknown: string[] = [];
   for (const [key, rule] of Object.entries(configured)) {
     const target = parseCacheRuleTarget(key);
-    const absence =
-      target === undefined ? `"${key}" is no type, field or subgraph` : findMissingTarget(target, graph);
-    if (absence !== undefined) unknown.push(absence);
+    const problem =
+      target === undefined ? `"${key}" is not a type, field or subgraph` : findMissingTarget(target, graph);
+    if (problem !== undefined) unknown.push(problem);
     else if (target?.kind === 'subgraph') bySubgraph.set(target.subgraph, overrideRule(undefined, rule));
-    else byPlace.set(key, overrideRule(byPlace.get(key), rule));
+    else byCoordinate.set(key, overrideRule(byCoordinate.get(key), rule));
   }
-  return { rules: new LayeredCacheRules(graph, byPlace, bySubgraph), problems, unknown };
+  return { rules: new LayeredCacheRules(graph, byCoordinate, bySubgraph), problems, unknown };
 }
 
-/** How long is the configuration's word alone: its durations belong together. Whom a value is for, and by what it
- *  is invalidated, it may leave as it is. */
+/** The configuration always replaces the durations of a directive, which belong together. It may omit scope and tags to
+ *  keep those of the directive. */
 function overrideRule(directive: DeclaredRule | undefined, rule: ConfiguredRule): DeclaredRule {
   return {
     maxAgeMs: rule.maxAge,
@@ -91,11 +91,11 @@ class LayeredCacheRules implements CacheRules {
 
   constructor(
     graph: CacheGraph,
-    byPlace: ReadonlyMap<string, DeclaredRule>,
+    byCoordinate: ReadonlyMap<string, DeclaredRule>,
     bySubgraph: ReadonlyMap<string, DeclaredRule>,
   ) {
     this.graph = graph;
-    this.#byCoordinate = byPlace;
+    this.#byCoordinate = byCoordinate;
     this.#bySubgraph = bySubgraph;
   }
 
@@ -122,7 +122,7 @@ class LayeredCacheRules implements CacheRules {
   #fieldLayers(type: GraphType, field: string): DeclaredRule[] {
     return this.#layers(
       `${type.name}.${field}`,
-      type.supertypes.map((above) => `${above}.${field}`),
+      type.supertypes.map((supertype) => `${supertype}.${field}`),
     );
   }
 
@@ -135,11 +135,11 @@ class LayeredCacheRules implements CacheRules {
     return rule === undefined ? [] : [rule];
   }
 
-  /** None of the interfaces and unions is narrower than another. */
-  #layers(own: string, above: readonly string[]): DeclaredRule[] {
-    const rulesAbove = above.flatMap((place) => this.#byCoordinate.get(place) ?? []);
-    const shared = rulesAbove.length === 0 ? [] : [rulesAbove.reduce(strictestDeclaredRule)];
-    const rule = this.#byCoordinate.get(own);
-    return rule === undefined ? shared : [rule, ...shared];
+  /** Interfaces and unions form one layer, because none of them is narrower than another. */
+  #layers(coordinate: string, supertypeCoordinates: readonly string[]): DeclaredRule[] {
+    const inherited = supertypeCoordinates.flatMap((name) => this.#byCoordinate.get(name) ?? []);
+    const supertypeLayer = inherited.length === 0 ? [] : [inherited.reduce(strictestDeclaredRule)];
+    const rule = this.#byCoordinate.get(coordinate);
+    return rule === undefined ? supertypeLayer : [rule, ...supertypeLayer];
   }
 }

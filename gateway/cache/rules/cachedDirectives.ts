@@ -7,22 +7,21 @@ import { type DeclaredRule, mergeTags, strictestDeclaredRule } from './cacheRule
 interface CachedDirectives {
   /** By `Type` or `Type.field`. */
   readonly rules: ReadonlyMap<string, DeclaredRule>;
-  /** Every use that cannot be read, with its coordinate and the value. */
+  /** Every invalid use, with its coordinate and the value. */
   readonly problems: readonly string[];
 }
 
-/** The uses of `@cached` in a supergraph. The composer does not say which subgraph one comes from: a rule holds for
- *  the field in each subgraph that has it. */
+/** Reads the uses of `@cached` in a supergraph. A rule applies to its field in every subgraph, because the supergraph does
+ *  not say which subgraph declared it. */
 export function readCachedDirectives(document: DocumentNode): CachedDirectives {
   const rules = new Map<string, DeclaredRule>();
   const problems: string[] = [];
   for (const { coordinate, directive } of usesOfDirective(document, 'cached')) {
-    const written = parseDirective(directive, coordinate, problems);
-    if (written === undefined) continue;
+    const rule = parseDirective(directive, coordinate, problems);
+    if (rule === undefined) continue;
     const known = rules.get(coordinate);
-    // Several stand at one place where subgraphs define the directive as repeatable, or import it under several
-    // names.
-    rules.set(coordinate, known === undefined ? written : strictestDeclaredRule(known, written));
+    // A coordinate can have several uses if subgraphs define the directive as repeatable or import it under several names.
+    rules.set(coordinate, known === undefined ? rule : strictestDeclaredRule(known, rule));
   }
   return { rules, problems };
 }
@@ -34,7 +33,7 @@ function parseDirective(
 ): DeclaredRule | undefined {
   const before = problems.length;
   const values = nonNullArgumentsOf(directive);
-  const complain = (name: string, value: ConstValueNode | undefined, expected: string): undefined => {
+  const reportProblem = (name: string, value: ConstValueNode | undefined, expected: string): undefined => {
     const found = value === undefined ? 'is missing' : `is ${print(value)}`;
     problems.push(`${coordinate}: ${name} of @${directive.name.value} ${found}; expected ${expected}`);
     return undefined;
@@ -44,14 +43,16 @@ function parseDirective(
     if (value === undefined && name !== 'maxAge') return 0;
     const ms = value?.kind === Kind.STRING ? parseDuration(value.value) : undefined;
     if (ms !== undefined && ms <= maxDurationMs) return ms;
-    return complain(name, value, 'a duration such as 250ms, 5s, 10m or 1h, at most 596h');
+    return reportProblem(name, value, 'a duration such as 250ms, 5s, 10m or 1h, at most 596h');
   };
   const scopeOf = (): DeclaredRule['scope'] => {
     const value = values.get('scope');
     if (value === undefined) return undefined;
-    // The composer prints a value of an enum as text where the directive comes from it.
+    // The composer can print an enum value as a string.
     const text = value.kind === Kind.ENUM || value.kind === Kind.STRING ? value.value : '';
-    return text === 'PUBLIC' || text === 'PRIVATE' ? text : complain('scope', value, 'PUBLIC or PRIVATE');
+    return text === 'PUBLIC' || text === 'PRIVATE'
+      ? text
+      : reportProblem('scope', value, 'PUBLIC or PRIVATE');
   };
   const tagsOf = (): readonly string[] => {
     const value = values.get('tags');
@@ -60,7 +61,7 @@ function parseDirective(
     return elements.flatMap((element) =>
       element.kind === Kind.STRING && isCacheTag(element.value)
         ? [element.value]
-        : (complain('tags', value, 'a list of texts that are neither blank nor hold a NUL') ?? []),
+        : (reportProblem('tags', value, 'a list of strings that are not blank and contain no NUL') ?? []),
     );
   };
 

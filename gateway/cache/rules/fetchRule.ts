@@ -2,60 +2,67 @@ import type { CacheScope } from '../../execution/cachingContribution.ts';
 import { type CacheRule, mergeTags, strictestRule, strictestScope } from './cacheRule.ts';
 import type { CacheRules } from './cacheRules.ts';
 import { isUsable } from './lifetime.ts';
-import type { OperationShape } from './operationShape.ts';
-import { type FieldOwner, type SelectedField, visitSelections } from './visitSelections.ts';
+import {
+  type FieldOwner,
+  type OperationShape,
+  type SelectedField,
+  visitSelections,
+} from './visitSelections.ts';
 
-/** Whether what a fetch brings may be kept. */
+/** Whether the values of a fetch may be stored. */
 type FetchRule =
   | { readonly isCacheable: true; readonly rule: CacheRule }
-  /** `reason`: for people, with a coordinate where there is one. */
+  /** `reason`: text for people, with the coordinate of the field if one prevents caching. */
   | { readonly isCacheable: false; readonly reason: string };
 
-/** The rule of everything that a fetch of this shape brings: the strictest of all that it selects. A field without
- *  a rule makes the whole fetch uncached, but for `__typename` and fields of keys, which tell which object it is,
- *  and for fields of value types, which are parts of the field that holds them. It reads the whole operation: once
- *  for each shape and supergraph is enough. */
+/** The rule of all values of a fetch: the strictest rule of the fields that it selects. One field without a rule makes
+ *  the whole fetch uncacheable, except `__typename` and key fields, which only identify an object, and fields of value
+ *  types, which belong to the field that contains them. Reads the whole operation, so call it once for each shape and
+ *  supergraph. */
 export function fetchRuleOf(shape: OperationShape, rules: CacheRules): FetchRule {
-  if (shape.kind !== 'query') return { isCacheable: false, reason: `a ${shape.kind} is never kept` };
-  const found = new RuleAccumulator();
+  if (shape.kind !== 'query') return { isCacheable: false, reason: `a ${shape.kind} is never cached` };
+  const accumulator = new RuleAccumulator();
   visitSelections<boolean>(
     shape,
     rules.graph,
     (selected, isCovered) => {
-      if (selected.owners.length === 0) found.missingReason ??= `${selected.name} is not in the supergraph`;
+      if (selected.owners.length === 0)
+        accumulator.missingReason ??= `${selected.name} is not in the supergraph`;
       const covers = selected.owners.map((owner) => addOwner(owner, selected, isCovered));
-      return covers.length > 0 && covers.every((covered) => covered);
+      return covers.length > 0 && covers.every(Boolean);
     },
     false,
   );
-  if (found.missingReason !== undefined) return { isCacheable: false, reason: found.missingReason };
-  if (found.rule === undefined) return { isCacheable: false, reason: 'nothing that it selects has a rule' };
-  if (!isUsable(found.rule.lifetime)) return { isCacheable: false, reason: 'the shortest rule is 0s' };
+  if (accumulator.missingReason !== undefined)
+    return { isCacheable: false, reason: accumulator.missingReason };
+  if (accumulator.rule === undefined) return { isCacheable: false, reason: 'no selected field has a rule' };
+  if (!isUsable(accumulator.rule.lifetime))
+    return { isCacheable: false, reason: 'the shortest maxAge is 0s' };
   return {
     isCacheable: true,
     rule: {
-      lifetime: found.rule.lifetime,
-      scope: strictestScope(found.rule.scope, found.scope),
-      tags: mergeTags(found.rule.tags, found.tags),
+      lifetime: accumulator.rule.lifetime,
+      scope: strictestScope(accumulator.rule.scope, accumulator.scope),
+      tags: mergeTags(accumulator.rule.tags, accumulator.tags),
     },
   };
 
-  /** Whether values of value types below are parts of something that has a rule. */
+  /** Returns whether the rule also covers value types in the field. */
   function addOwner(owner: FieldOwner, selected: SelectedField, isCovered: boolean): boolean {
     const { type, isIdentityField } = owner;
     const { name } = selected;
     const hasFieldRule = rules.hasFieldRule(type, name);
     if (isIdentityField && !hasFieldRule) {
-      // How long an object is what it is does not depend on how long its values are kept; for whom it is does.
-      // That an entity has the type it was asked for by tells nothing.
-      const isAskedFor = name === '__typename' && selected.isEntityField;
-      if (!isAskedFor) found.restrict(rules.ruleForType(type, shape.subgraph));
+      // The identity of an object does not expire, but it may be private. The `__typename` of a fetched entity reveals
+      // nothing, because the representation contained it.
+      const isFromRepresentation = name === '__typename' && selected.isEntityField;
+      if (!isFromRepresentation) accumulator.restrict(rules.ruleForType(type, shape.subgraph));
       return isCovered && type.isValueType;
     }
     if (isCovered && type.isValueType && !hasFieldRule && !rules.hasTypeRule(type)) return true;
     const rule = rules.ruleForField(type, name, shape.subgraph);
-    if (rule === undefined) found.missingReason ??= `${type.name}.${name} has no rule`;
-    else found.add(rule);
+    if (rule === undefined) accumulator.missingReason ??= `${type.name}.${name} has no rule`;
+    else accumulator.add(rule);
     return rule !== undefined;
   }
 }
@@ -70,7 +77,7 @@ class RuleAccumulator {
     this.rule = this.rule === undefined ? rule : strictestRule(this.rule, rule);
   }
 
-  /** Whom it is for and what it is invalidated by, without how long. */
+  /** Adds the scope and the tags of a rule, but not its lifetime. */
   restrict(rule: CacheRule | undefined): void {
     if (rule === undefined) return;
     this.scope = strictestScope(this.scope, rule.scope);

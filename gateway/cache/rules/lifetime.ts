@@ -1,14 +1,14 @@
 /** How long a value may be used, in milliseconds from the moment it is stored. */
 export interface Lifetime {
-  /** As if the subgraph had just sent it. */
+  /** It is served like a new answer. */
   readonly freshMs: number;
-  /** At once, while it is asked for anew. At least `freshMs`. */
+  /** It is served stale while a refresh runs. At least `freshMs`. */
   readonly revalidateMs: number;
-  /** Where the subgraph fails. At least `freshMs`. */
+  /** It is served stale if the subgraph fails. At least `freshMs`. */
   readonly fallbackMs: number;
 }
 
-/** What is said about one place: how long fresh, and how much longer stale. */
+/** The durations of one declaration. The stale periods begin when the freshness ends. */
 export interface CacheDurations {
   readonly maxAgeMs: number;
   readonly staleWhileRevalidateMs: number;
@@ -23,17 +23,17 @@ export function lifetimeOf({ maxAgeMs, staleWhileRevalidateMs, staleIfErrorMs }:
   };
 }
 
-/** What both allow. Each end is compared by itself and from storing: a value that is stale sooner by one rule must
- *  not be used longer than another one says. */
-export function shorterLifetime(one: Lifetime, other: Lifetime): Lifetime {
+/** The shorter of each duration, counted from storing. `staleWhileRevalidate` of one rule never extends what the other
+ *  one allows. */
+export function shorterLifetime(a: Lifetime, b: Lifetime): Lifetime {
   return {
-    freshMs: Math.min(one.freshMs, other.freshMs),
-    revalidateMs: Math.min(one.revalidateMs, other.revalidateMs),
-    fallbackMs: Math.min(one.fallbackMs, other.fallbackMs),
+    freshMs: Math.min(a.freshMs, b.freshMs),
+    revalidateMs: Math.min(a.revalidateMs, b.revalidateMs),
+    fallbackMs: Math.min(a.fallbackMs, b.fallbackMs),
   };
 }
 
-/** What is left of it for a value that was this old when it was stored. */
+/** The lifetime that remains for a value that already had this age when it was stored. */
 export function remainingLifetime({ freshMs, revalidateMs, fallbackMs }: Lifetime, ageMs: number): Lifetime {
   return {
     freshMs: Math.max(0, freshMs - ageMs),
@@ -42,7 +42,7 @@ export function remainingLifetime({ freshMs, revalidateMs, fallbackMs }: Lifetim
   };
 }
 
-/** Whether a value could be used at all. */
+/** Whether a value with this lifetime can ever be served. */
 export function isUsable({ freshMs, revalidateMs, fallbackMs }: Lifetime): boolean {
   return freshMs > 0 || revalidateMs > 0 || fallbackMs > 0;
 }

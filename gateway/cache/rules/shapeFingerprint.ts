@@ -4,13 +4,13 @@ import { namedTypeOf } from '../../planning/supergraphDocument.ts';
 import { fieldTypeIn } from './cacheGraph.ts';
 import type { CacheRule } from './cacheRule.ts';
 import type { CacheRules } from './cacheRules.ts';
-import type { OperationShape } from './operationShape.ts';
-import { visitSelections } from './visitSelections.ts';
+import { type OperationShape, visitSelections } from './visitSelections.ts';
 
-/** What of a supergraph decides on whether an answer to a fetch that was stored under another supergraph can be
- *  used: for every field that it selects, the types that have it, its type, its arguments with their defaults, and
- *  the values of enums. Tags of the rule are in it, since an older answer could not be invalidated by a newer tag;
- *  durations and scope are not: entries are read by the present rule, and keys say whose they are. In base64url. */
+/** Identifies what a supergraph declares about a fetch, so that an answer stored under another supergraph is only used if
+ *  nothing relevant changed: for each selected field the types that have it, its type, its arguments with defaults, and
+ *  the values of enums. Includes the tags of the rule, because an older answer could not be invalidated by a newer tag.
+ *  Excludes durations and scope: the current rule limits entries when they are read, and keys contain the scope's
+ *  identity. Encoded as base64url. */
 export function fingerprintShape(shape: OperationShape, rules: CacheRules, rule: CacheRule): string {
   const { graph } = rules;
   const lines: string[] = [];
@@ -22,9 +22,9 @@ export function fingerprintShape(shape: OperationShape, rules: CacheRules, rule:
       lines.push(`${name} on ${owners.map(({ type }) => type.name).join('|')}`);
       for (const { type, field } of owners) {
         if (field === undefined) continue;
-        const ofField = fieldTypeIn(field, shape.subgraph);
-        lines.push(`${type.name}.${name}(${field.arguments}): ${print(ofField)}`);
-        for (const used of [namedTypeOf({ type: ofField }), ...field.argumentTypes]) described.add(used);
+        const fieldType = fieldTypeIn(field, shape.subgraph);
+        lines.push(`${type.name}.${name}(${field.arguments}): ${print(fieldType)}`);
+        for (const used of [namedTypeOf({ type: fieldType }), ...field.argumentTypes]) described.add(used);
       }
       return undefined;
     },

@@ -1,66 +1,70 @@
+import { isCacheTag } from '../../config/isCacheTag.ts';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
-import { type AnswerTagLimits, readAnswerTags } from './answerTags.ts';
 import { type AllowedCaching, type CachingHeaders, readCacheControl } from './cacheControl.ts';
 import { type CacheRule, mergeTags, strictestScope } from './cacheRule.ts';
 import { isUsable, type Lifetime, lifetimeOf, remainingLifetime, shorterLifetime } from './lifetime.ts';
 
-/** One value out of a subgraph's answer, with what the answer says about itself. */
+/** One value of a subgraph's answer, with the metadata of the answer. */
 export interface SubgraphValue {
   readonly headers: CachingHeaders;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
-  /** Whether there are errors that may concern the value. */
+  /** Whether the answer has errors that may concern the value. */
   readonly hasErrors: boolean;
   /** The entity or root field is null. */
   readonly isNull: boolean;
 }
 
+/** Limits of the tags in a subgraph's answer: their count, and the characters of each. */
+export interface AnswerTagLimits {
+  readonly count: number;
+  readonly length: number;
+}
+
 export interface StorageOptions {
   readonly nullMaxAgeMs: number;
   readonly tagLimits: AnswerTagLimits;
-  /** Whose request it was; `undefined` for nobody's. */
+  /** The client of the request; `undefined` for an anonymous one. */
   readonly identity: string | undefined;
 }
 
 /** Whether and for how long a value is stored. */
 export type StorageDecision =
   | {
-      readonly isStored: true;
-      /** From now on: what the answer was old already is taken off. */
+      readonly kind: 'stored';
+      /** From now on: the age of the answer is already subtracted. */
       readonly lifetime: Lifetime;
-      /** How old it is now. */
+      /** The age of the value now. */
       readonly ageMs: number;
-      /** Of the value, and so of its key: an answer may be private by a rule that is not. */
+      /** The scope of the value and of its key: an answer may be private although its rule is not. */
       readonly scope: CacheScope;
       readonly tags: readonly string[];
     }
-  /** `isMistake`: the subgraph sent what makes no sense; to be warned about once. */
-  | { readonly isStored: false; readonly reason: string; readonly hasInvalidMetadata: boolean };
+  /** `refused`: the headers or the missing identity forbid it. `invalid`: the subgraph sent metadata that cannot be
+   *  parsed, which operators should know. */
+  | { readonly kind: 'errors' | 'refused' | 'invalid'; readonly reason: string };
 
-/** What becomes of an answered value: the rule of its fetch, narrowed by what the answer says. An answer never
- *  makes a value live longer or be for more people. */
+/** Decides whether a value is stored: by the rule of its fetch, narrowed by the metadata of the answer. An answer never
+ *  extends the lifetime of a value or its audience. */
 export function decideStorage(
   rule: CacheRule,
   value: SubgraphValue,
   options: StorageOptions,
 ): StorageDecision {
   const { headers, extensions, hasErrors, isNull } = value;
-  if (hasErrors) return notStored('it has errors');
+  if (hasErrors) return { kind: 'errors', reason: 'the answer has errors' };
   const allowed = readCacheControl(headers);
-  if (allowed.kind === 'refused') {
-    return { isStored: false, reason: allowed.reason, hasInvalidMetadata: allowed.hasInvalidHeaders };
-  }
+  if (allowed.kind !== 'allowed') return allowed;
   const answerTags = readAnswerTags(extensions, options.tagLimits);
-  if (answerTags.kind === 'mistake')
-    return { isStored: false, reason: answerTags.reason, hasInvalidMetadata: true };
+  if (answerTags.kind === 'invalid') return answerTags;
   const scope = strictestScope(rule.scope, allowed.isPrivate ? 'PRIVATE' : 'PUBLIC');
   if (scope === 'PRIVATE' && options.identity === undefined) {
-    return notStored('it is private, and the request has no identity');
+    return refuse('the value is private, and the request has no identity');
   }
   const narrowed = remainingLifetime(narrowLifetime(rule.lifetime, allowed), allowed.ageMs);
   const lifetime = isNull ? shorterLifetime(narrowed, nullLifetime(options.nullMaxAgeMs)) : narrowed;
-  if (!isUsable(lifetime)) return notStored('its time is over already');
+  if (!isUsable(lifetime)) return refuse('the value has already expired');
   return {
-    isStored: true,
+    kind: 'stored',
     lifetime,
     ageMs: allowed.ageMs,
     scope,
@@ -68,7 +72,7 @@ export function decideStorage(
   };
 }
 
-/** Where the answer says nothing about a stale value, the rule's time for that begins at the earlier end. */
+/** If the answer says nothing about stale use, the stale periods of the rule begin when the narrowed freshness ends. */
 function narrowLifetime(lifetime: Lifetime, allowed: AllowedCaching): Lifetime {
   const { freshMs, revalidateMs, fallbackMs } = lifetime;
   return shorterLifetime(
@@ -81,11 +85,38 @@ function narrowLifetime(lifetime: Lifetime, allowed: AllowedCaching): Lifetime {
   );
 }
 
-/** What is not there may be there in a moment: never stale. */
+/** A null is never served stale, because the object may be created at any moment. */
 function nullLifetime(nullMaxAgeMs: number): Lifetime {
   return lifetimeOf({ maxAgeMs: nullMaxAgeMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 });
 }
 
-function notStored(reason: string): StorageDecision {
-  return { isStored: false, reason, hasInvalidMetadata: false };
+function refuse(reason: string): StorageDecision {
+  return { kind: 'refused', reason };
+}
+
+type AnswerTags =
+  | { readonly kind: 'tags'; readonly tags: readonly string[] }
+  /** The answer must not be stored: it could not be invalidated by the tags that cannot be read. */
+  | { readonly kind: 'invalid'; readonly reason: string };
+
+/** Reads `extensions.cacheTags`, a list of strings that applies to all values of the answer. */
+function readAnswerTags(
+  extensions: Readonly<Record<string, unknown>> | undefined,
+  { count, length }: AnswerTagLimits,
+): AnswerTags {
+  const given =
+    extensions !== undefined && Object.hasOwn(extensions, 'cacheTags') ? extensions.cacheTags : [];
+  if (given === null) return { kind: 'tags', tags: [] };
+  if (!Array.isArray(given)) return invalidTags('is not a list');
+  if (given.length > count) return invalidTags(`has ${given.length} tags, more than ${count}`);
+  for (const tag of given) {
+    if (typeof tag !== 'string' || !isCacheTag(tag))
+      return invalidTags('has a tag that is not a string, or blank');
+    if (tag.length > length) return invalidTags(`has a tag of ${tag.length} characters, more than ${length}`);
+  }
+  return { kind: 'tags', tags: mergeTags(given as string[]) };
+}
+
+function invalidTags(problem: string): AnswerTags {
+  return { kind: 'invalid', reason: `extensions.cacheTags ${problem}` };
 }

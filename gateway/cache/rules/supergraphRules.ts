@@ -24,7 +24,7 @@ export interface SupergraphRules {
 interface ReadSupergraphRules {
   readonly rules: SupergraphRules;
   readonly problems: readonly string[];
-  /** Names of the configuration that the supergraph lacks. */
+  /** Names in the configuration that the supergraph lacks. */
   readonly unknownNames: readonly string[];
 }
 
@@ -46,7 +46,7 @@ export function readSupergraphRules({
   };
 }
 
-/** Whether there can be any rule, without reading the supergraph. */
+/** Whether a supergraph may have cache rules. Does not parse it. */
 export function mayHaveRules(sdl: string, configured: ConfiguredRules): boolean {
   return Object.keys(configured).length > 0 || sdl.includes('://tributary.dev/spec/');
 }

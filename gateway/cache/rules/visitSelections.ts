@@ -1,4 +1,4 @@
-import { Kind, type OperationTypeNode, type SelectionSetNode } from 'graphql';
+import { Kind, type OperationDefinitionNode, type OperationTypeNode, type SelectionSetNode } from 'graphql';
 import { namedTypeOf } from '../../planning/supergraphDocument.ts';
 import {
   type CacheGraph,
@@ -7,13 +7,21 @@ import {
   type GraphType,
   type KeyFields,
 } from './cacheGraph.ts';
-import type { OperationShape } from './operationShape.ts';
 
-/** One field of a fetch's operation, for all object types that it may be read from. */
+/** The part of a fetch shape that rules and tags are computed from. */
+export interface OperationShape {
+  readonly subgraph: string;
+  readonly kind: 'query' | 'mutation' | 'subscription';
+  readonly isEntityFetch: boolean;
+  /** With inlined fragments. */
+  readonly document: OperationDefinitionNode;
+}
+
+/** One field of a fetch's operation, with all object types that it may be read from. */
 export interface SelectedField {
   readonly name: string;
   readonly owners: readonly FieldOwner[];
-  /** In an object that the fetch was asked for by a representation, not in one below it. */
+  /** Whether the field is selected on a fetched entity itself, not on an object below it. */
   readonly isEntityField: boolean;
 }
 
@@ -21,17 +29,17 @@ export interface FieldOwner {
   readonly type: GraphType;
   /** `undefined` for `__typename`. */
   readonly field: GraphField | undefined;
-  /** It tells which object it is, and nothing about it: `__typename`, a field of a key. */
+  /** Whether the field only identifies the object: `__typename` or a key field. */
   readonly isIdentityField: boolean;
 }
 
-/** Visits the fields that a fetch selects, outer ones first. What a visit returns is handed to the visits of the
- *  fields within. A field that the supergraph does not have is visited without owners. */
-export function visitSelections<Above>(
+/** Visits the fields that a fetch selects, parents first. The result of a visit is passed to the visits of the child
+ *  fields. A field that the supergraph lacks is visited without owners. */
+export function visitSelections<Parent>(
   shape: OperationShape,
   graph: CacheGraph,
-  visit: (field: SelectedField, above: Above) => Above,
-  start: Above,
+  visit: (field: SelectedField, parent: Parent) => Parent,
+  start: Parent,
 ): void {
   const { document, isEntityFetch, kind, subgraph } = shape;
   if (!isEntityFetch) {
@@ -44,23 +52,23 @@ export function visitSelections<Above>(
     walk(selection.selectionSet, undefined, [], start, true);
   }
 
-  /** `types`: object types that are possible; `undefined` for any. `keys`: what of a key, for each object above. */
+  /** `types`: the possible object types; `undefined` for any. `keys`: the remaining part of a key of each parent object. */
   function walk(
     { selections }: SelectionSetNode,
     types: readonly GraphType[] | undefined,
     keys: readonly KeyFields[],
-    above: Above,
+    parent: Parent,
     isOfEntity: boolean,
   ): void {
     for (const selection of selections) {
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const condition = selection.typeCondition?.name.value;
         const narrowed = condition === undefined ? types : narrow(types, condition);
-        walk(selection.selectionSet, narrowed, keys, above, isOfEntity);
+        walk(selection.selectionSet, narrowed, keys, parent, isOfEntity);
       } else if (selection.kind === Kind.FIELD) {
         const name = selection.name.value;
         const owners = ownersOf(name, types ?? [], keys);
-        const below = visit({ name, owners, isEntityField: isOfEntity }, above);
+        const below = visit({ name, owners, isEntityField: isOfEntity }, parent);
         if (selection.selectionSet === undefined) continue;
         const inner = new Set<GraphType>();
         for (const { field } of owners) {
@@ -76,8 +84,8 @@ export function visitSelections<Above>(
   function objectTypesOf(name: string): readonly GraphType[] {
     const type = graph.types.get(name);
     if (type === undefined) return [];
-    const objects = type.possibleTypes.flatMap((one) => graph.types.get(one) ?? []);
-    // An interface that nothing implements has no objects, but its fields may be selected.
+    const objects = type.possibleTypes.flatMap((possible) => graph.types.get(possible) ?? []);
+    // An interface without implementations has no objects, but its fields can be selected.
     return objects.length === 0 ? [type] : objects;
   }
 
@@ -96,14 +104,15 @@ function ownersOf(name: string, types: readonly GraphType[], keys: readonly KeyF
   });
 }
 
-/** What the keys have below a field: of the keys that the field's objects have themselves, or of one around them. */
+/** The parts of keys below a field: of a key of the parent objects if the field belongs to one, else of the keys of the
+ *  field's owners. */
 function keysBelow(
   name: string,
   owners: readonly FieldOwner[],
   keys: readonly KeyFields[],
 ): readonly KeyFields[] {
-  const around = keys.flatMap((fields) => fields.get(name) ?? []);
-  if (keys.length > 0 && around.length === keys.length) return around;
-  const own = owners.flatMap(({ type }) => type.keyFields.get(name) ?? []);
-  return own.length === owners.length ? own : [];
+  const parentKeys = keys.flatMap((fields) => fields.get(name) ?? []);
+  if (keys.length > 0 && parentKeys.length === keys.length) return parentKeys;
+  const ownerKeys = owners.flatMap(({ type }) => type.keyFields.get(name) ?? []);
+  return ownerKeys.length === owners.length ? ownerKeys : [];
 }

@@ -1,14 +1,13 @@
-/** What a store keeps under one key: the answer for one entity, or for one root field. Times are milliseconds since
- *  1970. */
+/** The stored answer for one entity or one root field. Times are milliseconds since 1970. */
 export interface CacheEntry {
   /** JSON text. */
   readonly value: string;
-  /** When the subgraph knew this to be right; of two entries of one key, the later one stays. */
+  /** When the subgraph generated the value. Of two entries of one key, the later one is stored. */
   readonly storedAt: number;
   readonly freshUntil: number;
   readonly staleWhileRevalidateUntil: number;
   readonly staleIfErrorUntil: number;
-  /** What it can be invalidated by: type, entity, subgraph, and tags of its own. No NUL in them. */
+  /** Subgraph, type, entity and custom tags. They contain no NUL. */
   readonly tags: readonly string[];
 }
 
@@ -16,73 +15,73 @@ export interface CacheWrite extends CacheEntry {
   readonly key: string;
 }
 
-/** The moment at which something began to be read from a subgraph, counted in invalidations that a store knew of
- *  by then. */
+/** The moment when a read from a subgraph began, as the number of invalidations that the store had seen by then. A write
+ *  is rejected if one of its tags was invalidated after it. */
 export interface ReadVersion {
-  /** Of the memory of this process. */
+  /** Invalidations of the in-memory store. */
   readonly inProcess: number;
-  /** Of what all processes share. */
+  /** The sequence number of the latest invalidation in the shared store. */
   readonly shared: number;
 }
 
-/** One for each key, in the order of the keys. */
+/** One result for each key, in the order of the keys. */
 export type CacheResults = readonly (CacheEntry | undefined)[];
 
 export interface InvalidationResult {
-  /** Entries that are gone. */
+  /** The number of deleted entries. */
   readonly deleted: number;
-  /** Not everything could be reached. What could not is not served by this process any more, and deleted as soon
-   *  as it can be. */
+  /** Some entries could not be deleted yet. This process does not serve them any more, and deletes them as soon as it
+   *  can. */
   readonly isPending: boolean;
 }
 
 export interface CacheDescription {
   readonly entry: CacheEntry;
   readonly from: 'memory' | 'redis';
-  /** What it takes there, about. */
+  /** The approximate size there. */
   readonly bytes: number;
 }
 
-/** Keeps answers of subgraphs. Nothing here throws or rejects, whatever happens to what is behind it: an entry
- *  that cannot be had in time is a miss, one that cannot be stored is not stored. */
+/** Stores answers of subgraphs. Its methods never throw or reject: an entry that cannot be read in time is a miss, and an
+ *  entry that cannot be written is dropped. */
 export interface CacheStore {
-  /** To be taken before a subgraph is asked, and given back with what it answered. */
+  /** Call it before a subgraph request, and pass the result to `setMany` with the answers. */
   beginRead(): ReadVersion;
 
-  /** Entries that may be served, stale ones included; who serves them looks at their times. Without a promise
-   *  where all that is needed is in memory. */
+  /** Reads entries, including stale ones: the caller must check their times. Returns no promise if memory has all
+   *  entries. */
   getMany(keys: readonly string[]): CacheResults | Promise<CacheResults>;
 
-  /** Stores what was read from a subgraph, later than this returns. Left out is what an invalidation of one of its
-   *  tags has overtaken since the read began, and what is older than the entry that is there. */
+  /** Stores entries in the background. Drops entries whose tags were invalidated since the read began, and entries that
+   *  are older than the stored ones. */
   setMany(entries: readonly CacheWrite[], since: ReadVersion): void;
 
-  /** Deletes what has any of these tags. Once it has ended, no read brings such an entry back that began to be
-   *  read from a subgraph before it was called. */
+  /** Deletes entries with any of these tags. When it resolves, no subgraph read that began before the call can store such
+   *  an entry. */
   deleteByTags(tags: readonly string[]): Promise<InvalidationResult>;
 
-  /** Asks for the right to be the one process that fetches what belongs under these keys, for `ttlMs` at most. In the
-   *  order of the keys: whether this process has it. Where nobody can say in time, it has. Without a promise where
-   *  there is one process only: within it, whoever asks sees to that. */
+  /** Claims the right to fetch the values of these keys, for at most `ttlMs`. Returns for each key whether this process has
+   *  the claim; it also has if the store does not answer in time. Returns no promise if there is only one process, whose
+   *  single flight already deduplicates fetches. */
   claim(keys: readonly string[], ttlMs: number): readonly boolean[] | Promise<readonly boolean[]>;
 
-  /** Gives claims of this process back, at once or so many milliseconds from now. */
+  /** Releases claims of this process after `afterMs`. */
   release(keys: readonly string[], afterMs: number): void;
 
-  /** Waits until the process that has the claim of a key has stored an entry, which is the result, or has given the
-   *  claim back; at most `maxMs`. Rejects never; an aborted wait ends with `undefined`. */
+  /** Waits at most `maxMs` until the claim holder of a key stores an entry. Resolves with that entry, or with `undefined`
+   *  when the claim is released without one, the time is over or the wait is aborted. */
   awaitClaimHolder(key: string, maxMs: number, signal: AbortSignal): Promise<CacheEntry | undefined>;
 
-  /** What is stored, for people to look at. */
+  /** Describes an entry for operators. */
   describe(key: string): Promise<CacheDescription | undefined>;
 
-  /** Keys with a tag, at most so many. */
+  /** At most `limit` keys of entries with a tag. */
   keysWithTag(tag: string, limit: number): Promise<string[]>;
 
   close(): Promise<void>;
 }
 
-/** When an entry is of no more use to anybody. */
+/** When an entry expires for every use. */
 export function usableUntil(entry: CacheEntry): number {
   return Math.max(entry.freshUntil, entry.staleWhileRevalidateUntil, entry.staleIfErrorUntil);
 }

@@ -2,14 +2,17 @@ import { crc32 } from 'node:zlib';
 import type { CacheEntry } from './cacheStore.ts';
 
 export interface StoredEntry extends CacheEntry {
-  /** Invalidations that were known when its read began. */
+  /** `ReadVersion.shared` of its read. */
   readonly readVersion: number;
 }
 
-// 0  T C, number of this format, 0         44  checksum of the key and of all from 48 on, and of the five numbers
-// 4  five doubles, big-endian:             48  bytes of the tags
-//    readAt, storedAt, the three times     52  the tags with NUL in between, then the value
-// The script that writes reads the first twenty bytes (`redisScripts.ts`).
+// Layout, by offset in bytes:
+//  0  magic bytes `TC`, format version, 0
+//  4  five big-endian doubles: readVersion, storedAt, freshUntil, staleWhileRevalidateUntil, staleIfErrorUntil
+// 44  CRC-32 of the key, of bytes 0 to 43, and of everything from 48 on
+// 48  size of the tags in bytes
+// 52  tags, separated by NUL, followed by the value
+// The script `writeEntries` reads the first 20 bytes (`redisScripts.ts`).
 const formatVersion = 1;
 const numbersOffset = 4;
 const checksumOffset = 44;
@@ -17,7 +20,7 @@ const tagsSizeOffset = 48;
 const textOffset = 52;
 const tagSeparator = '\0';
 
-/** An entry as Redis keeps it under a key. */
+/** Encodes an entry as it is stored in Redis. */
 export function encodeEntry(key: string, entry: StoredEntry): Buffer {
   const tags = entry.tags.join(tagSeparator);
   const tagsSize = Buffer.byteLength(tags);
@@ -35,26 +38,26 @@ export function encodeEntry(key: string, entry: StoredEntry): Buffer {
   return bytes;
 }
 
-/** `undefined` for anything that this version did not write under this key, byte by byte. */
+/** `undefined` for bytes that are damaged, have another format version, or were written under another key. */
 export function decodeEntry(key: string, bytes: Buffer): StoredEntry | undefined {
   if (bytes.length < textOffset || bytes[0] !== 0x54 || bytes[1] !== 0x43 || bytes[2] !== formatVersion) {
     return undefined;
   }
   if (bytes.readUInt32BE(checksumOffset) !== checksumOf(key, bytes)) return undefined;
-  const valueAt = textOffset + bytes.readUInt32BE(tagsSizeOffset);
-  const tags = bytes.toString('utf8', textOffset, valueAt);
+  const valueOffset = textOffset + bytes.readUInt32BE(tagsSizeOffset);
+  const tags = bytes.toString('utf8', textOffset, valueOffset);
   return {
-    value: bytes.toString('utf8', valueAt),
+    value: bytes.toString('utf8', valueOffset),
     readVersion: bytes.readDoubleBE(numbersOffset),
     storedAt: bytes.readDoubleBE(numbersOffset + 8),
     freshUntil: bytes.readDoubleBE(numbersOffset + 16),
     staleWhileRevalidateUntil: bytes.readDoubleBE(numbersOffset + 24),
     staleIfErrorUntil: bytes.readDoubleBE(numbersOffset + 32),
-    tags: valueAt === textOffset ? [] : tags.split(tagSeparator),
+    tags: valueOffset === textOffset ? [] : tags.split(tagSeparator),
   };
 }
 
-// The key is part of it, so that an entry that got under another key shows nobody what is not theirs.
+// Includes the key, so that an entry under a wrong key is never shown to the wrong client.
 function checksumOf(key: string, bytes: Buffer): number {
   return crc32(bytes.subarray(tagsSizeOffset), crc32(bytes.subarray(0, checksumOffset), crc32(key)));
 }

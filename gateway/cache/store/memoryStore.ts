@@ -9,11 +9,9 @@ import {
   type ReadVersion,
   usableUntil,
 } from './cacheStore.ts';
-import { InvalidationHistory } from './invalidationHistory.ts';
-import { TagIndex } from './tagIndex.ts';
 
 interface MemoryStoreOptions {
-  /** Bytes of keys, values and tags together, with what it takes to keep them. */
+  /** The maximum number of bytes of keys, values and tags, including the overhead of storing them. */
   readonly maxSize: number;
   /** Milliseconds since 1970. */
   now(): number;
@@ -23,14 +21,14 @@ interface MemoryEntry extends CacheEntry {
   readonly readVersion: number;
 }
 
-// More would only serve writes that come in after thousands of other invalidations.
+// A larger history would only help writes that arrive after thousands of other invalidations.
 const maxRememberedTags = 10_000;
 
-// Objects, map slots and list links of one entry, and of one of its tags; measured roughly, on the safe side.
+// Bytes of the objects, map slots and list links for one entry, and for one of its tags. Rounded up from measurements.
 const entryOverhead = 400;
 const tagOverhead = 120;
 
-/** Entries in the memory of this process. The least recently used leave first. */
+/** Stores entries in the memory of this process. Evicts the least recently used entries first. */
 export class MemoryStore implements CacheStore {
   readonly #now: () => number;
   readonly #entries: LRUCache<string, MemoryEntry>;
@@ -55,7 +53,7 @@ export class MemoryStore implements CacheStore {
     return this.#entries.size;
   }
 
-  /** Tags that anything stored has. */
+  /** The number of tags of all stored entries. */
   get tagCount(): number {
     return this.#index.tagCount;
   }
@@ -74,10 +72,10 @@ export class MemoryStore implements CacheStore {
     for (const { key, ...entry } of entries) {
       if (usableUntil(entry) <= now) continue;
       if (this.#history.isInvalidatedSince(entry.tags, since.inProcess)) continue;
-      const there = this.#entries.peek(key);
-      if (there !== undefined && isNewer(there, entry, since)) continue;
+      const stored = this.#entries.peek(key);
+      if (stored !== undefined && isNewer(stored, entry, since)) continue;
       this.#entries.set(key, { ...entry, readVersion: since.inProcess });
-      // One that is larger than the whole store is not kept.
+      // An entry that is larger than the whole store is not stored.
       if (this.#entries.has(key)) this.#index.add(key, entry.tags);
     }
   }
@@ -91,7 +89,7 @@ export class MemoryStore implements CacheStore {
     return Promise.resolve({ deleted, isPending: false });
   }
 
-  /** Deletes everything, and lets nothing in that began to be read before. */
+  /** Deletes all entries, and rejects writes whose reads began before. */
   clear(): void {
     this.#history.recordAll();
     this.#entries.clear();
@@ -123,17 +121,17 @@ export class MemoryStore implements CacheStore {
     return Promise.resolve();
   }
 
-  #getUsable(key: string, now: number, isUse: boolean): CacheEntry | undefined {
-    const entry = isUse ? this.#entries.get(key) : this.#entries.peek(key);
+  #getUsable(key: string, now: number, countsAsUse: boolean): CacheEntry | undefined {
+    const entry = countsAsUse ? this.#entries.get(key) : this.#entries.peek(key);
     if (entry === undefined || usableUntil(entry) > now) return entry;
     this.#entries.delete(key);
     return undefined;
   }
 }
 
-function isNewer(there: MemoryEntry, write: CacheEntry, since: ReadVersion): boolean {
-  if (there.storedAt !== write.storedAt) return there.storedAt > write.storedAt;
-  return there.readVersion > since.inProcess;
+function isNewer(stored: MemoryEntry, write: CacheEntry, since: ReadVersion): boolean {
+  if (stored.storedAt !== write.storedAt) return stored.storedAt > write.storedAt;
+  return stored.readVersion > since.inProcess;
 }
 
 function sizeOf(entry: CacheEntry, key: string): number {
@@ -142,7 +140,77 @@ function sizeOf(entry: CacheEntry, key: string): number {
   return size;
 }
 
-// V8 keeps a text in bytes or, where a single character needs it, in pairs of bytes.
+// V8 stores a string with one byte per character, or with two if a single character needs them.
 function textSize(text: string): number {
   return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length;
+}
+
+/** The keys of stored entries by tag. */
+class TagIndex {
+  readonly #keys = new Map<string, Set<string>>();
+
+  add(key: string, tags: readonly string[]): void {
+    for (const tag of tags) {
+      const keys = this.#keys.get(tag);
+      if (keys === undefined) this.#keys.set(tag, new Set([key]));
+      else keys.add(key);
+    }
+  }
+
+  remove(key: string, tags: readonly string[]): void {
+    for (const tag of tags) {
+      const keys = this.#keys.get(tag);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#keys.delete(tag);
+    }
+  }
+
+  /** A copy, which does not change when keys are removed. */
+  keysOf(tag: string): readonly string[] {
+    return [...(this.#keys.get(tag) ?? [])];
+  }
+
+  get tagCount(): number {
+    return this.#keys.size;
+  }
+}
+
+/** Remembers the latest invalidation of each tag in this process. Times are counts of invalidations. Beyond `limit` tags it
+ *  forgets them, and every read that began earlier counts as invalidated. */
+class InvalidationHistory {
+  readonly #limit: number;
+  readonly #countByTag = new Map<string, number>();
+  #floor = 0;
+  #count = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** The number of invalidations so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  record(tags: readonly string[]): void {
+    this.#count += 1;
+    for (const tag of tags) this.#countByTag.set(tag, this.#count);
+    if (this.#countByTag.size > this.#limit) this.#truncate();
+  }
+
+  recordAll(): void {
+    this.#count += 1;
+    this.#truncate();
+  }
+
+  /** Whether one of the tags was invalidated after the read that began at this count. */
+  isInvalidatedSince(tags: readonly string[], since: number): boolean {
+    if (since === this.#count) return false;
+    return since < this.#floor || tags.some((tag) => (this.#countByTag.get(tag) ?? 0) > since);
+  }
+
+  #truncate(): void {
+    this.#countByTag.clear();
+    this.#floor = this.#count;
+  }
 }

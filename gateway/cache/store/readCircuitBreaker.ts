@@ -2,53 +2,61 @@ import type { CancelTimer, Timers } from '../../time/timers.ts';
 
 interface ReadCircuitBreakerOptions {
   readonly timers: Timers;
-  /** Milliseconds between two probes. */
   readonly probeIntervalMs: number;
-  /** Asks for something small; whether that was answered in time. No request waits for it. */
+  /** Sends a small command. Resolves with whether Redis answered in time. */
   probe(): Promise<boolean>;
 }
 
+type BreakerState =
+  | { readonly kind: 'closed'; consecutiveFailures: number }
+  | { readonly kind: 'open'; readonly cancelProbe: CancelTimer }
+  /** A probe is running. */
+  | { readonly kind: 'half-open' };
+
 const failureThreshold = 3;
 
-/** Spares requests the wait for what has not answered in time thrice in a row, until a probe was. */
+/** Circuit breaker for reads: opens after three consecutive timeouts, so that requests do not wait for Redis, and closes
+ *  when a probe is answered in time. */
 export class ReadCircuitBreaker {
   readonly #options: ReadCircuitBreakerOptions;
-  #consecutiveFailures = 0;
-  #cancelTimer: CancelTimer | undefined;
+  #state: BreakerState = { kind: 'closed', consecutiveFailures: 0 };
 
   constructor(options: ReadCircuitBreakerOptions) {
     this.#options = options;
   }
 
   get isOpen(): boolean {
-    return this.#consecutiveFailures >= failureThreshold;
+    return this.#state.kind !== 'closed';
   }
 
   recordFailure(): void {
-    if (this.isOpen) return;
-    this.#consecutiveFailures += 1;
-    if (this.isOpen) this.#scheduleProbe();
+    if (this.#state.kind !== 'closed') return;
+    this.#state.consecutiveFailures += 1;
+    if (this.#state.consecutiveFailures >= failureThreshold) this.#open();
   }
 
   recordSuccess(): void {
-    // Once open, only a probe closes it: an answer that came too late says nothing about the next one.
-    if (!this.isOpen) this.#consecutiveFailures = 0;
+    // Only a probe closes the breaker: the answer to a read that was sent earlier does not mean that Redis recovered.
+    if (this.#state.kind === 'closed') this.#state.consecutiveFailures = 0;
   }
 
   reset(): void {
-    this.#consecutiveFailures = 0;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    if (this.#state.kind === 'open') this.#state.cancelProbe();
+    this.#state = { kind: 'closed', consecutiveFailures: 0 };
   }
 
-  #scheduleProbe(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = this.#options.timers.after(this.#options.probeIntervalMs, async () => {
-      this.#cancelTimer = undefined;
-      const isAnswered = await this.#options.probe();
-      if (!this.isOpen || this.#cancelTimer !== undefined) return;
-      if (isAnswered) this.reset();
-      else this.#scheduleProbe();
-    });
+  #open(): void {
+    const { timers, probeIntervalMs } = this.#options;
+    this.#state = { kind: 'open', cancelProbe: timers.after(probeIntervalMs, () => this.#probe()) };
+  }
+
+  async #probe(): Promise<void> {
+    const halfOpen: BreakerState = { kind: 'half-open' };
+    this.#state = halfOpen;
+    const isAnswered = await this.#options.probe();
+    // The breaker was reset meanwhile.
+    if (this.#state !== halfOpen) return;
+    if (isAnswered) this.reset();
+    else this.#open();
   }
 }

@@ -16,8 +16,8 @@ interface RedisBucketsOptions {
 
 const maxGraceMs = 10;
 
-/** Asks Redis bucket by bucket, for no longer than `redis.timeouts.read` and for nothing where it would be in vain.
- *  Failures are counted here; nothing rejects. */
+/** Sends commands to the buckets of the Redis store. Reads wait at most `redis.timeouts.read`; a circuit breaker for each
+ *  bucket skips reads that would time out. Reports failures; its promises never reject. */
 export class RedisBuckets {
   readonly #options: RedisBucketsOptions;
   readonly #breakers: readonly ReadCircuitBreaker[];
@@ -38,71 +38,71 @@ export class RedisBuckets {
     );
   }
 
-  /** Whether there is a connection. */
+  /** Whether Redis is connected. */
   get isReady(): boolean {
     return this.#options.client.isReady;
   }
 
-  /** Whether a command more may be sent. */
+  /** Whether another command may be sent (`redis.maxInFlight`). */
   get hasRoom(): boolean {
     return this.#commandsInFlight < this.#options.config.maxInFlight;
   }
 
-  /** Of each bucket that may be asked now, the places of its keys. */
+  /** Groups the indexes of keys by bucket. Omits buckets that cannot be read now. */
   indexesByBucket(keys: readonly string[]): Map<number, number[]> {
     const { config, problems } = this.#options;
-    const places = new Map<number, number[]>();
-    if (keys.length === 0) return places;
+    const indexesByBucket = new Map<number, number[]>();
+    if (keys.length === 0) return indexesByBucket;
     if (!this.isReady) {
       problems.report('unreachable');
-      return places;
+      return indexesByBucket;
     }
-    for (const [place, key] of keys.entries()) {
+    for (const [index, key] of keys.entries()) {
       const bucket = this.#options.keys.bucketOf(key);
-      const there = places.get(bucket);
-      if (there !== undefined) there.push(place);
-      else if (this.#breakers[bucket]?.isOpen !== true) places.set(bucket, [place]);
+      const indexes = indexesByBucket.get(bucket);
+      if (indexes !== undefined) indexes.push(index);
+      else if (this.#breakers[bucket]?.isOpen !== true) indexesByBucket.set(bucket, [index]);
     }
-    if (this.#commandsInFlight + places.size <= config.maxInFlight) return places;
+    if (this.#commandsInFlight + indexesByBucket.size <= config.maxInFlight) return indexesByBucket;
     problems.report('too many in flight');
     return new Map();
   }
 
-  /** Resolves when all these buckets have answered, or when the deadline of a read is over. `take` gets the replies
-   *  that are lists and came before. */
+  /** Sends one command to each bucket. Resolves when all buckets have answered, or after the read timeout. `onReply` gets
+   *  the array replies that arrived in time. */
   queryEach(
-    places: ReadonlyMap<number, readonly number[]>,
-    ask: (bucket: number, ofBucket: readonly number[]) => Promise<unknown>,
-    take: (bucket: number, ofBucket: readonly number[], reply: readonly unknown[]) => void,
+    indexesByBucket: ReadonlyMap<number, readonly number[]>,
+    send: (bucket: number, indexes: readonly number[]) => Promise<unknown>,
+    onReply: (bucket: number, indexes: readonly number[], reply: readonly unknown[]) => void,
   ): Promise<void> {
-    if (places.size === 0) return Promise.resolve();
+    if (indexesByBucket.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const waiting = new Set(places.keys());
-      const end = (): void => {
+      const unanswered = new Set(indexesByBucket.keys());
+      const finish = (): void => {
         cancelTimer();
         resolve();
       };
       const cancelTimer = this.#scheduleReadTimeout(() => {
         this.#options.problems.report('timeout');
-        for (const bucket of waiting) this.#breakers[bucket]?.recordFailure();
-        waiting.clear();
-        end();
+        for (const bucket of unanswered) this.#breakers[bucket]?.recordFailure();
+        unanswered.clear();
+        finish();
       });
-      for (const [bucket, ofBucket] of places) {
-        void ask(bucket, ofBucket).then((reply) => {
-          // Answered after the deadline: nobody waits for it any more.
-          if (!waiting.delete(bucket)) return;
+      for (const [bucket, indexes] of indexesByBucket) {
+        void send(bucket, indexes).then((reply) => {
+          // The reply arrived after the timeout.
+          if (!unanswered.delete(bucket)) return;
           if (Array.isArray(reply)) {
             this.#breakers[bucket]?.recordSuccess();
-            take(bucket, ofBucket, reply);
+            onReply(bucket, indexes, reply);
           }
-          if (waiting.size === 0) end();
+          if (unanswered.size === 0) finish();
         });
       }
     });
   }
 
-  /** What is there within the deadline of a read, else `undefined`. */
+  /** Resolves with the reply, or with `undefined` after the read timeout. */
   withReadTimeout(reply: Promise<unknown>): Promise<unknown> {
     return new Promise((resolve) => {
       const cancelTimer = this.#scheduleReadTimeout(() => resolve(undefined));
@@ -121,7 +121,7 @@ export class RedisBuckets {
     return this.#trackCommand(this.#options.client.runScript(script, keys, args));
   }
 
-  /** There is a new connection: what the one before did not answer says nothing about it. */
+  /** To be called for a new connection: timeouts of the previous one say nothing about it. */
   resetBreakers(): void {
     for (const breaker of this.#breakers) breaker.reset();
   }
@@ -131,9 +131,9 @@ export class RedisBuckets {
     this.resetBreakers();
   }
 
-  /** Not before what has come by then has been read: what a busy process leaves lying is no fault of Redis, and to ask
-   *  subgraphs instead would make it busier. */
-  #scheduleReadTimeout(run: () => void): CancelTimer {
+  /** Runs `onTimeout` after the read timeout, but not before replies that have already arrived were processed: if this
+   *  process is too busy to read them, sending subgraph requests instead would make it busier. */
+  #scheduleReadTimeout(onTimeout: () => void): CancelTimer {
     const { timers, config } = this.#options;
     const { read } = config.timeouts;
     let sentAt = Number.POSITIVE_INFINITY;
@@ -141,13 +141,13 @@ export class RedisBuckets {
       sentAt = performance.now();
     });
     let cancelTimer = timers.after(read, () => {
-      const left = sentAt + read - performance.now();
-      // A busy process sends late, and its timers begin in the past: then Redis has had no time at all.
-      if (left > 1) cancelTimer = timers.after(Math.min(left, maxGraceMs), readFirst);
-      else readFirst();
+      const remainingMs = sentAt + read - performance.now();
+      // A busy process sends commands late. The timer may then fire before Redis had its full time.
+      if (remainingMs > 1) cancelTimer = timers.after(Math.min(remainingMs, maxGraceMs), processReplies);
+      else processReplies();
     });
-    function readFirst(): void {
-      immediate = setImmediate(run);
+    function processReplies(): void {
+      immediate = setImmediate(onTimeout);
     }
     return () => {
       clearImmediate(immediate);
@@ -162,9 +162,9 @@ export class RedisBuckets {
     return reply !== undefined && !(reply instanceof RedisFailure);
   }
 
-  async #trackCommand(asked: Promise<unknown>): Promise<unknown> {
+  async #trackCommand(command: Promise<unknown>): Promise<unknown> {
     this.#commandsInFlight += 1;
-    const reply = await asked;
+    const reply = await command;
     this.#commandsInFlight -= 1;
     if (reply instanceof RedisFailure && !this.#isClosed) {
       this.#options.problems.report(reply.kind, { err: reply.cause });

@@ -11,7 +11,7 @@ interface RedisClaimsOptions {
   readonly timers: Timers;
   /** Milliseconds since 1970. */
   now(): number;
-  /** What may be served of the bytes under the key of an entry. */
+  /** Decodes the bytes of an entry; `undefined` if it must not be served. */
   decodeUsable(bucket: number, key: string, bytes: unknown): StoredEntry | undefined;
 }
 
@@ -20,22 +20,21 @@ interface ClaimWaitOptions {
   /** Milliseconds. */
   readonly maxMs: number;
   readonly signal: AbortSignal;
-  /** Called each time before Redis is asked. */
+  /** Called before each read. */
   onPoll?(): void;
 }
 
-/** An entry and its claim, at one time. */
+/** The state of an entry and its claim at one moment. */
 interface ClaimObservation {
   readonly entry: StoredEntry | undefined;
   readonly isClaimed: boolean;
 }
 
-// A fetch takes some milliseconds or much longer.
 const initialPollDelayMs = 4;
 const maxPollDelayMs = 50;
 
-/** Which process fetches what: a claim is a key beside the entry, which has the token of the process that set it
- *  first and expires by itself. `docs/decisions/` has why. */
+/** Claims decide which process fetches the value of a key. A claim is a Redis key next to the entry. It contains the token
+ *  of the process that set it, and it expires by itself (decision 0020). */
 export class RedisClaims {
   readonly #options: RedisClaimsOptions;
   readonly #token = randomUUID();
@@ -44,89 +43,89 @@ export class RedisClaims {
     this.#options = options;
   }
 
-  /** As `CacheStore.claim`. A Redis that cannot say in time costs calls of subgraphs, and never time. */
+  /** Implements `CacheStore.claim`. If Redis does not answer in time, several processes may fetch the same value. */
   claim(keys: readonly string[], ttlMs: number): readonly boolean[] | Promise<readonly boolean[]> {
     const { buckets } = this.#options;
-    // A key that is there twice would find its own claim.
+    // A duplicate key would be refused because of its own claim.
     const unique = [...new Set(keys)];
-    const places = buckets.indexesByBucket(unique);
-    if (places.size === 0) return keys.map(() => true);
+    const indexesByBucket = buckets.indexesByBucket(unique);
+    if (indexesByBucket.size === 0) return keys.map(() => true);
     const refused = new Set<string>();
     return buckets
       .queryEach(
-        places,
-        (bucket, ofBucket) => {
-          const names = ofBucket.map((place) => this.#options.keys.claim(bucket, unique[place] ?? ''));
+        indexesByBucket,
+        (bucket, indexes) => {
+          const names = indexes.map((index) => this.#options.keys.claim(bucket, unique[index] ?? ''));
           return buckets.runScript(acquireClaims, names, [this.#token, Math.max(1, Math.ceil(ttlMs))]);
         },
-        (_, ofBucket, reply) => {
-          for (const [index, place] of ofBucket.entries()) {
-            if (reply[index] === 0) refused.add(unique[place] ?? '');
+        (_, indexes, reply) => {
+          for (const [position, index] of indexes.entries()) {
+            if (reply[position] === 0) refused.add(unique[index] ?? '');
           }
         },
       )
       .then(() => keys.map((key) => !refused.has(key)));
   }
 
-  /** As `CacheStore.release`. Also claims of which Redis did not say in time that it had set them. */
+  /** Implements `CacheStore.release`. Also releases claims whose confirmation by Redis came too late. */
   release(keys: readonly string[], afterMs: number): void {
     const { buckets } = this.#options;
     if (!buckets.isReady) return;
-    // Redis takes no fractions.
+    // Redis rejects fractions.
     const args = [this.#token, Math.ceil(afterMs)];
     for (const names of this.#claimKeysByBucket(keys).values()) {
       if (buckets.hasRoom) void buckets.runScript(releaseClaims, names, args);
     }
   }
 
-  /** As `CacheStore.awaitOther`. What is there at the first look counts if it is fresh, after that also what is newer
-   *  than it. */
+  /** Implements `CacheStore.awaitClaimHolder` by polling. Accepts a fresh entry, or an entry that is newer than the one of
+   *  the first observation. */
   awaitHolder({ key, maxMs, signal, onPoll }: ClaimWaitOptions): Promise<StoredEntry | undefined> {
     const { timers, now } = this.#options;
     if (signal.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       let isOver = false;
-      let before: ClaimObservation | undefined;
-      let pauseMs = initialPollDelayMs;
-      let cancelPause: CancelTimer = () => {};
-      const end = (entry: StoredEntry | undefined): void => {
+      let first: ClaimObservation | undefined;
+      let delayMs = initialPollDelayMs;
+      let cancelDelay: CancelTimer = () => {};
+      const finish = (entry: StoredEntry | undefined): void => {
         isOver = true;
-        cancelPause();
+        cancelDelay();
         cancelDeadline();
         signal.removeEventListener('abort', giveUp);
         resolve(entry);
       };
-      const giveUp = (): void => end(undefined);
-      const look = async (): Promise<void> => {
+      const giveUp = (): void => finish(undefined);
+      const poll = async (): Promise<void> => {
         onPoll?.();
-        const found = await this.#observe(key);
+        const observation = await this.#observe(key);
         if (isOver) return;
-        const entry = found?.entry;
-        if (entry !== undefined && (entry.freshUntil > now() || isNewerThanObserved(entry, before)))
-          return end(entry);
-        if (found?.isClaimed !== true) return giveUp();
-        before ??= found;
-        cancelPause = timers.after(pauseMs, look);
-        pauseMs = Math.min(maxPollDelayMs, pauseMs * 2);
+        const entry = observation?.entry;
+        if (entry !== undefined && (entry.freshUntil > now() || isNewerThanObserved(entry, first)))
+          return finish(entry);
+        if (observation?.isClaimed !== true) return giveUp();
+        first ??= observation;
+        cancelDelay = timers.after(delayMs, poll);
+        delayMs = Math.min(maxPollDelayMs, delayMs * 2);
       };
       const cancelDeadline = timers.after(maxMs, giveUp);
       signal.addEventListener('abort', giveUp);
-      void look();
+      void poll();
     });
   }
 
   async #observe(key: string): Promise<ClaimObservation | undefined> {
     const { buckets, keys, decodeUsable } = this.#options;
-    let found: ClaimObservation | undefined;
-    // Both at one time: who has the claim stores first, and gives it back then.
+    let observation: ClaimObservation | undefined;
+    // One command reads both, because the claim holder first stores the entry and then releases the claim.
     await buckets.queryEach(
       buckets.indexesByBucket([key]),
       (bucket) => buckets.sendCommand('mget', [keys.entry(bucket, key), keys.claim(bucket, key)]),
       (bucket, _, [entry, claim]) => {
-        found = { entry: decodeUsable(bucket, key, entry), isClaimed: claim !== null };
+        observation = { entry: decodeUsable(bucket, key, entry), isClaimed: claim !== null };
       },
     );
-    return found;
+    return observation;
   }
 
   #claimKeysByBucket(keys: readonly string[]): Map<number, string[]> {
@@ -134,16 +133,16 @@ export class RedisClaims {
     for (const key of keys) {
       const bucket = this.#options.keys.bucketOf(key);
       const name = this.#options.keys.claim(bucket, key);
-      const there = names.get(bucket);
-      if (there === undefined) names.set(bucket, [name]);
-      else there.push(name);
+      const namesInBucket = names.get(bucket);
+      if (namesInBucket === undefined) names.set(bucket, [name]);
+      else namesInBucket.push(name);
     }
     return names;
   }
 }
 
-function isNewerThanObserved(entry: StoredEntry, before: ClaimObservation | undefined): boolean {
-  if (before === undefined) return false;
-  const { storedAt = Number.NEGATIVE_INFINITY, readVersion = 0 } = before.entry ?? {};
+function isNewerThanObserved(entry: StoredEntry, first: ClaimObservation | undefined): boolean {
+  if (first === undefined) return false;
+  const { storedAt = Number.NEGATIVE_INFINITY, readVersion = 0 } = first.entry ?? {};
   return entry.storedAt > storedAt || (entry.storedAt === storedAt && entry.readVersion > readVersion);
 }

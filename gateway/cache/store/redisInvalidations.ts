@@ -14,7 +14,7 @@ export interface Invalidation {
 
 interface RedisInvalidationsOptions {
   readonly keys: RedisKeys;
-  /** Name of this process, by which it knows its own messages. */
+  /** Identifies this process as the sender, so that it ignores its own messages. */
   readonly senderId: string;
   readonly timers: Timers;
   readonly problems: StoreProblems;
@@ -22,21 +22,22 @@ interface RedisInvalidationsOptions {
   runScript(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
 }
 
-// Of one bucket, of the log, and in this process.
+// In the state of one bucket, in the log, and in this process.
 const maxRememberedTags = 10_000;
 const tagBatchSize = 500;
 const deletionBatchSize = 1_000;
 const maxFailedTags = 100_000;
 const retryIntervalMs = 1_000;
 
-/** The numbers of invalidations, which say what overtook what. `docs/decisions/` has how they work. */
+/** Invalidates entries in Redis. Sequence numbers, shared by all processes, tell which writes an invalidation must reject
+ *  (decision 0018). */
 export class RedisInvalidations {
   readonly #options: RedisInvalidationsOptions;
-  /** Of the tags that were invalidated last, the numbers: for entries that were not found by their tags. */
+  /** The sequence numbers of recently invalidated tags, to reject entries that are still in Redis. */
   readonly #sequenceByTag = new Map<string, number>();
-  /** Tags of invalidations that are under way. */
+  /** Tags of running invalidations, with their number. */
   readonly #inProgress = new Map<string, number>();
-  /** Tags of those that failed, to be tried again. */
+  /** Tags of failed invalidations, which are retried. */
   readonly #failedTags = new Set<string>();
   #latestSequence = 0;
   #isRetrying = false;
@@ -47,21 +48,21 @@ export class RedisInvalidations {
     this.#options = options;
   }
 
-  /** The largest number that this process has seen. What begins to be read now, begins after that invalidation. */
+  /** The largest sequence number that this process has seen: reads that begin now begin after that invalidation. */
   get latestSequence(): number {
     return this.#latestSequence;
   }
 
-  advanceTo(number: number): void {
-    if (number > this.#latestSequence) this.#latestSequence = number;
+  advanceTo(sequence: number): void {
+    if (sequence > this.#latestSequence) this.#latestSequence = sequence;
   }
 
-  /** Another process has done this. */
+  /** Records an invalidation, also of another process. */
   record({ sequence, tags }: Invalidation): void {
     this.advanceTo(sequence);
     for (const tag of tags) {
       if ((this.#sequenceByTag.get(tag) ?? 0) >= sequence) continue;
-      // To the end, so that the oldest leaves first.
+      // Moves the tag to the end, because the oldest tags are forgotten first.
       this.#sequenceByTag.delete(tag);
       this.#sequenceByTag.set(tag, sequence);
     }
@@ -71,7 +72,7 @@ export class RedisInvalidations {
     }
   }
 
-  /** Whether an entry that Redis still has must not be served. */
+  /** Whether an entry must not be served although Redis still has it. */
   isInvalidated({ tags, readVersion }: StoredEntry): boolean {
     if (this.#sequenceByTag.size + this.#inProgress.size + this.#failedTags.size === 0) return false;
     return tags.some(
@@ -82,13 +83,13 @@ export class RedisInvalidations {
     );
   }
 
-  /** Resolves when it is done, or `deadline` milliseconds are over; then it goes on by itself. */
-  delete(tags: readonly string[], deadline: number): Promise<InvalidationResult> {
+  /** Resolves when the entries are deleted, or after `timeoutMs`; deleting then continues in the background. */
+  delete(tags: readonly string[], timeoutMs: number): Promise<InvalidationResult> {
     const unique = [...new Set(tags)];
     if (unique.length === 0) return Promise.resolve({ deleted: 0, isPending: false });
     return new Promise((resolve) => {
       const progress = { deleted: 0 };
-      const cancelTimer = this.#options.timers.after(deadline, () => {
+      const cancelTimer = this.#options.timers.after(timeoutMs, () => {
         resolve({ deleted: progress.deleted, isPending: true });
       });
       void this.#deleteAll(unique, progress).then((isDone) => {
@@ -98,8 +99,8 @@ export class RedisInvalidations {
     });
   }
 
-  /** Makes every bucket able to take writes, learns the number to begin with, and does what had to wait. False
-   *  where Redis does not let it. */
+  /** Initialises buckets that lost their state, reads the current sequence number, and retries failed invalidations.
+   *  Resolves with false if Redis refuses. */
   async prepare(): Promise<boolean> {
     const { keys, sendCommand } = this.#options;
     const buckets = Array.from({ length: keys.buckets }, (_, bucket) => bucket);
@@ -111,7 +112,7 @@ export class RedisInvalidations {
       return Array.isArray(state) && state.includes(null);
     });
     if (lost.length > 0 && !(await this.#initializeBuckets(lost))) return false;
-    // Another process may have been faster, and have a larger number.
+    // Another process may have allocated a larger number meanwhile.
     const last = await sendCommand('get', [keys.sequence]);
     if (last instanceof RedisFailure) return false;
     if (last !== null) this.advanceTo(Number(String(last)));
@@ -120,26 +121,26 @@ export class RedisInvalidations {
     return states.every(Array.isArray);
   }
 
-  /** Lets buckets take writes that knew nothing any more. Nothing may be stored that began to be read before: which
-   *  invalidations there were is not known. */
+  /** Initialises buckets without state, so that they accept writes. Rejects writes of reads that began before, because
+   *  their invalidations are not known any more. */
   async #initializeBuckets(buckets: readonly number[]): Promise<boolean> {
     const { keys, sendCommand } = this.#options;
-    const number = await this.#allocateSequence([]);
-    if (number === undefined) return false;
+    const sequence = await this.#allocateSequence([]);
+    if (sequence === undefined) return false;
     const replies = await Promise.all(
       buckets.flatMap((bucket) =>
-        ['latest', 'floor'].map((field) => sendCommand('hsetnx', [keys.state(bucket), field, number])),
+        ['latest', 'floor'].map((field) => sendCommand('hsetnx', [keys.state(bucket), field, sequence])),
       ),
     );
     return !replies.some((reply) => reply instanceof RedisFailure);
   }
 
-  /** Learns what was invalidated while nobody listened. */
+  /** Reads the invalidations of other processes that were published while this process was not subscribed. */
   async readLog(): Promise<void> {
     const { keys, sendCommand } = this.#options;
     const reply = await sendCommand('zrange', [keys.log, 0, -1, 'WITHSCORES']);
     if (!Array.isArray(reply)) return;
-    // Pairs, or one after the other: by the version of the protocol.
+    // RESP3 replies with pairs, RESP2 with a flat array.
     const flat = reply.flat();
     for (let index = 0; index + 1 < flat.length; index += 2) {
       this.record({ sequence: Number(flat[index + 1]), tags: [String(flat[index])] });
@@ -156,34 +157,34 @@ export class RedisInvalidations {
     for (const tag of tags) this.#inProgress.set(tag, (this.#inProgress.get(tag) ?? 0) + 1);
     let isDone = true;
     for (let from = 0; from < tags.length; from += tagBatchSize) {
-      const some = tags.slice(from, from + tagBatchSize);
-      if (await this.#deleteBatch(some, progress)) continue;
+      const batch = tags.slice(from, from + tagBatchSize);
+      if (await this.#deleteBatch(batch, progress)) continue;
       isDone = false;
-      this.#enqueueRetry(some);
+      this.#enqueueRetry(batch);
     }
     for (const tag of tags) {
-      const times = (this.#inProgress.get(tag) ?? 1) - 1;
-      if (times === 0) this.#inProgress.delete(tag);
-      else this.#inProgress.set(tag, times);
+      const remaining = (this.#inProgress.get(tag) ?? 1) - 1;
+      if (remaining === 0) this.#inProgress.delete(tag);
+      else this.#inProgress.set(tag, remaining);
     }
     return isDone;
   }
 
   async #deleteBatch(tags: readonly string[], progress: { deleted: number }): Promise<boolean> {
     const { keys } = this.#options;
-    const number = await this.#allocateSequence(tags);
-    if (number === undefined) return false;
+    const sequence = await this.#allocateSequence(tags);
+    if (sequence === undefined) return false;
     const buckets = Array.from({ length: keys.buckets }, (_, bucket) => bucket);
-    this.record({ sequence: number, tags });
+    this.record({ sequence, tags });
     const done = await Promise.all(
-      buckets.map((bucket) => this.#deleteInBucket(bucket, number, tags, progress)),
+      buckets.map((bucket) => this.#deleteInBucket(bucket, sequence, tags, progress)),
     );
     return !done.includes(false);
   }
 
   async #deleteInBucket(
     bucket: number,
-    number: number,
+    sequence: number,
     tags: readonly string[],
     progress: { deleted: number },
   ): Promise<boolean> {
@@ -191,7 +192,7 @@ export class RedisInvalidations {
     const names = [keys.state(bucket), ...tags.map((tag) => keys.tag(bucket, tag))];
     for (;;) {
       const reply = await runScript(deleteTaggedEntries, names, [
-        number,
+        sequence,
         maxRememberedTags,
         deletionBatchSize,
         ...tags,
@@ -202,17 +203,17 @@ export class RedisInvalidations {
     }
   }
 
-  /** With tags, others hear of it at once: they know by the number what they must not serve, whether or not it has
-   *  been deleted. */
+  /** Allocates a sequence number. If there are tags, also publishes the invalidation: other processes then stop serving
+   *  these entries, whether or not they have been deleted. */
   async #allocateSequence(tags: readonly string[]): Promise<number | undefined> {
     const { keys, runScript, senderId } = this.#options;
-    const message = `${JSON.stringify({ from: senderId, tags }).slice(0, -1)},"number":`;
+    const message = `${JSON.stringify({ from: senderId, tags }).slice(0, -1)},"sequence":`;
     const args = [maxRememberedTags, keys.channel, message, ...tags];
     const reply = await runScript(allocateSequence, [keys.sequence, keys.log], args);
     if (!Buffer.isBuffer(reply)) return undefined;
-    const number = Number(String(reply));
-    this.advanceTo(number);
-    return number;
+    const sequence = Number(String(reply));
+    this.advanceTo(sequence);
+    return sequence;
   }
 
   #enqueueRetry(tags: readonly string[]): void {

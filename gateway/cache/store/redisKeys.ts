@@ -1,5 +1,5 @@
-/** Names of everything that the cache keeps in Redis. A part in braces decides on the slot of a key in a Cluster:
- *  what belongs to one bucket is in one slot. */
+/** The names of all Redis keys of the cache. The part in braces determines the Cluster slot: all keys of one bucket are in
+ *  one slot. */
 export class RedisKeys {
   readonly #prefix: string;
   readonly #slotNames: readonly string[];
@@ -23,12 +23,12 @@ export class RedisKeys {
     return this.#entryPrefixes[bucket] + key;
   }
 
-  /** The other way round. */
+  /** The cache key of an entry's Redis key. */
   keyOf(bucket: number, entry: string): string {
     return entry.slice(this.#entryPrefixes[bucket]?.length);
   }
 
-  /** Of the process that fetches what belongs under a key. */
+  /** The claim of the process that fetches the value of a key. */
   claim(bucket: number, key: string): string {
     return this.#nameIn(bucket, `claim:${key}`);
   }
@@ -41,9 +41,9 @@ export class RedisKeys {
     return this.#nameIn(bucket, 'state');
   }
 
-  /** Of all buckets together; these are kept in the first one. */
+  /** The last sequence number of all buckets. It and the log are in the first bucket. */
   get sequence(): string {
-    return this.#nameIn(0, 'number');
+    return this.#nameIn(0, 'sequence');
   }
 
   get log(): string {
@@ -61,20 +61,21 @@ export class RedisKeys {
 
 const slots = 16_384;
 
-/** As many names, the first of each in one of as many equal parts of a Cluster's slots. */
+/** The names of `count` hash tags that spread evenly over the slots of a Cluster: divides the slots into `count` equal
+ *  ranges, and finds the first base-36 number in each. */
 export function slotNames(count: number): string[] {
   const names = new Array<string>(count);
   for (let candidate = 0, found = 0; found < count; candidate++) {
     const name = candidate.toString(36);
-    const part = Math.floor((slotOf(name) * count) / slots);
-    if (names[part] !== undefined) continue;
-    names[part] = name;
+    const range = Math.floor((slotOf(name) * count) / slots);
+    if (names[range] !== undefined) continue;
+    names[range] = name;
     found += 1;
   }
   return names;
 }
 
-/** CRC-16/XMODEM, as the Cluster specification has it. */
+/** The Cluster slot of a hash tag: CRC-16/XMODEM modulo the number of slots (Redis Cluster specification). */
 export function slotOf(name: string): number {
   let crc = 0;
   for (const byte of Buffer.from(name)) {
@@ -85,7 +86,7 @@ export function slotOf(name: string): number {
   return crc % slots;
 }
 
-// FNV-1a, over UTF-16.
+// FNV-1a over UTF-16 code units.
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) {

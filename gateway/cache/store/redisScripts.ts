@@ -1,20 +1,23 @@
 import { createRedisScript } from '../../redis/redisClient.ts';
 
-// Each script works on one bucket, whose keys are in one slot, so that it is atomic in a Cluster too. The state of a
-// bucket is a hash: `floor`, `latest`, and `tag:…` with the number of the last invalidation of each tag. Numbers
-// travel as text: Lua would round them.
+// Each script works on one bucket. All keys of a bucket are in one slot, so that scripts are atomic in a Cluster too.
+//
+// The state of a bucket is a hash. `latest` is the sequence number of its last invalidation, and `tag:…` that of each tag.
+// Writes whose read began before `floor` are rejected, because tags invalidated before it may have been forgotten.
+// Sequence numbers are passed as text, because Lua rounds a number to 14 digits when it converts it to text.
 
-/** Gives the next number of an invalidation, tells those who listen, and writes its tags down for those who come
- *  later. By the clock, so that the numbers go on where they were when everything was lost. It publishes by itself:
- *  as a command of its own, PUBLISH goes to any node of a Cluster, and that one may hang.
- *  KEYS: last number, log of tags. ARGV: most tags in the log, channel, message up to the number, tags. */
+/** Allocates the sequence number of an invalidation, publishes the invalidation, and appends its tags to the log for
+ *  processes that were not subscribed. Numbers are microseconds of the clock, so that they keep increasing after all data
+ *  was lost. The script publishes, because a separate PUBLISH may go to a Cluster node that hangs.
+ *  KEYS: last sequence number, log of tags.
+ *  ARGV: maximum number of tags in the log, channel, beginning of the message, tags. */
 export const allocateSequence = createRedisScript(`
 redis.call('PERSIST', KEYS[1])
 local time = redis.call('TIME')
-local number = time[1] * 1000000 + time[2]
+local sequence = time[1] * 1000000 + time[2]
 local last = redis.call('GET', KEYS[1])
-if last and tonumber(last) >= number then number = tonumber(last) + 1 end
-local text = string.format('%.0f', number)
+if last and tonumber(last) >= sequence then sequence = tonumber(last) + 1 end
+local text = string.format('%.0f', sequence)
 redis.call('SET', KEYS[1], text)
 for i = 4, #ARGV do redis.call('ZADD', KEYS[2], text, ARGV[i]) end
 if #ARGV >= 4 then redis.call('PUBLISH', ARGV[2], ARGV[3] .. text .. '}') end
@@ -22,47 +25,49 @@ redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -1 - ARGV[1])
 return text
 `);
 
-/** Stores entries, except those that an invalidation has overtaken and those that are older than what is there.
- *  KEYS: state, then for each entry its own and those of its tags' sets. ARGV: number known when the read began,
- *  most members of a set, count of entries, then for each its bytes, milliseconds to live, `storedAt`, count of tags,
- *  tags. Returns the bucket's latest number, or nothing where the bucket does not know it, and how many entries were
- *  left out because a set is full. */
+/** Stores entries, except those whose tags were invalidated since their read began, and those that are older than the
+ *  stored entry. Each tag has a sorted set of entry keys, scored by expiry time.
+ *  KEYS: state, then for each entry its key and the sets of its tags.
+ *  ARGV: read version, maximum size of a set, number of entries, then for each entry its bytes, time to live in
+ *  milliseconds, `storedAt`, number of tags, tags.
+ *  Returns the latest sequence number of the bucket, or '' if its state was lost, and the number of entries that were not
+ *  stored because a set is full. */
 export const writeEntries = createRedisScript(`
 local state = redis.call('HMGET', KEYS[1], 'floor', 'latest')
 if not state[1] or not state[2] then return {'', 0} end
 local floor = tonumber(state[1])
 local since = tonumber(ARGV[1])
-local most = tonumber(ARGV[2])
+local maxMembers = tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local full = 0
+local rejected = 0
 local key, arg = 2, 4
 for _ = 1, tonumber(ARGV[3]) do
   local entry, bytes = KEYS[key], ARGV[arg]
   local ttl, storedAt, tags = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
-  local isKept = since >= floor
+  local isAccepted = since >= floor
   for i = 1, tags do
-    local stamp = redis.call('HGET', KEYS[1], 'tag:' .. ARGV[arg + 3 + i])
-    if stamp and tonumber(stamp) > since then isKept = false end
+    local invalidatedAt = redis.call('HGET', KEYS[1], 'tag:' .. ARGV[arg + 3 + i])
+    if invalidatedAt and tonumber(invalidatedAt) > since then isAccepted = false end
   end
-  if isKept then
-    local there = redis.pcall('GETRANGE', entry, 0, 19)
-    if type(there) == 'string' and #there == 20 and string.sub(there, 1, 3) == 'TC\\1' then
-      local readAt, at = struct.unpack('>dd', there, 5)
-      if at > storedAt or (at == storedAt and readAt > since) then isKept = false end
+  if isAccepted then
+    local header = redis.pcall('GETRANGE', entry, 0, 19)
+    if type(header) == 'string' and #header == 20 and string.sub(header, 1, 3) == 'TC\\1' then
+      local oldReadVersion, oldStoredAt = struct.unpack('>dd', header, 5)
+      if oldStoredAt > storedAt or (oldStoredAt == storedAt and oldReadVersion > since) then isAccepted = false end
     end
   end
-  if isKept then
+  if isAccepted then
     for i = 1, tags do
-      if redis.call('ZCOUNT', KEYS[key + i], now, '+inf') >= most
+      if redis.call('ZCOUNT', KEYS[key + i], now, '+inf') >= maxMembers
         and not redis.call('ZSCORE', KEYS[key + i], entry) then
-        isKept = false
+        isAccepted = false
       end
     end
-    if not isKept then full = full + 1 end
+    if not isAccepted then rejected = rejected + 1 end
   end
-  if isKept then
-    -- The first write of the script is the one that Redis refuses when its memory is full.
+  if isAccepted then
+    -- This must be the first write of the script: when memory is full, Redis refuses a script at its first write.
     redis.call('SET', entry, bytes, 'PX', ttl)
     for i = 1, tags do
       local set = KEYS[key + i]
@@ -74,42 +79,44 @@ for _ = 1, tonumber(ARGV[3]) do
   key = key + 1 + tags
   arg = arg + 4 + tags
 end
-return {state[2], full}
+return {state[2], rejected}
 `);
 
-/** Keeps late writes out, and deletes what has one of the tags, a part of it where there is much.
- *  KEYS: state, sets of the tags. ARGV: number of the invalidation, most remembered tags, most deletions for one tag,
- *  tags. Returns how many entries are gone, and 1 where there are more. */
+/** Records an invalidation, so that later writes are checked against it, and deletes entries with one of the tags, up to a
+ *  limit for each tag.
+ *  KEYS: state, sets of the tags.
+ *  ARGV: sequence number, maximum number of remembered tags, maximum deletions for one tag, tags.
+ *  Returns the number of deleted entries, and 1 if more entries remain. */
 export const deleteTaggedEntries = createRedisScript(`
--- A first write that takes no memory, so that the others work when memory is full.
+-- When memory is full, Redis refuses a script at its first write, unless that write takes no memory. This one does not.
 redis.call('HDEL', KEYS[1], '')
-local number = tonumber(ARGV[1])
+local sequence = tonumber(ARGV[1])
 local latest = redis.call('HGET', KEYS[1], 'latest')
-if not latest or tonumber(latest) < number then
+if not latest or tonumber(latest) < sequence then
   latest = ARGV[1]
   redis.call('HSET', KEYS[1], 'latest', latest)
 end
 redis.call('HSETNX', KEYS[1], 'floor', latest)
 for i = 4, #ARGV do
-  local stamp = redis.call('HGET', KEYS[1], 'tag:' .. ARGV[i])
-  if not stamp or tonumber(stamp) < number then redis.call('HSET', KEYS[1], 'tag:' .. ARGV[i], ARGV[1]) end
+  local last = redis.call('HGET', KEYS[1], 'tag:' .. ARGV[i])
+  if not last or tonumber(last) < sequence then redis.call('HSET', KEYS[1], 'tag:' .. ARGV[i], ARGV[1]) end
 end
 if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[2]) then
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'floor', latest, 'latest', latest)
 end
-local deleted, more = 0, 0
+local deleted, hasMore = 0, 0
 for i = 2, #KEYS do
   local entries = redis.call('ZRANGE', KEYS[i], 0, ARGV[3] - 1)
   for _, entry in ipairs(entries) do deleted = deleted + redis.call('UNLINK', entry) end
   if #entries > 0 then redis.call('ZREMRANGEBYRANK', KEYS[i], 0, #entries - 1) end
-  if #entries == tonumber(ARGV[3]) then more = 1 end
+  if #entries == tonumber(ARGV[3]) then hasMore = 1 end
 end
-return {deleted, more}
+return {deleted, hasMore}
 `);
 
-/** Sets those claims that nobody has.
- *  KEYS: claims. ARGV: token, milliseconds to live. Returns 1 for each that was set, and 0 for the others. */
+/** Sets claims that no process has.
+ *  KEYS: claims. ARGV: token, time to live in milliseconds. Returns 1 for each claim that was set, and 0 for the others. */
 export const acquireClaims = createRedisScript(`
 local claimed = {}
 for i = 1, #KEYS do
@@ -118,8 +125,8 @@ end
 return claimed
 `);
 
-/** Lets those claims expire that have the token: at once, where there is no time left.
- *  KEYS: claims. ARGV: token, milliseconds. */
+/** Releases claims that have the token, by a new expiry. An expiry of 0 deletes them.
+ *  KEYS: claims. ARGV: token, milliseconds until the expiry. */
 export const releaseClaims = createRedisScript(`
 for i = 1, #KEYS do
   if redis.call('GET', KEYS[i]) == ARGV[1] then redis.call('PEXPIRE', KEYS[i], ARGV[2]) end

@@ -28,26 +28,26 @@ export interface RedisStoreOptions {
   /** Milliseconds since 1970. */
   now(): number;
   readonly timers?: Timers;
-  /** Entries can be stored and read, for the first time or again. */
+  /** The store accepts reads and writes, for the first time or again. */
   onReady?(): void;
-  /** Another process has invalidated these. */
+  /** Another process invalidated these tags. */
   onInvalidated?(tags: readonly string[]): void;
-  /** Invalidations of other processes may have gone unheard until now; from here on they are heard. */
+  /** Invalidations of other processes may have been missed until now. From now on they are received. */
   onInvalidationsResumed?(): void;
 }
 
-// A tag that more entries have than this holds up Redis for too long when it is invalidated, and takes memory of
-// which a small part is entries.
+// Invalidating a tag with more entries would block Redis for too long, and their keys in the tag's set would take more
+// memory than the entries.
 const maxEntriesPerTag = 1_000_000;
 
-// A Cluster's nodes are not there all at once, and a bucket may be refused for a while.
+// The nodes of a Cluster connect one after another, and a node can refuse commands for a while.
 const prepareRetryMs = 1_000;
 
-// What waits to be sent to a Redis that does not read.
+// Bounds the memory for writes to a Redis that does not answer.
 const maxBytesInFlight = 32 * 1024 ** 2;
 
-/** Entries in Redis, one or a Cluster, that several processes share. What Redis does not answer within
- *  `redis.timeouts.read` is a miss. */
+/** Stores entries in Redis, a single server or a Cluster, shared by several processes. A read that Redis does not answer
+ *  within `redis.timeouts.read` is a miss. */
 export class RedisStore implements CacheStore {
   readonly #options: RedisStoreOptions;
   readonly #timers: Timers;
@@ -61,10 +61,8 @@ export class RedisStore implements CacheStore {
   readonly #writeWaiters: (() => void)[] = [];
   #bytesInFlight = 0;
   #pendingWrites = 0;
-  #isPreparing = false;
-  #cancelPrepareRetry: CancelTimer = () => {};
+  #preparation: Preparation = { kind: 'idle' };
   #isSubscribed = false;
-  #isClosed = false;
 
   constructor(options: RedisStoreOptions) {
     const { config, problems, now, timers = systemTimers } = options;
@@ -110,23 +108,23 @@ export class RedisStore implements CacheStore {
   }
 
   getMany(keys: readonly string[]): CacheResults | Promise<CacheResults> {
-    const answers = new Array<CacheEntry | undefined>(keys.length).fill(undefined);
-    const places = this.#buckets.indexesByBucket(keys);
-    if (places.size === 0) return answers;
+    const entries = new Array<CacheEntry | undefined>(keys.length).fill(undefined);
+    const indexesByBucket = this.#buckets.indexesByBucket(keys);
+    if (indexesByBucket.size === 0) return entries;
     return this.#buckets
       .queryEach(
-        places,
-        (bucket, ofBucket) => {
-          const names = ofBucket.map((place) => this.#keys.entry(bucket, keys[place] ?? ''));
+        indexesByBucket,
+        (bucket, indexes) => {
+          const names = indexes.map((index) => this.#keys.entry(bucket, keys[index] ?? ''));
           return this.#buckets.sendCommand('mget', names);
         },
-        (bucket, ofBucket, reply) => {
-          for (const [index, place] of ofBucket.entries()) {
-            answers[place] = this.#decodeUsable(bucket, keys[place] ?? '', reply[index]);
+        (bucket, indexes, reply) => {
+          for (const [position, index] of indexes.entries()) {
+            entries[index] = this.#decodeUsable(bucket, keys[index] ?? '', reply[position]);
           }
         },
       )
-      .then(() => answers);
+      .then(() => entries);
   }
 
   setMany(entries: readonly CacheWrite[], since: ReadVersion): void {
@@ -164,18 +162,18 @@ export class RedisStore implements CacheStore {
     this.#claims.release(keys, afterMs);
   }
 
-  /** `onAsk` is called each time before Redis is asked. */
+  /** `onPoll` is called before each read. */
   awaitClaimHolder(
     key: string,
     maxMs: number,
     signal: AbortSignal,
-    onAsk?: () => void,
+    onPoll?: () => void,
   ): Promise<CacheEntry | undefined> {
     return this.#claims.awaitHolder({
       key,
       maxMs,
       signal,
-      ...(onAsk === undefined ? {} : { onPoll: onAsk }),
+      ...(onPoll === undefined ? {} : { onPoll }),
     });
   }
 
@@ -189,16 +187,16 @@ export class RedisStore implements CacheStore {
     const found: string[] = [];
     for (let bucket = 0; bucket < this.#keys.buckets && found.length < limit; bucket++) {
       const args = [this.#keys.tag(bucket, tag), 0, limit - found.length - 1];
-      const entries = await this.#buckets.withReadTimeout(this.#buckets.sendCommand('zrange', args));
-      if (!Array.isArray(entries)) continue;
-      found.push(...entries.map((entry) => this.#keys.keyOf(bucket, String(entry))));
+      const names = await this.#buckets.withReadTimeout(this.#buckets.sendCommand('zrange', args));
+      if (!Array.isArray(names)) continue;
+      found.push(...names.map((entry) => this.#keys.keyOf(bucket, String(entry))));
     }
-    // A set also names what is gone, or has other tags by now.
-    const answers = await this.getMany(found);
-    return found.filter((_, index) => answers[index]?.tags.includes(tag));
+    // The set of a tag can contain keys of expired entries, and of entries with other tags.
+    const entries = await this.getMany(found);
+    return found.filter((_, index) => entries[index]?.tags.includes(tag));
   }
 
-  /** Resolves when Redis has answered to every write so far. */
+  /** Resolves when Redis has answered every write so far. */
   awaitWrites(): Promise<void> {
     return this.#pendingWrites === 0
       ? Promise.resolve()
@@ -206,8 +204,8 @@ export class RedisStore implements CacheStore {
   }
 
   close(): Promise<void> {
-    this.#isClosed = true;
     this.#cancelPrepareRetry();
+    this.#preparation = { kind: 'closed' };
     this.#buckets.close();
     this.#invalidations.close();
     this.#subscriber.close();
@@ -220,7 +218,7 @@ export class RedisStore implements CacheStore {
     const entry = decodeEntry(key, bytes);
     if (entry === undefined) {
       this.#options.problems.report('unreadable entry');
-      // Otherwise it might look newer than what should take its place.
+      // A damaged entry could look newer than the entries that should replace it.
       void this.#buckets.sendCommand('unlink', [this.#keys.entry(bucket, key)]);
       return undefined;
     }
@@ -244,9 +242,9 @@ export class RedisStore implements CacheStore {
     this.#pendingWrites -= 1;
     this.#bytesInFlight -= write.size;
     if (Array.isArray(reply)) {
-      const [latest, full] = [String(reply[0]), Number(reply[1])];
-      if (full > 0) problems.report('too many entries of a tag');
-      // The bucket has been emptied, with all it knew of invalidations.
+      const [latest, rejected] = [String(reply[0]), Number(reply[1])];
+      if (rejected > 0) problems.report('too many entries of a tag');
+      // The bucket lost its state, for example because Redis was flushed.
       if (latest === '') void this.#prepare();
       else this.#invalidations.advanceTo(Number(latest));
     }
@@ -259,7 +257,7 @@ export class RedisStore implements CacheStore {
     void this.#prepare();
   }
 
-  /** Messages come, but those of before may be missed. */
+  /** To be called when messages arrive again: earlier ones may have been missed. */
   async #catchUpInvalidations(): Promise<void> {
     if (!this.#isSubscribed) return;
     if (this.#buckets.isReady) await this.#invalidations.readLog();
@@ -267,17 +265,23 @@ export class RedisStore implements CacheStore {
   }
 
   async #prepare(): Promise<void> {
-    if (this.#isPreparing || this.#isClosed) return;
-    this.#isPreparing = true;
+    if (this.#preparation.kind === 'running' || this.#preparation.kind === 'closed') return;
     this.#cancelPrepareRetry();
+    const running: Preparation = { kind: 'running' };
+    this.#preparation = running;
     const isReady = await this.#invalidations.prepare();
-    this.#isPreparing = false;
-    if (this.#isClosed) return;
+    if (this.#preparation !== running) return;
+    this.#preparation = { kind: 'idle' };
     if (isReady) this.#options.onReady?.();
-    // Without a connection, the next one begins with it.
+    // Without a connection there is no retry: the next connection prepares the store.
     else if (this.#buckets.isReady) {
-      this.#cancelPrepareRetry = this.#timers.after(prepareRetryMs, () => void this.#prepare());
+      const cancel = this.#timers.after(prepareRetryMs, () => void this.#prepare());
+      this.#preparation = { kind: 'retry scheduled', cancel };
     }
+  }
+
+  #cancelPrepareRetry(): void {
+    if (this.#preparation.kind === 'retry scheduled') this.#preparation.cancel();
   }
 
   #onMessage(message: string): void {
@@ -292,6 +296,11 @@ export class RedisStore implements CacheStore {
   }
 }
 
+/** Preparation of the store for a new connection, or for buckets that lost their state. */
+type Preparation =
+  | { readonly kind: 'idle' | 'running' | 'closed' }
+  | { readonly kind: 'retry scheduled'; readonly cancel: CancelTimer };
+
 interface BucketWrite {
   readonly keys: string[];
   readonly args: (string | number | Buffer)[];
@@ -305,10 +314,10 @@ interface Message extends Invalidation {
 
 function parseMessage(text: string): Message | undefined {
   try {
-    const { from, number, tags } = JSON.parse(text);
-    const isRight =
-      typeof number === 'number' && Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
-    return isRight ? { from, sequence: number, tags } : undefined;
+    const { from, sequence, tags } = JSON.parse(text);
+    const isValid =
+      typeof sequence === 'number' && Array.isArray(tags) && tags.every((tag) => typeof tag === 'string');
+    return isValid ? { from, sequence, tags } : undefined;
   } catch {
     return undefined;
   }

@@ -18,12 +18,12 @@ interface StoreProblemsOptions {
   now(): number;
 }
 
-/** What went wrong with the store of the cache: counted, and in the log once a minute. */
+/** Counts the problems of the cache store, and logs the first of each kind and minute. */
 export class StoreProblems {
   readonly #problems: ProblemLog<StoreProblemKind>;
 
   constructor(options: StoreProblemsOptions) {
-    this.#problems = new ProblemLog({ ...options, message: 'cache store problem' });
+    this.#problems = new ProblemLog({ ...options, message: 'The cache store has a problem' });
   }
 
   get counts(): ReadonlyMap<StoreProblemKind, number> {

@@ -15,8 +15,8 @@ interface TieredStoreOptions extends RedisStoreOptions {
   readonly maxSize: number;
 }
 
-/** Memory of this process in front of a Redis that several share. Copies in memory live as long as their entries;
- *  an invalidation anywhere drops them here, and so does every moment at which one may have gone unheard. */
+/** An in-memory store in front of a Redis that several processes share. Copies in memory expire like their entries. They
+ *  are dropped by invalidations of any process, and when invalidations may have been missed. */
 export class TieredStore implements CacheStore {
   readonly #now: () => number;
   readonly #memory: MemoryStore;
@@ -39,12 +39,12 @@ export class TieredStore implements CacheStore {
     });
   }
 
-  /** Bytes in use in memory, of at most `maxSize`. */
+  /** Bytes used in memory, at most `maxSize`. */
   get size(): number {
     return this.#memory.size;
   }
 
-  /** In memory. */
+  /** The number of entries in memory. */
   get entryCount(): number {
     return this.#memory.entryCount;
   }
@@ -57,18 +57,18 @@ export class TieredStore implements CacheStore {
   }
 
   getMany(keys: readonly string[]): CacheResults | Promise<CacheResults> {
-    const answers = this.#memory.getMany(keys);
+    const inMemory = this.#memory.getMany(keys);
     const now = this.#now();
-    if (answers.every((entry) => isFresh(entry, now))) return answers;
-    // What is stale here may be fresh there: another process may have asked for it since.
-    const places = [...answers.keys()].filter((place) => !isFresh(answers[place], now));
-    // What comes back was read before now, and must not undo an invalidation that comes in between.
+    if (inMemory.every((entry) => isFresh(entry, now))) return inMemory;
+    // Redis may have a fresh entry for a stale copy, because another process refreshed it.
+    const indexes = [...inMemory.keys()].filter((index) => !isFresh(inMemory[index], now));
+    // Copies of entries from Redis must not undo an invalidation that happens during the read.
     const since = this.beginRead();
-    const asked = places.map((place) => keys[place] ?? '');
-    const shared = this.#redis.getMany(asked);
-    return shared instanceof Promise
-      ? shared.then((found) => this.#merge(answers, places, asked, found, since))
-      : this.#merge(answers, places, asked, shared, since);
+    const redisKeys = indexes.map((index) => keys[index] ?? '');
+    const inRedis = this.#redis.getMany(redisKeys);
+    return inRedis instanceof Promise
+      ? inRedis.then((found) => this.#merge(inMemory, indexes, redisKeys, found, since))
+      : this.#merge(inMemory, indexes, redisKeys, inRedis, since);
   }
 
   setMany(entries: readonly CacheWrite[], since: ReadVersion): void {
@@ -77,9 +77,9 @@ export class TieredStore implements CacheStore {
   }
 
   async deleteByTags(tags: readonly string[]): Promise<InvalidationResult> {
-    const here = await this.#memory.deleteByTags(tags);
-    const there = await this.#redis.deleteByTags(tags);
-    return { deleted: Math.max(here.deleted, there.deleted), isPending: there.isPending };
+    const inMemory = await this.#memory.deleteByTags(tags);
+    const inRedis = await this.#redis.deleteByTags(tags);
+    return { deleted: Math.max(inMemory.deleted, inRedis.deleted), isPending: inRedis.isPending };
   }
 
   claim(keys: readonly string[], ttlMs: number): readonly boolean[] | Promise<readonly boolean[]> {
@@ -104,12 +104,12 @@ export class TieredStore implements CacheStore {
   }
 
   async keysWithTag(tag: string, limit: number): Promise<string[]> {
-    const here = await this.#memory.keysWithTag(tag, limit);
-    const there = await this.#redis.keysWithTag(tag, limit);
-    return [...new Set([...here, ...there])].slice(0, limit);
+    const inMemory = await this.#memory.keysWithTag(tag, limit);
+    const inRedis = await this.#redis.keysWithTag(tag, limit);
+    return [...new Set([...inMemory, ...inRedis])].slice(0, limit);
   }
 
-  /** Resolves when Redis has answered to every write so far. */
+  /** Resolves when Redis has answered every write so far. */
   awaitWrites(): Promise<void> {
     return this.#redis.awaitWrites();
   }
@@ -120,20 +120,20 @@ export class TieredStore implements CacheStore {
   }
 
   #merge(
-    answers: CacheResults,
-    places: readonly number[],
+    inMemory: CacheResults,
+    indexes: readonly number[],
     keys: readonly string[],
     found: CacheResults,
     since: ReadVersion,
   ): CacheResults {
-    const merged = [...answers];
+    const merged = [...inMemory];
     const copies: CacheWrite[] = [];
-    for (const [index, place] of places.entries()) {
-      const entry = found[index];
-      if (entry === undefined || entry.storedAt < (merged[place]?.storedAt ?? Number.NEGATIVE_INFINITY))
+    for (const [position, index] of indexes.entries()) {
+      const entry = found[position];
+      if (entry === undefined || entry.storedAt < (merged[index]?.storedAt ?? Number.NEGATIVE_INFINITY))
         continue;
-      merged[place] = entry;
-      copies.push({ ...entry, key: keys[index] ?? '' });
+      merged[index] = entry;
+      copies.push({ ...entry, key: keys[position] ?? '' });
     }
     if (copies.length > 0) this.#memory.setMany(copies, since);
     return merged;

@@ -1,7 +1,7 @@
 import type { GraphType } from '../rules/cacheGraph.ts';
 
-/** Tags of single entities, so many at most. Where there are more, the type that has most of them is taken as a
- *  whole. */
+/** A limited number of tags of single entities. Beyond the limit, the entity tags of the type that has most of them are
+ *  replaced by tags for the whole type: the type is collapsed. */
 export class BoundedEntityTags {
   readonly #limit: number;
   readonly #typeLevelTagsOf: (type: GraphType) => readonly string[];
@@ -9,17 +9,17 @@ export class BoundedEntityTags {
   readonly #collapsedTypes = new Set<GraphType>();
   #count = 0;
 
-  /** `tagsOfAll`: what stands for all entities of a type. */
-  constructor(limit: number, tagsOfAll: (type: GraphType) => readonly string[]) {
+  /** `typeLevelTagsOf`: the tags that replace the entity tags of a collapsed type. */
+  constructor(limit: number, typeLevelTagsOf: (type: GraphType) => readonly string[]) {
     this.#limit = limit;
-    this.#typeLevelTagsOf = tagsOfAll;
+    this.#typeLevelTagsOf = typeLevelTagsOf;
   }
 
   isCollapsed(type: GraphType): boolean {
     return this.#collapsedTypes.has(type);
   }
 
-  /** Tags of one entity. */
+  /** Adds the tags of one entity. */
   add(type: GraphType, tags: readonly string[]): void {
     if (this.#collapsedTypes.has(type)) return;
     const known = this.#tagsByType.get(type) ?? new Set();
@@ -30,7 +30,7 @@ export class BoundedEntityTags {
     while (this.#count > this.#limit) this.collapseType(this.#typeWithMostTags());
   }
 
-  /** Nobody can say which entity of a type it is. */
+  /** To be called also for an entity of unknown keys. */
   collapseType(type: GraphType): void {
     this.#collapsedTypes.add(type);
     this.#count -= this.#tagsByType.get(type)?.size ?? 0;
@@ -38,12 +38,12 @@ export class BoundedEntityTags {
   }
 
   toList(): string[] {
-    const single = [...this.#tagsByType.values()].flatMap((tags) => [...tags]);
-    return [...single, ...[...this.#collapsedTypes].flatMap(this.#typeLevelTagsOf)];
+    const entityTags = [...this.#tagsByType.values()].flatMap((tags) => [...tags]);
+    return [...entityTags, ...[...this.#collapsedTypes].flatMap(this.#typeLevelTagsOf)];
   }
 
   #typeWithMostTags(): GraphType {
-    const bySize = [...this.#tagsByType].sort(([, one], [, other]) => other.size - one.size);
+    const bySize = [...this.#tagsByType].sort(([, a], [, b]) => b.size - a.size);
     return (bySize[0] as [GraphType, Set<string>])[0];
   }
 }

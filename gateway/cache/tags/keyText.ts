@@ -1,27 +1,27 @@
 import type { KeyFields } from '../rules/cacheGraph.ts';
 
-/** Where the values of a key's fields stand in an object, in the order of the key's fields. */
+/** How to read the fields of a key from an object, in the order of the key. */
 export type KeyReader = readonly KeyFieldReader[];
 
 interface KeyFieldReader {
   readonly name: string;
-  /** In the object: the field's name, or an alias. */
+  /** The name in the object: the field's name, or an alias. */
   readonly responseName: string;
   /** `undefined` for a leaf. */
   readonly nested: KeyReader | undefined;
 }
 
-/** JSON text that is the same for values that mean the same in a key: fields in the order of their names, and
- *  numbers, `true` and `false` as texts, since some subgraphs have an ID as a number. */
+/** JSON text that is equal for equal key values: fields are sorted, and numbers and booleans are written as strings,
+ *  because some subgraphs send an ID as a number. */
 export function canonicalText(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
   if (typeof value !== 'object') return JSON.stringify(String(value));
-  const fields = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalText(field)}`).join(',')}}`;
 }
 
-/** Reads a key where its fields have their own names, as in representations. */
+/** Creates a reader for objects without aliases, such as representations. */
 export function createKeyReader(fields: KeyFields): KeyReader {
   return [...fields].map(([name, nested]) => ({
     name,
@@ -30,7 +30,7 @@ export function createKeyReader(fields: KeyFields): KeyReader {
   }));
 }
 
-/** The canonical text of an object's key; `undefined` where a field of it is missing. */
+/** The canonical text of an object's key; `undefined` if one of its fields is missing. */
 export function readKey(reader: KeyReader, object: Readonly<Record<string, unknown>>): string | undefined {
   let text = '';
   for (const { name, responseName, nested } of reader) {

@@ -1,27 +1,28 @@
 import { hash } from 'node:crypto';
 import { canonicalText } from './keyText.ts';
 
-// Texts of tags. Different things have different tags, whatever their names hold: each kind has a beginning of its
-// own, and JSON quotes and escapes the rest, NUL and halves of characters included.
+// Different things have different tags, whatever their names contain: each kind has its own prefix, and JSON escapes the
+// rest, including NUL and lone surrogates.
 
-/** Of everything that a subgraph has answered. */
+/** The tag of all entries from a subgraph. */
 export function subgraphTag(name: string): string {
   return `subgraph:${escapeName(name)}`;
 }
 
-/** Of everything that holds an object of an object type, or may hold one. */
+/** The tag of all entries that contain, or may contain, an object of an object type. */
 export function typeTag(typeName: string): string {
   return `type:${escapeName(typeName)}`;
 }
 
-/** Of everything that holds this entity. `keyFields` are those of one key; ID 1 and "1" are the same. */
+/** The tag of all entries that contain this entity. `keyFields`: the fields of one key. ID 1 and "1" have the same
+ *  tag. */
 export function entityTag(typeName: string, keyFields: Readonly<Record<string, unknown>>): string {
   return entityTagOf(typeName, canonicalText(keyFields));
 }
 
-/** The same for key fields as canonical text. */
+/** Like `entityTag`, for key fields as canonical text. */
 export function entityTagOf(typeName: string, keyText: string): string {
-  // Some put whole documents into keys.
+  // Keys can contain whole documents.
   if (keyText.length > maxKeyLength) {
     return `entity-hash:${JSON.stringify([typeName, hash('sha256', keyText, 'base64url')])}`;
   }
@@ -30,17 +31,46 @@ export function entityTagOf(typeName: string, keyText: string): string {
 
 const maxKeyLength = 512;
 
-/** Of everything that holds an entity of a type, of which nothing but these keys is known, and mostly none: nobody
- *  can say by another key which one it is. Keys are texts as in `EntityKey`. */
+/** The tag of all entries that contain an entity of a type with exactly these known keys, often none. Invalidating an
+ *  entity by another key must delete them, because they may contain it. `knownKeys`: texts as in `EntityKey`. */
 export function unknownEntityTag(typeName: string, knownKeys: readonly string[] = []): string {
   return `unknown-entity:${JSON.stringify([typeName, ...[...knownKeys].sort()])}`;
 }
 
-/** A tag of a rule or of `extensions.cacheTags`. */
+/** A tag from a cache rule or from `extensions.cacheTags`. */
 export function customTag(text: string): string {
   return `tag:${escapeName(text)}`;
 }
 
 function escapeName(text: string): string {
   return JSON.stringify(text).slice(1, -1);
+}
+
+/** A tag that consists of a kind and one name. */
+export interface NamedTag {
+  readonly kind: 'subgraph' | 'type' | 'custom';
+  readonly name: string;
+}
+
+const kindByPrefix: ReadonlyMap<string, NamedTag['kind']> = new Map([
+  ['subgraph', 'subgraph'],
+  ['type', 'type'],
+  ['tag', 'custom'],
+]);
+
+/** `undefined` for entity tags, and for text that is not a tag. */
+export function parseTag(tag: string): NamedTag | undefined {
+  const colon = tag.indexOf(':');
+  const kind = kindByPrefix.get(tag.slice(0, colon));
+  if (kind === undefined) return undefined;
+  try {
+    return { kind, name: JSON.parse(`"${tag.slice(colon + 1)}"`) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the tag names one entity by one of its keys. */
+export function isEntityTag(tag: string): boolean {
+  return tag.startsWith('entity:') || tag.startsWith('entity-hash:');
 }

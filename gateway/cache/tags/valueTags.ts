@@ -1,7 +1,7 @@
 import { Kind, type OperationTypeNode } from 'graphql';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
-import type { OperationShape } from '../rules/operationShape.ts';
+import type { OperationShape } from '../rules/visitSelections.ts';
 import { BoundedEntityTags } from './boundedEntityTags.ts';
 import { readKey } from './keyText.ts';
 import {
@@ -13,21 +13,21 @@ import {
 } from './selectedObjects.ts';
 import { entityTagOf, typeTag, unknownEntityTag } from './tagNames.ts';
 
-/** Says what the values of one fetch shape can be invalidated by, apart from subgraph and rule: the object types of
- *  all that they hold, and the entities. Values are as the subgraph sent them, before output rewrites. */
+/** Computes the type tags and entity tags of the values of one fetch shape. Values must be as the subgraph sent them,
+ *  before output rewrites. */
 export interface ValueTagger {
-  /** Of the answer for one representation; its key counts even if the value is null. */
+  /** Tags of the answer for one representation. The tag of its key is included even if the value is null. */
   tagEntity(representation: SubgraphObject, value: unknown): SlicedTask<readonly string[]>;
-  /** Of a root fetch's data, or of a part of it. */
+  /** Tags of the data of a root fetch, or of a part of it. */
   tagRoot(data: unknown): SlicedTask<readonly string[]>;
-  /** Of one root field. */
+  /** Tags of one root field. */
   tagRootField(responseName: string, value: unknown): SlicedTask<readonly string[]>;
 }
 
-/** Most tags of entities that one entry has. */
+/** The maximum number of entity tags of one entry. */
 const maxEntityTags = 100;
 
-/** To be made once for each shape and supergraph. */
+/** Create one tagger for each shape and supergraph: it prepares plans for the shape. */
 export function createValueTagger(shape: OperationShape, graph: CacheGraph): ValueTagger {
   const { document, isEntityFetch, kind, subgraph } = shape;
   const rootType = graph.types.get(graph.roots.get(kind as OperationTypeNode) ?? '');
@@ -38,7 +38,7 @@ export function createValueTagger(shape: OperationShape, graph: CacheGraph): Val
     : [document.selectionSet];
   const objects = new SelectedObjects(sets, [], graph, subgraph);
 
-  function* ofRoot(data: unknown): SlicedTask<readonly string[]> {
+  function* tagRoot(data: unknown): SlicedTask<readonly string[]> {
     if (rootType === undefined) return [];
     const tags = new EntryTags();
     yield* tags.addObject(objects.planForType(rootType), asObject(data), undefined);
@@ -51,15 +51,15 @@ export function createValueTagger(shape: OperationShape, graph: CacheGraph): Val
       if (typeof name !== 'string') return [];
       const object = asObject(value);
       const answered = object === undefined ? undefined : objects.typeOf(object);
-      // An entity that was asked for by its interface may say what it is.
+      // The answer may name the object type of an entity that was fetched by its interface.
       const type = answered?.isAbstract === false ? answered : graph.types.get(name);
       if (type === undefined) return [typeTag(name)];
       const tags = new EntryTags();
       yield* tags.addObject(objects.planForType(type), object, representation);
       return tags.toList();
     },
-    tagRoot: ofRoot,
-    tagRootField: (responseName, value) => ofRoot({ [responseName]: value }),
+    tagRoot,
+    tagRootField: (responseName, value) => tagRoot({ [responseName]: value }),
   };
 }
 
@@ -74,7 +74,9 @@ class EntryTags {
   ): SlicedTask {
     this.#add(plan, object, representation);
     if (object === undefined) return;
-    yield* visitNestedObjects(plan, object, (inner, below) => this.#add(inner, below, undefined));
+    yield* visitNestedObjects(plan, object, (nestedPlan, nestedObject) =>
+      this.#add(nestedPlan, nestedObject, undefined),
+    );
   }
 
   toList(): readonly string[] {
@@ -96,8 +98,8 @@ class EntryTags {
         continue;
       }
       const tags = [...known.values()].map((keyText) => entityTagOf(type.name, keyText));
-      // An object type that is known by all its keys is told apart by whichever is given. An interface may be
-      // invalidated by a key of one of its object types, which it does not have.
+      // If all keys of an object are known, any key identifies it. An interface also needs the other tag, because an
+      // invalidation may use a key of an object type that the interface lacks.
       if (type.isAbstract || known.size < type.keys.length)
         tags.push(unknownEntityTag(type.name, [...known.keys()]));
       this.#entities.add(type, tags);
@@ -105,7 +107,7 @@ class EntryTags {
   }
 }
 
-/** Canonical texts of the keys that are known of an entity, by the keys' texts. */
+/** The known keys of an entity: canonical texts of their values by the texts of the keys. */
 export function readKnownKeys(
   { keys }: EntityIdentity,
   object: SubgraphObject | undefined,
@@ -113,10 +115,11 @@ export function readKnownKeys(
 ): Map<string, string> {
   const known = new Map<string, string>();
   for (const { text, representationReader, answerReader } of keys) {
-    const asked = representation === undefined ? undefined : readKey(representationReader, representation);
+    const requested =
+      representation === undefined ? undefined : readKey(representationReader, representation);
     const answered =
       object === undefined || answerReader === undefined ? undefined : readKey(answerReader, object);
-    const keyText = asked ?? answered;
+    const keyText = requested ?? answered;
     if (keyText !== undefined) known.set(text, keyText);
   }
   return known;

@@ -1,15 +1,12 @@
 import { checkStore } from '../../../contracts/checkContracts.ts';
-import { defaultCheckDependencies } from '../../../contracts/defaultCheckDependencies.ts';
 import type { CheckReport } from '../../../contracts/report/checkReport.ts';
 import { acceptContracts } from '../../../contracts/store/acceptContracts.ts';
 import { readCandidates } from '../../../contracts/store/readCandidates.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
-import { describeProblems } from './describeProblems.ts';
+import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
+import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 import { writeReport } from './reportOutputs.ts';
-import { rethrowFileErrors } from './rethrowFileErrors.ts';
-import { showProgress } from './showProgress.ts';
-import { utcDate } from './utcDate.ts';
 
 export interface ContractsAcceptOptions {
   readonly directory: string;
@@ -18,9 +15,9 @@ export interface ContractsAcceptOptions {
   readonly force?: boolean | undefined;
 }
 
-/** Takes candidates into the store, unless a check has something against them. Resolves with the exit code: that of
- *  the check where it is the reason that nothing was written. Errors: `wrongUsage`, and `undecided` for a candidate
- *  that cannot be had. */
+/** Writes candidates into the store, unless the check fails. Resolves with the exit code, which is that of the check
+ *  when nothing was written.
+ *  @throws {CommandError} for wrong arguments, and for candidates that cannot be read. */
 export async function contractsAccept(options: ContractsAcceptOptions): Promise<ExitCode> {
   const { directory, subgraph, reason, force = false } = options;
   if (reason.trim() === '') {
@@ -33,27 +30,20 @@ export async function contractsAccept(options: ContractsAcceptOptions): Promise<
   const candidates = await readCandidates(subgraph, { known: store.schemas });
   if (candidates.problems.length > 0) throw describeProblems('Nothing was accepted', candidates.problems);
   const today = utcDate();
-  const report = await checkStore(
-    store,
-    candidates,
-    { today, onProgress: showProgress },
-    defaultCheckDependencies,
-  );
+  const report = await checkStore(store, candidates, { today, onProgress: showProgress }, checkDependencies);
   writeReport(report, [{ format: 'text' }]);
-  const { exitCode: checked } = report.summary;
-  if (checked !== exitCode.success && !force) {
-    console.error(
-      'Nothing was accepted. What is agreed on can be waived in waivers.yaml, or overruled with --force.',
-    );
-    return checked;
+  const { exitCode: checkExitCode } = report.summary;
+  if (checkExitCode !== exitCode.success && !force) {
+    console.error('Nothing was accepted. Add a waiver to waivers.yaml, or override the check with --force.');
+    return checkExitCode;
   }
-  const overruled = checked === exitCode.success ? undefined : describeCounts(report);
+  const overriddenFindings = checkExitCode === exitCode.success ? undefined : describeCounts(report);
   const contracts = candidates.contracts.values();
   const written = await rethrowFileErrors(
-    acceptContracts({ directory, contracts, reason, today, overriddenFindings: overruled }),
+    acceptContracts({ directory, contracts, reason, today, overriddenFindings: overriddenFindings }),
   );
   for (const file of written) console.log(`Accepted: ${file}`);
-  if (written.length === 0) console.log('Nothing to accept: the contracts are like that already.');
+  if (written.length === 0) console.log('Nothing to accept: the contracts already have these schemas.');
   return exitCode.success;
 }
 

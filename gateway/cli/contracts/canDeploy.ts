@@ -1,21 +1,19 @@
 import { join } from 'node:path';
 import { checkContracts } from '../../../contracts/checkContracts.ts';
-import { defaultCheckDependencies } from '../../../contracts/defaultCheckDependencies.ts';
 import { evaluateDeployability } from '../../../contracts/deployability.ts';
 import { createReport } from '../../../contracts/report/createReport.ts';
 import { type ExitCode, exitCode } from '../exitCode.ts';
+import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
 import { writeReport } from './reportOutputs.ts';
-import { showProgress } from './showProgress.ts';
-import { utcDate } from './utcDate.ts';
 
 export interface ContractsCanDeployOptions {
   readonly directory: string;
-  /** `NAME`: its contract. `NAME=FILE` or `NAME=URL`: a candidate. */
+  /** `NAME` for the contract, `NAME=FILE` or `NAME=URL` for a candidate. */
   readonly subgraph: string;
   readonly environment: string;
 }
 
-/** Says whether a subgraph can be deployed to an environment now, or why not and in which order. Resolves with the
+/** Prints whether a subgraph can be deployed to an environment now, and why not or in which order. Resolves with the
  *  exit code. */
 export async function contractsCanDeploy(options: ContractsCanDeployOptions): Promise<ExitCode> {
   const { directory, subgraph, environment } = options;
@@ -24,7 +22,7 @@ export async function contractsCanDeploy(options: ContractsCanDeployOptions): Pr
     ? subgraph
     : `${name}=${join(directory, 'schemas', `${name}.graphql`)}`;
   const request = { directory, candidates: [candidate], environment, today: utcDate() };
-  const report = await checkContracts({ ...request, onProgress: showProgress }, defaultCheckDependencies);
+  const report = await checkContracts({ ...request, onProgress: showProgress }, checkDependencies);
   const { exitCode: code, obstacles, steps } = evaluateDeployability(report);
   console.log(describeAnswer(code, `be deployed to ${environment} now`, name));
   if (obstacles.length > 0) {
@@ -46,6 +44,6 @@ function describeAnswer(code: ExitCode, what: string, subgraph: string | undefin
     case exitCode.usageError:
       return `Whether ${subgraph} can ${what} is not known: the store or the arguments have mistakes.`;
     case exitCode.undecided:
-      return `Whether ${subgraph} can ${what} is not known: something could not be found out.`;
+      return `Whether ${subgraph} can ${what} is not known: something could not be determined.`;
   }
 }

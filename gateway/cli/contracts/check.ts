@@ -1,9 +1,7 @@
 import { checkContracts } from '../../../contracts/checkContracts.ts';
-import { defaultCheckDependencies } from '../../../contracts/defaultCheckDependencies.ts';
 import type { ExitCode } from '../exitCode.ts';
+import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
-import { showProgress } from './showProgress.ts';
-import { utcDate } from './utcDate.ts';
 
 export interface ContractsCheckOptions {
   readonly directory: string;
@@ -15,14 +13,15 @@ export interface ContractsCheckOptions {
   readonly strict?: boolean | undefined;
 }
 
-/** Checks the contracts and writes the report. Resolves with the exit code. Errors: `wrongUsage`. */
+/** Checks the contracts and writes the report. Resolves with the exit code.
+ *  @throws {CommandError} for wrong arguments. */
 export async function contractsCheck(
   { subgraph, ...options }: ContractsCheckOptions,
   reportArguments: readonly ReportArgument[],
 ): Promise<ExitCode> {
   const outputs = readReportOutputs(reportArguments);
   const request = { ...options, candidates: subgraph, today: utcDate(), onProgress: showProgress };
-  const report = await checkContracts(request, defaultCheckDependencies);
+  const report = await checkContracts(request, checkDependencies);
   writeReport(report, outputs);
   return report.summary.exitCode;
 }

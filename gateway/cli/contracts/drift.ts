@@ -6,47 +6,48 @@ import { findDrift } from '../../../contracts/drift/findDrift.ts';
 import { resolveSubgraphAddresses } from '../../../contracts/drift/resolveSubgraphAddresses.ts';
 import type { CheckReport } from '../../../contracts/report/checkReport.ts';
 import { createReport } from '../../../contracts/report/createReport.ts';
+import { ruleOf } from '../../../contracts/rules.ts';
 import { applyWaivers } from '../../../contracts/store/applyWaivers.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
-import { unwaivableReasonOf } from '../../../contracts/unwaivableReasonOf.ts';
 import { maxDurationMs, parseDuration } from '../../config/duration.ts';
 import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
+import { supergraphTools } from '../../contracts/supergraphTools.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
 import { listenForStopSignals } from '../stopSignals.ts';
+import { showProgress, utcDate } from './checkSetup.ts';
 import { type RunningGateway, readRunningGateway } from './readRunningGateway.ts';
 import { reportChanges } from './reportChanges.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
-import { showProgress } from './showProgress.ts';
-import { utcDate } from './utcDate.ts';
 
 export interface ContractsDriftOptions {
   readonly directory: string;
   readonly config?: string | undefined;
-  /** `NAME=URL`: where subgraphs run. */
+  /** `NAME=URL` of running subgraphs. */
   readonly subgraph?: readonly string[] | undefined;
-  /** Address of a gateway's admin listener. */
+  /** URL of a gateway's admin listener. */
   readonly gateway?: string | undefined;
   readonly strict?: boolean | undefined;
   readonly watch?: boolean | undefined;
   readonly interval: string;
 }
 
-/** Compares what runs with the contracts and with the running supergraph. Resolves with the exit code; with `watch`, with
- *  the last one, when it is told to stop. Errors: `wrongUsage`. */
+/** Compares the running subgraphs with the contracts and with the running supergraph. Resolves with the exit code;
+ *  with `watch`, with that of the last check when a signal stops it.
+ *  @throws {CommandError} for wrong arguments. */
 export async function contractsDrift(
   options: ContractsDriftOptions,
   reportArguments: readonly ReportArgument[],
 ): Promise<ExitCode> {
   const outputs = readReportOutputs(reportArguments);
   const intervalMs = readInterval(options.interval);
-  const given = readAddresses(options.subgraph ?? []);
+  const addressOverrides = readAddresses(options.subgraph ?? []);
   const config = readConfig(options.config);
   const stopped = new AbortController();
-  const look = () => checkDriftOnce(options, given, config, stopped.signal);
+  const checkOnce = () => checkDriftOnce(options, addressOverrides, config, stopped.signal);
   if (options.watch !== true) {
-    const report = await look();
+    const report = await checkOnce();
     writeReport(report, outputs);
     return report.summary.exitCode;
   }
@@ -57,7 +58,7 @@ export async function contractsDrift(
   let last: CheckReport | undefined;
   try {
     for (;;) {
-      const report = await look();
+      const report = await checkOnce();
       reportChanges(last, report, outputs);
       last = report;
       await wait(intervalMs, undefined, { signal: stopped.signal });
@@ -72,19 +73,27 @@ export async function contractsDrift(
 
 async function checkDriftOnce(
   { directory, gateway: adminUrl, strict = false, watch = false }: ContractsDriftOptions,
-  given: ReadonlyMap<string, string>,
+  addressOverrides: ReadonlyMap<string, string>,
   config: GatewayConfig | undefined,
   signal: AbortSignal,
 ): Promise<CheckReport> {
   const store = await readContractStore(directory);
   const gateway = await readGateway(adminUrl, config, signal);
-  const addresses = resolveSubgraphAddresses({ store, config, overrides: given, gateway: gateway.subgraphs });
+  const addresses = resolveSubgraphAddresses({
+    store,
+    config,
+    overrides: addressOverrides,
+    gateway: gateway.subgraphs,
+  });
   const live = await fetchLiveSubgraphs(addresses, { signal });
   const onProgress = watch ? undefined : showProgress;
-  const { findings } = await findDrift({ store, live, supergraphSdl: gateway.sdl, onProgress });
-  // Those that are over or unused, or never could be used, are for a check to tell.
+  const { findings } = await findDrift(
+    { store, live, supergraphSdl: gateway.sdl, onProgress },
+    supergraphTools,
+  );
+  // Problems of the waivers themselves are reported by `contracts check`.
   const waivers = store.waivers.filter(
-    ({ rule, expires }) => utcDate() <= expires && unwaivableReasonOf(rule) === undefined,
+    ({ rule, expires }) => utcDate() <= expires && ruleOf(rule).unwaivable === undefined,
   );
   const all = applyWaivers([...store.problems, ...gateway.findings, ...findings], waivers, utcDate(), {
     isEvaluated: () => false,
@@ -112,7 +121,7 @@ async function readGateway(
   }
 }
 
-/** None is needed where subgraphs and gateway are named otherwise. */
+/** No configuration is needed when arguments name the subgraphs and the gateway. */
 function readConfig(file: string | undefined): GatewayConfig | undefined {
   if (file === undefined && !existsSync(defaultConfigFile)) return undefined;
   return loadConfig({ file, env: process.env });
@@ -123,18 +132,18 @@ function readInterval(text: string): number {
   if (ms !== undefined && ms > 0 && ms <= maxDurationMs) return ms;
   throw new CommandError(
     exitCode.usageError,
-    `--interval is "${text}"; expected: a time such as 500ms, 30s or 5m, longer than 0.`,
+    `--interval is "${text}"; expected: a duration longer than 0, such as 500ms, 30s or 5m.`,
   );
 }
 
-function readAddresses(given: readonly string[]): ReadonlyMap<string, string> {
+function readAddresses(addressOverrides: readonly string[]): ReadonlyMap<string, string> {
   return new Map(
-    given.map((argument) => {
+    addressOverrides.map((argument) => {
       const [, name, url] = /^([^=]+)=(https?:\/\/.+)$/i.exec(argument) ?? [];
       if (name !== undefined && url !== undefined && URL.canParse(url)) return [name, url];
       throw new CommandError(
         exitCode.usageError,
-        `--subgraph is "${argument}"; expected: NAME=URL of a subgraph that runs.`,
+        `--subgraph is "${argument}"; expected: NAME=URL of a running subgraph.`,
       );
     }),
   );

@@ -2,19 +2,18 @@ import { initStore } from '../../../contracts/store/initStore.ts';
 import { readCandidates } from '../../../contracts/store/readCandidates.ts';
 import { loadConfig } from '../../config/loadConfig.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
-import { describeProblems } from './describeProblems.ts';
-import { rethrowFileErrors } from './rethrowFileErrors.ts';
+import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 
 export interface ContractsInitOptions {
   readonly config?: string | undefined;
   readonly directory: string;
-  /** `NAME=FILE` or `NAME=URL`; the configured subgraphs without them. */
+  /** `NAME=FILE` or `NAME=URL`. Omitted: the configured subgraphs. */
   readonly subgraph?: readonly string[] | undefined;
   readonly force?: boolean | undefined;
 }
 
-/** Makes a store from what subgraphs serve: all of it, or nothing. Errors: `wrongUsage`, and `undecided` for a
- *  subgraph that does not answer. */
+/** Creates a store from the schemas of all subgraphs, or writes nothing.
+ *  @throws {CommandError} for wrong arguments, and for subgraphs that do not answer. */
 export async function contractsInit(options: ContractsInitOptions): Promise<void> {
   const { config, directory, subgraph = configuredSubgraphs(config), force = false } = options;
   const { contracts, problems } = await readCandidates(subgraph, { known: new Map() });
@@ -23,11 +22,13 @@ export async function contractsInit(options: ContractsInitOptions): Promise<void
   if ('existing' in outcome) {
     throw new CommandError(
       exitCode.usageError,
-      `Nothing was written, since these are there already; --force replaces schemas and leaves the rest:\n${outcome.existing.map((file) => `  ${file}`).join('\n')}`,
+      `Nothing was written, because these files exist; --force replaces schemas only:\n${outcome.existing.map((file) => `  ${file}`).join('\n')}`,
     );
   }
   for (const file of outcome.written) console.log(`Written: ${file}`);
-  console.log(`Put what clients send into ${directory}/operations/<consumer>/, and commit it.`);
+  console.log(
+    `Put the operations of clients into ${directory}/operations/<consumer>/, and commit the store.`,
+  );
 }
 
 function configuredSubgraphs(file: string | undefined): string[] {
@@ -35,6 +36,6 @@ function configuredSubgraphs(file: string | undefined): string[] {
   if ('subgraphs' in supergraph) return supergraph.subgraphs.map(({ name, url }) => `${name}=${url}`);
   throw new CommandError(
     exitCode.usageError,
-    'The configuration names no running subgraphs: supergraph is a file. Give them with --subgraph NAME=FILE or NAME=URL.',
+    'The configuration names no running subgraphs (supergraph.subgraphs). Give them with --subgraph NAME=FILE or NAME=URL.',
   );
 }

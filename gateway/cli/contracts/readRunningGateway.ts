@@ -1,12 +1,12 @@
-import type { Finding } from '../../../contracts/finding.ts';
+import { createFinding, type Finding } from '../../../contracts/finding.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
-/** What a gateway that runs says of itself. */
+/** What the admin listener of a running gateway reports. */
 export interface RunningGateway {
-  /** Its supergraph; absent where it has none, or where it cannot be had. */
+  /** SDL of its supergraph. Undefined when it has none, or cannot be read. */
   readonly sdl?: string | undefined;
-  /** Addresses by name. */
+  /** Subgraph URLs by name. */
   readonly subgraphs: ReadonlyMap<string, string>;
   /** Why its supergraph is not known. */
   readonly findings: readonly Finding[];
@@ -14,12 +14,13 @@ export interface RunningGateway {
 
 const timeoutMs = 10_000;
 
-/** Asks a gateway's admin listener for its supergraph. Errors: `wrongUsage` for what is no address. */
+/** Fetches the supergraph from a gateway's admin listener.
+ *  @throws {CommandError} when `adminUrl` is not a URL. */
 export async function readRunningGateway(adminUrl: string, signal: AbortSignal): Promise<RunningGateway> {
   if (!/^https?:\/\//i.test(adminUrl) || !URL.canParse(adminUrl)) {
     throw new CommandError(
       exitCode.usageError,
-      `--gateway is "${adminUrl}"; expected: the address of an admin listener, such as http://127.0.0.1:4001.`,
+      `--gateway is "${adminUrl}"; expected: the URL of an admin listener, such as http://127.0.0.1:4001.`,
     );
   }
   const url = new URL('/supergraph', adminUrl);
@@ -28,7 +29,7 @@ export async function readRunningGateway(adminUrl: string, signal: AbortSignal):
     if (!response.ok) return unknownSupergraph(adminUrl, `it answers with status ${response.status}`);
     const { supergraph } = (await response.json()) as SupergraphResponse;
     if (supergraph === undefined)
-      return unknownSupergraph(adminUrl, 'its answer is none of an admin listener');
+      return unknownSupergraph(adminUrl, 'the answer is not that of an admin listener');
     if (supergraph === null) return unknownSupergraph(adminUrl, 'it has no supergraph yet');
     return {
       sdl: supergraph.sdl,
@@ -50,11 +51,8 @@ interface SupergraphResponse {
 }
 
 function unknownSupergraph(adminUrl: string, reason: string): RunningGateway {
-  const finding: Finding = {
-    rule: 'gateway-unreachable',
-    severity: 'undecided',
-    message: `The gateway at ${adminUrl} does not say which supergraph it has: ${reason}.`,
-    advice: 'Start it, or correct the address of its admin listener.',
-  };
+  const finding = createFinding('gateway-unreachable', {
+    message: `The gateway at ${adminUrl} does not report its supergraph: ${reason}.`,
+  });
   return { subgraphs: new Map(), findings: [finding] };
 }

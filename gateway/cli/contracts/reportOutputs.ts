@@ -1,12 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { Writable } from 'node:stream';
+import { WriteStream } from 'node:tty';
 import type { CheckReport } from '../../../contracts/report/checkReport.ts';
 import { type ReportFormat, renderReport, reportFormats } from '../../../contracts/report/renderReport.ts';
-import { supportsColor } from '../../../contracts/report/supportsColor.ts';
 import { createDirectory } from '../../../contracts/store/createDirectory.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
-/** One `--format` or `--out`, in the order in which they were given. */
+/** One `--format` or `--out`, in the order of the command line. */
 export interface ReportArgument {
   readonly option: 'format' | 'out';
   readonly value: string;
@@ -14,12 +15,13 @@ export interface ReportArgument {
 
 export interface ReportOutput {
   readonly format: ReportFormat;
-  /** Standard output without it. */
+  /** Omitted: standard output. */
   readonly file?: string | undefined;
 }
 
-/** Where the report goes in which format: `--out` is for the `--format` before it. Text to standard output, where
- *  nothing is said. Errors: `wrongUsage`. */
+/** The outputs of the report: each `--out` belongs to the `--format` before it. The default is text on standard
+ *  output.
+ *  @throws {CommandError} for arguments that contradict each other. */
 export function readReportOutputs(given: readonly ReportArgument[]): readonly ReportOutput[] {
   const outputs: ReportOutput[] = [];
   for (const { option, value } of given) {
@@ -29,30 +31,31 @@ export function readReportOutputs(given: readonly ReportArgument[]): readonly Re
     else if (last.file === undefined) outputs[outputs.length - 1] = { ...last, file: value };
     else
       throw usageError(
-        `--out ${value}: ${last.format} is written to ${last.file} already. Put a --format before it.`,
+        `--out ${value}: ${last.format} is already written to ${last.file}. Put another --format before this --out.`,
       );
   }
   rejectDuplicateFiles(outputs);
   return outputs.length === 0 ? [{ format: 'text' }] : outputs;
 }
 
-/** The later one would take the place of the earlier one. */
+/** The later output would overwrite the earlier one. */
 function rejectDuplicateFiles(outputs: readonly ReportOutput[]): void {
   const formats = new Map<string, ReportFormat>();
   for (const { format, file } of outputs) {
     if (file === undefined) continue;
     const earlier = formats.get(resolve(file));
     if (earlier !== undefined)
-      throw usageError(`--out ${file}: ${earlier} and ${format} cannot go into one file.`);
+      throw usageError(`--out ${file}: ${earlier} and ${format} cannot share one file.`);
     formats.set(resolve(file), format);
   }
 }
 
-/** Errors: `wrongUsage` for a file that cannot be written. */
+/** Writes the report to every output.
+ *  @throws {CommandError} when a file cannot be written. */
 export function writeReport(report: CheckReport, outputs: readonly ReportOutput[]): void {
   for (const { format, file } of outputs) {
-    const colours = file === undefined && supportsColor(process.stdout);
-    const text = renderReport(report, format, { color: colours });
+    const color = file === undefined && supportsColor(process.stdout);
+    const text = renderReport(report, format, { color: color });
     if (file === undefined) process.stdout.write(text);
     else writeFile(file, text);
   }
@@ -75,4 +78,9 @@ function readFormat(value: string): ReportFormat {
 
 function usageError(message: string, cause?: unknown): CommandError {
   return new CommandError(exitCode.usageError, message, { cause });
+}
+
+/** Whether the stream is a terminal that supports colours, and `NO_COLOR` is not set. */
+export function supportsColor(stream: Writable): boolean {
+  return stream instanceof WriteStream && stream.hasColors();
 }

@@ -3,8 +3,8 @@ import { ConfigError } from '../../config/configError.ts';
 import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
-/** Where the store is if nobody says: where the configuration has it, or `contracts` without one. Errors: `wrongUsage`
- *  for a configuration with mistakes. */
+/** The default store directory: `contracts.directory` of the configuration, or `contracts` without one.
+ *  @throws {CommandError} for a configuration with mistakes. */
 export function storeDirectory(configFile: string | undefined): string {
   const file = configFile ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   if (file === undefined) return 'contracts';
@@ -14,7 +14,7 @@ export function storeDirectory(configFile: string | undefined): string {
     if (!(error instanceof ConfigError)) throw error;
     throw new CommandError(
       exitCode.usageError,
-      `${error.message}\nSo it is not known where ${file} has the contracts: correct it, or give --directory.`,
+      `${error.message}\nThe contracts directory is therefore not known: correct ${file}, or give --directory.`,
       { cause: error },
     );
   }

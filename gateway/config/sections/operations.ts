@@ -157,7 +157,7 @@ export const deliverySection = z
       .prefault('30s'),
     heartbeat: duration({ min: 1 })
       .describe(
-        'How long a connection with a stream may be quiet before it shows that it lives: a comment in server-sent events, an empty part in multipart subscriptions. A WebSocket is pinged, and closed where the client does not answer within as long.',
+        'Longest silence on a connection with a stream. Then the gateway sends a comment (server-sent events) or an empty part (multipart subscriptions). A WebSocket whose client sent nothing for as long is pinged, and closed when the client does not answer within the same time.',
       )
       .prefault('12s'),
     initTimeout: duration({ min: 1 })

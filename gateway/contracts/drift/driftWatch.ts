@@ -1,16 +1,17 @@
-import type { Drift, SubgraphDrift } from '../../../contracts/drift/drift.ts';
 import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import type { Drift, SubgraphDrift } from '../../../contracts/drift/findDrift.ts';
+import { workerEntryUrl } from '../../planning/workerEntryUrl.ts';
+import { runInThread } from '../../supergraph/runInThread.ts';
 import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { hasContractStore } from '../guard/hasContractStore.ts';
-import { readStoreFingerprint } from '../guard/readStoreFingerprint.ts';
-import { findDriftInThread } from './findDriftInThread.ts';
+import { hasContractStore, readStoreFingerprint } from '../storeProbe.ts';
+import type { DriftReply, DriftTask } from './driftWorker.ts';
 
 interface DriftWatchOptions {
   readonly directory: string;
-  /** From the end of one look to the start of the next. */
+  /** From the end of one check to the start of the next. */
   readonly intervalMs: number;
   readonly timers: Timers;
   readonly log: Logger;
@@ -18,20 +19,20 @@ interface DriftWatchOptions {
   now(): number;
   current(): Supergraph | undefined;
   addresses(): readonly SubgraphAddress[];
-  /** Called after each look. */
+  /** Called after each check. */
   onChecked(): Promise<void>;
 }
 
-/** A subgraph as it was found last. */
+/** A subgraph as of the last check. */
 export interface WatchedSubgraph extends SubgraphDrift {
-  /** When it was found so first. */
+  /** Time of the first check with this state. */
   readonly since: string;
-  /** Why it refused a fetch of the gateway as invalid, where it has done so since the look before last. */
+  /** Why the subgraph refused a fetch as invalid, if it did so since the check before the last one. */
   readonly refusal?: string | undefined;
 }
 
-/** Looks from time to time at what subgraphs of a running gateway serve, and at once at one that refuses what was
- *  planned for it. Nothing is composed while nothing has changed. */
+/** Compares the running subgraphs with their contracts periodically, and immediately when a subgraph refuses a fetch
+ *  as invalid. Nothing is composed while nothing has changed. */
 export class DriftWatch {
   readonly #options: DriftWatchOptions;
   readonly #stopped = new AbortController();
@@ -56,17 +57,17 @@ export class DriftWatch {
     return this.#lastCheckAt;
   }
 
-  /** What was found last, with what breaks and what to do. */
+  /** Findings of the last check. */
   get findings(): Drift['findings'] {
     return this.#found?.drift.findings ?? [];
   }
 
-  /** A subgraph refused a fetch as invalid: it is not what the plan was made for. */
+  /** Reports that a subgraph refused a fetch as invalid: it is not the subgraph that the plan was made for. */
   recordRefusal(name: string, message: string): void {
     if (this.#stopped.signal.aborted) return;
-    const isNews = !this.#refusals.has(name);
+    const isFirst = !this.#refusals.has(name);
     this.#refusals.set(name, message);
-    if (isNews) void this.#reportRefusal(name, message);
+    if (isFirst) void this.#reportRefusal(name, message);
   }
 
   async close(): Promise<void> {
@@ -75,13 +76,16 @@ export class DriftWatch {
     await this.#checking;
   }
 
-  /** Of many refusals one is told, and leads to a look. */
+  /** Only the first of many refusals is logged and starts a check. */
   async #reportRefusal(name: string, message: string): Promise<void> {
     const { directory, log, now } = this.#options;
     if (!(await hasContractStore(directory)) || this.#stopped.signal.aborted) return;
     const known = this.#subgraphs.get(name);
     if (known?.state !== 'drifted') {
-      log.warn({ subgraph: name, message }, 'A subgraph refuses what was planned for it: it has drifted');
+      log.warn(
+        { subgraph: name, message },
+        'A subgraph refuses a fetch that was planned for it: it has drifted',
+      );
       const drifted: WatchedSubgraph = {
         name,
         state: 'drifted',
@@ -106,7 +110,7 @@ export class DriftWatch {
     this.#checking ??= this.#checkOnce()
       .catch((err: unknown) => {
         if (!this.#stopped.signal.aborted) {
-          this.#options.log.error({ err }, 'What subgraphs serve could not be compared with the contracts');
+          this.#options.log.error({ err }, 'The running subgraphs could not be compared with the contracts');
         }
       })
       .finally(() => {
@@ -133,7 +137,7 @@ export class DriftWatch {
     }
     this.#lastCheckAt = new Date(now()).toISOString();
     this.#applyDrift(this.#found.drift, refusals);
-    log.debug({ subgraphs: live.length }, 'What subgraphs serve was compared with the contracts');
+    log.debug({ subgraphs: live.length }, 'The running subgraphs were compared with the contracts');
     await onChecked();
   }
 
@@ -146,14 +150,14 @@ export class DriftWatch {
         const { name, breaks } = found;
         const refusal = this.#refusals.get(name) ?? refusals.get(name);
         const known = before.get(name);
-        // One that gave no schema is what it was before.
-        const seen = found.state === 'unknown' && known?.state === 'drifted' ? 'drifted' : found.state;
-        const state = refusal === undefined ? seen : 'drifted';
+        // A subgraph that gave no schema keeps its state.
+        const observed = found.state === 'unknown' && known?.state === 'drifted' ? 'drifted' : found.state;
+        const state = refusal === undefined ? observed : 'drifted';
         const isSame = known?.state === state;
         if (!isSame && state === 'drifted') {
-          log.warn({ subgraph: name, breaks }, 'A subgraph serves something else than it has agreed to');
+          log.warn({ subgraph: name, breaks }, 'A subgraph serves another schema than its contract');
         } else if (known?.state === 'drifted' && state === 'as agreed') {
-          log.info({ subgraph: name }, 'A subgraph serves what it has agreed to again');
+          log.info({ subgraph: name }, 'A subgraph serves its contract again');
         }
         return [name, { name, breaks, state, since: isSame ? known.since : at, refusal }];
       }),
@@ -161,5 +165,15 @@ export class DriftWatch {
   }
 }
 
-/** Between two looks because of refusals. */
+/** Minimum time between two checks that refusals start. */
 const minExtraCheckIntervalMs = 10_000;
+
+/** Runs `findDrift` in its own thread.
+ *  @throws {Error} when the drift cannot be determined.
+ *  @throws {unknown} the reason of `signal`. */
+async function findDriftInThread(task: DriftTask, signal: AbortSignal): Promise<Drift> {
+  const entry = workerEntryUrl('driftWorker', import.meta.url);
+  const answer = await runInThread<DriftReply>({ entry, name: 'tributary-drift', task, signal });
+  if (answer.kind === 'found') return answer.drift;
+  throw new Error(answer.message);
+}

@@ -1,15 +1,16 @@
-// Entry of a short-lived thread that finds drift and ends: composing takes seconds, and what it needs is loaded for
+// Entry of a short-lived worker thread that finds drift. Composition takes seconds, and its modules are needed for
 // nothing else.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Drift } from '../../../contracts/drift/drift.ts';
 import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import type { Drift } from '../../../contracts/drift/findDrift.ts';
 import { findDrift } from '../../../contracts/drift/findDrift.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
+import { supergraphTools } from '../supergraphTools.ts';
 
 export interface DriftTask {
-  /** Of the store. */
+  /** Directory of the contract store. */
   readonly directory: string;
   readonly live: readonly LiveSubgraph[];
   readonly supergraphSdl: string;
@@ -22,7 +23,7 @@ export type DriftReply =
 async function runTask({ directory, live, supergraphSdl }: DriftTask): Promise<DriftReply> {
   try {
     const store = await readContractStore(directory);
-    return { kind: 'found', drift: await findDrift({ store, live, supergraphSdl }) };
+    return { kind: 'found', drift: await findDrift({ store, live, supergraphSdl }, supergraphTools) };
   } catch (error) {
     return { kind: 'failed', message: messageOf(error) };
   }

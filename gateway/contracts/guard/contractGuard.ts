@@ -4,10 +4,9 @@ import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { hasContractStore, readStoreFingerprint } from '../storeProbe.ts';
 import type { BrokenOperation } from './findBrokenOperations.ts';
-import { hasContractStore } from './hasContractStore.ts';
 import type { LiveCompatibilityCheck, ReachableSubgraph } from './liveCompatibilityCheck.ts';
-import { readStoreFingerprint } from './readStoreFingerprint.ts';
 
 interface ContractGuardOptions {
   readonly mode: 'warn' | 'enforce';
@@ -15,24 +14,24 @@ interface ContractGuardOptions {
   readonly log: Logger;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Left out where what subgraphs serve is not to count. */
+  /** Omitted: new plans are not verified against the running subgraphs. */
   readonly liveSubgraphs?: LiveSubgraphSource | undefined;
 }
 
-/** The subgraphs as they run. */
+/** Fetches the schemas of the running subgraphs. */
 export interface LiveSubgraphSource {
-  /** Where the subgraphs of a supergraph say what they serve. */
+  /** Addresses from which the subgraphs of a supergraph are fetched. */
   addressesOf(supergraph: Supergraph): readonly SubgraphAddress[];
-  /** Errors: the signal's reason. */
+  /** @throws {unknown} the reason of `signal`. */
   fetchLiveSubgraphs(
     addresses: readonly SubgraphAddress[],
     signal: AbortSignal,
   ): Promise<readonly LiveSubgraph[]>;
-  /** Whether supergraphs are composed from what they have just said: there is no need to ask again. */
+  /** Whether the gateway composes its supergraphs from the running subgraphs, so that they were just fetched. */
   readonly isCompositionSource: boolean;
 }
 
-/** What came of looking at a supergraph. `undecided`: the contracts could not be read, or not be tried. */
+/** Result of a check. `undecided`: the contracts could not be read or not be checked. */
 type GuardOutcome = 'fine' | 'broken' | 'refused' | 'undecided';
 
 export interface GuardCheck {
@@ -46,31 +45,31 @@ interface StoreSummary {
   readonly directory: string;
   readonly subgraphs: number;
   readonly operations: number;
-  /** What is wrong with its files. */
+  /** Mistakes in the files of the store. */
   readonly problems: readonly string[];
 }
 
 export interface RefusedSupergraph {
   readonly sdl: string;
-  /** Of the error. */
+  /** Message of the `SupergraphRefusedError`. */
   readonly message: string;
-  /** `readStoreFingerprint` of the contracts that it breaks. */
+  /** `readStoreFingerprint` of the contracts that the supergraph breaks. */
   readonly storeFingerprint: string;
-  /** What its plans do not work with. */
+  /** Running subgraphs that do not serve the supergraph's plans. */
   readonly incompatibleSubgraphs: readonly ReachableSubgraph[];
 }
 
 interface GuardResult {
   readonly check: GuardCheck;
-  /** Of subgraphs that do not serve what is broken. */
+  /** Running subgraphs that do not serve the broken operations. */
   readonly incompatibleSubgraphs: readonly ReachableSubgraph[];
 }
 
-/** Looks at every supergraph before it is used, by itself and on the subgraphs as they run. With `enforce`, one that
- *  breaks an operation of the store is refused; but the first of a process is taken, which is better than nothing, and
- *  looked at, by itself, when it is in use. */
+/** Checks every supergraph before it is used: by itself and against the running subgraphs. With `enforce`, it refuses
+ *  a supergraph that breaks operations of the store. The first supergraph of a process is always accepted, because
+ *  the alternative is none; it is checked in the background. */
 export class ContractGuard {
-  /** How often each outcome has come. */
+  /** Number of checks by outcome. */
   readonly counts = new Map<GuardOutcome, number>();
   readonly #options: ContractGuardOptions;
   readonly #checked = new WeakSet<Supergraph>();
@@ -85,7 +84,7 @@ export class ContractGuard {
     this.#options = options;
   }
 
-  /** As it was read last; `undefined` where there is none. */
+  /** The store as of the last check; `undefined` when there is none. */
   get store(): StoreSummary | undefined {
     return this.#store;
   }
@@ -94,18 +93,18 @@ export class ContractGuard {
     return this.#lastCheck;
   }
 
-  /** The newest first. */
+  /** Newest first. */
   get refusals(): readonly GuardCheck[] {
     return this.#refusals;
   }
 
-  /** What was refused, while nothing else has been looked at since. */
+  /** The refused supergraph, until another one is checked. */
   get refused(): RefusedSupergraph | undefined {
     return this.#refused;
   }
 
-  /** Whether the contracts are others than those for which the supergraph was refused, or a subgraph serves something
-   *  else than that for which it was. One that gives no answer serves what it did. */
+  /** Whether the contracts, or the running subgraphs that the supergraph was refused for, have changed since. A
+   *  subgraph that does not answer counts as unchanged. */
   async hasChangedSinceRefusal(): Promise<boolean> {
     const refused = this.#refused;
     if (refused === undefined) return false;
@@ -115,7 +114,9 @@ export class ContractGuard {
     if (liveSubgraphs === undefined || incompatibleSubgraphs.length === 0) return false;
     const addresses = incompatibleSubgraphs.map(({ name, url }) => ({ name, url }));
     const live = await liveSubgraphs.fetchLiveSubgraphs(addresses, this.#stopped.signal);
-    return live.some((one, index) => 'sdl' in one && one.sdl !== incompatibleSubgraphs[index]?.sdl);
+    return live.some(
+      (subgraph, index) => 'sdl' in subgraph && subgraph.sdl !== incompatibleSubgraphs[index]?.sdl,
+    );
   }
 
   async admitSupergraph(
@@ -124,13 +125,13 @@ export class ContractGuard {
     signal: AbortSignal,
   ): Promise<void> {
     if (current === undefined) return;
-    // Before it is read: what is changed meanwhile shows later.
-    const mark = await readStoreFingerprint(this.#options.directory);
-    const look = await this.#check(next, current, candidateConcurrency, signal);
+    // Computed before the store is read, so that a change meanwhile is noticed later.
+    const storeFingerprint = await readStoreFingerprint(this.#options.directory);
+    const result = await this.#check(next, current, candidateConcurrency, signal);
     this.#checked.add(next);
     this.#refused = undefined;
-    if (look?.check.outcome !== 'broken') return this.#count(look?.check);
-    const { check, incompatibleSubgraphs } = look;
+    if (result?.check.outcome !== 'broken') return this.#count(result?.check);
+    const { check, incompatibleSubgraphs } = result;
     if (this.#options.mode === 'warn') {
       this.#count(check);
       this.#options.log.warn(logFieldsOf(check), 'A new supergraph breaks operations of the contracts');
@@ -140,11 +141,11 @@ export class ContractGuard {
     this.#count(refusal);
     this.#refusals = [refusal, ...this.#refusals].slice(0, maxRefusals);
     const message = describeRefusal(check, this.#options.directory);
-    this.#refused = { sdl: next.sdl, message, storeFingerprint: mark, incompatibleSubgraphs };
+    this.#refused = { sdl: next.sdl, message, storeFingerprint: storeFingerprint, incompatibleSubgraphs };
     throw new SupergraphRefusedError(message);
   }
 
-  /** To be told of every supergraph that comes into use. */
+  /** Must be called for every supergraph that comes into use. */
   onSupergraph(supergraph: Supergraph): void {
     if (this.#checked.has(supergraph)) return;
     this.#checked.add(supergraph);
@@ -156,17 +157,17 @@ export class ContractGuard {
     await this.#background;
   }
 
-  /** Requests are served meanwhile by the same planner: they wait for one of these operations at most. */
+  /** The planner also serves requests, so operations are planned one at a time. */
   async #checkInitialSupergraph(supergraph: Supergraph): Promise<void> {
     const { signal } = this.#stopped;
     try {
-      const look = await this.#check(supergraph, undefined, 1, signal);
-      this.#count(look?.check);
-      if (look?.check.outcome !== 'broken') return;
-      const { check } = look;
+      const result = await this.#check(supergraph, undefined, 1, signal);
+      this.#count(result?.check);
+      if (result?.check.outcome !== 'broken') return;
+      const { check } = result;
       this.#options.log.error(
         logFieldsOf(check),
-        'The first supergraph does not serve operations of the contracts, and is used since there is no other',
+        'The first supergraph breaks operations of the contracts, and is used because there is no other',
       );
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -180,14 +181,17 @@ export class ContractGuard {
     signal: AbortSignal,
   ): Promise<GuardResult | undefined> {
     const at = new Date(this.#options.now()).toISOString();
-    const as = (
+    const toResult = (
       outcome: GuardOutcome,
       broken: readonly BrokenOperation[],
-      answered: readonly ReachableSubgraph[],
+      reachable: readonly ReachableSubgraph[],
     ): GuardResult => {
       const names = new Set(broken.flatMap(({ subgraphs = [] }) => subgraphs));
-      const notServing = answered.filter(({ name }) => names.has(name));
-      return { check: { at, supergraph: next.id, outcome, broken }, incompatibleSubgraphs: notServing };
+      const incompatibleSubgraphs = reachable.filter(({ name }) => names.has(name));
+      return {
+        check: { at, supergraph: next.id, outcome, broken },
+        incompatibleSubgraphs: incompatibleSubgraphs,
+      };
     };
     try {
       const store = await this.#readStore();
@@ -204,18 +208,18 @@ export class ContractGuard {
           concurrency,
           signal,
         });
-        return as(broken.length > 0 ? 'broken' : 'fine', broken, live?.reachable ?? []);
+        return toResult(broken.length > 0 ? 'broken' : 'fine', broken, live?.reachable ?? []);
       } finally {
         await live?.close();
       }
     } catch (err) {
       signal.throwIfAborted();
-      this.#options.log.error({ err }, 'The contracts could not be looked at');
-      return as('undecided', [], []);
+      this.#options.log.error({ err }, 'The contracts could not be checked');
+      return toResult('undecided', [], []);
     }
   }
 
-  /** At what runs; `undefined` where that is known, or does not matter. */
+  /** Starts the check of the running subgraphs; `undefined` when it is not needed. */
   async #startLiveCheck(
     store: ContractStore,
     next: Supergraph,
@@ -225,16 +229,16 @@ export class ContractGuard {
     const { liveSubgraphs, log } = this.#options;
     if (liveSubgraphs === undefined || current === undefined || store.operations.length === 0)
       return undefined;
-    // What was refused before may be of yesterday.
+    // A supergraph that was refused before may be older than the running subgraphs.
     if (liveSubgraphs.isCompositionSource && this.#refused?.sdl !== next.sdl) return undefined;
     const { LiveCompatibilityCheck: Check } = await import('./liveCompatibilityCheck.ts');
-    const side = (supergraph: Supergraph) => ({
+    const endpointsOf = (supergraph: Supergraph) => ({
       sdl: supergraph.sdl,
       addresses: liveSubgraphs.addressesOf(supergraph),
     });
     return new Check({
-      next: side(next),
-      current: side(current),
+      next: endpointsOf(next),
+      current: endpointsOf(current),
       fetchLiveSubgraphs: liveSubgraphs.fetchLiveSubgraphs,
       log,
       signal,
@@ -244,8 +248,9 @@ export class ContractGuard {
   async #readStore(): Promise<ContractStore | undefined> {
     const { directory, log, mode } = this.#options;
     if (!(await hasContractStore(directory))) {
-      // Who asked for it should know that nothing is held back.
-      if (mode === 'enforce') log.warn({ directory }, 'There are no contracts to enforce');
+      // An operator who enforces contracts should know that there are none.
+      if (mode === 'enforce')
+        log.warn({ directory }, 'contracts.guard is enforce, but contracts.directory has no contracts');
       this.#store = undefined;
       return undefined;
     }
@@ -262,8 +267,11 @@ export class ContractGuard {
       problems,
     };
     if (problems.length > 0) {
-      const told = problems.slice(0, maxReportedItems);
-      log.warn({ directory, count: problems.length, problems: told }, 'The contracts have mistakes');
+      const reportedProblems = problems.slice(0, maxReportedItems);
+      log.warn(
+        { directory, count: problems.length, problems: reportedProblems },
+        'The contracts have mistakes',
+      );
     }
     return store;
   }
@@ -275,10 +283,10 @@ export class ContractGuard {
   }
 }
 
-/** Nobody else has work for the planner of a supergraph that is not in use. */
+/** Nothing else uses the planner of a supergraph that is not in use. */
 const candidateConcurrency = 8;
 const maxRefusals = 10;
-/** Of a list that goes into one message. */
+/** Maximum length of a list in one log message. */
 const maxReportedItems = 20;
 
 function logFieldsOf({ supergraph, broken }: GuardCheck) {

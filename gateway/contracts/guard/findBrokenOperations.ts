@@ -1,5 +1,4 @@
 import type { ConsumerOperation, ContractStore } from '../../../contracts/contractStore.ts';
-import { contractTermRules } from '../../../contracts/evaluation/evaluateContractTerms.ts';
 import { findBreakagesAfterRollout } from '../../../contracts/evaluation/findBreakagesAfterRollout.ts';
 import type { FileLocation } from '../../../contracts/finding.ts';
 import {
@@ -7,6 +6,7 @@ import {
   type PlanResult,
   planOnSupergraph,
 } from '../../../contracts/graph/planOnSupergraph.ts';
+import { type RuleId, ruleOf } from '../../../contracts/rules.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
 import type { LiveCompatibilityCheck } from './liveCompatibilityCheck.ts';
@@ -15,42 +15,41 @@ import type { LivePlanProblem } from './planVerifier.ts';
 export interface BrokenOperationQuery {
   readonly store: Pick<ContractStore, 'operations' | 'waivers'>;
   readonly next: Supergraph;
-  /** What is in use; `undefined` where nothing is. */
+  /** The supergraph in use; `undefined` when there is none. */
   readonly current: Supergraph | undefined;
-  /** What the subgraphs serve as they run; left out where that is not to count. */
+  /** Verifies plans against the running subgraphs. Omitted: plans are not verified. */
   readonly live?: Pick<LiveCompatibilityCheck, 'problemsOf'> | undefined;
-  /** In UTC, `2027-01-31`: waivers expire by it. */
+  /** The day in UTC, such as `2027-01-31`. It decides which waivers have expired. */
   readonly today: string;
   /** How many operations are planned at the same time. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
 }
 
-/** An operation of the store that worked, and does not with the next supergraph. */
+/** An operation of the store that works now and fails with the next supergraph. */
 export interface BrokenOperation {
   readonly consumer: string;
   readonly operation: string;
   readonly location: FileLocation;
   readonly reasons: readonly string[];
-  /** Parts of the schema that it is about. */
+  /** Schema elements that the breakage is about. */
   readonly coordinates: readonly string[];
-  /** Subgraphs that, as they run, do not serve its new plan. With any, it is about nothing else. */
+  /** Running subgraphs that do not serve the new plan. When there are any, the breakage has no other reason. */
   readonly subgraphs?: readonly string[] | undefined;
 }
 
-/** Tries every operation on the next supergraph, in the threads of its planner, and tells those that work now and will
- *  not then: by the supergraph itself, or since a subgraph, as it runs, does not serve the new plan. What does not work
- *  now either is no reason to stay. In this thread one operation is looked at a turn, and one at a time is planned on the
- *  current supergraph, whose planner has requests to serve. Errors: the signal's reason. */
-export async function findBrokenOperations(
-  question: BrokenOperationQuery,
-): Promise<readonly BrokenOperation[]> {
-  const { store, concurrency, signal } = question;
+/** Finds operations that work with the current supergraph and fail with the next one: because of the supergraph
+ *  itself, or because a running subgraph does not serve the new plan. Operations that already fail are ignored. Each
+ *  turn of the event loop handles one operation, and the current supergraph's planner, which also serves requests,
+ *  plans one at a time.
+ *  @throws {unknown} the reason of `signal`. */
+export async function findBrokenOperations(query: BrokenOperationQuery): Promise<readonly BrokenOperation[]> {
+  const { store, concurrency, signal } = query;
   const found = new Map<ConsumerOperation, BrokenOperation>();
-  const open = store.operations.values();
+  const remaining = store.operations.values();
   let lastTurn = Promise.resolve();
-  // What waits for the next turn comes all in that one: each waits for the one before it.
-  const ownTurn = (): Promise<void> => {
+  // Each worker waits for the turn of the one before it, so that one turn handles one operation.
+  const nextTurn = (): Promise<void> => {
     lastTurn = lastTurn.then(yieldToEventLoop);
     return lastTurn;
   };
@@ -63,16 +62,16 @@ export async function findBrokenOperations(
     lastPlan = planned.catch(() => {});
     return planned;
   };
-  const work = async (): Promise<void> => {
-    for (const operation of open) {
-      await ownTurn();
-      const broken = await checkOperation(operation, question, planOnCurrent);
-      // A planner that was closed meanwhile plans nothing, which says nothing about the operation.
+  const runWorker = async (): Promise<void> => {
+    for (const operation of remaining) {
+      await nextTurn();
+      const broken = await checkOperation(operation, query, planOnCurrent);
+      // A closed planner plans nothing, which says nothing about the operation.
       signal.throwIfAborted();
       if (broken !== undefined) found.set(operation, broken);
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, work));
+  await Promise.all(Array.from({ length: concurrency }, runWorker));
   return store.operations.flatMap((operation) => found.get(operation) ?? []);
 }
 
@@ -89,12 +88,12 @@ async function checkOperation(
   }
   if (findRequestProblems(operation, current.apiSchema).length > 0) return undefined;
   const broken = brokenBy(findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema));
-  if (after.kind === 'planned') return broken ?? (live && brokenByWhatRuns(live, current, after));
+  if (after.kind === 'planned') return broken ?? (live && brokenByLiveSubgraphs(live, current, after));
   if (broken === undefined) return undefined;
   const isPlanning = after.problems.every(({ kind }) => kind === 'unplannable' || kind === 'limit');
   return isPlanning && (await planOnCurrent(operation, current)).kind === 'failed' ? undefined : broken;
 
-  async function brokenByWhatRuns(
+  async function brokenByLiveSubgraphs(
     subgraphs: Pick<LiveCompatibilityCheck, 'problemsOf'>,
     used: Supergraph,
     { variants }: PlannedResult,
@@ -103,23 +102,25 @@ async function checkOperation(
     if (problems.every(({ length }) => length === 0)) return undefined;
     const before = await planOnCurrent(operation, used);
     if (before.kind === 'failed') return undefined;
-    const known = await subgraphs.problemsOf('current', plansOf(before.variants));
+    const currentProblems = await subgraphs.problemsOf('current', plansOf(before.variants));
     const found = variants.flatMap(({ overrides }, index) => {
-      const same = before.variants.findIndex((one) => String(one.overrides) === String(overrides));
-      // Where its plan fails now as well, the operation does not work, and not because of the switch.
-      return known[Math.max(same, 0)]?.length === 0 ? (problems[index] ?? []) : [];
+      const same = before.variants.findIndex(
+        (coordinate) => String(coordinate.overrides) === String(overrides),
+      );
+      // When the current plan fails as well, the operation does not break because of the next supergraph.
+      return currentProblems[Math.max(same, 0)]?.length === 0 ? (problems[index] ?? []) : [];
     });
     if (found.length === 0) return undefined;
     const reasons = found.map((problem) => ({ ...problem, message: describeNotServed(problem) }));
-    return { ...told(reasons), subgraphs: [...new Set(found.map(({ subgraph }) => subgraph))] };
+    return { ...toBrokenOperation(reasons), subgraphs: [...new Set(found.map(({ subgraph }) => subgraph))] };
   }
 
   function brokenBy(reasons: readonly Reason[]): BrokenOperation | undefined {
-    const left = notWaived(reasons);
-    return left.length === 0 ? undefined : told(left);
+    const unwaived = notWaived(reasons);
+    return unwaived.length === 0 ? undefined : toBrokenOperation(unwaived);
   }
 
-  /** What was agreed on breaks in the end: a waiver is for a change, and this is what has become of it. */
+  /** A waiver for the change also covers the breakages that the change leads to. */
   function notWaived<Waived extends Reason>(reasons: readonly Waived[]): readonly Waived[] {
     if (reasons.length === 0) return reasons;
     const waived = new Set(
@@ -128,10 +129,10 @@ async function checkOperation(
         .map(({ coordinate }) => coordinate),
     );
     if (waived.has(`${operation.consumer}/${operation.name}`)) return [];
-    return reasons.filter(({ coordinates }) => !coordinates.some((one) => waived.has(one)));
+    return reasons.filter(({ coordinates }) => !coordinates.some((coordinate) => waived.has(coordinate)));
   }
 
-  function told(reasons: readonly Reason[]): BrokenOperation {
+  function toBrokenOperation(reasons: readonly Reason[]): BrokenOperation {
     const { consumer, name, location } = operation;
     return {
       consumer,
@@ -156,12 +157,12 @@ function plansOf(variants: PlannedResult['variants']) {
 
 function describeNotServed({ subgraph, message, coordinates }: LivePlanProblem): string {
   const parts = coordinates.length === 0 ? '' : ` (${coordinates.join(', ')})`;
-  // The validator's messages are whole sentences.
+  // Validation messages are whole sentences.
   const why = message.replace(/\.$/, '');
-  return `its new plan does not work with what runs: ${why}${parts}; deploy the version of subgraph "${subgraph}" first that the supergraph was composed from`;
+  return `its new plan fails on a running subgraph: ${why}${parts}; first deploy the version of subgraph "${subgraph}" that the supergraph was composed from`;
 }
 
-/** An operation may be slower or staler than was agreed on, and is still to work. */
-function isServiceLevelRule(rule: string): boolean {
-  return rule === 'plan-cost' || contractTermRules.has(rule);
+/** A waiver of a latency or staleness violation does not allow the operation to fail. */
+function isServiceLevelRule(rule: RuleId): boolean {
+  return rule === 'plan-cost' || ruleOf(rule).isContractTerm === true;
 }

@@ -1,5 +1,5 @@
-// Entry of a thread that tries plans on subgraphs as they run, for as long as a new supergraph is looked at. Making a
-// schema of a subgraph's SDL may take longer than requests should wait.
+// Entry of a worker thread that verifies plans against the running subgraphs while a new supergraph is checked.
+// Building a schema from a subgraph's SDL would block requests for too long.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { QueryPlan } from '../../planning/queryPlan.ts';
@@ -12,16 +12,16 @@ export type PlanVerificationTask = Readonly<Record<SupergraphRole, LiveGraph>>;
 
 export interface PlanVerificationRequest {
   readonly id: number;
-  readonly side: SupergraphRole;
+  readonly role: SupergraphRole;
   readonly plans: readonly QueryPlan[];
 }
 
 export type PlanVerificationReply =
   | {
       readonly id: number;
-      /** For each plan. */
+      /** One list per plan. */
       readonly problems: readonly (readonly LivePlanProblem[])[];
-      /** So far. */
+      /** Subgraphs found unusable so far, with the reason. */
       readonly unusable: ReadonlyMap<string, string>;
     }
   | { readonly id: number; readonly fault: string };
@@ -32,15 +32,15 @@ const verifiers: Readonly<Record<SupergraphRole, PlanVerifier>> = {
   current: new PlanVerifier(task.current),
 };
 
-function handleRequest({ id, side, plans }: PlanVerificationRequest): PlanVerificationReply {
-  const trial = verifiers[side];
+function handleRequest({ id, role, plans }: PlanVerificationRequest): PlanVerificationReply {
+  const verifier = verifiers[role];
   try {
-    return { id, problems: plans.map((plan) => trial.verify(plan)), unusable: trial.unusable };
+    return { id, problems: plans.map((plan) => verifier.verify(plan)), unusable: verifier.unusable };
   } catch (error) {
     return { id, fault: messageOf(error) };
   }
 }
 
-parentPort?.on('message', (question: PlanVerificationRequest) =>
-  parentPort?.postMessage(handleRequest(question)),
+parentPort?.on('message', (request: PlanVerificationRequest) =>
+  parentPort?.postMessage(handleRequest(request)),
 );

@@ -8,25 +8,25 @@ import { supergraphMetadataOf } from '../../../contracts/graph/supergraphMetadat
 import type { QueryPlan } from '../../planning/queryPlan.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 
-/** A supergraph, and its subgraphs as they run. */
+/** A supergraph and the schemas that its subgraphs serve now. */
 export interface LiveGraph {
   readonly supergraphSdl: string;
-  /** Only those that have said what they serve. */
+  /** Only subgraphs that gave a schema. */
   readonly live: readonly { readonly name: string; readonly sdl: string }[];
 }
 
-/** Why a plan does not work with a subgraph as it runs. */
+/** Why a plan fails on a running subgraph. */
 export interface LivePlanProblem {
   readonly subgraph: string;
   readonly message: string;
-  /** In the subgraph's schema. */
+  /** Coordinates in the subgraph's schema. */
   readonly coordinates: readonly string[];
 }
 
-/** Tries plans of a supergraph on its subgraphs as they run. What is needed of a subgraph is made when a plan first
- *  asks it, which may take long: not for the thread that serves. */
+/** Verifies plans of a supergraph against the running subgraphs. A subgraph's schema is built when the first plan
+ *  needs it, which takes long: do not use this in the thread that serves requests. */
 export class PlanVerifier {
-  /** Subgraphs whose SDL cannot be used, and why. They decide nothing. */
+  /** Subgraphs with an SDL that cannot be used, and why. They are not verified. */
   readonly unusable = new Map<string, string>();
   readonly #graph: ContractGraph;
   readonly #live: ReadonlyMap<string, SubgraphContract>;
@@ -39,18 +39,18 @@ export class PlanVerifier {
       sdl: supergraphSdl,
       hints: [],
       get supergraph(): never {
-        throw new Error('Plans are tried here, and made elsewhere.');
+        throw new Error('This graph has no planner.');
       },
     };
   }
 
   verify(plan: QueryPlan): readonly LivePlanProblem[] {
-    const facts = supergraphMetadataOf(this.#graph);
+    const metadata = supergraphMetadataOf(this.#graph);
     const problems = new Map<string, LivePlanProblem>();
-    for (const fetch of flattenPlan(plan, facts.schema)) {
+    for (const fetch of flattenPlan(plan, metadata.schema)) {
       const target = this.#targetOf(fetch.subgraph);
       if (target === undefined) continue;
-      for (const problem of checkFetch(fetch, facts, target)) {
+      for (const problem of checkFetch(fetch, metadata, target)) {
         const { message, coordinates } = problem;
         if (this.#isFailure(problem, target))
           problems.set(message, { subgraph: target.name, message, coordinates });
@@ -59,11 +59,10 @@ export class PlanVerifier {
     return [...problems.values()];
   }
 
-  /** What hangs on the data may go well. What clients may send is for them to know: they send what they have sent so
-   *  far. */
+  /** Problems that depend on the data may not occur, and clients keep sending the variables that they send now. */
   #isFailure({ kind, isCertain }: FetchProblem, { name }: FetchTarget): boolean {
     if (!isCertain || kind === 'input') return false;
-    // In a schema of Federation 1, fields of keys are called external that the subgraph does serve.
+    // Federation 1 marks key fields as external although the subgraph serves them.
     return kind !== 'not served' || /@link\b/.test(this.#live.get(name)?.sdl ?? '');
   }
 

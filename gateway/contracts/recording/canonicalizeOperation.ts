@@ -11,28 +11,29 @@ import {
   OperationTypeNode,
   print,
   type SelectionNode,
+  type ValueNode,
   visit,
 } from 'graphql';
-import { stripLiterals } from './stripLiterals.ts';
 
 export interface CanonicalOperation {
-  /** `Anonymous` where it has none. */
+  /** Name of the operation, or `Anonymous`. */
   readonly label: string;
-  /** Of the normalised text: operations that differ only in literals, order or layout have the same. */
+  /** Hash of the canonical text. Operations that differ only in literals, order or layout have the same hash. */
   readonly hash: string;
   /** A valid document with one named operation and the fragments that it uses. */
   readonly text: string;
 }
 
-/** The operation as a contract needs it: without the client's values, with everything in an order of its own, so that
- *  it is the same operation however it was written. Errors: `Error` where the document has no such operation. */
+/** The canonical form of an operation for a contract: without the client's literals and in a fixed order, so that
+ *  every way to write the operation has the same text.
+ *  @throws {Error} when the document does not have the operation. */
 export function canonicalizeOperation(
   document: DocumentNode,
   operationName: string | undefined,
 ): CanonicalOperation {
   const operation = getOperationAST(document, operationName);
   if (operation == null) throw new Error(`The document has no operation "${operationName ?? ''}".`);
-  // Mutations run in the order in which they stand.
+  // Mutations run in the order of their root fields.
   const isSorted = operation.operation !== OperationTypeNode.MUTATION;
   const fragments = sortedBy(usedFragments(document, operation), nameOf).map((fragment) =>
     canonicalizeDefinition(fragment, isSorted),
@@ -60,7 +61,7 @@ function usedFragments(document: DocumentNode, operation: OperationDefinitionNod
     });
   };
   spread(operation);
-  // A set also goes through what is added meanwhile.
+  // Iterating over a set includes the elements that are added meanwhile.
   for (const fragment of used) spread(fragment);
   return [...used];
 }
@@ -92,8 +93,8 @@ function nameOf({ name }: { readonly name: NameNode }): string {
   return name.value;
 }
 
-/** What a selection is told apart by from those beside it. Neither its arguments nor what it selects in turn count:
- *  fields with one response name have the same arguments, and printing all of it at every level would take long. */
+/** Sorts the selections of one selection set. Arguments and sub-selections are left out: fields with one response
+ *  name have equal arguments, and printing sub-selections at every level would take too long. */
 function sortKeyOf(selection: SelectionNode): string {
   const directives = (selection.directives ?? []).map(print).join(' ');
   switch (selection.kind) {
@@ -106,13 +107,13 @@ function sortKeyOf(selection: SelectionNode): string {
   }
 }
 
-/** By code units, which is the same everywhere. */
+/** By code units, which do not depend on the locale. */
 function sortedBy<T>(items: readonly T[], textOf: (item: T) => string): T[] {
   return items
     .map((item) => ({ item, text: textOf(item) }))
-    .sort((one, other) => {
-      if (one.text === other.text) return 0;
-      return one.text < other.text ? -1 : 1;
+    .sort((a, b) => {
+      if (a.text === b.text) return 0;
+      return a.text < b.text ? -1 : 1;
     })
     .map(({ item }) => item);
 }
@@ -127,4 +128,31 @@ function shortHash(text: string): string {
 
 function nameNode(value: string): NameNode {
   return { kind: Kind.NAME, value };
+}
+
+/** Directives whose arguments belong to the operation, not to its data: labels and conditions. */
+const preservedDirectives = new Set(['defer', 'stream', 'skip', 'include']);
+
+/** Replaces numbers and strings by placeholders of the same kind: 0, "". What contracts are about stays: enum values,
+ *  names of input fields, true, false and null. Lists keep one value of each kind. */
+function stripLiterals<Node extends ASTNode>(definition: Node): Node {
+  return visit(definition, {
+    [Kind.DIRECTIVE]: (node) => (preservedDirectives.has(node.name.value) ? false : undefined),
+    [Kind.INT]: (node) => ({ ...node, value: '0' }),
+    // A client that sends 2 and 2.5 sends one operation. An integer is valid wherever a float is.
+    [Kind.FLOAT]: () => ({ kind: Kind.INT, value: '0' }),
+    [Kind.STRING]: (node) => ({ ...node, value: '', block: false }),
+    [Kind.OBJECT]: {
+      leave: (node) => ({
+        ...node,
+        fields: node.fields.toSorted((a, b) => (a.name.value < b.name.value ? -1 : 1)),
+      }),
+    },
+    [Kind.LIST]: { leave: (node) => ({ ...node, values: distinctValues(node.values) }) },
+  });
+}
+
+function distinctValues(values: readonly ValueNode[]): ValueNode[] {
+  const byText = new Map(values.map((value) => [print(value), value]));
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
 }

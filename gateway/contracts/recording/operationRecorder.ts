@@ -10,26 +10,26 @@ export interface OperationRecorderOptions {
   readonly timers: Timers;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Files cannot be written; told once until one is written again. */
+  /** Files cannot be written. Called once until a file is written again. */
   onError(error: unknown): void;
-  /** There is no room for more; told once for each limit. */
+  /** A limit is reached. Called once per limit. */
   onLimitReached(limit: keyof RecordingLimits): void;
 }
 
-/** An operation that a client has sent, as the pipeline knows it. */
+/** An operation as a client sent it. */
 interface SentOperation {
-  /** Valid. What has been recorded once is known again by this object. */
+  /** Valid. Recorded documents are recognised by identity. */
   readonly document: DocumentNode;
   readonly operationName: string | undefined;
   readonly clientName: string | undefined;
   readonly clientVersion: string | undefined;
 }
 
-/** Where operations of clients without a name go. */
+/** Directory of operations from clients without a name. */
 const unnamedClient = 'unnamed';
 
-/** Writes the operations that clients send to files, each once. A request pays for a look into two maps: everything
- *  else is done in the background, one operation a turn. */
+/** Records each operation that clients send in a file. A request pays for two map look-ups. Everything else happens
+ *  in the background, one operation per turn of the event loop. */
 export class OperationRecorder {
   readonly #options: OperationRecorderOptions;
   readonly #directory: RecordingDirectory;
@@ -47,23 +47,23 @@ export class OperationRecorder {
     this.#directory = new RecordingDirectory(options.directory, options.limits, today);
   }
 
-  record(sent: SentOperation): void {
+  record(operation: SentOperation): void {
     if (this.#isClosed) return;
-    let seen = this.#seen.get(sent.document);
+    let seen = this.#seen.get(operation.document);
     if (seen === undefined) {
       seen = new Set();
-      this.#seen.set(sent.document, seen);
+      this.#seen.set(operation.document, seen);
     }
-    const key = keyOf(sent);
+    const key = keyOf(operation);
     if (seen.has(key) || seen.size >= maxSeenPerDocument || this.#queue.length >= maxQueued) return;
     seen.add(key);
-    this.#queue.push(sent);
+    this.#queue.push(operation);
     this.#cancelTimer ??= this.#options.timers.after(this.#isFailing ? retryDelayMs : writeDelayMs, () =>
       this.#write(),
     );
   }
 
-  /** Writes what still waits. */
+  /** Writes the queued operations. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelTimer?.();
@@ -76,28 +76,28 @@ export class OperationRecorder {
     const batch = this.#queue;
     this.#queue = [];
     this.#writing = this.#writing.then(async () => {
-      for (const sent of batch) {
+      for (const operation of batch) {
         await yieldToEventLoop();
-        await this.#writeOne(sent);
+        await this.#writeOne(operation);
       }
     });
   }
 
-  async #writeOne(sent: SentOperation): Promise<void> {
+  async #writeOne(operation: SentOperation): Promise<void> {
     try {
       const recorded = await this.#directory.add({
-        operation: canonicalizeOperation(sent.document, sent.operationName),
-        client: sent.clientName ?? unnamedClient,
-        version: sent.clientVersion,
+        operation: canonicalizeOperation(operation.document, operation.operationName),
+        client: operation.clientName ?? unnamedClient,
+        version: operation.clientVersion,
       });
       if (recorded === 'written') this.#isFailing = false;
       else if (recorded !== 'known') this.#reportLimit(recorded);
     } catch (error) {
-      // The next request with it tries again.
-      this.#seen.get(sent.document)?.delete(keyOf(sent));
-      const isNews = !this.#isFailing;
+      // The next request with this operation tries again.
+      this.#seen.get(operation.document)?.delete(keyOf(operation));
+      const isFirst = !this.#isFailing;
       this.#isFailing = true;
-      if (isNews) this.#options.onError(error);
+      if (isFirst) this.#options.onError(error);
     }
   }
 
@@ -109,14 +109,14 @@ export class OperationRecorder {
 }
 
 function keyOf({ operationName = '', clientName = '', clientVersion = '' }: SentOperation): string {
-  // None of them can hold a line end: one is a name, the others are headers.
+  // None of them contains a line end: one is a GraphQL name, the others are headers.
   return `${operationName}\n${clientName}\n${clientVersion}`;
 }
 
 const writeDelayMs = 1_000;
 const retryDelayMs = 30_000;
 
-/** Clients make up names and versions as they like: what is remembered of one document is bounded, and so is what
- *  waits, and with it the time that a second of recording can take. What had no room is seen when it comes again. */
+/** Clients choose names and versions freely. Both the memory per document and the queue are therefore bounded, and so
+ *  is the work per second. What exceeds the bounds is recorded when the client sends it again. */
 const maxSeenPerDocument = 64;
 const maxQueued = 100;

@@ -1,20 +1,20 @@
 import { escapeUnprintable, toSingleLine, truncate } from '../../../contracts/report/textFormatting.ts';
 
-/** What stands above a recorded operation. */
+/** The comment above a recorded operation. */
 interface RecordedHeader {
   readonly client: string;
-  /** In the order in which they were first seen, the last `maxVersions` of them. */
+  /** The last `maxVersions` client versions, in order of first observation. */
   readonly versions: readonly string[];
-  /** A day: `2027-01-31`, UTC. */
+  /** The day in UTC, such as `2027-01-31`. */
   readonly firstSeen: string;
 }
 
 export const maxVersions = 20;
 
-/** Longest client name or version that is written. */
+/** Maximum length of a client name or version in a comment. */
 const maxCommentLength = 100;
 
-/** A client's name or version as it can stand in a comment: it ends with its line. */
+/** Turns a client's name or version into text for a one-line comment. */
 export function toCommentText(text: string): string {
   return truncate(toSingleLine(escapeUnprintable(text)), maxCommentLength);
 }
@@ -31,7 +31,7 @@ export function printRecordedFile(
   ].join('\n');
 }
 
-/** Header of a file that was recorded before; what is not there is left out. */
+/** Reads the header of a recorded file. Missing lines are omitted. */
 export function readRecordedHeader(text: string): Partial<RecordedHeader> {
   const versions: string[] = [];
   let client: string | undefined;

@@ -6,11 +6,11 @@ import { maxVersions, printRecordedFile, readRecordedHeader, toCommentText } fro
 import { toSafeFileName } from './toSafeFileName.ts';
 
 export interface RecordingLimits {
-  /** Most files, of all clients together. */
+  /** Maximum number of files of all clients together. */
   readonly maxOperations: number;
-  /** Most directories. */
+  /** Maximum number of client directories. */
   readonly maxClients: number;
-  /** Most bytes of all files together. */
+  /** Maximum size of all files together, in bytes. */
   readonly maxSize: number;
 }
 
@@ -20,22 +20,23 @@ interface ClientObservation {
   readonly version: string | undefined;
 }
 
-/** What became of a sighting: a limit's name where there was no room. */
+/** What happened to an observed operation. The name of a limit: the operation was not written because of it. */
 export type RecordOutcome = 'written' | 'known' | keyof RecordingLimits;
 
 interface KnownFile {
   readonly size: number;
-  /** Those that this process has seen. */
+  /** Versions that this process has observed. */
   readonly versions: ReadonlySet<string>;
 }
 
-/** `<directory>/<client>/<operation>.<hash>.graphql`, within limits that also count what was there before. Processes
- *  may share it: files appear whole, and each counts what it found at its start and has written itself. */
+/** The files `<directory>/<client>/<operation>.<hash>.graphql`, within limits that include the files of earlier runs.
+ *  Several processes may share the directory: files are written atomically, and each process counts the files that it
+ *  found at its start and those that it wrote. */
 export class RecordingDirectory {
   readonly #directory: string;
   readonly #limits: RecordingLimits;
   readonly #today: () => string;
-  /** By client's directory, then by file. `undefined` until the first look. */
+  /** Known files by client directory, then by file name. Undefined until the directory has been read. */
   #known: Map<string, Map<string, KnownFile>> | undefined;
 
   constructor(directory: string, limits: RecordingLimits, today: () => string) {
@@ -44,20 +45,24 @@ export class RecordingDirectory {
     this.#today = today;
   }
 
-  /** One call at a time. Errors: those of the file system; nothing is half written then. */
+  /** Writes an operation, unless its file has everything. Must not be called concurrently.
+   *  @throws {NodeJS.ErrnoException} when the file cannot be written. The old file then remains. */
   async add({ operation, client, version }: ClientObservation): Promise<RecordOutcome> {
     this.#known ??= await readExistingFiles(this.#directory);
     const known = this.#known;
     const clientDirectory = toSafeFileName(client);
     const file = `${toSafeFileName(operation.label)}.${operation.hash}.graphql`;
     const before = known.get(clientDirectory)?.get(file);
-    const seen = version === undefined ? undefined : toCommentText(version);
-    if (before !== undefined && (seen === undefined || before.versions.has(seen))) return 'known';
+    const clientVersion = version === undefined ? undefined : toCommentText(version);
+    if (before !== undefined && (clientVersion === undefined || before.versions.has(clientVersion)))
+      return 'known';
 
     const path = join(this.#directory, clientDirectory, file);
     const header = readRecordedHeader(await readIfExists(path));
-    const others = (header.versions ?? []).filter((other) => other !== seen);
-    const versions = [...others, ...(seen === undefined ? [] : [seen])].slice(-maxVersions);
+    const earlierVersions = (header.versions ?? []).filter((known) => known !== clientVersion);
+    const versions = [...earlierVersions, ...(clientVersion === undefined ? [] : [clientVersion])].slice(
+      -maxVersions,
+    );
     const text = printRecordedFile(
       { client: toCommentText(client), versions, firstSeen: header.firstSeen ?? this.#today() },
       operation.text,
@@ -117,7 +122,7 @@ function ifMissing<T>(value: T): (error: unknown) => T {
   };
 }
 
-/** A reader sees the old file or the new one. */
+/** Readers see either the old file or the new one. */
 async function writeAtomically(directory: string, file: string, text: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   const temporary = join(directory, `.${file}.${randomUUID()}.tmp`);

@@ -2,14 +2,13 @@ import type { GatewayConfig } from '../../config/schema.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Timers } from '../../time/timers.ts';
-import { clientOf } from './clientOf.ts';
 import { OperationRecorder } from './operationRecorder.ts';
 
-/** What the pipeline tells. */
+/** Records the operations of the gateway. */
 export interface RecordingHook {
-  /** Never throws, and never waits. */
+  /** Must not throw or block. */
   onOperation(request: Pick<OperationRequest, 'document' | 'operationName' | 'headers'>): void;
-  /** Writes what still waits. */
+  /** Writes the queued operations. */
   close(): Promise<void>;
 }
 
@@ -20,7 +19,7 @@ interface RecordingDependencies {
   now(): number;
 }
 
-/** `undefined` where `contracts.record` is not enabled. */
+/** Creates the hook; `undefined` unless `contracts.record.enabled`. */
 export function createRecordingHook(
   { contracts: { record } }: Pick<GatewayConfig, 'contracts'>,
   { log, timers, now }: RecordingDependencies,
@@ -33,9 +32,12 @@ export function createRecordingHook(
     limits: record,
     timers,
     now,
-    onError: (err) => log.error({ err, directory }, 'Operations cannot be recorded'),
+    onError: (err) => log.error({ err, directory }, 'Operations cannot be recorded (contracts.record)'),
     onLimitReached: (limit) =>
-      log.warn({ directory, limit, value: record[limit] }, 'No more operations are recorded'),
+      log.warn(
+        { directory, limit, value: record[limit] },
+        'A limit of contracts.record is reached: no more operations are recorded',
+      ),
   });
   return {
     onOperation({ document, operationName, headers: sent }) {
@@ -44,4 +46,28 @@ export function createRecordingHook(
     },
     close: () => recorder.close(),
   };
+}
+
+interface ClientHeaders {
+  /** Header names in lower case. The first header with a value is used. */
+  readonly names: readonly string[];
+  readonly versions: readonly string[];
+}
+
+/** The client's own claim. Nothing verifies it. */
+interface Client {
+  readonly name: string | undefined;
+  readonly version: string | undefined;
+}
+
+function clientOf(headers: ReadonlyMap<string, string>, { names, versions }: ClientHeaders): Client {
+  return { name: firstOf(headers, names), version: firstOf(headers, versions) };
+}
+
+function firstOf(headers: ReadonlyMap<string, string>, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const value = headers.get(name)?.trim();
+    if (value !== undefined && value !== '') return value;
+  }
+  return undefined;
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 
-/** Most characters of a name of ours; with what is put around it, it stays below what file systems take. */
+/** Maximum length, so that the file name with its prefix and suffix stays below the limits of file systems. */
 const maxLength = 64;
 
-/** A name for a file or directory that every file system takes as it is, made of what anybody may have sent: no path,
- *  no device, not hidden. Where something had to be changed, a hash of the original keeps different names apart. */
+/** A file name that is safe on every file system, made of untrusted text: no path, no device, not hidden. When
+ *  characters had to be replaced, a hash of the original text keeps different texts apart. */
 export function toSafeFileName(text: string): string {
   const safe = text
     .replaceAll(/[^A-Za-z0-9._-]+/g, '_')
@@ -17,7 +17,7 @@ export function toSafeFileName(text: string): string {
   return `${name.slice(0, maxLength - hash.length - 1)}-${hash}`;
 }
 
-// What Windows takes for a device, whatever the ending.
+// Windows treats these names as devices, whatever their extension.
 function isWindowsDevice(name: string): boolean {
   return /^(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\.|$)/i.test(name);
 }

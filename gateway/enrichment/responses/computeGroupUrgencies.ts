@@ -19,8 +19,8 @@ export function computeGroupUrgencies(
   const urgencies = program.groups.map(
     (_, group): GroupUrgency => ({ priority: group === 0 ? 'primary' : 'critical', budget: undefined }),
   );
-  for (const { id, rule } of enrichments) {
-    urgencies[id + 1] = waitsForAll
+  for (const { group, rule } of enrichments) {
+    urgencies[group] = waitsForAll
       ? { priority: 'primary', budget: undefined }
       : { priority: callPriorities[rule.priority], budget };
   }

@@ -26,12 +26,12 @@ export function createEnrichmentJob({
   snapshot,
   pending,
 }: CreateEnrichmentJobOptions): EnrichmentJob {
-  const rules = new Map(operation.enrichments.map(({ id, rule }) => [id, rule]));
+  const rules = new Map(operation.enrichments.map(({ group, rule }) => [group, rule]));
   const missing = pending.map(
-    ({ path, enrichment }): JobField => ({
+    ({ path, group }): JobField => ({
       key: responsePathKey(path),
       path,
-      coordinate: rules.get(enrichment)?.coordinate ?? '',
+      coordinate: rules.get(group)?.coordinate ?? '',
     }),
   );
   const asked = {
@@ -51,7 +51,7 @@ export function createEnrichmentJob({
     snapshotSize,
     size: Buffer.byteLength(wanted) + snapshotSize,
     fields: missing,
-    priority: highestPriority(pending.flatMap(({ enrichment }) => rules.get(enrichment)?.priority ?? [])),
+    priority: highestPriority(pending.flatMap(({ group }) => rules.get(group)?.priority ?? [])),
   };
 }
 

@@ -134,15 +134,15 @@ export class EnrichmentCoordinator {
     preferences: ClientPreferences,
   ): BudgetPlan {
     const isStreamed = preferences.isAutoDefer && incrementalFormat !== undefined;
-    const ways = enrichments.map(({ id, rule }) => {
+    const modes = enrichments.map(({ group, rule }) => {
       const budgetMs = this.#budgetOf(rule, preferences.budgetMs);
-      const way = this.adaptiveDelivery.deliveryModeOf(rule, budgetMs);
-      const awaited: AwaitedEnrichment = { id, rule, budgetMs: way === 'late' ? 0 : budgetMs };
-      return { way, awaited };
+      const mode = this.adaptiveDelivery.deliveryModeOf(rule, budgetMs);
+      const awaited: AwaitedEnrichment = { group, rule, budgetMs: mode === 'deferred' ? 0 : budgetMs };
+      return { mode, awaited };
     });
     return {
-      enrichments: ways.map(({ awaited }) => awaited),
-      inline: ways.flatMap(({ way, awaited }) => (way === 'inline' ? [awaited] : [])),
+      enrichments: modes.map(({ awaited }) => awaited),
+      inline: modes.flatMap(({ mode, awaited }) => (mode === 'inline' ? [awaited] : [])),
       isShadow: this.#options.config.enrichment.shadow,
       isStreamed,
     };

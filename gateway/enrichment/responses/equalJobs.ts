@@ -1,7 +1,7 @@
 /** A first answer that waits to learn how long its rest took. */
 export interface JobLatencyListener {
-  /** An enrichment is ready, by its number in the operation. */
-  onReady(enrichment: number): void;
+  /** The enrichment of this delivery group is ready. */
+  onReady(group: number): void;
   /** Nobody here works on the rest any more. */
   onAbandoned(): void;
 }
@@ -24,8 +24,8 @@ export class EqualJobs {
     else rest.executionCount += 1;
   }
 
-  reportReady(jobId: string, enrichment: number): void {
-    for (const { onReady } of this.#entries.get(jobId)?.listeners ?? []) onReady(enrichment);
+  reportReady(jobId: string, group: number): void {
+    for (const { onReady } of this.#entries.get(jobId)?.listeners ?? []) onReady(group);
   }
 
   /** An execution works on it no longer: it is done, or leaves it to an equal one and follows that. */

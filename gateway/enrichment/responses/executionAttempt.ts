@@ -12,7 +12,7 @@ import { responsePathKey } from './responsePathKey.ts';
 
 interface ExecutionAttemptOptions {
   readonly execution: Execution;
-  readonly shaping: ResponseShaper;
+  readonly shaper: ResponseShaper;
   readonly pending: readonly PendingField[];
   /** Called once, when the execution is not needed any more: all is there, or nobody wants it. */
   onEnd(): void;
@@ -52,7 +52,7 @@ export class ExecutionAttempt implements JobAttempt {
   completeGroup(): void {
     if (this.#onResult === undefined || this.#isEnded) return;
     for (const [set, places] of this.#pendingBySelection) {
-      const groups = groupsOf(places[0] as PendingField);
+      const groups = new Set((places[0] as PendingField).groups);
       if (![...groups].every((group) => this.#options.execution.isComplete(group))) continue;
       this.#pendingBySelection.delete(set);
       this.#shapingCount += 1;
@@ -75,13 +75,13 @@ export class ExecutionAttempt implements JobAttempt {
     places: readonly PendingField[],
   ): Promise<void> {
     try {
-      const { shaping, execution } = this.#options;
+      const { shaper, execution } = this.#options;
       const instances = places.map((place) => ({
         object: place.object,
         type: place.type,
         path: parentObjectPathOf(place),
       }));
-      const made = await resolveInSlices(shaping.shapePending(groups, set, instances));
+      const made = await resolveInSlices(shaper.shapePending(groups, set, instances));
       const mayBeMended = execution.errors.some(
         ({ group, reason }) => groups.has(group) && isSubgraphFailure(reason),
       );
@@ -124,8 +124,4 @@ export class ExecutionAttempt implements JobAttempt {
     this.#ended.resolve();
     this.#options.onEnd();
   }
-}
-
-function groupsOf({ enrichments }: PendingField): ReadonlySet<number> {
-  return new Set(enrichments.map((enrichment) => enrichment + 1));
 }

@@ -16,8 +16,8 @@ export interface ExecutionSnapshot {
   readonly remainingSteps: readonly number[];
   /** Of all other steps. */
   readonly errors: readonly SerializedError[];
-  /** Enrichments that were not there. */
-  readonly pendingEnrichments: readonly number[];
+  /** Delivery groups of the enrichments that were pending. */
+  readonly pendingGroups: readonly number[];
   /** How the operation has to be prepared for its steps to have the same indices, and what tells that they have. */
   readonly isIncremental: boolean;
   readonly isFused: boolean;
@@ -34,7 +34,7 @@ export function* takeSnapshot(
   late: readonly number[],
   isIncremental: boolean,
 ): SlicedTask<ExecutionSnapshot> {
-  const groups = new Set(places.flatMap(({ enrichments }) => enrichments.map((id) => id + 1)));
+  const groups = new Set(places.flatMap((place) => place.groups));
   const failed = execution.errors.filter(
     ({ group, reason }) => groups.has(group) && isSubgraphFailure(reason),
   );
@@ -45,7 +45,7 @@ export function* takeSnapshot(
     tree: fitsInChunk(tree) ? JSON.stringify(tree) : yield* stringifyToTextInSlices(tree),
     remainingSteps: [...steps],
     errors,
-    pendingEnrichments: late,
+    pendingGroups: late,
     isIncremental,
     isFused: operation.isFused,
     overrides: operation.overrides,

@@ -20,7 +20,7 @@ export class OverdueWatch {
 
   constructor(options: OverdueWatchOptions) {
     this.#options = options;
-    for (const enrichment of options.enrichments) this.#pending.set(enrichment.id + 1, enrichment);
+    for (const enrichment of options.enrichments) this.#pending.set(enrichment.group, enrichment);
     this.#scheduleNext();
   }
 

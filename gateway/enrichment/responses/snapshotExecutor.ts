@@ -33,7 +33,6 @@ interface SnapshotExecutorOptions {
     request: OperationRequest,
     context: RequestContext,
     resume: ResumedExecution,
-    onGroupComplete: (group: number) => void,
   ): Execution;
   readonly policy: ErrorPolicy;
   readonly answerSize: number;
@@ -90,36 +89,37 @@ export class SnapshotExecutor implements JobExecutor {
   ): Promise<void> {
     const { policy, answerSize, requestContexts } = this.#options;
     const context = capDeadline(requestContexts.restart(requestContext), deadlineMs);
-    let run: ExecutionAttempt | undefined;
     const resume = {
       tree: JSON.parse(snapshot.tree),
       steps: new Set(snapshot.remainingSteps),
       errors: snapshot.errors.map(deserializeError),
     };
-    const execution = this.#options.execute(operation, request, context, resume, () => run?.completeGroup());
-    const shaping = new ResponseShaper({ operation, execution, policy, maxBytes: answerSize });
+    const execution = this.#options.execute(operation, request, context, resume);
+    const shaper = new ResponseShaper({ operation, execution, policy, maxBytes: answerSize });
     // What was left out then is left out now: the places are where they were.
-    const late = new Set(snapshot.pendingEnrichments);
-    const first = await resolveInSlices(shaping.shapeFirst(new Set(), { isPending: (id) => late.has(id) }));
+    const late = new Set(snapshot.pendingGroups);
+    const first = await resolveInSlices(
+      shaper.shapeFirst(new Set(), { isPending: (group) => late.has(group) }),
+    );
     const wanted = new Set(job.fields.map(({ key }) => key));
     const places = first.pending
       .filter(({ path }) => wanted.has(responsePathKey(path)))
       .map(inlineDeferredFragments);
-    run = new ExecutionAttempt({
+    const attempt = new ExecutionAttempt({
       execution,
-      shaping,
+      shaper,
       pending: places,
       onEnd: () => {
         execution.cancel();
         execution.release();
       },
     });
-    const cancel = (): void => run?.cancel();
+    const cancel = (): void => attempt.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {
-      const ended = run.collect(take);
+      const ended = attempt.collect(take);
       if (signal.aborted) cancel();
-      else execution.start();
+      else execution.start(() => attempt.completeGroup());
       await ended;
     } finally {
       signal.removeEventListener('abort', cancel);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { GatewayError } from '../../errors.ts';
-import { backoffDelayMs } from '../../redis/backoffDelayMs.ts';
+import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import { isTransientError } from './reconnectBackoff.ts';
 import { reportedErrorsOf } from './reportedErrors.ts';

@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
-import { backoffDelayMs } from '../../redis/backoffDelayMs.ts';
+import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { SourceEndpoint } from './subscriptionSource.ts';
 

@@ -2,44 +2,38 @@ import type { ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { ResponseContent } from '../../response/executionOutcome.ts';
-import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { HeartbeatTimer } from '../heartbeatTimer.ts';
+import type { CancelTimer } from '../../time/timers.ts';
 import { subscriptionEventEncoding } from '../http/serverSentEvents.ts';
 import { writeStreamHead } from '../http/writePayloads.ts';
 import type { ResponseHeaders } from '../http/writeResponse.ts';
+import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import {
   MultiplexedOperation,
   type OperationMessages,
   type WireMessage,
-} from '../multiplexed/multiplexedOperation.ts';
+} from '../streams/multiplexedOperation.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import { EventStreamOutbox } from './eventStreamOutbox.ts';
 
-export interface EventStreamSettings {
-  /** Most operations at a time. */
+export interface EventStreamSettings extends StreamSettings {
+  /** Maximum number of concurrent operations on the stream. */
   readonly maxOperations: number;
-  /** Bytes that may wait for a client that reads slowly, or that has not opened the stream yet. */
-  readonly bufferSize: number;
-  /** Milliseconds after which a client that takes nothing of them loses its connection. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds after which a quiet stream shows that it lives. */
-  readonly heartbeatIntervalMs: number;
-  /** Milliseconds in which a reserved stream has to be opened. */
+  /** Milliseconds within which the client has to open a reserved stream. */
   readonly reservationTimeoutMs: number;
-  readonly timers: Timers;
 }
 
 interface EventStreamOptions extends EventStreamSettings {
-  /** It is over, or was never opened. Called once. */
+  /** Called once when the stream is closed, or its reservation has expired. */
   readonly onEnd: () => void;
 }
 
 type StreamState =
   | { readonly kind: 'reserved'; readonly cancelExpiry: CancelTimer }
   | { readonly kind: 'open'; readonly response: ServerResponse; readonly heartbeat: HeartbeatTimer }
-  | { readonly kind: 'over' };
+  | { readonly kind: 'closed' };
 
-/** The stream of events for all operations of one client, as graphql-sse's "single connection mode" has it: reserved
- *  first, opened once, and over with its connection. */
+/** The event stream for all operations of one client, in graphql-sse's "single connection mode": the client reserves it,
+ *  opens it once, and it ends with its connection. */
 export class EventStream {
   readonly #options: EventStreamOptions;
   readonly #operations = new Map<string, MultiplexedOperation>();
@@ -62,11 +56,12 @@ export class EventStream {
     };
   }
 
-  /** Opens it as the answer to a request. Resolves when it is over. `signal`: ends it, silently where the client is
-   *  gone, else with an error for each operation. Throws a `Refusal` (409) where it is open already. */
+  /** Opens the stream as the response to a request; resolves when the stream is closed. An abort of `signal` closes it
+   *  when the client has disconnected, and otherwise ends each operation with an error.
+   *  @throws {HttpError} 409 when the stream has been opened before. */
   async open(response: ServerResponse, headers: ResponseHeaders, signal: AbortSignal): Promise<void> {
     if (this.#state.kind !== 'reserved') {
-      throw new HttpError(409, 'This event stream is open already. Reserve another one with PUT.');
+      throw new HttpError(409, 'This event stream has been opened before. Reserve another stream with PUT.');
     }
     this.#state.cancelExpiry();
     const { timers, heartbeatIntervalMs } = this.#options;
@@ -79,7 +74,7 @@ export class EventStream {
         timers,
         intervalMs: heartbeatIntervalMs,
         onIdle: () => {
-          // For one who does not read, it would only be more that waits.
+          // A client that does not read would only get more bytes to buffer.
           if (!response.writableNeedDrain) response.write(subscriptionEventEncoding.opening);
         },
       }),
@@ -88,13 +83,13 @@ export class EventStream {
     const abort = (): void => this.#abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
-    this.#endIfDrained();
+    this.#closeIfDrained();
     await this.#closed.promise;
     signal.removeEventListener('abort', abort);
   }
 
-  /** Begins an operation, which the caller admits, and hands to `deliver` or ends. Throws a `Refusal` for an id that is
-   *  in use (409), and where there are as many operations as may be (503). */
+  /** Registers an operation. The caller admits it, and then calls its `deliver`, `fail` or `discard`.
+   *  @throws {HttpError} 409 when the id is in use, 503 when the stream has `maxOperations` operations. */
   startOperation(
     id: string,
     formatFailure: (reason: unknown) => GraphQLFormattedError,
@@ -103,13 +98,13 @@ export class EventStream {
     if (this.#operations.has(id)) {
       throw new HttpError(
         409,
-        'There is an operation with this extensions.operationId already. Take another one, or end that one with DELETE.',
+        'An operation with this extensions.operationId is running on the event stream. Use another id, or end that operation with DELETE.',
       );
     }
     if (this.#operations.size >= maxOperations) {
       throw new HttpError(
         503,
-        `There are ${maxOperations} operations on this event stream, the most that are allowed (limits.operationsPerSocket). End one, or reserve another stream.`,
+        `The event stream has ${maxOperations} operations, the maximum (limits.operationsPerSocket). End an operation, or reserve another stream.`,
         { code: 'OVERLOADED' },
       );
     }
@@ -117,9 +112,9 @@ export class EventStream {
       messages: messagesOf(id),
       outbox: this.#outbox,
       formatFailure,
-      onSubscription: () => this.#endIfDrained(),
+      onSubscription: () => this.#closeIfDrained(),
       onEnd: () => {
-        // The client may have ended it, and begun another one with this id.
+        // The client may have ended the operation and started another one with the same id.
         if (this.#operations.get(id) === operation) this.#operations.delete(id);
       },
     });
@@ -127,22 +122,22 @@ export class EventStream {
     return operation;
   }
 
-  /** After an operation, whatever came of it. */
+  /** To be called after each operation, however it ended. */
   notifyOperationEnd(): void {
-    this.#endIfDrained();
+    this.#closeIfDrained();
   }
 
-  /** Ends an operation without a word, if it is still there. */
+  /** Ends an operation without a message. Does nothing for an unknown id. */
   endOperation(id: string): void {
     this.#operations.get(id)?.abort(new ClientDisconnectedError());
     this.#operations.delete(id);
-    this.#endIfDrained();
+    this.#closeIfDrained();
   }
 
-  /** Ends as soon as no query or mutation runs on it: the client would send them again. */
+  /** Closes the stream as soon as no query or mutation runs on it: a client would send these again. */
   drain(): void {
     this.#isDraining = true;
-    this.#endIfDrained();
+    this.#closeIfDrained();
   }
 
   #abort(reason: Error): void {
@@ -154,17 +149,17 @@ export class EventStream {
     if (this.#state.kind === 'open') this.#state.heartbeat.recordActivity();
   }
 
-  #endIfDrained(): void {
+  #closeIfDrained(): void {
     if (!this.#isDraining) return;
     for (const operation of this.#operations.values()) if (!operation.isSubscription) return;
     this.#close();
   }
 
-  // Without a `complete` for what goes on: that makes clients come back.
+  // Sends no `complete` for open subscriptions, so that clients subscribe again.
   #close(): void {
     const state = this.#state;
-    if (state.kind === 'over') return;
-    this.#state = { kind: 'over' };
+    if (state.kind === 'closed') return;
+    this.#state = { kind: 'closed' };
     if (state.kind === 'reserved') state.cancelExpiry();
     else state.heartbeat.stop();
     const operations = [...this.#operations.values()];

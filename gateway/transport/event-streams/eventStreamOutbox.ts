@@ -1,20 +1,18 @@
 import type { ServerResponse } from 'node:http';
-import type { MessageOutbox, WireMessage } from '../multiplexed/multiplexedOperation.ts';
+import type { MessageOutbox, WireMessage } from '../streams/multiplexedOperation.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 
-interface EventStreamOutboxOptions {
-  /** Bytes that may wait for the client before operations have to. */
-  readonly bufferSize: number;
-  /** Milliseconds that they may wait without any of them being taken; then the connection is closed. */
-  readonly readTimeoutMs: number;
-  /** Something is sent. */
+interface EventStreamOutboxOptions extends Pick<StreamSettings, 'bufferSize' | 'readTimeoutMs'> {
+  /** Called before each write. */
   readonly onSend: () => void;
 }
 
-/** What goes to a client of an event stream, which may not have opened it yet, or may read slowly. */
+/** The outgoing messages of an event stream. Buffers them until the client opens the stream, and reports a client that
+ *  reads slowly as a full outbox. */
 export class EventStreamOutbox implements MessageOutbox {
   readonly #options: EventStreamOutboxOptions;
   #response: ServerResponse | undefined;
-  /** What came before the stream was opened. */
+  /** Messages from before the stream was opened. */
   #buffered: WireMessage[] = [];
   #bufferedBytes = 0;
   #drained: PromiseWithResolvers<void> | undefined;
@@ -32,23 +30,23 @@ export class EventStreamOutbox implements MessageOutbox {
     await this.#drained?.promise;
   }
 
-  /** Nothing when the stream is over. */
+  /** Does nothing after `close`. */
   send(...messages: WireMessage[]): void {
     if (this.#isClosed) return;
     if (this.#response === undefined) this.#buffer(messages);
     else this.#write(this.#response, messages);
   }
 
-  /** The stream is there: what has waited for it goes first. */
+  /** Sends the buffered messages, and from now on directly to `response`. */
   open(response: ServerResponse): void {
     this.#response = response;
-    const early = this.#buffered;
+    const buffered = this.#buffered;
     this.#buffered = [];
     this.#resume();
-    if (early.length > 0) this.#write(response, early);
+    if (buffered.length > 0) this.#write(response, buffered);
   }
 
-  /** The stream is over: nobody has to wait any longer. */
+  /** Discards buffered messages and ends all waits for the client. */
   close(): void {
     this.#isClosed = true;
     this.#buffered = [];
@@ -73,7 +71,7 @@ export class EventStreamOutbox implements MessageOutbox {
       return;
     }
     this.#drained = Promise.withResolvers();
-    // A reader that takes nothing for that long is gone.
+    // The HTTP server destroys a connection whose timeout fires.
     response.socket?.setTimeout(readTimeoutMs);
     response.once('drain', () => {
       response.socket?.setTimeout(0);

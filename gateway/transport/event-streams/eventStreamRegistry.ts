@@ -2,12 +2,12 @@ import { HttpError } from '../../admission/httpError.ts';
 import { EventStream, type EventStreamSettings } from './eventStream.ts';
 
 interface EventStreamRegistryOptions extends EventStreamSettings {
-  /** Most streams at a time, reserved ones included; 0 for none. */
+  /** Maximum number of streams, including reserved ones; 0 turns event streams off. */
   readonly maxStreams: number;
-  /** Most of these that one client has. */
+  /** Maximum number of streams of one client. */
   readonly maxStreamsPerClient: number;
   readonly isDraining: () => boolean;
-  /** Makes tokens, which are not to be guessed. */
+  /** Makes an unguessable token. */
   readonly newToken: () => string;
 }
 
@@ -16,7 +16,7 @@ interface Registration {
   readonly clientKey: string;
 }
 
-/** The event streams on which clients have several operations each, by the tokens that lead to them. */
+/** The event streams of graphql-sse's single connection mode, by their tokens. */
 export class EventStreamRegistry {
   readonly #options: EventStreamRegistryOptions;
   readonly #byToken = new Map<string, Registration>();
@@ -26,51 +26,51 @@ export class EventStreamRegistry {
     this.#options = options;
   }
 
-  /** Reserves a stream for a client; returns its token, which is all that leads to it. Throws a `Refusal` (503) where
-   *  there are as many as may be. */
-  reserve(client: string): string {
+  /** Reserves a stream for a client; returns its token, the only way to it.
+   *  @throws {HttpError} 503 at the limit of streams, and while the gateway shuts down. */
+  reserve(clientKey: string): string {
     const { maxStreams, maxStreamsPerClient, isDraining, newToken, ...settings } = this.#options;
     if (isDraining()) {
       throw new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'REQUEST_ABORTED' });
     }
     if (this.#byToken.size >= maxStreams) throw limitReachedError(maxStreams, 'limits.eventStreams');
-    const count = this.#countByClient.get(client) ?? 0;
+    const count = this.#countByClient.get(clientKey) ?? 0;
     if (count >= maxStreamsPerClient)
       throw limitReachedError(maxStreamsPerClient, 'limits.eventStreamsPerClient');
     const token = newToken();
     const stream = new EventStream({ ...settings, onEnd: () => this.#remove(token) });
-    this.#byToken.set(token, { stream, clientKey: client });
-    this.#countByClient.set(client, count + 1);
+    this.#byToken.set(token, { stream, clientKey });
+    this.#countByClient.set(clientKey, count + 1);
     return token;
   }
 
-  /** Throws a `Refusal` (404) for a token that leads to nothing, or not any more. */
+  /** @throws {HttpError} 404 for an unknown token. */
   find(token: string): EventStream {
-    const reserved = this.#byToken.get(token);
-    if (reserved !== undefined) return reserved.stream;
+    const registration = this.#byToken.get(token);
+    if (registration !== undefined) return registration.stream;
     throw new HttpError(
       404,
-      'There is no event stream with this token: it has ended, or was not opened in time, or another gateway has it. Reserve one with PUT.',
+      'No event stream has this token: the stream has ended, was not opened in time, or belongs to another gateway. Reserve a stream with PUT.',
     );
   }
 
-  /** Ends every stream as soon as no query or mutation runs on it. */
+  /** Closes every stream as soon as no query or mutation runs on it. */
   drain(): void {
     for (const { stream } of [...this.#byToken.values()]) stream.drain();
   }
 
-  /** Ends one of them so, if it is still there. */
+  /** Does the same for one stream. Does nothing for an unknown token. */
   drainStream(token: string): void {
     this.#byToken.get(token)?.stream.drain();
   }
 
   #remove(token: string): void {
-    const reserved = this.#byToken.get(token);
-    if (reserved === undefined) return;
+    const registration = this.#byToken.get(token);
+    if (registration === undefined) return;
     this.#byToken.delete(token);
-    const { clientKey } = reserved;
-    const left = (this.#countByClient.get(clientKey) ?? 0) - 1;
-    if (left > 0) this.#countByClient.set(clientKey, left);
+    const { clientKey } = registration;
+    const remaining = (this.#countByClient.get(clientKey) ?? 0) - 1;
+    if (remaining > 0) this.#countByClient.set(clientKey, remaining);
     else this.#countByClient.delete(clientKey);
   }
 }
@@ -78,7 +78,7 @@ export class EventStreamRegistry {
 function limitReachedError(limit: number, option: string): HttpError {
   const message =
     limit === 0
-      ? `Event streams for several operations are off (${option}). Accept text/event-stream with each operation.`
-      : `There are ${limit} event streams, the most that are allowed (${option}). Close one, or try again.`;
+      ? `Event streams for several operations are turned off (${option}). Accept text/event-stream for each operation.`
+      : `There are ${limit} event streams, the maximum (${option}). Close a stream, or try again.`;
   return new HttpError(503, message, { code: 'OVERLOADED', headers: { 'retry-after': '1' } });
 }

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Admission, AdmissionResult, CompleteResult } from '../../admission/admission.ts';
 import type { HeaderMap } from '../../admission/apolloPipeline.ts';
@@ -7,11 +7,11 @@ import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { readGetParameters } from '../http/readGetParameters.ts';
 import { type ResponseHeaders, writeResponse } from '../http/writeResponse.ts';
-import type { MultiplexedOperation } from '../multiplexed/multiplexedOperation.ts';
+import type { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
 import type { EventStream } from './eventStream.ts';
 import type { EventStreamRegistry } from './eventStreamRegistry.ts';
 
-/** One HTTP request about an event stream, and how it is answered. */
+/** One HTTP request about an event stream, and what is needed to respond to it. */
 export interface EventStreamExchange {
   readonly method: string;
   /** The query string with its `?`, or empty. */
@@ -19,19 +19,19 @@ export interface EventStreamExchange {
   readonly accept: string | undefined;
   readonly response: ServerResponse;
   readonly requestId: string;
-  /** Aborted when the client is gone, or the gateway cannot wait any longer. */
+  /** Aborted when the client disconnects, or the gateway stops waiting for requests. */
   readonly signal: AbortSignal;
-  /** Who asks, for limits. */
+  /** Identifies the client for limits. */
   readonly clientKey: string;
   readonly clientAddress: string | undefined;
-  /** The client's headers for Apollo Server and for subgraphs. */
+  /** The client's headers, as Apollo Server and subgraphs get them. */
   readonly clientHeaders: HeaderMap;
-  /** Headers of every answer, and those of this one. */
-  headers(own: Readonly<Record<string, string>>): ResponseHeaders;
+  /** The headers of every response with those of this one. */
+  headers(extra: Readonly<Record<string, string>>): ResponseHeaders;
   readBody(): Promise<unknown>;
-  /** Answers as HTTP answers an operation. */
-  writeComplete(answer: CompleteResult): void;
-  /** `signal`: of the operation. */
+  /** Responds as to an operation without an event stream. */
+  writeComplete(result: CompleteResult): void;
+  /** `signal`: the operation's. */
   formatFailure(reason: unknown, signal: AbortSignal): GraphQLFormattedError;
 }
 
@@ -40,8 +40,8 @@ interface EventStreamRequestsOptions {
   readonly eventStreams: EventStreamRegistry;
 }
 
-/** Answers the requests of graphql-sse's "single connection mode": PUT reserves a stream, GET opens it, operations that
- *  name it are accepted (202) and answered on it, DELETE ends one of them. */
+/** Handles the requests of graphql-sse's "single connection mode": PUT reserves a stream, GET opens it, an operation with
+ *  the stream's token is accepted (202) and answered on the stream, DELETE ends an operation. */
 export class EventStreamRequests {
   readonly #options: EventStreamRequestsOptions;
 
@@ -49,7 +49,8 @@ export class EventStreamRequests {
     this.#options = options;
   }
 
-  /** `token`: of the stream that the request is about. Throws a `Refusal`, and what executing threw. */
+  /** `token`: the token in the request.
+   *  @throws {HttpError} for an invalid request. Errors of executing the operation are thrown as they are. */
   async handle(exchange: EventStreamExchange, token: string | undefined): Promise<void> {
     const { method, response } = exchange;
     const { admission, eventStreams } = this.#options;
@@ -63,7 +64,8 @@ export class EventStreamRequests {
     const stream = eventStreams.find(token);
     if (method === 'DELETE') {
       const id = new URLSearchParams(exchange.search).get('operationId');
-      if (id === null) throw new HttpError(400, 'Say which operation is to end: ?operationId=…');
+      if (id === null)
+        throw new HttpError(400, 'DELETE needs the id of the operation to end: ?operationId=…');
       stream.endOperation(id);
       return writeResponse(response, 200, exchange.headers({}), '');
     }
@@ -80,7 +82,7 @@ export class EventStreamRequests {
     const operation: MultiplexedOperation = stream.startOperation(operationIdOf(body), (reason) =>
       exchange.formatFailure(reason, operation.signal),
     );
-    // Until it is accepted, it is the request's as well.
+    // Until the operation is accepted, it ends with the request.
     const abort = (): void => operation.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
@@ -89,29 +91,29 @@ export class EventStreamRequests {
       client.releaseSupergraph();
       stream.notifyOperationEnd();
     };
-    let isDelivered = false;
+    let isAccepted = false;
     try {
-      const answer = await this.#admit(exchange, client, body);
-      if (answer.kind === 'complete' && answer.status >= 300) {
+      const result = await this.#admit(exchange, client, body);
+      if (result.kind === 'complete' && result.status >= 300) {
         operation.signal.throwIfAborted();
         operation.discard();
-        return exchange.writeComplete(answer);
+        return exchange.writeComplete(result);
       }
       respondAccepted(exchange);
-      // The request ends here; parts and events come on the stream.
-      isDelivered = true;
-      void operation.deliver(answer).then(settle);
+      // The request ends here; payloads and events are sent on the stream.
+      isAccepted = true;
+      void operation.deliver(result).then(settle);
     } catch (error) {
       if (!operation.signal.aborted) {
         operation.discard();
         throw error;
       }
-      // The client has ended it, or its stream; or the gateway ends, which is told where the answer was to come.
+      // The client ended the operation or the stream, or the gateway shuts down: an error on the stream says so.
       operation.fail(operation.signal.reason);
       if (!(signal.reason instanceof ClientDisconnectedError)) respondAccepted(exchange);
     } finally {
       signal.removeEventListener('abort', abort);
-      if (!isDelivered) settle();
+      if (!isAccepted) settle();
     }
   }
 
@@ -136,7 +138,7 @@ function respondAccepted(exchange: EventStreamExchange): void {
 function clientRequestOf(exchange: EventStreamExchange, signal: AbortSignal): ClientRequest {
   return new ClientRequest({
     headers: exchange.clientHeaders,
-    // The header is about the answer to this request: there is one format for the stream unless another is named.
+    // `accept` is about this request's response. The stream has a default format, which the header may change.
     incremental: negotiateFormats(exchange.accept).incremental ?? 'deferSpec=20220824',
     acceptsSubscriptions: true,
     isReadOnly: exchange.method === 'GET',
@@ -153,13 +155,28 @@ function operationIdOf(body: unknown): string {
   if (typeof id === 'string' && id !== '') return id;
   throw new HttpError(
     400,
-    'An operation of an event stream needs an id, by which its events are told from those of others: {"query": "…", "extensions": {"operationId": "…"}}.',
+    'An operation on an event stream needs an id, which its events carry: {"query": "…", "extensions": {"operationId": "…"}}.',
   );
 }
 
 function missingTokenError(): HttpError {
   return new HttpError(
     400,
-    'Say which event stream this is about, with the token that PUT has answered: x-graphql-event-stream-token.',
+    'The request needs the token of an event stream, which PUT returns, in the header x-graphql-event-stream-token.',
   );
+}
+
+const tokenHeader = 'x-graphql-event-stream-token';
+
+/** Clients may use a query parameter `token` for other purposes: only a value of this form is an event stream's. */
+const tokenPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.\d+)?$/;
+
+/** The event stream token of a request: in a header, or, for browsers' `EventSource`, in the query string. `undefined`
+ *  when the request is about no event stream. */
+export function readStreamToken({ headers }: IncomingMessage, search: string): string | undefined {
+  const header = headers[tokenHeader];
+  if (header !== undefined) return String(header);
+  if (!search.includes('token=')) return undefined;
+  const parameter = new URLSearchParams(search).get('token') ?? '';
+  return tokenPattern.test(parameter) ? parameter : undefined;
 }

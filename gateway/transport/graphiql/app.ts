@@ -1,4 +1,4 @@
-// Runs in the browser: bundled by `bundle.ts`, never imported by the gateway.
+// Runs in the browser. `bundle.ts` bundles this file; the gateway never imports it.
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import { createElement } from 'react';
@@ -14,11 +14,11 @@ Object.assign(globalThis, {
 });
 
 const root = document.getElementById('graphiql');
-if (root === null) throw new Error('The page has no element for GraphiQL.');
+if (root === null) throw new Error('The page has no element with the id graphiql.');
 const socketUrl = new URL(location.pathname, location.href);
 socketUrl.protocol = location.protocol.replace('http', 'ws');
 const fetcher = createGraphiQLFetcher({ url: location.pathname, subscriptionUrl: socketUrl.href });
-// A link may bring an operation along.
+// The operation in the URL of a link.
 const query = new URLSearchParams(location.search).get('query');
 createRoot(root).render(
   createElement(GraphiQL, { fetcher, ...(query === null ? {} : { initialQuery: query }) }),

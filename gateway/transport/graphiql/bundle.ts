@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-/** Bundles GraphiQL with its editor and workers into `directory`, so that it is served without a network.
- *  A step of building and starting from the repository: the gateway itself only serves the files. */
+/** Bundles GraphiQL with its editor and workers into `directory`, so that no CDN is needed. The build and `npm start` call
+ *  this; the gateway only serves the files. */
 export async function bundleGraphiql(directory: string): Promise<void> {
   await build({
     entryPoints: {

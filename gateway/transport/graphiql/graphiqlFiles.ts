@@ -10,7 +10,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   '.ttf': 'font/ttf',
 };
 
-/** Where the files are: beside this one in the built package; in the repository, where starting puts them. */
+/** The directory of the GraphiQL bundle: beside this file in the built package, otherwise the cache that `npm start` fills. */
 export function findGraphiqlDirectory(): string {
   const built = fileURLToPath(new URL('./bundle/', import.meta.url));
   return hasGraphiqlBundle(built)
@@ -22,16 +22,16 @@ export function hasGraphiqlBundle(directory: string): boolean {
   return existsSync(join(directory, 'app.js'));
 }
 
-/** `GET /graphiql/:file` for the files in `directory`, and nothing outside of it. */
+/** Adds `GET /graphiql/:file`, which serves only files of `directory`. */
 export function addGraphiqlRoutes(server: FastifyInstance, directory: string): void {
   server.get<{ Params: { file: string } }>('/graphiql/:file', async (request, reply) => {
     const { file } = request.params;
     const contentType = contentTypes[extname(file)];
-    // Compared with the names that are there: a client's text never becomes part of a path.
+    // Compared with the existing names, so that a client's text never becomes part of a path.
     const name =
       contentType === undefined
         ? undefined
-        : (await readdir(directory).catch(() => [])).find((each) => each === file);
+        : (await readdir(directory).catch(() => [])).find((entry) => entry === file);
     if (name === undefined || contentType === undefined) return reply.callNotFound();
     return reply
       .header('cache-control', 'no-cache')
@@ -40,7 +40,7 @@ export function addGraphiqlRoutes(server: FastifyInstance, directory: string): v
   });
 }
 
-/** What a browser's GET of the GraphQL route gets. */
+/** The response to a browser's GET of the GraphQL route. */
 export interface BrowserPage {
   readonly status: number;
   readonly html: string;
@@ -60,14 +60,14 @@ const missingPage = `<!doctype html>
   </head>
   <body>
     <h1>GraphiQL is not built</h1>
-    <p>It is switched on (<code>security.graphiql</code>), but its files are missing. Run
+    <p>GraphiQL is turned on (<code>security.graphiql</code>), but its files are missing. Run
       <code>npm run build</code> in the gateway's repository and start the gateway again.
-      Operations are answered at this address as ever.</p>
+      Operations at this address work nevertheless.</p>
   </body>
 </html>
 `;
 
-/** The page that loads GraphiQL from those files. It talks to the address at which it was opened. */
+/** The page that loads GraphiQL, which sends operations to the page's own URL. */
 const graphiqlPage = `<!doctype html>
 <html lang="en">
   <head>

@@ -5,8 +5,8 @@ import type { SupergraphView } from '../../supergraph/supergraphView.ts';
 
 interface AdminOptions {
   readonly supergraphs: SupergraphView;
-  /** The query plan of an operation as text, with these labels of progressive `@override`s on. Throws a
-   *  `GatewayError` or `GraphQLError` for an operation that cannot be planned. */
+  /** Returns the query plan of an operation as text. `overrides`: the progressive `@override` labels that are on.
+   *  @throws {GatewayError|GraphQLError} for an operation that cannot be planned. */
   readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
 }
 
@@ -14,8 +14,8 @@ interface PlanQuery {
   readonly Querystring: { readonly operation?: unknown; readonly override?: unknown };
 }
 
-/** `GET /supergraph`: the snapshot in use and the newest refusal. `GET /plan?operation=…`: a query plan,
- *  with `&override=…` for each label that is on. The result ends the watch over the supergraph. */
+/** Adds `GET /supergraph`, the supergraph in use and the reason of the newest refusal, and `GET /plan?operation=…`, a query
+ *  plan, with `&override=…` for each label that is on. Returns a function that stops observing the supergraph. */
 export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }: AdminOptions): () => void {
   let loadedAt = supergraphs.current() === undefined ? undefined : new Date();
   const unsubscribe = supergraphs.onChange(() => {
@@ -41,7 +41,9 @@ export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }
   server.get<PlanQuery>('/plan', async (request, reply) => {
     const { operation, override = [] } = request.query;
     if (typeof operation !== 'string' || operation === '') {
-      return reply.code(400).send({ error: 'Name the operation: /plan?operation=… (URL-encoded GraphQL).' });
+      return reply.code(400).send({
+        error: 'The query parameter operation is missing: /plan?operation=… (URL-encoded GraphQL).',
+      });
     }
     try {
       const plan = await explain(operation, [override].flat().map(String));

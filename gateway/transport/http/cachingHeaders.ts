@@ -1,22 +1,22 @@
 import type { ResponseCaching } from '../../response/responseCaching.ts';
 import type { ResponseHeaders } from './writeResponse.ts';
 
-/** Says in an answer's headers how long it may be kept, and for which requests. `isDecided`: a plugin has said how
- *  long, and that stands. `vary` is what was said about requests before, by whomever. */
+/** Adds `cache-control`, `age` and `vary` to the headers of a response. `hasCacheControl`: a plugin has set
+ *  `cache-control`, which then stays. `vary`: values of the header from other parts of the gateway. */
 export function addCachingHeaders(
   headers: ResponseHeaders,
   caching: ResponseCaching,
-  isDecided: boolean,
+  hasCacheControl: boolean,
   vary: readonly (string | undefined)[],
 ): void {
-  // JSON, another JSON or multipart: `accept` decides.
+  // `accept` decides the media type.
   headers.vary = joinVary([...vary, 'accept', caching.vary]);
-  if (isDecided) return;
+  if (hasCacheControl) return;
   headers['cache-control'] = caching.cacheControl;
   if (caching.age !== undefined) headers.age = caching.age;
 }
 
-/** Every name once, in lower case. */
+/** Lists every name once, in lower case. */
 function joinVary(values: readonly (string | undefined)[]): string {
   const names = new Set<string>();
   for (const value of values) {

@@ -1,18 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Which foreign pages a browser may let read our answers. */
+/** The origins whose pages may read responses in a browser. */
 export interface CorsOptions {
-  /** Origins like `https://shop.example`, or `*` for all. */
+  /** Origins such as `https://shop.example`, or `*` for all. */
   readonly origins: readonly string[];
 }
 
-/** Whether an origin is among those that are listed, by its name. */
+/** Whether the options list this exact origin. */
 export function isListedOrigin(origin: string, options: CorsOptions | undefined): boolean {
   return options?.origins.includes(origin) ?? false;
 }
 
-/** Headers that let the page at `origin` read an answer; only `vary` for a page that may not. None at all where
- *  no foreign page may. */
+/** The headers that let the page at `origin` read a response. Only `vary` for an origin that is not allowed, and nothing
+ *  when CORS is off. */
 export function corsHeaders(
   origin: string | undefined,
   options: CorsOptions | undefined,
@@ -25,8 +25,8 @@ export function corsHeaders(
 
 const exposedHeaders = { 'access-control-expose-headers': 'x-request-id' };
 
-/** Headers that answer a browser's preflight; `undefined` when the page may not send the request. `methods`: those of
- *  the route. */
+/** The headers that answer a browser's preflight request; `undefined` when the page may not send the request. `methods`:
+ *  the methods of the route. */
 export function preflightHeaders(
   headers: IncomingHttpHeaders,
   options: CorsOptions | undefined,

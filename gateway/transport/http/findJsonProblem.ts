@@ -1,4 +1,4 @@
-/** Where and why a text is no JSON value. */
+/** Where a text stops being valid JSON. */
 interface JsonProblem {
   /** Counted in UTF-16 code units from 0. */
   readonly position: number;
@@ -13,8 +13,8 @@ const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings may not hold control characters.
 const stringBody = /(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
 
-/** First place at which `text` stops being JSON; `undefined` when it is JSON. The engine's own messages do
- *  not always have a position, and quote the client's body. Meant for the error path only. */
+/** Finds the first position at which `text` is not valid JSON; `undefined` when it is valid. The messages of `JSON.parse` do
+ *  not always have a position, and quote the client's body. Slow: only for error messages. */
 export function findJsonProblem(text: string): JsonProblem | undefined {
   const open: ('{' | '[')[] = [];
   let expectation: 'value' | 'valueOrEnd' | 'key' | 'keyOrEnd' | 'separatorOrEnd' = 'value';

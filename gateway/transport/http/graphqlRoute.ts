@@ -6,14 +6,14 @@ import { ClientRequest } from '../../admission/clientRequest.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, type SubscriptionPayload } from '../../response/executionOutcome.ts';
-import type { TransportLog } from '../../telemetry/transportLog.ts';
-import type { Timers } from '../../time/timers.ts';
-import { chooseRequestId } from '../chooseRequestId.ts';
+import type { TransportLog } from '../../telemetry/logger.ts';
 import type { EventStreamExchange, EventStreamRequests } from '../event-streams/eventStreamRequests.ts';
-import { readStreamToken } from '../event-streams/readStreamToken.ts';
+import { readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import { clientAddressOf } from '../workers/proxiedRequest.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
+import { chooseRequestId } from './chooseRequestId.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
 import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
@@ -28,38 +28,32 @@ import { type ResponseHeaders, writeErrorResponse, writeResponse } from './write
 interface GraphQLRouteOptions {
   readonly admission: Admission;
   readonly eventStreamRequests: EventStreamRequests;
-  /** Who somebody is for limits, by the headers and the address of the connection. */
+  /** Identifies a client for limits, by its headers and address. */
   readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   readonly bodySize: number;
-  /** Bytes that may wait for a client that reads slowly. */
-  readonly bufferSize: number;
-  /** Milliseconds after which a client that takes nothing of its answer loses its connection. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds after which a quiet stream shows that it lives. */
-  readonly heartbeatIntervalMs: number;
-  readonly timers: Timers;
+  readonly streamSettings: StreamSettings;
   readonly csrf: boolean;
   readonly cors: CorsOptions | undefined;
-  /** A page for browsers; `undefined` where there is none. */
+  /** The page for a browser's GET; `undefined` when GraphiQL is off. */
   readonly browserPage: BrowserPage | undefined;
   readonly inFlight: InFlightRequests;
   readonly isDraining: () => boolean;
   readonly log: TransportLog;
 }
 
-/** Answers the GraphQL route directly on node:http. */
+/** Creates the handler of the GraphQL route, which uses node:http without Fastify. */
 export function createGraphQLRoute(
   options: GraphQLRouteOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    const inFlight = options.inFlight.begin(request.socket, response);
+    const inFlight = options.inFlight.register(request.socket, response);
     const exchange = new GraphQLExchange(options, request, response, inFlight);
     exchange
       .handle()
       .catch((error: unknown) => exchange.handleFailure(error))
       .catch((error: unknown) => {
-        // The error's own answer could not be written either.
-        options.log.error({ err: error }, 'A request could not be answered');
+        // Writing the error response failed too.
+        options.log.error({ err: error }, 'Responding to a request failed');
         response.destroy();
       })
       .finally(() => {
@@ -101,7 +95,7 @@ class GraphQLExchange {
     const method = this.#request.method ?? '';
     if (method === 'OPTIONS') return this.#respondToPreflight();
     if (!/^(GET|POST|PUT|DELETE)$/.test(method)) {
-      throw new HttpError(405, `The GraphQL route takes ${allowedMethods}.`, {
+      throw new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {
         headers: { allow: allowedMethods },
       });
     }
@@ -122,7 +116,7 @@ class GraphQLExchange {
     if (single === undefined && incremental === undefined && subscription === undefined) {
       throw new HttpError(
         406,
-        'The accept header allows no answer of this gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
+        'The accept header allows no media type of the gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
       );
     }
     admission.checkReady();
@@ -130,15 +124,15 @@ class GraphQLExchange {
     await this.#execute(method, search, body);
   }
 
-  /** The answer to what `answer` threw; nothing for a client that is gone. */
+  /** Responds to an error of `handle`. Does nothing when the client has disconnected. */
   handleFailure(error: unknown): void {
-    if (
-      error instanceof ClientDisconnectedError ||
-      (this.#signal.aborted && this.#signal.reason instanceof ClientDisconnectedError)
-    )
-      return;
+    const abortReason: unknown = this.#signal.reason;
+    if (error instanceof ClientDisconnectedError || abortReason instanceof ClientDisconnectedError) return;
     if (this.#response.headersSent) {
-      this.#options.log.error({ err: error, requestId: this.#requestId }, 'An answer broke off');
+      this.#options.log.error(
+        { err: error, requestId: this.#requestId },
+        'A response failed after its start',
+      );
       this.#response.destroy();
       return;
     }
@@ -153,12 +147,12 @@ class GraphQLExchange {
 
   #writeErrors(
     status: number,
-    ownHeaders: Readonly<Record<string, string>>,
+    extraHeaders: Readonly<Record<string, string>>,
     errors: readonly GraphQLFormattedError[],
-    isAboutHttp: boolean,
+    isHttpError: boolean,
   ): void {
-    const headers = this.#headers(ownHeaders);
-    if (this.#accepted.prefersEvents && !isAboutHttp) {
+    const headers = this.#headers(extraHeaders);
+    if (this.#accepted.prefersEvents && !isHttpError) {
       writeSingleEvent(this.#response, headers, JSON.stringify({ errors }));
     } else {
       writeErrorResponse(this.#response, status, this.#accepted.single, headers, errors);
@@ -169,7 +163,7 @@ class GraphQLExchange {
     return formatFailure(reason, { requestId: this.#requestId, signal }, this.#options.log);
   }
 
-  /** After the answer, whatever came of it: gives back what the request held. */
+  /** Releases what the request holds. To be called after the response, however it ended. */
   end(): void {
     this.#client?.releaseSupergraph();
   }
@@ -180,12 +174,12 @@ class GraphQLExchange {
       return readJsonBody(this.#request, this.#options.bodySize);
     }
     this.#request.resume();
-    // Apollo Server's CSRF prevention answers.
+    // Apollo Server's CSRF prevention rejects the request.
     if (this.#failsCsrfCheck()) return undefined;
     throw new HttpError(415, 'The request body must be application/json in UTF-8.');
   }
 
-  /** Whether it must be refused as one that a page may send anywhere without asking first. */
+  /** Whether a browser sends such a request to other origins without a preflight. */
   #failsCsrfCheck(): boolean {
     const { headers } = this.#request;
     return this.#options.csrf && isSimpleContentType(headers['content-type']) && !isPreflighted(headers);
@@ -203,10 +197,10 @@ class GraphQLExchange {
       signal: this.#signal,
       clientKey: this.#options.clientKey(clientHeaders, clientAddress),
       clientAddress,
-      headers: (own) => this.#headers(own),
+      headers: (extra) => this.#headers(extra),
       clientHeaders,
       readBody: () => this.#readBody(),
-      writeComplete: (answer) => this.#writeComplete(answer, false),
+      writeComplete: (result) => this.#writeComplete(result, false),
       formatFailure: (reason, signal) =>
         reason instanceof HttpError ? reason.toFormatted() : this.#formatFailure(reason, signal),
     };
@@ -227,28 +221,25 @@ class GraphQLExchange {
     });
     this.#client = client;
     const acceptsArrays = single !== undefined;
-    // Apollo Server lets nothing but queries come by GET; events are read by GET in browsers.
-    const isReadByGet = prefersEvents && method === 'GET' && !this.#failsCsrfCheck();
-    const parameters = isReadByGet ? readGetParameters(search) : undefined;
-    const answer = await this.#options.admission.admit(
+    // Apollo Server allows only queries by GET, but a browser's EventSource also subscribes by GET.
+    const isEventSource = prefersEvents && method === 'GET' && !this.#failsCsrfCheck();
+    const parameters = isEventSource ? readGetParameters(search) : undefined;
+    const result = await this.#options.admission.admit(
       parameters === undefined
         ? { method, search, body, headers, acceptsArrays }
         : { method: 'POST', search: '', body: parameters, headers, acceptsArrays },
       client,
     );
-    if (answer.kind === 'stream') return this.#writeStream(answer);
-    this.#writeComplete(answer, prefersEvents && !Array.isArray(body));
+    if (result.kind === 'stream') return this.#writeStream(result);
+    this.#writeComplete(result, prefersEvents && !Array.isArray(body));
   }
 
   async #writeStream({ outcome, headers }: StreamResult): Promise<void> {
-    const { bufferSize, readTimeoutMs, heartbeatIntervalMs, timers, isDraining } = this.#options;
+    const { streamSettings, isDraining } = this.#options;
     const { incremental, prefersEvents, subscription } = this.#accepted;
     const options: PayloadStreamOptions = {
+      ...streamSettings,
       headers: this.#headers(Object.fromEntries(headers)),
-      bufferSize,
-      readTimeoutMs,
-      heartbeatIntervalMs,
-      timers,
       signal: this.#signal,
       formatFailure: (reason) => this.#formatFailure(reason),
     };
@@ -270,15 +261,15 @@ class GraphQLExchange {
     return writePayloads(this.#response, new SingleEventBatches(events), encoding, options);
   }
 
-  #writeComplete(answer: CompleteResult, asEvent: boolean): void {
-    const { status, headers: apolloHeaders, content, caching } = answer;
+  #writeComplete(result: CompleteResult, asEvent: boolean): void {
+    const { status, headers: apolloHeaders, content, caching } = result;
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     if (caching !== undefined && status === 200) {
       const { vary } = corsHeaders(this.#request.headers.origin, this.#options.cors);
       addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [vary, headers.vary]);
     }
     const { single, incremental } = this.#accepted;
-    const { readTimeoutMs } = this.#options;
+    const { readTimeoutMs } = this.#options.streamSettings;
     if (asEvent) {
       writeSingleEvent(this.#response, headers, content, readTimeoutMs);
     } else if (single !== undefined || status >= 300) {
@@ -293,7 +284,7 @@ class GraphQLExchange {
   #respondToPreflight(): void {
     const allowed = preflightHeaders(this.#request.headers, this.#options.cors, allowedMethods);
     if (allowed === undefined) {
-      throw new HttpError(405, `The GraphQL route takes ${allowedMethods}.`, {
+      throw new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {
         headers: { allow: allowedMethods },
       });
     }
@@ -301,8 +292,8 @@ class GraphQLExchange {
     this.#response.end();
   }
 
-  /** The client's headers for Apollo Server and for subgraphs. `accept` is what we chose, so that Apollo
-   *  Server never refuses what we can answer; `x-request-id` is there in any case. */
+  /** The client's headers, as Apollo Server and subgraphs get them. `accept` is the negotiated media type, so that Apollo
+   *  Server never rejects a request that the gateway can respond to. */
   #clientHeaders(): HeaderMap {
     const headers = new HeaderMap();
     const received = this.#request.headers;
@@ -316,24 +307,24 @@ class GraphQLExchange {
     return headers;
   }
 
-  /** Headers of every answer, and those of this one. */
-  #headers(own: Readonly<Record<string, string>>): ResponseHeaders {
+  /** The headers of every response with those of this one. */
+  #headers(extra: Readonly<Record<string, string>>): ResponseHeaders {
     return {
-      // Answers depend on more than the address; a plugin that knows better says so in its own header.
+      // A response depends on more than the URL. Caching headers and plugins override this.
       'cache-control': 'no-store',
       ...corsHeaders(this.#request.headers.origin, this.#options.cors),
-      ...own,
+      ...extra,
       'x-request-id': this.#requestId,
       ...(this.#options.isDraining() ? { connection: 'close' } : {}),
     };
   }
 }
 
-/** Statuses that tell something about the request itself: a client of events gets them, too. The rest it gets as an
- *  event, since it would take any status for a failure of the network and try again. */
+/** Error statuses of the HTTP request, which clients of server-sent events get too. They get other errors as an event,
+ *  because they take an error status for a network failure and send the operation again. */
 const httpLevelStatuses = new Set([404, 405, 406, 409, 415, 503]);
 
-/** Events as batches of one. */
+/** Wraps each event of a subscription in a batch, for `writePayloads`. */
 class SingleEventBatches implements AsyncIterator<readonly SubscriptionPayload[]> {
   readonly #events: AsyncIterator<SubscriptionPayload>;
 
@@ -357,14 +348,14 @@ function queryStringOf(url: string): string {
   return mark === -1 ? '' : url.slice(mark);
 }
 
-/** A type that a page may send to another origin without a preflight, or none. */
+/** Whether a page may send this content type, or none, to another origin without a preflight. */
 function isSimpleContentType(contentType: string | undefined): boolean {
   if (contentType === undefined) return true;
   const essence = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   return ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'].includes(essence);
 }
 
-/** Whether the request has one of the headers for which a browser asks first. */
+/** Whether the request has a header that makes a browser send a preflight. */
 function isPreflighted(headers: IncomingMessage['headers']): boolean {
   return Boolean(headers['x-apollo-operation-name']) || Boolean(headers['apollo-require-preflight']);
 }

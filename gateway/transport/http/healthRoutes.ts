@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { SupergraphView } from '../../supergraph/supergraphView.ts';
 
-/** Why the gateway should get no requests now. */
+/** A problem of the gateway, for operators and load balancers. */
 export interface UnreadyReason {
   readonly code: string;
   readonly message: string;
@@ -10,13 +10,14 @@ export interface UnreadyReason {
 interface HealthOptions {
   readonly supergraphs: SupergraphView;
   readonly isDraining: () => boolean;
-  /** What else stands against it: overload, a store that is needed and away. */
+  /** Further reasons not to be ready, such as overload. */
   readonly unreadyReasons: () => readonly UnreadyReason[];
-  /** What is not as it should be, though requests can be served. */
+  /** Problems despite which the gateway can serve requests. */
   readonly notes: () => readonly UnreadyReason[];
 }
 
-/** `GET /health/live`: the process answers. `GET /health/ready`: it can answer operations, or why not. */
+/** Adds `GET /health/live`, whether the process responds, and `GET /health/ready`, whether it can serve operations or why
+ *  not. */
 export function addHealthRoutes(server: FastifyInstance, options: HealthOptions): void {
   server.get('/health/live', async (_, reply) =>
     reply.header('cache-control', 'no-store').send({ status: 'live' }),

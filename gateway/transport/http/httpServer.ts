@@ -1,12 +1,5 @@
-import {
-  createServer,
-  type IncomingMessage,
-  maxHeaderSize,
-  type RequestListener,
-  type Server,
-} from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { FastifyInstance } from 'fastify';
 import { Admission } from '../../admission/admission.ts';
 import {
   type ApolloServerPlugin,
@@ -17,39 +10,38 @@ import type { GatewayContext } from '../../admission/clientRequest.ts';
 import { createErrorFormatter } from '../../admission/errorResponse.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
+import { GatewayShutdownError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { SupergraphView } from '../../supergraph/supergraphView.ts';
-import type { TransportLog } from '../../telemetry/transportLog.ts';
+import type { TransportLog } from '../../telemetry/logger.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
-import { EventStreamRequests } from '../event-streams/eventStreamRequests.ts';
-import { readStreamToken } from '../event-streams/readStreamToken.ts';
-import { GatewayShutdownError } from '../gatewayShutdownError.ts';
+import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import { addGraphiqlRoutes, createBrowserPage, hasGraphiqlBundle } from '../graphiql/graphiqlFiles.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
-import type { WorkerIdentity } from '../workers/workerIdentity.ts';
-import { createIdGenerator } from '../workers/workerIds.ts';
+import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
 import type { CorsOptions } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
+import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
-import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 
-export interface HttpServerOptions {
+export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly listen: {
     readonly host: string;
     readonly port: number;
     readonly path: string;
-    /** Milliseconds that a connection without a request is kept. */
+    /** Milliseconds after which an idle connection is closed. */
     readonly keepAliveTimeout: number;
-    /** Milliseconds that running requests get when the server closes. */
+    /** Milliseconds within which running requests may end when the server closes. */
     readonly drainTimeout: number;
   };
-  /** Where operators look; `undefined` for none. */
+  /** The admin listener; `undefined` for none. */
   readonly admin: { readonly host: string; readonly port: number } | undefined;
-  /** Which one this is of several processes that share the public listener's port. */
+  /** Identifies this process among several that share the public listener's port. */
   readonly worker?: WorkerIdentity | undefined;
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
@@ -58,78 +50,80 @@ export interface HttpServerOptions {
     readonly bodySize: number;
     readonly batchedOperations: number;
     readonly webSockets: number;
-    /** On one WebSocket, or one event stream. */
+    /** Maximum on one WebSocket or event stream. */
     readonly operationsPerSocket: number;
-    /** Event streams on which clients have several operations; 0 for none. */
+    /** Maximum number of event streams for several operations each; 0 turns them off. */
     readonly eventStreams: number;
     readonly eventStreamsPerClient: number;
   };
   readonly security: {
     readonly introspection: boolean;
     readonly csrf: boolean;
-    /** Names of a WebSocket's parameters that count as headers, in lower case. */
+    /** Names of WebSocket connection parameters that are used as headers, in lower case. */
     readonly connectionParams: readonly string[];
-    /** Names of those that may travel to subgraphs. */
+    /** Names of WebSocket connection parameters that are forwarded to subgraphs. */
     readonly subgraphParams: readonly string[];
     readonly cors?: CorsOptions;
   };
-  /** Bytes that may wait for a client that reads slowly. */
-  readonly bufferSize: number;
-  readonly readTimeoutMs: number;
-  /** Milliseconds after which a quiet stream shows that it lives. */
-  readonly heartbeatIntervalMs: number;
-  /** Milliseconds in which a WebSocket has to begin. */
+  /** Milliseconds within which a WebSocket client has to send `connection_init`. */
   readonly initTimeoutMs: number;
-  /** Milliseconds in which a reserved event stream has to be opened. */
+  /** Milliseconds within which a client has to open a reserved event stream. */
   readonly reservationTimeoutMs: number;
-  /** Who somebody is for limits, by the headers and the address of the connection. */
+  /** Identifies a client for limits, by its headers and address. */
   readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
-  /** Real time when omitted. */
+  /** Default: real time. */
   readonly timers?: Timers;
-  /** Characters of operation texts that are remembered: as checked, as parsed, and as persisted, each. */
+  /** Size in characters of each of three caches of operation texts: checked, parsed, and persisted. */
   readonly textCacheSize: number;
-  /** Where `bundleGraphiql` put its files. With it, a browser's GET of the GraphQL route gets
-   *  GraphiQL, or a page that says what is missing. */
+  /** The output directory of `bundleGraphiql`. When set, a browser's GET of the GraphQL route gets GraphiQL, or a page that
+   *  says that the bundle is missing. */
   readonly graphiqlDirectory?: string;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly unreadyReasons?: () => readonly UnreadyReason[];
-  /** What operators should know although the gateway is ready. */
+  /** Problems that `/health/ready` reports although the gateway is ready. */
   readonly readinessNotes?: () => readonly UnreadyReason[];
-  /** Resolves when nothing more comes that is to be asked for here, once the running requests have ended. Until then
-   *  connections are accepted. */
+  /** Called while closing, when the running requests have ended. Connections are accepted until the promise resolves. */
   readonly onRequestsEnded?: () => Promise<void>;
-  /** Adds routes of other parts before the server listens. `draining` is aborted when it begins to close. */
+  /** Adds the features' routes. `draining` is aborted when the server starts to close. */
   readonly addPublicRoutes?: (server: FastifyInstance, draining: AbortSignal) => void;
-  /** The id in the URL of a public route of another part, where the worker that gave out the id has to answer. */
+  /** The id in the URL of a feature's route. With several workers, the worker that created the id handles the request. */
   readonly resourceIdOf?: (url: string) => string | undefined;
   readonly addAdminRoutes?: (server: FastifyInstance) => void;
   readonly log: TransportLog;
 }
 
 export interface HttpServer {
-  /** Resolves when both listeners accept connections; rejects where one cannot. */
+  /** Resolves when both listeners accept connections.
+   *  @throws when a port is not available. */
   listen(): Promise<HttpAddresses>;
-  /** Unready at once; ends when the running requests have ended, at the latest after `drainTimeout`. */
+  /** Reports the gateway as not ready at once. Resolves when the running requests have ended, after `drainTimeout` at the
+   *  latest. */
   close(): Promise<void>;
 }
 
 interface HttpAddresses {
-  /** Of the GraphQL route. */
+  /** URL of the GraphQL route. */
   readonly url: string;
-  /** Of the admin listener, without a path. */
+  /** URL of the admin listener, without a path. */
   readonly adminUrl: string | undefined;
 }
 
-/** The public listener, with the GraphQL route directly on node:http and Fastify for all others, and the
- *  admin listener. */
+/** Creates the public listener and the admin listener. On the public listener, node:http serves the GraphQL route, and
+ *  Fastify all other routes. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { listen, supergraphs, limits, security, log } = options;
-  const timers = options.timers ?? systemTimers;
+  const streamSettings: StreamSettings = {
+    bufferSize: options.bufferSize,
+    readTimeoutMs: options.readTimeoutMs,
+    heartbeatIntervalMs: options.heartbeatIntervalMs,
+    timers: options.timers ?? systemTimers,
+  };
   const inFlight = new InFlightRequests();
   let isDraining = false;
   const plugins = options.plugins ?? [];
-  const known = plugins.length === 0 ? new ValidatedOperationCache(options.textCacheSize) : undefined;
-  if (known !== undefined) supergraphs.onChange(() => known.clear());
+  const validatedOperations =
+    plugins.length === 0 ? new ValidatedOperationCache(options.textCacheSize) : undefined;
+  supergraphs.onChange(() => validatedOperations?.clear());
   const apollo = createApolloPipeline({
     supergraphs,
     executeOperation: options.executeOperation,
@@ -138,14 +132,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isBatchingAllowed: limits.batchedOperations > 0,
     maxRecursiveSelections: limits.recursiveSelections,
     plugins,
-    validatedOperations: known,
+    validatedOperations,
     textCacheSize: options.textCacheSize,
     log,
   });
   const admission = new Admission({
     supergraphs,
     apollo,
-    validatedOperations: known,
+    validatedOperations,
     executeOperation: options.executeOperation,
     formatError: createErrorFormatter(security),
     checkText: createTextLimitCheck({ limits, textCacheSize: options.textCacheSize }),
@@ -156,23 +150,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxStreams: limits.eventStreams,
     maxStreamsPerClient: limits.eventStreamsPerClient,
     maxOperations: limits.operationsPerSocket,
-    bufferSize: options.bufferSize,
-    readTimeoutMs: options.readTimeoutMs,
-    heartbeatIntervalMs: options.heartbeatIntervalMs,
+    ...streamSettings,
     reservationTimeoutMs: options.reservationTimeoutMs,
-    timers,
     isDraining: () => isDraining,
     newToken: createIdGenerator(options.worker?.name),
   });
-  const answerGraphQL = createGraphQLRoute({
+  const handleGraphQL = createGraphQLRoute({
     admission,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
     clientKey: options.clientKey,
     bodySize: limits.bodySize,
-    bufferSize: options.bufferSize,
-    readTimeoutMs: options.readTimeoutMs,
-    heartbeatIntervalMs: options.heartbeatIntervalMs,
-    timers,
+    streamSettings,
     csrf: security.csrf,
     cors: security.cors,
     browserPage:
@@ -186,11 +174,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxMessageBytes: limits.bodySize,
     maxConnections: limits.webSockets,
     maxOperations: limits.operationsPerSocket,
-    bufferSize: options.bufferSize,
-    readTimeoutMs: options.readTimeoutMs,
-    heartbeatIntervalMs: options.heartbeatIntervalMs,
+    ...streamSettings,
     initTimeoutMs: options.initTimeoutMs,
-    timers,
     connectionParams: new Set(security.connectionParams),
     subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
@@ -207,7 +192,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const isForGraphQL = ({ url = '' }: IncomingMessage): boolean =>
     url === listen.path || (url.startsWith(listen.path) && url[listen.path.length] === '?');
-  const links =
+  const workerProxy =
     options.worker === undefined
       ? undefined
       : new WorkerProxy({
@@ -223,45 +208,45 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           isDraining: () => isDraining,
           log,
         });
-  const front = createHttpListener({
-    route: (answerOther) => {
-      const answerHere: RequestListener = (request, response) =>
-        isForGraphQL(request) ? answerGraphQL(request, response) : answerOther(request, response);
-      return links === undefined ? answerHere : links.createRequestListener(answerHere);
+  const publicListener = createHttpListener({
+    route: (handleOther) => {
+      const handlePublic: RequestListener = (request, response) =>
+        isForGraphQL(request) ? handleGraphQL(request, response) : handleOther(request, response);
+      return workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
     },
     isWriting: (socket) => inFlight.isWriting(socket),
     acceptsUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
     keepAliveTimeoutMs: listen.keepAliveTimeout,
   });
-  front.server.on('connection', (socket) => inFlight.watch(socket));
-  front.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
-  addHealthRoutes(front.routes, health);
+  publicListener.server.on('connection', (socket) => inFlight.watch(socket));
+  publicListener.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
+  addHealthRoutes(publicListener.routes, health);
   if (options.graphiqlDirectory !== undefined) {
-    addGraphiqlRoutes(front.routes, options.graphiqlDirectory);
+    addGraphiqlRoutes(publicListener.routes, options.graphiqlDirectory);
     if (!hasGraphiqlBundle(options.graphiqlDirectory)) {
       log.warn(
         { directory: options.graphiqlDirectory },
-        'GraphiQL is on, but not built: npm run build makes it',
+        'GraphiQL is turned on (security.graphiql) but its bundle is missing: run npm run build',
       );
     }
   }
   const draining = new AbortController();
-  options.addPublicRoutes?.(front.routes, draining.signal);
+  options.addPublicRoutes?.(publicListener.routes, draining.signal);
 
-  const back =
+  const adminListener =
     options.admin === undefined
       ? undefined
       : createHttpListener({
-          route: (answerOther) => answerOther,
+          route: (handleOther) => handleOther,
           isWriting: () => false,
           acceptsUpgrade: () => false,
           keepAliveTimeoutMs: listen.keepAliveTimeout,
         });
-  let unwatch: (() => void) | undefined;
-  if (back !== undefined) {
-    addHealthRoutes(back.routes, health);
-    unwatch = addAdminRoutes(back.routes, { supergraphs, explain: options.explain });
-    options.addAdminRoutes?.(back.routes);
+  let unsubscribe: (() => void) | undefined;
+  if (adminListener !== undefined) {
+    addHealthRoutes(adminListener.routes, health);
+    unsubscribe = addAdminRoutes(adminListener.routes, { supergraphs, explain: options.explain });
+    options.addAdminRoutes?.(adminListener.routes);
   }
 
   const close = async (): Promise<void> => {
@@ -270,11 +255,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     inFlight.abortSubscriptions(new GatewayShutdownError());
     webSockets.drain();
     eventStreams.drain();
-    links?.drain();
-    // Still accepting: a balancer must be able to see that this process is not ready any more.
+    workerProxy?.drain();
+    // Until then connections are accepted: a load balancer must be able to read that this process is not ready.
     const drained = Promise.all([inFlight.waitForEnd(), webSockets.waitForEnd()]).then(async () => {
       await options.onRequestsEnded?.();
-      const closed = closeServer(front.server);
+      const closed = closeServer(publicListener.server);
       await inFlight.waitForEnd();
       await closed;
     });
@@ -285,26 +270,26 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (inFlight.size > 0 || webSockets.size > 0) {
       inFlight.abortAll(new GatewayShutdownError());
       webSockets.abortAll();
-      // A turn for what the abort makes: streams end with their closing delimiter, the rest with an error.
+      // One turn of the event loop for the aborted requests to write their last payload or error.
       await new Promise((resolve) => setImmediate(resolve));
     }
     webSockets.terminateAll();
-    await closeListener(front);
-    await links?.close();
-    unwatch?.();
-    if (back !== undefined) await closeListener(back);
+    await closeListener(publicListener);
+    await workerProxy?.close();
+    unsubscribe?.();
+    if (adminListener !== undefined) await closeListener(adminListener);
     await apollo.stop();
   };
 
   let closing: Promise<void> | undefined;
   return {
     async listen() {
-      await links?.listen();
-      const address = await startListening(front, listen);
+      await workerProxy?.listen();
+      const address = await startListening(publicListener, listen);
       const adminAddress =
-        back === undefined || options.admin === undefined
+        adminListener === undefined || options.admin === undefined
           ? undefined
-          : await startListening(back, options.admin);
+          : await startListening(adminListener, options.admin);
       return {
         url: `${address}${listen.path}`,
         adminUrl: adminAddress,
@@ -315,72 +300,4 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return closing;
     },
   };
-}
-
-interface HttpListener {
-  readonly server: Server;
-  readonly routes: FastifyInstance;
-}
-
-interface HttpListenerOptions {
-  readonly route: (answerOther: RequestListener) => RequestListener;
-  readonly isWriting: (socket: Socket) => boolean;
-  /** Requests for an upgrade that it does not take are answered as if they asked for none. */
-  readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
-  /** Milliseconds. */
-  readonly keepAliveTimeoutMs: number;
-}
-
-/** A node:http server before a Fastify instance, which never listens itself. */
-function createHttpListener({
-  route,
-  isWriting,
-  acceptsUpgrade,
-  keepAliveTimeoutMs,
-}: HttpListenerOptions): HttpListener {
-  let server: Server | undefined;
-  const routes = fastify({
-    // Whatever Node lets through: a long token is answered like any other that is none.
-    routerOptions: { maxParamLength: maxHeaderSize },
-    clientErrorHandler: (error, socket) => respondToMalformedHttp(error, socket, isWriting(socket)),
-    serverFactory: (handler) => {
-      server = createServer(
-        { shouldUpgradeCallback: acceptsUpgrade, keepAliveTimeout: keepAliveTimeoutMs },
-        route(handler),
-      );
-      return server;
-    },
-  });
-  if (server === undefined) throw new Error('Fastify made no server.');
-  return { server, routes: routes as unknown as FastifyInstance };
-}
-
-async function startListening(
-  front: HttpListener,
-  { host, port }: { host: string; port: number },
-): Promise<string> {
-  await front.routes.ready();
-  await new Promise<void>((resolve, reject) => {
-    front.server.once('error', reject);
-    front.server.listen(port, host, () => {
-      front.server.off('error', reject);
-      resolve();
-    });
-  });
-  const address = front.server.address() as AddressInfo;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    // The error says that it did not listen: then there is nothing to wait for.
-    server.close(() => resolve());
-  });
-}
-
-async function closeListener({ server, routes }: HttpListener): Promise<void> {
-  const closed = closeServer(server);
-  server.closeAllConnections();
-  await closed;
-  await routes.close();
 }

@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
 
-/** Requests that are being answered: their number, the end of each, and the signal that ends its work. */
+/** The requests that are being handled. Aborts a request when its connection closes, and lets the server wait for the end
+ *  of all. */
 export class InFlightRequests {
   readonly #bySocket = new WeakMap<Socket, Set<InFlightRequest>>();
   readonly #open = new Set<InFlightRequest>();
@@ -11,8 +12,8 @@ export class InFlightRequests {
     return this.#open.size;
   }
 
-  /** To be called once for every connection. Its requests are aborted when it closes: one listener for all,
-   *  also for pipelined requests whose response has no socket yet and so would never hear of it. */
+  /** Aborts the requests of a connection when it closes. To be called once per connection: a listener on the response
+   *  would miss pipelined requests, whose responses have no socket yet. */
   watch(socket: Socket): void {
     const requests = new Set<InFlightRequest>();
     this.#bySocket.set(socket, requests);
@@ -21,7 +22,8 @@ export class InFlightRequests {
     });
   }
 
-  begin(socket: Socket, response: ServerResponse): InFlightRequest {
+  /** Registers a request. The caller calls its `end`. */
+  register(socket: Socket, response: ServerResponse): InFlightRequest {
     const sameSocket = this.#bySocket.get(socket);
     const request = new InFlightRequest(response, () => {
       this.#open.delete(request);
@@ -33,17 +35,17 @@ export class InFlightRequests {
     return request;
   }
 
-  /** Whether part of an answer has been written to the connection, and the rest is still to come. */
+  /** Whether a response on the connection has been started and not completed. */
   isWriting(socket: Socket): boolean {
     return Array.from(this.#bySocket.get(socket) ?? []).some(({ response }) => response.headersSent);
   }
 
-  /** Resolves when all requests that are in flight now have ended, however many begin meanwhile. */
+  /** Resolves when all requests that are in flight now have ended; later requests do not count. */
   async waitForEnd(): Promise<void> {
     await Promise.all(Array.from(this.#open, (request) => request.waitForEnd()));
   }
 
-  /** Ends those that would not end by themselves. */
+  /** Aborts subscriptions, which may run indefinitely. */
   abortSubscriptions(reason: Error): void {
     for (const request of this.#open) if (request.isSubscription) request.abort(reason);
   }
@@ -55,7 +57,7 @@ export class InFlightRequests {
 
 export class InFlightRequest {
   readonly response: ServerResponse;
-  /** Whether its answer goes on for as long as there are events. */
+  /** Set by the handler when the request turns out to be a subscription. */
   isSubscription = false;
   readonly #controller = new AbortController();
   readonly #onEnd: () => void;

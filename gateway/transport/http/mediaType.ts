@@ -1,9 +1,9 @@
-/** One media type or range with its parameters, as it stands in `Accept` and `Content-Type`. */
+/** A media type or media range with its parameters, as in `Content-Type` and `Accept`. */
 export interface MediaRange {
   /** In lower case; `*` in a range. */
   readonly type: string;
   readonly subtype: string;
-  /** Names in lower case, values unquoted, without `q`. The first of two equal names counts. */
+  /** Names in lower case, values unquoted, without `q`. A repeated name is ignored. */
   readonly parameters: ReadonlyMap<string, string>;
   /** 0 to 1. */
   readonly quality: number;
@@ -11,19 +11,18 @@ export interface MediaRange {
 
 const token = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 
-/** Media ranges of an `Accept` header in the order in which they stand. Parameters may have any order,
- *  spaces and quotes; an entry that is no media range is left out. */
+/** Parses the media ranges of an `Accept` header, in their order. Skips invalid entries. */
 export function parseMediaRanges(header: string): MediaRange[] {
   return splitOutsideQuotes(header, ',')
     .map(parseMediaRange)
     .filter((range) => range !== undefined);
 }
 
-/** A single media type with its parameters; `undefined` when the text is none. */
+/** Parses a media type or range; `undefined` when the text is invalid. */
 export function parseMediaRange(text: string): MediaRange | undefined {
   const [essence = '', ...attributes] = splitOutsideQuotes(text, ';');
-  const [type = '', subtype = '', ...rest] = essence.toLowerCase().split('/');
-  if (rest.length > 0 || !token.test(type) || !token.test(subtype)) return undefined;
+  const [type = '', subtype = '', ...extra] = essence.toLowerCase().split('/');
+  if (extra.length > 0 || !token.test(type) || !token.test(subtype)) return undefined;
   const parameters = new Map<string, string>();
   let quality = 1;
   for (const attribute of attributes) {

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
-import { hasNext, type PayloadEncoding } from './payloadEncoding.ts';
+import { hasNext, type PayloadEncoding } from '../streams/payloadEncoding.ts';
 import { writeStreamHead } from './writePayloads.ts';
 import type { ResponseHeaders } from './writeResponse.ts';
 
-/** The payloads of an operation with `@defer` as `multipart/mixed`. Without signs of life: an empty part makes urql
+/** Encodes the payloads of an operation with `@defer` as `multipart/mixed`. Sends no heartbeats: an empty part makes urql
  *  emit the same data again. */
 export function incrementalPartEncoding(format: IncrementalFormat): PayloadEncoding<string> {
   return {
@@ -17,24 +17,24 @@ export function incrementalPartEncoding(format: IncrementalFormat): PayloadEncod
       return { text: part(payload, isLast), isLast };
     },
     end: () => part(JSON.stringify({ hasNext: false }), true),
-    // Without `incremental` and ids: both formats' readers take the errors and keep the data they have.
+    // Without `incremental` and ids: clients of both formats read the errors and keep their data.
     fail: (error) => part(JSON.stringify({ errors: [error], hasNext: false }), true),
   };
 }
 
-/** Clients take a part when they see the delimiter after it, so that belongs into the same write. */
+/** A part with the delimiter after it, in one write: clients process a part when they read its closing delimiter. */
 function part(payload: string, isLast: boolean): string {
   return `content-type: application/json; charset=utf-8\r\n\r\n${payload}\r\n---${isLast ? '--' : ''}\r\n`;
 }
 
-/** Writes an answer in one piece for a client that takes multipart only. */
+/** Writes a complete response for a client that accepts only incremental multipart. */
 export function writeSinglePart(
   response: ServerResponse,
   format: IncrementalFormat,
   headers: ResponseHeaders,
-  answer: string,
+  responseText: string,
 ): void {
   const encoding = incrementalPartEncoding(format);
   writeStreamHead(response, encoding, headers);
-  response.end(`${encoding.opening}${encoding.encode(`${answer.slice(0, -1)},"hasNext":false}`).text}`);
+  response.end(`${encoding.opening}${encoding.encode(`${responseText.slice(0, -1)},"hasNext":false}`).text}`);
 }

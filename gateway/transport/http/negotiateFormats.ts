@@ -6,34 +6,34 @@ export type SingleMediaType = 'application/json' | 'application/graphql-response
 
 type SubscriptionMediaType = 'text/event-stream' | 'multipart/mixed;subscriptionSpec=1.0';
 
-/** What a client's `Accept` header lets us answer. */
+/** The response formats that a client's `Accept` header allows. */
 export interface AcceptedFormats {
-  /** For an answer in one piece; `undefined` when the client takes no JSON. */
+  /** For a complete response; `undefined` when the client accepts no JSON. */
   readonly single: SingleMediaType | undefined;
-  /** For an answer in several payloads, as parts or as events; `undefined` when the client takes one complete answer
-   *  only. */
+  /** For a response in several payloads, as parts or as events; `undefined` when the client accepts only complete
+   *  responses. */
   readonly incremental: IncrementalFormat | undefined;
-  /** Whether all answers are server-sent events. */
+  /** Whether every response is sent as server-sent events. */
   readonly prefersEvents: boolean;
-  /** For the events of a subscription; `undefined` when the client takes none. */
+  /** For the events of a subscription; `undefined` when the client accepts no subscription. */
   readonly subscription: SubscriptionMediaType | undefined;
-  /** Whether the client is a browser that would rather have a page. */
+  /** Whether the client is a browser that prefers an HTML page. */
   readonly prefersHtml: boolean;
 }
 
-// Few clients, few headers: parsing each once is enough, and a client that varies its header gains nothing.
+// Few distinct headers occur. The size is fixed, so that a client with ever new headers cannot use up memory.
 const formatsByHeader = new LRUCache<string, AcceptedFormats>({ max: 100 });
 
-/** Chooses the forms of an answer by quality, then by how exactly a type is named, then by order. Without
- *  the header, and for a wildcard, it is `application/json`: only a client that names multipart or events gets them. */
+/** Chooses response formats by quality, then by how exactly a type is named, then by order. Without the header, and for a
+ *  wildcard, the format is `application/json`: only a client that names multipart or events gets them. */
 export function negotiateFormats(accept: string | undefined): AcceptedFormats {
   const header = accept ?? '';
-  let answers = formatsByHeader.get(header);
-  if (answers === undefined) {
-    answers = chooseFormats(header);
-    formatsByHeader.set(header, answers);
+  let formats = formatsByHeader.get(header);
+  if (formats === undefined) {
+    formats = chooseFormats(header);
+    formatsByHeader.set(header, formats);
   }
-  return answers;
+  return formats;
 }
 
 function chooseFormats(header: string): AcceptedFormats {
@@ -43,7 +43,6 @@ function chooseFormats(header: string): AcceptedFormats {
   const graphqlResponse = matchType(ranges, 'application', 'graphql-response+json');
   const multipart = chooseIncremental(ranges);
   const events = matchEvents(ranges);
-  // In the list of a client that takes all of them, the first of equals is the one for what can be answered in it.
   const prefersEvents =
     events !== undefined && [json, graphqlResponse, multipart].every((other) => isBetter(events, other));
   return {
@@ -79,7 +78,7 @@ function isBetter(match: Match, other: Match | undefined): boolean {
   return match.order < other.order;
 }
 
-/** The most exact range that covers the type decides; a quality of 0 refuses it. */
+/** The most exact range that matches the type decides; a quality of 0 excludes the type. */
 function matchType(ranges: readonly MediaRange[], type: string, subtype: string): Match | undefined {
   let best: Match | undefined;
   for (const [order, range] of ranges.entries()) {
@@ -102,12 +101,12 @@ function acceptsUtf8(range: MediaRange): boolean {
   return charset === undefined || charset === '*' || charset === 'utf-8' || charset === 'utf8';
 }
 
-/** A range that names what it is for, or leaves that to us. */
+/** A match of a stream's media type. `format` is `undefined` when the range names no format. */
 interface StreamMatch extends Match {
   readonly format: IncrementalFormat | undefined;
 }
 
-// A client that names no format is urql, which drops the errors of completed fragments in the newer one.
+// Among known clients, only urql names no format. It ignores the errors of completed fragments in the newer format.
 const defaultFormat: IncrementalFormat = 'deferSpec=20220824';
 
 function chooseIncremental(
@@ -137,8 +136,8 @@ function matchEvents(ranges: readonly MediaRange[]): StreamMatch | undefined {
   return best;
 }
 
-/** Apollo's protocol only where it is named: its heartbeats would be misread by others. Events before it where the
- *  client has no preference. */
+/** Chooses Apollo's multipart protocol only when the client names it, because other clients misread its heartbeats. Prefers
+ *  events when the client has no preference. */
 function chooseSubscription(
   ranges: readonly MediaRange[],
   events: Match | undefined,

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { HttpError } from '../../admission/httpError.ts';
 
-/** Adds routes that read their bodies themselves, in a scope of their own. Nothing of theirs is to be kept by anybody,
- *  and refusals are answered as `{ error }`. `callbackUsage`: what is told where the content type cannot even be read. */
+/** Adds routes that read their request bodies themselves. Their responses have `cache-control: no-store`, and an `HttpError`
+ *  becomes `{ error }`. `usage`: the error for an invalid `content-type`, which says how to call the routes. */
 export function addRawBodyRoutes(
   server: FastifyInstance,
-  howToSend: string,
+  usage: string,
   addRoutes: (routes: FastifyInstance) => void,
 ): void {
   server.register(async (routes) => {
@@ -15,7 +15,7 @@ export function addRawBodyRoutes(
       reply.header('cache-control', 'no-store');
     });
     routes.setErrorHandler(async (error, _, reply) => {
-      if (isUnreadableContentType(error)) return sendProblem(reply, 415, howToSend);
+      if (isInvalidContentType(error)) return sendProblem(reply, 415, usage);
       if (!(error instanceof HttpError)) throw error;
       return sendProblem(reply.headers(error.headers), error.status, error.message);
     });
@@ -27,7 +27,7 @@ export function sendProblem(reply: FastifyReply, status: number, error: string):
   return reply.code(status).send({ error });
 }
 
-/** Fastify refuses these before a parser sees them. */
-function isUnreadableContentType(error: unknown): boolean {
+/** Fastify rejects an invalid `content-type` before a parser is called. */
+function isInvalidContentType(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
 }

@@ -6,8 +6,8 @@ import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts
 import { findJsonProblem } from './findJsonProblem.ts';
 import { parseMediaRange } from './mediaType.ts';
 
-/** Whether the body is JSON by its `Content-Type`. UTF-8 only: in another encoding the same bytes may say
- *  something else to a proxy that checks them than to us. */
+/** Whether a `Content-Type` is JSON in UTF-8. Other encodings are not accepted: a proxy that checks requests may read the
+ *  same bytes differently. */
 export function isJsonContentType(contentType: string | undefined): boolean {
   if (contentType === 'application/json') return true;
   const mediaType = contentType === undefined ? undefined : parseMediaRange(contentType);
@@ -20,13 +20,14 @@ export function isJsonContentType(contentType: string | undefined): boolean {
   );
 }
 
-/** The JSON value in a request's body of at most `maxBytes`, counted after decompression and while it
- *  arrives. Throws a `Refusal` (400, 413, 415), or `ClientDisconnectedError`. */
+/** Reads a request's body and parses it as JSON. `maxBytes` applies to the decompressed body, while it arrives.
+ *  @throws {HttpError} 400, 413 or 415.
+ *  @throws {ClientDisconnectedError} */
 export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   return parseJson(await readBody(request, maxBytes));
 }
 
-/** The JSON value that these bytes are. Throws a `Refusal` (400). */
+/** @throws {HttpError} 400 for invalid UTF-8 or JSON, with the position. */
 export function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw new HttpError(400, 'The request body is not valid UTF-8.');
   const hasByteOrderMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
@@ -44,17 +45,19 @@ export function parseJson(bytes: Buffer): unknown {
   }
 }
 
-/** A request's body of at most `maxBytes`, counted and refused like `readJsonBody` does it. `limit`: the option that
- *  says how many. `httpErrorOf`: asked for each part of it before it is kept, with its bytes. */
+/** Reads a request's body. `maxBytes` applies to the decompressed body, while it arrives. `limit`: the configuration key of
+ *  that limit, for the error. `checkChunk`: called with the size of each chunk; a returned error rejects the request.
+ *  @throws {HttpError} 400, 413 or 415, or the error of `checkChunk`.
+ *  @throws {ClientDisconnectedError} */
 export function readBody(
   request: IncomingMessage,
   maxBytes: number,
   limit = 'limits.bodySize',
-  refusalOf: (bytes: number) => HttpError | undefined = () => undefined,
+  checkChunk: (bytes: number) => HttpError | undefined = () => undefined,
 ): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
     request.resume();
-    return Promise.reject(tooLarge(maxBytes, limit));
+    return Promise.reject(tooLargeError(maxBytes, limit));
   }
   return new Promise((resolve, reject) => {
     const decompressor = createDecompressor(request.headers['content-encoding']);
@@ -64,9 +67,9 @@ export function readBody(
 
     const collect = (chunk: Buffer): void => {
       size += chunk.length;
-      const refusal = size > maxBytes ? tooLarge(maxBytes, limit) : refusalOf(chunk.length);
-      if (refusal === undefined) chunks.push(chunk);
-      else fail(refusal);
+      const error = size > maxBytes ? tooLargeError(maxBytes, limit) : checkChunk(chunk.length);
+      if (error === undefined) chunks.push(chunk);
+      else fail(error);
     };
     const finish = (): void => {
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
@@ -79,7 +82,7 @@ export function readBody(
         decompressor.destroy();
       }
       chunks.length = 0;
-      // The rest is read and dropped, so that the client gets to read our answer.
+      // Reads and discards the remaining body: many clients read the response only after they have sent all of it.
       request.resume();
       reject(error);
     };
@@ -96,11 +99,8 @@ export function readBody(
   });
 }
 
-function tooLarge(maxBytes: number, limit: string): HttpError {
-  return new HttpError(
-    413,
-    `The request body is larger than ${maxBytes} bytes, the most that this gateway takes (${limit}).`,
-  );
+function tooLargeError(maxBytes: number, limit: string): HttpError {
+  return new HttpError(413, `The request body is larger than ${maxBytes} bytes, the maximum (${limit}).`);
 }
 
 function createDecompressor(encoding: string | undefined): Transform | undefined {
@@ -117,7 +117,7 @@ function createDecompressor(encoding: string | undefined): Transform | undefined
     case 'deflate':
       return createInflate();
     default:
-      throw new HttpError(415, 'The request body may be compressed with gzip, br or deflate only.', {
+      throw new HttpError(415, 'The content-encoding of the request body must be gzip, br or deflate.', {
         headers: { 'accept-encoding': 'gzip, br, deflate' },
       });
   }

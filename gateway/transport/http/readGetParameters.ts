@@ -1,5 +1,5 @@
-/** The operation in the query string of a GET, as the body of a POST would have it. `undefined` where it is not right:
- *  Apollo Server says what is wrong. */
+/** The operation in the query string of a GET request, in the form of a POST request's body. `undefined` when it is invalid:
+ *  Apollo Server then reports what is wrong. */
 export function readGetParameters(search: string): Record<string, unknown> | undefined {
   const parameters = new URLSearchParams(search);
   const body: Record<string, unknown> = {};

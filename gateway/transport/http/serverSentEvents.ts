@@ -1,16 +1,16 @@
 import type { ServerResponse } from 'node:http';
 import type { ResponseContent, SubscriptionPayload } from '../../response/executionOutcome.ts';
-import { hasNext, type PayloadEncoding } from './payloadEncoding.ts';
+import { hasNext, type PayloadEncoding } from '../streams/payloadEncoding.ts';
 import { writeStreamHead } from './writePayloads.ts';
 import { closeIfStalled, type ResponseHeaders } from './writeResponse.ts';
 
-/** Server-sent events as in graphql-sse's "distinct connections mode": an event `next` for every execution result, and
+/** Server-sent events of graphql-sse's "distinct connections mode": an event `next` for every execution result, and
  *  `complete` at the end. */
 const eventStream = {
   contentType: 'text/event-stream; charset=utf-8',
   headers: {
     'cache-control': 'no-cache',
-    // Proxies that compress or collect would hold events back.
+    // Proxies that compress or buffer responses would delay events.
     'content-encoding': 'none',
     'x-accel-buffering': 'no',
   },
@@ -18,14 +18,14 @@ const eventStream = {
   heartbeat: ':\n\n',
 } as const;
 
-// With a `data` line, without which browsers drop the event, and without a space in it, which urql takes for JSON.
+// Browsers ignore an event without a `data` line. Without a space after the colon, which urql would parse as JSON.
 const complete = 'event: complete\ndata:\n\n';
 
 function next(payload: string): string {
   return `event: next\ndata: ${payload}\n\n`;
 }
 
-/** Events for the payloads of an operation with `@defer`. */
+/** Encodes the payloads of an operation with `@defer`. */
 export const incrementalEventEncoding: PayloadEncoding<string> = {
   ...eventStream,
   sendsOpeningImmediately: false,
@@ -37,7 +37,7 @@ export const incrementalEventEncoding: PayloadEncoding<string> = {
   fail: (error) => next(JSON.stringify({ errors: [error], hasNext: false })) + complete,
 };
 
-/** Events of a subscription, with their cursors as ids: a browser says the last one when it comes back. */
+/** Encodes the events of a subscription. Cursors are event ids: a browser that reconnects sends the last one. */
 export const subscriptionEventEncoding: PayloadEncoding<SubscriptionPayload> = {
   ...eventStream,
   sendsOpeningImmediately: true,
@@ -47,26 +47,26 @@ export const subscriptionEventEncoding: PayloadEncoding<SubscriptionPayload> = {
   }),
   end: () => complete,
   fail: (error) => next(JSON.stringify({ errors: [error] })) + complete,
-  // An end without `complete` makes clients, browsers among them, subscribe again.
+  // Without `complete`, clients subscribe again.
   goAway: '',
 };
 
-/** Writes an answer in one piece as one event and the end. Its text has no line ends. A client that takes
- *  none of it for `readTimeout` milliseconds loses its connection; 0 lets it wait. */
+/** Writes a complete response as one event and the end of the stream. `content` has no line breaks. `readTimeoutMs`:
+ *  see `closeIfStalled`. */
 export function writeSingleEvent(
   response: ServerResponse,
   headers: ResponseHeaders,
   content: ResponseContent,
-  readTimeout = 0,
+  readTimeoutMs = 0,
 ): void {
   delete headers['content-length'];
   writeStreamHead(response, eventStream, headers);
   response.cork();
   response.write(`${eventStream.opening}event: next\ndata: `);
-  for (const piece of typeof content === 'string' || Buffer.isBuffer(content) ? [content] : content) {
-    response.write(piece);
+  for (const part of typeof content === 'string' || Buffer.isBuffer(content) ? [content] : content) {
+    response.write(part);
   }
   response.end(`\n\n${complete}`);
   response.uncork();
-  closeIfStalled(response, readTimeout);
+  closeIfStalled(response, readTimeoutMs);
 }

@@ -2,40 +2,34 @@ import type { ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
+import { GatewayShutdownError } from '../../errors.ts';
 import { splitText } from '../../json/stringifyInSlices.ts';
-import type { Timers } from '../../time/timers.ts';
-import { AbortableIterator } from '../abortableIterator.ts';
-import { GatewayShutdownError } from '../gatewayShutdownError.ts';
-import { HeartbeatTimer } from '../heartbeatTimer.ts';
-import type { PayloadEncoding } from './payloadEncoding.ts';
+import { AbortableIterator } from '../streams/abortableIterator.ts';
+import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
+import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import type { ResponseHeaders } from './writeResponse.ts';
 
-export interface PayloadStreamOptions {
+export interface PayloadStreamOptions extends StreamSettings {
   readonly headers: ResponseHeaders;
-  /** Bytes that may wait for a client that reads slowly before the next payloads are asked for. */
-  readonly bufferSize: number;
-  /** Milliseconds that they may wait without any of them being taken; then the connection is closed. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds after which a quiet connection gets a sign of life, where the encoding has one. */
-  readonly heartbeatIntervalMs: number;
-  readonly timers: Timers;
-  /** Ends the stream: silently when the reason is `ClientDisconnectedError`, else with what the encoding has for that. */
+  /** Ends the stream: without a write when the reason is a `ClientDisconnectedError`, otherwise with an error or `goAway`. */
   readonly signal: AbortSignal;
-  /** The error that the client gets when the payloads throw, or when the signal ends them. */
+  /** Formats the error that the client gets when the payloads throw or the signal is aborted. */
   readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
 }
 
-/** The payloads threw before anything was written, the head included. */
+/** The payloads failed before anything was written, including the head. */
 export class NoFirstPayloadError extends Error {
   constructor(cause: unknown) {
-    super('The payloads ended before the first one.', { cause });
-    this.name = 'NoPayload';
+    super('The payloads failed before the first one.', { cause });
+    this.name = 'NoFirstPayloadError';
   }
 }
 
-/** Writes batches of payloads as they come, each batch in one write. Whatever happens to the payloads, the body ends
- *  as its encoding wants it: clients drop what they have got when the end is missing. Resolves when all is written or
- *  the client is gone, without waiting for `return()` of the payloads. */
+/** Writes payloads as they arrive, each batch in one write. However the payloads end, the body ends as its encoding
+ *  requires: clients discard the data they have when the end is missing. Resolves when everything is written or the client
+ *  has disconnected, without waiting for `return()` of the payloads.
+ *  @throws {NoFirstPayloadError} */
 export async function writePayloads<Payload>(
   response: ServerResponse,
   payloads: AsyncIterator<readonly Payload[]>,
@@ -61,7 +55,7 @@ export async function writePayloads<Payload>(
       if (chunk.length > sliceThreshold) await body.sendInSlices(chunk);
       else body.send(chunk);
       if (!body.hasEnded && response.writableNeedDrain && response.writableLength > options.bufferSize) {
-        // A reader that takes nothing for that long is gone.
+        // The HTTP server destroys a connection whose timeout fires.
         response.socket?.setTimeout(options.readTimeoutMs);
         await steps.waitFor(waitForDrain(response));
         response.socket?.setTimeout(0);
@@ -70,8 +64,8 @@ export async function writePayloads<Payload>(
     steps.end();
   } catch (error) {
     if (!body.hasStarted) throw new NoFirstPayloadError(error);
-    const isGoingAway = error instanceof GatewayShutdownError && encoding.goAway !== undefined;
-    body.end(isGoingAway ? (encoding.goAway as string) : encoding.fail(options.formatFailure(error)));
+    const isReconnectWanted = error instanceof GatewayShutdownError && encoding.goAway !== undefined;
+    body.end(isReconnectWanted ? (encoding.goAway as string) : encoding.fail(options.formatFailure(error)));
   } finally {
     body.stopHeartbeat();
     steps.release();
@@ -92,7 +86,7 @@ class PayloadBody<Payload> {
     this.#options = options;
   }
 
-  /** Writes the head; the opening is the caller's to send. Nothing where that was done before. */
+  /** Writes the head, and returns the opening for the caller to send. Returns an empty text after the first call. */
   open(): string {
     if (this.hasStarted) return '';
     this.hasStarted = true;
@@ -101,7 +95,7 @@ class PayloadBody<Payload> {
     return this.#encoding.opening;
   }
 
-  /** What these payloads are on the wire, up to the last one. */
+  /** Encodes a batch. Ignores payloads after the last one. */
   encodeChunk(payloads: readonly Payload[]): string {
     if (this.hasEnded || payloads.length === 0) return '';
     let chunk = this.open();
@@ -121,9 +115,9 @@ class PayloadBody<Payload> {
     else this.#response.write(chunk);
   }
 
-  /** The same in several writes, with others having their turn in between: to encode some megabytes takes a while. */
+  /** Sends a large chunk in several writes, one per turn of the event loop: encoding it as UTF-8 takes long. */
   async sendInSlices(chunk: string): Promise<void> {
-    // A sign of life in the middle of a payload would break it.
+    // A heartbeat in the middle of a payload would corrupt it.
     this.stopHeartbeat();
     for (const part of splitText(chunk)) {
       if (this.#response.destroyed) return;
@@ -134,7 +128,7 @@ class PayloadBody<Payload> {
     else this.#startHeartbeat();
   }
 
-  /** Ends the body with a chunk that may be empty; nothing where it has ended before. */
+  /** Ends the body with a chunk, which may be empty. Does nothing when the body has ended. */
   end(chunk: string): void {
     if (this.hasEnded) return;
     const opening = this.open();
@@ -148,7 +142,7 @@ class PayloadBody<Payload> {
     this.#heartbeatTimer = new HeartbeatTimer({
       timers: this.#options.timers,
       intervalMs: this.#options.heartbeatIntervalMs,
-      // For one who does not read, it would only be more that waits.
+      // A client that does not read would only get more bytes to buffer.
       onIdle: () => {
         if (!this.#response.writableNeedDrain) this.#response.write(heartbeat);
       },
@@ -161,7 +155,7 @@ class PayloadBody<Payload> {
   }
 }
 
-/** Writes the head of an answer whose body follows piece by piece. */
+/** Writes the head of a response whose body is written in several parts. */
 export function writeStreamHead(
   response: ServerResponse,
   encoding: Pick<PayloadEncoding<never>, 'contentType' | 'headers'>,
@@ -172,7 +166,7 @@ export function writeStreamHead(
   response.writeHead(200, headers);
 }
 
-/** Characters of a chunk that is sent in several writes. */
+/** Characters above which a chunk is sent in several writes. */
 const sliceThreshold = 1024 * 1024;
 
 function waitForDrain(response: ServerResponse): Promise<void> {

@@ -2,22 +2,23 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
 import { type CorsOptions, isListedOrigin } from '../http/cors.ts';
 
-/** Headers that a browser sends by itself with a handshake, whatever page it is for. */
-export type HandshakeCredentials = 'kept' | 'dropped';
+/** Whether the handshake's `cookie` and `authorization` headers are used: a browser sends them for any page. */
+export type HandshakeCredentials = 'used' | 'dropped';
 
-/** Checks the page that a handshake comes from: a browser lets every page connect, and sends its cookies along. Pages of
- *  the same host may, and those that CORS lists; where it lists all, without what the browser knows of the user. Throws a
- *  `Refusal` (403). Clients that are no browsers send no origin. */
+/** Checks the origin of a WebSocket handshake, which browsers let every page open with the user's cookies. Allows pages of
+ *  the gateway's host and origins that CORS lists by name; under `*`, an origin may connect without credentials. Clients
+ *  other than browsers send no origin and are allowed.
+ *  @throws {HttpError} 403 for any other origin. */
 export function checkOrigin(
   { origin, host }: IncomingHttpHeaders,
   cors: CorsOptions | undefined,
 ): HandshakeCredentials {
-  if (origin === undefined || isSameHost(origin, host)) return 'kept';
-  if (isListedOrigin(origin, cors)) return 'kept';
+  if (origin === undefined || isSameHost(origin, host)) return 'used';
+  if (isListedOrigin(origin, cors)) return 'used';
   if (isListedOrigin('*', cors)) return 'dropped';
   throw new HttpError(
     403,
-    'Pages of this origin may not connect: it is neither that of the gateway nor listed (security.cors.origins).',
+    "Pages of this origin may not connect: the origin is neither the gateway's nor listed (security.cors.origins).",
   );
 }
 

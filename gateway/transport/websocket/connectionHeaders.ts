@@ -2,13 +2,13 @@ import { type IncomingHttpHeaders, maxHeaderSize } from 'node:http';
 import { HeaderMap } from '../../admission/apolloPipeline.ts';
 import type { HandshakeCredentials } from './checkOrigin.ts';
 
-/** What is about the connection, or about a body that an operation in a message does not have. */
+/** Headers of the connection or of its HTTP body, which do not apply to an operation in a WebSocket message. */
 const connectionHeaderPattern =
   /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|sec-.*|content-.*|accept-encoding|x-request-id)$/;
 
 const headerValuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** The handshake's headers as far as they say something about every operation on the socket. */
+/** The handshake's headers that apply to every operation on the socket. */
 export function handshakeHeaders(
   received: IncomingHttpHeaders,
   credentials: HandshakeCredentials,
@@ -23,8 +23,9 @@ export function handshakeHeaders(
   return headers;
 }
 
-/** Connection parameters as headers: `accept` and those that are `allowed` (in lower case) and text, and the entries of
- *  `headers` among them, which count more. `undefined` where they are larger than headers may be. */
+/** Headers from connection parameters: `accept` and the `allowed` names (in lower case) with text values. Entries of a
+ *  `headers` object among the parameters take precedence. `undefined` when they are larger than Node allows headers to
+ *  be. */
 export function parameterHeaders(
   parameters: Readonly<Record<string, unknown>>,
   allowed: ReadonlySet<string>,
@@ -52,7 +53,17 @@ function collect(
   }
 }
 
-/** The headers of one operation, put as the HTTP request that asks the same. */
+/** The connection parameters with `allowed` names, compared exactly, for `connection_init` messages to subgraphs.
+ *  `undefined` when they are larger than Node allows headers to be. */
+export function pickForwardedParameters(
+  parameters: Readonly<Record<string, unknown>>,
+  allowed: ReadonlySet<string>,
+): Readonly<Record<string, unknown>> | undefined {
+  const forwarded = Object.fromEntries(Object.entries(parameters).filter(([name]) => allowed.has(name)));
+  return JSON.stringify(forwarded).length > maxHeaderSize ? undefined : forwarded;
+}
+
+/** The headers that a POST request with the same operation would have. Connection parameters override the handshake. */
 export function operationHeaders(
   handshake: ReadonlyMap<string, string>,
   parameters: ReadonlyMap<string, string>,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   CloseCode,
@@ -10,48 +11,40 @@ import {
 import { type RawData, WebSocket } from 'ws';
 import type { Admission } from '../../admission/admission.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { GatewayShutdownError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
-import type { TransportLog } from '../../telemetry/transportLog.ts';
-import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { chooseRequestId } from '../chooseRequestId.ts';
-import { GatewayShutdownError } from '../gatewayShutdownError.ts';
-import { HeartbeatTimer } from '../heartbeatTimer.ts';
+import type { TransportLog } from '../../telemetry/logger.ts';
+import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
-import { operationHeaders, parameterHeaders } from './connectionHeaders.ts';
-import { pickForwardedParameters } from './pickForwardedParameters.ts';
+import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
+import { operationHeaders, parameterHeaders, pickForwardedParameters } from './connectionHeaders.ts';
 import { WebSocketOperation } from './webSocketOperation.ts';
 import { WebSocketOutbox } from './webSocketOutbox.ts';
 
-export interface WebSocketConnectionSettings {
+export interface WebSocketConnectionSettings extends StreamSettings {
   readonly admission: Admission;
-  /** Names of connection parameters that count as headers, in lower case. */
+  /** Names of connection parameters that are used as headers, in lower case. */
   readonly connectionParams: ReadonlySet<string>;
-  /** Names of those that may travel to subgraphs, as they are. */
+  /** Names of connection parameters that are forwarded to subgraphs, compared exactly. */
   readonly subgraphParams: ReadonlySet<string>;
-  /** Most operations at a time. */
+  /** Maximum number of concurrent operations on the socket. */
   readonly maxOperations: number;
-  /** Bytes that may wait for a client that reads slowly. */
-  readonly bufferSize: number;
-  /** Milliseconds after which a client that takes nothing of them loses its connection. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds of quiet after which the client is asked whether it is there, and has to answer. */
-  readonly heartbeatIntervalMs: number;
-  /** Milliseconds in which the client has to begin. */
+  /** Milliseconds within which the client has to send `connection_init`. */
   readonly initTimeoutMs: number;
-  readonly timers: Timers;
   readonly log: TransportLog;
 }
 
 interface WebSocketConnectionOptions extends WebSocketConnectionSettings {
   readonly socket: WebSocket;
   readonly connection: Socket;
-  /** Of the handshake, names in lower case. */
+  /** Names in lower case. */
   readonly handshakeHeaders: ReadonlyMap<string, string>;
 }
 
-/** A client of the protocol `graphql-transport-ws`. The messages and their checks are the library's. Its server is not
- *  used: it writes results from objects, which would have our texts parsed and written again, and it cannot end an
- *  operation before there is a result. */
+/** A client's connection in the protocol `graphql-transport-ws`. Messages and their validation are the library's
+ *  (graphql-ws). The library's server is not used: it serializes results from objects, so that our serialized results
+ *  would be parsed and serialized again, and it cannot end an operation before its first result. */
 export class WebSocketConnection {
   readonly #options: WebSocketConnectionOptions;
   readonly #operations = new Map<string, WebSocketOperation>();
@@ -85,8 +78,8 @@ export class WebSocketConnection {
       this.#close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
     );
     socket.on('message', (data) => this.#onMessage(data));
-    for (const sign of ['ping', 'pong'] as const) socket.on(sign, () => this.#recordActivity());
-    // A `close` follows. Without a listener, what a client sends wrongly would end the process.
+    for (const frame of ['ping', 'pong'] as const) socket.on(frame, () => this.#recordActivity());
+    // `close` follows. Without this listener, an invalid frame of a client would end the process.
     socket.on('error', () => undefined);
     socket.once('close', () => this.#onClose());
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
@@ -97,13 +90,13 @@ export class WebSocketConnection {
     }
   }
 
-  /** Closes the socket as soon as no query or mutation runs on it: the client would send them again. */
+  /** Closes the socket as soon as no query or mutation runs on it: a client would send these again. */
   drain(): void {
     this.#isDraining = true;
     this.#closeIfDrained();
   }
 
-  /** Ends the operations, with an error each, and closes the socket. */
+  /** Ends each operation with an error. After `drain`, the socket then closes. */
   abort(): void {
     for (const operation of [...this.#operations.values()]) operation.abort(new GatewayShutdownError());
   }
@@ -114,7 +107,7 @@ export class WebSocketConnection {
 
   #onMessage(data: RawData): void {
     this.#recordActivity();
-    // What was on its way when the socket was closed.
+    // The message was received while the socket was closing.
     if (this.#options.socket.readyState !== WebSocket.OPEN) return;
     let message: Message;
     try {
@@ -154,15 +147,15 @@ export class WebSocketConnection {
       return;
     }
     const headers = parameterHeaders(parameters, this.#options.connectionParams);
-    const own = pickForwardedParameters(parameters, this.#options.subgraphParams);
-    if (headers === undefined || own === undefined) {
-      this.#close(CloseCode.BadRequest, 'The connection parameters are larger than headers may be');
+    const forwarded = pickForwardedParameters(parameters, this.#options.subgraphParams);
+    if (headers === undefined || forwarded === undefined) {
+      this.#close(CloseCode.BadRequest, 'Connection parameters are too large');
       return;
     }
     this.#isInitialized = true;
     this.#stopInitTimer();
     this.#parameters = headers;
-    this.#forwardedParameters = own;
+    this.#forwardedParameters = forwarded;
     const accept = headers.get('accept');
     if (accept !== undefined) this.#incremental = negotiateFormats(accept).incremental;
     this.#outbox.send(JSON.stringify({ type: MessageType.ConnectionAck }));
@@ -179,15 +172,15 @@ export class WebSocketConnection {
     }
     const { admission, maxOperations, handshakeHeaders, connection, log } = this.#options;
     if (this.#operations.size >= maxOperations) {
-      const refusal = new HttpError(
+      const error = new HttpError(
         503,
-        `There are ${maxOperations} operations on this socket, the most that are allowed (limits.operationsPerSocket). End one, or open another socket.`,
+        `The WebSocket has ${maxOperations} operations, the maximum (limits.operationsPerSocket). End an operation, or open another WebSocket.`,
         { code: 'OVERLOADED' },
       );
-      this.#outbox.send(JSON.stringify({ id, type: MessageType.Error, payload: [refusal.toFormatted()] }));
+      this.#outbox.send(JSON.stringify({ id, type: MessageType.Error, payload: [error.toFormatted()] }));
       return;
     }
-    const requestId = chooseRequestId(undefined);
+    const requestId = randomUUID();
     const operation = new WebSocketOperation({
       id,
       body: bodyOf(payload),
@@ -201,7 +194,7 @@ export class WebSocketConnection {
       log,
       onSubscription: () => this.#closeIfDrained(),
       onEnd: () => {
-        // The client may have ended it, and begun another one with this id.
+        // The client may have ended the operation and started another one with the same id.
         if (this.#operations.get(id) === operation) this.#operations.delete(id);
       },
     });
@@ -210,7 +203,7 @@ export class WebSocketConnection {
   }
 
   #checkLiveness(): void {
-    // Nothing is read while it has so much to read: then the time of reading counts.
+    // The socket is paused while the outbox is full: no answer can arrive, and the read timeout applies.
     if (this.#outbox.isFull) return;
     if (this.#isPingPending) {
       this.terminate();
@@ -263,9 +256,9 @@ export class WebSocketConnection {
   }
 }
 
-/** The payload of `subscribe` as the body that HTTP would have. Without a text for a persisted query, which the protocol
- *  wants to be there: clients send an empty one. */
-function bodyOf({ query, ...rest }: SubscribePayload): Readonly<Record<string, unknown>> {
-  const isHashAlone = query === '' && rest.extensions?.persistedQuery !== undefined;
-  return isHashAlone ? rest : { query, ...rest };
+/** The payload of `subscribe` as the body of a POST request. The protocol requires a `query`, so that clients send an
+ *  empty one with the hash of a persisted query; it is removed here. */
+function bodyOf({ query, ...body }: SubscribePayload): Readonly<Record<string, unknown>> {
+  const isHashAlone = query === '' && body.extensions?.persistedQuery !== undefined;
+  return isHashAlone ? body : { query, ...body };
 }

@@ -5,17 +5,17 @@ import { ClientRequest } from '../../admission/clientRequest.ts';
 import { HttpError } from '../../admission/httpError.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { ResponseContent } from '../../response/executionOutcome.ts';
-import type { TransportLog } from '../../telemetry/transportLog.ts';
+import type { TransportLog } from '../../telemetry/logger.ts';
 import {
   MultiplexedOperation,
   type OperationMessages,
   type WireMessage,
-} from '../multiplexed/multiplexedOperation.ts';
+} from '../streams/multiplexedOperation.ts';
 import type { WebSocketOutbox } from './webSocketOutbox.ts';
 
 interface WebSocketOperationOptions {
   readonly id: string;
-  /** What HTTP would have as its body. */
+  /** The body that a POST request with the operation would have. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly headers: HeaderMap;
   readonly connectionParams: Readonly<Record<string, unknown>>;
@@ -25,13 +25,13 @@ interface WebSocketOperationOptions {
   readonly admission: Admission;
   readonly outbox: WebSocketOutbox;
   readonly log: TransportLog;
-  /** It is a subscription, and goes on for as long as there are events. */
+  /** Called when the operation is a subscription, which may run indefinitely. */
   readonly onSubscription: () => void;
-  /** Called once, before the client is told, whatever came of it. */
+  /** Called once when the operation has ended for any reason, before the final messages are sent. */
   readonly onEnd: () => void;
 }
 
-/** One operation on a socket. */
+/** One operation on a client's WebSocket. */
 export class WebSocketOperation {
   readonly #options: WebSocketOperationOptions;
   readonly #operation: MultiplexedOperation;
@@ -55,12 +55,12 @@ export class WebSocketOperation {
     return this.#operation.isSubscription;
   }
 
-  /** Ends it: silently when the reason is `ClientDisconnectedError`, else with an error. */
+  /** Ends the operation: without a message when `reason` is a `ClientDisconnectedError`, otherwise with an error. */
   abort(reason: Error): void {
     this.#operation.abort(reason);
   }
 
-  /** Executes the operation and sends what comes of it. Never rejects. */
+  /** Executes the operation and sends its response. Never rejects. */
   async run(): Promise<void> {
     const { admission, body, headers, incremental, connectionParams, clientAddress, requestId } =
       this.#options;

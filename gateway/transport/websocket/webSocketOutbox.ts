@@ -1,19 +1,15 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 
-interface WebSocketOutboxOptions {
+interface WebSocketOutboxOptions extends Pick<StreamSettings, 'bufferSize' | 'readTimeoutMs'> {
   readonly socket: WebSocket;
   readonly connection: Socket;
-  /** Bytes that may wait for the client before operations have to. */
-  readonly bufferSize: number;
-  /** Milliseconds that they may wait without any of them being taken. */
-  readonly readTimeoutMs: number;
-  /** They have waited for so long. */
   readonly onReadTimeout: () => void;
 }
 
-/** What goes to a client that may read slowly. While it has enough to read, nothing is read of it either: what it asks
- *  for would be more that waits. */
+/** The outgoing messages of a WebSocket. While the outbox is full, the socket is paused too: results of further requests
+ *  would only add to what waits. */
 export class WebSocketOutbox {
   readonly #options: WebSocketOutboxOptions;
   #drained: PromiseWithResolvers<void> | undefined;
@@ -21,7 +17,7 @@ export class WebSocketOutbox {
   constructor(options: WebSocketOutboxOptions) {
     this.#options = options;
     const { connection, onReadTimeout } = options;
-    // node:http would destroy the connection, and the client would not hear why.
+    // node:http would destroy the connection, and the client would not get a close frame with the reason.
     connection.removeAllListeners('timeout');
     connection.on('timeout', onReadTimeout);
   }
@@ -30,12 +26,12 @@ export class WebSocketOutbox {
     return this.#drained !== undefined;
   }
 
-  /** Resolves when the client has read enough for more. To be asked again then: others may have been faster. */
+  /** Resolves when the client has read enough. Check `isFull` again then: another operation may have filled the outbox. */
   async waitForDrain(): Promise<void> {
     await this.#drained?.promise;
   }
 
-  /** Sends messages in one write, whatever waits already. Nothing when the socket is closing. */
+  /** Sends messages in one write, even if the outbox is full. Does nothing when the socket is closing. */
   send(...messages: readonly (string | Buffer)[]): void {
     const { socket, connection, bufferSize, readTimeoutMs } = this.#options;
     if (socket.readyState !== WebSocket.OPEN) return;
@@ -48,13 +44,13 @@ export class WebSocketOutbox {
     connection.setTimeout(readTimeoutMs);
   }
 
-  /** The socket is closed: nobody has to wait any longer. */
+  /** Ends all waits for the client. */
   close(): void {
     this.#drained?.resolve();
     this.#drained = undefined;
   }
 
-  // An error means that the socket is closing, of which its own event tells.
+  // Also called with an error when the socket is closing; `close` handles that.
   readonly #onSent = (): void => {
     const { socket, connection, bufferSize } = this.#options;
     if (this.#drained === undefined || socket.bufferedAmount > bufferSize) return;

@@ -5,26 +5,26 @@ import { handleProtocols } from 'graphql-ws';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { HttpError } from '../../admission/httpError.ts';
 import type { CorsOptions } from '../http/cors.ts';
-import { writeHttpError } from '../http/writeHttpError.ts';
+import { writeHttpError } from '../http/writeResponse.ts';
 import { checkOrigin, type HandshakeCredentials } from './checkOrigin.ts';
 import { handshakeHeaders } from './connectionHeaders.ts';
 import { WebSocketConnection, type WebSocketConnectionSettings } from './webSocketConnection.ts';
 
 interface WebSocketRegistryOptions extends WebSocketConnectionSettings {
-  /** Largest message, in bytes. */
+  /** Maximum size of a message in bytes. */
   readonly maxMessageBytes: number;
-  /** Most sockets at a time. */
+  /** Maximum number of open sockets. */
   readonly maxConnections: number;
-  /** Whether the page that a browser connects from has to be one that may. */
+  /** Whether the origin of a browser's page is checked. */
   readonly csrf: boolean;
   readonly cors: CorsOptions | undefined;
   readonly isDraining: () => boolean;
 }
 
-/** Milliseconds that a client gets to answer a close frame. */
+/** Milliseconds within which a client has to answer a close frame. */
 const closeTimeoutMs = 1000;
 
-/** The sockets of all clients: takes upgrades, and ends them when the gateway does. */
+/** The WebSockets of all clients. Accepts upgrades, and closes the sockets when the gateway shuts down. */
 export class WebSocketRegistry {
   readonly #options: WebSocketRegistryOptions;
   readonly #server: WebSocketServer;
@@ -48,14 +48,14 @@ export class WebSocketRegistry {
     return this.#open.size;
   }
 
-  /** Answers a request for an upgrade, with a socket or with a status that says why not. */
+  /** Accepts an upgrade request, or rejects it with an HTTP status. */
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
     let credentials: HandshakeCredentials;
     try {
       credentials = this.#admit(request);
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
-      // The client may be gone, of which nobody has to know.
+      // The client may have disconnected. An `error` event without a listener would end the process.
       connection.on('error', () => undefined);
       writeHttpError(connection, error);
       (connection as Socket).destroySoon();
@@ -82,14 +82,14 @@ export class WebSocketRegistry {
     for (const client of this.#open) client.drain();
   }
 
-  /** Resolves when there is no socket left. */
+  /** Resolves when no socket is open. */
   async waitForEnd(): Promise<void> {
     if (this.#open.size === 0) return;
     this.#allClosed ??= Promise.withResolvers();
     await this.#allClosed.promise;
   }
 
-  /** Ends what runs, each with an error. */
+  /** Ends every operation with an error. */
   abortAll(): void {
     for (const client of this.#open) client.abort();
   }
@@ -103,12 +103,12 @@ export class WebSocketRegistry {
     if (isDraining()) {
       throw new HttpError(503, 'The gateway is shutting down. Connect again.', { code: 'REQUEST_ABORTED' });
     }
-    const credentials = csrf ? checkOrigin(request.headers, cors) : 'kept';
+    const credentials = csrf ? checkOrigin(request.headers, cors) : 'used';
     admission.checkReady();
     if (this.#open.size >= maxConnections) {
       throw new HttpError(
         503,
-        `There are ${maxConnections} WebSockets, the most that are allowed (limits.webSockets). Try again.`,
+        `There are ${maxConnections} WebSockets, the maximum (limits.webSockets). Try again.`,
         { code: 'OVERLOADED', headers: { 'retry-after': '1' } },
       );
     }
@@ -116,7 +116,7 @@ export class WebSocketRegistry {
   }
 }
 
-/** Whether a request is for a WebSocket, and not for another protocol that clients offer to change to. */
+/** Whether a request asks for an upgrade to a WebSocket, and not to another protocol. */
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }

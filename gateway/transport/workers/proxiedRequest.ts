@@ -1,11 +1,11 @@
 import { IncomingMessage } from 'node:http';
 
-/** Headers by which workers tell each other what is not the client's. They mean something on their own sockets only,
- *  and none that a client sends gets there. */
+/** Headers that one worker adds for another. They are only read on the workers' private sockets, and removed from a
+ *  client's request before it is proxied. */
 export const workerHeaders = {
-  /** Of a request that is passed on: the address that its client has. */
+  /** The address of the client whose request is proxied. */
   clientAddress: 'x-tributary-client-address',
-  /** The event stream with this token is to end as soon as it can: the worker that passes it on is about to. */
+  /** The token of an event stream to drain, because the worker that proxies it shuts down. */
   drainStream: 'x-tributary-drain-stream',
 } as const;
 
@@ -15,7 +15,7 @@ export function isWorkerHeader(name: string): boolean {
   return workerHeaderNames.has(name.toLowerCase());
 }
 
-/** A request that another worker has passed on. */
+/** A request that another worker has proxied to this one. */
 export class ProxiedRequest extends IncomingMessage {
   #clientAddress: string | undefined;
 
@@ -23,7 +23,7 @@ export class ProxiedRequest extends IncomingMessage {
     return this.#clientAddress;
   }
 
-  /** Takes what the other worker says out of the headers, which are the client's from here on. */
+  /** Moves the client's address from the headers to `clientAddress`, which leaves only the client's own headers. */
   extractClientAddress(): void {
     const address = this.headers[workerHeaders.clientAddress];
     delete this.headers[workerHeaders.clientAddress];
@@ -31,7 +31,7 @@ export class ProxiedRequest extends IncomingMessage {
   }
 }
 
-/** The address of the client that a request is from, whichever worker it reached first. */
+/** The address of the client that sent a request, whichever worker received it. */
 export function clientAddressOf(request: IncomingMessage): string | undefined {
   return request instanceof ProxiedRequest ? request.clientAddress : request.socket.remoteAddress;
 }

@@ -11,30 +11,31 @@ import { isWorkerHeader, workerHeaders } from './proxiedRequest.ts';
 interface ProxyRequestOptions {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Where the other worker listens. */
+  /** Path of the Unix socket that the other worker listens on. */
   readonly socketPath: string;
-  /** Ends it at both sides. */
+  /** Ends the request to the other worker and the response to the client. */
   readonly signal: AbortSignal;
-  /** Whether the client's connection is to be closed after the answer. */
+  /** Whether the client's connection is closed after the response. */
   readonly isDraining: () => boolean;
-  /** The head of an answer is there. */
-  readonly onResponseHead: (answer: IncomingMessage) => void;
+  /** Called with the other worker's response before its body is read. */
+  readonly onResponseHead: (workerResponse: IncomingMessage) => void;
 }
 
-/** Nobody listens there, or not until there was an answer. */
+/** The other worker does not listen, or stopped before it responded. */
 const workerGoneCodes: ReadonlySet<unknown> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 
-/** What a worker adds fits in as well. */
+/** Leaves room for the headers that a worker adds. */
 export const maxProxiedHeaderSize = maxHeaderSize + 1024;
 
-/** Passes a request on to another worker, and its answer back, as they come and no faster than they are taken. Resolves
- *  to false, with nothing answered, where that worker is gone. Rejects where there is no answer for another reason, where
- *  it broke off, and with the reason of the signal. */
+/** Streams a request to another worker and that worker's response to the client, with backpressure in both directions.
+ *  Resolves to false, before anything is sent to the client, when that worker is gone.
+ *  @throws when the worker does not respond for another reason or its response breaks off, and with the reason of
+ *  `signal`. */
 export async function proxyRequest(options: ProxyRequestOptions): Promise<boolean> {
   const { request, response, socketPath, signal, isDraining, onResponseHead } = options;
-  const onward = openRequest({
+  const proxied = openRequest({
     socketPath,
-    // A connection for each: one that is kept may be closed just when it is used again, which looks like a dead worker.
+    // One connection per request: a reused connection may be closed at that moment, which looks like a dead worker.
     agent: false,
     method: request.method,
     path: request.url,
@@ -42,33 +43,33 @@ export async function proxyRequest(options: ProxyRequestOptions): Promise<boolea
     maxHeaderSize: maxProxiedHeaderSize,
   });
   try {
-    request.pipe(onward);
-    const answer = await waitForResponse(onward, signal);
-    if (answer === undefined) return false;
-    onResponseHead(answer);
-    const headers = endToEndHeaders(answer.rawHeaders);
+    request.pipe(proxied);
+    const workerResponse = await waitForResponse(proxied, signal);
+    if (workerResponse === undefined) return false;
+    onResponseHead(workerResponse);
+    const headers = endToEndHeaders(workerResponse.rawHeaders);
     if (isDraining()) headers.push('connection', 'close');
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, headers);
-    // A stream's head must not wait for its first event.
-    if (answer.headers['content-length'] === undefined) response.flushHeaders();
-    await pipeline(answer, response, { signal });
+    response.writeHead(workerResponse.statusCode ?? 502, workerResponse.statusMessage, headers);
+    // The head of a stream must not wait for its first event.
+    if (workerResponse.headers['content-length'] === undefined) response.flushHeaders();
+    await pipeline(workerResponse, response, { signal });
     return true;
   } finally {
-    // The answer may be there before all of the body is: the rest is read and dropped.
-    request.unpipe(onward);
+    // The response may end before the request's body does: the remaining body is read and discarded.
+    request.unpipe(proxied);
     request.resume();
-    onward.destroy();
+    proxied.destroy();
   }
 }
 
-function waitForResponse(onward: ClientRequest, signal: AbortSignal): Promise<IncomingMessage | undefined> {
+function waitForResponse(proxied: ClientRequest, signal: AbortSignal): Promise<IncomingMessage | undefined> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
-    onward.once('response', resolve);
-    // Stays: errors that come after the answer's head end the answer.
-    onward.on('error', (error: NodeJS.ErrnoException) => {
+    proxied.once('response', resolve);
+    // Stays registered: an error after the response's head ends the response, and must not end the process.
+    proxied.on('error', (error: NodeJS.ErrnoException) => {
       if (workerGoneCodes.has(error.code)) resolve(undefined);
       else reject(error);
     });
@@ -78,13 +79,13 @@ function waitForResponse(onward: ClientRequest, signal: AbortSignal): Promise<In
 function proxiedHeaders(request: IncomingMessage): string[] {
   const headers = endToEndHeaders(request.rawHeaders);
   if (request.headers['transfer-encoding'] !== undefined) headers.push('transfer-encoding', 'chunked');
-  // The other worker may refuse a body before it is there, and must not close the connection for that.
+  // The other worker may reject the request before its body has arrived, and must not close the connection then.
   headers.push('connection', 'keep-alive');
   headers.push(workerHeaders.clientAddress, request.socket.remoteAddress ?? '');
   return headers;
 }
 
-/** What is between two ends of one connection. `expect` has been answered. */
+/** Headers of one connection, which are not proxied. `expect` has been answered by this worker. */
 const hopByHopHeaders: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -96,7 +97,7 @@ const hopByHopHeaders: ReadonlySet<string> = new Set([
   'expect',
 ]);
 
-/** The headers that are not of one connection only. `raw`: names and values in turn. */
+/** The headers to proxy. `raw`: names and values in turn. */
 function endToEndHeaders(raw: readonly string[]): string[] {
   const headers: string[] = [];
   for (let at = 0; at < raw.length; at += 2) {

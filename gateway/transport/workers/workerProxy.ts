@@ -7,37 +7,36 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
-import type { TransportLog } from '../../telemetry/transportLog.ts';
-import { GatewayShutdownError } from '../gatewayShutdownError.ts';
+import { GatewayShutdownError } from '../../errors.ts';
+import type { TransportLog } from '../../telemetry/logger.ts';
 import type { InFlightRequests } from '../http/inFlightRequests.ts';
 import { writeErrorResponse } from '../http/writeResponse.ts';
 import { ProxiedRequest, workerHeaders } from './proxiedRequest.ts';
 import { maxProxiedHeaderSize, proxyRequest } from './proxyRequest.ts';
-import { socketPathOf, type WorkerIdentity } from './workerIdentity.ts';
-import { workerOf } from './workerIds.ts';
+import { socketPathOf, type WorkerIdentity, workerOf } from './workerIdentity.ts';
 
 interface WorkerProxyOptions {
   readonly worker: WorkerIdentity;
-  /** The id in a request for what a single worker has. */
+  /** The id in a request about a resource that only one worker has. */
   readonly resourceIdOf: (request: IncomingMessage) => string | undefined;
-  /** Ends an event stream of this worker as soon as it can. */
+  /** Drains an event stream of this worker. */
   readonly drainStream: (token: string) => void;
   readonly inFlight: InFlightRequests;
   readonly isDraining: () => boolean;
   readonly log: TransportLog;
 }
 
-/** Something that another worker has. */
+/** An event stream or another resource of another worker. */
 interface RemoteResource {
   readonly owner: string;
   readonly id: string;
 }
 
-/** Connects a worker with those that it shares the port with: a request that belongs to another one is passed on to it,
- *  and what others pass on is taken on a private socket. */
+/** Proxies requests between the workers that share a port: sends a request about another worker's resource to that worker,
+ *  and receives such requests on a private Unix socket. */
 export class WorkerProxy {
   readonly #options: WorkerProxyOptions;
-  /** Streams of others whose connections are here. */
+  /** Event streams of other workers whose clients are connected to this one. */
   readonly #streams = new Set<RemoteResource>();
   #server: Server | undefined;
 
@@ -45,37 +44,37 @@ export class WorkerProxy {
     this.#options = options;
   }
 
-  /** Answers here what belongs here, and what belongs to a worker that is gone: this one knows as little of it as of
-   *  an id that never was. */
-  createRequestListener(answerHere: RequestListener): RequestListener {
+  /** Wraps `handleLocally`, which also handles requests about resources of workers that are gone: to this worker, such an
+   *  id is unknown. */
+  createRequestListener(handleLocally: RequestListener): RequestListener {
     const { worker, resourceIdOf, inFlight } = this.#options;
     this.#server = createServer(
       {
         IncomingMessage: ProxiedRequest,
         maxHeaderSize: maxProxiedHeaderSize,
-        // The client has its times at the worker that it is connected with.
+        // The timeouts of the worker that the client is connected to apply.
         headersTimeout: 0,
         requestTimeout: 0,
         shouldUpgradeCallback: () => false,
       },
-      (request: ProxiedRequest, response) => this.#receive(request, response, answerHere),
+      (request: ProxiedRequest, response) => this.#receive(request, response, handleLocally),
     );
     this.#server.on('connection', (socket) => inFlight.watch(socket));
     return (request, response) => {
       const id = resourceIdOf(request);
       const owner = id === undefined ? undefined : workerOf(id);
-      if (id === undefined || owner === undefined || owner === worker.name) answerHere(request, response);
-      else void this.#proxy(request, response, { owner, id }, answerHere);
+      if (id === undefined || owner === undefined || owner === worker.name) handleLocally(request, response);
+      else void this.#proxy(request, response, { owner, id }, handleLocally);
     };
   }
 
-  /** Resolves when others reach this worker; rejects where the socket cannot be made. */
+  /** Resolves when other workers can reach this one; rejects when the socket cannot be created. */
   async listen(): Promise<void> {
     const { worker } = this.#options;
     const server = this.#server;
     await new Promise<void>((resolve, reject) => {
       server?.once('error', reject);
-      // As many as the system lets wait: over that, a connection is refused and does not queue, as it would by TCP.
+      // The system's maximum: beyond the backlog, a Unix socket refuses connections at once, unlike TCP.
       server?.listen({ path: socketPathOf(worker, worker.name), backlog: 65_535 }, () => {
         server.off('error', reject);
         resolve();
@@ -83,22 +82,22 @@ export class WorkerProxy {
     });
   }
 
-  /** Has streams of other workers ended, whose clients are connected with this one. */
+  /** Asks other workers to drain the event streams whose clients are connected to this one. */
   drain(): void {
     for (const stream of this.#streams) this.#drainStream(stream);
   }
 
-  /** Nothing is taken any more. */
+  /** Stops receiving requests of other workers. */
   async close(): Promise<void> {
     const server = this.#server;
     await new Promise<void>((resolve) => {
-      // The error says that it did not listen: then there is nothing to wait for.
+      // Called with an error when the server did not listen.
       server?.close(() => resolve());
       server?.closeAllConnections();
     });
   }
 
-  #receive(request: ProxiedRequest, response: ServerResponse, answerHere: RequestListener): void {
+  #receive(request: ProxiedRequest, response: ServerResponse, handleLocally: RequestListener): void {
     const token = request.headers[workerHeaders.drainStream];
     if (token !== undefined) {
       this.#options.drainStream(String(token));
@@ -106,38 +105,38 @@ export class WorkerProxy {
       return;
     }
     request.extractClientAddress();
-    answerHere(request, response);
+    handleLocally(request, response);
   }
 
   async #proxy(
     request: IncomingMessage,
     response: ServerResponse,
-    foreign: RemoteResource,
-    answerHere: RequestListener,
+    resource: RemoteResource,
+    handleLocally: RequestListener,
   ): Promise<void> {
     const { worker, inFlight, isDraining } = this.#options;
-    const flight = inFlight.begin(request.socket, response);
-    const { signal } = flight;
+    const inFlightRequest = inFlight.register(request.socket, response);
+    const { signal } = inFlightRequest;
     try {
-      const isAnswered = await proxyRequest({
+      const isResponded = await proxyRequest({
         request,
         response,
-        socketPath: socketPathOf(worker, foreign.owner),
+        socketPath: socketPathOf(worker, resource.owner),
         signal,
         isDraining,
         onResponseHead: ({ headers }) => {
-          if (headers['content-type']?.startsWith('text/event-stream') === true) this.#trackStream(foreign);
+          if (headers['content-type']?.startsWith('text/event-stream') === true) this.#trackStream(resource);
         },
       });
-      if (isAnswered) return;
+      if (isResponded) return;
     } catch (error) {
       this.#respondWithError(response, signal.aborted ? signal.reason : error);
       return;
     } finally {
-      this.#streams.delete(foreign);
-      flight.end();
+      this.#streams.delete(resource);
+      inFlightRequest.end();
     }
-    answerHere(request, response);
+    handleLocally(request, response);
   }
 
   #trackStream(stream: RemoteResource): void {
@@ -145,32 +144,32 @@ export class WorkerProxy {
     if (this.#options.isDraining()) this.#drainStream(stream);
   }
 
-  /** The answer where passing on has failed; nothing for a client that is gone. */
+  /** Responds when proxying has failed. Does nothing for a client that has disconnected. */
   #respondWithError(response: ServerResponse, error: unknown): void {
     if (error instanceof ClientDisconnectedError) return;
     if (response.headersSent) {
       response.destroy();
       return;
     }
-    const isGoing = error instanceof GatewayShutdownError;
-    if (!isGoing)
-      this.#options.log.error({ err: error }, 'A request could not be passed on to another worker');
-    const refusal = isGoing ? shuttingDownError() : workerUnreachableError();
-    const headers = { 'cache-control': 'no-store', connection: 'close', ...refusal.headers };
-    writeErrorResponse(response, refusal.status, undefined, headers, [refusal.toFormatted()]);
+    const isShuttingDown = error instanceof GatewayShutdownError;
+    if (!isShuttingDown)
+      this.#options.log.error({ err: error }, 'Proxying a request to another worker failed');
+    const httpError = isShuttingDown ? shuttingDownError() : workerUnreachableError();
+    const headers = { 'cache-control': 'no-store', connection: 'close', ...httpError.headers };
+    writeErrorResponse(response, httpError.status, undefined, headers, [httpError.toFormatted()]);
   }
 
   #drainStream({ owner, id }: RemoteResource): void {
-    const order = openRequest({
+    const drainRequest = openRequest({
       socketPath: socketPathOf(this.#options.worker, owner),
       agent: false,
       method: 'POST',
       headers: { [workerHeaders.drainStream]: id },
     });
-    order.on('response', (answer) => answer.resume());
-    // A worker that is gone has ended it.
-    order.on('error', () => {});
-    order.end();
+    drainRequest.on('response', (response) => response.resume());
+    // The worker is gone, and the stream with it.
+    drainRequest.on('error', () => {});
+    drainRequest.end();
   }
 }
 
@@ -179,7 +178,7 @@ function shuttingDownError(): HttpError {
 }
 
 function workerUnreachableError(): HttpError {
-  return new HttpError(503, 'One worker of the gateway could not reach another one. Try again.', {
+  return new HttpError(503, 'A worker of the gateway could not reach another worker. Try again.', {
     code: 'OVERLOADED',
     headers: { 'retry-after': '1' },
   });

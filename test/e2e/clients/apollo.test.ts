@@ -25,7 +25,7 @@ function createClient(url: string, incrementalHandler?: IncrementalHandler): Apo
   });
 }
 
-/** Everything that a watched query tells its application, until the answer is whole. */
+/** The results that a watched query passes to its application, until the response is complete. */
 function watch(client: ApolloClient, query: string): ResultLog<unknown> {
   const log = new ResultLog<unknown>();
   const observable = client.watchQuery({
@@ -63,10 +63,10 @@ const fastPart = { data: { product: typed.fast }, dataState: 'streaming', loadin
 describe.each([
   ['Defer20220824Handler', () => new Defer20220824Handler()],
   ['GraphQL17Alpha2Handler', () => new GraphQL17Alpha2Handler()],
-  // Its declared types miss the interface by an optional property under `exactOptionalPropertyTypes`.
+  // Under `exactOptionalPropertyTypes`, its declared type does not match the interface.
   ['GraphQL17Alpha9Handler', () => new GraphQL17Alpha9Handler() as IncrementalHandler],
 ] satisfies [string, () => IncrementalHandler][])('Apollo Client with %s', (_name, createHandler) => {
-  test('has the fast part while the deferred one is held back, then the whole answer', async () => {
+  test('gets the primary data while the deferred fragment is pending, and then the complete response', async () => {
     await using shop = await startGatedDemo();
     const log = watch(createClient(shop.url, createHandler()), productQuery);
 
@@ -83,7 +83,7 @@ describe.each([
     ]);
   });
 
-  test('keeps the fast part when the deferred one fails, and tells why', async () => {
+  test('keeps the primary data when the deferred fragment fails, and gets the error', async () => {
     await using shop = await startGatedDemo({ isFailing: true });
     const log = watch(createClient(shop.url, createHandler()), productQuery);
 
@@ -103,7 +103,7 @@ describe.each([
 });
 
 describe('Apollo Client without an incremental handler', () => {
-  test('has one whole answer to an operation without @defer', async () => {
+  test('gets one complete response to an operation without @defer', async () => {
     await using shop = await startGatedDemo();
     shop.release();
     const log = watch(

@@ -16,7 +16,7 @@ function send(url: string, accept: string): Promise<Response> {
   });
 }
 
-/** Reads a body as text and keeps all of it, so that the bytes can be compared from the first to the last. */
+/** Reads a body as text and stores all of it for comparison. */
 class BodyText {
   readonly #reader: ReadableStreamDefaultReader<string>;
   #text = '';
@@ -26,7 +26,7 @@ class BodyText {
     this.#reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** The text so far as soon as it matches. */
+  /** Resolves to the text read so far when it matches. */
   async until(pattern: RegExp): Promise<string> {
     while (!pattern.test(this.#text)) {
       if (!(await this.#readMore())) throw new Error(`Ended without ${pattern}: ${this.#text}`);
@@ -46,12 +46,12 @@ class BodyText {
   }
 }
 
-/** The body's lines; those that hold JSON are parsed, since the order of its keys means nothing. */
+/** The lines of a body. Lines with JSON are parsed, because the order of keys is not significant. */
 function linesOf(body: string): unknown[] {
   return body.split('\r\n').map((line) => (line.startsWith('{') ? JSON.parse(line) : line));
 }
 
-/** A part is only usable for clients with the delimiter behind it, so that belongs to it. */
+/** A part with the delimiter after it: clients process a part when they read the delimiter. */
 const firstPart = /\}\r\n---/;
 const partHead = ['content-type: application/json; charset=utf-8', ''];
 
@@ -94,7 +94,7 @@ const formats = [
 ] as const;
 
 describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arrived, failed }) => {
-  test('reads the first part with its delimiter while the deferred one is held back', async () => {
+  test('reads the first part with its delimiter while the deferred fragment is pending', async () => {
     await using shop = await startGatedDemo();
     const response = await send(shop.url, accept);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, contentType]);
@@ -116,7 +116,7 @@ describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arri
     ]);
   });
 
-  test('reads the error of a deferred part that failed, and the closing delimiter', async () => {
+  test('reads the error of a failed deferred fragment and the closing delimiter', async () => {
     await using shop = await startGatedDemo({ isFailing: true });
     const body = new BodyText(await send(shop.url, accept));
 
@@ -137,7 +137,7 @@ describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arri
 });
 
 describe('fetch with application/json only', () => {
-  test('reads one whole answer to an operation with @defer', async () => {
+  test('reads one complete response to an operation with @defer', async () => {
     await using shop = await startGatedDemo();
     shop.release();
     const response = await send(shop.url, 'application/json');

@@ -21,10 +21,10 @@ import { startTestGateway, type TestGateway } from '../../harness/testGateway.ts
 import reviewAddedRequest from './__generated__/relayReviewAddedSubscription.graphql.ts';
 import { ResultLog } from './resultLog.ts';
 
-/** Relay has the same, compiled: `relayReviewAdded.ts`. */
+/** `relayReviewAdded.ts` has the same operation for Relay's compiler. */
 const query = 'subscription { reviewAdded { body product { name stock { total } } } }';
 
-/** What an application is told of one event. */
+/** One event as the client passes it to its application. */
 interface SeenEvent {
   readonly data: unknown;
   readonly errors: readonly unknown[];
@@ -32,7 +32,7 @@ interface SeenEvent {
 
 type RelaySubscribe = (request: RequestParameters, variables: Variables) => Observable<GraphQLResponse>;
 
-/** Subscribes and writes down what the application is told; the result unsubscribes. */
+/** Subscribes and logs every result that the application gets. Returns a function that unsubscribes. */
 type Watch = (url: string, log: ResultLog<SeenEvent>) => () => void;
 
 const watchApollo = (client: ApolloClient, log: ResultLog<SeenEvent>): (() => void) => {
@@ -113,7 +113,7 @@ const watchRelaySocket: Watch = (url, log) => {
   );
 };
 
-/** Relay gives its application an event's data alone; the event's errors are seen on their way to the store. */
+/** Relay passes only the data of an event to its application; the errors are read on their way to the store. */
 function watchRelay(subscribe: RelaySubscribe, log: ResultLog<SeenEvent>): () => void {
   let errors: readonly unknown[] = [];
   const environment = new Environment({
@@ -156,7 +156,7 @@ async function addReview({ url }: TestGateway, body: string): Promise<void> {
   expect(await response.json()).toEqual({ data: { addReview: { review: { body } } } });
 }
 
-/** Resolves when the subgraph of the reviews has as many subscriptions as this. */
+/** Resolves when the reviews subgraph has exactly `count` subscriptions. */
 function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
   return subgraphs.reviews.requests.waitUntil(
     ({ recent }) =>
@@ -165,7 +165,7 @@ function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
   );
 }
 
-/** An event as the clients see it, but for the `__typename`s and ids that some of them add. */
+/** An event as the clients see it, without the `__typename`s and ids that some of them add. */
 function event(body: string, stock: object | null): object {
   return { reviewAdded: { body, product: { name: 'Hammock Canopy, 2P', stock } } };
 }
@@ -179,14 +179,14 @@ const stockError = {
 test.each<{ name: string; watch: Watch; keepsErrors?: true }>([
   { name: 'Apollo Client by multipart', watch: watchApolloHttp },
   { name: 'Apollo Client by WebSocket', watch: watchApolloSocket },
-  // It shows an event's errors with every later event that has none.
+  // urql repeats an event's errors with every later event without errors.
   { name: 'urql by server-sent events', watch: watchUrql, keepsErrors: true },
   { name: 'graphql-sse', watch: watchSse },
   { name: 'graphql-ws', watch: watchSocket },
   { name: 'Relay by multipart', watch: watchRelayHttp },
   { name: 'Relay by WebSocket', watch: watchRelaySocket },
 ])(
-  '$name has events of three subgraphs in order, goes on after one that fails, and leaves nothing behind',
+  '$name gets events with fields of three subgraphs in order, continues after a failed field, and leaves no subscription behind',
   async ({ watch, keepsErrors = false }) => {
     await using gateway = await startTestGateway({
       config: { subgraphs: { all: { subscription: { path: '/ws' } } } },

@@ -29,7 +29,7 @@ type Payload = Readonly<Record<string, unknown>> & {
   readonly incremental?: readonly Readonly<Record<string, unknown>>[];
 };
 
-/** Relay takes each deferred part as a response of its own, and asks to be told which one is the last. */
+/** Relay expects each deferred payload as a separate response, and a flag on the last one. */
 function toRelayResponses({ incremental, hasNext = false, ...first }: Payload): GraphQLResponse[] {
   const responses = incremental ?? ('data' in first ? [first] : []);
   return responses.map((response, index) => ({
@@ -70,8 +70,7 @@ function errorsOf(response: GraphQLResponse): unknown {
   return 'errors' in response ? response.errors : undefined;
 }
 
-/** What the store holds for the query and for its deferred fragment after each response, with that response's
- *  errors. */
+/** The store's data of the query and of its deferred fragment after each response, with the errors of that response. */
 function watch(url: string): ResultLog<unknown> {
   const environment = new Environment({
     network: Network.create(fetchFrom(url)),
@@ -104,7 +103,7 @@ const product = { name: primaryProduct.name, price: primaryProduct.price };
 const fastPart = { product, deferred: { recommended: undefined }, isMissingData: true };
 
 describe('Relay with meros', () => {
-  test('has the fast part while the deferred one is held back, then the whole answer', async () => {
+  test('gets the primary data while the deferred fragment is pending, and then the complete response', async () => {
     await using shop = await startGatedDemo();
     const log = watch(shop.url);
 
@@ -120,7 +119,7 @@ describe('Relay with meros', () => {
     ]);
   });
 
-  test('keeps the fast part when the deferred one fails, and tells why', async () => {
+  test('keeps the primary data when the deferred fragment fails, and gets the error', async () => {
     await using shop = await startGatedDemo({ isFailing: true });
     const log = watch(shop.url);
 

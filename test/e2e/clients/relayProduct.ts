@@ -1,7 +1,6 @@
 import { graphql } from 'relay-runtime';
 
-// Only `compileRelay.ts` reads this file. What it makes of it lies in `__generated__/` and is what the test
-// imports: without Relay's compiler a tagged template means nothing.
+// Only `compileRelay.ts` reads this file. The test imports the compiler's output in `__generated__/`.
 graphql`
   query relayProductQuery($id: ID!) {
     product(id: $id) {

@@ -1,4 +1,4 @@
-/** What a client handed to its application, in order. Tests wait for "the n-th result" instead of for time. */
+/** The results that a client passed to its application, in order. Tests wait for the n-th result instead of for time. */
 export class ResultLog<T> {
   readonly #results: T[] = [];
   readonly #ended = Promise.withResolvers<void>();
@@ -19,12 +19,12 @@ export class ResultLog<T> {
   fail(error: unknown): void {
     this.#isOver = true;
     this.#ended.reject(error);
-    // A test that waits for a result gets the error from there; unheard here, it would end the process.
+    // A test that waits for a result gets the error. Without a handler here, it would end the process.
     this.#ended.promise.catch(() => {});
     this.#signal();
   }
 
-  /** The results so far as soon as there are `count` of them. Rejects when the client ends with fewer. */
+  /** Resolves to the results so far when there are `count` of them. Rejects when the client ends with fewer. */
   async first(count: number): Promise<readonly T[]> {
     while (this.#results.length < count) {
       if (this.#isOver) {
@@ -36,7 +36,7 @@ export class ResultLog<T> {
     return [...this.#results];
   }
 
-  /** All results once the client says that there are no more. */
+  /** Resolves to all results when the client has ended. */
   async all(): Promise<readonly T[]> {
     await this.#ended.promise;
     return [...this.#results];

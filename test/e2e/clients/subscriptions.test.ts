@@ -26,7 +26,7 @@ const second = {
 const third = { data: { greetings: 'three' } };
 const gone = new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.');
 
-/** Subscribes and writes down what the application is told; the result unsubscribes. */
+/** Subscribes and logs every result that the application gets. Returns a function that unsubscribes. */
 type Watch = (url: string, log: ResultLog<unknown>) => () => void;
 
 const watchApollo: Watch = (url, log) => {
@@ -111,7 +111,7 @@ const watchSocket: Watch = (url, log) => {
         log.push(error === undefined ? { data } : { ...(data == null ? {} : { data }), error });
       },
       error: (error) => {
-        // The protocol's `error` message ends a subscription: the application sees what it says.
+        // An `error` message of the protocol ends a subscription; the application gets its errors.
         log.push({ error: (error as readonly { message: string }[]).map(({ message }) => message).join() });
         log.end();
       },
@@ -131,7 +131,7 @@ describe.each([
   ['Apollo Client by WebSocket', watchApolloSocket],
   ['graphql-ws', watchSocket],
 ])('%s', (_, watch) => {
-  test('has each event when it comes, with its errors, and the end', async () => {
+  test('gets each event with its errors as it arrives, and the end', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     const log = new ResultLog<unknown>();
@@ -144,11 +144,11 @@ describe.each([
     const seen = [first, third, { data: second.data, error: 'Not this one.' }];
     expect(await log.first(3)).toEqual(seen);
     scripted.push('end');
-    // urql tells the last event again when it has seen the end.
+    // urql repeats the last event at the end.
     expect((await log.all()).slice(0, 3)).toEqual(seen);
   });
 
-  test('has the error that the subscription ends with', async () => {
+  test('gets the error that ends the subscription', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     const log = new ResultLog<unknown>();
@@ -159,7 +159,7 @@ describe.each([
     expect((await log.all())[1]).toMatchObject({ error: expect.stringContaining('Gone.') });
   });
 
-  test('ends the work when it unsubscribes', async () => {
+  test('ends the execution when it unsubscribes', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     const log = new ResultLog<unknown>();
@@ -171,7 +171,7 @@ describe.each([
   });
 });
 
-test('graphql-sse subscribes again by itself when the gateway shuts down', async () => {
+test('graphql-sse subscribes again without the application when the gateway shuts down', async () => {
   const scripted = new ScriptedEvents();
   const server = await startScriptedServer(() => scripted.outcome);
   const other = new ScriptedEvents();
@@ -195,7 +195,7 @@ test('graphql-sse subscribes again by itself when the gateway shuts down', async
   client.dispose();
 });
 
-test('graphql-ws subscribes again by itself when the gateway shuts down', async () => {
+test('graphql-ws subscribes again without the application when the gateway shuts down', async () => {
   const scripted = new ScriptedEvents();
   const server = await startScriptedServer(() => scripted.outcome);
   const other = new ScriptedEvents();
@@ -228,7 +228,7 @@ test.each([
     { accept: 'multipart/mixed;incrementalSpec=v0.2' },
   ],
 ])(
-  'Apollo Client with %s has deferred parts over a WebSocket',
+  'Apollo Client with %s gets deferred fragments over a WebSocket',
   async (_, createHandler, connectionParams) => {
     await using shop = await startGatedDemo();
     const socket = createSocketClient({

@@ -10,7 +10,7 @@ import {
 } from '../../harness/gatedDemo.ts';
 import { ResultLog } from './resultLog.ts';
 
-/** Everything that a query tells its application, until the answer is whole. */
+/** The results that a query passes to its application, until the response is complete. */
 function watch(url: string, query: string): ResultLog<unknown> {
   const client = new Client({ url, exchanges: [fetchExchange], preferGetMethod: false });
   const log = new ResultLog<unknown>();
@@ -20,7 +20,7 @@ function watch(url: string, query: string): ResultLog<unknown> {
       path,
       extensions,
     }));
-    // urql goes on merging into the same objects, so what it shows now is copied.
+    // Copied, because urql merges later payloads into the same objects.
     log.push(structuredClone({ data, hasNext, ...(errors === undefined ? {} : { errors }) }));
     if (error?.networkError !== undefined) log.fail(error.networkError);
     else if (!hasNext) log.end();
@@ -31,7 +31,7 @@ function watch(url: string, query: string): ResultLog<unknown> {
 const fastPart = { data: { product: primaryProduct }, hasNext: true };
 
 describe('urql', () => {
-  test('has the fast part while the deferred one is held back, then the whole answer', async () => {
+  test('gets the primary data while the deferred fragment is pending, and then the complete response', async () => {
     await using shop = await startGatedDemo();
     const log = watch(shop.url, productQuery);
 
@@ -43,7 +43,7 @@ describe('urql', () => {
     ]);
   });
 
-  test('keeps the fast part when the deferred one fails, and tells why', async () => {
+  test('keeps the primary data when the deferred fragment fails, and gets the error', async () => {
     await using shop = await startGatedDemo({ isFailing: true });
     const log = watch(shop.url, productQuery);
 
@@ -59,7 +59,7 @@ describe('urql', () => {
     ]);
   });
 
-  test('has one whole answer to an operation without @defer', async () => {
+  test('gets one complete response to an operation without @defer', async () => {
     await using shop = await startGatedDemo();
     shop.release();
     const log = watch(shop.url, productQuery.replace('... @defer(label: "recommendations")', '...'));

@@ -21,7 +21,7 @@ function open(options: Partial<CacheMetricsOptions> = {}) {
 const product = { subgraph: 'products', type: 'Product' };
 const stock = { subgraph: 'inventory', type: 'Product' };
 
-describe('look-ups', () => {
+describe('Cache lookups', () => {
   test('are counted by subgraph, type and outcome', async () => {
     const { metrics, read } = open();
     metrics.onLookup({ ...product, hits: 47, stale: 0, misses: 3, durationMs: 0 });
@@ -40,7 +40,7 @@ describe('look-ups', () => {
     expect(await read('tributary_cache_lookups_total')).toEqual(expected);
   });
 
-  test('are timed in seconds where they waited', async () => {
+  test('are timed in seconds if they waited for Redis', async () => {
     const { metrics, read } = open();
     metrics.onLookup({ ...product, hits: 1, stale: 0, misses: 0, durationMs: 0 });
     metrics.onLookup({ ...product, hits: 1, stale: 0, misses: 0, durationMs: 1.5 });
@@ -58,7 +58,7 @@ describe('look-ups', () => {
   });
 });
 
-test('sizes of stored entries are in bytes', async () => {
+test('the sizes of stored entries are measured in bytes', async () => {
   const { metrics, read } = open();
   metrics.onStored({ ...product, bytes: 300 });
   metrics.onStored({ ...product, bytes: 5_000_000 });
@@ -74,12 +74,12 @@ test('sizes of stored entries are in bytes', async () => {
   );
 });
 
-test('reasons and outcomes are counted, without spaces in their names', async () => {
+test('reasons and outcomes are counted by labels without spaces', async () => {
   const { metrics, read } = open();
   metrics.onNotStored({ ...product, reason: 'too large', count: 1 });
   metrics.onNotStored({ ...product, reason: 'errors', count: 50 });
   metrics.onNotStored({ ...product, reason: 'too large', count: 2 });
-  metrics.onRefresh({ ...stock, outcome: 'left to another process' });
+  metrics.onRefresh({ ...stock, outcome: 'claimed elsewhere' });
   metrics.onRefresh({ ...stock, outcome: 'stored' });
   metrics.onRefresh({ ...stock, outcome: 'stored' });
   expect(await read('tributary_cache_not_stored_total')).toEqual([
@@ -87,12 +87,12 @@ test('reasons and outcomes are counted, without spaces in their names', async ()
     'tributary_cache_not_stored_total{subgraph="products",type="Product",reason="errors"} 50',
   ]);
   expect(await read('tributary_cache_refreshes_total')).toEqual([
-    'tributary_cache_refreshes_total{subgraph="inventory",type="Product",outcome="left_to_another_process"} 1',
+    'tributary_cache_refreshes_total{subgraph="inventory",type="Product",outcome="claimed_elsewhere"} 1',
     'tributary_cache_refreshes_total{subgraph="inventory",type="Product",outcome="stored"} 2',
   ]);
 });
 
-test('values that answered for a failing subgraph are counted', async () => {
+test('stale values served for a failing subgraph are counted', async () => {
   const { metrics, read } = open();
   metrics.onStaleIfError({ ...stock, count: 12 });
   metrics.onStaleIfError({ ...stock, count: 1 });
@@ -101,7 +101,7 @@ test('values that answered for a failing subgraph are counted', async () => {
   ]);
 });
 
-test('values that answered for what was late are counted', async () => {
+test('stale values served because of a missed budget are counted', async () => {
   const { metrics, read } = open();
   metrics.onStaleIfBudget({ ...stock, count: 2 });
   metrics.onStaleIfBudget({ ...stock, count: 1 });
@@ -110,7 +110,7 @@ test('values that answered for what was late are counted', async () => {
   ]);
 });
 
-test('deleted entries are counted by what deleted them', async () => {
+test('deleted entries are counted by the source of the invalidation', async () => {
   const { metrics, read } = open();
   metrics.onInvalidated({ by: 'admin', deleted: 7 });
   metrics.onInvalidated({ by: 'event', deleted: 0 });
@@ -121,7 +121,7 @@ test('deleted entries are counted by what deleted them', async () => {
   ]);
 });
 
-test('problems of stores and what is in memory are read when Prometheus asks', async () => {
+test('store problems and memory use are read at each scrape', async () => {
   const problems = new Map([['too many in flight', 1]]);
   const memory = { bytes: 1_000, entries: 2 };
   const { read } = open({ problems: () => problems, memory: () => memory });
@@ -137,7 +137,7 @@ test('problems of stores and what is in memory are read when Prometheus asks', a
   expect(await read('tributary_cache_memory_entries')).toEqual(['tributary_cache_memory_entries 9']);
 });
 
-test('names of subgraphs are written as Prometheus wants them', async () => {
+test('label values are escaped as Prometheus requires', async () => {
   const { metrics, read } = open();
   metrics.onStaleIfError({ subgraph: 'a "b"\\', type: '__proto__', count: 1 });
   expect(await read('tributary_cache_stale_if_error_total')).toEqual([

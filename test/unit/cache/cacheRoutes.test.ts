@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import type { CacheEntryView } from '../../../gateway/cache/cacheAdministration.ts';
 import { addCacheRoutes, type CacheAdmin } from '../../../gateway/cache/cacheRoutes.ts';
-import type { CacheEntryView } from '../../../gateway/cache/describeEntry.ts';
 import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 const nothingStored: CacheAdmin = {
@@ -30,7 +30,7 @@ async function start(cache: Partial<CacheAdmin> | undefined) {
 }
 
 describe('POST /cache/invalidate', () => {
-  test('hands the body over and tells how much is deleted', async () => {
+  test('passes the body to the cache and returns the number of deleted entries', async () => {
     const bodies: unknown[] = [];
     await using server = await start({
       invalidate: async (body) => {
@@ -44,10 +44,10 @@ describe('POST /cache/invalidate', () => {
     expect(bodies).toEqual([{ tags: ['é'] }]);
   });
 
-  test('tells all mistakes in the body', async () => {
+  test('reports all problems of the body', async () => {
     await using server = await start({
       invalidate: async () => ({
-        kind: 'mistakes',
+        kind: 'invalid',
         reasons: ['tags: expected a list', '"typ" is not known'],
       }),
     });
@@ -61,7 +61,7 @@ describe('POST /cache/invalidate', () => {
     ]);
   });
 
-  test('says why it cannot be done now', async () => {
+  test('answers 503 with the reason if the cache is unavailable', async () => {
     await using server = await start({
       invalidate: async () => ({ kind: 'unavailable', reason: 'No supergraph is loaded yet.' }),
     });
@@ -83,7 +83,7 @@ describe('POST /cache/invalidate', () => {
     ['a text', '{"tags":["a"]}', 'text/plain', 415, /Send a JSON object .*application\/json/],
     ['a form', 'tags=a', 'application/x-www-form-urlencoded', 415, /Send a JSON object/],
     ['what has no readable content-type', '{"tags":["a"]}', 'json', 415, /Send a JSON object/],
-  ])('refuses %s, and deletes nothing', async (_, body, contentType, status, error) => {
+  ])('rejects %s, and deletes nothing', async (_, body, contentType, status, error) => {
     const bodies: unknown[] = [];
     await using server = await start({
       invalidate: async (given) => {
@@ -96,13 +96,13 @@ describe('POST /cache/invalidate', () => {
     expect(bodies).toEqual([]);
   });
 
-  test('needs a body', async () => {
+  test('rejects a request without a body', async () => {
     await using server = await start({});
     const { status, body } = await server.ask('/cache/invalidate', { method: 'POST' });
     expect([status, body]).toEqual([415, { error: expect.stringContaining('Send a JSON object') }]);
   });
 
-  test('says which compressions it knows', async () => {
+  test('lists the supported compressions in the answer to an unsupported one', async () => {
     await using server = await start({});
     const { status, body } = await server.ask('/cache/invalidate', {
       method: 'POST',
@@ -149,7 +149,7 @@ describe('GET /cache/entry', () => {
     ],
     [{ entity: '{"__typename":"Product","id":1}', limit: '1000' }, { __typename: 'Product', id: 1 }, 1_000],
     [{ entity: '{"__typename":"A","b":{"c":"1"}}' }, { __typename: 'A', b: { c: '1' } }, 100],
-  ])('finds the entity in %j', async (parameters, entity, limit) => {
+  ])('reads the entity from %j', async (parameters, entity, limit) => {
     await using server = await startWithEntries();
     const { status, headers, body } = await server.entry(parameters as Record<string, string>);
     expect([status, body]).toEqual([200, { entity, entries: [stored], complete: false }]);
@@ -161,26 +161,29 @@ describe('GET /cache/entry', () => {
     ['', [expect.stringContaining('name the entity: ?type=Product&id=1')]],
     ['?type=Product', [expect.stringContaining('the key of Product is missing;')]],
     ['?id=1', [expect.stringContaining('name the entity')]],
-    ['?type=Product&__typename=User&id=1', ['__typename is not needed; type says it']],
-    ['?type=Product&id=1&id=2', ['id is given more than once']],
+    ['?type=Product&__typename=User&id=1', ['__typename is not allowed here; use type']],
+    ['?type=Product&id=1&id=2', ['id must be given only once']],
     ['?entity={', [expect.stringContaining('entity is not valid JSON;')]],
     [
       '?entity={}&type=Product&id=1',
-      ['entity is the whole representation; leave out type, id, or put them into it'],
+      ['entity is the whole representation; remove type, id, or move them into it'],
     ],
-    ['?type=Product&id=1&limit=0', ['limit is "0"; expected 1 to 1000']],
-    ['?type=Product&id=1&limit=1001', ['limit is "1001"; expected 1 to 1000']],
-    ['?limit=ten', ['limit is "ten"; expected 1 to 1000', expect.stringContaining('name the entity')]],
-  ])('tells what is wrong with %j', async (search, reasons) => {
+    ['?type=Product&id=1&limit=0', ['limit is "0"; expected a number from 1 to 1000']],
+    ['?type=Product&id=1&limit=1001', ['limit is "1001"; expected a number from 1 to 1000']],
+    [
+      '?limit=ten',
+      ['limit is "ten"; expected a number from 1 to 1000', expect.stringContaining('name the entity')],
+    ],
+  ])('reports the problems of %j', async (search, reasons) => {
     await using server = await startWithEntries();
     const { status, body } = await server.ask(`/cache/entry${search}`);
     expect([status, body]).toEqual([400, { error: expect.any(String), reasons }]);
     expect(server.asked).toEqual([]);
   });
 
-  test('tells what the cache says against an entity', async () => {
+  test('reports the problems that the cache finds in an entity', async () => {
     await using server = await start({
-      entriesOf: async () => ({ kind: 'mistakes', reasons: ['Prodct is no type of the supergraph.'] }),
+      entriesOf: async () => ({ kind: 'invalid', reasons: ['Prodct is no type of the supergraph.'] }),
     });
     const { status, body } = await server.entry({ type: 'Prodct', id: '1' });
     expect([status, body]).toEqual([
@@ -189,16 +192,16 @@ describe('GET /cache/entry', () => {
     ]);
   });
 
-  test('says that nothing is stored', async () => {
+  test('answers 404 if the cache has no entry', async () => {
     await using server = await start({});
     const { status, body } = await server.entry({ type: 'Product', id: '1' });
     expect([status, body]).toEqual([
       404,
-      { error: 'Nothing is stored for {"__typename":"Product","id":"1"}.' },
+      { error: 'The cache has no entry for {"__typename":"Product","id":"1"}.' },
     ]);
   });
 
-  test('says why it cannot be done now', async () => {
+  test('answers 503 with the reason if the cache is unavailable', async () => {
     await using server = await start({
       entriesOf: async () => ({ kind: 'unavailable', reason: 'No supergraph is loaded yet.' }),
     });
@@ -207,17 +210,17 @@ describe('GET /cache/entry', () => {
   });
 });
 
-test('a cache that is off says how it is turned on', async () => {
+test('the cache routes say how to enable a disabled cache', async () => {
   await using server = await start(undefined);
   const answers = [await server.invalidate('{}'), await server.entry({ type: 'Product', id: '1' })];
-  const off = { error: 'The cache is off. cache.enabled: true in the configuration turns it on.' };
+  const off = { error: 'The cache is disabled. Set cache.enabled: true in the configuration to enable it.' };
   expect(answers.map(({ status, body }) => [status, body])).toEqual([
     [404, off],
     [404, off],
   ]);
 });
 
-test('other routes of the admin listener keep their own ways', async () => {
+test('other routes of the admin listener keep their own error handling', async () => {
   await using server = await start({});
   const { status, headers } = await server.ask('/plan');
   expect([status, headers.get('cache-control')]).toEqual([400, null]);

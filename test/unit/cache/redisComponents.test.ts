@@ -3,20 +3,19 @@ import { decodeEntry, encodeEntry } from '../../../gateway/cache/store/entryCode
 import { ReadCircuitBreaker } from '../../../gateway/cache/store/readCircuitBreaker.ts';
 import { slotNames, slotOf } from '../../../gateway/cache/store/redisKeys.ts';
 import { StoreProblems } from '../../../gateway/cache/store/storeProblems.ts';
-import { backoffDelayMs } from '../../../gateway/redis/backoffDelayMs.ts';
 import { RedisFailure } from '../../../gateway/redis/redisFailure.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
+import { backoffDelayMs } from '../../../gateway/time/backoffDelayMs.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
-describe('the names that spread entries over a Cluster', () => {
-  test('have the slots of the specification', () => {
-    // Its own example.
+describe('The hash tags of buckets', () => {
+  test('have the slots of the Cluster specification', () => {
     expect(slotOf('123456789')).toBe(0x31c3);
     expect(slotOf('')).toBe(0);
   });
 
-  test('are in equal parts of all slots, one in each', () => {
+  test('are one in each of equal ranges of slots', () => {
     for (const count of [1, 3, 32, 1_024]) {
       const parts = slotNames(count).map((name) => Math.floor((slotOf(name) * count) / 16_384));
       expect(parts).toEqual(Array.from({ length: count }, (_, part) => part));
@@ -24,7 +23,7 @@ describe('the names that spread entries over a Cluster', () => {
   });
 });
 
-describe('an entry as bytes', () => {
+describe('An encoded entry', () => {
   const entry = {
     value: '{"name":"Tisch – 漢字"}',
     readVersion: 1_764_000_000_000_001,
@@ -35,13 +34,13 @@ describe('an entry as bytes', () => {
     tags: ['type:Product', 'ключ'],
   };
 
-  test('comes back as it was', () => {
+  test('decodes to the same entry', () => {
     expect(decodeEntry('key', encodeEntry('key', entry))).toEqual(entry);
     const bare = { ...entry, value: '', tags: [] };
     expect(decodeEntry('', encodeEntry('', bare))).toEqual(bare);
   });
 
-  test('is refused with any byte changed, any part missing, or under another key', () => {
+  test('is rejected if a byte was changed, if it is truncated, or under another key', () => {
     const bytes = encodeEntry('key', entry);
     for (let index = 0; index < bytes.length; index++) {
       const changed = Buffer.from(bytes);
@@ -53,13 +52,13 @@ describe('an entry as bytes', () => {
   });
 });
 
-describe('what spares requests the wait', () => {
+describe('The circuit breaker for reads', () => {
   function open(probe: () => Promise<boolean>) {
     const timers = createManualTimers();
     return { timers, breaker: new ReadCircuitBreaker({ timers, probeIntervalMs: 500, probe }) };
   }
 
-  test('opens after three late answers in a row', () => {
+  test('opens after three consecutive timeouts', () => {
     const { breaker } = open(() => Promise.resolve(true));
     breaker.recordFailure();
     breaker.recordFailure();
@@ -71,10 +70,10 @@ describe('what spares requests the wait', () => {
     expect(breaker.isOpen).toBe(true);
   });
 
-  test('closes when a probe is answered in time, and not because of answers to what was asked before', async () => {
+  test('closes when a probe is answered in time, and not by answers to earlier reads', async () => {
     const answers = [false, true];
     const { timers, breaker } = open(() => Promise.resolve(answers.shift() ?? false));
-    for (let strike = 0; strike < 5; strike++) breaker.recordFailure();
+    for (let failure = 0; failure < 5; failure++) breaker.recordFailure();
     breaker.recordSuccess();
     expect(timers.pendingMs()).toEqual([500]);
     timers.fire(500);
@@ -85,10 +84,10 @@ describe('what spares requests the wait', () => {
     expect([breaker.isOpen, timers.pendingMs()]).toEqual([false, []]);
   });
 
-  test('closes at a new connection, whatever a probe of the old one says', async () => {
+  test('stays closed after a reset, whatever the result of a running probe', async () => {
     const answer = Promise.withResolvers<boolean>();
     const { timers, breaker } = open(() => answer.promise);
-    for (let strike = 0; strike < 3; strike++) breaker.recordFailure();
+    for (let failure = 0; failure < 3; failure++) breaker.recordFailure();
     timers.fire(500);
     breaker.reset();
     answer.resolve(false);
@@ -97,7 +96,7 @@ describe('what spares requests the wait', () => {
   });
 });
 
-test('attempts to connect come at growing intervals that differ between processes', () => {
+test('the backoff delay grows exponentially with jitter', () => {
   const delays = { minDelay: 50, maxDelay: 2_000 };
   const at = (random: number) =>
     [1, 2, 3, 6, 7, 1_000].map((attempt) => backoffDelayMs(attempt, delays, () => random));
@@ -105,7 +104,7 @@ test('attempts to connect come at growing intervals that differ between processe
   expect(at(1)).toEqual([50, 100, 200, 1_600, 2_000, 2_000]);
 });
 
-test('failures are told apart by what Redis says', () => {
+test('Redis failures are classified by their message', () => {
   const kinds = {
     'WRONGPASS invalid username-password pair or user is disabled.': 'authentication',
     'NOAUTH Authentication required.': 'authentication',
@@ -131,7 +130,7 @@ test('failures are told apart by what Redis says', () => {
   expect(new RedisFailure('no error').cause).toBeInstanceOf(Error);
 });
 
-test('problems are counted, and of each kind one a minute is in the log', () => {
+test('store problems are counted, and the first of each kind and minute is logged', () => {
   const lines: string[] = [];
   const log = createLogger('info', { write: (line) => lines.push(line) });
   let now = 0;

@@ -61,7 +61,7 @@ describe('what is compared', () => {
       'planning for the candidate: 1 of 1',
       'starting a gateway on the candidate',
       'planning for revision HEAD: 1 of 1',
-      'judging what the changes mean',
+      'rating the changes',
     ]);
     expect(report).toEqual({
       version: 1,

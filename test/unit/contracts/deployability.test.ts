@@ -7,7 +7,7 @@ const checked = { directory: 'contracts', subgraphs: 2, consumers: 1, operations
 
 function read(...findings: readonly Partial<Finding>[]) {
   const whole = findings.map(
-    (finding): Finding => ({ rule: 'r', severity: 'safe', message: 'm', ...finding }),
+    (finding): Finding => ({ rule: 'type-added', severity: 'safe', message: 'm', ...finding }),
   );
   return evaluateDeployability(createReport({ findings: whole, strict: false, checked }));
 }
@@ -47,7 +47,7 @@ describe('whether a subgraph can be deployed', () => {
     });
   });
 
-  test.each(['waiver-expired', 'waiver-unused'])('yes, whatever %s is told', (rule) => {
+  test.each(['waiver-expired', 'waiver-unused'] as const)('yes, whatever %s is told', (rule) => {
     expect(read({ rule, severity: 'breaking' })).toEqual({ exitCode: 0, obstacles: [], steps: [] });
     expect(read({ rule, severity: 'breaking' }, { severity: 'undecided' }).exitCode).toBe(3);
   });

@@ -1,43 +1,72 @@
-import { glob, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { reportFormats } from '../../../contracts/report/renderReport.ts';
-import { ruleNames } from '../../../contracts/ruleNames.ts';
+import { isRuleId, ruleGroups, ruleIds, ruleOf } from '../../../contracts/rules.ts';
+import { severitiesWorstFirst } from '../../../contracts/severity.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const page = await readFile(join(root, 'docs/contracts.md'), 'utf8');
-const section = page.split('\n## Rules\n')[1]?.split('\n## ')[0] ?? '';
-/** What stands in the first column. */
-const documented = Array.from(section.matchAll(/^\| (`[^|]+) \|/gm), ([, cell = '']) => cell)
-  .flatMap((cell) => cell.split(', '))
-  .map((id) => id.replaceAll('`', ''));
 
-/** Ids that stand in the code as they are; those of the diff are in `diffRules`. */
-async function rulesInCode(): Promise<Set<string>> {
-  const rules = new Set<string>();
-  for await (const path of glob('gateway/contracts/**/*.ts', { cwd: root })) {
-    if (path.startsWith('gateway/contracts/diff/')) continue;
-    const text = await readFile(join(root, path), 'utf8');
-    for (const [, rule = ''] of text.matchAll(/\brule: '([a-z-]+)'/g)) rules.add(rule);
-  }
-  return rules;
+interface DocumentedRules {
+  readonly ids: readonly string[];
+  readonly severities: string;
+}
+
+/** The rows of the rule table under a heading. */
+function rowsUnder(heading: string): DocumentedRules[] {
+  const section = page.split(`\n### ${heading}\n`)[1]?.split(/\n##/)[0] ?? '';
+  return Array.from(section.matchAll(/^\| (`[^|]+) \| ([^|]*) \|/gm), ([, ids = '', severities = '']) => ({
+    ids: ids.replaceAll('`', '').split(', '),
+    severities,
+  }));
 }
 
 describe('docs/contracts.md', () => {
-  test('has every rule', async () => {
-    const rules = await rulesInCode();
-    expect([...rules]).toEqual(expect.arrayContaining(['store-missing', 'composition-error']));
-    expect([...rules].filter((rule) => !ruleNames.includes(rule))).toEqual([]);
-    expect(ruleNames.filter((rule) => !documented.includes(rule))).toEqual([]);
+  test.each([
+    ['store', 'The store and the arguments'],
+    ['subgraph', 'One subgraph'],
+    ['graph', 'The graph, its consumers and a rollout'],
+    ['drift', 'What runs'],
+  ] as const)('documents every rule of the group "%s" and no other', (group, heading) => {
+    const ids = rowsUnder(heading).flatMap((row) => row.ids);
+    expect(ids.toSorted()).toEqual(Object.keys(ruleGroups[group]).sort());
   });
 
-  test('has every format', () => {
+  test.each(['The store and the arguments', 'The graph, its consumers and a rollout', 'What runs'])(
+    'gives every rule under "%s" the severities of the rule table',
+    (heading) => {
+      for (const { ids, severities } of rowsUnder(heading)) {
+        const known = new Set(ids.filter(isRuleId).flatMap((id) => ruleOf(id).severity));
+        const ordered = severitiesWorstFirst.filter((severity) => known.has(severity));
+        expect([ids, severities]).toEqual([ids, ordered.map((severity) => `\`${severity}\``).join(', ')]);
+      }
+    },
+  );
+
+  test('names every rule that cannot be waived', () => {
+    const paragraph = /^These findings cannot be waived:.*$/m.exec(page)?.[0] ?? '';
+    const unwaivable = ruleIds.filter((id) => ruleOf(id).unwaivable !== undefined);
+    expect(unwaivable.filter((id) => !paragraph.includes(`\`${id}\``))).toEqual([]);
+  });
+
+  test('has every report format', () => {
     const table = page.split('\n## Reports\n')[1]?.split('\n## ')[0] ?? '';
     expect(Array.from(table.matchAll(/^\| `(\w+)` \|/gm), ([, format]) => format)).toEqual(
       expect.arrayContaining([...reportFormats]),
     );
   });
+});
+
+describe('the rule table', () => {
+  test.each(ruleIds.map((id) => [id, ruleOf(id).advice] as const))(
+    '%s is in kebab case, and its advice is a sentence',
+    (id, advice) => {
+      expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/);
+      if (advice !== undefined) expect(advice).toMatch(/^[A-Z].*\.$/);
+    },
+  );
 });
 
 describe('an example for CI', () => {

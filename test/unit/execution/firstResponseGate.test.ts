@@ -1,28 +1,30 @@
 import { describe, expect, test } from '@jest/globals';
 import { type AwaitedEnrichment, FirstResponseGate } from '../../../gateway/execution/firstResponseGate.ts';
+import { LatencyBudget } from '../../../gateway/execution/latencyBudget.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
-const enrichment = (id: number, budgetMs: number): AwaitedEnrichment => ({
-  id,
+const enrichment = (group: number, budgetMs: number): AwaitedEnrichment => ({
+  group,
   budgetMs,
-  rule: { coordinate: `Product.field${id}`, budgetMs, priority: 'NORMAL' },
+  rule: { coordinate: `Product.field${group}`, budgetMs, priority: 'NORMAL' },
 });
 
 const primary = 0;
-const groupOf = (id: number): number => id + 1;
 
 function start(budgets: readonly number[], isPatient = false) {
   const timers = new FakeTimers();
   const ready: [number, number][] = [];
   const settled: string[] = [];
   let now = 0;
+  const budget = new LatencyBudget();
   const wait = new FirstResponseGate({
-    enrichments: budgets.map((budgetMs, id) => enrichment(id, budgetMs)),
+    budget,
+    enrichments: budgets.map((budgetMs, index) => enrichment(index + 1, budgetMs)),
     waitsForAll: isPatient,
     elapsedMs: () => now,
     timers,
-    onReady: ({ id }, elapsedMs) => ready.push([id, elapsedMs]),
+    onReady: ({ group }, elapsedMs) => ready.push([group, elapsedMs]),
   });
   const note = (name: string, promise: Promise<void>) =>
     promise.then(
@@ -33,6 +35,7 @@ function start(budgets: readonly number[], isPatient = false) {
   void note('complete', wait.allComplete);
   return {
     wait,
+    budget,
     timers,
     ready,
     /** What has settled, once all that is due has been done. */
@@ -40,7 +43,7 @@ function start(budgets: readonly number[], isPatient = false) {
       await waitForTurns(4);
       return [...settled];
     },
-    late: () => wait.pending.map(({ id }) => id),
+    late: () => [...wait.pendingGroups],
     pass(ms: number): void {
       now += ms;
       timers.advance(ms);
@@ -50,59 +53,59 @@ function start(budgets: readonly number[], isPatient = false) {
 
 describe('the first answer', () => {
   test('leaves at once when everything is there', async () => {
-    const { wait, settled, ready, timers, pass } = start([100]);
+    const { wait, budget, settled, ready, timers, pass } = start([100]);
     pass(20);
-    wait.completeGroup(groupOf(0));
+    wait.completeGroup(1);
     expect(await settled()).toEqual([]);
     pass(10);
     wait.completeGroup(primary);
     expect(await settled()).toEqual(['over', 'complete']);
-    expect([ready, timers.pendingCount, wait.budget.isExpired]).toEqual([[[0, 20]], 0, false]);
+    expect([ready, timers.pendingCount, budget.isExpired]).toEqual([[[1, 20]], 0, false]);
   });
 
   test('waits for an enrichment until its budget is over', async () => {
-    const { wait, settled, late, timers, pass } = start([100]);
+    const { wait, budget, settled, late, timers, pass } = start([100]);
     pass(30);
     wait.completeGroup(primary);
     pass(69);
     expect(await settled()).toEqual([]);
     pass(1);
-    expect(wait.budget.isExpired).toBe(true);
-    expect([await settled(), late(), timers.pendingCount]).toEqual([['over'], [0], 0]);
+    expect(budget.isExpired).toBe(true);
+    expect([await settled(), late(), timers.pendingCount]).toEqual([['over'], [1], 0]);
   });
 
   test('waits for the primary data, however long it takes, and then for no enrichment past its budget', async () => {
-    const { wait, settled, late, timers, pass } = start([100]);
+    const { wait, budget, settled, late, timers, pass } = start([100]);
     pass(5_000);
-    expect([await settled(), timers.pendingCount, wait.budget.isExpired]).toEqual([[], 0, false]);
+    expect([await settled(), timers.pendingCount, budget.isExpired]).toEqual([[], 0, false]);
     wait.completeGroup(primary);
-    expect([await settled(), late()]).toEqual([['over'], [0]]);
+    expect([await settled(), late()]).toEqual([['over'], [1]]);
   });
 
   test('has what came after its budget, but before the primary data', async () => {
     const { wait, settled, ready, late, pass } = start([100]);
     pass(500);
-    wait.completeGroup(groupOf(0));
+    wait.completeGroup(1);
     wait.completeGroup(primary);
-    expect([await settled(), late(), ready]).toEqual([['over', 'complete'], [], [[0, 500]]]);
+    expect([await settled(), late(), ready]).toEqual([['over', 'complete'], [], [[1, 500]]]);
   });
 
   test('waits for the longest budget of those that are missing', async () => {
     const { wait, settled, late, pass } = start([100, 300, 0]);
     wait.completeGroup(primary);
     pass(100);
-    expect([await settled(), late()]).toEqual([[], [0, 1, 2]]);
+    expect([await settled(), late()]).toEqual([[], [1, 2, 3]]);
     pass(100);
-    wait.completeGroup(groupOf(1));
+    wait.completeGroup(2);
     // The longest budget that is left is over.
-    expect([await settled(), late()]).toEqual([['over'], [0, 2]]);
+    expect([await settled(), late()]).toEqual([['over'], [1, 3]]);
   });
 
   test('leaves before a longer budget is over when only what has a shorter one is missing', async () => {
     const { wait, settled, timers, pass } = start([100, 300]);
     wait.completeGroup(primary);
     pass(50);
-    wait.completeGroup(groupOf(1));
+    wait.completeGroup(2);
     pass(49);
     expect([await settled(), timers.pendingCount]).toEqual([[], 1]);
     pass(1);
@@ -110,16 +113,16 @@ describe('the first answer', () => {
   });
 
   test('has the older values that are there when the budget is over', async () => {
-    const { wait, settled, ready, late, pass } = start([100, 100]);
-    wait.budget.onExpire(() => wait.completeGroup(groupOf(1)));
+    const { wait, budget, settled, ready, late, pass } = start([100, 100]);
+    budget.onExpire(() => wait.completeGroup(2));
     wait.completeGroup(primary);
     pass(100);
-    expect([await settled(), late(), ready]).toEqual([['over'], [0], [[1, 100]]]);
+    expect([await settled(), late(), ready]).toEqual([['over'], [1], [[2, 100]]]);
   });
 
   test('has an older value that another fetch has to be asked for first', async () => {
-    const { wait, settled, late, pass } = start([100]);
-    wait.budget.onExpire(() => setImmediate(() => wait.completeGroup(groupOf(0))));
+    const { wait, budget, settled, late, pass } = start([100]);
+    budget.onExpire(() => setImmediate(() => wait.completeGroup(1)));
     wait.completeGroup(primary);
     pass(100);
     expect([await settled(), late()]).toEqual([['over', 'complete'], []]);
@@ -131,31 +134,31 @@ describe('the first answer', () => {
     pass(200);
     expect(await settled()).toEqual(['over']);
     pass(50);
-    wait.completeGroup(groupOf(0));
+    wait.completeGroup(1);
     expect([await settled(), timers.pendingCount]).toEqual([['over'], 0]);
-    wait.completeGroup(groupOf(1));
+    wait.completeGroup(2);
     expect(await settled()).toEqual(['over', 'complete']);
     expect(ready).toEqual([
-      [0, 250],
       [1, 250],
+      [2, 250],
     ]);
   });
 
   test('that is patient waits for everything', async () => {
-    const { wait, settled, timers, pass } = start([100], true);
+    const { wait, budget, settled, timers, pass } = start([100], true);
     wait.completeGroup(primary);
     pass(10_000);
-    expect([await settled(), timers.pendingCount, wait.budget.isExpired]).toEqual([[], 0, false]);
-    wait.completeGroup(groupOf(0));
+    expect([await settled(), timers.pendingCount, budget.isExpired]).toEqual([[], 0, false]);
+    wait.completeGroup(1);
     expect(await settled()).toEqual(['over', 'complete']);
   });
 
   test('does not leave when nobody waits any more', async () => {
-    const { wait, settled, timers, pass } = start([100]);
+    const { wait, budget, settled, timers, pass } = start([100]);
     wait.completeGroup(primary);
     wait.cancel('gone');
     pass(1_000);
-    expect([await settled(), timers.pendingCount, wait.budget.isExpired]).toEqual([
+    expect([await settled(), timers.pendingCount, budget.isExpired]).toEqual([
       ['over: gone', 'complete: gone'],
       0,
       false,

@@ -15,7 +15,7 @@ const enrichmentOf = enrichmentsAt('Product.stock', 'Product.advice');
 /** Runs a plan that knows nothing of enrichments for an operation that has some. */
 function run(query: string, plan: PlanNode): RunningPlan {
   const { root, deferred } = normalizeText(schema, query, { enrichmentOf });
-  return runPlan(plan, { root, deferred });
+  return runPlan(plan, { root, groupCount: deferred.length + 1 });
 }
 
 const asked = ({ client }: RunningPlan) => client.calls.map(({ request }) => request.subgraph);

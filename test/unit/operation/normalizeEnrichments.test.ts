@@ -36,63 +36,62 @@ const enrichmentOf = enrichmentsAt(
   'Shop.rating',
 );
 
-/** What is deferred: the coordinate of an enrichment, or `@defer`, with what encloses it. */
+/** The delivery groups after the primary one: the coordinate of an enrichment, or `@defer`. */
 const placesOf = (text: string, defer = true): readonly unknown[] =>
-  normalizeText(schema, text, { enrichmentOf, defer }).deferred.map(({ id, parent, rule }) => [
-    id,
-    parent,
+  normalizeText(schema, text, { enrichmentOf, defer }).deferred.map(({ group, rule }) => [
+    group,
     rule?.coordinate ?? '@defer',
   ]);
 
 describe('an enrichment', () => {
   test('has a number of its own, in the order of the document', () => {
     expect(placesOf('{ product { related { id } id advice { text } } }')).toEqual([
-      [0, undefined, 'Product.related'],
-      [1, undefined, 'Product.advice'],
+      [1, 'Product.related'],
+      [2, 'Product.advice'],
     ]);
   });
 
   test.each([
-    ['of two aliases is two', '{ product { one: tags(first: 1) two: tags(first: 2) } }', ['0', '1']],
+    ['of two aliases is two', '{ product { one: tags(first: 1) two: tags(first: 2) } }', ['1', '2']],
     [
       'that is selected twice under one name is one',
       '{ product { advice { text } advice { text } } }',
-      ['0'],
+      ['1'],
     ],
     [
       'that comes by a fragment as well is one',
       '{ product { advice { text } ...A } } fragment A on Product { advice { author { name } } }',
-      ['0'],
+      ['1'],
     ],
     ['that is skipped is none', '{ product { id advice @skip(if: true) { text } } }', []],
   ])('%s', (_, text, ids) => {
-    expect(normalizeText(schema, text, { enrichmentOf }).deferred.map(({ id }) => String(id))).toEqual(ids);
+    expect(normalizeText(schema, text, { enrichmentOf }).deferred.map(({ group }) => String(group))).toEqual(
+      ids,
+    );
   });
 
-  test('within another one is of the other, and has it as its parent', () => {
+  test('within another one is numbered after the one that encloses it', () => {
     expect(placesOf('{ product { related { advice { author { advice { text } } } } } }')).toEqual([
-      [0, undefined, 'Product.related'],
-      [1, 0, 'Product.advice'],
-      [2, 1, 'Author.advice'],
+      [1, 'Product.related'],
+      [2, 'Product.advice'],
+      [3, 'Author.advice'],
     ]);
   });
 
   test('is none within what the client has deferred by itself', () => {
     expect(placesOf('{ product { id ... @defer { advice { text } related { id } } } }')).toEqual([
-      [0, undefined, '@defer'],
+      [1, '@defer'],
     ]);
   });
 
   test('is one where the client takes no deferred parts', () => {
     expect(placesOf('{ product { id ... @defer { advice { text } } } }', false)).toEqual([
-      [0, undefined, 'Product.advice'],
+      [1, 'Product.advice'],
     ]);
   });
 
   test('comes as a whole: a use of `@defer` within it counts for nothing', () => {
-    expect(placesOf('{ product { related { id ... @defer { score } } } }')).toEqual([
-      [0, undefined, 'Product.related'],
-    ]);
+    expect(placesOf('{ product { related { id ... @defer { score } } } }')).toEqual([[1, 'Product.related']]);
   });
 
   test.each([
@@ -126,8 +125,8 @@ describe('an enrichment', () => {
   test('of an object is none where the interface is asked, and is one in a fragment on the object', () => {
     expect(placesOf('{ node { score } }')).toEqual([]);
     expect(placesOf('{ node { ... on Maker { score } ... on Product { advice { text } } } }')).toEqual([
-      [0, undefined, 'Maker.score'],
-      [1, undefined, 'Product.advice'],
+      [1, 'Maker.score'],
+      [2, 'Product.advice'],
     ]);
   });
 
@@ -135,25 +134,25 @@ describe('an enrichment', () => {
     expect(
       placesOf('{ things { ... on Product { advice { text } } ... on Maker { more: advice { text } } } }'),
     ).toEqual([
-      [0, undefined, 'Product.advice'],
-      [1, undefined, 'Maker.advice'],
+      [1, 'Product.advice'],
+      [2, 'Maker.advice'],
     ]);
   });
 
   test('that is non-null is one where something above it can be null', () => {
     expect(placesOf('{ product { rating maker { advice { text } } } }')).toEqual([
-      [0, undefined, 'Product.rating'],
-      [1, undefined, 'Maker.advice'],
+      [1, 'Product.rating'],
+      [2, 'Maker.advice'],
     ]);
   });
 
   test('that is non-null is none where nothing above it can be null', () => {
     expect(placesOf('{ must2 { rating product { rating maker { advice { text } } } } }')).toEqual([]);
-    expect(placesOf('{ must2 { product { advice { text } } } }')).toEqual([[0, undefined, 'Product.advice']]);
+    expect(placesOf('{ must2 { product { advice { text } } } }')).toEqual([[1, 'Product.advice']]);
   });
 
   test('that is non-null is one in a list whose elements can be null', () => {
-    expect(placesOf('{ must { maker { shops { rating } } } }')).toEqual([[0, undefined, 'Shop.rating']]);
+    expect(placesOf('{ must { maker { shops { rating } } } }')).toEqual([[1, 'Shop.rating']]);
   });
 
   test('is none where no field has a rule', () => {
@@ -168,18 +167,18 @@ describe('what the planner gets of enrichments', () => {
     [
       'each is a deferred fragment with its number',
       '{ product { id also: advice { text } related { id } } }',
-      'query { product { id ... @defer(label: "0") { also: advice { text } } ' +
-        '... @defer(label: "1") { related { id } } } }',
+      'query { product { id ... @defer(label: "1") { also: advice { text } } ' +
+        '... @defer(label: "2") { related { id } } } }',
     ],
     [
       'those within another are within its fragment',
       '{ product { related { advice { text } } } }',
-      'query { product { ... @defer(label: "0") { related { ... @defer(label: "1") { advice { text } } } } } }',
+      'query { product { ... @defer(label: "1") { related { ... @defer(label: "2") { advice { text } } } } } }',
     ],
     [
       'beside uses of `@defer`',
       '{ product { advice { text } ... @defer(label: "mine") { related { id } } } }',
-      'query { product { ... @defer(label: "1") { advice { text } } ... @defer(label: "0") { related { id } } } }',
+      'query { product { ... @defer(label: "2") { advice { text } } ... @defer(label: "1") { related { id } } } }',
     ],
   ])('%s', (_, text, expected) => {
     expect(ask(text)).toBe(expected);

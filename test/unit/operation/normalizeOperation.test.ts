@@ -124,14 +124,12 @@ test('what a fragment selects of a field stays between what is selected of it be
 });
 
 describe('deferred fragments', () => {
-  test('are numbered, each after the one that encloses it', () => {
+  test('are numbered from 1 as delivery groups', () => {
     const { deferred } = normalizeText(
       schema,
       '{ product { ... @defer { maker { ... @defer { name } } ... @defer { id } } } ... @defer { count } }',
     );
-    expect(deferred.map(({ id }) => id)).toEqual([0, 1, 2, 3]);
-    expect(deferred.map(({ parent }) => parent).filter((parent) => parent !== undefined)).toHaveLength(2);
-    for (const { id, parent } of deferred) expect(parent ?? -1).toBeLessThan(id);
+    expect(deferred.map(({ group }) => group)).toEqual([1, 2, 3, 4]);
   });
 
   test('carry the number as their label, and without what their surroundings select', () => {
@@ -140,14 +138,14 @@ describe('deferred fragments', () => {
         schema,
         '{ product { id maker { id } ... @defer(label: "x") { id description maker { id name } } } }',
       ),
-    ).toBe('query { product { id maker { id } ... @defer(label: "0") { description maker { name } } } }');
+    ).toBe('query { product { id maker { id } ... @defer(label: "1") { description maker { name } } } }');
   });
 
   test('keep the whole selection for the clients that want it', () => {
     const { root } = normalizeText(schema, '{ product { id ... @defer(label: "x") { id } } }');
     const [product] = root.selections;
     const fragment = product?.kind === 'Field' ? product.selectionSet?.selections[1] : undefined;
-    expect(fragment).toMatchObject({ kind: 'Deferred', id: 0, label: 'x', own: { selections: [] } });
+    expect(fragment).toMatchObject({ kind: 'Deferred', group: 1, label: 'x', own: { selections: [] } });
     expect(fragment?.kind === 'Deferred' ? fragment.full.selections : []).toMatchObject([
       { responseName: 'id' },
     ]);
@@ -155,14 +153,14 @@ describe('deferred fragments', () => {
 
   test('do not lose to each other what only one of two shares', () => {
     expect(printNormalized(schema, '{ product { ... @defer { id } ... @defer { id description } } }')).toBe(
-      'query { product { ... @defer(label: "0") { id } ... @defer(label: "1") { id description } } }',
+      'query { product { ... @defer(label: "1") { id } ... @defer(label: "2") { id description } } }',
     );
   });
 
   test('do not lose a field of the same name with other arguments', () => {
     const text = '{ product { maker { name } ... @defer { other: name(case: "a") } loud: name(case: "b") } }';
     expect(printNormalized(schema, text)).toBe(
-      'query { product { maker { name } ... @defer(label: "0") { other: name(case: "a") } loud: name(case: "b") } }',
+      'query { product { maker { name } ... @defer(label: "1") { other: name(case: "a") } loud: name(case: "b") } }',
     );
   });
 

@@ -92,7 +92,7 @@ describe('what is planned for the next supergraph', () => {
         primary: {
           node: fetchOf(document),
         },
-        deferred: [{ depends: [], label: '0', queryPath: ['node'] }],
+        deferred: [{ depends: [], label: '1', queryPath: ['node'] }],
       },
     }));
     const throwing = createPlannerDouble(({ shouldSplitDefer, document }) => {

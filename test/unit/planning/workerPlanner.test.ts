@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import {
   createWorkerPlanner,
@@ -344,6 +348,21 @@ describe('the life of the thread', () => {
     await planner.plan(unsplit(hostileOperation(14))).catch(() => {});
     await planner.close();
     expect(await countThreads('tributary-plan')).toBe(0);
+  });
+
+  test('keeps the process alive until it has ended, when a plan arrives while it is being closed', async () => {
+    const file = join(import.meta.dirname, '../../../gateway/planning/workerPlanner.ts');
+    const program = `import { createWorkerPlanner } from ${JSON.stringify(file)};
+      const planner = await createWorkerPlanner(${JSON.stringify({ sdl, ...testPlanningLimits })});
+      const plan = planner.plan(${JSON.stringify(unsplit('{ me { id } }'))}).catch(() => 'not planned');
+      await new Promise(setImmediate);
+      // The thread sends the plan meanwhile.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+      await planner.close();
+      console.log('closed', typeof (await plan));`;
+    // Without it, Node ends with code 13: a top-level await that is never settled.
+    const { stdout } = await promisify(execFile)(process.execPath, ['--eval', program]);
+    expect(stdout).toMatch(/^closed (object|string)\n$/);
   });
 
   test.each([

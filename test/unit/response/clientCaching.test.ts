@@ -151,7 +151,7 @@ function twoSubgraphs(notesOf: (call: FetchCall) => CacheAnnotations): LocalPipe
       ? {
           kind: 'Defer',
           primary: { node: rest },
-          deferred: [{ depends: [{ id: '0' }], label: '0', queryPath: ['product'], node: flat }],
+          deferred: [{ depends: [{ id: '0' }], label: '1', queryPath: ['product'], node: flat }],
         }
       : { kind: 'Sequence', nodes: [rest, flat] },
   }));

@@ -6,6 +6,7 @@ import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import { IncrementalResponse } from '../../../gateway/response/incrementalResponse.ts';
 import { ResponseShaper } from '../../../gateway/response/responseShaper.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { resolveInSlices } from '../../../gateway/time/slicedTask.ts';
 import { rootFetch } from '../../harness/fetchNodes.ts';
 import { normalizeText, schemaOf } from '../../harness/normalize.ts';
 import { type RunningPlan, runPlan } from '../../harness/runPlan.ts';
@@ -17,14 +18,14 @@ const plan: PlanNode = {
   kind: 'Defer',
   primary: { node: rootFetch('a', { serviceName: 'a' }) },
   deferred: [
-    { depends: [], label: '0', queryPath: [], node: rootFetch('b', { serviceName: 'b' }) },
-    { depends: [], label: '1', queryPath: [], node: rootFetch('c', { serviceName: 'c' }) },
+    { depends: [], label: '1', queryPath: [], node: rootFetch('b', { serviceName: 'b' }) },
+    { depends: [], label: '2', queryPath: [], node: rootFetch('c', { serviceName: 'c' }) },
   ],
 };
 
 interface Started {
   readonly response: IncrementalResponse;
-  readonly shaping: ResponseShaper;
+  readonly shaper: ResponseShaper;
   readonly running: RunningPlan;
   ends: number;
   bring(field: 'a' | 'b' | 'c'): Promise<void>;
@@ -36,7 +37,7 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
     schema,
     '{ a ... @defer(label: "b") { b } ... @defer(label: "c") { c } }',
   );
-  const running = runPlan(plan, { deferred });
+  const running = runPlan(plan, { groupCount: deferred.length + 1 });
   await waitForTurns();
   const operation: PreparedOperation = {
     supergraph: { apiSchema: schema } as unknown as Supergraph,
@@ -53,17 +54,16 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
   const { execution } = running;
   const policy = { exposeSubgraphErrors: false, exposeSubgraphs: false };
   const maxBytes = Number.POSITIVE_INFINITY;
-  const shaping = new ResponseShaper({ operation, execution, policy, maxBytes });
+  const shaper = new ResponseShaper({ operation, execution, policy, maxBytes });
   const started: Started = {
     running,
-    shaping,
+    shaper,
     ends: 0,
     response: new IncrementalResponse({
       operation,
       execution,
-      shaping,
+      shaper,
       format,
-      maxBytes,
       onEnd: () => {
         started.ends += 1;
       },
@@ -77,7 +77,10 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
       for (const group of running.completedGroups.slice(known)) started.response.completeGroup(group);
     },
     payloads: async () => {
-      const outcome = await started.response.respond();
+      const primary = await resolveInSlices(shaper.shapeFirst(new Set([0])));
+      const outcome = await resolveInSlices(
+        started.response.open({ ...primary, extensions: undefined, pending: [] }),
+      );
       if (outcome?.kind !== 'incremental') throw new Error('The answer is one piece.');
       return outcome.payloads[Symbol.asyncIterator]();
     },
@@ -130,13 +133,13 @@ describe('the payloads', () => {
 
 test('a stream that is cut while its last payload is made ends in good order, and without it', async () => {
   const started = await start();
-  const { response, shaping, running } = started;
+  const { response, shaper, running } = started;
   await started.bring('a');
   await started.bring('b');
   const payloads = await started.payloads();
   await payloads.next();
-  const fragment = shaping.shapeFragment.bind(shaping);
-  shaping.shapeFragment = function* (...args) {
+  const fragment = shaper.shapeFragment.bind(shaper);
+  shaper.shapeFragment = function* (...args) {
     response.endEarly();
     running.execution.release();
     return yield* fragment(...args);

@@ -31,13 +31,13 @@ interface Shaped extends ShapedData {
 function shape(query: string, tree: ResponseObject, late?: readonly number[]): Shaped {
   const { root } = normalizeText(schema, query, { enrichmentOf });
   const work = shapeData(schema, root, schema.getQueryType() as GraphQLObjectType, tree, [], {
-    isPending: (id) => late === undefined || late.includes(id),
+    isPending: (group) => late === undefined || late.includes(group),
     sentNulls: new SentNulls(),
   });
   for (;;) {
     const { done, value } = work.next();
     if (done !== true) continue;
-    return { ...value, places: value.pending.map(({ path, enrichments }) => [path.join('.'), enrichments]) };
+    return { ...value, places: value.pending.map(({ path, groups }) => [path.join('.'), groups]) };
   }
 }
 
@@ -53,35 +53,35 @@ describe('an answer with something late', () => {
       },
     );
     expect(plain(data)).toEqual({ product: { id: '1', also: null, name: 'Pan' } });
-    expect([places, errors, isBlockedByPending]).toEqual([[['product.also', [0]]], [], false]);
+    expect([places, errors, isBlockedByPending]).toEqual([[['product.also', [1]]], [], false]);
   });
 
   test('has two places for two enrichments of one object, each waiting for its own', () => {
     const { data, places } = shape('{ product { id advice { text } stock } }', { product: { id: '1' } });
     expect(plain(data)).toEqual({ product: { id: '1', advice: null, stock: null } });
     expect(places).toEqual([
-      ['product.advice', [0]],
-      ['product.stock', [1]],
+      ['product.advice', [1]],
+      ['product.stock', [2]],
     ]);
   });
 
   test('leaves out what is late, and has what is not', () => {
     const tree = { product: { id: '1', advice: { text: 'x' } } };
-    const { data, places } = shape('{ product { id advice { text } stock } }', tree, [1]);
+    const { data, places } = shape('{ product { id advice { text } stock } }', tree, [2]);
     expect(plain(data)).toEqual({ product: { id: '1', advice: { text: 'x' }, stock: null } });
-    expect(places).toEqual([['product.stock', [1]]]);
+    expect(places).toEqual([['product.stock', [2]]]);
   });
 
   test('has no place below another: what is late within what is late waits with it', () => {
     const { places } = shape('{ product { related { advice { text } } } }', { product: {} });
-    expect(places).toEqual([['product.related', [0, 1]]]);
+    expect(places).toEqual([['product.related', [1, 2]]]);
   });
 
   test('has a place within an enrichment that is there', () => {
     const { data, places } = shape(
       '{ product { related { id advice { text } } } }',
       { product: { related: [{ id: '2' }, { id: '3' }] } },
-      [1],
+      [2],
     );
     expect(plain(data)).toEqual({
       product: {
@@ -106,7 +106,7 @@ describe('an answer with something late', () => {
 describe('what is late and non-null', () => {
   test('takes along its object', () => {
     const { data, places } = shape('{ product { id rating } }', { product: { id: '1' } });
-    expect([plain(data), places]).toEqual([{ product: null }, [['product', [0]]]]);
+    expect([plain(data), places]).toEqual([{ product: null }, [['product', [1]]]]);
   });
 
   test('takes along objects up to one that can be null, with all that is late in them', () => {
@@ -114,7 +114,7 @@ describe('what is late and non-null', () => {
       product: { id: '1', maker: { id: 'm' } },
     });
     expect(plain(data)).toEqual({ product: null });
-    expect(places).toEqual([['product', [0, 1]]]);
+    expect(places).toEqual([['product', [1, 2]]]);
   });
 
   test('takes along an element of a list, and no other', () => {
@@ -126,7 +126,7 @@ describe('what is late and non-null', () => {
 
   test('takes along the list where its elements cannot be null', () => {
     const { data, places } = shape('{ all { id rating } }', { all: [{ id: '1' }, { id: '2' }] });
-    expect([plain(data), places]).toEqual([{ all: null }, [['all', [0]]]]);
+    expect([plain(data), places]).toEqual([{ all: null }, [['all', [1]]]]);
   });
 
   test('takes along an element of a list within a list', () => {
@@ -164,15 +164,15 @@ describe('errors of an answer with something late', () => {
   test('below what comes later are told with it', () => {
     // The invalid stock is read before the rating is found to be late.
     const tree = { product: { id: '1', stock: 'many' } };
-    const { data, errors, places } = shape('{ product { id stock rating } }', tree, [1]);
-    expect([plain(data), errors, places]).toEqual([{ product: null }, [], [['product', [0, 1]]]]);
+    const { data, errors, places } = shape('{ product { id stock rating } }', tree, [2]);
+    expect([plain(data), errors, places]).toEqual([{ product: null }, [], [['product', [1, 2]]]]);
   });
 
   test('stay where a list before them goes', () => {
     const { errors } = shape(
       '{ product { stock } all { stock rating } }',
       { product: { stock: 'many' }, all: [{ stock: 'many' }] },
-      [2],
+      [3],
     );
     expect(errors.map(({ path }) => path.join('.'))).toEqual(['product.stock']);
   });

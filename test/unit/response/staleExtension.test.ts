@@ -17,7 +17,7 @@ const schema = schemaOf(`
   type Film implements Media { id: ID! minutes: Int pages: Int }
 `);
 
-function fieldsOf(query: string, tree: Record<string, unknown>, stale: StaleValue[]): StaleFields {
+function fieldsOf(query: string, tree: Record<string, unknown>, staleValues: StaleValue[]): StaleFields {
   const { root, deferred } = normalizeText(schema, query);
   const operation: PreparedOperation = {
     supergraph: { apiSchema: schema } as unknown as Supergraph,
@@ -31,7 +31,7 @@ function fieldsOf(query: string, tree: Record<string, unknown>, stale: StaleValu
     overrides: [],
     introspection: undefined,
   };
-  return new StaleFields(operation, { tree, stale } as unknown as Execution);
+  return new StaleFields(operation, { tree, staleValues } as unknown as Execution);
 }
 
 function old(path: (string | number)[], ageMs = 1, group = 0): StaleValue {

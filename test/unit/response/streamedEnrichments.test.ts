@@ -8,18 +8,14 @@ import { schemaOf } from '../../harness/normalize.ts';
 const type = schemaOf('type Query { a: Int }').getQueryType() as GraphQLObjectType;
 const [one, other] = [new SelectionSet([]), new SelectionSet([])] as const;
 
-function placeOf(
-  set: SelectionSet,
-  path: PendingField['path'],
-  enrichments: readonly number[],
-): PendingField {
+function placeOf(set: SelectionSet, path: PendingField['path'], groups: readonly number[]): PendingField {
   const field = path.at(-1);
   return {
     path,
     selectionSet: set,
     type,
-    enrichments,
-    enrichment: enrichments[0] ?? 0,
+    groups,
+    group: groups[0] ?? 1,
     object: {},
     field: typeof field === 'string' ? field : undefined,
   };
@@ -29,9 +25,9 @@ function start(...complete: number[]) {
   const groups = new Set(complete);
   const completed: number[] = [];
   const fragments = new StreamedEnrichments({
-    firstId: 5,
+    firstGroup: 5,
     isComplete: (group) => groups.has(group),
-    onComplete: (id) => completed.push(id),
+    onComplete: (group) => completed.push(group),
   });
   return {
     fragments,
@@ -47,12 +43,12 @@ describe('fragments for what is late', () => {
   test('are one for each selection, with ids after those of the operation, at each of their places', () => {
     const { fragments } = start();
     const instances = fragments.add([
-      placeOf(one, ['products', 0, 'advice'], [1]),
-      placeOf(other, ['products', 0, 'stock'], [2]),
-      placeOf(one, ['products', 1, 'advice'], [1]),
-      placeOf(other, ['all', 3], [2]),
+      placeOf(one, ['products', 0, 'advice'], [2]),
+      placeOf(other, ['products', 0, 'stock'], [3]),
+      placeOf(one, ['products', 1, 'advice'], [2]),
+      placeOf(other, ['all', 3], [3]),
     ]);
-    expect(instances.map(({ fragment, path }) => [fragment.id, path.join('.')])).toEqual([
+    expect(instances.map(({ fragment, path }) => [fragment.group, path.join('.')])).toEqual([
       [5, 'products.0'],
       [6, 'products.0'],
       [5, 'products.1'],
@@ -63,7 +59,7 @@ describe('fragments for what is late', () => {
 
   test('are complete when all that they wait for is', () => {
     const { fragments, completed, complete } = start(0);
-    const [first] = fragments.add([placeOf(one, ['advice'], [0, 2]), placeOf(other, ['stock'], [2])]);
+    const [first] = fragments.add([placeOf(one, ['advice'], [1, 3]), placeOf(other, ['stock'], [3])]);
     expect(first && [...fragments.groupsOf(first.fragment)]).toEqual([1, 3]);
     complete(3);
     expect(completed).toEqual([6]);
@@ -75,19 +71,19 @@ describe('fragments for what is late', () => {
 
   test('are complete at once where everything has come meanwhile', () => {
     const { fragments, completed } = start(0, 1);
-    fragments.add([placeOf(one, ['advice'], [0])]);
+    fragments.add([placeOf(one, ['advice'], [1])]);
     expect(completed).toEqual([5]);
   });
 
   test('are not what a client has deferred', () => {
     const { fragments } = start();
-    const [instance] = fragments.add([placeOf(one, ['advice'], [0])]);
-    const own = { ...instance?.fragment, kind: 'Deferred', id: 0 } as Parameters<typeof fragments.has>[0];
+    const [instance] = fragments.add([placeOf(one, ['advice'], [1])]);
+    const own = { ...instance?.fragment, kind: 'Deferred', group: 1 } as Parameters<typeof fragments.has>[0];
     expect(fragments.has(own)).toBe(false);
   });
 });
 
 test('a field comes to its object, and an element to itself', () => {
-  expect(parentObjectPathOf(placeOf(one, ['product', 'advice'], [0]))).toEqual(['product']);
-  expect(parentObjectPathOf(placeOf(one, ['products', 1], [0]))).toEqual(['products', 1]);
+  expect(parentObjectPathOf(placeOf(one, ['product', 'advice'], [1]))).toEqual(['product']);
+  expect(parentObjectPathOf(placeOf(one, ['products', 1], [1]))).toEqual(['products', 1]);
 });

@@ -172,8 +172,7 @@ describe('POST /callback/:id', () => {
     expect([response.status, await response.json()]).toEqual([
       413,
       {
-        error:
-          'The request body is larger than 100 bytes, the most that this gateway takes (by subscriptions.eventSize).',
+        error: 'The request body is larger than 100 bytes, the maximum (by subscriptions.eventSize).',
       },
     ]);
     expect(server.received).toEqual([['known', 'x'.repeat(98), 100]]);

@@ -109,7 +109,7 @@ describe('composing subgraphs', () => {
       errors: [
         {
           code: 'SUBGRAPH_UNREACHABLE',
-          message: `[a] ${server.url} gives no schema: introspection is off`,
+          message: `[a] ${server.url} did not give its schema: introspection is off`,
           places: [],
         },
       ],

@@ -77,7 +77,7 @@ describe('a supergraph from running subgraphs', () => {
     const port = Number(new URL(b.url).port);
     const source = await start({ a: a.url, b: b.url }, join);
     expect(source.drain()).toEqual([
-      { problem: `subgraph "b" at ${b.url} gives no schema: connect ECONNREFUSED 127.0.0.1:${port}` },
+      { problem: `subgraph "b" at ${b.url} did not give its schema: connect ECONNREFUSED 127.0.0.1:${port}` },
     ]);
     expect(await source.look()).toEqual([]);
     await serve('1', port);
@@ -92,7 +92,7 @@ describe('a supergraph from running subgraphs', () => {
     a.sdl = '2';
     b.answer = { status: 503, body: 'busy' };
     expect(await source.look()).toEqual([
-      { problem: `subgraph "b" at ${b.url} gives no schema: it answered with status 503 and no JSON` },
+      { problem: `subgraph "b" at ${b.url} did not give its schema: it answered with status 503 and no JSON` },
     ]);
     b.sdl = '1';
     expect(await source.look()).toEqual([{ sdl: 'a=2 b=1' }]);
@@ -105,7 +105,7 @@ describe('a supergraph from running subgraphs', () => {
     a.answer = { status: 200, body: '{"data":{}}' };
     expect(await source.look()).toEqual([
       {
-        problem: `subgraph "a" at ${a.url} gives no schema: its answer (status 200) holds no SDL at data._service.sdl`,
+        problem: `subgraph "a" at ${a.url} did not give its schema: its answer (status 200) holds no SDL at data._service.sdl`,
       },
     ]);
     a.sdl = '1';

@@ -4,27 +4,28 @@ import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { register } from 'prom-client';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
-import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
+import { addMetricsRoute, createMetrics } from '../../../gateway/telemetry/metrics.ts';
+import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
-const nothing = { problems: () => new Map(), memory: () => ({ bytes: 0, entries: 0 }) };
+const emptySources = { problems: () => new Map(), memory: () => ({ bytes: 0, entries: 0 }) };
 
 function samplesOf(text: string, name: string): string[] {
   return text.split('\n').filter((line) => line.startsWith(name));
 }
 
-test('gateways of one process count apart', async () => {
+test('gateways in one process have separate metrics', async () => {
   const metrics = [createMetrics(), createMetrics()];
-  const caches = metrics.map(({ registry }) => new CacheMetrics({ registry, ...nothing }));
+  const caches = metrics.map(({ registry }) => new CacheMetrics({ registry, ...emptySources }));
   caches[0]?.onInvalidated({ by: 'admin', deleted: 3 });
   caches[1]?.onInvalidated({ by: 'admin', deleted: 5 });
-  const texts = await Promise.all(metrics.map((each) => each.text()));
+  const texts = await Promise.all(metrics.map(({ text }) => text()));
   expect(texts.map((text) => samplesOf(text, 'tributary_cache_invalidated'))).toEqual([
     ['tributary_cache_invalidated_entries_total{by="admin"} 3'],
     ['tributary_cache_invalidated_entries_total{by="admin"} 5'],
   ]);
 });
 
-test('the process is described in the metrics of each, once', async () => {
+test('the metrics of every gateway contain each metric of the process once', async () => {
   const [first, second] = [createMetrics(), createMetrics()];
   for (const text of [await first.text(), await second.text(), await first.text()]) {
     expect(samplesOf(text, 'process_cpu_seconds_total ')).toHaveLength(1);
@@ -32,29 +33,42 @@ test('the process is described in the metrics of each, once', async () => {
   }
 });
 
-test('nothing is left in the registry that prom-client shares with everybody', async () => {
+test('no metric is registered in the global registry of prom-client', async () => {
   const { registry, text } = createMetrics();
-  new CacheMetrics({ registry, ...nothing });
+  new CacheMetrics({ registry, ...emptySources });
   await text();
   expect(register.getMetricsAsArray()).toEqual([]);
 });
 
-test('a text ends with a line end and has no line twice', async () => {
+test('the text of the metrics ends with a line break and declares each metric once', async () => {
   const { registry, text } = createMetrics();
-  new CacheMetrics({ registry, ...nothing });
-  const all = await text();
-  expect(all.endsWith('\n')).toBe(true);
-  const types = all.split('\n').filter((line) => line.startsWith('# TYPE '));
+  new CacheMetrics({ registry, ...emptySources });
+  const metrics = await text();
+  expect(metrics.endsWith('\n')).toBe(true);
+  const types = metrics.split('\n').filter((line) => line.startsWith('# TYPE '));
   expect(new Set(types).size).toBe(types.length);
 });
 
-test('metrics that were asked for do not keep a process running', async () => {
+test('reading the metrics does not keep the process running', async () => {
   const file = join(import.meta.dirname, '../../../gateway/telemetry/metrics.ts');
-  const program = `import { createMetrics } from ${JSON.stringify(file)};
+  const program = `import { addMetricsRoute, createMetrics } from ${JSON.stringify(file)};
     const text = await createMetrics().text();
     console.log(text.includes('nodejs_gc_duration_seconds'), process.getActiveResourcesInfo().includes('Timeout'));`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
     timeout: 15_000,
   });
   expect(stdout).toBe('true false\n');
+});
+
+test('GET /metrics returns the metrics on the admin listener and 404 on the public listener', async () => {
+  await using server = await startScriptedServer(undefined, {
+    addAdminRoutes: (routes) => addMetricsRoute(routes, createMetrics()),
+  });
+  const response = await fetch(`${server.adminUrl}/metrics`);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  expect(await response.text()).toMatch(/^process_resident_memory_bytes \d+$/m);
+  const outside = await fetch(new URL('/metrics', server.url));
+  expect(outside.status).toBe(404);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { ProblemLog } from '../../../gateway/telemetry/problemLog.ts';
 
-test('every problem is counted, and of each kind one a minute is in the log, with the number so far', () => {
+test('every problem is counted, and one of each kind per minute is logged with the count so far', () => {
   const lines: unknown[] = [];
   let now = 1_000;
   const problems = new ProblemLog<'slow' | 'lost'>({

@@ -11,7 +11,7 @@ function isJson(text: string): boolean {
   }
 }
 
-describe('the place where a text stops being JSON', () => {
+describe('findJsonProblem', () => {
   test.each([
     ['', 0, 1, 1, 'end of the text'],
     ['{"a":1,}', 7, 1, 8, '"}"'],
@@ -22,11 +22,14 @@ describe('the place where a text stops being JSON', () => {
     ['"\\x"', 1, 1, 2, '"\\\\"'],
     ['"tab\there"', 4, 1, 5, '"\\t"'],
     ['{} 🎉', 3, 1, 4, '"🎉"'],
-  ])('in %j is %i (line %i, column %i), at %s', (text, position, line, column, found) => {
-    expect(findJsonProblem(text)).toEqual({ position, line, column, found });
-  });
+  ])(
+    'finds the problem in %j at position %i (line %i, column %i), which is %s',
+    (text, position, line, column, found) => {
+      expect(findJsonProblem(text)).toEqual({ position, line, column, found });
+    },
+  );
 
-  test('is nowhere exactly where the engine takes the text, also after a random change', () => {
+  test('finds a problem exactly in the texts that JSON.parse rejects, including randomly changed ones', () => {
     const changed = fc
       .tuple(
         fc.json(),
@@ -61,7 +64,7 @@ describe('the place where a text stops being JSON', () => {
     );
   });
 
-  test('is found in nesting of any depth', () => {
+  test('finds a problem at any nesting depth', () => {
     const deep = '['.repeat(200_000);
     expect(findJsonProblem(deep)?.position).toBe(200_000);
   });

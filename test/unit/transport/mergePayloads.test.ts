@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { mergePayloads } from '../../harness/rawHttp.ts';
 
-describe('payloads merged as a strict client would', () => {
-  test('give the complete answer in the 2022 format', () => {
+describe('mergePayloads, which merges payloads as a strict client does', () => {
+  test('merges payloads of the 2022 format into the complete response', () => {
     expect(
       mergePayloads([
         { data: { a: { list: [{ b: 1 }] } }, errors: ['first'], hasNext: true },
@@ -17,7 +17,7 @@ describe('payloads merged as a strict client would', () => {
     ).toEqual({ data: { a: { list: [{ b: 1, c: 2 }] } }, errors: ['first', 'failed'] });
   });
 
-  test('give the complete answer in the v0.2 format, with nested fragments and sub-paths', () => {
+  test('merges payloads of the v0.2 format with nested fragments and sub-paths into the complete response', () => {
     expect(
       mergePayloads([
         { data: { a: {} }, pending: [{ id: '0', path: ['a'] }], hasNext: true },
@@ -36,7 +36,7 @@ describe('payloads merged as a strict client would', () => {
     ).toEqual({ data: { a: { b: { c: { d: 1 } } } } });
   });
 
-  test('let a null of the 2022 format take back an object where an error explains it', () => {
+  test('lets a null of the 2022 format replace an object when an error explains it', () => {
     const error = { message: 'failed', path: ['list', 0, 'b'] };
     expect(
       mergePayloads([
@@ -46,7 +46,7 @@ describe('payloads merged as a strict client would', () => {
     ).toEqual({ data: { list: [null, { a: 2, b: 2 }] }, errors: [error] });
   });
 
-  test('take names that every object inherits for names like others', () => {
+  test('treats the names of inherited object properties as ordinary field names', () => {
     const merged = mergePayloads([
       { data: { a: JSON.parse('{ "__proto__": { "b": 1 } }') }, hasNext: true },
       {
@@ -60,10 +60,18 @@ describe('payloads merged as a strict client would', () => {
 
   test.each([
     ['without hasNext', [{ data: {} }], 'No hasNext'],
-    ['after the last', [{ data: {}, hasNext: false }, { hasNext: false }], 'A payload after hasNext: false'],
-    ['that promise more', [{ data: {}, hasNext: true }], 'The last payload promises another.'],
     [
-      'for a place that was not sent',
+      'after the last one',
+      [{ data: {}, hasNext: false }, { hasNext: false }],
+      'A payload after hasNext: false',
+    ],
+    [
+      'whose last one says that more follow',
+      [{ data: {}, hasNext: true }],
+      'The last payload promises another.',
+    ],
+    [
+      'for a path that was not sent',
       [
         { data: {}, hasNext: true },
         { incremental: [{ path: ['a'], data: {} }], hasNext: false },
@@ -114,7 +122,7 @@ describe('payloads merged as a strict client would', () => {
       ],
       'Two values at a',
     ],
-  ])('are refused %s', (_, payloads, message) => {
+  ])('rejects payloads %s', (_, payloads, message) => {
     expect(() => mergePayloads(payloads)).toThrow(message);
   });
 });

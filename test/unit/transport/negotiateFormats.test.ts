@@ -6,7 +6,7 @@ const graphqlResponse = 'application/graphql-response+json';
 const legacy = 'deferSpec=20220824';
 const current = 'incrementalSpec=v0.2';
 
-describe('what a client accepts', () => {
+describe('negotiateFormats', () => {
   const rows: [string | undefined, AcceptedFormats['single'], AcceptedFormats['incremental']][] = [
     [undefined, json, undefined],
     ['', json, undefined],
@@ -48,11 +48,14 @@ describe('what a client accepts', () => {
     ],
     [`${json};q=high`, json, undefined],
   ];
-  test.each(rows)('by %s is %s and %s', (accept, single, incremental) => {
-    expect(negotiateFormats(accept)).toMatchObject({ single, incremental, prefersHtml: false });
-  });
+  test.each(rows)(
+    'chooses for accept "%s" the media type %s for complete responses and %s for incremental ones',
+    (accept, single, incremental) => {
+      expect(negotiateFormats(accept)).toMatchObject({ single, incremental, prefersHtml: false });
+    },
+  );
 
-  test('is a page for a browser, and only where it ranks before JSON', () => {
+  test('prefers the HTML page only when text/html ranks before JSON', () => {
     const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8';
     expect(
       [browser, '*/*', 'text/html;q=0.5, application/json', 'application/json, text/html'].map(
@@ -90,7 +93,7 @@ describe('what a client accepts', () => {
     [`${apollo};q=0.9, ${events}`, true, events, legacy],
   ];
   test.each(streams)(
-    'by %s is events: %s, subscriptions as %s, deferred parts as %s',
+    'chooses for accept "%s": events %s, subscriptions as %s, incremental responses as %s',
     (accept, ...expected) => {
       const { prefersEvents, subscription, incremental } = negotiateFormats(accept);
       expect([prefersEvents, subscription, incremental]).toEqual(expected);

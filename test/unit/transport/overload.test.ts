@@ -3,7 +3,7 @@ import { GatewayError } from '../../../gateway/errors.ts';
 import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 test.each(['application/json', 'multipart/mixed;deferSpec=20220824, application/json'])(
-  'an operation that finds no room says so, and when to come again, to a client that accepts %s',
+  'an operation rejected as OVERLOADED gets 503 with retry-after when the client accepts %s',
   async (accept) => {
     await using server = await startScriptedServer(() => {
       throw new GatewayError('OVERLOADED', 'Too many operations wait to be planned. Try again in a moment.');

@@ -7,7 +7,7 @@ import { incrementalPartEncoding } from '../../../gateway/transport/http/multipa
 import { writePayloads } from '../../../gateway/transport/http/writePayloads.ts';
 import { writeResponse } from '../../../gateway/transport/http/writeResponse.ts';
 
-/** More than any socket takes by itself. */
+/** Larger than any socket buffer. */
 const size = 64 * 1024 * 1024;
 const readTimeout = 50;
 
@@ -18,19 +18,19 @@ async function* payloads(): AsyncGenerator<readonly string[]> {
 
 test.each([
   [
-    'an answer in one piece',
+    'a response in one buffer',
     (response: ServerResponse) => {
       writeResponse(response, 200, {}, Buffer.alloc(size), readTimeout);
     },
   ],
   [
-    'an answer in parts',
+    'a response in several buffers',
     (response: ServerResponse) => {
       writeResponse(response, 200, {}, [Buffer.alloc(size / 2), Buffer.alloc(size / 2)], readTimeout);
     },
   ],
   [
-    'payloads',
+    'incremental payloads',
     (response: ServerResponse) => {
       const controller = new AbortController();
       response.once('close', () => controller.abort(new Error('closed')));
@@ -45,21 +45,24 @@ test.each([
       });
     },
   ],
-])('a client that reads nothing of %s loses its connection', async (_, write) => {
-  const server = createServer((_request, response) => write(response));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const responses = once(server, 'request') as Promise<[unknown, ServerResponse]>;
-  const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
-  client.pause();
-  client.on('error', () => {});
-  try {
-    client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
-    const [, response] = await responses;
-    if (!response.closed) await once(response, 'close');
-    expect(response.writableFinished).toBe(false);
-  } finally {
-    client.destroy();
-    server.close();
-  }
-});
+])(
+  'the connection of a client that reads nothing of %s is closed after the read timeout',
+  async (_, write) => {
+    const server = createServer((_request, response) => write(response));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const responses = once(server, 'request') as Promise<[unknown, ServerResponse]>;
+    const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+    client.pause();
+    client.on('error', () => {});
+    try {
+      client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+      const [, response] = await responses;
+      if (!response.closed) await once(response, 'close');
+      expect(response.writableFinished).toBe(false);
+    } finally {
+      client.destroy();
+      server.close();
+    }
+  },
+);

@@ -20,6 +20,16 @@ import {
   singleOutcome,
   startScriptedServer,
 } from '../../harness/scriptedServer.ts';
+import {
+  completeEvent,
+  endingRequest,
+  nextEvent,
+  openingRequest,
+  openStream,
+  operationRequest,
+  reserveStream,
+  tokenHeader,
+} from '../../harness/singleConnection.ts';
 
 type Script = Parameters<typeof startScriptedServer>[0];
 type Overrides = Parameters<typeof startScriptedServer>[1];
@@ -30,7 +40,7 @@ interface Workers extends AsyncDisposable {
   readonly second: ScriptedServer;
 }
 
-/** Two that know of each other. A third one, if a test makes it, is named `3`. */
+/** Starts two workers of one gateway, named `1` and `2`. */
 async function startWorkers(script?: Script, overrides: Overrides = {}): Promise<Workers> {
   const directory = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
   const start = (name: string) => startScriptedServer(script, { ...overrides, worker: { name, directory } });
@@ -46,8 +56,8 @@ async function startWorkers(script?: Script, overrides: Overrides = {}): Promise
   };
 }
 
-/** In the place of a worker named `3`. Returns the token of something that it has. */
-async function standIn({ directory }: Workers, listener: RequestListener) {
+/** Starts a server in place of a third worker, named `3`. Returns a token of that worker. */
+async function startFakeWorker({ directory }: Workers, listener: RequestListener) {
   const server = createServer(listener);
   server.listen(join(directory, '3'));
   await once(server, 'listening');
@@ -64,73 +74,50 @@ async function standIn({ directory }: Workers, listener: RequestListener) {
 
 const query = '{ greeting }';
 const subscription = 'subscription { greetings }';
-const tokenHeader = 'x-graphql-event-stream-token';
 
 function tokenOf(worker: string): string {
   return `0b5a3c1e-5f0e-4d0f-9a53-2f1d2f6f7d11.${worker}`;
 }
 
-async function reserve({ url }: ScriptedServer): Promise<string> {
-  const { status, body } = await exchange(url, { method: 'PUT' });
-  expect(status).toBe(201);
-  return body;
-}
-
-async function open({ url }: ScriptedServer, token: string): Promise<RawConnection> {
-  const connection = await RawConnection.open(url);
-  connection.send({ method: 'GET', headers: { accept: 'text/event-stream', [tokenHeader]: token } });
-  expect((await connection.readHead()).status).toBe(200);
-  expect(await connection.readChunk()).toBe(':\n\n');
-  return connection;
-}
-
-function operation(token: string, text: string, more: Readonly<Record<string, string>> = {}): RawRequest {
-  return {
-    headers: { 'content-type': 'application/json', [tokenHeader]: token, ...more },
-    body: JSON.stringify({ query: text, extensions: { operationId: '1' } }),
-  };
-}
-
-function end(token: string): RawRequest {
-  return { method: 'DELETE', path: '/graphql?operationId=1', headers: { [tokenHeader]: token } };
-}
-
-const next = (payload: unknown) => `event: next\ndata: {"id":"1","payload":${JSON.stringify(payload)}}\n\n`;
-const complete = 'event: complete\ndata: {"id":"1"}\n\n';
-
-/** What is the same however often it is asked. */
-function lasting({ status, headers, body }: RawAnswer): unknown {
+/** The parts of a response that are equal for equal requests. */
+function comparable({ status, headers, body }: RawAnswer): unknown {
   const { date, 'x-request-id': requestId, ...rest } = Object.fromEntries(headers);
   return { status, body, headers: rest, isDated: date !== undefined, isNamed: requestId !== undefined };
 }
 
-describe('an event stream of another worker', () => {
-  test('is opened, used and ended here as it is there', async () => {
+describe('an event stream that belongs to another worker', () => {
+  test('can be opened, used and ended through any worker', async () => {
     const events = new ScriptedEvents();
     await using workers = await startWorkers(({ document }) =>
       document.loc?.source.body === query ? singleOutcome('{"greeting":"hello"}') : events.outcome,
     );
     const { first, second } = workers;
-    const token = await reserve(first);
+    const token = await reserveStream(first.url);
     expect(token).toMatch(/^[0-9a-f-]{36}\.1$/);
-    await using stream = await open(second, token);
+    await using stream = await openStream(second.url, token);
     for (const worker of [first, second]) {
-      expect(await exchange(worker.url, operation(token, query))).toMatchObject({ status: 202, body: '' });
-      expect(await stream.readChunk()).toBe(next({ data: { greeting: 'hello' } }) + complete);
+      expect(await exchange(worker.url, operationRequest(token, { query }))).toMatchObject({
+        status: 202,
+        body: '',
+      });
+      expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
     }
-    expect((await exchange(second.url, operation(token, subscription))).status).toBe(202);
+    expect((await exchange(second.url, operationRequest(token, { query: subscription }))).status).toBe(202);
     events.push({ data: { greetings: 'one' } });
-    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
-    const again = await exchange(second.url, operation(token, subscription));
-    expect([again.status, again.body]).toEqual([409, expect.stringContaining('operationId already')]);
-    expect((await exchange(second.url, end(token))).status).toBe(200);
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greetings: 'one' } }));
+    const again = await exchange(second.url, operationRequest(token, { query: subscription }));
+    expect([again.status, again.body]).toEqual([
+      409,
+      expect.stringContaining('extensions.operationId is running'),
+    ]);
+    expect((await exchange(second.url, endingRequest(token))).status).toBe(200);
     await events.returned;
     expect([first.receivedOperations.length, second.receivedOperations.length]).toEqual([3, 0]);
   });
 
-  test('is found by the address, too', async () => {
+  test('is found by the token in the query string', async () => {
     await using workers = await startWorkers();
-    const token = await reserve(workers.first);
+    const token = await reserveStream(workers.first.url);
     await using stream = await RawConnection.open(workers.second.url);
     stream.send({
       method: 'GET',
@@ -141,10 +128,10 @@ describe('an event stream of another worker', () => {
     expect(await stream.readChunk()).toBe(':\n\n');
   });
 
-  test('sees the address and the headers that the client has, and none that it makes up', async () => {
+  test('gets the real address and headers of the client, and ignores forged worker headers', async () => {
     await using workers = await startWorkers();
     const { first, second } = workers;
-    const token = await reserve(first);
+    const token = await reserveStream(first.url);
     const headers = {
       'x-tributary-client-address': '10.1.1.1',
       'X-Tributary-Drain-Stream': token,
@@ -154,11 +141,11 @@ describe('an event stream of another worker', () => {
     };
     for (const { url } of [first, second, second]) {
       await using connection = await RawConnection.open(url);
-      connection.send(operation(token, query, headers));
+      connection.send(operationRequest(token, { query }, '1', headers));
       expect((await connection.readAnswer()).status).toBe(100);
-      // Also the second time: the stream is there still.
+      // Sent twice: the stream still exists after the first time.
       expect((await connection.readAnswer()).status).toBe(202);
-      await exchange(first.url, end(token));
+      await exchange(first.url, endingRequest(token));
     }
     const seen = first.receivedOperations.map(({ clientAddress, headers: received }) => [
       clientAddress,
@@ -172,45 +159,47 @@ describe('an event stream of another worker', () => {
     expect(first.receivedOperations[2]?.headers.has('x-tributary-client-address')).toBe(false);
   });
 
-  test('goes to the worker that a client reached with what is sent in parts, and with an early refusal', async () => {
+  test('works with chunked request bodies and with errors sent before the body has arrived', async () => {
     await using workers = await startWorkers(undefined, { limits: { bodySize: 100_000 } });
     const { first, second } = workers;
-    const token = await reserve(first);
+    const token = await reserveStream(first.url);
     await using connection = await RawConnection.open(second.url);
     const chunked = { 'transfer-encoding': 'chunked' };
-    const { headers = {}, body = '' } = operation(token, query, chunked);
+    const { headers = {}, body = '' } = operationRequest(token, { query }, '1', chunked);
     connection.send({ headers });
     connection.socket.write(`5\r\n${body.slice(0, 5)}\r\n`);
     connection.socket.write(`${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`);
     expect((await connection.readAnswer()).status).toBe(202);
-    // More than the sockets take, so that all of it has to be read.
+    // Larger than the socket buffers, so that the whole body has to be read.
     const large = 16 * 1024 * 1024;
     connection.send({ headers });
     connection.socket.write(`${large.toString(16)}\r\n${' '.repeat(large)}\r\n0\r\n\r\n`);
     expect((await connection.readAnswer()).status).toBe(413);
-    connection.send(operation(token, '{ greeting again: greeting }'));
+    connection.send(operationRequest(token, { query: '{ greeting again: greeting }' }));
     expect((await connection.readAnswer()).status).toBe(202);
   });
 
-  test('ends when its client leaves, whichever worker that is connected with', async () => {
+  test('ends when its client disconnects from any worker', async () => {
     const events = new ScriptedEvents();
     await using workers = await startWorkers(() => events.outcome);
-    const token = await reserve(workers.first);
-    const stream = await open(workers.second, token);
-    expect((await exchange(workers.second.url, operation(token, subscription))).status).toBe(202);
+    const token = await reserveStream(workers.first.url);
+    const stream = await openStream(workers.second.url, token);
+    expect(
+      (await exchange(workers.second.url, operationRequest(token, { query: subscription }))).status,
+    ).toBe(202);
     await stream[Symbol.asyncDispose]();
     await events.returned;
-    expect((await exchange(workers.second.url, end(token))).status).toBe(404);
+    expect((await exchange(workers.second.url, endingRequest(token))).status).toBe(404);
   });
 
-  test('has no operation whose client leaves before it is accepted', async () => {
+  test('does not start an operation whose client disconnects before the operation is accepted', async () => {
     const begun = Promise.withResolvers<AbortSignal>();
     await using workers = await startWorkers(({ signal }) => {
       begun.resolve(signal);
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     });
     const connection = await RawConnection.open(workers.second.url);
-    connection.send(operation(await reserve(workers.first), query));
+    connection.send(operationRequest(await reserveStream(workers.first.url), { query }));
     const signal = await begun.promise;
     const aborted = once(signal, 'abort');
     await connection[Symbol.asyncDispose]();
@@ -218,18 +207,18 @@ describe('an event stream of another worker', () => {
     expect([workers.first.logLines, workers.second.logLines]).toEqual([[], []]);
   });
 
-  test('waits for a client that reads slowly as if it were connected with its own worker', async () => {
+  test('pauses operations for a slow client that is connected to another worker', async () => {
     const events = new ScriptedEvents();
     const readTimeout = 50;
     await using workers = await startWorkers(() => events.outcome, {
       bufferSize: 1000,
       readTimeoutMs: readTimeout,
     });
-    const token = await reserve(workers.first);
-    await using stream = await open(workers.second, token);
+    const token = await reserveStream(workers.first.url);
+    await using stream = await openStream(workers.second.url, token);
     stream.socket.pause();
-    await exchange(workers.second.url, operation(token, subscription));
-    // More than the sockets take: ends where it has to wait, and not where somebody keeps all of it.
+    await exchange(workers.second.url, operationRequest(token, { query: subscription }));
+    // Larger than the socket buffers: the test ends only if the sender has to wait and no worker buffers the body.
     const event = { data: { greetings: 'x'.repeat(1024 * 1024) } };
     for (let count = 0; count < 64; count++) events.push(event);
     await events.returned;
@@ -239,11 +228,11 @@ describe('an event stream of another worker', () => {
   });
 });
 
-describe('a worker that is gone', () => {
+describe('requests about the resources of a worker that is gone', () => {
   const requests = (token: string): RawRequest[] => [
-    { method: 'GET', headers: { accept: 'text/event-stream', [tokenHeader]: token } },
-    { ...operation(token, query) },
-    end(token),
+    openingRequest(token),
+    operationRequest(token, { query }),
+    endingRequest(token),
     {
       method: 'POST',
       path: `/callback/${encodeURIComponent(token)}`,
@@ -264,76 +253,76 @@ describe('a worker that is gone', () => {
     });
   }
 
-  const asked = async ({ second }: Workers, token: string): Promise<unknown[]> => {
-    const answers: unknown[] = [];
-    for (const request of requests(token)) answers.push(lasting(await exchange(second.url, request)));
-    return answers;
+  const sendAll = async ({ second }: Workers, token: string): Promise<unknown[]> => {
+    const responses: unknown[] = [];
+    for (const request of requests(token)) responses.push(comparable(await exchange(second.url, request)));
+    return responses;
   };
 
-  test('has the answers of what never was; so have names that a client makes up', async () => {
+  test('get the same responses as unknown ids, and so do ids with made-up worker names', async () => {
     await using workers = await startWithCallbacks();
-    const unknown = await asked(workers, tokenOf('2'));
+    const unknown = await sendAll(workers, tokenOf('2'));
     expect(unknown).toMatchObject([{ status: 404 }, { status: 404 }, { status: 404 }, { status: 404 }]);
-    const token = await reserve(workers.first);
-    const made = ['1', '3', '999999999', '0', '01', '../1', '/etc/passwd', 'x', ''].map((name) =>
+    const token = await reserveStream(workers.first.url);
+    const madeUp = ['1', '3', '999999999', '0', '01', '../1', '/etc/passwd', 'x', ''].map((name) =>
       tokenOf(name),
     );
-    for (const other of [...made, tokenOf('1').slice(0, -2)]) {
-      expect(await asked(workers, other)).toEqual(unknown);
+    for (const id of [...madeUp, tokenOf('1').slice(0, -2)]) {
+      expect(await sendAll(workers, id)).toEqual(unknown);
     }
     await workers.first.close();
-    expect(await asked(workers, token)).toEqual(unknown);
+    expect(await sendAll(workers, token)).toEqual(unknown);
   });
 
-  test('while it has a request: the same', async () => {
+  test('get the same responses as unknown ids when the worker stops while it handles the request', async () => {
     await using workers = await startWithCallbacks();
-    const unknown = await asked(workers, tokenOf('2'));
-    await using gone = await standIn(workers, (request) => request.socket.destroy());
-    expect(await asked(workers, gone.token)).toEqual(unknown);
+    const unknown = await sendAll(workers, tokenOf('2'));
+    await using gone = await startFakeWorker(workers, (request) => request.socket.destroy());
+    expect(await sendAll(workers, gone.token)).toEqual(unknown);
   });
 
-  test('while it answers: the connection ends, as it does with a worker of its own', async () => {
+  test('end with the connection when the worker stops in the middle of its response', async () => {
     await using workers = await startWorkers();
     const answering = Promise.withResolvers<ServerResponse>();
-    await using owner = await standIn(workers, (_, response) => {
+    await using owner = await startFakeWorker(workers, (_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(':\n\n');
       answering.resolve(response);
     });
-    await using stream = await open(workers.second, owner.token);
+    await using stream = await openStream(workers.second.url, owner.token);
     (await answering.promise).destroy();
     await stream.waitForClose();
     await expect(stream.readChunk()).rejects.toThrow('The connection ended');
   });
 
-  test('is not one that cannot be reached for another reason: 503', async () => {
+  test('get 503 when the worker cannot be reached for another reason', async () => {
     await using workers = await startWorkers();
     const { directory, second } = workers;
     await rm(directory, { recursive: true });
     await writeFile(directory, '');
-    const { status, headers, body } = await exchange(second.url, operation(tokenOf('3'), query));
+    const { status, headers, body } = await exchange(second.url, operationRequest(tokenOf('3'), { query }));
     expect([status, headers.get('retry-after'), JSON.parse(body).errors[0].extensions.code]).toEqual([
       503,
       '1',
       'OVERLOADED',
     ]);
-    expect(second.logLines).toEqual(['A request could not be passed on to another worker']);
+    expect(second.logLines).toEqual(['Proxying a request to another worker failed']);
   });
 });
 
-describe('what is passed on', () => {
-  test('goes no faster than it is taken, and ends with its client', async () => {
+describe('a proxied request', () => {
+  test('is transferred with backpressure and ends when its client disconnects', async () => {
     await using workers = await startWorkers();
     const received = Promise.withResolvers<IncomingMessage>();
-    // It reads nothing of the body.
-    await using owner = await standIn(workers, (request) => received.resolve(request));
+    // This worker does not read the body.
+    await using owner = await startFakeWorker(workers, (request) => received.resolve(request));
     const { port } = new URL(workers.second.url);
     const client = connect(Number(port), '127.0.0.1');
     client.on('error', () => {});
     client.write(
       `POST /graphql HTTP/1.1\r\nhost: a\r\n${tokenHeader}: ${owner.token}\r\ncontent-length: 1000000000\r\n\r\n`,
     );
-    // Ends with the sockets full, and not with all of it in the memory of a worker.
+    // Ends when the socket buffers are full, and never if a worker buffers the body.
     const chunk = Buffer.alloc(1024 * 1024);
     let sent = 0;
     while (sent < 64 && client.write(chunk)) sent++;
@@ -354,10 +343,10 @@ describe('what is passed on', () => {
     await expect(read).rejects.toThrow('aborted');
   });
 
-  test('has all that HTTP allows: repeated headers, no body, an answer without one', async () => {
+  test('preserves repeated headers and empty request and response bodies', async () => {
     await using workers = await startWorkers();
     const heads: unknown[] = [];
-    await using owner = await standIn(workers, (request, response) => {
+    await using owner = await startFakeWorker(workers, (request, response) => {
       const { method, url, headers } = request;
       heads.push([method, url, headers['x-a'], headers['transfer-encoding'], headers.connection]);
       response.writeHead(207, 'So so', ['set-cookie', 'a=1', 'Set-Cookie', 'b=2', 'keep-alive', 'timeout=7']);
@@ -379,17 +368,17 @@ describe('what is passed on', () => {
     expect(heads).toEqual([['HEAD', path, '1, 2', undefined, 'keep-alive']]);
   });
 
-  test('is as large as it may be without being passed on', async () => {
+  test('may have headers as large as a request that is not proxied', async () => {
     await using workers = await startWorkers();
-    const token = await reserve(workers.first);
+    const token = await reserveStream(workers.first.url);
     const most = { 'x-large': 'x'.repeat(15_900) };
     const [there, here] = [workers.first, workers.second].map(({ url }) =>
-      exchange(url, { ...end(token), headers: { [tokenHeader]: token, ...most } }),
+      exchange(url, { ...endingRequest(token), headers: { [tokenHeader]: token, ...most } }),
     );
     expect([(await there)?.status, (await here)?.status]).toEqual([200, 200]);
   });
 
-  test('are events of subgraphs, too', async () => {
+  test('may be a subscription callback of a subgraph', async () => {
     const received: string[] = [];
     const callbacks = {
       isKnown: (id: string) => id === tokenOf('1'),
@@ -418,23 +407,26 @@ describe('what is passed on', () => {
   });
 });
 
-describe('a worker that closes', () => {
-  // A minute: a test that waits for it fails.
+describe('a worker that shuts down', () => {
+  // Longer than the timeout of a test.
   const drainTimeout = 60_000;
 
-  test.each(['first', 'second'] as const)('has idle streams end at once: the %s', async (which) => {
-    const events = new ScriptedEvents();
-    await using workers = await startWorkers(() => events.outcome, { drainTimeout });
-    const token = await reserve(workers.first);
-    await using stream = await open(workers.second, token);
-    await exchange(workers.second.url, operation(token, subscription));
-    await workers[which].close();
-    expect(await stream.readChunk()).toBeUndefined();
-    await events.returned;
-  });
+  test.each(['first', 'second'] as const)(
+    'closes idle streams of the two workers at once: the %s one shuts down',
+    async (which) => {
+      const events = new ScriptedEvents();
+      await using workers = await startWorkers(() => events.outcome, { drainTimeout });
+      const token = await reserveStream(workers.first.url);
+      await using stream = await openStream(workers.second.url, token);
+      await exchange(workers.second.url, operationRequest(token, { query: subscription }));
+      await workers[which].close();
+      expect(await stream.readChunk()).toBeUndefined();
+      await events.returned;
+    },
+  );
 
   test.each(['first', 'second'] as const)(
-    'waits for the queries of a stream, and takes what is passed on for it meanwhile: the %s',
+    'waits for the queries on a stream and still accepts requests about the stream: the %s one shuts down',
     async (which) => {
       const gate = new Gate();
       await using workers = await startWorkers(
@@ -444,23 +436,23 @@ describe('a worker that closes', () => {
         },
         { drainTimeout },
       );
-      const token = await reserve(workers.first);
-      await using stream = await open(workers.second, token);
-      await using late = await RawConnection.open(workers.second.url);
-      const asked = exchange(workers.second.url, operation(token, query));
+      const token = await reserveStream(workers.first.url);
+      await using stream = await openStream(workers.second.url, token);
+      await using control = await RawConnection.open(workers.second.url);
+      const response = exchange(workers.second.url, operationRequest(token, { query }));
       await gate.waitForArrivals();
       const closing = workers[which].close();
-      late.send({ ...end(token), path: '/graphql?operationId=another' });
-      expect((await late.readAnswer()).status).toBe(200);
+      control.send(endingRequest(token, 'another'));
+      expect((await control.readAnswer()).status).toBe(200);
       gate.open();
-      expect((await asked).status).toBe(202);
-      expect(await stream.readChunk()).toBe(next({ data: { greeting: 'hello' } }) + complete);
+      expect((await response).status).toBe(202);
+      expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
       expect(await stream.readChunk()).toBeUndefined();
       await closing;
     },
   );
 
-  test('ends what is not done in time', async () => {
+  test('ends proxied requests with 503 after the drain timeout', async () => {
     const begun = Promise.withResolvers<void>();
     await using workers = await startWorkers(
       ({ signal }) => {
@@ -469,10 +461,13 @@ describe('a worker that closes', () => {
       },
       { drainTimeout: 1 },
     );
-    const asked = exchange(workers.second.url, operation(await reserve(workers.first), query));
+    const response = exchange(
+      workers.second.url,
+      operationRequest(await reserveStream(workers.first.url), { query }),
+    );
     await begun.promise;
     await workers.second.close();
-    const { status, headers, body } = await asked;
+    const { status, headers, body } = await response;
     expect([status, headers.get('connection'), JSON.parse(body).errors[0].extensions.code]).toEqual([
       503,
       'close',
@@ -480,7 +475,7 @@ describe('a worker that closes', () => {
     ]);
   });
 
-  test('leaves no socket behind', async () => {
+  test('removes its Unix socket', async () => {
     await using workers = await startWorkers();
     await workers.first.close();
     const socket = connect(join(workers.directory, '1'));
@@ -488,7 +483,7 @@ describe('a worker that closes', () => {
     expect(error.code).toBe('ENOENT');
   });
 
-  test('never started cannot: another one has its name', async () => {
+  test('fails to start when another process listens on the socket of its name', async () => {
     await using workers = await startWorkers();
     const holder = createNetServer().listen(join(workers.directory, '3'));
     await once(holder, 'listening');
@@ -500,7 +495,7 @@ describe('a worker that closes', () => {
   });
 });
 
-test('a gateway of one process names none in its tokens', async () => {
+test('the tokens of a gateway with one process contain no worker name', async () => {
   await using server = await startScriptedServer();
-  expect(await reserve(server)).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await reserveStream(server.url)).toMatch(/^[0-9a-f-]{36}$/);
 });

@@ -7,7 +7,7 @@ import { incrementalPartEncoding } from '../../../gateway/transport/http/multipa
 import { NoFirstPayloadError, writePayloads } from '../../../gateway/transport/http/writePayloads.ts';
 import { ScriptedPayloads } from '../../harness/scriptedServer.ts';
 
-/** A response whose buffer fills as the test says. */
+/** A response whose buffer state the test sets. */
 class ScriptedResponse extends EventEmitter {
   writableNeedDrain = false;
   writableLength = 0;
@@ -53,8 +53,8 @@ async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe('a client that reads slowly', () => {
-  test('is not asked for: the next batch waits until the buffer has drained', async () => {
+describe('writePayloads, for a client that reads slowly,', () => {
+  test('requests the next batch only after the buffer has drained', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: 1, hasNext: true }]);
     payloads.push([{ hasNext: false }]);
@@ -71,7 +71,7 @@ describe('a client that reads slowly', () => {
     expect([payloads.pullCount, response.chunks.length]).toEqual([2, 2]);
   });
 
-  test('is asked for as long as what waits fits the buffer', async () => {
+  test('requests further batches while the waiting bytes fit the buffer', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: 1, hasNext: true }]);
     payloads.push([{ hasNext: false }]);
@@ -83,7 +83,7 @@ describe('a client that reads slowly', () => {
     expect(payloads.pullCount).toBe(2);
   });
 
-  test('and leaves ends the payloads while the buffer is full', async () => {
+  test('ends the payloads when the client disconnects while the buffer is full', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: 1, hasNext: true }]);
     const response: ScriptedResponse = new ScriptedResponse(() => {
@@ -100,8 +100,8 @@ describe('a client that reads slowly', () => {
   });
 });
 
-describe('the end of the body', () => {
-  test('is in the write of the last payload, wherever hasNext stands in it', async () => {
+describe('writePayloads, at the end of the body,', () => {
+  test('writes the end together with the last payload, wherever hasNext is in the payload', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ hasNext: true, data: { hasNext: false } }]);
     payloads.push([{ hasNext: false, incremental: [{ data: { hasNext: true } }] }, { data: 'not sent' }]);
@@ -114,7 +114,7 @@ describe('the end of the body', () => {
     await payloads.returned;
   });
 
-  test('does not wait for an empty batch to mean something', async () => {
+  test('writes nothing for an empty batch', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([]);
     payloads.push([{ hasNext: false }]);
@@ -125,7 +125,7 @@ describe('the end of the body', () => {
     ]);
   });
 
-  test('comes with the reason when the gateway itself ends the stream', async () => {
+  test('writes the abort reason as an error when the gateway ends the stream', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: 1, hasNext: true }]);
     const response = new ScriptedResponse();
@@ -139,7 +139,7 @@ describe('the end of the body', () => {
     );
   });
 
-  test('is left to the caller while nothing is written', async () => {
+  test('throws NoFirstPayloadError when the payloads fail before anything is written', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push(new Error('early'));
     const response = new ScriptedResponse();

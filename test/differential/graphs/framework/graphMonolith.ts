@@ -73,8 +73,8 @@ export class GraphMonolith implements Monolith {
     lostSubgraph?: string,
   ): Promise<Answer> {
     const document = parse(source);
-    const earlyInputs = this.#prefetchedInputs(document);
-    const scope = { ...this.#model.createContext(headers?.[faultsHeader]), lostSubgraph, earlyInputs };
+    const prefetchedInputs = this.#prefetchedInputs(document);
+    const scope = { ...this.#model.createContext(headers?.[faultsHeader]), lostSubgraph, prefetchedInputs };
     const result = await execute({
       schema,
       document,

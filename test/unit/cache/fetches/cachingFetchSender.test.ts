@@ -30,6 +30,7 @@ const { rules } = await readRulesOf({
   `,
 });
 const names = entityShape('products', '... on Product { name }');
+const news = rootShape('products', '{ news }');
 const mails = entityShape('products', '... on User { mail }');
 const error = (message: string, at: Partial<FetchError> = {}, code?: string): FetchError => ({
   entry: { message, ...(code === undefined ? {} : { extensions: { code } }) },
@@ -39,352 +40,374 @@ const error = (message: string, at: Partial<FetchError> = {}, code?: string): Fe
 });
 const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
 
-function at(under: CachedFetchesFixture, place: number): RecordedCall {
-  const call = under.subgraphs.calls[place];
-  if (call === undefined) throw new Error(`The subgraph was asked ${under.subgraphs.calls.length} times.`);
+function at(fixture: CachedFetchesFixture, place: number): RecordedCall {
+  const call = fixture.subgraphs.calls[place];
+  if (call === undefined)
+    throw new Error(`The subgraph was request ${fixture.subgraphs.calls.length} times.`);
   return call;
 }
 
 /** Stores products under these ids. */
-function fill(under: CachedFetchesFixture, ...ids: string[]): void {
-  const from = under.subgraphs.calls.length;
-  under.fetch(names, ids);
-  at(under, from).answer(named(...ids.map((id) => `name of ${id}`)));
+function fill(fixture: CachedFetchesFixture, ...ids: string[]): void {
+  const from = fixture.subgraphs.calls.length;
+  fixture.fetch(names, ids);
+  at(fixture, from).answer(named(...ids.map((id) => `name of ${id}`)));
 }
 
-describe('entities', () => {
-  test('that are kept are not asked for again, and merge with those that are', () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1', '2', '4');
-    const asked = under.fetch(names, ['1', '3', '2', '4']);
-    expect(at(under, 1).requestedItems).toEqual(['3']);
-    expect(asked.result).toBeUndefined();
-    at(under, 1).answer(named('third'));
-    expect(asked.data).toEqual(named('name of 1', 'third', 'name of 2', 'name of 4'));
-    expect(asked.isDone).toBe(true);
-    expect(asked.result).toMatchObject({ caching: { scope: 'PUBLIC', leftMs: 10_000 }, stale: undefined });
+describe('Cached entities', () => {
+  test('are not fetched again, and are merged with fetched entities', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1', '2', '4');
+    const request = fixture.fetch(names, ['1', '3', '2', '4']);
+    expect(at(fixture, 1).requestedItems).toEqual(['3']);
+    expect(request.result).toBeUndefined();
+    at(fixture, 1).answer(named('third'));
+    expect(request.data).toEqual(named('name of 1', 'third', 'name of 2', 'name of 4'));
+    expect(request.isDone).toBe(true);
+    expect(request.result).toMatchObject({
+      caching: { scope: 'PUBLIC', freshForMs: 10_000 },
+      stale: undefined,
+    });
   });
 
-  test('that are all kept answer in the same turn', () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1', '2');
-    under.clock.now += 4_000;
-    const asked = under.fetch(names, ['2', '1']);
-    expect(asked.data).toEqual(named('name of 2', 'name of 1'));
-    expect(asked.result).toMatchObject({ errors: [], caching: { ageMs: 4_000, leftMs: 6_000 } });
-    expect(under.subgraphs.calls).toHaveLength(1);
+  test('answer in the same turn if none is missing', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1', '2');
+    fixture.clock.now += 4_000;
+    const request = fixture.fetch(names, ['2', '1']);
+    expect(request.data).toEqual(named('name of 2', 'name of 1'));
+    expect(request.result).toMatchObject({ errors: [], caching: { ageMs: 4_000, freshForMs: 6_000 } });
+    expect(fixture.subgraphs.calls).toHaveLength(1);
   });
 
-  test('are handed out as objects of their own', () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1');
-    const [one] = under.fetch(names, ['1']).data as { name: string }[];
+  test('are parsed anew for each request', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1');
+    const [one] = fixture.fetch(names, ['1']).data as { name: string }[];
     (one as { name: string }).name = 'changed';
-    expect(under.fetch(names, ['1']).data).toEqual(named('name of 1'));
+    expect(fixture.fetch(names, ['1']).data).toEqual(named('name of 1'));
   });
 
-  test('that do not exist are kept for a short time', () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1']);
-    at(under, 0).answer([null]);
-    expect(under.fetch(names, ['1']).data).toEqual([null]);
-    under.clock.now += 5_000;
-    under.fetch(names, ['1']);
-    expect(under.subgraphs.calls).toHaveLength(2);
+  test('that are null are stored for cache.nullMaxAge', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    at(fixture, 0).answer([null]);
+    expect(fixture.fetch(names, ['1']).data).toEqual([null]);
+    fixture.clock.now += 5_000;
+    fixture.fetch(names, ['1']);
+    expect(fixture.subgraphs.calls).toHaveLength(2);
   });
 
-  test('with errors are not kept, those beside them are', () => {
-    const under = createCachedFetchesFixture(rules);
-    const asked = under.fetch(names, ['1', '2']);
-    at(under, 0).answer([{ name: null }, { name: 'two' }], {}, [
+  test('are stored unless they have errors of their own', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const request = fixture.fetch(names, ['1', '2']);
+    at(fixture, 0).answer([{ name: null }, { name: 'two' }], {}, [
       error('no', { entityIndex: 0, path: ['name'] }),
     ]);
-    expect(asked.result).toMatchObject({ errors: [{ entity: 0, path: ['name'] }], caching: undefined });
-    under.fetch(names, ['1', '2']);
-    expect(at(under, 1).requestedItems).toEqual(['1']);
+    expect(request.result).toMatchObject({
+      errors: [{ entityIndex: 0, path: ['name'] }],
+      caching: undefined,
+    });
+    fixture.fetch(names, ['1', '2']);
+    expect(at(fixture, 1).requestedItems).toEqual(['1']);
   });
 
-  test('are not kept beside an error of the whole', () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1']);
-    at(under, 0).answer(named('one'), {}, [error('odd')]);
-    under.fetch(names, ['1']);
-    expect(under.subgraphs.calls).toHaveLength(2);
+  test('are not stored if the answer has a general error', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    at(fixture, 0).answer(named('one'), {}, [error('odd')]);
+    fixture.fetch(names, ['1']);
+    expect(fixture.subgraphs.calls).toHaveLength(2);
   });
 
-  test('an error is told at the place that the entity has in the whole call', () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1', '2');
-    const asked = under.fetch(names, ['1', '2', '3']);
-    at(under, 1).answer([null], {}, [error('no', { entityIndex: 0, path: [] })]);
-    expect(asked.result).toMatchObject({
-      errors: [{ entity: 2 }],
+  test('have errors with their index in the whole call', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1', '2');
+    const request = fixture.fetch(names, ['1', '2', '3']);
+    at(fixture, 1).answer([null], {}, [error('no', { entityIndex: 0, path: [] })]);
+    expect(request.result).toMatchObject({
+      errors: [{ entityIndex: 2 }],
       data: [...named('name of 1', 'name of 2'), null],
     });
   });
 });
 
-describe('what a subgraph says', () => {
+describe('The cache metadata of a subgraph', () => {
   test.each([
     ['no-store', { cacheControl: 'no-store' }],
-    ['an age that is over', { cacheControl: 'max-age=5', age: '40' }],
-  ])('%s: is not kept', (_, headers) => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1']);
-    at(under, 0).answer(named('one'), headers);
-    under.fetch(names, ['1']);
-    expect(under.subgraphs.calls).toHaveLength(2);
-    expect(under.problems).toEqual([]);
+    ['an age beyond max-age', { cacheControl: 'max-age=5', age: '40' }],
+  ])('prevents storing with %s', (_, headers) => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    at(fixture, 0).answer(named('one'), headers);
+    fixture.fetch(names, ['1']);
+    expect(fixture.subgraphs.calls).toHaveLength(2);
+    expect(fixture.problems).toEqual([]);
   });
 
-  test('that makes no sense is told', () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1']);
-    at(under, 0).answer(named('one'), { cacheControl: 'max-age=soon' });
-    expect(under.problems).toEqual([expect.stringContaining('products: Cache-Control: max-age')]);
+  test('is reported if it is invalid', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    at(fixture, 0).answer(named('one'), { cacheControl: 'max-age=soon' });
+    expect(fixture.problems).toEqual([expect.stringContaining('products: Cache-Control: max-age')]);
   });
 
-  test('shortens the rule', () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1']);
-    at(under, 0).answer(named('one'), { cacheControl: 'max-age=2, must-revalidate' });
-    under.clock.now += 1_999;
-    under.fetch(names, ['1']);
-    expect(under.subgraphs.calls).toHaveLength(1);
-    under.clock.now += 1;
-    under.fetch(names, ['1']);
-    expect(under.subgraphs.calls).toHaveLength(2);
+  test('shortens the lifetime of the rule', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    at(fixture, 0).answer(named('one'), { cacheControl: 'max-age=2, must-revalidate' });
+    fixture.clock.now += 1_999;
+    fixture.fetch(names, ['1']);
+    expect(fixture.subgraphs.calls).toHaveLength(1);
+    fixture.clock.now += 1;
+    fixture.fetch(names, ['1']);
+    expect(fixture.subgraphs.calls).toHaveLength(2);
   });
 });
 
-describe('private values', () => {
+describe('Private values', () => {
   const of = (identity: string | undefined): RequestContext => createRequestContext({ identity });
 
-  test('are kept for each identity, and for nobody without one', () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(mails, ['1'], of('ann'));
-    at(under, 0).answer([{ mail: 'of ann' }]);
-    expect(under.fetch(mails, ['1'], of('ann')).data).toEqual([{ mail: 'of ann' }]);
-    expect(under.fetch(mails, ['1'], of('bob')).result).toBeUndefined();
-    at(under, 1).answer([{ mail: 'of bob' }]);
-    expect(under.fetch(mails, ['1'], of('bob')).data).toEqual([{ mail: 'of bob' }]);
-    const nobody = under.fetch(mails, ['1'], of(undefined));
-    at(under, 2).answer([{ mail: 'nobody' }]);
+  test('are stored for each identity, and not for requests without one', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(mails, ['1'], of('ann'));
+    at(fixture, 0).answer([{ mail: 'of ann' }]);
+    expect(fixture.fetch(mails, ['1'], of('ann')).data).toEqual([{ mail: 'of ann' }]);
+    expect(fixture.fetch(mails, ['1'], of('bob')).result).toBeUndefined();
+    at(fixture, 1).answer([{ mail: 'of bob' }]);
+    expect(fixture.fetch(mails, ['1'], of('bob')).data).toEqual([{ mail: 'of bob' }]);
+    const nobody = fixture.fetch(mails, ['1'], of(undefined));
+    at(fixture, 2).answer([{ mail: 'nobody' }]);
     expect(nobody.data).toEqual([{ mail: 'nobody' }]);
-    expect(under.fetch(mails, ['1'], of(undefined)).result).toBeUndefined();
+    expect(fixture.fetch(mails, ['1'], of(undefined)).result).toBeUndefined();
   });
 
-  test('that the subgraph calls private are not public any more', () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1'], of('ann'));
-    at(under, 0).answer(named('for ann'), { cacheControl: 'private' });
-    expect(under.fetch(names, ['1'], of('ann')).data).toEqual(named('for ann'));
-    expect(under.fetch(names, ['1'], of('bob')).result).toBeUndefined();
-    expect(under.fetch(names, ['1'], of(undefined)).result).toBeUndefined();
+  test('replace public ones when the subgraph marks its answer private', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1'], of('ann'));
+    at(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
+    expect(fixture.fetch(names, ['1'], of('ann')).data).toEqual(named('for ann'));
+    expect(fixture.fetch(names, ['1'], of('bob')).result).toBeUndefined();
+    expect(fixture.fetch(names, ['1'], of(undefined)).result).toBeUndefined();
   });
 
-  test('whoever waits for an answer that turns out to be private asks for himself', async () => {
-    const under = createCachedFetchesFixture(rules);
-    const ann = under.fetch(names, ['1'], of('ann'));
-    const bob = under.fetch(names, ['1'], of('bob'));
-    expect(under.subgraphs.calls).toHaveLength(1);
-    at(under, 0).answer(named('for ann'), { cacheControl: 'private' });
+  test('make a joiner send its own fetch when the answer of the leader is private', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const ann = fixture.fetch(names, ['1'], of('ann'));
+    const bob = fixture.fetch(names, ['1'], of('bob'));
+    expect(fixture.subgraphs.calls).toHaveLength(1);
+    at(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
     await waitForTurns();
-    at(under, 1).answer(named('for bob'), { cacheControl: 'private' });
+    at(fixture, 1).answer(named('for bob'), { cacheControl: 'private' });
     expect([ann.data, bob.data]).toEqual([named('for ann'), named('for bob')]);
   });
 });
 
-describe('stale values', () => {
-  test('go out at once while one refresh runs', async () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1');
-    under.clock.now += 12_000;
-    const asked = [1, 2, 3].map(() => under.fetch(names, ['1']));
-    for (const one of asked) {
+describe('Stale values', () => {
+  test('are served at once while one refresh runs', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1');
+    fixture.clock.now += 12_000;
+    const request = [1, 2, 3].map(() => fixture.fetch(names, ['1']));
+    for (const one of request) {
       expect(one.result).toMatchObject({
         data: named('name of 1'),
-        caching: { leftMs: -2_000 },
+        caching: { freshForMs: -2_000 },
         stale: new Map([[0, { ageMs: 12_000, reason: 'revalidating' }]]),
       });
     }
-    expect(under.subgraphs.calls).toHaveLength(2);
-    expect(at(under, 1).call.group).toBe(1);
-    at(under, 1).answer(named('new'));
+    expect(fixture.subgraphs.calls).toHaveLength(2);
+    expect(at(fixture, 1).call.group).toBe(1);
+    at(fixture, 1).answer(named('new'));
     await waitForTurns();
-    expect(under.fetch(names, ['1']).result).toMatchObject({ data: named('new'), stale: undefined });
-    expect(under.subgraphs.calls).toHaveLength(2);
+    expect(fixture.fetch(names, ['1']).result).toMatchObject({ data: named('new'), stale: undefined });
+    expect(fixture.subgraphs.calls).toHaveLength(2);
   });
 
-  test('are not asked for anew at once where a refresh has failed', async () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1');
-    under.clock.now += 12_000;
-    under.fetch(names, ['1']);
-    at(under, 1).fail();
-    expect(under.fetch(names, ['1']).data).toEqual(named('name of 1'));
-    expect(under.subgraphs.calls).toHaveLength(2);
-    under.clock.now += 1_000;
-    under.fetch(names, ['1']);
-    expect(under.subgraphs.calls).toHaveLength(3);
+  test.each([
+    ['an entity', names, ['1'], named('name of 1')],
+    ['a root field', news, undefined, { news: 'old' }],
+  ])('are refreshed with a deadline of the refresh, for %s', async (_, shape, ids, value) => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(shape, ids);
+    at(fixture, 0).answer(value);
+    fixture.clock.now += 12_000;
+    const deadline = performance.now() + 5;
+    fixture.fetch(shape, ids, createRequestContext({ deadline, deadlineFor: () => deadline }));
+    await waitForTurns();
+    expect(at(fixture, 1).call.requestContext.deadlineFor('products')).toBeGreaterThan(deadline + 5_000);
   });
 
-  test('answer where the subgraph fails', () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1', '2');
-    under.clock.now += 40_000;
-    const asked = under.fetch(names, ['1', '2', '3']);
-    at(under, 1).fail();
-    expect(asked.result).toMatchObject({
+  test('are not refreshed again within the backoff after a failed refresh', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1');
+    fixture.clock.now += 12_000;
+    fixture.fetch(names, ['1']);
+    at(fixture, 1).fail();
+    expect(fixture.fetch(names, ['1']).data).toEqual(named('name of 1'));
+    expect(fixture.subgraphs.calls).toHaveLength(2);
+    fixture.clock.now += 1_000;
+    fixture.fetch(names, ['1']);
+    expect(fixture.subgraphs.calls).toHaveLength(3);
+  });
+
+  test('are served if the subgraph fails', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1', '2');
+    fixture.clock.now += 40_000;
+    const request = fixture.fetch(names, ['1', '2', '3']);
+    at(fixture, 1).fail();
+    expect(request.result).toMatchObject({
       data: [...named('name of 1', 'name of 2'), undefined],
-      errors: [{ entity: 2, entry: { code: 'SUBGRAPH_UNREACHABLE' } }],
+      errors: [{ entityIndex: 2, entry: { code: 'SUBGRAPH_UNREACHABLE' } }],
       stale: new Map([
         [0, { ageMs: 40_000, reason: 'error' }],
         [1, { ageMs: 40_000, reason: 'error' }],
       ]),
     });
-    under.clock.now += 30_000;
-    const late = under.fetch(names, ['1', '2']);
-    at(under, 2).fail();
+    fixture.clock.now += 30_000;
+    const late = fixture.fetch(names, ['1', '2']);
+    at(fixture, 2).fail();
     expect(late.result).toMatchObject({ kind: 'failed' });
   });
 
-  test('answer where the subgraph has an error of its own, and hide it', () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1', '2');
-    under.clock.now += 40_000;
-    const asked = under.fetch(names, ['1', '2']);
-    at(under, 1).answer([{ name: 'new' }, null], {}, [error('broken', { entityIndex: 1 })]);
-    expect(asked.result).toMatchObject({
+  test('are served instead of an error of the subgraph', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1', '2');
+    fixture.clock.now += 40_000;
+    const request = fixture.fetch(names, ['1', '2']);
+    at(fixture, 1).answer([{ name: 'new' }, null], {}, [error('broken', { entityIndex: 1 })]);
+    expect(request.result).toMatchObject({
       data: named('new', 'name of 2'),
       errors: [],
       stale: new Map([[1, { ageMs: 40_000, reason: 'error' }]]),
     });
   });
 
-  test('answer for all where one error took the data along', () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1', '2');
-    under.clock.now += 40_000;
-    const asked = under.fetch(names, ['1', '2']);
-    at(under, 1).answer(undefined, {}, [error('broken', { entityIndex: 1 })]);
-    expect(asked.result).toMatchObject({ data: named('name of 1', 'name of 2'), errors: [] });
+  test('are served for all entities if one error made the data null', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1', '2');
+    fixture.clock.now += 40_000;
+    const request = fixture.fetch(names, ['1', '2']);
+    at(fixture, 1).answer(undefined, {}, [error('broken', { entityIndex: 1 })]);
+    expect(request.result).toMatchObject({ data: named('name of 1', 'name of 2'), errors: [] });
   });
 
-  test.each(['FORBIDDEN', 'UNAUTHENTICATED'])('do not answer what is refused: %s', (code) => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1');
-    under.clock.now += 40_000;
-    const asked = under.fetch(names, ['1']);
-    at(under, 1).answer([null], {}, [error('no', { entityIndex: 0 }, code)]);
-    expect(asked.result).toMatchObject({
+  test.each(['FORBIDDEN', 'UNAUTHENTICATED'])('are not served if the subgraph refuses with %s', (code) => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1');
+    fixture.clock.now += 40_000;
+    const request = fixture.fetch(names, ['1']);
+    at(fixture, 1).answer([null], {}, [error('no', { entityIndex: 0 }, code)]);
+    expect(request.result).toMatchObject({
       data: [null],
       errors: [{ entry: { message: 'no' } }],
       stale: undefined,
     });
   });
 
-  test('do not answer what is refused by its status', () => {
-    const under = createCachedFetchesFixture(rules);
-    fill(under, '1');
-    under.clock.now += 40_000;
-    const asked = under.fetch(names, ['1']);
-    at(under, 1).fail(
+  test('are not served if the subgraph refuses with a 4xx status', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1');
+    fixture.clock.now += 40_000;
+    const request = fixture.fetch(names, ['1']);
+    at(fixture, 1).fail(
       new GatewayError('SUBGRAPH_ERROR', 'refused', { extensions: { http: { status: 403 } } }),
     );
-    expect(asked.result).toMatchObject({ kind: 'failed' });
+    expect(request.result).toMatchObject({ kind: 'failed' });
   });
 });
 
-describe('who asks for what is being fetched', () => {
-  test('waits for it', async () => {
-    const under = createCachedFetchesFixture(rules);
-    const first = under.fetch(names, ['1', '2']);
-    const others = [under.fetch(names, ['2', '1']), under.fetch(names, ['1', '3'])];
-    expect(under.subgraphs.calls.map(({ requestedItems }) => requestedItems)).toEqual([['1', '2'], ['3']]);
-    at(under, 0).answer(named('one', 'two'));
-    at(under, 1).answer(named('three'));
+describe('A request for an item that is being fetched', () => {
+  test('waits for the fetch', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const first = fixture.fetch(names, ['1', '2']);
+    const others = [fixture.fetch(names, ['2', '1']), fixture.fetch(names, ['1', '3'])];
+    expect(fixture.subgraphs.calls.map(({ requestedItems }) => requestedItems)).toEqual([['1', '2'], ['3']]);
+    at(fixture, 0).answer(named('one', 'two'));
+    at(fixture, 1).answer(named('three'));
     await waitForTurns();
     expect([first, ...others].map(({ data }) => data)).toEqual([
       named('one', 'two'),
       named('two', 'one'),
       named('one', 'three'),
     ]);
-    expect(under.cache.singleFlight.size).toBe(0);
+    expect(fixture.cache.singleFlight.size).toBe(0);
   });
 
-  test('fails with it', () => {
-    const under = createCachedFetchesFixture(rules);
-    const both = [under.fetch(names, ['1']), under.fetch(names, ['1'])];
-    at(under, 0).fail();
+  test('fails if the fetch fails', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const both = [fixture.fetch(names, ['1']), fixture.fetch(names, ['1'])];
+    at(fixture, 0).fail();
     for (const { result } of both) expect(result).toMatchObject({ kind: 'failed' });
-    expect(under.subgraphs.calls).toHaveLength(1);
+    expect(fixture.subgraphs.calls).toHaveLength(1);
   });
 
-  test('asks for it where it could not be kept', async () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1']);
-    const other = under.fetch(names, ['1']);
-    at(under, 0).answer(named('one'), { cacheControl: 'no-store' });
+  test('fetches the item if the answer could not be stored', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    const other = fixture.fetch(names, ['1']);
+    at(fixture, 0).answer(named('one'), { cacheControl: 'no-store' });
     await waitForTurns();
-    at(under, 1).answer(named('uno'), { cacheControl: 'no-store' });
+    at(fixture, 1).answer(named('uno'), { cacheControl: 'no-store' });
     expect(other.data).toEqual(named('uno'));
   });
 
-  test('gets it although the first one leaves', async () => {
-    const under = createCachedFetchesFixture(rules);
-    const first = under.fetch(names, ['1']);
-    const other = under.fetch(names, ['1']);
+  test('gets the answer although the leader is cancelled', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const first = fixture.fetch(names, ['1']);
+    const other = fixture.fetch(names, ['1']);
     first.cancel();
-    expect(at(under, 0).isCancelled).toBe(false);
-    at(under, 0).answer(named('one'));
+    expect(at(fixture, 0).isCancelled).toBe(false);
+    at(fixture, 0).answer(named('one'));
     await waitForTurns();
     expect(other.data).toEqual(named('one'));
     expect(first.result).toBeUndefined();
   });
 
-  test('asks anew where the first one ran out of time', async () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1']);
-    const other = under.fetch(names, ['1']);
-    at(under, 0).fail(new GatewayError('DEADLINE_EXCEEDED', 'late'));
+  test('fetches the item if the leader timed out', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    const other = fixture.fetch(names, ['1']);
+    at(fixture, 0).fail(new GatewayError('DEADLINE_EXCEEDED', 'late'));
     await waitForTurns();
-    at(under, 1).answer(named('one'));
+    at(fixture, 1).answer(named('one'));
     expect(other.data).toEqual(named('one'));
   });
 
-  test('does not wait longer than it may', async () => {
+  test('does not wait beyond its own deadline', async () => {
     const due: (() => void)[] = [];
     const timers: Timers = {
+      now: () => 0,
       after: (_, run) => {
         due.push(run);
         return () => undefined;
       },
     };
-    const under = createCachedFetchesFixture(rules, { timers });
-    under.fetch(names, ['1']);
-    const other = under.fetch(
+    const fixture = createCachedFetchesFixture(rules, { timers });
+    fixture.fetch(names, ['1']);
+    const other = fixture.fetch(
       names,
       ['1'],
       createRequestContext({ deadlineFor: () => performance.now() + 50 }),
     );
     due[0]?.();
     expect(other.result).toMatchObject({ kind: 'failed', error: { code: 'DEADLINE_EXCEEDED' } });
-    at(under, 0).answer(named('one'));
+    at(fixture, 0).answer(named('one'));
     await waitForTurns();
     expect(other.isDone).toBe(true);
   });
 
-  test('nothing is left of a request that is cancelled', () => {
-    const under = createCachedFetchesFixture(rules);
-    const asked = under.fetch(names, ['1']);
-    asked.cancel();
-    expect(at(under, 0).isCancelled).toBe(true);
-    expect(under.cache.singleFlight.size).toBe(0);
+  test('leaves nothing in flight when it is cancelled', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const request = fixture.fetch(names, ['1']);
+    request.cancel();
+    expect(at(fixture, 0).isCancelled).toBe(true);
+    expect(fixture.cache.singleFlight.size).toBe(0);
   });
 });
 
-describe('root fields', () => {
+describe('Cached root fields', () => {
   const both = rootShape('products', 'query Shop { news hits }');
   const top = new FetchShape(0, {
     kind: 'Fetch',
@@ -394,75 +417,81 @@ describe('root fields', () => {
     variableUsages: ['first'],
   });
 
-  test('are kept each by itself', () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(both);
-    at(under, 0).answer({ news: 'old', hits: 1 });
-    const asked = under.fetch(both);
-    expect(at(under, 1).requestedItems).toEqual(['hits']);
-    at(under, 1).answer({ hits: 2 });
-    expect(asked.result).toMatchObject({ data: { news: 'old', hits: 2 }, caching: undefined });
+  test('are stored separately', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(both);
+    at(fixture, 0).answer({ news: 'old', hits: 1 });
+    const request = fixture.fetch(both);
+    expect(at(fixture, 1).requestedItems).toEqual(['hits']);
+    at(fixture, 1).answer({ hits: 2 });
+    expect(request.result).toMatchObject({ data: { news: 'old', hits: 2 }, caching: undefined });
   });
 
-  test('are the same in another operation', () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(both);
-    at(under, 0).answer({ news: 'old', hits: 1 });
-    expect(under.fetch(rootShape('products', 'query Other { news }')).data).toEqual({ news: 'old' });
+  test('are shared by operations with different names', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(both);
+    at(fixture, 0).answer({ news: 'old', hits: 1 });
+    expect(fixture.fetch(rootShape('products', 'query Other { news }')).data).toEqual({ news: 'old' });
   });
 
-  test('are kept apart by the variables that they use, and only by those', () => {
-    const under = createCachedFetchesFixture(rules);
+  test('have keys that depend only on the variables that they use', () => {
+    const fixture = createCachedFetchesFixture(rules);
     const first = (n: number) => createRequestContext({ variables: { first: n } });
-    under.fetch(top, undefined, first(1));
-    at(under, 0).answer({ top: named('one'), news: 'old' });
-    const asked = under.fetch(top, undefined, first(2));
-    expect(at(under, 1).requestedItems).toEqual(['top']);
-    expect(at(under, 1).call.shape.variables).toEqual(['first']);
-    at(under, 1).answer({ top: named('one', 'two') });
-    expect(asked.data).toEqual({ top: named('one', 'two'), news: 'old' });
-    under.clock.now += 15_000;
-    under.fetch(top, undefined, first(3));
-    const [refreshed] = under.subgraphs.calls.filter(({ call }) => call.group === 1);
+    fixture.fetch(top, undefined, first(1));
+    at(fixture, 0).answer({ top: named('one'), news: 'old' });
+    const request = fixture.fetch(top, undefined, first(2));
+    expect(at(fixture, 1).requestedItems).toEqual(['top']);
+    expect(at(fixture, 1).call.shape.variables).toEqual(['first']);
+    at(fixture, 1).answer({ top: named('one', 'two') });
+    expect(request.data).toEqual({ top: named('one', 'two'), news: 'old' });
+    fixture.clock.now += 15_000;
+    fixture.fetch(top, undefined, first(3));
+    const [refreshed] = fixture.subgraphs.calls.filter(({ call }) => call.group === 1);
     expect(refreshed?.requestedItems).toEqual(['news']);
     expect(refreshed?.call.shape.variables).toEqual([]);
     expect(refreshed?.call.shape.operationText).not.toContain('$first');
   });
 
-  test('that are stale are told by name', () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(both);
-    at(under, 0).answer({ news: 'old', hits: 1 });
-    under.clock.now += 11_000;
-    const asked = under.fetch(both);
-    under.subgraphs.calls
+  test('are reported by response name if they are stale', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(both);
+    at(fixture, 0).answer({ news: 'old', hits: 1 });
+    fixture.clock.now += 11_000;
+    const request = fixture.fetch(both);
+    fixture.subgraphs.calls
       .findLast(({ requestedItems: fields }) => fields.includes('hits'))
       ?.answer({ hits: 2 });
-    expect(asked.result).toMatchObject({
+    expect(request.result).toMatchObject({
       stale: new Map([['news', { ageMs: 11_000, reason: 'revalidating' }]]),
     });
   });
 });
 
-describe('invalidation', () => {
-  test('what began to be read before is not kept', async () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1']);
-    const waiting = under.fetch(names, ['1']);
-    await under.store.deleteByTags([entityTag('Product', { id: '1' })]);
-    at(under, 0).answer(named('old'));
+describe('After an invalidation,', () => {
+  test('answers of reads that began before are not stored', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    const waiting = fixture.fetch(names, ['1']);
+    await fixture.store.deleteByTags([entityTag('Product', { id: '1' })]);
+    at(fixture, 0).answer(named('old'));
     await waitForTurns();
-    at(under, 1).answer(named('new'));
+    at(fixture, 1).answer(named('new'));
     expect(waiting.data).toEqual(named('new'));
-    expect(under.fetch(names, ['1']).data).toEqual(named('new'));
+    expect(fixture.fetch(names, ['1']).data).toEqual(named('new'));
   });
 
-  test('calls from before and from after an invalidation are never shared', async () => {
-    const under = createCachedFetchesFixture(rules);
-    under.fetch(names, ['1']);
-    await under.store.deleteByTags(['anything']);
-    under.fetch(names, ['2']);
-    const [before, after] = under.subgraphs.calls.map(({ call }) => call.requestContext.sharingKey);
-    expect(before).not.toBe(after);
-  });
+  test.each([
+    ['an entity', names, ['1'], names, ['2']],
+    ['a root field', news, undefined, rootShape('products', '{ top { name } }'), undefined],
+  ])(
+    'fetches share no subgraph call with fetches from before, for %s',
+    async (_, shape, ids, other, otherIds) => {
+      const fixture = createCachedFetchesFixture(rules);
+      fixture.fetch(shape, ids);
+      await fixture.store.deleteByTags(['anything']);
+      fixture.fetch(other, otherIds);
+      const [before, after] = fixture.subgraphs.calls.map(({ call }) => call.requestContext.sharingKey);
+      expect(before).not.toBe(after);
+    },
+  );
 });

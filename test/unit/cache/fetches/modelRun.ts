@@ -70,7 +70,7 @@ export class ModelRun {
   constructor(setup: ModelSetup) {
     this.setup = setup;
     const { clock } = this;
-    const timers = { after: (ms: number, run: () => void) => clock.setTimer(run, ms) };
+    const timers = { now: clock.now, after: (ms: number, run: () => void) => clock.setTimer(run, ms) };
     this.subgraph = new ModelSubgraph({
       time: { now: clock.now, tick: this.tick },
       isSharing: setup.isSharing,

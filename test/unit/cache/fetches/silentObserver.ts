@@ -1,8 +1,8 @@
-import type { CacheObserver } from '../../../../gateway/cache/cacheObserver.ts';
+import type { CacheObserver } from '../../../../gateway/cache/cacheMetrics.ts';
 
 function ignore(): void {}
 
-/** Nobody counts. */
+/** An observer that ignores all events. */
 export const silentObserver: CacheObserver = {
   onLookup: ignore,
   onStored: ignore,

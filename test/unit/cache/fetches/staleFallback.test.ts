@@ -19,30 +19,30 @@ const denied: FetchError = {
   path: [],
 };
 
-/** Has stored `data`, which is stale by now. */
+/** Creates a fixture whose cache has `data` as a stale value. */
 function stale(shape: FetchShape, data: unknown, ids?: readonly string[]): CachedFetchesFixture {
-  const under = createCachedFetchesFixture(rules);
-  under.fetch(shape, ids);
-  under.subgraphs.calls[0]?.answer(data);
-  under.clock.now += 20_000;
-  return under;
+  const fixture = createCachedFetchesFixture(rules);
+  fixture.fetch(shape, ids);
+  fixture.subgraphs.calls[0]?.answer(data);
+  fixture.clock.now += 20_000;
+  return fixture;
 }
 
-describe('a stale value does not stand for', () => {
+describe('A stale value is not served', () => {
   test.each([
-    ['a failure of everything', [denied, broken]],
-    ['a failure of its own', [denied, { ...broken, entityIndex: 0 }]],
-  ])('what is denied, beside %s', (_, errors) => {
-    const under = stale(names, [{ name: 'old' }], ['1']);
-    const asked = under.fetch(names, ['1']);
-    under.subgraphs.calls[1]?.answer([null], {}, errors);
-    expect(asked.result).toMatchObject({ data: [null], errors, stale: undefined });
+    ['a general failure', [denied, broken]],
+    ['a failure of the same entity', [denied, { ...broken, entityIndex: 0 }]],
+  ])('for an entity that was denied, beside %s', (_, errors) => {
+    const fixture = stale(names, [{ name: 'old' }], ['1']);
+    const request = fixture.fetch(names, ['1']);
+    fixture.subgraphs.calls[1]?.answer([null], {}, errors);
+    expect(request.result).toMatchObject({ data: [null], errors, stale: undefined });
   });
 
-  test('a new one that came with an error of something else', () => {
-    const under = stale(news, { news: 'old' });
-    const asked = under.fetch(news);
-    under.subgraphs.calls[1]?.answer({ news: 'new' }, {}, [broken]);
-    expect(asked.result).toMatchObject({ data: { news: 'new' }, errors: [broken], stale: undefined });
+  test('instead of a new value beside an unrelated error', () => {
+    const fixture = stale(news, { news: 'old' });
+    const request = fixture.fetch(news);
+    fixture.subgraphs.calls[1]?.answer({ news: 'new' }, {}, [broken]);
+    expect(request.result).toMatchObject({ data: { news: 'new' }, errors: [broken], stale: undefined });
   });
 });

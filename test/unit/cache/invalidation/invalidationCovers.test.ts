@@ -96,12 +96,12 @@ test.each<[string, unknown, readonly string[]]>([
     ['nameless'],
   ],
   [
-    'an entity by a key within another object',
+    'an entity by a nested key',
     [named('Product', { vendor: { code: 'v' }, sku: 's1' })],
     ['byUpc', 'byAll', 'byId', 'nameless'],
   ],
   [
-    'an entity by a key with another value within',
+    'an entity by a nested key with another value',
     [named('Product', { vendor: { code: 'w' }, sku: 's1' })],
     ['byUpc', 'byId', 'nameless'],
   ],
@@ -117,10 +117,10 @@ test.each<[string, unknown, readonly string[]]>([
   ],
   ['an interface', [named('Media', { id: '1' })], ['book', 'film', 'someMedia', 'rated', 'isbn']],
   ['another object of an interface', [named('Media', { id: '3' })], ['isbn']],
-  ['an entity of a type with many keys takes the type', [named('Wide', { a: '1' })], ['wide', 'wideOther']],
-])('%s', (_, entities, expected) => {
+  ['an entity of a type with many keys', [named('Wide', { a: '1' })], ['wide', 'wideOther']],
+])('invalidating %s deletes the entries that may contain it', (_, entities, expected) => {
   const read = parseInvalidationRequest({ entities }, graph);
-  if (read.kind === 'mistakes') throw new Error(read.reasons.join('\n'));
+  if (read.kind === 'invalid') throw new Error(read.reasons.join('\n'));
   const hit = Object.entries(entries).filter(([, tags]) => tags.some((tag) => read.tags.includes(tag)));
   expect(hit.map(([name]) => name)).toEqual(expected);
 });
@@ -130,9 +130,9 @@ test.each<[string, unknown, readonly string[]]>([
   ['an interface', ['Media'], ['book', 'film', 'someMedia', 'rated', 'ratedOther', 'isbn']],
   ['a union', ['Result'], ['byUpc', 'byAll', 'byId', 'nameless', 'vendor']],
   ['the root type', ['Query'], ['nameless', 'book', 'film', 'someMedia']],
-])('the type: %s', (_, types, expected) => {
+])('invalidating %s as a type deletes the entries that may contain its objects', (_, types, expected) => {
   const read = parseInvalidationRequest({ types }, graph);
-  if (read.kind === 'mistakes') throw new Error(read.reasons.join('\n'));
+  if (read.kind === 'invalid') throw new Error(read.reasons.join('\n'));
   const hit = Object.entries(entries).filter(([, tags]) => tags.some((tag) => read.tags.includes(tag)));
   expect(hit.map(([name]) => name)).toEqual(expected);
 });

@@ -21,14 +21,14 @@ const graph = readCacheGraph(
   }),
 );
 
-const mistakesIn = (body: unknown) => {
+const problemsIn = (body: unknown) => {
   const read = parseInvalidationRequest(body, graph);
-  return read.kind === 'mistakes' ? read.reasons : [];
+  return read.kind === 'invalid' ? read.reasons : [];
 };
 
 const expected = 'expected an object with any of types, entities, tags, subgraphs';
 
-test('all parts together, each tag once', () => {
+test('a request with all fields yields each tag once', () => {
   expect(
     parseInvalidationRequest(
       {
@@ -57,21 +57,21 @@ test('all parts together, each tag once', () => {
 });
 
 test.each([
-  ['text', 'sale'],
+  ['a string', 'sale'],
   ['a list', []],
   ['null', null],
-  ['nothing', undefined],
-])('%s is no request', (_, body) => {
-  expect(mistakesIn(body)).toEqual([`the request is no JSON object; ${expected}`]);
+  ['undefined', undefined],
+])('%s is not a valid request', (_, body) => {
+  expect(problemsIn(body)).toEqual([`the request is not a JSON object; ${expected}`]);
 });
 
-test.each([[{}], [{ types: [], tags: [] }]])('%j is refused, since it would do nothing', (body) => {
-  expect(mistakesIn(body)).toEqual([`the request names nothing; ${expected}`]);
+test.each([[{}], [{ types: [], tags: [] }]])('the empty request %j is invalid', (body) => {
+  expect(problemsIn(body)).toEqual([`the request is empty; ${expected}`]);
 });
 
-test('all mistakes are told at once, each with its place, and nothing else holds', () => {
+test('an invalid request reports all problems with their locations', () => {
   expect(
-    mistakesIn({
+    problemsIn({
       type: ['Product'],
       types: ['Prodct', 7, 'Product', 'x y'],
       entities: [
@@ -89,29 +89,29 @@ test('all mistakes are told at once, each with its place, and nothing else holds
       subgraphs: ['inventry', null],
     }),
   ).toEqual([
-    `"type" is not known (did you mean types?); ${expected}`,
+    `"type" is not a known field (did you mean types?); ${expected}`,
     'types[0]: there is no object type, interface or union Prodct (did you mean Product?)',
     'types[1]: expected the name of a type',
     'types[3]: there is no object type, interface or union "x y"',
     'entities[0]: Product has no key { sku }. Its keys: { id }, { upc }',
     'entities[1]: Product has no key { }. Its keys: { id }, { upc }',
-    'entities[2]: Size has no keys; invalidate it by its type',
+    'entities[2]: Size has no keys; invalidate its type instead',
     'entities[3]: there is no object type, interface or union Prodct (did you mean Product?)',
     'entities[4]: Product has no field upcc (did you mean upc?)',
     'entities[5]: expected an object with "__typename" and the fields of a key',
     'entities[6]: expected an object with "__typename" and the fields of a key',
     'entities[7]: expected an object with "__typename" and the fields of a key',
     'entities[8]: nested deeper than 20 levels',
-    'tags[0]: expected text that is neither blank nor holds a NUL',
-    'tags[1]: expected text that is neither blank nor holds a NUL',
-    'tags[2]: expected text that is neither blank nor holds a NUL',
+    'tags[0]: expected a string that is not blank and contains no NUL',
+    'tags[1]: expected a string that is not blank and contains no NUL',
+    'tags[2]: expected a string that is not blank and contains no NUL',
     'subgraphs[0]: there is no subgraph "inventry" (did you mean inventory?)',
     'subgraphs[1]: expected the name of a subgraph',
   ]);
 });
 
-test('a part that is no list', () => {
-  expect(mistakesIn({ types: 'Product', tags: null })).toEqual([
+test('a field that is not a list is reported', () => {
+  expect(problemsIn({ types: 'Product', tags: null })).toEqual([
     'types: expected a list',
     'tags: expected a list',
   ]);
@@ -119,25 +119,25 @@ test('a part that is no list', () => {
 
 const listOf = (count: number) => Array.from({ length: count }, (_, index) => `tag ${index}`);
 
-test('1,000 items are taken, in all parts together, and not one more', () => {
+test('a request may have 1,000 items in all fields together', () => {
   const read = parseInvalidationRequest({ tags: listOf(999), types: ['Product'] }, graph);
   expect(read.kind === 'tags' && read.tags.length).toBe(1_000);
-  const reason = 'more than 1000 types, entities, tags and subgraphs in one request';
-  expect(mistakesIn({ tags: listOf(1_000), types: ['Product'] })).toEqual([reason]);
-  expect(mistakesIn({ tags: listOf(1_001) })).toEqual([reason]);
+  const reason = 'the request has more than 1000 types, entities, tags and subgraphs';
+  expect(problemsIn({ tags: listOf(1_000), types: ['Product'] })).toEqual([reason]);
+  expect(problemsIn({ tags: listOf(1_001) })).toEqual([reason]);
 });
 
-test('of many mistakes 100 are told', () => {
-  const reasons = mistakesIn({ types: listOf(150) });
+test('at most 100 problems are reported', () => {
+  const reasons = problemsIn({ types: listOf(150) });
   expect([reasons.length, reasons.at(-1)]).toEqual([101, 'and 50 more']);
 });
 
-test('names of object prototypes are names like any other', () => {
-  expect(mistakesIn(JSON.parse('{"__proto__": ["a"], "toString": ["b"]}'))).toEqual([
-    `"__proto__" is not known; ${expected}`,
-    `"toString" is not known; ${expected}`,
+test('names of prototype properties are handled like other unknown names', () => {
+  expect(problemsIn(JSON.parse('{"__proto__": ["a"], "toString": ["b"]}'))).toEqual([
+    `"__proto__" is not a known field; ${expected}`,
+    `"toString" is not a known field; ${expected}`,
   ]);
-  expect(mistakesIn({ types: ['toString'], subgraphs: ['constructor'] })).toEqual([
+  expect(problemsIn({ types: ['toString'], subgraphs: ['constructor'] })).toEqual([
     'types[0]: there is no object type, interface or union toString',
     'subgraphs[0]: there is no subgraph "constructor"',
   ]);

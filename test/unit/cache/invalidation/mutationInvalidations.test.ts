@@ -76,7 +76,7 @@ const productWith = (id: string) => [
   unknownEntityTag('Product', ['{ sku vendor { code } }']),
 ];
 
-test('the answer’s entities are invalidated, at any depth and by aliases; without a key, their types', () => {
+test('a mutation invalidates the entities in its result at any depth and under aliases, and their types if keys are missing', () => {
   expect(
     run(
       { 'Mutation.addReview': { result: true } },
@@ -86,7 +86,7 @@ test('the answer’s entities are invalidated, at any depth and by aliases; with
   ).toEqual(tagsOnly(typeTag('Review'), ...productWith('7'), typeTag('User')));
 });
 
-test('the answer is left alone where the configuration says so, and other mutations invalidate nothing', () => {
+test('result: false keeps the entities of the result, and mutations without configuration invalidate nothing', () => {
   const operation = 'mutation { addReview { id } rename { id } }';
   const data = { addReview: { id: '1' }, rename: [{ id: '2' }] };
   expect(run({ 'Mutation.addReview': { tags: ['reviews'] } }, operation, data)).toEqual(
@@ -94,7 +94,7 @@ test('the answer is left alone where the configuration says so, and other mutati
   );
 });
 
-test('types, subgraphs, tags and entities', () => {
+test('a mutation invalidates the configured types, subgraphs, tags and entities', () => {
   expect(
     run(
       {
@@ -128,7 +128,7 @@ test('types, subgraphs, tags and entities', () => {
   );
 });
 
-test('booleans and enum values are texts', () => {
+test('templates render booleans and enum values as text', () => {
   expect(
     run(
       { 'Mutation.addReview': { tags: ['{args.isLoud} {args.tone}'] } },
@@ -139,19 +139,19 @@ test('booleans and enum values are texts', () => {
 });
 
 test.each<[string, string, Record<string, unknown>, string]>([
-  ['is not given', 'addReview', {}, '{args.productId} is not given'],
-  ['is an absent variable', 'addReview(productId: $p)', {}, '{args.productId} is not given'],
+  ['is missing', 'addReview', {}, '{args.productId} is missing'],
+  ['is an absent variable', 'addReview(productId: $p)', {}, '{args.productId} is missing'],
   [
-    'is a variable named as a prototype’s',
+    'is a variable named like a prototype property',
     'addReview(productId: $toString)',
     {},
-    '{args.productId} is not given',
+    '{args.productId} is missing',
   ],
   ['is null', 'addReview(productId: null)', {}, '{args.productId} is null'],
   ['is a null variable', 'addReview(productId: $p)', { p: null }, '{args.productId} is null'],
-  ['is a list', 'addReview(productId: $p)', { p: ['1'] }, '{args.productId} is no scalar'],
-  ['is an object', 'addReview(productId: $p)', { p: { id: '1' } }, '{args.productId} is no scalar'],
-])('what an argument is for that %s is left out and told', (_, field, variables, reason) => {
+  ['is a list', 'addReview(productId: $p)', { p: ['1'] }, '{args.productId} is not a scalar'],
+  ['is an object', 'addReview(productId: $p)', { p: { id: '1' } }, '{args.productId} is not a scalar'],
+])('items with a template are skipped and reported when the argument %s', (_, field, variables, reason) => {
   expect(
     run(
       {
@@ -171,29 +171,35 @@ test.each<[string, string, Record<string, unknown>, string]>([
 });
 
 test.each([
-  ['a list on the way', '{args.input.ids.id}'],
-  ['a prototype’s name', '{args.input.constructor}'],
-])('%s has no value', (_, text) => {
+  ['a list within its path', '{args.input.ids.id}'],
+  ['the name of a prototype property', '{args.input.constructor}'],
+])('a template with %s is skipped and reported', (_, text) => {
   expect(
     run({ 'Mutation.addReview': { tags: [text] } }, 'mutation { addReview(input: { ids: ["a"] }) { id } }', {
       addReview: null,
     }),
-  ).toEqual({ tags: [], skipped: [`Mutation.addReview: ${text} is not given`] });
+  ).toEqual({ tags: [], skipped: [`Mutation.addReview: ${text} is missing`] });
 });
 
-test.each([' ', 'a\0'])('a tag that %j would not make one is told, without the value', (id) => {
-  expect(
-    run(
-      { 'Mutation.addReview': { tags: ['{args.productId}'] } },
-      'mutation($p: ID) { addReview(productId: $p) { id } }',
-      { addReview: null },
-      { p: id },
-    ),
-  ).toEqual({ tags: [], skipped: ['Mutation.addReview: {args.productId} would be blank, or hold a NUL'] });
-});
+test.each([' ', 'a\0'])(
+  'a tag that an argument %j would make invalid is skipped, and the report does not contain the argument',
+  (id) => {
+    expect(
+      run(
+        { 'Mutation.addReview': { tags: ['{args.productId}'] } },
+        'mutation($p: ID) { addReview(productId: $p) { id } }',
+        { addReview: null },
+        { p: id },
+      ),
+    ).toEqual({
+      tags: [],
+      skipped: ['Mutation.addReview: {args.productId} renders to a blank string, or to one with a NUL'],
+    });
+  },
+);
 
 test.each([[null], [undefined]])(
-  'with data %p, what the arguments say is invalidated: it may have been applied',
+  'a mutation with data %p still invalidates by its arguments, because it may have taken effect',
   (data) => {
     expect(
       run(
@@ -205,7 +211,7 @@ test.each([[null], [undefined]])(
   },
 );
 
-test('a field that a directive left out invalidates nothing, one in a fragment does, and each alias by itself', () => {
+test('a field excluded by a directive invalidates nothing, fields in fragments and each alias do', () => {
   expect(
     run(
       { 'Mutation.rename': { tags: ['p-{args.id}'] } },
@@ -215,7 +221,7 @@ test('a field that a directive left out invalidates nothing, one in a fragment d
   ).toEqual(tagsOnly(customTag('p-2'), customTag('p-3')));
 });
 
-test('of many entities in an answer the whole type is invalidated, and a long one pauses on the way', () => {
+test('a result with too many entities invalidates the whole type, and is processed in slices', () => {
   const shape = rootShape('shop', 'mutation { rename { id } }', 'mutation');
   const rename = Array.from({ length: 100_000 }, (_, index) => ({ id: String(index) }));
   const { invalidations } = compile({ 'Mutation.rename': { result: true } });
@@ -240,7 +246,7 @@ test.each([
   expect(run(mutations, shape, { product: { id: '1' } })).toEqual(tagsOnly());
 });
 
-test('what the supergraph does not have is told, and the rest holds', () => {
+test('names that the supergraph lacks are reported, and the other items apply', () => {
   const { invalidations, unknown } = compile({
     'Mutation.addReviw': { tags: ['a'] },
     'Query.product': { tags: ['b'] },
@@ -264,7 +270,7 @@ test('what the supergraph does not have is told, and the rest holds', () => {
     'Mutation.addReview: there is no argument produktId (did you mean productId?)',
     'Mutation.addReview: there is no object type, interface or union Produkt (did you mean Product?)',
     'Mutation.addReview: Product has no key { sku }. Its keys: { id }, { sku vendor { code } }',
-    'Mutation.addReview: Vendor has no keys; invalidate it by its type',
+    'Mutation.addReview: Vendor has no keys; invalidate its type instead',
     'Mutation.addReview: there is no argument reviewId',
   ]);
   const shape = rootShape('shop', 'mutation { addReview { id } }', 'mutation');
@@ -279,7 +285,7 @@ test('what the supergraph does not have is told, and the rest holds', () => {
   expect([...tags].sort()).toEqual([typeTag('User'), customTag('c')].sort());
 });
 
-test('a supergraph without mutations has none of them', async () => {
+test('every configured mutation is unknown to a supergraph without mutations', async () => {
   const without = readCacheGraph(await composeCachedDocument({ shop: 'type Query { a: Int }' }));
   const { unknown } = compileMutationInvalidations({ 'Mutation.a': nothing }, without);
   expect(unknown).toEqual(['there is no mutation Mutation.a']);

@@ -45,7 +45,7 @@ test.each([
   ['a longer address', '@link(url: "https://tributary.dev/spec/more/v1.0", import: ["@cached"])'],
   ['an import of something else', '@link(url: "https://tributary.dev/spec/v1.0", import: ["@enrichment"])'],
   ['no link', ''],
-])('with %s, @cached is some other directive', (_, link) => {
+])('with %s, @cached is an unrelated directive', (_, link) => {
   const document = parse(
     `schema ${link} @other { query: Query } type Query { a: Int @cached(maxAge: "5s") }`,
   );
@@ -55,7 +55,7 @@ test.each([
 const linked = (sdl: string) =>
   parse(`schema @link(url: "https://tributary.dev/spec/v1.0", import: ["@cached"]) { query: Query } ${sdl}`);
 
-test('several rules at one place: the earlier of each end, private if one is, all tags', () => {
+test('several rules at one coordinate are combined: the shorter of each duration, private if one is, all tags', () => {
   const document = linked(`type Query {
     a: Int
       @cached(maxAge: "10s", staleWhileRevalidate: "5s", staleIfError: "10s", tags: ["b"])
@@ -81,9 +81,9 @@ test.each([
   ['maxAge: "1s", staleWhileRevalidate: "x"', 'staleWhileRevalidate of @cached is "x"; expected a duration'],
   ['maxAge: "1s", staleIfError: "-1m"', 'staleIfError of @cached is "-1m"; expected a duration'],
   ['maxAge: "1s", scope: SHARED', 'scope of @cached is SHARED; expected PUBLIC or PRIVATE'],
-  ['maxAge: "1s", tags: [" "]', 'tags of @cached is [" "]; expected a list of texts'],
-  ['maxAge: "1s", tags: ["a\\u0000b"]', 'tags of @cached is ["a\\u0000b"]; expected a list of texts'],
-])('@cached(%s) is told with its coordinate and the value', (given, message) => {
+  ['maxAge: "1s", tags: [" "]', 'tags of @cached is [" "]; expected a list of strings'],
+  ['maxAge: "1s", tags: ["a\\u0000b"]', 'tags of @cached is ["a\\u0000b"]; expected a list of strings'],
+])('an invalid @cached(%s) is reported with its coordinate and value', (given, message) => {
   const use = given === '' ? '@cached' : `@cached(${given})`;
   const { rules, problems } = readCachedDirectives(
     linked(`type Query { a: Int } type Product ${use} { stock: Int ${use} }`),
@@ -95,7 +95,7 @@ test.each([
   expect(rules).toEqual(new Map());
 });
 
-test('arguments that are null are as if left out', () => {
+test('null arguments are treated like omitted ones', () => {
   const { rules, problems } = readCachedDirectives(
     linked('type Query { a: Int @cached(maxAge: "1s", staleIfError: null, scope: null, tags: null) }'),
   );
@@ -109,7 +109,7 @@ test('arguments that are null are as if left out', () => {
   });
 });
 
-test('a supergraph that links to the specification is read without problems where nothing uses it', async () => {
+test('a supergraph that links to the specification without using it has no problems', async () => {
   const { problems, unknown } = await readRulesOf({ shop: 'type Query { a: Int }' });
   expect([problems, unknown]).toEqual([[], []]);
 });
@@ -154,32 +154,32 @@ const cases = [
     rule: { fresh: 7, revalidate: 7, fallback: 7, scope: 'PUBLIC', tags: ['products'] },
   },
   {
-    name: 'a field that is kept longer than its type does not become public by that',
+    name: 'the scope of a private type for a field with a longer duration',
     of: 'User.nick',
     rules: {},
     rule: { fresh: 300, revalidate: 300, fallback: 300, scope: 'PRIVATE', tags: [] },
   },
   {
-    name: 'a field that says it is public is',
+    name: 'the scope PUBLIC of a field of a private type',
     of: 'User.badge',
     rules: {},
     rule: { fresh: 300, revalidate: 300, fallback: 300, scope: 'PUBLIC', tags: [] },
   },
   { name: 'no rule', of: 'Plain.text', rules: {}, rule: undefined },
   {
-    name: 'the rule of the subgraph for what has none',
+    name: 'the rule of the subgraph for a field without a rule',
     of: 'Plain.text',
     rules: { 'subgraph:shop': configuredRule(2_000, { staleWhileRevalidate: 3_000, tags: ['shop'] }) },
     rule: { fresh: 2, revalidate: 5, fallback: 2, scope: 'PUBLIC', tags: ['shop'] },
   },
   {
-    name: 'the narrower rule, not that of the subgraph, whose scope and tags count all the same',
+    name: 'the durations of the narrower rule with the scope and tags of the subgraph',
     of: 'Product.text',
     rules: { 'subgraph:shop': configuredRule(2_000, { scope: 'PRIVATE', tags: ['shop'] }) },
     rule: { fresh: 60, revalidate: 60, fallback: 60, scope: 'PRIVATE', tags: ['products', 'shop'] },
   },
   {
-    name: 'the configuration over the directive at the same place, which keeps its tags',
+    name: 'the durations of the configuration with the tags of the directive',
     of: 'Product.price',
     rules: { 'Product.price': configuredRule(3_000) },
     rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PUBLIC', tags: ['prices', 'products'] },
@@ -191,13 +191,13 @@ const cases = [
     rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PUBLIC', tags: ['z'] },
   },
   {
-    name: 'a configuration that says nothing of the scope does not make a private type public',
+    name: 'the scope of the directive if the configuration has none',
     of: 'User.id',
     rules: { User: configuredRule(3_000) },
     rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PRIVATE', tags: [] },
   },
   {
-    name: 'a configuration that says so does',
+    name: 'the scope of the configuration',
     of: 'User.id',
     rules: { User: configuredRule(3_000, { scope: 'PUBLIC' }) },
     rule: { fresh: 3, revalidate: 3, fallback: 3, scope: 'PUBLIC', tags: [] },
@@ -227,7 +227,7 @@ test.each(cases)('what holds for a field: $name', async ({ of, rules, rule }) =>
   ).toEqual(rule);
 });
 
-test('everything in the configuration that the supergraph does not have is listed', async () => {
+test('every name in the configuration that the supergraph lacks is listed', async () => {
   const { unknown, rules } = await readRulesOf(shop, {
     Product: configuredRule(1),
     'Product.price': configuredRule(1),
@@ -247,12 +247,12 @@ test('everything in the configuration that the supergraph does not have is liste
     'there is no subgraph "shopp"',
     'there is no object type, interface or union CacheScope',
     'there is no object type, interface or union constructor',
-    '"a b" is no type, field or subgraph',
+    '"a b" is not a type, field or subgraph',
   ]);
   expect(rules.graph.subgraphs).toEqual(new Set(['shop']));
 });
 
-test('a supergraph of Federation 1 has the rules of the configuration', () => {
+test('the rules of the configuration apply to a Federation 1 supergraph', () => {
   const document = parse(`
     schema @core(feature: "https://specs.apollo.dev/core/v0.1") @core(feature: "https://specs.apollo.dev/join/v0.1") { query: Query }
     enum join__Graph { A @join__graph(name: "a" url: "http://127.0.0.1/") }

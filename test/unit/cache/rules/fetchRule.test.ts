@@ -67,106 +67,106 @@ const cases: readonly {
   tags?: string[];
 }[] = [
   {
-    name: 'each end is the earliest, counted from storing',
+    name: 'each duration is the shortest, counted from storing',
     shape: rootShape('products', '{ top { name price } }'),
     // top 30/40/3630, Product 60/65/60, price 10/10/70
     expected: seconds(10, 10, 60),
     tags: ['products', 'top'],
   },
   {
-    name: 'a longer rule of a field does not lengthen that of others',
+    name: 'a longer rule of one field does not extend the rules of others',
     shape: entityShape('products', '... on Product { history name }'),
     expected: seconds(60, 65, 60),
     tags: ['products'],
   },
   {
-    name: '`__typename` and keys do not shorten it',
+    name: '`__typename` and keys do not shorten the rule',
     shape: entityShape('products', '... on Product { __typename id sku vendor { __typename code } history }'),
     expected: seconds(3600, 7200, 7200),
     tags: ['products'],
   },
   {
-    name: 'what is not of a key in an object of a key needs a rule',
+    name: 'a field of a key object needs a rule if it is not in the key',
     shape: entityShape('products', '... on Product { vendor { code rating } }'),
     expected: 'Vendor.rating has no rule',
   },
   {
-    name: 'a value type within a key needs no rule for what is of the key',
+    name: 'key fields of a value type within a key need no rule',
     shape: rootShape('products', '{ spot { ... on Shop { place { code area { zip } } } } }'),
     expected: seconds(9),
   },
   {
-    name: 'and one for the rest of it',
+    name: 'other fields of a value type within a key need a rule',
     shape: rootShape('products', '{ spot { ... on Shop { place { code label } } } }'),
     expected: 'Place.label has no rule',
   },
   {
-    name: 'what is covered in one type, and in another is not, needs a rule',
+    name: 'a field needs a rule if it is covered in only one of its types',
     shape: rootShape('products', '{ spot { place { label } } }'),
     expected: 'Place.label has no rule',
   },
   {
-    name: 'what is of the key of one type, and not of another, needs a rule',
+    name: 'a field needs a rule if it is a key field in only one of its types',
     shape: rootShape('products', '{ spot { place { code } } }'),
     expected: 'Place.code has no rule',
   },
   {
-    name: 'keys alone have no rule',
+    name: 'a fetch of keys only has no rule',
     shape: entityShape('products', '... on Vendor { __typename code }'),
-    expected: 'nothing that it selects has a rule',
+    expected: 'no selected field has a rule',
   },
   {
-    name: 'a field without a rule makes the whole fetch uncached',
+    name: 'a field without a rule makes the whole fetch uncacheable',
     shape: rootShape('products', '{ top { name } never }'),
     expected: 'Query.never has no rule',
   },
   {
-    name: 'a rule of a root field does not hold for an entity below it',
+    name: 'the rule of a root field does not apply to an entity below it',
     shape: entityShape('products', '... on Product { vendor { rating } }'),
     expected: 'Vendor.rating has no rule',
   },
   {
-    name: 'value types are parts of the field that holds them, at any depth',
+    name: 'value types at any depth belong to the field that contains them',
     shape: entityShape('products', '... on Product { size { width unit { name } } }'),
     expected: seconds(60, 65, 60),
     tags: ['products'],
   },
   {
-    name: 'but a rule within one counts',
+    name: 'a rule within a value type applies',
     shape: entityShape('products', '... on Product { size { width unit { precision } } }'),
     expected: seconds(2),
     tags: ['products'],
   },
   {
-    name: 'value types below root fields',
+    name: 'value types below root fields need no rule',
     shape: rootShape('products', '{ settings { title inner { title } } }'),
     expected: seconds(20),
   },
   {
-    name: 'the root type is no value type',
+    name: 'the root type is not a value type',
     shape: rootShape('products', '{ settings { query { never } } }'),
     expected: 'Query.never has no rule',
   },
   {
-    name: 'every member of a union that is selected counts, and not the others',
+    name: 'only the selected members of a union count',
     shape: rootShape('products', '{ search { __typename ... on Book { pages } } }'),
     expected: seconds(14),
     // Which Films there are would show.
     tags: ['products'],
   },
   {
-    name: 'a field of an interface is that of every type that implements it',
+    name: 'a field of an interface has the rules of all implementations',
     shape: rootShape('products', '{ media { title } }'),
     expected: seconds(12),
     scope: 'PRIVATE',
   },
   {
-    name: 'a condition narrows it',
+    name: 'a type condition narrows the implementations',
     shape: rootShape('products', '{ media { ... on Book { title } } }'),
     expected: seconds(14),
   },
   {
-    name: 'one private field makes all private',
+    name: 'one private field makes the fetch private',
     shape: entityShape('products', '... on Product { name note }'),
     expected: seconds(60, 60, 60),
     scope: 'PRIVATE',
@@ -179,7 +179,7 @@ const cases: readonly {
     scope: 'PRIVATE',
   },
   {
-    name: 'whether there is a private object is private',
+    name: 'the existence of a private object is private',
     shape: rootShape('products', '{ me { __typename } }'),
     expected: seconds(60),
     scope: 'PRIVATE',
@@ -191,7 +191,7 @@ const cases: readonly {
     scope: 'PRIVATE',
   },
   {
-    name: 'the type that an entity was asked for by is not',
+    name: 'the `__typename` of a fetched private entity is not private',
     shape: entityShape('products', '... on User { __typename badge }'),
     expected: seconds(60),
   },
@@ -202,51 +202,55 @@ const cases: readonly {
     tags: ['products'],
   },
   {
-    name: 'aliases and arguments change nothing',
+    name: 'aliases and arguments do not change the rule',
     shape: entityShape('products', '... on Product { never: price }'),
     expected: seconds(10, 10, 70),
     tags: ['products'],
   },
-  { name: '0s is uncached', shape: rootShape('products', '{ off }'), expected: 'the shortest rule is 0s' },
   {
-    name: 'unless it may be served stale',
+    name: 'a maxAge of 0s makes the fetch uncacheable',
+    shape: rootShape('products', '{ off }'),
+    expected: 'the shortest maxAge is 0s',
+  },
+  {
+    name: 'a maxAge of 0s with a stale period is cacheable',
     shape: rootShape('products', '{ staleOnly }'),
     expected: seconds(0, 0, 60),
   },
   {
-    name: 'a rule of a type holds in every subgraph that has it',
+    name: 'the rule of a type applies in every subgraph',
     shape: entityShape('inventory', '... on Product { stock }'),
     expected: seconds(60, 65, 60),
     tags: ['products'],
   },
   {
-    name: 'a field that only one subgraph has has the rule from there',
+    name: 'a field of a single subgraph has the rule declared there',
     shape: entityShape('inventory', '... on Product { weight stock }'),
     expected: seconds(3),
     tags: ['products'],
   },
   {
-    name: 'mutations',
+    name: 'mutations are uncacheable',
     shape: rootShape('products', 'mutation { change }', 'mutation'),
-    expected: 'a mutation is never kept',
+    expected: 'a mutation is never cached',
   },
   {
-    name: 'subscriptions',
+    name: 'subscriptions are uncacheable',
     shape: rootShape('products', 'subscription { changed }', 'subscription'),
-    expected: 'a subscription is never kept',
+    expected: 'a subscription is never cached',
   },
   {
-    name: 'a field that the supergraph does not have',
+    name: 'a field that the supergraph lacks makes the fetch uncacheable',
     shape: rootShape('products', '{ _service { sdl } }'),
     expected: '_service is not in the supergraph',
   },
   {
-    name: 'an interface that nothing implements',
+    name: 'an interface without implementations has its own rule',
     shape: rootShape('products', '{ nothing { a } }'),
     expected: seconds(9),
   },
   {
-    name: 'fragments',
+    name: 'fields in fragments count',
     shape: rootShape('products', '{ top { ...f } } fragment f on Product { price }'),
     expected: seconds(10, 10, 70),
     tags: ['products', 'top'],
@@ -268,7 +272,7 @@ test.each(cases)('$name', async ({ shape, expected, scope = 'PUBLIC', tags = [] 
   }).toEqual({ lifetime: expected, scope, tags });
 });
 
-test('a rule of a subgraph covers all that it brings, and nothing of others', async () => {
+test('the rule of a subgraph covers all of its fields, and none of other subgraphs', async () => {
   const { rules } = await readRulesOf(
     { products, inventory },
     { 'subgraph:products': configuredRule(4_000), Product: configuredRule(60_000) },
@@ -279,7 +283,7 @@ test('a rule of a subgraph covers all that it brings, and nothing of others', as
   expect(entity.isCacheable && entity.rule.lifetime.freshMs).toBe(60_000);
 });
 
-test('a subgraph that knows the type of a field more closely than the supergraph', async () => {
+test('a field has the rules of its type in the subgraph, which may be narrower than in the supergraph', async () => {
   const close = `
     interface Media { title: String }
     type Book implements Media @cached(maxAge: "5s") { title: String @shareable }
@@ -297,7 +301,7 @@ test('a subgraph that knows the type of a field more closely than the supergraph
   expect(inWide.isCacheable && inWide.rule.lifetime.freshMs).toBe(1_000);
 });
 
-test('an interface object has the rules of the types that it stands for', async () => {
+test('an interface object has the rules of its implementations', async () => {
   const media = `
     interface Media @key(fields: "id") { id: ID! }
     type Book implements Media @key(fields: "id") @cached(maxAge: "5s") { id: ID! }

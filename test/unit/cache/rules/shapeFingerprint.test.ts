@@ -40,7 +40,7 @@ test.each<[string, FetchShape, string, string]>([
   ['the order of enum values', top, 'LARGE SMALL', 'SMALL LARGE'],
   ['a longer rule', top, '@cached(maxAge: "1m", tags', '@cached(maxAge: "2m", tags'],
   ['another type', entity, 'input Limit { most: Int = 5 }', 'input Limit { most: Int = 6 }'],
-])('answers of an older supergraph go on being used after a change of %s', async (_, shape, from, to) => {
+])('answers stored under an older supergraph are used after a change of %s', async (_, shape, from, to) => {
   expect(sdl).toContain(from);
   expect(await fingerprint(sdl.replace(from, to), shape)).toBe(await fingerprint(sdl, shape));
 });
@@ -64,7 +64,10 @@ test.each<[string, FetchShape, string, string]>([
     'type Game implements Media @cached(maxAge: "1m") { title: String } type Film',
   ],
   ['the field of an entity', entity, 'name: String kind', 'name: Int kind'],
-])('answers of an older supergraph are not used after a change of %s', async (_, shape, from, to) => {
-  expect(sdl).toContain(from);
-  expect(await fingerprint(sdl.replace(from, to), shape)).not.toBe(await fingerprint(sdl, shape));
-});
+])(
+  'answers stored under an older supergraph are not used after a change of %s',
+  async (_, shape, from, to) => {
+    expect(sdl).toContain(from);
+    expect(await fingerprint(sdl.replace(from, to), shape)).not.toBe(await fingerprint(sdl, shape));
+  },
+);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { CacheRule } from '../../../../gateway/cache/rules/cacheRule.ts';
 import {
   decideStorage,
+  type StorageDecision,
   type StorageOptions,
   type SubgraphValue,
 } from '../../../../gateway/cache/rules/storageDecision.ts';
@@ -41,56 +42,64 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
-  { name: 'without a header by its rule', stored: [60, 90, 600] },
-  { name: 'no longer than its rule', cacheControl: 'max-age=1000', stored: [60, 90, 600] },
+  { name: 'as its rule says, without a header', stored: [60, 90, 600] },
   {
-    name: 'shorter by max-age, and stale as much longer as the rule says',
+    name: 'no longer than its rule says, with a larger max-age',
+    cacheControl: 'max-age=1000',
+    stored: [60, 90, 600],
+  },
+  {
+    name: 'shorter by max-age, with the stale periods of its rule after that',
     cacheControl: 'max-age=10',
     stored: [10, 40, 550],
   },
   {
-    name: 'shorter by what the header says of stale values',
+    name: 'shorter by the stale directives of the header',
     cacheControl: 'max-age=10, stale-while-revalidate=2, stale-if-error=3',
     stored: [10, 12, 13],
   },
   {
-    name: 'no longer than the rule by what the header says of stale values',
+    name: 'no longer than its rule says, with larger stale directives',
     cacheControl: 'max-age=10, stale-while-revalidate=9999, stale-if-error=9999',
     stored: [10, 90, 600],
   },
   {
-    name: 'stale by the header where it says so without max-age',
+    name: 'with a stale directive but no max-age',
     cacheControl: 'stale-if-error=0',
     stored: [60, 90, 60],
   },
-  { name: 'never stale by must-revalidate', cacheControl: 'must-revalidate', stored: [60, 60, 60] },
-  { name: 'never stale by s-maxage', cacheControl: 's-maxage=7', stored: [7, 7, 7] },
-  { name: 'less what it is old', age: '20', stored: [40, 70, 580], ageMs: 20_000 },
   {
-    name: 'stale at once where it is older than max-age',
+    name: 'without stale periods, with must-revalidate',
+    cacheControl: 'must-revalidate',
+    stored: [60, 60, 60],
+  },
+  { name: 'without stale periods, with s-maxage', cacheControl: 's-maxage=7', stored: [7, 7, 7] },
+  { name: 'shorter by its Age', age: '20', stored: [40, 70, 580], ageMs: 20_000 },
+  {
+    name: 'as stale, if its Age is beyond max-age',
     cacheControl: 'max-age=10',
     age: '15',
     stored: [0, 25, 535],
     ageMs: 15_000,
   },
   {
-    name: 'for its identity where the header says private',
+    name: 'for its identity, if the header is private',
     cacheControl: 'private',
     options: { identity: 'u1' },
     stored: [60, 90, 600],
     scope: 'PRIVATE',
   },
   {
-    name: 'for its identity where the rule says so, whatever the header says',
+    name: 'for its identity, if the rule is private and the header is public',
     cacheControl: 'public',
     rule: { scope: 'PRIVATE' },
     options: { identity: 'u1' },
     stored: [60, 90, 600],
     scope: 'PRIVATE',
   },
-  { name: 'a null for a short time, never stale', value: { isNull: true }, stored: [5, 5, 5] },
+  { name: 'for nullMaxAge without stale periods, if it is null', value: { isNull: true }, stored: [5, 5, 5] },
   {
-    name: 'a null no longer than anything else',
+    name: 'for max-age, if it is null and max-age is shorter than nullMaxAge',
     value: { isNull: true },
     cacheControl: 'max-age=2',
     stored: [2, 5, 5],
@@ -102,7 +111,7 @@ const cases: readonly Case[] = [
     tags: ['a', 'b', 'products'],
   },
   {
-    name: 'with no tags where there are none',
+    name: 'with the tags of its rule, if cacheTags is null',
     value: { extensions: { cacheTags: null } },
     stored: [60, 90, 600],
   },
@@ -113,7 +122,7 @@ test.each(cases)('a value is stored $name', (given) => {
   const value = { ...answered, headers: { cacheControl, age }, ...given.value };
   const [freshMs = 0, revalidateMs = 0, fallbackMs = 0] = stored.map((seconds) => seconds * 1_000);
   expect(decideStorage({ ...rule, ...given.rule }, value, { ...options, ...given.options })).toEqual({
-    isStored: true,
+    kind: 'stored',
     lifetime: { freshMs, revalidateMs, fallbackMs },
     ageMs,
     scope,
@@ -121,81 +130,82 @@ test.each(cases)('a value is stored $name', (given) => {
   });
 });
 
-test.each<[string, Partial<SubgraphValue>, Partial<CacheRule>, Partial<StorageOptions>, boolean]>([
-  ['it has errors', { hasErrors: true }, {}, {}, false],
-  ['Cache-Control: no-store', { headers: { cacheControl: 'no-store', age: undefined } }, {}, {}, false],
+test.each<
+  [string, Partial<SubgraphValue>, Partial<CacheRule>, Partial<StorageOptions>, StorageDecision['kind']]
+>([
+  ['the answer has errors', { hasErrors: true }, {}, {}, 'errors'],
+  ['Cache-Control: no-store', { headers: { cacheControl: 'no-store', age: undefined } }, {}, {}, 'refused'],
   [
-    'Cache-Control: max-age is "x", no number of seconds',
+    'Cache-Control: max-age is "x", not a number of seconds',
     { headers: { cacheControl: 'max-age=x', age: undefined } },
     {},
     {},
-    true,
+    'invalid',
   ],
-  ['it is private, and the request has no identity', {}, { scope: 'PRIVATE' }, {}, false],
+  ['the value is private, and the request has no identity', {}, { scope: 'PRIVATE' }, {}, 'refused'],
   [
-    'it is private, and the request has no identity',
+    'the value is private, and the request has no identity',
     { headers: { cacheControl: 'private', age: undefined } },
     {},
     {},
-    false,
+    'refused',
   ],
-  ['its time is over already', { headers: { cacheControl: undefined, age: '600' } }, {}, {}, false],
+  ['the value has already expired', { headers: { cacheControl: undefined, age: '600' } }, {}, {}, 'refused'],
   [
-    'its time is over already',
+    'the value has already expired',
     { headers: { cacheControl: 'max-age=0, must-revalidate', age: undefined } },
     {},
     {},
-    false,
+    'refused',
   ],
-  ['its time is over already', { isNull: true }, {}, { nullMaxAgeMs: 0 }, false],
-  ['extensions.cacheTags is no list', { extensions: { cacheTags: 'a' } }, {}, {}, true],
-  ['extensions.cacheTags is no list', { extensions: { cacheTags: {} } }, {}, {}, true],
+  ['the value has already expired', { isNull: true }, {}, { nullMaxAgeMs: 0 }, 'refused'],
+  ['extensions.cacheTags is not a list', { extensions: { cacheTags: 'a' } }, {}, {}, 'invalid'],
+  ['extensions.cacheTags is not a list', { extensions: { cacheTags: {} } }, {}, {}, 'invalid'],
   [
     'extensions.cacheTags has 4 tags, more than 3',
     { extensions: { cacheTags: ['a', 'b', 'c', 'd'] } },
     {},
     {},
-    true,
+    'invalid',
   ],
   [
     'extensions.cacheTags has a tag of 6 characters, more than 5',
     { extensions: { cacheTags: ['123456'] } },
     {},
     {},
-    true,
+    'invalid',
   ],
   [
-    'extensions.cacheTags has a tag that is no text, or blank',
+    'extensions.cacheTags has a tag that is not a string, or blank',
     { extensions: { cacheTags: [1] } },
     {},
     {},
-    true,
+    'invalid',
   ],
   [
-    'extensions.cacheTags has a tag that is no text, or blank',
+    'extensions.cacheTags has a tag that is not a string, or blank',
     { extensions: { cacheTags: [' '] } },
     {},
     {},
-    true,
+    'invalid',
   ],
   [
-    'extensions.cacheTags has a tag that is no text, or blank',
+    'extensions.cacheTags has a tag that is not a string, or blank',
     { extensions: { cacheTags: ['a\0'] } },
     {},
     {},
-    true,
+    'invalid',
   ],
-])('a value is not stored: %s', (reason, value, ownRule, ownOptions, isMistake) => {
+])('a value is not stored: %s', (reason, value, ownRule, ownOptions, kind) => {
   expect(
     decideStorage({ ...rule, ...ownRule }, { ...answered, ...value }, { ...options, ...ownOptions }),
   ).toEqual({
-    isStored: false,
+    kind,
     reason,
-    isMistake,
   });
 });
 
-test('whatever an answer says, it is stored no longer than its rule, and for no more people', () => {
+test('an answer never extends the lifetime or the audience of its rule', () => {
   const seconds = fc.integer({ min: 0, max: 2_000 });
   const directive = fc.oneof(
     fc
@@ -222,7 +232,7 @@ test('whatever an answer says, it is stored no longer than its rule, and for no 
           { ...answered, headers, isNull },
           { ...options, identity: 'u1' },
         );
-        if (!stored.isStored) return;
+        if (stored.kind !== 'stored') return;
         const { freshMs, revalidateMs, fallbackMs } = stored.lifetime;
         expect(freshMs + stored.ageMs <= ofRule.freshMs || freshMs === 0).toBe(true);
         expect(revalidateMs + stored.ageMs <= ofRule.revalidateMs || revalidateMs === 0).toBe(true);

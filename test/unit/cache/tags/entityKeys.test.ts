@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { readCacheGraph } from '../../../../gateway/cache/rules/cacheGraph.ts';
 import { composeCachedDocument, withCached } from '../../../harness/cachedSubgraphs.ts';
 
-test('keys are those of all subgraphs and of interfaces, each once, resolvable or not', async () => {
+test('the keys of a type include those of all subgraphs and interfaces, resolvable or not, without duplicates', async () => {
   const graph = readCacheGraph(
     await composeCachedDocument({
       products: withCached(`

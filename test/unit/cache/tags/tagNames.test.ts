@@ -3,6 +3,7 @@ import {
   customTag,
   entityTag,
   entityTagOf,
+  parseTag,
   subgraphTag,
   typeTag,
   unknownEntityTag,
@@ -22,17 +23,17 @@ test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     { parts: [{ b: 1, a: 2 }, 3] },
     { parts: [{ a: '2', b: '1' }, '3'] },
   ],
-])('%s are the same entity', (_, one, other) => {
+])('%s have the same entity tag', (_, one, other) => {
   expect(entityTag('Product', one)).toBe(entityTag('Product', other));
 });
 
-test('the text of an entity tag', () => {
+test('an entity tag contains the type and the canonical key', () => {
   expect(entityTag('Product', { vendor: { code: 2 }, id: null })).toBe(
     'entity:["Product",{"id":null,"vendor":{"code":"2"}}]',
   );
 });
 
-test('different things have different tags, whatever their names hold', () => {
+test('different things have different tags, whatever their names contain', () => {
   const names = ['', 'a', 'a"', 'a\\', 'a\0', 'a\\u0000', '\ud800', '\udc00', '\ufffd', 'a","b', 'a:b', ' a'];
   const tags = names.flatMap((name) => [
     subgraphTag(name),
@@ -61,13 +62,37 @@ test('different things have different tags, whatever their names hold', () => {
   expect(tags.filter((tag) => tag.includes('\0'))).toEqual([]);
 });
 
-test('the order of known keys does not matter', () => {
+test('the tag of an unknown entity does not depend on the order of its known keys', () => {
   expect(unknownEntityTag('A', ['{ id }', '{ sku }'])).toBe(unknownEntityTag('A', ['{ sku }', '{ id }']));
 });
 
-test('long keys have short tags, which differ as they do', () => {
+test('different long keys have different short tags', () => {
   const [one, other] = ['a', 'b'].map((last) => entityTag('Product', { id: `${'x'.repeat(10_000)}${last}` }));
   expect(one?.length).toBeLessThan(100);
   expect(one).not.toBe(other);
   expect(one).toBe(entityTagOf('Product', `{"id":"${'x'.repeat(10_000)}a"}`));
+});
+
+test.each(['products', 'a:b', 'a "b" \\ c', 'naïve 漢', 'line\nend', '\ud800', ''])(
+  'parseTag returns the name %j from the tags that contain it',
+  (name) => {
+    expect([subgraphTag, typeTag, customTag].map((tagOf) => parseTag(tagOf(name)))).toEqual([
+      { kind: 'subgraph', name },
+      { kind: 'type', name },
+      { kind: 'custom', name },
+    ]);
+  },
+);
+
+test.each([
+  entityTag('Product', { id: '1' }),
+  entityTag('Product', { id: 'x'.repeat(1_000) }),
+  unknownEntityTag('Product', ['id']),
+  'type',
+  'type:"',
+  'constructor:a',
+  'sale',
+  '',
+])('parseTag returns undefined for %j, which is not a tag with one name', (tag) => {
+  expect(parseTag(tag)).toBeUndefined();
 });

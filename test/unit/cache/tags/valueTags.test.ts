@@ -47,7 +47,7 @@ const entityTags = (shape: FetchShape, representation: Record<string, unknown>, 
 
 const tags = (...list: string[]) => list.sort();
 
-test('an entity has its type and every key that its representation has, inputs aside', () => {
+test('an entity has the tags of its type and of every key in its representation', () => {
   expect(
     entityTags(
       entityShape('products', '... on Product { name }'),
@@ -64,7 +64,7 @@ test('an entity has its type and every key that its representation has, inputs a
   );
 });
 
-test('keys in the answer count for the entity that was asked for', () => {
+test('keys in the answer add tags of the fetched entity', () => {
   expect(
     entityTags(
       entityShape('products', '... on Product { code: upc sku vendor { c: code } }'),
@@ -83,19 +83,19 @@ test('keys in the answer count for the entity that was asked for', () => {
   );
 });
 
-test.each([[null], [undefined], ['text'], [7], [[]]])('an entity whose value is %p has its tags', (value) => {
+test.each([[null], [undefined], ['text'], [7], [[]]])('an entity with the value %p has its tags', (value) => {
   const shape = entityShape('products', '... on Vendor { name }');
   expect(entityTags(shape, { __typename: 'Vendor', code: 'v' }, value)).toEqual(
     tags(typeTag('Vendor'), entityTag('Vendor', { code: 'v' })),
   );
 });
 
-test('an entity of a type that the supergraph does not have has its type', () => {
+test('an entity of a type that the supergraph lacks has its type tag', () => {
   const shape = entityShape('products', '... on Vendor { name }');
   expect(entityTags(shape, { __typename: 'Gone', code: 'v' }, null)).toEqual([typeTag('Gone')]);
 });
 
-test('a root field has the root type, and nested objects their types and keys by aliases', () => {
+test('a root field has the tag of the root type, and the type and entity tags of nested objects under aliases', () => {
   expect(
     rootTags('{ best: top { n: id name size { unit { name } } } }', {
       best: [{ n: 1, name: 'a', size: { unit: { name: 'cm' } } }, { n: '2', name: 'b', size: null }, null],
@@ -113,14 +113,14 @@ test('a root field has the root type, and nested objects their types and keys by
   );
 });
 
-test('one root field by itself', () => {
+test('tagRootField tags a single root field', () => {
   const tagger = createValueTagger(rootShape('products', '{ a: vendor { code } top { id } }'), graph);
   expect([...runToCompletion(tagger.tagRootField('a', { code: 5 }))].sort()).toEqual(
     tags(typeTag('Query'), typeTag('Vendor'), entityTag('Vendor', { code: 5 })),
   );
 });
 
-test.each([[null], [undefined], ['text']])('data that is %p has the root type', (data) => {
+test.each([[null], [undefined], ['text']])('data %p has the tag of the root type', (data) => {
   expect(rootTags('{ top { id } }', data)).toEqual([typeTag('Query')]);
 });
 
@@ -128,11 +128,11 @@ test.each([
   ['is not selected', '{ top { name } }', { top: [{ name: 'a' }] }],
   ['is not selected in full', '{ top { sku vendor { name } } }', { top: [{ sku: 's', vendor: null }] }],
   ['is missing', '{ top { id } }', { top: [{}] }],
-])('an entity whose key %s is an unknown one', (_, operation, data) => {
+])('an entity whose key %s has the tag of an unknown entity', (_, operation, data) => {
   expect(rootTags(operation, data)).toEqual(tags(typeTag('Query'), typeTag('Product'), known()));
 });
 
-test('fields of fragments are those of the types that they are on', () => {
+test('keys in fragments are read only for the types of the fragments', () => {
   const operation = '{ search { __typename ... on Product { key: id } ... on Vendor { key: code } } }';
   expect(
     rootTags(operation, {
@@ -155,7 +155,7 @@ test('fields of fragments are those of the types that they are on', () => {
   );
 });
 
-test('an object that may be of several types has the tags of each', () => {
+test('an object of several possible types has the tags of each', () => {
   const operation = '{ search { ... on Product { key: id } ... on Vendor { key: code } } }';
   expect(rootTags(operation, { search: [{ key: '1' }] })).toEqual(
     tags(
@@ -170,13 +170,13 @@ test('an object that may be of several types has the tags of each', () => {
   );
 });
 
-test('the type is found by an alias, and within fragments', () => {
+test('the type of an object is read from an aliased __typename in a fragment', () => {
   expect(
     rootTags('{ named { ... on Named { kind: __typename name } } }', { named: { kind: 'Settings' } }),
   ).toEqual(tags(typeTag('Query'), typeTag('Settings')));
 });
 
-test('an object of an interface with keys is known by the interface until it says what it is', () => {
+test('an object is tagged by its interface with keys if its object type is unknown', () => {
   const operation = '{ media { __typename id ... on Book { author { code } } } }';
   const author = { code: 'v' };
   expect(rootTags(operation, { media: { __typename: 'Book', id: '1', author } })).toEqual(
@@ -204,7 +204,7 @@ test('an object of an interface with keys is known by the interface until it say
   );
 });
 
-test('an entity of an interface object may be of all its types, and holds what its interface holds', () => {
+test('an entity of an interface object has the tags of all implementations and of its nested objects', () => {
   const shape = entityShape('reviews', '... on Media { __typename rating reviewed { id } }');
   expect(
     entityTags(
@@ -225,14 +225,14 @@ test('an entity of an interface object may be of all its types, and holds what i
   );
 });
 
-test('an entity that was asked for by its interface is of the type that it says', () => {
+test('an entity fetched by its interface is tagged by the object type in the answer', () => {
   const shape = entityShape('products', '... on Media { __typename title ... on Book { isbn } }');
   expect(
     entityTags(shape, { __typename: 'Media', id: '1' }, { __typename: 'Book', title: 'a', isbn: 'i' }),
   ).toEqual(tags(typeTag('Book'), entityTag('Book', { id: '1' }), entityTag('Book', { isbn: 'i' })));
 });
 
-test('beyond 100 tags of entities the type that has most is unknown, and the others are not', () => {
+test('beyond 100 entity tags, only the type with most of them is collapsed', () => {
   const top = Array.from({ length: 101 }, (_, index) => ({
     id: String(index),
     vendor: { code: String(index % 3) },
@@ -247,14 +247,14 @@ test('beyond 100 tags of entities the type that has most is unknown, and the oth
   expect(few).not.toContain(known());
 });
 
-test('names of response fields may be those of object prototypes', () => {
+test('response names can be names of prototype properties', () => {
   expect(rootTags('{ toString: top { constructor: id } }', { toString: [{}] })).toEqual(
     tags(typeTag('Query'), typeTag('Product'), known()),
   );
   expect(rootTags('{ toString: top { id } }', {})).toEqual([typeTag('Query')]);
 });
 
-test('lists in lists, and a long one pauses on the way', () => {
+test('nested lists are tagged in slices', () => {
   const grid = [Array.from({ length: 100_000 }, () => ({ id: '1' })), [{ id: '2' }]];
   const work = createValueTagger(rootShape('products', '{ grid { id } }'), graph).tagRoot({ grid });
   let pauses = 0;

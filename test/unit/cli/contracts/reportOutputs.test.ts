@@ -1,5 +1,11 @@
+import { PassThrough } from 'node:stream';
+import { WriteStream } from 'node:tty';
 import { describe, expect, test } from '@jest/globals';
-import { type ReportArgument, readReportOutputs } from '../../../../gateway/cli/contracts/reportOutputs.ts';
+import {
+  type ReportArgument,
+  readReportOutputs,
+  supportsColor,
+} from '../../../../gateway/cli/contracts/reportOutputs.ts';
 
 /** `format:json`, `out:file`. */
 const given = (...texts: readonly string[]) =>
@@ -31,14 +37,25 @@ describe('where a report goes', () => {
       ['format:xml'],
       '--format xml is not known; expected: one of text, json, junit, sarif, github, markdown, gitlab.',
     ],
-    [['format:json', 'out:a', 'out:b'], '--out b: json is written to a already. Put a --format before it.'],
     [
-      ['out:b/a', 'format:json', 'out:./b/../b/a'],
-      '--out ./b/../b/a: text and json cannot go into one file.',
+      ['format:json', 'out:a', 'out:b'],
+      '--out b: json is already written to a. Put another --format before this --out.',
     ],
+    [['out:b/a', 'format:json', 'out:./b/../b/a'], '--out ./b/../b/a: text and json cannot share one file.'],
   ])('%j is wrong usage', (texts, message) => {
     expect(() => readReportOutputs(given(...texts))).toThrow(
       expect.objectContaining({ message, exitCode: 2 }),
     );
   });
+});
+
+/** A terminal, as far as it is asked. */
+function terminal(colours: boolean): WriteStream {
+  return Object.create(WriteStream.prototype, { hasColors: { value: () => colours } });
+}
+
+test('only a terminal that knows colours gets them', () => {
+  expect(supportsColor(terminal(true))).toBe(true);
+  expect(supportsColor(terminal(false))).toBe(false);
+  expect(supportsColor(new PassThrough())).toBe(false);
 });

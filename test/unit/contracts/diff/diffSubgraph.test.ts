@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { diffRules } from '../../../../contracts/diff/diffRules.ts';
 import { diffSubgraph } from '../../../../contracts/diff/diffSubgraph.ts';
+import { isRuleId, ruleGroups, ruleOf } from '../../../../contracts/rules.ts';
 import { type ChangeRow, changeTable } from './changeTable.ts';
 import { contractOf, federation2, withOwnDirectives } from './subgraphSdl.ts';
 
@@ -128,7 +128,16 @@ describe('a change of a subgraph', () => {
     );
     // About the earlier state, which is no change.
     shown.delete('baseline-not-composed');
-    expect([...shown].sort()).toEqual(Object.keys(diffRules).sort());
+    expect([...shown].sort()).toEqual(Object.keys(ruleGroups.subgraph).sort());
+  });
+
+  it('has one of the severities that the rule table gives its rule', () => {
+    const unexpected = [...changeTable, ...wholeTable]
+      .flatMap((row) => row.findings.map((text) => text.split(' ')))
+      .filter(([rule = '', severity = '']) => {
+        return !isRuleId(rule) || ![ruleOf(rule).severity].flat().some((known) => known === severity);
+      });
+    expect(unexpected).toEqual([]);
   });
 
   it('is silent in the other direction, too, where it is silent in one', async () => {
@@ -146,11 +155,11 @@ describe('a finding of a change', () => {
       {
         rule: 'key-removed',
         severity: 'breaking',
-        message: 'T has no @key "id" any more',
-        advice: diffRules['key-removed'],
+        message: 'T no longer has @key "id"',
+        advice: ruleGroups.subgraph['key-removed'].advice,
         subgraph: 'products',
         coordinate: 'T',
-        place: { file: 'contracts/schemas/products.graphql', line: 3, column: 6 },
+        location: { file: 'contracts/schemas/products.graphql', line: 3, column: 6 },
       },
     ]);
   });

@@ -4,12 +4,12 @@ import type { ConsumerOperation } from '../../../../contracts/contractStore.ts';
 import { type ChangeEvidence, classifyChange } from '../../../../contracts/evaluation/classifyChange.ts';
 import type { Finding } from '../../../../contracts/finding.ts';
 
-const place = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
+const location = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
 const page: ConsumerOperation = {
   consumer: 'shop',
   name: 'Page',
   document: parse('query Page { shelf }'),
-  location: place,
+  location: location,
   slo: {},
 };
 const change: Finding = {
@@ -23,7 +23,7 @@ const [old, next] = [buildSchema('type Query { shelf: ID }'), buildSchema('type 
 
 test('operations go on working only where that is known', () => {
   expect(said({ brokenOperations: new Set() })).toBe(
-    'Changed. (operations of known consumers use it, and go on working)',
+    'Changed. (operations of known consumers use it, and keep working)',
   );
   // By another change.
   expect(said({ brokenOperations: new Set([page]) })).toBe('Changed. (operations of known consumers use it)');

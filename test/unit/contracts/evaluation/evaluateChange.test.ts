@@ -10,6 +10,7 @@ import {
   type PlannedGraph,
   planConsumerOperations,
 } from '../../../../contracts/graph/planConsumerOperations.ts';
+import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.ts';
 
 const v1 = 'type Query { shelf: Shelf } type Shelf @key(fields: "id") { id: ID! label: String }';
 const v2 = v1.replace('label: String', 'label: String width: Int');
@@ -20,7 +21,7 @@ describe('operations', () => {
     const found = await judge([operation('{ shelf { colour } }')], v1, v2);
     expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
     expect(found.at(-1)?.message).toBe(
-      'shop/Page does not work with this graph: Cannot query field "colour" on type "Shelf".',
+      'shop/Page fails with this graph: Cannot query field "colour" on type "Shelf".',
     );
   });
 
@@ -29,7 +30,7 @@ describe('operations', () => {
     const told = ['safe field-added Shelf.width', 'dangerous operation-broken shop/Page'];
     const found = await judge([waiting], v1, v2, true);
     expect(found.map(said)).toEqual(told);
-    expect(found.at(-1)?.message).toContain('It was so before.');
+    expect(found.at(-1)?.message).toContain('The problem existed before the change.');
     const next = await plan([waiting], v1);
     const first = { changes: [], old: undefined, gateway: undefined, next, operations: [waiting] };
     expect(evaluateChange({ ...first, isRollout: true }).map(said)).toEqual(told.slice(1));
@@ -99,7 +100,7 @@ test('a subgraph that its library refuses is told as that, and what else changed
   const [before, after] = [contract(v1), contract(v1.replace('fields: "id"', 'fields: "isbn"'))];
   const next = new Map([[after.name, after]]);
   const changes = await diffSubgraph(before, after);
-  const composed = await composeGraph(next);
+  const composed = await composeGraph(next, supergraphTools);
   const refusals = 'findings' in composed ? composed.findings : [];
   const found = evaluateUncomposableChange({
     changes,
@@ -130,7 +131,7 @@ test('a subgraph that its library refuses is told as that, and what else changed
 test('what is there twice is told once, at the second', async () => {
   const [before, after] = [contract(v1), contract(`${v1}\ntype Shelf { id: ID! }`)];
   const next = new Map([[after.name, after]]);
-  const composed = await composeGraph(next);
+  const composed = await composeGraph(next, supergraphTools);
   const refusals = 'findings' in composed ? composed.findings : [];
   const changes = await diffSubgraph(before, after);
   const gateway = await plan([], v1);
@@ -161,7 +162,7 @@ test('where another subgraph does not compose, the order is the same, and comes 
   const after = contract(level.replace('BASIC', 'BASIC GOLD'));
   const wrong = contract('type Query { other: Int size: Int }', 'others');
   const next = new Map([after, wrong].map((one) => [one.name, one]));
-  const composed = await composeGraph(next);
+  const composed = await composeGraph(next, supergraphTools);
   const refusals = 'findings' in composed ? composed.findings : [];
   const changes = await diffSubgraph(before, after);
   const [first, ...others] = await evaluateUncomposableChange({
@@ -204,8 +205,8 @@ function said({ severity, rule, coordinate }: Finding): string {
 }
 
 function operation(text: string, slo: OperationSlo = {}): ConsumerOperation {
-  const place = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
-  return { consumer: 'shop', name: 'Page', document: parse(`query Page ${text}`), location: place, slo };
+  const location = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
+  return { consumer: 'shop', name: 'Page', document: parse(`query Page ${text}`), location: location, slo };
 }
 
 const link =
@@ -221,7 +222,7 @@ async function plan(
 ): Promise<PlannedGraph> {
   const names = ['shelves', 'others'];
   const contracts = sdls.map((sdl, index) => contract(sdl, names[index]));
-  const composed = await composeGraph(new Map(contracts.map((one) => [one.name, one])));
+  const composed = await composeGraph(new Map(contracts.map((one) => [one.name, one])), supergraphTools);
   if ('findings' in composed) throw new Error(composed.findings.map(({ message }) => message).join('\n'));
   const { graph } = composed;
   try {

@@ -8,6 +8,7 @@ import {
   type PlannedGraph,
   planConsumerOperations,
 } from '../../../../contracts/graph/planConsumerOperations.ts';
+import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.ts';
 
 const shelves = `
   type Query { shelf: Shelf found: [Thing!]! }
@@ -34,7 +35,7 @@ async function evaluate(input: {
   const gateway = before === undefined ? undefined : await plan(operations, before, gatewaySettings);
   const findings = evaluateContractTerms({ changes: [], gateway, next, operations, gatewaySettings });
   return findings.map(({ severity, rule, coordinate, message }) => {
-    const [, detail] = / (was so before|(?<=may get ).*|(?<=waits for ).*)\.$/.exec(message) ?? [];
+    const [, detail] = / (existed before the change|(?<=may get ).*|(?<=waits for ).*)\.$/.exec(message) ?? [];
     return [severity, rule, coordinate, ...(detail === undefined ? [] : [`(${detail})`])].join(' ');
   });
 }
@@ -65,7 +66,7 @@ describe('staleness', () => {
   test('that was allowed before is not what the change does', async () => {
     const before = [shelves, stocks, rooms];
     expect(await evaluate({ query: 'query Page { found { label } }', slo, before })).toEqual([
-      'dangerous staleness-slo shop/Page (Box.label by 3m. It was so before)',
+      'dangerous staleness-slo shop/Page (Box.label by 3m. The problem existed before the change)',
     ]);
   });
 
@@ -116,7 +117,7 @@ describe('mayDefer', () => {
     const slo = { mayDefer: [] };
     expect(await evaluate({ query, slo })).toEqual(['breaking enrichment-contract Shelf.late']);
     expect(await evaluate({ query, slo, before: [shelves, stocks, rooms] })).toEqual([
-      'dangerous enrichment-contract Shelf.late (was so before)',
+      'dangerous enrichment-contract Shelf.late (existed before the change)',
     ]);
   });
 
@@ -161,7 +162,7 @@ describe('mayDefer', () => {
       ],
       [
         2,
-        'The @slo mayDefer of shop/Page names Shelf.label, which nothing lets come late in the graph.',
+        'The @slo mayDefer of shop/Page names Shelf.label, which is never deferred in the graph.',
         expect.stringContaining('--gateway-config'),
       ],
     ]);
@@ -184,9 +185,9 @@ describe('a configuration', () => {
     ]);
     expect(await evaluate({ ...input, before: [shelves, stocks, rooms] })).toHaveLength(3);
     expect(await evaluate({ ...input, before: [shelves] })).toEqual([
-      'dangerous gateway-config-outdated Shelf.count (was so before)',
-      'dangerous gateway-config-outdated subgraph:stocks (was so before)',
-      'dangerous gateway-config-outdated Shelf.count (was so before)',
+      'dangerous gateway-config-outdated Shelf.count (existed before the change)',
+      'dangerous gateway-config-outdated subgraph:stocks (existed before the change)',
+      'dangerous gateway-config-outdated Shelf.count (existed before the change)',
     ]);
   });
 
@@ -204,7 +205,7 @@ describe('latency', () => {
 
   test('is compared with fetches that wait for each other, where it is known how long one takes', async () => {
     expect(await evaluate({ query, slo, gatewaySettings })).toEqual([
-      'breaking latency-slo shop/Page (3 fetches one after the other of 40ms)',
+      'breaking latency-slo shop/Page (3 fetches in sequence of 40ms)',
     ]);
     expect(await evaluate({ query, slo })).toEqual([]);
     expect(await evaluate({ query, slo: {}, gatewaySettings })).toEqual([]);
@@ -215,14 +216,14 @@ describe('latency', () => {
   test('that was too long before is not what the change does', async () => {
     const before = [shelves, stocks, rooms];
     expect(await evaluate({ query, slo, gatewaySettings, before })).toEqual([
-      'dangerous latency-slo shop/Page (3 fetches one after the other of 40ms. It was so before)',
+      'dangerous latency-slo shop/Page (3 fetches in sequence of 40ms. The problem existed before the change)',
     ]);
     const near = stocks.replace(
       'Room @key(fields: "id") { id: ID! }',
       'Room @key(fields: "id") { id: ID! name: String }',
     );
     expect(await evaluate({ query, slo, gatewaySettings, before: [shelves, near] })).toEqual([
-      'breaking latency-slo shop/Page (3 fetches one after the other of 40ms)',
+      'breaking latency-slo shop/Page (3 fetches in sequence of 40ms)',
     ]);
   });
 
@@ -262,7 +263,7 @@ async function plan(
     const name = ['shelves', 'stocks', 'rooms'][index] ?? '';
     return { name, url: `http://${name}.invalid/`, file: `schemas/${name}.graphql`, sdl: link + sdl };
   });
-  const composed = await composeGraph(new Map(contracts.map((one) => [one.name, one])));
+  const composed = await composeGraph(new Map(contracts.map((one) => [one.name, one])), supergraphTools);
   if ('findings' in composed) throw new Error(composed.findings.map(({ message }) => message).join('\n'));
   const { graph } = composed;
   try {

@@ -40,11 +40,9 @@ export async function checkContractsAgainst(old: PlannedGraph, next: Contracts):
 export async function planContracts(
   contracts: Contracts,
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
-  const composed = await loadGraph(
-    contracts,
-    await composeContracts(contracts, composeOnce),
-    loadSupergraphInProcess,
-  );
+  const composed = await loadGraph(contracts, await composeContracts(contracts, { compose: composeOnce }), {
+    load: loadSupergraphInProcess,
+  });
   if ('findings' in composed) return composed;
   const { graph } = composed;
   try {

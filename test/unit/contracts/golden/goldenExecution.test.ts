@@ -25,7 +25,11 @@ test('without a change everything works, and brings the same', async () => {
   const { refusal, operations } = await runOperations(old, baseContracts, consumerOperations);
   expect([refusal, [...operations.values()]]).toEqual([
     undefined,
-    consumerOperations.map(() => ({ breaksInTheEnd: undefined, rollouts: new Map(), differs: false })),
+    consumerOperations.map(() => ({
+      breakageAfterRollout: undefined,
+      rollouts: new Map(),
+      isDataChanged: false,
+    })),
   ]);
 });
 

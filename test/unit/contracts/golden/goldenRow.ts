@@ -1,4 +1,5 @@
-import type { DeploymentOrder, Finding, Severity } from '../../../../contracts/finding.ts';
+import type { DeploymentOrder, Finding } from '../../../../contracts/finding.ts';
+import type { Severity } from '../../../../contracts/severity.ts';
 import type { Edit } from './changeContracts.ts';
 
 /** A change, and everything that a check has to say about it. */

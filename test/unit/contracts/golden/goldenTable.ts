@@ -359,7 +359,7 @@ export const goldenTable: readonly GoldenRow[] = [
       replace(
         'tickets',
         'union ReserveResult = Reservation | SoldOut',
-        'union ReserveResult = Reservation | SoldOut | Waiting\n\ntype Waiting {\n  place: Int!\n}',
+        'union ReserveResult = Reservation | SoldOut | Waiting\n\ntype Waiting {\n  location: Int!\n}',
       ),
     ],
     findings: [

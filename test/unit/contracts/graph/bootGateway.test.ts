@@ -4,6 +4,7 @@ import { bootGateway } from '../../../../contracts/graph/bootGateway.ts';
 import { chooseCanaries } from '../../../../contracts/graph/chooseCanaries.ts';
 import { startMockSubgraph } from '../../../../contracts/graph/mockSubgraph.ts';
 import { subgraphSchemaOf } from '../../../../contracts/graph/subgraphSchema.ts';
+import { startGateway } from '../../../../gateway/cli/contracts/checkSetup.ts';
 import { ComposedGraphs, operationsOf } from './testContracts.ts';
 
 const products = `
@@ -31,7 +32,7 @@ describe('a gateway on a candidate', () => {
       mutation Rename { rename(id: 1) { id } }
       query Refused { gone }
     `);
-    expect(await bootGateway(graph, operations)).toEqual([]);
+    expect(await bootGateway(graph, operations, startGateway)).toEqual([]);
   });
 
   test('answers what the demo serves, objects of interfaces included', async () => {
@@ -52,12 +53,12 @@ describe('a gateway on a candidate', () => {
       readFileSync(new URL(`../../../fixtures/operations/${name}.graphql`, import.meta.url), 'utf8'),
     );
     const graph = await graphs.compose(demo);
-    expect(await bootGateway(graph, texts.flatMap(operationsOf))).toEqual([]);
+    expect(await bootGateway(graph, texts.flatMap(operationsOf), startGateway)).toEqual([]);
   });
 
   test('that does not start is a finding', async () => {
     const graph = await graphs.compose({ products, stock });
-    const findings = await bootGateway({ ...graph, sdl: 'type Query { a: Int }' }, []);
+    const findings = await bootGateway({ ...graph, sdl: 'type Query { a: Int }' }, [], startGateway);
     expect(findings).toMatchObject([
       {
         rule: 'boot-failed',
@@ -75,16 +76,21 @@ describe('a gateway on a candidate', () => {
       stock: stock.replace('shipping: Int!', 'freight: Int!'),
     });
     const operations = operationsOf('query Page { node { ... on Product { shipping } } }');
-    const findings = await bootGateway({ ...graph, contracts: other.contracts }, operations);
+    const findings = await bootGateway({ ...graph, contracts: other.contracts }, operations, startGateway);
     expect(findings).toEqual([
       {
         rule: 'canary-failed',
         coordinate: 'web/Page',
         severity: 'breaking',
         message: expect.stringContaining('web/Page'),
-        place: operations[0]?.location,
+        location: operations[0]?.location,
         affects: [
-          { consumer: 'web', operation: 'Page', place: operations[0]?.location, reason: expect.any(String) },
+          {
+            consumer: 'web',
+            operation: 'Page',
+            location: operations[0]?.location,
+            reason: expect.any(String),
+          },
         ],
         advice: expect.any(String),
       },

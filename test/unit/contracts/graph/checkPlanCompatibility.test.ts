@@ -75,19 +75,19 @@ describe('plans and subgraphs of two versions', () => {
       {
         operation: expect.objectContaining({ name: 'P' }),
         subgraph: 'stock',
-        oldPlans: [
+        oldPlanProblems: [
           {
             kind: 'missing input',
             isCertain: true,
-            message: 'subgraph "stock" computes Product.shipping from "weight size", and is not sent size',
+            message: 'subgraph "stock" computes Product.shipping from "weight size", but does not receive size',
             coordinates: ['Product.shipping'],
           },
         ],
-        newPlans: [],
+        newPlanProblems: [],
         deployment: {
           order: 'gateway first',
           steps: [
-            expect.stringMatching(/^Publish the new supergraph.*is not sent size/),
+            expect.stringMatching(/^Publish the new supergraph.*does not receive size/),
             'Then deploy subgraph "stock".',
           ],
         },
@@ -101,8 +101,8 @@ describe('plans and subgraphs of two versions', () => {
     expect(found).toMatchObject([
       {
         deployment: { order: 'expand and contract' },
-        oldPlans: [{ kind: 'missing input', message: expect.stringContaining('other arguments') }],
-        newPlans: [{ kind: 'missing input', message: expect.stringContaining('other arguments') }],
+        oldPlanProblems: [{ kind: 'missing input', message: expect.stringContaining('other arguments') }],
+        newPlanProblems: [{ kind: 'missing input', message: expect.stringContaining('other arguments') }],
       },
     ]);
   });
@@ -158,7 +158,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
     const found = await contracts(base, other, text);
     expect(found[0]?.oldPlanProblems[0]?.message).toBe(
-      'subgraph "stock" gets Product by { __typename id weight }, and resolves it by "sku"',
+      'subgraph "stock" receives Product with { __typename id weight }, but resolves it by "sku"',
     );
   });
 
@@ -208,8 +208,8 @@ describe('plans and subgraphs of two versions', () => {
     const [home] = await contracts(old, next, 'query P { product(id: 1) { size } }');
     expect(home).toMatchObject({
       subgraph: 'products',
-      oldPlans: [{ kind: 'not served', coordinates: ['Product.size'] }],
-      newPlans: [],
+      oldPlanProblems: [{ kind: 'not served', coordinates: ['Product.size'] }],
+      newPlanProblems: [],
       deployment: { order: 'gateway first' },
     });
   });
@@ -277,12 +277,14 @@ describe('plans and subgraphs of two versions', () => {
     const found = await contracts(from, next, 'query P { product(id: 1) { state } } query N { node { id } }');
     expect(found).toMatchObject([
       {
-        oldPlans: [{ kind: 'unknown value', isCertain: false, coordinates: ['Product.state', 'State.USED'] }],
-        newPlans: [],
+        oldPlanProblems: [
+          { kind: 'unknown value', isCertain: false, coordinates: ['Product.state', 'State.USED'] },
+        ],
+        newPlanProblems: [],
       },
       {
-        oldPlans: [{ kind: 'unknown value', isCertain: false, coordinates: ['Query.node', 'Shelf'] }],
-        newPlans: [],
+        oldPlanProblems: [{ kind: 'unknown value', isCertain: false, coordinates: ['Query.node', 'Shelf'] }],
+        newPlanProblems: [],
       },
     ]);
   });

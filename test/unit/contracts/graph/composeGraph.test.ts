@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { composeGraph, newHints } from '../../../../contracts/graph/composeGraph.ts';
+import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.ts';
 import { ComposedGraphs, contractsOf } from './testContracts.ts';
 
 const products = 'type Query { top: Product }\ntype Product @key(fields: "id") { id: ID! name: String }';
@@ -20,6 +21,7 @@ describe('a graph of contracts', () => {
         products,
         stock: 'type Query { stock: Product }\ntype Product @key(fields: "id") {\n  id: ID!\n  name: Int\n}',
       }),
+      supergraphTools,
     );
     expect(composed).toEqual({
       findings: [
@@ -29,7 +31,7 @@ describe('a graph of contracts', () => {
           message: expect.stringMatching(/^FIELD_TYPE_MISMATCH: .*contracts\/schemas\/stock.graphql:5:3\)$/),
           coordinate: undefined,
           subgraph: 'products',
-          place: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
+          location: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
           advice: expect.any(String),
         },
         expect.objectContaining({
@@ -37,20 +39,20 @@ describe('a graph of contracts', () => {
             /^INVALID_FIELD_SHARING: .*see also contracts.*stock.graphql:5:3\)$/,
           ),
           coordinate: 'Product.name',
-          place: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
+          location: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
         }),
       ],
     });
   });
 
   test('is not there where an SDL is no GraphQL', async () => {
-    const composed = await composeGraph(contractsOf({ products: 'type Query {\n  top\n}' }));
+    const composed = await composeGraph(contractsOf({ products: 'type Query {\n  top\n}' }), supergraphTools);
     expect(composed).toMatchObject({
       findings: [
         {
           rule: 'composition-error',
           message: expect.stringMatching(/^INVALID_GRAPHQL: .*Expected ":"/),
-          place: { file: 'contracts/schemas/products.graphql', line: 4, column: 1 },
+          location: { file: 'contracts/schemas/products.graphql', line: 4, column: 1 },
         },
       ],
     });
@@ -64,7 +66,7 @@ describe('a graph of contracts', () => {
       if (own !== undefined && link !== undefined) {
         contracts.set('stock', { ...own, sdl: own.sdl.replace(/federation\/v[0-9.]+/, link) });
       }
-      const composed = await composeGraph(contracts);
+      const composed = await composeGraph(contracts, supergraphTools);
       return 'findings' in composed
         ? composed.findings.map(({ message, subgraph, location }) => [message, subgraph, location])
         : [];
@@ -85,6 +87,7 @@ describe('a graph of contracts', () => {
   test('is not there where the gateway would not load it, and the finding points at the cause', async () => {
     const composed = await composeGraph(
       contractsOf({ products: 'type Query {\n  top: Int @requiresScopes(scopes: [["read"]])\n}' }),
+      supergraphTools,
     );
     expect(composed).toMatchObject({
       findings: [
@@ -93,14 +96,16 @@ describe('a graph of contracts', () => {
           severity: 'breaking',
           message: expect.stringMatching(/does not load .*@requiresScopes is not enforced.*Query\.top/),
           subgraph: 'products',
-          place: { file: 'contracts/schemas/products.graphql', line: 3, column: 12 },
+          location: { file: 'contracts/schemas/products.graphql', line: 3, column: 12 },
         },
       ],
     });
   });
 
   test('is not there where there is no subgraph', async () => {
-    expect(await composeGraph(new Map())).toMatchObject({ findings: [{ rule: 'supergraph-refused' }] });
+    expect(await composeGraph(new Map(), supergraphTools)).toMatchObject({
+      findings: [{ rule: 'supergraph-refused' }],
+    });
   });
 });
 
@@ -119,7 +124,7 @@ describe('hints', () => {
         message: expect.stringMatching(/^INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE: /),
         coordinate: 'V.other',
         subgraph: expect.any(String),
-        place: expect.objectContaining({ file: expect.stringMatching(/^contracts\/schemas\//) }),
+        location: expect.objectContaining({ file: expect.stringMatching(/^contracts\/schemas\//) }),
       }),
     ]);
     expect(newHints(undefined, next).length).toBe(next.hints.length);

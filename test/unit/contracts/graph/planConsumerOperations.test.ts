@@ -166,7 +166,7 @@ describe('an operation that fails', () => {
         {
           kind: 'invalid',
           message: 'Cannot query field "gone" on type "Product".',
-          place: { file: 'contracts/operations/web/all.graphql', line: 3, column: 2 },
+          location: { file: 'contracts/operations/web/all.graphql', line: 3, column: 2 },
           coordinates: ['Product.gone'],
         },
       ],
@@ -182,7 +182,7 @@ describe('an operation that fails', () => {
           {
             kind: 'no root type',
             message: expect.stringContaining('no mutation type'),
-            place: { file: 'contracts/operations/web/all.graphql', line: 2, column: 1 },
+            location: { file: 'contracts/operations/web/all.graphql', line: 2, column: 1 },
             coordinates: ['Mutation'],
           },
         ],

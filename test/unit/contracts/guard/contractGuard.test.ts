@@ -131,7 +131,7 @@ function abortOf(signal: AbortSignal): Promise<never> {
 
 const refusal = [
   'contracts.guard is enforce, and the supergraph breaks 1 operation of /contracts:',
-  'shop/Price (/contracts/operations/shop/Price.graphql:1): its new plan does not work with what runs: subgraph "stock" refuses the request: Cannot query field "price" on type "Product" (Product.price); deploy the version of subgraph "stock" first that the supergraph was composed from',
+  'shop/Price (/contracts/operations/shop/Price.graphql:1): its new plan fails on a running subgraph: subgraph "stock" refuses the request: Cannot query field "price" on type "Product" (Product.price); first deploy the version of subgraph "stock" that the supergraph was composed from',
 ].join('\n');
 
 describe('a supergraph that comes before its subgraph', () => {
@@ -156,7 +156,7 @@ describe('a supergraph that comes before its subgraph', () => {
     expect(shop.lines).toMatchObject([
       {
         msg: 'A new supergraph breaks operations of the contracts',
-        operations: [expect.stringContaining('deploy the version of subgraph "stock" first')],
+        operations: [expect.stringContaining('first deploy the version of subgraph "stock"')],
       },
     ]);
   });
@@ -213,7 +213,7 @@ describe('a supergraph is taken', () => {
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.lines).toMatchObject([
       {
-        msg: 'What a subgraph serves could not be found out: it decides nothing about the new supergraph',
+        msg: 'A running subgraph did not give its schema: it is not verified with the new supergraph',
         subgraph: 'stock',
         reason,
       },

@@ -25,19 +25,19 @@ beforeAll(async () => {
 afterAll(() => Promise.all(loaded.map(({ planner }) => planner.close())));
 
 function operation(name: string, text: string): ConsumerOperation {
-  const place = { file: `operations/shop/${name}.graphql`, line: 1, column: 1 };
-  return { consumer: 'shop', name, document: parse(text), location: place, slo: {} };
+  const location = { file: `operations/shop/${name}.graphql`, line: 1, column: 1 };
+  return { consumer: 'shop', name, document: parse(text), location: location, slo: {} };
 }
 
 function waiver(coordinate: string, expires = '2999-12-31'): Waiver {
-  const place = { file: 'waivers.yaml', line: 1, column: 1 };
+  const location = { file: 'waivers.yaml', line: 1, column: 1 };
   return {
     rule: 'field-removed',
     coordinate,
     reason: 'It is time.',
     owner: 'shop',
     expires,
-    location: place,
+    location: location,
   };
 }
 
@@ -98,8 +98,8 @@ describe('nothing breaks', () => {
     ['the part of the schema', waiver('Shelf.label'), 0],
     ['the operation until yesterday', waiver('shop/Label', '2027-01-30'), 1],
     ['another part', waiver('Shelf.width'), 1],
-    ['how long the operation takes', { ...waiver('shop/Label'), rule: 'latency-slo' }, 1],
-    ['how many fetches it takes', { ...waiver('shop/Label'), rule: 'plan-cost' }, 1],
+    ['how long the operation takes', { ...waiver('shop/Label'), rule: 'latency-slo' as const }, 1],
+    ['how many fetches it takes', { ...waiver('shop/Label'), rule: 'plan-cost' as const }, 1],
   ])('that is waived: %s', async (_what, one, count) => {
     const next = await load(v1.replace('label: String ', ''));
     expect(await broken(next, [label], { waivers: [one] })).toHaveLength(count);

@@ -71,7 +71,12 @@ describe('recording by the configuration', () => {
       full.recording?.onOperation(sentBy({}, 'b'));
       await full.recording?.close();
       expect(full.logged()).toMatchObject([
-        { level: 40, msg: 'No more operations are recorded', limit: 'maxOperations', value: 1 },
+        {
+          level: 40,
+          msg: 'A limit of contracts.record is reached: no more operations are recorded',
+          limit: 'maxOperations',
+          value: 1,
+        },
       ]);
 
       const directory = join(root, 'file');
@@ -80,7 +85,12 @@ describe('recording by the configuration', () => {
       failing.recording?.onOperation(sentBy({}));
       await failing.recording?.close();
       expect(failing.logged()).toMatchObject([
-        { level: 50, msg: 'Operations cannot be recorded', directory, err: { code: 'ENOTDIR' } },
+        {
+          level: 50,
+          msg: 'Operations cannot be recorded (contracts.record)',
+          directory,
+          err: { code: 'ENOTDIR' },
+        },
       ]);
     }));
 });

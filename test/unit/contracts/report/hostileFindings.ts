@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { FileLocation, Finding } from '../../../../contracts/finding.ts';
+import type { RuleId } from '../../../../contracts/rules.ts';
 
 /** What formats are broken with. */
 const hostileSnippets = [
@@ -84,7 +85,8 @@ const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(value, { nil: undefined });
 
 export const hostileFinding: fc.Arbitrary<Finding> = fc.record({
-  rule: hostileText.map((text) => `rule${text}`),
+  // Stranger than any rule, so that rule ids are escaped too.
+  rule: hostileText.map((text) => `rule${text}` as RuleId),
   severity: fc.constantFrom('breaking', 'dangerous', 'safe', 'undecided', 'misuse'),
   message: hostileText,
   advice: optional(hostileText),

@@ -87,13 +87,13 @@ breaking  field-removed  reviews  Review.body
 undecided  subgraph-unreachable  accounts
   accounts does not answer.
 
-dangerous  requires-changed  inventory  Product.shippingEstimate
+dangerous  requires-widened  inventory  Product.shippingEstimate
   at contracts/schemas/inventory.graphql:8:5
   \`@requires\` asks for more: "price weight".
 
-safe  description-changed  products  Product
+safe  deprecation-reason-changed  products  Product
   at contracts/schemas/products.graphql:1:1
-  A description changed.
+  A deprecation reason changed.
 
 waived (breaking)  field-removed  reviews  Review.title
   at contracts/schemas/reviews.graphql:12:3
@@ -105,13 +105,13 @@ waived (breaking)  field-removed  reviews  Review.title
   to do    Deprecate it, and remove it when no operation selects it any more.
   waived   contracts/waivers.yaml:7, until 2027-01-31
 
-The contracts or the arguments have mistakes: put them right and check again. 1 misuse, 1 breaking, 1 undecided, 1 dangerous, 1 safe, 1 waived; 4 subgraphs, 1 consumer, 12 operations checked.
+The contracts or the arguments have mistakes: correct them and check again. 1 misuse, 1 breaking, 1 undecided, 1 dangerous, 1 safe, 1 waived; 4 subgraphs, 1 consumer, 12 operations checked.
 `);
   });
 
   test('says that there is nothing', () => {
     expect(renderReport(emptyReport, 'text')).toBe(
-      'Nothing was found: nothing breaks. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+      'Nothing breaks: there are no findings. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
     );
   });
 
@@ -170,7 +170,7 @@ describe('json', () => {
     expect(isReport({ ...report, version: 2 })).toBe(false);
     expect(isReport({ ...report, findings: [{ ...removedField, severity: 'bad' }] })).toBe(false);
     expect(
-      isReport({ ...report, findings: [{ ...removedField, place: { file: 'a', line: 0, column: 1 } }] }),
+      isReport({ ...report, findings: [{ ...removedField, location: { file: 'a', line: 0, column: 1 } }] }),
     ).toBe(false);
   });
 });
@@ -223,8 +223,8 @@ describe('junit', () => {
       ['reviews', 'field-removed Review.body', 'failure'],
       ['reviews', 'field-removed Review.title', 'skipped'],
       ['accounts', 'subgraph-unreachable accounts does not answer.', 'error'],
-      ['inventory', 'requires-changed Product.shippingEstimate', 'system-out'],
-      ['products', 'description-changed Product', 'system-out'],
+      ['inventory', 'requires-widened Product.shippingEstimate', 'system-out'],
+      ['products', 'deprecation-reason-changed Product', 'system-out'],
     ]);
     const [failure] = casesOf(suites)
       .flatMap(childElements)
@@ -244,7 +244,7 @@ At contracts/schemas/reviews.graphql:12:3`);
   test('says that there is nothing, as a test that passed', () => {
     const suites = parseXml(renderReport(emptyReport, 'junit'));
     expect(casesOf(suites).map(({ attributes, children }) => [attributes.get('name'), children])).toEqual([
-      ['Nothing was found: nothing breaks.', []],
+      ['Nothing breaks: there are no findings.', []],
     ]);
   });
 
@@ -280,8 +280,8 @@ describe('sarif', () => {
       ['waiver-incomplete', 'error'],
       ['field-removed', 'error'],
       ['subgraph-unreachable', 'error'],
-      ['requires-changed', 'warning'],
-      ['description-changed', 'note'],
+      ['requires-widened', 'warning'],
+      ['deprecation-reason-changed', 'note'],
       ['field-removed', 'note'],
     ]);
     for (const { ruleId, ruleIndex } of results) expect(tool.driver.rules[ruleIndex].id).toBe(ruleId);
@@ -316,7 +316,11 @@ describe('sarif', () => {
     const [run] = JSON.parse(renderReport(emptyReport, 'sarif')).runs;
     expect(run.results).toEqual([]);
     expect(run.invocations).toEqual([
-      { executionSuccessful: true, exitCode: 0, exitCodeDescription: 'Nothing was found: nothing breaks.' },
+      {
+        executionSuccessful: true,
+        exitCode: 0,
+        exitCodeDescription: 'Nothing breaks: there are no findings.',
+      },
     ]);
   });
 
@@ -327,7 +331,7 @@ describe('sarif', () => {
     ['C:\\srv\\a.graphql', { uri: 'file:///C:/srv/a.graphql' }],
     ['http://127.0.0.1:4001/graphql', { uri: 'http://127.0.0.1:4001/graphql' }],
   ])('writes the path %s as an address', (file, artifactLocation) => {
-    const finding = { ...unreachableSubgraph, place: { file, line: 1, column: 1 } };
+    const finding = { ...unreachableSubgraph, location: { file, line: 1, column: 1 } };
     const [run] = JSON.parse(renderReport(reportOf([finding]), 'sarif')).runs;
     expect(run.results[0].locations[0].physicalLocation.artifactLocation).toEqual(artifactLocation);
   });
@@ -352,7 +356,7 @@ describe('github', () => {
   test('points at no file where the schema is that of a subgraph that runs', () => {
     const finding = {
       ...unreachableSubgraph,
-      place: { file: 'http://127.0.0.1:4001/graphql', line: 3, column: 1 },
+      location: { file: 'http://127.0.0.1:4001/graphql', line: 3, column: 1 },
     };
     expect(renderReport(reportOf([finding]), 'github')).toMatch(/^::error title=undecided/);
     const [issue] = JSON.parse(renderReport(reportOf([finding]), 'gitlab'));
@@ -374,7 +378,7 @@ describe('github', () => {
 
   test('says that there is nothing', () => {
     expect(renderReport(emptyReport, 'github')).toBe(
-      '::notice title=contracts::Nothing was found: nothing breaks. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+      '::notice title=contracts::Nothing breaks: there are no findings. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
     );
   });
 
@@ -416,7 +420,7 @@ describe('markdown', () => {
 
 <details><summary>Safe</summary>
 
-- **description-changed · Product · in products · contracts/schemas/products.graphql:1:1**<br>A description changed.
+- **deprecation-reason-changed · Product · in products · contracts/schemas/products.graphql:1:1**<br>A deprecation reason changed.
 
 </details>
 `);
@@ -424,7 +428,7 @@ describe('markdown', () => {
 
   test('says that there is nothing', () => {
     const text = renderReport(emptyReport, 'markdown');
-    expect(text).toContain('### Contracts: Nothing was found: nothing breaks.\n');
+    expect(text).toContain('### Contracts: Nothing breaks: there are no findings.\n');
     expect(text).not.toContain('<details');
   });
 
@@ -488,8 +492,8 @@ describe('gitlab', () => {
         location: { path: 'contracts', lines: { begin: 1 } },
       },
       {
-        description: 'A description changed.',
-        check_name: 'description-changed',
+        description: 'A deprecation reason changed.',
+        check_name: 'deprecation-reason-changed',
         fingerprint: expect.stringMatching(/^[0-9a-f]{32}$/),
         severity: 'info',
         location: { path: 'contracts/schemas/products.graphql', lines: { begin: 1 } },
@@ -502,14 +506,14 @@ describe('gitlab', () => {
   });
 
   test('knows a finding again that has moved or is told in other words', () => {
-    const place = { file: removedField.location!.file, line: 99, column: 1 };
+    const location = { file: removedField.location!.file, line: 99, column: 1 };
     const [before] = issuesOf([removedField]);
-    const [after] = issuesOf([{ ...removedField, location: place, message: 'Review.body is gone.' }]);
+    const [after] = issuesOf([{ ...removedField, location: location, message: 'Review.body is gone.' }]);
     expect(after!.fingerprint).toBe(before!.fingerprint);
   });
 
   test.each<[string, Partial<Finding>]>([
-    ['rule', { rule: 'field-changed' }],
+    ['rule', { rule: 'field-type-changed' }],
     ['subgraph', { subgraph: 'products' }],
     ['coordinate', { coordinate: 'Review.title' }],
     ['file', { location: { file: 'other.graphql', line: 12, column: 3 } }],

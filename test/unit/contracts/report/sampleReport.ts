@@ -30,7 +30,7 @@ export const removedField: Finding = {
 };
 
 export const widenedRequires: Finding = {
-  rule: 'requires-changed',
+  rule: 'requires-widened',
   severity: 'dangerous',
   message: '`@requires` asks for more: "price weight".',
   subgraph: 'inventory',
@@ -39,9 +39,9 @@ export const widenedRequires: Finding = {
 };
 
 export const swappedKeys: Finding = {
-  rule: 'description-changed',
+  rule: 'deprecation-reason-changed',
   severity: 'safe',
-  message: 'A description changed.',
+  message: 'A deprecation reason changed.',
   subgraph: 'products',
   coordinate: 'Product',
   location: { file: 'contracts/schemas/products.graphql', line: 1, column: 1 },

@@ -3,7 +3,7 @@ import type { Waiver } from '../../../../contracts/contractStore.ts';
 import type { Finding } from '../../../../contracts/finding.ts';
 import { applyWaivers } from '../../../../contracts/store/applyWaivers.ts';
 
-const place = { file: 'contracts/waivers.yaml', line: 3, column: 3 };
+const location = { file: 'contracts/waivers.yaml', line: 3, column: 3 };
 
 const waiver: Waiver = {
   rule: 'field-removed',
@@ -11,7 +11,7 @@ const waiver: Waiver = {
   reason: 'Nobody asks for it.',
   owner: 'shop',
   expires: '2027-01-31',
-  location: place,
+  location: location,
 };
 
 const finding: Finding = {
@@ -30,12 +30,13 @@ const waived = {
 const unused: Finding = {
   rule: 'waiver-unused',
   severity: 'breaking',
-  message: 'The waiver of field-removed at Product.price lets nothing pass; shop answers for it.',
+  message:
+    'The waiver of field-removed at Product.price covers no finding. Its owner is shop.',
   advice:
-    'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
+    'Remove the waiver. If it is meant for a finding, its rule, coordinate and subgraph must be those of the finding.',
   subgraph: undefined,
   coordinate: 'Product.price',
-  location: place,
+  location: location,
 };
 
 describe('waivers', () => {
@@ -67,11 +68,11 @@ describe('waivers', () => {
       {
         rule: 'waiver-expired',
         severity: 'breaking',
-        message: 'The waiver of field-removed at Product.price expired with 2027-01-31; shop answers for it.',
-        advice: 'Make an end of what it waives, or agree on a later day.',
+        message: 'The waiver of field-removed at Product.price expired on 2027-01-31. Its owner is shop.',
+        advice: 'Resolve what the waiver covers, or agree on a later day.',
         subgraph: undefined,
         coordinate: 'Product.price',
-        place,
+        location,
       },
     ]);
   });
@@ -114,22 +115,22 @@ describe('waivers', () => {
     'boot-failed',
     'waiver-expired',
     'waiver-unused',
-  ])('for %s are told to be of no use, however far the check has come', (rule) => {
+  ] as const)('for %s are told to be of no use, however far the check has come', (rule) => {
     const refused = { ...finding, rule };
     const found = applyWaivers([refused], [{ ...waiver, rule }], '2026-11-25', { isEvaluated: () => false });
     expect(found).toEqual([
       refused,
       {
         ...unused,
-        message: expect.stringContaining(`lets nothing pass: ${rule} cannot be waived, since `),
-        advice: 'Remove it, and do what the finding says.',
+        message: expect.stringContaining(`covers no finding: ${rule} cannot be waived, because `),
+        advice: 'Remove the waiver, and resolve the finding.',
       },
     ]);
   });
 
   test('of others are not told to be expired, unused or of no use', () => {
     const isAsked = ({ owner }: Waiver) => owner === 'shop';
-    const wrong = [waiver, { ...waiver, expires: '2020-01-31' }, { ...waiver, rule: 'boot-failed' }];
+    const wrong = [waiver, { ...waiver, expires: '2020-01-31' }, { ...waiver, rule: 'boot-failed' as const }];
     const others = wrong.map((one) => ({ ...one, owner: 'app' }));
     const apply = (waivers: Waiver[]) => applyWaivers([], waivers, '2026-11-25', { isInScope: isAsked });
     expect(apply(others)).toEqual([]);

@@ -60,8 +60,8 @@ describe('candidates', () => {
       {
         rule: 'subgraph-unreachable',
         severity: 'undecided',
-        message: `${running.url} gives no schema: not now. It was asked twice.`,
-        advice: 'Start the subgraph, or check a file with its SDL.',
+        message: `${running.url} did not give its schema: not now. Both attempts failed.`,
+        advice: 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).',
         subgraph: 'reviews',
       },
     ]);
@@ -84,7 +84,7 @@ describe('candidates', () => {
       sdl,
     });
     expect(problems.map(({ message }) => message)).toEqual([
-      'http://a.test/down gives no schema: nobody there. It was asked twice.',
+      'http://a.test/down did not give its schema: nobody there. Both attempts failed.',
     ]);
   });
 
@@ -119,10 +119,10 @@ describe('candidates', () => {
       return `${where}${rule}: ${message}`.replaceAll(disk.root, '').replaceAll(running.url, 'URL');
     });
     expect(told).toEqual([
-      'argument-invalid: "products" names no candidate.',
-      'argument-invalid: "=x" names no candidate.',
-      'argument-invalid: "products=" names no candidate.',
-      'argument-invalid: "products=http://" names no candidate.',
+      'argument-invalid: "products" does not name a candidate.',
+      'argument-invalid: "=x" does not name a candidate.',
+      'argument-invalid: "products=" does not name a candidate.',
+      'argument-invalid: "products=http://" does not name a candidate.',
       '/nowhere.graphql:1:1 candidate-unreadable: /nowhere.graphql does not exist.',
       ':1:1 candidate-unreadable:  cannot be read (EISDIR).',
       '/latin.graphql:1:1 candidate-unreadable: /latin.graphql is not UTF-8.',

@@ -118,7 +118,7 @@ describe('what is known of the gateways', () => {
       ['gateway-config-invalid', expect.stringContaining('NOBODY_SETS_THIS'), ['/gateway.yaml', 7, 7]],
     ],
     ['no mapping', '- cache', ['gateway-config-invalid', expect.any(String), ['/gateway.yaml', 1, 1]]],
-  ])('is a mistake with its place: %s', async (_, text, problem) => {
+  ])('is a mistake with its location: %s', async (_, text, problem) => {
     const { gatewaySettings, reported } = await read(text);
     expect(reported).toEqual([problem]);
     expect(gatewaySettings).toEqual({ ...defaultGatewaySettings, stepLatencyMs: undefined });

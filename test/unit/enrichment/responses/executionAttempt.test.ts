@@ -45,7 +45,7 @@ async function start(
   let run: ExecutionAttempt | undefined;
   const running = runPlan(sequence(rootFetch('products{__typename id}'), later), {
     root,
-    deferred,
+    groupCount: deferred.length + 1,
     onGroupComplete: () => run?.completeGroup(),
   });
   const { client, execution } = running;
@@ -61,21 +61,21 @@ async function start(
     root,
     deferred: [],
     program: { steps: [], groups: [] },
-    enrichments: deferred.flatMap(({ id, rule }) => (rule === undefined ? [] : [{ id, rule }])),
+    enrichments: deferred.flatMap(({ group, rule }) => (rule === undefined ? [] : [{ group, rule }])),
     isFused: false,
     overrides: [],
     introspection: undefined,
   };
   const policy = { exposeSubgraphErrors: true, exposeSubgraphs: true };
-  const shaping = new ResponseShaper({ operation, execution, policy, maxBytes });
-  const { pending } = await resolveInSlices(shaping.shapeFirst(new Set([0]), { isPending: () => true }));
+  const shaper = new ResponseShaper({ operation, execution, policy, maxBytes });
+  const { pending } = await resolveInSlices(shaper.shapeFirst(new Set([0]), { isPending: () => true }));
   if (fault !== undefined) {
-    shaping.shapePending = () => {
+    shaper.shapePending = () => {
       throw fault;
     };
   }
   let ends = 0;
-  run = new ExecutionAttempt({ execution, shaping, pending: places ?? pending, onEnd: () => ends++ });
+  run = new ExecutionAttempt({ execution, shaper, pending: places ?? pending, onEnd: () => ends++ });
   const begun = run;
   return {
     run,

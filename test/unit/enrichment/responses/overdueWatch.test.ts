@@ -3,22 +3,20 @@ import { OverdueWatch } from '../../../../gateway/enrichment/responses/overdueWa
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
-const groupOf = (id: number): number => id + 1;
-
-/** Watches enrichments with these budgets, by id. */
+/** Watches enrichments with these budgets, in delivery groups from 1. */
 function watch(budgets: readonly number[], elapsedMs = 0) {
   const timers = new FakeTimers();
   const overdue: [number, number][] = [];
   let now = elapsedMs;
   const watched = new OverdueWatch({
-    enrichments: budgets.map((budgetMs, id) => ({
-      id,
+    enrichments: budgets.map((budgetMs, index) => ({
+      group: index + 1,
       budgetMs,
-      rule: { coordinate: `Product.field${id}`, budgetMs, priority: 'NORMAL' },
+      rule: { coordinate: `Product.field${index + 1}`, budgetMs, priority: 'NORMAL' },
     })),
     elapsedMs: () => now,
     timers,
-    onOverdue: ({ id }) => overdue.push([id, now]),
+    onOverdue: ({ group }) => overdue.push([group, now]),
   });
   return {
     watched,
@@ -41,19 +39,19 @@ describe('an enrichment', () => {
     await pass(200);
     await pass(1_000);
     expect(overdue).toEqual([
-      [1, 100],
       [2, 100],
-      [0, 300],
+      [3, 100],
+      [1, 300],
     ]);
     expect(timers.pendingCount).toBe(0);
   });
 
   test('that is there is not, and no timer is left when all are', async () => {
     const { watched, overdue, pass, timers } = watch([100, 200]);
-    watched.completeGroup(groupOf(0));
+    watched.completeGroup(1);
     await pass(150);
     expect([overdue, timers.pendingCount]).toEqual([[], 1]);
-    watched.completeGroup(groupOf(1));
+    watched.completeGroup(2);
     expect(timers.pendingCount).toBe(0);
     await pass(100);
     expect(overdue).toEqual([]);
@@ -62,9 +60,9 @@ describe('an enrichment', () => {
   test('that comes in the turn in which its budget ends is in time: the process may have stood still', async () => {
     const { watched, overdue, timers, pass } = watch([100, 100], 200);
     timers.advance(0);
-    watched.completeGroup(groupOf(0));
+    watched.completeGroup(1);
     await pass(0);
-    expect(overdue).toEqual([[1, 200]]);
+    expect(overdue).toEqual([[2, 200]]);
   });
 
   test('is waited for a little longer where a timer fires too early', async () => {
@@ -73,7 +71,7 @@ describe('an enrichment', () => {
     await waitForTurns();
     expect([overdue, timers.pendingCount]).toEqual([[], 1]);
     await pass(101);
-    expect(overdue).toEqual([[0, 100]]);
+    expect(overdue).toEqual([[1, 100]]);
   });
 
   test('is nothing to tell of once nobody asks', async () => {

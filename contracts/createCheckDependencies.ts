@@ -1,0 +1,29 @@
+import type { CheckDependencies } from './checkDependencies.ts';
+import { diffSubgraph } from './diff/diffSubgraph.ts';
+import { evaluateChange } from './evaluation/evaluateChange.ts';
+import { evaluateUncomposableChange } from './evaluation/evaluateUncomposableChange.ts';
+import { bootGateway, type StartGateway } from './graph/bootGateway.ts';
+import { composeContracts, loadGraph, type SupergraphTools } from './graph/composeGraph.ts';
+import { planConsumerOperations } from './graph/planConsumerOperations.ts';
+
+/** What the checker needs from a gateway. The checker imports no gateway, so that the gateway can import the checker. */
+export interface CheckedGateway {
+  readonly supergraphTools: SupergraphTools;
+  readonly startGateway: StartGateway;
+}
+
+/** Dependencies of a check that composes, plans and starts a gateway for real. */
+export function createCheckDependencies({
+  supergraphTools,
+  startGateway,
+}: CheckedGateway): CheckDependencies {
+  return {
+    diffSubgraph,
+    composeContracts: (contracts) => composeContracts(contracts, supergraphTools),
+    loadGraph: (contracts, composed) => loadGraph(contracts, composed, supergraphTools),
+    bootGateway: (graph, operations) => bootGateway(graph, operations, startGateway),
+    planConsumerOperations,
+    evaluateChange,
+    evaluateUncomposableChange,
+  };
+}

@@ -1,0 +1,27 @@
+import type { ConsumerOperation } from '../contractStore.ts';
+import type { AffectedOperation, Finding } from '../finding.ts';
+
+export function affectedOperation(
+  { consumer, name, location }: ConsumerOperation,
+  reason: string,
+): AffectedOperation {
+  return { consumer, operation: name, location, reason };
+}
+
+/** Coordinate and location of a finding about one operation: waivers name it `consumer/Operation`. */
+export function operationReference({
+  consumer,
+  name,
+  location,
+}: ConsumerOperation): Pick<Finding, 'coordinate' | 'location'> {
+  return { coordinate: `${consumer}/${name}`, location };
+}
+
+/** A violation that existed before the change. It is reported, but the change is not to blame. */
+export function markUnchanged(finding: Finding): Finding {
+  return {
+    ...finding,
+    severity: 'dangerous',
+    message: `${finding.message} The problem existed before the change.`,
+  };
+}

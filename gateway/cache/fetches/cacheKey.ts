@@ -1,0 +1,108 @@
+import { hash } from 'node:crypto';
+import type { CacheScope } from '../../execution/cachingContribution.ts';
+import { type FetchCall, serializeVariables } from '../../execution/fetchCall.ts';
+import type { CachePlan } from './cachePlans.ts';
+
+/** Everything about a fetch that may change what a subgraph answers. A part that is added here does not compile until
+ *  `createCacheKeyBuilder` writes it into keys. */
+export interface CacheKeyParts {
+  readonly subgraph: string;
+  /** The text of the operation and of its output rewrites. Equal fetch shapes of different supergraphs and processes
+   *  have equal texts. */
+  readonly shape: string;
+  /** JSON text of the variables that are sent, without the representations. Equal values have equal texts, because the
+   *  shape defines the order. */
+  readonly variables: string;
+  /** `fingerprintShape`: what the supergraph declares about the selected fields. */
+  readonly schema: string;
+  /** Forwarded headers, sorted by name, without those that change no public value: name, value, name, value … */
+  readonly headers: readonly string[];
+  /** The client that a private value belongs to; `undefined` for a public value. */
+  readonly identity: string | undefined;
+}
+
+/** The item within a fetch that a key is for. */
+export type CacheKeyTarget =
+  /** Canonical JSON text of a representation. */
+  | { readonly kind: 'entity'; readonly representation: string }
+  /** Text of the field with its arguments and everything below it; `*` for the whole answer. */
+  | { readonly kind: 'root'; readonly field: string };
+
+type CacheKeyBuilder = (target: CacheKeyTarget) => string;
+
+/** Raise it when the stored values, or their meaning, change: entries under older keys are then not found. */
+const cacheFormatVersion = 1;
+
+type SerializedKeyParts = {
+  readonly [Part in keyof CacheKeyParts]-?: Exclude<CacheKeyParts[Part], undefined> | null;
+};
+
+/** Creates the function that builds the keys of one fetch. The parts are hashed once, each target separately. A key
+ *  consists of letters, digits, `-`, `_` and `:`. */
+export function createCacheKeyBuilder(parts: CacheKeyParts): CacheKeyBuilder {
+  const serialized: SerializedKeyParts = {
+    subgraph: parts.subgraph,
+    shape: parts.shape,
+    variables: parts.variables,
+    schema: parts.schema,
+    headers: parts.headers,
+    // Differs from the identity '' of a client whose name is empty.
+    identity: parts.identity ?? null,
+  };
+  const prefix = digest(serialized);
+  return (target) =>
+    `${cacheFormatVersion}:${digest([prefix, target.kind, target.kind === 'entity' ? target.representation : target.field])}`;
+}
+
+/** Different values have different digests: JSON escapes lone surrogates, which the hash would otherwise all read as
+ *  one replacement character. */
+function digest(value: SerializedKeyParts | readonly string[]): string {
+  return hash('sha256', JSON.stringify(value), 'base64url');
+}
+
+/** Builds the keys of one fetch call, with one prepared builder for each scope. */
+export class FetchKeys {
+  readonly #call: FetchCall;
+  readonly #plan: CachePlan;
+  readonly #ignoredHeaders: ReadonlySet<string>;
+  readonly #builderByScope = new Map<CacheScope, CacheKeyBuilder>();
+
+  constructor(call: FetchCall, plan: CachePlan, ignoredHeaders: ReadonlySet<string>) {
+    this.#call = call;
+    this.#plan = plan;
+    this.#ignoredHeaders = ignoredHeaders;
+  }
+
+  /** The key of a value of this scope. `PRIVATE` needs a request with an identity. */
+  keyFor(scope: CacheScope, target: CacheKeyTarget): string {
+    let buildKey = this.#builderByScope.get(scope);
+    if (buildKey === undefined) {
+      buildKey = this.#createBuilder(scope);
+      this.#builderByScope.set(scope, buildKey);
+    }
+    return buildKey(target);
+  }
+
+  #createBuilder(scope: CacheScope): CacheKeyBuilder {
+    const { shape, requestContext } = this.#call;
+    return createCacheKeyBuilder({
+      subgraph: shape.subgraph,
+      shape: this.#plan.operationText,
+      variables: serializeVariables(this.#call, (name) => name),
+      schema: this.#plan.fingerprint,
+      headers: selectKeyHeaders(requestContext.headersFor(shape.subgraph).pairs, scope, this.#ignoredHeaders),
+      identity: scope === 'PRIVATE' ? requestContext.identity : undefined,
+    });
+  }
+}
+
+/** The forwarded headers that are part of the keys of a scope. Keys of private values contain all of them.
+ *  `pairs`: name, value, name, value …, names in lower case. */
+export function selectKeyHeaders(
+  pairs: readonly string[],
+  scope: CacheScope,
+  ignored: ReadonlySet<string>,
+): readonly string[] {
+  if (scope === 'PRIVATE' || ignored.size === 0) return pairs;
+  return pairs.filter((_, index) => !ignored.has(pairs[index - (index % 2)] ?? ''));
+}

@@ -1,0 +1,31 @@
+import type { CheckDependencies } from '../../../contracts/checkDependencies.ts';
+import { createCheckDependencies } from '../../../contracts/createCheckDependencies.ts';
+import type { StartGateway } from '../../../contracts/graph/bootGateway.ts';
+import { supergraphTools } from '../../contracts/supergraphTools.ts';
+import { createGateway } from '../../gateway.ts';
+
+export const startGateway: StartGateway = async (options) => {
+  const gateway = await createGateway(options);
+  try {
+    return { ...(await gateway.start()), close: () => gateway.close() };
+  } catch (error) {
+    await gateway.close();
+    throw error;
+  }
+};
+
+/** Dependencies of a check with this gateway. */
+export const checkDependencies: CheckDependencies = createCheckDependencies({
+  supergraphTools,
+  startGateway,
+});
+
+/** Writes the current step to standard error, so that it does not mix with the report. */
+export function showProgress(message: string): void {
+  process.stderr.write(`… ${message}\n`);
+}
+
+/** The day in UTC, such as `2027-01-31`. */
+export function utcDate(now: Date = new Date()): string {
+  return now.toISOString().slice(0, 10);
+}

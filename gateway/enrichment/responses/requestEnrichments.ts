@@ -1,0 +1,204 @@
+import type { Execution } from '../../execution/execution.ts';
+import { type AwaitedEnrichment, FirstResponseGate } from '../../execution/firstResponseGate.ts';
+import type { LatencyBudget } from '../../execution/latencyBudget.ts';
+import type { RequestContext } from '../../execution/requestContext.ts';
+import type { OperationRequest } from '../../operation/operationRequest.ts';
+import type { PreparedOperation } from '../../operation/preparedOperation.ts';
+import { createEnrichmentExtension, type EnrichmentExtension } from '../../response/enrichmentExtension.ts';
+import { inlineDeferredFragments } from '../../response/inlineDeferredFragments.ts';
+import type { PendingFields, ResponseEnrichments } from '../../response/operationResponse.ts';
+import type { ResponseShaper } from '../../response/responseShaper.ts';
+import { resolveInSlices } from '../../time/slicedTask.ts';
+import { systemTimers } from '../../time/timers.ts';
+import type { BudgetPlan } from './budgetPlan.ts';
+import { createEnrichmentJob } from './createEnrichmentJob.ts';
+import type { EnrichmentCoordinator } from './enrichmentCoordinator.ts';
+import { ExecutionAttempt } from './executionAttempt.ts';
+import { takeSnapshot } from './executionSnapshot.ts';
+import { OverdueWatch } from './overdueWatch.ts';
+
+interface RequestEnrichmentsOptions {
+  readonly operation: PreparedOperation;
+  readonly request: OperationRequest;
+  readonly requestContext: RequestContext;
+  readonly execution: Execution;
+  readonly plan: BudgetPlan;
+  /** The one that the execution's enrichments are fetched with. */
+  readonly budget: LatencyBudget;
+  /** When the request began, on `performance.now()`'s clock. */
+  readonly startedAt: number;
+  readonly coordinator: EnrichmentCoordinator;
+}
+
+/** The job that continues the execution after the first response. */
+type JobState =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'preparing'; readonly attempt: ExecutionAttempt }
+  | { readonly kind: 'enqueued'; readonly attempt: ExecutionAttempt; readonly id: string }
+  | { readonly kind: 'ended'; readonly id: string | undefined };
+
+/** The enrichments of one request: when the first response is sent without them, the job that finishes those that
+ *  missed their budget, and what adaptive delivery learns from their latencies. */
+export class RequestEnrichments implements ResponseEnrichments {
+  readonly gate: FirstResponseGate;
+  readonly isStreamed: boolean;
+  readonly #options: RequestEnrichmentsOptions;
+  readonly #overdueWatch: OverdueWatch;
+  /** Groups that were complete after their budget. */
+  readonly #overBudget = new Set<number>();
+  #job: JobState = { kind: 'none' };
+  #isResponseEnded = false;
+
+  constructor(options: RequestEnrichmentsOptions) {
+    this.#options = options;
+    const { plan, budget } = options;
+    const clock = { elapsedMs: () => this.#elapsedMs(), timers: systemTimers };
+    this.isStreamed = plan.isStreamed;
+    this.gate = new FirstResponseGate({
+      ...clock,
+      budget,
+      enrichments: plan.enrichments,
+      waitsForAll: plan.isShadow,
+      onReady: (enrichment, elapsedMs) => this.#recordReady(enrichment, elapsedMs),
+    });
+    this.#overdueWatch = new OverdueWatch({
+      ...clock,
+      enrichments: plan.inline,
+      onOverdue: (enrichment) => this.#recordOverdue(enrichment),
+    });
+  }
+
+  completeGroup(group: number): void {
+    this.gate.completeGroup(group);
+    this.#overdueWatch.completeGroup(group);
+    const job = this.#job;
+    if (job.kind === 'preparing' || job.kind === 'enqueued') job.attempt.completeGroup();
+  }
+
+  async enqueue(pending: PendingFields, shaper: ResponseShaper): Promise<EnrichmentExtension> {
+    const { operation, request, requestContext, execution, coordinator } = this.#options;
+    const fields = pending.fields.map(inlineDeferredFragments);
+    const attempt = new ExecutionAttempt({
+      execution,
+      shaper,
+      pending: fields,
+      onEnd: () => this.#endJob(),
+    });
+    this.#job = { kind: 'preparing', attempt };
+    const snapshot = await resolveInSlices(
+      takeSnapshot(
+        operation,
+        execution,
+        fields,
+        [...pending.groups],
+        request.incrementalFormat !== undefined,
+      ),
+    );
+    const headers = coordinator.headersToStore(request.headers);
+    const job = createEnrichmentJob({ operation, request, headers, snapshot, pending: fields });
+    this.#job = { kind: 'enqueued', attempt, id: job.id };
+    coordinator.equalJobs.start(job.id);
+    return createEnrichmentExtension(fields, await coordinator.enqueue(job, attempt, requestContext));
+  }
+
+  recordResponse(pendingGroups: ReadonlySet<number>): void {
+    const { plan, coordinator, execution } = this.#options;
+    const staleGroups = this.#staleGroups();
+    for (const enrichment of plan.enrichments) {
+      const { group } = enrichment;
+      if (pendingGroups.has(group)) {
+        coordinator.recordAnswered(enrichment, plan.isStreamed ? 'incremental' : 'pending');
+      } else if (!execution.hasFetched(group)) {
+        // The response has no object with the field.
+      } else if (plan.isShadow && this.#overBudget.has(group)) {
+        coordinator.recordAnswered(enrichment, 'shadow pending');
+      } else coordinator.recordAnswered(enrichment, staleGroups.has(group) ? 'stale' : 'in time');
+    }
+  }
+
+  endResponse(): void {
+    this.#isResponseEnded = true;
+    this.#releaseIfUnused();
+  }
+
+  #endJob(): void {
+    const id = this.#job.kind === 'enqueued' ? this.#job.id : undefined;
+    this.#job = { kind: 'ended', id };
+    if (id !== undefined) this.#learnFromEqualJobs(id);
+    this.#releaseIfUnused();
+  }
+
+  /** What is still pending was left to an equal job, in this process or another, or was given up: the latency is
+   *  learnt from the equal job of this process, if there is one. */
+  #learnFromEqualJobs(jobId: string): void {
+    const { coordinator, execution } = this.#options;
+    const open = new Map(
+      this.gate.pendingEnrichments
+        .filter(({ group }) => execution.hasFetched(group))
+        .map((enrichment) => [enrichment.group, enrichment]),
+    );
+    coordinator.equalJobs.end(jobId, {
+      onReady: (group) => {
+        const enrichment = open.get(group);
+        if (enrichment !== undefined && open.delete(group))
+          coordinator.recordReady(enrichment, this.#elapsedMs());
+      },
+      onAbandoned: () => {
+        const elapsedMs = this.#elapsedMs();
+        for (const enrichment of open.values()) {
+          // Without a budget, or within it, the time so far says nothing about the latency.
+          if (enrichment.budgetMs > 0 && elapsedMs > enrichment.budgetMs)
+            coordinator.recordReady(enrichment, Number.POSITIVE_INFINITY);
+        }
+      },
+    });
+  }
+
+  #recordReady(enrichment: AwaitedEnrichment, elapsedMs: number): void {
+    const { group, budgetMs } = enrichment;
+    const { coordinator, execution, budget } = this.#options;
+    if (elapsedMs > budgetMs) this.#overBudget.add(group);
+    // A group without objects to fetch says nothing about latencies.
+    if (!execution.hasFetched(group)) return;
+    if (this.#staleGroups().has(group)) {
+      // A stale value says nothing about latencies; the fetch that it replaces continues and does.
+      budget.onRefreshed(group, () => coordinator.recordReady(enrichment, this.#elapsedMs()));
+      return;
+    }
+    coordinator.recordReady(enrichment, elapsedMs);
+    if ('id' in this.#job && this.#job.id !== undefined) {
+      coordinator.equalJobs.reportReady(this.#job.id, group);
+    }
+  }
+
+  #recordOverdue(enrichment: AwaitedEnrichment): void {
+    const { coordinator, execution } = this.#options;
+    // Before its fetches have begun, an enrichment waits for slow fetches of others.
+    if (execution.hasFetched(enrichment.group)) coordinator.recordOverdue(enrichment);
+  }
+
+  /** Groups for which the response has stale values, because fresh ones were not complete within the budget. */
+  #staleGroups(): ReadonlySet<number> {
+    return new Set(
+      this.#options.execution.staleValues.flatMap(({ reason, group }) =>
+        reason === 'budget' ? [group] : [],
+      ),
+    );
+  }
+
+  #elapsedMs(): number {
+    return performance.now() - this.#options.startedAt;
+  }
+
+  #releaseIfUnused(): void {
+    const { execution } = this.#options;
+    if (!this.#isResponseEnded) return;
+    if (this.#job.kind === 'preparing' || this.#job.kind === 'enqueued') {
+      execution.releaseCompleted();
+      return;
+    }
+    this.#overdueWatch.stop();
+    execution.cancel();
+    execution.release();
+  }
+}

@@ -1,0 +1,192 @@
+import { GatewayError, requestAbortedError } from '../errors.ts';
+import type { Execution } from '../execution/execution.ts';
+import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGate.ts';
+import type { OperationRequest } from '../operation/operationRequest.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
+import { clientCachingOf } from './clientCachingOf.ts';
+import { completedGroupsOf } from './completedGroupsOf.ts';
+import { createFailedOutcome, createShapedOutcome, createSingleResponse } from './createSingleResponse.ts';
+import type { EnrichmentExtension } from './enrichmentExtension.ts';
+import type { IncrementalOutcome, SingleOutcome } from './executionOutcome.ts';
+import type { ErrorPolicy } from './formatErrors.ts';
+import { IncrementalResponse } from './incrementalResponse.ts';
+import { createResponseExtensions } from './responseExtensions.ts';
+import { ResponseShaper, type ShapedFirstPayload } from './responseShaper.ts';
+import type { PendingField } from './shapeData.ts';
+
+/** The enrichments of one operation, as its response sees them. */
+export interface ResponseEnrichments {
+  readonly gate: ResponseGate;
+  /** Whether pending fields follow as payloads of this response. Otherwise a job finishes them. */
+  readonly isStreamed: boolean;
+  completeGroup(group: number): void;
+  /** Enqueues a job for the fields that the first response leaves out. The job may continue the execution. */
+  enqueue(pending: PendingFields, shaper: ResponseShaper): Promise<EnrichmentExtension>;
+  /** The first response is complete but for these groups. */
+  recordResponse(pendingGroups: ReadonlySet<number>): void;
+  /** The client needs nothing more from the execution; a job may. */
+  endResponse(): void;
+}
+
+/** What the first response leaves out. */
+export interface PendingFields {
+  readonly fields: readonly PendingField[];
+  /** Delivery groups that were not complete. */
+  readonly groups: ReadonlySet<number>;
+}
+
+interface OperationResponseOptions {
+  readonly operation: PreparedOperation;
+  readonly request: OperationRequest;
+  /** Not started. */
+  readonly execution: Execution;
+  readonly policy: ErrorPolicy;
+  /** Largest response, and largest payload of one. */
+  readonly maxBytes: number;
+  /** Omitted when the operation has no enrichments. */
+  readonly enrichments?: ResponseEnrichments;
+}
+
+/** Runs an execution and responds: once, or with payloads that follow the first one. A response without deferred
+ *  fragments and enrichments is the case in which nothing follows. Ends the execution when the response has ended or
+ *  the client has disconnected. */
+export class OperationResponse {
+  readonly #options: OperationResponseOptions;
+  readonly #gate: ResponseGate;
+  /** Present when payloads may follow. */
+  readonly #incremental: IncrementalResponse | undefined;
+  readonly #abort = (): void => this.#onAbort();
+  #shaper: ResponseShaper | undefined;
+  /** Stops the shaping that is under way. */
+  #stopShaping: ((reason: unknown) => void) | undefined;
+
+  constructor(options: OperationResponseOptions) {
+    this.#options = options;
+    const { operation, request, execution, enrichments } = options;
+    this.#gate = enrichments?.gate ?? new PrimaryDataGate();
+    const format = request.incrementalFormat;
+    if (format === undefined || (operation.deferred.length === 0 && enrichments?.isStreamed !== true)) return;
+    this.#incremental = new IncrementalResponse({
+      operation,
+      execution,
+      shaper: this.#usedShaper,
+      format,
+      onEnd: () => this.#end(),
+    });
+  }
+
+  /** @throws {GatewayError} `REQUEST_ABORTED` when the client disconnects before the first response. */
+  async respond(): Promise<SingleOutcome | IncrementalOutcome> {
+    const { operation, execution, request, policy, maxBytes, enrichments } = this.#options;
+    request.signal.addEventListener('abort', this.#abort, { once: true });
+    let outcome: SingleOutcome | IncrementalOutcome | undefined;
+    try {
+      execution.start((group) => this.#completeGroup(group));
+      await this.#gate.readyToSend;
+      const pendingGroups = this.#gate.pendingGroups;
+      if (this.#incremental === undefined && pendingGroups.size === 0) {
+        enrichments?.recordResponse(pendingGroups);
+        const response = createSingleResponse(operation, execution, policy, maxBytes);
+        outcome = 'kind' in response ? response : await this.#inSlices(response);
+      } else {
+        outcome = await this.#respondShaped(pendingGroups);
+      }
+      return outcome;
+    } finally {
+      if (outcome?.kind !== 'incremental') this.#end();
+    }
+  }
+
+  async #respondShaped(pendingGroups: ReadonlySet<number>): Promise<SingleOutcome | IncrementalOutcome> {
+    const { operation, execution, maxBytes, request, enrichments } = this.#options;
+    let groups = pendingGroups;
+    try {
+      let shaped = await this.#shapeFirst(groups);
+      if (shaped.isBlockedByPending) {
+        await this.#gate.allComplete;
+        groups = this.#gate.pendingGroups;
+        shaped = await this.#shapeFirst(groups);
+      }
+      // Nothing is enqueued for a client that has disconnected.
+      if (request.signal.aborted) throw requestAbortedError();
+      const { data, errors, stale, deferred, pending } = shaped;
+      const isEnqueued = pending.length > 0 && enrichments?.isStreamed === false;
+      const enrichment = isEnqueued
+        ? await enrichments.enqueue({ fields: pending, groups }, this.#usedShaper)
+        : undefined;
+      if (request.signal.aborted) throw requestAbortedError();
+      enrichments?.recordResponse(groups);
+      const extensions = createResponseExtensions(stale, enrichment);
+      const incremental =
+        this.#incremental &&
+        (await this.#inSlices(
+          this.#incremental.open({ data, errors, extensions, deferred, pending: isEnqueued ? [] : pending }),
+        ));
+      if (incremental !== undefined) return incremental;
+      const caching = pending.length > 0 ? undefined : clientCachingOf(operation, execution);
+      return await this.#inSlices(createShapedOutcome({ data, errors, extensions, caching }, maxBytes));
+    } catch (error) {
+      if (!(error instanceof GatewayError) || request.signal.aborted) throw error;
+      return createFailedOutcome(error);
+    }
+  }
+
+  #shapeFirst(pendingGroups: ReadonlySet<number>): Promise<ShapedFirstPayload> {
+    const { operation, execution, enrichments } = this.#options;
+    return this.#inSlices(
+      this.#usedShaper.shapeFirst(completedGroupsOf(operation, execution), {
+        isPending: (group) => pendingGroups.has(group),
+        // Clients merge payloads into objects that they have: there is none where a list element is null.
+        keepsListsWhole: enrichments?.isStreamed === true,
+      }),
+    );
+  }
+
+  get #usedShaper(): ResponseShaper {
+    const { operation, execution, policy, maxBytes } = this.#options;
+    this.#shaper ??= new ResponseShaper({ operation, execution, policy, maxBytes });
+    return this.#shaper;
+  }
+
+  /** Rejects when the client disconnects. */
+  #inSlices<Result>(task: SlicedTask<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const stop = runInSlices(task, resolve, reject);
+      this.#stopShaping = (reason) => {
+        stop();
+        reject(reason);
+      };
+    });
+  }
+
+  #completeGroup(group: number): void {
+    const { enrichments } = this.#options;
+    if (enrichments === undefined) this.#gate.completeGroup(group);
+    else enrichments.completeGroup(group);
+    this.#incremental?.completeGroup(group);
+  }
+
+  #onAbort(): void {
+    if (this.#incremental?.isOpen === true) {
+      this.#incremental.endEarly();
+      return;
+    }
+    const reason = requestAbortedError();
+    this.#gate.cancel(reason);
+    this.#stopShaping?.(reason);
+  }
+
+  #end(): void {
+    const { request, execution, enrichments } = this.#options;
+    request.signal.removeEventListener('abort', this.#abort);
+    // A job may keep the execution, and with it this object, for long after the response.
+    this.#stopShaping = undefined;
+    if (enrichments !== undefined) {
+      enrichments.endResponse();
+      return;
+    }
+    execution.cancel();
+    execution.release();
+  }
+}

@@ -1,0 +1,83 @@
+import {
+  createServer,
+  type IncomingMessage,
+  maxHeaderSize,
+  type RequestListener,
+  type Server,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import fastify, { type FastifyInstance } from 'fastify';
+import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
+
+/** A listening port: a node:http server, and the Fastify instance behind it. */
+export interface HttpListener {
+  readonly server: Server;
+  readonly routes: FastifyInstance;
+}
+
+interface HttpListenerOptions {
+  readonly route: (handleOther: RequestListener) => RequestListener;
+  readonly isWriting: (socket: Socket) => boolean;
+  /** Other upgrade requests are handled as requests without an upgrade. */
+  readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
+  /** Milliseconds. */
+  readonly keepAliveTimeoutMs: number;
+}
+
+/** Creates a node:http server whose `route` hands other requests to a Fastify instance. */
+export function createHttpListener({
+  route,
+  isWriting,
+  acceptsUpgrade,
+  keepAliveTimeoutMs,
+}: HttpListenerOptions): HttpListener {
+  let server: Server | undefined;
+  const routes = fastify({
+    // As long as Node allows, so that a long invalid token gets the route's own response.
+    routerOptions: { maxParamLength: maxHeaderSize },
+    clientErrorHandler: (error, socket) => respondToMalformedHttp(error, socket, isWriting(socket)),
+    serverFactory: (handler) => {
+      server = createServer(
+        { shouldUpgradeCallback: acceptsUpgrade, keepAliveTimeout: keepAliveTimeoutMs },
+        route(handler),
+      );
+      return server;
+    },
+  });
+  if (server === undefined) throw new Error('Fastify did not call serverFactory.');
+  return { server, routes: routes as unknown as FastifyInstance };
+}
+
+/** Starts listening; returns the URL without a path.
+ *  @throws when the port is not available. */
+export async function startListening(
+  { server, routes }: HttpListener,
+  { host, port }: { host: string; port: number },
+): Promise<string> {
+  await routes.ready();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}
+
+/** Stops accepting connections; resolves when all connections are closed. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    // Called with an error when the server did not listen.
+    server.close(() => resolve());
+  });
+}
+
+/** Closes the listener with its connections. */
+export async function closeListener({ server, routes }: HttpListener): Promise<void> {
+  const closed = closeServer(server);
+  server.closeAllConnections();
+  await closed;
+  await routes.close();
+}

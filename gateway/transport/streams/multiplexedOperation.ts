@@ -1,0 +1,176 @@
+import type { GraphQLFormattedError } from 'graphql';
+import type { AdmissionResult, CompleteResult } from '../../admission/admission.ts';
+import { ClientDisconnectedError } from '../../admission/httpError.ts';
+import {
+  contentToText,
+  type IncrementalOutcome,
+  type ResponseContent,
+  type SubscriptionOutcome,
+} from '../../response/executionOutcome.ts';
+import { AbortableIterator } from './abortableIterator.ts';
+import { hasNext } from './payloadEncoding.ts';
+
+export type WireMessage = string | Buffer;
+
+/** The outgoing messages of a connection that several operations share. */
+export interface MessageOutbox {
+  /** More bytes wait for the client than the buffer may hold. */
+  readonly isFull: boolean;
+  /** Resolves when the client has read enough, or the connection is closed. */
+  waitForDrain(): Promise<void>;
+  /** Sends messages in one write, even if the outbox is full. */
+  send(...messages: WireMessage[]): void;
+}
+
+/** Encodes the response to one operation as messages of the connection's protocol. */
+export interface OperationMessages {
+  next(payload: ResponseContent): WireMessage;
+  complete(): WireMessage;
+  /** The messages that end an operation with errors when no payload can carry them. */
+  fail(errors: readonly GraphQLFormattedError[]): readonly WireMessage[];
+}
+
+interface MultiplexedOperationOptions {
+  readonly messages: OperationMessages;
+  readonly outbox: MessageOutbox;
+  readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
+  /** Called when the operation is a subscription, which may run indefinitely. */
+  readonly onSubscription: () => void;
+  /** Called once when the operation has ended for any reason, before the final messages are sent. */
+  readonly onEnd: () => void;
+}
+
+/** One of several operations on a connection: sends its response, and ends it exactly once. */
+export class MultiplexedOperation {
+  readonly #options: MultiplexedOperationOptions;
+  readonly #controller = new AbortController();
+  #isSubscription = false;
+  #hasEnded = false;
+
+  constructor(options: MultiplexedOperationOptions) {
+    this.#options = options;
+  }
+
+  get isSubscription(): boolean {
+    return this.#isSubscription;
+  }
+
+  /** Aborted by `abort`; execution must stop then. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Ends the operation: without a message when `reason` is a `ClientDisconnectedError`, otherwise with an error. */
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  /** Sends the response, until its end. Never rejects. */
+  async deliver(result: AdmissionResult): Promise<void> {
+    try {
+      if (result.kind === 'complete') await this.#sendComplete(result);
+      else if (result.outcome.kind === 'incremental') await this.#sendPayloads(result.outcome);
+      else await this.#sendEvents(result.outcome);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends the operation with an error; without a message if the client has ended it. */
+  fail(error: unknown): void {
+    const { messages, formatFailure } = this.#options;
+    this.#end(...messages.fail([formatFailure(error)]));
+  }
+
+  /** Ends the operation without a message. */
+  discard(): void {
+    this.#end();
+  }
+
+  async #sendComplete({ content, isExecuted }: CompleteResult): Promise<void> {
+    const { messages } = this.#options;
+    await this.#waitUntilWritable();
+    if (!isExecuted) {
+      const { data, errors } = JSON.parse(contentToText(content)) as {
+        data?: unknown;
+        errors?: readonly GraphQLFormattedError[];
+      };
+      if (data === undefined) {
+        this.#end(...messages.fail(errors ?? []));
+        return;
+      }
+    }
+    this.#end(messages.next(content), messages.complete());
+  }
+
+  async #sendPayloads({ payloads }: IncrementalOutcome): Promise<void> {
+    const { messages, outbox, formatFailure } = this.#options;
+    let hasStarted = false;
+    const steps = new AbortableIterator(payloads[Symbol.asyncIterator](), this.signal);
+    try {
+      for (;;) {
+        const step = await steps.next();
+        if (step === 'aborted') throw this.signal.reason;
+        const batch = step.done === true ? [JSON.stringify({ hasNext: false })] : step.value;
+        if (batch.length === 0) continue;
+        await this.#waitUntilWritable();
+        hasStarted = true;
+        const nexts = batch.map((payload) => messages.next(payload));
+        if (!hasNext(batch.at(-1) as string)) {
+          this.#end(...nexts, messages.complete());
+          steps.end();
+          return;
+        }
+        outbox.send(...nexts);
+        await this.#waitUntilWritable();
+      }
+    } catch (error) {
+      steps.end();
+      if (!hasStarted) throw error;
+      // A payload, not an error message: on an error message the client would discard the data it has.
+      const last = JSON.stringify({ errors: [formatFailure(error)], hasNext: false });
+      this.#end(messages.next(last), messages.complete());
+    } finally {
+      steps.release();
+    }
+  }
+
+  async #sendEvents({ events }: SubscriptionOutcome): Promise<void> {
+    const { messages, outbox } = this.#options;
+    const steps = new AbortableIterator(events[Symbol.asyncIterator](), this.signal);
+    this.#isSubscription = true;
+    this.#options.onSubscription();
+    try {
+      for (;;) {
+        await this.#waitUntilWritable();
+        const step = await steps.next();
+        if (step === 'aborted') throw this.signal.reason;
+        await this.#waitUntilWritable();
+        if (step.done === true) return this.#end(messages.complete());
+        outbox.send(messages.next(step.value.text));
+      }
+    } catch (error) {
+      steps.end();
+      throw error;
+    } finally {
+      steps.release();
+    }
+  }
+
+  /** Waits until the client has read enough.
+   *  @throws the signal's reason when the operation is aborted. */
+  async #waitUntilWritable(): Promise<void> {
+    const { outbox } = this.#options;
+    while (outbox.isFull && !this.signal.aborted) await outbox.waitForDrain();
+    this.signal.throwIfAborted();
+  }
+
+  #end(...messages: WireMessage[]): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const isDisconnected = this.signal.aborted && this.signal.reason instanceof ClientDisconnectedError;
+    // Before the messages: the client may use the id again as soon as it reads them.
+    this.#options.onEnd();
+    if (!isDisconnected && messages.length > 0) this.#options.outbox.send(...messages);
+  }
+}

@@ -1,0 +1,70 @@
+import { Console } from 'node:console';
+import process from 'node:process';
+import { Writable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+
+export interface CommandOutcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const cli = new URL('../../gateway/cli.ts', import.meta.url);
+cli.search = '';
+let runs = 0;
+let lastRun: Promise<unknown> = Promise.resolve();
+
+/** Runs `tributary <args>` in this process, which has loaded the gateway already: a process of its own takes seconds of
+ *  processor time for that. Arguments, working directory, output and exit code are those of the command, so one command
+ *  runs at a time. For commands that end by themselves. */
+export function runCommandInProcess(args: readonly string[], cwd: string): Promise<CommandOutcome> {
+  const run = lastRun.then(() => runAlone(args, cwd));
+  lastRun = run.catch(() => {});
+  return run;
+}
+
+async function runAlone(args: readonly string[], cwd: string): Promise<CommandOutcome> {
+  const stdout = new TextSink();
+  const stderr = new TextSink();
+  const before = {
+    argv: process.argv,
+    cwd: process.cwd(),
+    exitCode: process.exitCode,
+    console: globalThis.console,
+    writeStdout: process.stdout.write,
+    writeStderr: process.stderr.write,
+    listeners: process.listeners('uncaughtException'),
+  };
+  process.argv = [process.execPath, cli.pathname, ...args];
+  process.exitCode = undefined;
+  process.stdout.write = stdout.write.bind(stdout) as typeof process.stdout.write;
+  process.stderr.write = stderr.write.bind(stderr) as typeof process.stderr.write;
+  globalThis.console = new Console({ stdout, stderr });
+  process.chdir(cwd);
+  try {
+    runs += 1;
+    await import(`${cli.href}?run=${runs}`);
+    return { code: Number(process.exitCode ?? 0), stdout: stdout.text, stderr: stderr.text };
+  } finally {
+    process.argv = before.argv;
+    process.exitCode = before.exitCode;
+    process.stdout.write = before.writeStdout;
+    process.stderr.write = before.writeStderr;
+    globalThis.console = before.console;
+    process.chdir(before.cwd);
+    for (const listener of process.listeners('uncaughtException')) {
+      if (!before.listeners.includes(listener)) process.off('uncaughtException', listener);
+    }
+    // The contracts' commands let the heap grow slowly; this is V8's default.
+    setFlagsFromString('--heap-growing-percent=0');
+  }
+}
+
+class TextSink extends Writable {
+  text = '';
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}

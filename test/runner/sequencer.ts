@@ -1,0 +1,51 @@
+import { statSync } from 'node:fs';
+import { relative, sep } from 'node:path';
+import TestSequencer from '@jest/test-sequencer';
+
+// The package's ES module exports the class itself; its types are those of the CommonJS module.
+const Base = TestSequencer as unknown as typeof TestSequencer.default;
+
+type Tests = Parameters<InstanceType<typeof TestSequencer.default>['sort']>[0];
+
+/** Suites that take longest, roughly in order. They start first, so that all workers end at about the same time. A
+ *  suite that is missing here costs time and nothing else. */
+const slowest = [
+  'e2e/contracts.test.ts',
+  'e2e/enrichmentReclaim.test.ts',
+  'e2e/cli.test.ts',
+  'e2e/package.test.ts',
+  'e2e/contractGuard.test.ts',
+  'unit/contracts/golden/goldenExecution.test.ts',
+  'e2e/repeatedSupergraphSwitches.test.ts',
+  'differential/generatedGraphOperations.test.ts',
+  'unit/contracts/golden/goldenTable.test.ts',
+  'unit/contracts/evaluation/evaluateContractTerms.test.ts',
+  'unit/planning/workerPlanner.test.ts',
+  'unit/contracts/graph/checkPlanCompatibility.test.ts',
+  'differential/deferredDemoOperations.test.ts',
+  'differential/enrichments.test.ts',
+  'differential/generatedDemoOperations.test.ts',
+  'differential/enrichmentsWithDefer.test.ts',
+  'differential/apollo.test.ts',
+  'differential/subgraphFaults.test.ts',
+  'e2e/subscriptionDisconnects.test.ts',
+  'e2e/enrichmentRedis.test.ts',
+  'e2e/storefront.test.ts',
+  'e2e/contractDrift.test.ts',
+  'e2e/cacheRedis.test.ts',
+  'fuzz/clientRequests.test.ts',
+  'unit/repository/externalServices.test.ts',
+];
+
+export default class SlowestFirst extends Base {
+  override sort(tests: Tests): Tests {
+    const folder = `test${sep}`;
+    const rank = ({ path, context }: Tests[number]): number => {
+      const name = relative(`${context.config.rootDir}${sep}${folder}`, path).replaceAll(sep, '/');
+      const index = slowest.indexOf(name);
+      return index === -1 ? slowest.length : index;
+    };
+    const size = ({ path }: Tests[number]): number => statSync(path).size;
+    return tests.toSorted((one, other) => rank(one) - rank(other) || size(other) - size(one));
+  }
+}

@@ -1,0 +1,121 @@
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { ValidatedOperationCache } from '../../../gateway/admission/validatedOperationCache.ts';
+import { GatewayError } from '../../../gateway/errors.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { singleOutcome, startScriptedServer } from '../../harness/scriptedServer.ts';
+
+const supergraph = { id: 'one' } as Supergraph;
+const text = 'query A { a } query B { b }';
+const document = parse(text);
+
+function knowing(): ValidatedOperationCache {
+  const known = new ValidatedOperationCache(1000);
+  known.add(text, document, supergraph);
+  return known;
+}
+
+describe('ValidatedOperationCache', () => {
+  test('finds a validated operation by its text, with the name and variables of the request', () => {
+    expect(knowing().find({ query: text, operationName: 'A', variables: { x: 1 } }, supergraph)).toEqual({
+      document,
+      operationName: 'A',
+      variables: { x: 1 },
+      kind: 'query',
+    });
+  });
+
+  test('finds a validated operation when the request has unrelated extensions, as Apollo Client sends them', () => {
+    const body = {
+      query: text,
+      operationName: 'B',
+      extensions: { clientLibrary: { name: '@apollo/client' } },
+    };
+    expect(knowing().find(body, supergraph)).toEqual({
+      document,
+      operationName: 'B',
+      variables: {},
+      kind: 'query',
+    });
+  });
+
+  test('holds no operation after clear, so that it does not keep an old supergraph in memory', () => {
+    const known = knowing();
+    known.clear();
+    expect(known.find({ query: text, operationName: 'A' }, supergraph)).toBeUndefined();
+  });
+
+  test.each([
+    ['an unknown text', { query: '{ a }' }],
+    ['no text', { operationName: 'A' }],
+    [
+      'a persisted query',
+      { query: text, operationName: 'A', extensions: { persistedQuery: { version: 1 } } },
+    ],
+    ['an operation name that is not in the text', { query: text, operationName: 'C' }],
+    ['several operations without an operation name', { query: text }],
+    ['variables that are not an object', { query: text, operationName: 'A', variables: [] }],
+    ['an operation name that is not a string', { query: text, operationName: 1 }],
+    ['extensions that are not an object', { query: text, operationName: 'A', extensions: 'x' }],
+    ['a batch', [{ query: text, operationName: 'A' }]],
+  ])('leaves the request to Apollo Server for %s', (_, body) => {
+    expect(knowing().find(body, supergraph)).toBeUndefined();
+  });
+
+  test('does not find an operation that was validated for another supergraph', () => {
+    const body = { query: text, operationName: 'A' };
+    expect(knowing().find(body, { id: 'two' } as Supergraph)).toBeUndefined();
+    expect(knowing().find(body, undefined)).toBeUndefined();
+  });
+
+  test('evicts the least recently used operation when the cache is full', () => {
+    const known = knowing();
+    known.add('x'.repeat(990), document, supergraph);
+    expect(known.find({ query: text, operationName: 'A' }, supergraph)).toBeUndefined();
+  });
+});
+
+describe('executing a validated operation', () => {
+  test('fails once for an unexpected error: the operation is not executed again, because a mutation may have been applied', async () => {
+    let isBroken = false;
+    await using server = await startScriptedServer(() => {
+      if (isBroken) throw new Error('broken');
+      return singleOutcome('{"greet":"hello"}');
+    });
+    const greet = async (): Promise<number> => {
+      const response = await fetch(server.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: 'mutation { greet(name: "A") }' }),
+      });
+      await response.text();
+      return response.status;
+    };
+    expect(await greet()).toBe(200);
+    isBroken = true;
+    expect(await greet()).toBe(500);
+    expect(server.receivedOperations).toHaveLength(2);
+  });
+
+  test('returns the error of Apollo Server when the operation was rejected before execution', async () => {
+    let isRefused = false;
+    await using server = await startScriptedServer(() => {
+      if (isRefused) throw new GatewayError('OPERATION_TOO_COMPLEX', 'Too much.');
+      return singleOutcome('{"greeting":"hello"}');
+    });
+    const ask = async (): Promise<unknown> => {
+      const response = await fetch(server.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: '{ greeting }' }),
+      });
+      return [response.status, await response.json()];
+    };
+    expect(await ask()).toEqual([200, { data: { greeting: 'hello' } }]);
+    isRefused = true;
+    expect(await ask()).toEqual([
+      400,
+      { errors: [{ message: 'Too much.', extensions: { code: 'OPERATION_TOO_COMPLEX' } }] },
+    ]);
+  });
+});

@@ -1,0 +1,131 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  type CacheKeyParts,
+  type CacheKeyTarget,
+  createCacheKeyBuilder,
+  selectKeyHeaders,
+} from '../../../../gateway/cache/fetches/cacheKey.ts';
+
+/** Any text, including separators and lone surrogates. */
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({
+    unit: fc.constantFrom('"', ',', ':', ';', '[', ']', '{', '}', '\\', '\0', '1', 'a', '\ud800', '\udc01'),
+  }),
+);
+
+/** One for each part. A new part does not compile until it is listed here. */
+const arbitraries: { readonly [Part in keyof CacheKeyParts]-?: fc.Arbitrary<CacheKeyParts[Part]> } = {
+  subgraph: text,
+  shape: text,
+  variables: text,
+  schema: text,
+  headers: fc.array(text, { maxLength: 4 }),
+  identity: fc.option(text, { nil: undefined }),
+};
+
+const partNames = Object.keys(arbitraries) as (keyof CacheKeyParts)[];
+const anyParts = fc.record(arbitraries) as fc.Arbitrary<CacheKeyParts>;
+const anyTarget: fc.Arbitrary<CacheKeyTarget> = fc.oneof(
+  fc.record({ kind: fc.constant('entity' as const), representation: text }),
+  fc.record({ kind: fc.constant('root' as const), field: text }),
+);
+
+const keyOf = (parts: CacheKeyParts, target: CacheKeyTarget): string => createCacheKeyBuilder(parts)(target);
+
+/** Undefined is kept apart from everything else. */
+const write = (value: unknown): string => JSON.stringify([value === undefined ? { none: true } : value]);
+
+test.each(partNames)('another %s is another key', (part) => {
+  fc.assert(
+    fc.property(anyParts, arbitraries[part], anyTarget, (parts, other, target) => {
+      fc.pre(write(parts[part]) !== write(other));
+      expect(keyOf({ ...parts, [part]: other }, target)).not.toBe(keyOf(parts, target));
+    }),
+  );
+});
+
+test('different targets have different keys', () => {
+  fc.assert(
+    fc.property(anyParts, anyTarget, anyTarget, (parts, one, other) => {
+      fc.pre(write(one) !== write(other));
+      expect(keyOf(parts, one)).not.toBe(keyOf(parts, other));
+    }),
+  );
+});
+
+test('equal parts have equal keys, whatever the order of their properties', () => {
+  fc.assert(
+    fc.property(anyParts, anyTarget, (parts, target) => {
+      const reversed = Object.fromEntries(Object.entries(parts).reverse()) as unknown as CacheKeyParts;
+      expect(keyOf(reversed, { ...target })).toBe(keyOf(parts, target));
+    }),
+  );
+});
+
+test('text moved from the end of one part to the beginning of another changes the key', () => {
+  const texts = partNames.filter((part) => part !== 'headers');
+  const neighbours = texts.flatMap((one) =>
+    texts.filter((other) => other !== one).map((other) => [one, other] as const),
+  );
+  fc.assert(
+    fc.property(
+      anyParts,
+      fc.constantFrom(...neighbours),
+      text.filter((moved) => moved !== ''),
+      anyTarget,
+      (parts, [one, other], moved, target) => {
+        const before = { ...parts, [one]: `${parts[one] ?? ''}${moved}`, [other]: parts[other] ?? '' };
+        const after = { ...parts, [one]: parts[one] ?? '', [other]: `${moved}${parts[other] ?? ''}` };
+        expect(keyOf(before, target)).not.toBe(keyOf(after, target));
+      },
+    ),
+  );
+});
+
+const parts: CacheKeyParts = {
+  subgraph: 'inventory',
+  shape: '{ stock }',
+  variables: '{}',
+  schema: 's',
+  headers: [],
+  identity: undefined,
+};
+
+test.each<[string, Partial<CacheKeyParts>, Partial<CacheKeyParts>]>([
+  ['nobody and somebody without a name', { identity: undefined }, { identity: '' }],
+  ['nobody and somebody called so', { identity: undefined }, { identity: 'null' }],
+  ['a header and its value, and one header with both', { headers: ['a', 'b'] }, { headers: ['a,b'] }],
+  ['no header and an empty one', { headers: [] }, { headers: [''] }],
+  ['two halves of different characters', { identity: '\ud800' }, { identity: '\ud801' }],
+])('%s have different keys', (_, one, other) => {
+  const target = { kind: 'root', field: '*' } as const;
+  expect(keyOf({ ...parts, ...one }, target)).not.toBe(keyOf({ ...parts, ...other }, target));
+});
+
+test('a key begins with the format version and contains no special characters of stores', () => {
+  expect(keyOf(parts, { kind: 'entity', representation: '{"id":"1"}' })).toMatch(/^1:[\w-]{43}$/);
+});
+
+test('keys of one format version are the same in every process', () => {
+  expect(
+    keyOf(parts, { kind: 'entity', representation: '{"__typename":"Product","id":"1"}' }),
+  ).toMatchInlineSnapshot(`"1:GsNA_vVNjBR3u2KVeHRD1XLfFLKvDd8i0pqR3vpluEI"`);
+});
+
+const headerPairs = ['accept-language', 'authorization', 'authorization', 'Bearer a', 'x-shop', 'de'];
+
+test('keys of public values contain all forwarded headers except the ignored ones', () => {
+  expect(selectKeyHeaders(headerPairs, 'PUBLIC', new Set())).toEqual(headerPairs);
+  expect(selectKeyHeaders(headerPairs, 'PUBLIC', new Set(['authorization', 'absent']))).toEqual([
+    'accept-language',
+    'authorization',
+    'x-shop',
+    'de',
+  ]);
+});
+
+test('keys of private values contain all forwarded headers', () => {
+  expect(selectKeyHeaders(headerPairs, 'PRIVATE', new Set(['authorization']))).toEqual(headerPairs);
+});

@@ -1,0 +1,85 @@
+import { expect, test } from '@jest/globals';
+import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
+import { createCacheWrite, describeStore, TestClock } from '../../../harness/storeConformance.ts';
+
+describeStore('memory', {
+  open: async ({ now }) => {
+    const store = new MemoryStore({ maxSize: 64 * 1024 ** 2, now });
+    return { store, waitForWrites: async () => {}, [Symbol.asyncDispose]: () => store.close() };
+  },
+});
+
+function open(maxSize: number) {
+  const clock = new TestClock();
+  const store = new MemoryStore({ maxSize, now: clock.now });
+  const write = (...options: Parameters<typeof createCacheWrite>[1][]) =>
+    store.setMany(
+      options.map((each) => createCacheWrite(clock, each)),
+      store.beginRead(),
+    );
+  return { clock, store, write };
+}
+
+test('the memory store returns entries without a promise', () => {
+  const { store, write } = open(10_000);
+  write({});
+  expect(store.getMany(['key', 'other'])).toEqual([
+    expect.objectContaining({ value: '{"name":"Table"}' }),
+    undefined,
+  ]);
+});
+
+test('the memory store is bounded in bytes and evicts the least recently used entries', () => {
+  const { store, write } = open(50_000);
+  const value = 'x'.repeat(1_000);
+  write({ key: 'used', value }, { key: 'unused', value });
+  for (let index = 0; index < 100; index++) {
+    write({ key: `${index}`, value });
+    expect(store.getMany(['used'])).not.toEqual([undefined]);
+    expect(store.size).toBeLessThanOrEqual(50_000);
+  }
+  expect(store.getMany(['unused', '99'])).toEqual([undefined, expect.objectContaining({ value })]);
+  expect(store.entryCount).toBeLessThan(50);
+});
+
+test('the size of an entry includes its key, its tags and two-byte characters', () => {
+  const sizeWith = (options: Parameters<typeof createCacheWrite>[1]) => {
+    const { store, write } = open(1_000_000);
+    write(options);
+    return store.size;
+  };
+  const plain = sizeWith({ value: 'x'.repeat(1_000), tags: [] });
+  expect(sizeWith({ value: '漢'.repeat(1_000), tags: [] })).toBe(plain + 1_000);
+  expect(sizeWith({ value: 'x'.repeat(1_000), tags: [], key: 'k'.repeat(103) })).toBe(plain + 100);
+  expect(sizeWith({ value: 'x'.repeat(1_000), tags: ['t'.repeat(100)] })).toBeGreaterThan(plain + 100);
+});
+
+test('an entry larger than the whole store is not stored and evicts nothing', () => {
+  const { store, write } = open(10_000);
+  write({ key: 'small' });
+  write({ key: 'large', value: 'x'.repeat(10_000) });
+  expect(store.getMany(['small', 'large'])).toEqual([expect.anything(), undefined]);
+  expect(store.tagCount).toBe(2);
+});
+
+test('a tag is removed with the last entry that has it', async () => {
+  const { clock, store, write } = open(100_000);
+  write({ key: '1', tags: ['deleted'] });
+  write({ key: '2', tags: ['over'] });
+  write({ key: '3', tags: ['replaced'] });
+  write({ key: '3', tags: ['kept'] });
+  await store.deleteByTags(['deleted']);
+  expect(store.tagCount).toBe(2);
+  clock.time += 3_000;
+  store.getMany(['2', '3']);
+  expect([store.tagCount, store.entryCount, store.size]).toEqual([0, 0, 0]);
+});
+
+test('clear rejects writes of reads that began before', () => {
+  const { clock, store, write } = open(10_000);
+  const before = store.beginRead();
+  write({ key: '1' });
+  store.clear();
+  store.setMany([createCacheWrite(clock, { key: '2' })], before);
+  expect(store.getMany(['1', '2'])).toEqual([undefined, undefined]);
+});

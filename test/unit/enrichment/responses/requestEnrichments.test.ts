@@ -1,0 +1,109 @@
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { ResponseShaper } from '../../../../gateway/response/responseShaper.ts';
+import { collectResults, createEnrichedPipeline } from '../../../harness/enrichedPipeline.ts';
+
+const query = '{ products { id advice { text } } }';
+
+/** A client leaves when its first answer has been shaped. */
+function disconnectWhenShaped(): AbortSignal {
+  const client = new AbortController();
+  const { shapeFirst } = ResponseShaper.prototype;
+  jest.spyOn(ResponseShaper.prototype, 'shapeFirst').mockImplementationOnce(function* (
+    this: ResponseShaper,
+    ...args
+  ) {
+    const shaped = yield* shapeFirst.apply(this, args);
+    client.abort();
+    return shaped;
+  });
+  return client.signal;
+}
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+describe('a client that disconnects while its first response is shaped', () => {
+  const aborted = { code: 'REQUEST_ABORTED' };
+
+  test('leaves no enrichment job behind', async () => {
+    const shop = createEnrichedPipeline();
+    const gate = shop.holdFetches();
+    const signal = disconnectWhenShaped();
+    await expect(shop.pipeline.respond(query, {}, undefined, undefined, signal)).rejects.toMatchObject(
+      aborted,
+    );
+    gate.open();
+    expect([shop.enqueued, shop.outcomes]).toEqual([[], []]);
+  });
+
+  test('leaves no enrichment job behind when it accepts incremental delivery', async () => {
+    const shop = createEnrichedPipeline({ fetches: ['advice { text }', 'stock'] });
+    const gate = shop.holdFetches();
+    const deferring = '{ products { id advice { text } ... @defer { stock } } }';
+    const signal = disconnectWhenShaped();
+    await expect(
+      shop.pipeline.respond(deferring, {}, 'incrementalSpec=v0.2', undefined, signal),
+    ).rejects.toMatchObject(aborted);
+    gate.open();
+    expect(shop.enqueued).toEqual([]);
+  });
+});
+
+describe('what has become of a field', () => {
+  test.each([
+    ['has fetches of its own', ['advice { text }']],
+    ['is fetched with the primary data', ['rating advice { text }']],
+  ])('that %s is not told of an answer that has no object with it', async (_, fetches) => {
+    const enrichment = {
+      mode: 'always',
+      budget: '1h',
+      bounds: { max: '1h' },
+      fields: { 'Product.advice': {} },
+    } as const;
+    const [some, none] = [
+      createEnrichedPipeline({ enrichment, fetches }),
+      createEnrichedPipeline({ enrichment, fetches, ids: [] }),
+    ];
+    const products = '{ products { rating advice { text } } }';
+    await some.pipeline.execute(products);
+    await none.pipeline.execute(products);
+    expect([some.latencies, some.outcomes]).toEqual([['Product.advice: 0'], ['Product.advice: in time']]);
+    expect([none.latencies, none.outcomes]).toEqual([[], []]);
+  });
+});
+
+describe('how long a field takes', () => {
+  test('is learnt from what was fetched, and not from answers that have no object with the field', async () => {
+    const [some, none] = [createEnrichedPipeline(), createEnrichedPipeline({ ids: [] })];
+    const gate = some.holdFetches();
+    await some.pipeline.execute(query);
+    gate.open();
+    for (const { attempt } of some.enqueued) await collectResults(attempt);
+    expect(await none.pipeline.execute(query)).toEqual({ data: { products: [] } });
+    expect([some.latencies, none.latencies]).toEqual([['Product.advice: 0'], []]);
+  });
+
+  test('is learnt from the fetch that goes on where an older value has answered', async () => {
+    let end = (): void => {};
+    const shop = createEnrichedPipeline({
+      enrichment: { mode: 'always', budget: '1s' },
+      annotationsOf: ({ shape, group, budget }) => {
+        if (!shape.isEntityFetch) return {};
+        end = budget?.trackStaleFallback(group) ?? end;
+        return { stale: new Map([[0, { ageMs: 1, reason: 'budget' }]]) };
+      },
+    });
+    await shop.pipeline.execute(query);
+    expect([shop.latencies, shop.outcomes]).toEqual([[], ['Product.advice: stale']]);
+    end();
+    expect(shop.latencies).toEqual(['Product.advice: 0']);
+  });
+
+  test('is what it is for a value that comes in the moment in which the first answer leaves', async () => {
+    const shop = createEnrichedPipeline();
+    await shop.pipeline.execute(query);
+    for (const { attempt } of shop.enqueued) await collectResults(attempt);
+    expect(shop.latencies).toEqual(['Product.advice: 0']);
+  });
+});
