@@ -226,7 +226,7 @@ describe('a request that is not executed', () => {
   });
 
   const notAtRoot =
-    'Root fields of a mutation cannot be deferred; use @defer within the fields that they return.';
+    'Root fields of a mutation cannot be deferred. Use @defer inside the fields that they return.';
   test.each([
     [
       'two equal labels',
@@ -236,7 +236,7 @@ describe('a request that is not executed', () => {
     [
       'a label from a variable',
       'query ($label: String) { ... @defer(label: $label) { greeting } }',
-      'The label of a @defer must be written out; it cannot be a variable.',
+      'The label of a @defer must be a string literal, not a variable.',
     ],
     ['root fields of a mutation', 'mutation { ... @defer { greet(name: "a") } }', notAtRoot],
     [
@@ -247,7 +247,7 @@ describe('a request that is not executed', () => {
     [
       'root fields of a subscription',
       'subscription { ... @defer { greetings } }',
-      'Root fields of a subscription cannot be deferred; use @defer within the fields that they return.',
+      'Root fields of a subscription cannot be deferred. Use @defer inside the fields that they return.',
     ],
   ])('because of @defer with %s gets a validation error', async (_, query, message) => {
     await using server = await startScriptedServer();
@@ -690,9 +690,12 @@ describe('an automatic persisted query', () => {
     const asHash =
       'extensions.persistedQuery.sha256Hash must be the SHA-256 of the query in lower-case hexadecimal digits.';
     const otherVersion =
-      'The persisted query has another version than 1, which is the only one there is (extensions.persistedQuery.version).';
+      'The version of the persisted query is not supported. Send version 1 (extensions.persistedQuery.version).';
     const rows: [object, string][] = [
-      [{ version: 1, sha256Hash: 'no' }, `The persisted query has another hash than its query: ${asHash}`],
+      [
+        { version: 1, sha256Hash: 'no' },
+        `The hash of the persisted query does not match the query: ${asHash}`,
+      ],
       [{ version: 2, sha256Hash: hash }, otherVersion],
       [{ sha256Hash: hash }, otherVersion],
       [{ version: 1, sha256Hash: { toString: 1 } }, `The persisted query has no hash: ${asHash}`],
@@ -763,8 +766,7 @@ describe('the operation limits', () => {
         {
           errors: [
             {
-              message:
-                'The variable "name" is nested more than 2 levels deep, the most that are allowed (limits.depth).',
+              message: 'The variable "name" is nested more than 2 levels deep (limits.depth).',
               extensions: { limit: 'depth', value: 3, allowed: 2, code: 'OPERATION_TOO_COMPLEX' },
             },
           ],
@@ -852,7 +854,7 @@ describe('a batch (JSON array) of operations', () => {
     expect(essence(await exchange(server.url, { headers: json, body: batch(1) }))).toMatchObject({
       status: 400,
       body: error(
-        'The request body is a JSON array, and several operations in one request are off (limits.batchedOperations). Send one JSON object.',
+        'The request body is a JSON array, but batches of operations are turned off (limits.batchedOperations). Send one JSON object.',
         'BAD_REQUEST',
       ),
     });
@@ -889,7 +891,7 @@ describe('a batch (JSON array) of operations', () => {
     expect([response.status, JSON.parse(response.body)]).toEqual([
       406,
       error(
-        'A JSON array of operations is answered in one piece, which the accept header does not allow. Accept application/json.',
+        'The response to a JSON array of operations is one JSON document, which the accept header does not allow. Accept application/json.',
         'BAD_REQUEST',
       ),
     ]);
@@ -910,7 +912,7 @@ describe('a batch (JSON array) of operations', () => {
     expect(essence(await exchange(server.url, { headers: json, body: batch(4) }))).toMatchObject({
       status: 400,
       body: error(
-        'The request holds 4 operations; at most 3 are allowed (limits.batchedOperations).',
+        'The request has 4 operations; at most 3 are allowed (limits.batchedOperations).',
         'OPERATION_TOO_COMPLEX',
       ),
     });
