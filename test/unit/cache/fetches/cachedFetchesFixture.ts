@@ -5,8 +5,13 @@ import type { CacheRules } from '../../../../gateway/cache/rules/cacheRules.ts';
 import type { CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
 import { GatewayError } from '../../../../gateway/errors.ts';
-import type { FetchCall, FetchError, FetchResult } from '../../../../gateway/execution/fetchCall.ts';
-import { toFailedResult, toFetchResult } from '../../../../gateway/execution/fetchResults.ts';
+import {
+  type FetchCall,
+  type FetchError,
+  type FetchResult,
+  toFailedResult,
+  toFetchResult,
+} from '../../../../gateway/execution/fetchCall.ts';
 import type { EntityRequest, FetchSender, RootRequest } from '../../../../gateway/execution/fetchSender.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { LatencyBudget } from '../../../../gateway/execution/latencyBudget.ts';
