@@ -102,7 +102,7 @@ export async function createGateway(
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),
   });
-  const readIdentity = createIdentityReader(config.cache.identity);
+  const readIdentity = createIdentityReader(config.security.identity);
   const openStreams = new StreamLimiter(config.subscriptions);
   const context: FeatureContext = {
     config,

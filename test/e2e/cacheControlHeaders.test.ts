@@ -29,7 +29,8 @@ async function startSaying(
   { lines = [], cache = {} }: { lines?: Record<string, unknown>[]; cache?: GatewayOptions['cache'] } = {},
 ): Promise<CachedShop> {
   const shop = await startCachedShop({
-    cache: { rules, identity: { header: 'x-user-id' }, ...cache },
+    cache: { rules, ...cache },
+    config: { security: { identity: { header: 'x-user-id' } } },
     dependencies: {
       logger: pino({ level: 'warn', base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
     },

@@ -17,8 +17,11 @@ const token = (claims: unknown): string =>
 
 function startByHeader(forward: readonly string[] = ['x-user-id']): Promise<CachedShop> {
   return startCachedShop({
-    cache: { rules, identity: { header: 'x-user-id' } },
-    config: { subgraphs: { all: { headers: { forward: [...forward] } } } },
+    cache: { rules },
+    config: {
+      security: { identity: { header: 'x-user-id' } },
+      subgraphs: { all: { headers: { forward: [...forward] } } },
+    },
   });
 }
 
@@ -57,7 +60,7 @@ describe('Private values', () => {
     expect((await shop.execute(query)).body).toEqual(answerFor('nobody'));
   });
 
-  test('are not stored without `cache.identity`', async () => {
+  test('are not stored without `security.identity`', async () => {
     await using shop = await startCachedShop({
       cache: { rules },
       config: { subgraphs: { all: { headers: { forward: ['x-user-id'] } } } },
@@ -69,7 +72,10 @@ describe('Private values', () => {
   });
 
   test('are separate by a claim of the token, and by the whole token if it is forwarded', async () => {
-    await using shop = await startCachedShop({ cache: { rules, identity: { jwtClaim: 'sub' } } });
+    await using shop = await startCachedShop({
+      cache: { rules },
+      config: { security: { identity: { jwtClaim: 'sub' } } },
+    });
     const [first, later, made] = [{ sub: 'a' }, { sub: 'a', exp: 2 }, { sub: 'b' }].map(token);
     for (const authorization of [first, first, later, made, later]) {
       const { body, headers } = await shop.execute(query, {
@@ -87,8 +93,11 @@ describe('Private values', () => {
 
   test('are separate by the claim alone if the token is not forwarded', async () => {
     await using shop = await startCachedShop({
-      cache: { rules, identity: { jwtClaim: 'sub' } },
-      config: { subgraphs: { all: { headers: { forward: [] } } } },
+      cache: { rules },
+      config: {
+        security: { identity: { jwtClaim: 'sub' } },
+        subgraphs: { all: { headers: { forward: [] } } },
+      },
     });
     for (const claims of [{ sub: 7 }, { sub: '7', exp: 2 }, { sub: '8' }]) {
       await shop.execute(query, { headers: { authorization: token(claims) } });

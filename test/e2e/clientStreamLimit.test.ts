@@ -70,7 +70,7 @@ describe('a client with subscriptions.perClient open subscriptions', () => {
   test.each(transports)('gets OVERLOADED for another subscription over %s', async (_, refused) => {
     await using gateway = await startTestGateway({
       config: {
-        cache: { identity },
+        security: { identity },
         subgraphs: { all: { subscription: { path: '/ws' } } },
         subscriptions: { perClient: 1 },
       },

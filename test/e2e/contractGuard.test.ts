@@ -451,7 +451,9 @@ test.each([
   shop.products.deploy(withoutPrice);
   await shop.logged(inUse, 2);
   expect(await shop.admin('/contracts')).toMatchObject(described);
-  const warnings = shop.lines.filter(({ msg }) => msg === 'contracts.guard is enforce, but contracts.directory has no contracts');
+  const warnings = shop.lines.filter(
+    ({ msg }) => msg === 'contracts.guard is enforce, but contracts.directory has no contracts',
+  );
   expect(warnings).toHaveLength(contracts.guard === 'enforce' ? 2 : 0);
 });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cacheRuleTargetPattern } from '../cacheRuleTarget.ts';
 import { isCacheTag } from '../isCacheTag.ts';
-import { choice, duration, flag, integer, nonBlankText, size, text } from '../scalars.ts';
+import { choice, duration, flag, integer, size, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
 const rule = z.strictObject({
@@ -14,7 +14,7 @@ const rule = z.strictObject({
     .prefault('0s'),
   scope: choice(['PUBLIC', 'PRIVATE'])
     .describe(
-      '`PUBLIC`: the same for everyone. `PRIVATE`: kept for each `identity` apart. Left out: what the `@cached` at this place says, then what the next wider rule says, then `PUBLIC`.',
+      '`PUBLIC`: the same for everyone. `PRIVATE`: stored separately for each identity (`security.identity`). Left out: what the `@cached` at this place says, then what the next wider rule says, then `PUBLIC`.',
     )
     .optional(),
   tags: z
@@ -26,24 +26,6 @@ const rule = z.strictObject({
     )
     .optional(),
 });
-
-const identity = z
-  .strictObject({
-    header: headerName
-      .describe(
-        'Client header whose value says whose a `PRIVATE` value is. Without `identity`, and in a request that has none, nothing private is kept. A client chooses whose values it sees where it chooses the header: let something in front of the gateway set it.',
-      )
-      .optional(),
-    jwtClaim: nonBlankText('the name of a claim')
-      .describe(
-        'Instead of a header: claim of the bearer token in `authorization`. The signature is not checked: let something in front of the gateway do it, or forward `authorization`.',
-      )
-      .optional(),
-  })
-  .superRefine((value, context) => {
-    if ((value.header === undefined) !== (value.jwtClaim === undefined)) return;
-    context.issues.push({ code: 'custom', input: value, message: 'either `header` or `jwtClaim`' });
-  });
 
 /** The part of the section `cache` that says what may be served from the cache, for how long and to whom. */
 export const cacheRuleOptions = {
@@ -76,7 +58,6 @@ export const cacheRuleOptions = {
   refreshPause: duration()
     .describe('Time for which a stale value is not asked for anew after an attempt has failed.')
     .prefault('1s'),
-  identity: identity.optional(),
   ignoreHeaders: z
     .array(headerName)
     .describe(

@@ -86,7 +86,9 @@ const jobs = z.strictObject({
     .describe('Maximum number of retries per job, on average. Jobs beyond it become dead letters.')
     .prefault(0.2),
   reclaimAfter: duration({ min: 100 })
-    .describe('Another process reclaims a job when the process that runs it has sent no heartbeat for this long.')
+    .describe(
+      'Another process reclaims a job when the process that runs it has sent no heartbeat for this long.',
+    )
     .prefault('3s'),
   enqueueTimeout: duration({ min: 1 })
     .describe('How long an answer waits until Redis has its job. Then it leaves anyway.')
@@ -96,7 +98,9 @@ const jobs = z.strictObject({
       'Maximum size of the snapshot of a first answer, as JSON text, that is stored for further attempts and for other processes. A job with a larger snapshot has only its first attempt.',
     )
     .prefault('256KB'),
-  maxDeadLetters: integer().describe('Maximum number of dead letters. Beyond it, the oldest are evicted.').prefault(1_000),
+  maxDeadLetters: integer()
+    .describe('Maximum number of dead letters. Beyond it, the oldest are evicted.')
+    .prefault(1_000),
   deadLetterRetention: duration({ min: 1 }).describe('How long a dead letter is stored.').prefault('24h'),
 });
 
@@ -107,7 +111,9 @@ export const enrichmentSection = z
         '`adaptive`: fields that are nearly always within their budget are fetched with the primary data, and answers do not wait for fields that hardly ever are. `always`: answers wait for every enrichment until its budget ends. `never`: answers wait for every enrichment as for any other field.',
       )
       .prefault('adaptive'),
-    shadow: flag().describe('Wait for every enrichment, and only count those that would have been pending.').prefault(false),
+    shadow: flag()
+      .describe('Wait for every enrichment, and only count those that would have been pending.')
+      .prefault(false),
     budget: duration()
       .describe(
         'How long the first answer waits for an enrichment without a budget of its own, counted from the start of the request. The answer always waits for the primary data.',
@@ -145,4 +151,6 @@ export const enrichmentSection = z
       .prefault({}),
     jobs: jobs.prefault({}),
   })
-  .describe('Fields that may arrive after the first answer, how long answers wait for them, and the jobs that fetch pending ones.');
+  .describe(
+    'Fields that may arrive after the first answer, how long answers wait for them, and the jobs that fetch pending ones.',
+  );

@@ -206,7 +206,7 @@ export function storedHeaderNames(config: GatewayConfig): ReadonlySet<string> {
   const forwarded = Object.keys(config.subgraphs).flatMap(
     (name) => subgraphPolicyOf(config, name).headers.forward,
   );
-  const identity = config.cache.identity?.header;
+  const identity = config.security.identity?.header;
   const names = [...forwarded, 'authorization', ...(identity === undefined ? [] : [identity])];
   return new Set(names.map((name) => name.toLowerCase()).sort());
 }

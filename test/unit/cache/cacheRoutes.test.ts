@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { CacheEntryView } from '../../../gateway/cache/cacheAdministration.ts';
-import { addCacheRoutes, type CacheAdmin } from '../../../gateway/cache/cacheRoutes.ts';
+import type { CacheAdmin, CacheEntryView } from '../../../gateway/cache/cacheAdministration.ts';
+import { addCacheRoutes } from '../../../gateway/cache/cacheRoutes.ts';
 import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 const nothingStored: CacheAdmin = {

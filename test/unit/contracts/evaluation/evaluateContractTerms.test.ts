@@ -35,7 +35,8 @@ async function evaluate(input: {
   const gateway = before === undefined ? undefined : await plan(operations, before, gatewaySettings);
   const findings = evaluateContractTerms({ changes: [], gateway, next, operations, gatewaySettings });
   return findings.map(({ severity, rule, coordinate, message }) => {
-    const [, detail] = / (existed before the change|(?<=may get ).*|(?<=waits for ).*)\.$/.exec(message) ?? [];
+    const [, detail] =
+      / (existed before the change|(?<=may get ).*|(?<=waits for ).*)\.$/.exec(message) ?? [];
     return [severity, rule, coordinate, ...(detail === undefined ? [] : [`(${detail})`])].join(' ');
   });
 }

@@ -79,7 +79,8 @@ describe('plans and subgraphs of two versions', () => {
           {
             kind: 'missing input',
             isCertain: true,
-            message: 'subgraph "stock" computes Product.shipping from "weight size", but does not receive size',
+            message:
+              'subgraph "stock" computes Product.shipping from "weight size", but does not receive size',
             coordinates: ['Product.shipping'],
           },
         ],

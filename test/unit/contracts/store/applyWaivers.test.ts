@@ -30,8 +30,7 @@ const waived = {
 const unused: Finding = {
   rule: 'waiver-unused',
   severity: 'breaking',
-  message:
-    'The waiver of field-removed at Product.price covers no finding. Its owner is shop.',
+  message: 'The waiver of field-removed at Product.price covers no finding. Its owner is shop.',
   advice:
     'Remove the waiver. If it is meant for a finding, its rule, coordinate and subgraph must be those of the finding.',
   subgraph: undefined,
