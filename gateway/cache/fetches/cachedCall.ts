@@ -147,7 +147,7 @@ export class CachedCall {
       const fallback = this.fallbacks[index] as EffectiveEntry;
       this.resolve(index, { kind: 'entry', effectiveEntry: fallback, reason: 'budget' });
       const type = this.itemAt(index)?.type ?? '';
-      observer.onStaleIfBudget({ subgraph: this.call.shape.subgraph, type, count: 1 });
+      observer.onStaleIfBudget({ subgraph: this.call.shape.subgraph, type });
     }
   }
 
