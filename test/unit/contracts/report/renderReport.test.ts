@@ -508,7 +508,7 @@ describe('format gitlab', () => {
   test('keeps the fingerprint of a finding that has moved or been reworded', () => {
     const location = { file: removedField.location!.file, line: 99, column: 1 };
     const [before] = issuesOf([removedField]);
-    const [after] = issuesOf([{ ...removedField, location: location, message: 'Review.body is gone.' }]);
+    const [after] = issuesOf([{ ...removedField, location, message: 'Review.body is gone.' }]);
     expect(after!.fingerprint).toBe(before!.fingerprint);
   });
 
