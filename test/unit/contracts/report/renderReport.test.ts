@@ -462,7 +462,7 @@ describe('format markdown', () => {
         expect(text.length).toBeLessThanOrEqual(65_536);
         expect(text.split('<details').length).toBe(text.split('</details>').length);
         const told = text.match(/^- \*\*/gm)?.length ?? 0;
-        const omitted = Number(/^(\d+) more findings have no room here/m.exec(text)?.[1] ?? 0);
+        const omitted = Number(/^(\d+) more findings exceed the size limit/m.exec(text)?.[1] ?? 0);
         expect(told + omitted).toBe(repeats);
       }),
       { numRuns: 20 },
