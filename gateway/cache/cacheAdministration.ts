@@ -48,7 +48,7 @@ interface CacheAdministrationOptions {
   now(): number;
 }
 
-/** Creates what operators can do with the cache. Requests use the names of the current supergraph. */
+/** Creates the operations for operators. Their requests use the names of the current supergraph. */
 export function createCacheAdministration(options: CacheAdministrationOptions): CacheAdmin {
   const { store, observer, rules, now } = options;
 
@@ -94,11 +94,11 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
   };
 }
 
-const cacheUnavailable = {
+const cacheUnavailable: CacheUnavailable = {
   kind: 'unavailable',
   reason:
     'The cache is empty: no supergraph is loaded, or the current one has no cache rule (@cached, cache.rules).',
-} as const;
+};
 
 /** A stored entry as operators see it. */
 export interface CacheEntryView {

@@ -35,7 +35,7 @@ afterEach(() => {
 });
 
 const late = (...path: (string | number)[]): unknown => ({
-  message: 'The time for this request is over.',
+  message: 'The deadline of the request passed before a subgraph responded (timeouts.deadline).',
   path,
   extensions: { code: 'DEADLINE_EXCEEDED' },
 });

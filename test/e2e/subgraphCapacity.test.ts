@@ -95,7 +95,9 @@ describe('a subgraph that takes one call at a time', () => {
     const { answer: stock } = await ask(3, 'stock');
     const { answer: quick } = await ask(3, 'quick');
     const payloads = JSON.stringify(await deferred.remaining());
-    expect(payloads).toContain('Too many calls wait for a subgraph. Try again in a moment.');
+    expect(payloads).toContain(
+      'Too many calls wait for a subgraph. Try again in a moment (concurrency.queue).',
+    );
     expect(payloads).toContain('"code":"OVERLOADED"');
     gate.open();
     const answers = await Promise.all([price, stock, quick]);

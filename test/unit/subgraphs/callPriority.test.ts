@@ -290,7 +290,7 @@ describe('where too many wait', () => {
     }
     const error = await another.outcome;
     expect(error instanceof GatewayError && error.message).toBe(
-      'Too many calls wait for a subgraph. Try again in a moment.',
+      'Too many calls wait for a subgraph. Try again in a moment (concurrency.queue).',
     );
     await answerAll(3);
     await Promise.all([normal.outcome, primary.outcome]);

@@ -259,12 +259,12 @@ describe('what is no answer', () => {
 
   test.each([
     ['invalid JSON', text('{"data":'), expect.stringContaining('JSON')],
-    ['a list', text('[]'), 'the answer is no JSON object'],
-    ['null', text('null'), 'the answer is no JSON object'],
+    ['a list', text('[]'), 'the response is not a JSON object'],
+    ['null', text('null'), 'the response is not a JSON object'],
     ['a string as data', text('{"data":"x"}'), '`data` is neither an object nor null'],
     ['a list as data', text('{"data":[]}'), '`data` is neither an object nor null'],
-    ['errors that are no list', text('{"data":{},"errors":{}}'), '`errors` is no list'],
-    ['neither data nor errors', text('{"message":"hi"}'), 'the answer has neither `data` nor `errors`'],
+    ['errors that are no list', text('{"data":{},"errors":{}}'), '`errors` is not a list'],
+    ['neither data nor errors', text('{"message":"hi"}'), 'the response has neither `data` nor `errors`'],
     ['an empty body', text(''), 'the body is empty'],
     ['no content', bytes('HTTP/1.1 204 No Content\r\n\r\n'), 'the body is empty'],
     ['bad UTF-8', text(Buffer.from('{"data":{"a":"\xff"}}', 'latin1')), 'the body is not UTF-8'],
@@ -303,7 +303,7 @@ describe('what is no answer', () => {
     expect(await describeFailure(under.send())).toEqual(invalid(cause));
   });
 
-  const tooLarge = 'the answer is larger than 1000 bytes';
+  const tooLarge = 'the response is larger than 1000 bytes';
   const spaces = ' '.repeat(2_000);
 
   test.each([
