@@ -117,7 +117,7 @@ describe('the fetches of one operation', () => {
     expect(gateway.subgraph('details').calls).toHaveLength(1);
   });
 
-  test('merge an entity into every object at its paths', async () => {
+  test('give an entity at each of its paths the fields that are selected there', async () => {
     const { body } = await gateway.execute(`{
       product(id: "1") { vendor { name logo { url(size: 1) } } }
       products { vendor { title: name logo { url(size: 2) } } }

@@ -109,7 +109,7 @@ describe('a client that disconnects', () => {
 
     leaving[0].abort();
     await expect(first).rejects.toThrow();
-    // A request that comes later is answered later than the gateway has seen the other one leave.
+    // When this later request is answered, the gateway has noticed the disconnect of the earlier one.
     await gateway.execute('{ other }');
     await waitForTurns(5);
     expect(isEnded).toBe(false);

@@ -203,7 +203,7 @@ describe('an @override by identity', () => {
     const count = (some: string, price: string) =>
       answers.filter((answer) => JSON.stringify(answer) === JSON.stringify({ some, price })).length;
     expect(count('new', 'old')).toBe(0);
-    // Of the hash. A change here would move identities from one side to the other.
+    // The values follow from the hash function. Changing it would move identities between subgraphs.
     expect([count('new', 'new'), count('old', 'new'), count('old', 'old')]).toEqual([10, 8, 22]);
     expect(drawn).toBe(0);
 

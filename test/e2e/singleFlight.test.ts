@@ -73,7 +73,7 @@ describe('equal queries of several clients', () => {
     const gate = gateway.subgraph('items').hold('Query.whoami');
     const first = gateway.execute('{ whoami }', as('a'));
     await gate.waitForArrivals();
-    // The other field shows when the second operation has been started.
+    // The fetch of the other field shows that the second operation has started.
     const second = gateway.execute('{ whoami other }', as('a'));
     await gateway.subgraph('readers').waitForCalls(1);
     gate.open();

@@ -26,7 +26,7 @@ const subgraphs = [
 let gateway: InlineGateway;
 let gate: Gate;
 beforeAll(async () => {
-  // `details` takes one call at a time, and three may wait.
+  // `details` takes one call at a time, and its queue has room for three.
   gateway = await startInlineGateway({
     subgraphs,
     config: { subgraphs: { all: {}, details: { concurrency: { max: 1, queue: 3 } } } },

@@ -57,7 +57,7 @@ test('a paused stream applies back-pressure to the server, and a resumed one get
   });
   while (told.status === undefined) await waitForTurns();
   await waitForTurns(100);
-  // What was read together with the head.
+  // The chunk that was read together with the head.
   expect(told.bytes).toBeLessThan(1024 * 1024);
   call.resume();
   await ended;
@@ -73,7 +73,7 @@ test('each stream has a connection of its own', async () => {
     const { listener, ended } = listen();
     client.open({ url: subgraph.url, connectTimeoutMs }, request, listener);
     await ended;
-    // The connection would be free for another call now.
+    // At this point the connection could be reused for another call.
     await waitForTurns(5);
   }
   expect(subgraph.requests.map(({ connection }) => connection)).toEqual([1, 2]);

@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type CallLimits, callLimitsOf } from '../../../gateway/subgraphs/policies/callLimits.ts';
-import type { CallPriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
-import type { CallQueueObserver } from '../../../gateway/subgraphs/policies/callQueue.ts';
-import { CallQueue, type QueuedCall } from '../../../gateway/subgraphs/policies/callQueue.ts';
+import { type CallLimits, callLimitsOf } from '../../../../gateway/subgraphs/policies/callLimits.ts';
+import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
+import type { CallQueueObserver } from '../../../../gateway/subgraphs/policies/callQueue.ts';
+import { CallQueue, type QueuedCall } from '../../../../gateway/subgraphs/policies/callQueue.ts';
 
 const unbound: CallLimits = { total: 100, primary: 100, deferred: 100, queued: 100 };
 
 interface Urgency {
   readonly priority: CallPriority;
   readonly rank: number;
-  readonly neededBy: number;
+  readonly earliestDeadline: number;
   readonly isDeferred: boolean;
 }
 
@@ -35,7 +35,7 @@ class TestCall implements QueuedCall {
   }
 
   get earliestDeadline(): number {
-    return this.urgency.neededBy;
+    return this.urgency.earliestDeadline;
   }
 
   get isDeferred(): boolean {
@@ -67,7 +67,7 @@ function open(limits: Partial<CallLimits> = {}, observer?: CallQueueObserver) {
     const rank = urgency.rank ?? 0;
     const call = new TestCall(
       name,
-      { priority: 'primary', rank, neededBy: 1_000, isDeferred: rank > 0, ...urgency },
+      { priority: 'primary', rank, earliestDeadline: 1_000, isDeferred: rank > 0, ...urgency },
       log,
     );
     calls.set(name, call);
@@ -89,9 +89,9 @@ describe('queued calls', () => {
     enter('background', { rank: 3 });
     enter('critical', { rank: 1 });
     enter('later');
-    enter('critical, and soon', { rank: 1, neededBy: 10 });
+    enter('critical, and soon', { rank: 1, earliestDeadline: 10 });
     enter('later still');
-    enter('soon', { neededBy: 10 });
+    enter('soon', { earliestDeadline: 10 });
     for (let turn = 0; turn < 6; turn++) await end(calls.get(log.at(-1) as string) as TestCall);
     expect(log).toEqual([
       'first',
@@ -216,12 +216,17 @@ test('the observer gets the calls that wait, and no others', async () => {
 });
 
 type Step =
-  | { readonly do: 'enter'; readonly rank: number; readonly neededBy: number; readonly isDeferred: boolean }
+  | {
+      readonly do: 'enter';
+      readonly rank: number;
+      readonly earliestDeadline: number;
+      readonly isDeferred: boolean;
+    }
   | { readonly do: 'end'; readonly which: number }
   | { readonly do: 'leave'; readonly which: number }
   | { readonly do: 'raise'; readonly which: number; readonly rank: number }
   | { readonly do: 'turn' };
-const urgency = { rank: fc.nat(3), neededBy: fc.nat(3), isDeferred: fc.boolean() };
+const urgency = { rank: fc.nat(3), earliestDeadline: fc.nat(3), isDeferred: fc.boolean() };
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('enter' as const), ...urgency }) },
   {

@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { GatewayError } from '../../../gateway/errors.ts';
-import { CallQueue } from '../../../gateway/subgraphs/policies/callQueue.ts';
+import { GatewayError } from '../../../../gateway/errors.ts';
+import { CallQueue } from '../../../../gateway/subgraphs/policies/callQueue.ts';
 import {
   type Call,
   type CallListener,
   InFlightCalls,
-} from '../../../gateway/subgraphs/policies/inFlightCalls.ts';
-import type { SubgraphResponse } from '../../../gateway/subgraphs/subgraphClient.ts';
-import { ManualClock } from '../../harness/manualClock.ts';
-import { startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
-import { createClientFixture, sendRequest } from './clientFixture.ts';
+} from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
+import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
+import { ManualClock } from '../../../harness/manualClock.ts';
+import { startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
+import { createClientFixture, sendRequest } from '../clientFixture.ts';
 
 /** A call that the test answers. */
 class OpenCall implements Call {

@@ -1,20 +1,20 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { GatewayError } from '../../../gateway/errors.ts';
-import type { CallPriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
-import { RaisablePriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
+import { GatewayError } from '../../../../gateway/errors.ts';
+import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
+import { RaisablePriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
 import {
   type Exchange,
   json,
   type ScriptedSubgraph,
   startScriptedSubgraph,
-} from '../../harness/scriptedSubgraph.ts';
-import { waitForTurns } from '../../harness/waitForTurns.ts';
+} from '../../../harness/scriptedSubgraph.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
   type ClientFixture,
   createClientFixture,
   describeFailure,
   type SentRequest,
-} from './clientFixture.ts';
+} from '../clientFixture.ts';
 
 let subgraph: ScriptedSubgraph;
 let under: ClientFixture;
