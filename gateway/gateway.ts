@@ -30,13 +30,7 @@ import { systemTimers, type Timers } from './time/timers.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 import { createIdGenerator } from './transport/workers/workerIdentity.ts';
 
-export type {
-  ApolloServerPlugin,
-  GatewayConfig,
-  GatewayContext,
-  GatewayOptions,
-  WorkerIdentity as WorkerPlace,
-};
+export type { ApolloServerPlugin, GatewayConfig, GatewayContext, GatewayOptions, WorkerIdentity };
 
 export interface Gateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then

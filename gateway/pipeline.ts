@@ -276,11 +276,7 @@ export class Pipeline {
     });
     if (operation.introspection !== undefined) {
       const { apiSchema } = operation.supergraph;
-      Object.assign(
-        execution.tree,
-        executeIntrospection(apiSchema, operation.introspection, request.variables),
-      );
-      execution.isEscapeFree = false;
+      execution.addToTree(executeIntrospection(apiSchema, operation.introspection, request.variables));
     }
     return execution;
   }

@@ -30,7 +30,7 @@ export function readEnvironments(text: string, file: string): EnvironmentsResult
   const environments = yaml.entriesOf(yaml.root).map(({ key, keyNode, value }): Environment => {
     const location = yaml.locationOf(keyNode);
     if (!isMap(value)) {
-      problems.push(invalidEnvironment(`Environment ${key} does not say what runs there.`, location));
+      problems.push(invalidEnvironment(`Environment ${key} has no map of what runs there.`, location));
       return { name: key, subgraphs: new Map(), gateways: [], location: location };
     }
     return { name: key, ...readEnvironment(value, yaml, problems), location: location };

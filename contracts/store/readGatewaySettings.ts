@@ -120,7 +120,7 @@ function unreadableConfig(file: string, reason: string, namedAt: FileLocation | 
 
 function invalidConfig({ path, message, expected }: ConfigProblem, yaml: YamlFile): Finding {
   return createFinding('gateway-config-invalid', {
-    message: `A gateway does not take this configuration: ${path === '' ? 'it' : path} ${message}.`,
+    message: `A gateway refuses this configuration: ${path === '' ? 'it' : path} ${message}.`,
     advice: expected === '' ? undefined : `Expected: ${expected}.`,
     location: yaml.locationAtPath(splitConfigPath(path)),
   });

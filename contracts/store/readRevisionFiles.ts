@@ -23,7 +23,7 @@ export async function readRevisionFiles(directory: string, ref: string): Promise
   const texts = new Map<string, string>();
   const unreadable = new Map<string, string>();
   for (const { path, kind } of contractEntries) {
-    if (kind === 'submodule') unreadable.set(path, 'is a submodule, and what is in one is not read');
+    if (kind === 'submodule') unreadable.set(path, 'is a submodule, and submodules are not read');
   }
   for (const [index, { path }] of files.entries()) {
     const content = contents[index] ?? new Uint8Array();

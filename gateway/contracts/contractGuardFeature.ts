@@ -115,7 +115,7 @@ export class ContractGuardFeature implements Feature {
         this.#drift === undefined
           ? null
           : {
-              lastLook: this.#drift.lastCheckAt ?? null,
+              lastCheckAt: this.#drift.lastCheckAt ?? null,
               subgraphs: this.#watchedSubgraphs,
               findings: this.#drift.findings,
             },

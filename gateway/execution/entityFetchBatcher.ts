@@ -15,8 +15,14 @@ import type {
 } from '../subgraphs/subgraphClient.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
-import { type FetchCall, type FetchError, type FetchResult, serializeVariables } from './fetchCall.ts';
-import { toFailedResult, toFetchResult } from './fetchResults.ts';
+import {
+  type FetchCall,
+  type FetchError,
+  type FetchResult,
+  serializeVariables,
+  toFailedResult,
+  toFetchResult,
+} from './fetchCall.ts';
 import type { EntityRequest } from './fetchSender.ts';
 import { FusedShape } from './fetchShape.ts';
 import type { RequestContext } from './requestContext.ts';

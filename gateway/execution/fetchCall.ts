@@ -1,7 +1,7 @@
 import type { GatewayError } from '../errors.ts';
 import { clientVariableName } from '../operation/variableNames.ts';
 import type { CallPriority, RaisablePriority } from '../subgraphs/policies/callPriority.ts';
-import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
+import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import type { CachedContribution } from './cachingContribution.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { LatencyBudget } from './latencyBudget.ts';
@@ -93,4 +93,25 @@ export function serializeVariables(
     }
   }
   return text;
+}
+
+/** What a call gets of an answer. */
+export function toFetchResult(
+  { isEscapeFree, failureStatus, cacheControl, age, extensions }: SubgraphResponse,
+  data: unknown,
+  errors: readonly FetchError[],
+): FetchResult {
+  return {
+    kind: 'answered',
+    data,
+    errors,
+    isEscapeFree,
+    metadata: { failureStatus, cacheControl, age, extensions },
+    caching: undefined,
+    stale: undefined,
+  };
+}
+
+export function toFailedResult(error: GatewayError): FetchResult {
+  return { kind: 'failed', error };
 }

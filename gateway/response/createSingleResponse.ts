@@ -4,12 +4,10 @@ import type { Execution } from '../execution/execution.ts';
 import { fitsInChunk, stringifyInSlices } from '../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
-import { clientCachingOf } from './clientCachingOf.ts';
-import { completedGroupsOf } from './completedGroupsOf.ts';
 import { DataWriter } from './dataWriter.ts';
 import { dataPrefix, dataSuffix, ResponseData, type SingleOutcome } from './executionOutcome.ts';
 import type { ErrorPolicy } from './formatErrors.ts';
-import type { ResponseCaching } from './responseCaching.ts';
+import { clientCachingOf, type ResponseCaching } from './responseCaching.ts';
 import { ResponseChunks } from './responseChunks.ts';
 import { createResponseExtensions } from './responseExtensions.ts';
 import { ResponseShaper } from './responseShaper.ts';
@@ -152,3 +150,10 @@ function writerOf(operation: PreparedOperation): DataWriter {
 }
 
 const writers = new WeakMap<PreparedOperation, DataWriter>();
+
+/** The delivery groups whose errors belong into the first payload: the primary one, and enrichments that are there. */
+export function completedGroupsOf(operation: PreparedOperation, execution: Execution): ReadonlySet<number> {
+  const groups = new Set([0]);
+  for (const { group } of operation.enrichments) if (execution.isComplete(group)) groups.add(group);
+  return groups;
+}

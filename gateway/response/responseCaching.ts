@@ -1,4 +1,6 @@
 import type { CachingContribution } from '../execution/cachingContribution.ts';
+import type { Execution } from '../execution/execution.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
 
 /** Headers of the gateway's own answer; `undefined` for one that is not there. */
 export interface ResponseCaching {
@@ -32,4 +34,23 @@ export function responseCachingOf(contributions: readonly CachingContribution[])
     age: String(age),
     vary: headers.size === 0 ? undefined : [...headers].sort().join(', '),
   };
+}
+
+/** How long the client may keep an answer that has all that was fetched, and that has no errors; `undefined` for not
+ *  at all. */
+export function clientCachingOf(
+  { kind, introspection }: PreparedOperation,
+  { cacheContributions, errors }: Execution,
+): ResponseCaching | undefined {
+  // Errors that are not told, since the client did not select what they are about, are not worth a second look.
+  if (errors.length > 0 || kind !== 'query' || introspection !== undefined) return undefined;
+  let hasParts = false;
+  // Groups without fetches are holes.
+  for (const ofGroup of cacheContributions) {
+    for (const part of ofGroup ?? []) {
+      if (part.kind === 'uncached') return undefined;
+      hasParts = true;
+    }
+  }
+  return hasParts ? responseCachingOf(cacheContributions.flat()) : undefined;
 }

@@ -123,7 +123,7 @@ test('a later supergraph that lacks names of rules is used with a warning', asyn
   const before = await gateway.supergraph();
   expect(await gateway.switchTo(await shop('price: Int'))).toMatchObject({
     unknown: ['cache.rules: Product has no field stock'],
-    msg: 'The configuration names fields or types that the supergraph does not have',
+    msg: 'The configuration names types or fields that the supergraph does not have',
   });
   expect((await gateway.supergraph()).lastRefusal).toBe(before.lastRefusal);
 });

@@ -207,11 +207,11 @@ describe('a request that is not executed', () => {
   test.each(rows)('because of %s gets an error in either media type', async (_, body, status, messages) => {
     await using server = await startScriptedServer();
     for (const headers of [json, graphqlResponse]) {
-      const answered = await exchange(server.url, { headers, body: JSON.stringify(body) });
-      const { errors } = JSON.parse(answered.body);
+      const response = await exchange(server.url, { headers, body: JSON.stringify(body) });
+      const { errors } = JSON.parse(response.body);
       expect({
-        status: answered.status,
-        type: answered.headers.get('content-type'),
+        status: response.status,
+        type: response.headers.get('content-type'),
         messages: errors.map(({ message, extensions }: { message: string; extensions: { code: string } }) => [
           message,
           extensions.code,
@@ -251,8 +251,8 @@ describe('a request that is not executed', () => {
     ],
   ])('because of @defer with %s gets a validation error', async (_, query, message) => {
     await using server = await startScriptedServer();
-    const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
-    expect([answered.status, JSON.parse(answered.body).errors]).toEqual([
+    const response = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+    expect([response.status, JSON.parse(response.body).errors]).toEqual([
       400,
       [
         {
@@ -295,9 +295,9 @@ describe('a request that is not executed', () => {
     const body = JSON.stringify({ query: '{ __schema { queryType { name } } }' });
     await using closed = await startScriptedServer();
     await using open = await startScriptedServer(undefined, { security: { introspection: true } });
-    const refused = await exchange(closed.url, { headers: json, body });
-    expect([refused.status, (await exchange(open.url, { headers: json, body })).status]).toEqual([400, 200]);
-    expect(JSON.parse(refused.body).errors[0].message).toBe(
+    const rejected = await exchange(closed.url, { headers: json, body });
+    expect([rejected.status, (await exchange(open.url, { headers: json, body })).status]).toEqual([400, 200]);
+    expect(JSON.parse(rejected.body).errors[0].message).toBe(
       'Introspection is off: `__schema` and `__type` are not answered (security.introspection).',
     );
   });
@@ -398,7 +398,7 @@ describe('the request body', () => {
   });
 
   test.each(['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"', 'application/json'])(
-    'of type %s is read',
+    'of type %s is accepted',
     async (type) => {
       await using server = await startScriptedServer();
       expect((await exchange(server.url, { headers: { 'content-type': type }, body: hello })).status).toBe(
@@ -408,7 +408,7 @@ describe('the request body', () => {
   );
 
   test.each(['application/xml', 'application/graphql', 'application/json, text/plain'])(
-    'of type %s is refused with 415',
+    'of type %s is rejected with 415',
     async (type) => {
       await using server = await startScriptedServer();
       expect((await exchange(server.url, { headers: { 'content-type': type }, body: hello })).status).toBe(
@@ -420,19 +420,19 @@ describe('the request body', () => {
   test('that is too large is rejected by its content-length, while it arrives, and after decompression', async () => {
     await using server = await startScriptedServer(undefined, { limits: { bodySize: 100 } });
     const large = JSON.stringify({ query: `{ greeting } ${' '.repeat(10_000)}` });
-    const refused = { status: 413, type: 'application/json; charset=utf-8', body: tooLarge };
-    expect(essence(await exchange(server.url, { headers: json, body: large }))).toEqual(refused);
+    const rejected = { status: 413, type: 'application/json; charset=utf-8', body: tooLarge };
+    expect(essence(await exchange(server.url, { headers: json, body: large }))).toEqual(rejected);
     const chunked = `${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
     expect(
       essence(
         await exchange(server.url, { headers: { ...json, 'transfer-encoding': 'chunked' }, body: chunked }),
       ),
-    ).toEqual(refused);
+    ).toEqual(rejected);
     const zipped = gzipSync(large);
     expect(zipped.length).toBeLessThan(100);
     expect(
       essence(await exchange(server.url, { headers: { ...json, 'content-encoding': 'gzip' }, body: zipped })),
-    ).toEqual(refused);
+    ).toEqual(rejected);
   });
 
   test('that is too large leaves the connection usable', async () => {
@@ -499,8 +499,8 @@ describe('HTTP methods and CSRF prevention', () => {
     ['subscription { greetings }', 'GET requests only support query operations, not subscription operations'],
   ])('GET rejects %s', async (query, message) => {
     await using server = await startScriptedServer();
-    const answered = await exchange(server.url, { method: 'GET', path: get(query), headers: preflighted });
-    expect([answered.status, answered.headers.get('allow'), JSON.parse(answered.body)]).toEqual([
+    const response = await exchange(server.url, { method: 'GET', path: get(query), headers: preflighted });
+    expect([response.status, response.headers.get('allow'), JSON.parse(response.body)]).toEqual([
       405,
       'POST',
       error(message, 'BAD_REQUEST'),
@@ -636,8 +636,8 @@ describe('bytes that are not a valid HTTP request', () => {
       await using server = await startScriptedServer();
       await using connection = await RawConnection.open(server.url);
       connection.socket.write(bytes);
-      const answered = await connection.readAnswer();
-      expect([answered.status, JSON.parse(answered.body)]).toEqual([status, error(message, 'BAD_REQUEST')]);
+      const response = await connection.readAnswer();
+      expect([response.status, JSON.parse(response.body)]).toEqual([status, error(message, 'BAD_REQUEST')]);
       await connection.waitForClose();
     },
   );
@@ -701,8 +701,8 @@ describe('an automatic persisted query', () => {
       [{ version: 1, sha256Hash: { toString: 1 } }, `The persisted query has no hash: ${asHash}`],
     ];
     for (const [persistedQuery, message] of rows) {
-      const answered = await send(persistedQuery);
-      expect([answered.status, JSON.parse(answered.body)]).toEqual([400, error(message, 'BAD_REQUEST')]);
+      const response = await send(persistedQuery);
+      expect([response.status, JSON.parse(response.body)]).toEqual([400, error(message, 'BAD_REQUEST')]);
     }
     expect(server.receivedOperations).toEqual([]);
   });
@@ -760,8 +760,8 @@ describe('the operation limits', () => {
       headers: { 'apollo-require-preflight': '1' },
     };
     for (const request of [post(deep), get, post([{ query: '{ greeting }' }, deep])]) {
-      const answered = await exchange(server.url, request);
-      expect([answered.status, JSON.parse(answered.body)]).toEqual([
+      const response = await exchange(server.url, request);
+      expect([response.status, JSON.parse(response.body)]).toEqual([
         400,
         {
           errors: [
@@ -797,8 +797,8 @@ describe('the operation limits', () => {
       ],
     ];
     for (const [query, message, extensions] of rows) {
-      const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
-      expect([answered.status, JSON.parse(answered.body)]).toEqual([
+      const response = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+      expect([response.status, JSON.parse(response.body)]).toEqual([
         400,
         {
           errors: [
@@ -819,8 +819,8 @@ describe('the operation limits', () => {
   test('reject texts whose fields take too long to compare', async () => {
     await using server = await startScriptedServer();
     const query = `{ node { ${'id '.repeat(1_500)} } }`;
-    const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
-    expect([answered.status, JSON.parse(answered.body)]).toEqual([
+    const response = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+    expect([response.status, JSON.parse(response.body)]).toEqual([
       400,
       error(
         'The operation selects too many fields under the same names: comparing them takes more than 500000 steps. Select each field once.',
@@ -887,8 +887,8 @@ describe('a batch (JSON array) of operations', () => {
   test('is rejected when the client accepts only multipart', async () => {
     await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
     const headers = { ...json, accept: 'multipart/mixed' };
-    const answered = await exchange(server.url, { headers, body: '[{ "query": "{ greeting }" }]' });
-    expect([answered.status, JSON.parse(answered.body)]).toEqual([
+    const response = await exchange(server.url, { headers, body: '[{ "query": "{ greeting }" }]' });
+    expect([response.status, JSON.parse(response.body)]).toEqual([
       406,
       error(
         'The response to a JSON array of operations is one JSON document, which the accept header does not allow. Accept application/json.',

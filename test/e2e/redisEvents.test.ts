@@ -5,8 +5,9 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { EventInvalidations, type ParsedEvent } from '../../gateway/cache/invalidation/eventInvalidations.ts';
+import { EventInvalidations } from '../../gateway/cache/invalidation/eventInvalidations.ts';
 import { EventPosition } from '../../gateway/cache/invalidation/eventPosition.ts';
+import type { ParsedInvalidationRequest } from '../../gateway/cache/invalidation/invalidationRequest.ts';
 import type { InvalidationResult } from '../../gateway/cache/store/cacheStore.ts';
 import { Gate } from '../harness/gate.ts';
 import {
@@ -41,7 +42,7 @@ afterAll(async () => {
 const done: InvalidationResult = { deleted: 0, isPending: false };
 
 /** An event without tags is a mistake. */
-async function readTags(body: unknown): Promise<ParsedEvent> {
+async function readTags(body: unknown): Promise<ParsedInvalidationRequest> {
   const { tags } = body as { readonly tags?: readonly string[] };
   if (tags === undefined) return { kind: 'invalid', reasons: ['tags: expected a list'] };
   return { kind: 'tags', tags };
@@ -56,7 +57,7 @@ const place = (): Place => ({ stream: randomUUID(), keyPrefix: `${randomUUID()}:
 
 interface OpenOptions {
   readonly config?: ReturnType<typeof parseRedisConfig>;
-  parse?(body: unknown): ParsedEvent | Promise<ParsedEvent>;
+  parse?(body: unknown): ParsedInvalidationRequest | Promise<ParsedInvalidationRequest>;
   invalidate?(tags: readonly string[]): Promise<InvalidationResult>;
 }
 

@@ -114,18 +114,18 @@ async function findProblem(
   log: CaseLog,
   caseName: string,
 ): Promise<string | undefined> {
-  let asked: { status: number; text: string };
+  let response: { status: number; text: string };
   try {
-    asked = await ask(operation, id, accept, { 'x-case': caseName });
+    response = await send(operation, id, accept, { 'x-case': caseName });
   } catch (error) {
     return String(error);
   }
-  const { status, text } = asked;
+  const { status, text } = response;
   if (status !== 200) return `status ${status}: ${text}`;
   const strangers = Array.from(text.matchAll(/[xyzc]~\d+/g), ([other]) => other).filter(
     (other) => other !== id,
   );
-  if (strangers.length > 0 && !log.isDamaged) return `${id} was told of ${strangers.join()}: ${text}`;
+  if (strangers.length > 0 && !log.isDamaged) return `${id} got values of ${strangers.join()}: ${text}`;
   let answer: MergedAnswer;
   const isMerged = text.startsWith('\r\n');
   try {
@@ -146,7 +146,7 @@ async function findProblem(
 
 /** Sends a request for which the subgraphs respond correctly. */
 async function findControlProblem(id: string): Promise<string | undefined> {
-  const { text } = await ask(
+  const { text } = await send(
     'query ($id: ID!) { user(id: $id) { name note badge { text } } }',
     id,
     accepts[0],
@@ -155,7 +155,7 @@ async function findControlProblem(id: string): Promise<string | undefined> {
   return text === JSON.stringify({ data }) ? undefined : `a control got ${text}`;
 }
 
-async function ask(
+async function send(
   query: string,
   id: string,
   accept = 'application/json',

@@ -106,7 +106,7 @@ export async function startScriptedServer(
   const supergraphs =
     (overrides.supergraphs as FakeSupergraphView | undefined) ??
     new FakeSupergraphView(supergraphOf(testSdl));
-  const seen: OperationRequest[] = [];
+  const received: OperationRequest[] = [];
   const logged: string[] = [];
   const { limits, security, drainTimeout, keepAliveTimeout, ...rest } = overrides;
   const server = createHttpServer({
@@ -119,7 +119,7 @@ export async function startScriptedServer(
     },
     admin: { host: '127.0.0.1', port: 0 },
     executeOperation: async (request, supergraph) => {
-      seen.push(request);
+      received.push(request);
       return await script(request, supergraph);
     },
     explain: (operation) => Promise.resolve(`QueryPlan for ${operation}`),
@@ -168,7 +168,7 @@ export async function startScriptedServer(
     url,
     adminUrl: adminUrl as string,
     supergraphs,
-    receivedOperations: seen,
+    receivedOperations: received,
     logLines: logged,
     close: () => server.close(),
     [Symbol.asyncDispose]: () => server.close(),

@@ -99,9 +99,9 @@ const sendByWebSocket: SendOperation = async (url, body) => {
     // The protocol requires a `query` even with only a hash.
     const payload = 'length' in body ? body : { query: '', ...body };
     client.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
-    const [answered] = await Promise.race([once(client, 'message'), once(client, 'close')]);
-    if (typeof answered === 'number') return answered;
-    const message = JSON.parse(String(answered)) as { type: string; payload: unknown };
+    const [received] = await Promise.race([once(client, 'message'), once(client, 'close')]);
+    if (typeof received === 'number') return received;
+    const message = JSON.parse(String(received)) as { type: string; payload: unknown };
     return message.type === 'error' ? errorCodeOf(JSON.stringify({ errors: message.payload })) : message;
   } finally {
     client.terminate();

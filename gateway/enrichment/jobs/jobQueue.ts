@@ -1,13 +1,10 @@
 import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { createQueueConnection, type QueueConnection } from '../../redis/queueConnection.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
-import type { EnrichmentJob } from '../enrichmentJob.ts';
-import type { JobRunFailure } from './jobRun.ts';
+import type { JobRun, JobRunFailure } from './jobRun.ts';
 
 /** What another process needs to resume a run. */
-export interface QueuedJobRun {
-  readonly id: string;
-  readonly job: EnrichmentJob;
+export interface QueuedJobRun extends JobRun {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   /** Id of the process whose answer created the run. */

@@ -1,5 +1,5 @@
-import type { GroupUrgency } from '../../execution/execution.ts';
 import type { LatencyBudget } from '../../execution/latencyBudget.ts';
+import type { GroupUrgency } from '../../execution/stepRunner.ts';
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { CallPriority } from '../../subgraphs/policies/callPriority.ts';

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type DocumentNode, print } from 'graphql';
+import type { ResponsePath } from '../../errors.ts';
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { PendingField } from '../../response/shapeData.ts';
 import type { EnrichmentJob, JobField } from '../enrichmentJob.ts';
 import type { ExecutionSnapshot } from './executionSnapshot.ts';
-import { responsePathKey } from './responsePathKey.ts';
 
 interface CreateEnrichmentJobOptions {
   readonly operation: PreparedOperation;
@@ -69,3 +69,8 @@ function textOf(document: DocumentNode): string {
 }
 
 const printedDocuments = new WeakMap<DocumentNode, string>();
+
+/** Tells the places of one answer apart. */
+export function responsePathKey(path: ResponsePath): string {
+  return JSON.stringify(path);
+}

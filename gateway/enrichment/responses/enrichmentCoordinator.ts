@@ -1,5 +1,6 @@
 import type { GraphQLSchema } from 'graphql';
 import type { GatewayConfig } from '../../config/schema.ts';
+import { subgraphPolicyOf } from '../../config/subgraphPolicyOf.ts';
 import type { AwaitedEnrichment } from '../../execution/firstResponseGate.ts';
 import type { ClientPreferences, RequestContext } from '../../execution/requestContext.ts';
 import type { SupergraphFindings, SupergraphReading } from '../../feature.ts';
@@ -15,14 +16,23 @@ import type { Caller, DeferredEnrichments, IssuedToken } from '../deferredEnrich
 import type { EnrichmentJob, JobAttempt } from '../enrichmentJob.ts';
 import type { EnrichmentObserver } from '../enrichmentObserver.ts';
 import { type EnrichmentRules, readEnrichmentRules } from '../enrichmentRules.ts';
-import type { BudgetPlan } from './budgetPlan.ts';
 import {
   addEnrichmentSubscription,
   isEnrichmentSubscription,
   subscribeToEnrichment,
 } from './enrichmentSubscription.ts';
 import { EqualJobs } from './equalJobs.ts';
-import { storedHeaderNames } from './storedHeaderNames.ts';
+
+/** How one request deals with what may come late. */
+export interface BudgetPlan {
+  readonly enrichments: readonly AwaitedEnrichment[];
+  /** Of these, the ones that the primary data may have to wait for. */
+  readonly inline: readonly AwaitedEnrichment[];
+  /** Everything is waited for, and what would have been late is only counted. */
+  readonly isShadow: boolean;
+  /** The client takes what is late as payloads of the same answer. */
+  readonly isStreamed: boolean;
+}
 
 type FirstAnswerOutcome = Parameters<EnrichmentObserver['onAnswered']>[0]['outcome'];
 
@@ -188,4 +198,15 @@ export class EnrichmentCoordinator {
 
 export function callerOf(tokenOwner: string | undefined): Caller {
   return { identity: JSON.stringify(tokenOwner ?? null) };
+}
+
+/** The headers without which a request could not be finished later: those that any subgraph gets, and those that say
+ *  whose it is. Sorted, in lower case. */
+export function storedHeaderNames(config: GatewayConfig): ReadonlySet<string> {
+  const forwarded = Object.keys(config.subgraphs).flatMap(
+    (name) => subgraphPolicyOf(config, name).headers.forward,
+  );
+  const identity = config.security.identity?.header;
+  const names = [...forwarded, 'authorization', ...(identity === undefined ? [] : [identity])];
+  return new Set(names.map((name) => name.toLowerCase()).sort());
 }

@@ -8,7 +8,7 @@ import type { PendingField } from '../../response/shapeData.ts';
 import { parentObjectPathOf } from '../../response/streamedEnrichments.ts';
 import { resolveInSlices } from '../../time/slicedTask.ts';
 import type { FieldResult, JobAttempt } from '../enrichmentJob.ts';
-import { responsePathKey } from './responsePathKey.ts';
+import { responsePathKey } from './createEnrichmentJob.ts';
 
 interface ExecutionAttemptOptions {
   readonly execution: Execution;

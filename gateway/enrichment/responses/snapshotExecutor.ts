@@ -13,10 +13,9 @@ import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { SupergraphLease } from '../../supergraph/supergraphHolder.ts';
 import { resolveInSlices } from '../../time/slicedTask.ts';
 import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor } from '../enrichmentJob.ts';
+import { responsePathKey } from './createEnrichmentJob.ts';
 import { ExecutionAttempt } from './executionAttempt.ts';
-import type { ExecutionSnapshot } from './executionSnapshot.ts';
-import { responsePathKey } from './responsePathKey.ts';
-import { deserializeError } from './serializedError.ts';
+import { deserializeError, type ExecutionSnapshot } from './executionSnapshot.ts';
 
 interface SnapshotExecutorOptions {
   acquireSupergraph(): SupergraphLease | undefined;

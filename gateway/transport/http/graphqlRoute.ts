@@ -94,11 +94,7 @@ class GraphQLExchange {
     const { admission, browserPage } = this.#options;
     const method = this.#request.method ?? '';
     if (method === 'OPTIONS') return this.#respondToPreflight();
-    if (!/^(GET|POST|PUT|DELETE)$/.test(method)) {
-      throw new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {
-        headers: { allow: allowedMethods },
-      });
-    }
+    if (!/^(GET|POST|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
     const search = queryStringOf(this.#request.url ?? '');
     const token = readStreamToken(this.#request, search);
     if (token !== undefined || method === 'PUT' || method === 'DELETE') {
@@ -283,11 +279,7 @@ class GraphQLExchange {
 
   #respondToPreflight(): void {
     const allowed = preflightHeaders(this.#request.headers, this.#options.cors, allowedMethods);
-    if (allowed === undefined) {
-      throw new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {
-        headers: { allow: allowedMethods },
-      });
-    }
+    if (allowed === undefined) throw methodNotAllowedError();
     this.#response.writeHead(204, this.#headers(allowed));
     this.#response.end();
   }
@@ -341,6 +333,12 @@ class SingleEventBatches implements AsyncIterator<readonly SubscriptionPayload[]
     await this.#events.return?.();
     return { done: true, value: undefined };
   }
+}
+
+function methodNotAllowedError(): HttpError {
+  return new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {
+    headers: { allow: allowedMethods },
+  });
 }
 
 function queryStringOf(url: string): string {

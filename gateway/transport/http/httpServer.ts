@@ -79,7 +79,6 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
    *  says that the bundle is missing. */
   readonly graphiqlDirectory?: string;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
-  readonly unreadyReasons?: () => readonly UnreadyReason[];
   /** Problems that `/health/ready` reports although the gateway is ready. */
   readonly readinessNotes?: () => readonly UnreadyReason[];
   /** Called while closing, when the running requests have ended. Connections are accepted until the promise resolves. */
@@ -186,7 +185,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const health = {
     supergraphs,
     isDraining: () => isDraining,
-    unreadyReasons: options.unreadyReasons ?? (() => []),
     notes: options.readinessNotes ?? (() => []),
   };
 

@@ -79,7 +79,7 @@ test('what is wrong in a rule is told with its path', () => {
     {
       path: 'cache.rules["Product.stock"].tags[0]',
       message: 'is " "',
-      expected: 'text that is neither blank nor holds a NUL',
+      expected: 'a string that is not blank and contains no NUL',
     },
     {
       path: 'cache.rules["Product.stock"].staleIfErorr',

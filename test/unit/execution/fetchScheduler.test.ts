@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
-import { toFetchResult } from '../../../gateway/execution/fetchResults.ts';
+import { type FetchCall, toFetchResult } from '../../../gateway/execution/fetchCall.ts';
 import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
 import type { FetchSender } from '../../../gateway/execution/fetchSender.ts';
 import { createFetchCall, createRequestContext, rootFetch, shapeOf } from '../../harness/fetchNodes.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { GraphQLObjectType } from 'graphql';
 import type { Execution } from '../../../gateway/execution/execution.ts';
-import type { StaleValue } from '../../../gateway/execution/staleValue.ts';
+import type { StaleValue } from '../../../gateway/execution/executionDiagnostics.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import { type DeliveredData, StaleFields } from '../../../gateway/response/staleExtension.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';

@@ -92,7 +92,9 @@ describe('a supergraph from running subgraphs', () => {
     a.sdl = '2';
     b.answer = { status: 503, body: 'busy' };
     expect(await source.look()).toEqual([
-      { problem: `subgraph "b" at ${b.url} did not give its schema: it answered with status 503 and no JSON` },
+      {
+        problem: `subgraph "b" at ${b.url} did not give its schema: it answered with status 503 and no JSON`,
+      },
     ]);
     b.sdl = '1';
     expect(await source.look()).toEqual([{ sdl: 'a=2 b=1' }]);

@@ -193,14 +193,14 @@ describe('an event stream that belongs to another worker', () => {
   });
 
   test('does not start an operation whose client disconnects before the operation is accepted', async () => {
-    const begun = Promise.withResolvers<AbortSignal>();
+    const started = Promise.withResolvers<AbortSignal>();
     await using workers = await startWorkers(({ signal }) => {
-      begun.resolve(signal);
+      started.resolve(signal);
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     });
     const connection = await RawConnection.open(workers.second.url);
     connection.send(operationRequest(await reserveStream(workers.first.url), { query }));
-    const signal = await begun.promise;
+    const signal = await started.promise;
     const aborted = once(signal, 'abort');
     await connection[Symbol.asyncDispose]();
     await aborted;
@@ -353,12 +353,12 @@ describe('a proxied request', () => {
       response.end();
     });
     const path = `/graphql?a=%2F&token=${owner.token}`;
-    const asked = openRequest(new URL(path, workers.second.url), {
+    const clientRequest = openRequest(new URL(path, workers.second.url), {
       method: 'HEAD',
       headers: { 'x-a': ['1', '2'], connection: 'close' },
     });
-    asked.end();
-    const [head] = await once(asked, 'response');
+    clientRequest.end();
+    const [head] = await once(clientRequest, 'response');
     expect([
       head.statusCode,
       head.statusMessage,
@@ -453,10 +453,10 @@ describe('a worker that shuts down', () => {
   );
 
   test('ends proxied requests with 503 after the drain timeout', async () => {
-    const begun = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
     await using workers = await startWorkers(
       ({ signal }) => {
-        begun.resolve();
+        started.resolve();
         return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       },
       { drainTimeout: 1 },
@@ -465,7 +465,7 @@ describe('a worker that shuts down', () => {
       workers.second.url,
       operationRequest(await reserveStream(workers.first.url), { query }),
     );
-    await begun.promise;
+    await started.promise;
     await workers.second.close();
     const { status, headers, body } = await response;
     expect([status, headers.get('connection'), JSON.parse(body).errors[0].extensions.code]).toEqual([

@@ -4,7 +4,7 @@ import { CommandError, exitCode } from '../../../../gateway/cli/exitCode.ts';
 
 const failing = (error: unknown) => rethrowAsUndecided(() => Promise.reject(error));
 
-test('a mistake of its own leaves a question undecided', async () => {
+test('an unexpected error exits with code 3', async () => {
   await expect(failing(new TypeError('x is not a function'))).rejects.toMatchObject({
     exitCode: exitCode.undecided,
     message:
@@ -12,7 +12,7 @@ test('a mistake of its own leaves a question undecided', async () => {
   });
 });
 
-test('what says its exit code itself stays as it is', async () => {
+test('an error with an exit code keeps it', async () => {
   const told = new CommandError(exitCode.usageError, 'no');
   await expect(failing(told)).rejects.toBe(told);
 });

@@ -41,12 +41,12 @@ async function withDirectory(use: (directory: string) => Promise<void>): Promise
   }
 }
 
-describe('recording by the configuration', () => {
-  test('is off unless it is enabled', () => {
+describe('createRecordingHook', () => {
+  test('returns undefined unless contracts.record.enabled is set', () => {
     expect(recordingUnderTest({}).recording).toBeUndefined();
   });
 
-  test('knows clients by the first header that says something', () =>
+  test('identifies clients by the first header with a value', () =>
     withDirectory(async (directory) => {
       const { recording } = recordingUnderTest({ enabled: true, directory });
       recording?.onOperation(sentBy({ 'apollographql-client-name': 'web', 'graphql-client-name': 'other' }));
@@ -56,7 +56,7 @@ describe('recording by the configuration', () => {
       expect((await readdir(directory)).sort()).toEqual(['ios', 'unnamed', 'web']);
     }));
 
-  test('takes other headers', () =>
+  test('reads the configured headers', () =>
     withDirectory(async (directory) => {
       const { recording } = recordingUnderTest({ enabled: true, directory, clientNameHeaders: ['X-App'] });
       recording?.onOperation(sentBy({ 'x-app': 'tv', 'graphql-client-name': 'other' }));
@@ -64,7 +64,7 @@ describe('recording by the configuration', () => {
       expect(await readdir(directory)).toEqual(['tv']);
     }));
 
-  test('logs what goes wrong', () =>
+  test('logs write errors and reached limits', () =>
     withDirectory(async (root) => {
       const full = recordingUnderTest({ enabled: true, directory: root, maxOperations: 1 });
       full.recording?.onOperation(sentBy({}));

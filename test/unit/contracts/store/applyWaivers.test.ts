@@ -30,8 +30,7 @@ const waived = {
 const unused: Finding = {
   rule: 'waiver-unused',
   severity: 'breaking',
-  message:
-    'The waiver of field-removed at Product.price covers no finding. Its owner is shop.',
+  message: 'The waiver of field-removed at Product.price covers no finding. Its owner is shop.',
   advice:
     'Remove the waiver. If it is meant for a finding, its rule, coordinate and subgraph must be those of the finding.',
   subgraph: undefined,
@@ -39,8 +38,8 @@ const unused: Finding = {
   location: location,
 };
 
-describe('waivers', () => {
-  test('let exactly their rule at their coordinate pass, and keep its severity', () => {
+describe('applyWaivers', () => {
+  test('marks findings with the rule and coordinate of a waiver, and keeps their severity', () => {
     const others: Finding[] = [
       { ...finding, rule: 'field-type-changed' },
       { ...finding, coordinate: 'Product.prices' },
@@ -49,7 +48,7 @@ describe('waivers', () => {
     expect(applyWaivers([finding, ...others], [waiver], '2026-11-25')).toEqual([waived, ...others]);
   });
 
-  test('let every finding of that kind pass, or that of one subgraph where they name one', () => {
+  test('marks every matching finding, or only those of the subgraph that a waiver names', () => {
     const other = { ...finding, subgraph: 'inventory', severity: 'dangerous' as const };
     expect(applyWaivers([finding, other], [waiver], '2026-11-25')).toEqual([
       waived,
@@ -61,7 +60,7 @@ describe('waivers', () => {
     ]);
   });
 
-  test('hold to the end of their last day and are breaking after it', () => {
+  test('applies a waiver until the end of its last day, and reports it as breaking afterwards', () => {
     expect(applyWaivers([finding], [waiver], '2027-01-31')).toEqual([waived]);
     expect(applyWaivers([finding], [waiver], '2027-02-01')).toEqual([
       finding,
@@ -77,18 +76,18 @@ describe('waivers', () => {
     ]);
   });
 
-  test('that let nothing pass are breaking', () => {
+  test('reports a waiver that covers nothing as breaking', () => {
     expect(applyWaivers([], [waiver], '2026-11-25')).toEqual([unused]);
   });
 
-  test.each(['safe', 'undecided', 'misuse'] as const)('let nothing pass that is %s', (severity) => {
+  test.each(['safe', 'undecided', 'misuse'] as const)('does not mark findings that are %s', (severity) => {
     expect(applyWaivers([{ ...finding, severity }], [waiver], '2026-11-25')).toEqual([
       { ...finding, severity },
       unused,
     ]);
   });
 
-  test('name an operation, a hint by its code, and a whole subgraph by its name', () => {
+  test('matches an operation, the code of a hint, and the name of a whole subgraph', () => {
     const named: Finding[] = [
       { rule: 'canary-failed', severity: 'breaking', message: '', coordinate: 'shop/Page' },
       { rule: 'composition-hint', severity: 'dangerous', message: '', coordinate: 'UNUSED_ENUM_TYPE' },
@@ -115,7 +114,7 @@ describe('waivers', () => {
     'boot-failed',
     'waiver-expired',
     'waiver-unused',
-  ] as const)('for %s are told to be of no use, however far the check has come', (rule) => {
+  ] as const)('reports a waiver for %s as useless, whatever the check evaluated', (rule) => {
     const refused = { ...finding, rule };
     const found = applyWaivers([refused], [{ ...waiver, rule }], '2026-11-25', { isEvaluated: () => false });
     expect(found).toEqual([
@@ -128,20 +127,20 @@ describe('waivers', () => {
     ]);
   });
 
-  test('of others are not told to be expired, unused or of no use', () => {
+  test('does not report waivers out of scope', () => {
     const isAsked = ({ owner }: Waiver) => owner === 'shop';
     const wrong = [waiver, { ...waiver, expires: '2020-01-31' }, { ...waiver, rule: 'boot-failed' as const }];
     const others = wrong.map((one) => ({ ...one, owner: 'app' }));
     const apply = (waivers: Waiver[]) => applyWaivers([], waivers, '2026-11-25', { isInScope: isAsked });
     expect(apply(others)).toEqual([]);
     expect(apply(wrong)).toHaveLength(3);
-    // They let pass what they are for all the same.
+    // Waivers out of scope still apply.
     expect(applyWaivers([finding], others, '2026-11-25', { isInScope: isAsked })).toEqual([
       { ...finding, waivedBy: expect.stringContaining('(app, until 2027-01-31)') },
     ]);
   });
 
-  test('are not called unused for what the check has not looked at', () => {
+  test('does not report a waiver as unused if the check did not evaluate its findings', () => {
     const isCovered = ({ subgraph }: Waiver) => subgraph === 'products';
     const elsewhere = { ...waiver, subgraph: 'inventory' };
     const here = { ...waiver, subgraph: 'products' };

@@ -7,8 +7,8 @@ const sdl = 'type Query { a: Int }';
 const answer = json({ data: { _service: { sdl } } });
 const options = { known: new Map(), retryAfterMs: 0 };
 
-describe('candidates', () => {
-  test('are read from files and from running subgraphs', async () => {
+describe('readCandidates', () => {
+  test('reads files and running subgraphs', async () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(answer);
     using disk = new TemporaryContractStore({ 'products.graphql': sdl });
@@ -23,7 +23,7 @@ describe('candidates', () => {
     });
   });
 
-  test('are reached where their contract says', async () => {
+  test('gives a candidate the URL of its contract', async () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(answer);
     using disk = new TemporaryContractStore({ 'products.graphql': sdl });
@@ -44,14 +44,14 @@ describe('candidates', () => {
     ]);
   });
 
-  test('that do not answer are asked once more', async () => {
+  test('tries a subgraph that does not answer twice', async () => {
     await using running = await startScriptedSubgraph();
     running.enqueueScripts(reset, answer);
     const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
     expect([contracts.get('reviews')?.sdl, problems, running.requests.length]).toEqual([sdl, [], 2]);
   });
 
-  test('that do not answer again are undecided', async () => {
+  test('reports a subgraph that fails twice as undecided', async () => {
     await using running = await startScriptedSubgraph();
     running.enqueueScripts(reset, json({ errors: [{ message: 'not now' }] }));
     const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
@@ -67,7 +67,7 @@ describe('candidates', () => {
     ]);
   });
 
-  test('keep who asked and the password to themselves', async () => {
+  test('removes credentials from URLs', async () => {
     const asked: string[] = [];
     const fetchSdl = async ({ url }: { readonly url: string }) => {
       asked.push(url);
@@ -88,7 +88,7 @@ describe('candidates', () => {
     ]);
   });
 
-  test('that are wrong are told, all of them', async () => {
+  test('reports every wrong argument', async () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(json({ data: { _service: { sdl: 'type Query {' } } }));
     using disk = new TemporaryContractStore({

@@ -8,7 +8,7 @@ import { TemporaryContractStore } from '../../../harness/temporaryContractStore.
 
 const schema = { 'contracts/schemas/products.graphql': 'type Query { a: Int }' };
 
-/** Rule, place and message of each problem, with the test's directory left out. */
+/** Rule, location and message of each problem, without the path of the test's directory. */
 function problemsOf(store: ContractStore, { root }: TemporaryContractStore): string[] {
   return store.problems.map(({ rule, severity, location, message, advice }) => {
     expect(severity).toBe('misuse');
@@ -23,7 +23,7 @@ async function problemsWith(files: Readonly<Record<string, string | Uint8Array>>
   return problemsOf(await readContractStore(disk.directory), disk);
 }
 
-describe('reading a store', () => {
+describe('readContractStore', () => {
   test('reads schemas, operations, waivers and environments', async () => {
     using disk = new TemporaryContractStore({
       'contracts/schemas/products.graphql': '# @url http://products.test/graphql\ntype Query { a: Int }\n',
@@ -128,7 +128,7 @@ describe('reading a store', () => {
     ]);
   });
 
-  test('names files as a user at the working directory would', async () => {
+  test('names files relative to the working directory', async () => {
     const store = await readContractStore('test/unit/contracts/store/nowhere');
     expect(store.directory).toBe('test/unit/contracts/store/nowhere');
     expect(store.problems.map(({ message }) => message)).toEqual([
@@ -136,7 +136,7 @@ describe('reading a store', () => {
     ]);
   });
 
-  test('reads the @slo lines above an operation, with other comments between them', async () => {
+  test('reads the @slo lines above an operation, also between other comments', async () => {
     using disk = new TemporaryContractStore({
       ...schema,
       'contracts/operations/shop/page.graphql': `
@@ -170,7 +170,7 @@ query Three { a }
     ]);
   });
 
-  test('tells everything that is wrong in one go, each with its place', async () => {
+  test('reports every mistake with its location', async () => {
     expect(
       await problemsWith({
         'contracts/schemas/broken.graphql': 'type Query {\n  a: \n}',
@@ -222,7 +222,7 @@ query Three { a }
       'contracts/waivers.yaml:2:3 waiver-invalid: `expires` is "2027-02-30", which is not a day.',
       'contracts/waivers.yaml:3:3 waiver-invalid: This is not a waiver.',
       'contracts/waivers.yaml:4:6 waiver-invalid: Line 4 waives the same.',
-      'contracts/environments.yaml:1:1 environment-invalid: Environment a does not say what runs there.',
+      'contracts/environments.yaml:1:1 environment-invalid: Environment a has no map of what runs there.',
       'contracts/environments.yaml:2:6 environment-invalid: `subgraphs` is not a map of subgraphs and their versions.',
       'contracts/environments.yaml:2:21 environment-invalid: `gateway` is not known; did you mean `gateways`?',
       'contracts/environments.yaml:3:19 environment-invalid: products: a version is missing or is not text; put numbers into quotes.',
@@ -243,25 +243,25 @@ query Three { a }
       '- a',
       'contracts/environments.yaml:1:1 environment-invalid: The file is not a map of environments.',
     ],
-  ])('tells where %s.yaml cannot be read', async (name, text, start) => {
+  ])('reports the location of a syntax error in %s.yaml', async (name, text, start) => {
     const problems = await problemsWith({ [`contracts/${name}.yaml`]: text });
     expect(problems.map((problem) => problem.slice(0, start.length))).toEqual([start]);
   });
 
-  test('a file that is nothing but comments says nothing', async () => {
+  test('accepts files that contain only comments', async () => {
     expect(
       await problemsWith({ 'contracts/waivers.yaml': '# none\n', 'contracts/environments.yaml': '' }),
     ).toEqual([]);
   });
 
-  test('a store without schemas is missing', async () => {
+  test('reports a store without schemas as missing', async () => {
     using disk = new TemporaryContractStore({ 'contracts/operations/shop/a.graphql': 'query A { a }' });
     expect(problemsOf(await readContractStore(disk.directory), disk)).toEqual([
       'store-missing: contracts has no schemas/<subgraph>.graphql.',
     ]);
   });
 
-  test('tells of what is nested too deep to be read', async () => {
+  test('reports texts that are nested too deep', async () => {
     const deep = 20_000;
     expect(
       await problemsWith({
@@ -277,7 +277,7 @@ query Three { a }
     ]);
   });
 
-  test('a directory may be written in any way', async () => {
+  test('accepts a directory in any notation', async () => {
     using disk = new TemporaryContractStore(schema);
     const below = (path: string) => relative(process.cwd(), disk.path(path));
     for (const directory of [`${disk.directory}/`, below('contracts'), `${below('.')}/./contracts`]) {
@@ -286,7 +286,7 @@ query Three { a }
     }
   });
 
-  test('a dangling link is a file that cannot be read', async () => {
+  test('reports a broken symbolic link as unreadable', async () => {
     using disk = new TemporaryContractStore(schema);
     mkdirSync(disk.path('contracts/operations'));
     symlinkSync('nowhere', disk.path('contracts/operations/gone.graphql'));
@@ -296,8 +296,8 @@ query Three { a }
   });
 });
 
-describe('reading a store at a revision', () => {
-  test('reads it as it stood there, whatever has become of it', async () => {
+describe('readContractStore at a revision', () => {
+  test('reads the store as of the revision', async () => {
     using disk = new TemporaryContractStore({
       ...schema,
       'contracts/operations/shop/a.graphql': 'query A { ä: a }',
@@ -323,7 +323,7 @@ describe('reading a store at a revision', () => {
     expect(schemas.get('products')?.sdl).toBe('type Query { b: Int }');
   });
 
-  test('reads many files of any content', async () => {
+  test('reads many files with any content', async () => {
     const files = Array.from({ length: 50 }, (_, index) => [
       `contracts/operations/shop/o ${index}.graphql`,
       `query Q${index} { a } # ${'ü\n# '.repeat(index)}`,
@@ -338,7 +338,7 @@ describe('reading a store at a revision', () => {
     expect(then.problems).toEqual([]);
   });
 
-  test('follows links within the revision, and tells which lead out of it', async () => {
+  test('follows symbolic links within the revision and reports those that leave it', async () => {
     using disk = new TemporaryContractStore({ ...schema, 'team/reviews.graphql': 'type Query { b: Int }' });
     const link = (target: string, name: string) =>
       symlinkSync(target, disk.path(`contracts/schemas/${name}`));
@@ -364,7 +364,7 @@ describe('reading a store at a revision', () => {
     }
   });
 
-  test('leaves submodules out, and tells of them', async () => {
+  test('reports submodules as unreadable', async () => {
     using disk = new TemporaryContractStore(schema).commit('v1');
     const commit = disk.git('rev-parse', 'HEAD');
     disk.git('update-index', '--add', '--cacheinfo', `160000,${commit},contracts/operations/app`);
@@ -372,11 +372,11 @@ describe('reading a store at a revision', () => {
     const store = await readContractStore(disk.directory, { ref: 'HEAD' });
     expect([...store.schemas.keys()]).toEqual(['products']);
     expect(problemsOf(store, disk)).toEqual([
-      'HEAD:contracts/operations/app:1:1 store-file-unreadable: HEAD:contracts/operations/app is a submodule, and what is in one is not read.',
+      'HEAD:contracts/operations/app:1:1 store-file-unreadable: HEAD:contracts/operations/app is a submodule, and submodules are not read.',
     ]);
   });
 
-  test('tells that there is no such revision, no store in it, no Git', async () => {
+  test('reports a missing revision, a missing store and a missing repository', async () => {
     using disk = new TemporaryContractStore({ 'other.txt': '' }).commit('v1');
     using bare = new TemporaryContractStore(schema);
     disk.write({ ...schema, 'contracts/schemas/latin.graphql': Uint8Array.of(0x23, 0xe4) }).commit('v2');
