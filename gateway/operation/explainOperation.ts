@@ -1,8 +1,8 @@
 import { GraphQLError, getOperationAST, parse, validate } from 'graphql';
 import { GatewayError } from '../errors.ts';
+import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import { printPlan } from '../planning/printPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { findUnknownOverride } from './findUnknownOverride.ts';
 import { InternalNames } from './internalNames.ts';
 import { normalizeOperation } from './normalizeOperation.ts';
 import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './operationLimits.ts';
@@ -20,7 +20,7 @@ export async function explainOperation(
   if (supergraph === undefined) {
     throw new GatewayError('SUPERGRAPH_UNAVAILABLE', 'No supergraph is loaded yet: see /health/ready.');
   }
-  const unknown = findUnknownOverride(overrides, supergraph);
+  const unknown = describeUnknownOverride(overrides, supergraph.overrides);
   if (unknown !== undefined) throw new GraphQLError(unknown);
   const exceededByText = findExceededTextLimit(text, limits);
   if (exceededByText !== undefined) throw tooComplex(exceededByText);

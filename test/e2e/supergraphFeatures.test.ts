@@ -159,7 +159,7 @@ test('a supergraph that asks for what is not done is refused, and says so wherev
     ],
   });
   const reason =
-    '@authenticated is not enforced by this version of Tributary: everyone could read what it guards. It stands at Query.me. Let the subgraphs check access themselves and compose without the directive, or compose without these parts of the schema.';
+    '@authenticated is not enforced by this version of Tributary: every client could read what it protects. It is applied at Query.me. Check access in the subgraphs and compose without the directive, or compose without these parts of the schema.';
   const readiness = await fetch(new URL('/health/ready', gateway.url));
   expect([readiness.status, await readiness.json()]).toEqual([
     503,

@@ -156,7 +156,7 @@ scalar Url @specifiedBy(url: "https://url.test")`);
 
 describe('a supergraph that is refused', () => {
   const sayUnenforced = (directive: string, coordinates: string) =>
-    `@${directive} is not enforced by this version of Tributary: everyone could read what it guards. It stands at ${coordinates}. Let the subgraphs check access themselves and compose without the directive, or compose without these parts of the schema.`;
+    `@${directive} is not enforced by this version of Tributary: every client could read what it protects. It is applied at ${coordinates}. Check access in the subgraphs and compose without the directive, or compose without these parts of the schema.`;
 
   test.each([
     [
@@ -214,7 +214,7 @@ describe('a supergraph that is refused', () => {
     ]);
     await expect(load(sdl)).rejects.toEqual(
       new SupergraphRefusedError(
-        '@connect is not executed by this version of Tributary: fields of connectors would have no subgraph to ask. It stands at Query.a. Put a GraphQL subgraph in the place of each subgraph that uses it.',
+        '@connect is not executed by this version of Tributary: no subgraph resolves the fields of connectors. It is applied at Query.a. Replace each subgraph that uses it by a GraphQL subgraph.',
       ),
     );
   });
@@ -222,11 +222,11 @@ describe('a supergraph that is refused', () => {
   test.each([
     [
       'https://specs.apollo.dev/inaccessible/v0.9',
-      'feature https://specs.apollo.dev/inaccessible/v0.9 is not supported, and the supergraph says that it must not be passed over; supported: v0.1, v0.2.',
+      'feature https://specs.apollo.dev/inaccessible/v0.9 is not supported, and the supergraph requires it (`for:` of its link); supported: v0.1, v0.2.',
     ],
     [
       'https://features.test/audit/v1.0',
-      'feature https://features.test/audit/v1.0 is not supported, and the supergraph says that it must not be passed over.',
+      'feature https://features.test/audit/v1.0 is not supported, and the supergraph requires it (`for:` of its link).',
     ],
   ])('names a feature that a gateway must know: %s', async (url, message) => {
     const withFeature = async (purpose: string) =>
