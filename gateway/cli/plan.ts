@@ -1,10 +1,10 @@
 import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import { InternalNames } from '../operation/internalNames.ts';
 import { normalizeOperation } from '../operation/normalizeOperation.ts';
 import { createPlannerInput, planOperation } from '../operation/planOperation.ts';
+import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
 import { composeSupergraph } from '../supergraph/composeSupergraph.ts';

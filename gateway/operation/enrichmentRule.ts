@@ -1,16 +1,16 @@
-/** Says that a field may come late, and how long the first answer waits for it. */
+/** Declares a field as an enrichment: the first response waits for it only until its latency budget expires. */
 export interface EnrichmentRule {
-  /** `Type.field`, as the API schema names it. */
+  /** `Type.field` in the API schema. */
   readonly coordinate: string;
-  /** Milliseconds from the request's start; `undefined` for the configuration's `enrichment.budget`. */
+  /** Milliseconds from the start of the request; `undefined` for `enrichment.budget` of the configuration. */
   readonly budgetMs: number | undefined;
   readonly priority: EnrichmentPriority;
 }
 
-/** In which order work goes to a subgraph that is short of capacity; primary work comes before all of it. */
+/** Order in which enrichments are fetched from a subgraph at its concurrency limit. Primary data precedes all of them. */
 export type EnrichmentPriority = 'CRITICAL' | 'NORMAL' | 'BACKGROUND';
 
-/** How the first answer deals with a field. `inline`: it is fetched with the primary data where that saves requests, and
- *  what comes in one call is waited for like that; what has a fetch of its own has its budget. `budget`: it has fetches
- *  of its own in any case. `late`: the same, and it is not waited for at all. */
+/** How the first response treats an enrichment. `inline`: it is fetched with the primary data where that saves requests,
+ *  and is then awaited like primary data; an enrichment with a separate fetch is awaited until its budget expires.
+ *  `budget`: it always has separate fetches. `late`: the same, and the first response does not wait for it. */
 export type DeliveryMode = 'inline' | 'budget' | 'late';

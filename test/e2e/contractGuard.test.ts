@@ -202,10 +202,10 @@ interface ContractsAnswer {
   } | null;
 }
 
-const refused = 'No new supergraph is used';
+const refused = 'The new supergraph was refused';
 const driftIsOver = 'A subgraph serves what it has agreed to again';
 const refusesPlans = 'A subgraph refuses what was planned for it: it has drifted';
-const inUse = 'A supergraph is in use';
+const inUse = 'A new supergraph is in use';
 const looked = 'What subgraphs serve was compared with the contracts';
 
 /** Clients that ask for everything again and again, until they are stopped. Gives the operations that failed. */

@@ -48,7 +48,7 @@ test('what is late comes though another supergraph has taken over meanwhile', as
     { level: 'info' },
     {
       write: (line) => {
-        if (line.includes('A supergraph is in use') && ++switches === 2) switched.resolve();
+        if (line.includes('A new supergraph is in use') && ++switches === 2) switched.resolve();
       },
     },
   );

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { lexicographicSortSchema, parse, printSchema, validate } from 'graphql';
-import { checkWithApolloGateway } from '../../../gateway/supergraph/composeRunningSubgraphs.ts';
+
 import { loadSupergraph, supergraphId } from '../../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
@@ -131,7 +131,7 @@ scalar Url @specifiedBy(url: "https://url.test")`);
     expect(problems('{ users @stream { name } }')).toEqual(['Unknown directive "@stream".']);
   });
 
-  test('plans @fromContext, which Apollo Gateway does not load', async () => {
+  test('plans @fromContext', async () => {
     const sdl = await composeSubgraphs([
       {
         name: 'a',
@@ -150,7 +150,6 @@ scalar Url @specifiedBy(url: "https://url.test")`);
       shouldSplitDefer: false,
     });
     expect(JSON.stringify(plan)).toContain('"contextRewrites":[{"kind":"KeyRenamer"');
-    expect(await checkWithApolloGateway(sdl)).toContain('context/v0.1 is for: SECURITY but is unsupported');
   });
 });
 
@@ -262,12 +261,5 @@ describe('a supergraph that is refused', () => {
       ),
     );
     expect((await load(sdl)).subgraphs.get('none')).toEqual({ name: 'none', url: '' });
-  });
-
-  test('is one that Apollo Gateway refuses too, and what it takes is taken', async () => {
-    expect(await checkWithApolloGateway(await composeSubgraphs(people))).toBeUndefined();
-    expect(await checkWithApolloGateway('type Query { me: ID }')).toBe(
-      'Invalid supergraph: must be a core schema',
-    );
   });
 });
