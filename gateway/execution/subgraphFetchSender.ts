@@ -3,7 +3,7 @@ import { EntityFetchBatcher, type EntityFetchBatcherOptions } from './entityFetc
 import { type FetchResult, serializeVariables, toFailedResult, toFetchResult } from './fetchCall.ts';
 import type { CancelFetch, EntityRequest, FetchSender, RootRequest } from './fetchSender.ts';
 
-/** Asks the subgraphs. */
+/** Sends fetches to subgraphs. */
 export class SubgraphFetchSender implements FetchSender {
   readonly #client: SubgraphClient;
   readonly #entityBatcher: EntityFetchBatcher;
