@@ -1,13 +1,13 @@
 import type { Json } from './answer.ts';
 
-/** One operation that `@apollo/gateway` answers otherwise than a monolith does. What the gateway has to answer is
- *  what the monolith answers. */
+/** One operation to which `@apollo/gateway` and a monolith respond differently. The gateway must respond like the
+ *  monolith. */
 interface ApolloDifference {
   readonly name: string;
   readonly graph: string;
-  /** Whether it may happen in any graph: it is told from others by the operation. */
+  /** Whether it can happen in any graph. Such a difference is recognised by its operation. */
   readonly isGraphIndependent?: true;
-  /** Others where the same is known to come up, in operations that have nothing else in them. */
+  /** Other graphs in which the difference occurs, in operations that contain nothing else. */
   readonly alsoInGraphs?: readonly string[];
   readonly source: string;
   readonly apollo: { readonly data?: Json; readonly errors?: readonly string[] };
@@ -15,7 +15,7 @@ interface ApolloDifference {
   readonly reason: string;
 }
 
-/** Made by hand, as small as they get. Errors are as `errorLine` tells them. */
+/** Written by hand and as small as possible. Errors are formatted by `errorLine`. */
 export const apolloDifferences: readonly ApolloDifference[] = [
   {
     name: 'an alias that meets a key field',
@@ -217,7 +217,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
   },
 ];
 
-/** A graph that `@apollo/gateway` does not load, and what it says to it. */
+/** A graph that `@apollo/gateway` does not load, and its error message. */
 export const refusedByApollo = {
   graph: 'contexts',
   message: 'https://specs.apollo.dev/context/v0.1 is for: SECURITY but is unsupported',

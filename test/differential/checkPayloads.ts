@@ -10,8 +10,8 @@ interface Delivery {
   readonly errors: readonly JsonObject[];
 }
 
-/** What merging the payloads does not check by itself: labels are the document's and stand where the document
- *  has them, and errors travel with the fragment that they happened in. The first violation, as text. */
+/** Finds violations that merging the payloads does not: a label that is not the document's or is at the wrong path,
+ *  or an error in another fragment's payload. Returns the first violation as text. */
 export function findPayloadProblem(payloads: readonly unknown[], document: DocumentNode): string | undefined {
   const places = pathsByLabel(document);
   return firstOf(deliveriesOf(payloads), ({ path, label, hasLabel, isFailed, errors }) => {
@@ -29,14 +29,14 @@ export function findPayloadProblem(payloads: readonly unknown[], document: Docum
   });
 }
 
-/** Where fragments stood that have no data. */
+/** The paths of fragments without data. */
 export function failedPaths(payloads: readonly unknown[]): readonly Path[] {
   return deliveriesOf(payloads)
     .filter(({ isFailed }) => isFailed)
     .map(({ path }) => path);
 }
 
-/** In either format: one for each fragment that was delivered or failed. */
+/** One entry for each fragment that was delivered or failed, in either format. */
 function deliveriesOf(payloads: readonly unknown[]): readonly Delivery[] {
   const pending = new Map<string, JsonObject>();
   const deliveries: Delivery[] = [];
@@ -60,7 +60,7 @@ function list(value: unknown): readonly JsonObject[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Response names that lead to each use of `@defer`, by its label. */
+/** The paths of response names to each use of `@defer`, by its label. */
 function pathsByLabel(document: DocumentNode): Map<string | undefined, Set<string>> {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions) {

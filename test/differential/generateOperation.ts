@@ -38,17 +38,18 @@ import type { Trial } from '../harness/trial.ts';
 
 export interface OperationOptions {
   readonly kind?: 'query' | 'mutation';
-  /** By `Type.field(argument`, by `Input.field`, or by name alone. Lists are of their elements. */
+  /** By `Type.field(argument`, by `Input.field`, or by name alone. For a list, these are the values of its
+   *  elements. */
   readonly argumentValues?: Readonly<Record<string, readonly unknown[]>>;
-  /** Whether nullable arguments without values of their own are null at times. */
+  /** Whether nullable arguments without such values are sometimes null. */
   readonly includesNulls?: boolean;
-  /** Names that a gateway could take for something else, besides those that are so in every graph. */
+  /** Names that a gateway could mistake for something else in this graph, besides those of every graph. */
   readonly aliases?: readonly string[];
-  /** How often a field that is drawn is taken; by `Type.field`. */
+  /** The probability that a drawn field is selected, by `Type.field`. */
   readonly selectionProbability?: Readonly<Record<string, number>>;
 }
 
-/** A valid operation over the schema, the same for the same seed and options. */
+/** Generates a valid operation over the schema, the same for the same seed and options. */
 export function generateOperation(
   schema: GraphQLSchema,
   seed: number,
@@ -57,12 +58,12 @@ export function generateOperation(
   const random = createRandom(seed);
   for (;;) {
     const trial = new Generator(schema, random, options).generate();
-    // Fields of one response name may meet in ways that the generator does not foresee.
+    // Fields with the same response name may conflict in ways that the generator does not foresee.
     if (validate(schema, parse(trial.source)).length === 0) return trial;
   }
 }
 
-/** Names that a gateway could take for something else. */
+/** Names that a gateway could mistake for something else. */
 const ambiguousAliases = [
   '__proto__',
   'constructor',
@@ -84,7 +85,7 @@ const scalarValues: Readonly<Record<string, readonly unknown[]>> = {
   ID: ['1', 'x'],
 };
 
-/** What one selection set and the fragments in it have taken: response names, each with its field. */
+/** The response names of a selection set and of its fragments, each with its field. */
 type Scope = Map<string, { readonly field: string; readonly inner: Scope }>;
 
 interface VariableDefinition {
@@ -101,7 +102,7 @@ class Generator {
   readonly #definitions: VariableDefinition[] = [];
   readonly #variables: Record<string, unknown> = {};
   readonly #fragments: { readonly name: string; readonly type: GraphQLCompositeType; text: string }[] = [];
-  /** Fields that may still be added. */
+  /** The number of fields that may still be added. */
   #remainingFields: number;
 
   constructor(schema: GraphQLSchema, random: Random, options: OperationOptions) {
@@ -230,7 +231,7 @@ class Generator {
     });
   }
 
-  /** Types that an object of the type can have as well. */
+  /** Types that an object of this type can have as well. */
   #conditionsFor(type: GraphQLCompositeType): readonly GraphQLCompositeType[] {
     return Object.values(this.#schema.getTypeMap()).filter(
       (other): other is GraphQLCompositeType =>
@@ -276,7 +277,7 @@ class Generator {
     return variableNode(this.#variable(String(type), value));
   }
 
-  /** Defines one and gives it the value, by its default at times. */
+  /** Defines a variable with this value, sometimes as its default. */
   #variable(type: string, value: unknown): string {
     const name = `v${this.#definitions.length}`;
     const byDefault = this.#random.chance(0.3);
@@ -335,7 +336,7 @@ class Generator {
     if (isEnumType(type)) return random.pick(type.getValues()).name;
     if (type.name === 'Boolean') return random.chance(0.5);
     const found = values ?? scalarValues[type.name];
-    if (found === undefined) throw new Error(`There are no values for ${place}`);
+    if (found === undefined) throw new Error(`No argument values are defined for ${place}.`);
     return random.pick(found);
   }
 
@@ -345,7 +346,7 @@ class Generator {
   }
 }
 
-/** `astFromValue` knows no lists or objects of custom scalars. */
+/** `astFromValue` does not support lists and objects of custom scalars. */
 function literalOf(value: unknown, type: GraphQLInputType): ValueNode {
   const named = getNamedType(type);
   return isScalarType(named) && !isSpecifiedScalarType(named)

@@ -5,7 +5,7 @@ import { featureSupport } from '../../../gateway/planning/supergraphFeatures.ts'
 
 const page = readFileSync(new URL('../../../docs/federation.md', import.meta.url), 'utf8');
 
-/** The rows of the first table under a heading, as the texts of their cells. */
+/** The cell texts of the rows of the first table under a heading. */
 function rowsUnder(heading: string): string[][] {
   const section = page.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   const lines = section.split('\n').filter((line) => line.startsWith('|'));
@@ -17,7 +17,7 @@ function rowsUnder(heading: string): string[][] {
   );
 }
 
-test('the page on Federation says of every feature what the gateway does about it', () => {
+test('docs/federation.md lists the support of every federation feature', () => {
   const rows = featureSupport.map(({ identity, versions, kind }) => [
     `\`${identity.slice(identity.lastIndexOf('/') + 1)}\``,
     versions.join(', '),
@@ -26,14 +26,14 @@ test('the page on Federation says of every feature what the gateway does about i
   expect(rowsUnder('Features of a supergraph')).toEqual(rows);
 });
 
-test('every feature that a supergraph of this version of the composer can link to has an answer', () => {
+test('the gateway knows every feature that the composer can link in a supergraph', () => {
   const known = featureSupport.flatMap(({ identity, versions }) =>
     versions.map((version) => `${identity}/${version}`),
   );
   expect([...ROUTER_SUPPORTED_SUPERGRAPH_FEATURES].filter((url) => !known.includes(url))).toEqual([]);
 });
 
-test('the page on Federation names the newest version that composes', () => {
+test('docs/federation.md names the newest Federation version that composes', () => {
   const newest = String(FEDERATION_VERSIONS.latest().version).replace('v', '');
   expect(page).toContain(`Federation 2.0 to ${newest},`);
 });

@@ -4,7 +4,7 @@ import type { GraphObject } from './graph.ts';
 import type { GraphModel, TrialContext } from './graphModel.ts';
 import { faultsHeader, trialHeader } from './headers.ts';
 
-/** An entity that the gateway asked for, with what it sent. */
+/** An entity that the gateway fetches, with its representation. */
 class ReferencedEntity {
   readonly object: GraphObject;
   readonly reference: GraphObject;
@@ -15,8 +15,8 @@ class ReferencedEntity {
   }
 }
 
-/** A real subgraph of the graph. A field with `@requires` is answered out of the representation alone; being
- *  asked for what another subgraph owns is an error. */
+/** A real subgraph of the graph. It resolves a field with `@requires` from the representation alone, and fails if the
+ *  gateway fetches a field of another subgraph. */
 export function createSubgraph(world: GraphModel, name: string): InlineSubgraph {
   const { sdl, link } = world.graph.subgraphs.find((subgraph) => subgraph.name === name) ?? { sdl: '' };
   const resolvers: Record<string, Record<string, (...parameters: never[]) => unknown>> = {};
@@ -63,11 +63,15 @@ function answer(
   const { subgraph, typeName, node, requires } = place;
   const isOthers = place.isExternal && !world.definitions.isReachable(place);
   if (isOthers || place.isOverridden) {
-    throw new Error(`${subgraph} was asked for ${typeName}.${node.name.value}, which is another's`);
+    throw new Error(
+      `${subgraph} received a fetch of ${typeName}.${node.name.value}, a field of another subgraph.`,
+    );
   }
   const thing = parent === undefined ? {} : objectOf(parent);
   if (requires !== undefined && !(parent instanceof ReferencedEntity)) {
-    throw new Error(`${subgraph} was asked for ${typeName}.${node.name.value} without a representation`);
+    throw new Error(
+      `${subgraph} received a fetch of ${typeName}.${node.name.value} without a representation.`,
+    );
   }
   const required =
     requires && parent instanceof ReferencedEntity
