@@ -73,7 +73,7 @@ export async function checkStore(
   const unreadable = new Set(schemaProblems(store).flatMap(({ subgraph }) => subgraph ?? []));
   const isRollout = candidates !== undefined || environment !== undefined;
   const check = new ContractCheck({
-    dependencies: dependencies,
+    dependencies,
     operations,
     gatewaySettings,
     isRollout,
@@ -106,8 +106,8 @@ export async function checkStore(
   };
   return createReport({
     findings: applyWaivers(findings, store.waivers, today, {
-      isEvaluated: isEvaluated,
-      isInScope: isInScope,
+      isEvaluated,
+      isInScope,
     }),
     strict,
     checked: {

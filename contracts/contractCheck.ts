@@ -74,7 +74,7 @@ export class ContractCheck {
           changes,
           gateway: gatewayGraph,
           next,
-          compositionFindings: compositionFindings,
+          compositionFindings,
           operations,
         }),
       );

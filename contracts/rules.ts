@@ -32,7 +32,7 @@ const nothingToDo = 'Nothing to do.';
 const subgraphFirst = 'Roll the subgraph out before gateways get the new supergraph.';
 const checkCostLimit = 'Check that operations stay below the cost limit.';
 const checkReaders = 'Check what reads the directive.';
-const correctAsTold = 'Correct it as the message says.';
+const followMessage = 'Correct it as the message says.';
 const correctYaml = 'Correct the YAML at this location.';
 const waiverExample =
   'A waiver has `rule`, `coordinate`, `reason`, `owner`, `expires: 2027-01-31` and, to cover one subgraph only, `subgraph`.';
@@ -112,7 +112,7 @@ const storeRules = {
       'Remove the waiver. If it is meant for a finding, its rule, coordinate and subgraph must be those of the finding.',
   },
   'gateway-config-unreadable': { severity: 'misuse', advice: correctYaml },
-  'gateway-config-invalid': { severity: 'misuse', advice: correctAsTold },
+  'gateway-config-invalid': { severity: 'misuse', advice: followMessage },
   'environments-unreadable': { severity: 'misuse', advice: correctYaml },
   'environment-invalid': {
     severity: 'misuse',

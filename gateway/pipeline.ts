@@ -118,7 +118,7 @@ export class Pipeline {
   }
 
   /** Fetches, in the background, the fields that first responses have left pending. */
-  createLateRunner(acquire: () => SupergraphLease | undefined): SnapshotExecutor {
+  createJobExecutor(acquire: () => SupergraphLease | undefined): SnapshotExecutor {
     const { errorPolicy, answerSize, requestContexts, enrichment, fetchesOf } = this.#options;
     return new SnapshotExecutor({
       acquireSupergraph: acquire,

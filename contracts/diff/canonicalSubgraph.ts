@@ -62,7 +62,7 @@ export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
     federation: names.federation,
     composedDirectives: readComposedDirectives(renamed, names.canonicalDirectiveName),
     canonicalDirectiveName: names.canonicalDirectiveName,
-    isSpecificationType: isSpecificationType,
+    isSpecificationType,
   };
 }
 

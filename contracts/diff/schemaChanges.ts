@@ -45,7 +45,7 @@ export async function schemaChanges(
     const isReportedAsRoot = roots.has(coordinate) && (rule === 'type-added' || rule === 'type-removed');
     if (isWithinAdded || isReportedAsRoot || isImpliedByRequired(change, coordinate, required)) return [];
     const severity = librarySeverity[change.criticality.level];
-    const classified = classifySchemaChange({ rule, severity: severity, coordinate, old, next });
+    const classified = classifySchemaChange({ rule, severity, coordinate, old, next });
     return classified === undefined
       ? []
       : [{ ...classified, message: describeChange(change, coordinate), coordinate }];

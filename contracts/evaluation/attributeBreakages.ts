@@ -21,7 +21,7 @@ export function attributeBreakages<B extends Breakage>(
     if (causes.length === 0) unattributed.push(breakage);
     for (const change of causes) byChange.set(change, [...(byChange.get(change) ?? []), breakage]);
   }
-  return { byChange: byChange, unattributed: unattributed };
+  return { byChange, unattributed };
 }
 
 function causesOf(breakage: Breakage, changes: readonly Finding[], schemas: ApiSchemas): readonly Finding[] {

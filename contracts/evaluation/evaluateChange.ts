@@ -64,7 +64,7 @@ export function evaluateChange({
       deployment: deploymentOf(change, own, compatibilities),
       users: usage.usersOf(change),
       schemas,
-      brokenOperations: brokenOperations,
+      brokenOperations,
     });
   });
   return [

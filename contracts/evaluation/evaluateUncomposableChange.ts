@@ -77,7 +77,7 @@ function deploymentOf(
   const isRefused = !isFixedByUpdate || refusals.some((refusal) => concernsChange(refusal, change));
   const deployment = determineDeployment({
     subgraph,
-    oldPlanProblems: oldPlanProblems,
+    oldPlanProblems,
     newPlanProblems: [],
     isRefused,
   });

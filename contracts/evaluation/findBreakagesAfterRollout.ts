@@ -61,7 +61,7 @@ function findChangedValues(document: DocumentNode, old: GraphQLSchema, next: Gra
     if (before === undefined || after === undefined) return [];
     return findTypeDifferences(before.type, after.type, old, next)
       .filter(({ kind }) => kind !== 'unknown value')
-      .map(({ description }) => ({ coordinate, description: description }));
+      .map(({ description }) => ({ coordinate, description }));
   });
 }
 

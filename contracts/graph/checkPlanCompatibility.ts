@@ -124,10 +124,7 @@ class CrossVersionPlanCheck {
       const contract = this.#running.contracts.get(name);
       const metadata = supergraphMetadataOf(this.#running).subgraphs.get(name);
       const exists = contract !== undefined && metadata !== undefined;
-      this.#targets.set(
-        name,
-        exists ? { name, schema: subgraphSchemaOf(contract), metadata: metadata } : undefined,
-      );
+      this.#targets.set(name, exists ? { name, schema: subgraphSchemaOf(contract), metadata } : undefined);
     }
     return this.#targets.get(name);
   }

@@ -85,7 +85,7 @@ export function findVariableDifferences(
   }
 
   function add(isCertain: boolean, description: string, coordinate: string): void {
-    differences.push({ isCertain, description: description, coordinate });
+    differences.push({ isCertain, description, coordinate });
   }
 }
 

@@ -55,9 +55,9 @@ export async function readComparisons(options: ReadComparisonsOptions): Promise<
     previousStore && schemaProblems(previousStore).flatMap(({ subgraph }) => subgraph ?? []),
   );
   return {
-    comparisons: [{ baseline: label, old: previousStore?.schemas, unreadable: unreadable, next }],
+    comparisons: [{ baseline: label, old: previousStore?.schemas, unreadable, next }],
     problems,
-    previousStore: previousStore,
+    previousStore,
   };
 }
 

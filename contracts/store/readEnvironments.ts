@@ -31,9 +31,9 @@ export function readEnvironments(text: string, file: string): EnvironmentsResult
     const location = yaml.locationOf(keyNode);
     if (!isMap(value)) {
       problems.push(invalidEnvironment(`Environment ${key} has no map of what runs there.`, location));
-      return { name: key, subgraphs: new Map(), gateways: [], location: location };
+      return { name: key, subgraphs: new Map(), gateways: [], location };
     }
-    return { name: key, ...readEnvironment(value, yaml, problems), location: location };
+    return { name: key, ...readEnvironment(value, yaml, problems), location };
   });
   return { environments, problems };
 }
@@ -54,7 +54,7 @@ function readEnvironment(
       const configFile = nonBlankTextOf(value);
       if (configFile === undefined)
         problems.push(invalidEnvironment('`gatewayConfig` is not a path of a file.', location));
-      else gatewayConfig = { file: configFile, location: location };
+      else gatewayConfig = { file: configFile, location };
     } else if (key === 'stepLatency') {
       stepLatency = parseStepLatency(nonBlankTextOf(value) ?? '');
       if (stepLatency === undefined) {
@@ -108,5 +108,5 @@ function readVersions(
 }
 
 function invalidEnvironment(message: string, location: FileLocation): Finding {
-  return createFinding('environment-invalid', { message, location: location });
+  return createFinding('environment-invalid', { message, location });
 }

@@ -55,7 +55,7 @@ export function readOperations({ consumer, file, text }: ReadOperationsOptions):
       consumer,
       name: definition.name.value,
       document: ownDocument,
-      location: location,
+      location,
       slo,
     });
   }

@@ -33,7 +33,7 @@ export function readSlo(definition: DefinitionNode, file: string): SloResult {
   }
   const slo: OperationSlo = Object.fromEntries(values);
   return {
-    slo: mayDeferLocation === undefined ? slo : { ...slo, mayDeferLocation: mayDeferLocation },
+    slo: mayDeferLocation === undefined ? slo : { ...slo, mayDeferLocation },
     problems,
     comments,
   };

@@ -64,7 +64,7 @@ function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Wai
     problems.push(
       createFinding('waiver-incomplete', {
         message: `This waiver lacks ${missing.join(', ')}.`,
-        location: location,
+        location,
       }),
     );
   }
@@ -76,7 +76,7 @@ function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Wai
   const { rule, coordinate, reason, owner, subgraph } = Object.fromEntries(values);
   // No required key is missing here.
   const whole = { rule, coordinate, reason, owner, expires } as Omit<Waiver, 'location' | 'subgraph'>;
-  return { ...whole, ...(subgraph === undefined ? {} : { subgraph }), location: location };
+  return { ...whole, ...(subgraph === undefined ? {} : { subgraph }), location };
 }
 
 function isSame(a: Waiver, b: Waiver): boolean {
@@ -109,5 +109,5 @@ function unknownRule(rule: string, location: FileLocation): Finding {
 
 function invalidWaiver(message: string, location: FileLocation | undefined): Finding {
   const sentence = message.endsWith('?') ? message : `${message}.`;
-  return createFinding('waiver-invalid', { message: sentence, location: location });
+  return createFinding('waiver-invalid', { message: sentence, location });
 }

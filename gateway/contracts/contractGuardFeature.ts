@@ -156,7 +156,7 @@ export class ContractGuardFeature implements Feature {
       addressesOf: ({ subgraphs }) =>
         Array.from(subgraphs.values(), ({ name, url }) => ({ name, url: urls.get(name) ?? url })),
       fetchLiveSubgraphs: (addresses, signal) =>
-        fetchLiveSubgraphs(addresses, { signal, timeout: timeout, retryAfterMs: timeout.ms / 4 }),
+        fetchLiveSubgraphs(addresses, { signal, timeout, retryAfterMs: timeout.ms / 4 }),
       isCompositionSource: 'subgraphs' in config.supergraph,
     };
   }

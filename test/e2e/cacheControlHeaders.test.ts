@@ -15,7 +15,7 @@ interface Said {
   readonly extensions?: unknown;
 }
 
-/** The subgraph of stocks says this with each of its answers, which are numbered from 1. */
+/** Starts a shop whose subgraph of stocks sends this metadata with each answer. The stocks are numbered from 1. */
 function sayWithEach(shop: CachedShop, said: Said): void {
   let count = 0;
   shop.stock.answerWith(({ variables }) => {

@@ -7,7 +7,7 @@ const rules = {
 } as const;
 const query = '{ top { name wished } }';
 
-/** What the subgraph says to whom it does not know by `x-user-id`. */
+/** The answer of the subgraph to a request without `x-user-id`. */
 const answerFor = (owner: string) => ({ data: { top: { name: 'Product 1', wished: owner } } });
 
 const token = (claims: unknown): string =>
@@ -55,7 +55,7 @@ describe('Private values', () => {
       expect(headers.get('cache-control')).toBe('no-store');
     }
     expect(shop.people.calls).toHaveLength(3);
-    // And nobody gets somebody's.
+    // A request without an identity gets no stored private value.
     await shop.execute(query, by('a'));
     expect((await shop.execute(query)).body).toEqual(answerFor('nobody'));
   });
@@ -141,7 +141,7 @@ describe('Private values', () => {
       const { body } = await shop.execute('{ me { id email } greeting }', by(owner));
       expect(body).toEqual({ data: { me: { id: owner, email: owner }, greeting: 'hello' } });
     }
-    // What is public is kept apart only by the headers that go along.
+    // Public values are separate only by forwarded headers.
     expect(shop.people.calls).toHaveLength(2);
     expect(shop.catalog.calls).toHaveLength(2);
   });

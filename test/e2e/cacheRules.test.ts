@@ -21,9 +21,9 @@ const shop = (field: string): Promise<string> =>
 
 interface WatchingGateway extends AsyncDisposable {
   readonly gateway: Gateway;
-  /** What `GET /supergraph` says. */
+  /** The answer of `GET /supergraph`. */
   supergraph(): Promise<{ supergraph: unknown; lastRefusal: unknown }>;
-  /** Puts another supergraph into the file; resolves with the next warning or the next refusal. */
+  /** Writes another supergraph to the file. Resolves with the next warning or refusal. */
   switchTo(sdl: string): Promise<Record<string, unknown>>;
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { startEnrichedShop } from '../harness/enrichedShop.ts';
-import { exchange, type RawAnswer, RawConnection } from '../harness/rawHttp.ts';
+import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
 import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
 
@@ -14,7 +14,7 @@ type Headers = Readonly<Record<string, string>>;
 /** Subscribes over one transport; resolves to the code of the rejection. */
 type SubscribeRejected = (url: string, headers: Headers, operation: string) => Promise<unknown>;
 
-function codeIn({ body }: Pick<RawAnswer, 'body'>): unknown {
+function codeIn({ body }: Pick<RawResponse, 'body'>): unknown {
   return /"code":"(\w+)"/.exec(body)?.[1];
 }
 

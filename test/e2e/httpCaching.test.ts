@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ResponseCaching } from '../../gateway/response/responseCaching.ts';
-import { exchange, type RawAnswer, type RawRequest } from '../harness/rawHttp.ts';
+import { exchange, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import {
   ScriptedPayloads,
   type ScriptedServer,
@@ -30,7 +30,7 @@ function startServer(caching: ResponseCaching | undefined, overrides?: Overrides
 }
 
 /** The caching headers of a response. */
-function cachingHeadersOf({ headers }: RawAnswer): Record<string, string> {
+function cachingHeadersOf({ headers }: RawResponse): Record<string, string> {
   return Object.fromEntries(
     ['cache-control', 'age', 'vary'].flatMap((name) => {
       const value = headers.get(name);

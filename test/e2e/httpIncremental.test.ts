@@ -134,7 +134,7 @@ describe('an operation with @defer', () => {
     const bodies: string[] = [];
     for (let round = 0; round < 2; round++) {
       connection.send(deferring('multipart/mixed'));
-      bodies.push((await connection.readAnswer()).body);
+      bodies.push((await connection.readResponse()).body);
     }
     expect(bodies[1]).toBe(bodies[0]);
   });

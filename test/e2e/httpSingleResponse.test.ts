@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../gateway/errors.ts';
-import { exchange, type RawAnswer, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
+import { exchange, RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import {
   FakeSupergraphView,
   singleOutcome,
@@ -16,7 +16,7 @@ const graphqlResponse = { ...json, accept: 'application/graphql-response+json' }
 const hello = JSON.stringify({ query: '{ greeting }' });
 
 /** The status, media type and JSON body of a response. */
-function essence({ status, headers, body }: RawAnswer): unknown {
+function essence({ status, headers, body }: RawResponse): unknown {
   return { status, type: headers.get('content-type'), body: body === '' ? undefined : JSON.parse(body) };
 }
 
@@ -96,7 +96,7 @@ describe('an operation over POST', () => {
     await using connection = await RawConnection.open(server.url);
     for (let round = 0; round < 2; round++) {
       connection.send({ headers: json, body: hello });
-      expect((await connection.readAnswer()).body).toBe('{"data":{"greeting":"hello"}}');
+      expect((await connection.readResponse()).body).toBe('{"data":{"greeting":"hello"}}');
     }
   });
 });
@@ -440,14 +440,14 @@ describe('the request body', () => {
     await using connection = await RawConnection.open(server.url);
     connection.send({ headers: json, body: ' '.repeat(300_000) });
     connection.send({ headers: json, body: hello });
-    expect([(await connection.readAnswer()).status, (await connection.readAnswer()).status]).toEqual([
+    expect([(await connection.readResponse()).status, (await connection.readResponse()).status]).toEqual([
       413, 200,
     ]);
   });
 
   test('may be compressed with gzip, br or deflate only', async () => {
     await using server = await startScriptedServer();
-    const send = (encoding: string, body: Uint8Array): Promise<RawAnswer> =>
+    const send = (encoding: string, body: Uint8Array): Promise<RawResponse> =>
       exchange(server.url, { headers: { ...json, 'content-encoding': encoding }, body });
     const statuses = [
       (await send('gzip', gzipSync(hello))).status,
@@ -570,7 +570,7 @@ describe('CORS', () => {
       'access-control-request-headers': 'content-type,x-request-id',
     },
   };
-  const corsOf = ({ status, headers }: RawAnswer): unknown => [
+  const corsOf = ({ status, headers }: RawResponse): unknown => [
     status,
     Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control') || name === 'vary')),
   ];
@@ -636,7 +636,7 @@ describe('bytes that are not a valid HTTP request', () => {
       await using server = await startScriptedServer();
       await using connection = await RawConnection.open(server.url);
       connection.socket.write(bytes);
-      const response = await connection.readAnswer();
+      const response = await connection.readResponse();
       expect([response.status, JSON.parse(response.body)]).toEqual([status, error(message, 'BAD_REQUEST')]);
       await connection.waitForClose();
     },
@@ -650,7 +650,7 @@ describe('an automatic persisted query', () => {
 
   test('is not found, then registered, then found over POST', async () => {
     await using server = await startScriptedServer();
-    const send = (body: object): Promise<RawAnswer> =>
+    const send = (body: object): Promise<RawResponse> =>
       exchange(server.url, { headers: json, body: JSON.stringify(body) });
     const missed = await send({ extensions });
     expect([missed.status, missed.headers.get('cache-control'), JSON.parse(missed.body)]).toEqual([
@@ -664,7 +664,7 @@ describe('an automatic persisted query', () => {
 
   test('can be registered over GET', async () => {
     await using server = await startScriptedServer();
-    const send = (parameters: Record<string, string>): Promise<RawAnswer> =>
+    const send = (parameters: Record<string, string>): Promise<RawResponse> =>
       exchange(server.url, {
         method: 'GET',
         path: `/graphql?${new URLSearchParams({ ...parameters, extensions: JSON.stringify(extensions) })}`,
@@ -682,7 +682,7 @@ describe('an automatic persisted query', () => {
 
   test('is rejected with a wrong hash or version', async () => {
     await using server = await startScriptedServer();
-    const send = (persistedQuery: object): Promise<RawAnswer> =>
+    const send = (persistedQuery: object): Promise<RawResponse> =>
       exchange(server.url, {
         headers: json,
         body: JSON.stringify({ query, extensions: { persistedQuery } }),
@@ -1002,7 +1002,7 @@ describe('the supergraph', () => {
           ? Promise.reject(new GatewayError('BAD_REQUEST', 'No such thing.'))
           : Promise.resolve(`plan of ${operation}`),
     });
-    const plan = (search: string): Promise<RawAnswer> =>
+    const plan = (search: string): Promise<RawResponse> =>
       exchange(server.adminUrl, { method: 'GET', path: `/plan${search}` });
     const answers = [await plan('?operation=%7Ba%7D'), await plan('?operation=%7B'), await plan('')];
     expect(answers.map(({ status, body }) => [status, body])).toEqual([

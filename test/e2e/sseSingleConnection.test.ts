@@ -3,7 +3,7 @@ import { type Client, createClient } from 'graphql-sse';
 import { GatewayError } from '../../gateway/errors.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
 import { Gate } from '../harness/gate.ts';
-import { exchange, type RawAnswer, RawConnection } from '../harness/rawHttp.ts';
+import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
 import {
   ScriptedEvents,
   ScriptedPayloads,
@@ -37,7 +37,7 @@ function send(
   token: string,
   body: object,
   operationId?: string,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   return exchange(url, operationRequest(token, body, operationId));
 }
 
@@ -138,10 +138,10 @@ describe('an event stream for several operations', () => {
     await using stream = await openStream(server.url, token);
     await using connection = await RawConnection.open(server.url);
     connection.send(operationRequest(token, { query: subscription }));
-    expect((await connection.readAnswer()).status).toBe(202);
+    expect((await connection.readResponse()).status).toBe(202);
     // On a connection with an incomplete response, a malformed request would get no error.
     connection.socket.write('NONSENSE\r\n\r\n');
-    expect((await connection.readAnswer()).status).toBe(400);
+    expect((await connection.readResponse()).status).toBe(400);
     await connection.waitForClose();
     scripted.push({ data: { greetings: 'one' } });
     expect(await stream.readChunk()).toBe(nextEvent({ data: { greetings: 'one' } }));

@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { readSubscriptionCallback } from '../harness/callbackUpstream.ts';
 import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
-import { type RawAnswer, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
+import { RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { endingRequest, openingRequest, operationRequest, rejectionOf } from '../harness/singleConnection.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
@@ -68,17 +68,17 @@ async function connectTo(
   for (;;) {
     const connection = await RawConnection.open(url);
     connection.send({ method: 'PUT' });
-    const { body: token } = await connection.readAnswer();
+    const { body: token } = await connection.readResponse();
     if (ownerOf(token) === worker) return { connection, token };
     await connection[Symbol.asyncDispose]();
   }
 }
 
-async function sendTo(gateway: GatewayProcess, worker: string, request: RawRequest): Promise<RawAnswer> {
+async function sendTo(gateway: GatewayProcess, worker: string, request: RawRequest): Promise<RawResponse> {
   const { connection } = await connectTo(gateway, worker);
   await using _ = connection;
   connection.send(request);
-  return await connection.readAnswer();
+  return await connection.readResponse();
 }
 
 /** Opens a stream of one worker on a connection to another worker. */

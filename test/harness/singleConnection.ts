@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { exchange, type RawAnswer, RawConnection, type RawRequest } from './rawHttp.ts';
+import { exchange, RawConnection, type RawRequest, type RawResponse } from './rawHttp.ts';
 
 // Requests and events of graphql-sse's single connection mode.
 
@@ -54,6 +54,6 @@ export function completeEvent(operationId = '1'): string {
 }
 
 /** The status and the first error code of a rejected request. */
-export function rejectionOf({ status, body }: RawAnswer): readonly [number, string] {
+export function rejectionOf({ status, body }: RawResponse): readonly [number, string] {
   return [status, JSON.parse(body).errors[0].extensions.code];
 }

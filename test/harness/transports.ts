@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { exchange, type RawAnswer, RawConnection } from './rawHttp.ts';
+import { exchange, RawConnection, type RawResponse } from './rawHttp.ts';
 
 export type OperationBody = Record<string, unknown> | readonly unknown[];
 
@@ -71,7 +71,7 @@ const sendBySseGet: SendOperation = async (url, body) =>
 const apolloAccept =
   'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/graphql-response+json,application/json;q=0.9';
 
-function multipartErrorCode({ headers, body }: RawAnswer): unknown {
+function multipartErrorCode({ headers, body }: RawResponse): unknown {
   if (headers.get('content-type')?.startsWith('multipart/mixed') !== true) return errorCodeOf(body);
   const [, part = '{}'] = /\r\n\r\n(\{.+\})\r\n--graphql--/.exec(body) ?? [];
   const { payload, errors } = JSON.parse(part);

@@ -40,7 +40,7 @@ export async function contractsAccept(options: ContractsAcceptOptions): Promise<
   const overriddenFindings = checkExitCode === exitCode.success ? undefined : describeCounts(report);
   const contracts = candidates.contracts.values();
   const written = await rethrowFileErrors(
-    acceptContracts({ directory, contracts, reason, today, overriddenFindings: overriddenFindings }),
+    acceptContracts({ directory, contracts, reason, today, overriddenFindings }),
   );
   for (const file of written) console.log(`Accepted: ${file}`);
   if (written.length === 0) console.log('Nothing to accept: the contracts already have these schemas.');

@@ -55,7 +55,7 @@ function rejectDuplicateFiles(outputs: readonly ReportOutput[]): void {
 export function writeReport(report: CheckReport, outputs: readonly ReportOutput[]): void {
   for (const { format, file } of outputs) {
     const color = file === undefined && supportsColor(process.stdout);
-    const text = renderReport(report, format, { color: color });
+    const text = renderReport(report, format, { color });
     if (file === undefined) process.stdout.write(text);
     else writeFile(file, text);
   }

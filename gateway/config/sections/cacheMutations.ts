@@ -12,7 +12,7 @@ type EntityTemplateValue =
   | readonly EntityTemplateValue[]
   | { readonly [name: string]: EntityTemplateValue };
 
-interface EntityTemplate {
+export interface EntityTemplate {
   readonly __typename: string;
   readonly [field: string]: EntityTemplateValue;
 }

@@ -141,7 +141,7 @@ export class ContractGuard {
     this.#count(refusal);
     this.#refusals = [refusal, ...this.#refusals].slice(0, maxRefusals);
     const message = describeRefusal(check, this.#options.directory);
-    this.#refused = { sdl: next.sdl, message, storeFingerprint: storeFingerprint, incompatibleSubgraphs };
+    this.#refused = { sdl: next.sdl, message, storeFingerprint, incompatibleSubgraphs };
     throw new SupergraphRefusedError(message);
   }
 
@@ -190,7 +190,7 @@ export class ContractGuard {
       const incompatibleSubgraphs = reachable.filter(({ name }) => names.has(name));
       return {
         check: { at, supergraph: next.id, outcome, broken },
-        incompatibleSubgraphs: incompatibleSubgraphs,
+        incompatibleSubgraphs,
       };
     };
     try {

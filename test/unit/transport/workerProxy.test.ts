@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { addCallbackRoute } from '../../../gateway/subscriptions/callbackRoute.ts';
 import { Gate } from '../../harness/gate.ts';
-import { exchange, type RawAnswer, RawConnection, type RawRequest } from '../../harness/rawHttp.ts';
+import { exchange, RawConnection, type RawRequest, type RawResponse } from '../../harness/rawHttp.ts';
 import {
   ScriptedEvents,
   type ScriptedServer,
@@ -80,7 +80,7 @@ function tokenOf(worker: string): string {
 }
 
 /** The parts of a response that are equal for equal requests. */
-function comparable({ status, headers, body }: RawAnswer): unknown {
+function comparable({ status, headers, body }: RawResponse): unknown {
   const { date, 'x-request-id': requestId, ...rest } = Object.fromEntries(headers);
   return { status, body, headers: rest, isDated: date !== undefined, isNamed: requestId !== undefined };
 }
@@ -142,9 +142,9 @@ describe('an event stream that belongs to another worker', () => {
     for (const { url } of [first, second, second]) {
       await using connection = await RawConnection.open(url);
       connection.send(operationRequest(token, { query }, '1', headers));
-      expect((await connection.readAnswer()).status).toBe(100);
+      expect((await connection.readResponse()).status).toBe(100);
       // Sent twice: the stream still exists after the first time.
-      expect((await connection.readAnswer()).status).toBe(202);
+      expect((await connection.readResponse()).status).toBe(202);
       await exchange(first.url, endingRequest(token));
     }
     const seen = first.receivedOperations.map(({ clientAddress, headers: received }) => [
@@ -169,14 +169,14 @@ describe('an event stream that belongs to another worker', () => {
     connection.send({ headers });
     connection.socket.write(`5\r\n${body.slice(0, 5)}\r\n`);
     connection.socket.write(`${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`);
-    expect((await connection.readAnswer()).status).toBe(202);
+    expect((await connection.readResponse()).status).toBe(202);
     // Larger than the socket buffers, so that the whole body has to be read.
     const large = 16 * 1024 * 1024;
     connection.send({ headers });
     connection.socket.write(`${large.toString(16)}\r\n${' '.repeat(large)}\r\n0\r\n\r\n`);
-    expect((await connection.readAnswer()).status).toBe(413);
+    expect((await connection.readResponse()).status).toBe(413);
     connection.send(operationRequest(token, { query: '{ greeting again: greeting }' }));
-    expect((await connection.readAnswer()).status).toBe(202);
+    expect((await connection.readResponse()).status).toBe(202);
   });
 
   test('ends when its client disconnects from any worker', async () => {
@@ -443,7 +443,7 @@ describe('a worker that shuts down', () => {
       await gate.waitForArrivals();
       const closing = workers[which].close();
       control.send(endingRequest(token, 'another'));
-      expect((await control.readAnswer()).status).toBe(200);
+      expect((await control.readResponse()).status).toBe(200);
       gate.open();
       expect((await response).status).toBe(202);
       expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());

@@ -9,7 +9,7 @@ const page: ConsumerOperation = {
   consumer: 'shop',
   name: 'Page',
   document: parse('query Page { shelf }'),
-  location: location,
+  location,
   slo: {},
 };
 const change: Finding = {

@@ -206,7 +206,7 @@ function said({ severity, rule, coordinate }: Finding): string {
 
 function operation(text: string, slo: OperationSlo = {}): ConsumerOperation {
   const location = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
-  return { consumer: 'shop', name: 'Page', document: parse(`query Page ${text}`), location: location, slo };
+  return { consumer: 'shop', name: 'Page', document: parse(`query Page ${text}`), location, slo };
 }
 
 const link =

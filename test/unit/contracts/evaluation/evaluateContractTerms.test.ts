@@ -270,7 +270,7 @@ async function plan(
   try {
     return {
       graph,
-      plans: await planConsumerOperations(graph, operations, { gatewaySettings: gatewaySettings }),
+      plans: await planConsumerOperations(graph, operations, { gatewaySettings }),
     };
   } finally {
     await graph.supergraph.planner.close();

@@ -26,7 +26,7 @@ afterAll(() => Promise.all(loaded.map(({ planner }) => planner.close())));
 
 function operation(name: string, text: string): ConsumerOperation {
   const location = { file: `operations/shop/${name}.graphql`, line: 1, column: 1 };
-  return { consumer: 'shop', name, document: parse(text), location: location, slo: {} };
+  return { consumer: 'shop', name, document: parse(text), location, slo: {} };
 }
 
 function waiver(coordinate: string, expires = '2999-12-31'): Waiver {
@@ -37,7 +37,7 @@ function waiver(coordinate: string, expires = '2999-12-31'): Waiver {
     reason: 'It is time.',
     owner: 'shop',
     expires,
-    location: location,
+    location,
   };
 }
 

@@ -462,7 +462,7 @@ describe('format markdown', () => {
         expect(text.length).toBeLessThanOrEqual(65_536);
         expect(text.split('<details').length).toBe(text.split('</details>').length);
         const told = text.match(/^- \*\*/gm)?.length ?? 0;
-        const omitted = Number(/^(\d+) more findings have no room here/m.exec(text)?.[1] ?? 0);
+        const omitted = Number(/^(\d+) more findings exceed the size limit/m.exec(text)?.[1] ?? 0);
         expect(told + omitted).toBe(repeats);
       }),
       { numRuns: 20 },
@@ -508,7 +508,7 @@ describe('format gitlab', () => {
   test('keeps the fingerprint of a finding that has moved or been reworded', () => {
     const location = { file: removedField.location!.file, line: 99, column: 1 };
     const [before] = issuesOf([removedField]);
-    const [after] = issuesOf([{ ...removedField, location: location, message: 'Review.body is gone.' }]);
+    const [after] = issuesOf([{ ...removedField, location, message: 'Review.body is gone.' }]);
     expect(after!.fingerprint).toBe(before!.fingerprint);
   });
 

@@ -11,7 +11,7 @@ const waiver: Waiver = {
   reason: 'Nobody asks for it.',
   owner: 'shop',
   expires: '2027-01-31',
-  location: location,
+  location,
 };
 
 const finding: Finding = {
@@ -35,7 +35,7 @@ const unused: Finding = {
     'Remove the waiver. If it is meant for a finding, its rule, coordinate and subgraph must be those of the finding.',
   subgraph: undefined,
   coordinate: 'Product.price',
-  location: location,
+  location,
 };
 
 describe('applyWaivers', () => {

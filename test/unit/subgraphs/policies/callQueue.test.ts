@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type CallLimits, callLimitsOf } from '../../../gateway/subgraphs/policies/callLimits.ts';
-import type { CallPriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
-import type { CallQueueObserver } from '../../../gateway/subgraphs/policies/callQueue.ts';
-import { CallQueue, type QueuedCall } from '../../../gateway/subgraphs/policies/callQueue.ts';
+import { type CallLimits, callLimitsOf } from '../../../../gateway/subgraphs/policies/callLimits.ts';
+import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
+import type { CallQueueObserver } from '../../../../gateway/subgraphs/policies/callQueue.ts';
+import { CallQueue, type QueuedCall } from '../../../../gateway/subgraphs/policies/callQueue.ts';
 
 const unbound: CallLimits = { total: 100, primary: 100, deferred: 100, queued: 100 };
 
 interface Urgency {
   readonly priority: CallPriority;
   readonly rank: number;
-  readonly neededBy: number;
+  readonly earliestDeadline: number;
   readonly isDeferred: boolean;
 }
 
@@ -35,7 +35,7 @@ class TestCall implements QueuedCall {
   }
 
   get earliestDeadline(): number {
-    return this.urgency.neededBy;
+    return this.urgency.earliestDeadline;
   }
 
   get isDeferred(): boolean {
@@ -67,7 +67,7 @@ function open(limits: Partial<CallLimits> = {}, observer?: CallQueueObserver) {
     const rank = urgency.rank ?? 0;
     const call = new TestCall(
       name,
-      { priority: 'primary', rank, neededBy: 1_000, isDeferred: rank > 0, ...urgency },
+      { priority: 'primary', rank, earliestDeadline: 1_000, isDeferred: rank > 0, ...urgency },
       log,
     );
     calls.set(name, call);
@@ -82,16 +82,16 @@ function open(limits: Partial<CallLimits> = {}, observer?: CallQueueObserver) {
   return { queue, calls, log, clock, enter, end };
 }
 
-describe('calls that wait', () => {
-  test('have their turn by rank, then by when they are needed, then as they came', async () => {
+describe('queued calls', () => {
+  test('start by rank, then by deadline, then in the order of arrival', async () => {
     const { log, calls, enter, end } = open({ total: 1 });
     enter('first');
     enter('background', { rank: 3 });
     enter('critical', { rank: 1 });
     enter('later');
-    enter('critical, and soon', { rank: 1, neededBy: 10 });
+    enter('critical, and soon', { rank: 1, earliestDeadline: 10 });
     enter('later still');
-    enter('soon', { neededBy: 10 });
+    enter('soon', { earliestDeadline: 10 });
     for (let turn = 0; turn < 6; turn++) await end(calls.get(log.at(-1) as string) as TestCall);
     expect(log).toEqual([
       'first',
@@ -104,7 +104,7 @@ describe('calls that wait', () => {
     ]);
   });
 
-  test('are not overtaken by what comes while a turn is free', async () => {
+  test('are not overtaken by a call that arrives while a slot is free', async () => {
     const { log, queue, enter } = open({ total: 1 });
     enter('first');
     enter('second');
@@ -114,7 +114,7 @@ describe('calls that wait', () => {
     expect(log).toEqual(['first', 'second']);
   });
 
-  test('have their turn as soon as there may be more', async () => {
+  test('start as soon as the limit is raised', async () => {
     const { log, queue, enter, end } = open({ total: 1 });
     const first = enter('first');
     enter('second');
@@ -124,7 +124,7 @@ describe('calls that wait', () => {
     expect(log).toEqual(['first', 'second', 'third']);
   });
 
-  test('and become more urgent go before others', async () => {
+  test('that become more urgent move ahead', async () => {
     const { log, queue, enter, end } = open({ total: 1 });
     const first = enter('first');
     const raised = enter('raised', { rank: 3 });
@@ -136,7 +136,7 @@ describe('calls that wait', () => {
     expect(log).toEqual(['first', 'raised']);
   });
 
-  test('and have left have no turn', async () => {
+  test('that were removed never start', async () => {
     const { log, queue, enter, end } = open({ total: 1 });
     const first = enter('first');
     const left = enter('left');
@@ -149,7 +149,7 @@ describe('calls that wait', () => {
 });
 
 describe('deferred calls', () => {
-  test('leave turns for those that first answers need', () => {
+  test('leave slots for calls of first responses', () => {
     const { log, enter } = open({ total: 2, deferred: 1 });
     enter('deferred', { rank: 1 });
     enter('another', { rank: 1 });
@@ -157,7 +157,7 @@ describe('deferred calls', () => {
     expect(log).toEqual(['deferred']);
   });
 
-  test('are not held back by first answers that wait for connections', async () => {
+  test('are not delayed by calls of first responses that wait for connections', async () => {
     const { log, enter } = open({ total: 2, primary: 1, deferred: 1 });
     enter('primary');
     enter('another');
@@ -182,7 +182,7 @@ describe('a full queue', () => {
     expect(queue.length).toBe(2);
   });
 
-  test('of no length drops whatever would have to wait', () => {
+  test('of length 0 drops every call that would have to wait', () => {
     const { log, enter } = open({ total: 1, queued: 0 });
     enter('first');
     enter('second');
@@ -190,7 +190,7 @@ describe('a full queue', () => {
   });
 });
 
-test('who counts is told of those that wait, and of nothing else', async () => {
+test('the observer gets the calls that wait, and no others', async () => {
   const seen: unknown[] = [];
   const observer: CallQueueObserver = {
     onWait: (subgraph) => seen.push(subgraph),
@@ -216,12 +216,17 @@ test('who counts is told of those that wait, and of nothing else', async () => {
 });
 
 type Step =
-  | { readonly do: 'enter'; readonly rank: number; readonly neededBy: number; readonly isDeferred: boolean }
+  | {
+      readonly do: 'enter';
+      readonly rank: number;
+      readonly earliestDeadline: number;
+      readonly isDeferred: boolean;
+    }
   | { readonly do: 'end'; readonly which: number }
   | { readonly do: 'leave'; readonly which: number }
   | { readonly do: 'raise'; readonly which: number; readonly rank: number }
   | { readonly do: 'turn' };
-const urgency = { rank: fc.nat(3), neededBy: fc.nat(3), isDeferred: fc.boolean() };
+const urgency = { rank: fc.nat(3), earliestDeadline: fc.nat(3), isDeferred: fc.boolean() };
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('enter' as const), ...urgency }) },
   {
@@ -241,7 +246,7 @@ const limits = fc.record({
   queued: fc.nat(4),
 });
 
-test('whatever enters, ends, leaves and is raised: nothing is over its bound, nothing is lost, and the most urgent goes first', async () => {
+test('for any sequence of events the queue respects its limits, loses no call, and starts the most urgent one first', async () => {
   const property = fc.asyncProperty(limits, fc.array(step, { maxLength: 60 }), async (bounds, steps) => {
     const { queue, enter, log } = open(bounds);
     const calls: TestCall[] = [];
@@ -319,7 +324,7 @@ test('whatever enters, ends, leaves and is raised: nothing is over its bound, no
   await fc.assert(property, { numRuns: 500 });
 });
 
-describe('bounds', () => {
+describe('the limits of a subgraph', () => {
   const endpoint = {
     url: 'http://reviews.internal/graphql',
     attemptTimeoutMs: 1,
@@ -333,7 +338,7 @@ describe('bounds', () => {
     ['connections of both kinds', {}, { total: 20, primary: 10, deferred: 10 }],
     ['streams of HTTP/2', { url: https }, { total: 2_000, primary: 1_000, deferred: 1_000 }],
     ['connections without HTTP/2', { url: https, http2: false }, { total: 20, primary: 10, deferred: 10 }],
-  ])('are %s where nothing is said', (_, more, expected) => {
+  ])('are %s by default', (_, more, expected) => {
     expect(callLimitsOf({ ...endpoint, ...more })).toEqual({
       ...expected,
       queued: Number.POSITIVE_INFINITY,
@@ -345,7 +350,7 @@ describe('bounds', () => {
     [5, { total: 5, primary: 5, deferred: 2 }],
     [15, { total: 15, primary: 10, deferred: 7 }],
     [100, { total: 100, primary: 10, deferred: 10 }],
-  ])('of %d calls leave half of them for first answers', (max, expected) => {
+  ])('of %d calls leave half of them for first responses', (max, expected) => {
     expect(callLimitsOf({ ...endpoint, concurrency: { max, queue: 7 } })).toEqual({
       ...expected,
       queued: 7,

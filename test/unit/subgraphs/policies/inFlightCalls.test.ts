@@ -1,16 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { GatewayError } from '../../../gateway/errors.ts';
-import { CallQueue } from '../../../gateway/subgraphs/policies/callQueue.ts';
+import { GatewayError } from '../../../../gateway/errors.ts';
+import { CallQueue } from '../../../../gateway/subgraphs/policies/callQueue.ts';
 import {
   type Call,
   type CallListener,
   InFlightCalls,
-} from '../../../gateway/subgraphs/policies/inFlightCalls.ts';
-import type { SubgraphResponse } from '../../../gateway/subgraphs/subgraphClient.ts';
-import { ManualClock } from '../../harness/manualClock.ts';
-import { startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
-import { createClientFixture, sendRequest } from './clientFixture.ts';
+} from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
+import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
+import { ManualClock } from '../../../harness/manualClock.ts';
+import { startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
+import { createClientFixture, sendRequest } from '../clientFixture.ts';
 
 /** A call that the test answers. */
 class OpenCall implements Call {
@@ -73,13 +73,13 @@ function queueFor(max: number, { now }: ManualClock): CallQueue {
   return new CallQueue({ subgraph: 'reviews', limits, observer: undefined, now });
 }
 
-describe('calls in flight', () => {
+describe('in-flight calls', () => {
   test.each([
     ['all at once', 10],
     ['two at a time', 2],
     ['one at a time', 1],
   ])(
-    '%s: whatever is sent, cancelled, answered and late: every receiver that stayed is called once, in time, with its own answer',
+    '%s: for any sequence of events, every receiver that was not cancelled is called once, in time, with its own response',
     async (_, max) => {
       const run = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const clock = new ManualClock();
@@ -94,7 +94,7 @@ describe('calls in flight', () => {
           answers: string[];
           cancel: () => void;
         }[] = [];
-        const inflight = new InFlightCalls<OpenCall>({
+        const inFlightCalls = new InFlightCalls<OpenCall>({
           now: clock.now,
           setTimer: clock.setTimer,
           onReceiverFault: (fault) => faults.push(fault),
@@ -112,7 +112,7 @@ describe('calls in flight', () => {
               cancel: () => {},
             };
             receivers.push(receiver);
-            receiver.cancel = inflight.send({
+            receiver.cancel = inFlightCalls.send({
               key,
               subgraph: 'reviews',
               attemptTimeoutMs: 50,
@@ -158,12 +158,12 @@ describe('calls in flight', () => {
               });
             } else call?.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
           }
-          // A key has one call under way at most.
+          // At most one call per key is under way.
           const open = calls.filter((call) => call.listener !== undefined).map((call) => call.key);
           expect(open.length).toBe(new Set(open).size);
           expect(open.length).toBeLessThanOrEqual(max);
         }
-        // What waited begins when others have ended, and ends by its own time.
+        // Queued calls start when others have ended, and end at their own deadlines.
         for (let round = 0; round < 5; round++) {
           clock.advance(1_000);
           await null;
@@ -190,16 +190,16 @@ describe('calls in flight', () => {
     },
   );
 
-  test('a call goes on as long as anybody waits for it, and is aborted once', () => {
+  test('a call continues while a receiver waits for it, and is aborted once', () => {
     const clock = new ManualClock();
     const call = new OpenCall('a');
-    const inflight = new InFlightCalls<OpenCall>({
+    const inFlightCalls = new InFlightCalls<OpenCall>({
       now: clock.now,
       setTimer: clock.setTimer,
       onReceiverFault: () => {},
     });
     const join = (): (() => void) =>
-      inflight.send({
+      inFlightCalls.send({
         key: 'a',
         subgraph: 'reviews',
         attemptTimeoutMs: 50,
@@ -227,7 +227,7 @@ describe('calls in flight', () => {
     expect(aborts).toEqual([0, 0, 1]);
   });
 
-  test("clients with different forwarded headers never see each other's answers", async () => {
+  test("clients with different forwarded headers never get each other's responses", async () => {
     await using subgraph = await startScriptedSubgraph();
     subgraph.setDefaultScript(({ request, respond }) =>
       respond({

@@ -1,20 +1,20 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { GatewayError } from '../../../gateway/errors.ts';
-import type { CallPriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
-import { RaisablePriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
+import { GatewayError } from '../../../../gateway/errors.ts';
+import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
+import { RaisablePriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
 import {
   type Exchange,
   json,
   type ScriptedSubgraph,
   startScriptedSubgraph,
-} from '../../harness/scriptedSubgraph.ts';
-import { waitForTurns } from '../../harness/waitForTurns.ts';
+} from '../../../harness/scriptedSubgraph.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
   type ClientFixture,
   createClientFixture,
   describeFailure,
   type SentRequest,
-} from './clientFixture.ts';
+} from '../clientFixture.ts';
 
 let subgraph: ScriptedSubgraph;
 let under: ClientFixture;
@@ -59,8 +59,8 @@ async function occupy(body = 'first'): Promise<SentRequest> {
   return answer;
 }
 
-describe('calls of a subgraph that takes one at a time', () => {
-  test('go by what they are for, then by their requests, then by deadline, then as they came', async () => {
+describe('calls to a subgraph that takes one call at a time', () => {
+  test('start by priority, then by request priority, then by deadline, then in the order of arrival', async () => {
     clientFor(1);
     const soon = under.clock.now() + 100;
     await occupy();
@@ -111,7 +111,7 @@ describe('calls of a subgraph that takes one at a time', () => {
     expect(most).toBe(1);
   });
 
-  test('have a whole attempt from their turn on, and say what is left then', async () => {
+  test('have a whole attempt timeout from when they start, and send the remaining time of that moment', async () => {
     clientFor(1);
     const first = await occupy();
     const second = under.send({ body: 'second' });
@@ -129,7 +129,7 @@ describe('calls of a subgraph that takes one at a time', () => {
     expect(await describeFailure(second)).toMatchObject({ code: 'SUBGRAPH_TIMEOUT' });
   });
 
-  test('give their turn to the next one where they fail, are cancelled or out of time', async () => {
+  test('release their slot when they fail, are cancelled or time out', async () => {
     clientFor(1);
     const failed = await occupy();
     const cancelled = under.send({ body: 'cancelled' });
@@ -150,8 +150,8 @@ describe('calls of a subgraph that takes one at a time', () => {
   });
 });
 
-describe('a call that waits', () => {
-  test('is never sent once its time is over, or nobody waits for it', async () => {
+describe('a queued call', () => {
+  test('is never sent after its deadline, or when no request waits for it any more', async () => {
     clientFor(1);
     const first = await occupy();
     const late = under.send({ body: 'late', deadline: under.clock.now() + 100 });
@@ -167,7 +167,7 @@ describe('a call that waits', () => {
     expect(under.clock.activeTimerCount).toBe(0);
   });
 
-  test('is as urgent as the most urgent who wait for it', async () => {
+  test('is as urgent as the most urgent request that waits for it', async () => {
     clientFor(1);
     await occupy();
     under.send({ body: 'joined', ...of('background') });
@@ -178,7 +178,7 @@ describe('a call that waits', () => {
     expect(sent()).toEqual(['first', 'joined', 'other']);
   });
 
-  test('is less urgent when the most urgent one has left', async () => {
+  test('becomes less urgent when its most urgent request is cancelled', async () => {
     clientFor(1);
     await occupy();
     const rest = under.send({ body: 'joined', ...of('background') });
@@ -189,7 +189,7 @@ describe('a call that waits', () => {
     expect(sent()).toEqual(['first', 'other', 'joined']);
   });
 
-  test('is less urgent when the time of the most urgent one is over', async () => {
+  test('becomes less urgent when the deadline of its most urgent request passes', async () => {
     clientFor(1);
     await occupy();
     const rest = under.send({ body: 'joined', ...of('background') });
@@ -202,7 +202,7 @@ describe('a call that waits', () => {
     expect(sent()).toEqual(['first', 'other', 'joined']);
   });
 
-  test('goes before others when what it is for becomes more urgent', async () => {
+  test('moves ahead when the priority of its fetch is raised', async () => {
     clientFor(1);
     await occupy();
     const raisable = new RaisablePriority('background');
@@ -216,7 +216,7 @@ describe('a call that waits', () => {
     expect(sent()).toEqual(['first', 'raised', 'other']);
   });
 
-  test('is not raised by one who has left', async () => {
+  test('is not raised by the priority of a cancelled request', async () => {
     clientFor(1);
     await occupy();
     const raisable = new RaisablePriority('background');
@@ -230,7 +230,7 @@ describe('a call that waits', () => {
     expect(sent()).toEqual(['first', 'other', 'joined']);
   });
 
-  test('has the time of whoever has the most when it is sent', async () => {
+  test('is sent with the latest deadline of all its requests', async () => {
     clientFor(1);
     await occupy();
     const soon = under.clock.now() + 1_000;
@@ -243,7 +243,7 @@ describe('a call that waits', () => {
     expect(subgraph.requests[1]?.headers.get('tributary-deadline-ms')).toBe('14900');
   });
 
-  test('is no deferred one any more when a first answer needs it', async () => {
+  test('is no longer deferred when a first response waits for it', async () => {
     clientFor(2);
     under.send({ body: 'hangs', ...of('critical') });
     under.send({ body: 'joined', ...of('critical') });
@@ -256,7 +256,7 @@ describe('a call that waits', () => {
     expect(await joins.outcome).toMatchObject({ data: { ok: true } });
   });
 
-  test('needs no connection of deferred ones either where a less urgent one may use the others', async () => {
+  test('does not wait for a connection for deferred calls if a less urgent request may use the others', async () => {
     clientFor(2);
     under.send({ body: 'hangs', ...of('critical') });
     under.send({ body: 'joined', ...of('critical') });
@@ -276,8 +276,8 @@ describe('a call that waits', () => {
   });
 });
 
-describe('where too many wait', () => {
-  test('the least urgent one ends, and is told what to do', async () => {
+describe('a full queue of calls', () => {
+  test('drops the least urgent call with an error that says what to do', async () => {
     clientFor(1, 2);
     await occupy();
     const background = under.send({ body: 'background', ...of('background') });
@@ -298,7 +298,7 @@ describe('where too many wait', () => {
     expect(under.clock.activeTimerCount).toBe(0);
   });
 
-  test('whoever joins one that waits takes no room', async () => {
+  test('has room for requests that join a queued call', async () => {
     clientFor(1, 1);
     await occupy();
     const joined = [1, 2, 3].map(() => under.send({ body: 'joined' }));
@@ -306,7 +306,7 @@ describe('where too many wait', () => {
     for (const { outcome } of joined) expect(await outcome).toMatchObject({ data: { ok: true } });
   });
 
-  test('an equal one that comes afterwards is a call of its own', async () => {
+  test('does not let a later equal request join a dropped call', async () => {
     clientFor(1, 1);
     await occupy();
     const dropped = under.send({ body: 'equal', ...of('background') });

@@ -5,7 +5,7 @@ import { waitForTurns } from '../harness/waitForTurns.ts';
 import { corruptBytes } from './oddValues.ts';
 
 /** Sends a corrupted response. Resolves to the name of the corruption. */
-export async function sendCorruptedAnswer(
+export async function sendCorruptedResponse(
   random: Random,
   exchange: Exchange,
   right: string,
@@ -131,7 +131,7 @@ const corruptions: readonly [string, Corruption][] = [
     },
   ],
   [
-    'two answers',
+    'two responses',
     (_, exchange, right) => {
       const second = '{"data":{"polluted":true}}';
       // In one write: bytes that arrive after the next request would be the response to that request.
@@ -139,7 +139,7 @@ const corruptions: readonly [string, Corruption][] = [
     },
   ],
   [
-    'an answer before the answer',
+    'a response before the response',
     (_, exchange, right) => {
       exchange.write('HTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\n');
       exchange.respond({ headers: json, body: right });

@@ -1,6 +1,6 @@
 import { MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import type { ClientCase } from './clientRequests.ts';
-import type { BytesAnswer } from './exchangeBytes.ts';
+import type { BytesResponse } from './exchangeBytes.ts';
 
 const statuses = new Set([200, 400, 405, 406, 413, 415, 431]);
 /** Including the statuses of node:http for malformed HTTP: 204 for OPTIONS, and 417 for `expect`. */
@@ -14,16 +14,16 @@ const leaks =
   /[Ii]nternal server error|undefined|\[object Object|\bNaN\b|node_modules|\.[jt]s:\d|is not a function|Cannot read|Apollo[ A-Z]/;
 
 /** The reason why a client could not read the response; `undefined` for a valid response. */
-export function findAnswerProblem(request: ClientCase, answer: BytesAnswer): string | undefined {
-  const { status, headers, body } = answer;
+export function findResponseProblem(request: ClientCase, response: BytesResponse): string | undefined {
+  const { status, headers, body } = response;
   if (request.isBrokenHttp && (status === undefined || body === '')) {
     return status === undefined || statusesOfHttp.has(status) ? undefined : `status ${status}`;
   }
-  if (status === undefined) return 'no answer';
+  if (status === undefined) return 'no response';
   // PUT reserves an event stream, whatever the body is.
   if (status === 201 && request.name === 'method PUT' && /^[0-9a-f-]{36}$/.test(body)) return undefined;
   if (!statuses.has(status)) return `status ${status}: ${body}`;
-  if (!answer.isWhole) return 'the body breaks off';
+  if (!response.isWhole) return 'the body breaks off';
   try {
     const contentType = headers.get('content-type') ?? '';
     if (contentType.includes('subscriptionSpec')) return problemOfResults(readProtocolParts(body));

@@ -8,13 +8,13 @@ import {
 } from 'graphql';
 import { chooseFuzzSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { Gate } from '../harness/gate.ts';
-import { exchange, type MergedAnswer, MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
+import { exchange, type MergedResponse, MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { type BrokenSubgraphs, operations, startBrokenSubgraphs } from './brokenSubgraphs.ts';
 import { findSubgraphCaseProblem } from './checkSubgraphCase.ts';
 import { corruptJson } from './corruptJson.ts';
 import { clientName, collectOmittedFields, type OmittedFields } from './omittedFields.ts';
-import { sendCorruptedAnswer } from './sendCorruptedAnswer.ts';
+import { sendCorruptedResponse } from './sendCorruptedResponse.ts';
 
 const seeds = chooseFuzzSeeds({ perRun: 150, pool: 300, long: 1200 });
 
@@ -22,7 +22,7 @@ const seeds = chooseFuzzSeeds({ perRun: 150, pool: 300, long: 1200 });
 interface CaseLog {
   readonly calls: string[];
   readonly nullNames: Set<string>;
-  readonly leftOut: OmittedFields;
+  readonly omittedFields: OmittedFields;
   /** Bytes were changed: an id or a name may have become another one. */
   isDamaged: boolean;
   /** Releases the case's requests together, so that they share their next calls. */
@@ -51,14 +51,15 @@ beforeAll(async () => {
     );
     const text = random.chance(0.6) ? corruptJson(random, right) : right;
     collectNullNames(text, log.nullNames);
-    collectOmittedFields(right, text, log.leftOut);
-    const way = random.chance(0.25) ? await sendCorruptedAnswer(random, call, text) : undefined;
-    if (way === 'damaged bytes') {
+    collectOmittedFields(right, text, log.omittedFields);
+    const corruption = random.chance(0.25) ? await sendCorruptedResponse(random, call, text) : undefined;
+    if (corruption === 'damaged bytes') {
       log.isDamaged = true;
-      log.leftOut.hasMissingInput = true;
+      log.omittedFields.hasMissingInput = true;
     }
-    if (way === undefined) call.respond({ headers: { 'content-type': 'application/json' }, body: text });
-    log.calls.push(`${subgraph} ${body}\n  ${way ?? 'answered'}: ${text}`);
+    if (corruption === undefined)
+      call.respond({ headers: { 'content-type': 'application/json' }, body: text });
+    log.calls.push(`${subgraph} ${body}\n  ${corruption ?? 'sent'}: ${text}`);
   });
   const { body } = await broken.gateway.execute(getIntrospectionQuery());
   schema = buildClientSchema(body.data as IntrospectionQuery);
@@ -82,7 +83,7 @@ test(
         const log: CaseLog = {
           calls: [],
           nullNames: new Set(),
-          leftOut: { names: new Set(), hasMissingInput: false },
+          omittedFields: { names: new Set(), hasMissingInput: false },
           isDamaged: false,
           start: new Gate(),
         };
@@ -95,7 +96,7 @@ test(
         );
         const control = await findControlProblem(`c~${seed}`);
         logs.delete(String(seed));
-        const problem = found.find((each) => each !== undefined) ?? control;
+        const problem = found.find((foundProblem) => foundProblem !== undefined) ?? control;
         return problem && `seed ${seed}: ${problem}\n${operation}\n${log.calls.join('\n')}\n`;
       },
       6,
@@ -122,24 +123,25 @@ async function findProblem(
   }
   const { status, text } = response;
   if (status !== 200) return `status ${status}: ${text}`;
-  const strangers = Array.from(text.matchAll(/[xyzc]~\d+/g), ([other]) => other).filter(
-    (other) => other !== id,
+  const foreignValues = Array.from(text.matchAll(/[xyzc]~\d+/g), ([value]) => value).filter(
+    (value) => value !== id,
   );
-  if (strangers.length > 0 && !log.isDamaged) return `${id} got values of ${strangers.join()}: ${text}`;
-  let answer: MergedAnswer;
+  if (foreignValues.length > 0 && !log.isDamaged)
+    return `${id} got values of ${foreignValues.join()}: ${text}`;
+  let merged: MergedResponse;
   const isMerged = text.startsWith('\r\n');
   try {
-    answer = readAnswer(text);
+    merged = readResponse(text);
   } catch (error) {
     return `${String(error)}: ${text}`;
   }
-  const { nullNames, leftOut } = log;
-  const problem = findSubgraphCaseProblem(answer, {
+  const { nullNames, omittedFields } = log;
+  const problem = findSubgraphCaseProblem(merged, {
     schema,
     operation,
     isMerged,
     nullNames,
-    omittedFields: leftOut,
+    omittedFields,
   });
   return problem && `${accept} ${id}: ${problem}\n${text.slice(0, 4_000)}`;
 }
@@ -161,15 +163,15 @@ async function send(
   accept = 'application/json',
   headers: Record<string, string> = {},
 ): Promise<{ status: number; text: string }> {
-  const answer = await exchange(broken.gateway.url, {
+  const response = await exchange(broken.gateway.url, {
     headers: { 'content-type': 'application/json', accept, ...headers },
     body: JSON.stringify({ query, variables: { id } }),
   });
-  return { status: answer.status, text: answer.body };
+  return { status: response.status, text: response.body };
 }
 
-function readAnswer(text: string): MergedAnswer {
-  if (!text.startsWith('\r\n')) return JSON.parse(text) as MergedAnswer;
+function readResponse(text: string): MergedResponse {
+  if (!text.startsWith('\r\n')) return JSON.parse(text) as MergedResponse;
   const reader = new MultipartReader();
   const payloads = reader.read(text);
   reader.assertClosed();
