@@ -1,8 +1,8 @@
 const headEnd = '\r\n\r\n';
 const boundary = /boundary="?([^";\r]+)"?/i;
 
-/** Takes a `multipart/mixed` body apart while it arrives. As clients do, it counts a part as arrived when the
- *  delimiter after it has. */
+/** Splits a `multipart/mixed` body as it arrives. Like clients, it takes a part as complete when the following
+ *  delimiter has arrived. */
 export class MultipartReader {
   readonly #delimiter: string;
   #text = '\r\n';
@@ -14,7 +14,8 @@ export class MultipartReader {
     this.#delimiter = `\r\n--${name}`;
   }
 
-  /** Bodies of the parts that the chunk completes. Only ASCII is understood, which is all that the graph holds. */
+  /** Returns the bodies of the parts that the chunk completes. Supports ASCII only, which is all that the graph
+   *  contains. */
   push(chunk: Buffer): string[] {
     this.#text += chunk.toString('latin1');
     const pieces = this.#text.split(this.#delimiter);

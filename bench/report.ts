@@ -5,7 +5,7 @@ import type { ThroughputReport, ThroughputRow } from './throughput.ts';
 
 export type Report = ThroughputReport | DeferReport;
 
-/** The floor that all others are compared with. */
+/** The target that all other targets are compared with. */
 const baseline = 'floor-merged';
 
 export function markdown(report: Report): string {

@@ -33,7 +33,7 @@ async function main(): Promise<number> {
   }
   installPeers();
 
-  // Only now: these import packages that have just been installed.
+  // Imported late, because these modules import packages that have just been installed.
   const [{ scenarios }, { createBenchEnvironment }, { measureThroughput }, { measureDeferral }] =
     await Promise.all([
       import('./scenarios.ts'),

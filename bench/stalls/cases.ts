@@ -1,21 +1,21 @@
-/** Operations and subgraph answers that are as large or as awkward as the default limits let them be. */
+/** Operations and subgraph responses that are as large or as expensive as the default limits allow. */
 
 export type Entity = Readonly<Record<string, unknown>> | { readonly error: string };
 
 export interface StallCase {
   readonly name: string;
-  /** Requests that go out one after the other. */
+  /** Requests that are sent one after the other. */
   readonly requests: () => readonly StallRequest[];
-  /** The body of every root fetch's answer. */
+  /** The body of every response to a root fetch. */
   readonly root?: () => string;
-  /** What the second subgraph says of one entity. */
+  /** The second subgraph's fields of one entity. */
   readonly entity?: (id: string, index: number) => Entity;
 }
 
 export interface StallRequest {
   readonly query: string;
   readonly variables?: Readonly<Record<string, unknown>>;
-  /** JSON text of the variables, where they are too deep to be made into text. */
+  /** The variables as JSON text, if they are nested too deeply to be serialized. */
   readonly variablesText?: string;
   readonly accept?: string;
 }
@@ -63,11 +63,11 @@ const itemList = (count: number, more: (i: number) => string = () => ''): string
 const rowList = (count: number, more: (i: number) => string = () => ''): string =>
   `{"data":{"rows":[${repeat(count, (i) => `{"id":"${i}","name":"row number ${i} of the list","a":${i},"b":2,"c":3,"d":4${more(i)}}`, ',')}]}}`;
 const rowFields = 'id name a b c d';
-/** About 85 bytes for each row. */
+/** A row has about 85 bytes. */
 const rowsOf = (megabytes: number): number => Math.floor((megabytes * 1e6) / 85);
 
 export const cases: readonly StallCase[] = [
-  // What an operation's text can cost.
+  // The cost of an operation's text.
   {
     name: '9,900 equal fields',
     requests: createSingleRequest(`{ items { ${repeat(9900, () => 'name')} } }`),
@@ -185,7 +185,7 @@ export const cases: readonly StallCase[] = [
     ),
   },
 
-  // What variables can cost.
+  // The cost of variables.
   {
     name: 'variable: a list of 400,000 numbers',
     requests: createSingleRequest('query($v: [Int!]) { pick(ints: $v) { id } }', {
@@ -257,7 +257,7 @@ export const cases: readonly StallCase[] = [
     }),
   },
 
-  // What subgraphs' answers can cost.
+  // The cost of subgraph responses.
   ...[1, 5, 20, 60].map(
     (megabytes): StallCase => ({
       name: `answer of ${megabytes} MB: rows`,

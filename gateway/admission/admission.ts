@@ -8,7 +8,7 @@ import type {
 } from '../response/executionOutcome.ts';
 import type { ResponseCaching } from '../response/responseCaching.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
-import type { SupergraphView } from '../supergraph/supergraphView.ts';
+import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { ApolloPipeline, ApolloRequest, ExecuteOperation } from './apolloPipeline.ts';
 import { checkPersistedQuery } from './checkPersistedQuery.ts';
 import type { ClientRequest } from './clientRequest.ts';

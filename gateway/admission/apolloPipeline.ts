@@ -26,7 +26,7 @@ import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import type { SupergraphView } from '../supergraph/supergraphView.ts';
+import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import { DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule } from './deferDirectiveRules.ts';

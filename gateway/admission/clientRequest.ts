@@ -8,8 +8,7 @@ import {
   type SubscriptionOutcome,
 } from '../response/executionOutcome.ts';
 import type { ResponseCaching } from '../response/responseCaching.ts';
-import type { SupergraphLease } from '../supergraph/supergraphHolder.ts';
-import type { SupergraphView } from '../supergraph/supergraphView.ts';
+import type { SupergraphLease, SupergraphView } from '../supergraph/supergraphHolder.ts';
 
 /** The context value that Apollo Server's plugins see. */
 export interface GatewayContext {

@@ -1,10 +1,10 @@
 import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import { findUnknownOverride } from '../operation/findUnknownOverride.ts';
 import { InternalNames } from '../operation/internalNames.ts';
 import { normalizeOperation } from '../operation/normalizeOperation.ts';
 import { createPlannerInput, planOperation } from '../operation/planOperation.ts';
+import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
 import { composeSupergraph } from '../supergraph/composeSupergraph.ts';
@@ -30,7 +30,7 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
   const config = loadConfig({ file: configFile, overrides, env: process.env });
   const supergraph = await loadConfiguredSupergraph(config);
   try {
-    const unknown = findUnknownOverride(override, supergraph);
+    const unknown = describeUnknownOverride(override, supergraph.overrides);
     if (unknown !== undefined) throw new CommandError(exitCode.usageError, unknown);
     const read = readOperation({
       file,

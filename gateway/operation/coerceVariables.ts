@@ -13,9 +13,10 @@ type CoercedVariables =
   | { readonly kind: 'coerced'; readonly values: Readonly<Record<string, unknown>> }
   | { readonly kind: 'refused'; readonly errors: readonly GraphQLError[] };
 
-/** Checks the client's variables against the operation's definitions and fills in defaults.
- *  Errors: `OPERATION_TOO_COMPLEX` where their lists and objects hold more than `maxValues` values. They nest no
- *  deeper than a limit that was checked before. */
+/** Coerces the client's variables to the types of the operation's variable definitions, and adds defaults. The nesting
+ *  depth of the variables was checked before.
+ *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` when lists and objects in the variables contain more than `maxValues`
+ *  values. */
 export function coerceVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
@@ -25,15 +26,15 @@ export function coerceVariables(
   const definitions = operation.variableDefinitions ?? [];
   if (definitions.length === 0) return { kind: 'coerced', values: noValues };
   checkValueCount(given, maxValues);
-  // Object.prototype's members are no variables: a copy without it keeps `toString` from being one.
+  // A copy without a prototype, so that members of Object.prototype such as `toString` are not read as variables.
   const own = Object.assign(Object.create(null) as Record<string, unknown>, given);
   const result = getVariableValues(schema, definitions, own, { maxErrors: 0 });
   if (result.errors === undefined) return { kind: 'coerced', values: result.coerced ?? noValues };
-  // Each of the messages quotes the value that it is about.
-  const short = truncateStrings(own) as typeof own;
+  // Error messages quote the invalid value, which may be long.
+  const truncated = truncateStrings(own) as typeof own;
   return {
     kind: 'refused',
-    errors: getVariableValues(schema, definitions, short, { maxErrors: 50 }).errors ?? result.errors,
+    errors: getVariableValues(schema, definitions, truncated, { maxErrors: 50 }).errors ?? result.errors,
   };
 }
 
@@ -56,7 +57,7 @@ function checkValueCount(variables: Readonly<Record<string, unknown>>, allowed: 
   }
 }
 
-/** A copy in which no string is long. */
+/** A copy in which long strings are truncated. */
 function truncateStrings(value: unknown): unknown {
   if (typeof value === 'string') {
     return value.length > maxQuotedLength ? `${value.slice(0, maxQuotedLength)}…` : value;
@@ -69,12 +70,12 @@ function truncateStrings(value: unknown): unknown {
   return copy;
 }
 
-/** Characters of one string in a message. */
+/** Maximum number of characters of a string that a message quotes. */
 const maxQuotedLength = 200;
 
 const noValues: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null));
 
-/** Names of the variables that `@skip`, `@include` or `@defer(if:)` use anywhere in the document, sorted. */
+/** Names of the variables that `@skip`, `@include` or `@defer` use in their `if` argument, sorted. */
 export function conditionVariables(document: DocumentNode): readonly string[] {
   const names = new Set<string>();
   visit(document, {

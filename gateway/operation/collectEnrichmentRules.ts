@@ -1,7 +1,7 @@
 import { type DocumentNode, type GraphQLSchema, Kind, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
 import type { EnrichmentRule } from './enrichmentRule.ts';
 
-/** The rules of all fields of a valid document that may come late, each once. */
+/** The distinct enrichment rules of all fields in a valid document. */
 export function collectEnrichmentRules(
   schema: GraphQLSchema,
   document: DocumentNode,

@@ -1,8 +1,8 @@
-/** Makes a field an enrichment: the first answer waits for it at most until the end of its budget. */
+/** Declares a field as an enrichment: the first response waits for it only until its latency budget expires. */
 export interface EnrichmentRule {
-  /** `Type.field`, as the API schema names it. */
+  /** `Type.field` in the API schema. */
   readonly coordinate: string;
-  /** Milliseconds from the request's start; `undefined` for the configuration's `enrichment.budget`. */
+  /** Milliseconds from the start of the request; `undefined` for `enrichment.budget` of the configuration. */
   readonly budgetMs: number | undefined;
   readonly priority: EnrichmentPriority;
 }

@@ -1,16 +1,17 @@
 import { GraphQLError, getOperationAST, parse, validate } from 'graphql';
 import { GatewayError } from '../errors.ts';
+import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import { printPlan } from '../planning/printPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { findUnknownOverride } from './findUnknownOverride.ts';
 import { InternalNames } from './internalNames.ts';
 import { normalizeOperation } from './normalizeOperation.ts';
 import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './operationLimits.ts';
 import { createPlannerInput, planOperation } from './planOperation.ts';
 
-/** The plan of an operation as text, with every condition on a variable without a default taken as it stands,
- *  and with these labels of progressive `@override`s on.
- *  Errors: `GraphQLError` for an invalid operation, `GatewayError` where it cannot be planned. */
+/** Prints the plan of an operation. Conditions on variables count as true for `@include` and `@defer` and as false for
+ *  `@skip`. `overrides`: active labels of progressive `@override`s.
+ *  @throws {GraphQLError} for an invalid operation.
+ *  @throws {GatewayError} when the operation exceeds a limit or cannot be planned. */
 export async function explainOperation(
   text: string,
   overrides: readonly string[],
@@ -20,18 +21,18 @@ export async function explainOperation(
   if (supergraph === undefined) {
     throw new GatewayError('SUPERGRAPH_UNAVAILABLE', 'No supergraph is loaded yet: see /health/ready.');
   }
-  const unknown = findUnknownOverride(overrides, supergraph);
+  const unknown = describeUnknownOverride(overrides, supergraph.overrides);
   if (unknown !== undefined) throw new GraphQLError(unknown);
   const exceededByText = findExceededTextLimit(text, limits);
   if (exceededByText !== undefined) throw tooComplex(exceededByText);
   const document = parse(text);
-  // Before validation, which compares every two fields that meet.
+  // Before validation, whose time is quadratic in the number of fields with one response name.
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) throw tooComplex(exceeded);
   const [problem] = validate(supergraph.apiSchema, document);
   if (problem !== undefined) throw problem;
   const operation = getOperationAST(document);
-  if (operation == null) throw new GraphQLError('Give a document with exactly one operation.');
+  if (operation == null) throw new GraphQLError('The document must contain exactly one operation.');
   const normalized = normalizeOperation({
     schema: supergraph.apiSchema,
     document,
@@ -41,9 +42,9 @@ export async function explainOperation(
     maxSelections: limits.recursiveSelections,
     isDeferEnabled: true,
   });
-  const question = createPlannerInput(operation, normalized, overrides);
-  if (question === undefined) return printPlan({ kind: 'QueryPlan' });
-  const { plan } = await planOperation(supergraph.planner, question);
+  const plannerInput = createPlannerInput(operation, normalized, overrides);
+  if (plannerInput === undefined) return printPlan({ kind: 'QueryPlan' });
+  const { plan } = await planOperation(supergraph.planner, plannerInput);
   return printPlan(plan);
 }
 

@@ -1,16 +1,17 @@
 import type { FieldSelection, Selection } from './selection.ts';
 
-/** Enrichments of a normalised operation that cannot come late, since a use of `@defer` further out selects more of
- *  what would be null for now: its payload adds to that object, which the client has to have by then. Returns their delivery groups. */
+/** Delivery groups of the enrichments of a normalized operation that must be fetched with the primary data, because an
+ *  enclosing `@defer` selects more fields of the same object. The payload of that `@defer` adds fields to an object that
+ *  the client must already have, while a pending enrichment is null. */
 export function findConflictingEnrichments(selections: readonly Selection[]): ReadonlySet<number> {
-  const contested = new Set<number>();
+  const conflicting = new Set<number>();
   visit(selections);
-  return contested;
+  return conflicting;
 
-  function visit(onOneObject: readonly Selection[]): void {
-    const deferred = new Set(fieldsOf(onOneObject, true).map(({ responseName }) => responseName));
+  function visit(selectionsOfObject: readonly Selection[]): void {
+    const deferred = new Set(fieldsOf(selectionsOfObject, true).map(({ responseName }) => responseName));
     const below = new Map<string, Selection[]>();
-    for (const field of fieldsOf(onOneObject, false)) {
+    for (const field of fieldsOf(selectionsOfObject, false)) {
       if (deferred.has(field.responseName)) add(field);
       else if (field.selectionSet !== undefined) {
         const same = below.get(field.responseName);
@@ -21,14 +22,14 @@ export function findConflictingEnrichments(selections: readonly Selection[]): Re
     for (const inner of below.values()) visit(inner);
   }
 
-  /** The field and all below it. */
+  /** Adds the field and all fields below it. */
   function add({ enrichmentGroup, selectionSet }: FieldSelection): void {
-    if (enrichmentGroup !== undefined) contested.add(enrichmentGroup);
+    if (enrichmentGroup !== undefined) conflicting.add(enrichmentGroup);
     for (const field of fieldsOf(selectionSet?.selections ?? [], false)) add(field);
   }
 }
 
-/** Fields of an object: those that are deferred, or those that are not. */
+/** The deferred fields of an object, or those that are not deferred. */
 function fieldsOf(selections: readonly Selection[], areDeferred: boolean): readonly FieldSelection[] {
   return selections.flatMap((selection) => {
     if (selection.kind === 'Field') return areDeferred ? [] : [selection];

@@ -1,12 +1,12 @@
 import { type FieldNode, Kind, parse, visit } from 'graphql';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
-/** Gives aliases that could be mistaken for something else a name of their own on the way to the planner,
- *  the subgraphs and the response tree. The answer carries the client's names again.
+/** Renames aliases that equal the name of another field, for the planner, the subgraphs and the response tree. The
+ *  response contains the client's names.
  *
- *  `{ product { id: description slow } }` is the trap: the planner adds the key field `id` for the next hop
- *  and would send the description in its place. Keys may be hidden from the API schema, therefore every
- *  field name of the supergraph counts. */
+ *  In `{ product { id: description slow } }`, the planner adds the key field `id` for the fetch of `slow`, and would send
+ *  the description as the key. Keys may be inaccessible in the API schema, so that every field name of the supergraph
+ *  is relevant. */
 export class InternalNames {
   readonly #fieldNames: ReadonlySet<string>;
 
@@ -25,17 +25,17 @@ export class InternalNames {
 
   internalNameOf(responseName: string, field: FieldNode): string {
     const fieldName = field.name.value;
-    // Object.prototype's names would be found on every object that JSON.parse makes, present or not.
+    // Names of Object.prototype's members are found on every parsed object, whether or not the key is present.
     const isNative = responseName in Object.prototype;
     if (!isNative && responseName === fieldName) return responseName;
     return isNative || this.#fieldNames.has(responseName) || responseName.startsWith('_')
-      ? // The length tells where the one name ends: `b_c: a` and `c: a_b` must not become the same.
+      ? // The length marks the end of the field name, so that `b_c: a` and `c: a_b` get different names.
         `${aliasPrefix}${fieldName.length}_${fieldName}_${responseName}`
       : responseName;
   }
 }
 
-/** Aliases that start with an underscore are always renamed, so no client can choose a name of this form. */
+/** No client alias has this form, because all aliases that start with an underscore are renamed. */
 const aliasPrefix = '_alias_';
 
 const bySupergraph = new WeakMap<Supergraph, InternalNames>();

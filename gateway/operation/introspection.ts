@@ -8,8 +8,8 @@ import {
 } from 'graphql';
 import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 
-/** A document with the operation's root introspection fields, under their internal names; `undefined` where it
- *  has none. */
+/** A document with the introspection fields at the root of the operation, under their internal names. `undefined` if
+ *  there are none. */
 export function createIntrospectionDocument(
   operation: OperationDefinitionNode,
   root: SelectionSet,
@@ -29,7 +29,7 @@ export function createIntrospectionDocument(
   };
 }
 
-/** What the schema says of itself, by internal names. Only `__type(name:)` can depend on variables. */
+/** Executes introspection fields. Keys of the result are internal names. Only `__type(name:)` can depend on variables. */
 export function executeIntrospection(
   schema: GraphQLSchema,
   document: DocumentNode,

@@ -29,15 +29,15 @@ interface NormalizeOperationOptions {
   /** Coerced values of the Boolean variables that conditions use. */
   readonly booleanVariables: Readonly<Record<string, unknown>>;
   readonly internalNames: InternalNames;
-  /** Most selections that the operation may have once its fragments are expanded. */
+  /** Maximum number of selections with expanded fragments. */
   readonly maxSelections: number;
-  /** With false, deferred fragments become ordinary ones. */
+  /** With false, `@defer` is ignored. */
   readonly isDeferEnabled: boolean;
-  /** Which fields may come late though nobody deferred them; left out for none. */
+  /** Finds the fields that are enrichments. */
   readonly findEnrichmentRule?: FindEnrichmentRule | undefined;
 }
 
-/** The rule of a field, by the name of the type that it is selected on. */
+/** Returns the enrichment rule of a field on the type that it is selected on. */
 export type FindEnrichmentRule = (parentType: string, fieldName: string) => EnrichmentRule | undefined;
 
 export interface NormalizedOperation {
@@ -62,9 +62,9 @@ interface EnclosingContext {
   readonly canBeNull: boolean;
 }
 
-/** Expands fragments, folds `@skip`, `@include` and `@defer(if:)`, merges what stands twice and takes out of
- *  a fragment what its surroundings select anyway. The document is valid against the schema.
- *  Errors: `OPERATION_TOO_COMPLEX` past `maxSelections`. */
+/** Expands fragments, folds `@skip`, `@include` and `@defer(if:)`, merges duplicate fields, and removes from fragments
+ *  what the enclosing selection set selects anyway. The document must be valid against the schema.
+ *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` when the operation exceeds `maxSelections`. */
 export function normalizeOperation(options: NormalizeOperationOptions): NormalizedOperation {
   const { schema, booleanVariables, internalNames } = options;
   const fragments = new Map<string, FragmentDefinitionNode>();
@@ -93,7 +93,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
     parentType: GraphQLCompositeType,
     enclosing: EnclosingContext,
   ): Selection[] {
-    /** Of each response name, the last one. */
+    /** The last entry of each response name. */
     const fields = new Map<string, MergeableFields>();
     const order: (MergeableFields | ConditionalFragment | DeferredFragment)[] = [];
     let fragmentCount = 0;
@@ -124,7 +124,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
         if (node.kind === Kind.FIELD) {
           const responseName = node.alias?.value ?? node.name.value;
           const known = fields.get(responseName);
-          // What a fragment selects of a field comes before what is selected of it after the fragment.
+          // Selections of a field inside a fragment precede its selections after the fragment.
           const isAfterFragment = known !== undefined && known.precedingFragments < fragmentCount;
           if (known === undefined || (node.selectionSet !== undefined && isAfterFragment)) {
             const added = { responseName, nodes: [node], precedingFragments: fragmentCount };
@@ -142,7 +142,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
           conditionName === undefined ? undefined : (schema.getType(conditionName) as GraphQLCompositeType);
         const decides = condition !== undefined && !alwaysHolds(condition, parentType);
         if (decides && !canHold(condition, parentType)) continue;
-        // An enrichment is delivered as a whole.
+        // `@defer` inside an enrichment is ignored, because an enrichment is delivered as a whole.
         const defer = enclosing.delivery === 'enrichment' ? undefined : deferArguments(node.directives);
         if (defer !== undefined) {
           order.push(deferredOf(fragment.selectionSet, decides ? condition : undefined, defer.label));
@@ -158,7 +158,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
       }
     }
 
-    /** A fragment with this condition to which another can be added without changing the order of fields. */
+    /** A preceding fragment with this condition that further selections can be added to without changing the field order. */
     function mergeable(condition: GraphQLCompositeType): ConditionalFragment | undefined {
       for (let i = order.length - 1; i >= 0; i--) {
         const entry = order[i] as (typeof order)[number];
@@ -270,7 +270,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
     return possibleTypes(condition).some((name) => other.has(name));
   }
 
-  /** The narrower of the two types, where one is: what a fragment inside this one can rely on. */
+  /** The narrower of the two types, which is the parent type of selections inside the fragment. */
   function narrow(type: GraphQLCompositeType, condition: GraphQLCompositeType): GraphQLCompositeType {
     return isObjectType(type) ? type : condition;
   }
@@ -296,7 +296,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
   }
 }
 
-/** Coordinates of enrichments that would be in the way of the client's own uses of `@defer`. */
+/** Coordinates of enrichments that conflict with the client's uses of `@defer`. */
 function findConflictingRules(
   selections: readonly Selection[],
   deferred: readonly DeferUsage[],
@@ -313,15 +313,15 @@ function isCondition(directive: DirectiveNode): boolean {
   return directive.name.value === 'skip' || directive.name.value === 'include';
 }
 
-/** Uses of one response name that can be merged without changing the order of what is below them. */
+/** Fields of one response name that can be merged without changing the order of their subfields. */
 interface MergeableFields {
   readonly responseName: string;
   readonly nodes: FieldNode[];
-  /** How many fragments with a condition stand before. */
+  /** Number of fragments with a type condition before these fields. */
   readonly precedingFragments: number;
 }
 
-/** Fragments with one type condition that stand together. */
+/** Adjacent fragments with the same type condition. */
 interface ConditionalFragment {
   readonly type: GraphQLCompositeType;
   readonly sources: SelectionSetNode[];
@@ -332,22 +332,21 @@ type VisibleFields = ReadonlyMap<string, FieldSelection>;
 
 const noFields: VisibleFields = new Map();
 
-/** What else is selected on the same object. */
+/** Other fields that are selected on the same object. */
 interface SurroundingFields {
   readonly all: VisibleFields;
-  /** Of that, what stands before. A later field does not take the place of an earlier one: the answer's keys are
-   *  in the order of the document. */
+  /** The preceding ones. A later field does not replace an earlier one, because response keys are in document order. */
   readonly preceding: VisibleFields;
 }
 
-/** Takes out of each fragment of a selection set what the set itself selects on the same object. */
+/** Removes from each fragment of a selection set the fields that the set itself selects on the same object. */
 function removeRedundantSelections(selections: readonly Selection[]): readonly Selection[] {
   if (selections.every((selection) => selection.kind === 'Field')) return selections;
   return subtractSurroundings(selections, { all: noFields, preceding: noFields }, false);
 }
 
-/** What is left of `selections` where the surroundings are selected anyway. `isOwn`: they are what a deferred
- *  fragment has of its own, where another one that has nothing of its own is not needed. */
+/** The selections without those that the surrounding fields contain. `isOwn`: the selections belong to `own` of a
+ *  deferred fragment, in which a nested deferred fragment without own selections is redundant. */
 function subtractSurroundings(
   selections: readonly Selection[],
   around: SurroundingFields,
@@ -399,12 +398,12 @@ function subtractField(
     : { ...field, selectionSet: new SelectionSet(left), isAlreadySent: isOwn };
 }
 
-function isSameField(one: FieldSelection, other: FieldSelection): boolean {
+function isSameField(left: FieldSelection, right: FieldSelection): boolean {
   return (
-    one.fieldName === other.fieldName &&
-    one.arguments.length === other.arguments.length &&
-    one.arguments.every((argument) => {
-      const match = other.arguments.find((candidate) => candidate.name.value === argument.name.value);
+    left.fieldName === right.fieldName &&
+    left.arguments.length === right.arguments.length &&
+    left.arguments.every((argument) => {
+      const match = right.arguments.find((candidate) => candidate.name.value === argument.name.value);
       return match !== undefined && print(match.value) === print(argument.value);
     })
   );

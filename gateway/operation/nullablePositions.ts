@@ -7,12 +7,12 @@ import {
   isNonNullType,
 } from 'graphql';
 
-/** Whether an answer may have null for the field, whatever the object's type turns out to be. */
+/** Whether the field is nullable on every possible runtime type of the parent. */
 export function canBeNull(schema: GraphQLSchema, parent: GraphQLCompositeType, fieldName: string): boolean {
   return fieldTypes(schema, parent, fieldName).every((type) => !isNonNullType(type));
 }
 
-/** The same for the field or an element of its list: something above what is selected of it. */
+/** Whether the field, or a list element of its type, is nullable on every possible runtime type of the parent. */
 export function hasNullablePosition(
   schema: GraphQLSchema,
   parent: GraphQLCompositeType,
@@ -21,7 +21,7 @@ export function hasNullablePosition(
   return fieldTypes(schema, parent, fieldName).every(isNullableSomewhere);
 }
 
-/** Of every type that an object may have: an object's field may be non-null where its interface's is not. */
+/** Types of the field on all possible runtime types. An object type may declare non-null what its interface does not. */
 function fieldTypes(
   schema: GraphQLSchema,
   parent: GraphQLCompositeType,

@@ -12,15 +12,15 @@ import {
   type ValueNode,
 } from 'graphql';
 
-/** What one operation may have at most, with fragment spreads expanded. The names are those of the
- *  configuration's `limits`. */
+/** Maximum sizes of one operation, with fragment spreads expanded. The names are those of the section `limits` in the
+ *  configuration. */
 export interface OperationLimits {
-  /** Lexical tokens of the whole text. */
+  /** Lexical tokens of the document. */
   readonly tokens: number;
-  /** Nested selection sets; an inline fragment is a level too, a spread is not. */
+  /** Nested selection sets. An inline fragment is a level, a fragment spread is not. */
   readonly depth: number;
-  /** Lists and objects within each other in literals of arguments and defaults, and lists in types of variables:
-   *  the planner's time may double with each level. */
+  /** Nested lists and objects in literals of arguments and defaults, and nested lists in variable types. The planning time
+   *  may double with each level. */
   readonly literalDepth: number;
   readonly aliases: number;
   readonly rootFields: number;
@@ -28,28 +28,28 @@ export interface OperationLimits {
   readonly deferredFragments: number;
   /** Fields and fragments. */
   readonly recursiveSelections: number;
-  /** Characters of names and literals: what is printed for the planner and the subgraphs. */
+  /** Characters of names and literals, which are printed for the planner and the subgraphs. */
   readonly expandedSize: number;
-  /** Validation compares fields of one response name at one place each with each. */
+  /** Pairs of fields with one response name in one selection set, all of which validation compares. */
   readonly fieldComparisons: number;
 }
 
-/** A limit that a text goes beyond. */
+/** A limit that an operation exceeds. */
 export interface ExceededLimit {
   readonly limit: keyof OperationLimits;
-  /** At least this much was found: counting ends at the limit where going on would cost. */
+  /** A lower bound of the actual size: counting stops early where it would be expensive. */
   readonly value: number;
   readonly allowed: number;
 }
 
-/** Checks what can be seen without a parser, which calls itself for each level of nesting: only a text that
- *  passes is safe to parse. A text that is no GraphQL passes up to its first mistake. */
+/** Checks `tokens`, `depth` and `literalDepth` with the lexer alone. The parser is recursive, so that only a text that
+ *  passes this check is safe to parse. The check stops at the first syntax error, which the parser reports. */
 export function findExceededTextLimit(text: string, limits: OperationLimits): ExceededLimit | undefined {
   const lexer = new Lexer(new Source(text));
   let tokens = 0;
   let selectionDepth = 0;
   let valueDepth = 0;
-  // Directives of a variable definition have parentheses within parentheses.
+  // Directives on variable definitions nest parentheses.
   let parentheses = 0;
   for (;;) {
     const kind = nextTokenKind(lexer);
@@ -79,8 +79,8 @@ function nextTokenKind(lexer: Lexer): TokenKind | undefined {
   }
 }
 
-/** Checks every operation of a document, and every fragment by itself. A document whose fragments form a
- *  cycle passes: validation refuses it with a better message. */
+/** Checks every operation and every fragment definition of a document. A document with cyclic fragments passes, because
+ *  validation refuses it with a better message. */
 export function findExceededLimit(
   document: DocumentNode,
   limits: OperationLimits,
@@ -106,8 +106,8 @@ export function findExceededLimit(
     : undefined;
 }
 
-/** How many pairs of fields have one response name at one place, fragments expanded; each selection that is looked
- *  at counts as well. Counting ends beyond `allowed`. Fragments form no cycle. */
+/** The number of visited selections plus the number of pairs of fields with one response name in one selection set, with
+ *  fragments expanded. Counting stops once `allowed` is exceeded. Fragments must not be cyclic. */
 function countFieldComparisons(document: DocumentNode, allowed: number): number {
   const fragments = fragmentsOf(document);
   let count = 0;
@@ -174,8 +174,8 @@ const measuredLimits: readonly MeasuredLimit[] = [
   'expandedSize',
 ];
 
-/** Measures selection sets, each fragment once however often it is spread: spreads that double at every
- *  level stay cheap to measure. The result is `undefined` where fragments form a cycle. */
+/** Returns a function that measures a selection set; `undefined` for cyclic fragments. Each fragment is measured once,
+ *  so that fragments that spread each other repeatedly take linear time. */
 function createSelectionMeasurer(
   document: DocumentNode,
 ): (selections: SelectionSetNode) => MeasuredSize | undefined {
@@ -187,7 +187,7 @@ function createSelectionMeasurer(
     if (known === 'in progress' || known === 'cyclic') return undefined;
     if (known !== undefined) return known;
     const fragment = fragments.get(name);
-    // An unknown fragment is validation's to refuse.
+    // Validation refuses unknown fragments.
     if (fragment === undefined) return emptySize();
     measured.set(name, 'in progress');
     const size = measureSelections(fragment.selectionSet);
@@ -269,14 +269,14 @@ function charactersOfArguments(args: readonly ArgumentNode[] | undefined): numbe
   return count;
 }
 
-/** Values nest no deeper than a limit that was checked before. */
+/** Recursive: `literalDepth` was checked before. */
 function charactersOfValue(value: ValueNode): number {
   switch (value.kind) {
     case Kind.NULL:
     case Kind.BOOLEAN:
       return 4;
     case Kind.STRING:
-      // A character may be written as up to six: `\u0001`.
+      // An escaped character takes up to six characters, such as `\u0001`.
       return JSON.stringify(value.value).length;
     case Kind.VARIABLE:
       return value.name.value.length;

@@ -1,25 +1,26 @@
 import type { DocumentNode } from 'graphql';
 
-/** How a client takes deferred parts; `undefined` for a client that takes one complete answer only. */
+/** The incremental delivery format that a client accepts. */
 export type IncrementalFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
 
-/** A client's operation after transport, parsing and validation. */
+/** A client's operation after transport, parsing and validation, before preparation. */
 export interface OperationRequest {
   /** Parsed and valid against `supergraph.apiSchema`. */
   readonly document: DocumentNode;
   readonly operationName: string | undefined;
-  /** As the client sent them; coerced by preparation. */
+  /** As sent by the client. Preparation coerces them. */
   readonly variables: Readonly<Record<string, unknown>>;
-  /** The client's headers (or connection parameters), names in lower case. */
+  /** Headers or connection parameters of the client. Names are in lower case. */
   readonly headers: ReadonlyMap<string, string>;
+  /** `undefined` for a client that accepts only a single complete response. */
   readonly incrementalFormat: IncrementalFormat | undefined;
-  /** For a subscription: cursor of the last event that the client has got. Everything after it is wanted. */
+  /** For a subscription: cursor of the last event that the client received. The subscription resumes after it. */
   readonly resumeAfter?: string | undefined;
-  /** Parameters that the client's connection began with and that may travel to subgraphs. */
+  /** Parameters of the client's `connection_init` that may be forwarded to subgraphs. */
   readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
-  /** That the client's connection comes from. */
+  /** Remote address of the client's connection. */
   readonly clientAddress?: string | undefined;
   readonly requestId: string;
-  /** Aborted when the client is gone. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }

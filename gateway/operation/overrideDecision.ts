@@ -3,27 +3,24 @@ import { createHash } from 'node:crypto';
 interface OverridePolicy {
   /** Name of a client header, in lower case. */
   readonly identityHeader?: string | undefined;
-  /** Percentages by label, from 0 to 100. A label that is not here decides itself, `percent(5)` for 5 %, and is
-   *  off where it has no percentage. */
+  /** Percentages from 0 to 100 by label. For a label without an entry, `percent(5)` means 5 % and any other label 0 %. */
   readonly labels: Readonly<Record<string, number>>;
 }
 
-/** Whether the fields of a label come from the subgraph that overrides. The same answer however often it is asked. */
+/** Whether a label is active, so that the overriding subgraph resolves its fields. Consistent for one request. */
 export type OverrideDecision = (label: string) => boolean;
 
-/** No label is on. */
-export const noOverrides: OverrideDecision = () => false;
-
-/** Decides by one number per client identity, where the request has one, or else by one per HTTP request. All
- *  labels are held against the same number: whoever has the labels of 5 % has those of 25 % too, so that the
- *  plans of an operation grow with its percentages and not with their combinations.
- *  `random` gives numbers from 0 up to 1. The headers stand for the request: operations of a batch share them. */
+/** Decides labels by one number for each client identity, or for each HTTP request without an identity. All labels are
+ *  compared with the same number: a client with an active 5 % label also has every 25 % label. So the number of plans of
+ *  an operation grows with its percentages, not with their combinations.
+ *  `random` returns numbers in [0, 1). The `headers` object identifies the HTTP request, because all operations of a
+ *  batch share it. */
 export function createOverrideDecisions(
   policy: OverridePolicy,
   random: () => number,
 ): (headers: ReadonlyMap<string, string>) => OverrideDecision {
   const positions = new WeakMap<ReadonlyMap<string, string>, number>();
-  const shares = new Map<string, number>();
+  const percentages = new Map<string, number>();
   const positionOf = (headers: ReadonlyMap<string, string>): number => {
     let position = positions.get(headers);
     if (position === undefined) {
@@ -34,13 +31,13 @@ export function createOverrideDecisions(
     return position;
   };
   return (headers) => (label) => {
-    let share = shares.get(label);
-    if (share === undefined) {
-      share = percentageOf(label, policy);
-      shares.set(label, share);
+    let percentage = percentages.get(label);
+    if (percentage === undefined) {
+      percentage = percentageOf(label, policy);
+      percentages.set(label, percentage);
     }
-    if (share <= 0) return false;
-    return share >= 100 || positionOf(headers) < share;
+    if (percentage <= 0) return false;
+    return percentage >= 100 || positionOf(headers) < percentage;
   };
 }
 
@@ -51,8 +48,8 @@ function percentageOf(label: string, { labels }: OverridePolicy): number {
 
 const identityHashBytes = 6;
 
-/** From 0 up to 1, evenly. Nothing but the identity goes in: a client that is within 5 % stays within when these
- *  become 25 %, on whatever process it comes in. */
+/** A uniform number in [0, 1) that depends on the identity only. A client keeps an active label when its percentage is
+ *  raised, on every process. */
 function hashIdentity(identity: string): number {
   const hash = createHash('sha256').update(identity).digest();
   return hash.readUIntBE(0, identityHashBytes) / 2 ** (8 * identityHashBytes);

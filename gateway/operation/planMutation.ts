@@ -10,25 +10,25 @@ import {
 import type { Planner, PlanRequest } from '../planning/planner.ts';
 import type { PlanNode, QueryPlan } from '../planning/queryPlan.ts';
 
-/** Plans a mutation such that all data of one root field has been read before the next one runs.
- *  The planner by itself puts root fields of one subgraph into one fetch and reads what it needs from others after
- *  that, when later mutations have perhaps changed it. A document with several root fields has no `@defer`.
- *  Errors: those of the planner. */
+/** Plans a mutation such that all data of one root field is read before the next root field is executed. The planner
+ *  alone puts root fields of one subgraph into one fetch, and reads further data from other subgraphs after it, when
+ *  later root fields may have changed that data. A document with several root fields contains no `@defer`.
+ *  @throws {GatewayError} see `Planner.plan`. */
 export async function planMutation(planner: Planner, request: PlanRequest): Promise<QueryPlan> {
-  const together = await planner.plan(request);
-  if (hasOnlyMutations(together)) return together;
+  const combined = await planner.plan(request);
+  if (hasOnlyMutations(combined)) return combined;
   const operation = parse(request.document, { noLocation: true }).definitions[0] as OperationDefinitionNode;
   const fields = rootFieldsOf(operation);
-  if (fields.length === 1) return together;
+  if (fields.length === 1) return combined;
 
   const nodes: PlanNode[] = [];
   let unplanned: RootField[] = [];
   for (const [index, field] of fields.entries()) {
     const alone = await planOf([field]);
     unplanned.push(field);
-    // Root fields that need nothing besides may share a fetch with each other and with the one after them.
+    // Consecutive root fields without further fetches may share a fetch, also with the root field after them.
     if (hasOnlyMutations(alone) && index < fields.length - 1) continue;
-    if (unplanned.length === fields.length) return together;
+    if (unplanned.length === fields.length) return combined;
     const { node } = unplanned.length === 1 ? alone : await planOf(unplanned);
     if (node?.kind === 'Sequence') nodes.push(...node.nodes);
     else if (node !== undefined && node.kind !== 'Subscription') nodes.push(node);
@@ -36,15 +36,16 @@ export async function planMutation(planner: Planner, request: PlanRequest): Prom
   }
   return { kind: 'QueryPlan', node: { kind: 'Sequence', nodes } };
 
-  function planOf(some: readonly RootField[]): Promise<QueryPlan> {
-    return planner.plan({ ...request, document: printRootFields(operation, some), shouldSplitDefer: false });
+  function planOf(selected: readonly RootField[]): Promise<QueryPlan> {
+    const document = printRootFields(operation, selected);
+    return planner.plan({ ...request, document, shouldSplitDefer: false });
   }
 }
 
-/** What is selected under one response name: a fragment may add to what stands outside of it. */
+/** All root selections of one response name, inside and outside of fragments. */
 type RootField = readonly FieldNode[];
 
-/** In the order in which they run. */
+/** Root fields in execution order. */
 function rootFieldsOf(operation: OperationDefinitionNode): RootField[] {
   const byName = new Map<string, FieldNode[]>();
   gather(operation.selectionSet.selections);
@@ -62,7 +63,7 @@ function rootFieldsOf(operation: OperationDefinitionNode): RootField[] {
   }
 }
 
-/** The operation with these root fields and the variables that they use. */
+/** Prints the operation with only these root fields and the variables that they use. */
 function printRootFields(operation: OperationDefinitionNode, fields: readonly RootField[]): string {
   const selectionSet = { kind: Kind.SELECTION_SET, selections: fields.flat() } as const;
   const used = new Set<string>();
@@ -73,7 +74,7 @@ function printRootFields(operation: OperationDefinitionNode, fields: readonly Ro
   return print({ ...operation, variableDefinitions, selectionSet });
 }
 
-/** True if nothing is read apart from the mutations themselves. */
+/** Whether the plan fetches nothing besides the mutations themselves. */
 function hasOnlyMutations({ node }: QueryPlan): boolean {
   return node === undefined || (node.kind !== 'Subscription' && isMutation(node));
 }

@@ -7,47 +7,52 @@ import { planMutation } from './planMutation.ts';
 import { deferMarker, printOperation } from './printOperation.ts';
 import type { Selection } from './selection.ts';
 
-/** What the planner is asked for one operation. */
+/** The planner's input for one operation. */
 export interface PlannerInput {
   readonly document: string;
-  /** The same operation without `@defer`, to fall back on where `document` has one. Where it has none, though the
-   *  operation does, the executor is to tell the deferred fragments apart. */
+  /** The same operation without `@defer`, as the fallback for a `document` that contains `@defer`. When neither contains
+   *  it although the operation does, the executor splits the plan. */
   readonly documentWithoutDefer: string | undefined;
-  /** Some of what `document` defers is no wish of the client's: rather than have the operation refused, or its first
-   *  answer wait for a split that takes long, it is planned whole. */
+  /** Whether `document` defers enrichments. If splitting them off fails or takes too long, the operation is planned
+   *  without `@defer` instead of being refused. */
   readonly isSplitOptional: boolean;
-  /** Labels of progressive `@override`s that are on, sorted. */
+  /** Active labels of progressive `@override`s, sorted. */
   readonly overrides: readonly string[];
 }
 
 export interface PlannedOperation {
   readonly plan: QueryPlan;
-  /** False where the planner could not tell deferred fragments apart. */
+  /** False when the executor has to split the plan, because the planner could not. */
   readonly isSplitByPlanner: boolean;
-  /** What was asked, to ask the planner of another supergraph the same. */
+  /** The input of the plan, to plan the same operation for another supergraph. */
   readonly input: PlannerInput;
 }
 
-/** `undefined` where no subgraph has to be asked. `isWhole`: the plan is not to be split, whatever is deferred. */
+/** `undefined` when the operation needs no subgraph. `isUnsplit`: plan without `@defer`, although parts are deferred. */
 export function createPlannerInput(
   operation: OperationDefinitionNode,
   { root, deferred }: NormalizedOperation,
   overrides: readonly string[],
-  isWhole = false,
+  isUnsplit = false,
 ): PlannerInput | undefined {
-  const whole = printOperation(operation, root, { includesDefer: false });
-  if (whole === undefined) return undefined;
-  const asWhole = { document: whole, documentWithoutDefer: undefined, isSplitOptional: false, overrides };
-  if (isWhole || deferred.length === 0 || isMutationSeries(operation, root.selections)) return asWhole;
+  const documentWithoutDefer = printOperation(operation, root, { includesDefer: false });
+  if (documentWithoutDefer === undefined) return undefined;
+  const withoutDefer = {
+    document: documentWithoutDefer,
+    documentWithoutDefer: undefined,
+    isSplitOptional: false,
+    overrides,
+  };
+  if (isUnsplit || deferred.length === 0 || isMutationSeries(operation, root.selections)) return withoutDefer;
   const document = printOperation(operation, root, { includesDefer: true });
   const isSplitOptional = deferred.some(({ rule }) => rule !== undefined);
   return document === undefined
-    ? asWhole
-    : { document, documentWithoutDefer: whole, isSplitOptional, overrides };
+    ? withoutDefer
+    : { document, documentWithoutDefer, isSplitOptional, overrides };
 }
 
-/** The planner would read a deferred part of one mutation again while the next one runs, and perhaps find what
- *  that one has made of it. */
+/** Whether the operation is a mutation with several root fields. The planner would fetch the deferred data of one root
+ *  field while the next one is executed, which may change that data. */
 function isMutationSeries(operation: OperationDefinitionNode, root: readonly Selection[]): boolean {
   return operation.operation === OperationTypeNode.MUTATION && countFields(root) > 1;
 }
@@ -62,19 +67,20 @@ function countFields(selections: readonly Selection[]): number {
   return count;
 }
 
-/** Errors: `GatewayError` with `PLANNING_FAILED`, `OPERATION_TOO_COMPLEX` or `OVERLOADED`. */
-export async function planOperation(planner: Planner, question: PlannerInput): Promise<PlannedOperation> {
-  const { document, documentWithoutDefer, isSplitOptional, overrides } = question;
-  const defer = document.includes(deferMarker);
+/** Plans an operation, without `@defer` if the planner cannot split it.
+ *  @throws {GatewayError} `PLANNING_FAILED`, `OPERATION_TOO_COMPLEX` or `OVERLOADED`. */
+export async function planOperation(planner: Planner, input: PlannerInput): Promise<PlannedOperation> {
+  const { document, documentWithoutDefer, isSplitOptional, overrides } = input;
+  const shouldSplitDefer = document.includes(deferMarker);
   if (documentWithoutDefer === undefined || canPlanDefer(planner, document)) {
     try {
       const plan = await planDocument(planner, {
         document,
-        shouldSplitDefer: defer,
+        shouldSplitDefer,
         overrides,
         isOptional: isSplitOptional,
       });
-      return { plan, isSplitByPlanner: true, input: question };
+      return { plan, isSplitByPlanner: true, input };
     } catch (error) {
       if (
         documentWithoutDefer === undefined ||
@@ -83,33 +89,33 @@ export async function planOperation(planner: Planner, question: PlannerInput): P
         throw error;
     }
   }
-  // Some uses of `@defer` are beyond the planner: a plan for the whole is divided by the executor.
+  // The planner does not support some uses of `@defer`. The executor splits the plan instead.
   const plan = await planDocument(planner, {
     document: documentWithoutDefer,
     shouldSplitDefer: false,
     overrides,
   });
-  return { plan, isSplitByPlanner: false, input: question };
+  return { plan, isSplitByPlanner: false, input };
 }
 
-/** Whether the planner has ended by itself: one that took too long, or too much memory, is not asked again. */
+/** Whether the planner itself rejected the document. After a time or memory limit, planning is not tried again. */
 function isPlannerFailure(error: unknown): boolean {
   if (!(error instanceof GatewayError)) return false;
   const { code, extensions } = error;
   return code === 'PLANNING_FAILED' || (code === 'OPERATION_TOO_COMPLEX' && extensions?.limit === undefined);
 }
 
-/** A plan took too long, or too much memory. */
+/** Whether the operation exceeded a planning limit. */
 function isLimitExceeded(error: unknown): boolean {
   return error instanceof GatewayError && error.code === 'OPERATION_TOO_COMPLEX';
 }
 
-/** No planner splits a subscription: Apollo's throws on any `@defer` in one. */
+/** Subscriptions are never split by the planner: Apollo's planner throws for any `@defer` in a subscription. */
 function canPlanDefer(planner: Planner, document: string): boolean {
   return planner.supportsDefer !== false && !document.startsWith(OperationTypeNode.SUBSCRIPTION);
 }
 
-/** The printed document alone says what it is: there is nothing else when one is planned for a new supergraph. */
+/** Reads the operation type from the printed document, which is all that warming a new supergraph has. */
 function planDocument(planner: Planner, request: PlanRequest): Promise<QueryPlan> {
   return request.document.startsWith(OperationTypeNode.MUTATION)
     ? planMutation(planner, request)

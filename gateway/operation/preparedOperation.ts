@@ -5,28 +5,27 @@ import type { EnrichmentRule } from './enrichmentRule.ts';
 import type { DeferUsage } from './normalizeOperation.ts';
 import type { SelectionSet } from './selection.ts';
 
-/** An operation for one supergraph and one set of folded conditions, ready to be executed any number of times. */
+/** An operation for one supergraph and one combination of folded conditions. It can be executed any number of times. */
 export interface PreparedOperation {
   readonly supergraph: Supergraph;
   readonly kind: 'query' | 'mutation' | 'subscription';
   readonly rootType: GraphQLObjectType;
   readonly root: SelectionSet;
-  /** Uses of `@defer` that the client takes. */
+  /** Uses of `@defer`. Empty for a client that accepts no incremental delivery. */
   readonly deferred: readonly DeferUsage[];
-  /** What may come late though nobody deferred it. */
   readonly enrichments: readonly EnrichmentUsage[];
-  /** The enrichments' fetches are those that there would be if they were none. */
+  /** Whether enrichments are fetched with the primary data, in the requests of a plan without `@defer`. */
   readonly isFused: boolean;
   readonly program: Program;
-  /** Labels of the progressive `@override`s that are on for it, of those that its plan depends on. */
+  /** Active labels of progressive `@override`s, among those that the plan depends on. */
   readonly overrides: readonly string[];
-  /** Holds just the operation's introspection fields; `undefined` where there are none. */
+  /** A document with only the introspection fields of the operation; `undefined` if there are none. */
   readonly introspection: DocumentNode | undefined;
 }
 
-/** A field that may come late. */
+/** One field of the operation that is an enrichment. */
 interface EnrichmentUsage {
-  /** Its delivery group. */
+  /** Delivery group of the field. */
   readonly group: number;
   readonly rule: EnrichmentRule;
 }

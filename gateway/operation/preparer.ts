@@ -27,7 +27,7 @@ import {
   normalizeOperation,
 } from './normalizeOperation.ts';
 import type { OverrideDecision } from './overrideDecision.ts';
-import { overridesToWarm } from './overridesToWarm.ts';
+
 import {
   createPlannerInput,
   type PlannedOperation,
@@ -36,14 +36,14 @@ import {
 } from './planOperation.ts';
 import type { PreparedOperation } from './preparedOperation.ts';
 import { deferMarker, isAnsweredByGateway } from './printOperation.ts';
-import { relevantOverrides } from './relevantOverrides.ts';
+import { overridesToWarm, relevantOverrides } from './relevantOverrides.ts';
 
 interface PrepareOptions {
-  /** Plans kept for all supergraphs together, and prepared operations as well. */
+  /** Maximum number of cached plans of all supergraphs together. */
   readonly cacheSize: number;
-  /** Most selections that an operation may have once its fragments are expanded. */
+  /** Maximum number of selections of an operation with expanded fragments. */
   readonly maxSelections: number;
-  /** Most values within the lists and objects of a request's variables. */
+  /** Maximum number of values in lists and objects of a request's variables. */
   readonly maxVariableValues: number;
 }
 
@@ -51,35 +51,35 @@ interface PrepareRequest {
   readonly document: DocumentNode;
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>>;
-  /** Whether the client takes deferred parts; if not, `@defer` counts for nothing. */
+  /** Whether the client accepts incremental delivery. Without it, `@defer` is ignored. */
   readonly acceptsIncremental: boolean;
   readonly isOverridden: OverrideDecision;
-  /** `undefined` where every field is waited for. */
+  /** `undefined` when the response waits for every field. */
   readonly enrichment?: EnrichmentPolicy | undefined;
 }
 
-/** Decides on the fields that may come late. */
+/** Decides which fields are enrichments and how they are fetched. */
 export interface EnrichmentPolicy {
   ruleOf(parentType: string, fieldName: string): EnrichmentRule | undefined;
-  /** Whether the enrichments of an operation, of which these are all, are fetched with the primary data where that
-   *  saves requests. */
+  /** Whether the enrichments of an operation are fetched with the primary data where that saves requests. `rules`: the
+   *  rules of all its enrichments. */
   shouldFuse(rules: readonly EnrichmentRule[]): boolean;
 }
 
 export type PreparationResult =
   | { readonly kind: 'prepared'; readonly operation: PreparedOperation }
-  /** Nothing is executed. */
+  /** The variables are invalid. */
   | { readonly kind: 'refused'; readonly errors: readonly GraphQLError[] };
 
-/** Operations of one document and name, one for each combination of folded conditions. */
+/** An operation of a document, with its prepared variants. */
 interface OperationTemplate {
   readonly operation: OperationDefinitionNode;
   readonly conditionVariables: readonly string[];
-  /** Labels of `@override`s that its plan can depend on. */
+  /** Labels of progressive `@override`s that the plan can depend on. */
   readonly overrideLabels: readonly string[];
-  /** Of the fields that it may ask for, whatever its conditions say; `undefined` while nobody has looked. */
+  /** Enrichment rules of all fields in the document, whatever the values of conditions. Collected at first use. */
   rules: readonly EnrichmentRule[] | undefined;
-  /** Key: whether deferred parts are taken, how enrichments are fetched, the conditions' values, which labels are on. */
+  /** By key: incremental delivery, how enrichments are fetched, values of condition variables, active labels. */
   readonly variants: LRUCache<string, PreparedVariant>;
 }
 
@@ -90,14 +90,14 @@ interface AppliedEnrichmentPolicy {
 
 interface PreparedVariant {
   readonly operation: PreparedOperation;
-  /** `undefined` where no subgraph has to be asked. */
+  /** `undefined` when the operation needs no subgraph. */
   readonly planned: PlannedOperation | undefined;
-  /** Since the plan cache was told. */
+  /** Uses since the last report to the plan cache. */
   unreportedUses: number;
 }
 
-/** Makes operations ready: conditions folded, fragments expanded, planned and compiled. What has been made
- *  ready once is found again by the document itself; equal operations share a plan even if written differently. */
+/** Prepares operations: folds conditions, expands fragments, plans and compiles. Prepared operations are cached by the
+ *  identity of the document. Different documents with equal normalized operations share a plan. */
 export class Preparer {
   readonly #options: PrepareOptions;
   readonly #plans: PlanCache<PlannedOperation>;
@@ -109,7 +109,8 @@ export class Preparer {
     this.#plans = createPlanCache<PlannedOperation>({ maxEntries: options.cacheSize });
   }
 
-  /** Errors: `GatewayError` with `OPERATION_TOO_COMPLEX`, `PLANNING_FAILED`. */
+  /** Returns a prepared operation, synchronously if it is cached.
+   *  @throws {GatewayError} `OPERATION_TOO_COMPLEX`, `PLANNING_FAILED` or `OVERLOADED`. */
   prepare(request: PrepareRequest, supergraph: Supergraph): PreparationResult | Promise<PreparationResult> {
     const template = this.#templateOf(request, supergraph);
     const coerced = coerceVariables(
@@ -140,16 +141,17 @@ export class Preparer {
     );
   }
 
-  /** Makes another supergraph ready to take over: what every operation needs of it is made, and what was used most
-   *  of the previous one is planned. Operations that it cannot plan are passed over. Ends early when the signal says
-   *  so, up to one plan later. */
+  /** Warms a supergraph before the switch to it: builds what all operations share, and plans the `count` most used
+   *  operations of the previous supergraph. Operations that cannot be planned are skipped. After an abort, the running
+   *  plan is completed. */
   async warm(
     next: Supergraph,
     previous: Supergraph | undefined,
     count: number,
     signal: AbortSignal,
   ): Promise<void> {
-    // Each reads the whole supergraph: not for a request to do, and not both in one turn.
+    // Each of these reads the whole supergraph and blocks the event loop, so that they run in separate turns and before
+    // the first request.
     InternalNames.forSupergraph(next);
     await yieldToEventLoop();
     TypeConditions.forSupergraph(next);
@@ -159,13 +161,13 @@ export class Preparer {
       for (const overrides of overridesToWarm(next, previous, key.operation, key.overrides)) {
         if (signal.aborted) return;
         const planned = await this.#plan(next, { ...value.input, overrides }).catch(() => undefined);
-        // Half of it is carried over, so that the next switch still knows, and what is out of fashion goes down.
+        // Half of the uses are carried over: the next switch needs them, and operations out of use must lose rank.
         if (planned !== undefined) this.#recordPlanUses(next, planned, Math.floor(uses / 2));
       }
     }
   }
 
-  /** Drops the plans of a supergraph that nobody uses any more. */
+  /** Drops the plans of a retired supergraph. */
   evict(supergraph: Supergraph): void {
     this.#plans.evict(supergraph.id);
   }
@@ -198,7 +200,7 @@ export class Preparer {
     return template;
   }
 
-  /** Mutations answer when all is done. */
+  /** `undefined` for an operation without enrichments. Mutations and subscriptions have none. */
   #enrichmentFor(
     template: OperationTemplate,
     { document, enrichment }: PrepareRequest,
@@ -232,19 +234,19 @@ export class Preparer {
       isDeferEnabled: request.acceptsIncremental,
       findEnrichmentRule: enrichment?.findEnrichmentRule,
     });
-    const clients = normalized.deferred.filter(({ rule }) => rule === undefined);
-    const ofGateway = normalized.deferred.length - clients.length;
-    // A plan that the planner splits for the client's own fragments cannot be divided any further.
-    const isFused = enrichment?.isFused === true && clients.length === 0;
-    const isWhole = isFused || ofGateway > maxSplitEnrichments;
-    const question = createPlannerInput(operation, normalized, overrides, isWhole);
-    const planned = question === undefined ? undefined : await this.#plan(supergraph, question);
+    const clientDefers = normalized.deferred.filter(({ rule }) => rule === undefined);
+    const enrichmentCount = normalized.deferred.length - clientDefers.length;
+    // A plan that the planner splits by the client's `@defer`s cannot be split further by the executor.
+    const isFused = enrichment?.isFused === true && clientDefers.length === 0;
+    const isUnsplit = isFused || enrichmentCount > maxSplitEnrichments;
+    const input = createPlannerInput(operation, normalized, overrides, isUnsplit);
+    const planned = input === undefined ? undefined : await this.#plan(supergraph, input);
     const prepared: PreparedOperation = {
       supergraph,
       kind: operation.operation,
       rootType: apiSchema.getRootType(operation.operation) as GraphQLObjectType,
       root: normalized.root,
-      deferred: clients,
+      deferred: clientDefers,
       enrichments: normalized.deferred.flatMap(({ group, rule }) =>
         rule === undefined ? [] : [{ group, rule }],
       ),
@@ -266,7 +268,7 @@ export class Preparer {
     if (plan.node === undefined && root.selections.some((selection) => !isAnsweredByGateway(selection))) {
       throw new GatewayError(
         'PLANNING_FAILED',
-        'The operation cannot be answered: no subgraph resolves the fields that it selects.',
+        'The operation cannot be executed: no subgraph resolves the fields that it selects.',
       );
     }
     const options = {
@@ -276,16 +278,16 @@ export class Preparer {
       shapes: this.#shapeRegistryOf(supergraph),
       conditions: TypeConditions.forSupergraph(supergraph),
     };
-    // Equal questions share a plan, whether or not there is something deferred in the operations that they stand for.
-    const isDivided =
+    // Operations with equal planner inputs share a plan, although one may have deferred parts and another may not.
+    const isSplit =
       deferred.length === 0 ||
       planned === undefined ||
       (planned.isSplitByPlanner && planned.input.document.includes(deferMarker));
-    return isDivided ? compileProgram(options) : splitProgramByPaths({ ...options, root });
+    return isSplit ? compileProgram(options) : splitProgramByPaths({ ...options, root });
   }
 
-  /** The plan cache sees an operation once; how often it is used afterwards decides on what is planned for the next
-   *  supergraph, and keeps it from being pushed out by what was sent once. */
+  /** Reports uses of a prepared operation to the plan cache, which is not read for it again. The number of uses decides
+   *  which operations the next supergraph is warmed with, and protects plans from eviction by operations sent once. */
   #recordUse(prepared: PreparedVariant, supergraph: Supergraph): void {
     prepared.unreportedUses += 1;
     if (prepared.unreportedUses < usesPerReport || prepared.planned === undefined) return;
@@ -298,10 +300,10 @@ export class Preparer {
     this.#plans.recordUses({ supergraphId: id, operation, overrides }, planned, uses);
   }
 
-  #plan(supergraph: Supergraph, question: PlannerInput): Promise<PlannedOperation> {
-    const { document: operation, overrides } = question;
+  #plan(supergraph: Supergraph, input: PlannerInput): Promise<PlannedOperation> {
+    const { document: operation, overrides } = input;
     return this.#plans.getOrLoad({ supergraphId: supergraph.id, operation, overrides }, () =>
-      planOperation(supergraph.planner, question),
+      planOperation(supergraph.planner, input),
     );
   }
 
@@ -315,11 +317,12 @@ export class Preparer {
   }
 }
 
-/** Looking a plan up by its text costs as much as the rest of finding an operation again. */
+/** Reports are batched, because a lookup by text takes as long as all other steps of finding a prepared operation. */
 const usesPerReport = 16;
 
-/** Each one more makes planning harder, and no client has asked for it. */
+/** With more enrichments, the executor splits the plan: each deferred part makes planning slower, and clients did not
+ *  request these. */
 const maxSplitEnrichments = 16;
 
-/** Combinations of conditions that are kept for one document: clients use few of the 2ⁿ. */
+/** Maximum number of variants of one operation. Clients use few of the 2ⁿ combinations of conditions. */
 const maxVariantsPerDocument = 32;

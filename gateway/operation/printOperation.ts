@@ -11,24 +11,24 @@ import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 import { internalVariableName } from './variableNames.ts';
 
 interface PrintOperationOptions {
-  /** With false, deferred fragments are printed as ordinary ones. */
+  /** With false, deferred fragments are printed without `@defer`. */
   readonly includesDefer: boolean;
 }
 
-/** How every printed use of `@defer` begins; the preparation leaves no other in an operation. */
+/** The beginning of every printed `@defer`. A printed document contains no other `@defer`. */
 export const deferMarker = '@defer(label:';
 
-/** The normalised operation as the planner gets it: internal names, only what a subgraph has to answer, one
- *  label per use of `@defer`. `undefined` where nothing is left to ask (introspection, `__typename`). */
+/** Prints a normalized operation for the planner: with internal names, without root fields that the gateway answers, and
+ *  with the delivery group as the label of each `@defer`. `undefined` when no subgraph is needed, as for introspection. */
 export function printOperation(
   operation: OperationDefinitionNode,
   root: SelectionSet,
   options: PrintOperationOptions,
 ): string | undefined {
-  const asked = root.selections.filter((selection) => !isAnsweredByGateway(selection));
-  if (asked.length === 0) return undefined;
+  const fetched = root.selections.filter((selection) => !isAnsweredByGateway(selection));
+  if (fetched.length === 0) return undefined;
   const used = new Set<string>();
-  const body = printSelections(asked);
+  const body = printSelections(fetched);
   const definitions = (operation.variableDefinitions ?? [])
     .filter((definition) => used.has(definition.variable.name.value))
     .map((definition) => print(withInternalNames(definition)));
@@ -38,13 +38,13 @@ export function printOperation(
 
   function printSelections(selections: readonly Selection[]): string {
     const parts = selections.map(printSelection).filter((part) => part !== '');
-    // A set that conditions emptied still asks whether the object is there.
+    // A selection set that is empty after folding conditions still has to fetch whether the object exists.
     return `{ ${parts.length === 0 ? '__typename' : parts.join(' ')} }`;
   }
 
   function printInner(set: SelectionSet, type: GraphQLCompositeType | undefined): string {
-    // The planner asks for the runtime type by itself, but not where a subgraph has one object type for what is
-    // abstract elsewhere, and not always for what is deferred.
+    // The planner adds `__typename` itself, except where one subgraph has an object type for a type that is abstract in
+    // others, and in some deferred selections.
     return isAbstractType(type) && set.dependsOnType
       ? printSelections([typenameField, ...set.selections])
       : printSelections(set.selections);
@@ -111,7 +111,7 @@ const typenameField: FieldSelection = {
   selectionSet: undefined,
 };
 
-/** Root fields that no subgraph is asked for, and fragments of nothing else. Only called for selections of the operation's root. */
+/** Whether a root selection consists of fields that the gateway answers without a subgraph. */
 export function isAnsweredByGateway(selection: Selection): boolean {
   switch (selection.kind) {
     case 'Field':

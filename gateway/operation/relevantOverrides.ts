@@ -2,16 +2,20 @@ import {
   type DocumentNode,
   Kind,
   type OperationDefinitionNode,
+  parse,
   TypeInfo,
   visit,
   visitWithTypeInfo,
 } from 'graphql';
+import { listOverrideLabels } from '../planning/overrideLabels.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
-/** Labels of progressive `@override`s that the plan of an operation can depend on, sorted. Fields are counted
- *  whatever conditions they stand under. */
+type LabelledSupergraph = Pick<Supergraph, 'overrides' | 'apiSchema'>;
+
+/** Sorted labels of progressive `@override`s that the plan of an operation can depend on, whatever the values of its
+ *  conditions. Without `operation`, of all operations in the document. */
 export function relevantOverrides(
-  { overrides, apiSchema }: Pick<Supergraph, 'overrides' | 'apiSchema'>,
+  { overrides, apiSchema }: LabelledSupergraph,
   document: DocumentNode,
   operation: OperationDefinitionNode | undefined,
 ): readonly string[] {
@@ -35,4 +39,20 @@ export function relevantOverrides(
     }),
   );
   return [...labels].sort();
+}
+
+/** The label sets to plan a printed operation with for the next supergraph, when it was used with `overrides` on the
+ *  previous one. A label that is new in the next supergraph, such as one with a changed percentage, may be active or not. */
+export function overridesToWarm(
+  next: LabelledSupergraph,
+  previous: LabelledSupergraph,
+  operation: string,
+  overrides: readonly string[],
+): readonly (readonly string[])[] {
+  if (next.overrides.size === 0) return [[]];
+  const before = new Set(listOverrideLabels(previous.overrides));
+  const relevant = relevantOverrides(next, parse(operation, { noLocation: true }), undefined);
+  const known = relevant.filter((label) => overrides.includes(label));
+  const withNew = relevant.filter((label) => overrides.includes(label) || !before.has(label));
+  return withNew.length === known.length ? [known] : [known, withNew];
 }

@@ -10,12 +10,12 @@ import {
   TypeNameMetaFieldDef,
 } from 'graphql';
 
-/** What objects are shaped by: their runtime type. For an interface without any (a subgraph has it as an
- *  `@interfaceObject`, and no other one implements it) that is the interface itself. */
+/** The runtime type of an object. For an interface without implementations (an `@interfaceObject` that no subgraph
+ *  implements) it is the interface itself. */
 export type RuntimeType = GraphQLObjectType | GraphQLInterfaceType;
 
-/** The client's selection set after preparation: named fragments inlined, conditions folded, fields of one
- *  response name merged, type conditions kept only where they decide something. */
+/** A normalized selection set of the client: named fragments are inlined, conditions folded, fields of one response name
+ *  merged, and type conditions that always hold removed. */
 export class SelectionSet {
   readonly selections: readonly Selection[];
   readonly #byType = new Map<string, CollectedFields>();
@@ -25,7 +25,7 @@ export class SelectionSet {
     this.selections = selections;
   }
 
-  /** Whether objects of different types have different fields of it. */
+  /** Whether the selected fields or their values depend on the runtime type of the object. */
   get dependsOnType(): boolean {
     this.#dependsOnType ??= this.selections.some(
       (selection) =>
@@ -37,7 +37,7 @@ export class SelectionSet {
     return this.#dependsOnType;
   }
 
-  /** What applies to an object of this runtime type (`CollectFields` of the specification). */
+  /** The selections that apply to an object of this runtime type (`CollectFields` of the GraphQL specification). */
   collect(schema: GraphQLSchema, type: RuntimeType): CollectedFields {
     let collected = this.#byType.get(type.name);
     if (collected === undefined) {
@@ -52,19 +52,20 @@ export type Selection = FieldSelection | FragmentSelection | DeferredFragment;
 
 export interface FieldSelection {
   readonly kind: 'Field';
-  /** The key in the client's answer. */
+  /** The key in the client's response. */
   readonly responseName: string;
-  /** The key in the response tree and in subgraph operations: the response name, unless that could meet another field. */
+  /** The key in the response tree and in subgraph operations: the response name, or a unique name if the response name
+   *  could collide with another field. */
   readonly internalName: string;
   readonly fieldName: string;
   readonly arguments: readonly ArgumentNode[];
   readonly directives: readonly DirectiveNode[];
-  /** The field's named type where it is composite, as the surrounding type condition declares it. */
+  /** The named type of the field on the enclosing type condition; `undefined` for a leaf type. */
   readonly compositeType: GraphQLCompositeType | undefined;
   readonly selectionSet: SelectionSet | undefined;
-  /** In a deferred fragment's own selection: the object is sent with what surrounds the fragment. */
+  /** In `own` of a deferred fragment: the object is delivered with the selections that enclose the fragment. */
   readonly isAlreadySent?: boolean;
-  /** Delivery group of the enrichment that the field is; absent for other fields. */
+  /** Delivery group. Present only for an enrichment. */
   readonly enrichmentGroup?: number;
 }
 
@@ -77,20 +78,20 @@ interface FragmentSelection {
 /** One use of `@defer`. */
 export interface DeferredFragment {
   readonly kind: 'Deferred';
-  /** Its delivery group, which the planner gets as its label. */
+  /** Delivery group, which is also the label for the planner. */
   readonly group: number;
-  /** The client's label, returned as it is. */
+  /** The client's label. */
   readonly label: string | undefined;
   readonly typeCondition: GraphQLCompositeType | undefined;
-  /** All that the client selected in the fragment. */
+  /** All selections of the fragment. */
   readonly full: SelectionSet;
-  /** The same without what the enclosing selections already select: what there is to plan, and what
-   *  the newer delivery format sends. */
+  /** The selections that enclosing selection sets do not contain already. They are planned, and delivered in the format
+   *  `incrementalSpec=v0.2`. */
   readonly own: SelectionSet;
 }
 
 interface CollectedFields {
-  /** In the order of the client's document. */
+  /** In document order. */
   readonly fields: readonly CollectedField[];
   readonly deferred: readonly DeferredFragment[];
 }
@@ -101,9 +102,9 @@ export interface CollectedField {
   readonly fieldName: string;
   readonly type: GraphQLOutputType;
   readonly selectionSet: SelectionSet | undefined;
-  /** The object was sent with an earlier payload. */
+  /** Whether the object was delivered with an earlier payload. */
   readonly isAlreadySent: boolean;
-  /** Delivery groups of the enrichments that the field is part of. */
+  /** Delivery groups of the merged fields that are enrichments. */
   readonly enrichmentGroups: readonly number[];
 }
 
@@ -127,8 +128,8 @@ function collectFields(
 
   const definitions = type.getFields();
   const fields: CollectedField[] = [];
-  for (const same of byName.values()) {
-    const first = same[0] as FieldSelection;
+  for (const merged of byName.values()) {
+    const first = merged[0] as FieldSelection;
     const fieldType = fieldTypeOf(first.fieldName);
     if (fieldType === undefined) continue;
     fields.push({
@@ -136,9 +137,9 @@ function collectFields(
       internalName: first.internalName,
       fieldName: first.fieldName,
       type: fieldType,
-      selectionSet: mergeSelectionSets(same),
-      isAlreadySent: same.every((field) => field.isAlreadySent === true),
-      enrichmentGroups: same.flatMap(({ enrichmentGroup }) => enrichmentGroup ?? []),
+      selectionSet: mergeSelectionSets(merged),
+      isAlreadySent: merged.every((field) => field.isAlreadySent === true),
+      enrichmentGroups: merged.flatMap(({ enrichmentGroup }) => enrichmentGroup ?? []),
     });
   }
   return { fields, deferred };
@@ -147,9 +148,9 @@ function collectFields(
     for (const selection of list) {
       switch (selection.kind) {
         case 'Field': {
-          const same = byName.get(selection.responseName);
-          if (same === undefined) byName.set(selection.responseName, [selection]);
-          else same.push(selection);
+          const merged = byName.get(selection.responseName);
+          if (merged === undefined) byName.set(selection.responseName, [selection]);
+          else merged.push(selection);
           break;
         }
         case 'Fragment':
@@ -170,7 +171,7 @@ function collectFields(
 
   function fieldTypeOf(fieldName: string): GraphQLOutputType | undefined {
     if (fieldName === '__typename') return TypeNameMetaFieldDef.type;
-    // Introspection fields of the root have no definition on the type: they are answered beside the plan.
+    // Introspection fields at the root are not defined on the type, and are executed apart from the plan.
     return definitions[fieldName]?.type ?? introspectionType(schema, fieldName);
   }
 }

@@ -1,17 +1,17 @@
-/** Variables that the planner adds to a subgraph's operation. A client may have named its own just so. */
+/** Names of variables that the planner adds to subgraph operations. Client variables may have the same names. */
 const plannerVariablePattern = /^(representations$|contextualArgument_)/;
 
-/** No client's variable keeps a name of this form. */
+/** No client variable has a name of this form after renaming. */
 const clientVariablePrefix = '_client_';
 
-/** The name of a client's variable on its way to the planner and the subgraphs. */
+/** The name of a client variable in documents for the planner and the subgraphs. */
 export function internalVariableName(name: string): string {
   return plannerVariablePattern.test(name) || name.startsWith(clientVariablePrefix)
     ? `${clientVariablePrefix}${name}`
     : name;
 }
 
-/** The name that the client gave to a variable. */
+/** The client's name of a variable, the inverse of `internalVariableName`. */
 export function clientVariableName(name: string): string {
   return name.startsWith(clientVariablePrefix) ? name.slice(clientVariablePrefix.length) : name;
 }

@@ -1,5 +1,5 @@
-// The only file that knows the planner package, which is Elastic-2.0 (docs/decisions). It runs in the
-// planner's thread: importing it takes about a tenth of a second, and planning blocks the thread it is on.
+// The only file that imports the planner package, which is licensed under Elastic-2.0 (docs/decisions). It runs in the
+// planner thread, because the import takes about 100 ms and planning blocks its thread.
 
 import {
   NamedSchemaElement,
@@ -24,40 +24,46 @@ import { relaxNonNullInputs, removeUnprintableDefaults } from './unprintableDefa
 
 export interface ApolloPlannerOptions {
   readonly sdl: string;
-  /** Most alternative plans compared for one operation; beyond it, the best one so far is taken. */
+  /** Maximum number of alternative plans compared for one operation. Beyond it, the best plan so far is used. */
   readonly maxEvaluatedPlans: number;
-  /** Most paths followed for one operation. */
+  /** Maximum number of paths explored for one operation. */
   readonly pathsLimit: number;
-  /** Longest that a plan is worked on that its asker can do without, in milliseconds of the thread's own time. */
+  /** Maximum time for a plan that is optional, in milliseconds of CPU time of the thread. */
   readonly splitTimeoutMs: number;
 }
 
 export interface ApolloPlanner {
-  /** SDL of what clients see, with the definition of `@defer`. */
+  /** SDL of the API schema, including the definition of `@defer`. */
   readonly apiSchemaSdl: string;
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
   readonly overrides: OverrideLabels;
-  /** Blocks until the plan is made; throws what the planner throws. */
+  /** Blocks until the plan is complete.
+   *  @throws {Error} the planner's own errors; see `describeExceededLimit`. */
   plan(request: PlanRequest): QueryPlan;
 }
 
-/** Loads a supergraph and makes its planner. Errors: whatever the loader objects to, in its words. */
+/** Loads a supergraph and creates its planner.
+ *  @throws {Error} with the loader's message when the supergraph is invalid, or when it needs an unsupported feature. */
 export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
   const original = buildSupergraph(options.sdl, { isChanged: false });
   const refusal = describeUnsupportedFeatures(listFeatures(original.schema));
   if (refusal !== undefined) throw new Error(refusal);
-  // The planner finds out what is wrong with the subgraphs only in the supergraph that it gets.
+  // Extracting the subgraphs validates them. The planner does so only for the supergraph that is passed to it.
   original.subgraphs();
   const document = parse(options.sdl, { noLocation: true });
-  const { document: changed, requiredArguments, restore } = toPlannerSupergraph(relaxNonNullInputs(document));
-  const ordinary = createRawPlanner(
-    changed === document ? original : buildSupergraph(changed, { isChanged: true }),
-    changed,
+  const {
+    document: plannerDocument,
+    requiredArguments,
+    restore,
+  } = toPlannerSupergraph(relaxNonNullInputs(document));
+  const defaultPlanner = createRawPlanner(
+    plannerDocument === document ? original : buildSupergraph(plannerDocument, { isChanged: true }),
+    plannerDocument,
     options,
   );
-  const keys = new RepresentationCompleter(changed);
-  const separated = separateComputedInputs(changed);
-  let careful: RawPlanner | undefined;
+  const keys = new RepresentationCompleter(plannerDocument);
+  const separated = separateComputedInputs(plannerDocument);
+  let separatedPlanner: RawPlanner | undefined;
 
   return {
     apiSchemaSdl: printApiSchema(original),
@@ -68,25 +74,25 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   };
 
   function planWithInputs(request: PlanRequest): QueryPlan {
-    const plan = ordinary.plan(request);
+    const plan = defaultPlanner.plan(request);
     if (separated === undefined && !request.shouldSplitDefer) return plan;
-    const wrong = ordinary.inputChecker.findMissingInput(plan);
-    if (wrong === undefined) return plan;
-    if (separated === undefined) throw missingInputsError(wrong);
-    // Few operations need it, and it is as large as the first.
-    careful ??= createRawPlanner(
+    const missingInput = defaultPlanner.inputChecker.findMissingInput(plan);
+    if (missingInput === undefined) return plan;
+    if (separated === undefined) throw missingInputsError(missingInput);
+    // Created at the first use: few operations need this planner, and it takes as much memory as the default one.
+    separatedPlanner ??= createRawPlanner(
       buildSupergraph(separated.document, { isChanged: true }),
       separated.document,
       options,
     );
-    const second = careful.plan(request);
-    const missing = careful.inputChecker.findMissingInput(second);
+    const second = separatedPlanner.plan(request);
+    const missing = separatedPlanner.inputChecker.findMissingInput(second);
     if (missing !== undefined) throw missingInputsError(missing);
     return restoreSubgraphNames(second, separated.originalNames);
   }
 
-  function canOverlap(one: string, other: string): boolean {
-    return one === other || !isObject(one) || !isObject(other);
+  function canOverlap(left: string, right: string): boolean {
+    return left === right || !isObject(left) || !isObject(right);
   }
 
   function isObject(name: string): boolean {
@@ -101,10 +107,12 @@ function printApiSchema(supergraph: Supergraph): string {
 }
 
 function missingInputsError(coordinate: string): Error {
-  return new Error(`The planner would ask for ${coordinate} where it cannot be had, or without its inputs.`);
+  return new Error(
+    `The plan fetches ${coordinate} from a subgraph that does not resolve it, or without the inputs of its @requires.`,
+  );
 }
 
-/** Plans as the package makes them. */
+/** The package's planner for one supergraph, without the corrections of `createApolloPlanner`. */
 interface RawPlanner {
   plan(request: PlanRequest): QueryPlan;
   readonly inputChecker: InputChecker;
@@ -119,14 +127,14 @@ function createRawPlanner(
   const limit = new SplitTimeLimit(supergraph.schema, options.splitTimeoutMs);
   const planner = new QueryPlanner(supergraph, {
     incrementalDelivery: { enableDefer: true },
-    // With reuse on, a named fragment that holds a `@defer` is sent to the subgraph with the directive in it.
+    // With reuse enabled, a named fragment that contains `@defer` is sent to the subgraph with the directive.
     reuseQueryFragments: false,
     generateQueryFragments: false,
     debug: { maxEvaluatedPlans: options.maxEvaluatedPlans, pathsLimit: options.pathsLimit },
   });
   return {
     inputChecker: new InputChecker(document),
-    // `defer` needs no second planner: without a `@defer` in the document the plan has no Defer node.
+    // One planner serves both values of `shouldSplitDefer`: a document without `@defer` gets a plan without Defer nodes.
     plan: ({ document: text, overrides = [], isOptional = false }) => {
       const operation = operationFromDocument(apiSchema, parse(text, { noLocation: true }));
       const overrideConditions = new Map(overrides.map((label) => [label, true]));
@@ -136,25 +144,26 @@ function createRawPlanner(
   };
 }
 
-/** The plan with the real subgraphs in place of those that were added. */
-function restoreSubgraphNames(plan: QueryPlan, realNames: ReadonlyMap<string, string>): QueryPlan {
+/** Replaces the names of added subgraph copies by those of the original subgraphs. */
+function restoreSubgraphNames(plan: QueryPlan, originalNames: ReadonlyMap<string, string>): QueryPlan {
   return mapFetches(plan, (fetch) => {
-    const serviceName = realNames.get(fetch.serviceName);
+    const serviceName = originalNames.get(fetch.serviceName);
     return serviceName === undefined ? fetch : { ...fetch, serviceName };
   });
 }
 
-/** Where fields got stand-ins, the fields themselves are external without being used: that is no mistake. */
+/** A changed supergraph is not validated: fields that got placeholders are external without being used. */
 function buildSupergraph(
   sdl: string | DocumentNode,
   { isChanged }: { readonly isChanged: boolean },
 ): Supergraph {
-  // What may be served is for us to say: the loader's list knows neither our rewrites for `@fromContext` nor
-  // that we pass over `@cacheTag`, and a security feature that is not marked as one gets past it.
+  // `describeUnsupportedFeatures` decides which features are supported. The loader's list lacks our rewrites for
+  // `@fromContext`, refuses `@cacheTag`, and accepts a security feature that is not marked with `for: SECURITY`.
   return Supergraph.build(sdl, { supportedFeatures: null, validateSupergraph: !isChanged });
 }
 
-/** `@join__directive(name: "federation__cacheTag")` stands for a directive that is not merged into one. */
+/** Features that the supergraph links to. `@join__directive(name: "federation__cacheTag")` represents an application of
+ *  a directive that composition does not merge. */
 function listFeatures(schema: Schema): LinkedFeature[] {
   const linked = schema.coreFeatures;
   if (linked === undefined) return [];
@@ -163,14 +172,14 @@ function listFeatures(schema: Schema): LinkedFeature[] {
     const source = linked.sourceFeature(definition);
     if (source === undefined) continue;
     const { feature, nameInFeature } = source;
-    const isStandIn = feature.url.name === 'join' && nameInFeature === 'directive';
+    const isJoinDirective = feature.url.name === 'join' && nameInFeature === 'directive';
     for (const application of definition.applications()) {
-      const name = isStandIn ? application.arguments().name.replace(/^\w+__/, '') : feature.url.name;
+      const name = isJoinDirective ? application.arguments().name.replace(/^\w+__/, '') : feature.url.name;
       const { parent } = application;
-      const place = parent instanceof NamedSchemaElement ? parent.coordinate : 'schema';
-      const places = coordinates.get(name);
-      if (places === undefined) coordinates.set(name, [place]);
-      else places.push(place);
+      const coordinate = parent instanceof NamedSchemaElement ? parent.coordinate : 'schema';
+      const known = coordinates.get(name);
+      if (known === undefined) coordinates.set(name, [coordinate]);
+      else known.push(coordinate);
     }
   }
   return Array.from(linked.allFeatures(), ({ url, purpose }) => ({
@@ -181,14 +190,14 @@ function listFeatures(schema: Schema): LinkedFeature[] {
   }));
 }
 
-/** What a person needs to find the mistake: the loader's message, with the place for a syntax error. */
+/** The loader's message, with line and column for a syntax error. */
 export function describeLoadError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const place = error instanceof GraphQLError ? error.locations?.[0] : undefined;
-  // Messages with several causes hold the places already.
-  return place === undefined || error.message.includes('\n')
+  const location = error instanceof GraphQLError ? error.locations?.[0] : undefined;
+  // Messages of several lines describe several causes, each with its location.
+  return location === undefined || error.message.includes('\n')
     ? error.message
-    : `${error.message} (line ${place.line}, column ${place.column})`;
+    : `${error.message} (line ${location.line}, column ${location.column})`;
 }
 
 const limitsByMessage: readonly (readonly [string, string])[] = [
@@ -197,18 +206,19 @@ const limitsByMessage: readonly (readonly [string, string])[] = [
   ['Too many options generated', 'there are too many ways to fetch it (planning.pathsLimit)'],
 ];
 
-/** What was too much where the planner gave up on an operation for its size; `undefined` for a mistake of its own. */
+/** The limit that an operation exceeds, when the planner rejected it for its size; `undefined` for any other failure. */
 export function describeExceededLimit(error: unknown): string | undefined {
-  // The planner recurses along the operation: a stack that overflows means an operation too deep for it.
-  if (error instanceof RangeError) return 'it is nested too deep';
-  if (error instanceof SplitTimeoutError) return 'to split it takes too long (planning.splitTimeout)';
+  // The planner recurses along the operation, so that a stack overflow means an operation that is nested too deeply.
+  if (error instanceof RangeError) return 'it is nested too deeply';
+  if (error instanceof SplitTimeoutError)
+    return 'splitting off its deferred parts takes too long (planning.splitTimeout)';
   if (!(error instanceof Error)) return undefined;
   return limitsByMessage.find(([start]) => error.message.startsWith(start))?.[1];
 }
 
 type ApolloQueryPlan = ReturnType<QueryPlanner['buildQueryPlan']>;
 
-/** The planner's object written as ours: the same names, without its `undefined` members. */
+/** Converts the package's plan to plain JSON without `undefined` members. The names are the same. */
 function toQueryPlan(plan: ApolloQueryPlan): QueryPlan {
   return JSON.parse(
     JSON.stringify(plan, (_key, value: unknown) => (isFetchNode(value) ? completeFetchNode(value) : value)),

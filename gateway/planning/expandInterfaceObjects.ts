@@ -33,31 +33,31 @@ interface AddedField {
   readonly requires: string;
 }
 
-/** A copy of a subgraph that has the interface's implementations in the place of its `@interfaceObject`. */
+/** A copy of a subgraph in which the implementations of an interface replace its `@interfaceObject`. */
 interface ImplementationCopy extends GraphCopy {
   readonly interfaceName: string;
   readonly keys: readonly string[];
   readonly fields: readonly AddedField[];
-  /** Types that can be reached from the fields. */
+  /** Types that are reachable from the fields. */
   readonly reachableTypes: ReadonlySet<string>;
 }
 
 interface ExpandedSupergraph {
   readonly document: DocumentNode;
-  /** Makes a plan for the changed supergraph one for the real subgraphs. */
+  /** Converts a plan for the expanded supergraph to one for the original subgraphs. */
   restore(plan: QueryPlan): QueryPlan;
 }
 
-/** A supergraph in which what an `@interfaceObject` computes from inputs belongs to the interface's implementations,
- *  in a copy of its subgraph.
+/** A supergraph in which the fields that an `@interfaceObject` computes from inputs belong to the implementations of
+ *  the interface, in a copy of the subgraph.
  *
- *  The planner mixes up which types need which inputs, throws, or finds no end where such fields need each other. With
- *  ordinary types it does none of that. In the subgraph's requests the types are the interface again. */
+ *  Where such fields depend on each other, the planner confuses which types need which inputs, throws, or does not
+ *  terminate. It handles ordinary object types correctly. `restore` puts the interface back into subgraph requests. */
 export function expandInterfaceObjects(document: DocumentNode): ExpandedSupergraph {
   const copies = findCopies(document);
   if (copies.length === 0) return { document, restore: (plan) => plan };
   const names = subgraphNamesOf(document);
-  const byName = new Map(copies.map((copy) => [copy.copyGraph, copy]));
+  const copyByGraph = new Map(copies.map((copy) => [copy.copyGraph, copy]));
   return {
     document: {
       ...document,
@@ -65,7 +65,7 @@ export function expandInterfaceObjects(document: DocumentNode): ExpandedSupergra
     },
     restore: (plan) =>
       mapFetches(plan, (fetch) => {
-        const copy = byName.get(fetch.serviceName);
+        const copy = copyByGraph.get(fetch.serviceName);
         return copy === undefined ? fetch : restoreFetch(fetch, copy, names.get(copy.graph) ?? copy.graph);
       }),
   };
@@ -73,7 +73,7 @@ export function expandInterfaceObjects(document: DocumentNode): ExpandedSupergra
 
 function findCopies(document: DocumentNode): ImplementationCopy[] {
   const types = compositesOf(document);
-  const mark = unusedGraphSuffix(document, '__concrete');
+  const suffix = unusedGraphSuffix(document, '__concrete');
   const copies: ImplementationCopy[] = [];
   for (const [interfaceName, type] of types) {
     if (type.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue;
@@ -84,7 +84,7 @@ function findCopies(document: DocumentNode): ImplementationCopy[] {
         .filter((join) => argumentOf(join, 'graph') === graph && argumentOf(join, 'resolvable') !== 'false')
         .flatMap((join) => argumentOf(join, 'key') ?? []);
       const fields: AddedField[] = [];
-      const reached = new Set<string>();
+      const reachable = new Set<string>();
       for (const field of type.fields ?? []) {
         const requires = requiresOfField(field, graph);
         if (requires === undefined) continue;
@@ -92,7 +92,8 @@ function findCopies(document: DocumentNode): ImplementationCopy[] {
           [namedTypeOf(field), ...typesOfFieldSets([...keys, requires], type, types)],
           types,
         );
-        // Objects of the interface are reached: the copy would need both, and cannot have them.
+        // The field leads back to objects of the interface. The copy would need both the interface object and its
+        // implementations, which one subgraph cannot have.
         if (
           [...found].some(
             (name) => name === interfaceName || implementsInterface(types.get(name), interfaceName),
@@ -100,11 +101,11 @@ function findCopies(document: DocumentNode): ImplementationCopy[] {
         )
           continue;
         fields.push({ name: field.name.value, requires });
-        for (const name of found) reached.add(name);
+        for (const name of found) reachable.add(name);
       }
       if (keys.length === 0 || fields.length === 0) continue;
-      const ownGraph = `${graph}${mark}${copies.length}`;
-      copies.push({ graph, copyGraph: ownGraph, interfaceName, keys, fields, reachableTypes: reached });
+      const copyGraph = `${graph}${suffix}${copies.length}`;
+      copies.push({ graph, copyGraph: copyGraph, interfaceName, keys, fields, reachableTypes: reachable });
     }
   }
   return copies;
@@ -127,7 +128,7 @@ function implementsInterface(type: CompositeDefinition | undefined, interfaceNam
   return type?.interfaces?.some(({ name }) => name.value === interfaceName) ?? false;
 }
 
-/** Types of the fields at the first level of these field sets. */
+/** Composite types of the top-level fields of these field sets. */
 function typesOfFieldSets(
   fieldSets: readonly string[],
   type: CompositeDefinition,
@@ -151,16 +152,17 @@ function reachableTypesFrom(
   start: readonly string[],
   types: ReadonlyMap<string, CompositeDefinition>,
 ): ReadonlySet<string> {
-  const reached = new Set<string>();
-  const open = [...start];
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+  const reachable = new Set<string>();
+  const pending = [...start];
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     const type = types.get(name);
-    if (type === undefined || reached.has(name)) continue;
-    reached.add(name);
-    open.push(...(type.fields ?? []).map(namedTypeOf));
-    for (const [other, candidate] of types) if (implementsInterface(candidate, name)) open.push(other);
+    if (type === undefined || reachable.has(name)) continue;
+    reachable.add(name);
+    pending.push(...(type.fields ?? []).map(namedTypeOf));
+    for (const [candidateName, candidate] of types)
+      if (implementsInterface(candidate, name)) pending.push(candidateName);
   }
-  return reached;
+  return reachable;
 }
 
 function expandDefinition(definition: DefinitionNode, copies: readonly ImplementationCopy[]): DefinitionNode {
@@ -177,38 +179,41 @@ function expandType(type: CompositeDefinition, copies: readonly ImplementationCo
     const fields = type.fields?.map((field) => addCopyDirectives(field, reaching)) ?? [];
     return { ...addCopyDirectives(type, reaching), fields };
   }
-  const own =
+  const applicable =
     type.kind === Kind.OBJECT_TYPE_DEFINITION
       ? copies.filter(({ interfaceName }) => implementsInterface(type, interfaceName))
       : [];
-  return own.length === 0 ? type : addComputedFields(type, own);
+  return applicable.length === 0 ? type : addComputedFields(type, applicable);
 }
 
-/** The interface does not have the fields in its subgraph any more: they are those of its implementations. */
+/** Removes the moved fields from the interface in its subgraph. They belong to its implementations now. */
 function removeMovedFields(
   type: CompositeDefinition,
   copies: readonly ImplementationCopy[],
 ): CompositeDefinition {
-  const real = joinsOf(type, 'join__type')
+  const objectGraphs = joinsOf(type, 'join__type')
     .filter((join) => argumentOf(join, 'isInterfaceObject') !== 'true')
     .map((join) => argumentOf(join, 'graph') as string);
   const fields = type.fields?.map((field): FieldDefinitionNode => {
     const moved = copies.filter((copy) => copy.fields.some(({ name }) => name === field.name.value));
     if (moved.length === 0) return field;
-    const left = (field.directives ?? []).filter(
+    const remaining = (field.directives ?? []).filter(
       (directive) =>
         directive.name.value !== 'join__field' ||
         !moved.some(({ graph }) => graph === argumentOf(directive, 'graph')),
     );
     return {
       ...field,
-      directives: [...left, ...[...new Set(real)].map((graph) => joinDirective('join__field', { graph }))],
+      directives: [
+        ...remaining,
+        ...[...new Set(objectGraphs)].map((graph) => joinDirective('join__field', { graph })),
+      ],
     };
   });
   return { ...type, fields: fields ?? [] };
 }
 
-/** An implementation with the fields that the copies compute for it, their keys and their inputs. */
+/** Adds to an implementation the fields that the copies compute for it, with their keys and inputs. */
 function addComputedFields(
   type: CompositeDefinition,
   copies: readonly ImplementationCopy[],
@@ -220,29 +225,32 @@ function addComputedFields(
   const fields = type.fields?.map((field): FieldDefinitionNode => {
     const name = field.name.value;
     const joins = copies.flatMap(({ copyGraph: graph, keys, fields: computed }): ConstDirectiveNode[] => {
-      const own = computed.find((candidate) => candidate.name === name);
-      if (own !== undefined) return [joinDirective('join__field', { graph, requires: own.requires })];
+      const applicable = computed.find((candidate) => candidate.name === name);
+      if (applicable !== undefined)
+        return [joinDirective('join__field', { graph, requires: applicable.requires })];
       if (keys.some((key) => topLevelFieldsOf(key).includes(name)))
         return [joinDirective('join__field', { graph })];
       const isInput = computed.some(({ requires }) => topLevelFieldsOf(requires).includes(name));
       return isInput ? [joinDirective('join__field', { graph, external: true })] : [];
     });
     const present = joinsOf(field, 'join__field');
-    // Without a directive a field is in all subgraphs of its type, which are more now.
+    // A field without `@join__field` is in all subgraphs of its type. The copies added some, so that the original ones
+    // have to be listed.
     const explicit =
       present.length === 0 ? graphs.map((graph) => joinDirective('join__field', { graph })) : [];
-    // One without a graph says that an interface object has the field: it has not, if it was moved.
+    // A `@join__field` without a graph means that an interface object provides the field, which is wrong once it moved.
     const isMoved = copies.some((copy) => copy.fields.some((candidate) => candidate.name === name));
-    const kept = (field.directives ?? []).filter(
+    const retained = (field.directives ?? []).filter(
       (directive) =>
         !(isMoved && directive.name.value === 'join__field' && (directive.arguments ?? []).length === 0),
     );
-    return { ...field, directives: [...kept, ...explicit, ...joins] };
+    return { ...field, directives: [...retained, ...explicit, ...joins] };
   });
   return { ...type, directives: [...(type.directives ?? []), ...added], fields: fields ?? [] };
 }
 
-/** The subgraph knows the interface's name only, in operations and in representations. */
+/** Replaces implementation names by the interface name, which is the only one that the subgraph knows, in the operation
+ *  and in representations. */
 function restoreFetch(
   fetch: FetchNode,
   { interfaceName }: ImplementationCopy,

@@ -1,7 +1,7 @@
 import { Kind, type SelectionSetNode } from 'graphql';
 import type { RequiresSelection } from './queryPlan.ts';
 
-/** Response names with what is selected below each, type conditions aside. */
+/** A selection set as response names, each with its lazily built subtree. Type conditions are ignored. */
 export interface FieldTree extends ReadonlyMap<string, () => FieldTree> {}
 
 export const emptyFieldTree: FieldTree = new Map();
@@ -25,8 +25,8 @@ export function fieldTreeOf(sets: readonly SelectionSetNode[]): FieldTree {
 
 export function fieldTreeOfRequires(selections: readonly RequiresSelection[]): FieldTree {
   const byName = new Map<string, RequiresSelection[]>();
-  const gather = (some: readonly RequiresSelection[]): void => {
-    for (const selection of some) {
+  const gather = (list: readonly RequiresSelection[]): void => {
+    for (const selection of list) {
       if (selection.kind === 'InlineFragment') gather(selection.selections);
       else
         byName.set(selection.name, [...(byName.get(selection.name) ?? []), ...(selection.selections ?? [])]);
@@ -36,8 +36,8 @@ export function fieldTreeOfRequires(selections: readonly RequiresSelection[]): F
   return new Map([...byName].map(([name, inner]) => [name, () => fieldTreeOfRequires(inner)]));
 }
 
-export function isFieldSubset(some: FieldTree, all: FieldTree): boolean {
-  for (const [name, below] of some) {
+export function isFieldSubset(subset: FieldTree, all: FieldTree): boolean {
+  for (const [name, below] of subset) {
     const same = all.get(name);
     if (same === undefined) {
       if (name !== '__typename') return false;

@@ -8,7 +8,8 @@ import {
 } from 'graphql';
 import { argumentOf, withArgument } from './supergraphDocument.ts';
 
-/** A subgraph that was added to a supergraph: a copy of part of another one. Values of `join__Graph`. */
+/** A subgraph that was added to the planner's supergraph as a copy of part of another one. Both members are values of
+ *  `join__Graph`. */
 export interface GraphCopy {
   readonly graph: string;
   readonly copyGraph: string;
@@ -24,18 +25,18 @@ export function isLeafDefinition(definition: DefinitionNode): definition is Leaf
   );
 }
 
-/** A type that copies have as their subgraphs do; `join__Graph` gets their values. */
+/** Adds the copies to a type that has no fields with resolvers. The enum `join__Graph` gets a value for each copy. */
 export function addLeafCopies(definition: LeafDefinition, copies: readonly GraphCopy[]): LeafDefinition {
   if (definition.name.value === 'join__Graph')
     return addGraphValues(definition as EnumTypeDefinitionNode, copies);
-  const own = addCopyDirectives(definition, copies);
-  if (own.kind === Kind.ENUM_TYPE_DEFINITION) {
-    return { ...own, values: (own.values ?? []).map((value) => addCopyDirectives(value, copies)) };
+  const copied = addCopyDirectives(definition, copies);
+  if (copied.kind === Kind.ENUM_TYPE_DEFINITION) {
+    return { ...copied, values: (copied.values ?? []).map((value) => addCopyDirectives(value, copies)) };
   }
-  if (own.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION) {
-    return { ...own, fields: (own.fields ?? []).map((field) => addCopyDirectives(field, copies)) };
+  if (copied.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION) {
+    return { ...copied, fields: (copied.fields ?? []).map((field) => addCopyDirectives(field, copies)) };
   }
-  return own;
+  return copied;
 }
 
 function addGraphValues(
@@ -57,22 +58,22 @@ function addGraphValues(
   return { ...graphs, values };
 }
 
-/** Something with the `@join__` directives of the copies as well. */
+/** Adds to a node the `@join__` directives of the copies. */
 export function addCopyDirectives<
   N extends { readonly directives?: readonly ConstDirectiveNode[] | undefined },
 >(node: N, copies: readonly GraphCopy[]): N {
   return { ...node, directives: withCopiedDirectives(node.directives ?? [], copies) };
 }
 
-/** The directives with those of the copies of their graphs. */
+/** The directives, each `@join__` directive followed by its equivalents for the copies of its graph. */
 export function withCopiedDirectives(
   directives: readonly ConstDirectiveNode[],
   copies: readonly GraphCopy[],
 ): ConstDirectiveNode[] {
   return directives.flatMap((directive) => {
     if (!directive.name.value.startsWith('join__')) return [directive];
-    const own = copies.filter(({ graph }) => graph === argumentOf(directive, 'graph'));
-    return [directive, ...own.map(({ copyGraph }) => withGraph(directive, copyGraph))];
+    const copied = copies.filter(({ graph }) => graph === argumentOf(directive, 'graph'));
+    return [directive, ...copied.map(({ copyGraph }) => withGraph(directive, copyGraph))];
   });
 }
 

@@ -18,18 +18,18 @@ import {
   subgraphNamesOf,
 } from './supergraphDocument.ts';
 
-/** Finds fields that a plan asks for without the inputs of their `@requires`, and, where it divides deferred parts,
- *  fields that it asks of a subgraph that does not have them. */
+/** Finds fields that a plan fetches without the inputs of their `@requires` and, in a plan with deferred parts, fields
+ *  that it fetches from a subgraph that does not resolve them. */
 export class InputChecker {
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
   readonly #rootTypes: ReadonlyMap<string, string>;
   /** By `subgraph Type.field`. */
   readonly #required = new Map<string, SelectionSetNode>();
   readonly #provided = new Map<string, SelectionSetNode>();
-  /** `subgraph Type.field` of what belongs to others. */
+  /** `subgraph Type.field` of fields that the subgraph does not resolve. */
   readonly #external = new Set<string>();
 
-  /** `supergraph`: the one that the plans are made for. */
+  /** `supergraph`: the document that the plans are created for. */
   constructor(supergraph: DocumentNode) {
     this.#types = compositesOf(supergraph);
     this.#rootTypes = rootTypesOf(supergraph);
@@ -45,7 +45,7 @@ export class InputChecker {
           if (required !== undefined) this.#required.set(coordinate, required);
           const provided = parseFieldSet(argumentOf(directive, 'provides'));
           if (provided !== undefined) this.#provided.set(coordinate, provided);
-          // Keys may be marked as external, in Federation 1, and are there all the same.
+          // Federation 1 subgraphs may mark their own key fields as external.
           const isKey = keys.has(`${subgraph} ${field.name.value}`);
           if (!isKey && argumentOf(directive, 'external') === 'true') this.#external.add(coordinate);
         }
@@ -53,20 +53,20 @@ export class InputChecker {
     }
   }
 
-  /** The first such field as `Type.field`; `undefined` where the plan is right. */
+  /** The first such field as `Type.field`; `undefined` when the plan is correct. */
   findMissingInput(plan: QueryPlan): string | undefined {
-    // The planner puts an input of a deferred fetch into the one before it, whether its subgraph has it or not.
-    const isDivided = plan.node?.kind === 'Defer';
+    // The planner adds an input of a deferred fetch to the preceding fetch, whether or not its subgraph resolves it.
+    const isSplit = plan.node?.kind === 'Defer';
     let found: string | undefined;
     mapFetches(plan, (fetch) => {
-      found ??= this.#checkFetch(fetch, isDivided);
+      found ??= this.#checkFetch(fetch, isSplit);
       return fetch;
     });
     return found;
   }
 
-  #checkFetch(fetch: FetchNode, isDivided: boolean): string | undefined {
-    const where = { subgraph: fetch.serviceName, isDivided };
+  #checkFetch(fetch: FetchNode, isSplit: boolean): string | undefined {
+    const where = { subgraph: fetch.serviceName, isSplit };
     const [operation] = parse(fetch.operation, { noLocation: true }).definitions;
     if (operation?.kind !== Kind.OPERATION_DEFINITION) return undefined;
     const [first] = operation.selectionSet.selections;
@@ -86,9 +86,9 @@ export class InputChecker {
         );
   }
 
-  /** `known`: what the subgraph knows of the objects of this set besides its own fields. */
+  /** `known`: fields of these objects that the subgraph receives or provides besides its own fields. */
   #checkSelectionSet(
-    where: { readonly subgraph: string; readonly isDivided: boolean },
+    where: { readonly subgraph: string; readonly isSplit: boolean },
     set: SelectionSetNode,
     typeName: string | undefined,
     known: FieldTree,
@@ -105,7 +105,7 @@ export class InputChecker {
       const required = this.#required.get(coordinate);
       if (required !== undefined && !isFieldSubset(fieldTreeOf([required]), known))
         return `${typeName}.${fieldName}`;
-      if (where.isDivided && this.#external.has(coordinate) && !known.has(fieldName)) {
+      if (where.isSplit && this.#external.has(coordinate) && !known.has(fieldName)) {
         return `${typeName}.${fieldName}`;
       }
       const field = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === fieldName);
@@ -119,7 +119,7 @@ export class InputChecker {
   }
 }
 
-/** `subgraph field` of each field in a key of the type. */
+/** `subgraph field` for each top-level field of the type's keys. */
 function keyFieldsOf(
   { directives = [] }: CompositeDefinition,
   names: ReadonlyMap<string, string>,

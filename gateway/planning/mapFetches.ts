@@ -1,6 +1,6 @@
 import type { FetchNode, FlattenNode, PlanNode, QueryPlan, SubscriptionNode } from './queryPlan.ts';
 
-/** The plan with each fetch node exchanged, and the parts of the paths of its flatten nodes. */
+/** Replaces each fetch node of a plan and, with `changePart`, each part of the paths of its flatten nodes. */
 export function mapFetches(
   plan: QueryPlan,
   change: (fetch: FetchNode) => PlanNode,
@@ -37,11 +37,12 @@ export function mapFetches(
     }
   }
 
-  /** What has become several fetches begins with the one that subscribes. */
+  /** When the primary fetch is replaced by a sequence, its first fetch is the one that subscribes. */
   function mapSubscription({ primary, rest, ...node }: SubscriptionNode): SubscriptionNode {
     const mapped = change(primary);
     const [first, ...more] = mapped.kind === 'Sequence' ? mapped.nodes : [mapped];
-    if (first?.kind !== 'Fetch') throw new Error('A subscription has become something else than a fetch.');
+    if (first?.kind !== 'Fetch')
+      throw new Error('The primary node of a subscription must begin with a fetch.');
     const nodes = rest === undefined ? more : [...more, mapNode(rest)];
     const [only] = nodes;
     if (only === undefined) return { ...node, primary: first };

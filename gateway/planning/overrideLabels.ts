@@ -1,68 +1,81 @@
 import {
-  type DirectiveNode,
+  type ConstDirectiveNode,
   type DocumentNode,
   type FieldDefinitionNode,
   Kind,
   type NameNode,
   parse,
   type SelectionSetNode,
-  type TypeNode,
-  type ValueNode,
 } from 'graphql';
+import { argumentOf, namedTypeOf, parseFieldSet } from './supergraphDocument.ts';
 
-/** Labels of progressive `@override`s by what an operation may contain: a field as `Type.field`, or `Type` for
- *  any selection on it. What is not in here depends on no label. */
+/** Labels of progressive `@override`s by schema coordinate: `Type.field`, or `Type` for any selection on the type.
+ *  Coordinates without an entry depend on no label. */
 export type OverrideLabels = ReadonlyMap<string, readonly string[]>;
 
-/** Which labels a plan can depend on: those of the fields that an operation selects, and of the fields that have
- *  to be read for them, by `@key`, `@requires` and `@fromContext`, at whatever distance. */
+/** Reads from a supergraph the labels that a plan can depend on: the labels of a selected field, and transitively of the
+ *  fields that have to be fetched for it because of `@key`, `@requires` and `@fromContext`. */
 export function readOverrideLabels(sdl: string): OverrideLabels {
-  // The definition of `join__field` has the argument's name; only a use has a string behind it.
+  // The definition of `join__field` contains the argument name too. Only an application has a string after it.
   if (!/\boverrideLabel\s*:\s*"/.test(sdl)) return new Map();
   const types = readTypes(parse(sdl, { noLocation: true }));
   const labelled = new Map<string, Set<string>>();
-  /** From what is read to what needs it. */
-  const neededBy = new Map<string, Set<string>>();
-  const need = (from: string, to: string): void => void getOrCreateSet(neededBy, to).add(from);
+  /** Coordinates that depend on a coordinate. */
+  const dependents = new Map<string, Set<string>>();
+  const addDependency = (dependent: string, dependency: string): void =>
+    void getOrCreateSet(dependents, dependency).add(dependent);
 
   for (const type of types.values()) {
-    for (const relative of relatedTypesOf(type, types)) need(type.name, relative);
+    for (const relative of relatedTypesOf(type, types)) addDependency(type.name, relative);
     for (const fieldSet of type.keys) {
-      for (const read of coordinatesOf(fieldSet, type.name, types)) need(type.name, read);
+      for (const input of coordinatesOf(fieldSet, type.name, types)) addDependency(type.name, input);
     }
     for (const field of type.fields.values()) {
       const coordinate = `${type.name}.${field.name}`;
-      need(coordinate, type.name);
-      for (const relative of relatedTypesOf(type, types)) need(coordinate, `${relative}.${field.name}`);
+      addDependency(coordinate, type.name);
+      for (const relative of relatedTypesOf(type, types))
+        addDependency(coordinate, `${relative}.${field.name}`);
       for (const join of field.joins) {
-        const label = textOf(join, 'overrideLabel');
+        const label = argumentOf(join, 'overrideLabel');
         if (label !== undefined) getOrCreateSet(labelled, coordinate).add(label);
-        const required = textOf(join, 'requires');
+        const required = argumentOf(join, 'requires');
         if (required !== undefined) {
-          for (const read of coordinatesOf(required, type.name, types)) need(coordinate, read);
+          for (const input of coordinatesOf(required, type.name, types)) addDependency(coordinate, input);
         }
-        for (const read of contextCoordinatesOf(join, types)) need(coordinate, read);
+        for (const input of contextCoordinatesOf(join, types)) addDependency(coordinate, input);
       }
     }
   }
-  return propagateLabels(labelled, neededBy);
+  return propagateLabels(labelled, dependents);
 }
 
-/** Every label that the supergraph has. */
+/** All labels of the supergraph, sorted. */
 export function listOverrideLabels(overrides: OverrideLabels): string[] {
   return [...new Set([...overrides.values()].flat())].sort();
+}
+
+/** Error message for the first of the requested labels that the supergraph does not have; `undefined` if it has all. */
+export function describeUnknownOverride(
+  labels: readonly string[],
+  overrides: OverrideLabels,
+): string | undefined {
+  const known = listOverrideLabels(overrides);
+  const unknown = labels.find((label) => !known.includes(label));
+  if (unknown === undefined) return undefined;
+  const existing = known.length === 0 ? 'has no progressive @override' : `has ${known.join(', ')}`;
+  return `No @override has the label "${unknown}": the supergraph ${existing}.`;
 }
 
 interface JoinedField {
   readonly name: string;
   readonly typeName: string;
-  /** Uses of `@join__field`. */
-  readonly joins: readonly DirectiveNode[];
+  /** Applications of `@join__field`. */
+  readonly joins: readonly ConstDirectiveNode[];
 }
 
 interface JoinedType {
   readonly name: string;
-  /** Interfaces that it implements, and unions that it is in. */
+  /** Interfaces that the type implements, and unions that contain it. */
   readonly supertypes: string[];
   readonly subtypes: string[];
   readonly keys: readonly string[];
@@ -86,14 +99,14 @@ function readTypes(document: DocumentNode): JoinedTypes {
       name: node.name.value,
       supertypes: isUnion ? [] : (node.interfaces ?? []).map(nameOf),
       subtypes: isUnion ? (node.types ?? []).map(nameOf) : [],
-      keys: usesOf(node.directives, 'join__type').flatMap((join) => textOf(join, 'key') ?? []),
-      contexts: usesOf(node.directives, 'context').flatMap((context) => textOf(context, 'name') ?? []),
+      keys: usesOf(node.directives, 'join__type').flatMap((join) => argumentOf(join, 'key') ?? []),
+      contexts: usesOf(node.directives, 'context').flatMap((context) => argumentOf(context, 'name') ?? []),
       fields: new Map((isUnion ? [] : (node.fields ?? [])).map((field) => [nameOf(field), readField(field)])),
     });
   }
   for (const { name, supertypes, subtypes } of [...types.values()]) {
-    for (const one of supertypes) types.get(one)?.subtypes.push(name);
-    for (const one of subtypes) types.get(one)?.supertypes.push(name);
+    for (const supertype of supertypes) types.get(supertype)?.subtypes.push(name);
+    for (const subtype of subtypes) types.get(subtype)?.supertypes.push(name);
   }
   return types;
 }
@@ -101,26 +114,26 @@ function readTypes(document: DocumentNode): JoinedTypes {
 function readField(field: FieldDefinitionNode): JoinedField {
   return {
     name: nameOf(field),
-    typeName: namedType(field.type),
+    typeName: namedTypeOf(field),
     joins: usesOf(field.directives, 'join__field'),
   };
 }
 
-/** What a selection may be read from instead: the types that a type stands for, and the interfaces that stand for
- *  it, since a subgraph may have one as `@interfaceObject`. */
+/** Types on which a selection may be resolved instead: the subtypes, the supertypes, and further interfaces of the
+ *  subtypes, because a subgraph may have any of these as its `@interfaceObject`. */
 function relatedTypesOf({ name, supertypes, subtypes }: JoinedType, types: JoinedTypes): ReadonlySet<string> {
   const relatives = new Set([...supertypes, ...subtypes]);
-  for (const one of subtypes) {
-    for (const further of types.get(one)?.supertypes ?? []) if (further !== name) relatives.add(further);
+  for (const subtype of subtypes) {
+    for (const further of types.get(subtype)?.supertypes ?? []) if (further !== name) relatives.add(further);
   }
   return relatives;
 }
 
-/** `fieldSet` as in `@key(fields:)`. */
+/** Coordinates of all fields of a field set. The braces around it are optional. */
 function coordinatesOf(fieldSet: string, typeName: string, types: JoinedTypes): ReadonlySet<string> {
   const found = new Set<string>();
-  const [operation] = parse(fieldSet.trimStart().startsWith('{') ? fieldSet : `{ ${fieldSet} }`).definitions;
-  if (operation?.kind === Kind.OPERATION_DEFINITION) walk(operation.selectionSet, typeName);
+  const set = parseFieldSet(fieldSet.replace(/^\s*\{(.*)\}\s*$/s, '$1'));
+  if (set !== undefined) walk(set, typeName);
   return found;
 
   function walk({ selections }: SelectionSetNode, parent: string): void {
@@ -137,9 +150,10 @@ function coordinatesOf(fieldSet: string, typeName: string, types: JoinedTypes): 
   }
 }
 
-/** Of every type that may set the context: which one it is depends on the way to the field. */
-function contextCoordinatesOf(join: DirectiveNode, types: JoinedTypes): string[] {
-  const argument = argumentOf(join, 'contextArguments');
+/** Coordinates of the context selections of a field, on every type that may set the context. Which type does so depends
+ *  on the path to the field in an operation. */
+function contextCoordinatesOf(join: ConstDirectiveNode, types: JoinedTypes): string[] {
+  const argument = join.arguments?.find((candidate) => nameOf(candidate) === 'contextArguments')?.value;
   if (argument?.kind !== Kind.LIST) return [];
   return argument.values.flatMap((value) => {
     if (value.kind !== Kind.OBJECT) return [];
@@ -152,46 +166,35 @@ function contextCoordinatesOf(join: DirectiveNode, types: JoinedTypes): string[]
   });
 }
 
-/** Hands each label on to everything that needs its field. */
+/** Adds each label to all direct and transitive dependents of its field. */
 function propagateLabels(
   labelled: ReadonlyMap<string, ReadonlySet<string>>,
-  neededBy: ReadonlyMap<string, ReadonlySet<string>>,
+  dependents: ReadonlyMap<string, ReadonlySet<string>>,
 ): OverrideLabels {
   const labels = new Map<string, Set<string>>();
-  for (const [coordinate, own] of labelled) {
-    const reached = new Set([coordinate]);
-    // A set hands out what is added to it while it is read.
-    for (const one of reached) for (const next of neededBy.get(one) ?? []) reached.add(next);
-    for (const one of reached) for (const label of own) getOrCreateSet(labels, one).add(label);
+  for (const [start, labelsOfStart] of labelled) {
+    const reachable = new Set([start]);
+    // Iteration over a set includes elements that are added meanwhile.
+    for (const reached of reachable)
+      for (const dependent of dependents.get(reached) ?? []) reachable.add(dependent);
+    for (const reached of reachable)
+      for (const label of labelsOfStart) getOrCreateSet(labels, reached).add(label);
   }
-  return new Map(Array.from(labels, ([coordinate, own]) => [coordinate, [...own].sort()]));
+  return new Map(Array.from(labels, ([coordinate, all]) => [coordinate, [...all].sort()]));
 }
 
 function getOrCreateSet(sets: Map<string, Set<string>>, key: string): Set<string> {
   const known = sets.get(key);
   if (known !== undefined) return known;
-  const made = new Set<string>();
-  sets.set(key, made);
-  return made;
+  const created = new Set<string>();
+  sets.set(key, created);
+  return created;
 }
 
 function nameOf({ name }: { readonly name: NameNode }): string {
   return name.value;
 }
 
-function namedType(type: TypeNode): string {
-  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type);
-}
-
-function usesOf(directives: readonly DirectiveNode[] | undefined, name: string): DirectiveNode[] {
+function usesOf(directives: readonly ConstDirectiveNode[] | undefined, name: string): ConstDirectiveNode[] {
   return (directives ?? []).filter((directive) => nameOf(directive) === name);
-}
-
-function argumentOf(directive: DirectiveNode, name: string): ValueNode | undefined {
-  return directive.arguments?.find((argument) => nameOf(argument) === name)?.value;
-}
-
-function textOf(directive: DirectiveNode, name: string): string | undefined {
-  const value = argumentOf(directive, name);
-  return value?.kind === Kind.STRING ? value.value : undefined;
 }

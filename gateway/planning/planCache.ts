@@ -3,23 +3,23 @@ import { LRUCache } from 'lru-cache';
 interface PlanCacheKey {
   /** `Supergraph.id`. */
   readonly supergraphId: string;
-  /** Everything else that the value depends on: the normalised document, folded booleans included. */
+  /** The normalized document, with boolean conditions folded. */
   readonly operation: string;
   /** Labels of progressive `@override`s that are on, sorted. */
   readonly overrides: readonly string[];
 }
 
-/** Values made once per operation and supergraph, bounded in number; the least recently used leaves first. */
+/** An LRU cache of one value for each operation and supergraph, with single flight for loads. */
 export interface PlanCache<Value extends object> {
   get(key: PlanCacheKey): Value | undefined;
-  /** The kept value, or what `load` makes; concurrent calls with one key share one `load`. A load that
-   *  fails rejects for everyone who waited and leaves nothing behind. */
+  /** The cached value, or the result of `load`. Concurrent calls with one key share one `load`. A failed load rejects
+   *  for all of them and stores nothing. */
   getOrLoad(key: PlanCacheKey, load: () => Promise<Value>): Promise<Value>;
-  /** What is most used of a supergraph, most used first: what to plan before another one takes over. */
+  /** The most used entries of a supergraph in descending order of uses, to warm the next supergraph with. */
   mostUsed(supergraphId: string, count: number): readonly PlanUsage<Value>[];
-  /** Counts uses of a value by those who kept it and did not ask again, and takes it in where it had to leave. */
+  /** Counts uses of a value that callers hold outside of the cache, and stores the value again if it was evicted. */
   recordUses(key: PlanCacheKey, value: Value, uses: number): void;
-  /** Drops what belongs to a supergraph that nobody uses any more. A load under way is not kept. */
+  /** Removes all entries of a retired supergraph. The result of a running load is not stored. */
   evict(supergraphId: string): void;
   readonly size: number;
 }
@@ -52,30 +52,30 @@ export function createPlanCache<Value extends object>(options: {
     return entry.value;
   };
 
-  const load = (text: string, key: PlanCacheKey, make: () => Promise<Value>): Promise<Value> => {
-    /** Neither forgotten nor, after that, begun anew. */
-    const isWanted = (): boolean => loading.get(text) === own;
+  const load = (text: string, key: PlanCacheKey, create: () => Promise<Value>): Promise<Value> => {
+    /** False once the key was evicted, even if another load with the same key has started since. */
+    const isCurrent = (): boolean => loading.get(text) === started;
     const promise = Promise.resolve()
-      .then(make)
+      .then(create)
       .then((value) => {
-        if (isWanted()) entries.set(text, { key, value, uses: 1 });
+        if (isCurrent()) entries.set(text, { key, value, uses: 1 });
         return value;
       })
       .finally(() => {
-        if (isWanted()) loading.delete(text);
+        if (isCurrent()) loading.delete(text);
       });
-    const own: InFlightLoad<Value> = { key, promise };
-    loading.set(text, own);
+    const started: InFlightLoad<Value> = { key, promise };
+    loading.set(text, started);
     return promise;
   };
 
   return {
     get: (key) => use(keyText(key)),
-    getOrLoad: (key, make) => {
+    getOrLoad: (key, create) => {
       const text = keyText(key);
-      const kept = use(text);
-      if (kept !== undefined) return Promise.resolve(kept);
-      return loading.get(text)?.promise ?? load(text, key, make);
+      const cached = use(text);
+      if (cached !== undefined) return Promise.resolve(cached);
+      return loading.get(text)?.promise ?? load(text, key, create);
     },
     mostUsed: (supergraphId, count) =>
       [...entries.values()]
@@ -102,7 +102,7 @@ export function createPlanCache<Value extends object>(options: {
   };
 }
 
-/** Unambiguous, since a supergraph's id is a hash in hex and no label is the beginning of JSON. */
+/** Unambiguous: the supergraph id is hexadecimal and the JSON array ends before the operation. */
 function keyText({ supergraphId, overrides, operation }: PlanCacheKey): string {
   return `${supergraphId} ${JSON.stringify(overrides)} ${operation}`;
 }

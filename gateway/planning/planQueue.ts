@@ -1,14 +1,14 @@
 import type { PlanRequest } from './planner.ts';
 
 export interface PlanQueueLimits {
-  /** Most requests that wait. */
+  /** Maximum number of queued requests. */
   readonly maxWaiting: number;
-  /** Most characters of their documents together. */
+  /** Maximum number of characters of their documents together. */
   readonly maxWaitingCharacters: number;
 }
 
-/** Requests that wait for a planner's thread, bounded in number and in memory. The shortest document is next:
- *  what takes long to plan is long once its fragments are expanded, and would hold up everything behind it. */
+/** Requests that wait for a planner thread, bounded in number and in memory. The shortest document is taken first,
+ *  because operations that take long to plan have long documents and would block all others. */
 export class PlanQueue<Job extends { readonly request: PlanRequest }> {
   readonly #limits: PlanQueueLimits;
   readonly #jobs: Job[] = [];
@@ -22,7 +22,7 @@ export class PlanQueue<Job extends { readonly request: PlanRequest }> {
     return this.#jobs.length;
   }
 
-  /** False where there is no room. One alone has room whatever its size. */
+  /** Returns false when the queue is full. An empty queue accepts a request of any size. */
   add(job: Job): boolean {
     const characters = this.#characters + documentLengthOf(job);
     const { maxWaiting, maxWaitingCharacters } = this.#limits;
@@ -33,7 +33,7 @@ export class PlanQueue<Job extends { readonly request: PlanRequest }> {
     return true;
   }
 
-  /** The shortest; of equally long ones the oldest. */
+  /** Removes the request with the shortest document; of equal lengths, the oldest. */
   take(): Job | undefined {
     let shortest = 0;
     for (const [index, job] of this.#jobs.entries()) {
@@ -44,7 +44,7 @@ export class PlanQueue<Job extends { readonly request: PlanRequest }> {
     return job;
   }
 
-  /** Empties the queue. */
+  /** Removes all requests. */
   takeAll(): Job[] {
     this.#characters = 0;
     return this.#jobs.splice(0);

@@ -1,33 +1,34 @@
 import type { QueryPlan } from './queryPlan.ts';
 
 export interface PlanRequest {
-  /** A normalised, valid executable document with one operation: no fragment definitions, nothing that could be
-   *  folded, no alias that equals the name of another field, the type of the operation written out. */
+  /** A normalized, valid executable document with one operation: no fragment definitions, no constant conditions, no
+   *  alias that equals the name of another field, and an explicit operation type. */
   readonly document: string;
-  /** Whether `@defer` in the document shall split the plan. With false, the document has none. Each `@defer` has a
-   *  label, which is a number of its own. */
+  /** Whether `@defer` splits the plan. With false, the document contains no `@defer`. Each `@defer` has a unique number
+   *  as its label. */
   readonly shouldSplitDefer: boolean;
-  /** Labels of progressive `@override`s that are on, sorted; every other one is off. */
+  /** Active labels of progressive `@override`s, sorted. All other labels are inactive. */
   readonly overrides?: readonly string[];
-  /** Whether the asker can do without this plan: it is given up early, with `OPERATION_TOO_COMPLEX`, and without harm
-   *  to others. */
+  /** Whether the caller has a fallback for this plan. Planning then ends at the shorter `splitTimeout`, with
+   *  `OPERATION_TOO_COMPLEX`, and the planner thread stays usable. */
   readonly isOptional?: boolean;
 }
 
-/** Plans operations for one supergraph. The only thing that the gateway knows of a query planner; what is said here
- *  is tried by `test/unit/planning/describePlannerContract.ts`. */
+/** Plans operations for one supergraph. The gateway depends on query planners only through this interface, which
+ *  `test/unit/planning/describePlannerContract.ts` tests. */
 export interface Planner {
-  /** A plan that is plain JSON and shared: nobody writes into it. Equal requests give equal plans. Any number may be
-   *  under way, and the caller's thread goes on meanwhile. Subgraph operations are valid for their subgraph, with
-   *  `variableUsages` as their variables (`representations` aside), in the response names of the document.
-   *  Where a `@defer` cannot be split, that is `PLANNING_FAILED`: the gateway asks again without it and divides the
-   *  plan by itself. It must not be passed over in silence.
-   *  Errors, nothing else: `GatewayError` with `PLANNING_FAILED` (the planner threw: its words are the cause),
-   *  `OPERATION_TOO_COMPLEX` (a limit of planning was reached: `extensions.limit`), `OVERLOADED`. */
+  /** Returns a plan of plain JSON. Plans are shared, so that callers must not change them. Equal requests give equal
+   *  plans. Any number of requests may be in flight, and planning does not block the caller's thread. Each subgraph
+   *  operation is valid for its subgraph, declares `variableUsages` (and `representations`) as its variables, and uses
+   *  the response names of the document.
+   *
+   *  A planner that cannot split a `@defer` must reject with `PLANNING_FAILED` and must not ignore the directive: the
+   *  gateway then plans the document without `@defer` and splits the plan itself.
+   *  @throws {GatewayError} `PLANNING_FAILED` (the planner threw; its error is the cause), `OPERATION_TOO_COMPLEX` (a
+   *  planning limit was exceeded, named in `extensions.limit`) or `OVERLOADED`, and nothing else. */
   plan(request: PlanRequest): Promise<QueryPlan>;
-  /** False for a planner that is never to be asked with `defer`: the executor divides every plan by itself. */
+  /** False for a planner that never splits `@defer`. The executor then splits every plan itself. */
   readonly supportsDefer?: boolean;
-  /** Gives back threads and memory; plans under way, and whatever is asked later, are rejected with
-   *  `PLANNING_FAILED`. Idempotent. */
+  /** Releases threads and memory. Running and later requests are rejected with `PLANNING_FAILED`. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,13 +1,13 @@
-// What the gateway's thread and the planner's thread say to each other.
+// Messages between the gateway's main thread and a planner thread.
 
 import type { ApolloPlannerOptions } from './apolloPlanner.ts';
 import type { OverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
 
-/** `workerData` of the planner's thread. */
+/** `workerData` of the planner thread. */
 export type PlannerThreadData = ApolloPlannerOptions;
 
-/** To the planner. One request at a time: the next one is sent when the answer is there. */
+/** A request to the planner thread. The next one is sent after the response to this one arrived. */
 export type PlannerThreadRequest = PlanRequest;
 
 export type PlannerThreadMessage =
@@ -17,9 +17,9 @@ export type PlannerThreadMessage =
       readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
       readonly overrides: OverrideLabels;
     }
-  /** The supergraph cannot be loaded; the thread ends. */
+  /** The supergraph could not be loaded. The thread then exits. */
   | { readonly kind: 'refused'; readonly message: string }
-  /** `plan` is JSON text: reading it costs the receiver half of what a structured clone does. */
+  /** `plan` is JSON text: parsing it takes the receiver half as long as a structured clone. */
   | { readonly kind: 'planned'; readonly plan: string }
-  /** The planner threw; `exceeded` says what was too much where it did so at a limit of its own. */
+  /** The planner threw. `exceeded` describes the limit if the planner rejected the operation for its size. */
   | { readonly kind: 'failed'; readonly message: string; readonly exceeded: string | undefined };

@@ -4,29 +4,30 @@ import type { PlannerThread, PlanOutcome } from './plannerThread.ts';
 import { PlanQueue, type PlanQueueLimits } from './planQueue.ts';
 
 export interface PlannerPoolLimits extends PlanQueueLimits {
-  /** Most threads at a time. */
+  /** Maximum number of threads. */
   readonly threads: number;
-  /** A plan that takes longer than this, in milliseconds, lets another thread be started for those that wait. */
+  /** Planning time in milliseconds after which a thread counts as slow. When all threads are slow and requests are
+   *  queued, another thread is started. */
   readonly spareAfterMs: number;
-  /** A thread that had nothing to do for so long, in milliseconds, is ended if it is not the only one. */
+  /** Idle time in milliseconds after which a thread is terminated, unless it is the only one. */
   readonly spareIdleMs: number;
-  /** Longest that one plan may take, in milliseconds, waiting for the thread not included. */
+  /** Maximum planning time of one request in milliseconds, queueing excluded. */
   readonly timeoutMs: number;
 }
 
 interface PlannerPoolOptions {
   readonly limits: PlannerPoolLimits;
   readonly initialThread: PlannerThread;
-  /** Rejects with the signal's reason when it is aborted. */
+  /** Rejects with the signal's reason when the signal is aborted. */
   readonly startThread: (signal: AbortSignal) => Promise<PlannerThread>;
   readonly timers: Timers;
 }
 
 export type PoolOutcome =
   | PlanOutcome
-  /** Too many wait already. */
+  /** The queue is full. */
   | { readonly kind: 'overloaded' }
-  /** There is no thread, and none can be started. */
+  /** No thread is running and none could be started. */
   | { readonly kind: 'unavailable'; readonly cause: unknown }
   | { readonly kind: 'closed' };
 
@@ -41,9 +42,9 @@ interface PlannerSlot {
   cancelIdle?: (() => void) | undefined;
 }
 
-/** The planner's threads for one supergraph. There is one, since each holds the whole supergraph. While it is
- *  held by a plan that takes long, a second one takes what waits, and is kept for a while: operations like that
- *  rarely come alone. A lost thread is replaced at once unless another one is there. */
+/** The planner threads of one supergraph. Normally there is one, because each holds the whole supergraph in memory.
+ *  While a slow plan occupies it, further threads serve the queue and stay for `spareIdleMs`, because slow operations
+ *  rarely arrive alone. A thread that ends is replaced immediately, unless another one is running. */
 export class PlannerPool {
   readonly #options: PlannerPoolOptions;
   readonly #queue: PlanQueue<PlanJob>;
@@ -58,7 +59,7 @@ export class PlannerPool {
     this.#slots.add({ thread: options.initialThread, state: 'idle' });
   }
 
-  /** Never rejects. */
+  /** Queues a request. The promise never rejects. */
   plan(request: PlanRequest): Promise<PoolOutcome> {
     if (this.#isClosed) return Promise.resolve({ kind: 'closed' });
     return new Promise((settle) => {
@@ -67,7 +68,7 @@ export class PlannerPool {
     });
   }
 
-  /** Resolves when every thread is gone; what waits and what is under way ends as `closed`. */
+  /** Resolves when every thread has exited. Queued and running requests end as `closed`. */
   async close(): Promise<void> {
     this.#closeController.abort();
     for (const { settle } of this.#queue.takeAll()) settle({ kind: 'closed' });
@@ -130,7 +131,7 @@ export class PlannerPool {
       },
       (cause) => {
         this.#threadStart = undefined;
-        // Not tried again before somebody asks: it would fail for the same reason.
+        // Retried at the next request only: an immediate retry would fail for the same reason.
         if (this.#slots.size > 0) return;
         for (const { settle } of this.#queue.takeAll()) settle({ kind: 'unavailable', cause });
       },

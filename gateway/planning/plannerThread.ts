@@ -4,11 +4,11 @@ import type { PlannerThreadData, PlannerThreadMessage, PlannerThreadRequest } fr
 import type { QueryPlan } from './queryPlan.ts';
 import { workerEntryUrl } from './workerEntryUrl.ts';
 
-/** Seen in the operating system's thread list. */
+/** Visible in the operating system's thread list. */
 const threadName = 'tributary-plan';
 
 export interface PlannerThreadOptions extends PlannerThreadData {
-  /** Largest heap of the thread, in bytes. */
+  /** Maximum heap of the thread in bytes. */
   readonly memoryBytes: number;
 }
 
@@ -16,19 +16,19 @@ export interface PlannerThread {
   readonly apiSchemaSdl: string;
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
   readonly overrides: OverrideLabels;
-  /** False once the thread is gone or going. */
+  /** False once the thread has exited or is being terminated. */
   readonly isAlive: () => boolean;
-  /** One plan at a time. Never rejects. A plan that takes longer than `timeoutMs` ends the thread. */
+  /** Plans one request at a time. Never rejects. A plan that takes longer than `timeoutMs` terminates the thread. */
   plan(request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome>;
-  /** Resolves when the thread is gone; a plan under way ends as `lost`. */
+  /** Resolves when the thread has exited. A running plan ends as `lost`. */
   terminate(): Promise<void>;
 }
 
 export type PlanOutcome =
   | { readonly kind: 'planned'; readonly plan: QueryPlan }
-  /** The planner threw. The thread goes on. */
+  /** The planner threw. The thread is still usable. */
   | { readonly kind: 'failed'; readonly message: string; readonly exceeded: string | undefined }
-  /** The thread is gone. */
+  /** The thread has exited. */
   | { readonly kind: 'lost'; readonly reason: ThreadLossReason };
 
 export type ThreadLossReason =
@@ -37,46 +37,46 @@ export type ThreadLossReason =
   | { readonly kind: 'ended' }
   | { readonly kind: 'crash'; readonly error: unknown };
 
-/** Room for the objects of one plan at a time. */
+/** Enough for the objects of one plan. */
 const maxYoungGenerationSizeMb = 48;
 
-/** V8 ends a thread at the limit of its heap only if it comes there by small steps. An allocation that is too large
- *  for what is left (a `Map` that grows, say) ends the whole process. So V8's limit is this many times ours, and ours
- *  is watched from outside; what may be garbage has half of the room between the two. */
+/** V8 terminates a thread that approaches its heap limit in small steps. A single allocation beyond the limit (a `Map`
+ *  that grows, for example) ends the whole process. So V8's limit is this multiple of `memoryBytes`, and the main thread
+ *  polls the heap. The poll allows half of the difference, because the heap includes garbage. */
 const heapHeadroomFactor = 2;
 const heapCheckIntervalMs = 25;
 
-/** Calls once when the thread's heap is larger. Returns what ends the watch. */
+/** Calls `onExceeded` once when the thread's heap exceeds `maxBytes`. Returns a function that stops polling. */
 function watchHeap(worker: Worker, maxBytes: number, onExceeded: () => void): () => void {
-  let isAsking = false;
+  let isProbing = false;
   const timer = setInterval(() => {
-    if (isAsking) return;
-    isAsking = true;
+    if (isProbing) return;
+    isProbing = true;
     worker.getHeapStatistics().then(
       (heap) => {
-        isAsking = false;
+        isProbing = false;
         if (heap.used_heap_size + heap.external_memory <= maxBytes) return;
         clearInterval(timer);
         onExceeded();
       },
-      // It is not there yet, or not any more.
+      // The thread has not started yet, or has exited.
       () => {
-        isAsking = false;
+        isProbing = false;
       },
     );
   }, heapCheckIntervalMs).unref();
   return () => clearInterval(timer);
 }
 
-/** Starts what plans for one supergraph, which is ready when the promise resolves. Tests give one without a thread. */
+/** Starts the planner of one supergraph. Tests pass an implementation without a thread. */
 export type StartPlannerThread = (
   options: PlannerThreadOptions,
   signal?: AbortSignal,
 ) => Promise<PlannerThread>;
 
-/** Starts a thread that holds the planner of one supergraph; resolves when it is ready to plan.
- *  Errors: an `Error` with the loader's message; the signal's reason when it was aborted before. The thread
- *  is gone in both cases. While it has nothing to do it keeps no process alive. */
+/** Starts a thread that holds the planner of one supergraph. Resolves when the thread is ready to plan. An idle thread
+ *  does not keep the process alive.
+ *  @throws {Error} with the loader's message, or the signal's reason. The thread has exited in both cases. */
 export function startPlannerThread(
   options: PlannerThreadOptions,
   signal?: AbortSignal,
@@ -89,45 +89,46 @@ export function startPlannerThread(
       workerData: data satisfies PlannerThreadData,
       resourceLimits: {
         maxOldGenerationSizeMb: Math.ceil((memoryBytes * heapHeadroomFactor) / 1024 ** 2),
-        // The process's own flag, meant for fifty requests at once, would give this thread as much again.
+        // Without it, the thread inherits the process flag for the young generation, which is sized for many requests.
         maxYoungGenerationSizeMb,
       },
     });
     const watch = (): (() => void) =>
       watchHeap(worker, memoryBytes * (1 + heapHeadroomFactor) * 0.5, () => {
-        lost ??= { kind: 'memory' };
-        void end();
+        lossReason ??= { kind: 'memory' };
+        void terminate();
       });
-    const endLoadWatch = watch();
-    let lost: ThreadLossReason | undefined;
+    const stopLoadWatch = watch();
+    let lossReason: ThreadLossReason | undefined;
     let crash: unknown;
     let finishPlan: ((outcome: PlanOutcome) => void) | undefined;
 
-    const exited = new Promise<void>((gone) => {
+    const exited = new Promise<void>((resolveExited) => {
       worker.once('exit', () => {
-        endLoadWatch();
+        stopLoadWatch();
         const loss = crash === undefined ? undefined : classifyCrash(crash);
-        // What a thread says that has run out of memory in the midst of loading is no reason.
-        if (lost?.kind === 'crash' && loss?.kind === 'memory') lost = loss;
-        lost ??= loss ?? { kind: 'ended' };
-        finishPlan?.({ kind: 'lost', reason: lost });
-        signal?.removeEventListener('abort', abandon);
-        reject(signal?.aborted ? signal.reason : loadError(lost, memoryBytes));
-        gone();
+        // A thread that ran out of memory while loading may have reported a misleading load error first.
+        if (lossReason?.kind === 'crash' && loss?.kind === 'memory') lossReason = loss;
+        lossReason ??= loss ?? { kind: 'ended' };
+        finishPlan?.({ kind: 'lost', reason: lossReason });
+        signal?.removeEventListener('abort', onAbort);
+        reject(signal?.aborted ? signal.reason : loadError(lossReason, memoryBytes));
+        resolveExited();
       });
     });
-    const end = async (): Promise<void> => {
-      lost ??= { kind: 'ended' };
-      // `terminate` settles for a thread that is gone already, too.
+    const terminate = async (): Promise<void> => {
+      lossReason ??= { kind: 'ended' };
+      // `worker.terminate()` also settles for a thread that has exited.
       await worker.terminate();
       await exited;
     };
-    const abandon = (): void => void end();
-    /** An idle thread keeps no process alive. One that is being terminated does: its end is awaited. */
+    const onAbort = (): void => void terminate();
+    /** An idle thread must not keep the process alive. A thread that is being terminated must, because its exit is
+     *  awaited. */
     const releaseProcess = (): void => {
-      if (lost === undefined) worker.unref();
+      if (lossReason === undefined) worker.unref();
     };
-    signal?.addEventListener('abort', abandon, { once: true });
+    signal?.addEventListener('abort', onAbort, { once: true });
 
     worker.once('error', (error) => {
       crash = error;
@@ -135,20 +136,20 @@ export function startPlannerThread(
     worker.on('message', (message: PlannerThreadMessage) => {
       switch (message.kind) {
         case 'ready':
-          endLoadWatch();
-          signal?.removeEventListener('abort', abandon);
+          stopLoadWatch();
+          signal?.removeEventListener('abort', onAbort);
           releaseProcess();
           resolve({
             apiSchemaSdl: message.apiSchemaSdl,
             subgraphs: message.subgraphs,
             overrides: message.overrides,
-            isAlive: () => lost === undefined,
+            isAlive: () => lossReason === undefined,
             plan,
-            terminate: end,
+            terminate: terminate,
           });
           break;
         case 'refused':
-          lost ??= { kind: 'crash', error: new Error(message.message) };
+          lossReason ??= { kind: 'crash', error: new Error(message.message) };
           break;
         case 'planned':
           finishPlan?.({ kind: 'planned', plan: JSON.parse(message.plan) as QueryPlan });
@@ -161,18 +162,18 @@ export function startPlannerThread(
 
     const plan = (request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome> =>
       new Promise((settle) => {
-        if (lost !== undefined) {
-          settle({ kind: 'lost', reason: lost });
+        if (lossReason !== undefined) {
+          settle({ kind: 'lost', reason: lossReason });
           return;
         }
         const timer = setTimeout(() => {
-          lost = { kind: 'time' };
-          void end();
+          lossReason = { kind: 'time' };
+          void terminate();
         }, timeoutMs);
-        const endWatch = watch();
+        const stopWatch = watch();
         finishPlan = (outcome) => {
           clearTimeout(timer);
-          endWatch();
+          stopWatch();
           finishPlan = undefined;
           releaseProcess();
           settle(outcome);
@@ -196,12 +197,12 @@ function loadError(reason: ThreadLossReason, memoryBytes: number): Error {
   switch (reason.kind) {
     case 'memory':
       return new Error(
-        `the supergraph needs more memory than planning.memory allows (${Math.ceil(memoryBytes / 1024 ** 2)} MB)`,
+        `loading the supergraph needs more memory than ${Math.ceil(memoryBytes / 1024 ** 2)} MB (planning.memory)`,
       );
     case 'crash':
       return reason.error instanceof Error ? reason.error : new Error(String(reason.error));
     case 'ended':
     case 'time':
-      return new Error("the planner's thread ended while it loaded the supergraph");
+      return new Error('the planner thread exited while it loaded the supergraph');
   }
 }

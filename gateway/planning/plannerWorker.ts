@@ -1,4 +1,4 @@
-// Entry of the planner's thread: loads the supergraph, says so, then answers one request after the other.
+// Entry of the planner thread: loads the supergraph, reports the result, then plans one request at a time.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import {
@@ -30,9 +30,9 @@ function loadPlanner(options: PlannerThreadData): ApolloPlanner | undefined {
   }
 }
 
-function handleRequest(from: ApolloPlanner, request: PlannerThreadRequest): PlannerThreadMessage {
+function handleRequest(loaded: ApolloPlanner, request: PlannerThreadRequest): PlannerThreadMessage {
   try {
-    return { kind: 'planned', plan: JSON.stringify(from.plan(request)) };
+    return { kind: 'planned', plan: JSON.stringify(loaded.plan(request)) };
   } catch (error) {
     return {
       kind: 'failed',

@@ -8,8 +8,8 @@ import type {
   SubscriptionNode,
 } from './queryPlan.ts';
 
-/** A plan as text, in the form that federation's users know: what `tributary plan`, logs and fixtures show.
- *  Entity fetches show `requires =>` and the entity's selection instead of the `_entities` wrapper. */
+/** Prints a plan in the text form of Apollo's query plans, for `tributary plan`, logs and fixtures. An entity fetch shows
+ *  `requires =>` and the selection of the entity instead of the `_entities` field. */
 export function printPlan(plan: QueryPlan): string {
   return plan.node === undefined
     ? 'QueryPlan {}'
@@ -92,7 +92,7 @@ function printDefer({ primary, deferred }: DeferNode): string {
   );
 }
 
-/** The selection of a subgraph operation; of an entity fetch, that of the entity. */
+/** Prints the selection of a subgraph operation; for an entity fetch, the selection of the entity. */
 function printOperation(operation: string): string {
   const document = parse(operation, { noLocation: true });
   return document.definitions

@@ -1,8 +1,8 @@
-/** A query plan, as the planner writes it: plain JSON, safe to send between threads. The names are
- *  those of the federation query plan format. */
+/** A query plan as plain JSON, which can be sent between threads. The names are those of the federation query plan
+ *  format. */
 export interface QueryPlan {
   readonly kind: 'QueryPlan';
-  /** Absent for an operation that needs no subgraph (introspection, `__typename`). */
+  /** Absent for an operation that needs no subgraph, such as introspection. */
   readonly node?: PlanNode | SubscriptionNode;
 }
 
@@ -21,12 +21,12 @@ interface ParallelNode {
 export interface FetchNode {
   readonly kind: 'Fetch';
   readonly serviceName: string;
-  /** Unique in the whole plan; set only where a deferred block depends on this fetch. */
+  /** Unique within the plan. Present only when a deferred block depends on this fetch. */
   readonly id?: string;
-  /** Present for an entity fetch: what a representation consists of. */
+  /** The fields of a representation. Present only for an entity fetch. */
   readonly requires?: readonly RequiresSelection[];
   readonly variableUsages: readonly string[];
-  /** The subgraph operation's text. */
+  /** Text of the subgraph operation. */
   readonly operation: string;
   readonly operationName?: string;
   readonly operationKind: 'query' | 'mutation' | 'subscription';
@@ -39,11 +39,11 @@ export type RequiresSelection = RequiresField | RequiresInlineFragment;
 
 interface RequiresField {
   readonly kind: 'Field';
-  /** As the subgraph knows it: the key in the representation. */
+  /** The subgraph's name of the field, which is the key in the representation. */
   readonly name: string;
-  /** The key in the response tree, where it is another one. */
+  /** The key in the response tree, if it differs from `name`. */
   readonly alias?: string;
-  /** Left out of the representation of an object that does not have it; all others have to be there. */
+  /** Omitted from the representation of an object without the field. An object that lacks any other field is not sent. */
   readonly isOptional?: boolean;
   readonly selections?: readonly RequiresSelection[];
 }
@@ -72,14 +72,14 @@ export interface KeyRenamer {
 
 export interface FlattenNode {
   readonly kind: 'Flatten';
-  /** Response names and `@` for every element of a list; a part may carry type conditions as `name|[A,B]`. */
+  /** Response names, and `@` for every element of a list. A part may end with type conditions, as in `name|[A,B]`. */
   readonly path: readonly (string | number)[];
   readonly node: PlanNode;
 }
 
 export interface ConditionNode {
   readonly kind: 'Condition';
-  /** Name of a Boolean variable, without `$`. */
+  /** Name of a Boolean variable without `$`. */
   readonly condition: string;
   readonly ifClause?: PlanNode;
   readonly elseClause?: PlanNode;
@@ -94,7 +94,7 @@ export interface DeferNode {
 interface DeferredNode {
   readonly depends: readonly { readonly id: string; readonly deferLabel?: string }[];
   readonly label?: string;
-  /** Absolute; response names and `... on T`, without list markers. */
+  /** Path from the root: response names and `... on T`, without list markers. */
   readonly queryPath: readonly string[];
   readonly subselection?: string;
   readonly node?: PlanNode;

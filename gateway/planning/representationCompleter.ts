@@ -10,14 +10,14 @@ import {
   subgraphNamesOf,
 } from './supergraphDocument.ts';
 
-/** Sees to it that every representation has a key and no input is wanted in vain. With `@interfaceObject` the planner
- *  mixes up which types need which inputs:
+/** Corrects the `requires` of entity fetches where `@interfaceObject` makes the planner confuse which types need which
+ *  inputs:
  *
- *  - It may ask for the key of one type and for an input of all of them (`... on Film { id } ... on Media { title }`):
- *    an object of another type would go out with the input alone, and come back as an error. The input moves to the
- *    types that have a key.
- *  - It may ask for an input of all types that was only fetched for one of them (`... on Film { id }
- *    ... on Media { id title }`): an object of another type would not be sent at all. The input becomes optional. */
+ *  - The plan may require the key of one type and an input of all types (`... on Film { id } ... on Media { title }`). An
+ *    object of another type would be sent with the input but without a key, and the subgraph would answer with an error.
+ *    The input moves to the types that have a key.
+ *  - The plan may require an input of all types that it fetches for one of them only (`... on Film { id }
+ *    ... on Media { id title }`). An object of another type would not be sent at all. The input becomes optional. */
 export class RepresentationCompleter {
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
   /** By `subgraph Type`. */
@@ -32,9 +32,9 @@ export class RepresentationCompleter {
         if (directive.name.value !== 'join__type') continue;
         const key = parseFieldSet(argumentOf(directive, 'key'));
         if (key === undefined) continue;
-        const place = `${names.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
-        this.#keys.set(place, [...(this.#keys.get(place) ?? []), key]);
-        if (argumentOf(directive, 'isInterfaceObject') === 'true') this.#interfaceObjects.add(place);
+        const coordinate = `${names.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
+        this.#keys.set(coordinate, [...(this.#keys.get(coordinate) ?? []), key]);
+        if (argumentOf(directive, 'isInterfaceObject') === 'true') this.#interfaceObjects.add(coordinate);
       }
     }
   }
@@ -47,23 +47,23 @@ export class RepresentationCompleter {
     });
   }
 
-  /** `undefined` where nothing is to be changed. */
+  /** `undefined` when nothing has to change. */
   #completeRequires(
     fetch: FetchNode,
     requires: readonly RequiresSelection[],
   ): RequiresSelection[] | undefined {
     const fragments = requires.filter((selection) => selection.kind === 'InlineFragment');
-    const keyed = fragments.filter((fragment) => this.#hasKey(fetch.serviceName, fragment));
-    const lacking = fragments.filter(
-      (fragment) => !keyed.includes(fragment) && !keyed.some((other) => this.#isSubtype(fragment, other)),
+    const withKey = fragments.filter((fragment) => this.#hasKey(fetch.serviceName, fragment));
+    const withoutKey = fragments.filter(
+      (fragment) => !withKey.includes(fragment) && !withKey.some((other) => this.#isSubtype(fragment, other)),
     );
-    if (keyed.length === 0 || lacking.length === 0) return undefined;
+    if (withKey.length === 0 || withoutKey.length === 0) return undefined;
     return requires.flatMap((selection): RequiresSelection[] => {
-      if (selection.kind !== 'InlineFragment' || lacking.includes(selection)) {
+      if (selection.kind !== 'InlineFragment' || withoutKey.includes(selection)) {
         return selection.kind === 'InlineFragment' ? [] : [selection];
       }
-      if (!keyed.includes(selection)) return [selection];
-      const added = lacking
+      if (!withKey.includes(selection)) return [selection];
+      const added = withoutKey
         .filter((other) => this.#isSubtype(selection, other))
         .flatMap(({ selections }) => selections)
         .filter((field) => !(field.kind === 'Field' && field.name === '__typename'));
@@ -106,11 +106,11 @@ export class RepresentationCompleter {
     );
   }
 
-  /** Whether every object of the one fragment's type is of the other's. */
-  #isSubtype(one: RequiresInlineFragment, other: RequiresInlineFragment): boolean {
-    if (one.typeCondition === undefined || other.typeCondition === undefined) return true;
-    if (one.typeCondition === other.typeCondition) return true;
-    const { interfaces = [] } = this.#types.get(one.typeCondition) ?? {};
-    return interfaces.some(({ name }) => name.value === other.typeCondition);
+  /** Whether every object that matches `sub` also matches `base`. */
+  #isSubtype(sub: RequiresInlineFragment, base: RequiresInlineFragment): boolean {
+    if (sub.typeCondition === undefined || base.typeCondition === undefined) return true;
+    if (sub.typeCondition === base.typeCondition) return true;
+    const { interfaces = [] } = this.#types.get(sub.typeCondition) ?? {};
+    return interfaces.some(({ name }) => name.value === base.typeCondition);
   }
 }

@@ -9,36 +9,36 @@ import {
 } from 'graphql';
 import { type CompositeDefinition, namedTypeOf, parseFieldSet } from './supergraphDocument.ts';
 
-/** A field with arguments as one `@requires` selects it. The planner merges fields by response name and ignores
- *  arguments, so in its supergraph each such field with each set of arguments is a field of its own. */
+/** A field with arguments as a `@requires` selects it. The planner merges fields by response name and ignores their
+ *  arguments, so that its supergraph has a placeholder field for each field and each set of arguments. */
 export interface RequiredField {
-  /** The field that stands for it in the planner's supergraph, in plans and in the response tree. */
+  /** Name of the placeholder field in the planner's supergraph and in its plans. */
   readonly placeholder: string;
   /** The subgraphs' field. */
   readonly name: string;
   readonly arguments: readonly ArgumentNode[];
 }
 
-/** One required field at one place of a `@requires`. */
+/** One use of a required field in the field set of a `@requires`. */
 export interface RequiredUse {
   readonly field: RequiredField;
-  /** Response names from the entity to the object that has the field, joined by dots. */
+  /** Response names from the entity to the parent object of the field, joined by dots. */
   readonly path: string;
   /** The type that the field is selected on. */
   readonly typeName: string;
 }
 
 export interface RequiredArguments {
-  /** By the name of the stand-in. */
+  /** By the name of the placeholder. */
   readonly fields: ReadonlyMap<string, RequiredField>;
-  /** What the `@requires` of a field needs, by `subgraph Type.field`. */
+  /** Required fields with arguments by the field with the `@requires`, as `subgraph Type.field`. */
   readonly uses: ReadonlyMap<string, readonly RequiredUse[]>;
-  /** A field's arguments as text, those that are left to their defaults included where every field of that name
-   *  has the same ones. Equal texts mean equal values. */
+  /** Arguments of a field as text. Omitted arguments are included with their defaults, if all fields of that name have
+   *  the same defaults. Equal texts mean equal values. */
   canonicalArgumentsOf(name: string, given: readonly ArgumentNode[]): string;
 }
 
-/** Puts stand-ins into the types of a supergraph. `types` is changed: definitions are replaced. */
+/** Adds placeholder fields to the types of a supergraph. Replaces definitions in the given `types`. */
 export class PlaceholderFields implements RequiredArguments {
   readonly fields = new Map<string, RequiredField>();
   readonly uses = new Map<string, RequiredUse[]>();
@@ -47,13 +47,13 @@ export class PlaceholderFields implements RequiredArguments {
   readonly #bySelection = new Map<string, RequiredField>();
   readonly #defaultsByName = new Map<string, readonly ArgumentNode[]>();
 
-  /** `prefix`: no field of the supergraph has a name that starts with it. */
+  /** `prefix`: a prefix that no field name of the supergraph has. */
   constructor(types: Map<string, CompositeDefinition>, prefix: string) {
     this.#types = types;
     this.#prefix = prefix;
   }
 
-  /** A `@requires` field set with stand-ins instead of the fields that take arguments; the types get them. */
+  /** Replaces the fields with arguments in a `@requires` field set by placeholders, and defines these on the types. */
   replace(fieldSet: string, typeName: string, coordinate: string): string {
     const uses: RequiredUse[] = [];
     const set = parseFieldSet(fieldSet);
@@ -65,10 +65,10 @@ export class PlaceholderFields implements RequiredArguments {
   }
 
   canonicalArgumentsOf(name: string, given: readonly ArgumentNode[]): string {
-    const left = this.#defaults(name).filter(
+    const defaults = this.#defaults(name).filter(
       (argument) => !given.some((other) => other.name.value === argument.name.value),
     );
-    return [...given, ...left].map(print).sort().join(', ');
+    return [...given, ...defaults].map(print).sort().join(', ');
   }
 
   #defaults(name: string): readonly ArgumentNode[] {
@@ -107,7 +107,7 @@ export class PlaceholderFields implements RequiredArguments {
     const definition = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === field.name.value);
     if (definition === undefined) return field;
     const takesArguments = (definition.arguments?.length ?? 0) > 0;
-    // The field set may be that of a stand-in, which was copied after its own was replaced.
+    // The field set may belong to a placeholder that was copied after its field set had been replaced.
     const required = takesArguments ? this.#requiredFieldOf(field) : this.fields.get(field.name.value);
     if (required !== undefined) {
       this.#definePlaceholder(typeName, required);
@@ -134,27 +134,27 @@ export class PlaceholderFields implements RequiredArguments {
     const key = `${name.value}(${given.map(print).sort().join(', ')})`;
     let required = this.#bySelection.get(key);
     if (required === undefined) {
-      const standIn = `${this.#prefix}${this.#bySelection.size}_${name.value}`;
-      required = { placeholder: standIn, name: name.value, arguments: given };
+      const placeholder = `${this.#prefix}${this.#bySelection.size}_${name.value}`;
+      required = { placeholder, name: name.value, arguments: given };
       this.#bySelection.set(key, required);
-      this.fields.set(standIn, required);
+      this.fields.set(placeholder, required);
     }
     return required;
   }
 
-  /** An interface's implementers need the stand-in as well. */
+  /** Defines the placeholder on a type and, for an interface, on its implementations. */
   #definePlaceholder(typeName: string, required: RequiredField): void {
     const type = this.#types.get(typeName);
     if (type?.fields === undefined || type.fields.some(({ name }) => name.value === required.placeholder))
       return;
     const original = type.fields.find(({ name }) => name.value === required.name);
     if (original === undefined) return;
-    const standIn: FieldDefinitionNode = {
+    const placeholder: FieldDefinitionNode = {
       ...original,
       name: { kind: Kind.NAME, value: required.placeholder },
       arguments: [],
     };
-    this.#types.set(typeName, { ...type, fields: [...type.fields, standIn] });
+    this.#types.set(typeName, { ...type, fields: [...type.fields, placeholder] });
     if (type.kind !== Kind.INTERFACE_TYPE_DEFINITION) return;
     for (const [name, other] of this.#types) {
       if (other.interfaces?.some((implemented) => implemented.name.value === typeName)) {

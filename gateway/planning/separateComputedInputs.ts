@@ -28,7 +28,7 @@ import {
   unusedGraphSuffix,
 } from './supergraphDocument.ts';
 
-/** A field with a `@requires` of its own that another `@requires` needs. */
+/** A field that has a `@requires` and is itself an input of another `@requires`. */
 interface ComputedInput extends GraphCopy {
   readonly typeName: string;
   readonly fieldName: string;
@@ -36,28 +36,29 @@ interface ComputedInput extends GraphCopy {
 
 interface SeparatedSupergraph {
   readonly document: DocumentNode;
-  /** The subgraph that each added one stands for, by name. */
+  /** Name of the original subgraph by the name of its copy. */
   readonly originalNames: ReadonlyMap<string, string>;
 }
 
-/** A supergraph in which every computed input comes from a subgraph of its own, a copy of the real one.
+/** A supergraph in which a separate copy of its subgraph resolves each computed input; `undefined` when there are no
+ *  computed inputs.
  *
- *  The planner takes such a field along when it is in its subgraph anyway, without the inputs that the field itself
- *  needs: silently wrong. It does go to another subgraph with the right inputs; so there is another one. Plans get
- *  larger by this, and there is more to choose from: it is for operations that come out wrong otherwise.
- *  `undefined` where the supergraph has no computed inputs. */
+ *  When another fetch goes to the subgraph of a computed input, the planner adds the input to that fetch without the
+ *  inputs that the input itself requires, which silently gives wrong data. It does fetch the required inputs first when
+ *  the computed input is in another subgraph. Separation makes plans larger and planning slower, so that it is used only
+ *  for operations whose plan is wrong without it. */
 export function separateComputedInputs(document: DocumentNode): SeparatedSupergraph | undefined {
   const inputs = findComputedInputs(document);
   if (inputs.length === 0) return undefined;
   const names = subgraphNamesOf(document);
-  const separation = new ComputedInputSeparator(
+  const separator = new ComputedInputSeparator(
     inputs.map((input) => new ReducedSubgraph(input, document)),
     new Set(rootTypesOf(document).values()),
   );
   return {
     document: {
       ...document,
-      definitions: document.definitions.map((definition) => separation.mapDefinition(definition)),
+      definitions: document.definitions.map((definition) => separator.mapDefinition(definition)),
     },
     originalNames: new Map(inputs.map(({ graph, copyGraph }) => [copyGraph, names.get(graph) ?? graph])),
   };
@@ -78,8 +79,8 @@ function findComputedInputs(document: DocumentNode): ComputedInput[] {
       if (required.has(`${typeName}.${fieldName}`)) found.push({ graph, typeName, fieldName });
     }
   }
-  const mark = unusedGraphSuffix(document, '__again');
-  return found.map((input, index) => ({ ...input, copyGraph: `${input.graph}${mark}${index}` }));
+  const suffix = unusedGraphSuffix(document, '__again');
+  return found.map((input, index) => ({ ...input, copyGraph: `${input.graph}${suffix}${index}` }));
 }
 
 function requiresDirectivesOf(
@@ -96,7 +97,7 @@ function requiresDirectivesOf(
   );
 }
 
-/** Notes the fields that a field set needs, on an interface's implementers as well. */
+/** Adds to `required` the fields of a field set as `Type.field`, for an interface also those of its implementations. */
 function collectRequiredFields(
   set: SelectionSetNode,
   typeName: string,
@@ -127,14 +128,14 @@ function collectRequiredFields(
   }
 }
 
-/** What the copy of a subgraph has: the computed field, what leads to it (keys, its inputs) and what can be selected
- *  below it. Other fields of its type are left out: some may lead to objects of the type again, where the planner
- *  would take the field along as before. */
+/** The part of a subgraph that its copy has: the computed field, its keys and inputs, and all types below it. Other
+ *  fields of its type are omitted, because they may lead to objects of that type again, where the planner would add the
+ *  computed field without its inputs as before. */
 class ReducedSubgraph {
   readonly input: ComputedInput;
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
   readonly #unions: ReadonlyMap<string, UnionTypeDefinitionNode>;
-  /** Names of the fields that each type has; a union has none. */
+  /** Field names by type; empty for a union. */
   readonly #fields = new Map<string, Set<string>>();
 
   constructor(input: ComputedInput, document: DocumentNode) {
@@ -183,7 +184,7 @@ class ReducedSubgraph {
     }
   }
 
-  /** The type with all of its fields in the subgraph, and so on below them. */
+  /** Adds a type with all its fields in the subgraph, and recursively their types. */
   #addType(typeName: string): void {
     if (this.#fields.has(typeName)) return;
     const members = this.#unions.get(typeName)?.types;
@@ -200,9 +201,9 @@ class ReducedSubgraph {
       this.#addType(namedTypeOf(field));
     }
     for (const [name, other] of this.#types) {
-      const isRelated = (one: CompositeDefinition, parent: string): boolean =>
-        one.interfaces?.some((implemented) => implemented.name.value === parent) ?? false;
-      if (isRelated(other, typeName) || isRelated(type, name)) this.#addType(name);
+      const isImplementation = (candidate: CompositeDefinition, parent: string): boolean =>
+        candidate.interfaces?.some((implemented) => implemented.name.value === parent) ?? false;
+      if (isImplementation(other, typeName) || isImplementation(type, name)) this.#addType(name);
     }
   }
 
@@ -213,7 +214,7 @@ class ReducedSubgraph {
   }
 }
 
-/** Fields with a `@requires` or values from context are computed from more than their object. */
+/** Whether a subgraph resolves the field without `@requires` and `@fromContext`. */
 function isInGraph({ directives = [] }: FieldDefinitionNode, graph: string): boolean {
   const joins = directives.filter(({ name }) => name.value === 'join__field');
   return joins.length === 0 || joins.some((join) => argumentOf(join, 'graph') === graph && !isComputed(join));
@@ -246,26 +247,27 @@ class ComputedInputSeparator {
   #mapField(type: CompositeDefinition, field: FieldDefinitionNode): FieldDefinitionNode {
     const typeName = type.name.value;
     const fieldName = field.name.value;
-    const own = this.#copies.filter((copy) => copy.hasField(typeName, fieldName));
+    const owners = this.#copies.filter((copy) => copy.hasField(typeName, fieldName));
     const joins = (field.directives ?? []).filter(({ name }) => name.value === 'join__field');
     if (joins.length === 0) {
-      const isEverywhere = this.#copies.every((copy) => own.includes(copy) || !copy.hasType(typeName));
-      // Without a directive a field is in all subgraphs of its type, which are more now.
+      const isEverywhere = this.#copies.every((copy) => owners.includes(copy) || !copy.hasType(typeName));
+      // A field without `@join__field` is in all subgraphs of its type, to which the copies were added.
       return isEverywhere
         ? field
-        : { ...field, directives: [...(field.directives ?? []), ...createExplicitJoins(type, own)] };
+        : { ...field, directives: [...(field.directives ?? []), ...createExplicitJoins(type, owners)] };
     }
     const directives = (field.directives ?? []).flatMap((directive): ConstDirectiveNode[] => {
       if (directive.name.value !== 'join__field') return [directive];
-      const mover = own.find(
+      const separated = owners.find(
         ({ input }) =>
           input.graph === argumentOf(directive, 'graph') &&
           input.typeName === typeName &&
           input.fieldName === fieldName,
       );
-      // A computed input leaves its subgraph for its own.
-      if (mover !== undefined && isComputed(directive)) return [withGraph(directive, mover.input.copyGraph)];
-      return isComputed(directive) ? [directive] : withCopiedDirectives([directive], inputsOf(own));
+      // A computed input moves from its subgraph to the copy.
+      if (separated !== undefined && isComputed(directive))
+        return [withGraph(directive, separated.input.copyGraph)];
+      return isComputed(directive) ? [directive] : withCopiedDirectives([directive], inputsOf(owners));
     });
     return { ...field, directives };
   }
@@ -275,7 +277,7 @@ function inputsOf(copies: readonly ReducedSubgraph[]): ComputedInput[] {
   return copies.map(({ input }) => input);
 }
 
-/** `@join__field`s of a field that has none, for the subgraphs of its type. */
+/** Explicit `@join__field` directives for a field without any: one for each subgraph of its type and each copy. */
 function createExplicitJoins(
   type: CompositeDefinition,
   copies: readonly ReducedSubgraph[],

@@ -1,13 +1,13 @@
 import type { Schema } from '@apollo/federation-internals';
 
-/** How often the clock is looked at: it costs as much as what it is to interrupt. */
+/** Type lookups between two reads of the clock. Reading the clock takes as long as a lookup. */
 const lookupsPerCheck = 16;
 
-/** A split took longer than it may. */
+/** Splitting a plan exceeded the time limit. */
 export class SplitTimeoutError extends Error {}
 
-/** Ends the planner's work on one operation in its midst, with the thread and all that it holds as they were. The
- *  planner has no such limit, but asks its schema for a type every few milliseconds, whatever it is at. */
+/** Interrupts the planner while it plans one operation, without ending its thread. The planner has no time limit, but it
+ *  looks up types in its schema every few milliseconds, and this class throws from such a lookup. */
 export class SplitTimeLimit {
   readonly #limitMs: number;
   #isActive = false;
@@ -23,13 +23,14 @@ export class SplitTimeLimit {
     };
   }
 
-  /** What `work` returns. Errors: `SplitTimeoutError` where that takes more of the thread's time. */
-  run<Value>(work: () => Value): Value {
+  /** Runs `task` and returns its result.
+   *  @throws {SplitTimeoutError} when the task exceeds the limit of CPU time. */
+  run<Value>(task: () => Value): Value {
     this.#isActive = true;
     this.#lookups = 0;
     this.#deadlineMs = threadCpuTimeMs() + this.#limitMs;
     try {
-      return work();
+      return task();
     } finally {
       this.#isActive = false;
     }
@@ -38,12 +39,12 @@ export class SplitTimeLimit {
   #checkTime(): void {
     this.#lookups += 1;
     if (this.#lookups % lookupsPerCheck !== 0 || threadCpuTimeMs() < this.#deadlineMs) return;
-    throw new SplitTimeoutError('The split takes too long.');
+    throw new SplitTimeoutError('Splitting off deferred parts takes too long (planning.splitTimeout).');
   }
 }
 
-/** That the thread has worked: a machine that is busy with something else does not make an operation a hard one.
- *  Node tells it from 23.9 on. */
+/** CPU time instead of wall time, so that load on the machine does not make an operation exceed the limit.
+ *  `process.threadCpuUsage` exists since Node 23.9. */
 function threadCpuTimeMs(): number {
   if (process.threadCpuUsage === undefined) return performance.now();
   const { user, system } = process.threadCpuUsage();

@@ -13,7 +13,7 @@ import {
   type TypeNode,
 } from 'graphql';
 
-// What a supergraph's SDL says in its `@join__` directives.
+// Reads and creates the `@join__` directives of a supergraph document.
 
 export type CompositeDefinition = ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode;
 
@@ -31,7 +31,7 @@ export function compositesOf(document: DocumentNode): Map<string, CompositeDefin
   return types;
 }
 
-/** Names of the root types by kind of operation. */
+/** Names of the root types by operation type. */
 export function rootTypesOf(document: DocumentNode): ReadonlyMap<OperationTypeNode, string> {
   const schema = document.definitions.find((definition) => definition.kind === Kind.SCHEMA_DEFINITION);
   return schema === undefined
@@ -43,7 +43,7 @@ export function rootTypesOf(document: DocumentNode): ReadonlyMap<OperationTypeNo
     : new Map(schema.operationTypes.map(({ operation, type }) => [operation, type.name.value]));
 }
 
-/** The subgraphs' names by the values of `join__Graph`. */
+/** Subgraph names by the values of `join__Graph`. */
 export function subgraphNamesOf(document: DocumentNode): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   for (const definition of document.definitions) {
@@ -56,7 +56,7 @@ export function subgraphNamesOf(document: DocumentNode): ReadonlyMap<string, str
   return names;
 }
 
-/** A directive's argument as text: strings without their quotes. */
+/** A directive argument as text. Strings are unquoted. */
 export function argumentOf(directive: ConstDirectiveNode, name: string): string | undefined {
   const value = directive.arguments?.find((given) => given.name.value === name)?.value;
   if (value === undefined) return undefined;
@@ -89,15 +89,15 @@ export function joinDirective(
   };
 }
 
-/** Text that no graph has in its names, for those of added ones. It is valid within operation names. */
+/** A suffix that no graph name contains, for the names of added graphs. It is valid in operation names. */
 export function unusedGraphSuffix(document: DocumentNode, start: string): string {
   const names = [...subgraphNamesOf(document)].flat();
-  let mark = start;
-  while (names.some((name) => name.includes(mark))) mark += '_';
-  return mark;
+  let suffix = start;
+  while (names.some((name) => name.includes(suffix))) suffix += '_';
+  return suffix;
 }
 
-/** A directive with another value for one of its arguments. */
+/** Replaces the value of one argument of a directive. */
 export function withArgument(
   directive: ConstDirectiveNode,
   name: string,
@@ -113,14 +113,14 @@ export function withArgument(
   };
 }
 
-/** The field set of a `@requires`, `@provides` or `@key`; `undefined` where there is none. */
+/** Parses the field set of a `@requires`, `@provides` or `@key`. `undefined` for an absent or blank field set. */
 export function parseFieldSet(fieldSet: string | undefined): SelectionSetNode | undefined {
   if (fieldSet === undefined || fieldSet.trim() === '') return undefined;
   const [operation] = parse(`{${fieldSet}}`, { noLocation: true }).definitions;
   return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
 }
 
-/** The name of a field's type without lists and non-nulls. */
+/** The name of a field's type without list and non-null wrappers. */
 export function namedTypeOf({ type }: { readonly type: TypeNode }): string {
   let current = type;
   while (current.kind !== Kind.NAMED_TYPE) current = current.type;

@@ -1,12 +1,12 @@
-/** A feature of the supergraph, as it links to it. */
+/** A feature that a supergraph links to with `@link` or `@core`. */
 export interface LinkedFeature {
-  /** Without the version. */
+  /** URL without the version. */
   readonly identity: string;
   /** Such as `v0.1`. */
   readonly version: string;
-  /** Whether the supergraph says that a gateway must know it. */
+  /** Whether the link has `for: SECURITY` or `for: EXECUTION`. */
   readonly isRequired: boolean;
-  /** Where its directives stand, as schema coordinates, in the order of the schema. */
+  /** Schema coordinates at which its directives are applied, in schema order. */
   readonly coordinates: readonly string[];
 }
 
@@ -14,35 +14,39 @@ interface FeatureSupport {
   readonly identity: string;
   readonly versions: readonly string[];
   readonly kind:
-    | 'served'
-    /** Nothing in it concerns a gateway that plans and executes: loaded and passed over. */
-    | 'passed over'
-    /** Would be open to everyone: refused where one of its directives is used. */
+    | 'supported'
+    /** Does not concern a gateway that plans and executes: accepted without effect. */
+    | 'ignored'
+    /** Every client could read the protected fields: refused when one of its directives is applied. */
     | 'not enforced'
-    /** Fields would have nobody to resolve them: refused. */
+    /** Its fields have no resolver: refused. */
     | 'not executed';
 }
 
 const apolloSpecsUrl = 'https://specs.apollo.dev';
 
-/** What this gateway does about the features that supergraphs link to. */
+/** How this gateway handles the features that supergraphs link to. */
 export const featureSupport: readonly FeatureSupport[] = [
-  { identity: `${apolloSpecsUrl}/core`, versions: ['v0.1', 'v0.2'], kind: 'served' },
-  { identity: `${apolloSpecsUrl}/link`, versions: ['v1.0'], kind: 'served' },
-  { identity: `${apolloSpecsUrl}/join`, versions: ['v0.1', 'v0.2', 'v0.3', 'v0.4', 'v0.5'], kind: 'served' },
-  { identity: `${apolloSpecsUrl}/inaccessible`, versions: ['v0.1', 'v0.2'], kind: 'served' },
-  { identity: `${apolloSpecsUrl}/context`, versions: ['v0.1'], kind: 'served' },
-  { identity: 'https://tributary.dev/spec', versions: ['v1.0'], kind: 'served' },
-  { identity: `${apolloSpecsUrl}/tag`, versions: ['v0.1', 'v0.2', 'v0.3'], kind: 'passed over' },
-  { identity: `${apolloSpecsUrl}/cost`, versions: ['v0.1'], kind: 'passed over' },
-  { identity: `${apolloSpecsUrl}/cacheTag`, versions: ['v0.1'], kind: 'passed over' },
+  { identity: `${apolloSpecsUrl}/core`, versions: ['v0.1', 'v0.2'], kind: 'supported' },
+  { identity: `${apolloSpecsUrl}/link`, versions: ['v1.0'], kind: 'supported' },
+  {
+    identity: `${apolloSpecsUrl}/join`,
+    versions: ['v0.1', 'v0.2', 'v0.3', 'v0.4', 'v0.5'],
+    kind: 'supported',
+  },
+  { identity: `${apolloSpecsUrl}/inaccessible`, versions: ['v0.1', 'v0.2'], kind: 'supported' },
+  { identity: `${apolloSpecsUrl}/context`, versions: ['v0.1'], kind: 'supported' },
+  { identity: 'https://tributary.dev/spec', versions: ['v1.0'], kind: 'supported' },
+  { identity: `${apolloSpecsUrl}/tag`, versions: ['v0.1', 'v0.2', 'v0.3'], kind: 'ignored' },
+  { identity: `${apolloSpecsUrl}/cost`, versions: ['v0.1'], kind: 'ignored' },
+  { identity: `${apolloSpecsUrl}/cacheTag`, versions: ['v0.1'], kind: 'ignored' },
   { identity: `${apolloSpecsUrl}/authenticated`, versions: ['v0.1'], kind: 'not enforced' },
   { identity: `${apolloSpecsUrl}/requiresScopes`, versions: ['v0.1'], kind: 'not enforced' },
   { identity: `${apolloSpecsUrl}/policy`, versions: ['v0.1'], kind: 'not enforced' },
   { identity: `${apolloSpecsUrl}/connect`, versions: ['v0.1', 'v0.2', 'v0.3', 'v0.4'], kind: 'not executed' },
 ];
 
-/** Why a supergraph with these features cannot be served; `undefined` if it can. */
+/** Why a supergraph with these features is refused, one reason on each line; `undefined` when it is accepted. */
 export function describeUnsupportedFeatures(features: readonly LinkedFeature[]): string | undefined {
   const reasons = features.flatMap((feature) => describeUnsupportedFeature(feature) ?? []);
   return reasons.length === 0 ? undefined : reasons.join('\n');
@@ -55,30 +59,30 @@ function describeUnsupportedFeature(feature: LinkedFeature): string | undefined 
     case 'not enforced':
       if (feature.coordinates.length === 0) return undefined;
       return (
-        `${name} is not enforced by this version of Tributary: everyone could read what it guards. ` +
-        `It stands at ${listCoordinates(feature)}. ` +
-        'Let the subgraphs check access themselves and compose without the directive, or compose without these parts of the schema.'
+        `${name} is not enforced by this version of Tributary: every client could read what it protects. ` +
+        `It is applied at ${listCoordinates(feature)}. ` +
+        'Check access in the subgraphs and compose without the directive, or compose without these parts of the schema.'
       );
     case 'not executed':
       return (
-        `${name} is not executed by this version of Tributary: fields of connectors would have no subgraph to ask. ` +
-        (feature.coordinates.length === 0 ? '' : `It stands at ${listCoordinates(feature)}. `) +
-        'Put a GraphQL subgraph in the place of each subgraph that uses it.'
+        `${name} is not executed by this version of Tributary: no subgraph resolves the fields of connectors. ` +
+        (feature.coordinates.length === 0 ? '' : `It is applied at ${listCoordinates(feature)}. `) +
+        'Replace each subgraph that uses it by a GraphQL subgraph.'
       );
     default:
       if (!feature.isRequired || support?.versions.includes(feature.version)) return undefined;
       return (
-        `feature ${feature.identity}/${feature.version} is not supported, and the supergraph says that it must not be passed over` +
+        `feature ${feature.identity}/${feature.version} is not supported, and the supergraph requires it (\`for:\` of its link)` +
         (support === undefined ? '.' : `; supported: ${support.versions.join(', ')}.`)
       );
   }
 }
 
-/** Enough to find what is meant; a whole schema may be guarded. */
+/** Limits the message: a directive may be applied everywhere in a schema. */
 const maxListedCoordinates = 10;
 
 function listCoordinates({ coordinates }: LinkedFeature): string {
-  const rest = coordinates.length - maxListedCoordinates;
+  const remaining = coordinates.length - maxListedCoordinates;
   const shown = coordinates.slice(0, maxListedCoordinates).join(', ');
-  return rest > 0 ? `${shown} and ${rest} more` : shown;
+  return remaining > 0 ? `${shown} and ${remaining} more` : shown;
 }

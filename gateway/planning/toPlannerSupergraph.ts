@@ -12,33 +12,33 @@ import {
 } from './supergraphDocument.ts';
 
 interface PlannerSupergraph {
-  /** The original itself where nothing had to be changed. */
+  /** The original document itself when nothing had to change. */
   readonly document: DocumentNode;
   readonly requiredArguments: RequiredArguments;
-  /** Makes a plan of the subgraphs that the document has one of the real ones. */
+  /** Converts a plan for the subgraphs of `document` to one for the original subgraphs. */
   restore(plan: QueryPlan): QueryPlan;
 }
 
-/** The supergraph as the planner gets it: changed where the planner would make plans that bring wrong data.
- *  Clients never see what is changed; the API schema is that of the original.
+/** The supergraph for the planner: the original, changed where the planner would create plans that give wrong data. The
+ *  API schema is that of the original, so that the changes are not visible to clients.
  *
- *  - A key with `resolvable: false` is dropped where the same subgraph has a resolvable key for the type: after a
- *    `@requires` the planner would go back into the subgraph by the first one, and get nothing.
- *  - What an `@interfaceObject` computes from inputs belongs to the implementations, see `expandInterfaceObjects`.
- *  - A field with arguments inside a `@requires` becomes a field of its own, see `RequiredField`. */
+ *  - A key with `resolvable: false` is dropped when the same subgraph has a resolvable key for the type. The planner
+ *    would return to the subgraph by the unresolvable key after a `@requires`, and get no data.
+ *  - Fields that an `@interfaceObject` computes from inputs move to the implementations, see `expandInterfaceObjects`.
+ *  - A field with arguments inside a `@requires` gets a placeholder field, see `RequiredField`. */
 export function toPlannerSupergraph(original: DocumentNode): PlannerSupergraph {
   const { document, restore } = expandInterfaceObjects(original);
   const types = compositesOf(document);
   for (const [name, type] of types) types.set(name, dropUnresolvableKeys(type));
-  const standIns = new PlaceholderFields(types, unusedFieldPrefix(types));
-  replaceRequiredFields(types, standIns, subgraphNamesOf(document));
+  const placeholders = new PlaceholderFields(types, unusedFieldPrefix(types));
+  replaceRequiredFields(types, placeholders, subgraphNamesOf(document));
   const definitions = document.definitions.map((definition) =>
     isComposite(definition) ? (types.get(definition.name.value) as CompositeDefinition) : definition,
   );
   const isChanged = definitions.some((definition, index) => definition !== original.definitions[index]);
   return {
     document: isChanged ? { ...original, definitions } : original,
-    requiredArguments: standIns,
+    requiredArguments: placeholders,
     restore,
   };
 }
@@ -52,32 +52,32 @@ function dropUnresolvableKeys(type: CompositeDefinition): CompositeDefinition {
       .filter((key) => argumentOf(key, 'resolvable') !== 'false')
       .map((directive) => argumentOf(directive, 'graph')),
   );
-  const dead = new Set(
+  const redundant = new Set(
     keys.filter(
       (directive) =>
         argumentOf(directive, 'resolvable') === 'false' && resolvable.has(argumentOf(directive, 'graph')),
     ),
   );
-  if (dead.size === 0) return type;
-  return { ...type, directives: (type.directives ?? []).filter((directive) => !dead.has(directive)) };
+  if (redundant.size === 0) return type;
+  return { ...type, directives: (type.directives ?? []).filter((directive) => !redundant.has(directive)) };
 }
 
 function replaceRequiredFields(
   types: Map<string, CompositeDefinition>,
-  standIns: PlaceholderFields,
+  placeholders: PlaceholderFields,
   subgraphNames: ReadonlyMap<string, string>,
 ): void {
-  // Stand-ins are added while this goes on, and may have a `@requires` of their own.
-  const done = new Map<string, number>();
+  // Placeholders are appended to the types during the iteration, and may have a `@requires` themselves.
+  const nextIndex = new Map<string, number>();
   for (let isComplete = false; !isComplete; ) {
     isComplete = true;
     for (const name of types.keys()) {
-      for (let index = done.get(name) ?? 0; ; index++) {
+      for (let index = nextIndex.get(name) ?? 0; ; index++) {
         const field = types.get(name)?.fields?.[index];
-        done.set(name, index);
+        nextIndex.set(name, index);
         if (field === undefined) break;
         isComplete = false;
-        const replaced = replaceRequiredFieldsOf(name, field, standIns, subgraphNames);
+        const replaced = replaceRequiredFieldsOf(name, field, placeholders, subgraphNames);
         if (replaced === field) continue;
         const type = types.get(name) as CompositeDefinition;
         types.set(name, { ...type, fields: type.fields?.with(index, replaced) ?? [] });
@@ -89,7 +89,7 @@ function replaceRequiredFields(
 function replaceRequiredFieldsOf(
   typeName: string,
   field: FieldDefinitionNode,
-  standIns: PlaceholderFields,
+  placeholders: PlaceholderFields,
   subgraphNames: ReadonlyMap<string, string>,
 ): FieldDefinitionNode {
   let isChanged = false;
@@ -98,7 +98,7 @@ function replaceRequiredFieldsOf(
     const requires = argumentOf(directive, 'requires');
     if (requires === undefined) return directive;
     const subgraph = subgraphNames.get(argumentOf(directive, 'graph') ?? '');
-    const value = standIns.replace(requires, typeName, `${subgraph} ${typeName}.${field.name.value}`);
+    const value = placeholders.replace(requires, typeName, `${subgraph} ${typeName}.${field.name.value}`);
     if (value === requires) return directive;
     isChanged = true;
     return withArgument(directive, 'requires', { kind: Kind.STRING, value });
@@ -106,7 +106,7 @@ function replaceRequiredFieldsOf(
   return isChanged ? { ...field, ...(directives === undefined ? {} : { directives }) } : field;
 }
 
-/** Clients' aliases never start with an underscore in what the planner sees. */
+/** The prefix begins with an underscore, because no client alias does so in a document for the planner. */
 function unusedFieldPrefix(types: ReadonlyMap<string, CompositeDefinition>): string {
   const names = [...types.values()].flatMap(({ fields = [] }) => fields.map(({ name }) => name.value));
   let prefix = '_required';

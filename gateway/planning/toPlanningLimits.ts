@@ -1,7 +1,7 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { PlanningLimits } from './workerPlanner.ts';
 
-/** The limits that the configuration sets. */
+/** Planning limits from the section `planning` of the configuration. */
 export function toPlanningLimits(planning: GatewayConfig['planning']): PlanningLimits {
   return {
     timeoutMs: planning.timeout,
@@ -15,7 +15,7 @@ export function toPlanningLimits(planning: GatewayConfig['planning']): PlanningL
     maxWaiting: planning.maxWaiting,
     maxWaitingCharacters: planning.maxWaitingText,
     refusalTtlMs: planning.refusalKept,
-    // As many as there are plans: a refusal takes a small part of the memory of a plan.
+    // The same number as plans, because a refusal takes a small fraction of the memory of a plan.
     maxRefusals: planning.cacheSize,
   };
 }

@@ -13,15 +13,15 @@ import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
 import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
 
-/** Whether two types can be those of one object. */
-type CanOverlap = (one: string, other: string) => boolean;
+/** Whether one object can have both types. */
+type CanOverlap = (left: string, right: string) => boolean;
 
-/** Makes a plan for the planner's supergraph one that subgraphs understand: stand-ins become aliases of the fields
- *  that they stand for, and representations carry the fields' own names.
+/** Converts a plan for the planner's supergraph to one for the subgraphs: placeholders become aliases of the fields that
+ *  they represent, and representations contain the original field names.
  *
- *  Where fields of one fetch need different values of one input (`a @requires(fields: "price(currency: EUR)")` and
- *  `b @requires(fields: "price(currency: USD)")`), a representation has room for one of them only: the fetch becomes
- *  several, side by side. */
+ *  When fields of one fetch need different values of one input (`a @requires(fields: "price(currency: EUR)")` and
+ *  `b @requires(fields: "price(currency: USD)")`), a representation can carry only one of them, so that the fetch is
+ *  split into parallel fetches. */
 export function toSubgraphPlan(
   plan: QueryPlan,
   required: RequiredArguments,
@@ -38,14 +38,14 @@ export function toSubgraphPlan(
       );
       return parts.length === 1 ? (parts[0] as FetchNode) : { kind: 'Parallel', nodes: parts };
     },
-    // A part may end in type conditions.
+    // A part may end with type conditions.
     (part) => part.replace(/^[^|]+/, responseNameOf),
   );
 }
 
 type RequiredFields = ReadonlyMap<string, RequiredField>;
 
-/** What a stand-in becomes in subgraph operations, and the response name of its value. */
+/** The field that replaces a placeholder in subgraph operations: its response name and arguments. */
 interface RestoredField {
   readonly key: string;
   readonly arguments: readonly ArgumentNode[];
@@ -53,11 +53,11 @@ interface RestoredField {
 
 type RestorationsByPlaceholder = ReadonlyMap<string, RestoredField>;
 
-/** By stand-in. Its response name is the field's own where that means nothing else in the whole plan: the subgraph
- *  then answers the field once, for the client and for the `@requires`. */
+/** Restored fields by placeholder. A placeholder gets the field's own name as its response name if that name has no
+ *  other meaning in the plan. The subgraph then resolves the field once for the client and for the `@requires`. */
 function restorationsOf(plan: QueryPlan, required: RequiredArguments): RestorationsByPlaceholder {
   const meanings = new Map<string, Set<string>>();
-  const written = new Map<string, Map<string, readonly ArgumentNode[]>>();
+  const argumentsByKey = new Map<string, Map<string, readonly ArgumentNode[]>>();
   let hasRewrites = false;
   mapFetches(plan, (fetch) => {
     hasRewrites ||= (fetch.outputRewrites ?? []).length > 0;
@@ -65,25 +65,29 @@ function restorationsOf(plan: QueryPlan, required: RequiredArguments): Restorati
     return fetch;
   });
   return new Map(
-    [...required.fields].map(([standIn, { name, arguments: own }]): [string, RestoredField] => {
-      const elsewhere = written.get(name) ?? new Map();
-      // Equal values written in two ways (a default, and the same as an argument) would not merge in a subgraph.
+    [...required.fields].map(([placeholder, { name, arguments: own }]): [string, RestoredField] => {
+      const elsewhere = argumentsByKey.get(name) ?? new Map();
+      // A subgraph does not merge fields whose arguments have equal values but different texts, such as an omitted
+      // argument and its explicit default.
       const isUnambiguous = !hasRewrites && meanings.get(name)?.size === 1 && elsewhere.size <= 1;
       const [asElsewhere = own] = elsewhere.values();
       return [
-        standIn,
-        isUnambiguous ? { key: name, arguments: asElsewhere } : { key: standIn, arguments: own },
+        placeholder,
+        isUnambiguous ? { key: name, arguments: asElsewhere } : { key: placeholder, arguments: own },
       ];
     }),
   );
 
   function read(node: FieldNode): void {
-    const standsFor = required.fields.get(node.name.value);
-    const { name, arguments: given = [] } = standsFor ?? { name: node.name.value, arguments: node.arguments };
-    const key = standsFor?.name ?? node.alias?.value ?? name;
+    const requiredField = required.fields.get(node.name.value);
+    const { name, arguments: given = [] } = requiredField ?? {
+      name: node.name.value,
+      arguments: node.arguments,
+    };
+    const key = requiredField?.name ?? node.alias?.value ?? name;
     getOrCreate(meanings, key, () => new Set()).add(`${name}(${required.canonicalArgumentsOf(name, given)})`);
-    if (standsFor === undefined)
-      getOrCreate(written, key, () => new Map()).set(given.map(print).join(), given);
+    if (requiredField === undefined)
+      getOrCreate(argumentsByKey, key, () => new Map()).set(given.map(print).join(), given);
   }
 }
 
@@ -127,7 +131,7 @@ function restoreFetch(
     ...(fetch.inputRewrites === undefined
       ? {}
       : {
-          // These are about representations.
+          // Input rewrites apply to representations, which contain the original field names.
           inputRewrites: fetch.inputRewrites.map((rewrite) => ({
             ...rewrite,
             path: rewrite.path.map((part) => fields.get(part)?.name ?? part),
@@ -136,7 +140,7 @@ function restoreFetch(
   };
 }
 
-/** Stand-ins may have become fields that were there already. */
+/** Merges fields of one response name: a restored placeholder may equal a field that was already selected. */
 function mergeFields(set: SelectionSetNode): SelectionSetNode | undefined {
   const byKey = new Map<string, SelectionNode>();
   for (const selection of set.selections) {
@@ -153,13 +157,13 @@ function mergeFields(set: SelectionSetNode): SelectionSetNode | undefined {
   return byKey.size === set.selections.length ? undefined : { ...set, selections: [...byKey.values()] };
 }
 
-function mergeTwoFields(one: FieldNode, other: FieldNode): FieldNode {
-  if (one.selectionSet === undefined || other.selectionSet === undefined) return one;
+function mergeTwoFields(first: FieldNode, second: FieldNode): FieldNode {
+  if (first.selectionSet === undefined || second.selectionSet === undefined) return first;
   const both = {
-    ...one.selectionSet,
-    selections: [...one.selectionSet.selections, ...other.selectionSet.selections],
+    ...first.selectionSet,
+    selections: [...first.selectionSet.selections, ...second.selectionSet.selections],
   };
-  return { ...one, selectionSet: mergeFields(both) ?? both };
+  return { ...first, selectionSet: mergeFields(both) ?? both };
 }
 
 function restoreRequires(
@@ -184,7 +188,7 @@ function restoreRequires(
   });
 }
 
-/** What one of several fetches selects and needs. */
+/** The entity fields and the required fields of one of the parallel fetches. */
 interface FetchPart {
   readonly selected: Set<FieldNode>;
   readonly uses: RequiredUse[];
@@ -208,7 +212,7 @@ function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: C
   });
   if (parts.length < 2) return [fetch];
   return parts.map(({ selected, uses }) => {
-    const kept = {
+    const retained = {
       ...entities,
       selectionSet: {
         kind: Kind.SELECTION_SET,
@@ -217,7 +221,7 @@ function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: C
     } as const;
     return {
       ...fetch,
-      ...replaceEntitiesSelection(document, kept, fetch.variableUsages),
+      ...replaceEntitiesSelection(document, retained, fetch.variableUsages),
       requires: dropUnused(fetch.requires ?? [], '', new Set(uses.map(requiredUseKey)), required.fields),
     };
   });
@@ -269,7 +273,7 @@ function retainFields(selections: readonly SelectionNode[], fields: ReadonlySet<
   });
 }
 
-/** The operation with another `_entities` selection and the variables that are left in it. */
+/** Replaces the `_entities` selection of an operation, and drops variables that are no longer used. */
 function replaceEntitiesSelection(
   operation: OperationDefinitionNode,
   entities: FieldNode,

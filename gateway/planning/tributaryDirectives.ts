@@ -1,10 +1,10 @@
 import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind } from 'graphql';
 import { isComposite } from './supergraphDocument.ts';
 
-/** Identity of the specification that has the gateway's own directives, without its version. */
+/** URL of the specification of the gateway's own directives, without the version. */
 export const tributarySpecUrl = 'https://tributary.dev/spec';
 
-/** One use of a directive at a type, or at a field of one. */
+/** One application of a directive on a type or on a field. */
 interface DirectiveUse {
   readonly type: string;
   /** `undefined` for the type itself. */
@@ -14,8 +14,8 @@ interface DirectiveUse {
   readonly directive: ConstDirectiveNode;
 }
 
-/** The uses of one of the specification's directives at object types, interfaces and their fields. `name`: in the
- *  specification, without `@`; a schema may know it by another. */
+/** Applications of one of the specification's directives on object types, interfaces and their fields. `name` is the
+ *  name in the specification without `@`; the schema may import it under another name. */
 export function* usesOfDirective(document: DocumentNode, name: string): Generator<DirectiveUse> {
   const names = namesOfDirective(document, name);
   if (names.size === 0) return;
@@ -34,7 +34,7 @@ export function* usesOfDirective(document: DocumentNode, name: string): Generato
   }
 }
 
-/** A directive's arguments by name; what is null is as if it were left out. */
+/** Arguments of a directive by name. Null arguments count as omitted. */
 export function nonNullArgumentsOf(directive: ConstDirectiveNode): ReadonlyMap<string, ConstValueNode> {
   const given = new Map<string, ConstValueNode>();
   for (const { name, value } of directive.arguments ?? []) {
@@ -43,8 +43,8 @@ export function nonNullArgumentsOf(directive: ConstDirectiveNode): ReadonlyMap<s
   return given;
 }
 
-/** Names, without `@`, under which a schema knows a directive by its links to the specification. One schema may link
- *  to it several times, as where subgraphs import it under different names. */
+/** Names without `@` under which a schema imports a directive of the specification. A supergraph may link to the
+ *  specification several times, when subgraphs import the directive under different names. */
 function namesOfDirective(document: DocumentNode, name: string): ReadonlySet<string> {
   const names = new Set<string>();
   for (const definition of document.definitions) {
@@ -61,7 +61,7 @@ function namesOfDirective(document: DocumentNode, name: string): ReadonlySet<str
   return names;
 }
 
-/** Minor versions only add. */
+/** Every version 1.x is accepted, because minor versions are backward compatible. */
 function isSpec(url: string): boolean {
   return (
     url.startsWith(`${tributarySpecUrl}/`) && /^v1(\.\d+)?\/?$/.test(url.slice(tributarySpecUrl.length + 1))

@@ -9,13 +9,13 @@ import {
   isNonNullType,
   isObjectType,
   Kind,
-  type TypeNode,
   visit,
 } from 'graphql';
+import { namedTypeOf } from './supergraphDocument.ts';
 
-/** Leaves out defaults that graphql-js cannot print, be it as SDL or for introspection: lists and objects of custom
- *  scalars. Clients see such an argument or input field as one without a default that may be left out; the subgraph
- *  applies its own. Changes the schema. */
+/** Removes from a schema the defaults that graphql-js cannot print as SDL or in introspection: lists and objects of custom
+ *  scalars. Clients see such an argument or input field as optional without a default; the subgraph applies its default.
+ *  Changes the given schema. */
 export function removeUnprintableDefaults(schema: GraphQLSchema): void {
   for (const directive of schema.getDirectives()) directive.args.forEach(removeDefaultIfUnprintable);
   for (const type of Object.values(schema.getTypeMap())) {
@@ -28,7 +28,7 @@ export function removeUnprintableDefaults(schema: GraphQLSchema): void {
 function removeDefaultIfUnprintable(input: GraphQLArgument | GraphQLInputField): void {
   if (isPrintable(input)) return;
   input.defaultValue = undefined;
-  // Without a default, a non-null one would have to be given.
+  // A non-null input without a default would be required.
   if (isNonNullType(input.type)) input.type = input.type.ofType;
 }
 
@@ -42,24 +42,22 @@ function isPrintable({ defaultValue, type }: GraphQLArgument | GraphQLInputField
   }
 }
 
-/** The supergraph as the planner has to see it, so that it takes what the changed API schema lets through: null
- *  where the default was left out of a non-null input. That null is for the subgraph to refuse. */
+/** Makes the non-null inputs nullable whose default `removeUnprintableDefaults` removes, so that the planner accepts every
+ *  operation that the API schema accepts. The subgraph refuses an explicit null. */
 export function relaxNonNullInputs(document: DocumentNode): DocumentNode {
   const names = new Set<string>();
   for (const { kind, ...definition } of document.definitions) {
-    const mayHold = kind === Kind.SCALAR_TYPE_DEFINITION || kind === Kind.INPUT_OBJECT_TYPE_DEFINITION;
-    if (mayHold && 'name' in definition && definition.name !== undefined) names.add(definition.name.value);
+    const acceptsObjects = kind === Kind.SCALAR_TYPE_DEFINITION || kind === Kind.INPUT_OBJECT_TYPE_DEFINITION;
+    if (acceptsObjects && 'name' in definition && definition.name !== undefined)
+      names.add(definition.name.value);
   }
   return visit(document, {
     [Kind.INPUT_VALUE_DEFINITION]: (input) => {
       const { type, defaultValue } = input;
-      const isLong = defaultValue?.kind === Kind.LIST || defaultValue?.kind === Kind.OBJECT;
-      if (!isLong || type.kind !== Kind.NON_NULL_TYPE || !names.has(nameOf(type))) return undefined;
+      const isListOrObject = defaultValue?.kind === Kind.LIST || defaultValue?.kind === Kind.OBJECT;
+      if (!isListOrObject || type.kind !== Kind.NON_NULL_TYPE || !names.has(namedTypeOf(input)))
+        return undefined;
       return { ...input, type: type.type };
     },
   });
-}
-
-function nameOf(type: TypeNode): string {
-  return type.kind === Kind.NAMED_TYPE ? type.name.value : nameOf(type.type);
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { GatewayError } from '../errors.ts';
 import { systemTimers } from '../time/timers.ts';
 import type { OverrideLabels } from './overrideLabels.ts';
@@ -10,41 +12,40 @@ import {
   type ThreadLossReason,
 } from './plannerThread.ts';
 import type { QueryPlan } from './queryPlan.ts';
-import { RefusedOperations } from './refusedOperations.ts';
 
-/** Limits of planning: what one operation, one thread and one supergraph may take. */
+/** Limits of planning for one operation, one thread and one supergraph. */
 export interface PlanningLimits extends PlannerPoolLimits {
-  /** Largest heap of one thread, in bytes. */
+  /** Maximum heap of one thread in bytes. */
   readonly memoryBytes: number;
   readonly maxEvaluatedPlans: number;
   readonly pathsLimit: number;
-  /** Longest that one plan may take that its asker can do without, in milliseconds of the thread's own time. */
+  /** Maximum time for an optional plan, in milliseconds of CPU time of the thread. */
   readonly splitTimeoutMs: number;
-  /** How long an operation that went beyond a limit is refused without being tried again, in milliseconds. */
+  /** Time in milliseconds for which an operation that exceeded a limit is refused without being planned again. */
   readonly refusalTtlMs: number;
-  /** Most operations that are remembered as refused. */
+  /** Maximum number of refused operations that are remembered. */
   readonly maxRefusals: number;
 }
 
 export interface WorkerPlannerOptions extends PlanningLimits {
   readonly sdl: string;
-  /** Ends the loading; the returned promise is rejected with the signal's reason. Unused once it is loaded. */
+  /** Aborts loading, and has no effect afterwards. */
   readonly signal?: AbortSignal | undefined;
   readonly startThread?: StartPlannerThread | undefined;
 }
 
 export interface WorkerPlanner extends Planner {
-  /** SDL of what clients see, with the definition of `@defer`. */
+  /** SDL of the API schema, including the definition of `@defer`. */
   readonly apiSchemaSdl: string;
-  /** As the supergraph names them; a URL may be empty. */
+  /** Subgraphs of the supergraph. A URL may be empty. */
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
   readonly overrides: OverrideLabels;
 }
 
-/** A planner in threads of its own, so that no operation stops the event loop. Equal requests under way share one
- *  plan. A plan that is over its time or memory ends its thread and fails its request, and the same request is
- *  refused at once for a while.
- *  Errors: an `Error` with the loader's message where the supergraph cannot be loaded. */
+/** Creates a planner that runs in worker threads, so that planning does not block the event loop. Equal requests in flight
+ *  share one plan. A plan that exceeds its time or memory limit ends its thread and fails its request; the same request
+ *  is then refused without planning for `refusalTtlMs`.
+ *  @throws {Error} with the loader's message when the supergraph cannot be loaded, or the reason of `signal`. */
 export async function createWorkerPlanner(options: WorkerPlannerOptions): Promise<WorkerPlanner> {
   const { sdl, memoryBytes, maxEvaluatedPlans, pathsLimit, splitTimeoutMs } = options;
   const startThread = options.startThread ?? startPlannerThread;
@@ -62,10 +63,10 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
     startThread: (signal) => startThread(threadOptions, signal),
     timers: systemTimers,
   });
-  const underWay = new Map<string, Promise<QueryPlan>>();
-  const refused = new RefusedOperations({ maxEntries: options.maxRefusals, ttlMs: options.refusalTtlMs });
+  const inFlight = new Map<string, Promise<QueryPlan>>();
+  const refused = new RefusedOperations(options);
 
-  const planAnew = async (request: PlanRequest, key: string): Promise<QueryPlan> => {
+  const planInPool = async (request: PlanRequest, key: string): Promise<QueryPlan> => {
     const outcome = await pool.plan(request);
     if (outcome.kind === 'planned') return outcome.plan;
     const error = toGatewayError(outcome, options);
@@ -79,16 +80,38 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
     overrides: first.overrides,
     plan: (request) => {
       const key = keyOf(request);
-      const known = underWay.get(key);
+      const known = inFlight.get(key);
       if (known !== undefined) return known;
       const refusal = refused.find(key);
       if (refusal !== undefined) return Promise.reject(refusal);
-      const promise = planAnew(request, key).finally(() => underWay.delete(key));
-      underWay.set(key, promise);
+      const promise = planInPool(request, key).finally(() => inFlight.delete(key));
+      inFlight.set(key, promise);
       return promise;
     },
     close: () => pool.close(),
   };
+}
+
+/** Errors of operations that exceeded a planning limit, for repeated requests. Entries expire, because the machine may
+ *  have been busy during the first attempt. Stores a hash of each operation instead of its text. */
+class RefusedOperations {
+  readonly #errors: LRUCache<string, GatewayError>;
+
+  constructor({ maxRefusals, refusalTtlMs }: PlanningLimits) {
+    this.#errors = new LRUCache({ max: maxRefusals, ttl: refusalTtlMs });
+  }
+
+  find(key: string): GatewayError | undefined {
+    return this.#errors.size === 0 ? undefined : this.#errors.get(hash(key));
+  }
+
+  add(key: string, error: GatewayError): void {
+    this.#errors.set(hash(key), error);
+  }
+}
+
+function hash(key: string): string {
+  return createHash('sha256').update(key).digest('base64');
 }
 
 function keyOf({ document, shouldSplitDefer, overrides = [], isOptional = false }: PlanRequest): string {
@@ -138,7 +161,7 @@ function threadLossError(reason: ThreadLossReason, { timeoutMs, memoryBytes }: P
     case 'crash':
       return planningFailed(reason.error);
     case 'ended':
-      return planningFailed(new Error("the planner's thread ended"));
+      return planningFailed(new Error('the planner thread exited'));
   }
 }
 

@@ -5,16 +5,17 @@ import { fetchSubgraphSdl } from './sources/fetchSubgraphSdl.ts';
 
 export interface SubgraphInput {
   readonly name: string;
-  /** Goes into the supergraph; asked for the SDL where none is given. */
+  /** Address in the supergraph. The SDL is fetched from it when `sdl` is omitted. */
   readonly url: string;
   readonly sdl?: string;
 }
 
+/** An error or hint of the composer. */
 export interface CompositionDiagnostic {
   /** The composer's code, for example `INVALID_FIELD_SHARING`. */
   readonly code: string;
   readonly message: string;
-  /** Schema coordinate, for example `Product.price`, where the note is about one. */
+  /** Schema coordinate that the diagnostic is about, for example `Product.price`. */
   readonly coordinate?: string;
   readonly locations: readonly SubgraphLocation[];
 }
@@ -31,9 +32,9 @@ export type CompositionResult =
 
 const fetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
-/** Subgraphs → supergraph, with everything that the composer has to say. It blocks the thread while it
- *  composes: for commands, not for a running gateway. Never rejects for a problem with a subgraph: a schema
- *  that cannot be had or read is an error in the result (`SUBGRAPH_UNREACHABLE`, `INVALID_GRAPHQL`). */
+/** Composes subgraphs, and returns the supergraph with all hints, or all errors. Composition blocks the thread; a running
+ *  gateway uses `composeInThread`. A subgraph without a valid schema is an error in the result (`SUBGRAPH_UNREACHABLE`,
+ *  `INVALID_GRAPHQL`), not a rejection. */
 export async function composeSupergraph(
   subgraphs: readonly SubgraphInput[],
   signal: AbortSignal = new AbortController().signal,
@@ -66,15 +67,15 @@ async function readSubgraph({ name, url, sdl }: SubgraphInput, signal: AbortSign
     text ??= await fetchSubgraphSdl({ name, url }, signal, fetchLimits);
   } catch (error) {
     const reason = messageOf(error);
-    const message = `[${name}] ${url} gives no schema: ${reason}`;
+    const message = `[${name}] The schema could not be fetched from ${url}: ${reason}`;
     return { error: { code: 'SUBGRAPH_UNREACHABLE', message, locations: [] } };
   }
   try {
     return { name, url, typeDefs: parse(new Source(text, name)) };
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
-    const places = (error.locations ?? []).map((place) => ({ subgraph: name, ...place }));
-    return { error: { code: 'INVALID_GRAPHQL', message: `[${name}] ${error.message}`, locations: places } };
+    const locations = (error.locations ?? []).map((location) => ({ subgraph: name, ...location }));
+    return { error: { code: 'INVALID_GRAPHQL', message: `[${name}] ${error.message}`, locations } };
   }
 }
 
@@ -92,7 +93,7 @@ interface SubgraphNode {
   readonly loc?: { readonly startToken: { readonly line: number; readonly column: number } } | undefined;
 }
 
-/** The composer's nodes name the subgraph that they come from. */
+/** Locations of the composer's AST nodes, which carry the name of their subgraph. */
 function locationsOf(nodes: readonly SubgraphNode[] | undefined): SubgraphLocation[] {
   return (nodes ?? []).flatMap(({ subgraph, loc }) =>
     subgraph === undefined || loc === undefined

@@ -1,4 +1,4 @@
-// Entry of a short-lived thread that composes a supergraph and ends.
+// Entry of a short-lived thread that composes a supergraph.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { composeSupergraph, type SubgraphInput } from './composeSupergraph.ts';

@@ -9,11 +9,11 @@ import { SupergraphRefusedError } from './supergraphRefusedError.ts';
 
 interface LoadSupergraphOptions {
   readonly sdl: string;
-  /** URLs by subgraph name, instead of the supergraph's. Names that it does not have are ignored. Left out where
-   *  no subgraph will be called, as for planning alone: then a subgraph may be without a URL. */
+  /** URLs by subgraph name, which override those of the supergraph. Unknown names are ignored. Omit it when no subgraph
+   *  will be called, as for planning only: subgraphs may then lack a URL. */
   readonly urls?: ReadonlyMap<string, string> | undefined;
   readonly planning: PlanningLimits;
-  /** Ends the loading; the promise is rejected with the signal's reason. */
+  /** Aborts loading. The promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly startThread?: StartPlannerThread | undefined;
 }
@@ -23,8 +23,8 @@ export function supergraphId(sdl: string): string {
   return createHash('sha256').update(sdl).digest('hex');
 }
 
-/** Makes a snapshot that is ready for its first operation: planner's thread up, API schema built and checked.
- *  Whoever takes it closes its planner. Errors: `SupergraphRefusedError` that names the cause. */
+/** Loads a supergraph: starts its planner, and builds and validates its API schema. The caller must close the planner.
+ *  @throws {SupergraphRefusedError} with the reason. */
 export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Supergraph> {
   const { sdl, urls, planning, signal, startThread } = options;
   const planner = await createWorkerPlanner({ sdl, signal, startThread, ...planning }).catch(
@@ -38,8 +38,8 @@ export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Su
   return createSnapshot(planner, { sdl, urls });
 }
 
-/** The snapshot with a planner that has loaded its SDL, and that is closed where it cannot be used. Errors:
- *  `SupergraphRefusedError`. */
+/** Creates the snapshot for a loaded planner. Closes the planner on failure.
+ *  @throws {SupergraphRefusedError} */
 async function createSnapshot(
   planner: WorkerPlanner,
   { sdl, urls }: Pick<LoadSupergraphOptions, 'sdl' | 'urls'>,
@@ -59,16 +59,17 @@ async function createSnapshot(
   }
 }
 
-/** Operations go on between the steps, each of which is long for a large schema. */
+/** Yields to the event loop between the steps, each of which blocks for a long time with a large schema. */
 async function buildApiSchema(apiSchemaSdl: string): Promise<GraphQLSchema> {
   const document = parse(apiSchemaSdl, { noLocation: true });
   await yieldToEventLoop();
-  // The loader made it from a valid supergraph: checking the SDL again would double the time this blocks.
+  // The SDL comes from a valid supergraph. Validating the SDL again would double the blocking time.
   const schema = buildASTSchema(document, { assumeValidSDL: true });
   await yieldToEventLoop();
-  // Kept by the schema; otherwise the first client's validation would pay for it.
+  // The schema caches the result. Otherwise the first operation would wait for this validation.
   const [problem] = validateSchema(schema);
-  if (problem !== undefined) throw new SupergraphRefusedError(`API schema: ${problem.message}`);
+  if (problem !== undefined)
+    throw new SupergraphRefusedError(`the API schema is invalid: ${problem.message}`);
   return schema;
 }
 

@@ -2,27 +2,29 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
 interface ThreadTask {
-  /** See `workerEntryUrl`. Says its answer with one message; what it is given it finds in `workerData`. */
+  /** Entry file of the thread, see `workerEntryUrl`. It posts one message with the result. */
   readonly entry: URL;
-  /** Seen in the operating system's thread list. */
+  /** Visible in the operating system's thread list. */
   readonly name: string;
+  /** The `workerData` of the thread. */
   readonly task: unknown;
-  /** Its environment; this process's own where left out. */
+  /** Environment of the thread. Defaults to that of this process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Does one thing in a thread of its own, which is gone afterwards with everything that it held. Errors: what the
- *  thread threw; the signal's reason. */
-export async function runInThread<Answer>({ entry, name, task, env, signal }: ThreadTask): Promise<Answer> {
+/** Runs one task in a new worker thread, and returns the message that the thread posts. The thread has exited, and its
+ *  memory is released, when the promise settles.
+ *  @throws {unknown} what the thread threw, or the signal's reason. */
+export async function runInThread<Result>({ entry, name, task, env, signal }: ThreadTask): Promise<Result> {
   signal?.throwIfAborted();
   const worker = new Worker(entry, { name, workerData: task, ...(env === undefined ? {} : { env }) });
   const end = (): void => void worker.terminate();
   signal?.addEventListener('abort', end, { once: true });
-  let answer: { readonly is: Answer } | undefined;
-  worker.once('message', (message: Answer) => {
-    answer = { is: message };
-    // Timers of the libraries that it uses would keep it for a while.
+  let result: { readonly value: Result } | undefined;
+  worker.once('message', (message: Result) => {
+    result = { value: message };
+    // Without it, timers of libraries keep the thread running for a while.
     end();
   });
   try {
@@ -32,6 +34,6 @@ export async function runInThread<Answer>({ entry, name, task, env, signal }: Th
     signal?.removeEventListener('abort', end);
   }
   signal?.throwIfAborted();
-  if (answer === undefined) throw new Error(`the thread ${name} ended without an answer`);
-  return answer.is;
+  if (result === undefined) throw new Error(`The thread ${name} exited without a result.`);
+  return result.value;
 }

@@ -2,13 +2,13 @@ import type { GraphQLSchema } from 'graphql';
 import type { OverrideLabels } from '../planning/overrideLabels.ts';
 import type { Planner } from '../planning/planner.ts';
 
-/** One immutable snapshot of a supergraph with all that is made from it. An operation keeps the
- *  snapshot that it started with until it ends, whatever is loaded meanwhile. */
+/** An immutable snapshot of a supergraph and everything that is derived from its SDL. An operation uses one snapshot until
+ *  it ends, even when another one becomes current meanwhile. */
 export interface Supergraph {
-  /** SHA-256 of the SDL, in hex: part of every key of something derived from this supergraph. */
+  /** Hexadecimal SHA-256 of the SDL. Part of the cache keys of everything that depends on the supergraph. */
   readonly id: string;
   readonly sdl: string;
-  /** What clients see, with the definition of `@defer` (and without `@stream`). */
+  /** The schema for clients, with the definition of `@defer` and without `@stream`. */
   readonly apiSchema: GraphQLSchema;
   readonly subgraphs: ReadonlyMap<string, SubgraphEntry>;
   readonly overrides: OverrideLabels;
@@ -17,6 +17,6 @@ export interface Supergraph {
 
 export interface SubgraphEntry {
   readonly name: string;
-  /** From the supergraph's `join__Graph`, unless the configuration names another. */
+  /** The URL in the configuration, or in `join__Graph` of the supergraph. */
   readonly url: string;
 }

@@ -4,28 +4,35 @@ import { messageOf } from './messageOf.ts';
 import type { SupergraphSource } from './sources/supergraphSource.ts';
 import type { Supergraph } from './supergraph.ts';
 
-/** The supergraph that new operations start with, whatever is being loaded meanwhile. */
-export interface SupergraphHolder {
+/** What transports may use of a `SupergraphHolder`. */
+export interface SupergraphView {
+  /** The supergraph for new operations. `undefined` until the first one is loaded. */
   current(): Supergraph | undefined;
-  /** The current snapshot, kept usable until it is released, also when another one takes its place. */
+  /** Leases the current snapshot for an operation. The snapshot stays usable until the lease is released, even when
+   *  another one becomes current. */
   acquire(): SupergraphLease | undefined;
-  /** Called after each switch, the first one included; must not throw. Returns the way to stop it. */
+  /** Calls `listener` after each switch to a new supergraph, including the first one. `listener` must not throw. Returns a
+   *  function that removes it. */
   onChange(listener: (supergraph: Supergraph) => void): () => void;
-  /** Why the newest supergraph is not in use, or why none can be had at the moment; `undefined` when all is
-   *  well. The snapshot before it stays in use. */
+  /** Why the newest supergraph was refused, or why the source has none. `undefined` when there is no problem. The
+   *  previous supergraph stays current meanwhile. */
   problem(): string | undefined;
-  /** Called whenever `problem()` changes to a message. */
+}
+
+/** Holds the current supergraph, loads new ones and switches between them. */
+export interface SupergraphHolder extends SupergraphView {
+  /** Calls `listener` whenever `problem()` changes to a message. */
   onProblem(listener: (message: string) => void): () => void;
-  /** Takes supergraphs from a source until `close`. Resolves after its first look and what came of it:
-   *  `current()` is set, or `problem()` says why not. */
+  /** Takes supergraphs from a source until `close`. Resolves after the first SDL was settled: either `current()` or
+   *  `problem()` is then set. */
   start(source: SupergraphSource): Promise<void>;
-  /** Loads an SDL and switches to it; a newer offer overtakes it. Resolves when this offer is settled: in
-   *  use, refused (see `problem`), or overtaken. Never rejects. */
+  /** Loads an SDL and switches to it, unless a newer SDL is submitted meanwhile. Resolves when the SDL is in use, refused
+   *  (see `problem`) or superseded. Never rejects. */
   submit(sdl: string): Promise<void>;
-  /** The same for what was offered before: it overtakes nothing. While another one is loaded, it resolves when that is
-   *  settled. */
+  /** Submits an earlier SDL again without superseding another one: while another one is being loaded, it resolves when
+   *  that one is settled. */
   resubmit(sdl: string): Promise<void>;
-  /** Ends source, loading and every planner, those of operations that still run included. */
+  /** Stops the source and all loading, and closes every planner, including those of running operations. */
   close(): Promise<void>;
 }
 
@@ -36,24 +43,24 @@ export interface SupergraphLease {
 }
 
 export interface SupergraphHolderOptions {
-  /** Makes a snapshot that is ready for use; rejects with the reason for the operator. `previous`: the one in use. */
+  /** Loads a snapshot. Rejects with the reason for the operator. `previous`: the current snapshot. */
   readonly load: (sdl: string, signal: AbortSignal, previous: Supergraph | undefined) => Promise<Supergraph>;
-  /** Runs before the switch, for example to plan the most used operations. What it rejects with is dropped:
-   *  a cold start is better than none. Not waited for any longer once its signal is aborted. */
+  /** Runs before the switch, for example to plan the most used operations. The switch does not depend on its success, and
+   *  does not wait for it after `signal` is aborted. */
   readonly warm?: (
     supergraph: Supergraph,
     previous: Supergraph | undefined,
     signal: AbortSignal,
   ) => Promise<void>;
-  /** Longest that `warm` may hold back the switch, in milliseconds. Without it, as long as it takes. */
+  /** Maximum time in milliseconds that the switch waits for `warm`. No limit when omitted. */
   readonly warmTimeoutMs?: number;
   readonly timers?: Timers;
-  /** Called when nobody uses a snapshot any more, nor another one with its id: after the last operation on it has
-   *  ended, or when it was overtaken before its first. */
+  /** Called when no snapshot with this id is in use any more: after the last operation on it has ended, or when it was
+   *  superseded before the switch. */
   readonly onRetired?: (supergraph: Supergraph) => void;
 }
 
-/** A snapshot and the operations that use it. */
+/** A snapshot with the number of operations that use it. */
 interface LeasedSnapshot {
   readonly supergraph: Supergraph;
   leases: number;
@@ -70,8 +77,8 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const { load, warm, warmTimeoutMs, timers = systemTimers, onRetired } = options;
   const changeListeners = new Set<(supergraph: Supergraph) => void>();
   const problemListeners = new Set<(message: string) => void>();
-  /** Snapshots whose planner is up: the current one and those of operations that still run. */
-  const held = new Set<LeasedSnapshot>();
+  /** Snapshots with a running planner: the current one and those that operations still use. */
+  const snapshots = new Set<LeasedSnapshot>();
   const retiring = new Set<Promise<void>>();
   const loadings = new Set<Loading>();
   let current: LeasedSnapshot | undefined;
@@ -83,7 +90,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
 
   const problem = (): string | undefined => loadProblem ?? sourceProblem;
 
-  const noteProblems = (problems: { source?: string | undefined; load?: string | undefined }): void => {
+  const setProblems = (problems: { source?: string | undefined; load?: string | undefined }): void => {
     const before = problem();
     if ('source' in problems) sourceProblem = problems.source;
     if ('load' in problems) loadProblem = problems.load;
@@ -93,23 +100,23 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   };
 
   const retireIfUnused = (entry: LeasedSnapshot): void => {
-    if (entry.isCurrent || entry.leases > 0 || !held.delete(entry)) return;
+    if (entry.isCurrent || entry.leases > 0 || !snapshots.delete(entry)) return;
     const retired = retire(entry.supergraph).finally(() => retiring.delete(retired));
     retiring.add(retired);
   };
 
   const retire = (supergraph: Supergraph): Promise<void> => {
     const closed = supergraph.planner.close();
-    // Offered again while operations still ran on it, it may be in use a second time.
-    if (![...held].some((other) => other.supergraph.id === supergraph.id)) onRetired?.(supergraph);
+    // A second snapshot with the same id exists if the SDL was submitted again while operations still used the first.
+    if (![...snapshots].some((snapshot) => snapshot.supergraph.id === supergraph.id)) onRetired?.(supergraph);
     return closed;
   };
 
   const switchTo = (supergraph: Supergraph): void => {
     const previous = current;
     current = { supergraph, leases: 0, isCurrent: true };
-    held.add(current);
-    noteProblems({ load: undefined });
+    snapshots.add(current);
+    setProblems({ load: undefined });
     for (const listener of [...changeListeners]) listener(supergraph);
     if (previous === undefined) return;
     previous.isCurrent = false;
@@ -121,7 +128,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     try {
       loaded = await load(sdl, signal, current?.supergraph);
     } catch (error) {
-      if (!signal.aborted) noteProblems({ load: messageOf(error) });
+      if (!signal.aborted) setProblems({ load: messageOf(error) });
       return;
     }
     if (!signal.aborted) await warmUp(loaded, signal);
@@ -132,26 +139,26 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const warmUp = (supergraph: Supergraph, signal: AbortSignal): Promise<void> =>
     new Promise((resolve) => {
       if (warm === undefined) return resolve();
-      const enough = new AbortController();
-      const end = (): void => {
+      const warming = new AbortController();
+      const finish = (): void => {
         cancelTimer?.();
-        signal.removeEventListener('abort', end);
-        enough.abort();
+        signal.removeEventListener('abort', finish);
+        warming.abort();
         resolve();
       };
-      const cancelTimer = warmTimeoutMs === undefined ? undefined : timers.after(warmTimeoutMs, end);
-      signal.addEventListener('abort', end);
-      warm(supergraph, current?.supergraph, enough.signal).then(end, end);
+      const cancelTimer = warmTimeoutMs === undefined ? undefined : timers.after(warmTimeoutMs, finish);
+      signal.addEventListener('abort', finish);
+      warm(supergraph, current?.supergraph, warming.signal).then(finish, finish);
     });
 
-  const offer = (sdl: string): Promise<void> => {
+  const submit = (sdl: string): Promise<void> => {
     if (isClosed) return Promise.resolve();
     const id = supergraphId(sdl);
     if (newest?.id === id) return newest.settled;
     newest?.stop.abort();
     newest = undefined;
     if (current?.supergraph.id === id) {
-      noteProblems({ load: undefined });
+      setProblems({ load: undefined });
       return Promise.resolve();
     }
     const stop = new AbortController();
@@ -185,16 +192,16 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     onChange: (listener) => subscribe(changeListeners, listener),
     problem,
     onProblem: (listener) => subscribe(problemListeners, listener),
-    submit: offer,
-    resubmit: (sdl) => newest?.settled ?? offer(sdl),
+    submit,
+    resubmit: (sdl) => newest?.settled ?? submit(sdl),
     start: async (from) => {
       source = from;
       await from.start({
         onSdl: (sdl) => {
-          noteProblems({ source: undefined });
-          void offer(sdl);
+          setProblems({ source: undefined });
+          void submit(sdl);
         },
-        onProblem: (message) => noteProblems({ source: message }),
+        onProblem: (message) => setProblems({ source: message }),
       });
       await newest?.settled;
     },
@@ -205,7 +212,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       await Promise.all([...loadings].map((loading) => loading.settled));
       if (current !== undefined) current.isCurrent = false;
       current = undefined;
-      for (const entry of [...held]) {
+      for (const entry of [...snapshots]) {
         entry.leases = 0;
         retireIfUnused(entry);
       }

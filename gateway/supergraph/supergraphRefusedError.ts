@@ -1,5 +1,5 @@
-/** A supergraph that cannot be used. The message is for the operator: the loader's or the composer's own
- *  words, with places in the SDL where it has them. */
+/** A supergraph that cannot be used. The message is for the operator, and contains the messages of the loader or composer
+ *  with their locations in the SDL. */
 export class SupergraphRefusedError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

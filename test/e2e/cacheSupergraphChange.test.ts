@@ -14,7 +14,7 @@ interface SwitchingShop extends AsyncDisposable {
 async function startSwitching(): Promise<SwitchingShop> {
   let taken = (): void => {};
   const write = (line: string): void => {
-    if (line.includes('A supergraph is in use')) taken();
+    if (line.includes('A new supergraph is in use')) taken();
   };
   const shop = await startCachedShop({
     cache: { rules: { 'subgraph:catalog': { maxAge: '1m' }, 'subgraph:stock': { maxAge: '1m' } } },

@@ -210,7 +210,7 @@ describe('compose', () => {
     const config = write('down.yaml', `supergraph: { subgraphs: [{ name: gone, url: '${gone.url}' }] }`);
     const { code, stderr } = await run(['compose', '--config', config]);
     expect(code).toBe(3);
-    expect(stderr).toContain(`[gone] ${gone.url} did not give its schema: connect ECONNREFUSED`);
+    expect(stderr).toContain(`[gone] The schema could not be fetched from ${gone.url}: connect ECONNREFUSED`);
   });
 
   test('needs subgraphs in the configuration', async () => {

@@ -202,10 +202,10 @@ interface ContractsAnswer {
   } | null;
 }
 
-const refused = 'No new supergraph is used';
+const refused = 'The new supergraph was refused';
 const driftIsOver = 'A subgraph serves its contract again';
 const refusesPlans = 'A subgraph refuses a fetch that was planned for it: it has drifted';
-const inUse = 'A supergraph is in use';
+const inUse = 'A new supergraph is in use';
 const looked = 'The running subgraphs were compared with the contracts';
 
 /** Starts clients that send every operation repeatedly. `stop` returns the operations that failed. */

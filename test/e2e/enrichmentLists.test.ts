@@ -48,7 +48,7 @@ test('pending fields arrive although the supergraph changes meanwhile', async ()
     { level: 'info' },
     {
       write: (line) => {
-        if (line.includes('A supergraph is in use') && ++switches === 2) switched.resolve();
+        if (line.includes('A new supergraph is in use') && ++switches === 2) switched.resolve();
       },
     },
   );

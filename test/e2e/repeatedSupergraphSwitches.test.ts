@@ -105,7 +105,10 @@ test(`${switches} switches in a row fail no request and leave nothing behind`, a
       subgraphs: { all: { timeouts: longCallTimeouts } },
     },
     {
-      logger: pino({ level: 'info' }, { write: (line) => line.includes('A supergraph is in use') && wake() }),
+      logger: pino(
+        { level: 'info' },
+        { write: (line) => line.includes('A new supergraph is in use') && wake() },
+      ),
     },
   );
   const warnings: Error[] = [];

@@ -25,7 +25,7 @@ describe('the configuration of subgraphs', () => {
         time: expect.any(Number),
         absent: ['rewiews'],
         subgraphs: ['accounts', 'inventory', 'products', 'recommendations', 'reviews'],
-        msg: 'The configuration has subgraphs that the supergraph does not have',
+        msg: 'The supergraph does not have all configured subgraphs (subgraphs.<name>)',
       },
     ]);
   });

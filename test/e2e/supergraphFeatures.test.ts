@@ -159,7 +159,7 @@ test('a supergraph that asks for what is not done is refused, and says so wherev
     ],
   });
   const reason =
-    '@authenticated is not enforced by this version of Tributary: everyone could read what it guards. It stands at Query.me. Let the subgraphs check access themselves and compose without the directive, or compose without these parts of the schema.';
+    '@authenticated is not enforced by this version of Tributary: every client could read what it protects. It is applied at Query.me. Check access in the subgraphs and compose without the directive, or compose without these parts of the schema.';
   const readiness = await fetch(new URL('/health/ready', gateway.url));
   expect([readiness.status, await readiness.json()]).toEqual([
     503,
@@ -168,7 +168,7 @@ test('a supergraph that asks for what is not done is refused, and says so wherev
   const supergraph = await fetch(new URL('/supergraph', gateway.adminUrl));
   expect(await supergraph.json()).toEqual({ supergraph: null, lastRefusal: reason });
   expect(lines.filter(({ level }) => level === 50)).toEqual([
-    expect.objectContaining({ reason, msg: 'No new supergraph is used' }),
+    expect.objectContaining({ reason, msg: 'The new supergraph was refused' }),
   ]);
   expect((await gateway.execute('{ me }')).status).toBe(503);
 });
@@ -187,7 +187,7 @@ test('labels in the configuration that the supergraph does not have are warned a
     expect.objectContaining({
       unused: ['gone'],
       labels: ['beta'],
-      msg: 'The configuration has labels of @override that the supergraph does not have',
+      msg: 'The supergraph does not have all configured labels of @override (override.labels)',
     }),
   ]);
 });

@@ -29,7 +29,7 @@ async function startSwitchable(clock?: GatedFaultClock): Promise<SwitchableGatew
   let wake = (): void => {};
   const logger = pino(
     { level: 'info' },
-    { write: (line) => line.includes('A supergraph is in use') && wake() },
+    { write: (line) => line.includes('A new supergraph is in use') && wake() },
   );
   const gateway: TestGateway = await startTestGateway({
     config: { supergraph: { file, watch: true } },

@@ -1,7 +1,6 @@
 import type { FetchCall, FetchResult } from '../../gateway/execution/fetchCall.ts';
 import { type FetchShape, FetchShapeRegistry } from '../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../gateway/execution/requestContext.ts';
-import { noOverrides } from '../../gateway/operation/overrideDecision.ts';
 import type { FetchNode } from '../../gateway/planning/queryPlan.ts';
 
 export function entityFetch(fields: string, options: Partial<FetchNode> = {}): FetchNode {
@@ -55,7 +54,7 @@ export function createRequestContext(
     tokenOwner: undefined,
     clientKey: 'address test',
     preferences: { isAutoDefer: false },
-    isOverridden: noOverrides,
+    isOverridden: () => false,
     sharingKey: '',
     isMutation: false,
     deadline: Number.POSITIVE_INFINITY,

@@ -2,8 +2,7 @@ import { buildSchema } from 'graphql';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { type ExecutionOutcome, ResponseData } from '../../gateway/response/executionOutcome.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
-import type { SupergraphLease } from '../../gateway/supergraph/supergraphHolder.ts';
-import type { SupergraphView } from '../../gateway/supergraph/supergraphView.ts';
+import type { SupergraphLease, SupergraphView } from '../../gateway/supergraph/supergraphHolder.ts';
 import { createHttpServer, type HttpServerOptions } from '../../gateway/transport/http/httpServer.ts';
 
 export const testSdl = `

@@ -3,7 +3,7 @@ import { createFileSource } from './fileSource.ts';
 import { createIntrospectionSource } from './introspectionSource.ts';
 import type { SupergraphSource } from './supergraphSource.ts';
 
-/** The source of supergraphs that the configuration names: a file, or subgraphs to compose. */
+/** Creates the supergraph source of the configuration: a file, or running subgraphs to compose. */
 export function createSource({ supergraph }: GatewayConfig): SupergraphSource {
   return 'file' in supergraph
     ? createFileSource(supergraph)

@@ -8,18 +8,19 @@ export interface SubgraphAddress {
 }
 
 interface FetchSubgraphSdlOptions {
-  /** Longest that one answer may take. */
+  /** Maximum time for one request. */
   readonly timeoutMs: number;
-  /** Largest answer. */
+  /** Maximum size of the response body. */
   readonly maxBytes: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-// Subgraphs that admit known operations only know this text.
+// Subgraphs that accept only known operations know exactly this text.
 const query = 'query __ApolloGetServiceDefinition__ { _service { sdl } }';
 
-/** Asks a running subgraph for its SDL. Errors: an `Error` that says what is wrong with the answer, or why
- *  there is none. It stands apart from the client for operations: once per poll, no pool, no batching. */
+/** Fetches the SDL of a running subgraph. It does not use the client for operations, because it needs no connection pool
+ *  and no batching.
+ *  @throws {Error} that describes the failed request or the invalid response. */
 export async function fetchSubgraphSdl(
   address: SubgraphAddress,
   signal: AbortSignal,
@@ -31,7 +32,7 @@ export async function fetchSubgraphSdl(
     return sdlOf(status, body);
   } catch (error) {
     if (limit.aborted && !signal.aborted) {
-      throw new Error(`no answer within ${options.timeoutMs} ms`, { cause: error });
+      throw new Error(`no response within ${options.timeoutMs} ms`, { cause: error });
     }
     throw error;
   }
@@ -58,7 +59,7 @@ function post(
         size += chunk.length;
         chunks.push(chunk);
         if (size <= maxBytes) return;
-        reject(new Error(`its answer is larger than ${maxBytes} bytes`));
+        reject(new Error(`the response is larger than ${maxBytes} bytes`));
         request.destroy();
       });
       response.on('error', reject);
@@ -70,7 +71,7 @@ function post(
   });
 }
 
-/** Several attempts (IPv4 and IPv6) fail with an error that has no message of its own. */
+/** An error of several connection attempts (IPv4 and IPv6) has no message. Joins the messages of the attempts. */
 function describeNetworkError(error: Error): Error {
   if (error.message !== '') return error;
   const causes = error instanceof AggregateError ? error.errors : [];
@@ -80,20 +81,20 @@ function describeNetworkError(error: Error): Error {
 }
 
 function sdlOf(status: number, body: string): string {
-  const answer = parseJson(body);
-  const messages = errorMessages(answer);
+  const response = parseJson(body);
+  const messages = errorMessages(response);
   if (messages.length > 0) throw new Error(messages.join('\n'));
-  const sdl = member(member(member(answer, 'data'), '_service'), 'sdl');
+  const sdl = member(member(member(response, 'data'), '_service'), 'sdl');
   if (typeof sdl === 'string' && sdl.trim() !== '') return sdl;
   throw new Error(
-    answer === undefined
-      ? `it answered with status ${status} and no JSON`
-      : `its answer (status ${status}) holds no SDL at data._service.sdl`,
+    response === undefined
+      ? `the response (status ${status}) is not JSON`
+      : `the response (status ${status}) has no SDL at data._service.sdl`,
   );
 }
 
-function errorMessages(answer: unknown): string[] {
-  const errors = member(answer, 'errors');
+function errorMessages(response: unknown): string[] {
+  const errors = member(response, 'errors');
   if (!Array.isArray(errors)) return [];
   return errors.map((error) => String(member(error, 'message') ?? 'an error without a message'));
 }

@@ -10,14 +10,14 @@ interface FileSourceOptions {
   readonly file: string;
   readonly watch: boolean;
   readonly timers?: Timers;
-  /** Quiet time after a change before the file is read: an editor writes in several steps. */
+  /** Delay between the last change event and reading the file, because editors write in several steps. */
   readonly settleMs?: number;
-  /** Time between two looks at size and time of change, for file systems that send no events. */
+  /** Interval of checks of the file's size and modification time, for file systems that send no events. */
   readonly pollIntervalMs?: number;
 }
 
-/** A supergraph SDL file. The directory is watched and not the file: editors and mounted configuration
- *  replace it, and a watch on the file itself would stay with the one that is gone. */
+/** A source that reads a supergraph SDL file. It watches the directory, because editors and mounted configuration volumes
+ *  replace the file, and a watch on the file would stay on the deleted one. */
 export function createFileSource(options: FileSourceOptions): SupergraphSource {
   const { file, watch, timers = systemTimers, settleMs = 100, pollIntervalMs = 2_000 } = options;
   let listener: SupergraphSourceListener | undefined;
@@ -27,21 +27,21 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
   let reading: Promise<void> = Promise.resolve();
   let lastSdl: string | undefined;
   let lastProblem: string | undefined;
-  let lastMark: string | undefined;
+  let lastFingerprint: string | undefined;
 
   const read = async (): Promise<void> => {
     try {
-      // The mark first: what is written while the file is read shows as a change afterwards.
-      lastMark = await fingerprintOf(file);
+      // The fingerprint is taken first, so that a change while the file is read is detected afterwards.
+      lastFingerprint = await fingerprintOf(file);
       const sdl = await readFile(file, 'utf8');
-      if (sdl.trim() === '') throw new Error('it is empty');
-      const isOver = lastProblem !== undefined;
+      if (sdl.trim() === '') throw new Error('is empty');
+      const isRecovered = lastProblem !== undefined;
       lastProblem = undefined;
-      if (sdl === lastSdl && !isOver) return;
+      if (sdl === lastSdl && !isRecovered) return;
       lastSdl = sdl;
       listener?.onSdl(sdl);
     } catch (error) {
-      const message = `supergraph file ${file}: ${reasonOf(error)}`;
+      const message = `supergraph file ${file} ${reasonOf(error)}`;
       if (message === lastProblem) return;
       lastProblem = message;
       listener?.onProblem(message);
@@ -59,7 +59,7 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
   const pollLater = (): void => {
     cancelPoll = timers.after(pollIntervalMs, () => {
       reading = reading.then(async () => {
-        if ((await fingerprintOf(file)) !== lastMark) readSoon();
+        if ((await fingerprintOf(file)) !== lastFingerprint) readSoon();
         if (listener !== undefined) pollLater();
       });
     });
@@ -67,19 +67,19 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
 
   const startWatching = (): void => {
     try {
-      // No filter by name: a mounted volume swaps a link beside the file.
+      // Events are not filtered by file name, because a mounted volume replaces a symbolic link next to the file.
       watcher = watchDirectory(dirname(file), { persistent: false }, readSoon);
-      // A directory that is removed, or no watches left: polling goes on.
+      // The directory was removed, or the system has no watches left. Polling continues.
       watcher.on('error', () => watcher?.close());
     } catch {
-      // The directory is not there, or the system has no watches left: polling is enough.
+      // The directory does not exist, or the system has no watches left. Polling is sufficient.
     }
   };
 
   return {
     start: async (to) => {
       listener = to;
-      // Before the first read, so that no change falls between the two.
+      // Watching starts before the first read, so that no change is missed in between.
       if (watch) {
         startWatching();
         pollLater();
@@ -99,7 +99,7 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
   };
 }
 
-/** Changes whenever the file does; `none` where there is no file. */
+/** A text that changes whenever the file changes; `none` if the file does not exist. */
 async function fingerprintOf(file: string): Promise<string> {
   try {
     const { mtimeNs, size, ino } = await stat(file, { bigint: true });
@@ -110,15 +110,14 @@ async function fingerprintOf(file: string): Promise<string> {
 }
 
 function reasonOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return String(error);
-  switch ('code' in error ? error.code : undefined) {
+  switch (typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined) {
     case 'ENOENT':
-      return 'it does not exist';
+      return 'does not exist';
     case 'EACCES':
-      return 'it may not be read';
+      return 'is not readable for this process';
     case 'EISDIR':
-      return 'it is a directory';
+      return 'is a directory';
     default:
-      return messageOf(error);
+      return `could not be read: ${messageOf(error)}`;
   }
 }

@@ -7,19 +7,19 @@ import type { SupergraphSource, SupergraphSourceListener } from './supergraphSou
 
 interface IntrospectionSourceOptions {
   readonly subgraphs: readonly SubgraphAddress[];
-  /** From the end of one look to the start of the next, also after a failure. */
+  /** Time from the end of one poll to the start of the next, also after a failure. */
   readonly pollIntervalMs: number;
-  /** Asks one subgraph for its SDL; rejects with what the operator should read. */
+  /** Fetches the SDL of one subgraph. Rejects with a message for the operator. */
   readonly fetchSdl?: (address: SubgraphAddress, signal: AbortSignal) => Promise<string>;
-  /** Subgraphs → supergraph SDL; rejects with the composer's message. */
+  /** Composes the supergraph SDL. Rejects with the composer's message. */
   readonly compose?: (subgraphs: readonly RunningSubgraph[], signal: AbortSignal) => Promise<string>;
   readonly timers?: Timers;
 }
 
 const defaultFetch = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
-/** A supergraph composed from running subgraphs, looked at again and again. It composes only when a
- *  subgraph's SDL differs from what was composed last, so that a quiet graph costs one small request each. */
+/** A source that polls running subgraphs and composes their SDLs. It composes only when an SDL changed since the last
+ *  composition; otherwise a poll takes one small request for each subgraph. */
 export function createIntrospectionSource(options: IntrospectionSourceOptions): SupergraphSource {
   const {
     subgraphs,
@@ -31,12 +31,12 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
   const stopped = new AbortController();
   const { signal } = stopped;
   let listener: SupergraphSourceListener | undefined;
-  let looking: Promise<void> = Promise.resolve();
+  let polling: Promise<void> = Promise.resolve();
   let cancelPoll: CancelTimer | undefined;
   let lastProblem: string | undefined;
-  let composed: { readonly from: string; readonly result: Composition } | undefined;
+  let lastComposition: { readonly from: string; readonly result: Composition } | undefined;
 
-  const look = async (): Promise<void> => {
+  const poll = async (): Promise<void> => {
     const result = await composeNow();
     if (signal.aborted) return;
     if ('problem' in result) {
@@ -44,9 +44,9 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
       lastProblem = result.problem;
       return;
     }
-    const isOver = lastProblem !== undefined;
+    const isRecovered = lastProblem !== undefined;
     lastProblem = undefined;
-    if (result.isNew || isOver) listener?.onSdl(result.sdl);
+    if (result.isNew || isRecovered) listener?.onSdl(result.sdl);
   };
 
   const composeNow = async (): Promise<Composition & { readonly isNew: boolean }> => {
@@ -63,7 +63,7 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
 
     const running = answers.flatMap((answer) => ('running' in answer ? [answer.running] : []));
     const from = JSON.stringify(running.map(({ sdl }) => sdl));
-    if (composed?.from === from) return { ...composed.result, isNew: false };
+    if (lastComposition?.from === from) return { ...lastComposition.result, isNew: false };
     const result = await compose(running, signal).then(
       (sdl): Composition => ({ sdl }),
       (error: unknown): Composition => ({
@@ -71,30 +71,30 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
         isRefusal: error instanceof SupergraphRefusedError,
       }),
     );
-    // A refusal holds until a subgraph changes; anything else that went wrong may be over next time.
-    if ('sdl' in result || result.isRefusal) composed = { from, result };
+    // A refusal is final until a subgraph changes. Any other failure may be temporary, so that the next poll composes again.
+    if ('sdl' in result || result.isRefusal) lastComposition = { from, result };
     return { ...result, isNew: true };
   };
 
-  const lookAgainLater = (): void => {
+  const schedulePoll = (): void => {
     if (signal.aborted) return;
     cancelPoll = timers.after(pollIntervalMs, () => {
-      looking = look().then(lookAgainLater);
+      polling = poll().then(schedulePoll);
     });
   };
 
   return {
     start: async (to) => {
       listener = to;
-      looking = look();
-      await looking;
-      lookAgainLater();
+      polling = poll();
+      await polling;
+      schedulePoll();
     },
     stop: async () => {
       listener = undefined;
       stopped.abort();
       cancelPoll?.();
-      await looking;
+      await polling;
     },
   };
 }
@@ -103,5 +103,5 @@ type Composition = { readonly sdl: string } | { readonly problem: string; readon
 
 function fetchProblem({ name, url }: SubgraphAddress, error: unknown): string {
   const reason = messageOf(error);
-  return `subgraph "${name}" at ${url} gives no schema: ${reason}`;
+  return `the schema of subgraph "${name}" could not be fetched from ${url}: ${reason}`;
 }

@@ -1,15 +1,15 @@
-/** Where supergraph SDL comes from. */
+/** Provides supergraph SDLs. */
 export interface SupergraphSource {
-  /** Looks for the first time, then keeps looking until `stop`. `onSdl`: the SDL as it is now, at the start,
-   *  after each change, and when a problem is over, also when nothing changed. `onProblem`: why there is none
-   *  at the moment, for the operator; called again only when the words change. Resolves after the first look,
-   *  whatever came of it, and never rejects. */
+  /** Reads the SDL, and then checks for changes until `stop`. Resolves after the first read, whether or not it succeeded.
+   *  Never rejects. */
   start(listener: SupergraphSourceListener): Promise<void>;
-  /** Resolves when nothing of it is under way any more; the listener is not called after that. */
+  /** Resolves when all activity has ended. The listener is not called afterwards. */
   stop(): Promise<void>;
 }
 
 export interface SupergraphSourceListener {
+  /** Called with the SDL after the first read, after each change, and after recovery from a problem. */
   onSdl(sdl: string): void;
+  /** Called with the reason why the SDL cannot be read, for the operator; again only when the message changes. */
   onProblem(message: string): void;
 }

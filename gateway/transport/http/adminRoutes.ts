@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { GraphQLError } from 'graphql';
 import { GatewayError } from '../../errors.ts';
-import type { SupergraphView } from '../../supergraph/supergraphView.ts';
+import type { SupergraphView } from '../../supergraph/supergraphHolder.ts';
 
 interface AdminOptions {
   readonly supergraphs: SupergraphView;

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { SupergraphView } from '../../supergraph/supergraphView.ts';
+import type { SupergraphView } from '../../supergraph/supergraphHolder.ts';
 
 /** A problem of the gateway, for operators and load balancers. */
 export interface UnreadyReason {

@@ -12,7 +12,7 @@ import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
-import type { SupergraphView } from '../../supergraph/supergraphView.ts';
+import type { SupergraphView } from '../../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';

@@ -5,7 +5,6 @@ import { RequestContextFactory } from '../../../gateway/admission/requestContext
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { isolateRequestContext } from '../../../gateway/execution/requestContext.ts';
 import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
-import { noOverrides } from '../../../gateway/operation/overrideDecision.ts';
 
 const config = parseConfig({
   supergraph: { file: 'supergraph.graphql' },
@@ -29,7 +28,7 @@ function createFactory(): RequestContextFactory {
   return new RequestContextFactory({
     config,
     readIdentity: createIdentityReader({ header: 'x-user' }),
-    overridesFor: () => noOverrides,
+    overridesFor: () => () => false,
   });
 }
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import { buildSchema, parse } from 'graphql';
-import { noOverrides } from '../../../gateway/operation/overrideDecision.ts';
 import { Preparer } from '../../../gateway/operation/preparer.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import {
@@ -36,7 +35,7 @@ function request(text: string, acceptsIncremental = false) {
     operationName: undefined,
     variables: {},
     acceptsIncremental,
-    isOverridden: noOverrides,
+    isOverridden: () => false,
   };
 }
 

@@ -302,7 +302,7 @@ describe('a split that its asker can do without', () => {
     await expect(planner.plan(hard)).rejects.toMatchObject({
       code: 'OPERATION_TOO_COMPLEX',
       message:
-        'The operation is too complex to be planned: to split it takes too long (planning.splitTimeout).',
+        'The operation is too complex to be planned: splitting off its deferred parts takes too long (planning.splitTimeout).',
       extensions: {},
     });
     const other = await open();
@@ -383,7 +383,7 @@ describe('the life of the thread', () => {
 
   test('refuses a supergraph for which the memory limit is too small', async () => {
     await expect(open({ memoryBytes: 8 * 1024 ** 2 })).rejects.toThrow(
-      'the supergraph needs more memory than planning.memory allows (8 MB)',
+      'loading the supergraph needs more memory than 8 MB (planning.memory)',
     );
   });
 });

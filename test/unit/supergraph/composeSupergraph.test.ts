@@ -109,7 +109,7 @@ describe('composing subgraphs', () => {
       errors: [
         {
           code: 'SUBGRAPH_UNREACHABLE',
-          message: `[a] ${server.url} did not give its schema: introspection is off`,
+          message: `[a] The schema could not be fetched from ${server.url}: introspection is off`,
           places: [],
         },
       ],

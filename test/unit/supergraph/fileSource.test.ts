@@ -78,7 +78,7 @@ describe('a supergraph file', () => {
 
   test('says that it is missing, and gives its text as soon as it is there', async () => {
     const source = await start();
-    expect(await source.next()).toEqual({ problem: `supergraph file ${file}: it does not exist` });
+    expect(await source.next()).toEqual({ problem: `supergraph file ${file} does not exist` });
     await writeFile(`${file}.new`, 'one');
     await rename(`${file}.new`, file);
     expect(await source.next()).toEqual({ sdl: 'one' });
@@ -89,24 +89,24 @@ describe('a supergraph file', () => {
     const source = await start();
     expect(await source.next()).toEqual({ sdl: 'one' });
     await rename(file, `${file}.away`);
-    expect(await source.next()).toEqual({ problem: `supergraph file ${file}: it does not exist` });
+    expect(await source.next()).toEqual({ problem: `supergraph file ${file} does not exist` });
     await rename(`${file}.away`, file);
     expect(await source.next()).toEqual({ sdl: 'one' });
   });
 
   test.each([
-    ['empty', async () => writeFile(file, ' \n'), 'it is empty'],
-    ['a directory', async () => mkdir(file), 'it is a directory'],
+    ['empty', async () => writeFile(file, ' \n'), 'is empty'],
+    ['a directory', async () => mkdir(file), 'is a directory'],
   ])('is a problem when it is %s', async (_what, make, reason) => {
     await make();
-    expect((await start()).drain()).toEqual([{ problem: `supergraph file ${file}: ${reason}` }]);
+    expect((await start()).drain()).toEqual([{ problem: `supergraph file ${file} ${reason}` }]);
   });
 
   test('waits until the directory comes into being', async () => {
     const late = join(directory, 'later', 'supergraph.graphql');
     const timers = createManualTimers();
     const source = await start({ file: late, timers });
-    expect(await source.next()).toEqual({ problem: `supergraph file ${late}: it does not exist` });
+    expect(await source.next()).toEqual({ problem: `supergraph file ${late} does not exist` });
     await mkdir(join(directory, 'later'));
     await writeFile(late, 'one');
     timers.fire(2_000);

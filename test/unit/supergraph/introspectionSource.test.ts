@@ -77,7 +77,9 @@ describe('a supergraph from running subgraphs', () => {
     const port = Number(new URL(b.url).port);
     const source = await start({ a: a.url, b: b.url }, join);
     expect(source.drain()).toEqual([
-      { problem: `subgraph "b" at ${b.url} did not give its schema: connect ECONNREFUSED 127.0.0.1:${port}` },
+      {
+        problem: `the schema of subgraph "b" could not be fetched from ${b.url}: connect ECONNREFUSED 127.0.0.1:${port}`,
+      },
     ]);
     expect(await source.look()).toEqual([]);
     await serve('1', port);
@@ -93,7 +95,7 @@ describe('a supergraph from running subgraphs', () => {
     b.answer = { status: 503, body: 'busy' };
     expect(await source.look()).toEqual([
       {
-        problem: `subgraph "b" at ${b.url} did not give its schema: it answered with status 503 and no JSON`,
+        problem: `the schema of subgraph "b" could not be fetched from ${b.url}: the response (status 503) is not JSON`,
       },
     ]);
     b.sdl = '1';
@@ -107,7 +109,7 @@ describe('a supergraph from running subgraphs', () => {
     a.answer = { status: 200, body: '{"data":{}}' };
     expect(await source.look()).toEqual([
       {
-        problem: `subgraph "a" at ${a.url} did not give its schema: its answer (status 200) holds no SDL at data._service.sdl`,
+        problem: `the schema of subgraph "a" could not be fetched from ${a.url}: the response (status 200) has no SDL at data._service.sdl`,
       },
     ]);
     a.sdl = '1';
@@ -145,13 +147,13 @@ describe('asking a subgraph for its SDL', () => {
     a.answer = 'never';
     await expect(
       fetchSubgraphSdl({ name: 'a', url: a.url }, signal, { timeoutMs: 50, maxBytes: 100 }),
-    ).rejects.toThrow('no answer within 50 ms');
+    ).rejects.toThrow('no response within 50 ms');
   });
 
   test('fails when the answer is too large', async () => {
     const a = await serve('x'.repeat(1_000));
     await expect(
       fetchSubgraphSdl({ name: 'a', url: a.url }, signal, { timeoutMs: 10_000, maxBytes: 100 }),
-    ).rejects.toThrow('its answer is larger than 100 bytes');
+    ).rejects.toThrow('the response is larger than 100 bytes');
   });
 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { lexicographicSortSchema, parse, printSchema, validate } from 'graphql';
-import { checkWithApolloGateway } from '../../../gateway/supergraph/composeRunningSubgraphs.ts';
+
 import { loadSupergraph, supergraphId } from '../../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
@@ -131,7 +131,7 @@ scalar Url @specifiedBy(url: "https://url.test")`);
     expect(problems('{ users @stream { name } }')).toEqual(['Unknown directive "@stream".']);
   });
 
-  test('plans @fromContext, which Apollo Gateway does not load', async () => {
+  test('plans @fromContext', async () => {
     const sdl = await composeSubgraphs([
       {
         name: 'a',
@@ -150,13 +150,12 @@ scalar Url @specifiedBy(url: "https://url.test")`);
       shouldSplitDefer: false,
     });
     expect(JSON.stringify(plan)).toContain('"contextRewrites":[{"kind":"KeyRenamer"');
-    expect(await checkWithApolloGateway(sdl)).toContain('context/v0.1 is for: SECURITY but is unsupported');
   });
 });
 
 describe('a supergraph that is refused', () => {
   const sayUnenforced = (directive: string, coordinates: string) =>
-    `@${directive} is not enforced by this version of Tributary: everyone could read what it guards. It stands at ${coordinates}. Let the subgraphs check access themselves and compose without the directive, or compose without these parts of the schema.`;
+    `@${directive} is not enforced by this version of Tributary: every client could read what it protects. It is applied at ${coordinates}. Check access in the subgraphs and compose without the directive, or compose without these parts of the schema.`;
 
   test.each([
     [
@@ -214,7 +213,7 @@ describe('a supergraph that is refused', () => {
     ]);
     await expect(load(sdl)).rejects.toEqual(
       new SupergraphRefusedError(
-        '@connect is not executed by this version of Tributary: fields of connectors would have no subgraph to ask. It stands at Query.a. Put a GraphQL subgraph in the place of each subgraph that uses it.',
+        '@connect is not executed by this version of Tributary: no subgraph resolves the fields of connectors. It is applied at Query.a. Replace each subgraph that uses it by a GraphQL subgraph.',
       ),
     );
   });
@@ -222,11 +221,11 @@ describe('a supergraph that is refused', () => {
   test.each([
     [
       'https://specs.apollo.dev/inaccessible/v0.9',
-      'feature https://specs.apollo.dev/inaccessible/v0.9 is not supported, and the supergraph says that it must not be passed over; supported: v0.1, v0.2.',
+      'feature https://specs.apollo.dev/inaccessible/v0.9 is not supported, and the supergraph requires it (`for:` of its link); supported: v0.1, v0.2.',
     ],
     [
       'https://features.test/audit/v1.0',
-      'feature https://features.test/audit/v1.0 is not supported, and the supergraph says that it must not be passed over.',
+      'feature https://features.test/audit/v1.0 is not supported, and the supergraph requires it (`for:` of its link).',
     ],
   ])('names a feature that a gateway must know: %s', async (url, message) => {
     const withFeature = async (purpose: string) =>
@@ -262,12 +261,5 @@ describe('a supergraph that is refused', () => {
       ),
     );
     expect((await load(sdl)).subgraphs.get('none')).toEqual({ name: 'none', url: '' });
-  });
-
-  test('is one that Apollo Gateway refuses too, and what it takes is taken', async () => {
-    expect(await checkWithApolloGateway(await composeSubgraphs(people))).toBeUndefined();
-    expect(await checkWithApolloGateway('type Query { me: ID }')).toBe(
-      'Invalid supergraph: must be a core schema',
-    );
   });
 });

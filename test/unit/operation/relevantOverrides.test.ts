@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { buildSchema } from 'graphql';
-import { overridesToWarm } from '../../../gateway/operation/overridesToWarm.ts';
+import { overridesToWarm } from '../../../gateway/operation/relevantOverrides.ts';
 
 const apiSchema = buildSchema('type Query { price: Int stock: Int name: String }');
 
