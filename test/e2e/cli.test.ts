@@ -218,7 +218,8 @@ describe('compose', () => {
     expect(await run(['compose', '--config', config])).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'There is nothing to compose: supergraph names a file; expected: supergraph.subgraphs.\n',
+      stderr:
+        'There is nothing to compose: the configuration has supergraph.file; expected: supergraph.subgraphs.\n',
     });
   });
 });
@@ -282,7 +283,7 @@ describe('plan', () => {
 }
 
 Deferred:
-  1 "opinions" at product: 2 fetches, one after the other: products → reviews (product)
+  1 "opinions" at product: 2 sequential fetches: products → reviews (product)
 Critical path of the first payload: 1 fetch: products
 `,
     });
@@ -322,7 +323,7 @@ Critical path of the first payload: 1 fetch: products
     };
     expect([await subgraphsWith(), await subgraphsWith('beta', 'percent(5)')]).toEqual([
       'Critical path: 1 fetch: old',
-      'Critical path: 2 fetches, one after the other: old → new (item)',
+      'Critical path: 2 sequential fetches: old → new (item)',
     ]);
     expect(await run(['plan', '--supergraph', supergraph, '--override', 'gamma', operation])).toEqual({
       code: 2,
@@ -448,7 +449,7 @@ telemetry: { logLevel: silent }
     const flagged = /process (\d+) --max-semi-space-size=64\n/g;
     const [first] = await gateway.printed('stderr', flagged, 2);
     process.kill(Number(first?.[1]), 'SIGKILL');
-    await gateway.printed('stderr', /Worker \d+ ended \(SIGKILL\); another one takes its place\.\n/g);
+    await gateway.printed('stderr', /Worker \d+ exited \(SIGKILL\); starting a new one\.\n/g);
     await gateway.printed('stderr', flagged, 3);
     expect(await ask(url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
 
