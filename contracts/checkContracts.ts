@@ -37,14 +37,17 @@ export interface CheckRequest extends CheckOptions, Omit<ReadCandidatesOptions, 
 
 /** Checks the store, or candidates in it, against a baseline: a revision, a directory or an environment. Mistakes
  *  never reject: every problem is a finding in the report, unless an earlier problem hides it. */
-export async function checkContracts(request: CheckRequest, parts: CheckDependencies): Promise<CheckReport> {
+export async function checkContracts(
+  request: CheckRequest,
+  dependencies: CheckDependencies,
+): Promise<CheckReport> {
   const { directory, candidates: candidateArguments = [] } = request;
   const store = await readContractStore(directory);
   const candidates =
     candidateArguments.length === 0
       ? undefined
       : await readCandidates(candidateArguments, { ...request, known: store.schemas });
-  return checkStore(store, candidates, request, parts);
+  return checkStore(store, candidates, request, dependencies);
 }
 
 /** Checks a store and candidates that are already read. `candidates` is undefined when the store as a whole is
@@ -53,7 +56,7 @@ export async function checkStore(
   store: ContractStore,
   candidates: Candidates | undefined,
   options: CheckOptions,
-  parts: CheckDependencies,
+  dependencies: CheckDependencies,
 ): Promise<CheckReport> {
   const { strict = false, today, environment, onProgress = () => {} } = options;
   const { operations, schemas } = store;
@@ -62,7 +65,7 @@ export async function checkStore(
     store,
     candidates: candidates?.contracts,
   });
-  const { gatewaySettings, problems: servingProblems } = await readGatewaySettings({
+  const { gatewaySettings, problems: settingsProblems } = await readGatewaySettings({
     ...options,
     directory: store.directory,
     environment: store.environments.find(({ name }) => name === environment),
@@ -70,7 +73,7 @@ export async function checkStore(
   const unreadable = new Set(schemaProblems(store).flatMap(({ subgraph }) => subgraph ?? []));
   const isRollout = candidates !== undefined || environment !== undefined;
   const check = new ContractCheck({
-    dependencies: parts,
+    dependencies,
     operations,
     gatewaySettings,
     isRollout,
@@ -82,25 +85,30 @@ export async function checkStore(
     ...store.problems,
     ...(candidates?.problems ?? []),
     ...problems,
-    ...servingProblems,
+    ...settingsProblems,
     ...check.findings,
   ];
 
-  const isWhole =
+  const isComplete =
     check.isComplete && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');
   // A check of the whole store answers for every waiver. A check of candidates answers only for the waivers of these
   // subgraphs.
-  const isAsked = ({ subgraph }: Waiver): boolean =>
+  const isInScope = ({ subgraph }: Waiver): boolean =>
     candidates === undefined || (subgraph !== undefined && candidates.contracts.has(subgraph));
   // A change that is deployed in one environment may still be on its way to another.
-  const isOneOfSeveral = environment !== undefined && store.environments.length > 1;
-  const isCovered = (waiver: Waiver): boolean => {
+  const hasOtherEnvironments = environment !== undefined && store.environments.length > 1;
+  const isEvaluated = (waiver: Waiver): boolean => {
     // A waiver that was committed together with its change covers nothing any more.
     const isSettled = existedBefore(waiver, previousStore) && !check.hasChanged(waiver.subgraph);
-    return isWhole && !isOneOfSeveral && !isSettled && isFullyEvaluated(waiver.rule, gatewaySettings);
+    return (
+      isComplete && !hasOtherEnvironments && !isSettled && isFullyEvaluated(waiver.rule, gatewaySettings)
+    );
   };
   return createReport({
-    findings: applyWaivers(findings, store.waivers, today, { isEvaluated: isCovered, isInScope: isAsked }),
+    findings: applyWaivers(findings, store.waivers, today, {
+      isEvaluated,
+      isInScope,
+    }),
     strict,
     checked: {
       directory: store.directory,
@@ -111,9 +119,9 @@ export async function checkStore(
   });
 }
 
-function existedBefore({ rule, coordinate, subgraph }: Waiver, earlier: ContractStore | undefined): boolean {
+function existedBefore({ rule, coordinate, subgraph }: Waiver, previous: ContractStore | undefined): boolean {
   return (
-    earlier?.waivers.some(
+    previous?.waivers.some(
       (known) => known.rule === rule && known.coordinate === coordinate && known.subgraph === subgraph,
     ) ?? false
   );

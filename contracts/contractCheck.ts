@@ -48,7 +48,7 @@ export class ContractCheck {
   async compare({
     baseline,
     old,
-    unreadable: lost = noSubgraphs,
+    unreadable: unreadableBefore = noSubgraphs,
     next,
     gateway = old,
   }: Comparison): Promise<void> {
@@ -57,37 +57,38 @@ export class ContractCheck {
     if (next.size === 0) return this.#markIncomplete([]);
     onProgress(`comparing with ${baseline}`);
     // A graph that lacks one of its subgraphs would be full of false findings.
-    const [earlier, held] = lost.size > 0 ? [] : [old, gateway];
+    const [oldContracts, gatewayContracts] = unreadableBefore.size > 0 ? [] : [old, gateway];
     // Composition runs in other threads while this thread computes the diff.
     if (unreadable.size === 0) {
       this.#graphFactory.startComposition(next, candidateName);
-      this.#graphFactory.startComposition(earlier ?? new Map(), baseline);
+      this.#graphFactory.startComposition(oldContracts ?? new Map(), baseline);
     }
-    const changes = old === undefined ? [] : await this.#diff(old, next, lost);
+    const changes = old === undefined ? [] : await this.#diff(old, next, unreadableBefore);
     if (unreadable.size > 0) return this.#markIncomplete(changes);
     const candidate = await this.#graphFactory.build(next, candidateName);
     if ('findings' in candidate) {
-      const { findings: refusals } = candidate;
-      const running = await this.#buildBaseline(held, baseline);
+      const { findings: compositionFindings } = candidate;
+      const gatewayGraph = await this.#buildBaseline(gatewayContracts, baseline);
       return this.#markIncomplete(
         await dependencies.evaluateUncomposableChange({
           changes,
-          gateway: running,
+          gateway: gatewayGraph,
           next,
-          compositionFindings: refusals,
+          compositionFindings,
           operations,
         }),
       );
     }
     this.#addFindings(await this.#graphFactory.bootGateway(candidate));
-    const before = await this.#buildBaseline(earlier, baseline);
-    const running = held === earlier ? before : await this.#buildBaseline(held, baseline);
-    onProgress('judging what the changes mean');
+    const oldGraph = await this.#buildBaseline(oldContracts, baseline);
+    const gatewayGraph =
+      gatewayContracts === oldContracts ? oldGraph : await this.#buildBaseline(gatewayContracts, baseline);
+    onProgress('rating the changes');
     this.#addFindings(
       await dependencies.evaluateChange({
         changes,
-        old: before,
-        gateway: running,
+        old: oldGraph,
+        gateway: gatewayGraph,
         next: candidate,
         operations,
         gatewaySettings,
@@ -96,12 +97,13 @@ export class ContractCheck {
     );
   }
 
-  async #diff(old: Contracts, next: Contracts, lost: ReadonlySet<string>): Promise<Finding[]> {
+  async #diff(old: Contracts, next: Contracts, unreadableBefore: ReadonlySet<string>): Promise<Finding[]> {
     const { dependencies, unreadable } = this.#options;
     const changes: Finding[] = [];
     for (const name of new Set([...old.keys(), ...next.keys()])) {
-      if (lost.has(name)) this.#changed.add(name);
-      if (unreadable.has(name) || lost.has(name) || old.get(name)?.sdl === next.get(name)?.sdl) continue;
+      if (unreadableBefore.has(name)) this.#changed.add(name);
+      if (unreadable.has(name) || unreadableBefore.has(name) || old.get(name)?.sdl === next.get(name)?.sdl)
+        continue;
       this.#changed.add(name);
       changes.push(...(await dependencies.diffSubgraph(old.get(name), next.get(name))));
     }
@@ -135,8 +137,8 @@ const noSubgraphs: ReadonlySet<string> = new Set();
 
 function baselineNotComposed(baseline: string): Finding {
   return createFinding('baseline-not-composed', {
-    message: `The contracts of ${baseline} make no supergraph: no gateway runs on them, and there are no plans that could break.`,
+    message: `The contracts of ${baseline} do not compose: no gateway runs on them, and there are no plans that could break.`,
     advice:
-      'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
+      'To see what breaks, compare with what runs (--environment) or with an earlier revision (--against).',
   });
 }

@@ -26,16 +26,16 @@ export function evaluateDeployability({
   findings,
   summary: { strict, checked },
 }: CheckReport): Deployability {
-  const open = findings.filter(
+  const unwaived = findings.filter(
     ({ rule, waivedBy }) => waivedBy === undefined && !waiverMaintenanceRules.has(rule),
   );
-  const { summary } = createReport({ findings: open, strict, checked });
-  const obstacles = open.flatMap((finding): Finding[] => {
+  const { summary } = createReport({ findings: unwaived, strict, checked });
+  const obstacles = unwaived.flatMap((finding): Finding[] => {
     if (finding.severity !== 'safe' && finding.severity !== 'dangerous') return [finding];
     return prematureOrders.includes(finding.deployment?.order) ? [{ ...finding, severity: 'breaking' }] : [];
   });
   const steps = new Set(
-    open.flatMap(({ deployment }) => (deployment?.order === 'safe' ? [] : (deployment?.steps ?? []))),
+    unwaived.flatMap(({ deployment }) => (deployment?.order === 'safe' ? [] : (deployment?.steps ?? []))),
   );
   const exitCode = summary.exitCode === 0 && obstacles.length > 0 ? 1 : summary.exitCode;
   return { exitCode, obstacles, steps: [...steps] };

@@ -1,7 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 
-/** Every error code that the gateway itself puts into `extensions.code`, with the HTTP status that
- *  an answer without `data` gets. `docs/errors.md` explains each; a test compares the two. */
+/** Every error code that the gateway itself puts into `extensions.code`, with the HTTP status of a response without `data`.
+ *  `docs/errors.md` explains each code; a test compares the two. */
 export const errorCodes = {
   SUBGRAPH_TIMEOUT: { status: 504 },
   SUBGRAPH_UNREACHABLE: { status: 502 },
@@ -25,11 +25,11 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** A response path as the client sees it: response names and list indices. */
+/** A path in the client's response: response names and list indices. */
 export type ResponsePath = readonly (string | number)[];
 
 interface GatewayErrorOptions {
-  /** The subgraph that the error comes from; shown to clients where `security.exposeSubgraphErrors` allows it. */
+  /** The subgraph that caused the error; shown to clients if `security.exposeSubgraphs` allows it. */
   readonly subgraph?: string;
   readonly path?: ResponsePath;
   readonly cause?: unknown;
@@ -37,8 +37,8 @@ interface GatewayErrorOptions {
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
-/** An error with a code of ours. The message is written for the client: it never holds an address,
- *  a stack or a subgraph's own words; those go into `cause`, which only the log sees. */
+/** An error with a code of the gateway. The message is written for the client: it never contains an address, a stack or a
+ *  message of a subgraph. Those go into `cause`, which only the log shows. */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly subgraph: string | undefined;
@@ -58,7 +58,7 @@ export class GatewayError extends Error {
     return errorCodes[this.code].status;
   }
 
-  /** The form that goes to the client. */
+  /** The error as the client gets it. */
   toFormatted(): GraphQLFormattedError {
     return {
       message: this.message,
@@ -68,7 +68,7 @@ export class GatewayError extends Error {
   }
 }
 
-/** For whoever waits for an answer that nobody takes any more. */
+/** The client disconnected, or the gateway shuts down: no client waits for the response. */
 export function requestAbortedError(): GatewayError {
   return new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
 }

@@ -22,21 +22,14 @@ import { StreamLimiter } from './subscriptions/streamLimiter.ts';
 import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
-import { createSupergraphHolder } from './supergraph/supergraphHolder.ts';
+import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createSupergraphLoader } from './supergraphLoader.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
-import { addMetricsRoute, createMetrics } from './telemetry/metrics.ts';
+import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
-import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
-import { createIdGenerator } from './transport/workers/workerIdentity.ts';
+import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
-export type {
-  ApolloServerPlugin,
-  GatewayConfig,
-  GatewayContext,
-  GatewayOptions,
-  WorkerIdentity as WorkerPlace,
-};
+export type { ApolloServerPlugin, GatewayConfig, GatewayContext, GatewayOptions, WorkerIdentity };
 
 export interface Gateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then
@@ -102,21 +95,7 @@ export async function createGateway(
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),
   });
-  const readIdentity = createIdentityReader(config.cache.identity);
-  const openStreams = new StreamLimiter(config.subscriptions);
-  const context: FeatureContext = {
-    config,
-    log,
-    metrics,
-    timers: dependencies.timers ?? systemTimers,
-    now: dependencies.now ?? Date.now,
-    supergraphs,
-    endpointOf: createSubgraphEndpoints(config, supergraphs),
-    openStream: (clientKey) => openStreams.open(clientKey),
-    readIdentity,
-    newId: createIdGenerator(dependencies.worker?.name),
-  };
-
+  const context = createFeatureContext(config, supergraphs, log, metrics, dependencies);
   const subscriptions = new SubscriptionFeature(context);
   const enrichment = new EnrichmentFeature(context);
   features.push(
@@ -146,14 +125,14 @@ export async function createGateway(
     onInternalError: (err, requestId) => log.error({ err, requestId }, 'A fetch failed unexpectedly'),
     requestContexts: new RequestContextFactory({
       config,
-      readIdentity,
+      readIdentity: context.readIdentity,
       overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
     }),
     onPrepared: (request) => {
       for (const feature of features) feature.onOperation?.(request);
     },
   });
-  enrichment.runJobsWith(pipeline.createLateRunner(() => supergraphs.acquire()));
+  enrichment.runJobsWith(pipeline.createJobExecutor(() => supergraphs.acquire()));
   const server = createListeners({ context, features, pipeline, ...dependencies });
 
   reportSupergraphs(supergraphs, config, log);
@@ -177,10 +156,33 @@ export async function createGateway(
       // One deadline for all steps.
       const deadline = performance.now() + config.listen.drainTimeout;
       await server.close();
-      for (const feature of features) await feature.stop?.(Math.max(0, deadline - performance.now()));
+      for (const feature of features.toReversed())
+        await feature.stop?.(Math.max(0, deadline - performance.now()));
       await supergraphs.close();
       await client.close();
-      for (const feature of features) await feature.close?.();
+      for (const feature of features.toReversed()) await feature.close?.();
     },
+  };
+}
+
+function createFeatureContext(
+  config: GatewayConfig,
+  supergraphs: SupergraphHolder,
+  log: Logger,
+  metrics: Metrics,
+  { timers, now, worker }: GatewayDependencies,
+): FeatureContext {
+  const openStreams = new StreamLimiter(config.subscriptions);
+  return {
+    config,
+    log,
+    metrics,
+    timers: timers ?? systemTimers,
+    now: now ?? Date.now,
+    supergraphs,
+    endpointOf: createSubgraphEndpoints(config, supergraphs),
+    openStream: (clientKey) => openStreams.open(clientKey),
+    readIdentity: createIdentityReader(config.security.identity),
+    newId: createIdGenerator(worker?.name),
   };
 }

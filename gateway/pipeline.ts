@@ -118,7 +118,7 @@ export class Pipeline {
   }
 
   /** Fetches, in the background, the fields that first responses have left pending. */
-  createLateRunner(acquire: () => SupergraphLease | undefined): SnapshotExecutor {
+  createJobExecutor(acquire: () => SupergraphLease | undefined): SnapshotExecutor {
     const { errorPolicy, answerSize, requestContexts, enrichment, fetchesOf } = this.#options;
     return new SnapshotExecutor({
       acquireSupergraph: acquire,
@@ -276,11 +276,7 @@ export class Pipeline {
     });
     if (operation.introspection !== undefined) {
       const { apiSchema } = operation.supergraph;
-      Object.assign(
-        execution.tree,
-        executeIntrospection(apiSchema, operation.introspection, request.variables),
-      );
-      execution.isEscapeFree = false;
+      execution.addToTree(executeIntrospection(apiSchema, operation.introspection, request.variables));
     }
     return execution;
   }

@@ -46,11 +46,11 @@ export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
   const names = readSpecificationNames(document);
   const renamed = withCanonicalDirectiveNames(document, names.canonicalDirectiveName);
   const needed = typesOfKnownDirectives(renamed);
-  const isOfSpecification = (type: string): boolean => names.isSpecificationType(type) || needed.has(type);
+  const isSpecificationType = (type: string): boolean => names.isSpecificationType(type) || needed.has(type);
 
   return {
     document,
-    types: readTypes(renamed, isOfSpecification),
+    types: readTypes(renamed, isSpecificationType),
     directives: new Map(
       renamed.definitions.flatMap((definition) =>
         definition.kind === Kind.DIRECTIVE_DEFINITION && !isKnownDirective(definition.name.value)
@@ -62,7 +62,7 @@ export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
     federation: names.federation,
     composedDirectives: readComposedDirectives(renamed, names.canonicalDirectiveName),
     canonicalDirectiveName: names.canonicalDirectiveName,
-    isSpecificationType: isOfSpecification,
+    isSpecificationType,
   };
 }
 
@@ -113,8 +113,8 @@ function rootNames(document: DocumentNode): ReadonlyMap<string, string> {
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue;
     for (const { operation, type } of definition.operationTypes ?? []) {
-      const usual = `${operation.charAt(0).toUpperCase()}${operation.slice(1)}`;
-      if (type.name.value !== usual) names.set(type.name.value, usual);
+      const defaultName = `${operation.charAt(0).toUpperCase()}${operation.slice(1)}`;
+      if (type.name.value !== defaultName) names.set(type.name.value, defaultName);
     }
   }
   return names;
@@ -122,13 +122,13 @@ function rootNames(document: DocumentNode): ReadonlyMap<string, string> {
 
 function readTypes(
   document: DocumentNode,
-  isOfSpecification: (type: string) => boolean,
+  isSpecificationType: (type: string) => boolean,
 ): ReadonlyMap<string, TypeDefinitionNode> {
   const parts = new Map<string, (TypeDefinitionNode | TypeExtensionNode)[]>();
   for (const definition of document.definitions) {
     if (!isTypeDefinitionNode(definition) && !isTypeExtensionNode(definition)) continue;
     const name = definition.name.value;
-    if (isOfSpecification(name)) continue;
+    if (isSpecificationType(name)) continue;
     const known = parts.get(name);
     if (known === undefined) parts.set(name, [definition]);
     // The location of a type is that of its definition, wherever its extensions are.
@@ -163,7 +163,7 @@ function toDefinition(node: TypeDefinitionNode | TypeExtensionNode): TypeDefinit
     return definition;
   }
   const isRoot = definition.name.value === 'Query';
-  const handedDown = (definition.directives ?? []).filter(({ name }) => fieldLevelDirectives.has(name.value));
+  const inherited = (definition.directives ?? []).filter(({ name }) => fieldLevelDirectives.has(name.value));
   return {
     ...definition,
     directives: (definition.directives ?? []).filter(
@@ -175,7 +175,7 @@ function toDefinition(node: TypeDefinitionNode | TypeExtensionNode): TypeDefinit
         ...field,
         directives: [
           ...(field.directives ?? []),
-          ...handedDown.filter(({ name }) => applicationsOf(field, name.value).length === 0),
+          ...inherited.filter(({ name }) => applicationsOf(field, name.value).length === 0),
         ],
       })),
   };

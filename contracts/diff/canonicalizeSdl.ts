@@ -32,8 +32,8 @@ export function canonicalizeSdl(sdl: string): string {
 
 function printDirectiveDefinition(definition: DirectiveDefinitionNode): string {
   const { name, repeatable, locations } = definition;
-  const places = locations.map(({ value }) => value).sort();
-  return `directive @${name.value}${printArguments(definition)}${repeatable ? ' repeatable' : ''} on ${places.join(' | ')}`;
+  const sortedLocations = locations.map(({ value }) => value).sort();
+  return `directive @${name.value}${printArguments(definition)}${repeatable ? ' repeatable' : ''} on ${sortedLocations.join(' | ')}`;
 }
 
 function printType(type: TypeDefinitionNode): string {
@@ -69,8 +69,8 @@ function printArguments({
 }
 
 function printInput(input: InputValueDefinitionNode): string {
-  const preset = input.defaultValue === undefined ? '' : ` = ${printValue(input.defaultValue)}`;
-  return `${input.name.value}: ${print(input.type)}${preset}${printDirectives(input)}`;
+  const defaultValue = input.defaultValue === undefined ? '' : ` = ${printValue(input.defaultValue)}`;
+  return `${input.name.value}: ${print(input.type)}${defaultValue}${printDirectives(input)}`;
 }
 
 function printDirectives({

@@ -23,34 +23,38 @@ export function classifySchemaChange(
   const { rule, severity, coordinate, old, next } = change;
   const before = old.elements.get(coordinate);
   const after = next.elements.get(coordinate);
-  const as = (classified: Severity) => ({ rule, severity: classified });
+  const rated = (classified: Severity) => ({ rule, severity: classified });
 
   switch (rule) {
     case 'field-added':
-      return isExternal(after) ? { rule: 'external-field-added', severity: 'safe' } : as(severity);
+      return isExternal(after) ? { rule: 'external-field-added', severity: 'safe' } : rated(severity);
     case 'field-removed':
       if (isExternal(before)) return { rule: 'external-field-removed', severity: 'safe' };
-      return as(isInaccessible(before) ? 'dangerous' : severity);
+      return rated(isInaccessible(before) ? 'dangerous' : severity);
     case 'enum-value-removed':
-      return as(isInaccessible(before) || !isEnumUsed('in', coordinate, old) ? 'dangerous' : severity);
+      return rated(isInaccessible(before) || !isEnumUsed('in', coordinate, old) ? 'dangerous' : severity);
     case 'type-removed':
     case 'input-field-removed':
-      return as(isInaccessible(before) ? 'dangerous' : severity);
+      return rated(isInaccessible(before) ? 'dangerous' : severity);
     case 'field-type-changed':
-      return as(severity === 'breaking' && isExternal(before) && isExternal(after) ? 'dangerous' : severity);
+      return rated(
+        severity === 'breaking' && isExternal(before) && isExternal(after) ? 'dangerous' : severity,
+      );
     case 'enum-value-added':
-      return as(isEnumUsed('out', coordinate, next) ? severity : 'safe');
+      return rated(isEnumUsed('out', coordinate, next) ? severity : 'safe');
     case 'argument-added':
       if (isFromContext(after)) return undefined;
       // GraphQL Inspector warns of every new argument. Clients that omit an optional one are not affected.
-      return as(severity === 'dangerous' ? 'safe' : severity);
+      return rated(severity === 'dangerous' ? 'safe' : severity);
     case 'argument-removed':
-      return isFromContext(before) ? { rule: 'from-context-removed', severity: 'dangerous' } : as(severity);
+      return isFromContext(before)
+        ? { rule: 'from-context-removed', severity: 'dangerous' }
+        : rated(severity);
     case 'type-kind-changed':
       if (isInterfaceObject(before) || isInterfaceObject(after)) return undefined;
-      return as(severity);
+      return rated(severity);
     default:
-      return as(rule.startsWith('directive-') && !isExecutable(coordinate, old, next) ? 'safe' : severity);
+      return rated(rule.startsWith('directive-') && !isExecutable(coordinate, old, next) ? 'safe' : severity);
   }
 }
 

@@ -32,9 +32,9 @@ export async function diffSubgraph(
 
 function repairedBaselineFinding({ message, subgraph, location }: Finding): Finding {
   return createFinding('baseline-not-composed', {
-    message: `What changed in ${subgraph} is not known: ${message}`,
+    message: `The changes of ${subgraph} are not known: ${message}`,
     advice:
-      'Nothing to do: this version is one. To see what changed, compare with an earlier one: --against.',
+      'Nothing to do: this version is valid. To see the changes, compare with an earlier version (--against).',
     subgraph,
     location,
   });

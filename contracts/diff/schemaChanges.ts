@@ -23,30 +23,32 @@ export async function schemaChanges(
   old: SubgraphVersion,
   next: SubgraphVersion,
 ): Promise<readonly SubgraphChange[]> {
-  const told = (await diff(old.schema, next.schema))
+  const changes = (await diff(old.schema, next.schema))
     .map((change: SchemaChange) => ({ change, coordinate: coordinateOf(change) }))
     .filter(({ coordinate }) => !isAddedByFederation(coordinate, old, next));
-  const added = new Set(told.flatMap(({ change, coordinate }) => (isAddition(change) ? [coordinate] : [])));
+  const added = new Set(
+    changes.flatMap(({ change, coordinate }) => (isAddition(change) ? [coordinate] : [])),
+  );
   const roots = new Set(
-    told.flatMap(({ change, coordinate }) => (isRootTypeChange(change) ? [coordinate] : [])),
+    changes.flatMap(({ change, coordinate }) => (isRootTypeChange(change) ? [coordinate] : [])),
   );
   const required = new Set(
-    told.flatMap(({ change, coordinate }) => (becomesNonNull(change) ? [coordinate] : [])),
+    changes.flatMap(({ change, coordinate }) => (becomesNonNull(change) ? [coordinate] : [])),
   );
 
-  return told.flatMap(({ change, coordinate }) => {
+  return changes.flatMap(({ change, coordinate }) => {
     const rule = changeRules[change.type];
     if (rule === 'ignored' || rule === 'by meaning') return [];
     const isWithinAdded =
       ancestorsOf(coordinate).some((holder) => added.has(holder)) ||
       (added.has(coordinate) && !isAddition(change) && !isRootTypeChange(change));
-    const isToldAsRoot = roots.has(coordinate) && (rule === 'type-added' || rule === 'type-removed');
-    if (isWithinAdded || isToldAsRoot || isImpliedByRequired(change, coordinate, required)) return [];
-    const usual = librarySeverity[change.criticality.level];
-    const judged = classifySchemaChange({ rule, severity: usual, coordinate, old, next });
-    return judged === undefined
+    const isReportedAsRoot = roots.has(coordinate) && (rule === 'type-added' || rule === 'type-removed');
+    if (isWithinAdded || isReportedAsRoot || isImpliedByRequired(change, coordinate, required)) return [];
+    const severity = librarySeverity[change.criticality.level];
+    const classified = classifySchemaChange({ rule, severity, coordinate, old, next });
+    return classified === undefined
       ? []
-      : [{ ...judged, message: describeChange(change, coordinate), coordinate }];
+      : [{ ...classified, message: describeChange(change, coordinate), coordinate }];
   });
 }
 

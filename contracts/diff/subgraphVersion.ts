@@ -47,7 +47,7 @@ function invalidVersionFinding(
   const [location] = error.locations ?? [];
   const { message } = error;
   return createFinding(rule, {
-    message: `${contract.file} is no schema of a subgraph: ${message.replace('[<unnamed>] ', '')}`,
+    message: `${contract.file} is not a schema of a subgraph: ${message.replace('[<unnamed>] ', '')}`,
     subgraph: contract.name,
     location:
       location === undefined ? fallbackLocation(contract, message) : { file: contract.file, ...location },

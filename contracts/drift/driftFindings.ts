@@ -14,8 +14,8 @@ export function contractDriftFinding(
 ): Finding {
   const count = changes.length === 1 ? '1 difference' : `${changes.length} differences`;
   return createFinding('contract-drift', {
-    message: `${contract.name} serves something else at ${running.file} than was agreed on: ${count}.`,
-    advice: `Deploy what was agreed on; or, if it is meant, take it in with \`tributary contracts accept --subgraph ${contract.name}=${running.file} --reason …\`.`,
+    message: `${contract.name} serves another schema at ${running.file} than its contract: ${count}.`,
+    advice: `Deploy the agreed schema, or accept the running one with \`tributary contracts accept --subgraph ${contract.name}=${running.file} --reason …\`.`,
     subgraph: contract.name,
     location: startOfFile(contract),
   });
@@ -23,8 +23,8 @@ export function contractDriftFinding(
 
 export function missingContractFinding({ name, file }: SubgraphContract, directory: string): Finding {
   return createFinding('contract-missing', {
-    message: `${name} runs at ${file}, and ${directory}/schemas/${name}.graphql does not say what it has agreed to serve.`,
-    advice: `Take it in with \`tributary contracts accept --subgraph ${name}=${file} --reason …\`.`,
+    message: `${name} runs at ${file}, but has no contract: there is no ${directory}/schemas/${name}.graphql.`,
+    advice: `Accept its schema with \`tributary contracts accept --subgraph ${name}=${file} --reason …\`.`,
     subgraph: name,
   });
 }
@@ -33,7 +33,7 @@ export function supergraphDriftFinding(subgraph: string, coordinates: readonly s
   const more = coordinates.length - maxNamedCoordinates;
   const named = `${coordinates.slice(0, maxNamedCoordinates).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   return createFinding('supergraph-drift', {
-    message: `The running supergraph says something else about ${subgraph} than one composed from what runs would: ${named}.`,
+    message: `The running supergraph differs about ${subgraph} from one composed of the running subgraphs: ${named}.`,
     subgraph,
     ...(coordinates.length === 1 ? { coordinate: coordinates[0] } : {}),
   });
@@ -43,7 +43,7 @@ export function unreachableFindings({ name, url, ...live }: LiveSubgraph): reado
   if (!('unreachable' in live)) return [];
   return [
     createFinding('subgraph-unreachable', {
-      message: `${withoutCredentials(url)} gives no schema: ${live.unreachable}. It was asked twice.`,
+      message: `${withoutCredentials(url)} did not give its schema: ${live.unreachable}. Both attempts failed.`,
       subgraph: name,
     }),
   ];
@@ -51,8 +51,8 @@ export function unreachableFindings({ name, url, ...live }: LiveSubgraph): reado
 
 export function missingAddressFinding(contract: SubgraphContract): Finding {
   return createFinding('subgraph-unreachable', {
-    message: `Nobody says where ${contract.name} runs, so that it could not be asked.`,
-    advice: `Name it with --subgraph ${contract.name}=URL, in the configuration, or by \`# @url\` in its contract.`,
+    message: `The URL of ${contract.name} is not known, so its schema could not be fetched.`,
+    advice: `Give it with --subgraph ${contract.name}=URL, in the configuration, or as \`# @url\` in the contract.`,
     subgraph: contract.name,
     location: startOfFile(contract),
   });
@@ -61,8 +61,8 @@ export function missingAddressFinding(contract: SubgraphContract): Finding {
 export function unusableSupergraphFinding(reason: string): Finding {
   return createFinding('supergraph-refused', {
     severity: 'misuse',
-    message: `The supergraph that is said to run cannot be used: ${reason}`,
-    advice: 'Name the gateway that runs, or the file of its supergraph.',
+    message: `The running supergraph cannot be used: ${reason}`,
+    advice: 'Give the running gateway (--gateway URL), or the file of its supergraph (supergraph.file).',
   });
 }
 

@@ -22,26 +22,26 @@ export async function fetchLiveSubgraphs(
   addresses: readonly SubgraphAddress[],
   { signal, retryAfterMs = 1_000, timeout }: FetchLiveSubgraphsOptions,
 ): Promise<readonly LiveSubgraph[]> {
-  const late = new AbortController();
-  const enough = AbortSignal.any([signal, late.signal]);
+  const timedOut = new AbortController();
+  const stopSignal = AbortSignal.any([signal, timedOut.signal]);
   const cancelTimer = timeout?.timers.after(timeout.ms, () =>
-    late.abort(new Error(`no answer within ${timeout.ms} ms`)),
+    timedOut.abort(new Error(`no answer within ${timeout.ms} ms`)),
   );
-  const ask = (address: SubgraphAddress) => fetchSubgraphSdl(address, enough, fetchLimits);
-  const askTwice = async (address: SubgraphAddress): Promise<LiveSubgraph> => {
+  const fetchOnce = (address: SubgraphAddress) => fetchSubgraphSdl(address, stopSignal, fetchLimits);
+  const fetchWithRetry = async (address: SubgraphAddress): Promise<LiveSubgraph> => {
     try {
       // A running deployment or a broken connection is usually over soon.
-      const sdl = await ask(address).catch(() =>
-        wait(retryAfterMs, undefined, { signal: enough }).then(() => ask(address)),
+      const sdl = await fetchOnce(address).catch(() =>
+        wait(retryAfterMs, undefined, { signal: stopSignal }).then(() => fetchOnce(address)),
       );
       return { ...address, sdl };
     } catch (error) {
       signal.throwIfAborted();
-      return { ...address, unreachable: messageOf(late.signal.aborted ? late.signal.reason : error) };
+      return { ...address, unreachable: messageOf(timedOut.signal.aborted ? timedOut.signal.reason : error) };
     }
   };
   try {
-    return await Promise.all(addresses.map(askTwice));
+    return await Promise.all(addresses.map(fetchWithRetry));
   } finally {
     cancelTimer?.();
   }

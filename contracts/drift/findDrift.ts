@@ -55,11 +55,11 @@ interface DriftInput {
  *  the running subgraphs compose to, by the join directives of both. Composing a small graph blocks the thread. */
 export async function findDrift(input: DriftInput, tools: SupergraphTools): Promise<Drift> {
   const { store, live, supergraphSdl } = input;
-  const states = new Map(live.map((one) => [one.name, stateOf(one, store)] as const));
+  const states = new Map(live.map((subgraph) => [subgraph.name, stateOf(subgraph, store)] as const));
   for (const name of store.schemas.keys()) if (!states.has(name)) states.set(name, 'unknown');
   const known = new Set(live.map(({ name }) => name));
-  const told: Finding[] = [
-    ...live.flatMap((one) => ('unreachable' in one ? unreachableFindings(one) : [])),
+  const reported: Finding[] = [
+    ...live.flatMap((subgraph) => ('unreachable' in subgraph ? unreachableFindings(subgraph) : [])),
     ...[...store.schemas.values()].filter(({ name }) => !known.has(name)).map(missingAddressFinding),
   ];
   const next = liveContractsOf(store, live, states);
@@ -67,19 +67,19 @@ export async function findDrift(input: DriftInput, tools: SupergraphTools): Prom
   for (const [name, state] of states) {
     const [contract, running] = [store.schemas.get(name), next.get(name)];
     if (state === 'drifted' && contract !== undefined && running !== undefined) {
-      const own = changes.filter(({ subgraph }) => subgraph === name);
-      told.push(contractDriftFinding(contract, running, own));
+      const ownChanges = changes.filter(({ subgraph }) => subgraph === name);
+      reported.push(contractDriftFinding(contract, running, ownChanges));
     }
     if (state === 'not agreed on' && running !== undefined)
-      told.push(missingContractFinding(running, store.directory));
+      reported.push(missingContractFinding(running, store.directory));
   }
   const hasDrifted = [...states.values()].some((state) => state === 'drifted' || state === 'not agreed on');
   const isWhole = schemaProblems(store).length === 0 && store.schemas.size > 0;
-  const judged =
+  const classified =
     isWhole && (hasDrifted || supergraphSdl !== undefined)
       ? await evaluateDrift(input, changes, next, tools)
       : changes;
-  const findings = [...told, ...judged.map(escalateDeployedChange)];
+  const findings = [...reported, ...classified.map(escalateDeployedChange)];
   return {
     subgraphs: Array.from(states, ([name, state]) => ({
       name,
@@ -114,10 +114,10 @@ function liveContractsOf(
   states: ReadonlyMap<string, SubgraphDrift['state']>,
 ): Contracts {
   const running = new Map(schemas);
-  for (const one of live) {
-    const state = states.get(one.name);
-    if ('unreachable' in one || state === 'as agreed') continue;
-    const { name, url, sdl } = one;
+  for (const subgraph of live) {
+    const state = states.get(subgraph.name);
+    if ('unreachable' in subgraph || state === 'as agreed') continue;
+    const { name, url, sdl } = subgraph;
     running.set(name, { name, url: schemas.get(name)?.url ?? url, file: withoutCredentials(url), sdl });
   }
   return running;
@@ -152,8 +152,8 @@ async function evaluateDrift(
           readSubgraphStatements(supergraphSdl),
           readSubgraphStatements(running.graph.sdl),
         );
-  const told = Array.from(outdated, ([name, coordinates]) => supergraphDriftFinding(name, coordinates));
-  if (running !== undefined && changes.length === 0 && outdated.size === 0) return told;
+  const reported = Array.from(outdated, ([name, coordinates]) => supergraphDriftFinding(name, coordinates));
+  if (running !== undefined && changes.length === 0 && outdated.size === 0) return reported;
   onProgress('planning operations for what runs');
   const [old, gateway] = await Promise.all([
     planContracts(schemas, operations, tools),
@@ -161,8 +161,8 @@ async function evaluateDrift(
       ? undefined
       : planSupergraph(supergraphSdl, markOutdated(schemas, outdated), operations, tools),
   ]);
-  if (gateway !== undefined && 'findings' in gateway) return [...told, ...changes, ...gateway.findings];
-  const judged =
+  if (gateway !== undefined && 'findings' in gateway) return [...reported, ...changes, ...gateway.findings];
+  const classified =
     running === undefined && 'findings' in composed
       ? evaluateUncomposableChange({
           changes,
@@ -181,8 +181,10 @@ async function evaluateDrift(
         });
   // Terms that the contracts themselves violate are reported by a check, not as drift.
   return [
-    ...told,
-    ...judged.filter(({ rule, severity }) => ruleOf(rule).isContractTerm !== true || severity === 'breaking'),
+    ...reported,
+    ...classified.filter(
+      ({ rule, severity }) => ruleOf(rule).isContractTerm !== true || severity === 'breaking',
+    ),
   ];
 }
 

@@ -20,19 +20,19 @@ type SubgraphStatements = ReadonlyMap<string, ReadonlyMap<string, string>>;
  *  supergraph with a subgraph's SDL, because composition drops and rewrites parts of the SDL. */
 export function readSubgraphStatements(sdl: string): SubgraphStatements {
   const document = parse(sdl, { noLocation: true });
-  const reading = new StatementReader(subgraphNamesOf(document));
-  for (const definition of document.definitions) reading.read(definition);
-  return reading.result;
+  const reader = new StatementReader(subgraphNamesOf(document));
+  for (const definition of document.definitions) reader.read(definition);
+  return reader.result;
 }
 
 /** Coordinates whose statements differ, by subgraph. Subgraphs without differences are omitted. */
 export function diffSubgraphStatements(
-  one: SubgraphStatements,
-  other: SubgraphStatements,
+  first: SubgraphStatements,
+  second: SubgraphStatements,
 ): ReadonlyMap<string, readonly string[]> {
   const differences = new Map<string, readonly string[]>();
-  for (const subgraph of new Set([...one.keys(), ...other.keys()])) {
-    const [before, after] = [one.get(subgraph) ?? new Map(), other.get(subgraph) ?? new Map()];
+  for (const subgraph of new Set([...first.keys(), ...second.keys()])) {
+    const [before, after] = [first.get(subgraph) ?? new Map(), second.get(subgraph) ?? new Map()];
     const coordinates = [...new Set([...before.keys(), ...after.keys()])].filter(
       (coordinate) => before.get(coordinate) !== after.get(coordinate),
     );
@@ -55,7 +55,10 @@ class StatementReader {
       Array.from(this.#statements, ([subgraph, statements]) => [
         subgraph,
         new Map(
-          Array.from(statements, ([coordinate, said]) => [coordinate, [...new Set(said)].sort().join('\n')]),
+          Array.from(statements, ([coordinate, texts]) => [
+            coordinate,
+            [...new Set(texts)].sort().join('\n'),
+          ]),
         ),
       ]),
     );
@@ -85,8 +88,8 @@ class StatementReader {
       .filter(({ name }) => name.value !== 'graph' && name.value !== 'extension')
       .map((argument) => print(argument))
       .sort();
-    const said = [text, join.name.value, ...details].join(' ');
-    statements.set(coordinate, [...(statements.get(coordinate) ?? []), said]);
+    const texts = [text, join.name.value, ...details].join(' ');
+    statements.set(coordinate, [...(statements.get(coordinate) ?? []), texts]);
   }
 }
 

@@ -66,13 +66,13 @@ class GraphCachedValues implements CachedValues {
   #subgraphsOf(operation: ConsumerOperation, typeName: string, fieldName: string): readonly string[] {
     const { graph, metadata, plans } = this.#graph;
     const plan = plans.get(operation);
-    const asked = new Set(
+    const fetched = new Set(
       plan?.kind === 'planned'
         ? plan.variants.flatMap(({ fetches }) => fetches.map(({ subgraph }) => subgraph))
         : [],
     );
     return [...graph.contracts.values()].flatMap((contract) => {
-      if (!asked.has(contract.name)) return [];
+      if (!fetched.has(contract.name)) return [];
       const type = subgraphSchemaOf(contract).getType(typeName);
       const isThere = isObjectType(type) && type.getFields()[fieldName] !== undefined;
       const isExternal = metadata.subgraphs

@@ -10,14 +10,14 @@ export function checkRolloutCompatibility(
   gateway: PlannedGraph,
   next: PlannedGraph,
 ): readonly PlanCompatibility[] {
-  const ofSubgraphs = byOperationAndSubgraph(checkPlanCompatibility(old, next));
-  const ofGateways =
-    gateway === old ? ofSubgraphs : byOperationAndSubgraph(checkPlanCompatibility(gateway, next));
-  return [...new Map([...ofGateways, ...ofSubgraphs])].map(([key, { operation, subgraph }]) => {
+  const bySubgraphs = byOperationAndSubgraph(checkPlanCompatibility(old, next));
+  const byGateways =
+    gateway === old ? bySubgraphs : byOperationAndSubgraph(checkPlanCompatibility(gateway, next));
+  return [...new Map([...byGateways, ...bySubgraphs])].map(([key, { operation, subgraph }]) => {
     // A gateway without a plan that fetches from the changed subgraph has no problem with it.
-    const oldPlanProblems = ofGateways.get(key)?.oldPlanProblems ?? [];
+    const oldPlanProblems = byGateways.get(key)?.oldPlanProblems ?? [];
     // Consumers keep sending the variables that they send now, and the old subgraph accepts those.
-    const newPlanProblems = (ofSubgraphs.get(key)?.newPlanProblems ?? []).filter(
+    const newPlanProblems = (bySubgraphs.get(key)?.newPlanProblems ?? []).filter(
       ({ kind }) => kind !== 'input',
     );
     const isRefused = next.plans.get(operation)?.kind === 'failed';
@@ -32,12 +32,12 @@ export function checkRolloutCompatibility(
 }
 
 function byOperationAndSubgraph(
-  contracts: readonly PlanCompatibility[],
+  compatibilities: readonly PlanCompatibility[],
 ): ReadonlyMap<string, PlanCompatibility> {
   return new Map(
-    contracts.map((contract) => {
-      const { operation, subgraph } = contract;
-      return [JSON.stringify([operation.consumer, operation.name, subgraph]), contract];
+    compatibilities.map((compatibility) => {
+      const { operation, subgraph } = compatibility;
+      return [JSON.stringify([operation.consumer, operation.name, subgraph]), compatibility];
     }),
   );
 }

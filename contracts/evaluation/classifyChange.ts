@@ -27,8 +27,8 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
   const affects = new Map<ConsumerOperation, AffectedOperation>();
   for (const { operation } of breakages) {
     if (affects.has(operation)) continue;
-    const own = breakages.filter((trouble) => trouble.operation === operation);
-    affects.set(operation, affectedOperation(operation, reasonOf(own)));
+    const ownBreakages = breakages.filter((breakage) => breakage.operation === operation);
+    affects.set(operation, affectedOperation(operation, reasonOf(ownBreakages)));
   }
   // When breakages were searched in plans, an operation without one is known to work.
   if (breakages.length === 0 && base !== 'safe' && ruleOf(change.rule).severityFrom !== 'plans') {
@@ -69,9 +69,9 @@ const phasePrefixes = {
 } as const;
 
 /** A breakage after the rollout counts for more than one during it. */
-function reasonOf(troubles: readonly Breakage[]): string {
+function reasonOf(breakages: readonly Breakage[]): string {
   for (const phase of ['after rollout', 'old gateways', 'new gateways'] as const) {
-    const messages = new Set(troubles.filter((one) => one.phase === phase).map(({ message }) => message));
+    const messages = new Set(breakages.filter((a) => a.phase === phase).map(({ message }) => message));
     if (messages.size > 0) return `${phasePrefixes[phase]}${[...messages].join('; ')}`;
   }
   return '';
@@ -89,15 +89,15 @@ function severityOf(deployment: Deployment | undefined): Severity {
   }
 }
 
-function worstSeverity(one: Severity, other: Severity): Severity {
-  return severitiesWorstFirst.indexOf(one) <= severitiesWorstFirst.indexOf(other) ? one : other;
+function worstSeverity(a: Severity, b: Severity): Severity {
+  return severitiesWorstFirst.indexOf(a) <= severitiesWorstFirst.indexOf(b) ? a : b;
 }
 
 function softenMessage({ message }: Finding, evidence: ChangeEvidence): string {
   const { breakages, users } = evidence;
   if (breakages.length > 0) return message;
   if (users.length === 0) return `${message} (no operation of a known consumer uses it)`;
-  const outlook = areUsersUnaffected(evidence) ? ', and go on working' : '';
+  const outlook = areUsersUnaffected(evidence) ? ', and keep working' : '';
   return `${message} (operations of known consumers use it${outlook})`;
 }
 

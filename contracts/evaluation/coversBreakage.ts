@@ -11,18 +11,18 @@ export interface ApiSchemas {
 }
 
 /** Whether a change can be the cause of a breakage. */
-export function coversBreakage(change: Finding, trouble: Breakage, schemas: ApiSchemas): boolean {
+export function coversBreakage(change: Finding, breakage: Breakage, schemas: ApiSchemas): boolean {
   const { subgraph, coordinate, rule } = change;
-  if (trouble.subgraph !== undefined && trouble.subgraph !== subgraph) return false;
-  if (coordinate === undefined || !isPossibleCause(rule, trouble)) return false;
+  if (breakage.subgraph !== undefined && breakage.subgraph !== subgraph) return false;
+  if (coordinate === undefined || !isPossibleCause(rule, breakage)) return false;
   const names = new Set([coordinate, unionMemberOf(change)]);
-  const within = providedTypeOf(change, schemas);
-  return trouble.coordinates.some(
-    (place) =>
-      names.has(place) ||
-      (ruleOf(rule).coversMembers === true && ancestorsOf(place).includes(coordinate)) ||
-      (within !== undefined && place.startsWith(`${within}.`)) ||
-      (rule === 'type-kind-changed' && typesOf(place, schemas).includes(coordinate)),
+  const providedType = providedTypeOf(change, schemas);
+  return breakage.coordinates.some(
+    (affected) =>
+      names.has(affected) ||
+      (ruleOf(rule).coversMembers === true && ancestorsOf(affected).includes(coordinate)) ||
+      (providedType !== undefined && affected.startsWith(`${providedType}.`)) ||
+      (rule === 'type-kind-changed' && typesOf(affected, schemas).includes(coordinate)),
   );
 }
 

@@ -56,7 +56,7 @@ function stalenessOf(rules: ValueRules): number {
 
 function madePublicFinding(coordinate: string, users: readonly ConsumerOperation[]): Finding {
   return createFinding('cache-contract', {
-    message: `${coordinate} was cached for one client each, and is cached for everybody now.`,
+    message: `${coordinate} was cached per client, and is now shared by all clients.`,
     coordinate,
     affects: users.map((operation) => affectedOperation(operation, `may get another client's ${coordinate}`)),
   });
@@ -67,14 +67,16 @@ function stalenessSloFinding(
   exceeding: readonly StalenessViolation[],
 ): Finding {
   const { consumer, name, slo } = operation;
-  const added = exceeding.filter(({ isNew }) => isNew);
-  const values = (added.length > 0 ? added : exceeding).map(({ description }) => description).join(', ');
+  const newViolations = exceeding.filter(({ isNew }) => isNew);
+  const values = (newViolations.length > 0 ? newViolations : exceeding)
+    .map(({ description }) => description)
+    .join(', ');
   const allowed = formatDuration(slo.staleness ?? 0);
   const finding = createFinding('staleness-slo', {
     severity: 'breaking',
-    message: `${consumer}/${name} accepts values that are stale by ${allowed}, and may get ${values}.`,
+    message: `${consumer}/${name} accepts values that are stale by ${allowed}, but may get ${values}.`,
     ...operationReference(operation),
     affects: [affectedOperation(operation, `may get ${values}`)],
   });
-  return added.length > 0 ? finding : markUnchanged(finding);
+  return newViolations.length > 0 ? finding : markUnchanged(finding);
 }

@@ -27,7 +27,7 @@ export function evaluateChange({
   gatewaySettings,
   isRollout = false,
 }: GraphChange): readonly Finding[] {
-  const agreed = evaluateContractTerms({ changes, gateway, next, operations, gatewaySettings });
+  const termFindings = evaluateContractTerms({ changes, gateway, next, operations, gatewaySettings });
   const failed = (operation: ConsumerOperation, after: ConsumerPlan) => {
     // The graph of the gateways may fail to compose although that of the subgraphs composes.
     const isBroken = !isRollout || (gateway === undefined && old?.plans.get(operation)?.kind === 'planned');
@@ -40,42 +40,42 @@ export function evaluateChange({
     return [
       ...(isFirst ? classifyInitialChanges(changes, next, operations) : changes),
       ...[...next.plans].flatMap(([operation, after]) => failed(operation, after)),
-      ...agreed,
+      ...termFindings,
     ];
   }
   const schemas = { old: apiOf(gateway), next: apiOf(next) };
   const pairs = pairOperations(gateway, next);
-  const contracts = checkRolloutCompatibility(old, gateway, next);
-  const troubles = [
+  const compatibilities = checkRolloutCompatibility(old, gateway, next);
+  const breakages = [
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' && after !== undefined
         ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next)
         : [],
     ),
-    ...contracts.flatMap(breakagesOf),
+    ...compatibilities.flatMap(breakagesOf),
   ];
-  const uses = new OperationUsageIndex(operations, [schemas.old, schemas.next]);
-  const { byChange, unattributed } = attributeBreakages(changes, troubles, schemas);
-  const inTrouble = new Set(troubles.map(({ operation }) => operation));
-  const judged = changes.map((change) => {
+  const usage = new OperationUsageIndex(operations, [schemas.old, schemas.next]);
+  const { byChange, unattributed } = attributeBreakages(changes, breakages, schemas);
+  const brokenOperations = new Set(breakages.map(({ operation }) => operation));
+  const classified = changes.map((change) => {
     const own = byChange.get(change) ?? [];
     return classifyChange(change, {
       breakages: own,
-      deployment: deploymentOf(change, own, contracts),
-      users: uses.usersOf(change),
+      deployment: deploymentOf(change, own, compatibilities),
+      users: usage.usersOf(change),
       schemas,
-      brokenOperations: inTrouble,
+      brokenOperations,
     });
   });
   return [
-    ...judged,
+    ...classified,
     ...newHints(old.graph, next.graph),
     ...unattributedBreakageFindings(unattributed),
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' || after === undefined ? [] : failed(operation, after),
     ),
     ...pairs.flatMap((pair) => evaluatePlanCost(pair) ?? []),
-    ...agreed,
+    ...termFindings,
   ];
 }
 
@@ -87,9 +87,9 @@ function classifyInitialChanges(
   operations: readonly ConsumerOperation[],
 ): readonly Finding[] {
   const schemas = { old: undefined, next: apiOf(next) };
-  const uses = new OperationUsageIndex(operations, [schemas.next]);
+  const usage = new OperationUsageIndex(operations, [schemas.next]);
   return changes.map((change) =>
-    classifyChange(change, { breakages: [], deployment: undefined, users: uses.usersOf(change), schemas }),
+    classifyChange(change, { breakages: [], deployment: undefined, users: usage.usersOf(change), schemas }),
   );
 }
 
@@ -103,31 +103,33 @@ function breakagesOf({
   oldPlanProblems,
   newPlanProblems,
 }: PlanCompatibility): readonly Breakage[] {
-  const troubles = (phase: Breakage['phase'], problems: PlanCompatibility['oldPlanProblems']) =>
+  const breakages = (phase: Breakage['phase'], problems: PlanCompatibility['oldPlanProblems']) =>
     problems.map(({ message, coordinates }) => ({ operation, subgraph, phase, message, coordinates }));
-  return [...troubles('old gateways', oldPlanProblems), ...troubles('new gateways', newPlanProblems)];
+  return [...breakages('old gateways', oldPlanProblems), ...breakages('new gateways', newPlanProblems)];
 }
 
 function deploymentOf(
   change: Finding,
-  troubles: readonly Breakage[],
-  contracts: readonly PlanCompatibility[],
+  breakages: readonly Breakage[],
+  compatibilities: readonly PlanCompatibility[],
 ) {
   const { subgraph } = change;
-  if (troubles.length === 0 || subgraph === undefined) return undefined;
-  const operations = new Set(troubles.map(({ operation }) => operation));
-  const concerned = contracts.filter((one) => one.subgraph === subgraph && operations.has(one.operation));
+  if (breakages.length === 0 || subgraph === undefined) return undefined;
+  const operations = new Set(breakages.map(({ operation }) => operation));
+  const relevant = compatibilities.filter(
+    (one) => one.subgraph === subgraph && operations.has(one.operation),
+  );
   return determineDeployment({
     subgraph,
-    oldPlanProblems: concerned.flatMap(({ oldPlanProblems }) => oldPlanProblems),
-    newPlanProblems: concerned.flatMap(({ newPlanProblems }) => newPlanProblems),
-    isRefused: troubles.some(({ phase }) => phase === 'after rollout'),
+    oldPlanProblems: relevant.flatMap(({ oldPlanProblems }) => oldPlanProblems),
+    newPlanProblems: relevant.flatMap(({ newPlanProblems }) => newPlanProblems),
+    isRefused: breakages.some(({ phase }) => phase === 'after rollout'),
   });
 }
 
 /** Breakages that no change explains. */
-function unattributedBreakageFindings(troubles: readonly Breakage[]): readonly Finding[] {
-  const byOperation = Map.groupBy(troubles, ({ operation }) => operation);
+function unattributedBreakageFindings(breakages: readonly Breakage[]): readonly Finding[] {
+  const byOperation = Map.groupBy(breakages, ({ operation }) => operation);
   return [...byOperation].map(([operation, own]) =>
     brokenOperationFinding(operation, [...new Set(own.map(({ message }) => message))].join('; ')),
   );
@@ -143,8 +145,9 @@ function failedOperationFindings(operation: ConsumerOperation, after: ConsumerPl
 function brokenOperationFinding(operation: ConsumerOperation, reason: string): Finding {
   return createFinding('operation-broken', {
     severity: 'breaking',
-    message: `${operation.consumer}/${operation.name} does not work with this graph: ${reason}`,
-    advice: 'Change the graph so that it works, or change the operation where its consumer has changed it.',
+    message: `${operation.consumer}/${operation.name} fails with this graph: ${reason}`,
+    advice:
+      'Change the graph so that the operation works, or update the operation if its consumer has changed it.',
     ...operationReference(operation),
     affects: [affectedOperation(operation, reason)],
   });

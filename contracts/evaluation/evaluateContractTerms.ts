@@ -37,13 +37,13 @@ export function evaluateContractTerms({
     gateway && createServedGraph(gateway, gatewaySettings),
     createServedGraph(next, gatewaySettings),
   ];
-  const told = new Set(
+  const reported = new Set(
     changes.flatMap(({ rule, coordinate }) => (rule === 'cached-made-public' ? (coordinate ?? []) : [])),
   );
-  const isTold = ({ rule, coordinate = '' }: Finding): boolean =>
-    rule === 'cache-contract' && (told.has(coordinate) || told.has(coordinate.split('.')[0] ?? ''));
+  const isAlreadyReported = ({ rule, coordinate = '' }: Finding): boolean =>
+    rule === 'cache-contract' && (reported.has(coordinate) || reported.has(coordinate.split('.')[0] ?? ''));
   return [
-    ...evaluateCacheContract(before, after, operations).filter((finding) => !isTold(finding)),
+    ...evaluateCacheContract(before, after, operations).filter((finding) => !isAlreadyReported(finding)),
     ...evaluateEnrichmentContract(before, after, operations),
     ...evaluateMayDefer(after, operations),
     ...evaluateGatewayConfig(before, after),
@@ -65,7 +65,9 @@ function evaluateLatencies(
 function withLocation(finding: Finding, changes: readonly Finding[], { graph }: PlannedGraph): Finding {
   const { coordinate, location, subgraph } = finding;
   if (location !== undefined || coordinate === undefined) return finding;
-  const change = changes.find((one) => one.coordinate === coordinate && one.location !== undefined);
+  const change = changes.find(
+    (candidate) => candidate.coordinate === coordinate && candidate.location !== undefined,
+  );
   if (change !== undefined) return { ...finding, subgraph: change.subgraph, location: change.location };
   const contracts = [...graph.contracts.values()];
   for (const contract of contracts.filter(({ name }) => subgraph === undefined || name === subgraph)) {

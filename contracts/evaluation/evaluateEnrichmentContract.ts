@@ -52,20 +52,30 @@ function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): 
   const found = new Map<string, Finding>();
   for (const [subgraph, { keys, fields }] of metadata.subgraphs) {
     for (const [typeName, ofType] of keys) {
-      for (const key of ofType) look(subgraph, typeName, key.fields, `a @key of ${typeName}`);
+      for (const key of ofType) visitSelections(subgraph, typeName, key.fields, `a @key of ${typeName}`);
     }
     for (const [coordinate, { requires }] of fields) {
       if (requires === undefined) continue;
-      look(subgraph, coordinate.split('.')[0] ?? '', requires, `the @requires of ${coordinate}`);
+      visitSelections(subgraph, coordinate.split('.')[0] ?? '', requires, `the @requires of ${coordinate}`);
     }
   }
   return [...found.values()];
 
-  function look(subgraph: string, typeName: string, { selections }: SelectionSetNode, where: string): void {
+  function visitSelections(
+    subgraph: string,
+    typeName: string,
+    { selections }: SelectionSetNode,
+    user: string,
+  ): void {
     for (const selection of selections) {
       if (selection.kind === Kind.FRAGMENT_SPREAD) continue;
       if (selection.kind === Kind.INLINE_FRAGMENT) {
-        look(subgraph, selection.typeCondition?.name.value ?? typeName, selection.selectionSet, where);
+        visitSelections(
+          subgraph,
+          selection.typeCondition?.name.value ?? typeName,
+          selection.selectionSet,
+          user,
+        );
         continue;
       }
       const name = selection.name.value;
@@ -75,16 +85,16 @@ function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): 
           coordinate,
           createFinding('enrichment-contract', {
             severity: 'breaking',
-            message: `${coordinate} may come late, and is part of ${where} in subgraph "${subgraph}", which needs it at once.`,
-            advice: 'Take @enrichment off, or let nobody depend on the field.',
+            message: `${coordinate} may be deferred, but is part of ${user} in subgraph "${subgraph}", which needs it in the first answer.`,
+            advice: 'Remove @enrichment, or remove the dependency on the field.',
             subgraph,
             coordinate,
           }),
         );
       }
-      const inner = typeOf(typeName, name);
-      if (selection.selectionSet !== undefined && inner !== undefined) {
-        look(subgraph, inner, selection.selectionSet, where);
+      const fieldType = typeOf(typeName, name);
+      if (selection.selectionSet !== undefined && fieldType !== undefined) {
+        visitSelections(subgraph, fieldType, selection.selectionSet, user);
       }
     }
   }
@@ -109,26 +119,26 @@ function findUndeferrableFields(
   rules: EnrichmentRules,
   operations: readonly ConsumerOperation[],
 ): readonly Finding[] {
-  const refusals = new Map<string, UndeferrableField[]>();
+  const undeferrable = new Map<string, UndeferrableField[]>();
   for (const operation of operations) {
     for (const field of selectedFieldsOf(apiSchema, operation.document)) {
       if (rules.ruleOf(field.typeName, field.fieldName) === undefined) continue;
       const reason = undeferrableReasonOf(field, operation);
       if (reason === undefined) continue;
-      refusals.set(field.coordinate, [
-        ...(refusals.get(field.coordinate) ?? []),
+      undeferrable.set(field.coordinate, [
+        ...(undeferrable.get(field.coordinate) ?? []),
         { field, operation, reason },
       ]);
     }
   }
-  return [...refusals].map(([coordinate, refused]) =>
+  return [...undeferrable].map(([coordinate, fields]) =>
     createFinding('enrichment-contract', {
       severity: 'breaking',
-      message: `${coordinate} may come late, and not everybody who selects it can do without it in the first answer.`,
+      message: `${coordinate} may be deferred, but some operations need it in the first answer.`,
       advice:
-        'Take @enrichment off, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
+        'Remove @enrichment, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
       coordinate,
-      affects: refused.map(({ operation, reason }) => affectedOperation(operation, reason)),
+      affects: fields.map(({ operation, reason }) => affectedOperation(operation, reason)),
     }),
   );
 }
@@ -145,7 +155,5 @@ function undeferrableReasonOf(
   if (slo.mayDefer !== undefined && !slo.mayDefer.includes(coordinate)) {
     return `does not name ${coordinate} in its @slo mayDefer`;
   }
-  return canBeNull
-    ? undefined
-    : `${coordinate} cannot be left out: neither it nor anything around it can be null`;
+  return canBeNull ? undefined : `${coordinate} cannot be null, and neither can any field around it`;
 }

@@ -54,7 +54,7 @@ function findUnknownKeys<Rule>(
 function unknownNameFinding({ section, key, reason }: UnknownName, { locate }: GatewaySettings): Finding {
   return createFinding('gateway-config-outdated', {
     severity: 'breaking',
-    message: `The gateways' configuration names ${key} in ${section}, and ${reason}: a gateway that starts refuses the supergraph.`,
+    message: `The configuration of the gateways names ${key} (${section}), but ${reason}: a gateway that starts refuses the supergraph.`,
     coordinate: key,
     location: locate?.(section, key),
   });

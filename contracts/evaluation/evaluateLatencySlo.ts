@@ -24,12 +24,12 @@ export function evaluateLatencySlo({
   const { latency } = slo;
   const steps = depthOf(after);
   if (latency === undefined || steps === undefined || steps * stepLatencyMs <= latency) return undefined;
-  const said = `${steps} fetch${steps === 1 ? '' : 'es one after the other'} of ${formatDuration(stepLatencyMs)}`;
+  const description = `${steps} fetch${steps === 1 ? '' : 'es in sequence'} of ${formatDuration(stepLatencyMs)}`;
   const finding = createFinding('latency-slo', {
     severity: 'breaking',
-    message: `${consumer}/${name} relies on a first answer within ${formatDuration(latency)}, which waits for ${said}.`,
+    message: `${consumer}/${name} relies on a first answer within ${formatDuration(latency)}, but the answer waits for ${description}.`,
     ...operationReference(operation),
-    affects: [affectedOperation(operation, `waits for ${said}`)],
+    affects: [affectedOperation(operation, `waits for ${description}`)],
   });
   const earlier = depthOf(before);
   return earlier !== undefined && earlier * stepLatencyMs > latency ? markUnchanged(finding) : finding;

@@ -43,8 +43,7 @@ function absentFieldFinding(
     ...unmatchedFindingOf(operation),
     severity: 'dangerous',
     message: `The @slo mayDefer of ${operation.consumer}/${operation.name} names ${coordinate}, which the graph does not have.`,
-    advice:
-      nearest === undefined ? 'Take it off, or name a field that there is.' : `Did you mean ${nearest}?`,
+    advice: nearest === undefined ? 'Remove it, or name a field of the graph.' : `Did you mean ${nearest}?`,
   };
 }
 
@@ -57,10 +56,10 @@ function neverDeferredFinding(
   return {
     ...unmatchedFindingOf(operation),
     severity: 'safe',
-    message: `The @slo mayDefer of ${operation.consumer}/${operation.name} names ${coordinate}, which nothing lets come late${isKnown ? '' : ' in the graph'}.`,
+    message: `The @slo mayDefer of ${operation.consumer}/${operation.name} names ${coordinate}, which is never deferred${isKnown ? '' : ' in the graph'}.`,
     advice: isKnown
-      ? 'Take it off, unless it is meant for later.'
-      : 'Take it off, unless it is meant for later or `enrichment.fields` of the gateways has it: --gateway-config names their configuration.',
+      ? 'Remove it, unless a later change will defer the field.'
+      : 'Remove it, unless a later change or `enrichment.fields` of the gateways defers the field (--gateway-config FILE).',
   };
 }
 

@@ -17,23 +17,23 @@ interface PlanCostChange {
 export function evaluatePlanCost({ operation, before, after }: PlanCostChange): Finding | undefined {
   if (before?.kind !== 'planned' || after?.kind !== 'planned') return undefined;
   const [old, next] = [before.cost, after.cost];
-  const grown = (['fetches', 'depth', 'subgraphs'] as const).filter(
+  const increased = (['fetches', 'depth', 'subgraphs'] as const).filter(
     (measure) => next[measure] > old[measure],
   );
-  if (grown.length === 0) return undefined;
+  if (increased.length === 0) return undefined;
   const { latency } = operation.slo;
   const isTooMuch =
     next.fetches - old.fetches > allowedCostIncrease.fetches ||
     next.depth - old.depth > allowedCostIncrease.depth;
   const isBroken = isTooMuch && latency !== undefined;
-  const said = grown.map((measure) => describeMeasure(measure, old, next)).join(', ');
-  const reason = isBroken ? `${said}; it relies on an answer within ${latency}ms` : said;
+  const description = increased.map((measure) => describeMeasure(measure, old, next)).join(', ');
+  const reason = isBroken ? `${description}; it relies on an answer within ${latency}ms` : description;
   return createFinding('plan-cost', {
     severity: isBroken ? 'breaking' : 'dangerous',
-    message: `${operation.consumer}/${operation.name} takes more than before: ${said}.`,
+    message: `${operation.consumer}/${operation.name} costs more than before: ${description}.`,
     advice: isTooMuch
-      ? 'Let the subgraph that is asked first serve or @provides what the added fetches get, or agree on another latency.'
-      : 'Compare the latency of the added fetches with what the consumer can wait for.',
+      ? 'Let the subgraph that is fetched first serve or @provides what the added fetches get, or agree on another latency.'
+      : 'Check that the consumer can wait for the added fetches.',
     ...operationReference(operation),
     affects: [affectedOperation(operation, reason)],
   });
@@ -41,7 +41,7 @@ export function evaluatePlanCost({ operation, before, after }: PlanCostChange): 
 
 const measureLabels = {
   fetches: 'fetches',
-  depth: 'fetches one after the other',
+  depth: 'fetches in sequence',
   subgraphs: 'subgraphs',
 } as const;
 

@@ -16,25 +16,25 @@ import { OperationUsageIndex } from './operationUsageIndex.ts';
  *  not serve breaks as soon as these are deployed. */
 export function evaluateUncomposableChange(change: UncomposableChange): readonly Finding[] {
   const { changes, gateway, next, compositionFindings, operations } = change;
-  const refused = mergeUnreachable(
+  const refusals = mergeUnreachable(
     compositionFindings.filter((refusal) => !isAlreadyReported(refusal, changes)),
   );
-  if (gateway === undefined) return [...changes, ...refused];
+  if (gateway === undefined) return [...changes, ...refusals];
   const schemas = { old: gateway.graph.supergraph.apiSchema, next: undefined };
   // A subgraph with an invalid schema does not start, so no plan reaches it.
   const invalid = new Set(
     changes.flatMap(({ rule, subgraph }) => (rule === 'subgraph-invalid' ? subgraph : [])),
   );
-  const started = changedSubgraphs(gateway, next).filter((name) => !invalid.has(name));
-  const troubles = findOldPlanBreakages(gateway, next, started);
-  const uses = new OperationUsageIndex(operations, [schemas.old]);
-  const { byChange } = attributeBreakages(changes, troubles, schemas);
-  const judged = changes.map((finding) => {
+  const startable = changedSubgraphs(gateway, next).filter((name) => !invalid.has(name));
+  const breakages = findOldPlanBreakages(gateway, next, startable);
+  const usage = new OperationUsageIndex(operations, [schemas.old]);
+  const { byChange } = attributeBreakages(changes, breakages, schemas);
+  const classified = changes.map((finding) => {
     const own = byChange.get(finding) ?? [];
     const deployment = deploymentOf(finding, own, compositionFindings);
-    return classifyChange(finding, { breakages: own, deployment, users: uses.usersOf(finding), schemas });
+    return classifyChange(finding, { breakages: own, deployment, users: usage.usersOf(finding), schemas });
   });
-  return [...judged, ...refused];
+  return [...classified, ...refusals];
 }
 
 /** The composer reports an invalid subgraph in the same words as the subgraph library. */
@@ -65,19 +65,19 @@ interface OldPlanBreakage extends Breakage {
 /** The rollout order of a change. That nothing composes yet does not matter, unless this change is the reason. */
 function deploymentOf(
   change: Finding,
-  troubles: readonly OldPlanBreakage[],
+  breakages: readonly OldPlanBreakage[],
   refusals: readonly Finding[],
 ): Deployment | undefined {
   const { subgraph } = change;
-  if (troubles.length === 0 || subgraph === undefined) return undefined;
-  const oldPlans = troubles.map(
+  if (breakages.length === 0 || subgraph === undefined) return undefined;
+  const oldPlanProblems = breakages.map(
     ({ kind, message, coordinates }): FetchProblem => ({ kind, isCertain: true, message, coordinates }),
   );
-  const isMended = oldPlans.every(({ kind }) => fixedByGatewayUpdate.has(kind));
-  const isRefused = !isMended || refusals.some((refusal) => concernsChange(refusal, change));
+  const isFixedByUpdate = oldPlanProblems.every(({ kind }) => fixedByGatewayUpdate.has(kind));
+  const isRefused = !isFixedByUpdate || refusals.some((refusal) => concernsChange(refusal, change));
   const deployment = determineDeployment({
     subgraph,
-    oldPlanProblems: oldPlans,
+    oldPlanProblems,
     newPlanProblems: [],
     isRefused,
   });
@@ -89,7 +89,7 @@ function deploymentOf(
 const fixedByGatewayUpdate: ReadonlySet<FetchProblem['kind']> = new Set(['missing input', 'unknown value']);
 
 const composeFirstStep =
-  'Correct what the composer refuses, and check again: until then there is no supergraph to publish.';
+  'Correct what the composer refuses and check again. Until then there is no supergraph to publish.';
 
 /** Whether a composition error names the changed element: an enum value by its enum, an argument by its field. */
 function concernsChange(refusal: Finding, { coordinate, rule }: Finding): boolean {
@@ -148,7 +148,7 @@ function mergeUnreachable(refusals: readonly Finding[]): readonly Finding[] {
   const fields = new Set(others.flatMap(({ coordinate }) => coordinate ?? []));
   const merged = {
     ...first,
-    message: `${first.message}\nNor can these be reached on all ways to them: ${[...fields].join(', ')}.`,
+    message: `${first.message}\nThese fields cannot be reached on every path either: ${[...fields].join(', ')}.`,
   };
   return [...refusals.filter((finding) => !unreachable.includes(finding)), merged];
 }

@@ -27,7 +27,7 @@ export function findBreakagesAfterRollout(
   old: GraphQLSchema,
   next: GraphQLSchema,
 ): readonly Breakage[] {
-  const trouble = (message: string, coordinates: readonly string[]): Breakage => ({
+  const toBreakage = (message: string, coordinates: readonly string[]): Breakage => ({
     operation,
     phase: 'after rollout',
     subgraph: undefined,
@@ -35,18 +35,21 @@ export function findBreakagesAfterRollout(
     coordinates,
   });
   const variables = findVariableDifferences(operationOf(operation.document), old, next).map(
-    ({ description, coordinate }) => trouble(`its variables may be refused: ${description}`, [coordinate]),
+    ({ description, coordinate }) => toBreakage(`its variables may be refused: ${description}`, [coordinate]),
   );
   if (after.kind === 'failed') {
-    return [...after.problems.map(({ message, coordinates }) => trouble(message, coordinates)), ...variables];
+    return [
+      ...after.problems.map(({ message, coordinates }) => toBreakage(message, coordinates)),
+      ...variables,
+    ];
   }
   return [
     ...variables,
     ...findRefusedNulls(operation.document, old, next).map((coordinate) =>
-      trouble(`it may give null for ${coordinate}, which is not taken any more`, [coordinate]),
+      toBreakage(`it may pass null for ${coordinate}, which no longer accepts null`, [coordinate]),
     ),
-    ...findChangedValues(operation.document, old, next).map(({ coordinate, words }) =>
-      trouble(`${coordinate} is not what it was: ${words}`, [coordinate]),
+    ...findChangedValues(operation.document, old, next).map(({ coordinate, description }) =>
+      toBreakage(`${coordinate} has another type: ${description}`, [coordinate]),
     ),
   ];
 }
@@ -58,7 +61,7 @@ function findChangedValues(document: DocumentNode, old: GraphQLSchema, next: Gra
     if (before === undefined || after === undefined) return [];
     return findTypeDifferences(before.type, after.type, old, next)
       .filter(({ kind }) => kind !== 'unknown value')
-      .map(({ description }) => ({ coordinate, words: description }));
+      .map(({ description }) => ({ coordinate, description }));
   });
 }
 

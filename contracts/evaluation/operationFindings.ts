@@ -19,5 +19,9 @@ export function operationReference({
 
 /** A violation that existed before the change. It is reported, but the change is not to blame. */
 export function markUnchanged(finding: Finding): Finding {
-  return { ...finding, severity: 'dangerous', message: `${finding.message} It was so before.` };
+  return {
+    ...finding,
+    severity: 'dangerous',
+    message: `${finding.message} The problem existed before the change.`,
+  };
 }

@@ -122,7 +122,7 @@ function bootFailedFinding(reason: string): Finding {
 
 function canaryFailedFinding({ consumer, name, location }: ConsumerOperation, reason: string): Finding {
   return createFinding('canary-failed', {
-    message: `The gateway started on this supergraph, and its answer to ${consumer}/${name} from mocked subgraphs has errors: ${reason}`,
+    message: `The gateway starts on this supergraph, but its answer to ${consumer}/${name} from mocked subgraphs has errors: ${reason}`,
     coordinate: `${consumer}/${name}`,
     location,
     affects: [{ consumer, operation: name, location, reason }],

@@ -62,14 +62,14 @@ function checkKey({ typeName, selections }: Representation, target: FetchTarget)
   const sent = fieldTreeOfRequires(selections);
   const keys = (target.metadata.keys.get(typeName) ?? []).filter(({ isResolvable }) => isResolvable);
   if (keys.some(({ fields }) => isFieldSubset(fieldTreeOf([fields]), sent))) return [];
-  const wanted = keys.map(({ fields }) => `"${printFieldSet(fields)}"`).join(' or ');
+  const required = keys.map(({ fields }) => `"${printFieldSet(fields)}"`).join(' or ');
   return [
     {
       kind: 'no key',
       isCertain: true,
       message:
-        `subgraph "${target.name}" gets ${typeName} by { ${[...sent.keys()].join(' ')} }, ` +
-        (keys.length === 0 ? 'and resolves no key of it' : `and resolves it by ${wanted}`),
+        `subgraph "${target.name}" receives ${typeName} with { ${[...sent.keys()].join(' ')} }, ` +
+        (keys.length === 0 ? 'but resolves no key of it' : `but resolves it by ${required}`),
       coordinates: [typeName],
     },
   ];
@@ -123,13 +123,13 @@ class FetchVerifier {
     }
   }
 
-  #checkSelectionSet(set: SelectionSetNode, type: GraphQLCompositeType, place: SelectionContext): void {
+  #checkSelectionSet(set: SelectionSetNode, type: GraphQLCompositeType, context: SelectionContext): void {
     for (const selection of set.selections) {
-      if (selection.kind === Kind.FIELD) this.#checkField(selection, set, type, place);
+      if (selection.kind === Kind.FIELD) this.#checkField(selection, set, type, context);
       if (selection.kind !== Kind.INLINE_FRAGMENT) continue;
       const condition = selection.typeCondition?.name.value;
       const inner = condition === undefined ? type : this.#narrow(type, condition);
-      if (inner !== undefined) this.#checkSelectionSet(selection.selectionSet, inner, place);
+      if (inner !== undefined) this.#checkSelectionSet(selection.selectionSet, inner, context);
     }
   }
 
@@ -145,21 +145,21 @@ class FetchVerifier {
 
   #checkField(
     field: FieldNode,
-    within: SelectionSetNode,
+    siblings: SelectionSetNode,
     type: GraphQLCompositeType,
-    place: SelectionContext,
+    context: SelectionContext,
   ): void {
     const name = field.name.value;
     const definition = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
     if (definition === undefined) return;
-    for (const owner of this.#ownersOf(type)) this.#checkFieldOfType(field, within, owner, place);
+    for (const owner of this.#ownersOf(type)) this.#checkFieldOfType(field, siblings, owner, context);
     for (const problem of findOutputDifferences(type.name, definition, this.#planned.schema, this.#target)) {
       this.#addProblem(problem);
     }
     const inner = getNamedType(definition.type);
     if (field.selectionSet === undefined || !isCompositeType(inner)) return;
     const provides = this.#metadataOf(type.name, name)?.provides;
-    const provided = provides === undefined ? place.providedFields.get(name)?.() : fieldTreeOf([provides]);
+    const provided = provides === undefined ? context.providedFields.get(name)?.() : fieldTreeOf([provides]);
     this.#checkSelectionSet(field.selectionSet, inner, {
       sentFields: undefined,
       providedFields: provided ?? emptyFieldTree,
@@ -179,25 +179,26 @@ class FetchVerifier {
 
   #checkFieldOfType(
     field: FieldNode,
-    within: SelectionSetNode,
+    siblings: SelectionSetNode,
     owner: string,
-    place: SelectionContext,
+    context: SelectionContext,
   ): void {
     const name = field.name.value;
     const coordinate = `${owner}.${name}`;
-    const facts = this.#metadataOf(owner, name);
-    if (facts === undefined) return;
+    const metadata = this.#metadataOf(owner, name);
+    if (metadata === undefined) return;
     const { name: subgraph } = this.#target;
-    if (facts.isExternal && !this.#isKeyField(owner, name) && !place.providedFields.has(name)) {
+    if (metadata.isExternal && !this.#isKeyField(owner, name) && !context.providedFields.has(name)) {
       this.#addProblem({
         kind: 'not served',
         isCertain: true,
-        message: `${coordinate} is asked of subgraph "${subgraph}", where it is @external`,
+        message: `${coordinate} is fetched from subgraph "${subgraph}", where it is @external`,
         coordinates: [coordinate],
       });
     }
-    if (facts.requires !== undefined) this.#checkRequires(coordinate, facts.requires, within, place);
-    const missing = facts.contextArguments.filter(
+    if (metadata.requires !== undefined)
+      this.#checkRequires(coordinate, metadata.requires, siblings, context);
+    const missing = metadata.contextArguments.filter(
       (argument) => !field.arguments?.some((given) => given.name.value === argument),
     );
     if (missing.length > 0) {
@@ -219,22 +220,22 @@ class FetchVerifier {
   #checkRequires(
     coordinate: string,
     requires: SelectionSetNode,
-    within: SelectionSetNode,
-    place: SelectionContext,
+    siblings: SelectionSetNode,
+    context: SelectionContext,
   ): void {
-    const wanted = fieldTreeOf([requires]);
+    const required = fieldTreeOf([requires]);
     // Inside an answer of the subgraph, the inputs of a field are the fields that the planner selected beside it.
-    const available = place.sentFields ?? fieldTreeOf([within]);
+    const available = context.sentFields ?? fieldTreeOf([siblings]);
     const message = `subgraph "${this.#target.name}" computes ${coordinate}`;
-    if (!isFieldSubset(wanted, available)) {
-      const missing = [...wanted].filter(([name, below]) => {
+    if (!isFieldSubset(required, available)) {
+      const missing = [...required].filter(([name, below]) => {
         const same = available.get(name);
         return same === undefined || !isFieldSubset(below(), same());
       });
       this.#addProblem({
         kind: 'missing input',
         isCertain: true,
-        message: `${message} from "${printFieldSet(requires)}", and is not sent ${missing.map(([name]) => name).join(', ')}`,
+        message: `${message} from "${printFieldSet(requires)}", but does not receive ${missing.map(([name]) => name).join(', ')}`,
         coordinates: [coordinate],
       });
       return;
@@ -244,7 +245,7 @@ class FetchVerifier {
       this.#addProblem({
         kind: 'missing input',
         isCertain: true,
-        message: `${message} from "${printFieldSet(requires)}", and is sent "${printFieldSet(before)}": values for other arguments`,
+        message: `${message} from "${printFieldSet(requires)}", but receives "${printFieldSet(before)}": values for other arguments`,
         coordinates: [coordinate],
       });
     }

@@ -44,7 +44,7 @@ export function checkPlanCompatibility(
     const touched = changed.filter((name) =>
       [...oldFetches, ...newFetches].some(({ subgraph }) => subgraph === name),
     );
-    const contracts = (touched.length === 0 && isRefused ? changed : touched).map((subgraph) => {
+    const compatibilities = (touched.length === 0 && isRefused ? changed : touched).map((subgraph) => {
       const oldPlanProblems = fromOld.check(oldFetches, subgraph);
       const newPlanProblems = fromNew.check(newFetches, subgraph);
       const deployment = determineDeployment({
@@ -56,7 +56,7 @@ export function checkPlanCompatibility(
       return { operation, subgraph, oldPlanProblems, newPlanProblems, deployment };
     });
     onProgress?.(index + 1, pairs.length, 'checking plans against subgraphs');
-    return contracts;
+    return compatibilities;
   });
 }
 
@@ -80,12 +80,12 @@ export function pairOperations(old: PlannedGraph, next: PlannedGraph): readonly 
     before.delete(key);
     return { operation, before: same?.[1], after };
   });
-  const left = Array.from(before.values(), ([operation, planned]) => ({
+  const removed = Array.from(before.values(), ([operation, planned]) => ({
     operation,
     before: planned,
     after: undefined,
   }));
-  return [...pairs, ...left];
+  return [...pairs, ...removed];
 }
 
 function keyOf({ consumer, name }: ConsumerOperation): string {
@@ -122,12 +122,9 @@ class CrossVersionPlanCheck {
   #targetOf(name: string): FetchTarget | undefined {
     if (!this.#targets.has(name)) {
       const contract = this.#running.contracts.get(name);
-      const facts = supergraphMetadataOf(this.#running).subgraphs.get(name);
-      const isThere = contract !== undefined && facts !== undefined;
-      this.#targets.set(
-        name,
-        isThere ? { name, schema: subgraphSchemaOf(contract), metadata: facts } : undefined,
-      );
+      const metadata = supergraphMetadataOf(this.#running).subgraphs.get(name);
+      const exists = contract !== undefined && metadata !== undefined;
+      this.#targets.set(name, exists ? { name, schema: subgraphSchemaOf(contract), metadata } : undefined);
     }
     return this.#targets.get(name);
   }

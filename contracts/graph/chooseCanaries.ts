@@ -23,7 +23,7 @@ export function chooseCanaries(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
 ): readonly ConsumerOperation[] {
-  const homes = new ExclusiveFieldOwners(graph);
+  const owners = new ExclusiveFieldOwners(graph);
   const candidates = operations
     .filter((operation) => isRunnable(operation, graph.supergraph.apiSchema))
     .map((operation) => ({
@@ -31,7 +31,7 @@ export function chooseCanaries(
       // The kind of operation is covered like a subgraph.
       covers: new Set([
         `(${operationOf(operation.document).operation})`,
-        ...homes.subgraphsRequiredBy(operation),
+        ...owners.subgraphsRequiredBy(operation),
       ]),
     }));
   const covered = new Set<string>();
@@ -42,10 +42,10 @@ export function chooseCanaries(
       const gain = covers.difference(covered).size;
       if (gain > (best?.gain ?? -1)) best = { index, gain };
     }
-    const [taken] = best === undefined ? [] : candidates.splice(best.index, 1);
-    if (taken === undefined) break;
-    chosen.push(taken.operation);
-    for (const name of taken.covers) covered.add(name);
+    const [next] = best === undefined ? [] : candidates.splice(best.index, 1);
+    if (next === undefined) break;
+    chosen.push(next.operation);
+    for (const name of next.covers) covered.add(name);
   }
   return chosen;
 }
@@ -69,12 +69,12 @@ class ExclusiveFieldOwners {
     this.#api = graph.supergraph.apiSchema;
     const { subgraphs } = supergraphMetadataOf(graph);
     for (const contract of graph.contracts.values()) {
-      const facts = subgraphs.get(contract.name)?.fields;
+      const metadata = subgraphs.get(contract.name)?.fields;
       for (const type of Object.values(subgraphSchemaOf(contract).getTypeMap())) {
         if (!isObjectType(type) && !isInterfaceType(type)) continue;
         for (const name of Object.keys(type.getFields())) {
           const coordinate = `${type.name}.${name}`;
-          if (facts?.get(coordinate)?.isExternal) continue;
+          if (metadata?.get(coordinate)?.isExternal) continue;
           this.#owners.set(coordinate, this.#owners.has(coordinate) ? undefined : contract.name);
         }
       }
@@ -88,8 +88,8 @@ class ExclusiveFieldOwners {
       document,
       visitWithTypeInfo(types, {
         [Kind.FIELD]: ({ name }) => {
-          const home = this.#owners.get(`${types.getParentType()?.name}.${name.value}`);
-          if (home !== undefined) found.add(home);
+          const owner = this.#owners.get(`${types.getParentType()?.name}.${name.value}`);
+          if (owner !== undefined) found.add(owner);
         },
       }),
     );

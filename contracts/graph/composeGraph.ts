@@ -51,7 +51,7 @@ export async function composeContracts(
   { compose }: Pick<SupergraphTools, 'compose'>,
 ): Promise<ComposedContracts> {
   if (contracts.size === 0)
-    return { findings: [supergraphRefusedFinding('There is no subgraph to compose.', contracts)] };
+    return { findings: [supergraphRefusedFinding('There are no subgraphs to compose.', contracts)] };
   const composed = await compose([...contracts.values()]);
   if ('sdl' in composed) return composed;
   return { findings: composed.errors.map((error) => compositionErrorFinding(error, contracts)) };

@@ -12,10 +12,10 @@ interface RolloutProblems {
 }
 
 /** The order in which to roll out a subgraph and the supergraph, for one operation or several. */
-export function determineDeployment(question: RolloutProblems): Deployment {
-  const { subgraph, oldPlanProblems, newPlanProblems, isRefused } = question;
+export function determineDeployment(problems: RolloutProblems): Deployment {
+  const { subgraph, oldPlanProblems, newPlanProblems, isRefused } = problems;
   if (isRefused || (oldPlanProblems.length > 0 && newPlanProblems.length > 0))
-    return expandAndContract(question);
+    return expandAndContract(problems);
   if (newPlanProblems.length > 0) {
     return {
       order: 'subgraph first',
@@ -29,7 +29,7 @@ export function determineDeployment(question: RolloutProblems): Deployment {
     return {
       order: 'gateway first',
       steps: [
-        `Publish the new supergraph, and wait until no gateway runs with the old one: its plans do not work with the new "${subgraph}" (${summarizeProblems(oldPlanProblems)}).`,
+        `Publish the new supergraph, and wait until no gateway runs with the old one: its plans fail on the new "${subgraph}" (${summarizeProblems(oldPlanProblems)}).`,
         `Then deploy subgraph "${subgraph}".`,
       ],
     };
@@ -49,19 +49,19 @@ function expandAndContract({
   isRefused,
 }: RolloutProblems): Deployment {
   const parts = [...new Set(oldPlanProblems.flatMap(({ coordinates }) => coordinates))];
-  const kept = parts.length === 0 ? 'what the operation uses' : parts.join(', ');
+  const requiredElements = parts.length === 0 ? 'what the operation uses' : parts.join(', ');
   const why =
     oldPlanProblems.length === 0
       ? ''
       : `, because running gateways need it (${summarizeProblems(oldPlanProblems)})`;
-  const expand = `Expand: make a version of subgraph "${subgraph}" that has what is new and still serves ${kept} as before${why}.`;
-  const contract = `Contract: take what is old out of subgraph "${subgraph}" in a change of its own.`;
+  const expand = `Expand: make a version of subgraph "${subgraph}" that adds the new elements and still serves ${requiredElements} as before${why}.`;
+  const contract = `Contract: remove the old elements from subgraph "${subgraph}" in a separate change.`;
   if (isRefused) {
     return {
       order: 'expand and contract',
       steps: [
         `${expand} Deploy it, and publish the supergraph that is composed with it.`,
-        'Move the consumers to what is new, and wait until nobody sends the old operations.',
+        'Move the consumers to the new elements, and wait until no client sends the old operations.',
         contract,
       ],
     };

@@ -24,8 +24,8 @@ export function errorCoordinatesOf(
   schema: GraphQLSchema,
 ): readonly (readonly string[])[] {
   if (errors.length === 0) return [];
-  const blamed = new Map<ASTNode, string[]>();
-  for (const { nodes = [] } of errors) for (const node of nodes) blamed.set(node, []);
+  const coordinatesByNode = new Map<ASTNode, string[]>();
+  for (const { nodes = [] } of errors) for (const node of nodes) coordinatesByNode.set(node, []);
   const types = new TypeInfo(schema);
   /** The arguments and input fields around the visited node. */
   const inputs: string[] = [];
@@ -35,11 +35,11 @@ export function errorCoordinatesOf(
       enter: (node) => {
         if (isInputNode(node)) inputs.push(inputCoordinateOf(node, types));
         const coordinates = coordinatesAt(node, types, inputs.at(-1));
-        blamed.get(node)?.push(...coordinates);
+        coordinatesByNode.get(node)?.push(...coordinates);
         // An error about a selection set that the field's type does not allow is reported at the field: inside it,
         // the type is unknown.
         if (node.kind === Kind.FIELD && node.selectionSet !== undefined) {
-          blamed.get(node.selectionSet)?.push(...coordinates);
+          coordinatesByNode.get(node.selectionSet)?.push(...coordinates);
         }
       },
       leave: (node) => {
@@ -47,7 +47,9 @@ export function errorCoordinatesOf(
       },
     }),
   );
-  return errors.map(({ nodes = [] }) => [...new Set(nodes.flatMap((node) => blamed.get(node) ?? []))]);
+  return errors.map(({ nodes = [] }) => [
+    ...new Set(nodes.flatMap((node) => coordinatesByNode.get(node) ?? [])),
+  ]);
 }
 
 /** Whether a node passes a value to an input. */

@@ -58,7 +58,7 @@ export function findVariableDifferences(
       for (const value of from.getValues()) {
         if (to.getValue(value.name) != null) continue;
         const coordinate = `${name}.${value.name}`;
-        add(false, `the value ${coordinate} is not taken any more`, coordinate);
+        add(false, `the value ${coordinate} is no longer accepted`, coordinate);
       }
     }
     if (isInputObjectType(from) && isInputObjectType(to)) compareFields(from.name, from, to);
@@ -70,11 +70,11 @@ export function findVariableDifferences(
       const coordinate = `${name}.${field.name}`;
       if (same === undefined) {
         if (isRequiredInputField(field))
-          add(true, `${coordinate} is required, and nobody knows it`, coordinate);
+          add(true, `${coordinate} is required, but clients do not know it`, coordinate);
       } else if (isRequiredInputField(field) && !isRequiredInputField(same)) {
-        add(false, `${coordinate} is required, and may be left out`, coordinate);
+        add(false, `${coordinate} is required, but may be omitted`, coordinate);
       } else if (!isAssignableInput(same.type, field.type)) {
-        add(false, `${coordinate} is given as ${same.type} and taken as ${field.type}`, coordinate);
+        add(false, `${coordinate} is passed as ${same.type}, but expected as ${field.type}`, coordinate);
       }
     }
     for (const field of Object.values(from.getFields())) {
@@ -84,8 +84,8 @@ export function findVariableDifferences(
     }
   }
 
-  function add(isCertain: boolean, words: string, coordinate: string): void {
-    differences.push({ isCertain, description: words, coordinate });
+  function add(isCertain: boolean, description: string, coordinate: string): void {
+    differences.push({ isCertain, description, coordinate });
   }
 }
 

@@ -29,7 +29,7 @@ export function findOutputDifferences(
     ({ kind, description, coordinates }): FetchProblem => ({
       kind,
       isCertain: kind === 'other type',
-      message: `subgraph "${target.name}" gives ${coordinate} as ${served.type}, and the gateway takes it for ${expected.type}: ${description}`,
+      message: `subgraph "${target.name}" serves ${coordinate} as ${served.type}, but the gateway expects ${expected.type}: ${description}`,
       coordinates: [coordinate, ...coordinates],
     }),
   );
@@ -124,5 +124,5 @@ function incompatibleType(
   expected: GraphQLOutputType | GraphQLNamedType,
   served: GraphQLOutputType | GraphQLNamedType,
 ): TypeDifference {
-  return { kind: 'other type', description: `${served} is no ${expected}`, coordinates: [] };
+  return { kind: 'other type', description: `${served} is not ${expected}`, coordinates: [] };
 }

@@ -55,9 +55,10 @@ export function locateFromMessage(
   message: string,
 ): { readonly location: FileLocation; readonly coordinate?: string } | undefined {
   const [, field, ofType] = /Field (\w+) already exists on (\w+)/.exec(message) ?? [];
-  const twice = field === undefined ? /only one type named "(\w+)"/.exec(message)?.[1] : `${ofType}.${field}`;
-  for (const coordinate of twice === undefined ? quotedNamesIn(message) : [twice]) {
-    const location = locateDefinition(contract, coordinate, twice === undefined ? 'first' : 'last');
+  const duplicate =
+    field === undefined ? /only one type named "(\w+)"/.exec(message)?.[1] : `${ofType}.${field}`;
+  for (const coordinate of duplicate === undefined ? quotedNamesIn(message) : [duplicate]) {
+    const location = locateDefinition(contract, coordinate, duplicate === undefined ? 'first' : 'last');
     if (location !== undefined) return { location, coordinate };
   }
   const [version] = /(?<=Expected a version string .*, got )\S+$/.exec(message) ?? [];

@@ -56,18 +56,18 @@ export async function planConsumerOperations(
   operations: readonly ConsumerOperation[],
   { onProgress, gatewaySettings = defaultGatewaySettings }: PlanConsumerOperationsOptions = {},
 ): Promise<ReadonlyMap<ConsumerOperation, ConsumerPlan>> {
-  const planning = new ConsumerPlanner(graph, gatewaySettings);
+  const planner = new ConsumerPlanner(graph, gatewaySettings);
   const planned = new Map<ConsumerOperation, ConsumerPlan>();
   let done = 0;
-  const open = operations.values();
-  const work = async (): Promise<void> => {
-    for (const operation of open) {
-      planned.set(operation, await planning.plan(operation));
+  const remaining = operations.values();
+  const runWorker = async (): Promise<void> => {
+    for (const operation of remaining) {
+      planned.set(operation, await planner.plan(operation));
       done += 1;
       onProgress?.(done, operations.length, 'planning operations');
     }
   };
-  await Promise.all(Array.from({ length: planningConcurrency }, work));
+  await Promise.all(Array.from({ length: planningConcurrency }, runWorker));
   return new Map(operations.map((operation) => [operation, planned.get(operation) as ConsumerPlan]));
 }
 
@@ -81,12 +81,12 @@ class ConsumerPlanner {
   /** Rules of the fields that gateways may deliver later. */
   readonly #enrichmentRules: EnrichmentRules | undefined;
 
-  constructor(graph: ContractGraph, serving: GatewaySettings) {
+  constructor(graph: ContractGraph, settings: GatewaySettings) {
     const document = parse(graph.sdl, { noLocation: true });
-    const { enrichments, waitsForAll, stepLatencyMs } = serving;
+    const { enrichments, waitsForAll, stepLatencyMs } = settings;
     this.#graph = graph;
     this.#weights = new OperationWeights(document);
-    this.#gatewaySettings = serving;
+    this.#gatewaySettings = settings;
     if (waitsForAll || stepLatencyMs === undefined) return;
     const { apiSchema } = graph.supergraph;
     this.#enrichmentRules = readEnrichmentRules({ document, apiSchema, configured: enrichments }).rules;
@@ -139,7 +139,9 @@ class ConsumerPlanner {
     const isQuery = operationOf(operation.document).operation === OperationTypeNode.QUERY;
     if (rules === undefined || !isQuery) return planned;
     if (collectEnrichmentRules(supergraph.apiSchema, operation.document, rules).length === 0) return planned;
-    const split = await planOnSupergraph(operation, supergraph, (type, field) => rules.ruleOf(type, field));
-    return split.kind === 'planned' ? split : planned;
+    const deferredPlan = await planOnSupergraph(operation, supergraph, (type, field) =>
+      rules.ruleOf(type, field),
+    );
+    return deferredPlan.kind === 'planned' ? deferredPlan : planned;
   }
 }

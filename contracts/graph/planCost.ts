@@ -63,11 +63,11 @@ function depthOf(node: PlanNode): number {
 
 /** Whether the planner has separated the deferred parts. */
 export function hasDeferNode({ node }: QueryPlan): boolean {
-  const has = (one: PlanNode): boolean =>
-    one.kind === 'Defer' ||
-    ('nodes' in one && one.nodes.some(has)) ||
-    ('node' in one && has(one.node)) ||
-    (one.kind === 'Condition' &&
-      [one.ifClause, one.elseClause].some((clause) => clause !== undefined && has(clause)));
+  const has = (child: PlanNode): boolean =>
+    child.kind === 'Defer' ||
+    ('nodes' in child && child.nodes.some(has)) ||
+    ('node' in child && has(child.node)) ||
+    (child.kind === 'Condition' &&
+      [child.ifClause, child.elseClause].some((clause) => clause !== undefined && has(clause)));
   return node !== undefined && node.kind !== 'Subscription' && has(node);
 }

@@ -96,8 +96,8 @@ async function planVariant(
   overrides: readonly string[],
   { planner }: Supergraph,
 ): Promise<QueryPlan> {
-  const question = createPlannerInput(definition, normalized, overrides);
-  return question === undefined ? { kind: 'QueryPlan' } : (await planOperation(planner, question)).plan;
+  const input = createPlannerInput(definition, normalized, overrides);
+  return input === undefined ? { kind: 'QueryPlan' } : (await planOperation(planner, input)).plan;
 }
 
 const { limits } = parseConfig({ supergraph: { file: 'composed' } });
@@ -115,7 +115,7 @@ export function findRequestProblems(
   const { operation: kind } = operationOf(document);
   // `validate` reports nothing for a missing root type.
   if (schema.getRootType(kind) == null) {
-    const message = `The graph has no ${kind} type any more: no ${kind} can be answered.`;
+    const message = `The graph has no ${kind} type: no ${kind} can be answered.`;
     const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
     return [{ kind: 'no root type', message, location, coordinates: [name] }];
   }
@@ -134,7 +134,7 @@ function locationOf({ locations }: GraphQLError, { file, ...start }: FileLocatio
 }
 
 function describeExceededLimit({ limit, value, allowed }: ExceededLimit): string {
-  return `The gateway refuses the operation: limits.${limit} is ${allowed}, and it has at least ${value}.`;
+  return `The gateway refuses the operation: limits.${limit} is ${allowed}, and the operation has at least ${value}.`;
 }
 
 function planningProblem(error: GatewayError, { location }: ConsumerOperation): OperationProblem {

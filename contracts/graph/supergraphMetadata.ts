@@ -47,12 +47,12 @@ const metadataByGraph = new WeakMap<ContractGraph, SupergraphMetadata>();
 
 /** Built once per graph. */
 export function supergraphMetadataOf(graph: ContractGraph): SupergraphMetadata {
-  let facts = metadataByGraph.get(graph);
-  if (facts === undefined) {
-    facts = readSupergraphMetadata(graph.sdl);
-    metadataByGraph.set(graph, facts);
+  let metadata = metadataByGraph.get(graph);
+  if (metadata === undefined) {
+    metadata = readSupergraphMetadata(graph.sdl);
+    metadataByGraph.set(graph, metadata);
   }
-  return facts;
+  return metadata;
 }
 
 function readSupergraphMetadata(sdl: string): SupergraphMetadata {

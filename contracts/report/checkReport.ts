@@ -6,7 +6,7 @@ export interface CheckReport {
   /** Version of the JSON form. It increases when readers of the old form would misunderstand the new one. */
   readonly version: 1;
   readonly summary: CheckSummary;
-  /** Sorted by `sortFindings`. */
+  /** Sorted by severity, subgraph and location, with waived findings last. */
   readonly findings: readonly Finding[];
 }
 

@@ -34,8 +34,8 @@ export function renderMarkdown(report: CheckReport): string {
     '',
   ].join('\n');
   let text = head;
-  let told = 0;
-  let counted = 0;
+  let shown = 0;
+  let groupTotal = 0;
   for (const group of groupsOf(findings)) {
     const opening = `\n<details${group.isOpen ? ' open' : ''}><summary>${group.title}</summary>\n\n`;
     const closing = '\n</details>\n';
@@ -45,11 +45,11 @@ export function renderMarkdown(report: CheckReport): string {
       const length = text.length + opening.length + items.length + item.length + closing.length;
       if (length + omittedNotice(findings.length).length > maxCommentLength) break;
       items += item;
-      told += 1;
+      shown += 1;
     }
     if (items !== '') text += opening + items + closing;
-    counted += group.findings.length;
-    if (told < counted) return text + omittedNotice(findings.length - told);
+    groupTotal += group.findings.length;
+    if (shown < groupTotal) return text + omittedNotice(findings.length - shown);
   }
   return text;
 }
@@ -73,7 +73,7 @@ function groupsOf(findings: readonly Finding[]): Group[] {
 const groupTitles: Readonly<Record<Severity, string>> = {
   misuse: 'Mistakes in the contracts or the arguments',
   breaking: 'Breaking',
-  undecided: 'Could not be found out',
+  undecided: 'Undecided',
   dangerous: 'Dangerous',
   safe: 'Safe',
 };
@@ -115,7 +115,7 @@ function listItem({
 }
 
 function omittedNotice(count: number): string {
-  return `\n${count} more findings have no room here; the other formats have them all.\n`;
+  return `\n${count} more findings exceed the size limit; the other formats have them all.\n`;
 }
 
 /** Escapes text for one line of Markdown: nothing in it formats, links or mentions. Names in backticks stay code. */

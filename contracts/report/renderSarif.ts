@@ -50,7 +50,7 @@ function ruleDescriptor(id: string): object {
     shortDescription: { text },
     fullDescription: { text },
     help: {
-      text: `The page contracts.md of Tributary's documentation says what ${id} means and what to do.`,
+      text: `docs/contracts.md of Tributary describes ${id} and what to do.`,
     },
   };
 }

@@ -7,15 +7,15 @@ export function verdictSentence({ verdict, counts, waived, strict }: CheckSummar
   if (verdict === 'failed' && counts.breaking === 0 && strict) return 'Something is dangerous (--strict).';
   const count = waived + severitiesWorstFirst.reduce((sum, severity) => sum + counts[severity], 0);
   return verdict === 'passed' && count === 0
-    ? 'Nothing was found: nothing breaks.'
+    ? 'Nothing breaks: there are no findings.'
     : verdictSentences[verdict];
 }
 
 const verdictSentences: Readonly<Record<Verdict, string>> = {
   passed: 'Nothing breaks.',
   failed: 'Something breaks.',
-  misuse: 'The contracts or the arguments have mistakes: put them right and check again.',
-  undecided: 'Could not decide: something could not be found out.',
+  misuse: 'The contracts or the arguments have mistakes: correct them and check again.',
+  undecided: 'Undecided: something could not be determined.',
 };
 
 /** Such as `1 breaking, 2 dangerous, 1 waived`, or `no findings`. */

@@ -28,18 +28,18 @@ export function applyWaivers(
     used.add(waiver);
     return { ...finding, waivedBy: describeWaiver(waiver) };
   });
-  const asked = waivers.filter(isInScope);
-  const expired = asked.filter((waiver) => !valid.includes(waiver));
+  const inScope = waivers.filter(isInScope);
+  const expired = inScope.filter((waiver) => !valid.includes(waiver));
   // A waiver for a rule that cannot be waived is useless, whatever the check evaluated.
-  const holding = asked.filter((waiver) => valid.includes(waiver));
-  const useless = holding.filter(({ rule }) => ruleOf(rule).unwaivable !== undefined);
-  const unused = holding.filter(
-    (waiver) => !used.has(waiver) && !useless.includes(waiver) && isEvaluated(waiver),
+  const unexpired = inScope.filter((waiver) => valid.includes(waiver));
+  const unwaivable = unexpired.filter(({ rule }) => ruleOf(rule).unwaivable !== undefined);
+  const unused = unexpired.filter(
+    (waiver) => !used.has(waiver) && !unwaivable.includes(waiver) && isEvaluated(waiver),
   );
   return [
     ...marked,
     ...expired.map(expiredFinding),
-    ...useless.map(unwaivableFinding),
+    ...unwaivable.map(unwaivableFinding),
     ...unused.map(unusedFinding),
   ];
 }
@@ -64,7 +64,7 @@ function describeWaiver({ reason, owner, expires, location: { file, line } }: Wa
 
 function expiredFinding({ rule, coordinate, subgraph, owner, expires, location }: Waiver): Finding {
   return createFinding('waiver-expired', {
-    message: `The waiver of ${rule} at ${coordinate} expired with ${expires}; ${owner} answers for it.`,
+    message: `The waiver of ${rule} at ${coordinate} expired on ${expires}. Its owner is ${owner}.`,
     subgraph,
     coordinate,
     location,
@@ -75,14 +75,14 @@ function unwaivableFinding(waiver: Waiver): Finding {
   const { rule, coordinate } = waiver;
   return {
     ...unusedFinding(waiver),
-    message: `The waiver of ${rule} at ${coordinate} lets nothing pass: ${rule} cannot be waived, since ${ruleOf(rule).unwaivable}.`,
-    advice: 'Remove it, and do what the finding says.',
+    message: `The waiver of ${rule} at ${coordinate} covers no finding: ${rule} cannot be waived, because ${ruleOf(rule).unwaivable}.`,
+    advice: 'Remove the waiver, and resolve the finding.',
   };
 }
 
 function unusedFinding({ rule, coordinate, subgraph, owner, location }: Waiver): Finding {
   return createFinding('waiver-unused', {
-    message: `The waiver of ${rule} at ${coordinate} lets nothing pass; ${owner} answers for it.`,
+    message: `The waiver of ${rule} at ${coordinate} covers no finding. Its owner is ${owner}.`,
     subgraph,
     coordinate,
     location,

@@ -42,7 +42,7 @@ async function revisionOfSameName(directory: string, against: string): Promise<s
 
 function ambiguousBaseline(against: string, revision: string): Finding {
   return createFinding('argument-invalid', {
-    message: `--against ${against} is a directory, and a revision as well.`,
+    message: `--against ${against} names both a directory and a revision.`,
     advice: `Write ./${against} for the directory, or ${revision} for the revision.`,
   });
 }
@@ -69,17 +69,19 @@ export async function readCommittedBaseline(directory: string): Promise<Baseline
 /** Of a baseline only the schemas count. Its mistakes cannot be corrected any more, and this change may be the
  *  correction. */
 function toBaseline(store: ContractStore, label: string): Baseline {
-  const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
-  if (isLost) return { label, problems: store.problems };
+  const isUnavailable = store.problems.some(
+    ({ rule }) => rule === 'revision-unknown' || rule === 'store-missing',
+  );
+  if (isUnavailable) return { label, problems: store.problems };
   return { store, label, problems: schemaProblems(store).map(baselineNotComposed) };
 }
 
 /** Contracts do not compose if one of them cannot be read. */
 function baselineNotComposed({ subgraph, message, location }: Finding): Finding {
   return createFinding('baseline-not-composed', {
-    message: `What changed in ${subgraph} is not known, since its earlier contract is no schema: ${message}`,
+    message: `The changes of ${subgraph} are not known, because its earlier contract cannot be read: ${message}`,
     advice:
-      'To see what breaks in what runs, compare with it: --against an earlier revision, or --environment.',
+      'To see what breaks, compare with what runs (--environment) or with an earlier revision (--against).',
     subgraph,
     location,
   });
@@ -100,7 +102,7 @@ async function isDirectory(path: string): Promise<boolean> {
 function nothingToCompare(reason: string, severity: 'safe' | 'undecided'): Finding {
   return createFinding('nothing-to-compare', {
     severity,
-    message: `What changed is not known: ${reason}.`,
-    advice: 'Name what to compare with: --against a revision or a directory, or --environment.',
+    message: `The changes are not known: ${reason}.`,
+    advice: 'Compare with a revision or a directory (--against), or with what runs (--environment).',
   });
 }

@@ -32,11 +32,11 @@ export async function runGit(
   child.stdin.on('error', () => {});
   child.stdin.end(input);
   try {
-    const [printed, complaint, code] = await Promise.all([buffer(child.stdout), text(child.stderr), ended]);
-    if (code === 0) return printed;
+    const [output, errorText, code] = await Promise.all([buffer(child.stdout), text(child.stderr), ended]);
+    if (code === 0) return output;
     throw new GitError(
-      complaint.includes('not a git repository') ? 'absent' : 'failed',
-      complaint.trim() === '' ? `git ended with ${code}` : complaint.trim(),
+      errorText.includes('not a git repository') ? 'absent' : 'failed',
+      errorText.trim() === '' ? `git ended with ${code}` : errorText.trim(),
     );
   } catch (cause) {
     if (cause instanceof GitError) throw cause;

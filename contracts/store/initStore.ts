@@ -48,17 +48,17 @@ export async function initStore({
 const templateFiles: Readonly<Record<string, string>> = {
   'README.md': `# Contracts
 
-What subgraphs have agreed to serve (\`schemas/\`) and what clients send (\`operations/<consumer>/\`).
+The schemas that subgraphs have agreed to serve (\`schemas/\`) and the operations that clients send (\`operations/<consumer>/\`).
 
-- \`tributary contracts check\` says what a change here breaks;
-- \`tributary contracts check --subgraph NAME=FILE\` what a subgraph would break that is not accepted yet;
-- \`tributary contracts accept --subgraph NAME=FILE --reason WHY\` takes it in.
+- \`tributary contracts check\` reports what a change here breaks.
+- \`tributary contracts check --subgraph NAME=FILE\` reports what a candidate of a subgraph would break.
+- \`tributary contracts accept --subgraph NAME=FILE --reason WHY\` accepts the candidate.
 `,
-  'waivers.yaml': `# What may break all the same, each until a day:
+  'waivers.yaml': `# Findings that may pass, each until a day:
 # - rule: field-removed
 #   coordinate: Product.price
 #   subgraph: products
-#   reason: No client that is still supported asks for it.
+#   reason: No supported client selects it.
 #   owner: products team
 #   expires: 2027-01-31
 `,

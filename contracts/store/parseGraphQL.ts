@@ -24,9 +24,9 @@ export function parseGraphQL(
     const tooDeep = findTooDeep(document);
     return tooDeep === undefined
       ? { document }
-      : refuse(`It is nested more than ${maxNesting} deep.`, tooDeep);
+      : refuse(`The text is nested more than ${maxNesting} levels deep.`, tooDeep);
   } catch (error) {
-    if (isStackOverflow(error)) return refuse('It is nested too deep to be read.');
+    if (isStackOverflow(error)) return refuse('The text is nested too deep to be parsed.');
     if (!(error instanceof GraphQLError)) throw error;
     return refuse(error.message, error.locations?.[0]);
   }

@@ -35,13 +35,13 @@ export async function readCandidates(
   const problems: Finding[] = [];
   const seen = new Set<string>();
   const reading = candidateArguments.map((argument) => {
-    const [, name, from] = argumentPattern.exec(argument) ?? [];
-    if (name === undefined || from === undefined || (urlPattern.test(from) && !URL.canParse(from))) {
+    const [, name, source] = argumentPattern.exec(argument) ?? [];
+    if (name === undefined || source === undefined || (urlPattern.test(source) && !URL.canParse(source))) {
       return { problems: [malformedArgument(argument)] };
     }
     if (seen.has(name)) return { problems: [duplicateSubgraph(name)] };
     seen.add(name);
-    return readCandidate(name, from, options);
+    return readCandidate(name, source, options);
   });
   for (const read of await Promise.all(reading)) {
     problems.push(...read.problems);
@@ -50,14 +50,14 @@ export async function readCandidates(
   return { contracts, problems };
 }
 
-async function readCandidate(name: string, from: string, options: ReadCandidatesOptions) {
-  const isUrl = urlPattern.test(from);
-  const text = isUrl ? await fetchText(name, from, options) : await readText(name, from);
+async function readCandidate(name: string, source: string, options: ReadCandidatesOptions) {
+  const isUrl = urlPattern.test(source);
+  const text = isUrl ? await fetchText(name, source, options) : await readText(name, source);
   if (typeof text !== 'string') return { problems: [text] };
-  const agreed = options.known.get(name)?.url;
-  const isAgreed = agreed !== undefined && agreed !== placeholderUrl(name);
-  const url = isAgreed ? agreed : isUrl ? withoutCredentials(from) : undefined;
-  return readSchema({ name, file: isUrl ? withoutCredentials(from) : displayPath(from), text, url });
+  const acceptedUrl = options.known.get(name)?.url;
+  const hasAcceptedUrl = acceptedUrl !== undefined && acceptedUrl !== placeholderUrl(name);
+  const url = hasAcceptedUrl ? acceptedUrl : isUrl ? withoutCredentials(source) : undefined;
+  return readSchema({ name, file: isUrl ? withoutCredentials(source) : displayPath(source), text, url });
 }
 
 async function readText(name: string, path: string): Promise<string | Finding> {
@@ -87,7 +87,7 @@ async function fetchText(
     return await fetchSdl(address).catch(() => wait(retryAfterMs).then(() => fetchSdl(address)));
   } catch (error) {
     return createFinding('subgraph-unreachable', {
-      message: `${withoutCredentials(url)} gives no schema: ${messageOf(error)}. It was asked twice.`,
+      message: `${withoutCredentials(url)} did not give its schema: ${messageOf(error)}. Both attempts failed.`,
       advice: 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).',
       subgraph: name,
     });
@@ -108,7 +108,7 @@ function fetchWithDefaults(address: SubgraphAddress): Promise<string> {
 
 function malformedArgument(argument: string): Finding {
   return createFinding('argument-invalid', {
-    message: `"${argument}" names no candidate.`,
+    message: `"${argument}" does not name a candidate.`,
     advice: 'Write --subgraph NAME=FILE or --subgraph NAME=URL.',
   });
 }

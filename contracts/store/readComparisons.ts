@@ -50,12 +50,14 @@ export async function readComparisons(options: ReadComparisonsOptions): Promise<
     against === undefined
       ? await readCommittedBaseline(store.directory)
       : await readBaseline(store.directory, against);
-  const { store: earlier, label, problems } = baseline;
-  const lost = new Set(earlier && schemaProblems(earlier).flatMap(({ subgraph }) => subgraph ?? []));
+  const { store: previousStore, label, problems } = baseline;
+  const unreadable = new Set(
+    previousStore && schemaProblems(previousStore).flatMap(({ subgraph }) => subgraph ?? []),
+  );
   return {
-    comparisons: [{ baseline: label, old: earlier?.schemas, unreadable: lost, next }],
+    comparisons: [{ baseline: label, old: previousStore?.schemas, unreadable, next }],
     problems,
-    previousStore: earlier,
+    previousStore,
   };
 }
 
@@ -88,8 +90,8 @@ async function compareWithDeployed(
 
 function conflictingBaselines(): Finding {
   return createFinding('argument-invalid', {
-    message: '--against and --environment both say what to compare with.',
-    advice: 'Give one of them.',
+    message: '--against and --environment exclude each other: both say what to compare with.',
+    advice: 'Give only one of them.',
   });
 }
 

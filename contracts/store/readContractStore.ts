@@ -17,29 +17,29 @@ export interface StoreRevision {
 
 /** Reads a store from its directory, or as of a Git revision. All mistakes are in `problems`. A store that cannot be
  *  read is empty, and its problem says why. */
-export async function readContractStore(directory: string, from?: StoreRevision): Promise<ContractStore> {
-  const shown = displayPath(directory);
-  const files = await readFiles(directory, from);
-  if ('message' in files) return emptyStoreOf(shown, files);
-  if ('missing' in files) return emptyStoreOf(shown, missingStore(shown, from));
+export async function readContractStore(directory: string, revision?: StoreRevision): Promise<ContractStore> {
+  const displayed = displayPath(directory);
+  const files = await readFiles(directory, revision);
+  if ('message' in files) return emptyStoreOf(displayed, files);
+  if ('missing' in files) return emptyStoreOf(displayed, missingStore(displayed, revision));
   const schemas = new Map<string, SubgraphContract>();
   const operations: ConsumerOperation[] = [];
-  const problems = [...files.unreadable].map(([path, why]) =>
-    unreadableFile(path, files.displayPathOf(path), why),
+  const problems = [...files.unreadable].map(([path, reason]) =>
+    unreadableFile(path, files.displayPathOf(path), reason),
   );
   for (const [path, text] of files.texts) {
     const file = files.displayPathOf(path);
-    const [folder, ...rest] = path.split('/');
+    const [folder, ...subpath] = path.split('/');
     const name = subgraphOf(path);
     if (name !== undefined) {
       const read = readSchema({ name, file, text });
       problems.push(...read.problems);
       if (read.contract !== undefined) schemas.set(name, read.contract);
-    } else if (folder === 'operations' && rest.length > 1 && path.endsWith('.graphql')) {
-      const read = readOperations({ consumer: rest[0] ?? '', file, text });
+    } else if (folder === 'operations' && subpath.length > 1 && path.endsWith('.graphql')) {
+      const read = readOperations({ consumer: subpath[0] ?? '', file, text });
       problems.push(...read.problems);
       operations.push(...read.operations);
-    } else if (rest.length > 0) problems.push(unknownFile(file));
+    } else if (subpath.length > 0) problems.push(unknownFile(file));
   }
   problems.push(...findDuplicates(operations));
   const waivers = readWaivers(files.texts.get('waivers.yaml') ?? '', files.displayPathOf('waivers.yaml'));
@@ -49,10 +49,10 @@ export async function readContractStore(directory: string, from?: StoreRevision)
   );
   problems.push(...waivers.problems, ...environments.problems);
   if (![...files.texts.keys()].some((path) => path.startsWith('schemas/'))) {
-    problems.push(missingStore(shown, from));
+    problems.push(missingStore(displayed, revision));
   }
   return {
-    directory: shown,
+    directory: displayed,
     schemas,
     operations,
     waivers: waivers.waivers,
@@ -63,36 +63,38 @@ export async function readContractStore(directory: string, from?: StoreRevision)
 
 async function readFiles(
   directory: string,
-  from: StoreRevision | undefined,
+  revision: StoreRevision | undefined,
 ): Promise<StoreFiles | Finding | { readonly missing: true }> {
   try {
     const files =
-      from === undefined ? await readWorkTreeFiles(directory) : await readRevisionFiles(directory, from.ref);
+      revision === undefined
+        ? await readWorkTreeFiles(directory)
+        : await readRevisionFiles(directory, revision.ref);
     return files ?? { missing: true };
   } catch (error) {
-    if (!(error instanceof GitError) || from === undefined) throw error;
-    return revisionUnknown(displayPath(directory), from, error);
+    if (!(error instanceof GitError) || revision === undefined) throw error;
+    return revisionUnknown(displayPath(directory), revision, error);
   }
 }
 
-function revisionUnknown(shown: string, { ref }: StoreRevision, { reason, message }: GitError): Finding {
-  const isAsked = reason === 'unknown-revision';
+function revisionUnknown(displayed: string, { ref }: StoreRevision, { reason, message }: GitError): Finding {
+  const isUnknown = reason === 'unknown-revision';
   return createFinding('revision-unknown', {
     severity: reason === 'failed' ? 'undecided' : 'misuse',
 
-    message: `${shown} cannot be read at revision ${ref}: ${message}.`,
-    advice: isAsked
+    message: `${displayed} cannot be read at revision ${ref}: ${message}.`,
+    advice: isUnknown
       ? 'Name a commit, branch or tag that this clone has; a shallow clone needs its history fetched first (fetch-depth: 0).'
-      : 'Let Git answer here, or compare with a directory: --against DIR.',
+      : 'Make sure that Git works here, or compare with a directory: --against DIR.',
   });
 }
 
-function emptyStoreOf(directory: string, why: Finding): ContractStore {
-  return { directory, schemas: new Map(), operations: [], waivers: [], environments: [], problems: [why] };
+function emptyStoreOf(directory: string, reason: Finding): ContractStore {
+  return { directory, schemas: new Map(), operations: [], waivers: [], environments: [], problems: [reason] };
 }
 
-function missingStore(directory: string, from: StoreRevision | undefined): Finding {
-  const when = from === undefined ? '' : ` at revision ${from.ref}`;
+function missingStore(directory: string, revision: StoreRevision | undefined): Finding {
+  const when = revision === undefined ? '' : ` at revision ${revision.ref}`;
   return createFinding('store-missing', {
     message: `${directory} has no schemas/<subgraph>.graphql${when}.`,
   });
@@ -103,9 +105,9 @@ function subgraphOf(path: string): string | undefined {
   return /^schemas\/([^/]+)\.graphql$/.exec(path)?.[1];
 }
 
-function unreadableFile(path: string, file: string, why: string): Finding {
+function unreadableFile(path: string, file: string, reason: string): Finding {
   return createFinding('store-file-unreadable', {
-    message: `${file} ${why}.`,
+    message: `${file} ${reason}.`,
     location: { file, line: 1, column: 1 },
     subgraph: subgraphOf(path),
   });
@@ -113,7 +115,7 @@ function unreadableFile(path: string, file: string, why: string): Finding {
 
 function unknownFile(file: string): Finding {
   return createFinding('store-file-unknown', {
-    message: `${file} is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.`,
+    message: `${file} is ignored: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.`,
     location: { file, line: 1, column: 1 },
   });
 }

@@ -26,10 +26,10 @@ export async function readDeployedContracts(store: ContractStore, name: string):
   if (environment === undefined) {
     return { states: [], gateways: [], problems: [unknownEnvironment(name, store)] };
   }
-  const reading = new RevisionReader(store, environment);
+  const reader = new RevisionReader(store, environment);
   const versions = await Promise.all(
     [...environment.subgraphs].map(([subgraph, refs]) =>
-      Promise.all(refs.map(async (ref) => ({ ref, contract: await reading.contractAt(subgraph, ref) }))),
+      Promise.all(refs.map(async (ref) => ({ ref, contract: await reader.contractAt(subgraph, ref) }))),
     ),
   );
   const first = new Map(versions.flatMap(([version]) => toEntries(version?.contract)));
@@ -45,10 +45,10 @@ export async function readDeployedContracts(store: ContractStore, name: string):
   const gateways = await Promise.all(
     environment.gateways.map(async (ref) => ({
       label: `${name} with gateways of ${ref}`,
-      contracts: (await reading.storeAt(ref)).schemas,
+      contracts: (await reader.storeAt(ref)).schemas,
     })),
   );
-  return { states, gateways, problems: reading.problems };
+  return { states, gateways, problems: reader.problems };
 }
 
 class RevisionReader {
@@ -66,9 +66,9 @@ class RevisionReader {
   storeAt(ref: string): Promise<ContractStore> {
     const known = this.#stores.get(ref);
     if (known !== undefined) return known;
-    const reading = this.#readStore(ref);
-    this.#stores.set(ref, reading);
-    return reading;
+    const reader = this.#readStore(ref);
+    this.#stores.set(ref, reader);
+    return reader;
   }
 
   async contractAt(subgraph: string, ref: string): Promise<SubgraphContract | undefined> {
@@ -83,15 +83,17 @@ class RevisionReader {
 
   async #readStore(ref: string): Promise<ContractStore> {
     const store = await readContractStore(this.#store.directory, { ref });
-    const isLost = store.problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
+    const isUnavailable = store.problems.some(
+      ({ rule }) => rule === 'revision-unknown' || rule === 'store-missing',
+    );
     const { location } = this.#environment;
-    if (isLost) this.problems.push(...store.problems.map((finding) => ({ ...finding, location })));
+    if (isUnavailable) this.problems.push(...store.problems.map((finding) => ({ ...finding, location })));
     const undecided = schemaProblems(store).map((finding) => ({
       ...finding,
       severity: 'undecided' as const,
     }));
     this.problems.push(...undecided);
-    return { ...store, problems: isLost ? store.problems : undecided };
+    return { ...store, problems: isUnavailable ? store.problems : undecided };
   }
 
   #versionMissing(subgraph: string, ref: string): Finding {

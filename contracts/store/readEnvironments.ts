@@ -20,17 +20,20 @@ export function readEnvironments(text: string, file: string): EnvironmentsResult
   const { yaml } = read;
   if (isEmptyNode(yaml.root)) return { environments: [], problems: [] };
   if (!isMap(yaml.root)) {
-    const place = yaml.locationOf(yaml.root as Node);
-    return { environments: [], problems: [invalidEnvironment('The file is no map of environments.', place)] };
+    const location = yaml.locationOf(yaml.root as Node);
+    return {
+      environments: [],
+      problems: [invalidEnvironment('The file is not a map of environments.', location)],
+    };
   }
   const problems: Finding[] = [];
   const environments = yaml.entriesOf(yaml.root).map(({ key, keyNode, value }): Environment => {
-    const place = yaml.locationOf(keyNode);
+    const location = yaml.locationOf(keyNode);
     if (!isMap(value)) {
-      problems.push(invalidEnvironment(`Environment ${key} does not say what runs there.`, place));
-      return { name: key, subgraphs: new Map(), gateways: [], location: place };
+      problems.push(invalidEnvironment(`Environment ${key} has no map of what runs there.`, location));
+      return { name: key, subgraphs: new Map(), gateways: [], location };
     }
-    return { name: key, ...readEnvironment(value, yaml, problems), location: place };
+    return { name: key, ...readEnvironment(value, yaml, problems), location };
   });
   return { environments, problems };
 }
@@ -45,17 +48,19 @@ function readEnvironment(
   let gatewayConfig: Environment['gatewayConfig'];
   let stepLatency: number | undefined;
   for (const { key, keyNode, value } of yaml.entriesOf(map)) {
-    const place = yaml.locationOf(keyNode);
-    if (key === 'gateways') gateways = readVersions('gateways', value, place, problems, yaml);
+    const location = yaml.locationOf(keyNode);
+    if (key === 'gateways') gateways = readVersions('gateways', value, location, problems, yaml);
     else if (key === 'gatewayConfig') {
       const configFile = nonBlankTextOf(value);
       if (configFile === undefined)
-        problems.push(invalidEnvironment('`gatewayConfig` is no path of a file.', place));
-      else gatewayConfig = { file: configFile, location: place };
+        problems.push(invalidEnvironment('`gatewayConfig` is not a path of a file.', location));
+      else gatewayConfig = { file: configFile, location };
     } else if (key === 'stepLatency') {
       stepLatency = parseStepLatency(nonBlankTextOf(value) ?? '');
       if (stepLatency === undefined) {
-        problems.push(invalidEnvironment('`stepLatency` is no time longer than 0, such as `40ms`.', place));
+        problems.push(
+          invalidEnvironment('`stepLatency` is not a duration longer than 0, such as `40ms`.', location),
+        );
       }
     } else if (key === 'subgraphs' && isMap(value)) {
       subgraphs = new Map(
@@ -67,11 +72,13 @@ function readEnvironment(
           ]),
       );
     } else if (key === 'subgraphs') {
-      problems.push(invalidEnvironment('`subgraphs` is no map of subgraphs and their versions.', place));
+      problems.push(
+        invalidEnvironment('`subgraphs` is not a map of subgraphs and their versions.', location),
+      );
     } else {
       const nearest = findNearestName(key, environmentKeys);
       const hint = nearest === undefined ? '.' : `; did you mean \`${nearest}\`?`;
-      problems.push(invalidEnvironment(`\`${key}\` is not known${hint}`, place));
+      problems.push(invalidEnvironment(`\`${key}\` is not known${hint}`, location));
     }
   }
   return {
@@ -85,21 +92,21 @@ function readEnvironment(
 function readVersions(
   name: string,
   node: Node | null,
-  place: FileLocation,
+  location: FileLocation,
   problems: Finding[],
   yaml: YamlFile,
 ): readonly string[] {
   const items = isSeq(node) ? node.items.map((item) => yaml.resolve(item)) : [node];
   const versions = items.map(nonBlankTextOf);
-  const right = versions.filter((version) => version !== undefined);
-  if (right.length === versions.length && right.length > 0) return right;
+  const valid = versions.filter((version) => version !== undefined);
+  if (valid.length === versions.length && valid.length > 0) return valid;
   // An unquoted 1.10 would be the number 1.1.
   problems.push(
-    invalidEnvironment(`${name}: a version is missing, or is no text; put numbers into quotes.`, place),
+    invalidEnvironment(`${name}: a version is missing or is not text; put numbers into quotes.`, location),
   );
-  return right;
+  return valid;
 }
 
-function invalidEnvironment(message: string, place: FileLocation): Finding {
-  return createFinding('environment-invalid', { message, location: place });
+function invalidEnvironment(message: string, location: FileLocation): Finding {
+  return createFinding('environment-invalid', { message, location });
 }

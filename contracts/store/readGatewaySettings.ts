@@ -40,13 +40,13 @@ export async function readGatewaySettings(
   const file = gatewayConfig ?? (named && join(directory, named.file));
   const namedAt = gatewayConfig === undefined ? named?.location : undefined;
   const read =
-    file === undefined ? { serving: defaultGatewaySettings } : await readGatewayConfig(file, namedAt);
+    file === undefined ? { settings: defaultGatewaySettings } : await readGatewayConfig(file, namedAt);
   if ('problems' in read) problems.push(...read.problems);
-  const known = 'serving' in read ? read.serving : defaultGatewaySettings;
+  const known = 'settings' in read ? read.settings : defaultGatewaySettings;
   return { gatewaySettings: { ...known, stepLatencyMs: given ?? environment?.stepLatencyMs }, problems };
 }
 
-type ConfigResult = { readonly serving: GatewaySettings } | { readonly problems: readonly Finding[] };
+type ConfigResult = { readonly settings: GatewaySettings } | { readonly problems: readonly Finding[] };
 
 /** A duration in milliseconds; `undefined` unless it is positive. */
 export function parseStepLatency(text: string): number | undefined {
@@ -68,13 +68,13 @@ async function readGatewayConfig(path: string, namedAt: FileLocation | undefined
     isSection(expanded) && expanded.supergraph === undefined
       ? { ...expanded, supergraph: { file: 'checked' } }
       : expanded;
-  const names = new Set(unset.map((one) => one.path));
-  const wrong = [
-    ...findConfigProblems(options).filter((one) => !names.has(one.path)),
-    ...unset.filter((one) => isRulePath(one.path)),
+  const unsetPaths = new Set(unset.map((problem) => problem.path));
+  const mistakes = [
+    ...findConfigProblems(options).filter((problem) => !unsetPaths.has(problem.path)),
+    ...unset.filter((problem) => isRulePath(problem.path)),
   ];
-  if (wrong.length > 0) return { problems: wrong.map((one) => invalidConfig(one, yaml)) };
-  return { serving: gatewaySettingsFrom(options, yaml) };
+  if (mistakes.length > 0) return { problems: mistakes.map((problem) => invalidConfig(problem, yaml)) };
+  return { settings: gatewaySettingsFrom(options, yaml) };
 }
 
 function isRulePath(path: string): boolean {
@@ -120,7 +120,7 @@ function unreadableConfig(file: string, reason: string, namedAt: FileLocation | 
 
 function invalidConfig({ path, message, expected }: ConfigProblem, yaml: YamlFile): Finding {
   return createFinding('gateway-config-invalid', {
-    message: `A gateway does not take this configuration: ${path === '' ? 'it' : path} ${message}.`,
+    message: `A gateway refuses this configuration: ${path === '' ? 'it' : path} ${message}.`,
     advice: expected === '' ? undefined : `Expected: ${expected}.`,
     location: yaml.locationAtPath(splitConfigPath(path)),
   });
@@ -137,7 +137,7 @@ function splitConfigPath(path: string): readonly string[] {
 
 function invalidStepLatency(text: string): Finding {
   return createFinding('argument-invalid', {
-    message: `--step-latency is "${text}", which is no time longer than 0.`,
-    advice: 'Write --step-latency 40ms: how long one fetch of a plan takes.',
+    message: `--step-latency is "${text}", which is not a duration longer than 0.`,
+    advice: 'Give the duration of one fetch, such as --step-latency 40ms.',
   });
 }

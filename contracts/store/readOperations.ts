@@ -42,7 +42,7 @@ export function readOperations({ consumer, file, text }: ReadOperationsOptions):
     const { slo, problems: sloProblems, comments } = readSlo(definition, file);
     for (const comment of comments) sloComments.add(comment);
     problems.push(...sloProblems);
-    const place = locationOf(definition);
+    const location = locationOf(definition);
     if (definition.name === undefined) {
       problems.push(unnamedOperation(definition));
       continue;
@@ -51,7 +51,13 @@ export function readOperations({ consumer, file, text }: ReadOperationsOptions):
     if (used === undefined) continue;
     const definitions = [definition, ...used];
     const ownDocument: DocumentNode = { kind: Kind.DOCUMENT, definitions };
-    operations.push({ consumer, name: definition.name.value, document: ownDocument, location: place, slo });
+    operations.push({
+      consumer,
+      name: definition.name.value,
+      document: ownDocument,
+      location,
+      slo,
+    });
   }
   problems.push(...findMisplacedSlos(document.loc?.startToken, sloComments, file));
   return { operations, problems };
@@ -84,8 +90,8 @@ function findForeignDefinitions(document: DocumentNode): Finding[] {
     .filter((definition) => !isExecutableDefinitionNode(definition))
     .map((definition) =>
       createFinding('operation-unparseable', {
-        message: 'A type or directive definition stands among the operations.',
-        advice: 'Files of a consumer hold operations and fragments only; schemas are in schemas/.',
+        message: 'A file of operations contains a type or directive definition.',
+        advice: 'Keep only operations and fragments in files of a consumer, and schemas in schemas/.',
         location: locationOf(definition),
       }),
     );
@@ -117,8 +123,8 @@ function collectUsedFragments(
 ): FragmentDefinitionNode[] | undefined {
   const used = new Map<string, FragmentDefinitionNode>();
   const missing = new Set<string>();
-  const waiting: (OperationDefinitionNode | FragmentDefinitionNode)[] = [operation];
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+  const queue: (OperationDefinitionNode | FragmentDefinitionNode)[] = [operation];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     visit(next, {
       [Kind.FRAGMENT_SPREAD]: (spread: FragmentSpreadNode) => {
         const name = spread.name.value;
@@ -126,7 +132,7 @@ function collectUsedFragments(
         if (used.has(name) || missing.has(name)) return;
         if (fragment !== undefined) {
           used.set(name, fragment);
-          waiting.push(fragment);
+          queue.push(fragment);
           return;
         }
         missing.add(name);

@@ -12,8 +12,8 @@ export async function readRevisionFiles(directory: string, ref: string): Promise
   const prefix = below === '' ? '' : `${below}/`;
   const entries = await listEntries(anchor, commit, prefix);
   if (entries.length === 0) return undefined;
-  const wanted = entries.filter(({ path }) => isStoreContent(path));
-  const files = wanted.filter(({ kind }) => kind !== 'submodule');
+  const contractEntries = entries.filter(({ path }) => isStoreContent(path));
+  const files = contractEntries.filter(({ kind }) => kind !== 'submodule');
   // The object of a symbolic link has only the link's text. Named by its path, Git returns what the link leads to in
   // the same commit.
   const contents = await readBlobs(
@@ -22,8 +22,8 @@ export async function readRevisionFiles(directory: string, ref: string): Promise
   );
   const texts = new Map<string, string>();
   const unreadable = new Map<string, string>();
-  for (const { path, kind } of wanted) {
-    if (kind === 'submodule') unreadable.set(path, 'is a submodule, and what is in one is not read');
+  for (const { path, kind } of contractEntries) {
+    if (kind === 'submodule') unreadable.set(path, 'is a submodule, and submodules are not read');
   }
   for (const [index, { path }] of files.entries()) {
     const content = contents[index] ?? new Uint8Array();

@@ -18,22 +18,22 @@ const coordinatePattern = /^[_A-Za-z]\w*\.[_A-Za-z]\w*$/;
 /** Reads the `# @slo` comments directly above a definition. */
 export function readSlo(definition: DefinitionNode, file: string): SloResult {
   const comments = commentsAbove(definition).filter(isSloComment);
-  const said = new Map<SloKey, number | readonly string[]>();
-  let mayDeferPlace: FileLocation | undefined;
+  const values = new Map<SloKey, number | readonly string[]>();
+  let mayDeferLocation: FileLocation | undefined;
   const problems: Finding[] = [];
   for (const comment of comments) {
     const line = readSloLine(comment.value);
     const mistake =
-      'mistake' in line ? line.mistake : said.has(line.key) ? `${line.key} is said twice` : undefined;
+      'mistake' in line ? line.mistake : values.has(line.key) ? `${line.key} is given twice` : undefined;
     if (mistake !== undefined) problems.push(invalidSlo(comment, file, mistake));
     else if ('key' in line) {
-      said.set(line.key, line.value);
-      if (line.key === 'mayDefer') mayDeferPlace = locationOf(comment, file);
+      values.set(line.key, line.value);
+      if (line.key === 'mayDefer') mayDeferLocation = locationOf(comment, file);
     }
   }
-  const slo: OperationSlo = Object.fromEntries(said);
+  const slo: OperationSlo = Object.fromEntries(values);
   return {
-    slo: mayDeferPlace === undefined ? slo : { ...slo, mayDeferLocation: mayDeferPlace },
+    slo: mayDeferLocation === undefined ? slo : { ...slo, mayDeferLocation },
     problems,
     comments,
   };
@@ -48,7 +48,7 @@ export function findMisplacedSlos(
   const misplaced: Finding[] = [];
   for (let token = first ?? null; token !== null; token = token.next) {
     if (isSloComment(token) && !read.has(token)) {
-      misplaced.push(invalidSlo(token, file, 'it stands above no operation'));
+      misplaced.push(invalidSlo(token, file, 'it is not above an operation'));
     }
   }
   return misplaced;
@@ -72,7 +72,7 @@ function readSloLine(
   comment: string,
 ): { readonly key: SloKey; readonly value: number | readonly string[] } | { readonly mistake: string } {
   const [, name, text = ''] = /^\s*@slo\b\s*([^:]*?)\s*:\s*(.*?)\s*$/.exec(comment) ?? [];
-  if (name === undefined) return { mistake: 'it has no `key: value`' };
+  if (name === undefined) return { mistake: 'it is not of the form `key: value`' };
   const key = sloKeys.find((known) => known === name);
   if (key === undefined) {
     const nearest = findNearestName(name, sloKeys);
@@ -82,13 +82,13 @@ function readSloLine(
   }
   if (key !== 'mayDefer') {
     const value = parseDuration(text);
-    return value === undefined ? { mistake: `"${text}" is no duration` } : { key, value };
+    return value === undefined ? { mistake: `"${text}" is not a duration` } : { key, value };
   }
   const coordinates = text === '' ? [] : text.split(',').map((coordinate) => coordinate.trim());
   const wrong = coordinates.find((coordinate) => !coordinatePattern.test(coordinate));
   return wrong === undefined
     ? { key, value: coordinates }
-    : { mistake: `"${wrong}" is no coordinate of a field` };
+    : { mistake: `"${wrong}" is not the coordinate of a field` };
 }
 
 function locationOf({ line, column }: Token, file: string): FileLocation {

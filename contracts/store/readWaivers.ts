@@ -23,7 +23,7 @@ export function readWaivers(text: string, file: string): WaiversResult {
   if (!isSeq(yaml.root)) {
     return {
       waivers: [],
-      problems: [invalidWaiver('The file is no list of waivers', yaml.locationOf(yaml.root as Node))],
+      problems: [invalidWaiver('The file is not a list of waivers', yaml.locationOf(yaml.root as Node))],
     };
   }
   const waivers: Waiver[] = [];
@@ -32,51 +32,51 @@ export function readWaivers(text: string, file: string): WaiversResult {
     const node = yaml.resolve(item);
     const waiver = readWaiver(node, yaml, problems);
     if (waiver === undefined) continue;
-    const twin = waivers.find((other) => isSame(waiver, other));
-    if (twin === undefined) waivers.push(waiver);
-    else problems.push(invalidWaiver(`Line ${twin.location.line} waives the same`, waiver.location));
+    const duplicate = waivers.find((existing) => isSame(waiver, existing));
+    if (duplicate === undefined) waivers.push(waiver);
+    else problems.push(invalidWaiver(`Line ${duplicate.location.line} waives the same`, waiver.location));
   }
   return { waivers, problems };
 }
 
 function readWaiver(node: Node | null, yaml: YamlFile, problems: Finding[]): Waiver | undefined {
   if (!isMap(node)) {
-    problems.push(invalidWaiver('This is no waiver', node === null ? undefined : yaml.locationOf(node)));
+    problems.push(invalidWaiver('This is not a waiver', node === null ? undefined : yaml.locationOf(node)));
     return undefined;
   }
-  const place = yaml.locationOf(node);
-  const said = new Map<WaiverKey, string>();
+  const location = yaml.locationOf(node);
+  const values = new Map<WaiverKey, string>();
   const before = problems.length;
   for (const { key, keyNode, value } of yaml.entriesOf(node)) {
     const name = waiverKeys.find((candidate) => candidate === key);
     const text = nonBlankTextOf(value);
     if (name === undefined) problems.push(unknownKey(key, yaml.locationOf(keyNode)));
     else if (text !== undefined) {
-      said.set(name, text);
+      values.set(name, text);
       if (name === 'rule' && !isRuleId(text)) {
         problems.push(unknownRule(text, yaml.locationOf(value ?? keyNode)));
       }
     } else if (!isEmptyNode(value))
-      problems.push(invalidWaiver(`\`${key}\` is no text`, yaml.locationOf(keyNode)));
+      problems.push(invalidWaiver(`\`${key}\` is not text`, yaml.locationOf(keyNode)));
   }
-  const missing = requiredKeys.filter((key) => !said.has(key));
+  const missing = requiredKeys.filter((key) => !values.has(key));
   if (missing.length > 0) {
     problems.push(
       createFinding('waiver-incomplete', {
-        message: `This waiver has no ${missing.join(', no ')}.`,
-        location: place,
+        message: `This waiver lacks ${missing.join(', ')}.`,
+        location,
       }),
     );
   }
-  const expires = said.get('expires');
+  const expires = values.get('expires');
   if (expires !== undefined && !isCalendarDate(expires)) {
-    problems.push(invalidWaiver(`\`expires\` is "${expires}", which is no day`, place));
+    problems.push(invalidWaiver(`\`expires\` is "${expires}", which is not a day`, location));
   }
   if (problems.length > before) return undefined;
-  const { rule, coordinate, reason, owner, subgraph } = Object.fromEntries(said);
+  const { rule, coordinate, reason, owner, subgraph } = Object.fromEntries(values);
   // No required key is missing here.
   const whole = { rule, coordinate, reason, owner, expires } as Omit<Waiver, 'location' | 'subgraph'>;
-  return { ...whole, ...(subgraph === undefined ? {} : { subgraph }), location: place };
+  return { ...whole, ...(subgraph === undefined ? {} : { subgraph }), location };
 }
 
 function isSame(a: Waiver, b: Waiver): boolean {
@@ -91,23 +91,23 @@ function isCalendarDate(text: string): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
-function unknownKey(key: string, place: FileLocation): Finding {
+function unknownKey(key: string, location: FileLocation): Finding {
   const nearest = findNearestName(key, waiverKeys);
   return invalidWaiver(
     `\`${key}\` is not known${nearest === undefined ? '' : `; did you mean \`${nearest}\`?`}`,
-    place,
+    location,
   );
 }
 
-function unknownRule(rule: string, place: FileLocation): Finding {
+function unknownRule(rule: string, location: FileLocation): Finding {
   const nearest = findNearestName(rule, ruleIds);
   return invalidWaiver(
-    `"${rule}" is no rule${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
-    place,
+    `"${rule}" is not a rule${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
+    location,
   );
 }
 
-function invalidWaiver(message: string, place: FileLocation | undefined): Finding {
+function invalidWaiver(message: string, location: FileLocation | undefined): Finding {
   const sentence = message.endsWith('?') ? message : `${message}.`;
-  return createFinding('waiver-invalid', { message: sentence, location: place });
+  return createFinding('waiver-invalid', { message: sentence, location });
 }

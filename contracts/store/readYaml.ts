@@ -29,7 +29,7 @@ export function readYaml(
 ): { readonly yaml: YamlFile } | { readonly problems: readonly Finding[] } {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  const placeAt = (offset: number): FileLocation => {
+  const locationAt = (offset: number): FileLocation => {
     const { line, col } = lineCounter.linePos(offset);
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
@@ -38,7 +38,7 @@ export function readYaml(
       problems: document.errors.map((error) =>
         createFinding(rule, {
           message: `This is not YAML: ${error.message}`,
-          location: placeAt(error.pos[0]),
+          location: locationAt(error.pos[0]),
         }),
       ),
     };
@@ -50,8 +50,8 @@ export function readYaml(
   return {
     yaml: {
       root: resolve(document.contents),
-      locationOf: (node) => placeAt(node.range?.[0] ?? 0),
-      locationAtPath: (path) => placeAt(offsetOf(resolve(document.contents), path, resolve)),
+      locationOf: (node) => locationAt(node.range?.[0] ?? 0),
+      locationAtPath: (path) => locationAt(offsetOf(resolve(document.contents), path, resolve)),
       toJS: () => document.toJS({ maxAliasCount: 100 }),
       entriesOf: (map) =>
         map.items.flatMap(({ key, value }) =>

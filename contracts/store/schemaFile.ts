@@ -34,7 +34,7 @@ export function readSchema({ name, file, text, url }: ReadSchemaOptions): Schema
     return {
       problems: [
         createFinding('schema-unparseable', {
-          message: 'An operation or fragment stands in a schema.',
+          message: 'A schema file contains an operation or fragment.',
           advice: 'Move it to operations/<consumer>/.',
           location: locationOf(executable),
           subgraph: name,
@@ -42,12 +42,12 @@ export function readSchema({ name, file, text, url }: ReadSchemaOptions): Schema
       ],
     };
   }
-  const said = findUrlComment(text);
-  const isWrong = said !== undefined && !URL.canParse(said.url);
-  const reached = isWrong ? undefined : (said?.url ?? url);
+  const comment = findUrlComment(text);
+  const isInvalid = comment !== undefined && !URL.canParse(comment.url);
+  const knownUrl = isInvalid ? undefined : (comment?.url ?? url);
   return {
-    contract: { name, url: reached ?? placeholderUrl(name), file, sdl: text },
-    problems: isWrong ? [invalidUrl(name, file, said)] : [],
+    contract: { name, url: knownUrl ?? placeholderUrl(name), file, sdl: text },
+    problems: isInvalid ? [invalidUrl(name, file, comment)] : [],
   };
 }
 
@@ -59,9 +59,11 @@ export function placeholderUrl(name: string): string {
 /** Prints a schema file: the line with the URL, and the SDL. */
 export function printSchemaFile({ name, url, sdl }: Pick<SubgraphContract, 'name' | 'url' | 'sdl'>): string {
   const lines = sdl.split('\n');
-  const said = findUrlComment(sdl);
-  const bare = (said === undefined ? lines : lines.toSpliced(said.line - 1, 1)).join('\n').trim();
-  return url === placeholderUrl(name) ? `${bare}\n` : `# @url ${url}\n${bare}\n`;
+  const comment = findUrlComment(sdl);
+  const sdlWithoutUrl = (comment === undefined ? lines : lines.toSpliced(comment.line - 1, 1))
+    .join('\n')
+    .trim();
+  return url === placeholderUrl(name) ? `${sdlWithoutUrl}\n` : `# @url ${url}\n${sdlWithoutUrl}\n`;
 }
 
 interface UrlComment {
@@ -81,7 +83,7 @@ function findUrlComment(text: string): UrlComment | undefined {
 
 function invalidUrl(name: string, file: string, { url, line }: UrlComment): Finding {
   return createFinding('schema-url-invalid', {
-    message: `"${url}" is no address.`,
+    message: `"${url}" is not a URL.`,
     location: { file, line, column: 1 },
     subgraph: name,
   });

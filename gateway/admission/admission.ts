@@ -19,38 +19,38 @@ import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 interface AdmissionOptions {
   readonly supergraphs: SupergraphView;
   readonly apollo: ApolloPipeline;
-  /** Operations that need not pass Apollo Server again. */
+  /** Operations that bypass Apollo Server; `undefined` if none may. */
   readonly validatedOperations: ValidatedOperationCache | undefined;
   readonly executeOperation: ExecuteOperation;
   /** Gives an error its final form (`createErrorFormatter`). */
   readonly formatError: (error: GraphQLFormattedError) => GraphQLFormattedError;
-  /** Throws a `Refusal` for a text beyond the limits. */
+  /** @throws {HttpError} for an operation text beyond the limits. */
   readonly checkText: (text: string) => void;
-  /** Throws a `Refusal` for variables beyond the limits. */
+  /** @throws {HttpError} for variables beyond the limits. */
   readonly checkVariables: (variables: unknown) => void;
-  /** Most operations in one request; 0 refuses JSON arrays. */
+  /** Most operations in one request; 0 turns batches (JSON arrays) off. */
   readonly maxBatchedOperations: number;
 }
 
-/** One request of any transport, put as the HTTP request that asks the same. A `POST` without a body is one whose body
- *  could not be read: CSRF prevention has the word. */
+/** A request of any transport in the form of the equivalent HTTP request. A `POST` without a body is one whose body could
+ *  not be read: Apollo Server's CSRF prevention refuses it. */
 interface AdmissionRequest extends ApolloRequest {
-  /** Whether a JSON array can be answered: in one piece only. */
+  /** Whether the client accepts a single JSON document, which is the only response to a JSON array. */
   readonly acceptsArrays: boolean;
 }
 
-/** An answer in one piece, as it was for HTTP: other transports leave out what they have no place for. */
+/** A complete response in HTTP terms. Other transports ignore what they have no equivalent for. */
 export interface CompleteResult {
   readonly kind: 'complete';
   readonly status: number;
   readonly headers: ReadonlyMap<string, string>;
   readonly content: ResponseContent;
-  /** Whether the pipeline wrote it: then it has `data`. */
+  /** Whether the operation was executed: then the content has `data`. */
   readonly isExecuted: boolean;
   readonly caching: ResponseCaching | undefined;
 }
 
-/** An answer in several pieces. Whoever gets it ends it, by `return()` if not by reading to the end. */
+/** A response in several payloads. The receiver must read its iterator to the end or call `return()`. */
 export interface StreamResult {
   readonly kind: 'stream';
   readonly headers: ReadonlyMap<string, string>;
@@ -61,8 +61,8 @@ export type AdmissionResult = CompleteResult | StreamResult;
 
 const noHeaders: ReadonlyMap<string, string> = new Map();
 
-/** The way of every operation from its transport to the pipeline: limits, persisted queries, Apollo Server's parsing,
- *  validation and plugins. One for all transports, so that none of them admits what another refuses. */
+/** Admits operations of every transport: limits, persisted queries, then Apollo Server's parsing, validation and plugins.
+ *  All transports share it, so that none admits what another refuses. */
 export class Admission {
   readonly #options: AdmissionOptions;
 
@@ -70,23 +70,23 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Throws a `Refusal` (503) as long as nothing can be answered. */
+  /** @throws {HttpError} 503 as long as no supergraph is loaded. */
   checkReady(): void {
     if (this.#options.supergraphs.current() !== undefined) return;
     throw new HttpError(
       503,
-      'The gateway has no supergraph yet. Try again; what is missing stands in /health/ready and in the log.',
+      'The gateway has no supergraph yet. Try again later. /health/ready and the log say what is missing.',
       { code: 'SUPERGRAPH_UNAVAILABLE' },
     );
   }
 
-  /** The answer to a request, to be asked for after `checkReady`. The supergraph is held in `client` until its owner
-   *  releases it. Throws a `Refusal` for what Apollo Server need not see, and what executing threw. */
+  /** Answers a request. Call `checkReady` first. `client` holds a lease on the supergraph until its owner releases it.
+   *  @throws {HttpError} for a request that is refused before Apollo Server sees it; and whatever execution throws. */
   async admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
-    const admitted = await this.#admit(request, client);
-    // It goes on with each new supergraph: the one that it began with must not stay for its sake.
-    if (admitted.kind === 'stream' && admitted.outcome.kind === 'subscription') client.releaseSupergraph();
-    return admitted;
+    const result = await this.#admit(request, client);
+    // A subscription moves to each new supergraph: it must not keep the one it started with in memory.
+    if (result.kind === 'stream' && result.outcome.kind === 'subscription') client.releaseSupergraph();
+    return result;
   }
 
   async #admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
@@ -94,23 +94,23 @@ export class Admission {
     if (body !== undefined) this.#checkBody(body, request.acceptsArrays);
     this.#checkTexts(method, search, body);
     if (method === 'POST' && search === '') {
-      const answer = await this.#executeValidated(body, client);
-      if (answer !== undefined) return answer;
+      const validated = await this.#executeValidated(body, client);
+      if (validated !== undefined) return validated;
     }
     const result = await this.#options.apollo.execute(request, client);
     const { headers } = result;
-    const left = client.takeOutcome();
+    const outcome = client.takeOutcome();
     const text = result.body.kind === 'complete' ? result.body.string : '';
-    if (left !== undefined && left.kind !== 'complete') {
-      if (text === '') return { kind: 'stream', headers, outcome: left };
-      // A plugin failed after execution: its error is the answer, and the payloads are nobody's.
-      const payloads = left.kind === 'incremental' ? left.payloads : left.events;
+    if (outcome !== undefined && outcome.kind !== 'complete') {
+      if (text === '') return { kind: 'stream', headers, outcome };
+      // A plugin failed after execution: its error is the response, and no client reads the payloads.
+      const payloads = outcome.kind === 'incremental' ? outcome.payloads : outcome.events;
       await payloads[Symbol.asyncIterator]().return?.();
     }
     const status = result.status ?? 200;
-    if (left?.kind === 'complete' && text === '') {
-      const { caching } = left;
-      return { kind: 'complete', status, headers, content: left.text.take(), isExecuted: true, caching };
+    if (outcome?.kind === 'complete' && text === '') {
+      const { caching } = outcome;
+      return { kind: 'complete', status, headers, content: outcome.text.take(), isExecuted: true, caching };
     }
     return { kind: 'complete', status, headers, content: text, isExecuted: false, caching: undefined };
   }
@@ -181,7 +181,7 @@ export class Admission {
     };
   }
 
-  /** Throws a `Refusal` for JSON that holds no operation, or several where they are not taken. */
+  /** @throws {HttpError} for JSON without an operation, or with several if the client cannot send or receive a batch. */
   #checkBody(body: unknown, acceptsArrays: boolean): void {
     if (!Array.isArray(body)) {
       if (isObject(body) && Object.keys(body).length > 0) return;
@@ -190,18 +190,18 @@ export class Admission {
     if (this.#options.maxBatchedOperations === 0) {
       throw new HttpError(
         400,
-        'The request body is a JSON array, and several operations in one request are off (limits.batchedOperations). Send one JSON object.',
+        'The request body is a JSON array, but batches of operations are turned off (limits.batchedOperations). Send one JSON object.',
       );
     }
     if (!acceptsArrays) {
       throw new HttpError(
         406,
-        'A JSON array of operations is answered in one piece, which the accept header does not allow. Accept application/json.',
+        'The response to a JSON array of operations is one JSON document, which the accept header does not allow. Accept application/json.',
       );
     }
   }
 
-  /** Throws a `Refusal` where a text of this request goes beyond the limits. */
+  /** @throws {HttpError} if an operation of the request is beyond the limits. */
   #checkTexts(method: string, search: string, body: unknown): void {
     const { maxBatchedOperations } = this.#options;
     if (method === 'GET') {
@@ -220,7 +220,7 @@ export class Admission {
     if (maxBatchedOperations > 0 && body.length > maxBatchedOperations) {
       throw new HttpError(
         400,
-        `The request holds ${body.length} operations; at most ${maxBatchedOperations} are allowed (limits.batchedOperations).`,
+        `The request has ${body.length} operations; at most ${maxBatchedOperations} are allowed (limits.batchedOperations).`,
         { code: 'OPERATION_TOO_COMPLEX' },
       );
     }

@@ -29,13 +29,12 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
-import { DeferDirectiveLabelRule } from './deferDirectiveLabelRule.ts';
-import { DeferDirectiveOnRootFieldRule } from './deferDirectiveOnRootFieldRule.ts';
+import { DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule } from './deferDirectiveRules.ts';
 import { createErrorFormatter, headersOf, statusOf } from './errorResponse.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 
-/** The pipeline behind every transport: plans and executes a valid operation. */
+/** Plans and executes a valid operation: the pipeline behind every transport. */
 export type ExecuteOperation = (
   request: OperationRequest,
   supergraph: Supergraph,
@@ -47,13 +46,13 @@ interface ApolloPipelineOptions {
   readonly introspection: boolean;
   readonly csrf: boolean;
   readonly isBatchingAllowed: boolean;
-  /** Most selections of an operation with its fragments expanded. */
+  /** Most selections of an operation after its fragments are expanded. */
   readonly maxRecursiveSelections: number;
-  /** Apollo Server plugins. `singleResult.data` is not readable for them: it is text already. */
+  /** Apollo Server plugins. They cannot read `singleResult.data`: it is already serialised. */
   readonly plugins: readonly ApolloServerPlugin<GatewayContext>[];
-  /** Characters of operation texts whose documents, and of persisted texts which, are kept. */
+  /** Size of the cache of parsed documents, and of the cache of persisted queries, in characters of operation text. */
   readonly textCacheSize: number;
-  /** Told of every operation that was found valid; `undefined` where plugins want to see every request. */
+  /** Gets every valid operation; `undefined` if there are plugins, which must see every request. */
   readonly validatedOperations: ValidatedOperationCache | undefined;
   readonly log: TransportLog;
 }
@@ -66,13 +65,13 @@ export interface ApolloRequest {
   readonly body: unknown;
 }
 
-/** Apollo Server as we use it: parsing, validation, persisted queries, CSRF prevention, batches, plugins.
- *  Routes, bodies, limits and the writing of answers are ours. */
+/** Apollo Server as the gateway uses it: parsing, validation, persisted queries, CSRF prevention, batches and plugins. The
+ *  transports do the rest: routes, request bodies, limits and writing responses. */
 export interface ApolloPipeline {
-  /** Answers by Apollo Server's return value, except for what is left in `client`.
-   *  A supergraph must be loaded. Never rejects for what a client sends. */
+  /** Returns Apollo Server's response. If an operation was executed, its outcome is stored in `client` instead. A supergraph
+   *  must be loaded. Never rejects because of what a client sends. */
   execute(request: ApolloRequest, client: ClientRequest): Promise<HTTPGraphQLResponse>;
-  /** The text that was registered under a hash. */
+  /** The operation text that was registered with a hash. */
   persistedQuery(hash: string): string | undefined;
   stop(): Promise<void>;
 }
@@ -97,7 +96,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
       formatError(error instanceof FormattedGraphQLError ? error.toJSON() : formatted),
     stringifyResult,
     stopOnTerminationSignals: false,
-    // Nothing here shall depend on the environment: neither introspection nor reports to Apollo.
+    // Behaviour must not depend on NODE_ENV: neither introspection nor reports to Apollo.
     nodeEnv: 'production',
     logger: {
       debug: () => undefined,
@@ -130,9 +129,8 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
   };
 }
 
-/** Holds the supergraph of an operation from before it is parsed. Apollo Server calls its first plugin in the
- *  very step in which it takes its schema, so that no switch can come in between: the lease is on the snapshot
- *  of that schema. */
+/** Takes the lease on the supergraph of an operation before it is parsed. Apollo Server calls its first plugin in the same
+ *  synchronous step in which it reads its schema: the lease is on the supergraph of that schema. */
 function leaseSupergraph(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
   return {
     requestDidStart: ({ contextValue }) => {
@@ -144,8 +142,8 @@ function leaseSupergraph(supergraphs: SupergraphView): ApolloServerPlugin<Gatewa
 
 function createGateway(options: ApolloPipelineOptions): GatewayInterface {
   const { supergraphs, log } = options;
-  // Apollo Server hands back the schema that it validated against. Finding the supergraph by it keeps an
-  // operation on one snapshot when another is loaded in between.
+  // Apollo Server passes the schema that it validated against to the executor. Looking the supergraph up by schema keeps an
+  // operation on one supergraph if another one is loaded meanwhile.
   const supergraphOf = new WeakMap<GraphQLSchema, Supergraph>();
   return {
     onSchemaLoadOrUpdate(callback: GatewaySchemaLoadOrUpdateCallback) {
@@ -175,7 +173,7 @@ function createExecutor(
   return async (context) => {
     const { client } = context.context as GatewayContext;
     const supergraph = supergraphOf.get(context.schema);
-    // Apollo Server's type promises an operation, but it calls with none where the name leads to none.
+    // Contrary to its type, the operation is undefined if the operation name matches none.
     if ((context.operation as unknown) === undefined) return { errors: [unknownOperationError(context)] };
     if (supergraph === undefined) throw new Error('The schema belongs to no supergraph.');
     const isBatched = context.requestIsBatched === true;
@@ -213,7 +211,7 @@ function createExecutor(
 
 const subscriptionNotStreamable = new GatewayError(
   'BAD_REQUEST',
-  'A subscription has no single answer. Accept text/event-stream or multipart/mixed;subscriptionSpec=1.0, for one operation in a request, or connect a WebSocket (graphql-transport-ws).',
+  'The response to a subscription is a stream. Accept text/event-stream or multipart/mixed;subscriptionSpec=1.0 and send one operation per request, or connect a WebSocket (graphql-transport-ws).',
 );
 
 const mutationByGet = new GatewayError(
@@ -226,7 +224,7 @@ function toExecutionResult(
   client: ClientRequest | undefined,
 ): GatewayExecutionResult {
   if (outcome.kind !== 'single') {
-    // Left before any plugin can fail, so that whoever answers finds payloads that want to be ended.
+    // Stored before any plugin can fail, so that `Admission` can end the payloads.
     client?.storeOutcome(outcome);
     return { data: asData(new ExecutedData(undefined, undefined, client)) };
   }
@@ -244,12 +242,12 @@ function toExecutionResult(
   };
 }
 
-/** Apollo Server only hands `data` on, to plugins and to `stringifyResult`. */
+/** Apollo Server only passes `data` on, to plugins and to `stringifyResult`. */
 function asData(data: ExecutedData): Record<string, unknown> {
   return data as unknown as Record<string, unknown>;
 }
 
-/** What a client gets for an exception: a `GatewayError`'s own words, of another nothing but that it was. */
+/** The error that a client gets for an exception. Details of unexpected exceptions are logged, not sent. */
 export function formatFailure(
   error: unknown,
   client: { readonly requestId: string; readonly signal: AbortSignal },
@@ -262,13 +260,13 @@ export function formatFailure(
   return { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } };
 }
 
-/** An error of an answer without data: its code decides on the status. */
+/** An error of a response without data: its code determines the HTTP status. */
 function errorWithStatus(error: GraphQLFormattedError): GraphQLError {
   return new FormattedGraphQLError(error, statusOf(error));
 }
 
-/** An error that has its final form. Apollo Server wants instances of `GraphQLError`, and takes the status
- *  from `extensions.http`; one that came from a subgraph must not reach it. */
+/** An error in its final form. Apollo Server requires instances of `GraphQLError`, and reads the status of the response from
+ *  `extensions.http`, which the gateway uses for the status of a subgraph's response. */
 class FormattedGraphQLError extends GraphQLError {
   readonly #formatted: GraphQLFormattedError;
 
@@ -295,13 +293,13 @@ function unknownOperationError({ request }: GatewayGraphQLRequestContext): Graph
 
 function stringifyResult({ errors, data, extensions }: FormattedExecutionResult): string {
   const executed: unknown = data;
-  // The order of Apollo Server's own.
+  // In Apollo Server's order.
   if (!(executed instanceof ExecutedData)) return JSON.stringify({ errors, data, extensions });
   const { before, after } = envelopeOf(errors, extensions);
   return executed.write(before, after);
 }
 
-/** Apollo Server's defaults that cost time for each request or speak to Apollo, unless one was passed. */
+/** Disables the default plugins of Apollo Server that cost time for each request or contact Apollo, unless one was passed. */
 function disabledDefaults(
   plugins: readonly ApolloServerPlugin<GatewayContext>[],
 ): ApolloServerPlugin<GatewayContext>[] {
@@ -320,7 +318,7 @@ function disabledDefaults(
     .map(([, plugin]) => plugin());
 }
 
-/** Valid documents by Apollo Server's key, which holds a hash of the API schema. */
+/** Valid documents by Apollo Server's key, which contains a hash of the API schema. */
 class DocumentCache {
   readonly #documents: LRUCache<string, DocumentNode>;
 
@@ -356,7 +354,7 @@ class PersistedQueryCache {
     });
   }
 
-  /** By the bare hash; Apollo Server's keys have a prefix. */
+  /** By the hash alone; Apollo Server's keys have a prefix. */
   peek(hash: string): string | undefined {
     return this.#texts.peek(`apq:${hash}`);
   }

@@ -12,7 +12,7 @@ import type { SupergraphLease, SupergraphView } from '../supergraph/supergraphHo
 
 /** The context value that Apollo Server's plugins see. */
 export interface GatewayContext {
-  /** One level down, since Apollo Server copies the context value for every operation. */
+  /** Nested, because Apollo Server copies the context value for every operation. */
   readonly client: ClientRequest;
 }
 
@@ -20,21 +20,21 @@ interface ClientRequestOptions {
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly incremental: IncrementalFormat | undefined;
-  /** Whether the client takes events for as long as they come. */
+  /** Whether the client can receive a stream of events. */
   readonly acceptsSubscriptions: boolean;
-  /** Whether it may change nothing, as with GET. */
+  /** Whether mutations are refused, as with GET. */
   readonly isReadOnly: boolean;
-  /** Cursor of the last event that the client has got, where the transport itself says so. */
+  /** Cursor of the last event that the client has received, if the transport transmits it (`Last-Event-ID`). */
   readonly lastEventId: string | undefined;
-  /** That its connection began with, and that may travel to subgraphs. */
+  /** Parameters of the client's connection that may be sent to subgraphs. */
   readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
-  /** That its connection comes from. */
+  /** The client's end of the connection. */
   readonly clientAddress: string | undefined;
   readonly requestId: string;
   readonly signal: AbortSignal;
 }
 
-/** An answer in one piece, with all that stands around its data. */
+/** A complete response, with the envelope around its data. */
 interface CompleteOutcome {
   readonly kind: 'complete';
   readonly text: ResponseData;
@@ -43,8 +43,8 @@ interface CompleteOutcome {
 
 type StoredOutcome = CompleteOutcome | IncrementalOutcome | SubscriptionOutcome;
 
-/** One request on its way through Apollo Server, and the answer on its way back around it: Apollo
- *  Server knows no streams of ours, and promises of its own that would keep a long text alive. */
+/** One request on its way through Apollo Server. Its outcome returns here and not through Apollo Server, which has no
+ *  equivalent for the gateway's streams, and whose promises would keep a long response in memory. */
 export class ClientRequest {
   readonly headers: ReadonlyMap<string, string>;
   readonly incremental: IncrementalFormat | undefined;
@@ -70,46 +70,46 @@ export class ClientRequest {
     this.signal = options.signal;
   }
 
-  /** Whether this transport has a way to ask for such an operation and to answer it. */
+  /** Whether the transport can carry an operation of this kind and its response. */
   accepts(kind: OperationTypeNode): boolean {
     if (kind === 'subscription') return this.#acceptsSubscriptions;
     return kind === 'query' || !this.#isReadOnly;
   }
 
-  /** Takes a lease on the current supergraph, in the place of an earlier one: the operations of a batch begin
-   *  in one step, so that one lease is for all of them. */
+  /** Takes a lease on the current supergraph and releases an earlier one. The operations of a batch start in one synchronous
+   *  step, so that one lease holds for all of them. */
   acquireSupergraph(supergraphs: SupergraphView): void {
     const earlier = this.#lease;
     this.#lease = supergraphs.acquire();
     earlier?.release();
   }
 
-  /** To be called when the answer has ended, however it did. */
+  /** Must be called when the response has ended, for whatever reason. */
   releaseSupergraph(): void {
     this.#lease?.release();
     this.#lease = undefined;
   }
 
-  storeOutcome(answer: StoredOutcome): void {
-    this.#outcome = answer;
+  storeOutcome(outcome: StoredOutcome): void {
+    this.#outcome = outcome;
   }
 
-  /** The answer that was left here, once. */
+  /** Removes and returns the stored outcome. */
   takeOutcome(): StoredOutcome | undefined {
-    const answer = this.#outcome;
+    const outcome = this.#outcome;
     this.#outcome = undefined;
-    return answer;
+    return outcome;
   }
 }
 
-/** Stands as `data` in the result that Apollo Server sees. */
+/** The `data` of the result that Apollo Server sees: a handle to the serialised data. */
 export class ExecutedData {
   readonly #data: ResponseData | undefined;
   readonly #caching: ResponseCaching | undefined;
   readonly #client: ClientRequest | undefined;
 
-  /** `data` is `undefined` for an answer in several payloads, which waits in the client already. With `client` the
-   *  text is left there; without, as for the items of a batch, it is returned, and how long it may be kept is lost. */
+  /** `data` is `undefined` for a response in several payloads, which is stored in `client` already. With `client`, `write` stores
+   *  the response there. Without it, as for the items of a batch, `write` returns the response, and `caching` is ignored. */
   constructor(
     data: ResponseData | undefined,
     caching: ResponseCaching | undefined,
@@ -120,15 +120,15 @@ export class ExecutedData {
     this.#client = client;
   }
 
-  /** The answer's text with `before` and `after` around the data, or nothing where it waits in the client. */
+  /** The response, with `before` and `after` around the data; an empty string if it is stored in the client. */
   write(before: string, after: string): string {
     if (this.#data === undefined) return '';
-    const answer = this.#data.takeWrapped(before, after);
-    if (this.#client === undefined) return contentToText(answer);
+    const content = this.#data.takeWrapped(before, after);
+    if (this.#client === undefined) return contentToText(content);
     this.#client.storeOutcome({
       kind: 'complete',
-      text: new ResponseData(answer),
-      // A plugin may have added errors.
+      text: new ResponseData(content),
+      // If a plugin has added errors, the response must not be cached.
       caching: before === dataPrefix ? this.#caching : undefined,
     });
     return '';

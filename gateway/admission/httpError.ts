@@ -8,7 +8,7 @@ interface HttpErrorOptions {
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
-/** A request that ends before Apollo Server sees it. The message is written for the client. */
+/** Refuses a request before Apollo Server sees it. The message is written for the client. */
 export class HttpError extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -17,7 +17,7 @@ export class HttpError extends Error {
 
   constructor(status: number, message: string, options: HttpErrorOptions = {}) {
     super(message);
-    this.name = 'Refusal';
+    this.name = 'HttpError';
     this.status = status;
     this.headers = options.headers ?? {};
     this.#code = options.code ?? 'BAD_REQUEST';
@@ -29,10 +29,10 @@ export class HttpError extends Error {
   }
 }
 
-/** The client closed its connection; there is nobody to answer. */
+/** The client closed its connection: no response can be sent. */
 export class ClientDisconnectedError extends Error {
   constructor() {
     super('The client closed the connection.');
-    this.name = 'ClientGone';
+    this.name = 'ClientDisconnectedError';
   }
 }

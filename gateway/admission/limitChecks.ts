@@ -10,13 +10,13 @@ import { HttpError } from './httpError.ts';
 
 interface TextLimitCheckOptions {
   readonly limits: OperationLimits;
-  /** Characters of texts that are remembered as within the limits. */
+  /** Size of the cache of operation texts within the limits, in characters. */
   readonly textCacheSize: number;
 }
 
-/** Makes the check of an operation's text that comes before Apollo Server parses it: throws a `Refusal`
- *  with `OPERATION_TOO_COMPLEX` for a text beyond the limits. What cannot be parsed passes; Apollo Server
- *  explains it better. A text that passed before costs one look-up. */
+/** Creates the check of an operation's text that runs before Apollo Server parses it. The check throws an `HttpError` with
+ *  `OPERATION_TOO_COMPLEX` for a text beyond the limits. A text with a syntax error passes: Apollo Server reports it. A text
+ *  that passed before costs one look-up. */
 export function createTextLimitCheck(options: TextLimitCheckOptions): (text: string) => void {
   const { limits } = options;
   const accepted = new LRUCache<string, true>({
@@ -31,8 +31,8 @@ export function createTextLimitCheck(options: TextLimitCheckOptions): (text: str
   };
 }
 
-/** Makes the check of an operation's variables: throws a `Refusal` where lists and objects nest deeper than
- *  selection sets may. Whatever reads them calls itself for each level, graphql-js first of all. */
+/** Creates the check of an operation's variables. The check throws an `HttpError` if lists and objects nest deeper than
+ *  selection sets may: graphql-js and the gateway read them recursively. */
 export function createVariableDepthCheck({
   depth,
 }: Pick<OperationLimits, 'depth'>): (variables: unknown) => void {
@@ -42,7 +42,7 @@ export function createVariableDepthCheck({
       if (!isDeeperThan(depth, value)) continue;
       throw new HttpError(
         400,
-        `The variable ${JSON.stringify(name)} is nested more than ${depth} levels deep, the most that are allowed (limits.depth).`,
+        `The variable ${JSON.stringify(name)} is nested more than ${depth} levels deep (limits.depth).`,
         { code: 'OPERATION_TOO_COMPLEX', extensions: { limit: 'depth', value: depth + 1, allowed: depth } },
       );
     }
@@ -79,7 +79,7 @@ const descriptions: Readonly<Record<keyof OperationLimits, string>> = {
   recursiveSelections: 'has {value} selections with its fragments expanded',
   expandedSize: 'has {value} characters in its names and literals with its fragments expanded',
   fieldComparisons:
-    'selects the same fields so often at one place that they take at least {value} comparisons',
+    'selects the same fields so often in one selection set that merging them takes at least {value} comparisons',
 };
 
 function tooComplex({ limit, value, allowed }: ExceededLimit): HttpError {

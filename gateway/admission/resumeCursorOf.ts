@@ -1,9 +1,9 @@
-/** The cursor after which a subscription is to go on, as a client says it in `extensions.tributary.cursor` of its
- *  operation: where it found it in the events. */
+/** The cursor after which a client resumes a subscription: `extensions.tributary.cursor` of its operation, the same path at
+ *  which events carry their cursors. */
 export function resumeCursorOf(extensions: unknown): string | undefined {
   const { tributary } = (extensions ?? {}) as { readonly tributary?: unknown };
   const { cursor } = (tributary ?? {}) as { readonly cursor?: unknown };
   if (cursor === undefined || cursor === null || cursor === '') return undefined;
-  // What is no text is no cursor either, and is refused as such where it counts: to look past it would lose events.
+  // A value that is not a string is not ignored, which would lose events: the subscription refuses it as an invalid cursor.
   return typeof cursor === 'string' ? cursor : JSON.stringify(cursor);
 }

@@ -3,18 +3,18 @@ import { LRUCache } from 'lru-cache';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 
-/** An operation that can go to the pipeline as it is. */
+/** An operation that can be executed without Apollo Server. */
 interface ValidatedOperation {
   readonly document: DocumentNode;
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly kind: OperationTypeNode;
-  /** Cursor after which a subscription is to go on. */
+  /** Cursor after which a subscription resumes. */
   readonly cursor: string | undefined;
 }
 
-/** Operation texts that Apollo Server has parsed and found valid, for one supergraph each. A plain request for
- *  one of them needs nothing more of Apollo Server, which would cost as much as a small operation itself. */
+/** Operations that Apollo Server has parsed and validated, each for one supergraph. A plain request for one of them bypasses
+ *  Apollo Server, which would cost as much time as a small operation itself. */
 export class ValidatedOperationCache {
   readonly #entries: LRUCache<string, { readonly document: DocumentNode; readonly supergraph: Supergraph }>;
 
@@ -29,13 +29,13 @@ export class ValidatedOperationCache {
     this.#entries.set(text, { document, supergraph });
   }
 
-  /** To be called when another supergraph takes over: what is known holds on to the one that it is for. */
+  /** Must be called when another supergraph becomes current: entries keep their supergraph in memory. */
   clear(): void {
     this.#entries.clear();
   }
 
-  /** The operation of a request's body; `undefined` for whatever is not plain or not known: Apollo Server
-   *  answers that, mistakes included. */
+  /** The operation of a request body. `undefined` if the operation is not known, or the request uses persisted queries or is
+   *  malformed: Apollo Server handles those. */
   find(body: unknown, supergraph: Supergraph | undefined): ValidatedOperation | undefined {
     if (!isObject(body) || typeof body.query !== 'string') return undefined;
     const known = this.#entries.get(body.query);
@@ -43,7 +43,7 @@ export class ValidatedOperationCache {
     const { operationName, variables, extensions } = body;
     if (!isAbsent(operationName) && typeof operationName !== 'string') return undefined;
     if (!isAbsent(variables) && !isObject(variables)) return undefined;
-    // Persisted queries are Apollo Server's; other extensions mean nothing to it.
+    // Apollo Server handles persisted queries. It ignores other extensions.
     if (!isAbsent(extensions) && (!isObject(extensions) || 'persistedQuery' in extensions)) return undefined;
     const operation = getOperationAST(known.document, operationName);
     if (operation == null) return undefined;

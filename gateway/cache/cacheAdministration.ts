@@ -1,9 +1,43 @@
 import type { CacheObserver } from './cacheMetrics.ts';
-import type { CacheAdmin } from './cacheRoutes.ts';
 import { parseInvalidationRequest } from './invalidation/invalidationRequest.ts';
 import type { CacheRules } from './rules/cacheRules.ts';
 import type { CacheDescription, CacheStore } from './store/cacheStore.ts';
 import { isEntityTag, type NamedTag, parseTag } from './tags/tagNames.ts';
+
+/** What operators can do with the cache. */
+export interface CacheAdmin {
+  /** Deletes the entries that the body of a request names. */
+  invalidate(body: unknown): Promise<
+    | {
+        readonly kind: 'done';
+        readonly deleted: number;
+        /** Some entries could not be deleted yet. They are not served any more, and will be deleted later. */
+        readonly isPending: boolean;
+      }
+    | InvalidCacheRequest
+    | CacheUnavailable
+  >;
+  /** Describes at most `limit` entries of an entity, which is given as `__typename` and the fields of a key. */
+  entriesOf(
+    entity: unknown,
+    limit: number,
+  ): Promise<
+    | { readonly kind: 'entries'; readonly entries: readonly CacheEntryView[]; readonly isComplete: boolean }
+    | InvalidCacheRequest
+    | CacheUnavailable
+  >;
+}
+
+/** Every problem of a request, which had no effect. */
+export interface InvalidCacheRequest {
+  readonly kind: 'invalid';
+  readonly reasons: readonly string[];
+}
+
+export interface CacheUnavailable {
+  readonly kind: 'unavailable';
+  readonly reason: string;
+}
 
 interface CacheAdministrationOptions {
   readonly store: CacheStore;
@@ -14,7 +48,7 @@ interface CacheAdministrationOptions {
   now(): number;
 }
 
-/** Creates what operators can do with the cache. Requests use the names of the current supergraph. */
+/** Creates the operations for operators. Their requests use the names of the current supergraph. */
 export function createCacheAdministration(options: CacheAdministrationOptions): CacheAdmin {
   const { store, observer, rules, now } = options;
 
@@ -60,11 +94,11 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
   };
 }
 
-const cacheUnavailable = {
+const cacheUnavailable: CacheUnavailable = {
   kind: 'unavailable',
   reason:
     'The cache is empty: no supergraph is loaded, or the current one has no cache rule (@cached, cache.rules).',
-} as const;
+};
 
 /** A stored entry as operators see it. */
 export interface CacheEntryView {

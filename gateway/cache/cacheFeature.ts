@@ -15,7 +15,11 @@ import { createFetchCacheOptions } from './fetches/fetchCacheOptions.ts';
 import { InvalidatingFetchSender } from './fetches/invalidatingFetchSender.ts';
 import { EventInvalidations } from './invalidation/eventInvalidations.ts';
 import { parseInvalidationRequest } from './invalidation/invalidationRequest.ts';
-import { mayHaveRules, readSupergraphRules, type SupergraphRules } from './rules/supergraphRules.ts';
+import {
+  compileMutationInvalidations,
+  type MutationInvalidations,
+} from './invalidation/mutationInvalidations.ts';
+import { type CacheRules, readCacheRules } from './rules/cacheRules.ts';
 import type { InvalidationResult } from './store/cacheStore.ts';
 import { MemoryStore } from './store/memoryStore.ts';
 import { StoreProblems } from './store/storeProblems.ts';
@@ -55,12 +59,20 @@ export class CacheFeature implements Feature {
 
   readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
     const { enabled, rules: configured, mutations } = this.#context.config.cache;
-    if (!enabled || !mayHaveRules(reading.supergraph.sdl, configured)) return undefined;
-    const { rules, ...findings } = readSupergraphRules({ document: reading.document, configured, mutations });
+    // Decides without parsing the SDL, for supergraphs that have no rules.
+    const mayHaveRules =
+      Object.keys(configured).length > 0 || reading.supergraph.sdl.includes('://tributary.dev/spec/');
+    if (!enabled || !mayHaveRules) return undefined;
+    const { rules, problems, unknown } = readCacheRules(reading.document, configured);
+    const compiled = compileMutationInvalidations(mutations, rules.graph);
     return {
-      ...findings,
+      problems,
+      unknownNames: [
+        ...unknown.map((name) => `cache.rules: ${name}`),
+        ...compiled.unknown.map((name) => `cache.mutations: ${name}`),
+      ],
       attach: (supergraph) => {
-        this.#rules.set(supergraph, rules);
+        this.#rules.set(supergraph, { rules, mutations: compiled.invalidations });
         return undefined;
       },
     };
@@ -138,6 +150,12 @@ export class CacheFeature implements Feature {
     this.#observer.onInvalidated({ by: 'event', deleted: result.deleted });
     return result;
   }
+}
+
+/** What the cache does with one supergraph. */
+interface SupergraphRules {
+  readonly rules: CacheRules;
+  readonly mutations: MutationInvalidations;
 }
 
 function createStore(

@@ -1,33 +1,30 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
 
-/** Counts what the cache does. `type` is the type of the entities, or the root type. */
+/** Counts what the cache does. */
 export interface CacheObserver {
   onLookup(lookup: CacheLookup): void;
-  onStored(stored: { readonly subgraph: string; readonly type: string; readonly bytes: number }): void;
-  onNotStored(rejected: {
-    readonly subgraph: string;
-    readonly type: string;
-    readonly reason: 'errors' | 'refused' | 'invalid' | 'too large';
-    readonly count: number;
-  }): void;
-  onRefresh(refresh: {
-    readonly subgraph: string;
-    readonly type: string;
-    readonly outcome: RefreshOutcome;
-  }): void;
-  /** Stale values were served because the subgraph failed. */
-  onStaleIfError(served: { readonly subgraph: string; readonly type: string; readonly count: number }): void;
-  /** Stale values were served because fetches missed the budget. */
-  onStaleIfBudget(served: { readonly subgraph: string; readonly type: string; readonly count: number }): void;
+  onStored(stored: ItemLabels & { readonly bytes: number }): void;
+  onNotStored(
+    rejected: ItemLabels & { readonly reason: 'errors' | 'refused' | 'invalid' | 'too large' },
+  ): void;
+  onRefresh(refresh: ItemLabels & { readonly outcome: RefreshOutcome }): void;
+  /** A stale value was served because the subgraph failed. */
+  onStaleIfError(served: ItemLabels): void;
+  /** A stale value was served because its fetch missed the budget. */
+  onStaleIfBudget(served: ItemLabels): void;
   /** `deleted`: the number of entries. */
   onInvalidated(invalidated: { readonly by: 'admin' | 'mutation' | 'event'; readonly deleted: number }): void;
 }
 
-/** The entities or root fields that one fetch looked up. */
-export interface CacheLookup {
+/** `type`: the type of the entity, or the root type. */
+interface ItemLabels {
   readonly subgraph: string;
   readonly type: string;
+}
+
+/** The entities or root fields that one fetch looked up. */
+interface CacheLookup extends ItemLabels {
   readonly hits: number;
   /** Served while a refresh runs. */
   readonly stale: number;
@@ -96,20 +93,20 @@ export class CacheMetrics implements CacheObserver {
     this.#counts(subgraph, type).entryBytes.observe(size);
   }
 
-  onNotStored({ subgraph, type, reason, count }: Observed<'onNotStored'>): void {
-    incrementCount(this.#counts(subgraph, type).notStored, reason, count);
+  onNotStored({ subgraph, type, reason }: Observed<'onNotStored'>): void {
+    incrementCount(this.#counts(subgraph, type).notStored, reason, 1);
   }
 
   onRefresh({ subgraph, type, outcome }: Observed<'onRefresh'>): void {
     incrementCount(this.#counts(subgraph, type).refreshes, outcome, 1);
   }
 
-  onStaleIfError({ subgraph, type, count }: Observed<'onStaleIfError'>): void {
-    this.#counts(subgraph, type).staleIfError += count;
+  onStaleIfError({ subgraph, type }: ItemLabels): void {
+    this.#counts(subgraph, type).staleIfError += 1;
   }
 
-  onStaleIfBudget({ subgraph, type, count }: Observed<'onStaleIfBudget'>): void {
-    this.#counts(subgraph, type).staleIfBudget += count;
+  onStaleIfBudget({ subgraph, type }: ItemLabels): void {
+    this.#counts(subgraph, type).staleIfBudget += 1;
   }
 
   onInvalidated({ by, deleted }: Observed<'onInvalidated'>): void {

@@ -3,42 +3,7 @@ import { HttpError } from '../admission/httpError.ts';
 import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import { isJsonContentType, readJsonBody } from '../transport/http/readBody.ts';
 import type { RouteReply, Routes } from '../transport/http/routes.ts';
-import type { CacheEntryView } from './cacheAdministration.ts';
-
-/** What operators can do with the cache. */
-export interface CacheAdmin {
-  /** Deletes the entries that the body of a request names. */
-  invalidate(body: unknown): Promise<
-    | {
-        readonly kind: 'done';
-        readonly deleted: number;
-        /** Some entries could not be deleted yet. They are not served any more, and will be deleted later. */
-        readonly isPending: boolean;
-      }
-    | InvalidCacheRequest
-    | CacheUnavailable
-  >;
-  /** Describes at most `limit` entries of an entity, which is given as `__typename` and the fields of a key. */
-  entriesOf(
-    entity: unknown,
-    limit: number,
-  ): Promise<
-    | { readonly kind: 'entries'; readonly entries: readonly CacheEntryView[]; readonly isComplete: boolean }
-    | InvalidCacheRequest
-    | CacheUnavailable
-  >;
-}
-
-/** Every problem of a request, which had no effect. */
-interface InvalidCacheRequest {
-  readonly kind: 'invalid';
-  readonly reasons: readonly string[];
-}
-
-interface CacheUnavailable {
-  readonly kind: 'unavailable';
-  readonly reason: string;
-}
+import type { CacheAdmin, CacheUnavailable, InvalidCacheRequest } from './cacheAdministration.ts';
 
 interface CacheRoutesOptions {
   /** `undefined` if the cache is disabled. */

@@ -35,6 +35,8 @@ export function superviseWorkers(count: number, drainTimeoutMs: number): Promise
       isAnnounced = true;
       printAddresses(message, count);
     });
+    // The primary may send a listening socket to a worker that has just ended. Its `exit` event follows.
+    worker.on('error', () => {});
     worker.on('exit', (exit, signal) => onExit(worker, exit, signal));
   };
 

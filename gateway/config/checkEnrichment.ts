@@ -43,7 +43,7 @@ function checkBudget({ budget: written, bounds: writtenBounds }: Section): Confi
 function checkAdaptation(adaptation: Section): ConfigProblem[] {
   return [
     ...checkOrder(adaptation, 'inlineBelow', 'inlineUntil'),
-    ...checkOrder(adaptation, 'lateBelow', 'lateUntil'),
+    ...checkOrder(adaptation, 'deferredBelow', 'deferredUntil'),
   ];
 }
 

@@ -35,7 +35,7 @@ export class ContractGuardFeature implements Feature {
     this.#recording = createRecordingHook(config, { log, timers: systemTimers, now });
     const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;
     if (mode === 'off') return;
-    const guard = new ContractGuard({ mode, directory, log, now, liveSubgraphs: this.#running() });
+    const guard = new ContractGuard({ mode, directory, log, now, liveSubgraphs: this.#liveSubgraphs() });
     this.#guard = guard;
     if (intervalMs > 0) {
       this.#drift = new DriftWatch({
@@ -53,7 +53,8 @@ export class ContractGuardFeature implements Feature {
       registry: metrics.registry,
       supergraphs: () => guard.counts,
       brokenOperations: () => guard.lastCheck?.broken.length ?? 0,
-      subgraphs: () => this.#watched.map(({ name, state }) => ({ name, hasDrifted: state === 'drifted' })),
+      subgraphs: () =>
+        this.#watchedSubgraphs.map(({ name, state }) => ({ name, hasDrifted: state === 'drifted' })),
     });
   }
 
@@ -86,17 +87,17 @@ export class ContractGuardFeature implements Feature {
   /** Problems that operators should see although the gateway is ready. */
   get readinessNotes(): readonly UnreadyReason[] {
     const [refusal] = this.#refused === undefined ? [] : (this.#guard?.refusals ?? []);
-    const drifted = this.#watched.filter(({ state }) => state === 'drifted');
+    const drifted = this.#watchedSubgraphs.filter(({ state }) => state === 'drifted');
     return [
       ...(refusal === undefined
         ? []
         : [
             {
               code: 'SUPERGRAPH_REFUSED',
-              message: sayRefused(refusal),
+              message: describeRefusal(refusal),
             },
           ]),
-      ...drifted.map((subgraph) => ({ code: 'CONTRACT_DRIFT', message: sayDrifted(subgraph) })),
+      ...drifted.map((subgraph) => ({ code: 'CONTRACT_DRIFT', message: describeDrift(subgraph) })),
     ];
   }
 
@@ -114,8 +115,8 @@ export class ContractGuardFeature implements Feature {
         this.#drift === undefined
           ? null
           : {
-              lastLook: this.#drift.lastCheckAt ?? null,
-              subgraphs: this.#watched,
+              lastCheckAt: this.#drift.lastCheckAt ?? null,
+              subgraphs: this.#watchedSubgraphs,
               findings: this.#drift.findings,
             },
     };
@@ -135,7 +136,7 @@ export class ContractGuardFeature implements Feature {
     return refused?.message === this.#context.supergraphs.problem() ? refused : undefined;
   }
 
-  get #watched(): readonly WatchedSubgraph[] {
+  get #watchedSubgraphs(): readonly WatchedSubgraph[] {
     return this.#drift?.subgraphs ?? [];
   }
 
@@ -146,16 +147,16 @@ export class ContractGuardFeature implements Feature {
     return [...addresses.values()];
   }
 
-  #running(): LiveSubgraphSource | undefined {
+  #liveSubgraphs(): LiveSubgraphSource | undefined {
     const { config, timers } = this.#context;
-    const within = { ms: config.contracts.lookTimeout, timers };
-    if (within.ms === 0) return undefined;
+    const timeout = { ms: config.contracts.lookTimeout, timers };
+    if (timeout.ms === 0) return undefined;
     const urls = schemaUrls(config);
     return {
       addressesOf: ({ subgraphs }) =>
         Array.from(subgraphs.values(), ({ name, url }) => ({ name, url: urls.get(name) ?? url })),
       fetchLiveSubgraphs: (addresses, signal) =>
-        fetchLiveSubgraphs(addresses, { signal, timeout: within, retryAfterMs: within.ms / 4 }),
+        fetchLiveSubgraphs(addresses, { signal, timeout, retryAfterMs: timeout.ms / 4 }),
       isCompositionSource: 'subgraphs' in config.supergraph,
     };
   }
@@ -175,16 +176,15 @@ function schemaUrls({ supergraph }: GatewayConfig): ReadonlyMap<string, string> 
   return new Map('subgraphs' in supergraph ? supergraph.subgraphs.map(({ name, url }) => [name, url]) : []);
 }
 
-function sayRefused({ broken }: GuardCheck): string {
+function describeRefusal({ broken }: GuardCheck): string {
   const operations = broken.map(({ consumer, operation }) => `${consumer}/${operation}`).join(', ');
-  const subgraphs = [...new Set(broken.flatMap((one) => one.subgraphs ?? []))];
-  const first =
-    subgraphs.length === 0 ? '' : ` What it needs of ${subgraphs.join(', ')} has to be deployed first.`;
+  const subgraphs = [...new Set(broken.flatMap((operation) => operation.subgraphs ?? []))];
+  const first = subgraphs.length === 0 ? '' : ` Deploy the new version of ${subgraphs.join(', ')} first.`;
   return `The newest supergraph is not used: it breaks ${operations}.${first}`;
 }
 
-function sayDrifted({ name, breaks, refusal }: WatchedSubgraph): string {
+function describeDrift({ name, breaks, refusal }: WatchedSubgraph): string {
   const broken = breaks.length === 0 ? '' : ` It breaks ${breaks.join(', ')}.`;
-  const refused = refusal === undefined ? '' : ' It refuses what was planned for it.';
-  return `${name} serves something else than it has agreed to.${refused}${broken}`;
+  const refused = refusal === undefined ? '' : ' It refuses fetches that were planned for it.';
+  return `${name} serves another schema than its contract.${refused}${broken}`;
 }

@@ -23,7 +23,7 @@ export function registerContractMetrics(options: ContractMetricsOptions): void {
   });
   new Gauge({
     name: 'tributary_contract_broken_operations',
-    help: 'Operations of the contracts that the newest supergraph breaks, in use or not.',
+    help: 'Operations of the contracts that the newest supergraph breaks, whether or not it is in use.',
     registers: [registry],
     collect() {
       this.set(brokenOperations());
@@ -31,7 +31,7 @@ export function registerContractMetrics(options: ContractMetricsOptions): void {
   });
   new Gauge({
     name: 'tributary_contract_drift',
-    help: 'Whether a subgraph serves something else than it has agreed to.',
+    help: 'Whether a subgraph serves another schema than its contract.',
     labelNames: ['subgraph'],
     registers: [registry],
     collect() {

@@ -4,22 +4,19 @@ import { type AdaptationThresholds, DeliveryModeSelector } from './deliveryModeS
 import { LatencySketch } from './latencySketch.ts';
 
 export interface AdaptiveDeliveryOptions extends AdaptationThresholds {
-  /** With `always`, latencies are only observed. With `never` nobody asks. */
+  /** `always` only records latencies. With `never`, this class is not used. */
   readonly mode: 'adaptive' | 'always' | 'never';
-  /** Of rules that say nothing else, in milliseconds. */
+  /** Budget of rules that have none, in milliseconds. */
   readonly defaultBudgetMs: number;
-  /** In milliseconds; only differences count. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
 }
 
-/** What is known of a field. Latencies are in milliseconds, `null` where the one in question was given up. */
+/** Statistics of a field. Latencies are in milliseconds, `null` where that quantile was abandoned. */
 interface FieldDelivery {
   readonly coordinate: string;
-  /** The field's own. */
   readonly budgetMs: number;
-  /** For that budget. */
   readonly deliveryMode: DeliveryMode;
-  /** How many latencies count now. */
   readonly samples: number;
   /** From 0 to 1. */
   readonly shareWithinBudget: number;
@@ -27,19 +24,20 @@ interface FieldDelivery {
   readonly p95Ms: number | null;
 }
 
-/** Coordinates come from supergraphs, those of earlier ones included. */
+/** Coordinates of all supergraphs that were loaded, the earlier ones included. */
 const maxFields = 1_000;
-/** Clients may choose budgets. */
+/** Clients can choose budgets. */
 const maxBudgets = 16;
 
 interface TrackedField {
-  /** As it was seen last: another supergraph may have another. */
+  /** The rule that was seen last: supergraphs may have different ones. */
   rule: EnrichmentRule;
   readonly sketch: LatencySketch;
+  /** By budget in milliseconds. */
   readonly selectors: LRUCache<number, DeliveryModeSelector>;
 }
 
-/** Learns how long fields take, and decides for each how first answers deal with it. */
+/** Records the latencies of fields, and selects the delivery mode of each field. */
 export class AdaptiveDelivery {
   readonly #options: AdaptiveDeliveryOptions;
   readonly #fields = new LRUCache<string, TrackedField>({ max: maxFields });
@@ -48,16 +46,16 @@ export class AdaptiveDelivery {
     this.#options = options;
   }
 
-  /** `budgetMs`: of the request. */
+  /** `budgetMs`: the budget that the field has in this request. */
   deliveryModeOf(rule: EnrichmentRule, budgetMs: number): DeliveryMode {
-    if (this.#options.mode !== 'adaptive') return 'budget';
+    if (this.#options.mode !== 'adaptive') return 'budgeted';
     const field = this.#fields.get(rule.coordinate);
-    if (field === undefined) return 'budget';
+    if (field === undefined) return 'budgeted';
     field.rule = rule;
     return this.#deliveryModeOf(field, budgetMs);
   }
 
-  /** `latencyMs`: from the request's start until the field was ready; `Infinity` for one that was given up. */
+  /** `latencyMs`: from the start of the request until the field was ready; `Infinity` if it was abandoned. */
   recordLatency(rule: EnrichmentRule, latencyMs: number): void {
     let field = this.#fields.get(rule.coordinate);
     if (field === undefined) {
@@ -71,20 +69,24 @@ export class AdaptiveDelivery {
     }
     field.rule = rule;
     field.sketch.observe(latencyMs);
-    for (const [budgetMs, way] of field.selectors.entries()) if (latencyMs <= budgetMs) way.recordInTime();
+    for (const [budgetMs, selector] of field.selectors.entries()) {
+      if (latencyMs <= budgetMs) selector.recordInTime();
+    }
   }
 
-  /** A budget is over, and the field is not there. Its latency is observed all the same, once it is known: this is for
-   *  not having to wait for it. */
-  recordOverdue({ coordinate }: EnrichmentRule, overMs: number): void {
-    const ways = this.#fields.get(coordinate)?.selectors.entries() ?? [];
-    for (const [budgetMs, way] of ways) if (budgetMs <= overMs) way.recordOverdue(this.#options.now());
+  /** The field is not ready at the end of a budget of `overdueMs`. Its latency is recorded as well, when it is known:
+   *  this call lets selectors react earlier. */
+  recordOverdue({ coordinate }: EnrichmentRule, overdueMs: number): void {
+    const selectors = this.#fields.get(coordinate)?.selectors.entries() ?? [];
+    for (const [budgetMs, selector] of selectors) {
+      if (budgetMs <= overdueMs) selector.recordOverdue(this.#options.now());
+    }
   }
 
-  /** The fields of which something is known now, by their coordinates. */
+  /** The fields that have latencies in the window, sorted by coordinate. */
   snapshot(): readonly FieldDelivery[] {
-    const known = [...this.#fields.values()].flatMap((field) => this.#describe(field) ?? []);
-    return known.sort((one, other) => (one.coordinate < other.coordinate ? -1 : 1));
+    const described = [...this.#fields.values()].flatMap((field) => this.#describe(field) ?? []);
+    return described.sort((a, b) => (a.coordinate < b.coordinate ? -1 : 1));
   }
 
   #describe(field: TrackedField): FieldDelivery | undefined {
@@ -95,7 +97,7 @@ export class AdaptiveDelivery {
     return {
       coordinate: rule.coordinate,
       budgetMs,
-      deliveryMode: this.#options.mode === 'adaptive' ? this.#deliveryModeOf(field, budgetMs) : 'budget',
+      deliveryMode: this.#options.mode === 'adaptive' ? this.#deliveryModeOf(field, budgetMs) : 'budgeted',
       samples: sketch.count,
       shareWithinBudget,
       p50Ms: finiteOrNull(sketch.quantile(0.5)),
@@ -104,12 +106,12 @@ export class AdaptiveDelivery {
   }
 
   #deliveryModeOf({ sketch, selectors }: TrackedField, budgetMs: number): DeliveryMode {
-    let way = selectors.get(budgetMs);
-    if (way === undefined) {
-      way = new DeliveryModeSelector(this.#options, budgetMs);
-      selectors.set(budgetMs, way);
+    let selector = selectors.get(budgetMs);
+    if (selector === undefined) {
+      selector = new DeliveryModeSelector(this.#options, budgetMs);
+      selectors.set(budgetMs, selector);
     }
-    return way.select(sketch, this.#options.now());
+    return selector.select(sketch, this.#options.now());
   }
 }
 

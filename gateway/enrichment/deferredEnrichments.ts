@@ -2,29 +2,27 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { EnrichmentJob, JobAttempt } from './enrichmentJob.ts';
 
-/** What an answer that left without something hands over, and what whoever has its token gets afterwards. */
+/** Fetches the pending fields of first answers, and serves their updates to the clients that have the tokens. */
 export interface DeferredEnrichments {
-  /** Takes over the rest of an answer: `run` is the execution that is under way for it. Where an equal job is known,
-   *  `run` is cancelled, and the token leads to that one. Resolves when the token may be told to the client, which is
-   *  when another process could finish the work, or after a short time all the same. `undefined` where there is no room
-   *  for it: then `run` was cancelled, and nobody can pick anything up. Never rejects. */
-  enqueue(job: EnrichmentJob, run: JobAttempt, caller: Caller): Promise<IssuedToken | undefined>;
-  /** What has come and what comes, each exactly once and in order, from after `cursor` on. Ends after the update
-   *  without `hasNext`. `undefined` for a token that is unknown, malformed, expired or somebody else's. `return()`
-   *  ends the following at once, also while a `next()` is pending. */
+  /** Enqueues a job whose first attempt is already running, and issues a token. If an equal job is known, cancels
+   *  `attempt`, and the token belongs to that job. Resolves when another process could finish the job, or after
+   *  `enrichment.jobs.enqueueTimeout`; with `undefined`, after cancelling `attempt`, if there is no room for the job.
+   *  Never rejects. */
+  enqueue(job: EnrichmentJob, attempt: JobAttempt, caller: Caller): Promise<IssuedToken | undefined>;
+  /** All updates after `cursor`, each once and in order. The iterator ends after the update whose `hasNext` is false;
+   *  `return()` ends it at once, also during a pending `next()`. `undefined` if the token is unknown, malformed,
+   *  expired or another caller's. */
   subscribe(
     token: string,
     caller: Caller,
     cursor: string | undefined,
   ): Promise<AsyncIterableIterator<EnrichmentUpdate> | undefined>;
-  /** What has come so far; `undefined` as with `follow`. */
+  /** The updates that have arrived so far; `undefined` as for `subscribe`. */
   readArrived(token: string, caller: Caller): Promise<ArrivedUpdates | undefined>;
-  /** Hands over or reports what is left. */
-  close(): Promise<void>;
 }
 
-/** Whose token it is: the same text for equal callers, of whatever the configuration tells them apart by. */
 export interface Caller {
+  /** The same text for callers that the configuration treats as one client. Tokens belong to an identity. */
   readonly identity: string;
 }
 

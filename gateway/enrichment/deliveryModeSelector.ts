@@ -6,35 +6,34 @@ export interface AdaptationThresholds {
   /** How far back latencies count, in milliseconds. */
   readonly window: number;
   readonly minSamples: number;
-  /** Parts of the budget that 95 % of the latencies are within. */
+  /** Parts of the budget that 95 % of the latencies must be within, to enter and to stay in `inline`. */
   readonly inlineBelow: number;
   readonly inlineUntil: number;
-  /** Shares of the latencies that are within the budget. */
-  readonly lateBelow: number;
-  readonly lateUntil: number;
+  /** Shares of latencies within the budget, to enter and to leave `deferred`. */
+  readonly deferredBelow: number;
+  readonly deferredUntil: number;
 }
 
 const inlineQuantile = 0.95;
-/** What is fetched with the primary data can hold it up: then nearly all has to be within the budget, also what is
- *  beyond the 95 %. */
+/** An inline field can delay the primary data, so the slowest 5 % must nearly all be within the budget too. */
 const inlineShareWithinBudget = { enter: 0.99, stay: 0.97 };
 
-/** Shares move slowly where there are many latencies, and while a field hangs, none comes. So fields that are overdue
- *  also add to a sum of their own, from which those in time take away: five in a row reach its limit, and so do more
- *  of them with others in between, while one in a hundred never does. */
+/** A score that reacts to a hanging field before its latencies are known: the shares in the sketch change slowly. Five
+ *  overdue fields in a row reach the limit, more of them if others are in time in between, and one overdue field in a
+ *  hundred never does. */
 const overdueScoring = { overduePoints: 20, inTimePoints: 1, limit: 100 };
 
-/** The way of one field under one budget. It changes where latencies have passed both of a pair of limits; and one
- *  that was left is not taken again for a window, whatever latencies do meanwhile. */
+/** Selects the delivery mode of one field for one budget. Hysteresis: to enter a mode, latencies must pass a stricter
+ *  limit than to stay in it, and a mode that was left is not entered again for one window. */
 export class DeliveryModeSelector {
   readonly #thresholds: AdaptationThresholds;
   readonly #budgetMs: number;
-  readonly #exitedAt = { inline: Number.NEGATIVE_INFINITY, late: Number.NEGATIVE_INFINITY };
-  #deliveryMode: DeliveryMode = 'budget';
+  readonly #leftAt = { inline: Number.NEGATIVE_INFINITY, deferred: Number.NEGATIVE_INFINITY };
+  #deliveryMode: DeliveryMode = 'budgeted';
   #overdueScore = 0;
 
-  constructor(limits: AdaptationThresholds, budgetMs: number) {
-    this.#thresholds = limits;
+  constructor(thresholds: AdaptationThresholds, budgetMs: number) {
+    this.#thresholds = thresholds;
     this.#budgetMs = budgetMs;
   }
 
@@ -43,56 +42,56 @@ export class DeliveryModeSelector {
     return this.#deliveryMode;
   }
 
-  /** The field was there before the budget was over. */
+  /** The field was ready within the budget. */
   recordInTime(): void {
     this.#overdueScore = Math.max(0, this.#overdueScore - overdueScoring.inTimePoints);
   }
 
-  /** The budget is over, and the field is not there. */
+  /** The field was not ready at the end of the budget. */
   recordOverdue(nowMs: number): void {
     if (this.#deliveryMode !== 'inline') return;
     this.#overdueScore += overdueScoring.overduePoints;
-    if (this.#overdueScore >= overdueScoring.limit) this.#transitionTo('budget', nowMs);
+    if (this.#overdueScore >= overdueScoring.limit) this.#transitionTo('budgeted', nowMs);
   }
 
   #transitionTo(next: DeliveryMode, nowMs: number): void {
     if (next === this.#deliveryMode) return;
-    if (this.#deliveryMode !== 'budget') this.#exitedAt[this.#deliveryMode] = nowMs;
+    if (this.#deliveryMode !== 'budgeted') this.#leftAt[this.#deliveryMode] = nowMs;
     this.#deliveryMode = next;
     this.#overdueScore = 0;
   }
 
   #evaluate(sketch: LatencySketch, nowMs: number): DeliveryMode {
-    if (!this.#hasEnoughSamples(sketch.count)) return 'budget';
+    if (!this.#hasEnoughSamples(sketch.count)) return 'budgeted';
     if (this.#qualifiesForInline(sketch) && this.#mayEnter('inline', nowMs)) return 'inline';
-    return this.#qualifiesForDeferred(sketch) && this.#mayEnter('late', nowMs) ? 'late' : 'budget';
+    return this.#qualifiesForDeferred(sketch) && this.#mayEnter('deferred', nowMs) ? 'deferred' : 'budgeted';
   }
 
-  /** Half as many are enough to go on as before: that is what is left when half of a window is forgotten. */
+  /** Half of the samples are enough to stay in a mode: that is what remains when the sketch drops half of its window. */
   #hasEnoughSamples(samples: number): boolean {
     const { minSamples } = this.#thresholds;
-    return samples >= (this.#deliveryMode === 'budget' ? minSamples : minSamples / 2);
+    return samples >= (this.#deliveryMode === 'budgeted' ? minSamples : minSamples / 2);
   }
 
   #qualifiesForInline(sketch: LatencySketch): boolean {
-    const is = this.#deliveryMode === 'inline';
-    const part = is ? this.#thresholds.inlineUntil : this.#thresholds.inlineBelow;
+    const isInline = this.#deliveryMode === 'inline';
+    const { inlineBelow, inlineUntil } = this.#thresholds;
+    const { enter, stay } = inlineShareWithinBudget;
     return (
-      shareWithin(sketch, part * this.#budgetMs) >= inlineQuantile &&
-      shareWithin(sketch, this.#budgetMs) >=
-        (is ? inlineShareWithinBudget.stay : inlineShareWithinBudget.enter)
+      shareWithin(sketch, (isInline ? inlineUntil : inlineBelow) * this.#budgetMs) >= inlineQuantile &&
+      shareWithin(sketch, this.#budgetMs) >= (isInline ? stay : enter)
     );
   }
 
   #qualifiesForDeferred(sketch: LatencySketch): boolean {
-    const within = shareWithin(sketch, this.#budgetMs);
-    return this.#deliveryMode === 'late'
-      ? within <= this.#thresholds.lateUntil
-      : within < this.#thresholds.lateBelow;
+    const share = shareWithin(sketch, this.#budgetMs);
+    return this.#deliveryMode === 'deferred'
+      ? share <= this.#thresholds.deferredUntil
+      : share < this.#thresholds.deferredBelow;
   }
 
-  #mayEnter(way: 'inline' | 'late', nowMs: number): boolean {
-    return this.#deliveryMode === way || nowMs - this.#exitedAt[way] >= this.#thresholds.window;
+  #mayEnter(mode: 'inline' | 'deferred', nowMs: number): boolean {
+    return this.#deliveryMode === mode || nowMs - this.#leftAt[mode] >= this.#thresholds.window;
   }
 }
 

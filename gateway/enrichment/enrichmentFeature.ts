@@ -5,14 +5,13 @@ import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
 import type { JobExecutor } from './enrichmentJob.ts';
 import { EnrichmentMetrics } from './enrichmentMetrics.ts';
 import { addEnrichmentRoute } from './enrichmentRoute.ts';
-import { createInMemoryEnrichmentJobs } from './jobs/createInMemoryEnrichmentJobs.ts';
-import { createRedisEnrichmentJobs } from './jobs/createRedisEnrichmentJobs.ts';
+import { createEnrichmentJobs } from './jobs/createEnrichmentJobs.ts';
 import type { EnrichmentJobs } from './jobs/enrichmentJobs.ts';
 import { addJobsRoute } from './jobsRoute.ts';
 import { callerOf, EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
 
 /** Enrichments: latency budgets of first answers, the jobs that finish what missed its budget, and the routes by which
- *  clients fetch the rest. */
+ *  clients fetch pending fields. */
 export class EnrichmentFeature implements Feature {
   readonly name = 'enrichment';
   readonly coordinator: EnrichmentCoordinator;
@@ -39,8 +38,8 @@ export class EnrichmentFeature implements Feature {
   }
 
   /** Sets what runs jobs. Called once, before the first supergraph is loaded. */
-  runJobsWith(runner: JobExecutor): void {
-    this.#executor = runner;
+  runJobsWith(executor: JobExecutor): void {
+    this.#executor = executor;
   }
 
   readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
@@ -70,7 +69,8 @@ export class EnrichmentFeature implements Feature {
 
   addAdminRoutes(routes: Routes): void {
     addJobsRoute(routes, {
-      jobs: { list: (query) => this.#startedJobs.list(query), retry: (id) => this.#startedJobs.retry(id) },
+      list: (query) => this.#startedJobs.list(query),
+      retry: (id) => this.#startedJobs.retry(id),
     });
   }
 
@@ -95,16 +95,13 @@ export class EnrichmentFeature implements Feature {
   #createJobs(): EnrichmentJobs {
     const { config, log } = this.#context;
     if (this.#executor === undefined) throw new Error('runJobsWith() was not called.');
-    const options = {
+    return createEnrichmentJobs({
       executor: this.#executor,
       policy: config.enrichment,
       attemptTimeoutMs: config.subgraphs.all.timeouts.deadline,
-      drainTimeoutMs: config.listen.drainTimeout,
       observer: this.#observer,
       log,
-    };
-    return isRedisConfigured(config.redis)
-      ? createRedisEnrichmentJobs({ ...options, config: config.redis })
-      : createInMemoryEnrichmentJobs(options);
+      redis: config.redis,
+    });
   }
 }

@@ -2,9 +2,9 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
 
-/** The rest of an answer, as plain JSON: whoever has it can finish the work, in this process or another. */
+/** The pending fields of a first answer, and everything that a process needs to fetch them, as plain JSON. */
 export interface EnrichmentJob {
-  /** Equal for two answers exactly if the same rest is missing from the same first answer, for callers whose
+  /** Equal for two answers exactly if the same fields are missing from the same first answer, for callers whose
    *  requests may share calls. Base64url, without `:`. */
   readonly id: string;
   readonly operation: {
@@ -12,52 +12,51 @@ export interface EnrichmentJob {
     readonly operationName: string | undefined;
     readonly variables: Readonly<Record<string, unknown>>;
   };
-  /** The client's headers that subgraphs get or that the identity is made of, names in lower case. */
+  /** The client's headers that are forwarded to subgraphs or make its identity, with names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
-  /** What the first answer was made of, as far as the rest needs it. Opaque outside execution. `undefined` where it was
-   *  too large to be kept: then there is no other attempt than the run that is under way. */
+  /** The data of the first answer that the pending fields depend on. Opaque outside of execution. `undefined` if it is
+   *  larger than `enrichment.jobs.maxSnapshotSize`: then the running attempt is the only one. */
   readonly snapshot: unknown;
-  /** Bytes of the snapshot as JSON text, whether or not it was kept. */
+  /** Bytes of the snapshot as JSON text, also if it was not stored. */
   readonly snapshotSize: number;
-  /** Bytes of the whole job as JSON text, those of the snapshot among them. */
+  /** Bytes of the whole job as JSON text, including the snapshot. */
   readonly size: number;
-  /** What is missing: never empty, all keys different. */
+  /** The pending fields: never empty, and with different keys. */
   readonly fields: readonly JobField[];
   readonly priority: EnrichmentPriority;
 }
 
-/** One thing that an answer has left out. */
 export interface JobField {
   /** Unique within the job. */
   readonly key: string;
-  /** Where it belongs in the answer, in the client's names. */
+  /** Path in the response. */
   readonly path: ResponsePath;
-  /** The field that is late. */
+  /** Coordinate of the enrichment in the schema. */
   readonly coordinate: string;
 }
 
-/** What has become of one place: exactly one per place and attempt. */
+/** The result of one field in one attempt. */
 export interface FieldResult {
   readonly key: string;
   readonly path: ResponsePath;
-  /** What belongs at `path`. */
+  /** The value at `path`. */
   readonly data: unknown;
   readonly errors: readonly GraphQLFormattedError[] | undefined;
-  /** It failed in a way that another attempt may mend: then it is tried again, as long as there are attempts. */
+  /** The field failed in a way that another attempt may mend. */
   readonly isRetryable: boolean;
 }
 
-/** Work on a job that is under way in this process. */
+/** An execution, running in this process, that fetches the pending fields of a job. */
 export interface JobAttempt {
-  /** Each result as it comes; to be called once, at once. Resolves when every place had its result, or the run was
-   *  cancelled. Rejects for a fault of the gateway's own, as if every place that had none were retryable. */
-  collect(take: (result: FieldResult) => void): Promise<void>;
-  /** Nobody wants it any more. Idempotent. */
+  /** Calls `onResult` once for each field. Must be called exactly once, without delay. Resolves when every field has a
+   *  result, or the attempt was cancelled. Rejects for an internal error, after which fields without a result can be
+   *  retried. */
+  collect(onResult: (result: FieldResult) => void): Promise<void>;
+  /** Idempotent. */
   cancel(): void;
 }
 
-/** Does the work of a job from its snapshot, wherever the first answer was made. */
 export interface JobExecutor {
-  /** `deadlineMs`: how long it may take. */
+  /** Creates an attempt that continues from the job's snapshot, in any process, for at most `deadlineMs`. */
   createAttempt(job: EnrichmentJob, deadlineMs: number): JobAttempt;
 }

@@ -1,13 +1,13 @@
-/** What becomes of fields that may come late in first answers, for those who count. */
+/** Receives the events of enrichments in first answers that are counted. */
 export interface EnrichmentObserver {
-  /** A first answer has left. `stale`: with an older value. `incremental`: it comes later on the same response.
-   *  `pending`: null, and a token if there was room for the rest. `shadow pending`: it was waited for, and would
-   *  have been late. */
-  onAnswered(answered: {
+  /** A first answer has left. `stale`: with a stale cached value. `incremental`: a payload follows on the same
+   *  response. `pending`: null, with a token if there was room for the job. `shadow pending`: the answer waited for the
+   *  field, and would have left without it outside of shadow mode. */
+  onAnswered(event: {
     readonly coordinate: string;
     readonly outcome: 'in time' | 'stale' | 'incremental' | 'pending' | 'shadow pending';
   }): void;
-  /** A field was ready, whether or not an answer still waited for it. `latencyMs`: from the request's start;
-   *  `Infinity` for one that was given up. */
-  onReady(ready: { readonly coordinate: string; readonly latencyMs: number }): void;
+  /** A field was ready, before or after the answer left. `latencyMs`: from the start of the request; `Infinity` if the
+   *  field was abandoned. */
+  onReady(event: { readonly coordinate: string; readonly latencyMs: number }): void;
 }

@@ -19,15 +19,15 @@ import { expiredTokenError } from './expiredTokenError.ts';
 
 interface EnrichmentRouteOptions {
   readonly enrichments: Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>;
-  /** Who asks, by the headers of the request. */
+  /** The caller whose tokens a request with these headers may use. */
   readonly callerOf: (headers: IncomingHttpHeaders) => Caller;
-  /** Counts a client's stream; returns what ends it. Errors: `GatewayError` `OVERLOADED`. */
+  /** Counts a client's stream for as long as it is open; returns a function that ends it.
+   *  @throws {GatewayError} `OVERLOADED` beyond the limits. */
   readonly openStream: (client: {
     readonly headers: ReadonlyMap<string, string>;
     readonly clientAddress: string | undefined;
   }) => () => void;
-  /** Aborted when the gateway drains, and does nothing more for those who follow: they are let go, and come back to
-   *  another process. */
+  /** When aborted, all streams end without `complete`, so that clients reconnect to another process. */
   readonly drainSignal: AbortSignal;
   readonly cors: CorsOptions | undefined;
   /** As in `HttpServerOptions`. */
@@ -38,11 +38,11 @@ interface EnrichmentRouteOptions {
   readonly log: TransportLog;
 }
 
-/** `GET /enrichments/:token` of the public listener: what comes late, as server-sent events that can be resumed by
- *  `Last-Event-ID`, or as JSON with what has come so far. */
+/** Adds `GET /enrichments/:token` to the public listener: the updates of a token as server-sent events that can be
+ *  resumed with `Last-Event-ID`, or as JSON with the updates that have arrived so far. */
 export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptions): void {
   const path = '/enrichments/:token';
-  // One listener for all: a signal looks through those it has for each that is added.
+  // One listener for all streams: `addEventListener` takes time in proportion to the listeners that a signal has.
   const streams = new Set<AbortController>();
   options.drainSignal.addEventListener(
     'abort',
@@ -58,7 +58,7 @@ export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptio
   server.options(path, async (request, reply) => {
     const allowed = preflightHeaders(request.headers, options.cors, 'GET');
     return allowed === undefined
-      ? reply.code(405).header('allow', 'GET').send({ error: 'Enrichments are picked up with GET.' })
+      ? reply.code(405).header('allow', 'GET').send({ error: 'Fetch enrichment updates with GET.' })
       : reply.code(204).headers(allowed).send();
   });
 }
@@ -68,7 +68,7 @@ const updateEventEncoding: PayloadEncoding<SubscriptionPayload> = {
   headers: { ...subscriptionEventEncoding.headers, 'cache-control': 'no-store' },
 };
 
-/** One request for what comes late. */
+/** One request for the updates of a token. */
 class EnrichmentExchange {
   readonly #options: EnrichmentRouteOptions;
   readonly #streams: Set<AbortController>;
@@ -76,7 +76,7 @@ class EnrichmentExchange {
   readonly #response: ServerResponse;
   readonly #requestId: string;
 
-  /** `streams`: those that end when the gateway drains. */
+  /** `streams`: the streams that end when the gateway drains. */
   constructor(
     options: EnrichmentRouteOptions,
     streams: Set<AbortController>,
@@ -98,7 +98,7 @@ class EnrichmentExchange {
       else {
         throw new HttpError(
           406,
-          'The accept header allows no answer of this route. Accept text/event-stream or application/json.',
+          'No media type of this route matches the accept header. Accept text/event-stream or application/json.',
         );
       }
     } catch (error) {
@@ -156,7 +156,7 @@ class EnrichmentExchange {
       });
     } catch (error) {
       if (!(error instanceof NoFirstPayloadError)) throw error;
-      // The gateway drains already: an empty stream makes the client come back, any other status does not.
+      // The gateway is draining. After an empty stream the client reconnects; after any other status it does not.
       writeStreamHead(this.#response, updateEventEncoding, this.#headers());
       this.#response.end(updateEventEncoding.opening);
     }
@@ -166,23 +166,23 @@ class EnrichmentExchange {
     if (error instanceof GatewayError || error instanceof HttpError) {
       return { status: error.status, formatted: error.toFormatted() };
     }
-    this.#options.log.error({ error, requestId: this.#requestId }, 'Picking up an enrichment failed');
+    this.#options.log.error({ error, requestId: this.#requestId }, 'Serving enrichment updates failed');
     const hidden = new GatewayError('INTERNAL_SERVER_ERROR', 'The gateway failed to answer.');
     return { status: hidden.status, formatted: hidden.toFormatted() };
   }
 
-  #headers(own: Readonly<Record<string, string>> = {}): ResponseHeaders {
+  #headers(additional: Readonly<Record<string, string>> = {}): ResponseHeaders {
     return {
       'cache-control': 'no-store',
       ...corsHeaders(this.#request.headers.origin, this.#options.cors),
-      ...own,
+      ...additional,
       'x-request-id': this.#requestId,
       ...(this.#options.drainSignal.aborted ? { connection: 'close' } : {}),
     };
   }
 }
 
-/** Updates as batches of one, each with its cursor. */
+/** Each update as a batch of one payload. */
 function payloadsOf(updates: AsyncIterator<EnrichmentUpdate>): AsyncIterator<readonly SubscriptionPayload[]> {
   return {
     next: async () => {

@@ -10,31 +10,30 @@ import type { EnrichmentPriority, EnrichmentRule } from '../operation/enrichment
 import { findNonDeferrableFields } from './findNonDeferrableFields.ts';
 import { type DeclaredEnrichment, readEnrichmentDirectives } from './readEnrichmentDirectives.ts';
 
-/** What of the configuration's section `enrichment` makes rules. */
+/** The options of the section `enrichment` that declare rules. */
 export interface ConfiguredEnrichments {
-  /** By coordinate; budgets in milliseconds. */
+  /** By coordinate. Budgets are in milliseconds. */
   readonly fields: Readonly<
     Record<
       string,
       { readonly budget?: number | undefined; readonly priority?: EnrichmentPriority | undefined }
     >
   >;
-  /** Of fields that say nothing else, in milliseconds. */
+  /** Budget of fields that declare none, in milliseconds. */
   readonly budget: number;
 }
 
-/** Which fields of one supergraph may come late. */
+/** The enrichments of one supergraph. */
 export interface EnrichmentRules {
   readonly isEmpty: boolean;
-  /** The rule of a field that is selected on an object type or interface: the same object each time, with this very
-   *  coordinate. What is written for an interface's field holds for the types that implement it, unless they have
-   *  their own; an interface for which nothing is written has a rule where all its object types have one. Of several,
-   *  the smallest budget and the highest priority. */
+  /** The rule of a field that is selected on an object type or interface: the same object for every call, with the
+   *  coordinate of that type. A type without a declaration inherits those of its interfaces. An interface without a
+   *  declaration has a rule if all its object types have one. Of several declarations, the smallest budget and the
+   *  highest priority count. */
   ruleOf(parentTypeName: string, fieldName: string): EnrichmentRule | undefined;
 }
 
 interface EnrichmentRulesOptions {
-  /** The supergraph. */
   readonly document: DocumentNode;
   readonly apiSchema: GraphQLSchema;
   readonly configured: ConfiguredEnrichments;
@@ -42,47 +41,50 @@ interface EnrichmentRulesOptions {
 
 export interface EnrichmentRulesResult {
   readonly rules: EnrichmentRules;
-  /** Uses of `@enrichment` that cannot be read: reasons to refuse the supergraph. */
+  /** Invalid uses of `@enrichment`: reasons to refuse the supergraph. */
   readonly problems: readonly string[];
-  /** Coordinates of the configuration that the API schema does not have, each with what is not there. */
+  /** For each configured coordinate that the API schema lacks, which part is missing. */
   readonly unknownCoordinates: readonly string[];
-  /** Fields that will never come late, each with the reason. */
+  /** Enrichments without effect, each with the reason. */
   readonly warnings: readonly string[];
 }
 
 type TypeWithFields = GraphQLObjectType | GraphQLInterfaceType;
 
-/** The rules of a supergraph and of a configuration together. At one field, what the configuration says counts and
- *  not the directive; what it leaves out is the directive's. */
+/** Reads the rules of a supergraph and of the configuration. At the same field, the configuration overrides the
+ *  directive, argument by argument. */
 export function readEnrichmentRules(options: EnrichmentRulesOptions): EnrichmentRulesResult {
   const { document, apiSchema, configured } = options;
   const { uses, problems } = readEnrichmentDirectives(document);
   const stricter = createStricterOfTwo(configured.budget);
-  const written = new Map<string, DeclaredEnrichment>();
+  const declared = new Map<string, DeclaredEnrichment>();
   for (const { coordinate, ...use } of uses) {
-    // Clients cannot ask for a field that is inaccessible.
+    // Inaccessible fields are not in the API schema.
     if (describeMissingField(apiSchema, coordinate) !== undefined) continue;
-    const known = written.get(coordinate);
-    written.set(coordinate, known === undefined ? use : stricter(known, use));
+    const earlier = declared.get(coordinate);
+    declared.set(coordinate, earlier === undefined ? use : stricter(earlier, use));
   }
-  const unknown: string[] = [];
+  const unknownCoordinates: string[] = [];
   for (const [coordinate, { budget, priority }] of Object.entries(configured.fields)) {
-    const absence = describeMissingField(apiSchema, coordinate);
-    if (absence !== undefined) {
-      unknown.push(absence);
+    const missing = describeMissingField(apiSchema, coordinate);
+    if (missing !== undefined) {
+      unknownCoordinates.push(missing);
       continue;
     }
-    const directive = written.get(coordinate);
-    written.set(coordinate, {
+    const directive = declared.get(coordinate);
+    declared.set(coordinate, {
       budgetMs: budget ?? directive?.budgetMs,
       priority: priority ?? directive?.priority,
     });
   }
-  const warnings = [...removeIneffective(apiSchema, written), ...warnAboutNonDeferrable(apiSchema, written)];
+  const warnings = [
+    ...removeIneffective(apiSchema, declared),
+    ...warnAboutNonDeferrable(apiSchema, declared),
+  ];
   return {
-    rules: new SupergraphEnrichmentRules(apiSchema, written, stricter),
+    rules: new SupergraphEnrichmentRules(apiSchema, declared, stricter),
     problems,
-    unknownCoordinates: unknown,
+    unknownCoordinates,
     warnings,
   };
 }
@@ -98,40 +100,39 @@ function hasFields(type: unknown): type is TypeWithFields {
   return isObjectType(type) || isInterfaceType(type);
 }
 
-/** Removes what stands at root fields that nothing can be late for; returns a warning for each. */
-function removeIneffective(schema: GraphQLSchema, written: Map<string, DeclaredEnrichment>): string[] {
+/** Removes declarations on fields of mutations and subscriptions. Returns a warning for each. */
+function removeIneffective(schema: GraphQLSchema, declared: Map<string, DeclaredEnrichment>): string[] {
   const reasons = new Map([
-    [schema.getMutationType()?.name, 'a mutation answers when all of it is done'],
-    [schema.getSubscriptionType()?.name, 'the event itself is what a subscription waits for'],
+    [schema.getMutationType()?.name, 'a mutation answers when it is complete'],
+    [schema.getSubscriptionType()?.name, 'a subscription waits for the event itself'],
   ]);
-  return [...written.keys()].flatMap((coordinate) => {
+  return [...declared.keys()].flatMap((coordinate) => {
     const reason = reasons.get(coordinate.split('.')[0]);
     if (reason === undefined) return [];
-    written.delete(coordinate);
-    return [`${coordinate}: an enrichment is without effect here, since ${reason}`];
+    declared.delete(coordinate);
+    return [`${coordinate}: an enrichment has no effect here, because ${reason}`];
   });
 }
 
 function warnAboutNonDeferrable(
   schema: GraphQLSchema,
-  written: ReadonlyMap<string, DeclaredEnrichment>,
+  declared: ReadonlyMap<string, DeclaredEnrichment>,
 ): string[] {
-  return findNonDeferrableFields(schema, [...written.keys()]).map(
+  return findNonDeferrableFields(schema, [...declared.keys()]).map(
     (coordinate) =>
-      `${coordinate}: an enrichment is always waited for here, since neither the field nor anything on the way to it can be null`,
+      `${coordinate}: every answer waits for this enrichment, because neither the field nor any position on the path to it is nullable`,
   );
 }
 
-type StricterOfTwo = (one: DeclaredEnrichment, other: DeclaredEnrichment) => DeclaredEnrichment;
+type StricterOfTwo = (a: DeclaredEnrichment, b: DeclaredEnrichment) => DeclaredEnrichment;
 
 const prioritiesByUrgency: readonly EnrichmentPriority[] = ['CRITICAL', 'NORMAL', 'BACKGROUND'];
 
 function createStricterOfTwo(defaultBudgetMs: number): StricterOfTwo {
-  return (one, other) => {
-    const budgets = [one.budgetMs ?? defaultBudgetMs, other.budgetMs ?? defaultBudgetMs] as const;
-    const priorities = [one.priority ?? 'NORMAL', other.priority ?? 'NORMAL'];
+  return (a, b) => {
+    const priorities = [a.priority ?? 'NORMAL', b.priority ?? 'NORMAL'];
     return {
-      budgetMs: budgets[0] <= budgets[1] ? one.budgetMs : other.budgetMs,
+      budgetMs: (a.budgetMs ?? defaultBudgetMs) <= (b.budgetMs ?? defaultBudgetMs) ? a.budgetMs : b.budgetMs,
       priority: prioritiesByUrgency.find((priority) => priorities.includes(priority)),
     };
   };
@@ -139,7 +140,7 @@ function createStricterOfTwo(defaultBudgetMs: number): StricterOfTwo {
 
 class SupergraphEnrichmentRules implements EnrichmentRules {
   readonly isEmpty: boolean;
-  /** By type, by field. */
+  /** By type name and field name. */
   readonly #rules = new Map<string, Map<string, EnrichmentRule>>();
   readonly #schema: GraphQLSchema;
   readonly #declared: ReadonlyMap<string, DeclaredEnrichment>;
@@ -147,18 +148,18 @@ class SupergraphEnrichmentRules implements EnrichmentRules {
 
   constructor(
     schema: GraphQLSchema,
-    written: ReadonlyMap<string, DeclaredEnrichment>,
+    declared: ReadonlyMap<string, DeclaredEnrichment>,
     stricter: StricterOfTwo,
   ) {
     this.#schema = schema;
-    this.#declared = written;
+    this.#declared = declared;
     this.#stricterOfTwo = stricter;
-    this.isEmpty = written.size === 0;
+    this.isEmpty = declared.size === 0;
     if (this.isEmpty) return;
-    const fieldNames = new Set(Array.from(written.keys(), (coordinate) => coordinate.split('.')[1] ?? ''));
-    const withoutEffect = [schema.getMutationType(), schema.getSubscriptionType()];
+    const fieldNames = new Set(Array.from(declared.keys(), (coordinate) => coordinate.split('.')[1] ?? ''));
+    const ignoredRoots = [schema.getMutationType(), schema.getSubscriptionType()];
     for (const type of Object.values(schema.getTypeMap())) {
-      if (hasFields(type) && !withoutEffect.some((root) => root === type)) this.#add(type, fieldNames);
+      if (hasFields(type) && !ignoredRoots.some((root) => root === type)) this.#add(type, fieldNames);
     }
   }
 
@@ -168,32 +169,32 @@ class SupergraphEnrichmentRules implements EnrichmentRules {
 
   #add(type: TypeWithFields, fieldNames: ReadonlySet<string>): void {
     const fields = type.getFields();
-    const ofType = new Map<string, EnrichmentRule>();
+    const rules = new Map<string, EnrichmentRule>();
     for (const name of fieldNames) {
       const found = Object.hasOwn(fields, name) ? this.#find(type, name) : undefined;
       if (found === undefined) continue;
       const { budgetMs, priority = 'NORMAL' } = found;
-      ofType.set(name, { coordinate: `${type.name}.${name}`, budgetMs, priority });
+      rules.set(name, { coordinate: `${type.name}.${name}`, budgetMs, priority });
     }
-    if (ofType.size > 0) this.#rules.set(type.name, ofType);
+    if (rules.size > 0) this.#rules.set(type.name, rules);
   }
 
   #find(type: TypeWithFields, field: string): DeclaredEnrichment | undefined {
-    const written = this.#declaredFor(type, field);
-    if (written !== undefined || isObjectType(type)) return written;
+    const declared = this.#declaredFor(type, field);
+    if (declared !== undefined || isObjectType(type)) return declared;
     const objectTypes = this.#schema.getPossibleTypes(type);
-    const below = objectTypes.flatMap((objectType) => this.#declaredFor(objectType, field) ?? []);
-    return below.length === objectTypes.length ? this.#strictestOf(below) : undefined;
+    const declarations = objectTypes.flatMap((objectType) => this.#declaredFor(objectType, field) ?? []);
+    return declarations.length === objectTypes.length ? this.#strictestOf(declarations) : undefined;
   }
 
   #declaredFor(type: TypeWithFields, field: string): DeclaredEnrichment | undefined {
-    const above = () =>
+    const inherited = () =>
       type.getInterfaces().flatMap(({ name }) => this.#declared.get(`${name}.${field}`) ?? []);
-    return this.#declared.get(`${type.name}.${field}`) ?? this.#strictestOf(above());
+    return this.#declared.get(`${type.name}.${field}`) ?? this.#strictestOf(inherited());
   }
 
-  #strictestOf(several: readonly DeclaredEnrichment[]): DeclaredEnrichment | undefined {
-    const [first, ...others] = several;
+  #strictestOf(declarations: readonly DeclaredEnrichment[]): DeclaredEnrichment | undefined {
+    const [first, ...others] = declarations;
     return first && others.reduce(this.#stricterOfTwo, first);
   }
 }

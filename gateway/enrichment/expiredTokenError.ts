@@ -1,10 +1,10 @@
 import { GatewayError } from '../errors.ts';
 
-/** For a token that is unknown, malformed, somebody else's or too old: who asks cannot tell which, so that nobody learns
- *  which ones there are. */
+/** For a token that is unknown, malformed, expired or another client's. The message does not say which: otherwise
+ *  clients could find out which tokens exist. */
 export function expiredTokenError(): GatewayError {
   return new GatewayError(
     'ENRICHMENT_EXPIRED',
-    'This token leads to nothing (any more): it has expired, is none, or is not yours. Send the operation again.',
+    'The enrichment token has expired, is unknown, or belongs to another client. Send the operation again.',
   );
 }

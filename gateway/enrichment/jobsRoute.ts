@@ -4,10 +4,6 @@ import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.t
 import type { RouteReply, Routes } from '../transport/http/routes.ts';
 import type { JobAdmin, JobState } from './jobs/jobAdmin.ts';
 
-interface JobsRouteOptions {
-  readonly jobs: JobAdmin;
-}
-
 interface JobsQuery {
   readonly Querystring: { readonly state?: unknown; readonly limit?: unknown };
 }
@@ -15,8 +11,9 @@ interface JobsQuery {
 const defaultLimit = 100;
 const maxLimit = 1_000;
 
-/** `GET /jobs?state=…&limit=…` and `POST /jobs/:id/retry` of the admin listener: late work that waits or has failed. */
-export function addJobsRoute(server: Routes, { jobs }: JobsRouteOptions): void {
+/** Adds `GET /jobs?state=…&limit=…` and `POST /jobs/:id/retry` to the admin listener: enrichment jobs that wait or have
+ *  failed. */
+export function addJobsRoute(server: Routes, jobs: JobAdmin): void {
   addRawBodyRoutes(server, retryUsage, (routes) => {
     routes.get<JobsQuery>('/jobs', async ({ query }, reply) => {
       const { state, limit = String(defaultLimit) } = query;
@@ -40,14 +37,18 @@ export function addJobsRoute(server: Routes, { jobs }: JobsRouteOptions): void {
         case 'retried':
           return reply.code(202).send({ id, state: 'waiting' });
         case 'not failed':
-          return sendProblem(reply, 409, `Job ${id} has not failed: it is under way, or waits by itself.`);
+          return sendProblem(
+            reply,
+            409,
+            `Job ${id} has not failed: it is running, or waits for its next attempt.`,
+          );
         case 'busy':
           return sendBusy(reply);
         default:
           return sendProblem(
             reply,
             404,
-            `There is no job ${id}. GET /jobs?state=failed lists those that can be tried again; the oldest leave after enrichment.jobs.keepFailedFor, or for newer ones beyond enrichment.jobs.keepFailed.`,
+            `There is no job ${id}. GET /jobs?state=failed lists the jobs that can be retried. A failed job is deleted after enrichment.jobs.deadLetterRetention, or earlier if there are more than enrichment.jobs.maxDeadLetters.`,
           );
       }
     });
@@ -72,6 +73,6 @@ function sendBusy(reply: RouteReply): RouteReply {
   return sendProblem(
     reply.header('retry-after', '5'),
     503,
-    'This process has no room for it, by enrichment.jobs.maxPending or maxPendingSize. The job is still put aside; try again later.',
+    'This process has no room for another job (enrichment.jobs.maxPending, enrichment.jobs.maxPendingSize). The job is still a dead letter; try again later.',
   );
 }

@@ -1,30 +1,30 @@
-/** How far a told latency may be from the observed one, as a part of it. */
+/** Maximum relative error of a reported latency. */
 const relativeError = 0.05;
 
 const growth = (1 + relativeError) / (1 - relativeError);
 const logGrowth = Math.log(growth);
 
-/** What is faster counts as this. */
+/** Lower latencies count as this one. */
 const minLatencyMs = 0.1;
-/** What is slower counts as never, like what was given up. */
+/** Higher latencies count as abandoned. */
 const maxLatencyMs = 3_600_000;
 
 const finiteBuckets = Math.ceil(Math.log(maxLatencyMs / minLatencyMs) / logGrowth) + 1;
 const overflowBucket = finiteBuckets;
 
 interface LatencySketchOptions {
-  /** How far back latencies count: at least half of it, at most the whole. */
+  /** Latencies count for at least half of the window, and at most the whole window. */
   readonly windowMs: number;
-  /** In milliseconds; only differences count. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
 }
 
-/** Latencies of late, in fixed memory (about 2 kB): counts in buckets that grow by a factor, in two halves of a
- *  window of which the older is forgotten as a whole. */
+/** A quantile sketch of recent latencies in fixed memory (about 2 kB): logarithmic buckets as in DDSketch, in two
+ *  halves of a window. The older half is dropped as a whole. */
 export class LatencySketch {
   readonly #halfMs: number;
   readonly #now: () => number;
-  /** Of both halves. */
+  /** Both halves together. */
   readonly #counts = new Uint32Array(finiteBuckets + 1);
   #older = new Uint32Array(finiteBuckets + 1);
   #newer = new Uint32Array(finiteBuckets + 1);
@@ -37,7 +37,7 @@ export class LatencySketch {
     this.#newerSince = now();
   }
 
-  /** `Infinity` for what was given up. */
+  /** `Infinity` for an abandoned field. */
   observe(latencyMs: number): void {
     this.#rotate();
     const bucket = bucketOf(latencyMs);
@@ -46,14 +46,14 @@ export class LatencySketch {
     this.#count += 1;
   }
 
-  /** Observations that count now. */
+  /** Number of observations in the window. */
   get count(): number {
     this.#rotate();
     return this.#count;
   }
 
-  /** The latency within which a share `q` of the observations is, 5 % more or less; `undefined` without any,
-   *  `Infinity` where it is one that was given up. */
+  /** The quantile `q` (0 to 1) with a relative error of 5 %; `undefined` without observations, `Infinity` if it is an
+   *  abandoned field. */
   quantile(q: number): number | undefined {
     this.#rotate();
     if (this.#count === 0) return undefined;
@@ -66,8 +66,8 @@ export class LatencySketch {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** From 0 to 1: how many of the observations were within a limit, which counts 5 % more or less; `undefined`
-   *  without any. */
+  /** The share (0 to 1) of the observations that are within a limit, which has a relative error of 5 %; `undefined`
+   *  without observations. */
   shareWithin(limitMs: number): number | undefined {
     this.#rotate();
     if (this.#count === 0) return undefined;
@@ -88,10 +88,10 @@ export class LatencySketch {
 
   #dropOlderHalf(): void {
     for (let bucket = 0; bucket <= overflowBucket; bucket += 1) {
-      const forgotten = this.#older[bucket] ?? 0;
-      if (forgotten === 0) continue;
-      this.#counts[bucket] = (this.#counts[bucket] ?? 0) - forgotten;
-      this.#count -= forgotten;
+      const dropped = this.#older[bucket] ?? 0;
+      if (dropped === 0) continue;
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) - dropped;
+      this.#count -= dropped;
     }
     const emptied = this.#older.fill(0);
     this.#older = this.#newer;
@@ -106,7 +106,7 @@ function bucketOf(latencyMs: number): number {
     : Math.ceil(Math.log(latencyMs / minLatencyMs) / logGrowth);
 }
 
-/** By the bucket: as far from its lower end as from its upper one, in proportion. */
+/** The latency that a bucket stands for: the relative error to both of its ends is the same. */
 const bucketLatencies = Float64Array.from({ length: finiteBuckets }, (_, bucket) =>
   bucket === 0 ? minLatencyMs : (minLatencyMs * growth ** bucket * 2) / (growth + 1),
 );

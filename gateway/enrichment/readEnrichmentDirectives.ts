@@ -3,7 +3,7 @@ import { maxDurationMs, parseDuration } from '../config/duration.ts';
 import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
 import { nonNullArgumentsOf, usesOfDirective } from '../planning/tributaryDirectives.ts';
 
-/** What is written at one field; `undefined` for what is left out. */
+/** The arguments of a directive or a configured field; `undefined` for omitted ones. */
 export interface DeclaredEnrichment {
   readonly budgetMs: number | undefined;
   readonly priority: EnrichmentPriority | undefined;
@@ -14,45 +14,45 @@ export interface EnrichmentDirective extends DeclaredEnrichment {
 }
 
 interface EnrichmentDirectives {
-  /** In the order of the document. Several have one coordinate where subgraphs define the directive as repeatable, or
-   *  import it under several names. */
+  /** In the order of the document. A coordinate occurs several times if subgraphs define the directive as repeatable,
+   *  or import it under several names. */
   readonly uses: readonly EnrichmentDirective[];
-  /** Every use that cannot be read, with its coordinate and the value. */
+  /** One message for each invalid use, with its coordinate. */
   readonly problems: readonly string[];
 }
 
-/** The uses of `@enrichment` in a supergraph. */
+/** Reads the uses of `@enrichment` in a supergraph. */
 export function readEnrichmentDirectives(document: DocumentNode): EnrichmentDirectives {
   const uses: EnrichmentDirective[] = [];
   const problems: string[] = [];
   for (const { coordinate, field, directive } of usesOfDirective(document, 'enrichment')) {
     if (field === undefined) {
-      problems.push(`${coordinate}: @${directive.name.value} stands at a type; expected at fields of it`);
+      problems.push(`${coordinate}: @${directive.name.value} is on a type; expected on its fields`);
       continue;
     }
-    const written = readArguments(directive, (problem) => problems.push(`${coordinate}: ${problem}`));
-    uses.push({ coordinate, ...written });
+    const declared = readArguments(directive, (problem) => problems.push(`${coordinate}: ${problem}`));
+    uses.push({ coordinate, ...declared });
   }
   return { uses, problems };
 }
 
 function readArguments(
   directive: ConstDirectiveNode,
-  complain: (problem: string) => void,
+  onProblem: (problem: string) => void,
 ): DeclaredEnrichment {
-  const given = nonNullArgumentsOf(directive);
+  const valuesByName = nonNullArgumentsOf(directive);
   const read = <Value>(
     name: string,
     expected: string,
     parse: (text: string) => Value | undefined,
   ): Value | undefined => {
-    const value = given.get(name);
+    const value = valuesByName.get(name);
     if (value === undefined) return undefined;
-    // The composer prints a value of an enum as text where the directive comes from it.
+    // The composer prints enum values as strings in some directives.
     const isText = value.kind === Kind.STRING || value.kind === Kind.ENUM;
     const parsed = isText ? parse(value.value) : undefined;
     if (parsed === undefined) {
-      complain(`${name} of @${directive.name.value} is ${print(value)}; expected ${expected}`);
+      onProblem(`${name} of @${directive.name.value} is ${print(value)}; expected ${expected}`);
     }
     return parsed;
   };

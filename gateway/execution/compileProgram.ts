@@ -23,8 +23,8 @@ export interface CompileProgramOptions {
   readonly conditions: TypeConditions;
 }
 
-/** Turns a plan into a program by the plan's own structure: a sequence's later parts wait for its earlier ones,
- *  a deferred block for the fetches that it depends on. */
+/** Compiles a plan by its own structure: the later nodes of a sequence wait for the earlier ones, a deferred block for
+ *  the fetches that it depends on. */
 export function compileProgram(options: CompileProgramOptions): Program {
   const { plan, shapes, conditions } = options;
   const steps: FetchStep[] = [];
@@ -36,18 +36,18 @@ export function compileProgram(options: CompileProgramOptions): Program {
   const groups = stepsOfGroup.map(
     (indices, group): DeliveryGroup => ({
       steps: indices,
-      dataSteps: bringing(indices, group),
+      dataSteps: dataStepsOf(indices, group),
     }),
   );
   return { steps, groups };
 
-  /** Its own steps; where it has none, what it consists of comes with that of others. */
-  function bringing(indices: readonly number[], group: number): readonly number[] {
+  /** Returns the steps of the group itself. A group without any gets its data from the steps that it depends on. */
+  function dataStepsOf(indices: readonly number[], group: number): readonly number[] {
     const own = indices.filter((index) => steps[index]?.group === group);
     return own.length > 0 ? own : indices;
   }
 
-  /** Adds the node's steps; returns those that what follows has to wait for. */
+  /** Adds the steps of a node; returns those that the next node has to wait for. */
   function compile(
     current: PlanNode,
     path: FlattenPath,
@@ -102,13 +102,13 @@ export function compileProgram(options: CompileProgramOptions): Program {
       group,
     });
     stepsOfGroup[group]?.push(index);
-    // Several where one fetch of the planner had to become several.
+    // Several steps if one fetch of the planner was divided.
     if (fetch.id !== undefined) stepsById.set(fetch.id, [...(stepsById.get(fetch.id) ?? []), index]);
     return index;
   }
 }
 
-/** What the fetch node alone decides. */
+/** Compiles the parts of a step that depend on the fetch node alone. */
 function compileFetchNode(
   fetch: FetchNode,
   shapes: FetchShapeRegistry,
@@ -128,7 +128,7 @@ function compileFetchNode(
   };
 }
 
-/** An event answers the first step, and everything else waits for it. */
+/** The event is the result of the first step; all other steps wait for it. */
 function toSequenceNode({ primary, rest }: SubscriptionNode): PlanNode {
   return rest === undefined ? primary : { kind: 'Sequence', nodes: [primary, rest] };
 }

@@ -1,9 +1,9 @@
-/** To be called `count` times; the last one calls `done`. */
+/** Returns a function whose `count`th call calls `done`. With a count of 0, `done` is called at once. */
 export function createCountdownLatch(count: number, done: () => void): () => void {
-  let left = count;
-  if (left === 0) done();
+  let remaining = count;
+  if (remaining === 0) done();
   return () => {
-    left -= 1;
-    if (left === 0) done();
+    remaining -= 1;
+    if (remaining === 0) done();
   };
 }

@@ -15,22 +15,28 @@ import type {
 } from '../subgraphs/subgraphClient.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
-import { type FetchCall, type FetchError, type FetchResult, serializeVariables } from './fetchCall.ts';
-import { toFailedResult, toFetchResult } from './fetchResults.ts';
+import {
+  type FetchCall,
+  type FetchError,
+  type FetchResult,
+  serializeVariables,
+  toFailedResult,
+  toFetchResult,
+} from './fetchCall.ts';
 import type { EntityRequest } from './fetchSender.ts';
 import { FusedShape } from './fetchShape.ts';
 import type { RequestContext } from './requestContext.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
 
 export interface EntityFetchBatcherOptions {
-  /** Whether fetches of the same shape and the same forwarded headers travel together for several clients. */
+  /** Batches equal fetches of several client requests (batching.acrossRequests). */
   readonly acrossRequests: boolean;
-  /** Most representations that such a common request holds. One client's fetch is never divided. */
+  /** Most representations of a batch of several requests (batching.maxBatchSize). One request's fetch is never divided. */
   readonly maxBatchSize: number;
 }
 
-/** Sends entity fetches, those of one operation in one HTTP request, and with `acrossRequests` those of
- *  several operations whose shapes, variables and forwarded headers are all equal. */
+/** Sends entity fetches: those of one operation in one HTTP request, and with `acrossRequests` those of several operations
+ *  with equal shapes, variables and forwarded headers. */
 export class EntityFetchBatcher {
   readonly #client: SubgraphClient;
   readonly #options: EntityFetchBatcherOptions;
@@ -57,7 +63,7 @@ export class EntityFetchBatcher {
           await Promise.all(this.#splitIntoBatches(requests).map((part) => this.#sendBatch(part)));
           return requests.map(() => undefined);
         },
-        // Requests that arrived in the same turn of the event loop go together; nobody waits longer than that.
+        // Batches the requests of one turn of the event loop, and delays none of them further.
         { cache: false, batchScheduleFn: (callback) => setImmediate(callback) },
       );
       loader = created;
@@ -67,7 +73,7 @@ export class EntityFetchBatcher {
     return () => pending.cancel();
   }
 
-  /** Parts of at most `maxBatchSize` representations. */
+  /** Splits requests into batches of at most `maxBatchSize` representations. */
   #splitIntoBatches(requests: readonly BatchableRequest[]): BatchableRequest[][] {
     const parts: BatchableRequest[][] = [];
     let part: BatchableRequest[] = [];
@@ -96,12 +102,12 @@ export class EntityFetchBatcher {
     const deadlines = waiting.map((request) => request.deadline);
     const deadline = Math.max(...deadlines);
     return new Promise((resolve) => {
-      let left = waiting.length;
+      let open = waiting.length;
       let cancelCall: CancelSubgraphCall | undefined;
       for (const request of waiting) {
         request.onCancel = () => {
-          left -= 1;
-          if (left === 0) {
+          open -= 1;
+          if (open === 0) {
             stopWatching();
             cancelCall?.();
             resolve();
@@ -129,7 +135,7 @@ export class EntityFetchBatcher {
         },
         {
           onResponse: (response) => {
-            // One `_entities` that fails as a whole takes the others of the request with it: asked alone, they answer.
+            // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed.
             if (fused.shapes.length > 1 && !isPlainObject(response.data)) {
               stopWatching();
               void this.#sendSeparately(waiting).then(resolve);
@@ -153,7 +159,7 @@ export class EntityFetchBatcher {
     await Promise.all(
       requests.map(async (request) => {
         if (request.isCancelled) return;
-        const alone = request.calls.map(
+        const separate = request.calls.map(
           (call) =>
             new BatchableRequest(
               { calls: [call], requestContext: request.requestContext, onDone() {} },
@@ -161,9 +167,9 @@ export class EntityFetchBatcher {
             ),
         );
         request.onCancel = () => {
-          for (const part of alone) part.cancel();
+          for (const part of separate) part.cancel();
         };
-        await Promise.all(alone.map((part) => this.#sendBatch([part])));
+        await Promise.all(separate.map((part) => this.#sendBatch([part])));
         request.finish();
       }),
     );
@@ -183,10 +189,11 @@ export class EntityFetchBatcher {
   }
 }
 
-/** Texts made once and thrown away together; which combinations occur is decided by what is ready when. */
+/** Which fetches are ready together depends on timing, so that there may be many combinations. Beyond this number all are
+ *  dropped. */
 const maxFusedShapes = 1000;
 
-/** An entity request on its way, cancellable by itself. */
+/** An entity request that can be part of a batch and be cancelled by itself. */
 class BatchableRequest {
   readonly calls: readonly FetchCall[];
   readonly requestContext: RequestContext;
@@ -204,7 +211,7 @@ class BatchableRequest {
     this.#onDone = request.onDone;
   }
 
-  /** Everything that may change the answer, but for the representations. */
+  /** Everything that may change the response, except the representations. */
   batchKey(): string {
     const { subgraph } = this.fused;
     const ids = this.calls.map((call) => call.shape.id).join(' ');
@@ -227,7 +234,7 @@ class BatchableRequest {
 
   /** Of its most urgent call. */
   get priority(): CallPriority {
-    // Somebody may have joined a fetch since it was sent.
+    // Another request may have joined the fetch since it was sent.
     return this.calls
       .map(({ priority, raisablePriority }) => raisablePriority?.current ?? priority)
       .reduce(mostUrgent);
@@ -247,7 +254,7 @@ class BatchableRequest {
     this.onCancel?.();
   }
 
-  /** Its time is over; the others of a common request may have more. */
+  /** The request's deadline has passed. Other requests of the batch may have later ones. */
   expire(): void {
     if (this.isCancelled) return;
     const failure = toFailedResult(deadlineExceededError(this.fused.subgraph));
@@ -261,8 +268,8 @@ class BatchableRequest {
   }
 }
 
-/** Keeps the deadlines of those whose time is over before `latest`, the deadline of the call itself. Returns
- *  what ends the watch. */
+/** Expires each request whose deadline is before `latest`, the deadline of the call. Returns a function that stops the
+ *  timer. */
 function startDeadlineTimer(requests: readonly BatchableRequest[], latest: number): () => void {
   let open = requests.filter((request) => request.deadline < latest);
   let timer: NodeJS.Timeout | undefined;
@@ -277,20 +284,20 @@ function startDeadlineTimer(requests: readonly BatchableRequest[], latest: numbe
 
   function expire(): void {
     const now = performance.now();
-    const late = open.filter((request) => request.deadline <= now);
+    const expired = open.filter((request) => request.deadline <= now);
     open = open.filter((request) => request.deadline > now);
     arm();
-    for (const request of late) request.expire();
+    for (const request of expired) request.expire();
   }
 }
 
-/** The representations of one HTTP request: per fetch of the fused shape one list, in which each client's
- *  representations have their places. */
+/** The representations of one HTTP request: one list per fetch of the fused shape, with the representations of all client
+ *  requests. */
 class RepresentationBatch {
   readonly #requests: readonly BatchableRequest[];
-  /** Per fetch: all texts. */
+  /** Per fetch: the representations. */
   readonly #texts: (readonly string[])[] = [];
-  /** Per request and fetch: places of its representations; `undefined` where they are the whole list in order. */
+  /** Per request and fetch: indices of its representations; `undefined` if they are the whole list. */
   readonly #indices: (readonly number[] | undefined)[][] = [];
 
   constructor(requests: readonly BatchableRequest[]) {
@@ -304,16 +311,16 @@ class RepresentationBatch {
     const merged = first.calls.map(() => new Map<string, number>());
     this.#indices = requests.map((request) =>
       request.calls.map((call, n) => {
-        const places = merged[n] as Map<string, number>;
+        const indices = merged[n] as Map<string, number>;
         return call.representations.map((text) => {
-          const known = places.get(text);
+          const known = indices.get(text);
           if (known !== undefined) return known;
-          places.set(text, places.size);
-          return places.size - 1;
+          indices.set(text, indices.size);
+          return indices.size - 1;
         });
       }),
     );
-    this.#texts = merged.map((places) => [...places.keys()]);
+    this.#texts = merged.map((indices) => [...indices.keys()]);
   }
 
   body(fused: FusedShape): string {
@@ -350,15 +357,24 @@ class RepresentationBatch {
     return this.#createResults(fused, response, yield* groupErrors(fused, response.errors ?? []));
   }
 
-  /** All results are made before the first is handed over: its receiver writes into the objects. */
+  /** Creates all results before the first one is settled, because the receiver modifies the objects. */
   #createResults(fused: FusedShape, response: SubgraphResponse, errors: GroupedErrors): FetchResult[][] {
     const data: ResponseObject = isPlainObject(response.data) ? response.data : {};
     const taken = new Set<unknown>();
     return this.#requests.map((request, r) =>
       request.calls.map((call, n) => {
         const expected = (this.#texts[n] as readonly string[]).length;
-        const places = this.#indices[r]?.[n];
-        return this.#createResult(call, data[fused.aliasOf(n)], places, expected, errors, n, response, taken);
+        const indices = this.#indices[r]?.[n];
+        return this.#createResult(
+          call,
+          data[fused.aliasOf(n)],
+          indices,
+          expected,
+          errors,
+          n,
+          response,
+          taken,
+        );
       }),
     );
   }
@@ -366,7 +382,7 @@ class RepresentationBatch {
   #createResult(
     call: FetchCall,
     entities: unknown,
-    places: readonly number[] | undefined,
+    indices: readonly number[] | undefined,
     expected: number,
     errors: GroupedErrors,
     n: number,
@@ -381,7 +397,7 @@ class RepresentationBatch {
         return toFailedResult(
           new GatewayError(
             'SUBGRAPH_INVALID_RESPONSE',
-            'A subgraph answered with other entities than it was asked for.',
+            'A subgraph returned other entities than were requested.',
             {
               subgraph: shape.subgraph,
               cause: `_entities: ${Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list'}`,
@@ -389,40 +405,40 @@ class RepresentationBatch {
           ),
         );
       }
-      const own = places === undefined ? all : errorsOfEntities(places, all);
-      // Where only another client's entities have errors, these took the data of all along.
-      const told =
+      const own = indices === undefined ? all : errorsOfEntities(indices, all);
+      // If only entities of other requests have errors, these errors failed this request as well.
+      const reported =
         own.length > 0 ? own : all.map((error) => ({ ...error, entityIndex: undefined, path: [] }));
-      return toFetchResult(response, undefined, told);
+      return toFetchResult(response, undefined, reported);
     }
-    if (places === undefined) {
+    if (indices === undefined) {
       return toFetchResult(response, entities, all);
     }
-    const mine = places.map((place) => {
-      const entity: unknown = entities[place];
+    const requested = indices.map((index) => {
+      const entity: unknown = entities[index];
       if (!isPlainObject(entity)) return entity;
-      // The first client gets the object itself; it will write into it, so the next one needs its own.
+      // The first request gets the object itself and modifies it; others get a copy.
       if (!taken.has(entity)) {
         taken.add(entity);
         return entity;
       }
       return structuredClone(entity);
     });
-    return toFetchResult(response, mine, errorsOfEntities(places, all));
+    return toFetchResult(response, requested, errorsOfEntities(indices, all));
   }
 }
 
-/** Errors of the entities at these places of a common request, by their places among these, and of no entity. */
-function errorsOfEntities(places: readonly number[], errors: readonly FetchError[]): FetchError[] {
-  const placeOf = new Map(places.map((place, index) => [place, index]));
+/** Returns the errors of these entities of a batch, with their indices in `entityIndices`, and errors without an entity. */
+function errorsOfEntities(entityIndices: readonly number[], errors: readonly FetchError[]): FetchError[] {
+  const ownIndexOf = new Map(entityIndices.map((entityIndex, index) => [entityIndex, index]));
   return errors.flatMap((error) => {
     if (error.entityIndex === undefined) return [error];
-    const index = placeOf.get(error.entityIndex);
+    const index = ownIndexOf.get(error.entityIndex);
     return index === undefined ? [] : [{ ...error, entityIndex: index }];
   });
 }
 
-/** Hands every call of these requests its result; `done` is called when all have been taken. */
+/** Settles every call of these requests. `done` is called when all results have been processed. */
 function settleAll(
   requests: readonly BatchableRequest[],
   resultOf: (request: number, call: number) => FetchResult,
@@ -434,15 +450,15 @@ function settleAll(
     return;
   }
   const open = requests.map((request) => (request.isCancelled ? [] : request.calls));
-  const doneOne = createCountdownLatch(
+  const countDown = createCountdownLatch(
     open.reduce((count, calls) => count + calls.length, 0),
     done,
   );
   open.forEach((calls, r) => {
     calls.forEach((call, n) => {
-      // An earlier one may have cancelled it.
-      if (requests[r]?.isCancelled === true) doneOne();
-      else call.settle(resultOf(r, n), doneOne);
+      // Settling an earlier call may have cancelled the request.
+      if (requests[r]?.isCancelled === true) countDown();
+      else call.settle(resultOf(r, n), countDown);
     });
   });
 }

@@ -6,27 +6,27 @@ import type { FetchStep } from './program.ts';
 import type { TypeRepresentation } from './representationReader.ts';
 import type { ResponseObject } from './responseTree.ts';
 
-/** Every entity that an operation has asked for, by what was asked of it: the same question is never sent
- *  twice within one operation, at whatever path it comes up. */
+/** The entities that an operation has fetched, by fetch shape and representation: an operation never fetches the same
+ *  fields of an entity twice, whatever the path. */
 export class EntityTable {
   readonly #byShape = new Map<FetchShape, Map<string, SlotsByType>>();
 
-  /** `question` is equal for fetches that build equal representations and send equal variables. */
-  slotsFor(shape: FetchShape, question: string): SlotsByType {
+  /** `key` is equal for fetches that build equal representations and send equal variables. */
+  slotsFor(shape: FetchShape, key: string): SlotsByType {
     let ofShape = this.#byShape.get(shape);
     if (ofShape === undefined) {
       ofShape = new Map();
       this.#byShape.set(shape, ofShape);
     }
-    let slots = ofShape.get(question);
+    let slots = ofShape.get(key);
     if (slots === undefined) {
       slots = new SlotsByType();
-      ofShape.set(question, slots);
+      ofShape.set(key, slots);
     }
     return slots;
   }
 
-  /** Forgets the entities of all shapes but these, which are the ones that may still come up. */
+  /** Removes the entities of all other shapes. */
   retainShapes(shapes: ReadonlySet<FetchShape>): void {
     for (const [shape, ofShape] of this.#byShape) {
       if (shapes.has(shape)) continue;
@@ -35,8 +35,8 @@ export class EntityTable {
     }
   }
 
-  /** Forgets every entity and takes it apart from the objects that it was merged into. Those may be old while
-   *  what was merged is young, and what an old object holds lives until the next full garbage collection. */
+  /** Removes all entities and their references from the objects that they were merged into. An object of the old
+   *  generation would keep merged young objects alive until the next full garbage collection. */
   release(): void {
     for (const [shape, ofShape] of this.#byShape) {
       for (const slots of ofShape.values()) slots.release(shape.compositeKeys);
@@ -45,27 +45,27 @@ export class EntityTable {
   }
 }
 
-/** What went wrong with an entity. */
+/** An error of an entity. */
 interface EntityProblem {
   readonly reason: SubgraphErrorEntry | GatewayError;
-  /** Within the entity; `undefined` for a problem of the whole fetch. */
+  /** Path in the entity; `undefined` for an error of the whole fetch. */
   readonly path: ResponsePath | undefined;
 }
 
-/** What is to be told at every place of an entity. */
+/** A diagnostic that is reported at every path of an entity. */
 export type EntityDiagnostic = EntityProblem | { readonly staleness: Staleness };
 
-/** One entity in one fetch shape. */
+/** One entity of one fetch shape. */
 export class EntitySlot {
-  /** The first object that the entity was asked for: others are compared with it. */
+  /** The first object that the entity was fetched for. Other objects are compared with it. */
   object: ResponseObject;
   readonly typename: string;
   readonly step: FetchStep;
   entity: ResponseObject | undefined;
   isSettled = false;
-  /** Told at every place that wants the entity, also at those that come later. */
+  /** Reported for every object that gets the entity, later ones included. */
   diagnostics: readonly EntityDiagnostic[] = noDiagnostics;
-  /** Resolves when the fetch of the entity has ended. */
+  /** Resolves when the fetch of the entity ends. */
   settlement: Promise<unknown> | undefined;
   /** Another entity with the same look-up key. */
   readonly next: EntitySlot | undefined;
@@ -79,7 +79,7 @@ export class EntitySlot {
     this.next = next;
   }
 
-  /** Another object that waits for the entity, and the step that wants it there. */
+  /** Adds another object that waits for the entity, and the step that fetches it there. */
   addTarget(object: ResponseObject, step: FetchStep): void {
     if (step === this.step) {
       if (this.#sameStepTargets === undefined) this.#sameStepTargets = [object];
@@ -123,11 +123,11 @@ class SlotsByType {
     this.#byType.clear();
   }
 
-  slotsOf(read: TypeRepresentation): TypeSlots {
-    let ofType = this.#byType.get(read.typename);
+  slotsOf(representation: TypeRepresentation): TypeSlots {
+    let ofType = this.#byType.get(representation.typename);
     if (ofType === undefined) {
-      ofType = new TypeSlots(read);
-      this.#byType.set(read.typename, ofType);
+      ofType = new TypeSlots(representation);
+      this.#byType.set(representation.typename, ofType);
     }
     return ofType;
   }
@@ -138,8 +138,8 @@ export class TypeSlots {
   readonly representation: TypeRepresentation;
   readonly #byKey = new Map<unknown, EntitySlot>();
 
-  constructor(read: TypeRepresentation) {
-    this.representation = read;
+  constructor(representation: TypeRepresentation) {
+    this.representation = representation;
   }
 
   release(compositeKeys: readonly string[]): void {

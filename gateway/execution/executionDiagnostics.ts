@@ -1,44 +1,49 @@
 import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
-import type { EntityDiagnostic } from './entityTable.ts';
+import type { EntityDiagnostic, EntitySlot } from './entityTable.ts';
 import type { FetchError, Staleness } from './fetchCall.ts';
 import { collectTargetPaths, prefixBeforeLists } from './flattenPath.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { ResponseObject } from './responseTree.ts';
 import { rewritePath } from './rewrites.ts';
-import type { StaleValue } from './staleValue.ts';
 
-/** An error of one fetch. Paths are in internal names; shaping turns them into the client's. */
+/** A field whose value is older than its rule says. */
+export interface StaleValue extends Staleness {
+  /** Of the field, in internal names. */
+  readonly path: ResponsePath;
+  /** The delivery group whose payload carries it. */
+  readonly group: number;
+}
+
+/** An error of one fetch. Paths are in internal names; the response has them in the client's. */
 export interface ExecutionError {
   readonly path: ResponsePath;
   readonly subgraph: string;
-  /** The subgraph's own error, or one of the gateway about the fetch. */
+  /** The subgraph's own error, or the gateway's error about the fetch. */
   readonly reason: SubgraphErrorEntry | GatewayError;
-  /** Index of the step that it befell. */
+  /** Index of the step that failed. */
   readonly step: number;
-  /** The delivery group whose payload carries it. */
+  /** The delivery group whose payload carries the error. */
   readonly group: number;
-  /** For what failed as a whole: names of the fields below `path` that are missing because of it, in the fetch
-   *  itself and in those that wait for it. The answer tells it at each of these places. */
+  /** Set when the whole fetch failed: names of the fields below `path` that are missing because of it, in this fetch
+   *  and in its dependents. The response has the error at each of these fields. */
   readonly missing: ReadonlySet<string> | undefined;
 }
 
-/** Who is told of the gateway's own faults. */
 export interface FaultListener {
-  /** The fetch that it befell has failed. */
+  /** A fault of the gateway failed one fetch. */
   onInternalError(cause: unknown): void;
 }
 
-/** An object that a step waits for, and what there is to tell about its entity. */
+/** An object that a step fetches an entity for, with the diagnostics of that entity. */
 export interface TargetDiagnostics {
   readonly object: ResponseObject;
   readonly diagnostics: readonly EntityDiagnostic[];
 }
 
-/** What is told about one execution besides its data, each at its place in the response tree: errors, and values
- *  that are older than they should be. */
+/** The diagnostics of one execution, each with its path in the response tree: errors, and stale values. */
 export class ExecutionDiagnostics {
   readonly errors: ExecutionError[];
   readonly staleValues: StaleValue[] = [];
@@ -47,7 +52,7 @@ export class ExecutionDiagnostics {
   readonly #programIndex: ProgramIndex;
   readonly #faults: FaultListener;
 
-  /** `errors`: those that there are already. */
+  /** `errors`: those of an execution that is resumed. */
   constructor(
     tree: ResponseObject,
     program: Program,
@@ -61,71 +66,123 @@ export class ExecutionDiagnostics {
     this.#faults = faults;
   }
 
-  /** The errors that a subgraph told about a fetch of root fields. */
+  /** Adds the errors that a subgraph returned for a fetch of root fields. */
   *addRootErrors(step: FetchStep, errors: readonly FetchError[]): SlicedTask {
     if (errors.length === 0) return;
-    const places = [...(yield* collectTargetPaths(this.#tree, step.path)).values()].flat();
-    let left = errorsPerSlice;
+    const targetPaths = [...(yield* collectTargetPaths(this.#tree, step.path)).values()].flat();
+    let untilPause = errorsPerSlice;
     for (const { entry, path } of errors) {
-      left -= places.length;
-      if (left <= 0) {
-        left = errorsPerSlice;
+      untilPause -= targetPaths.length;
+      if (untilPause <= 0) {
+        untilPause = errorsPerSlice;
         yield;
       }
       const renamed = rewritePath(step.shape.outputRewrites, path);
-      for (const place of places) {
-        if (path.length === 0) this.addFailure(step, entry, place);
-        else this.#addError(step, entry, [...place, ...renamed]);
+      for (const targetPath of targetPaths) {
+        if (path.length === 0) this.addFailure(step, entry, targetPath);
+        else this.#addError(step, entry, [...targetPath, ...renamed]);
       }
     }
   }
 
   /** `stale`: root fields by their names in the fetch. */
   *addStaleFields(step: FetchStep, stale: ReadonlyMap<number | string, Staleness>): SlicedTask {
-    const places = [...(yield* collectTargetPaths(this.#tree, step.path)).values()].flat();
+    const targetPaths = [...(yield* collectTargetPaths(this.#tree, step.path)).values()].flat();
     for (const [name, staleness] of stale) {
       const [renamed] = rewritePath(step.shape.outputRewrites, [name]);
       if (renamed === undefined) continue;
-      for (const place of places) {
-        this.staleValues.push({ ...staleness, path: [...place, renamed], group: step.group });
+      for (const targetPath of targetPaths) {
+        this.staleValues.push({ ...staleness, path: [...targetPath, renamed], group: step.group });
       }
     }
   }
 
-  /** One error for each place of an entity, and one for each problem of the whole fetch. */
-  *addEntityDiagnostics(step: FetchStep, troubled: readonly TargetDiagnostics[]): SlicedTask {
+  /** Adds the errors that a subgraph returned for an entity fetch. `bySlot`: other diagnostics of single entities.
+   *  Without data, one error, perhaps of one entity, failed all entities of the fetch. */
+  *addEntityErrors(
+    step: FetchStep,
+    slots: readonly EntitySlot[],
+    errors: readonly FetchError[],
+    bySlot: Map<EntitySlot, EntityDiagnostic[]>,
+    hasData: boolean,
+  ): SlicedTask {
+    const ofFetch: EntityDiagnostic[] = [];
+    for (const [index, { entry, entityIndex, path }] of errors.entries()) {
+      if (index % errorsPerSlice === errorsPerSlice - 1) yield;
+      const slot = entityIndex === undefined ? undefined : slots[entityIndex];
+      if (slot === undefined) {
+        ofFetch.push({ reason: entry, path: undefined });
+        continue;
+      }
+      const diagnostic = { reason: entry, path: rewritePath(step.shape.outputRewrites, path) };
+      const ofSlot = bySlot.get(slot);
+      if (ofSlot === undefined) bySlot.set(slot, [diagnostic]);
+      else ofSlot.push(diagnostic);
+    }
+    const [first] = errors;
+    if (!hasData && ofFetch.length === 0 && first !== undefined) {
+      for (const slot of slots) if (!bySlot.has(slot)) bySlot.set(slot, [{ reason: first.entry, path: [] }]);
+    }
+    yield* this.addToSlots(slots, ofFetch, bySlot);
+  }
+
+  /** Settles slots with their diagnostics, and adds these for every step that fetches the entities. */
+  *addToSlots(
+    slots: readonly EntitySlot[],
+    ofFetch: readonly EntityDiagnostic[],
+    bySlot: ReadonlyMap<EntitySlot, readonly EntityDiagnostic[]>,
+  ): SlicedTask {
+    const byStep = new Map<FetchStep, TargetDiagnostics[]>();
+    for (const [index, slot] of slots.entries()) {
+      if (index % errorsPerSlice === errorsPerSlice - 1) yield;
+      slot.isSettled = true;
+      const own = bySlot.get(slot);
+      const diagnostics = own === undefined ? ofFetch : ofFetch.length === 0 ? own : [...ofFetch, ...own];
+      if (diagnostics.length === 0) continue;
+      slot.diagnostics = diagnostics;
+      slot.forEachTarget((object, step) => {
+        const targets = byStep.get(step);
+        if (targets === undefined) byStep.set(step, [{ object, diagnostics }]);
+        else targets.push({ object, diagnostics });
+      });
+    }
+    for (const [step, targets] of byStep) yield* this.addEntityDiagnostics(step, targets);
+  }
+
+  /** Adds one error for each path of an entity, and one for each error of the whole fetch. */
+  *addEntityDiagnostics(step: FetchStep, targets: readonly TargetDiagnostics[]): SlicedTask {
     const prefix = prefixBeforeLists(step.path);
-    const places = yield* collectTargetPaths(this.#tree, step.path);
-    const told = new Set<unknown>();
+    const pathsByObject = yield* collectTargetPaths(this.#tree, step.path);
+    const added = new Set<unknown>();
     let untilPause = errorsPerSlice;
-    for (const { object, diagnostics } of troubled) {
+    for (const { object, diagnostics } of targets) {
       untilPause -= 1 + diagnostics.length;
       if (untilPause <= 0) {
         untilPause = errorsPerSlice;
         yield;
       }
-      const isNew = !told.has(object);
-      told.add(object);
-      for (const problem of diagnostics) {
-        if ('staleness' in problem) {
-          if (isNew) this.#addStaleEntity(step, places.get(object) ?? [], problem.staleness);
+      const isNew = !added.has(object);
+      added.add(object);
+      for (const diagnostic of diagnostics) {
+        if ('staleness' in diagnostic) {
+          if (isNew) this.#addStaleEntity(step, pathsByObject.get(object) ?? [], diagnostic.staleness);
           continue;
         }
-        const { reason, path } = problem;
+        const { reason, path } = diagnostic;
         if (path === undefined) {
-          if (!told.has(reason)) this.addFailure(step, reason, prefix);
-          told.add(reason);
+          if (!added.has(reason)) this.addFailure(step, reason, prefix);
+          added.add(reason);
         } else if (isNew) {
-          for (const place of places.get(object) ?? []) {
-            if (path.length === 0) this.addFailure(step, reason, place);
-            else this.#addError(step, reason, [...place, ...path]);
+          for (const objectPath of pathsByObject.get(object) ?? []) {
+            if (path.length === 0) this.addFailure(step, reason, objectPath);
+            else this.#addError(step, reason, [...objectPath, ...path]);
           }
         }
       }
     }
   }
 
-  /** Nothing came of all that the fetch should have brought for the objects at `path`. */
+  /** Adds an error of a whole fetch: all its fields are missing at the objects at `path`. */
   addFailure(
     step: FetchStep,
     reason: ExecutionError['reason'],
@@ -134,11 +191,11 @@ export class ExecutionDiagnostics {
     this.#add(step, reason, path, this.#missingFieldsOf(step));
   }
 
-  /** A fault of the gateway's own, unless the answer was more than it can walk through. */
+  /** Adds a fault of the gateway, or of a response that is nested too deep to be processed. */
   addInternalError(step: FetchStep, cause: unknown): void {
-    // Walking through an answer recurses as deep as the answer is.
+    // Functions that walk through a response recurse as deep as the response is nested.
     if (cause instanceof RangeError) {
-      this.addInvalidResponse(step, "the answer's objects or lists are nested too deep");
+      this.addInvalidResponse(step, "the response's objects or lists are nested too deep");
       return;
     }
     this.#faults.onInternalError(cause);
@@ -149,11 +206,11 @@ export class ExecutionDiagnostics {
     this.addFailure(step, invalidStepResponse(step, cause));
   }
 
-  #addStaleEntity(step: FetchStep, places: readonly ResponsePath[], staleness: Staleness): void {
-    for (const place of places) {
+  #addStaleEntity(step: FetchStep, paths: readonly ResponsePath[], staleness: Staleness): void {
+    for (const path of paths) {
       for (const key of step.shape.keys) {
         if (key === '__typename') continue;
-        this.staleValues.push({ ...staleness, path: [...place, key], group: step.group });
+        this.staleValues.push({ ...staleness, path: [...path, key], group: step.group });
       }
     }
   }
@@ -175,27 +232,26 @@ export class ExecutionDiagnostics {
   #missingFieldsOf(step: FetchStep): ReadonlySet<string> {
     const known = this.#programIndex.missingFieldsByStep[step.index];
     if (known !== undefined) return known;
-    const { steps } = this.#program;
-    const lost = new Set<string>();
+    const missing = new Set<string>();
     const seen = new Set<number>();
     const open = [step.index];
     for (let index = open.pop(); index !== undefined; index = open.pop()) {
       if (seen.has(index)) continue;
       seen.add(index);
-      for (const key of (steps[index] as FetchStep).shape.keysAtAnyDepth) lost.add(key);
+      for (const key of (this.#program.steps[index] as FetchStep).shape.keysAtAnyDepth) missing.add(key);
       open.push(...(this.#programIndex.dependents[index] ?? []));
     }
-    this.#programIndex.missingFieldsByStep[step.index] = lost;
-    return lost;
+    this.#programIndex.missingFieldsByStep[step.index] = missing;
+    return missing;
   }
 }
 
 export function invalidStepResponse(step: FetchStep, cause: string): GatewayError {
-  return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph answered with what is no valid answer.', {
+  return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph returned an invalid response.', {
     subgraph: step.shape.subgraph,
     cause,
   });
 }
 
 /** Long lists of errors pause after so many. */
-export const errorsPerSlice = 200;
+const errorsPerSlice = 200;

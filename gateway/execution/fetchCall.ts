@@ -1,33 +1,33 @@
 import type { GatewayError } from '../errors.ts';
 import { clientVariableName } from '../operation/variableNames.ts';
 import type { CallPriority, RaisablePriority } from '../subgraphs/policies/callPriority.ts';
-import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
+import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import type { CachedContribution } from './cachingContribution.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { LatencyBudget } from './latencyBudget.ts';
 import type { RequestContext } from './requestContext.ts';
 
-/** One fetch of one operation: what to ask, and who takes the answer. */
+/** One fetch of one operation, and the receiver of its result. */
 export interface FetchCall {
   readonly shape: FetchShape;
   readonly requestContext: RequestContext;
   /** Calls of different delivery groups never share a request. */
   readonly group: number;
   readonly priority: CallPriority;
-  /** By which `priority` may become more urgent while the call is under way; left out where nobody else can. */
+  /** Raises `priority` while the call is in flight; omitted for a call that no other request can join. */
   readonly raisablePriority?: RaisablePriority | undefined;
-  /** When it is over, the call is content with values that are older than their rules allow otherwise;
-   *  `undefined` for what the answer waits for as long as it takes. */
+  /** When the budget expires, the call also accepts stale values that its cache rules do not allow otherwise. `undefined` for
+   *  a call that the response waits for without limit. */
   readonly budget: LatencyBudget | undefined;
-  /** A root fetch for something that stands below the root, as behind a mutation's `query` field: what it brings
-   *  is for that place and that moment alone. */
+  /** A root fetch for an object below the root, such as a mutation's `query` field. Its result is valid for that path and
+   *  that moment only. */
   readonly isBelowRoot: boolean;
   /** JSON texts of the representations, all different; empty for a root fetch. */
   readonly representations: readonly string[];
   /** Values of variables that do not come from the client. */
   readonly contextVariables: Readonly<Record<string, unknown>> | undefined;
-  /** Called exactly once, unless the call was cancelled. `done` is called when the result has been taken: at once,
-   *  or later where it is large. */
+  /** Called once, unless the call is cancelled. The receiver calls `done` when it has processed the result: at once, or
+   *  later for a large one. */
   settle(result: FetchResult, done: () => void): void;
 }
 
@@ -39,40 +39,40 @@ export type FetchResult =
       readonly data: unknown;
       readonly errors: readonly FetchError[];
       readonly isEscapeFree: boolean;
-      /** What the subgraph said about keeping the answer; `undefined` for what no subgraph was asked for. */
+      /** What the subgraph's response says about caching; `undefined` for a result without a subgraph call. */
       readonly metadata: ResponseMetadata | undefined;
-      /** How long the client may keep it; `undefined` for not at all. */
+      /** How the result limits the caching of the response; `undefined` for a result that may not be cached. */
       readonly caching: CachedContribution | undefined;
-      /** Per representation, or by response name for a root fetch: what is older than it should be. */
+      /** The stale values: by index of the representation, or by response name for a root fetch. */
       readonly stale: ReadonlyMap<number | string, Staleness> | undefined;
     };
 
-/** What of a subgraph's answer says how long it may be kept, and what its errors mean. */
+/** The parts of a subgraph's response that decide how long it may be cached, and what its errors mean. */
 interface ResponseMetadata {
-  /** Of HTTP, where it is none of success. */
+  /** The HTTP status, unless it is a success. */
   readonly failureStatus?: number | undefined;
   readonly cacheControl: string | undefined;
   readonly age: string | undefined;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Why a value is served although its time is over, and how old it is. */
+/** Why a stale value is served, and how old it is. */
 export interface Staleness {
   readonly ageMs: number;
-  /** `revalidating`: it is being asked for anew. `error`: the subgraph failed. `budget`: it did not come in time. */
+  /** `revalidating`: a refresh is in flight. `error`: the subgraph failed. `budget`: the fresh value missed its budget. */
   readonly reason: 'revalidating' | 'error' | 'budget';
 }
 
 export interface FetchError {
-  /** The subgraph's own error, or one of the gateway about a part of the fetch. */
+  /** The subgraph's own error, or the gateway's error about a part of the fetch. */
   readonly entry: SubgraphErrorEntry | GatewayError;
   /** Index of the representation; `undefined` for an error of the fetch as a whole. */
   readonly entityIndex: number | undefined;
-  /** Within the entity, or from the root of a root fetch. */
+  /** Path in the entity, or from the root of a root fetch. */
   readonly path: readonly (string | number)[];
 }
 
-/** `"name":value,…` of the variables that a call needs, without the representations. */
+/** Serializes the variables of a call as `"name":value,…`, without the representations. */
 export function serializeVariables(
   call: Pick<FetchCall, 'shape' | 'requestContext' | 'contextVariables'>,
   rename: (name: string) => string,
@@ -81,7 +81,7 @@ export function serializeVariables(
   const { variables } = call.requestContext;
   for (const name of call.shape.variables) {
     const clientName = clientVariableName(name);
-    // `toString` is a name like any other, and no value that a client has sent.
+    // A variable may be named `toString`, which every object has.
     if (!Object.hasOwn(variables, clientName) || call.contextVariables?.[name] !== undefined) continue;
     const value = variables[clientName];
     if (value === undefined) continue;
@@ -93,4 +93,25 @@ export function serializeVariables(
     }
   }
   return text;
+}
+
+/** Creates the result of a call from a subgraph's response. */
+export function toFetchResult(
+  { isEscapeFree, failureStatus, cacheControl, age, extensions }: SubgraphResponse,
+  data: unknown,
+  errors: readonly FetchError[],
+): FetchResult {
+  return {
+    kind: 'answered',
+    data,
+    errors,
+    isEscapeFree,
+    metadata: { failureStatus, cacheControl, age, extensions },
+    caching: undefined,
+    stale: undefined,
+  };
+}
+
+export function toFailedResult(error: GatewayError): FetchResult {
+  return { kind: 'failed', error };
 }

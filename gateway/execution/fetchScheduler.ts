@@ -5,9 +5,9 @@ import { type FetchCall, type FetchResult, type Staleness, serializeVariables } 
 import type { CancelFetch, FetchSender } from './fetchSender.ts';
 import type { RequestContext } from './requestContext.ts';
 
-/** Collects the fetches of one operation that are ready at the same moment: entity fetches of one subgraph
- *  leave as one HTTP request, equal root fetches once. A DataLoader per subgraph and delivery group does the
- *  collecting; results are handed over by calls, so that no promise holds an answer. */
+/** Batches the fetches of one operation that are ready at the same moment: entity fetches of one subgraph are sent as one
+ *  HTTP request, equal root fetches once. There is one DataLoader per subgraph and delivery group. Results are passed to
+ *  callbacks, so that no promise keeps a response in memory. */
 export class FetchScheduler {
   readonly #sender: FetchSender;
   readonly #requestContext: RequestContext;
@@ -20,7 +20,7 @@ export class FetchScheduler {
     this.#requestContext = scope;
   }
 
-  /** Resolves once the call is settled, or an equal one in its place. Never rejects. */
+  /** Resolves when the call, or an equal one, is settled. Never rejects. */
   load(call: FetchCall): Promise<unknown> {
     const { shape } = call;
     const key = shape.isEntityFetch
@@ -36,8 +36,8 @@ export class FetchScheduler {
     return loader.load(call);
   }
 
-  /** For one batch: which entities have been asked for is remembered by `EntityTable`, and a loader keeps its last
-   *  batch for as long as it lives. */
+  /** Creates a loader for one batch. `EntityTable` deduplicates entities, so that no cache is needed, and a loader would
+   *  keep its last batch in memory. */
   #entityLoader(key: string): DataLoader<FetchCall, undefined, unknown> {
     return new DataLoader(
       (calls) => {
@@ -48,15 +48,15 @@ export class FetchScheduler {
     );
   }
 
-  /** Ends every call under way as far as nobody else waits for it. They are not settled any more. */
+  /** Cancels the calls in flight that no other request shares. They are not settled any more. */
   cancel(): void {
-    // Calls that wait for the end of this turn must not be sent after it.
+    // Calls that are batched at the end of this turn must not be sent.
     this.#isCancelled = true;
     for (const cancel of this.#cancellations) cancel();
     this.#cancellations.clear();
   }
 
-  /** Forgets the calls that have been made. */
+  /** Releases the memory of calls that were sent. */
   release(): void {
     for (const loader of this.#loaders.values()) loader.clearAll();
     this.#loaders.clear();
@@ -64,11 +64,11 @@ export class FetchScheduler {
 
   #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
     if (this.#isCancelled) return Promise.resolve(calls.map(() => undefined));
-    const joined = mergeEqualShapes(calls);
+    const merged = mergeEqualShapes(calls);
     return this.#send(
       calls.map(() => undefined),
       (done) =>
-        this.#sender.sendEntities({ calls: joined, requestContext: this.#requestContext, onDone: done }),
+        this.#sender.sendEntities({ calls: merged, requestContext: this.#requestContext, onDone: done }),
     );
   }
 
@@ -90,13 +90,13 @@ export class FetchScheduler {
         if (cancel !== undefined) this.#cancellations.delete(cancel);
         resolve(value);
       });
-      // What was kept answers before there is anything to cancel.
+      // A cached result is there before the call can be cancelled.
       if (!isDone) this.#cancellations.add(cancel);
     });
   }
 }
 
-/** A mutation is sent as often as it was asked for. */
+/** Equal for root fetches that are sent once. A mutation is never deduplicated. */
 function rootKey(call: FetchCall): unknown {
   return call.shape.kind === 'mutation' || call.isBelowRoot
     ? call
@@ -107,18 +107,18 @@ function identityFunction<T>(value: T): T {
   return value;
 }
 
-/** Calls of one shape, made for different paths, become one with all their representations: these are different,
- *  since an operation asks for no entity twice. */
+/** Merges calls of one shape for different paths. Their representations all differ, because an operation fetches no
+ *  entity twice. */
 function mergeEqualShapes(calls: readonly FetchCall[]): readonly FetchCall[] {
   if (calls.length === 1) return calls;
-  const byQuestion = new Map<string, FetchCall[]>();
+  const byKey = new Map<string, FetchCall[]>();
   for (const call of calls) {
-    const question = `${call.shape.id} ${serializeVariables(call, identityFunction)}`;
-    const same = byQuestion.get(question);
-    if (same === undefined) byQuestion.set(question, [call]);
+    const key = `${call.shape.id} ${serializeVariables(call, identityFunction)}`;
+    const same = byKey.get(key);
+    if (same === undefined) byKey.set(key, [call]);
     else same.push(call);
   }
-  return [...byQuestion.values()].map(mergeCalls);
+  return [...byKey.values()].map(mergeCalls);
 }
 
 function mergeCalls(calls: readonly FetchCall[]): FetchCall {
@@ -130,12 +130,12 @@ function mergeCalls(calls: readonly FetchCall[]): FetchCall {
     representations: calls.flatMap((call) => call.representations),
     settle(result, done) {
       let start = 0;
-      const doneOne = createCountdownLatch(calls.length, done);
+      const countDown = createCountdownLatch(calls.length, done);
       calls.forEach((call, index) => {
         const end = start + call.representations.length;
         call.settle(
           result.kind === 'failed' ? result : sliceResult(result, start, end, index === 0),
-          doneOne,
+          countDown,
         );
         start = end;
       });
@@ -143,8 +143,8 @@ function mergeCalls(calls: readonly FetchCall[]): FetchCall {
   };
 }
 
-/** What of an answer belongs to the representations from `start` to `end`. An error of the whole is the first's,
- *  unless there is nothing but the error. */
+/** Returns the part of a result that belongs to the representations from `start` to `end`. An error of the whole fetch
+ *  goes to the first call; if there is no data, to all calls. */
 function sliceResult(
   result: Extract<FetchResult, { kind: 'answered' }>,
   start: number,

@@ -1,25 +1,24 @@
 import type { FetchCall } from './fetchCall.ts';
 import type { RequestContext } from './requestContext.ts';
 
-/** Entity fetches of one operation, of one subgraph and delivery group, that were ready at the same moment. */
+/** The entity fetches of one operation, subgraph and delivery group that were ready at the same moment. */
 export interface EntityRequest {
   readonly calls: readonly FetchCall[];
   readonly requestContext: RequestContext;
-  /** Called after every call was settled, perhaps before the request has been taken; not called any more once it was
-   *  cancelled. */
+  /** Called when every call is settled, perhaps before `sendEntities` returns. Not called after `CancelFetch`. */
   onDone(): void;
 }
 
 export interface RootRequest {
   readonly call: FetchCall;
-  /** As with entities. */
+  /** See `EntityRequest.onDone`. */
   onDone(): void;
 }
 
-/** Stops waiting; idempotent. */
+/** Cancels the fetch. Idempotent. */
 export type CancelFetch = () => void;
 
-/** Gets what fetches ask for: from subgraphs, or from where it was kept. */
+/** Gets the results of fetches from subgraphs, or from a cache in front of them. */
 export interface FetchSender {
   sendEntities(request: EntityRequest): CancelFetch;
   sendRoot(request: RootRequest): CancelFetch;

@@ -16,26 +16,26 @@ import {
   setKey,
 } from './responseTree.ts';
 
-/** What a fetch asks, apart from the values: two fetch nodes of the same shape ask the same of their objects.
- *  Shapes are interned, so that equal ones are identical. */
+/** A fetch without its values: fetch nodes of the same shape fetch the same fields. Shapes are interned, so that equal
+ *  shapes are identical. */
 export class FetchShape {
   readonly id: number;
   readonly subgraph: string;
   readonly kind: 'query' | 'mutation' | 'subscription';
   readonly isEntityFetch: boolean;
   readonly operationText: string;
-  /** Names of the variables that come from the client's request. */
+  /** Names of the client's variables that the fetch uses. */
   readonly variables: readonly string[];
   readonly outputRewrites: readonly FetchDataRewrite[];
-  /** Response names that the answer's objects have, after the output rewrites. */
+  /** Response names of the result's objects, after the output rewrites. */
   readonly keys: readonly string[];
-  /** Merges an answer's object into the one it was fetched for. */
+  /** Merges an object of the result into the object that it was fetched for. */
   readonly merge: ObjectMerger;
   /** Those of `keys` that hold objects. */
   readonly compositeKeys: readonly string[];
-  /** No field of the answer's objects holds another object: nothing can be merged into it later. */
+  /** No field of the result's objects holds another object, so that later fetches merge nothing into the result. */
   readonly isLeafOnly: boolean;
-  /** `{"query":"…","variables":{`: what every request of this shape starts with. */
+  /** `{"query":"…","variables":{`: the beginning of every request of this shape. */
   readonly bodyPrefix: string;
   readonly document: OperationDefinitionNode;
   readonly selection: SelectionSetNode;
@@ -98,7 +98,7 @@ export class FetchShape {
     return this.#keysAtAnyDepth;
   }
 
-  /** A copy of an answer's object as the subgraph sent it, even if later fetches have merged into it. */
+  /** Copies an object of the result as the subgraph sent it, without fields that later fetches have merged into it. */
   copyEntity(entity: ResponseObject): ResponseObject {
     return copySelected(entity, [this.selection], this.keys) as ResponseObject;
   }
@@ -122,12 +122,12 @@ export class FetchShapeRegistry {
   }
 }
 
-/** Shapes of all supergraphs are numbered together: while one supergraph replaces another, operations on both
- *  are under way, and what they send is told apart by these numbers. */
+/** Ids are unique across supergraphs: while one supergraph replaces another, operations on both are running, and their
+ *  batches are distinguished by these ids. */
 let nextId = 0;
 
-/** Several entity fetches of one subgraph as one operation: each `_entities` under an alias of its own, each
- *  variable with the fetch's number. */
+/** Several entity fetches of one subgraph as one operation: each `_entities` with its own alias, each variable with the
+ *  index of its fetch. */
 export class FusedShape {
   readonly shapes: readonly FetchShape[];
   readonly subgraph: string;
@@ -140,7 +140,7 @@ export class FusedShape {
     this.bodyPrefix = shapes.length === 1 ? first.bodyPrefix : bodyPrefixOf(fusedText(shapes));
   }
 
-  /** One fetch as it is. */
+  /** A single fetch, unchanged. */
   static ofSingle(shape: FetchShape): FusedShape {
     let fused = fusedSingles.get(shape);
     if (fused === undefined) {
@@ -150,7 +150,7 @@ export class FusedShape {
     return fused;
   }
 
-  /** Name of the nth fetch's `_entities` in the answer. */
+  /** Response name of the nth fetch's `_entities`. */
   aliasOf(n: number): string {
     return this.shapes.length === 1 ? '_entities' : `_e${n}`;
   }
@@ -162,8 +162,8 @@ export class FusedShape {
 
 const fusedSingles = new WeakMap<FetchShape, FusedShape>();
 
-/** The planner numbers a client operation's fetches in their names, so that equal ones have different texts.
- *  Without the number the name still tells a subgraph where a request comes from. */
+/** Removes the number that the planner adds to the operation name, because equal fetches would have different texts.
+ *  The rest of the name still tells a subgraph which operation the request belongs to. */
 function operationText({ operation, operationName }: FetchNode): string {
   if (operationName === undefined) return operation;
   return operation.replace(operationName, operationName.replace(/__\d+$/, ''));
@@ -217,7 +217,7 @@ function inlineFragments(
   }) as OperationDefinitionNode;
 }
 
-/** Response names of a selection set with the selection sets below each, type conditions aside. */
+/** Returns the response names of a selection set with the selection sets below each, ignoring type conditions. */
 function responseKeys(set: SelectionSetNode): Map<string, SelectionSetNode[]> {
   const keys = new Map<string, SelectionSetNode[]>();
   gather(set);

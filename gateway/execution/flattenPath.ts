@@ -9,7 +9,7 @@ type FlattenSegment =
   | { readonly kind: 'list' }
   | { readonly kind: 'key'; readonly name: string; readonly types: ReadonlySet<string> | undefined };
 
-/** Reads a plan's path: response names, `@` for a list's elements, and `name|[A,B]` for objects of some types. */
+/** Parses a path of a plan: response names, `@` for the elements of a list, and `name|[A,B]` for objects of these types. */
 export function parseFlattenPath(path: readonly (string | number)[]): FlattenPath {
   return path.map((part): FlattenSegment => {
     const text = String(part);
@@ -28,11 +28,11 @@ export function parseFlattenPath(path: readonly (string | number)[]): FlattenPat
   });
 }
 
-/** The objects that a flatten path points at, in document order. `@` fans out over lists; nulls on the way
- *  are passed over: where the parent is absent there is nothing to fetch. */
+/** Returns the objects at a flatten path, in document order. `@` stands for all elements of a list. Nulls on the way are
+ *  skipped: without a parent there is nothing to fetch. */
 export type TargetCollector = (root: ResponseObject) => ResponseObject[];
 
-/** `collectTargets` for one path. */
+/** Generates `collectTargets` for one path. */
 export function createTargetCollector(path: FlattenPath): TargetCollector {
   const generic: TargetCollector = (root) => collectTargets(root, path);
   if (
@@ -46,7 +46,7 @@ export function createTargetCollector(path: FlattenPath): TargetCollector {
   return generateFunction<TargetCollector>(['root'], body, {}) ?? generic;
 }
 
-/** Statements that collect below `value`, which is an object or a list. */
+/** Returns statements that collect below `value`, which is an object or a list. */
 function generateCollectorCode(path: FlattenPath, depth: number, value: string): string {
   const segment = path[depth];
   if (segment === undefined) return `if (!Array.isArray(${value})) targets.push(${value});`;
@@ -64,15 +64,14 @@ ${inner}
 }`;
 }
 
-/** The same for a path that is walked once. */
+/** Collects without generated code, for a path that is used once. */
 export function collectTargets(root: ResponseObject, path: FlattenPath): ResponseObject[] {
   const targets: ResponseObject[] = [];
   visitTargets(root, path, 0, targets);
   return targets;
 }
 
-/** Lists are where the path has `@` and nowhere else: what is of another kind holds no targets. A subgraph may
- *  answer with anything, nested as deep as it likes. */
+/** Lists are only followed where the path has `@`: a subgraph may return lists nested to any depth where none belongs. */
 function visitTargets(value: unknown, path: FlattenPath, depth: number, targets: ResponseObject[]): void {
   if (typeof value !== 'object' || value === null) return;
   const segment = path[depth];
@@ -95,16 +94,16 @@ function isOfType(value: unknown, types: ReadonlySet<string>): boolean {
   return typeof name !== 'string' || types.has(name);
 }
 
-/** Every place at which each target stands: one object may stand at several, since equal entities share it.
- *  Only errors need this, so it is not collected on the way. */
+/** Collects all paths of each target. Equal entities share one object, which then has several paths. Only diagnostics need
+ *  the paths, so `collectTargets` does not record them. */
 export function* collectTargetPaths(
   root: ResponseObject,
   path: FlattenPath,
 ): SlicedTask<Map<object, (readonly (string | number)[])[]>> {
-  const places = new Map<object, (readonly (string | number)[])[]>();
+  const paths = new Map<object, (readonly (string | number)[])[]>();
   let untilPause = pathsPerSlice;
   yield* visit(root, 0, []);
-  return places;
+  return paths;
 
   function* visit(value: unknown, depth: number, at: readonly (string | number)[]): SlicedTask {
     if (typeof value !== 'object' || value === null) return;
@@ -115,8 +114,8 @@ export function* collectTargetPaths(
     }
     const segment = path[depth];
     if (segment === undefined) {
-      const known = places.get(value);
-      if (known === undefined) places.set(value, [at]);
+      const known = paths.get(value);
+      if (known === undefined) paths.set(value, [at]);
       else known.push(at);
       if (--untilPause > 0) return;
       untilPause = pathsPerSlice;
@@ -128,10 +127,10 @@ export function* collectTargetPaths(
   }
 }
 
-/** Long lists pause after so many places. */
+/** Long lists pause after so many paths. */
 const pathsPerSlice = 500;
 
-/** The part of a path that leads to exactly one place: up to the first list. */
+/** The part of a path before its first list, which has exactly one target. */
 export function prefixBeforeLists(path: FlattenPath): string[] {
   const names: string[] = [];
   for (const segment of path) {

@@ -1,5 +1,5 @@
-/** How long an answer waits for what may come late. Fetches that are under way when it is over may still be answered
- *  with something older. */
+/** Whether the first response still waits for enrichments. When the budget expires, fetches in flight can be answered with
+ *  stale values. */
 export class LatencyBudget {
   #isExpired = false;
   readonly #listeners = new Set<() => void>();
@@ -17,7 +17,7 @@ export class LatencyBudget {
     for (const listener of listeners) listener();
   }
 
-  /** Calls when it is over; at once where it is. Returns what takes the listener off. */
+  /** Calls the listener when the budget expires, or at once if it has expired. Returns a function that removes the listener. */
   onExpire(listener: () => void): () => void {
     if (this.#isExpired) {
       listener();
@@ -27,25 +27,25 @@ export class LatencyBudget {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Something older has answered a fetch of a delivery group, which goes on. To be called back when it has ended. */
+  /** A stale value has answered a fetch of this delivery group; the fetch continues. Call the returned function at its end. */
   trackStaleFallback(group: number): () => void {
-    const standIns = this.#staleFallbacks.get(group) ?? { count: 0, listeners: [] };
-    this.#staleFallbacks.set(group, standIns);
-    standIns.count += 1;
+    const fallbacks = this.#staleFallbacks.get(group) ?? { count: 0, listeners: [] };
+    this.#staleFallbacks.set(group, fallbacks);
+    fallbacks.count += 1;
     return () => {
-      standIns.count -= 1;
-      if (standIns.count > 0) return;
+      fallbacks.count -= 1;
+      if (fallbacks.count > 0) return;
       this.#staleFallbacks.delete(group);
-      for (const listener of standIns.listeners) listener();
+      for (const listener of fallbacks.listeners) listener();
     };
   }
 
-  /** Calls when every fetch of a delivery group has ended for which something older stands in, which may be long after
-   *  the answer; at once where there is none. */
+  /** Calls the listener when all fetches of a delivery group that stale values have answered have ended, which may be long
+   *  after the response; at once if there are none. */
   onRefreshed(group: number, listener: () => void): void {
-    const standIns = this.#staleFallbacks.get(group);
-    if (standIns === undefined) listener();
-    else standIns.listeners.push(listener);
+    const fallbacks = this.#staleFallbacks.get(group);
+    if (fallbacks === undefined) listener();
+    else fallbacks.listeners.push(listener);
   }
 }
 

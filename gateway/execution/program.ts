@@ -4,8 +4,8 @@ import type { FlattenPath, TargetCollector } from './flattenPath.ts';
 import type { RepresentationReader } from './representationReader.ts';
 import type { ContextReader } from './rewrites.ts';
 
-/** A query plan made ready to run: its fetches with what each waits for, and what each payload waits for.
- *  Sequence, Parallel, Flatten, Condition and Defer nodes have become these two lists. */
+/** A compiled query plan: its fetches with their dependencies, and the delivery groups with the fetches that feed each.
+ *  Sequence, Parallel, Flatten, Condition and Defer nodes are compiled into these two lists. */
 export interface Program {
   readonly steps: readonly FetchStep[];
   /** By group number: 0 is the primary data, each of the others a use of `@defer` or an enrichment. */
@@ -15,24 +15,24 @@ export interface Program {
 export interface FetchStep {
   readonly index: number;
   readonly shape: FetchShape;
-  /** Where the fetch's objects are; empty for a root fetch. */
+  /** Path of the objects that the fetch is for; empty for a root fetch. */
   readonly path: FlattenPath;
   readonly collectTargets: TargetCollector;
-  /** What a representation consists of; empty for a root fetch. */
+  /** The fields of a representation; empty for a root fetch. */
   readonly requires: readonly RequiresSelection[];
   /** Present for an entity fetch. */
   readonly representationReader: RepresentationReader | undefined;
   readonly contextReader: ContextReader | undefined;
   /** Indices of the steps that have to end before this one starts. */
   readonly dependsOn: readonly number[];
-  /** The delivery group that this step is for, or the first of them: an error of it belongs there, and it is
-   *  sent together only with fetches of the same group, so that no payload waits for another's subgraph. */
+  /** The first delivery group that needs the step. The step's errors belong to this group, and the step is batched only
+   *  with fetches of the same group, so that no payload waits for the subgraph of another. */
   readonly group: number;
 }
 
 export interface DeliveryGroup {
-  /** Indices of the steps whose end makes this group's data complete, as far as its parents' are. */
+  /** Indices of the steps that complete the data of this group, as far as that of enclosing groups is complete. */
   readonly steps: readonly number[];
-  /** Those of them that bring data of this group; the others bring what these need. */
+  /** Those of `steps` that fetch data of this group; the others fetch inputs. */
   readonly dataSteps: readonly number[];
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Program } from './program.ts';
 
-/** Equal for programs whose steps and delivery groups are the same, in whatever process they were compiled: then the
- *  one can go on where the other has stopped. */
+/** Equal for programs with the same steps and delivery groups, also across processes: an execution of one can be resumed
+ *  with the other. */
 export function programFingerprint(program: Program): string {
   let fingerprint = fingerprints.get(program);
   if (fingerprint === undefined) {

@@ -1,36 +1,36 @@
 import type { Program } from './program.ts';
 
-/** What follows from a program and is the same for all its executions. */
+/** Data derived from a program and shared by its executions. */
 export interface ProgramIndex {
   /** Per step: the steps that wait for it. */
   readonly dependents: readonly (readonly number[])[];
   /** Per step: the delivery groups that wait for it. */
   readonly groupsOfStep: readonly (readonly number[])[];
-  /** Fetches take values from above their objects: then equal entities at different places are different objects. */
+  /** Fetches have `@fromContext` arguments: equal entities at different paths are different objects. */
   readonly hasContext: boolean;
-  /** Per step: the fields that are missing where it fails; filled when one does. */
+  /** Per step: the fields that are missing when it fails; computed at the first failure. */
   readonly missingFieldsByStep: (ReadonlySet<string> | undefined)[];
 }
 
 const programIndexes = new WeakMap<Program, ProgramIndex>();
 
 export function programIndexOf(program: Program): ProgramIndex {
-  let wiring = programIndexes.get(program);
-  if (wiring === undefined) {
+  let index = programIndexes.get(program);
+  if (index === undefined) {
     const { steps, groups } = program;
     const dependents: number[][] = steps.map(() => []);
-    for (const step of steps) for (const index of step.dependsOn) dependents[index]?.push(step.index);
+    for (const step of steps) for (const other of step.dependsOn) dependents[other]?.push(step.index);
     const groupsOfStep: number[][] = steps.map(() => []);
-    groups.forEach((group, index) => {
-      for (const step of group.steps) groupsOfStep[step]?.push(index);
+    groups.forEach((group, groupIndex) => {
+      for (const step of group.steps) groupsOfStep[step]?.push(groupIndex);
     });
-    wiring = {
+    index = {
       dependents,
       groupsOfStep,
       hasContext: steps.some((step) => step.contextReader !== undefined),
       missingFieldsByStep: [],
     };
-    programIndexes.set(program, wiring);
+    programIndexes.set(program, index);
   }
-  return wiring;
+  return index;
 }

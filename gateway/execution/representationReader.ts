@@ -4,7 +4,7 @@ import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
 import { applyRewrites } from './rewrites.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
-/** Reads the representation that a fetch node requires from objects of the response tree. */
+/** Builds the representations of a fetch node from objects of the response tree. */
 export class RepresentationReader {
   /** Equal for two fetch nodes that build equal representations from equal objects. */
   readonly key: string;
@@ -13,7 +13,7 @@ export class RepresentationReader {
   readonly #conditions: TypeConditions;
   readonly #assumedType: string | undefined;
   readonly #byType = new Map<string, TypeRepresentation | undefined>();
-  /** Keys in the response tree. */
+  /** Response tree keys of optional inputs. */
   readonly #optionalKeys: readonly string[];
   #strictReader: RepresentationReader | undefined;
 
@@ -30,7 +30,8 @@ export class RepresentationReader {
     this.#optionalKeys = optionalKeysOf(requires);
   }
 
-  /** The reader for an answer with these failures: an input that failed is not one that an object does not have. */
+  /** Returns the reader for a response tree with these failures: an optional input that could not be fetched is required,
+   *  because its absence says nothing about the object. */
   afterFailures(
     failures: readonly { readonly missing: ReadonlySet<string> | undefined }[],
   ): RepresentationReader {
@@ -46,7 +47,7 @@ export class RepresentationReader {
     return this.#strictReader;
   }
 
-  /** How objects of this object's type are represented; `undefined` where the fetch does not concern them. */
+  /** Returns the representation of objects of this object's type; `undefined` for types that the fetch is not for. */
   representationOf(object: ResponseObject): TypeRepresentation | undefined {
     const typename = typeof object.__typename === 'string' ? object.__typename : this.#assumedType;
     if (typename === undefined) return undefined;
@@ -72,27 +73,27 @@ export class RepresentationReader {
 /** Representations of one runtime type. */
 export interface TypeRepresentation {
   readonly typename: string;
-  /** A value to look the entity up by: equal representations have equal ones, though not the other way round.
-   *  `undefined` where an input is missing: such an entity is not sent. */
+  /** Equal for equal representations, but not only for them. `undefined` for an object with a missing input, whose entity is
+   *  not fetched. */
   lookupKey(object: ResponseObject): unknown;
   /** Whether two objects with equal look-up keys have equal representations. */
-  isSame(one: ResponseObject, other: ResponseObject): boolean;
-  /** JSON text, canonical since the fields stand in the order of `requires`. */
+  isSame(first: ResponseObject, second: ResponseObject): boolean;
+  /** JSON text, with fields in the order of `requires`; `undefined` for an object with a missing input. */
   serialize(object: ResponseObject): string | undefined;
 }
 
-/** The ordinary case: `__typename` and scalar fields. Looked up by the first field, mostly the key. */
+/** Creates the representation of a type with scalar fields only. The look-up key is the first field. */
 function createFlatRepresentation(
   typename: string,
   namesByKey: ReadonlyMap<string, string>,
 ): TypeRepresentation {
   const fields = [...namesByKey.keys()];
-  const [first = '__typename', ...rest] = fields;
+  const [lookupField = '__typename', ...rest] = fields;
   const prefixes = [...namesByKey.values()].map((name) => `,${JSON.stringify(name)}:`);
   const start = `{"__typename":${JSON.stringify(typename)}`;
   const captured = { sameValue, comparable, valueText, start, prefixes };
 
-  const isSame = rest.map((name) => `sameValue(one.${name}, other.${name})`);
+  const isSame = rest.map((name) => `sameValue(first.${name}, second.${name})`);
   const reads = fields.map(
     (name, i) => `const v${i} = object.${name};\nif (v${i} === undefined) return undefined;`,
   );
@@ -102,15 +103,15 @@ function createFlatRepresentation(
     lookupKey:
       generateFunction<TypeRepresentation['lookupKey']>(
         ['object'],
-        `return comparable(object.${first});`,
+        `return comparable(object.${lookupField});`,
         captured,
-      ) ?? ((object) => comparable(object[first])),
+      ) ?? ((object) => comparable(object[lookupField])),
     isSame:
       generateFunction<TypeRepresentation['isSame']>(
-        ['one', 'other'],
+        ['first', 'second'],
         `return ${isSame.length === 0 ? 'true' : isSame.join(' && ')};`,
         captured,
-      ) ?? ((one, other) => rest.every((name) => sameValue(one[name], other[name]))),
+      ) ?? ((first, second) => rest.every((name) => sameValue(first[name], second[name]))),
     serialize:
       generateFunction<TypeRepresentation['serialize']>(
         ['object'],
@@ -125,20 +126,20 @@ function createFlatRepresentation(
   };
 }
 
-/** Objects (custom scalars) are compared by what they hold. */
+/** Objects, which are values of custom scalars, are compared by their content. */
 function comparable(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
 }
 
-function sameValue(one: unknown, other: unknown): boolean {
-  return one === other || (typeof one === 'object' && JSON.stringify(one) === JSON.stringify(other));
+function sameValue(first: unknown, second: unknown): boolean {
+  return first === second || (typeof first === 'object' && JSON.stringify(first) === JSON.stringify(second));
 }
 
 function valueText(value: unknown): string {
   return Number.isFinite(value) ? String(value) : JSON.stringify(value);
 }
 
-/** Everything else: nested selections, conditions inside, input rewrites. */
+/** The representation of a type with nested selections, type conditions or input rewrites. */
 class NestedRepresentation implements TypeRepresentation {
   readonly typename: string;
   readonly #selections: readonly RequiresSelection[];
@@ -172,7 +173,7 @@ class NestedRepresentation implements TypeRepresentation {
     return JSON.stringify(representation);
   }
 
-  /** False where an input is missing. */
+  /** Returns false when an input is missing. */
   #fill(
     into: ResponseObject,
     object: ResponseObject,
@@ -211,8 +212,8 @@ class NestedRepresentation implements TypeRepresentation {
   }
 }
 
-/** Names of the scalar fields besides `__typename`, by their keys in the response tree; `undefined` where there is
- *  more than that. */
+/** Returns the names of the scalar fields besides `__typename`, by their keys in the response tree; `undefined` for
+ *  selections with other fields. */
 function flatFields(selections: readonly RequiresSelection[]): Map<string, string> | undefined {
   const names = new Map<string, string>();
   for (const selection of selections) {
@@ -231,7 +232,7 @@ function flatFields(selections: readonly RequiresSelection[]): Map<string, strin
   return names;
 }
 
-/** The one object type that the fetch is for: an object without `__typename` must be of that type. */
+/** Returns the object type of a fetch for a single type: objects without `__typename` are of that type. */
 function singleTypeOf(
   requires: readonly RequiresSelection[],
   conditions: TypeConditions,

@@ -1,12 +1,11 @@
 import { generateFunction, isPlainName } from '../json/generateFunction.ts';
 
-/** An object of the response tree: what JSON.parse made of a subgraph's answer, enriched by later fetches.
- *  Keys are internal names of the prepared operation and fields that the plan added. */
+/** An object of the response tree: a parsed object of a subgraph's response, into which later fetches are merged. Keys are
+ *  internal names of the prepared operation, and fields that the plan added. */
 export type ResponseObject = Record<string, unknown>;
 
-/** Merges what a fetch brought into the object it was fetched for. Values are taken over by reference.
- *  What is there already is never replaced, null excepted: two subgraphs may answer a shared field, one of them
- *  with an error. */
+/** Merges the result of a fetch into the object that it was fetched for, by reference. Present values other than null are
+ *  never replaced: two subgraphs may resolve a shared field, one of them with an error. */
 export type ObjectMerger = (
   target: ResponseObject,
   source: ResponseObject,
@@ -15,7 +14,7 @@ export type ObjectMerger = (
 
 type IsObjectType = (typename: string) => boolean;
 
-/** A merge of these keys. */
+/** Creates a merger for these keys. */
 export function createObjectMerger(keys: readonly string[]): ObjectMerger {
   const generic: ObjectMerger = (target, source, isObjectType) =>
     mergeKeys(target, source, keys, isObjectType);
@@ -58,15 +57,15 @@ function mergePresent(
   isObjectType: IsObjectType,
 ): void {
   if (key === '__typename') {
-    // A subgraph with an @interfaceObject answers with the interface's name: that is no runtime type.
+    // A subgraph with an @interfaceObject returns the name of the interface, which is no runtime type.
     if (typeof value === 'string' && isObjectType(value)) target[key] = value;
   } else if (typeof value === 'object' && value !== null && value !== present) {
     mergeValues(present, value, isObjectType);
   }
 }
 
-/** Where the two do not agree (lists of different lengths, another kind of value), what was there first stays: it
- *  may have been sent, and elements of two lists must not be mixed. */
+/** Keeps the present value where the two differ in kind or in the length of a list: it may have been sent, and elements of
+ *  two lists must not be mixed. */
 function mergeValues(present: unknown, value: unknown, isObjectType: IsObjectType): void {
   if (present === value) return;
   if (isPlainObject(present) && isPlainObject(value)) {
@@ -83,7 +82,7 @@ export function isPlainObject(value: unknown): value is ResponseObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `__proto__` is an ordinary key in JSON, and anything but ordinary in an assignment. */
+/** Sets a key. `__proto__` is an ordinary key in JSON, but an assignment to it would set the prototype. */
 export function setKey(target: ResponseObject, key: string, value: unknown): void {
   if (key === '__proto__') {
     Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });

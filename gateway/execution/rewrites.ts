@@ -3,8 +3,8 @@ import { collectTargets, type FlattenPath } from './flattenPath.ts';
 import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
-/** Applies a plan's input or output rewrites to an object, in place. `typename` is the object's type where it
- *  does not say so itself. */
+/** Applies the input or output rewrites of a plan to an object, in place. `typename`: type of an object without
+ *  `__typename`. */
 export function applyRewrites(
   rewrites: readonly FetchDataRewrite[],
   object: ResponseObject,
@@ -47,8 +47,8 @@ function rewriteAt(
   }
 }
 
-/** A path into a subgraph's answer by the names that the output rewrites give. The planner's own aliases mean one
- *  field each, so type conditions need not be looked at. */
+/** Renames a path in a subgraph's response as the output rewrites do. Each alias of the planner stands for one field, so
+ *  that type conditions do not matter. */
 export function rewritePath(
   rewrites: readonly FetchDataRewrite[],
   path: readonly (string | number)[],
@@ -83,7 +83,7 @@ export class ContextReader {
     return this.#rewrites.map((rewrite) => rewrite.renameKeyTo);
   }
 
-  /** The values for each object at `path`, by variable name. */
+  /** Returns the values for each object at `path`, by variable name. */
   read(
     root: ResponseObject,
     path: FlattenPath,
@@ -94,7 +94,7 @@ export class ContextReader {
       const up = rewrite.path.filter((part) => part === '..').length;
       const down = rewrite.path.filter((part) => part !== '..');
       const keys = path.flatMap((segment, index) => (segment.kind === 'key' ? [index] : []));
-      // The object `up` response names above the targets; below it, each target belongs to one such object.
+      // The objects that are `up` response names above the targets. Each target is below one of them.
       const cut = keys[keys.length - up] ?? 0;
       const above = path.slice(0, cut);
       const below = path.slice(cut);

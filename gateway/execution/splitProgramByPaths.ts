@@ -9,12 +9,11 @@ interface SplitProgramOptions extends CompileProgramOptions {
   readonly root: SelectionSet;
 }
 
-/** Makes a program for an operation whose plan knows nothing of `@defer`, as the planner cannot split it: finds
- *  out which fetch brings which field, lets each fetch start as soon as its inputs are there, and lets each
- *  payload wait for the fetches that feed it and no others.
+/** Compiles a plan that the planner could not split for `@defer`: finds out which fetch provides which field, starts each
+ *  fetch when its inputs are there, and lets each payload wait for the fetches that feed it and no others.
  *
- *  Fields are told apart by response path alone. Where several fetches bring one path (one for each runtime type,
- *  say) all of them count: a payload may wait longer than it has to, but never goes out incomplete. */
+ *  Fields are identified by their response path. If several fetches provide one path, such as one for each runtime type,
+ *  the payload waits for all of them: it may be later than necessary, but is never incomplete. */
 export function splitProgramByPaths(options: SplitProgramOptions): Program {
   const { steps } = compileProgram({ ...options, groupCount: 1 });
   const isMutation = steps.some((step) => step.shape.kind === 'mutation');
@@ -22,10 +21,10 @@ export function splitProgramByPaths(options: SplitProgramOptions): Program {
   const providers = providersByPath(steps);
   const inputs = steps.map((step) => (isMutation ? step.dependsOn : inputsOf(step)));
 
-  const bringing = payloadPathsOf(options.root, options.groupCount).map((paths) => [
+  const providing = payloadPathsOf(options.root, options.groupCount).map((paths) => [
     ...new Set(paths.flatMap((path) => [...(providers.get(path) ?? [])])),
   ]);
-  const stepsOfGroup = bringing.map(withInputs);
+  const stepsOfGroup = providing.map(withInputs);
   for (const step of steps) {
     if (!stepsOfGroup.some((claimed) => claimed.has(step.index))) stepsOfGroup[0]?.add(step.index);
   }
@@ -38,22 +37,22 @@ export function splitProgramByPaths(options: SplitProgramOptions): Program {
     groups: stepsOfGroup.map(
       (indices, group): DeliveryGroup => ({
         steps: [...indices],
-        dataSteps: bringing[group] as readonly number[],
+        dataSteps: providing[group] as readonly number[],
       }),
     ),
   };
 
-  /** The earlier steps that bring what this one sends. */
+  /** Returns the earlier steps that provide the inputs of this one. */
   function inputsOf(step: FetchStep): readonly number[] {
-    // Values from above the objects are inputs as well, and no path of `requires` tells of them.
+    // `@fromContext` arguments are inputs as well, and `requires` does not have their paths.
     if (step.contextReader !== undefined) return step.dependsOn;
     const before = earlier[step.index] as ReadonlySet<number>;
     const found = new Set<number>();
     for (const path of requiredPathsOf(step.requires, pathText(step.path))) {
-      const bringing = [...(providers.get(path) ?? [])].filter((index) => before.has(index));
-      // Nothing seems to bring this input: then only the plan's own order is safe.
-      if (bringing.length === 0 && !path.endsWith(typenameSuffix)) return step.dependsOn;
-      for (const index of bringing) found.add(index);
+      const providingSteps = [...(providers.get(path) ?? [])].filter((index) => before.has(index));
+      // No step seems to provide this input: only the order of the plan is safe.
+      if (providingSteps.length === 0 && !path.endsWith(typenameSuffix)) return step.dependsOn;
+      for (const index of providingSteps) found.add(index);
     }
     return found.size === 0 ? step.dependsOn : [...found];
   }
@@ -72,7 +71,7 @@ export function splitProgramByPaths(options: SplitProgramOptions): Program {
 
 const typenameSuffix = '.__typename';
 
-/** Per step: all that the plan runs before it. Steps are in the order of the plan. */
+/** Per step: all steps that the plan runs before it. Steps are in the order of the plan. */
 function precedingStepsOf(steps: readonly FetchStep[]): ReadonlySet<number>[] {
   const before: Set<number>[] = [];
   for (const step of steps) {
@@ -81,7 +80,7 @@ function precedingStepsOf(steps: readonly FetchStep[]): ReadonlySet<number>[] {
   return before;
 }
 
-/** Which steps bring each response path. Composite fields count as well. */
+/** Per response path: the steps that provide it. Composite fields count as well. */
 function providersByPath(steps: readonly FetchStep[]): Map<string, Set<number>> {
   const providers = new Map<string, Set<number>>();
   for (const step of steps) {
@@ -122,14 +121,14 @@ function requiredPathsOf(requires: readonly RequiresSelection[], prefix: string)
   });
 }
 
-/** Per delivery group: the paths that its payload consists of. */
+/** Per delivery group: the paths of its payload. */
 function payloadPathsOf(root: SelectionSet, groupCount: number): string[][] {
-  const wanted = Array.from({ length: groupCount }, (): string[] => []);
-  want(root.selections, '', 0);
-  return wanted;
+  const paths = Array.from({ length: groupCount }, (): string[] => []);
+  collect(root.selections, '', 0);
+  return paths;
 
-  /** True if the group wants something at or below. */
-  function want(selections: readonly Selection[], prefix: string, group: number): boolean {
+  /** Returns whether the group has fields at or below `prefix`. */
+  function collect(selections: readonly Selection[], prefix: string, group: number): boolean {
     let any = false;
     for (const selection of selections) {
       switch (selection.kind) {
@@ -137,19 +136,19 @@ function payloadPathsOf(root: SelectionSet, groupCount: number): string[][] {
           const own = selection.enrichmentGroup ?? group;
           if (own === group) any = true;
           const path = prefix === '' ? selection.internalName : `${prefix}.${selection.internalName}`;
-          const isMore =
-            selection.selectionSet !== undefined && want(selection.selectionSet.selections, path, own);
-          // Who brings an enrichment's objects brings it, also where there turn out to be none.
-          if (!isMore || own !== group) wanted[own]?.push(path);
+          const hasFieldsBelow =
+            selection.selectionSet !== undefined && collect(selection.selectionSet.selections, path, own);
+          // The fetch of an enrichment's objects counts, because there may be no objects.
+          if (!hasFieldsBelow || own !== group) paths[own]?.push(path);
           // Shaping an interface or a union needs the runtime type.
-          if (isAbstractType(selection.compositeType)) wanted[own]?.push(`${path}${typenameSuffix}`);
+          if (isAbstractType(selection.compositeType)) paths[own]?.push(`${path}${typenameSuffix}`);
           break;
         }
         case 'Fragment':
-          if (want(selection.selectionSet.selections, prefix, group)) any = true;
+          if (collect(selection.selectionSet.selections, prefix, group)) any = true;
           break;
         case 'Deferred':
-          want(selection.own.selections, prefix, selection.group);
+          collect(selection.own.selections, prefix, selection.group);
           break;
       }
     }

@@ -1,7 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import type { FetchError } from './fetchCall.ts';
 
-/** Codes by which a subgraph says that it is well, and that the request is not. */
+/** Error codes with which a subgraph rejects a request without having failed itself. */
 const refusalCodes: ReadonlySet<unknown> = new Set([
   'UNAUTHENTICATED',
   'FORBIDDEN',
@@ -15,9 +15,8 @@ const refusalCodes: ReadonlySet<unknown> = new Set([
   'PERSISTED_QUERY_NOT_SUPPORTED',
 ]);
 
-/** Whether something went wrong at the subgraph, so that what it said earlier is the better answer. What it refuses is
- *  refused: nobody may see by a cache what he has just been denied. `failureStatus`: of the answer that has the
- *  subgraph's own error. */
+/** Whether the subgraph failed, so that a stale value is the better result. A rejection is no failure: a cache must not
+ *  serve a value that the client was just denied. `failureStatus`: HTTP status of the response that has the error. */
 export function isSubgraphFailure(reason: FetchError['entry'], failureStatus?: number): boolean {
   if (!(reason instanceof GatewayError)) {
     return !refusalCodes.has(reason.extensions?.code) && !isRefusal(failureStatus);
@@ -34,7 +33,7 @@ function isRefusal(status: number | undefined): boolean {
   return status !== undefined && status >= 400 && status < 500 && !isRetriable(status);
 }
 
-/** Too many requests, or one that took too long: it would have answered another time. */
+/** Too many requests, or a timeout: a later request may succeed. */
 function isRetriable(status: unknown): boolean {
   return status === 429 || status === 408;
 }

@@ -1,10 +1,9 @@
 import type { SubgraphClient, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { EntityFetchBatcher, type EntityFetchBatcherOptions } from './entityFetchBatcher.ts';
-import { type FetchResult, serializeVariables } from './fetchCall.ts';
-import { toFailedResult, toFetchResult } from './fetchResults.ts';
+import { type FetchResult, serializeVariables, toFailedResult, toFetchResult } from './fetchCall.ts';
 import type { CancelFetch, EntityRequest, FetchSender, RootRequest } from './fetchSender.ts';
 
-/** Asks the subgraphs. */
+/** Sends fetches to subgraphs. */
 export class SubgraphFetchSender implements FetchSender {
   readonly #client: SubgraphClient;
   readonly #entityBatcher: EntityFetchBatcher;

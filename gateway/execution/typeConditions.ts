@@ -1,10 +1,10 @@
 import { Kind, parse } from 'graphql';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
-/** Which type conditions hold for which runtime types, in the whole supergraph: plans also name types that
- *  the API schema hides. */
+/** Tells which type conditions hold for which runtime types of the supergraph. Plans also use types that the API schema
+ *  hides. */
 export class TypeConditions {
-  /** Interfaces and unions with the object types that belong to them. */
+  /** The object types of each interface and union. */
   readonly #members = new Map<string, Set<string>>();
   readonly #objectTypes = new Set<string>();
 

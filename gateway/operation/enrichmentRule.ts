@@ -12,5 +12,6 @@ export type EnrichmentPriority = 'CRITICAL' | 'NORMAL' | 'BACKGROUND';
 
 /** How the first response treats an enrichment. `inline`: it is fetched with the primary data where that saves requests,
  *  and is then awaited like primary data; an enrichment with a separate fetch is awaited until its budget expires.
- *  `budget`: it always has separate fetches. `late`: the same, and the first response does not wait for it. */
-export type DeliveryMode = 'inline' | 'budget' | 'late';
+ *  `budgeted`: it always has separate fetches. `deferred`: the same, and the first response does not wait for it. */
+export const deliveryModes = ['inline', 'budgeted', 'deferred'] as const;
+export type DeliveryMode = (typeof deliveryModes)[number];

@@ -1,14 +1,14 @@
-/** Where generated writers put an answer's bytes: one buffer for the whole process, which grows and is written
- *  again from the start for every answer. Writing is synchronous, and what is written is copied out at its end.
+/** The buffer that generated writers write responses into: one for the whole process, which grows and is overwritten
+ *  for every response. Writing is synchronous; the finished bytes are copied out.
  *
- *  Bytes and not a string: a long string is built of as many small ones as it has parts, and these parts were
- *  half of what a large answer left to the garbage collector. */
+ *  It holds bytes because a long string is built from as many small strings as it has parts, and these were half of the
+ *  garbage of a large response. */
 export class ByteSink {
-  /** Changes whenever there was not enough room: read it again after every call that may have written. */
+  /** Replaced when it grows: read the property again after every call that may have written. */
   bytes: Buffer = Buffer.allocUnsafeSlow(initialSinkBytes);
 
-  /** Makes room for `size` more bytes after `position`. Throws `sinkFullError` where that would be more than is
-   *  written in one go. */
+  /** Makes room for `size` more bytes after `position`.
+   *  @throws {Error} `sinkFullError` beyond the largest response that is written at once. */
   reserve(position: number, size: number): void {
     if (this.bytes.length - position >= size) return;
     if (position + size > maxSinkBytes) throw sinkFullError;
@@ -43,7 +43,7 @@ export class ByteSink {
     return end + 1;
   }
 
-  /** Writes text that is JSON already. */
+  /** Writes JSON text. */
   json(text: string, position: number): number {
     this.reserve(position, text.length * 3);
     return position + this.bytes.write(text, position, 'utf8');
@@ -54,20 +54,20 @@ export class ByteSink {
     if (value < 0 || value > 99_999) return this.json(String(value), position);
     const { bytes } = this;
     const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1_000 ? 3 : value < 10_000 ? 4 : 5;
-    let left = value;
+    let remaining = value;
     for (let at = position + digits - 1; at >= position; at--) {
-      const next = (left / 10) | 0;
-      bytes[at] = 0x30 + left - next * 10;
-      left = next;
+      const next = (remaining / 10) | 0;
+      bytes[at] = 0x30 + remaining - next * 10;
+      remaining = next;
     }
     return position + digits;
   }
 
-  /** A copy of what has been written up to `position`. */
+  /** Copies the bytes up to `position`. */
   take(position: number): Buffer {
-    const taken = Buffer.allocUnsafeSlow(position);
-    this.bytes.copy(taken, 0, 0, position);
-    return taken;
+    const copy = Buffer.allocUnsafeSlow(position);
+    this.bytes.copy(copy, 0, 0, position);
+    return copy;
   }
 
   #plain(value: string, position: number): number {
@@ -78,20 +78,20 @@ export class ByteSink {
     return end + 1;
   }
 
-  /** JSON.stringify also escapes lone surrogates, which UTF-8 has no form for. */
+  /** JSON.stringify also escapes lone surrogates, which UTF-8 cannot encode. */
   #escaped(value: string, position: number): number {
     return this.json(JSON.stringify(value), position);
   }
 }
 
 const initialSinkBytes = 256 * 1024;
-/** What is larger is written in parts. To fill this takes some milliseconds. */
+/** Larger responses are written in chunks. Filling the buffer takes some milliseconds. */
 const maxSinkBytes = 2 * 1024 * 1024;
 
-/** Thrown once made, as it happens for every large answer. */
-export const sinkFullError = new Error('The answer is too large to be written in one go.');
+/** Created once, because it is thrown for every large response. */
+export const sinkFullError = new Error('The response is too large to be written at once.');
 
-/** From this length on a call out of JavaScript is cheaper than a loop over the characters. */
+/** From this length on, a native call is cheaper than a loop over the characters. */
 const longStringLength = 48;
 const maxIntegerBytes = 24;
 

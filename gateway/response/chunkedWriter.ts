@@ -14,21 +14,22 @@ import { sinkFullError } from './byteSink.ts';
 import type { ResponseChunks } from './responseChunks.ts';
 import { fieldPrefix, sink, type WriterGenerator } from './writerGenerator.ts';
 
-/** After so many bytes the sink is emptied, and others have their turn. */
+/** After so many bytes the sink is emptied and the writer yields. */
 const chunkBytes = 128 * 1024;
 
-/** Writes a large answer in parts: whatever fits into the sink by the generated writer, what does not fit element
- *  by element and field by field. Between the parts the sink is for others. Throws `writerBailout`. */
+/** Writes a large response in chunks: values that fit into the sink with the generated writer, larger ones element by
+ *  element and field by field. Other responses may use the sink between two chunks.
+ *  @throws {Error} `writerBailout` for a response that only `shapeData` can write. */
 export class ChunkedWriter {
   readonly #generator: WriterGenerator;
   readonly #isEscapeFree: boolean;
   readonly #chunks: ResponseChunks;
   #position = 0;
 
-  constructor(generator: WriterGenerator, isEscapeFree: boolean, parts: ResponseChunks) {
+  constructor(generator: WriterGenerator, isEscapeFree: boolean, chunks: ResponseChunks) {
     this.#generator = generator;
     this.#isEscapeFree = isEscapeFree;
-    this.#chunks = parts;
+    this.#chunks = chunks;
   }
 
   *writeObject(set: SelectionSet, type: GraphQLObjectType, object: ResponseObject): SlicedTask {
@@ -42,7 +43,7 @@ export class ChunkedWriter {
     this.#writeText('}');
   }
 
-  /** Hands over what is in the sink. */
+  /** Moves the content of the sink to the chunks. */
   *flush(): SlicedTask {
     if (this.#position === 0) return;
     this.#chunks.add(sink.take(this.#position));
@@ -58,7 +59,7 @@ export class ChunkedWriter {
     if (this.#position >= chunkBytes) yield* this.flush();
   }
 
-  /** False where it does not fit. */
+  /** Returns false for a value that does not fit into the sink. */
   #tryWriteWhole(type: GraphQLOutputType, set: SelectionSet | undefined, value: unknown): boolean {
     try {
       const write = this.#generator.valueWriterOf(type, set);
@@ -70,14 +71,14 @@ export class ChunkedWriter {
     }
   }
 
-  /** A value too large for one go, and therefore of the right kind. */
+  /** Writes a value that is too large for the sink. The generated writer has found it to be valid so far. */
   *#writeInChunks(type: GraphQLOutputType, set: SelectionSet | undefined, value: unknown): SlicedTask {
     if (isListType(type)) {
       const list = value as readonly unknown[];
       this.#writeText('[');
       for (let i = 0; i < list.length; i++) {
         if (i > 0) this.#writeText(',');
-        // Mostly it fits, and needs no work of its own.
+        // Most elements fit and need no generator of their own.
         if (!this.#tryWriteWhole(type.ofType, set, list[i]))
           yield* this.#writeValue(type.ofType, set, list[i]);
         else if (this.#position >= chunkBytes) yield* this.flush();

@@ -4,22 +4,20 @@ import type { Execution } from '../execution/execution.ts';
 import { fitsInChunk, stringifyInSlices } from '../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
-import { clientCachingOf } from './clientCachingOf.ts';
-import { completedGroupsOf } from './completedGroupsOf.ts';
 import { DataWriter } from './dataWriter.ts';
 import { dataPrefix, dataSuffix, ResponseData, type SingleOutcome } from './executionOutcome.ts';
 import type { ErrorPolicy } from './formatErrors.ts';
-import type { ResponseCaching } from './responseCaching.ts';
+import { clientCachingOf, type ResponseCaching } from './responseCaching.ts';
 import { ResponseChunks } from './responseChunks.ts';
 import { createResponseExtensions } from './responseExtensions.ts';
 import { ResponseShaper } from './responseShaper.ts';
 import { StaleFields } from './staleExtension.ts';
 
-/** Of more errors than this, only so many are handed on as objects. */
+/** A response with more errors has only so many as objects, and all of them as text. */
 const maxErrorObjects = 1000;
 
-/** The whole answer of an operation whose execution has ended, or the work that makes it. What would have more than
- *  `maxBytes` is no answer, but an error that says so. */
+/** Creates the response of an execution that has ended: at once, or as a task for a large response or one with errors.
+ *  A response beyond `maxBytes` is an `OPERATION_TOO_COMPLEX` error. */
 export function createSingleResponse(
   operation: PreparedOperation,
   execution: Execution,
@@ -61,7 +59,7 @@ function* createSlicedResponse(
   }
 }
 
-/** An answer that has been executed and cannot be told. */
+/** The response of an operation that was executed, or planned, in vain. */
 export function createFailedOutcome(error: GatewayError): SingleOutcome {
   return {
     kind: 'single',
@@ -78,7 +76,7 @@ interface ShapedResponse {
   readonly data: unknown;
   readonly errors: readonly GraphQLFormattedError[];
   readonly extensions: Extensions;
-  /** Of its data; with errors it is not kept. */
+  /** Ignored when there are errors. */
   readonly caching: ResponseCaching | undefined;
 }
 
@@ -116,14 +114,14 @@ function createOrdinaryOutcome(
   };
 }
 
-/** The bytes of the data in parts, or `undefined` where the answer is not ordinary. */
+/** Returns the bytes of the data in chunks; `undefined` for a response that is not ordinary. */
 function* writeLargeData(
   operation: PreparedOperation,
   { tree, isEscapeFree }: Execution,
   maxBytes: number,
 ): SlicedTask<readonly Buffer[] | undefined> {
-  const parts = new ResponseChunks(maxBytes);
-  return (yield* writerOf(operation).writeChunks(tree, isEscapeFree, parts)) ? parts.buffers : undefined;
+  const chunks = new ResponseChunks(maxBytes);
+  return (yield* writerOf(operation).writeChunks(tree, isEscapeFree, chunks)) ? chunks.buffers : undefined;
 }
 
 function* serializeToChunks(
@@ -131,15 +129,15 @@ function* serializeToChunks(
   errors: readonly GraphQLFormattedError[] | undefined,
   maxBytes: number,
 ): SlicedTask<readonly Buffer[]> {
-  const parts = new ResponseChunks(maxBytes);
-  const add = (text: string): void => parts.add(Buffer.from(text));
+  const chunks = new ResponseChunks(maxBytes);
+  const add = (text: string): void => chunks.add(Buffer.from(text));
   if (errors !== undefined) {
     add('{"errors":');
     yield* stringifyInSlices(errors, add);
     add(',"data":');
   }
   yield* stringifyInSlices(data, add);
-  return parts.buffers;
+  return chunks.buffers;
 }
 
 function writerOf(operation: PreparedOperation): DataWriter {
@@ -152,3 +150,10 @@ function writerOf(operation: PreparedOperation): DataWriter {
 }
 
 const writers = new WeakMap<PreparedOperation, DataWriter>();
+
+/** The delivery groups whose errors belong to the first payload: the primary data, and complete enrichments. */
+export function completedGroupsOf(operation: PreparedOperation, execution: Execution): ReadonlySet<number> {
+  const groups = new Set([0]);
+  for (const { group } of operation.enrichments) if (execution.isComplete(group)) groups.add(group);
+  return groups;
+}

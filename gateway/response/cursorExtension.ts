@@ -1,19 +1,19 @@
 import type { SingleOutcome } from './executionOutcome.ts';
 
-/** Where a client finds the cursor of an event, by any transport. */
+/** The extension that has the cursor of an event, for all transports. */
 export function cursorExtension(cursor: string): Readonly<Record<string, unknown>> {
   return { tributary: { cursor } };
 }
 
-/** An answer with its event's cursor. */
+/** Adds the cursor of an event to a single response. */
 export function addCursorToOutcome(outcome: SingleOutcome, cursor: string): SingleOutcome {
   return { ...outcome, extensions: addCursor(outcome.extensions, cursor) };
 }
 
-/** The last payload of an event that comes in parts, with the cursor; the others as they are. */
+/** Adds the cursor to the last payload of an event with several payloads; others are returned unchanged. */
 export function addCursorToPayload(text: string, cursor: string): { text: string; isLast: boolean } {
   if (!text.endsWith(finalPayloadEnd)) return { text, isLast: false };
-  // The end looks the same in every format, but `extensions` may be there already.
+  // All formats end the same, but the payload may have `extensions` already.
   if (text.includes('"extensions":{"tributary":')) {
     const payload = JSON.parse(text) as Record<string, unknown>;
     const { hasNext, extensions, ...rest } = payload;
@@ -34,6 +34,6 @@ function addCursor(
   extensions: Readonly<Record<string, unknown>> | undefined,
   cursor: string,
 ): Readonly<Record<string, unknown>> {
-  const ours = extensions?.tributary;
-  return { ...extensions, tributary: { ...(typeof ours === 'object' ? ours : {}), cursor } };
+  const own = extensions?.tributary;
+  return { ...extensions, tributary: { ...(typeof own === 'object' ? own : {}), cursor } };
 }

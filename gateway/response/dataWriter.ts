@@ -7,11 +7,11 @@ import { ChunkedWriter } from './chunkedWriter.ts';
 import type { ResponseChunks } from './responseChunks.ts';
 import { sink, WriterGenerator, writerBailout } from './writerGenerator.ts';
 
-/** Writes an answer's JSON straight from the response tree, by functions generated for the operation: one for
- *  each selection set and runtime type that occurs.
+/** Writes the JSON of a response straight from the response tree, with functions that are generated for the operation:
+ *  one for each selection set and runtime type that occurs.
  *
- *  It only knows ordinary answers. At anything else (a null that must not be, a value of the wrong kind, a type
- *  the API schema hides, a host that forbids code generation) it gives up, and `shapeData` does it properly. */
+ *  The functions only write ordinary responses. At anything else (a forbidden null, an invalid value, a type that the
+ *  API schema hides, a host that forbids code generation) they bail out, and `shapeData` interprets the operation. */
 export class DataWriter {
   readonly #schema: GraphQLSchema;
   readonly #root: SelectionSet;
@@ -24,8 +24,8 @@ export class DataWriter {
     this.#rootType = rootType;
   }
 
-  /** UTF-8 of `before`, the data and `after`, which are ASCII. `isEscapeFree`: no string in the tree needs an
-   *  escape sequence. `undefined` where the answer is not ordinary. */
+  /** Returns `before`, the data and `after` in UTF-8; `undefined` for a response that is not ordinary. `before` and `after`
+   *  are ASCII. `isEscapeFree`: no string of the tree needs an escape sequence. */
   write(
     tree: ResponseObject,
     isEscapeFree: boolean,
@@ -44,10 +44,10 @@ export class DataWriter {
     }
   }
 
-  /** The same for an answer that is too large for one go: adds the bytes of the data to `parts`. False where the answer is not ordinary. */
-  *writeChunks(tree: ResponseObject, isEscapeFree: boolean, parts: ResponseChunks): SlicedTask<boolean> {
+  /** Writes the data of a response that is too large for `write`. Returns false for a response that is not ordinary. */
+  *writeChunks(tree: ResponseObject, isEscapeFree: boolean, chunks: ResponseChunks): SlicedTask<boolean> {
     this.#generator ??= new WriterGenerator(this.#schema);
-    const writer = new ChunkedWriter(this.#generator, isEscapeFree, parts);
+    const writer = new ChunkedWriter(this.#generator, isEscapeFree, chunks);
     try {
       yield* writer.writeObject(this.#root, this.#rootType, tree);
       yield* writer.flush();
@@ -59,7 +59,7 @@ export class DataWriter {
   }
 }
 
-/** JSON.stringify, for values of custom scalars, recurses as deep as these are. */
+/** JSON.stringify throws a `RangeError` for values of custom scalars that are nested too deep. */
 function isWriterBailout(error: unknown): boolean {
   return error === writerBailout || error instanceof RangeError;
 }

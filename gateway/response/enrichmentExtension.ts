@@ -1,16 +1,15 @@
 import type { ResponsePath } from '../errors.ts';
 import type { PendingField } from './shapeData.ts';
 
-/** What an answer says of what is missing in it for now. */
+/** The pending enrichments of a response, in `extensions.tributary`. */
 export interface EnrichmentExtension {
-  /** With this it can be picked up. Without one it is lost, and asking again is all that is left: there was no room for
-   *  more work. */
+  /** Fetches the pending fields. Absent when the job queue is full: then the client has to send the operation again. */
   readonly token?: string;
-  /** How long the token holds, in milliseconds. */
+  /** Lifetime of the token, in milliseconds. */
   readonly expiresInMs?: number;
-  /** At each of these places the answer has null for now. */
+  /** The response has null at each of these paths for now. */
   readonly pending: readonly PendingPath[];
-  /** How many more there are: with very many, only the first are told here. */
+  /** How many more paths are pending: only the first ones are listed. */
   readonly pendingOmitted?: number;
 }
 
@@ -25,15 +24,15 @@ interface EnrichmentTokenInfo {
 }
 
 export function createEnrichmentExtension(
-  places: readonly PendingField[],
-  pickUp: EnrichmentTokenInfo | undefined,
+  fields: readonly PendingField[],
+  token: EnrichmentTokenInfo | undefined,
 ): EnrichmentExtension {
-  const pending = places
+  const pending = fields
     .slice(0, maxListedPaths)
     .map(({ path }): PendingPath => ({ path, reason: 'budget' }));
-  const omitted = places.length - pending.length;
-  return { ...pickUp, pending, ...(omitted > 0 ? { pendingOmitted: omitted } : {}) };
+  const omitted = fields.length - pending.length;
+  return { ...token, pending, ...(omitted > 0 ? { pendingOmitted: omitted } : {}) };
 }
 
-/** The updates have their paths as well: who gets them needs no list of thousands. */
+/** The updates have their paths as well, so that clients do not need the full list. */
 const maxListedPaths = 1000;

@@ -1,19 +1,19 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponseCaching } from './responseCaching.ts';
 
-/** A whole answer: text, or bytes that may be in parts. */
+/** The content of a response: text, or bytes that may be in chunks. */
 export type ResponseContent = string | Buffer | readonly Buffer[];
 
-/** An answer's data, handed out once: as JSON text, or as the bytes of a whole answer that has nothing but data.
- *  The holder travels through promises in their place, so that a promise which lives as long as the request
- *  never keeps a big answer alive. */
+/** The data of a response, which can be taken once: as JSON text, or as the bytes of a whole response that has only
+ *  data. Promises resolve with the holder instead of the data, so that a promise that lives as long as the request
+ *  does not keep a large response in memory. */
 export class ResponseData {
   #content: ResponseContent | undefined;
-  /** In front of the data, the parts have the answer's errors already. */
+  /** The chunks begin with the errors of the response. */
   readonly #hasErrors: boolean;
 
-  /** Text of the data; bytes that begin with `dataPrefix` and end with `dataSuffix`; or the data's bytes in parts.
-   *  `hasErrors`: the parts begin with those of the answer's errors, up to `"data":`. */
+  /** `content`: text of the data; bytes that begin with `dataPrefix` and end with `dataSuffix`; or the bytes of the data in
+   *  chunks. `hasErrors`: the chunks begin with the errors of the response, up to `"data":`. */
   constructor(content: ResponseContent, { hasErrors = false } = {}) {
     this.#content = content;
     this.#hasErrors = hasErrors;
@@ -27,7 +27,7 @@ export class ResponseData {
     return content;
   }
 
-  /** The data with something before and after it. */
+  /** The data between two texts. */
   takeWrapped(before: string, after: string): ResponseContent {
     const content = this.take();
     if (typeof content === 'string') return `${before}${content}${after}`;
@@ -47,40 +47,40 @@ export function contentToText(content: ResponseContent): string {
 export const dataPrefix = '{"data":';
 export const dataSuffix = '}';
 
-/** What the pipeline answers. */
+/** The result of an operation. */
 export type ExecutionOutcome = SingleOutcome | IncrementalOutcome | SubscriptionOutcome;
 
 export interface SingleOutcome {
   readonly kind: 'single';
-  /** Absent where nothing was executed. */
+  /** Absent when nothing was executed. */
   readonly data: ResponseData | undefined;
-  /** Already masked for the client; absent instead of empty. Of very many, which then stand in `data` as text, only
-   *  the first ones. */
+  /** As the client may see them; absent instead of empty. If there are very many, only the first ones: then `data` has all
+   *  of them as text. */
   readonly errors: readonly GraphQLFormattedError[] | undefined;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
-  /** How long the client may keep it; `undefined` for not at all, as with every answer that has errors. */
+  /** How long the client may cache the response; `undefined` for not at all, as for every response with errors. */
   readonly caching: ResponseCaching | undefined;
 }
 
 export interface IncrementalOutcome {
   readonly kind: 'incremental';
-  /** Batches of complete payloads (JSON texts) in the client's format, the first payload first. The payloads
-   *  of one batch belong into one write. `return()` ends all work that nobody else needs. */
+  /** Batches of complete payloads (JSON texts) in the client's format. The payloads of one batch belong into one write.
+   *  `return()` ends the execution. */
   readonly payloads: AsyncIterable<readonly string[]>;
 }
 
 export interface SubscriptionOutcome {
   readonly kind: 'subscription';
-  /** In order, and made as they are asked for. The end of them is the end of the subscription; what they throw is its
-   *  error. `return()`, also while a `next()` is pending, ends all work that nobody else needs. */
+  /** In order, each created when it is read. The subscription ends with them; an error that they throw is the error of the
+   *  subscription. `return()` ends the subscription, also while a `next()` is pending. */
   readonly events: AsyncIterable<SubscriptionPayload>;
 }
 
-/** What a client gets for an event, or for a deferred part of one. */
+/** The payload of an event, or of a deferred part of one. */
 export interface SubscriptionPayload {
   /** JSON text of a complete execution result, on one line: `data` at least, or `errors`. */
   readonly text: string;
-  /** With the last payload of an event after which the client may later ask to go on. The text has it as well, in
+  /** Set on the last payload of an event after which the client can resume. The text has the cursor as well, in
    *  `extensions.tributary.cursor`. */
   readonly cursor?: string | undefined;
 }

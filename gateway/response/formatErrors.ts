@@ -6,13 +6,13 @@ import { PathIndex } from './pathIndex.ts';
 import type { ShapeError } from './shapeData.ts';
 
 export interface ErrorPolicy {
-  /** Clients may see the subgraphs' own messages and extensions. */
+  /** Clients see the messages and extensions of subgraphs (security.exposeSubgraphErrors). */
   readonly exposeSubgraphErrors: boolean;
-  /** Clients may see which subgraph an error comes from. */
+  /** Clients see which subgraph an error comes from (security.exposeSubgraphs). */
   readonly exposeSubgraphs: boolean;
 }
 
-/** What the client learns of a fetch's error. */
+/** The error of a fetch as the client gets it. */
 export function formatExecutionError(
   error: ExecutionError,
   path: ResponsePath,
@@ -20,18 +20,18 @@ export function formatExecutionError(
 ): GraphQLFormattedError {
   const { reason, subgraph } = error;
   const named = policy.exposeSubgraphs ? { subgraph } : {};
-  const place = path.length === 0 ? {} : { path };
+  const located = path.length === 0 ? {} : { path };
   if (reason instanceof GatewayError) {
     return {
       message: reason.message,
-      ...place,
+      ...located,
       extensions: { ...reason.extensions, ...named, code: reason.code },
     };
   }
   if (!policy.exposeSubgraphErrors) {
     return {
       message: 'A subgraph answered with an error.',
-      ...place,
+      ...located,
       extensions: { ...named, code: 'SUBGRAPH_ERROR' },
     };
   }
@@ -39,13 +39,13 @@ export function formatExecutionError(
   const { http: _, ...extensions } = reason.extensions ?? {};
   return {
     message: reason.message,
-    ...place,
+    ...located,
     extensions: { code: 'SUBGRAPH_ERROR', ...extensions, ...named },
   };
 }
 
-/** What the client learns of fields that are missing and of values that the schema forbids. A null that is
- *  explained, by an error of a subgraph or by the wrong kind of value in its place, is not told again. */
+/** The errors of missing fields and invalid values as the client gets them. A null is not reported if another error
+ *  explains it: an error of a subgraph, or an invalid value at the same path. */
 export function* formatShapeErrors(
   errors: readonly ShapeError[],
   explained: PathIndex,

@@ -6,12 +6,12 @@ import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import type { ResponseExtensions } from './responseExtensions.ts';
 
-/** The data of one deferred fragment at one place, with the number that it is known by. */
+/** The data of one deferred fragment at one path, with the id that the client knows it by. */
 export interface DeliveredFragment {
   readonly id: number;
   readonly label: string | undefined;
   readonly path: ResponsePath;
-  /** `null` where a null went up to the fragment's boundary. */
+  /** `null` if a null was propagated to the fragment's boundary. */
   readonly data: Record<string, unknown> | null;
   readonly errors: readonly GraphQLFormattedError[];
 }
@@ -22,9 +22,9 @@ export interface PendingFragment {
   readonly path: ResponsePath;
 }
 
-/** How payloads are written for one kind of client. */
+/** One format of incremental delivery. */
 export interface PayloadFormat {
-  /** What of a fragment a payload carries. */
+  /** The part of a fragment that its payload has. */
   selectionSetOf(fragment: DeferredFragment): SelectionSet;
   formatFirst(payload: FirstPayload): SlicedTask<string>;
   formatNext(payload: NextPayload): SlicedTask<string>;
@@ -50,7 +50,7 @@ export function payloadFormat(format: IncrementalFormat): PayloadFormat {
   return format === 'deferSpec=20220824' ? deferSpec20220824 : incrementalSpecV02;
 }
 
-/** `deferSpec=20220824`: every entry tells its path and label and holds the whole fragment. */
+/** `deferSpec=20220824`: every entry has its path, its label and the whole fragment. */
 const deferSpec20220824: PayloadFormat = {
   selectionSetOf: (fragment) => fragment.full,
   *formatFirst({ data, errors, extensions, hasNext }) {
@@ -69,8 +69,8 @@ const deferSpec20220824: PayloadFormat = {
     }),
 };
 
-/** `incrementalSpec=v0.2`: fragments are announced as pending, delivered by id and completed; what was sent
- *  before is left out. */
+/** `incrementalSpec=v0.2`: fragments are announced as pending, delivered by id and completed. Fields that were sent
+ *  before are not repeated. */
 const incrementalSpecV02: PayloadFormat = {
   selectionSetOf: (fragment) => fragment.own,
   *formatFirst({ data, errors, pending, extensions, hasNext }) {
@@ -102,7 +102,7 @@ function* errorsText(errors: readonly GraphQLFormattedError[]): SlicedTask<strin
   return errors.length === 0 ? '' : `"errors":${yield* stringifyToTextInSlices(errors)},`;
 }
 
-/** Short at any time, unlike errors. */
+/** Extensions are short and need no slices. */
 function extensionsText(extensions: ResponseExtensions | undefined): string {
   return extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`;
 }

@@ -12,17 +12,17 @@ import { createResponseExtensions } from './responseExtensions.ts';
 import type { DeferredInstance } from './shapeData.ts';
 import type { StaleExtension } from './staleExtension.ts';
 
-/** A deferred fragment's data at one place, made when its turn has come. */
+/** The data of a deferred fragment at one path. */
 export interface DeferredResult {
   readonly data: Record<string, unknown> | null;
   readonly errors: readonly GraphQLFormattedError[];
-  /** Deferred fragments within it. */
+  /** Deferred fragments inside the fragment. */
   readonly deferred: readonly DeferredInstance[];
 }
 
-/** A deferred fragment at all its places. */
+/** The data of a deferred fragment at all its paths. */
 export interface DeferredResults {
-  /** In the order of the places. */
+  /** In the order of the instances. */
   readonly results: readonly DeferredResult[];
   readonly stale: StaleExtension | undefined;
 }
@@ -36,11 +36,11 @@ interface PendingInstance extends DeferredInstance {
   readonly id: number;
 }
 
-/** Decides what is told to the client and in which order: a fragment is announced when its surroundings have
- *  been sent, and sent when its data is complete, each in a payload of its own. The only owner of ids. */
+/** Decides the order of payloads: a fragment is announced when the object that it belongs to has been sent, and sent
+ *  when its data is complete, in a payload of its own. Assigns the ids of `incrementalSpec=v0.2`. */
 export class IncrementalPublisher {
   readonly #options: IncrementalPublisherOptions;
-  /** Announced and not sent, by the fragment's number. */
+  /** Announced and not sent, by delivery group. */
   readonly #pending = new Map<number, PendingInstance[]>();
   readonly #completed = new Set<number>();
   #nextId = 0;
@@ -53,7 +53,7 @@ export class IncrementalPublisher {
     return this.#pending.size > 0;
   }
 
-  /** A fragment's data is complete, as far as its surroundings' is. */
+  /** The data of this group is complete, as far as that of enclosing groups is. */
   markComplete(group: number): void {
     this.#completed.add(group);
   }
@@ -66,7 +66,7 @@ export class IncrementalPublisher {
     return this.#options.format.formatFirst({ ...primary, pending, hasNext: this.hasNext });
   }
 
-  /** Payloads of everything that can be sent now, up to about `batchCharacters` characters; empty where there is nothing. */
+  /** Returns the payloads that can be sent now, up to about `batchCharacters` characters. */
   *takeReady(): SlicedTask<string[]> {
     const payloads: string[] = [];
     let size = 0;
@@ -82,7 +82,7 @@ export class IncrementalPublisher {
     return payloads;
   }
 
-  /** Smallest number first: a fragment has a greater one than those around it. */
+  /** Lowest group first: a fragment has a higher group than those that enclose it. */
   #nextReady(): number | undefined {
     let smallest: number | undefined;
     for (const group of this.#pending.keys()) {
@@ -112,7 +112,7 @@ export class IncrementalPublisher {
   #addPending(deferred: readonly DeferredInstance[]): PendingFragment[] {
     return deferred.flatMap((instance) => {
       const { fragment, path } = instance;
-      // All of it was sent with its surroundings, and the format does not send things twice.
+      // The enclosing selection has sent all its fields, and the format does not repeat them.
       if (this.#options.format.selectionSetOf(fragment).selections.length === 0) return [];
       const announced = { ...instance, id: this.#nextId++ };
       const open = this.#pending.get(fragment.group);

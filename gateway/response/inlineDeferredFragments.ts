@@ -1,15 +1,15 @@
 import { type Selection, SelectionSet } from '../operation/selection.ts';
 import type { PendingField } from './shapeData.ts';
 
-/** A late place with all that belongs there, as it comes outside of the answer: what the client has deferred below it
- *  comes along, since no payload of the answer can bring it to an object that the client does not have. */
-export function inlineDeferredFragments(place: PendingField): PendingField {
-  const deferred = deferredGroupsOf(place.selectionSet.selections);
-  if (deferred.length === 0) return place;
+/** A pending field as an enrichment job delivers it: with the fragments that the client has deferred below it, because
+ *  no payload of the response can add them to an object that the client does not have. */
+export function inlineDeferredFragments(field: PendingField): PendingField {
+  const deferred = deferredGroupsOf(field.selectionSet.selections);
+  if (deferred.length === 0) return field;
   return {
-    ...place,
-    selectionSet: withoutDeferredFragments(place.selectionSet),
-    groups: [...place.groups, ...deferred],
+    ...field,
+    selectionSet: withoutDeferredFragments(field.selectionSet),
+    groups: [...field.groups, ...deferred],
   };
 }
 
@@ -22,12 +22,12 @@ function deferredGroupsOf(selections: readonly Selection[]): readonly number[] {
 }
 
 function withoutDeferredFragments(set: SelectionSet): SelectionSet {
-  let whole = inlinedSets.get(set);
-  if (whole === undefined) {
-    whole = new SelectionSet(set.selections.flatMap(inlineSelection));
-    inlinedSets.set(set, whole);
+  let inlined = inlinedSets.get(set);
+  if (inlined === undefined) {
+    inlined = new SelectionSet(set.selections.flatMap(inlineSelection));
+    inlinedSets.set(set, inlined);
   }
-  return whole;
+  return inlined;
 }
 
 function inlineSelection(selection: Selection): readonly Selection[] {

@@ -4,13 +4,17 @@ import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGa
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
-import { clientCachingOf } from './clientCachingOf.ts';
-import { completedGroupsOf } from './completedGroupsOf.ts';
-import { createFailedOutcome, createShapedOutcome, createSingleResponse } from './createSingleResponse.ts';
+import {
+  completedGroupsOf,
+  createFailedOutcome,
+  createShapedOutcome,
+  createSingleResponse,
+} from './createSingleResponse.ts';
 import type { EnrichmentExtension } from './enrichmentExtension.ts';
 import type { IncrementalOutcome, SingleOutcome } from './executionOutcome.ts';
 import type { ErrorPolicy } from './formatErrors.ts';
 import { IncrementalResponse } from './incrementalResponse.ts';
+import { clientCachingOf } from './responseCaching.ts';
 import { createResponseExtensions } from './responseExtensions.ts';
 import { ResponseShaper, type ShapedFirstPayload } from './responseShaper.ts';
 import type { PendingField } from './shapeData.ts';

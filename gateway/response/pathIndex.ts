@@ -1,6 +1,6 @@
 import type { ResponsePath } from '../errors.ts';
 
-/** Paths in the order in which they were added, found by what they have in common with another one. */
+/** Paths in the order in which they were added, found by a common prefix with another path. */
 export class PathIndex {
   readonly #root: PathNode = {
     firstEndingHere: undefined,
@@ -10,8 +10,7 @@ export class PathIndex {
   };
   #count = 0;
 
-  /** Returns how many there are now. A shallow one has to do with its place and the fields there, and with nothing
-   *  further below. */
+  /** Returns the number of paths. A shallow path is related to its own fields only, not to objects further below. */
   add(path: ResponsePath, isShallow = false): number {
     let node = this.#root;
     node.firstThroughHere ??= this.#count;
@@ -40,7 +39,7 @@ export class PathIndex {
     return node?.firstEndingHere !== undefined;
   }
 
-  /** Whether this path leads through the place of one of them, or one of them through its place. */
+  /** Whether one of the paths is a prefix of this path, or this path a prefix of one of them. */
   isRelated(path: ResponsePath): boolean {
     if (this.#count === 0) return false;
     let node = this.#root;
@@ -53,7 +52,7 @@ export class PathIndex {
     return true;
   }
 
-  /** Number of the first one whose place this path leads through, or to. */
+  /** Index of the first path that is a prefix of this path, or equal. */
   firstPrefixOf(path: ResponsePath): number | undefined {
     let found = this.#root.firstEndingHere;
     let node: PathNode | undefined = this.#root;
@@ -66,7 +65,7 @@ export class PathIndex {
     return found;
   }
 
-  /** Number of the first one whose path begins with this one. */
+  /** Index of the first path that begins with this path. */
   firstWithPrefix(path: ResponsePath): number | undefined {
     let node: PathNode | undefined = this.#root;
     for (const part of path) node = node?.children?.get(part);
@@ -75,9 +74,9 @@ export class PathIndex {
 }
 
 interface PathNode {
-  /** Number of the first path that ends here. */
+  /** Index of the first path that ends here. */
   firstEndingHere: number | undefined;
-  /** Number of the first path that leads through here. */
+  /** Index of the first path that leads through here. */
   firstThroughHere: number | undefined;
   /** Whether a path that is not shallow ends here. */
   isDeep: boolean;

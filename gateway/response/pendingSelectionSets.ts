@@ -1,6 +1,6 @@
 import { type CollectedField, SelectionSet } from '../operation/selection.ts';
 
-/** A selection set of nothing but this field. */
+/** Returns a selection set with only this field. */
 export function selectionSetOfField(field: CollectedField): SelectionSet {
   let set = selectionSets.get(field);
   if (set === undefined) {
@@ -27,7 +27,7 @@ export function selectionSetOfField(field: CollectedField): SelectionSet {
   return set;
 }
 
-/** The enrichments at and below a selection set, whatever types its objects have. */
+/** Returns the groups of the enrichments in a selection set, for objects of all types. */
 export function enrichmentGroupsWithin(set: SelectionSet): readonly number[] {
   let found = enrichmentsBySelectionSet.get(set);
   if (found === undefined) {

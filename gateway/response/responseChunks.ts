@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 
-/** The bytes of an answer, or of a payload, that is made in parts. */
+/** The bytes of a response, or of a payload, that is written in chunks. */
 export class ResponseChunks {
   readonly buffers: Buffer[] = [];
   readonly #maxBytes: number;
@@ -10,18 +10,18 @@ export class ResponseChunks {
     this.#maxBytes = maxBytes;
   }
 
-  /** Errors: `OPERATION_TOO_COMPLEX` for what is larger than it may be. */
-  add(part: Buffer): void {
-    this.#size += part.length;
+  /** @throws {GatewayError} `OPERATION_TOO_COMPLEX` beyond `maxBytes`. */
+  add(chunk: Buffer): void {
+    this.#size += chunk.length;
     if (this.#size > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
-    this.buffers.push(part);
+    this.buffers.push(chunk);
   }
 }
 
 export function responseTooLarge(maxBytes: number): GatewayError {
   return new GatewayError(
     'OPERATION_TOO_COMPLEX',
-    `The answer has more than ${maxBytes} bytes, the most that this gateway sends (limits.answerSize). Select less, or ask for it in pages.`,
+    `The response exceeds ${maxBytes} bytes (limits.answerSize). Select fewer fields, or fetch the data in pages.`,
     { extensions: { limit: 'answerSize', allowed: maxBytes } },
   );
 }

@@ -9,18 +9,18 @@ import { PathIndex } from './pathIndex.ts';
 import type { ShapeError } from './shapeData.ts';
 import { toClientPath } from './toClientPath.ts';
 
-/** What the client learns of one execution's errors. A fetch that failed as a whole is told at each field that is
- *  missing because of it, as if the field had failed by itself; where none is missing, it is told once, at the
- *  objects that it was for. */
+/** The errors of one execution as the client gets them. The error of a whole fetch is reported at each field that is
+ *  missing because of it, as if the field had failed by itself. If no field is missing, the error is reported once, at
+ *  the objects that the fetch was for. */
 export class ResponseErrors {
   readonly #operation: PreparedOperation;
   readonly #execution: Execution;
   readonly #policy: ErrorPolicy;
   readonly #located: LocatedError[] = [];
-  /** Fetches that failed as a whole, by the client's path of their objects. */
+  /** Errors of whole fetches, by the client's path of their objects. */
   readonly #failures = new Map<string, LocatedError[]>();
   readonly #reported = new Set<ExecutionError>();
-  /** Of inputs that the client did not select: their paths end at the objects that they belong to. */
+  /** Errors of inputs that the client did not select: their paths end at the objects that the inputs belong to. */
   readonly #inputErrors = new WeakSet<GraphQLFormattedError>();
   #readCount = 0;
 
@@ -30,7 +30,7 @@ export class ResponseErrors {
     this.#policy = policy;
   }
 
-  /** What is to blame for a field that no subgraph brought, by the errors that have been read. */
+  /** Finds the error that explains why a field is missing, among those that `readNew` has read. */
   causeOf = (path: ResponsePath, internalName: string): ExecutionError | undefined => {
     if (this.#failures.size === 0) return undefined;
     for (let length = path.length - 1; length >= 0; length--) {
@@ -42,7 +42,7 @@ export class ResponseErrors {
     return undefined;
   };
 
-  /** The errors of delivery groups, after their data has been shaped, which found these. */
+  /** Returns the errors of delivery groups whose data has been shaped. `found`: the errors of the shaping. */
   *errorsOfGroups(
     groups: ReadonlySet<number>,
     found: readonly ShapeError[],
@@ -53,12 +53,12 @@ export class ResponseErrors {
     return errors;
   }
 
-  /** Notes which failures have been told at the fields that are missing. */
+  /** Marks failures that are reported at the missing fields. */
   markReported(found: readonly ShapeError[]): void {
     for (const error of found) if (error.kind === 'missing') this.#reported.add(error.cause);
   }
 
-  /** The errors of delivery groups' fetches that are not told at the fields that are missing. */
+  /** Returns the errors of delivery groups' fetches that are not reported at missing fields. */
   *errorsOfFetches(groups: ReadonlySet<number>): SlicedTask<GraphQLFormattedError[]> {
     yield* this.readNew();
     const formatted: GraphQLFormattedError[] = [];
@@ -67,31 +67,31 @@ export class ResponseErrors {
     for (const [index, { error, path }] of this.#located.entries()) {
       if (index % errorsPerSlice === errorsPerSlice - 1) yield;
       if (!groups.has(error.group) || this.#reported.has(error)) continue;
-      const one = formatExecutionError(error, path, this.#policy);
-      const text = JSON.stringify(one);
+      const formattedError = formatExecutionError(error, path, this.#policy);
+      const text = JSON.stringify(formattedError);
       if (known.has(text)) continue;
       known.add(text);
-      if (path.length < error.path.length) this.#inputErrors.add(one);
-      formatted.push(one);
+      if (path.length < error.path.length) this.#inputErrors.add(formattedError);
+      formatted.push(formattedError);
     }
     return formatted;
   }
 
-  /** Where errors of `ofFetches` explain a null. That an input could not be had explains what its object lacks, and
-   *  not what other objects further below lack. */
+  /** Indexes the paths at which `errors` explain a null. The error of a missing input explains the missing fields of its
+   *  object, and not those of objects further below. */
   *indexPaths(errors: readonly GraphQLFormattedError[]): SlicedTask<PathIndex> {
-    const places = new PathIndex();
+    const paths = new PathIndex();
     for (const error of errors) {
-      if (places.add(error.path ?? [], this.#inputErrors.has(error)) % errorsPerSlice === 0) yield;
+      if (paths.add(error.path ?? [], this.#inputErrors.has(error)) % errorsPerSlice === 0) yield;
     }
-    return places;
+    return paths;
   }
 
   format(found: readonly ShapeError[], explained: PathIndex): SlicedTask<GraphQLFormattedError[]> {
     return formatShapeErrors(found, explained, this.#policy);
   }
 
-  /** Takes note of the execution's new errors: before something is shaped, which asks for what is to blame. */
+  /** Reads the execution's new errors. Called before data is shaped, which uses `causeOf`. */
   *readNew(): SlicedTask {
     const { errors, tree } = this.#execution;
     const { supergraph, root, rootType } = this.#operation;

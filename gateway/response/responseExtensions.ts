@@ -1,12 +1,12 @@
 import type { EnrichmentExtension } from './enrichmentExtension.ts';
 import type { StaleExtension } from './staleExtension.ts';
 
-/** `extensions` of an answer, or of a payload. */
+/** `extensions` of a response, or of a payload. */
 export interface ResponseExtensions {
   readonly tributary: Partial<StaleExtension> & { readonly enrichment?: EnrichmentExtension };
 }
 
-/** `undefined` where there is nothing to say. */
+/** Returns `undefined` when there is nothing to report. */
 export function createResponseExtensions(
   stale: StaleExtension | undefined,
   enrichment?: EnrichmentExtension | undefined,

@@ -15,20 +15,20 @@ interface ResponseShaperOptions {
   readonly operation: PreparedOperation;
   readonly execution: Execution;
   readonly policy: ErrorPolicy;
-  /** No payload has more. */
+  /** Largest payload. */
   readonly maxBytes: number;
 }
 
-/** What the first payload consists of. */
+/** The content of the first payload. */
 export interface ShapedFirstPayload extends Omit<ShapedData, 'errors' | 'bytes'> {
   readonly errors: readonly GraphQLFormattedError[];
   readonly stale: StaleExtension | undefined;
 }
 
-/** A place of the answer that something comes to later than to its surroundings. */
+/** An object of the response whose deferred or pending fields follow later. */
 type ResponsePosition = Omit<DeferredInstance, 'fragment'>;
 
-/** Makes what the client gets of one execution, in pieces: what has been told in one is not told again in another. */
+/** Shapes the payloads of one execution. An error or stale value that one payload reports is not reported again. */
 export class ResponseShaper {
   readonly #options: ResponseShaperOptions;
   readonly #errors: ResponseErrors;
@@ -42,11 +42,11 @@ export class ResponseShaper {
     this.#staleFields = new StaleFields(operation, execution);
   }
 
-  /** All that is neither deferred nor late. `groups`: those that are complete.
-   *  Errors: `OPERATION_TOO_COMPLEX` where it is too large. */
+  /** Shapes everything that is neither deferred nor pending. `groups`: those that are complete.
+   *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` beyond `maxBytes`. */
   *shapeFirst(
     groups: ReadonlySet<number>,
-    late: Pick<ShapeDataOptions, 'isPending' | 'keepsListsWhole'> = {},
+    options: Pick<ShapeDataOptions, 'isPending' | 'keepsListsWhole'> = {},
   ): SlicedTask<ShapedFirstPayload> {
     const { operation, execution, maxBytes } = this.#options;
     const { root, rootType, supergraph } = operation;
@@ -62,38 +62,38 @@ export class ResponseShaper {
         causeOf: this.#errors.causeOf,
         maxBytes,
         sentNulls: this.#sentNulls,
-        ...late,
+        ...options,
       },
     );
-    // It will be made anew: nothing counts as told.
+    // The caller shapes the response again: nothing counts as reported.
     if (shaped.isBlockedByPending) return { ...shaped, errors: [], stale: undefined };
     const errors = yield* this.#errors.errorsOfGroups(groups, found);
     const stale = yield* this.#staleFields.extensionOfGroups(groups, [{ path: [], data: shaped.data }]);
     return { ...shaped, errors, stale };
   }
 
-  /** A use of `@defer` at all its places. */
+  /** Shapes a use of `@defer` at all its objects. */
   shapeFragment(
     group: number,
     set: SelectionSet,
-    places: readonly ResponsePosition[],
+    positions: readonly ResponsePosition[],
   ): SlicedTask<DeferredResults> {
-    return this.#shapeAtPositions(new Set([group]), set, places, { sentNulls: this.#sentNulls });
+    return this.#shapeAtPositions(new Set([group]), set, positions, { sentNulls: this.#sentNulls });
   }
 
-  /** What comes to places where the first payload had null for now. `groups`: those that it waited for. */
+  /** Shapes fields that were pending in the first payload. `groups`: those that the fields waited for. */
   shapePending(
     groups: ReadonlySet<number>,
     set: SelectionSet,
-    places: readonly ResponsePosition[],
+    positions: readonly ResponsePosition[],
   ): SlicedTask<DeferredResults> {
-    return this.#shapeAtPositions(groups, set, places, {});
+    return this.#shapeAtPositions(groups, set, positions, {});
   }
 
   *#shapeAtPositions(
     groups: ReadonlySet<number>,
     set: SelectionSet,
-    places: readonly ResponsePosition[],
+    positions: readonly ResponsePosition[],
     shaping: ShapeDataOptions,
   ): SlicedTask<DeferredResults> {
     const { operation, maxBytes } = this.#options;
@@ -101,36 +101,36 @@ export class ResponseShaper {
     const { apiSchema } = operation.supergraph;
     yield* errors.readNew();
     const shaped: ShapedData[] = [];
-    let leftBytes = maxBytes;
-    for (const { object, type, path } of places) {
-      const options = { ...shaping, causeOf: errors.causeOf, maxBytes: leftBytes };
-      const one = yield* shapeData(apiSchema, set, type, object, path, options);
-      leftBytes -= one.bytes;
-      errors.markReported(one.errors);
-      shaped.push(one);
+    let remainingBytes = maxBytes;
+    for (const { object, type, path } of positions) {
+      const options = { ...shaping, causeOf: errors.causeOf, maxBytes: remainingBytes };
+      const data = yield* shapeData(apiSchema, set, type, object, path, options);
+      remainingBytes -= data.bytes;
+      errors.markReported(data.errors);
+      shaped.push(data);
       if (shaped.length % positionsPerSlice === 0) yield;
     }
     const all = yield* errors.errorsOfFetches(groups);
     const explained = yield* errors.indexPaths(all);
-    const byPlace = yield* assignErrors(all, places);
+    const byPosition = yield* assignErrors(all, positions);
     const results: DeferredResult[] = [];
     for (const [index, { data, errors: found, deferred }] of shaped.entries()) {
-      const told = byPlace[index] ?? [];
-      for (const error of yield* errors.format(found, explained)) told.push(error);
-      if (data === null && told.length === 0) {
-        const { path } = places[index] as ResponsePosition;
+      const reported = byPosition[index] ?? [];
+      for (const error of yield* errors.format(found, explained)) reported.push(error);
+      if (data === null && reported.length === 0) {
+        const { path } = positions[index] as ResponsePosition;
         const above = explained.firstPrefixOf(path);
-        // What failed for a whole list, told for one of its places: a fragment that fails always says why.
+        // A fragment that failed always has an error: that of the list above it, if it has none of its own.
         const reasons =
           above === undefined
             ? yield* errors.format(found, new PathIndex())
             : [{ ...(all[above] as GraphQLFormattedError), path }];
-        told.push(...reasons.slice(0, 1));
+        reported.push(...reasons.slice(0, 1));
       }
-      results.push({ data, errors: told, deferred });
+      results.push({ data, errors: reported, deferred });
       if (results.length % positionsPerSlice === 0) yield;
     }
-    const delivered = places.map(({ path }, index) => ({
+    const delivered = positions.map(({ path }, index) => ({
       path,
       data: (results[index] as DeferredResult).data,
     }));
@@ -138,27 +138,27 @@ export class ResponseShaper {
   }
 }
 
-/** Long lists pause after so many places. */
+/** Long lists pause after so many objects. */
 const positionsPerSlice = 200;
 
-/** Gives each error to the place that its path leads into, or to the first one below its path. What is at none of
- *  the places is of one that became null before. Only places that have errors are filled. */
+/** Assigns each error to the position that its path leads into, or to the first one below its path. An error without a
+ *  position belongs to an object that became null before. Positions without errors stay `undefined`. */
 function* assignErrors(
   errors: readonly GraphQLFormattedError[],
-  all: readonly ResponsePosition[],
+  positions: readonly ResponsePosition[],
 ): SlicedTask<(GraphQLFormattedError[] | undefined)[]> {
-  const byPlace: (GraphQLFormattedError[] | undefined)[] = [];
-  if (errors.length === 0) return byPlace;
-  const places = new PathIndex();
-  for (const { path } of all) if (places.add(path) % positionsPerSlice === 0) yield;
+  const byPosition: (GraphQLFormattedError[] | undefined)[] = [];
+  if (errors.length === 0) return byPosition;
+  const paths = new PathIndex();
+  for (const { path } of positions) if (paths.add(path) % positionsPerSlice === 0) yield;
   for (const [number, error] of errors.entries()) {
     if (number % errorsPerSlice === errorsPerSlice - 1) yield;
     const path = error.path ?? [];
-    const index = places.firstPrefixOf(path) ?? places.firstWithPrefix(path);
+    const index = paths.firstPrefixOf(path) ?? paths.firstWithPrefix(path);
     if (index === undefined) continue;
-    const ofPlace = byPlace[index];
-    if (ofPlace === undefined) byPlace[index] = [error];
-    else ofPlace.push(error);
+    const ofPosition = byPosition[index];
+    if (ofPosition === undefined) byPosition[index] = [error];
+    else ofPosition.push(error);
   }
-  return byPlace;
+  return byPosition;
 }

@@ -7,11 +7,11 @@ import {
 } from 'graphql';
 import type { RuntimeType, SelectionSet } from '../operation/selection.ts';
 
-/** The type by which an object is shaped where the schema declares an abstract one; `undefined` where the
- *  API schema has no such type.
+/** The type that an object is shaped by when the schema declares an abstract one; `undefined` if the API schema does
+ *  not have the type.
  *
- *  A subgraph with an `@interfaceObject` does not know the runtime type, and the planner has another one asked
- *  only where the selection cannot do without. Then all possible types give the same answer. */
+ *  A subgraph with an `@interfaceObject` does not know the runtime type, and the planner adds a fetch for it only if
+ *  the selection depends on it. Otherwise all possible types have the same fields, and any of them will do. */
 export function runtimeTypeOf(
   schema: GraphQLSchema,
   declared: GraphQLAbstractType,

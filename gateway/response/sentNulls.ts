@@ -1,8 +1,8 @@
 import type { ResponsePath } from '../errors.ts';
 
-/** Places of an answer that were null in a payload. They stay null in the later ones, even if another fetch brings
- *  an object for them: clients refuse data below a null, and fragments that share a field must not contradict each
- *  other. An object of the response tree may stand at several places, each with its own fate. */
+/** Paths of a response that were null in a payload. They stay null in later payloads, even if another fetch returns an
+ *  object for them: clients reject data below a null, and fragments that share a field must not contradict each other.
+ *  An object of the response tree may stand at several paths, of which only some were null. */
 export class SentNulls {
   readonly #keys = new WeakMap<object, Map<string | number, Set<string>>>();
 
@@ -13,9 +13,9 @@ export class SentNulls {
       keys = new Map();
       this.#keys.set(parent, keys);
     }
-    const places = keys.get(key);
-    if (places === undefined) keys.set(key, new Set([path.join('.')]));
-    else places.add(path.join('.'));
+    const paths = keys.get(key);
+    if (paths === undefined) keys.set(key, new Set([path.join('.')]));
+    else paths.add(path.join('.'));
   }
 
   has(parent: object, key: string | number, path: ResponsePath): boolean {

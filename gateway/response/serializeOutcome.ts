@@ -1,7 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { contentToText, dataPrefix, dataSuffix, type SingleOutcome } from './executionOutcome.ts';
 
-/** What stands before and after an answer's data, as JSON text. */
+/** The JSON text before and after the data of a response. */
 export function envelopeOf(
   errors: readonly GraphQLFormattedError[] | undefined,
   extensions: Readonly<Record<string, unknown>> | undefined,
@@ -12,7 +12,7 @@ export function envelopeOf(
   };
 }
 
-/** The whole of an answer as JSON text. */
+/** The whole response as JSON text. */
 export function serializeOutcome({ data, errors, extensions }: SingleOutcome): string {
   if (data === undefined) return JSON.stringify({ errors, extensions });
   const { before, after } = envelopeOf(errors, extensions);

@@ -21,7 +21,7 @@ import { responseTooLarge } from './responseChunks.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
 
-/** A deferred fragment at one object of an answer that has been shaped. */
+/** A deferred fragment at one object of the response. */
 export interface DeferredInstance {
   readonly fragment: DeferredFragment;
   readonly object: ResponseObject;
@@ -30,61 +30,61 @@ export interface DeferredInstance {
 }
 
 export type ShapeError =
-  /** Something that the response tree holds and the schema forbids. */
+  /** A value of the response tree that the schema forbids. */
   | { readonly kind: 'null' | 'invalid'; readonly message: string; readonly path: ResponsePath }
   /** A field that is missing because a fetch failed. */
   | { readonly kind: 'missing'; readonly cause: ExecutionError; readonly path: ResponsePath };
 
-/** What is to blame for a field that no subgraph brought, by the client's path and the internal name. */
+/** Finds the error that explains why a field is missing, by the client's path and the internal name. */
 type FindCause = (path: ResponsePath, internalName: string) => ExecutionError | undefined;
 
-/** A place that is null because what belongs there is not complete yet. */
+/** A path that is null for now, because an enrichment at or below it is not complete. */
 export interface PendingField {
   readonly path: ResponsePath;
-  /** The enrichment that is missing: the first one found at or below the place. */
+  /** Delivery group of the first pending enrichment that was found at or below the path. */
   readonly group: number;
-  /** What the place's value is made of: a field of an object, or an object of a list. */
+  /** The object that the value is a field of, or the object itself when it is an element of a list. */
   readonly object: ResponseObject;
   readonly type: RuntimeType;
   readonly selectionSet: SelectionSet;
-  /** The field; `undefined` where the place is the object itself. */
+  /** Response name of the field; `undefined` for an element of a list. */
   readonly field: string | undefined;
-  /** All enrichments that the place has to wait for. */
+  /** Delivery groups of all enrichments at or below the path. */
   readonly groups: readonly number[];
 }
 
 export interface ShapedData {
-  /** `null` where a null went up to the payload's boundary. */
+  /** `null` if a null was propagated to the payload's boundary. */
   readonly data: Record<string, unknown> | null;
   readonly errors: readonly ShapeError[];
-  /** In document order; none below a place that became null. */
+  /** In document order; none below a path that became null. */
   readonly deferred: readonly DeferredInstance[];
-  /** What was left out because it is not complete; none below another. */
+  /** Fields that were left out for now; none below another. */
   readonly pending: readonly PendingField[];
-  /** Whether something is missing that only the whole could be left out for. */
+  /** A pending field is non-null all the way up: the payload cannot be sent without it. */
   readonly isBlockedByPending: boolean;
-  /** Of the data's text, at least. */
+  /** Lower bound of the size of the data as JSON. */
   readonly bytes: number;
 }
 
 export interface ShapeDataOptions {
   readonly sentNulls?: SentNulls;
   readonly causeOf?: FindCause | undefined;
-  /** More bytes than this are not made. */
+  /** Largest payload. */
   readonly maxBytes?: number;
-  /** Says of an enrichment that it is not complete. */
+  /** Whether the enrichment of this delivery group is not complete. */
   readonly isPending?: (group: number) => boolean;
-  /** What is late takes along the whole list that it is in: no element is left out by itself. */
+  /** A pending field in a list makes the whole list pending, not single elements. */
   readonly keepsListsWhole?: boolean;
 }
 
-/** Long work pauses after so many values. */
+/** Shaping pauses after so many values. */
 const valuesPerSlice = 500;
 
-/** Makes the client's data out of an object of the response tree: the fields that were selected, by the client's
- *  names, values as the API schema allows them, and null propagated as the GraphQL specification says. A field
- *  that no subgraph brought is null. `sentNulls` are those of the answer's earlier payloads; the new ones are added.
- *  Errors: `OPERATION_TOO_COMPLEX` where there is more than `maxBytes`. */
+/** Creates the client's data from an object of the response tree: the selected fields in the client's names, with values
+ *  as the API schema allows them, and nulls propagated as the GraphQL specification says. A field that no subgraph
+ *  returned is null. `sentNulls` has the nulls of earlier payloads; new ones are added.
+ *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` beyond `maxBytes`. */
 export function* shapeData(
   schema: GraphQLSchema,
   set: SelectionSet,
@@ -96,13 +96,13 @@ export function* shapeData(
   const shaper = new DataShaper(schema, path, options);
   const data = yield* shaper.shapeObject(set, type, object);
   const { errors, deferred, pending, bytes } = shaper;
-  const isTooEarly = data === blockedByPending;
+  const isBlockedByPending = data === blockedByPending;
   return {
-    data: data === nullViolation || isTooEarly ? null : data,
+    data: data === nullViolation || isBlockedByPending ? null : data,
     errors,
     deferred,
     pending,
-    isBlockedByPending: isTooEarly,
+    isBlockedByPending,
     bytes,
   };
 }
@@ -110,14 +110,14 @@ export function* shapeData(
 /** Two quotes, a colon, a value and a comma or bracket. */
 const minFieldBytes = 5;
 
-/** Most lists and objects within each other in a value of a custom scalar: what writes it recurses. */
+/** Deepest nesting of lists and objects in a value of a custom scalar: JSON.stringify recurses. */
 const maxScalarDepth = 1000;
 
-/** Stands for a null where none is allowed, on its way up. */
+/** A null at a non-null type, which propagates to the next nullable parent. */
 const nullViolation = Symbol('null where the type is non-null');
 
-/** Stands for what has to be left out for something below that is late, on its way up to where null is allowed. */
-const blockedByPending = Symbol('left out until it is complete');
+/** A pending field at a non-null type, which propagates to the next nullable parent. */
+const blockedByPending = Symbol('non-null and pending');
 
 interface ShapeCheckpoint {
   readonly deferred: number;
@@ -128,7 +128,7 @@ interface ShapeCheckpoint {
 type PropagatedNull = typeof nullViolation | typeof blockedByPending;
 type Shaped<T> = T | PropagatedNull;
 
-/** What never pauses is made without a generator: that is most of the values. */
+/** Most values are leaves; they are shaped without a generator. */
 function leafTypeOf(type: GraphQLOutputType): GraphQLLeafType | undefined {
   const nullable = isNonNullType(type) ? type.ofType : type;
   return isLeafType(nullable) ? nullable : undefined;
@@ -149,9 +149,9 @@ class DataShaper {
   readonly #maxBytes: number;
   readonly #isPending: ShapeDataOptions['isPending'];
   readonly #keepsListsWhole: boolean;
-  /** The last enrichment that was found to be late. */
+  /** Group of the pending enrichment that was found last. */
   #pendingGroup = 0;
-  /** Of the data so far, at least. */
+  /** Lower bound of the size of the data so far. */
   bytes = 0;
   #untilPause = valuesPerSlice;
 
@@ -209,7 +209,7 @@ class DataShaper {
       }
       this.#path.pop();
       if (isPropagatedNull(value)) {
-        // The object goes, and everything that was to come below it.
+        // The object becomes null, and its deferred and pending fields with it.
         this.#rollBack(mark, value);
         return value;
       }
@@ -218,7 +218,7 @@ class DataShaper {
     return data;
   }
 
-  /** What stands in a field's place whatever its value is; `undefined` where its value counts. */
+  /** Returns the result of a field that does not depend on its value; `undefined` for other fields. */
   #fixedValueOf(field: CollectedField, type: RuntimeType, object: ResponseObject): Shaped<unknown> {
     if (field.fieldName === '__typename') return type.name;
     if (this.#sentNulls?.has(object, field.internalName, this.#path)) return null;
@@ -234,14 +234,14 @@ class DataShaper {
     return isNonNullType(field.type) ? nullViolation : undefined;
   }
 
-  /** The field with its value: nulls go up, or stop here. */
+  /** Propagates a null to the object, or stops it at the field. */
   #completeField(
     field: CollectedField,
     type: RuntimeType,
     object: ResponseObject,
     value: Shaped<unknown>,
   ): Shaped<unknown> {
-    // An object that the client has already cannot become null any more: the whole fragment fails.
+    // An object that the client already has cannot become null: the whole fragment fails.
     if (value === nullViolation && field.isAlreadySent) return nullViolation;
     if (value === blockedByPending) {
       if (isNonNullType(field.type)) return blockedByPending;
@@ -255,7 +255,7 @@ class DataShaper {
     return value === null ? this.#reportForbiddenNull(`${type.name}.${field.fieldName}`) : value;
   }
 
-  /** A value of a nullable type. Violations below are passed on; who may be null stops them. */
+  /** Shapes a value as if its type were nullable. The caller handles null violations. */
   *#shapeValue(
     type: GraphQLOutputType,
     set: SelectionSet | undefined,
@@ -270,7 +270,7 @@ class DataShaper {
     const runtimeType = isAbstractType(nullable)
       ? runtimeTypeOf(this.#schema, nullable, set, value.__typename)
       : nullable;
-    // A type that the API schema does not show: for the client there is nothing here.
+    // The API schema hides the type: the client gets null.
     if (runtimeType === undefined || set === undefined) return null;
     return yield* this.shapeObject(set, runtimeType, value);
   }
@@ -305,7 +305,7 @@ class DataShaper {
           (element === blockedByPending && !this.#markElementPending(elementType, set, value[i]))
         ) {
           this.#path.pop();
-          // The elements before this one go as well.
+          // The elements before this one are dropped as well.
           this.#rollBack(mark, element);
           return element;
         }
@@ -325,7 +325,7 @@ class DataShaper {
       return typeof value === 'string' && type.getValue(value) !== undefined ? value : null;
     }
     if (!isSpecifiedScalarType(type)) {
-      // JSON.parse makes an infinity of a number that is too large.
+      // JSON.parse turns a number that is too large into Infinity.
       if (typeof value === 'number' && !Number.isFinite(value)) return this.#reportInvalid('a finite number');
       return isNestedDeeperThan(value, maxScalarDepth)
         ? this.#reportInvalid(`a less deeply nested ${type.name}`)
@@ -339,30 +339,30 @@ class DataShaper {
   }
 
   #isFieldPending({ enrichmentGroups }: CollectedField): boolean {
-    const isLate = this.#isPending;
-    if (isLate === undefined) return false;
+    const isPending = this.#isPending;
+    if (isPending === undefined) return false;
     for (const group of enrichmentGroups) {
-      if (!isLate(group)) continue;
+      if (!isPending(group)) continue;
       this.#pendingGroup = group;
       return true;
     }
     return false;
   }
 
-  /** The field's null is to be replaced later. */
+  /** The field is null for now. */
   #markFieldPending(field: CollectedField, type: RuntimeType, object: ResponseObject): void {
     this.#sentNulls?.add(object, field.internalName, this.#path);
     this.#addPending({ object, type, selectionSet: selectionSetOfField(field), field: field.responseName });
   }
 
-  /** False where the element cannot be replaced by itself. */
+  /** Returns false for an element that cannot be delivered by itself. */
   #markElementPending(
     elementType: GraphQLOutputType,
     set: SelectionSet | undefined,
     value: unknown,
   ): boolean {
     const named = isNonNullType(elementType) ? elementType.ofType : elementType;
-    // A list within a list has no object that could come later.
+    // A list inside a list has no object that a payload could be delivered for.
     if (this.#keepsListsWhole || !isPlainObject(value) || set === undefined || !isCompositeType(named))
       return false;
     const type = isAbstractType(named) ? runtimeTypeOf(this.#schema, named, set, value.__typename) : named;
@@ -371,12 +371,12 @@ class DataShaper {
     return true;
   }
 
-  #addPending(place: Pick<PendingField, 'object' | 'type' | 'selectionSet' | 'field'>): void {
+  #addPending(field: Pick<PendingField, 'object' | 'type' | 'selectionSet' | 'field'>): void {
     this.pending.push({
-      ...place,
+      ...field,
       path: [...this.#path],
       group: this.#pendingGroup,
-      groups: enrichmentGroupsWithin(place.selectionSet),
+      groups: enrichmentGroupsWithin(field.selectionSet),
     });
   }
 
@@ -387,22 +387,22 @@ class DataShaper {
   #rollBack({ deferred, pending, errors }: ShapeCheckpoint, reason: PropagatedNull): void {
     this.deferred.length = deferred;
     this.pending.length = pending;
-    // What is wrong with what comes later is told later.
+    // Errors of pending fields are reported when the fields are delivered.
     if (reason === blockedByPending) this.errors.length = errors;
   }
 
-  /** By reference one place costs nothing, so that lists of lists may come out larger than any memory. */
+  /** The response tree shares objects between paths: its JSON can be far larger than the tree. */
   #countBytes(bytes: number): void {
     this.bytes += bytes;
     if (this.bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
   }
 
-  #reportForbiddenNull(place: string): typeof nullViolation {
+  #reportForbiddenNull(coordinate: string): typeof nullViolation {
     this.errors.push({
       kind: 'null',
-      message: place.includes('.')
-        ? `Cannot return null for non-nullable field ${place}.`
-        : `Cannot return null for ${place}, whose elements are non-nullable.`,
+      message: coordinate.includes('.')
+        ? `Cannot return null for non-nullable field ${coordinate}.`
+        : `Cannot return null for ${coordinate}, whose elements are non-nullable.`,
       path: [...this.#path],
     });
     return nullViolation;
@@ -411,7 +411,7 @@ class DataShaper {
   #reportInvalid(expected: string): null {
     this.errors.push({
       kind: 'invalid',
-      message: `A subgraph's answer has another kind of value where ${expected} belongs.`,
+      message: `A subgraph returned an invalid value: expected ${expected}.`,
       path: [...this.#path],
     });
     return null;

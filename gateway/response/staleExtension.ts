@@ -6,33 +6,33 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import { PathIndex } from './pathIndex.ts';
 import { toClientPath } from './toClientPath.ts';
 
-/** What is told of a field whose value is older than it should be. */
+/** A field whose value is stale. */
 interface StaleEntry extends Staleness {
-  /** The client's. */
+  /** In the client's names. */
   readonly path: ResponsePath;
 }
 
-/** What an answer, or a payload, says of stale values in `extensions.tributary`. */
+/** The stale values of a response, or of a payload, in `extensions.tributary`. */
 export interface StaleExtension {
   readonly stale: readonly StaleEntry[];
-  /** How many more there are. */
+  /** How many more fields are stale: only the first ones are listed. */
   readonly staleOmitted?: number;
 }
 
-/** Data of a payload, and the place of the answer that it belongs to. */
+/** Data of a payload, and its path in the response. */
 export interface DeliveredData {
   readonly path: ResponsePath;
   readonly data: Readonly<Record<string, unknown>> | null;
 }
 
-/** Tells the client which fields have stale values, each in the first payload that has the field. Only what the
- *  client gets is told: no keys and inputs that it did not select, and nothing where a null took its place. */
+/** Reports the fields with stale values, each in the first payload that has the field. Fields that the client did not
+ *  select, such as keys, and fields that a null replaced are not reported. */
 export class StaleFields {
   readonly #operation: PreparedOperation;
   readonly #execution: Execution;
   readonly #deliveredGroups = new Set<number>();
   #readCount = 0;
-  /** Not told so far. */
+  /** Not reported so far. */
   #unreported: UnreportedField[] = [];
 
   constructor(operation: PreparedOperation, execution: Execution) {
@@ -40,8 +40,8 @@ export class StaleFields {
     this.#execution = execution;
   }
 
-  /** What the payload that delivers some groups has to say, in the order in which the values came. Without `delivered`,
-   *  it has the whole response tree, with no null but those of the tree. */
+  /** Returns the stale fields of the payload that delivers these groups, in the order in which the values arrived.
+   *  `delivered`: omitted for a response that has the whole response tree, without further nulls. */
   *extensionOfGroups(
     groups: ReadonlySet<number>,
     delivered: readonly DeliveredData[] | undefined,
@@ -55,11 +55,11 @@ export class StaleFields {
     for (const [index, field] of this.#unreported.entries()) {
       if (index % fieldsPerSlice === fieldsPerSlice - 1) yield;
       if (!this.#deliveredGroups.has(field.group) || !this.#isDelivered(payload, field)) {
-        // A part of the graph that cannot be asked for by itself comes with an earlier group than its fragment.
+        // The planner may fetch a deferred field with an earlier group than that of its fragment.
         open.push(field);
         continue;
       }
-      // Two subgraphs may bring parts of one object: it is as old as its oldest part.
+      // Two subgraphs may return parts of one object: the object is as old as its oldest part.
       const key = field.entry.path.join('.');
       const known = byPath.get(key);
       if (known === undefined || known.ageMs < field.entry.ageMs) byPath.set(key, field.entry);
@@ -90,10 +90,10 @@ export class StaleFields {
     const fetched = valueAt(this.#execution.tree, internalPath);
     if (fetched === undefined) return false;
     if (payload === undefined) return true;
-    const { places, delivered } = payload;
-    const above = places.firstPrefixOf(path);
-    // The payload may have no more than something within the field's object.
-    if (above === undefined) return places.firstWithPrefix(path) !== undefined;
+    const { paths, delivered } = payload;
+    const above = paths.firstPrefixOf(path);
+    // The payload may have only fields of the field's object.
+    if (above === undefined) return paths.firstWithPrefix(path) !== undefined;
     const { path: start, data } = delivered[above] as DeliveredData;
     const sent = valueAt(data, path.slice(start.length));
     return sent !== undefined && (sent !== null || fetched === null);
@@ -108,14 +108,14 @@ interface UnreportedField {
 
 interface Payload {
   readonly delivered: readonly DeliveredData[];
-  readonly places: PathIndex;
+  readonly paths: PathIndex;
 }
 
 function* indexDelivered(all: readonly DeliveredData[]): SlicedTask<Payload> {
-  const places = new PathIndex();
+  const paths = new PathIndex();
   const delivered = all.filter(({ data }) => data !== null);
-  for (const { path } of delivered) if (places.add(path) % fieldsPerSlice === 0) yield;
-  return { delivered, places };
+  for (const { path } of delivered) if (paths.add(path) % fieldsPerSlice === 0) yield;
+  return { delivered, paths };
 }
 
 function extensionOf(entries: readonly StaleEntry[]): StaleExtension | undefined {
@@ -125,7 +125,7 @@ function extensionOf(entries: readonly StaleEntry[]): StaleExtension | undefined
   return { stale: entries.slice(0, maxListedEntries), staleOmitted: omitted };
 }
 
-/** `undefined` where there is nothing. */
+/** Returns `undefined` for a path that leads nowhere. */
 function valueAt(root: unknown, path: ResponsePath): unknown {
   let value = root;
   for (const part of path) {
@@ -135,8 +135,7 @@ function valueAt(root: unknown, path: ResponsePath): unknown {
   return value;
 }
 
-/** A list may have thousands of stale fields, and to name each would make the answer several times as large. A page
- *  that marks what is old shows fewer; for whoever only wants to know that something is, the first says it. */
+/** A list may have thousands of stale fields; listing all of them would multiply the size of the response. */
 const maxListedEntries = 100;
 
 /** Long lists pause after so many. */

@@ -5,7 +5,7 @@ interface StreamedEnrichmentsOptions {
   /** Group numbers from here on are free. */
   readonly firstGroup: number;
   isComplete(group: number): boolean;
-  /** A fragment's data is complete. */
+  /** The fragment of this group is complete. */
   onComplete(group: number): void;
 }
 
@@ -15,8 +15,8 @@ interface EnrichmentFragment {
   isComplete: boolean;
 }
 
-/** Enrichments that come later with the answer, as if the client had deferred them: one fragment for each thing that
- *  is late, at all its places. */
+/** Enrichments that are delivered as payloads of the response, as if the client had deferred them: one fragment for
+ *  each pending selection set, at all its paths. */
 export class StreamedEnrichments {
   readonly #options: StreamedEnrichmentsOptions;
   readonly #bySet = new Map<SelectionSet, EnrichmentFragment>();
@@ -33,29 +33,29 @@ export class StreamedEnrichments {
     return (this.#bySet.get(full) as EnrichmentFragment).groups;
   }
 
-  add(places: readonly PendingField[]): readonly DeferredInstance[] {
-    const instances = places.map((place): DeferredInstance => {
-      const { object, type } = place;
-      return { fragment: this.#fragmentOf(place), object, type, path: parentObjectPathOf(place) };
+  add(pending: readonly PendingField[]): readonly DeferredInstance[] {
+    const instances = pending.map((field): DeferredInstance => {
+      const { object, type } = field;
+      return { fragment: this.#fragmentOf(field), object, type, path: parentObjectPathOf(field) };
     });
     this.completeGroup();
     return instances;
   }
 
-  /** Some group is complete. */
+  /** A delivery group is complete. */
   completeGroup(): void {
-    for (const late of this.#bySet.values()) {
-      if (late.isComplete || ![...late.groups].every((group) => this.#options.isComplete(group))) continue;
-      late.isComplete = true;
-      this.#options.onComplete(late.fragment.group);
+    for (const entry of this.#bySet.values()) {
+      if (entry.isComplete || ![...entry.groups].every((group) => this.#options.isComplete(group))) continue;
+      entry.isComplete = true;
+      this.#options.onComplete(entry.fragment.group);
     }
   }
 
   #fragmentOf({ selectionSet, groups }: PendingField): DeferredFragment {
-    let late = this.#bySet.get(selectionSet);
-    if (late === undefined) {
+    let entry = this.#bySet.get(selectionSet);
+    if (entry === undefined) {
       const group = this.#options.firstGroup + this.#bySet.size;
-      late = {
+      entry = {
         fragment: {
           kind: 'Deferred',
           group,
@@ -67,13 +67,13 @@ export class StreamedEnrichments {
         groups: new Set(groups),
         isComplete: false,
       };
-      this.#bySet.set(selectionSet, late);
+      this.#bySet.set(selectionSet, entry);
     }
-    return late.fragment;
+    return entry.fragment;
   }
 }
 
-/** Where the object stands that the place's value is made of. */
+/** Path of the object that the pending value is a field of, or of the object itself. */
 export function parentObjectPathOf({ path, field }: PendingField): PendingField['path'] {
   return field === undefined ? path : path.slice(0, -1);
 }

@@ -4,11 +4,11 @@ import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts
 import type { CollectedField, FieldSelection, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 
-/** Turns a path of internal names into the client's. Where it leads to something that the client did not select
- *  (a key, say), it ends at the last thing that the client did.
+/** Turns a path of internal names into the client's. A path to a field that the client did not select, such as a key,
+ *  ends at the last field that the client did select.
  *
- *  `undefined` where the client selected it on objects of another type only: plans merge the selections of all
- *  types below one field, so that a fetch may bring, or fail to bring, what nobody wants here. */
+ *  Returns `undefined` if the client selected the field on objects of other types only: plans merge the selections of
+ *  all types below one field, so that a fetch may return, or fail to return, a field that this object does not need. */
 export function toClientPath(
   schema: GraphQLSchema,
   root: SelectionSet,
@@ -32,7 +32,7 @@ export function toClientPath(
     const found: readonly CollectedField[] = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
     declared = found[0];
     const ofAnyType = fieldsOfAnyType(setsOfAnyType, part);
-    // Of an object whose type nobody knows, any of them may be meant.
+    // The type of the object is unknown: the path may mean the field of any type.
     if (declared === undefined) return type !== undefined && ofAnyType.length > 0 ? undefined : client;
     setsOfAnyType = ofAnyType.flatMap((field) => field.selectionSet ?? []);
     client.push(declared.responseName);
@@ -49,7 +49,7 @@ function objectTypeOf(schema: GraphQLSchema, field: CollectedField, value: unkno
   return runtimeTypeOf(schema, declared, field.selectionSet, value.__typename);
 }
 
-/** Fields with this internal name, in deferred fragments as well. */
+/** Returns the fields with this internal name, those in deferred fragments included. */
 function fieldsNamed(
   schema: GraphQLSchema,
   sets: readonly SelectionSet[],

@@ -18,30 +18,30 @@ import { fitsInChunk } from '../json/stringifyInSlices.ts';
 import type { CollectedField, SelectionSet } from '../operation/selection.ts';
 import { ByteSink, sinkFullError } from './byteSink.ts';
 
-/** Writes an object at a position of the sink and returns the position after it. Throws `writerBailout` or
- *  `sinkFullError`. */
+/** Writes an object at a position of the sink and returns the position after it.
+ *  @throws {Error} `writerBailout` or `sinkFullError`. */
 type ObjectWriter = (object: ResponseObject, position: number, isEscapeFree: boolean) => number;
 
-/** The same for any value. */
+/** Writes any value. See `ObjectWriter`. */
 type ValueWriter = (value: unknown, position: number, isEscapeFree: boolean) => number;
 
-/** Where all generated writers write. */
+/** The sink of all generated writers. */
 export const sink = new ByteSink();
 
-/** Thrown once made, as it may happen for every answer of an operation. */
-export const writerBailout = new Error('The answer is not ordinary.');
+/** Created once, because it may be thrown for every response of an operation. */
+export const writerBailout = new Error('The response is not ordinary.');
 
-function giveUp(): never {
+function bailOut(): never {
   throw writerBailout;
 }
 
-/** A custom scalar. One that is large is not made into text at once. */
+/** Writes a value of a custom scalar. Large ones are left to the chunked writer. */
 function writeJson(value: unknown, position: number): number {
   if (!fitsInChunk(value)) throw sinkFullError;
   return sink.json(JSON.stringify(value), position);
 }
 
-/** Generates the writers of one operation, one for each selection set and runtime type, when they are asked for.
+/** Generates the writers of one operation at their first use, one for each selection set and runtime type.
  *
  *  Names in the generated code: `o` the object, `p` the position, `b` the sink's bytes, `f` whether strings are
  *  free of escapes, `v` a field's value. Names of the schema in it are GraphQL names. */
@@ -58,7 +58,7 @@ export class WriterGenerator {
     return getOrCreate(this.#objectWriters, set, type.name, () => this.#generateObject(set, type));
   }
 
-  /** A writer of values of this type. */
+  /** Returns the writer for values of this type. */
   valueWriterOf(type: GraphQLOutputType, set: SelectionSet | undefined): ValueWriter {
     return getOrCreate(this.#valueWriters, type, set, () =>
       this.#generate<ValueWriter>('v', (capture) => ({
@@ -68,19 +68,19 @@ export class WriterGenerator {
     );
   }
 
-  /** The type by which an object is written where the schema declares an abstract one. */
+  /** Returns the object type of a value that the schema declares with an abstract type. */
   objectTypeOf(declared: GraphQLCompositeType, object: ResponseObject): GraphQLObjectType {
     if (!isAbstractType(declared)) return declared;
     const name = object.__typename;
     const named = typeof name === 'string' ? this.schema.getType(name) : undefined;
-    if (!isObjectType(named) || !this.schema.isSubType(declared, named)) giveUp();
+    if (!isObjectType(named) || !this.schema.isSubType(declared, named)) bailOut();
     return named;
   }
 
   #generateObject(set: SelectionSet, type: GraphQLObjectType): ObjectWriter {
     const { fields } = set.collect(this.schema, type);
     return this.#generate<ObjectWriter>('o', (capture) => {
-      // What the object writes between its values, at most.
+      // Upper bound of the bytes that the object writes between its values.
       let size = 0;
       const lines = fields.map((field, index) => {
         const name = fieldPrefix(field, index);
@@ -92,19 +92,19 @@ export class WriterGenerator {
     });
   }
 
-  /** A writer with a body that leaves the position in `p`, for which there has to be so much room. */
+  /** Generates a writer. `body` leaves the position in `p` and writes at most `size` bytes besides values. */
   #generate<Write extends ObjectWriter | ValueWriter>(
     parameter: string,
     code: (capture: Capture) => { readonly body: string; readonly size: number },
   ): Write {
-    const captured: Record<string, unknown> = { sink, giveUp, writeJson };
+    const captured: Record<string, unknown> = { sink, bailOut, writeJson };
     const { body, size } = code((value) => {
       const name = `c${Object.keys(captured).length}`;
       captured[name] = value;
       return name;
     });
     captured.size = size;
-    return generateFunction<Write>([parameter, 'p', 'f'], `${body}\nreturn p;`, captured) ?? giveUp();
+    return generateFunction<Write>([parameter, 'p', 'f'], `${body}\nreturn p;`, captured) ?? bailOut();
   }
 
   #field(field: CollectedField, type: GraphQLObjectType, name: string, capture: Capture): string {
@@ -112,7 +112,7 @@ export class WriterGenerator {
     return `v = o.${field.internalName};\n${literal(name)}\n${this.#value(field.type, field.selectionSet, 'v', 0, capture)}`;
   }
 
-  /** Statements that write the value of `variable`. */
+  /** Returns statements that write the value of `variable`. */
   #value(
     type: GraphQLOutputType,
     set: SelectionSet | undefined,
@@ -122,8 +122,8 @@ export class WriterGenerator {
   ): string {
     const nullable = isNonNullType(type) ? type.ofType : type;
     const otherwise = isNonNullType(type)
-      ? 'else giveUp();'
-      : `else if (${variable} === null || ${variable} === undefined) {\n${literal('null')}\n} else giveUp();`;
+      ? 'else bailOut();'
+      : `else if (${variable} === null || ${variable} === undefined) {\n${literal('null')}\n} else bailOut();`;
     if (isListType(nullable)) {
       const list = `l${depth}`;
       const index = `i${depth}`;
@@ -156,7 +156,7 @@ ${makeRoom}
       return `if (${values}.has(${variable})) {\n${string}\n} ${otherwise}`;
     }
     if (!isSpecifiedScalarType(type)) {
-      // JSON.parse makes an infinity of a number that is too large, and JSON.stringify null of that.
+      // JSON.parse turns a number that is too large into Infinity, and JSON.stringify turns that into null.
       return `if (${variable} !== null && ${variable} !== undefined && (typeof ${variable} !== 'number' || ${variable} - ${variable} === 0)) {
 p = writeJson(${variable}, p);
 ${makeRoom}
@@ -200,34 +200,34 @@ ${makeRoom}
   }
 }
 
-/** What stands before the value of an object's field. */
+/** The text before the value of an object's field. */
 export function fieldPrefix(field: CollectedField, index: number): string {
   return `${index === 0 ? '{' : ','}"${field.responseName}":`;
 }
 
-function getOrCreate<A, B, T>(byBoth: Map<A, Map<B, T>>, one: A, other: B, make: () => T): T {
-  let byOther = byBoth.get(one);
-  if (byOther === undefined) {
-    byOther = new Map();
-    byBoth.set(one, byOther);
+function getOrCreate<A, B, T>(byBoth: Map<A, Map<B, T>>, first: A, second: B, create: () => T): T {
+  let bySecond = byBoth.get(first);
+  if (bySecond === undefined) {
+    bySecond = new Map();
+    byBoth.set(first, bySecond);
   }
-  let value = byOther.get(other);
+  let value = bySecond.get(second);
   if (value === undefined) {
-    value = make();
-    byOther.set(other, value);
+    value = create();
+    bySecond.set(second, value);
   }
   return value;
 }
 
 type Capture = (value: unknown) => string;
 
-/** For each field besides its name: `false`, or brackets and a comma. */
+/** Upper bound for each field besides its name: `false`, or brackets and a comma. */
 const maxLiteralBytes = 16;
 
-/** Whatever was called may have filled the room, or moved to a larger buffer. */
+/** A called function may have used the reserved bytes, or replaced the buffer. */
 const makeRoom = 'sink.reserve(p, size);\nb = sink.bytes;';
 
-/** Statements that write ASCII text. */
+/** Returns statements that write ASCII text. */
 function literal(text: string): string {
   const stores = Array.from(text, (character, index) => `b[p + ${index}] = ${character.charCodeAt(0)};`);
   return `${stores.join(' ')} p += ${text.length};`;

@@ -8,14 +8,13 @@ import type { SubgraphErrorEntry, SubgraphResponse } from './subgraphClient.ts';
 const backslash = 0x5c;
 const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
 
-/** A body of more bytes than this is read in slices: what is smaller takes a few milliseconds at most, however it
- *  is made. */
+/** Larger bodies are parsed in slices. Smaller ones take a few milliseconds at most, whatever they contain. */
 const largeBodyBytes = 512 * 1024;
 
-/** How deep a large body may nest. JSON.stringify takes a minute for 10 MB of brackets within each other. */
+/** How deep a large body may nest: JSON.stringify takes a minute for 10 MB of nested brackets. */
 const maxLargeBodyDepth = 1000;
 
-/** A long list of errors pauses after so many. */
+/** Reading a long list of errors yields after this many. */
 const errorsPerSlice = 500;
 
 interface BufferedResponseOptions {
@@ -24,18 +23,18 @@ interface BufferedResponseOptions {
   readonly contentType: string | undefined;
   readonly cacheControl: string | undefined;
   readonly age: string | undefined;
-  /** After decompression; or why there is none. */
+  /** After decompression, or why decompression failed. */
   readonly body: Buffer | Error;
 }
 
-/** A whole answer of a subgraph, read anew for each receiver since each may write into what it gets. */
+/** A complete response of a subgraph. It is parsed once for each receiver, because receivers may write into what they get. */
 export class BufferedResponse {
   readonly #subgraph: string;
   readonly #status: number;
   readonly #isGraphqlMediaType: boolean;
   readonly #cacheControl: string | undefined;
   readonly #age: string | undefined;
-  /** The body, as text where it is small; or what is wrong with it. */
+  /** The body, as text if it is small; or why it is invalid. */
   readonly #content: string | Buffer | Error;
   readonly #isEscapeFree: boolean;
 
@@ -86,10 +85,10 @@ export class BufferedResponse {
     }
     const result = yield* readResult(json);
     if (result instanceof Error) return result;
-    // A proxy on the way may answer a failure with JSON of its own. It is taken for the subgraph's only if
-    // it says so or looks like it.
+    // A proxy may report a failure as JSON of its own. JSON counts as the subgraph's response only if its media type or its
+    // content says so.
     if (!this.#isSuccess && !this.#isGraphqlMediaType && !isRecognizable(json, result)) {
-      return new InvalidResponseError('the answer is no GraphQL answer');
+      return new InvalidResponseError('the response is not a GraphQL response');
     }
     return {
       data: result.data,
@@ -103,12 +102,12 @@ export class BufferedResponse {
   }
 }
 
-/** A GraphQL result as a subgraph sends it, alone or as one of many. */
+/** A GraphQL result of a subgraph: a whole response, or one event of a stream. */
 type SubgraphResult = Pick<SubgraphResponse, 'data' | 'errors' | 'extensions'>;
 
-/** Takes parsed JSON for a GraphQL result, or says why it is none. */
+/** Reads parsed JSON as a GraphQL result. Returns an error if it is not one. */
 export function* readResult(json: unknown): SlicedTask<SubgraphResult | Error> {
-  if (!isObject(json)) return new InvalidResponseError('the answer is no JSON object');
+  if (!isObject(json)) return new InvalidResponseError('the response is not a JSON object');
   const data = json.data;
   if (data !== undefined && data !== null && !isObject(data)) {
     return new InvalidResponseError('`data` is neither an object nor null');
@@ -116,7 +115,7 @@ export function* readResult(json: unknown): SlicedTask<SubgraphResult | Error> {
   const errors = json.errors === undefined ? undefined : yield* readErrors(json.errors);
   if (errors instanceof Error) return errors;
   if (data === undefined && errors === undefined) {
-    return new InvalidResponseError('the answer has neither `data` nor `errors`');
+    return new InvalidResponseError('the response has neither `data` nor `errors`');
   }
   return { data, errors, extensions: isObject(json.extensions) ? json.extensions : undefined };
 }
@@ -132,7 +131,7 @@ function isGraphqlMediaType(contentType: string | undefined): boolean {
   return mediaType.trim().toLowerCase() === 'application/graphql-response+json';
 }
 
-/** Text of a small body, the bytes of a large one, without a byte order mark. */
+/** A small body as text, a large one as bytes, both without a byte order mark. */
 function decode(body: Buffer): string | Buffer | Error {
   if (body.length === 0) return new InvalidResponseError('the body is empty');
   const isLarge = body.length > largeBodyBytes;
@@ -150,7 +149,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function* readErrors(errors: unknown): SlicedTask<readonly SubgraphErrorEntry[] | undefined | Error> {
   if (errors === null) return undefined;
-  if (!Array.isArray(errors)) return new InvalidResponseError('`errors` is no list');
+  if (!Array.isArray(errors)) return new InvalidResponseError('`errors` is not a list');
   const entries: SubgraphErrorEntry[] = [];
   for (const error of errors) {
     entries.push(readErrorEntry(error));
@@ -159,7 +158,7 @@ function* readErrors(errors: unknown): SlicedTask<readonly SubgraphErrorEntry[] 
   return entries.length === 0 ? undefined : entries;
 }
 
-/** Something failed even where the subgraph cannot say it properly: a malformed entry is still an error. */
+/** A malformed entry is still an error: something has failed in the subgraph. */
 function readErrorEntry(entry: unknown): SubgraphErrorEntry {
   if (!isObject(entry)) return { message: 'The subgraph reported an error without a message.' };
   const { message, path, extensions } = entry;
@@ -174,7 +173,7 @@ function isPath(path: unknown): path is readonly (string | number)[] {
   return Array.isArray(path) && path.every((step) => typeof step === 'string' || isIndex(step));
 }
 
-/** No list has another; `1e400` is read as a number that JSON cannot write. */
+/** JSON.parse reads `1e400` as Infinity, which JSON cannot express. */
 function isIndex(step: unknown): boolean {
   return Number.isSafeInteger(step) && (step as number) >= 0;
 }

@@ -1,18 +1,18 @@
 import { GatewayError } from '../errors.ts';
 
-/** Why a subgraph's bytes are no answer; for the log only. */
+/** Why a response of a subgraph is invalid. For the log only. */
 export class InvalidResponseError extends Error {
-  override readonly name = 'AnswerProblem';
+  override readonly name = 'InvalidResponseError';
 }
 
 export function invalidResponseError(subgraph: string, cause: Error): GatewayError {
-  return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph sent an answer that is not valid.', {
+  return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph sent an invalid response.', {
     subgraph,
     cause,
   });
 }
 
-/** For an answer outside 2xx that is no GraphQL answer. */
+/** For a response outside 2xx that is not a GraphQL response. */
 export function statusError(subgraph: string, status: number, cause: Error): GatewayError {
   const options = { subgraph, cause, extensions: { http: { status } } };
   return status >= 500
@@ -25,17 +25,25 @@ export function unreachableError(subgraph: string, cause: Error): GatewayError {
 }
 
 export function attemptTimeoutError(subgraph: string, cause?: Error): GatewayError {
-  return new GatewayError('SUBGRAPH_TIMEOUT', 'A subgraph did not answer in time.', { subgraph, cause });
+  return new GatewayError(
+    'SUBGRAPH_TIMEOUT',
+    'A subgraph did not respond within its time limit (timeouts.attempt).',
+    { subgraph, cause },
+  );
 }
 
-/** Too many calls wait for their turn. */
+/** The queue of the subgraph is full. */
 export function overloadedError(subgraph: string): GatewayError {
-  const message = 'Too many calls wait for a subgraph. Try again in a moment.';
+  const message = 'Too many calls wait for a subgraph. Try again in a moment (concurrency.queue).';
   return new GatewayError('OVERLOADED', message, { subgraph });
 }
 
 export function deadlineExceededError(subgraph: string): GatewayError {
-  return new GatewayError('DEADLINE_EXCEEDED', 'The time for this request is over.', { subgraph });
+  return new GatewayError(
+    'DEADLINE_EXCEEDED',
+    'The deadline of the request passed before a subgraph responded (timeouts.deadline).',
+    { subgraph },
+  );
 }
 
 function codeOf(error: Error): string {
@@ -43,7 +51,7 @@ function codeOf(error: Error): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** What undici or the socket says, in the gateway's codes. `hasHead`: status and headers had arrived. */
+/** Translates an error of undici or of the socket. `hasHead`: status and headers had arrived. */
 export function transportError(subgraph: string, error: Error, hasHead: boolean): GatewayError {
   const code = codeOf(error);
   switch (code) {
@@ -53,22 +61,26 @@ export function transportError(subgraph: string, error: Error, hasHead: boolean)
       return invalidResponseError(subgraph, error);
     case 'UND_ERR_INVALID_ARG':
     case 'UND_ERR_NOT_SUPPORTED':
-      return new GatewayError('INTERNAL_SERVER_ERROR', 'The request to a subgraph could not be made.', {
-        subgraph,
-        cause: error,
-      });
+      return new GatewayError(
+        'INTERNAL_SERVER_ERROR',
+        'The gateway could not create its request to a subgraph.',
+        {
+          subgraph,
+          cause: error,
+        },
+      );
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      // undici says so of two lengths in the head as well as of a body that ends early.
+      // undici uses this code for two different lengths in the head, and for a body that ends early.
       return hasHead ? unreachableError(subgraph, error) : invalidResponseError(subgraph, error);
   }
-  // An end of the connection inside an answer is a lost connection like any other.
+  // A connection that ends inside a response is a lost connection like any other.
   if (error.name === 'HTTPParserError' && !error.message.includes('EOF')) {
     return invalidResponseError(subgraph, error);
   }
   return unreachableError(subgraph, error);
 }
 
-/** The connection went away, as an idle one does when the other side has closed it meanwhile. */
+/** The connection was lost, as an idle connection is when the server has closed it. */
 export function isLostConnection(error: Error): boolean {
   const code = codeOf(error);
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';

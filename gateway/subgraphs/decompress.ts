@@ -3,8 +3,8 @@ import { InvalidResponseError } from './callErrors.ts';
 
 type Done = (result: Buffer | Error) => void;
 
-/** Undoes one content coding, off the main thread. Stops with an error as soon as more than `maxBytes`
- *  come out, however little went in. Never calls `done` before it returns. */
+/** Decodes one content coding off the main thread. Fails as soon as the result has more than `maxBytes`, however small the
+ *  body is. Never calls `done` before it returns. */
 export function decompress(coding: string, body: Buffer, maxBytes: number, done: Done): void {
   const options = { maxOutputLength: maxBytes };
   const finish = (cause: Error | null, result: Buffer): void =>
@@ -18,7 +18,7 @@ export function decompress(coding: string, body: Buffer, maxBytes: number, done:
       brotliDecompress(body, options, finish);
       return;
     case 'deflate':
-      // Specified with a zlib header, yet some servers send the bare stream.
+      // HTTP specifies a zlib header, but some servers send a raw deflate stream.
       if (((body[0] ?? 0) & 0x0f) === 0x08) inflate(body, options, finish);
       else inflateRaw(body, options, finish);
       return;

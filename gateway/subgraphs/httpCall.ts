@@ -19,16 +19,16 @@ interface HttpCallRequest {
   readonly headers: string[];
   readonly body: string;
   readonly maxResponseBytes: number;
-  /** May go out a second time where nobody can tell whether the first one arrived. */
+  /** The request may be sent a second time if it is not known whether the first one arrived. */
   readonly isIdempotent: boolean;
 }
 
-const abortedByGateway = new Error('the call was ended by the gateway');
+const abortedByGateway = new Error('the gateway ended the call');
 
-/** One HTTP request to a subgraph: undici's handler and the collector of the answer's bytes in one object.
- *  Ended, it holds nothing of the request or the answer. */
+/** One HTTP request to a subgraph: undici's handler, which also collects the bytes of the response. After its end, the call
+ *  keeps neither the request nor the response in memory. */
 export class HttpCall implements Call, Dispatcher.DispatchHandler {
-  /** Of the answer's first line; `undefined` until it is there. */
+  /** The HTTP status; `undefined` until it has arrived. */
   status: number | undefined;
   receivedBytes = 0;
   isResent = false;
@@ -73,7 +73,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   abort(): void {
     const controller = this.#controller;
-    // A request that still waits for a connection stays in undici's queue: without its body.
+    // A request that still waits for a connection stays in undici's queue. Drop its body.
     if (this.#options !== undefined) this.#options.body = null;
     this.#release();
     controller?.abort(abortedByGateway);
@@ -90,7 +90,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     connection.requestsOnSocket += 1;
   }
 
-  /** The first byte of an answer is there. */
+  /** The first byte of the response has arrived. */
   onResponseStarted(): void {
     this.#hasResponseStarted = true;
   }
@@ -101,7 +101,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     headers: IncomingHttpHeaders,
   ): void {
     this.#hasResponseStarted = true;
-    // 1xx: the answer is still to come.
+    // 1xx is informational: the response is still to come.
     if (status < 200) return;
     this.status = status;
     this.#contentType = headerText(headers['content-type']);
@@ -129,7 +129,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#listener === undefined) return;
     const body = this.#takeBody();
-    // Nothing is left to abort: what comes from the same connection now belongs to other calls.
+    // Nothing is left to abort: the connection now serves other calls.
     this.#controller = undefined;
     if (this.#contentCoding === undefined || body.length === 0) this.#finish(body);
     else decompress(this.#contentCoding, body, this.#maxBytes, (result) => this.#finish(result));
@@ -140,7 +140,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     if (this.#canBeResent(error)) {
       this.isResent = true;
       this.#controller = undefined;
-      // Not from within undici's cleaning up of the lost socket.
+      // In a microtask: undici is still cleaning up the lost socket.
       queueMicrotask(() => {
         if (this.#listener !== undefined) this.#dispatch();
       });
@@ -157,8 +157,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#isDispatching = false;
   }
 
-  /** A server closes idle connections when it likes, perhaps while a request is on its way: that says
-   *  nothing about the server. On a fresh connection, or with part of an answer, it does. */
+  /** A server may close an idle connection at any time, perhaps while a request is on its way. Such a loss says nothing about
+   *  the server's health; one on a new connection, or in the middle of a response, does. */
   #canBeResent(error: Error): boolean {
     return (
       this.#isIdempotent &&
@@ -170,7 +170,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   }
 
   #failTooLarge(status: number): void {
-    const problem = new InvalidResponseError(`the answer is larger than ${this.#maxBytes} bytes`);
+    const problem = new InvalidResponseError(`the response is larger than ${this.#maxBytes} bytes`);
     const controller = this.#controller;
     this.#fail(
       status >= 200 && status < 300
@@ -206,7 +206,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   #fail(error: GatewayError): void {
     const listener = this.#listener;
-    // undici reports some errors before `dispatch` has returned.
+    // undici reports some errors before `dispatch` has returned: defer them.
     if (this.#isDispatching) {
       queueMicrotask(() => {
         if (this.#listener === undefined) return;

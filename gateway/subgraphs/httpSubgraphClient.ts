@@ -119,7 +119,7 @@ class HttpSubgraphClient {
       target = this.#pools.targetOf(endpoint, request.isDeferred);
     } catch (cause) {
       const options = { subgraph: request.subgraph, cause };
-      const message = 'The request to a subgraph could not be made.';
+      const message = 'The gateway could not create its request to a subgraph.';
       return this.#inFlightCalls.reject(
         receiver,
         new GatewayError('INTERNAL_SERVER_ERROR', message, options),

@@ -11,18 +11,17 @@ export interface ResponseHead {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-/** How an answer is read on: in chunks as they come, or as a whole of so many bytes at most, before and after
- *  decompression. */
+/** How the body of a response is read: chunk by chunk, or as a whole of at most `maxBytes`, before and after decompression. */
 export type BodyReading = { readonly kind: 'chunks' } | { readonly kind: 'whole'; readonly maxBytes: number };
 
-/** Nothing is called before `open` has returned, nor after an end, a failure or an abort. */
+/** No method is called before `open` has returned, nor after an end, a failure or an abort. */
 export interface StreamingListener {
   onHead(head: ResponseHead): BodyReading;
-  /** A part of the body, as it came over the wire. */
+  /** A part of the body, as received. */
   onChunk(chunk: Buffer): void;
-  /** All of the body, decompressed. For `whole` only, in place of chunks and end. */
+  /** The whole body, decompressed. Replaces `onChunk` and `onEnd` if `onHead` returned `whole`. */
   onBody(body: Buffer): void;
-  /** The body is complete as far as HTTP can tell. */
+  /** The body is complete according to HTTP. */
   onEnd(): void;
   onFailure(error: GatewayError): void;
 }
@@ -35,27 +34,26 @@ interface StreamingRequest {
 }
 
 type StreamingEndpoint = Pick<SubgraphEndpoint, 'url' | 'tls'> & {
-  /** Speak HTTP/2 where the server offers it over TLS. */
+  /** Use HTTP/2 if the server offers it over TLS. */
   readonly http2?: boolean | undefined;
-  /** Of a new connection. */
+  /** How long a new connection may take, in milliseconds. */
   readonly connectTimeoutMs: number;
 };
 
 export interface StreamingCall {
-  /** Takes no more from the connection until `resume`, except what has been read already. */
+  /** Reads no more from the connection until `resume`. Chunks that have been read already are still delivered. */
   pause(): void;
   resume(): void;
   /** Ends the call and, over HTTP/1.1, its connection. Idempotent. */
   abort(): void;
 }
 
-/** A stream takes its connection for itself, over HTTP/1.1: there may be as many as there are streams, and how many
- *  those may be is decided elsewhere. */
+/** Over HTTP/1.1 each stream occupies a connection. The limit on streams (`subscriptions.total`) is enforced elsewhere. */
 const unlimitedConnections = 1_000_000;
 
-const abortedByGateway = new Error('the call was ended by the gateway');
+const abortedByGateway = new Error('the gateway ended the call');
 
-/** POSTs whose answers go on for as long as they like. */
+/** Sends POST requests whose responses are streams without a time limit, such as subscriptions. */
 export class StreamingClient {
   readonly #pools = new SubgraphPools();
 
@@ -79,8 +77,8 @@ export class StreamingClient {
       method: 'POST',
       headers: [...request.headers],
       body: request.body,
-      // Always a fresh connection: an idle one may have been closed by the server just now, and whether a request that
-      // was lost with it arrived nobody knows.
+      // Always a new connection: the server may have closed an idle one, and it would not be known whether a request that was
+      // lost with it had arrived.
       reset: true,
       connection: undefined,
     };
@@ -88,13 +86,13 @@ export class StreamingClient {
     return exchange;
   }
 
-  /** Every connection is closed; streams that go on fail. */
+  /** Closes all connections. Open streams fail. */
   close(): Promise<void> {
     return this.#pools.destroy(new Error('the client was closed'));
   }
 }
 
-/** undici's handler and what controls it in one object. */
+/** One request and its response: undici's handler and the caller's control in one object. */
 class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
   readonly #subgraph: string;
   #listener: StreamingListener | undefined;
@@ -112,7 +110,7 @@ class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
   }
 
   start(dispatch: () => void): void {
-    // undici reports some errors before `dispatch` has returned, and throws others.
+    // In a microtask: undici reports some errors before `dispatch` has returned, and throws others.
     queueMicrotask(() => {
       if (this.#listener === undefined) return;
       try {
@@ -149,7 +147,7 @@ class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
     status: number,
     headers: IncomingHttpHeaders,
   ): void {
-    // 1xx: the answer is still to come.
+    // 1xx is informational: the response is still to come.
     if (status < 200 || this.#listener === undefined) return;
     this.#status = status;
     const head = { status, headers: headerTexts(headers) };
@@ -170,7 +168,7 @@ class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    // What comes from the same connection now belongs to other calls.
+    // Nothing is left to abort: the connection now serves other calls.
     this.#controller = undefined;
     if (this.#bodyReading.kind === 'whole') this.#finishBody(this.#bodyReading.maxBytes);
     else this.#takeListener()?.onEnd();
@@ -225,13 +223,13 @@ class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
   }
 }
 
-/** Whether a body is as it reads. `none` is no coding of HTTP, yet servers of event streams say so. */
+/** Whether a body is not encoded. `none` is not a content coding of HTTP, but some servers of event streams send it. */
 export function isIdentity(contentCoding: string): boolean {
   return contentCoding === '' || contentCoding === 'identity' || contentCoding === 'none';
 }
 
 function bodyTooLargeError(maxBytes: number): InvalidResponseError {
-  return new InvalidResponseError(`the answer is larger than ${maxBytes} bytes`);
+  return new InvalidResponseError(`the response is larger than ${maxBytes} bytes`);
 }
 
 function headerTexts(headers: IncomingHttpHeaders): Record<string, string | undefined> {

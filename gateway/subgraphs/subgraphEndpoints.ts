@@ -3,7 +3,7 @@ import { type SubgraphPolicy, subgraphPolicyOf } from '../config/subgraphPolicyO
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SubgraphEndpoint } from './subgraphPools.ts';
 
-/** Each subgraph's policy, merged once. */
+/** Returns the policy of a subgraph. Each one is merged once. */
 export function memoizePolicies(config: GatewayConfig): (subgraph: string) => SubgraphPolicy {
   const policies = new Map<string, SubgraphPolicy>();
   return (subgraph) => {
@@ -16,7 +16,7 @@ export function memoizePolicies(config: GatewayConfig): (subgraph: string) => Su
   };
 }
 
-/** URLs that the configuration puts in the place of the supergraph's. */
+/** The URLs by subgraph that the configuration sets instead of those in the supergraph. */
 export function configuredUrlsOf(config: GatewayConfig): ReadonlyMap<string, string> {
   return new Map(
     Object.keys(config.subgraphs).flatMap((name) => {
@@ -26,8 +26,8 @@ export function configuredUrlsOf(config: GatewayConfig): ReadonlyMap<string, str
   );
 }
 
-/** Where and how each subgraph of the current supergraph is called. A subgraph that only an older supergraph
- *  had keeps its last endpoint, for the operations that still run on that one. */
+/** Returns the endpoint of a subgraph: its URL and how to call it. A subgraph that only an older supergraph has keeps its last
+ *  endpoint, for operations that still run on that supergraph. */
 export function createSubgraphEndpoints(
   config: GatewayConfig,
   supergraphs: { onChange(listener: (supergraph: Supergraph) => void): () => void },

@@ -2,10 +2,11 @@ import { Gauge, Histogram, type Registry } from 'prom-client';
 import { incrementCount, registerCounter } from '../telemetry/registerCounter.ts';
 import type { CallQueueObserver, WaitEnd } from './policies/callQueue.ts';
 
-const seconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Upper bounds of the histogram's buckets, in seconds. */
+const bucketsSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Metrics of the calls that wait for a subgraph. The labels `subgraph` and `priority` are names out of supergraphs
- *  and from a fixed list: clients cannot make new ones. What does not have to wait costs nothing here. */
+/** Metrics of the queues of subgraphs. The labels `subgraph` and `priority` come from the supergraph and from a fixed list, so
+ *  that clients cannot add label values. A call that does not wait costs nothing here. */
 export class SubgraphMetrics implements CallQueueObserver {
   readonly #lengths = new Map<string, number>();
   readonly #dropped = new Map<string, Map<string, number>>();
@@ -14,15 +15,15 @@ export class SubgraphMetrics implements CallQueueObserver {
   constructor(registry: Registry) {
     this.#waits = new Histogram({
       name: 'tributary_subgraph_queue_wait_seconds',
-      help: 'How long calls waited for their turn. Those that had it at once are not in it.',
+      help: 'How long calls waited in the queue of a subgraph. Calls that started at once are not counted.',
       labelNames: ['subgraph'],
-      buckets: seconds,
+      buckets: bucketsSeconds,
       registers: [registry],
     });
     const lengths = this.#lengths;
     new Gauge({
       name: 'tributary_subgraph_queue_length',
-      help: 'Calls that wait for their turn.',
+      help: 'Calls in the queue of a subgraph.',
       labelNames: ['subgraph'],
       registers: [registry],
       collect() {
@@ -31,7 +32,7 @@ export class SubgraphMetrics implements CallQueueObserver {
     });
     registerCounter(registry, {
       name: 'tributary_subgraph_queue_dropped_total',
-      help: 'Calls that were dropped since too many were waiting.',
+      help: 'Calls that were dropped because the queue of a subgraph was full.',
       labelNames: ['subgraph', 'priority'],
       read: (set) => {
         for (const [subgraph, counts] of this.#dropped) {

@@ -5,17 +5,17 @@ import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './po
 export interface SubgraphEndpoint extends CallCapacity {
   /** Absolute, `http:` or `https:`. */
   readonly url: string;
-  /** Longest one attempt may take, connecting and waiting for a free connection included. */
+  /** How long one attempt may take, in milliseconds, including connecting and waiting for a free connection. */
   readonly attemptTimeoutMs: number;
-  /** Largest body accepted, before and after decompression. */
+  /** Largest body that is accepted, before and after decompression. */
   readonly maxResponseBytes: number;
-  /** Ask for compressed answers. When omitted: unless the subgraph is on this machine's loopback. */
+  /** Accept compressed responses. When omitted, unless the subgraph has a loopback address. */
   readonly acceptCompressed?: boolean | undefined;
-  /** Trusted authorities and the client's own certificate; Node's defaults when omitted. */
+  /** Trusted authorities and the gateway's client certificate; Node's defaults when omitted. */
   readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername'> | undefined;
 }
 
-/** Where the calls of one endpoint go. */
+/** The connection pool and the address for the calls of one endpoint. */
 export interface SubgraphTarget {
   readonly pool: Pool;
   readonly origin: string;
@@ -24,16 +24,16 @@ export interface SubgraphTarget {
   readonly acceptsCompressed: boolean;
 }
 
-/** What a call hands to `Pool.dispatch`: undici's options, and room for the connection that took them. */
+/** The options of `Pool.dispatch`, with a field for the connection that takes the request. */
 export interface CallDispatchOptions extends Dispatcher.DispatchOptions {
   connection: PooledClient | undefined;
 }
 
 type ClientOptions = Client.Options & { connect: buildConnector.connector };
 
-/** A connection that tells a call whether it was used before, which undici itself keeps to itself. */
+/** A connection that counts its requests, so that a call knows whether the connection was used before. undici does not tell. */
 class PooledClient extends Client {
-  /** Requests that the present socket has seen. */
+  /** How many requests the current socket has carried. */
   requestsOnSocket = 0;
 
   constructor(origin: URL, options: ClientOptions) {
@@ -50,8 +50,7 @@ class PooledClient extends Client {
     });
     this.on('connect', () => {
       this.requestsOnSocket = 0;
-      // On HTTP/1.1 a second request in the pipeline would wait for a slow first one. Which of the two is
-      // spoken is known only now.
+      // With HTTP/1.1, a pipelined second request would wait for a slow first one. Only now is the protocol known.
       this.pipelining = isHttp2 ? http2StreamsPerConnection : 1;
     });
   }
@@ -64,12 +63,12 @@ class PooledClient extends Client {
 
 type Targets = Map<string, { readonly endpoint: SubgraphEndpoint; readonly target: SubgraphTarget }>;
 
-/** One pool per origin (and kind of connection to it), made when it is first needed; another one for deferred
- *  calls. Pools that have lost their connections are let go when a new one is made: addresses of subgraphs change with
- *  supergraphs, and those that are left behind would stay for ever. */
+/** One connection pool for each origin and kind of connection, and another one for its deferred calls. Pools are created when
+ *  first used. When one is created, pools without connections are dropped: the addresses of subgraphs change with supergraphs,
+ *  and pools of former addresses would stay in memory. */
 export class SubgraphPools {
   readonly #pools = new Map<string, Pool>();
-  /** Those that have had a connection. */
+  /** Pools that have had a connection. */
   readonly #everConnected = new WeakSet<Pool>();
   readonly #targets: Targets = new Map();
   readonly #deferredTargets: Targets = new Map();
@@ -91,7 +90,7 @@ export class SubgraphPools {
     return target;
   }
 
-  /** Every socket is closed; a request that still waits fails with `reason`. */
+  /** Closes every socket. Requests under way fail with `reason`. */
   async destroy(reason: Error): Promise<void> {
     const pools = [...this.#pools.values()];
     this.#pools.clear();
@@ -104,31 +103,31 @@ export class SubgraphPools {
     const allowH2 = endpoint.http2 && url.protocol === 'https:';
     const { attemptTimeoutMs, tls } = endpoint;
     const limits = callLimitsOf(endpoint);
-    // A connection is free again somewhat later than its call is over: the next one is to wait for it, where otherwise
-    // another connection would be made.
+    // A connection becomes free slightly later than its call ends. Without this limit, the next call would open another
+    // connection instead of waiting.
     const connections = Math.min(endpoint.connections, isDeferred ? limits.deferred : limits.primary);
     const key = JSON.stringify([url.origin, connections, allowH2, tlsKey(tls), isDeferred]);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       this.#dropDisconnectedPools();
-      const made = new Pool(url.origin, {
+      const created = new Pool(url.origin, {
         connections,
         allowH2,
         connectTimeout: attemptTimeoutMs,
         ...(tls === undefined ? {} : { connect: { ...tls } }),
-        // Each call has its own timer, which covers all of it.
+        // Each call has a timer of its own for all of its phases.
         headersTimeout: 0,
         bodyTimeout: 0,
         factory: (origin, options) => new PooledClient(origin, options as ClientOptions),
       });
-      made.once('connect', () => this.#everConnected.add(made));
-      pool = made;
-      this.#pools.set(key, made);
+      created.once('connect', () => this.#everConnected.add(created));
+      pool = created;
+      this.#pools.set(key, created);
     }
     return pool;
   }
 
-  /** Whoever has got hold of one may still use it: it is not closed. */
+  /** Does not close them: a call may still hold one. */
   #dropDisconnectedPools(): void {
     for (const [key, pool] of this.#pools) {
       const { connected, size } = pool.stats;
@@ -141,13 +140,13 @@ export class SubgraphPools {
   }
 }
 
-function hasSameTarget(one: SubgraphEndpoint, other: SubgraphEndpoint): boolean {
+function hasSameTarget(a: SubgraphEndpoint, b: SubgraphEndpoint): boolean {
   return (
-    one.connections === other.connections &&
-    one.concurrency?.max === other.concurrency?.max &&
-    one.http2 === other.http2 &&
-    one.acceptCompressed === other.acceptCompressed &&
-    one.tls === other.tls
+    a.connections === b.connections &&
+    a.concurrency?.max === b.concurrency?.max &&
+    a.http2 === b.http2 &&
+    a.acceptCompressed === b.acceptCompressed &&
+    a.tls === b.tls
   );
 }
 

@@ -84,8 +84,8 @@ const asked = ({ query, variables }: SubgraphCall): unknown => ({
 });
 const representation = (__typename: string, id: string): unknown => ({ __typename, id });
 
-describe('within one operation', () => {
-  test('equal representations are sent once, from whatever path', async () => {
+describe('the fetches of one operation', () => {
+  test('send equal representations once, whatever their paths', async () => {
     const { body } = await gateway.execute(
       '{ products { price } product(id: "1") { price } pages { first { price } } people { favourite { price } } }',
     );
@@ -104,7 +104,7 @@ describe('within one operation', () => {
     expect(sent).toHaveLength(4);
   });
 
-  test('an entity that comes up again later is not asked for again', async () => {
+  test('do not request an entity again that was fetched before', async () => {
     const { body } = await gateway.execute(
       '{ products { price } product(id: "1") { vendor { bestSeller { price } } } }',
     );
@@ -117,7 +117,7 @@ describe('within one operation', () => {
     expect(gateway.subgraph('details').calls).toHaveLength(1);
   });
 
-  test('objects of one entity are enriched for each path by itself', async () => {
+  test('give an entity at each of its paths the fields that are selected there', async () => {
     const { body } = await gateway.execute(`{
       product(id: "1") { vendor { name logo { url(size: 1) } } }
       products { vendor { title: name logo { url(size: 2) } } }
@@ -136,7 +136,7 @@ describe('within one operation', () => {
     expect(gateway.subgraph('details').calls).toHaveLength(1);
   });
 
-  test('fetches to one subgraph that are ready at one moment are one request, variables apart', async () => {
+  test('to one subgraph that are ready at the same moment are one request with separate variables', async () => {
     const { body } = await gateway.execute(
       'query ($v: String, $loud: Boolean) { products { price(currency: $v) } people { nick(loud: $loud) } }',
       { variables: { v: 'USD', loud: true } },
@@ -161,7 +161,7 @@ describe('within one operation', () => {
     );
   });
 
-  test('parts of a common request are asked apart when one takes the others with it', async () => {
+  test('are sent separately if one of them fails the whole common request', async () => {
     gateway
       .subgraph('details')
       .answerWith(({ query }) =>
@@ -177,7 +177,7 @@ describe('within one operation', () => {
     expect(gateway.subgraph('details').calls).toHaveLength(3);
   });
 
-  test('the first answer never shares a request with a deferred part that is ready at the same moment', async () => {
+  test('of the first response never share a request with those of a deferred part', async () => {
     const gate = gateway.subgraph('details').hold('Product.vendor');
     await using answer = await gateway.executeIncrementally(
       '{ products { price ... @defer { vendor { town } } } }',
@@ -200,7 +200,7 @@ describe('within one operation', () => {
 });
 
 describe('mutations', () => {
-  test('run one after the other, each with what follows from it', async () => {
+  test('run one after the other, each with its entity fetches', async () => {
     const gate = gateway.subgraph('details').hold('Mutation.mark');
     const answer = gateway.execute(
       'mutation { a: mark(n: 1) b: rename(id: "1", name: "x") { name price } c: mark(n: 2) }',
@@ -216,7 +216,7 @@ describe('mutations', () => {
     ]);
   });
 
-  test('read entities anew after each of them', async () => {
+  test('fetch entities again after each root field', async () => {
     let price = 0;
     gateway
       .subgraph('details')

@@ -115,7 +115,7 @@ describe('Mutations', () => {
       expect(headers.get('cache-control')).toBe('no-store');
     }
     expect(shop.requestedStockIds()).toEqual([['1'], ['1'], ['1']]);
-    // Neither has it been kept.
+    // The mutation's reads were not stored either.
     expect((await shop.execute('{ product(id: "1") { stock } }')).body).toEqual({
       data: { product: { stock: 3 } },
     });

@@ -16,18 +16,18 @@ test.each([
 ])('with rules %s, no operation fails without inventory within `staleIfError`', async (_, rules) => {
   const clock = new ShopClock();
   await using gateway = await startTestGateway({
-    // Some ask for what is not there: that it is not is known as long as the rest.
+    // Some operations read null entities, which must be cached as long as the others.
     config: { cache: { rules, nullMaxAge: '10m' } },
     dependencies: { now: clock.now },
   });
   const { inventory } = gateway.subgraphs;
   const before: { operation: (typeof queries)[number]; data: unknown; errors: unknown }[] = [];
   for (const operation of queries) {
-    const asked = inventory.requests.counts.total;
+    const requestsBefore = inventory.requests.counts.total;
     const { body } = await executeOnShop(gateway.url, operation.source, operation);
-    // What an earlier operation had asked for may be all that this one needs.
+    // An operation may need only entities that an earlier one has fetched.
     const { data, errors } = body;
-    if (inventory.requests.counts.total > asked || touchesInventory(operation.source)) {
+    if (inventory.requests.counts.total > requestsBefore || touchesInventory(operation.source)) {
       before.push({ operation, data, errors });
     }
   }

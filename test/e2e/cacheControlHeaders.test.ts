@@ -15,7 +15,7 @@ interface Said {
   readonly extensions?: unknown;
 }
 
-/** The subgraph of stocks says this with each of its answers, which are numbered from 1. */
+/** Starts a shop whose subgraph of stocks sends this metadata with each answer. The stocks are numbered from 1. */
 function sayWithEach(shop: CachedShop, said: Said): void {
   let count = 0;
   shop.stock.answerWith(({ variables }) => {
@@ -24,12 +24,13 @@ function sayWithEach(shop: CachedShop, said: Said): void {
   });
 }
 
-async function startSaying(
+async function startWithMetadata(
   said: Said,
   { lines = [], cache = {} }: { lines?: Record<string, unknown>[]; cache?: GatewayOptions['cache'] } = {},
 ): Promise<CachedShop> {
   const shop = await startCachedShop({
-    cache: { rules, identity: { header: 'x-user-id' }, ...cache },
+    cache: { rules, ...cache },
+    config: { security: { identity: { header: 'x-user-id' } } },
     dependencies: {
       logger: pino({ level: 'warn', base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
     },
@@ -42,7 +43,7 @@ describe('The Cache-Control of a subgraph:', () => {
   test.each(['no-store', 'no-cache', 'max-age=0, must-revalidate', 'private'])(
     '%s prevents storing',
     async (cacheControl) => {
-      await using shop = await startSaying({ headers: { 'cache-control': cacheControl } });
+      await using shop = await startWithMetadata({ headers: { 'cache-control': cacheControl } });
       for (const stock of [1, 2, 3]) {
         const { body, headers } = await shop.execute(query);
         expect(body).toEqual(answered(stock));
@@ -57,7 +58,7 @@ describe('The Cache-Control of a subgraph:', () => {
       ['max-age=1000', 60],
       ['max-age=50, s-maxage=20', 20],
     ] as const) {
-      await using shop = await startSaying(
+      await using shop = await startWithMetadata(
         { headers: { 'cache-control': cacheControl } },
         { cache: { rules: { ...rules, 'subgraph:stock': { maxAge: '1m' } } } },
       );
@@ -74,7 +75,9 @@ describe('The Cache-Control of a subgraph:', () => {
   });
 
   test('must-revalidate prevents stale values', async () => {
-    await using shop = await startSaying({ headers: { 'cache-control': 'max-age=10, must-revalidate' } });
+    await using shop = await startWithMetadata({
+      headers: { 'cache-control': 'max-age=10, must-revalidate' },
+    });
     await shop.execute(query);
     shop.clock.advanceSeconds(10);
     expect((await shop.execute(query)).body).toEqual(answered(2));
@@ -85,7 +88,7 @@ describe('The Cache-Control of a subgraph:', () => {
 
   test('stale-while-revalidate and stale-if-error shorten the stale periods', async () => {
     const headers = { 'cache-control': 'max-age=10, stale-while-revalidate=5, stale-if-error=20' };
-    await using shop = await startSaying({ headers });
+    await using shop = await startWithMetadata({ headers });
     await shop.execute(query);
     shop.clock.advanceSeconds(14);
     expect((await shop.execute(query)).body).toMatchObject(answered(1));
@@ -100,7 +103,7 @@ describe('The Cache-Control of a subgraph:', () => {
   });
 
   test('private stores the value for the identity of the request', async () => {
-    await using shop = await startSaying({ headers: { 'cache-control': 'private' } });
+    await using shop = await startWithMetadata({ headers: { 'cache-control': 'private' } });
     const by = (id: string) => ({ headers: { 'x-user-id': id } });
     expect((await shop.execute(query, by('a'))).body).toEqual(answered(1));
     const again = await shop.execute(query, by('a'));
@@ -112,7 +115,7 @@ describe('The Cache-Control of a subgraph:', () => {
   });
 
   test('max-age is shortened by the Age of the answer', async () => {
-    await using shop = await startSaying({ headers: { 'cache-control': 'max-age=50', age: '20' } });
+    await using shop = await startWithMetadata({ headers: { 'cache-control': 'max-age=50', age: '20' } });
     const { headers } = await shop.execute(query);
     expect([headers.get('cache-control'), headers.get('age')]).toEqual(['public, max-age=50', '20']);
     shop.clock.advanceSeconds(29);
@@ -133,9 +136,9 @@ describe('Invalid cache metadata:', () => {
     ['an invalid list', { headers: { 'cache-control': '=;=' } }, 'cannot be parsed'],
     ['an invalid age', { headers: { age: 'old' } }, 'Age: "old"'],
     ['invalid tags', { extensions: { cacheTags: 'sale' } }, 'extensions.cacheTags is not a list'],
-  ])('%s prevents storing, and is logged once', async (_, said, reason) => {
+  ])('%s prevents storing, and is logged once', async (_, metadata, reason) => {
     const lines: Record<string, unknown>[] = [];
-    await using shop = await startSaying(said, { lines });
+    await using shop = await startWithMetadata(metadata, { lines });
     for (const stock of [1, 2, 3]) expect((await shop.execute(query)).body).toEqual(answered(stock));
     expect(lines).toEqual([
       expect.objectContaining({ subgraph: 'stock', reason: expect.stringContaining(reason) }),
@@ -144,7 +147,7 @@ describe('Invalid cache metadata:', () => {
 });
 
 test('values can be invalidated by the tags of their answer', async () => {
-  await using shop = await startSaying({ extensions: { cacheTags: ['sale'] } });
+  await using shop = await startWithMetadata({ extensions: { cacheTags: ['sale'] } });
   const invalidate = async (tag: string): Promise<unknown> => {
     const response = await fetch(new URL('/cache/invalidate', shop.gateway.adminUrl), {
       method: 'POST',

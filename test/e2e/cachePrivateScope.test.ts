@@ -7,7 +7,7 @@ const rules = {
 } as const;
 const query = '{ top { name wished } }';
 
-/** What the subgraph says to whom it does not know by `x-user-id`. */
+/** The answer of the subgraph to a request without `x-user-id`. */
 const answerFor = (owner: string) => ({ data: { top: { name: 'Product 1', wished: owner } } });
 
 const token = (claims: unknown): string =>
@@ -17,8 +17,11 @@ const token = (claims: unknown): string =>
 
 function startByHeader(forward: readonly string[] = ['x-user-id']): Promise<CachedShop> {
   return startCachedShop({
-    cache: { rules, identity: { header: 'x-user-id' } },
-    config: { subgraphs: { all: { headers: { forward: [...forward] } } } },
+    cache: { rules },
+    config: {
+      security: { identity: { header: 'x-user-id' } },
+      subgraphs: { all: { headers: { forward: [...forward] } } },
+    },
   });
 }
 
@@ -52,12 +55,12 @@ describe('Private values', () => {
       expect(headers.get('cache-control')).toBe('no-store');
     }
     expect(shop.people.calls).toHaveLength(3);
-    // And nobody gets somebody's.
+    // A request without an identity gets no stored private value.
     await shop.execute(query, by('a'));
     expect((await shop.execute(query)).body).toEqual(answerFor('nobody'));
   });
 
-  test('are not stored without `cache.identity`', async () => {
+  test('are not stored without `security.identity`', async () => {
     await using shop = await startCachedShop({
       cache: { rules },
       config: { subgraphs: { all: { headers: { forward: ['x-user-id'] } } } },
@@ -69,7 +72,10 @@ describe('Private values', () => {
   });
 
   test('are separate by a claim of the token, and by the whole token if it is forwarded', async () => {
-    await using shop = await startCachedShop({ cache: { rules, identity: { jwtClaim: 'sub' } } });
+    await using shop = await startCachedShop({
+      cache: { rules },
+      config: { security: { identity: { jwtClaim: 'sub' } } },
+    });
     const [first, later, made] = [{ sub: 'a' }, { sub: 'a', exp: 2 }, { sub: 'b' }].map(token);
     for (const authorization of [first, first, later, made, later]) {
       const { body, headers } = await shop.execute(query, {
@@ -87,8 +93,11 @@ describe('Private values', () => {
 
   test('are separate by the claim alone if the token is not forwarded', async () => {
     await using shop = await startCachedShop({
-      cache: { rules, identity: { jwtClaim: 'sub' } },
-      config: { subgraphs: { all: { headers: { forward: [] } } } },
+      cache: { rules },
+      config: {
+        security: { identity: { jwtClaim: 'sub' } },
+        subgraphs: { all: { headers: { forward: [] } } },
+      },
     });
     for (const claims of [{ sub: 7 }, { sub: '7', exp: 2 }, { sub: '8' }]) {
       await shop.execute(query, { headers: { authorization: token(claims) } });
@@ -132,7 +141,7 @@ describe('Private values', () => {
       const { body } = await shop.execute('{ me { id email } greeting }', by(owner));
       expect(body).toEqual({ data: { me: { id: owner, email: owner }, greeting: 'hello' } });
     }
-    // What is public is kept apart only by the headers that go along.
+    // Public values are separate only by forwarded headers.
     expect(shop.people.calls).toHaveLength(2);
     expect(shop.catalog.calls).toHaveLength(2);
   });

@@ -8,7 +8,7 @@ import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '..
 import { longRedisTimeouts } from '../harness/redisStoreFixture.ts';
 import { longCallTimeouts } from '../harness/testGateway.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let redis: DedicatedRedisServer;
@@ -33,15 +33,15 @@ interface Replica {
 interface SharingShop extends AsyncDisposable {
   readonly shop: CachedShop;
   readonly keyPrefix: string;
-  /** The first is the shop's own. */
+  /** The first one is the gateway of the shop. */
   readonly replicas: readonly [Replica, Replica, Replica];
 }
 
-/** For tests in which Redis is there all the time: a machine that is busy must not look like a Redis that is slow or
- *  gone, for then each asks for itself. */
+/** For tests with an available Redis: on a busy machine, Redis must not seem slow or gone, because then every gateway would
+ *  fetch for itself. */
 const patient = { ...longRedisTimeouts, read: '1m' };
 
-/** Three gateways of one process, with memory of their own and one Redis. */
+/** Three gateways in one process, each with its own memory and all with one Redis. */
 async function startSharing(
   timeouts: NonNullable<GatewayOptions['redis']>['timeouts'],
 ): Promise<SharingShop> {
@@ -87,7 +87,7 @@ interface EntryView {
   readonly subgraphs: readonly string[];
 }
 
-/** What a replica can find of the stock of a product. */
+/** The stock of a product that a replica finds in its store. */
 async function entriesOf({ adminUrl }: Replica, id: string): Promise<readonly EntryView[]> {
   const response = await fetch(new URL(`/cache/entry?type=Product&id=${id}`, adminUrl), {
     headers: noKeepAlive,
@@ -97,7 +97,7 @@ async function entriesOf({ adminUrl }: Replica, id: string): Promise<readonly En
   return entries.filter(({ subgraphs }) => subgraphs.includes('stock'));
 }
 
-/** Resolves when a replica that has not asked for them finds these products with this stock. */
+/** Resolves when a replica that has not fetched these products finds them with this stock. */
 async function stored(replica: Replica, ids: readonly string[], stock: number): Promise<void> {
   for (const id of ids) {
     await until(async () => {
@@ -107,13 +107,13 @@ async function stored(replica: Replica, ids: readonly string[], stock: number): 
   }
 }
 
-/** Asks until it is so. Far more often than it takes: what never comes must not go on after its test. */
+/** Polls until the condition holds. Bounded, so that it does not continue after a failed test. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   for (let round = 0; round < 5_000; round++) if (await isSo()) return;
   throw new Error('It never came.');
 }
 
-/** Resolves when what one of them stores all others find. */
+/** Resolves when all replicas find what one of them stores. */
 async function sharing(replicas: readonly Replica[]): Promise<void> {
   for (const from of replicas) {
     for (const to of replicas) {
@@ -127,7 +127,7 @@ async function sharing(replicas: readonly Replica[]): Promise<void> {
   }
 }
 
-/** How many entities of the subgraph of stocks have been looked up. */
+/** The number of lookups of entities of the subgraph of stocks. */
 async function lookups({ adminUrl }: Replica): Promise<number> {
   const text = await (await fetch(new URL('/metrics', adminUrl), { headers: noKeepAlive })).text();
   const lines = text.matchAll(/^tributary_cache_lookups_total\{[^}]*subgraph="stock"[^}]*\} (\d+)$/gm);
@@ -183,12 +183,12 @@ describe('Gateways that share a Redis', () => {
       (key, bytes) => client.set(key, Buffer.from(bytes).fill(255, 0, 1)),
       (key) => client.set(key, ''),
     ];
-    // Root fields and entities: each of them with each damage.
+    // Each kind of damage for root fields and for entities.
     expect(damaged.size).toBeGreaterThanOrEqual(ids.length);
     shop.data.stock = 8;
     for (const damage of damages) {
       for (const [key, bytes] of damaged) await damage(key, bytes);
-      // Copies of the replica that stored them are as they were.
+      // The replica that stored them still has undamaged copies.
       for (const id of ids) expect((await askFor(replicas[0], id)).body).toEqual(answerFor(id, 3));
       await using other = await startReplica(shop, keyPrefix);
       const before = shop.requestedStockIds().length;
@@ -203,7 +203,7 @@ describe('Gateways that share a Redis', () => {
   });
 });
 
-/** One more, whose memory is empty. */
+/** Starts another replica with an empty memory. */
 async function startReplica(shop: CachedShop, keyPrefix: string): Promise<Replica & AsyncDisposable> {
   const gateway = await createGateway(
     {
@@ -222,7 +222,7 @@ async function startReplica(shop: CachedShop, keyPrefix: string): Promise<Replic
 }
 
 describe('While Redis is unavailable,', () => {
-  /** Asks for new things and known ones until the work is done; every answer is right. */
+  /** Requests new and known items until the action is done, and checks every answer. */
   async function whileAsked(
     { replicas, shop }: SharingShop,
     work: (answered: (count: number) => Promise<void>) => Promise<void>,
@@ -283,7 +283,7 @@ describe('While Redis is unavailable,', () => {
   });
 
   test('stale values are served and refreshed while it hangs', async () => {
-    // With the connection their copies would be lost, before they have all been asked for.
+    // Losing the connection would drop the copies before all of them were requested.
     await using sharingShop = await startSharing(longRedisTimeouts);
     const { shop, replicas } = sharingShop;
     for (const replica of replicas) await askFor(replica, 'a');
@@ -331,7 +331,7 @@ describe('A thousand readers of two processes', () => {
     };
   }
 
-  /** Has one of them store a value that is fresh for a second, and resolves when all know that this is over. */
+  /** Makes one gateway store a value that is fresh for one second, and resolves when it is stale for all of them. */
   async function expire({ shop, processes }: TwoProcesses, cacheControl: string): Promise<void> {
     shop.stock.answerWith(() => ({
       kind: 'json',
@@ -381,7 +381,7 @@ describe('A thousand readers of two processes', () => {
     await expire(two, 'max-age=1, stale-while-revalidate=3600');
     shop.data.stock = 8;
     const gate = shop.stock.hold('Product.stock');
-    // The subgraph does not answer before they all have their answers.
+    // The subgraph answers only after all readers got their answers.
     const answers = await Promise.all(readAll(two));
     expect(answers.filter(({ body }) => body.extensions === undefined)).toEqual([]);
     expect(answers.map(({ body }) => body.data)).toEqual(answers.map(() => answerFor('hot', 3).data));

@@ -21,9 +21,9 @@ const shop = (field: string): Promise<string> =>
 
 interface WatchingGateway extends AsyncDisposable {
   readonly gateway: Gateway;
-  /** What `GET /supergraph` says. */
+  /** The answer of `GET /supergraph`. */
   supergraph(): Promise<{ supergraph: unknown; lastRefusal: unknown }>;
-  /** Puts another supergraph into the file; resolves with the next warning or the next refusal. */
+  /** Writes another supergraph to the file. Resolves with the next warning or refusal. */
   switchTo(sdl: string): Promise<Record<string, unknown>>;
 }
 
@@ -123,7 +123,7 @@ test('a later supergraph that lacks names of rules is used with a warning', asyn
   const before = await gateway.supergraph();
   expect(await gateway.switchTo(await shop('price: Int'))).toMatchObject({
     unknown: ['cache.rules: Product has no field stock'],
-    msg: 'The configuration names fields or types that the supergraph does not have',
+    msg: 'The configuration names types or fields that the supergraph does not have',
   });
   expect((await gateway.supergraph()).lastRefusal).toBe(before.lastRefusal);
 });

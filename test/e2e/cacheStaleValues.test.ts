@@ -3,7 +3,7 @@ import { type CachedShop, type CachedShopOptions, startCachedShop } from '../har
 
 const minute = { maxAge: '1h' } as const;
 
-/** Products themselves are always fresh. */
+/** Products themselves have a long lifetime and stay fresh. */
 function startShop(options: CachedShopOptions = {}): Promise<CachedShop> {
   return startCachedShop({
     ...options,
@@ -95,11 +95,11 @@ describe('Within `staleWhileRevalidate`,', () => {
       const [first] = payloads;
       expect(first?.data).toEqual({ top: { id: '1' } });
       expect(first?.extensions).toBeUndefined();
-      const told = payloads.flatMap(({ extensions, incremental = [] }) => [
+      const reported = payloads.flatMap(({ extensions, incremental = [] }) => [
         ...(extensions === undefined ? [] : [extensions]),
         ...incremental.flatMap((one) => one.extensions ?? []),
       ]);
-      expect(told).toEqual([staleAt(6, 'revalidating', ['top', 'here'])]);
+      expect(reported).toEqual([staleAt(6, 'revalidating', ['top', 'here'])]);
       expect(payloads.flatMap(({ incremental = [] }) => incremental.map(({ data }) => data))).toEqual([
         { here: 3 },
       ]);
@@ -115,7 +115,7 @@ describe('Within `staleWhileRevalidate`,', () => {
     await shop.execute(query);
     await shop.stock.waitForCalls(2);
     await shop.stock.calls[1]?.ended;
-    // The answer has been sent, and is read before what comes now.
+    // The response was sent before the subgraph answers.
     await shop.execute('{ low { id } }');
     shop.stock.answerWith(undefined);
     shop.data.stock = 8;
@@ -180,7 +180,7 @@ describe('Within `staleIfError`,', () => {
     await using shop = await startShop({
       config: { subgraphs: { stock: { timeouts: { attempt: '500ms' } } } },
     });
-    // A machine that stands still may take longer than it has.
+    // On a stalled machine, the call may time out by itself.
     while ((await shop.execute('{ top { stock } }')).body.errors !== undefined);
     shop.stock.answerWith(() => ({ kind: 'hang' }));
     shop.clock.advanceSeconds(40);

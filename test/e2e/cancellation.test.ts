@@ -48,8 +48,8 @@ afterEach(() => {
 
 const callOf = (name: string, index = 0): SubgraphCall => gateway.subgraph(name).calls[index] as SubgraphCall;
 
-describe('a client that leaves', () => {
-  test('ends the root fetch that only it waits for, and nothing is asked after it', async () => {
+describe('a client that disconnects', () => {
+  test('ends the root fetch that only it waits for, and later fetches are not sent', async () => {
     gateway.subgraph('products').answerWith(() => ({ kind: 'hang' }));
     const leaving = new AbortController();
     const answer = gateway.execute('{ products { note } }', { signal: leaving.signal });
@@ -70,7 +70,7 @@ describe('a client that leaves', () => {
     expect(await callOf('slow').ended).toBe(false);
   });
 
-  test('between two payloads ends the deferred work at once', async () => {
+  test('between two payloads ends the deferred fetches at once', async () => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
     {
       await using answer = await gateway.executeIncrementally('{ products { name ... @defer { note } } }');
@@ -80,7 +80,7 @@ describe('a client that leaves', () => {
     expect(await callOf('slow').ended).toBe(false);
   });
 
-  test('before the first payload ends the primary and the deferred work', async () => {
+  test('before the first payload ends the primary and the deferred fetches', async () => {
     gateway
       .subgraph('products')
       .answerWith(({ query }) => (query.includes('products') ? undefined : { kind: 'hang' }));
@@ -95,7 +95,7 @@ describe('a client that leaves', () => {
     expect(await callOf('slow').ended).toBe(false);
   });
 
-  test('leaves what another client waits for; the last one ends it', async () => {
+  test('does not end a call that another client waits for; the last client does', async () => {
     gateway.subgraph('products').answerWith(() => ({ kind: 'hang' }));
     const leaving = [new AbortController(), new AbortController()] as const;
     const first = gateway.execute('{ ping }', { signal: leaving[0].signal });
@@ -109,7 +109,7 @@ describe('a client that leaves', () => {
 
     leaving[0].abort();
     await expect(first).rejects.toThrow();
-    // A request that comes later is answered later than the gateway has seen the other one leave.
+    // When this later request is answered, the gateway has noticed the disconnect of the earlier one.
     await gateway.execute('{ other }');
     await waitForTurns(5);
     expect(isEnded).toBe(false);
@@ -120,7 +120,7 @@ describe('a client that leaves', () => {
     expect(await callOf('products').ended).toBe(false);
   });
 
-  test('ends its mutation between two steps: what has not begun is not sent', async () => {
+  test('ends its mutation between two root fields: fields that have not started are not sent', async () => {
     const gate = gateway.subgraph('products').hold('Mutation.write');
     const leaving = new AbortController();
     const answer = gateway.execute('mutation { write { note } }', { signal: leaving.signal });
@@ -134,7 +134,7 @@ describe('a client that leaves', () => {
   });
 });
 
-test('a gateway that is closed leaves no connection to a subgraph', async () => {
+test('a closed gateway leaves no connection to a subgraph open', async () => {
   const own = await startInlineGateway({ subgraphs, config });
   own.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
   const answer = await own.executeIncrementally('{ products { name ... @defer { note } } }');

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { startEnrichedShop } from '../harness/enrichedShop.ts';
-import { exchange, type RawAnswer, RawConnection } from '../harness/rawHttp.ts';
+import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
+import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
 
 const query = 'subscription { reviewAdded { body } }';
@@ -11,14 +12,14 @@ const identity = { header: 'x-user' };
 type Headers = Readonly<Record<string, string>>;
 
 /** Subscribes over one transport; resolves to the code of the rejection. */
-type Refused = (url: string, headers: Headers, operation: string) => Promise<unknown>;
+type SubscribeRejected = (url: string, headers: Headers, operation: string) => Promise<unknown>;
 
-function codeIn({ body }: Pick<RawAnswer, 'body'>): unknown {
+function codeIn({ body }: Pick<RawResponse, 'body'>): unknown {
   return /"code":"(\w+)"/.exec(body)?.[1];
 }
 
 const overHttp =
-  (accept: string): Refused =>
+  (accept: string): SubscribeRejected =>
   async (url, headers, operation) =>
     codeIn(
       await exchange(url, {
@@ -27,7 +28,7 @@ const overHttp =
       }),
     );
 
-const overSocket: Refused = async (url, headers, operation) => {
+const overSocket: SubscribeRejected = async (url, headers, operation) => {
   const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', { headers });
   try {
     await once(socket, 'open');
@@ -41,17 +42,12 @@ const overSocket: Refused = async (url, headers, operation) => {
   }
 };
 
-const overSingleConnection: Refused = async (url, headers, operation) => {
-  const { body: token } = await exchange(url, { method: 'PUT', headers });
-  return codeIn(
-    await exchange(url, {
-      headers: { ...headers, 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
-      body: JSON.stringify({ query: operation, extensions: { operationId: '1' } }),
-    }),
-  );
+const overSingleConnection: SubscribeRejected = async (url, headers, operation) => {
+  const token = await reserveStream(url, headers);
+  return codeIn(await exchange(url, operationRequest(token, { query: operation }, '1', headers)));
 };
 
-const transports: [string, Refused][] = [
+const transports: [string, SubscribeRejected][] = [
   ['server-sent events', overHttp('text/event-stream')],
   ["Apollo's multipart protocol", overHttp('multipart/mixed;subscriptionSpec=1.0')],
   ['a WebSocket', overSocket],
@@ -71,10 +67,10 @@ async function subscribe(url: string, headers: Headers): Promise<RawConnection> 
 }
 
 describe('a client with subscriptions.perClient open subscriptions', () => {
-  test.each(transports)('gets OVERLOADED for another subscription over %s', async (_, refused) => {
+  test.each(transports)('gets OVERLOADED for another subscription over %s', async (_, subscribeRejected) => {
     await using gateway = await startTestGateway({
       config: {
-        cache: { identity },
+        security: { identity },
         subgraphs: { all: { subscription: { path: '/ws' } } },
         subscriptions: { perClient: 1 },
       },
@@ -82,30 +78,33 @@ describe('a client with subscriptions.perClient open subscriptions', () => {
     await using _ada = await subscribe(gateway.url, { 'x-user': 'ada' });
     await using _ben = await subscribe(gateway.url, { 'x-user': 'ben' });
     await using _nobody = await subscribe(gateway.url, {});
-    expect(await refused(gateway.url, { 'x-user': 'ada' }, query)).toBe('OVERLOADED');
+    expect(await subscribeRejected(gateway.url, { 'x-user': 'ada' }, query)).toBe('OVERLOADED');
     // Without an identity, the client is identified by its address.
-    expect(await refused(gateway.url, {}, query)).toBe('OVERLOADED');
+    expect(await subscribeRejected(gateway.url, {}, query)).toBe('OVERLOADED');
   });
 
-  test.each(transports)('gets OVERLOADED for an enrichment subscription over %s', async (_, refused) => {
-    await using shop = await startEnrichedShop({ config: { subscriptions: { perClient: 1 } } });
-    const gate = shop.advice.hold('Product.advice');
-    const { extensions } = await shop.execute('{ products { advice { text } } }');
-    const token = String(extensions?.tributary?.enrichment?.token);
-    await using follower = await RawConnection.open(shop.gateway.url);
-    const path = `/enrichments/${token}`;
-    follower.send({ method: 'GET', path, headers: { accept: 'text/event-stream' } });
-    await follower.readHead();
-    const operation = `subscription { enrichment(token: ${JSON.stringify(token)}) { hasNext } }`;
-    expect(await refused(shop.gateway.url, {}, operation)).toBe('OVERLOADED');
-    const again = await exchange(shop.gateway.url, {
-      method: 'GET',
-      path,
-      headers: { accept: 'text/event-stream' },
-    });
-    expect([again.status, codeIn(again)]).toEqual([503, 'OVERLOADED']);
-    gate.open();
-    for (let chunk = await follower.readChunk(); chunk !== undefined; ) chunk = await follower.readChunk();
-    expect(await shop.fetchUpdates(token)).toHaveLength(2);
-  });
+  test.each(transports)(
+    'gets OVERLOADED for an enrichment subscription over %s',
+    async (_, subscribeRejected) => {
+      await using shop = await startEnrichedShop({ config: { subscriptions: { perClient: 1 } } });
+      const gate = shop.advice.hold('Product.advice');
+      const { extensions } = await shop.execute('{ products { advice { text } } }');
+      const token = String(extensions?.tributary?.enrichment?.token);
+      await using follower = await RawConnection.open(shop.gateway.url);
+      const path = `/enrichments/${token}`;
+      follower.send({ method: 'GET', path, headers: { accept: 'text/event-stream' } });
+      await follower.readHead();
+      const operation = `subscription { enrichment(token: ${JSON.stringify(token)}) { hasNext } }`;
+      expect(await subscribeRejected(shop.gateway.url, {}, operation)).toBe('OVERLOADED');
+      const again = await exchange(shop.gateway.url, {
+        method: 'GET',
+        path,
+        headers: { accept: 'text/event-stream' },
+      });
+      expect([again.status, codeIn(again)]).toEqual([503, 'OVERLOADED']);
+      gate.open();
+      for (let chunk = await follower.readChunk(); chunk !== undefined; ) chunk = await follower.readChunk();
+      expect(await shop.fetchUpdates(token)).toHaveLength(2);
+    },
+  );
 });

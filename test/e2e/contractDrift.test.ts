@@ -68,13 +68,13 @@ async function supergraphOf(productsSdl: string, shippingSdl: string): Promise<s
 }
 
 describe('contracts drift', () => {
-  test('says nothing where order, layout and descriptions are all that differs', async () => {
+  test('reports nothing when only order, layout and descriptions differ', async () => {
     serve(productsServer, rearranged);
     const { code, stdout } = await runDrift(disk.root, ...where(), '--format', 'json');
     expect([code, summarizeFindings(stdout)]).toEqual([0, []]);
   });
 
-  test('names the operations that break, and how it comes to an end', async () => {
+  test('names the operations that break, and how to resolve the drift', async () => {
     serve(productsServer, withoutName);
     const { code, stdout } = await runDrift(disk.root, ...where());
     expect(code).toBe(1);
@@ -84,7 +84,7 @@ describe('contracts drift', () => {
     expect(stdout).toContain(`tributary contracts accept --subgraph products=${productsServer.url}`);
   });
 
-  test('what nobody uses fails with --strict only', async () => {
+  test('fails for unused elements with --strict only', async () => {
     serve(productsServer, withoutUnused);
     const [loose, strict] = await Promise.all([
       runDrift(disk.root, ...where(), '--format', 'json'),
@@ -95,7 +95,7 @@ describe('contracts drift', () => {
     expect([strict.code, summarizeFindings(strict.stdout)]).toEqual([1, found]);
   });
 
-  test('compares with the running supergraph: its plans break, though all contracts are kept', async () => {
+  test('compares with the running supergraph, whose plans can break although every contract is kept', async () => {
     serve(productsServer, products);
     const compare = async (supergraph: string) => {
       disk.write({ 'supergraph.graphql': supergraph });
@@ -125,7 +125,7 @@ describe('contracts drift', () => {
     ]);
   });
 
-  test('cannot decide where a subgraph or a gateway does not answer, after having asked twice', async () => {
+  test('is undecided when a subgraph or a gateway fails twice', async () => {
     await using gone = await startScriptedSubgraph();
     gone.setDefaultScript((exchange) => exchange.reset());
     serve(productsServer, products);
@@ -142,22 +142,22 @@ describe('contracts drift', () => {
     ]);
   });
 
-  test('watches: tells what changes, and ends with the last exit code', async () => {
+  test('reports changes with --watch, and ends with the last exit code', async () => {
     serve(productsServer, products);
     await using watching = new DriftCommand(disk.root, ...where(), '--watch', '--interval', '100ms');
     await watching.waitForOutput(/1 operation checked/);
     serve(productsServer, withoutName);
-    await watching.waitForOutput(/: 2 new, 0 over\n/);
+    await watching.waitForOutput(/: 2 new, 0 resolved\n/);
     await watching.waitForOutput(/breaking {2}field-removed {2}products {2}Product\.name/);
     serve(productsServer, withoutUnused);
-    await watching.waitForOutput(/over {2}field-removed {2}products {2}Product\.name\n/);
+    await watching.waitForOutput(/resolved {2}field-removed {2}products {2}Product\.name\n/);
     serve(productsServer, withoutName);
-    await watching.waitForOutput(/: 1 new, 1 over\n[\s\S]*: 1 new, 1 over\n/);
+    await watching.waitForOutput(/: 1 new, 1 resolved\n[\s\S]*: 1 new, 1 resolved\n/);
     const asked = productsServer.requests.length;
     await productsServer.waitForRequests(asked + 2);
-    const told = watching.stdout;
+    const before = watching.stdout;
     await productsServer.waitForRequests(asked + 4);
-    expect(watching.stdout).toBe(told);
+    expect(watching.stdout).toBe(before);
     watching.child.kill('SIGINT');
     expect(await watching.exitCode).toBe(1);
   });
@@ -165,12 +165,12 @@ describe('contracts drift', () => {
   test.each([
     [
       ['--interval', 'soon'],
-      '--interval is "soon"; expected: a time such as 500ms, 30s or 5m, longer than 0.\n',
+      '--interval is "soon"; expected: a duration longer than 0, such as 500ms, 30s or 5m.\n',
     ],
-    [['--subgraph', 'products'], '--subgraph is "products"; expected: NAME=URL of a subgraph that runs.\n'],
+    [['--subgraph', 'products'], '--subgraph is "products"; expected: NAME=URL of a running subgraph.\n'],
     [
       ['--gateway', 'localhost'],
-      '--gateway is "localhost"; expected: the address of an admin listener, such as http://127.0.0.1:4001.\n',
+      '--gateway is "localhost"; expected: the URL of an admin listener, such as http://127.0.0.1:4001.\n',
     ],
   ])('refuses %p', async (args, message) => {
     expect(await runDrift(disk.root, ...args)).toEqual({ code: 2, stdout: '', stderr: message });

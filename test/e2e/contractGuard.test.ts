@@ -47,7 +47,7 @@ interface LogLine {
   readonly problems?: readonly string[];
 }
 
-/** The shop, its contracts, and a gateway before it. */
+/** The shop, its contracts, and a gateway in front of it. */
 class Guarded implements AsyncDisposable {
   readonly products: SwappableSubgraph;
   readonly reviews: SwappableSubgraph;
@@ -120,7 +120,7 @@ class Guarded implements AsyncDisposable {
     return shop;
   }
 
-  /** Makes the supergraph of these the one in the file. */
+  /** Writes the supergraph of these subgraphs to the gateway's file. */
   async publish(subgraphs: readonly SubgraphInput[]): Promise<void> {
     const composed = await composeSupergraph(subgraphs);
     if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
@@ -132,7 +132,7 @@ class Guarded implements AsyncDisposable {
     for (const check of this.#waiting) check();
   }
 
-  /** The lines with this message, as soon as there are so many. */
+  /** Resolves with the log lines of this message when there are `count` of them. */
   async logged(msg: string, count = 1): Promise<readonly LogLine[]> {
     const found = () => this.lines.filter((line) => line.msg === msg);
     await new Promise<void>((resolve) => {
@@ -166,7 +166,7 @@ class Guarded implements AsyncDisposable {
       ?.slice(line.length + 1);
   }
 
-  /** Asks now and after each look at the subgraphs, until the answer is so. */
+  /** Fetches `path` now and after each drift check until the answer satisfies `isSo`. */
   async becomes<Answer>(path: string, isSo: (answer: Answer) => boolean): Promise<Answer> {
     for (;;) {
       const looks = this.lines.filter(({ msg }) => msg === looked).length;
@@ -192,7 +192,7 @@ interface ContractsAnswer {
   readonly lastCheck: { readonly outcome: string } | null;
   readonly refusals: readonly unknown[];
   readonly drift: {
-    readonly lastLook: string | null;
+    readonly lastCheckAt: string | null;
     readonly subgraphs: readonly {
       readonly name: string;
       readonly state: string;
@@ -203,12 +203,12 @@ interface ContractsAnswer {
 }
 
 const refused = 'The new supergraph was refused';
-const driftIsOver = 'A subgraph serves what it has agreed to again';
-const refusesPlans = 'A subgraph refuses what was planned for it: it has drifted';
+const driftIsOver = 'A subgraph serves its contract again';
+const refusesPlans = 'A subgraph refuses a fetch that was planned for it: it has drifted';
 const inUse = 'A new supergraph is in use';
-const looked = 'What subgraphs serve was compared with the contracts';
+const looked = 'The running subgraphs were compared with the contracts';
 
-/** Clients that ask for everything again and again, until they are stopped. Gives the operations that failed. */
+/** Starts clients that send every operation repeatedly. `stop` returns the operations that failed. */
 function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<OperationName>> } {
   const failed = new Set<OperationName>();
   let isOver = false;
@@ -230,8 +230,8 @@ function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<Opera
   };
 }
 
-describe('enforce', () => {
-  test('under load, a supergraph of a drifted subgraph is refused, and only what the subgraph lacks fails until it is back', async () => {
+describe('contracts.guard: enforce', () => {
+  test('refuses the supergraph of a drifted subgraph under load, and only the missing field fails until the subgraph is back', async () => {
     await using shop = await Guarded.start({ guard: 'enforce', driftInterval: 200 });
     const before = await shop.admin<SupergraphAnswer>('/supergraph');
     const clients = load(shop, 2);
@@ -254,7 +254,7 @@ describe('enforce', () => {
           code: 'SUPERGRAPH_REFUSED',
           message: 'The newest supergraph is not used: it breaks shop/Price.',
         },
-        { code: 'CONTRACT_DRIFT', message: expect.stringContaining('products serves something else') },
+        { code: 'CONTRACT_DRIFT', message: expect.stringContaining('products serves another schema') },
       ],
     });
     expect(await shop.metric('tributary_contract_supergraphs_total{outcome="refused"}')).toBe('1');
@@ -284,7 +284,7 @@ describe('enforce', () => {
     expect(await back.stop()).toEqual(new Set());
   });
 
-  test('under load, a supergraph that comes before its subgraph is held back until that is deployed, and nothing fails', async () => {
+  test('holds a supergraph back under load until its subgraph is deployed, and no request fails', async () => {
     const timers = new ManualInterval(3_600_000);
     await using shop = await Guarded.start(
       { guard: 'enforce', driftInterval: '1h', lookTimeout: '1m' },
@@ -302,7 +302,7 @@ describe('enforce', () => {
     expect(after.supergraph?.id).toBe(before.supergraph?.id);
     expect(after.lastRefusal).toContain('shop/Price');
     expect(after.lastRefusal).toContain(
-      'subgraph "reviews" refuses the request: Cannot query field "price" on type "Product" (Product.price); deploy',
+      'subgraph "reviews" refuses the request: Cannot query field "price" on type "Product" (Product.price); first deploy',
     );
     expect(await shop.admin('/health/ready')).toMatchObject({
       status: 'ready',
@@ -310,7 +310,7 @@ describe('enforce', () => {
         {
           code: 'SUPERGRAPH_REFUSED',
           message:
-            'The newest supergraph is not used: it breaks shop/Price. What it needs of reviews has to be deployed first.',
+            'The newest supergraph is not used: it breaks shop/Price. Deploy the new version of reviews first.',
         },
       ],
     });
@@ -326,12 +326,12 @@ describe('enforce', () => {
     expect(taken.supergraph?.id).not.toBe(before.supergraph?.id);
     expect(taken.lastRefusal).toBeNull();
     expect(await clients.stop()).toEqual(new Set());
-    // What no plan asks any more may go.
+    // Fields that no plan fetches any more can be removed.
     shop.products.deploy(withoutPrice);
     expect(await shop.ask('Price')).toEqual({ data: answers.Price });
   });
 
-  test('takes a supergraph that breaks nothing', async () => {
+  test('accepts a supergraph that breaks nothing', async () => {
     await using shop = await Guarded.start({ guard: 'enforce' });
     await shop.logged(inUse);
     shop.products.deploy(products.replace('  unused: Int\n', ''));
@@ -339,7 +339,7 @@ describe('enforce', () => {
     expect(await shop.admin('/contracts')).toMatchObject({ lastCheck: { outcome: 'fine', broken: [] } });
   });
 
-  test('takes a refused supergraph when the contracts have changed', async () => {
+  test('accepts a refused supergraph after the contracts have changed', async () => {
     await using shop = await Guarded.start({ guard: 'enforce', driftInterval: 200 });
     shop.products.deploy(withoutPrice);
     await shop.logged(refused);
@@ -348,7 +348,7 @@ describe('enforce', () => {
     expect(await shop.admin<SupergraphAnswer>('/supergraph')).toMatchObject({ lastRefusal: null });
   });
 
-  test('takes what a waiver lets pass', async () => {
+  test('accepts a supergraph whose breakage is waived', async () => {
     await using shop = await Guarded.start({ guard: 'enforce' });
     shop.disk.write({
       'contracts/waivers.yaml':
@@ -358,10 +358,10 @@ describe('enforce', () => {
     await shop.logged(inUse, 2);
   });
 
-  test('takes the first supergraph whatever it breaks, says so, and is not held back by it afterwards', async () => {
+  test('accepts the first supergraph whatever it breaks, logs it, and accepts a fixed one afterwards', async () => {
     await using shop = await Guarded.start({ guard: 'enforce' }, { runs: withoutPrice });
     const [line] = await shop.logged(
-      'The first supergraph does not serve operations of the contracts, and is used since there is no other',
+      'The first supergraph breaks operations of the contracts, and is used because there is no other',
     );
     expect(line?.operations).toEqual([expect.stringContaining('shop/Price')]);
     expect((await shop.ask('Name')).data).toEqual(answers.Name);
@@ -370,7 +370,7 @@ describe('enforce', () => {
   });
 });
 
-test('warn: takes the supergraph, and says and counts what it breaks', async () => {
+test('contracts.guard: warn accepts a supergraph, and logs and counts what it breaks', async () => {
   await using shop = await Guarded.start({ guard: 'warn' });
   shop.products.deploy(withoutPrice);
   const [line] = await shop.logged('A new supergraph breaks operations of the contracts');
@@ -380,8 +380,8 @@ test('warn: takes the supergraph, and says and counts what it breaks', async () 
   expect(await shop.admin('/health/ready')).not.toHaveProperty('notes');
 });
 
-test('a subgraph that refuses what was planned for it is reported as drift at once, once', async () => {
-  // No time passes by itself, however slow the machine is.
+test('a subgraph that refuses a planned fetch is reported as drift immediately and once', async () => {
+  // Time passes only when the test advances it, however slow the machine is.
   let now = Date.parse('2027-01-31T12:00:00Z');
   const timers = new ManualInterval(3_600_000);
   await using shop = await Guarded.start(
@@ -405,24 +405,24 @@ test('a subgraph that refuses what was planned for it is reported as drift at on
     { name: 'reviews', state: 'as agreed' },
   ];
   expect(await shop.admin('/contracts')).toMatchObject({ drift: { subgraphs: drifted } });
-  // The look is over, and the next one has been waited for since.
+  // The check is over, and the next one is scheduled.
   await timers.waitForStart();
   for (const name of names) await shop.ask(name);
-  // Composing, the first look, and none for each refusal.
+  // Composition and the first check fetch the SDL; refusals do not.
   expect(shop.products.sdlRequestCount).toBe(2);
 
   now += 3_600_000;
   await timers.fire();
   await shop.logged(looked, 2);
   expect(await shop.admin('/contracts')).toMatchObject({
-    drift: { lastLook: '2027-01-31T13:00:00.000Z', subgraphs: drifted },
+    drift: { lastCheckAt: '2027-01-31T13:00:00.000Z', subgraphs: drifted },
   });
   expect(shop.products.sdlRequestCount).toBe(3);
-  // Whatever would have been told of the refusals before has been told by now.
+  // By now every log line about the refusals has been written.
   expect((await shop.logged(refusesPlans)).length).toBe(1);
 });
 
-test('from outside, `contracts drift` sees by a gateway what runs, and what it has not taken', async () => {
+test('`contracts drift --gateway` reads the running supergraph, not the refused one', async () => {
   await using shop = await Guarded.start({ guard: 'enforce' });
   const look = async () => {
     const { code, stdout } = await runDrift(shop.disk.root, '--gateway', shop.adminUrl, '--format', 'json');
@@ -446,16 +446,18 @@ test.each([
     { guard: 'enforce' as const, directory: 'no-such-directory' },
     { guard: 'enforce', store: null },
   ],
-])('with %s there is nothing to guard', async (_title, contracts, described) => {
+])('with %s the guard has nothing to do', async (_title, contracts, described) => {
   await using shop = await Guarded.start(contracts);
   shop.products.deploy(withoutPrice);
   await shop.logged(inUse, 2);
   expect(await shop.admin('/contracts')).toMatchObject(described);
-  const warnings = shop.lines.filter(({ msg }) => msg === 'There are no contracts to enforce');
+  const warnings = shop.lines.filter(
+    ({ msg }) => msg === 'contracts.guard is enforce, but contracts.directory has no contracts',
+  );
   expect(warnings).toHaveLength(contracts.guard === 'enforce' ? 2 : 0);
 });
 
-test('mistakes in the contracts are told, and what can be read is guarded', async () => {
+test('mistakes in the contracts are logged, and the readable contracts are guarded', async () => {
   await using shop = await Guarded.start({ guard: 'enforce' });
   shop.disk.write({ 'contracts/operations/shop/Wrong.graphql': 'query Wrong {' });
   shop.products.deploy(withoutPrice);

@@ -12,7 +12,7 @@ const root = new URL('../../', import.meta.url).pathname;
 interface Outcome {
   readonly code: number | null;
   readonly stdout: string;
-  /** Without the lines that say what is being done. */
+  /** Without progress lines. */
   readonly stderr: string;
   readonly progress: readonly string[];
 }
@@ -22,7 +22,7 @@ async function contracts(cwd: string, ...args: readonly string[]): Promise<Outco
   return readOutcome(await runCommandInProcess(['contracts', ...args], cwd));
 }
 
-/** The same in a process of its own, as in CI. */
+/** Runs it in a process of its own, as in CI. */
 async function contractsProcess(cwd: string, ...args: readonly string[]): Promise<Outcome> {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const child = spawn(process.execPath, [`${root}gateway/cli.ts`, 'contracts', ...args], { cwd, env });
@@ -84,7 +84,7 @@ const store = {
 const withoutName = products.replace('  name: String!\n', '');
 const withoutUnused = products.replace('  unused: String\n', '');
 
-/** What a test would write if it had the file's place: rule, severity and where. */
+/** Severity, rule and location of each finding. */
 function findingsIn(jsonReport: string): string[] {
   const { findings } = JSON.parse(jsonReport) as {
     findings: {
@@ -101,7 +101,7 @@ function findingsIn(jsonReport: string): string[] {
 }
 
 describe('contracts check', () => {
-  test('passes where nothing has changed since the last commit', async () => {
+  test('passes when nothing has changed since the last commit', async () => {
     using disk = new TemporaryContractStore(store).commit('v1');
     const { code, stdout, stderr, progress } = await contractsProcess(disk.root, 'check');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -111,11 +111,11 @@ describe('contracts check', () => {
       '… composing the candidate: 2 subgraphs',
       '… planning operations for the candidate: 1 of 1',
       '… starting a gateway on the candidate',
-      '… judging what the changes mean',
+      '… rating the changes',
     ]);
   });
 
-  test('tells what breaks for whom, and fails; what nobody uses fails with --strict', async () => {
+  test('fails for a used field and names the operations; fails for an unused field with --strict only', async () => {
     using disk = new TemporaryContractStore(store).commit('v1').write({
       'name.graphql': withoutName,
       'unused.graphql': withoutUnused,
@@ -133,7 +133,7 @@ describe('contracts check', () => {
     expect(unused.stdout).toMatch(/^dangerous {2}field-removed {2}products {2}Product\.unused\n/);
   });
 
-  test('takes in what gateways are configured to do, and how long a fetch takes', async () => {
+  test('uses the gateway configuration and the step latency', async () => {
     const rules =
       'cache:\n  rules:\n    Product.name: { maxAge: 1m, staleIfError: 1h }\n    Product.code: { maxAge: 1m }\n';
     using disk = new TemporaryContractStore({
@@ -182,7 +182,7 @@ describe('contracts check', () => {
     ]);
   });
 
-  test('blames a candidate for no operation that did not work before; the store has to answer for it', async () => {
+  test('reports an operation that already failed as dangerous for a candidate and as breaking for the store', async () => {
     using disk = new TemporaryContractStore(store).commit('v1').write({
       'shipping.graphql': `# Nothing but this.\n${shipping}`,
       'contracts/operations/app/never.graphql': 'query Never {\n  never\n}\n',
@@ -201,7 +201,7 @@ describe('contracts check', () => {
   test.each([
     ['is no subgraph', shipping.replace('"weight"', '"wieght"'), '6:17'],
     ['does not parse', shipping.replace('Int @external', '@external'), '5:11'],
-  ])('passes what puts a schema right that %s', async (_, wrong, location) => {
+  ])('passes when a change corrects a schema that %s', async (_, wrong, location) => {
     using disk = new TemporaryContractStore({ ...store, 'contracts/schemas/shipping.graphql': wrong });
     disk.commit('v1').write(store);
     const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json');
@@ -229,7 +229,7 @@ describe('contracts check', () => {
     expect(readFileSync(disk.path('reports/check.xml'), 'utf8')).toContain('<testsuite name="products"');
   });
 
-  test('compares with a revision, a directory, or what runs', async () => {
+  test('compares with a revision, a directory or an environment', async () => {
     using disk = new TemporaryContractStore(store).commit('v1');
     disk.write({ 'contracts/schemas/products.graphql': withoutUnused }).commit('v2');
     disk.write({
@@ -251,7 +251,7 @@ describe('contracts check', () => {
     ).toEqual([[0], [0, removed], [0], [0, removed]]);
   });
 
-  test('lets pass what is waived, until the day', async () => {
+  test('passes with a waiver until it expires', async () => {
     using disk = new TemporaryContractStore(store).commit('v1');
     const waivers = (expires: string) =>
       `- rule: field-removed\n  coordinate: Product.name\n  reason: It is time.\n  owner: shop\n  subgraph: products\n  expires: ${expires}\n`;
@@ -273,7 +273,7 @@ describe('contracts check', () => {
     expect([code, findingsIn(stdout)]).toEqual([1, ['breaking waiver-unused contracts/waivers.yaml:1:3']]);
   });
 
-  test('tells every mistake in one run, with its place', async () => {
+  test('reports every mistake with its location in one run', async () => {
     using disk = new TemporaryContractStore(store).commit('v1').write({
       'contracts/schemas/broken.graphql': 'type Query {\n  a:\n}\n',
       'contracts/operations/shop/broken.graphql': 'query Broken {\n',
@@ -303,14 +303,14 @@ describe('contracts check', () => {
     ]);
   });
 
-  test('asks a subgraph that does not answer once more, and is then undecided', async () => {
+  test('is undecided after two attempts to fetch a subgraph', async () => {
     using disk = new TemporaryContractStore(store);
     await using running = await startScriptedSubgraph();
     running.enqueueScripts(reset, reset);
     const check = () => contracts(disk.root, 'check', '--subgraph', `products=${running.url}`);
     const { code, stdout } = await check();
     expect([code, running.requests.length]).toEqual([3, 2]);
-    expect(stdout).toContain(`${running.url} gives no schema: `);
+    expect(stdout).toContain(`${running.url} did not give its schema: `);
     running.enqueueScripts(reset, json({ data: { _service: { sdl: withoutUnused } } }));
     expect(await check()).toMatchObject({
       code: 0,
@@ -320,17 +320,17 @@ describe('contracts check', () => {
 
   test.each([
     [['--format', 'xml'], '--format xml is not known; expected: one of text, json, '],
-    [['--out', 'a', '--out', 'b'], '--out b: text is written to a already.'],
+    [['--out', 'a', '--out', 'b'], '--out b: text is already written to a.'],
     [['--out', 'contracts'], 'contracts cannot be written: '],
     [['--environment', 'a', '--environment', 'b'], "error: option '--environment <name>' is given twice"],
     [['--formt', 'json'], "error: unknown option '--formt'"],
-  ])('%j is wrong usage', async (args, message) => {
+  ])('refuses %j with exit code 2', async (args, message) => {
     using disk = new TemporaryContractStore(store);
     const { code, stderr } = await contracts(disk.root, 'check', ...args);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
 
-  test('is undecided by what nobody has foreseen', async () => {
+  test('is undecided after an unexpected error', async () => {
     using disk = new TemporaryContractStore();
     symlinkSync('contracts', disk.path('contracts'));
     const { code, stderr } = await contractsProcess(disk.root, 'check');
@@ -346,7 +346,7 @@ describe('contracts check', () => {
     ]);
   });
 
-  test('finds the store where the configuration has it', async () => {
+  test('finds the store by contracts.directory', async () => {
     const configured = (text: string) =>
       `supergraph: { file: s.graphql }\ncontracts: { directory: ${text} }\n`;
     using disk = new TemporaryContractStore({ 'tributary.yaml': configured('agreements') });
@@ -356,19 +356,19 @@ describe('contracts check', () => {
     const { code, stderr } = await contracts(disk.root, 'check');
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/NOT_SET, which is not set[\s\S]*tributary\.yaml has the contracts.*--directory/),
+      expect.stringMatching(/NOT_SET, which is not set[\s\S]*correct tributary\.yaml, or give --directory/),
     ]);
     const named = await contracts(disk.root, 'check', '--directory', 'elsewhere');
     expect(named.stdout).toContain('elsewhere has no schemas/<subgraph>.graphql.');
   });
 
-  test("passes for the repository's own contracts", async () => {
+  test('passes for the contracts of the demo', async () => {
     const { code, stdout } = await contractsProcess(root, 'check', '--format', 'json');
     const { summary, findings } = JSON.parse(stdout);
     const failing = findings.filter(({ severity }: { severity: string }) => !/safe|dangerous/.test(severity));
     expect([code, failing]).toEqual([0, []]);
     expect(summary.checked).toMatchObject({
-      directory: 'contracts',
+      directory: 'contracts/demo',
       subgraphs: 5,
       consumers: 1,
       operations: 3,
@@ -377,7 +377,7 @@ describe('contracts check', () => {
 });
 
 describe('contracts init', () => {
-  test('makes a store from files and running subgraphs, and overwrites nothing', async () => {
+  test('creates a store from files and running subgraphs, and overwrites nothing', async () => {
     using disk = new TemporaryContractStore({ 'products.graphql': products });
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(json({ data: { _service: { sdl: shipping } } }));
@@ -396,7 +396,7 @@ describe('contracts init', () => {
         'Written: contracts/README.md',
         'Written: contracts/waivers.yaml',
         'Written: contracts/environments.yaml',
-        'Put what clients send into contracts/operations/<consumer>/, and commit it.',
+        'Put the operations of clients into contracts/operations/<consumer>/, and commit the store.',
         '',
       ].join('\n'),
       stderr: '',
@@ -410,13 +410,13 @@ describe('contracts init', () => {
     expect([again.code, again.stderr]).toEqual([
       2,
       expect.stringMatching(
-        /^Nothing was written, since these are there already; --force .*\n {2}contracts\/schemas\/products/,
+        /^Nothing was written, because these files exist; --force .*\n {2}contracts\/schemas\/products/,
       ),
     ]);
     expect((await init('--force')).stdout).toContain('Written: contracts/schemas/products.graphql');
   });
 
-  test('takes the subgraphs of a configuration', async () => {
+  test('uses the subgraphs of the configuration', async () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(json({ data: { _service: { sdl: products } } }));
     using disk = new TemporaryContractStore({
@@ -429,7 +429,7 @@ describe('contracts init', () => {
     expect(readFileSync(disk.path('contracts/schemas/products.graphql'), 'utf8')).toContain('type Product');
   });
 
-  test('writes nothing where a subgraph does not answer or a file is wrong', async () => {
+  test('writes nothing when a subgraph does not answer or a file is invalid', async () => {
     using disk = new TemporaryContractStore({ 'products.graphql': products, 'broken.graphql': 'type' });
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(reset);
@@ -438,7 +438,7 @@ describe('contracts init', () => {
     const [down, broken] = await Promise.all([init(`down=${running.url}`), init('broken=broken.graphql')]);
     expect([down.code, down.stderr]).toEqual([
       3,
-      expect.stringContaining(`Nothing was written:\n  ${running.url} gives no schema: `),
+      expect.stringContaining(`Nothing was written:\n  ${running.url} did not give its schema: `),
     ]);
     expect([broken.code, broken.stderr]).toEqual([
       2,
@@ -455,7 +455,7 @@ describe('contracts accept', () => {
   const contractIn = (disk: TemporaryContractStore) =>
     readFileSync(disk.path('contracts/schemas/products.graphql'), 'utf8');
 
-  test('refuses what breaks something', async () => {
+  test('refuses a breaking candidate', async () => {
     using disk = new TemporaryContractStore({ ...store, ...candidates });
     const refused = await accept(disk, 'name.graphql');
     expect([refused.code, contractIn(disk)]).toEqual([1, products]);
@@ -463,7 +463,7 @@ describe('contracts accept', () => {
     expect(refused.stderr).toContain('Nothing was accepted.');
   });
 
-  test('takes a candidate in with a line of why; by force also what breaks something', async () => {
+  test('accepts a candidate with a changelog line, and a breaking one with --force', async () => {
     using disk = new TemporaryContractStore({ ...store, ...candidates });
     const accepted = await accept(disk, 'unused.graphql');
     expect([accepted.code, accepted.stderr, contractIn(disk)]).toEqual([0, '', withoutUnused]);
@@ -490,7 +490,7 @@ describe('contracts accept', () => {
       ['--subgraph', 'products=gone.graphql', '--reason', 'why', '--force'],
       'Nothing was accepted:\n  gone.graphql:1:1 gone.graphql does not exist.',
     ],
-  ])('%j is wrong usage', async (args, message) => {
+  ])('refuses %j with exit code 2', async (args, message) => {
     using disk = new TemporaryContractStore(store);
     const { code, stderr } = await contracts(disk.root, 'accept', ...args);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
@@ -507,7 +507,7 @@ describe('contracts can-deploy', () => {
     return [code, stdout] as const;
   };
 
-  test('says yes, no with the reason, or that it is not known', async () => {
+  test('answers yes, no with the reason, or unknown', async () => {
     using disk = new TemporaryContractStore({ ...store, 'name.graphql': withoutName })
       .commit('v1')
       .write(running('v1'));
@@ -524,7 +524,7 @@ describe('contracts can-deploy', () => {
     ]);
   });
 
-  test('says yes though an operation waits for what another subgraph will bring', async () => {
+  test('answers yes although an operation waits for another subgraph', async () => {
     using disk = new TemporaryContractStore(store).commit('v1').write({
       ...running('v1'),
       'contracts/schemas/products.graphql': products.replace('unused: String', 'unused: String vip: Boolean'),
@@ -534,9 +534,9 @@ describe('contracts can-deploy', () => {
     expect(await canDeploy(disk, 'shipping')).toEqual([0, 'Yes: shipping can be deployed to live now.\n']);
   });
 
-  test('says that gateways come first, until they hold the new supergraph', async () => {
+  test('requires the gateways first until they hold the new supergraph', async () => {
     using disk = new TemporaryContractStore(store).commit('v1').write(running('v1'));
-    // Gateways of v1 would not send what the new version needs.
+    // Gateways of v1 would not send what the new version requires.
     const wider = shipping
       .replace('"weight"', '"weight size"')
       .replace('estimate:', 'size: Int @external\n  estimate:');

@@ -35,13 +35,13 @@ afterEach(() => {
 });
 
 const late = (...path: (string | number)[]): unknown => ({
-  message: 'The time for this request is over.',
+  message: 'The deadline of the request passed before a subgraph responded (timeouts.deadline).',
   path,
   extensions: { code: 'DEADLINE_EXCEEDED' },
 });
 
 describe('a subgraph that hangs until the deadline', () => {
-  test('leaves a complete answer with what there is', async () => {
+  test('leaves a complete response with the other data', async () => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
     const { status, body } = await gateway.execute('{ products { name note stock } }');
     expect([status, body]).toEqual([
@@ -81,7 +81,7 @@ describe('a subgraph that hangs until the deadline', () => {
         hasNext: false,
       },
     ],
-  ])('is told in the last payload of a stream that ends properly, as %s', async (format, last) => {
+  ])('is reported in the last payload of a stream that ends properly, as %s', async (format, last) => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
     await using answer = await gateway.executeIncrementally('{ products { id ... @defer { note } } }', {
       format,
@@ -92,7 +92,7 @@ describe('a subgraph that hangs until the deadline', () => {
     expect(await answer.remaining()).toEqual([last]);
   });
 
-  test('takes non-null fields away at the fragment, all of them explained', async () => {
+  test('makes the fragment null if its fields are non-null, with one error for each', async () => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
     await using answer = await gateway.executeIncrementally('{ products { id ... @defer { sure } } }', {
       format: 'incrementalSpec=v0.2',
@@ -107,7 +107,7 @@ describe('a subgraph that hangs until the deadline', () => {
     });
   });
 
-  test('learns what time is left, always less than the whole', async () => {
+  test('gets the remaining time, which is less than the whole deadline', async () => {
     await gateway.execute('{ products { stock } }');
     const left = gateway
       .subgraph('quick')

@@ -4,28 +4,30 @@ import { type EnrichedBody, type EnrichedShop, startEnrichedShop } from '../harn
 
 const query = '{ top { rating advice { text } } }';
 const whole = { data: { top: { rating: 2, advice: { text: 'about 1' } } } };
-/** Its primary data needs nothing of the subgraph that has the advice. */
-const alone = '{ top { id advice { text } } }';
+/** An operation whose primary data comes from another subgraph than the enrichment. */
+const separateQuery = '{ top { id advice { text } } }';
 const fields = { 'Product.advice': {} };
 const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 
-const wayOf = async (shop: EnrichedShop): Promise<string | undefined> => {
+const deliveryModeOf = async (shop: EnrichedShop): Promise<string | undefined> => {
   const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
-  return /tributary_enrichment_way\{coordinate="Product.advice",way="(\w+)"\} 1/.exec(metrics)?.[1];
+  return /tributary_enrichment_delivery_mode\{coordinate="Product.advice",mode="(\w+)"\} 1/.exec(
+    metrics,
+  )?.[1];
 };
 
-/** Answers that each leave without the advice, which then comes after its budget. */
-async function askInVain(shop: EnrichedShop, times: number): Promise<void> {
+/** Sends operations whose enrichment is ready only after its budget. */
+async function exceedBudget(shop: EnrichedShop, times: number): Promise<void> {
   for (let time = 0; time < times; time++) {
     const gate = shop.advice.hold('Product.advice');
-    const first = await shop.execute(alone);
+    const first = await shop.execute(separateQuery);
     gate.open();
     await shop.fetchUpdates(enrichmentOf(first)?.token);
   }
 }
 
-describe('in adaptive mode', () => {
-  test('a field that is well inside its budget is fetched with the primary data', async () => {
+describe('In adaptive mode', () => {
+  test('a field that is well within its budget is fetched in one call with the primary data', async () => {
     await using shop = await startEnrichedShop({
       enrichment: {
         mode: 'adaptive',
@@ -37,29 +39,29 @@ describe('in adaptive mode', () => {
     });
     for (let time = 0; time < 5; time++) {
       expect(await shop.execute(query)).toEqual(whole);
-      // One for what is waited for, and one for what may come late.
+      // One call for the primary data, and one for the enrichment.
       expect(shop.advice.calls).toHaveLength(2 * (time + 1));
     }
-    expect(await wayOf(shop)).toBe('inline');
+    expect(await deliveryModeOf(shop)).toBe('inline');
     expect([await shop.execute(query), shop.advice.calls.length]).toEqual([whole, 11]);
   });
 
-  describe('a field that was fetched so and begins to hang', () => {
-    /** However slow the machine is, the field is soon known to be quick enough. */
-    const startInline = async (asked: string): Promise<EnrichedShop> => {
+  describe('an inline field that begins to hang', () => {
+    /** Thresholds for which the field is inline even on a slow machine. */
+    const startInline = async (operation: string): Promise<EnrichedShop> => {
       const adaptation = { minSamples: 5, inlineBelow: 1, inlineUntil: 1 };
       const shop = await startEnrichedShop({
-        // A machine that stands still for so long would take it for a field that hangs.
+        // Longer than a slow machine stands still.
         enrichment: { mode: 'adaptive', budget: '3s', fields, adaptation },
       });
-      while ((await wayOf(shop)) !== 'inline') await shop.execute(asked);
+      while ((await deliveryModeOf(shop)) !== 'inline') await shop.execute(operation);
       return shop;
     };
 
-    test('holds up no answer where it has a fetch of its own', async () => {
-      await using shop = await startInline(alone);
+    test('delays no answer beyond its budget when it has a call of its own', async () => {
+      await using shop = await startInline(separateQuery);
       const gate = shop.advice.hold('Product.advice');
-      const first = await shop.execute(alone);
+      const first = await shop.execute(separateQuery);
       expect([first.data, enrichmentOf(first)?.pending]).toEqual([
         { top: { id: '1', advice: null } },
         [{ path: ['top', 'advice'], reason: 'budget' }],
@@ -69,18 +71,18 @@ describe('in adaptive mode', () => {
       expect(updates.map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
     });
 
-    test('in one call with primary data holds up a handful, and none once that is known', async () => {
+    test('delays a few answers that fetch it in one call with primary data, until it leaves `inline`', async () => {
       await using shop = await startInline(query);
-      // What comes at once tells how the field is fetched.
+      // One call: the field is inline.
       const before = shop.advice.calls.length;
       await shop.execute(query);
       expect(shop.advice.calls.length - before).toBe(1);
       const gate = shop.advice.hold('Product.advice');
-      const heldUp: Promise<EnrichedBody>[] = [];
-      while ((await wayOf(shop)) === 'inline') {
-        heldUp.push(...Array.from({ length: 4 }, () => shop.execute(query)));
-        // Has a fetch of its own: it leaves at the end of its budget, and theirs is over by then.
-        await shop.execute(alone);
+      const delayed: Promise<EnrichedBody>[] = [];
+      while ((await deliveryModeOf(shop)) === 'inline') {
+        delayed.push(...Array.from({ length: 4 }, () => shop.execute(query)));
+        // This answer leaves at the end of its budget, when those of the others have ended too.
+        await shop.execute(separateQuery);
       }
       const first = await shop.execute(query);
       expect([first.data, enrichmentOf(first)?.pending]).toEqual([
@@ -88,18 +90,18 @@ describe('in adaptive mode', () => {
         [{ path: ['top', 'advice'], reason: 'budget' }],
       ]);
       gate.open();
-      expect(await Promise.all(heldUp)).toEqual(heldUp.map(() => whole));
+      expect(await Promise.all(delayed)).toEqual(delayed.map(() => whole));
     });
   });
 
-  test('a field that hardly ever makes its budget is not waited for', async () => {
+  test('an answer does not wait for a field that is never within its budget', async () => {
     await using shop = await startEnrichedShop({
       enrichment: { mode: 'adaptive', budget: '100ms', fields, adaptation: { minSamples: 3 } },
     });
-    await askInVain(shop, 3);
-    expect(await wayOf(shop)).toBe('late');
+    await exceedBudget(shop, 3);
+    expect(await deliveryModeOf(shop)).toBe('deferred');
     const gate = shop.advice.hold('Product.advice');
-    const first = await shop.execute(alone);
+    const first = await shop.execute(separateQuery);
     gate.open();
     expect([first.data, enrichmentOf(first)?.pending]).toEqual([
       { top: { id: '1', advice: null } },
@@ -109,18 +111,18 @@ describe('in adaptive mode', () => {
     expect(updates.map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
   });
 
-  test('so is one whose late answers are all equal, and are finished once', async () => {
+  test('a field becomes deferred also when all its answers are equal and share one job', async () => {
     await using shop = await startEnrichedShop({
       enrichment: { mode: 'adaptive', budget: '20ms', fields, adaptation: { minSamples: 10 } },
     });
     const gate = shop.advice.hold('Product.advice');
-    const answers = await Promise.all(Array.from({ length: 10 }, () => shop.execute(alone)));
+    const answers = await Promise.all(Array.from({ length: 10 }, () => shop.execute(separateQuery)));
     gate.open();
     for (const answer of answers) await shop.fetchUpdates(enrichmentOf(answer)?.token);
-    expect([await wayOf(shop), shop.advice.calls.length]).toEqual(['late', 1]);
+    expect([await deliveryModeOf(shop), shop.advice.calls.length]).toEqual(['deferred', 1]);
   });
 
-  test('it is waited for again once it makes its budget, also where an older value stands in', async () => {
+  test('a deferred field is awaited again when the refreshes behind stale values are within its budget', async () => {
     const clock = new ShopClock();
     await using shop = await startEnrichedShop({
       config: { cache: { rules: { 'Product.advice': { maxAge: '5s', staleIfError: '1h' } } } },
@@ -129,55 +131,55 @@ describe('in adaptive mode', () => {
         budget: '3s',
         bounds: { max: '3s' },
         fields,
-        adaptation: { minSamples: 1, lateBelow: 0.6, lateUntil: 0.6 },
+        adaptation: { minSamples: 1, deferredBelow: 0.6, deferredUntil: 0.6 },
       },
       dependencies: { now: clock.now },
     });
-    await shop.execute(alone);
+    await shop.execute(separateQuery);
     clock.advanceSeconds(10);
     const gate = shop.advice.hold('Product.advice');
-    const stale = await shop.execute(alone);
+    const stale = await shop.execute(separateQuery);
     gate.open();
     expect(stale.extensions?.tributary?.stale).toHaveLength(1);
-    // Learnt once the fetch that goes on has ended.
-    while ((await wayOf(shop)) !== 'late') await shop.advice.calls.at(-1)?.ended;
+    // The latency is recorded when the refresh has ended.
+    while ((await deliveryModeOf(shop)) !== 'deferred') await shop.advice.calls.at(-1)?.ended;
     clock.advanceSeconds(10);
-    const again = await shop.execute(alone);
+    const again = await shop.execute(separateQuery);
     expect(again.extensions?.tributary?.stale).toHaveLength(1);
-    let way = await wayOf(shop);
-    for (let tries = 0; way === 'late' && tries < 500; tries++) way = await wayOf(shop);
-    expect(way).toBe('budget');
+    let mode = await deliveryModeOf(shop);
+    for (let tries = 0; mode === 'deferred' && tries < 500; tries++) mode = await deliveryModeOf(shop);
+    expect(mode).toBe('budgeted');
   });
 
-  test('it is waited for again once it makes its budget', async () => {
+  test('a deferred field is awaited again when it is within its budget', async () => {
     await using shop = await startEnrichedShop({
       enrichment: {
         mode: 'adaptive',
         budget: '3s',
         bounds: { max: '3s' },
         fields,
-        adaptation: { minSamples: 1, lateBelow: 0.5, lateUntil: 0.5 },
+        adaptation: { minSamples: 1, deferredBelow: 0.5, deferredUntil: 0.5 },
       },
     });
-    await askInVain(shop, 1);
-    expect(await wayOf(shop)).toBe('late');
-    let answer = await shop.execute(alone);
+    await exceedBudget(shop, 1);
+    expect(await deliveryModeOf(shop)).toBe('deferred');
+    let answer = await shop.execute(separateQuery);
     while (enrichmentOf(answer) !== undefined) {
-      // A machine that stands still for its budget makes it late once more.
+      // On a machine that stands still, the field exceeds its budget again.
       await shop.fetchUpdates(enrichmentOf(answer)?.token);
-      answer = await shop.execute(alone);
+      answer = await shop.execute(separateQuery);
     }
     expect(answer).toEqual({ data: { top: { id: '1', advice: { text: 'about 1' } } } });
   });
 
-  test('nothing is done before enough is known, and with `always` nothing ever', async () => {
+  test('every field keeps its budget until it has minSamples latencies, and always with mode `always`', async () => {
     for (const enrichment of [
       { mode: 'adaptive' as const, adaptation: { minSamples: 1000 } },
       { mode: 'always' as const, adaptation: { minSamples: 1 } },
     ]) {
       await using shop = await startEnrichedShop({ enrichment: { budget: '10s', fields, ...enrichment } });
       for (let time = 0; time < 3; time++) expect(await shop.execute(query)).toEqual(whole);
-      expect([await wayOf(shop), shop.advice.calls.length]).toEqual(['budget', 6]);
+      expect([await deliveryModeOf(shop), shop.advice.calls.length]).toEqual(['budgeted', 6]);
     }
   });
 });

@@ -8,19 +8,19 @@ const query = '{ top { id advice { text } } }';
 const whole = { data: { top: { id: '1', advice: { text: 'about 1' } } } };
 const tokenOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment?.token;
 
-describe('a client that leaves', () => {
-  test('before the first answer ends the calls that were made for it', async () => {
+describe('A client that disconnects', () => {
+  test('before the first answer cancels its subgraph calls', async () => {
     await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
     shop.advice.hold('Product.advice');
     const controller = new AbortController();
-    const asked = shop.gateway.execute(query, { signal: controller.signal });
+    const answer = shop.gateway.execute(query, { signal: controller.signal });
     await shop.advice.waitForCalls(1);
     controller.abort();
-    await expect(asked).rejects.toThrow();
+    await expect(answer).rejects.toThrow();
     expect(await shop.advice.calls[0]?.ended).toBe(false);
   });
 
-  test('after the first answer leaves the rest to go on, into the cache', async () => {
+  test('after the first answer does not cancel the pending fields, which reach the cache', async () => {
     await using shop = await startEnrichedShop({
       config: { cache: { rules: { 'Product.advice': { maxAge: '60s' } } } },
     });
@@ -35,7 +35,7 @@ describe('a client that leaves', () => {
     expect([await shop.execute(query), shop.advice.calls.length]).toEqual([whole, 1]);
   });
 
-  test('after the first payload of a stream ends the calls that were made for it', async () => {
+  test('after the first payload of a stream cancels its subgraph calls', async () => {
     await using shop = await startEnrichedShop();
     shop.advice.hold('Product.advice');
     const answer = await shop.gateway.executeIncrementally(query, { headers: { 'tributary-defer': 'auto' } });
@@ -45,7 +45,7 @@ describe('a client that leaves', () => {
     expect(await shop.advice.calls[0]?.ended).toBe(false);
   });
 
-  test('that has a token as well leaves what it leads to', async () => {
+  test('from a stream does not cancel the fields that its token belongs to', async () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.advice');
     const related = shop.advice.hold('Product.related');
@@ -61,28 +61,28 @@ describe('a client that leaves', () => {
   });
 });
 
-describe('a gateway that drains', () => {
+describe('A gateway that drains', () => {
   const events = { headers: { accept: 'text/event-stream' } };
 
-  test('finishes what is late, and answers those who ask for it meanwhile', async () => {
+  test('fetches pending fields, and serves new and existing subscriptions meanwhile', async () => {
     await using shop = await startEnrichedShop({ config: { listen: { port: 0, drainTimeout: 60_000 } } });
     const gate = shop.advice.hold('Product.advice');
     const token = tokenOf(await shop.execute(query));
     await shop.advice.waitForCalls(1);
     const url = new URL(`/enrichments/${token}`, shop.gateway.url);
-    const following = await fetch(url, events);
+    const subscription = await fetch(url, events);
     const closed = shop.gateway.close();
     expect(await (await shop.pollUpdates(token)).json()).toEqual({ updates: [], hasNext: true });
     const later = await fetch(url, events);
     gate.open();
-    for (const text of await Promise.all([following.text(), later.text()])) {
+    for (const text of await Promise.all([subscription.text(), later.text()])) {
       expect(readEvents(text).map(({ event }) => event)).toEqual(['next', 'complete']);
     }
     await closed;
     await expect(shop.pollUpdates(token)).rejects.toThrow();
   });
 
-  test('gives requests and what is late one time together, and says what is left', async () => {
+  test('gives requests and jobs drainTimeout together, and logs the fields that are still pending', async () => {
     const lines: Readonly<Record<string, unknown>>[] = [];
     const logger = pino({ level: 'warn', base: null }, { write: (line) => lines.push(JSON.parse(line)) });
     const drainTimeout = 2_000;
@@ -96,7 +96,7 @@ describe('a gateway that drains', () => {
     shop.catalog.hold('Query.top');
     const request = shop.execute('{ top { name } }').catch(() => undefined);
     await shop.catalog.waitForCalls(2);
-    // Both in one clock, however slow the machine is: one time each would end after that.
+    // Would win the race if requests and jobs had drainTimeout each.
     const twice = new Promise((resolve) => setTimeout(resolve, 1.9 * drainTimeout, 'twice the time'));
     const closed = shop.gateway.close().then(() => 'closed');
     expect((await shop.pollUpdates(token)).status).toBe(200);
@@ -104,13 +104,13 @@ describe('a gateway that drains', () => {
     expect(lines).toEqual([
       expect.objectContaining({
         fields: { 'Product.advice': 1 },
-        msg: 'Enrichments are left that this process did not finish',
+        msg: 'This process stops before it has fetched all pending enrichments (listen.drainTimeout)',
       }),
     ]);
     await request;
   });
 
-  test('lets go of those who follow where another process can serve them', async () => {
+  test('with Redis ends subscriptions at once, so that clients reconnect to another process', async () => {
     await using redis = await startDedicatedRedis();
     await using shop = await startEnrichedShop({
       config: { listen: { port: 0, drainTimeout: 60_000 }, redis: { url: redis.url } },
@@ -118,10 +118,10 @@ describe('a gateway that drains', () => {
     const gate = shop.advice.hold('Product.advice');
     const token = tokenOf(await shop.execute(query));
     await shop.advice.waitForCalls(1);
-    const following = await fetch(new URL(`/enrichments/${token}`, shop.gateway.url), events);
+    const subscription = await fetch(new URL(`/enrichments/${token}`, shop.gateway.url), events);
     const closed = shop.gateway.close();
-    // They are told to come back.
-    expect(readEvents(await following.text())).toEqual([]);
+    // Without `complete`, the client reconnects.
+    expect(readEvents(await subscription.text())).toEqual([]);
     gate.open();
     expect(await shop.advice.calls[0]?.ended).toBe(true);
     await closed;

@@ -7,7 +7,7 @@ import { readEvents } from '../harness/readEvents.ts';
 
 const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 
-test('a list with very many late places tells the first of them, and each gets one update', async () => {
+test('an answer with 1,500 pending list elements lists 1,000 of them, and each gets one update', async () => {
   const count = 1_500;
   await using gateway = await startInlineGateway({
     subgraphs: [
@@ -41,7 +41,7 @@ test('a list with very many late places tells the first of them, and each gets o
   expect([updates.length, new Set(updates.map(({ cursor }) => cursor)).size]).toEqual([count, count]);
 });
 
-test('what is late comes though another supergraph has taken over meanwhile', async () => {
+test('pending fields arrive although the supergraph changes meanwhile', async () => {
   let switches = 0;
   const switched = Promise.withResolvers<void>();
   const logger = pino(
@@ -60,9 +60,9 @@ test('what is late comes though another supergraph has taken over meanwhile', as
   const { supergraphFile } = shop.gateway;
   await writeFile(supergraphFile, `${await readFile(supergraphFile, 'utf8')}\n# Another one.\n`);
   await switched.promise;
-  const asked = await shop.execute(query);
+  const second = await shop.execute(query);
   gate.open();
-  for (const one of [token, enrichmentOf(asked)?.token]) {
-    expect((await shop.fetchUpdates(one)).map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
+  for (const issued of [token, enrichmentOf(second)?.token]) {
+    expect((await shop.fetchUpdates(issued)).map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
   }
 });

@@ -3,8 +3,8 @@ import type { EnrichedBody, Update } from '../harness/enrichedShop.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { readEvents } from '../harness/readEvents.ts';
 
-test('another attempt goes on with the overrides that the first answer had', async () => {
-  // The first request is within the half for whom the field comes from the new subgraph; nobody is afterwards.
+test('a further attempt at an enrichment job uses the progressive overrides of the first answer', async () => {
+  // Only the first request is in the 50 % that get the field from the new subgraph.
   const positions = [0.1];
   await using gateway = await startInlineGateway({
     subgraphs: [

@@ -7,14 +7,14 @@ import { type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis
 import { isLongRun } from '../harness/seeds.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine downloads Redis.
 const downloadTimeoutMs = 300_000;
 const testTimeoutMs = 600_000;
 
 const count = isLongRun ? 1_000 : 250;
 const query =
   'query ($id: ID!, $first: Int!) { product(id: $id) { recommended(first: $first) { id name } } }';
-/** Different for each number, so that no two are one job. */
+/** Different for each number, so that no two jobs are equal. */
 const variablesOf = (number: number) => ({
   id: `p${1 + (number % 100)}`,
   first: 1 + Math.floor(number / 100),
@@ -23,7 +23,7 @@ const variablesOf = (number: number) => ({
 let server: DedicatedRedisServer;
 let subgraphs: DemoSubgraphs;
 beforeAll(async () => {
-  // What it has acknowledged it has again after a crash.
+  // Everything that Redis has acknowledged must survive a crash.
   server = await startDedicatedRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
 }, downloadTimeoutMs);
 afterAll(async () => await server[Symbol.asyncDispose]());
@@ -38,11 +38,11 @@ async function start(): Promise<readonly [GatewayProcess, GatewayProcess]> {
       mode: 'always',
       bounds: { max: '1m' },
       tokens: { expireAfter: '10m' },
-      // A process that stands still for a while must not be thought to be dead.
-      jobs: { takeOverAfter: '5s', handOverTimeout: '30s' },
+      // Longer than a slow machine stands still.
+      jobs: { reclaimAfter: '5s', enqueueTimeout: '30s' },
     },
     subgraphs: {
-      // Hanging calls are still on their way when their process dies.
+      // Longer than the test: hanging calls end with their process.
       all: { timeouts: { attempt: '5m', deadline: '5m' }, concurrency: { queue: count } },
       ...Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
     },
@@ -50,7 +50,7 @@ async function start(): Promise<readonly [GatewayProcess, GatewayProcess]> {
   return [await startGatewayProcess(config), await startGatewayProcess(config)];
 }
 
-async function ask(
+async function sendOperation(
   url: string,
   number: number,
   budget: string,
@@ -63,30 +63,30 @@ async function ask(
     headers: { ...noKeepAlive, 'content-type': 'application/json', 'tributary-budget': budget },
     body: JSON.stringify({ query, variables: variablesOf(number) }),
   });
-  return (await response.json()) as Awaited<ReturnType<typeof ask>>;
+  return (await response.json()) as Awaited<ReturnType<typeof sendOperation>>;
 }
 
-/** All that comes for a token: a client that takes each update by its cursor once. An error is in the place of its
- *  data. */
-async function pickUp(url: string, token: string): Promise<readonly unknown[]> {
+/** The data of all updates of a token; the errors of an update that has any. */
+async function fetchUpdates(url: string, token: string): Promise<readonly unknown[]> {
   const response = await fetch(new URL(`/enrichments/${token}`, url), {
     headers: { ...noKeepAlive, accept: 'text/event-stream' },
   });
   const events = readEvents(await response.text());
-  if (events.at(-1)?.event !== 'complete') throw new Error(`The updates do not end: ${response.status}`);
+  if (events.at(-1)?.event !== 'complete')
+    throw new Error(`The stream of updates ended without \`complete\` (status ${response.status}).`);
   return events.slice(0, -1).map(({ data: text }) => {
     const { data, errors } = JSON.parse(text);
     return errors ?? data;
   });
 }
 
-/** In a few connections: what is asked is the same, and the machine has two processors. */
-async function inTurns<T>(run: (number: number) => Promise<T>): Promise<T[]> {
+/** Calls `send` for each number, at most 50 at a time. */
+async function forEachNumber<T>(send: (number: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   let next = 0;
   await Promise.all(
     Array.from({ length: 50 }, async () => {
-      for (let number = next++; number < count; number = next++) results[number] = await run(number);
+      for (let number = next++; number < count; number = next++) results[number] = await send(number);
     }),
   );
   return results;
@@ -94,35 +94,37 @@ async function inTurns<T>(run: (number: number) => Promise<T>): Promise<T[]> {
 
 test.each([
   { title: 'dies', isRedisRestarted: false },
-  { title: 'dies, and Redis with it,', isRedisRestarted: true },
+  { title: 'and Redis die', isRedisRestarted: true },
 ])(
-  `what a process leaves that $title is finished by another: ${count} places, none lost, none twice`,
+  `when a process $title, another one publishes all ${count} pending fields exactly once`,
   async ({ isRedisRestarted }) => {
-    const [one, other] = await start();
+    const [first, second] = await start();
     try {
       const { faults } = subgraphs.recommendations;
       faults.replace({ targets: { 'Product.recommended': { hangRate: 1 } } });
-      const answers = await inTurns((number) => ask(one.url, number, '0ms'));
+      const answers = await forEachNumber((number) => sendOperation(first.url, number, '0ms'));
       const tokens = answers.map(({ extensions }) => extensions?.tributary.enrichment.token ?? '');
       expect(answers.filter(({ data }) => data.product.recommended !== null)).toEqual([]);
       expect(new Set(tokens).size).toBe(count);
 
-      // What the other one asks for comes, from its first call on.
+      // The calls of the second process are answered.
       faults.replace({ targets: {} });
-      await kill(one);
+      await kill(first);
       if (isRedisRestarted) {
         await server.kill();
         await server.restart();
       }
-      const updates = await inTurns((number) => pickUp(other.url, tokens[number] ?? ''));
-      const whole = await inTurns((number) => ask(other.url, number, '1m'));
+      const updates = await forEachNumber((number) => fetchUpdates(second.url, tokens[number] ?? ''));
+      const whole = await forEachNumber((number) => sendOperation(second.url, number, '1m'));
       const expected = whole.map(({ data }) => [data.product.recommended]);
       expect(updates).toEqual(expected);
-      // Who comes again finds the same.
-      expect(await inTurns((number) => pickUp(other.url, tokens[number] ?? ''))).toEqual(expected);
+      // A second read returns the same updates.
+      expect(await forEachNumber((number) => fetchUpdates(second.url, tokens[number] ?? ''))).toEqual(
+        expected,
+      );
     } finally {
-      await kill(one);
-      await kill(other);
+      await kill(first);
+      await kill(second);
       await subgraphs.close();
     }
   },

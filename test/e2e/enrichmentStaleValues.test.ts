@@ -3,24 +3,24 @@ import { ShopClock } from '../harness/cachedShop.ts';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
 
 const query = '{ top { id advice { text } } }';
-const patient = { 'tributary-budget': '10s' };
+const longBudget = { 'tributary-budget': '10s' };
 const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 
-/** A shop whose advice is kept, and that has been asked about it a while ago. */
-async function startOlderShop(rule: Readonly<Record<string, string>>) {
+/** A shop with advice in its cache that is ten seconds old, and no longer fresh. */
+async function startStaleShop(rule: Readonly<Record<string, string>>) {
   const clock = new ShopClock();
   const shop = await startEnrichedShop({
     config: { cache: { rules: { 'Product.advice': { maxAge: '5s', ...rule } } } },
     dependencies: { now: clock.now },
   });
-  await shop.execute(query, patient);
+  await shop.execute(query, longBudget);
   clock.advanceSeconds(10);
   return { shop, clock };
 }
 
-describe('an older value that is there when the budget is over', () => {
-  test('is what the first answer has, with its age and no token', async () => {
-    const { shop } = await startOlderShop({ staleIfError: '60s' });
+describe('A stale value at the end of a budget', () => {
+  test('is in the first answer, with its age and without a token', async () => {
+    const { shop } = await startStaleShop({ staleIfError: '60s' });
     await using _ = shop;
     const gate = shop.advice.hold('Product.advice');
     expect(await shop.execute(query)).toEqual({
@@ -34,8 +34,8 @@ describe('an older value that is there when the budget is over', () => {
     gate.open();
   });
 
-  test('is replaced by what comes afterwards', async () => {
-    const { shop } = await startOlderShop({ staleIfError: '60s' });
+  test('is replaced in the cache by the value that arrives afterwards', async () => {
+    const { shop } = await startStaleShop({ staleIfError: '60s' });
     await using _ = shop;
     const gate = shop.advice.hold('Product.advice');
     await shop.execute(query);
@@ -50,8 +50,8 @@ describe('an older value that is there when the budget is over', () => {
     ]);
   });
 
-  test('is counted as such', async () => {
-    const { shop } = await startOlderShop({ staleIfError: '60s' });
+  test('is counted with the outcome `stale`', async () => {
+    const { shop } = await startStaleShop({ staleIfError: '60s' });
     await using _ = shop;
     const gate = shop.advice.hold('Product.advice');
     await shop.execute(query);
@@ -62,8 +62,8 @@ describe('an older value that is there when the budget is over', () => {
     gate.open();
   });
 
-  test('is too old where no rule allows it: then there is a token', async () => {
-    const { shop } = await startOlderShop({});
+  test('is not used without staleIfError: the field is pending', async () => {
+    const { shop } = await startStaleShop({});
     await using _ = shop;
     const gate = shop.advice.hold('Product.advice');
     const first = await shop.execute(query);
@@ -75,24 +75,24 @@ describe('an older value that is there when the budget is over', () => {
     gate.open();
   });
 
-  test('is not taken within the budget', async () => {
-    const { shop } = await startOlderShop({ staleIfError: '60s' });
+  test('is not used within the budget', async () => {
+    const { shop } = await startStaleShop({ staleIfError: '60s' });
     await using _ = shop;
-    expect([await shop.execute(query, patient), shop.advice.calls.length]).toEqual([
+    expect([await shop.execute(query, longBudget), shop.advice.calls.length]).toEqual([
       { data: { top: { id: '1', advice: { text: 'about 1' } } } },
       2,
     ]);
   });
 });
 
-test('a value that is kept and fresh is in the first answer of whoever does not wait at all', async () => {
+test('a fresh cached value is in the first answer of a request with a budget of 0 ms', async () => {
   await using shop = await startEnrichedShop({
     config: {
       cache: { rules: { 'Product.advice': { maxAge: '60s' }, 'Product.related': { maxAge: '60s' } } },
     },
   });
   const all = '{ top { advice { text } related { id advice { author } } } }';
-  const expected = await shop.execute(all, patient);
+  const expected = await shop.execute(all, longBudget);
   shop.advice.answerWith(() => ({ kind: 'hang' }));
   expect(await shop.execute(all)).toEqual(expected);
   expect(expected.extensions).toBeUndefined();

@@ -19,7 +19,7 @@ const post = async (url: string, body: unknown, headers: Readonly<Record<string,
   });
 
 describe('`tributary-budget`', () => {
-  test('counts for one request, and for every field of it', async () => {
+  test('is the budget of every enrichment in one request', async () => {
     await using shop = await startEnrichedShop({
       enrichment: { budget: '10s', fields: { 'Product.advice': { budget: '9s' }, 'Product.related': {} } },
     });
@@ -31,7 +31,7 @@ describe('`tributary-budget`', () => {
     expect(await shop.execute(query)).toEqual({ data: { top: { id: '1', advice: { text: 'about 1' } } } });
   });
 
-  test('is kept within bounds', async () => {
+  test('is refused outside of enrichment.bounds', async () => {
     await using shop = await startEnrichedShop({
       enrichment: { budget: '100ms', bounds: { min: '50ms', max: '200ms' } },
     });
@@ -55,22 +55,22 @@ describe('`tributary-budget`', () => {
 });
 
 describe.each([
-  ['without a rule', { fields: {} }],
-  ['that never come late', { mode: 'never' as const }],
-  ['that may come late', {}],
-])('where there are fields %s,', (_, enrichment) => {
+  ['without enrichments', { fields: {} }],
+  ['with mode never', { mode: 'never' as const }],
+  ['with enrichments', {}],
+])('A gateway %s', (_, enrichment) => {
   test.each([
     ['tributary-budget', 'abc', 'Expected a duration from 0ms to 10s.'],
     ['tributary-budget', '99h', 'Expected a duration from 0ms to 10s.'],
     ['tributary-defer', 'nope', 'Expected auto, or no such header.'],
     ['tributary-priority', 'nope', 'Expected one of critical, normal, background.'],
-  ])('a header %s: %s is refused with what is expected', async (name, value, expected) => {
+  ])('refuses the header %s: %s with the expected values', async (name, value, expected) => {
     await using shop = await startEnrichedShop({ enrichment });
     const { status, body } = await shop.gateway.execute('{ top { id } }', { headers: { [name]: value } });
     expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining(expected)]);
   });
 
-  test('so is one that is a parameter of a WebSocket', async () => {
+  test('refuses an invalid budget among the connection parameters of a WebSocket', async () => {
     await using shop = await startEnrichedShop({
       enrichment,
       config: { security: { connectionParams: ['tributary-budget'] } },
@@ -81,16 +81,16 @@ describe.each([
       retryAttempts: 0,
       connectionParams: { 'tributary-budget': 'abc' },
     });
-    const asked = client.iterate({ query: '{ top { id } }' }).next();
-    await expect(asked).rejects.toMatchObject([
+    const answer = client.iterate({ query: '{ top { id } }' }).next();
+    await expect(answer).rejects.toMatchObject([
       { message: expect.stringContaining('Expected a duration from 0ms to 10s.') },
     ]);
     await client.dispose();
   });
 });
 
-describe('what is late', () => {
-  test('is told for each operation of a batch', async () => {
+describe('A pending field', () => {
+  test('is listed for each operation of a batch', async () => {
     await using shop = await startEnrichedShop({ config: { limits: { batchedOperations: 3 } } });
     const gate = shop.advice.hold('Product.advice');
     const response = await post(shop.gateway.url, [
@@ -111,7 +111,7 @@ describe('what is late', () => {
     expect(updates.map((of) => of.length)).toEqual([1, 2]);
   });
 
-  test('is told to a GET, whose answer nobody may keep', async () => {
+  test('is listed in the answer to a GET, which HTTP caches must not store', async () => {
     await using shop = await startEnrichedShop({
       config: { cache: { rules: { 'Product.advice': { maxAge: '60s' }, 'Query.top': { maxAge: '60s' } } } },
     });
@@ -126,7 +126,7 @@ describe('what is late', () => {
     expect((await shop.fetchUpdates(enrichmentOf(first)?.token)).map(({ data }) => data)).toEqual(update);
   });
 
-  test('is told to a persisted query', async () => {
+  test('is listed in the answer to a persisted query', async () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.advice');
     const sha256Hash = createHash('sha256').update(query).digest('hex');
@@ -138,7 +138,7 @@ describe('what is late', () => {
     expect((await shop.fetchUpdates(enrichmentOf(first)?.token)).map(({ data }) => data)).toEqual(update);
   });
 
-  test('is told to a client of server-sent events, in its one event', async () => {
+  test('is listed in the only event of a server-sent events response', async () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.advice');
     const response = await post(shop.gateway.url, { query }, { accept: 'text/event-stream' });
@@ -150,7 +150,7 @@ describe('what is late', () => {
     expect((await shop.fetchUpdates(enrichmentOf(first)?.token)).map(({ data }) => data)).toEqual(update);
   });
 
-  test('is an event more for one that takes what it has not asked for', async () => {
+  test('follows as another event with `tributary-defer: auto`', async () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.advice');
     const response = await post(
@@ -171,7 +171,7 @@ describe('what is late', () => {
     expect(first?.data).not.toContain('token');
   });
 
-  test('comes with a multipart answer for the client that has asked for it, and by token for another', async () => {
+  test('is listed with a token for a multipart client without `tributary-defer: auto`', async () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.advice');
     const answer = await shop.gateway.executeIncrementally(query);
@@ -187,20 +187,20 @@ describe('what is late', () => {
   });
 });
 
-describe('the schema that clients see', () => {
+describe('The API schema', () => {
   const introspection = '{ __schema { subscriptionType { fields { name } } } }';
   const withField = { __schema: { subscriptionType: { fields: [{ name: 'enrichment' }] } } };
   const security = { introspection: true };
 
-  test('has the field by which what is late is picked up', async () => {
+  test('has Subscription.enrichment', async () => {
     await using shop = await startEnrichedShop({ config: { security } });
     expect((await shop.execute(introspection)).data).toEqual(withField);
   });
 
   test.each([
-    ['mode is never', { mode: 'never' as const }],
-    ['no field may come late', { fields: {} }],
-  ])('is the graph alone where %s', async (_, enrichment) => {
+    ['with mode never', { mode: 'never' as const }],
+    ['without enrichments', { fields: {} }],
+  ])('does not have Subscription.enrichment %s', async (_, enrichment) => {
     await using shop = await startEnrichedShop({ config: { security }, enrichment });
     expect((await shop.execute(introspection)).data).toEqual({ __schema: { subscriptionType: null } });
     expect(await shop.execute(query)).toEqual({ data: { top: { id: '1', advice: { text: 'about 1' } } } });

@@ -235,7 +235,7 @@ describe('a value of the wrong type', () => {
     const { body } = await gateway.execute(query);
     expect(body.errors).toEqual([
       {
-        message: `A subgraph's answer has another kind of value where ${expected} belongs.`,
+        message: `A subgraph returned an invalid value: expected ${expected}.`,
         path,
         extensions: { code: 'SUBGRAPH_INVALID_RESPONSE' },
       },

@@ -51,10 +51,10 @@ function startStrict() {
 describe.each(operations)('an operation that %s', (_, body, code) => {
   test.each(transports)(
     'is rejected over %s with the same code as over every other transport',
-    async (_name, ask) => {
+    async (_name, send) => {
       await using server = await startStrict();
       // Sent twice: the gateway remembers accepted operations, and must not remember this one.
-      expect([await ask(server.url, body), await ask(server.url, body)]).toEqual([code, code]);
+      expect([await send(server.url, body), await send(server.url, body)]).toEqual([code, code]);
       expect(server.receivedOperations).toHaveLength(0);
     },
   );
@@ -70,9 +70,9 @@ describe('a request whose rejection depends on the transport', () => {
     ["Apollo's multipart protocol", bodyTransports.parts, 'BAD_REQUEST', 'BAD_REQUEST'],
     ['WebSocket', bodyTransports.socket, 1009, 4400],
     ['a single connection event stream', bodyTransports.sharedStream, 'BAD_REQUEST', 'BAD_REQUEST'],
-  ] as const)('is rejected over %s when it is too large or a batch', async (_, ask, tooLarge, tooMany) => {
+  ] as const)('is rejected over %s when it is too large or a batch', async (_, send, tooLarge, tooMany) => {
     await using server = await startStrict();
-    expect([await ask(server.url, large), await ask(server.url, batch)]).toEqual([tooLarge, tooMany]);
+    expect([await send(server.url, large), await send(server.url, batch)]).toEqual([tooLarge, tooMany]);
     expect(server.receivedOperations).toHaveLength(0);
   });
 });
@@ -87,9 +87,9 @@ describe('a request that a page of another site can make a browser send', () => 
     'text/event-stream, multipart/mixed',
   ];
   const operations = ['{ greeting }', 'mutation { greet(name: "a") }', 'subscription { greetings }'];
-  const asked = accepts.flatMap((accept) => operations.map((query): [string, string] => [accept, query]));
+  const requests = accepts.flatMap((accept) => operations.map((query): [string, string] => [accept, query]));
 
-  test.each(asked)('is not executed when it accepts %s: %s', async (accept, query) => {
+  test.each(requests)('is not executed when it accepts %s: %s', async (accept, query) => {
     await using server = await startScriptedServer(() => singleOutcome('{}'));
     const origin = 'https://elsewhere.example';
     const path = `/graphql?${new URLSearchParams({ query })}`;

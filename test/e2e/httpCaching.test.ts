@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ResponseCaching } from '../../gateway/response/responseCaching.ts';
-import { exchange, type RawAnswer, type RawRequest } from '../harness/rawHttp.ts';
+import { exchange, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import {
   ScriptedPayloads,
   type ScriptedServer,
@@ -25,12 +25,12 @@ const asGet: RawRequest = {
 
 type Overrides = Parameters<typeof startScriptedServer>[1];
 
-function serving(caching: ResponseCaching | undefined, overrides?: Overrides): Promise<ScriptedServer> {
+function startServer(caching: ResponseCaching | undefined, overrides?: Overrides): Promise<ScriptedServer> {
   return startScriptedServer(() => singleOutcome(data, { caching, extensions: stale }), overrides);
 }
 
 /** The caching headers of a response. */
-function cachingHeadersOf({ headers }: RawAnswer): Record<string, string> {
+function cachingHeadersOf({ headers }: RawResponse): Record<string, string> {
   return Object.fromEntries(
     ['cache-control', 'age', 'vary'].flatMap((name) => {
       const value = headers.get(name);
@@ -58,35 +58,35 @@ function pluginWith(own: Readonly<Record<string, string>>): Overrides {
 
 describe('a cacheable response', () => {
   test('has caching headers and lists its stale values, for new and for validated operations', async () => {
-    await using server = await serving(fresh);
+    await using server = await startServer(fresh);
     for (let round = 0; round < 2; round++) {
-      const answered = await exchange(server.url, asPost);
-      expect(cachingHeadersOf(answered)).toEqual(cacheable);
-      expect(answered.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
+      const response = await exchange(server.url, asPost);
+      expect(cachingHeadersOf(response)).toEqual(cacheable);
+      expect(response.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
     }
   });
 
   test('has the same caching headers over GET every time', async () => {
-    await using server = await serving(fresh);
+    await using server = await startServer(fresh);
     for (let round = 0; round < 2; round++) {
-      const answered = await exchange(server.url, asGet);
-      expect([answered.status, cachingHeadersOf(answered)]).toEqual([200, cacheable]);
-      expect(answered.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
+      const response = await exchange(server.url, asGet);
+      expect([response.status, cachingHeadersOf(response)]).toEqual([200, cacheable]);
+      expect(response.body).toBe(`{"data":${data},"extensions":${JSON.stringify(stale)}}`);
     }
   });
 
   test('has the same caching headers for a client that accepts only multipart', async () => {
-    await using server = await serving(fresh);
-    const answered = await exchange(server.url, {
+    await using server = await startServer(fresh);
+    const response = await exchange(server.url, {
       ...asPost,
       headers: { ...json, accept: 'multipart/mixed' },
     });
-    expect(cachingHeadersOf(answered)).toEqual(cacheable);
-    expect(answered.body).toContain(`{"data":${data},"extensions":${JSON.stringify(stale)},"hasNext":false}`);
+    expect(cachingHeadersOf(response)).toEqual(cacheable);
+    expect(response.body).toContain(`{"data":${data},"extensions":${JSON.stringify(stale)},"hasNext":false}`);
   });
 
   test('has no age header when the age is unknown', async () => {
-    await using server = await serving({ ...fresh, age: undefined });
+    await using server = await startServer({ ...fresh, age: undefined });
     expect(cachingHeadersOf(await exchange(server.url, asPost))).toEqual({
       'cache-control': 'public, max-age=15',
       vary: 'accept',
@@ -99,16 +99,16 @@ describe('a cacheable response', () => {
   ])(
     'lists every header that it depends on in vary when CORS allows %s origins',
     async (_, origins, vary) => {
-      await using server = await serving(
+      await using server = await startServer(
         { ...fresh, vary: 'authorization, x-user' },
         { security: { cors: { origins } } },
       );
       for (const request of [asPost, asPost, asGet]) {
-        const answered = await exchange(server.url, {
+        const response = await exchange(server.url, {
           ...request,
           headers: { ...json, origin: 'https://shop.example' },
         });
-        expect(cachingHeadersOf(answered)).toEqual({ ...cacheable, vary });
+        expect(cachingHeadersOf(response)).toEqual({ ...cacheable, vary });
       }
     },
   );
@@ -116,7 +116,7 @@ describe('a cacheable response', () => {
 
 describe('a response that is not cacheable', () => {
   test('has cache-control no-store over POST and GET, for new and for validated operations', async () => {
-    await using server = await serving(undefined, {
+    await using server = await startServer(undefined, {
       security: { cors: { origins: ['https://shop.example'] } },
     });
     for (const request of [asPost, asPost, asGet]) {
@@ -128,26 +128,26 @@ describe('a response that is not cacheable', () => {
   });
 
   test('is the response to a batch, which lists the stale values of each operation', async () => {
-    await using server = await serving(fresh, { limits: { batchedOperations: 2 } });
-    const answered = await exchange(server.url, { headers: json, body: `[${hello},${hello}]` });
-    expect(cachingHeadersOf(answered)).toEqual(notCacheable);
+    await using server = await startServer(fresh, { limits: { batchedOperations: 2 } });
+    const response = await exchange(server.url, { headers: json, body: `[${hello},${hello}]` });
+    expect(cachingHeadersOf(response)).toEqual(notCacheable);
     const one = { data: JSON.parse(data) as unknown, extensions: stale };
-    expect(JSON.parse(answered.body)).toEqual([one, one]);
+    expect(JSON.parse(response.body)).toEqual([one, one]);
   });
 
   test('is a response in several payloads', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ data: {}, hasNext: true }, { hasNext: false }]);
     await using server = await startScriptedServer(() => payloads.outcome);
-    const answered = await exchange(server.url, {
+    const response = await exchange(server.url, {
       ...asPost,
       headers: { ...json, accept: 'multipart/mixed' },
     });
-    expect(cachingHeadersOf(answered)).toEqual(notCacheable);
+    expect(cachingHeadersOf(response)).toEqual(notCacheable);
   });
 
   test('is a response to which a plugin added an error', async () => {
-    await using server = await serving(fresh, {
+    await using server = await startServer(fresh, {
       plugins: [
         {
           requestDidStart: () =>
@@ -160,13 +160,13 @@ describe('a response that is not cacheable', () => {
         },
       ],
     });
-    const answered = await exchange(server.url, asPost);
-    expect(JSON.parse(answered.body)).toMatchObject({ errors: [{ message: 'no' }], extensions: stale });
-    expect(cachingHeadersOf(answered)).toEqual(notCacheable);
+    const response = await exchange(server.url, asPost);
+    expect(JSON.parse(response.body)).toMatchObject({ errors: [{ message: 'no' }], extensions: stale });
+    expect(cachingHeadersOf(response)).toEqual(notCacheable);
   });
 
   test('is a response whose status a plugin changed', async () => {
-    await using server = await serving(fresh, {
+    await using server = await startServer(fresh, {
       plugins: [
         {
           requestDidStart: () =>
@@ -179,15 +179,15 @@ describe('a response that is not cacheable', () => {
         },
       ],
     });
-    const answered = await exchange(server.url, asPost);
-    expect([answered.status, cachingHeadersOf(answered)]).toEqual([402, notCacheable]);
+    const response = await exchange(server.url, asPost);
+    expect([response.status, cachingHeadersOf(response)]).toEqual([402, notCacheable]);
   });
 });
 
 describe('a caching header of a plugin', () => {
   test('is kept when it is cache-control, and vary is added', async () => {
     const own = { 'cache-control': 'private, max-age=1' };
-    await using server = await serving({ ...fresh, vary: 'x-user' }, pluginWith(own));
+    await using server = await startServer({ ...fresh, vary: 'x-user' }, pluginWith(own));
     expect(cachingHeadersOf(await exchange(server.url, asPost))).toEqual({ ...own, vary: 'accept, x-user' });
   });
 
@@ -195,7 +195,7 @@ describe('a caching header of a plugin', () => {
     ['X-Shop, Accept', 'origin, x-shop, accept, x-user'],
     ['*', '*'],
   ])('is merged with the other values when it is vary: %s', async (vary, joined) => {
-    await using server = await serving(
+    await using server = await startServer(
       { ...fresh, vary: 'x-user' },
       { ...pluginWith({ vary }), security: { cors: { origins: ['https://shop.example'] } } },
     );

@@ -8,12 +8,12 @@ test('an idle connection is kept for listen.keepAliveTimeout, which the keep-ali
   await using kept = await startScriptedServer(undefined, { keepAliveTimeout: 3_600_000 });
   await using connection = await RawConnection.open(kept.url);
   connection.send(operation);
-  expect((await connection.readAnswer()).headers.get('keep-alive')).toBe('timeout=3600');
+  expect((await connection.readResponse()).headers.get('keep-alive')).toBe('timeout=3600');
   await using brief = await startScriptedServer(undefined, { keepAliveTimeout: 1 });
   await using closed = await RawConnection.open(brief.url);
   closed.send(operation);
-  await closed.readAnswer();
+  await closed.readResponse();
   await closed.waitForClose();
   connection.send(operation);
-  expect((await connection.readAnswer()).status).toBe(200);
+  expect((await connection.readResponse()).status).toBe(200);
 });

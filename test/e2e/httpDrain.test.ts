@@ -60,7 +60,7 @@ describe('a server that shuts down', () => {
     const server = await startScriptedServer(undefined, { drainTimeout: 60_000 });
     await using connection = await RawConnection.open(server.url);
     connection.send(operation);
-    await connection.readAnswer();
+    await connection.readResponse();
     await server.close();
     await connection.waitForClose();
   });

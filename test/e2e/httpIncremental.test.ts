@@ -69,8 +69,8 @@ describe('an operation with @defer', () => {
     await using server = await startScriptedServer((request) =>
       singleOutcome(JSON.stringify({ incremental: request.incrementalFormat ?? null })),
     );
-    const answered = await exchange(server.url, deferring(accept));
-    expect([answered.status, answered.body]).toEqual([200, '{"data":{"incremental":null}}']);
+    const response = await exchange(server.url, deferring(accept));
+    expect([response.status, response.body]).toEqual([200, '{"data":{"incremental":null}}']);
   });
 
   test('ends with the connection and without an error in the middle of the body when the client sends malformed HTTP', async () => {
@@ -134,7 +134,7 @@ describe('an operation with @defer', () => {
     const bodies: string[] = [];
     for (let round = 0; round < 2; round++) {
       connection.send(deferring('multipart/mixed'));
-      bodies.push((await connection.readAnswer()).body);
+      bodies.push((await connection.readResponse()).body);
     }
     expect(bodies[1]).toBe(bodies[0]);
   });
@@ -145,11 +145,11 @@ describe('incremental payloads that fail', () => {
     const payloads = new ScriptedPayloads();
     payloads.push(new Error('internal'));
     await using server = await startScriptedServer(() => payloads.outcome);
-    const answered = await exchange(
+    const response = await exchange(
       server.url,
       deferring('multipart/mixed, application/graphql-response+json'),
     );
-    expect([answered.status, answered.headers.get('content-type'), JSON.parse(answered.body)]).toEqual([
+    expect([response.status, response.headers.get('content-type'), JSON.parse(response.body)]).toEqual([
       500,
       'application/graphql-response+json; charset=utf-8',
       { errors: [{ message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] },
@@ -200,9 +200,9 @@ describe('incremental payloads that fail', () => {
         },
       ],
     });
-    const answered = await exchange(server.url, deferring('multipart/mixed, application/json'));
+    const response = await exchange(server.url, deferring('multipart/mixed, application/json'));
     await payloads.returned;
-    expect([answered.status, payloads.pullCount]).toEqual([500, 0]);
+    expect([response.status, payloads.pullCount]).toEqual([500, 0]);
   });
 });
 
@@ -281,8 +281,8 @@ describe('a client that accepts only multipart', () => {
 
   test('gets an error as JSON with its status', async () => {
     await using server = await startScriptedServer();
-    const answered = await exchange(server.url, only('{'));
-    expect([answered.status, answered.headers.get('content-type')]).toEqual([
+    const response = await exchange(server.url, only('{'));
+    expect([response.status, response.headers.get('content-type')]).toEqual([
       400,
       'application/json; charset=utf-8',
     ]);

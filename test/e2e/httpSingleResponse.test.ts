@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../gateway/errors.ts';
-import { exchange, type RawAnswer, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
+import { exchange, RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import {
   FakeSupergraphView,
   singleOutcome,
@@ -16,7 +16,7 @@ const graphqlResponse = { ...json, accept: 'application/graphql-response+json' }
 const hello = JSON.stringify({ query: '{ greeting }' });
 
 /** The status, media type and JSON body of a response. */
-function essence({ status, headers, body }: RawAnswer): unknown {
+function essence({ status, headers, body }: RawResponse): unknown {
   return { status, type: headers.get('content-type'), body: body === '' ? undefined : JSON.parse(body) };
 }
 
@@ -96,7 +96,7 @@ describe('an operation over POST', () => {
     await using connection = await RawConnection.open(server.url);
     for (let round = 0; round < 2; round++) {
       connection.send({ headers: json, body: hello });
-      expect((await connection.readAnswer()).body).toBe('{"data":{"greeting":"hello"}}');
+      expect((await connection.readResponse()).body).toBe('{"data":{"greeting":"hello"}}');
     }
   });
 });
@@ -207,11 +207,11 @@ describe('a request that is not executed', () => {
   test.each(rows)('because of %s gets an error in either media type', async (_, body, status, messages) => {
     await using server = await startScriptedServer();
     for (const headers of [json, graphqlResponse]) {
-      const answered = await exchange(server.url, { headers, body: JSON.stringify(body) });
-      const { errors } = JSON.parse(answered.body);
+      const response = await exchange(server.url, { headers, body: JSON.stringify(body) });
+      const { errors } = JSON.parse(response.body);
       expect({
-        status: answered.status,
-        type: answered.headers.get('content-type'),
+        status: response.status,
+        type: response.headers.get('content-type'),
         messages: errors.map(({ message, extensions }: { message: string; extensions: { code: string } }) => [
           message,
           extensions.code,
@@ -226,7 +226,7 @@ describe('a request that is not executed', () => {
   });
 
   const notAtRoot =
-    'Root fields of a mutation cannot be deferred; use @defer within the fields that they return.';
+    'Root fields of a mutation cannot be deferred. Use @defer inside the fields that they return.';
   test.each([
     [
       'two equal labels',
@@ -236,7 +236,7 @@ describe('a request that is not executed', () => {
     [
       'a label from a variable',
       'query ($label: String) { ... @defer(label: $label) { greeting } }',
-      'The label of a @defer must be written out; it cannot be a variable.',
+      'The label of a @defer must be a string literal, not a variable.',
     ],
     ['root fields of a mutation', 'mutation { ... @defer { greet(name: "a") } }', notAtRoot],
     [
@@ -247,12 +247,12 @@ describe('a request that is not executed', () => {
     [
       'root fields of a subscription',
       'subscription { ... @defer { greetings } }',
-      'Root fields of a subscription cannot be deferred; use @defer within the fields that they return.',
+      'Root fields of a subscription cannot be deferred. Use @defer inside the fields that they return.',
     ],
   ])('because of @defer with %s gets a validation error', async (_, query, message) => {
     await using server = await startScriptedServer();
-    const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
-    expect([answered.status, JSON.parse(answered.body).errors]).toEqual([
+    const response = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+    expect([response.status, JSON.parse(response.body).errors]).toEqual([
       400,
       [
         {
@@ -295,9 +295,9 @@ describe('a request that is not executed', () => {
     const body = JSON.stringify({ query: '{ __schema { queryType { name } } }' });
     await using closed = await startScriptedServer();
     await using open = await startScriptedServer(undefined, { security: { introspection: true } });
-    const refused = await exchange(closed.url, { headers: json, body });
-    expect([refused.status, (await exchange(open.url, { headers: json, body })).status]).toEqual([400, 200]);
-    expect(JSON.parse(refused.body).errors[0].message).toBe(
+    const rejected = await exchange(closed.url, { headers: json, body });
+    expect([rejected.status, (await exchange(open.url, { headers: json, body })).status]).toEqual([400, 200]);
+    expect(JSON.parse(rejected.body).errors[0].message).toBe(
       'Introspection is off: `__schema` and `__type` are not answered (security.introspection).',
     );
   });
@@ -398,7 +398,7 @@ describe('the request body', () => {
   });
 
   test.each(['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"', 'application/json'])(
-    'of type %s is read',
+    'of type %s is accepted',
     async (type) => {
       await using server = await startScriptedServer();
       expect((await exchange(server.url, { headers: { 'content-type': type }, body: hello })).status).toBe(
@@ -408,7 +408,7 @@ describe('the request body', () => {
   );
 
   test.each(['application/xml', 'application/graphql', 'application/json, text/plain'])(
-    'of type %s is refused with 415',
+    'of type %s is rejected with 415',
     async (type) => {
       await using server = await startScriptedServer();
       expect((await exchange(server.url, { headers: { 'content-type': type }, body: hello })).status).toBe(
@@ -420,19 +420,19 @@ describe('the request body', () => {
   test('that is too large is rejected by its content-length, while it arrives, and after decompression', async () => {
     await using server = await startScriptedServer(undefined, { limits: { bodySize: 100 } });
     const large = JSON.stringify({ query: `{ greeting } ${' '.repeat(10_000)}` });
-    const refused = { status: 413, type: 'application/json; charset=utf-8', body: tooLarge };
-    expect(essence(await exchange(server.url, { headers: json, body: large }))).toEqual(refused);
+    const rejected = { status: 413, type: 'application/json; charset=utf-8', body: tooLarge };
+    expect(essence(await exchange(server.url, { headers: json, body: large }))).toEqual(rejected);
     const chunked = `${large.length.toString(16)}\r\n${large}\r\n0\r\n\r\n`;
     expect(
       essence(
         await exchange(server.url, { headers: { ...json, 'transfer-encoding': 'chunked' }, body: chunked }),
       ),
-    ).toEqual(refused);
+    ).toEqual(rejected);
     const zipped = gzipSync(large);
     expect(zipped.length).toBeLessThan(100);
     expect(
       essence(await exchange(server.url, { headers: { ...json, 'content-encoding': 'gzip' }, body: zipped })),
-    ).toEqual(refused);
+    ).toEqual(rejected);
   });
 
   test('that is too large leaves the connection usable', async () => {
@@ -440,14 +440,14 @@ describe('the request body', () => {
     await using connection = await RawConnection.open(server.url);
     connection.send({ headers: json, body: ' '.repeat(300_000) });
     connection.send({ headers: json, body: hello });
-    expect([(await connection.readAnswer()).status, (await connection.readAnswer()).status]).toEqual([
+    expect([(await connection.readResponse()).status, (await connection.readResponse()).status]).toEqual([
       413, 200,
     ]);
   });
 
   test('may be compressed with gzip, br or deflate only', async () => {
     await using server = await startScriptedServer();
-    const send = (encoding: string, body: Uint8Array): Promise<RawAnswer> =>
+    const send = (encoding: string, body: Uint8Array): Promise<RawResponse> =>
       exchange(server.url, { headers: { ...json, 'content-encoding': encoding }, body });
     const statuses = [
       (await send('gzip', gzipSync(hello))).status,
@@ -499,8 +499,8 @@ describe('HTTP methods and CSRF prevention', () => {
     ['subscription { greetings }', 'GET requests only support query operations, not subscription operations'],
   ])('GET rejects %s', async (query, message) => {
     await using server = await startScriptedServer();
-    const answered = await exchange(server.url, { method: 'GET', path: get(query), headers: preflighted });
-    expect([answered.status, answered.headers.get('allow'), JSON.parse(answered.body)]).toEqual([
+    const response = await exchange(server.url, { method: 'GET', path: get(query), headers: preflighted });
+    expect([response.status, response.headers.get('allow'), JSON.parse(response.body)]).toEqual([
       405,
       'POST',
       error(message, 'BAD_REQUEST'),
@@ -570,7 +570,7 @@ describe('CORS', () => {
       'access-control-request-headers': 'content-type,x-request-id',
     },
   };
-  const corsOf = ({ status, headers }: RawAnswer): unknown => [
+  const corsOf = ({ status, headers }: RawResponse): unknown => [
     status,
     Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control') || name === 'vary')),
   ];
@@ -636,8 +636,8 @@ describe('bytes that are not a valid HTTP request', () => {
       await using server = await startScriptedServer();
       await using connection = await RawConnection.open(server.url);
       connection.socket.write(bytes);
-      const answered = await connection.readAnswer();
-      expect([answered.status, JSON.parse(answered.body)]).toEqual([status, error(message, 'BAD_REQUEST')]);
+      const response = await connection.readResponse();
+      expect([response.status, JSON.parse(response.body)]).toEqual([status, error(message, 'BAD_REQUEST')]);
       await connection.waitForClose();
     },
   );
@@ -650,7 +650,7 @@ describe('an automatic persisted query', () => {
 
   test('is not found, then registered, then found over POST', async () => {
     await using server = await startScriptedServer();
-    const send = (body: object): Promise<RawAnswer> =>
+    const send = (body: object): Promise<RawResponse> =>
       exchange(server.url, { headers: json, body: JSON.stringify(body) });
     const missed = await send({ extensions });
     expect([missed.status, missed.headers.get('cache-control'), JSON.parse(missed.body)]).toEqual([
@@ -664,7 +664,7 @@ describe('an automatic persisted query', () => {
 
   test('can be registered over GET', async () => {
     await using server = await startScriptedServer();
-    const send = (parameters: Record<string, string>): Promise<RawAnswer> =>
+    const send = (parameters: Record<string, string>): Promise<RawResponse> =>
       exchange(server.url, {
         method: 'GET',
         path: `/graphql?${new URLSearchParams({ ...parameters, extensions: JSON.stringify(extensions) })}`,
@@ -682,7 +682,7 @@ describe('an automatic persisted query', () => {
 
   test('is rejected with a wrong hash or version', async () => {
     await using server = await startScriptedServer();
-    const send = (persistedQuery: object): Promise<RawAnswer> =>
+    const send = (persistedQuery: object): Promise<RawResponse> =>
       exchange(server.url, {
         headers: json,
         body: JSON.stringify({ query, extensions: { persistedQuery } }),
@@ -690,16 +690,19 @@ describe('an automatic persisted query', () => {
     const asHash =
       'extensions.persistedQuery.sha256Hash must be the SHA-256 of the query in lower-case hexadecimal digits.';
     const otherVersion =
-      'The persisted query has another version than 1, which is the only one there is (extensions.persistedQuery.version).';
+      'The version of the persisted query is not supported. Send version 1 (extensions.persistedQuery.version).';
     const rows: [object, string][] = [
-      [{ version: 1, sha256Hash: 'no' }, `The persisted query has another hash than its query: ${asHash}`],
+      [
+        { version: 1, sha256Hash: 'no' },
+        `The hash of the persisted query does not match the query: ${asHash}`,
+      ],
       [{ version: 2, sha256Hash: hash }, otherVersion],
       [{ sha256Hash: hash }, otherVersion],
       [{ version: 1, sha256Hash: { toString: 1 } }, `The persisted query has no hash: ${asHash}`],
     ];
     for (const [persistedQuery, message] of rows) {
-      const answered = await send(persistedQuery);
-      expect([answered.status, JSON.parse(answered.body)]).toEqual([400, error(message, 'BAD_REQUEST')]);
+      const response = await send(persistedQuery);
+      expect([response.status, JSON.parse(response.body)]).toEqual([400, error(message, 'BAD_REQUEST')]);
     }
     expect(server.receivedOperations).toEqual([]);
   });
@@ -757,14 +760,13 @@ describe('the operation limits', () => {
       headers: { 'apollo-require-preflight': '1' },
     };
     for (const request of [post(deep), get, post([{ query: '{ greeting }' }, deep])]) {
-      const answered = await exchange(server.url, request);
-      expect([answered.status, JSON.parse(answered.body)]).toEqual([
+      const response = await exchange(server.url, request);
+      expect([response.status, JSON.parse(response.body)]).toEqual([
         400,
         {
           errors: [
             {
-              message:
-                'The variable "name" is nested more than 2 levels deep, the most that are allowed (limits.depth).',
+              message: 'The variable "name" is nested more than 2 levels deep (limits.depth).',
               extensions: { limit: 'depth', value: 3, allowed: 2, code: 'OPERATION_TOO_COMPLEX' },
             },
           ],
@@ -795,8 +797,8 @@ describe('the operation limits', () => {
       ],
     ];
     for (const [query, message, extensions] of rows) {
-      const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
-      expect([answered.status, JSON.parse(answered.body)]).toEqual([
+      const response = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+      expect([response.status, JSON.parse(response.body)]).toEqual([
         400,
         {
           errors: [
@@ -817,8 +819,8 @@ describe('the operation limits', () => {
   test('reject texts whose fields take too long to compare', async () => {
     await using server = await startScriptedServer();
     const query = `{ node { ${'id '.repeat(1_500)} } }`;
-    const answered = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
-    expect([answered.status, JSON.parse(answered.body)]).toEqual([
+    const response = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+    expect([response.status, JSON.parse(response.body)]).toEqual([
       400,
       error(
         'The operation selects too many fields under the same names: comparing them takes more than 500000 steps. Select each field once.',
@@ -852,7 +854,7 @@ describe('a batch (JSON array) of operations', () => {
     expect(essence(await exchange(server.url, { headers: json, body: batch(1) }))).toMatchObject({
       status: 400,
       body: error(
-        'The request body is a JSON array, and several operations in one request are off (limits.batchedOperations). Send one JSON object.',
+        'The request body is a JSON array, but batches of operations are turned off (limits.batchedOperations). Send one JSON object.',
         'BAD_REQUEST',
       ),
     });
@@ -885,11 +887,11 @@ describe('a batch (JSON array) of operations', () => {
   test('is rejected when the client accepts only multipart', async () => {
     await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
     const headers = { ...json, accept: 'multipart/mixed' };
-    const answered = await exchange(server.url, { headers, body: '[{ "query": "{ greeting }" }]' });
-    expect([answered.status, JSON.parse(answered.body)]).toEqual([
+    const response = await exchange(server.url, { headers, body: '[{ "query": "{ greeting }" }]' });
+    expect([response.status, JSON.parse(response.body)]).toEqual([
       406,
       error(
-        'A JSON array of operations is answered in one piece, which the accept header does not allow. Accept application/json.',
+        'The response to a JSON array of operations is one JSON document, which the accept header does not allow. Accept application/json.',
         'BAD_REQUEST',
       ),
     ]);
@@ -910,7 +912,7 @@ describe('a batch (JSON array) of operations', () => {
     expect(essence(await exchange(server.url, { headers: json, body: batch(4) }))).toMatchObject({
       status: 400,
       body: error(
-        'The request holds 4 operations; at most 3 are allowed (limits.batchedOperations).',
+        'The request has 4 operations; at most 3 are allowed (limits.batchedOperations).',
         'OPERATION_TOO_COMPLEX',
       ),
     });
@@ -1000,7 +1002,7 @@ describe('the supergraph', () => {
           ? Promise.reject(new GatewayError('BAD_REQUEST', 'No such thing.'))
           : Promise.resolve(`plan of ${operation}`),
     });
-    const plan = (search: string): Promise<RawAnswer> =>
+    const plan = (search: string): Promise<RawResponse> =>
       exchange(server.adminUrl, { method: 'GET', path: `/plan${search}` });
     const answers = [await plan('?operation=%7Ba%7D'), await plan('?operation=%7B'), await plan('')];
     expect(answers.map(({ status, body }) => [status, body])).toEqual([

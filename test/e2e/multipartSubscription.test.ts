@@ -4,11 +4,14 @@ import { FakeTimers } from '../harness/fakeTimers.ts';
 import { exchange, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
 import { ScriptedEvents, singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
 
-function asking(query: string, accept = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0'): RawRequest {
+function postRequest(
+  query: string,
+  accept = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0',
+): RawRequest {
   return { headers: { 'content-type': 'application/json', accept }, body: JSON.stringify({ query }) };
 }
 
-const subscription = asking('subscription { greetings }');
+const subscription = postRequest('subscription { greetings }');
 
 function part(content: unknown): string {
   return `\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(content)}\r\n--graphql`;
@@ -80,7 +83,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
 
   test('is one payload for a query when the client accepts nothing else', async () => {
     await using server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'));
-    expect((await exchange(server.url, asking('{ greeting }'))).body).toBe(
+    expect((await exchange(server.url, postRequest('{ greeting }'))).body).toBe(
       `\r\n--graphql${part({ payload: { data: { greeting: 'hello' } } })}${closing}`,
     );
   });

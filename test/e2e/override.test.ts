@@ -109,7 +109,7 @@ async function countAnswers(query: string): Promise<Map<unknown, number>> {
 }
 
 describe('an @override with a percentage', () => {
-  test('takes so many requests, and who is within a smaller one is within the larger ones', async () => {
+  test('applies to that share of requests, and a larger percentage includes the requests of a smaller one', async () => {
     expect([...(await countAnswers('{ product { none few some price most all } }'))]).toEqual([
       [{ product: { none: 'old', few: 'new', some: 'new', price: 'new', most: 'new', all: 'new' } }, 1],
       [{ product: { none: 'old', few: 'old', some: 'new', price: 'new', most: 'new', all: 'new' } }, 24],
@@ -118,7 +118,7 @@ describe('an @override with a percentage', () => {
     ]);
   });
 
-  test('is decided once for a request, wherever the field stands or is required in it', async () => {
+  test('is decided once for a request, at every path of the field and where it is required', async () => {
     const query = '{ product { price cost parcel { contents { price cost } } } shelf { cost } }';
     const from = (side: string) => ({
       product: { price: side, cost: `by ${side}`, parcel: { contents: { price: side, cost: `by ${side}` } } },
@@ -130,7 +130,7 @@ describe('an @override with a percentage', () => {
     ]);
   });
 
-  test('counts for fields at the root, and for mutations that are planned one by one', async () => {
+  test('applies to root fields, and to mutations whose fields are planned one by one', async () => {
     const { body } = await gateway.execute('mutation { sell { id cost } buy { id price } }');
     expect(body).toEqual({
       data: { sell: { id: 'old', cost: 'by new' }, buy: { id: 'new', price: 'new' } },
@@ -178,7 +178,7 @@ describe('an @override with a percentage', () => {
     },
   );
 
-  test('is not decided where no field of the operation depends on it', async () => {
+  test('is not decided if no field of the operation depends on it', async () => {
     await gateway.execute('{ clerk shelf { name id } }');
     expect(drawn).toBe(0);
     await gateway.execute('{ product { cost } }');
@@ -187,7 +187,7 @@ describe('an @override with a percentage', () => {
 });
 
 describe('an @override by identity', () => {
-  test('stays with the identity on every gateway, and the larger percentage has those of the smaller', async () => {
+  test('stays the same for an identity on every gateway, and a larger percentage includes the identities of a smaller one', async () => {
     const config = { override: { identityHeader: 'X-User' } };
     await using one = await open(config);
     await using other = await open(config);
@@ -203,7 +203,7 @@ describe('an @override by identity', () => {
     const count = (some: string, price: string) =>
       answers.filter((answer) => JSON.stringify(answer) === JSON.stringify({ some, price })).length;
     expect(count('new', 'old')).toBe(0);
-    // Of the hash. A change here would move identities from one side to the other.
+    // The values follow from the hash function. Changing it would move identities between subgraphs.
     expect([count('new', 'new'), count('old', 'new'), count('old', 'old')]).toEqual([10, 8, 22]);
     expect(drawn).toBe(0);
 
@@ -213,8 +213,8 @@ describe('an @override by identity', () => {
   });
 });
 
-describe('the configuration', () => {
-  test('decides on labels without a percentage, and against one with a percentage', async () => {
+describe('the configuration of overrides', () => {
+  test('sets labels without a percentage, and overrides one with a percentage', async () => {
     expect([...(await countAnswers('{ product { forgotten started partly stopped } }'))]).toEqual([
       [{ product: { forgotten: 'old', started: 'new', partly: 'new', stopped: 'old' } }, 13],
       [{ product: { forgotten: 'old', started: 'new', partly: 'old', stopped: 'old' } }, 87],
@@ -234,7 +234,7 @@ describe('the plan on the admin listener', () => {
   const subgraphsIn = ({ text }: { text: string }) =>
     Array.from(text.matchAll(/Fetch\(service: "(\w+)"/g), ([, name]) => name);
 
-  test('is that with every label off, unless labels are named', async () => {
+  test('has every label off unless labels are given', async () => {
     expect(subgraphsIn(await plan())).toEqual(['old']);
     const one = await plan('percent(50)');
     expect([subgraphsIn(one), /partly[\s\S]*"new"[\s\S]*price/.test(one.text)]).toEqual([
@@ -245,7 +245,7 @@ describe('the plan on the admin listener', () => {
     expect([subgraphsIn(both), /"new"[\s\S]*price\s+partly/.test(both.text)]).toEqual([['old', 'new'], true]);
   });
 
-  test('names the labels there are for one that is not', async () => {
+  test('lists the known labels for an unknown one', async () => {
     const known = Object.values(labels).sort().join(', ');
     expect(await plan('percent(26)')).toEqual({
       status: 400,

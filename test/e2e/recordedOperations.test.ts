@@ -14,7 +14,7 @@ const subgraphs = [
   },
 ];
 
-test('what clients really send is written down, by client and without values, at the latest when the gateway closes', async () => {
+test('operations that clients send are recorded per client and without literals, at the latest when the gateway closes', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tributary-recorded-'));
   try {
     await using gateway = await startInlineGateway({
@@ -28,7 +28,7 @@ test('what clients really send is written down, by client and without values, at
       data: { product: { name: 'Product 1' } },
     });
     await gateway.execute(product('2'), { headers });
-    // Refused: nobody could take it over.
+    // A refused operation is not recorded, because it could not be accepted.
     expect((await gateway.execute('query Wrong { nothing }', { headers })).status).toBe(400);
     await gateway.close();
 

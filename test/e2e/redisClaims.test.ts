@@ -22,7 +22,7 @@ import {
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
@@ -39,14 +39,13 @@ const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCa
 const { signal } = new AbortController();
 const longMs = 600_000;
 
-/** Of one Redis, the configuration that two processes share. A connection that hangs does so until the test lets it
- *  go on. */
+/** The configuration that two processes share. A hanging connection hangs until the test resumes it. */
 function sharedConfig(config: Parameters<typeof parseRedisConfig>[0] = {}) {
   const timeouts = { ...longRedisTimeouts, heartbeat: '1m' };
   return parseRedisConfig({ url: server.url, keyPrefix: randomUUID(), timeouts, ...config });
 }
 
-/** Lets Redis know the scripts of claims: those it does not know are sent again, after what was asked since. */
+/** Loads the scripts of claims into Redis: an unknown script is sent a second time, after later commands. */
 async function teachScripts(config: TestRedisConfig, keys: readonly string[]): Promise<void> {
   await using opened = await openRedisStore(config, clock.now);
   await opened.store.claim(keys, longMs);
@@ -66,7 +65,7 @@ const claimName = ({ keyPrefix }: TestRedisConfig, key = 'key') => new RedisKeys
 const pauses = [4, 8, 16, 32, 50];
 const longestMs = 7_777;
 
-/** A store whose waits for others are in the hands of the test. */
+/** Opens a store whose polling delays the test fires. */
 async function openWaiting(config: TestRedisConfig) {
   const parts = createRedisStoreFixture(config, clock.now);
   const waits = createManualTimers();
@@ -119,7 +118,7 @@ describe('A wait for a claim holder', () => {
     const duringLook = there.store.awaitClaimHolder('key', longestMs, next.signal);
     end(there.waits, next);
     expect(await duringLook).toBeUndefined();
-    // The reply to that look has come before this one.
+    // The reply to that poll arrived before this one.
     await there.store.getMany(['other']);
     expect(there.waits.pendingMs()).toEqual([]);
   });
@@ -206,10 +205,10 @@ describe('When Redis cannot answer a claim,', () => {
     const begun = store.awaitClaimHolder('key', longMs, signal);
     server.pause();
     try {
-      const late = [store.claim(['key'], longMs), store.claim(['key'], longMs), store.getMany(['key'])];
+      const timedOut = [store.claim(['key'], longMs), store.claim(['key'], longMs), store.getMany(['key'])];
       while (deadlines.pendingMs().includes(20)) deadlines.fire(20);
-      expect(await Promise.all(late)).toEqual([[true], [true], [undefined]]);
-      // The wait may have looked again before it was known.
+      expect(await Promise.all(timedOut)).toEqual([[true], [true], [undefined]]);
+      // The wait may have polled again before.
       while (deadlines.pendingMs().includes(20)) deadlines.fire(20);
       expect(store.claim(['key', 'other'], longMs)).toEqual([true, true]);
       expect(await begun).toBeUndefined();
@@ -292,7 +291,7 @@ describe('In a Cluster,', () => {
   test('only the claims of a hanging master are granted without an answer', async () => {
     const config = sharedConfig({ url: '', cluster: { nodes: cluster.nodes, buckets } });
     const names = new RedisKeys(config.keyPrefix, buckets);
-    // A key in each bucket; two buckets after each other are on one master.
+    // A key in each bucket. Two consecutive buckets are on one master.
     const keys = Array.from({ length: buckets }, (_, bucket) => {
       let number = 0;
       while (names.bucketOf(`key ${number}`) !== bucket) number += 1;
@@ -307,14 +306,14 @@ describe('In a Cluster,', () => {
     hanging?.pause();
     try {
       const claims = there.store.claim(keys, longMs);
-      // The others answer while this one is asked for.
+      // The other masters answer meanwhile.
       expect(await there.store.claim(keys.slice(0, 4), longMs)).toEqual([false, false, false, false]);
       there.deadlines.fire(20);
       expect(await claims).toEqual([false, false, false, false, true, true]);
     } finally {
       hanging?.resume();
     }
-    // What the hanging one was asked for has been done before claims are given back, and that before it is looked at.
+    // The hanging master first executes the earlier commands, then releases the claims, and then answers the poll.
     await there.store.getMany(keys);
     here.store.release(keys, 0);
     await here.store.getMany(keys);

@@ -11,7 +11,7 @@ import {
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 const buckets = 6;
 
@@ -26,13 +26,13 @@ afterAll(async () => {
 const clock = new TestClock();
 const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCacheWrite(clock, options);
 
-// A master that hangs does so until the test lets it go on.
+// A hanging master hangs until the test resumes it.
 function configOf() {
   const timeouts = { ...longRedisTimeouts, heartbeat: '1m' };
   return parseRedisConfig({ cluster: { nodes: cluster.nodes, buckets }, keyPrefix: randomUUID(), timeouts });
 }
 
-/** A key in each bucket; two buckets after each other are on one master. */
+/** A key in each bucket. Two consecutive buckets are on one master. */
 function keysOf(config: ReturnType<typeof configOf>): string[] {
   const keys = new RedisKeys(config.keyPrefix, buckets);
   return Array.from({ length: buckets }, (_, bucket) => {
@@ -60,7 +60,7 @@ test('only the entries of a hanging master are misses', async () => {
   last?.pause();
   try {
     const answers = store.getMany(keys);
-    // The others answer while this one is asked for.
+    // The other masters answer meanwhile.
     expect(await valuesOf(store, keys.slice(0, 4))).toEqual(['0', '1', '2', '3']);
     deadlines.fire(20);
     expect((await answers).map((found) => found?.value)).toEqual(['0', '1', '2', '3', undefined, undefined]);
@@ -89,7 +89,7 @@ test('an invalidation is received at once, even if a master with tagged entries 
     await isHeard;
     here.deadlines.fire(20);
     await answers;
-    // What was read before is not kept as a copy.
+    // An entry that was read before is not copied to memory.
     const again = here.store.getMany([first]);
     expect((await again)[0]).toBeUndefined();
   } finally {
@@ -134,7 +134,7 @@ test('a master that restarts empty accepts entries again', async () => {
   await isCounted;
   await server?.restart();
   const readies = readyEvents.count;
-  // The first write that gets there finds it without the numbers of invalidations, and has them set.
+  // The first write finds that the bucket lost its state, and initialises it.
   while (readyEvents.count === readies) {
     store.setMany([entry({ key: last })], store.beginRead());
     await Promise.all([store.awaitWrites(), new Promise((resolve) => setImmediate(resolve))]);

@@ -10,7 +10,7 @@ import {
 } from '../harness/redisStoreFixture.ts';
 import { describeStore, type StoreOpeners } from '../harness/storeConformance.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: RedisServer;

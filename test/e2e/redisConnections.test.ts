@@ -16,7 +16,7 @@ import {
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 const clock = new TestClock();
@@ -45,7 +45,7 @@ test(
     );
     expect(await roundTrip(opened, '1')).toBe('1');
     const [isReady, isHeard] = [opened.readyEvents.waitForNext(), opened.heardInvalidations.waitForNext()];
-    // What the end of a failover is for clients, without the time that Sentinels take to agree on it.
+    // Simulates the end of a failover, without the time that Sentinels need to agree on it.
     const operator = connectRedis(sentinel.url);
     await operator.call('SENTINEL', 'REMOVE', 'cache');
     await operator.call('SENTINEL', 'MONITOR', 'cache', '127.0.0.1', promoted.port, 1);

@@ -5,8 +5,9 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { EventInvalidations, type ParsedEvent } from '../../gateway/cache/invalidation/eventInvalidations.ts';
+import { EventInvalidations } from '../../gateway/cache/invalidation/eventInvalidations.ts';
 import { EventPosition } from '../../gateway/cache/invalidation/eventPosition.ts';
+import type { ParsedInvalidationRequest } from '../../gateway/cache/invalidation/invalidationRequest.ts';
 import type { InvalidationResult } from '../../gateway/cache/store/cacheStore.ts';
 import { Gate } from '../harness/gate.ts';
 import {
@@ -24,7 +25,7 @@ import {
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
@@ -40,8 +41,8 @@ afterAll(async () => {
 
 const done: InvalidationResult = { deleted: 0, isPending: false };
 
-/** An event without tags is a mistake. */
-async function readTags(body: unknown): Promise<ParsedEvent> {
+/** Parses an event. An event without tags is invalid. */
+async function readTags(body: unknown): Promise<ParsedInvalidationRequest> {
   const { tags } = body as { readonly tags?: readonly string[] };
   if (tags === undefined) return { kind: 'invalid', reasons: ['tags: expected a list'] };
   return { kind: 'tags', tags };
@@ -56,11 +57,11 @@ const place = (): Place => ({ stream: randomUUID(), keyPrefix: `${randomUUID()}:
 
 interface OpenOptions {
   readonly config?: ReturnType<typeof parseRedisConfig>;
-  parse?(body: unknown): ParsedEvent | Promise<ParsedEvent>;
+  parse?(body: unknown): ParsedInvalidationRequest | Promise<ParsedInvalidationRequest>;
   invalidate?(tags: readonly string[]): Promise<InvalidationResult>;
 }
 
-/** Reads events and writes down what is done about them. */
+/** Reads events and records the invalidations. */
 function open({ stream, keyPrefix }: Place, options: OpenOptions = {}) {
   const config =
     options.config ?? parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts });
@@ -106,7 +107,7 @@ async function add(stream: string, ...events: string[]): Promise<string> {
   return id;
 }
 
-/** Resolves when this is the event that is known as the last one handled. */
+/** Resolves when the saved position is the id of this event. */
 async function saved({ stream, keyPrefix }: Place, id?: string): Promise<string> {
   for (;;) {
     const there = await redis.get(`${keyPrefix}events:${stream}`);
@@ -114,7 +115,7 @@ async function saved({ stream, keyPrefix }: Place, id?: string): Promise<string>
   }
 }
 
-/** Resolves when so many connections wait for an entry. */
+/** Resolves when this number of connections waits for an entry. */
 async function blockedReaders(count: number): Promise<void> {
   while (!(await redis.info('clients')).includes(`blocked_clients:${count}\r`));
 }
@@ -162,7 +163,7 @@ test('events that were trimmed unread invalidate everything', async () => {
       message: expect.stringContaining(`Events of ${here.stream} after `),
     }),
   ]);
-  // It is handled with that: not told again at the next start.
+  // The gap is handled, and not reported again at the next start.
   opened.events.close();
   await blockedReaders(0);
   await using next = open(here);
@@ -187,7 +188,7 @@ test('every process handles every event and drops its copies', async () => {
   await using first = open(here, { invalidate: (tags) => one.store.deleteByTags(tags) });
   await saved(here);
   await using second = open(here, { invalidate: (tags) => two.store.deleteByTags(tags) });
-  // One that began to read after the other had handled the event would have nothing to do about it.
+  // A process that starts after the event was handled does not read it.
   await blockedReaders(2);
   await add(here.stream, event('a'));
   await Promise.all([first, second].map((opened) => opened.until(() => opened.invalidated.length === 1)));
@@ -301,7 +302,7 @@ test('the position never moves backward', async () => {
     });
     positions.push(position);
     position.save(id);
-    // Behind the one that saves, on the same connection.
+    // Sent after the save, on the same connection.
     await position.load();
     await position.load();
     expect(await one?.load()).toBe(expected);
@@ -340,7 +341,7 @@ test(
     const { keyPrefix } = place();
     const config = parseRedisConfig({ cluster: { nodes: cluster.nodes }, keyPrefix });
     const clients = cluster.servers.map(({ url }) => connectRedis(url));
-    // Slots in the third and the first part; the names of the positions are spread by the prefix.
+    // Slots of the third and the first master. The prefix spreads the keys of the positions.
     for (const [stream, master] of [
       ['foo', 2],
       ['bar', 0],

@@ -18,7 +18,7 @@ import {
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
@@ -68,7 +68,7 @@ describe('While Redis hangs,', () => {
       }
       expect(opened.problems.counts.get('timeout')).toBe(3);
       expect(store.getMany(['key'])).toEqual([undefined]);
-      // The connection is given up.
+      // The connection is closed.
       await waitForProblem(opened, 'unreachable');
       expect(store.getMany(['key'])).toEqual([undefined]);
     } finally {
@@ -157,7 +157,7 @@ test('a Redis that starts later than the store is used', async () => {
   await parts.readyEvents.waitForCount(1);
   store.setMany([entry()], since);
   await store.awaitWrites();
-  // Which invalidations there were before it was connected, nobody knows.
+  // Invalidations before the connection are unknown.
   expect(await valuesOf(store, 'key')).toEqual([undefined]);
   store.setMany([entry({ value: '2' })], store.beginRead());
   await store.awaitWrites();
@@ -235,7 +235,7 @@ test('after FLUSHALL, writes that were invalidated before are rejected', async (
   store.setMany([entry({ key: '2' })], before);
   await isReady;
   store.setMany([entry({ key: '2' })], before);
-  // It knew of that invalidation, but not whether there were others since.
+  // The store knew that invalidation, but not whether there were later ones.
   store.setMany([entry({ key: '3' })], begun);
   store.setMany([entry({ key: '4', value: '4' })], store.beginRead());
   await store.awaitWrites();

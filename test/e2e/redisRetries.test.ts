@@ -11,7 +11,7 @@ import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '..
 import { EventCounter, longRedisTimeouts, parseRedisConfig } from '../harness/redisStoreFixture.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
@@ -25,7 +25,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** Waits between attempts pass as the test lets them. */
+/** The test fires the delays between attempts. */
 function open() {
   const timers = new FakeTimers();
   const failed = new EventCounter();
@@ -52,7 +52,7 @@ describe('A command that Redis refuses', () => {
     const reply = opened.client.sendCommand('xlen', [key]);
     await opened.failed.waitForCount(1);
     await redis.del(key);
-    // The wait begins in the turn in which the failure is told.
+    // The delay begins in the turn in which the failure is reported.
     await Promise.resolve();
     opened.timers.advance(longMs);
     expect(await reply).toBe(0);
@@ -122,7 +122,7 @@ test('a client that leaves while the stream cannot be read stops its reads, and 
   };
   topic.subscribe(undefined, listener);
   const { unsubscribe } = topic.subscribe('1-0', listener);
-  // The one that all share, and the one for the client.
+  // The shared connection, and the one for the client.
   while (timers.pendingCount < 2) await waitForTurns();
   unsubscribe();
   expect(timers.pendingCount).toBe(1);

@@ -17,7 +17,7 @@ import {
 } from '../harness/redis.ts';
 import { parseRedisConfig } from '../harness/redisStoreFixture.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
@@ -98,7 +98,7 @@ test('nothing is read while the handler runs, and then at most one batch', async
   await using opened = open({ stream, after: '0-0', batchSize: 2 }, () => gate.pass());
   await gate.waitForArrivals();
   await add(stream, '4-0', '5-0');
-  // A second reader gets all of it meanwhile.
+  // A second reader reads all entries meanwhile.
   await using other = open({ stream, after: '0-0' });
   await other.until(() => other.seen.length === 5);
   expect(opened.batches).toEqual([['1-0', '2-0']]);
@@ -283,7 +283,7 @@ test(
   async () => {
     await using cluster = await startRedisCluster();
     const config = parseRedisConfig({ cluster: { nodes: cluster.nodes } });
-    // Slots in the third, the second and the first part.
+    // Slots of the third, the second and the first master.
     for (const [stream, master] of [
       ['foo', 2],
       ['c', 1],

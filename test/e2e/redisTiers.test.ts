@@ -16,7 +16,7 @@ import {
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
@@ -88,7 +88,7 @@ test('an invalidation drops the copies of other replicas', async () => {
   expect(await here.store.deleteByTags(['a'])).toEqual({ deleted: 1, isPending: false });
   await isDropped;
   expect(await valuesOf(there.store, '1', '2')).toEqual([undefined, '2']);
-  // Read from the subgraph before the other replica's invalidation.
+  // Read from the subgraph before the invalidation of the other replica.
   there.store.setMany([entry({ key: '1', tags: ['a'] })], begun);
   await there.waitForWrites();
   expect(await valuesOf(there.store, '1')).toEqual([undefined]);
@@ -99,7 +99,7 @@ test('copies are dropped when invalidations may have been missed', async () => {
   await using two = await openTwo();
   const { here, keys } = two;
   await write(here);
-  // Whether a copy is there shows when Redis has none.
+  // Only a copy can answer when Redis has no entry.
   await operate('UNLINK', keys.entry(0, 'key'));
   expect(await valuesOf(here.store, 'key')).toEqual(['{"name":"Table"}']);
   const isHeard = here.heardInvalidations.waitForNext();
@@ -115,7 +115,7 @@ test('copies are dropped when a hanging connection is detected', async () => {
   await operate('UNLINK', keys.entry(0, 'key'));
   const isHeard = here.heardInvalidations.waitForNext();
   server.pause();
-  // Nothing is asked meanwhile.
+  // No command is sent meanwhile.
   await waitForProblem(here, 'unreachable');
   server.resume();
   await isHeard;
@@ -126,7 +126,7 @@ test('invalidations during a lost subscription are read later, even if Redis los
   await using two = await openTwo();
   const { here, there, keys } = two;
   await write(there, { tags: ['a'] });
-  // As an eviction does.
+  // Like an eviction.
   await operate('UNLINK', keys.tag(0, 'a'));
   expect(await here.store.deleteByTags(['a'])).toEqual({ deleted: 0, isPending: false });
   const config = here.options.config;
@@ -196,7 +196,7 @@ test('two replicas never return an entry that is older than an invalidation that
           const isHeard = replicas[now.replica === 0 ? 1 : 0].invalidations.waitForNext();
           await Promise.all([store.deleteByTags([tag]), isHeard]);
         } else if (now.kind === 'readMeanwhile') {
-          // Under way while other things happen; it may be as old as its beginning.
+          // Runs while other events happen. Its value may be as old as its beginning.
           const oldest = data;
           reads.push(
             valuesOf(store, key).then(([value]) =>

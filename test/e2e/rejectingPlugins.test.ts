@@ -16,7 +16,7 @@ const hooks: readonly [string, Plugin, string][] = [
     { requestDidStart: async () => ({ didResolveOperation: async () => Promise.reject(unauthenticated()) }) },
     'UNAUTHENTICATED',
   ],
-  // Apollo Server's own word for whatever fails here.
+  // The message of Apollo Server for any failure of a plugin.
   [
     'a request begins',
     { requestDidStart: async () => Promise.reject(unauthenticated()) },
@@ -36,7 +36,7 @@ describe.each(hooks)('a plugin that refuses when %s', (_, plugin, code) => {
     await using server = await startScriptedServer(() => singleOutcome('{}'), { plugins: [plugin] });
     const codes: unknown[] = [];
     for (const query of operations) {
-      // The second time, what was found valid before might be remembered.
+      // The second time, the operation is already validated.
       codes.push(await ask(server.url, { query }), await ask(server.url, { query }));
     }
     const isRefused = (given: unknown) => given === code || given === 'BAD_REQUEST';

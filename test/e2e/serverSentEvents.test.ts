@@ -9,7 +9,7 @@ import {
   startScriptedServer,
 } from '../harness/scriptedServer.ts';
 
-function asking(body: unknown, accept = 'text/event-stream'): RawRequest {
+function postRequest(body: unknown, accept = 'text/event-stream'): RawRequest {
   return { headers: { 'content-type': 'application/json', accept }, body: JSON.stringify(body) };
 }
 
@@ -37,7 +37,7 @@ describe('a client of server-sent events', () => {
   test('gets the same single event when a query is sent again', async () => {
     await using server = await startScriptedServer();
     for (let round = 0; round < 2; round++) {
-      const { status, headers, body } = await exchange(server.url, asking(hello));
+      const { status, headers, body } = await exchange(server.url, postRequest(hello));
       expect([status, headOf(headers), headers.has('content-length')]).toEqual([200, head, false]);
       expect(body).toBe(`:\n\n${events({ data: { greeting: 'hello' } })}${complete}`);
     }
@@ -46,20 +46,20 @@ describe('a client of server-sent events', () => {
 
   test('gets the response to a mutation as one event', async () => {
     await using server = await startScriptedServer(() => singleOutcome('{"greet":"done"}'));
-    const { body } = await exchange(server.url, asking({ query: 'mutation { greet(name: "a") }' }));
+    const { body } = await exchange(server.url, postRequest({ query: 'mutation { greet(name: "a") }' }));
     expect(body).toBe(`:\n\n${events({ data: { greet: 'done' } })}${complete}`);
   });
 
   test('gets a response of several buffers as one event', async () => {
     await using server = await startScriptedServer(() => {
       const outcome = singleOutcome('');
-      if (outcome.kind !== 'single') throw new Error('One piece was asked for.');
+      if (outcome.kind !== 'single') throw new Error('singleOutcome returned another outcome.');
       return {
         ...outcome,
         data: { takeWrapped: () => [Buffer.from('{"data":'), Buffer.from('{}}')] } as never,
       };
     });
-    const { body } = await exchange(server.url, asking(hello));
+    const { body } = await exchange(server.url, postRequest(hello));
     expect(body).toBe(`:\n\nevent: next\ndata: {"data":{}}\n\n${complete}`);
   });
 
@@ -67,7 +67,7 @@ describe('a client of server-sent events', () => {
     await using server = await startScriptedServer(undefined, { limits: { depth: 1 } });
     const bodies = [{ query: '{ nothing }' }, { query: '{ node { node { id } } }' }, { query: '{' }, []];
     for (const refused of bodies) {
-      const { status, body } = await exchange(server.url, asking(refused));
+      const { status, body } = await exchange(server.url, postRequest(refused));
       expect([status, body]).toEqual([
         200,
         expect.stringMatching(/^:\n\nevent: next\ndata: \{"errors":\[.+\]\}\n\nevent: complete\ndata:\n\n$/),
@@ -79,7 +79,7 @@ describe('a client of server-sent events', () => {
   test('gets the rejection of the HTTP request as a status', async () => {
     await using server = await startScriptedServer();
     const request = {
-      ...asking(hello),
+      ...postRequest(hello),
       headers: { 'content-type': 'text/json', accept: 'text/event-stream' },
     };
     expect((await exchange(server.url, request)).status).toBe(415);
@@ -97,7 +97,7 @@ describe('a client of server-sent events', () => {
       return scripted.outcome;
     });
     const query = '{ greeting ... @defer { node { id } } }';
-    const { headers, body } = await exchange(server.url, asking({ query }));
+    const { headers, body } = await exchange(server.url, postRequest({ query }));
     expect(headOf(headers)).toEqual(head);
     expect(body).toBe(`:\n\n${events(...payloads)}${complete}`);
   });
@@ -109,7 +109,7 @@ describe('a client of server-sent events', () => {
       scripted.push(new GatewayError('DEADLINE_EXCEEDED', 'Too late.'));
       return scripted.outcome;
     });
-    const { body } = await exchange(server.url, asking({ query: '{ ... @defer { greeting } }' }));
+    const { body } = await exchange(server.url, postRequest({ query: '{ ... @defer { greeting } }' }));
     const errors = [{ message: 'Too late.', extensions: { code: 'DEADLINE_EXCEEDED' } }];
     expect(body).toBe(`:\n\n${events({ data: {}, hasNext: true }, { errors, hasNext: false })}${complete}`);
   });
@@ -128,16 +128,16 @@ describe('a client of server-sent events', () => {
         path: `/graphql?${new URLSearchParams({ query, variables: '{"a":1}' })}`,
         headers: { accept: 'text/event-stream', ...own },
       });
-    const asked = { 'apollo-require-preflight': 'yes' };
-    expect((await get(subscription.query, asked)).body).toBe(
+    const preflighted = { 'apollo-require-preflight': 'yes' };
+    expect((await get(subscription.query, preflighted)).body).toBe(
       `:\n\n${events({ data: { greetings: 'one' } })}${complete}`,
     );
     expect(server.receivedOperations[0]?.variables).toEqual({ a: 1 });
     // Rejected although its text has been validated before.
     expect((await get(subscription.query, {})).body).toContain('potential Cross-Site Request Forgery');
     const mutation = 'mutation { greet(name: "a") }';
-    await exchange(server.url, asking({ query: mutation }));
-    expect((await get(mutation, asked)).body).toContain('GET requests only support query operations');
+    await exchange(server.url, postRequest({ query: mutation }));
+    expect((await get(mutation, preflighted)).body).toContain('GET requests only support query operations');
     expect(server.receivedOperations).toHaveLength(2);
   });
 });
@@ -147,7 +147,7 @@ describe('a subscription over server-sent events', () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     await using connection = await RawConnection.open(server.url);
-    connection.send(asking(subscription));
+    connection.send(postRequest(subscription));
     const { status, headers } = await connection.readHead();
     expect([status, headOf(headers)]).toEqual([200, head]);
     expect(await connection.readChunk()).toBe(':\n\n');
@@ -166,15 +166,15 @@ describe('a subscription over server-sent events', () => {
     await using server = await startScriptedServer(() => scripted.outcome);
     const accept =
       'application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed';
-    const { headers, body } = await exchange(server.url, asking(subscription, accept));
+    const { headers, body } = await exchange(server.url, postRequest(subscription, accept));
     expect([headOf(headers), body]).toEqual([head, `:\n\n${complete}`]);
   });
 
   test.each(['application/json', '*/*', 'multipart/mixed, application/json'])(
-    'is not begun for a client that accepts %s',
+    'is rejected for a client that accepts %s',
     async (accept) => {
       await using server = await startScriptedServer();
-      const { status, body } = await exchange(server.url, asking(subscription, accept));
+      const { status, body } = await exchange(server.url, postRequest(subscription, accept));
       expect([status, JSON.parse(body)]).toEqual([
         400,
         {
@@ -198,7 +198,7 @@ describe('a subscription over server-sent events', () => {
       heartbeatIntervalMs: 1000,
     });
     await using connection = await RawConnection.open(server.url);
-    connection.send(asking(subscription));
+    connection.send(postRequest(subscription));
     await connection.readHead();
     await connection.readChunk();
     timers.advance(900);
@@ -218,7 +218,7 @@ describe('a subscription over server-sent events', () => {
     scripted.push({ data: {} }, '7-0');
     scripted.push('end');
     await using server = await startScriptedServer(() => scripted.outcome);
-    const request = asking(subscription);
+    const request = postRequest(subscription);
     const headers = { ...request.headers, 'last-event-id': '6-0' };
     const { body } = await exchange(server.url, { ...request, headers });
     expect(body).toBe(`:\n\nid: 7-0\n${events({ data: {} })}${complete}`);
@@ -229,7 +229,7 @@ describe('a subscription over server-sent events', () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
     await using server = await startScriptedServer(() => scripted.outcome);
-    const { body } = await exchange(server.url, asking(subscription));
+    const { body } = await exchange(server.url, postRequest(subscription));
     const errors = [{ message: 'Gone.', extensions: { code: 'SUBGRAPH_UNREACHABLE' } }];
     expect(body).toBe(`:\n\n${events({ errors })}${complete}`);
   });
@@ -239,7 +239,7 @@ describe('a subscription over server-sent events', () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, { timers });
     const connection = await RawConnection.open(server.url);
-    connection.send(asking(subscription));
+    connection.send(postRequest(subscription));
     await connection.readHead();
     await connection.readChunk();
     await connection[Symbol.asyncDispose]();
@@ -252,7 +252,7 @@ describe('a subscription over server-sent events', () => {
     const scripted = new ScriptedEvents();
     const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
     await using connection = await RawConnection.open(server.url);
-    connection.send(asking(subscription));
+    connection.send(postRequest(subscription));
     await connection.readHead();
     await connection.readChunk();
     await server.close();
@@ -272,11 +272,11 @@ describe('a subscription over server-sent events', () => {
       },
       { drainTimeout: 60_000 },
     );
-    const asked = exchange(server.url, asking(subscription));
+    const response = exchange(server.url, postRequest(subscription));
     await entered.promise;
     const closed = server.close();
     gate.resolve();
-    expect((await asked).status).toBe(503);
+    expect((await response).status).toBe(503);
     await scripted.returned;
     await closed;
   });

@@ -69,11 +69,11 @@ afterEach(() => {
 const as = (authorization: string): { headers: Record<string, string> } => ({ headers: { authorization } });
 
 describe('equal queries of several clients', () => {
-  test('that are under way at one time are one call', async () => {
+  test('that are under way at the same time share one call', async () => {
     const gate = gateway.subgraph('items').hold('Query.whoami');
     const first = gateway.execute('{ whoami }', as('a'));
     await gate.waitForArrivals();
-    // The other field shows when the second operation has been started.
+    // The fetch of the other field shows that the second operation has started.
     const second = gateway.execute('{ whoami other }', as('a'));
     await gateway.subgraph('readers').waitForCalls(1);
     gate.open();
@@ -82,7 +82,7 @@ describe('equal queries of several clients', () => {
     expect(gateway.subgraph('items').calls).toHaveLength(1);
   });
 
-  test('with different forwarded headers are calls of their own', async () => {
+  test('with different forwarded headers share no call', async () => {
     const gate = gateway.subgraph('items').hold('Query.whoami');
     const answers = ['a', 'b'].map((name) => gateway.execute('{ whoami }', as(name)));
     await gateway.subgraph('items').waitForCalls(2);
@@ -93,7 +93,7 @@ describe('equal queries of several clients', () => {
     ]);
   });
 
-  test('are calls of their own with acrossRequests: false', async () => {
+  test('share no call with acrossRequests: false', async () => {
     await using own = await startInlineGateway({
       subgraphs,
       config: { batching: { acrossRequests: false } },
@@ -105,7 +105,7 @@ describe('equal queries of several clients', () => {
     await Promise.all(answers);
   });
 
-  test('continue together, and each enriches objects of its own', async () => {
+  test('share all their calls, and each writes into its own response', async () => {
     const gate = gateway.subgraph('items').hold('Query.items');
     const first = gateway.execute('{ items { box { id colour(tint: 1) } } }', as('a'));
     await gate.waitForArrivals();
@@ -120,7 +120,7 @@ describe('equal queries of several clients', () => {
     expect(gateway.subgraph('readers').calls.filter(({ query }) => query.includes('box'))).toHaveLength(1);
   });
 
-  test('may lose a client without harm to the others', async () => {
+  test('continue for the other clients when one disconnects', async () => {
     const gate = gateway.subgraph('items').hold('Query.whoami');
     const leaving = new AbortController();
     const first = gateway.execute('{ whoami }', { ...as('a'), signal: leaving.signal });
@@ -134,7 +134,7 @@ describe('equal queries of several clients', () => {
   });
 });
 
-test('equal mutations of several clients are each sent', async () => {
+test('equal mutations of several clients are sent once for each client', async () => {
   const gate = gateway.subgraph('items').hold('Mutation.write');
   const answers = ['a', 'a'].map((name) => gateway.execute('mutation { write }', as(name)));
   await gateway.subgraph('items').waitForCalls(2);
@@ -143,7 +143,7 @@ test('equal mutations of several clients are each sent', async () => {
   expect(gateway.subgraph('items').calls).toHaveLength(2);
 });
 
-test('what a mutation goes on to read does not come from a query that began before it', async () => {
+test('the fields that a mutation reads do not come from a query that began before the mutation', async () => {
   const gate = gateway.subgraph('readers').hold('Item.reader');
   const before = gateway.execute('{ item(id: "1") { reader } }', as('a'));
   await gate.waitForArrivals();
@@ -154,7 +154,7 @@ test('what a mutation goes on to read does not come from a query that began befo
   expect((await after).body).toEqual({ data: { touch: { reader: 'a/*' } } });
 });
 
-describe('whatever clients do at one time', () => {
+describe('for any mix of concurrent clients', () => {
   const operations: readonly { readonly query: string; readonly data: (me: string) => unknown }[] = [
     { query: '{ whoami }', data: (me) => ({ whoami: me }) },
     { query: '{ whoami other }', data: (me) => ({ whoami: me, other: me }) },
@@ -184,7 +184,7 @@ describe('whatever clients do at one time', () => {
     leavesAfter: fc.option(fc.nat({ max: 30 }), { nil: undefined, freq: 3 }),
   });
 
-  test('each one gets the data of its own identity and nothing else', async () => {
+  test('each client gets the data of its own identity only', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(client, { minLength: 2, maxLength: 12 }),

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { type Client, createClient } from 'graphql-sse';
 import { GatewayError } from '../../gateway/errors.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
-import { exchange, type RawAnswer, RawConnection } from '../harness/rawHttp.ts';
+import { Gate } from '../harness/gate.ts';
+import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
 import {
   ScriptedEvents,
   ScriptedPayloads,
@@ -10,12 +11,19 @@ import {
   singleOutcome,
   startScriptedServer,
 } from '../harness/scriptedServer.ts';
+import {
+  completeEvent,
+  endingRequest,
+  nextEvent,
+  openingRequest,
+  openStream,
+  operationRequest,
+  rejectionOf,
+  reserveStream,
+} from '../harness/singleConnection.ts';
 
 const query = '{ greeting }';
 const subscription = 'subscription { greetings }';
-const complete = (id = '1') => `event: complete\ndata: {"id":"${id}"}\n\n`;
-const next = (payload: unknown, id = '1') =>
-  `event: next\ndata: {"id":"${id}","payload":${JSON.stringify(payload)}}\n\n`;
 
 interface DisposableClient extends Client<true>, Disposable {}
 
@@ -24,42 +32,13 @@ function clientOf({ url }: ScriptedServer): DisposableClient {
   return { ...client, [Symbol.dispose]: () => client.dispose() };
 }
 
-async function reserve({ url }: ScriptedServer, headers = {}): Promise<string> {
-  const { status, body } = await exchange(url, { method: 'PUT', headers });
-  expect(status).toBe(201);
-  return body;
-}
-
-/** Opens the stream of a token and reads the opening and `early`. */
-async function open({ url }: ScriptedServer, token: string, early = ''): Promise<RawConnection> {
-  const connection = await RawConnection.open(url);
-  connection.send({
-    method: 'GET',
-    headers: { accept: 'text/event-stream', 'x-graphql-event-stream-token': token },
-  });
-  expect((await connection.readHead()).status).toBe(200);
-  expect(await connection.readChunk()).toBe(`:\n\n${early}`);
-  return connection;
-}
-
-function ask({ url }: ScriptedServer, token: string, body: object, operationId = '1'): Promise<RawAnswer> {
-  return exchange(url, {
-    headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
-    body: JSON.stringify({ ...body, extensions: { operationId } }),
-  });
-}
-
-function end({ url }: ScriptedServer, token: string, parameters = '?operationId=1'): Promise<RawAnswer> {
-  return exchange(url, {
-    method: 'DELETE',
-    path: `/graphql${parameters}`,
-    headers: { 'x-graphql-event-stream-token': token },
-  });
-}
-
-/** The status and code of a rejected request. */
-function refusal({ status, body }: RawAnswer): unknown {
-  return [status, JSON.parse(body).errors[0].extensions.code];
+function send(
+  { url }: ScriptedServer,
+  token: string,
+  body: object,
+  operationId?: string,
+): Promise<RawResponse> {
+  return exchange(url, operationRequest(token, body, operationId));
 }
 
 describe('the client of graphql-sse in single connection mode', () => {
@@ -68,26 +47,26 @@ describe('the client of graphql-sse in single connection mode', () => {
       ['a', new ScriptedEvents()],
       ['b', new ScriptedEvents()],
     ]);
-    const streamOf = (of: string) => events.get(of) as ScriptedEvents;
+    const eventsOf = (name: string) => events.get(name) as ScriptedEvents;
     await using server = await startScriptedServer(({ variables }) =>
       variables.of === undefined
         ? singleOutcome('{"greeting":"hello"}')
-        : streamOf(String(variables.of)).outcome,
+        : eventsOf(String(variables.of)).outcome,
     );
     using client = clientOf(server);
     const [a, b] = ['a', 'b'].map((of) => client.iterate({ query: subscription, variables: { of } }));
     const [first, second] = [a?.next(), b?.next()];
-    streamOf('b').push({ data: { greetings: 'of b' } });
+    eventsOf('b').push({ data: { greetings: 'of b' } });
     expect((await second)?.value).toEqual({ data: { greetings: 'of b' } });
-    streamOf('a').push({ data: { greetings: 'of a' } });
+    eventsOf('a').push({ data: { greetings: 'of a' } });
     expect((await first)?.value).toEqual({ data: { greetings: 'of a' } });
     for await (const result of client.iterate({ query })) {
       expect(result).toEqual({ data: { greeting: 'hello' } });
     }
-    streamOf('a').push('end');
+    eventsOf('a').push('end');
     expect((await a?.next())?.done).toBe(true);
     await b?.return?.();
-    await streamOf('b').returned;
+    await eventsOf('b').returned;
     expect(server.receivedOperations).toHaveLength(3);
   });
 
@@ -103,11 +82,11 @@ describe('the client of graphql-sse in single connection mode', () => {
       return scripted.outcome;
     });
     using client = clientOf(server);
-    const got: unknown[] = [];
+    const results: unknown[] = [];
     for await (const result of client.iterate({ query: '{ greeting ... @defer { node { id } } }' })) {
-      got.push(result);
+      results.push(result);
     }
-    expect(got).toEqual(payloads);
+    expect(results).toEqual(payloads);
     await server.close();
     expect(server.supergraphs.leases.get('first')).toBe(0);
   });
@@ -119,52 +98,53 @@ describe('an event stream for several operations', () => {
     await using server = await startScriptedServer(({ document }) =>
       document.loc?.source.body === query ? singleOutcome('{"greeting":"hello"}') : scripted.outcome,
     );
-    const token = await reserve(server);
-    expect(await ask(server, token, { query })).toMatchObject({ status: 202, body: '' });
-    await using stream = await open(server, token, next({ data: { greeting: 'hello' } }) + complete());
-    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+    const token = await reserveStream(server.url);
+    expect(await send(server, token, { query })).toMatchObject({ status: 202, body: '' });
+    await using stream = await openStream(
+      server.url,
+      token,
+      nextEvent({ data: { greeting: 'hello' } }) + completeEvent(),
+    );
+    expect((await send(server, token, { query: subscription })).status).toBe(202);
     scripted.push({ data: { greetings: 'one' } }, '7-0');
-    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greetings: 'one' } }));
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
     const errors = [{ message: 'Gone.', extensions: { code: 'SUBGRAPH_UNREACHABLE' } }];
-    expect(await stream.readChunk()).toBe(next({ errors }) + complete());
+    expect(await stream.readChunk()).toBe(nextEvent({ errors }) + completeEvent());
   });
 
   test('can be opened with the token in the query string, and accepts queries by GET', async () => {
     await using server = await startScriptedServer();
-    const token = await reserve(server);
+    const token = await reserveStream(server.url);
     await using stream = await RawConnection.open(server.url);
     stream.send({ method: 'GET', path: `/graphql?token=${token}`, headers: { accept: 'text/event-stream' } });
     expect((await stream.readHead()).status).toBe(200);
     await stream.readChunk();
-    const asked = (text: string) =>
+    const sendByGet = (text: string) =>
       exchange(server.url, {
         method: 'GET',
         path: `/graphql?${new URLSearchParams({ token, query: text, extensions: '{"operationId":"1"}' })}`,
         headers: { 'apollo-require-preflight': 'yes' },
       });
-    expect((await asked(query)).status).toBe(202);
-    expect(await stream.readChunk()).toBe(next({ data: { greeting: 'hello' } }) + complete());
-    expect((await asked('mutation { greet(name: "a") }')).status).toBe(405);
+    expect((await sendByGet(query)).status).toBe(202);
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
+    expect((await sendByGet('mutation { greet(name: "a") }')).status).toBe(405);
   });
 
   test('continues an operation after its request has ended and its connection is reused', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
-    const token = await reserve(server);
-    await using stream = await open(server, token);
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
     await using connection = await RawConnection.open(server.url);
-    connection.send({
-      headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
-      body: JSON.stringify({ query: subscription, extensions: { operationId: '1' } }),
-    });
-    expect((await connection.readAnswer()).status).toBe(202);
+    connection.send(operationRequest(token, { query: subscription }));
+    expect((await connection.readResponse()).status).toBe(202);
     // On a connection with an incomplete response, a malformed request would get no error.
     connection.socket.write('NONSENSE\r\n\r\n');
-    expect((await connection.readAnswer()).status).toBe(400);
+    expect((await connection.readResponse()).status).toBe(400);
     await connection.waitForClose();
     scripted.push({ data: { greetings: 'one' } });
-    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greetings: 'one' } }));
   });
 
   test('is not meant by a query parameter token of another form', async () => {
@@ -179,62 +159,59 @@ describe('an event stream for several operations', () => {
 
   test('can be opened only once', async () => {
     await using server = await startScriptedServer();
-    const token = await reserve(server);
-    await using _stream = await open(server, token);
-    const again = await exchange(server.url, {
-      method: 'GET',
-      headers: { accept: 'text/event-stream', 'x-graphql-event-stream-token': token },
-    });
-    expect(refusal(again)).toEqual([409, 'BAD_REQUEST']);
+    const token = await reserveStream(server.url);
+    await using _stream = await openStream(server.url, token);
+    const again = await exchange(server.url, openingRequest(token));
+    expect(rejectionOf(again)).toEqual([409, 'BAD_REQUEST']);
   });
 
   test('rejects an operation without an id or with an id in use', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
-    const token = await reserve(server);
-    expect((await ask(server, token, { query: subscription })).status).toBe(202);
-    expect(refusal(await ask(server, token, { query: subscription }))).toEqual([409, 'BAD_REQUEST']);
-    expect(refusal(await ask(server, token, { query: subscription }, ''))).toEqual([400, 'BAD_REQUEST']);
-    expect(refusal(await end(server, token, ''))).toEqual([400, 'BAD_REQUEST']);
-    expect((await end(server, token)).status).toBe(200);
+    const token = await reserveStream(server.url);
+    expect((await send(server, token, { query: subscription })).status).toBe(202);
+    expect(rejectionOf(await send(server, token, { query: subscription }))).toEqual([409, 'BAD_REQUEST']);
+    expect(rejectionOf(await send(server, token, { query: subscription }, ''))).toEqual([400, 'BAD_REQUEST']);
+    expect(rejectionOf(await exchange(server.url, { ...endingRequest(token), path: '/graphql' }))).toEqual([
+      400,
+      'BAD_REQUEST',
+    ]);
+    expect((await exchange(server.url, endingRequest(token))).status).toBe(200);
     await scripted.returned;
-    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+    expect((await send(server, token, { query: subscription })).status).toBe(202);
   });
 
   test('sends nothing more for an operation that the client has ended, even during execution', async () => {
-    const begun = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
     await using server = await startScriptedServer(({ signal }) => {
-      begun.resolve();
+      started.resolve();
       return new Promise((_, reject) => {
         signal.addEventListener('abort', () => reject(new GatewayError('REQUEST_ABORTED', 'Ended.')));
       });
     });
-    const token = await reserve(server);
-    await using stream = await open(server, token);
-    const asked = ask(server, token, { query });
-    await begun.promise;
-    expect((await end(server, token)).status).toBe(200);
-    expect((await asked).status).toBe(202);
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
+    const response = send(server, token, { query });
+    await started.promise;
+    expect((await exchange(server.url, endingRequest(token))).status).toBe(200);
+    expect((await response).status).toBe(202);
     await server.close();
     expect(await stream.readChunk()).toBeUndefined();
   });
 
   test('does not run an operation whose request was aborted before it was accepted', async () => {
-    const begun = Promise.withResolvers<AbortSignal>();
+    const started = Promise.withResolvers<AbortSignal>();
     await using server = await startScriptedServer(({ signal }) => {
-      begun.resolve(signal);
+      started.resolve(signal);
       return new Promise((_, reject) => {
         signal.addEventListener('abort', () => reject(new GatewayError('REQUEST_ABORTED', 'Ended.')));
       });
     });
-    const token = await reserve(server);
-    await using stream = await open(server, token);
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
     const connection = await RawConnection.open(server.url);
-    connection.send({
-      headers: { 'content-type': 'application/json', 'x-graphql-event-stream-token': token },
-      body: JSON.stringify({ query, extensions: { operationId: '1' } }),
-    });
-    const signal = await begun.promise;
+    connection.send(operationRequest(token, { query }));
+    const signal = await started.promise;
     const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
     await connection[Symbol.asyncDispose]();
     await aborted;
@@ -246,12 +223,12 @@ describe('an event stream for several operations', () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, { timers });
-    const token = await reserve(server);
-    const stream = await open(server, token);
-    expect((await ask(server, token, { query: subscription })).status).toBe(202);
+    const token = await reserveStream(server.url);
+    const stream = await openStream(server.url, token);
+    expect((await send(server, token, { query: subscription })).status).toBe(202);
     await stream[Symbol.asyncDispose]();
     await scripted.returned;
-    expect(refusal(await ask(server, token, { query }))).toEqual([404, 'BAD_REQUEST']);
+    expect(rejectionOf(await send(server, token, { query }))).toEqual([404, 'BAD_REQUEST']);
     await server.close();
     expect([timers.pendingCount, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
   });
@@ -259,7 +236,7 @@ describe('an event stream for several operations', () => {
   test('gets a comment after one heartbeat interval of silence', async () => {
     const timers = new FakeTimers();
     await using server = await startScriptedServer(undefined, { timers, heartbeatIntervalMs: 1000 });
-    await using stream = await open(server, await reserve(server));
+    await using stream = await openStream(server.url, await reserveStream(server.url));
     timers.advance(1000);
     expect(await stream.readChunk()).toBe(':\n\n');
   });
@@ -272,17 +249,22 @@ describe('the limits of event streams', () => {
       limits,
       clientKey: (headers) => headers.get('x-shop') ?? '',
     });
-    const refused = async (shop: string) =>
-      refusal(await exchange(server.url, { method: 'PUT', headers: { 'x-shop': shop } }));
-    const stream = await open(server, await reserve(server, { 'x-shop': 'a' }));
-    await reserve(server, { 'x-shop': 'a' });
-    expect(await refused('a')).toEqual([503, 'OVERLOADED']);
-    await reserve(server, { 'x-shop': 'b' });
-    expect(await refused('c')).toEqual([503, 'OVERLOADED']);
+    const rejection = async (shop: string) =>
+      rejectionOf(await exchange(server.url, { method: 'PUT', headers: { 'x-shop': shop } }));
+    const stream = await openStream(server.url, await reserveStream(server.url, { 'x-shop': 'a' }));
+    await reserveStream(server.url, { 'x-shop': 'a' });
+    expect(await rejection('a')).toEqual([503, 'OVERLOADED']);
+    await reserveStream(server.url, { 'x-shop': 'b' });
+    expect(await rejection('c')).toEqual([503, 'OVERLOADED']);
     await stream[Symbol.asyncDispose]();
     // The gateway notices the end of the connection some time later.
     while ((await exchange(server.url, { method: 'PUT', headers: { 'x-shop': 'a' } })).status === 503);
-    expect(await refused('a')).toEqual([503, 'OVERLOADED']);
+    expect(await rejection('a')).toEqual([503, 'OVERLOADED']);
+  });
+
+  test('turn event streams off when limits.eventStreams is 0', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { eventStreams: 0 } });
+    expect(rejectionOf(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'OVERLOADED']);
   });
 
   test('apply to the operations on one stream', async () => {
@@ -290,9 +272,9 @@ describe('the limits of event streams', () => {
     await using server = await startScriptedServer(() => scripted.outcome, {
       limits: { operationsPerSocket: 1 },
     });
-    const token = await reserve(server);
-    expect((await ask(server, token, { query: subscription }, '1')).status).toBe(202);
-    expect(refusal(await ask(server, token, { query: subscription }, '2'))).toEqual([503, 'OVERLOADED']);
+    const token = await reserveStream(server.url);
+    expect((await send(server, token, { query: subscription }, '1')).status).toBe(202);
+    expect(rejectionOf(await send(server, token, { query: subscription }, '2'))).toEqual([503, 'OVERLOADED']);
   });
 
   test('include the reservation timeout, which ends a stream and its operations', async () => {
@@ -302,15 +284,12 @@ describe('the limits of event streams', () => {
       timers,
       reservationTimeoutMs: 1000,
     });
-    const token = await reserve(server);
-    await ask(server, token, { query: subscription });
+    const token = await reserveStream(server.url);
+    await send(server, token, { query: subscription });
     timers.advance(1000);
     await scripted.returned;
-    const late = await exchange(server.url, {
-      method: 'GET',
-      headers: { accept: 'text/event-stream', 'x-graphql-event-stream-token': token },
-    });
-    expect(refusal(late)).toEqual([404, 'BAD_REQUEST']);
+    const tooLate = await exchange(server.url, openingRequest(token));
+    expect(rejectionOf(tooLate)).toEqual([404, 'BAD_REQUEST']);
     expect(timers.pendingCount).toBe(0);
   });
 
@@ -318,15 +297,15 @@ describe('the limits of event streams', () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, { timers, bufferSize: 1000 });
-    const token = await reserve(server);
-    await ask(server, token, { query: subscription });
+    const token = await reserveStream(server.url);
+    await send(server, token, { query: subscription });
     const event = { data: { greetings: 'x'.repeat(400) } };
     for (let i = 0; i < 5; i++) scripted.push(event);
     // Another operation takes some turns of the event loop, in which the first one would have continued.
-    await ask(server, token, { query: '{' }, '2');
+    await send(server, token, { query: '{' }, '2');
     expect(scripted.pullCount).toBe(3);
-    await using stream = await open(server, token, next(event).repeat(3));
-    for (let i = 0; i < 2; i++) expect(await stream.readChunk()).toBe(next(event));
+    await using stream = await openStream(server.url, token, nextEvent(event).repeat(3));
+    for (let i = 0; i < 2; i++) expect(await stream.readChunk()).toBe(nextEvent(event));
   });
 });
 
@@ -334,37 +313,47 @@ describe('the event streams of a gateway that shuts down', () => {
   test('are closed at once, without a complete event, unless a query or mutation runs on them', async () => {
     const scripted = new ScriptedEvents();
     const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
-    const token = await reserve(server);
-    await using stream = await open(server, token);
-    await ask(server, token, { query: subscription });
-    await using other = await open(server, await reserve(server));
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
+    await send(server, token, { query: subscription });
+    await using idleStream = await openStream(server.url, await reserveStream(server.url));
     await server.close();
-    expect([await stream.readChunk(), await other.readChunk()]).toEqual([undefined, undefined]);
+    expect([await stream.readChunk(), await idleStream.readChunk()]).toEqual([undefined, undefined]);
     await scripted.returned;
   });
 
   test('wait for queries, which end with an error after the drain timeout', async () => {
-    const begun = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
     const server = await startScriptedServer(
       ({ signal }) => {
-        begun.resolve();
+        started.resolve();
         return new Promise((_, reject) => {
           signal.addEventListener('abort', () => reject(signal.reason));
         });
       },
       { drainTimeout: 1 },
     );
-    const token = await reserve(server);
-    await using stream = await open(server, token);
-    const asked = ask(server, token, { query });
-    await begun.promise;
+    const token = await reserveStream(server.url);
+    await using stream = await openStream(server.url, token);
+    const response = send(server, token, { query });
+    await started.promise;
     await server.close();
     expect(await stream.readChunk()).toContain('REQUEST_ABORTED');
-    expect((await asked).status).toBe(202);
+    expect((await response).status).toBe(202);
   });
 
-  test('cannot be reserved any more', async () => {
-    await using server = await startScriptedServer(undefined, { limits: { eventStreams: 0 } });
-    expect(refusal(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'OVERLOADED']);
+  test('cannot be reserved while it drains', async () => {
+    const gate = new Gate();
+    const server = await startScriptedServer(async () => {
+      await gate.pass();
+      return singleOutcome('{"greeting":"hello"}');
+    });
+    const response = send(server, await reserveStream(server.url), { query });
+    await gate.waitForArrivals();
+    const closing = server.close();
+    expect(rejectionOf(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'REQUEST_ABORTED']);
+    gate.open();
+    expect((await response).status).toBe(202);
+    await closing;
   });
 });

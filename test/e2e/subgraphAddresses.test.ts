@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('the configuration of subgraphs', () => {
-  test('is warned about where it names a subgraph that the supergraph does not have', async () => {
+  test('logs a warning for a subgraph that the supergraph does not have', async () => {
     const warnings: unknown[] = [];
     const logger = pino({ level: 'warn', base: null }, { write: (line) => warnings.push(JSON.parse(line)) });
     await using _gateway = await startTestGateway({
@@ -30,7 +30,7 @@ describe('the configuration of subgraphs', () => {
     ]);
   });
 
-  test('is asked for where the supergraph has no address, and the gateway is not ready until then', async () => {
+  test('must have an address that the supergraph lacks: the gateway is not ready without it', async () => {
     const file = join(folder, 'supergraph.graphql');
     const demo = await readFile(demoSupergraphFile, 'utf8');
     await writeFile(file, demo.replace(/(name: "reviews", url: )"[^"]*"/, '$1""'));

@@ -26,7 +26,7 @@ const subgraphs = [
 let gateway: InlineGateway;
 let gate: Gate;
 beforeAll(async () => {
-  // `details` takes one call at a time, and three may wait.
+  // `details` takes one call at a time, and its queue has room for three.
   gateway = await startInlineGateway({
     subgraphs,
     config: { subgraphs: { all: {}, details: { concurrency: { max: 1, queue: 3 } } } },
@@ -72,7 +72,7 @@ const asked = (): (string | undefined)[] =>
   gateway.subgraph('details').calls.map(({ query }) => fields.find((name) => query.includes(name)));
 
 describe('a subgraph that takes one call at a time', () => {
-  test('gets what first answers need before what is deferred, and what clients call critical before the rest', async () => {
+  test('gets calls of first responses before deferred ones, and calls of critical requests before others', async () => {
     await occupy();
     await using deferred = await gateway.executeIncrementally(product('id ... @defer { score }'));
     await waiting(1);
@@ -87,7 +87,7 @@ describe('a subgraph that takes one call at a time', () => {
     expect(asked()).toEqual(['slow', 'stock', 'price', 'score']);
   });
 
-  test('drops what is least urgent where too much waits, and says so', async () => {
+  test('has its least urgent call dropped when too many wait, and the error says so', async () => {
     await occupy();
     await using deferred = await gateway.executeIncrementally(product('id ... @defer { score }'));
     await waiting(1);
@@ -95,7 +95,9 @@ describe('a subgraph that takes one call at a time', () => {
     const { answer: stock } = await ask(3, 'stock');
     const { answer: quick } = await ask(3, 'quick');
     const payloads = JSON.stringify(await deferred.remaining());
-    expect(payloads).toContain('Too many calls wait for a subgraph. Try again in a moment.');
+    expect(payloads).toContain(
+      'Too many calls wait for a subgraph. Try again in a moment (concurrency.queue).',
+    );
     expect(payloads).toContain('"code":"OVERLOADED"');
     gate.open();
     const answers = await Promise.all([price, stock, quick]);
@@ -106,7 +108,7 @@ describe('a subgraph that takes one call at a time', () => {
     expect(asked().sort()).toEqual(['price', 'quick', 'slow', 'stock']);
   });
 
-  test('is not asked for what clients that have left were waiting for', async () => {
+  test('gets no call that only disconnected clients waited for', async () => {
     const { answer: first } = await occupy();
     const leaving = new AbortController();
     const { answer: left } = await ask(1, 'price', { signal: leaving.signal });
@@ -124,7 +126,7 @@ describe('a subgraph that takes one call at a time', () => {
   });
 });
 
-test('a priority that is none is refused, and the words are told', async () => {
+test('an invalid priority is refused with the allowed values', async () => {
   const { status, body } = await gateway.execute(product('quick'), {
     headers: { 'tributary-priority': 'high' },
   });

@@ -99,7 +99,7 @@ function failed(message: unknown, code: string, id = '1'): object {
 }
 
 /** The status and the first error code of a rejected handshake. */
-async function refused(url: string, options: WebSocket.ClientOptions = {}): Promise<unknown> {
+async function rejectionOf(url: string, options: WebSocket.ClientOptions = {}): Promise<unknown> {
   const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options);
   const [, response] = await once(socket, 'unexpected-response');
   let body = '';
@@ -365,7 +365,7 @@ describe('the headers of an operation on a WebSocket', () => {
 
 describe('a WebSocket client that violates the protocol', () => {
   const init = { type: 'connection_init' };
-  const ask = { id: '1', type: 'subscribe', payload: { query: subscription } };
+  const subscribeMessage = { id: '1', type: 'subscribe', payload: { query: subscription } };
   const cases: [string, unknown[], number, string][] = [
     ['a message that is not JSON', ['{'], 4400, 'Invalid message: it is not JSON'],
     ['an array', [[]], 4400, 'Invalid message: Message is expected to be an object, but got array'],
@@ -377,13 +377,13 @@ describe('a WebSocket client that violates the protocol', () => {
     ],
     [
       'an operation without a query',
-      [init, { ...ask, payload: {} }],
+      [init, { ...subscribeMessage, payload: {} }],
       4400,
       expect.stringContaining("'query'") as never,
     ],
     [
       'a batch',
-      [init, { ...ask, payload: [ask.payload] }],
+      [init, { ...subscribeMessage, payload: [subscribeMessage.payload] }],
       4400,
       expect.stringContaining("'payload'") as never,
     ],
@@ -393,8 +393,18 @@ describe('a WebSocket client that violates the protocol', () => {
       4400,
       'Invalid message: a client does not send "connection_ack"',
     ],
-    ['an operation before connection_init', [ask], 4401, 'Unauthorized: send connection_init first'],
-    ['an id that is in use', [init, ask, ask], 4409, 'Subscriber for 1 already exists'],
+    [
+      'an operation before connection_init',
+      [subscribeMessage],
+      4401,
+      'Unauthorized: send connection_init first',
+    ],
+    [
+      'an id that is in use',
+      [init, subscribeMessage, subscribeMessage],
+      4409,
+      'Subscriber for 1 already exists',
+    ],
     ['a second connection_init', [init, init], 4429, 'Too many initialisation requests'],
     ['a message that is too large', [init, 'x'.repeat(2000)], 1009, ''],
   ];
@@ -523,7 +533,7 @@ describe('a WebSocket handshake', () => {
     'is rejected with the origin %s unless CSRF prevention is off',
     async (origin) => {
       await using server = await startScriptedServer(undefined, { security });
-      expect(await refused(server.url, { headers: { origin } })).toEqual([403, 'BAD_REQUEST']);
+      expect(await rejectionOf(server.url, { headers: { origin } })).toEqual([403, 'BAD_REQUEST']);
       await using open = await startScriptedServer(undefined, { security: { ...security, csrf: false } });
       await using peer = await Peer.ready(open.url, undefined, { headers: { origin } });
       expect(peer.socket.readyState).toBe(WebSocket.OPEN);
@@ -546,7 +556,7 @@ describe('a WebSocket handshake', () => {
   test('is rejected while there is no supergraph', async () => {
     const supergraphs = new FakeSupergraphView();
     await using server = await startScriptedServer(undefined, { supergraphs });
-    expect(await refused(server.url)).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
+    expect(await rejectionOf(server.url)).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
     supergraphs.set(supergraphOf(testSdl));
     await using peer = await Peer.ready(server.url);
     expect(peer.socket.readyState).toBe(WebSocket.OPEN);
@@ -555,7 +565,7 @@ describe('a WebSocket handshake', () => {
   test('is rejected at the limit of WebSockets', async () => {
     await using server = await startScriptedServer(undefined, { limits: { webSockets: 1 } });
     const peer = await Peer.ready(server.url);
-    expect(await refused(server.url)).toEqual([503, 'OVERLOADED']);
+    expect(await rejectionOf(server.url)).toEqual([503, 'OVERLOADED']);
     await peer[Symbol.asyncDispose]();
     await using again = await Peer.ready(server.url);
     expect(again.socket.readyState).toBe(WebSocket.OPEN);
@@ -588,20 +598,20 @@ describe('the WebSockets of a server that shuts down', () => {
     subscribed.subscribe(subscription);
     scripted.push({ data: {} });
     await subscribed.next();
-    await using asking = await Peer.ready(server.url);
-    asking.subscribe(query);
+    await using busy = await Peer.ready(server.url);
+    busy.subscribe(query);
     await entered.promise;
     const closed = server.close();
     const goingAway = { code: 1001, reason: 'Going away' };
     expect([await idle.closed, await subscribed.closed]).toEqual([goingAway, goingAway]);
     await scripted.returned;
-    expect(await refused(server.url)).toEqual([503, 'REQUEST_ABORTED']);
+    expect(await rejectionOf(server.url)).toEqual([503, 'REQUEST_ABORTED']);
     held.resolve();
-    expect([await asking.next(), await asking.next()]).toEqual([
+    expect([await busy.next(), await busy.next()]).toEqual([
       next({ data: { greeting: 'late' } }),
       complete(),
     ]);
-    expect(await asking.closed).toEqual(goingAway);
+    expect(await busy.closed).toEqual(goingAway);
     await closed;
   });
 

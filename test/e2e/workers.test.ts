@@ -6,8 +6,9 @@ import { describe, expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { readSubscriptionCallback } from '../harness/callbackUpstream.ts';
 import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
-import { type RawAnswer, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
+import { RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { endingRequest, openingRequest, operationRequest, rejectionOf } from '../harness/singleConnection.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 interface RunningWorkers extends GatewayProcess {
@@ -59,8 +60,6 @@ function ownerOf(id: string): string {
   return /\.(\d+)$/.exec(id)?.[1] ?? '';
 }
 
-const tokenHeader = 'x-graphql-event-stream-token';
-
 /** A connection to this worker, and the token of a stream reserved on the connection, which names the worker. */
 async function connectTo(
   { url }: GatewayProcess,
@@ -69,37 +68,23 @@ async function connectTo(
   for (;;) {
     const connection = await RawConnection.open(url);
     connection.send({ method: 'PUT' });
-    const { body: token } = await connection.readAnswer();
+    const { body: token } = await connection.readResponse();
     if (ownerOf(token) === worker) return { connection, token };
     await connection[Symbol.asyncDispose]();
   }
 }
 
-async function ask(gateway: GatewayProcess, worker: string, request: RawRequest): Promise<RawAnswer> {
+async function sendTo(gateway: GatewayProcess, worker: string, request: RawRequest): Promise<RawResponse> {
   const { connection } = await connectTo(gateway, worker);
   await using _ = connection;
   connection.send(request);
-  return await connection.readAnswer();
+  return await connection.readResponse();
 }
-
-const stream = (token: string): RawRequest => ({
-  method: 'GET',
-  headers: { accept: 'text/event-stream', [tokenHeader]: token },
-});
-const operation = (token: string, operationId: string, query: string): RawRequest => ({
-  headers: { 'content-type': 'application/json', [tokenHeader]: token },
-  body: JSON.stringify({ query, extensions: { operationId } }),
-});
-const end = (token: string, operationId: string): RawRequest => ({
-  method: 'DELETE',
-  path: `/graphql?operationId=${operationId}`,
-  headers: { [tokenHeader]: token },
-});
 
 /** Opens a stream of one worker on a connection to another worker. */
 async function open(gateway: GatewayProcess, token: string, worker: string): Promise<RawConnection> {
   const { connection } = await connectTo(gateway, worker);
-  connection.send(stream(token));
+  connection.send(openingRequest(token));
   expect((await connection.readHead()).status).toBe(200);
   expect(await connection.readChunk()).toBe(':\n\n');
   return connection;
@@ -112,12 +97,6 @@ async function readUntil(connection: RawConnection, text: string): Promise<void>
 }
 
 const subscription = 'subscription { reviewAdded { body } }';
-const gone = { status: 404, code: 'BAD_REQUEST' };
-
-function refusal({ status, body }: RawAnswer): unknown {
-  return { status, code: JSON.parse(body).errors[0].extensions.code };
-}
-
 describe('a single connection with several workers', () => {
   test('accepts requests at any worker until its own worker or connection is gone', async () => {
     await using reviews = await startScriptedSubgraph();
@@ -129,16 +108,24 @@ describe('a single connection with several workers', () => {
     await using _ = connection;
     await using events = await open(gateway, token, '2');
     for (const worker of ['1', '2']) {
-      expect((await ask(gateway, worker, operation(token, worker, '{ __typename }'))).status).toBe(202);
+      expect(
+        (await sendTo(gateway, worker, operationRequest(token, { query: '{ __typename }' }, worker))).status,
+      ).toBe(202);
       await readUntil(events, `event: complete\ndata: {"id":"${worker}"}\n\n`);
-      expect((await ask(gateway, worker, operation(token, 's', subscription))).status).toBe(202);
-      expect((await ask(gateway, worker, end(token, 's'))).status).toBe(200);
-      expect((await ask(gateway, worker, stream(token))).status).toBe(409);
+      expect(
+        (await sendTo(gateway, worker, operationRequest(token, { query: subscription }, 's'))).status,
+      ).toBe(202);
+      expect((await sendTo(gateway, worker, endingRequest(token, 's'))).status).toBe(200);
+      expect((await sendTo(gateway, worker, openingRequest(token))).status).toBe(409);
     }
     await crash(gateway, '1');
     await events.waitForClose();
-    for (const request of [stream(token), operation(token, 'a', '{ __typename }'), end(token, 'a')]) {
-      expect(refusal(await ask(gateway, '2', request))).toEqual(gone);
+    for (const request of [
+      openingRequest(token),
+      operationRequest(token, { query: '{ __typename }' }, 'a'),
+      endingRequest(token, 'a'),
+    ]) {
+      expect(rejectionOf(await sendTo(gateway, '2', request))).toEqual([404, 'BAD_REQUEST']);
     }
   });
 });
@@ -157,31 +144,31 @@ describe('HTTP callback subscriptions with several workers', () => {
       body: JSON.stringify({ query: subscription }),
     });
     await reviews.waitForRequests(1);
-    const asked = readSubscriptionCallback(reviews.requests[0]);
-    expect(ownerOf(asked.subscriptionId)).toBe('1');
-    const tell = (worker: string, action: string, more: object = {}) =>
-      ask(gateway, worker, {
-        path: new URL(asked.callbackUrl).pathname,
+    const callback = readSubscriptionCallback(reviews.requests[0]);
+    expect(ownerOf(callback.subscriptionId)).toBe('1');
+    const sendCallback = (worker: string, action: string, more: object = {}) =>
+      sendTo(gateway, worker, {
+        path: new URL(callback.callbackUrl).pathname,
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({
           kind: 'subscription',
           action,
-          id: asked.subscriptionId,
-          verifier: asked.verifier,
+          id: callback.subscriptionId,
+          verifier: callback.verifier,
           ...more,
         }),
       });
     for (const worker of ['2', '1']) {
-      expect((await tell(worker, 'check')).status).toBe(204);
+      expect((await sendCallback(worker, 'check')).status).toBe(204);
       const payload = { data: { reviewAdded: { body: `by ${worker}` } } };
-      expect((await tell(worker, 'next', { payload })).status).toBe(200);
+      expect((await sendCallback(worker, 'next', { payload })).status).toBe(200);
     }
     expect((await client.readHead()).status).toBe(200);
     await readUntil(client, 'by 1');
-    expect((await tell('2', 'check', { verifier: 'another' })).status).toBe(401);
+    expect((await sendCallback('2', 'check', { verifier: 'another' })).status).toBe(401);
     await crash(gateway, '1');
     await client.waitForClose();
-    const { status, body } = await tell('2', 'check');
+    const { status, body } = await sendCallback('2', 'check');
     expect([status, body]).toEqual([404, '{"error":"There is no such subscription, or it has ended."}']);
   });
 });

@@ -1,5 +1,5 @@
 import { type GraphQLSchema, parse } from 'graphql';
-import type { MergedAnswer } from '../harness/rawHttp.ts';
+import type { MergedResponse } from '../harness/rawHttp.ts';
 import { checkData, type Path } from './checkData.ts';
 import type { OmittedFields } from './omittedFields.ts';
 
@@ -7,7 +7,7 @@ import type { OmittedFields } from './omittedFields.ts';
 const codes = new Set(['SUBGRAPH_ERROR', 'SUBGRAPH_UNREACHABLE', 'SUBGRAPH_INVALID_RESPONSE']);
 const forbiddenNull = /^Cannot return null for /;
 
-interface AnswerContext {
+interface ResponseContext {
   readonly schema: GraphQLSchema;
   readonly operation: string;
   /** Fields of failed fragments are missing. */
@@ -19,10 +19,13 @@ interface AnswerContext {
 }
 
 /** The reason why a response is wrong, given that subgraphs may respond anything; `undefined` for a valid response. */
-export function findSubgraphCaseProblem(answer: MergedAnswer, context: AnswerContext): string | undefined {
-  const { data, errors = [] } = answer;
-  const strange = Object.keys(answer).filter((key) => key !== 'data' && key !== 'errors');
-  if (strange.length > 0) return `unexpected ${strange.join()}`;
+export function findSubgraphCaseProblem(
+  response: MergedResponse,
+  context: ResponseContext,
+): string | undefined {
+  const { data, errors = [] } = response;
+  const unexpectedKeys = Object.keys(response).filter((key) => key !== 'data' && key !== 'errors');
+  if (unexpectedKeys.length > 0) return `unexpected ${unexpectedKeys.join()}`;
   if (data === undefined) return 'no data';
   for (const error of errors) {
     const problem = problemOfError(error);
@@ -39,7 +42,7 @@ export function findSubgraphCaseProblem(answer: MergedAnswer, context: AnswerCon
     const name = path.findLast((part) => typeof part === 'string');
     return !(
       (name !== undefined && (nullNames.has(name) || omittedFields.names.has(name))) ||
-      paths.some((other) => isRelated(other, path))
+      paths.some((errorPath) => isRelated(errorPath, path))
     );
   });
   return unexplained === undefined ? undefined : `a null without a reason at ${unexplained.join('.')}`;

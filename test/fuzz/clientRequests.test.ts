@@ -5,7 +5,7 @@ import { chooseFuzzSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { MultipartReader, mergePayloads, RawConnection } from '../harness/rawHttp.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
-import { findAnswerProblem } from './checkClientAnswer.ts';
+import { findResponseProblem } from './checkClientResponse.ts';
 import { type ClientCase, createClientBody, createClientCase } from './clientRequests.ts';
 import { createControlRequest, type EchoGateway, startEchoGateway } from './echoGateway.ts';
 import { exchangeBytes } from './exchangeBytes.ts';
@@ -23,11 +23,11 @@ test(
   async () => {
     const problems = await runTrials(seeds.all, async (seed) => {
       const request = createClientCase(seed);
-      const [answer, control] = await Promise.all([
+      const [response, control] = await Promise.all([
         exchangeBytes(echo.gateway.url, request.bytes, request.endsEarly),
         seed % 2 === 0 ? findControlProblem(`control${seed}`) : undefined,
       ]);
-      const problem = findAnswerProblem(request, answer) ?? control;
+      const problem = findResponseProblem(request, response) ?? control;
       return problem && report(seed, request, problem);
     });
     expect(problems).toEqual([]);
@@ -54,7 +54,7 @@ test(
         connection.send({ headers: controlHeaders, body });
       }
       for (const request of requests) {
-        const { body } = await connection.readAnswer();
+        const { body } = await connection.readResponse();
         const problem = typeof request === 'string' ? problemOfControl(request, body) : undefined;
         if (problem !== undefined) return `seed ${seed}: ${problem}`;
       }
@@ -99,7 +99,7 @@ async function findControlProblem(id: string): Promise<string | undefined> {
 }
 
 function problemOfControl(id: string, text: string): string | undefined {
-  if (!text.startsWith('\r\n')) return `the control ${id} was answered with ${text}`;
+  if (!text.startsWith('\r\n')) return `the control ${id} got ${text}`;
   const merged = mergePayloads(new MultipartReader().read(text));
   const got = JSON.stringify(sorted(merged));
   const { data } = createControlRequest(id);

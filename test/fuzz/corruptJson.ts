@@ -18,24 +18,24 @@ interface JsonSlot {
 }
 
 /** Puts one to three faults into the text of a correct response. */
-export function corruptJson(random: Random, right: string): string {
-  const root: Container = { answer: JSON.parse(right) };
-  const fixed = new Set(entityLists(root.answer));
+export function corruptJson(random: Random, correctText: string): string {
+  const root: Container = { response: JSON.parse(correctText) };
+  const fixed = new Set(entityLists(root.response));
   let isWhole = true;
   for (let left = random.integer(1, 3); left > 0; left--) {
-    if (random.chance(0.2)) corruptErrors(random, root.answer);
+    if (random.chance(0.2)) corruptErrors(random, root.response);
     else if (isWhole && fixed.size > 0 && random.chance(0.4)) {
       // Once: two changes of the length could amount to another order.
-      corruptEntities(random, root.answer);
+      corruptEntities(random, root.response);
       isWhole = false;
     } else
       corruptSlot(
         random,
-        random.pick([{ container: root, key: 'answer' }, ...listSlots(root.answer)]),
+        random.pick([{ container: root, key: 'response' }, ...listSlots(root.response)]),
         fixed,
       );
   }
-  return write(root.answer);
+  return write(root.response);
 }
 
 /** `fixed`: lists whose length must not change. */
@@ -73,11 +73,11 @@ function corruptSlot(random: Random, { container, key }: JsonSlot, fixed: Readon
 }
 
 /** Changes the length or type of `_entities`. Never the order, which no gateway could notice. */
-function corruptEntities(random: Random, answer: unknown): void {
-  const lists = entityLists(answer);
+function corruptEntities(random: Random, response: unknown): void {
+  const lists = entityLists(response);
   if (lists.length === 0) return;
   const list = random.pick(lists);
-  const data = (answer as { data: Container }).data;
+  const data = (response as { data: Container }).data;
   const key = Object.keys(data).find((name) => data[name] === list) as string;
   const wrong = [[...list, null], [...list, list[0]], [], {}, null, 'x', [list], list.map(() => null)];
   // Mostly changes with which a careless gateway would assign entities to the wrong paths.
@@ -85,16 +85,16 @@ function corruptEntities(random: Random, answer: unknown): void {
   data[key] = random.pick(random.chance(0.5) ? shifted : wrong);
 }
 
-function entityLists(answer: unknown): unknown[][] {
-  const data = (answer as { data?: unknown } | null)?.data;
+function entityLists(response: unknown): unknown[][] {
+  const data = (response as { data?: unknown } | null)?.data;
   return Object.entries(data ?? {}).flatMap(([key, value]) =>
     key.startsWith('_e') && Array.isArray(value) ? [value] : [],
   );
 }
 
-function corruptErrors(random: Random, answer: unknown): void {
-  if (typeof answer !== 'object' || answer === null) return;
-  const [first = 'user'] = Object.keys((answer as { data?: object }).data ?? {});
+function corruptErrors(random: Random, response: unknown): void {
+  if (typeof response !== 'object' || response === null) return;
+  const [first = 'user'] = Object.keys((response as { data?: object }).data ?? {});
   const paths = [
     '[]',
     `["${first}"]`,
@@ -117,9 +117,9 @@ function corruptErrors(random: Random, answer: unknown): void {
     `[${entry}]`,
     `[${entry},${entry}]`,
   ];
-  (answer as Container).errors = new RawJson(random.pick(wrong));
-  if (random.chance(0.3)) (answer as Container).data = null;
-  if (random.chance(0.2)) delete (answer as Container).data;
+  (response as Container).errors = new RawJson(random.pick(wrong));
+  if (random.chance(0.3)) (response as Container).data = null;
+  if (random.chance(0.2)) delete (response as Container).data;
 }
 
 function listSlots(value: unknown): JsonSlot[] {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-export interface BytesAnswer {
+export interface BytesResponse {
   /** `undefined` when the connection ended without a response. */
   readonly status: number | undefined;
   /** Names in lower case. */
@@ -13,7 +13,7 @@ export interface BytesAnswer {
 
 /** Sends bytes on a new connection and reads until the server closes it. With `endsEarly`, the client closes its side after
  *  the bytes, as a client that dies does; otherwise the bytes should have `connection: close`. */
-export function exchangeBytes(url: string, bytes: Buffer, endsEarly: boolean): Promise<BytesAnswer> {
+export function exchangeBytes(url: string, bytes: Buffer, endsEarly: boolean): Promise<BytesResponse> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
     const socket = connect({ host: hostname, port: Number(port) });
@@ -27,7 +27,7 @@ export function exchangeBytes(url: string, bytes: Buffer, endsEarly: boolean): P
   });
 }
 
-function parseAnswer(received: Buffer): BytesAnswer {
+function parseAnswer(received: Buffer): BytesResponse {
   const headEnd = received.indexOf('\r\n\r\n');
   if (headEnd === -1) return { status: undefined, headers: new Map(), body: '', isWhole: false };
   const [statusLine = '', ...lines] = received.toString('latin1', 0, headEnd).split('\r\n');
@@ -45,7 +45,7 @@ function parseAnswer(received: Buffer): BytesAnswer {
   return { status, headers, body: rest.toString(), isWhole: rest.length === length };
 }
 
-function parseChunks(bytes: Buffer): Pick<BytesAnswer, 'body' | 'isWhole'> {
+function parseChunks(bytes: Buffer): Pick<BytesResponse, 'body' | 'isWhole'> {
   const pieces: Buffer[] = [];
   let at = 0;
   for (;;) {

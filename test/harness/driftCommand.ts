@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 const cli = new URL('../../gateway/cli.ts', import.meta.url).pathname;
 
-/** `tributary contracts drift …` in a directory. */
+/** A running `tributary contracts drift …`. */
 export class DriftCommand implements AsyncDisposable {
   stdout = '';
   stderr = '';
@@ -24,7 +24,7 @@ export class DriftCommand implements AsyncDisposable {
     this.exitCode = once(this.child, 'close').then(([code]) => code);
   }
 
-  /** Resolves when standard output has it. */
+  /** Resolves when standard output matches. */
   async waitForOutput(pattern: RegExp): Promise<void> {
     const seen = new Promise<void>((resolve) => {
       const check = () => {
@@ -45,14 +45,14 @@ export class DriftCommand implements AsyncDisposable {
   }
 }
 
-/** To its end. */
+/** Runs the command to its end. */
 export async function runDrift(cwd: string, ...args: readonly string[]) {
   await using command = new DriftCommand(cwd, ...args);
   const code = await command.exitCode;
   return { code, stdout: command.stdout, stderr: command.stderr };
 }
 
-/** Of a report in JSON: severity, rule, subgraph, operations and order of each finding. */
+/** Severity, rule, subgraph, operations and rollout order of each finding in a JSON report. */
 export function summarizeFindings(report: string): string[] {
   const { findings } = JSON.parse(report) as {
     findings: {

@@ -40,37 +40,38 @@ interface EnqueuedJob {
 
 export interface EnrichedPipeline {
   readonly pipeline: LocalPipeline;
-  /** What first answers have left out, in their order. */
+  /** The jobs of first answers with pending fields. */
   readonly enqueued: readonly EnqueuedJob[];
-  /** What has become of enrichments in first answers. */
+  /** Coordinate and outcome of each enrichment in first answers. */
   readonly outcomes: readonly string[];
-  /** Of which enrichments it was learnt how long they take, and how long that is, in whole hours. */
+  /** Coordinate of each recorded latency, and the latency in whole hours. */
   readonly latencies: readonly string[];
-  /** Priorities of the fetches that were answered, by what they asked for. */
+  /** Keys of each fetch, or `root`, and its priority. */
   readonly priorities: readonly string[];
-  /** Every fetch of the extras waits here. */
+  /** From now on fetches of the subgraph `extras` wait for the gate. */
   holdFetches(): Gate;
 }
 
 interface EnrichedPipelineOptions {
   readonly enrichment?: GatewayOptions['enrichment'];
-  /** By names: what is fetched of each product after the first fetch, at once. */
+  /** The selections of the entity fetches, which run in parallel. */
   readonly fetches?: readonly string[];
-  /** What a cache would say of what is fetched. */
+  /** The annotations that a cache would add to a fetch. */
   readonly annotationsOf?: (call: FetchCall) => CacheAnnotations;
   /** Ids of the products. */
   readonly ids?: readonly string[];
 }
 
-/** A pipeline for `{ products { id … } }` whose enrichments nobody waits for, and nobody finishes but the test. */
+/** A pipeline for `{ products { id … } }` whose enrichments have a budget of 0 ms. It only records jobs; the test runs
+ *  them. */
 export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): EnrichedPipeline {
   const { enrichment, fetches = ['advice { text }'], annotationsOf, ids = ['1', '2'] } = options;
-  const handedOver: EnqueuedJob[] = [];
-  const answered: string[] = [];
-  const ready: string[] = [];
+  const enqueued: EnqueuedJob[] = [];
+  const outcomes: string[] = [];
+  const latencies: string[] = [];
   const priorities: string[] = [];
   let gate: Gate | undefined;
-  const passing = async <T>(value: T): Promise<T> => {
+  const afterGate = async <T>(value: T): Promise<T> => {
     await gate?.pass();
     return value;
   };
@@ -79,19 +80,19 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
     supergraph: { file: 'supergraph.graphql' },
     enrichment: { mode: 'always', budget: '0ms', fields, ...enrichment },
   });
-  const enriching = new EnrichmentCoordinator({
+  const coordinator = new EnrichmentCoordinator({
     config,
     log: pino({ level: 'silent' }),
     observer: {
       onReady: ({ coordinate, latencyMs }) =>
-        ready.push(`${coordinate}: ${Math.floor(latencyMs / 3_600_000)}`),
-      onAnswered: ({ coordinate, outcome }) => answered.push(`${coordinate}: ${outcome}`),
+        latencies.push(`${coordinate}: ${Math.floor(latencyMs / 3_600_000)}`),
+      onAnswered: ({ coordinate, outcome }) => outcomes.push(`${coordinate}: ${outcome}`),
     },
     deferredEnrichments: () =>
       ({
-        enqueue: (job, run, { identity }) => {
-          handedOver.push({ job, attempt: run, identity });
-          return Promise.resolve({ token: `token ${handedOver.length}`, expiresInMs: 60_000 });
+        enqueue: (job, attempt, { identity }) => {
+          enqueued.push({ job, attempt, identity });
+          return Promise.resolve({ token: `token ${enqueued.length}`, expiresInMs: 60_000 });
         },
       }) as DeferredEnrichments,
   });
@@ -101,12 +102,12 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
       fetchOf('catalog', 'query { products { __typename id } }'),
       {
         kind: 'Parallel',
-        nodes: fetches.map((fetched) => ({
+        nodes: fetches.map((selections) => ({
           kind: 'Flatten',
           path: ['products', '@'],
           node: fetchOf(
             'extras',
-            `query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { ${fetched} } } }`,
+            `query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { ${selections} } } }`,
             true,
           ),
         })),
@@ -114,16 +115,16 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
     ],
   };
   return {
-    enqueued: handedOver,
-    outcomes: answered,
-    latencies: ready,
+    enqueued,
+    outcomes,
+    latencies,
     priorities,
     holdFetches: () => {
       gate = new Gate();
       return gate;
     },
     pipeline: createLocalPipeline({
-      enrichment: enriching,
+      enrichment: coordinator,
       wrapFetches: (sender) =>
         annotateFetches(sender, (call) => {
           const kind = call.shape.isEntityFetch ? call.shape.keys.join() : 'root';
@@ -147,9 +148,9 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
             typeDefs: extras,
             resolvers: {
               Product: {
-                stock: ({ id }: { id: string }) => passing(Number(id)),
-                advice: ({ id }: { id: string }) => passing({ text: `about ${id}` }),
-                rating: ({ id }: { id: string }) => passing(Number(id) * 2),
+                stock: ({ id }: { id: string }) => afterGate(Number(id)),
+                advice: ({ id }: { id: string }) => afterGate({ text: `about ${id}` }),
+                rating: ({ id }: { id: string }) => afterGate(Number(id) * 2),
               },
             },
           }),
@@ -183,9 +184,9 @@ function fetchOf(serviceName: string, operation: string, isEntityFetch = false):
   };
 }
 
-/** All results of a run. */
-export async function collectResults(run: JobAttempt): Promise<readonly FieldResult[]> {
+/** All results of an attempt. */
+export async function collectResults(attempt: JobAttempt): Promise<readonly FieldResult[]> {
   const results: FieldResult[] = [];
-  await run.collect((result) => results.push(result));
+  await attempt.collect((result) => results.push(result));
   return results;
 }

@@ -11,7 +11,7 @@ interface EnrichedShopOptions {
   readonly config?: Partial<GatewayOptions>;
   readonly enrichment?: GatewayOptions['enrichment'];
   readonly dependencies?: GatewayDependencies;
-  /** Whether a change of the supergraph's file is taken up. */
+  /** Whether the gateway watches the supergraph file. */
   readonly isWatching?: boolean;
 }
 
@@ -40,20 +40,20 @@ export interface EnrichedBody {
 
 export interface EnrichedShop extends AsyncDisposable {
   readonly gateway: InlineGateway;
-  /** Brings what may come late. */
+  /** The subgraph of the enrichments. */
   readonly advice: RunningInlineSubgraph;
   readonly catalog: RunningInlineSubgraph;
   execute(query: string, headers?: Readonly<Record<string, string>>): Promise<EnrichedBody>;
-  /** Whatever comes for a token, to its end. */
+  /** All updates of a token, when the last one has arrived. */
   fetchUpdates(
     token: string | undefined,
     headers?: Readonly<Record<string, string>>,
   ): Promise<readonly Update[]>;
-  /** What has come for a token so far. */
+  /** The updates of a token that have arrived so far. */
   pollUpdates(token: string | undefined, headers?: Readonly<Record<string, string>>): Promise<Response>;
 }
 
-/** A shop whose advice may come late: nobody waits for it, unless a test says so. */
+/** A gateway whose enrichments have a budget of 0 ms, unless `enrichment` says otherwise. */
 export async function startEnrichedShop(options: EnrichedShopOptions = {}): Promise<EnrichedShop> {
   const gateway = await startInlineGateway({
     subgraphs: [
@@ -114,7 +114,8 @@ export async function startEnrichedShop(options: EnrichedShopOptions = {}): Prom
     fetchUpdates: async (token, headers = {}) => {
       const response = await fetch(urlOf(token), { headers: { accept: 'text/event-stream', ...headers } });
       const events = readEvents(await response.text());
-      if (events.at(-1)?.event !== 'complete') throw new Error('The updates do not end.');
+      if (events.at(-1)?.event !== 'complete')
+        throw new Error('The stream of updates ended without `complete`.');
       return events.slice(0, -1).map(({ data }) => JSON.parse(data) as Update);
     },
     pollUpdates: (token, headers = {}) =>

@@ -1,4 +1,4 @@
-import type { EnrichmentUpdate } from '../../gateway/enrichment/deferredEnrichments.ts';
+import type { DeferredEnrichments, EnrichmentUpdate } from '../../gateway/enrichment/deferredEnrichments.ts';
 import type {
   EnrichmentJob,
   FieldResult,
@@ -24,11 +24,11 @@ export const defaultPolicy = {
     attempts: 3,
     backoff: { base: 500, max: 10_000 },
     budgetRatio: 0.2,
-    takeOverAfter: 3_000,
-    handOverTimeout: 50,
+    reclaimAfter: 3_000,
+    enqueueTimeout: 50,
     maxSnapshotSize: 256_000,
-    keepFailed: 10,
-    keepFailedFor: 86_400_000,
+    maxDeadLetters: 10,
+    deadLetterRetention: 86_400_000,
   },
 } satisfies JobPolicy;
 
@@ -36,7 +36,7 @@ export function policyWith(jobs: Partial<JobPolicy['jobs']>): JobPolicy {
   return { ...defaultPolicy, jobs: { ...defaultPolicy.jobs, ...jobs } };
 }
 
-/** A job whose places are fields of `product`. */
+/** A job whose fields are fields of `product`. */
 export function jobOf(
   id: string,
   fields: readonly string[] = ['reviews'],
@@ -66,16 +66,16 @@ export function failedResult(field: string, message = 'It is down.', isRetryable
   return { key: field, path: ['product', field], data: null, errors: [{ message }], isRetryable };
 }
 
-/** A run whose results the test gives. */
+/** An attempt whose results the test emits. */
 export class ControlledAttempt implements JobAttempt {
   isCancelled = false;
   #onResult: (result: FieldResult) => void = () => {
-    throw new Error('Nobody takes results.');
+    throw new Error('collect() was not called.');
   };
   readonly #ended = Promise.withResolvers<void>();
 
-  collect(take: (result: FieldResult) => void): Promise<void> {
-    this.#onResult = take;
+  collect(onResult: (result: FieldResult) => void): Promise<void> {
+    this.#onResult = onResult;
     return this.#ended.promise;
   }
 
@@ -93,34 +93,34 @@ export class ControlledAttempt implements JobAttempt {
     this.#ended.resolve();
   }
 
-  fail(fault: Error): void {
-    this.#ended.reject(fault);
+  fail(error: Error): void {
+    this.#ended.reject(error);
   }
 }
 
-/** Writes down what runs it is asked for. */
+/** Records the attempts that it creates. */
 export class RecordingExecutor implements JobExecutor {
-  readonly attempts: {
+  readonly created: {
     readonly job: EnrichmentJob;
     readonly deadlineMs: number;
-    readonly run: ControlledAttempt;
+    readonly attempt: ControlledAttempt;
   }[] = [];
 
   createAttempt(job: EnrichmentJob, deadlineMs: number): JobAttempt {
-    const run = new ControlledAttempt();
-    this.attempts.push({ job, deadlineMs, run });
-    return run;
+    const attempt = new ControlledAttempt();
+    this.created.push({ job, deadlineMs, attempt });
+    return attempt;
   }
 
-  /** Job and keys of each run that was asked for. */
-  get startedAttempts(): string[] {
-    return this.attempts.map(({ job }) => `${job.id}: ${job.fields.map(({ key }) => key).join(' ')}`);
+  /** Job id and field keys of each attempt, such as `a: reviews stock`. */
+  get createdAttempts(): string[] {
+    return this.created.map(({ job }) => `${job.id}: ${job.fields.map(({ key }) => key).join(' ')}`);
   }
 
   get lastAttempt(): ControlledAttempt {
-    const last = this.attempts.at(-1);
-    if (last === undefined) throw new Error('No run was asked for.');
-    return last.run;
+    const last = this.created.at(-1);
+    if (last === undefined) throw new Error('createAttempt() was not called.');
+    return last.attempt;
   }
 }
 
@@ -129,26 +129,45 @@ export function createRecordingObserver(events: string[]): JobObserver {
     onEnqueued: ({ outcome }) => events.push(outcome),
     onRetry: () => events.push('retry'),
     onSettled: ({ priority, outcome }) => events.push(`${priority} ${outcome}`),
-    onResumed: ({ resumedFrom }) => events.push(`adopted: ${resumedFrom}`),
-    onNotPersisted: ({ reason }) => events.push(`kept here: ${reason}`),
-    onUpdatesEvicted: ({ updates }) => events.push(`forgotten: ${updates}`),
+    onResumed: ({ resumedFrom }) => events.push(`resumed: ${resumedFrom}`),
+    onNotPersisted: ({ reason }) => events.push(`not persisted: ${reason}`),
+    onUpdatesEvicted: ({ updates }) => events.push(`updates evicted: ${updates}`),
   };
 }
 
-/** Late work in memory, with clock and runs in the hands of the test. Backoff takes its longest time. */
-export function createInMemoryJobs(given: JobPolicy = defaultPolicy) {
+/** Enqueues a job for `ada` and returns its token.
+ *  @throws when the job is refused. */
+export async function enqueueJob(
+  jobs: DeferredEnrichments,
+  job: EnrichmentJob,
+  attempt: JobAttempt = new ControlledAttempt(),
+  caller = ada,
+): Promise<string> {
+  const issued = await jobs.enqueue(job, attempt, caller);
+  if (issued === undefined) throw new Error(`Job ${job.id} was refused.`);
+  return issued.token;
+}
+
+/** @throws when the token is not valid for `ada`. */
+export async function subscribeToJob(jobs: DeferredEnrichments, token: string, cursor?: string) {
+  const updates = await jobs.subscribe(token, ada, cursor);
+  if (updates === undefined) throw new Error('The token is not valid.');
+  return updates;
+}
+
+/** Enrichment jobs in memory, with a clock and attempts that the test controls. Backoff takes its longest delay. */
+export function createInMemoryJobs(policy: JobPolicy = defaultPolicy) {
   const timers = new FakeTimers();
   const clock = { now: 0 };
-  const runner = new RecordingExecutor();
+  const executor = new RecordingExecutor();
   const [events, logged] = [[] as string[], [] as unknown[]];
   const observer = createRecordingObserver(events);
-  const store = new MemoryJobStore({ policy: given, timers, now: () => clock.now, observer });
-  const late = new EnrichmentJobs({
+  const store = new MemoryJobStore({ policy, timers, now: () => clock.now, observer });
+  const jobs = new EnrichmentJobs({
     store,
-    executor: runner,
-    policy: given,
+    executor,
+    policy,
     attemptTimeoutMs: 15_000,
-    drainTimeoutMs: 1_000,
     timers,
     monotonicNow: () => clock.now,
     random: () => 1,
@@ -159,32 +178,25 @@ export function createInMemoryJobs(given: JobPolicy = defaultPolicy) {
     },
   });
   return {
-    late,
-    runner,
+    jobs,
+    executor,
     events,
     logged,
     timers,
-    pass(ms: number): void {
+    advance(ms: number): void {
       clock.now += ms;
       timers.advance(ms);
     },
-    /** Hands over and returns the token; throws where there is no room. */
-    async handOver(job: EnrichmentJob, run: JobAttempt, caller = ada): Promise<string> {
-      const ticket = await late.enqueue(job, run, caller);
-      if (ticket === undefined) throw new Error('There was no room.');
-      return ticket.token;
-    },
-    async follow(token: string, cursor?: string) {
-      const updates = await late.subscribe(token, ada, cursor);
-      if (updates === undefined) throw new Error('The token leads nowhere.');
-      return updates;
-    },
+    enqueue: (job: EnrichmentJob, attempt: JobAttempt, caller = ada) =>
+      enqueueJob(jobs, job, attempt, caller),
+    subscribe: (token: string, cursor?: string) => subscribeToJob(jobs, token, cursor),
   };
 }
 
+/** An update as text, such as `1-0 reviews "reviews!" …`: cursor, field, data or messages, and `…` if more follow. */
 export function formatUpdate({ path, data, errors, hasNext, cursor }: EnrichmentUpdate): string {
-  const what = errors === null ? JSON.stringify(data) : errors.map(({ message }) => message).join();
-  return `${cursor} ${path.at(-1)} ${what}${hasNext ? ' …' : ''}`;
+  const result = errors === null ? JSON.stringify(data) : errors.map(({ message }) => message).join();
+  return `${cursor} ${path.at(-1)} ${result}${hasNext ? ' …' : ''}`;
 }
 
 export async function collectUpdates(updates: AsyncIterable<EnrichmentUpdate>): Promise<string[]> {

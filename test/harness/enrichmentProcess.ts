@@ -1,15 +1,15 @@
 import process from 'node:process';
-import { ada, ControlledAttempt, jobOf } from './enrichmentJobsFixture.ts';
+import { ControlledAttempt, enqueueJob, jobOf } from './enrichmentJobsFixture.ts';
 import { createEnrichmentReplica } from './enrichmentReplica.ts';
 
-// Hands over jobs that never come to an end by themselves, prints their tokens, and lives until it is killed.
+// Enqueues jobs that never end, prints their tokens, and runs until it is killed.
 const [, , url = '', keyPrefix = '', count = '0'] = process.argv;
-// It is not to be thought dead where it only stands still for a while.
-const { enrichments } = createEnrichmentReplica(url, keyPrefix, { takeOverAfter: 3_000 });
-const tickets = await Promise.all(
+// Long enough that this process is not taken for dead while it only stands still.
+const { enrichments } = createEnrichmentReplica(url, keyPrefix, { reclaimAfter: 3_000 });
+const tokens = await Promise.all(
   Array.from({ length: Number(count) }, async (_, number) => {
     const attempt = new ControlledAttempt();
-    const ticket = await enrichments.enqueue(jobOf(`job${number}`, ['done', 'open']), attempt, ada);
+    const token = await enqueueJob(enrichments, jobOf(`job${number}`, ['done', 'open']), attempt);
     attempt.emit({
       key: 'done',
       path: ['product', 'done'],
@@ -17,7 +17,7 @@ const tickets = await Promise.all(
       errors: undefined,
       isRetryable: false,
     });
-    return ticket?.token;
+    return token;
   }),
 );
-process.stdout.write(`${JSON.stringify(tickets)}\n`);
+process.stdout.write(`${JSON.stringify(tokens)}\n`);

@@ -1,5 +1,5 @@
 import type { EnrichmentJob, JobAttempt, JobExecutor } from '../../gateway/enrichment/enrichmentJob.ts';
-import { createRedisEnrichmentJobs } from '../../gateway/enrichment/jobs/createRedisEnrichmentJobs.ts';
+import { createEnrichmentJobs } from '../../gateway/enrichment/jobs/createEnrichmentJobs.ts';
 import { EnrichmentJobs } from '../../gateway/enrichment/jobs/enrichmentJobs.ts';
 import type { JobPolicy } from '../../gateway/enrichment/jobs/jobPolicy.ts';
 import { RedisJobStore } from '../../gateway/enrichment/jobs/redisJobStore.ts';
@@ -7,19 +7,22 @@ import { createRecordingObserver, policyWith, RecordingExecutor } from './enrich
 import { FakeTimers } from './fakeTimers.ts';
 import { longRedisTimeouts, parseRedisConfig } from './redisStoreFixture.ts';
 
-/** Short times, where a test cannot make the order by itself. Not for two processes of which one may stand still: the
- *  other one would think that it is dead. */
+/** Short times, for tests that cannot control the order of events. Not for two processes of which one may stand still:
+ *  the other one would take it for dead. */
 const shortJobTimeouts = {
-  takeOverAfter: 300,
-  handOverTimeout: 10_000,
+  reclaimAfter: 300,
+  enqueueTimeout: 10_000,
   backoff: { base: 1, max: 1 },
   maxPending: 10_000,
   maxPendingSize: 64_000_000,
   maxUpdatesSize: 64_000_000,
 } satisfies Partial<JobPolicy['jobs']>;
 
-/** Longer than any test takes: Redis counts by itself, and forgets what nobody can pick up any more. */
+/** Longer than any test takes: Redis expires tokens by its own clock. */
 export const tokenTtlMs = 600_000;
+
+/** Tests do not wait for attempts that they have left running. */
+export const closeTimeoutMs = 1;
 
 function createJobPolicy(jobs: Partial<JobPolicy['jobs']>): JobPolicy {
   return { ...policyWith({ ...shortJobTimeouts, ...jobs }), tokens: { expireAfter: tokenTtlMs } };
@@ -30,7 +33,7 @@ function createReplicaConfig(url: string, keyPrefix: string) {
   return parseRedisConfig({ url, keyPrefix, timeouts: longRedisTimeouts, reconnect });
 }
 
-/** Late work of one of several processes that share a Redis, with runs in the hands of the test. */
+/** The enrichment jobs of one of several processes that share a Redis, with attempts that the test controls. */
 export function createEnrichmentReplica(
   url: string,
   keyPrefix: string,
@@ -39,27 +42,25 @@ export function createEnrichmentReplica(
 ) {
   const events: string[] = [];
   const warned: Readonly<Record<string, unknown>>[] = [];
-  const enrichments = createRedisEnrichmentJobs({
-    config: createReplicaConfig(url, keyPrefix),
+  const enrichments = createEnrichmentJobs({
+    redis: createReplicaConfig(url, keyPrefix),
     policy: createJobPolicy(jobs),
     executor,
     attemptTimeoutMs: 15_000,
-    drainTimeoutMs: 1,
     observer: createRecordingObserver(events),
     log: { error: () => {}, warn: (fields) => warned.push(fields) },
   });
-  return { enrichments, events, warned, [Symbol.asyncDispose]: () => enrichments.close() };
+  return { enrichments, events, warned, [Symbol.asyncDispose]: () => enrichments.close(closeTimeoutMs) };
 }
 
-/** As `createEnrichmentReplica`, with clock and timers in the hands of the test. Redis and the library that keeps the queue have
- *  their own. */
+/** As `createEnrichmentReplica`, with a clock and timers that the test controls. Redis and BullMQ have their own. */
 export function createManualEnrichmentReplica(
   url: string,
   keyPrefix: string,
   jobs: Partial<JobPolicy['jobs']> = {},
 ) {
   const timers = new FakeTimers();
-  let passed = 0;
+  let passedMs = 0;
   const policy = createJobPolicy(jobs);
   const [events, executor] = [[] as string[], new RecordingExecutor()];
   const observer = createRecordingObserver(events);
@@ -67,7 +68,7 @@ export function createManualEnrichmentReplica(
     config: createReplicaConfig(url, keyPrefix),
     policy,
     timers,
-    now: () => Date.now() + passed,
+    now: () => Date.now() + passedMs,
     observer,
     onFailure: () => {},
   });
@@ -76,9 +77,8 @@ export function createManualEnrichmentReplica(
     executor,
     policy,
     attemptTimeoutMs: 15_000,
-    drainTimeoutMs: 1,
     timers,
-    monotonicNow: () => passed,
+    monotonicNow: () => passedMs,
     observer,
     log: { error: () => {}, warn: () => {} },
   });
@@ -86,15 +86,15 @@ export function createManualEnrichmentReplica(
     enrichments,
     events,
     executor,
-    pass(ms: number): void {
-      passed += ms;
+    advance(ms: number): void {
+      passedMs += ms;
       timers.advance(ms);
     },
-    [Symbol.asyncDispose]: () => enrichments.close(),
+    [Symbol.asyncDispose]: () => enrichments.close(closeTimeoutMs),
   };
 }
 
-/** Every run brings `<id of the job> by <name>` at once. */
+/** An executor whose attempts answer every field with `<job id> by <name>` at once. */
 export function createAnsweringExecutor(name: string) {
   const startedJobs: string[] = [];
   return {
@@ -102,9 +102,9 @@ export function createAnsweringExecutor(name: string) {
     createAttempt(job: EnrichmentJob): JobAttempt {
       startedJobs.push(job.id);
       return {
-        collect: async (take) => {
+        collect: async (onResult) => {
           for (const { key, path } of job.fields) {
-            take({ key, path, data: `${job.id} by ${name}`, errors: undefined, isRetryable: false });
+            onResult({ key, path, data: `${job.id} by ${name}`, errors: undefined, isRetryable: false });
           }
         },
         cancel: () => {},

@@ -142,7 +142,7 @@ export function createLocalPipeline({
 
   return {
     calls,
-    snapshotExecutor: pipeline.createLateRunner(() => ({ supergraph, release: () => {} })),
+    snapshotExecutor: pipeline.createJobExecutor(() => ({ supergraph, release: () => {} })),
     respond,
     replanSubscriptions: (next) => pipeline.replanSubscriptions(next),
     execute: async (query, variables = {}) => {

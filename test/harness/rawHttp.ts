@@ -9,7 +9,7 @@ export interface RawRequest {
 }
 
 /** A response as received. */
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
@@ -59,7 +59,7 @@ export class RawConnection implements AsyncDisposable {
   }
 
   /** Reads the status and headers of the next response. */
-  async readHead(): Promise<Omit<RawAnswer, 'body'>> {
+  async readHead(): Promise<Omit<RawResponse, 'body'>> {
     const head = await this.#takeUntil('\r\n\r\n');
     const [statusLine = '', ...lines] = head.split('\r\n');
     const headers = new Map<string, string>();
@@ -89,7 +89,7 @@ export class RawConnection implements AsyncDisposable {
     return body;
   }
 
-  async readAnswer(): Promise<RawAnswer> {
+  async readResponse(): Promise<RawResponse> {
     const head = await this.readHead();
     return { ...head, body: await this.readBody() };
   }
@@ -130,20 +130,20 @@ export class RawConnection implements AsyncDisposable {
 }
 
 /** Sends one request on a new connection. */
-export async function exchange(url: string, request: RawRequest): Promise<RawAnswer> {
+export async function exchange(url: string, request: RawRequest): Promise<RawResponse> {
   await using connection = await RawConnection.open(url);
   connection.send(request);
-  return await connection.readAnswer();
+  return await connection.readResponse();
 }
 
-interface MultipartAnswer {
+interface MultipartResponse {
   readonly status: number;
   readonly contentType: string | undefined;
   readonly payloads: readonly unknown[];
 }
 
 /** Sends an operation and reads the complete response as `multipart/mixed`. Checks the framing. */
-export async function collectPayloads(url: string, request: RawRequest): Promise<MultipartAnswer> {
+export async function collectPayloads(url: string, request: RawRequest): Promise<MultipartResponse> {
   await using connection = await RawConnection.open(url);
   connection.send(request);
   const { status, headers } = await connection.readHead();
@@ -197,7 +197,7 @@ export class MultipartReader {
 type Json = Record<string, unknown>;
 type Path = readonly (string | number)[];
 
-export interface MergedAnswer {
+export interface MergedResponse {
   readonly data?: unknown;
   readonly errors?: readonly unknown[];
   readonly extensions?: Readonly<Record<string, unknown>>;
@@ -208,7 +208,7 @@ export interface MergedAnswer {
  *  explains it, because each entry is a whole fragment, in which the null propagates. `mayFillNulls`: a payload may replace
  *  null, for clients with `tributary-defer: auto`.
  *  @throws for a payload that a client could misread. */
-export function mergePayloads(payloads: readonly unknown[], mayFillNulls = false): MergedAnswer {
+export function mergePayloads(payloads: readonly unknown[], mayFillNulls = false): MergedResponse {
   const merge = new PayloadMerge(mayFillNulls);
   for (const payload of payloads) merge.add(payload as Json);
   return merge.finish();
@@ -247,7 +247,7 @@ class PayloadMerge {
     for (const completed of list(payload.completed)) this.#complete(completed);
   }
 
-  finish(): MergedAnswer {
+  finish(): MergedResponse {
     if (this.#hasNext) throw new Error('The last payload promises another.');
     if (this.#pending.size > 0) throw new Error(`Never completed: ${[...this.#pending.keys()].join(', ')}`);
     return {

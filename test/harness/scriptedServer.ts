@@ -2,8 +2,7 @@ import { buildSchema } from 'graphql';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { type ExecutionOutcome, ResponseData } from '../../gateway/response/executionOutcome.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
-import type { SupergraphLease } from '../../gateway/supergraph/supergraphHolder.ts';
-import type { SupergraphView } from '../../gateway/supergraph/supergraphView.ts';
+import type { SupergraphLease, SupergraphView } from '../../gateway/supergraph/supergraphHolder.ts';
 import { createHttpServer, type HttpServerOptions } from '../../gateway/transport/http/httpServer.ts';
 
 export const testSdl = `
@@ -106,7 +105,7 @@ export async function startScriptedServer(
   const supergraphs =
     (overrides.supergraphs as FakeSupergraphView | undefined) ??
     new FakeSupergraphView(supergraphOf(testSdl));
-  const seen: OperationRequest[] = [];
+  const received: OperationRequest[] = [];
   const logged: string[] = [];
   const { limits, security, drainTimeout, keepAliveTimeout, ...rest } = overrides;
   const server = createHttpServer({
@@ -119,7 +118,7 @@ export async function startScriptedServer(
     },
     admin: { host: '127.0.0.1', port: 0 },
     executeOperation: async (request, supergraph) => {
-      seen.push(request);
+      received.push(request);
       return await script(request, supergraph);
     },
     explain: (operation) => Promise.resolve(`QueryPlan for ${operation}`),
@@ -168,7 +167,7 @@ export async function startScriptedServer(
     url,
     adminUrl: adminUrl as string,
     supergraphs,
-    receivedOperations: seen,
+    receivedOperations: received,
     logLines: logged,
     close: () => server.close(),
     [Symbol.asyncDispose]: () => server.close(),

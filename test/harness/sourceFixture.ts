@@ -131,10 +131,10 @@ export function createSourceFixture(
       present = to;
     },
     request,
-    subscribe: (changes, receiver = new RecordingReceiver()) => ({
-      receiver,
-      ...source.subscribe(request(changes), receiver),
-    }),
+    subscribe: (changes, receiver = new RecordingReceiver()) => {
+      const { cancel, flowControl } = source.subscribe(request(changes), receiver);
+      return { receiver, cancel, flow: flowControl };
+    },
     [Symbol.asyncDispose]: () => source.close(),
   };
 }

@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** A directory for one test, with a store `contracts` in it, that Git may keep. */
+/** A temporary directory with a contract store `contracts`, optionally in a Git repository. */
 export class TemporaryContractStore implements Disposable {
   readonly root = mkdtempSync(join(tmpdir(), 'tributary-contracts-'));
   readonly directory = join(this.root, 'contracts');
 
-  /** Paths below the root. */
+  /** Files by path relative to the root. */
   constructor(files: Readonly<Record<string, string | Uint8Array>> = {}) {
     this.write(files);
   }
@@ -39,13 +39,13 @@ export class TemporaryContractStore implements Disposable {
       '-c',
       'commit.gpgsign=false',
     ];
-    // Its messages go into the error.
+    // Git's messages become part of the error.
     return execFileSync('git', [...identity, ...args], { cwd: this.root, stdio: 'pipe' })
       .toString()
       .trim();
   }
 
-  /** Commits everything, under a tag. */
+  /** Commits everything and tags the commit. */
   commit(tag: string): this {
     this.git('init', '--quiet');
     this.git('add', '--all');

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { exchange, type RawAnswer, RawConnection } from './rawHttp.ts';
+import { exchange, RawConnection, type RawResponse } from './rawHttp.ts';
 
 export type OperationBody = Record<string, unknown> | readonly unknown[];
 
@@ -71,7 +71,7 @@ const sendBySseGet: SendOperation = async (url, body) =>
 const apolloAccept =
   'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/graphql-response+json,application/json;q=0.9';
 
-function multipartErrorCode({ headers, body }: RawAnswer): unknown {
+function multipartErrorCode({ headers, body }: RawResponse): unknown {
   if (headers.get('content-type')?.startsWith('multipart/mixed') !== true) return errorCodeOf(body);
   const [, part = '{}'] = /\r\n\r\n(\{.+\})\r\n--graphql--/.exec(body) ?? [];
   const { payload, errors } = JSON.parse(part);
@@ -99,9 +99,9 @@ const sendByWebSocket: SendOperation = async (url, body) => {
     // The protocol requires a `query` even with only a hash.
     const payload = 'length' in body ? body : { query: '', ...body };
     client.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
-    const [answered] = await Promise.race([once(client, 'message'), once(client, 'close')]);
-    if (typeof answered === 'number') return answered;
-    const message = JSON.parse(String(answered)) as { type: string; payload: unknown };
+    const [received] = await Promise.race([once(client, 'message'), once(client, 'close')]);
+    if (typeof received === 'number') return received;
+    const message = JSON.parse(String(received)) as { type: string; payload: unknown };
     return message.type === 'error' ? errorCodeOf(JSON.stringify({ errors: message.payload })) : message;
   } finally {
     client.terminate();

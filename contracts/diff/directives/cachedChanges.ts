@@ -41,7 +41,7 @@ function ruleChanges(
   const report = (rule: FixedChangeRuleId, message: string): SubgraphChange =>
     createChange(rule, { message: `${coordinate} ${message}`, coordinate });
   if (after === undefined)
-    return before === undefined ? [] : [report('cached-removed', 'is not cached any more')];
+    return before === undefined ? [] : [report('cached-removed', 'is no longer cached')];
   if (before === undefined) {
     const isForAll = after.scope !== 'PRIVATE' && old.elements.has(coordinate);
     const message = `${coordinate} is cached for ${formatDuration(after.maxAgeMs)} now`;
@@ -81,20 +81,20 @@ function scopeChanges(coordinate: string, before: Rules, after: Rules): readonly
   const is = scopeOf(coordinate, after);
   if (was === undefined || is === undefined || was === is) return [];
   const [type] = ancestorsOf(coordinate);
-  const isToldAtType =
+  const isReportedAtType =
     type !== undefined &&
     before.get(coordinate)?.scope === after.get(coordinate)?.scope &&
     scopeOf(type, before) === was &&
     scopeOf(type, after) === is;
-  if (isToldAtType) return [];
+  if (isReportedAtType) return [];
   return [
     is === 'PUBLIC'
       ? createChange('cached-made-public', {
-          message: `${coordinate} is cached for everybody now; it was for one client each`,
+          message: `${coordinate} is now cached for all clients; it was cached per client`,
           coordinate,
         })
       : createChange('cached-made-private', {
-          message: `${coordinate} is cached for one client each now; it was for everybody`,
+          message: `${coordinate} is now cached per client; it was cached for all clients`,
           coordinate,
         }),
   ];

@@ -54,15 +54,16 @@ function listSizeChange(pair: ElementPair): readonly SubgraphChange[] {
     changes.push(...report(rule, `assumes ${after} elements instead of ${before}`));
   }
   const isChanged = (before === undefined) !== (after === undefined) || slicingOf(old) !== slicingOf(next);
-  if (isChanged) changes.push(...report('list-size-changed', 'counts in another way'));
+  if (isChanged) changes.push(...report('list-size-changed', 'counts differently'));
   return changes;
 }
 
 /** How the list size is computed when it is not assumed, as text. */
 function slicingOf(directive: ConstDirectiveNode): string {
   const others = (directive.arguments ?? []).filter(({ name, value }) => {
-    const isUsual = name.value === 'requireOneSlicingArgument' && value.kind === Kind.BOOLEAN && value.value;
-    return name.value !== 'assumedSize' && !isUsual && value.kind !== Kind.NULL;
+    const isDefault =
+      name.value === 'requireOneSlicingArgument' && value.kind === Kind.BOOLEAN && value.value;
+    return name.value !== 'assumedSize' && !isDefault && value.kind !== Kind.NULL;
   });
   return canonicalizeDirective({ ...directive, arguments: others });
 }

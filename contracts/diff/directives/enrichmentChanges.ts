@@ -34,12 +34,12 @@ function compareUses(
   old: SubgraphVersion,
 ): readonly SubgraphChange[] {
   if (is === undefined) {
-    const message = `${coordinate} is waited for: it is no enrichment any more`;
+    const message = `${coordinate} is no longer an enrichment: the first answer waits for it`;
     return [createChange('enrichment-removed', { message, coordinate })];
   }
   if (was === undefined) {
     const severity = old.elements.has(coordinate) ? 'dangerous' : 'safe';
-    const message = `${coordinate} may come late: it is an enrichment now`;
+    const message = `${coordinate} is now an enrichment: it may be deferred`;
     return [{ rule: 'enrichment-added', severity, message, coordinate }];
   }
   if (describeEnrichment(was) === describeEnrichment(is)) return [];
@@ -48,7 +48,7 @@ function compareUses(
 }
 
 function describeEnrichment({ budgetMs, priority = 'NORMAL' }: EnrichmentDirective): string {
-  const budget = budgetMs === undefined ? 'the usual budget' : `a budget of ${formatDuration(budgetMs)}`;
+  const budget = budgetMs === undefined ? 'the default budget' : `a budget of ${formatDuration(budgetMs)}`;
   return `${budget} and priority ${priority}`;
 }
 

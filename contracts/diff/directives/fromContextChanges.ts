@@ -15,18 +15,18 @@ export function fromContextChanges(pair: ElementPair): readonly SubgraphChange[]
       argument.kind === Kind.INPUT_VALUE_DEFINITION &&
       argument.type.kind === Kind.NON_NULL_TYPE &&
       argument.defaultValue === undefined;
-    const message = `${coordinate} is no longer given by the gateway from a context`;
+    const message = `${coordinate} is no longer filled by the gateway from a context`;
     return [
       { rule: 'from-context-removed', severity: isRequired ? 'breaking' : 'dangerous', message, coordinate },
     ];
   }
   if (old !== undefined) {
-    const message = `${coordinate} is given "${after}" from a context instead of "${before}"`;
+    const message = `${coordinate} is filled with "${after}" from a context instead of "${before}"`;
     return [createChange('from-context-changed', { message, coordinate, node: next })];
   }
   if (pair.hasNewAncestor) return [];
   // Clients that pass the argument are refused. No client passes a new argument.
   const severity = pair.old === undefined ? 'dangerous' : 'breaking';
-  const message = `${coordinate} is given "${after}" by the gateway from a context now`;
+  const message = `${coordinate} is now filled with "${after}" by the gateway from a context`;
   return [{ rule: 'from-context-added', severity, message, coordinate, node: next }];
 }

@@ -26,7 +26,7 @@ export function keyChanges({ coordinate, old, next }: ElementPair): readonly Sub
       changes.push({
         rule: 'key-removed',
         severity: wasResolvable ? loss : 'dangerous',
-        message: `${coordinate} has no @key "${fields}" any more`,
+        message: `${coordinate} no longer has @key "${fields}"`,
         coordinate,
       });
     } else if (key.isResolvable !== wasResolvable) {

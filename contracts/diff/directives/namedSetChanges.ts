@@ -41,7 +41,7 @@ export function namedSetChanges(pair: ElementPair): readonly SubgraphChange[] {
     }
     for (const name of before.keys()) {
       if (after.has(name)) continue;
-      const message = `${coordinate} has no @${directive} ${JSON.stringify(name)} any more`;
+      const message = `${coordinate} no longer has @${directive} ${JSON.stringify(name)}`;
       changes.push(createChange(removed, { message, coordinate }));
     }
     return changes;

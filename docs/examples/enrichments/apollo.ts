@@ -1,30 +1,35 @@
 import { type ApolloClient, ApolloLink, gql } from '@apollo/client/core';
 import { tap } from 'rxjs';
-import { type LateUpdate, lateSubscription, lateTokenOf, withUpdate } from './lateUpdates.ts';
+import {
+  type EnrichmentUpdate,
+  enrichmentSubscription,
+  enrichmentTokenOf,
+  withUpdate,
+} from './enrichmentUpdates.ts';
 
-const late = gql(lateSubscription);
+const subscriptionDocument = gql(enrichmentSubscription);
 
-/** Stands before the `HttpLink`: puts what comes late into the cache, and so into every component that shows it.
- *  `client` is asked for when the first answer is there. */
-export function lateLink(client: () => ApolloClient): ApolloLink {
+/** A link to put before the `HttpLink`. It writes enrichment updates to the cache, so that components render them.
+ *  `getClient` is called when a first answer arrives. */
+export function enrichmentLink(getClient: () => ApolloClient): ApolloLink {
   return new ApolloLink((operation, forward) =>
     forward(operation).pipe(
       tap(({ extensions }) => {
-        const token = lateTokenOf(extensions);
-        if (token !== undefined) follow(client(), operation, token);
+        const token = enrichmentTokenOf(extensions);
+        if (token !== undefined) writeUpdates(getClient(), operation, token);
       }),
     ),
   );
 }
 
-function follow(client: ApolloClient, { query, variables }: ApolloLink.Operation, token: string): void {
-  const updates = client.subscribe<{ readonly enrichment: LateUpdate }>({
-    query: late,
+function writeUpdates(client: ApolloClient, { query, variables }: ApolloLink.Operation, token: string): void {
+  const updates = client.subscribe<{ readonly enrichment: EnrichmentUpdate }>({
+    query: subscriptionDocument,
     variables: { token },
     fetchPolicy: 'no-cache',
   });
   updates.subscribe(({ data }) => {
     if (data === undefined || data === null) return;
-    client.cache.updateQuery({ query, variables }, (known) => known && withUpdate(known, data.enrichment));
+    client.cache.updateQuery({ query, variables }, (cached) => cached && withUpdate(cached, data.enrichment));
   });
 }

@@ -1,8 +1,13 @@
 import type { AnyVariables, Client, DocumentInput } from '@urql/core';
-import { type LateUpdate, lateSubscription, lateTokenOf, withUpdate } from './lateUpdates.ts';
+import {
+  type EnrichmentUpdate,
+  enrichmentSubscription,
+  enrichmentTokenOf,
+  withUpdate,
+} from './enrichmentUpdates.ts';
 
-/** Shows the first answer, and again after each update. The client needs `fetchSubscriptions: true`, or a
- *  `subscriptionExchange`. Returns what ends it. */
+/** Calls `show` with the first answer, and again after each update. The client needs `fetchSubscriptions: true` or a
+ *  `subscriptionExchange`. Returns a function that unsubscribes. */
 export function showWithUpdates<Data, Variables extends AnyVariables>(
   client: Client,
   query: DocumentInput<Data, Variables>,
@@ -14,9 +19,11 @@ export function showWithUpdates<Data, Variables extends AnyVariables>(
     stopUpdates();
     let shown = data;
     show(shown);
-    const token = lateTokenOf(extensions);
+    const token = enrichmentTokenOf(extensions);
     if (token === undefined) return;
-    const updates = client.subscription<{ readonly enrichment: LateUpdate }>(lateSubscription, { token });
+    const updates = client.subscription<{ readonly enrichment: EnrichmentUpdate }>(enrichmentSubscription, {
+      token,
+    });
     stopUpdates = updates.subscribe((event) => {
       if (shown === undefined || event.data === undefined) return;
       shown = withUpdate(shown, event.data.enrichment);

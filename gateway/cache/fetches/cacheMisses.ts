@@ -226,17 +226,11 @@ export class CacheMisses {
       this.sendUncacheable(uncacheableCalls);
       return;
     }
-    const indexesByCall = new Map<CachedCall, number[]>();
-    for (const { call, index } of items) {
-      const indexes = indexesByCall.get(call);
-      if (indexes === undefined) indexesByCall.set(call, [index]);
-      else indexes.push(index);
-    }
     const since = this.#cache.store.beginRead();
     const requestContext = createReadContext(this.#requestContext, since);
-    const calls = [...indexesByCall].map(([call, unsorted]) => {
+    const calls = [...Map.groupBy(items, ({ call }) => call)].map(([call, refs]) => {
       // An answer to all items is returned without reassembling it, so their order must be that of the call.
-      const indexes = unsorted.sort((a, b) => a - b);
+      const indexes = refs.map(({ index }) => index).sort((a, b) => a - b);
       return {
         ...call.itemizedCall.callFor(indexes, (result, done) =>
           this.#settle(call, indexes, result, since, done),
@@ -358,7 +352,6 @@ export class CacheMisses {
     this.#cache.options.observer.onStaleIfError({
       subgraph: this.#subgraph,
       type: call.itemAt(index)?.type ?? '',
-      count: 1,
     });
     return true;
   }

@@ -1,6 +1,10 @@
 import { GatewayError } from '../../errors.ts';
-import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
-import { toFailedResult } from '../../execution/fetchResults.ts';
+import {
+  type FetchCall,
+  type FetchError,
+  type FetchResult,
+  toFailedResult,
+} from '../../execution/fetchCall.ts';
 import { runInSlices } from '../../time/slicedTask.ts';
 import type { EffectiveEntry } from './effectiveEntry.ts';
 import type { FetchCache } from './fetchCache.ts';
@@ -143,7 +147,7 @@ export class CachedCall {
       const fallback = this.fallbacks[index] as EffectiveEntry;
       this.resolve(index, { kind: 'entry', effectiveEntry: fallback, reason: 'budget' });
       const type = this.itemAt(index)?.type ?? '';
-      observer.onStaleIfBudget({ subgraph: this.call.shape.subgraph, type, count: 1 });
+      observer.onStaleIfBudget({ subgraph: this.call.shape.subgraph, type });
     }
   }
 

@@ -57,7 +57,7 @@ function memoizeHeaderNames(
   ignored: ReadonlySet<string>,
 ): (subgraph: string, scope: CacheScope) => readonly string[] {
   const lists = new Map<string, readonly string[]>();
-  const identityHeader = config.cache.identity?.header ?? 'authorization';
+  const identityHeader = config.security.identity?.header ?? 'authorization';
   return (subgraph, scope) => {
     const key = `${scope} ${subgraph}`;
     let names = lists.get(key);

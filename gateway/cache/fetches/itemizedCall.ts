@@ -92,12 +92,8 @@ function itemizeEntityFetch(
     }),
     split(result, indexes) {
       const entities = Array.isArray(result.data) ? result.data : [];
-      const errors = new Map<number, FetchError[]>();
-      const general: FetchError[] = [];
-      for (const error of result.errors) {
-        if (error.entityIndex === undefined) general.push(error);
-        else addError(errors, error.entityIndex, error);
-      }
+      const errors = Map.groupBy(result.errors, ({ entityIndex }) => entityIndex);
+      const general = errors.get(undefined) ?? [];
       const sharedErrors = Array.isArray(result.data) ? [] : errorsForLostData(result, general, []);
       return {
         answers: indexes.map((_, position) => ({
@@ -154,13 +150,10 @@ function splitRoot(
     };
   const isLost = !isPlainObject(result.data);
   const data: ResponseObject = isPlainObject(result.data) ? result.data : {};
-  const errors = new Map<unknown, FetchError[]>();
-  const general: FetchError[] = [];
-  for (const error of result.errors) {
-    const [name] = error.path;
-    if (names.includes(name as string)) addError(errors, name, error);
-    else general.push(error);
-  }
+  const errors = Map.groupBy(result.errors, ({ path: [name] }) =>
+    names.find((known) => known !== undefined && known === name),
+  );
+  const general = errors.get(undefined) ?? [];
   return {
     answers: names.map((name) => ({
       value: readItemValue(data, name),
@@ -253,10 +246,4 @@ function typenameOf(representation: string): string {
   const start = '{"__typename":"';
   if (!representation.startsWith(start)) return '';
   return representation.slice(start.length, representation.indexOf('"', start.length));
-}
-
-function addError<Key>(lists: Map<Key, FetchError[]>, key: Key, error: FetchError): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [error]);
-  else list.push(error);
 }

@@ -56,15 +56,9 @@ const maxCachedSubsets = 100;
 
 /** `undefined` if the selections contain a fragment. */
 function fieldsByName(selections: readonly SelectionNode[]): Map<string, SelectionNode[]> | undefined {
-  const byName = new Map<string, SelectionNode[]>();
-  for (const selection of selections) {
-    if (selection.kind !== Kind.FIELD) return undefined;
-    const name = selection.alias?.value ?? selection.name.value;
-    const same = byName.get(name);
-    if (same === undefined) byName.set(name, [selection]);
-    else same.push(selection);
-  }
-  return byName;
+  const fields = selections.filter((selection) => selection.kind === Kind.FIELD);
+  if (fields.length < selections.length) return undefined;
+  return Map.groupBy(fields, ({ alias, name }) => (alias ?? name).value);
 }
 
 function narrowShape(whole: FetchShape, selections: readonly SelectionNode[]): FetchShape {

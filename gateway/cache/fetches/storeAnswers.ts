@@ -50,7 +50,7 @@ export function* storeAnswers({
     item.plan.isStorable = decision.kind === 'stored';
     if (decision.kind !== 'stored') {
       if (decision.kind === 'invalid') options.onInvalidMetadata(subgraph, decision.reason);
-      options.observer.onNotStored({ subgraph, type: item.type, reason: decision.kind, count: 1 });
+      options.observer.onNotStored({ subgraph, type: item.type, reason: decision.kind });
       contributions.push(undefined);
       continue;
     }
@@ -59,7 +59,7 @@ export function* storeAnswers({
     const value = yield* stringifyToTextInSlices(answer.value);
     if (value.length > options.maxEntrySize) {
       item.plan.isStorable = false;
-      options.observer.onNotStored({ subgraph, type: item.type, reason: 'too large', count: 1 });
+      options.observer.onNotStored({ subgraph, type: item.type, reason: 'too large' });
       contributions.push(undefined);
       continue;
     }

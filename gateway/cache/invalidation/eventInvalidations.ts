@@ -6,11 +6,7 @@ import type { Timers } from '../../time/timers.ts';
 import type { InvalidationResult } from '../store/cacheStore.ts';
 import type { StoreProblems } from '../store/storeProblems.ts';
 import { EventPosition } from './eventPosition.ts';
-
-/** The tags that an event invalidates, or why it cannot be read. */
-export type ParsedEvent =
-  | { readonly kind: 'tags'; readonly tags: readonly string[] }
-  | { readonly kind: 'invalid'; readonly reasons: readonly string[] };
+import type { ParsedInvalidationRequest } from './invalidationRequest.ts';
 
 interface EventInvalidationsOptions {
   readonly config: RedisConfig;
@@ -18,7 +14,7 @@ interface EventInvalidationsOptions {
   readonly stream: string;
   readonly problems: StoreProblems;
   /** Parses the JSON of an event. The next events wait for the promise, for example until a supergraph is loaded. */
-  parse(body: unknown): ParsedEvent | Promise<ParsedEvent>;
+  parse(body: unknown): ParsedInvalidationRequest | Promise<ParsedInvalidationRequest>;
   invalidate(tags: readonly string[]): Promise<InvalidationResult>;
   /** Invalidates everything that a missed event may have named. Called again after a delay if it rejects. Reading
    *  continues when it resolves. */
@@ -97,7 +93,7 @@ export class EventInvalidations {
     this.#position.save(entries.at(-1)?.id ?? '');
   }
 
-  async #parseEntry({ fields }: StreamEntry): Promise<ParsedEvent> {
+  async #parseEntry({ fields }: StreamEntry): Promise<ParsedInvalidationRequest> {
     const text = fields.get(payloadField);
     if (text === undefined)
       return { kind: 'invalid', reasons: [`the event has no field \`${payloadField}\``] };

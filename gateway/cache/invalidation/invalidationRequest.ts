@@ -6,7 +6,7 @@ import { EntityInvalidation, tagsOfType } from './entityInvalidation.ts';
 import { findEntityProblems, findSubgraphProblem, findTypeProblem, suggest } from './invalidationProblems.ts';
 
 /** The tags that a request invalidates, or why it is invalid. */
-type ParsedInvalidationRequest =
+export type ParsedInvalidationRequest =
   /** Without duplicates. */
   | { readonly kind: 'tags'; readonly tags: readonly string[] }
   /** All problems, each with its location in the request. */

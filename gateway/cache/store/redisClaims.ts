@@ -73,8 +73,10 @@ export class RedisClaims {
     if (!buckets.isReady) return;
     // Redis rejects fractions.
     const args = [this.#token, Math.ceil(afterMs)];
-    for (const names of this.#claimKeysByBucket(keys).values()) {
-      if (buckets.hasRoom) void buckets.runScript(releaseClaims, names, args);
+    const names = this.#options.keys;
+    for (const [bucket, ofBucket] of Map.groupBy(keys, (key) => names.bucketOf(key))) {
+      const claims = ofBucket.map((key) => names.claim(bucket, key));
+      if (buckets.hasRoom) void buckets.runScript(releaseClaims, claims, args);
     }
   }
 
@@ -126,18 +128,6 @@ export class RedisClaims {
       },
     );
     return observation;
-  }
-
-  #claimKeysByBucket(keys: readonly string[]): Map<number, string[]> {
-    const names = new Map<number, string[]>();
-    for (const key of keys) {
-      const bucket = this.#options.keys.bucketOf(key);
-      const name = this.#options.keys.claim(bucket, key);
-      const namesInBucket = names.get(bucket);
-      if (namesInBucket === undefined) names.set(bucket, [name]);
-      else namesInBucket.push(name);
-    }
-    return names;
   }
 }
 

@@ -20,8 +20,6 @@ export interface ValueTagger {
   tagEntity(representation: SubgraphObject, value: unknown): SlicedTask<readonly string[]>;
   /** Tags of the data of a root fetch, or of a part of it. */
   tagRoot(data: unknown): SlicedTask<readonly string[]>;
-  /** Tags of one root field. */
-  tagRootField(responseName: string, value: unknown): SlicedTask<readonly string[]>;
 }
 
 /** The maximum number of entity tags of one entry. */
@@ -59,7 +57,6 @@ export function createValueTagger(shape: OperationShape, graph: CacheGraph): Val
       return tags.toList();
     },
     tagRoot,
-    tagRootField: (responseName, value) => tagRoot({ [responseName]: value }),
   };
 }
 

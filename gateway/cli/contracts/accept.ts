@@ -32,20 +32,18 @@ export async function contractsAccept(options: ContractsAcceptOptions): Promise<
   const today = utcDate();
   const report = await checkStore(store, candidates, { today, onProgress: showProgress }, checkDependencies);
   writeReport(report, [{ format: 'text' }]);
-  const { exitCode: checked } = report.summary;
-  if (checked !== exitCode.success && !force) {
-    console.error(
-      'Nothing was accepted. What is agreed on can be waived in waivers.yaml, or overruled with --force.',
-    );
-    return checked;
+  const { exitCode: checkExitCode } = report.summary;
+  if (checkExitCode !== exitCode.success && !force) {
+    console.error('Nothing was accepted. Add a waiver to waivers.yaml, or override the check with --force.');
+    return checkExitCode;
   }
-  const overruled = checked === exitCode.success ? undefined : describeCounts(report);
+  const overriddenFindings = checkExitCode === exitCode.success ? undefined : describeCounts(report);
   const contracts = candidates.contracts.values();
   const written = await rethrowFileErrors(
-    acceptContracts({ directory, contracts, reason, today, overriddenFindings: overruled }),
+    acceptContracts({ directory, contracts, reason, today, overriddenFindings }),
   );
   for (const file of written) console.log(`Accepted: ${file}`);
-  if (written.length === 0) console.log('Nothing to accept: the contracts are like that already.');
+  if (written.length === 0) console.log('Nothing to accept: the contracts already have these schemas.');
   return exitCode.success;
 }
 

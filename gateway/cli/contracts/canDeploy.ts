@@ -44,6 +44,6 @@ function describeAnswer(code: ExitCode, what: string, subgraph: string | undefin
     case exitCode.usageError:
       return `Whether ${subgraph} can ${what} is not known: the store or the arguments have mistakes.`;
     case exitCode.undecided:
-      return `Whether ${subgraph} can ${what} is not known: something could not be found out.`;
+      return `Whether ${subgraph} can ${what} is not known: something could not be determined.`;
   }
 }

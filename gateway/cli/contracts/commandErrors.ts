@@ -31,7 +31,7 @@ function undecidedError(cause: unknown): CommandError {
   const isRefused = cause instanceof Error && 'syscall' in cause;
   const message = isRefused
     ? `Nothing could be decided: ${messageOf(cause)}.`
-    : `Nothing could be decided, by a mistake in Tributary: ${messageOf(cause)}. NODE_DEBUG=tributary shows where.`;
+    : `Nothing could be decided, because of a defect in Tributary: ${messageOf(cause)}. NODE_DEBUG=tributary prints the stack.`;
   return new CommandError(exitCode.undecided, message, { cause });
 }
 
@@ -53,6 +53,8 @@ export async function rethrowFileErrors<Result>(writing: Promise<Result>): Promi
     return await writing;
   } catch (cause) {
     if (!(cause instanceof Error) || !('syscall' in cause)) throw cause;
-    throw new CommandError(exitCode.usageError, `The store cannot be written: ${cause.message}`, { cause });
+    throw new CommandError(exitCode.usageError, `The contract store cannot be written: ${cause.message}`, {
+      cause,
+    });
   }
 }

@@ -5,15 +5,15 @@ import type { ReportArgument } from './reportOutputs.ts';
 
 const directoryOption = [
   '-d, --directory <dir>',
-  'the store (default: contracts.directory of tributary.yaml, where it exists, or contracts)',
+  'the store (default: contracts.directory of tributary.yaml, or contracts)',
 ] as const;
-const candidateHelp = 'NAME=FILE or NAME=URL: what a subgraph wants to serve; may be given several times';
+const candidateHelp = 'NAME=FILE or NAME=URL: a candidate schema of a subgraph; repeatable';
 
 /** Adds the command `contracts` and its subcommands. */
 export function addContractsCommands(program: Command): void {
   const contracts = program
     .command('contracts')
-    .description('what subgraphs and clients have agreed on, and what a change would break')
+    .description('check what a change of a subgraph breaks for its clients')
     .hook('preAction', async (_, command) => {
       limitHeapGrowth();
       // Errors outside of the command's promise, such as those of a thread.
@@ -26,26 +26,29 @@ export function addContractsCommands(program: Command): void {
 
   // In the order of the command line, because each --out belongs to the --format before it.
   const reportArguments: ReportArgument[] = [];
-  const note = (option: ReportArgument['option']) => (value: string) => {
+  const collectReportArgument = (option: ReportArgument['option']) => (value: string) => {
     reportArguments.push({ option, value });
     return value;
   };
   contracts
     .command('check')
-    .description('say what breaks: by default, of what has changed since the last commit')
+    .description('report what the changes since the last commit break')
     .option(...directoryOption)
     .option('--subgraph <candidate>', candidateHelp, collectValues)
-    .option('--against <ref|dir>', 'compare with the store at a Git revision, or in another directory')
-    .option('--environment <name>', 'compare with what runs there, by environments.yaml')
-    .option('--gateway-config <file>', 'configuration of the gateways, for its cache and enrichment rules')
-    .option('--step-latency <time>', 'how long a fetch takes: compare plans with `@slo latency`')
-    .option('--strict', 'fail on what is dangerous too')
+    .option('--against <ref|dir>', 'compare with the store at a Git revision or in another directory')
+    .option('--environment <name>', 'compare with the versions that run there (environments.yaml)')
+    .option(
+      '--gateway-config <file>',
+      'configuration file of the gateways, for its cache and enrichment rules',
+    )
+    .option('--step-latency <time>', 'duration of one fetch: compare plans with `@slo latency`')
+    .option('--strict', 'fail on dangerous findings too')
     .option(
       '--format <format>',
-      'text, json, junit, sarif, github, markdown or gitlab; may be given several times',
-      note('format'),
+      'text, json, junit, sarif, github, markdown or gitlab; repeatable',
+      collectReportArgument('format'),
     )
-    .option('--out <file>', 'write the --format before it into a file', note('out'))
+    .option('--out <file>', 'write the preceding --format to a file', collectReportArgument('out'))
     .action(async (options) => {
       const { contractsCheck } = await import('./check.ts');
       process.exitCode = await rethrowAsUndecided(() => contractsCheck(options, reportArguments));
@@ -53,11 +56,11 @@ export function addContractsCommands(program: Command): void {
 
   contracts
     .command('accept')
-    .description('take what a subgraph wants to serve into the store')
+    .description('write a candidate schema into the store')
     .option(...directoryOption)
     .requiredOption('--subgraph <candidate>', candidateHelp, collectValues)
-    .requiredOption('--reason <text>', 'why, for CHANGELOG.md')
-    .option('--force', 'even if the check fails')
+    .requiredOption('--reason <text>', 'the reason, for CHANGELOG.md')
+    .option('--force', 'accept even if the check fails')
     .action(async (options) => {
       const { contractsAccept } = await import('./accept.ts');
       process.exitCode = await rethrowAsUndecided(() => contractsAccept(options));
@@ -65,11 +68,18 @@ export function addContractsCommands(program: Command): void {
 
   contracts
     .command('init')
-    .description('make a store from running subgraphs or files')
-    .option('-c, --config <file>', 'where the subgraphs are named (default: tributary.yaml, where it exists)')
+    .description('create a store from running subgraphs or files')
+    .option(
+      '-c, --config <file>',
+      'configuration file that names the subgraphs (default: tributary.yaml, if it exists)',
+    )
     .option(...directoryOption)
-    .option('--subgraph <source>', 'NAME=FILE or NAME=URL, instead of the configured ones', collectValues)
-    .option('--force', 'replace schemas that are there')
+    .option(
+      '--subgraph <source>',
+      'NAME=FILE or NAME=URL, instead of the configured subgraphs',
+      collectValues,
+    )
+    .option('--force', 'replace existing schemas')
     .action(async (options) => {
       const { contractsInit } = await import('./init.ts');
       await rethrowAsUndecided(() => contractsInit(options));
@@ -77,10 +87,10 @@ export function addContractsCommands(program: Command): void {
 
   contracts
     .command('can-deploy')
-    .description('say whether a subgraph can be deployed now, or why not and in which order')
+    .description('say whether a subgraph can be deployed now, why not, and in which order')
     .option(...directoryOption)
     .requiredOption('--subgraph <name>', 'NAME for its contract; NAME=FILE or NAME=URL for a candidate')
-    .requiredOption('--environment <name>', 'where to')
+    .requiredOption('--environment <name>', 'the environment to deploy to')
     .action(async (options) => {
       const { contractsCanDeploy } = await import('./canDeploy.ts');
       process.exitCode = await rethrowAsUndecided(() => contractsCanDeploy(options));
@@ -88,20 +98,23 @@ export function addContractsCommands(program: Command): void {
 
   contracts
     .command('drift')
-    .description('compare what runs with what was agreed on, and with the running supergraph')
+    .description('compare the running subgraphs with their contracts and with the running supergraph')
     .option(...directoryOption)
-    .option('-c, --config <file>', 'where the subgraphs are named (default: tributary.yaml, where it exists)')
-    .option('--subgraph <address>', 'NAME=URL of one that runs; may be given several times', collectValues)
-    .option('--gateway <url>', "a gateway's admin listener, to ask for the running supergraph")
-    .option('--strict', 'fail on what is dangerous too')
-    .option('--watch', 'go on until a signal, and report what changes')
-    .option('--interval <time>', 'with --watch: the time between two looks', '30s')
+    .option(
+      '-c, --config <file>',
+      'configuration file that names the subgraphs (default: tributary.yaml, if it exists)',
+    )
+    .option('--subgraph <address>', 'NAME=URL of a running subgraph; repeatable', collectValues)
+    .option('--gateway <url>', "URL of a gateway's admin listener, to read the running supergraph")
+    .option('--strict', 'fail on dangerous findings too')
+    .option('--watch', 'keep running until a signal, and report changes')
+    .option('--interval <time>', 'with --watch: the time between two checks', '30s')
     .option(
       '--format <format>',
-      'text, json, junit, sarif, github, markdown or gitlab; may be given several times',
-      note('format'),
+      'text, json, junit, sarif, github, markdown or gitlab; repeatable',
+      collectReportArgument('format'),
     )
-    .option('--out <file>', 'write the --format before it into a file', note('out'))
+    .option('--out <file>', 'write the preceding --format to a file', collectReportArgument('out'))
     .action(async (options) => {
       const { contractsDrift } = await import('./drift.ts');
       process.exitCode = await rethrowAsUndecided(() => contractsDrift(options, reportArguments));

@@ -42,12 +42,12 @@ export async function contractsDrift(
 ): Promise<ExitCode> {
   const outputs = readReportOutputs(reportArguments);
   const intervalMs = readInterval(options.interval);
-  const given = readAddresses(options.subgraph ?? []);
+  const addressOverrides = readAddresses(options.subgraph ?? []);
   const config = readConfig(options.config);
   const stopped = new AbortController();
-  const look = () => checkDriftOnce(options, given, config, stopped.signal);
+  const checkOnce = () => checkDriftOnce(options, addressOverrides, config, stopped.signal);
   if (options.watch !== true) {
-    const report = await look();
+    const report = await checkOnce();
     writeReport(report, outputs);
     return report.summary.exitCode;
   }
@@ -58,7 +58,7 @@ export async function contractsDrift(
   let last: CheckReport | undefined;
   try {
     for (;;) {
-      const report = await look();
+      const report = await checkOnce();
       reportChanges(last, report, outputs);
       last = report;
       await wait(intervalMs, undefined, { signal: stopped.signal });
@@ -73,13 +73,18 @@ export async function contractsDrift(
 
 async function checkDriftOnce(
   { directory, gateway: adminUrl, strict = false, watch = false }: ContractsDriftOptions,
-  given: ReadonlyMap<string, string>,
+  addressOverrides: ReadonlyMap<string, string>,
   config: GatewayConfig | undefined,
   signal: AbortSignal,
 ): Promise<CheckReport> {
   const store = await readContractStore(directory);
   const gateway = await readGateway(adminUrl, config, signal);
-  const addresses = resolveSubgraphAddresses({ store, config, overrides: given, gateway: gateway.subgraphs });
+  const addresses = resolveSubgraphAddresses({
+    store,
+    config,
+    overrides: addressOverrides,
+    gateway: gateway.subgraphs,
+  });
   const live = await fetchLiveSubgraphs(addresses, { signal });
   const onProgress = watch ? undefined : showProgress;
   const { findings } = await findDrift(
@@ -127,18 +132,18 @@ function readInterval(text: string): number {
   if (ms !== undefined && ms > 0 && ms <= maxDurationMs) return ms;
   throw new CommandError(
     exitCode.usageError,
-    `--interval is "${text}"; expected: a time such as 500ms, 30s or 5m, longer than 0.`,
+    `--interval is "${text}"; expected: a duration longer than 0, such as 500ms, 30s or 5m.`,
   );
 }
 
-function readAddresses(given: readonly string[]): ReadonlyMap<string, string> {
+function readAddresses(addressOverrides: readonly string[]): ReadonlyMap<string, string> {
   return new Map(
-    given.map((argument) => {
+    addressOverrides.map((argument) => {
       const [, name, url] = /^([^=]+)=(https?:\/\/.+)$/i.exec(argument) ?? [];
       if (name !== undefined && url !== undefined && URL.canParse(url)) return [name, url];
       throw new CommandError(
         exitCode.usageError,
-        `--subgraph is "${argument}"; expected: NAME=URL of a subgraph that runs.`,
+        `--subgraph is "${argument}"; expected: NAME=URL of a running subgraph.`,
       );
     }),
   );

@@ -22,11 +22,13 @@ export async function contractsInit(options: ContractsInitOptions): Promise<void
   if ('existing' in outcome) {
     throw new CommandError(
       exitCode.usageError,
-      `Nothing was written, since these are there already; --force replaces schemas and leaves the rest:\n${outcome.existing.map((file) => `  ${file}`).join('\n')}`,
+      `Nothing was written, because these files exist; --force replaces schemas only:\n${outcome.existing.map((file) => `  ${file}`).join('\n')}`,
     );
   }
   for (const file of outcome.written) console.log(`Written: ${file}`);
-  console.log(`Put what clients send into ${directory}/operations/<consumer>/, and commit it.`);
+  console.log(
+    `Put the operations of clients into ${directory}/operations/<consumer>/, and commit the store.`,
+  );
 }
 
 function configuredSubgraphs(file: string | undefined): string[] {
@@ -34,6 +36,6 @@ function configuredSubgraphs(file: string | undefined): string[] {
   if ('subgraphs' in supergraph) return supergraph.subgraphs.map(({ name, url }) => `${name}=${url}`);
   throw new CommandError(
     exitCode.usageError,
-    'The configuration names no running subgraphs: supergraph is a file. Give them with --subgraph NAME=FILE or NAME=URL.',
+    'The configuration names no running subgraphs (supergraph.subgraphs). Give them with --subgraph NAME=FILE or NAME=URL.',
   );
 }

@@ -20,7 +20,7 @@ export async function readRunningGateway(adminUrl: string, signal: AbortSignal):
   if (!/^https?:\/\//i.test(adminUrl) || !URL.canParse(adminUrl)) {
     throw new CommandError(
       exitCode.usageError,
-      `--gateway is "${adminUrl}"; expected: the address of an admin listener, such as http://127.0.0.1:4001.`,
+      `--gateway is "${adminUrl}"; expected: the URL of an admin listener, such as http://127.0.0.1:4001.`,
     );
   }
   const url = new URL('/supergraph', adminUrl);
@@ -29,7 +29,7 @@ export async function readRunningGateway(adminUrl: string, signal: AbortSignal):
     if (!response.ok) return unknownSupergraph(adminUrl, `it answers with status ${response.status}`);
     const { supergraph } = (await response.json()) as SupergraphResponse;
     if (supergraph === undefined)
-      return unknownSupergraph(adminUrl, 'its answer is none of an admin listener');
+      return unknownSupergraph(adminUrl, 'the answer is not that of an admin listener');
     if (supergraph === null) return unknownSupergraph(adminUrl, 'it has no supergraph yet');
     return {
       sdl: supergraph.sdl,
@@ -52,7 +52,7 @@ interface SupergraphResponse {
 
 function unknownSupergraph(adminUrl: string, reason: string): RunningGateway {
   const finding = createFinding('gateway-unreachable', {
-    message: `The gateway at ${adminUrl} does not say which supergraph it has: ${reason}.`,
+    message: `The gateway at ${adminUrl} does not report its supergraph: ${reason}.`,
   });
   return { subgraphs: new Map(), findings: [finding] };
 }

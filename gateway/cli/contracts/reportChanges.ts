@@ -6,29 +6,29 @@ import { type ReportOutput, writeReport } from './reportOutputs.ts';
 /** Writes new and resolved findings since the last check, if there are any. Text on standard output shows only these.
  *  Every other output gets the whole report, because it describes the current state. */
 export function reportChanges(
-  last: CheckReport | undefined,
+  previous: CheckReport | undefined,
   report: CheckReport,
   outputs: readonly ReportOutput[],
 ): void {
-  if (last === undefined) {
+  if (previous === undefined) {
     writeReport(report, outputs);
     return;
   }
-  const before = new Set(last.findings.map(findingKey));
+  const before = new Set(previous.findings.map(findingKey));
   const after = new Set(report.findings.map(findingKey));
-  const isNew = report.findings.filter((finding) => !before.has(findingKey(finding)));
-  const over = last.findings.filter((finding) => !after.has(findingKey(finding)));
-  if (isNew.length === 0 && over.length === 0) return;
+  const added = report.findings.filter((finding) => !before.has(findingKey(finding)));
+  const resolved = previous.findings.filter((finding) => !after.has(findingKey(finding)));
+  if (added.length === 0 && resolved.length === 0) return;
   for (const output of outputs) {
     if (output.format !== 'text' || output.file !== undefined) {
       writeReport(report, [output]);
       continue;
     }
-    process.stdout.write(`\n${new Date().toISOString()}: ${isNew.length} new, ${over.length} over\n`);
-    for (const finding of over) process.stdout.write(`over  ${labelOf(finding)}\n`);
-    if (isNew.length === 0) continue;
+    process.stdout.write(`\n${new Date().toISOString()}: ${added.length} new, ${resolved.length} resolved\n`);
+    for (const finding of resolved) process.stdout.write(`resolved  ${labelOf(finding)}\n`);
+    if (added.length === 0) continue;
     const { strict, checked } = report.summary;
-    writeReport(createReport({ findings: isNew, strict, checked }), [output]);
+    writeReport(createReport({ findings: added, strict, checked }), [output]);
   }
 }
 

@@ -31,7 +31,7 @@ export function readReportOutputs(given: readonly ReportArgument[]): readonly Re
     else if (last.file === undefined) outputs[outputs.length - 1] = { ...last, file: value };
     else
       throw usageError(
-        `--out ${value}: ${last.format} is written to ${last.file} already. Put a --format before it.`,
+        `--out ${value}: ${last.format} is already written to ${last.file}. Put another --format before this --out.`,
       );
   }
   rejectDuplicateFiles(outputs);
@@ -45,7 +45,7 @@ function rejectDuplicateFiles(outputs: readonly ReportOutput[]): void {
     if (file === undefined) continue;
     const earlier = formats.get(resolve(file));
     if (earlier !== undefined)
-      throw usageError(`--out ${file}: ${earlier} and ${format} cannot go into one file.`);
+      throw usageError(`--out ${file}: ${earlier} and ${format} cannot share one file.`);
     formats.set(resolve(file), format);
   }
 }
@@ -54,8 +54,8 @@ function rejectDuplicateFiles(outputs: readonly ReportOutput[]): void {
  *  @throws {CommandError} when a file cannot be written. */
 export function writeReport(report: CheckReport, outputs: readonly ReportOutput[]): void {
   for (const { format, file } of outputs) {
-    const colours = file === undefined && supportsColor(process.stdout);
-    const text = renderReport(report, format, { color: colours });
+    const color = file === undefined && supportsColor(process.stdout);
+    const text = renderReport(report, format, { color });
     if (file === undefined) process.stdout.write(text);
     else writeFile(file, text);
   }

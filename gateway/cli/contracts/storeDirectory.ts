@@ -14,7 +14,7 @@ export function storeDirectory(configFile: string | undefined): string {
     if (!(error instanceof ConfigError)) throw error;
     throw new CommandError(
       exitCode.usageError,
-      `${error.message}\nSo it is not known where ${file} has the contracts: correct it, or give --directory.`,
+      `${error.message}\nThe contracts directory is therefore not known: correct ${file}, or give --directory.`,
       { cause: error },
     );
   }

@@ -4,13 +4,13 @@ import { cacheEventOptions } from './cacheEvents.ts';
 import { cacheMutationOptions } from './cacheMutations.ts';
 import { cacheRuleOptions } from './cacheRules.ts';
 
-/** The part of the section `cache` that says where entries are kept. */
+/** The options of the section `cache` for the store. */
 const cacheStoreOptions = {
   memory: z
     .strictObject({
       maxSize: size()
         .describe(
-          'Memory of each process for entries, with their keys and tags. The least recently used leave first.',
+          'Memory of each process for entries, including keys and tags. The least recently used entries are evicted first.',
         )
         .prefault('64MB'),
     })
@@ -19,4 +19,4 @@ const cacheStoreOptions = {
 
 export const cacheSection = z
   .strictObject({ ...cacheRuleOptions, ...cacheStoreOptions, ...cacheMutationOptions, ...cacheEventOptions })
-  .describe('Answers of subgraphs that are kept to be served again.');
+  .describe('The cache for answers of subgraphs.');

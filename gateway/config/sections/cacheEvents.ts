@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { text } from '../scalars.ts';
 
-/** The part of the section `cache` that says where events come from that invalidate. */
+/** The options of the section `cache` for invalidation by events. */
 export const cacheEventOptions = {
   events: z
     .strictObject({
       stream: text({ title: 'text', expected: 'text', isValid: () => true })
         .describe(
-          'Whole key of a Redis stream, without `redis.keyPrefix`, whose events invalidate by their field `invalidate`. Every process reads it. Empty: none.',
+          'Key of a Redis stream, without `redis.keyPrefix`. Events of the stream invalidate by their field `invalidate`. Every process reads every event. Empty: no stream.',
         )
         .prefault(''),
     })

@@ -3,7 +3,7 @@ import { parseArgumentTemplate } from '../argumentTemplate.ts';
 import { isCacheTag } from '../isCacheTag.ts';
 import { flag, nonBlankText, scalar, text } from '../scalars.ts';
 
-/** A value of an entity's key: text with places for arguments, or what has such texts at its leaves. */
+/** A value of an entity's key, whose strings may contain argument templates. */
 type EntityTemplateValue =
   | string
   | number
@@ -12,7 +12,7 @@ type EntityTemplateValue =
   | readonly EntityTemplateValue[]
   | { readonly [name: string]: EntityTemplateValue };
 
-interface EntityTemplate {
+export interface EntityTemplate {
   readonly __typename: string;
   readonly [field: string]: EntityTemplateValue;
 }
@@ -55,36 +55,37 @@ function isTemplate(value: unknown, levels: number): boolean {
 const mutation = z.strictObject({
   result: flag()
     .describe(
-      'Everything that holds an entity of the answer: of those whose keys are selected, these; of others, all of their types.',
+      'Invalidate the entities in the result: by the selected keys, or their whole type if no key is selected.',
     )
     .prefault(true),
   types: z
     .array(nonBlankText('the name of a type'))
-    .describe('Everything that holds an object of these types.')
+    .describe('Invalidate all entries with an object of these types.')
     .prefault([]),
   entities: z
     .array(entity)
     .describe(
-      "Everything that holds these entities: `__typename` and the fields of a key. `{args.productId}` stands for the field's argument, `{args.input.id}` for a part of one. One whose argument is missing, null, a list or an object is left out, with a line in the log.",
+      'Invalidate all entries with these entities, each given as `__typename` and the fields of a key. `{args.productId}` is an argument of the field, `{args.input.id}` a part of one. An entity whose argument is missing, null, a list or an object is skipped and logged.',
     )
     .prefault([]),
   tags: z
     .array(
       text({
         title: 'text',
-        expected: 'text that is neither blank nor holds a NUL, with braces only around `args.` and a name',
+        expected:
+          'a string that is not blank and contains no NUL, with braces only around `args.` and a name',
         isValid: (value) => isCacheTag(value) && parseArgumentTemplate(value) !== undefined,
       }),
     )
-    .describe('Everything with these tags, such as `product-{args.id}`.')
+    .describe('Invalidate all entries with these tags, such as `product-{args.id}`.')
     .prefault([]),
   subgraphs: z
     .array(nonBlankText('the name of a subgraph'))
-    .describe('Everything that these subgraphs have answered.')
+    .describe('Invalidate all answers of these subgraphs.')
     .prefault([]),
 });
 
-/** The part of the section `cache` that says what mutations invalidate. */
+/** The options of the section `cache` for invalidation by mutations. */
 export const cacheMutationOptions = {
   mutations: z
     .record(
@@ -95,7 +96,7 @@ export const cacheMutationOptions = {
     )
     .meta({ title: 'invalidation by mutation' })
     .describe(
-      'What is invalidated once a mutation has been answered, with errors or without, by its field such as `Mutation.addReview`; `{}` for what its answer holds. Others invalidate nothing.',
+      'What each mutation invalidates when it was answered, with or without errors, by its field such as `Mutation.addReview`; `{}` for the entities in its result. Mutations that are not listed invalidate nothing.',
     )
     .prefault({}),
 };

@@ -1,54 +1,40 @@
 import { z } from 'zod';
 import { cacheRuleTargetPattern } from '../cacheRuleTarget.ts';
 import { isCacheTag } from '../isCacheTag.ts';
-import { choice, duration, flag, integer, nonBlankText, size, text } from '../scalars.ts';
+import { choice, duration, flag, integer, size, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
 const rule = z.strictObject({
-  maxAge: duration().describe('How long a value is fresh, from storing. `0s`: never.'),
+  maxAge: duration().describe('How long a value is fresh, counted from storing. `0s`: never.'),
   staleWhileRevalidate: duration()
-    .describe('How much longer a stale value goes out at once while it is asked for anew.')
+    .describe('How long after `maxAge` a stale value is served while a refresh runs.')
     .prefault('0s'),
   staleIfError: duration()
-    .describe('How much longer than `maxAge` a stale value answers when the subgraph fails.')
+    .describe('How long after `maxAge` a stale value is served if the subgraph fails.')
     .prefault('0s'),
   scope: choice(['PUBLIC', 'PRIVATE'])
     .describe(
-      '`PUBLIC`: the same for everyone. `PRIVATE`: kept for each `identity` apart. Left out: what the `@cached` at this place says, then what the next wider rule says, then `PUBLIC`.',
+      '`PUBLIC`: shared by all clients. `PRIVATE`: stored separately for each identity (`security.identity`). Default: the scope of `@cached` at this coordinate, else that of the next wider rule, else `PUBLIC`.',
     )
     .optional(),
   tags: z
     .array(
-      text({ title: 'text', expected: 'text that is neither blank nor holds a NUL', isValid: isCacheTag }),
+      text({
+        title: 'text',
+        expected: 'a string that is not blank and contains no NUL',
+        isValid: isCacheTag,
+      }),
     )
     .describe(
-      'Names to invalidate by. Left out: those of the `@cached` at this place. Those of wider rules are added.',
+      'Tags to invalidate the values by. Default: the tags of `@cached` at this coordinate. Tags of wider rules are added.',
     )
     .optional(),
 });
 
-const identity = z
-  .strictObject({
-    header: headerName
-      .describe(
-        'Client header whose value says whose a `PRIVATE` value is. Without `identity`, and in a request that has none, nothing private is kept. A client chooses whose values it sees where it chooses the header: let something in front of the gateway set it.',
-      )
-      .optional(),
-    jwtClaim: nonBlankText('the name of a claim')
-      .describe(
-        'Instead of a header: claim of the bearer token in `authorization`. The signature is not checked: let something in front of the gateway do it, or forward `authorization`.',
-      )
-      .optional(),
-  })
-  .superRefine((value, context) => {
-    if ((value.header === undefined) !== (value.jwtClaim === undefined)) return;
-    context.issues.push({ code: 'custom', input: value, message: 'either `header` or `jwtClaim`' });
-  });
-
-/** The part of the section `cache` that says what may be served from the cache, for how long and to whom. */
+/** The options of the section `cache` for what is cached, for how long and for whom. */
 export const cacheRuleOptions = {
   enabled: flag()
-    .describe('Serve what a rule allows from the cache. Without a rule nothing is kept.')
+    .describe('Serve values from the cache by rules. Without a rule nothing is cached.')
     .prefault(true),
   rules: z
     .record(
@@ -62,35 +48,34 @@ export const cacheRuleOptions = {
     )
     .meta({ title: 'rule by type, field or subgraph' })
     .describe(
-      "How long values may be served, by `Product`, `Product.stock` or `subgraph:inventory`. The narrowest counts. It wins over the subgraphs' `@cached` at the same place.",
+      "Cache rules by `Product`, `Product.stock` or `subgraph:inventory`. The narrowest rule applies. A rule overrides the subgraphs' `@cached` at the same coordinate.",
     )
     .prefault({}),
   nullMaxAge: duration()
     .describe(
-      'Longest that a null is kept where an entity or a root field was expected; it is never served stale. `0s`: not at all.',
+      'How long a null entity or root field is cached at most. It is never served stale. `0s`: not at all.',
     )
     .prefault('5s'),
   maxEntrySize: size()
-    .describe('Largest value that is kept, as JSON text. A larger one is asked for each time.')
+    .describe('Largest value that is stored, as JSON text. A larger value is fetched each time.')
     .prefault('512KB'),
   refreshPause: duration()
-    .describe('Time for which a stale value is not asked for anew after an attempt has failed.')
+    .describe('How long a stale value is not refreshed again after a failed refresh.')
     .prefault('1s'),
-  identity: identity.optional(),
   ignoreHeaders: z
     .array(headerName)
     .describe(
-      'Forwarded headers that change no `PUBLIC` value, such as `authorization` where it only says who asks. Values are kept apart by all others, `PRIVATE` ones by all.',
+      'Forwarded headers that change no `PUBLIC` value, such as `authorization` if it only identifies the client. All other forwarded headers are part of the cache key. Keys of `PRIVATE` values contain all of them.',
     )
     .prefault([]),
   answerTags: z
     .strictObject({
       count: integer()
         .describe(
-          'Most tags that an answer may bring in `extensions.cacheTags`. An answer with more is not kept: it could not be invalidated by those that are left out.',
+          'Maximum number of tags in `extensions.cacheTags` of an answer. An answer with more is not stored, because the further tags could not invalidate it.',
         )
         .prefault(100),
-      length: integer({ min: 1 }).describe('Most characters of such a tag.').prefault(256),
+      length: integer({ min: 1 }).describe('Maximum number of characters of such a tag.').prefault(256),
     })
     .prefault({}),
 } as const;

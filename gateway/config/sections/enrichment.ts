@@ -6,8 +6,8 @@ export const budgetDefaults = { budget: '100ms', min: '0ms', max: '10s' } as con
 export const adaptationDefaults = {
   inlineBelow: 0.5,
   inlineUntil: 0.8,
-  lateBelow: 0.05,
-  lateUntil: 0.2,
+  deferredBelow: 0.05,
+  deferredUntil: 0.2,
 } as const;
 
 export const backoffDefaults = { base: '500ms', max: '10s' } as const;
@@ -15,111 +15,117 @@ export const backoffDefaults = { base: '500ms', max: '10s' } as const;
 const field = z.strictObject({
   budget: duration()
     .describe(
-      "How long the first answer waits for the field, from the request's start. `0ms`: not at all. Left out: what the `@enrichment` at this field says, then `budget`.",
+      'How long the first answer waits for the field, counted from the start of the request. With `0ms` the answer does not wait. Default: the budget of `@enrichment` on the field, then `enrichment.budget`.',
     )
     .optional(),
   priority: choice(['CRITICAL', 'NORMAL', 'BACKGROUND'])
     .describe(
-      'What goes first where a subgraph is short of capacity. Left out: what the `@enrichment` at this field says, then `NORMAL`.',
+      'Which requests a busy subgraph gets first. Default: the priority of `@enrichment` on the field, then `NORMAL`.',
     )
     .optional(),
 });
 
 const adaptation = z.strictObject({
   window: duration({ min: 1_000 })
-    .describe('How far back latencies count, at most; at least half of it.')
+    .describe('Latencies count for at most this long, and for at least half of it.')
     .prefault('60s'),
   minSamples: integer({ min: 1 })
-    .describe('Until so many latencies of a field are known, it has fetches of its own and its budget.')
+    .describe('A field is `budgeted` until the window has this many of its latencies.')
     .prefault(20),
   inlineBelow: ratio()
     .describe(
-      'A field is fetched with the primary data, which saves requests, once 95 % of its latencies are within this part of its budget, and 99 % within all of it. 0: never.',
+      'A field becomes `inline` (fetched with the primary data, which saves requests) when 95 % of its latencies are within this part of its budget, and 99 % within the whole budget. 0: never.',
     )
     .prefault(adaptationDefaults.inlineBelow),
   inlineUntil: ratio()
     .describe(
-      'It stays so while 95 % are within this part, 97 % within the budget, and no five in a row are overdue. A way that is left is not taken again for a `window`.',
+      'A field stays `inline` while 95 % of its latencies are within this part of its budget, 97 % are within the whole budget, and no five in a row are overdue. A field does not return to a mode for one `window` after it has left it.',
     )
     .prefault(adaptationDefaults.inlineUntil),
-  lateBelow: ratio()
+  deferredBelow: ratio()
     .describe(
-      'A field is not waited for once less than this share of its latencies is within its budget. 0: every field is waited for.',
+      'A field becomes `deferred` (answers do not wait for it) when less than this share of its latencies is within its budget. 0: never.',
     )
-    .prefault(adaptationDefaults.lateBelow),
-  lateUntil: ratio()
-    .describe('It stays so until more than this share is.')
-    .prefault(adaptationDefaults.lateUntil),
+    .prefault(adaptationDefaults.deferredBelow),
+  deferredUntil: ratio()
+    .describe('A field stays `deferred` until more than this share of its latencies is within its budget.')
+    .prefault(adaptationDefaults.deferredUntil),
 });
 
 const jobs = z.strictObject({
   maxPending: integer({ min: 1 })
     .describe(
-      'Most answers of one process whose rest is under way or waits. For more, the oldest of the lowest priority are dropped.',
+      'Maximum number of unfinished jobs in one process. Beyond it, the longest waiting jobs of the lowest priority are evicted.',
     )
     .prefault(10_000),
   maxPendingSize: size()
     .describe(
-      'Most memory of one process for them, as JSON text: what first answers were made of, and what is missing from them. For more, the oldest of the lowest priority are dropped. Without Redis, as much again is for those that are put aside.',
+      'Maximum size of the unfinished jobs in one process, as JSON text: snapshots of first answers, and their pending fields. Beyond it, the longest waiting jobs of the lowest priority are evicted. Without Redis, dead letters have the same limit of their own.',
     )
     .prefault('64MB'),
   maxUpdatesSize: size()
     .describe(
-      'Most memory of one process for the updates of jobs that are done, as JSON text, while their tokens may be used. For more, those of the oldest jobs are forgotten. With Redis they are in memory only until Redis has them; while it has not taken so much, it gets no further jobs.',
+      'Maximum size of the updates of finished jobs in one process, as JSON text. Beyond it, the updates of the oldest jobs are evicted before their tokens expire. With Redis, updates are in memory only until Redis has them; while they exceed this size, Redis gets no further jobs.',
     )
     .prefault('64MB'),
   concurrency: integer({ min: 1 })
-    .describe('Most jobs that one process works on at a time which it retries or has taken over.')
+    .describe('Maximum number of concurrent attempts at retried and reclaimed jobs in one process.')
     .prefault(50),
   attempts: integer({ min: 1 })
-    .describe('Most attempts at a job, the first included. Then it is put aside.')
+    .describe('Maximum number of attempts at a job, including the first. Then the job becomes a dead letter.')
     .prefault(5),
   backoff: z
     .strictObject({
       base: duration({ min: 1 })
-        .describe('Time before the second attempt; it doubles with each, with a random part.')
+        .describe('Upper limit of the random delay before the second attempt. It doubles with each attempt.')
         .prefault(backoffDefaults.base),
-      max: duration({ min: 1 }).describe('Longest time between two attempts.').prefault(backoffDefaults.max),
+      max: duration({ min: 1 }).describe('Longest delay between two attempts.').prefault(backoffDefaults.max),
     })
     .prefault({}),
   budgetRatio: ratio()
-    .describe('Most retries per job that is begun, on average. What would be more is put aside.')
+    .describe('Maximum number of retries per job, on average. Jobs beyond it become dead letters.')
     .prefault(0.2),
-  takeOverAfter: duration({ min: 100 })
-    .describe('How long nothing may be heard of the process that works on a job; then another takes it over.')
+  reclaimAfter: duration({ min: 100 })
+    .describe(
+      'Another process reclaims a job when the process that runs it has sent no heartbeat for this long.',
+    )
     .prefault('3s'),
-  handOverTimeout: duration({ min: 1 })
-    .describe('Longest that an answer waits until Redis has its job. Then it leaves all the same.')
+  enqueueTimeout: duration({ min: 1 })
+    .describe('How long an answer waits until Redis has its job. Then it leaves anyway.')
     .prefault('50ms'),
   maxSnapshotSize: size()
     .describe(
-      'Largest part of a first answer that is kept for further attempts at its rest, and in Redis for other processes, as JSON text. Where it would be larger, there is only the attempt that is under way.',
+      'Maximum size of the snapshot of a first answer, as JSON text, that is stored for further attempts and for other processes. A job with a larger snapshot has only its first attempt.',
     )
     .prefault('256KB'),
-  keepFailed: integer().describe('Most jobs that are put aside; the oldest leave first.').prefault(1_000),
-  keepFailedFor: duration({ min: 1 }).describe('How long a job is put aside.').prefault('24h'),
+  maxDeadLetters: integer()
+    .describe('Maximum number of dead letters. Beyond it, the oldest are evicted.')
+    .prefault(1_000),
+  deadLetterRetention: duration({ min: 1 }).describe('How long a dead letter is stored.').prefault('24h'),
 });
 
 export const enrichmentSection = z
   .strictObject({
     mode: choice(['adaptive', 'always', 'never'])
       .describe(
-        '`adaptive`: fields that nearly always make their budget are fetched with the primary data, and those that hardly ever do are not waited for. `always`: every one has its budget. `never`: every one is waited for like any other field.',
+        '`adaptive`: fields that are nearly always within their budget are fetched with the primary data, and answers do not wait for fields that hardly ever are. `always`: answers wait for every enrichment until its budget ends. `never`: answers wait for every enrichment as for any other field.',
       )
       .prefault('adaptive'),
-    shadow: flag().describe('Wait for everything, and only count what would have been late.').prefault(false),
+    shadow: flag()
+      .describe('Wait for every enrichment, and only count those that would have been pending.')
+      .prefault(false),
     budget: duration()
       .describe(
-        "How long the first answer waits for an enrichment that says nothing else, from the request's start. The primary data is always waited for.",
+        'How long the first answer waits for an enrichment without a budget of its own, counted from the start of the request. The answer always waits for the primary data.',
       )
       .prefault(budgetDefaults.budget),
     bounds: z
       .strictObject({
         min: duration()
-          .describe('Least that a client may ask for with `tributary-budget`.')
+          .describe('Smallest budget that a client can request with `tributary-budget`.')
           .prefault(budgetDefaults.min),
         max: duration()
-          .describe('Most that a client may ask for with `tributary-budget`.')
+          .describe('Largest budget that a client can request with `tributary-budget`.')
           .prefault(budgetDefaults.max),
       })
       .prefault({}),
@@ -132,17 +138,19 @@ export const enrichmentSection = z
       )
       .meta({ title: 'rule by field' })
       .describe(
-        "Fields that may come late, by their coordinates such as `Product.recommended`; `{}` for the defaults. What is said here wins over the subgraphs' `@enrichment` at the same field.",
+        'Enrichments by coordinate, such as `Product.recommended`; `{}` for the defaults. These options override `@enrichment` on the same field.',
       )
       .prefault({}),
     adaptation: adaptation.prefault({}),
     tokens: z
       .strictObject({
         expireAfter: duration({ min: 1_000 })
-          .describe('How long what has come late can be picked up, from the first answer on.')
+          .describe('How long a token is valid, counted from the first answer.')
           .prefault('60s'),
       })
       .prefault({}),
     jobs: jobs.prefault({}),
   })
-  .describe('Fields that may come late, how long answers wait for them, and what becomes of the rest.');
+  .describe(
+    'Fields that may arrive after the first answer, how long answers wait for them, and the jobs that fetch pending ones.',
+  );

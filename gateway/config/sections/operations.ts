@@ -71,7 +71,7 @@ export const limitsSection = z
       .prefault(20_000),
     eventStreamsPerClient: integer({ min: 1 })
       .describe(
-        'Most of these that one client has: whoever has the same `cache.identity`, else the same address. Behind a proxy that is one address for all.',
+        'Most of these that one client has: the same `security.identity`, or else the same address. Behind a proxy, all clients have one address.',
       )
       .prefault(4_000),
   })

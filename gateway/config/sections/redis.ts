@@ -25,7 +25,7 @@ const hostAndPort = text({
 
 const keyPrefix = text({
   title: 'text',
-  expected: 'text without { and }, which decide on the place of a key in a Cluster',
+  expected: 'text without { and }, which determine the slot of a key in a Cluster',
   isValid: (value) => !/[{}]/.test(value),
 });
 
@@ -33,18 +33,18 @@ export const redisSection = z
   .strictObject({
     url: address
       .describe(
-        'One server. `rediss://` for TLS; user, password and the number of the database may be in it. Empty, and neither `cluster` nor `sentinel`: everything is kept in process.',
+        'Address of one server, with user, password and database number if needed. `rediss://` uses TLS. If this, `cluster` and `sentinel` are empty, all state stays in the process.',
       )
       .prefault(''),
     cluster: z
       .strictObject({
         nodes: z
           .array(hostAndPort)
-          .describe('Instead of `url`: some nodes of a Redis Cluster; the others are found by them.')
+          .describe('Instead of `url`: some nodes of a Redis Cluster. The gateway discovers the others.')
           .prefault([]),
         buckets: integer({ min: 1, max: 1_024 })
           .describe(
-            'Parts that entries are divided into, spread evenly over the slots. More spread better over many masters; fewer make reads and invalidations cheaper. All processes need the same number.',
+            'Number of buckets for cache entries, spread evenly over the slots. More buckets use many masters evenly; fewer make reads and invalidations cheaper. All processes need the same number.',
           )
           .prefault(32),
       })
@@ -53,67 +53,73 @@ export const redisSection = z
       .strictObject({
         nodes: z
           .array(hostAndPort)
-          .describe('Instead of `url`: Sentinels, which know the master.')
+          .describe('Instead of `url`: the Sentinels that monitor the master.')
           .prefault([]),
-        name: nonBlankText("the master's name").describe("The master's name there.").prefault('mymaster'),
-        username: anyText().describe('For the Sentinels.').prefault(''),
-        password: anyText('secret').describe('For the Sentinels.').prefault(''),
+        name: nonBlankText("the master's name")
+          .describe("The master's name in the Sentinels.")
+          .prefault('mymaster'),
+        username: anyText().describe('User of the Sentinels.').prefault(''),
+        password: anyText('secret').describe('Password of the Sentinels.').prefault(''),
       })
       .prefault({}),
-    username: anyText().describe('For the servers, unless it is in `url`.').prefault(''),
-    password: anyText('secret').describe('For the servers, unless it is in `url`.').prefault(''),
+    username: anyText().describe('User of the servers, unless it is in `url`.').prefault(''),
+    password: anyText('secret').describe('Password of the servers, unless it is in `url`.').prefault(''),
     database: integer()
-      .describe('Number of the database, unless it is in `url`. A Cluster has only 0.')
+      .describe('Number of the database, unless it is in `url`. A Cluster has only database 0.')
       .prefault(0),
     tls: z
       .strictObject({
         enabled: flag()
-          .describe('TLS to servers and Sentinels. `rediss://` needs no other word.')
+          .describe('Use TLS for servers and Sentinels. Not needed with `rediss://`.')
           .prefault(false),
         ca: anyText()
-          .describe('Path of a PEM file with the authorities to trust, instead of the usual ones.')
+          .describe(
+            'Path of a PEM file with the trusted certificate authorities, instead of the default ones.',
+          )
           .prefault(''),
-        certificate: anyText().describe('Path of a PEM file: the certificate to show.').prefault(''),
-        key: anyText().describe('Path of a PEM file: the key of `certificate`.').prefault(''),
+        certificate: anyText().describe('Path of a PEM file with the client certificate.').prefault(''),
+        key: anyText().describe('Path of a PEM file with the key of `certificate`.').prefault(''),
         serverName: anyText()
-          .describe('Name that the server proves to be, if it is not that of its address.')
+          .describe('Expected name in the certificate of the server, if it differs from the host name.')
           .prefault(''),
       })
       .prefault({}),
     keyPrefix: keyPrefix
-      .describe('Begins every key and channel. Gateways with different supergraphs need different ones.')
+      .describe(
+        'Prefix of all keys and channels. Gateways with different supergraphs need different prefixes.',
+      )
       .prefault('tributary:'),
     timeouts: z
       .strictObject({
         read: duration({ min: 1 })
-          .describe('Longest a request waits for an entry; then it is as if it were not there.')
+          .describe('How long a request waits for a cache entry. After that it is a miss.')
           .prefault('20ms'),
-        connect: duration({ min: 1 }).describe('Longest one attempt to connect may take.').prefault('1s'),
+        connect: duration({ min: 1 }).describe('Timeout of one connection attempt.').prefault('1s'),
         socket: duration({ min: 1 })
-          .describe(
-            'A connection on which nothing comes for so long, though something is expected, is ended.',
-          )
+          .describe('A connection without an expected reply for this long is closed.')
           .prefault('500ms'),
         invalidation: duration({ min: 1 })
-          .describe('Longest an invalidation is waited for; then it goes on by itself.')
+          .describe('How long an invalidation is waited for. After that it continues in the background.')
           .prefault('2s'),
         heartbeat: duration({ min: 1 })
-          .describe('Time between two looks whether invalidations of other processes can still be heard.')
+          .describe('Interval of the check whether invalidations of other processes still arrive.')
           .prefault('250ms'),
       })
       .prefault({}),
     reconnect: z
       .strictObject({
         minDelay: duration({ min: 1 })
-          .describe('Time before the first attempt to connect again; it doubles with each.')
+          .describe('Delay before the first reconnection attempt. It doubles with each attempt.')
           .prefault(reconnectDefaults.minDelay),
         maxDelay: duration({ min: 1 })
-          .describe('Longest time between two attempts.')
+          .describe('Longest delay between two attempts.')
           .prefault(reconnectDefaults.maxDelay),
       })
       .prefault({}),
     maxInFlight: integer({ min: 1 })
-      .describe('Most commands that wait for an answer. What would be more is not read, or not stored.')
+      .describe(
+        'Maximum number of unanswered commands. Further reads are misses, and further writes are dropped.',
+      )
       .prefault(2_000),
   })
   .describe('The Redis that several processes share.');

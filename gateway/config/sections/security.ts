@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, flag, text } from '../scalars.ts';
+import { choice, flag, nonBlankText, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
 const origin = text({
@@ -12,6 +12,27 @@ const origin = text({
 function isOrigin(value: string): boolean {
   return /^https?:\/\//.test(value) && URL.canParse(value) && new URL(value).origin === value;
 }
+
+const identity = z
+  .strictObject({
+    header: headerName
+      .describe(
+        'Client header whose value is the identity. Clients can forge this header: have a trusted proxy set it.',
+      )
+      .optional(),
+    jwtClaim: nonBlankText('the name of a claim')
+      .describe(
+        'Instead of a header: claim of the bearer token in `authorization`. The signature is not verified: have a trusted proxy verify it, or forward `authorization`.',
+      )
+      .optional(),
+  })
+  .superRefine((value, context) => {
+    if ((value.header === undefined) !== (value.jwtClaim === undefined)) return;
+    context.issues.push({ code: 'custom', input: value, message: 'either `header` or `jwtClaim`' });
+  })
+  .describe(
+    'Who sent a request: whose `PRIVATE` values of the cache it may read, whose enrichment tokens it may use, and what counts as one client for limits. Without it, nothing private is cached, tokens belong to the `authorization` header, and clients are counted by address.',
+  );
 
 export const securitySection = z
   .strictObject({
@@ -32,6 +53,7 @@ export const securitySection = z
           .prefault([]),
       })
       .prefault({}),
+    identity: identity.optional(),
     connectionParams: z
       .array(headerName)
       .describe(

@@ -58,7 +58,7 @@ export const subscriptionsSection = z
       .prefault(50_000),
     perClient: integer({ min: 1 })
       .describe(
-        'Most of these that one client has, over all its connections: whoever has the same `cache.identity`, else the same address. Behind a proxy that is one address for all.',
+        'Most of these that one client has, over all its connections: the same `security.identity`, or else the same address. Behind a proxy, all clients have one address.',
       )
       .prefault(10_000),
     idleTimeout: duration()

@@ -5,13 +5,13 @@ import { duration, flag, httpUrl, nonBlankText } from '../scalars.ts';
 const defaults = { watch: true, pollInterval: 10_000 };
 
 /** A supergraph that was composed before and lies in a file. */
-interface FileSource {
+export interface FileSource {
   readonly file: string;
   readonly watch: boolean;
 }
 
 /** A supergraph that the gateway composes from running subgraphs. */
-interface ComposedSource {
+export interface ComposedSource {
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
   /** Milliseconds. */
   readonly pollInterval: number;

@@ -65,9 +65,9 @@ export class DriftWatch {
   /** Reports that a subgraph refused a fetch as invalid: it is not the subgraph that the plan was made for. */
   recordRefusal(name: string, message: string): void {
     if (this.#stopped.signal.aborted) return;
-    const isNews = !this.#refusals.has(name);
+    const isFirst = !this.#refusals.has(name);
     this.#refusals.set(name, message);
-    if (isNews) void this.#reportRefusal(name, message);
+    if (isFirst) void this.#reportRefusal(name, message);
   }
 
   async close(): Promise<void> {
@@ -82,7 +82,10 @@ export class DriftWatch {
     if (!(await hasContractStore(directory)) || this.#stopped.signal.aborted) return;
     const known = this.#subgraphs.get(name);
     if (known?.state !== 'drifted') {
-      log.warn({ subgraph: name, message }, 'A subgraph refuses what was planned for it: it has drifted');
+      log.warn(
+        { subgraph: name, message },
+        'A subgraph refuses a fetch that was planned for it: it has drifted',
+      );
       const drifted: WatchedSubgraph = {
         name,
         state: 'drifted',
@@ -107,7 +110,7 @@ export class DriftWatch {
     this.#checking ??= this.#checkOnce()
       .catch((err: unknown) => {
         if (!this.#stopped.signal.aborted) {
-          this.#options.log.error({ err }, 'What subgraphs serve could not be compared with the contracts');
+          this.#options.log.error({ err }, 'The running subgraphs could not be compared with the contracts');
         }
       })
       .finally(() => {
@@ -134,7 +137,7 @@ export class DriftWatch {
     }
     this.#lastCheckAt = new Date(now()).toISOString();
     this.#applyDrift(this.#found.drift, refusals);
-    log.debug({ subgraphs: live.length }, 'What subgraphs serve was compared with the contracts');
+    log.debug({ subgraphs: live.length }, 'The running subgraphs were compared with the contracts');
     await onChecked();
   }
 
@@ -148,13 +151,13 @@ export class DriftWatch {
         const refusal = this.#refusals.get(name) ?? refusals.get(name);
         const known = before.get(name);
         // A subgraph that gave no schema keeps its state.
-        const seen = found.state === 'unknown' && known?.state === 'drifted' ? 'drifted' : found.state;
-        const state = refusal === undefined ? seen : 'drifted';
+        const observed = found.state === 'unknown' && known?.state === 'drifted' ? 'drifted' : found.state;
+        const state = refusal === undefined ? observed : 'drifted';
         const isSame = known?.state === state;
         if (!isSame && state === 'drifted') {
-          log.warn({ subgraph: name, breaks }, 'A subgraph serves something else than it has agreed to');
+          log.warn({ subgraph: name, breaks }, 'A subgraph serves another schema than its contract');
         } else if (known?.state === 'drifted' && state === 'as agreed') {
-          log.info({ subgraph: name }, 'A subgraph serves what it has agreed to again');
+          log.info({ subgraph: name }, 'A subgraph serves its contract again');
         }
         return [name, { name, breaks, state, since: isSame ? known.since : at, refusal }];
       }),

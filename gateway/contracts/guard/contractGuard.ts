@@ -114,7 +114,9 @@ export class ContractGuard {
     if (liveSubgraphs === undefined || incompatibleSubgraphs.length === 0) return false;
     const addresses = incompatibleSubgraphs.map(({ name, url }) => ({ name, url }));
     const live = await liveSubgraphs.fetchLiveSubgraphs(addresses, this.#stopped.signal);
-    return live.some((one, index) => 'sdl' in one && one.sdl !== incompatibleSubgraphs[index]?.sdl);
+    return live.some(
+      (subgraph, index) => 'sdl' in subgraph && subgraph.sdl !== incompatibleSubgraphs[index]?.sdl,
+    );
   }
 
   async admitSupergraph(
@@ -124,12 +126,12 @@ export class ContractGuard {
   ): Promise<void> {
     if (current === undefined) return;
     // Computed before the store is read, so that a change meanwhile is noticed later.
-    const mark = await readStoreFingerprint(this.#options.directory);
-    const look = await this.#check(next, current, candidateConcurrency, signal);
+    const storeFingerprint = await readStoreFingerprint(this.#options.directory);
+    const result = await this.#check(next, current, candidateConcurrency, signal);
     this.#checked.add(next);
     this.#refused = undefined;
-    if (look?.check.outcome !== 'broken') return this.#count(look?.check);
-    const { check, incompatibleSubgraphs } = look;
+    if (result?.check.outcome !== 'broken') return this.#count(result?.check);
+    const { check, incompatibleSubgraphs } = result;
     if (this.#options.mode === 'warn') {
       this.#count(check);
       this.#options.log.warn(logFieldsOf(check), 'A new supergraph breaks operations of the contracts');
@@ -139,7 +141,7 @@ export class ContractGuard {
     this.#count(refusal);
     this.#refusals = [refusal, ...this.#refusals].slice(0, maxRefusals);
     const message = describeRefusal(check, this.#options.directory);
-    this.#refused = { sdl: next.sdl, message, storeFingerprint: mark, incompatibleSubgraphs };
+    this.#refused = { sdl: next.sdl, message, storeFingerprint, incompatibleSubgraphs };
     throw new SupergraphRefusedError(message);
   }
 
@@ -159,13 +161,13 @@ export class ContractGuard {
   async #checkInitialSupergraph(supergraph: Supergraph): Promise<void> {
     const { signal } = this.#stopped;
     try {
-      const look = await this.#check(supergraph, undefined, 1, signal);
-      this.#count(look?.check);
-      if (look?.check.outcome !== 'broken') return;
-      const { check } = look;
+      const result = await this.#check(supergraph, undefined, 1, signal);
+      this.#count(result?.check);
+      if (result?.check.outcome !== 'broken') return;
+      const { check } = result;
       this.#options.log.error(
         logFieldsOf(check),
-        'The first supergraph does not serve operations of the contracts, and is used since there is no other',
+        'The first supergraph breaks operations of the contracts, and is used because there is no other',
       );
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -179,14 +181,17 @@ export class ContractGuard {
     signal: AbortSignal,
   ): Promise<GuardResult | undefined> {
     const at = new Date(this.#options.now()).toISOString();
-    const as = (
+    const toResult = (
       outcome: GuardOutcome,
       broken: readonly BrokenOperation[],
-      answered: readonly ReachableSubgraph[],
+      reachable: readonly ReachableSubgraph[],
     ): GuardResult => {
       const names = new Set(broken.flatMap(({ subgraphs = [] }) => subgraphs));
-      const notServing = answered.filter(({ name }) => names.has(name));
-      return { check: { at, supergraph: next.id, outcome, broken }, incompatibleSubgraphs: notServing };
+      const incompatibleSubgraphs = reachable.filter(({ name }) => names.has(name));
+      return {
+        check: { at, supergraph: next.id, outcome, broken },
+        incompatibleSubgraphs,
+      };
     };
     try {
       const store = await this.#readStore();
@@ -203,14 +208,14 @@ export class ContractGuard {
           concurrency,
           signal,
         });
-        return as(broken.length > 0 ? 'broken' : 'fine', broken, live?.reachable ?? []);
+        return toResult(broken.length > 0 ? 'broken' : 'fine', broken, live?.reachable ?? []);
       } finally {
         await live?.close();
       }
     } catch (err) {
       signal.throwIfAborted();
-      this.#options.log.error({ err }, 'The contracts could not be looked at');
-      return as('undecided', [], []);
+      this.#options.log.error({ err }, 'The contracts could not be checked');
+      return toResult('undecided', [], []);
     }
   }
 
@@ -227,13 +232,13 @@ export class ContractGuard {
     // A supergraph that was refused before may be older than the running subgraphs.
     if (liveSubgraphs.isCompositionSource && this.#refused?.sdl !== next.sdl) return undefined;
     const { LiveCompatibilityCheck: Check } = await import('./liveCompatibilityCheck.ts');
-    const side = (supergraph: Supergraph) => ({
+    const endpointsOf = (supergraph: Supergraph) => ({
       sdl: supergraph.sdl,
       addresses: liveSubgraphs.addressesOf(supergraph),
     });
     return new Check({
-      next: side(next),
-      current: side(current),
+      next: endpointsOf(next),
+      current: endpointsOf(current),
       fetchLiveSubgraphs: liveSubgraphs.fetchLiveSubgraphs,
       log,
       signal,
@@ -244,7 +249,8 @@ export class ContractGuard {
     const { directory, log, mode } = this.#options;
     if (!(await hasContractStore(directory))) {
       // An operator who enforces contracts should know that there are none.
-      if (mode === 'enforce') log.warn({ directory }, 'There are no contracts to enforce');
+      if (mode === 'enforce')
+        log.warn({ directory }, 'contracts.guard is enforce, but contracts.directory has no contracts');
       this.#store = undefined;
       return undefined;
     }
@@ -261,8 +267,11 @@ export class ContractGuard {
       problems,
     };
     if (problems.length > 0) {
-      const told = problems.slice(0, maxReportedItems);
-      log.warn({ directory, count: problems.length, problems: told }, 'The contracts have mistakes');
+      const reportedProblems = problems.slice(0, maxReportedItems);
+      log.warn(
+        { directory, count: problems.length, problems: reportedProblems },
+        'The contracts have mistakes',
+      );
     }
     return store;
   }

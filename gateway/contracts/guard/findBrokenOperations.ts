@@ -43,15 +43,13 @@ export interface BrokenOperation {
  *  turn of the event loop handles one operation, and the current supergraph's planner, which also serves requests,
  *  plans one at a time.
  *  @throws {unknown} the reason of `signal`. */
-export async function findBrokenOperations(
-  question: BrokenOperationQuery,
-): Promise<readonly BrokenOperation[]> {
-  const { store, concurrency, signal } = question;
+export async function findBrokenOperations(query: BrokenOperationQuery): Promise<readonly BrokenOperation[]> {
+  const { store, concurrency, signal } = query;
   const found = new Map<ConsumerOperation, BrokenOperation>();
-  const open = store.operations.values();
+  const remaining = store.operations.values();
   let lastTurn = Promise.resolve();
   // Each worker waits for the turn of the one before it, so that one turn handles one operation.
-  const ownTurn = (): Promise<void> => {
+  const nextTurn = (): Promise<void> => {
     lastTurn = lastTurn.then(yieldToEventLoop);
     return lastTurn;
   };
@@ -64,16 +62,16 @@ export async function findBrokenOperations(
     lastPlan = planned.catch(() => {});
     return planned;
   };
-  const work = async (): Promise<void> => {
-    for (const operation of open) {
-      await ownTurn();
-      const broken = await checkOperation(operation, question, planOnCurrent);
+  const runWorker = async (): Promise<void> => {
+    for (const operation of remaining) {
+      await nextTurn();
+      const broken = await checkOperation(operation, query, planOnCurrent);
       // A closed planner plans nothing, which says nothing about the operation.
       signal.throwIfAborted();
       if (broken !== undefined) found.set(operation, broken);
     }
   };
-  await Promise.all(Array.from({ length: concurrency }, work));
+  await Promise.all(Array.from({ length: concurrency }, runWorker));
   return store.operations.flatMap((operation) => found.get(operation) ?? []);
 }
 
@@ -90,12 +88,12 @@ async function checkOperation(
   }
   if (findRequestProblems(operation, current.apiSchema).length > 0) return undefined;
   const broken = brokenBy(findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema));
-  if (after.kind === 'planned') return broken ?? (live && brokenByWhatRuns(live, current, after));
+  if (after.kind === 'planned') return broken ?? (live && brokenByLiveSubgraphs(live, current, after));
   if (broken === undefined) return undefined;
   const isPlanning = after.problems.every(({ kind }) => kind === 'unplannable' || kind === 'limit');
   return isPlanning && (await planOnCurrent(operation, current)).kind === 'failed' ? undefined : broken;
 
-  async function brokenByWhatRuns(
+  async function brokenByLiveSubgraphs(
     subgraphs: Pick<LiveCompatibilityCheck, 'problemsOf'>,
     used: Supergraph,
     { variants }: PlannedResult,
@@ -104,20 +102,22 @@ async function checkOperation(
     if (problems.every(({ length }) => length === 0)) return undefined;
     const before = await planOnCurrent(operation, used);
     if (before.kind === 'failed') return undefined;
-    const known = await subgraphs.problemsOf('current', plansOf(before.variants));
+    const currentProblems = await subgraphs.problemsOf('current', plansOf(before.variants));
     const found = variants.flatMap(({ overrides }, index) => {
-      const same = before.variants.findIndex((one) => String(one.overrides) === String(overrides));
+      const same = before.variants.findIndex(
+        (coordinate) => String(coordinate.overrides) === String(overrides),
+      );
       // When the current plan fails as well, the operation does not break because of the next supergraph.
-      return known[Math.max(same, 0)]?.length === 0 ? (problems[index] ?? []) : [];
+      return currentProblems[Math.max(same, 0)]?.length === 0 ? (problems[index] ?? []) : [];
     });
     if (found.length === 0) return undefined;
     const reasons = found.map((problem) => ({ ...problem, message: describeNotServed(problem) }));
-    return { ...told(reasons), subgraphs: [...new Set(found.map(({ subgraph }) => subgraph))] };
+    return { ...toBrokenOperation(reasons), subgraphs: [...new Set(found.map(({ subgraph }) => subgraph))] };
   }
 
   function brokenBy(reasons: readonly Reason[]): BrokenOperation | undefined {
-    const left = notWaived(reasons);
-    return left.length === 0 ? undefined : told(left);
+    const unwaived = notWaived(reasons);
+    return unwaived.length === 0 ? undefined : toBrokenOperation(unwaived);
   }
 
   /** A waiver for the change also covers the breakages that the change leads to. */
@@ -129,10 +129,10 @@ async function checkOperation(
         .map(({ coordinate }) => coordinate),
     );
     if (waived.has(`${operation.consumer}/${operation.name}`)) return [];
-    return reasons.filter(({ coordinates }) => !coordinates.some((one) => waived.has(one)));
+    return reasons.filter(({ coordinates }) => !coordinates.some((coordinate) => waived.has(coordinate)));
   }
 
-  function told(reasons: readonly Reason[]): BrokenOperation {
+  function toBrokenOperation(reasons: readonly Reason[]): BrokenOperation {
     const { consumer, name, location } = operation;
     return {
       consumer,
@@ -159,7 +159,7 @@ function describeNotServed({ subgraph, message, coordinates }: LivePlanProblem):
   const parts = coordinates.length === 0 ? '' : ` (${coordinates.join(', ')})`;
   // Validation messages are whole sentences.
   const why = message.replace(/\.$/, '');
-  return `its new plan does not work with what runs: ${why}${parts}; deploy the version of subgraph "${subgraph}" first that the supergraph was composed from`;
+  return `its new plan fails on a running subgraph: ${why}${parts}; first deploy the version of subgraph "${subgraph}" that the supergraph was composed from`;
 }
 
 /** A waiver of a latency or staleness violation does not allow the operation to fail. */

@@ -50,21 +50,21 @@ export class LiveCompatibilityCheck {
   /** The problems of each plan.
    *  @throws {unknown} the reason of `signal`. */
   async problemsOf(
-    side: SupergraphRole,
+    role: SupergraphRole,
     plans: readonly QueryPlan[],
   ): Promise<readonly (readonly LivePlanProblem[])[]> {
     const { signal, log } = this.#options;
     try {
       const thread = await this.#starting;
       if (thread !== undefined) {
-        const { problems, unusable } = await thread.verify(side, plans);
+        const { problems, unusable } = await thread.verify(role, plans);
         for (const [subgraph, reason] of unusable) this.#reportOnce(subgraph, reason);
         return problems;
       }
     } catch (err) {
       signal.throwIfAborted();
       if (!this.#reported.has(faultKey)) {
-        log.error({ err }, 'A new supergraph could not be tried on the subgraphs that run');
+        log.error({ err }, 'A new supergraph could not be verified against the running subgraphs');
       }
       this.#reported.add(faultKey);
     }
@@ -80,11 +80,13 @@ export class LiveCompatibilityCheck {
   async #start(): Promise<PlanVerificationThread | undefined> {
     const { next, current, fetchLiveSubgraphs, signal } = this.#options;
     // A subgraph that moves may run at both addresses.
-    const addresses = new Map([...current.addresses, ...next.addresses].map((one) => [keyOf(one), one]));
-    const enough = AbortSignal.any([signal, this.#closed.signal]);
-    const asked = await fetchLiveSubgraphs([...addresses.values()], enough);
-    const live = new Map(asked.map((one) => [keyOf(one), one]));
-    const answered = (supergraph: SupergraphEndpoints): ReachableSubgraph[] =>
+    const addresses = new Map(
+      [...current.addresses, ...next.addresses].map((address) => [keyOf(address), address]),
+    );
+    const stopSignal = AbortSignal.any([signal, this.#closed.signal]);
+    const fetched = await fetchLiveSubgraphs([...addresses.values()], stopSignal);
+    const live = new Map(fetched.map((address) => [keyOf(address), address]));
+    const reachableOf = (supergraph: SupergraphEndpoints): ReachableSubgraph[] =>
       supergraph.addresses.flatMap((address) => {
         const found = live.get(keyOf(address));
         return found !== undefined && 'sdl' in found ? [found] : [];
@@ -93,13 +95,13 @@ export class LiveCompatibilityCheck {
       const found = live.get(keyOf(address));
       if (found !== undefined && 'unreachable' in found) this.#reportOnce(found.name, found.unreachable);
     }
-    this.#reachable = answered(next);
+    this.#reachable = reachableOf(next);
     if (this.#reachable.length === 0) return undefined;
     const graphOf = (supergraph: SupergraphEndpoints): LiveGraph => ({
       supergraphSdl: supergraph.sdl,
-      live: answered(supergraph).map(({ name, sdl }) => ({ name, sdl })),
+      live: reachableOf(supergraph).map(({ name, sdl }) => ({ name, sdl })),
     });
-    enough.throwIfAborted();
+    stopSignal.throwIfAborted();
     return new PlanVerificationThread({ next: graphOf(next), current: graphOf(current) });
   }
 
@@ -108,7 +110,7 @@ export class LiveCompatibilityCheck {
     this.#reported.add(subgraph);
     this.#options.log.info(
       { subgraph, reason },
-      'What a subgraph serves could not be found out: it decides nothing about the new supergraph',
+      'A running subgraph did not give its schema: it is not verified with the new supergraph',
     );
   }
 }

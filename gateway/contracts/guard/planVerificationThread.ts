@@ -21,29 +21,29 @@ export class PlanVerificationThread {
 
   constructor(task: PlanVerificationTask) {
     const entry = workerEntryUrl('planVerificationWorker', import.meta.url);
-    this.#worker = new Worker(entry, { name: 'tributary-trial', workerData: task });
+    this.#worker = new Worker(entry, { name: 'tributary-verify', workerData: task });
     this.#worker.on('message', (answer: PlanVerificationReply) => {
-      const asked = this.#pending.get(answer.id);
+      const reply = this.#pending.get(answer.id);
       this.#pending.delete(answer.id);
-      if ('fault' in answer) asked?.reject(new Error(answer.fault));
-      else asked?.resolve(answer);
+      if ('fault' in answer) reply?.reject(new Error(answer.fault));
+      else reply?.resolve(answer);
     });
     // `once` rejects with the error of the thread.
     this.#exited = once(this.#worker, 'exit').then(
-      () => this.#stop(new Error('the thread that tries plans has ended')),
+      () => this.#stop(new Error('the thread that verifies plans has ended')),
       (error: Error) => this.#stop(error),
     );
   }
 
   /** Verifies plans of the next or the current supergraph.
    *  @throws {Error} when the thread failed or has ended. */
-  verify(side: SupergraphRole, plans: readonly QueryPlan[]): Promise<PlanVerificationResult> {
+  verify(role: SupergraphRole, plans: readonly QueryPlan[]): Promise<PlanVerificationResult> {
     if (this.#exitError !== undefined) return Promise.reject(this.#exitError);
     this.#lastId += 1;
-    const asked = Promise.withResolvers<PlanVerificationResult>();
-    this.#pending.set(this.#lastId, asked);
-    this.#worker.postMessage({ id: this.#lastId, side, plans } satisfies PlanVerificationRequest);
-    return asked.promise;
+    const reply = Promise.withResolvers<PlanVerificationResult>();
+    this.#pending.set(this.#lastId, reply);
+    this.#worker.postMessage({ id: this.#lastId, role, plans } satisfies PlanVerificationRequest);
+    return reply.promise;
   }
 
   async close(): Promise<void> {

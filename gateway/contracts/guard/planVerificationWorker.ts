@@ -12,7 +12,7 @@ export type PlanVerificationTask = Readonly<Record<SupergraphRole, LiveGraph>>;
 
 export interface PlanVerificationRequest {
   readonly id: number;
-  readonly side: SupergraphRole;
+  readonly role: SupergraphRole;
   readonly plans: readonly QueryPlan[];
 }
 
@@ -32,15 +32,15 @@ const verifiers: Readonly<Record<SupergraphRole, PlanVerifier>> = {
   current: new PlanVerifier(task.current),
 };
 
-function handleRequest({ id, side, plans }: PlanVerificationRequest): PlanVerificationReply {
-  const trial = verifiers[side];
+function handleRequest({ id, role, plans }: PlanVerificationRequest): PlanVerificationReply {
+  const verifier = verifiers[role];
   try {
-    return { id, problems: plans.map((plan) => trial.verify(plan)), unusable: trial.unusable };
+    return { id, problems: plans.map((plan) => verifier.verify(plan)), unusable: verifier.unusable };
   } catch (error) {
     return { id, fault: messageOf(error) };
   }
 }
 
-parentPort?.on('message', (question: PlanVerificationRequest) =>
-  parentPort?.postMessage(handleRequest(question)),
+parentPort?.on('message', (request: PlanVerificationRequest) =>
+  parentPort?.postMessage(handleRequest(request)),
 );

@@ -39,18 +39,18 @@ export class PlanVerifier {
       sdl: supergraphSdl,
       hints: [],
       get supergraph(): never {
-        throw new Error('Plans are tried here, and made elsewhere.');
+        throw new Error('This graph has no planner.');
       },
     };
   }
 
   verify(plan: QueryPlan): readonly LivePlanProblem[] {
-    const facts = supergraphMetadataOf(this.#graph);
+    const metadata = supergraphMetadataOf(this.#graph);
     const problems = new Map<string, LivePlanProblem>();
-    for (const fetch of flattenPlan(plan, facts.schema)) {
+    for (const fetch of flattenPlan(plan, metadata.schema)) {
       const target = this.#targetOf(fetch.subgraph);
       if (target === undefined) continue;
-      for (const problem of checkFetch(fetch, facts, target)) {
+      for (const problem of checkFetch(fetch, metadata, target)) {
         const { message, coordinates } = problem;
         if (this.#isFailure(problem, target))
           problems.set(message, { subgraph: target.name, message, coordinates });

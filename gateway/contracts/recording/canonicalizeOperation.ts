@@ -111,9 +111,9 @@ function sortKeyOf(selection: SelectionNode): string {
 function sortedBy<T>(items: readonly T[], textOf: (item: T) => string): T[] {
   return items
     .map((item) => ({ item, text: textOf(item) }))
-    .sort((one, other) => {
-      if (one.text === other.text) return 0;
-      return one.text < other.text ? -1 : 1;
+    .sort((a, b) => {
+      if (a.text === b.text) return 0;
+      return a.text < b.text ? -1 : 1;
     })
     .map(({ item }) => item);
 }
@@ -145,7 +145,7 @@ function stripLiterals<Node extends ASTNode>(definition: Node): Node {
     [Kind.OBJECT]: {
       leave: (node) => ({
         ...node,
-        fields: node.fields.toSorted((one, other) => (one.name.value < other.name.value ? -1 : 1)),
+        fields: node.fields.toSorted((a, b) => (a.name.value < b.name.value ? -1 : 1)),
       }),
     },
     [Kind.LIST]: { leave: (node) => ({ ...node, values: distinctValues(node.values) }) },
@@ -154,5 +154,5 @@ function stripLiterals<Node extends ASTNode>(definition: Node): Node {
 
 function distinctValues(values: readonly ValueNode[]): ValueNode[] {
   const byText = new Map(values.map((value) => [print(value), value]));
-  return [...byText].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, value]) => value);
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
 }

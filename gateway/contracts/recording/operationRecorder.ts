@@ -47,17 +47,17 @@ export class OperationRecorder {
     this.#directory = new RecordingDirectory(options.directory, options.limits, today);
   }
 
-  record(sent: SentOperation): void {
+  record(operation: SentOperation): void {
     if (this.#isClosed) return;
-    let seen = this.#seen.get(sent.document);
+    let seen = this.#seen.get(operation.document);
     if (seen === undefined) {
       seen = new Set();
-      this.#seen.set(sent.document, seen);
+      this.#seen.set(operation.document, seen);
     }
-    const key = keyOf(sent);
+    const key = keyOf(operation);
     if (seen.has(key) || seen.size >= maxSeenPerDocument || this.#queue.length >= maxQueued) return;
     seen.add(key);
-    this.#queue.push(sent);
+    this.#queue.push(operation);
     this.#cancelTimer ??= this.#options.timers.after(this.#isFailing ? retryDelayMs : writeDelayMs, () =>
       this.#write(),
     );
@@ -76,28 +76,28 @@ export class OperationRecorder {
     const batch = this.#queue;
     this.#queue = [];
     this.#writing = this.#writing.then(async () => {
-      for (const sent of batch) {
+      for (const operation of batch) {
         await yieldToEventLoop();
-        await this.#writeOne(sent);
+        await this.#writeOne(operation);
       }
     });
   }
 
-  async #writeOne(sent: SentOperation): Promise<void> {
+  async #writeOne(operation: SentOperation): Promise<void> {
     try {
       const recorded = await this.#directory.add({
-        operation: canonicalizeOperation(sent.document, sent.operationName),
-        client: sent.clientName ?? unnamedClient,
-        version: sent.clientVersion,
+        operation: canonicalizeOperation(operation.document, operation.operationName),
+        client: operation.clientName ?? unnamedClient,
+        version: operation.clientVersion,
       });
       if (recorded === 'written') this.#isFailing = false;
       else if (recorded !== 'known') this.#reportLimit(recorded);
     } catch (error) {
       // The next request with this operation tries again.
-      this.#seen.get(sent.document)?.delete(keyOf(sent));
-      const isNews = !this.#isFailing;
+      this.#seen.get(operation.document)?.delete(keyOf(operation));
+      const isFirst = !this.#isFailing;
       this.#isFailing = true;
-      if (isNews) this.#options.onError(error);
+      if (isFirst) this.#options.onError(error);
     }
   }
 

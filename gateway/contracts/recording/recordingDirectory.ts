@@ -53,13 +53,16 @@ export class RecordingDirectory {
     const clientDirectory = toSafeFileName(client);
     const file = `${toSafeFileName(operation.label)}.${operation.hash}.graphql`;
     const before = known.get(clientDirectory)?.get(file);
-    const seen = version === undefined ? undefined : toCommentText(version);
-    if (before !== undefined && (seen === undefined || before.versions.has(seen))) return 'known';
+    const clientVersion = version === undefined ? undefined : toCommentText(version);
+    if (before !== undefined && (clientVersion === undefined || before.versions.has(clientVersion)))
+      return 'known';
 
     const path = join(this.#directory, clientDirectory, file);
     const header = readRecordedHeader(await readIfExists(path));
-    const others = (header.versions ?? []).filter((other) => other !== seen);
-    const versions = [...others, ...(seen === undefined ? [] : [seen])].slice(-maxVersions);
+    const earlierVersions = (header.versions ?? []).filter((known) => known !== clientVersion);
+    const versions = [...earlierVersions, ...(clientVersion === undefined ? [] : [clientVersion])].slice(
+      -maxVersions,
+    );
     const text = printRecordedFile(
       { client: toCommentText(client), versions, firstSeen: header.firstSeen ?? this.#today() },
       operation.text,

@@ -32,9 +32,12 @@ export function createRecordingHook(
     limits: record,
     timers,
     now,
-    onError: (err) => log.error({ err, directory }, 'Operations cannot be recorded'),
+    onError: (err) => log.error({ err, directory }, 'Operations cannot be recorded (contracts.record)'),
     onLimitReached: (limit) =>
-      log.warn({ directory, limit, value: record[limit] }, 'No more operations are recorded'),
+      log.warn(
+        { directory, limit, value: record[limit] },
+        'A limit of contracts.record is reached: no more operations are recorded',
+      ),
   });
   return {
     onOperation({ document, operationName, headers: sent }) {

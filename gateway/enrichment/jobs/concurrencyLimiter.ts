@@ -1,9 +1,9 @@
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 
-/** Ends a turn, or the wait for one. Idempotent. */
+/** Releases a slot, or stops waiting for one. Idempotent. */
 export type ReleaseSlot = () => void;
 
-/** So many may work at a time; the others wait, the more important and then the earlier first. */
+/** Limits concurrent attempts. Waiting callers get a slot by priority, then in the order of their calls. */
 export class ConcurrencyLimiter {
   readonly #max: number;
   readonly #waiting: Readonly<Record<EnrichmentPriority, Set<() => void>>> = {
@@ -13,27 +13,27 @@ export class ConcurrencyLimiter {
   };
   #active = 0;
 
-  constructor(most: number) {
-    this.#max = most;
+  constructor(max: number) {
+    this.#max = max;
   }
 
-  /** Calls `begin` when it is its turn, at once where there is room. */
-  acquire(priority: EnrichmentPriority, begin: () => void): ReleaseSlot {
-    let state: 'waiting' | 'working' | 'ended' = 'waiting';
+  /** Calls `onAcquired` when a slot is free, perhaps at once. */
+  acquire(priority: EnrichmentPriority, onAcquired: () => void): ReleaseSlot {
+    let state: 'waiting' | 'active' | 'released' = 'waiting';
     const start = (): void => {
-      state = 'working';
+      state = 'active';
       this.#active += 1;
-      begin();
+      onAcquired();
     };
     const waiting = this.#waiting[priority];
     if (this.#active < this.#max) start();
     else waiting.add(start);
     return () => {
-      if (state === 'working') {
+      if (state === 'active') {
         this.#active -= 1;
         this.#startNext();
       }
-      state = 'ended';
+      state = 'released';
       waiting.delete(start);
     };
   }

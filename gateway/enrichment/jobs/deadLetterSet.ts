@@ -1,27 +1,25 @@
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import type { JobRun, JobRunFailure } from './jobStore.ts';
+import type { JobRun, JobRunFailure } from './jobRun.ts';
 
 interface DeadLetter extends JobRun, JobRunFailure {
-  /** Keys of the places that got nothing. */
+  /** Keys of the fields that no attempt could fetch. */
   readonly failedKeys: readonly string[];
-  /** By the clock, in milliseconds. */
+  /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly failedAt: number;
 }
 
 interface DeadLetterSetOptions {
-  /** Most at a time. */
   readonly maxCount: number;
-  /** Most bytes of their jobs. */
+  /** Maximum size of their jobs together. */
   readonly maxBytes: number;
-  /** Milliseconds. */
   readonly retentionMs: number;
   readonly timers: Timers;
-  /** The clock, in milliseconds. */
+  /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
-/** Jobs that failed for good, until somebody has a look; the oldest leave first. */
+/** Failed job runs that an operator can list and retry, bounded: the oldest are evicted first. */
 export class DeadLetterSet {
   readonly #options: DeadLetterSetOptions;
   readonly #deadLetters = new Map<string, DeadLetter>();
@@ -32,27 +30,27 @@ export class DeadLetterSet {
     this.#options = options;
   }
 
-  add(work: DeadLetter): void {
-    this.#delete(work.id);
-    this.#deadLetters.set(work.id, work);
-    this.#bytes += work.job.size;
-    this.#evictExpired();
+  add(deadLetter: DeadLetter): void {
+    this.#delete(deadLetter.id);
+    this.#deadLetters.set(deadLetter.id, deadLetter);
+    this.#bytes += deadLetter.job.size;
+    this.#evictSurplus();
   }
 
   /** In the order in which they failed. */
   all(): readonly DeadLetter[] {
-    this.#evictExpired();
+    this.#evictSurplus();
     return [...this.#deadLetters.values()];
   }
 
   get(id: string): DeadLetter | undefined {
-    this.#evictExpired();
+    this.#evictSurplus();
     return this.#deadLetters.get(id);
   }
 
   remove(id: string): void {
     this.#delete(id);
-    this.#evictExpired();
+    this.#evictSurplus();
   }
 
   clear(): void {
@@ -62,23 +60,23 @@ export class DeadLetterSet {
   }
 
   #delete(id: string): void {
-    const work = this.#deadLetters.get(id);
-    if (work === undefined) return;
+    const deadLetter = this.#deadLetters.get(id);
+    if (deadLetter === undefined) return;
     this.#deadLetters.delete(id);
-    this.#bytes -= work.job.size;
+    this.#bytes -= deadLetter.job.size;
   }
 
-  #evictExpired(): void {
+  #evictSurplus(): void {
     const { maxCount, maxBytes, retentionMs, timers, now } = this.#options;
-    const oldest = now() - retentionMs;
+    const expiredAt = now() - retentionMs;
     for (const { id, failedAt } of this.#deadLetters.values()) {
-      if (this.#deadLetters.size <= maxCount && this.#bytes <= maxBytes && failedAt > oldest) break;
+      if (this.#deadLetters.size <= maxCount && this.#bytes <= maxBytes && failedAt > expiredAt) break;
       this.#delete(id);
     }
-    // They have the clients' headers, which leave in time also when nobody asks.
+    // Dead letters contain headers of clients: they must expire even if nothing else calls this.
     this.#cancelTimer();
-    const [next] = this.#deadLetters.values();
+    const [oldest] = this.#deadLetters.values();
     this.#cancelTimer =
-      next === undefined ? () => {} : timers.after(next.failedAt - oldest, () => this.#evictExpired());
+      oldest === undefined ? () => {} : timers.after(oldest.failedAt - expiredAt, () => this.#evictSurplus());
   }
 }

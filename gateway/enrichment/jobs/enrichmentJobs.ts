@@ -15,12 +15,12 @@ import type { JobAdmin, JobQuery, JobView, RetryResult } from './jobAdmin.ts';
 import type { JobObserver } from './jobObserver.ts';
 import type { JobPolicy } from './jobPolicy.ts';
 import { JobPool } from './jobPool.ts';
-import type { JobStore, ResumableJobRun, TokenRecord } from './jobStore.ts';
+import type { ResumableJobRun } from './jobRun.ts';
+import type { JobStore, TokenRecord } from './jobStore.ts';
 import { jobStoreUnavailableError } from './readLimiter.ts';
 import { RetryBudget } from './retryBudget.ts';
 import { UpdateSubscription, updatesOf } from './updateSubscription.ts';
 
-/** Where late work reports what clients must not see. */
 interface JobLogger {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -30,20 +30,20 @@ export interface EnrichmentJobsOptions {
   readonly store: JobStore;
   readonly executor: JobExecutor;
   readonly policy: JobPolicy;
-  /** Milliseconds that an attempt may take, the first excepted. */
+  /** Timeout of every attempt except the first, which belongs to the answer. */
   readonly attemptTimeoutMs: number;
-  /** Milliseconds that attempts under way get to end when this is closed. */
-  readonly drainTimeoutMs: number;
   readonly timers: Timers;
-  /** Milliseconds since any moment, never going back. */
+  /** A monotonic clock, in milliseconds. */
   readonly monotonicNow: () => number;
-  /** From 0 to 1, 1 excepted. */
+  /** From 0, inclusive, to 1, exclusive. */
   readonly random?: () => number;
   readonly observer: JobObserver;
   readonly log: JobLogger;
 }
 
-/** Late work of one process: whose it is, what is under way, and who follows it. */
+const readTimeoutMs = 5_000;
+
+/** The enrichment jobs of one process: issues tokens, runs jobs, and serves updates to the owners of tokens. */
 export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   readonly #options: EnrichmentJobsOptions;
   readonly #pool: JobPool;
@@ -69,22 +69,22 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
         random: options.random ?? Math.random,
         observer,
         onInternalError: (error, job) =>
-          log.error({ error, job }, 'An enrichment failed by a fault of the gateway'),
+          log.error({ error, job }, 'An internal error ended an attempt at an enrichment job'),
       },
     );
-    store.start((work) => this.#resume(work));
+    store.start((run) => this.#resume(run));
   }
 
-  /** Jobs that are under way or wait in this process. */
+  /** The number of unfinished job runs in this process. */
   get count(): number {
     return this.#pool.size;
   }
 
-  async enqueue(job: EnrichmentJob, run: JobAttempt, caller: Caller): Promise<IssuedToken | undefined> {
+  async enqueue(job: EnrichmentJob, attempt: JobAttempt, caller: Caller): Promise<IssuedToken | undefined> {
     const token = createToken();
     const record = { tokenHash: hashOf(token), identityHash: hashOf(caller.identity) };
     const { policy, observer } = this.#options;
-    const outcome = await this.#admit(job, run, record);
+    const outcome = await this.#admit(job, attempt, record);
     observer.onEnqueued({ priority: job.priority, outcome });
     return outcome === 'refused' ? undefined : { token, expiresInMs: policy.tokens.expireAfter };
   }
@@ -94,29 +94,28 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
     caller: Caller,
     cursor: string | undefined,
   ): Promise<AsyncIterableIterator<EnrichmentUpdate> | undefined> {
-    const workId = await this.#findRun(token, caller);
-    if (workId === undefined) return undefined;
-    const { store } = this.#options;
-    const findAgain = () => {
-      // What was there is forgotten here, but perhaps not elsewhere.
-      if (this.#isClosing) throw jobStoreUnavailableError();
-      return this.#findRun(token, caller);
-    };
+    const runId = await this.#findRun(token, caller);
+    if (runId === undefined) return undefined;
     return new UpdateSubscription({
-      store,
-      runId: workId,
+      store: this.#options.store,
+      runId,
       after: cursorOrStart(cursor),
-      findCurrentRun: findAgain,
+      findCurrentRun: () => {
+        // A store that is closing has evicted everything; another process may still have the run.
+        if (this.#isClosing) throw jobStoreUnavailableError();
+        return this.#findRun(token, caller);
+      },
     });
   }
 
   async readArrived(token: string, caller: Caller): Promise<ArrivedUpdates | undefined> {
-    let workId = await this.#findRun(token, caller);
-    for (let forgotten: string | undefined; workId !== undefined && workId !== forgotten; ) {
-      const page = await this.#withReadTimeout(this.#options.store.read(workId, firstStreamId));
+    let runId = await this.#findRun(token, caller);
+    // When the log is gone, the token may belong to the run of an equal job by now.
+    for (let missing: string | undefined; runId !== undefined && runId !== missing; ) {
+      const page = await this.#withReadTimeout(this.#options.store.read(runId, firstStreamId));
       if (page !== undefined) return { updates: updatesOf(page), hasNext: page.remaining > 0 };
-      forgotten = workId;
-      workId = await this.#findRun(token, caller);
+      missing = runId;
+      runId = await this.#findRun(token, caller);
     }
     return undefined;
   }
@@ -129,14 +128,14 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
     return this.#withReadTimeout(this.#options.store.retry(id));
   }
 
-  /** Resolves when no attempt is under way; from now on none is made for other processes. */
+  /** Stops resuming the jobs of other processes. Resolves when no attempt is running. */
   async drain(): Promise<void> {
     await this.#options.store.stop();
     await this.#pool.whenIdle();
   }
 
-  /** `withinMs`: how long attempts under way get, instead of `drainTimeout`. */
-  async close(withinMs = this.#options.drainTimeoutMs): Promise<void> {
+  /** `withinMs`: how long running attempts may take to finish. */
+  async close(withinMs: number): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
     const { store, timers, log } = this.#options;
@@ -148,42 +147,43 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
         resolve();
       });
     });
-    const left = this.#pool.releaseAll();
-    if (left.size > 0) {
-      log.warn({ fields: Object.fromEntries(left) }, 'Enrichments are left that this process did not finish');
+    const unfinished = this.#pool.releaseAll();
+    if (unfinished.size > 0) {
+      log.warn(
+        { fields: Object.fromEntries(unfinished) },
+        'This process stops before it has fetched all pending enrichments (listen.drainTimeout)',
+      );
     }
     await store.close();
   }
 
   async #admit(
     job: EnrichmentJob,
-    run: JobAttempt,
+    attempt: JobAttempt,
     token: TokenRecord,
-  ): Promise<'begun' | 'joined' | 'refused'> {
+  ): Promise<'created' | 'joined' | 'refused'> {
     const { store } = this.#options;
     const equal = this.#pool.findEqual(job.id);
     if (equal !== undefined && (await store.join(equal, token))) {
-      run.cancel();
+      attempt.cancel();
       return 'joined';
     }
     if (this.#isClosing || !this.#pool.makeRoom(job)) {
-      run.cancel();
+      attempt.cancel();
       return 'refused';
     }
     this.#retryBudget.recordJob();
-    const id = `${job.id}.${randomBytes(9).toString('base64url')}`;
-    const kept = this.#withoutLargeSnapshot(job);
-    const opened = store.open({ id, job: kept }, token);
-    const work = this.#pool.add({
-      id,
-      job: kept,
-      pendingKeys: job.fields.map(({ key }) => key),
-      failedAttempts: 0,
-    });
-    // Its results come whether or not Redis answers.
-    work.start(run);
-    if ((await opened) === id) return 'begun';
-    work.discard();
+    const run = {
+      id: `${job.id}.${randomBytes(9).toString('base64url')}`,
+      job: this.#withoutLargeSnapshot(job),
+    };
+    const opened = store.open(run, token);
+    const pendingKeys = job.fields.map(({ key }) => key);
+    const runner = this.#pool.add({ ...run, pendingKeys, failedAttempts: 0 });
+    // Must not wait for the store: results arrive whether or not Redis answers.
+    runner.start(attempt);
+    if ((await opened) === run.id) return 'created';
+    runner.discard();
     return 'joined';
   }
 
@@ -191,27 +191,26 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
     const { policy, observer } = this.#options;
     if (job.snapshotSize <= policy.jobs.maxSnapshotSize) return job;
     observer.onNotPersisted({ reason: 'too large' });
-    // It counts as before: the run that is under way holds the same data.
+    // `size` stays: the running attempt holds the same data.
     return { ...job, snapshot: undefined };
   }
 
-  #resume(work: ResumableJobRun): boolean {
-    const { priority } = work.job;
-    if (this.#isClosing || this.#pool.has(work.id) || !this.#pool.makeRoom(work.job)) return false;
-    this.#pool.add(work).schedule();
-    this.#options.observer.onResumed({ priority, resumedFrom: work.resumedFrom });
+  #resume(run: ResumableJobRun): boolean {
+    const { priority } = run.job;
+    if (this.#isClosing || this.#pool.has(run.id) || !this.#pool.makeRoom(run.job)) return false;
+    this.#pool.add(run).schedule();
+    this.#options.observer.onResumed({ priority, resumedFrom: run.resumedFrom });
     return true;
   }
 
   async #findRun(token: string, caller: Caller): Promise<string | undefined> {
     if (!isWellFormedToken(token)) return undefined;
-    const found = await this.#withReadTimeout(this.#options.store.find(hashOf(token)));
+    const found = await this.#withReadTimeout(this.#options.store.findToken(hashOf(token)));
     if (found === undefined || !isSameHash(found.identityHash, hashOf(caller.identity))) return undefined;
     return found.runId;
   }
 
-  /** Rejects with a `GatewayError` where the answer takes too long for a client: whether a token is good is not known
-   *  then. */
+  /** Rejects with `jobStoreUnavailableError()` after a timeout: an answer would say whether the token is valid. */
   #withReadTimeout<Value>(answer: Promise<Value>): Promise<Value> {
     return new Promise((resolve, reject) => {
       const cancelTimer = this.#options.timers.after(readTimeoutMs, () => reject(jobStoreUnavailableError()));
@@ -220,9 +219,7 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   }
 }
 
-const readTimeoutMs = 5_000;
-
-/** What is no cursor of ours is none: everything from the beginning. */
+/** A malformed cursor means the beginning. */
 function cursorOrStart(cursor: string | undefined): string {
   return cursor !== undefined && isStreamId(cursor) ? cursor : firstStreamId;
 }

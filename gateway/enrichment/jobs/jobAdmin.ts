@@ -1,33 +1,58 @@
-/** What operators may see of late work and do with it. Both reject with a `GatewayError` while Redis does not answer. */
+import type { JobRun, JobRunFailure } from './jobRun.ts';
+
+/** What operators can see of enrichment jobs and do with them. Both methods reject with a `GatewayError` `OVERLOADED`
+ *  when Redis does not answer. */
 export interface JobAdmin {
-  /** The newest first. */
+  /** The newest jobs first. */
   list(query: JobQuery): Promise<readonly JobView[]>;
-  /** Lets a job that was put aside be tried again, with all its attempts. */
+  /** Moves a job from the dead letters back to the waiting jobs, with all its attempts. */
   retry(id: string): Promise<RetryResult>;
 }
 
 export type JobState = 'waiting' | 'failed';
 
 export interface JobQuery {
-  /** Both where it is `undefined`. */
+  /** `undefined` lists jobs in both states. */
   readonly state: JobState | undefined;
-  /** Most of each state. */
+  /** Maximum number of jobs in each state. */
   readonly limit: number;
 }
 
 export interface JobView {
+  /** The id of the job run. */
   readonly id: string;
-  /** `waiting`: under way, or to be tried again. `failed`: put aside after its last attempt. */
+  /** `waiting`: running, or waiting for another attempt. `failed`: a dead letter. */
   readonly state: JobState;
-  /** Of the fields that the job fetches, each once. */
+  /** The fields that the job fetches, without duplicates. */
   readonly coordinates: readonly string[];
-  /** How many have failed. */
+  /** How many attempts have failed. */
   readonly attempts: number;
-  /** What the last one failed with. */
+  /** The error of the last failed attempt. */
   readonly error: string | undefined;
-  /** Milliseconds since it was handed over. */
+  /** Milliseconds since the job was enqueued. */
   readonly ageMs: number;
 }
 
-/** `not failed`: it is under way, or waits by itself. `busy`: there is no room for it now. */
+/** `not failed`: the job is running or waits for another attempt. `busy`: the job pool is full. */
 export type RetryResult = 'retried' | 'unknown' | 'not failed' | 'busy';
+
+/** `now`: milliseconds since 1970, like `createdAt`. */
+export function jobViewOf(
+  state: JobState,
+  { id, job, createdAt }: JobRun & { readonly createdAt: number },
+  failure: JobRunFailure | undefined,
+  now: number,
+): JobView {
+  return {
+    id,
+    state,
+    coordinates: [...new Set(job.fields.map(({ coordinate }) => coordinate))],
+    attempts: failure?.attempts ?? 0,
+    error: failure?.error,
+    ageMs: Math.max(0, now - createdAt),
+  };
+}
+
+export function newestFirst(views: readonly JobView[]): readonly JobView[] {
+  return views.toSorted((a, b) => a.ageMs - b.ageMs);
+}

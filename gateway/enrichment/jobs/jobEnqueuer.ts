@@ -1,29 +1,18 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
-import type { Timers } from '../../time/timers.ts';
-import type { JobKeys } from './jobKeys.ts';
-import type { JobObserver } from './jobObserver.ts';
 import { joinRun } from './jobScripts.ts';
 import type { TokenRecord } from './jobStore.ts';
-import type { MemoryJobStore } from './memoryJobStore.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 import type { RedisTokens } from './redisTokens.ts';
 import type { ReplicatedRun, ReplicatedRuns } from './replicatedRuns.ts';
 import { withTimeout } from './withTimeout.ts';
 
-interface JobEnqueuerOptions {
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
+interface JobEnqueuerOptions extends RedisJobContext {
   readonly tokens: RedisTokens;
   readonly replicated: ReplicatedRuns;
-  readonly memory: MemoryJobStore;
-  readonly timers: Timers;
-  readonly observer: JobObserver;
-  /** Longest that an answer waits for it, in milliseconds. */
+  /** How long an answer waits for Redis. */
   readonly timeoutMs: number;
-  /** Milliseconds that Redis keeps a work from its newest token on. */
-  readonly retentionMs: number;
 }
 
-/** How others get to know of a work, while an answer waits for that. */
+/** Publishes runs and tokens in Redis while an answer waits, up to a timeout. */
 export class JobEnqueuer {
   readonly #options: JobEnqueuerOptions;
 
@@ -31,64 +20,66 @@ export class JobEnqueuer {
     this.#options = options;
   }
 
-  /** Resolves with the id of the work that the token leads to: another one where an equal job is under way in another
-   *  process, and that was known in time. */
-  async enqueue(work: ReplicatedRun, token: TokenRecord): Promise<string> {
+  /** Resolves with the id of the run that the token belongs to: another process's run, if that process runs an equal
+   *  job and Redis answers in time. */
+  async enqueue(run: ReplicatedRun, token: TokenRecord): Promise<string> {
     const { timeoutMs, timers, observer } = this.#options;
-    let isLate = false;
-    const begun = this.#publish(work, token).then(async (other) => {
-      if (other === undefined) return work.id;
-      if (!isLate && (await this.#joinOther(work, token, other, () => isLate))) return other;
-      work.writer.forceCreate();
-      await work.writer.write();
-      return work.id;
+    let hasTimedOut = false;
+    const published = this.#publish(run, token).then(async (otherRunId) => {
+      if (otherRunId === undefined) return run.id;
+      if (!hasTimedOut && (await this.#joinOther(run, token, otherRunId, () => hasTimedOut))) {
+        return otherRunId;
+      }
+      run.writer.forceCreate();
+      await run.writer.write();
+      return run.id;
     });
-    work.published = begun;
-    const workId = await withTimeout(timeoutMs, begun, timers);
-    if (workId !== undefined) return workId;
-    isLate = true;
+    run.published = published;
+    const runId = await withTimeout(timeoutMs, published, timers);
+    if (runId !== undefined) return runId;
+    hasTimedOut = true;
     observer.onNotPersisted({ reason: 'redis' });
-    return work.id;
+    return run.id;
   }
 
-  /** One more token for a work that others know. */
-  async join(work: ReplicatedRun, token: TokenRecord): Promise<void> {
+  /** Publishes another token of a published run. */
+  async join(run: ReplicatedRun, token: TokenRecord): Promise<void> {
     const { tokens, timeoutMs, timers } = this.#options;
-    work.writer.extendExpiry();
-    await withTimeout(timeoutMs, Promise.all([tokens.write(token, work.id), work.writer.write()]), timers);
+    run.writer.extendExpiry();
+    await withTimeout(timeoutMs, Promise.all([tokens.write(token, run.id), run.writer.write()]), timers);
   }
 
-  /** All in one round trip. Resolves with the id of the work for an equal job. */
-  async #publish(work: ReplicatedRun, token: TokenRecord): Promise<string | undefined> {
+  /** Takes one round trip. Resolves with the id of another process's run of an equal job. */
+  async #publish(run: ReplicatedRun, token: TokenRecord): Promise<string | undefined> {
     const { tokens, replicated } = this.#options;
-    const [other] = await Promise.all([
-      work.writer.create(),
-      tokens.write(token, work.id),
-      replicated.enqueue(work),
+    const [otherRunId] = await Promise.all([
+      run.writer.create(),
+      tokens.write(token, run.id),
+      replicated.enqueue(run),
     ]);
-    return other;
+    return otherRunId;
   }
 
-  /** `isLate`: the answer has left meanwhile. */
   async #joinOther(
-    work: ReplicatedRun,
+    run: ReplicatedRun,
     token: TokenRecord,
-    other: string,
-    isLate: () => boolean,
+    otherRunId: string,
+    hasTimedOut: () => boolean,
   ): Promise<boolean> {
     const { redis, keys, memory, tokens, replicated, retentionMs } = this.#options;
     const [joined] = await Promise.all([
-      redis.runScript(joinRun, keys.ofRun(other), [other, retentionMs]),
-      tokens.write(token, other),
+      redis.runScript(joinRun, keys.ofRun(otherRunId), [otherRunId, retentionMs]),
+      tokens.write(token, otherRunId),
     ]);
-    // Who follows already follows this work, which must stay then. From here to the answer there is no gap.
-    if (Number(joined) !== 1 || isLate()) {
-      void tokens.write(token, work.id);
+    // After the timeout, clients may be subscribed to this run, which then must stay. There must be no `await` from
+    // here to the return.
+    if (Number(joined) !== 1 || hasTimedOut()) {
+      void tokens.write(token, run.id);
       return false;
     }
-    memory.redirect(token, other);
-    void replicated.dequeue(work);
-    replicated.release(work);
+    memory.redirect(token, otherRunId);
+    void replicated.dequeue(run);
+    replicated.release(run);
     return true;
   }
 }

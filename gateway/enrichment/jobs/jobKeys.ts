@@ -1,5 +1,5 @@
-/** Names of all that late work keeps in Redis. The part in braces decides on the slot of a key in a Cluster: what
- *  belongs to equal jobs is in one slot. */
+/** Names of the Redis keys of enrichment jobs. In a cluster, the part in braces decides the slot of a key: the keys of
+ *  all runs of a job are in one slot. */
 export class JobKeys {
   readonly #prefix: string;
 
@@ -7,46 +7,45 @@ export class JobKeys {
     this.#prefix = prefix;
   }
 
-  /** How far a work is: owner, places that have had their update, attempts. */
-  run(workId: string): string {
-    return this.#inJobSlot(workId, `work:${workId}`);
+  /** A hash with the progress of a run: owner, fields that have an update, attempts. */
+  run(runId: string): string {
+    return this.#inJobSlot(runId, `run:${runId}`);
   }
 
-  /** A stream of its updates. */
-  updateLog(workId: string): string {
-    return this.#inJobSlot(workId, `log:${workId}`);
+  /** A stream of the run's updates. */
+  updateLog(runId: string): string {
+    return this.#inJobSlot(runId, `log:${runId}`);
   }
 
-  /** Which work is under way for the job. */
-  activeRun(workId: string): string {
-    return this.#inJobSlot(workId, 'job');
+  /** The id of the unfinished run of the same job. */
+  activeRun(runId: string): string {
+    return this.#inJobSlot(runId, 'active-run');
   }
 
-  /** The three of a work, as scripts take them. */
-  ofRun(workId: string): readonly [work: string, log: string, job: string] {
-    return [this.run(workId), this.updateLog(workId), this.activeRun(workId)];
+  /** The three keys of a run, in the order in which the scripts take them. */
+  ofRun(runId: string): readonly [run: string, log: string, activeRun: string] {
+    return [this.run(runId), this.updateLog(runId), this.activeRun(runId)];
   }
 
   token(tokenHash: string): string {
-    return `${this.#prefix}late:token:${tokenHash}`;
+    return `${this.#prefix}enrichment:token:${tokenHash}`;
   }
 
-  /** There as long as the process lives. */
   heartbeat(processId: string): string {
-    return `${this.#prefix}late:alive:${processId}`;
+    return `${this.#prefix}enrichment:heartbeat:${processId}`;
   }
 
-  /** Says of which works there is more to read. */
+  /** The channel of the ids of runs that have a new update. */
   get changesChannel(): string {
-    return `${this.#prefix}late:changes`;
+    return `${this.#prefix}enrichment:changes`;
   }
 
   get queuePrefix(): string {
-    return `{${this.#prefix}late}`;
+    return `{${this.#prefix}enrichment}`;
   }
 
-  #inJobSlot(workId: string, name: string): string {
-    const jobId = workId.slice(0, workId.lastIndexOf('.'));
-    return `${this.#prefix}{${jobId}}late:${name}`;
+  #inJobSlot(runId: string, name: string): string {
+    const jobId = runId.slice(0, runId.lastIndexOf('.'));
+    return `${this.#prefix}{${jobId}}enrichment:${name}`;
   }
 }

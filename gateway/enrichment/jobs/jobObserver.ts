@@ -1,28 +1,29 @@
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 
-export type JobOutcome = 'done' | 'failed' | 'too large' | 'no room' | 'unwanted';
+/** `failed`: the run became a dead letter, after its last attempt or because the retry budget is used up.
+ *  `too large`: the only attempt failed. `evicted`: dropped for another job. `expired`: dropped because all its tokens
+ *  have expired. */
+export type JobOutcome = 'done' | 'failed' | 'too large' | 'evicted' | 'expired';
 
-/** What becomes of late work, for those who count. */
+/** Receives the events of enrichment jobs that are counted. */
 export interface JobObserver {
-  /** An answer left its rest behind. `refused`: there is no room. */
-  onEnqueued(handed: {
+  /** A first answer left with pending fields. `refused`: the job pool is full. */
+  onEnqueued(event: {
     readonly priority: EnrichmentPriority;
-    readonly outcome: 'begun' | 'joined' | 'refused';
+    readonly outcome: 'created' | 'joined' | 'refused';
   }): void;
-  /** A job will be tried again. */
-  onRetry(retry: { readonly priority: EnrichmentPriority }): void;
-  /** Nothing more is done for a job. `failed`: it was put aside after its last attempt, or since the retry budget is
-   *  used up; `too large`: it failed at its only attempt; `no room` and `unwanted`: it was dropped, for another one, or
-   *  since all its tokens have expired. */
-  onSettled(settled: { readonly priority: EnrichmentPriority; readonly outcome: JobOutcome }): void;
-  /** This process goes on with a job of one that has died, or that was put aside. */
-  onResumed(adopted: {
+  /** Another attempt is scheduled. */
+  onRetry(event: { readonly priority: EnrichmentPriority }): void;
+  /** A job run has ended. */
+  onSettled(event: { readonly priority: EnrichmentPriority; readonly outcome: JobOutcome }): void;
+  /** This process resumes a job run. */
+  onResumed(event: {
     readonly priority: EnrichmentPriority;
-    readonly resumedFrom: 'dead process' | 'put aside';
+    readonly resumedFrom: 'dead process' | 'dead letter';
   }): void;
-  /** A job that is lost if this process dies. `redis`: Redis does not know of it (yet). `too large`: its snapshot is not
-   *  kept, so that it is not tried again either. */
-  onNotPersisted(kept: { readonly reason: 'too large' | 'redis' }): void;
-  /** Updates that somebody could still have picked up were forgotten, since there are too many. */
-  onUpdatesEvicted(forgotten: { readonly updates: number }): void;
+  /** A job run is lost if this process dies. `redis`: Redis does not have the run (yet). `too large`: its snapshot is
+   *  not stored, so the run is not retried either. */
+  onNotPersisted(event: { readonly reason: 'too large' | 'redis' }): void;
+  /** Updates were evicted before their tokens expired, because all updates together are too many or too large. */
+  onUpdatesEvicted(event: { readonly updates: number }): void;
 }

@@ -1,6 +1,9 @@
-import type { Backoff } from './backoff.ts';
+interface Backoff {
+  readonly base: number;
+  readonly max: number;
+}
 
-/** `enrichment.tokens` and `enrichment.jobs` of the configuration; times in milliseconds, sizes in bytes. */
+/** `enrichment.tokens` and `enrichment.jobs` of the configuration. Times are in milliseconds, sizes in bytes. */
 export interface JobPolicy {
   readonly tokens: { readonly expireAfter: number };
   readonly jobs: {
@@ -11,13 +14,19 @@ export interface JobPolicy {
     readonly attempts: number;
     readonly backoff: Backoff;
     readonly budgetRatio: number;
-    readonly takeOverAfter: number;
-    readonly handOverTimeout: number;
+    readonly reclaimAfter: number;
+    readonly enqueueTimeout: number;
     readonly maxSnapshotSize: number;
-    readonly keepFailed: number;
-    readonly keepFailedFor: number;
+    readonly maxDeadLetters: number;
+    readonly deadLetterRetention: number;
   };
 }
 
-/** How much longer than its tokens the log of a job is kept: who has begun to read it can read on. */
+/** How much longer than its tokens an update log is stored, so that a client that has begun to read can finish. */
 export const logGracePeriodMs = 10_000;
+
+/** The random delay before the next attempt, in milliseconds, after this many failed ones: exponential backoff with
+ *  full jitter, so that jobs that failed together are not retried together. */
+export function retryDelayMs(failedAttempts: number, { base, max }: Backoff, random: () => number): number {
+  return Math.round(random() * Math.min(max, base * 2 ** Math.min(failedAttempts - 1, 30)));
+}

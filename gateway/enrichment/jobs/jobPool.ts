@@ -1,9 +1,9 @@
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { EnrichmentJob } from '../enrichmentJob.ts';
+import type { UnfinishedJobRun } from './jobRun.ts';
 import { JobRunner, type JobRunnerDependencies } from './jobRunner.ts';
-import type { ResumableJobRun } from './jobStore.ts';
 
-/** Who may be dropped for whom: nobody for something less important. */
+/** The priorities of the jobs that a new job can evict, in order: never a more important one. */
 const evictable: Readonly<Record<EnrichmentPriority, readonly EnrichmentPriority[]>> = {
   CRITICAL: ['BACKGROUND', 'NORMAL'],
   NORMAL: ['BACKGROUND', 'NORMAL'],
@@ -11,19 +11,18 @@ const evictable: Readonly<Record<EnrichmentPriority, readonly EnrichmentPriority
 };
 
 interface JobPoolLimits {
-  /** Most works. */
   readonly maxRuns: number;
-  /** Most bytes of their jobs. */
+  /** Maximum size of their jobs together. */
   readonly maxBytes: number;
 }
 
-/** The works of one process, bounded. */
+/** The unfinished job runs of one process, bounded. */
 export class JobPool {
   readonly #dependencies: JobRunnerDependencies;
   readonly #limits: JobPoolLimits;
   readonly #runners = new Map<string, JobRunner>();
   readonly #byJobId = new Map<string, JobRunner>();
-  /** Those between two attempts, by how long they have been there. */
+  /** Runners between two attempts, the longest waiting first. */
   readonly #waiting = {
     CRITICAL: new Set<JobRunner>(),
     NORMAL: new Set<JobRunner>(),
@@ -32,12 +31,12 @@ export class JobPool {
   readonly #onceIdle: (() => void)[] = [];
   #bytes = 0;
 
-  constructor(bounds: JobPoolLimits, parts: Omit<JobRunnerDependencies, 'onWaitingChange' | 'onEnd'>) {
-    this.#limits = bounds;
+  constructor(limits: JobPoolLimits, dependencies: Omit<JobRunnerDependencies, 'onWaitingChange' | 'onEnd'>) {
+    this.#limits = limits;
     this.#dependencies = {
-      ...parts,
-      onWaitingChange: (work) => this.#updateWaiting(work),
-      onEnd: (work) => this.#remove(work),
+      ...dependencies,
+      onWaitingChange: (runner) => this.#updateWaiting(runner),
+      onEnd: (runner) => this.#remove(runner),
     };
   }
 
@@ -45,55 +44,57 @@ export class JobPool {
     return this.#runners.size;
   }
 
-  has(workId: string): boolean {
-    return this.#runners.has(workId);
+  has(runId: string): boolean {
+    return this.#runners.has(runId);
   }
 
-  /** Id of the work for an equal job. */
+  /** The id of the run of an equal job. */
   findEqual(jobId: string): string | undefined {
     return this.#byJobId.get(jobId)?.id;
   }
 
-  /** Whether there is room for a job, if need be by dropping the oldest that wait and are not more important: background
-   *  ones first. Where even that would not be enough, none is dropped. */
+  /** Makes room for a job: evicts the longest waiting runs that are not more important, background jobs first. Returns
+   *  false, and evicts none, if that would not be enough. */
   makeRoom({ priority, size }: Pick<EnrichmentJob, 'priority' | 'size'>): boolean {
     const { maxRuns, maxBytes } = this.#limits;
-    let [works, bytes] = [this.#runners.size + 1, this.#bytes + size];
-    const isRoom = (): boolean => works <= maxRuns && bytes <= maxBytes;
+    let [runs, bytes] = [this.#runners.size + 1, this.#bytes + size];
+    const hasRoom = (): boolean => runs <= maxRuns && bytes <= maxBytes;
     const victims: JobRunner[] = [];
-    for (const oldest of this.#evictableFor(priority)) {
-      if (isRoom()) break;
-      victims.push(oldest);
-      works -= 1;
-      bytes -= oldest.job.size;
+    for (const runner of this.#evictableFor(priority)) {
+      if (hasRoom()) break;
+      victims.push(runner);
+      runs -= 1;
+      bytes -= runner.job.size;
     }
-    if (!isRoom()) return false;
-    for (const victim of victims) victim.drop('no room');
+    if (!hasRoom()) return false;
+    for (const victim of victims) victim.drop('evicted');
     return true;
   }
 
-  add(work: Omit<ResumableJobRun, 'resumedFrom'>): JobRunner {
-    const added = new JobRunner(work, this.#dependencies);
-    this.#runners.set(added.id, added);
-    this.#bytes += added.job.size;
-    this.#byJobId.set(added.job.id, added);
-    return added;
+  add(run: UnfinishedJobRun): JobRunner {
+    const runner = new JobRunner(run, this.#dependencies);
+    this.#runners.set(runner.id, runner);
+    this.#bytes += runner.job.size;
+    this.#byJobId.set(runner.job.id, runner);
+    return runner;
   }
 
-  /** Resolves when no attempt is under way. */
+  /** Resolves when no attempt is running. */
   whenIdle(): Promise<void> {
     if (this.#isIdle) return Promise.resolve();
     return new Promise((resolve) => this.#onceIdle.push(resolve));
   }
 
-  /** Lets go of all. Returns how many places had no result yet, by the coordinates of their fields. */
+  /** Releases all runs. Returns the number of pending fields by coordinate. */
   releaseAll(): ReadonlyMap<string, number> {
-    const left = new Map<string, number>();
-    for (const work of [...this.#runners.values()]) {
-      for (const { coordinate } of work.pendingFields) left.set(coordinate, (left.get(coordinate) ?? 0) + 1);
-      work.release();
+    const pending = new Map<string, number>();
+    for (const runner of [...this.#runners.values()]) {
+      for (const { coordinate } of runner.pendingFields) {
+        pending.set(coordinate, (pending.get(coordinate) ?? 0) + 1);
+      }
+      runner.release();
     }
-    return left;
+    return pending;
   }
 
   get #isIdle(): boolean {
@@ -102,21 +103,21 @@ export class JobPool {
   }
 
   *#evictableFor(priority: EnrichmentPriority): Generator<JobRunner, void, void> {
-    for (const victims of evictable[priority]) yield* this.#waiting[victims];
+    for (const victimPriority of evictable[priority]) yield* this.#waiting[victimPriority];
   }
 
-  #updateWaiting(work: JobRunner): void {
-    const waiting = this.#waiting[work.job.priority];
-    if (work.isWaiting) waiting.add(work);
-    else waiting.delete(work);
+  #updateWaiting(runner: JobRunner): void {
+    const waiting = this.#waiting[runner.job.priority];
+    if (runner.isWaiting) waiting.add(runner);
+    else waiting.delete(runner);
     this.#notifyIfIdle();
   }
 
-  #remove(work: JobRunner): void {
-    this.#runners.delete(work.id);
-    this.#bytes -= work.job.size;
-    if (this.#byJobId.get(work.job.id) === work) this.#byJobId.delete(work.job.id);
-    this.#waiting[work.job.priority].delete(work);
+  #remove(runner: JobRunner): void {
+    this.#runners.delete(runner.id);
+    this.#bytes -= runner.job.size;
+    if (this.#byJobId.get(runner.job.id) === runner) this.#byJobId.delete(runner.job.id);
+    this.#waiting[runner.job.priority].delete(runner);
     this.#notifyIfIdle();
   }
 

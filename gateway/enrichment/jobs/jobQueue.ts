@@ -1,44 +1,41 @@
 import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { createQueueConnection, type QueueConnection } from '../../redis/queueConnection.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
-import type { EnrichmentJob } from '../enrichmentJob.ts';
-import type { JobRunFailure } from './jobStore.ts';
+import type { JobRun, JobRunFailure } from './jobRun.ts';
 
-/** What another process needs to go on with a work. */
-export interface QueuedJobRun {
-  readonly id: string;
-  readonly job: EnrichmentJob;
-  /** By the clock, in milliseconds. */
+/** What another process needs to resume a run. */
+export interface QueuedJobRun extends JobRun {
+  /** Milliseconds since 1970. */
   readonly createdAt: number;
-  /** The process that got it from an answer. */
+  /** Id of the process whose answer created the run. */
   readonly createdBy: string;
-  /** It has failed for good. */
+  /** Set when no attempt follows. */
   readonly failure?: JobRunFailure & { readonly failedKeys: readonly string[] };
 }
 
-/** What becomes of a work that is due: nothing more; it is due again after a while; it is put aside. */
-export type DueRunOutcome = 'done' | 'later' | { readonly failed: string };
+/** What the queue does with a run that was due: remove it, make it due again later, or move it to the dead letters. */
+export type DueRunOutcome = 'done' | 'postponed' | { readonly failed: string };
 
 interface JobQueueOptions {
   readonly config: RedisConfig;
   readonly prefix: string;
-  /** Milliseconds after which a work is due that was not removed. */
+  /** A run that is not removed within this time is due. */
   readonly dueAfterMs: number;
   readonly concurrency: number;
-  readonly keepFailed: number;
-  /** Milliseconds. */
-  readonly keepFailedFor: number;
-  /** The clock, in milliseconds. */
+  readonly maxDeadLetters: number;
+  readonly deadLetterRetentionMs: number;
+  /** Milliseconds since 1970. */
   readonly now: () => number;
-  handle(work: QueuedJobRun): Promise<DueRunOutcome>;
+  /** Called for each run that is due, in some process, perhaps more than once. */
+  handle(run: QueuedJobRun): Promise<DueRunOutcome>;
   onError(error: Error): void;
 }
 
 const queueName = 'enrichments';
 const jobName = 'enrichment';
 
-/** The works of all processes, each of which is due some time after it began, unless it was done by then. Handling a
- *  work takes no longer than finding out whose it is: that can be done twice. */
+/** The runs of all processes. A run that is not removed in time is due: a process then finds out whether the run's
+ *  owner is dead. The runs themselves are not executed by BullMQ's worker. */
 export class JobQueue {
   readonly #options: JobQueueOptions;
   readonly #connection: QueueConnection;
@@ -53,68 +50,70 @@ export class JobQueue {
       prefix: options.prefix,
       defaultJobOptions: {
         removeOnComplete: true,
-        removeOnFail: { count: options.keepFailed, age: Math.ceil(options.keepFailedFor / 1_000) },
+        removeOnFail: {
+          count: options.maxDeadLetters,
+          age: Math.ceil(options.deadLetterRetentionMs / 1_000),
+        },
       },
     });
     this.#queue.on('error', options.onError);
   }
 
-  /** Begins to handle what is due. */
+  /** Starts handling runs that are due. */
   start(): void {
     const { prefix, dueAfterMs, concurrency, onError } = this.#options;
     this.#worker = new Worker(queueName, (job, token) => this.#handle(job, token), {
       connection: this.#connection.client,
       prefix,
       concurrency,
-      // A process may die while it handles one, or lose its lock to a Redis that hangs.
+      // A process may die while it handles a run, or lose its lock while Redis hangs.
       lockDuration: Math.max(1_000, 2 * dueAfterMs),
       stalledInterval: dueAfterMs,
-      // After a failure of the connection.
+      // The delay after a failed connection.
       runRetryDelay: 1_000,
       maxStalledCount: 1_000,
     });
     this.#worker.on('error', onError);
   }
 
-  /** Resolves when nothing is being handled any more. */
+  /** Resolves when no run is being handled. */
   async stop(): Promise<void> {
     await this.#worker?.pause();
   }
 
-  /** Nothing where it is there already. */
-  async add(work: QueuedJobRun): Promise<void> {
-    const delay = work.failure === undefined ? this.#options.dueAfterMs : 0;
-    await this.#queue.add(jobName, work, { jobId: work.id, delay });
+  /** Does nothing if the queue has the run. */
+  async add(run: QueuedJobRun): Promise<void> {
+    const delay = run.failure === undefined ? this.#options.dueAfterMs : 0;
+    await this.#queue.add(jobName, run, { jobId: run.id, delay });
   }
 
-  /** It is done. One that is being handled is removed by that. */
+  /** Has no effect while the run is being handled; `handle` then finds that it is done. */
   async remove(id: string): Promise<void> {
     await this.#queue.remove(id);
   }
 
-  /** It is due now, for whoever comes first. */
+  /** Makes the run due now. */
   async promote(id: string): Promise<void> {
     await (await this.#queue.getJob(id))?.promote().catch(ignoreAlreadyDue);
   }
 
-  /** Puts it aside as soon as somebody handles it. */
-  async fail(work: QueuedJobRun): Promise<void> {
-    const job = await this.#queue.getJob(work.id);
+  /** Moves the run to the dead letters, as soon as a process handles it. */
+  async fail(run: QueuedJobRun): Promise<void> {
+    const job = await this.#queue.getJob(run.id);
     if (job === undefined) {
-      await this.add(work);
+      await this.add(run);
       return;
     }
-    await job.updateData(work);
+    await job.updateData(run);
     await job.promote().catch(ignoreAlreadyDue);
   }
 
-  /** Forgets what has been put aside for longer than it is to be: by itself, the library does that only when something
-   *  else is put aside. */
+  /** Removes expired dead letters. BullMQ does that only when another run fails. */
   async evictExpired(): Promise<void> {
-    const latest = this.#options.now() - this.#options.keepFailedFor;
-    // Cleaning writes to the library's stream of events, which is not bounded then, even where there is nothing to clean.
-    const count = await this.#connection.client.zcount(this.#queue.toKey('failed'), '-inf', latest);
-    if (count > 0) await this.#queue.clean(Date.now() - latest, 0, 'failed');
+    const expiredAt = this.#options.now() - this.#options.deadLetterRetentionMs;
+    // `clean` writes to BullMQ's event stream, without a bound, even if there is nothing to clean.
+    const count = await this.#connection.client.zcount(this.#queue.toKey('failed'), '-inf', expiredAt);
+    if (count > 0) await this.#queue.clean(Date.now() - expiredAt, 0, 'failed');
   }
 
   async get(id: string): Promise<{ readonly run: QueuedJobRun; readonly isFailed: boolean } | undefined> {
@@ -123,41 +122,41 @@ export class JobQueue {
     return job === undefined ? undefined : { run: job.data, isFailed: await job.isFailed() };
   }
 
-  /** Handles one anew that was put aside; false where it was not. */
-  async retry({ failure: _, ...work }: QueuedJobRun): Promise<boolean> {
-    const job = await this.#queue.getJob(work.id);
+  /** Makes a dead letter due; false if the run is none. */
+  async retry({ failure: _, ...run }: QueuedJobRun): Promise<boolean> {
+    const job = await this.#queue.getJob(run.id);
     if (job === undefined) return false;
-    await job.updateData(work);
+    await job.updateData(run);
     return job.retry('failed').then(
       () => true,
-      // Somebody else was faster.
+      // Another process has retried it.
       () => false,
     );
   }
 
-  /** The newest first. */
+  /** The newest runs first. */
   async list(state: 'waiting' | 'failed', limit: number): Promise<readonly QueuedJobRun[]> {
     if (state === 'failed') await this.evictExpired();
     const states = state === 'failed' ? (['failed'] as const) : (['delayed', 'waiting', 'active'] as const);
     const jobs = await this.#queue.getJobs([...states], 0, limit - 1, false);
-    // One that was removed meanwhile is none.
+    // A run that was removed meanwhile has no data.
     return jobs.filter((job) => job?.data?.id !== undefined).map(({ data }) => data);
   }
 
   close(): void {
-    // By force, and not before: a close that waits for a connection cannot be hurried any more.
+    // Forced at once: BullMQ cannot force a close that already waits for a connection.
     void this.#worker?.close(true).catch(() => {});
     this.#connection.close();
   }
 
   async #handle(job: Job<QueuedJobRun>, token: string | undefined): Promise<void> {
-    const verdict = await this.#options.handle(job.data);
-    if (verdict === 'done') return;
-    if (verdict !== 'later') throw new UnrecoverableError(verdict.failed);
+    const outcome = await this.#options.handle(job.data);
+    if (outcome === 'done') return;
+    if (outcome !== 'postponed') throw new UnrecoverableError(outcome.failed);
     await job.moveToDelayed(Date.now() + this.#options.dueAfterMs, token);
     throw new DelayedError();
   }
 }
 
-// It is being handled, or waits for that.
+// `promote` fails for a run that is due already.
 function ignoreAlreadyDue(): void {}

@@ -1,7 +1,7 @@
 import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import type { JobKeys } from './jobKeys.ts';
+import type { JobRunEnd, JobRunFailure } from './jobRun.ts';
 import { writeRun } from './jobScripts.ts';
-import type { JobRunEnd, JobRunFailure } from './jobStore.ts';
 import type { LogEntry, UpdateLog } from './updateLog.ts';
 
 interface JobRunWriterOptions {
@@ -9,67 +9,68 @@ interface JobRunWriterOptions {
   readonly processId: string;
   readonly redis: RetryingRedisClient;
   readonly keys: JobKeys;
-  /** Milliseconds that Redis keeps the work from its newest token on. */
+  /** How long Redis stores the run, counted from its newest token. */
   readonly retentionMs: number;
   readonly isRetried: boolean;
-  /** Number of the last update that Redis has; `undefined` where Redis does not know the work. */
+  /** Sequence number of the last update in Redis; `undefined` if Redis does not have the run. */
   readonly writtenUpTo: number | undefined;
-  /** What is to be written; `undefined` where it is forgotten. */
+  /** What to write; `undefined` if this process no longer has it. */
   log(): UpdateLog | undefined;
-  /** Redis has forgotten everything, and is told anew. */
+  /** Redis no longer has the run. The writer writes all of it again. */
   onLost(): void;
 }
 
-/** Brings to Redis what this process knows of a work, in whatever state Redis is: there is never more under way than
- *  one command, and what it says is true however often it is said. */
+/** What Redis has of the run, as far as this process knows. `new`: nothing yet. `forced`: nothing yet, and the run is
+ *  to be created although an equal job is running. `lost`: Redis had it. */
+type RunPersistence = 'new' | 'forced' | 'owned' | 'owned elsewhere' | 'lost';
+
+/** Writes a run to Redis, in whatever state Redis is: at most one command is in flight, and every command can be
+ *  repeated. */
 export class JobRunWriter {
   readonly #options: JobRunWriterOptions;
-  #mode: 'begin' | 'own' | 'go on';
+  #persistence: RunPersistence;
   #writtenUpTo: number;
+  /** How often `rewriteAll` was called: a reply to an earlier write says nothing about what Redis has now. */
   #rewinds = 0;
   #failure: JobRunFailure | undefined;
   #end: JobRunEnd | undefined;
-  #wasPersisted: boolean;
   #hasNewToken = false;
-  #isOwnedElsewhere = false;
   #isDirty = false;
   #writing: Promise<void> | undefined;
 
   constructor(options: JobRunWriterOptions) {
     this.#options = options;
-    this.#mode = options.writtenUpTo === undefined ? 'begin' : 'go on';
-    this.#wasPersisted = this.isPersisted;
+    this.#persistence = options.writtenUpTo === undefined ? 'new' : 'owned';
     this.#writtenUpTo = options.writtenUpTo ?? 0;
   }
 
-  /** Redis knows of the work, as far as is known here. */
   get isPersisted(): boolean {
-    return this.#mode === 'go on';
+    return this.#persistence === 'owned' || this.isOwnedElsewhere;
   }
 
-  /** The same, or it has lost it and is being told anew. */
+  /** Redis has or had the run: other processes may have tokens of it. */
   get wasPersisted(): boolean {
-    return this.#wasPersisted;
+    return this.isPersisted || this.#persistence === 'lost';
   }
 
-  /** Another process has taken it over. */
+  /** Another process has reclaimed the run. */
   get isOwnedElsewhere(): boolean {
-    return this.#isOwnedElsewhere;
+    return this.#persistence === 'owned elsewhere';
   }
 
-  /** Resolves with the id of the work for an equal job, where another process has one under way. */
+  /** Resolves with the id of the other run, if another process runs an equal job. */
   async create(): Promise<string | undefined> {
-    let other: string | undefined;
+    let otherRunId: string | undefined;
     this.#writing = this.#writeUntilClean(async () => {
-      other = await this.#writeOnce();
+      otherRunId = await this.#writeOnce();
     });
     await this.#writing;
-    return other;
+    return otherRunId;
   }
 
-  /** Whether or not an equal job is under way. */
+  /** From now on the run is created even if another process runs an equal job. */
   forceCreate(): void {
-    this.#mode = 'own';
+    if (this.#persistence === 'new') this.#persistence = 'forced';
   }
 
   recordFailure(failure: JobRunFailure): void {
@@ -81,26 +82,26 @@ export class JobRunWriter {
     if (end.kind === 'failed') this.#failure = end;
   }
 
-  /** There is one more token. */
+  /** The next write extends the retention of the run: it has another token. */
   extendExpiry(): void {
     this.#hasNewToken = true;
   }
 
-  /** Redis may have lost what came last. */
+  /** Redis may have lost the latest updates. */
   rewriteAll(): Promise<void> {
     this.#writtenUpTo = 0;
     this.#rewinds += 1;
     return this.write();
   }
 
-  /** Resolves when all is written, or never will be. */
+  /** Resolves when everything is written, or when it can never be written. */
   write(): Promise<void> {
     this.#isDirty = true;
     this.#writing ??= this.#writeUntilClean(() => this.#writeOnce());
     return this.#writing;
   }
 
-  // Between the last look at what is to be written and the end of the writing there is no gap for more of it.
+  // There must be no `await` between the last check of `#isDirty` and the reset of `#writing`.
   async #writeUntilClean(write: () => Promise<unknown>): Promise<void> {
     this.#isDirty = false;
     await write();
@@ -118,21 +119,18 @@ export class JobRunWriter {
     const entries = known?.entries.filter((entry) => sequenceNumberOf(entry) > this.#writtenUpTo) ?? [];
     const rewinds = this.#rewinds;
     const reply = await redis.runScript(writeRun, keys.ofRun(runId), this.#arguments(known, entries));
-    switch (reply === undefined ? undefined : String(reply)) {
-      case undefined:
-        return undefined;
+    if (reply === undefined) return undefined;
+    switch (String(reply)) {
       case 'ok':
-      case 'theirs': {
-        this.#isOwnedElsewhere = String(reply) === 'theirs';
-        this.#mode = 'go on';
-        this.#wasPersisted = true;
+      case 'not owner': {
+        this.#persistence = String(reply) === 'ok' ? 'owned' : 'owned elsewhere';
         const last = entries.at(-1);
         if (last !== undefined && rewinds === this.#rewinds) this.#writtenUpTo = sequenceNumberOf(last);
         return undefined;
       }
       case 'lost':
         if (known === undefined) return undefined;
-        this.#mode = 'own';
+        this.#persistence = 'lost';
         this.#writtenUpTo = 0;
         this.#isDirty = true;
         onLost();
@@ -144,10 +142,10 @@ export class JobRunWriter {
 
   #arguments(log: UpdateLog | undefined, entries: readonly LogEntry[]): (string | number)[] {
     const { runId, processId, keys, retentionMs, isRetried } = this.#options;
-    const missing = new Set(log?.pendingKeys);
-    // Of a place that is tried once more, the update that it has is not needed by a Redis that does not have it.
-    const open = this.#mode === 'go on' ? entries : entries.filter(({ key }) => !missing.has(key));
-    const ttl = this.#mode === 'go on' && !this.#hasNewToken && !isRetried ? 1 : retentionMs;
+    const pendingKeys = new Set(log?.pendingKeys);
+    // A Redis without the run does not need the old update of a field that is retried.
+    const needed = this.isPersisted ? entries : entries.filter(({ key }) => !pendingKeys.has(key));
+    const ttl = this.isPersisted && !this.#hasNewToken && !isRetried ? 1 : retentionMs;
     this.#hasNewToken = false;
     return [
       runId,
@@ -155,12 +153,12 @@ export class JobRunWriter {
       keys.changesChannel,
       ttl,
       this.#mode,
-      open.length + missing.size,
+      needed.length + pendingKeys.size,
       this.#failure?.attempts ?? 0,
       this.#failure?.error ?? '',
       stateOf(this.#end),
       isRetried ? 1 : 0,
-      ...open.flatMap((entry) => [
+      ...needed.flatMap((entry) => [
         entry.key,
         sequenceNumberOf(entry),
         entry.isFailure ? 1 : 0,
@@ -168,13 +166,18 @@ export class JobRunWriter {
       ]),
     ];
   }
+
+  get #mode(): 'create' | 'force create' | 'update' {
+    if (this.isPersisted) return 'update';
+    return this.#persistence === 'new' ? 'create' : 'force create';
+  }
 }
 
 export function sequenceNumberOf({ cursor }: { readonly cursor: string }): number {
   return Number.parseInt(cursor, 10);
 }
 
-function stateOf(end: JobRunEnd | undefined): 'open' | 'done' | 'failed' | 'left' {
+function stateOf(end: JobRunEnd | undefined): 'open' | 'done' | 'failed' | 'released' {
   if (end === undefined) return 'open';
   return end.kind === 'dropped' ? 'done' : end.kind;
 }

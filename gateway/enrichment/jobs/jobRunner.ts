@@ -1,127 +1,130 @@
 import { GatewayError } from '../../errors.ts';
-import type { Timers } from '../../time/timers.ts';
+import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor, JobField } from '../enrichmentJob.ts';
-import { type Backoff, retryDelayMs } from './backoff.ts';
 import type { ConcurrencyLimiter, ReleaseSlot } from './concurrencyLimiter.ts';
 import type { JobObserver, JobOutcome } from './jobObserver.ts';
-import type { JobRunEnd, JobStore, ResumableJobRun } from './jobStore.ts';
+import { type JobPolicy, retryDelayMs } from './jobPolicy.ts';
+import type { JobRunEnd, UnfinishedJobRun } from './jobRun.ts';
+import type { JobStore } from './jobStore.ts';
 import type { RetryBudget } from './retryBudget.ts';
 
-/** What all works of a process share. */
+/** What all job runners of a process share. */
 export interface JobRunnerDependencies {
   readonly store: Pick<JobStore, 'publish' | 'recordFailure' | 'isWanted' | 'settle'>;
   readonly executor: JobExecutor;
-  /** Milliseconds that an attempt may take, the first excepted. */
+  /** Timeout of every attempt except the first, which belongs to the answer. */
   readonly attemptTimeoutMs: number;
   readonly maxAttempts: number;
-  readonly backoff: Backoff;
+  readonly backoff: JobPolicy['jobs']['backoff'];
   readonly retryBudget: RetryBudget;
   readonly limiter: ConcurrencyLimiter;
   readonly timers: Timers;
   readonly random: () => number;
   readonly observer: JobObserver;
-  /** A fault of the gateway's own. */
-  onInternalError(fault: unknown, workId: string): void;
-  /** Whether it only waits has changed. */
-  onWaitingChange(work: JobRunner): void;
-  /** Nothing more is done for it here. */
-  onEnd(work: JobRunner): void;
+  onInternalError(error: unknown, runId: string): void;
+  /** `isWaiting` of the runner has changed. */
+  onWaitingChange(runner: JobRunner): void;
+  onEnd(runner: JobRunner): void;
 }
 
-interface UnansweredField {
+interface PendingField {
   readonly field: JobField;
-  /** What the last attempt brought, if anything. */
+  /** The retryable failure of the last attempt. */
   failure: FieldResult | undefined;
 }
 
-/** One job's way through its attempts: each is for the places that are still missing, whose results are published as
- *  they come, failing ones only with the last attempt. */
+type RunnerState =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'backing off'; readonly cancelTimer: CancelTimer }
+  | { readonly kind: 'awaiting slot'; readonly releaseSlot: ReleaseSlot }
+  | { readonly kind: 'attempting'; readonly attempt: JobAttempt; readonly releaseSlot: ReleaseSlot }
+  | { readonly kind: 'ended' };
+
+/** Runs a job through its attempts. Each attempt fetches the fields that are still pending. Results are published as
+ *  they arrive; retryable failures are published only when no attempt follows. */
 export class JobRunner {
   readonly id: string;
   readonly job: EnrichmentJob;
   readonly #dependencies: JobRunnerDependencies;
-  readonly #pending = new Map<string, UnansweredField>();
+  readonly #pending = new Map<string, PendingField>();
   #failedAttempts: number;
-  #attempt: JobAttempt | undefined;
-  #isWaiting = false;
-  #hasEnded = false;
-  #cancelBackoff: () => void = () => {};
-  #releaseSlot: ReleaseSlot = () => {};
+  #state: RunnerState = { kind: 'new' };
 
   constructor(
-    { id, job, pendingKeys, failedAttempts }: Omit<ResumableJobRun, 'resumedFrom'>,
-    parts: JobRunnerDependencies,
+    { id, job, pendingKeys, failedAttempts }: UnfinishedJobRun,
+    dependencies: JobRunnerDependencies,
   ) {
     this.id = id;
     this.job = job;
-    this.#dependencies = parts;
+    this.#dependencies = dependencies;
     this.#failedAttempts = failedAttempts;
-    const places = new Set(pendingKeys);
-    for (const place of job.fields) {
-      if (places.has(place.key)) this.#pending.set(place.key, { field: place, failure: undefined });
+    const keys = new Set(pendingKeys);
+    for (const field of job.fields) {
+      if (keys.has(field.key)) this.#pending.set(field.key, { field, failure: undefined });
     }
   }
 
-  /** Between two attempts, or before the first one here: nothing is under way that would be lost with it. */
+  /** The runner is between two attempts, or before the first one in this process: dropping it cancels no fetch. */
   get isWaiting(): boolean {
-    return this.#isWaiting;
+    return this.#state.kind === 'backing off' || this.#state.kind === 'awaiting slot';
   }
 
-  /** Those that had no result yet. */
   get pendingFields(): readonly JobField[] {
     return Array.from(this.#pending.values(), ({ field }) => field);
   }
 
-  /** Its first attempt is under way. */
-  start(run: JobAttempt): void {
-    void this.#runAttempt(run);
+  /** Starts with an attempt that is already running: the execution of the first answer. */
+  start(attempt: JobAttempt): void {
+    void this.#runAttempt(attempt, () => {});
   }
 
-  /** Its next attempt is made when it is its turn. */
+  /** Starts with an attempt that waits for a slot. */
   schedule(): void {
-    this.#setWaiting(true);
     this.#awaitSlot();
   }
 
-  /** Ends it without another attempt: who follows it gets what failed last. */
-  drop(outcome: 'no room' | 'unwanted'): void {
+  /** Ends the run without another attempt. Subscribers get the last failures. */
+  drop(outcome: 'evicted' | 'expired'): void {
     if (this.#hasEnded) return;
     this.#publishFailures();
     this.#end({ kind: 'dropped' }, outcome);
   }
 
-  /** Leaves it to other processes. */
+  /** Ends the run here, and lets another process resume it. */
   release(): void {
-    this.#attempt?.cancel();
-    this.#end({ kind: 'left' });
+    this.#cancelAttempt();
+    this.#end({ kind: 'released' });
   }
 
-  /** Forgets it: another work is in its place. */
+  /** Forgets the run: its token belongs to another run. */
   discard(): void {
-    this.#attempt?.cancel();
+    this.#cancelAttempt();
     this.#end();
   }
 
-  async #runAttempt(run: JobAttempt): Promise<void> {
-    this.#attempt = run;
-    for (const missing of this.#pending.values()) missing.failure = undefined;
+  get #hasEnded(): boolean {
+    return this.#state.kind === 'ended';
+  }
+
+  async #runAttempt(attempt: JobAttempt, releaseSlot: ReleaseSlot): Promise<void> {
+    this.#setState({ kind: 'attempting', attempt, releaseSlot });
+    for (const pending of this.#pending.values()) pending.failure = undefined;
     try {
-      await run.collect((result) => this.#accept(result));
-    } catch (fault) {
-      if (!this.#hasEnded) this.#dependencies.onInternalError(fault, this.id);
+      await attempt.collect((result) => this.#accept(result));
+    } catch (error) {
+      if (!this.#hasEnded) this.#dependencies.onInternalError(error, this.id);
     }
-    this.#attempt = undefined;
-    this.#releaseSlot();
     if (this.#hasEnded) return;
+    releaseSlot();
     if (this.#pending.size === 0) this.#end({ kind: 'done' }, 'done');
     else this.#handleFailure();
   }
 
   #accept(result: FieldResult): void {
-    const missing = this.#pending.get(result.key);
-    if (this.#hasEnded || missing === undefined) return;
+    const pending = this.#pending.get(result.key);
+    if (this.#hasEnded || pending === undefined) return;
     if (result.isRetryable) {
-      missing.failure = result;
+      pending.failure = result;
       return;
     }
     this.#pending.delete(result.key);
@@ -138,36 +141,34 @@ export class JobRunner {
     this.#failedAttempts += 1;
     const failure = { attempts: this.#failedAttempts, error: this.#describeFailure() };
     if (this.#failedAttempts >= maxAttempts || !retryBudget.tryTake()) {
-      const keys = [...this.#pending.keys()];
+      const failedKeys = [...this.#pending.keys()];
       this.#publishFailures();
-      this.#end({ kind: 'failed', failedKeys: keys, ...failure }, 'failed');
+      this.#end({ kind: 'failed', failedKeys, ...failure }, 'failed');
       return;
     }
     observer.onRetry({ priority: this.job.priority });
     store.recordFailure(this.id, failure);
-    this.#setWaiting(true);
-    this.#cancelBackoff = timers.after(retryDelayMs(this.#failedAttempts, backoff, random), () =>
-      this.#awaitSlot(),
-    );
+    const delayMs = retryDelayMs(this.#failedAttempts, backoff, random);
+    const cancelTimer = timers.after(delayMs, () => this.#awaitSlot());
+    this.#setState({ kind: 'backing off', cancelTimer });
   }
 
   #awaitSlot(): void {
-    this.#cancelBackoff = () => {};
-    this.#releaseSlot = this.#dependencies.limiter.acquire(this.job.priority, () => void this.#retry());
+    // `#retry` may be called before `acquire` returns; it reads the state only after it has waited for the store.
+    const releaseSlot = this.#dependencies.limiter.acquire(this.job.priority, () => void this.#retry());
+    this.#setState({ kind: 'awaiting slot', releaseSlot });
   }
 
   async #retry(): Promise<void> {
     const { store, executor, attemptTimeoutMs } = this.#dependencies;
     const isWanted = await store.isWanted(this.id);
-    if (this.#hasEnded) return;
+    if (this.#state.kind !== 'awaiting slot') return;
     if (!isWanted) {
-      this.drop('unwanted');
+      this.drop('expired');
       return;
     }
-    this.#setWaiting(false);
-    await this.#runAttempt(
-      executor.createAttempt({ ...this.job, fields: this.pendingFields }, attemptTimeoutMs),
-    );
+    const remaining = { ...this.job, fields: this.pendingFields };
+    await this.#runAttempt(executor.createAttempt(remaining, attemptTimeoutMs), this.#state.releaseSlot);
   }
 
   #publishFailures(): void {
@@ -182,16 +183,22 @@ export class JobRunner {
     return message ?? 'The attempt ended without a result.';
   }
 
-  #setWaiting(isWaiting: boolean): void {
-    this.#isWaiting = isWaiting;
-    this.#dependencies.onWaitingChange(this);
+  #setState(state: RunnerState): void {
+    const wasWaiting = this.isWaiting;
+    this.#state = state;
+    if (this.isWaiting !== wasWaiting) this.#dependencies.onWaitingChange(this);
+  }
+
+  #cancelAttempt(): void {
+    if (this.#state.kind === 'attempting') this.#state.attempt.cancel();
   }
 
   #end(end?: JobRunEnd, outcome?: JobOutcome): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#cancelBackoff();
-    this.#releaseSlot();
+    const state = this.#state;
+    if (state.kind === 'ended') return;
+    this.#state = { kind: 'ended' };
+    if (state.kind === 'backing off') state.cancelTimer();
+    else if (state.kind !== 'new') state.releaseSlot();
     const { store, observer, onEnd } = this.#dependencies;
     if (end !== undefined) store.settle(this.id, end);
     if (outcome !== undefined) observer.onSettled({ priority: this.job.priority, outcome });
@@ -199,7 +206,7 @@ export class JobRunner {
   }
 }
 
-/** What stands in the place of a result that no attempt has brought. */
+/** The result of a field for which no attempt has brought any. */
 export function unansweredResult({ key, path }: JobField): FieldResult {
   const error = new GatewayError('INTERNAL_SERVER_ERROR', 'This part of the answer could not be fetched.', {
     path,

@@ -1,52 +1,42 @@
-import type { EnrichmentJob, FieldResult } from '../enrichmentJob.ts';
-import type { JobQuery, JobView, RetryResult } from './jobAdmin.ts';
+import type { FieldResult } from '../enrichmentJob.ts';
+import type { JobAdmin } from './jobAdmin.ts';
+import type { JobRun, JobRunEnd, JobRunFailure, ResumableJobRun } from './jobRun.ts';
 import type { LogPage } from './updateLog.ts';
 
-/** Where late work is written down: tokens, the updates of each job, and how far it is. One job that is handed over
- *  again when its first work has ended is another work, with an id and a log of its own. */
-export interface JobStore {
-  /** From now on works without a process, and those that are to be tried once more, are handed to `adopt`; it returns
-   *  false where there is no room for one. */
-  start(adopt: (work: ResumableJobRun) => boolean): void;
-  /** From now on nothing is handed to `adopt` any more. */
+/** The storage port of enrichment jobs: the tokens, the update log of each job run, its progress, and the dead letters.
+ *  When an answer enqueues a job whose earlier run has ended, it becomes another run, with its own id and log. */
+export interface JobStore extends JobAdmin {
+  /** Starts handing over job runs whose process has died, and dead letters that an operator retries. `resume` returns
+   *  false when the job pool is full. */
+  start(resume: ResumeRun): void;
+  /** Stops calling `resume`. */
   stop(): Promise<void>;
-  /** A work begins here, with its first token; it can be written to at once. Resolves when others know of it, or after
-   *  a short time all the same, with the id of the work that the token leads to: another one where an equal job is
-   *  under way in another process. */
-  open(work: JobRun, token: TokenRecord): Promise<string>;
-  /** One more token for a work of this process. False where the work is forgotten. Resolves as `open` does. */
-  join(workId: string, token: TokenRecord): Promise<boolean>;
-  find(tokenHash: string): Promise<FoundToken | undefined>;
-  /** `undefined` where the log is forgotten. */
-  read(workId: string, after: string): Promise<LogPage | undefined>;
-  /** Calls when there may be more to read. Returns what ends that. */
-  watch(workId: string, onChange: () => void): () => void;
-  /** The update of a place, unless it has one. */
-  publish(workId: string, result: FieldResult): void;
-  /** An attempt has failed, and another follows. */
-  recordFailure(workId: string, failure: JobRunFailure): void;
-  /** Whether a token of it may still be used, or somebody wants it tried once more. */
-  isWanted(workId: string): Promise<boolean>;
-  /** This process does no more for it. */
-  settle(workId: string, end: JobRunEnd): void;
-  list(query: JobQuery): Promise<readonly JobView[]>;
-  retry(id: string): Promise<RetryResult>;
-  /** Resolves when all that is to be kept is. */
+  /** Resolves when everything that must outlive the process is stored. */
   close(): Promise<void>;
+
+  /** Creates a run with its first token. The run can be written to at once. Resolves when other processes know the run,
+   *  or after `enrichment.jobs.enqueueTimeout`, with the id of the run that the token belongs to: another process's run
+   *  if that process runs an equal job. */
+  open(run: JobRun, token: TokenRecord): Promise<string>;
+  /** Adds a token to a run of this process; false if the run is gone. Resolves as `open` does. */
+  join(runId: string, token: TokenRecord): Promise<boolean>;
+  /** Appends the update of a field, unless the field has one. */
+  publish(runId: string, result: FieldResult): void;
+  /** An attempt has failed, and another one follows. */
+  recordFailure(runId: string, failure: JobRunFailure): void;
+  /** Whether a client can still use a token of the run, or an operator has retried the job. */
+  isWanted(runId: string): Promise<boolean>;
+  /** This process no longer works on the run. */
+  settle(runId: string, end: JobRunEnd): void;
+
+  findToken(tokenHash: string): Promise<FoundToken | undefined>;
+  /** The updates after a cursor; `undefined` if the log is gone. */
+  read(runId: string, after: string): Promise<LogPage | undefined>;
+  /** Calls `onChange` when there may be more to read. Returns a function that removes the listener. */
+  watch(runId: string, onChange: () => void): () => void;
 }
 
-export interface JobRun {
-  readonly id: string;
-  readonly job: EnrichmentJob;
-}
-
-export interface ResumableJobRun extends JobRun {
-  /** Keys of the places that are to come. */
-  readonly pendingKeys: readonly string[];
-  /** How many have failed. */
-  readonly failedAttempts: number;
-  readonly resumedFrom: 'dead process' | 'put aside';
-}
+export type ResumeRun = (run: ResumableJobRun) => boolean;
 
 export interface TokenRecord {
   readonly tokenHash: string;
@@ -57,18 +47,3 @@ export interface FoundToken {
   readonly runId: string;
   readonly identityHash: string;
 }
-
-export interface JobRunFailure {
-  readonly attempts: number;
-  /** For operators. */
-  readonly error: string;
-}
-
-/** `left`: the process ends, and others may go on with it. */
-export type JobRunEnd =
-  | { readonly kind: 'done' | 'dropped' | 'left' }
-  | (JobRunFailure & {
-      readonly kind: 'failed';
-      /** Keys of the places that got nothing. */
-      readonly failedKeys: readonly string[];
-    });

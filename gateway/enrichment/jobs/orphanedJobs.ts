@@ -1,116 +1,118 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
-import type { JobKeys } from './jobKeys.ts';
-import type { JobObserver } from './jobObserver.ts';
 import type { DueRunOutcome, QueuedJobRun } from './jobQueue.ts';
 import { unansweredResult } from './jobRunner.ts';
 import { sequenceNumberOf } from './jobRunWriter.ts';
-import { reclaimRun } from './jobScripts.ts';
-import type { ResumableJobRun } from './jobStore.ts';
-import type { MemoryJobStore } from './memoryJobStore.ts';
+import { readRedisLog, reclaimRun } from './jobScripts.ts';
+import type { ResumeRun } from './jobStore.ts';
 import type { ProcessHeartbeat } from './processHeartbeat.ts';
-import { readRedisFields } from './readRedisFields.ts';
-import { readRedisLog } from './readRedisLog.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 import type { ReplicatedRuns } from './replicatedRuns.ts';
 import { UpdateLog } from './updateLog.ts';
 
-interface OrphanedJobsOptions {
-  readonly processId: string;
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
+interface OrphanedJobsOptions extends RedisJobContext {
   readonly heartbeat: ProcessHeartbeat;
   readonly replicated: ReplicatedRuns;
-  readonly memory: MemoryJobStore;
-  readonly observer: JobObserver;
-  /** It is tried again. */
-  onFailure(failure: Error): void;
 }
 
-/** A work that kills whoever does it would go round for as long as somebody wants it. Most processes die for other
- *  reasons. */
+/** A run whose owners have died more often than this becomes a dead letter: it may be what kills them. */
 const maxOwnerDeaths = 3;
 
-/** What becomes of works that were not done in time: those of processes that live are left to them, and this process
- *  goes on with those of others. */
+/** Reclaims the runs of processes whose heartbeat has expired. Runs of live processes are left alone. */
 export class OrphanedJobs {
   readonly #options: OrphanedJobsOptions;
-  #resume: ((work: ResumableJobRun) => boolean) | undefined;
+  #resume: ResumeRun | undefined;
 
   constructor(options: OrphanedJobsOptions) {
     this.#options = options;
   }
 
-  /** From now on works without a process are handed to `adopt`; it returns false where there is no room for one. */
-  start(adopt: (work: ResumableJobRun) => boolean): void {
-    this.#resume = adopt;
+  /** Starts reclaiming. `resume` returns false when the job pool is full. */
+  start(resume: ResumeRun): void {
+    this.#resume = resume;
   }
 
   stop(): void {
     this.#resume = undefined;
   }
 
-  async handle(work: QueuedJobRun): Promise<DueRunOutcome> {
+  /** Handles a run that is due. */
+  async handle(run: QueuedJobRun): Promise<DueRunOutcome> {
     try {
-      return await this.#decide(work);
+      return await this.#decide(run);
     } catch (error) {
       this.#options.onFailure(error instanceof Error ? error : new Error(String(error)));
-      return 'later';
+      return 'postponed';
     }
   }
 
-  /** Whose is it? */
-  async #decide(work: QueuedJobRun): Promise<DueRunOutcome> {
+  async #decide(run: QueuedJobRun): Promise<DueRunOutcome> {
     const { processId, redis, keys, heartbeat, replicated, observer } = this.#options;
-    if (work.failure !== undefined) return { failed: work.failure.error };
-    if (replicated.has(work.id)) return 'later';
-    const reply = await redis.sendCommand('hgetall', [keys.run(work.id)]);
-    if (redis.isClosed || this.#resume === undefined) return 'later';
-    const state = readRedisFields(reply);
-    const owner = state.get('owner');
+    if (run.failure !== undefined) return { failed: run.failure.error };
+    if (replicated.has(run.id)) return 'postponed';
+    const reply = await redis.sendCommand('hgetall', [keys.run(run.id)]);
+    if (redis.isClosed || this.#resume === undefined) return 'postponed';
+    const hash = readHash(reply);
+    const owner = hash.get('owner');
     if (owner === undefined) {
-      // That one still works on what nobody can pick up any more, and ends it.
-      if (!(await heartbeat.isDead(work.createdBy))) return 'later';
-      observer.onSettled({ priority: work.job.priority, outcome: 'unwanted' });
+      // All tokens have expired. If the process that created the run is alive, it still runs the job, and removes it.
+      if (!(await heartbeat.isDead(run.createdBy))) return 'postponed';
+      observer.onSettled({ priority: run.job.priority, outcome: 'expired' });
       return 'done';
     }
-    if (state.get('state') !== 'open') return 'done';
-    const isOthers = owner !== '' && owner !== processId;
-    if (isOthers && !(await heartbeat.isDead(owner))) return 'later';
-    const taken = await redis.runScript(reclaimRun, [keys.run(work.id)], [owner, processId]);
-    if (taken !== undefined && taken !== null) await this.#reclaim(work, state, Number(taken));
-    return 'later';
+    if (hash.get('state') !== 'open') return 'done';
+    const isOwnedElsewhere = owner !== '' && owner !== processId;
+    if (isOwnedElsewhere && !(await heartbeat.isDead(owner))) return 'postponed';
+    const ownerDeaths = await redis.runScript(reclaimRun, [keys.run(run.id)], [owner, processId]);
+    if (ownerDeaths !== undefined && ownerDeaths !== null) {
+      await this.#restore(run, hash, Number(ownerDeaths));
+    }
+    return 'postponed';
   }
 
-  /** This process has taken a work over. */
-  async #reclaim(work: QueuedJobRun, state: ReadonlyMap<string, string>, deaths: number): Promise<void> {
+  /** Continues a run that this process has reclaimed. */
+  async #restore(run: QueuedJobRun, hash: ReadonlyMap<string, string>, ownerDeaths: number): Promise<void> {
     const { redis, keys, replicated, memory, observer } = this.#options;
-    const page = await readRedisLog(redis, keys, work.id);
+    const page = await readRedisLog(redis, keys, run.id);
     if (page === undefined) return;
-    const { id, job, createdAt } = work;
-    const missing = job.fields.map(({ key }) => key).filter((key) => !state.has(`place:${key}`));
-    const isRetried = state.get('retried') === '1';
-    memory.restore({ id, job }, new UpdateLog(missing, page.updates), createdAt, isRetried);
-    const last = page.updates.at(-1);
-    const taken = replicated.add(work, isRetried, last === undefined ? 0 : sequenceNumberOf(last));
-    const attempts = Number(state.get('attempts') ?? 0);
-    if (deaths > maxOwnerDeaths) {
-      for (const place of job.fields)
-        if (missing.includes(place.key)) memory.publish(id, unansweredResult(place));
-      const error = `${deaths} processes have died while they worked on it.`;
-      replicated.settle(taken, { kind: 'failed', failedKeys: missing, attempts, error });
+    const { id, job, createdAt } = run;
+    const pendingFields = job.fields.filter(({ key }) => !hash.has(`field:${key}`));
+    const pendingKeys = pendingFields.map(({ key }) => key);
+    const isRetried = hash.get('retried') === '1';
+    memory.restore({ id, job }, new UpdateLog(pendingKeys, page.updates), createdAt, isRetried);
+    const lastUpdate = page.updates.at(-1);
+    const writtenUpTo = lastUpdate === undefined ? 0 : sequenceNumberOf(lastUpdate);
+    const restored = replicated.add(run, isRetried, writtenUpTo);
+    const failedAttempts = Number(hash.get('attempts') ?? 0);
+    if (ownerDeaths > maxOwnerDeaths) {
+      for (const field of pendingFields) memory.publish(id, unansweredResult(field));
+      const error = `${ownerDeaths} processes died while they ran this job.`;
+      replicated.settle(restored, {
+        kind: 'failed',
+        failedKeys: pendingKeys,
+        attempts: failedAttempts,
+        error,
+      });
       observer.onSettled({ priority: job.priority, outcome: 'failed' });
       return;
     }
-    const isAdopted = this.#resume?.({
-      id,
-      job,
-      pendingKeys: missing,
-      failedAttempts: attempts,
-      resumedFrom: isRetried ? 'put aside' : 'dead process',
-    });
-    if (isAdopted === true) return;
-    // No room: others may have some.
-    taken.writer.recordEnd({ kind: 'left' });
-    await taken.writer.write();
-    replicated.release(taken);
+    const resumedFrom = isRetried ? 'dead letter' : 'dead process';
+    if (this.#resume?.({ id, job, pendingKeys, failedAttempts, resumedFrom }) === true) return;
+    // The job pool of this process is full; another process may have room.
+    restored.writer.recordEnd({ kind: 'released' });
+    await restored.writer.write();
+    replicated.release(restored);
   }
+}
+
+/** The fields of a hash, from the reply to `HGETALL`: an object, or an array in which names and values alternate, by
+ *  the version of the protocol. */
+function readHash(reply: unknown): ReadonlyMap<string, string> {
+  if (typeof reply !== 'object' || reply === null) return new Map();
+  if (!Array.isArray(reply)) {
+    return new Map(Object.entries(reply).map(([name, value]) => [name, String(value)]));
+  }
+  const fields = new Map<string, string>();
+  for (let index = 0; index + 1 < reply.length; index += 2) {
+    fields.set(String(reply[index]), String(reply[index + 1]));
+  }
+  return fields;
 }

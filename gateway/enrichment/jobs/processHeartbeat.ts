@@ -1,24 +1,16 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
-import type { CancelTimer, Timers } from '../../time/timers.ts';
-import type { JobKeys } from './jobKeys.ts';
+import type { CancelTimer } from '../../time/timers.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 
-interface ProcessHeartbeatOptions {
-  readonly processId: string;
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
-  readonly timers: Timers;
-  /** Milliseconds after which a process that shows no life is dead. */
+interface ProcessHeartbeatOptions extends RedisJobContext {
+  /** A process without a heartbeat for this long is dead. */
   readonly expireAfterMs: number;
-  /** The clock, in milliseconds. */
-  readonly now: () => number;
 }
 
-/** Shows the other processes that this one lives. */
+/** Renews this process's heartbeat key in Redis, and reads the keys of other processes. */
 export class ProcessHeartbeat {
   readonly #options: ProcessHeartbeatOptions;
   #cancelTimer: CancelTimer = () => {};
-  #isBeating = false;
-  #hasEnded = false;
+  #state: 'idle' | 'beating' | 'stopped' = 'idle';
   #lastBeatAt = Number.NEGATIVE_INFINITY;
   #stableSince = Number.POSITIVE_INFINITY;
 
@@ -26,32 +18,37 @@ export class ProcessHeartbeat {
     this.#options = options;
   }
 
-  /** Shows it now, and then again and again. */
+  /** Renews the key now, and then at intervals. */
   async beat(): Promise<void> {
-    if (this.#isBeating || this.#hasEnded) return;
-    this.#isBeating = true;
+    if (this.#state !== 'idle') return;
+    this.#state = 'beating';
     const { processId, redis, keys, timers, expireAfterMs } = this.#options;
     await redis.sendCommand('set', [keys.heartbeat(processId), 1, 'PX', expireAfterMs]);
-    this.#isBeating = false;
     this.#recordBeat();
+    if (this.#isStopped) return;
+    this.#state = 'idle';
     this.#cancelTimer();
-    if (!this.#hasEnded) {
-      this.#cancelTimer = timers.after(Math.ceil(expireAfterMs / 3), () => void this.beat());
-    }
+    this.#cancelTimer = timers.after(Math.ceil(expireAfterMs / 3), () => void this.beat());
   }
 
-  /** Whether another process shows no life that could have shown some: not for a while after Redis was gone, when
-   *  nobody could. */
+  /** Whether another process has no heartbeat although it could have sent one: false for a while after Redis was
+   *  unreachable, when no process could. */
   async isDead(processId: string): Promise<boolean> {
     const { redis, keys } = this.#options;
-    const isThere = Number(await redis.sendCommand('exists', [keys.heartbeat(processId)])) !== 0;
-    return !isThere && this.#isStable;
+    const hasHeartbeat = Number(await redis.sendCommand('exists', [keys.heartbeat(processId)])) !== 0;
+    return !hasHeartbeat && this.#isStable;
   }
 
-  /** Its works may be taken over at once. */
+  /** Lets other processes reclaim the runs of this one at once. */
   async release(): Promise<void> {
-    this.stop();
-    await this.#options.redis.sendCommand('del', [this.#options.keys.heartbeat(this.#options.processId)]);
+    this.#state = 'stopped';
+    this.#cancelTimer();
+    const { processId, redis, keys } = this.#options;
+    await redis.sendCommand('del', [keys.heartbeat(processId)]);
+  }
+
+  get #isStopped(): boolean {
+    return this.#state === 'stopped';
   }
 
   get #isStable(): boolean {
@@ -59,7 +56,7 @@ export class ProcessHeartbeat {
     return now() - this.#lastBeatAt <= this.#maxGapMs && now() - this.#stableSince >= expireAfterMs;
   }
 
-  /** While Redis is gone for no longer, what shows the life of the others does not expire. */
+  /** Redis can be unreachable for this long before heartbeats of live processes expire. */
   get #maxGapMs(): number {
     return (this.#options.expireAfterMs * 2) / 3;
   }
@@ -68,10 +65,5 @@ export class ProcessHeartbeat {
     const now = this.#options.now();
     if (now - this.#lastBeatAt > this.#maxGapMs) this.#stableSince = now;
     this.#lastBeatAt = now;
-  }
-
-  stop(): void {
-    this.#hasEnded = true;
-    this.#cancelTimer();
   }
 }

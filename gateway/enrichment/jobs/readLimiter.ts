@@ -1,15 +1,15 @@
 import { GatewayError } from '../../errors.ts';
 
-/** Reads that wait for an answer, bounded: while Redis is gone, everyone who asks adds one. */
+/** Bounds the number of concurrent reads: while Redis does not answer, every request of a client adds one. */
 export class ReadLimiter {
   readonly #max: number;
   #inFlight = 0;
 
-  constructor(most: number) {
-    this.#max = most;
+  constructor(max: number) {
+    this.#max = max;
   }
 
-  /** Rejects with a `GatewayError` where too many wait. */
+  /** Rejects with `jobStoreUnavailableError()` beyond the limit. */
   async run<Answer>(read: () => Promise<Answer>): Promise<Answer> {
     if (this.#inFlight >= this.#max) throw jobStoreUnavailableError();
     this.#inFlight += 1;
@@ -21,7 +21,7 @@ export class ReadLimiter {
   }
 }
 
-/** Whether a token is good, or what has come, is not known now. */
+/** For a client whose token may be valid: the store does not answer, or is closing. */
 export function jobStoreUnavailableError(): GatewayError {
-  return new GatewayError('OVERLOADED', 'Late enrichments cannot be read at the moment. Ask again.');
+  return new GatewayError('OVERLOADED', 'Enrichment updates cannot be read at the moment. Try again later.');
 }

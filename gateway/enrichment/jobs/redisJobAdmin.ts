@@ -1,18 +1,17 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
-import type { JobAdmin, JobQuery, JobView, RetryResult } from './jobAdmin.ts';
-import type { JobKeys } from './jobKeys.ts';
-import type { JobQueue } from './jobQueue.ts';
+import {
+  type JobAdmin,
+  type JobQuery,
+  type JobView,
+  jobViewOf,
+  newestFirst,
+  type RetryResult,
+} from './jobAdmin.ts';
 import { reopenRun } from './jobScripts.ts';
-import { jobViewOf } from './jobViewOf.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 
-interface RedisJobAdminOptions {
-  readonly redis: Pick<RetryingRedisClient, 'sendCommand' | 'runScript'>;
-  readonly keys: JobKeys;
-  readonly queue: Pick<JobQueue, 'get' | 'list' | 'retry'>;
-  /** Milliseconds that Redis keeps a work from its newest token on. */
-  readonly retentionMs: number;
-  /** The clock, in milliseconds. */
-  readonly now: () => number;
+interface RedisJobAdminOptions extends Pick<RedisJobContext, 'keys' | 'retentionMs' | 'now'> {
+  readonly redis: Pick<RedisJobContext['redis'], 'sendCommand' | 'runScript'>;
+  readonly queue: Pick<RedisJobContext['queue'], 'get' | 'list' | 'retry'>;
 }
 
 /** The jobs of all processes, for operators. */
@@ -26,7 +25,7 @@ export class RedisJobAdmin implements JobAdmin {
   async list({ state, limit }: JobQuery): Promise<readonly JobView[]> {
     const waiting = state === 'failed' ? [] : await this.#listWaiting(limit);
     const failed = state === 'waiting' ? [] : await this.#listFailed(limit);
-    return [...waiting, ...failed].sort((one, other) => one.ageMs - other.ageMs);
+    return newestFirst([...waiting, ...failed]);
   }
 
   async retry(id: string): Promise<RetryResult> {
@@ -35,30 +34,30 @@ export class RedisJobAdmin implements JobAdmin {
     if (found === undefined) return 'unknown';
     if (!found.isFailed) return 'not failed';
     const { run } = found;
-    const all = run.job.fields.map(({ key }) => key);
-    const open = run.failure?.failedKeys ?? all;
-    const others = all.filter((key) => !open.includes(key));
-    const args = [id, retentionMs, open.length, ...open, ...others];
+    const allKeys = run.job.fields.map(({ key }) => key);
+    const failedKeys = run.failure?.failedKeys ?? allKeys;
+    const otherKeys = allKeys.filter((key) => !failedKeys.includes(key));
+    const args = [id, retentionMs, failedKeys.length, ...failedKeys, ...otherKeys];
     if (Number(await redis.runScript(reopenRun, keys.ofRun(id), args)) !== 1) return 'not failed';
     return (await queue.retry(run)) ? 'retried' : 'not failed';
   }
 
   async #listFailed(limit: number): Promise<readonly JobView[]> {
     const { queue, now } = this.#options;
-    const works = await queue.list('failed', limit);
-    return works.map((work) => jobViewOf('failed', work, work.failure, now()));
+    const runs = await queue.list('failed', limit);
+    return runs.map((run) => jobViewOf('failed', run, run.failure, now()));
   }
 
   async #listWaiting(limit: number): Promise<readonly JobView[]> {
     const { redis, keys, queue, now } = this.#options;
-    const works = await queue.list('waiting', limit);
+    const runs = await queue.list('waiting', limit);
     return Promise.all(
-      works.map(async (work) => {
-        const reply = await redis.sendCommand('hmget', [keys.run(work.id), 'attempts', 'error']);
+      runs.map(async (run) => {
+        const reply = await redis.sendCommand('hmget', [keys.run(run.id), 'attempts', 'error']);
         const [attempts, error] = Array.isArray(reply) ? reply.map((value) => String(value ?? '')) : [];
-        const failed = Number(attempts ?? 0);
-        const failure = failed === 0 ? undefined : { attempts: failed, error: error ?? '' };
-        return jobViewOf('waiting', work, failure, now());
+        const failedAttempts = Number(attempts ?? 0);
+        const failure = failedAttempts === 0 ? undefined : { attempts: failedAttempts, error: error ?? '' };
+        return jobViewOf('waiting', run, failure, now());
       }),
     );
   }

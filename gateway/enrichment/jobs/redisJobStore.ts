@@ -5,27 +5,20 @@ import { RedisSubscriber } from '../../redis/redisSubscriber.ts';
 import { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import type { FieldResult } from '../enrichmentJob.ts';
-import type { JobQuery, JobView, RetryResult } from './jobAdmin.ts';
+import { type JobQuery, type JobView, newestFirst, type RetryResult } from './jobAdmin.ts';
 import { JobEnqueuer } from './jobEnqueuer.ts';
 import { JobKeys } from './jobKeys.ts';
 import { logGracePeriodMs } from './jobPolicy.ts';
 import { JobQueue } from './jobQueue.ts';
-import { isRunWanted } from './jobScripts.ts';
-import type {
-  FoundToken,
-  JobRun,
-  JobRunEnd,
-  JobRunFailure,
-  JobStore,
-  ResumableJobRun,
-  TokenRecord,
-} from './jobStore.ts';
+import type { JobRun, JobRunEnd, JobRunFailure } from './jobRun.ts';
+import { isRunWanted, readRedisLog } from './jobScripts.ts';
+import type { FoundToken, JobStore, ResumeRun, TokenRecord } from './jobStore.ts';
 import { MemoryJobStore, type MemoryJobStoreOptions } from './memoryJobStore.ts';
 import { OrphanedJobs } from './orphanedJobs.ts';
 import { ProcessHeartbeat } from './processHeartbeat.ts';
 import { ReadLimiter } from './readLimiter.ts';
-import { readRedisLog } from './readRedisLog.ts';
 import { RedisJobAdmin } from './redisJobAdmin.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 import { RedisTokens } from './redisTokens.ts';
 import { ReplicatedRuns } from './replicatedRuns.ts';
 import type { LogPage } from './updateLog.ts';
@@ -34,17 +27,18 @@ import { withTimeout } from './withTimeout.ts';
 
 interface RedisJobStoreOptions extends MemoryJobStoreOptions {
   readonly config: RedisConfig;
-  /** It is tried again. */
+  /** Receives failures of operations that are retried. */
   onFailure(failure: RedisFailure | Error): void;
 }
 
-// What is published is heard at once, unless it is lost.
+/** Subscribers read again at this interval, in case a published change was lost. */
 const resyncIntervalMs = 5_000;
+/** How long after Redis answers again other processes may still write what it has lost. */
 const recoveryWindowMs = 2 * resyncIntervalMs;
 const redisTimeoutMs = 2_000;
 
-/** Late work that outlives its process. What this process does is in its memory as well until Redis has it, so that a
- *  Redis that is slow, gone or empty holds up nothing and loses nothing of it. */
+/** A job store that all processes share: runs outlive their process. The runs of this process are also in its memory
+ *  until Redis has them, so that a slow, unreachable or empty Redis delays nothing and loses none of their updates. */
 export class RedisJobStore implements JobStore {
   readonly #options: RedisJobStoreOptions;
   readonly #processId = randomUUID();
@@ -68,20 +62,10 @@ export class RedisJobStore implements JobStore {
   constructor(options: RedisJobStoreOptions) {
     this.#options = options;
     const { config, policy, timers, now, observer, onFailure } = options;
-    const {
-      takeOverAfter,
-      concurrency,
-      keepFailed,
-      keepFailedFor,
-      maxPending,
-      maxPendingSize,
-      maxUpdatesSize,
-      handOverTimeout,
-    } = policy.jobs;
     const { expireAfter } = policy.tokens;
-    const keepFor = expireAfter + logGracePeriodMs;
-    // Those under way, and as many whose end Redis has not taken yet.
-    const [mostShared, mostBytes] = [2 * maxPending, 2 * maxPendingSize];
+    const { reclaimAfter, concurrency, maxPending, maxPendingSize, maxUpdatesSize } = policy.jobs;
+    // Twice the limits of the job pool: as many runs may have ended without Redis knowing it yet.
+    const [maxRuns, maxBytes] = [2 * maxPending, 2 * maxPendingSize];
     this.#readLimiter = new ReadLimiter(maxPending);
     this.#keys = new JobKeys(config.keyPrefix);
     this.#memory = new MemoryJobStore(options);
@@ -89,15 +73,15 @@ export class RedisJobStore implements JobStore {
     this.#queue = new JobQueue({
       config,
       prefix: this.#keys.queuePrefix,
-      dueAfterMs: takeOverAfter,
+      dueAfterMs: reclaimAfter,
       concurrency,
-      keepFailed,
-      keepFailedFor,
+      maxDeadLetters: policy.jobs.maxDeadLetters,
+      deadLetterRetentionMs: policy.jobs.deadLetterRetention,
       now,
-      handle: (work) => this.#orphaned.handle(work),
+      handle: (run) => this.#orphaned.handle(run),
       onError: onFailure,
     });
-    const dependencies = {
+    const context: RedisJobContext = {
       processId: this.#processId,
       redis: this.#redis,
       keys: this.#keys,
@@ -106,35 +90,35 @@ export class RedisJobStore implements JobStore {
       notifier: this.#notifier,
       timers,
       observer,
-      retentionMs: keepFor,
+      retentionMs: expireAfter + logGracePeriodMs,
       now,
       onFailure,
     };
-    this.#heartbeat = new ProcessHeartbeat({ ...dependencies, expireAfterMs: takeOverAfter });
-    this.#tokens = new RedisTokens({ ...dependencies, expireAfterMs: expireAfter, maxInFlight: mostShared });
+    this.#heartbeat = new ProcessHeartbeat({ ...context, expireAfterMs: reclaimAfter });
+    this.#tokens = new RedisTokens({ ...context, expireAfterMs: expireAfter, maxInFlight: maxRuns });
     this.#replicated = new ReplicatedRuns({
-      ...dependencies,
+      ...context,
       tokens: this.#tokens,
-      maxRuns: mostShared,
-      maxBytes: mostBytes,
+      maxRuns,
+      maxBytes,
       maxUpdateBytes: maxUpdatesSize,
     });
     this.#enqueuer = new JobEnqueuer({
-      ...dependencies,
+      ...context,
       tokens: this.#tokens,
       replicated: this.#replicated,
-      timeoutMs: handOverTimeout,
+      timeoutMs: policy.jobs.enqueueTimeout,
     });
     this.#orphaned = new OrphanedJobs({
-      ...dependencies,
+      ...context,
       heartbeat: this.#heartbeat,
       replicated: this.#replicated,
     });
-    this.#admin = new RedisJobAdmin(dependencies);
+    this.#admin = new RedisJobAdmin(context);
     this.#subscriber = new RedisSubscriber({
       config,
       channel: this.#keys.changesChannel,
-      onMessage: (workId) => this.#notifier.notify(workId),
+      onMessage: (runId) => this.#notifier.notify(runId),
       onSubscribed: () => this.#recover(),
       onFailure,
       timers,
@@ -142,9 +126,9 @@ export class RedisJobStore implements JobStore {
     this.#scheduleResync();
   }
 
-  start(adopt: (work: ResumableJobRun) => boolean): void {
-    this.#orphaned.start(adopt);
-    this.#memory.start(adopt);
+  start(resume: ResumeRun): void {
+    this.#orphaned.start(resume);
+    this.#memory.start(resume);
     void this.#heartbeat.beat();
     this.#queue.start();
   }
@@ -155,94 +139,9 @@ export class RedisJobStore implements JobStore {
     await this.#withRedisTimeout(this.#queue.stop()).catch(this.#options.onFailure);
   }
 
-  open(work: JobRun, token: TokenRecord): Promise<string> {
-    const { observer, now } = this.#options;
-    const { id, job } = work;
-    // At once: results may come before anything else is done here.
-    void this.#memory.open(work, token);
-    // Nobody could go on with it.
-    if (job.snapshot === undefined) return Promise.resolve(id);
-    if (!this.#replicated.hasRoomFor(job)) {
-      observer.onNotPersisted({ reason: 'redis' });
-      return Promise.resolve(id);
-    }
-    const shared = this.#replicated.add(
-      { id, job, createdAt: now(), createdBy: this.#processId },
-      false,
-      undefined,
-    );
-    return this.#enqueuer.enqueue(shared, token);
-  }
-
-  async join(workId: string, token: TokenRecord): Promise<boolean> {
-    if (!(await this.#memory.join(workId, token))) return false;
-    const shared = this.#replicated.get(workId);
-    if (shared !== undefined) await this.#enqueuer.join(shared, token);
-    return true;
-  }
-
-  async find(tokenHash: string): Promise<FoundToken | undefined> {
-    const known = await this.#memory.find(tokenHash);
-    return known ?? this.#readLimiter.run(() => this.#tokens.find(tokenHash));
-  }
-
-  async read(workId: string, after: string): Promise<LogPage | undefined> {
-    if (this.#replicated.isLocalOnly(workId)) return this.#memory.read(workId, after);
-    const page = await this.#readLimiter.run(() => readRedisLog(this.#redis, this.#keys, workId, after));
-    return page ?? (this.#isRecovering ? { updates: [], remaining: 1 } : undefined);
-  }
-
-  watch(workId: string, onChange: () => void): () => void {
-    const stops = [this.#memory.watch(workId, onChange), this.#notifier.subscribe(workId, onChange)];
-    return () => {
-      for (const stop of stops) stop();
-    };
-  }
-
-  publish(workId: string, result: FieldResult): void {
-    this.#memory.publish(workId, result);
-    void this.#replicated.get(workId)?.writer.write();
-  }
-
-  recordFailure(workId: string, failure: JobRunFailure): void {
-    this.#memory.recordFailure(workId, failure);
-    const writer = this.#replicated.get(workId)?.writer;
-    writer?.recordFailure(failure);
-    void writer?.write();
-  }
-
-  async isWanted(workId: string): Promise<boolean> {
-    if (await this.#memory.isWanted(workId)) return true;
-    if (!this.#replicated.mayBeInRedis(workId)) return false;
-    const asked = this.#redis.runScript(isRunWanted, [this.#keys.run(workId)], [logGracePeriodMs]);
-    const answer = await this.#withRedisTimeout(asked);
-    // A Redis that does not answer says nothing of the tokens that lead here from other processes, nor does one that has
-    // forgotten the work before its time.
-    return answer === undefined || (answer === null ? this.#isRecovering : Number(answer) === 1);
-  }
-
-  settle(workId: string, end: JobRunEnd): void {
-    const shared = this.#replicated.get(workId);
-    if (shared === undefined) this.#memory.settle(workId, end);
-    else this.#replicated.settle(shared, end);
-  }
-
-  async list(query: JobQuery): Promise<readonly JobView[]> {
-    const here = await this.#memory.list(query);
-    const views = here.filter(({ id }) => !this.#replicated.has(id));
-    views.push(...(await this.#admin.list(query)));
-    return views.sort((one, other) => one.ageMs - other.ageMs);
-  }
-
-  async retry(id: string): Promise<RetryResult> {
-    const verdict = await this.#memory.retry(id);
-    return verdict === 'unknown' ? this.#admin.retry(id) : verdict;
-  }
-
   async close(): Promise<void> {
     await this.#withRedisTimeout(this.#replicated.flush());
     await this.#withRedisTimeout(this.#heartbeat.release());
-    this.#heartbeat.stop();
     this.#cancelResync();
     this.#subscriber.close();
     this.#redis.close();
@@ -252,12 +151,91 @@ export class RedisJobStore implements JobStore {
     this.#notifier.notifyAll();
   }
 
-  /** A Redis that has come back empty is told anew by whoever knows more. */
+  open(run: JobRun, token: TokenRecord): Promise<string> {
+    const { observer, now } = this.#options;
+    const { id, job } = run;
+    // Not awaited: results may arrive at once.
+    void this.#memory.open(run, token);
+    // Without a snapshot, no other process could resume the run.
+    if (job.snapshot === undefined) return Promise.resolve(id);
+    if (!this.#replicated.hasRoomFor(job)) {
+      observer.onNotPersisted({ reason: 'redis' });
+      return Promise.resolve(id);
+    }
+    const queuedRun = { id, job, createdAt: now(), createdBy: this.#processId };
+    return this.#enqueuer.enqueue(this.#replicated.add(queuedRun, false, undefined), token);
+  }
+
+  async join(runId: string, token: TokenRecord): Promise<boolean> {
+    if (!(await this.#memory.join(runId, token))) return false;
+    const replicated = this.#replicated.get(runId);
+    if (replicated !== undefined) await this.#enqueuer.join(replicated, token);
+    return true;
+  }
+
+  publish(runId: string, result: FieldResult): void {
+    this.#memory.publish(runId, result);
+    void this.#replicated.get(runId)?.writer.write();
+  }
+
+  recordFailure(runId: string, failure: JobRunFailure): void {
+    this.#memory.recordFailure(runId, failure);
+    const writer = this.#replicated.get(runId)?.writer;
+    writer?.recordFailure(failure);
+    void writer?.write();
+  }
+
+  async isWanted(runId: string): Promise<boolean> {
+    if (await this.#memory.isWanted(runId)) return true;
+    if (!this.#replicated.mayBeInRedis(runId)) return false;
+    const reply = await this.#withRedisTimeout(
+      this.#redis.runScript(isRunWanted, [this.#keys.run(runId)], [logGracePeriodMs]),
+    );
+    // Tokens of other processes may be valid while Redis does not answer, or has lost the run before its time.
+    return reply === undefined || (reply === null ? this.#isRecovering : Number(reply) === 1);
+  }
+
+  settle(runId: string, end: JobRunEnd): void {
+    const replicated = this.#replicated.get(runId);
+    if (replicated === undefined) this.#memory.settle(runId, end);
+    else this.#replicated.settle(replicated, end);
+  }
+
+  async findToken(tokenHash: string): Promise<FoundToken | undefined> {
+    const known = await this.#memory.findToken(tokenHash);
+    return known ?? this.#readLimiter.run(() => this.#tokens.find(tokenHash));
+  }
+
+  async read(runId: string, after: string): Promise<LogPage | undefined> {
+    if (this.#replicated.isLocalOnly(runId)) return this.#memory.read(runId, after);
+    const page = await this.#readLimiter.run(() => readRedisLog(this.#redis, this.#keys, runId, after));
+    return page ?? (this.#isRecovering ? { updates: [], remaining: 1 } : undefined);
+  }
+
+  watch(runId: string, onChange: () => void): () => void {
+    const unsubscribers = [this.#memory.watch(runId, onChange), this.#notifier.subscribe(runId, onChange)];
+    return () => {
+      for (const unsubscribe of unsubscribers) unsubscribe();
+    };
+  }
+
+  async list(query: JobQuery): Promise<readonly JobView[]> {
+    const local = await this.#memory.list(query);
+    const localOnly = local.filter(({ id }) => !this.#replicated.has(id));
+    return newestFirst([...localOnly, ...(await this.#admin.list(query))]);
+  }
+
+  async retry(id: string): Promise<RetryResult> {
+    const result = await this.#memory.retry(id);
+    return result === 'unknown' ? this.#admin.retry(id) : result;
+  }
+
+  /** Processes that know more than a Redis that has come back empty are writing to it. */
   get #isRecovering(): boolean {
     return this.#options.now() - this.#recoveredAt < recoveryWindowMs;
   }
 
-  /** Redis can be spoken to (again), and may have forgotten some or all, or been silent for a while. */
+  /** Redis answers (again), and may have lost data, or published nothing for a while. */
   #recover(): void {
     this.#recoveredAt = this.#options.now();
     void this.#heartbeat.beat();
@@ -268,14 +246,14 @@ export class RedisJobStore implements JobStore {
   #scheduleResync(): void {
     this.#cancelResync = this.#options.timers.after(resyncIntervalMs, () => {
       this.#notifier.notifyAll();
-      void this.#evict();
+      void this.#evictDeadLetters();
       this.#scheduleResync();
     });
   }
 
-  /** What is put aside has the clients' headers: it leaves in time also when nobody asks, and nothing else fails. */
-  async #evict(): Promise<void> {
-    // While Redis is gone, one waits for it.
+  /** Dead letters contain headers of clients: they must expire even if nothing lists them. */
+  async #evictDeadLetters(): Promise<void> {
+    // While Redis does not answer, one call waits for it.
     if (this.#isEvicting) return;
     this.#isEvicting = true;
     await this.#queue.evictExpired().catch((error: Error) => {
@@ -284,8 +262,8 @@ export class RedisJobStore implements JobStore {
     this.#isEvicting = false;
   }
 
-  /** `undefined` where Redis takes too long; then it goes on by itself. */
-  #withRedisTimeout<Value>(work: Promise<Value>): Promise<Value | undefined> {
-    return withTimeout(redisTimeoutMs, work, this.#options.timers);
+  /** Resolves with `undefined` after a timeout. Does not cancel `pending`. */
+  #withRedisTimeout<Value>(pending: Promise<Value>): Promise<Value | undefined> {
+    return withTimeout(redisTimeoutMs, pending, this.#options.timers);
   }
 }

@@ -1,17 +1,13 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
-import type { JobKeys } from './jobKeys.ts';
 import type { FoundToken, TokenRecord } from './jobStore.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 
-interface RedisTokensOptions {
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
-  /** Milliseconds that a token is good for. */
+interface RedisTokensOptions extends RedisJobContext {
   readonly expireAfterMs: number;
-  /** Most that are being written at a time. */
+  /** Maximum number of tokens that are being written at the same time. */
   readonly maxInFlight: number;
 }
 
-/** Which work a token leads to, for all processes. */
+/** The tokens of all processes. */
 export class RedisTokens {
   readonly #options: RedisTokensOptions;
   #inFlight = 0;
@@ -20,18 +16,18 @@ export class RedisTokens {
     this.#options = options;
   }
 
-  /** Resolves when Redis has it, or never will from here. */
+  /** Resolves when Redis has the token, or when this call cannot write it any more. */
   async write(
     { tokenHash, identityHash }: TokenRecord,
-    workId: string,
+    runId: string,
     expiresInMs: number = this.#options.expireAfterMs,
   ): Promise<void> {
     const { redis, keys, maxInFlight } = this.#options;
     const expires = Math.ceil(expiresInMs);
-    // What is left out because Redis does not answer is told when it does.
+    // Tokens beyond the limit are written by `ReplicatedRuns.recover()` when Redis answers again.
     if (expires <= 0 || this.#inFlight >= maxInFlight) return;
     this.#inFlight += 1;
-    await redis.sendCommand('set', [keys.token(tokenHash), `${workId} ${identityHash}`, 'PX', expires]);
+    await redis.sendCommand('set', [keys.token(tokenHash), `${runId} ${identityHash}`, 'PX', expires]);
     this.#inFlight -= 1;
   }
 
@@ -39,7 +35,7 @@ export class RedisTokens {
     const { redis, keys } = this.#options;
     const reply = await redis.sendCommand('get', [keys.token(tokenHash)]);
     if (!Buffer.isBuffer(reply)) return undefined;
-    const [workId = '', identityHash = ''] = String(reply).split(' ');
-    return { runId: workId, identityHash };
+    const [runId = '', identityHash = ''] = String(reply).split(' ');
+    return { runId, identityHash };
   }
 }

@@ -1,49 +1,32 @@
-import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import type { EnrichmentJob } from '../enrichmentJob.ts';
-import type { JobKeys } from './jobKeys.ts';
 import type { JobQueue, QueuedJobRun } from './jobQueue.ts';
+import type { JobRunEnd } from './jobRun.ts';
 import { JobRunWriter } from './jobRunWriter.ts';
-import type { JobRunEnd } from './jobStore.ts';
-import type { MemoryJobStore } from './memoryJobStore.ts';
+import type { RedisJobContext } from './redisJobContext.ts';
 import type { RedisTokens } from './redisTokens.ts';
-import type { UpdateNotifier } from './updateNotifier.ts';
 
-interface ReplicatedRunsOptions {
-  readonly processId: string;
-  readonly redis: RetryingRedisClient;
-  readonly keys: JobKeys;
+interface ReplicatedRunsOptions extends RedisJobContext {
   readonly tokens: RedisTokens;
-  readonly queue: JobQueue;
-  /** Has the updates of each, until Redis has them. */
-  readonly memory: MemoryJobStore;
-  /** Are told when a work is read from Redis from now on. */
-  readonly notifier: UpdateNotifier;
-  /** Milliseconds that Redis keeps a work from its newest token on. */
-  readonly retentionMs: number;
-  /** Most at a time. */
   readonly maxRuns: number;
-  /** Most bytes of their jobs. */
+  /** Maximum size of the jobs together. */
   readonly maxBytes: number;
-  /** Most bytes of updates that Redis has not taken yet. */
+  /** Maximum size of the updates that Redis does not have yet. */
   readonly maxUpdateBytes: number;
-  /** The queue has not done what it was asked for. */
-  onFailure(failure: Error): void;
 }
 
-/** A work of this process that other processes are to know. */
+/** A run of this process that is also stored in Redis, so that another process can reclaim it. */
 export interface ReplicatedRun extends QueuedJobRun {
   readonly writer: JobRunWriter;
-  /** Resolves when it is clear that others know it, or that an equal one is in its place. */
+  /** Resolves when Redis has the run, or when the token belongs to another process's run instead. */
   published: Promise<unknown>;
-  /** What is done in the queue, one after the other. */
+  /** Settles with the last operation on the queue: operations on one run are sequential. */
   queueOperations: Promise<void>;
 }
 
-/** How the works of this process that others are to know stand in Redis, until nothing is left to be told of them. */
+/** The replicated runs of this process, until Redis has everything about them. */
 export class ReplicatedRuns {
   readonly #options: ReplicatedRunsOptions;
   readonly #runs = new Map<string, ReplicatedRun>();
-  /** What is not yet done of the ends of works. */
   readonly #settling = new Set<Promise<void>>();
   #bytes = 0;
   #isClosed = false;
@@ -58,68 +41,64 @@ export class ReplicatedRuns {
     return memory.activeUpdateBytes <= maxUpdateBytes;
   }
 
-  has(workId: string): boolean {
-    return this.#runs.has(workId);
+  has(runId: string): boolean {
+    return this.#runs.has(runId);
   }
 
-  get(workId: string): ReplicatedRun | undefined {
-    return this.#runs.get(workId);
+  get(runId: string): ReplicatedRun | undefined {
+    return this.#runs.get(runId);
   }
 
-  /** Redis does not know of it (yet). */
-  isLocalOnly(workId: string): boolean {
-    const shared = this.#runs.get(workId);
-    if (shared !== undefined) return !shared.writer.isPersisted;
-    return this.#options.memory.logOf(workId) !== undefined;
+  /** This process has the run, and Redis does not (yet). */
+  isLocalOnly(runId: string): boolean {
+    const run = this.#runs.get(runId);
+    if (run !== undefined) return !run.writer.isPersisted;
+    return this.#options.memory.logOf(runId) !== undefined;
   }
 
-  /** Others may have tokens for it: Redis knows of it, or did. */
-  mayBeInRedis(workId: string): boolean {
-    const shared = this.#runs.get(workId);
-    return shared?.writer.wasPersisted ?? !this.isLocalOnly(workId);
+  /** Redis has or had the run: other processes may have tokens of it. */
+  mayBeInRedis(runId: string): boolean {
+    const run = this.#runs.get(runId);
+    return run?.writer.wasPersisted ?? !this.isLocalOnly(runId);
   }
 
-  /** `written`: number of the last update that Redis has; `undefined` where Redis does not know the work. */
-  add(work: QueuedJobRun, isRetried: boolean, written: number | undefined): ReplicatedRun {
+  /** `writtenUpTo`: sequence number of the last update in Redis; `undefined` if Redis does not have the run. */
+  add(queuedRun: QueuedJobRun, isRetried: boolean, writtenUpTo: number | undefined): ReplicatedRun {
     const { processId, redis, keys, retentionMs, memory } = this.#options;
+    const { id, job } = queuedRun;
     const writer = new JobRunWriter({
-      runId: work.id,
+      runId: id,
       processId,
       redis,
       keys,
       retentionMs,
       isRetried,
-      writtenUpTo: written,
-      log: () => memory.logOf(work.id),
-      onLost: () => this.#republish(work.id),
+      writtenUpTo,
+      log: () => memory.logOf(id),
+      onLost: () => this.#republish(id),
     });
-    const shared = {
-      ...work,
-      writer,
-      published: Promise.resolve(),
-      queueOperations: Promise.resolve(),
-    };
-    this.#runs.set(work.id, shared);
-    this.#bytes += work.job.size;
-    return shared;
+    const run = { ...queuedRun, writer, published: Promise.resolve(), queueOperations: Promise.resolve() };
+    this.#runs.set(id, run);
+    this.#bytes += job.size;
+    return run;
   }
 
-  /** Others find it when it is due. */
-  enqueue(shared: ReplicatedRun): Promise<void> {
-    return this.#chainQueueOperation(shared, (queue) => queue.add(queuedRunOf(shared)));
+  /** Lets another process find the run when it is due. */
+  enqueue(run: ReplicatedRun): Promise<void> {
+    return this.#chainQueueOperation(run, (queue) => queue.add(queuedRunOf(run)));
   }
 
-  dequeue(shared: ReplicatedRun): Promise<void> {
-    return this.#chainQueueOperation(shared, (queue) => queue.remove(shared.id));
+  dequeue(run: ReplicatedRun): Promise<void> {
+    return this.#chainQueueOperation(run, (queue) => queue.remove(run.id));
   }
 
-  /** This process does no more for it. */
-  settle(shared: ReplicatedRun, end: JobRunEnd): void {
-    const settled = this.#settle(shared, end).finally(() => this.#settling.delete(settled));
+  /** This process no longer works on the run. */
+  settle(run: ReplicatedRun, end: JobRunEnd): void {
+    const settled = this.#settle(run, end).finally(() => this.#settling.delete(settled));
     this.#settling.add(settled);
   }
 
-  /** From now on it is read from Redis. */
+  /** From now on the run is read from Redis. */
   release({ id, job }: ReplicatedRun): void {
     const { memory, notifier } = this.#options;
     if (this.#runs.delete(id)) this.#bytes -= job.size;
@@ -127,21 +106,21 @@ export class ReplicatedRuns {
     notifier.notify(id);
   }
 
-  /** Redis can be spoken to (again), and may have forgotten some or all, or been silent for a while. */
+  /** Writes everything again: Redis answers (again), and may have lost some or all of it. */
   recover(): void {
     const { memory, tokens } = this.#options;
     for (const token of memory.liveTokens()) {
       const isForRedis = this.#runs.has(token.runId) || !this.isLocalOnly(token.runId);
       if (isForRedis) void tokens.write(token, token.runId, token.expiresInMs);
     }
-    for (const shared of this.#runs.values()) {
-      if (!shared.writer.isPersisted) continue;
-      void shared.writer.rewriteAll();
-      void this.enqueue(shared);
+    for (const run of this.#runs.values()) {
+      if (!run.writer.isPersisted) continue;
+      void run.writer.rewriteAll();
+      void this.enqueue(run);
     }
   }
 
-  /** Resolves when Redis has all that there is to tell by now. */
+  /** Resolves when Redis has everything that this process knows now. */
   async flush(): Promise<void> {
     await Promise.all(Array.from(this.#runs.values(), ({ writer }) => writer.write()));
     await Promise.all(this.#settling);
@@ -152,44 +131,44 @@ export class ReplicatedRuns {
     this.#runs.clear();
   }
 
-  async #settle(shared: ReplicatedRun, end: JobRunEnd): Promise<void> {
-    const { id, writer } = shared;
+  async #settle(run: ReplicatedRun, end: JobRunEnd): Promise<void> {
+    const { id, writer } = run;
     writer.recordEnd(end);
-    await shared.published;
+    await run.published;
     await writer.write();
-    if (writer.isOwnedElsewhere && end.kind !== 'left') {
-      // Nothing to be done for it here.
-    } else if (end.kind === 'failed') {
-      const { failedKeys, attempts, error } = end;
-      const failed = { ...queuedRunOf(shared), failure: { failedKeys, attempts, error } };
-      await this.#chainQueueOperation(shared, (queue) => queue.fail(failed));
-    } else if (end.kind === 'left') {
-      await this.#chainQueueOperation(shared, (queue) => queue.promote(id));
-    } else {
-      await this.dequeue(shared);
+    if (end.kind === 'released') {
+      await this.#chainQueueOperation(run, (queue) => queue.promote(id));
+    } else if (!writer.isOwnedElsewhere) {
+      if (end.kind === 'failed') {
+        const { failedKeys, attempts, error } = end;
+        const failedRun = { ...queuedRunOf(run), failure: { failedKeys, attempts, error } };
+        await this.#chainQueueOperation(run, (queue) => queue.fail(failedRun));
+      } else {
+        await this.dequeue(run);
+      }
     }
-    this.release(shared);
+    this.release(run);
   }
 
-  /** Redis has lost a work that it knew. */
-  #republish(workId: string): void {
+  /** Redis had the run and lost it. */
+  #republish(runId: string): void {
     const { memory, tokens } = this.#options;
-    const shared = this.#runs.get(workId);
-    if (shared === undefined) return;
-    void this.enqueue(shared);
+    const run = this.#runs.get(runId);
+    if (run === undefined) return;
+    void this.enqueue(run);
     for (const token of memory.liveTokens()) {
-      if (token.runId === workId) void tokens.write(token, workId, token.expiresInMs);
+      if (token.runId === runId) void tokens.write(token, runId, token.expiresInMs);
     }
   }
 
-  #chainQueueOperation(shared: ReplicatedRun, act: (queue: JobQueue) => Promise<void>): Promise<void> {
+  #chainQueueOperation(run: ReplicatedRun, operate: (queue: JobQueue) => Promise<void>): Promise<void> {
     const { queue, onFailure } = this.#options;
-    shared.queueOperations = shared.queueOperations
-      .then(() => act(queue))
+    run.queueOperations = run.queueOperations
+      .then(() => operate(queue))
       .catch((error: unknown) => {
         if (!this.#isClosed) onFailure(error instanceof Error ? error : new Error(String(error)));
       });
-    return shared.queueOperations;
+    return run.queueOperations;
   }
 }
 

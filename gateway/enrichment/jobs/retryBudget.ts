@@ -1,7 +1,7 @@
 interface RetryBudgetOptions {
   /** Retries per job. */
   readonly ratio: number;
-  /** Milliseconds since any moment, never going back. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
 }
 
@@ -9,8 +9,8 @@ const windowMs = 10_000;
 const minRetriesPerSecond = 10;
 const slots = 10;
 
-/** How many retries may be made: a share of the jobs of the last ten seconds, and ten per second on top for processes
- *  with few jobs. What is broken for everyone is so not asked for a multiple of what it cannot do anyway. */
+/** Limits retries to a share of the jobs of the last ten seconds, plus ten per second for processes with few jobs. When
+ *  a subgraph fails for every job, retries do not multiply its load. */
 export class RetryBudget {
   readonly #options: RetryBudgetOptions;
   readonly #balances = new Array<number>(slots).fill(0);
@@ -25,15 +25,15 @@ export class RetryBudget {
     this.#add(this.#options.ratio);
   }
 
-  /** Takes one retry out; false where there is none. */
+  /** Takes one retry out of the budget; false if none is left. */
   tryTake(): boolean {
     this.#expireOldSlots();
-    const left = this.#balances.reduce(
+    const available = this.#balances.reduce(
       (sum, balance) => sum + balance,
       (minRetriesPerSecond * windowMs) / 1_000,
     );
     // A sum of shares such as 0.2 is not exact.
-    if (left < 1 - 1e-6) return false;
+    if (available < 1 - 1e-6) return false;
     this.#add(-1);
     return true;
   }

@@ -2,14 +2,13 @@ import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { FoundToken, TokenRecord } from './jobStore.ts';
 
 interface TokenTableOptions {
-  /** Milliseconds that a token is good for. */
   readonly expireAfterMs: number;
   readonly timers: Timers;
-  /** The clock, in milliseconds. */
+  /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
-/** A token that is good for a while yet. */
+/** A token that has not expired. */
 export interface LiveToken extends TokenRecord {
   readonly runId: string;
   readonly expiresInMs: number;
@@ -20,7 +19,7 @@ interface StoredToken extends FoundToken {
   readonly cancelExpiry: CancelTimer;
 }
 
-/** The tokens of this process that have not expired. */
+/** The tokens that this process issued and that have not expired. */
 export class TokenTable {
   readonly #options: TokenTableOptions;
   readonly #tokens = new Map<string, StoredToken>();
@@ -30,19 +29,14 @@ export class TokenTable {
     this.#options = options;
   }
 
-  /** A token that is there already leads to this work from now on. */
-  add({ tokenHash, identityHash }: TokenRecord, workId: string): void {
+  /** Assigns a token to a run. Replaces the run of a known token. */
+  add({ tokenHash, identityHash }: TokenRecord, runId: string): void {
     const { expireAfterMs, timers, now } = this.#options;
     this.#remove(tokenHash);
     const cancelExpiry = timers.after(expireAfterMs, () => this.#remove(tokenHash));
-    this.#tokens.set(tokenHash, {
-      runId: workId,
-      identityHash,
-      expiresAt: now() + expireAfterMs,
-      cancelExpiry,
-    });
-    const hashes = this.#hashesByRun.get(workId);
-    if (hashes === undefined) this.#hashesByRun.set(workId, new Set([tokenHash]));
+    this.#tokens.set(tokenHash, { runId, identityHash, expiresAt: now() + expireAfterMs, cancelExpiry });
+    const hashes = this.#hashesByRun.get(runId);
+    if (hashes === undefined) this.#hashesByRun.set(runId, new Set([tokenHash]));
     else hashes.add(tokenHash);
   }
 
@@ -60,9 +54,8 @@ export class TokenTable {
     }));
   }
 
-  /** Whether any leads to this work. */
-  hasTokenFor(workId: string): boolean {
-    return this.#hashesByRun.has(workId);
+  hasTokenFor(runId: string): boolean {
+    return this.#hashesByRun.has(runId);
   }
 
   clear(): void {

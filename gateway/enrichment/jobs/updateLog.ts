@@ -3,7 +3,7 @@ import type { ResponsePath } from '../../errors.ts';
 import { isLaterId } from '../../redis/streamIds.ts';
 import type { FieldResult } from '../enrichmentJob.ts';
 
-/** An update as it is kept: whether more follow depends on when it is read. */
+/** An update without `hasNext`, which depends on when the log is read. */
 interface LoggedUpdate {
   readonly cursor: string;
   readonly path: ResponsePath;
@@ -13,30 +13,30 @@ interface LoggedUpdate {
 
 export interface LogPage {
   readonly updates: readonly LoggedUpdate[];
-  /** Places whose update is still to come. */
+  /** Number of fields that have no update yet. */
   readonly remaining: number;
 }
 
-/** The result of a place, as it stands in a log. */
+/** The result of a field in a log. */
 export interface LogEntry extends LoggedUpdate {
   readonly key: string;
-  /** Its last attempt failed: a good result of somebody else would be better. */
+  /** A retryable failure: a successful result of another process may replace it. */
   readonly isFailure: boolean;
-  /** Bytes as JSON text. */
+  /** Bytes of the update as JSON text. */
   readonly size: number;
 }
 
-/** The updates of one job: at most one per place, in the order in which they came. Their cursors are ids of a stream,
- *  and count: a log that is written again elsewhere has the same ones. */
+/** The updates of one run: at most one for each field, in the order in which they arrived. Cursors are Redis stream ids
+ *  that count from 1, so that a log that is written to Redis again has the same cursors. */
 export class UpdateLog {
   readonly #entries = new Map<string, LogEntry>();
   readonly #pendingKeys: Set<string>;
   #lastSequenceNumber = 0;
   #size = 0;
 
-  /** `missing`: the keys of the places that are to come. `entries`: what is there already. */
-  constructor(missing: Iterable<string>, entries: readonly LogEntry[] = []) {
-    this.#pendingKeys = new Set(missing);
+  /** `pendingKeys`: keys of the fields that have no update yet. */
+  constructor(pendingKeys: Iterable<string>, entries: readonly LogEntry[] = []) {
+    this.#pendingKeys = new Set(pendingKeys);
     for (const entry of entries) {
       this.#put(entry);
       this.#lastSequenceNumber = Number.parseInt(entry.cursor, 10);
@@ -51,17 +51,17 @@ export class UpdateLog {
     return [...this.#pendingKeys];
   }
 
-  /** Bytes of its updates as JSON text. */
+  /** Bytes of all updates as JSON text. */
   get size(): number {
     return this.#size;
   }
 
-  /** `undefined` for a place that has had its result. */
-  append({ key, path, data, errors: failures, isRetryable }: FieldResult): LogEntry | undefined {
-    if (!this.#pendingKeys.delete(key)) return undefined;
+  /** Returns false if the field has its update. */
+  append({ key, path, data, errors: errorsOrNone, isRetryable }: FieldResult): boolean {
+    if (!this.#pendingKeys.delete(key)) return false;
     this.#lastSequenceNumber += 1;
-    const errors = failures ?? null;
-    const entry = {
+    const errors = errorsOrNone ?? null;
+    this.#put({
       key,
       cursor: `${this.#lastSequenceNumber}-0`,
       path,
@@ -69,17 +69,15 @@ export class UpdateLog {
       errors,
       isFailure: isRetryable,
       size: Buffer.byteLength(JSON.stringify({ path, data, errors })),
-    };
-    this.#put(entry);
-    return entry;
+    });
+    return true;
   }
 
-  /** These places get another update, which replaces the one they have. */
+  /** Lets these fields get another update, which replaces the one that they have. */
   reopen(keys: readonly string[]): void {
     for (const key of keys) this.#pendingKeys.add(key);
   }
 
-  /** What comes after a cursor. */
   pageAfter(cursor: string): LogPage {
     return {
       updates: this.entries.filter((entry) => isLaterId(entry.cursor, cursor)),
@@ -87,7 +85,7 @@ export class UpdateLog {
     };
   }
 
-  /** To the end: it takes the place of an older one that comes earlier. */
+  /** Adds the entry at the end, and removes the field's older one. */
   #put(entry: LogEntry): void {
     this.#size += entry.size - (this.#entries.get(entry.key)?.size ?? 0);
     this.#entries.delete(entry.key);

@@ -1,24 +1,24 @@
-/** Who wants to know when there is more to read of a work. */
+/** Tells listeners that there may be more updates of a run to read. */
 export class UpdateNotifier {
   readonly #listeners = new Map<string, Set<() => void>>();
 
-  /** Returns what takes the listener off. */
-  subscribe(workId: string, listener: () => void): () => void {
-    const others = this.#listeners.get(workId);
-    if (others === undefined) this.#listeners.set(workId, new Set([listener]));
-    else others.add(listener);
+  /** Returns a function that removes the listener. */
+  subscribe(runId: string, listener: () => void): () => void {
+    const existing = this.#listeners.get(runId);
+    if (existing === undefined) this.#listeners.set(runId, new Set([listener]));
+    else existing.add(listener);
     return () => {
-      const listeners = this.#listeners.get(workId);
+      const listeners = this.#listeners.get(runId);
       listeners?.delete(listener);
-      if (listeners?.size === 0) this.#listeners.delete(workId);
+      if (listeners?.size === 0) this.#listeners.delete(runId);
     };
   }
 
-  notify(workId: string): void {
-    for (const listener of [...(this.#listeners.get(workId) ?? [])]) listener();
+  notify(runId: string): void {
+    for (const listener of [...(this.#listeners.get(runId) ?? [])]) listener();
   }
 
   notifyAll(): void {
-    for (const workId of [...this.#listeners.keys()]) this.notify(workId);
+    for (const runId of [...this.#listeners.keys()]) this.notify(runId);
   }
 }

@@ -9,12 +9,12 @@ interface UpdateSubscriptionOptions {
   readonly store: Pick<JobStore, 'read' | 'watch'>;
   readonly runId: string;
   readonly after: string;
-  /** The work that the token leads to by now, if any. */
+  /** Resolves with the id of the run that the token belongs to by now. */
   findCurrentRun(): Promise<string | undefined>;
 }
 
-/** What comes for one who follows a token, from after a cursor on. Rejects with `GatewayError` `ENRICHMENT_EXPIRED` where
- *  updates that are still to come are forgotten. */
+/** The updates of a token after a cursor, for one subscriber. `next()` rejects with a `GatewayError`
+ *  `ENRICHMENT_EXPIRED` when the log is evicted before the last update. */
 export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdate> {
   readonly #options: UpdateSubscriptionOptions;
   #runId: string;
@@ -72,7 +72,7 @@ export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdat
     const page = (await this.#read()) ?? (await this.#readCurrentRun());
     if (this.#hasEnded) return;
     if (page === undefined || (page.updates.length === 0 && page.remaining === 0)) this.#end();
-    // An end without an error would say that everything has come.
+    // Without the error, the client would take the end for the last update.
     if (page === undefined) throw expiredTokenError();
     this.#buffered = updatesOf(page);
     this.#after = page.updates.at(-1)?.cursor ?? this.#after;
@@ -82,12 +82,12 @@ export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdat
     return this.#options.store.read(this.#runId, this.#after);
   }
 
-  /** The log is forgotten; the token may lead to the work for an equal job, which was found meanwhile. */
+  /** Continues with the run of an equal job, if the token belongs to one by now. */
   async #readCurrentRun(): Promise<LogPage | undefined> {
-    const workId = await this.#options.findCurrentRun();
-    if (this.#hasEnded || workId === undefined || workId === this.#runId) return undefined;
+    const runId = await this.#options.findCurrentRun();
+    if (this.#hasEnded || runId === undefined || runId === this.#runId) return undefined;
     this.#stopWatching();
-    this.#runId = workId;
+    this.#runId = runId;
     this.#stopWatching = this.#watch();
     return this.#read();
   }
@@ -105,7 +105,7 @@ export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdat
     });
   }
 
-  /** Settles with the event, or resolves when the follower leaves: what is read may take long to come. */
+  /** Settles with `event`, or resolves when `return()` is called: a read may take long. */
   #settledOrReturned(event: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#onReturn = resolve;
@@ -119,7 +119,7 @@ export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdat
   }
 }
 
-/** The updates of a page as clients get them. */
+/** The updates of a page, as clients get them. */
 export function updatesOf({ updates, remaining }: LogPage): EnrichmentUpdate[] {
   return updates.map(({ path, data, errors, cursor }, index) => ({
     path,

@@ -1,13 +1,13 @@
 import type { Timers } from '../../time/timers.ts';
 
-/** Resolves with `undefined` where the work takes longer than so many milliseconds; then it goes on by itself. */
+/** Resolves with `undefined` if `pending` takes longer than `ms`. Does not cancel it. */
 export function withTimeout<Value>(
   ms: number,
-  work: Promise<Value>,
+  pending: Promise<Value>,
   timers: Timers,
 ): Promise<Value | undefined> {
   return new Promise((resolve, reject) => {
     const cancelTimer = timers.after(ms, () => resolve(undefined));
-    work.then(resolve, reject).finally(cancelTimer);
+    pending.then(resolve, reject).finally(cancelTimer);
   });
 }

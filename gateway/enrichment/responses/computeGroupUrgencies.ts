@@ -1,17 +1,17 @@
-import type { GroupUrgency } from '../../execution/execution.ts';
 import type { LatencyBudget } from '../../execution/latencyBudget.ts';
+import type { GroupUrgency } from '../../execution/stepRunner.ts';
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { CallPriority } from '../../subgraphs/policies/callPriority.ts';
 
 interface GroupUrgenciesOptions {
-  /** Of the enrichments; left out where no answer waits for them any more. */
+  /** Budget of the enrichments; omitted when no response waits for them any more. */
   readonly budget?: LatencyBudget;
-  /** Enrichments are waited for like primary data. */
+  /** The response waits for enrichments as for primary data. */
   readonly waitsForAll?: boolean;
 }
 
-/** How urgent the fetches of each delivery group are: those of an enrichment as its rule says. */
+/** How urgent the fetches of each delivery group are. An enrichment has the priority of its rule. */
 export function computeGroupUrgencies(
   { program, enrichments }: PreparedOperation,
   { budget, waitsForAll = false }: GroupUrgenciesOptions = {},

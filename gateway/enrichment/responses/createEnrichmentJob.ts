@@ -1,24 +1,24 @@
 import { createHash } from 'node:crypto';
 import { type DocumentNode, print } from 'graphql';
+import type { ResponsePath } from '../../errors.ts';
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { PendingField } from '../../response/shapeData.ts';
 import type { EnrichmentJob, JobField } from '../enrichmentJob.ts';
 import type { ExecutionSnapshot } from './executionSnapshot.ts';
-import { responsePathKey } from './responsePathKey.ts';
 
 interface CreateEnrichmentJobOptions {
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
-  /** The client's headers that have a say in what subgraphs answer. */
+  /** The client's headers that subgraphs, or the token's owner, depend on. */
   readonly headers: readonly (readonly [string, string])[];
   readonly snapshot: ExecutionSnapshot;
   readonly pending: readonly PendingField[];
 }
 
-/** The rest of an answer as a job. Two are equal where the same is missing from the same data, which includes the
- *  order of every list: an update is told by its path. */
+/** Creates the job that fetches the pending fields of a response. The ids of two jobs are equal if the same fields are
+ *  pending in the same data. The data includes the order of lists, because updates are identified by paths. */
 export function createEnrichmentJob({
   operation,
   request,
@@ -27,36 +27,36 @@ export function createEnrichmentJob({
   pending,
 }: CreateEnrichmentJobOptions): EnrichmentJob {
   const rules = new Map(operation.enrichments.map(({ group, rule }) => [group, rule]));
-  const missing = pending.map(
+  const fields = pending.map(
     ({ path, group }): JobField => ({
       key: responsePathKey(path),
       path,
       coordinate: rules.get(group)?.coordinate ?? '',
     }),
   );
-  const asked = {
+  const requested = {
     document: textOf(request.document),
     operationName: request.operationName,
     variables: request.variables,
   };
-  const wanted = JSON.stringify([asked, headers, missing]);
-  // The tree is text already, and long.
+  const identity = JSON.stringify([requested, headers, fields]);
+  // The tree is JSON text already, and may be large.
   const progress = JSON.stringify({ ...snapshot, tree: undefined });
   const snapshotSize = Buffer.byteLength(progress) + Buffer.byteLength(snapshot.tree);
   return {
-    id: createHash('sha256').update(wanted).update(progress).update(snapshot.tree).digest('base64url'),
-    operation: asked,
+    id: createHash('sha256').update(identity).update(progress).update(snapshot.tree).digest('base64url'),
+    operation: requested,
     headers: [...headers, ['x-request-id', request.requestId]],
     snapshot,
     snapshotSize,
-    size: Buffer.byteLength(wanted) + snapshotSize,
-    fields: missing,
+    size: Buffer.byteLength(identity) + snapshotSize,
+    fields,
     priority: highestPriority(pending.flatMap(({ group }) => rules.get(group)?.priority ?? [])),
   };
 }
 
 function highestPriority(priorities: readonly EnrichmentPriority[]): EnrichmentPriority {
-  return (['CRITICAL', 'NORMAL'] as const).find((one) => priorities.includes(one)) ?? 'BACKGROUND';
+  return (['CRITICAL', 'NORMAL'] as const).find((priority) => priorities.includes(priority)) ?? 'BACKGROUND';
 }
 
 function textOf(document: DocumentNode): string {
@@ -69,3 +69,8 @@ function textOf(document: DocumentNode): string {
 }
 
 const printedDocuments = new WeakMap<DocumentNode, string>();
+
+/** Identifies a path of a response. */
+export function responsePathKey(path: ResponsePath): string {
+  return JSON.stringify(path);
+}

@@ -1,5 +1,6 @@
 import type { GraphQLSchema } from 'graphql';
 import type { GatewayConfig } from '../../config/schema.ts';
+import { subgraphPolicyOf } from '../../config/subgraphPolicyOf.ts';
 import type { AwaitedEnrichment } from '../../execution/firstResponseGate.ts';
 import type { ClientPreferences, RequestContext } from '../../execution/requestContext.ts';
 import type { SupergraphFindings, SupergraphReading } from '../../feature.ts';
@@ -15,14 +16,23 @@ import type { Caller, DeferredEnrichments, IssuedToken } from '../deferredEnrich
 import type { EnrichmentJob, JobAttempt } from '../enrichmentJob.ts';
 import type { EnrichmentObserver } from '../enrichmentObserver.ts';
 import { type EnrichmentRules, readEnrichmentRules } from '../enrichmentRules.ts';
-import type { BudgetPlan } from './budgetPlan.ts';
 import {
   addEnrichmentSubscription,
   isEnrichmentSubscription,
   subscribeToEnrichment,
 } from './enrichmentSubscription.ts';
 import { EqualJobs } from './equalJobs.ts';
-import { storedHeaderNames } from './storedHeaderNames.ts';
+
+/** How one request delivers its enrichments. */
+export interface BudgetPlan {
+  readonly enrichments: readonly AwaitedEnrichment[];
+  /** Those that are fetched inline, which the primary data may have to wait for. */
+  readonly inline: readonly AwaitedEnrichment[];
+  /** The response waits for all enrichments; those that miss their budget are only counted (enrichment.shadow). */
+  readonly isShadow: boolean;
+  /** Pending enrichments are delivered as payloads of the same response. */
+  readonly isStreamed: boolean;
+}
 
 type FirstAnswerOutcome = Parameters<EnrichmentObserver['onAnswered']>[0]['outcome'];
 
@@ -30,18 +40,17 @@ interface EnrichmentCoordinatorOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
   readonly observer: EnrichmentObserver;
-  /** Who takes over what first answers leave out. Not called where nothing can be late. */
+  /** Runs the jobs of pending enrichments. Not called for graphs without enrichments. */
   deferredEnrichments(): DeferredEnrichments;
 }
 
-/** What the parts of enrichments make together: the rules of each supergraph, what was learnt of their latencies, and
- *  the budget of each request. */
+/** The enrichment rules of each supergraph, the latencies that were learnt for them, and the budget of each request. */
 export class EnrichmentCoordinator {
   readonly adaptiveDelivery: AdaptiveDelivery;
   readonly equalJobs = new EqualJobs();
   readonly #options: EnrichmentCoordinatorOptions;
   readonly #rules = new WeakMap<Supergraph, EnrichmentRules>();
-  /** API schemas that have `Subscription.enrichment` of ours. */
+  /** API schemas that the gateway has extended with `Subscription.enrichment`. */
   readonly #schemasWithSubscription = new WeakSet<GraphQLSchema>();
   readonly #storedHeaders: ReadonlySet<string>;
 
@@ -77,19 +86,20 @@ export class EnrichmentCoordinator {
         if (rules.isEmpty) return undefined;
         const extended = this.#withSubscription(supergraph);
         this.#rules.set(extended, rules);
-        // From now on this process also finishes the jobs that other processes have left.
+        // Starts the job store: this process also reclaims jobs of processes that have died.
         this.#options.deferredEnrichments();
         return extended;
       },
     };
   }
 
-  /** Whether an operation subscribes to what is late. */
+  /** Whether an operation subscribes to the updates of a token. */
   isUpdateSubscription(request: OperationRequest, { apiSchema }: Supergraph): boolean {
     return this.#schemasWithSubscription.has(apiSchema) && isEnrichmentSubscription(request);
   }
 
-  /** The answer of such an operation. Errors: `GatewayError` `ENRICHMENT_EXPIRED`, `BAD_USER_INPUT`. */
+  /** Subscribes to the updates of a token.
+   *  @throws {GatewayError} `ENRICHMENT_EXPIRED`, `BAD_USER_INPUT`. */
   subscribe(
     request: OperationRequest,
     { apiSchema }: Supergraph,
@@ -106,7 +116,7 @@ export class EnrichmentCoordinator {
     if ('conflict' in extended) {
       this.#options.log.warn(
         { conflict: extended.conflict },
-        'The graph uses this name by itself: what is late is picked up by GET /enrichments/:token alone',
+        'The graph has a type or field of this name: clients fetch pending enrichments with GET /enrichments/:token only',
       );
       return supergraph;
     }
@@ -134,45 +144,45 @@ export class EnrichmentCoordinator {
     preferences: ClientPreferences,
   ): BudgetPlan {
     const isStreamed = preferences.isAutoDefer && incrementalFormat !== undefined;
-    const ways = enrichments.map(({ group, rule }) => {
+    const modes = enrichments.map(({ group, rule }) => {
       const budgetMs = this.#budgetOf(rule, preferences.budgetMs);
-      const way = this.adaptiveDelivery.deliveryModeOf(rule, budgetMs);
-      const awaited: AwaitedEnrichment = { group, rule, budgetMs: way === 'late' ? 0 : budgetMs };
-      return { way, awaited };
+      const mode = this.adaptiveDelivery.deliveryModeOf(rule, budgetMs);
+      const awaited: AwaitedEnrichment = { group, rule, budgetMs: mode === 'deferred' ? 0 : budgetMs };
+      return { mode, awaited };
     });
     return {
-      enrichments: ways.map(({ awaited }) => awaited),
-      inline: ways.flatMap(({ way, awaited }) => (way === 'inline' ? [awaited] : [])),
+      enrichments: modes.map(({ awaited }) => awaited),
+      inline: modes.flatMap(({ mode, awaited }) => (mode === 'inline' ? [awaited] : [])),
       isShadow: this.#options.config.enrichment.shadow,
       isStreamed,
     };
   }
 
-  /** An enrichment was ready so long after the request's start; `Infinity` where it was given up. */
+  /** Records the latency of an enrichment, from the start of the request; `Infinity` if the enrichment was given up. */
   recordReady({ rule }: AwaitedEnrichment, latencyMs: number): void {
     this.adaptiveDelivery.recordLatency(rule, latencyMs);
     this.#options.observer.onReady({ coordinate: rule.coordinate, latencyMs });
   }
 
-  /** The budget of an enrichment is over, and it is not there. */
+  /** An enrichment has missed its budget. */
   recordOverdue({ rule, budgetMs }: AwaitedEnrichment): void {
     this.adaptiveDelivery.recordOverdue(rule, budgetMs);
   }
 
-  /** What has become of an enrichment in a first answer. */
+  /** Records how the first response has delivered an enrichment. */
   recordAnswered({ rule: { coordinate } }: AwaitedEnrichment, outcome: FirstAnswerOutcome): void {
     this.#options.observer.onAnswered({ coordinate, outcome });
   }
 
   enqueue(
     job: EnrichmentJob,
-    run: JobAttempt,
+    attempt: JobAttempt,
     { tokenOwner }: RequestContext,
   ): Promise<IssuedToken | undefined> {
-    return this.#options.deferredEnrichments().enqueue(job, run, callerOf(tokenOwner));
+    return this.#options.deferredEnrichments().enqueue(job, attempt, callerOf(tokenOwner));
   }
 
-  /** Those that subgraphs get, or that say whose a request is. */
+  /** Returns the headers that a job needs later. */
   headersToStore(headers: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
     return [...this.#storedHeaders].flatMap((name): [string, string][] => {
       const value = headers.get(name);
@@ -188,4 +198,15 @@ export class EnrichmentCoordinator {
 
 export function callerOf(tokenOwner: string | undefined): Caller {
   return { identity: JSON.stringify(tokenOwner ?? null) };
+}
+
+/** Names of the headers that a job is stored with: those that subgraphs get, and those that identify the client. Sorted,
+ *  in lower case. */
+function storedHeaderNames(config: GatewayConfig): ReadonlySet<string> {
+  const forwarded = Object.keys(config.subgraphs).flatMap(
+    (name) => subgraphPolicyOf(config, name).headers.forward,
+  );
+  const identity = config.security.identity?.header;
+  const names = [...forwarded, 'authorization', ...(identity === undefined ? [] : [identity])];
+  return new Set(names.map((name) => name.toLowerCase()).sort());
 }

@@ -18,7 +18,7 @@ import type { SubscriptionOutcome, SubscriptionPayload } from '../../response/ex
 import type { EnrichmentUpdate } from '../deferredEnrichments.ts';
 import { expiredTokenError } from '../expiredTokenError.ts';
 
-/** Gives what comes for a token, from after a cursor on; `undefined` where there is nothing for it. */
+/** Subscribes to the updates of a token after a cursor; `undefined` for an unknown token. */
 export type SubscribeWithToken = (
   token: string,
   cursor: string | undefined,
@@ -27,7 +27,7 @@ export type SubscribeWithToken = (
 const fieldName = 'enrichment';
 const updateType = 'EnrichmentUpdate';
 
-/** The API schema with `Subscription.enrichment`, or why it cannot have it: the graph uses a name for something else. */
+/** Adds `Subscription.enrichment` to the API schema; returns the name in conflict if the graph uses it for something else. */
 export function addEnrichmentSubscription(
   schema: GraphQLSchema,
 ): { readonly schema: GraphQLSchema } | { readonly conflict: string } {
@@ -64,32 +64,32 @@ interface SubscriptionContext {
 function subscriptionSdl(rootName: string, hasRoot: boolean, hasJson: boolean): string {
   return `
 ${hasJson ? '' : '"Any JSON value." scalar JSON'}
-"What has come after the first answer."
+"The value of a field that was pending in the first response."
 type ${updateType} {
-  "Where it belongs in the answer."
+  "Path of the field in the response."
   path: [JSON!]!
   label: String
   data: JSON
   errors: [JSON!]
-  "Whether more will come."
+  "Whether more updates will follow."
   hasNext: Boolean!
-  "After this one, where this is the last that has been got: go on with it as \`Last-Event-ID\`."
+  "To resume after this update, send the cursor as \`Last-Event-ID\`."
   cursor: String!
 }
 ${hasRoot ? 'extend ' : ''}type ${rootName} {
-  "What an answer has left out, by the token that it came with."
+  "The pending fields of a response, by the token in its extensions."
   ${fieldName}(token: ID!): ${updateType}!
 }
 ${hasRoot ? '' : `extend schema { subscription: ${rootName} }`}`;
 }
 
-/** Whether an operation, valid against an API schema that has the field, subscribes to what is late. */
+/** Whether an operation that is valid against an extended API schema subscribes to pending enrichments. */
 export function isEnrichmentSubscription({ document, operationName }: OperationRequest): boolean {
   const operation = getOperationAST(document, operationName);
   return operation?.operation === 'subscription' && selectsEnrichment(operation.selectionSet, document);
 }
 
-/** One root field is all that a valid subscription has; it may stand in fragments. */
+/** A valid subscription has one root field, which may be in a fragment. */
 function selectsEnrichment({ selections }: SelectionSetNode, document: DocumentNode): boolean {
   return selections.some((selection) => {
     if (selection.kind === Kind.FIELD) return selection.name.value === fieldName;
@@ -102,19 +102,19 @@ function selectsEnrichment({ selections }: SelectionSetNode, document: DocumentN
   });
 }
 
-/** The updates for a token as events of a subscription.
- *  Errors: `GatewayError` `ENRICHMENT_EXPIRED`, and `BAD_USER_INPUT` for variables that do not fit. */
+/** The updates of a token as events of a subscription.
+ *  @throws {GatewayError} `ENRICHMENT_EXPIRED`, and `BAD_USER_INPUT` for invalid variables. */
 export async function subscribeToEnrichment(
   schema: GraphQLSchema,
   request: OperationRequest,
-  follow: SubscribeWithToken,
+  subscribeWithToken: SubscribeWithToken,
 ): Promise<SubscriptionOutcome> {
-  // Each event is one update, whatever of it the client has selected.
+  // Each event is one update, whichever of its fields the client has selected.
   let cursor: string | undefined;
   const context: SubscriptionContext = {
     cursor: request.resumeAfter,
-    subscribeWithToken: async (...asked) => {
-      const updates = await follow(...asked);
+    subscribeWithToken: async (...query) => {
+      const updates = await subscribeWithToken(...query);
       return updates && tapIterator(updates, (update) => (cursor = update.cursor));
     },
   };
@@ -133,7 +133,7 @@ export async function subscribeToEnrichment(
   const results = subscribed[Symbol.asyncIterator]();
   const end = (): void => void results.return?.(undefined);
   request.signal.addEventListener('abort', end, { once: true });
-  // The client may have left while the token was looked for.
+  // The client may have disconnected while the token was looked up.
   if (request.signal.aborted) end();
   const events: AsyncIterableIterator<SubscriptionPayload> = {
     next: async () => {
@@ -162,16 +162,16 @@ function payloadOf({ data, errors }: ExecutionResult, cursor: string | undefined
 
 function tapIterator<T>(
   source: AsyncIterableIterator<T>,
-  note: (value: T) => void,
+  onValue: (value: T) => void,
 ): AsyncIterableIterator<T> {
-  const noted: AsyncIterableIterator<T> = {
+  const tapped: AsyncIterableIterator<T> = {
     next: async () => {
       const result = await source.next();
-      if (result.done !== true) note(result.value);
+      if (result.done !== true) onValue(result.value);
       return result;
     },
     return: async () => (await source.return?.()) ?? { done: true, value: undefined },
-    [Symbol.asyncIterator]: () => noted,
+    [Symbol.asyncIterator]: () => tapped,
   };
-  return noted;
+  return tapped;
 }

@@ -8,20 +8,20 @@ import type { PendingField } from '../../response/shapeData.ts';
 import { parentObjectPathOf } from '../../response/streamedEnrichments.ts';
 import { resolveInSlices } from '../../time/slicedTask.ts';
 import type { FieldResult, JobAttempt } from '../enrichmentJob.ts';
-import { responsePathKey } from './responsePathKey.ts';
+import { responsePathKey } from './createEnrichmentJob.ts';
 
 interface ExecutionAttemptOptions {
   readonly execution: Execution;
   readonly shaper: ResponseShaper;
   readonly pending: readonly PendingField[];
-  /** Called once, when the execution is not needed any more: all is there, or nobody wants it. */
+  /** Called once, when the attempt is complete or cancelled and no longer needs the execution. */
   onEnd(): void;
 }
 
-/** What goes on after the first answer: results for the places that it left out, as the execution brings them. */
+/** The attempt that continues an execution after the first response: a result for each pending field, as it arrives. */
 export class ExecutionAttempt implements JobAttempt {
   readonly #options: ExecutionAttemptOptions;
-  /** Places that are made of the same selection wait for the same. */
+  /** Fields with the same selection set wait for the same groups. */
   readonly #pendingBySelection = new Map<SelectionSet, PendingField[]>();
   readonly #ended = Promise.withResolvers<void>();
   #onResult: ((result: FieldResult) => void) | undefined;
@@ -30,15 +30,15 @@ export class ExecutionAttempt implements JobAttempt {
 
   constructor(options: ExecutionAttemptOptions) {
     this.#options = options;
-    for (const place of options.pending) {
-      const same = this.#pendingBySelection.get(place.selectionSet);
-      if (same === undefined) this.#pendingBySelection.set(place.selectionSet, [place]);
-      else same.push(place);
+    for (const field of options.pending) {
+      const same = this.#pendingBySelection.get(field.selectionSet);
+      if (same === undefined) this.#pendingBySelection.set(field.selectionSet, [field]);
+      else same.push(field);
     }
   }
 
-  collect(take: (result: FieldResult) => void): Promise<void> {
-    this.#onResult = take;
+  collect(onResult: (result: FieldResult) => void): Promise<void> {
+    this.#onResult = onResult;
     if (this.#pendingBySelection.size === 0) this.#end();
     else this.completeGroup();
     return this.#ended.promise;
@@ -48,15 +48,15 @@ export class ExecutionAttempt implements JobAttempt {
     this.#end();
   }
 
-  /** Some delivery group is complete. */
+  /** A delivery group is complete. */
   completeGroup(): void {
     if (this.#onResult === undefined || this.#isEnded) return;
-    for (const [set, places] of this.#pendingBySelection) {
-      const groups = new Set((places[0] as PendingField).groups);
+    for (const [set, fields] of this.#pendingBySelection) {
+      const groups = new Set((fields[0] as PendingField).groups);
       if (![...groups].every((group) => this.#options.execution.isComplete(group))) continue;
       this.#pendingBySelection.delete(set);
       this.#shapingCount += 1;
-      this.#shapeResults(groups, set, places).then(
+      this.#shapeResults(groups, set, fields).then(
         () => {
           this.#shapingCount -= 1;
           if (this.#pendingBySelection.size === 0 && this.#shapingCount === 0) this.#end();
@@ -72,29 +72,29 @@ export class ExecutionAttempt implements JobAttempt {
   async #shapeResults(
     groups: ReadonlySet<number>,
     set: SelectionSet,
-    places: readonly PendingField[],
+    fields: readonly PendingField[],
   ): Promise<void> {
     try {
       const { shaper, execution } = this.#options;
-      const instances = places.map((place) => ({
-        object: place.object,
-        type: place.type,
-        path: parentObjectPathOf(place),
+      const instances = fields.map((field) => ({
+        object: field.object,
+        type: field.type,
+        path: parentObjectPathOf(field),
       }));
-      const made = await resolveInSlices(shaper.shapePending(groups, set, instances));
-      const mayBeMended = execution.errors.some(
+      const shaped = await resolveInSlices(shaper.shapePending(groups, set, instances));
+      const mayRecover = execution.errors.some(
         ({ group, reason }) => groups.has(group) && isSubgraphFailure(reason),
       );
-      for (const [index, place] of places.entries()) this.#emit(place, made.results[index], mayBeMended);
+      for (const [index, field] of fields.entries()) this.#emit(field, shaped.results[index], mayRecover);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      for (const { path } of places) {
-        const told = new GatewayError(error.code, error.message, { path });
+      for (const { path } of fields) {
+        const located = new GatewayError(error.code, error.message, { path });
         this.#onResult?.({
           key: responsePathKey(path),
           path,
           data: null,
-          errors: [told.toFormatted()],
+          errors: [located.toFormatted()],
           isRetryable: false,
         });
       }
@@ -104,7 +104,7 @@ export class ExecutionAttempt implements JobAttempt {
   #emit(
     { path, field }: PendingField,
     result: DeferredResults['results'][number] | undefined,
-    mayBeMended: boolean,
+    mayRecover: boolean,
   ): void {
     const { data = null, errors = [] } = result ?? {};
     this.#onResult?.({
@@ -112,7 +112,7 @@ export class ExecutionAttempt implements JobAttempt {
       path,
       data: field === undefined ? data : (data?.[field] ?? null),
       errors: errors.length === 0 ? undefined : errors,
-      isRetryable: mayBeMended && errors.length > 0,
+      isRetryable: mayRecover && errors.length > 0,
     });
   }
 

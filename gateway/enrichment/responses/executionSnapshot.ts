@@ -1,40 +1,41 @@
+import { type ErrorCode, GatewayError } from '../../errors.ts';
 import type { Execution } from '../../execution/execution.ts';
+import type { ExecutionError } from '../../execution/executionDiagnostics.ts';
 import { programFingerprint } from '../../execution/programFingerprint.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
 import { fitsInChunk, stringifyToTextInSlices } from '../../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { PendingField } from '../../response/shapeData.ts';
+import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
-import { type SerializedError, serializeError } from './serializedError.ts';
 
-/** What an execution had done when its first answer left, as plain JSON: enough to do the rest anywhere. */
+/** The state of an execution at its first response, as plain JSON: enough to resume it in any process. */
 export interface ExecutionSnapshot {
-  /** The response tree as JSON text: the execution that it was taken of goes on with its own. */
+  /** The response tree as JSON text, because the execution continues to modify the tree. */
   readonly tree: string;
-  /** Indices of the steps that something still waits for: those that had not ended, and those that had failed in a way
-   *  that another attempt may mend. */
+  /** Indices of the steps to run: those that had not ended, and those that had failed but may succeed when repeated. */
   readonly remainingSteps: readonly number[];
-  /** Of all other steps. */
+  /** Errors of all other steps. */
   readonly errors: readonly SerializedError[];
   /** Delivery groups of the enrichments that were pending. */
   readonly pendingGroups: readonly number[];
-  /** How the operation has to be prepared for its steps to have the same indices, and what tells that they have. */
+  /** How to prepare the operation so that its steps have the same indices; `fingerprint` verifies that they have. */
   readonly isIncremental: boolean;
   readonly isFused: boolean;
   readonly overrides: readonly string[];
   readonly fingerprint: string;
 }
 
-/** As work in slices. What comes into the tree meanwhile is fetched again by whoever goes on: the steps that are left are
- *  those of the beginning. */
+/** Takes a snapshot in slices. `remainingSteps` are those at the beginning: data that is merged into the tree meanwhile is
+ *  fetched again by the resumed execution. */
 export function* takeSnapshot(
   operation: PreparedOperation,
   execution: Execution,
-  places: readonly PendingField[],
-  late: readonly number[],
+  pending: readonly PendingField[],
+  pendingGroups: readonly number[],
   isIncremental: boolean,
 ): SlicedTask<ExecutionSnapshot> {
-  const groups = new Set(places.flatMap((place) => place.groups));
+  const groups = new Set(pending.flatMap((field) => field.groups));
   const failed = execution.errors.filter(
     ({ group, reason }) => groups.has(group) && isSubgraphFailure(reason),
   );
@@ -45,10 +46,39 @@ export function* takeSnapshot(
     tree: fitsInChunk(tree) ? JSON.stringify(tree) : yield* stringifyToTextInSlices(tree),
     remainingSteps: [...steps],
     errors,
-    pendingGroups: late,
+    pendingGroups,
     isIncremental,
     isFused: operation.isFused,
     overrides: operation.overrides,
     fingerprint: programFingerprint(operation.program),
   };
+}
+
+/** An error of an execution as plain JSON, without the details that are only logged. */
+export interface SerializedError extends Omit<ExecutionError, 'reason' | 'missing'> {
+  readonly missing: readonly string[] | undefined;
+  readonly entry?: SubgraphErrorEntry;
+  readonly gateway?: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly subgraph: string | undefined;
+    readonly extensions: Readonly<Record<string, unknown>>;
+  };
+}
+
+export function serializeError({ reason, missing, ...error }: ExecutionError): SerializedError {
+  const saved = { ...error, missing: missing && [...missing] };
+  if (!(reason instanceof GatewayError)) return { ...saved, entry: reason };
+  const { code, message, subgraph, extensions } = reason;
+  return { ...saved, gateway: { code, message, subgraph, extensions } };
+}
+
+export function deserializeError({ entry, gateway, missing, ...error }: SerializedError): ExecutionError {
+  return { ...error, missing: missing && new Set(missing), reason: entry ?? deserializeReason(gateway) };
+}
+
+function deserializeReason(saved: SerializedError['gateway']): GatewayError {
+  if (saved === undefined) throw new Error('A saved error has no reason.');
+  const { code, message, subgraph, extensions } = saved;
+  return new GatewayError(code, message, { extensions, ...(subgraph === undefined ? {} : { subgraph }) });
 }

@@ -4,15 +4,15 @@ import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
 
 interface OverdueWatchOptions {
   readonly enrichments: readonly AwaitedEnrichment[];
-  /** Since the request's start, in milliseconds. */
+  /** Milliseconds since the start of the request. */
   elapsedMs(): number;
   readonly timers: Timers;
-  /** Called once for each enrichment that is not there when its budget is over. */
+  /** Called once for each enrichment that is not complete at the end of its budget. */
   onOverdue(enrichment: AwaitedEnrichment): void;
 }
 
-/** Tells what is overdue when it is, also where the primary data is not there either: then no answer leaves that could
- *  tell, and the calls may take as long as they like. */
+/** Reports enrichments at the end of their budgets, also while the primary data is not complete: then no response is sent
+ *  that could report them, however long their calls take. */
 export class OverdueWatch {
   readonly #options: OverdueWatchOptions;
   readonly #pending = new Map<number, AwaitedEnrichment>();
@@ -29,7 +29,7 @@ export class OverdueWatch {
     if (this.#pending.size === 0) this.#stopTimer();
   }
 
-  /** Nothing is told any more. */
+  /** Stops reporting. */
   stop(): void {
     this.#pending.clear();
     this.#stopTimer();
@@ -43,7 +43,7 @@ export class OverdueWatch {
   }
 
   async #report(): Promise<void> {
-    // Where it was this process that stood still, what has come meanwhile is read in this turn, after the timers.
+    // After a pause of this process, responses that have arrived meanwhile are read in this turn, after the timers.
     await yieldToEventLoop();
     const elapsedMs = this.#options.elapsedMs();
     for (const [group, enrichment] of this.#pending) {

@@ -10,9 +10,8 @@ import type { PendingFields, ResponseEnrichments } from '../../response/operatio
 import type { ResponseShaper } from '../../response/responseShaper.ts';
 import { resolveInSlices } from '../../time/slicedTask.ts';
 import { systemTimers } from '../../time/timers.ts';
-import type { BudgetPlan } from './budgetPlan.ts';
 import { createEnrichmentJob } from './createEnrichmentJob.ts';
-import type { EnrichmentCoordinator } from './enrichmentCoordinator.ts';
+import type { BudgetPlan, EnrichmentCoordinator } from './enrichmentCoordinator.ts';
 import { ExecutionAttempt } from './executionAttempt.ts';
 import { takeSnapshot } from './executionSnapshot.ts';
 import { OverdueWatch } from './overdueWatch.ts';

@@ -13,19 +13,18 @@ import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { SupergraphLease } from '../../supergraph/supergraphHolder.ts';
 import { resolveInSlices } from '../../time/slicedTask.ts';
 import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor } from '../enrichmentJob.ts';
+import { responsePathKey } from './createEnrichmentJob.ts';
 import { ExecutionAttempt } from './executionAttempt.ts';
-import type { ExecutionSnapshot } from './executionSnapshot.ts';
-import { responsePathKey } from './responsePathKey.ts';
-import { deserializeError } from './serializedError.ts';
+import { deserializeError, type ExecutionSnapshot } from './executionSnapshot.ts';
 
 interface SnapshotExecutorOptions {
   acquireSupergraph(): SupergraphLease | undefined;
-  /** As the operation was prepared for its first answer; `undefined` where the supergraph does not have all of it. */
+  /** Prepares the operation as for its first response; `undefined` if it is not valid on the supergraph. */
   prepare(
     request: OperationRequest,
     context: RequestContext,
     supergraph: Supergraph,
-    as: Pick<ExecutionSnapshot, 'isFused' | 'overrides'>,
+    preparation: Pick<ExecutionSnapshot, 'isFused' | 'overrides'>,
   ): Promise<PreparedOperation | undefined>;
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
   execute(
@@ -38,7 +37,7 @@ interface SnapshotExecutorOptions {
   readonly answerSize: number;
 }
 
-/** Does late work from its snapshot: after a failure, or when the process that had it is gone. */
+/** Executes enrichment jobs from their snapshots: after a failed attempt, or when the process that had the job has died. */
 export class SnapshotExecutor implements JobExecutor {
   readonly #options: SnapshotExecutorOptions;
 
@@ -49,7 +48,7 @@ export class SnapshotExecutor implements JobExecutor {
   createAttempt(job: EnrichmentJob, deadlineMs: number): JobAttempt {
     const stop = new AbortController();
     return {
-      collect: (take) => this.#execute(job, deadlineMs, stop, take),
+      collect: (onResult) => this.#execute(job, deadlineMs, stop, onResult),
       cancel: () => stop.abort(),
     };
   }
@@ -58,7 +57,7 @@ export class SnapshotExecutor implements JobExecutor {
     job: EnrichmentJob,
     deadlineMs: number,
     stop: AbortController,
-    take: (result: FieldResult) => void,
+    onResult: (result: FieldResult) => void,
   ): Promise<void> {
     const lease = this.#options.acquireSupergraph();
     try {
@@ -68,10 +67,10 @@ export class SnapshotExecutor implements JobExecutor {
       const operation = lease && (await this.#options.prepare(request, context, lease.supergraph, snapshot));
       if (stop.signal.aborted) return;
       if (operation === undefined || programFingerprint(operation.program) !== snapshot.fingerprint) {
-        for (const { key, path } of job.fields) take(outdatedResult(key, path));
+        for (const { key, path } of job.fields) onResult(outdatedResult(key, path));
         return;
       }
-      await this.#resume(operation, request, context, snapshot, job, deadlineMs, stop.signal, take);
+      await this.#resume(operation, request, context, snapshot, job, deadlineMs, stop.signal, onResult);
     } finally {
       lease?.release();
     }
@@ -85,7 +84,7 @@ export class SnapshotExecutor implements JobExecutor {
     job: EnrichmentJob,
     deadlineMs: number,
     signal: AbortSignal,
-    take: (result: FieldResult) => void,
+    onResult: (result: FieldResult) => void,
   ): Promise<void> {
     const { policy, answerSize, requestContexts } = this.#options;
     const context = capDeadline(requestContexts.restart(requestContext), deadlineMs);
@@ -96,19 +95,19 @@ export class SnapshotExecutor implements JobExecutor {
     };
     const execution = this.#options.execute(operation, request, context, resume);
     const shaper = new ResponseShaper({ operation, execution, policy, maxBytes: answerSize });
-    // What was left out then is left out now: the places are where they were.
-    const late = new Set(snapshot.pendingGroups);
+    // Shaping the first response again finds the pending fields at the same paths.
+    const pendingGroups = new Set(snapshot.pendingGroups);
     const first = await resolveInSlices(
-      shaper.shapeFirst(new Set(), { isPending: (group) => late.has(group) }),
+      shaper.shapeFirst(new Set(), { isPending: (group) => pendingGroups.has(group) }),
     );
-    const wanted = new Set(job.fields.map(({ key }) => key));
-    const places = first.pending
-      .filter(({ path }) => wanted.has(responsePathKey(path)))
+    const remaining = new Set(job.fields.map(({ key }) => key));
+    const pending = first.pending
+      .filter(({ path }) => remaining.has(responsePathKey(path)))
       .map(inlineDeferredFragments);
     const attempt = new ExecutionAttempt({
       execution,
       shaper,
-      pending: places,
+      pending,
       onEnd: () => {
         execution.cancel();
         execution.release();
@@ -117,7 +116,7 @@ export class SnapshotExecutor implements JobExecutor {
     const cancel = (): void => attempt.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {
-      const ended = attempt.collect(take);
+      const ended = attempt.collect(onResult);
       if (signal.aborted) cancel();
       else execution.start(() => attempt.completeGroup());
       await ended;
@@ -152,7 +151,7 @@ function capDeadline(context: RequestContext, deadlineMs: number): RequestContex
 function outdatedResult(key: string, path: FieldResult['path']): FieldResult {
   const error = new GatewayError(
     'SUPERGRAPH_CHANGED',
-    'The schema has changed since the first answer, which this part can therefore not be added to. Ask again.',
+    'The schema has changed since the first response, so that this field can no longer be added to it. Send the operation again.',
     { path },
   );
   return { key, path, data: null, errors: [error.toFormatted()], isRetryable: false };

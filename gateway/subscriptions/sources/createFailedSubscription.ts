@@ -11,7 +11,7 @@ export function createFailedSubscription(
   receiver: SourceReceiver,
 ): SourceSubscription {
   const delivery = new SafeReceiver(receiver);
-  const message = 'The request to a subgraph could not be made.';
+  const message = 'The gateway could not create its request to a subgraph.';
   queueMicrotask(() =>
     delivery.error(new GatewayError('INTERNAL_SERVER_ERROR', message, { subgraph, cause })),
   );

@@ -166,7 +166,7 @@ function toPostEndpoint({
 function failCall(subgraph: string, cause: unknown, receiver: SubgraphReceiver): CancelSubgraphCall {
   let isCancelled = false;
   queueMicrotask(() => {
-    const message = 'The request to a subgraph could not be made.';
+    const message = 'The gateway could not create its request to a subgraph.';
     if (isCancelled) return;
     receiver.onError(new GatewayError('INTERNAL_SERVER_ERROR', message, { subgraph, cause }));
   });

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { ResponseContent } from '../../response/executionOutcome.ts';
-import type { CancelTimer, Timers } from '../../time/timers.ts';
+import type { CancelTimer } from '../../time/timers.ts';
 import { subscriptionEventEncoding } from '../http/serverSentEvents.ts';
 import { writeStreamHead } from '../http/writePayloads.ts';
 import type { ResponseHeaders } from '../http/writeResponse.ts';
@@ -12,20 +12,14 @@ import {
   type OperationMessages,
   type WireMessage,
 } from '../streams/multiplexedOperation.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import { EventStreamOutbox } from './eventStreamOutbox.ts';
 
-export interface EventStreamSettings {
+export interface EventStreamSettings extends StreamSettings {
   /** Maximum number of concurrent operations on the stream. */
   readonly maxOperations: number;
-  /** Bytes that may wait for a client that reads slowly or has not opened the stream yet. */
-  readonly bufferSize: number;
-  /** Milliseconds without the client reading any of the waiting bytes, after which its connection is closed. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds without an event after which a comment is sent. */
-  readonly heartbeatIntervalMs: number;
   /** Milliseconds within which the client has to open a reserved stream. */
   readonly reservationTimeoutMs: number;
-  readonly timers: Timers;
 }
 
 interface EventStreamOptions extends EventStreamSettings {
@@ -120,7 +114,7 @@ export class EventStream {
       formatFailure,
       onSubscription: () => this.#closeIfDrained(),
       onEnd: () => {
-        // The client may have ended it, and begun another one with this id.
+        // The client may have ended the operation and started another one with the same id.
         if (this.#operations.get(id) === operation) this.#operations.delete(id);
       },
     });

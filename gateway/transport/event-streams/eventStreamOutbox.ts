@@ -1,11 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { MessageOutbox, WireMessage } from '../streams/multiplexedOperation.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 
-interface EventStreamOutboxOptions {
-  /** Bytes that may wait for the client before operations have to pause. */
-  readonly bufferSize: number;
-  /** Milliseconds without the client reading any of the waiting bytes, after which the connection is closed. */
-  readonly readTimeoutMs: number;
+interface EventStreamOutboxOptions extends Pick<StreamSettings, 'bufferSize' | 'readTimeoutMs'> {
   /** Called before each write. */
   readonly onSend: () => void;
 }

@@ -7,10 +7,10 @@ import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, type SubscriptionPayload } from '../../response/executionOutcome.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
-import type { Timers } from '../../time/timers.ts';
 import type { EventStreamExchange, EventStreamRequests } from '../event-streams/eventStreamRequests.ts';
 import { readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import { clientAddressOf } from '../workers/proxiedRequest.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
 import { chooseRequestId } from './chooseRequestId.ts';
@@ -31,13 +31,7 @@ interface GraphQLRouteOptions {
   /** Identifies a client for limits, by its headers and address. */
   readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   readonly bodySize: number;
-  /** Bytes that may wait for a client that reads slowly. */
-  readonly bufferSize: number;
-  /** Milliseconds without the client reading any of the waiting bytes, after which its connection is closed. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds without a write after which a stream gets a heartbeat. */
-  readonly heartbeatIntervalMs: number;
-  readonly timers: Timers;
+  readonly streamSettings: StreamSettings;
   readonly csrf: boolean;
   readonly cors: CorsOptions | undefined;
   /** The page for a browser's GET; `undefined` when GraphiQL is off. */
@@ -52,7 +46,7 @@ export function createGraphQLRoute(
   options: GraphQLRouteOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    const inFlight = options.inFlight.begin(request.socket, response);
+    const inFlight = options.inFlight.register(request.socket, response);
     const exchange = new GraphQLExchange(options, request, response, inFlight);
     exchange
       .handle()
@@ -100,11 +94,7 @@ class GraphQLExchange {
     const { admission, browserPage } = this.#options;
     const method = this.#request.method ?? '';
     if (method === 'OPTIONS') return this.#respondToPreflight();
-    if (!/^(GET|POST|PUT|DELETE)$/.test(method)) {
-      throw new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {
-        headers: { allow: allowedMethods },
-      });
-    }
+    if (!/^(GET|POST|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
     const search = queryStringOf(this.#request.url ?? '');
     const token = readStreamToken(this.#request, search);
     if (token !== undefined || method === 'PUT' || method === 'DELETE') {
@@ -153,11 +143,11 @@ class GraphQLExchange {
 
   #writeErrors(
     status: number,
-    ownHeaders: Readonly<Record<string, string>>,
+    extraHeaders: Readonly<Record<string, string>>,
     errors: readonly GraphQLFormattedError[],
     isHttpError: boolean,
   ): void {
-    const headers = this.#headers(ownHeaders);
+    const headers = this.#headers(extraHeaders);
     if (this.#accepted.prefersEvents && !isHttpError) {
       writeSingleEvent(this.#response, headers, JSON.stringify({ errors }));
     } else {
@@ -203,7 +193,7 @@ class GraphQLExchange {
       signal: this.#signal,
       clientKey: this.#options.clientKey(clientHeaders, clientAddress),
       clientAddress,
-      headers: (own) => this.#headers(own),
+      headers: (extra) => this.#headers(extra),
       clientHeaders,
       readBody: () => this.#readBody(),
       writeComplete: (result) => this.#writeComplete(result, false),
@@ -241,14 +231,11 @@ class GraphQLExchange {
   }
 
   async #writeStream({ outcome, headers }: StreamResult): Promise<void> {
-    const { bufferSize, readTimeoutMs, heartbeatIntervalMs, timers, isDraining } = this.#options;
+    const { streamSettings, isDraining } = this.#options;
     const { incremental, prefersEvents, subscription } = this.#accepted;
     const options: PayloadStreamOptions = {
+      ...streamSettings,
       headers: this.#headers(Object.fromEntries(headers)),
-      bufferSize,
-      readTimeoutMs,
-      heartbeatIntervalMs,
-      timers,
       signal: this.#signal,
       formatFailure: (reason) => this.#formatFailure(reason),
     };
@@ -278,7 +265,7 @@ class GraphQLExchange {
       addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [vary, headers.vary]);
     }
     const { single, incremental } = this.#accepted;
-    const { readTimeoutMs } = this.#options;
+    const { readTimeoutMs } = this.#options.streamSettings;
     if (asEvent) {
       writeSingleEvent(this.#response, headers, content, readTimeoutMs);
     } else if (single !== undefined || status >= 300) {
@@ -292,11 +279,7 @@ class GraphQLExchange {
 
   #respondToPreflight(): void {
     const allowed = preflightHeaders(this.#request.headers, this.#options.cors, allowedMethods);
-    if (allowed === undefined) {
-      throw new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {
-        headers: { allow: allowedMethods },
-      });
-    }
+    if (allowed === undefined) throw methodNotAllowedError();
     this.#response.writeHead(204, this.#headers(allowed));
     this.#response.end();
   }
@@ -317,12 +300,12 @@ class GraphQLExchange {
   }
 
   /** The headers of every response with those of this one. */
-  #headers(own: Readonly<Record<string, string>>): ResponseHeaders {
+  #headers(extra: Readonly<Record<string, string>>): ResponseHeaders {
     return {
       // A response depends on more than the URL. Caching headers and plugins override this.
       'cache-control': 'no-store',
       ...corsHeaders(this.#request.headers.origin, this.#options.cors),
-      ...own,
+      ...extra,
       'x-request-id': this.#requestId,
       ...(this.#options.isDraining() ? { connection: 'close' } : {}),
     };
@@ -350,6 +333,12 @@ class SingleEventBatches implements AsyncIterator<readonly SubscriptionPayload[]
     await this.#events.return?.();
     return { done: true, value: undefined };
   }
+}
+
+function methodNotAllowedError(): HttpError {
+  return new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {
+    headers: { allow: allowedMethods },
+  });
 }
 
 function queryStringOf(url: string): string {

@@ -10,8 +10,6 @@ export interface UnreadyReason {
 interface HealthOptions {
   readonly supergraphs: SupergraphView;
   readonly isDraining: () => boolean;
-  /** Further reasons not to be ready, such as overload. */
-  readonly unreadyReasons: () => readonly UnreadyReason[];
   /** Problems despite which the gateway can serve requests. */
   readonly notes: () => readonly UnreadyReason[];
 }
@@ -23,7 +21,7 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthOptions)
     reply.header('cache-control', 'no-store').send({ status: 'live' }),
   );
   server.get('/health/ready', async (_, reply) => {
-    const reasons = collectUnreadyReasons(options);
+    const reasons = unreadyReasonsOf(options);
     reply.header('cache-control', 'no-store');
     if (reasons.length > 0) return reply.code(503).send({ status: 'not ready', reasons });
     const notes = options.notes();
@@ -35,8 +33,8 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthOptions)
   });
 }
 
-function collectUnreadyReasons({ supergraphs, isDraining, unreadyReasons }: HealthOptions): UnreadyReason[] {
-  const reasons = [...unreadyReasons()];
+function unreadyReasonsOf({ supergraphs, isDraining }: HealthOptions): UnreadyReason[] {
+  const reasons: UnreadyReason[] = [];
   if (supergraphs.current() === undefined) {
     reasons.push({
       code: 'SUPERGRAPH_UNAVAILABLE',

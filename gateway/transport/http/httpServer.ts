@@ -18,6 +18,7 @@ import { systemTimers, type Timers } from '../../time/timers.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import { addGraphiqlRoutes, createBrowserPage, hasGraphiqlBundle } from '../graphiql/graphiqlFiles.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
 import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
@@ -28,7 +29,7 @@ import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
 import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
 
-export interface HttpServerOptions {
+export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly listen: {
     readonly host: string;
     readonly port: number;
@@ -64,12 +65,6 @@ export interface HttpServerOptions {
     readonly subgraphParams: readonly string[];
     readonly cors?: CorsOptions;
   };
-  /** Bytes that may wait for a client that reads slowly. */
-  readonly bufferSize: number;
-  /** Milliseconds without a client reading any of the waiting bytes, after which its connection is closed. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds without a write after which a stream gets a heartbeat. */
-  readonly heartbeatIntervalMs: number;
   /** Milliseconds within which a WebSocket client has to send `connection_init`. */
   readonly initTimeoutMs: number;
   /** Milliseconds within which a client has to open a reserved event stream. */
@@ -84,7 +79,6 @@ export interface HttpServerOptions {
    *  says that the bundle is missing. */
   readonly graphiqlDirectory?: string;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
-  readonly unreadyReasons?: () => readonly UnreadyReason[];
   /** Problems that `/health/ready` reports although the gateway is ready. */
   readonly readinessNotes?: () => readonly UnreadyReason[];
   /** Called while closing, when the running requests have ended. Connections are accepted until the promise resolves. */
@@ -117,7 +111,12 @@ interface HttpAddresses {
  *  Fastify all other routes. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { listen, supergraphs, limits, security, log } = options;
-  const timers = options.timers ?? systemTimers;
+  const streamSettings: StreamSettings = {
+    bufferSize: options.bufferSize,
+    readTimeoutMs: options.readTimeoutMs,
+    heartbeatIntervalMs: options.heartbeatIntervalMs,
+    timers: options.timers ?? systemTimers,
+  };
   const inFlight = new InFlightRequests();
   let isDraining = false;
   const plugins = options.plugins ?? [];
@@ -150,11 +149,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxStreams: limits.eventStreams,
     maxStreamsPerClient: limits.eventStreamsPerClient,
     maxOperations: limits.operationsPerSocket,
-    bufferSize: options.bufferSize,
-    readTimeoutMs: options.readTimeoutMs,
-    heartbeatIntervalMs: options.heartbeatIntervalMs,
+    ...streamSettings,
     reservationTimeoutMs: options.reservationTimeoutMs,
-    timers,
     isDraining: () => isDraining,
     newToken: createIdGenerator(options.worker?.name),
   });
@@ -163,10 +159,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
     clientKey: options.clientKey,
     bodySize: limits.bodySize,
-    bufferSize: options.bufferSize,
-    readTimeoutMs: options.readTimeoutMs,
-    heartbeatIntervalMs: options.heartbeatIntervalMs,
-    timers,
+    streamSettings,
     csrf: security.csrf,
     cors: security.cors,
     browserPage:
@@ -180,11 +173,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxMessageBytes: limits.bodySize,
     maxConnections: limits.webSockets,
     maxOperations: limits.operationsPerSocket,
-    bufferSize: options.bufferSize,
-    readTimeoutMs: options.readTimeoutMs,
-    heartbeatIntervalMs: options.heartbeatIntervalMs,
+    ...streamSettings,
     initTimeoutMs: options.initTimeoutMs,
-    timers,
     connectionParams: new Set(security.connectionParams),
     subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
@@ -195,7 +185,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const health = {
     supergraphs,
     isDraining: () => isDraining,
-    unreadyReasons: options.unreadyReasons ?? (() => []),
     notes: options.readinessNotes ?? (() => []),
   };
 

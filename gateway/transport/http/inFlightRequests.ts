@@ -23,7 +23,7 @@ export class InFlightRequests {
   }
 
   /** Registers a request. The caller calls its `end`. */
-  begin(socket: Socket, response: ServerResponse): InFlightRequest {
+  register(socket: Socket, response: ServerResponse): InFlightRequest {
     const sameSocket = this.#bySocket.get(socket);
     const request = new InFlightRequest(response, () => {
       this.#open.delete(request);
@@ -45,7 +45,7 @@ export class InFlightRequests {
     await Promise.all(Array.from(this.#open, (request) => request.waitForEnd()));
   }
 
-  /** Aborts subscriptions, which have no end of their own. */
+  /** Aborts subscriptions, which may run indefinitely. */
   abortSubscriptions(reason: Error): void {
     for (const request of this.#open) if (request.isSubscription) request.abort(reason);
   }

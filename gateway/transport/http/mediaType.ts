@@ -21,8 +21,8 @@ export function parseMediaRanges(header: string): MediaRange[] {
 /** Parses a media type or range; `undefined` when the text is invalid. */
 export function parseMediaRange(text: string): MediaRange | undefined {
   const [essence = '', ...attributes] = splitOutsideQuotes(text, ';');
-  const [type = '', subtype = '', ...rest] = essence.toLowerCase().split('/');
-  if (rest.length > 0 || !token.test(type) || !token.test(subtype)) return undefined;
+  const [type = '', subtype = '', ...extra] = essence.toLowerCase().split('/');
+  if (extra.length > 0 || !token.test(type) || !token.test(subtype)) return undefined;
   const parameters = new Map<string, string>();
   let quality = 1;
   for (const attribute of attributes) {

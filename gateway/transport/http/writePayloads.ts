@@ -4,21 +4,14 @@ import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import { splitText } from '../../json/stringifyInSlices.ts';
-import type { Timers } from '../../time/timers.ts';
 import { AbortableIterator } from '../streams/abortableIterator.ts';
 import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import type { ResponseHeaders } from './writeResponse.ts';
 
-export interface PayloadStreamOptions {
+export interface PayloadStreamOptions extends StreamSettings {
   readonly headers: ResponseHeaders;
-  /** Bytes that may wait for a client that reads slowly. Beyond them, the next payloads are not requested. */
-  readonly bufferSize: number;
-  /** Milliseconds without the client reading any of the waiting bytes, after which the connection is closed. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds without a write after which a heartbeat is sent, if the encoding has one. */
-  readonly heartbeatIntervalMs: number;
-  readonly timers: Timers;
   /** Ends the stream: without a write when the reason is a `ClientDisconnectedError`, otherwise with an error or `goAway`. */
   readonly signal: AbortSignal;
   /** Formats the error that the client gets when the payloads throw or the signal is aborted. */

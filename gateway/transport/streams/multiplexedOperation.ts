@@ -34,7 +34,7 @@ interface MultiplexedOperationOptions {
   readonly messages: OperationMessages;
   readonly outbox: MessageOutbox;
   readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
-  /** The operation turned out to be a subscription: it has no end of its own. */
+  /** Called when the operation is a subscription, which may run indefinitely. */
   readonly onSubscription: () => void;
   /** Called once when the operation has ended for any reason, before the final messages are sent. */
   readonly onEnd: () => void;

@@ -10,18 +10,22 @@ import {
 } from 'graphql-ws';
 import { type RawData, WebSocket } from 'ws';
 import type { Admission } from '../../admission/admission.ts';
+import { formatFailure } from '../../admission/apolloPipeline.ts';
+import { ClientRequest } from '../../admission/clientRequest.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
-import type { CancelTimer, Timers } from '../../time/timers.ts';
+import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
+import { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 import { operationHeaders, parameterHeaders, pickForwardedParameters } from './connectionHeaders.ts';
-import { WebSocketOperation } from './webSocketOperation.ts';
+import { operationMessagesOf, requestBodyOf } from './webSocketMessages.ts';
 import { WebSocketOutbox } from './webSocketOutbox.ts';
 
-export interface WebSocketConnectionSettings {
+export interface WebSocketConnectionSettings extends StreamSettings {
   readonly admission: Admission;
   /** Names of connection parameters that are used as headers, in lower case. */
   readonly connectionParams: ReadonlySet<string>;
@@ -29,15 +33,8 @@ export interface WebSocketConnectionSettings {
   readonly subgraphParams: ReadonlySet<string>;
   /** Maximum number of concurrent operations on the socket. */
   readonly maxOperations: number;
-  /** Bytes that may wait for a client that reads slowly. */
-  readonly bufferSize: number;
-  /** Milliseconds without the client reading any of the waiting bytes, after which its socket is closed. */
-  readonly readTimeoutMs: number;
-  /** Milliseconds without a message of the client after which it is pinged, and within which it has to answer. */
-  readonly heartbeatIntervalMs: number;
   /** Milliseconds within which the client has to send `connection_init`. */
   readonly initTimeoutMs: number;
-  readonly timers: Timers;
   readonly log: TransportLog;
 }
 
@@ -53,7 +50,7 @@ interface WebSocketConnectionOptions extends WebSocketConnectionSettings {
  *  would be parsed and serialized again, and it cannot end an operation before its first result. */
 export class WebSocketConnection {
   readonly #options: WebSocketConnectionOptions;
-  readonly #operations = new Map<string, WebSocketOperation>();
+  readonly #operations = new Map<string, MultiplexedOperation>();
   readonly #outbox: WebSocketOutbox;
   readonly #heartbeat: HeartbeatTimer;
   #cancelInitTimer: CancelTimer | undefined;
@@ -176,28 +173,25 @@ export class WebSocketConnection {
       this.#close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
       return;
     }
-    const { admission, maxOperations, handshakeHeaders, connection, log } = this.#options;
+    const { maxOperations, log } = this.#options;
+    const messages = operationMessagesOf(id);
     if (this.#operations.size >= maxOperations) {
       const error = new HttpError(
         503,
         `The WebSocket has ${maxOperations} operations, the maximum (limits.operationsPerSocket). End an operation, or open another WebSocket.`,
         { code: 'OVERLOADED' },
       );
-      this.#outbox.send(JSON.stringify({ id, type: MessageType.Error, payload: [error.toFormatted()] }));
+      this.#outbox.send(...messages.fail([error.toFormatted()]));
       return;
     }
     const requestId = randomUUID();
-    const operation = new WebSocketOperation({
-      id,
-      body: bodyOf(payload),
-      headers: operationHeaders(handshakeHeaders, this.#parameters, requestId),
-      connectionParams: this.#forwardedParameters,
-      clientAddress: connection.remoteAddress,
-      requestId,
-      incremental: this.#incremental,
-      admission,
+    const operation: MultiplexedOperation = new MultiplexedOperation({
+      messages,
       outbox: this.#outbox,
-      log,
+      formatFailure: (reason) =>
+        reason instanceof HttpError
+          ? reason.toFormatted()
+          : formatFailure(reason, { requestId, signal: operation.signal }, log),
       onSubscription: () => this.#closeIfDrained(),
       onEnd: () => {
         // The client may have ended the operation and started another one with the same id.
@@ -205,7 +199,37 @@ export class WebSocketConnection {
       },
     });
     this.#operations.set(id, operation);
-    void operation.run().then(() => this.#closeIfDrained());
+    void this.#execute(operation, requestBodyOf(payload), requestId).then(() => this.#closeIfDrained());
+  }
+
+  /** Executes the operation and sends its response. Never rejects. */
+  async #execute(
+    operation: MultiplexedOperation,
+    body: Readonly<Record<string, unknown>>,
+    requestId: string,
+  ): Promise<void> {
+    const { admission, handshakeHeaders, connection } = this.#options;
+    const headers = operationHeaders(handshakeHeaders, this.#parameters, requestId);
+    const client = new ClientRequest({
+      headers,
+      incremental: this.#incremental,
+      acceptsSubscriptions: true,
+      isReadOnly: false,
+      lastEventId: undefined,
+      connectionParams: this.#forwardedParameters,
+      clientAddress: connection.remoteAddress,
+      requestId,
+      signal: operation.signal,
+    });
+    try {
+      admission.checkReady();
+      const request = { method: 'POST', search: '', body, headers, acceptsArrays: false };
+      await operation.deliver(await admission.admit(request, client));
+    } catch (error) {
+      operation.fail(error);
+    } finally {
+      client.releaseSupergraph();
+    }
   }
 
   #checkLiveness(): void {
@@ -260,11 +284,4 @@ export class WebSocketConnection {
     this.#cancelInitTimer?.();
     this.#cancelInitTimer = undefined;
   }
-}
-
-/** The payload of `subscribe` as the body of a POST request. The protocol requires a `query`, so that clients send an
- *  empty one with the hash of a persisted query; it is removed here. */
-function bodyOf({ query, ...rest }: SubscribePayload): Readonly<Record<string, unknown>> {
-  const isHashAlone = query === '' && rest.extensions?.persistedQuery !== undefined;
-  return isHashAlone ? rest : { query, ...rest };
 }

@@ -1,13 +1,10 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import type { StreamSettings } from '../streams/streamSettings.ts';
 
-interface WebSocketOutboxOptions {
+interface WebSocketOutboxOptions extends Pick<StreamSettings, 'bufferSize' | 'readTimeoutMs'> {
   readonly socket: WebSocket;
   readonly connection: Socket;
-  /** Bytes that may wait for the client before operations have to pause. */
-  readonly bufferSize: number;
-  /** Milliseconds without the client reading any of the waiting bytes, after which `onReadTimeout` is called. */
-  readonly readTimeoutMs: number;
   readonly onReadTimeout: () => void;
 }
 

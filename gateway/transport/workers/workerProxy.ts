@@ -115,7 +115,7 @@ export class WorkerProxy {
     handleLocally: RequestListener,
   ): Promise<void> {
     const { worker, inFlight, isDraining } = this.#options;
-    const inFlightRequest = inFlight.begin(request.socket, response);
+    const inFlightRequest = inFlight.register(request.socket, response);
     const { signal } = inFlightRequest;
     try {
       const isResponded = await proxyRequest({

@@ -1,7 +1,7 @@
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
 import { expect, test } from '@jest/globals';
 import { Client, fetchExchange } from '@urql/core';
-import { lateLink } from '../../../docs/examples/enrichments/apollo.ts';
+import { enrichmentLink } from '../../../docs/examples/enrichments/apollo.ts';
 import { showWithUpdates } from '../../../docs/examples/enrichments/urql.ts';
 import { startEnrichedShop } from '../../harness/enrichedShop.ts';
 import { ResultLog } from './resultLog.ts';
@@ -25,11 +25,11 @@ async function startHeldShop() {
   };
 }
 
-test('Apollo Client with the documented link writes late enrichments to its cache', async () => {
+test('Apollo Client with the documented link gets enrichment updates into its cache', async () => {
   const { shop, release } = await startHeldShop();
   await using _ = shop;
   const client: ApolloClient = new ApolloClient({
-    link: ApolloLink.from([lateLink(() => client), new HttpLink({ uri: shop.gateway.url })]),
+    link: ApolloLink.from([enrichmentLink(() => client), new HttpLink({ uri: shop.gateway.url })]),
     cache: new InMemoryCache(),
   });
   const log = new ResultLog<unknown>();
@@ -49,7 +49,7 @@ test('Apollo Client with the documented link writes late enrichments to its cach
   client.stop();
 });
 
-test('urql with the documented function shows late enrichments', async () => {
+test('urql with the documented function shows the first answer and each enrichment update', async () => {
   const { shop, release } = await startHeldShop();
   await using _ = shop;
   const client = new Client({

@@ -100,8 +100,8 @@ describe.each(formats)('fetch with $accept', ({ accept, contentType, first, arri
     expect([response.status, response.headers.get('content-type')]).toEqual([200, contentType]);
 
     const body = new BodyText(response);
-    const begun = await body.until(firstPart);
-    expect(linesOf(begun.trimEnd())).toEqual(['', '---', ...partHead, first, '---']);
+    const start = await body.until(firstPart);
+    expect(linesOf(start.trimEnd())).toEqual(['', '---', ...partHead, first, '---']);
     shop.release();
     expect(linesOf(await body.whole())).toEqual([
       '',

@@ -119,7 +119,7 @@ function watchRelay(subscribe: RelaySubscribe, log: ResultLog<SeenEvent>): () =>
   const environment = new Environment({
     network: Network.create(
       () => {
-        throw new Error('Nothing is asked for but the subscription.');
+        throw new Error('The test sends only subscriptions.');
       },
       (request, variables) =>
         subscribe(request, variables).do({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { CacheEntryView } from '../../../gateway/cache/cacheAdministration.ts';
-import { addCacheRoutes, type CacheAdmin } from '../../../gateway/cache/cacheRoutes.ts';
+import type { CacheAdmin, CacheEntryView } from '../../../gateway/cache/cacheAdministration.ts';
+import { addCacheRoutes } from '../../../gateway/cache/cacheRoutes.ts';
 import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 const nothingStored: CacheAdmin = {
@@ -16,15 +16,15 @@ async function start(cache: Partial<CacheAdmin> | undefined) {
         bodySize: 200,
       }),
   });
-  const ask = async (path: string, init: RequestInit = {}) => {
+  const send = async (path: string, init: RequestInit = {}) => {
     const response = await fetch(`${server.adminUrl}${path}`, init);
     return { status: response.status, headers: response.headers, body: await response.json() };
   };
   return {
-    ask,
+    send,
     invalidate: (body: BodyInit, contentType = 'application/json') =>
-      ask('/cache/invalidate', { method: 'POST', headers: { 'content-type': contentType }, body }),
-    entry: (parameters: Record<string, string>) => ask(`/cache/entry?${new URLSearchParams(parameters)}`),
+      send('/cache/invalidate', { method: 'POST', headers: { 'content-type': contentType }, body }),
+    entry: (parameters: Record<string, string>) => send(`/cache/entry?${new URLSearchParams(parameters)}`),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
@@ -98,13 +98,13 @@ describe('POST /cache/invalidate', () => {
 
   test('rejects a request without a body', async () => {
     await using server = await start({});
-    const { status, body } = await server.ask('/cache/invalidate', { method: 'POST' });
+    const { status, body } = await server.send('/cache/invalidate', { method: 'POST' });
     expect([status, body]).toEqual([415, { error: expect.stringContaining('Send a JSON object') }]);
   });
 
   test('lists the supported compressions in the answer to an unsupported one', async () => {
     await using server = await start({});
-    const { status, body } = await server.ask('/cache/invalidate', {
+    const { status, body } = await server.send('/cache/invalidate', {
       method: 'POST',
       headers: { 'content-type': 'application/json; charset=utf-8', 'content-encoding': 'compress' },
       body: '{}',
@@ -130,14 +130,14 @@ describe('GET /cache/entry', () => {
   };
 
   async function startWithEntries() {
-    const asked: unknown[] = [];
+    const requested: unknown[] = [];
     const server = await start({
       entriesOf: async (entity, limit) => {
-        asked.push([entity, limit]);
+        requested.push([entity, limit]);
         return { kind: 'entries', entries: [stored], isComplete: false };
       },
     });
-    return { ...server, asked, [Symbol.asyncDispose]: server[Symbol.asyncDispose] };
+    return { ...server, requested, [Symbol.asyncDispose]: server[Symbol.asyncDispose] };
   }
 
   test.each([
@@ -154,7 +154,7 @@ describe('GET /cache/entry', () => {
     const { status, headers, body } = await server.entry(parameters as Record<string, string>);
     expect([status, body]).toEqual([200, { entity, entries: [stored], complete: false }]);
     expect(headers.get('cache-control')).toBe('no-store');
-    expect(server.asked).toEqual([[entity, limit]]);
+    expect(server.requested).toEqual([[entity, limit]]);
   });
 
   test.each<[string, unknown[]]>([
@@ -176,9 +176,9 @@ describe('GET /cache/entry', () => {
     ],
   ])('reports the problems of %j', async (search, reasons) => {
     await using server = await startWithEntries();
-    const { status, body } = await server.ask(`/cache/entry${search}`);
+    const { status, body } = await server.send(`/cache/entry${search}`);
     expect([status, body]).toEqual([400, { error: expect.any(String), reasons }]);
-    expect(server.asked).toEqual([]);
+    expect(server.requested).toEqual([]);
   });
 
   test('reports the problems that the cache finds in an entity', async () => {
@@ -222,6 +222,6 @@ test('the cache routes say how to enable a disabled cache', async () => {
 
 test('other routes of the admin listener keep their own error handling', async () => {
   await using server = await start({});
-  const { status, headers } = await server.ask('/plan');
+  const { status, headers } = await server.send('/plan');
   expect([status, headers.get('cache-control')]).toEqual([400, null]);
 });

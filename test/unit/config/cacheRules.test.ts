@@ -3,7 +3,7 @@ import { findConfigProblems, parseConfig } from '../../../gateway/config/parseCo
 
 const supergraph = { file: 'supergraph.graphql' };
 
-test('nothing is cached without rules, and private values without an identity are not', () => {
+test('nothing is cached without rules', () => {
   expect(parseConfig({ supergraph }).cache).toMatchObject({
     enabled: true,
     rules: {},
@@ -11,7 +11,6 @@ test('nothing is cached without rules, and private values without an identity ar
     ignoreHeaders: [],
     answerTags: { count: 100, length: 256 },
   });
-  expect(parseConfig({ supergraph }).cache.identity).toBeUndefined();
 });
 
 test('rules are for types, fields and subgraphs', () => {
@@ -80,7 +79,7 @@ test('what is wrong in a rule is told with its path', () => {
     {
       path: 'cache.rules["Product.stock"].tags[0]',
       message: 'is " "',
-      expected: 'text that is neither blank nor holds a NUL',
+      expected: 'a string that is not blank and contains no NUL',
     },
     {
       path: 'cache.rules["Product.stock"].staleIfErorr',
@@ -98,18 +97,4 @@ test('what is wrong in a rule is told with its path', () => {
       expected: 'a duration such as 250ms, 2s, 5m or 1h',
     },
   ]);
-});
-
-test('an identity is a header or a claim', () => {
-  expect(parseConfig({ supergraph, cache: { identity: { header: 'X-User-Id' } } }).cache.identity).toEqual({
-    header: 'x-user-id',
-  });
-  expect(parseConfig({ supergraph, cache: { identity: { jwtClaim: 'sub' } } }).cache.identity).toEqual({
-    jwtClaim: 'sub',
-  });
-  for (const identity of [{}, { header: 'x-user-id', jwtClaim: 'sub' }]) {
-    expect(findConfigProblems({ supergraph, cache: { identity } })).toEqual([
-      { path: 'cache.identity', message: 'is a section', expected: 'either `header` or `jwtClaim`' },
-    ]);
-  }
 });

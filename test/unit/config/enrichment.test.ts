@@ -16,8 +16,8 @@ describe('the section enrichment', () => {
         minSamples: 20,
         inlineBelow: 0.5,
         inlineUntil: 0.8,
-        lateBelow: 0.05,
-        lateUntil: 0.2,
+        deferredBelow: 0.05,
+        deferredUntil: 0.2,
       },
       tokens: { expireAfter: 60_000 },
       jobs: {
@@ -28,11 +28,11 @@ describe('the section enrichment', () => {
         attempts: 5,
         backoff: { base: 500, max: 10_000 },
         budgetRatio: 0.2,
-        takeOverAfter: 3_000,
-        handOverTimeout: 50,
+        reclaimAfter: 3_000,
+        enqueueTimeout: 50,
         maxSnapshotSize: 256 * 1024,
-        keepFailed: 1_000,
-        keepFailedFor: 24 * 3_600_000,
+        maxDeadLetters: 1_000,
+        deadLetterRetention: 24 * 3_600_000,
       },
     });
   });
@@ -51,12 +51,12 @@ describe('the section enrichment', () => {
   });
 
   test('takes shares as text too', () => {
-    const adaptation = { inlineBelow: '0.25', inlineUntil: 1, lateBelow: '0' };
+    const adaptation = { inlineBelow: '0.25', inlineUntil: 1, deferredBelow: '0' };
     expect(parseConfig({ supergraph, enrichment: { adaptation } }).enrichment.adaptation).toMatchObject({
       inlineBelow: 0.25,
       inlineUntil: 1,
-      lateBelow: 0,
-      lateUntil: 0.2,
+      deferredBelow: 0,
+      deferredUntil: 0.2,
     });
   });
 
@@ -68,7 +68,7 @@ describe('the section enrichment', () => {
         Product: {},
         'Product.recommended': { budget: '1 s', priority: 'normal', maxAge: '5s' },
       },
-      adaptation: { inlineBelow: 1.5, inlineUntil: '80%', lateBelow: -0.1, minSamples: 0 },
+      adaptation: { inlineBelow: 1.5, inlineUntil: '80%', deferredBelow: -0.1, minSamples: 0 },
       tokens: { expireAfter: '10ms' },
       jobs: { attempts: 0, budgetRatio: 2 },
     };
@@ -107,7 +107,7 @@ describe('the section enrichment', () => {
       },
       { path: 'enrichment.adaptation.inlineBelow', message: 'is 1.5', expected: aShare },
       { path: 'enrichment.adaptation.inlineUntil', message: 'is "80%"', expected: aShare },
-      { path: 'enrichment.adaptation.lateBelow', message: 'is -0.1', expected: aShare },
+      { path: 'enrichment.adaptation.deferredBelow', message: 'is -0.1', expected: aShare },
       {
         path: 'enrichment.tokens.expireAfter',
         message: 'is "10ms"',
@@ -145,10 +145,10 @@ describe('the section enrichment', () => {
       'a value of inlineBelow that is no more than inlineUntil',
     ],
     [
-      { adaptation: { lateUntil: '0.01' } },
-      'enrichment.adaptation.lateUntil',
-      'leaves no room: lateBelow is 0.05, lateUntil 0.01',
-      'a value of lateBelow that is no more than lateUntil',
+      { adaptation: { deferredUntil: '0.01' } },
+      'enrichment.adaptation.deferredUntil',
+      'leaves no room: deferredBelow is 0.05, deferredUntil 0.01',
+      'a value of deferredBelow that is no more than deferredUntil',
     ],
     [
       { jobs: { backoff: { base: '11s' } } },
@@ -163,7 +163,7 @@ describe('the section enrichment', () => {
   test.each([
     { budget: 0 },
     { budget: '10s' },
-    { adaptation: { inlineBelow: 0.8, lateBelow: 0.2 } },
+    { adaptation: { inlineBelow: 0.8, deferredBelow: 0.2 } },
     { bounds: { min: '100ms', max: '100ms' } },
     { jobs: { backoff: { base: '1s', max: '1s' } } },
   ])('may be at its limits: %j', (enrichment) => {

@@ -367,3 +367,15 @@ describe('a wrong configuration', () => {
     ]);
   });
 });
+
+test('an identity is read from a header or from a claim, not from both', () => {
+  const parse = (identity: object) => parseConfig({ supergraph, security: { identity } }).security.identity;
+  expect(parseConfig({ supergraph }).security.identity).toBeUndefined();
+  expect(parse({ header: 'X-User-Id' })).toEqual({ header: 'x-user-id' });
+  expect(parse({ jwtClaim: 'sub' })).toEqual({ jwtClaim: 'sub' });
+  for (const identity of [{}, { header: 'x-user-id', jwtClaim: 'sub' }]) {
+    expect(findConfigProblems({ supergraph, security: { identity } })).toEqual([
+      { path: 'security.identity', message: 'is a section', expected: 'either `header` or `jwtClaim`' },
+    ]);
+  }
+});

@@ -99,7 +99,7 @@ test('what is wrong is told with its path and what would be right', () => {
     'redis.cluster.buckets: a whole number from 1 to 1024',
     "redis.sentinel.name: the master's name",
     'redis.database: a whole number of at least 0',
-    'redis.keyPrefix: text without { and }, which decide on the place of a key in a Cluster',
+    'redis.keyPrefix: text without { and }, which determine the slot of a key in a Cluster',
     'redis.timeouts.read: a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
     'redis: one of `url`, `cluster` and `sentinel`',
   ]);

@@ -26,33 +26,33 @@ const waiver = (more = '') =>
 async function check(
   disk: TemporaryContractStore,
   request: Partial<CheckRequest> = {},
-  parts = new FakeCheckDependencies(),
+  dependencies = new FakeCheckDependencies(),
 ) {
   const progress: string[] = [];
   const onProgress = (message: string) => progress.push(message.replaceAll(disk.root, ''));
   const report = await checkContracts(
     { directory: disk.directory, today: '2026-11-25', retryAfterMs: 0, onProgress, ...request },
-    parts,
+    dependencies,
   );
   const found = report.findings.map(({ rule, severity, subgraph, waivedBy }) =>
     [waivedBy === undefined ? severity : 'waived', rule, subgraph].filter(Boolean).join(' '),
   );
-  expect(parts.openPlanners).toBe(0);
-  return { report, found, asked: parts.calls, progress };
+  expect(dependencies.openPlanners).toBe(0);
+  return { report, found, calls: dependencies.calls, progress };
 }
 
-describe('what is compared', () => {
-  test('the store with what was committed last', async () => {
+describe('checkContracts compares', () => {
+  test('the store with the last commit', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
-    const { report, asked, progress } = await check(disk);
-    expect(asked).toEqual([
+    const { report, calls, progress } = await check(disk);
+    expect(calls).toEqual([
       `compose (a ${a2}, b ${b1})`,
       `compose (a ${a1}, b ${b1})`,
       `diff a: ${a1} → ${a2}`,
       `plan Page for (a ${a2}, b ${b1})`,
       `boot (a ${a2}, b ${b1})`,
       `plan Page for (a ${a1}, b ${b1})`,
-      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1})`,
+      `evaluate 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1})`,
     ]);
     expect(progress).toEqual([
       'comparing with revision HEAD',
@@ -61,7 +61,7 @@ describe('what is compared', () => {
       'planning for the candidate: 1 of 1',
       'starting a gateway on the candidate',
       'planning for revision HEAD: 1 of 1',
-      'judging what the changes mean',
+      'rating the changes',
     ]);
     expect(report).toEqual({
       version: 1,
@@ -77,58 +77,58 @@ describe('what is compared', () => {
     });
   });
 
-  test('a graph that did not change is made once', async () => {
+  test('an unchanged graph with itself, composed once', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
-    expect((await check(disk)).asked).toEqual([
+    expect((await check(disk)).calls).toEqual([
       `compose (a ${a1}, b ${b1})`,
       `plan Page for (a ${a1}, b ${b1})`,
       `boot (a ${a1}, b ${b1})`,
-      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a1}, b ${b1})`,
+      `evaluate 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a1}, b ${b1})`,
     ]);
   });
 
-  test('candidates with the store as it is, committed or not', async () => {
+  test('candidates with the store in the directory, committed or not', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'a.graphql': a2, 'c.graphql': b2 });
     const candidates = [`a=${disk.path('a.graphql')}`, `c=${disk.path('c.graphql')}`];
-    const { asked, found } = await check(disk, { candidates });
-    expect(asked.filter((question) => /diff|judge/.test(question))).toEqual([
+    const { calls, found } = await check(disk, { candidates });
+    expect(calls.filter((call) => /diff|evaluate/.test(call))).toEqual([
       `diff a: ${a1} → ${a2}`,
       `diff c: undefined → ${b2}`,
-      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1}, c ${b2})`,
+      `evaluate 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1}, c ${b2})`,
     ]);
     expect(found).toEqual([]);
   });
 
-  test('with a revision or a directory, with candidates and without', async () => {
+  test('with a revision or a directory, with and without candidates', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
     disk.remove('contracts/schemas/b.graphql').commit('v2').write({ 'b.graphql': b2 });
     disk.write({ 'other/schemas/c.graphql': b2 });
-    const judged = async (request: Partial<CheckRequest>) => (await check(disk, request)).asked.at(-1);
+    const evaluationOf = async (request: Partial<CheckRequest>) => (await check(disk, request)).calls.at(-1);
     expect([
-      await judged({ against: 'v1' }),
-      await judged({ against: 'v1', candidates: [`b=${disk.path('b.graphql')}`] }),
-      await judged({ against: disk.path('other') }),
+      await evaluationOf({ against: 'v1' }),
+      await evaluationOf({ against: 'v1', candidates: [`b=${disk.path('b.graphql')}`] }),
+      await evaluationOf({ against: disk.path('other') }),
     ]).toEqual([
-      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2})`,
-      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
-      `judge 0 changes, Page: (c ${b2}) → (a ${a2})`,
+      `evaluate 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2})`,
+      `evaluate 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
+      `evaluate 0 changes, Page: (c ${b2}) → (a ${a2})`,
     ]);
   });
 
-  test('with nothing, where Git does not keep the store: the rest is checked', async () => {
+  test('with nothing outside of Git, and checks the operations', async () => {
     using outside = new TemporaryContractStore(agreed);
     using fresh = new TemporaryContractStore({ 'other.txt': '' }).commit('v1').write(agreed);
     using empty = new TemporaryContractStore(agreed);
     empty.git('init', '--quiet');
     for (const disk of [outside, fresh, empty]) {
-      const { asked, found, report } = await check(disk);
-      expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a1}, b ${b1})`);
+      const { calls, found, report } = await check(disk);
+      expect(calls.at(-1)).toBe(`evaluate 0 changes, Page: nothing → (a ${a1}, b ${b1})`);
       expect(found).toEqual(['safe nothing-to-compare']);
       expect(report.summary.exitCode).toBe(0);
     }
   });
 
-  test('undecided, where there is no git to ask, unless no repository is around', async () => {
+  test('with nothing when git is not installed, and is undecided inside a repository', async () => {
     using kept = new TemporaryContractStore(agreed).commit('v1');
     using outside = new TemporaryContractStore(agreed);
     const { PATH } = process.env;
@@ -145,36 +145,36 @@ describe('what is compared', () => {
         ['safe nothing-to-compare', 0],
       ]);
       expect(named.report.findings[0]?.message).toContain('git is not installed');
-      // A directory needs no git.
+      // A comparison with a directory needs no git.
       expect((await check(kept, { against: outside.directory })).found).toEqual([]);
     } finally {
       process.env.PATH = PATH;
     }
   });
 
-  test('neither a directory nor a revision, where both have the name', async () => {
+  test('with nothing when a directory and a revision have the same name', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'other/schemas/c.graphql': b2 });
     disk.git('branch', 'other');
     const before = process.cwd();
     process.chdir(disk.root);
     try {
-      const judged = async (against: string) => (await check(disk, { against })).asked.at(-1);
+      const evaluationOf = async (against: string) => (await check(disk, { against })).calls.at(-1);
       const { report, found } = await check(disk, { against: 'other' });
       expect([found, report.summary.exitCode]).toEqual([['misuse argument-invalid'], 2]);
       expect(report.findings[0]?.advice).toBe(
         'Write ./other for the directory, or refs/heads/other for the revision.',
       );
       const next = `(a ${a1}, b ${b1})`;
-      expect([await judged('./other'), await judged('refs/heads/other')]).toEqual([
-        `judge 0 changes, Page: (c ${b2}) → ${next}`,
-        `judge 0 changes, Page: ${next} → ${next}`,
+      expect([await evaluationOf('./other'), await evaluationOf('refs/heads/other')]).toEqual([
+        `evaluate 0 changes, Page: (c ${b2}) → ${next}`,
+        `evaluate 0 changes, Page: ${next} → ${next}`,
       ]);
     } finally {
       process.chdir(before);
     }
   });
 
-  test('undecided, where Git fails', async () => {
+  test('with nothing when Git fails, and is undecided', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ '.git/config': 'broken [' });
     const { report, found } = await check(disk);
     expect([found, report.summary.exitCode]).toEqual([['undecided nothing-to-compare'], 3]);
@@ -182,10 +182,10 @@ describe('what is compared', () => {
   });
 });
 
-describe('an environment', () => {
+describe('checkContracts with an environment', () => {
   const running = (yaml: string) => ({ 'contracts/environments.yaml': yaml });
 
-  /** `v1`: a1, b1. `v2`: a2, b1. `v3`: a2, b2. */
+  /** The store at three revisions. `v1` has a1 and b1, `v2` a2 and b1, `v3` a2 and b2. */
   function threeVersions(yaml: string): TemporaryContractStore {
     return new TemporaryContractStore(agreed)
       .commit('v1')
@@ -196,16 +196,16 @@ describe('an environment', () => {
       .write(running(yaml));
   }
 
-  test('each version that runs meets the candidate', async () => {
+  test('compares the candidate with every running version', async () => {
     using disk = threeVersions('production: { subgraphs: { a: [v1, v2], b: [v1, v3] } }');
     disk.write({ 'c.graphql': 'scalar C' });
     const candidates = [`c=${disk.path('c.graphql')}`];
-    const { asked, progress, found } = await check(disk, { environment: 'production', candidates });
+    const { calls, progress, found } = await check(disk, { environment: 'production', candidates });
     expect(found).toEqual([]);
-    expect(asked.filter((question) => question.startsWith('judge'))).toEqual([
-      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a1}, b ${b1}, c scalar C)`,
-      `judge 0 changes, Page: (a ${a2}, b ${b1}) → (a ${a2}, b ${b1}, c scalar C)`,
-      `judge 0 changes, Page: (a ${a1}, b ${b2}) → (a ${a1}, b ${b2}, c scalar C)`,
+    expect(calls.filter((call) => call.startsWith('evaluate'))).toEqual([
+      `evaluate 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a1}, b ${b1}, c scalar C)`,
+      `evaluate 0 changes, Page: (a ${a2}, b ${b1}) → (a ${a2}, b ${b1}, c scalar C)`,
+      `evaluate 0 changes, Page: (a ${a1}, b ${b2}) → (a ${a1}, b ${b2}, c scalar C)`,
     ]);
     expect(progress.filter((line) => line.startsWith('comparing'))).toEqual([
       'comparing with production',
@@ -214,28 +214,28 @@ describe('an environment', () => {
     ]);
   });
 
-  test('without candidates the whole store wants to run', async () => {
+  test('compares the whole store when there are no candidates', async () => {
     using disk = threeVersions('production: { subgraphs: { a: v1 } }');
-    expect((await check(disk, { environment: 'production' })).asked.at(-1)).toBe(
-      `judge 0 changes, Page: (a ${a1}) → (a ${a2}, b ${b2})`,
+    expect((await check(disk, { environment: 'production' })).calls.at(-1)).toBe(
+      `evaluate 0 changes, Page: (a ${a1}) → (a ${a2}, b ${b2})`,
     );
   });
 
-  test('gateways hold what their supergraph was composed from', async () => {
+  test('uses the supergraph versions of the gateways', async () => {
     using disk = threeVersions('production: { subgraphs: { a: [v1, v2], b: v1 }, gateways: [v3, v1] }');
-    const { asked } = await check(disk, { environment: 'production' });
-    expect(asked.filter((question) => question.startsWith('judge'))).toEqual([
-      `judge 0 changes, Page: (a ${a1}, b ${b1}) with gateways of (a ${a2}, b ${b2}) → (a ${a2}, b ${b2})`,
-      `judge 0 changes, Page: (a ${a2}, b ${b1}) with gateways of (a ${a2}, b ${b2}) → (a ${a2}, b ${b2})`,
-      `judge 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
+    const { calls } = await check(disk, { environment: 'production' });
+    expect(calls.filter((call) => call.startsWith('evaluate'))).toEqual([
+      `evaluate 0 changes, Page: (a ${a1}, b ${b1}) with gateways of (a ${a2}, b ${b2}) → (a ${a2}, b ${b2})`,
+      `evaluate 0 changes, Page: (a ${a2}, b ${b1}) with gateways of (a ${a2}, b ${b2}) → (a ${a2}, b ${b2})`,
+      `evaluate 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
     ]);
-    expect(asked.filter((question) => question.startsWith('compose'))).toHaveLength(3);
+    expect(calls.filter((call) => call.startsWith('compose'))).toHaveLength(3);
   });
 
-  test('nothing runs there yet', async () => {
+  test('has nothing to compare when nothing runs there', async () => {
     using disk = threeVersions('staging: { }');
-    const { asked, found } = await check(disk, { environment: 'staging' });
-    expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a2}, b ${b2})`);
+    const { calls, found } = await check(disk, { environment: 'staging' });
+    expect(calls.at(-1)).toBe(`evaluate 0 changes, Page: nothing → (a ${a2}, b ${b2})`);
     expect(found).toEqual([]);
   });
 
@@ -246,14 +246,14 @@ describe('an environment', () => {
       ['misuse argument-invalid'],
       '--against and --environment',
     ],
-  ])('%j cannot be used', async (request, expected, part) => {
+  ])('refuses %j', async (request, expected, part) => {
     using disk = threeVersions('production: { subgraphs: { a: v1 } }');
-    const { report, found, asked } = await check(disk, request);
-    expect([found, asked, report.summary.exitCode]).toEqual([expected, [], 2]);
+    const { report, found, calls } = await check(disk, request);
+    expect([found, calls, report.summary.exitCode]).toEqual([expected, [], 2]);
     expect(report.findings[0]?.message).toContain(part);
   });
 
-  test('versions that are not there are told with the place of the environment', async () => {
+  test('reports missing versions at the location of the environment', async () => {
     using disk = threeVersions('production: { subgraphs: { a: [v1, v9], b: v9, c: v1 }, gateways: v8 }');
     const { report } = await check(disk, { environment: 'production' });
     expect(report.summary.exitCode).toBe(2);
@@ -270,38 +270,38 @@ describe('an environment', () => {
     ]);
   });
 
-  test('a version that cannot be read leaves it undecided', async () => {
+  test('is undecided when a version cannot be read', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'contracts/schemas/b.graphql': 'type' })
       .commit('v1')
       .write(agreed);
     disk.write(running('production: { subgraphs: { a: v1, b: v1 } }'));
     disk.write({ 'a.graphql': a2 });
     const candidates = [`a=${disk.path('a.graphql')}`];
-    const { asked, found, report } = await check(disk, { environment: 'production', candidates });
-    expect([asked, found, report.summary.exitCode]).toEqual([[], ['undecided schema-unparseable b'], 3]);
+    const { calls, found, report } = await check(disk, { environment: 'production', candidates });
+    expect([calls, found, report.summary.exitCode]).toEqual([[], ['undecided schema-unparseable b'], 3]);
   });
 });
 
-describe('what keeps a check from being whole', () => {
-  test('a schema that does not parse: the others are still compared', async () => {
+describe('an incomplete check', () => {
+  test('compares the other subgraphs when a schema does not parse', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     disk.write({ 'contracts/schemas/a.graphql': 'type', 'contracts/schemas/b.graphql': b2 });
-    const { asked, found, report } = await check(disk);
-    expect(asked).toEqual([`diff b: ${b1} → ${b2}`]);
+    const { calls, found, report } = await check(disk);
+    expect(calls).toEqual([`diff b: ${b1} → ${b2}`]);
     expect([found, report.summary.exitCode]).toEqual([['misuse schema-unparseable a'], 2]);
   });
 
-  test('an earlier schema that did not parse makes no graph: what else changed is told', async () => {
+  test('reports other changes when an earlier schema does not parse', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'contracts/schemas/a.graphql': 'type' })
       .commit('v1')
       .write({ ...agreed, 'contracts/schemas/b.graphql': b2 });
-    const { asked, found, report } = await check(disk);
-    expect(asked).toEqual([
+    const { calls, found, report } = await check(disk);
+    expect(calls).toEqual([
       `compose (a ${a1}, b ${b2})`,
       `diff b: ${b1} → ${b2}`,
       `plan Page for (a ${a1}, b ${b2})`,
       `boot (a ${a1}, b ${b2})`,
-      `judge 0 changes, Page: nothing → (a ${a1}, b ${b2})`,
+      `evaluate 0 changes, Page: nothing → (a ${a1}, b ${b2})`,
     ]);
     expect([found, report.summary.exitCode]).toEqual([['safe baseline-not-composed a'], 0]);
     expect(report.findings[0]?.location).toEqual({
@@ -311,23 +311,23 @@ describe('what keeps a check from being whole', () => {
     });
   });
 
-  test('other mistakes of an earlier store do not count', async () => {
+  test('ignores other mistakes of an earlier store', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'contracts/waivers.yaml': '[' }).commit('v1');
     disk.write({ 'contracts/waivers.yaml': '' });
     expect((await check(disk)).found).toEqual([]);
   });
 
-  test('a graph that does not compose: what changed is told beside', async () => {
+  test('reports changes beside composition errors', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
-    const parts = new FakeCheckDependencies();
-    parts.uncomposable = a2;
-    parts.changes.set('a', change);
-    const { asked, found, report } = await check(disk, {}, parts);
-    expect(asked).toEqual([
+    const dependencies = new FakeCheckDependencies();
+    dependencies.uncomposable = a2;
+    dependencies.changes.set('a', change);
+    const { calls, found, report } = await check(disk, {}, dependencies);
+    expect(calls).toEqual([
       `compose (a ${a2}, b ${b1})`,
       `compose (a ${a1}, b ${b1})`,
       `diff a: ${a1} → ${a2}`,
-      // For what running gateways hold.
+      // The graph of the running gateways.
       `plan Page for (a ${a1}, b ${b1})`,
     ]);
     expect([found, report.summary.exitCode]).toEqual([
@@ -336,61 +336,65 @@ describe('what keeps a check from being whole', () => {
     ]);
   });
 
-  test('an earlier graph that did not compose never ran', async () => {
+  test('reports baseline-not-composed for an earlier graph that does not compose', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
-    const parts = new FakeCheckDependencies();
-    parts.uncomposable = a1;
-    const { asked, found } = await check(disk, {}, parts);
-    expect(asked.at(-1)).toBe(`judge 0 changes, Page: nothing → (a ${a2}, b ${b1})`);
+    const dependencies = new FakeCheckDependencies();
+    dependencies.uncomposable = a1;
+    const { calls, found } = await check(disk, {}, dependencies);
+    expect(calls.at(-1)).toBe(`evaluate 0 changes, Page: nothing → (a ${a2}, b ${b1})`);
     expect(found).toEqual(['safe baseline-not-composed']);
   });
 
-  test('a store that is not there', async () => {
+  test('reports a missing store', async () => {
     using disk = new TemporaryContractStore();
-    const { asked, found, report } = await check(disk);
-    expect([asked, found, report.summary.exitCode]).toEqual([
+    const { calls, found, report } = await check(disk);
+    expect([calls, found, report.summary.exitCode]).toEqual([
       [],
       ['misuse store-missing', 'safe nothing-to-compare'],
       2,
     ]);
   });
 
-  test('a candidate that does not answer: the others are checked', async () => {
+  test('checks the other candidates when one does not answer', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'b.graphql': b2 });
-    const { asked, found, report } = await check(disk, {
+    const { calls, found, report } = await check(disk, {
       candidates: ['a=http://a.test/', `b=${disk.path('b.graphql')}`],
       fetchSdl: async () => {
         throw new Error('nobody there');
       },
     });
-    expect(asked).toContain(`diff b: ${b1} → ${b2}`);
+    expect(calls).toContain(`diff b: ${b1} → ${b2}`);
     expect([found, report.summary.exitCode]).toEqual([['undecided subgraph-unreachable a'], 3]);
   });
 });
 
-describe('findings', () => {
-  test('of all parts are told, and those of several comparisons once', async () => {
+describe('the findings of a check', () => {
+  test('come from every step, without duplicates of several comparisons', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({
       'contracts/schemas/a.graphql': a2,
       'contracts/environments.yaml': 'production: { subgraphs: { a: v1, b: v1 }, gateways: [v1, HEAD] }',
     });
-    const parts = new FakeCheckDependencies();
-    parts.changes.set('a', change);
-    parts.bootFindings = [{ rule: 'boot-failed', severity: 'breaking', message: 'It does not start.' }];
-    parts.evaluationFindings = [{ rule: 'plan-cost', severity: 'dangerous', message: 'One more hop.' }];
-    const { found, report } = await check(disk, { environment: 'production', strict: true }, parts);
+    const dependencies = new FakeCheckDependencies();
+    dependencies.changes.set('a', change);
+    dependencies.bootFindings = [
+      { rule: 'boot-failed', severity: 'breaking', message: 'It does not start.' },
+    ];
+    dependencies.evaluationFindings = [
+      { rule: 'plan-cost', severity: 'dangerous', message: 'One more hop.' },
+    ];
+    const { found, report } = await check(disk, { environment: 'production', strict: true }, dependencies);
     expect(found).toEqual(['breaking boot-failed', 'breaking field-removed a', 'dangerous plan-cost']);
     expect(report.summary.strict).toBe(true);
   });
 
-  test('a waiver lets its finding pass', async () => {
+  test('pass with a waiver', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     disk.write({ 'contracts/schemas/a.graphql': a2, 'contracts/waivers.yaml': waiver() });
-    const parts = new FakeCheckDependencies();
-    parts.changes.set('a', change);
-    const passed = await check(disk, {}, parts);
+    const dependencies = new FakeCheckDependencies();
+    dependencies.changes.set('a', change);
+    const passed = await check(disk, {}, dependencies);
     expect([passed.found, passed.report.summary.exitCode]).toEqual([['waived field-removed a'], 0]);
-    const expired = await check(disk, { today: '2027-02-01' }, parts);
+    const expired = await check(disk, { today: '2027-02-01' }, dependencies);
     expect([expired.found, expired.report.summary.exitCode]).toEqual([
       ['breaking waiver-expired', 'breaking field-removed a'],
       1,
@@ -406,7 +410,7 @@ describe('an unused waiver', () => {
     ['latency-slo', { stepLatency: '40ms' }],
     ['staleness-slo', { gatewayConfig: 'gateway.yaml' }],
     ['gateway-config-outdated', { gatewayConfig: 'gateway.yaml' }],
-  ])('of %s is told only where it can be found', async (rule, known) => {
+  ])('of %s is reported only when the check can evaluate it', async (rule, known) => {
     using disk = new TemporaryContractStore({
       ...agreed,
       'contracts/waivers.yaml': waiver().replace('field-removed', rule),
@@ -418,14 +422,14 @@ describe('an unused waiver', () => {
     expect((await check(disk, request)).found).toEqual(['breaking waiver-unused', 'safe nothing-to-compare']);
   });
 
-  test('for what cannot be waived is told although the check is not whole', async () => {
+  test('for a rule that cannot be waived is reported although the check is incomplete', async () => {
     using disk = new TemporaryContractStore({
       ...agreed,
       'contracts/waivers.yaml': waiver().replace('field-removed', 'composition-error'),
     });
-    const parts = new FakeCheckDependencies();
-    parts.uncomposable = a1;
-    const { found, report } = await check(disk, {}, parts);
+    const dependencies = new FakeCheckDependencies();
+    dependencies.uncomposable = a1;
+    const { found, report } = await check(disk, {}, dependencies);
     expect(found).toEqual([
       'breaking composition-error',
       'breaking waiver-unused',
@@ -434,26 +438,26 @@ describe('an unused waiver', () => {
     expect(report.findings[1]?.message).toContain('composition-error cannot be waived');
   });
 
-  test('fails, be it new or left from a change that has gone on', async () => {
+  test('fails the check, whether it is new or older', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write(withWaiver);
     expect((await check(disk)).found).toEqual(unused);
     disk.commit('v2').write({ 'contracts/schemas/a.graphql': a2 });
     expect((await check(disk)).found).toEqual(unused);
   });
 
-  test('fails where nothing is compared', async () => {
+  test('fails a check without a baseline', async () => {
     using disk = new TemporaryContractStore(withWaiver);
     expect((await check(disk)).found).toEqual([...unused, 'safe nothing-to-compare']);
   });
 
-  test('may stay until the next change of its subgraph, once it was agreed on with its own', async () => {
+  test('that was committed with its change may stay until the next change of its subgraph', async () => {
     using disk = new TemporaryContractStore(withWaiver)
       .commit('v1')
       .write({ 'contracts/schemas/b.graphql': b2 });
     expect((await check(disk)).found).toEqual([]);
   });
 
-  test("is not told to another subgraph's team, nor one that has expired", async () => {
+  test('is not reported to the team of another subgraph, even if expired', async () => {
     using disk = new TemporaryContractStore({ ...withWaiver, 'a.graphql': a2, 'b.graphql': b2 });
     const found = async (name: string, today: string) =>
       (await check(disk, { today, candidates: [`${name}=${disk.path(`${name}.graphql`)}`] })).found;
@@ -462,7 +466,7 @@ describe('an unused waiver', () => {
     expect([await found('a', '2027-02-01'), await found('b', '2027-02-01')]).toEqual([expired, []]);
   });
 
-  test('of no subgraph is for the check of the whole store to tell', async () => {
+  test('without subgraph is reported by a check of the whole store only', async () => {
     using disk = new TemporaryContractStore({
       ...agreed,
       'contracts/waivers.yaml': waiver(),
@@ -474,13 +478,13 @@ describe('an unused waiver', () => {
     expect((await check(disk)).found).toEqual(['breaking waiver-unused', 'safe nothing-to-compare']);
   });
 
-  test('is not told for a candidate that is what was agreed on with it', async () => {
+  test('is not reported for a candidate that equals its contract', async () => {
     using disk = new TemporaryContractStore(withWaiver);
     const candidates = [`a=${disk.path('contracts/schemas/a.graphql')}`];
     expect((await check(disk, { candidates })).found).toEqual([]);
   });
 
-  test('in one of several environments may be needed in another', async () => {
+  test('is not reported for one of several environments', async () => {
     using disk = new TemporaryContractStore(withWaiver).commit('v1');
     const candidates = [`a=${disk.path('contracts/schemas/a.graphql')}`];
     const found = async (yaml: string) => {
@@ -492,16 +496,16 @@ describe('an unused waiver', () => {
     expect(await found(`${staging}production: { subgraphs: { a: v1, b: v1 } }\n`)).toEqual([]);
   });
 
-  test('is not told where the check is not whole', async () => {
+  test('is not reported when the check is incomplete', async () => {
     using disk = new TemporaryContractStore({
       ...withWaiver,
       'contracts/operations/shop/page.graphql': 'query {',
     });
     expect((await check(disk)).found).toEqual(['misuse operation-unparseable', 'safe nothing-to-compare']);
-    const parts = new FakeCheckDependencies();
-    parts.uncomposable = a1;
+    const dependencies = new FakeCheckDependencies();
+    dependencies.uncomposable = a1;
     disk.write(agreed);
-    expect((await check(disk, {}, parts)).found).toEqual([
+    expect((await check(disk, {}, dependencies)).found).toEqual([
       'breaking composition-error',
       'safe nothing-to-compare',
     ]);

@@ -28,12 +28,12 @@ function textsOf(documents: readonly DocumentNode[]): Record<string, string> {
   );
 }
 
-describe("the repository's contracts", () => {
+describe('the contracts of the demo', () => {
   test('have no mistakes', () => {
     expect(store.problems).toEqual([]);
   });
 
-  test("have the subgraphs' schemas as they are", async () => {
+  test("equal the schemas of the demo's subgraphs", async () => {
     const texts = await Promise.all(
       Object.values(demoDefinitions).map(async ({ name, defaultPort }) => {
         const sdl = await readFile(join(root, 'subgraphs', name, 'schema.graphql'), 'utf8');
@@ -47,13 +47,13 @@ describe("the repository's contracts", () => {
     expect(Object.fromEntries(agreed)).toEqual(Object.fromEntries(texts));
   });
 
-  test('have the operations of the shop as it sends them', () => {
+  test('contain the operations that the storefront sends', () => {
     const agreed = store.operations.filter(({ consumer }) => consumer === 'storefront');
     expect(textsOf(agreed.map(({ document }) => document))).toEqual(operationsOf(storefront));
     expect(agreed).toHaveLength(3);
   });
 
-  test('have the demo as it runs', () => {
+  test('name every subgraph of the demo in the environment "demo"', () => {
     const demo = store.environments.find(({ name }) => name === 'demo');
     expect([...(demo?.subgraphs.keys() ?? [])].sort()).toEqual(Object.keys(demoDefinitions).sort());
   });

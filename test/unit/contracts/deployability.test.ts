@@ -14,8 +14,8 @@ function read(...findings: readonly Partial<Finding>[]) {
 
 const order = (which: DeploymentOrder): Deployment => ({ order: which, steps: [`${which}: first`, 'then'] });
 
-describe('whether a subgraph can be deployed', () => {
-  test('yes, where nothing is in the way', () => {
+describe('evaluateDeployability', () => {
+  test('allows a deployment without obstacles', () => {
     expect(read({ deployment: order('safe') }, { severity: 'dangerous' })).toEqual({
       exitCode: 0,
       obstacles: [],
@@ -23,7 +23,7 @@ describe('whether a subgraph can be deployed', () => {
     });
   });
 
-  test('yes, before the gateways', () => {
+  test('allows a deployment before the gateways, with the steps', () => {
     expect(read({ deployment: order('subgraph first') }, { deployment: order('subgraph first') })).toEqual({
       exitCode: 0,
       obstacles: [],
@@ -31,15 +31,18 @@ describe('whether a subgraph can be deployed', () => {
     });
   });
 
-  test.each(['gateway first', 'expand and contract'] as const)('not yet, where it is %s', (which) => {
-    expect(read({ deployment: order(which) })).toMatchObject({
-      exitCode: 1,
-      obstacles: [{ severity: 'breaking', deployment: { order: which } }],
-      steps: [`${which}: first`, 'then'],
-    });
-  });
+  test.each(['gateway first', 'expand and contract'] as const)(
+    'forbids a deployment with the order "%s"',
+    (which) => {
+      expect(read({ deployment: order(which) })).toMatchObject({
+        exitCode: 1,
+        obstacles: [{ severity: 'breaking', deployment: { order: which } }],
+        steps: [`${which}: first`, 'then'],
+      });
+    },
+  );
 
-  test('yes, where that is waived', () => {
+  test('allows a deployment whose obstacle is waived', () => {
     expect(read({ severity: 'breaking', deployment: order('gateway first'), waivedBy: 'agreed' })).toEqual({
       exitCode: 0,
       obstacles: [],
@@ -47,7 +50,7 @@ describe('whether a subgraph can be deployed', () => {
     });
   });
 
-  test.each(['waiver-expired', 'waiver-unused'] as const)('yes, whatever %s is told', (rule) => {
+  test.each(['waiver-expired', 'waiver-unused'] as const)('ignores findings of %s', (rule) => {
     expect(read({ rule, severity: 'breaking' })).toEqual({ exitCode: 0, obstacles: [], steps: [] });
     expect(read({ rule, severity: 'breaking' }, { severity: 'undecided' }).exitCode).toBe(3);
   });
@@ -56,7 +59,7 @@ describe('whether a subgraph can be deployed', () => {
     ['breaking', 1],
     ['misuse', 2],
     ['undecided', 3],
-  ] as const)('no, or not known, where something is %s', (severity, exitCode) => {
+  ] as const)('returns the exit code of a finding that is %s', (severity, exitCode) => {
     expect(read({ severity })).toMatchObject({ exitCode, obstacles: [{ severity }] });
   });
 });

@@ -85,7 +85,7 @@ describe('an example for CI', () => {
       'docs/examples/gitlab-ci-contracts.yml',
       ({ contracts }: { contracts: { script: string[] } }) => contracts.script,
     ],
-  ])('asks for formats that there are: %s', async (file, steps) => {
+  ])('uses existing report formats: %s', async (file, steps) => {
     const command = await commandIn(file, steps as (parsed: unknown) => string[]);
     const formats = Array.from(command.matchAll(/--format (\S+)/g), ([, format]) => format);
     expect(formats.length).toBeGreaterThan(1);

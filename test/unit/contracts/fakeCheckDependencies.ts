@@ -4,13 +4,13 @@ import type { Finding } from '../../../contracts/finding.ts';
 import type { ComposedContracts, ContractGraph } from '../../../contracts/graph/composeGraph.ts';
 import type { PlannedGraph } from '../../../contracts/graph/planConsumerOperations.ts';
 
-/** Parts of a check that note what they are asked, and find what they are told. */
+/** Check dependencies that record their calls and return the findings of the test. */
 export class FakeCheckDependencies implements CheckDependencies {
-  /** `products: v1.graphql → v2.graphql` for each question, in their order. */
+  /** One line per call, such as `diff products: v1.graphql → v2.graphql`. */
   readonly calls: string[] = [];
-  /** What `diffSubgraph` finds, by subgraph. */
+  /** Findings of `diffSubgraph` by subgraph. */
   readonly changes = new Map<string, Finding>();
-  /** What `evaluateChange` finds besides the changes. */
+  /** Findings of `evaluateChange` besides the changes. */
   evaluationFindings: readonly Finding[] = [];
   bootFindings: readonly Finding[] = [];
   /** Contracts with this text do not compose. */
@@ -75,7 +75,7 @@ export class FakeCheckDependencies implements CheckDependencies {
     const [before, running, after] = [old, gateway, next].map(describeGraph);
     const names = operations.map(({ name }) => name);
     const held = running === before ? '' : ` with gateways of ${running}`;
-    this.calls.push(`judge ${changes.length} changes, ${names}: ${before}${held} → ${after}`);
+    this.calls.push(`evaluate ${changes.length} changes, ${names}: ${before}${held} → ${after}`);
     return [...changes, ...this.evaluationFindings];
   }
 }

@@ -8,27 +8,27 @@ import { FakeSupergraphView, startScriptedServer } from '../../harness/scriptedS
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/errors.md'), 'utf8');
 
-/** First column → second column of the table under a heading. */
+/** The first two columns of the tables in the section with this heading. */
 function tableUnder(heading: string): Map<string, number> {
   const section = page.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
   const rows = section.matchAll(/^\| `?([A-Z0-9_]+)`? \|(?: (\d+) \|)?/gm);
   return new Map(Array.from(rows, ([, first = '', second]) => [first, Number(second)]));
 }
 
-const ours = tableUnder('Of the gateway');
-const theirs = tableUnder('Of GraphQL and Apollo Server');
+const gatewayCodes = tableUnder('Codes of the gateway');
+const otherCodes = tableUnder('Codes of GraphQL and Apollo Server');
 
 describe('docs/errors.md', () => {
   test("lists exactly the gateway's codes, with their statuses", () => {
     const inCode = Object.entries(errorCodes).map(([code, { status }]) => [code, status] as const);
-    expect(ours).toEqual(new Map(inCode));
+    expect(gatewayCodes).toEqual(new Map(inCode));
   });
 
   test("lists the codes of Apollo Server that it does not share with the gateway's", () => {
     // Persisted queries are always supported.
-    const never = 'PERSISTED_QUERY_NOT_SUPPORTED';
-    const expected = Object.keys(ApolloServerErrorCode).filter((code) => !ours.has(code) && code !== never);
-    expect([...theirs.keys()].sort()).toEqual(expected.sort());
+    const unused = 'PERSISTED_QUERY_NOT_SUPPORTED';
+    const expected = Object.keys(ApolloServerErrorCode).filter((code) => !gatewayCodes.has(code) && code !== unused);
+    expect([...otherCodes.keys()].sort()).toEqual(expected.sort());
     expect(page).toContain(ApolloServerValidationErrorCode.INTROSPECTION_DISABLED);
   });
 });
@@ -53,13 +53,13 @@ describe('the statuses of docs/errors.md', () => {
     await using server = await startScriptedServer();
     const { status, body } = await exchange(server.url, request);
     const answer = JSON.parse(body) as { errors: { extensions: { code: string } }[] };
-    expect([answer.errors[0]?.extensions.code, status]).toEqual([code, theirs.get(code) ?? ours.get(code)]);
+    expect([answer.errors[0]?.extensions.code, status]).toEqual([code, otherCodes.get(code) ?? gatewayCodes.get(code)]);
   });
 
   test('are what a client gets without a supergraph', async () => {
     await using server = await startScriptedServer(undefined, { supergraphs: new FakeSupergraphView() });
     const { status } = await exchange(server.url, operation({ query: '{ greeting }' }));
-    expect(status).toBe(ours.get('SUPERGRAPH_UNAVAILABLE'));
+    expect(status).toBe(gatewayCodes.get('SUPERGRAPH_UNAVAILABLE'));
   });
 
   test('are all that a refused HTTP request gets', async () => {

@@ -14,231 +14,243 @@ const rule: EnrichmentRule = { coordinate: 'Product.similar', budgetMs: budget, 
 
 function open(options: Partial<AdaptiveDeliveryOptions> = {}) {
   const clock = { ms: 0 };
-  const adaptation = new AdaptiveDelivery({
+  const delivery = new AdaptiveDelivery({
     mode: 'adaptive',
     window,
     minSamples: 20,
     inlineBelow: 0.5,
     inlineUntil: 0.8,
-    lateBelow: 0.05,
-    lateUntil: 0.2,
+    deferredBelow: 0.05,
+    deferredUntil: 0.2,
     defaultBudgetMs: 100,
     now: () => clock.ms,
     ...options,
   });
-  const way = (budgetMs = budget): DeliveryMode => adaptation.deliveryModeOf(rule, budgetMs);
-  /** Observes a latency so many times; the ways after each, without those that repeat. */
-  const take = (times: number, latencyMs: number): DeliveryMode[] => {
-    const ways: DeliveryMode[] = [];
+  const modeFor = (budgetMs = budget): DeliveryMode => delivery.deliveryModeOf(rule, budgetMs);
+  /** Records a latency `times` times. Returns the modes that follow, without repetitions. */
+  const record = (times: number, latencyMs: number): DeliveryMode[] => {
+    const modes: DeliveryMode[] = [];
     for (let done = 0; done < times; done += 1) {
-      adaptation.recordLatency(rule, latencyMs);
-      if (ways.at(-1) !== way()) ways.push(way());
+      delivery.recordLatency(rule, latencyMs);
+      if (modes.at(-1) !== modeFor()) modes.push(modeFor());
     }
-    return ways;
+    return modes;
   };
-  return { adaptation, clock, way, take };
+  return { delivery, clock, modeFor, record };
 }
 
-describe('a field', () => {
-  test('of which too little is known has its budget', () => {
-    const { way, take } = open();
-    expect(way()).toBe('budget');
-    expect(take(19, 10)).toEqual(['budget']);
-    expect(take(1, 10)).toEqual(['inline']);
+describe('AdaptiveDelivery gives a field', () => {
+  test('its budget until it has minSamples latencies', () => {
+    const { modeFor, record } = open();
+    expect(modeFor()).toBe('budgeted');
+    expect(record(19, 10)).toEqual(['budgeted']);
+    expect(record(1, 10)).toEqual(['inline']);
   });
 
-  test('that is quick is fetched inline until it is no longer', () => {
-    const { take } = open();
-    take(100, 40);
-    expect(take(400, 75)).toEqual(['inline']);
+  test('`inline` while 95 % of its latencies are within inlineUntil of the budget', () => {
+    const { record } = open();
+    record(100, 40);
+    expect(record(400, 75)).toEqual(['inline']);
     // 5 % of 526 are 26.
-    expect(take(25, 90)).toEqual(['inline']);
-    expect(take(5, 90)).toEqual(['inline', 'budget']);
+    expect(record(25, 90)).toEqual(['inline']);
+    expect(record(5, 90)).toEqual(['inline', 'budgeted']);
   });
 
-  test('that is quick but not well within its budget is not fetched inline', () => {
-    expect(open().take(200, 60)).toEqual(['budget']);
+  test('no `inline` when its latencies are within the budget but not within inlineBelow of it', () => {
+    expect(open().record(200, 60)).toEqual(['budgeted']);
   });
 
-  test('of which a few are beyond the budget is not fetched inline, whatever the others do', () => {
-    const { take } = open();
+  test('no `inline` when 2 % of its latencies exceed the budget', () => {
+    const { record } = open();
     for (let round = 0; round < 50; round += 1) {
-      take(1, 2_000);
-      expect(take(49, 10)).toEqual(['budget']);
+      record(1, 2_000);
+      expect(record(49, 10)).toEqual(['budgeted']);
     }
   });
 
-  test('that was fetched inline is so no longer once a few are beyond the budget', () => {
-    const { take } = open();
-    take(100, 10);
-    expect(take(3, never)).toEqual(['inline']);
-    expect(take(1, never)).toEqual(['budget']);
+  test('its budget after `inline` when more than 3 % of its latencies exceed the budget', () => {
+    const { record } = open();
+    record(100, 10);
+    expect(record(3, never)).toEqual(['inline']);
+    expect(record(1, never)).toEqual(['budgeted']);
   });
 
-  test('that hardly ever makes it is not waited for until it does again', () => {
-    const { take } = open();
-    expect(take(100, 2_000)).toEqual(['budget', 'late']);
-    expect(take(25, 60)).toEqual(['late']);
-    expect(take(1, 60)).toEqual(['budget']);
+  test('`deferred` when nearly all latencies exceed the budget, until more than deferredUntil are within it', () => {
+    const { record } = open();
+    expect(record(100, 2_000)).toEqual(['budgeted', 'deferred']);
+    expect(record(25, 60)).toEqual(['deferred']);
+    expect(record(1, 60)).toEqual(['budgeted']);
   });
 
-  test('that is given up each time is not waited for', () => {
-    expect(open().take(20, never)).toEqual(['budget', 'late']);
+  test('`deferred` when it is always abandoned', () => {
+    expect(open().record(20, never)).toEqual(['budgeted', 'deferred']);
   });
 
-  test('may turn from one way to the other at once', () => {
-    const { adaptation, clock, take, way } = open();
-    expect(take(100, 10)).toEqual(['budget', 'inline']);
+  test('`deferred` directly after `inline`', () => {
+    const { delivery, clock, record, modeFor } = open();
+    expect(record(100, 10)).toEqual(['budgeted', 'inline']);
     clock.ms = window / 2;
-    for (let done = 0; done < 100; done += 1) adaptation.recordLatency(rule, never);
+    for (let done = 0; done < 100; done += 1) delivery.recordLatency(rule, never);
     clock.ms = window;
-    expect(way()).toBe('late');
+    expect(modeFor()).toBe('deferred');
   });
 
-  test('that was left on one way is not on it again for a window', () => {
-    const { clock, take, way } = open();
-    take(100, 10);
+  test('no mode that it left within the last window', () => {
+    const { clock, record, modeFor } = open();
+    record(100, 10);
     clock.ms = 10_000;
-    take(4, never);
-    expect(way()).toBe('budget');
+    record(4, never);
+    expect(modeFor()).toBe('budgeted');
     clock.ms = 69_999;
-    take(100, 10);
-    expect(way()).toBe('budget');
+    record(100, 10);
+    expect(modeFor()).toBe('budgeted');
     clock.ms = 70_000;
-    expect(way()).toBe('inline');
+    expect(modeFor()).toBe('inline');
   });
 
-  test('of which nothing was heard for a window has its budget again', () => {
-    const { clock, take, way } = open();
-    take(1_000, 2_000);
+  test('its budget after a window without latencies', () => {
+    const { clock, record, modeFor } = open();
+    record(1_000, 2_000);
     clock.ms = window - 1;
-    expect(way()).toBe('late');
+    expect(modeFor()).toBe('deferred');
     clock.ms = window;
-    expect(way()).toBe('budget');
+    expect(modeFor()).toBe('budgeted');
   });
 
-  test('keeps its way while half of the samples are forgotten and come again', () => {
-    const { clock, take } = open();
-    // As many as are needed in a whole window, with nothing to spare.
+  test('the same mode while the sketch drops half of its samples and gets new ones', () => {
+    const { clock, record } = open();
+    // Exactly minSamples in a window.
     for (let sample = 0; sample < 200; sample += 1) {
       clock.ms += window / 20;
-      const ways = take(1, 2_000);
-      if (sample >= 20) expect(ways).toEqual(['late']);
+      const modes = record(1, 2_000);
+      if (sample >= 20) expect(modes).toEqual(['deferred']);
     }
   });
 
-  test('has a way for each budget that requests bring', () => {
-    const { take, way } = open();
-    take(100, 100);
-    expect([way(1_000), way(150), way(50), way(0)]).toEqual(['inline', 'budget', 'late', 'late']);
-    // They are not mixed up.
-    expect([way(1_000), way(150), way(50), way(0)]).toEqual(['inline', 'budget', 'late', 'late']);
+  test('a mode of its own for each budget', () => {
+    const { record, modeFor } = open();
+    record(100, 100);
+    expect([modeFor(1_000), modeFor(150), modeFor(50), modeFor(0)]).toEqual([
+      'inline',
+      'budgeted',
+      'deferred',
+      'deferred',
+    ]);
+    // The modes of the budgets do not affect each other.
+    expect([modeFor(1_000), modeFor(150), modeFor(50), modeFor(0)]).toEqual([
+      'inline',
+      'budgeted',
+      'deferred',
+      'deferred',
+    ]);
   });
 
-  test('that is never late with a limit of 0, and never inline', () => {
-    const slow = open({ lateBelow: 0 });
-    expect(slow.take(100, never)).toEqual(['budget']);
+  test('never `deferred` with deferredBelow: 0, and never `inline` with inlineBelow: 0', () => {
+    const slow = open({ deferredBelow: 0 });
+    expect(slow.record(100, never)).toEqual(['budgeted']);
     const quick = open({ inlineBelow: 0 });
-    expect(quick.take(100, 0.01)).toEqual(['budget']);
+    expect(quick.record(100, 0.01)).toEqual(['budgeted']);
   });
 
-  test('is known apart from others', () => {
-    const { adaptation, take } = open();
-    take(100, 2_000);
+  test('a mode that does not depend on other fields', () => {
+    const { delivery, record } = open();
+    record(100, 2_000);
     const other: EnrichmentRule = { ...rule, coordinate: 'Product.badges' };
-    expect(adaptation.deliveryModeOf(other, budget)).toBe('budget');
+    expect(delivery.deliveryModeOf(other, budget)).toBe('budgeted');
   });
 });
 
-describe('a field that is fetched inline and becomes overdue', () => {
-  /** As on a busy day: a handful more or less changes no share. */
+describe('An inline field that becomes overdue', () => {
+  /** With so many samples that a few more change no share. */
   const openBusy = () => {
     const opened = open();
-    opened.take(6_000, 10);
-    expect(opened.way()).toBe('inline');
-    /** So many answers for which the budget ends first; the ways after each. */
+    opened.record(6_000, 10);
+    expect(opened.modeFor()).toBe('inline');
+    /** Records `times` answers whose budget ends before the field is ready. Returns the mode after each. */
     const overdue = (times: number, overMs = budget): DeliveryMode[] =>
       Array.from({ length: times }, () => {
-        opened.adaptation.recordOverdue(rule, overMs);
-        return opened.way();
+        opened.delivery.recordOverdue(rule, overMs);
+        return opened.modeFor();
       });
     return { ...opened, overdue };
   };
 
-  test('is so no longer after a handful in a row, whose latencies nobody knows yet', () => {
-    const { adaptation, overdue } = openBusy();
-    expect(overdue(5)).toEqual(['inline', 'inline', 'inline', 'inline', 'budget']);
-    expect(adaptation.snapshot()).toMatchObject([{ samples: 6_000, shareWithinBudget: 1 }]);
+  test('leaves `inline` after five answers in a row, before their latencies are known', () => {
+    const { delivery, overdue } = openBusy();
+    expect(overdue(5)).toEqual(['inline', 'inline', 'inline', 'inline', 'budgeted']);
+    expect(delivery.snapshot()).toMatchObject([{ samples: 6_000, shareWithinBudget: 1 }]);
   });
 
-  test('has each latency counted once, when it comes', () => {
-    const { adaptation, overdue } = openBusy();
+  test('has each latency counted once, when it is known', () => {
+    const { delivery, overdue } = openBusy();
     overdue(5);
-    for (let answer = 0; answer < 5; answer += 1) adaptation.recordLatency(rule, 2_000);
-    expect(adaptation.snapshot()).toMatchObject([{ way: 'budget', samples: 6_005 }]);
+    for (let answer = 0; answer < 5; answer += 1) delivery.recordLatency(rule, 2_000);
+    expect(delivery.snapshot()).toMatchObject([{ deliveryMode: 'budgeted', samples: 6_005 }]);
   });
 
-  test('is not so again for a window, and then only if it has been quick', () => {
-    const { clock, overdue, take, way } = openBusy();
+  test('does not return to `inline` for a window, and then only with low latencies', () => {
+    const { clock, overdue, record, modeFor } = openBusy();
     overdue(5);
     clock.ms = window - 1;
-    take(100, 10);
-    expect(way()).toBe('budget');
+    record(100, 10);
+    expect(modeFor()).toBe('budgeted');
     clock.ms = window;
-    expect(way()).toBe('inline');
-    // What was before does not add up with what comes now.
-    expect(overdue(4)).not.toContain('budget');
+    expect(modeFor()).toBe('inline');
+    // The score starts at zero again.
+    expect(overdue(4)).not.toContain('budgeted');
   });
 
-  test('with others in time in between is so no longer either, unless these are nearly all', () => {
+  test('leaves `inline` also with answers in time in between, unless nearly all are in time', () => {
     const answersUntilLeft = (inTime: number): number => {
-      const { adaptation, overdue } = openBusy();
+      const { delivery, overdue } = openBusy();
       for (let answers = 0; answers < 10_000; answers += inTime + 1) {
-        if (overdue(1).includes('budget')) return answers;
-        for (let done = 0; done < inTime; done += 1) adaptation.recordLatency(rule, 10);
+        if (overdue(1).includes('budgeted')) return answers;
+        for (let done = 0; done < inTime; done += 1) delivery.recordLatency(rule, 10);
       }
       return Number.POSITIVE_INFINITY;
     };
     expect([1, 9, 32, 99].map(answersUntilLeft)).toEqual([10, 80, never, never]);
   });
 
-  test('is so still for requests that wait longer', () => {
-    const { overdue, way } = openBusy();
-    expect([way(50), way(1_000)]).toEqual(['inline', 'inline']);
+  test('stays `inline` for requests with a longer budget', () => {
+    const { overdue, modeFor } = openBusy();
+    expect([modeFor(50), modeFor(1_000)]).toEqual(['inline', 'inline']);
     overdue(5);
-    expect([way(50), way(100), way(1_000)]).toEqual(['budget', 'budget', 'inline']);
+    expect([modeFor(50), modeFor(100), modeFor(1_000)]).toEqual(['budgeted', 'budgeted', 'inline']);
   });
 
-  test('is what it was where it is not fetched inline, or nothing is known of it', () => {
-    const { adaptation, take, way } = open();
-    adaptation.recordOverdue(rule, budget);
-    take(10, 60);
-    for (let answer = 0; answer < 10; answer += 1) adaptation.recordOverdue(rule, budget);
-    expect([way(), adaptation.snapshot()]).toMatchObject(['budget', [{ samples: 10 }]]);
-    // None of that is held against it.
-    expect(take(1_000, 10).at(-1)).toBe('inline');
+  test('keeps its mode when it is not inline, or has no latencies', () => {
+    const { delivery, record, modeFor } = open();
+    delivery.recordOverdue(rule, budget);
+    record(10, 60);
+    for (let answer = 0; answer < 10; answer += 1) delivery.recordOverdue(rule, budget);
+    expect([modeFor(), delivery.snapshot()]).toMatchObject(['budgeted', [{ samples: 10 }]]);
+    // The overdue answers do not count later.
+    expect(record(1_000, 10).at(-1)).toBe('inline');
   });
 });
 
-test('with the mode always, every field has its budget, and latencies are observed', () => {
-  const { adaptation, take } = open({ mode: 'always' });
-  expect(take(100, 2_000)).toEqual(['budget']);
-  expect(adaptation.snapshot()).toMatchObject([{ way: 'budget', samples: 100, shareWithinBudget: 0 }]);
+test('AdaptiveDelivery with mode `always` gives every field its budget, and records latencies', () => {
+  const { delivery, record } = open({ mode: 'always' });
+  expect(record(100, 2_000)).toEqual(['budgeted']);
+  expect(delivery.snapshot()).toMatchObject([
+    { deliveryMode: 'budgeted', samples: 100, shareWithinBudget: 0 },
+  ]);
 });
 
-describe('what is known', () => {
-  test('is told by coordinate, for the budget of each field', () => {
-    const { adaptation } = open({ defaultBudgetMs: 500 });
+describe('AdaptiveDelivery.snapshot', () => {
+  test('describes each field for its own budget, sorted by coordinate', () => {
+    const { delivery } = open({ defaultBudgetMs: 500 });
     const other: EnrichmentRule = { coordinate: 'Product.badges', budgetMs: undefined, priority: 'NORMAL' };
     for (let done = 0; done < 50; done += 1) {
-      adaptation.recordLatency(rule, done < 10 ? 80 : never);
-      adaptation.recordLatency(other, 100);
+      delivery.recordLatency(rule, done < 10 ? 80 : never);
+      delivery.recordLatency(other, 100);
     }
-    const [badges, similar] = adaptation.snapshot();
+    const [badges, similar] = delivery.snapshot();
     expect(badges).toEqual({
       coordinate: 'Product.badges',
       budgetMs: 500,
-      way: 'inline',
+      deliveryMode: 'inline',
       samples: 50,
       shareWithinBudget: 1,
       p50Ms: badges?.p95Ms,
@@ -247,34 +259,34 @@ describe('what is known', () => {
     expect(similar).toEqual({
       coordinate: 'Product.similar',
       budgetMs: 100,
-      way: 'budget',
+      deliveryMode: 'budgeted',
       samples: 50,
       shareWithinBudget: 0.2,
       p50Ms: null,
       p95Ms: null,
     });
-    expect(JSON.parse(JSON.stringify(adaptation.snapshot()))).toEqual(adaptation.snapshot());
+    expect(JSON.parse(JSON.stringify(delivery.snapshot()))).toEqual(delivery.snapshot());
   });
 
-  test('is left out where nothing is known any more, and follows a rule that changes', () => {
-    const { adaptation, clock, take } = open();
-    take(20, 80);
-    adaptation.recordLatency({ ...rule, budgetMs: 70 }, 80);
-    expect(adaptation.snapshot()).toMatchObject([{ budgetMs: 70, samples: 21 }]);
+  test('uses the latest rule of a field, and omits fields without latencies in the window', () => {
+    const { delivery, clock, record } = open();
+    record(20, 80);
+    delivery.recordLatency({ ...rule, budgetMs: 70 }, 80);
+    expect(delivery.snapshot()).toMatchObject([{ budgetMs: 70, samples: 21 }]);
     clock.ms = window;
-    expect(adaptation.snapshot()).toEqual([]);
+    expect(delivery.snapshot()).toEqual([]);
   });
 
-  test('is bounded', () => {
-    const { adaptation } = open();
+  test('has at most 1,000 fields', () => {
+    const { delivery } = open();
     for (let field = 0; field < 1_100; field += 1) {
-      adaptation.recordLatency({ ...rule, coordinate: `Product.f${field}` }, 10);
+      delivery.recordLatency({ ...rule, coordinate: `Product.f${field}` }, 10);
     }
-    expect(adaptation.snapshot()).toHaveLength(1_000);
+    expect(delivery.snapshot()).toHaveLength(1_000);
   });
 });
 
-describe('no flapping', () => {
+describe('AdaptiveDelivery does not flap', () => {
   const steps = fc.array(
     fc.record({
       passMs: fc.integer({ min: 0, max: 20_000 }),
@@ -285,21 +297,21 @@ describe('no flapping', () => {
     { maxLength: 60 },
   );
 
-  test('whatever latencies do, a way that was left is not taken again for a window', () => {
+  test('for any latencies: a mode that was left is not entered again for a window', () => {
     let changes = 0;
     fc.assert(
       fc.property(steps, (all) => {
-        const { adaptation, clock, take } = open();
+        const { delivery, clock, record } = open();
         const leftAt = new Map<DeliveryMode, number>();
-        let last: DeliveryMode = 'budget';
+        let last: DeliveryMode = 'budgeted';
         for (const { passMs, times, latency, overdue } of all) {
           clock.ms += passMs;
-          for (let done = 0; done < overdue; done += 1) adaptation.recordOverdue(rule, budget);
-          for (const next of take(times, latency)) {
+          for (let done = 0; done < overdue; done += 1) delivery.recordOverdue(rule, budget);
+          for (const next of record(times, latency)) {
             if (next === last) continue;
             changes += 1;
             leftAt.set(last, clock.ms);
-            if (next !== 'budget') {
+            if (next !== 'budgeted') {
               expect(clock.ms - (leftAt.get(next) ?? Number.NEGATIVE_INFINITY)).toBeGreaterThanOrEqual(
                 window,
               );
@@ -310,40 +322,40 @@ describe('no flapping', () => {
       }),
       { numRuns: 200 },
     );
-    // The steps are such that there is something to see.
+    // The generated steps do change modes.
     expect(changes).toBeGreaterThan(0);
   });
 
-  test('latencies that stay within a pair of limits change nothing', () => {
+  test('for latencies between both limits: the mode does not change', () => {
     const withinBoth = fc.array(fc.double({ min: 53, max: 76, noNaN: true }), { maxLength: 2_000 });
     fc.assert(
       fc.property(withinBoth, fc.boolean(), (latencies, isQuickBefore) => {
-        const { adaptation, take, way } = open();
-        if (isQuickBefore) take(20, 10);
-        const before = isQuickBefore ? 'inline' : 'budget';
+        const { delivery, record, modeFor } = open();
+        if (isQuickBefore) record(20, 10);
+        const before = isQuickBefore ? 'inline' : 'budgeted';
         for (const latency of latencies) {
-          adaptation.recordLatency(rule, latency);
-          expect(way()).toBe(before);
+          delivery.recordLatency(rule, latency);
+          expect(modeFor()).toBe(before);
         }
       }),
       { numRuns: 50 },
     );
   });
 
-  test('a steady mixture, however near to a limit, settles', () => {
+  test('for any constant mixture of low and high latencies: the mode settles', () => {
     const shareOfQuick = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
       fc.property(shareOfQuick, fc.integer(), (quick, seed) => {
-        const { adaptation, clock, way } = open();
+        const { delivery, clock, modeFor } = open();
         const random = randomFrom(seed);
         let changes = 0;
-        let last: DeliveryMode = 'budget';
+        let last: DeliveryMode = 'budgeted';
         // Ten windows, with 500 requests each.
         for (let sample = 0; sample < 5_000; sample += 1) {
           clock.ms += window / 500;
-          adaptation.recordLatency(rule, random() < quick ? 20 : 2_000);
-          if (way() !== last) changes += 1;
-          last = way();
+          delivery.recordLatency(rule, random() < quick ? 20 : 2_000);
+          if (modeFor() !== last) changes += 1;
+          last = modeFor();
         }
         expect(changes).toBeLessThanOrEqual(20);
       }),

@@ -12,7 +12,7 @@ const federation = `extend schema @link(
   import: ["@key", "@shareable", "@external", "@inaccessible", "@composeDirective", "@interfaceObject"]
 )`;
 
-/** How a subgraph may come to the directive. `name` is what it is called there. */
+/** The ways to import the directive into a subgraph. `name` is the name that it has there. */
 export const directiveImportCases = Object.entries(directiveImports).map(([kind, { name, link }]) => ({
   kind,
   name: name.replace('cached', 'enrichment'),
@@ -24,7 +24,7 @@ const plainImport = {
   link: directiveImports.plain.link.replace('@cached', '@enrichment'),
 };
 
-/** A subgraph's SDL with what `@enrichment` needs. */
+/** The SDL of a subgraph, with the import and definition of `@enrichment`. */
 export function withEnrichment(
   sdl: string,
   { name, link }: { name: string; link: string } = plainImport,
@@ -35,7 +35,7 @@ export function withEnrichment(
     ${sdl}`;
 }
 
-/** Rules of the supergraph of these subgraphs, by name, whose budget is 100 ms. */
+/** The rules of the supergraph that is composed of these subgraphs (SDL by name). The default budget is 100 ms. */
 export async function rulesOf(
   subgraphs: Readonly<Record<string, string>>,
   fields: ConfiguredEnrichments['fields'] = {},

@@ -16,11 +16,11 @@ import { startScriptedServer } from '../../harness/scriptedServer.ts';
 const events = { accept: 'text/event-stream', authorization: 'ada' };
 const json = { accept: 'application/json', authorization: 'ada' };
 
-/** The route before late work in memory, or what the test puts in its place. */
+/** A server with the route over jobs in memory. `wrap` replaces the jobs that the route sees. */
 async function start(
-  given?: (late: DeferredEnrichments) => Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>,
+  wrap?: (jobs: DeferredEnrichments) => Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>,
 ) {
-  const parts = createInMemoryJobs();
+  const fixture = createInMemoryJobs();
   const draining = new AbortController();
   const openStreams = new StreamLimiter({ total: 2, perClient: 2 });
   const timers = new FakeTimers();
@@ -28,7 +28,7 @@ async function start(
   const server = await startScriptedServer(undefined, {
     addPublicRoutes: (routes) =>
       addEnrichmentRoute(routes, {
-        enrichments: given === undefined ? parts.late : given(parts.late),
+        enrichments: wrap === undefined ? fixture.jobs : wrap(fixture.jobs),
         callerOf: (headers) => ({ identity: headers.authorization ?? '' }),
         openStream: () => openStreams.open('ada'),
         drainSignal: draining.signal,
@@ -43,20 +43,20 @@ async function start(
         },
       }),
   });
-  const get = (token: string, headers: Record<string, string>) => ({
+  const requestFor = (token: string, headers: Record<string, string>) => ({
     method: 'GET',
     path: `/enrichments/${token}`,
     headers,
   });
   return {
-    ...parts,
+    ...fixture,
     logged,
     drain: () => draining.abort(),
-    beat: () => timers.advance(10_000),
-    ask: (token: string, headers: Record<string, string>) => exchange(server.url, get(token, headers)),
+    sendHeartbeat: () => timers.advance(10_000),
+    get: (token: string, headers: Record<string, string>) => exchange(server.url, requestFor(token, headers)),
     async open(token: string, headers: Record<string, string> = events) {
       const connection = await RawConnection.open(server.url);
-      connection.send(get(token, headers));
+      connection.send(requestFor(token, headers));
       return connection;
     },
     url: server.url,
@@ -71,11 +71,11 @@ const stock =
 const complete = 'event: complete\ndata:\n\n';
 
 describe('GET /enrichments/:token as events', () => {
-  test('brings what has come and what comes, and the end', async () => {
+  test('sends earlier and later updates, heartbeats, and `complete` at the end', async () => {
     await using server = await start();
-    const run = new ControlledAttempt();
-    const token = await server.handOver(jobOf('a', ['reviews', 'stock']), run);
-    run.emit(successfulResult('reviews'));
+    const attempt = new ControlledAttempt();
+    const token = await server.enqueue(jobOf('a', ['reviews', 'stock']), attempt);
+    attempt.emit(successfulResult('reviews'));
     await using connection = await server.open(token, { ...events, 'x-request-id': 'mine' });
     const { status, headers } = await connection.readHead();
     expect([
@@ -85,49 +85,49 @@ describe('GET /enrichments/:token as events', () => {
       headers.get('x-request-id'),
     ]).toEqual([200, 'text/event-stream; charset=utf-8', 'no-store', 'mine']);
     expect(await connection.readChunk()).toBe(`:\n\n${reviews}`);
-    server.beat();
+    server.sendHeartbeat();
     expect(await connection.readChunk()).toBe(':\n\n');
-    run.complete(failedResult('stock', 'It is down.', false));
+    attempt.complete(failedResult('stock', 'It is down.', false));
     expect(await connection.readChunk()).toBe(stock + complete);
     expect(await connection.readChunk()).toBeUndefined();
   });
 
-  test('goes on after the event that the client has had last', async () => {
+  test('continues after the event that `Last-Event-ID` names', async () => {
     await using server = await start();
-    const run = new ControlledAttempt();
-    const token = await server.handOver(jobOf('a', ['reviews', 'stock']), run);
-    run.complete(successfulResult('reviews'), failedResult('stock', 'It is down.', false));
-    const from = async (id: string) => (await server.ask(token, { ...events, 'last-event-id': id })).body;
+    const attempt = new ControlledAttempt();
+    const token = await server.enqueue(jobOf('a', ['reviews', 'stock']), attempt);
+    attempt.complete(successfulResult('reviews'), failedResult('stock', 'It is down.', false));
+    const from = async (id: string) => (await server.get(token, { ...events, 'last-event-id': id })).body;
     expect(await from('1-0')).toBe(`:\n\n${stock}${complete}`);
     expect(await from('2-0')).toBe(`:\n\n${complete}`);
     expect(await from('none')).toBe(`:\n\n${reviews}${stock}${complete}`);
   });
 
-  test('is for as many followers as one client may have', async () => {
+  test('answers 503 beyond the streams that one client may have', async () => {
     await using server = await start();
-    const run = new ControlledAttempt();
-    const token = await server.handOver(jobOf('a', ['reviews']), run);
-    await using one = await server.open(token);
-    await one.readHead();
-    await using other = await server.open(token);
-    await other.readHead();
-    const { status, body } = await server.ask(token, events);
+    const attempt = new ControlledAttempt();
+    const token = await server.enqueue(jobOf('a', ['reviews']), attempt);
+    await using first = await server.open(token);
+    await first.readHead();
+    await using second = await server.open(token);
+    await second.readHead();
+    const { status, body } = await server.get(token, events);
     expect([status, body]).toEqual([503, expect.stringContaining('subscriptions.')]);
-    // What has come so far is no stream.
-    expect((await server.ask(token, json)).status).toBe(200);
-    expect((await server.ask('none', events)).status).toBe(503);
-    run.complete(successfulResult('reviews', false));
-    while ((await one.readChunk()) !== undefined);
-    while ((await other.readChunk()) !== undefined);
-    expect((await server.ask('none', events)).status).toBe(404);
+    // A JSON answer is not a stream.
+    expect((await server.get(token, json)).status).toBe(200);
+    expect((await server.get('none', events)).status).toBe(503);
+    attempt.complete(successfulResult('reviews', false));
+    while ((await first.readChunk()) !== undefined);
+    while ((await second.readChunk()) !== undefined);
+    expect((await server.get('none', events)).status).toBe(404);
   });
 
-  test('ends the following when the client leaves', async () => {
+  test('ends the subscription when the client disconnects', async () => {
     const returned = Promise.withResolvers<void>();
-    await using server = await start((late) => ({
-      readArrived: late.readArrived.bind(late),
-      subscribe: async (...asked) => {
-        const updates = await late.subscribe(...asked);
+    await using server = await start((jobs) => ({
+      readArrived: jobs.readArrived.bind(jobs),
+      subscribe: async (...query) => {
+        const updates = await jobs.subscribe(...query);
         if (updates === undefined) return undefined;
         return {
           ...updates,
@@ -139,7 +139,7 @@ describe('GET /enrichments/:token as events', () => {
         };
       },
     }));
-    const token = await server.handOver(jobOf('a'), new ControlledAttempt());
+    const token = await server.enqueue(jobOf('a'), new ControlledAttempt());
     const connection = await server.open(token);
     await connection.readHead();
     connection.socket.destroy();
@@ -147,79 +147,79 @@ describe('GET /enrichments/:token as events', () => {
     expect(server.logged).toEqual([]);
   });
 
-  test('ends without `complete` when the gateway drains, so that the client comes back', async () => {
+  test('ends the stream without `complete` when the gateway drains, so that the client reconnects', async () => {
     await using server = await start();
-    const run = new ControlledAttempt();
-    const token = await server.handOver(jobOf('a', ['reviews', 'stock']), run);
-    run.emit(successfulResult('reviews'));
+    const attempt = new ControlledAttempt();
+    const token = await server.enqueue(jobOf('a', ['reviews', 'stock']), attempt);
+    attempt.emit(successfulResult('reviews'));
     await using connection = await server.open(token);
     await connection.readHead();
     expect(await connection.readChunk()).toBe(`:\n\n${reviews}`);
     server.drain();
     expect(await connection.readChunk()).toBeUndefined();
-    const { status, headers, body } = await server.ask(token, events);
+    const { status, headers, body } = await server.get(token, events);
     expect([status, headers.get('connection'), body]).toEqual([200, 'close', ':\n\n']);
   });
 
-  test('says what went wrong', async () => {
-    await using server = await start((late) => ({
-      readArrived: late.readArrived.bind(late),
+  test('answers an internal error with 500, and logs it', async () => {
+    await using server = await start((jobs) => ({
+      readArrived: jobs.readArrived.bind(jobs),
       subscribe: async () => {
-        throw new Error('A fault.');
+        throw new Error('An internal error.');
       },
     }));
-    const { status, body } = await server.ask('a', events);
+    const { status, body } = await server.get('a', events);
     expect([status, JSON.parse(body)]).toEqual([
       500,
       {
         errors: [{ message: 'The gateway failed to answer.', extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
       },
     ]);
-    expect(server.logged).toEqual([['Picking up an enrichment failed', new Error('A fault.')]]);
+    expect(server.logged).toEqual([['Serving enrichment updates failed', new Error('An internal error.')]]);
   });
 });
 
 describe('GET /enrichments/:token as JSON', () => {
-  test('tells what has come so far', async () => {
+  test('answers with the updates that have arrived so far', async () => {
     await using server = await start();
-    const run = new ControlledAttempt();
-    const token = await server.handOver(jobOf('a', ['reviews', 'stock']), run);
-    const ask = async () => {
-      const { status, headers, body } = await server.ask(token, json);
+    const attempt = new ControlledAttempt();
+    const token = await server.enqueue(jobOf('a', ['reviews', 'stock']), attempt);
+    const read = async () => {
+      const { status, headers, body } = await server.get(token, json);
       expect([status, headers.get('cache-control')]).toEqual([200, 'no-store']);
       return JSON.parse(body);
     };
-    expect(await ask()).toEqual({ updates: [], hasNext: true });
-    run.complete(successfulResult('reviews'), failedResult('stock', 'It is down.', false));
+    expect(await read()).toEqual({ updates: [], hasNext: true });
+    attempt.complete(successfulResult('reviews'), failedResult('stock', 'It is down.', false));
     const updates = [reviews, stock].map((event) => JSON.parse(/data: (.*)/.exec(event)?.[1] ?? ''));
-    expect(await ask()).toEqual({ updates, hasNext: false });
+    expect(await read()).toEqual({ updates, hasNext: false });
   });
 
   test.each([
-    ['none at all', { authorization: 'ada' }],
-    ['anything', { accept: '*/*', authorization: 'ada' }],
-  ])('is for a client that accepts %s, too', async (_, headers) => {
+    ['no accept header', { authorization: 'ada' }],
+    ['accept: */*', { accept: '*/*', authorization: 'ada' }],
+  ])('is the answer to a request with %s', async (_, headers) => {
     await using server = await start();
-    const token = await server.handOver(jobOf('a'), new ControlledAttempt());
-    const { status, body } = await server.ask(token, headers);
+    const token = await server.enqueue(jobOf('a'), new ControlledAttempt());
+    const { status, body } = await server.get(token, headers);
     expect([status, body]).toEqual([200, '{"updates":[],"hasNext":true}']);
   });
 });
 
 describe('GET /enrichments/:token', () => {
   test.each(['text/event-stream', 'application/json'])(
-    'does not tell why a token leads to nothing (%s)',
+    'answers all invalid tokens alike (%s)',
     async (accept) => {
       await using server = await start();
-      const token = await server.handOver(jobOf('a'), new ControlledAttempt());
+      const token = await server.enqueue(jobOf('a'), new ControlledAttempt());
       const answers = [
-        await server.ask(token, { accept, authorization: 'bob' }),
-        await server.ask(token, { accept }),
-        await server.ask('a'.repeat(32), { accept, authorization: 'ada' }),
-        await server.ask('%00', { accept, authorization: 'ada' }),
+        await server.get(token, { accept, authorization: 'bob' }),
+        await server.get(token, { accept }),
+        await server.get('a'.repeat(32), { accept, authorization: 'ada' }),
+        await server.get('%00', { accept, authorization: 'ada' }),
       ];
-      server.pass(60_000);
-      answers.push(await server.ask(token, { accept, authorization: 'ada' }));
+      server.advance(60_000);
+      answers.push(await server.get(token, { accept, authorization: 'ada' }));
       for (const { status, headers, body } of answers) {
         expect([status, headers.get('cache-control'), headers.get('content-type'), JSON.parse(body)]).toEqual(
           [
@@ -240,15 +240,15 @@ describe('GET /enrichments/:token', () => {
     },
   );
 
-  test('refuses a client that accepts neither form', async () => {
+  test('answers 406 to a client that accepts neither media type', async () => {
     await using server = await start();
-    const { status, body } = await server.ask('a', { accept: 'image/png' });
+    const { status, body } = await server.get('a', { accept: 'image/png' });
     expect([status, JSON.parse(body).errors[0].extensions.code]).toEqual([406, 'BAD_REQUEST']);
   });
 
-  test('is for pages of the origins that are listed', async () => {
+  test('allows CORS requests of the configured origins', async () => {
     await using server = await start();
-    const token = await server.handOver(jobOf('a'), new ControlledAttempt());
+    const token = await server.enqueue(jobOf('a'), new ControlledAttempt());
     const preflight = (origin: string) =>
       fetch(new URL(`/enrichments/${token}`, server.url), {
         method: 'OPTIONS',
@@ -260,7 +260,7 @@ describe('GET /enrichments/:token', () => {
       'https://shop.test',
     ]);
     expect((await preflight('https://other.test')).status).toBe(405);
-    const { headers } = await server.ask(token, { ...json, origin: 'https://shop.test' });
+    const { headers } = await server.get(token, { ...json, origin: 'https://shop.test' });
     expect(headers.get('access-control-allow-origin')).toBe('https://shop.test');
   });
 });

@@ -6,7 +6,7 @@ import {
 } from '../../../gateway/enrichment/enrichmentRules.ts';
 import { directiveImportCases, rulesOf, withEnrichment } from './enrichedSubgraphs.ts';
 
-/** Rules of a schema without subgraphs, in which `@enrichment` is what it is. */
+/** The rules of a schema without subgraphs that imports `@enrichment`. */
 function rulesIn(sdl: string, fields: ConfiguredEnrichments['fields'] = {}) {
   const document = parse(`
     schema @link(url: "https://tributary.dev/spec/v1.0", import: ["@enrichment"]) {
@@ -24,8 +24,8 @@ function rulesIn(sdl: string, fields: ConfiguredEnrichments['fields'] = {}) {
   return readEnrichmentRules({ document, apiSchema, configured: { fields, budget: 100 } });
 }
 
-describe('the directive', () => {
-  test.each(directiveImportCases)('counts when its import is $kind', async ({ name, link }) => {
+describe('@enrichment', () => {
+  test.each(directiveImportCases)('declares a rule when its import is $kind', async ({ name, link }) => {
     const { rules, problems, unknownCoordinates, warnings } = await rulesOf({
       shop: withEnrichment(
         `type Query { top: Product }
@@ -59,7 +59,7 @@ describe('the directive', () => {
     expect(rules.ruleOf('Nothing', 'constructor')).toBeUndefined();
   });
 
-  test('is some other directive where the specification is not linked to', () => {
+  test('is ignored in a schema that does not link to the specification', () => {
     const sdl = 'type Query { a: Int @enrichment(budget: "5 sec") }';
     const { rules, problems } = readEnrichmentRules({
       document: parse(sdl),
@@ -87,26 +87,26 @@ describe('the directive', () => {
     ['budget: 50', 'budget of @enrichment is 50; expected a duration such as 50ms or 1s, at most 596h'],
     ['priority: URGENT', 'priority of @enrichment is URGENT; expected CRITICAL, NORMAL or BACKGROUND'],
     ['priority: 1', 'priority of @enrichment is 1; expected CRITICAL, NORMAL or BACKGROUND'],
-  ])('that does not parse is told with its coordinate and the value: %s', (given, problem) => {
+  ])('is a problem with its coordinate and value when it has an invalid argument: %s', (args, problem) => {
     const { problems } = rulesIn(
-      `type Query { top: Product } type Product { similar: Int @enrichment(${given}) }`,
+      `type Query { top: Product } type Product { similar: Int @enrichment(${args}) }`,
     );
     expect(problems).toEqual([`Product.similar: ${problem}`]);
   });
 
-  test('that is wrong in both arguments, or at a type, is told all', () => {
+  test('is a problem for each invalid argument, and on a type', () => {
     const { problems } = rulesIn(
       'type Query @enrichment { a: Int @enrichment(budget: "", priority: LOW) b: Int @enrichment(budget: "soon") }',
     );
     expect(problems).toEqual([
-      'Query: @enrichment stands at a type; expected at fields of it',
+      'Query: @enrichment is on a type; expected on its fields',
       'Query.a: budget of @enrichment is ""; expected a duration such as 50ms or 1s, at most 596h',
       'Query.a: priority of @enrichment is LOW; expected CRITICAL, NORMAL or BACKGROUND',
       'Query.b: budget of @enrichment is "soon"; expected a duration such as 50ms or 1s, at most 596h',
     ]);
   });
 
-  test('takes null for an argument that is left out, and an enum value as text', () => {
+  test('treats null as an omitted argument, and a string as an enum value', () => {
     const { rules, problems } = rulesIn(
       'type Query { a: Int @enrichment(budget: null, priority: null) b: Int @enrichment(priority: "CRITICAL") }',
     );
@@ -115,17 +115,17 @@ describe('the directive', () => {
     expect(rules.ruleOf('Query', 'b')).toMatchObject({ budgetMs: undefined, priority: 'CRITICAL' });
   });
 
-  test('that stands several times at a field: the smallest budget, the highest priority', () => {
+  test('several times on a field gives the smallest budget and the highest priority', () => {
     const { rules } = rulesIn(`type Query {
       a: Int @enrichment(budget: "80ms") @enrichment(budget: "30ms", priority: BACKGROUND)
       b: Int @enrichment(priority: BACKGROUND) @enrichment(budget: "2s", priority: BACKGROUND)
     }`);
     expect(rules.ruleOf('Query', 'a')).toMatchObject({ budgetMs: 30, priority: 'NORMAL' });
-    // What is left out is 100 ms here.
+    // An omitted budget is the default of 100 ms.
     expect(rules.ruleOf('Query', 'b')).toMatchObject({ budgetMs: undefined, priority: 'BACKGROUND' });
   });
 
-  test('counts for nothing at a field that clients cannot see', async () => {
+  test('is ignored on an inaccessible field', async () => {
     const { rules, unknownCoordinates } = await rulesOf({
       shop: withEnrichment('type Query { a: Int  b: Int @enrichment @inaccessible }'),
     });
@@ -134,8 +134,8 @@ describe('the directive', () => {
   });
 });
 
-describe('the configuration', () => {
-  test('makes rules by itself, and wins over the directive in what it says', () => {
+describe('enrichment.fields', () => {
+  test('declares rules, and overrides the directive argument by argument', () => {
     const { rules } = rulesIn(
       `type Query {
         a: Int
@@ -161,7 +161,7 @@ describe('the configuration', () => {
     ]);
   });
 
-  test('is told of what the schema does not have', () => {
+  test('reports coordinates that the schema does not have', () => {
     const { rules, unknownCoordinates } = rulesIn(
       'type Query { a: Int any: Either } type Other { b: Int } union Either = Other input In { c: Int }',
       {
@@ -184,14 +184,14 @@ describe('the configuration', () => {
   });
 });
 
-describe('interfaces', () => {
+describe('a rule on an interface', () => {
   const items = (fields: { item?: string; book?: string; pen?: string }) => `
     type Query { items: [Item] }
     interface Item { similar: Int ${fields.item ?? ''} }
     type Book implements Item { similar: Int ${fields.book ?? ''} pages: Int }
     type Pen implements Item { similar: Int ${fields.pen ?? ''} }`;
 
-  test('hand their rule on to types that have none of their own', () => {
+  test('applies to the types that have no declaration of their own', () => {
     const { rules } = rulesIn(
       items({ item: '@enrichment(budget: "50ms", priority: CRITICAL)', pen: '@enrichment(budget: "70ms")' }),
     );
@@ -212,7 +212,7 @@ describe('interfaces', () => {
     });
   });
 
-  test('have a rule where all their types have one: the smallest budget, the highest priority', () => {
+  test('exists when all its types have one, with the smallest budget and the highest priority', () => {
     const { rules } = rulesIn(
       items({
         book: '@enrichment(budget: "50ms", priority: BACKGROUND)',
@@ -226,14 +226,14 @@ describe('interfaces', () => {
     });
   });
 
-  test('have none where a type has none', () => {
+  test('does not exist when one of its types has none', () => {
     const { rules } = rulesIn(items({ book: '@enrichment' }));
     expect(rules.ruleOf('Item', 'similar')).toBeUndefined();
     expect(rules.ruleOf('Pen', 'similar')).toBeUndefined();
     expect(rules.ruleOf('Book', 'similar')).toBeDefined();
   });
 
-  test('of which several have a rule: the smallest budget, the highest priority', () => {
+  test('combines with those of other interfaces: the smallest budget, the highest priority', () => {
     const { rules } = rulesIn(`
       type Query { node: Node }
       interface Node { info: Int @enrichment(budget: "50ms", priority: BACKGROUND) }
@@ -244,7 +244,7 @@ describe('interfaces', () => {
     expect(rules.ruleOf('Thing', 'info')).toMatchObject({ budgetMs: 50, priority: 'BACKGROUND' });
   });
 
-  test('that a subgraph knows as objects hand the rule on to the types of the others', async () => {
+  test('from an @interfaceObject applies to the types that other subgraphs define', async () => {
     const { rules } = await rulesOf({
       shop: withEnrichment(
         `type Query { items: [Item!]! }
@@ -260,65 +260,65 @@ describe('interfaces', () => {
   });
 });
 
-describe('warnings', () => {
-  const always = (coordinate: string) =>
-    `${coordinate}: an enrichment is always waited for here, since neither the field nor anything on the way to it can be null`;
+describe('readEnrichmentRules warns', () => {
+  const nonDeferrable = (coordinate: string) =>
+    `${coordinate}: every answer waits for this enrichment, because neither the field nor any position on the path to it is nullable`;
 
   test.each([
-    ['a field that can be null', 'type Query { a: Int @enrichment }', []],
-    ['a non-null root field', 'type Query { a: Int! @enrichment }', [always('Query.a')]],
+    ['none for a nullable field', 'type Query { a: Int @enrichment }', []],
+    ['one for a non-null root field', 'type Query { a: Int! @enrichment }', [nonDeferrable('Query.a')]],
     [
-      'a list of things that can be null, since the list cannot',
+      'one for a non-null list, although its elements are nullable',
       'type Query { a: [Int]! @enrichment }',
-      [always('Query.a')],
+      [nonDeferrable('Query.a')],
     ],
     [
-      'only non-null on the way',
+      'one when all positions on the path are non-null',
       'type Query { all: [[Product!]!]! } type Product { maker: Maker! } type Maker { a: Int! @enrichment }',
-      [always('Maker.a')],
+      [nonDeferrable('Maker.a')],
     ],
     [
-      'an element on the way that can be null',
+      'none when a list element on the path is nullable',
       'type Query { all: [Product]! } type Product { maker: Maker! } type Maker { a: Int! @enrichment }',
       [],
     ],
     [
-      'another way with something that can be null, found later',
+      'none when another path has a nullable position',
       'type Query { first: Maker! all: Shop } type Shop { maker: Maker! } type Maker { a: Int! @enrichment }',
       [],
     ],
     [
-      'a way in a circle, through itself',
+      'none when a cyclic path has a nullable position',
       'type Query { first: Maker! } type Maker { a: Int! @enrichment next: Maker }',
       [],
     ],
     [
-      'a circle without anything that can be null',
+      'one when a cyclic path has no nullable position',
       'type Query { first: Maker! } type Maker { a: Int! @enrichment next: Maker! others: [Maker!]! }',
-      [always('Maker.a')],
+      [nonDeferrable('Maker.a')],
     ],
-    ['a type that no query reaches', 'type Query { b: Int } type Maker { a: Int! @enrichment }', []],
+    ['none for a type that no query reaches', 'type Query { b: Int } type Maker { a: Int! @enrichment }', []],
     [
-      'an interface, none of whose types can be left out',
+      'one for an interface whose types all have a non-null field',
       'type Query { item: Item! } interface Item { a: Int @enrichment } type Book implements Item { a: Int! }',
-      [always('Item.a')],
+      [nonDeferrable('Item.a')],
     ],
     [
-      'an interface, one of whose types can have null',
+      'none for an interface one of whose types has a nullable field',
       `type Query { item: Item! } interface Item { a: Int @enrichment }
        type Book implements Item { a: Int! } type Pen implements Item { a: Int }`,
       [],
     ],
     [
-      'a union on the way',
+      'none when a path through a union has a nullable position',
       'type Query { any: Any! } union Any = Book | Pen type Book { pen: Pen } type Pen { a: Int! @enrichment }',
       [],
     ],
-  ])('of what always counts as primary: %s', (_, sdl, warnings) => {
+  ])('about fields that every answer waits for: %s', (_, sdl, warnings) => {
     expect(rulesIn(sdl).warnings).toEqual(warnings);
   });
 
-  test('of what is without effect, which has no rule', () => {
+  test('about fields of mutations and subscriptions, which get no rule', () => {
     const { rules, warnings } = rulesIn(
       `type Query { b: Int @enrichment }
        type Mutation { add: Product @enrichment }
@@ -327,8 +327,8 @@ describe('warnings', () => {
       { 'Subscription.added': { budget: 50 } },
     );
     expect(warnings).toEqual([
-      'Mutation.add: an enrichment is without effect here, since a mutation answers when all of it is done',
-      'Subscription.added: an enrichment is without effect here, since the event itself is what a subscription waits for',
+      'Mutation.add: an enrichment has no effect here, because a mutation answers when it is complete',
+      'Subscription.added: an enrichment has no effect here, because a subscription waits for the event itself',
     ]);
     expect(rules.ruleOf('Mutation', 'add')).toBeUndefined();
     expect(rules.ruleOf('Subscription', 'added')).toBeUndefined();

@@ -13,26 +13,26 @@ const failed = {
   ageMs: 1_000,
 } as const;
 
-async function start(verdict: RetryResult | Error = 'retried') {
-  const asked: (JobQuery | string)[] = [];
+async function start(result: RetryResult | Error = 'retried') {
+  const calls: (JobQuery | string)[] = [];
   const jobs: JobAdmin = {
     list: async (query) => {
-      asked.push(query);
-      if (verdict instanceof Error) throw verdict;
+      calls.push(query);
+      if (result instanceof Error) throw result;
       return [failed];
     },
     retry: async (id) => {
-      asked.push(id);
-      if (verdict instanceof Error) throw verdict;
-      return verdict;
+      calls.push(id);
+      if (result instanceof Error) throw result;
+      return result;
     },
   };
   const server = await startScriptedServer(undefined, {
-    addAdminRoutes: (routes) => addJobsRoute(routes, { jobs }),
+    addAdminRoutes: (routes) => addJobsRoute(routes, jobs),
   });
   return {
-    asked,
-    ask: async (path: string, init: RequestInit = {}) => {
+    calls,
+    send: async (path: string, init: RequestInit = {}) => {
       const response = await fetch(`${server.adminUrl}${path}`, init);
       expect(response.headers.get('cache-control')).toBe('no-store');
       return { status: response.status, body: await response.json() };
@@ -41,11 +41,11 @@ async function start(verdict: RetryResult | Error = 'retried') {
   };
 }
 
-test('jobs that cannot be read now are said to be so', async () => {
+test('both routes answer 503 when the job store is not available', async () => {
   await using server = await start(new GatewayError('OVERLOADED', 'Ask again.'));
   const refused = { status: 503, body: { error: 'Ask again.' } };
-  expect(await server.ask('/jobs')).toEqual(refused);
-  expect(await server.ask('/jobs/a.1/retry', { method: 'POST' })).toEqual(refused);
+  expect(await server.send('/jobs')).toEqual(refused);
+  expect(await server.send('/jobs/a.1/retry', { method: 'POST' })).toEqual(refused);
 });
 
 describe('GET /jobs', () => {
@@ -53,10 +53,10 @@ describe('GET /jobs', () => {
     ['/jobs', { state: undefined, limit: 100 }],
     ['/jobs?state=failed', { state: 'failed', limit: 100 }],
     ['/jobs?state=waiting&limit=7', { state: 'waiting', limit: 7 }],
-  ])('%s lists them', async (path, query) => {
+  ])('%s lists jobs', async (path, query) => {
     await using server = await start();
-    expect(await server.ask(path)).toEqual({ status: 200, body: { jobs: [failed] } });
-    expect(server.asked).toEqual([query]);
+    expect(await server.send(path)).toEqual({ status: 200, body: { jobs: [failed] } });
+    expect(server.calls).toEqual([query]);
   });
 
   test.each([
@@ -65,10 +65,10 @@ describe('GET /jobs', () => {
     ['/jobs?limit=0', 'limit is "0"; expected a number from 1 to 1000.'],
     ['/jobs?limit=1001', 'limit is "1001"; expected a number from 1 to 1000.'],
     ['/jobs?limit=many', 'limit is "many"; expected a number from 1 to 1000.'],
-  ])('%s is refused', async (path, error) => {
+  ])('%s is refused with 400', async (path, error) => {
     await using server = await start();
-    expect(await server.ask(path)).toEqual({ status: 400, body: { error } });
-    expect(server.asked).toEqual([]);
+    expect(await server.send(path)).toEqual({ status: 400, body: { error } });
+    expect(server.calls).toEqual([]);
   });
 });
 
@@ -76,11 +76,11 @@ describe('POST /jobs/:id/retry', () => {
   test.each<[RetryResult, number, unknown]>([
     ['retried', 202, { id: 'a.1', state: 'waiting' }],
     ['unknown', 404, { error: expect.stringMatching(/^There is no job a\.1\. /) }],
-    ['not failed', 409, { error: 'Job a.1 has not failed: it is under way, or waits by itself.' }],
+    ['not failed', 409, { error: 'Job a.1 has not failed: it is running, or waits for its next attempt.' }],
     ['busy', 503, { error: expect.stringContaining('try again later') }],
-  ])('answers %j with %d', async (verdict, status, body) => {
-    await using server = await start(verdict);
-    expect(await server.ask('/jobs/a.1/retry', { method: 'POST' })).toEqual({ status, body });
-    expect(server.asked).toEqual(['a.1']);
+  ])('answers the result %j with status %d', async (result, status, body) => {
+    await using server = await start(result);
+    expect(await server.send('/jobs/a.1/retry', { method: 'POST' })).toEqual({ status, body });
+    expect(server.calls).toEqual(['a.1']);
   });
 });

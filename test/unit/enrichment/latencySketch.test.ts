@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LatencySketch } from '../../../gateway/enrichment/latencySketch.ts';
 
-const error = 0.05;
-/** For what the logarithm rounds. */
+const relativeError = 0.05;
+/** Tolerance for the rounding of the logarithm. */
 const rounding = 1e-9;
 
 function sketchOf(latencies: readonly number[]): LatencySketch {
@@ -12,9 +12,9 @@ function sketchOf(latencies: readonly number[]): LatencySketch {
   return sketch;
 }
 
-/** The smallest observation within which a share of them is. */
+/** The smallest observation that a share `q` of the observations does not exceed. */
 function exactQuantile(latencies: readonly number[], q: number): number {
-  const sorted = latencies.toSorted((one, other) => one - other);
+  const sorted = latencies.toSorted((a, b) => a - b);
   return sorted[Math.max(1, Math.ceil(q * sorted.length)) - 1] as number;
 }
 
@@ -29,30 +29,30 @@ const latency = fc.oneof(
 );
 const observed = fc.array(latency, { minLength: 1, maxLength: 300 });
 
-describe('a sketch of latencies', () => {
-  test('knows every quantile to 5 %', () => {
+describe('LatencySketch', () => {
+  test('returns every quantile with a relative error of at most 5 %', () => {
     fc.assert(
       fc.property(observed, fc.double({ min: 0, max: 1, noNaN: true }), (latencies, q) => {
         const exact = exactQuantile(latencies, q);
-        const told = sketchOf(latencies).quantile(q) as number;
-        if (exact === Number.POSITIVE_INFINITY) return told === exact;
-        return Math.abs(told - exact) <= exact * error * (1 + rounding);
+        const estimate = sketchOf(latencies).quantile(q) as number;
+        if (exact === Number.POSITIVE_INFINITY) return estimate === exact;
+        return Math.abs(estimate - exact) <= exact * relativeError * (1 + rounding);
       }),
     );
   });
 
-  test('knows every share to 5 % of the limit', () => {
+  test('returns every share for a limit with a relative error of at most 5 %', () => {
     fc.assert(
       fc.property(observed, fc.double({ min: 1, max: 3_600_000, noNaN: true }), (latencies, limit) => {
-        const told = sketchOf(latencies).shareWithin(limit) as number;
-        const least = exactShare(latencies, (limit / (1 + error)) * (1 - rounding));
-        const most = exactShare(latencies, (limit / (1 - error)) * (1 + rounding));
-        return told >= least && told <= most;
+        const estimate = sketchOf(latencies).shareWithin(limit) as number;
+        const least = exactShare(latencies, (limit / (1 + relativeError)) * (1 - rounding));
+        const most = exactShare(latencies, (limit / (1 - relativeError)) * (1 + rounding));
+        return estimate >= least && estimate <= most;
       }),
     );
   });
 
-  test('forgets no sooner than after half its window, and no later than after all of it', () => {
+  test('drops observations no earlier than after half of the window, and no later than after all of it', () => {
     const steps = fc.array(fc.record({ passMs: fc.integer({ min: 0, max: 1_500 }), latency }), {
       minLength: 1,
       maxLength: 60,
@@ -76,7 +76,7 @@ describe('a sketch of latencies', () => {
     );
   });
 
-  test('of which the older half is forgotten knows the newer only', () => {
+  test('counts only the newer half after the older one is dropped', () => {
     let nowMs = 0;
     const sketch = new LatencySketch({ windowMs: 1_000, now: () => nowMs });
     for (let slow = 0; slow < 90; slow += 1) sketch.observe(Number.POSITIVE_INFINITY);
@@ -92,12 +92,12 @@ describe('a sketch of latencies', () => {
     expect(sketch.count).toBe(0);
   });
 
-  test('without observations says nothing', () => {
+  test('returns undefined without observations', () => {
     const sketch = sketchOf([]);
     expect([sketch.count, sketch.quantile(0.5), sketch.shareWithin(10)]).toEqual([0, undefined, undefined]);
   });
 
-  test('takes what is no time for none, and what takes longer than an hour for never', () => {
+  test('counts latencies that are not positive as the minimum, and those over an hour as abandoned', () => {
     const sketch = sketchOf([0, -5, Number.NaN, 3_700_000]);
     expect(sketch.quantile(0.75)).toBe(0.1);
     expect(sketch.quantile(0.76)).toBe(Number.POSITIVE_INFINITY);

@@ -42,8 +42,8 @@ const answered = (data: unknown, errors: unknown[] = []): unknown => ({
   stale: undefined,
 });
 
-describe('entity fetches of several clients in one turn', () => {
-  test('with equal shapes and headers are one call, and each client gets what it asked for', async () => {
+describe('entity fetches of several clients in one event loop turn', () => {
+  test('are sent as one call when shapes and headers are equal, and each client gets its own entities', async () => {
     const { client, requests } = started();
     const one = createFetchCall(['1', '2']);
     const other = createFetchCall(['3', '2']);
@@ -78,7 +78,7 @@ describe('entity fetches of several clients in one turn', () => {
     expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
   });
 
-  test('are told an error that took all data along at their own places, or of the whole', async () => {
+  test('get an error that failed all data at their own entities, or of the whole fetch', async () => {
     const { client, requests } = started();
     const one = createFetchCall(['1']);
     const other = createFetchCall(['3', '2']);
@@ -91,7 +91,7 @@ describe('entity fetches of several clients in one turn', () => {
     expect(other.results).toEqual([answered(undefined, [{ entry: two, entityIndex: 1, path: [] }])]);
   });
 
-  test('get objects of their own, which nobody else writes into', async () => {
+  test('get separate objects, which other requests do not modify', async () => {
     const { client, requests } = started();
     const one = createFetchCall(['1'], {
       settle: (result, done) => {
@@ -118,7 +118,7 @@ describe('entity fetches of several clients in one turn', () => {
         requestContext: createRequestContext({ variables: { v: 1 } }),
       },
     ],
-  ])('are calls of their own where their %s differ', async (_, options) => {
+  ])('are sent as separate calls when their %s differ', async (_, options) => {
     const { client, requests } = started();
     send(requests, createFetchCall(['1']));
     send(requests, createFetchCall(['1'], options));
@@ -126,7 +126,7 @@ describe('entity fetches of several clients in one turn', () => {
     expect(client.calls).toHaveLength(2);
   });
 
-  test('of two supergraphs never meet', async () => {
+  test('are never batched across two supergraphs', async () => {
     const { client, requests } = started();
     // Fresh registries give numbers from their own start, as those of two supergraphs would.
     const [older, newer] = [new FetchShapeRegistry(), new FetchShapeRegistry()];
@@ -139,7 +139,7 @@ describe('entity fetches of several clients in one turn', () => {
     ]);
   });
 
-  test('are divided where they are more than a batch may hold, one client never', async () => {
+  test('are split at the maximum batch size, but never within one client request', async () => {
     const { client, requests } = started({ maxBatchSize: 3 });
     for (const ids of [['1', '2'], ['3'], ['4', '5', '6', '7'], ['8']]) send(requests, createFetchCall(ids));
     await waitForTurns(2);
@@ -150,7 +150,7 @@ describe('entity fetches of several clients in one turn', () => {
     ]);
   });
 
-  test('are calls of their own with acrossRequests: false', async () => {
+  test('are sent as separate calls with acrossRequests: false', async () => {
     const { client, requests } = started({ acrossRequests: false });
     send(requests, createFetchCall(['1']));
     send(requests, createFetchCall(['1']));
@@ -159,8 +159,8 @@ describe('entity fetches of several clients in one turn', () => {
   });
 });
 
-describe('a client that leaves', () => {
-  test('before the call is sent takes its entities along', async () => {
+describe('a client that disconnects', () => {
+  test('removes its entities from a call that is not sent yet', async () => {
     const { client, requests } = started();
     const gone = createFetchCall(['1']);
     send(requests, gone).cancel();
@@ -170,7 +170,7 @@ describe('a client that leaves', () => {
     expect(gone.results).toEqual([]);
   });
 
-  test('ends nothing that another waits for; the last one ends the call', async () => {
+  test('leaves a shared call running; the last client to disconnect cancels it', async () => {
     const { client, requests } = started();
     const first = send(requests, createFetchCall(['1']));
     const second = send(requests, createFetchCall(['1']));
@@ -182,7 +182,7 @@ describe('a client that leaves', () => {
     expect(client.calls.map(({ isCancelled }) => isCancelled)).toEqual([true]);
   });
 
-  test('is not asked for again when a common request has to be taken apart', async () => {
+  test('is left out when a batch is sent again as separate calls', async () => {
     const { client, requests } = started();
     const both = (): FetchCall[] => [
       createFetchCall(['1']),
@@ -198,12 +198,12 @@ describe('a client that leaves', () => {
   });
 });
 
-describe('deadlines', () => {
+describe('deadlines of batched requests', () => {
   afterEach(() => {
     jest.useRealTimers();
   });
 
-  test('are kept for each client of a common call', async () => {
+  test('apply to each client of a shared call', async () => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
     const start = performance.now();
     const { client, requests } = started();
@@ -230,7 +230,7 @@ describe('deadlines', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('leave no timer behind when everybody is gone', async () => {
+  test('leave no timer behind when all clients have disconnected', async () => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
     const start = performance.now();
     const { requests } = started();
@@ -246,8 +246,8 @@ describe('deadlines', () => {
   });
 });
 
-describe('a common request for several fetches of one client', () => {
-  test('gives each fetch its own entities and errors, under its own names', async () => {
+describe('one HTTP request for several fetches of one client', () => {
+  test('returns to each fetch its own entities and errors, under its own names', async () => {
     const { client, requests } = started({ acrossRequests: false });
     const stock = createFetchCall(['1', '2']);
     const price = createFetchCall(['1'], {
@@ -286,8 +286,8 @@ describe('a common request for several fetches of one client', () => {
   });
 });
 
-describe('where a subgraph is short of capacity', () => {
-  test('what several clients ask is as urgent as the most urgent of it, and goes in one call', async () => {
+describe('a batch for a subgraph at capacity', () => {
+  test('has the priority of its most urgent request', async () => {
     const { client, requests } = started();
     const requestContexts = [
       createRequestContext({
@@ -326,7 +326,7 @@ describe('where a subgraph is short of capacity', () => {
     for (const { cancel } of sent) cancel();
   });
 
-  test('whoever joins before it is sent makes it more urgent, and may do so afterwards', async () => {
+  test('gets more urgent with requests that join before and after it is sent', async () => {
     const { client, requests } = started();
     const raisable = new RaisablePriority('background');
     send(requests, createFetchCall(['1'], { priority: 'background', raisablePriority: raisable }));

@@ -11,7 +11,7 @@ const representations = (client: FakeSubgraphClient): unknown[] =>
   client.calls.map(({ body }) => body.variables.representations ?? 'root');
 
 describe('the order of fetches', () => {
-  test('Sequence: what follows waits for what comes before', async () => {
+  test('Sequence: a node waits for the node before it', async () => {
     const { client, completedGroups } = runPlan(
       sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
     );
@@ -26,7 +26,7 @@ describe('the order of fetches', () => {
     expect(completedGroups).toEqual([0]);
   });
 
-  test('Parallel: all at once, and what follows waits for the last', async () => {
+  test('Parallel: all nodes start at once, and the next node waits for the last of them', async () => {
     const { client } = runPlan(
       sequence(
         parallel(rootFetch('product{__typename id}'), rootFetch('other', { serviceName: 'others' })),
@@ -56,7 +56,7 @@ describe('the order of fetches', () => {
     expect(client.calls.map(({ body }) => body.query)).toEqual(asked.map((field) => `{${field}}`));
   });
 
-  test('Condition: nothing to do is done at once', () => {
+  test('Condition: an execution without steps completes at once', () => {
     const { completedGroups } = runPlan({
       kind: 'Condition',
       condition: 'v',
@@ -65,7 +65,7 @@ describe('the order of fetches', () => {
     expect(completedGroups).toEqual([0]);
   });
 
-  test('a step whose objects are all absent asks nothing, and what follows it goes on', async () => {
+  test('a step without objects sends no fetch, and the next step runs', async () => {
     const { client, completedGroups } = runPlan(
       sequence(
         rootFetch('product{__typename id}'),
@@ -83,7 +83,7 @@ describe('the order of fetches', () => {
   });
 });
 
-describe('an answer that is not what was asked for', () => {
+describe('a subgraph response of the wrong shape', () => {
   /** Lists in lists, deeper than a stack is. */
   const abyss = (): unknown => {
     let value: unknown = null;
@@ -95,7 +95,7 @@ describe('an answer that is not what was asked for', () => {
     ['a list', [products('1')[0]]],
     ['lists deeper than a stack', abyss()],
     ['text', 'product'],
-  ])('has no entities where the plan sees an object and there is %s', async (_, product) => {
+  ])('has no entities where the plan expects an object and the response has %s', async (_, product) => {
     const { client, completedGroups, faults } = runPlan(
       sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
     );
@@ -105,7 +105,7 @@ describe('an answer that is not what was asked for', () => {
     expect([client.calls.length, completedGroups, faults]).toEqual([1, [0], []]);
   });
 
-  test('fails the fetch that would have to merge lists deeper than a stack', async () => {
+  test('fails the fetch when its lists are nested too deep to merge', async () => {
     const { client, execution, completedGroups, faults } = runPlan(
       sequence(rootFetch('product{__typename id stock}'), flattenAt('product', entityFetch('stock'))),
     );
@@ -121,7 +121,7 @@ describe('an answer that is not what was asked for', () => {
     expect(faults).toEqual([]);
   });
 
-  test('tells an entity that is no object', async () => {
+  test('reports an entity that is no object', async () => {
     const { client, execution } = runPlan(
       sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
     );
@@ -153,7 +153,7 @@ describe('a Defer node', () => {
       { depends: [{ id: '0' }], label: '2', queryPath: ['product'] },
     ],
   };
-  test('completes its groups one by one: a block without a fetch with the one that it depends on', async () => {
+  test('completes its groups one by one, and a block without a fetch together with the fetch that it depends on', async () => {
     const { client, completedGroups } = runPlan(node, { groupCount: 3 });
     await waitForTurns();
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
@@ -164,7 +164,7 @@ describe('a Defer node', () => {
     expect(completedGroups).toEqual([0, 2, 1]);
   });
 
-  test('gives the error of a block to the group of the block', async () => {
+  test('reports the error of a block in the delivery group of the block', async () => {
     const { client, execution } = runPlan(node, { groupCount: 3 });
     await waitForTurns();
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
@@ -184,7 +184,7 @@ describe('a Defer node', () => {
   });
 });
 
-describe('an entity that is asked for at several places', () => {
+describe('an entity at several paths', () => {
   const twice = (): PlanNode =>
     sequence(
       rootFetch('products{__typename id} product{__typename id}'),
@@ -192,7 +192,7 @@ describe('an entity that is asked for at several places', () => {
       flattenAt('product', entityFetch('vendor{__typename id}')),
     );
 
-  test('is asked for once, and each place has an object of its own', async () => {
+  test('is fetched once, and each path gets a separate object', async () => {
     const { client, execution, completedGroups } = runPlan(twice());
     await waitForTurns();
     client.calls[0]?.answer({ data: { products: products('1'), product: products('1')[0] } });
@@ -211,7 +211,7 @@ describe('an entity that is asked for at several places', () => {
     expect(first?.vendor).not.toBe(second.vendor);
   });
 
-  test('tells its error at each place, also at one that asks when it has failed already', async () => {
+  test('has its error at each path, also at a path that is reached after the failure', async () => {
     const { client, execution } = runPlan(twice());
     await waitForTurns();
     client.calls[0]?.answer({ data: { products: products('1', '1'), product: products('1')[0] } });
@@ -228,7 +228,7 @@ describe('an entity that is asked for at several places', () => {
     ]);
   });
 
-  test('tells the failure of its fetch at each path', async () => {
+  test('has the failure of its fetch at each path', async () => {
     const { client, execution } = runPlan(twice());
     await waitForTurns();
     client.calls[0]?.answer({ data: { products: products('1', '2'), product: products('1')[0] } });
@@ -239,8 +239,8 @@ describe('an entity that is asked for at several places', () => {
   });
 });
 
-describe('an execution that lets go of what has ended', () => {
-  test('still knows the entities that a step which is left may ask for again', async () => {
+describe('an execution after releaseCompleted()', () => {
+  test('still has the entities that remaining steps may need', async () => {
     const { client, execution, completedGroups } = runPlan(
       sequence(
         rootFetch('products{__typename id} product{__typename id}'),
@@ -262,7 +262,7 @@ describe('an execution that lets go of what has ended', () => {
     expect(execution.tree).toMatchObject({ product: { id: '1', stock: 7 } });
   });
 
-  test('takes what was under way', async () => {
+  test('still accepts results of fetches in flight', async () => {
     const { client, execution, completedGroups } = runPlan(
       sequence(
         rootFetch('products{__typename id}'),
@@ -283,8 +283,8 @@ describe('an execution that lets go of what has ended', () => {
   });
 });
 
-describe('what is merged', () => {
-  test('a null that arrives later replaces nothing, and a missing value is no value', async () => {
+describe('merging into the response tree', () => {
+  test('never replaces a value by null, and ignores missing values', async () => {
     const { client, execution } = runPlan(
       sequence(
         rootFetch('product{__typename id size{w}}'),
@@ -304,7 +304,7 @@ describe('what is merged', () => {
     });
   });
 
-  test("an @interfaceObject's __typename never replaces a runtime type, and gives way to one", async () => {
+  test("never replaces a runtime type by an @interfaceObject's __typename, but the other way round", async () => {
     const requires = [
       {
         kind: 'InlineFragment' as const,
@@ -332,7 +332,7 @@ describe('what is merged', () => {
     expect(execution.tree).toEqual({ media: { __typename: 'Book', id: '1', title: 't', stars: 5 } });
   });
 
-  test('input rewrites change what is sent and not what is there; output rewrites the answer', async () => {
+  test('applies input rewrites to representations only, and output rewrites to the result', async () => {
     const { client, execution } = runPlan(
       sequence(
         rootFetch('product{__typename id}'),
@@ -358,7 +358,7 @@ describe('what is merged', () => {
     expect(execution.tree).toEqual({ product: { __typename: 'Product', id: '1', name: 'n' } });
   });
 
-  test('keys that every object has mean nothing but themselves', async () => {
+  test('treats keys such as __proto__ and toString as ordinary keys', async () => {
     const { client, execution } = runPlan(
       sequence(
         rootFetch('product{__typename id}'),
@@ -385,8 +385,8 @@ describe('what is merged', () => {
   });
 });
 
-describe('a client that leaves', () => {
-  test('before the collected fetches are sent: they are not sent', async () => {
+describe('a cancelled execution', () => {
+  test('does not send fetches that are collected but not sent yet', async () => {
     const { execution, client, completedGroups } = runPlan(rootFetch('products{__typename id}'));
     execution.cancel();
     await waitForTurns(2);
@@ -394,7 +394,7 @@ describe('a client that leaves', () => {
     expect(completedGroups).toEqual([]);
   });
 
-  test('between two steps: the second is not sent', async () => {
+  test('does not start the next step', async () => {
     const { execution, client } = runPlan(
       sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
     );
@@ -406,14 +406,14 @@ describe('a client that leaves', () => {
   });
 });
 
-describe('a plan that the executor divides by itself', () => {
+describe('a plan that splitProgramByPaths divides for @defer', () => {
   const schema = schemaOf(`
     type Query { product: Product reviews: [Review] }
     type Product { id: ID! stock: Int slow: Int }
     type Review { id: ID! product: Product }
   `);
 
-  test('lets each payload wait for what feeds it, and fetches start when their inputs are there', async () => {
+  test('lets each payload wait for its own fetches, and starts fetches when their inputs are there', async () => {
     const { root, deferred } = normalizeText(
       schema,
       '{ product { stock ... @defer { slow } } ... @defer { reviews { product { stock } } } }',
@@ -456,7 +456,7 @@ describe('a plan that the executor divides by itself', () => {
   });
 });
 
-test('a step with values from context waits for all that the plan runs before it', async () => {
+test('a step with @fromContext arguments waits for all steps before it', async () => {
   const schema = schemaOf(
     'type Query { user: User } type User { locale: String product: Product } type Product { id: ID! text: String }',
   );

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
-import { toFetchResult } from '../../../gateway/execution/fetchResults.ts';
+import { type FetchCall, toFetchResult } from '../../../gateway/execution/fetchCall.ts';
 import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
 import type { FetchSender } from '../../../gateway/execution/fetchSender.ts';
 import { createFetchCall, createRequestContext, rootFetch, shapeOf } from '../../harness/fetchNodes.ts';
@@ -27,11 +26,11 @@ function senderAtHand(cancelled: string[]): FetchSender {
   };
 }
 
-describe('an answer that is at hand', () => {
+describe('a result that is available at once', () => {
   test.each([
     ['entities', createFetchCall(['1'])],
     ['root fields', createFetchCall([], { shape: shapeOf(rootFetch('top { id }')) })],
-  ])('ends the call for %s at once, and nothing is left to be cancelled', async (_, call) => {
+  ])('settles the call for %s at once and leaves nothing to cancel', async (_, call) => {
     const cancelled: string[] = [];
     const scheduler = new FetchScheduler(senderAtHand(cancelled), createRequestContext());
     await scheduler.load(call);

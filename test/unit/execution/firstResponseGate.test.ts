@@ -51,8 +51,8 @@ function start(budgets: readonly number[], isPatient = false) {
   };
 }
 
-describe('the first answer', () => {
-  test('leaves at once when everything is there', async () => {
+describe('the first response', () => {
+  test('is sent at once when everything is complete', async () => {
     const { wait, budget, settled, ready, timers, pass } = start([100]);
     pass(20);
     wait.completeGroup(1);
@@ -63,7 +63,7 @@ describe('the first answer', () => {
     expect([ready, timers.pendingCount, budget.isExpired]).toEqual([[[1, 20]], 0, false]);
   });
 
-  test('waits for an enrichment until its budget is over', async () => {
+  test('waits for an enrichment until its budget expires', async () => {
     const { wait, budget, settled, late, timers, pass } = start([100]);
     pass(30);
     wait.completeGroup(primary);
@@ -74,7 +74,7 @@ describe('the first answer', () => {
     expect([await settled(), late(), timers.pendingCount]).toEqual([['over'], [1], 0]);
   });
 
-  test('waits for the primary data, however long it takes, and then for no enrichment past its budget', async () => {
+  test('waits for the primary data without limit, and then for no enrichment beyond its budget', async () => {
     const { wait, budget, settled, late, timers, pass } = start([100]);
     pass(5_000);
     expect([await settled(), timers.pendingCount, budget.isExpired]).toEqual([[], 0, false]);
@@ -82,7 +82,7 @@ describe('the first answer', () => {
     expect([await settled(), late()]).toEqual([['over'], [1]]);
   });
 
-  test('has what came after its budget, but before the primary data', async () => {
+  test('has an enrichment that is complete after its budget but before the primary data', async () => {
     const { wait, settled, ready, late, pass } = start([100]);
     pass(500);
     wait.completeGroup(1);
@@ -90,7 +90,7 @@ describe('the first answer', () => {
     expect([await settled(), late(), ready]).toEqual([['over', 'complete'], [], [[1, 500]]]);
   });
 
-  test('waits for the longest budget of those that are missing', async () => {
+  test('waits for the longest budget of the pending enrichments', async () => {
     const { wait, settled, late, pass } = start([100, 300, 0]);
     wait.completeGroup(primary);
     pass(100);
@@ -101,7 +101,7 @@ describe('the first answer', () => {
     expect([await settled(), late()]).toEqual([['over'], [1, 3]]);
   });
 
-  test('leaves before a longer budget is over when only what has a shorter one is missing', async () => {
+  test('is sent before a longer budget expires when only an enrichment with a shorter one is pending', async () => {
     const { wait, settled, timers, pass } = start([100, 300]);
     wait.completeGroup(primary);
     pass(50);
@@ -112,7 +112,7 @@ describe('the first answer', () => {
     expect(await settled()).toEqual(['over']);
   });
 
-  test('has the older values that are there when the budget is over', async () => {
+  test('has stale values that are available when the budget expires', async () => {
     const { wait, budget, settled, ready, late, pass } = start([100, 100]);
     budget.onExpire(() => wait.completeGroup(2));
     wait.completeGroup(primary);
@@ -120,7 +120,7 @@ describe('the first answer', () => {
     expect([await settled(), late(), ready]).toEqual([['over'], [1], [[2, 100]]]);
   });
 
-  test('has an older value that another fetch has to be asked for first', async () => {
+  test('has a stale value that needs another stale value first', async () => {
     const { wait, budget, settled, late, pass } = start([100]);
     budget.onExpire(() => setImmediate(() => wait.completeGroup(1)));
     wait.completeGroup(primary);
@@ -128,7 +128,7 @@ describe('the first answer', () => {
     expect([await settled(), late()]).toEqual([['over', 'complete'], []]);
   });
 
-  test('leaves once, though more comes afterwards', async () => {
+  test('is sent once, though enrichments complete afterwards', async () => {
     const { wait, settled, ready, timers, pass } = start([100, 200]);
     wait.completeGroup(primary);
     pass(200);
@@ -144,7 +144,7 @@ describe('the first answer', () => {
     ]);
   });
 
-  test('that is patient waits for everything', async () => {
+  test('waits for all enrichments with waitsForAll', async () => {
     const { wait, budget, settled, timers, pass } = start([100], true);
     wait.completeGroup(primary);
     pass(10_000);
@@ -153,7 +153,7 @@ describe('the first answer', () => {
     expect(await settled()).toEqual(['over', 'complete']);
   });
 
-  test('does not leave when nobody waits any more', async () => {
+  test('is not sent after cancel()', async () => {
     const { wait, budget, settled, timers, pass } = start([100]);
     wait.completeGroup(primary);
     wait.cancel('gone');

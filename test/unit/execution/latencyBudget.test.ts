@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { LatencyBudget } from '../../../gateway/execution/latencyBudget.ts';
 
-describe('what older values stand in for', () => {
-  test('is told once per group, when the last of its fetches has ended', () => {
+describe('the refresh of stale values', () => {
+  test('is reported once per group, when the last of its fetches has ended', () => {
     const budget = new LatencyBudget();
     const told: string[] = [];
     const [first, second, other] = [
@@ -19,7 +19,7 @@ describe('what older values stand in for', () => {
     expect(told).toEqual(['two', 'one']);
   });
 
-  test('is told at once where nothing does, or does any more', () => {
+  test('is reported at once when no fetch of the group was answered with a stale value, or all have ended', () => {
     const budget = new LatencyBudget();
     const told: string[] = [];
     budget.onRefreshed(1, () => told.push('nothing'));

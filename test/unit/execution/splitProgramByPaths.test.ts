@@ -25,10 +25,10 @@ async function bring({ client }: RunningPlan, subgraph: string, data: Record<str
   await waitForTurns();
 }
 
-describe('a plan that is divided for enrichments', () => {
+describe('a plan that is split for enrichments', () => {
   const product = { product: { __typename: 'Product', id: '1' } };
 
-  test('has a group for each, which waits for the fetches that feed it alone', async () => {
+  test('has a group for each enrichment, which waits for its own fetches only', async () => {
     const running = run(
       '{ product { id stock advice { text } } other }',
       parallel(
@@ -57,14 +57,14 @@ describe('a plan that is divided for enrichments', () => {
     expect(running.completedGroups).toEqual([0, 2, 1]);
   });
 
-  test('that brings an enrichment with the primary data makes both complete at once', async () => {
+  test('completes an enrichment with the primary data when one fetch provides both', async () => {
     const running = run('{ product { id stock } }', rootFetch('product{id stock}'));
     await waitForTurns();
     await bring(running, 'products', { product: { id: '1', stock: 1 } });
     expect(running.completedGroups).toEqual([0, 1]);
   });
 
-  test('has one within another as a part of it, which may be complete later', async () => {
+  test('has a separate group for an enrichment inside another', async () => {
     const running = run(
       '{ product { id advice { product { stock } text } } }',
       sequence(
@@ -84,7 +84,7 @@ describe('a plan that is divided for enrichments', () => {
     expect(running.completedGroups).toEqual([0, 1, 2]);
   });
 
-  test('knows of each whether something that brings it was asked for', async () => {
+  test('knows for each group whether a fetch of its data was sent', async () => {
     const plan = (primary: string) =>
       sequence(
         rootFetch('product{__typename id}'),
@@ -116,7 +116,7 @@ describe('a plan that is divided for enrichments', () => {
     expect([without.completedGroups.toSorted(), without.execution.hasFetched(1)]).toEqual([[0, 1, 2], false]);
   });
 
-  test('keeps its own order for what has no inputs', async () => {
+  test('keeps the order of the plan for fetches without known inputs', async () => {
     const running = run(
       '{ product { id advice { text } } other }',
       sequence(

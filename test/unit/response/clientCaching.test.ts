@@ -64,8 +64,8 @@ async function single(pipeline: LocalPipeline, query: string, format?: Increment
   return outcome;
 }
 
-describe('an answer in one piece', () => {
-  test('of what is fresh says how long it may be kept, and is bytes with nothing around them', async () => {
+describe('a single response', () => {
+  test('from fresh values has their remaining lifetime, and is written as bytes', async () => {
     const { data, errors, extensions, caching } = await single(
       pipelineWith(() => ({ caching: part })),
       '{ product { name } }',
@@ -78,7 +78,7 @@ describe('an answer in one piece', () => {
     expect(data?.take()).toEqual(Buffer.from('{"data":{"product":{"name":"n"}}}'));
   });
 
-  test('with a stale value says which, and may not be kept without a question', async () => {
+  test('with a stale value lists it, and has max-age=0', async () => {
     const { data, errors, extensions, caching } = await single(
       pipelineWith(() => ({ caching: { ...part, freshForMs: -10 }, stale: stale('p') })),
       '{ p: product { name } }',
@@ -91,7 +91,7 @@ describe('an answer in one piece', () => {
     expect(contentToText(data?.takeWrapped('', '') ?? '')).toBe('{"p":{"name":"n"}}');
   });
 
-  test('that is written in parts says the same', async () => {
+  test('that is written in chunks has the same headers', async () => {
     const { data, extensions, caching } = await single(
       pipelineWith(() => ({ caching: part, stale: stale('products') })),
       '{ products { a: name b: name c: name d: name e: name f: name g: name h: name i: name j: name k: name l: name m: name n: name o: name p: name } }',
@@ -110,7 +110,7 @@ describe('an answer in one piece', () => {
     ['it is a mutation', 'mutation { product { name } }', { caching: part }],
     ['it tells of the schema', '{ product { name } __schema { queryType { name } } }', { caching: part }],
     ['nothing was fetched', '{ __typename }', { caching: part }],
-  ])('may not be kept where %s', async (_, query, notes) => {
+  ])('has no lifetime when %s', async (_, query, notes) => {
     expect(
       (
         await single(
@@ -121,7 +121,7 @@ describe('an answer in one piece', () => {
     ).toBeUndefined();
   });
 
-  test('with stale values and an error tells both', async () => {
+  test('reports both stale values and an error', async () => {
     const answer = await pipelineWith(() => ({ caching: part, stale: stale('product') })).execute(
       '{ fail product { name } }',
     );
@@ -132,7 +132,7 @@ describe('an answer in one piece', () => {
     });
   });
 
-  test('to variables that are refused says nothing', async () => {
+  test('to invalid variables has no lifetime', async () => {
     const outcome = await single(
       pipelineWith(() => ({ caching: part })),
       'query ($yes: Boolean!) { product { name @include(if: $yes) } }',
@@ -173,7 +173,7 @@ function twoSubgraphs(notesOf: (call: FetchCall) => CacheAnnotations): LocalPipe
   });
 }
 
-describe('of several fetches', () => {
+describe('a response from several fetches', () => {
   const notes = (call: FetchCall): CacheAnnotations =>
     call.shape.isEntityFetch
       ? { caching: { ...part, scope: 'PRIVATE', headers: ['x-user'] }, stale: stale(0, 40) }
@@ -181,7 +181,7 @@ describe('of several fetches', () => {
   const ofProduct = { path: ['product'], ageMs: 30, reason: 'revalidating' };
   const ofStock = { path: ['product', 'stock'], ageMs: 40, reason: 'revalidating' };
 
-  test('one answer says what all of them say', async () => {
+  test('has the shortest lifetime of all fetches', async () => {
     const { extensions, caching } = await single(twoSubgraphs(notes), '{ product { name stock } }');
     expect({ extensions, caching }).toEqual({
       extensions: { tributary: { stale: [ofProduct, ofStock] } },
@@ -189,7 +189,7 @@ describe('of several fetches', () => {
     });
   });
 
-  test('one that may not be kept decides', async () => {
+  test('has no lifetime when one fetch may not be cached', async () => {
     const pipeline = twoSubgraphs((call) => (call.shape.isEntityFetch ? {} : { caching: part }));
     expect((await single(pipeline, '{ product { name stock } }')).caching).toBeUndefined();
   });
@@ -231,7 +231,7 @@ describe('of several fetches', () => {
     },
   );
 
-  test('a client that would take parts is told the same where there are none', async () => {
+  test('has the same lifetime for a client that accepts incremental delivery when nothing is deferred', async () => {
     const pipeline = pipelineWith(() => ({ caching: part, stale: stale('none') }));
     const query = '{ none: product { name @include(if: true) } ... @defer { none: product { name } } }';
     const { extensions, caching } = await single(pipeline, query, 'incrementalSpec=v0.2');

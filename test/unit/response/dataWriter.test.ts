@@ -167,8 +167,8 @@ function property(
   );
 }
 
-describe('the text of an answer is that of its shaped data', () => {
-  test('with strings that need escaping', () => {
+describe('a generated writer writes the same text as shapeData', () => {
+  test('for strings that need escape sequences', () => {
     fc.assert(
       property({ string: strange, wrong: 0 }, false, (text, { data, errors }) => {
         expect(errors).toEqual([]);
@@ -178,7 +178,7 @@ describe('the text of an answer is that of its shaped data', () => {
     );
   });
 
-  test('with strings that are known to need none', () => {
+  test('for strings that are known to need no escape sequences', () => {
     fc.assert(
       property({ string: plain, wrong: 0 }, true, (text, { data }) => {
         expect(text).toBe(JSON.stringify(data));
@@ -187,7 +187,7 @@ describe('the text of an answer is that of its shaped data', () => {
     );
   });
 
-  test('or there is none, where values are wrong: errors are for others to tell', () => {
+  test('or bails out at invalid values', () => {
     let written = 0;
     fc.assert(
       property({ string: strange, wrong: 2 }, false, (text, { data, errors }) => {
@@ -201,7 +201,7 @@ describe('the text of an answer is that of its shaped data', () => {
   });
 });
 
-test('an answer stays as it is while the next ones are written, whatever their size', () => {
+test('a written response does not change while later ones of any size are written', () => {
   const writer = new DataWriter(schema, normalizeText(schema, '{ item { name } root }').root, queryType);
   const names = ['a', 'é'.repeat(100_000), 'b', 'x'.repeat(200_000), '\u0001'.repeat(50_000), 'c'];
   const trees = names.map((name, root) => ({ item: { name }, root }));
@@ -214,7 +214,7 @@ test('an answer stays as it is while the next ones are written, whatever their s
   }
 });
 
-describe('an answer that is too large for one go is written in parts', () => {
+describe('a large response is written in chunks', () => {
   const many = Array.from({ length: 60_000 }, (_, i) => ({ id: String(i), name: `ü number ${i} "quoted"` }));
   test.each([
     ['a long list', '{ items { id name } }', { items: many }],
@@ -231,7 +231,7 @@ describe('an answer that is too large for one go is written in parts', () => {
     expect(textOf(writer, tree, false) === JSON.stringify(tree)).toBe(true);
   });
 
-  test('and gives the others a turn between them', () => {
+  test('and yields between chunks', () => {
     const writer = new DataWriter(schema, normalizeText(schema, '{ items { id name } }').root, queryType);
     const other = new DataWriter(schema, normalizeText(schema, '{ root }').root, queryType);
     const parts = new ResponseChunks(Number.POSITIVE_INFINITY);
@@ -244,7 +244,7 @@ describe('an answer that is too large for one go is written in parts', () => {
     expect(Buffer.concat(parts.buffers).toString() === JSON.stringify({ items: many })).toBe(true);
   });
 
-  test('up to the largest size', () => {
+  test('up to the maximum size', () => {
     const writer = new DataWriter(schema, normalizeText(schema, '{ items { id name } }').root, queryType);
     const size = Buffer.byteLength(JSON.stringify({ items: many }));
     expect(runToCompletion(writer.writeChunks({ items: many }, false, new ResponseChunks(size)))).toBe(true);
@@ -261,7 +261,7 @@ test.each([
   ['a fraction for an Int', '{ root }', { root: 1.5 }],
   ['an object for a list', '{ items { id } }', { items: {} }],
   ['a list for an object', '{ item { id } }', { item: [] }],
-])('gives up at %s', (_, text, tree) => {
+])('a generated writer bails out at %s', (_, text, tree) => {
   const writer = new DataWriter(schema, normalizeText(schema, text).root, queryType);
   expect(textOf(writer, tree, false)).toBeUndefined();
   expect(textOf(writer, tree, true)).toBeUndefined();

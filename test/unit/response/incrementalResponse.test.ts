@@ -92,8 +92,8 @@ const first = '{"data":{"a":1},"hasNext":true}';
 const later = (field: string, hasNext: boolean): string =>
   `{"incremental":[{"data":{"${field}":1},"path":[],"label":"${field}"}],"hasNext":${hasNext}}`;
 
-describe('the payloads', () => {
-  test('come as they are ready, the first before all others', async () => {
+describe('the payloads of an incremental response', () => {
+  test('are delivered as their groups complete, after the first payload', async () => {
     const started = await start();
     await started.bring('a');
     const payloads = await started.payloads();
@@ -107,7 +107,7 @@ describe('the payloads', () => {
     expect(started.ends).toBe(1);
   });
 
-  test('that are ready with the first travel with it', async () => {
+  test('that are ready with the first payload are in its batch', async () => {
     const started = await start();
     await started.bring('b');
     await started.bring('a');
@@ -115,7 +115,7 @@ describe('the payloads', () => {
     expect(await payloads.next()).toEqual({ done: false, value: [first, later('b', true)] });
   });
 
-  test('are made when they are asked for: a slow reader finds all that was ready in one batch', async () => {
+  test('are created when they are read: a slow reader gets all that are ready in one batch', async () => {
     const started = await start();
     await started.bring('a');
     const payloads = await started.payloads();
@@ -131,7 +131,7 @@ describe('the payloads', () => {
   });
 });
 
-test('a stream that is cut while its last payload is made ends in good order, and without it', async () => {
+test('a stream that is cut while its last payload is shaped ends with hasNext: false and without that payload', async () => {
   const started = await start();
   const { response, shaper, running } = started;
   await started.bring('a');
@@ -150,8 +150,8 @@ test('a stream that is cut while its last payload is made ends in good order, an
   expect(started.ends).toBe(1);
 });
 
-describe('a reader that leaves', () => {
-  test('while it waits ends the wait and the work, once', async () => {
+describe('a reader that calls return()', () => {
+  test('while next() is pending ends the wait and the stream, once', async () => {
     const started = await start();
     await started.bring('a');
     const payloads = await started.payloads();
@@ -164,8 +164,8 @@ describe('a reader that leaves', () => {
   });
 });
 
-describe('a stream that is cut', () => {
-  test('still gets a last payload', async () => {
+describe('a stream that endEarly() cuts', () => {
+  test('still has a last payload', async () => {
     const started = await start();
     await started.bring('a');
     const payloads = await started.payloads();
@@ -177,7 +177,7 @@ describe('a stream that is cut', () => {
     expect(started.ends).toBe(1);
   });
 
-  test('before its first payload was asked for still has it', async () => {
+  test('before its first payload is read still has that payload', async () => {
     const started = await start();
     await started.bring('a');
     const payloads = await started.payloads();
@@ -186,7 +186,7 @@ describe('a stream that is cut', () => {
     expect(await payloads.next()).toEqual({ done: true, value: undefined });
   });
 
-  test('after its end gets nothing more', async () => {
+  test('after its end has no further payload', async () => {
     const started = await start();
     for (const field of ['a', 'b', 'c'] as const) await started.bring(field);
     const payloads = await started.payloads();

@@ -44,8 +44,8 @@ function shape(query: string, tree: ResponseObject, late?: readonly number[]): S
 /** As JSON has it. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-describe('an answer with something late', () => {
-  test('has null for it, and the rest as it is', () => {
+describe('a response with pending enrichments', () => {
+  test('has null for a pending field and the values of all others', () => {
     const { data, places, errors, isBlockedByPending } = shape(
       '{ product { id also: advice { text } name } }',
       {
@@ -56,7 +56,7 @@ describe('an answer with something late', () => {
     expect([places, errors, isBlockedByPending]).toEqual([[['product.also', [1]]], [], false]);
   });
 
-  test('has two places for two enrichments of one object, each waiting for its own', () => {
+  test('has two pending fields for two enrichments of one object, each with its own group', () => {
     const { data, places } = shape('{ product { id advice { text } stock } }', { product: { id: '1' } });
     expect(plain(data)).toEqual({ product: { id: '1', advice: null, stock: null } });
     expect(places).toEqual([
@@ -65,19 +65,19 @@ describe('an answer with something late', () => {
     ]);
   });
 
-  test('leaves out what is late, and has what is not', () => {
+  test('leaves out pending enrichments only', () => {
     const tree = { product: { id: '1', advice: { text: 'x' } } };
     const { data, places } = shape('{ product { id advice { text } stock } }', tree, [2]);
     expect(plain(data)).toEqual({ product: { id: '1', advice: { text: 'x' }, stock: null } });
     expect(places).toEqual([['product.stock', [2]]]);
   });
 
-  test('has no place below another: what is late within what is late waits with it', () => {
+  test('has no pending field below another, which waits for both groups', () => {
     const { places } = shape('{ product { related { advice { text } } } }', { product: {} });
     expect(places).toEqual([['product.related', [1, 2]]]);
   });
 
-  test('has a place within an enrichment that is there', () => {
+  test('has a pending field inside a complete enrichment', () => {
     const { data, places } = shape(
       '{ product { related { id advice { text } } } }',
       { product: { related: [{ id: '2' }, { id: '3' }] } },
@@ -94,7 +94,7 @@ describe('an answer with something late', () => {
     expect(places.map(([path]) => path)).toEqual(['product.related.0.advice', 'product.related.1.advice']);
   });
 
-  test('has none where there is no object', () => {
+  test('has no pending field below null', () => {
     const { data, places } = shape('{ product { advice { text } } products { stock } }', {
       product: null,
       products: [null],
@@ -103,13 +103,13 @@ describe('an answer with something late', () => {
   });
 });
 
-describe('what is late and non-null', () => {
-  test('takes along its object', () => {
+describe('a pending non-null field', () => {
+  test('makes its object null', () => {
     const { data, places } = shape('{ product { id rating } }', { product: { id: '1' } });
     expect([plain(data), places]).toEqual([{ product: null }, [['product', [1]]]]);
   });
 
-  test('takes along objects up to one that can be null, with all that is late in them', () => {
+  test('makes the nearest nullable object null, with all pending fields inside it', () => {
     const { data, places } = shape('{ product { id stock maker { id rating } } }', {
       product: { id: '1', maker: { id: 'm' } },
     });
@@ -117,25 +117,25 @@ describe('what is late and non-null', () => {
     expect(places).toEqual([['product', [1, 2]]]);
   });
 
-  test('takes along an element of a list, and no other', () => {
+  test('makes one list element null, and no other', () => {
     const tree = { products: [{ __typename: 'Product', id: '1' }, null, { __typename: 'Product', id: '2' }] };
     const { data, places } = shape('{ products { id rating } }', tree);
     expect(plain(data)).toEqual({ products: [null, null, null] });
     expect(places.map(([path]) => path)).toEqual(['products.0', 'products.2']);
   });
 
-  test('takes along the list where its elements cannot be null', () => {
+  test('makes the list null when its elements are non-null', () => {
     const { data, places } = shape('{ all { id rating } }', { all: [{ id: '1' }, { id: '2' }] });
     expect([plain(data), places]).toEqual([{ all: null }, [['all', [1]]]]);
   });
 
-  test('takes along an element of a list within a list', () => {
+  test('makes an element of a nested list null', () => {
     const { data, places } = shape('{ grid { id rating } }', { grid: [[{ id: '1' }], [], [{ id: '2' }]] });
     expect(plain(data)).toEqual({ grid: [[null], [], [null]] });
     expect(places.map(([path]) => path)).toEqual(['grid.0.0', 'grid.2.0']);
   });
 
-  test('makes it too early for any answer where only a list within a list could be null', () => {
+  test('blocks the response when only a list inside a list could be null', () => {
     const { data, places, isBlockedByPending } = shape('{ product { stock } matrix { id rating } }', {
       product: { id: '1' },
       matrix: [[{ id: '2' }]],
@@ -143,7 +143,7 @@ describe('what is late and non-null', () => {
     expect([data, places, isBlockedByPending]).toEqual([null, [], true]);
   });
 
-  test('is waited for where nothing around it can be null', () => {
+  test('blocks the response when nothing above it is nullable', () => {
     const { data, isBlockedByPending } = shape('{ must { id rating } }', {
       must: { id: '1', rating: 3 },
     });
@@ -151,8 +151,8 @@ describe('what is late and non-null', () => {
   });
 });
 
-describe('errors of an answer with something late', () => {
-  test('are told where nothing late is around them', () => {
+describe('errors of a response with pending enrichments', () => {
+  test('are reported outside of pending fields', () => {
     const { errors, places } = shape('{ product { id name } must { id stock } }', {
       product: { id: '1' },
       must: { id: '2' },
@@ -161,14 +161,14 @@ describe('errors of an answer with something late', () => {
     expect(places.map(([path]) => path)).toEqual(['must.stock']);
   });
 
-  test('below what comes later are told with it', () => {
+  test('below a pending field are reported with its value', () => {
     // The invalid stock is read before the rating is found to be late.
     const tree = { product: { id: '1', stock: 'many' } };
     const { data, errors, places } = shape('{ product { id stock rating } }', tree, [2]);
     expect([plain(data), errors, places]).toEqual([{ product: null }, [], [['product', [1, 2]]]]);
   });
 
-  test('stay where a list before them goes', () => {
+  test('are kept when a later list becomes pending', () => {
     const { errors } = shape(
       '{ product { stock } all { stock rating } }',
       { product: { stock: 'many' }, all: [{ stock: 'many' }] },
@@ -177,7 +177,7 @@ describe('errors of an answer with something late', () => {
     expect(errors.map(({ path }) => path.join('.'))).toEqual(['product.stock']);
   });
 
-  test('that null an object take along what is late below it', () => {
+  test('that make an object null remove the pending fields below it', () => {
     const { data, errors, places } = shape('{ product { stock name } }', { product: { stock: 1 } });
     expect(plain(data)).toEqual({ product: null });
     expect(errors.map(({ path }) => path.join('.'))).toEqual(['product.name']);

@@ -51,6 +51,6 @@ test.each<[string, readonly CachingContribution[], ReturnType<typeof responseCac
     [cached(0, 5, { headers: ['b', 'a'] }), cached(0, 5, { headers: ['a'] })],
     { cacheControl: 'public, max-age=5', age: '0', vary: 'a, b' },
   ],
-])('an answer where %s', (_, contributions, expected) => {
+])('a response where %s', (_, contributions, expected) => {
   expect(responseCachingOf(contributions)).toEqual(expected);
 });

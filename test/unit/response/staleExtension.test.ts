@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { GraphQLObjectType } from 'graphql';
 import type { Execution } from '../../../gateway/execution/execution.ts';
-import type { StaleValue } from '../../../gateway/execution/staleValue.ts';
+import type { StaleValue } from '../../../gateway/execution/executionDiagnostics.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import { type DeliveredData, StaleFields } from '../../../gateway/response/staleExtension.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
@@ -46,7 +46,7 @@ const pathsOf = (fields: StaleFields, group = 0, delivered?: readonly DeliveredD
   told(fields, group, delivered)?.stale.map(({ path }) => path.join('.'));
 
 describe('a stale value', () => {
-  test("is told by the client's path, with its age in whole milliseconds and why, in order of arrival", () => {
+  test("is reported by the client's path, with its age in whole milliseconds and the reason, in order of arrival", () => {
     const tree = { product: { _alias_4_name_id: 'n', left: 1 } };
     const fields = fieldsOf('{ product { id: name left: stock } }', tree, [
       { path: ['product', 'left'], ageMs: 5_312.4, reason: 'error', group: 0 },
@@ -60,7 +60,7 @@ describe('a stale value', () => {
     });
   });
 
-  test('is told once per place, with the greatest age', () => {
+  test('is reported once per path, with the greatest age', () => {
     const tree = { product: { stock: 1 } };
     const stale = [old(['product'], 3), old(['product', 'stock']), old(['product'], 7), old(['product'], 5)];
     expect(told(fieldsOf('{ product { stock } }', tree, stale))?.stale).toEqual([
@@ -69,20 +69,20 @@ describe('a stale value', () => {
     ]);
   });
 
-  test('is left out where the client did not select it, or on objects of another type only', () => {
+  test('is not reported when the client did not select it, or selected it on other types only', () => {
     const tree = { product: { id: '1', stock: 1 }, media: { __typename: 'Film', id: '2', pages: 3 } };
     const query = '{ product { stock } media { id ... on Book { pages } } }';
     const stale = [old(['product', 'id']), old(['media', 'pages']), old(['media', 'id'])];
     expect(pathsOf(fieldsOf(query, tree, stale))).toEqual(['media.id']);
   });
 
-  test('is left out where no fetch brought it or its object', () => {
+  test('is not reported when no fetch returned it or its object', () => {
     const stale = [old(['product', 'stock']), old(['products', 1, 'name']), old(['products', 0, 'name'])];
     const query = '{ product { stock } products { name } }';
     expect(pathsOf(fieldsOf(query, { product: null, products: [{}] }, stale))).toBeUndefined();
   });
 
-  test('that is null itself is told; one whose place a null took is not', () => {
+  test('is reported when it is null itself, but not when a propagated null replaced it', () => {
     const tree = { product: { price: null, name: null, maker: { name: null } }, products: [{ name: 'n' }] };
     const query = '{ product { name price maker { name } } products { name } }';
     const at = (data: Record<string, unknown> | null): DeliveredData[] => [{ path: [], data }];
@@ -98,7 +98,7 @@ describe('a stale value', () => {
     expect(pathsOf(fieldsOf(query, tree, stale), 0, at(null))).toBeUndefined();
   });
 
-  test('is one of a hundred at most, and the others are counted', () => {
+  test('is listed among the first hundred, and the others are counted', () => {
     const list = Array.from({ length: 130 }, () => ({ name: 'n', stock: 1 }));
     // What is not told anyway does not count.
     const stale = list.flatMap((_, i) => [old(['products', i, 'stock']), old(['products', i, 'name'])]);
@@ -112,7 +112,7 @@ describe('a stale value', () => {
     expect([all?.stale.length, all?.staleOmitted]).toEqual([100, undefined]);
   });
 
-  test('of thousands is told in slices', () => {
+  test('is reported in slices when there are thousands', () => {
     const list = Array.from({ length: 1000 }, () => ({ name: 'n' }));
     const stale = list.map((_, i) => old(['products', i, 'name']));
     const work = fieldsOf('{ products { name } }', { products: list }, stale).extensionOfGroups(
@@ -124,13 +124,13 @@ describe('a stale value', () => {
     expect(pauses).toBeGreaterThanOrEqual(10);
   });
 
-  test('called like a property of every object is not found where it is not', () => {
+  test('is not found on the prototype of an object', () => {
     const stale = [old(['product', 'toString'])];
     expect(pathsOf(fieldsOf('{ product { toString: name } }', { product: {} }, stale))).toBeUndefined();
   });
 });
 
-describe('with several payloads, a stale value', () => {
+describe('a stale value of an incremental response', () => {
   const query = '{ products { name ... @defer { stock maker { name } } } }';
   const tree = () => ({
     products: [
@@ -144,7 +144,7 @@ describe('with several payloads, a stale value', () => {
     { path: ['products', 1], data: null },
   ];
 
-  test('is told with the payload of its group', () => {
+  test('is reported with the payload of its group', () => {
     const stale = [
       old(['products', 0, 'stock'], 1, 1),
       old(['products', 0, 'name']),
@@ -156,19 +156,19 @@ describe('with several payloads, a stale value', () => {
     expect(pathsOf(fields, 1, second)).toBeUndefined();
   });
 
-  test('that came with an earlier group is told with the payload that has it', () => {
+  test('is reported with the payload that has it when an earlier group fetched it', () => {
     const fields = fieldsOf(query, tree(), [old(['products', 0, 'stock'])]);
     expect(pathsOf(fields, 0, first)).toBeUndefined();
     expect(pathsOf(fields, 1, second)).toEqual(['products.0.stock']);
   });
 
-  test('is left out where its fragment failed', () => {
+  test('is not reported when its fragment failed', () => {
     const fields = fieldsOf(query, tree(), [old(['products', 1, 'stock'], 1, 1)]);
     expect(pathsOf(fields, 0, first)).toBeUndefined();
     expect(pathsOf(fields, 1, second)).toBeUndefined();
   });
 
-  test('that comes later is read then', () => {
+  test('is reported when it arrives with a later group', () => {
     const stale = [old(['products', 0, 'name'])];
     const fields = fieldsOf(query, tree(), stale);
     expect(pathsOf(fields, 0, first)).toEqual(['products.0.name']);
@@ -176,7 +176,7 @@ describe('with several payloads, a stale value', () => {
     expect(pathsOf(fields, 1, second)).toEqual(['products.0.stock']);
   });
 
-  test('of an object whose parts alone are in the payload is told with them', () => {
+  test('is reported for an object of which the payload has some fields', () => {
     const fields = fieldsOf(query, tree(), [old(['products'], 1, 1)]);
     expect(pathsOf(fields, 1, second)).toEqual(['products']);
   });

@@ -39,8 +39,8 @@ function start(...complete: number[]) {
   };
 }
 
-describe('fragments for what is late', () => {
-  test('are one for each selection, with ids after those of the operation, at each of their places', () => {
+describe('fragments for streamed enrichments', () => {
+  test('are one per selection set, with groups after those of the operation, at all their paths', () => {
     const { fragments } = start();
     const instances = fragments.add([
       placeOf(one, ['products', 0, 'advice'], [2]),
@@ -57,7 +57,7 @@ describe('fragments for what is late', () => {
     expect(instances.every(({ fragment }) => fragments.has(fragment))).toBe(true);
   });
 
-  test('are complete when all that they wait for is', () => {
+  test('are complete when all their groups are', () => {
     const { fragments, completed, complete } = start(0);
     const [first] = fragments.add([placeOf(one, ['advice'], [1, 3]), placeOf(other, ['stock'], [3])]);
     expect(first && [...fragments.groupsOf(first.fragment)]).toEqual([1, 3]);
@@ -69,13 +69,13 @@ describe('fragments for what is late', () => {
     expect(completed).toEqual([6, 5]);
   });
 
-  test('are complete at once where everything has come meanwhile', () => {
+  test('are complete at once when their groups are complete already', () => {
     const { fragments, completed } = start(0, 1);
     fragments.add([placeOf(one, ['advice'], [1])]);
     expect(completed).toEqual([5]);
   });
 
-  test('are not what a client has deferred', () => {
+  test('are distinguished from fragments that the client has deferred', () => {
     const { fragments } = start();
     const [instance] = fragments.add([placeOf(one, ['advice'], [1])]);
     const own = { ...instance?.fragment, kind: 'Deferred', group: 1 } as Parameters<typeof fragments.has>[0];
@@ -83,7 +83,7 @@ describe('fragments for what is late', () => {
   });
 });
 
-test('a field comes to its object, and an element to itself', () => {
+test('a pending field is delivered to its object, and a list element to itself', () => {
   expect(parentObjectPathOf(placeOf(one, ['product', 'advice'], [1]))).toEqual(['product']);
   expect(parentObjectPathOf(placeOf(one, ['products', 1], [1]))).toEqual(['products', 1]);
 });

@@ -72,7 +72,7 @@ export function createClientFixture(
   };
 }
 
-export function sendRequest(client: SubgraphClient, request: SubgraphRequest): SentRequest {
+export function sendRequest(client: Pick<SubgraphClient, 'send'>, request: SubgraphRequest): SentRequest {
   const { promise, resolve } = Promise.withResolvers<SubgraphResponse | GatewayError>();
   let calls = 0;
   const receive = (outcome: SubgraphResponse | GatewayError): void => {
@@ -83,12 +83,12 @@ export function sendRequest(client: SubgraphClient, request: SubgraphRequest): S
   return { outcome: promise, cancel, callCount: () => calls };
 }
 
-/** What of an error matters to others. */
+/** The parts of an error that clients or operators see. */
 export async function describeFailure(answer: SentRequest): Promise<unknown> {
   const outcome = await answer.outcome;
   if (!(outcome instanceof GatewayError)) throw new Error(`an answer came: ${JSON.stringify(outcome)}`);
   const { code, subgraph, extensions } = outcome;
-  // Errors of Node's own are of another realm than the tests: no `instanceof`.
+  // Node creates its errors in another realm than the tests, so that `instanceof` fails.
   const { message } = (outcome.cause ?? {}) as { readonly message?: string };
   return { code, subgraph, extensions, cause: message };
 }

@@ -7,7 +7,7 @@ const headersOf = (entries: Record<string, string>): ReadonlyMap<string, string>
   new Map(Object.entries(entries));
 
 describe('forwarded headers', () => {
-  test('only allow-listed headers travel, whatever the spelling of the list', () => {
+  test('contain only allow-listed headers, in any letter case of the list', () => {
     const client = headersOf({ authorization: 'Bearer a', cookie: 's=1', 'accept-language': 'de' });
 
     expect(selectForwardedHeaders(['Authorization', 'accept-language', 'x-absent'], client)).toEqual({
@@ -16,7 +16,7 @@ describe('forwarded headers', () => {
     });
   });
 
-  test('an allow-list in another order or with repetitions gives the same key', () => {
+  test('have the same key for an allow-list in another order or with duplicates', () => {
     const client = headersOf({ a: '1', b: '2' });
 
     expect(selectForwardedHeaders(['b', 'A', 'a'], client)).toEqual(
@@ -24,13 +24,13 @@ describe('forwarded headers', () => {
     );
   });
 
-  test('an empty value is not the same as an absent header', () => {
+  test('distinguish an empty value from an absent header', () => {
     expect(selectForwardedHeaders(['a'], headersOf({ a: '' })).key).not.toBe(
       selectForwardedHeaders(['a'], headersOf({})).key,
     );
   });
 
-  test('a cookie travels if it is listed', () => {
+  test('contain cookies if they are listed', () => {
     expect(selectForwardedHeaders(['cookie'], headersOf({ cookie: 's=1' })).pairs).toEqual(['cookie', 's=1']);
   });
 
@@ -52,7 +52,7 @@ describe('forwarded headers', () => {
     'tributary-deadline-ms',
     'no header name',
     '__proto__:',
-  ])('"%s" never travels, listed or not', (name) => {
+  ])('never contain "%s", even if it is listed', (name) => {
     expect(isForwardableHeader(name.toLowerCase())).toBe(false);
     expect(selectForwardedHeaders([name], headersOf({ [name.toLowerCase()]: 'x' }))).toEqual({
       key: '',
@@ -71,9 +71,9 @@ describe('forwarded headers', () => {
     },
   );
 
-  test('two clients have equal keys exactly if all listed headers are equal', () => {
+  test('have equal keys exactly if all listed headers are equal', () => {
     const names = ['a', 'a1', 'aa', 'b'];
-    // Values that look like parts of a key are the ones that could make two keys collide.
+    // Values that look like parts of a key could make two keys collide.
     const value = fc.oneof(
       fc.constantFrom('', '1', ':', '1:a', '1:a1:1', 'aa0:'),
       fc.string({ maxLength: 4 }),

@@ -48,7 +48,7 @@ const dataOf = async (answer: { readonly outcome: Promise<unknown> }): Promise<u
 };
 
 describe('HTTP/2', () => {
-  test('carries many calls on one connection where the subgraph offers it', async () => {
+  test('carries many calls on one connection if the subgraph offers it', async () => {
     await using under = createClientFixture(url, { at: { http2: true, connections: 1, tls } });
     const hung = under.send({ body: 'hang' });
     await hanging.promise;
@@ -60,7 +60,7 @@ describe('HTTP/2', () => {
     hung.cancel();
   });
 
-  test('a call that is cancelled or too late leaves the others alone', async () => {
+  test('a call that is cancelled or times out does not affect other calls of the connection', async () => {
     await using under = createClientFixture(url, { at: { http2: true, connections: 1, tls } });
     const late = under.send({ body: 'hang', deadline: under.clock.now() + 10 });
     await hanging.promise;
@@ -71,7 +71,7 @@ describe('HTTP/2', () => {
     expect(sessions.size).toBe(1);
   });
 
-  test('is not spoken where it is switched off', async () => {
+  test('is not used if it is switched off', async () => {
     await using under = createClientFixture(url, { at: { tls } });
 
     await under.send({ body: 'a' }).outcome;
@@ -79,7 +79,7 @@ describe('HTTP/2', () => {
     expect(seen).toEqual([{ version: '1.1', body: 'a' }]);
   });
 
-  test('a certificate that nobody vouches for is refused', async () => {
+  test('a certificate of an unknown authority is refused', async () => {
     await using under = createClientFixture(url, { at: { http2: true } });
 
     expect(await describeFailure(under.send({ body: 'a' }))).toMatchObject({

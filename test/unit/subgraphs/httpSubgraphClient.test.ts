@@ -38,8 +38,8 @@ const answering =
   (exchange: Parameters<typeof hang>[0]): void =>
     exchange.respond({ status, headers: { 'content-type': 'application/json', ...headers }, body });
 
-describe('the request', () => {
-  test('carries the body, the forwarded headers, the ids and the time that is left', async () => {
+describe('a request to a subgraph', () => {
+  test('has the body, the forwarded headers, the ids and the remaining time', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(json(ok));
 
@@ -76,7 +76,7 @@ describe('the request', () => {
     });
   });
 
-  test('never says that no time is left', async () => {
+  test('never has a remaining time of 0', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(json(ok));
 
@@ -85,7 +85,7 @@ describe('the request', () => {
     expect(subgraph.requests[0]!.headers.get('tributary-deadline-ms')).toBe('1');
   });
 
-  test('asks for compression where it is switched on', async () => {
+  test('accepts compression if it is switched on', async () => {
     await using under = createClientFixture(subgraph.url, { at: { acceptCompressed: true } });
     subgraph.enqueueScripts(json(ok));
 
@@ -94,7 +94,7 @@ describe('the request', () => {
     expect(subgraph.requests[0]!.headers.get('accept-encoding')).toBe('gzip, br');
   });
 
-  test('reuses a connection', async () => {
+  test('reuses an idle connection', async () => {
     await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
     subgraph.setDefaultScript(json(ok));
 
@@ -104,7 +104,7 @@ describe('the request', () => {
     expect(subgraph.requests.map((request) => request.connection)).toEqual([1, 1]);
   });
 
-  test('waits for a free connection where all are taken', async () => {
+  test('waits for a free connection if all are in use', async () => {
     await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
     const first = Promise.withResolvers<void>();
     subgraph.enqueueScripts(runAfter(first.promise, json({ data: { n: 1 } })), json({ data: { n: 2 } }));
@@ -124,8 +124,8 @@ describe('the request', () => {
   });
 });
 
-describe('an answer', () => {
-  test('may come in pieces that split a character', async () => {
+describe('a response of a subgraph', () => {
+  test('may arrive in chunks that split a character', async () => {
     await using under = createClientFixture(subgraph.url);
     const body = Buffer.from('{"data":{"name":"Zoë"}}');
     const split = body.indexOf(0xc3) + 1;
@@ -139,7 +139,7 @@ describe('an answer', () => {
     expect(await answer.outcome).toEqual({ ...okResponse, data: { name: 'Zoë' } });
   });
 
-  test('says whether a string in it is escaped', async () => {
+  test('reports whether a string in it is escaped', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(json({ data: { quote: 'a "word"' } }));
 
@@ -150,7 +150,7 @@ describe('an answer', () => {
     });
   });
 
-  test('has its errors brought into form, and malformed ones are errors still', async () => {
+  test('has normalised errors, and a malformed entry is still an error', async () => {
     await using under = createClientFixture(subgraph.url);
     const errors = [
       { message: 'no stock', path: ['a', 0], extensions: { code: 'X' }, locations: [{ line: 1, column: 1 }] },
@@ -202,7 +202,7 @@ describe('an answer', () => {
     ],
     ['200 with another content type', text('{"errors":[{"message":"no"}]}', 'text/plain'), {}],
     ['200 with a byte order mark', text('\ufeff{"errors":[{"message":"no"}]}'), {}],
-  ])('is taken as GraphQL: %s', async (_name, script, metadata) => {
+  ])('is accepted as GraphQL: %s', async (_name, script, metadata) => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(script);
 
@@ -214,7 +214,7 @@ describe('an answer', () => {
     });
   });
 
-  test('of a hundred kilobytes comes whole', async () => {
+  test('of a hundred kilobytes arrives completely', async () => {
     await using under = createClientFixture(subgraph.url, { at: { maxResponseBytes: 200_000 } });
     const data = { list: Array.from({ length: 5_000 }, (_, index) => `item number ${index}`) };
     subgraph.enqueueScripts(json({ data }));
@@ -234,7 +234,7 @@ describe('an answer', () => {
     expect(await under.send().outcome).toEqual(okResponse);
   });
 
-  test('with keys like `__proto__` changes no other object', async () => {
+  test('with keys such as `__proto__` changes no other object', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(
       text('{"data":{"__proto__":{"x":1},"constructor":{"prototype":{"x":1}}},"__proto__":{"errors":[]}}'),
@@ -249,7 +249,7 @@ describe('an answer', () => {
   });
 });
 
-describe('what is no answer', () => {
+describe('a failed call', () => {
   const invalid = (cause: unknown): unknown => ({
     code: 'SUBGRAPH_INVALID_RESPONSE',
     subgraph: 'reviews',
@@ -259,12 +259,12 @@ describe('what is no answer', () => {
 
   test.each([
     ['invalid JSON', text('{"data":'), expect.stringContaining('JSON')],
-    ['a list', text('[]'), 'the answer is no JSON object'],
-    ['null', text('null'), 'the answer is no JSON object'],
+    ['a list', text('[]'), 'the response is not a JSON object'],
+    ['null', text('null'), 'the response is not a JSON object'],
     ['a string as data', text('{"data":"x"}'), '`data` is neither an object nor null'],
     ['a list as data', text('{"data":[]}'), '`data` is neither an object nor null'],
-    ['errors that are no list', text('{"data":{},"errors":{}}'), '`errors` is no list'],
-    ['neither data nor errors', text('{"message":"hi"}'), 'the answer has neither `data` nor `errors`'],
+    ['errors that are no list', text('{"data":{},"errors":{}}'), '`errors` is not a list'],
+    ['neither data nor errors', text('{"message":"hi"}'), 'the response has neither `data` nor `errors`'],
     ['an empty body', text(''), 'the body is empty'],
     ['no content', bytes('HTTP/1.1 204 No Content\r\n\r\n'), 'the body is empty'],
     ['bad UTF-8', text(Buffer.from('{"data":{"a":"\xff"}}', 'latin1')), 'the body is not UTF-8'],
@@ -296,14 +296,14 @@ describe('what is no answer', () => {
       expect.stringContaining('does not match'),
     ],
     ['another protocol', bytes('SSH-2.0-OpenSSH_9.2\r\n\r\n'), expect.stringContaining('HTTP/1.1 protocol')],
-  ])('is invalid: %s', async (_name, script, cause) => {
+  ])('has an invalid response: %s', async (_name, script, cause) => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(script);
 
     expect(await describeFailure(under.send())).toEqual(invalid(cause));
   });
 
-  const tooLarge = 'the answer is larger than 1000 bytes';
+  const tooLarge = 'the response is larger than 1000 bytes';
   const spaces = ' '.repeat(2_000);
 
   test.each([
@@ -321,14 +321,14 @@ describe('what is no answer', () => {
       }),
       'Cannot create a Buffer larger than 1000 bytes',
     ],
-  ])('is too large: %s', async (_name, script, cause) => {
+  ])('has a response that is too large: %s', async (_name, script, cause) => {
     await using under = createClientFixture(subgraph.url, { at: { maxResponseBytes: 1_000 } });
     subgraph.enqueueScripts(script);
 
     expect(await describeFailure(under.send())).toEqual(invalid(cause));
   });
 
-  test('an endless answer ends its connection', async () => {
+  test('with an endless response closes its connection', async () => {
     await using under = createClientFixture(subgraph.url, { at: { maxResponseBytes: 1_000 } });
     subgraph.enqueueScripts(chunked([spaces, new Promise(() => {})]));
 
@@ -350,7 +350,7 @@ describe('what is no answer', () => {
     ['404', answering(404, ''), 'SUBGRAPH_ERROR', 404],
     ['429 with JSON of another kind', answering(429, '{"message":"slow down"}'), 'SUBGRAPH_ERROR', 429],
     ['a redirect', answering(307, JSON.stringify(ok), { location: '/elsewhere' }), 'SUBGRAPH_ERROR', 307],
-  ])('has its status told: %s', async (_name, script, code, status) => {
+  ])('reports the HTTP status: %s', async (_name, script, code, status) => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(script);
 
@@ -382,7 +382,7 @@ describe('what is no answer', () => {
         exchange.end();
       },
     ],
-  ])('is a lost connection: %s', async (_name, script) => {
+  ])('reports a lost connection: %s', async (_name, script) => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(script);
 
@@ -395,7 +395,7 @@ describe('what is no answer', () => {
     expect(subgraph.requests.length).toBe(1);
   });
 
-  test('nobody listens', async () => {
+  test('reports a refused connection', async () => {
     await subgraph.close();
     await using under = createClientFixture(subgraph.url);
 
@@ -405,13 +405,13 @@ describe('what is no answer', () => {
     });
   });
 
-  test('the name has no address', async () => {
+  test('reports a host name without an address', async () => {
     await using under = createClientFixture('http://reviews.invalid/graphql');
 
     expect(await describeFailure(under.send())).toMatchObject({ code: 'SUBGRAPH_UNREACHABLE' });
   });
 
-  test('the message for the client names neither the subgraph nor its address', async () => {
+  test('has a message with neither the name nor the address of the subgraph', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(reset);
 
@@ -420,7 +420,7 @@ describe('what is no answer', () => {
     expect(outcome instanceof Error && outcome.message).toBe('A subgraph could not be reached.');
   });
 
-  test('an endpoint that cannot be used', async () => {
+  test('reports an endpoint that cannot be used', async () => {
     await using under = createClientFixture('not a url');
 
     expect(await describeFailure(under.send())).toMatchObject({
@@ -430,8 +430,8 @@ describe('what is no answer', () => {
   });
 });
 
-describe('time', () => {
-  test('an attempt that takes too long fails and ends its connection', async () => {
+describe('the time limits of a call', () => {
+  test('end an attempt that takes too long, and its connection', async () => {
     await using under = createClientFixture(subgraph.url);
     const answer = under.send();
     await subgraph.waitForRequests(1);
@@ -444,7 +444,7 @@ describe('time', () => {
     await subgraph.requests[0]!.connectionClosed;
   });
 
-  test('an answer that stops halfway fails at the same time', async () => {
+  test('apply to a response that stops halfway', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(bytes('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"data":'));
     const answer = under.send();
@@ -455,7 +455,7 @@ describe('time', () => {
     expect(await describeFailure(answer)).toMatchObject({ code: 'SUBGRAPH_TIMEOUT' });
   });
 
-  test('a deadline before that fails with its own code', async () => {
+  test('report an earlier deadline with its own code', async () => {
     await using under = createClientFixture(subgraph.url);
     const answer = under.send({ deadline: under.clock.now() + 100 });
     await subgraph.waitForRequests(1);
@@ -466,7 +466,7 @@ describe('time', () => {
     await subgraph.requests[0]!.connectionClosed;
   });
 
-  test('a request whose deadline is over is not sent', async () => {
+  test('prevent a request whose deadline has passed from being sent', async () => {
     await using under = createClientFixture(subgraph.url);
 
     const answer = under.send({ deadline: under.clock.now() });
@@ -476,7 +476,7 @@ describe('time', () => {
     expect(subgraph.requests.length).toBe(0);
   });
 
-  test('waiting for a free connection counts, and the late request is never sent', async () => {
+  test('include waiting for a free connection, and the overdue request is never sent', async () => {
     await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
     const first = Promise.withResolvers<void>();
     subgraph.enqueueScripts(runAfter(first.promise, json(ok)));
@@ -494,7 +494,7 @@ describe('time', () => {
     expect(subgraph.requests.map((request) => request.body)).toEqual(['1', '3']);
   });
 
-  test('no timer runs on when the answer is there', async () => {
+  test('leave no timer running after the response', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(json(ok));
 
@@ -506,8 +506,8 @@ describe('time', () => {
   });
 });
 
-describe('a connection that the subgraph has closed meanwhile', () => {
-  test('a query goes out once more', async () => {
+describe('after an idle connection was closed by the subgraph', () => {
+  test('a query is sent again', async () => {
     await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
     subgraph.enqueueScripts(json(ok), reset, json({ data: { ok: 'again' } }));
 
@@ -521,7 +521,7 @@ describe('a connection that the subgraph has closed meanwhile', () => {
     ]);
   });
 
-  test('a query goes out twice at most', async () => {
+  test('a query is sent twice at most', async () => {
     await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
     subgraph.enqueueScripts(json(ok), reset, reset, json(ok));
 
@@ -543,7 +543,7 @@ describe('a connection that the subgraph has closed meanwhile', () => {
     expect(subgraph.requests.length).toBe(2);
   });
 
-  test('a query is not sent again once its answer has begun', async () => {
+  test('a query is not sent again once its response has started', async () => {
     await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
     subgraph.enqueueScripts(json(ok), (exchange) => {
       exchange.write('HTTP/1.1 200 OK\r\ncontent-le');
@@ -559,7 +559,7 @@ describe('a connection that the subgraph has closed meanwhile', () => {
 });
 
 describe('equal queries in flight', () => {
-  test('go out once, and each receiver has an answer of its own', async () => {
+  test('are sent once, and each receiver gets a copy of the response', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(json({ data: { list: [1] } }));
 
@@ -578,7 +578,7 @@ describe('equal queries in flight', () => {
   test.each([
     ['sharing is off', { sharesInFlightCalls: false }, {}],
     ['they are mutations', {}, { kind: 'mutation' as const }],
-  ])('go out each for itself where %s', async (_name, options, more) => {
+  ])('are not shared if %s', async (_name, options, more) => {
     await using under = createClientFixture(subgraph.url, options);
     subgraph.setDefaultScript(json(ok));
 
@@ -587,7 +587,7 @@ describe('equal queries in flight', () => {
     expect(subgraph.requests.length).toBe(2);
   });
 
-  test('a query that comes after the answer is a new call', async () => {
+  test('are not shared with a query that arrives after the response', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.setDefaultScript(json(ok));
 
@@ -597,7 +597,7 @@ describe('equal queries in flight', () => {
     expect(subgraph.requests.length).toBe(2);
   });
 
-  test('one receiver that leaves does not end the call of the others', async () => {
+  test('continue when one receiver is cancelled', async () => {
     await using under = createClientFixture(subgraph.url);
     const gate = Promise.withResolvers<void>();
     subgraph.enqueueScripts(runAfter(gate.promise, json(ok)));
@@ -613,7 +613,7 @@ describe('equal queries in flight', () => {
     expect([leader.callCount(), joiner.callCount()]).toEqual([0, 1]);
   });
 
-  test('the last receiver that leaves ends the call', async () => {
+  test('end when the last receiver is cancelled', async () => {
     await using under = createClientFixture(subgraph.url);
     const answers = [under.send(), under.send()];
     await subgraph.waitForRequests(1);
@@ -625,7 +625,7 @@ describe('equal queries in flight', () => {
     expect(under.clock.activeTimerCount).toBe(0);
   });
 
-  test('each receiver has its own deadline', async () => {
+  test('keep the deadline of each receiver', async () => {
     await using under = createClientFixture(subgraph.url);
     const gate = Promise.withResolvers<void>();
     subgraph.enqueueScripts(runAfter(gate.promise, json(ok)));
@@ -647,7 +647,7 @@ describe('equal queries in flight', () => {
     expect(subgraph.requests.length).toBe(1);
   });
 
-  test('a failure reaches all', async () => {
+  test('report a failure to every receiver', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.enqueueScripts(reset);
 
@@ -656,7 +656,7 @@ describe('equal queries in flight', () => {
     expect(failures).toMatchObject([{ code: 'SUBGRAPH_UNREACHABLE' }, { code: 'SUBGRAPH_UNREACHABLE' }]);
   });
 
-  test('a receiver that throws takes nothing from the others', async () => {
+  test('reach the other receivers if one of them throws', async () => {
     const faults: unknown[] = [];
     await using under = createClientFixture(subgraph.url, { onReceiverFault: (fault) => faults.push(fault) });
     subgraph.enqueueScripts(json(ok));
@@ -672,7 +672,7 @@ describe('equal queries in flight', () => {
     expect(faults).toEqual([fault]);
   });
 
-  test('a receiver may send again and cancel others from within its answer', async () => {
+  test('allow a receiver to send again and to cancel others while it is called', async () => {
     await using under = createClientFixture(subgraph.url);
     subgraph.setDefaultScript(json(ok));
     const second = Promise.withResolvers<unknown>();
@@ -692,8 +692,8 @@ describe('equal queries in flight', () => {
   });
 });
 
-describe('what is observed', () => {
-  test('every call is reported once, with who waited for it', async () => {
+describe('the call observer', () => {
+  test('gets every call once, with the number of its receivers', async () => {
     const events: SubgraphCallEvent[] = [];
     await using under = createClientFixture(subgraph.url, {
       at: { connections: 1 },
@@ -727,8 +727,8 @@ describe('what is observed', () => {
   });
 });
 
-describe('closing', () => {
-  test('fails what is under way, refuses what comes later and leaves no connection', async () => {
+describe('a closed client', () => {
+  test('fails calls under way, refuses later ones and leaves no connection open', async () => {
     await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
     const running = under.send({ body: '1' });
     const queued = under.send({ body: '2' });
@@ -750,7 +750,7 @@ describe('closing', () => {
     expect(under.clock.activeTimerCount).toBe(0);
   });
 
-  test('a cancelled receiver hears nothing, not even of a refusal', async () => {
+  test('does not call a cancelled receiver, not even to refuse its request', async () => {
     await using under = createClientFixture(subgraph.url);
     const refused = under.send({ deadline: under.clock.now() - 1 });
     refused.cancel();

@@ -39,7 +39,7 @@ function listen(): { told: Told; listener: StreamingListener; ended: Promise<voi
 const connectTimeoutMs = 60_000;
 const request = { subgraph: 'reviews', headers: ['content-type', 'application/json'], body: '{}' };
 
-test('a paused call holds the server back, and a resumed one gets all of it', async () => {
+test('a paused stream applies back-pressure to the server, and a resumed one gets all data', async () => {
   await using subgraph = await startScriptedSubgraph();
   const size = 64 * 1024 * 1024;
   subgraph.setDefaultScript((exchange) => {
@@ -57,7 +57,7 @@ test('a paused call holds the server back, and a resumed one gets all of it', as
   });
   while (told.status === undefined) await waitForTurns();
   await waitForTurns(100);
-  // What was read together with the head.
+  // The chunk that was read together with the head.
   expect(told.bytes).toBeLessThan(1024 * 1024);
   call.resume();
   await ended;
@@ -65,7 +65,7 @@ test('a paused call holds the server back, and a resumed one gets all of it', as
   await client.close();
 });
 
-test('one stream, one connection', async () => {
+test('each stream has a connection of its own', async () => {
   await using subgraph = await startScriptedSubgraph();
   subgraph.setDefaultScript((exchange) => exchange.respond({ body: 'x' }));
   const client = new StreamingClient();
@@ -73,14 +73,14 @@ test('one stream, one connection', async () => {
     const { listener, ended } = listen();
     client.open({ url: subgraph.url, connectTimeoutMs }, request, listener);
     await ended;
-    // The connection would be free for another call now.
+    // At this point the connection could be reused for another call.
     await waitForTurns(5);
   }
   expect(subgraph.requests.map(({ connection }) => connection)).toEqual([1, 2]);
   await client.close();
 });
 
-test('a header that cannot be sent is a failure like any other', async () => {
+test('a header that cannot be sent is reported as a failure', async () => {
   await using subgraph = await startScriptedSubgraph();
   const client = new StreamingClient();
   const { told, listener, ended } = listen();

@@ -15,7 +15,7 @@ function open() {
 
 const stock = { subgraph: 'inventory', priority: 'normal', waitedMs: 0 } as const;
 
-test('the length of a queue is what waits now', async () => {
+test('the queue length is the number of calls that wait now', async () => {
   const { metrics, read } = open();
   for (const subgraph of ['inventory', 'reviews', 'inventory', 'inventory']) metrics.onWait(subgraph);
   metrics.onWaitEnd({ ...stock, outcome: 'sent' });
@@ -26,7 +26,7 @@ test('the length of a queue is what waits now', async () => {
   ]);
 });
 
-test('waits are timed in seconds where a call was sent', async () => {
+test('wait times are observed in seconds for calls that were sent', async () => {
   const { metrics, read } = open();
   metrics.onWaitEnd({ ...stock, outcome: 'sent', waitedMs: 30 });
   metrics.onWaitEnd({ ...stock, outcome: 'sent', waitedMs: 3 });

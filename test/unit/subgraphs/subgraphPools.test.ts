@@ -18,8 +18,8 @@ const endpoint = (url: string): SubgraphEndpoint => ({
 });
 const target = (url: string) => pools.targetOf(endpoint(url), false);
 
-describe('a pool of connections', () => {
-  test('is kept before its first connection, and while it has one, whatever pools are made', async () => {
+describe('a connection pool', () => {
+  test('stays before its first connection, and while it has one, when other pools are created', async () => {
     await using idle = await startScriptedSubgraph();
     await using busy = await startScriptedSubgraph();
     idle.setDefaultScript(json({}));
@@ -34,7 +34,7 @@ describe('a pool of connections', () => {
     expect(await waiting).toEqual(new Error('the test is over'));
   });
 
-  test('is let go when it has neither and another one is made', async () => {
+  test('is dropped when it has lost its connections and another pool is created', async () => {
     await using gone = await startScriptedSubgraph();
     gone.setDefaultScript(json({}));
     const first = target(gone.url);

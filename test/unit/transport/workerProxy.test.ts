@@ -13,13 +13,23 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { addCallbackRoute } from '../../../gateway/subscriptions/callbackRoute.ts';
 import { Gate } from '../../harness/gate.ts';
-import { exchange, type RawAnswer, RawConnection, type RawRequest } from '../../harness/rawHttp.ts';
+import { exchange, RawConnection, type RawRequest, type RawResponse } from '../../harness/rawHttp.ts';
 import {
   ScriptedEvents,
   type ScriptedServer,
   singleOutcome,
   startScriptedServer,
 } from '../../harness/scriptedServer.ts';
+import {
+  completeEvent,
+  endingRequest,
+  nextEvent,
+  openingRequest,
+  openStream,
+  operationRequest,
+  reserveStream,
+  tokenHeader,
+} from '../../harness/singleConnection.ts';
 
 type Script = Parameters<typeof startScriptedServer>[0];
 type Overrides = Parameters<typeof startScriptedServer>[1];
@@ -64,42 +74,13 @@ async function startFakeWorker({ directory }: Workers, listener: RequestListener
 
 const query = '{ greeting }';
 const subscription = 'subscription { greetings }';
-const tokenHeader = 'x-graphql-event-stream-token';
 
 function tokenOf(worker: string): string {
   return `0b5a3c1e-5f0e-4d0f-9a53-2f1d2f6f7d11.${worker}`;
 }
 
-async function reserve({ url }: ScriptedServer): Promise<string> {
-  const { status, body } = await exchange(url, { method: 'PUT' });
-  expect(status).toBe(201);
-  return body;
-}
-
-async function open({ url }: ScriptedServer, token: string): Promise<RawConnection> {
-  const connection = await RawConnection.open(url);
-  connection.send({ method: 'GET', headers: { accept: 'text/event-stream', [tokenHeader]: token } });
-  expect((await connection.readHead()).status).toBe(200);
-  expect(await connection.readChunk()).toBe(':\n\n');
-  return connection;
-}
-
-function operation(token: string, text: string, more: Readonly<Record<string, string>> = {}): RawRequest {
-  return {
-    headers: { 'content-type': 'application/json', [tokenHeader]: token, ...more },
-    body: JSON.stringify({ query: text, extensions: { operationId: '1' } }),
-  };
-}
-
-function end(token: string): RawRequest {
-  return { method: 'DELETE', path: '/graphql?operationId=1', headers: { [tokenHeader]: token } };
-}
-
-const next = (payload: unknown) => `event: next\ndata: {"id":"1","payload":${JSON.stringify(payload)}}\n\n`;
-const complete = 'event: complete\ndata: {"id":"1"}\n\n';
-
 /** The parts of a response that are equal for equal requests. */
-function comparable({ status, headers, body }: RawAnswer): unknown {
+function comparable({ status, headers, body }: RawResponse): unknown {
   const { date, 'x-request-id': requestId, ...rest } = Object.fromEntries(headers);
   return { status, body, headers: rest, isDated: date !== undefined, isNamed: requestId !== undefined };
 }
@@ -111,29 +92,32 @@ describe('an event stream that belongs to another worker', () => {
       document.loc?.source.body === query ? singleOutcome('{"greeting":"hello"}') : events.outcome,
     );
     const { first, second } = workers;
-    const token = await reserve(first);
+    const token = await reserveStream(first.url);
     expect(token).toMatch(/^[0-9a-f-]{36}\.1$/);
-    await using stream = await open(second, token);
+    await using stream = await openStream(second.url, token);
     for (const worker of [first, second]) {
-      expect(await exchange(worker.url, operation(token, query))).toMatchObject({ status: 202, body: '' });
-      expect(await stream.readChunk()).toBe(next({ data: { greeting: 'hello' } }) + complete);
+      expect(await exchange(worker.url, operationRequest(token, { query }))).toMatchObject({
+        status: 202,
+        body: '',
+      });
+      expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
     }
-    expect((await exchange(second.url, operation(token, subscription))).status).toBe(202);
+    expect((await exchange(second.url, operationRequest(token, { query: subscription }))).status).toBe(202);
     events.push({ data: { greetings: 'one' } });
-    expect(await stream.readChunk()).toBe(next({ data: { greetings: 'one' } }));
-    const again = await exchange(second.url, operation(token, subscription));
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greetings: 'one' } }));
+    const again = await exchange(second.url, operationRequest(token, { query: subscription }));
     expect([again.status, again.body]).toEqual([
       409,
       expect.stringContaining('extensions.operationId is running'),
     ]);
-    expect((await exchange(second.url, end(token))).status).toBe(200);
+    expect((await exchange(second.url, endingRequest(token))).status).toBe(200);
     await events.returned;
     expect([first.receivedOperations.length, second.receivedOperations.length]).toEqual([3, 0]);
   });
 
   test('is found by the token in the query string', async () => {
     await using workers = await startWorkers();
-    const token = await reserve(workers.first);
+    const token = await reserveStream(workers.first.url);
     await using stream = await RawConnection.open(workers.second.url);
     stream.send({
       method: 'GET',
@@ -147,7 +131,7 @@ describe('an event stream that belongs to another worker', () => {
   test('gets the real address and headers of the client, and ignores forged worker headers', async () => {
     await using workers = await startWorkers();
     const { first, second } = workers;
-    const token = await reserve(first);
+    const token = await reserveStream(first.url);
     const headers = {
       'x-tributary-client-address': '10.1.1.1',
       'X-Tributary-Drain-Stream': token,
@@ -157,11 +141,11 @@ describe('an event stream that belongs to another worker', () => {
     };
     for (const { url } of [first, second, second]) {
       await using connection = await RawConnection.open(url);
-      connection.send(operation(token, query, headers));
-      expect((await connection.readAnswer()).status).toBe(100);
+      connection.send(operationRequest(token, { query }, '1', headers));
+      expect((await connection.readResponse()).status).toBe(100);
       // Sent twice: the stream still exists after the first time.
-      expect((await connection.readAnswer()).status).toBe(202);
-      await exchange(first.url, end(token));
+      expect((await connection.readResponse()).status).toBe(202);
+      await exchange(first.url, endingRequest(token));
     }
     const seen = first.receivedOperations.map(({ clientAddress, headers: received }) => [
       clientAddress,
@@ -178,43 +162,45 @@ describe('an event stream that belongs to another worker', () => {
   test('works with chunked request bodies and with errors sent before the body has arrived', async () => {
     await using workers = await startWorkers(undefined, { limits: { bodySize: 100_000 } });
     const { first, second } = workers;
-    const token = await reserve(first);
+    const token = await reserveStream(first.url);
     await using connection = await RawConnection.open(second.url);
     const chunked = { 'transfer-encoding': 'chunked' };
-    const { headers = {}, body = '' } = operation(token, query, chunked);
+    const { headers = {}, body = '' } = operationRequest(token, { query }, '1', chunked);
     connection.send({ headers });
     connection.socket.write(`5\r\n${body.slice(0, 5)}\r\n`);
     connection.socket.write(`${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`);
-    expect((await connection.readAnswer()).status).toBe(202);
+    expect((await connection.readResponse()).status).toBe(202);
     // Larger than the socket buffers, so that the whole body has to be read.
     const large = 16 * 1024 * 1024;
     connection.send({ headers });
     connection.socket.write(`${large.toString(16)}\r\n${' '.repeat(large)}\r\n0\r\n\r\n`);
-    expect((await connection.readAnswer()).status).toBe(413);
-    connection.send(operation(token, '{ greeting again: greeting }'));
-    expect((await connection.readAnswer()).status).toBe(202);
+    expect((await connection.readResponse()).status).toBe(413);
+    connection.send(operationRequest(token, { query: '{ greeting again: greeting }' }));
+    expect((await connection.readResponse()).status).toBe(202);
   });
 
   test('ends when its client disconnects from any worker', async () => {
     const events = new ScriptedEvents();
     await using workers = await startWorkers(() => events.outcome);
-    const token = await reserve(workers.first);
-    const stream = await open(workers.second, token);
-    expect((await exchange(workers.second.url, operation(token, subscription))).status).toBe(202);
+    const token = await reserveStream(workers.first.url);
+    const stream = await openStream(workers.second.url, token);
+    expect(
+      (await exchange(workers.second.url, operationRequest(token, { query: subscription }))).status,
+    ).toBe(202);
     await stream[Symbol.asyncDispose]();
     await events.returned;
-    expect((await exchange(workers.second.url, end(token))).status).toBe(404);
+    expect((await exchange(workers.second.url, endingRequest(token))).status).toBe(404);
   });
 
   test('does not start an operation whose client disconnects before the operation is accepted', async () => {
-    const begun = Promise.withResolvers<AbortSignal>();
+    const started = Promise.withResolvers<AbortSignal>();
     await using workers = await startWorkers(({ signal }) => {
-      begun.resolve(signal);
+      started.resolve(signal);
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     });
     const connection = await RawConnection.open(workers.second.url);
-    connection.send(operation(await reserve(workers.first), query));
-    const signal = await begun.promise;
+    connection.send(operationRequest(await reserveStream(workers.first.url), { query }));
+    const signal = await started.promise;
     const aborted = once(signal, 'abort');
     await connection[Symbol.asyncDispose]();
     await aborted;
@@ -228,10 +214,10 @@ describe('an event stream that belongs to another worker', () => {
       bufferSize: 1000,
       readTimeoutMs: readTimeout,
     });
-    const token = await reserve(workers.first);
-    await using stream = await open(workers.second, token);
+    const token = await reserveStream(workers.first.url);
+    await using stream = await openStream(workers.second.url, token);
     stream.socket.pause();
-    await exchange(workers.second.url, operation(token, subscription));
+    await exchange(workers.second.url, operationRequest(token, { query: subscription }));
     // Larger than the socket buffers: the test ends only if the sender has to wait and no worker buffers the body.
     const event = { data: { greetings: 'x'.repeat(1024 * 1024) } };
     for (let count = 0; count < 64; count++) events.push(event);
@@ -244,9 +230,9 @@ describe('an event stream that belongs to another worker', () => {
 
 describe('requests about the resources of a worker that is gone', () => {
   const requests = (token: string): RawRequest[] => [
-    { method: 'GET', headers: { accept: 'text/event-stream', [tokenHeader]: token } },
-    { ...operation(token, query) },
-    end(token),
+    openingRequest(token),
+    operationRequest(token, { query }),
+    endingRequest(token),
     {
       method: 'POST',
       path: `/callback/${encodeURIComponent(token)}`,
@@ -277,7 +263,7 @@ describe('requests about the resources of a worker that is gone', () => {
     await using workers = await startWithCallbacks();
     const unknown = await sendAll(workers, tokenOf('2'));
     expect(unknown).toMatchObject([{ status: 404 }, { status: 404 }, { status: 404 }, { status: 404 }]);
-    const token = await reserve(workers.first);
+    const token = await reserveStream(workers.first.url);
     const madeUp = ['1', '3', '999999999', '0', '01', '../1', '/etc/passwd', 'x', ''].map((name) =>
       tokenOf(name),
     );
@@ -303,7 +289,7 @@ describe('requests about the resources of a worker that is gone', () => {
       response.write(':\n\n');
       answering.resolve(response);
     });
-    await using stream = await open(workers.second, owner.token);
+    await using stream = await openStream(workers.second.url, owner.token);
     (await answering.promise).destroy();
     await stream.waitForClose();
     await expect(stream.readChunk()).rejects.toThrow('The connection ended');
@@ -314,7 +300,7 @@ describe('requests about the resources of a worker that is gone', () => {
     const { directory, second } = workers;
     await rm(directory, { recursive: true });
     await writeFile(directory, '');
-    const { status, headers, body } = await exchange(second.url, operation(tokenOf('3'), query));
+    const { status, headers, body } = await exchange(second.url, operationRequest(tokenOf('3'), { query }));
     expect([status, headers.get('retry-after'), JSON.parse(body).errors[0].extensions.code]).toEqual([
       503,
       '1',
@@ -367,12 +353,12 @@ describe('a proxied request', () => {
       response.end();
     });
     const path = `/graphql?a=%2F&token=${owner.token}`;
-    const asked = openRequest(new URL(path, workers.second.url), {
+    const clientRequest = openRequest(new URL(path, workers.second.url), {
       method: 'HEAD',
       headers: { 'x-a': ['1', '2'], connection: 'close' },
     });
-    asked.end();
-    const [head] = await once(asked, 'response');
+    clientRequest.end();
+    const [head] = await once(clientRequest, 'response');
     expect([
       head.statusCode,
       head.statusMessage,
@@ -384,10 +370,10 @@ describe('a proxied request', () => {
 
   test('may have headers as large as a request that is not proxied', async () => {
     await using workers = await startWorkers();
-    const token = await reserve(workers.first);
+    const token = await reserveStream(workers.first.url);
     const most = { 'x-large': 'x'.repeat(15_900) };
     const [there, here] = [workers.first, workers.second].map(({ url }) =>
-      exchange(url, { ...end(token), headers: { [tokenHeader]: token, ...most } }),
+      exchange(url, { ...endingRequest(token), headers: { [tokenHeader]: token, ...most } }),
     );
     expect([(await there)?.status, (await here)?.status]).toEqual([200, 200]);
   });
@@ -430,9 +416,9 @@ describe('a worker that shuts down', () => {
     async (which) => {
       const events = new ScriptedEvents();
       await using workers = await startWorkers(() => events.outcome, { drainTimeout });
-      const token = await reserve(workers.first);
-      await using stream = await open(workers.second, token);
-      await exchange(workers.second.url, operation(token, subscription));
+      const token = await reserveStream(workers.first.url);
+      await using stream = await openStream(workers.second.url, token);
+      await exchange(workers.second.url, operationRequest(token, { query: subscription }));
       await workers[which].close();
       expect(await stream.readChunk()).toBeUndefined();
       await events.returned;
@@ -450,35 +436,38 @@ describe('a worker that shuts down', () => {
         },
         { drainTimeout },
       );
-      const token = await reserve(workers.first);
-      await using stream = await open(workers.second, token);
-      await using late = await RawConnection.open(workers.second.url);
-      const asked = exchange(workers.second.url, operation(token, query));
+      const token = await reserveStream(workers.first.url);
+      await using stream = await openStream(workers.second.url, token);
+      await using control = await RawConnection.open(workers.second.url);
+      const response = exchange(workers.second.url, operationRequest(token, { query }));
       await gate.waitForArrivals();
       const closing = workers[which].close();
-      late.send({ ...end(token), path: '/graphql?operationId=another' });
-      expect((await late.readAnswer()).status).toBe(200);
+      control.send(endingRequest(token, 'another'));
+      expect((await control.readResponse()).status).toBe(200);
       gate.open();
-      expect((await asked).status).toBe(202);
-      expect(await stream.readChunk()).toBe(next({ data: { greeting: 'hello' } }) + complete);
+      expect((await response).status).toBe(202);
+      expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
       expect(await stream.readChunk()).toBeUndefined();
       await closing;
     },
   );
 
   test('ends proxied requests with 503 after the drain timeout', async () => {
-    const begun = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
     await using workers = await startWorkers(
       ({ signal }) => {
-        begun.resolve();
+        started.resolve();
         return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
       },
       { drainTimeout: 1 },
     );
-    const asked = exchange(workers.second.url, operation(await reserve(workers.first), query));
-    await begun.promise;
+    const response = exchange(
+      workers.second.url,
+      operationRequest(await reserveStream(workers.first.url), { query }),
+    );
+    await started.promise;
     await workers.second.close();
-    const { status, headers, body } = await asked;
+    const { status, headers, body } = await response;
     expect([status, headers.get('connection'), JSON.parse(body).errors[0].extensions.code]).toEqual([
       503,
       'close',
@@ -508,5 +497,5 @@ describe('a worker that shuts down', () => {
 
 test('the tokens of a gateway with one process contain no worker name', async () => {
   await using server = await startScriptedServer();
-  expect(await reserve(server)).toMatch(/^[0-9a-f-]{36}$/);
+  expect(await reserveStream(server.url)).toMatch(/^[0-9a-f-]{36}$/);
 });

@@ -40,14 +40,14 @@ function stale(ids: readonly string[], options: Partial<FetchCacheOptions> = {})
   return fixture;
 }
 
-function call({ subgraphs: { calls } }: CachedFetchesFixture, place: number): RecordedCall {
-  const found = calls[place];
+function call({ subgraphs: { calls } }: CachedFetchesFixture, index: number): RecordedCall {
+  const found = calls[index];
   if (found === undefined) throw new Error(`The subgraph was request ${calls.length} times.`);
   return found;
 }
 
-/** What the next one who asks gets without waiting. */
-function kept(fixture: CachedFetchesFixture, ids: readonly string[]): unknown {
+/** The data that the next request gets without waiting. */
+function cachedData(fixture: CachedFetchesFixture, ids: readonly string[]): unknown {
   const request = fixture.fetch(names, ids);
   const { data, result } = request;
   request.cancel();
@@ -73,7 +73,7 @@ describe('When the budget of a call ends,', () => {
     expect(request.isDone).toBe(true);
     expect(call(fixture, 1).isCancelled).toBe(false);
     call(fixture, 1).answer(named('new 1', 'new 2'));
-    expect(kept(fixture, ['1', '2'])).toEqual(named('new 1', 'new 2'));
+    expect(cachedData(fixture, ['1', '2'])).toEqual(named('new 1', 'new 2'));
   });
 
   test.each([
@@ -88,11 +88,11 @@ describe('When the budget of a call ends,', () => {
     const request = fixture.fetch(names, ['1', '2'], undefined, budget);
     budget.expire();
     request.cancel();
-    const told: string[] = [];
-    budget.onRefreshed(0, () => told.push('newer'));
-    expect(told).toEqual([]);
+    const notifications: string[] = [];
+    budget.onRefreshed(0, () => notifications.push('newer'));
+    expect(notifications).toEqual([]);
     end(call(fixture, 1));
-    expect(told).toEqual(['newer']);
+    expect(notifications).toEqual(['newer']);
   });
 
   test('the call waits for an item without a stale value, and serves the other items of that answer fresh', () => {
@@ -162,7 +162,7 @@ test('a call that starts after its budget serves stale values at once and fetche
   const request = fixture.fetch(names, ['1'], undefined, budget);
   expect(request.result).toMatchObject({ data: named('old 1'), stale: new Map([[0, late(20_000)]]) });
   call(fixture, 1).answer(named('new 1'));
-  expect(kept(fixture, ['1'])).toEqual(named('new 1'));
+  expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
 });
 
 test('a call whose budget ends during the lookup serves stale values after it and fetches newer ones', async () => {
@@ -213,7 +213,7 @@ describe('A background fetch continues', () => {
     cancel();
     expect(call(fixture, 1).isCancelled).toBe(false);
     call(fixture, 1).answer(named('new 1'));
-    expect(kept(fixture, ['1'])).toEqual(named('new 1'));
+    expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
   });
 
   test('while other fetches of the operation are cancelled', () => {
@@ -238,7 +238,7 @@ describe('A background fetch continues', () => {
     first.cancel();
     expect(call(fixture, 1).isCancelled).toBe(false);
     call(fixture, 1).answer(named('new 1'));
-    expect(kept(fixture, ['1'])).toEqual(named('new 1'));
+    expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
     expect(fixture.cache.singleFlight.size).toBe(0);
   });
 
@@ -250,7 +250,7 @@ describe('A background fetch continues', () => {
     await waitForTurns();
     expect(call(fixture, 3).requestedItems).toEqual(['1']);
     call(fixture, 3).answer(named('new 1'));
-    expect(kept(fixture, ['1'])).toEqual(named('new 1'));
+    expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
   });
 
   test('and its failure is not reported to the client', () => {
@@ -259,7 +259,7 @@ describe('A background fetch continues', () => {
       observer: {
         ...silentObserver,
         onStaleIfError: () => served.push('error'),
-        onStaleIfBudget: ({ subgraph, type, count }) => served.push(`budget ${subgraph} ${type} ${count}`),
+        onStaleIfBudget: ({ subgraph, type }) => served.push(`budget ${subgraph} ${type}`),
       },
     });
     const budget = new LatencyBudget();
@@ -268,7 +268,7 @@ describe('A background fetch continues', () => {
     const { result } = request;
     call(fixture, 1).fail();
     expect(request.result).toBe(result);
-    expect(served).toEqual(['budget products Product 1']);
+    expect(served).toEqual(['budget products Product']);
     expect(fixture.cache.singleFlight.size).toBe(0);
   });
 });

@@ -34,7 +34,7 @@ const anyTarget: fc.Arbitrary<CacheKeyTarget> = fc.oneof(
 
 const keyOf = (parts: CacheKeyParts, target: CacheKeyTarget): string => createCacheKeyBuilder(parts)(target);
 
-/** Undefined is kept apart from everything else. */
+/** `undefined` differs from every text. */
 const write = (value: unknown): string => JSON.stringify([value === undefined ? { none: true } : value]);
 
 test.each(partNames)('another %s is another key', (part) => {
@@ -94,8 +94,8 @@ const parts: CacheKeyParts = {
 };
 
 test.each<[string, Partial<CacheKeyParts>, Partial<CacheKeyParts>]>([
-  ['nobody and somebody without a name', { identity: undefined }, { identity: '' }],
-  ['nobody and somebody called so', { identity: undefined }, { identity: 'null' }],
+  ['no identity and an empty one', { identity: undefined }, { identity: '' }],
+  ['no identity and the identity "null"', { identity: undefined }, { identity: 'null' }],
   ['a header and its value, and one header with both', { headers: ['a', 'b'] }, { headers: ['a,b'] }],
   ['no header and an empty one', { headers: [] }, { headers: [''] }],
   ['two halves of different characters', { identity: '\ud800' }, { identity: '\ud801' }],

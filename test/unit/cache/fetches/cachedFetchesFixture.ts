@@ -5,8 +5,13 @@ import type { CacheRules } from '../../../../gateway/cache/rules/cacheRules.ts';
 import type { CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
 import { GatewayError } from '../../../../gateway/errors.ts';
-import type { FetchCall, FetchError, FetchResult } from '../../../../gateway/execution/fetchCall.ts';
-import { toFailedResult, toFetchResult } from '../../../../gateway/execution/fetchResults.ts';
+import {
+  type FetchCall,
+  type FetchError,
+  type FetchResult,
+  toFailedResult,
+  toFetchResult,
+} from '../../../../gateway/execution/fetchCall.ts';
 import type { EntityRequest, FetchSender, RootRequest } from '../../../../gateway/execution/fetchSender.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { LatencyBudget } from '../../../../gateway/execution/latencyBudget.ts';
@@ -22,7 +27,7 @@ interface Headers {
   readonly extensions?: Record<string, unknown>;
 }
 
-/** One call that reached the subgraph. */
+/** One call to the subgraph. */
 export class RecordedCall {
   readonly call: FetchCall;
   isCancelled = false;
@@ -33,7 +38,7 @@ export class RecordedCall {
     this.#done = done;
   }
 
-  /** What was asked for: ids of entities, or response names. */
+  /** The requested items: ids of entities, or response names. */
   get requestedItems(): readonly string[] {
     const { shape, representations } = this.call;
     if (shape.isEntityFetch) return representations.map((text) => String(JSON.parse(text).id));
@@ -61,7 +66,7 @@ export class RecordedCall {
   }
 }
 
-/** Takes calls in the place of the subgraphs. */
+/** Records calls in place of the subgraphs. */
 class FakeSubgraphs implements FetchSender {
   readonly calls: RecordedCall[] = [];
 
@@ -89,7 +94,7 @@ export interface CachedFetchesFixture {
   readonly cache: FetchCache;
   readonly clock: { now: number };
   readonly problems: string[];
-  /** Sends a call for entities, or a root fetch where `ids` is left out. */
+  /** Sends an entity fetch, or a root fetch if `ids` is omitted. */
   fetch(
     shape: FetchShape,
     ids?: readonly string[],
@@ -100,7 +105,7 @@ export interface CachedFetchesFixture {
 }
 
 interface FetchHandle {
-  /** What it was settled with; `undefined` before. */
+  /** The result of the call; `undefined` before it is settled. */
   readonly result: FetchResult | undefined;
   readonly data: unknown;
   readonly isDone: boolean;
@@ -117,7 +122,7 @@ export function createCachedFetchesFixture(
 ): CachedFetchesFixture {
   const clock = { now: 1_000_000 };
   const now = (): number => clock.now;
-  const mistakes: string[] = [];
+  const problems: string[] = [];
   const cache = new FetchCache({
     store: new MemoryStore({ maxSize: 1_000_000, now }),
     observer: silentObserver,
@@ -128,7 +133,7 @@ export function createCachedFetchesFixture(
     headerNames: () => ['authorization'],
     refreshTimeoutMs: () => 10_000,
     refreshBackoffMs: 1_000,
-    onInvalidMetadata: (subgraph, reason) => mistakes.push(`${subgraph}: ${reason}`),
+    onInvalidMetadata: (subgraph, reason) => problems.push(`${subgraph}: ${reason}`),
     onFault: (fault) => {
       throw fault;
     },
@@ -143,7 +148,7 @@ export function createCachedFetchesFixture(
     store: cache.store,
     cache,
     clock,
-    problems: mistakes,
+    problems,
     fetch(shape, ids, scope = createRequestContext(), budget = undefined, priority = 'primary') {
       let result: FetchResult | undefined;
       let isDone = false;

@@ -40,8 +40,8 @@ const error = (message: string, at: Partial<FetchError> = {}, code?: string): Fe
 });
 const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
 
-function at(fixture: CachedFetchesFixture, place: number): RecordedCall {
-  const call = fixture.subgraphs.calls[place];
+function at(fixture: CachedFetchesFixture, index: number): RecordedCall {
+  const call = fixture.subgraphs.calls[index];
   if (call === undefined)
     throw new Error(`The subgraph was request ${fixture.subgraphs.calls.length} times.`);
   return call;

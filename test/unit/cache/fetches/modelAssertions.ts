@@ -4,28 +4,29 @@ import { headerCases, lifetimeOf, ruleOf } from './modelRules.ts';
 import type { ModelRequest, ModelRun, RequestedCall } from './modelRun.ts';
 import { type ModelCall, plainAnswerSpec, requestedItem } from './modelSubgraph.ts';
 
-/** Whatever in a run was not as it has to be, in words. */
+/** Describes every violation of the caching guarantees in a run. */
 export function findProblems(run: ModelRun): readonly string[] {
   const problems = run.faults.map((fault) => `fault: ${fault}`);
   for (const fault of run.subgraph.faults) problems.push(`thrown: ${fault}`);
-  for (const [number, asked] of run.requests.entries()) {
-    const tell = (problem: string): number => problems.push(`request ${number}: ${problem}`);
-    const isCancelled = asked.cancelledTick < Number.POSITIVE_INFINITY;
-    if (isCancelled ? asked.doneCount > 0 : asked.doneCount !== 1) tell(`done ${asked.doneCount} times`);
-    for (const call of asked.calls) {
+  for (const [number, request] of run.requests.entries()) {
+    const report = (problem: string): number => problems.push(`request ${number}: ${problem}`);
+    const isCancelled = request.cancelledTick < Number.POSITIVE_INFINITY;
+    if (isCancelled ? request.doneCount > 0 : request.doneCount !== 1)
+      report(`done ${request.doneCount} times`);
+    for (const call of request.calls) {
       if (isCancelled ? call.results.length > 1 : call.results.length !== 1)
-        tell(`settled ${call.results.length} times`);
+        report(`settled ${call.results.length} times`);
       for (const { result, at, tick } of call.results) {
-        if (tick > asked.cancelledTick) tell('settled after it was cancelled');
-        if (result.kind === 'answered') checkAnswer(run, asked, call, result, { at, tick }, tell);
+        if (tick > request.cancelledTick) report('settled after it was cancelled');
+        if (result.kind === 'answered') checkAnswer(run, request, call, result, { at, tick }, report);
       }
     }
   }
   for (const cache of run.caches) {
-    if (cache.singleFlight.size > 0) problems.push(`${cache.singleFlight.size} flights are left`);
+    if (cache.singleFlight.size > 0) problems.push(`${cache.singleFlight.size} fetches are still in flight`);
   }
-  if (run.clock.activeTimerCount > 0) problems.push(`${run.clock.activeTimerCount} timers are left`);
-  if (run.shared.heldClaims > 0) problems.push(`${run.shared.heldClaims} claims are left`);
+  if (run.clock.activeTimerCount > 0) problems.push(`${run.clock.activeTimerCount} timers are still pending`);
+  if (run.shared.heldClaims > 0) problems.push(`${run.shared.heldClaims} claims are still held`);
   return problems;
 }
 
@@ -36,131 +37,135 @@ interface Moment {
 
 function checkAnswer(
   run: ModelRun,
-  asked: ModelRequest,
+  request: ModelRequest,
   { items, keys, isEntityFetch }: RequestedCall,
   { data, errors, stale, isEscapeFree }: Extract<FetchResult, { kind: 'answered' }>,
   settled: Moment,
-  tell: (problem: string) => void,
+  report: (problem: string) => void,
 ): void {
-  if (isEscapeFree && JSON.stringify(data ?? null).includes('\\')) tell('has escapes');
+  if (isEscapeFree && JSON.stringify(data ?? null).includes('\\')) report('has escapes');
   if (isEntityFetch && data !== undefined && (data as unknown[]).length !== items.size)
-    tell('other entities');
+    report('other entities');
   const named = new Set<number | string>();
   for (const { entry, entityIndex, path } of errors) {
-    const place = isEntityFetch ? entityIndex : path[0];
-    if (place === undefined) continue;
-    named.add(place);
-    const unit = items.get(place);
+    const key = isEntityFetch ? entityIndex : path[0];
+    if (key === undefined) continue;
+    named.add(key);
+    const item = items.get(key);
     const { message } = entry;
-    // One error may take the data of others along.
-    const isOfAll =
-      message === 'general' || entry instanceof GatewayError || valueAt(data, place) === undefined;
-    if (unit === undefined || (message !== unit && !isOfAll)) tell(`error of ${message} at ${unit ?? place}`);
+    // One error can make the data of other items null.
+    const concernsAll =
+      message === 'general' || entry instanceof GatewayError || valueAt(data, key) === undefined;
+    if (item === undefined || (message !== item && !concernsAll))
+      report(`error of ${message} at ${item ?? key}`);
   }
   const isGeneral = errors.some(
     ({ entityIndex, path }) => (isEntityFetch ? entityIndex : path[0]) === undefined,
   );
-  for (const [place, unit] of items) {
-    const mark = stale?.get(place);
-    const value = valueAt(data, place);
+  for (const [key, item] of items) {
+    const staleness = stale?.get(key);
+    const value = valueAt(data, key);
     if (value === undefined) {
-      if (!named.has(place) && !isGeneral) tell(`nothing for ${unit}`);
+      if (!named.has(key) && !isGeneral) report(`no value for ${item}`);
       continue;
     }
     if (value === null) {
-      if (named.has(place) || isGeneral) continue;
-      const sources = run.subgraph.calls.filter((call) => call.nullItems.has(requestedItem(unit, keys)));
+      if (named.has(key) || isGeneral) continue;
+      const sources = run.subgraph.calls.filter((call) => call.nullItems.has(requestedItem(item, keys)));
       const reasons = sources.map((call) =>
-        findStalenessProblem(run, asked, unit, keys, call, mark, settled, true),
+        findStalenessProblem(run, request, item, keys, call, staleness, settled, true),
       );
-      if (!reasons.includes(undefined)) tell(`null for ${unit}: ${reasons.join('; or ')}`);
+      if (!reasons.includes(undefined)) report(`null for ${item}: ${reasons.join('; or ')}`);
       continue;
     }
     const texts = isEntityFetch ? Object.values(value) : [value];
-    if (isEntityFetch && texts.length === 0) tell(`an empty ${unit}`);
+    if (isEntityFetch && texts.length === 0) report(`an empty ${item}`);
     for (const text of texts) {
       if (text === null) {
-        if (!named.has(place)) tell(`a null within ${unit}`);
+        if (!named.has(key)) report(`a null within ${item}`);
         continue;
       }
       const [, of, source] = /^(.*?)@(\d+)"?$/.exec(String(text)) ?? [];
-      if (isEntityFetch ? !of?.startsWith(`${unit}.`) : of !== unit) tell(`${text} for ${unit}`);
+      if (isEntityFetch ? !of?.startsWith(`${item}.`) : of !== item) report(`${text} for ${item}`);
       const call = run.subgraph.calls[Number(source)] as ModelCall;
-      const wrong = findStalenessProblem(run, asked, unit, keys, call, mark, settled, false);
-      if (wrong !== undefined) tell(`${text}: ${wrong}`);
+      const wrong = findStalenessProblem(run, request, item, keys, call, staleness, settled, false);
+      if (wrong !== undefined) report(`${text}: ${wrong}`);
     }
   }
 }
 
-/** Why a request may not have what a call has brought. */
+/** Returns why a request must not get the value of a call; `undefined` if it may. */
 function findStalenessProblem(
   run: ModelRun,
-  asked: ModelRequest,
-  unit: string,
+  request: ModelRequest,
+  item: string,
   keys: readonly string[],
   call: ModelCall,
-  mark: { readonly ageMs: number; readonly reason: string } | undefined,
+  staleness: { readonly ageMs: number; readonly reason: string } | undefined,
   { at, tick }: Moment,
   isNull: boolean,
 ): string | undefined {
-  const manner = call.answerSpec ?? plainAnswerSpec;
-  const hasErrors = manner.operationError !== 'none' || call.failedItems.has(requestedItem(unit, keys));
-  const rule = hasErrors ? undefined : lifetimeOf(unit, manner.headerCase);
-  const written = ruleOf(unit);
-  const isUncached = written === undefined || (written.isPrivate && asked.identity === undefined);
-  // Calls that nothing is kept of are shared as they would be without a cache.
+  const spec = call.answerSpec ?? plainAnswerSpec;
+  const hasErrors = spec.operationError !== 'none' || call.failedItems.has(requestedItem(item, keys));
+  const rule = hasErrors ? undefined : lifetimeOf(item, spec.headerCase);
+  const declared = ruleOf(item);
+  const isUncached = declared === undefined || (declared.isPrivate && request.identity === undefined);
+  // Uncacheable calls are shared as they would be without a cache.
   if (!(isUncached && run.setup.isSharing)) {
     for (const { startTick, endTick, covers } of run.invalidations) {
-      if (covers(unit) && endTick < asked.startTick && call.sentTick < startTick)
+      if (covers(item) && endTick < request.startTick && call.sentTick < startTick)
         return 'read before an invalidation';
     }
   }
-  const isPrivate = written?.isPrivate === true || headerCases[manner.headerCase]?.isPrivate === true;
-  if (isPrivate && call.identity !== asked.identity) return `of ${call.identity} for ${asked.identity}`;
-  const isNew = call.answeredTick > asked.startTick;
-  const { elapsed = 0 } = headerCases[manner.headerCase] ?? {};
-  if (mark === undefined && isNew) return undefined;
-  if (rule === undefined || isUncached) return 'not to be kept';
-  const ends = isNull
+  const isPrivate = declared?.isPrivate === true || headerCases[spec.headerCase]?.isPrivate === true;
+  if (isPrivate && call.identity !== request.identity) return `of ${call.identity} for ${request.identity}`;
+  const isNew = call.answeredTick > request.startTick;
+  const { elapsed = 0 } = headerCases[spec.headerCase] ?? {};
+  if (staleness === undefined && isNew) return undefined;
+  if (rule === undefined || isUncached) return 'must not be stored';
+  const lifetime = isNull
     ? {
         fresh: Math.min(rule.fresh, 5_000),
         revalidate: Math.min(rule.revalidate, 5_000),
         fallback: Math.min(rule.fallback, 5_000),
       }
     : rule;
-  if (isPrivate && asked.identity === undefined) return 'kept for nobody';
-  const since = asked.startedAt - call.answeredAt;
-  if (mark === undefined) return since < ends.fresh ? undefined : 'too old to be fresh';
-  if (mark.ageMs !== at - call.answeredAt + 1_000 * elapsed) return `age ${mark.ageMs}`;
-  if (mark.reason === 'revalidating') {
-    if (since >= ends.revalidate) return 'too old to be served at once';
-    return at - call.answeredAt < ends.fresh ? 'stale before its time' : undefined;
+  if (isPrivate && request.identity === undefined) return 'stored without an identity';
+  const since = request.startedAt - call.answeredAt;
+  if (staleness === undefined) return since < lifetime.fresh ? undefined : 'too old to be fresh';
+  if (staleness.ageMs !== at - call.answeredAt + 1_000 * elapsed) return `age ${staleness.ageMs}`;
+  if (staleness.reason === 'revalidating') {
+    if (since >= lifetime.revalidate) return 'too old to be served at once';
+    return at - call.answeredAt < lifetime.fresh ? 'stale before its time' : undefined;
   }
-  if (mark.reason === 'budget') {
-    if (asked.budgetEndTick > tick) return 'stale before the budget was over';
-    if (at - call.answeredAt >= ends.fallback) return 'too old to stand for what is late';
-    if (at - call.answeredAt < ends.revalidate) return 'late, and could have been served at once';
+  if (staleness.reason === 'budget') {
+    if (request.budgetEndTick > tick) return 'stale before the budget was over';
+    if (at - call.answeredAt >= lifetime.fallback) return 'too old to be served at the end of the budget';
+    if (at - call.answeredAt < lifetime.revalidate)
+      return 'served at the end of the budget, and could have been served at once';
     const isFetched = run.subgraph.calls.some(
       (other) =>
-        other.requestedItems.has(requestedItem(unit, keys)) &&
-        other.answeredTick > asked.startTick &&
-        (!isPrivate || other.identity === asked.identity),
+        other.requestedItems.has(requestedItem(item, keys)) &&
+        other.answeredTick > request.startTick &&
+        (!isPrivate || other.identity === request.identity),
     );
-    return isFetched || asked.remainingMs < Number.POSITIVE_INFINITY ? undefined : 'late, and given up';
+    return isFetched || request.remainingMs < Number.POSITIVE_INFINITY
+      ? undefined
+      : 'served at the end of the budget, and its fetch was abandoned';
   }
   const isFailedInTime = run.subgraph.calls.some(
     (other) =>
-      other.answeredTick > asked.startTick &&
-      other.answeredAt - call.answeredAt < ends.fallback &&
-      other.failedItems.has(requestedItem(unit, keys)),
+      other.answeredTick > request.startTick &&
+      other.answeredAt - call.answeredAt < lifetime.fallback &&
+      other.failedItems.has(requestedItem(item, keys)),
   );
-  const late = asked.startedAt + asked.remainingMs;
-  if (!isFailedInTime && !(late <= at && late - call.answeredAt < ends.fallback))
-    return 'too old to stand for an error';
+  const deadline = request.startedAt + request.remainingMs;
+  if (!isFailedInTime && !(deadline <= at && deadline - call.answeredAt < lifetime.fallback))
+    return 'too old to replace an error';
   return undefined;
 }
 
-function valueAt(data: unknown, place: number | string): unknown {
+function valueAt(data: unknown, key: number | string): unknown {
   if (data === null || data === undefined) return undefined;
-  return Object.hasOwn(data as object, place) ? (data as Record<string, unknown>)[place] : undefined;
+  return Object.hasOwn(data as object, key) ? (data as Record<string, unknown>)[key] : undefined;
 }

@@ -18,7 +18,7 @@ export const { rules } = await readRulesOf({
   `,
 });
 
-/** Under one rule, from the answer on: seconds as written, milliseconds as computed. */
+/** The lifetime under one rule, counted from the answer: in seconds as declared, in milliseconds as computed. */
 interface ModelLifetime {
   readonly fresh: number;
   readonly revalidate: number;
@@ -38,14 +38,14 @@ interface HeaderCase {
   readonly cacheControl?: string;
   readonly age?: string;
   readonly maxAge?: number;
-  /** Longer than `maxAge`. */
+  /** In addition to `maxAge`. */
   readonly stale?: number;
   readonly elapsed?: number;
   readonly isPrivate?: boolean;
   readonly isRefused?: boolean;
 }
 
-/** What a subgraph may say about its answer. */
+/** The caching headers that a subgraph can send. */
 export const headerCases: Readonly<Record<string, HeaderCase>> = {
   nothing: {},
   short: { cacheControl: 'max-age=5', maxAge: 5 },
@@ -57,15 +57,16 @@ export const headerCases: Readonly<Record<string, HeaderCase>> = {
   nonsense: { cacheControl: 'max-age=soon', isRefused: true },
 };
 
-/** `undefined` where nothing is kept. Units are `Product:1`, an entity, or `Query.news`, a root field. */
-export function ruleOf(unit: string): ModelLifetime | undefined {
-  return rulesByType[unit.split(':')[0] ?? ''];
+/** The rule of an item; `undefined` if it has none. Items are named like the entity `Product:1` or the root field
+ *  `Query.news`. */
+export function ruleOf(item: string): ModelLifetime | undefined {
+  return rulesByType[item.split(':')[0] ?? ''];
 }
 
-/** For how long a value may be used, in milliseconds from its answer; `undefined` for not at all. */
-export function lifetimeOf(unit: string, saying: string): ModelLifetime | undefined {
-  const rule = ruleOf(unit);
-  const { maxAge, stale, elapsed = 0, isPrivate = false, isRefused = false } = headerCases[saying] ?? {};
+/** The lifetime of a value in milliseconds from its answer; `undefined` if it must not be stored. */
+export function lifetimeOf(item: string, headerCase: string): ModelLifetime | undefined {
+  const rule = ruleOf(item);
+  const { maxAge, stale, elapsed = 0, isPrivate = false, isRefused = false } = headerCases[headerCase] ?? {};
   if (rule === undefined || isRefused) return undefined;
   const fresh = Math.min(rule.fresh, maxAge ?? rule.fresh);
   const end = (of: number): number => Math.min(of, fresh + (stale ?? of - rule.fresh)) - elapsed;

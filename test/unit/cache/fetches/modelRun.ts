@@ -24,11 +24,11 @@ interface Invalidation {
   covers(item: string): boolean;
 }
 
-/** One call of a request, and what it was settled with. */
+/** One call of a request, with its results. */
 export interface RequestedCall {
-  /** By index of the representation, or by response name. */
+  /** The items by the index of the representation, or by the response name. */
   readonly items: ReadonlyMap<number | string, string>;
-  /** Response names of an entity's fields. */
+  /** The response names of an entity's fields. */
   readonly keys: readonly string[];
   readonly isEntityFetch: boolean;
   results: { readonly result: FetchResult; readonly at: number; readonly tick: number }[];
@@ -41,7 +41,7 @@ export interface ModelRequest {
   readonly calls: readonly RequestedCall[];
   readonly remainingMs: number;
   readonly budget: LatencyBudget | undefined;
-  /** Infinite where there is no budget. */
+  /** Infinite without a budget. */
   budgetEndTick: number;
   cancelledTick: number;
   doneCount: number;
@@ -53,8 +53,7 @@ export interface ModelSetup {
   readonly processCount: number;
 }
 
-/** Cached fetches of one or two processes, with a subgraph and a clock that wait for steps. Whatever happens is
- *  written down. */
+/** Cached fetches of one or two processes, with a subgraph and a clock that the steps drive. Records all events. */
 export class ModelRun {
   readonly clock = new ManualClock();
   readonly subgraph: ModelSubgraph;
@@ -152,7 +151,7 @@ export class ModelRun {
     request.budget?.expire();
   }
 
-  /** Answers everything that is left. */
+  /** Answers all open calls. */
   async finish(): Promise<void> {
     for (let round = 0; round < 200; round++) {
       for (const call of this.subgraph.openCalls) call.answer(plainAnswerSpec);
@@ -247,7 +246,7 @@ export class ModelRun {
         settle: (result, done) => {
           const copy = result.kind === 'failed' ? result : { ...result, data: structuredClone(result.data) };
           request.calls[index]?.results.push({ result: copy, at: this.clock.now(), tick: this.tick() });
-          // Every receiver of an answer writes into it.
+          // A receiver can modify its answer, which must not change stored values.
           if (result.kind === 'answered') mutateData(result.data);
           done();
         },

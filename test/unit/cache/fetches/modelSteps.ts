@@ -25,7 +25,7 @@ export const roots = {
   aliased: root('{ __proto__: news own: mine }'),
 } as const;
 
-// Few, so that requests meet.
+// Few values, so that requests overlap.
 const ids = ['1', '1', '2', '__proto__'];
 const which = fc.nat(30);
 const identity = fc.constantFrom('ann', 'ann', 'ann', 'bob', undefined);
@@ -149,11 +149,11 @@ const answerSteps = (headerCase: string): Step[] => [
   waitStep,
 ];
 
-/** What many steps are needed for, so that chance alone would seldom get there. */
+/** Sequences of steps that random generation would rarely reach. */
 const scenarioPrefixes: readonly (readonly Step[])[] = [
-  // A refresh is under way.
+  // A refresh is running.
   [fetchStep, ...answerSteps('nothing'), { do: 'pass', ms: 11_000 }, fetchStep, waitStep],
-  // A refresh has been overtaken.
+  // A refresh was overtaken by an invalidation.
   [
     fetchStep,
     ...answerSteps('nothing'),
@@ -163,9 +163,9 @@ const scenarioPrefixes: readonly (readonly Step[])[] = [
     { do: 'invalidate', by: 'entity', id: '1', process: 0 },
     waitStep,
   ],
-  // A stale value stands by.
+  // A stale value is available as a fallback.
   [fetchStep, ...answerSteps('nothing'), { do: 'pass', ms: 16_000 }, fetchStep, waitStep],
-  // It answers, and what is late goes on: alone, with one who waits for it, and where it waits for another one's.
+  // The stale value is served at the end of the budget, and its fetch continues: alone, with a joiner, and as a joiner.
   [
     fetchStep,
     ...answerSteps('nothing'),
@@ -192,7 +192,7 @@ const scenarioPrefixes: readonly (readonly Step[])[] = [
     waitStep,
     ...endBudgetSteps,
   ],
-  // Nobody waits for what could not be stored the last time.
+  // Requests do not wait for an item whose last answer could not be stored.
   [fetchStep, ...answerSteps('no-store'), fetchStep, waitStep],
 ];
 export const interleaving = fc

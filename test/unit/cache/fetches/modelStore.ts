@@ -16,7 +16,7 @@ interface Claim {
   isReleased: boolean;
 }
 
-/** What the stores of several processes share. */
+/** The entries and claims that the stores of several processes share. */
 export class ModelEntries {
   readonly memory: MemoryStore;
   readonly now: () => number;
@@ -40,13 +40,13 @@ export class ModelEntries {
     this.#claims.set(key, claim);
   }
 
-  /** Claims that nobody has given back. */
+  /** The number of claims that were not released. */
   get heldClaims(): number {
     return [...this.#claims.values()].filter(({ isReleased }) => !isReleased).length;
   }
 }
 
-/** The store of one process: every answer takes a turn of the microtasks, and claims keep processes apart. */
+/** The store of one process. Every reply takes one turn of the microtasks, and claims work between processes. */
 export class ModelStore implements CacheStore {
   readonly #shared: ModelEntries;
   readonly #owner: number;
@@ -99,21 +99,21 @@ export class ModelStore implements CacheStore {
     const endsAt = now() + maxMs;
     const [before] = memory.getMany([key]);
     return new Promise((resolve) => {
-      const look = (): void => {
+      const poll = (): void => {
         const [entry] = memory.getMany([key]);
         const isNews = entry !== undefined && (entry.freshUntil > now() || entry !== before);
         if (signal.aborted) resolve(undefined);
         else if (isNews) resolve(entry);
         else if (this.#shared.claimOf(key) === undefined || now() >= endsAt) resolve(undefined);
         else {
-          const stop = timers.after(4, look);
+          const stop = timers.after(4, poll);
           signal.addEventListener('abort', () => {
             stop();
             resolve(undefined);
           });
         }
       };
-      look();
+      poll();
     });
   }
 

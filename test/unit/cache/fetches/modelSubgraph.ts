@@ -17,24 +17,24 @@ import type {
   SubgraphRequest,
 } from '../../../../gateway/subgraphs/subgraphClient.ts';
 
-/** What is counted and timed in one run of a model. */
+/** The clock and the event counter of one run. */
 interface ModelTime {
-  /** Of the fake clock, in milliseconds. */
+  /** The time of the fake clock in milliseconds. */
   readonly now: () => number;
-  /** A number larger than all before: the order of what happens. */
+  /** Returns an increasing number, which orders the events. */
   readonly tick: () => number;
 }
 
-/** What an answer has besides its values. */
+/** How the subgraph answers a call. */
 export interface AnswerSpec {
   readonly headerCase: string;
   readonly cacheControl?: string | undefined;
   readonly age?: string | undefined;
-  /** Per unit, again from the beginning where there are more. */
+  /** One outcome for each item, repeated from the beginning if there are more items. */
   readonly outcomes: readonly ('value' | 'null' | 'error' | 'part' | 'forbidden')[];
-  /** Strings need an escape sequence in JSON. */
+  /** Whether strings need an escape sequence in JSON. */
   readonly isEscaped: boolean;
-  /** An error of no single unit; `lost` takes the data along. */
+  /** A general error; `lost` also makes the data null. */
   readonly operationError: 'none' | 'error' | 'lost';
 }
 
@@ -54,11 +54,11 @@ export class ModelCall implements Call {
   answeredTick = Number.POSITIVE_INFINITY;
   answeredAt = Number.POSITIVE_INFINITY;
   answerSpec: AnswerSpec | undefined;
-  /** What the subgraph failed to answer, as `requestedItem` has it; what it refused is not among it. */
+  /** The items that the subgraph failed to answer, without those that it refused. Named by `requestedItem`. */
   readonly failedItems = new Set<string>();
-  /** Everything that the call asked for, once it is over. */
+  /** All items of the call, known when it ends. */
   readonly requestedItems = new Set<string>();
-  /** What was answered with a null, without an error. */
+  /** The items answered with null and without an error. */
   readonly nullItems = new Set<string>();
   readonly #time: ModelTime;
   #listener: CallListener | undefined;
@@ -105,7 +105,7 @@ export class ModelCall implements Call {
 
   fail(error: GatewayError, isFailure: boolean): void {
     const listener = this.#end();
-    // What was asked for is found out by answering it.
+    // Building an answer collects the requested items.
     this.#body({ ...plainAnswerSpec, operationError: isFailure ? 'lost' : 'none' });
     listener?.onFailure(error);
   }
@@ -126,36 +126,36 @@ export class ModelCall implements Call {
     const [operation] = parse(query).definitions;
     const errors: SubgraphErrorEntry[] = [];
     const data: Record<string, unknown> = {};
-    let units = 0;
-    const fieldsOf = (unit: string, selections: readonly SelectionNode[], isPart: boolean): unknown => {
+    let visitedItems = 0;
+    const fieldsOf = (item: string, selections: readonly SelectionNode[], isPart: boolean): unknown => {
       const object: Record<string, unknown> = {};
       for (const selection of selections) {
         if (selection.kind !== Kind.FIELD) continue;
-        const value = `${unit}.${selection.name.value}@${this.number}${isEscaped ? '"' : ''}`;
+        const value = `${item}.${selection.name.value}@${this.number}${isEscaped ? '"' : ''}`;
         setKey(object, selection.alias?.value ?? selection.name.value, isPart ? null : value);
       }
       return object;
     };
     const take = (
-      unit: string,
+      item: string,
       path: (string | number)[],
       value: (isPart: boolean) => unknown,
       keys: readonly string[],
     ): unknown => {
-      const outcome = outcomes[units++ % outcomes.length] ?? 'value';
-      this.requestedItems.add(requestedItem(unit, keys));
+      const outcome = outcomes[visitedItems++ % outcomes.length] ?? 'value';
+      this.requestedItems.add(requestedItem(item, keys));
       const isFailed = outcome === 'error' || outcome === 'part';
       const isTaken = operationError === 'lost' || (operationError === 'error' && outcome === 'null');
-      if (isFailed || (isTaken && outcome !== 'forbidden')) this.failedItems.add(requestedItem(unit, keys));
+      if (isFailed || (isTaken && outcome !== 'forbidden')) this.failedItems.add(requestedItem(item, keys));
       if (outcome === 'value') return value(false);
       if (outcome === 'null') {
-        this.nullItems.add(requestedItem(unit, keys));
+        this.nullItems.add(requestedItem(item, keys));
         return null;
       }
       const [firstKey] = keys;
       const isPart = outcome === 'part' && firstKey !== undefined;
       errors.push({
-        message: unit,
+        message: item,
         path: isPart ? [...path, firstKey] : path,
         ...(outcome === 'forbidden' ? { extensions: { code: 'FORBIDDEN' } } : {}),
       });
@@ -166,12 +166,12 @@ export class ModelCall implements Call {
       const name = selection.alias?.value ?? selection.name.value;
       if (selection.name.value !== '_entities') {
         const field = selection.name.value;
-        const unit = `Query.${field}`;
-        const text = `${unit}@${this.number}${isEscaped ? '"' : ''}`;
+        const item = `Query.${field}`;
+        const text = `${item}@${this.number}${isEscaped ? '"' : ''}`;
         setKey(
           data,
           name,
-          take(unit, [name], () => text, []),
+          take(item, [name], () => text, []),
         );
         continue;
       }
@@ -183,8 +183,8 @@ export class ModelCall implements Call {
         const keys = selections.flatMap((one) =>
           one.kind === Kind.FIELD ? [one.alias?.value ?? one.name.value] : [],
         );
-        const unit = `${type}:${id}`;
-        return take(unit, [name, index], (isPart) => fieldsOf(unit, selections, isPart), keys);
+        const item = `${type}:${id}`;
+        return take(item, [name, index], (isPart) => fieldsOf(item, selections, isPart), keys);
       });
       setKey(data, name, entities);
     }
@@ -196,9 +196,10 @@ export class ModelCall implements Call {
   }
 }
 
-/** One call may ask twice for the same entity, for different fields. `keys`: response names of an entity's fields. */
-export function requestedItem(unit: string, keys: readonly string[]): string {
-  return `${unit} ${keys.join()}`;
+/** Names an item of a call. One call may contain an entity twice with different fields. `keys`: the response names of its
+ *  fields. */
+export function requestedItem(item: string, keys: readonly string[]): string {
+  return `${item} ${keys.join()}`;
 }
 
 function selectionsFor(type: string, selections: readonly SelectionNode[]): readonly SelectionNode[] {
@@ -219,16 +220,16 @@ const plainUrgency: CallUrgency = {
 
 interface ModelSubgraphOptions {
   readonly time: ModelTime;
-  /** Equal calls under way are one. */
+  /** Whether equal calls in flight are shared. */
   readonly isSharing: boolean;
 }
 
-/** A subgraph whose values tell which call they were read by. Calls wait until they are answered. */
+/** A subgraph whose values contain the number of their call. Calls wait until the test answers them. */
 export class ModelSubgraph implements SubgraphClient {
   readonly calls: ModelCall[] = [];
   readonly #options: ModelSubgraphOptions;
   readonly #inflight: InFlightCalls<ModelCall>;
-  /** Nothing waits for its turn. */
+  /** A queue without limits. */
   readonly #queue = new CallQueue({
     subgraph: 'products',
     limits: callLimitsOf({ url: '', connections: Number.POSITIVE_INFINITY, http2: false }),
@@ -240,7 +241,7 @@ export class ModelSubgraph implements SubgraphClient {
     this.#options = options;
     this.#inflight = new InFlightCalls({
       now: () => performance.now(),
-      // Nobody but the model ends a call.
+      // Only the model ends calls.
       setTimer: () => () => undefined,
       onReceiverFault: (fault) => {
         this.faults.push(fault);

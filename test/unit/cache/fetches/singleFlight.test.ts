@@ -31,8 +31,8 @@ const named = (...list: string[]): { name: string }[] => list.map((name) => ({ n
 const of = (identity: string): RequestContext => createRequestContext({ identity });
 const late = new GatewayError('DEADLINE_EXCEEDED', 'late');
 
-function at(fixture: CachedFetchesFixture, place: number): RecordedCall {
-  const call = fixture.subgraphs.calls[place];
+function at(fixture: CachedFetchesFixture, index: number): RecordedCall {
+  const call = fixture.subgraphs.calls[index];
   if (call === undefined)
     throw new Error(`The subgraph was request ${fixture.subgraphs.calls.length} times.`);
   return call;

@@ -36,7 +36,7 @@ const graph = readCacheGraph(
 
 const named = (typename: string, more: Record<string, unknown>) => ({ __typename: typename, ...more });
 
-function asked(
+function entityEntry(
   typename: string,
   key: Record<string, unknown>,
   selected = 'name',
@@ -57,13 +57,13 @@ function root(operation: string, data: unknown): string[] {
 const rated = (id: string) =>
   tagsOf(entityShape('reviews', '... on Media { rating }'), named('Media', { id }), {});
 
-const byUpc = asked('Product', { upc: 'u1' });
-const byAll = asked('Product', { id: '1' }, 'upc sku vendor { code }', {
+const byUpc = entityEntry('Product', { upc: 'u1' });
+const byAll = entityEntry('Product', { id: '1' }, 'upc sku vendor { code }', {
   upc: 'u1',
   sku: 's1',
   vendor: { code: 'v' },
 });
-const byId = asked('Product', { id: 1 });
+const byId = entityEntry('Product', { id: 1 });
 const nameless = root('{ top { name } }', { top: [{ name: 'a' }] });
 const book = root('{ media { __typename id } }', { media: { __typename: 'Book', id: '1' } });
 const film = root('{ media { __typename id } }', { media: { __typename: 'Film', id: '1' } });
@@ -79,10 +79,10 @@ const entries: Readonly<Record<string, readonly string[]>> = {
   someMedia,
   rated: rated('1'),
   ratedOther: rated('2'),
-  isbn: asked('Book', { isbn: 'i' }, 'title'),
-  wide: asked('Wide', { a: '1' }),
-  wideOther: asked('Wide', { b: '1', a: '2', c: '', d: '', e: '', f: '', g: '', h: '' }),
-  vendor: asked('Vendor', { code: 'v' }),
+  isbn: entityEntry('Book', { isbn: 'i' }, 'title'),
+  wide: entityEntry('Wide', { a: '1' }),
+  wideOther: entityEntry('Wide', { b: '1', a: '2', c: '', d: '', e: '', f: '', g: '', h: '' }),
+  vendor: entityEntry('Vendor', { code: 'v' }),
 };
 
 test.each<[string, unknown, readonly string[]]>([

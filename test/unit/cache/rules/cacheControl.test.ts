@@ -4,7 +4,7 @@ import { type AllowedCaching, readCacheControl } from '../../../../gateway/cache
 
 const read = (cacheControl?: string, age?: string) => readCacheControl({ cacheControl, age });
 
-const nothingSaid: AllowedCaching = {
+const noDirectives: AllowedCaching = {
   kind: 'allowed',
   maxAgeMs: undefined,
   staleWhileRevalidateMs: undefined,
@@ -43,8 +43,8 @@ test.each<[string | undefined, Partial<AllowedCaching>]>([
   ['immutable, x-mine="a, max-age=1", community=UCI, max-age=5', { maxAgeMs: 5_000 }],
   ['x-mine="a \\" no-store", max-age=5', { maxAgeMs: 5_000 }],
   ['constructor, __proto__=1', {}],
-])('the header Cache-Control: %s is parsed', (text, said) => {
-  expect(read(text)).toEqual({ ...nothingSaid, ...said });
+])('the header Cache-Control: %s is parsed', (text, expected) => {
+  expect(read(text)).toEqual({ ...noDirectives, ...expected });
 });
 
 test.each([
@@ -87,7 +87,7 @@ test.each([
   [' 30 , 40', 30_000],
   ['99999999999999', (2 ** 31 - 1) * 1_000],
 ])('the header Age: %s is parsed', (age, ageMs) => {
-  expect(read('max-age=60', age)).toEqual({ ...nothingSaid, maxAgeMs: 60_000, ageMs });
+  expect(read('max-age=60', age)).toEqual({ ...noDirectives, maxAgeMs: 60_000, ageMs });
 });
 
 test.each([['-1'], ['1.5'], ['old'], [''], [', 5']])(

@@ -113,9 +113,9 @@ test('a root field has the tag of the root type, and the type and entity tags of
   );
 });
 
-test('tagRootField tags a single root field', () => {
+test('a part of a root fetch has only the tags of its own field', () => {
   const tagger = createValueTagger(rootShape('products', '{ a: vendor { code } top { id } }'), graph);
-  expect([...runToCompletion(tagger.tagRootField('a', { code: 5 }))].sort()).toEqual(
+  expect([...runToCompletion(tagger.tagRoot({ a: { code: 5 } }))].sort()).toEqual(
     tags(typeTag('Query'), typeTag('Vendor'), entityTag('Vendor', { code: 5 })),
   );
 });

@@ -4,15 +4,15 @@ import { CommandError, exitCode } from '../../../../gateway/cli/exitCode.ts';
 
 const failing = (error: unknown) => rethrowAsUndecided(() => Promise.reject(error));
 
-test('a mistake of its own leaves a question undecided', async () => {
+test('an unexpected error exits with code 3', async () => {
   await expect(failing(new TypeError('x is not a function'))).rejects.toMatchObject({
     exitCode: exitCode.undecided,
     message:
-      'Nothing could be decided, by a mistake in Tributary: x is not a function. NODE_DEBUG=tributary shows where.',
+      'Nothing could be decided, because of a defect in Tributary: x is not a function. NODE_DEBUG=tributary prints the stack.',
   });
 });
 
-test('what says its exit code itself stays as it is', async () => {
+test('an error with an exit code keeps it', async () => {
   const told = new CommandError(exitCode.usageError, 'no');
   await expect(failing(told)).rejects.toBe(told);
 });

@@ -7,14 +7,14 @@ import {
   supportsColor,
 } from '../../../../gateway/cli/contracts/reportOutputs.ts';
 
-/** `format:json`, `out:file`. */
+/** Report arguments such as `format:json` and `out:file`. */
 const given = (...texts: readonly string[]) =>
   texts.map((text) => {
     const [option, value] = text.split(':');
     return { option, value } as ReportArgument;
   });
 
-describe('where a report goes', () => {
+describe('readReportOutputs', () => {
   test.each([
     ['nothing said', [], [{ format: 'text' }]],
     ['a file only', ['out:a.txt'], [{ format: 'text', file: 'a.txt' }]],
@@ -37,24 +37,24 @@ describe('where a report goes', () => {
       ['format:xml'],
       '--format xml is not known; expected: one of text, json, junit, sarif, github, markdown, gitlab.',
     ],
-    [['format:json', 'out:a', 'out:b'], '--out b: json is written to a already. Put a --format before it.'],
     [
-      ['out:b/a', 'format:json', 'out:./b/../b/a'],
-      '--out ./b/../b/a: text and json cannot go into one file.',
+      ['format:json', 'out:a', 'out:b'],
+      '--out b: json is already written to a. Put another --format before this --out.',
     ],
-  ])('%j is wrong usage', (texts, message) => {
+    [['out:b/a', 'format:json', 'out:./b/../b/a'], '--out ./b/../b/a: text and json cannot share one file.'],
+  ])('refuses %j', (texts, message) => {
     expect(() => readReportOutputs(given(...texts))).toThrow(
       expect.objectContaining({ message, exitCode: 2 }),
     );
   });
 });
 
-/** A terminal, as far as it is asked. */
+/** A fake terminal. */
 function terminal(colours: boolean): WriteStream {
   return Object.create(WriteStream.prototype, { hasColors: { value: () => colours } });
 }
 
-test('only a terminal that knows colours gets them', () => {
+test('supportsColor is true only for a terminal with colours', () => {
   expect(supportsColor(terminal(true))).toBe(true);
   expect(supportsColor(terminal(false))).toBe(false);
   expect(supportsColor(new PassThrough())).toBe(false);

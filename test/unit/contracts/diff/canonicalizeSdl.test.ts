@@ -13,7 +13,7 @@ async function served(sdl: string): Promise<string> {
   return (answer.data as { _service: { sdl: string } })._service.sdl;
 }
 
-describe('a normalised SDL', () => {
+describe('a canonical SDL', () => {
   it('is readable', () => {
     const sdl = withOwnDirectives(`
       type Query { "Described." b(y: Int = 1, x: [ID!] = ["a"]): U a: T }
@@ -89,18 +89,18 @@ describe('a normalised SDL', () => {
     },
   );
 
-  it('leaves out what federation adds to a schema of Federation 1, and to one without queries', async () => {
+  it('omits what federation adds to a Federation 1 schema and to a schema without queries', async () => {
     const sdl = 'extend type T @key(fields: "id") { id: ID! @external a: Int }';
     expect(canonicalizeSdl(await served(sdl))).toBe(canonicalizeSdl(sdl));
   });
 
-  it('keeps what is meant apart', () => {
+  it('differs for schemas with different meanings', () => {
     const sdl = (fields: string): string => federation2(`type T @key(fields: "${fields}") { id: ID! a: A }`);
     expect(canonicalizeSdl(sdl('id a { x }'))).not.toBe(canonicalizeSdl(sdl('id a { y }')));
     expect(canonicalizeSdl(sdl('id'))).not.toBe(canonicalizeSdl(sdl('id').replace('v2.9', 'v2.3')));
   });
 
-  it('says where an SDL does not parse', () => {
+  it('throws with the location of a syntax error', () => {
     expect(() => canonicalizeSdl('type T {')).toThrow('Syntax Error: Expected Name, found <EOF>.');
   });
 });

@@ -1,6 +1,6 @@
 import { federation2, withOwnDirectives } from './subgraphSdl.ts';
 
-/** A change of a subgraph, and all that is found: `rule severity coordinate line`, lines of `next` from 1. */
+/** A change of a subgraph and all expected findings: `rule severity coordinate line`, with lines of `next` from 1. */
 export interface ChangeRow {
   readonly title: string;
   readonly old: string;
@@ -188,7 +188,7 @@ function inputRows(before: string, after: string, finding: string): readonly Row
 const entity = (keys: string, fields = ''): string =>
   `${query}\ntype T ${keys} {\n id: ID! sku: ID! ${fields} }`;
 
-/** What federation's directives mean. */
+/** Federation directives. */
 const federationRows: readonly Row[] = [
   [
     'a key is added',
@@ -463,7 +463,7 @@ function requiresRows(before: string, after: string, ...findings: string[]): rea
       `a: Int @external b: Int @external c: C @external\n r: Int ${directive} }
 type C { x: Int @external y: Int @external`,
     );
-  // Fields that nothing needs are no external ones.
+  // Composition refuses external fields that nothing uses.
   const used = 'u: Int @requires(fields: "a b c { x y }")';
   const whole = (directive: string): string => sdl(`${directive} ${used}`);
   return [[`@requires "${before}" becomes "${after}"`, whole(before), whole(after), ...findings]];

@@ -8,18 +8,21 @@ const field = (input: string) => `type Query { list(in: In): Int } input In { ${
 test.each([
   ['first: Int = 5', 'first: Int', "lost its default value, '5'"],
   ['first: Int', 'first: Int = 5', "a default value now, '5'"],
-])('says what becomes of a default: %s, then %s', async (before, after, words) => {
-  expect(await messages(argument(before), argument(after))).toEqual([`Query.list(first:) has ${words}`]);
-  expect(await messages(field(before), field(after))).toEqual([`In.first has ${words}`]);
-});
+])(
+  'describeDefaultChange describes a default value that changes from %s to %s',
+  async (before, after, words) => {
+    expect(await messages(argument(before), argument(after))).toEqual([`Query.list(first:) has ${words}`]);
+    expect(await messages(field(before), field(after))).toEqual([`In.first has ${words}`]);
+  },
+);
 
-test('says both defaults where there are two', async () => {
+test('the message names both default values when both versions have one', async () => {
   expect(await messages(argument('first: Int = 5'), argument('first: Int = 6'))).toEqual([
     expect.stringMatching(/changed from '5' to '6'$/),
   ]);
 });
 
-test('tells once that something has to be given now', async () => {
+test('a newly required input is reported once', async () => {
   expect(await messages(argument('first: Int = 5'), argument('first: Int!'))).toEqual([
     expect.stringMatching(/changed from 'Int' to 'Int!'$/),
   ]);

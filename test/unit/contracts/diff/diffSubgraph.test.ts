@@ -122,11 +122,11 @@ describe('a change of a subgraph', () => {
     expect(await found(old, next)).toEqual([...expected].sort());
   });
 
-  it('is shown for every rule', () => {
+  it('is tested for every rule', () => {
     const shown = new Set(
       [...changeTable, ...wholeTable].flatMap((row) => row.findings.map((text) => text.split(' ')[0])),
     );
-    // About the earlier state, which is no change.
+    // A finding about the baseline, not about a change.
     shown.delete('baseline-not-composed');
     expect([...shown].sort()).toEqual(Object.keys(ruleGroups.subgraph).sort());
   });
@@ -140,22 +140,22 @@ describe('a change of a subgraph', () => {
     expect(unexpected).toEqual([]);
   });
 
-  it('is silent in the other direction, too, where it is silent in one', async () => {
+  it('that is no difference is none in the other direction either', async () => {
     const silent = changeTable.filter((row) => row.findings.length === 0);
     expect(silent.length).toBeGreaterThan(0);
     for (const { old, next } of silent) expect(await found(next, old)).toEqual([]);
   });
 });
 
-describe('a finding of a change', () => {
-  it('says what, where, and what to do', async () => {
+describe('a finding of diffSubgraph', () => {
+  it('has message, location and advice', async () => {
     const old = contractOf(federation2('type Query { ping: Int }\ntype T @key(fields: "id") { id: ID! }'));
     const next = contractOf(federation2('type Query { ping: Int }\ntype T { id: ID! }'));
     expect(await diffSubgraph(old, next)).toEqual([
       {
         rule: 'key-removed',
         severity: 'breaking',
-        message: 'T has no @key "id" any more',
+        message: 'T no longer has @key "id"',
         advice: ruleGroups.subgraph['key-removed'].advice,
         subgraph: 'products',
         coordinate: 'T',
@@ -164,7 +164,7 @@ describe('a finding of a change', () => {
     ]);
   });
 
-  it('points at the directive that it is about', async () => {
+  it('is located at the changed directive', async () => {
     const old = contractOf(federation2('type Query { ping: Int }'));
     const next = contractOf(federation2('type Query {\n  ping: Int\n    @inaccessible\n}'));
     const [finding] = await diffSubgraph(old, next);

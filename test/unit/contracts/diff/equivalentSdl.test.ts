@@ -32,8 +32,8 @@ const sdl = withOwnDirectives(`
 
 const rearranged = fc.gen().map((draw) => rearrangeSdl(sdl, (count) => draw(fc.nat, { max: count - 1 })));
 
-describe('an SDL in another order and with other descriptions and white space', () => {
-  it('is no change', async () => {
+describe('an SDL with another order, other descriptions and white space', () => {
+  it('has no changes', async () => {
     await fc.assert(
       fc.asyncProperty(rearranged, async (other) => {
         expect(await diffSubgraph(contractOf(sdl), contractOf(other))).toEqual([]);
@@ -42,7 +42,7 @@ describe('an SDL in another order and with other descriptions and white space', 
     );
   });
 
-  it('has the same normalised text', () => {
+  it('has the same canonical text', () => {
     const text = canonicalizeSdl(sdl);
     fc.assert(
       fc.property(rearranged, (other) => {
@@ -52,7 +52,7 @@ describe('an SDL in another order and with other descriptions and white space', 
     );
   });
 
-  it('is another SDL', () => {
+  it('is a different text', () => {
     const [first, ...others] = fc.sample(rearranged, 10);
     expect(others.some((other) => other !== first)).toBe(true);
   });

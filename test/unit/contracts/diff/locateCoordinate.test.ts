@@ -23,7 +23,7 @@ input I { member: Int }
 directive @d(argument: Int) on FIELD
 `);
 
-describe('the place of a coordinate', () => {
+describe('locateCoordinate', () => {
   it.each([
     ['T', 9, 6],
     ['T.extended', 5, 17],
@@ -36,7 +36,7 @@ describe('the place of a coordinate', () => {
     ['@d', 19, 12],
     ['@d(argument:)', 19, 14],
     ['schema', 4, 3],
-  ])('%s is where it is defined', (coordinate, line, column) => {
+  ])('locates %s at its definition', (coordinate, line, column) => {
     expect(locateCoordinate(contract, coordinate)).toEqual({ file: contract.file, line, column });
   });
 
@@ -48,16 +48,16 @@ describe('the place of a coordinate', () => {
     ['@d(gone:)', 19],
     ['Gone.field', 1],
     ['@gone', 1],
-  ])('%s is where the next that holds it is', (coordinate, line) => {
+  ])('locates the missing %s at its nearest ancestor', (coordinate, line) => {
     expect(locateCoordinate(contract, coordinate).line).toBe(line);
   });
 
-  it('is the start of a file that does not parse', () => {
+  it('returns the start of a file that does not parse', () => {
     const broken = contractOf('type T {');
     expect(locateCoordinate(broken, 'T')).toEqual({ file: broken.file, line: 1, column: 1 });
   });
 
-  it('is at the definition, whichever part comes first', () => {
+  it('locates a type at its definition wherever its extensions are', () => {
     const parts = contractOf('extend type T { a: Int }\nextend type T { b: Int }\ntype T { c: Int }');
     expect(locateCoordinate(parts, 'T').line).toBe(3);
   });

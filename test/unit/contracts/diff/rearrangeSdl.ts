@@ -11,10 +11,10 @@ import {
   visit,
 } from 'graphql';
 
-/** Which of so many to take: from 0, below `count`. */
+/** Chooses a number from 0 below `count`. */
 type Choose = (count: number) => number;
 
-/** An SDL that means the same: everything in another order, types cut into extensions, with other descriptions,
+/** Rewrites an SDL without changing its meaning: another order, types split into extensions, other descriptions,
  *  white space, commas and comments. */
 export function rearrangeSdl(sdl: string, choose: Choose): string {
   const document = visit(parse(sdl, { noLocation: true }), {
@@ -60,7 +60,7 @@ function cut(definition: DefinitionNode, choose: Choose): readonly DefinitionNod
   return isEmpty ? [definition] : [rest, extension];
 }
 
-/** `@shareable` on a type is about the fields that stand with it. */
+/** `@shareable` on a type applies to the fields in the same definition. */
 function isForItsFields({ directives = [] }: ObjectTypeDefinitionNode): boolean {
   return directives.some(({ name }) => name.value === 'shareable');
 }

@@ -5,7 +5,7 @@ import { fetchLiveSubgraphs } from '../../../../contracts/drift/fetchLiveSubgrap
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { Gate } from '../../../harness/gate.ts';
 
-/** A server that answers so, and where it is. */
+/** A server with a fixed answer. */
 class Subgraph implements AsyncDisposable {
   readonly #server;
 
@@ -33,22 +33,22 @@ const sdl = 'type Query { a: Int }';
 const says: RequestListener = (_request, response) =>
   void response.end(JSON.stringify({ data: { _service: { sdl } } }));
 
-test('a subgraph that does not answer keeps nobody waiting longer than said', async () => {
+test('fetchLiveSubgraphs returns after the timeout when a subgraph does not answer', async () => {
   const gate = new Gate();
   await using hanging = await Subgraph.start(() => void gate.pass());
   const address = { name: 'hanging', url: hanging.url };
   const timers = new FakeTimers();
-  const asked = fetchLiveSubgraphs([address], {
+  const fetched = fetchLiveSubgraphs([address], {
     signal: new AbortController().signal,
     timeout: { ms: 3_000, timers },
   });
   await gate.waitForArrivals();
   timers.advance(3_000);
-  expect(await asked).toEqual([{ ...address, unreachable: 'no answer within 3000 ms' }]);
+  expect(await fetched).toEqual([{ ...address, unreachable: 'no answer within 3000 ms' }]);
   expect(timers.pendingCount).toBe(0);
 });
 
-test('a subgraph that answers with an error is asked once more, and no timer is left', async () => {
+test('fetchLiveSubgraphs tries a failing subgraph twice and leaves no timer', async () => {
   let requests = 0;
   await using subgraph = await Subgraph.start((request, response) => {
     requests += 1;
@@ -66,15 +66,15 @@ test('a subgraph that answers with an error is asked once more, and no timer is 
   expect(timers.pendingCount).toBe(0);
 });
 
-test('asking ends with the signal, for its reason', async () => {
+test('fetchLiveSubgraphs rejects with the reason of the signal', async () => {
   const gate = new Gate();
   await using hanging = await Subgraph.start(() => void gate.pass());
   const stop = new AbortController();
-  const asked = fetchLiveSubgraphs([{ name: 'hanging', url: hanging.url }], {
+  const fetched = fetchLiveSubgraphs([{ name: 'hanging', url: hanging.url }], {
     signal: stop.signal,
     timeout: { ms: 3_000, timers: new FakeTimers() },
   });
   await gate.waitForArrivals();
   stop.abort(new Error('overtaken'));
-  await expect(asked).rejects.toThrow('overtaken');
+  await expect(fetched).rejects.toThrow('overtaken');
 });

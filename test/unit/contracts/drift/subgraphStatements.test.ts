@@ -45,19 +45,19 @@ test.each([
   ['a member of a union', shop.replace('Product | Shelf', 'Product'), ['Found']],
   ['an interface', shop.replace('Shelf implements Named', 'Shelf'), ['Shelf']],
   ['a field of an input', shop.replace('input Filter {', '$& size: Size'), ['Filter.size']],
-])('%s is known of the subgraph that has it', async (_what, changed, coordinates) => {
+])('%s is a statement about the subgraph that has it', async (_what, changed, coordinates) => {
   expect(changed).not.toBe(shop);
   expect(await differences(changed)).toEqual({ shop: coordinates });
 });
 
-test('what a field requires is known of the subgraph that requires it', async () => {
+test('a @requires is a statement about the subgraph that has it', async () => {
   const wider = shipping
     .replace('"weight"', '"weight name"')
     .replace('weight: Int', 'name: String @external $&');
   expect(await differences(shop, wider)).toEqual({ shipping: ['Product.estimate', 'Product.name'] });
 });
 
-test('order, descriptions, extensions and addresses do not count', async () => {
+test('statements ignore order, descriptions, extensions and URLs', async () => {
   const same = `"Everything." type Query { search(by: Filter): [Found] product(size: Size = SMALL, id: ID!): Product }
 input Filter { name: String } enum Size { LARGE SMALL } union Found = Shelf | Product
 interface Named { "How it is called." name: String }
@@ -68,7 +68,7 @@ type Shelf implements Named { name: String }`;
   ).toEqual(new Map());
 });
 
-test('a subgraph that only one of them has differs in everything', () => {
+test('a subgraph in only one supergraph differs in every coordinate', () => {
   const found = diffSubgraphStatements(new Map([['shop', new Map([['Query.product', 'said']])]]), new Map());
   expect(found).toEqual(new Map([['shop', ['Query.product']]]));
 });

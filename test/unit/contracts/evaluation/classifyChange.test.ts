@@ -9,7 +9,7 @@ const page: ConsumerOperation = {
   consumer: 'shop',
   name: 'Page',
   document: parse('query Page { shelf }'),
-  location: location,
+  location,
   slo: {},
 };
 const change: Finding = {
@@ -21,11 +21,11 @@ const change: Finding = {
 };
 const [old, next] = [buildSchema('type Query { shelf: ID }'), buildSchema('type Query { shelf: String }')];
 
-test('operations go on working only where that is known', () => {
+test('the message says that operations keep working only if that is known', () => {
   expect(said({ brokenOperations: new Set() })).toBe(
-    'Changed. (operations of known consumers use it, and go on working)',
+    'Changed. (operations of known consumers use it, and keep working)',
   );
-  // By another change.
+  // Broken by another change.
   expect(said({ brokenOperations: new Set([page]) })).toBe('Changed. (operations of known consumers use it)');
   expect(said({})).toBe('Changed. (operations of known consumers use it)');
   expect(said({ brokenOperations: new Set(), schemas: { old, next: undefined } })).toBe(
@@ -34,7 +34,7 @@ test('operations go on working only where that is known', () => {
   expect(said({ users: [] })).toBe('Changed. (no operation of a known consumer uses it)');
 });
 
-test('an operation that breaks by the change itself says so, and nothing else', () => {
+test('an operation that the change breaks after the rollout has only that reason', () => {
   const trouble = {
     operation: page,
     phase: 'old gateways',

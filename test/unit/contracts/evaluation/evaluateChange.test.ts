@@ -16,27 +16,27 @@ const v1 = 'type Query { shelf: Shelf } type Shelf @key(fields: "id") { id: ID! 
 const v2 = v1.replace('label: String', 'label: String width: Int');
 const v3 = v2.replace('label: String ', '');
 
-describe('operations', () => {
-  test('that never worked are told, with what is wrong', async () => {
-    const found = await judge([operation('{ shelf { colour } }')], v1, v2);
+describe('evaluateChange reports an operation', () => {
+  test('that fails before and after the change as breaking, with the reason', async () => {
+    const found = await evaluate([operation('{ shelf { colour } }')], v1, v2);
     expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
     expect(found.at(-1)?.message).toBe(
-      'shop/Page does not work with this graph: Cannot query field "colour" on type "Shelf".',
+      'shop/Page fails with this graph: Cannot query field "colour" on type "Shelf".',
     );
   });
 
-  test('that never worked are not broken by a subgraph that is rolled out', async () => {
+  test('that failed before a rollout as dangerous, not as broken by it', async () => {
     const waiting = operation('{ shelf { colour } }');
     const told = ['safe field-added Shelf.width', 'dangerous operation-broken shop/Page'];
-    const found = await judge([waiting], v1, v2, true);
+    const found = await evaluate([waiting], v1, v2, true);
     expect(found.map(said)).toEqual(told);
-    expect(found.at(-1)?.message).toContain('It was so before.');
+    expect(found.at(-1)?.message).toContain('The problem existed before the change.');
     const next = await plan([waiting], v1);
     const first = { changes: [], old: undefined, gateway: undefined, next, operations: [waiting] };
     expect(evaluateChange({ ...first, isRollout: true }).map(said)).toEqual(told.slice(1));
   });
 
-  test('break by no change of what made no graph, unless they do not work now', async () => {
+  test('against a baseline that does not compose only if it fails now', async () => {
     const unused = operation('{ shelf { id } }');
     const changes = await diffSubgraph(contract(v2), contract(v3));
     const next = await plan([unused], v3);
@@ -44,12 +44,12 @@ describe('operations', () => {
     expect(evaluateChange(first).map(said)).toEqual(['dangerous field-removed Shelf.label']);
   });
 
-  test('that worked are broken by it', async () => {
-    const found = await judge([operation('{ shelf { label } }')], v2, v3, true);
+  test('that worked before a rollout as broken by it', async () => {
+    const found = await evaluate([operation('{ shelf { label } }')], v2, v3, true);
     expect(found.map(said)).toEqual(['breaking field-removed Shelf.label']);
   });
 
-  test('are checked where there is nothing to compare with', async () => {
+  test('that fails when there is no baseline', async () => {
     const [page] = [operation('{ shelf { width } }')];
     const next = await plan([page], v1);
     const found = await evaluateChange({
@@ -62,14 +62,14 @@ describe('operations', () => {
     expect(found.map(said)).toEqual(['breaking operation-broken shop/Page']);
   });
 
-  test('that come together with what they need do not break', async () => {
-    const found = await judge([operation('{ shelf { width } }')], v1, v2);
+  test('that is added together with the schema it needs as working', async () => {
+    const found = await evaluate([operation('{ shelf { width } }')], v1, v2);
     expect(found.map(said)).toEqual(['safe field-added Shelf.width']);
   });
 });
 
-describe('gateways that hold something else than was agreed on', () => {
-  test('have their own plans checked against the new subgraph', async () => {
+describe('gateways with another supergraph than the contracts compose to', () => {
+  test('have the plans of their own supergraph checked against the new subgraph', async () => {
     const operations = [operation('{ shelf { id } }')];
     const labels = [operation('{ shelf { label } }')];
     const [old, gateway, next] = [
@@ -79,13 +79,13 @@ describe('gateways that hold something else than was agreed on', () => {
     ];
     const changes = await diffSubgraph(contract(v2), contract(v3));
     const found = await evaluateChange({ changes, old, gateway, next, operations });
-    // Their plan of the operation still asks for the label.
+    // The gateways' plan still fetches the label.
     expect(found.map((finding) => [said(finding), finding.deployment?.order])).toEqual([
       ['dangerous field-removed Shelf.label', 'gateway first'],
     ]);
   });
 
-  test('break nothing once they have the new supergraph', async () => {
+  test('report no breakage once they hold the new supergraph', async () => {
     const operations = [operation('{ shelf { id } }')];
     const [old, next] = [await plan(operations, v2), await plan(operations, v3)];
     const changes = await diffSubgraph(contract(v2), contract(v3));
@@ -94,7 +94,7 @@ describe('gateways that hold something else than was agreed on', () => {
   });
 });
 
-test('a subgraph that its library refuses is told as that, and what else changed as usual', async () => {
+test('a subgraph that its library refuses is reported once, beside the changes of other subgraphs', async () => {
   const operations = [operation('{ shelf { label } }')];
   const gateway = await plan(operations, v1);
   const [before, after] = [contract(v1), contract(v1.replace('fields: "id"', 'fields: "isbn"'))];
@@ -109,7 +109,7 @@ test('a subgraph that its library refuses is told as that, and what else changed
     compositionFindings: refusals,
     operations,
   });
-  // The composer says the same of the same place.
+  // The composer reports the same at the same location.
   expect(refusals.map(({ rule, location }) => [rule, location?.line])).toEqual([['composition-error', 2]]);
   expect(found.map(({ severity, rule, location }) => [severity, rule, location?.line])).toEqual([
     ['breaking', 'subgraph-invalid', 2],
@@ -128,7 +128,7 @@ test('a subgraph that its library refuses is told as that, and what else changed
   ]);
 });
 
-test('what is there twice is told once, at the second', async () => {
+test('a duplicate definition is reported once, at the second location', async () => {
   const [before, after] = [contract(v1), contract(`${v1}\ntype Shelf { id: ID! }`)];
   const next = new Map([[after.name, after]]);
   const composed = await composeGraph(next, supergraphTools);
@@ -146,14 +146,14 @@ test('what is there twice is told once, at the second', async () => {
   expect(found.map(({ rule, location }) => [rule, location?.line])).toEqual([['subgraph-invalid', 3]]);
 });
 
-test('an operation whose fragment is within itself is told as any other that does not validate', async () => {
+test('an operation with a recursive fragment is reported as invalid', async () => {
   const cyclic = operation('{ shelf { ...A } } fragment A on Shelf { id ...A }');
-  const found = await judge([cyclic], v1, v2);
+  const found = await evaluate([cyclic], v1, v2);
   expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
   expect(found.at(-1)?.message).toContain('Cannot spread fragment "A" within itself.');
 });
 
-test('where another subgraph does not compose, the order is the same, and comes after', async () => {
+test('a composition error of another subgraph keeps the rollout order and adds a first step', async () => {
   const level = 'type Query { level: Level size: Int } enum Level { BASIC }';
   const other = 'type Query { other: Int }';
   const operations = [operation('{ level }')];
@@ -186,7 +186,7 @@ test('where another subgraph does not compose, the order is the same, and comes 
   expect(others.map(said)).toEqual(['breaking composition-error Query.size']);
 });
 
-test('one more step is allowed, and told, with a latency or without', async () => {
+test('one more sequential fetch is reported as dangerous, with and without a latency objective', async () => {
   const far = 'type Query { far: Far } type Far @key(fields: "id") { id: ID! a: Int b: Int }';
   const near = 'type Far @key(fields: "id") { id: ID! a: Int @override(from: "shelves") }';
   const cost = async (slo: OperationSlo) => {
@@ -206,7 +206,7 @@ function said({ severity, rule, coordinate }: Finding): string {
 
 function operation(text: string, slo: OperationSlo = {}): ConsumerOperation {
   const location = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
-  return { consumer: 'shop', name: 'Page', document: parse(`query Page ${text}`), location: location, slo };
+  return { consumer: 'shop', name: 'Page', document: parse(`query Page ${text}`), location, slo };
 }
 
 const link =
@@ -232,7 +232,7 @@ async function plan(
   }
 }
 
-async function judge(
+async function evaluate(
   operations: readonly ConsumerOperation[],
   before: string,
   after: string,

@@ -20,7 +20,7 @@ const stocks =
   'type Shelf @key(fields: "id") { id: ID! count: Int room: Room } type Room @key(fields: "id") { id: ID! }';
 const rooms = 'type Room @key(fields: "id") { id: ID! name: String }';
 
-/** The findings of a check of the subgraphs `now`, where `before` are the running ones. */
+/** Findings of a check of the subgraphs `now` with the running subgraphs `before`. */
 async function evaluate(input: {
   readonly query: string;
   readonly slo: OperationSlo;
@@ -35,7 +35,8 @@ async function evaluate(input: {
   const gateway = before === undefined ? undefined : await plan(operations, before, gatewaySettings);
   const findings = evaluateContractTerms({ changes: [], gateway, next, operations, gatewaySettings });
   return findings.map(({ severity, rule, coordinate, message }) => {
-    const [, detail] = / (was so before|(?<=may get ).*|(?<=waits for ).*)\.$/.exec(message) ?? [];
+    const [, detail] =
+      / (existed before the change|(?<=may get ).*|(?<=waits for ).*)\.$/.exec(message) ?? [];
     return [severity, rule, coordinate, ...(detail === undefined ? [] : [`(${detail})`])].join(' ');
   });
 }
@@ -53,20 +54,20 @@ const rules = (configured: GatewaySettings['cache']['rules'], enabled = true) =>
   cache: { enabled, rules: configured },
 });
 
-describe('staleness', () => {
+describe('a staleness objective', () => {
   const slo = { staleness: 60_000 };
   const query = 'query Page { shelf { id label count } }';
 
-  test('counts where there is nothing to compare with', async () => {
+  test('is checked when there is no baseline', async () => {
     expect(await evaluate({ query: 'query Page { found { label } }', slo })).toEqual([
       'breaking staleness-slo shop/Page (Box.label by 3m)',
     ]);
   });
 
-  test('that was allowed before is not what the change does', async () => {
+  test('that was violated before is dangerous instead of breaking', async () => {
     const before = [shelves, stocks, rooms];
     expect(await evaluate({ query: 'query Page { found { label } }', slo, before })).toEqual([
-      'dangerous staleness-slo shop/Page (Box.label by 3m. It was so before)',
+      'dangerous staleness-slo shop/Page (Box.label by 3m. The problem existed before the change)',
     ]);
   });
 
@@ -78,17 +79,17 @@ describe('staleness', () => {
       { Shelf: cacheRule(120_000), 'Shelf.label': cacheRule(0) },
       ['Shelf.count by 2m'],
     ],
-    ['a subgraph that is asked', { 'subgraph:stocks': cacheRule(120_000) }, ['Shelf.count by 2m']],
-    ['a subgraph that is not asked', { 'subgraph:rooms': cacheRule(120_000) }, []],
+    ['a subgraph that is fetched', { 'subgraph:stocks': cacheRule(120_000) }, ['Shelf.count by 2m']],
+    ['a subgraph that is not fetched', { 'subgraph:rooms': cacheRule(120_000) }, []],
     ['as much as is accepted', { Shelf: cacheRule(60_000) }, []],
     ['what the operation does not select', { 'Shelf.must': cacheRule(120_000) }, []],
-  ])('is what the configuration allows: %s', async (_, configured, values) => {
+  ])('is checked against the configuration of the gateways: %s', async (_, configured, values) => {
     expect(await evaluate({ query, slo, gatewaySettings: rules(configured) })).toEqual(
       values.map((value) => `breaking staleness-slo shop/Page (${value})`),
     );
   });
 
-  test('is what the configuration allows instead of the graph', async () => {
+  test('is checked against the configuration instead of the directives of the graph', async () => {
     const input = { query: 'query Page { found { label } }', slo };
     expect(await evaluate({ ...input, gatewaySettings: rules({ 'Box.label': cacheRule(30_000) }) })).toEqual(
       [],
@@ -96,7 +97,7 @@ describe('staleness', () => {
     expect(await evaluate({ ...input, gatewaySettings: rules({}, false) })).toEqual([]);
   });
 
-  test('a value that the configuration keeps private does not become public by a directive', async () => {
+  test('a value that the configuration keeps private stays private when a directive makes it public', async () => {
     const at = (scope: string) => shelves.replace('staleIfError: "3m"', `scope: ${scope}`);
     const input = {
       query: 'query Page { found { label } }',
@@ -110,18 +111,18 @@ describe('staleness', () => {
   });
 });
 
-describe('mayDefer', () => {
+describe('a mayDefer objective', () => {
   const query = 'query Page { shelf { label late } }';
 
-  test('counts where there is nothing to compare with, and is known where there is', async () => {
+  test('is breaking without a baseline, and dangerous when it was violated before', async () => {
     const slo = { mayDefer: [] };
     expect(await evaluate({ query, slo })).toEqual(['breaking enrichment-contract Shelf.late']);
     expect(await evaluate({ query, slo, before: [shelves, stocks, rooms] })).toEqual([
-      'dangerous enrichment-contract Shelf.late (was so before)',
+      'dangerous enrichment-contract Shelf.late (existed before the change)',
     ]);
   });
 
-  test('counts for what the configuration lets come late', async () => {
+  test('is checked for fields that the configuration defers', async () => {
     const enrichments = { fields: { 'Shelf.label': {} }, budget: 100 };
     const slo = { mayDefer: ['Shelf.late'] };
     expect(await evaluate({ query, slo })).toEqual([]);
@@ -131,7 +132,7 @@ describe('mayDefer', () => {
     expect(await evaluate({ query, slo, gatewaySettings: { enrichments, waitsForAll: true } })).toEqual([]);
   });
 
-  test('names what there is, and what comes late', async () => {
+  test('reports fields that the graph lacks and fields that are never deferred', async () => {
     const slo = { mayDefer: ['Shelf.late', 'Shelf.lable', 'Rack.late', 'Shelf.label'] };
     expect(await evaluate({ query, slo })).toEqual([
       'dangerous slo-unmatched shop/Page',
@@ -148,7 +149,7 @@ describe('mayDefer', () => {
     ).toEqual([]);
   });
 
-  test('is told at its line, with what may be meant', async () => {
+  test('is reported at its line, with the nearest field', async () => {
     const mayDeferLocation = { file: 'page.graphql', line: 2, column: 1 };
     const slo = { mayDefer: ['Shelf.late', 'Shelf.lable', 'Shelf.label'], mayDeferLocation };
     const operations = [{ consumer: 'shop', name: 'Page', document: parse(query), location, slo }];
@@ -162,21 +163,21 @@ describe('mayDefer', () => {
       ],
       [
         2,
-        'The @slo mayDefer of shop/Page names Shelf.label, which nothing lets come late in the graph.',
+        'The @slo mayDefer of shop/Page names Shelf.label, which is never deferred in the graph.',
         expect.stringContaining('--gateway-config'),
       ],
     ]);
   });
 });
 
-describe('a configuration', () => {
+describe('a gateway configuration', () => {
   const query = 'query Page { shelf { label } }';
   const configured: Partial<GatewaySettings> = {
     ...rules({ 'Shelf.count': cacheRule(0), 'subgraph:stocks': cacheRule(0), Shelf: cacheRule(0) }),
     enrichments: { fields: { 'Shelf.count': {}, 'Shelf.late': {} }, budget: 100 },
   };
 
-  test('that names what the graph loses breaks', async () => {
+  test('that names a removed element is breaking', async () => {
     const input = { query, slo: {}, gatewaySettings: configured, now: [shelves] };
     expect(await evaluate(input)).toEqual([
       'breaking gateway-config-outdated Shelf.count',
@@ -185,27 +186,27 @@ describe('a configuration', () => {
     ]);
     expect(await evaluate({ ...input, before: [shelves, stocks, rooms] })).toHaveLength(3);
     expect(await evaluate({ ...input, before: [shelves] })).toEqual([
-      'dangerous gateway-config-outdated Shelf.count (was so before)',
-      'dangerous gateway-config-outdated subgraph:stocks (was so before)',
-      'dangerous gateway-config-outdated Shelf.count (was so before)',
+      'dangerous gateway-config-outdated Shelf.count (existed before the change)',
+      'dangerous gateway-config-outdated subgraph:stocks (existed before the change)',
+      'dangerous gateway-config-outdated Shelf.count (existed before the change)',
     ]);
   });
 
-  test('that names what there is, or is not read, does not', async () => {
+  test('that names existing elements, or is disabled, has no findings', async () => {
     expect(await evaluate({ query, slo: {}, gatewaySettings: configured })).toEqual([]);
     const off = { ...configured, ...rules(configured.cache?.rules ?? {}, false), waitsForAll: true };
     expect(await evaluate({ query, slo: {}, gatewaySettings: off, now: [shelves] })).toEqual([]);
   });
 });
 
-describe('latency', () => {
+describe('a latency objective', () => {
   const slo = { latency: 100 };
   const query = 'query Page { shelf { label room { name } } }';
   const gatewaySettings = { stepLatencyMs: 40 };
 
-  test('is compared with fetches that wait for each other, where it is known how long one takes', async () => {
+  test('is compared with the number of sequential fetches when the step latency is known', async () => {
     expect(await evaluate({ query, slo, gatewaySettings })).toEqual([
-      'breaking latency-slo shop/Page (3 fetches one after the other of 40ms)',
+      'breaking latency-slo shop/Page (3 fetches in sequence of 40ms)',
     ]);
     expect(await evaluate({ query, slo })).toEqual([]);
     expect(await evaluate({ query, slo: {}, gatewaySettings })).toEqual([]);
@@ -213,21 +214,21 @@ describe('latency', () => {
     expect(await evaluate({ query, slo: { latency: 119 }, gatewaySettings })).toHaveLength(1);
   });
 
-  test('that was too long before is not what the change does', async () => {
+  test('that was violated before is dangerous instead of breaking', async () => {
     const before = [shelves, stocks, rooms];
     expect(await evaluate({ query, slo, gatewaySettings, before })).toEqual([
-      'dangerous latency-slo shop/Page (3 fetches one after the other of 40ms. It was so before)',
+      'dangerous latency-slo shop/Page (3 fetches in sequence of 40ms. The problem existed before the change)',
     ]);
     const near = stocks.replace(
       'Room @key(fields: "id") { id: ID! }',
       'Room @key(fields: "id") { id: ID! name: String }',
     );
     expect(await evaluate({ query, slo, gatewaySettings, before: [shelves, near] })).toEqual([
-      'breaking latency-slo shop/Page (3 fetches one after the other of 40ms)',
+      'breaking latency-slo shop/Page (3 fetches in sequence of 40ms)',
     ]);
   });
 
-  test('does not count what comes late: by the client, the graph or the configuration', async () => {
+  test('does not count fetches that the client, the graph or the configuration defers', async () => {
     const deferred = 'query Page { shelf { label ... @defer { room { name } } } }';
     expect(await evaluate({ query: deferred, slo, gatewaySettings })).toEqual([]);
     const enrichments = { fields: { 'Shelf.room': {} }, budget: 100 };
@@ -239,7 +240,7 @@ describe('latency', () => {
     ).toHaveLength(1);
   });
 
-  test('is nothing that a subscription has', async () => {
+  test('is ignored for a subscription', async () => {
     const subscription = 'subscription Page { moved { label room { name } } }';
     expect(await evaluate({ query: subscription, slo, gatewaySettings })).toEqual([]);
   });
@@ -269,7 +270,7 @@ async function plan(
   try {
     return {
       graph,
-      plans: await planConsumerOperations(graph, operations, { gatewaySettings: gatewaySettings }),
+      plans: await planConsumerOperations(graph, operations, { gatewaySettings }),
     };
   } finally {
     await graph.supergraph.planner.close();

@@ -4,7 +4,7 @@ import { selectedFieldsOf } from '../../../../contracts/evaluation/selectedField
 
 const schema = buildSchema('type Query { me: User! } type User { id: ID! friend: User best: User! }');
 
-test('a fragment within itself is selected once', () => {
+test('selectedFieldsOf visits a fragment that spreads itself once', () => {
   const text =
     'query Cyc { me { ...A } } fragment A on User { id friend { ...A } ...B } fragment B on User { ...A }';
   expect(selectedFieldsOf(schema, parse(text))).toEqual([
@@ -14,7 +14,7 @@ test('a fragment within itself is selected once', () => {
   ]);
 });
 
-test('fragments that spread each other twice take no longer than their text', () => {
+test('selectedFieldsOf takes linear time for fragments that spread each other twice', () => {
   const fragments = Array.from(
     { length: 60 },
     (_, index) => `fragment F${index} on User { ...F${index + 1} ...F${index + 1} }`,
@@ -26,7 +26,7 @@ test('fragments that spread each other twice take no longer than their text', ()
   ]);
 });
 
-test('a field can be left out only where it can everywhere, within fragments as well', () => {
+test('selectedFieldsOf reports a field as nullable only if it is nullable at every use, also inside fragments', () => {
   const text = 'query Twice { me { friend { ...A } best { ...A } } } fragment A on User { id }';
   expect(selectedFieldsOf(schema, parse(text)).at(-1)).toEqual(field('User', 'best', false));
   expect(selectedFieldsOf(schema, parse(text)).find(({ fieldName }) => fieldName === 'id')).toEqual(

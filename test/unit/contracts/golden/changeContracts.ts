@@ -3,11 +3,11 @@ import { baseContracts, type Contracts } from './goldenGraph.ts';
 /** One change of the base contracts. */
 export interface Edit {
   readonly subgraph: string;
-  /** The SDL afterwards; `undefined` for a subgraph that is not there any more. */
+  /** Returns the changed SDL; `undefined` removes the subgraph. */
   change(sdl: string | undefined): string | undefined;
 }
 
-/** Text of a subgraph's SDL in place of another, which stands there once. */
+/** Replaces a text in a subgraph's SDL that occurs once. */
 export function replace(subgraph: string, from: string, to: string): Edit {
   return {
     subgraph,
@@ -19,7 +19,7 @@ export function replace(subgraph: string, from: string, to: string): Edit {
   };
 }
 
-/** Definitions at the end of a subgraph's SDL. */
+/** Appends definitions to a subgraph's SDL. */
 export function append(subgraph: string, definitions: string): Edit {
   return { subgraph, change: (sdl) => `${sdl}\n${definitions}\n` };
 }

@@ -11,7 +11,7 @@ import { loadSupergraphInProcess } from '../../../harness/loadSupergraphInProces
 import { composeOnce } from '../../../harness/shared/compositions.ts';
 import { type Contracts, consumerOperations, goldenGatewayConfig } from './goldenGraph.ts';
 
-/** What a check does with contracts, and what it finds. */
+/** Runs the steps of a check on contracts and returns the findings. */
 export async function checkContractsAgainst(old: PlannedGraph, next: Contracts): Promise<readonly Finding[]> {
   const names = new Set([...old.graph.contracts.keys(), ...next.keys()]);
   const changes: Finding[] = [];

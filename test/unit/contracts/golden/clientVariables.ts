@@ -14,8 +14,8 @@ import {
 
 export type Variables = Readonly<Record<string, unknown>>;
 
-/** What a client may send with its operation that was written for this schema: nothing that could be left out, null
- *  for it, and everything with each value of its enums. */
+/** Variables that a client written for this schema may send: without optional values, with null for them, and with
+ *  every enum value. */
 export function clientVariables(schema: GraphQLSchema, document: DocumentNode): readonly Variables[] {
   const types = new Map<string, { readonly type: GraphQLInputType; readonly isOptional: boolean }>();
   visit(document, {

@@ -3,8 +3,8 @@ import { ancestorsOf, elementsOf } from '../../../../contracts/diff/elements.ts'
 import type { Finding } from '../../../../contracts/finding.ts';
 import { baseContracts, type Contracts, consumerOperations, nameOf } from './goldenGraph.ts';
 
-/** What is wrong with where a finding stands; `undefined` where whoever looks there sees what it is about: the element,
- *  or what held it where it is gone, or a directive on it. */
+/** What is wrong with the location of a finding; `undefined` when the element is there, or its nearest ancestor if it
+ *  was removed, or a directive on it. */
 export function findLocationProblem(finding: Finding, contracts: Contracts): string | undefined {
   const { location, subgraph, coordinate } = finding;
   if (location === undefined) return `${finding.rule} has no place`;
@@ -26,11 +26,11 @@ function isOfConsumers({ location, coordinate = '' }: Finding): boolean {
   return location?.file.startsWith(file) === true;
 }
 
-/** The name of the innermost part of a coordinate that is there. */
+/** Matches the name of the innermost existing part of a coordinate. */
 function innermostNamePattern(sdl: string, coordinate = ''): RegExp {
   const elements = elementsOf(readCanonicalSubgraph(sdl));
   const there = [coordinate, ...ancestorsOf(coordinate)].find((part) => elements.has(part)) ?? '';
   const [name = ''] = /\w+(?=:?\)?$)/.exec(there) ?? [];
-  // What is defined begins with its name or with its keyword.
+  // A definition begins with its name or with its keyword.
   return name === '' ? /^/ : new RegExp(`^(?:(?:type|interface|enum|union|input|scalar) )?${name}\\b`);
 }

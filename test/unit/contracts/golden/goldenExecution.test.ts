@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => old.supergraph.planner.close());
 
-test('without a change everything works, and brings the same', async () => {
+test('without a change every operation works and returns the same data', async () => {
   const { refusal, operations } = await runOperations(old, baseContracts, consumerOperations);
   expect([refusal, [...operations.values()]]).toEqual([
     undefined,
@@ -34,14 +34,14 @@ test('without a change everything works, and brings the same', async () => {
 });
 
 test.each([...goldenTable, ...goldenPairs])('$name', async ({ edits, findings }) => {
-  const aboutRuns = findings.filter(({ rule }) => !agreements.has(rule));
+  const aboutRuns = findings.filter(({ rule }) => !contractTerms.has(rule));
   for (const world of worldsOf(edits, aboutRuns)) {
-    const facts = await runOperations(old, changeContracts(world.edits), consumerOperations);
-    expect(facts.refusal !== undefined).toBe(world.findings.some(({ rule }) => refusals.has(rule)));
-    expect(ordersSaid(world.findings)).toEqual(ordersFound(world.findings, facts));
-    expect(inTrouble(facts).difference(affectedBy(world.findings, isAboutOrder))).toEqual(new Set());
-    expect(broken(facts).difference(affectedBy(world.findings, isBreaking))).toEqual(new Set());
-    expect(differing(facts).difference(affectedBy(world.findings, isNotSafe))).toEqual(new Set());
+    const results = await runOperations(old, changeContracts(world.edits), consumerOperations);
+    expect(results.refusal !== undefined).toBe(world.findings.some(({ rule }) => refusals.has(rule)));
+    expect(expectedOrders(world.findings)).toEqual(ordersFound(world.findings, results));
+    expect(brokenAtAnyTime(results).difference(affectedBy(world.findings, isAboutOrder))).toEqual(new Set());
+    expect(broken(results).difference(affectedBy(world.findings, isBreaking))).toEqual(new Set());
+    expect(differing(results).difference(affectedBy(world.findings, isNotSafe))).toEqual(new Set());
   }
 });
 
@@ -50,8 +50,8 @@ interface World {
   readonly findings: readonly ExpectedFinding[];
 }
 
-/** What is to run: all changes at once. Where one of them keeps the others from having a supergraph, those that would
- *  wait for it run without it: their order is about the supergraph that there will be. */
+/** The worlds to execute: all changes at once. When one change does not compose, the others run without it, because
+ *  their rollout order is about the supergraph that will exist. */
 function worldsOf(edits: readonly Edit[], findings: readonly ExpectedFinding[]): readonly World[] {
   const waiting = new Set(
     findings.flatMap(({ order, subgraph }) => (order === 'gateway first' ? (subgraph ?? []) : [])),
@@ -64,8 +64,8 @@ function worldsOf(edits: readonly Edit[], findings: readonly ExpectedFinding[]):
   }));
 }
 
-/** Rules about what was agreed on besides that operations work. */
-const agreements: ReadonlySet<string> = new Set([
+/** Contract term rules: they say nothing about whether operations work. */
+const contractTerms: ReadonlySet<string> = new Set([
   'plan-cost',
   'latency-slo',
   'cached-made-public',
@@ -90,7 +90,7 @@ function affectedBy(
 }
 
 /** Operations that break at any time. */
-function inTrouble({ operations }: RunResults): Set<string> {
+function brokenAtAnyTime({ operations }: RunResults): Set<string> {
   return namesOf(operations, ({ breakageAfterRollout, rollouts }) =>
     [breakageAfterRollout, ...[...rollouts.values()].flatMap((one) => [one.oldGateway, one.newGateway])].some(
       (reason) => reason !== undefined,
@@ -98,7 +98,7 @@ function inTrouble({ operations }: RunResults): Set<string> {
   );
 }
 
-/** Operations that break in the end, or in whichever order one of the subgraphs is rolled out. */
+/** Operations that break after the rollout, or in every order in which one of the subgraphs can be rolled out. */
 function broken({ operations }: RunResults): Set<string> {
   return namesOf(
     operations,
@@ -114,19 +114,19 @@ function differing({ operations }: RunResults): Set<string> {
 
 function namesOf(
   operations: RunResults['operations'],
-  isMeant: (facts: OperationRunResult) => boolean,
+  isMeant: (results: OperationRunResult) => boolean,
 ): Set<string> {
-  return new Set([...operations].filter(([, facts]) => isMeant(facts)).map(([name]) => name));
+  return new Set([...operations].filter(([, results]) => isMeant(results)).map(([name]) => name));
 }
 
-/** The order of each finding by what the table says, and what really happens to the operations that it names. Where it
- *  names none that are in trouble, it has none. */
-function ordersSaid(findings: readonly ExpectedFinding[]) {
+/** Compares the rollout order of each finding in the table with what happens to its operations. A finding without
+ *  broken operations has no order. */
+function expectedOrders(findings: readonly ExpectedFinding[]) {
   return findings.map((finding) => ({
     rule: finding.rule,
     coordinate: finding.coordinate,
     order: finding.order,
-    // What breaks nothing in any order is not breaking, except where there is no graph at all.
+    // A finding that breaks nothing in any order is not breaking, unless there is no graph.
     isBreaking: finding.severity === 'breaking' && !refusals.has(finding.rule),
     affects: ownAffects(finding),
   }));
@@ -136,14 +136,14 @@ function ownAffects({ order, affects }: ExpectedFinding): readonly string[] {
   return order === undefined ? [] : affects;
 }
 
-function ordersFound(findings: readonly ExpectedFinding[], facts: RunResults) {
+function ordersFound(findings: readonly ExpectedFinding[], results: RunResults) {
   return findings.map((finding) => {
     const { rule, coordinate, subgraph = '', affects } = finding;
     const own = affects.flatMap((name) => {
-      const found = facts.operations.get(name);
+      const found = results.operations.get(name);
       return found === undefined ? [] : [{ name, found }];
     });
-    const inTroubleHere = own.filter(({ found }) => {
+    const brokenHere = own.filter(({ found }) => {
       const rollout = found.rollouts.get(subgraph);
       return (
         found.breakageAfterRollout !== undefined ||
@@ -153,10 +153,10 @@ function ordersFound(findings: readonly ExpectedFinding[], facts: RunResults) {
     });
     const order = orderOf(
       subgraph,
-      inTroubleHere.map(({ found }) => found),
+      brokenHere.map(({ found }) => found),
     );
-    const names = inTroubleHere.map(({ name }) => name);
-    // Of several changes that meet in an operation, each has its own order, and the strictest is what is found.
+    const names = brokenHere.map(({ name }) => name);
+    // When several changes affect one operation, each has its own order, and the strictest is observed.
     const isOfAnother = findings.some(
       (other) =>
         other !== finding && other.order === order && other.affects.some((name) => names.includes(name)),
@@ -169,7 +169,7 @@ function ordersFound(findings: readonly ExpectedFinding[], facts: RunResults) {
 }
 
 function orderOf(subgraph: string, operations: readonly OperationRunResult[]): DeploymentOrder | undefined {
-  const rollouts = operations.flatMap((facts) => facts.rollouts.get(subgraph) ?? []);
+  const rollouts = operations.flatMap((results) => results.rollouts.get(subgraph) ?? []);
   const needsGateway = rollouts.some(({ oldGateway }) => oldGateway !== undefined);
   const needsSubgraph = rollouts.some(({ newGateway }) => newGateway !== undefined);
   if (operations.some(({ breakageAfterRollout }) => breakageAfterRollout !== undefined))

@@ -13,10 +13,10 @@ if (problems.length > 0) throw new Error(problems.map(({ message }) => message).
 /** Four subgraphs of a cinema, before any change. */
 export const baseContracts: Contracts = schemas;
 
-/** What its three clients send. */
+/** The operations of its three clients. */
 export const consumerOperations: readonly ConsumerOperation[] = operations;
 
-/** The cinema's gateways: what they keep and let come late besides, and how long a fetch takes there. */
+/** Settings of the cinema's gateways: cache and enrichment rules, and the step latency. */
 export const goldenGatewayConfig: GatewaySettings = {
   ...defaultGatewaySettings,
   cache: { enabled: true, rules: { 'Series.seasons': minutes(5), 'subgraph:tickets': minutes(2) } },
@@ -29,7 +29,7 @@ function minutes(staleIfError: number) {
   return { maxAge: 60_000, staleWhileRevalidate: 0, staleIfError: staleIfError * 60_000 };
 }
 
-/** `consumer/Operation`, as the table names it. */
+/** `consumer/Operation`, as in the table. */
 export function nameOf({ consumer, name }: Pick<ConsumerOperation, 'consumer' | 'name'>): string {
   return `${consumer}/${name}`;
 }

@@ -2,7 +2,7 @@ import { replace } from './changeContracts.ts';
 import { breaking, dangerous, type ExpectedFinding, type GoldenRow, safe } from './goldenRow.ts';
 import { goldenTable } from './goldenTable.ts';
 
-/** Several changes at once that have something to do with each other, or look as if they had. */
+/** Several changes at once that affect each other, or seem to. */
 const interactingChanges: readonly GoldenRow[] = [
   // the same part, or the same operation
   {
@@ -238,7 +238,7 @@ const interactingChanges: readonly GoldenRow[] = [
   },
 ];
 
-/** Rows of the table that have nothing to do with each other: what is said of them at once is what is said of each. */
+/** Rows of the table that are independent: together they have the findings of each. */
 const independentChanges: readonly (readonly [one: string, other: string])[] = [
   ['the only key that joins is dropped', 'a value that is received is added'],
   ['the only key that joins is dropped', 'descriptions change'],
@@ -276,7 +276,7 @@ const independentChanges: readonly (readonly [one: string, other: string])[] = [
   ],
 ];
 
-/** More than one change at once, with everything that a check has to say. */
+/** Several changes at once, with all findings of a check. */
 export const goldenPairs: readonly GoldenRow[] = [
   ...interactingChanges,
   ...independentChanges.map(([one, other]) => combineRows(one, other)),

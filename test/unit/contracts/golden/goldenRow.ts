@@ -2,7 +2,7 @@ import type { DeploymentOrder, Finding } from '../../../../contracts/finding.ts'
 import type { Severity } from '../../../../contracts/severity.ts';
 import type { Edit } from './changeContracts.ts';
 
-/** A change, and everything that a check has to say about it. */
+/** A change and all findings of a check. */
 export interface GoldenRow {
   readonly name: string;
   readonly edits: readonly Edit[];
@@ -42,7 +42,7 @@ function expectOf(severity: Severity): Expect {
   });
 }
 
-/** A finding as the table has it. */
+/** A finding in the form of the table. */
 export function toExpectedFinding(finding: Finding): ExpectedFinding {
   const { severity, rule, subgraph, coordinate, affects = [], deployment } = finding;
   const names = affects.map(({ consumer, operation }) => `${consumer}/${operation}`);

@@ -16,7 +16,7 @@ beforeAll(async () => {
   base = planned;
 });
 
-test('no change is no finding', async () => {
+test('no change has no findings', async () => {
   expect(await checkContractsAgainst(base, baseContracts)).toEqual([]);
 });
 
@@ -24,7 +24,7 @@ test.each([...goldenTable, ...goldenPairs])('$name', async ({ edits, findings })
   const contracts = changeContracts(edits);
   const found = await checkContractsAgainst(base, contracts);
   expect(sorted(found.map(toExpectedFinding))).toEqual(sorted(findings));
-  // Whoever reads it finds the place, and what to do.
+  // Every finding has advice and a correct location.
   expect(found.filter(({ advice }) => advice === undefined)).toEqual([]);
   expect(found.flatMap((finding) => findLocationProblem(finding, contracts) ?? [])).toEqual([]);
 });

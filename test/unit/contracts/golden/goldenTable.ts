@@ -5,8 +5,8 @@ function link(...imports: readonly string[]): string {
   return `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ${JSON.stringify(imports)})\n\n`;
 }
 
-/** Changes of all kinds, alone, with everything that a check has to say about each. What is said of
- *  operations and of the order of deployment is what really happens: see `facts.test.ts`. */
+/** Single changes of every kind, with all findings of a check. `goldenExecution.test.ts` verifies by execution what
+ *  the findings say about operations and rollout orders. */
 export const goldenTable: readonly GoldenRow[] = [
   // fields
   {

@@ -12,8 +12,8 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 
-/** Whether data is what a client that was written for this schema can take: nulls and kinds of values as it has them.
- *  With values of enums and types of objects that it does not know a client has to reckon. */
+/** Whether a client written for this schema can handle the data: nullability and kinds of values match. Clients have
+ *  to expect unknown enum values and object types. */
 export function matchesClientSchema(schema: GraphQLSchema, document: DocumentNode, data: unknown): boolean {
   const fragments = new Map<string, SelectionSetNode>();
   for (const definition of document.definitions) {

@@ -21,27 +21,27 @@ import {
 import { LRUCache } from 'lru-cache';
 
 export interface MockOptions {
-  /** Coordinates at which it answers with null; `Type.field[]` for a null in the list. */
+  /** Coordinates that resolve to null; `Type.field[]` for a null in the list. */
   readonly nulls: ReadonlySet<string>;
-  /** It answers with values and types that one of these graphs does not know, where it has any. */
+  /** The mock returns enum values and types that one of these graphs does not know, if it has any. */
   readonly foreignSchemas: readonly GraphQLSchema[];
-  /** Told of each place where the subgraph did not get what it needs, and answers with wrong data. */
+  /** Called when the subgraph does not receive what it needs, and so returns wrong data. */
   onViolation(what: string): void;
 }
 
-/** An object of the mocked graph: the same number is the same object, in every subgraph. */
+/** An object of the mocked graph. The same number is the same object in every subgraph. */
 interface MockObject {
   readonly __typename: string;
   readonly n: number;
-  /** What the gateway has sent about it. */
+  /** Fields that the gateway has sent about the object. */
   readonly sentFields?: Readonly<Record<string, unknown>>;
-  /** Fields of others that `@provides` lets it answer at this place. */
+  /** Fields of other subgraphs that `@provides` lets it resolve here. */
   readonly provided?: SelectionSetNode | undefined;
 }
 
-/** A subgraph that answers everything from names and numbers. It is strict where real ones are: an entity is found by a
- *  resolvable key only, a field with `@requires` is right only with all that it needs, and another's field is known
- *  only where it is provided or was sent along. */
+/** A mock subgraph that derives every value from names and numbers. It is as strict as a real one: it finds entities
+ *  only by a resolvable key, computes a field with `@requires` correctly only with all inputs, and knows fields of
+ *  other subgraphs only when they are provided or sent. */
 export function mockSubgraph(sdl: string, options: MockOptions): GraphQLSchema {
   const known = mocks.get(sdl) ?? buildMock(sdl);
   mocks.set(sdl, known);
@@ -49,7 +49,7 @@ export function mockSubgraph(sdl: string, options: MockOptions): GraphQLSchema {
   return known.schema;
 }
 
-/** The options of a mock are those that were asked for last: one gateway runs at a time. */
+/** A mock uses the options of the last call, because one gateway runs at a time. */
 interface Mock {
   readonly schema: GraphQLSchema;
   options: MockOptions;
@@ -156,13 +156,13 @@ function mockValue(schema: GraphQLSchema, type: GraphQLOutputType, wanted: Value
   return scalarOf(type, name, n, args);
 }
 
-/** Whether another graph has the enum, and not the value. */
+/** Whether another graph has the enum but not the value. */
 export function isUnknownEnumValue(schema: GraphQLSchema, enumName: string, value: string): boolean {
   const type = schema.getType(enumName);
   return isEnumType(type) && type.getValue(value) == null;
 }
 
-/** Whether another graph has the interface or union, and not the type in it. */
+/** Whether another graph has the interface or union but not the type in it. */
 export function isUnknownMember(schema: GraphQLSchema, abstractName: string, member: string): boolean {
   const type = schema.getType(abstractName);
   return isAbstractType(type) && !schema.getPossibleTypes(type).some(({ name }) => name === member);
@@ -176,7 +176,7 @@ function scalarOf({ name: type }: GraphQLNamedType, name: string, n: number, arg
   return `${name}-${n}${type === 'ID' ? '' : given}`;
 }
 
-/** Whether the inputs of a `@requires` came, with the values that they have. */
+/** Whether the inputs of a `@requires` arrived with their values. */
 function hasRequiredInputs(
   schema: GraphQLSchema,
   required: SelectionSetNode,
@@ -217,7 +217,7 @@ function hasFields(value: unknown, fields: SelectionSetNode): boolean {
   });
 }
 
-/** The first number at the end of a text, at any depth: ids and keys have one. */
+/** The first number at the end of a text, at any depth. Ids and keys have one. */
 function numberIn(value: unknown): number | undefined {
   if (typeof value === 'string') {
     const [, digits] = /-(\d+)$/.exec(value) ?? [];

@@ -28,22 +28,22 @@ import { type Contracts, nameOf } from './goldenGraph.ts';
 import { matchesClientSchema } from './matchesClientSchema.ts';
 import { isUnknownEnumValue, isUnknownMember, type MockOptions, mockSubgraph } from './mockSubgraph.ts';
 
-/** What really happens to an operation. */
+/** What happens to an operation when it is executed. */
 export interface OperationRunResult {
-  /** How it breaks with the new gateway and the new subgraphs; `undefined` where it works. Where there is no new
-   *  gateway: with the old one. */
+  /** How it breaks with the new gateway and the new subgraphs; `undefined` when it works. Without a new gateway: with
+   *  the old one. */
   readonly breakageAfterRollout: string | undefined;
   /** By changed subgraph. */
   readonly rollouts: ReadonlyMap<string, RolloutRunResult>;
-  /** It works in the end, and brings other data than before. */
+  /** It works after the rollout, but returns other data than before. */
   readonly isDataChanged: boolean;
 }
 
-/** How an operation breaks while one subgraph and the gateways are not of the same generation. */
+/** How an operation breaks while one subgraph and the gateways have different versions. */
 interface RolloutRunResult {
-  /** The old gateway, with the new version of this subgraph and the old ones of all others. */
+  /** The old gateway with the new version of this subgraph and old versions of all others. */
   readonly oldGateway: string | undefined;
-  /** The new gateway, with the old version of this subgraph and the new ones of all others. */
+  /** The new gateway with the old version of this subgraph and new versions of all others. */
   readonly newGateway: string | undefined;
 }
 
@@ -57,11 +57,12 @@ export interface RunResults {
 export interface LoadedContracts {
   readonly contracts: Contracts;
   readonly supergraph: Supergraph;
-  /** What each operation brings with its own subgraphs, once somebody has asked. */
+  /** The outcome of each operation with the graph's own subgraphs, computed on demand. */
   ownOutcomes?: Promise<ReadonlyMap<string, Outcome>>;
 }
 
-/** Errors: an `Error` with what the composer or the gateway has against it. */
+/** Composes and loads contracts.
+ *  @throws {Error} with the problems of the composer or the gateway. */
 export async function loadContracts(contracts: Contracts): Promise<LoadedContracts> {
   const composed = await composeOnce([...contracts.values()]);
   if ('errors' in composed) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
@@ -69,7 +70,7 @@ export async function loadContracts(contracts: Contracts): Promise<LoadedContrac
   return { contracts, supergraph: { ...supergraph, planner: cachePlans(supergraph.planner) } };
 }
 
-/** The same few operations are planned for each pipeline. */
+/** Every pipeline plans the same few operations. */
 function cachePlans(planner: Planner): Planner {
   const plans = new Map<string, ReturnType<Planner['plan']>>();
   return {
@@ -83,7 +84,8 @@ function cachePlans(planner: Planner): Planner {
   };
 }
 
-/** Runs every operation, with all that a client may send, by both gateways against both generations of subgraphs. */
+/** Runs every operation, with all variables that a client may send, on both gateways and both versions of the
+ *  subgraphs. */
 export async function runOperations(
   old: LoadedContracts,
   next: Contracts,
@@ -151,7 +153,7 @@ function changedSubgraphs(old: Contracts, next: Contracts): readonly string[] {
   return [...names].filter((name) => old.get(name)?.sdl !== next.get(name)?.sdl);
 }
 
-/** Contracts with one subgraph as it is, or is not, among others. */
+/** Contracts with one subgraph from `others`. */
 function replaceSubgraph(contracts: Contracts, name: string, others: Contracts): Contracts {
   const mixed = new Map(contracts);
   const other = others.get(name);
@@ -163,23 +165,23 @@ function replaceSubgraph(contracts: Contracts, name: string, others: Contracts):
 interface RunOptions {
   readonly gateway: LoadedContracts;
   readonly subgraphs: Contracts;
-  /** Both generations: all subgraphs that there ever are. */
+  /** Both versions of the contracts. */
   readonly generations: readonly Contracts[];
-  /** API schemas of both generations. */
+  /** API schemas of both versions. */
   readonly schemas: readonly GraphQLSchema[];
-  /** What the clients were written for. */
+  /** The graph that the clients were written for. */
   readonly client: LoadedContracts;
   readonly operations: readonly ConsumerOperation[];
 }
 
 interface Outcome {
   readonly breakage: string | undefined;
-  /** By the variables, of subgraphs that leave out nothing. */
+  /** Data by variables, from subgraphs without nulls. */
   readonly data: readonly unknown[];
 }
 
-/** With subgraphs that leave out nothing; with such that answer null where they may and another generation may not;
- *  and with such that send what another generation does not know. */
+/** Runs with subgraphs without nulls; with subgraphs that return null where another version may not; and with
+ *  subgraphs that return values unknown to another version. */
 async function runAll(options: RunOptions): Promise<ReadonlyMap<string, Outcome>> {
   const { subgraphs, schemas } = options;
   const kind = await runMocked(options, { nulls: new Set(), foreignSchemas: [] });
@@ -243,7 +245,7 @@ async function runMocked(
       data.push(answer.data);
       if (answer.errors !== undefined) breakage ??= JSON.stringify(answer.errors);
       if (violations.length > 0) breakage ??= violations.join('; ');
-      // These subgraphs have values for everything: the gateway could not take one.
+      // These subgraphs have a value for everything, so the gateway refused one.
       if (mocks.nulls.size === 0 && hasNull(answer.data)) breakage ??= 'a value is lost';
       if (!matchesClientSchema(apiSchema, document, answer.data)) {
         breakage ??= `not what the client expects: ${JSON.stringify(answer.data)}`;
@@ -255,10 +257,10 @@ async function runMocked(
   return outcomes;
 }
 
-/** Of a subgraph that does not run. */
+/** The schema of a subgraph that does not run. */
 const emptySchema = buildSchema('type Query { nothing: Int }');
 
-/** One answer, or the first event of a subscription. */
+/** The answer, or the first event of a subscription. */
 async function executeFirst(
   pipeline: ReturnType<typeof createLocalPipeline>,
   query: string,
@@ -300,7 +302,7 @@ function hasNull(value: unknown): boolean {
   return value === null || Object.values(value).some(hasNull);
 }
 
-/** Where these subgraphs may answer null and clients of one of the graphs cannot take it. */
+/** Coordinates at which these subgraphs may return null and clients of one of the graphs do not expect it. */
 function possibleNulls(subgraphs: Contracts, schemas: readonly GraphQLSchema[]): ReadonlySet<string> {
   const nulls = new Set<string>();
   for (const { coordinate, type, promised } of fieldsOf(subgraphs, schemas)) {

@@ -24,8 +24,8 @@ const stock = `
 const graphs = new ComposedGraphs();
 afterAll(() => graphs[Symbol.asyncDispose]());
 
-describe('a gateway on a candidate', () => {
-  test('starts and answers operations of every kind from mocked subgraphs', async () => {
+describe('bootGateway', () => {
+  test('finds nothing when a gateway answers operations of every kind from mock subgraphs', async () => {
     const graph = await graphs.compose({ products, stock });
     const operations = operationsOf(`
       query Page($id: ID!, $by: By!) { product(id: $id, by: $by) { name shipping state } node { __typename id } }
@@ -35,7 +35,7 @@ describe('a gateway on a candidate', () => {
     expect(await bootGateway(graph, operations, startGateway)).toEqual([]);
   });
 
-  test('answers what the demo serves, objects of interfaces included', async () => {
+  test('finds nothing for the demo, whose operations select interfaces', async () => {
     const demo = Object.fromEntries(
       ['accounts', 'inventory', 'products', 'recommendations', 'reviews'].map((name) => [
         name,
@@ -56,7 +56,7 @@ describe('a gateway on a candidate', () => {
     expect(await bootGateway(graph, texts.flatMap(operationsOf), startGateway)).toEqual([]);
   });
 
-  test('that does not start is a finding', async () => {
+  test('reports boot-failed when the gateway does not become ready', async () => {
     const graph = await graphs.compose({ products, stock });
     const findings = await bootGateway({ ...graph, sdl: 'type Query { a: Int }' }, [], startGateway);
     expect(findings).toMatchObject([
@@ -68,9 +68,9 @@ describe('a gateway on a candidate', () => {
     ]);
   });
 
-  test('that answers with errors is a finding at the operation', async () => {
+  test('reports canary-failed at an operation whose answer has errors', async () => {
     const graph = await graphs.compose({ products, stock });
-    // Other subgraphs than the supergraph is composed of.
+    // Subgraphs that differ from those of the supergraph.
     const other = await graphs.compose({
       products,
       stock: stock.replace('shipping: Int!', 'freight: Int!'),
@@ -98,7 +98,7 @@ describe('a gateway on a candidate', () => {
   });
 });
 
-test('canaries are at most 20 that cover kinds and subgraphs first', async () => {
+test('chooseCanaries chooses at most 20 operations and covers every kind and subgraph first', async () => {
   const graph = await graphs.compose({ products, stock });
   const many = Array.from({ length: 30 }, (_, index) => `query Q${index} { node { id } }`).join('\n');
   const operations = operationsOf(
@@ -109,7 +109,7 @@ test('canaries are at most 20 that cover kinds and subgraphs first', async () =>
   expect(chosen.slice(0, 3)).toEqual(['Stock', 'M', 'Q0']);
 });
 
-test('mocked values are the same each time, and entities have what their representations give', async () => {
+test('a mock subgraph always returns the same values, and the fields of a representation as given', async () => {
   const graph = await graphs.compose({ products, stock });
   const contract = graph.contracts.get('products');
   if (contract === undefined) throw new Error('no contract');

@@ -46,7 +46,7 @@ async function contracts(old: Sdls, next: Sdls, text: string) {
   return checkPlanCompatibility(await graphs.plan(old, operations), await graphs.plan(next, operations));
 }
 
-/** Orders by subgraph, with the problems' kinds on both sides. */
+/** Rollout orders by subgraph, with the kinds of problems on both sides. */
 async function orders(old: Sdls, next: Sdls, text: string) {
   return (await contracts(old, next, text)).map(
     ({ subgraph, deployment, oldPlanProblems, newPlanProblems }) => [
@@ -64,8 +64,8 @@ const change = (name: string, from: string, to: string): Sdls => {
   return { ...base, [name]: sdl.replace(from, to) };
 };
 
-describe('plans and subgraphs of two versions', () => {
-  test('a widened @requires: old gateways would send too little, so they go first', async () => {
+describe('checkPlanCompatibility', () => {
+  test('puts gateways first when a @requires is widened, because old plans do not send the added fields', async () => {
     const found = await contracts(
       base,
       change('stock', '@requires(fields: "weight")', '@requires(fields: "weight size")'),
@@ -79,7 +79,8 @@ describe('plans and subgraphs of two versions', () => {
           {
             kind: 'missing input',
             isCertain: true,
-            message: 'subgraph "stock" computes Product.shipping from "weight size", and is not sent size',
+            message:
+              'subgraph "stock" computes Product.shipping from "weight size", but does not receive size',
             coordinates: ['Product.shipping'],
           },
         ],
@@ -87,7 +88,7 @@ describe('plans and subgraphs of two versions', () => {
         deployment: {
           order: 'gateway first',
           steps: [
-            expect.stringMatching(/^Publish the new supergraph.*is not sent size/),
+            expect.stringMatching(/^Publish the new supergraph.*does not receive size/),
             'Then deploy subgraph "stock".',
           ],
         },
@@ -95,7 +96,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('a @requires with other arguments: old gateways would send another value', async () => {
+  test('demands expand and contract when the arguments in a @requires change', async () => {
     const next = change('stock', 'price(in: EUR)', 'price(in: USD)');
     const found = await contracts(base, next, 'query P { product(id: 1) { dear } }');
     expect(found).toMatchObject([
@@ -107,18 +108,18 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('a @requires that is new on a field that was answered at once', async () => {
+  test('reports a new @requires on a field of an entity fetch', async () => {
     const plain = { ...base, stock: stock.replace(' @requires(fields: "weight")', '') };
     expect(await orders(plain, base, 'query P { product(id: 1) { shipping } }')).toEqual([
       ['stock', 'gateway first', ['missing input'], []],
     ]);
-    // The other way round, new gateways would send too little.
+    // In the other direction, new gateways would send too little.
     expect(await orders(base, plain, 'query P { product(id: 1) { shipping } }')).toEqual([
       ['stock', 'subgraph first', [], ['missing input']],
     ]);
   });
 
-  test('a @requires that is new on a field below a root field, where no representation is sent', async () => {
+  test('reports a new @requires below a root field, where no representation is sent', async () => {
     const direct = {
       ...base,
       stock: `${stock.replace('@requires(fields: "weight")', '')} type Query { heaviest: Product }`,
@@ -132,7 +133,7 @@ describe('plans and subgraphs of two versions', () => {
   test.each([
     ['shipping', 'shipping: Float @requires(fields: "weight")', ''],
     ['the subgraph', undefined, ''],
-  ])('%s and its inputs removed: the operation is refused', async (_, from, to) => {
+  ])('reports the refused operation when %s and its inputs are removed', async (_, from, to) => {
     const { stock: _removed, ...without } = base;
     const next = from === undefined ? without : change('stock', from, to);
     expect(await orders(base, next, 'query P { product(id: 1) { shipping } }')).toEqual([
@@ -140,7 +141,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('an unused key dropped is safe, the used one is not', async () => {
+  test('reports a removed key only when a plan uses it', async () => {
     const text = 'query P { product(id: 1) { name } } query Q { product(id: 1) { shipping } }';
     const two = change(
       'stock',
@@ -158,11 +159,11 @@ describe('plans and subgraphs of two versions', () => {
     ]);
     const found = await contracts(base, other, text);
     expect(found[0]?.oldPlanProblems[0]?.message).toBe(
-      'subgraph "stock" gets Product by { __typename id weight }, and resolves it by "sku"',
+      'subgraph "stock" receives Product with { __typename id weight }, but resolves it by "sku"',
     );
   });
 
-  test('a key that is not resolvable any more, where the type has another one', async () => {
+  test('reports a key that is no longer resolvable although the type has another key', async () => {
     const two = change('stock', '@key(fields: "id") {', '@key(fields: "id") @key(fields: "sku") { sku: ID!');
     const dead = {
       ...two,
@@ -173,7 +174,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('@override: the subgraph that takes a field over goes first', async () => {
+  test('puts the subgraph with a new @override first', async () => {
     const next = {
       ...base,
       reviews: reviews.replace('{ sku: ID!', '{ sku: ID! name: String! @override(from: "products")'),
@@ -183,7 +184,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('a field that moves: the new home, the gateways, the old home', async () => {
+  test('orders the move of a field: new subgraph, gateways, old subgraph', async () => {
     const next = {
       ...base,
       products: products.replace(' state: State', ''),
@@ -195,7 +196,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('a field that becomes @external is there in name only', async () => {
+  test('reports a field that becomes @external as not served', async () => {
     const depot = (size: string) => `type Product @key(fields: "sku") { sku: ID! ${size} }`;
     const old = { products, depot: depot('ids: Int') };
     const next = {
@@ -214,7 +215,7 @@ describe('plans and subgraphs of two versions', () => {
     });
   });
 
-  test('a @provides that is gone leaves its fields external', async () => {
+  test('reports the fields of a removed @provides as not served', async () => {
     const provided = (directive: string) => ({
       products,
       stock: `${stock} type Query { best: Product ${directive} }`,
@@ -227,7 +228,7 @@ describe('plans and subgraphs of two versions', () => {
     ).toEqual([['stock', 'subgraph first', [], ['not served']]]);
   });
 
-  test('an argument made non-null breaks those that pass a nullable variable or leave it out', async () => {
+  test('reports operations that omit an argument, or pass a nullable variable, when it becomes non-null', async () => {
     const next = change('products', 'in: Currency): Product', 'in: Currency!): Product');
     const text = `
       query Literal { product(id: 1, in: EUR) { name } }
@@ -253,7 +254,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('a type that changes is none that a gateway with the other supergraph takes it for', async () => {
+  test('reports a changed type for gateways with either supergraph', async () => {
     const nullable = change('products', 'name: String!', 'name: String');
     expect(await orders(base, nullable, 'query P { product(id: 1) { name } }')).toEqual([
       ['products', 'gateway first', ['may be null'], []],
@@ -267,7 +268,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('values and types that old gateways do not know', async () => {
+  test('reports enum values and types that old gateways do not know', async () => {
     const noInput = products.replace('state: State }\n  enum State', '}\n  enum State');
     const from = { ...base, products: noInput };
     const next = {
@@ -289,7 +290,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('what variables may hold', async () => {
+  test('reports variables whose values the other version refuses', async () => {
     const text =
       'query P($by: By) { products(by: $by) { name } } query L { products(by: {name: "a"}) { name } }';
     const wider = change('products', 'input By { name', 'input By { age: Int name');
@@ -313,7 +314,7 @@ describe('plans and subgraphs of two versions', () => {
     expect(literal?.oldPlanProblems).toMatchObject([{ kind: 'invalid', coordinates: ['By.age'] }]);
   });
 
-  test('an operation that only the candidate has', async () => {
+  test('checks an operation that only the candidate has', async () => {
     const next = change('stock', 'shipping: Float', 'inStock: Boolean shipping: Float');
     const found = checkPlanCompatibility(
       await graphs.plan(base, []),
@@ -322,13 +323,13 @@ describe('plans and subgraphs of two versions', () => {
     expect(found).toMatchObject([{ subgraph: 'stock', deployment: { order: 'subgraph first' } }]);
   });
 
-  test('operations that meet no changed subgraph have no result', async () => {
+  test('returns nothing for operations that fetch from no changed subgraph', async () => {
     const next = change('reviews', 'text: String', 'text: String stars: Int');
     expect(await orders(base, next, 'query P { product(id: 1) { name } }')).toEqual([]);
     expect(await orders(base, base, 'query P { product(id: 1) { name } }')).toEqual([]);
   });
 
-  test('one that the new graph refuses though no changed subgraph is in its plan', async () => {
+  test('reports a refused operation although its plan has no changed subgraph', async () => {
     const next = {
       ...base,
       reviews: `${reviews} extend type Query { node: Node @shareable }\ninterface Node { id: ID! }`,
@@ -344,7 +345,7 @@ describe('plans and subgraphs of two versions', () => {
     ]);
   });
 
-  test('context that a new argument takes', async () => {
+  test('reports an argument that is newly filled from a context', async () => {
     const shelf = (argument: string) => ({
       shelves: `
         type Query { shelf: Shelf }
@@ -360,7 +361,7 @@ describe('plans and subgraphs of two versions', () => {
   });
 });
 
-test('plans work with the subgraphs that they are made for', async () => {
+test('every plan works with the subgraphs that it was made for', async () => {
   const folder = new URL('../../../../subgraphs/', import.meta.url);
   const demo = Object.fromEntries(
     ['accounts', 'inventory', 'products', 'recommendations', 'reviews'].map((name) => [

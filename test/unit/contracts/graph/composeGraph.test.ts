@@ -5,8 +5,8 @@ import { ComposedGraphs, contractsOf } from './testContracts.ts';
 
 const products = 'type Query { top: Product }\ntype Product @key(fields: "id") { id: ID! name: String }';
 
-describe('a graph of contracts', () => {
-  test('has the supergraph, and a planner that plans', async () => {
+describe('composeGraph', () => {
+  test('returns the supergraph with a working planner', async () => {
     await using graphs = new ComposedGraphs();
     const { sdl, supergraph, contracts } = await graphs.compose({ products });
     expect(sdl).toContain('join__Graph');
@@ -15,7 +15,7 @@ describe('a graph of contracts', () => {
     expect(plan.node).toMatchObject({ kind: 'Fetch', serviceName: 'products' });
   });
 
-  test('is not there where the composer has errors: each is a finding with its place', async () => {
+  test('returns one finding with a location per composition error', async () => {
     const composed = await composeGraph(
       contractsOf({
         products,
@@ -45,7 +45,7 @@ describe('a graph of contracts', () => {
     });
   });
 
-  test('is not there where an SDL is no GraphQL', async () => {
+  test('returns a finding for an SDL that does not parse', async () => {
     const composed = await composeGraph(contractsOf({ products: 'type Query {\n  top\n}' }), supergraphTools);
     expect(composed).toMatchObject({
       findings: [
@@ -58,9 +58,9 @@ describe('a graph of contracts', () => {
     });
   });
 
-  test('is not there where a library has no places for its errors: they are where the words say', async () => {
+  test('locates errors without locations by the names in their messages', async () => {
     const stock = 'type Query { stock: Int }\ntype Product {\n  id: ID!\n}\n\n';
-    const placesOf = async (sdl: string, link?: string) => {
+    const locationsOf = async (sdl: string, link?: string) => {
       const contracts = new Map(contractsOf({ products, stock: sdl }));
       const [own] = [contracts.get('stock')];
       if (own !== undefined && link !== undefined) {
@@ -72,19 +72,19 @@ describe('a graph of contracts', () => {
         : [];
     };
     const at = (line: number, column: number) => ({ file: 'contracts/schemas/stock.graphql', line, column });
-    // Of what is there twice, the second is the one too many. The other subgraph's is none of it.
-    expect(await placesOf(`${stock}type Product {\n  id: ID!\n}\n`)).toEqual([
+    // The second of two definitions is the duplicate. The definition in the other subgraph does not count.
+    expect(await locationsOf(`${stock}type Product {\n  id: ID!\n}\n`)).toEqual([
       [expect.stringMatching(/^INVALID_GRAPHQL: \[stock\].*one type named/), 'stock', at(7, 1)],
     ]);
-    expect(await placesOf(stock.replace('id: ID!', 'id: ID!\n  id: ID!'))).toEqual([
+    expect(await locationsOf(stock.replace('id: ID!', 'id: ID!\n  id: ID!'))).toEqual([
       [expect.stringMatching(/\[stock\] Field id already exists/), 'stock', at(5, 3)],
     ]);
-    expect(await placesOf(stock, 'federation/vX')).toEqual([
+    expect(await locationsOf(stock, 'federation/vX')).toEqual([
       [expect.stringMatching(/\[stock\] Expected a version string/), 'stock', at(1, 26)],
     ]);
   });
 
-  test('is not there where the gateway would not load it, and the finding points at the cause', async () => {
+  test('returns supergraph-refused at the directive that the gateway refuses', async () => {
     const composed = await composeGraph(
       contractsOf({ products: 'type Query {\n  top: Int @requiresScopes(scopes: [["read"]])\n}' }),
       supergraphTools,
@@ -102,18 +102,18 @@ describe('a graph of contracts', () => {
     });
   });
 
-  test('is not there where there is no subgraph', async () => {
+  test('returns supergraph-refused when there are no subgraphs', async () => {
     expect(await composeGraph(new Map(), supergraphTools)).toMatchObject({
       findings: [{ rule: 'supergraph-refused' }],
     });
   });
 });
 
-describe('hints', () => {
+describe('newHints', () => {
   const shared = (type: string) => `type Query { a: V @shareable }\ntype V @shareable { known: Int ${type} }`;
   const other = 'type Query { b: V @shareable }\ntype V @shareable { known: Int! other: Int! }';
 
-  test('are findings where the baseline does not have them, wherever it has the others', async () => {
+  test('reports hints that the baseline lacks, whatever their location', async () => {
     await using graphs = new ComposedGraphs();
     const old = await graphs.compose({ shared: shared('other: Int!'), other });
     const next = await graphs.compose({ shared: `# moves lines\n${shared('other: Int')}`, other });

@@ -35,7 +35,7 @@ async function planAll(text: string, sdls: Readonly<Record<string, string>> = { 
 }
 
 describe('a planned operation', () => {
-  test('is the list of its fetches: what is sent where, with which representations, and after what', async () => {
+  test('lists its fetches with subgraph, document, representations and dependencies', async () => {
     const [planned] = await planAll('query Page { product(id: 1) { name shipping reviews { text } } }');
     if (planned?.kind !== 'planned') throw new Error('not planned');
     const [{ fetches, overrides }] = planned.variants as [(typeof planned.variants)[number]];
@@ -75,7 +75,7 @@ describe('a planned operation', () => {
     expect(planned.cost).toEqual({ fetches: 3, depth: 2, subgraphs: 3, weight: undefined });
   });
 
-  test('has the fetches of its deferred parts and of what follows an event', async () => {
+  test('includes the fetches of deferred parts and of subscription events', async () => {
     const [deferred, subscribed] = await planAll(`
       query Deferred { product(id: 1) { name ... @defer { shipping } } }
       subscription Reviewed { reviewed { name } }
@@ -104,13 +104,13 @@ describe('a planned operation', () => {
     });
   });
 
-  test('of no subgraph has no fetches', async () => {
+  test('that needs no subgraph has no fetches', async () => {
     expect(await planAll('query Names { __typename }')).toMatchObject([
       { kind: 'planned', cost: { fetches: 0, depth: 0, subgraphs: 0 } },
     ]);
   });
 
-  test('has a second variant where a progressive @override matters', async () => {
+  test('has a second variant when a progressive @override matters', async () => {
     const planned = await planAll(
       'query P { product(id: 1) { inStock } } query Q { product(id: 1) { id } }',
       {
@@ -147,7 +147,7 @@ describe('an operation that fails', () => {
     ['an unknown variable type', 'query ($by: Gone) { products(by: $by) { id } }', ['Gone']],
     ['an unknown directive', '{ product(id: 1) { id @gone } }', ['@gone']],
     ['a missing argument of a directive', '{ product(id: 1) { id @include } }', []],
-  ])('for %s names the parts of the schema', async (_, text, coordinates) => {
+  ])('for %s names the schema coordinates', async (_, text, coordinates) => {
     const [failed] = await planAll(text, { products });
     if (failed?.kind !== 'failed') throw new Error('it was planned');
     expect(failed.problems.every(({ kind }) => kind === 'invalid')).toBe(true);
@@ -156,7 +156,7 @@ describe('an operation that fails', () => {
     );
   });
 
-  test('says where, and does not keep others from being planned', async () => {
+  test('has a location, and does not stop other operations from being planned', async () => {
     const [failed, planned] = await planAll(
       'query A {\n  product(id: 1) { id\n gone } }\nquery B { product(id: 1) { id } }',
     );
@@ -174,7 +174,7 @@ describe('an operation that fails', () => {
     expect(planned?.kind).toBe('planned');
   });
 
-  test('because the graph has no such root type, which validation does not see', async () => {
+  test('reports a missing root type, which validation does not check', async () => {
     expect(await planAll('\nmutation Add { add }')).toEqual([
       {
         kind: 'failed',
@@ -190,7 +190,7 @@ describe('an operation that fails', () => {
     ]);
   });
 
-  test("because it is beyond the gateway's limits", async () => {
+  test('reports the limit of the gateway that it exceeds', async () => {
     const aliases = Array.from({ length: 200 }, (_, index) => `a${index}: __typename`).join(' ');
     expect(await planAll(`query Many { ${aliases} }`)).toMatchObject([
       { kind: 'failed', problems: [{ kind: 'limit', message: expect.stringMatching(/limits\.\w+ is \d+/) }] },
@@ -198,7 +198,7 @@ describe('an operation that fails', () => {
   });
 });
 
-test('progress is told operation by operation, and the answer is in their order', async () => {
+test('planConsumerOperations reports progress per operation and returns the plans in the order of the operations', async () => {
   const operations = operationsOf(
     Array.from({ length: 20 }, (_, index) => `query O${index} { product(id: ${index}) { shipping } }`).join(
       '\n',
@@ -238,7 +238,7 @@ describe('the weight of an operation', () => {
     ['{ some { id } }', 5],
     ['{ page(first: 2) { items { id } } }', 11],
     ['{ ...F ... @defer { one { sort } } } fragment F on Query { one { id } }', 9],
-  ])('%s is by @cost and @listSize', async (text, weight) => {
+  ])('of %s follows @cost and @listSize', async (text, weight) => {
     expect(await planAll(text, { shop })).toMatchObject([{ cost: { weight } }]);
   });
 });

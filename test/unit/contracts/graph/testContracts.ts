@@ -10,7 +10,7 @@ import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.t
 const federationLink =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext", "@requiresScopes", "@cost", "@listSize"])\n';
 
-/** Contracts by subgraph name; the SDL begins at the second line, after the link to federation. */
+/** Contracts by subgraph name. The SDL begins at line 2, after the link to federation. */
 export function contractsOf(sdls: Readonly<Record<string, string>>): Map<string, SubgraphContract> {
   return new Map(
     Object.entries(sdls).map(([name, sdl]) => [
@@ -25,7 +25,7 @@ export function contractsOf(sdls: Readonly<Record<string, string>>): Map<string,
   );
 }
 
-/** Operations of the consumer `web`, one for each of the document's. */
+/** One operation of the consumer `web` per operation of the document. */
 export function operationsOf(text: string): ConsumerOperation[] {
   const file = 'contracts/operations/web/all.graphql';
   const document: DocumentNode = parse(new Source(text, file));
@@ -48,7 +48,7 @@ export function operationsOf(text: string): ConsumerOperation[] {
   });
 }
 
-/** Graphs of some tests, each composed once; closing it ends their planners. */
+/** Composes each graph once; disposal closes the planners. */
 export class ComposedGraphs implements AsyncDisposable {
   readonly #graphs = new Map<string, ContractGraph>();
 

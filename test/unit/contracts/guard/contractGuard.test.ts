@@ -29,9 +29,9 @@ const operations = {
 type Running = Readonly<Record<string, string | Error>>;
 
 const loaded: Supergraph[] = [];
-/** `product.price` is asked of products. */
+/** Fetches `product.price` from products. */
 let before: Supergraph;
-/** It is asked of stock. */
+/** Fetches `product.price` from stock. */
 let after: Supergraph;
 
 async function load(sdls: Readonly<Record<string, string>>, host = 'test'): Promise<Supergraph> {
@@ -65,7 +65,7 @@ interface LogLine {
   readonly operations?: readonly string[];
 }
 
-/** A guard, its contracts, and subgraphs that say what the test has them say. */
+/** A guard, its contracts, and fake subgraphs. */
 class Shop implements AsyncDisposable {
   readonly disk = new TemporaryContractStore({
     'contracts/schemas/products.graphql': products,
@@ -75,11 +75,11 @@ class Shop implements AsyncDisposable {
     ),
   });
   readonly lines: LogLine[] = [];
-  readonly asked: string[][] = [];
+  readonly fetched: string[][] = [];
   readonly guard: ContractGuard;
-  /** By name, or by address where one is at two. */
+  /** SDL by subgraph name, or by URL when a subgraph runs at two. */
   running: Running;
-  /** Nobody answers before. */
+  /** Subgraphs answer when the gate opens. */
   gate: Gate | undefined;
 
   constructor(
@@ -100,7 +100,7 @@ class Shop implements AsyncDisposable {
     });
   }
 
-  /** Why it is refused; `undefined` where it is taken. */
+  /** Why the guard refuses the supergraph; `undefined` when it accepts it. */
   admit(next: Supergraph, signal: AbortSignal = new AbortController().signal): Promise<string | undefined> {
     return this.guard.admitSupergraph(next, before, signal).then(
       () => undefined,
@@ -114,7 +114,7 @@ class Shop implements AsyncDisposable {
   }
 
   async #ask(addresses: readonly SubgraphAddress[], signal: AbortSignal): Promise<readonly LiveSubgraph[]> {
-    this.asked.push(addresses.map(({ url }) => url).sort());
+    this.fetched.push(addresses.map(({ url }) => url).sort());
     if (this.gate !== undefined) await Promise.race([this.gate.pass(), abortOf(signal)]);
     return addresses.map((address) => {
       const said = this.running[address.url] ?? this.running[address.name] ?? new Error('nobody is there');
@@ -131,11 +131,11 @@ function abortOf(signal: AbortSignal): Promise<never> {
 
 const refusal = [
   'contracts.guard is enforce, and the supergraph breaks 1 operation of /contracts:',
-  'shop/Price (/contracts/operations/shop/Price.graphql:1): its new plan does not work with what runs: subgraph "stock" refuses the request: Cannot query field "price" on type "Product" (Product.price); deploy the version of subgraph "stock" first that the supergraph was composed from',
+  'shop/Price (/contracts/operations/shop/Price.graphql:1): its new plan fails on a running subgraph: subgraph "stock" refuses the request: Cannot query field "price" on type "Product" (Product.price); first deploy the version of subgraph "stock" that the supergraph was composed from',
 ].join('\n');
 
-describe('a supergraph that comes before its subgraph', () => {
-  test('is refused with enforce, for the operations whose new plans ask the subgraph for what it lacks', async () => {
+describe('the contract guard, for a supergraph published before its subgraph,', () => {
+  test('refuses it with enforce and names the operations whose new plans fail', async () => {
     await using shop = new Shop({ products, stock });
     expect(await shop.admit(after)).toBe(refusal);
     expect(shop.guard.lastCheck?.broken).toEqual([
@@ -147,21 +147,21 @@ describe('a supergraph that comes before its subgraph', () => {
       }),
     ]);
     expect([...shop.guard.counts]).toEqual([['refused', 1]]);
-    expect(shop.asked).toEqual([['http://products.test/', 'http://stock.test/']]);
+    expect(shop.fetched).toEqual([['http://products.test/', 'http://stock.test/']]);
   });
 
-  test('is taken with warn, which says so', async () => {
+  test('accepts it with warn and logs a warning', async () => {
     await using shop = new Shop({ products, stock }, { mode: 'warn' });
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.lines).toMatchObject([
       {
         msg: 'A new supergraph breaks operations of the contracts',
-        operations: [expect.stringContaining('deploy the version of subgraph "stock" first')],
+        operations: [expect.stringContaining('first deploy the version of subgraph "stock"')],
       },
     ]);
   });
 
-  test('is taken once the subgraph has been deployed, and not for an answer that fails meanwhile', async () => {
+  test('accepts it once the subgraph is deployed, but not when the subgraph does not answer', async () => {
     await using shop = new Shop({ products, stock });
     await shop.admit(after);
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
@@ -169,26 +169,26 @@ describe('a supergraph that comes before its subgraph', () => {
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
     shop.running = { products, stock: stockWithPrice };
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(true);
-    // Only the one that was the reason is asked again, until then.
-    expect(shop.asked.slice(1)).toEqual(Array.from({ length: 3 }, () => ['http://stock.test/']));
+    // Only the subgraph that the supergraph was refused for is fetched again.
+    expect(shop.fetched.slice(1)).toEqual(Array.from({ length: 3 }, () => ['http://stock.test/']));
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.guard.refused).toBeUndefined();
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(false);
   });
 
-  test('is looked at again when the contracts change, without asking', async () => {
+  test('checks it again when the contracts change, without fetching subgraphs', async () => {
     await using shop = new Shop({ products, stock });
     await shop.admit(after);
     shop.disk.remove('contracts/operations/shop/Price.graphql');
     expect(await shop.guard.hasChangedSinceRefusal()).toBe(true);
-    expect(shop.asked).toHaveLength(1);
+    expect(shop.fetched).toHaveLength(1);
     expect(await shop.admit(after)).toBeUndefined();
   });
 
   test.each([
     ['the operation', 'shop/Price'],
     ['what is lacking', 'Product.price'],
-  ])('is taken where a waiver is for %s', async (_what, coordinate) => {
+  ])('accepts it with a waiver for %s', async (_what, coordinate) => {
     await using shop = new Shop({ products, stock });
     shop.disk.write({
       'contracts/waivers.yaml': `- rule: override-added\n  coordinate: ${coordinate}\n  reason: It is soon there.\n  owner: shop\n  expires: 2999-12-31\n`,
@@ -197,8 +197,8 @@ describe('a supergraph that comes before its subgraph', () => {
   });
 });
 
-describe('a supergraph is taken', () => {
-  test('whose subgraphs run', async () => {
+describe('the contract guard accepts a supergraph', () => {
+  test('whose subgraphs are deployed', async () => {
     await using shop = new Shop({ products, stock: stockWithPrice });
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.lines).toEqual([]);
@@ -208,36 +208,36 @@ describe('a supergraph is taken', () => {
     ['does not answer', new Error('no answer within 3000 ms'), 'no answer within 3000 ms'],
     ['gives no schema', 'type Query {', expect.stringContaining('Syntax Error')],
     ['gives a schema that makes no sense', 'type Query { a: Nothing }', expect.stringContaining('Nothing')],
-  ])('whose subgraph %s, which is told', async (_what, said, reason) => {
+  ])('whose subgraph %s, and logs it', async (_what, said, reason) => {
     await using shop = new Shop({ products, stock: said });
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.lines).toMatchObject([
       {
-        msg: 'What a subgraph serves could not be found out: it decides nothing about the new supergraph',
+        msg: 'A running subgraph did not give its schema: it is not verified with the new supergraph',
         subgraph: 'stock',
         reason,
       },
     ]);
   });
 
-  test('for an operation that fails now as well', async () => {
+  test('that breaks only operations which already fail', async () => {
     await using shop = new Shop({ products: productsWithoutPrice, stock });
     expect(await shop.admit(after)).toBeUndefined();
   });
 
-  test('that is composed from what runs, without asking; what was refused is asked for anew', async () => {
+  test('that the gateway composed itself without fetching, but fetches again after a refusal', async () => {
     await using shop = new Shop({ products, stock }, { areSource: true });
     expect(await shop.admit(after)).toBeUndefined();
-    expect(shop.asked).toEqual([]);
+    expect(shop.fetched).toEqual([]);
     const withoutName = await load({ products: products.replace(' name: String', ''), stock });
     expect(await shop.admit(withoutName)).toContain('shop/Name');
     shop.disk.remove('contracts/operations/shop/Name.graphql');
     expect(await shop.admit(withoutName)).toBeUndefined();
-    expect(shop.asked).toHaveLength(1);
+    expect(shop.fetched).toHaveLength(1);
   });
 });
 
-test('of a subgraph that moves, new plans are tried on the new one and old plans on the old one', async () => {
+test('the contract guard verifies new plans at the new URL of a moved subgraph, and current plans at the old URL', async () => {
   const moved = await load({ products: productsWithoutPrice, stock: stockWithPrice }, 'elsewhere');
   await using shop = new Shop({
     'http://products.test/': products,
@@ -251,7 +251,7 @@ test('of a subgraph that moves, new plans are tried on the new one and old plans
   expect(await shop.admit(moved)).toBeUndefined();
 });
 
-test('a look ends when something newer comes, though a subgraph does not answer', async () => {
+test('the contract guard stops a check when a newer supergraph arrives although a subgraph does not answer', async () => {
   await using shop = new Shop({ products, stock });
   shop.gate = new Gate();
   const stop = new AbortController();

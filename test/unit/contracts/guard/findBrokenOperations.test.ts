@@ -26,7 +26,7 @@ afterAll(() => Promise.all(loaded.map(({ planner }) => planner.close())));
 
 function operation(name: string, text: string): ConsumerOperation {
   const location = { file: `operations/shop/${name}.graphql`, line: 1, column: 1 };
-  return { consumer: 'shop', name, document: parse(text), location: location, slo: {} };
+  return { consumer: 'shop', name, document: parse(text), location, slo: {} };
 }
 
 function waiver(coordinate: string, expires = '2999-12-31'): Waiver {
@@ -37,7 +37,7 @@ function waiver(coordinate: string, expires = '2999-12-31'): Waiver {
     reason: 'It is time.',
     owner: 'shop',
     expires,
-    location: location,
+    location,
   };
 }
 
@@ -61,34 +61,34 @@ const label = operation('Label', 'query Label { shelf { label } }');
 const width = operation('Width', 'query Width { shelf { width } }');
 const colour = operation('Colour', 'query Colour { shelf { colour } }');
 
-describe('an operation breaks', () => {
-  test('which worked before and is refused then', async () => {
+describe('findBrokenOperations reports an operation', () => {
+  test('that worked and is refused by the next supergraph', async () => {
     const next = await load(v1.replace('label: String ', ''));
     expect(await broken(next, [label, width])).toEqual([
       'Label: Cannot query field "label" on type "Shelf".',
     ]);
   });
 
-  test('whose values are of another type, though it is valid', async () => {
+  test('that is valid but gets values of another type', async () => {
     const next = await load(v1.replace('width: Int', 'width: String'));
     expect(await broken(next, [label, width])).toEqual([expect.stringMatching(/^Width: .*Shelf\.width/)]);
   });
 
-  test('whose variables may be refused', async () => {
+  test('whose variables the next supergraph may refuse', async () => {
     const next = await load(v1.replace('id: ID)', 'id: ID!)'));
     const byId = operation('ById', 'query ById($id: ID) { shelf(id: $id) { id } }');
     expect(await broken(next, [byId])).toHaveLength(1);
   });
 
-  test('that does not work with the first supergraph', async () => {
+  test('that fails with the first supergraph', async () => {
     expect(await broken(current, [label, colour], { first: true })).toEqual([
       'Colour: Cannot query field "colour" on type "Shelf".',
     ]);
   });
 });
 
-describe('nothing breaks', () => {
-  test('that did not work before', async () => {
+describe('findBrokenOperations ignores an operation', () => {
+  test('that already fails', async () => {
     const next = await load(v1.replace('width: Int', 'depth: Int'));
     expect(await broken(next, [colour])).toEqual([]);
   });
@@ -100,13 +100,13 @@ describe('nothing breaks', () => {
     ['another part', waiver('Shelf.width'), 1],
     ['how long the operation takes', { ...waiver('shop/Label'), rule: 'latency-slo' as const }, 1],
     ['how many fetches it takes', { ...waiver('shop/Label'), rule: 'plan-cost' as const }, 1],
-  ])('that is waived: %s', async (_what, one, count) => {
+  ])('with a waiver as far as it covers the breakage: %s', async (_what, one, count) => {
     const next = await load(v1.replace('label: String ', ''));
     expect(await broken(next, [label], { waivers: [one] })).toHaveLength(count);
   });
 });
 
-test('an answer that came from a planner that was closed meanwhile is none', async () => {
+test('findBrokenOperations rejects with the reason of the signal when the planner was closed meanwhile', async () => {
   const next = await load(v1);
   const stop = new AbortController();
   const looking = findBrokenOperations({

@@ -24,8 +24,8 @@ function normalised(text: string, name?: string) {
   return operation;
 }
 
-describe('a normalised operation', () => {
-  test('has no values of the client, and is still valid', () => {
+describe('a canonical operation', () => {
+  test('has no literals of the client and is still valid', () => {
     const { text } = normalised(`
       query Find($first: Int = 25, $since: Date = "2026-01-31") {
         search(first: $first, since: $since, filter: {
@@ -54,7 +54,7 @@ describe('a normalised operation', () => {
     );
   });
 
-  test('is the same however it was written', () => {
+  test('is equal for every way to write the operation', () => {
     const one = normalised(
       'query A($b: Int, $a: ID!) { search(first: $b) { name id } product(id: $a) { ...F } } fragment F on Product { price id }',
     );
@@ -65,7 +65,7 @@ describe('a normalised operation', () => {
     expect(one.hash).toMatch(/^[0-9a-f]{12}$/);
   });
 
-  test('is ordered by what stands in a selection, at every depth', () => {
+  test('has sorted selections at every depth', () => {
     const one =
       'query A { product(id: "1") { ... on Product { related(first: 2) { name id } } ...F id @skip(if: true) } }';
     const other =
@@ -74,7 +74,7 @@ describe('a normalised operation', () => {
     expect(normalised(`${one} ${fragment}`)).toEqual(normalised(`${fragment} ${other}`));
   });
 
-  test('is another one where what it asks for differs', () => {
+  test('differs when the selection differs', () => {
     const texts = [
       'query A { product(id: "1") { id } }',
       'query B { product(id: "1") { id } }',
@@ -86,7 +86,7 @@ describe('a normalised operation', () => {
     expect(new Set(texts.map((text) => normalised(text).hash)).size).toBe(texts.length);
   });
 
-  test('is the only one of its document, with the fragments that it uses', () => {
+  test('contains one operation and the fragments that it uses', () => {
     const document = `
       query A { product(id: "1") { ...Outer } }
       query B { product(id: "1") { ...Other } }
@@ -109,7 +109,7 @@ fragment Outer on Product {
 `);
   });
 
-  test('keeps the order of a mutation, in its fragments too', () => {
+  test("keeps the order of a mutation's fields, also in fragments", () => {
     const text = 'mutation M { second(text: "x") ...F } fragment F on Mutation { b: second a: first }';
     expect(normalised(text).text).toBe(`mutation M {
   second(text: "")
@@ -123,7 +123,7 @@ fragment F on Mutation {
 `);
   });
 
-  test('keeps conditions, and labels that have to differ', () => {
+  test('keeps conditions and labels of @defer', () => {
     const text = `query D {
       product(id: "1") {
         ... @defer(label: "one") { name }
@@ -145,7 +145,7 @@ fragment F on Mutation {
 `);
   });
 
-  test('gets a name where it has none', () => {
+  test('has a generated name when the operation has none', () => {
     const { label, hash, text } = normalised('{ product(id: "1") { id } }');
     expect(label).toBe('Anonymous');
     expect(text).toContain(`query Anonymous_${hash} {`);

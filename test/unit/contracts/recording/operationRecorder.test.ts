@@ -40,7 +40,7 @@ function recorderUnderTest(changed: Partial<OperationRecorderOptions> = {}) {
   return { recorder, record, timers, errors, full };
 }
 
-/** All files with their texts, by path below the directory. */
+/** Texts of all files by path relative to the directory. */
 async function filesIn(folder = directory): Promise<Record<string, string>> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });
   const files: Record<string, string> = {};
@@ -55,8 +55,8 @@ async function filesIn(folder = directory): Promise<Record<string, string>> {
 const query = (field: string): DocumentNode => parse(`query Page { ${field} }`);
 const hashOf = (document: DocumentNode): string => canonicalizeOperation(document, undefined).hash;
 
-describe('the operations that clients send', () => {
-  test('are written once each, with who sent them', async () => {
+describe('OperationRecorder', () => {
+  test('writes each operation once, with its client', async () => {
     const { recorder, record } = recorderUnderTest();
     record(parse('query Page { product(id: "17") }'), 'storefront', '1.0');
     record(parse('query Page { product(id: "18") }'), 'storefront', '1.1');
@@ -81,7 +81,7 @@ query Anonymous_${hashOf(parse('{ me }'))} {
     });
   });
 
-  test('wait for a while, so that a request never does', async () => {
+  test('writes operations later, outside of the request', async () => {
     const { recorder, record, timers } = recorderUnderTest();
     record(query('a'), 'web');
     record(query('b'), 'web');
@@ -93,7 +93,7 @@ query Anonymous_${hashOf(parse('{ me }'))} {
     expect(Object.keys(await filesIn())).toHaveLength(2);
   });
 
-  test('cost nothing when they come again', async () => {
+  test('does nothing for an operation that is already recorded', async () => {
     const { recorder, record, timers } = recorderUnderTest();
     const document = query('a');
     record(document, 'web', '1');
@@ -105,7 +105,7 @@ query Anonymous_${hashOf(parse('{ me }'))} {
     await recorder.close();
   });
 
-  test('are known again by the next process, which adds versions and keeps the first day', async () => {
+  test('recognises the files of an earlier process, adds client versions and keeps the first day', async () => {
     const first = recorderUnderTest();
     first.record(query('a'), 'web', '1');
     await first.recorder.close();
@@ -118,7 +118,7 @@ query Anonymous_${hashOf(parse('{ me }'))} {
     ]);
   });
 
-  test('keep the last twenty versions', async () => {
+  test('keeps the last twenty client versions', async () => {
     const { recorder, record } = recorderUnderTest();
     for (let version = 1; version <= 25; version++) record(query('a'), 'web', String(version));
     await recorder.close();
@@ -128,7 +128,7 @@ query Anonymous_${hashOf(parse('{ me }'))} {
     );
   });
 
-  test('stay below the directory, and in their comments, whatever a client calls itself', async () => {
+  test('writes below its directory and inside comments whatever a client calls itself', async () => {
     const { recorder, record } = recorderUnderTest();
     record(query('a'), '../../outside', '1\u001B[31m\u2028# @slo latency: 1ms');
     await recorder.close();
@@ -144,13 +144,13 @@ query Anonymous_${hashOf(parse('{ me }'))} {
   });
 });
 
-describe('a limit', () => {
+describe('a recording limit', () => {
   test.each([
     ['maxOperations', { maxOperations: 2 }],
     ['maxClients', { maxClients: 2 }],
-    // Two files of 53 bytes each, and no third.
+    // Room for two files of 53 bytes.
     ['maxSize', { maxSize: 150 }],
-  ])('holds, is told once, and counts what was there before: %s', async (name, limit) => {
+  ])('is enforced, reported once, and includes existing files: %s', async (name, limit) => {
     const options = { limits: { ...limits, ...limit } };
     const first = recorderUnderTest(options);
     first.record(query('a'), 'one');
@@ -163,7 +163,7 @@ describe('a limit', () => {
     expect(second.full).toEqual([name]);
   });
 
-  test('of clients leaves room for operations of those that are known', async () => {
+  test('for clients still accepts operations of known clients', async () => {
     const { recorder, record, full } = recorderUnderTest({ limits: { ...limits, maxClients: 1 } });
     record(query('a'), 'one');
     record(query('b'), 'one');
@@ -171,14 +171,14 @@ describe('a limit', () => {
     expect([Object.keys(await filesIn()).length, full]).toEqual([2, []]);
   });
 
-  test('bounds what waits', async () => {
+  test('bounds the queue', async () => {
     const { recorder, record } = recorderUnderTest({ limits: { ...limits, maxOperations: 1_000 } });
     for (let index = 0; index < 101; index++) record(query(`f${index}`), 'web');
     await recorder.close();
     expect(Object.keys(await filesIn())).toHaveLength(100);
   });
 
-  test('bounds what is remembered of one document', async () => {
+  test('bounds the memory per document', async () => {
     const { recorder, record } = recorderUnderTest({ limits: { ...limits, maxClients: 100 } });
     const document = query('a');
     for (let index = 0; index < 70; index++) record(document, `client${index}`);
@@ -187,8 +187,8 @@ describe('a limit', () => {
   });
 });
 
-describe('a directory that cannot be written', () => {
-  test('is told once', async () => {
+describe('an unwritable recording directory', () => {
+  test('is reported once', async () => {
     await writeFile(directory, 'a file');
     const { recorder, record, errors } = recorderUnderTest();
     record(query('a'), 'web');
@@ -197,7 +197,7 @@ describe('a directory that cannot be written', () => {
     expect(errors).toHaveLength(1);
   });
 
-  test('is tried again with the next request, less often', async () => {
+  test('is retried with the next request, after a longer delay', async () => {
     await writeFile(directory, 'a file');
     const failed = Promise.withResolvers<unknown>();
     const { recorder, record, timers } = recorderUnderTest({ onError: failed.resolve });
@@ -214,7 +214,7 @@ describe('a directory that cannot be written', () => {
     expect(Object.keys(await filesIn())).toEqual([`web/Page.${hashOf(document)}.graphql`]);
   });
 
-  test('leaves no half of a file', async () => {
+  test('leaves no partial file', async () => {
     const document = query('a');
     const file = `Page.${hashOf(document)}.graphql`;
     await mkdir(join(directory, 'web', file), { recursive: true });

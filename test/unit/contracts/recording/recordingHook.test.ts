@@ -41,12 +41,12 @@ async function withDirectory(use: (directory: string) => Promise<void>): Promise
   }
 }
 
-describe('recording by the configuration', () => {
-  test('is off unless it is enabled', () => {
+describe('createRecordingHook', () => {
+  test('returns undefined unless contracts.record.enabled is set', () => {
     expect(recordingUnderTest({}).recording).toBeUndefined();
   });
 
-  test('knows clients by the first header that says something', () =>
+  test('identifies clients by the first header with a value', () =>
     withDirectory(async (directory) => {
       const { recording } = recordingUnderTest({ enabled: true, directory });
       recording?.onOperation(sentBy({ 'apollographql-client-name': 'web', 'graphql-client-name': 'other' }));
@@ -56,7 +56,7 @@ describe('recording by the configuration', () => {
       expect((await readdir(directory)).sort()).toEqual(['ios', 'unnamed', 'web']);
     }));
 
-  test('takes other headers', () =>
+  test('reads the configured headers', () =>
     withDirectory(async (directory) => {
       const { recording } = recordingUnderTest({ enabled: true, directory, clientNameHeaders: ['X-App'] });
       recording?.onOperation(sentBy({ 'x-app': 'tv', 'graphql-client-name': 'other' }));
@@ -64,14 +64,19 @@ describe('recording by the configuration', () => {
       expect(await readdir(directory)).toEqual(['tv']);
     }));
 
-  test('logs what goes wrong', () =>
+  test('logs write errors and reached limits', () =>
     withDirectory(async (root) => {
       const full = recordingUnderTest({ enabled: true, directory: root, maxOperations: 1 });
       full.recording?.onOperation(sentBy({}));
       full.recording?.onOperation(sentBy({}, 'b'));
       await full.recording?.close();
       expect(full.logged()).toMatchObject([
-        { level: 40, msg: 'No more operations are recorded', limit: 'maxOperations', value: 1 },
+        {
+          level: 40,
+          msg: 'A limit of contracts.record is reached: no more operations are recorded',
+          limit: 'maxOperations',
+          value: 1,
+        },
       ]);
 
       const directory = join(root, 'file');
@@ -80,7 +85,12 @@ describe('recording by the configuration', () => {
       failing.recording?.onOperation(sentBy({}));
       await failing.recording?.close();
       expect(failing.logged()).toMatchObject([
-        { level: 50, msg: 'Operations cannot be recorded', directory, err: { code: 'ENOTDIR' } },
+        {
+          level: 50,
+          msg: 'Operations cannot be recorded (contracts.record)',
+          directory,
+          err: { code: 'ENOTDIR' },
+        },
       ]);
     }));
 });

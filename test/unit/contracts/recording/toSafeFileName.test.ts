@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { toSafeFileName } from '../../../../gateway/contracts/recording/toSafeFileName.ts';
 
-describe('a safe file name', () => {
+describe('toSafeFileName', () => {
   test.each(['storefront', 'apollo-ios', 'web_2.1', 'a'])(
     'is the name itself where that is one: %s',
     (name) => {
@@ -22,11 +22,11 @@ describe('a safe file name', () => {
     ['ends.', /^ends_-[0-9a-f]{8}$/],
     ['Läden\n', /^L_den_-[0-9a-f]{8}$/],
     ['x'.repeat(65), /^x{55}-[0-9a-f]{8}$/],
-  ])('is made of anything: %j', (text, expected) => {
+  ])('turns any text into a safe file name: %j', (text, expected) => {
     expect(toSafeFileName(text)).toMatch(expected);
   });
 
-  test('is always one that every file system takes, and differs where the names do', () => {
+  test('returns names that every file system accepts, and different names for different texts', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 100 }),
       fc

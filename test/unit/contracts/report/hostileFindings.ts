@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { FileLocation, Finding } from '../../../../contracts/finding.ts';
 import type { RuleId } from '../../../../contracts/rules.ts';
 
-/** What formats are broken with. */
+/** Texts that break formats without escaping. */
 const hostileSnippets = [
   '|',
   '`',

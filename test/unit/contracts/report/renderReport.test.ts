@@ -33,7 +33,7 @@ const readJson = async (file: string): Promise<Record<string, unknown>> =>
 const isReport = new Ajv2020({ allErrors: true }).compile(
   await readJson(join(root, 'docs/contracts-report.schema.json')),
 );
-// Draft 4, of which this schema uses nothing that draft 7 reads differently but for the names of its own address.
+// The schema has draft 4, but uses only what draft 7 understands, except for the names of its ids.
 const { $schema: _, id: __, ...sarifSchema } = await readJson(join(fixtures, 'sarif-schema-2.1.0.json'));
 const isSarif = addFormats(new Ajv({ allErrors: true, strict: false })).compile(sarifSchema);
 const junitSchema = parseXml(await readFile(join(fixtures, 'junit-10.xsd'), 'utf8'));
@@ -43,7 +43,7 @@ const everything = reportOf(allFindings);
 const sameFor = (format: ReportFormat, findings: readonly Finding[]): string =>
   renderReport(reportOf(findings), format);
 
-/** Runs a property over reports of hostile findings. */
+/** Checks a property of reports with hostile findings. */
 function holdsForHostileReports(format: ReportFormat, check: (text: string, findings: number) => void): void {
   fc.assert(
     fc.property(hostileFindings, fc.boolean(), (findings, strict) => {
@@ -53,15 +53,15 @@ function holdsForHostileReports(format: ReportFormat, check: (text: string, find
   );
 }
 
-// A control character other than tab and line feed, or half of a surrogate pair.
+// A control character except tab and line feed, or an unpaired surrogate.
 const unfit = /(?![\t\n])\p{Cc}|\p{Cs}/u;
 
 describe('every format', () => {
-  test.each(reportFormats)('is the same whatever the order of the findings: %s', (format) => {
+  test.each(reportFormats)('does not depend on the order of the findings: %s', (format) => {
     expect(sameFor(format, allFindings.toReversed())).toBe(sameFor(format, allFindings));
   });
 
-  test.each(reportFormats)('has no control characters in it, and ends its last line: %s', (format) => {
+  test.each(reportFormats)('has no control characters and ends with a line end: %s', (format) => {
     holdsForHostileReports(format, (text) => {
       expect(text).not.toMatch(unfit);
       expect(text.endsWith('\n')).toBe(true);
@@ -69,8 +69,8 @@ describe('every format', () => {
   });
 });
 
-describe('text', () => {
-  test('tells the worst first, and everything about each', () => {
+describe('format text', () => {
+  test('shows the worst findings first, with all their details', () => {
     expect(renderReport(everything, 'text')).toBe(`misuse  waiver-incomplete
   at contracts/waivers.yaml:3:1
   The waiver has no owner.
@@ -105,24 +105,24 @@ waived (breaking)  field-removed  reviews  Review.title
   to do    Deprecate it, and remove it when no operation selects it any more.
   waived   contracts/waivers.yaml:7, until 2027-01-31
 
-The contracts or the arguments have mistakes: put them right and check again. 1 misuse, 1 breaking, 1 undecided, 1 dangerous, 1 safe, 1 waived; 4 subgraphs, 1 consumer, 12 operations checked.
+The contracts or the arguments have mistakes: correct them and check again. 1 misuse, 1 breaking, 1 undecided, 1 dangerous, 1 safe, 1 waived; 4 subgraphs, 1 consumer, 12 operations checked.
 `);
   });
 
-  test('says that there is nothing', () => {
+  test('says so when there are no findings', () => {
     expect(renderReport(emptyReport, 'text')).toBe(
-      'Nothing was found: nothing breaks. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+      'Nothing breaks: there are no findings. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
     );
   });
 
-  test('has colours only where they are asked for, and the same words with them', () => {
+  test('has colours only on request, with the same text', () => {
     const coloured = renderReport(everything, 'text', { color: true });
     expect(coloured).toContain('\u001B[31mbreaking\u001B[39m');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them.
     expect(coloured.replaceAll(/\u001B\[\d+m/g, '')).toBe(renderReport(everything, 'text'));
   });
 
-  test('lets no finding begin a line at the margin that it does not own', () => {
+  test('indents every line of a finding except its heading', () => {
     holdsForHostileReports('text', (text, count) => {
       const headings = text.split('\n').filter((line) => /^\S/.test(line));
       expect(headings).toHaveLength(count + 1);
@@ -130,8 +130,8 @@ The contracts or the arguments have mistakes: put them right and check again. 1 
   });
 });
 
-describe('json', () => {
-  test('is what the published schema says', () => {
+describe('format json', () => {
+  test('matches the published JSON schema', () => {
     expect(isReport(JSON.parse(renderReport(everything, 'json'))) || isReport.errors).toBe(true);
     expect(isReport(JSON.parse(renderReport(emptyReport, 'json'))) || isReport.errors).toBe(true);
     holdsForHostileReports('json', (text) => {
@@ -139,7 +139,7 @@ describe('json', () => {
     });
   });
 
-  test('has every finding whole', () => {
+  test('contains every finding unchanged', () => {
     expect(JSON.parse(renderReport(everything, 'json')).findings).toEqual([
       namelessWaiver,
       removedField,
@@ -150,7 +150,7 @@ describe('json', () => {
     ]);
   });
 
-  test('says that there is nothing', () => {
+  test('says so when there are no findings', () => {
     expect(JSON.parse(renderReport(emptyReport, 'json'))).toEqual({
       version: 1,
       summary: {
@@ -165,7 +165,7 @@ describe('json', () => {
     });
   });
 
-  test('the schema refuses what is no report', () => {
+  test('the schema refuses values that are not reports', () => {
     const report = JSON.parse(renderReport(everything, 'json'));
     expect(isReport({ ...report, version: 2 })).toBe(false);
     expect(isReport({ ...report, findings: [{ ...removedField, severity: 'bad' }] })).toBe(false);
@@ -175,10 +175,10 @@ describe('json', () => {
   });
 });
 
-describe('junit', () => {
+describe('format junit', () => {
   const casesOf = (suites: XmlElement): XmlElement[] => childElements(suites).flatMap(childElements);
 
-  test('is what its schema says', () => {
+  test('matches the schema of the format', () => {
     expect(findSchemaProblems(parseXml(renderReport(everything, 'junit')), junitSchema)).toEqual([]);
     expect(findSchemaProblems(parseXml(renderReport(emptyReport, 'junit')), junitSchema)).toEqual([]);
     holdsForHostileReports('junit', (text) => {
@@ -186,7 +186,7 @@ describe('junit', () => {
     });
   });
 
-  test('the schema refuses what is no report', () => {
+  test('the schema refuses values that are not reports', () => {
     const problems = (xml: string): string[] => findSchemaProblems(parseXml(xml), junitSchema);
     const counts = 'tests="1" failures="0" errors="0"';
     expect(problems('<testsuite name="a"/>')).toEqual([
@@ -205,7 +205,7 @@ describe('junit', () => {
     ]);
   });
 
-  test('tells failures, errors, skipped and passed ones apart', () => {
+  test('distinguishes failures, errors, skipped and passed test cases', () => {
     const suites = parseXml(renderReport(everything, 'junit'));
     expect(Object.fromEntries(suites.attributes)).toEqual({
       name: 'contracts',
@@ -236,27 +236,27 @@ What to do: Deprecate it, and remove it when no operation selects it any more.
 At contracts/schemas/reviews.graphql:12:3`);
   });
 
-  test('counts a dangerous finding as a failure where the check is strict', () => {
+  test('reports a dangerous finding as a failure when the check is strict', () => {
     const suites = parseXml(renderReport(reportOf([widenedRequires], true), 'junit'));
     expect(suites.attributes.get('failures')).toBe('1');
   });
 
-  test('says that there is nothing, as a test that passed', () => {
+  test('is one passed test case when there are no findings', () => {
     const suites = parseXml(renderReport(emptyReport, 'junit'));
     expect(casesOf(suites).map(({ attributes, children }) => [attributes.get('name'), children])).toEqual([
-      ['Nothing was found: nothing breaks.', []],
+      ['Nothing breaks: there are no findings.', []],
     ]);
   });
 
-  test('keeps what messages hold', () => {
+  test('preserves the text of messages', () => {
     const message = 'a <b> & "c" ]]> d\n\te';
     const suites = parseXml(renderReport(reportOf([{ ...unreachableSubgraph, message }]), 'junit'));
     expect(textOf(childElements(casesOf(suites)[0]!)[0]!)).toBe(message);
   });
 });
 
-describe('sarif', () => {
-  test('is what its schema says', () => {
+describe('format sarif', () => {
+  test('matches the schema of the format', () => {
     expect(isSarif(JSON.parse(renderReport(everything, 'sarif'))) || isSarif.errors).toBe(true);
     expect(isSarif(JSON.parse(renderReport(emptyReport, 'sarif'))) || isSarif.errors).toBe(true);
     holdsForHostileReports('sarif', (text) => {
@@ -264,7 +264,7 @@ describe('sarif', () => {
     });
   });
 
-  test('the schema refuses what is no report', () => {
+  test('the schema refuses values that are not reports', () => {
     const log = JSON.parse(renderReport(everything, 'sarif'));
     expect(isSarif({ ...log, version: '2.0.0' })).toBe(false);
     const [run] = log.runs;
@@ -274,7 +274,7 @@ describe('sarif', () => {
     );
   });
 
-  test('has place, level, operations and suppression of each finding', () => {
+  test('has location, level, affected operations and suppression of each finding', () => {
     const { results, tool } = JSON.parse(renderReport(everything, 'sarif')).runs[0];
     expect(results.map((result: Record<string, unknown>) => [result.ruleId, result.level])).toEqual([
       ['waiver-incomplete', 'error'],
@@ -312,11 +312,15 @@ describe('sarif', () => {
     ]);
   });
 
-  test('says that there is nothing', () => {
+  test('says so when there are no findings', () => {
     const [run] = JSON.parse(renderReport(emptyReport, 'sarif')).runs;
     expect(run.results).toEqual([]);
     expect(run.invocations).toEqual([
-      { executionSuccessful: true, exitCode: 0, exitCodeDescription: 'Nothing was found: nothing breaks.' },
+      {
+        executionSuccessful: true,
+        exitCode: 0,
+        exitCodeDescription: 'Nothing breaks: there are no findings.',
+      },
     ]);
   });
 
@@ -326,15 +330,15 @@ describe('sarif', () => {
     ['/srv/a#b.graphql', { uri: 'file:///srv/a%23b.graphql' }],
     ['C:\\srv\\a.graphql', { uri: 'file:///C:/srv/a.graphql' }],
     ['http://127.0.0.1:4001/graphql', { uri: 'http://127.0.0.1:4001/graphql' }],
-  ])('writes the path %s as an address', (file, artifactLocation) => {
+  ])('writes the path %s as a URI', (file, artifactLocation) => {
     const finding = { ...unreachableSubgraph, location: { file, line: 1, column: 1 } };
     const [run] = JSON.parse(renderReport(reportOf([finding]), 'sarif')).runs;
     expect(run.results[0].locations[0].physicalLocation.artifactLocation).toEqual(artifactLocation);
   });
 });
 
-describe('github', () => {
-  test('points at the place, and escapes what the runner would read', () => {
+describe('format github', () => {
+  test('annotates the location and escapes workflow command syntax', () => {
     const finding: Finding = {
       ...unreachableSubgraph,
       severity: 'breaking',
@@ -349,7 +353,7 @@ describe('github', () => {
     );
   });
 
-  test('points at no file where the schema is that of a subgraph that runs', () => {
+  test('annotates no file for the schema of a running subgraph', () => {
     const finding = {
       ...unreachableSubgraph,
       location: { file: 'http://127.0.0.1:4001/graphql', line: 3, column: 1 },
@@ -359,7 +363,7 @@ describe('github', () => {
     expect(issue.location).toEqual({ path: 'contracts', lines: { begin: 1 } });
   });
 
-  test('tells errors, warnings and notices apart', () => {
+  test('distinguishes errors, warnings and notices', () => {
     const lines = renderReport(everything, 'github').trimEnd().split('\n');
     expect(lines.map((line) => line.split(' ')[0])).toEqual([
       '::error',
@@ -372,13 +376,13 @@ describe('github', () => {
     ]);
   });
 
-  test('says that there is nothing', () => {
+  test('says so when there are no findings', () => {
     expect(renderReport(emptyReport, 'github')).toBe(
-      '::notice title=contracts::Nothing was found: nothing breaks. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+      '::notice title=contracts::Nothing breaks: there are no findings. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
     );
   });
 
-  test('is one command a line, whatever the messages hold', () => {
+  test('has one command per line whatever messages contain', () => {
     const shape =
       /^::(error|warning|notice) (file=[^:,\n]*,line=\d+,col=\d+,)?title=[^:,\n]*::(?:[^%\r\n]|%25|%0D|%0A)*$/;
     holdsForHostileReports('github', (text, count) => {
@@ -389,8 +393,8 @@ describe('github', () => {
   });
 });
 
-describe('markdown', () => {
-  test('has the counts in a table, and the findings folded by severity', () => {
+describe('format markdown', () => {
+  test('has a table of counts and folds findings by severity', () => {
     expect(renderReport(reportOf([removedField, swappedKeys]), 'markdown')).toBe(`<!-- tributary contracts -->
 ### Contracts: Something breaks.
 
@@ -422,23 +426,23 @@ describe('markdown', () => {
 `);
   });
 
-  test('says that there is nothing', () => {
+  test('says so when there are no findings', () => {
     const text = renderReport(emptyReport, 'markdown');
-    expect(text).toContain('### Contracts: Nothing was found: nothing breaks.\n');
+    expect(text).toContain('### Contracts: Nothing breaks: there are no findings.\n');
     expect(text).not.toContain('<details');
   });
 
-  test('calls nobody, and is no issue', () => {
+  test('mentions no users and no issues', () => {
     const finding = { ...unreachableSubgraph, message: 'See @key, `@key` and #12.' };
     expect(renderReport(reportOf([finding]), 'markdown')).toContain(
       'See @&#8203;key, `@key` and \\#&#8203;12.',
     );
   });
 
-  test('has only lines of its own, whatever the messages hold', () => {
+  test('has a fixed line structure whatever messages contain', () => {
     const line =
       /^(<!-- tributary contracts -->|### Contracts: [^<|]*|\| [\w-]+ \| [\w-]+ \||<details( open)?><summary>[\w ]+<\/summary>|<\/details>|- \*\*(?<heading>.+)\*\*<br>(?<message>.*)| {2}- (?<detail>.*)|[\w ,;]+\.|)$/;
-    // What formats, links, calls or is markup has a backslash before it.
+    // Characters with a meaning in Markdown are escaped.
     const shown = /^(?:[^\\`*_[\]<>|~&$#@]|\\[\\`*_[\]<>|~&$]|(?:@|\\#)&#8203;|`[\w.@(),:"' -]+`)*$/;
     holdsForHostileReports('markdown', (text) => {
       for (const each of text.split('\n')) {
@@ -450,7 +454,7 @@ describe('markdown', () => {
     });
   });
 
-  test('fits into a comment, and says what had no room', () => {
+  test('stays below the size limit of a comment and counts omitted findings', () => {
     fc.assert(
       fc.property(hostileFinding, fc.integer({ min: 1, max: 3_000 }), (finding, repeats) => {
         const findings = Array.from({ length: repeats }, () => finding);
@@ -458,14 +462,14 @@ describe('markdown', () => {
         expect(text.length).toBeLessThanOrEqual(65_536);
         expect(text.split('<details').length).toBe(text.split('</details>').length);
         const told = text.match(/^- \*\*/gm)?.length ?? 0;
-        const omitted = Number(/^(\d+) more findings have no room here/m.exec(text)?.[1] ?? 0);
+        const omitted = Number(/^(\d+) more findings exceed the size limit/m.exec(text)?.[1] ?? 0);
         expect(told + omitted).toBe(repeats);
       }),
       { numRuns: 20 },
     );
   });
 
-  test('bounds a single finding', () => {
+  test('limits the length of a single finding', () => {
     const affects = Array.from({ length: 500 }, () => removedField.affects![0]!);
     const finding = { ...removedField, affects, message: `${'x'.repeat(998)}😀${'y'.repeat(90_000)}` };
     const text = renderReport(reportOf([finding]), 'markdown');
@@ -474,11 +478,11 @@ describe('markdown', () => {
   });
 });
 
-describe('gitlab', () => {
+describe('format gitlab', () => {
   const issuesOf = (findings: readonly Finding[], strict = false): Record<string, unknown>[] =>
     JSON.parse(renderReport(reportOf(findings, strict), 'gitlab'));
 
-  test('is a list of issues with the keys of a code quality report', () => {
+  test('is a list of code quality issues', () => {
     expect(issuesOf([swappedKeys, unreachableSubgraph])).toEqual([
       {
         description: 'accounts does not answer.',
@@ -497,14 +501,14 @@ describe('gitlab', () => {
     ]);
   });
 
-  test('is an empty list where there is nothing', () => {
+  test('is an empty list when there are no findings', () => {
     expect(renderReport(emptyReport, 'gitlab')).toBe('[]\n');
   });
 
-  test('knows a finding again that has moved or is told in other words', () => {
+  test('keeps the fingerprint of a finding that has moved or been reworded', () => {
     const location = { file: removedField.location!.file, line: 99, column: 1 };
     const [before] = issuesOf([removedField]);
-    const [after] = issuesOf([{ ...removedField, location: location, message: 'Review.body is gone.' }]);
+    const [after] = issuesOf([{ ...removedField, location, message: 'Review.body is gone.' }]);
     expect(after!.fingerprint).toBe(before!.fingerprint);
   });
 
@@ -513,13 +517,13 @@ describe('gitlab', () => {
     ['subgraph', { subgraph: 'products' }],
     ['coordinate', { coordinate: 'Review.title' }],
     ['file', { location: { file: 'other.graphql', line: 12, column: 3 } }],
-  ])('takes findings that differ in %s for different ones', (_, difference) => {
+  ])('gives findings that differ in %s different fingerprints', (_, difference) => {
     const [one] = issuesOf([removedField]);
     const [other] = issuesOf([{ ...removedField, ...difference }]);
     expect(other!.fingerprint).not.toBe(one!.fingerprint);
   });
 
-  test('has no fingerprint twice', () => {
+  test('gives every finding a unique fingerprint', () => {
     holdsForHostileReports('gitlab', (text, count) => {
       const issues: { fingerprint: string }[] = JSON.parse(text);
       expect(new Set(issues.map(({ fingerprint }) => fingerprint)).size).toBe(count);
@@ -528,13 +532,13 @@ describe('gitlab', () => {
     expect(new Set(twice.map(({ fingerprint }) => fingerprint)).size).toBe(2);
   });
 
-  test('tells a dangerous finding as what fails where the check is strict', () => {
+  test('reports a dangerous finding as a blocker when the check is strict', () => {
     expect(issuesOf([widenedRequires])[0]!.severity).toBe('major');
     expect(issuesOf([widenedRequires], true)[0]!.severity).toBe('blocker');
   });
 });
 
-describe('the verdict', () => {
+describe('the exit code of a report', () => {
   const checked = { directory: 'contracts', subgraphs: 1, consumers: 0, operations: 0 };
 
   test.each<[string, Finding[], boolean, number]>([

@@ -12,8 +12,8 @@ const contract = {
 
 const options = { contracts: [contract], reason: 'The app needs it.', today: '2026-11-25' };
 
-describe('accepting contracts', () => {
-  test('writes the schema with its address, and why', async () => {
+describe('acceptContracts', () => {
+  test('writes the schema with its URL, and the reason into the changelog', async () => {
     using disk = new TemporaryContractStore();
     const written = await acceptContracts({ ...options, directory: disk.directory });
     expect(written).toEqual([disk.path('contracts/schemas/products.graphql')]);
@@ -25,7 +25,7 @@ describe('accepting contracts', () => {
     );
   });
 
-  test('adds a line for each contract, in one line each, with what was overruled', async () => {
+  test('adds one changelog line per contract, with the overridden findings', async () => {
     using disk = new TemporaryContractStore({ 'contracts/CHANGELOG.md': 'Ours' });
     await acceptContracts({
       directory: disk.directory,
@@ -47,7 +47,7 @@ describe('accepting contracts', () => {
     );
   });
 
-  test('leaves alone what is like that already', async () => {
+  test('does not write unchanged contracts', async () => {
     using disk = new TemporaryContractStore();
     await acceptContracts({ ...options, directory: disk.directory });
     expect(await acceptContracts({ ...options, directory: disk.directory, today: '2027-01-01' })).toEqual([]);

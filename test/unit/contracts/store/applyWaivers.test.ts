@@ -11,7 +11,7 @@ const waiver: Waiver = {
   reason: 'Nobody asks for it.',
   owner: 'shop',
   expires: '2027-01-31',
-  location: location,
+  location,
 };
 
 const finding: Finding = {
@@ -30,16 +30,16 @@ const waived = {
 const unused: Finding = {
   rule: 'waiver-unused',
   severity: 'breaking',
-  message: 'The waiver of field-removed at Product.price lets nothing pass; shop answers for it.',
+  message: 'The waiver of field-removed at Product.price covers no finding. Its owner is shop.',
   advice:
-    'Remove it. Where it was meant for a finding, rule, coordinate and subgraph have to be exactly as told.',
+    'Remove the waiver. If it is meant for a finding, its rule, coordinate and subgraph must be those of the finding.',
   subgraph: undefined,
   coordinate: 'Product.price',
-  location: location,
+  location,
 };
 
-describe('waivers', () => {
-  test('let exactly their rule at their coordinate pass, and keep its severity', () => {
+describe('applyWaivers', () => {
+  test('marks findings with the rule and coordinate of a waiver, and keeps their severity', () => {
     const others: Finding[] = [
       { ...finding, rule: 'field-type-changed' },
       { ...finding, coordinate: 'Product.prices' },
@@ -48,7 +48,7 @@ describe('waivers', () => {
     expect(applyWaivers([finding, ...others], [waiver], '2026-11-25')).toEqual([waived, ...others]);
   });
 
-  test('let every finding of that kind pass, or that of one subgraph where they name one', () => {
+  test('marks every matching finding, or only those of the subgraph that a waiver names', () => {
     const other = { ...finding, subgraph: 'inventory', severity: 'dangerous' as const };
     expect(applyWaivers([finding, other], [waiver], '2026-11-25')).toEqual([
       waived,
@@ -60,15 +60,15 @@ describe('waivers', () => {
     ]);
   });
 
-  test('hold to the end of their last day and are breaking after it', () => {
+  test('applies a waiver until the end of its last day, and reports it as breaking afterwards', () => {
     expect(applyWaivers([finding], [waiver], '2027-01-31')).toEqual([waived]);
     expect(applyWaivers([finding], [waiver], '2027-02-01')).toEqual([
       finding,
       {
         rule: 'waiver-expired',
         severity: 'breaking',
-        message: 'The waiver of field-removed at Product.price expired with 2027-01-31; shop answers for it.',
-        advice: 'Make an end of what it waives, or agree on a later day.',
+        message: 'The waiver of field-removed at Product.price expired on 2027-01-31. Its owner is shop.',
+        advice: 'Resolve what the waiver covers, or agree on a later day.',
         subgraph: undefined,
         coordinate: 'Product.price',
         location,
@@ -76,18 +76,18 @@ describe('waivers', () => {
     ]);
   });
 
-  test('that let nothing pass are breaking', () => {
+  test('reports a waiver that covers nothing as breaking', () => {
     expect(applyWaivers([], [waiver], '2026-11-25')).toEqual([unused]);
   });
 
-  test.each(['safe', 'undecided', 'misuse'] as const)('let nothing pass that is %s', (severity) => {
+  test.each(['safe', 'undecided', 'misuse'] as const)('does not mark findings that are %s', (severity) => {
     expect(applyWaivers([{ ...finding, severity }], [waiver], '2026-11-25')).toEqual([
       { ...finding, severity },
       unused,
     ]);
   });
 
-  test('name an operation, a hint by its code, and a whole subgraph by its name', () => {
+  test('matches an operation, the code of a hint, and the name of a whole subgraph', () => {
     const named: Finding[] = [
       { rule: 'canary-failed', severity: 'breaking', message: '', coordinate: 'shop/Page' },
       { rule: 'composition-hint', severity: 'dangerous', message: '', coordinate: 'UNUSED_ENUM_TYPE' },
@@ -114,33 +114,33 @@ describe('waivers', () => {
     'boot-failed',
     'waiver-expired',
     'waiver-unused',
-  ] as const)('for %s are told to be of no use, however far the check has come', (rule) => {
+  ] as const)('reports a waiver for %s as useless, whatever the check evaluated', (rule) => {
     const refused = { ...finding, rule };
     const found = applyWaivers([refused], [{ ...waiver, rule }], '2026-11-25', { isEvaluated: () => false });
     expect(found).toEqual([
       refused,
       {
         ...unused,
-        message: expect.stringContaining(`lets nothing pass: ${rule} cannot be waived, since `),
-        advice: 'Remove it, and do what the finding says.',
+        message: expect.stringContaining(`covers no finding: ${rule} cannot be waived, because `),
+        advice: 'Remove the waiver, and resolve the finding.',
       },
     ]);
   });
 
-  test('of others are not told to be expired, unused or of no use', () => {
+  test('does not report waivers out of scope', () => {
     const isAsked = ({ owner }: Waiver) => owner === 'shop';
     const wrong = [waiver, { ...waiver, expires: '2020-01-31' }, { ...waiver, rule: 'boot-failed' as const }];
     const others = wrong.map((one) => ({ ...one, owner: 'app' }));
     const apply = (waivers: Waiver[]) => applyWaivers([], waivers, '2026-11-25', { isInScope: isAsked });
     expect(apply(others)).toEqual([]);
     expect(apply(wrong)).toHaveLength(3);
-    // They let pass what they are for all the same.
+    // Waivers out of scope still apply.
     expect(applyWaivers([finding], others, '2026-11-25', { isInScope: isAsked })).toEqual([
       { ...finding, waivedBy: expect.stringContaining('(app, until 2027-01-31)') },
     ]);
   });
 
-  test('are not called unused for what the check has not looked at', () => {
+  test('does not report a waiver as unused if the check did not evaluate its findings', () => {
     const isCovered = ({ subgraph }: Waiver) => subgraph === 'products';
     const elsewhere = { ...waiver, subgraph: 'inventory' };
     const here = { ...waiver, subgraph: 'products' };

@@ -11,8 +11,8 @@ const contracts = ['products', 'reviews'].map((name) => ({
   sdl: 'type Query { a: Int }',
 }));
 
-describe('making a store', () => {
-  test('writes a store that can be read, without anything to waive or that runs', async () => {
+describe('initStore', () => {
+  test('writes a valid store without waivers and environments', async () => {
     using disk = new TemporaryContractStore();
     const outcome = await initStore({ directory: disk.directory, contracts, force: false });
     expect(outcome).toEqual({
@@ -43,7 +43,7 @@ describe('making a store', () => {
     'contracts/waivers.yaml': '# ours',
   };
 
-  test('overwrites nothing', async () => {
+  test('writes nothing when a file exists', async () => {
     using disk = new TemporaryContractStore(before);
     expect(await initStore({ directory: disk.directory, contracts, force: false })).toEqual({
       existing: Object.keys(before).map((path) => disk.path(path)),
@@ -52,7 +52,7 @@ describe('making a store', () => {
     expect([...schemas.values()].map(({ sdl }) => sdl)).toEqual(['type Query { old: Int }']);
   });
 
-  test('replaces schemas where forced, and nothing else', async () => {
+  test('replaces only schemas with force', async () => {
     using disk = new TemporaryContractStore(before);
     const outcome = await initStore({ directory: disk.directory, contracts, force: true });
     expect(outcome).not.toHaveProperty('existing');

@@ -7,8 +7,8 @@ const sdl = 'type Query { a: Int }';
 const answer = json({ data: { _service: { sdl } } });
 const options = { known: new Map(), retryAfterMs: 0 };
 
-describe('candidates', () => {
-  test('are read from files and from running subgraphs', async () => {
+describe('readCandidates', () => {
+  test('reads files and running subgraphs', async () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(answer);
     using disk = new TemporaryContractStore({ 'products.graphql': sdl });
@@ -23,7 +23,7 @@ describe('candidates', () => {
     });
   });
 
-  test('are reached where their contract says', async () => {
+  test('gives a candidate the URL of its contract', async () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(answer);
     using disk = new TemporaryContractStore({ 'products.graphql': sdl });
@@ -44,14 +44,14 @@ describe('candidates', () => {
     ]);
   });
 
-  test('that do not answer are asked once more', async () => {
+  test('tries a subgraph that does not answer twice', async () => {
     await using running = await startScriptedSubgraph();
     running.enqueueScripts(reset, answer);
     const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
     expect([contracts.get('reviews')?.sdl, problems, running.requests.length]).toEqual([sdl, [], 2]);
   });
 
-  test('that do not answer again are undecided', async () => {
+  test('reports a subgraph that fails twice as undecided', async () => {
     await using running = await startScriptedSubgraph();
     running.enqueueScripts(reset, json({ errors: [{ message: 'not now' }] }));
     const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
@@ -60,14 +60,14 @@ describe('candidates', () => {
       {
         rule: 'subgraph-unreachable',
         severity: 'undecided',
-        message: `${running.url} gives no schema: not now. It was asked twice.`,
-        advice: 'Start the subgraph, or check a file with its SDL.',
+        message: `${running.url} did not give its schema: not now. Both attempts failed.`,
+        advice: 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).',
         subgraph: 'reviews',
       },
     ]);
   });
 
-  test('keep who asked and the password to themselves', async () => {
+  test('removes credentials from URLs', async () => {
     const asked: string[] = [];
     const fetchSdl = async ({ url }: { readonly url: string }) => {
       asked.push(url);
@@ -84,11 +84,11 @@ describe('candidates', () => {
       sdl,
     });
     expect(problems.map(({ message }) => message)).toEqual([
-      'http://a.test/down gives no schema: nobody there. It was asked twice.',
+      'http://a.test/down did not give its schema: nobody there. Both attempts failed.',
     ]);
   });
 
-  test('that are wrong are told, all of them', async () => {
+  test('reports every wrong argument', async () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(json({ data: { _service: { sdl: 'type Query {' } } }));
     using disk = new TemporaryContractStore({
@@ -119,10 +119,10 @@ describe('candidates', () => {
       return `${where}${rule}: ${message}`.replaceAll(disk.root, '').replaceAll(running.url, 'URL');
     });
     expect(told).toEqual([
-      'argument-invalid: "products" names no candidate.',
-      'argument-invalid: "=x" names no candidate.',
-      'argument-invalid: "products=" names no candidate.',
-      'argument-invalid: "products=http://" names no candidate.',
+      'argument-invalid: "products" does not name a candidate.',
+      'argument-invalid: "=x" does not name a candidate.',
+      'argument-invalid: "products=" does not name a candidate.',
+      'argument-invalid: "products=http://" does not name a candidate.',
       '/nowhere.graphql:1:1 candidate-unreadable: /nowhere.graphql does not exist.',
       ':1:1 candidate-unreadable:  cannot be read (EISDIR).',
       '/latin.graphql:1:1 candidate-unreadable: /latin.graphql is not UTF-8.',

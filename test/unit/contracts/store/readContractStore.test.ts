@@ -8,7 +8,7 @@ import { TemporaryContractStore } from '../../../harness/temporaryContractStore.
 
 const schema = { 'contracts/schemas/products.graphql': 'type Query { a: Int }' };
 
-/** Rule, place and message of each problem, with the test's directory left out. */
+/** Rule, location and message of each problem, without the path of the test's directory. */
 function problemsOf(store: ContractStore, { root }: TemporaryContractStore): string[] {
   return store.problems.map(({ rule, severity, location, message, advice }) => {
     expect(severity).toBe('misuse');
@@ -23,7 +23,7 @@ async function problemsWith(files: Readonly<Record<string, string | Uint8Array>>
   return problemsOf(await readContractStore(disk.directory), disk);
 }
 
-describe('reading a store', () => {
+describe('readContractStore', () => {
   test('reads schemas, operations, waivers and environments', async () => {
     using disk = new TemporaryContractStore({
       'contracts/schemas/products.graphql': '# @url http://products.test/graphql\ntype Query { a: Int }\n',
@@ -128,7 +128,7 @@ describe('reading a store', () => {
     ]);
   });
 
-  test('names files as a user at the working directory would', async () => {
+  test('names files relative to the working directory', async () => {
     const store = await readContractStore('test/unit/contracts/store/nowhere');
     expect(store.directory).toBe('test/unit/contracts/store/nowhere');
     expect(store.problems.map(({ message }) => message)).toEqual([
@@ -136,7 +136,7 @@ describe('reading a store', () => {
     ]);
   });
 
-  test('reads the @slo lines above an operation, with other comments between them', async () => {
+  test('reads the @slo lines above an operation, also between other comments', async () => {
     using disk = new TemporaryContractStore({
       ...schema,
       'contracts/operations/shop/page.graphql': `
@@ -170,7 +170,7 @@ query Three { a }
     ]);
   });
 
-  test('tells everything that is wrong in one go, each with its place', async () => {
+  test('reports every mistake with its location', async () => {
     expect(
       await problemsWith({
         'contracts/schemas/broken.graphql': 'type Query {\n  a: \n}',
@@ -195,73 +195,73 @@ query Three { a }
     ).toEqual([
       'contracts/schemas/latin.graphql:1:1 store-file-unreadable: contracts/schemas/latin.graphql is not UTF-8.',
       'contracts/operations/shop/broken.graphql:3:1 operation-unparseable: Syntax Error: Expected Name, found "}".',
-      'contracts/operations/shop/page.graphql:3:1 operation-unparseable: A type or directive definition stands among the operations.',
+      'contracts/operations/shop/page.graphql:3:1 operation-unparseable: A file of operations contains a type or directive definition.',
       'contracts/operations/shop/page.graphql:6:1 fragment-duplicate: There is a second fragment F in this file.',
       'contracts/operations/shop/page.graphql:2:1 operation-unnamed: A query has no name.',
       'contracts/operations/shop/page.graphql:4:16 fragment-missing: Operation B uses fragment Gone, which is not in this file.',
       'contracts/operations/shop/slo.graphql:1:1 slo-invalid: This @slo line cannot be used: "latncy" is not known; did you mean `latency`?',
-      'contracts/operations/shop/slo.graphql:2:1 slo-invalid: This @slo line cannot be used: "soon" is no duration.',
-      'contracts/operations/shop/slo.graphql:4:1 slo-invalid: This @slo line cannot be used: latency is said twice.',
-      'contracts/operations/shop/slo.graphql:5:1 slo-invalid: This @slo line cannot be used: "Product" is no coordinate of a field.',
-      'contracts/operations/shop/slo.graphql:6:1 slo-invalid: This @slo line cannot be used: it has no `key: value`.',
-      'contracts/operations/shop/slo.graphql:8:2 slo-invalid: This @slo line cannot be used: it stands above no operation.',
-      'contracts/operations/stray.graphql:1:1 store-file-unknown: contracts/operations/stray.graphql is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
-      'contracts/schemas/address.graphql:2:1 schema-url-invalid: "products" is no address.',
+      'contracts/operations/shop/slo.graphql:2:1 slo-invalid: This @slo line cannot be used: "soon" is not a duration.',
+      'contracts/operations/shop/slo.graphql:4:1 slo-invalid: This @slo line cannot be used: latency is given twice.',
+      'contracts/operations/shop/slo.graphql:5:1 slo-invalid: This @slo line cannot be used: "Product" is not the coordinate of a field.',
+      'contracts/operations/shop/slo.graphql:6:1 slo-invalid: This @slo line cannot be used: it is not of the form `key: value`.',
+      'contracts/operations/shop/slo.graphql:8:2 slo-invalid: This @slo line cannot be used: it is not above an operation.',
+      'contracts/operations/stray.graphql:1:1 store-file-unknown: contracts/operations/stray.graphql is ignored: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
+      'contracts/schemas/address.graphql:2:1 schema-url-invalid: "products" is not a URL.',
       'contracts/schemas/broken.graphql:3:1 schema-unparseable: Syntax Error: Expected Name, found "}".',
-      'contracts/schemas/deep/er.graphql:1:1 store-file-unknown: contracts/schemas/deep/er.graphql is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
+      'contracts/schemas/deep/er.graphql:1:1 store-file-unknown: contracts/schemas/deep/er.graphql is ignored: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
       'contracts/schemas/empty.graphql:1:1 schema-unparseable: Syntax Error: Unexpected <EOF>.',
-      'contracts/schemas/mixed.graphql:2:1 schema-unparseable: An operation or fragment stands in a schema.',
-      'contracts/schemas/other.gql:1:1 store-file-unknown: contracts/schemas/other.gql is not read: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
+      'contracts/schemas/mixed.graphql:2:1 schema-unparseable: A schema file contains an operation or fragment.',
+      'contracts/schemas/other.gql:1:1 store-file-unknown: contracts/schemas/other.gql is ignored: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
       'contracts/operations/shop/second.graphql:1:15 operation-duplicate: shop has a second operation A; the first is at contracts/operations/shop/page.graphql:1.',
-      'contracts/waivers.yaml:1:3 waiver-incomplete: This waiver has no coordinate, no reason, no owner, no expires.',
-      'contracts/waivers.yaml:2:11 waiver-invalid: "key-remvoed" is no rule; did you mean key-removed?',
-      'contracts/waivers.yaml:2:41 waiver-invalid: `reason` is no text.',
-      'contracts/waivers.yaml:2:54 waiver-invalid: `owner` is no text.',
+      'contracts/waivers.yaml:1:3 waiver-incomplete: This waiver lacks coordinate, reason, owner, expires.',
+      'contracts/waivers.yaml:2:11 waiver-invalid: "key-remvoed" is not a rule; did you mean key-removed?',
+      'contracts/waivers.yaml:2:41 waiver-invalid: `reason` is not text.',
+      'contracts/waivers.yaml:2:54 waiver-invalid: `owner` is not text.',
       'contracts/waivers.yaml:2:85 waiver-invalid: `subgrph` is not known; did you mean `subgraph`?',
-      'contracts/waivers.yaml:2:3 waiver-incomplete: This waiver has no reason, no owner.',
-      'contracts/waivers.yaml:2:3 waiver-invalid: `expires` is "2027-02-30", which is no day.',
-      'contracts/waivers.yaml:3:3 waiver-invalid: This is no waiver.',
+      'contracts/waivers.yaml:2:3 waiver-incomplete: This waiver lacks reason, owner.',
+      'contracts/waivers.yaml:2:3 waiver-invalid: `expires` is "2027-02-30", which is not a day.',
+      'contracts/waivers.yaml:3:3 waiver-invalid: This is not a waiver.',
       'contracts/waivers.yaml:4:6 waiver-invalid: Line 4 waives the same.',
-      'contracts/environments.yaml:1:1 environment-invalid: Environment a does not say what runs there.',
-      'contracts/environments.yaml:2:6 environment-invalid: `subgraphs` is no map of subgraphs and their versions.',
+      'contracts/environments.yaml:1:1 environment-invalid: Environment a has no map of what runs there.',
+      'contracts/environments.yaml:2:6 environment-invalid: `subgraphs` is not a map of subgraphs and their versions.',
       'contracts/environments.yaml:2:21 environment-invalid: `gateway` is not known; did you mean `gateways`?',
-      'contracts/environments.yaml:3:19 environment-invalid: products: a version is missing, or is no text; put numbers into quotes.',
-      'contracts/environments.yaml:3:35 environment-invalid: reviews: a version is missing, or is no text; put numbers into quotes.',
-      'contracts/environments.yaml:3:47 environment-invalid: gateways: a version is missing, or is no text; put numbers into quotes.',
-      'contracts/environments.yaml:4:6 environment-invalid: `gatewayConfig` is no path of a file.',
-      'contracts/environments.yaml:4:25 environment-invalid: `stepLatency` is no time longer than 0, such as `40ms`.',
+      'contracts/environments.yaml:3:19 environment-invalid: products: a version is missing or is not text; put numbers into quotes.',
+      'contracts/environments.yaml:3:35 environment-invalid: reviews: a version is missing or is not text; put numbers into quotes.',
+      'contracts/environments.yaml:3:47 environment-invalid: gateways: a version is missing or is not text; put numbers into quotes.',
+      'contracts/environments.yaml:4:6 environment-invalid: `gatewayConfig` is not a path of a file.',
+      'contracts/environments.yaml:4:25 environment-invalid: `stepLatency` is not a duration longer than 0, such as `40ms`.',
     ]);
   });
 
   test.each([
     ['waivers', '- a: [', 'contracts/waivers.yaml:1:7 waivers-unreadable: This is not YAML: '],
     ['waivers', '- { a: 1, a: 2 }', 'contracts/waivers.yaml:1:11 waivers-unreadable: This is not YAML: '],
-    ['waivers', 'rule: r', 'contracts/waivers.yaml:1:1 waiver-invalid: The file is no list of waivers.'],
+    ['waivers', 'rule: r', 'contracts/waivers.yaml:1:1 waiver-invalid: The file is not a list of waivers.'],
     ['environments', 'a: {', 'contracts/environments.yaml:1:5 environments-unreadable: This is not YAML: '],
     [
       'environments',
       '- a',
-      'contracts/environments.yaml:1:1 environment-invalid: The file is no map of environments.',
+      'contracts/environments.yaml:1:1 environment-invalid: The file is not a map of environments.',
     ],
-  ])('tells where %s.yaml cannot be read', async (name, text, start) => {
+  ])('reports the location of a syntax error in %s.yaml', async (name, text, start) => {
     const problems = await problemsWith({ [`contracts/${name}.yaml`]: text });
     expect(problems.map((problem) => problem.slice(0, start.length))).toEqual([start]);
   });
 
-  test('a file that is nothing but comments says nothing', async () => {
+  test('accepts files that contain only comments', async () => {
     expect(
       await problemsWith({ 'contracts/waivers.yaml': '# none\n', 'contracts/environments.yaml': '' }),
     ).toEqual([]);
   });
 
-  test('a store without schemas is missing', async () => {
+  test('reports a store without schemas as missing', async () => {
     using disk = new TemporaryContractStore({ 'contracts/operations/shop/a.graphql': 'query A { a }' });
     expect(problemsOf(await readContractStore(disk.directory), disk)).toEqual([
       'store-missing: contracts has no schemas/<subgraph>.graphql.',
     ]);
   });
 
-  test('tells of what is nested too deep to be read', async () => {
+  test('reports texts that are nested too deep', async () => {
     const deep = 20_000;
     expect(
       await problemsWith({
@@ -271,13 +271,13 @@ query Three { a }
         'contracts/operations/shop/deep.graphql': `query Deep ${'{ a '.repeat(deep)}${'}'.repeat(deep)}`,
       }),
     ).toEqual([
-      'contracts/operations/shop/deep.graphql:1:1 operation-unparseable: It is nested too deep to be read.',
-      'contracts/schemas/deep.graphql:1:1 schema-unparseable: It is nested too deep to be read.',
-      'contracts/schemas/deeper.graphql:1:1016 schema-unparseable: It is nested more than 1000 deep.',
+      'contracts/operations/shop/deep.graphql:1:1 operation-unparseable: The text is nested too deep to be parsed.',
+      'contracts/schemas/deep.graphql:1:1 schema-unparseable: The text is nested too deep to be parsed.',
+      'contracts/schemas/deeper.graphql:1:1016 schema-unparseable: The text is nested more than 1000 levels deep.',
     ]);
   });
 
-  test('a directory may be written in any way', async () => {
+  test('accepts a directory in any notation', async () => {
     using disk = new TemporaryContractStore(schema);
     const below = (path: string) => relative(process.cwd(), disk.path(path));
     for (const directory of [`${disk.directory}/`, below('contracts'), `${below('.')}/./contracts`]) {
@@ -286,7 +286,7 @@ query Three { a }
     }
   });
 
-  test('a dangling link is a file that cannot be read', async () => {
+  test('reports a broken symbolic link as unreadable', async () => {
     using disk = new TemporaryContractStore(schema);
     mkdirSync(disk.path('contracts/operations'));
     symlinkSync('nowhere', disk.path('contracts/operations/gone.graphql'));
@@ -296,8 +296,8 @@ query Three { a }
   });
 });
 
-describe('reading a store at a revision', () => {
-  test('reads it as it stood there, whatever has become of it', async () => {
+describe('readContractStore at a revision', () => {
+  test('reads the store as of the revision', async () => {
     using disk = new TemporaryContractStore({
       ...schema,
       'contracts/operations/shop/a.graphql': 'query A { ä: a }',
@@ -323,7 +323,7 @@ describe('reading a store at a revision', () => {
     expect(schemas.get('products')?.sdl).toBe('type Query { b: Int }');
   });
 
-  test('reads many files of any content', async () => {
+  test('reads many files with any content', async () => {
     const files = Array.from({ length: 50 }, (_, index) => [
       `contracts/operations/shop/o ${index}.graphql`,
       `query Q${index} { a } # ${'ü\n# '.repeat(index)}`,
@@ -338,7 +338,7 @@ describe('reading a store at a revision', () => {
     expect(then.problems).toEqual([]);
   });
 
-  test('follows links within the revision, and tells which lead out of it', async () => {
+  test('follows symbolic links within the revision and reports those that leave it', async () => {
     using disk = new TemporaryContractStore({ ...schema, 'team/reviews.graphql': 'type Query { b: Int }' });
     const link = (target: string, name: string) =>
       symlinkSync(target, disk.path(`contracts/schemas/${name}`));
@@ -364,7 +364,7 @@ describe('reading a store at a revision', () => {
     }
   });
 
-  test('leaves submodules out, and tells of them', async () => {
+  test('reports submodules as unreadable', async () => {
     using disk = new TemporaryContractStore(schema).commit('v1');
     const commit = disk.git('rev-parse', 'HEAD');
     disk.git('update-index', '--add', '--cacheinfo', `160000,${commit},contracts/operations/app`);
@@ -372,11 +372,11 @@ describe('reading a store at a revision', () => {
     const store = await readContractStore(disk.directory, { ref: 'HEAD' });
     expect([...store.schemas.keys()]).toEqual(['products']);
     expect(problemsOf(store, disk)).toEqual([
-      'HEAD:contracts/operations/app:1:1 store-file-unreadable: HEAD:contracts/operations/app is a submodule, and what is in one is not read.',
+      'HEAD:contracts/operations/app:1:1 store-file-unreadable: HEAD:contracts/operations/app is a submodule, and submodules are not read.',
     ]);
   });
 
-  test('tells that there is no such revision, no store in it, no Git', async () => {
+  test('reports a missing revision, a missing store and a missing repository', async () => {
     using disk = new TemporaryContractStore({ 'other.txt': '' }).commit('v1');
     using bare = new TemporaryContractStore(schema);
     disk.write({ ...schema, 'contracts/schemas/latin.graphql': Uint8Array.of(0x23, 0xe4) }).commit('v2');

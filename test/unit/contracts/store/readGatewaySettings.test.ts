@@ -41,8 +41,8 @@ async function read(text: string | undefined, options: Partial<ReadGatewaySettin
   return { gatewaySettings, reported };
 }
 
-describe('what is known of the gateways', () => {
-  test('is nothing, where nobody says anything', async () => {
+describe('readGatewaySettings', () => {
+  test('returns the defaults when nothing is known', async () => {
     const read = await readGatewaySettings({ directory: 'contracts' });
     expect(read).toEqual({
       gatewaySettings: { ...defaultGatewaySettings, stepLatencyMs: undefined },
@@ -50,7 +50,7 @@ describe('what is known of the gateways', () => {
     });
   });
 
-  test('is their configuration, without the variables that are not set here', async () => {
+  test('reads a configuration with unset environment variables', async () => {
     const { gatewaySettings, reported } = await read(config);
     expect(reported).toEqual([]);
     expect(gatewaySettings).toMatchObject({
@@ -63,7 +63,7 @@ describe('what is known of the gateways', () => {
     });
   });
 
-  test('has a place for each rule', async () => {
+  test('locates every rule', async () => {
     const { gatewaySettings } = await read(config);
     const locations = [
       gatewaySettings.locate?.('cache.rules', 'Product.stock'),
@@ -79,7 +79,7 @@ describe('what is known of the gateways', () => {
     ['enrichment: { mode: never }', { waitsForAll: true }],
     ['enrichment: { shadow: true }', { waitsForAll: true }],
     ['cache: { enabled: false }', { cache: { enabled: false, rules: {} } }],
-    // Where the supergraph is from may be reported on the command line.
+    // The command line may name the supergraph instead.
     ['', { waitsForAll: false }],
   ])('%s', async (text, expected) => {
     const { gatewaySettings, reported } = await read(text);
@@ -118,14 +118,14 @@ describe('what is known of the gateways', () => {
       ['gateway-config-invalid', expect.stringContaining('NOBODY_SETS_THIS'), ['/gateway.yaml', 7, 7]],
     ],
     ['no mapping', '- cache', ['gateway-config-invalid', expect.any(String), ['/gateway.yaml', 1, 1]]],
-  ])('is a mistake with its location: %s', async (_, text, problem) => {
+  ])('reports a mistake with its location: %s', async (_, text, problem) => {
     const { gatewaySettings, reported } = await read(text);
     expect(reported).toEqual([problem]);
     expect(gatewaySettings).toEqual({ ...defaultGatewaySettings, stepLatencyMs: undefined });
   });
 });
 
-describe('what an environment says', () => {
+describe('readGatewaySettings with an environment', () => {
   const environment: Environment = {
     name: 'production',
     subgraphs: new Map(),
@@ -135,20 +135,20 @@ describe('what an environment says', () => {
     location,
   };
 
-  test('holds, from the directory of the store', async () => {
+  test("reads the environment's configuration relative to the store", async () => {
     const { gatewaySettings, reported } = await read(config, { environment, gatewayConfig: undefined });
     expect(reported).toEqual([]);
     expect([gatewaySettings.stepLatencyMs, gatewaySettings.enrichments.budget]).toEqual([30, 80]);
   });
 
-  test('is overruled by arguments', async () => {
+  test('prefers arguments to the environment', async () => {
     const elsewhere = { ...environment, gatewayConfig: { file: 'nowhere.yaml', location } };
     const { gatewaySettings, reported } = await read(config, { environment: elsewhere, stepLatency: '50ms' });
     expect(reported).toEqual([]);
     expect([gatewaySettings.stepLatencyMs, gatewaySettings.enrichments.budget]).toEqual([50, 80]);
   });
 
-  test('is told at its place where the file is not there', async () => {
+  test('reports a missing configuration file at its location in environments.yaml', async () => {
     const { reported } = await read(undefined, { environment, gatewayConfig: undefined });
     expect(reported).toEqual([
       [
@@ -159,7 +159,7 @@ describe('what an environment says', () => {
     ]);
   });
 
-  test.each(['soon', '0ms', '50', '9999h'])('an argument of %s is no time', async (stepLatency) => {
+  test.each(['soon', '0ms', '50', '9999h'])('refuses the step latency %s', async (stepLatency) => {
     const { reported } = await read(config, { stepLatency });
     expect(reported).toEqual([['argument-invalid', expect.stringContaining(`"${stepLatency}"`), undefined]]);
   });

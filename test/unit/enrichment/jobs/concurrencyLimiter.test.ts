@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { ConcurrencyLimiter } from '../../../../gateway/enrichment/jobs/concurrencyLimiter.ts';
 
-test('as many work as may, then the important and the earlier ones come first', () => {
-  const turns = new ConcurrencyLimiter(1);
-  const begun: string[] = [];
-  const ends = new Map<string, () => void>();
+test('ConcurrencyLimiter gives a free slot to the highest priority, then to the earliest request', () => {
+  const limiter = new ConcurrencyLimiter(1);
+  const started: string[] = [];
+  const releases = new Map<string, () => void>();
   for (const [name, priority] of [
     ['first', 'BACKGROUND'],
     ['b1', 'BACKGROUND'],
@@ -12,17 +12,18 @@ test('as many work as may, then the important and the earlier ones come first', 
     ['n2', 'NORMAL'],
     ['c1', 'CRITICAL'],
   ] as const) {
-    ends.set(
+    releases.set(
       name,
-      turns.acquire(priority, () => begun.push(name)),
+      limiter.acquire(priority, () => started.push(name)),
     );
   }
-  expect(begun).toEqual(['first']);
-  // Who leaves before its turn takes nobody's.
-  ends.get('n1')?.();
+  expect(started).toEqual(['first']);
+  // A request that is released while it waits gets no slot.
+  releases.get('n1')?.();
   for (const name of ['first', 'c1', 'n2', 'b1']) {
-    ends.get(name)?.();
-    ends.get(name)?.();
+    releases.get(name)?.();
+    // The second call has no effect.
+    releases.get(name)?.();
   }
-  expect(begun).toEqual(['first', 'c1', 'n2', 'b1']);
+  expect(started).toEqual(['first', 'c1', 'n2', 'b1']);
 });

@@ -6,7 +6,7 @@ import {
   isWellFormedToken,
 } from '../../../../gateway/enrichment/jobs/enrichmentToken.ts';
 
-test('tokens are all different, and hold 192 bits', () => {
+test('createToken returns different tokens of 192 bits', () => {
   const tokens = Array.from({ length: 1_000 }, createToken);
   expect(new Set(tokens).size).toBe(1_000);
   expect(tokens.every(isWellFormedToken)).toBe(true);
@@ -20,11 +20,11 @@ test.each([
   `${'a'.repeat(31)}:`,
   `${'a'.repeat(31)}é`,
   `${'a'.repeat(32)}\n`,
-])('%j is no token', (text) => {
+])('isWellFormedToken refuses %j', (text) => {
   expect(isWellFormedToken(text)).toBe(false);
 });
 
-test('hashes are compared as wholes', () => {
+test('isSameHash compares whole hashes', () => {
   expect(isSameHash(hashOf('ada'), hashOf('ada'))).toBe(true);
   expect(isSameHash(hashOf('ada'), hashOf('bob'))).toBe(false);
   expect(isSameHash(hashOf('ada'), 'short')).toBe(false);

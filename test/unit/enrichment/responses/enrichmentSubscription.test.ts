@@ -19,7 +19,7 @@ function extended(sdl = 'type Query { a: Int }') {
 }
 
 describe('the schema of a graph with enrichments', () => {
-  test('has a subscription type where there was none', () => {
+  test('gets a subscription type if it has none', () => {
     const schema = extended();
     expect(printType(schema.getSubscriptionType() as GraphQLObjectType)).toContain(
       'enrichment(token: ID!): EnrichmentUpdate!',
@@ -27,7 +27,7 @@ describe('the schema of a graph with enrichments', () => {
     expect(schema.getType('JSON')).toBeDefined();
   });
 
-  test('has one field more on the subscription type that there is, whatever its name', () => {
+  test('gets a field on its subscription type, whatever the name of the type', () => {
     const schema = extended(
       'schema { query: Query subscription: Live } type Query { a: Int } type Live { b: Int }',
     );
@@ -35,7 +35,7 @@ describe('the schema of a graph with enrichments', () => {
     expect([root?.name, Object.keys(root?.getFields() ?? {})]).toEqual(['Live', ['b', 'enrichment']]);
   });
 
-  test('takes the scalar JSON that there is', () => {
+  test('uses the JSON scalar of the graph', () => {
     const schema = extended('type Query { a: JSON } "Ours." scalar JSON');
     expect(schema.getType('JSON')?.description).toBe('Ours.');
   });
@@ -45,7 +45,7 @@ describe('the schema of a graph with enrichments', () => {
     ['Subscription', 'schema { query: Query } type Query { a: Subscription } type Subscription { b: Int }'],
     ['EnrichmentUpdate', 'type Query { a: EnrichmentUpdate } type EnrichmentUpdate { b: Int }'],
     ['JSON', 'type Query { a: JSON } type JSON { b: Int }'],
-  ])('has no such field where %s is something else', (conflict, sdl) => {
+  ])('gets no field when the graph uses %s for something else', (conflict, sdl) => {
     expect(extend(sdl)).toEqual({ conflict });
   });
 });
@@ -63,7 +63,7 @@ function requestOf(query: string, options: Partial<OperationRequest> = {}): Oper
   };
 }
 
-describe('a subscription to what is late', () => {
+describe('isEnrichmentSubscription', () => {
   const schema = extended('type Query { a: Int } type Subscription { b: Int }');
 
   test.each([
@@ -88,7 +88,7 @@ describe('a subscription to what is late', () => {
     expect(isEnrichmentSubscription(request)).toBe(expected);
   });
 
-  test('is the operation with the name', () => {
+  test('checks the operation with the given name', () => {
     const query = 'subscription A { b } subscription B { enrichment(token: "t") { data } }';
     expect(
       ['A', 'B'].map((operationName) => isEnrichmentSubscription(requestOf(query, { operationName }))),
@@ -109,7 +109,7 @@ const updateOf = (cursor: string, hasNext: boolean): EnrichmentUpdate => ({
   cursor,
 });
 
-describe('the events of such a subscription', () => {
+describe('the events of Subscription.enrichment', () => {
   const schema = extended();
   const query = 'subscription ($token: ID!) { later: enrichment(token: $token) { path data hasNext } }';
   const subscribe = (subscribeWithToken: SubscribeWithToken, options: Partial<OperationRequest> = {}) =>
@@ -119,7 +119,7 @@ describe('the events of such a subscription', () => {
       subscribeWithToken,
     );
 
-  test('are the updates as they were selected, each with its cursor', async () => {
+  test('are the updates with the selected fields, each with its cursor', async () => {
     const calls: unknown[][] = [];
     const { events } = await subscribe(
       async (...call) => {
@@ -145,17 +145,17 @@ describe('the events of such a subscription', () => {
     );
   });
 
-  test('do not begin for a token that is none', async () => {
+  test('do not begin for an unknown token', async () => {
     await expect(subscribe(async () => undefined)).rejects.toMatchObject({ code: 'ENRICHMENT_EXPIRED' });
   });
 
-  test('do not begin where variables do not fit', async () => {
+  test('do not begin with invalid variables', async () => {
     await expect(subscribe(async () => give(), { variables: {} })).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
     });
   });
 
-  test('do not begin for a client that has left while its token was looked for', async () => {
+  test('end at once for a client that disconnects while its token is looked up', async () => {
     const client = new AbortController();
     let isReturned = false;
     const endless: AsyncIterableIterator<EnrichmentUpdate> = {

@@ -10,8 +10,8 @@ function noting(): JobLatencyListener & { readonly told: readonly string[] } {
   };
 }
 
-describe('an answer whose rest an equal one finishes', () => {
-  test('is told when it is ready, and not what becomes of others', () => {
+describe('a request whose job an equal job executes', () => {
+  test('learns when an enrichment is ready, and nothing about other jobs', () => {
     const rests = new EqualJobs();
     const [one, other] = [noting(), noting()];
     for (const jobId of ['a', 'a', 'b', 'b']) rests.start(jobId);
@@ -21,7 +21,7 @@ describe('an answer whose rest an equal one finishes', () => {
     expect([one.told, other.told]).toEqual([['ready 3'], []]);
   });
 
-  test('is told that it was given up when the last one ends that works on it', () => {
+  test('learns that the job was given up when its last execution ends', () => {
     const rests = new EqualJobs();
     const follower = noting();
     for (let count = 0; count < 3; count++) rests.start('a');
@@ -34,7 +34,7 @@ describe('an answer whose rest an equal one finishes', () => {
     expect(follower.told).toEqual(['given up']);
   });
 
-  test('is told so at once where nobody here works on it', () => {
+  test('learns at once that no execution of this process continues the job', () => {
     const rests = new EqualJobs();
     const follower = noting();
     rests.start('a');

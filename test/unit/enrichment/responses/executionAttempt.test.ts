@@ -99,8 +99,8 @@ const told = ({ key, data, errors, isRetryable }: FieldResult) => [
   isRetryable,
 ];
 
-describe('a run after the first answer', () => {
-  test('gives one result for each place, as it comes, and then ends', async () => {
+describe('an attempt after the first response', () => {
+  test('reports one result for each pending field as it completes, and then ends', async () => {
     const { begin, bring, taken, ends } = await start(
       '{ products { id advice { text } stock } }',
       parallel(advice, stock),
@@ -122,7 +122,7 @@ describe('a run after the first answer', () => {
     expect(ends()).toBe(1);
   });
 
-  test('gives what had come before it was asked', async () => {
+  test('reports results that were complete before collect()', async () => {
     const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
     await bring('advice', texts);
     expect(taken).toEqual([]);
@@ -133,7 +133,7 @@ describe('a run after the first answer', () => {
     ]);
   });
 
-  test('gives a whole object where that was left out', async () => {
+  test('reports a whole object when the object was left out', async () => {
     const { begin, bring, taken } = await start('{ products { id rating } }', fetchFrom('ratings', 'rating'));
     const ended = begin();
     await bring('ratings', entities({ rating: 4 }, { rating: 5 }));
@@ -144,7 +144,7 @@ describe('a run after the first answer', () => {
     ]);
   });
 
-  test('tells what failed, each error at its place, and that it may be tried again', async () => {
+  test('reports failures with their errors as retryable', async () => {
     const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
     const ended = begin();
     await bring('advice', { data: null, errors: [{ message: 'It is down.' }] });
@@ -159,7 +159,7 @@ describe('a run after the first answer', () => {
     ]);
   });
 
-  test('tells that nothing is mended by another attempt where the answer breaks the schema', async () => {
+  test('reports an invalid response as not retryable', async () => {
     const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
     const ended = begin();
     await bring('advice', entities({ advice: { text: null } }, { advice: { text: 'b' } }));
@@ -170,7 +170,7 @@ describe('a run after the first answer', () => {
     ]);
   });
 
-  test('tells each place that it is too large', async () => {
+  test('reports an error for each field when the result is too large', async () => {
     const options = { maxBytes: 100 };
     const { begin, bring, taken } = await start('{ products { advice { text } } }', advice, options);
     const ended = begin();
@@ -192,7 +192,7 @@ describe('a run after the first answer', () => {
     );
   });
 
-  test('ends with a fault of the gateway, which nobody else hears of', async () => {
+  test('rejects with a fault of the gateway', async () => {
     const fault = new TypeError('A fault of the gateway.');
     const { begin, bring, taken, ends } = await start('{ products { advice { text } } }', advice, { fault });
     const ended = begin();
@@ -203,14 +203,14 @@ describe('a run after the first answer', () => {
   });
 });
 
-test('a run without places ends at once', async () => {
+test('an attempt without pending fields ends at once', async () => {
   const { run, ends } = await start('{ products { id advice { text } } }', advice, { places: [] });
   await run.collect(() => {});
   expect(ends()).toBe(1);
 });
 
-describe('a run that nobody wants any more', () => {
-  test('ends at once, and gives nothing', async () => {
+describe('a cancelled attempt', () => {
+  test('ends at once without results', async () => {
     const { begin, bring, run, taken, ends } = await start('{ products { advice { text } } }', advice);
     const ended = begin();
     run.cancel();
@@ -220,7 +220,7 @@ describe('a run that nobody wants any more', () => {
     expect([taken, ends()]).toEqual([[], 1]);
   });
 
-  test('ends though its results were never asked for', async () => {
+  test('ends although collect() was never called', async () => {
     const { run, ends } = await start('{ products { advice { text } } }', advice);
     run.cancel();
     expect(ends()).toBe(1);

@@ -30,8 +30,8 @@ function watch(budgets: readonly number[], elapsedMs = 0) {
   };
 }
 
-describe('an enrichment', () => {
-  test('is overdue at the end of its own budget, once', async () => {
+describe('an enrichment with a latency budget', () => {
+  test('is reported as overdue once, at the end of its own budget', async () => {
     const { overdue, pass, timers } = watch([300, 100, 100]);
     await pass(99);
     expect(overdue).toEqual([]);
@@ -46,7 +46,7 @@ describe('an enrichment', () => {
     expect(timers.pendingCount).toBe(0);
   });
 
-  test('that is there is not, and no timer is left when all are', async () => {
+  test('is not reported when it is complete, and no timer remains when all are', async () => {
     const { watched, overdue, pass, timers } = watch([100, 200]);
     watched.completeGroup(1);
     await pass(150);
@@ -57,7 +57,7 @@ describe('an enrichment', () => {
     expect(overdue).toEqual([]);
   });
 
-  test('that comes in the turn in which its budget ends is in time: the process may have stood still', async () => {
+  test('is not reported when it completes in the event loop turn in which its budget ends', async () => {
     const { watched, overdue, timers, pass } = watch([100, 100], 200);
     timers.advance(0);
     watched.completeGroup(1);
@@ -65,7 +65,7 @@ describe('an enrichment', () => {
     expect(overdue).toEqual([[2, 200]]);
   });
 
-  test('is waited for a little longer where a timer fires too early', async () => {
+  test('is not reported before its budget when a timer fires early', async () => {
     const { overdue, pass, timers } = watch([100], -1);
     timers.advance(101);
     await waitForTurns();
@@ -74,7 +74,7 @@ describe('an enrichment', () => {
     expect(overdue).toEqual([[1, 100]]);
   });
 
-  test('is nothing to tell of once nobody asks', async () => {
+  test('is not reported after stop()', async () => {
     const { watched, overdue, pass, timers } = watch([100]);
     timers.advance(100);
     watched.stop();
@@ -83,6 +83,6 @@ describe('an enrichment', () => {
   });
 });
 
-test('nothing to watch takes no timer', () => {
+test('a watch without enrichments sets no timer', () => {
   expect(watch([]).timers.pendingCount).toBe(0);
 });

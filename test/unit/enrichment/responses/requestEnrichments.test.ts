@@ -50,11 +50,11 @@ describe('a client that disconnects while its first response is shaped', () => {
   });
 });
 
-describe('what has become of a field', () => {
+describe('the recorded delivery of an enrichment', () => {
   test.each([
     ['has fetches of its own', ['advice { text }']],
     ['is fetched with the primary data', ['rating advice { text }']],
-  ])('that %s is not told of an answer that has no object with it', async (_, fetches) => {
+  ])('that %s is missing for a response without an object that has the field', async (_, fetches) => {
     const enrichment = {
       mode: 'always',
       budget: '1h',
@@ -73,8 +73,8 @@ describe('what has become of a field', () => {
   });
 });
 
-describe('how long a field takes', () => {
-  test('is learnt from what was fetched, and not from answers that have no object with the field', async () => {
+describe('the recorded latency of an enrichment', () => {
+  test('is that of fetches, and missing for responses without an object that has the field', async () => {
     const [some, none] = [createEnrichedPipeline(), createEnrichedPipeline({ ids: [] })];
     const gate = some.holdFetches();
     await some.pipeline.execute(query);
@@ -84,7 +84,7 @@ describe('how long a field takes', () => {
     expect([some.latencies, none.latencies]).toEqual([['Product.advice: 0'], []]);
   });
 
-  test('is learnt from the fetch that goes on where an older value has answered', async () => {
+  test('is that of the fetch that continues after a stale value was served', async () => {
     let end = (): void => {};
     const shop = createEnrichedPipeline({
       enrichment: { mode: 'always', budget: '1s' },
@@ -100,7 +100,7 @@ describe('how long a field takes', () => {
     expect(shop.latencies).toEqual(['Product.advice: 0']);
   });
 
-  test('is what it is for a value that comes in the moment in which the first answer leaves', async () => {
+  test('is recorded once for a value that arrives while the first response is sent', async () => {
     const shop = createEnrichedPipeline();
     await shop.pipeline.execute(query);
     for (const { attempt } of shop.enqueued) await collectResults(attempt);

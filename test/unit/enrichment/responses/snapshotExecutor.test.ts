@@ -35,8 +35,8 @@ const everything = [
   ['products.1.stock', 2, undefined, false],
 ];
 
-describe('late work from a snapshot', () => {
-  test('gives what was missing, and asks subgraphs for nothing else', async () => {
+describe('a job that is executed from its snapshot', () => {
+  test('fetches the pending fields and nothing else', async () => {
     const shop = createEnrichedPipeline({ fetches });
     const job = await jobOf(shop);
     const before = shop.pipeline.calls.length;
@@ -45,7 +45,7 @@ describe('late work from a snapshot', () => {
     expect(shop.pipeline.calls.slice(before).map(({ subgraph }) => subgraph)).toEqual(['extras', 'extras']);
   });
 
-  test('is done by a process that never saw the operation', async () => {
+  test('can be executed by another process', async () => {
     const job = await jobOf(createEnrichedPipeline({ fetches }));
     const other = createEnrichedPipeline({ fetches });
     const results = await collectResults(other.pipeline.snapshotExecutor.createAttempt(job, deadlineMs));
@@ -53,7 +53,7 @@ describe('late work from a snapshot', () => {
     expect(other.pipeline.calls.every(({ subgraph }) => subgraph === 'extras')).toBe(true);
   });
 
-  test('gives whole objects where those were left out', async () => {
+  test('returns whole objects when the objects were left out', async () => {
     const shop = createEnrichedPipeline({ fetches: ['rating'] });
     const job = await jobOf(shop, '{ products { id rating } }');
     const results = await collectResults(shop.pipeline.snapshotExecutor.createAttempt(job, deadlineMs));
@@ -63,7 +63,7 @@ describe('late work from a snapshot', () => {
     ]);
   });
 
-  test('gives no more than is asked for', async () => {
+  test('returns the requested fields only', async () => {
     const shop = createEnrichedPipeline({ fetches });
     const job = await jobOf(shop);
     const places = job.fields.filter(({ path }) => path.join('.') === 'products.1.stock');
@@ -73,7 +73,7 @@ describe('late work from a snapshot', () => {
     expect(results.map(told)).toEqual([['products.1.stock', 2, undefined, false]]);
   });
 
-  test('cannot be done where the operation has another program by now', async () => {
+  test('fails when the operation is planned differently by now', async () => {
     const job = await jobOf(createEnrichedPipeline({ fetches }));
     const other = createEnrichedPipeline({ fetches: [...fetches].reverse() });
     const results = await collectResults(other.pipeline.snapshotExecutor.createAttempt(job, deadlineMs));
@@ -83,7 +83,7 @@ describe('late work from a snapshot', () => {
     expect(other.pipeline.calls).toEqual([]);
   });
 
-  test('cannot be done where the schema does not have the operation any more', async () => {
+  test('fails when the operation is no longer valid', async () => {
     const shop = createEnrichedPipeline({ fetches });
     const job = await jobOf(shop);
     const operation = { ...job.operation, document: '{ products { id advice { text } stock @gone } }' };
@@ -95,7 +95,7 @@ describe('late work from a snapshot', () => {
     );
   });
 
-  test('is as urgent as its rules say', async () => {
+  test('has the priority of its enrichment rules', async () => {
     const shop = createEnrichedPipeline({
       fetches,
       enrichment: {
@@ -108,7 +108,7 @@ describe('late work from a snapshot', () => {
     expect(shop.priorities.slice(before).sort()).toEqual(['advice: background', 'stock: critical']);
   });
 
-  test('ends when nobody wants it any more', async () => {
+  test('ends when it is cancelled', async () => {
     const shop = createEnrichedPipeline({ fetches });
     const job = await jobOf(shop);
     shop.holdFetches();
@@ -119,7 +119,7 @@ describe('late work from a snapshot', () => {
     expect(await results).toEqual([]);
   });
 
-  test('asks nothing where nobody wants it from the start', async () => {
+  test('sends no fetch when it is cancelled before it starts', async () => {
     const shop = createEnrichedPipeline({ fetches });
     const job = await jobOf(shop);
     const before = shop.pipeline.calls.length;
@@ -130,8 +130,8 @@ describe('late work from a snapshot', () => {
   });
 });
 
-describe('the size of late work', () => {
-  test('is the bytes of what it is made of and of what is asked for, as JSON', async () => {
+describe('the size of a job', () => {
+  test('is that of its snapshot and its request as JSON, in bytes', async () => {
     const job = await jobOf(createEnrichedPipeline({ fetches, ids: ['é', '2'] }));
     const { tree, ...progress } = job.snapshot as ExecutionSnapshot;
     const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
@@ -142,15 +142,15 @@ describe('the size of late work', () => {
   });
 });
 
-describe('the id of late work', () => {
-  test('is the same for equal answers, and another where something else is missing', async () => {
+describe('the id of a job', () => {
+  test('is equal for equal responses, and different when other fields are pending', async () => {
     const shop = createEnrichedPipeline({ fetches });
     const [one, other] = [await jobOf(shop), await jobOf(shop)];
     const less = await jobOf(createEnrichedPipeline(), '{ products { id advice { text } } }');
     expect([one.id === other.id, one.id === less.id]).toEqual([true, false]);
   });
 
-  test('is the same in whatever process the answer was made', async () => {
+  test('is equal across processes', async () => {
     const [one, other] = await Promise.all([1, 2].map(() => jobOf(createEnrichedPipeline({ fetches }))));
     expect(one?.id).toBe(other?.id);
   });

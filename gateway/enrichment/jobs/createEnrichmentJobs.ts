@@ -1,0 +1,37 @@
+import { RedisFailure, type RedisFailureKind } from '../../redis/redisFailure.ts';
+import { isRedisConfigured, type RedisConfig } from '../../redis/redisOptions.ts';
+import { ProblemLog, type ProblemLogOptions } from '../../telemetry/problemLog.ts';
+import { systemTimers } from '../../time/timers.ts';
+import { EnrichmentJobs, type EnrichmentJobsOptions } from './enrichmentJobs.ts';
+import { MemoryJobStore } from './memoryJobStore.ts';
+import { RedisJobStore } from './redisJobStore.ts';
+
+type CreateEnrichmentJobsOptions = Pick<
+  EnrichmentJobsOptions,
+  'executor' | 'policy' | 'attemptTimeoutMs' | 'observer' | 'log'
+> & { readonly redis: RedisConfig };
+
+/** The enrichment jobs of this process. With Redis, any process serves their tokens, and another one reclaims the jobs
+ *  of a process that dies; without Redis, unfinished jobs are lost with the process. */
+export function createEnrichmentJobs({ redis, ...options }: CreateEnrichmentJobsOptions): EnrichmentJobs {
+  const { policy, observer, log } = options;
+  const timers = systemTimers;
+  const now = Date.now;
+  const storeOptions = { policy, timers, now, observer };
+  const store = isRedisConfigured(redis)
+    ? new RedisJobStore({ ...storeOptions, config: redis, onFailure: createFailureReporter({ log, now }) })
+    : new MemoryJobStore(storeOptions);
+  return new EnrichmentJobs({ ...options, store, timers, monotonicNow: () => performance.now() });
+}
+
+/** Logs the first failure of each kind and minute. Failures of BullMQ have the kind `queue`. */
+export function createFailureReporter(
+  options: Pick<ProblemLogOptions, 'log' | 'now'>,
+): (failure: RedisFailure | Error) => void {
+  const message = 'Redis failed to store or read enrichment jobs. The gateway retries.';
+  const problems = new ProblemLog<RedisFailureKind | 'queue'>({ ...options, message });
+  return (failure) => {
+    if (failure instanceof RedisFailure) problems.report(failure.kind, failure.cause.message);
+    else problems.report('queue', failure.message);
+  };
+}

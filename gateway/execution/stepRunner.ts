@@ -1,0 +1,373 @@
+import type { CallPriority } from '../subgraphs/policies/callPriority.ts';
+import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
+import type { CachingContribution } from './cachingContribution.ts';
+import { type EntityDiagnostic, type EntitySlot, EntityTable, type TypeSlots } from './entityTable.ts';
+import {
+  type ExecutionDiagnostics,
+  invalidStepResponse,
+  type TargetDiagnostics,
+} from './executionDiagnostics.ts';
+import type { FetchResult } from './fetchCall.ts';
+import type { FetchScheduler } from './fetchScheduler.ts';
+import type { FetchShape } from './fetchShape.ts';
+import type { LatencyBudget } from './latencyBudget.ts';
+import type { FetchStep, Program } from './program.ts';
+import { programIndexOf } from './programIndex.ts';
+import type { RequestContext } from './requestContext.ts';
+import { isPlainObject, type ResponseObject } from './responseTree.ts';
+import { applyRewrites } from './rewrites.ts';
+import type { TypeConditions } from './typeConditions.ts';
+
+/** How urgent the fetches of a delivery group are, and the latency budget that they share. */
+export interface GroupUrgency {
+  readonly priority: CallPriority;
+  readonly budget: LatencyBudget | undefined;
+}
+
+interface StepRunnerOptions {
+  readonly program: Program;
+  readonly requestContext: RequestContext;
+  readonly scheduler: FetchScheduler;
+  readonly conditions: TypeConditions;
+  readonly urgency?: readonly GroupUrgency[] | undefined;
+  readonly tree: ResponseObject;
+  readonly diagnostics: ExecutionDiagnostics;
+  /** The step's fetch has ended, or there was nothing to fetch. Called once per step. */
+  onStepEnd(step: FetchStep): void;
+}
+
+/** Values of `@fromContext` arguments, with the part of the entity key that they make. */
+interface ContextArguments {
+  readonly key: string;
+  readonly variables: Record<string, unknown>;
+}
+
+/** Runs single steps of a program: reads what a fetch needs from the response tree, sends the fetch, and merges its
+ *  result into the tree. */
+export class StepRunner {
+  readonly cacheContributions: CachingContribution[][] = [];
+  /** No response so far holds a string with an escape sequence. */
+  isEscapeFree = true;
+  /** The results of running fetches are ignored. */
+  isEnded = false;
+  readonly #options: StepRunnerOptions;
+  readonly #hasContext: boolean;
+  #entities = new EntityTable();
+  /** Steps that had something to fetch. */
+  readonly #fetched = new Set<FetchStep>();
+
+  constructor(options: StepRunnerOptions) {
+    this.#options = options;
+    this.#hasContext = programIndexOf(options.program).hasContext;
+  }
+
+  run(step: FetchStep): void {
+    if (this.isEnded) return;
+    try {
+      if (step.representationReader === undefined) this.#fetchRoot(step);
+      else this.#fetchEntities(step);
+    } catch (fault) {
+      this.#fail(step, fault);
+    }
+  }
+
+  hasFetched(step: FetchStep): boolean {
+    return this.#fetched.has(step);
+  }
+
+  /** Releases the entities of all other shapes. */
+  retainShapes(shapes: ReadonlySet<FetchShape>): void {
+    this.#entities.retainShapes(shapes);
+  }
+
+  release(): void {
+    this.isEnded = true;
+    this.#entities.release();
+  }
+
+  #fetchRoot(step: FetchStep): void {
+    const { tree, requestContext, scheduler } = this.#options;
+    const isBelowRoot = step.path.length > 0;
+    if (isBelowRoot && step.collectTargets(tree).length === 0) {
+      this.#end(step);
+      return;
+    }
+    // Entities that were read before a mutation may have changed with it.
+    if (step.shape.kind === 'mutation') this.#entities = new EntityTable();
+    const settled = scheduler.load({
+      shape: step.shape,
+      requestContext,
+      group: step.group,
+      ...this.#urgencyOf(step),
+      isBelowRoot,
+      representations: [],
+      contextVariables: undefined,
+      settle: (result, done) => this.#runGuarded(step, this.#settleRoot(step, result), done),
+    });
+    this.#endWhen(step, settled);
+  }
+
+  *#settleRoot(step: FetchStep, result: FetchResult): SlicedTask {
+    const { tree, diagnostics, conditions } = this.#options;
+    this.#recordCacheContribution(step, result);
+    if (result.kind === 'failed') {
+      diagnostics.addFailure(step, result.error);
+      return;
+    }
+    this.isEscapeFree &&= result.isEscapeFree;
+    yield* diagnostics.addRootErrors(step, result.errors);
+    if (result.stale !== undefined) yield* diagnostics.addStaleFields(step, result.stale);
+    if (isPlainObject(result.data)) {
+      const { data } = result;
+      applyRewrites(step.shape.outputRewrites, data, undefined, conditions);
+      for (const [index, target] of step.collectTargets(tree).entries()) {
+        const own = index === 0 ? data : structuredClone(data);
+        step.shape.merge(target, own, conditions.isObjectType);
+        if (index > 0) yield;
+      }
+    } else if (result.errors.length === 0) diagnostics.addInvalidResponse(step, 'data is no object');
+  }
+
+  #fetchEntities(step: FetchStep): void {
+    this.#inSlices(
+      this.#fetchByContext(step, step.collectTargets(this.#options.tree)),
+      (settled) => this.#endWhen(step, settled),
+      (fault) => this.#fail(step, fault),
+    );
+  }
+
+  /** Returns the promise that the step waits for, if there is anything to wait for. */
+  *#fetchByContext(
+    step: FetchStep,
+    targets: readonly ResponseObject[],
+  ): SlicedTask<Promise<unknown> | undefined> {
+    if (step.contextReader === undefined || targets.length === 0) {
+      return yield* this.#fetchTargets(step, targets, undefined);
+    }
+    // Arguments from context are variables of the whole fetch: objects with different values need separate fetches.
+    const values = step.contextReader.read(this.#options.tree, step.path, this.#options.conditions);
+    const byValues = new Map<string, ContextArguments & { readonly targets: ResponseObject[] }>();
+    for (const target of targets) {
+      const variables = values.get(target) ?? {};
+      const key = JSON.stringify(step.contextReader.variableNames.map((name) => variables[name] ?? null));
+      const same = byValues.get(key);
+      if (same === undefined) byValues.set(key, { key, variables, targets: [target] });
+      else same.targets.push(target);
+    }
+    const fetches: (Promise<unknown> | undefined)[] = [];
+    for (const context of byValues.values()) {
+      fetches.push(yield* this.#fetchTargets(step, context.targets, context));
+    }
+    return Promise.all(fetches);
+  }
+
+  *#fetchTargets(
+    step: FetchStep,
+    targets: readonly ResponseObject[],
+    context: ContextArguments | undefined,
+  ): SlicedTask<Promise<unknown> | undefined> {
+    const { shape } = step;
+    const { requestContext, scheduler, diagnostics } = this.#options;
+    const reader = (
+      step.representationReader as NonNullable<FetchStep['representationReader']>
+    ).afterFailures(diagnostics.errors);
+    const slots = this.#entities.slotsFor(
+      shape,
+      context === undefined ? reader.key : `${reader.key}${context.key}`,
+    );
+    const added: EntitySlot[] = [];
+    const representations: string[] = [];
+    const known: TargetDiagnostics[] = [];
+    /** Fetches of other steps that this step has to wait for. */
+    let otherFetches: Set<Promise<unknown>> | undefined;
+    let slotsOfType: TypeSlots | undefined;
+    let untilPause = targetsPerSlice;
+    // Other steps that meet these entities during a pause wait for this promise.
+    let announced: PromiseWithResolvers<unknown> | undefined;
+    for (const target of targets) {
+      if (--untilPause === 0) {
+        announced ??= Promise.withResolvers();
+        for (let i = added.length - 1; i >= 0 && added[i]?.settlement === undefined; i--) {
+          (added[i] as EntitySlot).settlement = announced.promise;
+        }
+        untilPause = targetsPerSlice;
+        yield;
+      }
+      const representation = reader.representationOf(target);
+      if (representation === undefined) continue;
+      if (slotsOfType?.representation !== representation) slotsOfType = slots.slotsOf(representation);
+      const slot = slotsOfType.find(target);
+      if (slot !== undefined) {
+        if (slot.entity !== undefined) this.#merge(step, slot, target);
+        else slot.addTarget(target, step);
+        if (slot.diagnostics.length > 0) known.push({ object: target, diagnostics: slot.diagnostics });
+        if (!slot.isSettled && slot.step !== step && slot.settlement !== undefined) {
+          otherFetches ??= new Set();
+          otherFetches.add(slot.settlement);
+        }
+        continue;
+      }
+      const text = representation.serialize(target);
+      if (text === undefined) continue;
+      representations.push(text);
+      added.push(slotsOfType.add(target, step));
+    }
+    if (known.length > 0) yield* diagnostics.addEntityDiagnostics(step, known);
+    if (added.length === 0) return otherFetches === undefined ? undefined : Promise.all(otherFetches);
+    const settled = scheduler.load({
+      shape,
+      requestContext,
+      group: step.group,
+      ...this.#urgencyOf(step),
+      isBelowRoot: false,
+      representations,
+      contextVariables: context?.variables,
+      settle: (result, done) => {
+        this.#runGuarded(step, this.#settleEntities(step, added, result), () => {
+          // The scheduler keeps the call until the operation ends; these lists need not live that long.
+          added.length = 0;
+          representations.length = 0;
+          done();
+        });
+      },
+    });
+    for (const slot of added) slot.settlement = settled;
+    announced?.resolve(settled);
+    return otherFetches === undefined ? settled : Promise.all([...otherFetches, settled]);
+  }
+
+  *#settleEntities(step: FetchStep, slots: readonly EntitySlot[], result: FetchResult): SlicedTask {
+    const { diagnostics, conditions } = this.#options;
+    this.#recordCacheContribution(step, result);
+    if (result.kind === 'failed') {
+      yield* diagnostics.addToSlots(slots, [{ reason: result.error, path: undefined }], new Map());
+      return;
+    }
+    this.isEscapeFree &&= result.isEscapeFree;
+    const entities = Array.isArray(result.data) ? result.data : [];
+    const bySlot = new Map<EntitySlot, EntityDiagnostic[]>();
+    // A slot counts as settled when its errors are recorded: steps that meet the entity earlier wait for them.
+    const isClean = result.errors.length === 0 && result.stale === undefined;
+    let untilPause = targetsPerSlice;
+    for (let i = 0; i < slots.length; i++) {
+      if (untilPause <= 0) {
+        untilPause = targetsPerSlice;
+        yield;
+      }
+      untilPause--;
+      const slot = slots[i] as EntitySlot;
+      const entity: unknown = entities[i];
+      if (!isPlainObject(entity)) {
+        if (entity === null || entity === undefined) slot.isSettled = isClean;
+        else {
+          const reason = invalidStepResponse(step, 'an element of _entities is no object');
+          bySlot.set(slot, [{ reason, path: [] }]);
+        }
+        continue;
+      }
+      applyRewrites(step.shape.outputRewrites, entity, slot.typename, conditions);
+      slot.entity = entity;
+      slot.isSettled = isClean;
+      slot.forEachTarget((object, owner) => {
+        untilPause--;
+        this.#merge(owner, slot, object);
+      });
+    }
+    for (const [index, staleness] of result.stale ?? []) {
+      const slot = slots[Number(index)];
+      if (slot !== undefined) bySlot.set(slot, [...(bySlot.get(slot) ?? []), { staleness }]);
+    }
+    if (result.errors.length === 0 && bySlot.size === 0) return;
+    const hasData = Array.isArray(result.data);
+    yield* diagnostics.addEntityErrors(step, slots, result.errors, bySlot, hasData);
+  }
+
+  #merge(step: FetchStep, slot: EntitySlot, target: ResponseObject): void {
+    const entity = slot.entity as ResponseObject;
+    // Below another step's path, other fetches enrich the same objects, perhaps under the same names.
+    const own =
+      (slot.step === step && !this.#hasContext) || step.shape.isLeafOnly
+        ? entity
+        : step.shape.copyEntity(entity);
+    step.shape.merge(target, own, this.#options.conditions.isObjectType);
+  }
+
+  #urgencyOf({ group }: FetchStep): GroupUrgency {
+    return this.#options.urgency?.[group] ?? (group === 0 ? primaryUrgency : deferredUrgency);
+  }
+
+  #end(step: FetchStep): void {
+    this.#options.onStepEnd(step);
+  }
+
+  #fail(step: FetchStep, fault: unknown): void {
+    this.#options.diagnostics.addInternalError(step, fault);
+    this.#end(step);
+  }
+
+  /** A step without anything to wait for ends in the same turn. */
+  #endWhen(step: FetchStep, settled: Promise<unknown> | undefined): void {
+    if (settled === undefined) {
+      this.#end(step);
+      return;
+    }
+    this.#fetched.add(step);
+    settled.then(
+      () => this.#end(step),
+      (fault) => this.#fail(step, fault),
+    );
+  }
+
+  /** A fault of the gateway fails one fetch; the operation still ends. */
+  #runGuarded(step: FetchStep, task: SlicedTask, done: () => void): void {
+    this.#inSlices(task, done, (fault) => {
+      this.#options.diagnostics.addInternalError(step, fault);
+      done();
+    });
+  }
+
+  /** Runs a task that ends with the execution: then `done` gets `undefined`. */
+  #inSlices<Result>(
+    task: SlicedTask<Result>,
+    done: (result: Result | undefined) => void,
+    fail: (fault: unknown) => void,
+  ): void {
+    if (this.isEnded) {
+      done(undefined);
+      return;
+    }
+    let first: IteratorResult<void, Result>;
+    try {
+      first = task.next();
+    } catch (fault) {
+      fail(fault);
+      return;
+    }
+    if (first.done === true) done(first.value);
+    else runInSlices(this.#stopWhenEnded(task), done, fail);
+  }
+
+  *#stopWhenEnded<Result>(task: SlicedTask<Result>): SlicedTask<Result | undefined> {
+    while (!this.isEnded) {
+      const { done, value } = task.next();
+      if (done === true) return value;
+      yield;
+    }
+    return undefined;
+  }
+
+  #recordCacheContribution(step: FetchStep, result: FetchResult): void {
+    const contribution = (result.kind === 'answered' ? result.caching : undefined) ?? uncachedContribution;
+    const ofGroup = this.cacheContributions[step.group];
+    if (ofGroup === undefined) this.cacheContributions[step.group] = [contribution];
+    else ofGroup.push(contribution);
+  }
+}
+
+const primaryUrgency: GroupUrgency = { priority: 'primary', budget: undefined };
+const deferredUrgency: GroupUrgency = { priority: 'critical', budget: undefined };
+
+const uncachedContribution: CachingContribution = { kind: 'uncached' };
+
+/** Long lists pause after so many objects. */
+const targetsPerSlice = 500;

@@ -1,0 +1,359 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type CallLimits, callLimitsOf } from '../../../../gateway/subgraphs/policies/callLimits.ts';
+import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
+import type { CallQueueObserver } from '../../../../gateway/subgraphs/policies/callQueue.ts';
+import { CallQueue, type QueuedCall } from '../../../../gateway/subgraphs/policies/callQueue.ts';
+
+const unbound: CallLimits = { total: 100, primary: 100, deferred: 100, queued: 100 };
+
+interface Urgency {
+  readonly priority: CallPriority;
+  readonly rank: number;
+  readonly earliestDeadline: number;
+  readonly isDeferred: boolean;
+}
+
+class TestCall implements QueuedCall {
+  readonly name: string;
+  state: 'new' | 'under way' | 'dropped' | 'over' = 'new';
+  urgency: Urgency;
+  readonly #log: string[];
+
+  constructor(name: string, urgency: Urgency, log: string[]) {
+    this.name = name;
+    this.urgency = urgency;
+    this.#log = log;
+  }
+
+  get priority(): CallPriority {
+    return this.urgency.priority;
+  }
+
+  get rank(): number {
+    return this.urgency.rank;
+  }
+
+  get earliestDeadline(): number {
+    return this.urgency.earliestDeadline;
+  }
+
+  get isDeferred(): boolean {
+    return this.urgency.isDeferred;
+  }
+
+  onTurn(): void {
+    this.state = 'under way';
+    this.#log.push(this.name);
+  }
+
+  onDrop(): void {
+    this.state = 'dropped';
+    this.#log.push(`${this.name} dropped`);
+  }
+}
+
+function open(limits: Partial<CallLimits> = {}, observer?: CallQueueObserver) {
+  const log: string[] = [];
+  const calls = new Map<string, TestCall>();
+  const clock = { now: 0 };
+  const queue = new CallQueue({
+    subgraph: 'reviews',
+    limits: { ...unbound, ...limits },
+    observer,
+    now: () => clock.now,
+  });
+  const enter = (name: string, urgency: Partial<Urgency> = {}): TestCall => {
+    const rank = urgency.rank ?? 0;
+    const call = new TestCall(
+      name,
+      { priority: 'primary', rank, earliestDeadline: 1_000, isDeferred: rank > 0, ...urgency },
+      log,
+    );
+    calls.set(name, call);
+    if (queue.tryStart(call)) call.onTurn();
+    return call;
+  };
+  const end = async (call: TestCall): Promise<void> => {
+    call.state = 'over';
+    queue.release(call.isDeferred);
+    await null;
+  };
+  return { queue, calls, log, clock, enter, end };
+}
+
+describe('queued calls', () => {
+  test('start by rank, then by deadline, then in the order of arrival', async () => {
+    const { log, calls, enter, end } = open({ total: 1 });
+    enter('first');
+    enter('background', { rank: 3 });
+    enter('critical', { rank: 1 });
+    enter('later');
+    enter('critical, and soon', { rank: 1, earliestDeadline: 10 });
+    enter('later still');
+    enter('soon', { earliestDeadline: 10 });
+    for (let turn = 0; turn < 6; turn++) await end(calls.get(log.at(-1) as string) as TestCall);
+    expect(log).toEqual([
+      'first',
+      'soon',
+      'later',
+      'later still',
+      'critical, and soon',
+      'critical',
+      'background',
+    ]);
+  });
+
+  test('are not overtaken by a call that arrives while a slot is free', async () => {
+    const { log, queue, enter } = open({ total: 1 });
+    enter('first');
+    enter('second');
+    queue.release(false);
+    enter('third');
+    await null;
+    expect(log).toEqual(['first', 'second']);
+  });
+
+  test('start as soon as the limit is raised', async () => {
+    const { log, queue, enter, end } = open({ total: 1 });
+    const first = enter('first');
+    enter('second');
+    enter('third');
+    queue.limits = unbound;
+    await end(first);
+    expect(log).toEqual(['first', 'second', 'third']);
+  });
+
+  test('that become more urgent move ahead', async () => {
+    const { log, queue, enter, end } = open({ total: 1 });
+    const first = enter('first');
+    const raised = enter('raised', { rank: 3 });
+    enter('second', { rank: 2 });
+    queue.reprioritize(raised, () => {
+      raised.urgency = { ...raised.urgency, rank: 0, isDeferred: false };
+    });
+    await end(first);
+    expect(log).toEqual(['first', 'raised']);
+  });
+
+  test('that were removed never start', async () => {
+    const { log, queue, enter, end } = open({ total: 1 });
+    const first = enter('first');
+    const left = enter('left');
+    queue.remove(left);
+    await end(first);
+    enter('second');
+    expect(log).toEqual(['first', 'second']);
+    expect(queue.length).toBe(0);
+  });
+});
+
+describe('deferred calls', () => {
+  test('leave slots for calls of first responses', () => {
+    const { log, enter } = open({ total: 2, deferred: 1 });
+    enter('deferred', { rank: 1 });
+    enter('another', { rank: 1 });
+    enter('primary');
+    expect(log).toEqual(['deferred']);
+  });
+
+  test('are not delayed by calls of first responses that wait for connections', async () => {
+    const { log, enter } = open({ total: 2, primary: 1, deferred: 1 });
+    enter('primary');
+    enter('another');
+    enter('deferred', { rank: 1 });
+    await null;
+    expect(log).toEqual(['primary', 'deferred']);
+  });
+});
+
+describe('a full queue', () => {
+  test.each([
+    ['the one that comes, where it is the least urgent', 3, 'new dropped'],
+    ['the one that came last of the least urgent', 2, 'new dropped'],
+    ['one that waits, where that is the least urgent', 1, 'normal dropped'],
+  ])('drops %s', (_, rank, dropped) => {
+    const { log, queue, enter } = open({ total: 1, queued: 2 });
+    enter('first');
+    enter('normal', { rank: 2 });
+    enter('primary');
+    enter('new', { rank });
+    expect(log).toEqual(['first', dropped]);
+    expect(queue.length).toBe(2);
+  });
+
+  test('of length 0 drops every call that would have to wait', () => {
+    const { log, enter } = open({ total: 1, queued: 0 });
+    enter('first');
+    enter('second');
+    expect(log).toEqual(['first', 'second dropped']);
+  });
+});
+
+test('the observer gets the calls that wait, and no others', async () => {
+  const seen: unknown[] = [];
+  const observer: CallQueueObserver = {
+    onWait: (subgraph) => seen.push(subgraph),
+    onWaitEnd: ({ outcome, priority, waitedMs }) => seen.push([outcome, priority, waitedMs]),
+  };
+  const { queue, clock, enter, end } = open({ total: 1, queued: 2 }, observer);
+  const first = enter('first');
+  const left = enter('left', { priority: 'critical', rank: 1 });
+  enter('second');
+  clock.now = 5;
+  enter('third', { priority: 'background', rank: 3 });
+  queue.remove(left);
+  clock.now = 7;
+  await end(first);
+  expect(seen).toEqual([
+    'reviews',
+    'reviews',
+    'reviews',
+    ['dropped', 'background', 0],
+    ['left', 'critical', 5],
+    ['sent', 'primary', 7],
+  ]);
+});
+
+type Step =
+  | {
+      readonly do: 'enter';
+      readonly rank: number;
+      readonly earliestDeadline: number;
+      readonly isDeferred: boolean;
+    }
+  | { readonly do: 'end'; readonly which: number }
+  | { readonly do: 'leave'; readonly which: number }
+  | { readonly do: 'raise'; readonly which: number; readonly rank: number }
+  | { readonly do: 'turn' };
+const urgency = { rank: fc.nat(3), earliestDeadline: fc.nat(3), isDeferred: fc.boolean() };
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('enter' as const), ...urgency }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('end', 'end', 'leave'), which: fc.nat(20) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('raise' as const), which: fc.nat(20), rank: fc.nat(3) }),
+  },
+  { weight: 2, arbitrary: fc.constant<Step>({ do: 'turn' }) },
+);
+const limits = fc.record({
+  total: fc.integer({ min: 1, max: 4 }),
+  primary: fc.integer({ min: 1, max: 3 }),
+  deferred: fc.integer({ min: 1, max: 3 }),
+  queued: fc.nat(4),
+});
+
+test('for any sequence of events the queue respects its limits, loses no call, and starts the most urgent one first', async () => {
+  const property = fc.asyncProperty(limits, fc.array(step, { maxLength: 60 }), async (bounds, steps) => {
+    const { queue, enter, log } = open(bounds);
+    const calls: TestCall[] = [];
+    const left = new Set<TestCall>();
+    const waiting = (): TestCall[] => calls.filter((call) => call.state === 'new' && !left.has(call));
+    const running = (isDeferred: boolean): number =>
+      calls.filter((call) => call.state === 'under way' && call.isDeferred === isDeferred).length;
+    const mayBegin = ({ isDeferred }: TestCall): boolean =>
+      running(false) + running(true) < bounds.total &&
+      running(isDeferred) < (isDeferred ? bounds.deferred : bounds.primary);
+    const before = (one: TestCall, other: TestCall): number =>
+      one.rank - other.rank ||
+      one.earliestDeadline - other.earliestDeadline ||
+      calls.indexOf(one) - calls.indexOf(other);
+    const name = (): string => `call ${calls.length}`;
+    /** Who has to begin, one after the other, now that there is time. */
+    const turn = async (): Promise<void> => {
+      const expected: TestCall[] = [];
+      const logged = log.length;
+      const saved = waiting();
+      for (;;) {
+        const [next] = saved.filter((call) => call.state === 'new' && mayBegin(call)).sort(before);
+        if (next === undefined) break;
+        next.state = 'under way';
+        expected.push(next);
+      }
+      for (const call of expected) call.state = 'new';
+      await null;
+      expect(log.slice(logged)).toEqual(expected.map((call) => call.name));
+    };
+
+    for (const one of steps) {
+      const open = waiting();
+      if (one.do === 'enter') {
+        const call = new TestCall('', { priority: 'primary', ...one }, []);
+        const mayNow = open.length === 0 && mayBegin(call);
+        calls.push(enter(name(), one));
+        const all = [...open, calls.at(-1) as TestCall];
+        const dropped = all.filter(({ state }) => state === 'dropped');
+        if (mayNow) expect(calls.at(-1)?.state).toBe('under way');
+        else expect(dropped).toEqual(all.length > bounds.queued ? all.sort(before).slice(-1) : []);
+      } else if (one.do === 'end') {
+        const under = calls.filter(({ state }) => state === 'under way');
+        const call = under[one.which % under.length];
+        if (call === undefined) continue;
+        call.state = 'over';
+        queue.release(call.isDeferred);
+      } else if (one.do === 'turn') await turn();
+      else {
+        const call = open[one.which % open.length];
+        if (call === undefined) continue;
+        if (one.do === 'raise') {
+          queue.reprioritize(call, () => {
+            call.urgency = { ...call.urgency, rank: one.rank, isDeferred: one.rank > 0 };
+          });
+        } else {
+          queue.remove(call);
+          left.add(call);
+        }
+      }
+      expect(queue.length).toBe(waiting().length);
+      expect(running(false)).toBeLessThanOrEqual(bounds.primary);
+      expect(running(true)).toBeLessThanOrEqual(bounds.deferred);
+      expect(running(true) + running(false)).toBeLessThanOrEqual(bounds.total);
+    }
+    for (;;) {
+      await turn();
+      const under = calls.find(({ state }) => state === 'under way');
+      if (under === undefined) break;
+      under.state = 'over';
+      queue.release(under.isDeferred);
+    }
+    expect(waiting()).toEqual([]);
+  });
+  await fc.assert(property, { numRuns: 500 });
+});
+
+describe('the limits of a subgraph', () => {
+  const endpoint = {
+    url: 'http://reviews.internal/graphql',
+    attemptTimeoutMs: 1,
+    maxResponseBytes: 1,
+    connections: 10,
+    http2: true,
+  };
+  const https = 'https://reviews.internal/graphql';
+
+  test.each([
+    ['connections of both kinds', {}, { total: 20, primary: 10, deferred: 10 }],
+    ['streams of HTTP/2', { url: https }, { total: 2_000, primary: 1_000, deferred: 1_000 }],
+    ['connections without HTTP/2', { url: https, http2: false }, { total: 20, primary: 10, deferred: 10 }],
+  ])('are %s by default', (_, more, expected) => {
+    expect(callLimitsOf({ ...endpoint, ...more })).toEqual({
+      ...expected,
+      queued: Number.POSITIVE_INFINITY,
+    });
+  });
+
+  test.each([
+    [1, { total: 1, primary: 1, deferred: 1 }],
+    [5, { total: 5, primary: 5, deferred: 2 }],
+    [15, { total: 15, primary: 10, deferred: 7 }],
+    [100, { total: 100, primary: 10, deferred: 10 }],
+  ])('of %d calls leave half of them for first responses', (max, expected) => {
+    expect(callLimitsOf({ ...endpoint, concurrency: { max, queue: 7 } })).toEqual({
+      ...expected,
+      queued: 7,
+    });
+  });
+});

@@ -1,0 +1,265 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { GatewayError } from '../../../../gateway/errors.ts';
+import { CallQueue } from '../../../../gateway/subgraphs/policies/callQueue.ts';
+import {
+  type Call,
+  type CallListener,
+  InFlightCalls,
+} from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
+import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
+import { ManualClock } from '../../../harness/manualClock.ts';
+import { startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
+import { createClientFixture, sendRequest } from '../clientFixture.ts';
+
+/** A call that the test answers. */
+class OpenCall implements Call {
+  readonly key: string;
+  listener: CallListener | undefined;
+  aborts = 0;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  start(listener: CallListener): void {
+    this.listener = listener;
+  }
+
+  abort(): void {
+    this.aborts += 1;
+    this.listener = undefined;
+  }
+
+  take(): CallListener | undefined {
+    const { listener } = this;
+    this.listener = undefined;
+    return listener;
+  }
+}
+
+const responseFor = (key: string): SubgraphResponse => ({
+  data: { key },
+  errors: undefined,
+  extensions: undefined,
+  cacheControl: undefined,
+  age: undefined,
+  isEscapeFree: true,
+});
+
+type Step =
+  | { readonly do: 'send'; readonly key: number; readonly leftMs: number; readonly rank: number }
+  | { readonly do: 'turn' }
+  | { readonly do: 'cancel' | 'answer' | 'fail'; readonly which: number }
+  | { readonly do: 'advance'; readonly ms: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constant('send' as const),
+    key: fc.nat(2),
+    leftMs: fc.integer({ min: 0, max: 80 }),
+    rank: fc.nat(1),
+  }),
+  fc.record({
+    do: fc.constantFrom('cancel' as const, 'answer' as const, 'fail' as const),
+    which: fc.nat(20),
+  }),
+  fc.record({ do: fc.constant('advance' as const), ms: fc.nat(40) }),
+  fc.constant<Step>({ do: 'turn' }),
+);
+
+function queueFor(max: number, { now }: ManualClock): CallQueue {
+  const limits = { total: max, primary: max, deferred: max, queued: 1 };
+  return new CallQueue({ subgraph: 'reviews', limits, observer: undefined, now });
+}
+
+describe('in-flight calls', () => {
+  test.each([
+    ['all at once', 10],
+    ['two at a time', 2],
+    ['one at a time', 1],
+  ])(
+    '%s: for any sequence of events, every receiver that was not cancelled is called once, in time, with its own response',
+    async (_, max) => {
+      const run = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const clock = new ManualClock();
+        const queue = queueFor(max, clock);
+        const faults: unknown[] = [];
+        const calls: OpenCall[] = [];
+        const ends: OpenCall[] = [];
+        const receivers: {
+          key: string;
+          deadline: number;
+          isCancelled: boolean;
+          answers: string[];
+          cancel: () => void;
+        }[] = [];
+        const inFlightCalls = new InFlightCalls<OpenCall>({
+          now: clock.now,
+          setTimer: clock.setTimer,
+          onReceiverFault: (fault) => faults.push(fault),
+          onCallEnd: (call) => ends.push(call),
+        });
+
+        for (const one of steps) {
+          if (one.do === 'send') {
+            const key = `key ${one.key}`;
+            const receiver = {
+              key,
+              deadline: clock.now() + one.leftMs,
+              isCancelled: false,
+              answers: [] as string[],
+              cancel: () => {},
+            };
+            receivers.push(receiver);
+            receiver.cancel = inFlightCalls.send({
+              key,
+              subgraph: 'reviews',
+              attemptTimeoutMs: 50,
+              deadline: receiver.deadline,
+              urgency: {
+                priority: 'primary',
+                requestPriority: 'normal',
+                rank: one.rank,
+                earliestDeadline: receiver.deadline,
+                isDeferred: one.rank > 0,
+              },
+              queue,
+              raisablePriorities: undefined,
+              receiver: {
+                onResponse: (response) => {
+                  if (clock.now() > receiver.deadline) receiver.answers.push('too late');
+                  receiver.answers.push(String(response.data?.key));
+                },
+                onError: (error) => receiver.answers.push(error.code),
+              },
+              createCall: () => {
+                const call = new OpenCall(key);
+                calls.push(call);
+                return call;
+              },
+            });
+          } else if (one.do === 'cancel') {
+            const receiver = receivers[one.which];
+            if (receiver !== undefined && receiver.answers.length === 0) receiver.isCancelled = true;
+            receiver?.cancel();
+          } else if (one.do === 'advance') {
+            clock.advance(one.ms);
+          } else if (one.do === 'turn') {
+            await null;
+          } else {
+            const call = calls[one.which];
+            if (one.do === 'answer') {
+              call?.take()?.onResponse({
+                read(done) {
+                  done(responseFor(call.key));
+                  return () => {};
+                },
+              });
+            } else call?.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
+          }
+          // At most one call per key is under way.
+          const open = calls.filter((call) => call.listener !== undefined).map((call) => call.key);
+          expect(open.length).toBe(new Set(open).size);
+          expect(open.length).toBeLessThanOrEqual(max);
+        }
+        // Queued calls start when others have ended, and end at their own deadlines.
+        for (let round = 0; round < 5; round++) {
+          clock.advance(1_000);
+          await null;
+        }
+        expect(queue.length).toBe(0);
+
+        expect(faults).toEqual([]);
+        expect(clock.activeTimerCount).toBe(0);
+        expect(calls.every((call) => call.listener === undefined)).toBe(true);
+        expect(ends.length).toBe(calls.length);
+        for (const { key, isCancelled, answers } of receivers) {
+          const allowed = [
+            key,
+            'SUBGRAPH_UNREACHABLE',
+            'SUBGRAPH_TIMEOUT',
+            'DEADLINE_EXCEEDED',
+            'OVERLOADED',
+          ];
+          expect(answers.length).toBe(isCancelled ? 0 : 1);
+          expect(answers.every((answer) => allowed.includes(answer))).toBe(true);
+        }
+      });
+      await fc.assert(run, { numRuns: 500 });
+    },
+  );
+
+  test('a call continues while a receiver waits for it, and is aborted once', () => {
+    const clock = new ManualClock();
+    const call = new OpenCall('a');
+    const inFlightCalls = new InFlightCalls<OpenCall>({
+      now: clock.now,
+      setTimer: clock.setTimer,
+      onReceiverFault: () => {},
+    });
+    const join = (): (() => void) =>
+      inFlightCalls.send({
+        key: 'a',
+        subgraph: 'reviews',
+        attemptTimeoutMs: 50,
+        deadline: clock.now() + 40,
+        urgency: {
+          priority: 'primary',
+          requestPriority: 'normal',
+          rank: 0,
+          earliestDeadline: clock.now() + 40,
+          isDeferred: false,
+        },
+        queue: queueFor(10, clock),
+        raisablePriorities: undefined,
+        receiver: { onResponse: () => {}, onError: () => {} },
+        createCall: () => call,
+      });
+    const cancels = [join(), join(), join()];
+
+    const aborts = cancels.map((cancel) => {
+      cancel();
+      cancel();
+      return call.aborts;
+    });
+
+    expect(aborts).toEqual([0, 0, 1]);
+  });
+
+  test("clients with different forwarded headers never get each other's responses", async () => {
+    await using subgraph = await startScriptedSubgraph();
+    subgraph.setDefaultScript(({ request, respond }) =>
+      respond({
+        body: JSON.stringify({
+          data: { for: request.headers.get('authorization') ?? null, body: request.body },
+        }),
+      }),
+    );
+    await using under = createClientFixture(subgraph.url);
+    const client = fc.record({
+      user: fc.constantFrom('a', 'b', 'c', null),
+      body: fc.constantFrom('{"q":1}', '{"q":2}'),
+    });
+
+    const run = fc.asyncProperty(fc.array(client, { minLength: 1, maxLength: 12 }), async (clients) => {
+      const before = subgraph.requests.length;
+      const outcomes = await Promise.all(
+        clients.map(({ user, body }) => {
+          const headers =
+            user === null
+              ? { key: '', pairs: [] }
+              : { key: `13:authorization1:${user}`, pairs: ['authorization', user] };
+          return sendRequest(under.client, under.request({ body, headers })).outcome;
+        }),
+      );
+
+      expect(outcomes.map((outcome) => ('data' in outcome ? outcome.data : outcome))).toEqual(
+        clients.map(({ user, body }) => ({ for: user, body })),
+      );
+      const distinct = new Set(clients.map(({ user, body }) => `${user} ${body}`));
+      expect(subgraph.requests.length - before).toBe(distinct.size);
+    });
+    await fc.assert(run, { numRuns: 30 });
+  });
+});

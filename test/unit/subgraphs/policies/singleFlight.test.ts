@@ -1,0 +1,62 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Leader, SingleFlight } from '../../../../gateway/subgraphs/policies/singleFlight.ts';
+
+function createFlights() {
+  const log: string[] = [];
+  const leader: Leader<string> = {
+    onJoin: (joiner) => log.push(`${joiner} joined`),
+    onLeave: (joiner) => log.push(`${joiner} left`),
+  };
+  return { log, leader, flights: new SingleFlight<string>() };
+}
+
+describe('a single flight', () => {
+  test('has one leader per key until it is settled', () => {
+    const { leader, flights } = createFlights();
+    const first = flights.tryLead('a', leader);
+    expect(flights.tryLead('a', leader)).toBeUndefined();
+    expect(flights.tryLead('b', leader)).toBeDefined();
+    first?.settle();
+    expect(flights.size).toBe(1);
+    expect(flights.tryLead('a', leader)).toBeDefined();
+  });
+
+  test('tells its leader who joins and who leaves, each once', () => {
+    const { log, leader, flights } = createFlights();
+    const flight = flights.tryLead('a', leader);
+    flight?.add('first');
+    flights.find('a')?.join('second');
+    flight?.leave('second');
+    flight?.leave('second');
+    flight?.remove('first');
+    flight?.leave('first');
+    expect(log).toEqual(['second joined', 'second left']);
+    expect(flight?.joiners.size).toBe(0);
+  });
+
+  test('returns its joiners in order when it is settled, and forgets them', () => {
+    const { log, leader, flights } = createFlights();
+    const flight = flights.tryLead('a', leader);
+    for (const joiner of ['x', 'y', 'z']) flight?.join(joiner);
+    flight?.leave('y');
+    expect(flight?.settle()).toEqual(['x', 'z']);
+    expect(flight?.settle()).toEqual([]);
+    flight?.leave('x');
+    expect(log.slice(3)).toEqual(['y left']);
+  });
+
+  test('that was settled does not end a later one with its key', () => {
+    const { leader, flights } = createFlights();
+    const first = flights.tryLead('a', leader);
+    first?.settle();
+    const second = flights.tryLead('a', leader);
+    first?.settle();
+    expect(flights.find('a')).toBe(second);
+  });
+
+  test('without a key is found by no other caller', () => {
+    const { leader, flights } = createFlights();
+    expect(flights.leadAlone(leader).joiners.size).toBe(0);
+    expect(flights.size).toBe(0);
+  });
+});
