@@ -160,7 +160,7 @@ describe('config print', () => {
       code: 2,
       stdout: '',
       stderr: [
-        'The configuration cannot be used:',
+        'The configuration is invalid:',
         '  listen.prot is not known; did you mean `port`?',
         '  supergraph is missing; expected: either `file` or `subgraphs`',
         '  subgraphs.a.timeouts.attempt is "5 s"; expected: a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
@@ -354,7 +354,7 @@ Critical path of the first payload: 1 fetch: products
       ['A, B. Choose one with --operation.'],
     ],
     ['no operation', 'fragment F on Query { me { id } }', ['Fragment "F" is never used.']],
-    ['more than the limits allow', `{ ${'me { id } '.repeat(3_000)} }`, ['limits.tokens is 10000']],
+    ['more than the limits allow', `{ ${'me { id } '.repeat(3_000)} }`, ['exceeds limits.tokens: 10000']],
   ])('refuses a file with %s', async (_title, text, parts) => {
     const operation = write('refused.graphql', text);
     const { code, stdout, stderr } = await plan(operation);
@@ -483,7 +483,7 @@ telemetry: { logLevel: silent }
       code: 2,
       stdout: '',
       stderr: [
-        'The configuration cannot be used:',
+        'The configuration is invalid:',
         '  listen.port is "99999"; expected: a whole number from 0 to 65535',
         '  workers is "many"; expected: a whole number of at least 1, or auto',
         '',

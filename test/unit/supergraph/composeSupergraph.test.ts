@@ -41,18 +41,18 @@ describe('composing subgraphs', () => {
       subgraph('b', 'type Query { b: Int }\ntype Bag @key(fields: "name") { size: Int }'),
     ]);
     // The directive, then the type that carries it.
-    const places = (subgraph: string) => [10, 1].map((column) => ({ subgraph, line: 3, column }));
+    const locationsIn = (subgraph: string) => [10, 1].map((column) => ({ subgraph, line: 3, column }));
     expect(result).toEqual({
       errors: [
         {
           code: 'KEY_INVALID_FIELDS',
           message: expect.stringContaining('Cannot query field "id" on type "Box"'),
-          places: places('a'),
+          locations: locationsIn('a'),
         },
         {
           code: 'KEY_INVALID_FIELDS',
           message: expect.stringContaining('Cannot query field "name" on type "Bag"'),
-          places: places('b'),
+          locations: locationsIn('b'),
         },
       ],
     });
