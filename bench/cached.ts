@@ -71,7 +71,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
 }
 
 console.log(
-  '| gateway | requests/s | p50 / p99 ms | CPU ms/request | subgraph requests/request | foreign load % | wrong answers |',
+  '| gateway | requests/s | p50 / p99 ms | CPU ms/request | subgraph requests/request | foreign load % | wrong responses |',
 );
 console.log('| --- | --- | --- | --- | --- | --- | --- |');
 for (const row of rows) {

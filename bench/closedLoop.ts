@@ -101,7 +101,7 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
     const foreignMs = busyOf(job.targetCore) - busyBefore - cpuMs;
     const subgraphCount = (await subgraphRequests(job.subgraphAdmin)) - countBefore;
     if (failure) throw failure;
-    if (latencies.length === 0) throw new Error('Not one answer came within the measured time');
+    if (latencies.length === 0) throw new Error('No response arrived within the measured time');
     latencies.sort((a, b) => a - b);
     return {
       requestsPerSecond: latencies.length / seconds,

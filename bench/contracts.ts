@@ -69,7 +69,7 @@ async function check(args: readonly string[], out: string): Promise<Measured> {
     },
   );
   const { pid } = child;
-  if (pid === undefined) throw new Error('the command could not be started');
+  if (pid === undefined) throw new Error('`tributary contracts check` could not be started.');
   // The kernel has both values as long as the process exists.
   let last = { cpuSeconds: 0, peakRssMib: 0 };
   const watch = setInterval(() => {

@@ -102,7 +102,7 @@ const context = {
 const expected = await expectedAnswers();
 
 console.log(
-  '| recommendations | gateway, clients | first answer p50 / p99 ms | primary p50 / p99 ms | p99 less max(primary, budget) ms | × | whole p50 / p99 ms | CPU ms/request | of the primary alone | left out | came | failed | lost | twice | no answer | wrong | foreign load % |',
+  '| recommendations | gateway, clients | first response p50 / p99 ms | primary p50 / p99 ms | p99 minus max(primary, budget) ms | × | complete p50 / p99 ms | CPU ms/request | CPU of the primary alone | pending | delivered | failed | lost | duplicated | no response | wrong | foreign load % |',
 );
 console.log(`|${' --- |'.repeat(17)}`);
 let isComplete = true;
@@ -236,7 +236,8 @@ async function wholeAnswer(url: string, id: string): Promise<unknown> {
     body: JSON.stringify({ query: wholeText, variables: { id } }),
   });
   const { data, ...rest } = (await response.json()) as { data?: unknown };
-  if (Object.keys(rest).length > 0) throw new Error(`The whole answer for ${id}: ${JSON.stringify(rest)}`);
+  if (Object.keys(rest).length > 0)
+    throw new Error(`The complete response for ${id}: ${JSON.stringify(rest)}`);
   return data;
 }
 
@@ -256,7 +257,7 @@ async function writeSupergraph(): Promise<string> {
 
 async function setSlowCalls(slowness: SlowCalls): Promise<void> {
   const response = await fetch(admin, { method: 'POST', body: JSON.stringify(slowness) });
-  if (!response.ok) throw new Error(`The subgraphs answered with ${response.status}`);
+  if (!response.ok) throw new Error(`The admin server of the subgraphs responded with ${response.status}.`);
 }
 
 function withoutField(text: string, name: string): string {
@@ -285,7 +286,7 @@ function listFrom(option: 'slow' | 'clients', choices: readonly string[]): reado
   const given = values[option].split(',');
   const unknown = given.find((one) => !choices.includes(one));
   if (unknown === undefined) return given;
-  throw new Error(`--${option} takes ${choices.join(', ')}, not "${unknown}".`);
+  throw new Error(`--${option} must be one of ${choices.join(', ')}, not "${unknown}".`);
 }
 
 async function firstLine(child: Child): Promise<string> {

@@ -82,7 +82,7 @@ export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloa
 /** Rejects if a response begins and does not end. */
 async function rejectAfterTimeout(): Promise<never> {
   await new Promise((resolve) => setTimeout(resolve, answerTimeoutMs).unref());
-  throw new Error(`Answers had not ended ${answerTimeoutMs} ms after the last request`);
+  throw new Error(`Responses were incomplete ${answerTimeoutMs} ms after the last request`);
 }
 
 function summary(exchanges: readonly Exchange[]): FirstPayloadResult {

@@ -10,7 +10,7 @@ export class MultipartReader {
   /** @param head the response's head, with the content type */
   constructor(head: string) {
     const name = boundary.exec(head)?.[1];
-    if (name === undefined) throw new Error(`The answer is not multipart:\n${head}`);
+    if (name === undefined) throw new Error(`The response is not multipart:\n${head}`);
     this.#delimiter = `\r\n--${name}`;
   }
 

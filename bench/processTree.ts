@@ -41,7 +41,7 @@ function tree(rootPid: number): ProcessStat[] {
     .map((name) => readStat(Number(name)))
     .filter((stat) => stat !== undefined);
   const members = new Map(all.filter(({ pid }) => pid === rootPid).map((stat) => [stat.pid, stat]));
-  if (members.size === 0) throw new Error(`Process ${rootPid} is gone`);
+  if (members.size === 0) throw new Error(`Process ${rootPid} has ended.`);
   for (let size = 0; size !== members.size; ) {
     size = members.size;
     for (const stat of all) if (members.has(stat.parentPid)) members.set(stat.pid, stat);

@@ -29,7 +29,7 @@ const composed = await composeSupergraph(
 if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
 writeFileSync(supergraphFile, composed.sdl);
 
-console.log('| case | longest stall ms | of that CPU ms | peak RSS MiB | whole ms | answer |');
+console.log('| case | longest stall ms | CPU ms of it | peak RSS MiB | complete ms | response |');
 console.log('| --- | --- | --- | --- | --- | --- |');
 for (const stallCase of cases) {
   if (values.only !== undefined && !stallCase.name.includes(values.only)) continue;

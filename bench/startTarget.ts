@@ -58,7 +58,7 @@ async function waitUntilReady(url: string, name: string): Promise<void> {
     if (status === 200) return;
     await new Promise((resolve) => setTimeout(resolve, startPollMs));
   }
-  throw new Error(`${name} does not answer on ${url}`);
+  throw new Error(`${name} does not respond on ${url}`);
 }
 
 async function freePort(): Promise<number> {

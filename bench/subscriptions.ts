@@ -93,8 +93,8 @@ const rows = listFrom('source', eventSources).flatMap((source) =>
 if (rows.some(({ gateway }) => gateway !== gateways.tributary)) installPeers();
 if (rows.some(({ clients }) => clients < count)) {
   console.error(
-    `A process may have ${descriptors} file descriptors, which is too few for ${count} clients in every row: ` +
-      'the table says how many each had. Raise the hard limit ("ulimit -Hn") for more.',
+    `A process may have ${descriptors} file descriptors, which is too few for ${count} clients in every row. ` +
+      'The table shows how many clients each row has. Raise the hard limit ("ulimit -Hn") for more.',
   );
 }
 
@@ -114,7 +114,7 @@ const environment: GatewayEnvironment = {
 let nextEvent = 1;
 
 console.log(
-  '| gateway | clients | events from | RSS KiB/subscription | of that heap | CPU µs/delivery | deliveries/s | load of the gateway % | last client after p50 / p99 ms | events lost | wrong payloads | ended | foreign load % |',
+  '| gateway | clients | events from | RSS KiB/subscription | heap KiB/subscription | CPU µs/delivery | deliveries/s | gateway load % | last client after p50 / p99 ms | events lost | wrong payloads | ended | foreign load % |',
 );
 console.log(`|${' --- |'.repeat(13)}`);
 let hasFailed = false;
@@ -231,7 +231,7 @@ async function warmUpClientsWithEvents(clients: number, { command, publish }: Be
     if (problem !== undefined) throw new Error(problem);
     if (deliveries >= clients) return void (await elapse(1000));
   }
-  throw new Error(`Not every client had the last of ${attempts} events within ${warmUpTimeoutMs} ms`);
+  throw new Error(`Not every client received the last of ${attempts} events within ${warmUpTimeoutMs} ms`);
 }
 
 /** Resolves after this many deliveries, or when no delivery arrived for the timeout. */
@@ -303,5 +303,5 @@ function listFrom<Choice extends string>(
   const given = values[option].split(',');
   const unknown = given.find((one) => !choices.includes(one as Choice));
   if (unknown === undefined) return given as Choice[];
-  throw new Error(`--${option} takes ${choices.join(', ')}, not "${unknown}".`);
+  throw new Error(`--${option} must be one of ${choices.join(', ')}, not "${unknown}".`);
 }

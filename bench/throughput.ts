@@ -129,7 +129,7 @@ async function verifyAnswer({ target, url }: RunningTarget, query: string, expec
   const text = await response.text();
   const { data, errors } = JSON.parse(text) as { data?: unknown; errors?: unknown };
   if (errors !== undefined || !isDeepStrictEqual(data, expected)) {
-    throw new Error(`${target.name} answers otherwise than the reference: ${text.slice(0, 500)}`);
+    throw new Error(`The response of ${target.name} differs from the reference: ${text.slice(0, 500)}`);
   }
 }
 

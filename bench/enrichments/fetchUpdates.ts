@@ -29,7 +29,7 @@ async function readUpdates(url: URL, token: string, cursor: string | undefined):
     const { status, bodies } = await connection.send(requestFor(url, token, cursor));
     const events = readEvents(bodies.join(''));
     if (status !== 200 || events.at(-1)?.event !== 'complete') {
-      throw new Error(`A pick-up ended with status ${status}: ${bodies.join('')}`);
+      throw new Error(`Fetching the updates ended with status ${status}: ${bodies.join('')}`);
     }
     return events.slice(0, -1).map(({ data }) => JSON.parse(data) as Update);
   } finally {

@@ -9,7 +9,7 @@ export interface MemoryReport {
 /** Replies to `'memory'` from the parent of this process, which must run with `--expose-gc`. */
 export function reportMemory(): void {
   const { gc } = globalThis;
-  if (gc === undefined) throw new Error('Start it with --expose-gc.');
+  if (gc === undefined) throw new Error('Start this process with --expose-gc.');
   process.on('message', (message) => {
     if (message !== 'memory') return;
     const rss = process.memoryUsage.rss();

@@ -40,7 +40,7 @@ export class SseDecoder implements EventDecoder {
       if (sizeEnd < 0) return;
       const start = sizeEnd + 2;
       const size = Number.parseInt(this.#raw.slice(0, sizeEnd), 16);
-      if (size === 0) throw new Error('The gateway ended the answer');
+      if (size === 0) throw new Error('The gateway ended the response');
       if (this.#raw.length < start + size + 2) return;
       this.#body += this.#raw.slice(start, start + size);
       this.#raw = this.#raw.slice(start + size + 2);
