@@ -6,7 +6,7 @@ import { CommandError, exitCode } from './cli/exitCode.ts';
 import { rejectRepeatedOptions } from './cli/rejectRepeatedOptions.ts';
 import { ConfigError } from './config/configError.ts';
 
-// Each command is imported when it is called: planner and composer take longer to load than most commands run.
+// Each command is imported on demand, because loading the planner and the composer takes longer than most commands.
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 const program = new Command('tributary')
   .description('A GraphQL federation gateway that never makes a client wait for a slow subgraph.')
@@ -16,32 +16,32 @@ const program = new Command('tributary')
 
 const configOption = [
   '-c, --config <file>',
-  'configuration (default: tributary.yaml, where it exists)',
+  'configuration file (default: tributary.yaml, if it exists)',
 ] as const;
 const supergraphOption = [
   '-s, --supergraph <file>',
-  'supergraph SDL, instead of the configured one',
+  'supergraph SDL file, overrides the configured supergraph',
 ] as const;
 
 program
   .command('serve')
-  .description('run the gateway; SIGTERM drains it, a second one ends it at once')
+  .description('run the gateway; SIGTERM drains it, a second SIGTERM ends it immediately')
   .option(...configOption)
   .option(...supergraphOption)
   .option('--host <host>', 'host name or address to listen on')
-  .option('-p, --port <port>', 'TCP port; 0 takes any free one')
-  .option('--workers <count>', 'processes that share the port, or auto for one per processor')
+  .option('-p, --port <port>', 'TCP port; 0 selects a free port')
+  .option('--workers <count>', 'number of processes that share the port, or auto for one per CPU')
   .action(async (options) => {
     const { serve } = await import('./cli/serve.ts');
-    // Nothing that is left behind (a library's timer, a worker's message channel) may hold the process back.
+    // Exits explicitly, because timers of libraries or message channels could keep the process running.
     process.exit(await serve(options).catch(report));
   });
 
 program
   .command('compose')
-  .description('compose the configured subgraphs; prints the supergraph SDL')
+  .description('compose the configured subgraphs and print the supergraph SDL')
   .option(...configOption)
-  .option('-o, --out <file>', 'write the supergraph into a file')
+  .option('-o, --out <file>', 'write the supergraph to a file')
   .action(async (options) => {
     const { compose } = await import('./cli/compose.ts');
     await compose(options);
@@ -49,26 +49,22 @@ program
 
 program
   .command('plan')
-  .description('print how an operation is planned, what is deferred and what takes longest')
+  .description('print the query plan of an operation, its deferred parts and its critical path')
   .argument('<operation>', 'file with the operation')
   .option(...configOption)
   .option(...supergraphOption)
-  .option('--operation <name>', 'which operation, where the file has several')
-  .option(
-    '--override <label>',
-    'a label of progressive @overrides that is on; may be given several times',
-    collect,
-  )
+  .option('--operation <name>', 'operation name, for a file with several operations')
+  .option('--override <label>', 'active label of progressive @override; repeatable', collect)
   .option('--json', 'print the plan as JSON')
   .action(async (operation, options) => {
     const { plan } = await import('./cli/plan.ts');
     process.stdout.write(await plan(operation, options));
   });
 
-const config = program.command('config').description('show what can be configured and what is');
+const config = program.command('config').description('show the configuration or its schema');
 config
   .command('print')
-  .description('print the configuration in effect, defaults included, without secrets')
+  .description('print the effective configuration with defaults and without secrets')
   .option(...configOption)
   .option(...supergraphOption)
   .action(async (options) => {
@@ -97,7 +93,7 @@ function collect(value: string, earlier: readonly string[] = []): string[] {
 }
 
 function report(error: unknown): number {
-  // Commander has printed its message; it reports `--help` in the same way, with 0.
+  // Commander has already printed the message. It also throws for `--help`, with exit code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.success : exitCode.usageError;
   if (error instanceof ConfigError) {
     console.error(error.message);
@@ -107,7 +103,7 @@ function report(error: unknown): number {
     console.error(error.message);
     return error.exitCode;
   }
-  // What the operating system refuses (a port in use) is the operator's to solve: no stack.
+  // Errors of system calls, such as a port in use, are for the operator and need no stack trace.
   if (error instanceof Error && 'syscall' in error) {
     console.error(`The gateway cannot run: ${error.message}`);
     return exitCode.failed;

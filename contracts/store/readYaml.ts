@@ -37,7 +37,7 @@ export function readYaml(
     return {
       problems: document.errors.map((error) =>
         createFinding(rule, {
-          message: `This is not YAML: ${error.message}`,
+          message: `This is not valid YAML: ${error.message}`,
           location: locationAt(error.pos[0]),
         }),
       ),

@@ -3,8 +3,8 @@ export interface Addresses {
   readonly adminUrl: string;
 }
 
-/** Tells where the gateway listens; the first thing that a person reads. */
+/** Prints the addresses of both listeners to standard output. */
 export function printAddresses({ url, adminUrl }: Addresses, workers = 1): void {
-  const crowd = workers === 1 ? '' : ` (${workers} workers)`;
-  console.log(`Tributary listens on ${url}${crowd}\nAdmin listener on ${adminUrl}`);
+  const workerCount = workers === 1 ? '' : ` (${workers} workers)`;
+  console.log(`Tributary listens on ${url}${workerCount}\nAdmin listener on ${adminUrl}`);
 }

@@ -5,18 +5,18 @@ import { CommandError, exitCode } from './exitCode.ts';
 
 export interface ComposeOptions {
   readonly config?: string | undefined;
-  /** Where the supergraph goes; standard output without it. */
+  /** Output file of the supergraph SDL. Standard output if omitted. */
   readonly out?: string | undefined;
 }
 
-/** Asks the configured subgraphs for their schemas and composes them. Hints go to standard error. Errors:
- *  `failed` with everything that the composer has against the schemas, `undecided` where a subgraph gives none. */
+/** Fetches the schemas of the configured subgraphs and composes them. Prints hints to standard error.
+ *  @throws {CommandError} `failed` with all composition errors, `undecided` when a schema cannot be fetched. */
 export async function compose({ config: file, out }: ComposeOptions): Promise<void> {
   const { supergraph } = loadConfig({ file, env: process.env });
   if (!('subgraphs' in supergraph)) {
     throw new CommandError(
       exitCode.usageError,
-      'There is nothing to compose: supergraph names a file; expected: supergraph.subgraphs.',
+      'There is nothing to compose: the configuration has supergraph.file; expected: supergraph.subgraphs.',
     );
   }
   const result = await composeSupergraph(supergraph.subgraphs);
@@ -37,7 +37,7 @@ function writeSupergraph(path: string, sdl: string): void {
     writeFileSync(path, sdl.endsWith('\n') ? sdl : `${sdl}\n`);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(exitCode.usageError, `${path} cannot be written: ${message}`, { cause });
+    throw new CommandError(exitCode.usageError, `${path} could not be written: ${message}`, { cause });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { PlanNode, QueryPlan, SubscriptionNode } from '../planning/queryPlan.ts';
 
-/** One fetch on the way to an answer. */
+/** One fetch of a chain of dependent fetches. */
 export interface PathStep {
   readonly subgraph: string;
   /** Flatten path of an entity fetch, `product.reviews.@`; empty for a fetch at the root. */
@@ -8,9 +8,9 @@ export interface PathStep {
 }
 
 interface CriticalPaths {
-  /** The longest chain of fetches, each of which needs the one before, that the first payload waits for. */
+  /** The longest chain of dependent fetches that the first payload waits for. */
   readonly initial: readonly PathStep[];
-  /** The same for each deferred block, from the request's start, in the plan's order. */
+  /** The longest chain for each deferred block, from the start of the request, in plan order. */
   readonly deferred: readonly DeferredPath[];
 }
 
@@ -20,14 +20,14 @@ interface DeferredPath {
   readonly steps: readonly PathStep[];
 }
 
-/** What an answer waits for, counted in fetches: how long each of them takes is not in a plan. */
+/** Finds the longest chains of a plan by the number of fetches, because a plan contains no durations. */
 export function findCriticalPaths(plan: QueryPlan): CriticalPaths {
   const chainByFetchId = new Map<string, readonly PathStep[]>();
   const deferred: DeferredPath[] = [];
   const initial = plan.node === undefined ? [] : follow(plan.node, [], '');
   return { initial, deferred };
 
-  /** The longest chain that begins with `before` and goes through the node. */
+  /** The longest chain that begins with `before` and ends in the node. */
   function follow(
     node: PlanNode | SubscriptionNode,
     before: readonly PathStep[],
@@ -55,11 +55,11 @@ export function findCriticalPaths(plan: QueryPlan): CriticalPaths {
         const primary = node.primary.node === undefined ? before : follow(node.primary.node, before, path);
         for (const block of node.deferred) {
           const needed = longest(before, ...block.depends.map(({ id }) => chainByFetchId.get(id) ?? []));
-          // A block within this one is found on the way; it stands behind it in the list.
-          const place = deferred.length;
+          // Reserves the position in the list, because nested blocks are added while this block is followed.
+          const index = deferred.length;
           deferred.push({ label: block.label, path: block.queryPath.join('.'), steps: needed });
           const steps = block.node === undefined ? needed : follow(block.node, needed, path);
-          deferred[place] = { label: block.label, path: block.queryPath.join('.'), steps };
+          deferred[index] = { label: block.label, path: block.queryPath.join('.'), steps };
         }
         return primary;
       }

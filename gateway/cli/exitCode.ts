@@ -1,17 +1,17 @@
-/** What the exit code of every command means. */
+/** Exit codes of all commands. */
 export const exitCode = {
   success: 0,
-  /** What was checked does not hold, or a server could not run. */
+  /** A check found problems, or a server could not run. */
   failed: 1,
-  /** Wrong arguments, configuration or input. */
+  /** Invalid arguments, configuration or input. */
   usageError: 2,
-  /** The question could not be decided: something that is needed for the answer does not answer. */
+  /** The check could not be decided, because a system that it depends on did not respond. */
   undecided: 3,
 } as const;
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];
 
-/** Ends a command with a message on standard error and an exit code. */
+/** Ends a command with this message on standard error and this exit code. */
 export class CommandError extends Error {
   readonly exitCode: ExitCode;
 

@@ -18,13 +18,14 @@ export interface PlanOptions extends ConfigOverrides {
   readonly config?: string | undefined;
   readonly operation?: string | undefined;
   readonly json?: boolean | undefined;
-  /** Labels of progressive `@override`s that are on; the others are off. */
+  /** Active labels of progressive `@override`s. All other labels are inactive. */
   readonly override?: readonly string[] | undefined;
 }
 
-/** Plans the operation in a file as the gateway would, with every `@skip`, `@include` and `@defer` that hangs
- *  on a variable taken as "do it". Errors: `wrongUsage` for an operation or a supergraph that is not valid,
- *  `undecided` where the planner fails or a subgraph gives no schema. */
+/** Plans the operation in a file as the gateway does. `@include` and `@defer` with a variable count as true, `@skip` as
+ *  false.
+ *  @throws {CommandError} `usageError` for an invalid operation or supergraph, `undecided` when the planner fails or a
+ *  subgraph schema cannot be fetched. */
 export async function plan(file: string, options: PlanOptions): Promise<string> {
   const { config: configFile, operation, json, override = [], ...overrides } = options;
   const config = loadConfig({ file: configFile, overrides, env: process.env });
@@ -46,12 +47,10 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
       maxSelections: config.limits.recursiveSelections,
       isDeferEnabled: true,
     });
-    const question = createPlannerInput(read.operation, normalized, override);
-    const made: QueryPlan =
-      question === undefined
-        ? { kind: 'QueryPlan' }
-        : (await planOperation(supergraph.planner, question)).plan;
-    return json ? `${JSON.stringify(made, null, 2)}\n` : printPlanReport(made, normalized.root);
+    const input = createPlannerInput(read.operation, normalized, override);
+    const queryPlan: QueryPlan =
+      input === undefined ? { kind: 'QueryPlan' } : (await planOperation(supergraph.planner, input)).plan;
+    return json ? `${JSON.stringify(queryPlan, null, 2)}\n` : printPlanReport(queryPlan, normalized.root);
   } catch (error) {
     throw error instanceof GatewayError ? planningFailure(file, error) : error;
   } finally {
@@ -74,7 +73,7 @@ async function readSupergraph(source: GatewayConfig['supergraph']): Promise<stri
   const result = await composeSupergraph(source.subgraphs);
   if ('sdl' in result) return result.sdl;
   const messages = result.errors.map(({ message }) => `  ${message}`).join('\n');
-  throw new CommandError(exitCode.undecided, `There is no supergraph to plan for:\n${messages}`);
+  throw new CommandError(exitCode.undecided, `The supergraph could not be composed:\n${messages}`);
 }
 
 function planningFailure(file: string, error: GatewayError): CommandError {

@@ -3,23 +3,23 @@ import { printPlan } from '../planning/printPlan.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import { findCriticalPaths, type PathStep } from './criticalPath.ts';
 
-/** A plan for people: the plan itself, what comes later, and what the first payload waits for. */
+/** Prints a plan, its deferred fragments, and the critical path of the first payload. */
 export function printPlanReport(plan: QueryPlan, root: SelectionSet): string {
   const { initial, deferred } = findCriticalPaths(plan);
-  const split = new Map(deferred.map((block) => [block.label, block]));
+  const blocks = new Map(deferred.map((block) => [block.label, block]));
   const fragments = listDeferred(root);
   const lines = [printPlan(plan), ''];
 
   lines.push(fragments.length === 0 ? 'Deferred: nothing' : 'Deferred:');
   for (const { group, label, path } of fragments) {
     const name = label === undefined ? `${group}` : `${group} "${label}"`;
-    const place = path === '' ? 'at the root' : `at ${path}`;
-    const block = split.get(String(group));
-    const way =
+    const position = path === '' ? 'at the root' : `at ${path}`;
+    const block = blocks.get(String(group));
+    const chain =
       block === undefined
-        ? 'sent when its data is there: the planner does not split it off'
+        ? 'sent when its data is complete: the planner does not split it off'
         : printChain(block.steps);
-    lines.push(`  ${name} ${place}: ${way}`);
+    lines.push(`  ${name} ${position}: ${chain}`);
   }
 
   lines.push(`Critical path${fragments.length === 0 ? '' : ' of the first payload'}: ${printChain(initial)}`);
@@ -29,7 +29,7 @@ export function printPlanReport(plan: QueryPlan, root: SelectionSet): string {
 function printChain(steps: readonly PathStep[]): string {
   if (steps.length === 0) return 'no fetch';
   const names = steps.map(({ subgraph, path }) => (path === '' ? subgraph : `${subgraph} (${path})`));
-  const count = steps.length === 1 ? '1 fetch' : `${steps.length} fetches, one after the other`;
+  const count = steps.length === 1 ? '1 fetch' : `${steps.length} sequential fetches`;
   return `${count}: ${names.join(' → ')}`;
 }
 
@@ -40,7 +40,7 @@ interface DeferredUse {
   readonly path: string;
 }
 
-/** Every `@defer` that is left after preparation, by delivery group. */
+/** The uses of `@defer` in a normalized operation, by delivery group. */
 function listDeferred(root: SelectionSet): DeferredUse[] {
   const uses: DeferredUse[] = [];
   visit(root, []);

@@ -18,7 +18,7 @@ import { CommandError, exitCode } from './exitCode.ts';
 
 interface ReadOperationOptions {
   readonly file: string;
-  /** Needed where the file has several operations. */
+  /** Required if the file has several operations. */
   readonly operationName: string | undefined;
   readonly schema: GraphQLSchema;
   readonly limits: OperationLimits;
@@ -29,15 +29,15 @@ interface ReadOperation {
   readonly operation: OperationDefinitionNode;
 }
 
-/** An operation from a file, checked as the gateway checks a client's.
- *  Errors: `wrongUsage` with every mistake and its position. */
+/** Reads an operation from a file, with the gateway's limits and validation.
+ *  @throws {CommandError} `usageError` with all problems and their locations. */
 export function readOperation(options: ReadOperationOptions): ReadOperation {
   const { file, schema, limits } = options;
   const text = readText(file);
   const exceededByText = findExceededTextLimit(text, limits);
   if (exceededByText !== undefined) throw limitExceededError(file, exceededByText);
   const document = parseText(text, file);
-  // Before validation, which compares every two fields that meet.
+  // Before validation, whose time is quadratic in the number of fields with one response name.
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) throw limitExceededError(file, exceeded);
   const errors = validate(schema, document);
@@ -45,13 +45,14 @@ export function readOperation(options: ReadOperationOptions): ReadOperation {
   return { document, operation: chooseOperation(document, options) };
 }
 
-/** The text of a file that the user named. Errors: `wrongUsage`. */
+/** Reads a file from the command line.
+ *  @throws {CommandError} `usageError` */
 export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const message = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
+    const message = code === 'ENOENT' ? 'does not exist' : `could not be read (${code})`;
     throw new CommandError(exitCode.usageError, `${file} ${message}.`, { cause });
   }
 }
@@ -84,8 +85,8 @@ function chooseOperation(document: DocumentNode, { file, operationName }: ReadOp
 
 function invalidOperationError(file: string, errors: readonly GraphQLError[]): CommandError {
   const problems = errors.map(({ message, locations }) => {
-    const places = (locations ?? []).map(({ line, column }) => `${file}:${line}:${column}`).join(', ');
-    return `  ${places === '' ? file : places} ${message}`;
+    const positions = (locations ?? []).map(({ line, column }) => `${file}:${line}:${column}`).join(', ');
+    return `  ${positions === '' ? file : positions} ${message}`;
   });
   return new CommandError(exitCode.usageError, `The operation is not valid:\n${problems.join('\n')}`);
 }
@@ -97,6 +98,6 @@ function limitExceededError(
   const { limit, value, allowed } = exceeded;
   return new CommandError(
     exitCode.usageError,
-    `${file} is refused: limits.${limit} is ${allowed}, and the operation has at least ${value}.`,
+    `The operation in ${file} exceeds limits.${limit}: ${allowed} are allowed, it has at least ${value}.`,
   );
 }

@@ -5,9 +5,9 @@ import { runGateway } from './runGateway.ts';
 import { type DrainMessage, isWorkerMessage, type ListeningMessage } from './workerMessages.ts';
 import { readWorkerIdentity } from './workersDirectory.ts';
 
-/** The gateway in one of several processes, until the supervisor says that it shall drain; a SIGTERM to this
- *  process alone does the same. SIGINT is left to the supervisor, since a terminal sends it to all of them.
- *  When the supervisor is gone, Node's cluster module ends the process by itself. */
+/** Runs the gateway in a worker process until the supervisor sends a drain message, or this process receives SIGTERM.
+ *  SIGINT is ignored, because a terminal sends it to the supervisor too. When the supervisor exits, Node's cluster module
+ *  ends the worker. */
 export async function runWorker(config: GatewayConfig): Promise<number> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   process.on('SIGINT', () => {});

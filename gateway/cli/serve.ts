@@ -1,8 +1,12 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { printAddresses } from './addresses.ts';
+import { exitCode } from './exitCode.ts';
+import { runGateway } from './runGateway.ts';
 import { runWorker } from './runWorker.ts';
-import { serveInProcess } from './serveInProcess.ts';
+import { listenForStopSignals } from './stopSignals.ts';
 import { superviseWorkers } from './superviseWorkers.ts';
 import { restartWithYoungGeneration } from './youngGeneration.ts';
 
@@ -10,7 +14,7 @@ export interface ServeOptions extends ConfigOverrides {
   readonly config?: string | undefined;
 }
 
-/** Runs the gateway until it is told to stop; resolves with the exit code. */
+/** Runs the gateway until a stop signal arrives. Resolves with the exit code. */
 export async function serve({ config: file, ...overrides }: ServeOptions): Promise<number> {
   const config = loadConfig({ file, overrides, env: process.env });
   if (cluster.isWorker) return runWorker(config);
@@ -18,4 +22,19 @@ export async function serve({ config: file, ...overrides }: ServeOptions): Promi
   if (workers > 1) return superviseWorkers(workers, config.listen.drainTimeout);
   restartWithYoungGeneration();
   return serveInProcess(config);
+}
+
+/** Runs the gateway in this process until a stop signal arrives and it is drained. */
+async function serveInProcess(config: GatewayConfig): Promise<number> {
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+  const removeSignalListeners = listenForStopSignals({
+    onStop: stop,
+    onForcedStop: () => process.exit(exitCode.failed),
+  });
+  try {
+    await runGateway(config, stopped, printAddresses);
+    return exitCode.success;
+  } finally {
+    removeSignalListeners();
+  }
 }

@@ -1,10 +1,10 @@
-/** A key press reaches this process from the terminal and once more from a parent that passes it on. */
+/** Ctrl-C in a terminal signals this process twice: directly, and through a parent process that forwards the signal. */
 const duplicateSignalWindowMs = 300;
 
 interface StopSignalHandlers {
-  /** The first SIGTERM or SIGINT, or the end of a parent that holds a message channel to this process. */
+  /** Called at the first SIGTERM or SIGINT, or when the IPC channel to a parent process closes. */
   readonly onStop: () => void;
-  /** A signal after that, by somebody who does not want to wait. */
+  /** Called at a second signal, which requests an immediate exit. */
   readonly onForcedStop: () => void;
 }
 

@@ -6,14 +6,16 @@ import { type DrainMessage, isWorkerMessage, type ListeningMessage } from './wor
 import { createWorkersDirectory } from './workersDirectory.ts';
 import { flagsWithYoungGeneration } from './youngGeneration.ts';
 
-// A worker that dies is replaced, but a gateway that keeps dying must be seen by whoever watches this process.
+// A worker that exits is replaced. After too many restarts the supervisor exits, so that its operator or orchestrator
+// detects the failure.
 const maxRestarts = 10;
 const restartWindowMs = 60_000;
-/** What a worker gets on top of its drain timeout before it is killed. */
+/** Time after the drain timeout until a worker is killed. */
 const killGraceMs = 5_000;
 
-/** Runs `count` processes that share the listeners. Resolves with the exit code when the last one is gone:
- *  after a signal, when one cannot start, or when too many have died. Errors: `CommandError`. */
+/** Runs `count` worker processes that share the listeners. Resolves with the exit code when the last one has exited: after
+ *  a stop signal, when a worker cannot start, or after too many restarts.
+ *  @throws {CommandError} when the directory for the workers' sockets cannot be created. */
 export function superviseWorkers(count: number, drainTimeoutMs: number): Promise<number> {
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   const restarts: number[] = [];
@@ -51,11 +53,11 @@ export function superviseWorkers(count: number, drainTimeoutMs: number): Promise
       const reason = signal ?? `exit code ${exit}`;
       if (!hadStarted) stopAll(exit ?? exitCode.failed);
       else if (isRestartAllowed(restarts)) {
-        console.error(`Worker ${worker.process.pid} ended (${reason}); another one takes its place.`);
+        console.error(`Worker ${worker.process.pid} exited (${reason}); starting a new one.`);
         startWorker();
       } else {
         console.error(
-          `Worker ${worker.process.pid} ended (${reason}), after ${maxRestarts} others within a minute.`,
+          `Worker ${worker.process.pid} exited (${reason}) after ${maxRestarts} restarts within a minute; stopping.`,
         );
         stopAll(exitCode.failed);
       }
@@ -86,7 +88,7 @@ function liveWorkers(): Worker[] {
 }
 
 function drain(worker: Worker): void {
-  // A worker that is about to die has no channel any more.
+  // A worker that is exiting has no channel.
   if (worker.isConnected()) worker.send({ kind: 'tributary:drain' } satisfies DrainMessage, () => {});
 }
 
@@ -94,7 +96,7 @@ function killAll(): void {
   for (const worker of liveWorkers()) worker.process.kill('SIGKILL');
 }
 
-/** Whether one more restart is within the limit; counts it. `restarts` holds the times of the last ones. */
+/** Records a restart, and returns whether it is within the limit. `restarts`: times of recent restarts. */
 function isRestartAllowed(restarts: number[]): boolean {
   const now = performance.now();
   while (restarts[0] !== undefined && now - restarts[0] > restartWindowMs) restarts.shift();

@@ -1,11 +1,11 @@
 import type { Addresses } from './addresses.ts';
 
-/** Worker → supervisor: requests are taken from now on. */
+/** Worker → supervisor: the worker accepts requests. */
 export interface ListeningMessage extends Addresses {
   readonly kind: 'tributary:listening';
 }
 
-/** Supervisor → worker: take no more requests, end those that are under way, leave. */
+/** Supervisor → worker: accept no more requests, complete the running ones and exit. */
 export interface DrainMessage {
   readonly kind: 'tributary:drain';
 }

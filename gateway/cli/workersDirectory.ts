@@ -5,40 +5,41 @@ import { join } from 'node:path';
 import type { WorkerIdentity } from '../transport/workers/workerIdentity.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
-/** In the environment of workers. */
+/** Environment variable of workers. */
 const directoryVariable = 'TRIBUTARY_WORKERS_DIRECTORY';
 
-/** The path of a socket has at most 103 bytes on every Unix; the rest is for the directory's own name and a worker's. */
+/** A socket path has at most 103 bytes on all Unix systems. The difference is for the directory name and the socket name. */
 const maxDirectoryBytes = 76;
 
-/** Where workers listen for each other: nobody else gets into it (mode 0700), and it is gone with this process. Returns
- *  what workers need in their environment. Errors: `CommandError`. */
+/** Creates the directory for the workers' sockets, with mode 0700. It is removed when this process exits. Returns the
+ *  environment variables for the workers.
+ *  @throws {CommandError} when the path of the temporary directory is too long. */
 export function createWorkersDirectory(): Readonly<Record<string, string>> {
-  const place = tmpdir();
-  if (Buffer.byteLength(place) > maxDirectoryBytes) {
+  const parent = tmpdir();
+  if (Buffer.byteLength(parent) > maxDirectoryBytes) {
     throw new CommandError(
       exitCode.failed,
-      `The workers cannot have their sockets in ${place}: its name is too long. Set TMPDIR to a directory whose name has at most ${maxDirectoryBytes} bytes.`,
+      `The workers cannot create their sockets in ${parent}: its path is too long. Set TMPDIR to a directory with a path of at most ${maxDirectoryBytes} bytes.`,
     );
   }
-  const directory = mkdtempSync(join(place, 'tributary-'));
+  const directory = mkdtempSync(join(parent, 'tributary-'));
   removeAtExit(directory, () => true);
   return { [directoryVariable]: directory };
 }
 
-/** Which worker this process is. Its number is given to no other one, also not to the one that takes its place. */
+/** The identity of this worker process. Its number is unique, and is not reused by its replacement. */
 export function readWorkerIdentity(): WorkerIdentity {
   const { [directoryVariable]: directory } = process.env;
   if (cluster.worker === undefined || directory === undefined) {
-    throw new Error('A worker is started by its supervisor only.');
+    throw new Error('Only the supervisor can start a worker.');
   }
-  // All workers end with a supervisor that was killed, and nobody else is left to do it.
+  // When the supervisor was killed, its workers exit and remove the directory.
   removeAtExit(directory, () => !process.connected);
   return { name: String(cluster.worker.id), directory };
 }
 
-function removeAtExit(directory: string, isMine: () => boolean): void {
+function removeAtExit(directory: string, isOwner: () => boolean): void {
   process.once('exit', () => {
-    if (isMine()) rmSync(directory, { recursive: true, force: true });
+    if (isOwner()) rmSync(directory, { recursive: true, force: true });
   });
 }

@@ -1,9 +1,8 @@
-// Fifty answers of some 100 KB that are under way at once do not fit into V8's default young generation
-// (16 MB): they are promoted and the collector takes a third of the processor's time. The size can only be
-// given when a process starts.
+// Fifty concurrent responses of 100 KB do not fit into V8's default young generation (16 MB). They are promoted to the old
+// generation, and garbage collection then takes a third of the CPU time. The size can be set only at process start.
 const youngGenerationFlag = '--max-semi-space-size=64';
 
-/** The flags of this process and the young generation's size, unless somebody chose one. */
+/** Node flags of this process, with a larger young generation unless a size is set already. */
 export function flagsWithYoungGeneration(
   flags: readonly string[] = process.execArgv,
   nodeOptions = process.env.NODE_OPTIONS ?? '',
@@ -11,9 +10,8 @@ export function flagsWithYoungGeneration(
   return hasYoungGenerationFlag([...flags, nodeOptions]) ? [...flags] : [youngGenerationFlag, ...flags];
 }
 
-/** Starts this program again in the same process, with the flag. Returns only where that is not needed or
- *  not possible: the flag is there, or the platform (Windows) or a parent's message channel, which would be
- *  lost, forbid it. */
+/** Restarts the program in this process with the flag for the young generation. Returns when a size is already set, or
+ *  when a restart is not possible: on Windows, or with an IPC channel to a parent process, which `execve` would close. */
 export function restartWithYoungGeneration(): void {
   const { execArgv, execPath, argv, env } = process;
   if (hasYoungGenerationFlag([...execArgv, env.NODE_OPTIONS ?? '']) || process.execve === undefined) return;

@@ -1,14 +1,14 @@
-/** A text with places for a mutation field's arguments: `product-{args.id}`. */
+/** A text with placeholders for the arguments of a mutation field, such as `product-{args.id}`. */
 export type ArgumentTemplate = readonly (string | ArgumentPath)[];
 
-/** Names from the argument inwards: `{args.input.id}` is `['input', 'id']`. */
+/** Path of an argument value: `{args.input.id}` is `['input', 'id']`. */
 interface ArgumentPath {
   readonly path: readonly string[];
 }
 
 const placeholder = /\{args((?:\.[_A-Za-z][_0-9A-Za-z]*)+)\}/g;
 
-/** Texts and places in turns; `undefined` where a brace stands in anything but a place. */
+/** Splits a template into texts and placeholders. `undefined` if a brace is not part of a placeholder. */
 export function parseArgumentTemplate(text: string): ArgumentTemplate | undefined {
   const template: (string | ArgumentPath)[] = [];
   let end = 0;
@@ -17,6 +17,6 @@ export function parseArgumentTemplate(text: string): ArgumentTemplate | undefine
     end = match.index + match[0].length;
   }
   template.push(text.slice(end));
-  const isRight = template.every((part) => typeof part !== 'string' || !/[{}]/.test(part));
-  return isRight ? template.filter((part) => part !== '') : undefined;
+  const isValid = template.every((part) => typeof part !== 'string' || !/[{}]/.test(part));
+  return isValid ? template.filter((part) => part !== '') : undefined;
 }

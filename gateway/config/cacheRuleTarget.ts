@@ -1,4 +1,4 @@
-/** What a key of `cache.rules` is about. */
+/** The target of a key in `cache.rules`. */
 export type CacheRuleTarget =
   | { readonly kind: 'type'; readonly type: string }
   | { readonly kind: 'field'; readonly type: string; readonly field: string }
@@ -6,13 +6,13 @@ export type CacheRuleTarget =
 
 const name = '[_A-Za-z][_0-9A-Za-z]*';
 
-/** As text, for the schema of the configuration. */
+/** Source text of a regular expression for the JSON Schema of the configuration. */
 export const cacheRuleTargetPattern = `^(subgraph:.*\\S.*|${name}(\\.${name})?)$`;
 
 const coordinate = new RegExp(`^(${name})(?:\\.(${name}))?$`);
 
-/** `Product`, `Product.stock` or `subgraph:inventory`; `undefined` for anything else. A name in GraphQL has no
- *  colon, so that no type can be taken for a subgraph. */
+/** Parses `Product`, `Product.stock` or `subgraph:inventory`; `undefined` for anything else. GraphQL names contain no
+ *  colon, so that types and subgraphs are distinct. */
 export function parseCacheRuleTarget(text: string): CacheRuleTarget | undefined {
   if (text.startsWith('subgraph:')) {
     const subgraph = text.slice('subgraph:'.length).trim();

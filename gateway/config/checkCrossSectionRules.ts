@@ -1,19 +1,15 @@
 import { checkEnrichment } from './checkEnrichment.ts';
-import { checkTopics } from './checkTopics.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
-import { formatDuration, parseDuration } from './duration.ts';
+import { durationMsOf, formatDuration } from './duration.ts';
 import { findNearestName } from './findNearestName.ts';
-import { isSection, sectionOf } from './isSection.ts';
+import { isSection, type Section, sectionOf } from './isSection.ts';
 import { isWildcardAddress } from './isWildcardAddress.ts';
 import { listenerDefaults } from './sections/listen.ts';
 import { reconnectDefaults } from './sections/redis.ts';
 import { timeoutDefaults } from './sections/subgraphs.ts';
 
-type Section = Readonly<Record<string, unknown>>;
-
-/** Finds what is wrong between options that are right each for itself. It reads the configuration as it
- *  was written and looks past everything of the wrong shape, so that these problems are reported
- *  together with the schema's. */
+/** Checks the rules that concern several options. It reads the unparsed configuration and ignores values of the wrong
+ *  shape, so that these problems are reported together with those of the schema. */
 export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
   const root = sectionOf(input);
   return [
@@ -45,14 +41,14 @@ function checkSource(supergraph: Section, root: Section): ConfigProblem[] {
   if (hasFile && supergraph.pollInterval !== undefined) {
     problems.push({
       path: 'supergraph.pollInterval',
-      message: 'does not go with `file`',
+      message: 'cannot be combined with `file`',
       expected: '`watch`',
     });
   }
   if (hasSubgraphs && supergraph.watch !== undefined) {
     problems.push({
       path: 'supergraph.watch',
-      message: 'does not go with `subgraphs`',
+      message: 'cannot be combined with `subgraphs`',
       expected: '`pollInterval`',
     });
   }
@@ -75,7 +71,7 @@ function checkListeners(listen: Section, admin: Section): ConfigProblem[] {
   return [
     {
       path: 'admin.port',
-      message: `is ${port}, like listen.port`,
+      message: `is ${port}, the same as listen.port`,
       expected: 'another port: the admin routes are never on the public listener',
     },
   ];
@@ -91,8 +87,8 @@ function checkSubgraphNames(supergraph: Section, subgraphs: Section): ConfigProb
     if (names.has(name)) {
       problems.push({
         path: formatConfigPath(['supergraph', 'subgraphs', index, 'name']),
-        message: `is ${JSON.stringify(name)} again`,
-        expected: 'each name once',
+        message: `is ${JSON.stringify(name)}, which is already used`,
+        expected: 'unique names',
       });
     }
     names.add(name);
@@ -112,29 +108,26 @@ function checkSubgraphNames(supergraph: Section, subgraphs: Section): ConfigProb
 function checkTimeouts(subgraphs: Section): ConfigProblem[] {
   const timeoutsOf = (name: string) => sectionOf(sectionOf(subgraphs[name]).timeouts);
   const all = timeoutsOf('all');
-  const whole = millisecondsOf(all.deadline) ?? millisecondsOf(timeoutDefaults.deadline) ?? 0;
+  const requestDeadline = durationMsOf(all.deadline) ?? durationMsOf(timeoutDefaults.deadline) ?? 0;
   return Object.keys({ all: {}, ...subgraphs }).flatMap((name) => {
     const own = timeoutsOf(name);
     const path = (key: string) => formatConfigPath(['subgraphs', name, 'timeouts', key]);
-    const deadline = millisecondsOf(own.deadline) ?? whole;
+    const deadline = durationMsOf(own.deadline) ?? requestDeadline;
     const attempt =
-      millisecondsOf(own.attempt) ??
-      millisecondsOf(all.attempt) ??
-      millisecondsOf(timeoutDefaults.attempt) ??
-      0;
+      durationMsOf(own.attempt) ?? durationMsOf(all.attempt) ?? durationMsOf(timeoutDefaults.attempt) ?? 0;
     const problems: ConfigProblem[] = [];
-    if (deadline > whole) {
+    if (deadline > requestDeadline) {
       problems.push({
         path: path('deadline'),
-        message: `is ${formatDuration(deadline)}, longer than a whole request may take`,
-        expected: `at most subgraphs.all.timeouts.deadline, ${formatDuration(whole)}`,
+        message: `is ${formatDuration(deadline)}, longer than the deadline of the whole request`,
+        expected: `at most subgraphs.all.timeouts.deadline, ${formatDuration(requestDeadline)}`,
       });
     }
     const ownKey = own.attempt === undefined ? 'deadline' : 'attempt';
     if (attempt > deadline && own[ownKey] !== undefined) {
       problems.push({
         path: path(ownKey),
-        message: `leaves no room: attempt is ${formatDuration(attempt)}, deadline ${formatDuration(deadline)}`,
+        message: `conflicts: attempt is ${formatDuration(attempt)}, deadline is ${formatDuration(deadline)}`,
         expected: 'an attempt that is no longer than the deadline',
       });
     }
@@ -154,15 +147,15 @@ function checkRedis(redis: Section): ConfigProblem[] {
   }
   const { minDelay, maxDelay } = sectionOf(redis.reconnect);
   const [min, max] = [minDelay ?? reconnectDefaults.minDelay, maxDelay ?? reconnectDefaults.maxDelay];
-  if ((millisecondsOf(min) ?? 0) > (millisecondsOf(max) ?? Number.POSITIVE_INFINITY)) {
+  if ((durationMsOf(min) ?? 0) > (durationMsOf(max) ?? Number.POSITIVE_INFINITY)) {
     const path = `redis.reconnect.${maxDelay === undefined ? 'minDelay' : 'maxDelay'}`;
-    const message = `leaves no room: minDelay is ${min}, maxDelay ${max}`;
+    const message = `conflicts: minDelay is ${min}, maxDelay is ${max}`;
     problems.push({ path, message, expected: 'a minDelay that is no longer than maxDelay' });
   }
   return problems;
 }
 
-/** The keys that say where Redis is. */
+/** The keys that configure Redis servers. */
 function redisServers(redis: Section): string[] {
   const hasNodes = (key: 'cluster' | 'sentinel') => {
     const { nodes } = sectionOf(redis[key]);
@@ -180,7 +173,7 @@ function checkCacheEvents({ stream }: Section, redis: Section): ConfigProblem[] 
   return [
     {
       path: 'cache.events.stream',
-      message: `is ${JSON.stringify(stream)}, and no Redis is configured`,
+      message: `is ${JSON.stringify(stream)}, but no Redis is configured`,
       expected: 'one of `redis.url`, `redis.cluster` and `redis.sentinel` as well',
     },
   ];
@@ -203,6 +196,19 @@ function checkCallbacks(root: Section): ConfigProblem[] {
   ];
 }
 
-function millisecondsOf(value: unknown): number | undefined {
-  return typeof value === 'string' ? parseDuration(value) : typeof value === 'number' ? value : undefined;
+/** Topics of type `stream` need a configured Redis. */
+function checkTopics(topics: unknown, hasRedis: boolean): ConfigProblem[] {
+  if (hasRedis) return [];
+  return Object.entries(sectionOf(topics)).flatMap(([coordinate, topic]) => {
+    const { stream } = sectionOf(topic);
+    if (typeof stream !== 'string' || stream === '') return [];
+    return [
+      {
+        path: formatConfigPath(['subscriptions', 'topics', coordinate, 'stream']),
+        message: `is ${JSON.stringify(stream)}, but no Redis is configured`,
+        expected:
+          'one of `redis.url`, `redis.cluster` and `redis.sentinel` as well, or `topic` for events of this process',
+      },
+    ];
+  });
 }

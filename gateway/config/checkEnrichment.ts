@@ -1,12 +1,9 @@
 import type { ConfigProblem } from './configError.ts';
-import { formatDuration, parseDuration } from './duration.ts';
-import { sectionOf } from './isSection.ts';
+import { durationMsOf, formatDuration } from './duration.ts';
+import { type Section, sectionOf } from './isSection.ts';
 import { adaptationDefaults, backoffDefaults, budgetDefaults } from './sections/enrichment.ts';
 
-type Section = Readonly<Record<string, unknown>>;
-
-/** What is wrong between options of the section `enrichment`, each of which is right for itself. `enrichment`: as it
- *  was written. */
+/** Checks the rules between options of the section `enrichment`, which is given as it is in the file. */
 export function checkEnrichment(enrichment: Section): ConfigProblem[] {
   return [
     ...checkBudget(enrichment),
@@ -17,15 +14,15 @@ export function checkEnrichment(enrichment: Section): ConfigProblem[] {
 
 function checkBudget({ budget: written, bounds: writtenBounds }: Section): ConfigProblem[] {
   const bounds = sectionOf(writtenBounds);
-  const min = millisecondsOf(bounds.min ?? budgetDefaults.min);
-  const max = millisecondsOf(bounds.max ?? budgetDefaults.max);
-  const budget = millisecondsOf(written ?? budgetDefaults.budget);
+  const min = durationMsOf(bounds.min ?? budgetDefaults.min);
+  const max = durationMsOf(bounds.max ?? budgetDefaults.max);
+  const budget = durationMsOf(written ?? budgetDefaults.budget);
   if (min === undefined || max === undefined) return [];
   if (min > max) {
     return [
       {
         path: `enrichment.bounds.${bounds.max === undefined ? 'min' : 'max'}`,
-        message: `leaves no room: min is ${formatDuration(min)}, max ${formatDuration(max)}`,
+        message: `conflicts: min is ${formatDuration(min)}, max is ${formatDuration(max)}`,
         expected: 'a min that is no longer than max',
       },
     ];
@@ -58,25 +55,21 @@ function checkOrder(
   return [
     {
       path: `enrichment.adaptation.${adaptation[until] === undefined ? below : until}`,
-      message: `leaves no room: ${below} is ${least}, ${until} ${most}`,
+      message: `conflicts: ${below} is ${least}, ${until} is ${most}`,
       expected: `a value of ${below} that is no more than ${until}`,
     },
   ];
 }
 
 function checkBackoff({ base: writtenBase, max: writtenMax }: Section): ConfigProblem[] {
-  const base = millisecondsOf(writtenBase ?? backoffDefaults.base);
-  const max = millisecondsOf(writtenMax ?? backoffDefaults.max);
+  const base = durationMsOf(writtenBase ?? backoffDefaults.base);
+  const max = durationMsOf(writtenMax ?? backoffDefaults.max);
   if (base === undefined || max === undefined || base <= max) return [];
   return [
     {
       path: `enrichment.jobs.backoff.${writtenMax === undefined ? 'base' : 'max'}`,
-      message: `leaves no room: base is ${formatDuration(base)}, max ${formatDuration(max)}`,
+      message: `conflicts: base is ${formatDuration(base)}, max is ${formatDuration(max)}`,
       expected: 'a base that is no longer than max',
     },
   ];
-}
-
-function millisecondsOf(value: unknown): number | undefined {
-  return typeof value === 'string' ? parseDuration(value) : typeof value === 'number' ? value : undefined;
 }

@@ -1,19 +1,19 @@
-/** One thing that is wrong in a configuration. */
+/** One problem in a configuration. */
 export interface ConfigProblem {
-  /** Where: `subgraphs.reviews.timeouts.attempt`; empty for the configuration as a whole. */
+  /** Path of the option, such as `subgraphs.reviews.timeouts.attempt`. Empty for the configuration as a whole. */
   readonly path: string;
-  /** What is wrong, as the end of a sentence that begins with the path. */
+  /** The problem, as a predicate of which the path is the subject. */
   readonly message: string;
-  /** What would be right; empty where the message says it all. */
+  /** A description of valid values. Empty if the message is sufficient. */
   readonly expected: string;
 }
 
-/** A configuration that cannot be used, with everything that is wrong in it. */
+/** An invalid configuration, with all its problems. */
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
   constructor(problems: readonly ConfigProblem[]) {
-    super(`The configuration cannot be used:\n${problems.map(describeProblem).join('\n')}`);
+    super(`The configuration is invalid:\n${problems.map(describeProblem).join('\n')}`);
     this.name = 'ConfigError';
     this.problems = problems;
   }
@@ -24,7 +24,7 @@ function describeProblem({ path, message, expected }: ConfigProblem): string {
   return `  ${subject} ${message}${expected === '' ? '' : `; expected: ${expected}`}`;
 }
 
-/** `['supergraph', 'subgraphs', 0, 'my name']` as `supergraph.subgraphs[0]["my name"]`. */
+/** Formats `['supergraph', 'subgraphs', 0, 'my name']` as `supergraph.subgraphs[0]["my name"]`. */
 export function formatConfigPath(path: readonly PropertyKey[]): string {
   let text = '';
   for (const part of path) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { gatewaySchema } from './schema.ts';
 
-/** What this file reads of a JSON Schema. */
+/** The parts of a JSON Schema that the gateway reads. */
 export interface ConfigJsonSchema {
   readonly title?: string;
   readonly type?: string;
@@ -18,19 +18,19 @@ export interface ConfigJsonSchema {
 
 /** The JSON Schema of a configuration file, for editors. */
 export function createConfigJsonSchema(): ConfigJsonSchema {
-  // Values are read by functions of ours, which JSON Schema cannot hold; each scalar brings its own form.
+  // Scalars are parsed by functions, which JSON Schema cannot represent. Each scalar provides its own JSON Schema.
   const schema = z.toJSONSchema(gatewaySchema, { io: 'input', unrepresentable: 'any' });
   return { ...(schema as ConfigJsonSchema) };
 }
 
-/** The keys that the schema knows at a path; empty where any key is taken. */
+/** The known keys of the section at a path; empty if the section accepts any key. */
 export function knownKeysAt(path: readonly PropertyKey[]): string[] {
   let schema: ConfigJsonSchema | undefined = createConfigJsonSchema();
   for (const part of path) schema = childSchemaOf(schema, part);
   return Object.keys(schema?.properties ?? {});
 }
 
-/** The schema of one key of a section or of a list's entries; `undefined` where there is none. */
+/** The schema of a key in a section, or of the entries of a list; `undefined` if there is none. */
 export function childSchemaOf(
   schema: ConfigJsonSchema | undefined,
   key: PropertyKey,

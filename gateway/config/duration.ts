@@ -1,16 +1,21 @@
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
-/** Node's timers hold a signed 32-bit number of milliseconds and fire at once on anything longer. */
+/** Node timers store a signed 32-bit number of milliseconds, and fire immediately for longer durations. */
 export const maxDurationMs = 2 ** 31 - 1;
 
-/** `250ms`, `2s`, `1.5m`, `1h` in milliseconds; `undefined` for anything else. */
+/** Parses `250ms`, `2s`, `1.5m` or `1h` to milliseconds; `undefined` for anything else. */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
   if (match === null) return undefined;
   return Math.round(Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]);
 }
 
-/** Milliseconds in the largest unit that divides them: 15000 is `15s`, 1500 is `1500ms`. */
+/** Milliseconds of a duration in an unparsed configuration; `undefined` for a value of another type. */
+export function durationMsOf(value: unknown): number | undefined {
+  return typeof value === 'string' ? parseDuration(value) : typeof value === 'number' ? value : undefined;
+}
+
+/** Formats milliseconds in the largest unit without a remainder: 15000 is `15s`, 1500 is `1500ms`. */
 export function formatDuration(ms: number): string {
   for (const unit of ['h', 'm', 's'] as const) {
     if (ms !== 0 && ms % unitMs[unit] === 0) return `${ms / unitMs[unit]}${unit}`;

@@ -2,9 +2,9 @@ import { type ConfigProblem, formatConfigPath } from './configError.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Replaces `${NAME}` and `${NAME:-default}` in every string of a parsed document. The default also stands
- *  in for an empty variable. A name without value and default is reported with the path of its string;
- *  that string stays as it was written. */
+/** Replaces `${NAME}` and `${NAME:-default}` in every string of a parsed document. The default also replaces an empty
+ *  variable. A variable without a value and a default is reported with the path of its string, and the string is not
+ *  changed. */
 export function expandEnvironment(document: unknown, environment: Environment) {
   const problems: ConfigProblem[] = [];
   return { expanded: expandValue(document, [], environment, problems), problems };
@@ -41,7 +41,7 @@ function expandText(
     if (name === undefined) {
       problems.push({
         path: formatConfigPath(path),
-        message: `has ${reference}, which names no environment variable`,
+        message: `has ${reference}, which is not a reference to an environment variable`,
         expected: 'a name of letters, digits and _, as in `$NAME` with braces',
       });
       return reference;

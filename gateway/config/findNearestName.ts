@@ -1,11 +1,11 @@
-/** The candidate that is most likely meant, or `undefined` where none is close. */
+/** The candidate that is most similar to a misspelled name, or `undefined` if none is similar. */
 export function findNearestName(name: string, candidates: readonly string[]): string | undefined {
-  const wanted = name.toLowerCase();
+  const lowerCaseName = name.toLowerCase();
   let nearest: string | undefined;
-  // A word of two letters is one edit away from too many others.
+  // A name of two letters is one edit away from too many candidates.
   let smallest = name.length < 3 ? 1 : Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of candidates) {
-    const edits = editDistance(wanted, candidate.toLowerCase());
+    const edits = editDistance(lowerCaseName, candidate.toLowerCase());
     if (edits < smallest) {
       smallest = edits;
       nearest = candidate;
@@ -14,7 +14,7 @@ export function findNearestName(name: string, candidates: readonly string[]): st
   return nearest;
 }
 
-/** Letters to insert, delete, replace, or swap with their neighbour, to make one word the other. */
+/** Damerau-Levenshtein distance: insertions, deletions, substitutions and transpositions. */
 function editDistance(from: string, to: string): number {
   const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];
   const at = (line: number, column: number) => rows[line]?.[column] ?? 0;

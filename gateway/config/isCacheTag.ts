@@ -1,4 +1,4 @@
-/** Whether a text can be a tag of the cache. Stores put tags into texts that a NUL ends. */
+/** Whether a text can be a cache tag. Stores terminate tags with NUL. */
 export function isCacheTag(text: string): boolean {
   return text.trim() !== '' && !text.includes('\0');
 }

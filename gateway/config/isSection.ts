@@ -1,9 +1,11 @@
-/** Whether a value of a parsed document is a mapping. */
-export function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
+/** A mapping in a parsed but unchecked document. */
+export type Section = Readonly<Record<string, unknown>>;
+
+export function isSection(value: unknown): value is Section {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The mapping itself, or an empty one for anything else. */
-export function sectionOf(value: unknown): Readonly<Record<string, unknown>> {
+/** The value itself if it is a mapping, otherwise an empty one. */
+export function sectionOf(value: unknown): Section {
   return isSection(value) ? value : {};
 }

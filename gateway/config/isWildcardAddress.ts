@@ -1,4 +1,4 @@
-/** Whether a host to listen on means all addresses of the machine, and is none to be reached at. */
+/** Whether a listen address stands for all addresses of the machine, so that clients cannot connect to it. */
 export function isWildcardAddress(host: unknown): boolean {
   return host === '0.0.0.0' || host === '::';
 }

@@ -7,9 +7,9 @@ import { isSection, sectionOf } from './isSection.ts';
 import { findConfigProblems, parseConfig } from './parseConfig.ts';
 import type { GatewayConfig } from './schema.ts';
 
-/** What the command line says; it wins over the file. */
+/** Command line options, which override the file. */
 export interface ConfigOverrides {
-  /** Path of a supergraph file, from the working directory. It replaces the whole `supergraph` section. */
+  /** Path of a supergraph file, relative to the working directory. Replaces the whole section `supergraph`. */
   readonly supergraph?: string | undefined;
   readonly host?: string | undefined;
   readonly port?: string | undefined;
@@ -17,7 +17,7 @@ export interface ConfigOverrides {
 }
 
 export interface LoadConfigOptions {
-  /** Path of the configuration file. Without it `tributary.yaml` is read where it exists. */
+  /** Path of the configuration file. Defaults to `tributary.yaml`, if it exists. */
   readonly file?: string | undefined;
   readonly overrides?: ConfigOverrides;
   readonly env: Environment;
@@ -25,16 +25,19 @@ export interface LoadConfigOptions {
 
 export const defaultConfigFile = 'tributary.yaml';
 
-/** Reads a configuration: defaults, then the file with its environment variables, then the overrides.
- *  Errors: `ConfigError` with every problem. */
+/** Loads the configuration. Overrides take precedence over the file, and the file over the defaults.
+ *  @throws {ConfigError} with all problems. */
 export function loadConfig({ file, overrides = {}, env }: LoadConfigOptions): GatewayConfig {
   const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   const document = path === undefined ? {} : readDocument(path);
   const { expanded, problems } = expandEnvironment(document, env);
   const options = applyOverrides(resolveRelativePaths(expanded, path), overrides);
   if (problems.length === 0) return parseConfig(options);
-  const named = new Set(problems.map((problem) => problem.path));
-  throw new ConfigError([...problems, ...findConfigProblems(options).filter(({ path }) => !named.has(path))]);
+  const reportedPaths = new Set(problems.map((problem) => problem.path));
+  throw new ConfigError([
+    ...problems,
+    ...findConfigProblems(options).filter(({ path }) => !reportedPaths.has(path)),
+  ]);
 }
 
 function readDocument(path: string): unknown {
@@ -43,7 +46,7 @@ function readDocument(path: string): unknown {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
-    const message = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
+    const message = code === 'ENOENT' ? 'does not exist' : `could not be read (${code})`;
     throw new ConfigError([{ path: '', message: `${path} ${message}`, expected: 'a YAML file' }]);
   }
   const lineCounter = new LineCounter();
@@ -52,15 +55,15 @@ function readDocument(path: string): unknown {
   throw new ConfigError(
     document.errors.map((error): ConfigProblem => {
       const { line, col } = lineCounter.linePos(error.pos[0]);
-      return { path: `${path}:${line}:${col}`, message: `is not YAML: ${error.message}`, expected: '' };
+      return { path: `${path}:${line}:${col}`, message: `is not valid YAML: ${error.message}`, expected: '' };
     }),
   );
 }
 
-/** A relative path in the file starts where the file lies, not where the command was given. */
+/** Resolves relative paths in the configuration against the directory of the configuration file. */
 function resolveRelativePaths(options: unknown, configPath: string | undefined): unknown {
   if (configPath === undefined) return options;
-  const anchor = (section: unknown, keys: readonly string[]) =>
+  const resolveKeys = (section: unknown, keys: readonly string[]) =>
     Object.fromEntries(
       Object.entries(sectionOf(section)).flatMap(([key, file]) =>
         keys.includes(key) && typeof file === 'string' && file.trim() !== ''
@@ -70,10 +73,13 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
     );
   const { supergraph, redis } = sectionOf(options);
   let result = options;
-  if (isSection(supergraph)) result = mergeIntoSection(result, 'supergraph', anchor(supergraph, ['file']));
+  if (isSection(supergraph))
+    result = mergeIntoSection(result, 'supergraph', resolveKeys(supergraph, ['file']));
   const { tls } = sectionOf(redis);
   if (!isSection(tls)) return result;
-  return mergeIntoSection(result, 'redis', { tls: { ...tls, ...anchor(tls, ['ca', 'certificate', 'key']) } });
+  return mergeIntoSection(result, 'redis', {
+    tls: { ...tls, ...resolveKeys(tls, ['ca', 'certificate', 'key']) },
+  });
 }
 
 function applyOverrides(options: unknown, { supergraph, host, port, workers }: ConfigOverrides): unknown {
@@ -85,7 +91,7 @@ function applyOverrides(options: unknown, { supergraph, host, port, workers }: C
   return workers === undefined ? result : { ...(result as object), workers };
 }
 
-// A document or section of the wrong kind is left alone, so that the schema reports it.
+// A document or section of the wrong type is not changed, so that the schema reports it.
 function mergeIntoSection(options: unknown, name: string, keys: Readonly<Record<string, unknown>>): unknown {
   if (!isSection(options)) return options;
   const section = options[name] ?? {};

@@ -3,15 +3,15 @@ import { ConfigError, type ConfigProblem } from './configError.ts';
 import { type GatewayConfig, gatewaySchema } from './schema.ts';
 import { toConfigProblems } from './toConfigProblems.ts';
 
-/** Checks options, fills in the defaults and freezes the result.
- *  Errors: `ConfigError` with every problem. */
+/** Validates options, adds the defaults and freezes the result.
+ *  @throws {ConfigError} with all problems. */
 export function parseConfig(options: unknown): GatewayConfig {
   const problems = findConfigProblems(options);
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(gatewaySchema.parse(options));
 }
 
-/** Everything that is wrong in these options; empty where nothing is. */
+/** All problems in these options. */
 export function findConfigProblems(options: unknown): ConfigProblem[] {
   const { error } = gatewaySchema.safeParse(options);
   return [...toConfigProblems(error?.issues ?? [], options), ...checkCrossSectionRules(options)];

@@ -5,8 +5,7 @@ import { isSection } from './isSection.ts';
 import type { GatewayConfig } from './schema.ts';
 import { formatSize } from './size.ts';
 
-/** The configuration as the YAML of a file that says the same, except that secrets, and user names, passwords and
- *  query values in addresses, are masked. */
+/** Prints the configuration as a YAML file. Masks secrets, and user names, passwords and query values in addresses. */
 export function printConfig(config: GatewayConfig): string {
   return stringify(toOptions(config, createConfigJsonSchema()));
 }

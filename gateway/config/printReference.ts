@@ -2,8 +2,10 @@ import { type ConfigJsonSchema, createConfigJsonSchema } from './configJsonSchem
 
 const introduction = `# Configuration
 
-One YAML file, \`tributary.yaml\` unless \`--config\` names another. \`supergraph\` alone is a whole
-configuration; \`tributary serve --supergraph FILE\` needs no file at all.
+With this page you configure the gateway: it has every option with its default.
+
+The configuration is one YAML file, \`tributary.yaml\` unless \`--config\` names another. Only \`supergraph\` is
+required. \`tributary serve --supergraph FILE\` needs no configuration file.
 
 \`\`\`yaml
 supergraph: { file: supergraph.graphql }
@@ -14,16 +16,17 @@ subgraphs:
     url: '\${REVIEWS_URL:-http://localhost:4104/graphql}'
 \`\`\`
 
-- **What wins**: the command line over the file, the file over the defaults below; for one subgraph, its
-  own section over \`subgraphs.all\`.
-- **Durations** are a number with a unit: \`250ms\`, \`2s\`, \`5m\`, \`1h\`. **Sizes** too, in steps of 1024: \`512B\`,
-  \`64KB\`, \`1MB\`, \`2GB\`. Numbers without a unit are milliseconds and bytes.
-- **Environment**: \`\${NAME}\` in any text is replaced by that variable, which must be set;
-  \`\${NAME:-default}\` takes the default where it is unset or empty. Inside \`{ … }\` quote it.
-- **Mistakes**: keys that are not listed here are refused. All problems are reported at once, each with its
-  path and what would be right, and the command ends with exit code 2.
-- \`tributary config print\` shows the configuration in effect, \`tributary config schema\` the JSON Schema for
-  editors. Library use: \`createGateway(options)\` takes the same shape, typed as \`GatewayOptions\`.
+- **Precedence**: the command line overrides the file, and the file overrides the defaults. For one subgraph, its own
+  section overrides \`subgraphs.all\`.
+- **Durations** have a unit: \`250ms\`, \`2s\`, \`5m\`, \`1h\`. A number without a unit is in milliseconds.
+- **Sizes** have a unit, in steps of 1024: \`512B\`, \`64KB\`, \`1MB\`, \`2GB\`. A number without a unit is in bytes.
+- **Environment variables**: \`\${NAME}\` in any text is replaced by the value of the variable, which must be set.
+  \`\${NAME:-default}\` uses the default if the variable is unset or empty. Quote it inside \`{ … }\`.
+- **Errors**: unknown keys are refused. All problems are reported at once, each with its path and the expected
+  value, and the command exits with code 2.
+- **Tools**: \`tributary config print\` prints the effective configuration, and \`tributary config schema\` the JSON Schema
+  for editors.
+- **Library**: \`createGateway(options)\` accepts the same structure, typed as \`GatewayOptions\`.
 `;
 
 /** The text of `docs/configuration.md`. */
@@ -59,12 +62,12 @@ function listRows(section: ConfigJsonSchema, prefix: string): string[] {
     : rows;
 }
 
-// A named section repeats `all` without its defaults; only what `all` lacks is worth a row of its own.
+// The section of a subgraph repeats the options of `all` without defaults. Only additional options get a row.
 function listNamedRows(named: ConfigJsonSchema, all: ConfigJsonSchema | undefined): string[] {
   const own = Object.entries(named.properties ?? {}).filter(([key]) => all?.properties?.[key] === undefined);
   return [
     ...own.map(([key, schema]) => printRow(`<name>.${key}`, schema)),
-    '| `<name>.…` | | from `all` | Every option of `all`, for the subgraph of that name. |',
+    '| `<name>.…` | | from `all` | Every option of `all`, for one subgraph. |',
   ];
 }
 
@@ -80,6 +83,6 @@ function kindOf(schema: ConfigJsonSchema): string {
 function defaultOf({ default: value }: ConfigJsonSchema): string {
   if (value === undefined) return '';
   if (Array.isArray(value)) return `\`[${value.join(', ')}]\``;
-  // Only a section of names that the user gives is an option of its own; its default is that there are none.
+  // An object default belongs to a section with user-defined keys, which is empty by default.
   return typeof value === 'object' ? '`{}`' : `\`${String(value)}\``;
 }

@@ -3,20 +3,20 @@ import { formatDuration, maxDurationMs, parseDuration } from './duration.ts';
 import { formatSize, parseSize } from './size.ts';
 
 interface Scalar<Output> {
-  /** What would be right, in words that follow "expected". */
+  /** Description of valid values, which follows "expected:" in messages. */
   readonly expected: string;
-  /** The value to use; `undefined` for anything that is not right. */
+  /** Parses the input; `undefined` for invalid input. */
   readonly read: (input: unknown) => Output | undefined;
-  /** The kind of value in a word or two: the type column of the reference, an editor's hint. */
+  /** The type in the reference and in hints of editors. */
   readonly title: string;
-  /** What an editor may accept, as JSON Schemas of which one must hold. */
+  /** JSON Schemas for editors. A valid value matches one of them. */
   readonly editorSchemas: readonly Record<string, unknown>[];
 }
 
-// An editor sees the file before `${…}` is expanded.
+// Editors see the file before `${…}` is expanded.
 const environmentReference = { type: 'string', pattern: '\\$\\{' };
 
-/** One value, read in one step so that every mistake is reported in the same way. */
+/** A Zod schema of one value. It parses the value in one step, so that all problems are reported in the same form. */
 export function scalar<Input, Output>({ expected, title, read, editorSchemas }: Scalar<Output>) {
   return z
     .custom<Input>()
@@ -41,8 +41,7 @@ interface NumberScalar extends Bounds {
   readonly parse: (text: string) => number | undefined;
 }
 
-// Numbers and flags are also taken from text, so that `port: '${PORT:-4000}'` works: an environment
-// variable has no other type.
+// Numbers and flags are also parsed from text, because environment variables are text: `port: '${PORT:-4000}'`.
 function numberScalar({
   title,
   expected,
@@ -56,8 +55,8 @@ function numberScalar({
     expected,
     read: (input) => {
       const value = typeof input === 'string' ? parse(input) : input;
-      const isRight = typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
-      return isRight ? value : undefined;
+      const isValid = typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
+      return isValid ? value : undefined;
     },
     editorSchemas: [
       { type: 'integer', minimum: min, ...(max === Number.MAX_SAFE_INTEGER ? {} : { maximum: max }) },
@@ -66,10 +65,10 @@ function numberScalar({
   });
 }
 
-/** A whole number. */
+/** An integer. */
 export function integer({ min = 0, max }: Bounds = {}) {
   return numberScalar({
-    title: 'whole number',
+    title: 'integer',
     expected: `a whole number ${max === undefined ? `of at least ${min}` : `from ${min} to ${max}`}`,
     pattern: '\\d+',
     parse: (text) => (/^\d+$/.test(text.trim()) ? Number(text) : undefined),
@@ -78,7 +77,7 @@ export function integer({ min = 0, max }: Bounds = {}) {
   });
 }
 
-/** A duration: text with a unit, or a number of milliseconds. Milliseconds in the result. */
+/** A duration: text with a unit, or a number of milliseconds. The parsed value is in milliseconds. */
 export function duration({ min = 0 }: { readonly min?: number } = {}) {
   return numberScalar({
     title: 'duration',
@@ -90,7 +89,7 @@ export function duration({ min = 0 }: { readonly min?: number } = {}) {
   });
 }
 
-/** A size: text with a unit (steps of 1024), or a number of bytes. Bytes in the result. */
+/** A size: text with a unit (steps of 1024), or a number of bytes. The parsed value is in bytes. */
 export function size({ min = 1 }: { readonly min?: number } = {}) {
   return numberScalar({
     title: 'size',
@@ -101,11 +100,11 @@ export function size({ min = 1 }: { readonly min?: number } = {}) {
   });
 }
 
-/** A share, from 0 for nothing to 1 for all. */
+/** A ratio from 0 to 1. */
 export function ratio() {
   return scalar<number | string, number>({
-    title: 'share',
-    expected: 'a share from 0 to 1, such as 0.2',
+    title: 'ratio',
+    expected: 'a number from 0 to 1, such as 0.2',
     read: (input) => {
       const value = typeof input === 'string' && /^\d+(\.\d+)?$/.test(input.trim()) ? Number(input) : input;
       return typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined;
@@ -120,7 +119,7 @@ export function ratio() {
 /** `true` or `false`. */
 export function flag() {
   return scalar<boolean | 'true' | 'false', boolean>({
-    title: 'true or false',
+    title: 'boolean',
     expected: 'true or false',
     read: (input) => {
       if (input === true || input === 'true') return true;
@@ -130,7 +129,7 @@ export function flag() {
   });
 }
 
-/** One of a few words. */
+/** One of the given words. */
 export function choice<const Word extends string>(words: readonly Word[]) {
   return scalar<Word, Word>({
     title: words.join(', '),
@@ -146,7 +145,7 @@ interface TextRule {
   readonly isValid: (text: string) => boolean;
 }
 
-/** Text that follows a rule. */
+/** Text that satisfies a rule. */
 export function text({ title, expected, isValid }: TextRule) {
   return scalar<string, string>({
     title,

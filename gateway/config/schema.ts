@@ -12,7 +12,7 @@ import { subscriptionsSection } from './sections/subscriptions.ts';
 import { supergraphSection } from './sections/supergraph.ts';
 import { workersSection } from './sections/workers.ts';
 
-/** The whole configuration. Each section checks itself; what concerns several is in `checkCrossSectionRules.ts`. */
+/** The schema of the configuration. `checkCrossSectionRules.ts` has the rules that concern several sections. */
 export const gatewaySchema = z.strictObject({
   listen: listenSection.prefault({}),
   admin: adminSection.prefault({}),
@@ -39,10 +39,10 @@ type DeepReadonly<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
     : T;
 
-/** What a configuration file or a library user writes: everything but `supergraph` may be left out.
- *  A duration is text with a unit or a number of milliseconds, a size text or a number of bytes. */
+/** The configuration as written in a file or by library users. Only `supergraph` is required. A duration is text with a
+ *  unit or a number of milliseconds; a size is text with a unit or a number of bytes. */
 export type GatewayOptions = DeepReadonly<z.input<typeof gatewaySchema>>;
 
-/** The same shape, complete and frozen: durations in milliseconds, sizes in bytes. A `GatewayConfig` is
- *  itself a valid `GatewayOptions`. Read `subgraphs` through `subgraphPolicyOf`. */
+/** The parsed configuration: complete and frozen, with durations in milliseconds and sizes in bytes. A `GatewayConfig` is
+ *  also a valid `GatewayOptions`. Read `subgraphs` with `subgraphPolicyOf`. */
 export type GatewayConfig = DeepReadonly<z.output<typeof gatewaySchema>>;

@@ -2,13 +2,13 @@ import type { GatewayConfig } from './schema.ts';
 
 type AllSubgraphs = GatewayConfig['subgraphs']['all'];
 
-/** How one subgraph is called: its own section over `subgraphs.all`. */
+/** The effective options of one subgraph: its own section merged over `subgraphs.all`. */
 export interface SubgraphPolicy extends AllSubgraphs {
-  /** Where operations go; `undefined` for the supergraph's address. */
+  /** Address of the subgraph; `undefined` for the address in the supergraph. */
   readonly url: string | undefined;
 }
 
-/** The policy of the subgraph with this name in the supergraph. The only place that merges `all` and a name. */
+/** The effective options of a subgraph by its name in the supergraph. */
 export function subgraphPolicyOf(config: GatewayConfig, name: string): SubgraphPolicy {
   const { all } = config.subgraphs;
   const own = name !== 'all' && Object.hasOwn(config.subgraphs, name) ? config.subgraphs[name] : undefined;

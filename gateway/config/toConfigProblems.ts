@@ -5,7 +5,7 @@ import { findNearestName } from './findNearestName.ts';
 
 const shapeNames: Readonly<Record<string, string>> = { object: 'a section with keys', array: 'a list' };
 
-/** What the schema found wrong, in the words that users read. `input` is the configuration that was checked. */
+/** Converts the issues of the schema to problems with messages for users. `input`: the checked configuration. */
 export function toConfigProblems(issues: readonly z.core.$ZodIssue[], input: unknown): ConfigProblem[] {
   return issues.flatMap((issue) => problemsOfIssue(issue, input));
 }
@@ -26,7 +26,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): ConfigProblem
     return [
       {
         path: formatConfigPath(issue.path),
-        message: 'has no right name',
+        message: 'is not a valid key',
         expected: issue.issues.map(({ message }) => message).join(', '),
       },
     ];
@@ -54,12 +54,12 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** A value in a few words. Addresses are left out: they may hold a password. */
+/** Describes a value briefly. Does not quote addresses, because they may contain a password. */
 function describeValue(value: unknown): string {
   if (value === undefined) return 'is missing';
   if (value === null) return 'is empty';
   if (Array.isArray(value)) return 'is a list';
   if (typeof value === 'object') return 'is a section';
   const text = JSON.stringify(value);
-  return text.includes('@') || text.length > 60 ? 'is not right' : `is ${text}`;
+  return text.includes('@') || text.length > 60 ? 'is invalid' : `is ${text}`;
 }

@@ -7,11 +7,11 @@ export interface EnrichmentRule {
   readonly priority: EnrichmentPriority;
 }
 
-/** The order in which requests get the capacity of a busy subgraph. Requests for primary data come first. */
+/** Order in which enrichments are fetched from a subgraph at its concurrency limit. Primary data precedes all of them. */
 export type EnrichmentPriority = 'CRITICAL' | 'NORMAL' | 'BACKGROUND';
 
-/** How first answers wait for a field. `inline`: the field is fetched with the primary data if that saves requests, and
- *  the answer waits for that request; otherwise the field has its budget. `budgeted`: the field is fetched separately,
- *  and has its budget. `deferred`: the field is fetched separately, and the answer does not wait for it. */
+/** How the first response treats an enrichment. `inline`: it is fetched with the primary data where that saves requests,
+ *  and is then awaited like primary data; an enrichment with a separate fetch is awaited until its budget expires.
+ *  `budgeted`: it always has separate fetches. `deferred`: the same, and the first response does not wait for it. */
 export const deliveryModes = ['inline', 'budgeted', 'deferred'] as const;
 export type DeliveryMode = (typeof deliveryModes)[number];

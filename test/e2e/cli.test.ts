@@ -160,7 +160,7 @@ describe('config print', () => {
       code: 2,
       stdout: '',
       stderr: [
-        'The configuration cannot be used:',
+        'The configuration is invalid:',
         '  listen.prot is not known; did you mean `port`?',
         '  supergraph is missing; expected: either `file` or `subgraphs`',
         '  subgraphs.a.timeouts.attempt is "5 s"; expected: a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
@@ -218,7 +218,8 @@ describe('compose', () => {
     expect(await run(['compose', '--config', config])).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'There is nothing to compose: supergraph names a file; expected: supergraph.subgraphs.\n',
+      stderr:
+        'There is nothing to compose: the configuration has supergraph.file; expected: supergraph.subgraphs.\n',
     });
   });
 });
@@ -282,7 +283,7 @@ describe('plan', () => {
 }
 
 Deferred:
-  1 "opinions" at product: 2 fetches, one after the other: products → reviews (product)
+  1 "opinions" at product: 2 sequential fetches: products → reviews (product)
 Critical path of the first payload: 1 fetch: products
 `,
     });
@@ -322,7 +323,7 @@ Critical path of the first payload: 1 fetch: products
     };
     expect([await subgraphsWith(), await subgraphsWith('beta', 'percent(5)')]).toEqual([
       'Critical path: 1 fetch: old',
-      'Critical path: 2 fetches, one after the other: old → new (item)',
+      'Critical path: 2 sequential fetches: old → new (item)',
     ]);
     expect(await run(['plan', '--supergraph', supergraph, '--override', 'gamma', operation])).toEqual({
       code: 2,
@@ -353,7 +354,7 @@ Critical path of the first payload: 1 fetch: products
       ['A, B. Choose one with --operation.'],
     ],
     ['no operation', 'fragment F on Query { me { id } }', ['Fragment "F" is never used.']],
-    ['more than the limits allow', `{ ${'me { id } '.repeat(3_000)} }`, ['limits.tokens is 10000']],
+    ['more than the limits allow', `{ ${'me { id } '.repeat(3_000)} }`, ['exceeds limits.tokens: 10000']],
   ])('refuses a file with %s', async (_title, text, parts) => {
     const operation = write('refused.graphql', text);
     const { code, stdout, stderr } = await plan(operation);
@@ -448,7 +449,7 @@ telemetry: { logLevel: silent }
     const flagged = /process (\d+) --max-semi-space-size=64\n/g;
     const [first] = await gateway.printed('stderr', flagged, 2);
     process.kill(Number(first?.[1]), 'SIGKILL');
-    await gateway.printed('stderr', /Worker \d+ ended \(SIGKILL\); another one takes its place\.\n/g);
+    await gateway.printed('stderr', /Worker \d+ exited \(SIGKILL\); starting a new one\.\n/g);
     await gateway.printed('stderr', flagged, 3);
     expect(await ask(url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
 
@@ -482,7 +483,7 @@ telemetry: { logLevel: silent }
       code: 2,
       stdout: '',
       stderr: [
-        'The configuration cannot be used:',
+        'The configuration is invalid:',
         '  listen.port is "99999"; expected: a whole number from 0 to 65535',
         '  workers is "many"; expected: a whole number of at least 1, or auto',
         '',

@@ -8,50 +8,50 @@ export const contractsSection = z
   .strictObject({
     guard: choice(['off', 'warn', 'enforce'])
       .describe(
-        'Check a new supergraph against the contracts before it is used: not at all, with what breaks in the log, or so that one that breaks something is not used.',
+        'Checks a new supergraph against the contracts before the switch to it. `off`: no check. `warn`: breakages are logged. `enforce`: a supergraph with breakages is refused.',
       )
       .prefault('warn'),
     directory: directory()
       .describe(
-        'Where the contracts are; see [contracts.md](contracts.md). A relative path starts at the working directory. Without `schemas` in it there is nothing to guard.',
+        'Directory of the contracts; see [contracts.md](contracts.md). A relative path starts at the working directory. Without a directory `schemas` in it, nothing is checked.',
       )
       .prefault('contracts'),
     driftInterval: duration()
       .describe(
-        'Time between two looks at whether subgraphs serve what they have agreed to. `0`: none. There are none either with `guard: off`.',
+        'Interval of the comparison of running subgraphs with their contracts. `0`: no comparison. There is none with `guard: off` either.',
       )
       .prefault('60s'),
     lookTimeout: duration()
       .describe(
-        'Longest that a new supergraph waits for its subgraphs to say what they serve. Those that have not said it by then do not count. `0`: they are not asked, and the supergraph is judged by itself.',
+        'Maximum time that the check of a new supergraph waits for the schemas of running subgraphs. Subgraphs that do not respond in time are not considered. `0`: running subgraphs are not considered.',
       )
       .prefault('3s'),
     record: z
       .strictObject({
         enabled: flag()
-          .describe('Write the operations that clients send to files, without their values.')
+          .describe('Writes the operations that clients send to files, without literals and variable values.')
           .prefault(false),
         directory: directory()
           .describe(
-            'Where they are written, in a directory for each client. Not in the contracts: somebody decides on what is taken over.',
+            'Directory of the recorded operations, with a subdirectory for each client. It is separate from the contracts: you decide which operations to add to them.',
           )
           .prefault('recorded-operations'),
         maxOperations: integer({ min: 1 })
-          .describe('Most files, of all clients together. What comes after them is not recorded.')
+          .describe('Maximum number of files of all clients together. Further operations are not recorded.')
           .prefault(1_000),
         maxClients: integer({ min: 1 })
-          .describe('Most clients. Their names are what they say, so anybody can make up new ones.')
+          .describe('Maximum number of clients. Clients choose their names freely, so that it needs a limit.')
           .prefault(50),
-        maxSize: size().describe('Most bytes of all files together.').prefault('16MB'),
+        maxSize: size().describe('Maximum size of all files together.').prefault('16MB'),
         clientNameHeaders: z
           .array(headerName)
-          .describe("Headers with a client's name; the first one that is there counts.")
+          .describe("Headers with the client's name. The first header that is present is used.")
           .prefault(['apollographql-client-name', 'graphql-client-name']),
         clientVersionHeaders: z
           .array(headerName)
-          .describe("The same for the client's version.")
+          .describe("Headers with the client's version.")
           .prefault(['apollographql-client-version', 'graphql-client-version']),
       })
       .prefault({}),
   })
-  .describe('What teams have agreed on, kept while the gateway runs.');
+  .describe('Checks of contracts in the running gateway.');

@@ -17,10 +17,10 @@ const connectionHeaders = new Set([
   'upgrade',
 ]);
 
-/** The name of a client's header, in lower case in the result. */
+/** The name of a client header. The parsed value is in lower case. */
 export const headerName = scalar<string, string>({
   title: 'header name',
-  expected: 'the name of a header that does not belong to the connection or the body',
+  expected: 'a header name, except headers of the connection and the body such as host and content-type',
   read: (input) => {
     if (typeof input !== 'string' || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(input)) return undefined;
     const name = input.toLowerCase();

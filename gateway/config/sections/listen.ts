@@ -9,10 +9,10 @@ export const listenerDefaults = { host: '127.0.0.1', port: 4000, adminPort: 4001
 export const listenSection = z
   .strictObject({
     host: host()
-      .describe('Host name or address to listen on; `0.0.0.0` for all. `--host` overrides it.')
+      .describe('Host name or address to listen on; `0.0.0.0` for all addresses. `--host` overrides it.')
       .prefault(listenerDefaults.host),
     port: port()
-      .describe('TCP port; 0 takes any free one. `--port` overrides it.')
+      .describe('TCP port; 0 selects a free port. `--port` overrides it.')
       .prefault(listenerDefaults.port),
     path: text({
       title: 'path',
@@ -27,17 +27,17 @@ export const listenSection = z
       isValid: (value) => value === '' || (/^https?:\/\/[^?#]+$/i.test(value) && URL.canParse(value)),
     })
       .describe(
-        'Where subgraphs reach this listener: what they send for subscriptions by `http_callback` goes to `/callback/…` below it. When empty, it is made of host and port; a host that means all addresses, such as `0.0.0.0` and `::`, is none to be reached at, and needs this.',
+        'Base URL at which subgraphs reach this listener. Callbacks for subscriptions with `http_callback` go to `/callback/…` below it. When empty, it is built from host and port. It is required with `http_callback` when the host is `0.0.0.0` or `::`.',
       )
       .prefault(''),
     keepAliveTimeout: duration()
       .describe(
-        'How long a connection without a request is kept. It has to be longer than a proxy in front keeps its own, or that proxy sends requests on connections that are just being closed, and its clients get 502.',
+        'Time after which an idle connection is closed. It must be longer than the keep-alive timeout of a proxy in front of the gateway. Otherwise the proxy sends requests on connections that are being closed, and its clients get 502.',
       )
       .prefault('75s'),
     drainTimeout: duration()
       .describe(
-        'How long running requests, and enrichments that are late, may take to end after SIGTERM; then they are cut off.',
+        'Maximum time for running requests and pending enrichments after SIGTERM. Afterwards they are aborted.',
       )
       .prefault('30s'),
   })
@@ -46,8 +46,8 @@ export const listenSection = z
 export const adminSection = z
   .strictObject({
     host: host()
-      .describe('Host name or address to listen on. Keep it off the public network.')
+      .describe('Host name or address to listen on. It must not be reachable from the public network.')
       .prefault(listenerDefaults.host),
-    port: port().describe('TCP port; 0 takes any free one.').prefault(listenerDefaults.adminPort),
+    port: port().describe('TCP port; 0 selects a free port.').prefault(listenerDefaults.adminPort),
   })
-  .describe('The admin listener: what operators see and clients must not.');
+  .describe('The admin listener, for operators. It has no authentication.');

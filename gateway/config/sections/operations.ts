@@ -5,166 +5,180 @@ export const batchingSection = z
   .strictObject({
     acrossRequests: flag()
       .describe(
-        'Batch entity fetches of one shape, and share equal fetches, across concurrent client requests that forward the same headers. Fetches of one request are always batched.',
+        'Batches entity fetches of one shape, and shares equal fetches, across concurrent client requests that forward the same headers. Fetches of one request are always batched.',
       )
       .prefault(true),
-    maxBatchSize: integer({ min: 1 }).describe('Most representations in one `_entities` call.').prefault(200),
+    maxBatchSize: integer({ min: 1 })
+      .describe('Maximum number of representations in one `_entities` call.')
+      .prefault(200),
   })
-  .describe('How entity fetches are put together.');
+  .describe('How entity fetches are batched.');
 
 export const limitsSection = z
   .strictObject({
-    bodySize: size().describe('Largest request body, after decompression.').prefault('1MB'),
-    tokens: integer({ min: 1 }).describe('Most lexical tokens in a document.').prefault(10_000),
+    bodySize: size().describe('Maximum size of a request body after decompression.').prefault('1MB'),
+    tokens: integer({ min: 1 }).describe('Maximum number of lexical tokens in a document.').prefault(10_000),
     depth: integer({ min: 1 })
       .describe(
-        'Most selection sets within each other, fragment spreads expanded: every field with fields of its own is a level, and so is an inline fragment; a spread is not. Lists and objects within variables may nest as deep.',
+        'Maximum depth of nested selection sets, with fragment spreads expanded. Fields with selection sets and inline fragments are levels; fragment spreads are not. It also limits nested lists and objects in variables.',
       )
       .prefault(100),
     literalDepth: integer({ min: 1 })
       .describe(
-        'Most lists and objects within each other in a literal of the operation: the planner may take twice as long for each level. What is deeper has to come in a variable.',
+        'Maximum depth of nested lists and objects in a literal. The planning time may double with each level. Deeper values have to be passed in a variable.',
       )
       .prefault(16),
-    aliases: integer().describe('Most aliased fields in an operation, fragments expanded.').prefault(200),
-    rootFields: integer({ min: 1 }).describe('Most fields at the root of an operation.').prefault(50),
-    directives: integer().describe('Most directives in an operation, fragments expanded.').prefault(100),
-    deferredFragments: integer().describe('Most `@defer`s in an operation, fragments expanded.').prefault(50),
+    aliases: integer()
+      .describe('Maximum number of aliases in an operation, with fragments expanded.')
+      .prefault(200),
+    rootFields: integer({ min: 1 }).describe('Maximum number of root fields in an operation.').prefault(50),
+    directives: integer()
+      .describe('Maximum number of directives in an operation, with fragments expanded.')
+      .prefault(100),
+    deferredFragments: integer()
+      .describe('Maximum number of `@defer` directives in an operation, with fragments expanded.')
+      .prefault(50),
     recursiveSelections: integer({ min: 1 })
-      .describe('Most selections that an operation may have once every fragment spread is expanded.')
+      .describe('Maximum number of selections in an operation, with fragments expanded.')
       .prefault(10_000),
     expandedSize: size()
       .describe(
-        'Most characters of names and literals that an operation may have once every fragment spread is expanded. A long text belongs in a variable, which is not expanded.',
+        'Maximum number of characters of names and literals in an operation, with fragments expanded. Pass a long text in a variable, which is not expanded.',
       )
       .prefault('2MB'),
     fieldComparisons: integer()
       .describe(
-        'Most comparisons of fields that have one name at one place, as validation makes them: each with each, fragments expanded. Every selection counts as one more.',
+        'Maximum number of comparisons during validation: pairs of fields with one response name in one selection set, with fragments expanded, plus one for every selection.',
       )
       .prefault(200_000),
     variableValues: integer()
       .describe(
-        'Most values within the lists and objects of the variables. They may nest as deep as selection sets (`depth`).',
+        'Maximum number of values in lists and objects of the variables. `depth` limits their nesting.',
       )
       .prefault(50_000),
     answerSize: size()
       .describe(
-        'Largest answer, or payload of one. What would be larger is null, with an error that says so: lists within lists may come out larger than any memory.',
+        'Maximum size of a response or payload. A larger one has null data and an error. Nested lists can produce responses that exceed the memory of the process.',
       )
       .prefault('128MB'),
     batchedOperations: integer()
-      .describe('Most operations in one HTTP request with a JSON array. 0 refuses arrays.')
+      .describe('Maximum number of operations in one HTTP request with a JSON array. 0 refuses arrays.')
       .prefault(0),
     webSockets: integer()
       .describe(
-        'Most WebSockets of clients at a time in one process. More are refused with 503; 0 refuses all.',
+        'Maximum number of client WebSockets in one process. More are refused with 503; 0 refuses all.',
       )
       .prefault(20_000),
     operationsPerSocket: integer({ min: 1 })
-      .describe('Most operations at a time on one WebSocket, or on one event stream; then OVERLOADED.')
+      .describe(
+        'Maximum number of concurrent operations on one WebSocket or event stream. More are refused with OVERLOADED.',
+      )
       .prefault(100),
     eventStreams: integer()
       .describe(
-        "Most event streams at a time in one process on which clients have several operations each (graphql-sse's single connection mode), reserved ones included. More are refused with 503; 0 refuses all.",
+        "Maximum number of event streams in graphql-sse's single connection mode in one process, reserved ones included. More are refused with 503; 0 refuses all.",
       )
       .prefault(20_000),
     eventStreamsPerClient: integer({ min: 1 })
       .describe(
-        'Most of these that one client has: the same `security.identity`, or else the same address. Behind a proxy, all clients have one address.',
+        'Maximum number of such event streams of one client, identified by `security.identity`, or else by address. Behind a proxy, all clients have one address.',
       )
       .prefault(4_000),
   })
-  .describe('What one client request may ask for. More is refused before anything is planned.');
+  .describe('Limits of client requests. An operation that exceeds one is refused before it is planned.');
 
 export const planningSection = z
   .strictObject({
     timeout: duration({ min: 1 })
-      .describe('Longest the planner may work on one operation; then OPERATION_TOO_COMPLEX.')
+      .describe('Maximum planning time of one operation; then OPERATION_TOO_COMPLEX.')
       .prefault('5s'),
     splitTimeout: duration({ min: 1 })
       .describe(
-        "Longest the planner may work on keeping an operation's enrichments apart from the rest, in time of its own thread; then the operation is planned as if it had none, and an enrichment may share a call with what is waited for.",
+        'Maximum CPU time for splitting the enrichments of an operation off its plan. Beyond it, the operation is planned without enrichments, which may then share requests with primary data.',
       )
       .prefault('200ms'),
     memory: size({ min: 64 * 1024 ** 2 })
-      .describe('Largest heap of one planner thread.')
+      .describe('Maximum heap of one planner thread.')
       .prefault('512MB'),
     maxEvaluatedPlans: integer({ min: 1 })
-      .describe('Most alternative plans that are compared for one operation.')
+      .describe('Maximum number of alternative plans that are compared for one operation.')
       .prefault(10_000),
     pathsLimit: integer({ min: 1 })
-      .describe('Most paths that are followed for one operation.')
+      .describe('Maximum number of paths that are explored for one operation.')
       .prefault(10_000),
     threads: integer({ min: 1 })
       .describe(
-        'Most planner threads of one supergraph, each of which holds all of it. A second one is started only while a plan takes longer than `spareAfter` and others wait.',
+        'Maximum number of planner threads of one supergraph. Each thread holds the whole supergraph in memory. Another one is started only when planning takes longer than `spareAfter` while operations are queued.',
       )
       .prefault(2),
     spareAfter: duration({ min: 1 })
-      .describe('A plan that takes longer than this lets another thread be started for those that wait.')
+      .describe('Planning time after which another thread is started for queued operations.')
       .prefault('250ms'),
     spareIdle: duration({ min: 1 })
-      .describe('A thread that had nothing to do for so long is ended, if it is not the only one.')
+      .describe('Idle time after which a thread is terminated, unless it is the only one.')
       .prefault('1m'),
     maxWaiting: integer({ min: 1 })
-      .describe('Most operations that wait to be planned; then OVERLOADED.')
+      .describe('Maximum number of operations in the planning queue; then OVERLOADED.')
       .prefault(500),
     maxWaitingText: size()
       .describe(
-        'Most characters of the operations that wait to be planned, fragments expanded; then OVERLOADED.',
+        'Maximum number of characters of operations in the planning queue, with fragments expanded; then OVERLOADED.',
       )
       .prefault('32MB'),
     refusalKept: duration({ min: 1 })
       .describe(
-        'How long an operation that went beyond `timeout` or `memory` is refused without being planned again.',
+        'Time for which an operation that exceeded `timeout` or `memory` is refused without being planned again.',
       )
       .prefault('5m'),
     cacheSize: integer({ min: 1 })
       .describe(
-        'Plans kept, those of a supergraph on its way out included; the least recently used leaves first.',
+        'Maximum number of cached plans, including those of a previous supergraph that is still in use. The least recently used plans are evicted first.',
       )
       .prefault(1_000),
     textCacheSize: size()
       .describe(
-        'Characters of operation texts that are remembered as checked, as parsed and as persisted (APQ), each. The least recently used leave first.',
+        'Maximum number of characters of operation texts in each of the caches of validated, parsed and persisted (APQ) operations. The least recently used texts are evicted first.',
       )
       .prefault('32MB'),
     warmOperations: integer()
       .describe(
-        'Operations, the most used ones, that are planned for a new supergraph before it is switched to.',
+        'Number of the most used operations that are planned for a new supergraph before the switch to it.',
       )
       .prefault(100),
     warmTimeout: duration({ min: 1 })
       .describe(
-        'Longest that planning them may hold back the switch; what is not planned by then is planned when it is asked for.',
+        'Maximum time that the switch waits for these plans. Remaining operations are planned when they are requested.',
       )
       .prefault('30s'),
   })
-  .describe('The query planner, which works in threads of its own.');
+  .describe('The query planner, which runs in worker threads.');
 
 export const deliverySection = z
   .strictObject({
     bufferSize: size()
       .describe(
-        'Most bytes that wait for one client that reads slowly. When they are reached, no further payload is made for it until it has read.',
+        'Maximum number of buffered bytes for one slow client. Beyond it, no further payload is created for the client until it has read.',
       )
       .prefault('1MB'),
     readTimeout: duration({ min: 1 })
       .describe(
-        'Longest that bytes wait for a client without any of them being taken. Then its connection is closed, and what waited is freed.',
+        'Maximum time that bytes are buffered for a client that reads nothing. Then its connection is closed and the buffer is released.',
       )
       .prefault('30s'),
     heartbeat: duration({ min: 1 })
       .describe(
-        'Longest silence on a connection with a stream. Then the gateway sends a comment (server-sent events) or an empty part (multipart subscriptions). A WebSocket whose client sent nothing for as long is pinged, and closed when the client does not answer within the same time.',
+        'Maximum idle time of a connection with a stream. Then the gateway sends a comment (server-sent events) or an empty part (multipart subscriptions). A WebSocket whose client was idle for this time is pinged, and closed if the client does not respond within the same time.',
       )
       .prefault('12s'),
     initTimeout: duration({ min: 1 })
-      .describe('How long a WebSocket may take to send `connection_init`. Then it is closed with 4408.')
+      .describe(
+        'Maximum time until a client sends `connection_init`. Then the WebSocket is closed with code 4408.',
+      )
       .prefault('3s'),
     reservationTimeout: duration({ min: 1 })
-      .describe('How long an event stream that was reserved (PUT) may take to be opened. Then it is gone.')
+      .describe(
+        'Maximum time between the reservation of an event stream (PUT) and its opening. Then the reservation expires.',
+      )
       .prefault('10s'),
   })
-  .describe('How answers travel.');
+  .describe('How responses are delivered to clients.');

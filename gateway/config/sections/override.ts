@@ -18,15 +18,17 @@ export const overrideSection = z
   .strictObject({
     identityHeader: headerName
       .describe(
-        'Client header whose value decides, so that one client always gets the same side, on every process and after a restart. A request without it decides for itself, as every request does where this is left out. A client chooses its side where it chooses the value: let something in front of the gateway set it.',
+        'Client header whose value decides which labels are active, so that one client always has the same labels, on every process and after a restart. Without the header, or without this option, each request is decided separately. Clients can forge this header: have a trusted proxy set it.',
       )
       .optional(),
     labels: z
       .record(z.string(), percentage)
       .meta({ title: 'percentage by label' })
       .describe(
-        'How many requests or clients a label is on for: a percentage, `true` for all, `false` for none. `percent(…)` needs no entry, and one given here wins over it; any other label without an entry is off.',
+        'Percentage of requests or clients for which a label is active; `true` for all, `false` for none. A label `percent(…)` needs no entry, but an entry overrides it. Any other label without an entry is inactive.',
       )
       .prefault({}),
   })
-  .describe('Progressive `@override`: for whom a field comes from the subgraph that takes it over.');
+  .describe(
+    'Progressive `@override`: for which requests a field is resolved by the subgraph that overrides it.',
+  );

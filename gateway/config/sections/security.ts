@@ -8,7 +8,7 @@ const origin = text({
   isValid: (value) => value === '*' || isOrigin(value),
 });
 
-// A browser's `Origin` header is compared as it is: lower case, no default port, no slash at the end.
+// Compared with the `Origin` header of browsers: lower case, without default port and trailing slash.
 function isOrigin(value: string): boolean {
   return /^https?:\/\//.test(value) && URL.canParse(value) && new URL(value).origin === value;
 }
@@ -36,19 +36,23 @@ const identity = z
 
 export const securitySection = z
   .strictObject({
-    introspection: flag().describe('Answer `__schema` and `__type`.').prefault(false),
+    introspection: flag()
+      .describe('Allows the introspection fields `__schema` and `__type`.')
+      .prefault(false),
     graphiql: flag()
-      .describe("Serve GraphiQL to a browser's GET. It needs `introspection` to be of use.")
+      .describe('Serves GraphiQL for GET requests of browsers. GraphiQL needs `introspection`.')
       .prefault(false),
     csrf: flag()
-      .describe('Refuse requests that a browser sends from a foreign page without a preflight.')
+      .describe(
+        'Refuses requests that browsers send from pages of other origins without a preflight request.',
+      )
       .prefault(true),
     cors: z
       .strictObject({
         origins: z
           .array(origin)
           .describe(
-            'Origins whose pages may read answers in a browser; `*` for every page. None: only pages of the same origin may.',
+            'Origins whose pages may read responses in a browser; `*` for all. Empty: only pages of the same origin may.',
           )
           .prefault([]),
       })
@@ -57,20 +61,22 @@ export const securitySection = z
     connectionParams: z
       .array(headerName)
       .describe(
-        "Parameters of a WebSocket's `connection_init` that count as headers of its operations, before those of the handshake. Only what a client may say about itself: a proxy in front of the gateway sees headers and no parameters, so that one that it sets, such as a user's id, must not be here.",
+        'Parameters of `connection_init` that override headers of the WebSocket handshake for its operations. Clients choose these parameters, and a proxy in front of the gateway cannot change them. So do not list a header that a trusted proxy sets, such as a user id.',
       )
       .prefault(['authorization', 'accept-language']),
     exposeSubgraphErrors: flag()
-      .describe("Let clients see the subgraphs' own error messages and extensions.")
+      .describe('Shows error messages and extensions of subgraphs to clients.')
       .prefault(false),
-    exposeSubgraphs: flag().describe('Name the subgraph in `extensions.subgraph` of errors.').prefault(false),
+    exposeSubgraphs: flag()
+      .describe('Adds the name of the subgraph to `extensions.subgraph` of errors.')
+      .prefault(false),
   })
-  .describe('What clients may see and do.');
+  .describe('Which data and features clients may access.');
 
 export const telemetrySection = z
   .strictObject({
     logLevel: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-      .describe('Least severe log lines that are written.')
+      .describe('Minimum level of log lines.')
       .prefault('info'),
   })
-  .describe('What the gateway tells about itself.');
+  .describe('Logs of the gateway.');

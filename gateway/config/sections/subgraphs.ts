@@ -6,35 +6,35 @@ import { protocol, subscriptionDefaults } from './subscriptions.ts';
 export const timeoutDefaults = { attempt: '5s', deadline: '15s' } as const;
 
 const attempt = duration({ min: 1 }).describe(
-  'Longest one HTTP attempt may take, connecting and reading included. Ends with SUBGRAPH_TIMEOUT.',
+  'Maximum time of one HTTP attempt, including connecting and reading; then SUBGRAPH_TIMEOUT.',
 );
 const deadline = duration({ min: 1 }).describe(
-  "Longest a client's request may wait for this subgraph, from the request's start. The value of `all` ends the whole request, deferred parts included. What is left travels to the subgraph as `tributary-deadline-ms`.",
+  'Maximum time from the start of a client request that it waits for this subgraph. The value of `all` is the deadline of the whole request, including deferred parts. The subgraph receives the remaining time in the header `tributary-deadline-ms`.',
 );
 const forward = z
   .array(headerName)
   .describe(
-    'Client headers that travel on, by name. Requests are only shared between clients for which all of these are equal.',
+    'Names of client headers that are forwarded. Clients share requests only if all of these headers are equal.',
   );
 const connections = integer({ min: 1 }).describe(
-  'Most open connections to one origin (HTTP/1.1). Deferred fetches have as many of their own.',
+  'Maximum number of open connections to one origin (HTTP/1.1). Deferred fetches have the same number of separate connections.',
 );
 const maxCalls = integer({ min: 1 }).describe(
-  "Most HTTP calls under way at once; those that subscriptions consist of do not count. Deferred ones and enrichments get half of it at most (and one at least). When omitted: as many as the connections carry, of both kinds. Beyond that, calls wait: what a first answer needs goes first, then by priority, by the request's `tributary-priority`, and by deadline.",
+  'Maximum number of concurrent HTTP calls, without those of subscriptions. Deferred fetches and enrichments get at most half of it, and at least one. When omitted, the number of connections of both kinds. Further calls are queued: calls for first responses precede others, then the order is by priority, by the header `tributary-priority` of the request, and by deadline.',
 );
 const callQueue = integer({ min: 0 }).describe(
-  'Most calls that wait for their turn. When there are more, the least urgent one ends with OVERLOADED.',
+  'Maximum number of queued calls. Beyond it, the least urgent call fails with OVERLOADED.',
 );
-const maxResponseSize = size().describe('Largest answer that is read, after decompression.');
+const maxResponseSize = size().describe('Maximum size of a response after decompression.');
 const http2 = choice(['auto', 'off']).describe(
-  '`auto`: HTTP/2 where an https subgraph offers it. `off`: HTTP/1.1 only.',
+  '`auto`: HTTP/2 if an https subgraph offers it. `off`: HTTP/1.1 only.',
 );
 
 const subscriptionPath = text({
   title: 'path',
-  expected: 'a path such as /ws, or nothing for that of operations',
+  expected: 'a path such as /ws, or nothing for the path of operations',
   isValid: (value) => value === '' || value.startsWith('/'),
-}).describe("Path for subscriptions, instead of that of the subgraph's address.");
+}).describe("Path for subscriptions, which replaces the path of the subgraph's address.");
 
 const connectionParams = z
   .array(
@@ -45,7 +45,7 @@ const connectionParams = z
     }),
   )
   .describe(
-    "Parameters of a client's WebSocket (`connection_init`) that travel on in `connection_init` where the protocol is `graphql_ws`, by their exact names. Subscriptions are only shared between clients for which all of these are equal.",
+    'Exact names of `connection_init` parameters of clients that are forwarded in `connection_init` with the protocol `graphql_ws`. Clients share subscriptions only if all of these parameters are equal.',
   );
 
 const allSubgraphs = z
@@ -69,11 +69,11 @@ const allSubgraphs = z
       })
       .prefault({}),
   })
-  .describe('For every subgraph that says nothing else.');
+  .describe('Options of all subgraphs.');
 
 const namedSubgraph = z
   .strictObject({
-    url: httpUrl().describe("Where operations go, instead of the supergraph's address.").optional(),
+    url: httpUrl().describe('Address for operations, which overrides that of the supergraph.').optional(),
     timeouts: z.strictObject({ attempt: attempt.optional(), deadline: deadline.optional() }).optional(),
     headers: z.strictObject({ forward: forward.optional() }).optional(),
     connections: connections.optional(),
@@ -88,9 +88,9 @@ const namedSubgraph = z
       })
       .optional(),
   })
-  .describe('For one subgraph, by its name in the supergraph; what is left out comes from `all`.');
+  .describe('Options of one subgraph, by its name in the supergraph. Omitted options are those of `all`.');
 
 export const subgraphsSection = z
   .object({ all: allSubgraphs.prefault({}) })
   .catchall(namedSubgraph)
-  .describe('How subgraphs are called: `all`, and one section per subgraph name.');
+  .describe('How subgraphs are called: `all` for every subgraph, and a section for each subgraph name.');

@@ -4,7 +4,7 @@ import { duration, flag, httpUrl, nonBlankText } from '../scalars.ts';
 
 const defaults = { watch: true, pollInterval: 10_000 };
 
-/** A supergraph that was composed before and lies in a file. */
+/** A composed supergraph in a file. */
 export interface FileSource {
   readonly file: string;
   readonly watch: boolean;
@@ -22,26 +22,26 @@ export const supergraphSection = z
     {
       file: nonBlankText('the path of a supergraph SDL file')
         .describe(
-          'Supergraph SDL; a relative path starts at the configuration file. `--supergraph` overrides the section.',
+          'File with the supergraph SDL. A relative path starts at the directory of the configuration file. `--supergraph` overrides the section.',
         )
         .optional(),
       watch: flag()
-        .describe(`With \`file\`: load it again when it changes. By default ${defaults.watch}.`)
+        .describe(`With \`file\`: reloads the file when it changes. Default: ${defaults.watch}.`)
         .optional(),
       subgraphs: z
         .array(
           z.strictObject({
             name: nonBlankText("the subgraph's name").describe('Name in the composed supergraph.'),
             url: httpUrl().describe(
-              'Where the schema is asked for and, unless `subgraphs.<name>.url` says otherwise, operations go.',
+              'Address for fetching the schema and for operations. `subgraphs.<name>.url` overrides it for operations.',
             ),
           }),
         )
-        .describe('Compose the supergraph from these running subgraphs.')
+        .describe('Running subgraphs from which the gateway composes the supergraph.')
         .optional(),
       pollInterval: duration({ min: 100 })
         .describe(
-          `With \`subgraphs\`: time between two looks at their schemas. By default ${formatDuration(defaults.pollInterval)}.`,
+          `With \`subgraphs\`: interval of polling their schemas. Default: ${formatDuration(defaults.pollInterval)}.`,
         )
         .optional(),
     },
@@ -55,6 +55,4 @@ export const supergraphSection = z
         }
       : { file: section.file, watch: section.watch ?? defaults.watch },
   )
-  .describe(
-    'Where the supergraph comes from: `file`, or `subgraphs` to compose it from. Exactly one of the two.',
-  );
+  .describe('The source of the supergraph: either `file`, or `subgraphs` to compose it from.');

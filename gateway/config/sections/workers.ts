@@ -1,7 +1,7 @@
 import { scalar } from '../scalars.ts';
 
 export const workersSection = scalar<number | string, number | 'auto'>({
-  title: 'whole number, or auto',
+  title: 'integer, or auto',
   expected: 'a whole number of at least 1, or auto',
   read: (input) => {
     if (input === 'auto') return 'auto';
@@ -10,5 +10,5 @@ export const workersSection = scalar<number | string, number | 'auto'>({
   },
   editorSchemas: [{ type: 'integer', minimum: 1 }, { enum: ['auto'] }],
 }).describe(
-  'Processes that share the port; `auto` starts one per processor. `--workers` overrides it. Several need a directory for temporary files (`TMPDIR`), where they have sockets for each other.',
+  'Number of processes that share the port; `auto` starts one for each CPU. `--workers` overrides it. Several processes need a temporary directory (`TMPDIR`) for the sockets between them.',
 );

@@ -34,18 +34,25 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
       // The fingerprint is taken first, so that a change while the file is read is detected afterwards.
       lastFingerprint = await fingerprintOf(file);
       const sdl = await readFile(file, 'utf8');
-      if (sdl.trim() === '') throw new Error('is empty');
+      if (sdl.trim() === '') {
+        reportProblem('is empty');
+        return;
+      }
       const isRecovered = lastProblem !== undefined;
       lastProblem = undefined;
       if (sdl === lastSdl && !isRecovered) return;
       lastSdl = sdl;
       listener?.onSdl(sdl);
     } catch (error) {
-      const message = `supergraph file ${file} ${reasonOf(error)}`;
-      if (message === lastProblem) return;
-      lastProblem = message;
-      listener?.onProblem(message);
+      reportProblem(reasonOf(error));
     }
+  };
+
+  const reportProblem = (reason: string): void => {
+    const message = `supergraph file ${file} ${reason}`;
+    if (message === lastProblem) return;
+    lastProblem = message;
+    listener?.onProblem(message);
   };
 
   const readSoon = (): void => {

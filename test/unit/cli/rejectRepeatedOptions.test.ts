@@ -25,7 +25,7 @@ async function run(...args: readonly string[]): Promise<unknown> {
 
 describe('an option', () => {
   test('that takes one value is refused the second time', async () => {
-    const refused = "error: option '-e, --environment <name>' is given twice, and takes one value";
+    const refused = "error: option '-e, --environment <name>' is given twice, but takes one value";
     expect(await run('--environment', 'a', '--environment', 'b')).toBe(refused);
     expect(await run('--environment', 'a', '-e', 'a')).toBe(refused);
   });

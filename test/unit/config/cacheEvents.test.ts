@@ -12,7 +12,7 @@ test('a stream needs a Redis, in whatever form', () => {
   expect(findConfigProblems({ supergraph, cache: { events } })).toEqual([
     {
       path: 'cache.events.stream',
-      message: 'is "shop:events", and no Redis is configured',
+      message: 'is "shop:events", but no Redis is configured',
       expected: 'one of `redis.url`, `redis.cluster` and `redis.sentinel` as well',
     },
   ]);

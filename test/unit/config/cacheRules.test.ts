@@ -53,7 +53,7 @@ test.each([
   expect(findConfigProblems({ supergraph, cache: { rules: { [name]: { maxAge: '1s' } } } })).toEqual([
     {
       path: `cache.rules[${JSON.stringify(name)}]`,
-      message: 'has no right name',
+      message: 'is not a valid key',
       expected:
         'a type such as `Product`, a field such as `Product.stock` or a subgraph such as `subgraph:inventory`',
     },

@@ -48,7 +48,8 @@ describe('contracts', () => {
       {
         path: 'contracts.record.clientNameHeaders[0]',
         message: 'is "host"',
-        expected: 'the name of a header that does not belong to the connection or the body',
+        expected:
+          'a header name, except headers of the connection and the body such as host and content-type',
       },
     ]);
   });

@@ -72,7 +72,7 @@ describe('the section enrichment', () => {
       tokens: { expireAfter: '10ms' },
       jobs: { attempts: 0, budgetRatio: 2 },
     };
-    const aShare = 'a share from 0 to 1, such as 0.2';
+    const aRatio = 'a number from 0 to 1, such as 0.2';
     expect(findConfigProblems({ supergraph, enrichment })).toEqual([
       { path: 'enrichment.mode', message: 'is "sometimes"', expected: 'one of adaptive, always, never' },
       {
@@ -82,7 +82,7 @@ describe('the section enrichment', () => {
       },
       {
         path: 'enrichment.fields.Product',
-        message: 'has no right name',
+        message: 'is not a valid key',
         expected: 'a field such as `Product.recommended`',
       },
       {
@@ -105,16 +105,16 @@ describe('the section enrichment', () => {
         message: 'is 0',
         expected: 'a whole number of at least 1',
       },
-      { path: 'enrichment.adaptation.inlineBelow', message: 'is 1.5', expected: aShare },
-      { path: 'enrichment.adaptation.inlineUntil', message: 'is "80%"', expected: aShare },
-      { path: 'enrichment.adaptation.deferredBelow', message: 'is -0.1', expected: aShare },
+      { path: 'enrichment.adaptation.inlineBelow', message: 'is 1.5', expected: aRatio },
+      { path: 'enrichment.adaptation.inlineUntil', message: 'is "80%"', expected: aRatio },
+      { path: 'enrichment.adaptation.deferredBelow', message: 'is -0.1', expected: aRatio },
       {
         path: 'enrichment.tokens.expireAfter',
         message: 'is "10ms"',
         expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1s',
       },
       { path: 'enrichment.jobs.attempts', message: 'is 0', expected: 'a whole number of at least 1' },
-      { path: 'enrichment.jobs.budgetRatio', message: 'is 2', expected: aShare },
+      { path: 'enrichment.jobs.budgetRatio', message: 'is 2', expected: aRatio },
     ]);
   });
 
@@ -122,13 +122,13 @@ describe('the section enrichment', () => {
     [
       { bounds: { min: '11s' } },
       'enrichment.bounds.min',
-      'leaves no room: min is 11s, max 10s',
+      'conflicts: min is 11s, max is 10s',
       'a min that is no longer than max',
     ],
     [
       { bounds: { min: '2s', max: '1s' } },
       'enrichment.bounds.max',
-      'leaves no room: min is 2s, max 1s',
+      'conflicts: min is 2s, max is 1s',
       'a min that is no longer than max',
     ],
     [{ budget: '11s' }, 'enrichment.budget', 'is 11s, outside of enrichment.bounds', 'from 0ms to 10s'],
@@ -141,19 +141,19 @@ describe('the section enrichment', () => {
     [
       { adaptation: { inlineBelow: 0.9 } },
       'enrichment.adaptation.inlineBelow',
-      'leaves no room: inlineBelow is 0.9, inlineUntil 0.8',
+      'conflicts: inlineBelow is 0.9, inlineUntil is 0.8',
       'a value of inlineBelow that is no more than inlineUntil',
     ],
     [
       { adaptation: { deferredUntil: '0.01' } },
       'enrichment.adaptation.deferredUntil',
-      'leaves no room: deferredBelow is 0.05, deferredUntil 0.01',
+      'conflicts: deferredBelow is 0.05, deferredUntil is 0.01',
       'a value of deferredBelow that is no more than deferredUntil',
     ],
     [
       { jobs: { backoff: { base: '11s' } } },
       'enrichment.jobs.backoff.base',
-      'leaves no room: base is 11s, max 10s',
+      'conflicts: base is 11s, max is 10s',
       'a base that is no longer than max',
     ],
   ])('is told what does not go together: %j', (enrichment, path, message, expected) => {

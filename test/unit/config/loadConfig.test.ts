@@ -95,7 +95,7 @@ security:
       },
       {
         path: 'listen.host',
-        message: 'has ${1X}, which names no environment variable',
+        message: 'has ${1X}, which is not a reference to an environment variable',
         expected: 'a name of letters, digits and _, as in `$NAME` with braces',
       },
       { path: 'listen.paht', message: 'is not known; did you mean `path`?', expected: '' },
@@ -113,7 +113,7 @@ describe('a file', () => {
 
   test('that is a folder cannot be read', () => {
     expect(problemsOf(() => loadConfig({ file: folder, env: {} }))).toEqual([
-      { path: '', message: `${folder} cannot be read (EISDIR)`, expected: 'a YAML file' },
+      { path: '', message: `${folder} could not be read (EISDIR)`, expected: 'a YAML file' },
     ]);
   });
 
@@ -142,7 +142,7 @@ test('the error lists every problem in words', () => {
   })();
   expect(message).toBe(
     [
-      'The configuration cannot be used:',
+      'The configuration is invalid:',
       '  listen.path is "x"; expected: a path that begins with / and has no ? or #',
       '  listen.prot is not known; did you mean `port`?',
       '  supergraph is missing; expected: either `file` or `subgraphs`',

@@ -172,7 +172,8 @@ describe('a wrong configuration', () => {
       ...['is "host"', 'is "x y"', 'is 7'].map((message, index) => ({
         path: `subgraphs.b.headers.forward[${index}]`,
         message,
-        expected: 'the name of a header that does not belong to the connection or the body',
+        expected:
+          'a header name, except headers of the connection and the body such as host and content-type',
       })),
       {
         path: 'limits.bodySize',
@@ -226,7 +227,8 @@ describe('a wrong configuration', () => {
       {
         path: 'override.identityHeader',
         message: 'is "x user"',
-        expected: 'the name of a header that does not belong to the connection or the body',
+        expected:
+          'a header name, except headers of the connection and the body such as host and content-type',
       },
       {
         path: 'override.labels.beta',
@@ -254,7 +256,7 @@ describe('a wrong configuration', () => {
 
   test('does not repeat an address that may hold a password', () => {
     expect(findConfigProblems({ supergraph, subgraphs: { a: { url: 'redis://user:secret@host' } } })).toEqual(
-      [{ path: 'subgraphs.a.url', message: 'is not right', expected: 'an http:// or https:// address' }],
+      [{ path: 'subgraphs.a.url', message: 'is invalid', expected: 'an http:// or https:// address' }],
     );
   });
 
@@ -270,10 +272,14 @@ describe('a wrong configuration', () => {
       { path: 'supergraph', message: 'names two sources', expected: either },
     ]);
     expect(findConfigProblems({ supergraph: { file: 'a', pollInterval: '10s' } })).toEqual([
-      { path: 'supergraph.pollInterval', message: 'does not go with `file`', expected: '`watch`' },
+      { path: 'supergraph.pollInterval', message: 'cannot be combined with `file`', expected: '`watch`' },
     ]);
     expect(findConfigProblems({ supergraph: { subgraphs, watch: true } })).toEqual([
-      { path: 'supergraph.watch', message: 'does not go with `subgraphs`', expected: '`pollInterval`' },
+      {
+        path: 'supergraph.watch',
+        message: 'cannot be combined with `subgraphs`',
+        expected: '`pollInterval`',
+      },
     ]);
     expect(findConfigProblems({ supergraph: { subgraphs: [] } })).toEqual([
       {
@@ -289,7 +295,11 @@ describe('a wrong configuration', () => {
     expect(
       findConfigProblems({ supergraph: { subgraphs }, subgraphs: { rewiews: {}, al: {}, elsewhere: {} } }),
     ).toEqual([
-      { path: 'supergraph.subgraphs[2].name', message: 'is "reviews" again', expected: 'each name once' },
+      {
+        path: 'supergraph.subgraphs[2].name',
+        message: 'is "reviews", which is already used',
+        expected: 'unique names',
+      },
       {
         path: 'subgraphs.rewiews',
         message: 'is not one of supergraph.subgraphs; did you mean `reviews`?',
@@ -311,7 +321,7 @@ describe('a wrong configuration', () => {
   test('cannot put the admin routes on the public listener', () => {
     const problem = {
       path: 'admin.port',
-      message: 'is 8080, like listen.port',
+      message: 'is 8080, the same as listen.port',
       expected: 'another port: the admin routes are never on the public listener',
     };
     expect(findConfigProblems({ supergraph, listen: { port: 8080 }, admin: { port: '8080' } })).toEqual([
@@ -330,7 +340,7 @@ describe('a wrong configuration', () => {
     expect(findConfigProblems({ supergraph, listen: { port: 4001 } })).toEqual([
       {
         path: 'admin.port',
-        message: 'is 4001, like listen.port',
+        message: 'is 4001, the same as listen.port',
         expected: 'another port: the admin routes are never on the public listener',
       },
     ]);
@@ -351,17 +361,17 @@ describe('a wrong configuration', () => {
     ).toEqual([
       {
         path: 'subgraphs.all.timeouts.deadline',
-        message: 'leaves no room: attempt is 5s, deadline 4s',
+        message: 'conflicts: attempt is 5s, deadline is 4s',
         expected: room,
       },
       {
         path: 'subgraphs.slow.timeouts.attempt',
-        message: 'leaves no room: attempt is 6s, deadline 4s',
+        message: 'conflicts: attempt is 6s, deadline is 4s',
         expected: room,
       },
       {
         path: 'subgraphs.late.timeouts.deadline',
-        message: 'is 5s, longer than a whole request may take',
+        message: 'is 5s, longer than the deadline of the whole request',
         expected: 'at most subgraphs.all.timeouts.deadline, 4s',
       },
     ]);

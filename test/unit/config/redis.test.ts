@@ -112,7 +112,7 @@ test('what is wrong is told with its path and what would be right', () => {
     { path: 'redis.database', message: 'is 2', expected: '0 with `cluster`' },
     {
       path: 'redis.reconnect.minDelay',
-      message: 'leaves no room: minDelay is 5s, maxDelay 2s',
+      message: 'conflicts: minDelay is 5s, maxDelay is 2s',
       expected: 'a minDelay that is no longer than maxDelay',
     },
   ]);

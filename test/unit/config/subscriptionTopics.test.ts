@@ -39,7 +39,7 @@ describe('subscriptions.topics', () => {
 
   test('wants a Redis for a stream', () => {
     expect(problemsOf({ 'Subscription.a': { stream: 'shop:stock' } })).toEqual([
-      'subscriptions.topics["Subscription.a"].stream is "shop:stock", and no Redis is configured',
+      'subscriptions.topics["Subscription.a"].stream is "shop:stock", but no Redis is configured',
     ]);
   });
 

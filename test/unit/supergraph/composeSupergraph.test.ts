@@ -26,7 +26,7 @@ describe('composing subgraphs', () => {
           code: 'INCONSISTENT_BUT_COMPATIBLE_FIELD_TYPE',
           message: expect.stringContaining('Type of field "Box.size" is inconsistent but compatible'),
           coordinate: 'Box.size',
-          places: [
+          locations: [
             { subgraph: 'a', line: 3, column: 23 },
             { subgraph: 'b', line: 3, column: 23 },
           ],
@@ -41,18 +41,18 @@ describe('composing subgraphs', () => {
       subgraph('b', 'type Query { b: Int }\ntype Bag @key(fields: "name") { size: Int }'),
     ]);
     // The directive, then the type that carries it.
-    const places = (subgraph: string) => [10, 1].map((column) => ({ subgraph, line: 3, column }));
+    const locationsIn = (subgraph: string) => [10, 1].map((column) => ({ subgraph, line: 3, column }));
     expect(result).toEqual({
       errors: [
         {
           code: 'KEY_INVALID_FIELDS',
           message: expect.stringContaining('Cannot query field "id" on type "Box"'),
-          places: places('a'),
+          locations: locationsIn('a'),
         },
         {
           code: 'KEY_INVALID_FIELDS',
           message: expect.stringContaining('Cannot query field "name" on type "Bag"'),
-          places: places('b'),
+          locations: locationsIn('b'),
         },
       ],
     });
@@ -66,7 +66,7 @@ describe('composing subgraphs', () => {
         {
           code: 'INVALID_FIELD_SHARING',
           message: expect.stringContaining('Non-shareable field "Box.size"'),
-          places: [],
+          locations: [],
         },
       ],
     });
@@ -82,12 +82,12 @@ describe('composing subgraphs', () => {
         {
           code: 'INVALID_GRAPHQL',
           message: '[a] Syntax Error: Expected "]", found "}".',
-          places: [{ subgraph: 'a', line: 3, column: 1 }],
+          locations: [{ subgraph: 'a', line: 3, column: 1 }],
         },
         {
           code: 'INVALID_GRAPHQL',
           message: '[b] Syntax Error: Unexpected <EOF>.',
-          places: [{ subgraph: 'b', line: 1, column: 1 }],
+          locations: [{ subgraph: 'b', line: 1, column: 1 }],
         },
       ],
     });
@@ -110,7 +110,7 @@ describe('composing subgraphs', () => {
         {
           code: 'SUBGRAPH_UNREACHABLE',
           message: `[a] The schema could not be fetched from ${server.url}: introspection is off`,
-          places: [],
+          locations: [],
         },
       ],
     });
