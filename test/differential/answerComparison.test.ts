@@ -122,7 +122,9 @@ test('insertDefers puts @defer around a selection set, around one selection, on 
     ...['set', 'set', 'selection', 'repeat', 'selection', 'repeat', 'selection', 'repeat'],
     ...['fragment', 'set', 'repeat'],
   ]);
-  const sources = [0, 2, 5, 8].map((place) => insertDefers(document, new Map([[place, { label: 'x' }]])));
+  const sources = [0, 2, 5, 8].map((position) =>
+    insertDefers(document, new Map([[position, { label: 'x' }]])),
+  );
   expect(sources.map((source) => source.replace(/\s+/g, ' '))).toEqual([
     '{ ... @defer(label: "x") { a { b c } ...F } } fragment F on Query { d }',
     '{ a { ... @defer(label: "x") { b } c } ...F } fragment F on Query { d }',

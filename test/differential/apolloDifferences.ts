@@ -72,7 +72,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     apollo: { data: { part: { cost: 712856.5 } } },
     expected: { data: { part: { cost: 215038.5 } } },
     reason:
-      'cost requires a tariff, which requires an origin, which requires a maker: origin is asked without one.',
+      'cost requires a tariff, which requires an origin, which requires a maker: origin is fetched without one.',
   },
   {
     name: 'a key with resolvable: false after a @requires',
@@ -139,7 +139,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
         book: { offer: 'Book b2.offer<{"headline":"Book b2.headline<{\\"title\\":\\"B2\\"}>"}>' },
       },
     },
-    reason: 'Each of the subgraphs can be asked in turn; the planner throws on its own intermediate result.',
+    reason: 'The subgraphs can be called in sequence; the planner throws on its own intermediate result.',
   },
   {
     name: 'an abstract type of which clients see one member',
@@ -167,7 +167,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     expected: {
       data: { trip: { legs: [{ stops: [[{ name: 'stop 2 of t3.name', wait: 557723 }, null], []] }] } },
     },
-    reason: 'Both subgraphs answered; the parts belong together at each place, however deep the list.',
+    reason: 'Both subgraphs responded; the parts belong together at each path, however deep the list.',
   },
   {
     name: 'an error for a forbidden null',
@@ -204,7 +204,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
         ],
       },
     },
-    reason: 'The specification orders fields as CollectFields meets them, fragments in their place.',
+    reason: 'The specification orders fields as CollectFields meets them, including fragments.',
   },
   {
     name: 'an operation with @defer',

@@ -49,11 +49,11 @@ export async function startApolloPeer({ supergraphSdl, urlOf }: ApolloPeerOption
   await server.start();
   return {
     async execute({ source, variables, headers = {} }) {
-      const asked: OperationContext = {
+      const context: OperationContext = {
         headers: { authorization: `Demo ${viewerId}`, ...headers },
         concurrency: new FetchConcurrency(),
       };
-      const { body } = await server.executeOperation({ query: source, variables }, { contextValue: asked });
+      const { body } = await server.executeOperation({ query: source, variables }, { contextValue: context });
       // Planning may have taken seconds. Connections that closed meanwhile must be noticed before the next request.
       await setImmediate();
       if (body.kind !== 'single') throw new Error('@apollo/gateway sent an incremental response.');
@@ -64,7 +64,7 @@ export async function startApolloPeer({ supergraphSdl, urlOf }: ApolloPeerOption
       return {
         data,
         errors: errors.map(withoutApolloCode),
-        avoidableRequests: asked.concurrency.avoidableRequests,
+        avoidableRequests: context.concurrency.avoidableRequests,
       };
     },
     [Symbol.asyncDispose]: () => server.stop(),

@@ -50,7 +50,7 @@ function findPartialDifference(
     if (isJsonObject(wanted) && isJsonObject(found)) {
       const extra = Object.keys(found).filter((key) => !Object.hasOwn(wanted, key));
       if (extra.length > 0) return difference(at, [], extra, 'keys too many');
-      const mayLack = failed.some((place) => isBelow(at, place));
+      const mayLack = failed.some((fragmentPath) => isBelow(at, fragmentPath));
       return firstOf(Object.keys(wanted), (key) => {
         if (Object.hasOwn(found, key)) return find(wanted[key], found[key], [...at, key]);
         return mayLack ? undefined : difference([...at, key], wanted[key], undefined, 'missing value');
@@ -60,6 +60,6 @@ function findPartialDifference(
   }
 }
 
-function isBelow(path: Path, place: Path): boolean {
-  return place.every((part, index) => path[index] === part);
+function isBelow(path: Path, fragmentPath: Path): boolean {
+  return fragmentPath.every((part, index) => path[index] === part);
 }

@@ -45,9 +45,9 @@ async function findProblem(
   const nulled = new Set<string>();
   for (const error of expected.errors) {
     const path = error.path ?? [];
-    const place = truncateAtNull(path, expected.data);
-    if (place.length === path.length) exact.add(errorLine(error));
-    else nulled.add(JSON.stringify(place));
+    const nullPath = truncateAtNull(path, expected.data);
+    if (nullPath.length === path.length) exact.add(errorLine(error));
+    else nulled.add(JSON.stringify(nullPath));
   }
   for (const line of exact) if (!reported.has(line)) return `missing ${line}`;
 
@@ -56,19 +56,19 @@ async function findProblem(
   for (const error of got) {
     if (exact.has(errorLine(error))) continue;
     const path = error.path ?? [];
-    const place = JSON.stringify(truncateAtNull(path, expected.data));
+    const nullPath = JSON.stringify(truncateAtNull(path, expected.data));
     whole ??= await withoutNullPropagation();
     const isHidden =
       whole.toleratedMessages?.has(error.message) === true ||
       expected.toleratedMessages?.has(error.message) === true;
-    if (!nulled.has(place) && !isHidden) return `unexpected ${errorLine(error)}`;
-    if (isHidden || leadsToNull(path, whole.data)) explained.add(place);
+    if (!nulled.has(nullPath) && !isHidden) return `unexpected ${errorLine(error)}`;
+    if (isHidden || leadsToNull(path, whole.data)) explained.add(nullPath);
     else if (!error.message.startsWith(violation)) return `no null at ${errorLine(error)}`;
   }
-  for (const place of nulled) {
+  for (const nullPath of nulled) {
     // A fragment that failed may have left the value of an earlier payload at this path.
-    const isNull = leadsToNull(JSON.parse(place), gotData);
-    if (isNull && !explained.has(place)) return `no error explains the null at ${place}`;
+    const isNull = leadsToNull(JSON.parse(nullPath), gotData);
+    if (isNull && !explained.has(nullPath)) return `no error explains the null at ${nullPath}`;
   }
   return undefined;
 }

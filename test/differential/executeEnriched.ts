@@ -84,8 +84,8 @@ async function mergeUpdates(url: string, trial: Trial, body: EnrichedBody): Prom
   if (enrichment === undefined) return { merged: { data, errors }, pending: 0 };
   if (enrichment.token === undefined) throw new Error('The first response has pending fields but no token.');
   const updates = await fetchUpdates(new URL(`/enrichments/${enrichment.token}`, url), credentials(trial));
-  const [expected, got] = [enrichment.pending, updates].map((places) =>
-    places.map(({ path }) => JSON.stringify(path)).sort(),
+  const [expected, got] = [enrichment.pending, updates].map((entries) =>
+    entries.map(({ path }) => JSON.stringify(path)).sort(),
   );
   if (JSON.stringify(expected) !== JSON.stringify(got)) {
     throw new Error(`Pending: ${String(expected)}\nupdates: ${String(got)}`);

@@ -261,19 +261,19 @@ class Generator {
     return { ...node, directives: directive.selectionSet.selections[0]?.directives ?? [] };
   }
 
-  #arguments(place: string, args: readonly GraphQLArgument[]): ArgumentNode[] {
+  #arguments(coordinate: string, args: readonly GraphQLArgument[]): ArgumentNode[] {
     return args
       .filter((arg) => isRequiredArgument(arg) || arg.name === 'first' || this.#random.chance(0.4))
       .map((arg) => ({
         kind: Kind.ARGUMENT,
         name: { kind: Kind.NAME, value: arg.name },
-        value: this.#value(`${place}(${arg.name}`, arg),
+        value: this.#value(`${coordinate}(${arg.name}`, arg),
       }));
   }
 
-  #value(place: string, { name, type }: GraphQLArgument | GraphQLInputField): ValueNode {
-    if (!this.#random.chance(0.35)) return this.#literal(place, name, type, true);
-    const value = this.#plain(place, name, type);
+  #value(coordinate: string, { name, type }: GraphQLArgument | GraphQLInputField): ValueNode {
+    if (!this.#random.chance(0.35)) return this.#literal(coordinate, name, type, true);
+    const value = this.#plain(coordinate, name, type);
     return variableNode(this.#variable(String(type), value));
   }
 
@@ -294,8 +294,8 @@ class Generator {
     return name;
   }
 
-  #literal(place: string, name: string, type: GraphQLInputType, mayVary: boolean): ValueNode {
-    if (isNonNullType(type)) return this.#literal(place, name, type.ofType, mayVary);
+  #literal(coordinate: string, name: string, type: GraphQLInputType, mayVary: boolean): ValueNode {
+    if (isNonNullType(type)) return this.#literal(coordinate, name, type.ofType, mayVary);
     if (isInputObjectType(type)) {
       return {
         kind: Kind.OBJECT,
@@ -308,22 +308,22 @@ class Generator {
         })),
       };
     }
-    return literalOf(this.#plain(place, name, type), type);
+    return literalOf(this.#plain(coordinate, name, type), type);
   }
 
   #plain(
-    place: string,
+    coordinate: string,
     name: string,
     type: GraphQLInputType,
     mayBeNull: boolean = this.#options.includesNulls ?? false,
   ): unknown {
     const random = this.#random;
-    if (isNonNullType(type)) return this.#plain(place, name, type.ofType, false);
+    if (isNonNullType(type)) return this.#plain(coordinate, name, type.ofType, false);
     const { argumentValues = {} } = this.#options;
-    const values = argumentValues[place] ?? argumentValues[name];
+    const values = argumentValues[coordinate] ?? argumentValues[name];
     if (mayBeNull && values === undefined && random.chance(0.15)) return null;
     if (isListType(type)) {
-      return Array.from({ length: random.integer(0, 3) }, () => this.#plain(place, name, type.ofType));
+      return Array.from({ length: random.integer(0, 3) }, () => this.#plain(coordinate, name, type.ofType));
     }
     if (isInputObjectType(type)) {
       return Object.fromEntries(
@@ -336,7 +336,7 @@ class Generator {
     if (isEnumType(type)) return random.pick(type.getValues()).name;
     if (type.name === 'Boolean') return random.chance(0.5);
     const found = values ?? scalarValues[type.name];
-    if (found === undefined) throw new Error(`No argument values are defined for ${place}.`);
+    if (found === undefined) throw new Error(`No argument values are defined for ${coordinate}.`);
     return random.pick(found);
   }
 

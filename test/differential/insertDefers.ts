@@ -52,17 +52,17 @@ export function insertDefers(document: DocumentNode, defers: ReadonlyMap<number,
 
 /** Chooses random positions, labels and conditions. */
 export function chooseDefers(document: DocumentNode, random: Random, most: number): ChosenDefers {
-  const places = listPositions(document);
+  const positions = listPositions(document);
   const defers = new Map<number, Defer>();
   const variables: Record<string, unknown> = {};
-  for (const place of random.sample([...places.keys()], random.integer(1, most))) {
-    const label = random.chance(0.5) ? { label: `at ${place}` } : {};
-    if (random.chance(0.75)) defers.set(place, label);
-    else if (random.chance(0.3)) defers.set(place, { ...label, if: random.chance(0.5) });
+  for (const position of random.sample([...positions.keys()], random.integer(1, most))) {
+    const label = random.chance(0.5) ? { label: `at ${position}` } : {};
+    if (random.chance(0.75)) defers.set(position, label);
+    else if (random.chance(0.3)) defers.set(position, { ...label, if: random.chance(0.5) });
     else {
-      const variable = `deferred${place}`;
+      const variable = `deferred${position}`;
       variables[variable] = random.chance(0.7);
-      defers.set(place, { ...label, if: { variable } });
+      defers.set(position, { ...label, if: { variable } });
     }
   }
   return { source: insertDefers(document, defers), variables };
@@ -100,8 +100,8 @@ function transform(document: DocumentNode, choose: (kind: PositionKind) => Defer
             : { ...node, selectionSet: transformSet(node.selectionSet, true) };
         const alone = mayDefer && !isAlone ? choose('selection') : undefined;
         const repeated = mayDefer ? choose('repeat') : undefined;
-        const kept = alone === undefined ? inner : deferred([inner], alone);
-        return repeated === undefined ? [kept] : [kept, deferred([withoutLabels(inner)], repeated)];
+        const wrapped = alone === undefined ? inner : deferred([inner], alone);
+        return repeated === undefined ? [wrapped] : [wrapped, deferred([withoutLabels(inner)], repeated)];
       }
       const own = mayDefer ? choose('fragment') : undefined;
       const inner =

@@ -159,8 +159,8 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       adminUrl,
       supergraphFile: file,
       subgraph: (name) => running.get(name) as InlineServer,
-      execute: (query, asked) => executeOperation(url, query, asked),
-      executeIncrementally: (query, asked) => DeferredAnswer.open(url, query, asked),
+      execute: (query, options) => executeOperation(url, query, options),
+      executeIncrementally: (query, options) => DeferredAnswer.open(url, query, options),
       close,
       [Symbol.asyncDispose]: close,
     };

@@ -55,11 +55,11 @@ export class SwappableSubgraph implements AsyncDisposable {
     const document = parse(query);
     const errors = validate(this.#schema, document);
     if (errors.length > 0) {
-      const told = errors.map(({ message }) => ({
+      const responseErrors = errors.map(({ message }) => ({
         message,
         extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
       }));
-      return { status: 400, body: { errors: told } };
+      return { status: 400, body: { errors: responseErrors } };
     }
     return {
       status: 200,

@@ -36,8 +36,8 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
 
 test('queries in docs/observability.md use existing metrics', () => {
   const queries = Array.from(page.matchAll(/^```promql\n([\s\S]*?)^```$/gm), ([, query = '']) => query);
-  const asked = queries.flatMap((query) => query.match(/tributary_\w+/g) ?? []);
+  const used = queries.flatMap((query) => query.match(/tributary_\w+/g) ?? []);
   const listed = new Set(page.matchAll(/`(tributary_\w+)`/g).map(([, name]) => name));
-  expect(asked.length).toBeGreaterThan(0);
-  expect(asked.filter((name) => !listed.has(name.replace(/_(bucket|sum|count)$/, '')))).toEqual([]);
+  expect(used.length).toBeGreaterThan(0);
+  expect(used.filter((name) => !listed.has(name.replace(/_(bucket|sum|count)$/, '')))).toEqual([]);
 });

@@ -84,11 +84,11 @@ export class Definitions {
     this.fields = [...this.#documents].flatMap(([subgraph, document]) =>
       this.#listFields(subgraph, document),
     );
-    for (const place of this.fields) {
-      const coordinate = `${place.typeName}.${place.node.name.value}`;
+    for (const field of this.fields) {
+      const coordinate = `${field.typeName}.${field.node.name.value}`;
       const known = this.#fieldsByCoordinate.get(coordinate) ?? [];
       this.#fieldsByCoordinate.set(coordinate, known);
-      known.push(place);
+      known.push(field);
     }
   }
 
@@ -112,9 +112,9 @@ export class Definitions {
 
   /** The declaration in the first subgraph that has the field. */
   declaration(typeName: string, fieldName: string): FieldDefinitionNode {
-    const place = this.resolvableFields(typeName, fieldName)[0] ?? this.#allFields(typeName, fieldName)[0];
-    if (place === undefined) throw new Error(`No subgraph has ${typeName}.${fieldName}`);
-    return place.node;
+    const field = this.resolvableFields(typeName, fieldName)[0] ?? this.#allFields(typeName, fieldName)[0];
+    if (field === undefined) throw new Error(`No subgraph has ${typeName}.${fieldName}`);
+    return field.node;
   }
 
   /** Whether objects of the type are also objects of the other type. */

@@ -16,7 +16,7 @@ export class Faults {
     return new Faults(seed, Number(percent));
   }
 
-  shouldFail(place: string): boolean {
-    return this.#percent > 0 && hash(`${this.#seed} ${place}`) % 100 < this.#percent;
+  shouldFail(coordinate: string): boolean {
+    return this.#percent > 0 && hash(`${this.#seed} ${coordinate}`) % 100 < this.#percent;
   }
 }

@@ -73,9 +73,9 @@ export class GraphModel {
       return resolver(thing, args, { required: required ?? {}, state: scope.state });
     if (Object.hasOwn(thing, fieldName)) return read(thing, fieldName, args);
     const { type } = this.definitions.declaration(runtime, fieldName);
-    const asked = Object.keys(args).length === 0 ? '' : `(${stableJson(args)})`;
+    const argumentText = Object.keys(args).length === 0 ? '' : `(${stableJson(args)})`;
     return generateValue(
-      `${labelOf(thing)}.${fieldName}${asked}${required ? `<${stableJson(required)}>` : ''}`,
+      `${labelOf(thing)}.${fieldName}${argumentText}${required ? `<${stableJson(required)}>` : ''}`,
       type,
     );
   }
@@ -167,14 +167,14 @@ export class GraphModel {
 
   #answer(typeName: string, thing: GraphObject, node: FieldNode, scope: TrialContext): unknown {
     const name = node.name.value;
-    const place = this.fieldFor(typeName, thing, name);
-    if (place === undefined) return missing;
+    const field = this.fieldFor(typeName, thing, name);
+    if (field === undefined) return missing;
     const args: Record<string, unknown> = {};
-    for (const { name: argument, defaultValue } of place.node.arguments ?? []) {
+    for (const { name: argument, defaultValue } of field.node.arguments ?? []) {
       const given = node.arguments?.find((one) => one.name.value === argument.value)?.value ?? defaultValue;
       if (given !== undefined) args[argument.value] = valueFromASTUntyped(given);
     }
-    const required = this.require(thing, typeName, place, scope);
+    const required = this.require(thing, typeName, field, scope);
     if (required === null) return null;
     try {
       return this.resolve(typeName, thing, name, args, scope, required);

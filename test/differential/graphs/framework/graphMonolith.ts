@@ -134,22 +134,22 @@ export class GraphMonolith implements Monolith {
   ): unknown {
     const { lostSubgraph } = scope;
     if (lostSubgraph !== undefined && this.#model.mayNeed(lostSubgraph, typeName, fieldName)) return null;
-    const place = this.#model.fieldFor(typeName, node.object, fieldName);
-    if (place === undefined) {
+    const field = this.#model.fieldFor(typeName, node.object, fieldName);
+    if (field === undefined) {
       // Required fields are fetched before it is known that no subgraph needs them.
       for (const other of this.#model.definitions.resolvableFields(typeName, fieldName)) {
         this.#model.require(node.object, typeName, other, scope);
       }
       return null;
     }
-    const required = this.#model.require(node.object, typeName, place, scope);
+    const required = this.#model.require(node.object, typeName, field, scope);
     if (required === null) return null;
-    const fromContext = this.#readContext(node, place, scope);
+    const fromContext = this.#readContext(node, field, scope);
     return this.#model.resolve(
       typeName,
       node.object,
       fieldName,
-      { ...hiddenArguments(place, args), ...args, ...fromContext },
+      { ...hiddenArguments(field, args), ...args, ...fromContext },
       scope,
       required,
     );

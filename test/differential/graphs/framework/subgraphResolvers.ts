@@ -27,8 +27,8 @@ export function createSubgraph(world: GraphModel, name: string): InlineSubgraph 
   for (const typeName of abstractTypes) {
     add(typeName, '__resolveType', (value: GraphObject | ReferencedEntity) => objectOf(value).__typename);
   }
-  for (const place of world.definitions.fields.filter(({ subgraph }) => subgraph === name)) {
-    const { typeName } = place;
+  for (const field of world.definitions.fields.filter(({ subgraph }) => subgraph === name)) {
+    const { typeName } = field;
     if (world.definitions.keys(name, typeName).length > 0) {
       add(typeName, '__resolveReference', (reference: GraphObject) => {
         const thing = world.find(name, typeName, reference);
@@ -38,12 +38,12 @@ export function createSubgraph(world: GraphModel, name: string): InlineSubgraph 
     if (abstractTypes.includes(typeName)) continue;
     add(
       typeName,
-      place.node.name.value,
+      field.node.name.value,
       (
         parent: GraphObject | ReferencedEntity | undefined,
         args: Record<string, unknown>,
         { headers }: InlineContext,
-      ) => answer(world, place, parent, args, scopeOf(headers)),
+      ) => answer(world, field, parent, args, scopeOf(headers)),
     );
   }
   return { name, sdl, resolvers: resolvers as never, ...(link === undefined ? {} : { link }) };
@@ -55,14 +55,14 @@ export function createSubgraph(world: GraphModel, name: string): InlineSubgraph 
 
 function answer(
   world: GraphModel,
-  place: SubgraphField,
+  field: SubgraphField,
   parent: GraphObject | ReferencedEntity | undefined,
   args: Readonly<Record<string, unknown>>,
   scope: TrialContext,
 ): unknown {
-  const { subgraph, typeName, node, requires } = place;
-  const isOthers = place.isExternal && !world.definitions.isReachable(place);
-  if (isOthers || place.isOverridden) {
+  const { subgraph, typeName, node, requires } = field;
+  const isOthers = field.isExternal && !world.definitions.isReachable(field);
+  if (isOthers || field.isOverridden) {
     throw new Error(
       `${subgraph} received a fetch of ${typeName}.${node.name.value}, a field of another subgraph.`,
     );
