@@ -36,12 +36,12 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 afterEach(() => gateway.subgraph('cinema').reset());
 
-test('what is an object in one subgraph and a union in another one has its fields', async () => {
+test('a type that is an object in one subgraph and a union member in another has its fields', async () => {
   const { body } = await gateway.execute('{ best { ... on Book { title } } }');
   expect(body).toEqual({ data: { best: { title: 'A book' } } });
 });
 
-test('errors of objects without a known type are told at the object', async () => {
+test('errors of objects with an unknown type are reported at the path of the object', async () => {
   gateway.subgraph('cinema').answerWith(() => ({
     kind: 'json',
     body: {
@@ -59,7 +59,7 @@ test('errors of objects without a known type are told at the object', async () =
   });
 });
 
-test('an operation that has no plan is answered without data, and with an error that says so', async () => {
+test('an operation without a possible plan returns no data and an error with the reason', async () => {
   await using ghosts = await startInlineGateway({
     subgraphs: [
       {

@@ -65,7 +65,7 @@ function threadObjects(): number {
 /** Far more than garbage that is collected a little later. */
 const switches = isLongRun ? 100 : 30;
 
-test(`${switches} switches in a row fail no request and leave nothing behind`, async () => {
+test(`${switches} consecutive supergraph switches fail no request and leak nothing`, async () => {
   await using items = await startScriptedSubgraph();
   items.setDefaultScript(json({ data: { item: { __typename: 'Item', id: '1', name: 'Pan' } } }));
   await using stock = await startScriptedSubgraph();

@@ -66,8 +66,8 @@ async function ask(url: string, query: string): Promise<unknown> {
   return response.json();
 }
 
-describe('a new supergraph', () => {
-  test('serves what begins after it, while a deferred answer ends on the one that it began with', async () => {
+describe('the switch to a new supergraph', () => {
+  test('applies to new operations, while a deferred response ends on the supergraph that it began with', async () => {
     const clock = new GatedFaultClock();
     await using gateway = await startSwitchable(clock);
     await using connection = await RawConnection.open(gateway.url);

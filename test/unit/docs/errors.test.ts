@@ -27,7 +27,9 @@ describe('docs/errors.md', () => {
   test("lists the codes of Apollo Server that it does not share with the gateway's", () => {
     // Persisted queries are always supported.
     const unused = 'PERSISTED_QUERY_NOT_SUPPORTED';
-    const expected = Object.keys(ApolloServerErrorCode).filter((code) => !gatewayCodes.has(code) && code !== unused);
+    const expected = Object.keys(ApolloServerErrorCode).filter(
+      (code) => !gatewayCodes.has(code) && code !== unused,
+    );
     expect([...otherCodes.keys()].sort()).toEqual(expected.sort());
     expect(page).toContain(ApolloServerValidationErrorCode.INTROSPECTION_DISABLED);
   });
@@ -53,7 +55,10 @@ describe('the statuses of docs/errors.md', () => {
     await using server = await startScriptedServer();
     const { status, body } = await exchange(server.url, request);
     const answer = JSON.parse(body) as { errors: { extensions: { code: string } }[] };
-    expect([answer.errors[0]?.extensions.code, status]).toEqual([code, otherCodes.get(code) ?? gatewayCodes.get(code)]);
+    expect([answer.errors[0]?.extensions.code, status]).toEqual([
+      code,
+      otherCodes.get(code) ?? gatewayCodes.get(code),
+    ]);
   });
 
   test('are what a client gets without a supergraph', async () => {

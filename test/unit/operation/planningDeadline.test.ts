@@ -6,7 +6,7 @@ import { createLocalPipeline } from '../../harness/localPipeline.ts';
 
 const sdl = 'type Query { answer: Int }';
 
-test('a request that waits for the planner ends at its deadline, and its plan is there for the next one', async () => {
+test('a request that waits for the planner ends at its deadline, and its plan is cached for the next request', async () => {
   const planned = Promise.withResolvers<QueryPlan>();
   let asked = 0;
   const planner: Planner = {

@@ -37,6 +37,6 @@ test.each([
     [[]],
   ],
   ['that the new schema does not have is left to the planner', { price: 'percent(5)' }, '{gone}', [], [[]]],
-])('an operation %s', (_, labels, operation, overrides, expected) => {
+])('overridesToWarm for an operation %s', (_, labels, operation, overrides, expected) => {
   expect(overridesToWarm(supergraphWith(labels), before, operation, overrides)).toEqual(expected);
 });
