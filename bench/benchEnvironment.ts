@@ -15,7 +15,7 @@ import type { SubgraphName } from './subgraphs/schemas.ts';
 import { subgraphNames, subgraphSdl } from './subgraphs/schemas.ts';
 import type { Target } from './targets/target.ts';
 
-/** What every target needs around it: running subgraphs, their supergraph, and a load generator. */
+/** The surroundings of every target: running subgraphs, their supergraph, and a load generator. */
 export interface BenchEnvironment extends AsyncDisposable {
   readonly subgraphAdmin: string;
   startTarget(target: Target, sharing: boolean): Promise<RunningTarget>;

@@ -1,4 +1,4 @@
-/** Measures what the cache saves, and what a Redis that hangs costs: see README.md. */
+/** Measures how much the cache saves, and the cost of a Redis that hangs. See README.md. */
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,9 +20,9 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     'warm-up': { type: 'string', default: '5' },
     connections: { type: 'string', default: '50' },
-    // Instead of the demo's: what is stale here is looked for in Redis.
+    // Replaces the demo's `maxAge`. Stale entries are read from Redis.
     'max-age': { type: 'string' },
-    // Clients that ask the same at one time share their calls without a cache already.
+    // Without a cache, clients that send the same request at the same time already share subgraph calls.
     sharing: { type: 'boolean', default: false },
   },
 });
@@ -61,7 +61,7 @@ const expected = await answerOf(gatewayOf(rows[0] as Row).url);
 const results = new Map<Row, ClosedLoopResult[]>(rows.map((row) => [row, []]));
 for (let round = 0; round < Number(values.rounds); round++) {
   for (const row of rows) {
-    // It hangs under a gateway that was connected.
+    // Redis hangs after the gateway has connected.
     if (row.isRedisHung === true) redis.pause();
     const result = await measure(row, Number(round === 0 ? values['warm-up'] : 1) * 1_000);
     redis.resume();
@@ -71,7 +71,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
 }
 
 console.log(
-  '| gateway | requests/s | p50 / p99 ms | CPU ms/request | subgraph requests/request | foreign load % | wrong answers |',
+  '| gateway | requests/s | p50 / p99 ms | CPU ms/request | subgraph requests/request | foreign load % | wrong responses |',
 );
 console.log('| --- | --- | --- | --- | --- | --- | --- |');
 for (const row of rows) {
@@ -90,7 +90,7 @@ for (const row of rows) {
 }
 await Promise.all([...[...gateways.values()].map(({ child }) => child), load, shop].map((one) => one.stop()));
 
-/** The demo's own rules. */
+/** The cache rules of the demo. */
 function readDemoCache(): unknown {
   const { cache: demo } = parseYaml(readFileSync(fileOf('../tributary.yaml'), 'utf8'));
   const maxAge = values['max-age'];
@@ -103,7 +103,7 @@ async function startGateway({ name, config }: Row): Promise<{ child: Child; url:
   const file = join(directory, `${name.replaceAll(/\W+/g, '-')}.yaml`);
   writeFileSync(
     file,
-    // JSON is YAML.
+    // JSON is valid YAML.
     JSON.stringify({
       listen: { port: 0 },
       admin: { port: 0 },

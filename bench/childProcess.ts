@@ -2,26 +2,27 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
-/** Where a process may run. The target has a core of its own, so that the load cannot take its time. */
+/** The core that a process is pinned to. The target has a core of its own, so that the load takes none of its
+ *  time. */
 type Core = 'target' | 'load';
 
 const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
 const coreNumber: Readonly<Record<Core, number>> = { target: 0, load: 1 };
 
-/** How much of the standard error of a child is kept for the message about its end. */
+/** The length of a child's standard error that the message about its end contains. */
 const maxReportedErrorChars = 4000;
 
 export interface Child {
   readonly pid: number;
   readonly process: ChildProcess;
-  /** Rejects when the child ends before `stop`; never resolves. */
+  /** Rejects when the child ends before `stop`. Never resolves. */
   readonly ended: Promise<never>;
   stop(): Promise<void>;
 }
 
 interface ChildOptions {
   readonly core: Core;
-  /** Arguments of `node`. */
+  /** The arguments of `node`. */
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly ipc?: boolean;
@@ -29,16 +30,16 @@ interface ChildOptions {
 
 const runningChildren = new Set<ChildProcess>();
 
-// However this process ends, nothing that it started goes on.
+// When this process ends, however it ends, its children end too.
 process.once('exit', () => {
   for (const child of runningChildren) child.kill('SIGKILL');
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
-/** The core that targets are pinned to; undefined where processes cannot be pinned. */
+/** The core of the target; `undefined` where processes cannot be pinned. */
 export const targetCore = canPin ? coreNumber.target : undefined;
 
-/** Starts a program on the Node that runs this one. */
+/** Starts a program on the same Node as this process. */
 export function startChild(name: string, { core, args, env = {}, ipc = false }: ChildOptions): Child {
   const pin = canPin ? ['taskset', '--cpu-list', String(coreNumber[core])] : [];
   const [command = process.execPath, ...rest] = [...pin, process.execPath, ...args];
@@ -71,7 +72,7 @@ export function startChild(name: string, { core, args, env = {}, ipc = false }: 
       stopping = true;
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGTERM');
-      // A target that drains for long is not what is measured here.
+      // How long a target drains is not measured here.
       const timer = setTimeout(() => child.kill('SIGKILL'), 3000);
       await exited;
       clearTimeout(timer);

@@ -3,21 +3,21 @@ import { HttpConnection, requestBytes } from './httpConnection.ts';
 import { percentile } from './percentile.ts';
 import { busyMs, treeCpuMs, treePeakRssMib } from './processTree.ts';
 
-/** Each connection sends its next request when it has the answer to the last. */
+/** Each connection sends its next request when the response to its last one is complete. */
 export interface ClosedLoopJob {
   readonly kind: 'closed-loop';
   readonly url: string;
   readonly query: string;
-  /** The `data` of every answer. */
+  /** The `data` of every response. */
   readonly expected: unknown;
   readonly connections: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
-  /** Root of the target's process tree. */
+  /** The root of the target's process tree. */
   readonly targetPid: number;
   /** The core that the target is pinned to. */
   readonly targetCore?: number;
-  /** Where the subgraphs tell how many requests they had. */
+  /** Where the subgraphs report their request counts. */
   readonly subgraphAdmin: string;
 }
 
@@ -28,16 +28,17 @@ export interface ClosedLoopResult {
   readonly cpuMsPerRequest: number;
   readonly subgraphRequestsPerRequest: number;
   readonly peakRssMib: number;
-  /** How much of the target's core other processes took, in percent of the time: above a few, the round tells
-   *  little. Absent where the target is not pinned to a core. */
+  /** The time that other processes took on the target's core, in percent. Above a few percent, the round says little.
+   *  Absent if the target is not pinned to a core. */
   readonly foreignLoadPercent?: number;
-  /** Answers with another status than 200 or other data than expected. */
+  /** Responses with a status other than 200 or with wrong data. */
   readonly wrongAnswers: number;
-  /** The beginning of the first of them. */
+  /** The start of the first wrong response. */
   readonly wrongAnswer?: string;
 }
 
-/** Forms in which a right answer may be written: the order of keys is free for us, if not for the spec. */
+/** The number of different texts of a correct response that are stored. Benchmarks accept any order of keys, although
+ *  the specification does not. */
 const maxKnownForms = 50;
 
 const maxReportedAnswerChars = 1000;
@@ -100,7 +101,7 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
     const foreignMs = busyOf(job.targetCore) - busyBefore - cpuMs;
     const subgraphCount = (await subgraphRequests(job.subgraphAdmin)) - countBefore;
     if (failure) throw failure;
-    if (latencies.length === 0) throw new Error('Not one answer came within the measured time');
+    if (latencies.length === 0) throw new Error('No response arrived within the measured time');
     latencies.sort((a, b) => a - b);
     return {
       requestsPerSecond: latencies.length / seconds,
@@ -120,8 +121,8 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
   }
 }
 
-/** Compares every answer with the forms that were seen and parsed before: bytes are cheap to compare, JSON is
- *  not. */
+/** Compares every response with the texts that were parsed and found correct before. Comparing bytes is cheap,
+ *  parsing JSON is not. */
 class AnswerCheck {
   readonly #expected: unknown;
   readonly #forms: Buffer[] = [];

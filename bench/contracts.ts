@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { type StoreSize, writeSyntheticStore } from './contracts/syntheticStore.ts';
 import { treeCpuMs, treePeakRssMib } from './processTree.ts';
 
-// Measures `tributary contracts check` on a large store of which every subgraph has changed: the whole command, as its
+// Measures `tributary contracts check` on a large store in which every subgraph has changed: the complete command, as
 // users start it, with Node's own limits.
 
 const { values } = parseArgs({
@@ -14,7 +14,7 @@ const { values } = parseArgs({
     subgraphs: { type: 'string', default: '20' },
     types: { type: 'string', default: '1000' },
     operations: { type: 'string', default: '1000' },
-    /** Where to leave the two stores; a directory that is removed otherwise. */
+    /** The directory that keeps the two stores. By default, a temporary directory that is removed. */
     keep: { type: 'string' },
   },
 });
@@ -43,7 +43,7 @@ try {
       `| ${size.subgraphs} | ${size.types} | ${size.operations} | ${seconds.toFixed(1)} | ${cpuSeconds.toFixed(1)} | ${peakRssMib.toFixed(0)} | ${exitCode} |`,
     ].join('\n'),
   );
-  // A check that could not be made has measured nothing.
+  // A check that could not run has measured nothing.
   if (exitCode !== 0 && exitCode !== 1) process.exitCode = 1;
 } finally {
   if (values.keep === undefined) rmSync(directory, { recursive: true });
@@ -51,13 +51,13 @@ try {
 
 interface Measured {
   readonly seconds: number;
-  /** Of all its threads. */
+  /** Includes all threads. */
   readonly cpuSeconds: number;
   readonly peakRssMib: number;
   readonly exitCode: number | null;
 }
 
-/** Its progress is seen as it comes. */
+/** Shows the progress of the command as it arrives. */
 async function check(args: readonly string[], out: string): Promise<Measured> {
   const cli = new URL('../gateway/cli.ts', import.meta.url).pathname;
   const started = performance.now();
@@ -69,12 +69,12 @@ async function check(args: readonly string[], out: string): Promise<Measured> {
     },
   );
   const { pid } = child;
-  if (pid === undefined) throw new Error('the command could not be started');
-  // The kernel keeps both; they only have to be read before the process is gone.
+  if (pid === undefined) throw new Error('`tributary contracts check` could not be started.');
+  // The kernel has both values as long as the process exists.
   let last = { cpuSeconds: 0, peakRssMib: 0 };
   const watch = setInterval(() => {
     const { cpuSeconds, peakRssMib } = readUsage(pid) ?? last;
-    // A process that is just ending has no memory left.
+    // A process that is ending has no memory any more.
     last = { cpuSeconds, peakRssMib: Math.max(last.peakRssMib, peakRssMib) };
   }, 50);
   const exitCode = await new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -82,7 +82,7 @@ async function check(args: readonly string[], out: string): Promise<Measured> {
   return { seconds: (performance.now() - started) / 1000, ...last, exitCode };
 }
 
-/** `undefined` for a process that has ended. */
+/** Returns `undefined` for a process that has ended. */
 function readUsage(pid: number): Pick<Measured, 'cpuSeconds' | 'peakRssMib'> | undefined {
   try {
     return { cpuSeconds: treeCpuMs(pid) / 1000, peakRssMib: treePeakRssMib(pid) };

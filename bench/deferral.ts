@@ -18,10 +18,11 @@ export interface DeferReport {
 
 export interface DeferRow {
   readonly target: string;
-  /** The operation without its slow part, and with it deferred; by round. */
+  /** Results by round: `prompt` without the slow field, `deferred` with the slow field deferred. */
   readonly prompt: readonly FirstPayloadResult[];
   readonly deferred: readonly FirstPayloadResult[];
-  /** Medians over the rounds of the p99 of the deferred operation's first payload, less that of the prompt one. */
+  /** The p99 of the first payload with the slow field deferred, minus that without the slow field. Median over the
+   *  rounds. */
   readonly firstP99DifferenceMs?: number;
   readonly failure?: string;
 }
@@ -81,7 +82,7 @@ async function measureTarget(
 
 function request(scenario: DeferScenario, { url }: RunningTarget, operation: 'prompt' | 'deferred') {
   const query = operationText(scenario[operation]);
-  // The reference knows no `@defer`, which changes nothing of the merged answer.
+  // The reference does not support `@defer`, which does not change the merged response.
   const expected = referenceAnswer(query.replace(/@defer\([^)]*\)/g, ''));
   return { url, query, expected, incremental: operation === 'deferred' };
 }

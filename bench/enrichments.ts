@@ -1,5 +1,5 @@
-/** Measures first answers while an enrichment is slow or hangs, and whether everything that they left out comes, once:
- *  see README.md. */
+/** Measures first responses while an enrichment is slow or hangs, and checks that every pending field arrives exactly
+ *  once. See README.md. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,22 +33,22 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '100' },
     slow: { type: 'string', default: '5 %,all,hanging' },
     clients: { type: 'string', default: 'json,incremental' },
-    // Parts of the names.
+    // Substrings of the names.
     targets: { type: 'string', default: 'tributary,apollo,hive' },
-    // It is quick until the measurement begins, and what was learnt of it holds no longer.
+    // The enrichment is fast until the measurement begins, so the learned latencies are wrong.
     sudden: { type: 'boolean', default: false },
-    // Clients that ask the same at one time share their calls, as by default.
+    // Clients that send the same request at the same time share subgraph calls, as by default.
     sharing: { type: 'boolean', default: false },
-    // MiB of a semi-space of every gateway.
+    // The size of a semi-space of every gateway, in MiB.
     young: { type: 'string', default: '64' },
   },
 });
 
-/** What `@enrichment` says in the demo. */
+/** The budget of the demo's `@enrichment`. */
 const budgetMs = 50;
 const enriched = ['product', 'recommended'];
 const productCount = 100;
-/** Longer than all attempts of Tributary at what hangs. */
+/** Longer than all of Tributary's attempts at a hanging enrichment. */
 const clientTimeoutMs = 2 * deadlineMs + 2_000;
 
 const noSlowCalls: SlowCalls = { share: 0, latencyMs: 0, isHanging: false };
@@ -63,7 +63,7 @@ interface Row {
   readonly clients: ClientKind;
 }
 
-/** One operation's measurement in one round. */
+/** The measurement of one operation in one round. */
 interface Measured extends TallyResult {
   readonly cpuMsPerRequest: number;
   readonly foreignLoadPercent: number;
@@ -102,7 +102,7 @@ const context = {
 const expected = await expectedAnswers();
 
 console.log(
-  '| recommendations | gateway, clients | first answer p50 / p99 ms | primary p50 / p99 ms | p99 less max(primary, budget) ms | × | whole p50 / p99 ms | CPU ms/request | of the primary alone | left out | came | failed | lost | twice | no answer | wrong | foreign load % |',
+  '| recommendations | gateway, clients | first response p50 / p99 ms | primary p50 / p99 ms | p99 minus max(primary, budget) ms | × | complete p50 / p99 ms | CPU ms/request | CPU of the primary alone | pending | delivered | failed | lost | duplicated | no response | wrong | foreign load % |',
 );
 console.log(`|${' --- |'.repeat(17)}`);
 let isComplete = true;
@@ -115,7 +115,7 @@ async function measureAll(slow: string): Promise<void> {
   const rounds = new Map<Row, Round[]>();
   const slowness = slowCallModes[slow] as SlowCalls;
   await setSlowCalls(values.sudden ? noSlowCalls : slowness);
-  // What each has learnt is of this slowness alone.
+  // Each gateway has learned latencies with this slowness only.
   for (const target of targets) rows.push(...(await startRows(target)));
   try {
     for (const row of rows) {
@@ -139,7 +139,7 @@ async function measureAll(slow: string): Promise<void> {
   }
 }
 
-/** The peers know nothing of clients that take what they have not asked for. */
+/** The peers do not support clients that accept undeclared deferral. */
 async function startRows(target: Target): Promise<readonly Row[]> {
   const kinds = chosen.clients.filter((clients) => target.role === 'subject' || clients === 'json');
   return Promise.all(
@@ -213,7 +213,7 @@ async function measure({ running, clients }: Row, query: string, seconds: number
   };
 }
 
-/** Those of a gateway that has nothing to wait for. */
+/** Fetches the expected responses from a gateway without slow fields. */
 async function expectedAnswers(): Promise<ClientsJob['expected']> {
   const [waiting] = tributaryTargets(redis.url);
   const { url, child } = await startTarget(waiting as Target, context);
@@ -236,7 +236,8 @@ async function wholeAnswer(url: string, id: string): Promise<unknown> {
     body: JSON.stringify({ query: wholeText, variables: { id } }),
   });
   const { data, ...rest } = (await response.json()) as { data?: unknown };
-  if (Object.keys(rest).length > 0) throw new Error(`The whole answer for ${id}: ${JSON.stringify(rest)}`);
+  if (Object.keys(rest).length > 0)
+    throw new Error(`The complete response for ${id}: ${JSON.stringify(rest)}`);
   return data;
 }
 
@@ -256,7 +257,7 @@ async function writeSupergraph(): Promise<string> {
 
 async function setSlowCalls(slowness: SlowCalls): Promise<void> {
   const response = await fetch(admin, { method: 'POST', body: JSON.stringify(slowness) });
-  if (!response.ok) throw new Error(`The subgraphs answered with ${response.status}`);
+  if (!response.ok) throw new Error(`The admin server of the subgraphs responded with ${response.status}.`);
 }
 
 function withoutField(text: string, name: string): string {
@@ -285,7 +286,7 @@ function listFrom(option: 'slow' | 'clients', choices: readonly string[]): reado
   const given = values[option].split(',');
   const unknown = given.find((one) => !choices.includes(one));
   if (unknown === undefined) return given;
-  throw new Error(`--${option} takes ${choices.join(', ')}, not "${unknown}".`);
+  throw new Error(`--${option} must be one of ${choices.join(', ')}, not "${unknown}".`);
 }
 
 async function firstLine(child: Child): Promise<string> {

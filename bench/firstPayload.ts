@@ -3,15 +3,15 @@ import { HttpConnection, requestBytes } from './httpConnection.ts';
 import { MultipartReader } from './multipart.ts';
 import { percentile } from './percentile.ts';
 
-/** Requests start at a fixed rate, however long their answers take: a request whose end is slow must not thin
- *  out the load that the others meet. */
+/** Requests start at a fixed rate, however long their responses take. Otherwise slow responses would reduce the load
+ *  that the other requests meet. */
 export interface FirstPayloadJob {
   readonly kind: 'first-payload';
   readonly url: string;
   readonly query: string;
-  /** Whether the answer comes in several payloads (`multipart/mixed`), or as one. */
+  /** Whether the response has several payloads (`multipart/mixed`). */
   readonly incremental: boolean;
-  /** The whole `data`, payloads merged. */
+  /** The complete `data`, with all payloads merged. */
   readonly expected: unknown;
   readonly requestsPerSecond: number;
   readonly measureMs: number;
@@ -24,11 +24,11 @@ export interface FirstPayloadResult {
   readonly wholeP50Ms: number;
   readonly wholeP99Ms: number;
   readonly wrongAnswers: number;
-  /** The payloads of the first wrong answer. */
+  /** The payloads of the first wrong response. */
   readonly wrongAnswer?: string;
 }
 
-/** Above every deadline that a gateway has by default. */
+/** Longer than every default deadline of a gateway. */
 const answerTimeoutMs = 30_000;
 
 interface Payload {
@@ -41,7 +41,7 @@ interface Payload {
 interface Exchange {
   readonly firstMs: number;
   readonly wholeMs: number;
-  /** What came, where it is not what was expected. */
+  /** The response, if it is not the expected one. */
   readonly wrongAnswer?: string;
 }
 
@@ -69,7 +69,7 @@ export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloa
         idle.push(used);
         return times;
       });
-      // Looked at below, when all requests are on their way.
+      // Handled below, after all requests were sent.
       exchange.catch(() => {});
       exchanges.push(exchange);
     }
@@ -79,10 +79,10 @@ export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloa
   }
 }
 
-/** Rejects when an answer that has begun does not come to its end. */
+/** Rejects if a response begins and does not end. */
 async function rejectAfterTimeout(): Promise<never> {
   await new Promise((resolve) => setTimeout(resolve, answerTimeoutMs).unref());
-  throw new Error(`Answers had not ended ${answerTimeoutMs} ms after the last request`);
+  throw new Error(`Responses were incomplete ${answerTimeoutMs} ms after the last request`);
 }
 
 function summary(exchanges: readonly Exchange[]): FirstPayloadResult {
@@ -164,7 +164,7 @@ class Client {
   }
 }
 
-/** What the payloads of the 2022 format amount to; undefined when one of them has errors. */
+/** Merges the payloads of the 2022 format; `undefined` if one of them has errors. */
 function mergedData(payloads: readonly Payload[]): unknown {
   const [first, ...later] = payloads;
   const increments = later.flatMap((payload) => payload.incremental ?? []);

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 
-/** What a connection reports of the response to the request sent last, in this order. */
+/** Receives the response to the latest request, in this order of calls. */
 interface ResponseListener {
   onHead(status: number, head: string): void;
   onBody(chunk: Buffer): void;
   onEnd(): void;
-  /** The connection is of no use any more. */
+  /** The connection cannot be used any more. */
   onFailure(error: Error): void;
 }
 
@@ -21,9 +21,9 @@ type State =
 const lineEnd = Buffer.from('\r\n');
 const headEnd = Buffer.from('\r\n\r\n');
 
-/** One keep-alive HTTP/1.1 connection that carries one request at a time. Only what the targets send is
- *  understood: `content-length` or chunked bodies. A full HTTP client would cost the load's core more per
- *  request than the fastest target costs its own. */
+/** One keep-alive HTTP/1.1 connection with one request at a time. Supports only what the targets send: bodies with
+ *  `content-length` or chunks. A complete HTTP client would cost the load's core more per request than the fastest
+ *  target costs its own. */
 export class HttpConnection {
   readonly #socket: Socket;
   readonly #listener: ResponseListener;
@@ -68,7 +68,7 @@ export class HttpConnection {
     }
   }
 
-  /** Takes one piece from the front of the input. @returns its length; 0 when the piece is incomplete */
+  /** Consumes one piece of the input and returns its length; 0 if the piece is incomplete. */
   #step(input: Buffer): number {
     const state = this.#state;
     switch (state.reading) {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 
 const here = import.meta.dirname;
 
-/** The peers are a large installation of their own, which nobody but the benchmarks needs. */
+/** Installs the peers: a large installation that only the benchmarks need. */
 export function installPeers(): void {
   const installed = `${here}/node_modules/.package-lock.json`;
   if (existsSync(installed)) return;

@@ -1,4 +1,4 @@
-/** The load generator's process. Takes jobs from its parent, one at a time, and answers each with a result. */
+/** The process of the load generator. Takes one job at a time from its parent and replies with the result. */
 import type { ClosedLoopJob, ClosedLoopResult } from './closedLoop.ts';
 import { runClosedLoop } from './closedLoop.ts';
 import type { FirstPayloadJob, FirstPayloadResult } from './firstPayload.ts';

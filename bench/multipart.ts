@@ -1,8 +1,8 @@
 const headEnd = '\r\n\r\n';
 const boundary = /boundary="?([^";\r]+)"?/i;
 
-/** Takes a `multipart/mixed` body apart while it arrives. As clients do, it counts a part as arrived when the
- *  delimiter after it has. */
+/** Splits a `multipart/mixed` body as it arrives. Like clients, it takes a part as complete when the following
+ *  delimiter has arrived. */
 export class MultipartReader {
   readonly #delimiter: string;
   #text = '\r\n';
@@ -10,11 +10,12 @@ export class MultipartReader {
   /** @param head the response's head, with the content type */
   constructor(head: string) {
     const name = boundary.exec(head)?.[1];
-    if (name === undefined) throw new Error(`The answer is not multipart:\n${head}`);
+    if (name === undefined) throw new Error(`The response is not multipart:\n${head}`);
     this.#delimiter = `\r\n--${name}`;
   }
 
-  /** Bodies of the parts that the chunk completes. Only ASCII is understood, which is all that the graph holds. */
+  /** Returns the bodies of the parts that the chunk completes. Supports ASCII only, which is all that the graph
+   *  contains. */
   push(chunk: Buffer): string[] {
     this.#text += chunk.toString('latin1');
     const pieces = this.#text.split(this.#delimiter);

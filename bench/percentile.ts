@@ -1,4 +1,4 @@
-/** Nearest rank. @param sorted ascending, not empty */
+/** Returns a percentile by nearest rank. @param sorted ascending, not empty */
 export function percentile(sorted: readonly number[], percent: number): number {
   const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length));
   return sorted[rank - 1] ?? Number.NaN;

@@ -9,14 +9,14 @@ interface ProcessStat {
   readonly cpuTicks: number;
 }
 
-/** User and system time, in milliseconds, that a process, all its threads and all its living descendants have
- *  used so far. The kernel counts in ticks, usually of 10 ms. */
+/** The user and system time of a process with all its threads and living descendants, in milliseconds. The kernel
+ *  counts in ticks, usually of 10 ms. */
 export function treeCpuMs(rootPid: number): number {
   const ticks = tree(rootPid).reduce((sum, { cpuTicks }) => sum + cpuTicks, 0);
   return (ticks * 1000) / ticksPerSecond;
 }
 
-/** Peak resident memory in MiB: the sum of each process's own peak since its start. */
+/** The sum of the peak resident memory of each process since its start, in MiB. */
 export function treePeakRssMib(rootPid: number): number {
   const peaks = tree(rootPid).map(({ pid }) => {
     const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readProc(`${pid}/status`) ?? '')?.[1];
@@ -25,7 +25,7 @@ export function treePeakRssMib(rootPid: number): number {
   return peaks.reduce((sum, peak) => sum + peak, 0);
 }
 
-/** Time in milliseconds that a core did not stand idle since the machine's start. */
+/** The time that a core was not idle since the machine started, in milliseconds. */
 export function busyMs(core: number): number {
   const line = (readProc('stat') ?? '').split('\n').find((candidate) => candidate.startsWith(`cpu${core} `));
   const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] = (line ?? '')
@@ -41,7 +41,7 @@ function tree(rootPid: number): ProcessStat[] {
     .map((name) => readStat(Number(name)))
     .filter((stat) => stat !== undefined);
   const members = new Map(all.filter(({ pid }) => pid === rootPid).map((stat) => [stat.pid, stat]));
-  if (members.size === 0) throw new Error(`Process ${rootPid} is gone`);
+  if (members.size === 0) throw new Error(`Process ${rootPid} has ended.`);
   for (let size = 0; size !== members.size; ) {
     size = members.size;
     for (const stat of all) if (members.has(stat.parentPid)) members.set(stat.pid, stat);
@@ -52,12 +52,12 @@ function tree(rootPid: number): ProcessStat[] {
 function readStat(pid: number): ProcessStat | undefined {
   const stat = readProc(`${pid}/stat`);
   if (stat === undefined) return undefined;
-  // The second field, the command's name, may contain spaces and parentheses: count from its end.
+  // The second field, the command's name, may contain spaces and parentheses; so fields are counted after its end.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { pid, parentPid: Number(fields[1]), cpuTicks: Number(fields[11]) + Number(fields[12]) };
 }
 
-/** Undefined for a process that has ended meanwhile. */
+/** Returns `undefined` for a process that has ended meanwhile. */
 function readProc(path: string): string | undefined {
   try {
     return readFileSync(`/proc/${path}`, 'utf8');

@@ -12,14 +12,14 @@ import {
   users,
 } from './subgraphs/graph.ts';
 
-/** The same graph as one schema without federation: what every target has to answer. */
+/** The same graph as one schema without federation. Every target must return the same data. */
 const schema = referenceSchema();
 
-/** The `data` of an operation, without `@defer`. Throws when the operation has errors. */
+/** The `data` of an operation without `@defer`. @throws {AggregateError} if the operation has errors. */
 export function referenceAnswer(source: string): unknown {
   const { data, errors } = graphqlSync({ schema, source });
   if (errors) throw new AggregateError(errors, 'The reference cannot answer the operation');
-  // graphql-js makes null-prototype objects; a parsed answer has plain ones, and the comparison is strict.
+  // graphql-js creates objects without a prototype; the strict comparison needs plain objects.
   return JSON.parse(JSON.stringify(data));
 }
 

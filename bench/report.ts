@@ -5,7 +5,7 @@ import type { ThroughputReport, ThroughputRow } from './throughput.ts';
 
 export type Report = ThroughputReport | DeferReport;
 
-/** The floor that all others are compared with. */
+/** The target that all other targets are compared with. */
 const baseline = 'floor-merged';
 
 export function markdown(report: Report): string {
@@ -35,7 +35,7 @@ function throughputTable({ scenario, answerBytes, rows }: ThroughputReport): str
     ]);
   });
   return [
-    `### ${scenario} (answer of ${(answerBytes / 1000).toFixed(1)} kB)`,
+    `### ${scenario} (response of ${(answerBytes / 1000).toFixed(1)} kB)`,
     '',
     ...tableHead([
       'target',
@@ -48,7 +48,7 @@ function throughputTable({ scenario, answerBytes, rows }: ThroughputReport): str
       'subgraph requests/request',
       'peak RSS MiB',
       'foreign load %',
-      'wrong answers',
+      'wrong responses',
     ]),
     ...lines,
   ].join('\n');
@@ -68,10 +68,10 @@ function deferTable({ scenario, delayMs, rows }: DeferReport): string {
     ...tableHead([
       'operation',
       'first payload p50 / p99 ms',
-      'whole answer p50 / p99 ms',
+      'complete response p50 / p99 ms',
       'p99 difference ms',
       'requests per round',
-      'wrong answers',
+      'wrong responses',
     ]),
     ...lines,
   ].join('\n');

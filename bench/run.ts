@@ -8,10 +8,10 @@ import type { Report } from './report.ts';
 import { markdown } from './report.ts';
 
 const usage = `node bench/run.ts [--scenario NAME,…] [--targets NAME,…] [--seconds 10] [--rounds 3] [--warm-up 5]
-  --scenario  big, big-shared, small, defer, defer-unshared; all when left out
-  --targets   a selection by name; all of the scenario when left out
-  --seconds   measured time of one target in one round
-  --rounds    rounds over all targets; the report has their medians
+  --scenario  big, big-shared, small, defer, defer-unshared; default: all
+  --targets   names of targets; default: all of the scenario
+  --seconds   measured time of each target in each round
+  --rounds    rounds over all targets; the report shows medians
   --warm-up   seconds of load on each target before its first round`;
 
 const here = import.meta.dirname;
@@ -33,7 +33,7 @@ async function main(): Promise<number> {
   }
   installPeers();
 
-  // Only now: these import packages that have just been installed.
+  // Imported late, because these modules import packages that have just been installed.
   const [{ scenarios }, { createBenchEnvironment }, { measureThroughput }, { measureDeferral }] =
     await Promise.all([
       import('./scenarios.ts'),
@@ -79,7 +79,7 @@ function selection<T extends { readonly name: string }>(
   return names.split(',').map((name) => {
     const found = all.find((candidate) => candidate.name === name);
     if (!found)
-      throw new Error(`No ${what} is called ${name}; there are ${all.map((one) => one.name).join(', ')}`);
+      throw new Error(`Unknown ${what} ${name}; choose from ${all.map((one) => one.name).join(', ')}`);
     return found;
   });
 }

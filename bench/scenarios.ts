@@ -22,8 +22,8 @@ export interface ThroughputScenario extends ScenarioBase {
   readonly connections: number;
 }
 
-/** How long the first payload of a deferred operation takes while what it defers is slow, against the same
- *  operation without the deferred part. */
+/** Compares the time to the first payload of an operation whose deferred field is slow with that of the operation
+ *  without the field. */
 export interface DeferScenario extends ScenarioBase {
   readonly kind: 'defer';
   readonly prompt: OperationName;

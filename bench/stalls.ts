@@ -1,4 +1,4 @@
-/** Measures for how long one request can keep a gateway from turning to others: see README.md. */
+/** Measures how long one request can block the event loop of a gateway. See README.md. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ const composed = await composeSupergraph(
 if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
 writeFileSync(supergraphFile, composed.sdl);
 
-console.log('| case | longest stall ms | of that CPU ms | peak RSS MiB | whole ms | answer |');
+console.log('| case | longest stall ms | CPU ms of it | peak RSS MiB | complete ms | response |');
 console.log('| --- | --- | --- | --- | --- | --- |');
 for (const stallCase of cases) {
   if (values.only !== undefined && !stallCase.name.includes(values.only)) continue;
@@ -88,7 +88,7 @@ function received<T>(child: Child): Promise<T> {
   ]);
 }
 
-/** Status, size and how the answer begins, where that says something. */
+/** Returns the status, the size and, if it helps, the start of the response. */
 function ask(
   url: string,
   { query, variables, variablesText, accept = 'application/json' }: StallRequest,

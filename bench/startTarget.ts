@@ -12,14 +12,15 @@ export interface RunningTarget {
   readonly child: Child;
 }
 
-/** MiB, the same for every target: the default young generation (16 MiB) is too small for 50 requests in flight. */
+/** In MiB, the same for every target. The default young generation (16 MiB) is too small for 50 concurrent
+ *  requests. */
 const defaultYoungGenerationMib = 64;
 
 const startTimeoutMs = 60_000;
 const startPollMs = 100;
 
-/** Starts a target on a free port, with a directory of its own below `directory`. Resolves when it answers.
- *  `youngGeneration`: MiB of a semi-space. */
+/** Starts a target on a free port, with its own directory in `directory`. Resolves when it responds.
+ *  `youngGeneration`: the size of a semi-space in MiB. */
 export async function startTarget(
   target: Target,
   { directory, ...context }: Omit<TargetContext, 'port'>,
@@ -57,7 +58,7 @@ async function waitUntilReady(url: string, name: string): Promise<void> {
     if (status === 200) return;
     await new Promise((resolve) => setTimeout(resolve, startPollMs));
   }
-  throw new Error(`${name} does not answer on ${url}`);
+  throw new Error(`${name} does not respond on ${url}`);
 }
 
 async function freePort(): Promise<number> {

@@ -1,4 +1,4 @@
-/** Measures what many equal subscriptions cost one gateway process: see README.md. */
+/** Measures the cost of many equal subscriptions for one gateway process. See README.md. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ import type { PublishJob, PublishReply, ShopUrls } from './subscriptions/shopPro
 const { values } = parseArgs({
   options: {
     count: { type: 'string', default: '10000' },
-    // Events per second; each goes to every client.
+    // Events per second. Each event goes to every client.
     rate: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '10' },
     gateways: { type: 'string', default: 'tributary' },
@@ -54,7 +54,7 @@ interface Result {
   readonly heapBytesPerSubscription: number;
   readonly cpuMicrosecondsPerDelivery: number;
   readonly deliveriesPerSecond: number;
-  /** How much of one core the gateway took: near 100, it could not do more. */
+  /** The share of one core that the gateway used. Near 100, the gateway is at its limit. */
   readonly gatewayLoadPercent: number;
   readonly lastClientMs: readonly number[];
   readonly lost: number;
@@ -64,17 +64,17 @@ interface Result {
   readonly problem: string | undefined;
 }
 
-/** Clients that come and go before memory is read first, so that code and its data are there. */
+/** Clients that connect and disconnect before the first memory reading, so that code and data are loaded. */
 const warmUpClients = 200;
 
-/** Deliveries may take so long without any progress; what is missing then is lost. A gateway that completes an event for
- *  each of its clients delivers nothing for seconds, and then all. */
+/** How long deliveries may make no progress before the missing ones count as lost. A gateway that completes an event
+ *  for each client delivers nothing for seconds, and then everything. */
 const deliveryTimeoutMs = 15_000;
 
-/** The same for an event that only has to show that everybody listens. */
+/** The same limit for the event that only shows that every client is subscribed. */
 const warmUpTimeoutMs = 5000;
 
-/** What a process needs besides the descriptors of its connections. */
+/** File descriptors of a process besides its connections. */
 const spareDescriptors = 500;
 
 const count = numberFrom('count');
@@ -93,8 +93,8 @@ const rows = listFrom('source', eventSources).flatMap((source) =>
 if (rows.some(({ gateway }) => gateway !== gateways.tributary)) installPeers();
 if (rows.some(({ clients }) => clients < count)) {
   console.error(
-    `A process may have ${descriptors} file descriptors, which is too few for ${count} clients in every row: ` +
-      'the table says how many each had. Raise the hard limit ("ulimit -Hn") for more.',
+    `A process may have ${descriptors} file descriptors, which is too few for ${count} clients in every row. ` +
+      'The table shows how many clients each row has. Raise the hard limit ("ulimit -Hn") for more.',
   );
 }
 
@@ -114,7 +114,7 @@ const environment: GatewayEnvironment = {
 let nextEvent = 1;
 
 console.log(
-  '| gateway | clients | events from | RSS KiB/subscription | of that heap | CPU µs/delivery | deliveries/s | load of the gateway % | last client after p50 / p99 ms | events lost | wrong payloads | ended | foreign load % |',
+  '| gateway | clients | events from | RSS KiB/subscription | heap KiB/subscription | CPU µs/delivery | deliveries/s | gateway load % | last client after p50 / p99 ms | events lost | wrong payloads | ended | foreign load % |',
 );
 console.log(`|${' --- |'.repeat(13)}`);
 let hasFailed = false;
@@ -133,7 +133,7 @@ function titlesOf({ gateway, protocol, source, clients }: Row): readonly string[
 }
 
 function cellsOf(outcome: Result | Error): readonly (string | number)[] {
-  // What a row came to that could not be measured stands where its figures would.
+  // A row that could not be measured shows the reason instead of the figures.
   if (outcome instanceof Error) {
     const [reason = ''] = outcome.message.split('\n');
     return [`failed: ${reason}`, ...Array.from({ length: 9 }, () => '')];
@@ -195,13 +195,13 @@ async function measure({ gateway: measured, protocol, source, clients }: Row): P
     const { deliveries, lastAt } = status;
     const deliveredMs = Math.max(...lastAt) - (publishedAt[0] ?? 0);
     return {
-      // Before, nothing waits to be collected.
+      // Memory before, after a garbage collection.
       bytesPerSubscription: (after.rss - before.collectedRss) / clients,
       heapBytesPerSubscription: (after.collectedHeap - before.collectedHeap) / clients,
       cpuMicrosecondsPerDelivery: (cpuMs * 1000) / deliveries,
       deliveriesPerSecond: (deliveries * 1000) / deliveredMs,
       gatewayLoadPercent: (cpuMs / wholeMs) * 100,
-      // Of the events that anybody had.
+      // Only events that at least one client received.
       lastClientMs: lastAt.flatMap((at, index) => (at === 0 ? [] : [at - (publishedAt[index] ?? 0)])),
       lost: events * clients - deliveries,
       wrong: status.wrong,
@@ -219,8 +219,8 @@ interface BenchProcesses {
   readonly publish: (events: number, perSecond: number) => Promise<PublishReply>;
 }
 
-/** Publishes events until each client has had the last one, and nothing is on its way any more: the protocols do not
- *  say when a subscription listens. */
+/** Publishes events until every client received the last one and no delivery is pending. The protocols do not signal
+ *  when a subscription is active. */
 async function warmUpClientsWithEvents(clients: number, { command, publish }: BenchProcesses): Promise<void> {
   const attempts = 12;
   await elapse(1000);
@@ -231,10 +231,10 @@ async function warmUpClientsWithEvents(clients: number, { command, publish }: Be
     if (problem !== undefined) throw new Error(problem);
     if (deliveries >= clients) return void (await elapse(1000));
   }
-  throw new Error(`Not every client had the last of ${attempts} events within ${warmUpTimeoutMs} ms`);
+  throw new Error(`Not every client received the last of ${attempts} events within ${warmUpTimeoutMs} ms`);
 }
 
-/** Resolves when so many deliveries have come, or no more came for so long. */
+/** Resolves after this many deliveries, or when no delivery arrived for the timeout. */
 async function waitForDeliveries(
   expected: number,
   order: BenchProcesses['command'],
@@ -284,7 +284,7 @@ function busyNow(): number {
   return targetCore === undefined ? 0 : busyMs(targetCore);
 }
 
-/** Most files and connections of one process. Node raises the soft limit to the hard one by itself. */
+/** The highest number of open files and connections of one process. Node raises the soft limit to the hard limit. */
 function descriptorLimit(): number {
   const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
   return limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
@@ -303,5 +303,5 @@ function listFrom<Choice extends string>(
   const given = values[option].split(',');
   const unknown = given.find((one) => !choices.includes(one as Choice));
   if (unknown === undefined) return given as Choice[];
-  throw new Error(`--${option} takes ${choices.join(', ')}, not "${unknown}".`);
+  throw new Error(`--${option} must be one of ${choices.join(', ')}, not "${unknown}".`);
 }

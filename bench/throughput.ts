@@ -12,7 +12,7 @@ import type { Target } from './targets/target.ts';
 export interface RoundOptions {
   readonly seconds: number;
   readonly rounds: number;
-  /** Each target is warmed up for long before its first round. */
+  /** The warm-up of each target before its first round. */
   readonly firstWarmUpSeconds: number;
 }
 
@@ -26,16 +26,16 @@ export interface ThroughputReport {
 export interface ThroughputRow {
   readonly target: string;
   readonly role: Target['role'];
-  /** In the order of the rounds; empty when the target could not be measured. */
+  /** In the order of the rounds; empty if the target could not be measured. */
   readonly rounds: readonly ClosedLoopResult[];
   readonly medians?: ClosedLoopResult;
   readonly failure?: string;
 }
 
-/** Before a round that is not the first: what other targets did in between has cooled the caches only. */
+/** The warm-up before later rounds: other targets only cooled the caches meanwhile. */
 const laterWarmUpMs = 1000;
 
-/** Measures all targets in turn, round after round, so that a change of the machine meets all of them. */
+/** Measures all targets in turn, round after round, so that a change of the machine affects all of them. */
 export async function measureThroughput(
   scenario: ThroughputScenario,
   targets: readonly Target[],
@@ -129,7 +129,7 @@ async function verifyAnswer({ target, url }: RunningTarget, query: string, expec
   const text = await response.text();
   const { data, errors } = JSON.parse(text) as { data?: unknown; errors?: unknown };
   if (errors !== undefined || !isDeepStrictEqual(data, expected)) {
-    throw new Error(`${target.name} answers otherwise than the reference: ${text.slice(0, 500)}`);
+    throw new Error(`The response of ${target.name} differs from the reference: ${text.slice(0, 500)}`);
   }
 }
 

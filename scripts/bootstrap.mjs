@@ -14,8 +14,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const parentPollMs = 200;
 const projectNode = join(root, 'node_modules', '.bin', 'node');
 
-/** Packages that the lockfile asks for and that are not installed in that version. Compared by content: the
- *  lockfile's time changes with every checkout. Optional packages are those of other platforms. */
+/** Packages that the lockfile lists and that are missing or have another version. Compares contents, because each
+ *  checkout changes the lockfile's time. Ignores optional packages, which are for other platforms. */
 function missingPackages() {
   const installedFile = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(installedFile) || !existsSync(projectNode)) return ['node_modules'];
@@ -27,22 +27,22 @@ function missingPackages() {
   });
 }
 
-/** The environment without the project's `.bin` on the path: `npm ci` removes the Node that is in there, so
- *  it has to run on the machine's own. */
+/** The environment without the project's `.bin` on the path: `npm ci` removes the Node in that folder, so it must run
+ *  on the machine's own Node. */
 function environmentForNpm() {
   const isProjectBin = (folder) => folder.endsWith(join('node_modules', '.bin'));
   const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !isProjectBin(folder));
   return { ...process.env, PATH: path.join(delimiter) };
 }
 
-/** Exit code of the command; signals that this process receives are passed on to it. */
+/** Runs a command and resolves to its exit code. Passes on the signals that this process receives. */
 function run(command, args, options) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
     const forward = (signal) => child.kill(signal);
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     for (const signal of signals) process.on(signal, forward);
-    // npm signals the shell between it and this process, and that shell ends without passing the signal on.
+    // npm sends signals to the shell between npm and this process, and that shell ends without passing them on.
     const parent = process.ppid;
     const watch = setInterval(() => {
       if (process.ppid === parent) return;
@@ -60,7 +60,7 @@ function run(command, args, options) {
 
 async function install() {
   console.log('Installing what is missing (npm ci) …');
-  // Only errors: npm's warnings are about the machine's Node, and the project brings its own.
+  // Errors only: npm's warnings are about the machine's Node, which the project does not use.
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const windows = process.platform === 'win32';
   const code = await run('npm', args, { env: environmentForNpm(), shell: windows });

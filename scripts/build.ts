@@ -1,4 +1,4 @@
-// `dist/`: the sources compiled for the package and the image, and the other files that they read at run time.
+// Builds `dist/`: the compiled sources for the package and the image, and the other files that they read at run time.
 //
 //   node scripts/build.ts [--out DIRECTORY]
 
@@ -11,7 +11,7 @@ import { ensureGraphiql } from './graphiql.ts';
 
 const root = join(import.meta.dirname, '..');
 const folders = ['gateway', 'contracts'];
-/** The contract store of the demo is data of this repository, not a part of the checker. */
+/** The contract store of the demo is data of this repository, not part of the contract checker. */
 const excluded = join(root, 'contracts/demo');
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'dist' } } });
@@ -27,11 +27,11 @@ if (status !== 0) process.exit(status ?? 1);
 
 for (const folder of folders) await copyAssets(join(root, folder), join(out, folder));
 await cp(await ensureGraphiql(), join(out, 'gateway/transport/graphiql/bundle'), { recursive: true });
-// So that it runs wherever it is copied to, and knows its version.
+// A copied `dist/` runs as ES modules and knows its version.
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
 await writeFile(join(out, 'package.json'), `${JSON.stringify({ version, type: 'module' })}\n`);
 
-/** Copies everything that is not compiled. */
+/** Copies all files that the compiler does not compile. */
 async function copyAssets(from: string, to: string): Promise<void> {
   const entries = await readdir(from, { withFileTypes: true, recursive: true }).catch(() => []);
   for (const entry of entries) {

@@ -1,4 +1,4 @@
-// GraphiQL's files, bundled once for each version of what they are made from.
+// Bundles GraphiQL's files, once for each version of their sources.
 //
 //   node scripts/graphiql.ts
 
@@ -15,25 +15,26 @@ const sources = [
   'gateway/transport/graphiql/bundle.ts',
 ];
 
-/** The directory from which the gateway of this repository serves GraphiQL, with the files in it. */
+/** Bundles GraphiQL unless the bundle is current. Returns the directory from which the gateway of this repository
+ *  serves it. */
 export async function ensureGraphiql(): Promise<string> {
   const directory = findGraphiqlDirectory();
   const version = await versionOfSources();
   if ((await readVersion(directory)) === version) return directory;
   const cache = join(directory, '..');
   await mkdir(cache, { recursive: true });
-  // Made aside and then moved: a run that is broken off leaves nothing half done.
+  // Built in a temporary directory and then moved, so that an interrupted build leaves no incomplete bundle.
   const made = await mkdtemp(join(cache, 'graphiql-'));
   try {
     await bundleGraphiql(made);
     await writeFile(join(made, 'version'), version);
-    // A temporary directory is its owner's alone; the image runs as another user.
+    // Only its owner can read a temporary directory, but the image runs as another user.
     await chmod(made, 0o755);
     await rm(directory, { recursive: true, force: true });
     await rename(made, directory);
   } catch (error) {
     await rm(made, { recursive: true, force: true });
-    // Somebody else may have moved the same files in between.
+    // Another process may have moved the same files in the meantime.
     if ((await readVersion(directory)) !== version) throw error;
   }
   return directory;

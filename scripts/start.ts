@@ -1,4 +1,4 @@
-// The demo: five subgraphs, the gateway in front of them, the shop page. Runs until SIGINT or SIGTERM.
+// Starts the demo: five subgraphs, the gateway and the shop page. Runs until SIGINT or SIGTERM.
 //
 //   node scripts/start.ts [--port 4000] [--storefront-port 4200]
 
@@ -16,10 +16,10 @@ import { ensureGraphiql } from './graphiql.ts';
 const root = join(import.meta.dirname, '..');
 const host = '127.0.0.1';
 const adminPort = 4001;
-/** The gateway composes the supergraph and starts its planner before it is ready. */
+/** Covers composing the supergraph and starting the planner. */
 const readyTimeoutMs = 60_000;
 const readyPollMs = 100;
-/** More than the gateway's own drain timeout of 30 s. */
+/** Longer than the gateway's own drain timeout of 30 s. */
 const stopTimeoutMs = 35_000;
 
 interface Ports {
@@ -27,7 +27,7 @@ interface Ports {
   readonly storefront: number;
 }
 
-/** What went wrong in words for the person at the terminal; no stack trace is shown. */
+/** An error whose message is for the user. It is printed without a stack trace. */
 class StartError extends Error {}
 
 function readPorts(): Ports {
@@ -66,7 +66,7 @@ async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-/** All ports that are taken at once, before anything is started. */
+/** Checks all ports before anything starts. @throws {StartError} that names every port in use. */
 async function checkPorts(ports: Ports): Promise<void> {
   const wanted: [string, number, string][] = [
     ['gateway', ports.gateway, 'or start with: npm start -- --port N'],
@@ -87,10 +87,10 @@ async function checkPorts(ports: Ports): Promise<void> {
 
 function startGateway(port: number): ChildProcess {
   const args = ['gateway/cli.ts', 'serve', '--config', 'tributary.yaml', '--port', `${port}`];
-  // Young generation: at the default of 16 MiB, collecting it is the largest single cost of a busy gateway.
+  // At V8's default young generation of 16 MiB, its collection is the largest single cost of a busy gateway.
   return spawn(process.execPath, ['--max-semi-space-size=64', ...args], {
     cwd: root,
-    // Its own group: Ctrl+C reaches this process alone, which then ends the parts in order.
+    // A process group of its own: Ctrl+C reaches this process only, which then stops the parts in order.
     detached: process.platform !== 'win32',
     stdio: ['ignore', 'inherit', 'inherit'],
   });
@@ -101,14 +101,14 @@ async function waitUntilReady(url: string, gateway: ChildProcess): Promise<void>
   let reasons = '';
   while (performance.now() < end) {
     if (gateway.exitCode !== null || gateway.signalCode !== null) {
-      throw new StartError('The gateway ended while starting; its reason is above.');
+      throw new StartError('The gateway stopped while it started. Its log above has the reason.');
     }
     try {
       const response = await fetch(`${url}/health/ready`);
       if (response.ok) return;
       reasons = await response.text();
     } catch {
-      // Not listening yet.
+      // The gateway does not listen yet.
     }
     await delay(readyPollMs);
   }
@@ -135,7 +135,7 @@ const closers: (() => Promise<void>)[] = [];
 
 async function start(ports: Ports, signal: AbortSignal): Promise<ChildProcess> {
   await checkPorts(ports);
-  // The first time that takes some seconds, in which the subgraphs are up already.
+  // The first bundling takes some seconds; the subgraphs start meanwhile.
   const graphiql = ensureGraphiql();
   graphiql.catch(() => {});
   const subgraphs = await startDemoSubgraphs({ host, faults: readDemoFaults(process.env) });
@@ -171,19 +171,20 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** Newest first: the shop before the gateway, the gateway before the subgraphs that it still may ask. */
+/** Stops the newest part first: the shop before the gateway, the gateway before the subgraphs that it may still
+ *  call. */
 async function closeAll(): Promise<void> {
   for (const close of closers.reverse()) await close();
 }
 
-// npm and the bootstrap pass signals on, so that one Ctrl+C may arrive several times.
+// npm and the bootstrap pass signals on, so one Ctrl+C may arrive several times.
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
 
 try {
   const gateway = await start(readPorts(), stop.signal);
   await Promise.race([once(gateway, 'exit'), aborted(stop.signal)]);
-  console.error('The gateway ended; its reason is above.');
+  console.error('The gateway stopped. Its log above has the reason.');
   process.exitCode = 1;
 } catch (error) {
   if (!stop.signal.aborted) {
@@ -193,5 +194,5 @@ try {
 } finally {
   await closeAll();
 }
-// Servers are closed; what may still keep the process alive are idle connections of `fetch`.
+// All servers are closed. Idle connections of `fetch` may still keep the process alive.
 process.exit();

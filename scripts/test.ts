@@ -1,4 +1,4 @@
-// Everything that has to hold: lint, types, directions of imports, all suites. Ends with one line of counts.
+// Runs all checks: lint, types, import directions and all suites. Ends with one line of counts.
 //
 //   node scripts/test.ts [--long] [paths or options for jest]
 //
@@ -43,7 +43,7 @@ const checks: readonly Check[] = [
   },
 ];
 
-/** Runs one check beside the suites, with lower priority, and prints its output only when it failed. */
+/** Runs one check beside the suites with lower priority. Prints its output only if it fails. */
 async function runCheck(check: Check): Promise<boolean> {
   const child = spawn(process.execPath, [check.script, ...check.args], {
     cwd: root,
@@ -60,13 +60,13 @@ async function runCheck(check: Check): Promise<boolean> {
   return holds;
 }
 
-/** The part of jest's JSON report that is counted here. */
+/** The counts in jest's JSON report that this script uses. */
 interface JestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
-  /** Suites that failed before any of their tests ran; their tests are in none of the other counts. */
+  /** Suites that failed before their first test; no other count includes their tests. */
   readonly numRuntimeErrorTestSuites: number;
 }
 
@@ -76,18 +76,19 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
   const child = spawn(
     process.execPath,
     [
-      // Suites allocate many short-lived objects. With V8's default, scavenges take a tenth of their time.
+      // Suites allocate many short-lived objects. With V8's default, scavenges take a tenth of the time.
       '--max-semi-space-size=32',
       join(modules, 'jest/bin/jest.js'),
       '--json',
       `--outputFile=${reportFile}`,
       ...args.filter((arg) => arg !== longFlag),
     ],
-    // jest writes its readable report to stderr; stdout is the JSON once more.
+    // jest writes its readable report to stderr, and the JSON report to stdout as well.
     {
       cwd: root,
       stdio: ['ignore', 'ignore', 'inherit'],
-      // Suites start some hundred processes and threads of the gateway, each of which would compile all of it.
+      // Suites start about a hundred processes and threads of the gateway. Without the cache, each would compile all
+      // of it.
       env: {
         NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'),
         ...(args.includes(longFlag) ? { TEST_LONG: '1' } : {}),
@@ -95,7 +96,7 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
       },
     },
   );
-  // Whoever ends this process ends the suites, and what they have started.
+  // A signal to this process stops the suites and the processes that they started.
   const end = (signal: NodeJS.Signals): void => {
     child.kill(signal);
   };
@@ -108,7 +109,7 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
     const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
     return {
       passed: report.numPassedTests,
-      // jest may end badly with every test passed, for example on a leaked handle or no test found.
+      // jest may fail although every test passed, for example because no test was found or a handle leaked.
       failed: failed === 0 && code !== 0 ? 1 : failed,
       skipped: report.numPendingTests + report.numTodoTests,
     };
@@ -118,7 +119,7 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
   }
 }
 
-/** `undefined` where jest ended without a report. */
+/** Returns `undefined` if jest ended without a report. */
 async function readReport(file: string): Promise<JestReport | undefined> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as JestReport;

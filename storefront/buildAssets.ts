@@ -11,7 +11,7 @@ export interface Asset {
 
 const pageDirectory = fileURLToPath(new URL('./page/', import.meta.url));
 
-/** Everything the page consists of, by address path. Nothing is written to disk. */
+/** Builds all files of the page in memory, by URL path. */
 export async function buildAssets(): Promise<ReadonlyMap<string, Asset>> {
   const [html, styles, script] = await Promise.all([
     readFile(`${pageDirectory}index.html`),

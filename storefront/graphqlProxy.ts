@@ -2,13 +2,13 @@ import { Agent, type IncomingMessage, request as requestUpstream, type ServerRes
 import { pipeline } from 'node:stream';
 
 interface GraphQLProxy {
-  /** To `path` at the gateway; to its GraphQL route where left out. */
+  /** Forwards a request to `path` of the gateway, by default its GraphQL route. */
   forward(request: IncomingMessage, response: ServerResponse, path?: string): void;
   /** Closes the connections to the gateway. */
   close(): void;
 }
 
-// These speak about one connection only (RFC 9110, 7.6.1); copied through, they break the next one.
+// Headers about a single connection (RFC 9110, section 7.6.1). Copying them would break the next connection.
 const hopByHop = new Set([
   'connection',
   'host',
@@ -21,8 +21,8 @@ const hopByHop = new Set([
   'upgrade',
 ]);
 
-/** Passes requests on to the gateway and its answer back, chunk by chunk: a payload reaches the browser
- *  when the gateway writes it. A browser that leaves ends the gateway's request at once. */
+/** Streams requests to the gateway and responses back chunk by chunk, so that each payload reaches the browser when
+ *  the gateway writes it. Aborts the gateway's request as soon as the browser disconnects. */
 export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
   const gateway = new URL(gatewayUrl);
   const agent = new Agent({ keepAlive: true });
@@ -36,14 +36,15 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
       { agent, method: request.method, headers: endToEndHeaders(request) },
       (answer) => {
         response.writeHead(answer.statusCode ?? 502, endToEndHeaders(answer));
-        // The browser should learn that an answer has begun even if its first payload takes a while.
+        // The browser receives the head at once, even if the first payload takes a while.
         response.flushHeaders();
-        // On an upstream cut, `pipeline` destroys the response, so the browser sees a cut and no false end.
+        // If the gateway's connection breaks, `pipeline` destroys the response, so that the browser does not take it
+        // for complete.
         pipeline(answer, response, () => {});
       },
     );
     upstream.on('error', (error) => {
-      // The browser left: the error is what ending the gateway's request made of it.
+      // The browser disconnected, and aborting the gateway's request caused this error.
       if (response.closed) return;
       if (response.headersSent) response.destroy();
       else sendUnreachable(response, error);
@@ -70,7 +71,7 @@ function sendUnreachable(response: ServerResponse, error: Error): void {
   const body = JSON.stringify({
     errors: [{ message: 'The gateway cannot be reached.', extensions: { code: 'GATEWAY_UNREACHABLE' } }],
   });
-  console.error(`storefront: the gateway cannot be reached: ${error.message}`);
+  console.error(`Storefront: the gateway is unreachable: ${error.message}`);
   response.writeHead(502, { 'content-type': 'application/graphql-response+json; charset=utf-8' });
   response.end(body);
 }

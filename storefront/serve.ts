@@ -4,7 +4,7 @@ import { type Asset, buildAssets } from './buildAssets.ts';
 import { createGraphQLProxy } from './graphqlProxy.ts';
 
 interface StorefrontOptions {
-  /** 0: any free port. */
+  /** 0 selects any free port. */
   readonly port: number;
   readonly host?: string;
   /** The gateway's GraphQL endpoint, for example `http://127.0.0.1:4000/graphql`. */
@@ -13,13 +13,13 @@ interface StorefrontOptions {
 
 interface Storefront {
   readonly url: string;
-  /** Ends open streams too; resolves when the port is free. */
+  /** Ends open streams as well. Resolves when the port is free. */
   close(): Promise<void>;
 }
 
-/** Bundles the shop page and serves it. The page asks `/graphql` on its own origin, and picks up below `/enrichments/`
- *  what comes late; both are passed on to the gateway as they stream, so that the shop needs no CORS rule. Rejects when the page cannot be bundled or the
- *  port is taken. */
+/** Bundles the shop page and serves it. The page fetches `/graphql` and `/enrichments/…` from its own origin; both
+ *  are streamed from the gateway, so the shop needs no CORS rule. Rejects if the page cannot be bundled or the port
+ *  is in use. */
 export async function startStorefront(options: StorefrontOptions): Promise<Storefront> {
   const { port, host = '127.0.0.1', gatewayUrl } = options;
   const assets = await buildAssets();
@@ -48,7 +48,7 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
   };
 }
 
-// The page chooses what to show by the address, so its addresses must survive a reload.
+// The URL selects what the page shows, so every URL of the page must survive a reload.
 const pageAddress = /^\/(?:$|product\/|department\/)/;
 
 const securityHeaders = {

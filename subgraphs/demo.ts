@@ -20,25 +20,25 @@ type RunningDemo = {
 };
 
 export interface DemoSubgraphs extends RunningDemo {
-  /** All of them, in the order of their ports. */
+  /** All subgraphs, in the order of their ports. */
   readonly all: readonly RunningSubgraph[];
   close(): Promise<void>;
 }
 
 export interface StartDemoOptions {
-  /** Port of each; 0 for any free one. The definitions' own, 4101 to 4105, where left out. */
+  /** The port of each subgraph; 0 selects any free port. Default: the ports of the definitions, 4101 to 4105. */
   readonly ports?: Partial<Record<DemoSubgraphName, number>> | 0;
   readonly host?: string;
-  /** Faults of each from the start on; none where left out. */
+  /** The initial faults of each subgraph. Default: none. */
   readonly faults?: Partial<Record<DemoSubgraphName, string | Faults>>;
   readonly clock?: FaultClock;
   readonly keepRequests?: number;
-  /** The time that new records get; the system's when left out. */
+  /** The time of new records. Default: the system's time. */
   readonly now?: () => Date;
 }
 
-/** Starts all five in this process, none of them slow unless `faults` say so. When one cannot start, the
- *  others are closed again and its error is thrown. */
+/** Starts all five subgraphs in this process, without faults unless `faults` has some. If one cannot start, the
+ *  others are closed and its error is thrown. */
 export async function startDemoSubgraphs(options: StartDemoOptions = {}): Promise<DemoSubgraphs> {
   const { ports = {}, faults = {}, now, ...common } = options;
 
@@ -82,7 +82,7 @@ export async function startDemoSubgraphs(options: StartDemoOptions = {}): Promis
   }
 }
 
-/** What the demo does wrong on purpose, with `FAULTS_<NAME>` in the place of the defaults. */
+/** The demo's faults. `FAULTS_<NAME>` replaces the defaults of a subgraph. */
 export function readDemoFaults(
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<DemoSubgraphName, string> {
@@ -94,7 +94,7 @@ export function readDemoFaults(
   return Object.fromEntries(read);
 }
 
-/** The ports from `first` on, one each; any free ones for 0. */
+/** Consecutive ports from `first` on; any free ports for 0. */
 function portsFrom(first: number): Partial<Record<DemoSubgraphName, number>> | 0 {
   if (first === 0) return 0;
   return Object.fromEntries(Object.keys(demoDefinitions).map((name, index) => [name, first + index]));

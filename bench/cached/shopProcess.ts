@@ -1,5 +1,5 @@
-/** The demo's subgraphs in one process. Prints one line of JSON with their addresses and that of an admin server, whose
- *  `GET /counts` has the requests of each so far. */
+/** The demo's subgraphs in one process. Prints one line of JSON with their URLs and that of an admin server, whose
+ *  `GET /counts` returns the number of requests of each subgraph. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 
 export interface StoreSize {
   readonly subgraphs: number;
-  /** Types in the whole graph. One subgraph defines each; two more extend each entity. */
+  /** The number of types in the whole graph. One subgraph defines each; two more subgraphs extend each entity. */
   readonly types: number;
   readonly operations: number;
 }
@@ -11,14 +11,14 @@ export interface StoreSize {
 /** `next`: every subgraph has changed, partly in breaking ways. */
 type StoreVersion = 'agreed' | 'next';
 
-/** Shares of the types of a subgraph: entities with a key, values, inputs, enums; the rest are interfaces. */
+/** The shares of a subgraph's types: entities with a key, values, inputs and enums. The remaining types are
+ *  interfaces. */
 const shares = { entity: 0.4, value: 0.3, input: 0.16, enum: 0.1 } as const;
 
 const consumers = ['web', 'ios', 'android', 'partners'];
 
-/** Writes a store like that of a large company, deterministic for a size: a root field for each entity, a list and a
- *  reference to an entity of another subgraph in each entity, and fields of other subgraphs in each, some with
- *  `@requires`. */
+/** Writes a store like that of a large company, the same for the same size. Each entity has a root field, a list of
+ *  and a reference to entities of another subgraph, and fields in other subgraphs, some of them with `@requires`. */
 export function writeSyntheticStore(directory: string, size: StoreSize, version: StoreVersion): void {
   const graph = distributeTypes(size);
   for (const subgraph of graph) {
@@ -103,7 +103,7 @@ function schemaOf(subgraph: Subgraph, graph: readonly Subgraph[], version: Store
         `input ${input} { text: String limit: Int = 10 kind: ${at(enums, n)}${isNext && n % 4 === 0 ? ' added: Int' : ''} }`,
     ),
     ...enums.map((kind, n) => `enum ${kind} { A B C${isNext && n % 2 === 0 ? ' D' : ''} }`),
-    // Fields that this subgraph adds to entities of others.
+    // The fields that this subgraph adds to entities of other subgraphs.
     ...owner.entities.map(
       (entity, n) =>
         `type ${entity} @key(fields: "id") { id: ID! amount: Int${isNext && n % 7 === 0 ? '' : '!'} @external score${index}: Float price${index}: Float @requires(fields: "amount") }`,
@@ -116,7 +116,7 @@ function schemaOf(subgraph: Subgraph, graph: readonly Subgraph[], version: Store
   return `${lines.join('\n')}\n`;
 }
 
-/** Selects from up to four subgraphs, some of them in sequence. */
+/** Selects fields of up to four subgraphs, some of them in sequence. */
 function operationOf(index: number, graph: readonly Subgraph[]): string {
   const home = at(graph, index);
   const [owner, before, far] = [at(graph, index + 1), at(graph, index - 1), at(graph, index - 3)];

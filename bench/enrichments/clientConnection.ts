@@ -1,17 +1,17 @@
 import { HttpConnection } from '../httpConnection.ts';
 import { MultipartReader } from '../multipart.ts';
 
-/** A whole answer. */
+/** A complete response. */
 export interface Received {
   readonly status: number;
-  /** One, or the parts of a `multipart/mixed` answer. */
+  /** One body, or the parts of a `multipart/mixed` response. */
   readonly bodies: readonly string[];
-  /** From sending the request until the first body was there. */
+  /** From sending the request until the first body is complete. */
   readonly firstMs: number;
   readonly wholeMs: number;
 }
 
-/** Sends one request after another, each when the last one's answer has ended. */
+/** Sends one request at a time, each after the previous response is complete. */
 export class ClientConnection {
   readonly #connection: HttpConnection;
   #isOpen = true;
@@ -44,7 +44,7 @@ export class ClientConnection {
     return this.#isOpen;
   }
 
-  /** `onHead` is called when the answer has begun. Rejects when the connection breaks. */
+  /** Calls `onHead` when the response begins. Rejects if the connection breaks. */
   send(request: Buffer, onHead: () => void = () => {}): Promise<Received> {
     this.#current = Promise.withResolvers();
     this.#onHead = onHead;
@@ -66,7 +66,7 @@ export class ClientConnection {
       this.#single.push(chunk);
       return;
     }
-    // Read byte by byte: a part may have cut a character in two.
+    // Bodies are read as bytes, because a chunk may end within a character.
     const texts = this.#parts.push(chunk).map((part) => Buffer.from(part, 'latin1').toString());
     this.#bodies.push(...texts);
     if (this.#bodies.length > 0) this.#firstAt ||= performance.now();

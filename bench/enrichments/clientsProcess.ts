@@ -1,4 +1,4 @@
-/** Clients of a gateway. Takes jobs from its parent, one at a time, and answers each with what became of it. */
+/** The clients of a gateway. Takes one job at a time from its parent and replies with the results. */
 import { setTimeout as elapse } from 'node:timers/promises';
 import { requestBytes } from '../httpConnection.ts';
 import { ClientConnection, type Received } from './clientConnection.ts';
@@ -9,15 +9,15 @@ import { Tally, type TallyResult } from './tally.ts';
 export interface ClientsJob {
   readonly url: string;
   readonly query: string;
-  /** `incremental`: takes payloads that it has not asked for. */
+  /** `incremental`: accepts deferred payloads although the operation has no `@defer`. */
   readonly clients: ClientKind;
-  /** Where the enrichment is. */
+  /** The path of the enrichment. */
   readonly enriched: Update['path'];
-  /** The whole `data` by the `id` that is asked for, asked for in turn. */
+  /** The complete `data` by `id`. Requests use the ids in turn. */
   readonly expected: readonly (readonly [id: string, data: unknown])[];
   readonly requestsPerSecond: number;
   readonly measureMs: number;
-  /** How long a client waits for a first answer, and then for what is late. */
+  /** How long a client waits for a first response, and then for the pending fields. */
   readonly timeoutMs: number;
 }
 
@@ -32,10 +32,10 @@ const headersOf: Readonly<Record<ClientKind, Readonly<Record<string, string>>>> 
   incremental: { accept: 'multipart/mixed; deferSpec=20220824', 'tributary-defer': 'auto' },
 };
 
-/** One in so many loses its connection while it waits for what is late. */
+/** One in this many clients loses its connection while it waits for pending fields. */
 const interruptedOneIn = 4;
 
-/** Requests start at a fixed rate, however long their answers take. */
+/** Starts requests at a fixed rate, however long their responses take. */
 async function run(job: ClientsJob): Promise<TallyResult> {
   const clients = new Clients(job);
   const asked: Promise<void>[] = [];
@@ -71,7 +71,7 @@ class Clients {
     );
   }
 
-  /** Asks, and waits for everything that belongs to the answer. */
+  /** Sends a request and waits for the complete response, including pending fields. */
   async execute(index: number): Promise<void> {
     const { expected, enriched } = this.#job;
     const sentAt = performance.now();
@@ -111,7 +111,8 @@ class Clients {
     return received;
   }
 
-  /** Nothing where it fails or takes too long: what is pending then is lost. */
+  /** Returns no updates if fetching them fails or takes too long; the fields that are still pending then count as
+   *  lost. */
   async #fetchUpdates(token: string, isInterrupted: boolean): Promise<readonly Update[]> {
     try {
       const updates = await withTimeout(fetchUpdates(this.#url, token, isInterrupted), this.#job.timeoutMs);

@@ -1,7 +1,7 @@
 import { readEvents } from '../../test/harness/readEvents.ts';
 import { ClientConnection } from './clientConnection.ts';
 
-/** What comes late for a place of a first answer. */
+/** The result for a pending path of a first response. */
 export interface Update {
   readonly path: readonly (string | number)[];
   readonly data: unknown;
@@ -9,9 +9,9 @@ export interface Update {
   readonly cursor?: string;
 }
 
-/** Follows a token by server-sent events to its end. With `isInterrupted` the first connection is lost as soon as the
- *  answer has begun, and at last a client that missed nothing comes back once more: what it then gets counts as well,
- *  and should be nothing. Rejects where the token is not good, or the updates do not end. */
+/** Fetches all updates of a token by server-sent events. With `isInterrupted`, the first connection breaks as soon as
+ *  the response begins. At the end, a client that received everything reconnects once more; what it then receives
+ *  counts as well and should be nothing. Rejects if the token is invalid or the updates do not end. */
 export async function fetchUpdates(
   url: URL,
   token: string,
@@ -29,7 +29,7 @@ async function readUpdates(url: URL, token: string, cursor: string | undefined):
     const { status, bodies } = await connection.send(requestFor(url, token, cursor));
     const events = readEvents(bodies.join(''));
     if (status !== 200 || events.at(-1)?.event !== 'complete') {
-      throw new Error(`A pick-up ended with status ${status}: ${bodies.join('')}`);
+      throw new Error(`Fetching the updates ended with status ${status}: ${bodies.join('')}`);
     }
     return events.slice(0, -1).map(({ data }) => JSON.parse(data) as Update);
   } finally {

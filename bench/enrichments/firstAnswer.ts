@@ -2,14 +2,14 @@ import type { EnrichedBody } from '../../test/harness/enrichedShop.ts';
 import type { Received } from './clientConnection.ts';
 import type { Update } from './fetchUpdates.ts';
 
-/** What an answer said at first, and what its later payloads brought. */
+/** The content of a first response and of its later payloads. */
 export interface FirstAnswer {
   readonly data: unknown;
   readonly hasErrors: boolean;
-  /** Places that were left out, and are to come. */
+  /** The paths that are pending. */
   readonly pending: readonly Update['path'][];
   readonly token: string | undefined;
-  /** Of the same response. */
+  /** The later payloads of the same response. */
   readonly later: readonly Update[];
 }
 
@@ -22,7 +22,7 @@ interface Payload extends EnrichedBody {
   }[];
 }
 
-/** Throws where the answer is none. `enriched`: the place that comes later where a first payload does not say which. */
+/** `enriched`: the pending path if the first payload does not name it. @throws {Error} for an invalid response. */
 export function readFirstAnswer({ status, bodies }: Received, enriched: Update['path']): FirstAnswer {
   const [first, ...rest] = bodies.map((body) => JSON.parse(body) as Payload);
   if (status !== 200 || first?.data === undefined) throw new Error(`Status ${status}: ${bodies.join('\n')}`);

@@ -1,5 +1,5 @@
-/** The demo's subgraphs in one process, whose recommendations are as slow as they are told to be. Prints one line of
- *  JSON with their addresses and that of an admin server: `POST /` takes a `SlowCalls`. */
+/** The demo's subgraphs in one process, with a configurable latency of the recommendations. Prints one line of JSON
+ *  with their URLs and that of an admin server, whose `POST /` takes a `SlowCalls`. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
@@ -8,10 +8,10 @@ import { systemFaultClock } from '../../subgraphs/shared/faultClock.ts';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 
 export interface SlowCalls {
-  /** The part of the calls that take `latencyMs`; the others take no time. */
+  /** The share of calls that take `latencyMs`. The other calls take no time. */
   readonly share: number;
   readonly latencyMs: number;
-  /** Calls end when their client leaves. */
+  /** Slow calls end only when their client disconnects. */
   readonly isHanging: boolean;
 }
 

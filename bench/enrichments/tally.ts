@@ -5,29 +5,29 @@ import type { FirstAnswer } from './firstAnswer.ts';
 
 export interface TallyResult {
   readonly requests: number;
-  /** From sending a request until its first answer; `null` for those that had none within the clients' patience. */
+  /** From sending a request until its first response; `null` if a client's timeout ended the wait. */
   readonly firstP50Ms: number | null;
   readonly firstP99Ms: number | null;
   readonly unanswered: number;
-  /** From sending a request until all that it left out had come. */
+  /** From sending a request until all its pending fields arrived. */
   readonly completeP50Ms: number | undefined;
   readonly completeP99Ms: number | undefined;
-  /** Places that first answers left out. */
+  /** Pending paths of first responses. */
   readonly pending: number;
-  /** Of these: those that came, once and with what belongs there; those that ended with an error; those for which
-   *  nothing came; and those that came more than once. */
+  /** Of the pending paths: `delivered` arrived once and correctly, `failed` ended with an error, `lost` never
+   *  arrived, and `duplicated` arrived more than once. */
   readonly delivered: number;
   readonly failed: number;
   readonly lost: number;
   readonly duplicated: number;
-  /** Answers that have errors at once. */
+  /** First responses with errors. */
   readonly failedImmediately: number;
-  /** Answers that, with all that came later, are not what they should be. */
+  /** Responses that differ from the expected response after all updates. */
   readonly wrong: number;
   readonly problem: string | undefined;
 }
 
-/** Keeps count of what became of many requests. */
+/** Counts the results of requests. */
 export class Tally {
   readonly #first: number[] = [];
   readonly #complete: number[] = [];
@@ -48,7 +48,7 @@ export class Tally {
     this.#first.push(Number.POSITIVE_INFINITY);
   }
 
-  /** What an answer and its updates amount to. `wholeMs`: until the last update. */
+  /** Compares a response and its updates with the expected response. `wholeMs`: the time until the last update. */
   recordComplete(answer: FirstAnswer, updates: readonly Update[], expected: unknown, wholeMs: number): void {
     if (answer.hasErrors) {
       this.#failedImmediately += 1;

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { pathFromTargets, type Target } from '../targets/target.ts';
 
-/** Longest a call of a subgraph may take. */
+/** The longest time of a subgraph call. */
 const attemptTimeoutMs = 3_000;
 
-/** Longest that is worked on a request, or on one attempt at what it left out. */
+/** The longest time of a request, and of one attempt at its pending fields. */
 export const deadlineMs = 4_000;
 
 const jobs: NonNullable<GatewayOptions['enrichment']>['jobs'] = {
@@ -14,7 +14,7 @@ const jobs: NonNullable<GatewayOptions['enrichment']>['jobs'] = {
   backoff: { base: 100, max: 500 },
 };
 
-/** Tributary with enrichments in these modes; with a Redis, what is late is durable. */
+/** Tributary with enrichments in these modes. With Redis, enrichment jobs are durable. */
 export function tributaryTargets(redisUrl: string): readonly Target[] {
   return [
     enrichedTributary('always', { enrichment: { mode: 'always', jobs } }),
@@ -37,13 +37,13 @@ function enrichedTributary(name: string, config: Pick<GatewayOptions, 'enrichmen
         admin: { host: '127.0.0.1', port: 0 },
         supergraph: { file: supergraphFile, watch: false },
         batching: { acrossRequests: sharing },
-        // Each call that takes 2 s holds a connection of its own.
+        // Each call that takes 2 s occupies a connection.
         subgraphs: {
           all: { connections: 512, timeouts: { attempt: attemptTimeoutMs, deadline: deadlineMs } },
         },
         ...config,
       };
-      // JSON is YAML.
+      // JSON is valid YAML.
       writeFileSync(file, JSON.stringify(options));
       return {
         args: [pathFromTargets('../../gateway/cli.ts'), 'serve', '--config', file],

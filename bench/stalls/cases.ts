@@ -1,21 +1,21 @@
-/** Operations and subgraph answers that are as large or as awkward as the default limits let them be. */
+/** Operations and subgraph responses that are as large or as expensive as the default limits allow. */
 
 export type Entity = Readonly<Record<string, unknown>> | { readonly error: string };
 
 export interface StallCase {
   readonly name: string;
-  /** Requests that go out one after the other. */
+  /** Requests that are sent one after the other. */
   readonly requests: () => readonly StallRequest[];
-  /** The body of every root fetch's answer. */
+  /** The body of every response to a root fetch. */
   readonly root?: () => string;
-  /** What the second subgraph says of one entity. */
+  /** The second subgraph's fields of one entity. */
   readonly entity?: (id: string, index: number) => Entity;
 }
 
 export interface StallRequest {
   readonly query: string;
   readonly variables?: Readonly<Record<string, unknown>>;
-  /** JSON text of the variables, where they are too deep to be made into text. */
+  /** The variables as JSON text, if they are nested too deeply to be serialized. */
   readonly variablesText?: string;
   readonly accept?: string;
 }
@@ -63,11 +63,11 @@ const itemList = (count: number, more: (i: number) => string = () => ''): string
 const rowList = (count: number, more: (i: number) => string = () => ''): string =>
   `{"data":{"rows":[${repeat(count, (i) => `{"id":"${i}","name":"row number ${i} of the list","a":${i},"b":2,"c":3,"d":4${more(i)}}`, ',')}]}}`;
 const rowFields = 'id name a b c d';
-/** About 85 bytes for each row. */
+/** A row has about 85 bytes. */
 const rowsOf = (megabytes: number): number => Math.floor((megabytes * 1e6) / 85);
 
 export const cases: readonly StallCase[] = [
-  // What an operation's text can cost.
+  // The cost of an operation's text.
   {
     name: '9,900 equal fields',
     requests: createSingleRequest(`{ items { ${repeat(9900, () => 'name')} } }`),
@@ -149,7 +149,7 @@ export const cases: readonly StallCase[] = [
     ),
   },
   {
-    name: 'lists of input objects with mistakes, 2,000',
+    name: 'lists of input objects with errors, 2,000',
     requests: createSingleRequest(`{ pick(ins: [${repeat(1900, () => '{ zzz: 1 }')}]) { id } }`),
   },
   {
@@ -185,7 +185,7 @@ export const cases: readonly StallCase[] = [
     ),
   },
 
-  // What variables can cost.
+  // The cost of variables.
   {
     name: 'variable: a list of 400,000 numbers',
     requests: createSingleRequest('query($v: [Int!]) { pick(ints: $v) { id } }', {
@@ -230,7 +230,7 @@ export const cases: readonly StallCase[] = [
     }),
   },
   {
-    name: 'variable: 50 mistakes beside 18 kB each',
+    name: 'variable: 50 errors beside 18 kB each',
     requests: createSingleRequest('query($v: [In!]) { pick(ins: $v) { id } }', {
       v: Array.from({ length: 50 }, () => ({ a: 'wrong', b: 'x'.repeat(18_000) })),
     }),
@@ -257,76 +257,76 @@ export const cases: readonly StallCase[] = [
     }),
   },
 
-  // What subgraphs' answers can cost.
+  // The cost of subgraph responses.
   ...[1, 5, 20, 60].map(
     (megabytes): StallCase => ({
-      name: `answer of ${megabytes} MB: rows`,
+      name: `response of ${megabytes} MB: rows`,
       requests: createSingleRequest(`{ rows { ${rowFields} } }`),
       root: () => rowList(rowsOf(megabytes)),
     }),
   ),
   {
-    name: 'answer of 20 MB: rows, with escapes',
+    name: 'response of 20 MB: rows, with escapes',
     requests: createSingleRequest(`{ rows { ${rowFields} } }`),
     root: () => rowList(rowsOf(20) - 20_000, () => ',"text":"\\n ü"'),
   },
   {
-    name: 'answer of 20 MB: rows, one of them wrong',
+    name: 'response of 20 MB: rows, one of them wrong',
     requests: createSingleRequest(`{ rows { ${rowFields} text } }`),
     root: () => rowList(rowsOf(20), (i) => (i === 7 ? ',"text":5' : '')),
   },
   {
-    name: 'answer of 5 MB: rows, every one wrong',
+    name: 'response of 5 MB: rows, every one wrong',
     requests: createSingleRequest(`{ rows { ${rowFields} text } }`),
     root: () => rowList(rowsOf(5), () => ',"text":5'),
   },
   {
-    name: 'answer of 20 MB: rows, as the first of two payloads',
+    name: 'response of 20 MB: rows, as the first of two payloads',
     requests: createSingleRequest(`{ rows { ${rowFields} } ... @defer { texts } }`, undefined, incremental),
     root: () => `${rowList(rowsOf(20)).slice(0, -2)},"texts":["a"]}}`,
   },
   {
-    name: 'answer of 20 MB: rows, in a deferred payload',
+    name: 'response of 20 MB: rows, in a deferred payload',
     requests: createSingleRequest(`{ texts ... @defer { rows { ${rowFields} } } }`, undefined, defer),
     root: () => `${rowList(rowsOf(20)).slice(0, -2)},"texts":["a"]}}`,
   },
   {
-    name: 'answer of 60 MB: one string',
+    name: 'response of 60 MB: one string',
     requests: createSingleRequest('{ texts }'),
     root: () => `{"data":{"texts":["${'x'.repeat(60e6)}"]}}`,
   },
   {
-    name: 'answer of 60 MB: one string with escapes',
+    name: 'response of 60 MB: one string with escapes',
     requests: createSingleRequest('{ texts }'),
     root: () => `{"data":{"texts":["${'x\\n'.repeat(20e6)}"]}}`,
   },
   {
-    name: 'answer of 20 MB: 2,000,000 strings',
+    name: 'response of 20 MB: 2,000,000 strings',
     requests: createSingleRequest('{ texts }'),
     root: () => `{"data":{"texts":[${repeat(2e6, () => '"abcdefg"', ',')}]}}`,
   },
   {
-    name: 'answer of 20 MB: a custom scalar',
+    name: 'response of 20 MB: a custom scalar',
     requests: createSingleRequest('{ blob }'),
     root: () => `{"data":{"blob":${rowList(rowsOf(20))}}}`,
   },
   {
-    name: 'answer of 20 MB: a custom scalar, 5,000,000 deep',
+    name: 'response of 20 MB: a custom scalar, 5,000,000 deep',
     requests: createSingleRequest('{ blob }'),
     root: () => `{"data":{"blob":${'['.repeat(10e6)}${']'.repeat(10e6)}}}`,
   },
   {
-    name: 'answer of 20 MB that nobody selected',
+    name: 'response of 20 MB that no selection reads',
     requests: createSingleRequest('{ items { id } }'),
     root: () => `{"data":{"items":[],"rows":${rowList(rowsOf(20)).slice(16, -2)}}}`,
   },
   {
-    name: 'answer of 20 MB that is no JSON',
+    name: 'response of 20 MB that is not JSON',
     requests: createSingleRequest('{ items { id } }'),
     root: () => `${rowList(rowsOf(20)).slice(0, -2)}x`,
   },
   {
-    name: 'answer of 20 MB: errors',
+    name: 'response of 20 MB: errors',
     requests: createSingleRequest('{ maybe { id } }'),
     root: () =>
       `{"data":{"maybe":null},"errors":[${repeat(250_000, (i) => `{"message":"error number ${i}","path":["maybe",${i},"name"]}`, ',')}]}`,
@@ -348,7 +348,7 @@ export const cases: readonly StallCase[] = [
     }),
   ),
   {
-    name: '400,000 places of one entity',
+    name: '400,000 paths of one entity',
     requests: createSingleRequest('{ items { id name price label } }'),
     root: () =>
       `{"data":{"items":[${repeat(400_000, () => '{"__typename":"Item","id":"1","name":"a"}', ',')}]}}`,
@@ -360,7 +360,7 @@ export const cases: readonly StallCase[] = [
     entity: (id) => ({ error: `there is nothing about ${id}` }),
   },
   {
-    name: '100,000 entities, null where it must not be',
+    name: '100,000 entities, null for a non-null field',
     requests: createSingleRequest('{ maybe { id price } }'),
     root: () => itemList(100_000).replace('items', 'maybe'),
     entity: () => ({ price: null }),
@@ -405,13 +405,13 @@ export const cases: readonly StallCase[] = [
     }),
   ),
   {
-    name: '5,000 deferred places with an error each',
+    name: '5,000 deferred paths with an error each',
     requests: createSingleRequest('{ maybe { id ... @defer { label } } }', undefined, defer),
     root: () => itemList(5_000).replace('items', 'maybe'),
     entity: (id) => ({ error: `there is nothing about ${id}` }),
   },
   {
-    name: '5,000 deferred places, null where it must not be',
+    name: '5,000 deferred paths, null for a non-null field',
     requests: createSingleRequest('{ maybe { id ... @defer { price } } }', undefined, incremental),
     root: () => itemList(5_000).replace('items', 'maybe'),
     entity: () => ({ price: null }),

@@ -1,12 +1,12 @@
-/** A gateway that watches its own event loop. Its parent sends `measure` before a request and gets what was seen
- *  since then when it sends `report`. */
+/** A gateway that measures its own event loop. Its parent sends `measure` before a request, and `report` to get the
+ *  measurements since then. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createGateway } from '../../gateway/gateway.ts';
 
 export interface StallReport {
-  /** Longest time between two turns, less the timer's millisecond. */
+  /** The longest time between two turns of the event loop, minus the timer's millisecond. */
   readonly stallMs: number;
-  /** Most CPU time of the main thread between two turns: the stall without what other processes took. */
+  /** The most CPU time of the main thread between two turns: the stall without the time of other processes. */
   readonly stallCpuMs: number;
   readonly peakRssMiB: number;
 }
@@ -41,7 +41,7 @@ setInterval(() => {
   cpuAt = cpu;
 }, 1);
 
-/** Linux keeps the highest resident size of a process, and forgets it when it is told to. */
+/** Linux records the peak resident size of a process, and resets it on request. */
 function peakRssMiB(): number {
   const peak = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   return Number(peak) / 1024;
@@ -56,7 +56,7 @@ process.on('message', (message) => {
     writeFileSync('/proc/self/clear_refs', '5');
     process.send?.('measuring');
   } else if (message === 'report') {
-    // One turn more: the longest may be the one that has just ended.
+    // One more turn, because the longest one may have just ended.
     setTimeout(
       () => process.send?.({ stallMs, stallCpuMs, peakRssMiB: peakRssMiB() } satisfies StallReport),
       5,

@@ -1,8 +1,8 @@
 import type { GraphQLSchema } from 'graphql';
 import { graphql } from 'graphql';
 
-/** Above this many distinct request bodies all are forgotten: a target whose bodies never repeat would
- *  otherwise fill the memory. */
+/** With more distinct request bodies than this, all are dropped. Otherwise a target whose bodies never repeat would
+ *  fill the memory. */
 const maxBodies = 20_000;
 
 interface GraphQLBody {
@@ -11,8 +11,8 @@ interface GraphQLBody {
   readonly operationName?: string | null;
 }
 
-/** Answers of one subgraph by request body. Each distinct body is executed once; later requests get the
- *  ready bytes, so that the subgraphs cost next to nothing and the gateway is what is measured. */
+/** Responses of one subgraph by request body. Each distinct body is executed once; further requests get the stored
+ *  bytes, so that the subgraphs cost almost nothing and the benchmark measures the gateway. */
 export class CannedAnswers {
   readonly #schema: GraphQLSchema;
   readonly #answers = new Map<string, Promise<Buffer> | Buffer>();
@@ -21,7 +21,7 @@ export class CannedAnswers {
     this.#schema = schema;
   }
 
-  /** Bytes when the body is known, else a promise of them. Rejects when the body is no JSON. */
+  /** Returns bytes for a known body, otherwise a promise of them. Rejects if the body is not JSON. */
   answer(body: string): Buffer | Promise<Buffer> {
     const known = this.#answers.get(body);
     if (known) return known;

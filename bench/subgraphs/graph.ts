@@ -47,9 +47,9 @@ export const products: readonly Product[] = articles.map(([name, price, weight, 
   inStock,
 }));
 
-/** Who reviewed what. The first reader reviewed the five reviewed products in order, and is the first
- *  reviewer of each. So the three places of the `big` operation that need the same entities come upon them
- *  in the same order, and whoever asks for each entity once sends equal requests for all three. */
+/** Authors and products of the reviews. The first reader reviewed the five reviewed products in order, and is the
+ *  first reviewer of each. So the three paths of the `big` operation that need the same entities have them in the
+ *  same order, and a gateway that fetches each entity once sends equal requests for all three. */
 const authorsAndProducts: readonly (readonly [authorId: number, upc: number])[] = [
   [1, 1],
   [1, 2],
@@ -94,7 +94,7 @@ export function reviewsOf(upc: string): readonly Review[] {
   return reviews.filter((review) => review.upc === upc);
 }
 
-/** Whole money units; what is dear travels free. */
+/** In whole units of money. Expensive products are shipped free. */
 export function shippingEstimate({
   price,
   weight,

@@ -1,8 +1,7 @@
-/** All four subgraphs and their admin server in one process. Prints one line of JSON with the addresses when
- *  all listen. BENCH_SUBGRAPH_LATENCY_MS delays every answer.
- *
- *  Admin: `GET /counts` requests per subgraph since the start; `POST /delay` `{ subgraph, text, delayMs }`
- *  delays requests whose body contains the text, `{ subgraph }` alone ends that. */
+/** All four subgraphs and their admin server in one process. Prints one line of JSON with the URLs when all of them
+ *  listen. `BENCH_SUBGRAPH_LATENCY_MS` delays every response. Admin server: `GET /counts` returns the requests per
+ *  subgraph since the start; `POST /delay` with `{ subgraph, text, delayMs }` delays requests whose body contains the
+ *  text, and with `{ subgraph }` alone ends that. */
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -32,7 +32,7 @@ const resolvers: Record<SubgraphName, ResolverMap> = {
   },
   inventory: {
     Product: {
-      // The representation is kept: it carries what `@requires` asks for.
+      // Returns the representation, because it has the fields that `@requires` selects.
       __resolveReference: (representation: Product) => representation,
       inStock: ({ upc }: Product) => productByUpc.get(upc)?.inStock,
       shippingEstimate: (representation: Product) => shippingEstimate(representation),

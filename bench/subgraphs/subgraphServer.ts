@@ -3,24 +3,24 @@ import { createServer } from 'node:http';
 import type { CannedAnswers } from './cannedAnswers.ts';
 
 interface Delay {
-  /** Only requests whose body contains this text wait: a field's name. */
+  /** A field's name: only requests whose body contains it are delayed. */
   readonly text: string;
   readonly delayMs: number;
 }
 
 interface SubgraphServer {
   readonly server: Server;
-  /** Requests answered since the start. */
+  /** The number of requests answered since the start. */
   requestCount(): number;
   setDelay(delay: Delay | undefined): void;
 }
 
-/** @param latencyMs added to every answer; 0 answers in the same turn */
+/** @param latencyMs added to every response; 0 responds in the same turn of the event loop */
 export function createSubgraphServer(answers: CannedAnswers, latencyMs: number): SubgraphServer {
   let requests = 0;
   let delay: Delay | undefined;
   const server = createServer((request, response) => {
-    // Nobody reads it, and making it costs as much as the rest of the head.
+    // No target reads the date, and creating it costs as much as the rest of the head.
     response.sendDate = false;
     readBody(request, (body) => {
       requests++;
@@ -29,8 +29,8 @@ export function createSubgraphServer(answers: CannedAnswers, latencyMs: number):
       else respond(response, answers, body);
     });
   });
-  // Longer than any pause between rounds: a connection that closes just when a target reuses it would be
-  // counted as the target's error.
+  // Longer than any pause between rounds. Closing a connection just when a target reuses it would count as the
+  // target's error.
   server.keepAliveTimeout = 3_600_000;
   return {
     server,

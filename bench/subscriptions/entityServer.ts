@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 
 interface EntityServer {
   readonly server: Server;
-  /** Its GraphQL endpoint. */
+  /** The GraphQL endpoint. */
   readonly url: string;
 }
 
@@ -14,12 +14,12 @@ interface GraphQLRequest {
   readonly variables?: Readonly<Record<string, unknown>>;
 }
 
-/** Longer than any run: a gateway that is busy for seconds could send its next fetch over a connection that was just
- *  closed for being idle, and how it gets over that is not measured here. */
+/** Longer than any run. A gateway that is busy for seconds could otherwise send its next fetch over a connection that
+ *  was just closed as idle; how it recovers is not measured here. */
 const keepAliveTimeoutMs = 600_000;
 
-/** A subgraph that reads no GraphQL but gives the answer that every gateway here asks it for: executing operations would
- *  cost the load's core what is to be measured on the other. Subscriptions are answered by `serveEvents`. */
+/** A subgraph that does not execute GraphQL: it returns the response that every gateway here requests, because
+ *  executing operations would use the load's core. `serveEvents` responds to subscriptions. */
 export async function startEntityServer(
   entityOf: (id: string) => object,
   serveEvents?: (response: ServerResponse) => void,
@@ -29,7 +29,7 @@ export async function startEntityServer(
     if (serveEvents !== undefined && query.trimStart().startsWith('subscription')) {
       return serveEvents(response);
     }
-    // The representations are the only variable, whatever its name.
+    // The representations are the only variable, whatever its name is.
     const [representations = []] = Object.values(variables) as { readonly id: string }[][];
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ data: { _entities: representations.map(({ id }) => entityOf(id)) } }));
@@ -44,7 +44,7 @@ export async function startEntityServer(
   return { server, url: `http://127.0.0.1:${port}/graphql` };
 }
 
-/** Hive Gateway subscribes over server-sent events with GET, Tributary with POST. */
+/** Hive Gateway subscribes with GET over server-sent events, Tributary with POST. */
 async function readRequest(request: IncomingMessage): Promise<GraphQLRequest> {
   if (request.method !== 'GET') return JSON.parse(await text(request)) as GraphQLRequest;
   return { query: new URL(request.url ?? '', 'http://shop').searchParams.get('query') ?? '' };

@@ -1,12 +1,13 @@
-/** What one client reads from its connection. */
+/** Decodes the events on one client's connection. */
 export interface EventDecoder {
   /** The bytes that open the subscription. */
   readonly request: Buffer;
-  /** Whether what came so far ends with an event, and the next byte begins another. */
+  /** Whether the bytes so far end with a complete event. */
   readonly isAtEventBoundary: boolean;
-  /** Whether the gateway has taken the client. */
+  /** Whether the gateway has accepted the client. */
   readonly isOpen: boolean;
-  /** Takes the next bytes. @returns payloads that are complete with them. @throws when the subscription is over */
+  /** Decodes the next bytes and returns the payloads that they complete. @throws {Error} when the subscription
+   *  ends */
   push(bytes: Buffer, reply: (bytes: Buffer) => void): unknown[];
 }
 
@@ -15,7 +16,8 @@ export interface DecoderOptions {
   readonly query: string;
 }
 
-/** Status and the rest behind a head; undefined while it is incomplete. Text is one character per byte. */
+/** Splits status and remaining bytes after a head; `undefined` while the head is incomplete. One character per
+ *  byte. */
 export function splitHead(text: string): { readonly status: number; readonly rest: string } | undefined {
   const end = text.indexOf('\r\n\r\n');
   return end < 0 ? undefined : { status: Number(text.slice(9, 12)), rest: text.slice(end + 4) };

@@ -1,5 +1,5 @@
-/** A gateway with the options of its first argument, as JSON. Tells its parent its address, and what memory it has when
- *  it is asked. */
+/** A gateway with the options of its first argument, as JSON. Reports its URL to its parent, and its memory on
+ *  request. */
 import { createGateway } from '../../gateway/gateway.ts';
 import { reportMemory } from './memoryReports.ts';
 

@@ -4,28 +4,29 @@ import { type HiveEventSource, hiveGatewaySubscriptions } from '../targets/hiveG
 import { channel, field, streamKey, webSocketPath } from './shop.ts';
 import type { EventDestination } from './shopProcess.ts';
 
-/** From the subgraph over one of two protocols, or from Redis by what the gateway has for that. */
+/** The source of events: the subgraph over one of two protocols, or Redis by the gateway's own feature. */
 export const eventSources = ['graphql_ws', 'sse', 'redis'] as const;
 export type EventSource = (typeof eventSources)[number];
 
 export interface GatewayEnvironment {
   readonly redisUrl: string;
   readonly supergraphFile: string;
-  /** The supergraph in which the subscription's field has `@pubsubOperation`. */
+  /** A supergraph in which the subscription field has `@pubsubOperation`. */
   readonly eventDrivenSupergraphFile: string;
-  /** For what the gateway needs to be told in files. */
+  /** The directory of configuration files. */
   readonly directory: string;
 }
 
 export interface MeasuredGateway {
   readonly name: string;
-  /** What stands in the table for each source. */
+  /** The names of the sources in the table. */
   readonly sourceTitles: Readonly<Record<EventSource, string>>;
-  /** A process that first tells its address as `{ url }`, then a `MemoryReport` for each `'memory'`. */
+  /** Starts a process that first reports its URL as `{ url }`, then replies to each `'memory'` with a
+   *  `MemoryReport`. */
   start(source: EventSource, environment: GatewayEnvironment): Child;
-  /** Where its events have to go. */
+  /** Where its events are published. */
   eventDestination(source: EventSource, redisUrl: string): EventDestination;
-  /** Connections of the gateway for each client, those to the subgraph included. */
+  /** The gateway's connections per client, including those to the subgraph. */
   connectionsPerClient(source: EventSource): number;
 }
 
@@ -59,7 +60,7 @@ const tributary: MeasuredGateway = {
   },
   eventDestination: (source, redisUrl) =>
     source === 'redis' ? { kind: 'stream', redisUrl } : { kind: 'subgraph' },
-  // Equal subscriptions share the one to the subgraph.
+  // Equal subscriptions share one subscription to the subgraph.
   connectionsPerClient: () => 1,
 };
 
@@ -86,7 +87,7 @@ const hiveGateway: MeasuredGateway = {
   },
   eventDestination: (source, redisUrl) =>
     source === 'redis' ? { kind: 'channel', redisUrl } : { kind: 'subgraph' },
-  // Over a WebSocket many subscriptions share a connection, over server-sent events each has its own.
+  // Subscriptions share a WebSocket; over server-sent events, each has a connection of its own.
   connectionsPerClient: (source) => (source === 'sse' ? 2 : 1),
 };
 

@@ -1,5 +1,5 @@
-/** All clients: raw sockets, because a client library would cost this core more per event than the gateway's costs it.
- *  Takes orders from its parent, and answers each with one message. */
+/** All clients, on raw sockets: a client library would cost this core more per event than the gateway costs its own.
+ *  Takes orders from its parent and replies to each with one message. */
 import { connect } from 'node:net';
 import type { EventDecoder } from './eventDecoder.ts';
 import { numberOf } from './shop.ts';
@@ -16,36 +16,37 @@ export type ListenerCommand =
       readonly protocol: ClientProtocol;
       readonly count: number;
     }
-  /** Counts anew from this event on. */
+  /** Resets the counts; this event is the first one that counts. */
   | { readonly kind: 'count'; readonly first: number; readonly events: number }
   | { readonly kind: 'status' }
   | { readonly kind: 'close' };
 
 export interface ListenerStatus {
-  /** Right events since `count`, each once and in order, summed over the clients. */
+  /** Correct events since `count`, each once and in order, summed over the clients. */
   readonly deliveries: number;
-  /** Payloads that are no right event, or came again, or late. */
+  /** Payloads that are not a correct event, or are repeated or out of order. */
   readonly wrong: number;
   /** Clients whose subscription ended. */
   readonly ended: number;
-  /** Why the first of these ended, or what the first wrong payload was. */
+  /** Why the first of these ended, or the first wrong payload. */
   readonly problem?: string;
-  /** When the last client had each event, in milliseconds since the epoch; 0 for what nobody had. */
+  /** When the last client received each event, in milliseconds since the epoch; 0 if no client received it. */
   readonly lastAt: readonly number[];
 }
 
-/** Clients that open at one time: more would overflow the queue of a listening socket. */
+/** Clients that connect at the same time. More would overflow the queue of a listening socket. */
 const openingConcurrency = 100;
 
-/** A local address has about 28,000 ports, part of which may wait for the end of former connections. */
+/** A local address has about 28,000 ports, some of which may still be reserved by closed connections. */
 const clientsPerAddress = 5000;
 
 const decoders = { sse: SseDecoder, ws: WebSocketDecoder } as const;
 
-/** Bytes by which an event came to a client that was at rest, checked: the others get the same. */
+/** The bytes of an event as the first idle client received and checked them. The other clients receive the same
+ *  bytes. */
 const expectedBytes = new Map<number, Buffer>();
 
-/** All sockets read into this one: what is kept is copied. */
+/** All sockets read into this buffer, so data that is stored must be copied. */
 const buffer = Buffer.allocUnsafe(65_536);
 
 let clients: Client[] = [];
@@ -59,7 +60,7 @@ let lastAt: number[] = [];
 class Client {
   readonly opened: Promise<void>;
   readonly close: () => void;
-  /** Number of the next event; undefined before the first, which may be any. */
+  /** The number of the next event; `undefined` before the first, which may have any number. */
   next: number | undefined;
   readonly #decoder: EventDecoder;
   readonly #reply: (bytes: Buffer) => void;
@@ -121,7 +122,7 @@ class Client {
     }
   }
 
-  /** How many bytes from there on are the next event as it came to others before; 0 where they are not. */
+  /** How many of the bytes from this offset are the next event as other clients received it; 0 if they are not. */
   #expectedSize(bytes: Buffer, at: number): number {
     const expected = expectedBytes.get(this.next ?? -1);
     if (expected === undefined) return 0;
@@ -188,7 +189,7 @@ async function runCommand(order: ListenerCommand): Promise<ListenerStatus> {
 process.on('message', (order: ListenerCommand) => {
   runCommand(order).then(
     (status) => process.send?.(status),
-    // The parent tells what a process said that ended by itself.
+    // The parent reports the standard error of a process that ends by itself.
     (error: unknown) => {
       console.error(error);
       process.exit(1);

@@ -1,19 +1,19 @@
 export interface MemoryReport {
-  /** Resident memory in bytes, as it stood. */
+  /** Resident memory in bytes, without a garbage collection before. */
   readonly rss: number;
-  /** The same, after everything that can be collected was. */
+  /** Resident memory in bytes, after a complete garbage collection. */
   readonly collectedRss: number;
   readonly collectedHeap: number;
 }
 
-/** Answers `'memory'` from the parent of this process, which was started with `--expose-gc`. */
+/** Replies to `'memory'` from the parent of this process, which must run with `--expose-gc`. */
 export function reportMemory(): void {
   const { gc } = globalThis;
-  if (gc === undefined) throw new Error('Start it with --expose-gc.');
+  if (gc === undefined) throw new Error('Start this process with --expose-gc.');
   process.on('message', (message) => {
     if (message !== 'memory') return;
     const rss = process.memoryUsage.rss();
-    // What has ended by the first may be freed by the second only.
+    // The second collection may free what finalizers of the first one released.
     gc();
     gc();
     const { rss: collectedRss, heapUsed: collectedHeap } = process.memoryUsage();

@@ -1,5 +1,5 @@
-/** Loaded into the process of another gateway before its own program: tells the parent its address as soon as it
- *  listens, and what memory it has when it is asked. */
+/** Loaded into the process of another gateway before its own program. Reports the URL to the parent as soon as the
+ *  gateway listens, and its memory on request. */
 import { tracingChannel } from 'node:diagnostics_channel';
 import type { AddressInfo, Server } from 'node:net';
 import { reportMemory } from './memoryReports.ts';

@@ -1,9 +1,9 @@
-/** What all processes of this benchmark know of its graph. An event's number is its product's id and stock, so that
- *  every event needs a fetch of its own, and tells which one it is. */
+/** The graph that all processes of this benchmark share. An event's number is the id and stock of its product, so
+ *  that every event needs a fetch of its own and can be identified. */
 
 const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])\n';
 
-/** Where its events come from when no subgraph is subscribed at. */
+/** The field of the topic, when events do not come from a subgraph's subscription. */
 export const field = 'Subscription.stockChanged';
 export const streamKey = 'shop:stock';
 export const channel = { prefix: 'shop', topic: 'stock' } as const;
@@ -22,8 +22,8 @@ export const subgraphSdl = {
   products,
 } as const;
 
-/** The same graph for Hive Gateway's event-driven subscriptions: which topic a field has stands in its supergraph, and
- *  every gateway that reads the directive takes the events from there. */
+/** The same graph for Hive Gateway's event-driven subscriptions. Its supergraph names the topic of a field, and every
+ *  gateway that supports the directive takes the events from there. */
 export const eventDrivenSubgraphSdl = {
   stock: `
     extend schema
@@ -49,7 +49,7 @@ export function nameOf(id: string): string {
   return `Product ${id}, of which the shop has as many as its number says`;
 }
 
-/** A product as the subgraph, or an event, tells it. */
+/** A product in a subgraph's response or in an event. */
 export interface StockedProduct {
   readonly __typename: 'Product';
   readonly id: string;
@@ -60,7 +60,7 @@ export function eventOf(number: number): StockedProduct {
   return { __typename: 'Product', id: String(number), stock: number };
 }
 
-/** The number of the event in a payload that is right in all its parts; undefined for any other payload. */
+/** The number of the event if every part of the payload is correct; otherwise `undefined`. */
 export function numberOf(payload: unknown): number | undefined {
   const { data, errors } = payload as {
     data?: { stockChanged?: Partial<Completed> | null };

@@ -1,5 +1,4 @@
-/** Both subgraphs. Tells its parent their addresses, then publishes events when it is told to, and answers with the
- *  times. */
+/** Both subgraphs. Reports their URLs to its parent, then publishes events on request and replies with the times. */
 import { setTimeout as elapse } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { startEntityServer } from './entityServer.ts';
@@ -8,13 +7,13 @@ import { startStockSubgraph } from './stockSubgraph.ts';
 
 export type ShopUrls = Readonly<Record<ShopSubgraph, string>>;
 
-/** Where events go: to the subgraph's own subscribers, or to Redis, as a stream or over Pub/Sub. */
+/** Where events are published: to the subgraph's own subscribers, or to Redis, as a stream or over Pub/Sub. */
 export type EventDestination =
   | { readonly kind: 'subgraph' }
   | { readonly kind: 'stream' | 'channel'; readonly redisUrl: string };
 
 export interface PublishJob {
-  /** Number of the first event; those of the others follow. */
+  /** The number of the first event; the following events have consecutive numbers. */
   readonly first: number;
   readonly count: number;
   readonly perSecond: number;
@@ -22,7 +21,7 @@ export interface PublishJob {
 }
 
 export interface PublishReply {
-  /** When each was published, in milliseconds since the epoch. */
+  /** When each event was published, in milliseconds since the epoch. */
   readonly publishedAt: readonly number[];
 }
 
@@ -35,7 +34,7 @@ async function publish({ first, count, perSecond, to }: PublishJob): Promise<Pub
   const publishedAt: number[] = [];
   const startedAt = performance.now();
   for (let index = 0; index < count; index++) {
-    // From the start, so that late timers do not add up.
+    // Measured from the start, so that late timers do not add up.
     const waitMs = startedAt + (index * 1000) / perSecond - performance.now();
     if (waitMs > 0) await elapse(waitMs);
     publishedAt.push(performance.timeOrigin + performance.now());

@@ -1,14 +1,14 @@
 import { requestBytes } from '../httpConnection.ts';
 import { type DecoderOptions, type EventDecoder, splitHead } from './eventDecoder.ts';
 
-/** Server-sent events in a chunked HTTP/1.1 answer. */
+/** Decodes server-sent events in a chunked HTTP/1.1 response. */
 export class SseDecoder implements EventDecoder {
   readonly request: Buffer;
   isOpen = false;
   #hasHead = false;
-  /** Bytes of the connection, one character each, of a chunk or a head that is incomplete. */
+  /** Incomplete bytes of a chunk or a head, one character each. */
   #raw = '';
-  /** The part of the body in which no event has ended yet. */
+  /** The part of the body after the last complete event. */
   #body = '';
 
   constructor({ url, query }: DecoderOptions) {
@@ -40,7 +40,7 @@ export class SseDecoder implements EventDecoder {
       if (sizeEnd < 0) return;
       const start = sizeEnd + 2;
       const size = Number.parseInt(this.#raw.slice(0, sizeEnd), 16);
-      if (size === 0) throw new Error('The gateway ended the answer');
+      if (size === 0) throw new Error('The gateway ended the response');
       if (this.#raw.length < start + size + 2) return;
       this.#body += this.#raw.slice(start, start + size);
       this.#raw = this.#raw.slice(start + size + 2);
@@ -50,7 +50,7 @@ export class SseDecoder implements EventDecoder {
   #payloads(event: string): unknown[] {
     const lines = event.split('\n');
     if (lines.includes('event: complete')) throw new Error('The subscription was completed');
-    // The first is a comment that opens the stream; later ones show that it lives.
+    // The first comment opens the stream; later ones are heartbeats.
     this.isOpen = true;
     const prefix = 'data: ';
     return lines

@@ -5,21 +5,21 @@ import { eventOf, type StockedProduct, webSocketPath } from './shop.ts';
 
 interface StockSubgraph {
   readonly url: string;
-  /** Sends the event to every subscription there is. */
+  /** Sends the event to every subscriber. */
   publish(event: StockedProduct): void;
 }
 
-/** The subgraph that is subscribed at, over `graphql-transport-ws` or server-sent events. */
+/** The subgraph with the subscription, over `graphql-transport-ws` or server-sent events. */
 export async function startStockSubgraph(): Promise<StockSubgraph> {
   const eventStreams = new Set<ServerResponse>();
-  /** The ids of its subscriptions for each connection. */
+  /** The subscription ids of each connection. */
   const connections = new Map<WebSocket, Set<string>>();
 
   const { server, url } = await startEntityServer(
     (id) => eventOf(Number(id)),
     (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      // Opens the stream for a client that waits for its first bytes.
+      // Opens the stream for clients that wait for its first bytes.
       response.write(':\n\n');
       eventStreams.add(response);
       response.once('close', () => eventStreams.delete(response));

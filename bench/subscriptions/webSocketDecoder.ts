@@ -2,7 +2,8 @@ import { type DecoderOptions, type EventDecoder, splitHead } from './eventDecode
 
 const opcodes = { text: 1, close: 8, ping: 9, pong: 10 } as const;
 
-/** `graphql-transport-ws`. Every client calls its subscription alike, so that all get the same bytes. */
+/** Decodes `graphql-transport-ws`. Every client uses the same subscription id, so that all clients receive the same
+ *  bytes. */
 export class WebSocketDecoder implements EventDecoder {
   readonly request: Buffer;
   isOpen = false;
@@ -75,7 +76,7 @@ export class WebSocketDecoder implements EventDecoder {
   }
 }
 
-/** A client's frame. Masking with zeros leaves the content as it is. */
+/** Creates a client's frame. A mask of zeros leaves the content unchanged. */
 function frame(opcode: number, content: string): Buffer {
   const size = Buffer.byteLength(content, 'latin1');
   const isShort = size < 126;

@@ -24,7 +24,7 @@ function hiveTarget(name: string, runtimeFlag: string): Target {
   };
 }
 
-/** By default equal subgraph requests in flight are shared, also between client requests. */
+/** By default, Hive Gateway shares equal concurrent subgraph requests, also between client requests. */
 function configText(sharing: boolean): string {
   const withoutSharing = {
     transportEntries: { '*.http': { options: { deduplicateInflightRequests: false } } },

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathFromTargets, type TargetProgram } from './target.ts';
 
-/** Where Hive Gateway takes events from: a subscription of its own at the subgraph for each of its clients, over a
- *  WebSocket or server-sent events (its default), or its Redis Pub/Sub engine, by which its supergraph's
- *  `@pubsubOperation` is served. */
+/** The source of Hive Gateway's events: a subscription of its own to the subgraph for each client, over a WebSocket
+ *  or server-sent events (its default), or its Redis Pub/Sub engine, which serves the `@pubsubOperation` of its
+ *  supergraph. */
 export type HiveEventSource =
   | { readonly kind: 'graphql_ws'; readonly path: string }
   | { readonly kind: 'sse' }
@@ -13,12 +13,12 @@ export type HiveEventSource =
 interface HiveSubscriptionsContext {
   readonly supergraphFile: string;
   readonly source: HiveEventSource;
-  /** For its configuration file. */
+  /** The directory of its configuration file. */
   readonly directory: string;
 }
 
-/** Listens on any free port. With the router runtime: `--jit`, its other one, costs more per event, and completes no
- *  event of `@pubsubOperation` with the fields that the event itself has. */
+/** Listens on any free port. Uses the router runtime: the other runtime, `--jit`, costs more per event, and returns
+ *  null for the fields that an event of `@pubsubOperation` has itself. */
 export function hiveGatewaySubscriptions(context: HiveSubscriptionsContext): TargetProgram {
   const config = join(context.directory, 'gateway.config.mjs');
   writeFileSync(config, configText(context.source));
@@ -41,7 +41,7 @@ function configText(source: HiveEventSource): string {
     const config = { transportEntries: { '*.http': { options: { subscriptions } } } };
     return `export const gatewayConfig = ${JSON.stringify(config)};\n`;
   }
-  // Whole addresses: the file is in a directory that has no modules.
+  // Full URLs, because the directory of the file has no modules.
   const [redis, pubsub] = ['ioredis', '@graphql-hive/pubsub/redis'].map((name) => import.meta.resolve(name));
   const client = `new Redis(${JSON.stringify(source.url)})`;
   return [

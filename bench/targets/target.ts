@@ -1,19 +1,19 @@
-/** What a target is started with. */
+/** The parameters of a target. */
 export interface TargetContext {
   readonly port: number;
   readonly supergraphFile: string;
   readonly subgraphUrls: Readonly<Record<string, string>>;
-  /** Whether work may be shared between client requests, as far as the target does it by default. */
+  /** Whether client requests may share subgraph calls, as far as the target does so by default. */
   readonly sharing: boolean;
-  /** An own directory for the files that the target needs. */
+  /** A directory for the target's files. */
   readonly directory: string;
 }
 
-/** Arguments of `node`, after its flags. */
+/** The arguments of `node`, after its flags. */
 export interface TargetProgram {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Where the target answers operations. */
+  /** The path of the target's GraphQL endpoint. */
   readonly path: string;
 }
 
@@ -24,7 +24,7 @@ export interface Target {
   program(context: TargetContext): TargetProgram;
 }
 
-/** Path of a file given relative to this folder. */
+/** The path of a file relative to this folder. */
 export function pathFromTargets(relative: string): string {
   return new URL(relative, import.meta.url).pathname;
 }

@@ -10,12 +10,12 @@ export const tributary: Target = {
     const config = join(directory, 'tributary.yaml');
     writeFileSync(
       config,
-      // JSON is YAML.
+      // JSON is valid YAML.
       JSON.stringify({
         listen: { host: '127.0.0.1', port },
         admin: { host: '127.0.0.1', port: 0 },
         supergraph: { file: supergraphFile },
-        // Without sharing, each client of a subgraph that takes 2 s holds a connection of its own: 100 at a time.
+        // Without sharing, each client of a subgraph that takes 2 s occupies a connection: 100 at a time.
         ...(sharing ? {} : { batching: { acrossRequests: false }, subgraphs: { all: { connections: 256 } } }),
       }),
     );

@@ -8,32 +8,32 @@ import type { CallbackOutcome, CallbackReceiver } from './sources/callbackReceiv
 
 interface CallbackRouteOptions {
   readonly callbacks: CallbackReceiver;
-  /** Bytes that a message may have, after decompression. */
+  /** Maximum bytes of a message, after decompression. */
   readonly bodySize: number;
-  /** How many messages of one id, and bytes of them, may wait for the one before to be answered. */
+  /** Limits for the messages of one id that wait for an earlier one to be answered. */
   readonly queueLimits: QueueLimits;
 }
 
-/** `POST /callback/:id` of the public listener: where subgraphs bring the events of subscriptions by HTTP callback.
- *  Messages of one id are handed on in the order in which their requests began, and `check`s at once. It is for servers:
- *  no page of another site is ever allowed to read its answers. */
+/** Adds `POST /callback/:id` to the public listener: subgraphs send the events of HTTP callback subscriptions to it.
+ *  Messages of one id are processed in the order in which their requests began; `check` messages are answered at once.
+ *  The route is for servers and has no CORS headers. */
 export function addCallbackRoute(
   server: Routes,
   { callbacks, bodySize, queueLimits }: CallbackRouteOptions,
 ): void {
-  const lines = new KeyedQueue(queueLimits);
+  const queues = new KeyedQueue(queueLimits);
   const receive = async (id: string, request: IncomingMessage): Promise<CallbackOutcome> => {
-    const place = lines.enqueue(id);
+    const slot = queues.enqueue(id);
     try {
-      const { message, size } = await readMessage(request, bodySize, place);
-      // A subgraph that gets no answer to these takes the gateway for dead, however many events wait.
-      if (!isCheck(message) && !(await place.waitForTurn())) throw queueFullError();
+      const { message, size } = await readMessage(request, bodySize, slot);
+      // A subgraph whose check gets no answer assumes that the gateway is dead, so checks do not wait for events.
+      if (!isCheck(message) && !(await slot.waitForTurn())) throw queueFullError();
       return await callbacks.receive(id, message, size);
     } finally {
-      place.release();
+      slot.release();
     }
   };
-  // Bodies are read only of ids that are known.
+  // The body of a request with an unknown id is not read.
   addRawBodyRoutes(server, callbackUsage, (routes) => {
     routes.post<{ Params: { id: string } }>('/callback/:id', async (request, reply) => {
       const { id } = request.params;
@@ -42,7 +42,7 @@ export function addCallbackRoute(
   });
 }
 
-/** The id in the address of a request that may be for this route. */
+/** The subscription id in the URL of a request to this route; `undefined` for other URLs. */
 export function callbackIdOf(url: string): string | undefined {
   return url.startsWith('/callback/') ? /^[^/?]+/.exec(url.slice('/callback/'.length))?.[0] : undefined;
 }
@@ -53,12 +53,12 @@ const callbackUsage =
 async function readMessage(
   request: IncomingMessage,
   bodySize: number,
-  place: QueueSlot,
+  slot: QueueSlot,
 ): Promise<{ message: unknown; size: number }> {
-  // Also for safety: a page of another site can make a browser send a form or a text, but no JSON.
+  // Also a defence against CSRF: without a preflight, a page of another site cannot make a browser send JSON.
   if (!isJsonContentType(request.headers['content-type'])) throw new HttpError(415, callbackUsage);
   const bytes = await readBody(request, bodySize, 'by subscriptions.eventSize', (more) =>
-    place.addBytes(more) ? undefined : queueFullError(),
+    slot.addBytes(more) ? undefined : queueFullError(),
   );
   return { message: parseJson(bytes), size: bytes.length };
 }
@@ -69,23 +69,23 @@ function isCheck(message: unknown): boolean {
 
 function queueFullError(): HttpError {
   const message =
-    'As many messages of this subscription wait as may (subscriptions.queue). Send it again later, or the next one only when the one before is answered.';
+    'Too many messages of this subscription are waiting (subscriptions.queue). Send this message again later, or wait for each answer before you send the next message.';
   return new HttpError(503, message, { headers: { 'retry-after': '1' } });
 }
 
-function sendOutcome(reply: RouteReply, verdict: CallbackOutcome): RouteReply {
-  switch (verdict) {
+function sendOutcome(reply: RouteReply, outcome: CallbackOutcome): RouteReply {
+  switch (outcome) {
     case 'checked':
       return reply.code(204).header('subscription-protocol', 'callback/1.0').send();
-    case 'taken':
+    case 'accepted':
       return reply.code(200).send();
     case 'completed':
       return reply.code(202).send();
     case 'unknown':
-      return sendProblem(reply, 404, 'There is no such subscription, or it has ended.');
+      return sendProblem(reply, 404, 'No subscription has this id, or the subscription has ended.');
     case 'forbidden':
-      return sendProblem(reply, 401, 'The verifier is not that of this subscription.');
+      return sendProblem(reply, 401, 'The verifier does not belong to this subscription.');
     default:
-      return sendProblem(reply, 400, verdict.malformed);
+      return sendProblem(reply, 400, outcome.malformed);
   }
 }

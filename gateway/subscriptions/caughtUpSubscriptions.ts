@@ -7,13 +7,15 @@ interface CaughtUpEntry {
 
 interface CaughtUpSubscriptionsOptions<Live extends CaughtUpEntry> {
   readonly registry: SubscriptionRegistry<Live>;
-  /** What makes two of them equal. */
+  /** Subscriptions with the same key are equal. */
   keyOf(live: Live): string | undefined;
 }
 
-/** Subscriptions that have got what their clients had missed, and are no different from others any more: each joins
- *  the one that is equal to it, or becomes the one that others join. All of them get an event in one turn, so that
- *  two of which neither has anything left to send are at the same place. */
+/** Subscriptions that have replayed the events their client missed. Each one merges into an equal shared subscription,
+ *  or becomes the shared subscription that equal ones join.
+ *
+ *  All subscriptions of a topic receive an event in the same turn of the event loop. So two idle subscriptions have sent
+ *  the same events, and can be merged. */
 export class CaughtUpSubscriptions<Live extends CaughtUpEntry> {
   readonly #options: CaughtUpSubscriptionsOptions<Live>;
   readonly #waiting = new Set<Live>();
@@ -26,9 +28,8 @@ export class CaughtUpSubscriptions<Live extends CaughtUpEntry> {
     return this.#waiting.size;
   }
 
-  /** It has caught up. */
   add(live: Live): void {
-    // One that was only held up may be what others wait for.
+    // A subscription that was only paused may already be the registered one, which others wait to join.
     if (this.#findEqual(live) !== live) this.#waiting.add(live);
     this.mergeWhenIdle(live);
   }
@@ -37,13 +38,13 @@ export class CaughtUpSubscriptions<Live extends CaughtUpEntry> {
     this.#waiting.delete(live);
   }
 
-  /** Something has changed for this one, or for those that wait for it. */
+  /** Merges what is idle, after the state of `live` changed: `live` itself, or the subscriptions that wait to join it. */
   mergeWhenIdle(live: Live): void {
     if (this.#waiting.size === 0) return;
-    // Not in the turn in which some have got an event and others have not.
+    // Not within the dispatch of an event: some subscriptions have received it, and others have not yet.
     queueMicrotask(() => {
       if (this.#waiting.has(live)) this.#mergeIfIdle(live);
-      else for (const other of [...this.#waiting]) this.#mergeIfIdle(other);
+      else for (const waiting of [...this.#waiting]) this.#mergeIfIdle(waiting);
     });
   }
 

@@ -3,20 +3,20 @@ import type { Logger } from '../telemetry/logger.ts';
 import { reportedErrorsOf } from './sources/reportedErrors.ts';
 
 interface ClientErrorMapperOptions {
-  /** `security.exposeSubgraphErrors`: clients see the subgraph's own words. */
+  /** `security.exposeSubgraphErrors`: clients see the subgraph's own message and extensions. */
   readonly exposeSubgraphErrors: boolean;
   readonly log: Logger;
 }
 
-/** What a client learns of an error with which a subgraph has ended a subscription, or refused it; the rest is for the
- *  log. */
+/** Creates a function that logs the error with which a subgraph ended or refused a subscription, and returns the error
+ *  that clients may see. */
 export function createClientErrorMapper({
   exposeSubgraphErrors,
   log,
 }: ClientErrorMapperOptions): (error: GatewayError) => GatewayError {
   return (error) => {
     const { subgraph, code } = error;
-    log.warn({ subgraph, code, err: error.cause }, 'A subgraph has ended a subscription with an error');
+    log.warn({ subgraph, code, err: error.cause }, 'A subgraph ended a subscription with an error');
     const [reported] = reportedErrorsOf(error) ?? [];
     if (!exposeSubgraphErrors || reported === undefined) return error;
     const { code: _, ...extensions } = reported.extensions ?? {};

@@ -4,7 +4,8 @@ import type { EventCompletion } from './sources/subscriptionSource.ts';
 
 type EventResult = EventCompletion['event'];
 
-/** The fetches of one event: the event itself answers the one that subscribed, everything else is asked for. */
+/** Sends the fetches of one event. The event itself is the result of the subscription's root fetch; `next` sends all
+ *  other fetches. */
 export class EventFetchSender implements FetchSender {
   readonly #event: EventResult;
   readonly #next: FetchSender;

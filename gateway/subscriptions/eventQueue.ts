@@ -1,4 +1,4 @@
-/** What happens to an event for which there is no room. */
+/** What happens when an event exceeds the limits of a queue (`subscriptions.queue.whenFull`). */
 export type OverflowPolicy = 'drop-oldest' | 'close' | 'wait';
 
 export interface EventQueueOptions {
@@ -8,13 +8,15 @@ export interface EventQueueOptions {
 }
 
 export interface EventQueueEntry {
-  /** Bytes, about. */
+  /** Approximate bytes. */
   readonly size: number;
-  /** It is no event, but says that some may be missing in its place: it needs no room, and is not dropped. */
+  /** Whether the entry reports missing events instead of being one. Notices do not count towards the limits and are
+   *  never dropped. */
   readonly isNotice: boolean;
 }
 
-/** Events that wait, bounded in number and in bytes, and notices between them: in one place there is one at most. */
+/** A queue of events, limited in number and in bytes, with notices between the events. Adjacent notices are merged into
+ *  one. */
 export class EventQueue<Entry extends EventQueueEntry> {
   readonly #options: EventQueueOptions;
   readonly #onDropped: () => Entry | undefined;
@@ -22,7 +24,7 @@ export class EventQueue<Entry extends EventQueueEntry> {
   #eventCount = 0;
   #byteCount = 0;
 
-  /** `onDropped`: an event was dropped. Returns the notice that takes its place, if there is to be one. */
+  /** `onDropped` is called for each dropped event. It returns the notice that replaces the event, if any. */
   constructor(options: EventQueueOptions, onDropped: () => Entry | undefined) {
     this.#options = options;
     this.#onDropped = onDropped;
@@ -32,18 +34,18 @@ export class EventQueue<Entry extends EventQueueEntry> {
     return this.#entries.length === 0;
   }
 
-  /** Whether it has so many that no more should come. */
+  /** Whether the limits are reached, so that the source should pause. */
   get isFull(): boolean {
     return this.#eventCount >= this.#options.maxEvents || this.#byteCount >= this.#options.maxBytes;
   }
 
-  /** Whether there is room again for some that come together. */
+  /** Whether there is room for a batch of events, so that the source can resume. */
   get isHalfEmpty(): boolean {
     return this.#eventCount <= this.#options.maxEvents / 2 && this.#byteCount <= this.#options.maxBytes / 2;
   }
 
-  /** False where there is no room and nothing may be dropped. An event is never too large by itself. With `wait` there
-   *  is room: nothing more is read from where events come from, and those that were on their way are few. */
+  /** Returns false when the limits are exceeded and the policy is `close`. A single event always fits. With `wait` the
+   *  queue accepts everything: the source is paused, and few events are still in flight. */
   push(entry: Entry, policy = this.#options.policy): boolean {
     if (entry.isNotice) {
       if (!this.#isNoticeAt(this.#entries.length - 1)) this.#entries.push(entry);
@@ -54,7 +56,7 @@ export class EventQueue<Entry extends EventQueueEntry> {
     return this.growNewest(entry.size, policy);
   }
 
-  /** The last event has become larger. The rest as for `push`. */
+  /** Records that the newest event grew. Returns the same as `push`. */
   growNewest(bytes: number, policy = this.#options.policy): boolean {
     this.#byteCount += bytes;
     if (policy === 'wait') return true;
@@ -82,13 +84,13 @@ export class EventQueue<Entry extends EventQueueEntry> {
   }
 
   #dropOldest(): void {
-    const place = this.#entries.findIndex(({ isNotice }) => !isNotice);
-    for (const entry of this.#entries.splice(place, 1)) this.#uncount(entry);
+    const index = this.#entries.findIndex(({ isNotice }) => !isNotice);
+    for (const entry of this.#entries.splice(index, 1)) this.#uncount(entry);
     const notice = this.#onDropped();
-    const [isAfterNotice, isBeforeNotice] = [this.#isNoticeAt(place - 1), this.#isNoticeAt(place)];
-    if (isAfterNotice && isBeforeNotice) this.#entries.splice(place, 1);
+    const [isAfterNotice, isBeforeNotice] = [this.#isNoticeAt(index - 1), this.#isNoticeAt(index)];
+    if (isAfterNotice && isBeforeNotice) this.#entries.splice(index, 1);
     else if (!isAfterNotice && !isBeforeNotice && notice !== undefined)
-      this.#entries.splice(place, 0, notice);
+      this.#entries.splice(index, 0, notice);
   }
 
   #uncount({ isNotice, size }: Entry): void {
@@ -97,7 +99,7 @@ export class EventQueue<Entry extends EventQueueEntry> {
     this.#byteCount -= size;
   }
 
-  #isNoticeAt(place: number): boolean {
-    return this.#entries[place]?.isNotice === true;
+  #isNoticeAt(index: number): boolean {
+    return this.#entries[index]?.isNotice === true;
   }
 }

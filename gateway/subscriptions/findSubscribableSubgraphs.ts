@@ -1,7 +1,7 @@
 import { type DocumentNode, OperationTypeNode } from 'graphql';
 import { argumentOf, compositesOf, rootTypesOf, subgraphNamesOf } from '../planning/supergraphDocument.ts';
 
-/** Subgraphs that have subscriptions which no topic feeds. */
+/** The names of the subgraphs with subscription fields that no topic feeds. */
 export function findSubscribableSubgraphs(
   document: DocumentNode,
   topics: Readonly<Record<string, unknown>>,
@@ -15,9 +15,9 @@ export function findSubscribableSubgraphs(
     node: typeof root | NonNullable<NonNullable<typeof root>['fields']>[number],
     directive: string,
   ) =>
-    (node?.directives ?? []).flatMap((one) => {
-      const name = names.get(argumentOf(one, 'graph') ?? '');
-      return one.name.value === directive && name !== undefined ? [name] : [];
+    (node?.directives ?? []).flatMap((applied) => {
+      const name = names.get(argumentOf(applied, 'graph') ?? '');
+      return applied.name.value === directive && name !== undefined ? [name] : [];
     });
   for (const field of root?.fields ?? []) {
     if (Object.hasOwn(topics, `${rootName}.${field.name.value}`)) continue;

@@ -7,7 +7,7 @@ interface IdleTimerOptions {
   onIdle(): void;
 }
 
-/** Notices that nothing has happened for so long, once. */
+/** Calls `onIdle` once, after `timeoutMs` without a call of `restart`. */
 export class IdleTimer {
   readonly #options: IdleTimerOptions;
   #cancel: CancelTimer | undefined;
@@ -17,7 +17,6 @@ export class IdleTimer {
     this.restart();
   }
 
-  /** Something has happened. */
   restart(): void {
     const { timers, timeoutMs, onIdle } = this.#options;
     if (timeoutMs === 0) return;

@@ -1,41 +1,42 @@
 export interface QueueLimits {
-  /** Most that wait in one line, besides the first. */
+  /** Maximum waiting members of one queue, besides the first. */
   readonly maxWaiting: number;
-  /** Most bytes in one line, besides those of its first. */
+  /** Maximum bytes in one queue, besides those of its first member. */
   readonly maxBytes: number;
 }
 
-/** Somebody's place in a line. */
+/** The position of one member in a queue. */
 export interface QueueSlot {
-  /** It has so many more bytes. False where that is too much: it is to leave then. */
+  /** Counts more bytes for this member. Returns false when the queue holds too many bytes; the caller then releases the
+   *  slot. */
   addBytes(bytes: number): boolean;
-  /** Resolves to true when all before it have left. Resolves to false, at once, where there are too many: it is to
-   *  leave then. */
+  /** Resolves to true when all earlier members have released their slots. Resolves to false at once when the queue is
+   *  full; the caller then releases the slot. */
   waitForTurn(): Promise<boolean>;
-  /** It has done what it came for, or gives it up. Idempotent. */
+  /** Leaves the queue. Idempotent. */
   release(): void;
 }
 
-/** Lets what belongs together happen in the order in which it came, however long each takes to be ready, and lets no
- *  more wait than there may be. */
+/** One bounded first-in, first-out queue for each key. Members take their turn in the order in which they were enqueued,
+ *  even when a later one is ready earlier. */
 export class KeyedQueue {
   readonly #limits: QueueLimits;
   readonly #queues = new Map<string, SerialQueue>();
 
-  constructor(bounds: QueueLimits) {
-    this.#limits = bounds;
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
   }
 
-  /** The last place in the line with this key. */
+  /** Takes the last slot in the queue of this key. */
   enqueue(key: string): QueueSlot {
-    const line = this.#queues.get(key) ?? new SerialQueue(this.#limits);
-    this.#queues.set(key, line);
-    const { release, ...place } = line.enqueue();
+    const queue = this.#queues.get(key) ?? new SerialQueue(this.#limits);
+    this.#queues.set(key, queue);
+    const { release, ...slot } = queue.enqueue();
     return {
-      ...place,
+      ...slot,
       release: () => {
         release();
-        if (line.isEmpty && this.#queues.get(key) === line) this.#queues.delete(key);
+        if (queue.isEmpty && this.#queues.get(key) === queue) this.#queues.delete(key);
       },
     };
   }
@@ -47,7 +48,7 @@ interface QueueMember {
   isWaiting: boolean;
 }
 
-/** What has no more than these is not refused for its bytes before it is known what it is. */
+/** Members up to this size pass the byte limit while they are read: they may be `check`s, which never wait. */
 const uncheckedBytes = 1024;
 
 class SerialQueue {
@@ -56,8 +57,8 @@ class SerialQueue {
   #bytes = 0;
   #waiting = 0;
 
-  constructor(bounds: QueueLimits) {
-    this.#limits = bounds;
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
   }
 
   get isEmpty(): boolean {

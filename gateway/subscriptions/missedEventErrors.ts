@@ -1,23 +1,23 @@
 import { GatewayError } from '../errors.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
 
-/** Tells a client of something that is no event. */
+/** Creates a payload that reports an error between events. */
 export function createNotice(cause: GatewayError): SubscriptionPayload {
   return { text: JSON.stringify({ errors: [cause.toFormatted()] }) };
 }
 
-/** In the place of events for which there was no room. */
+/** Replaces events that were dropped because a queue was full. */
 export function droppedEventsError(): GatewayError {
   return new GatewayError(
     'EVENTS_MISSED',
-    'Events are missing here: they came faster than they were completed or taken, and the oldest were dropped (subscriptions.queue). Read on what you need by a query.',
+    'Events are missing here: they arrived faster than they were completed or read, and the oldest were dropped (subscriptions.queue). Query the current state.',
   );
 }
 
-/** Where a subgraph was asked otherwise. */
+/** Reported where the gateway switched to a new subscription at the subgraph, because the query plan changed. */
 export function resubscribedError(): GatewayError {
   return new GatewayError(
     'EVENTS_MISSED',
-    'The schema has changed, and the subgraph was subscribed at anew: around here events may be missing, or come twice. Read on what you need by a query.',
+    'The schema changed, and the gateway subscribed to the subgraph again: events may be missing here, or arrive twice. Query the current state.',
   );
 }

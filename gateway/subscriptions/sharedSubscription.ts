@@ -11,20 +11,20 @@ import { createNotice, droppedEventsError, resubscribedError } from './missedEve
 import type { SourceEvent } from './sources/subscriptionSource.ts';
 import { type EventFeed, UpstreamSubscription } from './upstreamSubscription.ts';
 
-/** What payloads are of: those of one event have the same one. */
+/** Where payloads come from. All payloads of one event have the same origin object. */
 export interface PayloadOrigin {
-  /** What becomes of it where many wait already. */
+  /** What happens when the queue of a subscriber is full. */
   readonly overflowPolicy: OverflowPolicy;
-  /** It says that events may be missing. */
+  /** Whether the payload reports missing events instead of being one. */
   readonly isNotice: boolean;
 }
 
-/** Whoever gets what comes of a subscription. Nothing is called after an end, nor after it left. */
+/** Receives the payloads of a shared subscription. No method is called after `onComplete`, `onError` or leaving. */
 export interface Subscriber {
-  onPayload(payload: SubscriptionPayload, sent: PayloadOrigin): void;
+  onPayload(payload: SubscriptionPayload, origin: PayloadOrigin): void;
   /** Resolves when there is room for more payloads. */
   waitForRoom(): Promise<void>;
-  /** Resolves when no payload waits to be taken any more. */
+  /** Resolves when the client has read all payloads. */
   waitForDrain(): Promise<void>;
   onComplete(): void;
   onError(error: GatewayError): void;
@@ -32,31 +32,32 @@ export interface Subscriber {
 
 interface SharedSubscriptionOptions {
   readonly queue: EventQueueOptions;
-  /** Whether clients are told that events may be missing. */
+  /** `subscriptions.interruptions: reported`: clients get a notice where events may be missing. */
   readonly reportsInterruptions: boolean;
-  /** Its first events are from the past. */
+  /** Whether the source first replays past events. */
   readonly isBehind: boolean;
-  /** An event was dropped, since more wait than may. */
+  /** Called for each event that was dropped because the queue was full. */
   onDropped(): void;
-  /** Past events are over: from now on it gets the same as equal ones. */
+  /** Called when the source has replayed all past events. From now on this subscription gets the same events as equal
+   *  ones. */
   onCaughtUp(): void;
-  /** All events that have come were sent. */
+  /** Called when all events that have arrived were sent. */
   onIdle(): void;
-  /** What clients are told of an error with which the subgraph's subscription has ended. */
+  /** The error that clients see when the subscription at the subgraph failed. */
   toClientError(error: GatewayError): GatewayError;
-  /** Nobody listens any more, or there is nothing more to listen to. Called once. */
+  /** Called once, when the last subscriber left or the source ended. */
   onEnd(): void;
 }
 
-/** An event that waits, and what completes it; or an error in the place of some. */
+/** A queued event with the feed that completes it, or a notice. */
 type QueuedEvent = EventQueueEntry &
   (
     | { readonly isNotice: false; readonly event: SourceEvent; readonly feed: EventFeed }
     | { readonly isNotice: true; readonly failure: GatewayError }
   );
 
-/** One subscription at a subgraph, and those who listen to it. Its events are completed one after the other, and each
- *  is sent to all. */
+/** One subscription at a subgraph or topic with all its subscribers. Events are completed one after the other, and the
+ *  payloads of each are sent to every subscriber. */
 export class SharedSubscription {
   readonly #options: SharedSubscriptionOptions;
   readonly #subscribers = new Set<Subscriber>();
@@ -65,7 +66,7 @@ export class SharedSubscription {
   readonly #abortController = new AbortController();
   #isProcessing = false;
   #isEnded = false;
-  /** How it ends once the events that wait have been sent. */
+  /** Set when the source has ended: notifies a subscriber of that, after all queued events were sent. */
   #finalNotification: ((subscriber: Subscriber) => void) | undefined;
   #mergedInto: SharedSubscription | undefined;
 
@@ -83,8 +84,8 @@ export class SharedSubscription {
       onInterrupted: (cause) => this.#enqueueNotice(cause),
       onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
       onError: (error) => {
-        const told = options.toClientError(error);
-        this.#endAfterEvents((subscriber) => subscriber.onError(told));
+        const clientError = options.toClientError(error);
+        this.#endAfterEvents((subscriber) => subscriber.onError(clientError));
       },
     });
   }
@@ -93,7 +94,7 @@ export class SharedSubscription {
     this.#upstream.start(feed);
   }
 
-  /** Subscribes at the subgraph anew; events that wait are still completed by what they were asked with. */
+  /** Subscribes at the subgraph again. Queued events are still completed by the feed that they arrived with. */
   resubscribe(feed: EventFeed): void {
     if (!this.#isEnded && this.#finalNotification === undefined) this.#upstream.replace(feed);
   }
@@ -102,23 +103,24 @@ export class SharedSubscription {
     return this.#subscribers.size;
   }
 
-  /** Returns what ends it for this subscriber; the last one ends it for the subgraph, at once. */
+  /** Returns a function that removes the subscriber. When the last one leaves, the subscription at the subgraph ends at
+   *  once. */
   join(subscriber: Subscriber): () => void {
     this.#subscribers.add(subscriber);
     return () => this.#leave(subscriber);
   }
 
-  /** Everything that has happened so far was sent, and more may come. */
+  /** Whether everything that arrived was sent, the source is live, and more events may arrive. */
   get isIdle(): boolean {
     return (
       this.#upstream.isLive && !this.#isProcessing && !this.#isEnded && this.#finalNotification === undefined
     );
   }
 
-  /** Its subscribers get what comes of another one from now on, and this one ends. */
-  mergeInto(other: SharedSubscription): void {
-    this.#mergedInto = other;
-    for (const subscriber of this.#subscribers) other.join(subscriber);
+  /** Moves all subscribers to an equal subscription, and ends this one. */
+  mergeInto(target: SharedSubscription): void {
+    this.#mergedInto = target;
+    for (const subscriber of this.#subscribers) target.join(subscriber);
     this.#subscribers.clear();
     this.#end();
   }
@@ -128,14 +130,14 @@ export class SharedSubscription {
     else if (this.#subscribers.delete(subscriber) && this.#subscribers.size === 0) this.#end();
   }
 
-  /** Ends it for everybody. */
+  /** Ends the subscription with an error for all subscribers. */
   fail(error: GatewayError): void {
     this.#finish((subscriber) => subscriber.onError(error));
   }
 
-  #enqueue(waiting: QueuedEvent): void {
+  #enqueue(queued: QueuedEvent): void {
     if (this.#isEnded) return;
-    if (!this.#queue.push(waiting, this.#overflowPolicy)) {
+    if (!this.#queue.push(queued, this.#overflowPolicy)) {
       this.fail(slowCompletionError());
       return;
     }
@@ -143,12 +145,12 @@ export class SharedSubscription {
     if (!this.#isProcessing) void this.#processQueue();
   }
 
-  /** Clients are told at the place where it happened. */
+  /** The notice has a position among the events, so that clients see where events may be missing. */
   #enqueueNotice(failure: GatewayError): void {
     if (this.#options.reportsInterruptions) this.#enqueue(toQueuedNotice(failure));
   }
 
-  /** A source that cannot be stopped would fill the memory. */
+  /** `wait` needs a source that can be paused: any other would fill the memory. */
   get #overflowPolicy(): OverflowPolicy {
     const { policy } = this.#options.queue;
     return policy === 'wait' && !this.#upstream.isPausable ? 'close' : policy;
@@ -160,21 +162,24 @@ export class SharedSubscription {
 
   async #processQueue(): Promise<void> {
     this.#isProcessing = true;
-    for (let waiting = this.#queue.shift(); waiting !== undefined; waiting = this.#queue.shift()) {
+    for (let queued = this.#queue.shift(); queued !== undefined; queued = this.#queue.shift()) {
       if (this.#overflowPolicy === 'wait') {
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber.waitForRoom()));
         if (this.#isEnded) return;
         this.#resumeIfRoom();
       }
-      if (waiting.isNotice) this.#sendNotice(waiting.failure);
-      else await this.#complete(waiting.event, waiting.feed);
-      if (this.#isEnded) return;
-      const onTaken = waiting.isNotice ? undefined : waiting.event.onConsumed;
-      if (onTaken !== undefined) {
-        await Promise.all([...this.#subscribers].map((subscriber) => subscriber.waitForDrain()));
+      if (queued.isNotice) {
+        this.#createSender(true)(createNotice(queued.failure));
         if (this.#isEnded) return;
-        onTaken();
+        continue;
       }
+      const { event, feed } = queued;
+      await this.#complete(event, feed);
+      if (this.#isEnded) return;
+      if (event.onConsumed === undefined) continue;
+      await Promise.all([...this.#subscribers].map((subscriber) => subscriber.waitForDrain()));
+      if (this.#isEnded) return;
+      event.onConsumed();
     }
     this.#isProcessing = false;
     if (this.#finalNotification !== undefined) this.#finish(this.#finalNotification);
@@ -195,41 +200,35 @@ export class SharedSubscription {
     }
   }
 
-  #sendNotice(failure: GatewayError): void {
-    this.#createSender(true)(createNotice(failure));
-  }
-
-  /** Sends what belongs together, to those who are there from its beginning. */
+  /** Sends payloads with one origin to the subscribers that are present before the first of them. */
   #createSender(isNotice: boolean): (payload: SubscriptionPayload) => void {
-    const sent: PayloadOrigin = { overflowPolicy: this.#overflowPolicy, isNotice };
+    const origin: PayloadOrigin = { overflowPolicy: this.#overflowPolicy, isNotice };
     const subscribers = [...this.#subscribers];
     return (payload) => {
       for (const subscriber of subscribers) {
-        if (this.#subscribers.has(subscriber)) subscriber.onPayload(payload, sent);
+        if (this.#subscribers.has(subscriber)) subscriber.onPayload(payload, origin);
       }
     };
   }
 
-  #endAfterEvents(last: (subscriber: Subscriber) => void): void {
-    this.#finalNotification ??= last;
+  #endAfterEvents(notify: (subscriber: Subscriber) => void): void {
+    this.#finalNotification ??= notify;
     if (!this.#isProcessing) this.#finish(this.#finalNotification);
   }
 
-  #finish(last: (subscriber: Subscriber) => void): void {
+  #finish(notify: (subscriber: Subscriber) => void): void {
     if (this.#isEnded) return;
     const subscribers = [...this.#subscribers];
     this.#subscribers.clear();
     this.#end();
-    for (const subscriber of subscribers) last(subscriber);
+    for (const subscriber of subscribers) notify(subscriber);
   }
 
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#queue.clear();
-    this.#abortController.abort(
-      new GatewayError('REQUEST_ABORTED', 'Nobody listens to this subscription any more.'),
-    );
+    this.#abortController.abort(new GatewayError('REQUEST_ABORTED', 'The subscription has ended.'));
     this.#upstream.cancel();
     this.#options.onEnd();
   }
@@ -252,6 +251,6 @@ function createFailurePayload({ cursor }: SourceEvent, failure: GatewayError): S
 function slowCompletionError(): GatewayError {
   return new GatewayError(
     'OVERLOADED',
-    'Events come faster than they can be completed. Subscribe again, or select fields that take less time.',
+    'Events arrive faster than the gateway can complete them (subscriptions.queue). Subscribe again, or select fields that take less time.',
   );
 }

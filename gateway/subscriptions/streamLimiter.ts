@@ -1,13 +1,14 @@
 import { GatewayError } from '../errors.ts';
 
 export interface StreamLimiterOptions {
-  /** Most streams at a time. */
+  /** Maximum open streams in this process. */
   readonly total: number;
-  /** Most of these that one client has. */
+  /** Maximum open streams of one client. */
   readonly perClient: number;
 }
 
-/** Counts what is open for clients for as long as there are events: subscriptions, and followers of what is late. */
+/** Counts the open streams of clients, and rejects more than the limits. Streams are subscriptions, and event streams of
+ *  deferred enrichments. */
 export class StreamLimiter {
   readonly #options: StreamLimiterOptions;
   readonly #countByClient = new Map<string, number>();
@@ -17,7 +18,8 @@ export class StreamLimiter {
     this.#options = options;
   }
 
-  /** Begins a stream; returns what ends it, which may be called again. Errors: `GatewayError` `OVERLOADED`. */
+  /** Counts a stream as open. Returns an idempotent function that ends it.
+   *  @throws {GatewayError} `OVERLOADED` when a limit is reached. */
   open(client: string): () => void {
     const { total, perClient } = this.#options;
     if (this.#total >= total) throw totalLimitError(total);
@@ -35,16 +37,16 @@ export class StreamLimiter {
 
   #close(client: string): void {
     this.#total -= 1;
-    const left = (this.#countByClient.get(client) ?? 0) - 1;
-    if (left > 0) this.#countByClient.set(client, left);
+    const count = (this.#countByClient.get(client) ?? 0) - 1;
+    if (count > 0) this.#countByClient.set(client, count);
     else this.#countByClient.delete(client);
   }
 }
 
-/** The same events; `onEnd` is called when there are no more, or nobody takes them any more, perhaps twice. */
+/** Returns the same events, and calls `onEnd` when they end, fail or the consumer stops. `onEnd` may be called twice. */
 export function notifyOnEnd<Event>(events: AsyncIterable<Event>, onEnd: () => void): AsyncIterable<Event> {
   const iterator = events[Symbol.asyncIterator]();
-  const same: AsyncIterableIterator<Event> = {
+  const observed: AsyncIterableIterator<Event> = {
     next: async () => {
       try {
         const step = await iterator.next();
@@ -60,21 +62,21 @@ export function notifyOnEnd<Event>(events: AsyncIterable<Event>, onEnd: () => vo
       await iterator.return?.();
       return { done: true, value: undefined };
     },
-    [Symbol.asyncIterator]: () => same,
+    [Symbol.asyncIterator]: () => observed,
   };
-  return same;
+  return observed;
 }
 
 function totalLimitError(total: number): GatewayError {
   return new GatewayError(
     'OVERLOADED',
-    `There are ${total} subscriptions already, the most that this gateway serves (subscriptions.total). Try again later.`,
+    `The gateway already serves ${total} subscriptions, its maximum (subscriptions.total). Try again later.`,
   );
 }
 
 function clientLimitError(perClient: number): GatewayError {
   return new GatewayError(
     'OVERLOADED',
-    `You have ${perClient} subscriptions already, the most that one client may have (subscriptions.perClient). End one of them first.`,
+    `This client already has ${perClient} subscriptions, the maximum for one client (subscriptions.perClient). End one of them first.`,
   );
 }

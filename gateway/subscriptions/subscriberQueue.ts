@@ -4,7 +4,7 @@ import { EventQueue, type EventQueueOptions } from './eventQueue.ts';
 import { createNotice, droppedEventsError } from './missedEventErrors.ts';
 import type { PayloadOrigin, Subscriber } from './sharedSubscription.ts';
 
-/** What came of one event, or tells of one: it is taken as a whole, or dropped as a whole. */
+/** All payloads of one event, or one notice. A client receives or loses them together. */
 interface PayloadBatch {
   readonly origin: PayloadOrigin;
   readonly payloads: SubscriptionPayload[];
@@ -14,18 +14,18 @@ interface PayloadBatch {
 
 interface SubscriberQueueOptions {
   readonly queue: EventQueueOptions;
-  /** Whether the client is told in the place of events that were dropped. */
+  /** Whether a notice replaces dropped events. */
   readonly reportsDroppedEvents: boolean;
   onDropped(): void;
-  /** The client has left, or could not keep up. Called at most once. */
+  /** Called at most once, when the client left or was too slow. */
   onEnd(): void;
 }
 
-/** What waits for one client to take it. */
+/** The payloads that wait for one client to read them. */
 export class SubscriberQueue implements Subscriber {
   readonly #options: SubscriberQueueOptions;
   readonly #queue: EventQueue<PayloadBatch>;
-  /** The client has some of it and gets the rest, which may still come. */
+  /** The batch that the client has received in part. It gets the remaining payloads, which may still arrive. */
   #currentBatch: PayloadBatch | undefined;
   #newestBatch: PayloadBatch | undefined;
   #end: { readonly error: GatewayError | undefined } | undefined;
@@ -41,9 +41,9 @@ export class SubscriberQueue implements Subscriber {
     });
   }
 
-  onPayload(payload: SubscriptionPayload, sent: PayloadOrigin): void {
+  onPayload(payload: SubscriptionPayload, origin: PayloadOrigin): void {
     if (this.#end !== undefined) return;
-    if (this.#add(payload, sent)) {
+    if (this.#add(payload, origin)) {
       this.#wake?.();
       return;
     }
@@ -70,9 +70,9 @@ export class SubscriberQueue implements Subscriber {
     return new Promise((resolve) => this.#roomWaiters.push(resolve));
   }
 
-  /** The payloads, as they are taken. */
+  /** The payloads, in order. `return()` unsubscribes. */
   events(): AsyncIterable<SubscriptionPayload> {
-    // Not a generator: `return()` of a generator that waits is itself put off until the wait is over.
+    // Not a generator: `return()` of a waiting generator does not take effect before the wait ends.
     const done = { done: true, value: undefined } as const;
     const iterator: AsyncIterableIterator<SubscriptionPayload> = {
       next: async () => {
@@ -108,25 +108,25 @@ export class SubscriberQueue implements Subscriber {
     this.#options.onEnd();
   }
 
-  /** False where there is no room for it. */
-  #add(payload: SubscriptionPayload, sent: PayloadOrigin): boolean {
+  /** Returns false when the queue has no room. */
+  #add(payload: SubscriptionPayload, origin: PayloadOrigin): boolean {
     const size = payload.text.length;
     const newest = this.#newestBatch;
-    if (newest?.origin !== sent) {
-      const { isNotice, overflowPolicy } = sent;
-      this.#newestBatch = { origin: sent, payloads: [payload], isNotice, size };
+    if (newest?.origin !== origin) {
+      const { isNotice, overflowPolicy } = origin;
+      this.#newestBatch = { origin, payloads: [payload], isNotice, size };
       return this.#queue.push(this.#newestBatch, overflowPolicy);
     }
     newest.payloads.push(payload);
     newest.size += size;
-    return newest === this.#currentBatch || this.#queue.growNewest(size, sent.overflowPolicy);
+    return newest === this.#currentBatch || this.#queue.growNewest(size, origin.overflowPolicy);
   }
 
   #shift(): SubscriptionPayload | undefined {
-    const rest = this.#currentBatch?.payloads.shift();
-    if (rest !== undefined) return rest;
+    const continued = this.#currentBatch?.payloads.shift();
+    if (continued !== undefined) return continued;
     const next = this.#queue.shift();
-    // What was begun before may have more to come where there is no other.
+    // Without a next batch, the current one stays current: more of its payloads may arrive.
     if (next !== undefined) this.#currentBatch = next;
     return next?.payloads.shift();
   }
@@ -143,8 +143,8 @@ export class SubscriberQueue implements Subscriber {
   }
 }
 
-function resolveAll(waiting: (() => void)[]): void {
-  for (const resolve of waiting.splice(0)) resolve();
+function resolveAll(waiters: (() => void)[]): void {
+  for (const resolve of waiters.splice(0)) resolve();
 }
 
 function createDroppedEventsBatch(): PayloadBatch {
@@ -160,6 +160,6 @@ function createDroppedEventsBatch(): PayloadBatch {
 function slowClientError(): GatewayError {
   return new GatewayError(
     'OVERLOADED',
-    'This client takes events more slowly than they come. Subscribe again, and read on what was missed by a query.',
+    'This client reads events more slowly than they arrive (subscriptions.queue). Subscribe again, and query the current state.',
   );
 }

@@ -10,8 +10,12 @@ import { addCallbackRoute, callbackIdOf } from './callbackRoute.ts';
 import { createClientErrorMapper } from './clientErrorMapper.ts';
 import { findSubscribableSubgraphs } from './findSubscribableSubgraphs.ts';
 import { createAutoSource, type ProtocolDetector } from './sources/autoSource.ts';
-import { buildCallbackUrl, type CallbackReceiver, maxCallbackBodyBytes } from './sources/callbackReceiver.ts';
-import { combineCallbackReceivers } from './sources/combineCallbackReceivers.ts';
+import {
+  buildCallbackUrl,
+  type CallbackReceiver,
+  combineCallbackReceivers,
+  maxCallbackBodyBytes,
+} from './sources/callbackReceiver.ts';
 import { createGraphqlWsSource } from './sources/graphqlWsSource.ts';
 import { createHttpCallbackSource } from './sources/httpCallbackSource.ts';
 import { createMultipartSource } from './sources/multipartSource.ts';
@@ -27,7 +31,7 @@ import { TopicProblemLog } from './topics/topicProblemLog.ts';
 import { TopicSchema } from './topics/topicSchema.ts';
 import { TopicSource } from './topics/topicSource.ts';
 
-/** Subscriptions: the sources of events at subgraphs, by protocol and by topic, and the runs that clients share. */
+/** Subscriptions: event sources for each protocol and for topics, and the shared subscriptions that serve clients. */
 export class SubscriptionFeature implements Feature {
   readonly name = 'subscriptions';
   readonly subscriptions: SubscriptionManager;
@@ -36,8 +40,8 @@ export class SubscriptionFeature implements Feature {
   readonly #auto: SubscriptionSource & ProtocolDetector;
   readonly #callbacks: CallbackReceiver;
   readonly #bus = new TopicBus();
-  /** Subgraphs that have subscriptions which no topic feeds. */
-  readonly #subscribed = new WeakMap<Supergraph, ReadonlySet<string>>();
+  /** The subgraphs with subscription fields that no topic feeds. */
+  readonly #subscribableSubgraphs = new WeakMap<Supergraph, ReadonlySet<string>>();
   #publicUrl: string;
 
   constructor(context: FeatureContext) {
@@ -59,7 +63,7 @@ export class SubscriptionFeature implements Feature {
         },
       }),
       onProtocolDetected: (subgraph, protocol) =>
-        log.info({ subgraph, protocol }, 'A subgraph is subscribed at by this protocol'),
+        log.info({ subgraph, protocol }, 'Detected the subscription protocol of a subgraph'),
     });
     this.#callbacks = combineCallbackReceivers(...receivers);
     const source = new ProtocolRoutingSource(
@@ -89,18 +93,18 @@ export class SubscriptionFeature implements Feature {
     return {
       unknownNames: findUnknownTopicFields(topics, document).map((name) => `subscriptions.topics: ${name}`),
       attach: (supergraph) => {
-        this.#subscribed.set(supergraph, findSubscribableSubgraphs(document, topics));
-        // Now, so that the first event does not wait for it.
+        this.#subscribableSubgraphs.set(supergraph, findSubscribableSubgraphs(document, topics));
+        // Here, so that the first event does not wait for the schema to be read.
         if (hasTopics) TopicSchema.attach(supergraph, document);
         return undefined;
       },
     };
   }
 
-  /** Finds out how the subgraphs are subscribed to, where the configuration leaves that to the gateway. */
+  /** Detects the protocol of each subgraph that is configured with `auto`. */
   onSupergraph(supergraph: Supergraph): void {
-    const subscribed = [...(this.#subscribed.get(supergraph) ?? [])];
-    this.#auto.detect(subscribed.filter((name) => this.#policyOf(name).subscription.protocol === 'auto'));
+    const subgraphs = [...(this.#subscribableSubgraphs.get(supergraph) ?? [])];
+    this.#auto.detect(subgraphs.filter((name) => this.#policyOf(name).subscription.protocol === 'auto'));
   }
 
   addPublicRoutes(routes: Routes): void {
@@ -120,8 +124,8 @@ export class SubscriptionFeature implements Feature {
     if (this.#publicUrl === '') this.#publicUrl = baseUrl;
   }
 
-  /** Hands an event to the subscription fields that `subscriptions.topics` feeds by this topic.
-   *  @throws {TypeError} for what is no event. */
+  /** Publishes an event to the subscription fields that this topic feeds (`subscriptions.topics`).
+   *  @throws {TypeError} if `event` is not a valid event. */
   publish(topic: string, event: unknown): void {
     this.#bus.publish(topic, event);
   }
@@ -151,7 +155,7 @@ export class SubscriptionFeature implements Feature {
     return new SubscriptionManager({
       source: new TopicSource({ fields: topics, hub, problems, fallback: source }),
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
-      reportsInterruptions: interruptions === 'told',
+      reportsInterruptions: interruptions === 'reported',
       toClientError: createClientErrorMapper({
         exposeSubgraphErrors: config.security.exposeSubgraphErrors,
         log,
@@ -170,12 +174,12 @@ export class SubscriptionFeature implements Feature {
   }
 }
 
-/** Names of connection parameters that travel to any subgraph. */
+/** The names of all connection parameters that are forwarded to at least one subgraph. */
 export function subgraphParamNames({ subgraphs }: GatewayConfig): readonly string[] {
   return Object.values(subgraphs).flatMap(({ subscription }) => subscription?.connectionParams ?? []);
 }
 
-/** Whether there is an address at which subgraphs may call back. */
+/** Whether the gateway knows an address for HTTP callbacks. */
 function isReachable({ publicUrl, host }: GatewayConfig['listen']): boolean {
   return publicUrl !== '' || !isWildcardAddress(host);
 }

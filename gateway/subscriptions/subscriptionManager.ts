@@ -26,23 +26,23 @@ export interface SubscriptionManagerOptions {
   readonly source: SubscriptionSource;
   readonly queue: EventQueueOptions;
   readonly reportsInterruptions: boolean;
-  /** What clients are told of an error with which a subgraph has ended a subscription. Asked once for each. */
+  /** The error that clients see when a subgraph ended a subscription with an error. Called once for each error. */
   toClientError(error: GatewayError): GatewayError;
   /** See `FeatureContext.openStream`. */
   openStream(clientKey: string): () => void;
-  /** Parameters of the client's connection that travel to a subgraph. */
+  /** The client's connection parameters that are forwarded to a subgraph. */
   connectionParamsFor(subgraph: string, request: OperationRequest): Readonly<Record<string, unknown>>;
   /** Milliseconds without an event after which a client's subscription ends; 0 for no limit. */
   readonly idleTimeoutMs: number;
   readonly timers: Timers;
 }
 
-/** One client's subscription, prepared. */
+/** The prepared subscription of one client. */
 interface SubscriptionRequest {
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
   readonly requestContext: RequestContext;
-  /** Completes an event by the operation that it is for then: its payloads. */
+  /** Executes the operation on an event. `operation` may be newer than this request's, after a supergraph change. */
   complete(
     event: SourceEvent,
     operation: PreparedOperation,
@@ -50,22 +50,22 @@ interface SubscriptionRequest {
   ): AsyncIterable<SubscriptionPayload>;
 }
 
-/** A subscription under way; another supergraph brings another operation. */
+/** A running shared subscription. A new supergraph replaces its operation. */
 interface ActiveSubscription {
   readonly shared: SharedSubscription;
   subscription: SubscriptionRequest;
-  /** What the subgraph is asked for. */
   upstream: UpstreamOperation;
-  /** Of the last event that has one; at first, what the client came with. */
+  /** The cursor of the last event that has one; before that, the client's `resumeAfter`. */
   lastCursor: string | undefined;
 }
 
-/** The same text for a subgraph, in the plan of whichever supergraph. */
+/** What one subscription at the subgraph was made for. The operation is replaced by later ones that send the same text to
+ *  the subgraph. */
 interface UpstreamOperation {
   operation: PreparedOperation;
 }
 
-/** Serves subscriptions: those that are equal share one at the subgraph, and everything that comes of it. */
+/** Serves the subscriptions of clients. Equal ones share one subscription at the subgraph, and its completed events. */
 export class SubscriptionManager {
   readonly #options: SubscriptionManagerOptions;
   readonly #registry = new SubscriptionRegistry<ActiveSubscription>();
@@ -87,7 +87,7 @@ export class SubscriptionManager {
     });
   }
 
-  /** Errors: `GatewayError` `OVERLOADED`, and what the source refuses. */
+  /** @throws {GatewayError} `OVERLOADED` when a stream limit is reached, or the error of `SubscriptionSource.validate`. */
   subscribe(subscription: SubscriptionRequest): SubscriptionOutcome {
     const { queue, source, openStream, idleTimeoutMs, timers, reportsInterruptions } = this.#options;
     const refusal = source.validate?.(this.#sourceRequest(subscription, subscription.request.resumeAfter));
@@ -95,10 +95,10 @@ export class SubscriptionManager {
     const closeStream = openStream(subscription.requestContext.clientKey);
     const { signal } = subscription.request;
     let leave: (() => void) | undefined;
-    let isOver = false;
+    let isEnded = false;
     const end = (): void => {
-      if (isOver) return;
-      isOver = true;
+      if (isEnded) return;
+      isEnded = true;
       closeStream();
       idle.stop();
       signal.removeEventListener('abort', abort);
@@ -124,9 +124,9 @@ export class SubscriptionManager {
       leave = this.#registry.join(
         this.#keyOf(subscription),
         {
-          onPayload: (payload, sent) => {
+          onPayload: (payload, origin) => {
             idle.restart();
-            subscriber.onPayload(payload, sent);
+            subscriber.onPayload(payload, origin);
           },
           waitForRoom: () => subscriber.waitForRoom(),
           waitForDrain: () => subscriber.waitForDrain(),
@@ -146,14 +146,14 @@ export class SubscriptionManager {
       end();
       throw error;
     }
-    if (isOver) leave();
+    if (isEnded) leave();
     else this.#replanner.replanIfOutdated({ subscription });
     return { kind: 'subscription', events: subscriber.events() };
   }
 
-  /** Goes on with another supergraph. `prepare` gives the operation for it, or `undefined` where it is not valid any
-   *  more: that subscription ends. One that the subgraph must be asked otherwise for is subscribed anew. Where planning
-   *  fails for the moment, it goes on as it was, and is planned later. */
+  /** Moves all subscriptions to a new supergraph. A subscription for which `prepare` returns `undefined` ends. A
+   *  subscription whose text for the subgraph changes is sent to the subgraph again. While planning fails temporarily, a
+   *  subscription continues with its old plan, and planning is retried. */
   replan(supergraph: Supergraph, prepare: ReprepareOperation): Promise<void> {
     return this.#replanner.replanAll(supergraph, prepare);
   }
@@ -162,7 +162,7 @@ export class SubscriptionManager {
     if (live.shared.subscriberCount === 0) return;
     live.subscription = { ...live.subscription, operation };
     this.#registry.rekey(live, this.#keyOf(live.subscription));
-    const [old, next] = [live.upstream.operation, operation].map((one) => subscriptionStepOf(one).shape);
+    const [old, next] = [live.upstream.operation, operation].map((it) => subscriptionStepOf(it).shape);
     if (old?.subgraph === next?.subgraph && old?.operationText === next?.operationText) {
       live.upstream.operation = operation;
       return;
@@ -175,7 +175,7 @@ export class SubscriptionManager {
     }
   }
 
-  /** Events for which there was no room: before they were completed, or for one client. */
+  /** How many events were dropped because a queue was full: before completion, or in the queue of one client. */
   get droppedEventCount(): number {
     return this.#droppedEventCount;
   }
@@ -184,7 +184,7 @@ export class SubscriptionManager {
     this.#droppedEventCount += 1;
   }
 
-  /** Ends all of them. */
+  /** Ends all subscriptions. */
   async close(): Promise<void> {
     this.#replanner.close();
     for (const { shared } of this.#registry.list()) shared.fail(shutdownError());
@@ -228,7 +228,7 @@ export class SubscriptionManager {
           trackCursor(live, receiver),
         ),
       complete: (event, signal) => {
-        // Others have what this text has asked for, and nothing else.
+        // Without `completionFor`, an event holds exactly the fields of the text it was requested with.
         const { operation } = event.completionFor === undefined ? upstream : live.subscription;
         return live.subscription.complete(event, operation, signal);
       },
@@ -257,10 +257,10 @@ export class SubscriptionManager {
     };
   }
 
-  /** Everything that may change what a client gets. */
+  /** Holds everything that can change what a client receives. `undefined`: not shared. */
   #keyOf({ operation, request, requestContext }: SubscriptionRequest): string | undefined {
     const text = request.document.loc?.source.body;
-    // The past is for this client alone.
+    // Past events are replayed for this client alone.
     if (text === undefined || request.resumeAfter !== undefined) return undefined;
     const shapes = operation.program.steps.map(({ shape }) => shape);
     const subgraphs = [...new Set(shapes.map(({ subgraph }) => subgraph))].sort();
@@ -268,7 +268,7 @@ export class SubscriptionManager {
       operation.supergraph.id,
       text,
       request.operationName ?? null,
-      // By labels of `@override` one text may have several plans.
+      // With `@override` labels, one text can have several plans.
       shapes.map(({ id }) => id),
       request.incrementalFormat ?? null,
       requestContext.variables,
@@ -293,21 +293,21 @@ function trackCursor(live: ActiveSubscription, receiver: SourceReceiver): Source
 function subscriptionStepOf({ program }: PreparedOperation): FetchStep {
   const [first] = program.steps;
   if (first?.shape.kind !== 'subscription')
-    throw new Error('The plan of a subscription begins with something else.');
+    throw new Error('The query plan of a subscription does not begin with a subscription fetch.');
   return first;
 }
 
 function idleTimeoutError(timeoutMs: number): GatewayError {
   return new GatewayError(
     'SUBSCRIPTION_IDLE',
-    `There was no event for ${timeoutMs} ms, the most that this gateway waits (subscriptions.idleTimeout). Subscribe again when you expect one.`,
+    `The subscription had no event for ${timeoutMs} ms and was ended (subscriptions.idleTimeout). Subscribe again when you expect events.`,
   );
 }
 
 function supergraphChangedError(): GatewayError {
   return new GatewayError(
     'SUPERGRAPH_CHANGED',
-    'The schema has changed, and this subscription is not valid any more. Subscribe with an operation for the new one.',
+    'The schema changed, and this subscription is no longer valid. Subscribe with an operation for the new schema.',
   );
 }
 

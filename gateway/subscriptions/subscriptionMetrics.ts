@@ -3,13 +3,13 @@ import { registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
 
 interface SubscriptionMetricsOptions {
   readonly registry: Registry;
-  /** How often each kind of problem has been seen with topics; read when Prometheus asks. */
+  /** Occurrences of each kind of topic problem. Read at each scrape. */
   readonly topicProblems: () => ReadonlyMap<string, number>;
-  /** How many events were dropped; read when Prometheus asks. */
+  /** Read at each scrape. */
   readonly droppedEventCount: () => number;
 }
 
-/** Metrics of subscriptions. The kinds are from a fixed list. */
+/** Registers the metrics of subscriptions. The values of the label `kind` are a fixed list. */
 export function registerSubscriptionMetrics({
   registry,
   topicProblems,
@@ -17,7 +17,7 @@ export function registerSubscriptionMetrics({
 }: SubscriptionMetricsOptions): void {
   registerCounter(registry, {
     name: 'tributary_subscription_topic_problems_total',
-    help: 'What went wrong with the topics that feed subscriptions.',
+    help: 'Problems with topics that feed subscriptions, by kind.',
     labelNames: ['kind'],
     read: (set) => {
       for (const [kind, count] of topicProblems()) set({ kind: toLabelValue(kind) }, count);
@@ -25,7 +25,7 @@ export function registerSubscriptionMetrics({
   });
   registerCounter(registry, {
     name: 'tributary_subscription_events_dropped_total',
-    help: 'Events of subscriptions that were dropped, since more waited than may.',
+    help: 'Subscription events that were dropped because a queue was full (subscriptions.queue).',
     labelNames: [],
     read: (set) => set({}, droppedEventCount()),
   });

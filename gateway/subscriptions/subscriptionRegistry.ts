@@ -1,18 +1,19 @@
 import type { SharedSubscription, Subscriber } from './sharedSubscription.ts';
 
-/** The subscriptions under way, by what makes two of them equal: equal ones are one. */
+/** The running shared subscriptions by key. Clients with the same key share one. */
 export class SubscriptionRegistry<Live extends { readonly shared: SharedSubscription }> {
   readonly #byKey = new Map<string, Live>();
-  /** With their keys. */
+  /** All running subscriptions, also those without a key. */
   readonly #keyByEntry = new Map<Live, string | undefined>();
 
   get size(): number {
     return this.#keyByEntry.size;
   }
 
-  /** `key`: everything that may change what a client gets; `undefined` for what is equal to nothing. Where there is none
-   *  yet, `create` is told what to call when the run ends, and `start` starts it: what that throws is thrown, and nothing
-   *  is left. Returns what ends it for this subscriber. */
+  /** Adds a subscriber to the subscription with this key. A `key` holds everything that can change what a client
+   *  receives; with `undefined` the subscription is not shared. If none runs yet, `create` makes one, which calls `onEnd`
+   *  when it ends, and `start` starts it. When `start` throws, the subscription is removed and the error is thrown.
+   *  Returns a function that removes the subscriber. */
   join(
     key: string | undefined,
     subscriber: Subscriber,
@@ -38,7 +39,8 @@ export class SubscriptionRegistry<Live extends { readonly shared: SharedSubscrip
     return this.#byKey.get(key);
   }
 
-  /** It is equal to others now. Two that have become equal stay two. */
+  /** Changes the key of a subscription. If another one has the key already, both keep running, and new clients join the
+   *  other. */
   rekey(live: Live, key: string | undefined): void {
     if (!this.#keyByEntry.has(live)) return;
     this.#remove(live);

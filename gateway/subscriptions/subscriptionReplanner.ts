@@ -6,7 +6,7 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 
-/** Prepares the operation of a subscription for another supergraph. `undefined` if it is not valid there. */
+/** Prepares the operation of a subscription for a new supergraph. `undefined` if the operation is not valid there. */
 export type ReprepareOperation = (
   request: OperationRequest,
   requestContext: RequestContext,
@@ -22,25 +22,25 @@ interface Replannable {
 
 interface SubscriptionReplannerOptions<Live extends Replannable> {
   readonly timers: Timers;
-  /** All that are under way. */
   listActive(): Iterable<Live>;
   onReplanned(live: Live, operation: PreparedOperation): void;
-  /** It is not valid any more. */
+  /** The operation is not valid with the new supergraph. */
   onInvalid(live: Live): void;
 }
 
 const retryDelays = { minDelay: 100, maxDelay: 10_000 };
 
-/** How often it is tried to plan an operation for which planning fails, and not just for want of time. */
+/** Attempts to plan the subscriptions whose planning fails for another reason than overload. */
 const maxPlanningFailures = 5;
 
-/** Brings every subscription to the latest supergraph, one after the other. What cannot be planned at the moment goes
- *  on as it was, and is tried again. */
+/** Plans all running subscriptions for the latest supergraph, one after the other. A subscription whose planning fails
+ *  temporarily continues with its old plan, and is planned again after a delay. */
 export class SubscriptionReplanner<Live extends Replannable> {
   readonly #options: SubscriptionReplannerOptions<Live>;
   #latest: { readonly supergraph: Supergraph; readonly prepare: ReprepareOperation } | undefined;
   #currentRounds: Promise<void> | undefined;
   #isRoundRequested = false;
+  /** Retries since the latest supergraph arrived. */
   #attempt = 0;
   #cancelTimer: CancelTimer | undefined;
 
@@ -48,14 +48,14 @@ export class SubscriptionReplanner<Live extends Replannable> {
     this.#options = options;
   }
 
-  /** Resolves when all have been looked at, with this supergraph or a later one. */
+  /** Resolves when every subscription was visited, with this supergraph or a later one. */
   replanAll(supergraph: Supergraph, prepare: ReprepareOperation): Promise<void> {
     this.#latest = { supergraph, prepare };
     this.#attempt = 0;
     return this.#requestRound();
   }
 
-  /** This one has just come. It may have been prepared before a switch. */
+  /** For a new subscription, which may have been prepared before the supergraph changed. */
   replanIfOutdated({ subscription }: Replannable): void {
     if (this.#latest === undefined || this.#latest.supergraph === subscription.operation.supergraph) return;
     void this.#requestRound();
@@ -85,25 +85,25 @@ export class SubscriptionReplanner<Live extends Replannable> {
     const latest = this.#latest;
     if (latest === undefined) return;
     const { listActive, onReplanned, onInvalid } = this.#options;
-    let hasPutOff = false;
+    let needsRetry = false;
     for (const live of listActive()) {
       const { subscription } = live;
       if (subscription.operation.supergraph === latest.supergraph) continue;
       const next = await this.#prepare(latest.prepare, subscription);
-      // The next round is for another one.
+      // A newer supergraph arrived: the next round plans for that one.
       if (this.#latest !== latest) return;
-      if (next === 'later') hasPutOff = true;
+      if (next === 'retry') needsRetry = true;
       else if (next === undefined) onInvalid(live);
       else onReplanned(live, next);
     }
-    if (hasPutOff) this.#scheduleRetry();
+    if (needsRetry) this.#scheduleRetry();
   }
 
   async #prepare(prepare: ReprepareOperation, { request, requestContext }: Replannable['subscription']) {
     try {
       return await prepare(request, requestContext);
     } catch (error) {
-      return isTransientPlanningFailure(error, this.#attempt) ? 'later' : undefined;
+      return isTransientPlanningFailure(error, this.#attempt) ? 'retry' : undefined;
     }
   }
 
@@ -116,7 +116,7 @@ export class SubscriptionReplanner<Live extends Replannable> {
   }
 }
 
-/** A planner that is busy says nothing about the operation, and one that was lost perhaps nothing. */
+/** An overloaded planner says nothing about the operation. A planner that crashed may have crashed for another one. */
 function isTransientPlanningFailure(error: unknown, attempt: number): boolean {
   const code = error instanceof GatewayError ? error.code : undefined;
   if (code === 'OVERLOADED') return true;

@@ -2,34 +2,37 @@ import type { GatewayError } from '../errors.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
 import type { SourceEvent, SourceReceiver, SourceSubscription } from './sources/subscriptionSource.ts';
 
-/** What a subgraph is asked for, and what becomes of its events. */
+/** Subscribes with one version of an operation, and completes the events of that subscription. */
 export interface EventFeed {
-  /** Subscribes at the subgraph. `isBehind`: events were left there, and are to come first. */
+  /** Subscribes at the source. `isBehind`: replay the events after the last received one first. */
   subscribe(receiver: SourceReceiver, isBehind: boolean): SourceSubscription;
-  /** Completes an event: its payloads. */
+  /** The payloads of an event. */
   complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<SubscriptionPayload>;
 }
 
 interface UpstreamSubscriptionOptions {
-  /** Its first events are from the past. */
+  /** Whether the source first replays past events. */
   readonly isBehind: boolean;
   onEvent(event: SourceEvent, feed: EventFeed): void;
-  /** Past events are over. */
+  /** The source has replayed all past events. */
   onCaughtUp(): void;
-  /** Another feed has taken over: around here events may be missing, or come twice. */
+  /** The replacement became current: events may be missing here, or arrive twice. */
   onReplaced(): void;
   onInterrupted(cause: GatewayError): void;
   onComplete(): void;
   onError(error: GatewayError): void;
 }
 
-/** Where the events of a run come from, and whether it is where the source is. A feed that is to be replaced goes on
- *  until the first event of the other one, so that none is lost while the subgraph is asked. */
+/** The subscription at the subgraph or topic that feeds a shared subscription. When its feed is replaced, the old
+ *  subscription continues until the first event of the new one, so that no event is lost while the new one is being
+ *  established. */
 export class UpstreamSubscription {
   readonly #options: UpstreamSubscriptionOptions;
   #current: SourceSubscription | undefined;
+  /** The replacement, until its first event. */
   #next: SourceSubscription | undefined;
   #isPaused = false;
+  /** Whether the next events are past ones, which equal subscriptions already have. */
   #isBehind: boolean;
 
   constructor(options: UpstreamSubscriptionOptions) {
@@ -45,11 +48,10 @@ export class UpstreamSubscription {
     this.#next?.cancel();
     const next = this.#subscribe(feed);
     this.#next = next;
-    // What the two share at the source goes on, since the new one is there before the old one leaves.
+    // Both share a reader at the source, which continues because the new subscription joins before the old one leaves.
     if (next.startsImmediately === true || this.#current === undefined) this.#promoteNext();
   }
 
-  /** Whether it can be stopped. */
   get isPausable(): boolean {
     return this.#current?.flowControl !== undefined;
   }
@@ -58,7 +60,7 @@ export class UpstreamSubscription {
     return this.#isPaused;
   }
 
-  /** Whatever it sends next is what happens next, and nothing from the past. */
+  /** Whether the next event will be a new one, not a replayed one. */
   get isLive(): boolean {
     return !this.#isPaused && !this.#isBehind && this.#next === undefined;
   }
@@ -72,7 +74,7 @@ export class UpstreamSubscription {
 
   resume(): void {
     this.#isPaused = false;
-    // Others come back to where the source is by a word of their own.
+    // A source that replays reports the end of the replay with `onCaughtUp`.
     if (this.#current?.flowControl?.replaysOnResume !== true) this.#isBehind = false;
     this.#current?.flowControl?.resume();
     this.#next?.flowControl?.resume();
@@ -87,10 +89,9 @@ export class UpstreamSubscription {
 
   #subscribe(feed: EventFeed): SourceSubscription {
     const { onEvent, onCaughtUp, onInterrupted, onComplete, onError } = this.#options;
-    // Nothing is called before it is there.
+    // `subscription` is set before a source calls its receiver.
     const isNext = (): boolean => subscription === this.#next;
-    // The other one is there for what comes.
-    const isSpare = (): boolean => !isNext() && this.#next !== undefined;
+    const isBeingReplaced = (): boolean => !isNext() && this.#next !== undefined;
     const subscription: SourceSubscription = feed.subscribe(
       {
         onEvent: (event) => {
@@ -103,8 +104,8 @@ export class UpstreamSubscription {
         },
         onInterrupted,
         onResumed: () => {},
-        onComplete: () => (isSpare() ? this.#switchToNext() : onComplete()),
-        onError: (error) => (isSpare() ? this.#switchToNext() : onError(error)),
+        onComplete: () => (isBeingReplaced() ? this.#switchToNext() : onComplete()),
+        onError: (error) => (isBeingReplaced() ? this.#switchToNext() : onError(error)),
       },
       this.#isBehind,
     );
@@ -112,16 +113,15 @@ export class UpstreamSubscription {
     return subscription;
   }
 
-  /** From one subscription to another that knows nothing of it. */
   #switchToNext(): void {
     this.#promoteNext();
     this.#options.onReplaced();
   }
 
   #promoteNext(): void {
-    const before = this.#current;
+    const previous = this.#current;
     this.#current = this.#next;
     this.#next = undefined;
-    before?.cancel();
+    previous?.cancel();
   }
 }

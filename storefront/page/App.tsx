@@ -9,8 +9,8 @@ export function App() {
   const main = useRef<HTMLElement>(null);
   const shownPathname = useRef(pathname);
 
-  // The page changes without a load, so what a load would do is done here: start at the top and tell a screen
-  // reader where it is. Not on the first view, which the browser has announced itself.
+  // Navigation does not load a document, so this effect does what a load would do: scroll to the top and announce the
+  // page to screen readers. The browser itself announces the first page.
   useEffect(() => {
     if (shownPathname.current === pathname) return;
     shownPathname.current = pathname;

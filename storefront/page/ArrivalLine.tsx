@@ -4,13 +4,13 @@ import { formatCount } from './format.ts';
 
 interface ArrivalLineProps {
   readonly recorder: ArrivalRecorder;
-  /** What the first payload brings, in the reader's words. */
+  /** What the first payload contains, in words for the visitor. */
   readonly first: string;
-  /** What each part brings that may come later, by its name in `Arrivals.later`. */
+  /** What each deferred part contains, by its key in `Arrivals.later`. */
   readonly later: Readonly<Record<string, string>>;
 }
 
-/** When each part of the page's answer came, counted from the request. */
+/** Shows when each part of the page's response arrived, counted from the request. */
 export function ArrivalLine({ recorder, first, later }: ArrivalLineProps) {
   const arrivals = useSyncExternalStore(recorder.subscribe, recorder.getSnapshot);
   return (
@@ -51,7 +51,7 @@ function arrivalState(arrival: Arrival | undefined, isOver: boolean): ArrivalSta
 }
 
 function describe(state: ArrivalState, arrival: Arrival | undefined): string {
-  if (arrival === undefined) return state === 'pending' ? 'on the way…' : 'did not come';
+  if (arrival === undefined) return state === 'pending' ? 'on the way…' : 'did not arrive';
   const after = `${formatCount(arrival.afterMs)} ms`;
   return state === 'failed' ? `failed after ${after}` : after;
 }

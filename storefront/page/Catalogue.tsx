@@ -16,7 +16,7 @@ const sorts: Readonly<Record<ProductSort, string>> = {
 };
 
 interface CatalogueProps {
-  /** Undefined: all of them. */
+  /** `undefined`: all departments. */
   readonly department: Department | undefined;
 }
 
@@ -136,5 +136,5 @@ function GridSkeleton() {
   );
 }
 
-// The failure is on the page already, as the query's own error.
+// The page already shows the failure as the error of the query.
 function keepNotice(): void {}

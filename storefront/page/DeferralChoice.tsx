@@ -11,7 +11,7 @@ interface DeferralChoiceProps {
   readonly deferralMode: DeferralMode;
 }
 
-/** Whoever looks at the demo may compare both ways in which a slow part does not hold up the others. */
+/** Lets the visitor compare both ways to deliver a slow part without delaying the others. */
 export function DeferralChoice({ id, deferralMode }: DeferralChoiceProps) {
   return (
     <nav className="late-by" aria-label="Who lets recommendations come late">

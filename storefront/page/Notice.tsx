@@ -4,7 +4,7 @@ interface NoticeProps {
   readonly onRetry?: (() => void) | undefined;
 }
 
-/** Stands in the place of a part that failed; what else is on the page stays. */
+/** Replaces a part of the page that failed; the other parts stay. */
 export function Notice({ text, reason, onRetry }: NoticeProps) {
   return (
     <div className="notice" role="alert">

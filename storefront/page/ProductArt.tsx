@@ -5,8 +5,8 @@ interface ProductArtProps {
   readonly seed: string;
 }
 
-/** A drawn stand-in for a photograph: streams that run together, different for each product. Pure decoration,
- *  so hidden from screen readers. */
+/** A drawing in place of a photograph, different for each product. It is pure decoration, so it is hidden from screen
+ *  readers. */
 export const ProductArt = memo(function ProductArt({ seed }: ProductArtProps) {
   const random = randomNumbers(seed);
   const hue = Math.floor(random() * 360);
@@ -41,7 +41,7 @@ export const ProductArt = memo(function ProductArt({ seed }: ProductArtProps) {
   );
 });
 
-/** Numbers in [0, 1), the same ones for the same seed (FNV-1a, then mulberry32). */
+/** Returns a generator of numbers in [0, 1) that is determined by the seed (FNV-1a, then mulberry32). */
 function randomNumbers(seed: string): () => number {
   let state = 0x811c9dc5;
   for (const character of seed) state = Math.imul(state ^ (character.codePointAt(0) ?? 0), 0x01000193);

@@ -8,7 +8,7 @@ import { StockLevel } from './StockLevel.tsx';
 
 interface ProductCardProps {
   readonly product: CardProduct;
-  /** The level that fits the headings around the card. */
+  /** The heading level below the headings around the card. */
   readonly heading: 'h2' | 'h3';
 }
 
@@ -31,7 +31,7 @@ export function ProductCard({ product, heading: Heading }: ProductCardProps) {
   );
 }
 
-/** The outline of a card whose product has not come yet. */
+/** The outline of a card whose product has not arrived yet. */
 export function ProductCardSkeleton() {
   return (
     <div className="card" aria-hidden="true">

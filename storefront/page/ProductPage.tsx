@@ -40,14 +40,14 @@ export function ProductPage({ id, deferralMode }: ProductPageProps) {
   const { data, error, loading, refetch } = useQuery(query, {
     variables: { id },
     context,
-    // The page shows how its parts arrive, so it asks anew each time; recommendations that lie in the cache from
-    // an earlier visit would hide that.
+    // The page shows how its parts arrive, so it fetches them on each visit. Cached recommendations would hide the
+    // delay.
     fetchPolicy: 'no-cache',
-    // A part that fails must not take away the parts that came.
+    // A part that fails must not remove the parts that arrived.
     errorPolicy: 'all',
     notifyOnNetworkStatusChange: true,
   });
-  // The failure is on the page already, as the query's own error.
+  // The page already shows the failure as the error of the query.
   const retry = (): void => void refetch().catch(() => {});
 
   const product = data?.product as ProductDetails | null | undefined;
@@ -68,7 +68,7 @@ export function ProductPage({ id, deferralMode }: ProductPageProps) {
 
   const department = product.category.department;
   const arrival = later.get(recommendations);
-  // It has come off the wire a moment before it is on the page.
+  // A payload arrives a moment before React shows it.
   const isComing = arrival === undefined ? !isComplete : !arrival.hasFailed;
   return (
     <>

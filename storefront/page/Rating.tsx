@@ -1,13 +1,13 @@
 interface RatingProps {
-  /** 0 to 5; `null` where nobody has rated yet. */
+  /** From 0 to 5; `null` without ratings. */
   readonly value: number | null | undefined;
-  /** How many ratings the value is the mean of. */
+  /** The number of ratings. */
   readonly count?: number | null | undefined;
 }
 
 const star = 'M8 1.2l2.1 4.5 4.9.6-3.6 3.4.9 4.9L8 12.2l-4.3 2.4.9-4.9L1 6.3l4.9-.6z';
 
-/** Five stars, filled as far as the value goes, with the number beside them. */
+/** Five stars, filled up to the value, with the number beside them. */
 export function Rating({ value, count }: RatingProps) {
   if (value === null || value === undefined) return <span className="rating">Not rated yet</span>;
   const shown = value.toFixed(1).replace(/\.0$/, '');
@@ -30,7 +30,7 @@ export function Rating({ value, count }: RatingProps) {
   );
 }
 
-/** How much of the star at `index` stays empty, in percent. */
+/** The part of the star at `index` that stays empty, in percent. */
 function unfilled(value: number, index: number): number {
   return Math.round(100 * (1 - Math.min(1, Math.max(0, value - index))));
 }

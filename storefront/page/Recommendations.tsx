@@ -4,13 +4,14 @@ import type { CardProduct } from './operations.ts';
 import { ProductCard, ProductCardSkeleton } from './ProductCard.tsx';
 
 interface RecommendationsProps {
-  /** `undefined` or `null` until they are there, and for good where they failed. */
+  /** `undefined` or `null` until the recommendations arrive, and permanently if they fail. */
   readonly products: readonly CardProduct[] | null | undefined;
   readonly isPending: boolean;
   readonly onRetry: () => void;
 }
 
-/** The slow part of the product page. It keeps its place from the start, so nothing moves when it fills in. */
+/** The slow part of the product page. It reserves its space from the start, so that the layout does not move when it
+ *  fills in. */
 export function Recommendations({ products, isPending: isComing, onRetry }: RecommendationsProps) {
   const isPending = !products && isComing;
   return (

@@ -4,7 +4,7 @@ import { Rating } from './Rating.tsx';
 
 interface ReviewsProps {
   readonly reviews: readonly Review[];
-  /** Of all reviews, also those that are not shown. */
+  /** Counts all reviews, including those that the page does not show. */
   readonly reviewCount: number;
 }
 

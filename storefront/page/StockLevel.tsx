@@ -1,7 +1,7 @@
 import { formatCount } from './format.ts';
 import type { Stock } from './operations.ts';
 
-/** How many are left, in words: the colour of the dot only repeats them. */
+/** The stock in words; the colour of the dot only repeats them. */
 export function StockLevel({ stock }: { readonly stock: Stock | null | undefined }) {
   const { level, text } = describe(stock);
   return (

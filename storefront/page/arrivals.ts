@@ -3,7 +3,7 @@ import { tap } from 'rxjs';
 import { pendingPaths, updateOf } from './enrichmentLink.ts';
 import { isObject } from './isObject.ts';
 
-/** When a part of an answer came. */
+/** When a part of a response arrived. */
 export interface Arrival {
   /** Milliseconds since the request was sent. */
   readonly afterMs: number;
@@ -13,22 +13,22 @@ export interface Arrival {
 interface Arrivals {
   /** The first payload. */
   readonly first: Arrival | undefined;
-  /** Parts that may come later: by the label of their `@defer`, or by their place in the answer. */
+  /** Deferred parts, by the label of their `@defer` or by their path in the response. */
   readonly later: ReadonlyMap<string, Arrival>;
-  /** Nothing more will come. */
+  /** Whether no more payloads will arrive. */
   readonly isComplete: boolean;
 }
 
 const noArrivals: Arrivals = { first: undefined, later: new Map(), isComplete: false };
 
-/** Notes when the parts of one answer arrive. A query carries it in its context as `arrivals`. */
+/** Records when the parts of one response arrive. A query carries the recorder in its context as `arrivals`. */
 export class ArrivalRecorder {
   #arrivals = noArrivals;
   #startedAt = 0;
   readonly #listeners = new Set<() => void>();
   readonly #enriched: readonly string[];
 
-  /** `enriched`: places such as `product.recommended` that the gateway may leave out of the first answer. */
+  /** `enriched`: paths such as `product.recommended` that may be pending in the first response. */
   constructor(enriched: readonly string[] = []) {
     this.#enriched = enriched;
   }
@@ -67,7 +67,7 @@ export class ArrivalRecorder {
     this.#set({ ...this.#arrivals, isComplete: true });
   }
 
-  /** What is not pending came with the first payload, or failed with it. */
+  /** Parts that are not pending arrived with the first payload, or failed with it. */
   #recordFirstPayload(payload: unknown, afterMs: number, later: Map<string, Arrival>): void {
     const pending = new Set(pendingPaths(payload).map((path) => path.join('.')));
     const failed = new Set(errorPaths(payload));
@@ -100,15 +100,15 @@ function errorPaths(payload: unknown): readonly string[] {
   );
 }
 
-/** A failing field empties its whole fragment or, where it may be null, only itself. */
+/** An error in a fragment sets the whole fragment to null, or only the failed field if that is nullable. */
 function isEmptyPart({ data, errors }: IncrementalPart): boolean {
   if (data === null || data === undefined) return true;
   const hasErrors = errors !== undefined && errors.length > 0;
   return hasErrors && Object.entries(data).every(([name, value]) => name === '__typename' || value === null);
 }
 
-/** Tells the operation's recorder, if it has one, about each payload as it comes off the wire: before the cache
- *  and React, which may show several at once. */
+/** Reports each payload to the operation's recorder, if it has one, when the network delivers it. The cache and React
+ *  come later and may combine several payloads. */
 export const arrivalLink = new ApolloLink((operation, forward) => {
   const recorder: unknown = operation.getContext().arrivals;
   if (!(recorder instanceof ArrivalRecorder)) return forward(operation);

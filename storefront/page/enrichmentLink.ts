@@ -4,7 +4,7 @@ import { isObject } from './isObject.ts';
 
 type Path = readonly (string | number)[];
 
-/** What has come for a place that an answer had left out. */
+/** The result for a path that was pending in a response. */
 export interface EnrichmentUpdate {
   readonly path: Path;
   readonly data: unknown;
@@ -13,20 +13,20 @@ export interface EnrichmentUpdate {
 }
 
 interface Enrichment {
-  /** Absent where the gateway had no room to keep anything. */
+  /** Absent if the gateway had no room to store the enrichments. */
   readonly token?: string;
   readonly pending: readonly { readonly path: Path }[];
 }
 
-/** Adds to an answer what the gateway left out of it because it was late: the answer is passed on at once, and again,
- *  as a whole, with each part that has come, so that Apollo Client writes that into its cache like any other result. An
- *  answer that ends without some of them stays as it is. `urlOf`: where what belongs to a token is picked up. */
+/** Adds deferred enrichments to a response. Emits the response at once, and the complete updated response again with
+ *  each enrichment that arrives, so that Apollo Client writes it to its cache like any other result. A response whose
+ *  updates end early stays as it is. `urlOf` returns the URL of a token's updates. */
 export function enrichmentLink(urlOf: (token: string) => string): ApolloLink {
   return new ApolloLink((operation, forward) =>
     forward(operation).pipe(
       switchMap((answer) => {
         const token = enrichmentOf(answer)?.token;
-        // Parts of an incremental answer belong to Apollo Client alone, which would take the whole for another part.
+        // Apollo Client merges incremental payloads itself; it would take a complete response for another payload.
         if (token === undefined || 'hasNext' in answer) return of(answer);
         return concat(of(answer), subscribeToUpdates(urlOf(token)).pipe(scan(withUpdate, answer)));
       }),
@@ -34,12 +34,12 @@ export function enrichmentLink(urlOf: (token: string) => string): ApolloLink {
   );
 }
 
-/** Places that an answer left out, and that are to come. */
+/** Paths that are pending in a response. */
 export function pendingPaths(answer: unknown): readonly Path[] {
   return enrichmentOf(answer)?.pending.map(({ path }) => path) ?? [];
 }
 
-/** The update that made this answer of the one before it. */
+/** The update that produced this response from the previous one. */
 export function updateOf(answer: unknown): EnrichmentUpdate | undefined {
   const update = isObject(answer) && isObject(answer.extensions) ? answer.extensions[updateKey] : undefined;
   return update as EnrichmentUpdate | undefined;
@@ -53,7 +53,7 @@ function enrichmentOf(answer: unknown): Enrichment | undefined {
   return isObject(tributary) ? (tributary.enrichment as Enrichment | undefined) : undefined;
 }
 
-/** The answer with what has come, a copy: Apollo Client freezes what it was given. */
+/** Returns a copy of the response with the update. Apollo Client freezes the responses that it receives. */
 export function withUpdate(answer: ApolloLink.Result, update: EnrichmentUpdate): ApolloLink.Result {
   const { path, data, errors } = update;
   const allErrors = [...(answer.errors ?? []), ...(errors ?? [])];
@@ -73,7 +73,7 @@ function withValueAt(target: unknown, [step, ...rest]: Path, value: unknown): un
   return isObject(target) ? { ...target, [step]: withValueAt(target[step], rest, value) } : target;
 }
 
-/** Ends after the last update, or when there are none (any more): the token has expired, say. */
+/** Completes after the last update, or if there are no updates any more, for example because the token expired. */
 function subscribeToUpdates(url: string): Observable<EnrichmentUpdate> {
   return new Stream((subscriber) => {
     const events = new EventSource(url);
@@ -84,7 +84,7 @@ function subscribeToUpdates(url: string): Observable<EnrichmentUpdate> {
     });
     events.addEventListener('complete', () => subscriber.complete());
     events.addEventListener('error', () => {
-      // Else the browser comes back by itself, after the last update that it had.
+      // While it is not closed, `EventSource` reconnects by itself and resumes after the last event that it received.
       if (events.readyState === EventSource.CLOSED) subscriber.complete();
     });
     return () => events.close();

@@ -11,20 +11,20 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** The address's path, kept current. */
+/** Returns the current path of the URL and renders again when it changes. */
 export function usePathname(): string {
   return useSyncExternalStore(subscribe, () => window.location.pathname);
 }
 
-/** What stands behind the `?` of the address, kept current. */
+/** Returns the current query string of the URL and renders again when it changes. */
 export function useSearch(): string {
   return useSyncExternalStore(subscribe, () => window.location.search);
 }
 
 type LinkProps = AnchorHTMLAttributes<HTMLAnchorElement> & { readonly href: string };
 
-/** A link inside the shop: changes the address without loading the page again. A click with a modifier key stays
- *  the browser's own, so that "open in a new tab" works. */
+/** A link inside the shop, which changes the URL without loading a document. The browser handles clicks with a
+ *  modifier key, so that "open in a new tab" works. */
 export function Link({ href, ...rest }: LinkProps) {
   const follow = (event: MouseEvent<HTMLAnchorElement>): void => {
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;

@@ -39,7 +39,7 @@ export interface ProductDetails extends CardProduct {
   readonly listPrice: Money | null;
   readonly category: { readonly department: Department; readonly slug: string; readonly name: string };
   readonly reviews: readonly Review[];
-  /** Absent until its deferred part has come; `null` where it is late or has failed. */
+  /** Absent until the deferred part arrives; `null` while it is pending or after it failed. */
   readonly recommended?: readonly CardProduct[] | null;
 }
 
@@ -131,10 +131,10 @@ const productFields = gql`
   ${cardFields}
 `;
 
-/** Where the slow part of the product page is in the answer. */
+/** The path of the recommendations in the response. */
 export const recommendationsPath = 'product.recommended';
 
-/** Asks for the slow part like for anything else: the graph says that it may come late. */
+/** Selects the recommendations like any other field. The graph declares that they may be deferred. */
 export const productQuery: TypedDocumentNode<ProductData, { readonly id: string }> = gql`
   query ProductPage($id: ID!) {
     product(id: $id) {
@@ -147,10 +147,10 @@ export const productQuery: TypedDocumentNode<ProductData, { readonly id: string 
   ${productFields}
 `;
 
-/** The label under which the slow part of the product page arrives. */
+/** The label of the deferred recommendations. */
 export const recommendationsLabel = 'recommendations';
 
-/** The same where the page says itself that the slow part may come later. */
+/** The same operation with `@defer`: the page itself declares that the recommendations may be deferred. */
 export const deferredProductQuery: typeof productQuery = gql`
   query DeferredProductPage($id: ID!) {
     product(id: $id) {

@@ -7,13 +7,13 @@ export const departments: ReadonlyMap<Department, string> = new Map([
   ['OFFICE', 'Office'],
 ]);
 
-/** Where the visitor is. */
+/** The page that the URL names. */
 export type Route =
   | { readonly kind: 'catalogue'; readonly department: Department | undefined }
   | { readonly kind: 'product'; readonly id: string }
   | { readonly kind: 'nowhere' };
 
-/** How the slow part of the product page is asked for: as a field that the graph lets be late, or deferred by the page. */
+/** Who defers the recommendations: the graph by `@enrichment`, or the page by `@defer`. */
 export type DeferralMode = 'graph' | 'page';
 
 export function productHref(id: string, lateBy: DeferralMode = 'graph'): string {
@@ -44,7 +44,7 @@ function productRoute(encodedId: string): Route {
   try {
     return { kind: 'product', id: decodeURIComponent(encodedId) };
   } catch {
-    // A stray `%` in a hand-written address.
+    // The path is not valid percent-encoding.
     return { kind: 'nowhere' };
   }
 }

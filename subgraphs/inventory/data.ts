@@ -17,9 +17,9 @@ export interface InventoryStore {
   readonly stockChanged: Topic<StockChangeRecord>;
   findWarehouse(code: string): WarehouseRecord | null;
   findStock(upc: string, warehouseCode: string): StockRecord | null;
-  /** Of all warehouses; empty for a product that none keeps. */
+  /** The stock in all warehouses; empty for a product that no warehouse has. */
   listStock(upc: string): readonly StockRecord[];
-  /** Sets the quantity and tells the subscribers. */
+  /** Sets the quantity and notifies the subscribers. */
   changeStock(record: StockRecord, quantity: number): void;
   nextReservationId(): string;
   now(): Date;

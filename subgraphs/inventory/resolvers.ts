@@ -7,7 +7,7 @@ import type { InventoryStore, StockChangeRecord } from './data.ts';
 
 type Context = SubgraphContext<InventoryStore>;
 
-/** What `Product.shippingEstimate` requires, as the `@requires` selects it. */
+/** The fields that `Product.shippingEstimate` requires, as its `@requires` selects them. */
 interface ParcelParent {
   readonly upc: string;
   readonly price: { readonly amount: string };

@@ -22,7 +22,7 @@ interface CatalogArguments {
 
 type Order = (a: ProductRecord, b: ProductRecord) => number;
 
-// Ties are left to the store's order, which sorting keeps.
+// Ties stay in the order of the store, because sorting is stable.
 const orders: Readonly<Record<CatalogArguments['sort'], Order>> = {
   NAME: (a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
   PRICE_ASCENDING: (a, b) => a.priceCents - b.priceCents,

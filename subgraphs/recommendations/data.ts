@@ -6,7 +6,7 @@ type CategoryTrend = RecommendationsFile['categories'][number];
 
 export interface RecommendationsStore {
   readonly trends: readonly CategoryTrend[];
-  /** By whichever of the two keys is given. */
+  /** Finds a product by the key that the reference has. */
   findProduct(reference: Partial<ProductReference>): ProductRecommendations | null;
   findTrend(department: string, slug: string): CategoryTrend | null;
   listSuggestions(username: string): readonly Suggestion[];

@@ -5,7 +5,7 @@ import type { RecommendationsStore } from './data.ts';
 type Context = SubgraphContext<RecommendationsStore>;
 type CategoryTrend = RecommendationsFile['categories'][number];
 
-/** What `Product.popularity` requires. */
+/** The fields that `Product.popularity` requires. */
 interface PopularityParent {
   readonly averageRating: number | null;
   readonly reviewCount: number;
@@ -18,7 +18,7 @@ function takeFirst<T>(items: readonly T[], first: number): readonly T[] {
   return items.slice(0, Math.max(0, first));
 }
 
-/** Good ratings count for more the more there are of them. */
+/** The weight of good ratings grows with their number. */
 function scorePopularity({ averageRating, reviewCount }: PopularityParent): number {
   if (averageRating === null) return 0;
   return Math.round((averageRating / 5) * (1 - 1 / (1 + reviewCount)) * 1000) / 1000;
@@ -35,7 +35,7 @@ export const resolvers: ResolverMap<RecommendationsStore> = {
       ),
   },
   Product: {
-    // Keeps what the reference brings along: the required fields come that way.
+    // Returns the fields of the reference too, because it carries the required fields.
     __resolveReference(reference: Partial<ProductReference>, { store }: Context) {
       const product = store.findProduct(reference);
       return product === null ? null : { ...reference, id: product.id, upc: product.upc };
@@ -59,7 +59,7 @@ export const resolvers: ResolverMap<RecommendationsStore> = {
   },
   StockItem: {
     __resolveReference: (reference: object) => reference,
-    // Both keys: the reference holds one of them only.
+    // Returns both keys, although the reference has only one of them.
     product: ({ product }: { product: Partial<ProductReference> }, _args, { store }) =>
       store.findProduct(product),
     reorder: ({ quantity }: { quantity: number }) =>

@@ -21,13 +21,13 @@ export interface ReviewsStore {
   listReviewsByAuthor(authorId: string): readonly ReviewRecord[];
   listQuestionsOfProduct(productId: string): readonly QuestionRecord[];
   hasProduct(id: string): boolean;
-  /** Null for an account that was unknown when the data were made. */
+  /** Returns null for an account that did not exist when the data was generated. */
   findUsername(authorId: string): string | null;
   /** Accounts that like the picture or film, oldest like first. */
   listLikes(mediaId: string): readonly string[];
   /** Media with likes, most liked first. */
   readonly likedMediaIds: readonly string[];
-  /** Adds the review and tells the subscribers. */
+  /** Adds the review and notifies the subscribers. */
   addReview(review: NewReview): ReviewRecord;
 }
 

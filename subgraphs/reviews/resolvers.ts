@@ -15,7 +15,7 @@ interface ReviewsArguments {
   } | null;
 }
 
-/** What `Product.headline` requires. */
+/** The fields that `Product.headline` requires. */
 interface HeadlineParent {
   readonly id: string;
   readonly name: string;
@@ -80,7 +80,7 @@ function findProblems(
   return problems;
 }
 
-/** `username` comes along because the fields that lead here are marked with `@provides`. */
+/** Includes `username`, because the fields that return an author have `@provides`. */
 const author: FieldResolver<ReviewsStore> = ({ authorId }: { authorId: string }, _args, { store }) => ({
   id: authorId,
   username: store.findUsername(authorId),

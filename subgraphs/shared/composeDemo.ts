@@ -4,7 +4,7 @@ import { demoDefinitions } from '../demo.ts';
 
 export const demoSupergraphFile = new URL('../../test/fixtures/demo.supergraph.graphql', import.meta.url);
 
-/** The demo's supergraph, with each subgraph at its default port. Throws with the composer's messages. */
+/** The demo's supergraph, with each subgraph at its default port. @throws {Error} with the composer's messages. */
 export function composeDemo(): string {
   const { supergraphSdl, errors } = composeServices(
     Object.values(demoDefinitions).map(({ name, defaultPort, typeDefs }) => ({

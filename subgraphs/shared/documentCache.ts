@@ -2,11 +2,11 @@ import { type DocumentNode, GraphQLError, type GraphQLSchema, parse, validate } 
 
 interface CheckedDocument {
   readonly document: DocumentNode | null;
-  /** Why the document must not be executed; empty when it may. */
+  /** Why the document must not be executed. Empty for a valid document. */
   readonly errors: readonly GraphQLError[];
 }
 
-/** Parses and validates each text once; forgets the texts that came first when there are too many. */
+/** Parses and validates each text once. When the cache is full, it drops the oldest texts. */
 export function createDocumentCache(
   schema: GraphQLSchema,
   maxEntries: number,

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** The time that faults pass. Tests put their own in its place. */
+/** The clock of faults, which tests replace. */
 export interface FaultClock {
-  /** Rejects with the signal's reason as soon as it aborts. */
+  /** Rejects with the signal's reason when the signal aborts. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 

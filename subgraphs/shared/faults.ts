@@ -13,18 +13,17 @@ type Field = GraphQLField<unknown, { readonly signal: AbortSignal }>;
 
 export interface FaultInjector {
   readonly faults: Faults;
-  /** Puts these faults in the place of all former ones. Throws `FaultSpecError` and changes nothing where a
-   *  target does not exist. */
+  /** Replaces all faults. @throws {FaultSpecError} if a target does not exist; the former faults then stay. */
   replace(faults: Faults): void;
-  /** What `*` does to a request: waits, hangs until the abort, or throws. */
+  /** Applies the fault of `*` to a request: waits, hangs until the signal aborts, or throws. */
   applyToRequest(signal: AbortSignal): Promise<void>;
 }
 
 const wholeSubgraph = '*';
-/** How many standard deviations above the mean the 99th percentile of a normal distribution lies. */
+/** The distance of the 99th percentile of a normal distribution from its mean, in standard deviations. */
 const deviationsToP99 = 2.3263;
 
-/** Puts faults on fields by exchanging their resolvers, so that a field without faults costs nothing. */
+/** Injects faults by replacing the resolvers of fields, so that a field without faults costs nothing. */
 export function createFaultInjector(
   schema: GraphQLSchema,
   clock: FaultClock = systemFaultClock,
@@ -81,11 +80,11 @@ function findField(schema: GraphQLSchema, target: string): Field {
 }
 
 function createFaultStep(fault: Fault, seed: number, target: string, clock: FaultClock) {
-  // Each target has its own sequence: what one field draws never shifts another's.
+  // Each target has its own sequence, so that the draws of one field do not shift those of another.
   const random = createRandom([...target].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), seed) | 0);
   const { latency, errorRate = 0, hangRate = 0 } = fault;
   return async (signal: AbortSignal): Promise<void> => {
-    // All three are drawn at each call, so that changing one rate leaves the other draws as they were.
+    // Draws all three values at each call, so that a changed rate leaves the other draws unchanged.
     const latencyMs = latency === undefined ? 0 : drawLatencyMs(latency, random);
     const isHanging = random.chance(hangRate);
     const isFailing = random.chance(errorRate);
@@ -99,7 +98,7 @@ function createFaultStep(fault: Fault, seed: number, target: string, clock: Faul
 
 function drawLatencyMs(latency: Latency, random: Random): number {
   if (typeof latency === 'number') return latency;
-  // Box and Muller: two uniform numbers make a normal one. `1 -` keeps the logarithm away from zero.
+  // Box-Muller transform: two uniform numbers make a normal one. `1 -` avoids the logarithm of zero.
   const normal = Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
   const deviation = Math.log(latency.p99 / latency.p50) / deviationsToP99;
   return latency.p50 * Math.exp(normal * deviation);

@@ -30,7 +30,7 @@ const questionCount = 120;
 
 export const generatedDirectory = new URL('./generated/', import.meta.url);
 
-/** File name to text of everything under `generated/`; the same on every machine and every run. */
+/** Generates every file of `generated/`: text by file name, the same on every machine and in every run. */
 export function generate(): ReadonlyMap<string, string> {
   const accounts = generateAccounts(createRandom(1));
   const products = generateProducts(createRandom(2));
@@ -44,7 +44,7 @@ export function generate(): ReadonlyMap<string, string> {
   );
 }
 
-/** One record a line: small enough to commit, and a change shows as the lines it changed. */
+/** Prints one record per line, so that the files stay small and diffs show the changed records. */
 function printFile(file: object): string {
   const sections = Object.entries(file).map(([name, records]) => {
     const lines = (records as unknown[]).map((record) => `    ${JSON.stringify(record)}`);
@@ -53,7 +53,7 @@ function printFile(file: object): string {
   return `{\n${sections.join(',\n')}\n}\n`;
 }
 
-/** An instant between the two years' starts, whole seconds, in UTC. */
+/** A random instant from the start of `fromYear` to the start of the other year, in whole seconds, UTC. */
 function randomInstant(random: Random, fromYear: number, toYear: number): string {
   const from = Date.UTC(fromYear, 0) / 1000;
   const to = Date.UTC(toYear, 0) / 1000;
@@ -67,7 +67,7 @@ function capitalise(word: string): string {
 function generateAccounts(random: Random): AccountsFile {
   const accounts: AccountRecord[] = [];
   for (let index = 0; index < accountCount; index++) {
-    // 25 and 24 have no common divisor, so the pairs repeat after 600 accounts only.
+    // 25 and 24 have no common divisor, so the pairs repeat only after 600 accounts.
     const adjective = usernameAdjectives[index % usernameAdjectives.length] as string;
     const noun = usernameNouns[index % usernameNouns.length] as string;
     const username = `${adjective}-${noun}`;
@@ -125,7 +125,8 @@ function generateProduct(
   const isReduced = random.chance(0.3);
   return {
     id,
-    // In the range kept for shops' own codes, and far from the id on purpose: an entity looked up by the wrong key is not found.
+    // In the range reserved for a shop's own codes. The UPC differs from the id on purpose, so that looking up an
+    // entity by the wrong key finds nothing.
     upc: String(2_000_000_000_000 + ((number * 7919) % 100_003) * 7),
     name,
     tagline: random.chance(0.8) ? `${capitalise(random.pick(category.uses))}, done well.` : null,
@@ -188,7 +189,7 @@ function generateMedia(random: Random, productId: string, name: string): MediaRe
 function generateInventory(random: Random, { products }: ProductsFile): InventoryFile {
   const stock: InventoryFile['stock'] = [];
   for (const { upc } of products) {
-    // Some products are sold out everywhere, some are kept in one place only.
+    // Some products are sold out everywhere, others are stored in one place only.
     const isSoldOut = random.chance(0.08);
     for (const { code } of random.sample(warehouses, random.integer(1, warehouses.length))) {
       stock.push({ upc, warehouseCode: code, quantity: isSoldOut ? 0 : random.integer(0, 80) });
@@ -203,10 +204,10 @@ function generateReviews(
   { products }: ProductsFile,
 ): ReviewsFile {
   const reviews: ReviewRecord[] = [];
-  // Some products have no review at all: averages are null there.
+  // Some products have no review, so that their averages are null.
   const reviewed = products.filter((_product, index) => index % 29 !== 28);
   for (let index = 1; index <= reviewCount; index++) {
-    // Squared, so that some products have a hundred reviews and some a handful.
+    // Squared, so that some products have a hundred reviews and others a few.
     const product = reviewed[Math.floor(random.next() ** 2 * reviewed.length)] as ProductRecord;
     const rating = random.pick([1, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5]);
     const words = ratingWords[rating - 1];

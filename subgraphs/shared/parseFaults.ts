@@ -1,7 +1,7 @@
-/** Milliseconds: always the same, or log-normal with this median and this 99th percentile. */
+/** A latency in milliseconds: fixed, or log-normal with this median and this 99th percentile. */
 export type Latency = number | { readonly p50: number; readonly p99: number };
 
-/** What goes wrong at one target. Rates are from 0 to 1. Latency passes first, then a call hangs or fails. */
+/** The faults of one target. Rates are from 0 to 1. The latency passes first, then the call hangs or fails. */
 export interface Fault {
   readonly latency?: Latency;
   readonly errorRate?: number;
@@ -9,13 +9,13 @@ export interface Fault {
 }
 
 export interface Faults {
-  /** Equal seeds make equal sequences of latencies, errors and hangs. */
+  /** Equal seeds produce equal sequences of latencies, errors and hangs. */
   readonly seed?: number;
-  /** `Type.field`, or `*` for every HTTP request to the subgraph as a whole. */
+  /** Faults by target: `Type.field`, or `*` for every HTTP request to the subgraph. */
   readonly targets: Readonly<Record<string, Fault>>;
 }
 
-/** A fault specification that cannot be used. The message says what is wrong and is for its author. */
+/** An invalid fault specification. The message is for its author. */
 export class FaultSpecError extends Error {
   override name = 'FaultSpecError';
 }
@@ -65,7 +65,7 @@ function readFault(value: unknown, target: string): Fault {
   };
 }
 
-/** Checks faults from JSON, as `POST /faults` takes them. Throws `FaultSpecError`. */
+/** Validates faults from JSON, as `POST /faults` accepts them. @throws {FaultSpecError} */
 export function readFaults(value: unknown): Faults {
   if (!isObject(value)) throw new FaultSpecError('Faults must be an object such as {"targets": {…}}');
   rejectUnknownKeys(value, ['seed', 'targets'], 'faults');
@@ -98,8 +98,8 @@ function parseFaultText(text: string, target: string): JsonObject {
   return fault;
 }
 
-/** Reads `Product.recommended=latency:1500; *=latency:40~900,error:0.05,hang:0.01; seed=7`. A rate that is
- *  left out is 1; empty text means no faults. Throws `FaultSpecError`. */
+/** Parses `Product.recommended=latency:1500; *=latency:40~900,error:0.05,hang:0.01; seed=7`. A missing rate is 1; an
+ *  empty text has no faults. @throws {FaultSpecError} */
 export function parseFaults(text: string): Faults {
   const targets: Record<string, unknown> = Object.create(null);
   let seed: number | undefined;

@@ -1,4 +1,5 @@
-/** A drawing that stands in for a photograph, as a `data:` address: a product's pictures need no server. */
+/** Draws a picture in place of a photograph and returns it as a `data:` URL, so that product pictures need no
+ *  server. */
 export function drawProductPicture(seed: string, label: string, width: number, height: number): string {
   const hue = [...seed].reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 360, 7);
   const initials = label

@@ -5,14 +5,14 @@ export interface Random {
   /** Whole number from `low` to `high`, both included. */
   integer(low: number, high: number): number;
   pick<T>(items: readonly T[]): T;
-  /** `count` different items in random order; all of them when there are fewer. */
+  /** `count` different items in random order; all items if there are fewer. */
   sample<T>(items: readonly T[], count: number): T[];
   chance(probability: number): boolean;
 }
 
-/** Xorshift on 32 bits: plenty for made-up data and faults, no use for secrets. */
+/** Xorshift on 32 bits: sufficient for generated data and faults, unsuitable for secrets. */
 export function createRandom(seed: number): Random {
-  // Neighbouring seeds would start with alike numbers; multiplying spreads them. Zero is a fixed point.
+  // Neighbouring seeds would start with similar numbers; the multiplication spreads them. Zero is a fixed point.
   let state = Math.imul(seed ^ 0x5bd1e995, 0x27d4eb2f) || 1;
 
   function next(): number {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A body that cannot be read; `status` is the HTTP answer to it. */
+/** A body that cannot be read. `status` is the HTTP status of the response. */
 export class BodyError extends Error {
   override name = 'BodyError';
   readonly status: number;
@@ -11,7 +11,7 @@ export class BodyError extends Error {
   }
 }
 
-/** The parsed body of a request. Throws `BodyError` when it is longer than `maxBytes` or no JSON. */
+/** Reads and parses the body of a request. @throws {BodyError} if it is longer than `maxBytes` or is not JSON. */
 export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;

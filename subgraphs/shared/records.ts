@@ -1,6 +1,7 @@
 import type { Country, Department } from './vocabulary.ts';
 
-/** What lies in `generated/*.json`: one file a subgraph, since no subgraph reads another's data. */
+/** The records in `generated/*.json`. Each subgraph has a file of its own, because no subgraph reads another's
+ *  data. */
 
 export interface AccountRecord {
   id: string;
@@ -49,14 +50,14 @@ export interface ProductRecord {
   priceCents: number;
   listPriceCents: number | null;
   weightGrams: number;
-  /** Centimetres. */
+  /** In centimetres. */
   dimensions: { length: number; width: number; height: number } | null;
   attributes: Record<string, unknown>;
   tags: string[];
   sizeChart: string[][] | null;
   media: MediaRecord[];
   warrantyMonths: number | null;
-  /** What the products subgraph believed before inventory took `inStock` over; often wrong on purpose. */
+  /** The value of the products subgraph from before inventory took over `inStock`; often wrong on purpose. */
   lastKnownInStock: boolean;
   sold: number;
   releasedAt: string;

@@ -1,4 +1,4 @@
-/** `aborted`: the client left before the answer was out. */
+/** `aborted`: the client disconnected before the response was complete. */
 type RequestOutcome = 'pending' | 'answered' | 'aborted';
 
 interface RecordedRequest {
@@ -20,19 +20,19 @@ interface RequestCounts {
   readonly aborted: number;
 }
 
-/** What a subgraph received: counts of everything, and the newest requests in full. */
+/** The requests that a subgraph received: counts of all of them, and the newest ones in full. */
 export interface RequestLog {
   readonly counts: RequestCounts;
   /** Oldest first. */
   readonly recent: readonly RecordedRequest[];
   reset(): void;
-  /** Resolves as soon as the predicate holds; it is asked now and at every change. */
+  /** Resolves as soon as the predicate returns true. The predicate is called at once and at every change. */
   waitUntil(predicate: (log: RequestLog) => boolean): Promise<void>;
 }
 
 export interface RequestRecorder {
   readonly log: RequestLog;
-  /** Records a request; the function returned settles it, once. */
+  /** Records a request. The returned function settles it; only its first call counts. */
   record(
     request: Omit<RecordedRequest, 'outcome' | 'receivedAt'>,
   ): (outcome: Exclude<RequestOutcome, 'pending'>) => void;
@@ -43,7 +43,7 @@ interface Watcher {
   readonly resolve: () => void;
 }
 
-/** `keep`: how many of the newest requests stay readable in full. */
+/** `keep`: how many of the newest requests are stored in full. */
 export function createRequestRecorder(keep: number): RequestRecorder {
   let recent: { -readonly [Key in keyof RecordedRequest]: RecordedRequest[Key] }[] = [];
   let counts = { total: 0, pending: 0, answered: 0, aborted: 0 };
@@ -78,7 +78,7 @@ export function createRequestRecorder(keep: number): RequestRecorder {
     log,
     record(request) {
       const entry = { ...request, receivedAt: Date.now(), outcome: 'pending' as RequestOutcome };
-      // The counts that this request was counted in: after a reset it must not count in the new ones.
+      // The counts that include this request. After a reset, it must not change the new counts.
       const countedIn = counts;
       countedIn.total += 1;
       countedIn.pending += 1;

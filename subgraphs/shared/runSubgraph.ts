@@ -2,8 +2,8 @@ import { FaultSpecError } from './parseFaults.ts';
 import { type RunningSubgraph, startSubgraph } from './startSubgraph.ts';
 import type { SubgraphDefinition } from './subgraphDefinition.ts';
 
-/** Runs one subgraph as a process of its own, until SIGTERM or SIGINT. `PORT`, `HOST` and `FAULTS` take the
- *  place of the defaults. Exits with 2 where they are wrong. */
+/** Runs one subgraph as a process, until SIGTERM or SIGINT. `PORT`, `HOST` and `FAULTS` replace the defaults. Exits
+ *  with 2 if one of them is invalid. */
 export async function runSubgraph<Store>(definition: SubgraphDefinition<Store>): Promise<void> {
   const { PORT, HOST, FAULTS } = process.env;
   await runUntilSignal(async () => [
@@ -15,7 +15,7 @@ export async function runSubgraph<Store>(definition: SubgraphDefinition<Store>):
   ]);
 }
 
-/** Starts, prints each address, and closes on SIGTERM or SIGINT. */
+/** Starts the subgraphs, prints each URL, and closes them on SIGTERM or SIGINT. */
 export async function runUntilSignal(start: () => Promise<readonly RunningSubgraph[]>): Promise<void> {
   let running: readonly RunningSubgraph[];
   try {
@@ -35,7 +35,7 @@ export async function runUntilSignal(start: () => Promise<readonly RunningSubgra
   process.once('SIGINT', close);
 }
 
-/** A port from the environment, 0 for any free one. Throws `RangeError`. */
+/** Parses a port from the environment; 0 selects any free port. @throws {RangeError} */
 export function readPort(text: string): number {
   const port = Number(text);
   if (text !== '' && Number.isInteger(port) && port >= 0 && port <= 65_535) return port;

@@ -31,5 +31,5 @@ export const DateTime = createTextScalar(
 
 export const Decimal = createTextScalar('Decimal', (text) => /^-?\d+(\.\d+)?$/.test(text), '19.90');
 
-/** Any value as it is, which is what a scalar does by default. */
+/** Passes any value through, which is the default of a scalar. */
 export const JSONValue = new GraphQLScalarType({ name: 'JSON' });

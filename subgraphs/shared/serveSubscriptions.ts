@@ -7,7 +7,7 @@ import type { RequestRecorder } from './requestLog.ts';
 interface ServeSubscriptionsOptions {
   readonly server: Server;
   readonly schema: GraphQLSchema;
-  /** The resolvers' context for one operation; the signal aborts when the operation is over. */
+  /** Creates the resolvers' context of one operation. The signal aborts when the operation ends. */
   readonly createContext: (authorization: unknown, signal: AbortSignal) => object;
   readonly record: RequestRecorder['record'];
 }
@@ -21,9 +21,9 @@ interface Operation {
   readonly settle: ReturnType<RequestRecorder['record']>;
 }
 
-/** Serves operations over `graphql-transport-ws` on `/ws` of the given server. */
+/** Serves operations over `graphql-transport-ws` on `/ws` of the server. */
 export function serveSubscriptions({ server, schema, createContext, record }: ServeSubscriptionsOptions) {
-  /** By connection and the client's own operation id, which is unique within its connection only. */
+  /** Operations by connection and by the client's operation id, which is unique within its connection only. */
   const operations = new WeakMap<object, Map<string, Operation>>();
 
   function operationsOf(connection: Connection): Map<string, Operation> {
@@ -52,7 +52,7 @@ export function serveSubscriptions({ server, schema, createContext, record }: Se
         const operation = operationsOf(extra).get(id);
         return createContext(authorization, operation?.abort.signal ?? AbortSignal.abort());
       },
-      // Called at every end of an operation, that of a broken connection included.
+      // Called at every end of an operation, including the end of its connection.
       onComplete({ extra }, id) {
         const operation = operationsOf(extra).get(id);
         operationsOf(extra).delete(id);

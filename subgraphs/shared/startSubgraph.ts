@@ -10,20 +10,21 @@ import { createRequestRecorder, type RequestLog } from './requestLog.ts';
 import { serveSubscriptions } from './serveSubscriptions.ts';
 import { buildSchemaOf, type SubgraphContext, type SubgraphDefinition } from './subgraphDefinition.ts';
 
-/** A gateway keeps its connections for longer than Node would, and not every one of them asks again when it is lost. */
+/** Longer than Node's default. A gateway keeps idle connections for longer, and not every gateway retries when a
+ *  connection closes. */
 const keepAliveTimeoutMs = 75_000;
 
 export interface StartSubgraphOptions<Store> {
-  /** 0 for any free one. The definition's own when left out. */
+  /** 0 selects any free port. Default: the port of the definition. */
   readonly port?: number;
-  /** 127.0.0.1 when left out. */
+  /** Default: 127.0.0.1. */
   readonly host?: string;
-  /** Faults from the start on, as text for `parseFaults` or already read. None when left out. */
+  /** The initial faults, as text for `parseFaults` or parsed. Default: none. */
   readonly faults?: string | Faults;
-  /** The data to serve; fresh data when left out. */
+  /** The data to serve. Default: a new store. */
   readonly store?: Store;
   readonly clock?: FaultClock;
-  /** How many of the newest requests stay readable in full; 1,000 when left out. Counts cover all. */
+  /** How many of the newest requests are stored in full. Default: 1,000. Counts include all requests. */
   readonly keepRequests?: number;
 }
 
@@ -31,13 +32,13 @@ export interface RunningSubgraph<Store = unknown> {
   readonly name: string;
   /** The GraphQL endpoint. */
   readonly url: string;
-  /** The endpoint of subscriptions, over `graphql-transport-ws`. */
+  /** The endpoint of subscriptions over `graphql-transport-ws`. */
   readonly subscriptionUrl: string;
   readonly port: number;
   readonly store: Store;
   readonly faults: FaultInjector;
   readonly requests: RequestLog;
-  /** Ends everything that is under way, hangs included, and frees the port. Again: nothing more. */
+  /** Ends all active requests, including hanging ones, and frees the port. Further calls do nothing. */
   close(): Promise<void>;
 }
 
@@ -51,8 +52,8 @@ const maxBodyBytes = 50_000_000;
 const maxDocuments = 1000;
 const graphqlResponse = 'application/graphql-response+json';
 
-/** Serves one subgraph: `POST /graphql`, `/ws` for subscriptions, and for whoever turns the demo's knobs
- *  `GET|POST /faults` and `GET|DELETE /requests`. Rejects with `FaultSpecError` where `faults` are wrong. */
+/** Serves one subgraph: `POST /graphql`, `/ws` for subscriptions, and the demo's controls `GET|POST /faults` and
+ *  `GET|DELETE /requests`. @throws {FaultSpecError} if `faults` are invalid. */
 export async function startSubgraph<Store>(
   definition: SubgraphDefinition<Store>,
   options: StartSubgraphOptions<Store> = {},
@@ -66,7 +67,7 @@ export async function startSubgraph<Store>(
   if (options.faults !== undefined) {
     faults.replace(typeof options.faults === 'string' ? parseFaults(options.faults) : options.faults);
   }
-  /** One for each request under way. */
+  /** One controller for each active request. */
   const underWay = new Set<AbortController>();
 
   function createContext(authorization: unknown, signal: AbortSignal): SubgraphContext<Store> {
@@ -98,7 +99,7 @@ export async function startSubgraph<Store>(
     const settle = recorder.record({ transport: 'http', ...params, headers });
     const abort = new AbortController();
     underWay.add(abort);
-    // Covers both ways out: after `finish` there is nothing left that the abort could end.
+    // Runs for complete and for broken responses. After `finish`, the abort has nothing left to end.
     response.once('close', () => {
       underWay.delete(abort);
       settle(response.writableFinished ? 'answered' : 'aborted');
@@ -149,7 +150,7 @@ export async function startSubgraph<Store>(
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
-  // Only now: a WebSocket server takes errors of listening for its own and prints them.
+  // Created after the server listens: a WebSocket server handles the listening errors of its server and prints them.
   const subscriptions = serveSubscriptions({ server, schema, createContext, record: recorder.record });
   const listening = (server.address() as AddressInfo).port;
   const origin = `${host.includes(':') ? `[${host}]` : host}:${listening}`;
@@ -180,7 +181,7 @@ export async function startSubgraph<Store>(
   };
 }
 
-/** The account named by `Demo <id>`: enough to tell identities apart, no protection whatsoever. */
+/** Reads the account from `Demo <id>`. This identifies accounts in the demo; it is not authentication. */
 function readViewerId(authorization: unknown): string | null {
   const match = typeof authorization === 'string' ? /^Demo (\S+)$/.exec(authorization) : null;
   return match?.[1] ?? null;

@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { type DocumentNode, type GraphQLScalarType, type GraphQLSchema, parse } from 'graphql';
 
-/** What a resolver of a subgraph sees besides its parent and its arguments. */
+/** The context of a subgraph's resolvers. */
 export interface SubgraphContext<Store> {
   readonly store: Store;
-  /** The account that the request speaks for; null for anonymous requests. */
+  /** The account that sends the request; null for anonymous requests. */
   readonly viewerId: string | null;
-  /** Aborts when the client has left. */
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** A resolver whose parent and arguments are its own business: it works on a plain parent that holds the
- *  entity's key and required fields, whoever fetched them. `__resolveReference` takes `(reference, context)`. */
+/** A resolver. Its parent is a plain object with the entity's key and required fields, whichever subgraph they are
+ *  from. `__resolveReference` has the parameters `(reference, context)`. */
 export type FieldResolver<Store> = (parent: never, args: never, context: SubgraphContext<Store>) => unknown;
 
 export interface SubscriptionResolver<Store> {
@@ -27,7 +27,7 @@ export type TypeResolvers<Store> = Readonly<
 export type ResolverMap<Store> = Readonly<Record<string, TypeResolvers<Store> | GraphQLScalarType>>;
 
 export interface StoreOptions {
-  /** The time that new records get; the system's when left out. */
+  /** The time of new records. Default: the system's time. */
   readonly now?: () => Date;
 }
 
@@ -36,9 +36,9 @@ export interface SubgraphDefinition<Store> {
   readonly defaultPort: number;
   readonly typeDefs: DocumentNode;
   readonly resolvers: ResolverMap<Store>;
-  /** Fresh data, independent of any other store. */
+  /** Creates new data, independent of all other stores. */
   readonly createStore: (options?: StoreOptions) => Store;
-  /** Faults in force when nobody asks for others, as the text that `parseFaults` reads. */
+  /** The default faults, as text for `parseFaults`. */
   readonly demoFaults?: string;
 }
 
@@ -46,9 +46,9 @@ export function readTypeDefs(schemaFile: URL): DocumentNode {
   return parse(readFileSync(schemaFile, 'utf8'));
 }
 
-/** The executable schema, with `_service` and `_entities`. Each call builds a new one. */
+/** Builds the executable schema with `_service` and `_entities`. Each call builds a new one. */
 export function buildSchemaOf<Store>({ typeDefs, resolvers }: SubgraphDefinition<Store>): GraphQLSchema {
   type Modules = Exclude<Parameters<typeof buildSubgraphSchema>[0], DocumentNode | readonly unknown[]>;
-  // The library types resolvers over `any`; ours differ in what they know of their parents.
+  // The library's resolver types use `any`; ours differ in the types of their parents.
   return buildSubgraphSchema({ typeDefs, resolvers } as unknown as Modules);
 }

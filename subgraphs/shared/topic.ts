@@ -1,7 +1,7 @@
-/** Passes events on to whoever is subscribed at that moment. */
+/** Sends events to its current subscribers. */
 export interface Topic<Event> {
   publish(event: Event): void;
-  /** Every wanted event from now on, in order. Ends when the reader returns or the signal aborts. */
+  /** Yields every wanted event from now on, in order. Ends when the reader returns or the signal aborts. */
   subscribe(signal: AbortSignal, isWanted: (event: Event) => boolean): AsyncIterableIterator<Event>;
   readonly subscriberCount: number;
 }
@@ -17,7 +17,7 @@ export function createTopic<Event>(): Topic<Event> {
 
   function subscribe(signal: AbortSignal, isWanted: (event: Event) => boolean): AsyncIterableIterator<Event> {
     const subscriber: Subscriber<Event> = { isWanted, waitingEvents: [], wake: null };
-    // Registered here and not at the first `next()`: an event between the two would be lost.
+    // Subscribes now and not at the first `next()`, since an event between the two would be lost.
     subscribers.add(subscriber);
     let isOver = false;
 

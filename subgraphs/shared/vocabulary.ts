@@ -1,4 +1,4 @@
-/** The words that the demo shop's data is made of. Brands and usernames are invented. */
+/** The words of the demo shop's data. Brands and usernames are invented. */
 
 const departments = ['KITCHEN', 'OUTDOOR', 'HOME', 'OFFICE'] as const;
 export type Department = (typeof departments)[number];
@@ -11,20 +11,20 @@ export interface CategoryWords {
   readonly slug: string;
   readonly name: string;
   readonly description: string;
-  /** Each noun is sold in each variant. */
+  /** Each noun is combined with each variant. */
   readonly nouns: readonly string[];
   readonly variants: readonly string[];
   readonly materials: readonly string[];
   readonly features: readonly string[];
   readonly care: readonly string[];
   readonly tags: readonly string[];
-  /** What a reviewer did with it: "used it for …". */
+  /** What a reviewer did with the product: "used it for …". */
   readonly uses: readonly string[];
-  /** Whole euros, lowest and highest. */
+  /** Lowest and highest price in whole euros. */
   readonly price: readonly [number, number];
-  /** Grams. */
+  /** In grams. */
   readonly weight: readonly [number, number];
-  /** Centimetres, for each of the three sides. */
+  /** In centimetres, for each of the three sides. */
   readonly side: readonly [number, number];
 }
 
@@ -408,7 +408,7 @@ interface BrandWords {
   readonly name: string;
   readonly country: Country;
   readonly founded: number;
-  /** Null: the brand has no service desk, so nobody can be asked about a warranty. */
+  /** Null: the brand has no service desk, so warranty claims have no contact. */
   readonly warrantyContact: string | null;
 }
 
@@ -518,7 +518,7 @@ interface RatingWords {
   readonly endings: readonly string[];
 }
 
-/** By rating, from one star to five. `{noun}` is the product, `{use}` one of its category's uses. */
+/** Sentences by rating, from one star to five. `{noun}` is the product, `{use}` one of its category's uses. */
 export const ratingWords: readonly RatingWords[] = [
   {
     titles: ['Sent it back', 'Not for me', 'Broke within a week'],

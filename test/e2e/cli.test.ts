@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: a configuration's own way to name variables
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -44,7 +44,7 @@ class RunningCommand {
       this.#stderr += text;
       for (const check of this.#waiting) check();
     });
-    // `close` comes when every process that holds the pipes is gone, those of workers included.
+    // `close` is emitted when every process with these pipes has exited, including workers.
     this.ended = once(this.child, 'close').then(([code]) => ({
       code,
       stdout: this.#stdout,
@@ -52,7 +52,7 @@ class RunningCommand {
     }));
   }
 
-  /** The matches of a global pattern in the output so far, as soon as there are so many. */
+  /** Resolves with the matches of a global pattern in the output, when there are as many as requested. */
   async printed(stream: 'stdout' | 'stderr', pattern: RegExp, count = 1): Promise<RegExpMatchArray[]> {
     const matches = () => [...(stream === 'stdout' ? this.#stdout : this.#stderr).matchAll(pattern)];
     const seen = new Promise<RegExpMatchArray[]>((resolve) => {
@@ -85,7 +85,7 @@ function run(args: readonly string[], env?: Record<string, string>, entry?: stri
   return new RunningCommand(args, env, entry).ended;
 }
 
-/** Reports each process of the command on standard error (not its threads): its id and Node's flags. */
+/** Prints the id and the Node flags of each process of the command to standard error, without its threads. */
 const reportProcesses = {
   NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
     "import { isMainThread } from 'node:worker_threads';" +
@@ -423,7 +423,7 @@ telemetry: { logLevel: silent }
     expect(await answer).toEqual({ data: { greeting: 'hello' } });
     const { code, stderr } = await gateway.ended;
     expect(code).toBe(0);
-    // One process: it started itself again in its own place.
+    // The process restarted itself with the same process id.
     expect(stderr).toBe(
       `process ${gateway.child.pid} \nprocess ${gateway.child.pid} --max-semi-space-size=64\n`,
     );
@@ -461,7 +461,7 @@ telemetry: { logLevel: silent }
     await using gateway = serve(['--workers', '2']);
     await gateway.url();
     gateway.child.kill('SIGKILL');
-    // Settles only when the last process that holds the pipes is gone.
+    // Settles when the last process with these pipes has exited.
     expect((await gateway.ended).code).toBe(null);
   });
 

@@ -88,7 +88,7 @@ afterEach(() => {
   for (const { name } of subgraphs) gateway.subgraph(name).reset();
 });
 
-describe('the first payload', () => {
+describe('the first payload of a response with @defer', () => {
   test.each<[IncrementalFormat, unknown, unknown]>([
     [
       'deferSpec=20220824',
@@ -111,7 +111,7 @@ describe('the first payload', () => {
         hasNext: false,
       },
     ],
-  ])('comes before a held deferred fetch answers, as %s', async (format, first, last) => {
+  ])('is sent before a slow deferred fetch has ended, as %s', async (format, first, last) => {
     const gate = gateway.subgraph('slow').hold('Product.note');
     const query = '{ product(id: "1") { name ... @defer(label: "late") { note } } }';
     await using answer = await gateway.executeIncrementally(query, { format });
@@ -120,7 +120,7 @@ describe('the first payload', () => {
     expect(await answer.remaining()).toEqual([last]);
   });
 
-  test('comes early as well where the planner cannot split the operation', async () => {
+  test('is sent early when the planner cannot split the operation', async () => {
     const gate = gateway.subgraph('reviews').hold('Product.heading');
     await using answer = await gateway.executeIncrementally(
       '{ topReviews { id ... @defer { product { heading } } } }',
@@ -140,7 +140,7 @@ describe('the first payload', () => {
     ]);
   });
 
-  test('travels with a deferred field that its own fetch brings, which is a payload of its own', async () => {
+  test('is batched with the payload of a deferred field that its own fetch provides', async () => {
     await using answer = await gateway.executeIncrementally(
       '{ product(id: "1") { name size { ... @defer { width } } } }',
     );
@@ -151,14 +151,14 @@ describe('the first payload', () => {
     expect(await answer.remaining()).toEqual([]);
   });
 
-  test('is complete, and the only one, where nothing was there to be deferred', async () => {
+  test('is the whole response when the data has no deferred place', async () => {
     await using answer = await gateway.executeIncrementally(
       '{ product(id: "none") { name ... @defer { note } } }',
     );
     expect(await answer.remaining()).toEqual([{ data: { product: null }, hasNext: false }]);
   });
 
-  test('is everything where a condition puts the deferral out', async () => {
+  test('is the whole response when @defer(if:) is false', async () => {
     await using answer = await gateway.executeIncrementally(
       'query ($late: Boolean! = false) { product(id: "1") { name ... @defer(if: $late) { note } } }',
     );
@@ -167,7 +167,7 @@ describe('the first payload', () => {
     ]);
   });
 
-  test('has what the parent selects, and the older format repeats it in the fragment', async () => {
+  test('has the fields of the parent, which the older format repeats in the fragment', async () => {
     const query = '{ product(id: "1") { name ... @defer { name note } } }';
     await using older = await gateway.executeIncrementally(query);
     expect(await older.remaining()).toEqual([
@@ -184,7 +184,7 @@ describe('the first payload', () => {
 });
 
 describe('deferred fragments', () => {
-  test('within each other come from the outside in, even if the inner one is ready first', async () => {
+  test('inside each other are delivered from the outside in, even if the inner one is ready first', async () => {
     const gate = gateway.subgraph('slow').hold('Product.note');
     const query = `{ product(id: "1") { name ... @defer(label: "outer") { note
       ... @defer(label: "inner") { reviews { body } } } } }`;
@@ -214,7 +214,7 @@ describe('deferred fragments', () => {
     ]);
   });
 
-  test('that overlap each bring all of their own fields', async () => {
+  test('that overlap are delivered with all their fields', async () => {
     const query = `{ product(id: "1") {
       ... @defer(label: "a") { name note }
       ... @defer(label: "b") { note reviews { body } } } }`;
@@ -234,7 +234,7 @@ describe('deferred fragments', () => {
     expect(parts).toHaveLength(2);
   });
 
-  test('in a list give one entry for each element', async () => {
+  test('in a list have one entry for each element', async () => {
     await using answer = await gateway.executeIncrementally('{ products { id ... @defer { note } } }');
     expect(await answer.remaining()).toEqual([
       { data: { products: [{ id: '1' }, { id: '2' }] }, hasNext: true },
@@ -248,7 +248,7 @@ describe('deferred fragments', () => {
     ]);
   });
 
-  test('on one type of an interface concern the objects of that type', async () => {
+  test('on one type of an interface are delivered for objects of that type', async () => {
     await using answer = await gateway.executeIncrementally(
       '{ things { name ... on Product @defer { note } } }',
     );
@@ -264,7 +264,7 @@ describe('deferred fragments', () => {
     ]);
   });
 
-  test('of several root fields come as each is ready', async () => {
+  test('of several root fields are delivered as each is ready', async () => {
     const first = gateway.subgraph('slow').hold('Query.weather');
     const second = gateway.subgraph('reviews').hold('Query.topReviews');
     await using answer = await gateway.executeIncrementally(
@@ -284,7 +284,7 @@ describe('deferred fragments', () => {
     ]);
   });
 
-  test('with everything in them leave an empty object first', async () => {
+  test('with all fields of an object leave an empty object in the first payload', async () => {
     const gate = gateway.subgraph('products').hold('Query.count');
     await using answer = await gateway.executeIncrementally('{ ... @defer { count } }');
     expect(await answer.next()).toEqual([{ data: {}, hasNext: true }]);
@@ -294,7 +294,7 @@ describe('deferred fragments', () => {
     ]);
   });
 
-  test('below a mutation follow it, and the mutation is sent once', async () => {
+  test('below a mutation are delivered after it, and the mutation is sent once', async () => {
     const gate = gateway.subgraph('slow').hold('Product.note');
     await using answer = await gateway.executeIncrementally(
       'mutation { rename(id: "1", name: "Wok") { name ... @defer { note } } }',
@@ -309,7 +309,7 @@ describe('deferred fragments', () => {
     ).toHaveLength(1);
   });
 
-  test('with eight conditions are planned once for the values at hand', async () => {
+  test('with eight conditions are planned once, for the given values', async () => {
     const names = Array.from({ length: 8 }, (_, n) => `v${n}`);
     const query = `query (${names.map((name) => `$${name}: Boolean!`).join(' ')}) { product(id: "1") { name
       ${names.map((name, n) => `... @defer(if: $${name}) { n${n}: note }`).join(' ')} } }`;
@@ -323,7 +323,7 @@ describe('deferred fragments', () => {
     expect(Object.keys((mergePayloads(payloads).data as { product: object }).product)).toHaveLength(9);
   });
 
-  test('are left out of the account for a client that takes one answer only', async () => {
+  test('are ignored for a client that does not accept incremental delivery', async () => {
     const { body } = await gateway.execute('{ product(id: "1") { name ... @defer { note } } }');
     expect(body).toEqual({ data: { product: { name: 'Pan', note: 'note 1' } } });
   });
@@ -337,7 +337,7 @@ describe('a deferred fragment that fails', () => {
     extensions: { code: 'SUBGRAPH_ERROR' },
   };
 
-  test('tells its error in its own payload and leaves the rest whole', async () => {
+  test('has its error in its own payload, and no other payload is affected', async () => {
     gateway.subgraph('slow').answerWith(() => failed);
     await using answer = await gateway.executeIncrementally(
       '{ product(id: "1") { name ... @defer { note } } }',
@@ -360,7 +360,7 @@ describe('a deferred fragment that fails', () => {
       'incrementalSpec=v0.2',
       { completed: [{ id: '0', errors: [{ ...masked, path: ['product', 'score'] }] }], hasNext: false },
     ],
-  ])('with a non-null field is null at its boundary, as %s', async (format, last) => {
+  ])('is null at its boundary when a non-null field is missing, as %s', async (format, last) => {
     gateway.subgraph('slow').answerWith(() => failed);
     await using answer = await gateway.executeIncrementally(
       '{ product(id: "1") { name ... @defer { score } } }',
@@ -371,7 +371,7 @@ describe('a deferred fragment that fails', () => {
     expect((await answer.remaining()).at(-1)).toEqual(last);
   });
 
-  test('fails at the places that are concerned, not at those beside them', async () => {
+  test('fails at the affected objects only', async () => {
     gateway.subgraph('slow').answerWith(() => ({
       kind: 'json',
       body: {
@@ -389,7 +389,7 @@ describe('a deferred fragment that fails', () => {
     });
   });
 
-  test('tells the error again where the first payload had the same trouble', async () => {
+  test('repeats an error that the first payload had at the same path', async () => {
     gateway.subgraph('slow').answerWith(() => failed);
     await using answer = await gateway.executeIncrementally(
       '{ product(id: "1") { note ... @defer { reviews { body } again: note } } }',
@@ -401,7 +401,7 @@ describe('a deferred fragment that fails', () => {
     });
   });
 
-  test('tells the same trouble of one entity at each of its places', async () => {
+  test('reports the error of one entity at each of its paths', async () => {
     gateway.subgraph('slow').answerWith(() => ({
       kind: 'json',
       body: { data: { _entities: [{ friend: { __typename: 'Product', id: '2', score: null } }] } },
@@ -417,7 +417,7 @@ describe('a deferred fragment that fails', () => {
     expect((await answer.remaining()).at(-1)).toEqual({ incremental: [place(0), place(1)], hasNext: false });
   });
 
-  test('takes nothing back that the client has: the fragment fails instead', async () => {
+  test('fails as a whole when a null would replace an object that the client has', async () => {
     gateway.subgraph('slow').answerWith(({ query }) => (query.includes('score') ? failed : undefined));
     await using answer = await gateway.executeIncrementally(
       '{ product(id: "1") { related { id } ... @defer { related { score } } } }',
@@ -431,7 +431,7 @@ describe('a deferred fragment that fails', () => {
     });
   });
 
-  test('is not announced below a list that a null took away', async () => {
+  test('is not announced below a list that became null', async () => {
     gateway.subgraph('products').answerWith(() => ({
       kind: 'json',
       body: { data: { product: { __typename: 'Product', id: '1' } } },

@@ -18,7 +18,7 @@ const subgraphs = [
   },
 ];
 
-test('slow deferred fields that use all their connections do not block the connections of first payloads', async () => {
+test('deferred fields that use all their connections do not delay first payloads', async () => {
   await using gateway = await startInlineGateway({
     subgraphs,
     config: { subgraphs: { all: { connections: 1 } } },

@@ -36,12 +36,12 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 afterEach(() => gateway.subgraph('cinema').reset());
 
-test('a type that is an object in one subgraph and a union member in another has its fields', async () => {
+test('a field that is an object in one subgraph and a union in another has its data', async () => {
   const { body } = await gateway.execute('{ best { ... on Book { title } } }');
   expect(body).toEqual({ data: { best: { title: 'A book' } } });
 });
 
-test('errors of objects with an unknown type are reported at the path of the object', async () => {
+test('errors below an object of unknown type are reported at the object', async () => {
   gateway.subgraph('cinema').answerWith(() => ({
     kind: 'json',
     body: {
@@ -59,7 +59,7 @@ test('errors of objects with an unknown type are reported at the path of the obj
   });
 });
 
-test('an operation without a possible plan returns no data and an error with the reason', async () => {
+test('an operation that cannot be planned gets a response with data: null and PLANNING_FAILED', async () => {
   await using ghosts = await startInlineGateway({
     subgraphs: [
       {

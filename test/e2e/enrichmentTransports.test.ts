@@ -60,8 +60,8 @@ describe.each([
   ['with enrichments', {}],
 ])('A gateway %s', (_, enrichment) => {
   test.each([
-    ['tributary-budget', 'abc', 'Expected a duration from 0ms to 10s.'],
-    ['tributary-budget', '99h', 'Expected a duration from 0ms to 10s.'],
+    ['tributary-budget', 'abc', 'Expected a duration from 0ms to 10s,'],
+    ['tributary-budget', '99h', 'Expected a duration from 0ms to 10s,'],
     ['tributary-defer', 'nope', 'Expected auto, or no such header.'],
     ['tributary-priority', 'nope', 'Expected one of critical, normal, background.'],
   ])('refuses the header %s: %s with the expected values', async (name, value, expected) => {
@@ -83,7 +83,7 @@ describe.each([
     });
     const answer = client.iterate({ query: '{ top { id } }' }).next();
     await expect(answer).rejects.toMatchObject([
-      { message: expect.stringContaining('Expected a duration from 0ms to 10s.') },
+      { message: expect.stringContaining('Expected a duration from 0ms to 10s,') },
     ]);
     await client.dispose();
   });

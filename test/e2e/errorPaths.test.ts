@@ -66,7 +66,7 @@ const at = (...path: (string | number)[]) => ({
   extensions: { code: 'SUBGRAPH_ERROR' },
 });
 
-test('a root fetch that fails as a whole is told at each of its fields, and nowhere else', async () => {
+test('a root fetch that fails as a whole is reported at each of its fields, and nowhere else', async () => {
   gateway.subgraph('stock').answerWith(() => broken);
   const { body } = await gateway.execute('{ product { name } warehouse w: warehouse }');
   expect(body).toEqual({
@@ -75,13 +75,13 @@ test('a root fetch that fails as a whole is told at each of its fields, and nowh
   });
 });
 
-test('a non-null root field that is missing takes the data along, with its path', async () => {
+test('a missing non-null root field makes the data null, with an error at its path', async () => {
   gateway.subgraph('stock').answerWith(() => broken);
   const { body } = await gateway.execute('{ shelves count }');
   expect(body).toEqual({ data: null, errors: [at('shelves')] });
 });
 
-test('a fetch that fails is also to blame for what waits for it', async () => {
+test('a failed fetch is also the reported cause of fields whose fetches depend on it', async () => {
   gateway.subgraph('stock').answerWith(() => broken);
   const { body } = await gateway.execute('{ product { name cost carrier { name } } }');
   expect(body).toEqual({
@@ -90,7 +90,7 @@ test('a fetch that fails is also to blame for what waits for it', async () => {
   });
 });
 
-test('an entity that does not exist is no failure, and takes no blame from one that failed', async () => {
+test('an entity that does not exist is no failure and does not hide the failure of another fetch', async () => {
   gateway.subgraph('stock').answerWith(() => ({
     kind: 'json',
     body: { data: { _entities: [null, null] }, errors: [{ message: 'no', path: ['_entities', 0] }] },
@@ -102,7 +102,7 @@ test('an entity that does not exist is no failure, and takes no blame from one t
   });
 });
 
-test('an error of one entity that takes the others along is told at all of them', async () => {
+test('an error of one entity that fails the whole fetch is reported at all entities', async () => {
   gateway.subgraph('stock').answerWith(() => ({
     kind: 'json',
     body: { data: null, errors: [{ message: 'no', path: ['_entities', 0, 'stock'] }] },
@@ -114,7 +114,7 @@ test('an error of one entity that takes the others along is told at all of them'
   });
 });
 
-test('an error without a path beside complete data is told once, where the objects are', async () => {
+test('an error without a path beside complete data is reported once, at the path of the objects', async () => {
   gateway.subgraph('stock').answerWith(() => ({
     kind: 'json',
     body: { data: { _entities: [{ stock: 7 }] }, errors: [{ message: 'deprecated' }] },

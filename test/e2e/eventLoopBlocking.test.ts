@@ -99,7 +99,7 @@ describe.each([
 ])('a %s list', (_, count) => {
   beforeEach(() => serve(count));
 
-  test('comes as it is', async () => {
+  test('is returned unchanged', async () => {
     const { body } = await gateway.execute('{ items { name id inner { n } } }');
     expect(body).toEqual({
       data: {
@@ -115,12 +115,12 @@ describe.each([
     });
   });
 
-  test('has an error at each place where an entity has one, in order', async () => {
+  test('has the errors of its entities, in order', async () => {
     const { body } = await gateway.execute('{ items { id label } }');
     expect(body).toEqual(labels(count));
   });
 
-  test('has null where an element may not be as it is', async () => {
+  test('has null for invalid elements', async () => {
     const { body } = await gateway.execute('{ items { id price } }');
     const places = Array.from({ length: count }, (_, i) => i);
     expect(body.data).toEqual({
@@ -129,13 +129,13 @@ describe.each([
     expect(pathsOf(body)).toEqual(places.filter((i) => !hasPrice(i)).map((i) => ['items', i, 'price']));
   });
 
-  test('goes as a whole where its elements may not be null', async () => {
+  test('is null as a whole when its elements are non-null', async () => {
     const { body } = await gateway.execute('{ strict { id price } }');
     expect(body.data).toEqual({ strict: null });
     expect(pathsOf(body)).toEqual([['strict', 3, 'price']]);
   });
 
-  test('tells a fetch that failed at each field that is missing', async () => {
+  test('has the error of a failed fetch at each missing field', async () => {
     gateway.subgraph('prices').answerWith(() => ({ kind: 'json', status: 500, body: {} }));
     const { body } = await gateway.execute('{ items { id label } }');
     const places = Array.from({ length: count }, (_, i) => i);
@@ -143,7 +143,7 @@ describe.each([
     expect(pathsOf(body)).toEqual(places.map((i) => ['items', i, 'label']));
   });
 
-  test('has its deferred parts in both formats', async () => {
+  test('has its deferred fragments in both formats', async () => {
     const query = '{ items { id ... @defer { label } } }';
     const expected = labels(count);
     for (const format of ['deferSpec=20220824', 'incrementalSpec=v0.2'] as const) {
@@ -154,7 +154,7 @@ describe.each([
   });
 });
 
-test('other clients are answered while a large answer is being made', async () => {
+test('other clients get responses while a large response is created', async () => {
   serve(many);
   // Each look at the clock finds the turn used up, so that work pauses wherever it can, however fast the machine is.
   const now = performance.now.bind(performance);
@@ -180,7 +180,7 @@ test('other clients are answered while a large answer is being made', async () =
   }
 });
 
-test('an answer that would be larger than it may be is null, and says why', async () => {
+test('a response beyond limits.answerSize is null, with an error that names the limit', async () => {
   const item = { __typename: 'Item', id: '1', name: 'x'.repeat(1000), inner: [] };
   const items = new Array(5000).fill(item);
   gateway.subgraph('items').answerWith(() => ({ kind: 'json', body: { data: { items } } }));
@@ -207,7 +207,7 @@ test.each([
     {},
     { limit: 'fieldComparisons', allowed: 1000 },
   ],
-])('%s are refused with the limit', async (_, query, variables, exceeded) => {
+])('%s are rejected with an error that names the limit', async (_, query, variables, exceeded) => {
   const { status, body } = await gateway.execute(query, { variables });
   expect(status).toBe(400);
   expect(body).toEqual({
@@ -220,7 +220,7 @@ test.each([
   });
 });
 
-test('an answer that nests deeper than anything needs is not valid', async () => {
+test('a response that is nested too deep is invalid', async () => {
   const deep: unknown = JSON.parse(`${'['.repeat(2000)}${']'.repeat(2000)}`);
   gateway.subgraph('items').answerWith(() => ({
     kind: 'json',

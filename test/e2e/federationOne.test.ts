@@ -16,7 +16,7 @@ const users = [
 ];
 const find = ({ id }: { id: string }) => users.find((user) => user.id === id);
 
-/** As of Federation 1: no `@link`, types are extended, value types stand in several subgraphs as they are. */
+/** Federation 1 schemas: no `@link`, extended types, and value types that are repeated in several subgraphs. */
 const subgraphs: InlineSubgraph[] = [
   {
     name: 'accounts',
@@ -123,7 +123,7 @@ const fixture = readFileSync(
   'utf8',
 );
 
-/** The supergraph of an earlier composer, with the addresses of these subgraphs. */
+/** A supergraph of an earlier composer, with the addresses of these subgraphs. */
 function asOfFederationOne(composed: string): string {
   return fixture.replaceAll(/name: "(\w+)", url: "[^"]*"/g, (join, name: string) => {
     const found = new RegExp(`@join__graph\\(name: "${name}", url: "[^"]*"\\)`).exec(composed)?.[0];
@@ -131,7 +131,7 @@ function asOfFederationOne(composed: string): string {
   });
 }
 
-/** The first version of `core` knows no purposes. */
+/** Removes the argument `for`, which the first version of `core` does not have. */
 function withFirstCore(composed: string): string {
   return asOfFederationOne(composed)
     .replace('core/v0.2', 'core/v0.1')
@@ -140,7 +140,7 @@ function withFirstCore(composed: string): string {
     .replace(/^enum core__Purpose \{[^}]*\}/m, '');
 }
 
-/** It did not tell which subgraph has which member of a union and which value of an enum. */
+/** Removes the directives that assign union members and enum values to subgraphs, which early versions do not have. */
 function asOfFederationTwoFirst(composed: string): string {
   const changed = composed
     .replaceAll(/^directive @join__(unionMember|enumValue)\b.*$/gm, '')

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 
-/** `pages` sets the contexts and has what takes from them; `parts` is between the two, so that the way from one to
- *  the other leads through another subgraph. */
+/** `pages` sets the contexts and has the fields that use them. `parts` is on the path between these, so that the path leads
+ *  through another subgraph. */
 let gateway: InlineGateway;
 beforeAll(async () => {
   const readers = [

@@ -68,7 +68,7 @@ describe('several mutations in one operation', () => {
     log = [];
   });
 
-  test('the first is read to its end, in all subgraphs, before the second runs', async () => {
+  test('are executed one after the other: the second starts when the first has all its data from all subgraphs', async () => {
     const { body } = await gateway.execute(
       `mutation ($one: String!, $two: String!) {
         one: rename(to: $one) { name latest { author { name } } }
@@ -85,7 +85,7 @@ describe('several mutations in one operation', () => {
     expect(log).toEqual(['rename One', 'read latest', 'read One', 'rename Two', 'read latest', 'read Two']);
   });
 
-  test('so it is with a text that looks like the directive @defer', async () => {
+  test('are executed one after the other when a string of the operation looks like @defer', async () => {
     const text = '@defer(label:';
     const { body } = await gateway.execute(
       `mutation {
@@ -98,7 +98,7 @@ describe('several mutations in one operation', () => {
     });
   });
 
-  test('those that need nothing from other subgraphs share a request, also with the one after them', async () => {
+  test('share a request when they need no other subgraph, also with the next mutation', async () => {
     const { body } = await gateway.execute(
       `mutation {
         one: rename(to: "One") { name }
@@ -126,7 +126,7 @@ describe('several mutations in one operation', () => {
     ]);
   });
 
-  test('of different subgraphs run in the order of the document', async () => {
+  test('of different subgraphs are executed in the order of the document', async () => {
     const { body } = await gateway.execute(
       `mutation {
         one: rename(to: "One") { name }
@@ -146,7 +146,7 @@ describe('several mutations in one operation', () => {
     expect(log).toEqual(['rename One', 'review good', 'read One', 'rename Two', 'review bad', 'read Two']);
   });
 
-  test('what is deferred below the first is read before the second runs as well', async () => {
+  test('are executed after the deferred fields of the previous one are fetched', async () => {
     await using answer = await gateway.executeIncrementally(
       `mutation {
         one: rename(to: "One") { name ... @defer { latest { author { name } } } }

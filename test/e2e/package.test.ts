@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 
 const root = join(import.meta.dirname, '../..');
-// Below node_modules, so that what is built finds its dependencies.
+// Inside node_modules, so that the built package finds its dependencies.
 const cache = join(root, 'node_modules/.cache');
 const buildTimeoutMs = 300_000;
 

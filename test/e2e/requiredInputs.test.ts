@@ -6,7 +6,7 @@ interface Part {
   readonly [input: string]: string;
 }
 
-/** A computed value tells what it was computed from. */
+/** Computed values contain the inputs from which they were computed. */
 const from =
   (...inputs: readonly string[]) =>
   (part: Part): string =>

@@ -18,11 +18,11 @@ afterAll(() => rm(folder, { recursive: true }));
 
 interface SwitchableGateway extends AsyncDisposable {
   readonly url: string;
-  /** Puts another supergraph into the file; resolves when it is in use. */
+  /** Writes another supergraph to the file. Resolves when it is in use. */
   switchTo(sdl: string): Promise<void>;
 }
 
-/** The demo behind a gateway that watches a file of its own. */
+/** The demo with a gateway that watches a temporary supergraph file. */
 async function startSwitchable(clock?: GatedFaultClock): Promise<SwitchableGateway> {
   const file = join(await mkdtemp(join(folder, 'watched-')), 'supergraph.graphql');
   await writeFile(file, demo);

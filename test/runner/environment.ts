@@ -6,7 +6,7 @@ interface EnvironmentConfig {
   readonly projectConfig: ConstructorParameters<typeof ModernFakeTimers>[0]['config'];
 }
 
-/** Steps of a suite, as far as they are used here. */
+/** An event of jest-circus, with the members that are used here. */
 interface TestEvent {
   readonly name: string;
   readonly test?: { readonly errors: readonly unknown[] };
@@ -21,7 +21,7 @@ interface TestState {
   readonly unhandledErrors: readonly unknown[];
 }
 
-/** Replaces the URLs of a suite's modules by paths, which editors and jest's code frames can read. */
+/** Replaces the URLs of a suite's modules in stacks with paths, which editors and jest's code frames can read. */
 function cleanStack(error: unknown): void {
   if (Array.isArray(error)) error.forEach(cleanStack);
   if (!(error instanceof Error)) return;
@@ -52,8 +52,8 @@ export default class NativeEnvironment {
   }
 
   async setup(): Promise<void> {
-    // jest formats every stack through source maps, of which there are none here, and records 100 frames of each
-    // error. The gateway creates errors by the thousand.
+    // jest formats every stack with source maps, which do not exist here, and records 100 frames of each error. The
+    // gateway creates thousands of errors.
     Reflect.set(Error, 'prepareStackTrace', undefined);
     Error.stackTraceLimit = 30;
   }
@@ -61,7 +61,7 @@ export default class NativeEnvironment {
   /** Called by jest-circus with each step of the suite. */
   handleTestEvent({ name, test }: TestEvent, state: TestState): void {
     if (name === 'test_done') test?.errors.forEach(cleanStack);
-    // Unhandled rejections are added to the errors of tests that have ended.
+    // jest-circus adds unhandled rejections to the errors of tests that have ended.
     if (name === 'run_finish')
       [...errorsIn(state.rootDescribeBlock), ...state.unhandledErrors].forEach(cleanStack);
   }
@@ -76,7 +76,7 @@ export default class NativeEnvironment {
     if (cwd() !== this.#cwd) chdir(this.#cwd);
   }
 
-  /** Mandatory in jest, which asks for it only to collect coverage. */
+  /** Required by jest, which calls it only to collect coverage. */
   getVmContext(): null {
     return null;
   }

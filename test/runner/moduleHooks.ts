@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const tests = pathToFileURL(join(import.meta.dirname, '../')).href;
-/** Modules of `test/` that keep their state for as long as the worker runs. */
+/** Modules of `test/` that are evaluated once per worker and keep their state. */
 const shared = [`${tests}runner/`, `${tests}harness/shared/`];
 const globalsScheme = 'jest-globals:';
 const suiteParameter = 'suite';
 
-/** What a test file imports from `@jest/globals`. */
+/** The exports of `@jest/globals` for one suite. */
 export type JestGlobals = Readonly<Record<string, unknown>>;
 
 const globalsBySuite = new Map<string, JestGlobals>();
@@ -18,7 +18,7 @@ export function suiteUrl(file: string, suite: string): string {
   return `${pathToFileURL(file).href}?${suiteParameter}=${suite}`;
 }
 
-/** Sets what `@jest/globals` is for the modules of a suite. */
+/** Sets the exports of `@jest/globals` for the modules of a suite. */
 export function setJestGlobals(suite: string, globals: JestGlobals): void {
   globalsBySuite.set(suite, globals);
 }
@@ -27,7 +27,7 @@ export function deleteJestGlobals(suite: string): void {
   globalsBySuite.delete(suite);
 }
 
-/** @throws when the suite has ended. */
+/** @throws {Error} when the suite has ended. */
 export function jestGlobals(suite: string): JestGlobals {
   const globals = globalsBySuite.get(suite);
   if (globals === undefined) throw new Error('A module imported @jest/globals after its suite had ended.');

@@ -14,7 +14,7 @@ let running: string | undefined;
 
 process.on('exit', (code) => {
   if (running === undefined) return;
-  process.stderr.write(`The worker process exited with ${code} while it ran ${running}.\n`);
+  process.stderr.write(`The worker process exited with code ${code} while it ran ${running}.\n`);
   process.exitCode = crashExitCode;
 });
 
@@ -40,7 +40,7 @@ export default class NativeRuntime {
     running = testPath;
   }
 
-  /** Called with the entry of jest-circus, whose state lives as long as its module: each suite has its own. */
+  /** Called with the entry of jest-circus. Its state lives as long as its module, so each suite evaluates it again. */
   requireInternalModule(file: string): unknown {
     this.#deleteState();
     delete require.cache[require.resolve(file)];

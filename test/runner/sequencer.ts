@@ -7,8 +7,8 @@ const Base = TestSequencer as unknown as typeof TestSequencer.default;
 
 type Tests = Parameters<InstanceType<typeof TestSequencer.default>['sort']>[0];
 
-/** Suites that take longest, roughly in order. They start first, so that all workers end at about the same time. A
- *  suite that is missing here costs time and nothing else. */
+/** The slowest suites, roughly in order. They start first, so that all workers end at about the same time. A missing
+ *  suite only costs time. */
 const slowest = [
   'e2e/contracts.test.ts',
   'e2e/enrichmentReclaim.test.ts',

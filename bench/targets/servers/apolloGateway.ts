@@ -1,5 +1,5 @@
-/** `@apollo/gateway` behind Apollo Server's standalone server, both with their defaults.
- *  Environment: PORT; SUPERGRAPH, the path of the SDL. */
+/** `@apollo/gateway` behind Apollo Server's standalone server, both with their defaults. Environment: PORT;
+ *  SUPERGRAPH, the path of the SDL. */
 import { readFileSync } from 'node:fs';
 import { ApolloGateway } from '@apollo/gateway';
 import { ApolloServer } from '@apollo/server';

@@ -1,9 +1,7 @@
-/** The floor: a program written for two operations that does only what no gateway can avoid. It sends the
- *  fetches of Apollo's query plan, puts their results into one tree and writes it as JSON. It does not parse,
- *  validate, plan, check types, order fields or handle errors in data.
- *
- *  Environment: PORT; SUBGRAPHS, a JSON object of URLs by name; MERGED=1 sends equal fetches of one client
- *  request only once. */
+/** The floor: a program for two operations that does only what no gateway can avoid. It sends the fetches of Apollo's
+ *  query plan, merges their results into one tree and writes it as JSON. It does not parse, validate, plan, check
+ *  types, order fields or handle errors in data. Environment: PORT; SUBGRAPHS, a JSON object of URLs by name;
+ *  MERGED=1 sends equal fetches of one client request only once. */
 import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { Pool } from 'undici';
@@ -34,7 +32,7 @@ interface Review extends Entity {
   product: Product;
 }
 
-/** Called with `data` of the subgraph's answer. */
+/** Called with the `data` of a subgraph's response. */
 type OnData = (data: Entity) => void;
 
 class Subgraph {
@@ -82,12 +80,12 @@ interface RootFetch {
 
 interface EntityFetch<T> {
   readonly subgraph: Subgraph;
-  /** The request's body up to the first representation. */
+  /** The body of the request up to the first representation. */
   readonly prefix: string;
   key(target: T): string;
   representation(target: T): string;
   assign(target: T, entity: T): void;
-  /** Whether the result may be put into several places of the tree, since it holds only scalars. */
+  /** Whether the result holds only scalars and may be inserted at several paths of the tree. */
   readonly hasOnlyScalars: boolean;
 }
 
@@ -191,7 +189,7 @@ interface SharedFetch {
   readonly waiting: OnData[];
 }
 
-/** One client request: the tree under construction, and how many fetches it still waits for. */
+/** One client request: the tree under construction, and the number of pending fetches. */
 class Answer {
   readonly #response: ServerResponse;
   readonly #shared = merged ? new Map<string, SharedFetch>() : undefined;
@@ -237,7 +235,7 @@ class Answer {
   }
 
   #share(shared: Map<string, SharedFetch>, subgraph: Subgraph, body: string, onData: OnData): void {
-    // Bodies of different subgraphs never coincide: no two of them define the same fields.
+    // Bodies for different subgraphs always differ, because no two subgraphs define the same fields.
     const known = shared.get(body);
     if (known?.data) {
       onData(known.data);

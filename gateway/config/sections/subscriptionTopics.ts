@@ -5,12 +5,12 @@ const topic = z
   .strictObject({
     stream: nonBlankText('the key of a Redis stream')
       .describe(
-        'Whole key of a Redis stream, without `redis.keyPrefix`: JSON in the field `event` of its entries. Every process reads it while somebody listens, and clients that come back get what they have missed, as far as the stream still has it.',
+        'Full key of a Redis stream, without `redis.keyPrefix`. Its entries have JSON in the field `event`. Every process with subscribers reads the stream. Clients that reconnect get the events that they missed, if the stream still has them.',
       )
       .optional(),
     topic: nonBlankText('the name of a topic')
       .describe(
-        'Instead of a stream: name under which the program that holds the gateway publishes in its own process, with `publish(topic, event)`.',
+        'Instead of a stream: name of a topic of the same process, to which the embedding program publishes with `gateway.publish(topic, event)`.',
       )
       .optional(),
     filter: z
@@ -24,7 +24,7 @@ const topic = z
       )
       .meta({ title: 'path by argument' })
       .describe(
-        'An event is only for clients whose argument has the value at this path in the event, and for those that leave the argument out or give null. An argument of the field that is not named here changes nothing.',
+        'An event is sent to a client if the argument equals the value at this path in the event, or if the client omits the argument or passes null. Arguments without a path do not filter.',
       )
       .prefault({}),
   })
@@ -33,7 +33,7 @@ const topic = z
     context.issues.push({ code: 'custom', input: value, message: 'either `stream` or `topic`' });
   });
 
-/** The part of the section `subscriptions` that says which fields are fed by topics instead of subgraphs. */
+/** The options of the section `subscriptions` for fields that topics feed instead of subgraphs. */
 export const subscriptionTopicOptions = {
   topics: z
     .record(
@@ -47,7 +47,7 @@ export const subscriptionTopicOptions = {
     )
     .meta({ title: 'topic by field' })
     .describe(
-      'Fields of the subscription type that are fed by a topic, by their coordinates such as `Subscription.stockChanged`. No subgraph is subscribed at. An event is an object with `__typename`, the fields of a key, and whatever else it has; what else is selected is asked for.',
+      'Subscription fields that a topic feeds instead of a subgraph, by coordinate, such as `Subscription.stockChanged`. An event is an object with `__typename`, the fields of a key and any other fields. Selected fields that the event lacks are fetched from subgraphs.',
     )
     .prefault({}),
 };

@@ -15,30 +15,30 @@ import type {
   SubscriptionSource,
 } from './subscriptionSource.ts';
 
-/** Those that can be tried, in this order. */
+/** The protocols that can be probed, in order of preference. */
 const probedProtocols = ['graphql_ws', 'sse', 'multipart'] as const;
 
 type ProbedProtocol = (typeof probedProtocols)[number];
 
-/** HTTP callback as well, last of all: a subgraph that speaks it says so to nothing but an operation that it is to
- *  execute, so that only a client's subscription can find out. */
+/** HTTP callback comes last and cannot be probed: a subgraph shows that it supports it only by executing an operation, so
+ *  only a client's subscription can detect it. */
 type AutoProtocol = ProbedProtocol | 'http_callback';
 
 interface AutoSourceOptions extends SourceOptions {
-  /** Makes the source of subscriptions by HTTP callback. Left out where subgraphs cannot reach this gateway. */
+  /** Creates the source for HTTP callback. Omitted if subgraphs cannot reach this gateway. */
   readonly createCallbackSource?: ((options: SourceOptions) => SubscriptionSource) | undefined;
-  /** By which protocol the gateway subscribes at the subgraph from now on. */
+  /** Called when the protocol of a subgraph was detected. */
   readonly onProtocolDetected?: ((subgraph: string, protocol: AutoProtocol) => void) | undefined;
 }
 
 export interface ProtocolDetector {
-  /** Finds out in the background by which protocols these subgraphs are subscribed at, and no longer for those of an
-   *  earlier call. */
+  /** Detects the protocols of these subgraphs in the background. Replaces the subgraphs of an earlier call. */
   detect(subgraphs: Iterable<string>): void;
 }
 
-/** Subscribes by the first protocol that a subgraph speaks. What is not known yet, the first subscription finds out; what
- *  was found is remembered as long as the subgraph's address stays the same and goes on to speak it. */
+/** Creates a source that subscribes with the first protocol that a subgraph supports. If background detection has no result
+ *  yet, the first subscription tries the protocols. The result is remembered until the subgraph's URL changes or the
+ *  subgraph stops supporting the protocol. */
 export function createAutoSource(options: AutoSourceOptions): SubscriptionSource & ProtocolDetector {
   return new AutoSource(options);
 }
@@ -76,14 +76,14 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     const { subgraph } = request;
-    const trial = new ProtocolNegotiation({
+    const negotiation = new ProtocolNegotiation({
       receiver,
       lastResort: this.#callbackSource === undefined ? undefined : 'http_callback',
-      subscribe: (protocol, tried) => this.#sourceOf(protocol).subscribe(request, tried),
+      subscribe: (protocol, receiver) => this.#sourceOf(protocol).subscribe(request, receiver),
       getDetected: () => this.#detectedProtocolOf(subgraph),
       clearDetected: () => this.#detected.delete(subgraph),
     });
-    return { cancel: () => trial.cancel(), flowControl: trial };
+    return { cancel: () => negotiation.cancel(), flowControl: negotiation };
   }
 
   detect(subgraphs: Iterable<string>): void {
@@ -101,7 +101,7 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
 
   #sourceOf(protocol: AutoProtocol): SubscriptionSource {
     if (protocol !== 'http_callback') return this.#sources[protocol];
-    if (this.#callbackSource === undefined) throw new Error('There are no subscriptions by HTTP callback.');
+    if (this.#callbackSource === undefined) throw new Error('HTTP callback is not available.');
     return this.#callbackSource;
   }
 
@@ -126,9 +126,9 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
   }
 
   #detectedProtocolOf(subgraph: string): AutoProtocol | undefined {
-    const choice = this.#detected.get(subgraph);
-    if (choice === undefined) return undefined;
-    if (choice.url === this.#urlOf(subgraph)) return choice.protocol;
+    const detected = this.#detected.get(subgraph);
+    if (detected === undefined) return undefined;
+    if (detected.url === this.#urlOf(subgraph)) return detected.protocol;
     this.#detected.delete(subgraph);
     return undefined;
   }
@@ -143,7 +143,7 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
     this.#options.onProtocolDetected?.(subgraph, protocol);
   }
 
-  /** A subgraph may be gone while its subscriptions still are there. */
+  /** `undefined` if the subgraph no longer exists; its subscriptions may still be running. */
   #urlOf(subgraph: string): string | undefined {
     try {
       return this.#options.endpoint(subgraph).url;
@@ -155,15 +155,15 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
 
 interface ProtocolNegotiationOptions {
   readonly receiver: SourceReceiver;
-  /** What is tried when the subgraph has refused all others. */
+  /** Tried when the subgraph supports none of the other protocols. */
   readonly lastResort: AutoProtocol | undefined;
   subscribe(protocol: AutoProtocol, receiver: SourceReceiver): SourceSubscription;
-  /** By this subscription or another one. */
+  /** The protocol that this or another subscription detected. */
   getDetected(): AutoProtocol | undefined;
   clearDetected(): void;
 }
 
-/** One subscription, by one protocol after the other until one is chosen. */
+/** One subscription that tries one protocol after the other until the subgraph accepts one. */
 class ProtocolNegotiation implements SourceReceiver, FlowControl {
   readonly #options: ProtocolNegotiationOptions;
   readonly #failures = new Map<AutoProtocol, GatewayError>();
@@ -207,14 +207,14 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
   onError(error: GatewayError): void {
     const { getDetected, clearDetected, receiver, subscribe } = this.#options;
     this.#failures.set(this.#protocol, error);
-    const choice = getDetected();
-    if (choice === this.#protocol) {
+    const detected = getDetected();
+    if (detected === this.#protocol) {
       if (isProtocolMismatch(error)) clearDetected();
       receiver.onError(error);
       return;
     }
     const next =
-      choice ?? probedProtocols.find((protocol) => !this.#failures.has(protocol)) ?? this.#lastResort();
+      detected ?? probedProtocols.find((protocol) => !this.#failures.has(protocol)) ?? this.#lastResort();
     if (next === undefined || this.#failures.has(next)) {
       receiver.onError(this.#mostInformativeError() ?? error);
       return;
@@ -223,12 +223,12 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
     this.#subscription = subscribe(next, this);
   }
 
-  /** Where one of the others may be had at another time, it is not given up for this one. */
+  /** `undefined` while another protocol may still be supported, such as after a temporary failure. */
   #lastResort(): AutoProtocol | undefined {
     return [...this.#failures.values()].every(isUnsupportedProtocol) ? this.#options.lastResort : undefined;
   }
 
-  /** The subgraph's own words, else what became of the plainest request. */
+  /** An error that the subgraph reported itself, or else the failure of the simplest request. */
   #mostInformativeError(): GatewayError | undefined {
     const failures = [...this.#failures.values()];
     return (
@@ -239,11 +239,10 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
   }
 }
 
-/** No such path, method, type or upgrade. */
+/** The subgraph does not know this path, method, media type or upgrade. */
 const mismatchStatuses: ReadonlySet<unknown> = new Set([404, 405, 406, 415, 426, 501]);
 
-/** Whether the subgraph may have begun to speak another protocol. If it has not, the worst is that all are tried
- *  again. */
+/** Whether the subgraph may have switched to another protocol. A wrong guess only costs another negotiation. */
 function isProtocolMismatch({ code, extensions }: GatewayError): boolean {
   const { http } = extensions;
   if (code === 'SUBGRAPH_INVALID_RESPONSE') return true;

@@ -1,7 +1,8 @@
 const empty = Buffer.alloc(0);
 
-/** Bytes that came in chunks, looked at as if they were one: nothing is copied where a chunk is used up before the next
- *  comes, and each byte a few times at most where it is not. What was taken is never written over. */
+/** Chunks of bytes, accessed as one contiguous sequence. Nothing is copied when a chunk is consumed before the next one
+ *  arrives; otherwise each byte is copied a constant number of times on average. Buffers that `take` returned are never
+ *  overwritten. */
 export class ByteQueue {
   #bytes: Buffer = empty;
   #start = 0;
@@ -18,13 +19,13 @@ export class ByteQueue {
       this.#end = chunk.length;
       return;
     }
-    // The chunk itself is another's memory: there is room only behind what was copied.
+    // The chunk belongs to the caller: only memory that this queue allocated can be appended to.
     if (this.#end + chunk.length > this.#bytes.length) this.#grow(chunk.length);
     chunk.copy(this.#bytes, this.#end);
     this.#end += chunk.length;
   }
 
-  /** Counted from the first byte that is there; -1 if not found. */
+  /** The index counts from the first byte in the queue; -1 if not found. */
   indexOf(needle: number | Buffer, from = 0): number {
     return this.#bytes.subarray(this.#start, this.#end).indexOf(needle, from);
   }
@@ -33,7 +34,7 @@ export class ByteQueue {
     return index >= 0 && index < this.length ? this.#bytes[this.#start + index] : undefined;
   }
 
-  /** The first so many bytes, which are gone from here. */
+  /** Removes and returns the first `count` bytes. */
   take(count: number): Buffer {
     const taken = this.#bytes.subarray(this.#start, this.#start + count);
     this.drop(count);

@@ -1,32 +1,41 @@
-/** What became of a message: `checked`, `taken` (an event) and `completed` are its three kinds, well received;
- *  `unknown`: no subscription has this id, or not any more; `forbidden`: its verifier is wrong. */
+/** What happened to a message. `checked`, `accepted` (an event) and `completed`: the three kinds of valid messages.
+ *  `unknown`: no running subscription has this id. `forbidden`: the verifier is wrong. */
 export type CallbackOutcome =
   | 'checked'
-  | 'taken'
+  | 'accepted'
   | 'completed'
   | 'unknown'
   | 'forbidden'
   | { readonly malformed: string };
 
-/** Takes what subgraphs POST for their subscriptions. */
+/** Receives the messages that subgraphs POST for their subscriptions. */
 export interface CallbackReceiver {
-  /** Whether a message with this id is worth reading. */
+  /** Whether a running subscription has this id. Messages with other ids need not be read. */
   isKnown(id: string): boolean;
-  /** `message`: parsed JSON, of `size` bytes. Messages of one id in their order, besides checks. A promise
-   *  where the subgraph is to wait for the answer, and with the next event. */
+  /** `message`: parsed JSON of `size` bytes. Messages of one id are passed in order, except checks. Returns a promise if
+   *  the subgraph should wait before it sends the next event. */
   receive(id: string, message: unknown, size: number): CallbackOutcome | Promise<CallbackOutcome>;
 }
 
-/** What a message holds besides its event, bytes. */
+/** Maximum bytes of a message besides its event. */
 export const callbackEnvelopeBytes = 256;
 
-/** Largest body that is worth reading, in bytes. An event that is too large ends its own subscription, for which its
- *  verifier has to be read; one that is far too large is refused unread. */
+/** Maximum bytes of a callback body. An event over `maxEventBytes` ends its subscription, but only after the verifier was
+ *  read; so bodies up to twice the size are read, and larger ones are refused. */
 export function maxCallbackBodyBytes(maxEventBytes: number): number {
   return 2 * maxEventBytes + callbackEnvelopeBytes;
 }
 
-/** Where a subgraph POSTs the messages of one subscription. `base`: absolute, perhaps with a path. */
+/** The URL to which a subgraph POSTs the messages of one subscription. `base`: an absolute URL, optionally with a path. */
 export function buildCallbackUrl(base: string, id: string): string {
   return `${base.replace(/\/+$/, '')}/callback/${id}`;
+}
+
+/** Combines several receivers: each one gets the messages with its own ids. */
+export function combineCallbackReceivers(...receivers: readonly CallbackReceiver[]): CallbackReceiver {
+  const ownerOf = (id: string) => receivers.find((receiver) => receiver.isKnown(id));
+  return {
+    isKnown: (id) => ownerOf(id) !== undefined,
+    receive: (id, message, size) => ownerOf(id)?.receive(id, message, size) ?? 'unknown',
+  };
 }

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** The secrets by which a subgraph shows that it was asked to send: made of the id and a key that this process alone
- *  knows, so that none of them is kept. */
+/** The secrets with which a subgraph proves that the gateway subscribed with an id. Each is an HMAC of the id with a random
+ *  key of this process, so none has to be stored. */
 export class CallbackVerifiers {
   readonly #key = randomBytes(32);
 
@@ -9,9 +9,9 @@ export class CallbackVerifiers {
     return createHmac('sha256', this.#key).update(id).digest('hex');
   }
 
-  /** Takes as long for a verifier that is nearly right as for any other. */
+  /** Compares in constant time. */
   isValid(id: string, verifier: string): boolean {
-    const [right, given] = [Buffer.from(this.verifierFor(id)), Buffer.from(verifier)];
-    return right.length === given.length && timingSafeEqual(right, given);
+    const [expected, actual] = [Buffer.from(this.verifierFor(id)), Buffer.from(verifier)];
+    return expected.length === actual.length && timingSafeEqual(expected, actual);
   }
 }

@@ -4,16 +4,17 @@ import type { SourceReceiver, SourceSubscription } from './subscriptionSource.ts
 
 const noopFlowControl = { pause: () => {}, resume: () => {} };
 
-/** For what cannot even be begun: an address that is none, a source that is closed. */
+/** A subscription that could not be started, such as at an invalid URL or with a closed source. Reports the error after the
+ *  function has returned. */
 export function createFailedSubscription(
   subgraph: string,
   cause: unknown,
   receiver: SourceReceiver,
 ): SourceSubscription {
-  const delivery = new SafeReceiver(receiver);
+  const safeReceiver = new SafeReceiver(receiver);
   const message = 'The gateway could not create its request to a subgraph.';
   queueMicrotask(() =>
-    delivery.error(new GatewayError('INTERNAL_SERVER_ERROR', message, { subgraph, cause })),
+    safeReceiver.error(new GatewayError('INTERNAL_SERVER_ERROR', message, { subgraph, cause })),
   );
-  return { cancel: () => void delivery.cancel(), flowControl: noopFlowControl };
+  return { cancel: () => void safeReceiver.cancel(), flowControl: noopFlowControl };
 }

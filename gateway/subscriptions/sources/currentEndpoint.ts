@@ -1,9 +1,10 @@
 import type { SourceEndpoint } from './subscriptionSource.ts';
 
-/** Where a subgraph is by now, or where it was when it is gone: who still subscribes there is about to be told. */
-export function currentEndpointOr(earlier: SourceEndpoint, present: () => SourceEndpoint): SourceEndpoint {
+/** The current endpoint of a subgraph, or its earlier one if the subgraph no longer exists. Its subscriptions are about to
+ *  be ended then, by the new supergraph. */
+export function currentEndpointOr(earlier: SourceEndpoint, current: () => SourceEndpoint): SourceEndpoint {
   try {
-    return present();
+    return current();
   } catch {
     return earlier;
   }

@@ -2,7 +2,7 @@ import { CloseCode } from 'graphql-ws/client';
 import { GatewayError } from '../../errors.ts';
 import { InvalidResponseError, invalidResponseError, unreachableError } from '../../subgraphs/callErrors.ts';
 
-/** Codes by which a server says that it does not want this connection: not now, and not another time. */
+/** Close codes with which a server refuses the connection permanently. */
 const refusalCodes: ReadonlySet<number> = new Set([
   1008, // policy violation
   1011, // internal error
@@ -11,7 +11,7 @@ const refusalCodes: ReadonlySet<number> = new Set([
   CloseCode.InternalServerError,
 ]);
 
-/** Codes that mean: the two sides do not understand each other. */
+/** Close codes for protocol violations. */
 const protocolErrorCodes: ReadonlySet<number> = new Set([
   1002, // protocol error
   1003, // unsupported data
@@ -25,7 +25,7 @@ const protocolErrorCodes: ReadonlySet<number> = new Set([
   CloseCode.TooManyInitialisationRequests,
 ]);
 
-/** What a WebSocket that the subgraph has closed means. */
+/** The error for a WebSocket that the subgraph closed with this code. */
 export function errorForCloseCode(subgraph: string, code: number): GatewayError {
   const cause = new InvalidResponseError(`the subgraph closed the WebSocket with code ${code}`);
   if (refusalCodes.has(code)) {

@@ -11,11 +11,11 @@ import type {
   SubscriptionSource,
 } from './subscriptionSource.ts';
 
-/** Subscribes by `graphql-transport-ws`. Subscriptions with equal endpoint, forwarded headers and connection parameters
- *  share a socket; its handshake carries the `x-request-id` and the trace of the one that opened it.
+/** Creates a source for `graphql-transport-ws`. Subscriptions with equal endpoint, forwarded headers and connection
+ *  parameters share a socket. Its handshake has the `x-request-id` and `traceparent` of the subscription that opened it.
  *
  *  The payload of `connection_init` holds the connection parameters, and the forwarded headers as an object under
- *  `headers`. Subgraphs find the headers in the handshake as well. */
+ *  `headers`. The handshake has the forwarded headers too. */
 export function createGraphqlWsSource(options: SourceOptions): SubscriptionSource {
   return new GraphqlWsSource(options);
 }
@@ -24,7 +24,7 @@ class GraphqlWsSource implements SubscriptionSource {
   readonly #options: SourceOptions;
   readonly #timers: Timers;
   readonly #sharedSockets = new Map<string, SharedSocket>();
-  /** Those that are not closed yet, with a promise of it. */
+  /** Sockets that are not closed yet, with promises that resolve when they are. */
   readonly #closings = new Map<WebSocket, Promise<void>>();
   #isClosed = false;
 
@@ -81,7 +81,7 @@ class GraphqlWsSource implements SubscriptionSource {
   }
 }
 
-/** Everything that may make a difference to what the subgraph sends, or to how the socket is kept. */
+/** Holds everything that can change what the subgraph sends or how the socket behaves. */
 function sharingKey(
   { subgraph, headers, connectionParams }: SourceRequest,
   endpoint: SourceEndpoint,

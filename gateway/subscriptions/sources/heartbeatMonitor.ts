@@ -2,13 +2,13 @@ import type { CancelTimer, Timers } from '../../time/timers.ts';
 
 interface HeartbeatMonitorOptions {
   readonly timers: Timers;
-  /** Milliseconds; 0 for no watch. */
+  /** Milliseconds; 0 disables the monitor. */
   readonly intervalMs: number;
-  /** Called after each interval in which nothing came, with how many of them there have been in a row. */
+  /** Called after each interval without activity. `intervals`: how many of them there were in a row. */
   onMissedHeartbeats(intervals: number): void;
 }
 
-/** Notices that nothing comes any more. One timer for each interval, none for each sign of life. */
+/** Reports intervals without activity on a connection. Starts one timer for each interval, and none for each activity. */
 export class HeartbeatMonitor {
   readonly #options: HeartbeatMonitorOptions;
   #hasActivity = false;
@@ -24,7 +24,6 @@ export class HeartbeatMonitor {
     if (this.#options.intervalMs > 0) this.#scheduleCheck();
   }
 
-  /** Something came. */
   recordActivity(): void {
     this.#hasActivity = true;
   }
@@ -40,12 +39,12 @@ export class HeartbeatMonitor {
     this.#cancelTimer = this.#options.timers.after(this.#options.intervalMs, () => {
       this.#missedHeartbeats = this.#hasActivity ? 0 : this.#missedHeartbeats + 1;
       this.#hasActivity = false;
-      // Before anyone is told, who may stop it.
+      // Scheduled before the callback, which may call `stop`.
       this.#scheduleCheck();
       if (this.#missedHeartbeats > 0) this.#options.onMissedHeartbeats(this.#missedHeartbeats);
     });
   }
 }
 
-/** Intervals without a sign of life after which a connection counts as lost. */
+/** A connection counts as lost after this many intervals without activity. */
 export const maxMissedHeartbeats = 3;

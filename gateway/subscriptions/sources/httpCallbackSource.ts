@@ -18,15 +18,15 @@ import type {
 } from './subscriptionSource.ts';
 
 export interface HttpCallbackSourceOptions extends SourceOptions {
-  /** Where the subgraph reaches this process with messages of this id. Asked for every subscription and every attempt
-   *  to get it back: the port may be known only when the gateway listens. */
+  /** The URL to which the subgraph sends messages with this id. Called for each attempt, because the port may not be known
+   *  before the gateway listens. */
   callbackUrl(id: string): string;
-  /** Makes ids, which are not to be guessed and fit into an address. */
+  /** Creates an unguessable id that can be part of a URL. */
   createId(): string;
 }
 
-/** Subscribes by HTTP callback (`callbackSpec=1.0`): a POST asks the subgraph to POST its events to an address of the
- *  gateway. What arrives there is handed to `receive`. */
+/** Creates a source for HTTP callback (`callbackSpec=1.0`): a POST asks the subgraph to POST its events to the gateway. The
+ *  callback route passes these messages to `receive`. */
 export function createHttpCallbackSource(
   options: HttpCallbackSourceOptions,
 ): SubscriptionSource & CallbackReceiver {
@@ -48,7 +48,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     this.#client = createHttpSubgraphClient({
       endpointOf: (subgraph) => toPostEndpoint(options.endpoint(subgraph)),
       sharesInFlightCalls: false,
-      // Each subscription has a timer of its own.
+      // Each subscription has its own timer.
       setTimer: () => () => {},
     });
   }
@@ -89,9 +89,9 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
   receive(id: string, message: unknown, size: number): CallbackOutcome | Promise<CallbackOutcome> {
     const subscription = this.#byId.get(id);
     if (subscription === undefined) return 'unknown';
-    const read = readCallbackMessage(id, message);
-    if ('malformed' in read) return read;
-    return this.#verifiers.isValid(id, read.verifier) ? subscription.receive(read, size) : 'forbidden';
+    const parsed = readCallbackMessage(id, message);
+    if ('malformed' in parsed) return parsed;
+    return this.#verifiers.isValid(id, parsed.verifier) ? subscription.receive(parsed, size) : 'forbidden';
   }
 
   close(): Promise<void> {
@@ -117,7 +117,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
       {
         subgraph,
         body,
-        // Not to be sent twice with the same id: each would be answered with events of its own.
+        // Prevents retries: a subgraph that reads the same id twice sends every event twice.
         kind: 'mutation',
         accept: 'application/json;callbackSpec=1.0',
         headers,
@@ -143,7 +143,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
   }
 }
 
-/** Subgraphs answer as soon as they have called back once: few connections carry many subscriptions. */
+/** Subgraphs answer the POST after their first callback, so few connections serve many subscriptions. */
 const maxConnections = 64;
 
 function toPostEndpoint({

@@ -1,10 +1,5 @@
 import { BufferedResponse } from '../../subgraphs/bufferedResponse.ts';
-import {
-  attemptTimeoutError,
-  InvalidResponseError,
-  invalidResponseError,
-  unreachableError,
-} from '../../subgraphs/callErrors.ts';
+import { InvalidResponseError, unreachableError } from '../../subgraphs/callErrors.ts';
 import {
   type BodyReading,
   isIdentity,
@@ -15,9 +10,6 @@ import {
 import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
 import { createFailedSubscription } from './createFailedSubscription.ts';
 import { currentEndpointOr } from './currentEndpoint.ts';
-import { HeartbeatMonitor, maxMissedHeartbeats } from './heartbeatMonitor.ts';
-import { readEvent } from './readEvent.ts';
-import { reportedFailure, reportedRefusal } from './reportedErrors.ts';
 import { SubscriptionLifecycle } from './subscriptionLifecycle.ts';
 import type {
   FlowControl,
@@ -29,28 +21,28 @@ import type {
   SubscriptionSource,
 } from './subscriptionSource.ts';
 
-/** What a stream of one format holds, as it is read. */
+/** Receives the content of a stream as it is read. */
 interface StreamListener {
-  /** `result`: parsed JSON, perhaps no GraphQL result. `size` in bytes. */
+  /** `result`: parsed JSON, not yet known to be a GraphQL result. `size` in bytes. */
   onResult(result: unknown, size: number): void;
-  /** Ended by errors. `errors`: parsed JSON. */
-  onErrors(errors: unknown): void;
-  onComplete(): void;
+  /** `errors`: parsed JSON, if the subgraph ended the stream with errors. */
+  onEnd(errors?: unknown): void;
+  /** The stream cannot be read. */
   onProblem(problem: Error): void;
 }
 
-/** Reads the body of one answer. */
+/** Reads the body of one response. */
 interface StreamReader {
   push(chunk: Buffer): void;
   stop(): void;
-  /** Whether the subgraph owes signs of life. */
+  /** Whether the subgraph owes heartbeats. */
   readonly expectsHeartbeats: boolean;
 }
 
-/** A protocol in which the answer to a POST is the stream of events. */
+/** A protocol in which the response to a POST is the stream of events. */
 export interface StreamFormat {
   readonly accept: string;
-  /** `undefined` if an answer of this `content-type` is no stream of this format. */
+  /** `undefined` if a response with this `content-type` is not a stream of this format. */
   createReader(
     contentType: string,
     maxEventBytes: number,
@@ -58,7 +50,7 @@ export interface StreamFormat {
   ): StreamReader | undefined;
 }
 
-/** Subscribes by POSTs, one for each subscription and each attempt to get it back. */
+/** Creates a source that sends one POST for each subscription and each reconnection. */
 export function createHttpStreamSource(format: StreamFormat, options: SourceOptions): SubscriptionSource {
   return new HttpStreamSource(format, options);
 }
@@ -83,6 +75,7 @@ class HttpStreamSource implements SubscriptionSource {
       if (this.#closed !== undefined) throw new Error('the source was closed');
       stream = new HttpStream({
         format: this.#format,
+        subgraph: request.subgraph,
         endpoint: this.#options.endpoint(request.subgraph),
         currentEndpoint: () => this.#options.endpoint(request.subgraph),
         client: this.#client,
@@ -109,8 +102,9 @@ class HttpStreamSource implements SubscriptionSource {
 
 interface HttpStreamOptions {
   readonly format: StreamFormat;
+  readonly subgraph: string;
   readonly endpoint: SourceEndpoint;
-  /** Where it is by now. Throws where the subgraph is gone. */
+  /** The endpoint at the time of a reconnection. Throws if the subgraph no longer exists. */
   currentEndpoint(): SourceEndpoint;
   readonly client: StreamingClient;
   readonly timers: Timers;
@@ -121,11 +115,10 @@ interface HttpStreamOptions {
   onEnd(): void;
 }
 
-/** One subscription, over as many answers as it takes. */
+/** One subscription. Each attempt reads one response. */
 class HttpStream implements FlowControl {
   readonly #options: HttpStreamOptions;
   readonly #lifecycle: SubscriptionLifecycle;
-  readonly #heartbeatMonitor: HeartbeatMonitor;
   #call: StreamingCall | undefined;
   #reader: StreamReader | undefined;
   #head: ResponseHead | undefined;
@@ -134,21 +127,13 @@ class HttpStream implements FlowControl {
   #cancelReading: (() => void) | undefined;
 
   constructor(options: HttpStreamOptions) {
-    const { endpoint, currentEndpoint, receiver, timers, random, onEnd } = options;
+    const { endpoint, currentEndpoint } = options;
     this.#options = options;
     this.#lifecycle = new SubscriptionLifecycle({
-      receiver,
-      timers,
-      random,
-      limits: endpoint.reconnect,
+      ...options,
       startAttempt: () => this.#connect(currentEndpointOr(endpoint, currentEndpoint)),
       endAttempt: () => this.#disconnect(),
-      onEnd,
-    });
-    this.#heartbeatMonitor = new HeartbeatMonitor({
-      timers,
-      intervalMs: endpoint.heartbeatMs,
-      onMissedHeartbeats: (intervals) => this.#onMissedHeartbeats(intervals),
+      expectsHeartbeats: () => this.#reader?.expectsHeartbeats === true,
     });
     this.#connect(endpoint);
   }
@@ -160,14 +145,13 @@ class HttpStream implements FlowControl {
   pause(): void {
     this.#isPaused = true;
     this.#call?.pause();
-    this.#heartbeatMonitor.stop();
+    this.#lifecycle.pause();
   }
 
   resume(): void {
-    if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#call?.resume();
-    if (this.#reader !== undefined) this.#heartbeatMonitor.start();
+    this.#lifecycle.resume();
   }
 
   #connect(endpoint: SourceEndpoint): void {
@@ -178,53 +162,48 @@ class HttpStream implements FlowControl {
       {
         onHead: (head) => this.#onHead(head),
         onChunk: (chunk) => {
-          this.#heartbeatMonitor.recordActivity();
+          this.#lifecycle.recordActivity();
           this.#reader?.push(chunk);
         },
         onBody: (body) => this.#onWholeBody(body),
         onEnd: () =>
           this.#lifecycle.retryOrFail(
-            unreachableError(request.subgraph, new Error('the stream ended before its end')),
+            unreachableError(request.subgraph, new Error('the connection ended before the stream did')),
           ),
         onFailure: (error) => this.#lifecycle.retryOrFail(error),
       },
     );
     this.#call = call;
     if (this.#isPaused) call.pause();
-    this.#cancelConnectTimer = timers.after(endpoint.connectTimeoutMs, () =>
-      this.#lifecycle.retryOrFail(attemptTimeoutError(request.subgraph)),
-    );
+    this.#cancelConnectTimer = timers.after(endpoint.connectTimeoutMs, () => this.#lifecycle.timeOut());
   }
 
   #onHead(head: ResponseHead): BodyReading {
-    const { endpoint, format, onAccepted } = this.#options;
+    const { endpoint, format } = this.#options;
     this.#head = head;
     const isSuccess = head.status >= 200 && head.status < 300;
     const isReadable = isSuccess && isIdentity(head.headers['content-encoding']?.trim().toLowerCase() ?? '');
     const contentType = head.headers['content-type'] ?? '';
     const reader = isReadable
       ? format.createReader(contentType, endpoint.maxEventBytes, {
-          onResult: (result, size) => this.#onResult(result, size),
-          onErrors: (errors) => this.#onErrors(errors),
-          onComplete: () => this.#lifecycle.complete(),
-          onProblem: (problem) => this.#failInvalid(problem),
+          onResult: (result, size) => void this.#lifecycle.next(result, size),
+          onEnd: (errors) => void this.#lifecycle.end(errors),
+          onProblem: (problem) => this.#lifecycle.failInvalid(problem),
         })
       : undefined;
-    // The timer goes on until a refusal is there as a whole.
+    // The connect timer keeps running until the whole refusal has arrived.
     if (reader === undefined) return { kind: 'whole', maxBytes: endpoint.maxEventBytes };
     this.#reader = reader;
     this.#stopConnectTimer();
-    if (!this.#isPaused) this.#heartbeatMonitor.start();
-    onAccepted();
     this.#lifecycle.markSubscribed();
     return { kind: 'chunks' };
   }
 
-  /** An answer that is no stream. */
+  /** Reads a response that is not a stream. */
   #onWholeBody(body: Buffer): void {
     const { subgraph } = this.#options.request;
     const { status, headers } = this.#head ?? { status: 0, headers: {} };
-    const answer = new BufferedResponse({
+    const response = new BufferedResponse({
       subgraph,
       status,
       contentType: headers['content-type'],
@@ -232,38 +211,14 @@ class HttpStream implements FlowControl {
       age: undefined,
       body,
     });
-    this.#cancelReading = answer.read((response) => {
-      if (response instanceof Error) this.#lifecycle.retryOrFail(response);
-      else if (response.errors !== undefined)
-        this.#lifecycle.retryOrFail(reportedRefusal(subgraph, status, response.errors));
-      else this.#failInvalid(new InvalidResponseError('the answer is a single result and no stream'));
+    this.#cancelReading = response.read((result) => {
+      if (result instanceof Error) this.#lifecycle.retryOrFail(result);
+      else if (result.errors !== undefined) this.#lifecycle.refuse(status, result.errors);
+      else
+        this.#lifecycle.failInvalid(
+          new InvalidResponseError('the answer is a single result instead of a stream'),
+        );
     });
-  }
-
-  #onResult(result: unknown, size: number): void {
-    const event = readEvent(result, size);
-    if (event instanceof Error) {
-      this.#failInvalid(event);
-      return;
-    }
-    this.#lifecycle.next(event);
-  }
-
-  #onErrors(errors: unknown): void {
-    const result = readEvent({ errors }, 0);
-    if (result instanceof Error) this.#failInvalid(result);
-    else this.#lifecycle.fail(reportedFailure(this.#options.request.subgraph, result.errors ?? []));
-  }
-
-  #onMissedHeartbeats(intervals: number): void {
-    if (intervals < maxMissedHeartbeats || this.#reader?.expectsHeartbeats !== true) return;
-    this.#lifecycle.retryOrFail(
-      unreachableError(this.#options.request.subgraph, new Error('the stream has gone silent')),
-    );
-  }
-
-  #failInvalid(problem: Error): void {
-    this.#lifecycle.fail(invalidResponseError(this.#options.request.subgraph, problem));
   }
 
   #disconnect(): void {
@@ -275,7 +230,6 @@ class HttpStream implements FlowControl {
     this.#cancelReading?.();
     this.#cancelReading = undefined;
     this.#stopConnectTimer();
-    this.#heartbeatMonitor.stop();
     call?.abort();
   }
 
@@ -291,7 +245,7 @@ function headersOf(request: SourceRequest, accept: string): string[] {
     'application/json',
     'accept',
     accept,
-    // Compression holds events back, unless every server and proxy on the way flushes after each.
+    // Compression delays events, unless every server and proxy on the way flushes after each of them.
     'accept-encoding',
     'identity',
     'x-request-id',

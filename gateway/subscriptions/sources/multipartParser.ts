@@ -5,9 +5,9 @@ import { eventTooLargeProblem } from './readEvent.ts';
 interface MultipartListener {
   /** The body of a part, without its headers. */
   onPart(body: Buffer): void;
-  /** The closing delimiter was there. */
+  /** The closing delimiter was read. */
   onEnd(): void;
-  /** The stream cannot be read on. */
+  /** The stream is malformed or too large. Nothing is read after it. */
   onProblem(problem: InvalidResponseError): void;
 }
 
@@ -18,16 +18,16 @@ const maxHeaderBytes = 8 * 1024;
 
 type State = 'preamble' | 'delimiter' | 'headers' | 'body';
 
-/** Reads `multipart/mixed` in chunks that may end anywhere. A part is told as soon as the boundary after it is there,
- *  the rest of that line may come later. Lines end by CRLF, and a bare LF is taken as well. */
+/** Parses `multipart/mixed` from chunks that may be split anywhere. A part is reported as soon as the boundary after it has
+ *  arrived, before the end of that line. Lines end with CRLF or a bare LF. */
 export class MultipartParser {
   readonly #listener: MultipartListener;
   readonly #maxPartBytes: number;
-  /** With the line feed before it. */
+  /** Includes the line feed before it. */
   readonly #boundary: Buffer;
   readonly #queue = new ByteQueue();
   #state: State = 'preamble';
-  /** Bytes of the queue in which no boundary, or line end, begins. */
+  /** How many bytes of the queue were searched without finding the start of a boundary or line end. */
   #searched = 0;
   #headerBytes = 0;
   #isStopped = false;
@@ -36,11 +36,11 @@ export class MultipartParser {
     this.#boundary = Buffer.from(`\n--${boundary}`, 'latin1');
     this.#maxPartBytes = maxPartBytes;
     this.#listener = listener;
-    // The first boundary may begin the body, where no line feed comes before it.
+    // The first boundary may be at the start of the body, without a line feed before it.
     this.#queue.append(Buffer.from('\n'));
   }
 
-  /** Nothing is read any more, not even what is left of the present chunk. */
+  /** Stops reading, also within the current chunk. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -72,7 +72,7 @@ export class MultipartParser {
     return true;
   }
 
-  /** What follows a boundary on its line: two dashes, or nothing but blanks. */
+  /** Reads the end of a boundary line: two dashes, or only whitespace. */
   #readDelimiter(): boolean {
     if (this.#queue.at(0) === dash) {
       if (this.#queue.at(1) === undefined) return false;
@@ -85,7 +85,7 @@ export class MultipartParser {
     const line = this.#takeLine();
     if (line === undefined) return this.#needsMoreBytes(maxHeaderBytes);
     if (line.toString('latin1').trim() !== '') {
-      this.#fail(new InvalidResponseError('a boundary is followed by something else than a line end'));
+      this.#fail(new InvalidResponseError('a boundary is not followed by a line end'));
       return false;
     }
     this.#headerBytes = 0;
@@ -141,7 +141,7 @@ export class MultipartParser {
     return line;
   }
 
-  /** Always false: nothing can be done before there is more. */
+  /** Always returns false, for `#step`. Fails if more than `bytes` are queued already. */
   #needsMoreBytes(bytes: number): false {
     if (this.#queue.length > bytes) this.#fail(eventTooLargeProblem(this.#maxPartBytes));
     return false;

@@ -4,14 +4,14 @@ import { MultipartParser } from './multipartParser.ts';
 import { parseEvent } from './readEvent.ts';
 import type { SourceOptions, SubscriptionSource } from './subscriptionSource.ts';
 
-/** Subscribes by Apollo's multipart protocol: a POST for each subscription, a part for each event. */
+/** Subscribes with Apollo's multipart protocol: one POST for each subscription, one part for each event. */
 export function createMultipartSource(options: SourceOptions): SubscriptionSource {
   return createHttpStreamSource(multipartFormat, options);
 }
 
 const multipartFormat: StreamFormat = {
   accept: 'multipart/mixed;subscriptionSpec=1.0, application/json',
-  createReader: (contentType, maxEventBytes, { onResult, onErrors, onComplete, onProblem }) => {
+  createReader: (contentType, maxEventBytes, { onResult, onEnd, onProblem }) => {
     if (mediaTypeOf(contentType) !== 'multipart/mixed') return undefined;
     const parser = new MultipartParser(parameterOf(contentType, 'boundary') ?? '-', maxEventBytes, {
       onPart: (body) => {
@@ -19,7 +19,7 @@ const multipartFormat: StreamFormat = {
         if (parsed instanceof Error) onProblem(parsed);
         else readPart(parsed.json, body.length);
       },
-      onEnd: onComplete,
+      onEnd: () => onEnd(),
       onProblem,
     });
     return {
@@ -31,9 +31,8 @@ const multipartFormat: StreamFormat = {
     function readPart(part: unknown, size: number): void {
       const { payload, errors, data } = isObject(part) ? part : {};
       if (payload !== undefined && payload !== null) onResult(payload, size);
-      else if (payload === null && hasErrors(errors)) onErrors(errors);
-      else if (payload === null) onComplete();
-      // Results that are not wrapped are taken, too; and a part that is none is refused as one.
+      else if (payload === null) onEnd(errors);
+      // A result without the `payload` wrapper is accepted too. Any other part is reported as an invalid result.
       else if (data !== undefined || hasErrors(errors) || !isHeartbeat(part)) onResult(part, size);
     }
   },

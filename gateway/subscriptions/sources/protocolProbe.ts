@@ -13,18 +13,18 @@ import type {
 
 interface ProtocolProbeOptions<Protocol extends string> {
   readonly subgraph: string;
-  /** In the order in which they are tried. */
+  /** In order of preference. */
   readonly protocols: readonly Protocol[];
   readonly delays: SourceEndpoint['reconnect'];
   readonly timers: Timers;
   readonly random: () => number;
-  /** Whoever hears that the protocol was accepted ends the probe. */
+  /** When the protocol is accepted, the owner stops the probe. */
   subscribe(protocol: Protocol, request: SourceRequest, receiver: SourceReceiver): SourceSubscription;
 }
 
-/** Finds out which protocol a subgraph speaks, before anybody subscribes there: by an operation that no server executes,
- *  by one protocol after the other. While the subgraph is not there, again and again, later each time. It decides
- *  nothing where a subgraph may have refused just this request, which has no client's headers. */
+/** Detects the protocol of a subgraph before a client subscribes: sends an operation that no server executes with one
+ *  protocol after the other. While the subgraph is unavailable, retries with growing delays. Ends without a result if the
+ *  subgraph may have refused only this request, which has no client headers. */
 export class ProtocolProbe<Protocol extends string> {
   readonly #options: ProtocolProbeOptions<Protocol>;
   #attempts = 0;
@@ -69,7 +69,7 @@ export class ProtocolProbe<Protocol extends string> {
   }
 }
 
-/** No rule lets a subscription have nothing but this field: what begins is a refusal. */
+/** Validation forbids a subscription with only this field, so a server that speaks the protocol refuses it. */
 function createProbeRequest(subgraph: string): SourceRequest {
   return {
     subgraph,
@@ -91,7 +91,7 @@ function isUnavailable(error: GatewayError): boolean {
   return isTransientError(error) || (typeof status === 'number' && status >= 500 && status !== 501);
 }
 
-/** It was refused, and not for who has asked, nor because the subgraph is not there. */
+/** Whether the subgraph refused the protocol itself: not for lack of authentication, nor because it is unavailable. */
 export function isUnsupportedProtocol(error: GatewayError): boolean {
   if (isUnavailable(error)) return false;
   const status = statusOf(error);

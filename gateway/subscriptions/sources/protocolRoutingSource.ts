@@ -5,7 +5,7 @@ import type {
   SubscriptionSource,
 } from './subscriptionSource.ts';
 
-/** Subscribes at each subgraph by the protocol that it is configured with. */
+/** Subscribes to each subgraph with its configured protocol. */
 export class ProtocolRoutingSource<Protocol extends string> implements SubscriptionSource {
   readonly #sources: Readonly<Record<Protocol, SubscriptionSource>>;
   readonly #protocolOf: (subgraph: string) => Protocol;

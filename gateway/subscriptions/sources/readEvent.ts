@@ -5,11 +5,11 @@ import { InvalidResponseError } from '../../subgraphs/callErrors.ts';
 import { runToCompletion } from '../../time/slicedTask.ts';
 import type { SourceEvent } from './subscriptionSource.ts';
 
-/** JSON.stringify takes a minute for 10 MB of brackets within each other; small events cannot hold many. */
+/** `JSON.stringify` takes a minute for 10 MB of nested brackets. Events below `largeEventBytes` cannot nest that deep. */
 const maxLargeEventDepth = 1000;
 const largeEventBytes = 64 * 1024;
 
-/** Takes parsed JSON of `size` bytes for an event, or says why it is none. */
+/** Reads parsed JSON of `size` bytes as an event, or returns why it is not a GraphQL result. */
 export function readEvent(json: unknown, size: number): SourceEvent | Error {
   if (size > largeEventBytes && isNestedDeeperThan(json, maxLargeEventDepth)) {
     return new InvalidResponseError(`the event is nested deeper than ${maxLargeEventDepth} levels`);
@@ -18,7 +18,7 @@ export function readEvent(json: unknown, size: number): SourceEvent | Error {
   return result instanceof Error ? result : { ...result, size };
 }
 
-/** The JSON that these bytes are, or why they are none. */
+/** Parses bytes as JSON, or returns why they are not valid JSON. */
 export function parseEvent(bytes: Buffer): { readonly json: unknown } | Error {
   if (!isUtf8(bytes)) return new InvalidResponseError('the event is not UTF-8');
   try {

@@ -3,13 +3,13 @@ import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { SourceEndpoint } from './subscriptionSource.ts';
 
-export interface ReconnectBackoffOptions {
+interface ReconnectBackoffOptions {
   readonly timers: Timers;
   readonly random: () => number;
   readonly limits: SourceEndpoint['reconnect'];
 }
 
-/** The attempts to get a lost connection back: how many there may be in a row, and when the next is due. */
+/** Schedules reconnections after a lost connection, with growing delays and a limit of attempts in a row. */
 export class ReconnectBackoff {
   readonly #timers: Timers;
   readonly #random: () => number;
@@ -23,7 +23,7 @@ export class ReconnectBackoff {
     this.#limits = limits;
   }
 
-  /** Runs `connect` when the next attempt is due. False if there have been as many as there may be. */
+  /** Calls `connect` after the next delay. Returns false when all attempts are used up. */
   schedule(connect: () => void): boolean {
     this.stop();
     if (this.#attempts >= this.#limits.attempts) return false;
@@ -34,15 +34,15 @@ export class ReconnectBackoff {
     return true;
   }
 
-  /** Connected, which by itself is no success: a server that accepts and then drops every connection would be asked
-   *  for ever. One that stands for as long as the longest delay is one. */
+  /** Called when connected. The attempts are counted anew only when the connection has lasted for the longest delay: a
+   *  server that accepts and drops every connection would otherwise be retried forever. */
   markConnected(): void {
     this.stop();
     if (this.#attempts === 0) return;
     this.#cancelTimer = this.#timers.after(this.#limits.maxDelayMs, () => this.reset());
   }
 
-  /** The connection is good: attempts are counted anew. */
+  /** The connection works: counts the attempts anew. */
   reset(): void {
     if (this.#attempts === 0) return;
     this.#attempts = 0;
@@ -55,10 +55,10 @@ export class ReconnectBackoff {
   }
 }
 
-/** Too early, too many, too slow: the same request may be answered another time. */
+/** Request Timeout, Too Early and Too Many Requests: the same request may succeed later. */
 const transientStatuses: ReadonlySet<unknown> = new Set([408, 425, 429]);
 
-/** Whether the connection may be had at another attempt. What was refused, or answered by nonsense, will be again. */
+/** Whether another attempt may succeed. A refusal or an invalid answer would be repeated. */
 export function isTransientError({ code, extensions }: GatewayError): boolean {
   if (code === 'SUBGRAPH_UNREACHABLE' || code === 'SUBGRAPH_TIMEOUT') return true;
   const { http } = extensions;

@@ -2,8 +2,8 @@ import { GatewayError } from '../../errors.ts';
 import { statusError } from '../../subgraphs/callErrors.ts';
 import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
 
-/** A subgraph's own words about why it ended or refused a subscription: the cause of a `GatewayError`, whose message
- *  holds none of them. */
+/** The errors with which a subgraph ended or refused a subscription: the cause of a `GatewayError` whose message does not
+ *  contain them. */
 class ReportedErrors extends Error {
   override readonly name = 'ReportedErrors';
   readonly errors: readonly SubgraphErrorEntry[];
@@ -14,13 +14,13 @@ class ReportedErrors extends Error {
   }
 }
 
-/** For a subscription that a subgraph ended with errors. */
+/** The error for a subscription that a subgraph ended with errors. */
 export function reportedFailure(subgraph: string, errors: readonly SubgraphErrorEntry[]): GatewayError {
   const cause = new ReportedErrors(errors);
   return new GatewayError('SUBGRAPH_ERROR', 'A subgraph answered with an error.', { subgraph, cause });
 }
 
-/** For a subscription that was refused with errors before it began. */
+/** The error for a subscription that a subgraph refused with errors before it began. */
 export function reportedRefusal(
   subgraph: string,
   status: number,
@@ -31,7 +31,7 @@ export function reportedRefusal(
     : statusError(subgraph, status, new ReportedErrors(errors));
 }
 
-/** The subgraph's own errors, where it gave any. Clients may see them where `security.exposeSubgraphErrors` allows. */
+/** The errors that the subgraph reported, if any. Clients may see them with `security.exposeSubgraphErrors`. */
 export function reportedErrorsOf(error: GatewayError): readonly SubgraphErrorEntry[] | undefined {
   return error.cause instanceof ReportedErrors ? error.cause.errors : undefined;
 }

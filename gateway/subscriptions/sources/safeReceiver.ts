@@ -1,8 +1,8 @@
 import type { GatewayError } from '../../errors.ts';
 import type { SourceEvent, SourceReceiver } from './subscriptionSource.ts';
 
-/** What a subscription's receiver is told: nothing after an end or a cancel, one interruption at a time. A receiver
- *  that throws ends nothing but its own call. */
+/** Wraps a receiver: nothing is delivered after an end or a cancel, and an interruption is reported once until the
+ *  subscription is resumed. An exception of the receiver becomes a process warning, and affects nothing else. */
 export class SafeReceiver {
   #receiver: SourceReceiver | undefined;
   #isInterrupted = false;
@@ -25,7 +25,7 @@ export class SafeReceiver {
     this.#notify((receiver) => receiver.onInterrupted(cause));
   }
 
-  /** Subscribed; for the receiver only news where it was interrupted. */
+  /** Reports `onResumed` if the subscription was interrupted. */
   markSubscribed(): void {
     if (!this.#isInterrupted) return;
     this.#isInterrupted = false;
@@ -48,15 +48,15 @@ export class SafeReceiver {
     return receiver;
   }
 
-  #notify(news: (receiver: SourceReceiver) => void): void {
-    if (this.#receiver !== undefined) callSafely(this.#receiver, news);
+  #notify(notify: (receiver: SourceReceiver) => void): void {
+    if (this.#receiver !== undefined) callSafely(this.#receiver, notify);
   }
 }
 
-function callSafely(receiver: SourceReceiver, news: (receiver: SourceReceiver) => void): void {
+function callSafely(receiver: SourceReceiver, notify: (receiver: SourceReceiver) => void): void {
   try {
-    news(receiver);
-  } catch (fault) {
-    process.emitWarning(fault instanceof Error ? (fault.stack ?? fault.message) : String(fault));
+    notify(receiver);
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 }

@@ -32,51 +32,58 @@ import type {
 
 interface SharedSocketOptions {
   readonly endpoint: SourceEndpoint;
-  /** Where it is by now. Throws where the subgraph is gone. */
+  /** The endpoint at the time of a reconnection. Throws if the subgraph no longer exists. */
   currentEndpoint(): SourceEndpoint;
-  /** The one that needs the socket first: all others have its subgraph, headers and connection parameters. */
+  /** The request that opens the socket. All others have the same subgraph, headers and connection parameters. */
   readonly firstRequest: SourceRequest;
   readonly timers: Timers;
   readonly random: () => number;
   onAccepted(): void;
-  /** Every WebSocket that is made, so that its end can be waited for. */
+  /** Called with every WebSocket that is opened, so that the owner can wait until it is closed. */
   onSocket(socket: WebSocket): void;
-  /** Nobody is left, or it cannot be had again: the socket takes no more subscriptions. */
+  /** Called when the last subscription has ended or the connection failed. This object accepts no more subscriptions. */
   onUnused(): void;
 }
 
 interface SocketSubscription {
   readonly payload: { readonly query: string; readonly variables: Record<string, unknown> };
   readonly receiver: SafeReceiver;
-  /** On this connection or an earlier one. */
+  /** Whether `subscribe` was sent, on this connection or an earlier one. */
   wasSubscribed: boolean;
-  /** For one that has come while there is no connection, nor an attempt at one. */
+  /** Set if the subscription began between two connection attempts. */
   cancelConnectionTimeout: CancelTimer | undefined;
 }
 
-/** What a message holds besides its event. */
+/** Maximum bytes of a message besides its event. */
 const envelopeBytes = 256;
 
-/** How long a socket may take to say goodbye, milliseconds. */
+/** How long the closing handshake may take. */
 const closeTimeoutMs = 1000;
 
-/** Subscriptions that share a WebSocket, its keep-alive and the attempts to get it back. The first subscription opens
- *  it, the last one leaving closes it.
+type SocketState =
+  /** The WebSocket is opening, or `connection_init` was sent. */
+  | { readonly kind: 'connecting'; readonly socket: WebSocket; readonly cancelTimer: CancelTimer }
+  /** The subgraph sent `connection_ack`. */
+  | { readonly kind: 'acknowledged'; readonly socket: WebSocket }
+  /** The connection was lost, and the next attempt is scheduled. */
+  | { readonly kind: 'disconnected' }
+  /** Closed for good. */
+  | { readonly kind: 'retired' };
+
+/** Subscriptions that share a WebSocket, its heartbeats and its reconnections. The first subscription opens the socket,
+ *  and it is closed when the last one ends.
  *
- *  The messages and their checks are the library's; its client is not used: it goes on connecting by itself after some
- *  closes, cannot be ended before the acknowledgement, and does not say how large an event was. */
+ *  Messages are parsed and validated by graphql-ws. Its client is not used: it reconnects by itself after some closes,
+ *  cannot be ended before the acknowledgement, and does not report the size of an event. */
 export class SharedSocket {
   readonly #options: SharedSocketOptions;
   readonly #subgraph: string;
   readonly #subscriptions = new Map<string, SocketSubscription>();
-  /** Subscriptions for which nothing is to be read: as there is one socket, it is for none of them. */
+  /** Ids of paused subscriptions. While there is one, nothing is read from the socket, for any of them. */
   readonly #paused = new Set<string>();
   readonly #backoff: ReconnectBackoff;
   readonly #heartbeatMonitor: HeartbeatMonitor;
-  #socket: WebSocket | undefined;
-  #isAcknowledged = false;
-  #isRetired = false;
-  #cancelConnectTimer: CancelTimer | undefined;
+  #state: SocketState = { kind: 'disconnected' };
   #lastId = 0;
 
   constructor(options: SharedSocketOptions) {
@@ -104,7 +111,7 @@ export class SharedSocket {
     this.#subscriptions.set(id, subscription);
     if (this.#isAcknowledged) {
       this.#sendSubscribe(id, subscription);
-    } else if (this.#socket === undefined) {
+    } else if (this.#state.kind !== 'connecting') {
       subscription.cancelConnectionTimeout = this.#options.timers.after(
         this.#options.endpoint.connectTimeoutMs,
         () => {
@@ -122,17 +129,25 @@ export class SharedSocket {
     };
   }
 
-  /** Ends all subscriptions; receivers are told nothing more. */
+  /** Ends all subscriptions without notifying their receivers. */
   close(): void {
     for (const { receiver } of this.#subscriptions.values()) receiver.cancel();
     this.#removeAll();
     this.#retire(1001, 'Going away');
   }
 
+  get #isAcknowledged(): boolean {
+    return this.#state.kind === 'acknowledged';
+  }
+
+  get #socket(): WebSocket | undefined {
+    return 'socket' in this.#state ? this.#state.socket : undefined;
+  }
+
   #pause(id: string): void {
     if (!this.#subscriptions.has(id)) return;
     this.#paused.add(id);
-    // Before the acknowledgement there is nothing that would have to wait.
+    // Before the acknowledgement no event can arrive.
     if (this.#isAcknowledged) this.#stopReading();
   }
 
@@ -144,7 +159,7 @@ export class SharedSocket {
 
   #stopReading(): void {
     this.#socket?.pause();
-    // Its pings are not read either.
+    // Pings and pongs are not read while the socket is paused.
     this.#heartbeatMonitor.stop();
   }
 
@@ -160,41 +175,31 @@ export class SharedSocket {
       ...socketOptions(endpoint),
       headers: handshakeHeaders(firstRequest),
     });
-    this.#socket = socket;
-    this.#options.onSocket(socket);
-    this.#cancelConnectTimer = timers.after(endpoint.connectTimeoutMs, () =>
+    const cancelTimer = timers.after(endpoint.connectTimeoutMs, () =>
       this.#onConnectionLost(attemptTimeoutError(this.#subgraph)),
     );
-    const whileCurrent =
-      <Values extends unknown[]>(run: (...values: Values) => void) =>
+    this.#state = { kind: 'connecting', socket, cancelTimer };
+    this.#options.onSocket(socket);
+    const ifCurrent =
+      <Values extends unknown[]>(handle: (...values: Values) => void) =>
       (...values: Values): void => {
-        if (this.#socket === socket) run(...values);
+        if (this.#socket === socket) handle(...values);
       };
-    socket.on(
-      'open',
-      whileCurrent(() => this.#onOpen()),
+    const onClose = ifCurrent((code: number) =>
+      this.#onConnectionLost(errorForCloseCode(this.#subgraph, code)),
     );
-    socket.on(
-      'message',
-      whileCurrent((data: RawData, isBinary: boolean) => this.#onMessage(data, isBinary)),
-    );
+    const onMessage = ifCurrent((data: RawData, isBinary: boolean) => this.#onMessage(data, isBinary));
+    // This listener stays when the socket is no longer current: an `error` event without one would end the process.
+    const onError = ifCurrent((error: Error) => this.#onConnectionLost(this.#toSocketError(error)));
+    const onPing = ifCurrent(() => this.#heartbeatMonitor.recordActivity());
+    const onOpen = ifCurrent(() => this.#onOpen());
+    socket.on('open', onOpen).on('message', onMessage).on('ping', onPing);
+    socket.on('error', onError).on('close', onClose);
     socket.on('unexpected-response', (request, response) => {
       request.destroy();
       if (this.#socket === socket)
         this.#onConnectionLost(handshakeFailure(this.#subgraph, response.statusCode ?? 0));
     });
-    // Stays when the socket is no longer current: without a listener its errors would end the process.
-    socket.on('error', (error) => {
-      if (this.#socket === socket) this.#onConnectionLost(this.#toSocketError(error));
-    });
-    socket.on(
-      'close',
-      whileCurrent((code: number) => this.#onConnectionLost(errorForCloseCode(this.#subgraph, code))),
-    );
-    socket.on(
-      'ping',
-      whileCurrent(() => this.#heartbeatMonitor.recordActivity()),
-    );
   }
 
   #onOpen(): void {
@@ -205,7 +210,7 @@ export class SharedSocket {
 
   #onMessage(data: RawData, isBinary: boolean): void {
     this.#heartbeatMonitor.recordActivity();
-    // Always of this type, as nobody has asked `ws` for another.
+    // `ws` delivers Buffers unless `binaryType` is changed.
     const bytes = data as Buffer;
     let message: ReturnType<typeof parseMessage>;
     try {
@@ -222,9 +227,8 @@ export class SharedSocket {
       case MessageType.Pong:
         return;
       case MessageType.ConnectionAck:
-        if (this.#isAcknowledged)
-          this.#failInvalid(new InvalidResponseError('the connection is acknowledged twice'));
-        else this.#onAcknowledged();
+        if (this.#state.kind === 'connecting') this.#onAcknowledged(this.#state);
+        else this.#failInvalid(new InvalidResponseError('the connection was acknowledged twice'));
         return;
       case MessageType.Next:
       case MessageType.Error:
@@ -238,7 +242,7 @@ export class SharedSocket {
       this.#failInvalid(new InvalidResponseError(`"${message.type}" before the acknowledgement`));
       return;
     }
-    // Unknown: it was on its way when the subscription was ended.
+    // An unknown id: the message was in flight when the subscription ended.
     const subscription = this.#subscriptions.get(message.id);
     if (subscription === undefined) return;
     switch (message.type) {
@@ -256,13 +260,13 @@ export class SharedSocket {
     }
   }
 
-  #onAcknowledged(): void {
-    this.#isAcknowledged = true;
-    this.#stopConnectTimer();
+  #onAcknowledged({ socket, cancelTimer }: Extract<SocketState, { kind: 'connecting' }>): void {
+    cancelTimer();
+    this.#state = { kind: 'acknowledged', socket };
     this.#backoff.markConnected();
     this.#options.onAccepted();
     for (const [id, subscription] of [...this.#subscriptions]) {
-      // Whoever has just been told may have ended others.
+      // The receiver notified before this one may have ended other subscriptions.
       if (!this.#subscriptions.has(id)) continue;
       this.#sendSubscribe(id, subscription);
       subscription.receiver.markSubscribed();
@@ -287,7 +291,8 @@ export class SharedSocket {
     if (intervals < maxMissedHeartbeats) {
       this.#send({ type: MessageType.Ping });
     } else {
-      this.#onConnectionLost(unreachableError(this.#subgraph, new Error('the WebSocket has gone silent')));
+      const problem = new Error(`the subgraph sent no heartbeat for ${intervals} intervals`);
+      this.#onConnectionLost(unreachableError(this.#subgraph, problem));
     }
   }
 
@@ -298,7 +303,7 @@ export class SharedSocket {
     this.#send({ id, type: MessageType.Subscribe, payload: subscription.payload });
   }
 
-  /** Ends a subscription that the subgraph may still serve. */
+  /** Ends a subscription, and tells the subgraph if it may still serve it. */
   #stop(id: string): void {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) return;
@@ -317,22 +322,17 @@ export class SharedSocket {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(stringifyMessage(message));
   }
 
-  /** The subgraph does not keep to the protocol. */
+  /** The subgraph violated the protocol. */
   #failInvalid(problem: Error): void {
     this.#socket?.close(CloseCode.BadResponse, 'Bad response');
     this.#onConnectionLost(invalidResponseError(this.#subgraph, problem));
   }
 
-  /** The connection is gone, or is given up. */
+  /** The connection failed, or is abandoned. */
   #onConnectionLost(error: GatewayError): void {
-    const socket = this.#socket;
-    this.#socket = undefined;
-    this.#isAcknowledged = false;
-    this.#stopConnectTimer();
-    this.#heartbeatMonitor.stop();
-    socket?.terminate();
-    const mayReturn = isTransientError(error) && this.#backoff.schedule(() => this.#reconnect());
-    if (!mayReturn) {
+    this.#leaveState({ kind: 'disconnected' })?.terminate();
+    const reconnects = isTransientError(error) && this.#backoff.schedule(() => this.#reconnect());
+    if (!reconnects) {
       this.#failAll(error);
       return;
     }
@@ -347,11 +347,11 @@ export class SharedSocket {
   }
 
   #failAll(error: GatewayError): void {
-    const deliveries = [...this.#subscriptions.values()].map(({ receiver }) => receiver);
+    const receivers = [...this.#subscriptions.values()].map(({ receiver }) => receiver);
     this.#removeAll();
-    // Those who subscribe again when they are told get a new one.
+    // Retired first: a receiver that subscribes again gets a new socket.
     this.#retire(1000, 'Normal Closure');
-    for (const delivery of deliveries) delivery.error(error);
+    for (const receiver of receivers) receiver.error(error);
   }
 
   #removeAll(): void {
@@ -361,23 +361,22 @@ export class SharedSocket {
   }
 
   #retire(code: number, reason: string): void {
-    if (this.#isRetired) return;
-    this.#isRetired = true;
-    const socket = this.#socket;
-    this.#socket = undefined;
-    this.#isAcknowledged = false;
-    this.#stopConnectTimer();
-    this.#heartbeatMonitor.stop();
+    if (this.#state.kind === 'retired') return;
+    const socket = this.#leaveState({ kind: 'retired' });
     this.#backoff.stop();
     this.#options.onUnused();
-    // A socket that does not read would not hear the answer.
+    // A paused socket would not read the closing handshake.
     socket?.resume();
     socket?.close(code, reason);
   }
 
-  #stopConnectTimer(): void {
-    this.#cancelConnectTimer?.();
-    this.#cancelConnectTimer = undefined;
+  /** Returns the WebSocket of the state that was left. */
+  #leaveState(next: SocketState): WebSocket | undefined {
+    const previous = this.#state;
+    this.#state = next;
+    this.#heartbeatMonitor.stop();
+    if (previous.kind === 'connecting') previous.cancelTimer();
+    return 'socket' in previous ? previous.socket : undefined;
   }
 
   #reportedErrorOf(errors: unknown): GatewayError {
@@ -392,9 +391,9 @@ export class SharedSocket {
     if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
       return invalidResponseError(this.#subgraph, eventTooLargeProblem(this.#options.endpoint.maxEventBytes));
     }
-    // `ws` has codes for frames that are none, and mere words for handshakes that are none; HPE is Node's HTTP parser.
-    const isNonsense = typeof code !== 'string' || /^(WS_ERR|HPE)_/.test(code);
-    return isNonsense
+    // `ws` reports invalid frames with a code, and invalid handshakes without one. HPE is Node's HTTP parser.
+    const isProtocolViolation = typeof code !== 'string' || /^(WS_ERR|HPE)_/.test(code);
+    return isProtocolViolation
       ? invalidResponseError(this.#subgraph, error)
       : transportError(this.#subgraph, error, this.#isAcknowledged);
   }
@@ -406,8 +405,8 @@ function webSocketUrl(url: string): string {
 
 function socketOptions({ maxEventBytes }: SourceEndpoint): ClientOptions & { closeTimeout: number } {
   return {
-    // An event that is too large ends its own subscription. Only one that is far too large ends the socket: nobody
-    // reads whose it was.
+    // An event over the limit ends its own subscription. One over twice the limit ends the socket, because it is not read
+    // far enough to find out its subscription.
     maxPayload: 2 * maxEventBytes + envelopeBytes,
     perMessageDeflate: false,
     followRedirects: false,
@@ -423,8 +422,8 @@ function handshakeHeaders({ headers, requestId, traceparent }: SourceRequest): R
   };
 }
 
-/** The connection parameters, and the forwarded headers under `headers`, where servers that see no handshake look for
- *  them. A parameter of that name does not get through: it could hold headers that are on no allow-list. */
+/** The connection parameters, and the forwarded headers under `headers`, for servers that do not read the handshake. A
+ *  connection parameter named `headers` is dropped: it could hold headers that are not on the allow-list. */
 function connectionInitPayload({
   connectionParams,
   headers,

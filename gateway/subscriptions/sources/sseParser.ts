@@ -3,10 +3,10 @@ import { ByteQueue } from './byteQueue.ts';
 import { eventTooLargeProblem } from './readEvent.ts';
 
 interface SseListener {
-  /** `event` is empty where the stream gives no name; `data` are the lines of `data`, with a line feed between. */
+  /** `event` is empty if the stream gives no name. `data`: the `data` lines, joined by line feeds. */
   onEvent(event: string, data: Buffer): void;
   onComment(): void;
-  /** The stream cannot be read on. */
+  /** An event is too large. Nothing is read after it. */
   onProblem(problem: InvalidResponseError): void;
 }
 
@@ -17,16 +17,16 @@ const space = 0x20;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 const lineSeparator = Buffer.from('\n');
 
-/** What a line may hold besides the event: the name of its field, and fields other than `data`. */
+/** Maximum bytes of a line besides the event: the field name, and fields other than `data`. */
 const maxOverheadBytes = 1024;
 
-/** Reads an event stream in chunks that may end anywhere. Lines end by CR, LF or both. Unlike in browsers an event
- *  without data is one where it has a name: `complete` has none at some servers. */
+/** Parses an event stream from chunks that may be split anywhere. Lines end with CR, LF or CRLF. Unlike in browsers, a
+ *  named event without data is reported: some servers send `complete` without data. */
 export class SseParser {
   readonly #listener: SseListener;
   readonly #maxEventBytes: number;
   readonly #queue = new ByteQueue();
-  /** Bytes of the queue that hold no line end. */
+  /** How many bytes of the queue were searched without finding a line end. */
   #searched = 0;
   #isAtStart = true;
   #endedWithReturn = false;
@@ -40,7 +40,7 @@ export class SseParser {
     this.#listener = listener;
   }
 
-  /** Nothing is read any more, not even what is left of the present chunk. */
+  /** Stops reading, also within the current chunk. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -62,7 +62,7 @@ export class SseParser {
     if (!this.#isStopped && this.#queue.length > this.#maxEventBytes + maxOverheadBytes) this.#fail();
   }
 
-  /** False while it is not clear yet. */
+  /** Returns false while more bytes are needed to decide. */
   #skipByteOrderMark(): boolean {
     for (const [index, byte] of byteOrderMark.entries()) {
       const found = this.#queue.at(index);
@@ -106,7 +106,7 @@ export class SseParser {
       end === -1 ? line.subarray(line.length) : line.subarray(end + (line[end + 1] === space ? 2 : 1));
     if (name === 'event') this.#event = value.toString('utf8');
     else if (name === 'data') this.#addData(value);
-    // `id` and `retry` mean nothing to these streams, and others are passed over by definition.
+    // GraphQL over SSE does not use `id` and `retry`, and the SSE standard says to ignore other fields.
   }
 
   #addData(value: Buffer): void {

@@ -4,17 +4,18 @@ import { parseEvent } from './readEvent.ts';
 import { SseParser } from './sseParser.ts';
 import type { SourceOptions, SubscriptionSource } from './subscriptionSource.ts';
 
-/** Subscribes by server-sent events, as graphql-sse's distinct connections do it: a POST for each subscription. */
+/** Subscribes with server-sent events in graphql-sse's distinct connections mode: one POST for each subscription. */
 export function createSseSource(options: SourceOptions): SubscriptionSource {
   return createHttpStreamSource(sseFormat, options);
 }
 
-/** Comments after which a server counts as one that sends them again and again. Many send one to begin with. */
+/** After this many comments, the server is expected to send comments as heartbeats. Many servers send just one, at the
+ *  beginning. */
 const minHeartbeatComments = 2;
 
 const sseFormat: StreamFormat = {
   accept: 'text/event-stream',
-  createReader: (contentType, maxEventBytes, { onResult, onComplete, onProblem }) => {
+  createReader: (contentType, maxEventBytes, { onResult, onEnd, onProblem }) => {
     if (mediaTypeOf(contentType) !== 'text/event-stream') return undefined;
     let comments = 0;
     const parser = new SseParser(maxEventBytes, {
@@ -23,10 +24,10 @@ const sseFormat: StreamFormat = {
       },
       onEvent: (event, data) => {
         if (event === 'complete') {
-          onComplete();
+          onEnd();
           return;
         }
-        // Without a name: servers that know one kind of event only. Other names are passed over, as browsers do it.
+        // Some servers send events without a name. Other names are ignored, as in browsers.
         if (event !== 'next' && event !== '') return;
         const parsed = parseEvent(data);
         if (parsed instanceof Error) onProblem(parsed);
@@ -37,7 +38,7 @@ const sseFormat: StreamFormat = {
     return {
       push: (chunk) => parser.push(chunk),
       stop: () => parser.stop(),
-      // The protocol asks for no comments: only who sends them is missed when they stay away.
+      // The protocol does not require comments, so only servers that send them are expected to continue.
       get expectsHeartbeats() {
         return comments >= minHeartbeatComments;
       },

@@ -5,44 +5,44 @@ import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from '../../subgraphs/subgraphPools.ts';
 import type { Timers } from '../../time/timers.ts';
 
-/** A subscription at a subgraph. */
+/** A request to subscribe to a subgraph. */
 export interface SourceRequest {
   readonly subgraph: string;
   /** The operation's text for this subgraph. */
   readonly query: string;
   readonly variables: Readonly<Record<string, unknown>>;
-  /** The client's headers that travel to the subgraph. Over a WebSocket they go with the handshake, and into the
-   *  payload of `connection_init`. */
+  /** The client's headers for the subgraph. Over a WebSocket they are sent in the handshake, and in the payload of
+   *  `connection_init`. */
   readonly headers: ForwardedHeaders;
-  /** Allow-listed values of the client's own connection parameters, for `connection_init`; empty for none. */
+  /** The client's allow-listed connection parameters, for `connection_init`. */
   readonly connectionParams: Readonly<Record<string, unknown>>;
   readonly requestId: string;
   readonly traceparent: string | undefined;
-  /** What the client asks for; `query` is the subgraph's part of it. */
+  /** The client's operation. `query` is the subgraph's part of it. */
   readonly operation?: PreparedOperation | undefined;
-  /** Cursor of the last event that the client has got: all that came after it are wanted. */
+  /** The cursor of the last event that the client received. The source first replays all events after it. */
   readonly resumeAfter?: string | undefined;
 }
 
-/** One event, parsed for this receiver alone. */
+/** One event. The object belongs to this receiver alone. */
 export interface SourceEvent {
   readonly data: Record<string, unknown> | null | undefined;
   readonly errors: readonly SubgraphErrorEntry[] | undefined;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
-  /** Bytes of the event as it came, about: what is bounded while it waits. */
+  /** Approximate bytes of the event as received. Counts towards `subscriptions.queue.size`. */
   readonly size: number;
-  /** A client that has got the event may later ask for those after it. */
+  /** With this cursor, a client can later resume after the event. */
   readonly cursor?: string | undefined;
-  /** There is no event, and clients are told why in its place, as where events may be missing. */
+  /** Set if this is a notice instead of an event, such as that events may be missing. Clients get this error. */
   readonly failure?: GatewayError | undefined;
-  /** How the event is completed for an operation, where that depends on what the event has. */
+  /** How the event is completed for an operation, if that depends on the fields of the event. */
   completionFor?(operation: PreparedOperation): EventCompletion;
-  /** Called when the clients have taken all that came of the event. A source that waits for it sends no faster than
-   *  they take. */
+  /** Called when the clients have read all payloads of the event. A source that waits for it sends no faster than the
+   *  clients read. */
   onConsumed?(): void;
 }
 
-/** An operation of which an event answers the first step. */
+/** An operation, and an event that is the result of its first step. */
 export interface EventCompletion {
   readonly operation: PreparedOperation;
   readonly event: {
@@ -51,82 +51,83 @@ export interface EventCompletion {
   };
 }
 
-/** Nothing is called before `subscribe` has returned, nor after an end, nor after a cancel. */
+/** Receives the events of a subscription. No method is called before `subscribe` has returned, after an end or after
+ *  `cancel`. */
 export interface SourceReceiver {
   onEvent(event: SourceEvent): void;
-  /** After a request to resume, or a flow that was resumed: there are no past events any more. From now on it gets what
-   *  equal requests get, at the same time. */
+  /** After `resumeAfter` or `FlowControl.resume`: all past events were replayed. From now on this receiver gets the same
+   *  events as equal requests, at the same time. */
   onCaughtUp?(): void;
-  /** The connection was lost and is being made again: events may be missing from here on. */
+  /** The connection was lost, and the source reconnects. Events may be missing from here on. */
   onInterrupted(cause: GatewayError): void;
-  /** Subscribed again after `onInterrupted`. */
+  /** The source has subscribed again after `onInterrupted`. */
   onResumed(): void;
-  /** The subgraph has no more events. */
+  /** The subgraph completed the subscription. */
   onComplete(): void;
-  /** It is over: refused, failed, or not to be had again. */
+  /** The subscription was refused, failed, or could not be reconnected. */
   onError(error: GatewayError): void;
 }
 
-/** Where events come from, so that they wait there and not here. Both are idempotent. */
+/** Pauses a source, so that events wait at the source instead of in this process. Methods are idempotent. */
 export interface FlowControl {
-  /** Nothing is read any more, besides what is on its way already. */
+  /** Stops reading. Events in flight may still arrive. */
   pause(): void;
   resume(): void;
-  /** What came while it was paused then comes first, until `onCaughtUp`. */
+  /** Whether `resume` first replays the events of the pause, until `onCaughtUp`. */
   readonly replaysOnResume?: boolean | undefined;
 }
 
-/** A subscription under way. */
+/** A running subscription. */
 export interface SourceSubscription {
-  /** Ends it at the subgraph, if it is still there. Idempotent. */
+  /** Ends the subscription, also at the subgraph. Idempotent. */
   cancel(): void;
-  /** `undefined` where the source cannot be stopped. */
+  /** `undefined` if the source cannot be paused. */
   readonly flowControl?: FlowControl | undefined;
-  /** Whoever has it misses nothing that comes from now on: no subgraph has to be asked first. */
+  /** Whether the receiver gets every event from now on, without waiting for a subgraph to accept the subscription. */
   readonly startsImmediately?: boolean | undefined;
 }
 
-/** Subscribes at subgraphs, by one protocol. */
+/** Subscribes to subgraphs with one protocol, or to topics. */
 export interface SubscriptionSource {
-  /** Why a request is not taken, before anything is begun for it. */
+  /** Returns the reason to refuse a request, before it is started. */
   validate?(request: SourceRequest): GatewayError | undefined;
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription;
-  /** Ends everything; receivers are told nothing more. */
+  /** Ends all subscriptions without notifying their receivers. */
   close(): Promise<void>;
 }
 
-/** What is known of how to subscribe at a subgraph. */
+/** How to subscribe to a subgraph. */
 export interface SourceEndpoint {
-  /** Absolute; `http:`, `https:`. WebSocketRegistry take the same host with `ws:` or `wss:`. The path of subscriptions is in
-   *  it already. */
+  /** Absolute, with `http:` or `https:`, including the path for subscriptions. WebSockets use the same URL with `ws:` or
+   *  `wss:`. */
   readonly url: string;
-  /** Longest that connecting, and the first answer, may take; milliseconds. */
+  /** Maximum time until the subgraph accepts the subscription, including connecting. */
   readonly connectTimeoutMs: number;
-  /** Largest event, in bytes after decompression. */
+  /** Maximum bytes of an event, after decompression. */
   readonly maxEventBytes: number;
-  /** Milliseconds between signs of life that are sent or expected; 0 for none. */
+  /** Interval of heartbeats that are sent or expected; 0 for none. */
   readonly heartbeatMs: number;
   readonly reconnect: {
-    /** Attempts in a row after a lost connection; 0 for none. */
+    /** Maximum attempts in a row after a lost connection; 0 for none. */
     readonly attempts: number;
     readonly minDelayMs: number;
     readonly maxDelayMs: number;
   };
-  /** Speak HTTP/2 where the server offers it over TLS: many streams then share a connection. Not for WebSocketRegistry. */
+  /** Use HTTP/2 if the server offers it over TLS, so that many streams share a connection. Ignored for WebSockets. */
   readonly http2?: boolean | undefined;
-  /** Trusted authorities and the client's own certificate; Node's defaults when omitted. */
+  /** Trusted authorities and a client certificate. Node's defaults when omitted. */
   readonly tls?: SubgraphEndpoint['tls'];
 }
 
-/** What every protocol's source is made with. */
+/** The options that all protocols have. */
 export interface SourceOptions {
-  /** Asked for every subscription, and for every attempt to get one back: with a new supergraph a subgraph may be
-   *  elsewhere. */
+  /** Called for each subscription and reconnection, because a new supergraph can change the URL of a subgraph.
+   *  Throws if the subgraph does not exist. */
   endpoint(subgraph: string): SourceEndpoint;
   /** Real time when omitted. */
   readonly timers?: Timers | undefined;
-  /** From 0 to 1, for the delays between attempts; `Math.random` when omitted. */
+  /** From 0 to 1, for the jitter of reconnection delays. `Math.random` when omitted. */
   readonly random?: (() => number) | undefined;
-  /** The subgraph speaks this protocol: it accepted a connection, or began a stream of events. */
+  /** Called when the subgraph accepted a connection or began a stream, which shows that it supports the protocol. */
   readonly onAccepted?: ((subgraph: string) => void) | undefined;
 }

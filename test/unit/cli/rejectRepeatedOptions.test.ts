@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Command } from 'commander';
 import { rejectRepeatedOptions } from '../../../gateway/cli/rejectRepeatedOptions.ts';
 
-/** What the command below the program gets, or why it is refused. */
+/** The options that the subcommand receives, or the error message. */
 async function run(...args: readonly string[]): Promise<unknown> {
   const program = new Command('tributary').exitOverride().configureOutput({ writeErr: () => {} });
   let given: unknown;

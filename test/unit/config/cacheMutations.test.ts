@@ -52,10 +52,10 @@ test.each([
   ['a type that is no text', { __typename: 1, id: '1' }],
   ['a type that depends on an argument', { __typename: '{args.type}', id: '1' }],
   ['no key', { __typename: 'Product' }],
-  ['a place for something else', { __typename: 'Product', id: '{arg.id}' }],
-  ['a place for all arguments', { __typename: 'Product', id: '{args}' }],
-  ['a brace that is left open', { __typename: 'Product', id: '{args.id' }],
-  ['a wrong place deep within', { __typename: 'Product', vendor: [{ code: 'a}' }] }],
+  ['a placeholder with an unknown name', { __typename: 'Product', id: '{arg.id}' }],
+  ['a placeholder for all arguments', { __typename: 'Product', id: '{args}' }],
+  ['an unclosed brace', { __typename: 'Product', id: '{args.id' }],
+  ['an invalid placeholder in a nested value', { __typename: 'Product', vendor: [{ code: 'a}' }] }],
 ])('an entity of cache.mutations with %s is refused with its path', (_, entity) => {
   expect(problemsOf({ entities: [{ __typename: 'Product', id: '{args.id}' }, entity] })).toEqual([
     expect.objectContaining({

@@ -111,7 +111,7 @@ describe('every YAML example in the documentation', () => {
 
 test("the README's configuration shows the defaults", () => {
   const readme = pages.find(({ path }) => path === 'README.md') as Page;
-  const section = readme.text.split('## Configuration')[1] ?? '';
+  const section = readme.text.split('## Configure it')[1] ?? '';
   const shown = parse(/^```yaml\n([\s\S]*?)^```$/m.exec(section)?.[1] ?? '');
   expect(Object.keys(shown.subgraphs)).toEqual(['all', 'reviews']);
   delete shown.subgraphs.reviews;

@@ -40,9 +40,9 @@ describe('coerceVariables', () => {
   });
 
   test('reports at most 50 errors', () => {
-    const told = messages('$v: [Int!]', { v: new Array(1000).fill('a') });
-    expect(told).toHaveLength(51);
-    expect(told.at(-1)).toMatch(/Too many errors/);
+    const reported = messages('$v: [Int!]', { v: new Array(1000).fill('a') });
+    expect(reported).toHaveLength(51);
+    expect(reported.at(-1)).toMatch(/Too many errors/);
   });
 
   test('returns valid values unchanged', () => {

@@ -24,7 +24,7 @@ test('explainOperation prints the plan of an operation with the internal names f
 });
 
 test('explainOperation refuses an operation beyond the limits before validation and planning', async () => {
-  // It is not valid either: validating it would say so.
+  // The operation is also invalid: validation would report that instead.
   await expect(explain(`${hostileOperation(30)} { nobody }`)).rejects.toMatchObject({
     code: 'OPERATION_TOO_COMPLEX',
     message: expect.stringMatching(

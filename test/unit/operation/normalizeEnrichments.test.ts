@@ -36,7 +36,7 @@ const enrichmentOf = enrichmentsAt(
   'Shop.rating',
 );
 
-/** The delivery groups after the primary one: the coordinate of an enrichment, or `@defer`. */
+/** The delivery groups after the primary data: the coordinate of an enrichment, or `@defer`. */
 const placesOf = (text: string, defer = true): readonly unknown[] =>
   normalizeText(schema, text, { enrichmentOf, defer }).deferred.map(({ group, rule }) => [
     group,

@@ -56,7 +56,7 @@ describe('the warm-up of the next supergraph', () => {
     }
     await subject.warm(two, one, 2, never);
     expect(plannedDocuments(two)).toEqual(['query { b }', 'query { a }']);
-    // The use before counts for the switch after that.
+    // The uses before this switch also count for the next one.
     await subject.warm(three, two, 1, never);
     expect(plannedDocuments(three)).toEqual(['query { b }']);
   });

@@ -50,7 +50,7 @@ test('an override label applies to fields that require its field directly or ind
       'type T @key(fields: "id") { id: ID! far: Int @external last: Int @requires(fields: "far") }',
     ),
   ]);
-  // The composer does not see how such a requirement can be met.
+  // The composer refuses such a requirement, so that the supergraph is changed afterwards.
   const labels = readOverrideLabels(sdl.replace('requires: "u { id }"', 'requires: "u { id x }"'));
   expect([...labels.keys()].sort()).toEqual(['T.far', 'T.last', 'U.x']);
 });

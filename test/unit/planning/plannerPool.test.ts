@@ -13,7 +13,7 @@ const limits: PlannerPoolLimits = {
   maxWaitingCharacters: 1_000,
 };
 
-/** A thread that plans when the test says so. */
+/** A thread whose plans the test settles. */
 class HeldThread implements PlannerThread {
   readonly apiSchemaSdl = '';
   readonly subgraphs = [];
@@ -125,7 +125,7 @@ describe('a slow plan', () => {
     expect(underWay()).toEqual(['slow', 'quick']);
     await thread(1).finish();
     expect(await quick).toEqual({ kind: 'planned', plan: { kind: 'QueryPlan' } });
-    // Another one finds it there.
+    // A later request uses the second thread.
     void plan('next');
     expect(underWay()).toEqual(['slow', 'next']);
     await thread(1).finish();

@@ -190,11 +190,11 @@ describe('the worker planner', () => {
 });
 
 describe('an operation that exceeds a planning limit', () => {
-  /** In which everything else is planned, also on a machine that stands still for a while. */
+  /** Enough for every other plan, even on a machine that stalls for a while. */
   const timeoutMs = 5_000;
 
   test('fails at the time limit, and a new thread plans the queued requests', async () => {
-    // No thread joins it before: the others wait until it has ended.
+    // No second thread starts before, so that the other requests wait for the end of the first thread.
     const planner = await open({ timeoutMs, spareAfterMs: 600_000 });
     const results = await Promise.allSettled([
       planner.plan(unsplit(hostileOperation(14))),
@@ -248,7 +248,7 @@ describe('an operation that exceeds a planning limit', () => {
     expect(error).toMatchObject({ code: 'OPERATION_TOO_COMPLEX' });
     await planner.plan(unsplit('{ me { id } }'));
     const again = planner.plan(unsplit(hostileOperation(14)));
-    // What was tried again would be behind this one.
+    // If the operation were planned again, it would be queued behind this one.
     const order: string[] = [];
     await Promise.all([
       again.catch((reason: unknown) => {
@@ -356,11 +356,11 @@ describe('the thread of the worker planner', () => {
       const planner = await createWorkerPlanner(${JSON.stringify({ sdl, ...testPlanningLimits })});
       const plan = planner.plan(${JSON.stringify(unsplit('{ me { id } }'))}).catch(() => 'not planned');
       await new Promise(setImmediate);
-      // The thread sends the plan meanwhile.
+      // Meanwhile the thread sends the plan.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
       await planner.close();
       console.log('closed', typeof (await plan));`;
-    // Without it, Node ends with code 13: a top-level await that is never settled.
+    // Otherwise Node exits with code 13, because the top-level await never settles.
     const { stdout } = await promisify(execFile)(process.execPath, ['--eval', program]);
     expect(stdout).toMatch(/^closed (object|string)\n$/);
   });

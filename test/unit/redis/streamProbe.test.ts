@@ -62,7 +62,7 @@ test('a stream that was replaced under the same key has a gap', () => {
 });
 
 describe('Without the number of added entries (before Redis 7),', () => {
-  const old = { lastDeleted: undefined, added: undefined };
+  const old = { maxDeletedId: undefined, addedCount: undefined };
 
   test('an existing entry that was read rules out a gap', () => {
     expect(

@@ -123,7 +123,7 @@ describe("the shop's way to the gateway", () => {
       },
     ]);
     expect(log.mock.calls).toEqual([
-      [expect.stringMatching(/^storefront: the gateway cannot be reached: .*ECONNREFUSED/)],
+      [expect.stringMatching(/^Storefront: the gateway is unreachable: .*ECONNREFUSED/)],
     ]);
     log.mockRestore();
   });

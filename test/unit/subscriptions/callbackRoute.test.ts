@@ -14,7 +14,7 @@ import { EventCounter } from '../../harness/redisStoreFixture.ts';
 type Received = [id: string, message: unknown, size: number];
 
 /** Knows the ids that begin with `known`. */
-async function start(verdict: CallbackOutcome | Promise<CallbackOutcome> = 'taken', bodySize = 100) {
+async function start(verdict: CallbackOutcome | Promise<CallbackOutcome> = 'accepted', bodySize = 100) {
   const received: Received[] = [];
   const handedOn = new EventCounter();
   const callbacks: CallbackReceiver = {
@@ -54,7 +54,7 @@ function isCheck(message: unknown): boolean {
 describe('POST /callback/:id', () => {
   test.each<[CallbackOutcome, number, unknown]>([
     ['checked', 204, undefined],
-    ['taken', 200, undefined],
+    ['accepted', 200, undefined],
     ['completed', 202, undefined],
     ['unknown', 404, { error: 'There is no such subscription, or it has ended.' }],
     ['forbidden', 401, { error: 'The verifier is not that of this subscription.' }],
@@ -155,7 +155,7 @@ describe('POST /callback/:id', () => {
         ['known-2', 1],
         ['known', { action: 'check' }],
       ]);
-      answer.resolve('taken');
+      answer.resolve('accepted');
       const statuses = (await Promise.all([first, ...others])).map(([status]) => status);
       expect(statuses.toSorted()).toEqual([200, ...events.slice(1).map(() => 200), 503]);
       expect((await elsewhere).status).toBe(200);

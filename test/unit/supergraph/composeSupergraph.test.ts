@@ -40,7 +40,7 @@ describe('composeSupergraph', () => {
       subgraph('a', 'type Query { a: Box }\ntype Box @key(fields: "id") { size: Int }'),
       subgraph('b', 'type Query { b: Int }\ntype Bag @key(fields: "name") { size: Int }'),
     ]);
-    // The directive, then the type that carries it.
+    // The directive, and the type that it is applied to.
     const locationsIn = (subgraph: string) => [10, 1].map((column) => ({ subgraph, line: 3, column }));
     expect(result).toEqual({
       errors: [
@@ -145,7 +145,7 @@ describe('composeRunningSubgraphs', () => {
 });
 
 describe('composeInThread', () => {
-  // Long enough for the thread to be worth it.
+  // Long enough to be composed in a thread.
   const long = (sdl: string) => `${sdl}\n${'# …\n'.repeat(20_000)}`;
 
   test.each([

@@ -22,7 +22,7 @@ async function serve(sdl: string, port?: number): Promise<SdlServer> {
 
 type Compose = NonNullable<Parameters<typeof createIntrospectionSource>[0]['compose']>;
 
-/** Each look ends with the next wait, so that a test knows when it is over. */
+/** Each poll ends by setting the timer for the next one, so that tests can await its end. */
 async function start(servers: Record<string, string>, compose?: Compose) {
   const timers = createManualTimers();
   const source = createIntrospectionSource({

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 const apiSchema = buildSchema('type Query { a: Int }');
 
-/** Loads nothing; `log` says whose planner was closed, and loads that wait for `gates` end when they open. */
+/** Creates snapshots without loading. `log` records closed planners. A load with a gate in `gates` ends when the gate opens. */
 function open(options: Partial<SupergraphHolderOptions> & { gates?: Map<string, Promise<void>> } = {}) {
   const log: string[] = [];
   const { gates = new Map(), ...rest } = options;

@@ -48,7 +48,7 @@ describe('with the plugin of Apollo Server', () => {
       'complete',
     ]);
     expect(sourceFixture.acceptedSubgraphs).toEqual(['reviews']);
-    expect(sourceFixture.verdicts).toEqual(['checked', 'taken', 'taken', 'taken', 'completed']);
+    expect(sourceFixture.verdicts).toEqual(['checked', 'accepted', 'accepted', 'accepted', 'completed']);
     expect(sourceFixture.clock.activeTimerCount).toBe(0);
   });
 
