@@ -5,7 +5,7 @@ import { featureSupport } from '../../../gateway/planning/supergraphFeatures.ts'
 
 const page = readFileSync(new URL('../../../docs/federation.md', import.meta.url), 'utf8');
 
-/** The cell texts of the rows of the first table under a heading. */
+/** The rows of the first table under a heading, as the texts of their cells. */
 function rowsUnder(heading: string): string[][] {
   const section = page.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   const lines = section.split('\n').filter((line) => line.startsWith('|'));
@@ -17,7 +17,7 @@ function rowsUnder(heading: string): string[][] {
   );
 }
 
-test('docs/federation.md lists the support of every federation feature', () => {
+test('docs/federation.md lists every feature with its support', () => {
   const rows = featureSupport.map(({ identity, versions, kind }) => [
     `\`${identity.slice(identity.lastIndexOf('/') + 1)}\``,
     versions.join(', '),
@@ -26,14 +26,14 @@ test('docs/federation.md lists the support of every federation feature', () => {
   expect(rowsUnder('Features of a supergraph')).toEqual(rows);
 });
 
-test('the gateway knows every feature that the composer can link in a supergraph', () => {
+test('every feature that the composer can link to has a support level', () => {
   const known = featureSupport.flatMap(({ identity, versions }) =>
     versions.map((version) => `${identity}/${version}`),
   );
   expect([...ROUTER_SUPPORTED_SUPERGRAPH_FEATURES].filter((url) => !known.includes(url))).toEqual([]);
 });
 
-test('docs/federation.md names the newest Federation version that composes', () => {
+test('docs/federation.md names the newest version of Federation that can be composed', () => {
   const newest = String(FEDERATION_VERSIONS.latest().version).replace('v', '');
   expect(page).toContain(`Federation 2.0 to ${newest},`);
 });
