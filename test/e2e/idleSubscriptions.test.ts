@@ -66,7 +66,7 @@ async function overSingleConnection(url: string): Promise<Subscribed> {
 
 const error = {
   message:
-    'There was no event for 3599000 ms, the most that this gateway waits (subscriptions.idleTimeout). Subscribe again when you expect one.',
+    'The subscription had no event for 3599000 ms and was ended (subscriptions.idleTimeout). Subscribe again when you expect events.',
   extensions: { code: 'SUBSCRIPTION_IDLE' },
 };
 const errors = [error];

@@ -6,7 +6,7 @@ import type {
   SubscriptionSource,
 } from '../../gateway/subscriptions/sources/subscriptionSource.ts';
 
-/** One subscription at a subgraph that a test plays. */
+/** A subscription to a subgraph that the test simulates. */
 class FakeSubscription {
   readonly request: SourceRequest;
   readonly receiver: SourceReceiver;
@@ -27,7 +27,8 @@ export class FakeSource implements SubscriptionSource {
   readonly subscriptions: FakeSubscription[] = [];
   isClosed = false;
   isPausable = true;
-  /** As the source of a stream: what came while it was paused comes by itself, and nobody has to be asked. */
+  /** Whether the source is a stream: events that arrived during a pause are replayed, and subscribing needs no
+   *  confirmation. */
   isStream = false;
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {

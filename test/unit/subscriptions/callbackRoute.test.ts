@@ -56,8 +56,8 @@ describe('POST /callback/:id', () => {
     ['checked', 204, undefined],
     ['accepted', 200, undefined],
     ['completed', 202, undefined],
-    ['unknown', 404, { error: 'There is no such subscription, or it has ended.' }],
-    ['forbidden', 401, { error: 'The verifier is not that of this subscription.' }],
+    ['unknown', 404, { error: 'No subscription has this id, or the subscription has ended.' }],
+    ['forbidden', 401, { error: 'The verifier does not belong to this subscription.' }],
     [{ malformed: 'The message is odd.' }, 400, { error: 'The message is odd.' }],
   ])('answers what is %j with %d', async (verdict, status, problem) => {
     await using server = await start(verdict);

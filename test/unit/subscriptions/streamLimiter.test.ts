@@ -22,7 +22,7 @@ describe('open streams', () => {
     close();
     close();
     streams.open('ada');
-    expect(() => streams.open('ada')).toThrow('You have 2');
+    expect(() => streams.open('ada')).toThrow('This client already has 2');
   });
 });
 

@@ -53,7 +53,7 @@ describe('framing', () => {
   test('another boundary that begins like this one', () => {
     expect(parse(['--graphql\r\n\r\n1\r\n--graphql2\r\n'])).toEqual([
       '1',
-      'a boundary is followed by something else than a line end',
+      'a boundary is not followed by a line end',
     ]);
   });
 });
