@@ -90,8 +90,8 @@ const ends: [string, (url: string) => Promise<Subscribed>, unknown][] = [
   ],
 ];
 
-describe('a subscription that had no event for so long', () => {
-  test.each(ends)('is ended over %s, with the reason, and left at the subgraph', async (_, connect, end) => {
+describe('idle timeout of subscriptions', () => {
+  test.each(ends)('an idle subscription over %s ends with SUBSCRIPTION_IDLE, also at the subgraph', async (_, connect, end) => {
     const timers = createManualTimers();
     await using gateway = await startTestGateway({
       config: {

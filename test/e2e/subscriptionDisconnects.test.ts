@@ -213,8 +213,8 @@ async function startSilent(from: (typeof silences)[number]) {
   };
 }
 
-describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, connect) => {
-  test.each(silences)('before the %s of the subgraph', async (from) => {
+describe.each(clients)('a client over %s leaves no resources when it disconnects', (_, connect) => {
+  test.each(silences)('when the client disconnects before the %s of the subgraph', async (from) => {
     await using silent = await startSilent(from);
     await using gateway = await start({ url: silent.url });
     const before = openIn(gateway);
@@ -227,7 +227,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
     await nothingIsLeft(before, gateway);
   });
 
-  test('while the connection to the subgraph is made again', async () => {
+  test('when the client disconnects while the gateway reconnects to the subgraph', async () => {
     await using silent = await startSilent('first event');
     await using gateway = await start({ url: silent.url });
     const before = openIn(gateway);
@@ -242,7 +242,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
     await nothingIsLeft(before, gateway);
   });
 
-  test('between two events', async () => {
+  test('when the client disconnects between two events', async () => {
     await using gateway = await start();
     const before = openIn(gateway);
     {
@@ -258,7 +258,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
     await nothingIsLeft(before, gateway, 1);
   });
 
-  test('while an event is completed', async () => {
+  test('when the client disconnects while an event is being completed', async () => {
     await using gateway = await start();
     const { accounts } = gateway.subgraphs;
     accounts.faults.replace({ targets: { '*': { hangRate: 1 } } });
@@ -277,7 +277,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
     await nothingIsLeft(before, gateway);
   });
 
-  test('at any moment of an event', async () => {
+  test('when the client disconnects at any moment of an event', async () => {
     await using gateway = await start();
     const before = openIn(gateway);
     for (let moment = 0; moment < 25; moment++) {

@@ -160,7 +160,7 @@ async function reading(count: number): Promise<void> {
 test.each<[string, Client]>([
   ['server-sent events', overEvents],
   ['a WebSocket', overWebSocket],
-])('a client over %s whose gateway is killed sees every event once, in order', async (_, connect) => {
+])('a client over %s receives every event once and in order when its gateway is killed', async (_, connect) => {
   const total = 200;
   const stream = randomUUID();
   await using one = await startKillable(stream);

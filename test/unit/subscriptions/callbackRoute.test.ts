@@ -59,7 +59,7 @@ describe('POST /callback/:id', () => {
     ['unknown', 404, { error: 'No subscription has this id, or the subscription has ended.' }],
     ['forbidden', 401, { error: 'The verifier does not belong to this subscription.' }],
     [{ malformed: 'The message is odd.' }, 400, { error: 'The message is odd.' }],
-  ])('answers what is %j with %d', async (verdict, status, problem) => {
+  ])('answers the outcome %j with status %d', async (verdict, status, problem) => {
     await using server = await start(verdict);
     const response = await server.post('/callback/known', '{"a":"é"}');
     const body = await response.text();
@@ -82,7 +82,7 @@ describe('POST /callback/:id', () => {
     expect(server.received).toEqual([]);
   });
 
-  test('keeps the order in which the messages of an id began, and none between ids', async () => {
+  test('processes messages of one id in the order of their requests, and different ids independently', async () => {
     await using server = await start();
     const first = openRequest({
       port: server.port,
@@ -107,7 +107,7 @@ describe('POST /callback/:id', () => {
     ]);
   });
 
-  test('goes on where a message of the id is lost on the way, or is none', async () => {
+  test('continues with the next message when one of the same id is aborted or malformed', async () => {
     await using server = await start();
     const first = openRequest({
       port: server.port,
@@ -163,7 +163,7 @@ describe('POST /callback/:id', () => {
     },
   );
 
-  test('counts and bounds what comes out of a compressed message', async () => {
+  test('limits the size of a message after decompression', async () => {
     await using server = await start();
     const gzip = { 'content-encoding': 'gzip' };
     const fits = JSON.stringify('x'.repeat(98));
@@ -183,7 +183,7 @@ describe('POST /callback/:id', () => {
     ['a type that is none', { 'content-type': 'json' }],
     ['text', { 'content-type': 'text/plain' }],
     ['JSON in another encoding', { 'content-type': 'application/json; charset=utf-16' }],
-  ])('takes JSON only: not %s', async (_, headers) => {
+  ])('answers 415 for a message that is not JSON: %s', async (_, headers) => {
     await using server = await start();
     const body = Buffer.from('{}');
     const response = await server.ask('/callback/known', { method: 'POST', headers, body });
@@ -191,7 +191,7 @@ describe('POST /callback/:id', () => {
     expect(server.received).toEqual([]);
   });
 
-  test('is no address for browsers, nor for other methods', async () => {
+  test('rejects cross-origin requests of browsers and other methods than POST', async () => {
     await using server = await start();
     const origin = 'https://shop.example';
     const preflight = await server.ask('/callback/known', {

@@ -16,12 +16,12 @@ const document = parse(`
 const unknown = (fields: TopicFields) => findUnknownTopicFields(fields, document);
 const feed = { topic: 't', filter: {} };
 
-test('takes fields that give one object', () => {
+test('accepts topic fields whose type is an object', () => {
   const fed = { topic: 't', filter: { warehouse: 'warehouse.id' } };
   expect(unknown({ 'Events.stockChanged': fed, 'Events.anything': feed })).toEqual([]);
 });
 
-test('tells what the supergraph does not have', () => {
+test('reports topic fields and arguments that the supergraph lacks', () => {
   expect(
     unknown({
       'Subscription.stockChanged': feed,
