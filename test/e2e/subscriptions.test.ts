@@ -3,7 +3,7 @@ import { createClient } from 'graphql-sse';
 import { pino } from 'pino';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
-/** A demo whose subgraphs are subscribed at over their WebSocketRegistry. */
+/** A demo whose subgraphs use WebSockets for subscriptions. */
 function start(): Promise<TestGateway> {
   return startTestGateway({ config: { subgraphs: { all: { subscription: { path: '/ws' } } } } });
 }
@@ -33,7 +33,7 @@ async function ask({ url }: TestGateway, query: string): Promise<unknown> {
 const review = (body: string) =>
   `mutation { addReview(input: { productId: "p77", authorId: "a117", rating: 4, body: "${body}" }) { __typename } }`;
 
-/** Resolves when the subgraph has as many subscriptions as this. */
+/** Resolves when the subgraph has `count` subscriptions. */
 function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
   return subgraphs.reviews.requests.waitUntil(
     ({ recent }) =>
@@ -128,7 +128,7 @@ describe('a starting gateway', () => {
 });
 
 describe('a closing gateway', () => {
-  // Without `complete`: the client comes back, to another process.
+  // Without `complete`, so that the client reconnects to another process.
   test('ends the streams of subscriptions at once, so that clients reconnect elsewhere', async () => {
     const gateway = await start();
     const client = subscribe(gateway, whole);

@@ -13,7 +13,7 @@ import {
 } from '../harness/topicShop.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
@@ -30,7 +30,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-// Whatever a test has opened is gone with it.
+// Closes everything that a test opened.
 beforeEach(noConnections);
 
 const query = 'subscription ($w: ID) { stockChanged(warehouse: $w) { stock name } }';
@@ -62,7 +62,7 @@ async function addAll(stream: string, from: number, to: number): Promise<string[
   return ids;
 }
 
-/** Connections to Redis besides that of the test, by what they do. */
+/** Connections to Redis by their last command, without the connection of the test. */
 async function connections(): Promise<readonly string[]> {
   const list = (await redis.call('CLIENT', 'LIST')) as string;
   const lines = list.split('\n').filter((line) => line !== '' && !line.includes('cmd=client'));
@@ -73,7 +73,7 @@ async function noConnections(): Promise<void> {
   while ((await connections()).length > 0) await waitForTurns();
 }
 
-/** Resolves when so many readers wait for entries. */
+/** Resolves when `count` readers wait for entries. */
 async function reading(count: number): Promise<void> {
   for (;;) {
     const waiting = (await connections()).filter((command) => command === 'xread');
@@ -218,7 +218,7 @@ test('a client that subscribes while Redis is unavailable gets EVENTS_MISSED', a
   const other = await shop.subscribe('subscription { stockChanged { stock } }');
   await add(stream, 1);
   expect(await stocks(client, 1)).toEqual([1]);
-  // It came when Redis was there again.
+  // The event arrived after Redis was available again.
   expect(await stocks(other, 1)).toEqual([1]);
 });
 
@@ -236,7 +236,7 @@ describe('a resuming client', () => {
   test('resumes at another process while events arrive and other clients listen there', async () => {
     const stream = randomUUID();
     await using one = open(stream);
-    // However many there are until the one that listens takes them.
+    // Entries are added until the live client has received some.
     await using other = open(stream, { maxEvents: 1_000_000 });
     const [before, listening] = await Promise.all([one.subscribe(query), other.subscribe(query)]);
     await reading(2);
@@ -255,7 +255,7 @@ describe('a resuming client', () => {
       }
     };
     await see(before, 50);
-    // As by a kill: nobody says goodbye.
+    // As with `kill -9`: connections are not closed properly.
     await one[Symbol.asyncDispose]();
     for (let round = 0; round < 3; round++) {
       const client = await other.subscribe(query, {}, undefined, cursor);
@@ -379,7 +379,7 @@ describe('a resuming client', () => {
     const live = await shop.subscribe(query);
     await reading(1);
     expect(await stocks(resumed, 3)).toEqual(numbers(2, 4));
-    // What the first step selects is different, so that both are subscribed anew.
+    // The first step selects other fields, so both are subscribed again.
     const later = await loadUpdatedTopicShop();
     await shop.replan(later);
     expect(await stocks(resumed, 16)).toEqual(numbers(5, 20));

@@ -169,7 +169,10 @@ describe('HTTP callback subscriptions with several workers', () => {
     await crash(gateway, '1');
     await client.waitForClose();
     const { status, body } = await sendCallback('2', 'check');
-    expect([status, body]).toEqual([404, '{"error":"No subscription has this id, or the subscription has ended."}']);
+    expect([status, body]).toEqual([
+      404,
+      '{"error":"No subscription has this id, or the subscription has ended."}',
+    ]);
   });
 });
 

@@ -6,7 +6,7 @@ import type {
   SubscriptionSource,
 } from '../../gateway/subscriptions/sources/subscriptionSource.ts';
 
-/** One subscription at a subgraph that a test plays. */
+/** A subscription at a subgraph that the test controls. */
 class FakeSubscription {
   readonly request: SourceRequest;
   readonly receiver: SourceReceiver;
@@ -27,7 +27,7 @@ export class FakeSource implements SubscriptionSource {
   readonly subscriptions: FakeSubscription[] = [];
   isClosed = false;
   isPausable = true;
-  /** As the source of a stream: what came while it was paused comes by itself, and nobody has to be asked. */
+  /** Behaves like the source of a stream: replays on resume, and starts immediately. */
   isStream = false;
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {

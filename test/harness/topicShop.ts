@@ -61,13 +61,13 @@ const products = `${federation}
   }
 `;
 
-/** Names move to `stock` later. */
+/** A later supergraph moves the names to `stock`. */
 const updatedSdls = {
   stock: stock.replace('    stock: Int\n', '    stock: Int\n    name: String\n'),
   products: products.replace('    name: String\n', ''),
 };
 
-/** What the subgraph `stock` knows of any product. */
+/** The fields that the subgraph `stock` returns for any product. */
 const stockValues = {
   number: 7,
   maker: { code: 'm1', country: 'NL' },
@@ -128,7 +128,7 @@ export async function loadTopicShop(sdls = { stock, products }) {
   return loadSupergraphInProcess(composed.sdl);
 }
 
-/** The same shop, in which operations with names are planned otherwise. */
+/** The same shop with another plan for operations that select names. */
 export function loadUpdatedTopicShop() {
   return loadTopicShop(updatedSdls);
 }
@@ -144,7 +144,7 @@ export interface TopicShopOptions {
   readonly now?: () => number;
 }
 
-/** A gateway's part that serves subscriptions, in this process, as one of several would be. */
+/** The part of a gateway that serves subscriptions, in this process. */
 export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicShopOptions) {
   const {
     fields,
@@ -175,7 +175,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     bus,
     hub,
     problems,
-    /** Lines of the log. */
+    /** The lines of the log. */
     lines,
     /** The source of fields that no topic feeds. */
     next,

@@ -11,7 +11,7 @@ const sliced = (text: string, portion?: number, maxDepth = 100): unknown =>
     }),
   );
 
-/** The value, or that there is none. */
+/** The parsed value, or a marker for a syntax error. */
 const outcome = (parse: () => unknown): unknown => {
   try {
     return { value: parse() };

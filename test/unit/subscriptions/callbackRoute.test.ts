@@ -13,7 +13,7 @@ import { EventCounter } from '../../harness/redisStoreFixture.ts';
 
 type Received = [id: string, message: unknown, size: number];
 
-/** Knows the ids that begin with `known`. */
+/** A receiver that knows the ids that begin with `known`. */
 async function start(verdict: CallbackOutcome | Promise<CallbackOutcome> = 'accepted', bodySize = 100) {
   const received: Received[] = [];
   const handedOn = new EventCounter();
@@ -32,7 +32,7 @@ async function start(verdict: CallbackOutcome | Promise<CallbackOutcome> = 'acce
   return {
     port,
     received,
-    /** Resolves when so many messages have been handed on. */
+    /** Resolves when `count` messages have been passed to the receiver. */
     handedOn: (count: number) => handedOn.waitForCount(count),
     post: (path: string, body: BodyInit, headers: Record<string, string> = {}) =>
       fetch(`${url}${path}`, {
@@ -91,7 +91,7 @@ describe('POST /callback/:id', () => {
       headers: { 'content-type': 'application/json', expect: '100-continue' },
     });
     const firstAnswer = once(first, 'response');
-    // Its head has been read.
+    // The head of the request has been read.
     const begun = once(first, 'continue');
     first.flushHeaders();
     await begun;
@@ -146,7 +146,7 @@ describe('POST /callback/:id', () => {
       await server.handedOn(1);
       const others = events.map(post);
       expect(await Promise.race(others)).toEqual([503, '1']);
-      // The line of another id is another one.
+      // Another id has another queue.
       const elsewhere = server.post('/callback/known-2', '1');
       await server.handedOn(2);
       expect((await server.post('/callback/known', check)).status).toBe(204);

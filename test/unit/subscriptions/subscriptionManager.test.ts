@@ -37,7 +37,7 @@ if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
 const supergraph = await loadSupergraphInProcess(composed.sdl);
 afterAll(() => supergraph.planner.close());
 
-/** Names wait until the test lets them go. */
+/** The resolvers of names wait until the test releases them. */
 const names = { gate: Promise.resolve() };
 const subgraphs = new Map<string, GraphQLSchema>([
   [
@@ -115,7 +115,7 @@ async function load(sdls: Readonly<Record<string, string>>) {
   return loadSupergraphInProcess(composed.sdl);
 }
 
-/** `failures`: what becomes of the first attempts to plan. */
+/** `failures`: the results of the first planning attempts. */
 async function replan(
   sdls: { readonly stock: string; readonly products: string },
   pipeline: Started,
@@ -134,7 +134,7 @@ async function replan(
   await pipeline.replan({ ...next, planner: { ...planner, plan } });
 }
 
-/** Names come from the subgraph of the events. */
+/** The subgraph of the events also has the names. */
 const ownNames = {
   stock: stock.replace('stock: Int!', 'stock: Int! name: String'),
   products: products.replace('name: String', 'weight: Int'),
@@ -361,7 +361,7 @@ describe('events with a cursor', () => {
     expect(await other.next()).toEqual(withCursor(1));
   });
 
-  /** One that reads nothing, until it has left events at the source; and what it has got of them. */
+  /** A client that reads nothing until the source is paused, with the payloads that it received. */
   async function fallBehind({ source, subscribe }: Started, query: string) {
     source.isStream = true;
     const client = await subscribe(query);
@@ -386,7 +386,7 @@ describe('events with a cursor', () => {
     expect(await ahead.nextCursor()).toBe(`${sent + 1}-0`);
     for (let amount = 1; amount <= sent; amount++) expect(await slow.nextCursor()).toBe(`${amount}-0`);
     await waitForTurns(5);
-    // What it has missed is asked for, and nothing is there to be sent.
+    // The missed events are being fetched, and nothing waits to be sent.
     expect([source.at(0).isPaused, source.at(1).isCancelled]).toEqual([false, false]);
     source.at(0).receiver.onEvent(event(sent + 1, { onConsumed: () => {} }));
     expect(await slow.nextCursor()).toBe(`${sent + 1}-0`);
@@ -464,7 +464,7 @@ describe('a new supergraph', () => {
     source.at(1).send(own(3));
     expect(source.at(0).isCancelled).toBe(true);
     source.at(1).send(own(4));
-    // Those that the old one has sent are completed as they were asked for.
+    // Events of the old subscription are completed with the old plan.
     expect([await client.next(), await client.next()]).toEqual([complete('1', 1), complete('1', 2)]);
     expect([await client.next(), await client.next()]).toEqual([ownComplete(3), ownComplete(4)]);
     await client.leave();
@@ -567,7 +567,7 @@ describe('a new supergraph', () => {
   test('subscribes again once for each subscription prepared before it, however many arrive at a time', async () => {
     const started = start({ reportsInterruptions: false });
     await replan(ownNames, started);
-    // The local pipeline goes on to prepare for the one before.
+    // The test's pipeline still prepares operations for the previous supergraph.
     const selections = ['name', 'id name', 'id stock name'];
     const clients = await Promise.all(
       selections.map((selection) => started.subscribe(`subscription { stockChanged { ${selection} } }`)),
@@ -584,7 +584,7 @@ describe('a new supergraph', () => {
     const first = await started.subscribe(whole);
     await replan({ stock, products: products.replace('name: String', 'title: String') }, started);
     await expect(first.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
-    // The local pipeline goes on to prepare for the one before.
+    // The test's pipeline still prepares operations for the previous supergraph.
     const late = await started.subscribe(whole);
     await expect(late.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
   });
@@ -717,7 +717,7 @@ describe('failures and limits', () => {
     const seen: unknown[] = [];
     for (let index = 0; index < 4; index++) seen.push(await client.next());
     expect(seen).toEqual([missed, ...[3, 4, 5].map((stock) => ({ data: { stockChanged: { stock } } }))]);
-    // Two before they were completed, and one for the client.
+    // Two were dropped before completion, and one in the client's queue.
     expect(subscriptions.droppedEventCount).toBe(3);
   });
 
@@ -800,9 +800,9 @@ describe('failures and limits', () => {
       played.send(changed('1', sent++));
       await waitForTurns(5);
     }
-    // Three wait for the slow client, three to be completed, and one is between.
+    // Three wait for the slow client, three wait for completion, and one is being completed.
     expect(sent).toBe(7);
-    // It was on its way.
+    // The event was in flight.
     played.send(changed('1', sent++));
     for (let index = 0; index < 3; index++) await fast.next();
     await waitForTurns(5);

@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { resolveInSlices, runInSlices, type SlicedTask } from '../../../gateway/time/slicedTask.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
-/** Longer than what all work may take of one turn. */
+/** Longer than the budget of one turn. */
 function spendTurn(): void {
   const end = performance.now() + 12;
   while (performance.now() < end);
@@ -29,7 +29,7 @@ describe('runInSlices', () => {
     function* short(): SlicedTask {
       for (let i = 0; i < 20; i++) yield;
     }
-    // A machine that stands still makes it long.
+    // A stalled machine makes the turn longer.
     const clock = jest.spyOn(performance, 'now').mockReturnValue(performance.now());
     runInSlices(short(), () => log.push('done'), fail);
     clock.mockRestore();

@@ -13,7 +13,7 @@ import {
 import { type Script, startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
-/** A source that chooses by itself. `mayCallBack`: subgraphs can reach it. */
+/** A source with protocol detection. `mayCallBack`: subgraphs can reach its callback URL. */
 function auto(mayCallBack = true) {
   const chosen: string[] = [];
   const finder = { find: () => {} };
@@ -47,7 +47,7 @@ const answer =
 
 const refused = answer(400, { errors: [{ message: 'not like this' }] });
 
-/** What the subgraph was asked for, in order. */
+/** The requests that the subgraph received, in order. */
 const others = ['websocket', 'text/event-stream', 'multipart/mixed;subscriptionSpec=1.0, application/json'];
 const byCallback = 'application/json;callbackSpec=1.0';
 
@@ -75,7 +75,7 @@ test('auto detects HTTP callback with the first subscription at an Apollo Server
   const { sourceFixture, ticks, headers } = upstream;
   find();
   while (headers.length < 1 || sourceFixture.clock.activeTimerCount > 0) await waitForTurns();
-  // Without a client's operation it cannot be known.
+  // HTTP callback cannot be detected without a client's operation.
   expect(chosen).toEqual([]);
   const { receiver } = sourceFixture.subscribe();
   await ticks.waitForListeners(1);

@@ -24,11 +24,11 @@ import {
 interface HttpUpstream extends AsyncDisposable {
   readonly url: string;
   readonly server: Server;
-  /** What the requests that were answered accepted, in order. */
+  /** The `accept` headers of the answered requests, in order. */
   readonly accepts: (string | undefined)[];
 }
 
-/** Answers handshakes of WebSocketRegistry by the same listener as everything else. */
+/** Answers WebSocket handshakes with the same listener as other requests. */
 async function httpUpstream(listener: RequestListener, port = 0): Promise<HttpUpstream> {
   const accepts: (string | undefined)[] = [];
   const server = createServer((request, response) => {
@@ -215,7 +215,7 @@ describe('protocol negotiation', () => {
     const server = await upstream.next();
     await server.waitForMessages(1);
     at.clock.advance(connectTimeoutMs);
-    // That server answers everything else with 404.
+    // That server answers all other requests with 404.
     expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR']);
   });
 });

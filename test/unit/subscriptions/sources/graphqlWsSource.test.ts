@@ -95,7 +95,7 @@ describe('with the reference server', () => {
     expect(news).toBe('error SUBGRAPH_ERROR [{"message":"source broke"}]');
   });
 
-  test('sends headers with the handshake and under `headers` of the init payload, beside the parameters', async () => {
+  test('sends headers in the handshake and under `headers` of the connection_init payload, with the connection parameters', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe({
@@ -244,7 +244,7 @@ describe('with the reference server', () => {
   });
 });
 
-/** A socket that is acknowledged and has got one `subscribe`. */
+/** An acknowledged socket that received one `subscribe`. */
 async function established(
   at: SourceFixture,
   upstream: Awaited<ReturnType<typeof startScriptedWebSocketUpstream>>,
@@ -536,7 +536,7 @@ describe('missing heartbeats', () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
-    // In the first interval, the acknowledgement came.
+    // The first interval has activity: the acknowledgement.
     at.clock.advance(3 * heartbeatMs);
     expect((await server.waitForMessages(4)).slice(2)).toEqual([{ type: 'ping' }, { type: 'ping' }]);
     at.clock.advance(heartbeatMs);

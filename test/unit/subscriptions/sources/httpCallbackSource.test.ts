@@ -95,7 +95,7 @@ describe('with the plugin of Apollo Server', () => {
     const { receiver } = sourceFixture.subscribe({ query: 'subscription { nonsense }' });
     const [news] = await receiver.waitForLog(1);
     expect(news).toMatch(/^error SUBGRAPH_ERROR \[\{"message":/);
-    // A check, and the plugin's own attempt to complete what it never began.
+    // A check, and the plugin's attempt to complete a subscription that it never started.
     await sourceFixture.waitUntil(() => sourceFixture.verdicts.length === 2);
     expect(sourceFixture.clock.activeTimerCount).toBe(0);
   });
@@ -539,7 +539,7 @@ describe('ends by the gateway', () => {
   });
 });
 
-/** What the last request asked for, when it has been accepted. */
+/** The subscription extension of the last request, after the subscription was accepted. */
 async function accepted(
   upstream: ScriptedSubgraph,
   at: CallbackSourceFixture,
@@ -568,7 +568,7 @@ async function twoSubscriptions(
   return { asked, other: readSubscriptionCallback(upstream.requests[1]), receiver, cancel };
 }
 
-/** One that was accepted, and interrupted for lack of heartbeats. */
+/** A subscription that was accepted, then interrupted for lack of heartbeats. */
 async function lostSubscription(
   upstream: ScriptedSubgraph,
   at: CallbackSourceFixture,

@@ -20,7 +20,7 @@ const formats = [
     create: createSseSource,
     accept: 'text/event-stream',
     contentType: 'text/event-stream; charset=utf-8',
-    // Two of them: then the server is one that sends them again and again.
+    // After two comments, the source expects comments as heartbeats.
     start: ':\n\n:\n\n',
     event: (payload: unknown) => `event: next\ndata: ${JSON.stringify(payload)}\n\n`,
     end: 'event: complete\ndata:\n\n',
@@ -47,7 +47,7 @@ describe.each(formats)('$name', (format) => {
   const sourceOf = (url: string, more?: Partial<SourceEndpoint>): SourceFixture =>
     createSourceFixture(format.create, url, more);
 
-  /** A stream that has begun. */
+  /** A stream whose head and first bytes were sent. */
   async function established(
     at: SourceFixture,
     upstream: StreamUpstream,
@@ -92,11 +92,11 @@ describe.each(formats)('$name', (format) => {
     const { receiver, stream, flow } = await established(at, upstream);
     flow?.pause();
     stream.write(format.event(tick(1)));
-    // The first that comes was on its way.
+    // The first event was already in flight.
     await receiver.waitForLog(1);
     stream.write(format.event(tick(2)));
     at.clock.advance(10 * heartbeatMs);
-    // What goes this way round comes later than the event would.
+    // This event arrives after the paused one would have.
     const { receiver: other } = at.subscribe();
     const otherStream = await begun(upstream);
     otherStream.write(format.event(tick(3)));
@@ -430,7 +430,7 @@ describe.each(formats)('$name', (format) => {
       const { receiver, stream } = await established(at, upstream);
       stream.write(format.event(tick(1)));
       await receiver.waitForLog(1);
-      // The event came in the first interval.
+      // The first interval has activity: the event.
       at.clock.advance(3 * heartbeatMs);
       expect(receiver.log).toHaveLength(1);
       stream.write(format.heartbeat + format.event(tick(2)));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { MultipartParser } from '../../../../gateway/subscriptions/sources/multipartParser.ts';
 
-/** What the parser told of these chunks, in order. */
+/** What the parser reported for these chunks, in order. */
 function parse(chunks: readonly (string | Buffer)[], maxPartBytes = 1000): string[] {
   const told: string[] = [];
   const parser = new MultipartParser('graphql', maxPartBytes, {

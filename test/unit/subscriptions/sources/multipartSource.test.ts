@@ -10,7 +10,7 @@ import { type StreamUpstream, startStreamUpstream } from './streamUpstream.ts';
 
 const sourceOf = (url: string): SourceFixture => createSourceFixture(createMultipartSource, url);
 
-/** A subgraph that executes subscriptions and writes them as the protocol says. */
+/** A subgraph that executes subscriptions and sends them with the multipart protocol. */
 async function multipartUpstream(): Promise<AsyncDisposable & { url: string; ticks: Ticks }> {
   const ticks = new Ticks();
   const schema = createTickSchema(ticks);
@@ -76,7 +76,7 @@ describe('with a GraphQL server', () => {
   });
 });
 
-/** What a receiver is told of these parts. */
+/** What a receiver gets for these parts. */
 async function tellOf(
   upstream: StreamUpstream,
   at: SourceFixture,

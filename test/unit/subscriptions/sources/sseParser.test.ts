@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { SseParser } from '../../../../gateway/subscriptions/sources/sseParser.ts';
 
-/** What the parser told of these chunks, in order. */
+/** What the parser reported for these chunks, in order. */
 function parse(chunks: readonly (string | Buffer)[], maxEventBytes = 1000): string[] {
   const told: string[] = [];
   const parser = new SseParser(maxEventBytes, {
@@ -13,7 +13,7 @@ function parse(chunks: readonly (string | Buffer)[], maxEventBytes = 1000): stri
   return told;
 }
 
-/** Every byte a chunk of its own. */
+/** Pushes each byte as its own chunk. */
 const bytewise = (text: string): Buffer[] => [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
 
 const stream = ':\n\nevent: next\ndata: {"a":"é€😀"}\n\n: still here\nevent:complete\ndata:\n\n';
@@ -21,7 +21,8 @@ const told = ['comment', 'next|{"a":"é€😀"}', 'comment', 'complete|'];
 
 describe('splitting into chunks', () => {
   test('parses one chunk', () => expect(parse([stream])).toEqual(told));
-  test('parses single bytes, with characters split between chunks', () => expect(parse(bytewise(stream))).toEqual(told));
+  test('parses single bytes, with characters split between chunks', () =>
+    expect(parse(bytewise(stream))).toEqual(told));
   test('parses a stream that is split in two at every position', () => {
     const bytes = Buffer.from(stream);
     for (let cut = 0; cut <= bytes.length; cut++) {
@@ -47,12 +48,13 @@ describe('line ends', () => {
     ['CRLF', '\r\n'],
     ['CR', '\r'],
   ] as const) {
-    // A CR at the end of the stream leaves open whether a LF follows; the line is over all the same.
+    // After a CR at the end of the stream a LF may follow, but the line has ended.
     test(name, () => expect(parse([stream.replaceAll('\n', lineEnd)])).toEqual(told));
     test(`parses ${name} in single bytes`, () =>
       expect(parse(bytewise(stream.replaceAll('\n', lineEnd)))).toEqual(told));
   }
-  test('parses mixed line ends', () => expect(parse(['data:1\r\ndata:2\rdata:3\n\r\n'])).toEqual(['|1\n2\n3']));
+  test('parses mixed line ends', () =>
+    expect(parse(['data:1\r\ndata:2\rdata:3\n\r\n'])).toEqual(['|1\n2\n3']));
 });
 
 describe('fields', () => {
@@ -75,10 +77,14 @@ describe('fields', () => {
 
 describe('limits', () => {
   const problem = 'the event is larger than 20 bytes';
-  test('accepts an event of the maximum size', () => expect(parse([`data:${'x'.repeat(20)}\n\n`], 20)).toHaveLength(1));
-  test('rejects an event one byte over the maximum', () => expect(parse([`data:${'x'.repeat(21)}\n\n`], 20)).toEqual([problem]));
-  test('rejects many lines over the limit', () => expect(parse(['data:xxxxx\n'.repeat(4)], 20)).toEqual([problem]));
-  test('rejects many empty data lines over the limit', () => expect(parse(['data\n'.repeat(22)], 20)).toEqual([problem]));
+  test('accepts an event of the maximum size', () =>
+    expect(parse([`data:${'x'.repeat(20)}\n\n`], 20)).toHaveLength(1));
+  test('rejects an event one byte over the maximum', () =>
+    expect(parse([`data:${'x'.repeat(21)}\n\n`], 20)).toEqual([problem]));
+  test('rejects many lines over the limit', () =>
+    expect(parse(['data:xxxxx\n'.repeat(4)], 20)).toEqual([problem]));
+  test('rejects many empty data lines over the limit', () =>
+    expect(parse(['data\n'.repeat(22)], 20)).toEqual([problem]));
   test('rejects a line without an end at the limit', () =>
     expect(parse(Array(12).fill('x'.repeat(100)), 20)).toEqual([problem]));
   test('reports nothing after a problem', () =>

@@ -16,7 +16,7 @@ import { startStreamUpstream } from './streamUpstream.ts';
 interface GraphqlSseUpstream extends AsyncDisposable {
   readonly url: string;
   readonly ticks: Ticks;
-  /** Cuts every connection. */
+  /** Closes every connection abruptly. */
   cut(): void;
 }
 

@@ -19,7 +19,7 @@ const fields = {
 const open = () => openTopicShop(supergraph, { fields });
 type Shop = ReturnType<typeof open>;
 
-/** What a client of this operation gets for an event, and which subgraphs were asked what. */
+/** Returns what a client of this operation receives for an event, and the requests to subgraphs. */
 async function send(query: string, event: object, topic = 'stock', shop: Shop = open()) {
   const client = await shop.subscribe(query);
   shop.bus.publish(topic, event);
@@ -271,13 +271,13 @@ describe('recipients of an event', () => {
 
 describe('invalid requests', () => {
   test.each([
-    ['text', 'it is no object'],
-    [undefined, 'it is no object'],
-    [[product()], 'it is no object'],
+    ['text', 'it is not an object'],
+    [undefined, 'it is not an object'],
+    [[product()], 'it is not an object'],
     [{ id: '1' }, 'it has no `__typename`'],
   ])('publishing %p throws a TypeError', (event, reason) => {
     expect(() => open().bus.publish('stock', event)).toThrow(
-      new TypeError(`An event for stock cannot be published: ${reason}.`),
+      new TypeError(`The event for topic "stock" cannot be published: ${reason}.`),
     );
   });
 

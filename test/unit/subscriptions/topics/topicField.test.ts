@@ -31,10 +31,10 @@ test('reports topic fields and arguments that the supergraph lacks', () => {
       'Events.stockChanged': { topic: 't', filter: { warehose: 'id' } },
     }),
   ).toEqual([
-    'there is no subscription Subscription.stockChanged',
-    'there is no subscription Events.stokChanged; did you mean Events.stockChanged?',
-    'Events.all: an event is one object, and the field is no object',
-    'Events.count: an event is one object, and the field is no object',
+    'there is no subscription field Subscription.stockChanged',
+    'there is no subscription field Events.stokChanged; did you mean Events.stockChanged?',
+    'Events.all: a topic feeds only fields whose type is an object, interface or union',
+    'Events.count: a topic feeds only fields whose type is an object, interface or union',
     'Events.stockChanged: there is no argument warehose; did you mean warehouse?',
   ]);
 });
