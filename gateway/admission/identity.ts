@@ -3,7 +3,7 @@ import type { ClientIdentity } from '../execution/requestContext.ts';
 /** `security.identity` of the configuration. */
 interface IdentitySource {
   readonly header?: string | undefined;
-  readonly jwtClaim?: string | undefined;
+  readonly claim?: string | undefined;
 }
 
 /** Reads who sent a request: the only code that decides it. `headers` has lower case names; `address` is the client's end
@@ -14,7 +14,7 @@ export type ReadIdentity = (
 ) => ClientIdentity;
 
 export function createIdentityReader(source: IdentitySource | undefined): ReadIdentity {
-  const isConfigured = source?.header !== undefined || source?.jwtClaim !== undefined;
+  const isConfigured = source?.header !== undefined || source?.claim !== undefined;
   return (headers, address) => {
     const identity = isConfigured ? identityOf(source, headers) : undefined;
     return {
@@ -29,9 +29,9 @@ export function createIdentityReader(source: IdentitySource | undefined): ReadId
  *  forwarded: then the token itself is part of the keys of private values. */
 function identityOf(source: IdentitySource, headers: ReadonlyMap<string, string>): string | undefined {
   if (source.header !== undefined) return nonEmpty(headers.get(source.header));
-  if (source.jwtClaim === undefined) return undefined;
+  if (source.claim === undefined) return undefined;
   const [, token] = /^bearer +(\S+)$/i.exec(headers.get('authorization')?.trim() ?? '') ?? [];
-  return token === undefined ? undefined : claimOf(token, source.jwtClaim);
+  return token === undefined ? undefined : claimOf(token, source.claim);
 }
 
 /** Strings and numbers only: `1` and `"1"` are one identity to issuers of tokens; lists and objects are none. */

@@ -74,7 +74,7 @@ describe('Private values', () => {
   test('are separate by a claim of the token, and by the whole token if it is forwarded', async () => {
     await using shop = await startCachedShop({
       cache: { rules },
-      config: { security: { identity: { jwtClaim: 'sub' } } },
+      config: { security: { identity: { claim: 'sub' } } },
     });
     const [first, later, made] = [{ sub: 'a' }, { sub: 'a', exp: 2 }, { sub: 'b' }].map(token);
     for (const authorization of [first, first, later, made, later]) {
@@ -95,7 +95,7 @@ describe('Private values', () => {
     await using shop = await startCachedShop({
       cache: { rules },
       config: {
-        security: { identity: { jwtClaim: 'sub' } },
+        security: { identity: { claim: 'sub' } },
         subgraphs: { all: { headers: { forward: [] } } },
       },
     });

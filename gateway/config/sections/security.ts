@@ -20,15 +20,15 @@ const identity = z
         'Client header whose value is the identity. Clients can forge this header: have a trusted proxy set it.',
       )
       .optional(),
-    jwtClaim: nonBlankText('the name of a claim')
+    claim: nonBlankText('the name of a claim')
       .describe(
         'Instead of a header: claim of the bearer token in `authorization`. The signature is not verified: have a trusted proxy verify it, or forward `authorization`.',
       )
       .optional(),
   })
   .superRefine((value, context) => {
-    if ((value.header === undefined) !== (value.jwtClaim === undefined)) return;
-    context.issues.push({ code: 'custom', input: value, message: 'either `header` or `jwtClaim`' });
+    if ((value.header === undefined) !== (value.claim === undefined)) return;
+    context.issues.push({ code: 'custom', input: value, message: 'either `header` or `claim`' });
   })
   .describe(
     'Who sent a request: whose `PRIVATE` values of the cache it may read, whose enrichment tokens it may use, and what counts as one client for limits. Without it, nothing private is cached, tokens belong to the `authorization` header, and clients are counted by address.',

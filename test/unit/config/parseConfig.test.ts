@@ -382,10 +382,10 @@ test('security.identity accepts a header or a claim, but not both', () => {
   const parse = (identity: object) => parseConfig({ supergraph, security: { identity } }).security.identity;
   expect(parseConfig({ supergraph }).security.identity).toBeUndefined();
   expect(parse({ header: 'X-User-Id' })).toEqual({ header: 'x-user-id' });
-  expect(parse({ jwtClaim: 'sub' })).toEqual({ jwtClaim: 'sub' });
-  for (const identity of [{}, { header: 'x-user-id', jwtClaim: 'sub' }]) {
+  expect(parse({ claim: 'sub' })).toEqual({ claim: 'sub' });
+  for (const identity of [{}, { header: 'x-user-id', claim: 'sub' }]) {
     expect(findConfigProblems({ supergraph, security: { identity } })).toEqual([
-      { path: 'security.identity', message: 'is a section', expected: 'either `header` or `jwtClaim`' },
+      { path: 'security.identity', message: 'is a section', expected: 'either `header` or `claim`' },
     ]);
   }
 });
