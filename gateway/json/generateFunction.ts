@@ -1,9 +1,9 @@
-/** A function made from source text, for work that is the same for every request of an operation: code with the
- *  names written out runs several times as fast as code that looks them up. `captured` are the values that the
- *  text may use by name. `undefined` where the host forbids code generation
- *  (`--disallow-code-generation-from-strings`): every caller has another way.
+/** Creates a function from source text, for tasks that every request of an operation repeats: code with literal property
+ *  names runs several times as fast as code that looks names up. `captured` holds the values that the text can use by
+ *  name. Returns `undefined` if Node forbids code generation (`--disallow-code-generation-from-strings`); callers need a
+ *  fallback.
  *
- *  Only names that `isPlainName` accepts may stand in the text; everything else comes in through `captured`. */
+ *  Security: the text may contain only names that `isPlainName` accepts. Pass everything else through `captured`. */
 export function generateFunction<F extends (...parameters: never[]) => unknown>(
   parameters: readonly string[],
   body: string,
@@ -22,7 +22,7 @@ export function generateFunction<F extends (...parameters: never[]) => unknown>(
   }
 }
 
-/** Whether a name can stand in generated code as a property: a GraphQL name that no object has by itself. */
+/** Whether a name is safe as a property name in generated code: a GraphQL name that `Object.prototype` does not have. */
 export function isPlainName(name: string): boolean {
   return /^[_A-Za-z][_0-9A-Za-z]*$/.test(name) && !(name in Object.prototype);
 }

@@ -1,4 +1,4 @@
-/** Whether lists and objects stand within each other more than `levels` deep. Recursion ends at `levels`. */
+/** Whether lists and objects are nested more than `levels` deep. Recurses at most `levels` deep. */
 export function isNestedDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;

@@ -1,18 +1,18 @@
 import type { SlicedTask } from '../time/slicedTask.ts';
 
 interface ParseJsonOptions {
-  /** Lists and objects within each other, at most. */
+  /** Maximum nesting of lists and objects. */
   readonly maxDepth: number;
-  /** Bytes that JSON.parse gets at once. When omitted, about a millisecond's work. */
+  /** Bytes that `JSON.parse` reads at once. The default takes about a millisecond. */
   readonly chunkBytes?: number;
 }
 
 const defaultChunkBytes = 64 * 1024;
 
-/** JSON.parse for large texts, as work in slices: finds out which portions of the text are whole elements of a list
- *  or whole members of an object, has JSON.parse read them, and puts the results together. What JSON.parse accepts
- *  is accepted, with the same value. `bytes` are valid UTF-8 without a byte order mark.
- *  Throws a `SyntaxError` for what is no JSON, or is nested too deep. */
+/** `JSON.parse` for large texts, as a sliced task. Splits the text into chunks of whole list elements or object members,
+ *  parses each chunk with `JSON.parse`, and assembles the results. Accepts the same texts as `JSON.parse`, with the same
+ *  values. `bytes`: valid UTF-8 without a byte order mark.
+ *  @throws {SyntaxError} if the text is not JSON or is nested deeper than `maxDepth`. */
 export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): SlicedTask<unknown> {
   const { maxDepth, chunkBytes = defaultChunkBytes } = options;
   const reader = new ChunkedJsonReader(bytes, chunkBytes);
@@ -33,7 +33,7 @@ export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): Sl
           if (bytes[position] !== backslash) position++;
           else position += bytes[position + 1] === smallU ? 6 : 2;
         }
-        // Not within a character.
+        // Do not cut within a UTF-8 character.
         while (((bytes[position] as number) & 0xc0) === 0x80) position++;
         if (position >= length) throw new SyntaxError('Unterminated string in JSON');
         if (bytes[position] === quote) break;
@@ -62,40 +62,40 @@ export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): Sl
   return reader.end();
 }
 
-/** A list or object that is being read. */
+/** A list or object that is being parsed. */
 interface Container {
   isObject: boolean;
   /** Position of its opening bracket. */
   start: number;
-  /** What it has been made into, if it is taken in portions; else it belongs to a portion of the one around it. */
+  /** The assembled value, if the container is parsed in chunks; `undefined` if it is part of a chunk of its parent. */
   value: unknown[] | Record<string, unknown> | undefined;
-  /** Where the text begins that has not been taken yet. */
+  /** Position of the first byte that is not parsed yet. */
   unreadFrom: number;
-  /** The last comma between its own elements after `from`; -1 if there is none. */
+  /** Position of the last comma between its elements after `unreadFrom`; -1 if there is none. */
   lastComma: number;
-  /** What stands before `from` is an element without the comma after it. */
+  /** Whether the text before `unreadFrom` ends with an element, so that a comma or bracket must follow. */
   isAfterElement: boolean;
-  /** What stands before `from` is a comma. */
+  /** Whether the text before `unreadFrom` ends with a comma, so that an element must follow. */
   isAfterComma: boolean;
 }
 
 class ChunkedJsonReader {
   readonly #bytes: Buffer;
   readonly #chunkBytes: number;
-  /** From outside to inside; entries beyond `#depth` wait to be used again. The first stands for the whole text:
-   *  a list whose only element is the value. */
+  /** The open containers, outermost first; entries beyond `#depth` are reused later. The first one represents the whole
+   *  text, as a list whose only element is the value. */
   readonly #containers: Container[] = [];
   #depth = 0;
-  /** How many of them are taken in portions. */
+  /** How many of the open containers are parsed in chunks. */
   #chunkedDepth = 1;
 
-  constructor(bytes: Buffer, portion: number) {
+  constructor(bytes: Buffer, chunkBytes: number) {
     this.#bytes = bytes;
-    this.#chunkBytes = portion;
+    this.#chunkBytes = chunkBytes;
     this.#push(-1, false).value = [];
   }
 
-  /** Whether the string that begins here is a value, and no member's key. */
+  /** Whether the string at `start` is a value, not the key of a member. */
   isValueAt(start: number): boolean {
     const { isObject, unreadFrom, lastComma } = this.#containers[this.#depth - 1] as Container;
     if (!isObject) return true;
@@ -105,7 +105,7 @@ class ChunkedJsonReader {
   }
 
   open(position: number, maxDepth: number): void {
-    // The first container is none of the text's.
+    // The first container is not part of the text.
     if (this.#depth > maxDepth) throw new SyntaxError(`JSON nested deeper than ${maxDepth} levels`);
     this.#push(position, this.#bytes[position] === openBrace);
   }
@@ -119,9 +119,9 @@ class ChunkedJsonReader {
     if (container.value === undefined) return;
     this.#finish(container, position);
     this.#chunkedDepth--;
-    const around = this.#containers[this.#depth - 1] as Container;
-    around.unreadFrom = position + 1;
-    around.isAfterElement = true;
+    const parent = this.#containers[this.#depth - 1] as Container;
+    parent.unreadFrom = position + 1;
+    parent.isAfterElement = true;
   }
 
   separate(position: number): void {
@@ -135,7 +135,7 @@ class ChunkedJsonReader {
     } else container.lastComma = position;
   }
 
-  /** Reads what is complete. */
+  /** Parses all complete elements before `position`. */
   takeChunks(position: number): void {
     for (;;) {
       const container = this.#containers[this.#chunkedDepth - 1] as Container;
@@ -145,7 +145,8 @@ class ChunkedJsonReader {
     }
   }
 
-  /** Reads a string that ends before the last of `cuts` and begins after `start`. */
+  /** Parses a long string value in pieces. `start`: its opening quote; `cuts`: the positions that separate the pieces, from
+   *  after the opening quote to the closing one. */
   *takeLongString(start: number, cuts: readonly number[]): SlicedTask {
     while (this.#chunkedDepth < this.#depth) {
       this.#takeComplete(this.#containers[this.#chunkedDepth - 1] as Container);
@@ -199,8 +200,7 @@ class ChunkedJsonReader {
     return container;
   }
 
-  /** The innermost container that is taken in portions gets the one within it as an element, and that is taken in
-   *  portions as well. */
+  /** Starts to parse the next inner container in chunks, and adds it to its parent as an element. */
   #enterNextContainer(): void {
     const container = this.#containers[this.#chunkedDepth - 1] as Container;
     const inner = this.#containers[this.#chunkedDepth] as Container;
@@ -209,7 +209,7 @@ class ChunkedJsonReader {
     this.#chunkedDepth++;
   }
 
-  /** Elements up to the last comma. */
+  /** Parses the elements up to the last comma. */
   #takeComplete(container: Container): void {
     const { lastComma } = container;
     if (lastComma === -1) return;
@@ -227,7 +227,7 @@ class ChunkedJsonReader {
     }
   }
 
-  /** False where there is nothing but space. */
+  /** Parses the text from `unreadFrom` to `end`. Returns false if it is only whitespace. */
   #take(container: Container, end: number): boolean {
     const text = this.#text(container.unreadFrom, end);
     if (container.isObject) {
@@ -242,7 +242,7 @@ class ChunkedJsonReader {
     return elements.length > 0;
   }
 
-  /** The key of a value that begins at `end`; of a list's element `undefined`. */
+  /** The key of the value that begins at `end`; `undefined` for an element of a list. */
   #keyBefore(container: Container, end: number): string | undefined {
     const text = this.#text(container.unreadFrom, end);
     if (container.isAfterElement || (!container.isObject && text.trim() !== '')) {
@@ -286,7 +286,7 @@ const smallU = 0x75;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** 1: a string, 2: a container begins, 3: it ends, 4: a comma, 0: anything else. */
+/** 1: a quote, 2: an opening bracket, 3: a closing bracket, 4: a comma, 0: anything else. */
 const characterKinds = new Uint8Array(256);
 for (const [characters, kind] of [
   ['"', 1],

@@ -1,12 +1,12 @@
 import type { SlicedTask } from '../time/slicedTask.ts';
 
-/** Characters that JSON.stringify makes at once: well below a millisecond's work. */
+/** Maximum characters that `JSON.stringify` writes at once. Takes well below a millisecond. */
 const chunkLength = 64 * 1024;
 
-/** Below so many levels JSON.stringify does the rest, whatever its size. */
+/** Values nested deeper than this are written by one call of `JSON.stringify`, whatever their size. */
 const maxDepth = 1000;
 
-/** A list or an object of which a part has been written. */
+/** A list or object that is written in part. */
 interface OpenContainer {
   readonly values: readonly unknown[];
   /** `undefined` for a list. */
@@ -14,7 +14,7 @@ interface OpenContainer {
   next: number;
 }
 
-/** The text of JSON.stringify, of a value that came from JSON, in portions as work in slices. */
+/** Writes the text of `JSON.stringify` in chunks, as a sliced task. `value` must consist of JSON values only. */
 export function* stringifyInSlices(value: unknown, emit: (text: string) => void): SlicedTask {
   if (fitsInChunk(value)) {
     emit(JSON.stringify(value));
@@ -62,7 +62,7 @@ export function* stringifyInSlices(value: unknown, emit: (text: string) => void)
   emit(text);
 }
 
-/** The whole text of JSON.stringify, as work in slices. */
+/** Returns the text of `JSON.stringify`, as a sliced task. */
 export function* stringifyToTextInSlices(value: unknown): SlicedTask<string> {
   let text = '';
   yield* stringifyInSlices(value, (part) => {
@@ -71,7 +71,7 @@ export function* stringifyToTextInSlices(value: unknown): SlicedTask<string> {
   return text;
 }
 
-/** A string in parts, none of which ends between the halves of a character. */
+/** Splits a string into chunks, never within a surrogate pair. */
 export function* splitText(text: string): Generator<string, void, void> {
   for (let start = 0; start < text.length; ) {
     let end = Math.min(text.length, start + chunkLength);
@@ -85,7 +85,7 @@ function isHighSurrogate(code: number): boolean {
   return code >= 0xd800 && code < 0xdc00;
 }
 
-/** Whether a value's text fits into one portion, about. */
+/** Whether the JSON text of a value fits approximately into one chunk. */
 export function fitsInChunk(value: unknown): boolean {
   if (typeof value === 'string') return value.length < chunkLength;
   if (typeof value !== 'object' || value === null) return true;
@@ -95,7 +95,7 @@ export function fitsInChunk(value: unknown): boolean {
     const next = open.pop();
     weight += typeof next === 'string' ? next.length + 3 : 4;
     if (typeof next === 'object' && next !== null) {
-      // Before its elements are listed, which may be many.
+      // Checked before its elements are pushed, because there may be many.
       if (Array.isArray(next)) {
         if (next.length > chunkLength) return false;
         for (const element of next) open.push(element);

@@ -56,6 +56,12 @@ type QueuedEvent = EventQueueEntry &
     | { readonly isNotice: true; readonly failure: GatewayError }
   );
 
+type State =
+  | { readonly kind: 'open' }
+  /** The source has ended. `notify` tells a subscriber so, after all queued events were sent. */
+  | { readonly kind: 'draining'; readonly notify: (subscriber: Subscriber) => void }
+  | { readonly kind: 'ended' };
+
 /** One subscription at a subgraph or topic with all its subscribers. Events are completed one after the other, and the
  *  payloads of each are sent to every subscriber. */
 export class SharedSubscription {
@@ -65,9 +71,7 @@ export class SharedSubscription {
   readonly #upstream: UpstreamSubscription;
   readonly #abortController = new AbortController();
   #isProcessing = false;
-  #isEnded = false;
-  /** Set when the source has ended: notifies a subscriber of that, after all queued events were sent. */
-  #finalNotification: ((subscriber: Subscriber) => void) | undefined;
+  #state: State = { kind: 'open' };
   #mergedInto: SharedSubscription | undefined;
 
   constructor(options: SharedSubscriptionOptions) {
@@ -96,7 +100,7 @@ export class SharedSubscription {
 
   /** Subscribes at the subgraph again. Queued events are still completed by the feed that they arrived with. */
   resubscribe(feed: EventFeed): void {
-    if (!this.#isEnded && this.#finalNotification === undefined) this.#upstream.replace(feed);
+    if (this.#state.kind === 'open') this.#upstream.replace(feed);
   }
 
   get subscriberCount(): number {
@@ -112,9 +116,7 @@ export class SharedSubscription {
 
   /** Whether everything that arrived was sent, the source is live, and more events may arrive. */
   get isIdle(): boolean {
-    return (
-      this.#upstream.isLive && !this.#isProcessing && !this.#isEnded && this.#finalNotification === undefined
-    );
+    return this.#upstream.isLive && !this.#isProcessing && this.#state.kind === 'open';
   }
 
   /** Moves all subscribers to an equal subscription, and ends this one. */
@@ -182,7 +184,7 @@ export class SharedSubscription {
       event.onConsumed();
     }
     this.#isProcessing = false;
-    if (this.#finalNotification !== undefined) this.#finish(this.#finalNotification);
+    if (this.#state.kind === 'draining') this.#finish(this.#state.notify);
     else this.#options.onIdle();
   }
 
@@ -212,8 +214,9 @@ export class SharedSubscription {
   }
 
   #endAfterEvents(notify: (subscriber: Subscriber) => void): void {
-    this.#finalNotification ??= notify;
-    if (!this.#isProcessing) this.#finish(this.#finalNotification);
+    if (this.#state.kind !== 'open') return;
+    if (this.#isProcessing) this.#state = { kind: 'draining', notify };
+    else this.#finish(notify);
   }
 
   #finish(notify: (subscriber: Subscriber) => void): void {
@@ -224,9 +227,13 @@ export class SharedSubscription {
     for (const subscriber of subscribers) notify(subscriber);
   }
 
+  get #isEnded(): boolean {
+    return this.#state.kind === 'ended';
+  }
+
   #end(): void {
     if (this.#isEnded) return;
-    this.#isEnded = true;
+    this.#state = { kind: 'ended' };
     this.#queue.clear();
     this.#abortController.abort(new GatewayError('REQUEST_ABORTED', 'The subscription has ended.'));
     this.#upstream.cancel();

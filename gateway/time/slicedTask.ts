@@ -1,83 +1,83 @@
-/** Work that may be long, as a generator: it yields about every tenth of a millisecond, and often enough for the
- *  whole of it to be short where there is little to do. */
+/** A computation that may be long, as a generator. It yields about every 0.1 ms, so that other tasks of the event loop can
+ *  run in between. A short computation may finish without yielding. */
 export type SlicedTask<Result = void> = Generator<void, Result, void>;
 
-/** What all long work together may take of one turn of the event loop, in milliseconds. */
+/** How long all sliced tasks together may run in one turn of the event loop, in milliseconds. */
 const turnBudgetMs = 10;
 
-/** Runs work to its end and hands its result over by a call: at once where the work never yields or this turn has
- *  time left for it, else in as many turns as it needs, between which the event loop does everything else. Long
- *  works take turns. A fault of the work goes to `fail`. Returns what ends the work, after which neither is called.
+/** Runs a task and calls `done` with its result, or `fail` with what it threw. The result is there before this returns
+ *  if the task does not yield or the current turn has time left. Otherwise the task continues in later turns, in rotation
+ *  with other tasks. Returns a function that cancels the task; then neither callback is called.
  *
- *  No promise: one that lives as long as a request would keep a large result alive. */
+ *  Callbacks instead of a promise, because a promise that lives as long as a request would keep a large result in memory. */
 export function runInSlices<Result>(
-  work: SlicedTask<Result>,
+  task: SlicedTask<Result>,
   done: (result: Result) => void,
-  fail: (fault: unknown) => void,
+  fail: (error: unknown) => void,
 ): () => void {
   let first: IteratorResult<void, Result>;
   try {
-    first = work.next();
-  } catch (fault) {
-    fail(fault);
+    first = task.next();
+  } catch (error) {
+    fail(error);
     return noop;
   }
-  // Mostly all ends here, without anything made and without a look at the clock.
+  // The common case: a task that never yields needs no allocation and no clock.
   if (first.done === true) {
     done(first.value);
     return noop;
   }
-  return continueInSlices(work, done, fail);
+  return continueInSlices(task, done, fail);
 }
 
 function noop(): void {}
 
 function continueInSlices<Result>(
-  work: SlicedTask<Result>,
+  task: SlicedTask<Result>,
   done: (result: Result) => void,
-  fail: (fault: unknown) => void,
+  fail: (error: unknown) => void,
 ): () => void {
-  const job: ScheduledTask = {
+  const scheduled: ScheduledTask = {
     step() {
       let step: IteratorResult<void, Result>;
       try {
-        step = work.next();
-      } catch (fault) {
-        job.isEnded = true;
-        fail(fault);
+        step = task.next();
+      } catch (error) {
+        scheduled.isEnded = true;
+        fail(error);
         return;
       }
       if (step.done !== true) return;
-      job.isEnded = true;
+      scheduled.isEnded = true;
       done(step.value);
     },
     isEnded: false,
   };
-  if (scheduledTasks.length === 0 && !isTurnBudgetSpent()) runForTurn(job);
-  if (!job.isEnded) scheduledTasks.push(job);
+  if (scheduledTasks.length === 0 && !isTurnBudgetSpent()) runForTurn(scheduled);
+  if (!scheduled.isEnded) scheduledTasks.push(scheduled);
   return () => {
-    job.isEnded = true;
+    scheduled.isEnded = true;
   };
 }
 
-/** The same with a promise, for results that are small or held by something that lets go of them. */
-export function resolveInSlices<Result>(work: SlicedTask<Result>): Promise<Result> {
+/** `runInSlices` with a promise, for results that are small or whose promise does not live long. */
+export function resolveInSlices<Result>(task: SlicedTask<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
-    runInSlices(work, resolve, reject);
+    runInSlices(task, resolve, reject);
   });
 }
 
-/** Runs work to its end here and now. */
-export function runToCompletion<Result>(work: SlicedTask<Result>): Result {
+/** Runs a task to its end without yielding to the event loop. */
+export function runToCompletion<Result>(task: SlicedTask<Result>): Result {
   for (;;) {
-    const step = work.next();
+    const step = task.next();
     if (step.done === true) return step.value;
   }
 }
 
 interface ScheduledTask {
   isEnded: boolean;
-  /** Goes on to the next yield. Never throws for the work's fault; what `done` and `fail` throw comes through. */
+  /** Runs to the next yield. Does not throw what the task throws, but what `done` and `fail` throw. */
   step(): void;
 }
 
@@ -85,15 +85,15 @@ const scheduledTasks: ScheduledTask[] = [];
 let turnEndsAt = 0;
 let isTurnOpen = false;
 
-/** Goes on with a job as long as this turn has time, and at least to its next pause. */
-function runForTurn(job: ScheduledTask): void {
+/** Runs a task while the turn has time left, and at least to its next yield. */
+function runForTurn(task: ScheduledTask): void {
   if (!isTurnOpen) {
     isTurnOpen = true;
     turnEndsAt = performance.now() + turnBudgetMs;
     setImmediate(onNextTurn);
   }
-  do job.step();
-  while (!job.isEnded && performance.now() < turnEndsAt);
+  do task.step();
+  while (!task.isEnded && performance.now() < turnEndsAt);
 }
 
 function isTurnBudgetSpent(): boolean {
@@ -103,13 +103,13 @@ function isTurnBudgetSpent(): boolean {
 function onNextTurn(): void {
   isTurnOpen = false;
   while (scheduledTasks.length > 0 && !isTurnBudgetSpent()) {
-    const job = scheduledTasks.shift() as ScheduledTask;
-    // Ended from outside.
-    if (job.isEnded) continue;
+    const task = scheduledTasks.shift() as ScheduledTask;
+    // The task was cancelled.
+    if (task.isEnded) continue;
     try {
-      runForTurn(job);
+      runForTurn(task);
     } finally {
-      if (!job.isEnded) scheduledTasks.push(job);
+      if (!task.isEnded) scheduledTasks.push(task);
     }
   }
 }

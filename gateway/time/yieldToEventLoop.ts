@@ -1,4 +1,4 @@
-/** Resolves in the next turn of the event loop, after what waits for it. */
+/** Resolves in the next turn of the event loop, after pending I/O callbacks. */
 export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -12,7 +12,7 @@ const idleTimeout = 3_599_000;
 const query = 'subscription { reviewAdded { body } }';
 
 interface Subscribed extends AsyncDisposable {
-  /** All that comes from here on, up to the end of the subscription. */
+  /** Everything that arrives from now on, until the subscription ends. */
   rest(): Promise<unknown>;
 }
 
@@ -90,23 +90,26 @@ const ends: [string, (url: string) => Promise<Subscribed>, unknown][] = [
   ],
 ];
 
-describe('a subscription that had no event for so long', () => {
-  test.each(ends)('is ended over %s, with the reason, and left at the subgraph', async (_, connect, end) => {
-    const timers = createManualTimers();
-    await using gateway = await startTestGateway({
-      config: {
-        subscriptions: { idleTimeout },
-        subgraphs: { all: { subscription: { protocol: 'graphql_ws', path: '/ws' } } },
-      },
-      dependencies: { timers },
-    });
-    const { reviewAdded } = gateway.subgraphs.reviews.store;
-    await using client = await connect(gateway.url);
-    await timers.waitForTimer(idleTimeout);
-    while (reviewAdded.subscriberCount < 1) await waitForTurns();
-    timers.fire(idleTimeout);
-    expect(await client.rest()).toEqual(end);
-    while (reviewAdded.subscriberCount > 0) await waitForTurns();
-    expect(timers.pendingMs()).not.toContain(idleTimeout);
-  });
+describe('idle timeout of subscriptions', () => {
+  test.each(ends)(
+    'an idle subscription over %s ends with SUBSCRIPTION_IDLE, also at the subgraph',
+    async (_, connect, end) => {
+      const timers = createManualTimers();
+      await using gateway = await startTestGateway({
+        config: {
+          subscriptions: { idleTimeout },
+          subgraphs: { all: { subscription: { protocol: 'graphql_ws', path: '/ws' } } },
+        },
+        dependencies: { timers },
+      });
+      const { reviewAdded } = gateway.subgraphs.reviews.store;
+      await using client = await connect(gateway.url);
+      await timers.waitForTimer(idleTimeout);
+      while (reviewAdded.subscriberCount < 1) await waitForTurns();
+      timers.fire(idleTimeout);
+      expect(await client.rest()).toEqual(end);
+      while (reviewAdded.subscriberCount > 0) await waitForTurns();
+      expect(timers.pendingMs()).not.toContain(idleTimeout);
+    },
+  );
 });

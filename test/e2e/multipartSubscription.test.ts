@@ -21,7 +21,7 @@ const opening = `\r\n--graphql${part({})}`;
 const closing = '--\r\n';
 
 describe("a subscription in Apollo's multipart protocol", () => {
-  test('starts at once, and sends every event together with the delimiter after it', async () => {
+  test('a multipart subscription starts at once, and sends each event together with the next delimiter', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     await using connection = await RawConnection.open(server.url);
@@ -41,7 +41,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
     expect(await connection.readChunk()).toBeUndefined();
   });
 
-  test('gets an empty part one heartbeat interval after the last part', async () => {
+  test('a multipart subscription sends an empty part one heartbeat interval after the last part', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome, {
@@ -58,7 +58,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
     expect(await connection.readChunk()).toBe(closing);
   });
 
-  test('ends with the error of its events', async () => {
+  test('a multipart subscription ends with the error that ended its events', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
     await using server = await startScriptedServer(() => scripted.outcome);
@@ -68,7 +68,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
     );
   });
 
-  test('ends with an error and the closing delimiter when the server shuts down', async () => {
+  test('a multipart subscription ends with an error and the closing delimiter when the server shuts down', async () => {
     const scripted = new ScriptedEvents();
     const server = await startScriptedServer(() => scripted.outcome, { drainTimeout: 60_000 });
     await using connection = await RawConnection.open(server.url);
@@ -81,7 +81,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
     await scripted.returned;
   });
 
-  test('is one payload for a query when the client accepts nothing else', async () => {
+  test('a query is answered with one multipart payload when the client accepts nothing else', async () => {
     await using server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'));
     expect((await exchange(server.url, postRequest('{ greeting }'))).body).toBe(
       `\r\n--graphql${part({ payload: { data: { greeting: 'hello' } } })}${closing}`,

@@ -10,17 +10,17 @@ import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-/** One that has asked for a subscription. */
+/** A client with one subscription. */
 interface Client extends AsyncDisposable {
-  /** Resolves when the next event has come, or another payload with this text. */
+  /** Resolves when the next event, or another payload with this text, has arrived. */
   event(text?: string): Promise<void>;
-  /** Leaves in this turn. */
+  /** Disconnects within this turn of the event loop. */
   leave(): void;
 }
 
 type Connect = (url: string) => Promise<Client>;
 
-/** What the event has, and what another subgraph is asked for. */
+/** One field of the event and one of another subgraph. */
 const query = 'subscription { reviewAdded { body author { displayName } } }';
 
 function overHttp(accept: string): Connect {
@@ -105,9 +105,9 @@ interface CountedGateway extends TestGateway {
   readonly timers: CountingTimers;
 }
 
-/** `reviews`: in the place of the demo's. */
+/** `reviews`: replaces the subgraph of the demo. */
 async function start(reviews?: { readonly url: string }): Promise<CountedGateway> {
-  // Nothing may end by itself.
+  // No timeout may end anything by itself.
   const all = {
     subscription: { protocol: 'graphql_ws' as const, path: '/ws' },
     timeouts: { attempt: '1h', deadline: '1h' },
@@ -120,7 +120,7 @@ async function start(reviews?: { readonly url: string }): Promise<CountedGateway
   return { ...gateway, timers };
 }
 
-/** What is open in this process. */
+/** The open connections and timers of this process. */
 interface Open {
   /** Both ends of each connection. */
   readonly sockets: number;
@@ -135,12 +135,12 @@ function openIn({ timers }: CountedGateway): Open {
   return { sockets: openSockets(), timers: timers.activeCount };
 }
 
-/** Far more often than it takes: what never comes must not go on after its test. */
+/** Far more often than needed, but not forever: polling must end with its test. */
 async function until(isSo: () => boolean): Promise<void> {
   for (let round = 0; round < 2_000_000 && !isSo(); round++) await waitForTurns();
 }
 
-/** `keptAlive`: connections to subgraphs that may be used again. */
+/** `keptAlive`: idle connections to subgraphs that can be reused. */
 async function nothingIsLeft(before: Open, { timers }: CountedGateway, keptAlive = 0): Promise<void> {
   const most = before.sockets + 2 * keptAlive;
   await until(() => openSockets() <= most && timers.activeCount <= before.timers);
@@ -148,7 +148,7 @@ async function nothingIsLeft(before: Open, { timers }: CountedGateway, keptAlive
   expect(timers.activeCount).toBe(before.timers);
 }
 
-/** Of the subgraph that has the events: to be asked in the turn in which something else is done. */
+/** Synchronous access to the state of the subgraph with the events. */
 function listeners({ subgraphs }: TestGateway): number {
   return subgraphs.reviews.store.reviewAdded.subscriberCount;
 }
@@ -169,7 +169,7 @@ async function nothingIsUnderWay({ subgraphs }: TestGateway): Promise<void> {
 
 const silences = ['handshake', 'acknowledgement', 'first event'] as const;
 
-/** A subgraph that says no more from here on. */
+/** A subgraph that sends nothing from now on. */
 async function startSilent(from: (typeof silences)[number]) {
   const [reached, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const sockets = new WebSocketServer({ noServer: true });
@@ -196,11 +196,11 @@ async function startSilent(from: (typeof silences)[number]) {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
-    /** The gateway waits for it. */
+    /** Resolves when the gateway waits for the subgraph. */
     reached: reached.promise,
-    /** The gateway has closed its connection. */
+    /** Resolves when the gateway closed its connection. */
     closed: closed.promise,
-    /** It ends its connections, and takes no others. */
+    /** Closes all connections, and accepts no others. */
     end: () => {
       server.close();
       for (const webSocket of sockets.clients) webSocket.terminate();
@@ -213,8 +213,8 @@ async function startSilent(from: (typeof silences)[number]) {
   };
 }
 
-describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, connect) => {
-  test.each(silences)('before the %s of the subgraph', async (from) => {
+describe.each(clients)('a client over %s leaves no resources when it disconnects', (_, connect) => {
+  test.each(silences)('when the client disconnects before the %s of the subgraph', async (from) => {
     await using silent = await startSilent(from);
     await using gateway = await start({ url: silent.url });
     const before = openIn(gateway);
@@ -227,7 +227,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
     await nothingIsLeft(before, gateway);
   });
 
-  test('while the connection to the subgraph is made again', async () => {
+  test('when the client disconnects while the gateway reconnects to the subgraph', async () => {
     await using silent = await startSilent('first event');
     await using gateway = await start({ url: silent.url });
     const before = openIn(gateway);
@@ -242,7 +242,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
     await nothingIsLeft(before, gateway);
   });
 
-  test('between two events', async () => {
+  test('when the client disconnects between two events', async () => {
     await using gateway = await start();
     const before = openIn(gateway);
     {
@@ -258,7 +258,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
     await nothingIsLeft(before, gateway, 1);
   });
 
-  test('while an event is completed', async () => {
+  test('when the client disconnects while an event is being completed', async () => {
     await using gateway = await start();
     const { accounts } = gateway.subgraphs;
     accounts.faults.replace({ targets: { '*': { hangRate: 1 } } });
@@ -267,7 +267,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
       await using client = await connect(gateway.url);
       await listening(gateway);
       publish(gateway);
-      // It waits for the first.
+      // The second event waits for the first one.
       publish(gateway);
       await accounts.requests.waitUntil(({ counts }) => counts.pending === 1);
       client.leave();
@@ -277,7 +277,7 @@ describe.each(clients)('a client %s leaves nothing behind when it leaves', (_, c
     await nothingIsLeft(before, gateway);
   });
 
-  test('at any moment of an event', async () => {
+  test('when the client disconnects at any moment of an event', async () => {
     await using gateway = await start();
     const before = openIn(gateway);
     for (let moment = 0; moment < 25; moment++) {

@@ -11,7 +11,7 @@ import { EventCounter } from '../harness/redisStoreFixture.ts';
 import { demoSupergraphFile, longCallTimeouts } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
@@ -28,7 +28,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** What an event has, what its subgraph is asked for, and what another one has. */
+/** One field of the event, one of its subgraph and one of another subgraph. */
 const query = 'subscription { reviewAdded { body rating author { displayName } } }';
 
 interface Seen {
@@ -42,7 +42,7 @@ interface Payload {
   readonly extensions?: { readonly tributary?: { readonly cursor?: string } };
 }
 
-/** The events after a cursor, until the connection breaks. */
+/** Yields the events after a cursor until the connection is lost. */
 type Client = (url: string, cursor?: string) => AsyncIterable<Seen>;
 
 async function* overEvents(url: string, cursor?: string): AsyncGenerator<Seen> {
@@ -87,13 +87,13 @@ async function* overWebSocket(url: string, cursor?: string): AsyncGenerator<Seen
   }
 }
 
-/** Adds events to a stream, never more than a few that somebody has not taken yet. */
+/** Adds events to a stream, never more than a few ahead of the slowest client. */
 class Flow {
-  /** What every client has to see. */
+  /** The events that every client must receive. */
   readonly published: Seen[] = [];
   readonly #stream: string;
   readonly #happened = new EventCounter();
-  /** Events that each client has taken. */
+  /** The number of events that each client has received. */
   readonly #taken = new Map<string, number>();
 
   constructor(stream: string) {
@@ -128,7 +128,7 @@ class Flow {
   }
 }
 
-/** A gateway in a process of its own, which ends as by `kill -9`, at the latest with the test. */
+/** A gateway in its own process, which is killed with SIGKILL at the end of the test at the latest. */
 async function startKillable(stream: string) {
   const config: GatewayOptions = {
     supergraph: { file: demoSupergraphFile, watch: false },
@@ -148,7 +148,7 @@ async function startKillable(stream: string) {
   return { url: gateway.url, kill, [Symbol.asyncDispose]: kill };
 }
 
-/** Resolves when so many processes read a stream. */
+/** Resolves when `count` processes read a stream. */
 async function reading(count: number): Promise<void> {
   for (;;) {
     const clients = (await redis.call('CLIENT', 'LIST')) as string;
@@ -160,40 +160,43 @@ async function reading(count: number): Promise<void> {
 test.each<[string, Client]>([
   ['server-sent events', overEvents],
   ['a WebSocket', overWebSocket],
-])('a client over %s whose gateway is killed sees every event once, in order', async (_, connect) => {
-  const total = 200;
-  const stream = randomUUID();
-  await using one = await startKillable(stream);
-  await using other = await startKillable(stream);
-  const flow = new Flow(stream);
-  const follow = async (events: AsyncIterable<Seen>, seen: Seen[], onTaken: (count: number) => void) => {
-    onTaken(seen.length);
-    for await (const event of events) {
-      seen.push(event);
+])(
+  'a client over %s receives every event once and in order when its gateway is killed',
+  async (_, connect) => {
+    const total = 200;
+    const stream = randomUUID();
+    await using one = await startKillable(stream);
+    await using other = await startKillable(stream);
+    const flow = new Flow(stream);
+    const follow = async (events: AsyncIterable<Seen>, seen: Seen[], onTaken: (count: number) => void) => {
       onTaken(seen.length);
-      if (seen.length >= total) break;
-    }
-  };
+      for await (const event of events) {
+        seen.push(event);
+        onTaken(seen.length);
+        if (seen.length >= total) break;
+      }
+    };
 
-  const [staying, moving]: [Seen[], Seen[]] = [[], []];
-  const untilEnd = follow(connect(other.url), staying, (count) => flow.take('staying', count));
-  const untilKilled = follow(connect(one.url), moving, (count) => {
-    if (count < 60) flow.take('moving', count);
-    if (count !== 60) return;
-    // Events go on while it ends, so that it ends between any two or within one.
-    flow.take('moving', 100);
-    void one.kill();
-  });
-  const broken = expect(untilKilled).rejects.toBeDefined();
-  await reading(2);
-  const publishing = flow.publish(total);
-  await broken;
-  // What nobody could see at the one that is gone.
-  flow.take('moving', 140);
-  await flow.reached(160);
-  const events = connect(other.url, moving.at(-1)?.cursor);
-  await follow(events, moving, (count) => flow.take('moving', count));
-  await Promise.all([untilEnd, publishing]);
-  expect(moving).toEqual(flow.published);
-  expect(staying).toEqual(flow.published);
-});
+    const [staying, moving]: [Seen[], Seen[]] = [[], []];
+    const untilEnd = follow(connect(other.url), staying, (count) => flow.take('staying', count));
+    const untilKilled = follow(connect(one.url), moving, (count) => {
+      if (count < 60) flow.take('moving', count);
+      if (count !== 60) return;
+      // Events continue during the kill, so that it happens between two events or within one.
+      flow.take('moving', 100);
+      void one.kill();
+    });
+    const broken = expect(untilKilled).rejects.toBeDefined();
+    await reading(2);
+    const publishing = flow.publish(total);
+    await broken;
+    // Events that the killed gateway could not deliver.
+    flow.take('moving', 140);
+    await flow.reached(160);
+    const events = connect(other.url, moving.at(-1)?.cursor);
+    await follow(events, moving, (count) => flow.take('moving', count));
+    await Promise.all([untilEnd, publishing]);
+    expect(moving).toEqual(flow.published);
+    expect(staying).toEqual(flow.published);
+  },
+);

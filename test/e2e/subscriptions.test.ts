@@ -3,7 +3,7 @@ import { createClient } from 'graphql-sse';
 import { pino } from 'pino';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
-/** A demo whose subgraphs are subscribed at over their WebSocketRegistry. */
+/** A demo whose subgraphs use WebSockets for subscriptions. */
 function start(): Promise<TestGateway> {
   return startTestGateway({ config: { subgraphs: { all: { subscription: { path: '/ws' } } } } });
 }
@@ -33,7 +33,7 @@ async function ask({ url }: TestGateway, query: string): Promise<unknown> {
 const review = (body: string) =>
   `mutation { addReview(input: { productId: "p77", authorId: "a117", rating: 4, body: "${body}" }) { __typename } }`;
 
-/** Resolves when the subgraph has as many subscriptions as this. */
+/** Resolves when the subgraph has `count` subscriptions. */
 function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
   return subgraphs.reviews.requests.waitUntil(
     ({ recent }) =>
@@ -44,8 +44,8 @@ function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
 
 const whole = 'subscription { reviewAdded { body product { name inStock } author { displayName } } }';
 
-describe('a subscription', () => {
-  test('has events of one subgraph, with what four have to say', async () => {
+describe('subscriptions', () => {
+  test('completes the events of one subgraph with the fields of four subgraphs', async () => {
     await using gateway = await start();
     const client = subscribe(gateway, whole);
     const first = client.next();
@@ -66,7 +66,7 @@ describe('a subscription', () => {
     await subscribed(gateway, 0);
   });
 
-  test('is one at the subgraph for all that are equal', async () => {
+  test('shares one subscription at the subgraph between equal subscriptions', async () => {
     await using gateway = await start();
     const clients = [subscribe(gateway, whole), subscribe(gateway, whole)];
     const events = clients.map((client) => client.next());
@@ -83,7 +83,7 @@ describe('a subscription', () => {
     await subscribed(gateway, 0);
   });
 
-  test('has errors of what an event lacks, and goes on', async () => {
+  test('reports errors of fields that an event lacks, and continues', async () => {
     await using gateway = await start();
     const client = subscribe(
       gateway,
@@ -106,8 +106,8 @@ describe('a subscription', () => {
   });
 });
 
-describe('a gateway that starts', () => {
-  test('finds out how a subgraph is subscribed at before anybody subscribes', async () => {
+describe('a starting gateway', () => {
+  test('detects the subscription protocol of a subgraph before a client subscribes', async () => {
     const found = new Map<string, string>();
     const all = Promise.withResolvers<void>();
     const logger = pino(
@@ -127,9 +127,9 @@ describe('a gateway that starts', () => {
   });
 });
 
-describe('a gateway that closes', () => {
-  // Without `complete`: the client comes back, to another process.
-  test('lets clients of subscriptions go elsewhere, at once', async () => {
+describe('a closing gateway', () => {
+  // Without `complete`, so that the client reconnects to another process.
+  test('ends the streams of subscriptions at once, so that clients reconnect elsewhere', async () => {
     const gateway = await start();
     const client = subscribe(gateway, whole);
     const first = expect(client.next()).rejects.toThrow('Connection closed');

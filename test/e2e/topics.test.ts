@@ -13,7 +13,7 @@ import {
 } from '../harness/topicShop.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-// The first run on a machine may have to download the program.
+// The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
@@ -30,7 +30,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-// Whatever a test has opened is gone with it.
+// Closes everything that a test opened.
 beforeEach(noConnections);
 
 const query = 'subscription ($w: ID) { stockChanged(warehouse: $w) { stock name } }';
@@ -62,7 +62,7 @@ async function addAll(stream: string, from: number, to: number): Promise<string[
   return ids;
 }
 
-/** Connections to Redis besides that of the test, by what they do. */
+/** Connections to Redis by their last command, without the connection of the test. */
 async function connections(): Promise<readonly string[]> {
   const list = (await redis.call('CLIENT', 'LIST')) as string;
   const lines = list.split('\n').filter((line) => line !== '' && !line.includes('cmd=client'));
@@ -73,7 +73,7 @@ async function noConnections(): Promise<void> {
   while ((await connections()).length > 0) await waitForTurns();
 }
 
-/** Resolves when so many readers wait for entries. */
+/** Resolves when `count` readers wait for entries. */
 async function reading(count: number): Promise<void> {
   for (;;) {
     const waiting = (await connections()).filter((command) => command === 'xread');
@@ -103,7 +103,7 @@ const codeOf = ({ errors }: TopicPayload) =>
   (errors?.[0]?.extensions as Readonly<Record<string, unknown>> | undefined)?.code;
 
 describe('events of a stream', () => {
-  test('come to all clients of all processes, each with the cursor of its entry', async () => {
+  test('events of a stream reach all clients of all processes, with the cursor of their entries', async () => {
     const stream = randomUUID();
     await add(stream, 0);
     await using one = open(stream);
@@ -125,7 +125,7 @@ describe('events of a stream', () => {
     expect(one.hub.openStreamCount).toBe(1);
   });
 
-  test('are for those whose arguments they have', async () => {
+  test('events of a stream reach only clients whose arguments match', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
     const client = await shop.subscribe(query, { w: 'north' });
@@ -135,7 +135,7 @@ describe('events of a stream', () => {
     expect(await stocks(client, 1)).toEqual([2]);
   });
 
-  test('that are none are passed over by all, and told once', async () => {
+  test('malformed events of a stream are skipped by all processes, and logged once', async () => {
     const stream = randomUUID();
     const clock = { now: 0 };
     await using shop = open(stream, { now: () => clock.now, maxEventBytes: 100 });
@@ -162,7 +162,7 @@ describe('events of a stream', () => {
     ]);
   });
 
-  test('are not lost with the connection', async () => {
+  test('events of a stream are not lost when the Redis connection is lost', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
     const client = await shop.subscribe(query);
@@ -174,7 +174,7 @@ describe('events of a stream', () => {
     expect(await stocks(client, 3)).toEqual(numbers(2, 4));
   });
 
-  test('wait in the stream for who takes them slowly, where the queue is to wait', async () => {
+  test('events stay in the stream for slow clients when whenFull is "wait"', async () => {
     const stream = randomUUID();
     await using shop = open(stream, { maxEvents: 3, whenFull: 'wait' });
     const client = await shop.subscribe(query);
@@ -187,7 +187,7 @@ describe('events of a stream', () => {
     expect(await stocks(client, 3)).toEqual(numbers(201, 203));
   });
 
-  test('are told to be missing, where the stream has lost them', async () => {
+  test('clients get EVENTS_MISSED when the stream has trimmed entries', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
     const client = await shop.subscribe(query);
@@ -204,7 +204,7 @@ describe('events of a stream', () => {
   });
 });
 
-test('who subscribes while Redis is away is told that events of that time may be missing', async () => {
+test('a client that subscribes while Redis is unavailable gets EVENTS_MISSED', async () => {
   const stream = randomUUID();
   await server.kill();
   redis.disconnect();
@@ -218,12 +218,12 @@ test('who subscribes while Redis is away is told that events of that time may be
   const other = await shop.subscribe('subscription { stockChanged { stock } }');
   await add(stream, 1);
   expect(await stocks(client, 1)).toEqual([1]);
-  // It came when Redis was there again.
+  // The event arrived after Redis was available again.
   expect(await stocks(other, 1)).toEqual([1]);
 });
 
-describe('a client that comes back', () => {
-  test('gets what it has missed, once and in order, and then what happens', async () => {
+describe('a resuming client', () => {
+  test('gets all missed events once and in order, then live events', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
     const ids = await addAll(stream, 1, 250);
@@ -233,10 +233,10 @@ describe('a client that comes back', () => {
     expect(await stocks(client, 3)).toEqual(numbers(251, 253));
   });
 
-  test('also to another process, while events flow and others listen there', async () => {
+  test('resumes at another process while events arrive and other clients listen there', async () => {
     const stream = randomUUID();
     await using one = open(stream);
-    // However many there are until the one that listens takes them.
+    // Entries are added until the live client has received some.
     await using other = open(stream, { maxEvents: 1_000_000 });
     const [before, listening] = await Promise.all([one.subscribe(query), other.subscribe(query)]);
     await reading(2);
@@ -255,7 +255,7 @@ describe('a client that comes back', () => {
       }
     };
     await see(before, 50);
-    // As by a kill: nobody says goodbye.
+    // As with `kill -9`: connections are not closed properly.
     await one[Symbol.asyncDispose]();
     for (let round = 0; round < 3; round++) {
       const client = await other.subscribe(query, {}, undefined, cursor);
@@ -268,7 +268,7 @@ describe('a client that comes back', () => {
     expect(await stocks(listening, last)).toEqual(numbers(1, last));
   });
 
-  test('is not overrun by what it has missed', async () => {
+  test('gets missed events no faster than it reads them', async () => {
     const stream = randomUUID();
     await using shop = open(stream, { maxEvents: 2 });
     await addAll(stream, 1, 30);
@@ -278,7 +278,7 @@ describe('a client that comes back', () => {
     expect(await stocks(client, 30)).toEqual(numbers(1, 30));
   });
 
-  test('is told first where the stream does not have it all any more', async () => {
+  test('gets EVENTS_MISSED first when the stream no longer has all missed events', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
     const ids = await addAll(stream, 1, 10);
@@ -290,7 +290,7 @@ describe('a client that comes back', () => {
     expect(await stocks(complete, 4)).toEqual(numbers(7, 10));
   });
 
-  test('is told first where its cursor is of another stream, and goes on', async () => {
+  test('gets EVENTS_MISSED first when its cursor is from another stream, then live events', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
     await addAll(stream, 1, 3);
@@ -312,7 +312,7 @@ describe('a client that comes back', () => {
     },
   );
 
-  test('with the largest of all cursors is told that there is nothing like it, and goes on', async () => {
+  test('gets EVENTS_MISSED first when it resumes with the largest possible cursor, then live events', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
     await addAll(stream, 1, 3);
@@ -325,7 +325,7 @@ describe('a client that comes back', () => {
     expect([...shop.problems.counts]).toEqual([]);
   });
 
-  test('shares with its equals once it has caught up', async () => {
+  test('shares the subscription of equal clients once it has caught up', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
     const ids = await addAll(stream, 1, 3);
@@ -347,7 +347,7 @@ describe('a client that comes back', () => {
     expect(shop.hub.openStreamCount).toBe(0);
   });
 
-  test('is at the same place as its equals, however many come while events flow', async () => {
+  test('receives the same events as equal clients, however many resume while events arrive', async () => {
     const stream = randomUUID();
     await using shop = open(stream, { maxEvents: 1_000_000 });
     const [first] = await addAll(stream, 1, 20);
@@ -371,7 +371,7 @@ describe('a client that comes back', () => {
     expect(shop.calls).toHaveLength(before + 1);
   });
 
-  test('goes on with another supergraph where it was', async () => {
+  test('continues at the same position with a new supergraph', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
     const ids = await addAll(stream, 1, 20);
@@ -379,7 +379,7 @@ describe('a client that comes back', () => {
     const live = await shop.subscribe(query);
     await reading(1);
     expect(await stocks(resumed, 3)).toEqual(numbers(2, 4));
-    // What the first step selects is different, so that both are subscribed anew.
+    // The first step selects other fields, so both are subscribed again.
     const later = await loadUpdatedTopicShop();
     await shop.replan(later);
     expect(await stocks(resumed, 16)).toEqual(numbers(5, 20));
@@ -391,7 +391,7 @@ describe('a client that comes back', () => {
   });
 });
 
-test('another supergraph does not stop the reading', async () => {
+test('a new supergraph does not stop the reader of a stream', async () => {
   const stream = randomUUID();
   await using shop = open(stream);
   const client = await shop.subscribe(query);
@@ -404,7 +404,7 @@ test('another supergraph does not stop the reading', async () => {
   await later.planner.close();
 });
 
-test('the last client that leaves ends the reading, and no connection is left', async () => {
+test('the reader stops and its connections close when the last client leaves', async () => {
   const stream = randomUUID();
   await using shop = open(stream);
   const ids = await addAll(stream, 1, 2);
@@ -421,7 +421,7 @@ test('the last client that leaves ends the reading, and no connection is left', 
   await noConnections();
 });
 
-test('a client that leaves before Redis is there leaves nothing behind', async () => {
+test('a client that leaves before Redis is available leaves no resources', async () => {
   await using shop = open(randomUUID(), {
     config: parseRedisConfig({
       url: 'redis://127.0.0.1:1',

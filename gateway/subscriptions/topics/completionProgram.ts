@@ -19,24 +19,24 @@ import type { RootField } from './rootField.ts';
 interface CompletionProgramOptions {
   readonly program: Program;
   readonly field: RootField;
-  /** The event's. */
+  /** The type of the event. */
   readonly typename: string;
   readonly key: SelectionSetNode;
-  /** Nodes of the first step's operation. */
+  /** Field nodes of the first step's operation. */
   readonly missingNodes: ReadonlySet<FieldNode>;
   readonly shapes: FetchShapeRegistry;
   readonly conditions: TypeConditions;
 }
 
-/** The program with one more step after its first: the subgraph is asked by an entity's key for the fields that an
- *  event lacks. Everything else waits for that, too. */
+/** Inserts a step after the first one, which fetches the fields that an event lacks from the subgraph, by entity key. All
+ *  steps that depend on the first one then depend on the new one too. */
 export function createCompletionProgram(options: CompletionProgramOptions): Program {
   const { program, field, shapes, conditions } = options;
   const fetch = createEntityFetch(options);
   const requires = fetch.requires ?? [];
   const path = parseFlattenPath([field.responseName]);
-  const [first, ...rest] = program.steps;
-  if (first === undefined) throw new Error('A program without steps has nothing to complete.');
+  const [first, ...remaining] = program.steps;
+  if (first === undefined) throw new Error('The program of a subscription has no steps.');
   const added: FetchStep = {
     index: 1,
     shape: shapes.intern(fetch),
@@ -53,7 +53,11 @@ export function createCompletionProgram(options: CompletionProgramOptions): Prog
     steps: [
       first,
       added,
-      ...rest.map((step) => ({ ...step, index: step.index + 1, dependsOn: step.dependsOn.flatMap(moved) })),
+      ...remaining.map((step) => ({
+        ...step,
+        index: step.index + 1,
+        dependsOn: step.dependsOn.flatMap(moved),
+      })),
     ],
     groups: program.groups.map((group) => ({
       ...group,
@@ -105,12 +109,12 @@ function printEntityQuery(
   selection: string,
 ): string {
   const definitions = variableDefinitions.filter(({ variable }) => variables.has(variable.name.value));
-  const all = ['$representations: [_Any!]!', ...definitions.map((definition) => print(definition))];
-  const head = `query ${name?.value ?? ''}(${all.join(', ')})`;
+  const printed = ['$representations: [_Any!]!', ...definitions.map((definition) => print(definition))];
+  const head = `query ${name?.value ?? ''}(${printed.join(', ')})`;
   return `${head} { _entities(representations: $representations) { ${selection} } }`;
 }
 
-/** Only the fields that are missing, and what they stand in. */
+/** The missing fields, with the fragments around them. */
 function selectMissing(set: SelectionSetNode, isMissing: (node: FieldNode) => boolean): SelectionSetNode {
   return {
     ...set,
@@ -123,7 +127,7 @@ function selectMissing(set: SelectionSetNode, isMissing: (node: FieldNode) => bo
   };
 }
 
-/** Without type conditions: of these objects the type is known. */
+/** Removes type conditions, because the type of the object is known. */
 function flattenFragments(
   selections: readonly SelectionNode[],
   typename: string,
@@ -153,9 +157,9 @@ function rewritesBelow(
   responseName: string,
 ): readonly FetchDataRewrite[] {
   return rewrites.flatMap((rewrite) => {
-    const place = rewrite.path.indexOf(responseName);
-    const isBelow = place !== -1 && rewrite.path.slice(0, place).every((part) => part.startsWith('... on '));
-    const path = rewrite.path.slice(place + 1);
+    const index = rewrite.path.indexOf(responseName);
+    const isBelow = index !== -1 && rewrite.path.slice(0, index).every((part) => part.startsWith('... on '));
+    const path = rewrite.path.slice(index + 1);
     return isBelow && path.length > 0 ? [{ ...rewrite, path }] : [];
   });
 }

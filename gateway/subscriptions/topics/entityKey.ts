@@ -2,50 +2,50 @@ import { Kind, type SelectionSetNode } from 'graphql';
 import { isPlainObject, type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { RequiresSelection } from '../../planning/queryPlan.ts';
 
-/** Whether an object has all fields of a key. */
+/** Whether an object has a value for every field of a key. */
 export function hasKey(key: SelectionSetNode, value: Readonly<Record<string, unknown>>): boolean {
   return key.selections.every((selection) => {
     if (selection.kind === Kind.INLINE_FRAGMENT) return hasKey(selection.selectionSet, value);
     if (selection.kind !== Kind.FIELD || selection.name.value === '__typename') return true;
-    const own = Object.hasOwn(value, selection.name.value) ? value[selection.name.value] : undefined;
-    if (own === undefined || own === null) return false;
+    const field = Object.hasOwn(value, selection.name.value) ? value[selection.name.value] : undefined;
+    if (field === undefined || field === null) return false;
     const { selectionSet: inner } = selection;
     if (inner === undefined) return true;
-    const objects = Array.isArray(own) ? own : [own];
+    const objects = Array.isArray(field) ? field : [field];
     return objects.every((object) => isPlainObject(object) && hasKey(inner, object));
   });
 }
 
-/** Copies the fields of a key into an object of the response tree, under their own names: none is ever an alias of
- *  something else there. */
+/** Copies the fields of a key into an object of the response tree, under their field names. The planner never uses a key
+ *  field's name as an alias of another field. */
 export function copyKey(
   key: SelectionSetNode,
   value: Readonly<Record<string, unknown>>,
-  into: ResponseObject,
+  target: ResponseObject,
 ): void {
   for (const selection of key.selections) {
-    if (selection.kind === Kind.INLINE_FRAGMENT) copyKey(selection.selectionSet, value, into);
+    if (selection.kind === Kind.INLINE_FRAGMENT) copyKey(selection.selectionSet, value, target);
     if (selection.kind !== Kind.FIELD || !Object.hasOwn(value, selection.name.value)) continue;
     const { name, selectionSet: inner } = selection;
-    const known = Object.hasOwn(into, name.value) ? into[name.value] : undefined;
-    setKey(into, name.value, copyField(inner, value[name.value], known));
+    const existing = Object.hasOwn(target, name.value) ? target[name.value] : undefined;
+    setKey(target, name.value, copyField(inner, value[name.value], existing));
   }
 }
 
-function copyField(set: SelectionSetNode | undefined, value: unknown, known: unknown): unknown {
-  if (set === undefined) return known ?? structuredClone(value);
+function copyField(set: SelectionSetNode | undefined, value: unknown, existing: unknown): unknown {
+  if (set === undefined) return existing ?? structuredClone(value);
   if (Array.isArray(value)) {
     return value.map((element, index) =>
-      copyField(set, element, Array.isArray(known) ? known[index] : undefined),
+      copyField(set, element, Array.isArray(existing) ? existing[index] : undefined),
     );
   }
   if (!isPlainObject(value)) return value;
-  const into: ResponseObject = isPlainObject(known) ? known : {};
-  copyKey(set, value, into);
-  return into;
+  const target: ResponseObject = isPlainObject(existing) ? existing : {};
+  copyKey(set, value, target);
+  return target;
 }
 
-/** What a representation by this key consists of. */
+/** The `requires` selections of a representation with this key. */
 export function requiresOf(key: SelectionSetNode): RequiresSelection[] {
   return key.selections.flatMap((selection): RequiresSelection[] => {
     if (selection.kind === Kind.INLINE_FRAGMENT) return requiresOf(selection.selectionSet);

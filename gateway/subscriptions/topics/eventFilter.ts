@@ -3,20 +3,20 @@ import type { RootField } from './rootField.ts';
 
 export type EventFilter = (event: Readonly<Record<string, unknown>>) => boolean;
 
-/** Which events are for a client that gives these arguments. `filter`: paths in the event by the arguments' names.
- *  `variables`: as the client has sent them. */
+/** Creates a filter that accepts the events for a client with these arguments. `filter`: paths in the event by argument
+ *  name. `variables`: as the client sent them. */
 export function createEventFilter(
   filter: Readonly<Record<string, string>>,
   field: RootField,
   schema: GraphQLSchema,
   variables: Readonly<Record<string, unknown>>,
 ): EventFilter {
-  const given = argumentsOf(field, schema, variables);
-  const wanted = Object.entries(filter).flatMap(([name, path]) => {
-    const value = given[name];
+  const args = argumentsOf(field, schema, variables);
+  const expected = Object.entries(filter).flatMap(([name, path]) => {
+    const value = args[name];
     return value === undefined || value === null ? [] : [{ value, path: path.split('.') }];
   });
-  return (event) => wanted.every(({ value, path }) => isEqual(valueAt(event, path), value));
+  return (event) => expected.every(({ value, path }) => isEqual(valueAt(event, path), value));
 }
 
 function argumentsOf(
@@ -40,27 +40,27 @@ function valueAt(event: unknown, path: readonly string[]): unknown {
   return value;
 }
 
-/** An `ID` is text in GraphQL, and often a number in an event. */
-function isEqual(value: unknown, wanted: unknown): boolean {
-  if (value === wanted) return true;
-  if (typeof value === 'number' || typeof wanted === 'number') {
+/** Compares numbers as strings: an `ID` is a string in GraphQL, and often a number in an event. */
+function isEqual(value: unknown, expected: unknown): boolean {
+  if (value === expected) return true;
+  if (typeof value === 'number' || typeof expected === 'number') {
     return (
       ['number', 'string'].includes(typeof value) &&
-      ['number', 'string'].includes(typeof wanted) &&
-      String(value) === String(wanted)
+      ['number', 'string'].includes(typeof expected) &&
+      String(value) === String(expected)
     );
   }
-  if (typeof value !== 'object' || typeof wanted !== 'object' || value === null || wanted === null) {
+  if (typeof value !== 'object' || typeof expected !== 'object' || value === null || expected === null) {
     return false;
   }
-  if (Array.isArray(value) !== Array.isArray(wanted)) return false;
-  const names = Object.keys(wanted);
+  if (Array.isArray(value) !== Array.isArray(expected)) return false;
+  const names = Object.keys(expected);
   return (
     Object.keys(value).length === names.length &&
     names.every(
       (name) =>
         Object.hasOwn(value, name) &&
-        isEqual((value as Record<string, unknown>)[name], (wanted as Record<string, unknown>)[name]),
+        isEqual((value as Record<string, unknown>)[name], (expected as Record<string, unknown>)[name]),
     )
   );
 }

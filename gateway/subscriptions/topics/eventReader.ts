@@ -4,28 +4,28 @@ import type { TypeConditions } from '../../execution/typeConditions.ts';
 import { responseNameOf } from './rootField.ts';
 import type { TopicSchema } from './topicSchema.ts';
 
-/** A selected field that an event does not have, at one place. */
+/** A selected field that an object of the event does not have. */
 export interface MissingField {
   readonly node: FieldNode;
-  /** Response names and indices below the event. */
+  /** Response names and list indices, relative to the event. */
   readonly path: readonly (string | number)[];
 }
 
-/** What an event has of a selection. */
+/** The part of a selection that an event has. */
 interface EventData {
   /** By response names. */
   readonly data: ResponseObject;
   readonly missing: readonly MissingField[];
 }
 
-/** Reads from events, which have the field names of the schema, what is selected. A field with arguments counts as
- *  missing: an event does not say for which ones its value is. */
+/** Reads the selected fields of events. Events have the field names of the schema. A field with arguments counts as
+ *  missing, because an event does not say to which arguments its value belongs. */
 export class EventReader {
-  readonly #graph: TopicSchema;
+  readonly #schema: TopicSchema;
   readonly #conditions: TypeConditions;
 
-  constructor(graph: TopicSchema, conditions: TypeConditions) {
-    this.#graph = graph;
+  constructor(schema: TopicSchema, conditions: TypeConditions) {
+    this.#schema = schema;
     this.#conditions = conditions;
   }
 
@@ -37,7 +37,7 @@ export class EventReader {
   }
 
   #readSelections(
-    into: ResponseObject,
+    target: ResponseObject,
     set: SelectionSetNode,
     value: Readonly<Record<string, unknown>>,
     typename: string | undefined,
@@ -51,38 +51,38 @@ export class EventReader {
         if (condition !== undefined && typename === undefined)
           missing.push(...collectMissingFields(inner, path));
         else if (condition === undefined || this.#conditions.matches(condition, typename as string)) {
-          this.#readSelections(into, inner, value, typename, path, missing);
+          this.#readSelections(target, inner, value, typename, path, missing);
         }
       } else if (selection.kind === Kind.FIELD) {
         const key = responseNameOf(selection);
         const below = [...path, key];
-        const known = Object.hasOwn(into, key) ? into[key] : undefined;
-        const read = this.#readField(known, selection, value, typename, below, missing);
+        const existing = Object.hasOwn(target, key) ? target[key] : undefined;
+        const read = this.#readField(existing, selection, value, typename, below, missing);
         if (read === undefined) missing.push({ node: selection, path: below });
-        else setKey(into, key, read);
+        else setKey(target, key, read);
       }
     }
   }
 
-  /** `undefined` for a field that is missing as a whole. */
+  /** Returns `undefined` if the whole field is missing. */
   #readField(
-    known: unknown,
-    { name: { value: name }, arguments: given = [], selectionSet }: FieldNode,
+    existing: unknown,
+    { name: { value: name }, arguments: args = [], selectionSet }: FieldNode,
     value: Readonly<Record<string, unknown>>,
     typename: string | undefined,
     path: MissingField['path'],
     missing: MissingField[],
   ): unknown {
     if (name === '__typename') return typename;
-    if (given.length > 0 || !Object.hasOwn(value, name)) return undefined;
+    if (args.length > 0 || !Object.hasOwn(value, name)) return undefined;
     const own = value[name];
     if (selectionSet === undefined || own === null) return structuredClone(own);
-    const fieldType = typename === undefined ? undefined : this.#graph.fieldTypeOf(typename, name);
-    return this.#readComposite(known, selectionSet, own, fieldType, path, missing);
+    const fieldType = typename === undefined ? undefined : this.#schema.fieldTypeOf(typename, name);
+    return this.#readComposite(existing, selectionSet, own, fieldType, path, missing);
   }
 
   #readComposite(
-    known: unknown,
+    existing: unknown,
     set: SelectionSetNode,
     value: unknown,
     fieldType: string | undefined,
@@ -92,19 +92,19 @@ export class EventReader {
     if (value === null) return null;
     if (Array.isArray(value)) {
       const elements = value.map((element, index) => {
-        const knownElement = Array.isArray(known) ? known[index] : undefined;
-        return this.#readComposite(knownElement, set, element, fieldType, [...path, index], missing);
+        const existingElement = Array.isArray(existing) ? existing[index] : undefined;
+        return this.#readComposite(existingElement, set, element, fieldType, [...path, index], missing);
       });
       return elements.includes(undefined) ? undefined : elements;
     }
     if (!isPlainObject(value)) return undefined;
-    const into: ResponseObject = isPlainObject(known) ? known : {};
-    this.#readSelections(into, set, value, this.#typenameOf(value, fieldType), path, missing);
-    return into;
+    const target: ResponseObject = isPlainObject(existing) ? existing : {};
+    this.#readSelections(target, set, value, this.#typenameOf(value, fieldType), path, missing);
+    return target;
   }
 
-  #typenameOf({ __typename: own }: ResponseObject, fieldType: string | undefined): string | undefined {
-    if (typeof own === 'string') return own;
+  #typenameOf({ __typename: typename }: ResponseObject, fieldType: string | undefined): string | undefined {
+    if (typeof typename === 'string') return typename;
     return fieldType !== undefined && this.#conditions.isObjectType(fieldType) ? fieldType : undefined;
   }
 }

@@ -2,16 +2,16 @@ import { type FieldNode, Kind, type SelectionSetNode } from 'graphql';
 import type { FetchStep } from '../../execution/program.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 
-/** The field that a subscription is for, as the plan's first step selects it. */
+/** The root field of a subscription, as the first step of the plan selects it. */
 export interface RootField {
   readonly step: FetchStep;
-  /** `Subscription.stockChanged`. */
+  /** Such as `Subscription.stockChanged`. */
   readonly coordinate: string;
   readonly node: FieldNode;
   readonly responseName: string;
 }
 
-/** `undefined` where no step subscribes. */
+/** `undefined` if the operation is not a subscription. */
 export function rootFieldOf({ program, rootType }: PreparedOperation): RootField | undefined {
   const [step] = program.steps;
   const node = step?.shape.kind === 'subscription' ? firstField(step.shape.document.selectionSet) : undefined;
@@ -28,7 +28,7 @@ export function responseNameOf({ alias, name }: FieldNode): string {
   return (alias ?? name).value;
 }
 
-/** A subscription has one field besides `__typename`. */
+/** Validation ensures that a subscription has one field besides `__typename`. */
 function firstField({ selections }: SelectionSetNode): FieldNode | undefined {
   for (const selection of selections) {
     if (selection.kind === Kind.INLINE_FRAGMENT) {

@@ -18,7 +18,7 @@ import type { TopicProblemLog } from './topicProblemLog.ts';
 
 interface StreamTopicOptions {
   readonly config: RedisConfig;
-  /** The whole key. */
+  /** The full key, without `redis.keyPrefix`. */
   readonly stream: string;
   readonly maxEventBytes: number;
   readonly problems: TopicProblemLog;
@@ -27,21 +27,21 @@ interface StreamTopicOptions {
 
 interface ListenerState {
   readonly listener: TopicListener;
-  /** It has got everything up to this entry, which is ahead of the reader. */
+  /** The id of the entry up to which the listener has received everything, if it is ahead of the reader. */
   receivedUpTo: string | undefined;
-  /** It gets nothing more after this entry until it goes on. */
+  /** The id of the last entry before the listener was paused. */
   pausedAt: string | undefined;
   hasUnsubscribed: boolean;
-  /** Ends what is asked of Redis for it alone. */
+  /** Aborts the replay for this listener. */
   catchUpAbort?: AbortController;
 }
 
-/** Entries in one look at the past. Every client that comes back holds so many. */
+/** Entries that a replay reads at once. Each resuming client holds this many in memory. */
 const catchUpBatchSize = 25;
 
-/** A Redis stream whose events go to all who listen in this process. It is read by one reader, for as long as this is
- *  open. Who wants past events gets them over one more connection, shared by all of these, and joins the others where
- *  the reader is. */
+/** A Redis stream that sends its events to all listeners in this process. One reader reads the stream until `close`.
+ *  Listeners that resume get past events over a second connection, shared by all of them, and join the live listeners when
+ *  they have caught up with the reader. */
 export class StreamTopic {
   readonly #options: StreamTopicOptions;
   readonly #reader: RedisStreamReader;
@@ -49,11 +49,11 @@ export class StreamTopic {
   readonly #liveListeners = new Set<ListenerState>();
   readonly #started = Promise.withResolvers<void>();
   #isStarted = false;
-  /** Redis could not be asked when the first ones began to listen. */
+  /** Redis was unavailable when the first listeners subscribed. */
   #hasStartFailed = false;
-  /** Up to here the live ones have got everything. */
+  /** The id of the last entry that the live listeners received. */
   #position = firstStreamId;
-  /** How often the reader has found a gap: ids may begin anew then. */
+  /** How many gaps the reader has found. After a gap, ids may start anew. */
   #gapCount = 0;
   #historyRedis: RetryingRedisClient | undefined;
 
@@ -80,7 +80,7 @@ export class StreamTopic {
     return this.#listeners.size;
   }
 
-  /** With `after`, the id of an entry, everything after it; without, what is added from now on. */
+  /** Sends all entries after the id `after`; without `after`, the entries that are added from now on. */
   subscribe(after: string | undefined, listener: TopicListener): TopicSubscription {
     const member: ListenerState = {
       listener,
@@ -120,12 +120,12 @@ export class StreamTopic {
     this.#isStarted = true;
     this.#started.resolve();
     if (!this.#hasStartFailed) return;
-    // Reading begins behind whatever was added meanwhile.
+    // The reader starts after the entries that were added while Redis was unavailable.
     this.#options.problems.report('events missed', this.#options.stream, `before ${id}`);
     for (const member of [...this.#liveListeners]) if (!member.hasUnsubscribed) member.listener.onGap();
   }
 
-  /** Past events wait by themselves until they are taken. */
+  /** A listener that replays needs no pause: its next event is sent when the previous one was consumed. */
   #pause(member: ListenerState): void {
     if (!this.#liveListeners.delete(member)) return;
     const { receivedUpTo } = member;
@@ -146,8 +146,8 @@ export class StreamTopic {
     const event = this.#parse(entry);
     for (const member of [...this.#liveListeners]) {
       if (member.hasUnsubscribed) continue;
-      const hasIt = member.receivedUpTo !== undefined && !isLaterId(entry.id, member.receivedUpTo);
-      if (!hasIt && event !== undefined) member.listener.onEvent(event);
+      const hasReceived = member.receivedUpTo !== undefined && !isLaterId(entry.id, member.receivedUpTo);
+      if (!hasReceived && event !== undefined) member.listener.onEvent(event);
       this.#joinLiveIfCaughtUp(member);
     }
   }
@@ -158,7 +158,7 @@ export class StreamTopic {
     this.#options.problems.report('events missed', this.#options.stream, `after ${lastReadId}`);
     for (const member of [...this.#liveListeners]) {
       if (member.hasUnsubscribed) continue;
-      // Ids begin anew: what comes next is none of what it has.
+      // Ids start anew, so the listener has received none of the next entries.
       if (isLaterId(lastReadId, resumeAfterId) && member.receivedUpTo !== undefined)
         member.receivedUpTo = firstStreamId;
       member.listener.onGap();
@@ -166,7 +166,7 @@ export class StreamTopic {
     }
   }
 
-  /** Where the reader is at the place of a member that was ahead, it is one of all. */
+  /** A listener that was ahead of the reader becomes a normal live listener when the reader reaches its position. */
   #joinLiveIfCaughtUp(member: ListenerState): void {
     if (
       member.hasUnsubscribed ||
@@ -182,34 +182,34 @@ export class StreamTopic {
     const { stream } = this.#options;
     member.catchUpAbort = new AbortController();
     const { signal } = member.catchUpAbort;
-    let place: StreamPosition = { id: after, addedCount: undefined, reportedDeletedId: firstStreamId };
+    let position: StreamPosition = { id: after, addedCount: undefined, reportedDeletedId: firstStreamId };
     for (;;) {
-      const gaps = this.#gapCount;
+      const gapCount = this.#gapCount;
       const reply = await this.#openHistoryRedis().runScript(
         streamProbeScript,
         [stream],
-        [nextId(place.id), catchUpBatchSize],
+        [nextId(position.id), catchUpBatchSize],
         signal,
       );
       if (member.hasUnsubscribed || reply === undefined) return;
-      const look = parseStreamProbe(reply);
-      if (hasGap(place, look)) {
-        place = positionAfterGap(place, look);
+      const probe = parseStreamProbe(reply);
+      if (hasGap(position, probe)) {
+        position = positionAfterGap(position, probe);
         member.listener.onGap();
       }
-      for (const entry of look.entries) {
+      for (const entry of probe.entries) {
         const event = this.#parse(entry);
         if (event !== undefined) await member.listener.onReplayedEvent(event);
         if (member.hasUnsubscribed) return;
       }
-      place = positionAfter(place, look, catchUpBatchSize);
+      position = positionAfter(position, probe, catchUpBatchSize);
       await this.#started.promise;
       if (member.hasUnsubscribed) return;
-      // Where the reader is behind, what it has still to read is known here; where it is ahead, there is more to read.
-      // After a gap the two may not be in the same stream any more.
-      if (gaps === this.#gapCount && !isLaterId(this.#position, place.id)) break;
+      // If the reader is behind, this replay has already read its next entries. If the reader is ahead, read on. After a gap,
+      // ids of the two cannot be compared.
+      if (gapCount === this.#gapCount && !isLaterId(this.#position, position.id)) break;
     }
-    member.receivedUpTo = place.id;
+    member.receivedUpTo = position.id;
     this.#liveListeners.add(member);
     this.#joinLiveIfCaughtUp(member);
   }

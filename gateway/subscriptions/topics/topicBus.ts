@@ -1,16 +1,17 @@
 import { isMalformed, parseTopicEvent } from './topicEvent.ts';
 import type { TopicListener, TopicSubscription } from './topicListener.ts';
 
-/** Topics of this process. */
+/** The topics that `gateway.publish` publishes to, within this process. */
 export class TopicBus {
   readonly #listeners = new Map<string, Set<TopicListener>>();
 
-  /** Gives an event to all who listen at this moment. `data`: an object with `__typename`, the fields of a key, and
-   *  whatever else it has, by the names of the schema; it is copied as JSON. Errors: `TypeError` for what is no event. */
+  /** Sends an event to all current listeners. `data`: an object with `__typename`, the fields of a key and any other
+   *  fields, with the names of the schema. It is copied as JSON.
+   *  @throws {TypeError} if `data` is not a valid event. */
   publish(topic: string, data: unknown): void {
     const event = parseTopicEvent(JSON.stringify(data) ?? 'null', undefined, Number.POSITIVE_INFINITY);
     if (isMalformed(event))
-      throw new TypeError(`An event for ${topic} cannot be published: ${event.reason}.`);
+      throw new TypeError(`The event for topic "${topic}" cannot be published: ${event.reason}.`);
     for (const listener of [...(this.#listeners.get(topic) ?? [])]) listener.onEvent(event);
   }
 

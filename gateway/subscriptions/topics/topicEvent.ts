@@ -1,24 +1,24 @@
 import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
 
-/** An event of a topic, the same for all who listen: to be read only. */
+/** An event of a topic. All listeners share the object, so it must not be changed. */
 export interface TopicEvent {
   readonly typename: string;
-  /** Field names of the schema with their values. */
+  /** Values by field name of the schema. */
   readonly value: Readonly<Record<string, unknown>>;
-  /** Of its entry in a stream; `undefined` for an event of this process. */
+  /** The id of the entry in the stream; `undefined` for an event of this process. */
   readonly id: string | undefined;
   /** Bytes of its JSON text. */
   readonly size: number;
 }
 
-/** Why something is no event. */
+/** The reason why something is not an event. */
 interface MalformedEvent {
   readonly reason: string;
 }
 
 const maxEventDepth = 1000;
 
-/** Reads the JSON text of an event. */
+/** Parses the JSON text of an event. */
 export function parseTopicEvent(
   text: string | undefined,
   id: string | undefined,
@@ -26,7 +26,7 @@ export function parseTopicEvent(
 ): TopicEvent | MalformedEvent {
   if (text === undefined) return { reason: 'it has no field `event`' };
   const size = Buffer.byteLength(text);
-  if (size > maxBytes) return { reason: `it has more than ${maxBytes} bytes (subscriptions.eventSize)` };
+  if (size > maxBytes) return { reason: `it is larger than ${maxBytes} bytes (subscriptions.eventSize)` };
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -34,7 +34,7 @@ export function parseTopicEvent(
     return { reason: error instanceof Error ? error.message : String(error) };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { reason: 'it is no object' };
+    return { reason: 'it is not an object' };
   }
   const { __typename: typename } = value as Record<string, unknown>;
   if (typeof typename !== 'string') return { reason: 'it has no `__typename`' };

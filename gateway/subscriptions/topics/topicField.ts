@@ -2,20 +2,20 @@ import { type DocumentNode, type FieldDefinitionNode, Kind, OperationTypeNode } 
 import { findNearestName } from '../../config/findNearestName.ts';
 import { compositesOf, namedTypeOf, rootTypesOf } from '../../planning/supergraphDocument.ts';
 
-/** Where the events of a field come from, and for whom they are. */
+/** The topic that feeds a field, and which events are for which clients. */
 export interface TopicField {
-  /** Whole key of a Redis stream. */
+  /** The full key of a Redis stream. */
   readonly stream?: string | undefined;
-  /** Name of a topic of this process, where there is no `stream`. */
+  /** The name of a topic of this process, if `stream` is absent. */
   readonly topic?: string | undefined;
-  /** By the name of an argument: path in the event, with dots. */
+  /** Paths in the event, separated by dots, by argument name. */
   readonly filter: Readonly<Record<string, string>>;
 }
 
-/** `subscriptions.topics` of the configuration: by `Subscription.stockChanged`. */
+/** `subscriptions.topics` of the configuration, by coordinate such as `Subscription.stockChanged`. */
 export type TopicFields = Readonly<Record<string, TopicField>>;
 
-/** What the configuration names and a supergraph does not have, or cannot be fed by a topic. */
+/** The problems of configured fields and arguments: the supergraph lacks them, or a topic cannot feed the field. */
 export function findUnknownTopicFields(configured: TopicFields, document: DocumentNode): readonly string[] {
   const entries = Object.entries(configured);
   if (entries.length === 0) return [];
@@ -33,11 +33,11 @@ export function findUnknownTopicFields(configured: TopicFields, document: Docume
       typeName === rootName ? root?.fields?.find(({ name }) => name.value === fieldName) : undefined;
     if (field === undefined) {
       const coordinates = (root?.fields ?? []).map(({ name }) => `${rootName}.${name.value}`);
-      return [`there is no subscription ${coordinate}${suggest(coordinate, coordinates)}`];
+      return [`there is no subscription field ${coordinate}${suggest(coordinate, coordinates)}`];
     }
     const named = namedTypeOf(field);
     if (isList(field) || !(types.has(named) || unions.has(named))) {
-      return [`${coordinate}: an event is one object, and the field is no object`];
+      return [`${coordinate}: a topic feeds only fields whose type is an object, interface or union`];
     }
     const names = (field.arguments ?? []).map(({ name }) => name.value);
     return Object.keys(filter)

@@ -9,14 +9,13 @@ import type { TopicProblemLog } from './topicProblemLog.ts';
 interface TopicHubOptions {
   readonly config: RedisConfig;
   readonly bus: TopicBus;
-  /** Largest event of a stream. */
+  /** Maximum bytes of an event of a stream. */
   readonly maxEventBytes: number;
   readonly problems: TopicProblemLog;
   readonly timers?: Timers | undefined;
 }
 
-/** The topics that somebody in this process listens to. A stream is read from the first listener on, and not any more
- *  once the last has left. */
+/** The topics of this process. A stream is read while it has listeners in this process. */
 export class TopicHub {
   readonly #options: TopicHubOptions;
   readonly #streams = new Map<string, StreamTopic>();
@@ -26,12 +25,12 @@ export class TopicHub {
     this.#options = options;
   }
 
-  /** Streams that are read. */
+  /** How many streams are being read. */
   get openStreamCount(): number {
     return this.#streams.size;
   }
 
-  /** `after`: id of the entry of a stream after which it begins; only from now on when left out. */
+  /** `after`: the id of a stream entry; events after it are replayed first. */
   subscribe(
     { stream, topic = '' }: TopicField,
     after: string | undefined,
@@ -56,13 +55,13 @@ export class TopicHub {
       this.#streams.set(stream, topic);
     }
     const open = topic;
-    const listening = open.subscribe(after, listener);
-    const leave = (): void => {
-      listening.unsubscribe();
+    const subscription = open.subscribe(after, listener);
+    const unsubscribe = (): void => {
+      subscription.unsubscribe();
       if (open.size > 0 || this.#streams.get(stream) !== open) return;
       this.#streams.delete(stream);
       open.close();
     };
-    return { ...listening, unsubscribe: leave };
+    return { ...subscription, unsubscribe };
   }
 }

@@ -1,22 +1,21 @@
 import type { FlowControl } from '../sources/subscriptionSource.ts';
 import type { TopicEvent } from './topicEvent.ts';
 
-/** Somebody listens. */
+/** A listener that is subscribed to a topic. */
 export interface TopicSubscription {
-  /** Ends it. */
   unsubscribe(): void;
-  /** While it is paused, events wait in their stream. `undefined` where there is none. */
+  /** While paused, events wait in their stream. `undefined` for a topic that is not a stream. */
   readonly flowControl?: FlowControl | undefined;
 }
 
-/** Who gets the events of a topic, in their order and each once. Nothing is called before subscribing has returned,
- *  nor after it was cancelled. */
+/** Receives the events of a topic in order, each once. No method is called before `subscribe` has returned or after
+ *  `unsubscribe`. */
 export interface TopicListener {
   onEvent(event: TopicEvent): void;
-  /** An event from the time before it listened. The next one comes when this has resolved. */
+  /** Receives a past event. The next one is sent when the promise has resolved. */
   onReplayedEvent(event: TopicEvent): Promise<void>;
-  /** There are no past events any more: from now on it gets what all others get, at the same time. */
+  /** All past events were replayed. From now on the listener gets the same events as all live ones, at the same time. */
   onCaughtUp(): void;
-  /** Events may be missing from here on. */
+  /** Events may be missing between the previous and the next one. */
   onGap(): void;
 }

@@ -13,10 +13,10 @@ import { type RootField, rootFieldOf } from './rootField.ts';
 import type { TopicEvent } from './topicEvent.ts';
 import { TopicSchema } from './topicSchema.ts';
 
-/** Different ways in which the events of one operation may be incomplete, which are kept. */
+/** Maximum cached variants of one operation: one for each combination of type, key and missing fields. */
 const maxVariants = 32;
 
-/** An operation whose field is fed by a topic. */
+/** An operation whose root field a topic feeds. */
 export class TopicOperation {
   readonly field: RootField;
   readonly #operation: PreparedOperation;
@@ -34,7 +34,7 @@ export class TopicOperation {
     this.#reader = new EventReader(this.#schema, this.#conditions);
   }
 
-  /** `undefined` for an operation that subscribes at nothing. */
+  /** Created once for each operation. `undefined` if the operation is not a subscription. */
   static of(operation: PreparedOperation): TopicOperation | undefined {
     let known = byOperation.get(operation);
     if (known === undefined) {
@@ -46,14 +46,14 @@ export class TopicOperation {
     return known;
   }
 
-  /** Whether the field can have an object of the event's type. */
+  /** Whether the type of the event is a possible type of the field. */
   acceptsType({ typename }: TopicEvent): boolean {
     const { node } = this.field;
     const type = this.#schema.fieldTypeOf(this.#operation.rootType.name, node.name.value);
     return type !== undefined && this.#conditions.matches(type, typename);
   }
 
-  /** The event by the operation's names, and the program that asks for what it lacks. */
+  /** The event with the operation's response names, and an operation that fetches the fields that the event lacks. */
   complete({ value, typename }: TopicEvent): EventCompletion {
     const { responseName, node, step } = this.field;
     const set = node.selectionSet as SelectionSetNode;
@@ -62,7 +62,7 @@ export class TopicOperation {
     data.__typename ??= typename;
     if (missing.length === 0) return { operation: this.#operation, event };
     const keys = this.#schema.keysOf(step.shape.subgraph, typename);
-    const key = keys.find((one) => hasKey(one, value));
+    const key = keys.find((candidate) => hasKey(candidate, value));
     if (key === undefined) {
       const errors = missing.map((field) => this.#incompleteEventError(field, typename));
       return { operation: this.#operation, event: { ...event, errors } };
@@ -78,7 +78,7 @@ export class TopicOperation {
     missing: readonly MissingField[],
   ): PreparedOperation {
     const nodes = new Set(missing.map(({ node }) => node));
-    const numbers = [...nodes].map((node) => this.#numberOf(node)).sort((one, other) => one - other);
+    const numbers = [...nodes].map((node) => this.#numberOf(node)).sort((a, b) => a - b);
     const name = `${typename} ${keyNumber} ${numbers.join()}`;
     let variant = this.#variants.get(name);
     if (variant === undefined) {
@@ -106,7 +106,7 @@ export class TopicOperation {
   #incompleteEventError({ node, path }: MissingField, typename: string): GatewayError {
     return new GatewayError(
       'EVENT_INCOMPLETE',
-      `The event has no value for ${node.name.value}, and it has no key by which its ${typename} could be asked for it.`,
+      `The event has no value for the field "${node.name.value}", and no complete key with which the gateway could fetch the ${typename}.`,
       { path: [this.field.responseName, ...path] },
     );
   }

@@ -11,7 +11,7 @@ interface TopicProblemLogOptions {
 
 const logIntervalMs = 60_000;
 
-/** Counts what went wrong with topics, and writes the first of each kind, topic and minute to the log. */
+/** Counts problems with topics, and logs the first one of each kind, topic and minute. */
 export class TopicProblemLog {
   readonly #options: TopicProblemLogOptions;
   readonly #counts = new Map<TopicProblemKind, number>();
@@ -25,7 +25,7 @@ export class TopicProblemLog {
     return this.#counts;
   }
 
-  /** `topic`: a stream or a topic, as the configuration names it. */
+  /** `topic`: the name of the stream or topic in the configuration. */
   report(kind: TopicProblemKind, topic: string, message: string): void {
     const count = (this.#counts.get(kind) ?? 0) + 1;
     this.#counts.set(kind, count);
@@ -34,6 +34,6 @@ export class TopicProblemLog {
     const loggedAt = this.#loggedAt.get(key);
     if (loggedAt !== undefined && now - loggedAt < logIntervalMs) return;
     this.#loggedAt.set(key, now);
-    this.#options.log.warn({ problem: kind, topic, count, message }, 'problem with a topic of subscriptions');
+    this.#options.log.warn({ problem: kind, topic, count, message }, 'Problem with a subscription topic');
   }
 }

@@ -8,9 +8,9 @@ import {
 } from '../../planning/supergraphDocument.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 
-/** What has to be known of a supergraph to complete events. */
+/** The entity keys and field types of a supergraph, for completing events. */
 export class TopicSchema {
-  /** By `subgraph Type`; only those by which the subgraph can be asked. */
+  /** By `subgraph Type`; only keys that the subgraph can resolve. */
   readonly #keys = new Map<string, SelectionSetNode[]>();
   /** By `Type.field`. */
   readonly #fieldTypes = new Map<string, string>();
@@ -23,33 +23,33 @@ export class TopicSchema {
         if (directive.name.value !== 'join__type') continue;
         const key = parseFieldSet(argumentOf(directive, 'key'));
         if (key === undefined || argumentOf(directive, 'resolvable') === 'false') continue;
-        const place = `${subgraphs.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
-        this.#keys.set(place, [...(this.#keys.get(place) ?? []), key]);
+        const location = `${subgraphs.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
+        this.#keys.set(location, [...(this.#keys.get(location) ?? []), key]);
       }
     }
   }
 
-  /** Reads the supergraph before its first event. `document`: its SDL. */
+  /** Reads the supergraph in advance, so that its first event does not wait. `document`: the parsed SDL. */
   static attach(supergraph: Supergraph, document: DocumentNode): void {
     bySupergraph.set(supergraph, new TopicSchema(document));
   }
 
-  /** Made once for each supergraph. */
+  /** Created once for each supergraph. */
   static of(supergraph: Supergraph): TopicSchema {
-    let graph = bySupergraph.get(supergraph);
-    if (graph === undefined) {
-      graph = new TopicSchema(parse(supergraph.sdl, { noLocation: true }));
-      bySupergraph.set(supergraph, graph);
+    let schema = bySupergraph.get(supergraph);
+    if (schema === undefined) {
+      schema = new TopicSchema(parse(supergraph.sdl, { noLocation: true }));
+      bySupergraph.set(supergraph, schema);
     }
-    return graph;
+    return schema;
   }
 
-  /** Keys of the type by which a subgraph resolves its entities, in the order of the schema. */
+  /** The keys with which a subgraph can resolve entities of the type, in schema order. */
   keysOf(subgraph: string, typeName: string): readonly SelectionSetNode[] {
     return this.#keys.get(`${subgraph} ${typeName}`) ?? [];
   }
 
-  /** Name of the field's type without lists and non-nulls. */
+  /** The name of the field's type, without list and non-null wrappers. */
   fieldTypeOf(typeName: string, fieldName: string): string | undefined {
     return this.#fieldTypes.get(`${typeName}.${fieldName}`);
   }

@@ -18,7 +18,7 @@ interface TopicSourceOptions {
   readonly fields: TopicFields;
   readonly hub: TopicHub;
   readonly problems: TopicProblemLog;
-  /** Where all other fields get their events from. */
+  /** The source for all fields that no topic feeds. */
   readonly fallback: SubscriptionSource;
 }
 
@@ -27,7 +27,7 @@ interface TopicBinding {
   readonly operation: TopicOperation;
 }
 
-/** Events of fields that are fed by topics. Those of a stream have cursors and can be had again. */
+/** The source for fields that topics feed. Events of a stream have cursors and can be replayed. */
 export class TopicSource implements SubscriptionSource {
   readonly #options: TopicSourceOptions;
 
@@ -35,28 +35,28 @@ export class TopicSource implements SubscriptionSource {
     this.#options = options;
   }
 
-  /** A cursor that is none, or one for a field whose events cannot be had again. */
+  /** Refuses an invalid cursor, and any cursor for a field whose events cannot be replayed. */
   validate(request: SourceRequest): GatewayError | undefined {
     const { resumeAfter } = request;
-    const fed = this.#bindingOf(request);
-    if (fed === undefined && resumeAfter === undefined) return this.#options.fallback.validate?.(request);
+    const binding = this.#bindingOf(request);
+    if (binding === undefined && resumeAfter === undefined) return this.#options.fallback.validate?.(request);
     if (resumeAfter === undefined) return undefined;
-    if (fed?.field.stream === undefined) return notResumableError();
+    if (binding?.field.stream === undefined) return notResumableError();
     return isStreamId(resumeAfter) ? undefined : invalidCursorError();
   }
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
-    const fed = this.#bindingOf(request);
-    if (fed === undefined) return this.#options.fallback.subscribe(request, receiver);
-    const { field, operation } = fed;
+    const binding = this.#bindingOf(request);
+    if (binding === undefined) return this.#options.fallback.subscribe(request, receiver);
+    const { field, operation } = binding;
     const { hub } = this.#options;
-    const isWanted = this.#createFilter(fed, request);
+    const accepts = this.#createFilter(binding, request);
     const { unsubscribe, flowControl } = hub.subscribe(field, request.resumeAfter, {
       onEvent: (event) => {
-        if (isWanted(event)) receiver.onEvent(toSourceEvent(event, operation));
+        if (accepts(event)) receiver.onEvent(toSourceEvent(event, operation));
       },
       onReplayedEvent: async (event) => {
-        if (!isWanted(event)) return;
+        if (!accepts(event)) return;
         await new Promise<void>((resolve) => {
           receiver.onEvent({ ...toSourceEvent(event, operation), onConsumed: resolve });
         });
@@ -87,13 +87,17 @@ export class TopicSource implements SubscriptionSource {
   ): (event: TopicEvent) => boolean {
     const { problems } = this.#options;
     const schema = prepared?.supergraph.apiSchema;
-    const isFor: EventFilter =
+    const matches: EventFilter =
       schema === undefined ? () => true : createEventFilter(field.filter, operation.field, schema, variables);
     return (event) => {
-      if (operation.acceptsType(event)) return isFor(event.value);
+      if (operation.acceptsType(event)) return matches(event.value);
       const topic = field.stream ?? field.topic ?? '';
       const { coordinate } = operation.field;
-      problems.report('event of another type', topic, `${coordinate} cannot have a ${event.typename}`);
+      problems.report(
+        'event of another type',
+        topic,
+        `${event.typename} is not a possible type of ${coordinate}`,
+      );
       return false;
     };
   }
@@ -117,20 +121,20 @@ const gapEvent: SourceEvent = {
   size: 0,
   failure: new GatewayError(
     'EVENTS_MISSED',
-    'Events may be missing here: the stream does not have all of them any more. Read on what you need by a query; newer events follow.',
+    'Events may be missing here: the stream no longer has all of them. Query the current state; newer events follow.',
   ),
 };
 
 function notResumableError(): GatewayError {
   return new GatewayError(
     'BAD_REQUEST',
-    'The events of this subscription cannot be had again. Subscribe without a cursor (`Last-Event-ID`).',
+    'The events of this subscription cannot be replayed. Subscribe without a cursor (`Last-Event-ID`).',
   );
 }
 
 function invalidCursorError(): GatewayError {
   return new GatewayError(
     'BAD_REQUEST',
-    'The cursor (`Last-Event-ID`) is none that an event came with. Subscribe without one, or with the last one you got.',
+    'The cursor (`Last-Event-ID`) is not the cursor of an event. Subscribe without a cursor, or with the last one that you received.',
   );
 }

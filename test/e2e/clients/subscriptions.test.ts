@@ -131,7 +131,7 @@ describe.each([
   ['Apollo Client by WebSocket', watchApolloSocket],
   ['graphql-ws', watchSocket],
 ])('%s', (_, watch) => {
-  test('gets each event with its errors as it arrives, and the end', async () => {
+  test('receives each event with its errors as it arrives, then the completion', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     const log = new ResultLog<unknown>();
@@ -148,7 +148,7 @@ describe.each([
     expect((await log.all()).slice(0, 3)).toEqual(seen);
   });
 
-  test('gets the error that ends the subscription', async () => {
+  test('receives the error that ends the subscription', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     const log = new ResultLog<unknown>();
@@ -159,7 +159,7 @@ describe.each([
     expect((await log.all())[1]).toMatchObject({ error: expect.stringContaining('Gone.') });
   });
 
-  test('ends the execution when it unsubscribes', async () => {
+  test('ends the subscription at the gateway when it unsubscribes', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
     const log = new ResultLog<unknown>();
@@ -171,7 +171,7 @@ describe.each([
   });
 });
 
-test('graphql-sse subscribes again without the application when the gateway shuts down', async () => {
+test('graphql-sse subscribes again by itself when the gateway shuts down', async () => {
   const scripted = new ScriptedEvents();
   const server = await startScriptedServer(() => scripted.outcome);
   const other = new ScriptedEvents();
@@ -195,7 +195,7 @@ test('graphql-sse subscribes again without the application when the gateway shut
   client.dispose();
 });
 
-test('graphql-ws subscribes again without the application when the gateway shuts down', async () => {
+test('graphql-ws subscribes again by itself when the gateway shuts down', async () => {
   const scripted = new ScriptedEvents();
   const server = await startScriptedServer(() => scripted.outcome);
   const other = new ScriptedEvents();

@@ -11,7 +11,7 @@ const sliced = (text: string, portion?: number, maxDepth = 100): unknown =>
     }),
   );
 
-/** The value, or that there is none. */
+/** The parsed value, or a marker for a syntax error. */
 const outcome = (parse: () => unknown): unknown => {
   try {
     return { value: parse() };
@@ -26,8 +26,8 @@ const mistake = fc.record({
   insert: fc.constantFrom('', '{', '}', '[', ']', ',', ':', '"', '\\', ' ', '1', 'u', 'null'),
 });
 
-describe('JSON read in slices', () => {
-  test('is what JSON.parse makes of it, however the portions fall, and a mistake is one for both', () => {
+describe('parseJsonInSlices', () => {
+  test('returns the value of JSON.parse for every chunk size, and fails where JSON.parse fails', () => {
     fc.assert(
       fc.property(
         fc.json({ maxDepth: 6, noUnicodeString: false }),
@@ -68,12 +68,12 @@ describe('JSON read in slices', () => {
     '{"a":"long enough" "b":"long enough"}',
     '{"a":1"long enough"}',
     '{["a"]:1}',
-  ])('refuses %s as JSON.parse does', (text) => {
+  ])('throws for %s, as JSON.parse does', (text) => {
     expect(() => JSON.parse(text)).toThrow(SyntaxError);
     for (let portion = 1; portion < 12; portion++) expect(() => sliced(text, portion)).toThrow(SyntaxError);
   });
 
-  test('keeps the order of keys, the last of equal ones, and `__proto__` as a key like any other', () => {
+  test('keeps the order of keys, uses the last of duplicate keys, and treats `__proto__` as a normal key', () => {
     const text = '{"b":[1,2,3,4],"a":{"x":[1,2,3]},"b":"long enough","__proto__":{"y":[1,2,3,4,5,6]}}';
     for (let portion = 1; portion < 12; portion++) {
       const value = sliced(text, portion) as object;
@@ -82,7 +82,7 @@ describe('JSON read in slices', () => {
     }
   });
 
-  test('puts long strings together from parts that end between characters and escape sequences', () => {
+  test('assembles long strings from pieces that never split characters or escape sequences', () => {
     const text = JSON.stringify({ key: ['ü😀"\\\n\u0001 '.repeat(50)], more: '\\"'.repeat(99) });
     const escaped = text.replaceAll('😀', '\\ud83d\\ude00');
     for (let portion = 1; portion < 40; portion++) {
@@ -91,7 +91,7 @@ describe('JSON read in slices', () => {
     }
   });
 
-  test('refuses what nests deeper than it may, and nothing else', () => {
+  test('throws for JSON that is nested deeper than maxDepth, and accepts JSON at maxDepth', () => {
     const nested = (depth: number): string => `${'['.repeat(depth)}1${']'.repeat(depth)}`;
     for (const portion of [1, 3, 1000]) {
       expect(sliced(nested(20), portion, 20)).toEqual(JSON.parse(nested(20)));
@@ -99,7 +99,7 @@ describe('JSON read in slices', () => {
     }
   });
 
-  test('pauses after each portion of a list, of an object, of one string and of white space', () => {
+  test('yields after each chunk of a list, an object, a string and whitespace', () => {
     const pauses = (text: string): number => {
       const work = parseJsonInSlices(Buffer.from(text), { maxDepth: 9, chunkBytes: 100 });
       let count = 0;

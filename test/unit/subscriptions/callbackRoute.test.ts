@@ -13,7 +13,7 @@ import { EventCounter } from '../../harness/redisStoreFixture.ts';
 
 type Received = [id: string, message: unknown, size: number];
 
-/** Knows the ids that begin with `known`. */
+/** A receiver that knows the ids that begin with `known`. */
 async function start(verdict: CallbackOutcome | Promise<CallbackOutcome> = 'accepted', bodySize = 100) {
   const received: Received[] = [];
   const handedOn = new EventCounter();
@@ -32,7 +32,7 @@ async function start(verdict: CallbackOutcome | Promise<CallbackOutcome> = 'acce
   return {
     port,
     received,
-    /** Resolves when so many messages have been handed on. */
+    /** Resolves when `count` messages have been passed to the receiver. */
     handedOn: (count: number) => handedOn.waitForCount(count),
     post: (path: string, body: BodyInit, headers: Record<string, string> = {}) =>
       fetch(`${url}${path}`, {
@@ -59,7 +59,7 @@ describe('POST /callback/:id', () => {
     ['unknown', 404, { error: 'No subscription has this id, or the subscription has ended.' }],
     ['forbidden', 401, { error: 'The verifier does not belong to this subscription.' }],
     [{ malformed: 'The message is odd.' }, 400, { error: 'The message is odd.' }],
-  ])('answers what is %j with %d', async (verdict, status, problem) => {
+  ])('answers the outcome %j with status %d', async (verdict, status, problem) => {
     await using server = await start(verdict);
     const response = await server.post('/callback/known', '{"a":"é"}');
     const body = await response.text();
@@ -82,7 +82,7 @@ describe('POST /callback/:id', () => {
     expect(server.received).toEqual([]);
   });
 
-  test('keeps the order in which the messages of an id began, and none between ids', async () => {
+  test('processes messages of one id in the order of their requests, and different ids independently', async () => {
     await using server = await start();
     const first = openRequest({
       port: server.port,
@@ -91,7 +91,7 @@ describe('POST /callback/:id', () => {
       headers: { 'content-type': 'application/json', expect: '100-continue' },
     });
     const firstAnswer = once(first, 'response');
-    // Its head has been read.
+    // The head of the request has been read.
     const begun = once(first, 'continue');
     first.flushHeaders();
     await begun;
@@ -107,7 +107,7 @@ describe('POST /callback/:id', () => {
     ]);
   });
 
-  test('goes on where a message of the id is lost on the way, or is none', async () => {
+  test('continues with the next message when one of the same id is aborted or malformed', async () => {
     await using server = await start();
     const first = openRequest({
       port: server.port,
@@ -146,7 +146,7 @@ describe('POST /callback/:id', () => {
       await server.handedOn(1);
       const others = events.map(post);
       expect(await Promise.race(others)).toEqual([503, '1']);
-      // The line of another id is another one.
+      // Another id has another queue.
       const elsewhere = server.post('/callback/known-2', '1');
       await server.handedOn(2);
       expect((await server.post('/callback/known', check)).status).toBe(204);
@@ -163,7 +163,7 @@ describe('POST /callback/:id', () => {
     },
   );
 
-  test('counts and bounds what comes out of a compressed message', async () => {
+  test('limits the size of a message after decompression', async () => {
     await using server = await start();
     const gzip = { 'content-encoding': 'gzip' };
     const fits = JSON.stringify('x'.repeat(98));
@@ -183,7 +183,7 @@ describe('POST /callback/:id', () => {
     ['a type that is none', { 'content-type': 'json' }],
     ['text', { 'content-type': 'text/plain' }],
     ['JSON in another encoding', { 'content-type': 'application/json; charset=utf-16' }],
-  ])('takes JSON only: not %s', async (_, headers) => {
+  ])('answers 415 for a message that is not JSON: %s', async (_, headers) => {
     await using server = await start();
     const body = Buffer.from('{}');
     const response = await server.ask('/callback/known', { method: 'POST', headers, body });
@@ -191,7 +191,7 @@ describe('POST /callback/:id', () => {
     expect(server.received).toEqual([]);
   });
 
-  test('is no address for browsers, nor for other methods', async () => {
+  test('rejects cross-origin requests of browsers and other methods than POST', async () => {
     await using server = await start();
     const origin = 'https://shop.example';
     const preflight = await server.ask('/callback/known', {

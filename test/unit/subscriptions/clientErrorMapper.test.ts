@@ -14,7 +14,7 @@ const refused = reportedFailure('reviews', [
   { message: 'not on Sundays', extensions: { code: 'CLOSED', until: 'Monday' } },
 ]);
 
-test('the words of a subgraph are for clients only where they may be', () => {
+test('clients see the message of a subgraph error only with exposeSubgraphErrors', () => {
   expect(told(refused, true).error).toEqual({
     message: 'not on Sundays',
     extensions: { until: 'Monday', code: 'SUBGRAPH_ERROR' },
@@ -25,13 +25,13 @@ test('the words of a subgraph are for clients only where they may be', () => {
   });
 });
 
-test('the log has them in any case', () => {
+test('a subgraph error is always logged with its message', () => {
   expect(told(refused, false).lines).toMatchObject([
     { subgraph: 'reviews', err: { message: 'not on Sundays' } },
   ]);
 });
 
-test('an error of the gateway stays as it is', () => {
+test('an error of the gateway itself is not changed', () => {
   const error = new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.');
   expect(told(error, true).error).toEqual(error.toFormatted());
 });

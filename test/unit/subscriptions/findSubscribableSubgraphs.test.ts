@@ -4,7 +4,7 @@ import { findSubscribableSubgraphs } from '../../../gateway/subscriptions/findSu
 import { loadSupergraphInProcess } from '../../harness/loadSupergraphInProcess.ts';
 import { composeOnce } from '../../harness/shared/compositions.ts';
 
-test('subgraphs with subscriptions are those with a field that no topic feeds', async () => {
+test('findSubscribableSubgraphs returns the subgraphs with a subscription field that no topic feeds', async () => {
   const sdls = {
     news: 'type Query { ping: Int } type Subscription { news: String }',
     stock: 'type Query { pong: Int } type Subscription { stock: Int price: Int }',

@@ -17,7 +17,7 @@ function createLoggedQueue(limits: QueueLimits) {
   };
 }
 
-test('turns come in the order in which the places were taken, as those before leave', async () => {
+test('members take turns in the order in which they were enqueued', async () => {
   const { log, enqueue } = createLoggedQueue({ maxWaiting: 10, maxBytes: 10 });
   const [one, two, three] = [enqueue('one'), enqueue('two'), enqueue('three')];
   void three.wait();
@@ -33,7 +33,7 @@ test('turns come in the order in which the places were taken, as those before le
   expect(log).toEqual(['two', 'three']);
 });
 
-test('who leaves from the middle holds up nobody', async () => {
+test('a member that leaves from the middle does not delay the others', async () => {
   const { log, enqueue } = createLoggedQueue({ maxWaiting: 10, maxBytes: 10 });
   const [one, two, three] = [enqueue('one'), enqueue('two'), enqueue('three')];
   void three.wait();
@@ -43,7 +43,7 @@ test('who leaves from the middle holds up nobody', async () => {
   expect(log).toEqual(['three']);
 });
 
-test('so many wait besides the first, in each line', async () => {
+test('each queue refuses members beyond maxWaiting, not counting the first', async () => {
   const { log, enqueue } = createLoggedQueue({ maxWaiting: 2, maxBytes: 10 });
   for (const name of ['one', 'two', 'three']) void enqueue(name).wait();
   const fourth = enqueue('four');
@@ -54,7 +54,7 @@ test('so many wait besides the first, in each line', async () => {
   fourth.release();
 });
 
-test('so many bytes wait besides those of the first, and what is small is known only at its turn', async () => {
+test('each queue refuses bytes beyond maxBytes, not counting the first member; small members are checked when they wait for their turn', async () => {
   const { log, enqueue } = createLoggedQueue({ maxWaiting: 10, maxBytes: 3000 });
   const [one, two, three, four] = [enqueue('one'), enqueue('two'), enqueue('three'), enqueue('four')];
   expect([one.addBytes(100_000), two.addBytes(3000), three.addBytes(1025), four.addBytes(1024)]).toEqual([

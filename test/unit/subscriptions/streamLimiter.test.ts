@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { notifyOnEnd, StreamLimiter } from '../../../gateway/subscriptions/streamLimiter.ts';
 
-describe('open streams', () => {
-  test('are as many as one client may have, and as many as all may', () => {
+describe('StreamLimiter', () => {
+  test('rejects streams beyond the limits per client and in total', () => {
     const streams = new StreamLimiter({ total: 3, perClient: 2 });
     const ofAda = [streams.open('ada'), streams.open('ada')];
     expect(() => streams.open('ada')).toThrow('subscriptions.perClient');
@@ -15,7 +15,7 @@ describe('open streams', () => {
     expect(() => streams.open('ada')).toThrow('subscriptions.total');
   });
 
-  test('are closed once, however often that is said', () => {
+  test('counts a stream as closed once, however often its close function is called', () => {
     const streams = new StreamLimiter({ total: 3, perClient: 2 });
     const close = streams.open('ada');
     streams.open('ada');
@@ -26,7 +26,7 @@ describe('open streams', () => {
   });
 });
 
-describe('events with an end', () => {
+describe('notifyOnEnd', () => {
   async function* numbers(failsAt = 3) {
     for (let number = 1; number <= 3; number++) {
       yield number;
@@ -38,7 +38,7 @@ describe('events with an end', () => {
     return { ends, onEnd: () => void ends.push('end') };
   };
 
-  test('tell it after the last', async () => {
+  test('calls onEnd after the last event', async () => {
     const { ends, onEnd } = endsOf();
     const seen: number[] = [];
     for await (const number of notifyOnEnd(numbers(5), onEnd)) {
@@ -48,7 +48,7 @@ describe('events with an end', () => {
     expect([seen, ends]).toEqual([[1, 2, 3], ['end']]);
   });
 
-  test('tell it when they break off, and when nobody takes them any more', async () => {
+  test('calls onEnd when the events fail, and when the consumer stops', async () => {
     const { ends, onEnd } = endsOf();
     const broken = notifyOnEnd(numbers(2), onEnd)[Symbol.asyncIterator]();
     expect((await broken.next()).value).toBe(1);

@@ -37,7 +37,7 @@ if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
 const supergraph = await loadSupergraphInProcess(composed.sdl);
 afterAll(() => supergraph.planner.close());
 
-/** Names wait until the test lets them go. */
+/** The resolvers of names wait until the test releases them. */
 const names = { gate: Promise.resolve() };
 const subgraphs = new Map<string, GraphQLSchema>([
   [
@@ -115,7 +115,7 @@ async function load(sdls: Readonly<Record<string, string>>) {
   return loadSupergraphInProcess(composed.sdl);
 }
 
-/** `failures`: what becomes of the first attempts to plan. */
+/** `failures`: the results of the first planning attempts. */
 async function replan(
   sdls: { readonly stock: string; readonly products: string },
   pipeline: Started,
@@ -134,7 +134,7 @@ async function replan(
   await pipeline.replan({ ...next, planner: { ...planner, plan } });
 }
 
-/** Names come from the subgraph of the events. */
+/** The subgraph of the events also has the names. */
 const ownNames = {
   stock: stock.replace('stock: Int!', 'stock: Int! name: String'),
   products: products.replace('name: String', 'weight: Int'),
@@ -149,7 +149,7 @@ const complete = (id: string, amount: number) => ({
 });
 
 describe('events', () => {
-  test('come with what other subgraphs have to say', async () => {
+  test('are completed with fields of other subgraphs', async () => {
     const { source, subscribe } = start();
     const client = await subscribe(whole, { w: 'north' });
     expect(source.at(0).request).toMatchObject({ subgraph: 'stock', variables: { w: 'north' } });
@@ -159,7 +159,7 @@ describe('events', () => {
     expect(await client.next()).toBe('done');
   });
 
-  test('keep their order, also where the first takes longer', async () => {
+  test('keep their order when the first one takes longer to complete', async () => {
     const { source, subscribe } = start();
     const client = await subscribe(whole);
     const gate = Promise.withResolvers<void>();
@@ -172,7 +172,7 @@ describe('events', () => {
     expect([await client.next(), await client.next()]).toEqual([complete('1', 1), complete('2', 2)]);
   });
 
-  test('carry the errors of their own and of what they lack', async () => {
+  test('have their own errors and those of the fields that they lack', async () => {
     const { source, subscribe } = start();
     const client = await subscribe(whole);
     source.at(0).send({ stockChanged: null }, [{ message: 'broken', path: ['stockChanged'] }]);
@@ -189,7 +189,7 @@ describe('events', () => {
     expect(await client.next()).toEqual(complete('1', 5));
   });
 
-  test('come in parts to a client that takes them', async () => {
+  test('are sent in parts to a client that accepts incremental delivery', async () => {
     const { source, subscribe } = start();
     const query = 'subscription { stockChanged { id stock ... @defer { name } } }';
     const client = await subscribe(query, {}, 'deferSpec=20220824');
@@ -209,7 +209,7 @@ describe('events', () => {
 });
 
 describe('equal subscriptions', () => {
-  test('have equal parameters for the subgraph', async () => {
+  test('have equal connection parameters for the subgraph', async () => {
     const params = [{ tenant: 'a' }, { tenant: 'a' }, { tenant: 'b' }];
     let given = 0;
     const { source, subscribe } = start({ connectionParamsFor: () => params[given] ?? {} });
@@ -220,7 +220,7 @@ describe('equal subscriptions', () => {
     ]);
   });
 
-  test('share one at the subgraph, and what comes of it', async () => {
+  test('share one subscription at the subgraph and its payloads', async () => {
     const { source, subscribe, calls } = start();
     const clients = await Promise.all([subscribe(whole), subscribe(whole), subscribe(whole, { w: 'north' })]);
     expect(source.subscriptions).toHaveLength(2);
@@ -229,7 +229,7 @@ describe('equal subscriptions', () => {
     expect(calls).toHaveLength(1);
   });
 
-  test('end at the subgraph with the last of them, at once', async () => {
+  test('end at the subgraph at once when the last client leaves', async () => {
     const { source, subscribe } = start();
     const [one, other] = await Promise.all([subscribe(whole), subscribe(whole)]);
     await one.leave();
@@ -256,7 +256,7 @@ describe('events with a cursor', () => {
     extensions: { tributary: { cursor: `${amount}-0` } },
   });
 
-  test('tell it with their payload, also where they fail', async () => {
+  test('have the cursor in their payload, also when they fail', async () => {
     const { source, subscribe } = start();
     const client = await subscribe(whole);
     source.at(0).receiver.onEvent(event(1));
@@ -273,7 +273,7 @@ describe('events with a cursor', () => {
     });
   });
 
-  test('tell it with the last of several payloads', async () => {
+  test('have the cursor in the last of several payloads', async () => {
     const { source, subscribe } = start();
     const query = 'subscription { stockChanged { id stock ... @defer { name } } }';
     for (const format of ['deferSpec=20220824', 'incrementalSpec=v0.2'] as const) {
@@ -289,7 +289,7 @@ describe('events with a cursor', () => {
     }
   });
 
-  test('come no faster than they are taken, where the source waits for it', async () => {
+  test('are sent no faster than clients read when the source waits for onConsumed', async () => {
     const { source, subscribe } = start();
     const client = await subscribe(whole);
     const taken: number[] = [];
@@ -306,7 +306,7 @@ describe('events with a cursor', () => {
     expect(taken).toEqual([1]);
   });
 
-  test('are told to be missing at their place', async () => {
+  test('are replaced by an error at their position when they are missing', async () => {
     const { source, subscribe } = start();
     const client = await subscribe(whole);
     const failure = new GatewayError('OVERLOADED', 'some are gone');
@@ -316,7 +316,7 @@ describe('events with a cursor', () => {
     expect(await client.next()).toEqual({ errors: [failure.toFormatted()] });
   });
 
-  test('are shared by those that have caught up, once neither has anything left to send', async () => {
+  test('are shared by caught-up subscriptions once both are idle', async () => {
     const { source, subscribe, calls } = start();
     const resume = () => subscribe(whole, {}, undefined, '5-0');
     const [one, other] = [await resume(), await resume()];
@@ -343,7 +343,7 @@ describe('events with a cursor', () => {
     expect(source.at(0).isCancelled).toBe(true);
   });
 
-  test('are not lost where the equal one has nothing to send, and this one has', async () => {
+  test('are not lost when the equal subscription is idle and this one is not', async () => {
     const { source, subscribe } = start();
     const resume = () => subscribe(whole, {}, undefined, '5-0');
     const [one, other] = [await resume(), await resume()];
@@ -361,7 +361,7 @@ describe('events with a cursor', () => {
     expect(await other.next()).toEqual(withCursor(1));
   });
 
-  /** One that reads nothing, until it has left events at the source; and what it has got of them. */
+  /** A client that reads nothing until the source is paused, with the payloads that it received. */
   async function fallBehind({ source, subscribe }: Started, query: string) {
     source.isStream = true;
     const client = await subscribe(query);
@@ -376,7 +376,7 @@ describe('events with a cursor', () => {
   const query = 'subscription { stockChanged { stock } }';
   const waiting = { queue: { ...queue, policy: 'wait' } } as const;
 
-  test('are not shared with one that is behind, also while it has nothing to send', async () => {
+  test('are not shared with a subscription that is behind, even while it is idle', async () => {
     const started = start(waiting);
     const { source, subscribe } = started;
     const { client: slow, sent } = await fallBehind(started, query);
@@ -386,7 +386,7 @@ describe('events with a cursor', () => {
     expect(await ahead.nextCursor()).toBe(`${sent + 1}-0`);
     for (let amount = 1; amount <= sent; amount++) expect(await slow.nextCursor()).toBe(`${amount}-0`);
     await waitForTurns(5);
-    // What it has missed is asked for, and nothing is there to be sent.
+    // The missed events are being fetched, and nothing waits to be sent.
     expect([source.at(0).isPaused, source.at(1).isCancelled]).toEqual([false, false]);
     source.at(0).receiver.onEvent(event(sent + 1, { onConsumed: () => {} }));
     expect(await slow.nextCursor()).toBe(`${sent + 1}-0`);
@@ -402,7 +402,7 @@ describe('events with a cursor', () => {
   test.each([
     ['while they wait in the stream', false],
     ['while the stream is asked for them', true],
-  ])('are asked for after the last one with another supergraph, %s', async (_, isResumed) => {
+  ])('are resumed after the last cursor when subscribing again, %s', async (_, isResumed) => {
     const started = start(waiting);
     const { source } = started;
     const named = 'subscription { stockChanged { stock name } }';
@@ -421,7 +421,7 @@ describe('events with a cursor', () => {
     expect(source.at(2).request.resumeAfter).toBeUndefined();
   });
 
-  test('come to each client that resumes for itself', async () => {
+  test('are replayed to each resuming client separately', async () => {
     const { source, subscribe } = start();
     await subscribe(whole, {}, undefined, '5-0');
     await subscribe(whole, {}, undefined, '5-0');
@@ -429,8 +429,8 @@ describe('events with a cursor', () => {
   });
 });
 
-describe('another supergraph', () => {
-  test('does not end what is valid with it', async () => {
+describe('a new supergraph', () => {
+  test('does not end subscriptions that are valid with it', async () => {
     const started = start();
     const client = await started.subscribe(whole);
     await replan({ stock, products: products.replace('name: String', 'name: String weight: Int') }, started);
@@ -439,7 +439,7 @@ describe('another supergraph', () => {
     expect(await client.next()).toEqual(complete('1', 5));
   });
 
-  test('subscribes anew where the subgraph is to be asked otherwise', async () => {
+  test('subscribes again when the text for the subgraph changes', async () => {
     const started = start();
     const client = await started.subscribe(whole);
     await replan(ownNames, started);
@@ -453,7 +453,7 @@ describe('another supergraph', () => {
   const own = (amount: number) => ({ stockChanged: { id: '1', stock: amount, name: 'own' } });
   const ownComplete = (amount: number) => ({ data: own(amount) });
 
-  test('loses no event while the subgraph is asked anew: the old ones come until the first new one', async () => {
+  test('loses no event while subscribing again: the old subscription continues until the first event of the new one', async () => {
     const started = start({ reportsInterruptions: false });
     const { source } = started;
     const client = await started.subscribe(whole);
@@ -464,14 +464,14 @@ describe('another supergraph', () => {
     source.at(1).send(own(3));
     expect(source.at(0).isCancelled).toBe(true);
     source.at(1).send(own(4));
-    // Those that the old one has sent are completed as they were asked for.
+    // Events of the old subscription are completed with the old plan.
     expect([await client.next(), await client.next()]).toEqual([complete('1', 1), complete('1', 2)]);
     expect([await client.next(), await client.next()]).toEqual([ownComplete(3), ownComplete(4)]);
     await client.leave();
     expect(source.at(1).isCancelled).toBe(true);
   });
 
-  test('goes on with the new subscription where the old one ends first', async () => {
+  test('continues with the new subscription when the old one ends first', async () => {
     const started = start();
     const { source } = started;
     const client = await started.subscribe(whole);
@@ -484,7 +484,7 @@ describe('another supergraph', () => {
     expect(await client.next()).toBe('done');
   });
 
-  test('ends the subscription that the subgraph refuses then', async () => {
+  test('ends a subscription that the subgraph refuses when subscribing again', async () => {
     const started = start();
     const client = await started.subscribe(whole);
     await replan(ownNames, started);
@@ -493,7 +493,7 @@ describe('another supergraph', () => {
     expect(started.source.at(0).isCancelled).toBe(true);
   });
 
-  test('leaves two subscriptions at most, however many come', async () => {
+  test('leaves at most two upstream subscriptions, however many supergraphs arrive', async () => {
     const started = start({ reportsInterruptions: false });
     const { source } = started;
     const client = await started.subscribe(whole);
@@ -505,7 +505,7 @@ describe('another supergraph', () => {
     expect(source.subscriptions.map(({ isCancelled }) => isCancelled)).toEqual([true, true, false]);
   });
 
-  test('stops both subscriptions where events are to wait', async () => {
+  test('pauses both upstream subscriptions when whenFull is "wait"', async () => {
     const started = start({ queue: { ...queue, policy: 'wait' }, reportsInterruptions: false });
     const { source } = started;
     const client = await started.subscribe(whole);
@@ -521,7 +521,7 @@ describe('another supergraph', () => {
   const busy = new GatewayError('OVERLOADED', 'too many operations');
   const failed = new GatewayError('PLANNING_FAILED', 'the planner was lost');
 
-  test('does not end what cannot be planned at the moment: it goes on, and is planned later', async () => {
+  test('keeps a subscription that cannot be planned temporarily, and plans it later', async () => {
     const started = start();
     const { source, timers } = started;
     const client = await started.subscribe(whole);
@@ -543,7 +543,7 @@ describe('another supergraph', () => {
     await client.leave();
   });
 
-  test('ends what it cannot plan, also after a while', async () => {
+  test('ends a subscription that still cannot be planned after several attempts', async () => {
     const started = start();
     const client = await started.subscribe(whole);
     const failures = Array.from({ length: 5 }, () => failed);
@@ -556,7 +556,7 @@ describe('another supergraph', () => {
     expect([failures, started.timers.pendingCount]).toEqual([[], 0]);
   });
 
-  test('ends what is too complex to be planned with it, at once', async () => {
+  test('ends a subscription that is too complex at once', async () => {
     const started = start();
     const client = await started.subscribe(whole);
     await replan(ownNames, started, [new GatewayError('OPERATION_TOO_COMPLEX', 'far too much')]);
@@ -564,10 +564,10 @@ describe('another supergraph', () => {
     expect(started.timers.pendingCount).toBe(0);
   });
 
-  test('asks the subgraph once for each that was prepared before it, however many come at a time', async () => {
+  test('subscribes again once for each subscription prepared before it, however many arrive at a time', async () => {
     const started = start({ reportsInterruptions: false });
     await replan(ownNames, started);
-    // The local pipeline goes on to prepare for the one before.
+    // The test's pipeline still prepares operations for the previous supergraph.
     const selections = ['name', 'id name', 'id stock name'];
     const clients = await Promise.all(
       selections.map((selection) => started.subscribe(`subscription { stockChanged { ${selection} } }`)),
@@ -579,17 +579,17 @@ describe('another supergraph', () => {
     await Promise.all(clients.map((client) => client.leave()));
   });
 
-  test('reaches what was prepared before it and subscribes after it', async () => {
+  test('replans a subscription that was prepared before it and starts after it', async () => {
     const started = start();
     const first = await started.subscribe(whole);
     await replan({ stock, products: products.replace('name: String', 'title: String') }, started);
     await expect(first.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
-    // The local pipeline goes on to prepare for the one before.
+    // The test's pipeline still prepares operations for the previous supergraph.
     const late = await started.subscribe(whole);
     await expect(late.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
   });
 
-  test('ends what is not valid with it', async () => {
+  test('ends subscriptions that are not valid with it', async () => {
     const started = start();
     const [client, other] = await Promise.all([
       started.subscribe(whole),
@@ -602,10 +602,10 @@ describe('another supergraph', () => {
   });
 });
 
-describe('a time without events', () => {
+describe('idle timeout', () => {
   const query = 'subscription { stockChanged { stock } }';
 
-  test('ends the subscription of who has waited for so long, with a reason', async () => {
+  test('ends a subscription without events for idleTimeout with SUBSCRIPTION_IDLE', async () => {
     const { source, timers, subscribe } = start({ idleTimeoutMs: 1000 });
     const first = await subscribe(query);
     timers.advance(600);
@@ -618,7 +618,7 @@ describe('a time without events', () => {
     expect([source.at(0).isCancelled, timers.pendingCount]).toEqual([true, 0]);
   });
 
-  test('counts anew from each event', async () => {
+  test('restarts with each event', async () => {
     const { source, timers, subscribe } = start({ idleTimeoutMs: 1000 });
     const client = await subscribe(query);
     for (let amount = 0; amount < 3; amount++) {
@@ -630,22 +630,22 @@ describe('a time without events', () => {
     expect(timers.pendingCount).toBe(0);
   });
 
-  test('has no limit unless there is one', async () => {
+  test('is off when idleTimeout is 0', async () => {
     const { timers, subscribe } = start();
     await subscribe(query);
     expect(timers.pendingCount).toBe(0);
   });
 });
 
-describe('what goes wrong', () => {
-  test('a refusal is the error of the subscription', async () => {
+describe('failures and limits', () => {
+  test('a refusal of the subgraph is the error of the subscription', async () => {
     const { source, subscribe } = start();
     const client = await subscribe(whole);
     source.at(0).receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'refused'));
     await expect(client.next()).rejects.toThrow('refused');
   });
 
-  test('an interruption is told, or not', async () => {
+  test('an interruption is reported only with reportsInterruptions', async () => {
     const told = start();
     const client = await told.subscribe(whole);
     told.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
@@ -657,7 +657,7 @@ describe('what goes wrong', () => {
     expect(await other.next()).toEqual(complete('1', 5));
   });
 
-  test('an interruption is told at its place, and not within an event', async () => {
+  test('an interruption is reported between events, never within one', async () => {
     const { source, subscribe } = start();
     const deferred = 'subscription { stockChanged { stock ... @defer { name } } }';
     const client = await subscribe(deferred, {}, 'deferSpec=20220824');
@@ -683,7 +683,7 @@ describe('what goes wrong', () => {
     ]);
   });
 
-  test('a source that cannot be asked leaves nothing behind', async () => {
+  test('a source that throws leaves no resources', async () => {
     const { source, subscribe, subscriptions } = start({}, { total: 1 });
     const broken = jest.spyOn(source, 'subscribe').mockImplementationOnce(() => {
       throw new Error('broken');
@@ -696,7 +696,7 @@ describe('what goes wrong', () => {
     await subscriptions.close();
   });
 
-  test('events that pile up end the subscription', async () => {
+  test('events beyond the queue limit end the subscription with the policy "close"', async () => {
     const { source, subscribe } = start();
     const client = await subscribe(whole);
     names.gate = Promise.withResolvers<void>().promise;
@@ -709,7 +709,7 @@ describe('what goes wrong', () => {
   const dropping = { queue: { ...queue, policy: 'drop-oldest' } } as const;
   const missed = { errors: [expect.objectContaining({ extensions: { code: 'EVENTS_MISSED' } })] };
 
-  test('or the oldest of them are dropped, which is told in their place, once', async () => {
+  test('the oldest events are dropped and reported once with the policy "drop-oldest"', async () => {
     const { source, subscribe, subscriptions } = start(dropping);
     const client = await subscribe('subscription { stockChanged { stock } }');
     for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
@@ -717,11 +717,11 @@ describe('what goes wrong', () => {
     const seen: unknown[] = [];
     for (let index = 0; index < 4; index++) seen.push(await client.next());
     expect(seen).toEqual([missed, ...[3, 4, 5].map((stock) => ({ data: { stockChanged: { stock } } }))]);
-    // Two before they were completed, and one for the client.
+    // Two were dropped before completion, and one in the client's queue.
     expect(subscriptions.droppedEventCount).toBe(3);
   });
 
-  test('or they are dropped without a word, where none is to be told', async () => {
+  test('the oldest events are dropped silently without reportsInterruptions', async () => {
     const { source, subscribe } = start({ ...dropping, reportsInterruptions: false });
     const client = await subscribe('subscription { stockChanged { stock } }');
     for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
@@ -756,7 +756,7 @@ describe('what goes wrong', () => {
     },
   );
 
-  test('an interruption is not dropped, and stands for what was dropped beside it', async () => {
+  test('an interruption is never dropped, and covers events that were dropped next to it', async () => {
     const { source, subscribe } = start(dropping);
     const client = await subscribe('subscription { stockChanged { stock } }');
     const send = async (amount: number) => {
@@ -774,7 +774,7 @@ describe('what goes wrong', () => {
     ]);
   });
 
-  test('who comes while an event is under way gets the next one, and no half of this one', async () => {
+  test('a client that joins while an event is being sent gets only the next event', async () => {
     const { source, subscribe } = start();
     const query = 'subscription { stockChanged { stock ... @defer { name } } }';
     const first = await subscribe(query, {}, 'deferSpec=20220824');
@@ -789,7 +789,7 @@ describe('what goes wrong', () => {
     expect(await second.next()).toMatchObject({ data: { stockChanged: { stock: 2 } }, hasNext: true });
   });
 
-  test('or they wait where they come from, and none is lost', async () => {
+  test('the source is paused and no event is lost with the policy "wait"', async () => {
     const { source, subscribe } = start({ queue: { ...queue, policy: 'wait' } });
     const query = 'subscription { stockChanged { stock } }';
     const [slow, fast] = [await subscribe(query), await subscribe(query)];
@@ -800,9 +800,9 @@ describe('what goes wrong', () => {
       played.send(changed('1', sent++));
       await waitForTurns(5);
     }
-    // Three wait for the slow client, three to be completed, and one is between.
+    // Three wait for the slow client, three wait for completion, and one is being completed.
     expect(sent).toBe(7);
-    // It was on its way.
+    // The event was in flight.
     played.send(changed('1', sent++));
     for (let index = 0; index < 3; index++) await fast.next();
     await waitForTurns(5);
@@ -818,7 +818,7 @@ describe('what goes wrong', () => {
     expect(played.isPaused).toBe(false);
   });
 
-  test('a client that leaves lets the others go on', async () => {
+  test('a slow client that leaves no longer delays the others', async () => {
     const { source, subscribe } = start({ queue: { ...queue, policy: 'wait' } });
     const query = 'subscription { stockChanged { stock } }';
     const [slow, fast] = [await subscribe(query), await subscribe(query)];
@@ -832,7 +832,7 @@ describe('what goes wrong', () => {
     expect(source.at(0).isPaused).toBe(false);
   });
 
-  test('events of a source that cannot be stopped end the subscription of who is too slow', async () => {
+  test('a slow client is ended with the policy "wait" when the source cannot be paused', async () => {
     const { source, subscribe } = start({ queue: { ...queue, policy: 'wait' } });
     source.isPausable = false;
     const query = 'subscription { stockChanged { stock } }';
@@ -844,7 +844,7 @@ describe('what goes wrong', () => {
     await expect(slow.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
   });
 
-  test('there are no more clients than may be', async () => {
+  test('clients beyond the stream limits are refused', async () => {
     const { subscribe } = start({}, { total: 1 });
     const client = await subscribe(whole);
     await expect(subscribe(whole)).rejects.toMatchObject({ code: 'OVERLOADED' });
@@ -852,7 +852,7 @@ describe('what goes wrong', () => {
     await subscribe(whole);
   });
 
-  test('closing ends all of them', async () => {
+  test('closing the manager ends all subscriptions', async () => {
     const { source, subscriptions, subscribe } = start();
     const client = await subscribe(whole);
     await subscriptions.close();

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 
-test('problems with topics, and dropped events, are what is counted when somebody asks', async () => {
+test('metrics report topic problems and dropped events as of each scrape', async () => {
   const { registry } = createMetrics();
   const topicProblems = new Map([['malformed event', 1]]);
   let dropped = 2;

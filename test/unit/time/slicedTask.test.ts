@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { resolveInSlices, runInSlices, type SlicedTask } from '../../../gateway/time/slicedTask.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
-/** Longer than what all work may take of one turn. */
+/** Longer than the budget of one turn. */
 function spendTurn(): void {
   const end = performance.now() + 12;
   while (performance.now() < end);
@@ -17,26 +17,26 @@ function* steps(name: string, count: number, log: string[]): SlicedTask<string> 
   return name;
 }
 
-describe('work in slices', () => {
-  test('that never pauses is done before the call returns', () => {
+describe('runInSlices', () => {
+  test('a task that never yields is done before the call returns', () => {
     const log: string[] = [];
     runInSlices(steps('a', 1, log), (result) => log.push(`${result} done`), fail);
     expect(log).toEqual(['a1', 'a done']);
   });
 
-  test('that is short is done before the call returns, though it pauses', () => {
+  test('a short task that yields is done before the call returns', () => {
     const log: string[] = [];
     function* short(): SlicedTask {
       for (let i = 0; i < 20; i++) yield;
     }
-    // A machine that stands still makes it long.
+    // A stalled machine makes the turn longer.
     const clock = jest.spyOn(performance, 'now').mockReturnValue(performance.now());
     runInSlices(short(), () => log.push('done'), fail);
     clock.mockRestore();
     expect(log).toEqual(['done']);
   });
 
-  test('that is long lets everything else go on', async () => {
+  test('a long task lets other callbacks of the event loop run', async () => {
     const log: string[] = [];
     const work = resolveInSlices(steps('a', 4, log));
     const others = (async () => {
@@ -52,7 +52,7 @@ describe('work in slices', () => {
     expect(log.indexOf('other2')).toBeLessThan(log.indexOf('a4'));
   });
 
-  test('takes turns with other long work: one slice of all in each turn', async () => {
+  test('long tasks take turns and share the budget of each turn', async () => {
     const log: string[] = [];
     const both = Promise.all([resolveInSlices(steps('a', 3, log)), resolveInSlices(steps('b', 3, log))]);
     let turn = 0;
@@ -68,7 +68,7 @@ describe('work in slices', () => {
     expect(log.indexOf('b2')).toBeLessThan(log.indexOf('a3'));
   });
 
-  test('hands over its fault, whenever that comes', async () => {
+  test('an exception of a task is passed to fail, whenever it is thrown', async () => {
     function* failing(pauses: number): SlicedTask {
       for (let i = 0; i < pauses; i++) {
         spendTurn();
@@ -80,7 +80,7 @@ describe('work in slices', () => {
     await expect(resolveInSlices(failing(3))).rejects.toThrow('out of order');
   });
 
-  test('that is ended is not gone on with, and says nothing', async () => {
+  test('a cancelled task does not continue and calls nothing', async () => {
     const log: string[] = [];
     const end = runInSlices(steps('a', 9, log), () => log.push('done'), fail);
     await waitForTurns();

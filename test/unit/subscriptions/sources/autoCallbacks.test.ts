@@ -13,7 +13,7 @@ import {
 import { type Script, startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
-/** A source that chooses by itself. `mayCallBack`: subgraphs can reach it. */
+/** A source with protocol detection. `mayCallBack`: subgraphs can reach its callback URL. */
 function auto(mayCallBack = true) {
   const chosen: string[] = [];
   const finder = { find: () => {} };
@@ -47,7 +47,7 @@ const answer =
 
 const refused = answer(400, { errors: [{ message: 'not like this' }] });
 
-/** What the subgraph was asked for, in order. */
+/** The requests that the subgraph received, in order. */
 const others = ['websocket', 'text/event-stream', 'multipart/mixed;subscriptionSpec=1.0, application/json'];
 const byCallback = 'application/json;callbackSpec=1.0';
 
@@ -69,13 +69,13 @@ async function start(scripts: readonly Script[], mayCallBack = true) {
   };
 }
 
-test('HTTP callback is chosen where a subgraph of Apollo Server speaks nothing else, by the first subscription', async () => {
+test('auto detects HTTP callback with the first subscription at an Apollo Server that supports nothing else', async () => {
   const { create, chosen, find } = auto();
   await using upstream = await startApolloUpstream({}, create);
   const { sourceFixture, ticks, headers } = upstream;
   find();
   while (headers.length < 1 || sourceFixture.clock.activeTimerCount > 0) await waitForTurns();
-  // Without a client's operation it cannot be known.
+  // HTTP callback cannot be detected without a client's operation.
   expect(chosen).toEqual([]);
   const { receiver } = sourceFixture.subscribe();
   await ticks.waitForListeners(1);
@@ -93,7 +93,7 @@ test('HTTP callback is chosen where a subgraph of Apollo Server speaks nothing e
 });
 
 describe('HTTP callback', () => {
-  test('is tried when all others were refused', async () => {
+  test('is tried when the subgraph refused all other protocols', async () => {
     const promise = answer(200, { data: null });
     await using started = await start([refused, refused, refused, promise]);
     const { receiver } = started.at.subscribe();
@@ -116,7 +116,7 @@ describe('HTTP callback', () => {
     expect([started.chosen, started.accepts()]).toEqual([[], others]);
   });
 
-  test('is not chosen where the subgraph executes the operation instead, and the words of the others are told', async () => {
+  test('is not detected when the subgraph answers with a result, and the error of another protocol is reported', async () => {
     const result = answer(200, { data: { tick: null } });
     await using started = await start([refused, refused, refused, result]);
     const { receiver } = started.at.subscribe();

@@ -24,11 +24,11 @@ import {
 interface HttpUpstream extends AsyncDisposable {
   readonly url: string;
   readonly server: Server;
-  /** What the requests that were answered accepted, in order. */
+  /** The `accept` headers of the answered requests, in order. */
   readonly accepts: (string | undefined)[];
 }
 
-/** Answers handshakes of WebSocketRegistry by the same listener as everything else. */
+/** Answers WebSocket handshakes with the same listener as other requests. */
 async function httpUpstream(listener: RequestListener, port = 0): Promise<HttpUpstream> {
   const accepts: (string | undefined)[] = [];
   const server = createServer((request, response) => {
@@ -86,8 +86,8 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await waitForTurns();
 }
 
-describe('what is found out before anybody subscribes', () => {
-  test('is a WebSocket where there is one, over which nothing is asked', async () => {
+describe('background detection', () => {
+  test('detects a WebSocket without sending an operation', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = autoSource(upstream.url);
     at.find();
@@ -103,7 +103,7 @@ describe('what is found out before anybody subscribes', () => {
     expect(upstream.handshakes).toHaveLength(2);
   });
 
-  test('is server-sent events where there is no WebSocket, and the first subscription begins by them', async () => {
+  test('detects server-sent events without a WebSocket, and the first subscription uses them', async () => {
     const ticks = new Ticks();
     await using upstream = await httpUpstream(createHandler({ schema: createTickSchema(ticks) }));
     await using at = autoSource(`${upstream.url}/stream`);
@@ -117,7 +117,7 @@ describe('what is found out before anybody subscribes', () => {
     expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.sse]);
   });
 
-  test('waits for a subgraph that is not there yet, longer each time', async () => {
+  test('retries with growing delays while the subgraph is unavailable', async () => {
     const before = await httpUpstream(multipart);
     await using at = autoSource(before.url);
     const port = Number(new URL(before.url).port);
@@ -133,7 +133,7 @@ describe('what is found out before anybody subscribes', () => {
     expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.multipart]);
   });
 
-  test('is nothing where the subgraph may only not know who asks', async () => {
+  test('detects nothing when the subgraph requires authentication', async () => {
     await using upstream = await httpUpstream(json(401, { errors: [{ message: 'who?' }] }));
     await using at = autoSource(upstream.url);
     at.find();
@@ -141,7 +141,7 @@ describe('what is found out before anybody subscribes', () => {
     expect([upstream.accepts, at.chosen]).toEqual([['websocket'], []]);
   });
 
-  test('is nothing where the subgraph answers by none of them', async () => {
+  test('detects nothing when the subgraph supports none of the protocols', async () => {
     await using upstream = await httpUpstream(json(200, { errors: [{ message: 'no subscriptions' }] }));
     await using at = autoSource(upstream.url);
     at.find();
@@ -149,7 +149,7 @@ describe('what is found out before anybody subscribes', () => {
     expect(at.chosen).toEqual([]);
   });
 
-  test('is left when the source is closed, or others are to be found', async () => {
+  test('stops when the source is closed, or when other subgraphs are to be detected', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     const at = autoSource(upstream.url);
     at.find();
@@ -162,8 +162,8 @@ describe('what is found out before anybody subscribes', () => {
   });
 });
 
-describe('the choice', () => {
-  test('a WebSocket where there is one', async () => {
+describe('protocol negotiation', () => {
+  test('uses a WebSocket when the subgraph supports it', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = autoSource(upstream.url);
     const { receiver } = at.subscribe();
@@ -175,7 +175,7 @@ describe('the choice', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('server-sent events where there is no WebSocket, tried once', async () => {
+  test('uses server-sent events without a WebSocket, and remembers the result', async () => {
     const ticks = new Ticks();
     await using upstream = await httpUpstream(createHandler({ schema: createTickSchema(ticks) }));
     await using at = autoSource(`${upstream.url}/stream`);
@@ -191,7 +191,7 @@ describe('the choice', () => {
     expect(at.chosen).toEqual(['reviews sse']);
   });
 
-  test('multipart at last', async () => {
+  test('uses multipart when the subgraph supports neither WebSockets nor server-sent events', async () => {
     await using upstream = await httpUpstream(multipart);
     await using at = autoSource(upstream.url);
     const { receiver } = at.subscribe();
@@ -200,7 +200,7 @@ describe('the choice', () => {
     expect(at.chosen).toEqual(['reviews multipart']);
   });
 
-  test('two that come at once end up with the same', async () => {
+  test('two simultaneous subscriptions use the same protocol', async () => {
     await using upstream = await httpUpstream(multipart);
     await using at = autoSource(upstream.url);
     const both = [at.subscribe(), at.subscribe()];
@@ -208,19 +208,19 @@ describe('the choice', () => {
     expect(at.chosen).toEqual(['reviews multipart']);
   });
 
-  test('a WebSocket that hangs is passed over', async () => {
+  test('skips a WebSocket that does not answer', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = autoSource(upstream.url);
     const { receiver } = at.subscribe();
     const server = await upstream.next();
     await server.waitForMessages(1);
     at.clock.advance(connectTimeoutMs);
-    // That server answers everything else with 404.
+    // That server answers all other requests with 404.
     expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR']);
   });
 });
 
-describe('none of them', () => {
+describe('a subgraph that supports no protocol', () => {
   test("the subgraph's own words are told", async () => {
     await using upstream = await httpUpstream((request, response) =>
       request.headers.accept === accepts.sse
@@ -234,7 +234,7 @@ describe('none of them', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('nothing is remembered: the next subscription tries again', async () => {
+  test('the next subscription tries all protocols again', async () => {
     let listener = json(503, {});
     await using upstream = await httpUpstream((request, response) => listener(request, response));
     await using at = autoSource(upstream.url);
@@ -245,7 +245,7 @@ describe('none of them', () => {
   });
 });
 
-test('an error of the chosen one is told as it is', async () => {
+test('an error of the detected protocol is reported unchanged', async () => {
   await using upstream = await startGraphqlWsUpstream();
   await using at = autoSource(upstream.url);
   const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
@@ -253,7 +253,7 @@ test('an error of the chosen one is told as it is', async () => {
   expect(at.chosen).toEqual(['reviews graphql_ws']);
 });
 
-test('a choice that is no longer right is given up', async () => {
+test('a detected protocol that the subgraph no longer supports is discarded', async () => {
   let listener: RequestListener = multipart;
   await using upstream = await httpUpstream((request, response) => listener(request, response));
   await using at = autoSource(upstream.url);
@@ -274,7 +274,7 @@ test('a choice that is no longer right is given up', async () => {
   expect(at.chosen).toEqual(['reviews multipart', 'reviews sse']);
 });
 
-test('an end while one is tried leaves nothing', async () => {
+test('a cancel during the negotiation leaves no resources', async () => {
   const { promise: isTried, resolve } = Promise.withResolvers<void>();
   const { promise: isGone, resolve: gone } = Promise.withResolvers<void>();
   await using upstream = await httpUpstream((request, response) => {

@@ -24,7 +24,7 @@ const sourceOf = (url: string, more?: Partial<SourceEndpoint>): SourceFixture =>
 const headers = (name: string, value: string) => ({ key: `${name}:${value}`, pairs: [name, value] });
 
 describe('with the reference server', () => {
-  test('brings the events in order, and then the end', async () => {
+  test('delivers the events in order, then the completion', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
@@ -38,7 +38,7 @@ describe('with the reference server', () => {
     expect(at.acceptedSubgraphs).toEqual(['reviews']);
   });
 
-  test('reads nothing while one of those that share a socket is paused, and misses no sign of life', async () => {
+  test('stops reading a shared socket while one subscription is paused, and expects no heartbeats meanwhile', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const paused = [at.subscribe(), at.subscribe()];
@@ -56,7 +56,7 @@ describe('with the reference server', () => {
     expect(await paused[0]?.receiver.waitForLog(2)).toEqual(['{"tick":"1"}', '{"tick":"2"}']);
   });
 
-  test('tells of errors within an event, and of the size that it came with', async () => {
+  test('delivers the errors and the size of an event', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { broken }' });
@@ -74,7 +74,7 @@ describe('with the reference server', () => {
     expect(receiver.events[0]?.size).toBeGreaterThan(80);
   });
 
-  test('keeps the errors with which an operation is refused', async () => {
+  test('reports the errors with which the subgraph refuses an operation', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
@@ -85,7 +85,7 @@ describe('with the reference server', () => {
     await upstream.waitForOpenCount(0);
   });
 
-  test('ends the one subscription whose source fails', async () => {
+  test('a failing subscription does not end others on the same socket', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
@@ -95,7 +95,7 @@ describe('with the reference server', () => {
     expect(news).toBe('error SUBGRAPH_ERROR [{"message":"source broke"}]');
   });
 
-  test('sends headers with the handshake and under `headers` of the init payload, beside the parameters', async () => {
+  test('sends headers in the handshake and under `headers` of the connection_init payload, with the connection parameters', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe({
@@ -113,7 +113,7 @@ describe('with the reference server', () => {
     expect(upstream.initPayloads).toEqual([{ tenant: 'a', headers: { authorization: 'Bearer 1' } }]);
   });
 
-  test('a parameter `headers` does not get through in place of forwarded headers', async () => {
+  test('a connection parameter named `headers` is dropped', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe({ connectionParams: { tenant: 'a', headers: { 'x-role': 'admin' } } });
@@ -121,7 +121,7 @@ describe('with the reference server', () => {
     expect(upstream.initPayloads).toEqual([{ tenant: 'a' }]);
   });
 
-  test('sends no payload where there is neither', async () => {
+  test('sends connection_init without a payload when there are no headers and no parameters', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe();
@@ -129,7 +129,7 @@ describe('with the reference server', () => {
     expect(upstream.initPayloads).toEqual([undefined]);
   });
 
-  test('shares a socket, which the last one leaving closes', async () => {
+  test('shares one socket, which closes when the last subscription ends', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const first = at.subscribe();
@@ -148,7 +148,7 @@ describe('with the reference server', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('keeps apart what differs in headers or connection parameters', async () => {
+  test('uses separate sockets for different headers or connection parameters', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe({ headers: headers('authorization', 'a') });
@@ -159,7 +159,7 @@ describe('with the reference server', () => {
     expect(upstream.openCount).toBe(3);
   });
 
-  test('opens a new socket for who comes after the last has left', async () => {
+  test('opens a new socket for a subscription that begins after the last one ended', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const first = at.subscribe();
@@ -173,7 +173,7 @@ describe('with the reference server', () => {
     expect(upstream.sockets).toHaveLength(2);
   });
 
-  test('subscribes everyone again after a lost connection, each told once', async () => {
+  test('subscribes all subscriptions again after a lost connection, with one interruption each', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const first = at.subscribe();
@@ -192,7 +192,7 @@ describe('with the reference server', () => {
     expect(upstream.sockets).toHaveLength(2);
   });
 
-  test('an end during the delay leaves no timer and makes no socket', async () => {
+  test('a cancel during the reconnection delay leaves no timer and opens no socket', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, cancel } = at.subscribe();
@@ -206,7 +206,7 @@ describe('with the reference server', () => {
     expect(upstream.sockets).toHaveLength(1);
   });
 
-  test('a close of the source ends all, and nobody is told', async () => {
+  test('closing the source ends all subscriptions without notifying receivers', async () => {
     await using upstream = await startGraphqlWsUpstream();
     const at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
@@ -219,7 +219,7 @@ describe('with the reference server', () => {
     expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
   });
 
-  test('a refused connection ends with an error', async () => {
+  test('a refused connection ends the subscription with an error', async () => {
     await using upstream = await startGraphqlWsUpstream(() => true);
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
@@ -228,7 +228,7 @@ describe('with the reference server', () => {
     expect(at.acceptedSubgraphs).toEqual([]);
   });
 
-  test('a refusal when it comes back ends with an error as well', async () => {
+  test('a refusal during reconnection ends the subscription with an error', async () => {
     await using upstream = await startGraphqlWsUpstream((connection) => connection === 2);
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
@@ -244,7 +244,7 @@ describe('with the reference server', () => {
   });
 });
 
-/** A socket that is acknowledged and has got one `subscribe`. */
+/** An acknowledged socket that received one `subscribe`. */
 async function established(
   at: SourceFixture,
   upstream: Awaited<ReturnType<typeof startScriptedWebSocketUpstream>>,
@@ -259,8 +259,8 @@ async function established(
 
 const next = (tick: number | string, id = '1') => ({ type: 'next', id, payload: { data: { tick } } });
 
-describe('connections at every moment', () => {
-  test('an end before the handshake is over leaves nothing', async () => {
+describe('connections that end at every stage', () => {
+  test('a cancel before the end of the handshake leaves no resources', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, cancel } = at.subscribe();
@@ -271,7 +271,7 @@ describe('connections at every moment', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('an end before the acknowledgement closes the socket', async () => {
+  test('a cancel before the acknowledgement closes the socket', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, cancel } = at.subscribe();
@@ -284,7 +284,7 @@ describe('connections at every moment', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('an end between events says `complete` and closes the socket', async () => {
+  test('a cancel between events sends `complete` and closes the socket', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
@@ -299,7 +299,7 @@ describe('connections at every moment', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('an end from within an event is the last that is heard', async () => {
+  test('after a cancel within onEvent, the receiver gets nothing more', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
@@ -310,7 +310,7 @@ describe('connections at every moment', () => {
     expect(server.receiver.log).toEqual(['{"tick":1}']);
   });
 
-  test('events of one that has ended are passed over', async () => {
+  test('events of an ended subscription are ignored', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
@@ -324,7 +324,7 @@ describe('connections at every moment', () => {
     expect(server.receiver.log).toEqual([]);
   });
 
-  test('a socket that is not acknowledged in time is given up', async () => {
+  test('a socket that is not acknowledged within connectTimeout fails', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { heartbeatMs: 0 });
     const { receiver } = at.subscribe();
@@ -336,7 +336,7 @@ describe('connections at every moment', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('a server that takes the connection and says nothing is given up', async () => {
+  test('a server that accepts the connection and sends nothing fails after connectTimeout', async () => {
     const server = createTcpServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -353,13 +353,13 @@ describe('connections at every moment', () => {
     server.close();
   });
 
-  test('nobody there', async () => {
+  test('an unreachable subgraph ends the subscription with an error', async () => {
     await using at = sourceOf('http://127.0.0.1:1/graphql');
     expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('an address that is none', async () => {
+  test('an invalid URL ends the subscription with an error', async () => {
     await using at = sourceOf('http://:nonsense/');
     const { receiver } = at.subscribe();
     expect(receiver.log).toEqual([]);
@@ -369,7 +369,7 @@ describe('connections at every moment', () => {
   test.each([
     [401, 'SUBGRAPH_ERROR'],
     [503, 'SUBGRAPH_UNREACHABLE'],
-  ])('a handshake that is answered with %d', async (status, code) => {
+  ])('reports a handshake that is answered with status %d', async (status, code) => {
     const server = createTcpServer((socket) => {
       socket.on('error', () => {});
       socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
@@ -383,7 +383,7 @@ describe('connections at every moment', () => {
     server.close();
   });
 
-  test('a handshake that is none', async () => {
+  test('an invalid handshake ends the subscription with an error', async () => {
     const server = createTcpServer((socket) => {
       socket.on('error', () => {});
       socket.end('SSH-2.0-OpenSSH\r\n');
@@ -397,7 +397,7 @@ describe('connections at every moment', () => {
 });
 
 describe('lost connections', () => {
-  test('gives up after as many attempts as there may be, each later than the one before', async () => {
+  test('fails after reconnect.attempts attempts with growing delays', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { heartbeatMs: 0 });
     const server = await established(at, upstream);
@@ -417,7 +417,7 @@ describe('lost connections', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('are made again where the subgraph is by then', async () => {
+  test('reconnects to the current URL of the subgraph', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using next = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
@@ -431,7 +431,7 @@ describe('lost connections', () => {
     expect((await again.waitForMessages(2))[1]).toMatchObject({ type: 'subscribe' });
   });
 
-  test('no attempts, no interruption', async () => {
+  test('fails without an interruption when reconnect.attempts is 0', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { reconnect: { attempts: 0, minDelayMs: 1, maxDelayMs: 1 } });
     const server = await established(at, upstream);
@@ -439,7 +439,7 @@ describe('lost connections', () => {
     expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
   });
 
-  test('a server that accepts and drops every connection is given up as well', async () => {
+  test('fails when the server accepts and drops every connection', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     let server: ScriptedSocket & { receiver: RecordingReceiver } = await established(at, upstream);
@@ -456,7 +456,7 @@ describe('lost connections', () => {
     expect((await receiver.waitForLog(5)).slice(-1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
   });
 
-  test('an event makes the attempts count anew', async () => {
+  test('an event resets the count of attempts', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { reconnect: { attempts: 1, minDelayMs: 10, maxDelayMs: 1000 } });
     let server: ScriptedSocket & { receiver: RecordingReceiver } = await established(at, upstream);
@@ -474,7 +474,7 @@ describe('lost connections', () => {
     expect(receiver.log.filter((news) => news === 'resumed')).toHaveLength(3);
   });
 
-  test('who comes during the delay is subscribed with the others', async () => {
+  test('a subscription that begins during the reconnection delay is subscribed with the others', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
@@ -494,7 +494,7 @@ describe('lost connections', () => {
     expect(await late.receiver.waitForLog(1)).toEqual(['{"tick":"late"}']);
   });
 
-  test('who comes during the delay waits no longer than a connection may take', async () => {
+  test('a subscription that begins during the reconnection delay fails after connectTimeout', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     const reconnect = { attempts: 5, minDelayMs: 60_000, maxDelayMs: 60_000 };
     await using at = sourceOf(upstream.url, { reconnect });
@@ -521,7 +521,7 @@ describe('lost connections', () => {
     [4409, 'error SUBGRAPH_INVALID_RESPONSE'],
     [4429, 'error SUBGRAPH_INVALID_RESPONSE'],
     [1002, 'error SUBGRAPH_INVALID_RESPONSE'],
-  ])('a close with %d', async (code, news) => {
+  ])('reports a close with code %d', async (code, news) => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
@@ -531,12 +531,12 @@ describe('lost connections', () => {
   });
 });
 
-describe('silence', () => {
-  test('a silent socket is asked, and then given up', async () => {
+describe('missing heartbeats', () => {
+  test('a silent socket is pinged, then counts as lost', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
-    // In the first interval, the acknowledgement came.
+    // The first interval has activity: the acknowledgement.
     at.clock.advance(3 * heartbeatMs);
     expect((await server.waitForMessages(4)).slice(2)).toEqual([{ type: 'ping' }, { type: 'ping' }]);
     at.clock.advance(heartbeatMs);
@@ -544,7 +544,7 @@ describe('silence', () => {
     await server.closeCode;
   });
 
-  test('one that answers stays', async () => {
+  test('a socket that answers pings stays connected', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
@@ -557,7 +557,7 @@ describe('silence', () => {
     expect(server.receiver.log).toEqual([0, 1, 2, 3].map((tick) => `{"tick":${tick}}`));
   });
 
-  test('answers the pings of the subgraph with what they carry', async () => {
+  test('answers pings of the subgraph with their payload', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
@@ -570,7 +570,7 @@ describe('silence', () => {
   });
 });
 
-describe('nonsense', () => {
+describe('protocol violations', () => {
   test.each([
     ['no JSON', '{"type":"next"'],
     ['an unknown type', { type: 'data', id: '1', payload: {} }],
@@ -621,7 +621,7 @@ describe('nonsense', () => {
     expect((await server.waitForMessages(4))[3]).toEqual({ id: '1', type: 'complete' });
   });
 
-  test('an event that is far too large is not even collected', async () => {
+  test('an event over twice the limit closes the socket before it is buffered', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const server = await established(at, upstream);
@@ -631,7 +631,7 @@ describe('nonsense', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('an event that is nested too deep ends its subscription', async () => {
+  test('an event that is nested too deep ends its own subscription', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { maxEventBytes: 1_000_000 });
     const server = await established(at, upstream);
@@ -640,7 +640,7 @@ describe('nonsense', () => {
     expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
   });
 
-  test('a receiver that throws harms no other', async () => {
+  test('an exception of one receiver does not affect others', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
     const faulty = new RecordingReceiver();

@@ -32,7 +32,7 @@ const promise = json({ data: null }, 'application/json');
 const tick = (value: unknown) => ({ payload: { data: { tick: value } } });
 
 describe('with the plugin of Apollo Server', () => {
-  test('brings the events in order, and then the end', async () => {
+  test('delivers the events in order, then the completion', async () => {
     await using upstream = await startApolloUpstream();
     const { sourceFixture } = upstream;
     const { receiver } = sourceFixture.subscribe();
@@ -52,7 +52,7 @@ describe('with the plugin of Apollo Server', () => {
     expect(sourceFixture.clock.activeTimerCount).toBe(0);
   });
 
-  test('leaves an event unanswered while it is paused, so that the next one is not sent', async () => {
+  test('does not answer an event while paused, so that the subgraph sends no more', async () => {
     await using upstream = await startApolloUpstream();
     const { sourceFixture } = upstream;
     const { receiver, flow } = sourceFixture.subscribe();
@@ -66,7 +66,7 @@ describe('with the plugin of Apollo Server', () => {
     expect(await receiver.waitForLog(3)).toEqual(['{"tick":"1"}', '{"tick":"2"}', '{"tick":"3"}']);
   });
 
-  test('tells of errors within an event, and of the size that it came with', async () => {
+  test('delivers the errors and the size of an event', async () => {
     await using upstream = await startApolloUpstream();
     const { sourceFixture } = upstream;
     const { receiver } = sourceFixture.subscribe({ query: 'subscription { broken }' });
@@ -79,7 +79,7 @@ describe('with the plugin of Apollo Server', () => {
     expect(receiver.events[0]?.size).toBeGreaterThan(80);
   });
 
-  test('ends with the error of a source that fails', async () => {
+  test('reports the error with which the subgraph ends the subscription', async () => {
     await using upstream = await startApolloUpstream();
     const { sourceFixture } = upstream;
     const { receiver } = sourceFixture.subscribe();
@@ -89,18 +89,18 @@ describe('with the plugin of Apollo Server', () => {
     expect(news).toMatch(/^error SUBGRAPH_ERROR \[\{"message":"source broke"/);
   });
 
-  test('refuses an operation that is not valid there', async () => {
+  test('reports that the operation is not valid at the subgraph', async () => {
     await using upstream = await startApolloUpstream();
     const { sourceFixture } = upstream;
     const { receiver } = sourceFixture.subscribe({ query: 'subscription { nonsense }' });
     const [news] = await receiver.waitForLog(1);
     expect(news).toMatch(/^error SUBGRAPH_ERROR \[\{"message":/);
-    // A check, and the plugin's own attempt to complete what it never began.
+    // A check, and the plugin's attempt to complete a subscription that it never started.
     await sourceFixture.waitUntil(() => sourceFixture.verdicts.length === 2);
     expect(sourceFixture.clock.activeTimerCount).toBe(0);
   });
 
-  test('is left at the next event after a cancel', async () => {
+  test('after a cancel, the next event ends the subscription at the subgraph', async () => {
     await using upstream = await startApolloUpstream();
     const { sourceFixture } = upstream;
     const { receiver, cancel } = sourceFixture.subscribe();
@@ -114,7 +114,7 @@ describe('with the plugin of Apollo Server', () => {
     expect(receiver.log).toEqual(['{"tick":"1"}']);
   });
 
-  test('gets the headers of the request', async () => {
+  test('sends the headers of the request', async () => {
     await using upstream = await startApolloUpstream();
     const { sourceFixture } = upstream;
     sourceFixture.subscribe({
@@ -127,7 +127,7 @@ describe('with the plugin of Apollo Server', () => {
     ]);
   });
 
-  test('is alive while it checks', async () => {
+  test('stays subscribed while the subgraph sends checks', async () => {
     await using upstream = await startApolloUpstream({ heartbeatMs: 5 });
     const { sourceFixture } = upstream;
     const { receiver } = sourceFixture.subscribe();
@@ -143,8 +143,8 @@ describe('with the plugin of Apollo Server', () => {
   });
 });
 
-describe('what is asked for', () => {
-  test('is a POST with an address, an id and a verifier of its own', async () => {
+describe('the POST to the subgraph', () => {
+  test('has a callback URL, an id and a verifier of its own', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     at.subscribe({ variables: { only: 'a' } });
@@ -170,7 +170,7 @@ describe('what is asked for', () => {
     expect(second?.verifier).not.toBe(first?.verifier);
   });
 
-  test('may be checked before it is answered, which is no acceptance yet', async () => {
+  test('can be checked before it is answered, which does not accept the subscription', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const checks: number[] = [];
@@ -188,7 +188,7 @@ describe('what is asked for', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('counts as accepted where events come before the answer, or in place of it', async () => {
+  test('is accepted by an event before or instead of the answer', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
@@ -225,7 +225,7 @@ describe('what is asked for', () => {
     ],
     ['a result', json({ data: { tick: 1 } }), 'error SUBGRAPH_INVALID_RESPONSE'],
     ['something else', text('<html>'), 'error SUBGRAPH_INVALID_RESPONSE'],
-  ])('is refused by %s in place of a promise', async (_, script, news) => {
+  ])('is refused by %s instead of a promise to call back', async (_, script, news) => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     upstream.enqueueScripts(script);
@@ -236,7 +236,7 @@ describe('what is asked for', () => {
     expect(at.acceptedSubgraphs).toEqual([]);
   });
 
-  test('is given up when no answer comes in time', async () => {
+  test('fails when the subgraph does not answer within connectTimeout', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
@@ -247,7 +247,7 @@ describe('what is asked for', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('is asked again, once and with another id, when the connection is lost', async () => {
+  test('is sent again once, with another id, when an idle connection was closed', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     upstream.enqueueScripts(reset, promise, reset, reset);
@@ -261,7 +261,7 @@ describe('what is asked for', () => {
     expect(upstream.requests).toHaveLength(4);
   });
 
-  test('cannot be asked for where nothing is known of the subgraph or of the own address', async () => {
+  test('fails when the subgraph or the callback URL is unknown', async () => {
     const source = createHttpCallbackSource({
       endpoint: () => {
         throw new Error('no such subgraph');
@@ -288,8 +288,8 @@ describe('what is asked for', () => {
   });
 });
 
-describe('a message', () => {
-  test('with a wrong verifier, or that is none, changes nothing', async () => {
+describe('messages of the subgraph', () => {
+  test('a message that is malformed or has a wrong verifier has no effect', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { asked, other, receiver } = await twoSubscriptions(upstream, at);
@@ -308,7 +308,7 @@ describe('a message', () => {
     expect(receiver.log).toEqual(['{"tick":1}']);
   });
 
-  test('of an ended or unknown subscription is answered with 404', async () => {
+  test('a message for an ended or unknown subscription is answered with 404', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { asked, other, receiver, cancel } = await twoSubscriptions(upstream, at);
@@ -322,7 +322,7 @@ describe('a message', () => {
     expect(receiver.log).toEqual(['complete']);
   });
 
-  test('may end a subscription with errors', async () => {
+  test('a complete message with errors fails the subscription', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
@@ -339,7 +339,7 @@ describe('a message', () => {
     ['no errors', { errors: [] }, 202, 'complete'],
     ['null for errors', { errors: null }, 202, 'complete'],
     ['errors that are none', { errors: 'broke' }, 400, 'error SUBGRAPH_INVALID_RESPONSE'],
-  ])('may end a subscription with %s', async (_, more, status, news) => {
+  ])('a complete message ends the subscription with %s', async (_, more, status, news) => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
@@ -349,7 +349,7 @@ describe('a message', () => {
     expect(receiver.log).toEqual([news]);
   });
 
-  test('whose event is too large, or none, ends its own subscription', async () => {
+  test('a message whose event is too large or malformed ends its own subscription', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { asked, other, receiver } = await twoSubscriptions(upstream, at);
@@ -363,7 +363,7 @@ describe('a message', () => {
     expect(await sendCallback(other, 'check')).toBe(404);
   });
 
-  test('that is far too large is not read', async () => {
+  test('a message over the body limit is not read', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
@@ -374,7 +374,7 @@ describe('a message', () => {
     expect(receiver.log).toEqual(['{"tick":1}']);
   });
 
-  test('may make its receiver cancel', async () => {
+  test('a receiver can cancel within onEvent', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     upstream.enqueueScripts(promise);
@@ -388,8 +388,8 @@ describe('a message', () => {
   });
 });
 
-describe('a subgraph that goes silent', () => {
-  test('is asked again with another id, and the receiver told', async () => {
+describe('a subgraph without heartbeats', () => {
+  test('is subscribed again with another id, and the receiver is notified', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     upstream.enqueueScripts(promise);
@@ -418,7 +418,7 @@ describe('a subgraph that goes silent', () => {
     expect(receiver.log.slice(3)).toEqual(['{"tick":3}']);
   });
 
-  test('tells that it is back before its events, should these precede the answer', async () => {
+  test('onResumed precedes events that arrive before the answer', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = await lostSubscription(upstream, at);
@@ -428,7 +428,7 @@ describe('a subgraph that goes silent', () => {
     expect(receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE', 'resumed', '{"tick":1}']);
   });
 
-  test('is given up after as many attempts as there may be', async () => {
+  test('fails after reconnect.attempts attempts', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = await lostSubscription(upstream, at);
@@ -447,7 +447,7 @@ describe('a subgraph that goes silent', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('is not asked again for what it refuses', async () => {
+  test('is not subscribed again after a refusal', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = await lostSubscription(upstream, at);
@@ -457,7 +457,7 @@ describe('a subgraph that goes silent', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('is left alone where the subscription is cancelled meanwhile', async () => {
+  test('is not subscribed again after a cancel', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { receiver, cancel } = await lostSubscription(upstream, at);
@@ -468,7 +468,7 @@ describe('a subgraph that goes silent', () => {
     expect(receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE']);
   });
 
-  test('stays subscribed while it checks', async () => {
+  test('stays subscribed while it sends checks', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     upstream.enqueueScripts(promise);
@@ -481,7 +481,7 @@ describe('a subgraph that goes silent', () => {
     expect(receiver.log).toEqual([]);
   });
 
-  test('has its checks answered while its events wait', async () => {
+  test('gets answers to checks while its events wait', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     upstream.enqueueScripts(promise);
@@ -497,7 +497,7 @@ describe('a subgraph that goes silent', () => {
     expect(receiver.log.toSorted()).toEqual(['{"tick":1}', '{"tick":2}']);
   });
 
-  test('may be silent for ever without heartbeats', async () => {
+  test('stays subscribed without heartbeats when the heartbeat interval is 0', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url, { heartbeatMs: 0 });
     upstream.enqueueScripts(promise);
@@ -508,8 +508,8 @@ describe('a subgraph that goes silent', () => {
   });
 });
 
-describe('an end', () => {
-  test('before the answer ends the request as well', async () => {
+describe('ends by the gateway', () => {
+  test('a cancel before the answer aborts the POST', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     upstream.enqueueScripts(hang);
@@ -522,7 +522,7 @@ describe('an end', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('of the source ends all, tells nobody and takes no more', async () => {
+  test('closing the source ends all subscriptions without notifying receivers, and accepts no new ones', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
     const { asked, receiver } = await twoSubscriptions(upstream, at);
@@ -539,7 +539,7 @@ describe('an end', () => {
   });
 });
 
-/** What the last request asked for, when it has been accepted. */
+/** The subscription extension of the last request, after the subscription was accepted. */
 async function accepted(
   upstream: ScriptedSubgraph,
   at: CallbackSourceFixture,
@@ -568,7 +568,7 @@ async function twoSubscriptions(
   return { asked, other: readSubscriptionCallback(upstream.requests[1]), receiver, cancel };
 }
 
-/** One that was accepted, and interrupted for lack of heartbeats. */
+/** A subscription that was accepted, then interrupted for lack of heartbeats. */
 async function lostSubscription(
   upstream: ScriptedSubgraph,
   at: CallbackSourceFixture,

@@ -20,7 +20,7 @@ const formats = [
     create: createSseSource,
     accept: 'text/event-stream',
     contentType: 'text/event-stream; charset=utf-8',
-    // Two of them: then the server is one that sends them again and again.
+    // After two comments, the source expects comments as heartbeats.
     start: ':\n\n:\n\n',
     event: (payload: unknown) => `event: next\ndata: ${JSON.stringify(payload)}\n\n`,
     end: 'event: complete\ndata:\n\n',
@@ -47,7 +47,7 @@ describe.each(formats)('$name', (format) => {
   const sourceOf = (url: string, more?: Partial<SourceEndpoint>): SourceFixture =>
     createSourceFixture(format.create, url, more);
 
-  /** A stream that has begun. */
+  /** A stream whose head and first bytes were sent. */
   async function established(
     at: SourceFixture,
     upstream: StreamUpstream,
@@ -65,7 +65,7 @@ describe.each(formats)('$name', (format) => {
     return stream;
   }
 
-  test('posts the operation with the headers that travel', async () => {
+  test('posts the operation with the forwarded headers', async () => {
     await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     at.subscribe({
@@ -86,17 +86,17 @@ describe.each(formats)('$name', (format) => {
     });
   });
 
-  test('reads nothing while it is paused, and misses no sign of life', async () => {
+  test('stops reading while paused, and expects no heartbeats meanwhile', async () => {
     await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, stream, flow } = await established(at, upstream);
     flow?.pause();
     stream.write(format.event(tick(1)));
-    // The first that comes was on its way.
+    // The first event was already in flight.
     await receiver.waitForLog(1);
     stream.write(format.event(tick(2)));
     at.clock.advance(10 * heartbeatMs);
-    // What goes this way round comes later than the event would.
+    // This event arrives after the paused one would have.
     const { receiver: other } = at.subscribe();
     const otherStream = await begun(upstream);
     otherStream.write(format.event(tick(3)));
@@ -106,7 +106,7 @@ describe.each(formats)('$name', (format) => {
     expect(await receiver.waitForLog(2)).toEqual(['{"tick":1}', '{"tick":2}']);
   });
 
-  test('brings the events in order, heartbeats between them, and then the end', async () => {
+  test('delivers the events in order without the heartbeats between them, then the completion', async () => {
     await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, stream } = await established(at, upstream);
@@ -126,7 +126,7 @@ describe.each(formats)('$name', (format) => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('an event comes as soon as it is there, and not one late', async () => {
+  test('delivers each event as soon as its bytes have arrived', async () => {
     await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, stream } = await established(at, upstream);
@@ -137,7 +137,7 @@ describe.each(formats)('$name', (format) => {
     expect(receiver.log).toHaveLength(3);
   });
 
-  test('events cut at every byte', async () => {
+  test('delivers events that are split at every byte', async () => {
     await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver, stream } = await established(at, upstream);
@@ -146,7 +146,7 @@ describe.each(formats)('$name', (format) => {
   });
 
   describe('ends by the gateway', () => {
-    test('before the request is on its way', async () => {
+    test('a cancel before the request is sent leaves no resources', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel } = at.subscribe();
@@ -157,7 +157,7 @@ describe.each(formats)('$name', (format) => {
       expect(at.clock.activeTimerCount).toBe(0);
     });
 
-    test('before the answer', async () => {
+    test('a cancel before the answer leaves no resources', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel } = at.subscribe();
@@ -168,7 +168,7 @@ describe.each(formats)('$name', (format) => {
       expect(at.clock.activeTimerCount).toBe(0);
     });
 
-    test('between events', async () => {
+    test('a cancel between events closes the connection', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel, stream } = await established(at, upstream);
@@ -181,7 +181,7 @@ describe.each(formats)('$name', (format) => {
       expect(at.clock.activeTimerCount).toBe(0);
     });
 
-    test('from within an event', async () => {
+    test('a cancel within onEvent closes the connection', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel, stream } = await established(at, upstream);
@@ -191,7 +191,7 @@ describe.each(formats)('$name', (format) => {
       expect(receiver.log).toEqual(['{"tick":1}']);
     });
 
-    test('during the delay before an attempt', async () => {
+    test('a cancel during the reconnection delay leaves no timer', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, cancel, stream } = await established(at, upstream);
@@ -204,7 +204,7 @@ describe.each(formats)('$name', (format) => {
       expect(upstream.subgraph.requests).toHaveLength(1);
     });
 
-    test('a close of the source ends all, and nobody is told', async () => {
+    test('closing the source ends all subscriptions without notifying receivers', async () => {
       await using upstream = await startStreamUpstream();
       const at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
@@ -220,7 +220,7 @@ describe.each(formats)('$name', (format) => {
   });
 
   describe('refusals', () => {
-    test('with GraphQL errors and 200', async () => {
+    test('reports GraphQL errors with status 200', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
@@ -236,7 +236,7 @@ describe.each(formats)('$name', (format) => {
       expect(at.clock.activeTimerCount).toBe(0);
     });
 
-    test('with GraphQL errors and 400, compressed although nobody asked for it', async () => {
+    test('reports GraphQL errors with status 400 from a response that is compressed without being asked for', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
@@ -254,7 +254,7 @@ describe.each(formats)('$name', (format) => {
       [404, 'SUBGRAPH_ERROR'],
       [503, 'SUBGRAPH_UNREACHABLE'],
       [302, 'SUBGRAPH_ERROR'],
-    ])('with status %d and no GraphQL', async (status, code) => {
+    ])('reports status %d without a GraphQL answer', async (status, code) => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
@@ -269,7 +269,7 @@ describe.each(formats)('$name', (format) => {
       ['a single result', 'application/json', '{"data":{"tick":1}}'],
       ['nothing', 'application/json', ''],
       ['HTML', 'text/html', '<h1>hello</h1>'],
-    ])('%s in place of a stream', async (_, type, body) => {
+    ])('refuses %s instead of a stream', async (_, type, body) => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
@@ -277,7 +277,7 @@ describe.each(formats)('$name', (format) => {
       expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
     });
 
-    test('a stream that is compressed although nobody asked for it', async () => {
+    test('refuses a stream that is compressed without being asked for', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
@@ -288,7 +288,7 @@ describe.each(formats)('$name', (format) => {
       expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
     });
 
-    test('longer than an event may be', async () => {
+    test('refuses an answer over the event size', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
@@ -315,13 +315,13 @@ describe.each(formats)('$name', (format) => {
       expect(at.clock.activeTimerCount).toBe(0);
     });
 
-    test('nobody there', async () => {
+    test('an unreachable subgraph ends the subscription with an error', async () => {
       await using at = sourceOf('http://127.0.0.1:1/graphql');
       expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
       expect(at.clock.activeTimerCount).toBe(0);
     });
 
-    test('an address that is none', async () => {
+    test('an invalid URL ends the subscription with an error', async () => {
       await using at = sourceOf('http://:nonsense/');
       const { receiver } = at.subscribe();
       expect(receiver.log).toEqual([]);
@@ -341,7 +341,7 @@ describe.each(formats)('$name', (format) => {
           stream.exchange.end();
         },
       ],
-    ])('%s: subscribed again', async (_, lose) => {
+    ])('subscribes again after %s', async (_, lose) => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
@@ -359,7 +359,7 @@ describe.each(formats)('$name', (format) => {
       expect(again.request.body).toBe(stream.request.body);
     });
 
-    test('are made again where the subgraph is by then, or where it was', async () => {
+    test('reconnects to the current URL of the subgraph, or to the last known one', async () => {
       await using upstream = await startStreamUpstream();
       await using next = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
@@ -380,7 +380,7 @@ describe.each(formats)('$name', (format) => {
       expect((await receiver.waitForLog(5)).at(-1)).toBe('resumed');
     });
 
-    test('attempts have an end, and are told as one interruption', async () => {
+    test('fails after reconnect.attempts attempts, with one interruption', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
@@ -398,7 +398,7 @@ describe.each(formats)('$name', (format) => {
       expect(at.clock.activeTimerCount).toBe(0);
     });
 
-    test('a refusal ends the attempts', async () => {
+    test('a refusal ends the attempts to reconnect', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
@@ -410,7 +410,7 @@ describe.each(formats)('$name', (format) => {
       expect(at.clock.activeTimerCount).toBe(0);
     });
 
-    test('too many requests is no refusal', async () => {
+    test('status 429 does not end the attempts to reconnect', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
@@ -424,13 +424,13 @@ describe.each(formats)('$name', (format) => {
       expect((await receiver.waitForLog(2))[1]).toBe('resumed');
     });
 
-    test('silence for three heartbeats is a lost connection, two are none', async () => {
+    test('three intervals without heartbeats are a lost connection, two are not', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver, stream } = await established(at, upstream);
       stream.write(format.event(tick(1)));
       await receiver.waitForLog(1);
-      // The event came in the first interval.
+      // The first interval has activity: the event.
       at.clock.advance(3 * heartbeatMs);
       expect(receiver.log).toHaveLength(1);
       stream.write(format.heartbeat + format.event(tick(2)));
@@ -442,7 +442,7 @@ describe.each(formats)('$name', (format) => {
       await stream.request.connectionClosed;
     });
 
-    test('nobody is missed where no heartbeats are agreed', async () => {
+    test('a silent connection stays when the heartbeat interval is 0', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url, { heartbeatMs: 0 });
       await established(at, upstream);
@@ -450,7 +450,7 @@ describe.each(formats)('$name', (format) => {
     });
   });
 
-  describe('nonsense', () => {
+  describe('protocol violations', () => {
     test.each([
       ['no JSON', format.nonsense],
       ['no result', format.event({})],

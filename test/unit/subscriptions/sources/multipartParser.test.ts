@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { MultipartParser } from '../../../../gateway/subscriptions/sources/multipartParser.ts';
 
-/** What the parser told of these chunks, in order. */
+/** What the parser reported for these chunks, in order. */
 function parse(chunks: readonly (string | Buffer)[], maxPartBytes = 1000): string[] {
   const told: string[] = [];
   const parser = new MultipartParser('graphql', maxPartBytes, {
@@ -19,16 +19,16 @@ const part = (body: string): string => `\r\ncontent-type: application/json\r\n\r
 const stream = `\r\n--graphql${part('{"a":"é€"}')}${part('{}')}${part('{\n"b":\r\n2}')}--\r\n`;
 const told = ['{"a":"é€"}', '{}', '{\n"b":\r\n2}', 'end'];
 
-describe('chunks', () => {
-  test('one chunk', () => expect(parse([stream])).toEqual(told));
-  test('single bytes', () => expect(parse(bytewise(stream))).toEqual(told));
-  test('cut in two at every place', () => {
+describe('splitting into chunks', () => {
+  test('parses one chunk', () => expect(parse([stream])).toEqual(told));
+  test('parses single bytes', () => expect(parse(bytewise(stream))).toEqual(told));
+  test('parses a stream that is split in two at every position', () => {
     const bytes = Buffer.from(stream);
     for (let cut = 0; cut <= bytes.length; cut++) {
       expect(parse([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(told);
     }
   });
-  test('a part is told when the boundary after it is there, without the end of its line', () => {
+  test('reports a part when the boundary after it has arrived, before the end of its line', () => {
     expect(parse([`--graphql${part('1')}`])).toEqual(['1']);
     expect(parse([`--graphql${part('1').slice(0, -1)}`])).toEqual([]);
   });
@@ -50,7 +50,7 @@ describe('framing', () => {
     expect(parse(bytewise(text))).toEqual(parts);
   });
 
-  test('another boundary that begins like this one', () => {
+  test('rejects another boundary with the same beginning', () => {
     expect(parse(['--graphql\r\n\r\n1\r\n--graphql2\r\n'])).toEqual([
       '1',
       'a boundary is not followed by a line end',
@@ -58,19 +58,19 @@ describe('framing', () => {
   });
 });
 
-describe('bounds', () => {
+describe('limits', () => {
   const tooLarge = 'the event is larger than 20 bytes';
   const sized = (size: number): string => `--graphql${part('x'.repeat(size))}--`;
-  test('as large as allowed', () => expect(parse([sized(20)], 20)).toHaveLength(2));
-  test('a byte more', () => {
+  test('accepts an event of the maximum size', () => expect(parse([sized(20)], 20)).toHaveLength(2));
+  test('rejects an event one byte over the maximum', () => {
     expect(parse([sized(21)], 20)).toEqual([tooLarge]);
     expect(parse(bytewise(sized(21)), 20)).toEqual([tooLarge]);
   });
-  test('a part without an end is not collected', () =>
+  test('rejects a part without an end at the limit', () =>
     expect(parse(['--graphql\r\n\r\n', 'x'.repeat(100), 'x'.repeat(100)], 20)).toEqual([tooLarge]));
-  test('a preamble without an end is not collected', () =>
+  test('rejects a preamble without an end at the limit', () =>
     expect(parse(['x'.repeat(10_000)], 20)).toEqual([tooLarge]));
-  test('headers without an end are not collected', () => {
+  test('rejects part headers without an end at the limit', () => {
     expect(parse(['--graphql\r\n', 'x'.repeat(10_000)])).toHaveLength(1);
     expect(parse(['--graphql\r\n', 'x: y\r\n'.repeat(5000)])).toEqual([
       'the headers of a part are longer than 8192 bytes',
@@ -78,7 +78,7 @@ describe('bounds', () => {
   });
 });
 
-test('stopped from within a part, it reads no further', () => {
+test('reads nothing more after stop() within onPart', () => {
   const parts: string[] = [];
   const parser = new MultipartParser('graphql', 100, {
     onPart: (body) => {

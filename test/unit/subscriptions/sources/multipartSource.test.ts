@@ -10,7 +10,7 @@ import { type StreamUpstream, startStreamUpstream } from './streamUpstream.ts';
 
 const sourceOf = (url: string): SourceFixture => createSourceFixture(createMultipartSource, url);
 
-/** A subgraph that executes subscriptions and writes them as the protocol says. */
+/** A subgraph that executes subscriptions and sends them with the multipart protocol. */
 async function multipartUpstream(): Promise<AsyncDisposable & { url: string; ticks: Ticks }> {
   const ticks = new Ticks();
   const schema = createTickSchema(ticks);
@@ -44,8 +44,8 @@ async function multipartUpstream(): Promise<AsyncDisposable & { url: string; tic
   };
 }
 
-describe('with a server that executes', () => {
-  test('brings the events in order, and then the end', async () => {
+describe('with a GraphQL server', () => {
+  test('delivers the events in order, then the completion', async () => {
     await using upstream = await multipartUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
@@ -58,7 +58,7 @@ describe('with a server that executes', () => {
     expect(at.acceptedSubgraphs).toEqual(['reviews']);
   });
 
-  test('an end by the gateway ends the source there', async () => {
+  test('a cancel ends the subscription at the subgraph', async () => {
     await using upstream = await multipartUpstream();
     await using at = sourceOf(upstream.url);
     const { cancel } = at.subscribe();
@@ -68,7 +68,7 @@ describe('with a server that executes', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('an operation that is refused', async () => {
+  test('reports an operation that the subgraph refuses', async () => {
     await using upstream = await multipartUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
@@ -76,7 +76,7 @@ describe('with a server that executes', () => {
   });
 });
 
-/** What a receiver is told of these parts. */
+/** What a receiver gets for these parts. */
 async function tellOf(
   upstream: StreamUpstream,
   at: SourceFixture,
@@ -124,7 +124,7 @@ describe('parts', () => {
   });
 });
 
-test('a server that sends no heartbeats is missed from the beginning', async () => {
+test('a server that never sends heartbeats counts as lost', async () => {
   await using upstream = await startStreamUpstream();
   await using at = sourceOf(upstream.url);
   const { receiver } = at.subscribe();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { SseParser } from '../../../../gateway/subscriptions/sources/sseParser.ts';
 
-/** What the parser told of these chunks, in order. */
+/** What the parser reported for these chunks, in order. */
 function parse(chunks: readonly (string | Buffer)[], maxEventBytes = 1000): string[] {
   const told: string[] = [];
   const parser = new SseParser(maxEventBytes, {
@@ -13,22 +13,23 @@ function parse(chunks: readonly (string | Buffer)[], maxEventBytes = 1000): stri
   return told;
 }
 
-/** Every byte a chunk of its own. */
+/** Pushes each byte as its own chunk. */
 const bytewise = (text: string): Buffer[] => [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
 
 const stream = ':\n\nevent: next\ndata: {"a":"é€😀"}\n\n: still here\nevent:complete\ndata:\n\n';
 const told = ['comment', 'next|{"a":"é€😀"}', 'comment', 'complete|'];
 
-describe('chunks', () => {
-  test('one chunk', () => expect(parse([stream])).toEqual(told));
-  test('single bytes, characters split between them', () => expect(parse(bytewise(stream))).toEqual(told));
-  test('cut in two at every place', () => {
+describe('splitting into chunks', () => {
+  test('parses one chunk', () => expect(parse([stream])).toEqual(told));
+  test('parses single bytes, with characters split between chunks', () =>
+    expect(parse(bytewise(stream))).toEqual(told));
+  test('parses a stream that is split in two at every position', () => {
     const bytes = Buffer.from(stream);
     for (let cut = 0; cut <= bytes.length; cut++) {
       expect(parse([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(told);
     }
   });
-  test('a chunk that is written over after it was pushed', () => {
+  test('parses a chunk whose memory is overwritten after push', () => {
     const all: string[] = [];
     const parser = new SseParser(1000, {
       onEvent: (event, data) => all.push(`${event}|${data.toString('utf8')}`),
@@ -47,12 +48,13 @@ describe('line ends', () => {
     ['CRLF', '\r\n'],
     ['CR', '\r'],
   ] as const) {
-    // A CR at the end of the stream leaves open whether a LF follows; the line is over all the same.
+    // After a CR at the end of the stream a LF may follow, but the line has ended.
     test(name, () => expect(parse([stream.replaceAll('\n', lineEnd)])).toEqual(told));
-    test(`${name}, single bytes`, () =>
+    test(`parses ${name} in single bytes`, () =>
       expect(parse(bytewise(stream.replaceAll('\n', lineEnd)))).toEqual(told));
   }
-  test('mixed', () => expect(parse(['data:1\r\ndata:2\rdata:3\n\r\n'])).toEqual(['|1\n2\n3']));
+  test('parses mixed line ends', () =>
+    expect(parse(['data:1\r\ndata:2\rdata:3\n\r\n'])).toEqual(['|1\n2\n3']));
 });
 
 describe('fields', () => {
@@ -73,19 +75,23 @@ describe('fields', () => {
   });
 });
 
-describe('bounds', () => {
+describe('limits', () => {
   const problem = 'the event is larger than 20 bytes';
-  test('as large as allowed', () => expect(parse([`data:${'x'.repeat(20)}\n\n`], 20)).toHaveLength(1));
-  test('a byte more', () => expect(parse([`data:${'x'.repeat(21)}\n\n`], 20)).toEqual([problem]));
-  test('many lines', () => expect(parse(['data:xxxxx\n'.repeat(4)], 20)).toEqual([problem]));
-  test('many empty lines of data', () => expect(parse(['data\n'.repeat(22)], 20)).toEqual([problem]));
-  test('a line without an end is not collected', () =>
+  test('accepts an event of the maximum size', () =>
+    expect(parse([`data:${'x'.repeat(20)}\n\n`], 20)).toHaveLength(1));
+  test('rejects an event one byte over the maximum', () =>
+    expect(parse([`data:${'x'.repeat(21)}\n\n`], 20)).toEqual([problem]));
+  test('rejects many lines over the limit', () =>
+    expect(parse(['data:xxxxx\n'.repeat(4)], 20)).toEqual([problem]));
+  test('rejects many empty data lines over the limit', () =>
+    expect(parse(['data\n'.repeat(22)], 20)).toEqual([problem]));
+  test('rejects a line without an end at the limit', () =>
     expect(parse(Array(12).fill('x'.repeat(100)), 20)).toEqual([problem]));
-  test('nothing is told after it', () =>
+  test('reports nothing after a problem', () =>
     expect(parse([`data:${'x'.repeat(21)}\n\ndata:1\n\n`, 'data:2\n\n'], 20)).toEqual([problem]));
 });
 
-test('stopped from within an event, it reads no further', () => {
+test('reads nothing more after stop() within onEvent', () => {
   const events: string[] = [];
   const parser = new SseParser(100, {
     onEvent: (_, data) => {

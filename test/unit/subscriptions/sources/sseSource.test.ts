@@ -16,7 +16,7 @@ import { startStreamUpstream } from './streamUpstream.ts';
 interface GraphqlSseUpstream extends AsyncDisposable {
   readonly url: string;
   readonly ticks: Ticks;
-  /** Cuts every connection. */
+  /** Closes every connection abruptly. */
   cut(): void;
 }
 
@@ -41,7 +41,7 @@ async function graphqlSseUpstream(): Promise<GraphqlSseUpstream> {
 const sourceOf = (url: string): SourceFixture => createSourceFixture(createSseSource, url);
 
 describe('with the reference server', () => {
-  test('brings the events in order, and then the end', async () => {
+  test('delivers the events in order, then the completion', async () => {
     await using upstream = await graphqlSseUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
@@ -54,7 +54,7 @@ describe('with the reference server', () => {
     expect(at.acceptedSubgraphs).toEqual(['reviews']);
   });
 
-  test('an end by the gateway ends the source there', async () => {
+  test('a cancel ends the subscription at the subgraph', async () => {
     await using upstream = await graphqlSseUpstream();
     await using at = sourceOf(upstream.url);
     const { cancel } = at.subscribe();
@@ -64,7 +64,7 @@ describe('with the reference server', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
-  test('comes back after a lost connection', async () => {
+  test('subscribes again after a lost connection', async () => {
     await using upstream = await graphqlSseUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
@@ -85,7 +85,7 @@ describe('with the reference server', () => {
     ]);
   });
 
-  test('keeps the errors with which an operation is refused', async () => {
+  test('reports the errors with which the subgraph refuses an operation', async () => {
     await using upstream = await graphqlSseUpstream();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
@@ -97,7 +97,7 @@ describe('with the reference server', () => {
 test.each([
   ['no comments', ''],
   ['one to begin with', ':\n\n'],
-])('a server that sends %s is not missed', async (_, start) => {
+])('a silent server that sent %s is not expected to send heartbeats', async (_, start) => {
   await using upstream = await startStreamUpstream();
   await using at = sourceOf(upstream.url);
   const { receiver } = at.subscribe();
@@ -109,7 +109,7 @@ test.each([
   expect(receiver.log).toEqual(['{"tick":1}']);
 });
 
-test('takes events without a name, and passes over those with others', async () => {
+test('delivers events without a name, and ignores events with unknown names', async () => {
   await using upstream = await startStreamUpstream();
   await using at = sourceOf(upstream.url);
   const { receiver } = at.subscribe();

@@ -5,25 +5,25 @@ import {
   startScriptedSubgraph,
 } from '../../../harness/scriptedSubgraph.ts';
 
-/** One answer that a test writes piece by piece. */
+/** One response that a test writes piece by piece. */
 export interface OpenStream {
   readonly request: RecordedRequest;
   readonly exchange: Exchange;
-  /** Begins a chunked answer. */
+  /** Starts a chunked response. */
   begin(contentType: string, headers?: string): void;
   write(bytes: string | Buffer): void;
-  /** The answer's end as HTTP tells it. */
+  /** Ends the response as HTTP defines it. */
   finish(): void;
 }
 
 export interface StreamUpstream extends AsyncDisposable {
   readonly url: string;
   readonly subgraph: ScriptedSubgraph;
-  /** The next request that comes. */
+  /** Resolves with the next request. */
   next(): Promise<OpenStream>;
 }
 
-/** A subgraph whose answers are streams that a test writes. */
+/** A subgraph whose responses are streams that a test writes. */
 export async function startStreamUpstream(): Promise<StreamUpstream> {
   const subgraph = await startScriptedSubgraph();
   const made: OpenStream[] = [];

@@ -14,7 +14,7 @@ import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
 const tls = { ca: loopbackCertificate.cert };
 
-test('streams over HTTP/2 share a connection, and one that ends takes no other along', async () => {
+test('streams over HTTP/2 share a connection, and one that ends does not end others', async () => {
   const sessions: ServerHttp2Session[] = [];
   const streams: ServerHttp2Stream[] = [];
   const server = createSecureServer(loopbackCertificate);
@@ -45,7 +45,7 @@ test('streams over HTTP/2 share a connection, and one that ends takes no other a
   await once(server, 'close');
 });
 
-test('a WebSocket over TLS trusts the authorities that it is given, and no others', async () => {
+test('a WebSocket over TLS trusts only the configured authorities', async () => {
   const ticks = new Ticks();
   const server = createServer(loopbackCertificate);
   const sockets = new WebSocketServer({ server });

@@ -19,7 +19,7 @@ const fields = {
 const open = () => openTopicShop(supergraph, { fields });
 type Shop = ReturnType<typeof open>;
 
-/** What a client of this operation gets for an event, and which subgraphs were asked what. */
+/** Returns what a client of this operation receives for an event, and the requests to subgraphs. */
 async function send(query: string, event: object, topic = 'stock', shop: Shop = open()) {
   const client = await shop.subscribe(query);
   shop.bus.publish(topic, event);
@@ -31,7 +31,7 @@ async function send(query: string, event: object, topic = 'stock', shop: Shop = 
 const product = (more: object = {}) => ({ __typename: 'Product', id: '1', ...more });
 
 describe('an event of a topic', () => {
-  test('with everything that is selected is sent as it is', async () => {
+  test('is sent without fetches when it has all selected fields', async () => {
     const event = product({
       stock: 5,
       maker: { code: 'm2' },
@@ -61,14 +61,14 @@ describe('an event of a topic', () => {
     expect(calls).toEqual([]);
   });
 
-  test('is completed by other subgraphs', async () => {
+  test('is completed with fields of other subgraphs', async () => {
     const query = 'subscription { stockChanged { stock name code } }';
     const { data, calls } = await send(query, product({ stock: 5, sku: 's1' }));
     expect(data).toEqual({ stockChanged: { stock: 5, name: 'name of 1', code: 'code of s1' } });
     expect(calls.map(({ subgraph }) => subgraph)).toEqual(['products']);
   });
 
-  test('is asked for at its own subgraph, for what it lacks only, before all others', async () => {
+  test('lacks fields that are fetched from its own subgraph before other subgraphs', async () => {
     const query = 'subscription { stockChanged { stock maker { code country } code } }';
     const { data, calls } = await send(query, product({ stock: 5, maker: { code: 'm2' } }));
     expect(data).toEqual({
@@ -81,13 +81,13 @@ describe('an event of a topic', () => {
     );
   });
 
-  test('is only asked for what it lacks, and a null is no lack', async () => {
+  test('needs no fetch for null fields', async () => {
     const query = 'subscription { stockChanged { stock sku } }';
     const { data } = await send(query, product({ stock: null }));
     expect(data).toEqual({ stockChanged: { stock: null, sku: 'sku of the subgraph' } });
   });
 
-  test('has no values for fields with arguments', async () => {
+  test('has no value for fields with arguments', async () => {
     const query = `subscription {
       stockChanged { price: price(currency: "EUR") other: price id: sku stock }
     }`;
@@ -95,7 +95,7 @@ describe('an event of a topic', () => {
     expect(data).toEqual({ stockChanged: { price: 1.5, other: 9, id: 'sku of the subgraph', stock: 1 } });
   });
 
-  test('takes the variables along', async () => {
+  test('passes the variables of the operation to the fetch of missing fields', async () => {
     const shop = open();
     const query = `subscription ($c: String, $w: ID, $more: Boolean = true) {
       changed: stockChanged(warehouse: $w) { price(currency: $c) name @include(if: $more) }
@@ -105,7 +105,7 @@ describe('an event of a topic', () => {
     expect((await client.next()).data).toEqual({ changed: { price: 1.5, name: 'name of 1' } });
   });
 
-  test('in lists is completed element by element', async () => {
+  test('is completed element by element in lists', async () => {
     const query = 'subscription { stockChanged { shelves { id label } } }';
     const { data } = await send(query, product({ shelves: [{ id: 'a' }, { id: 'b', label: 'own' }] }));
     expect(data).toEqual({
@@ -118,13 +118,13 @@ describe('an event of a topic', () => {
     });
   });
 
-  test('of an unknown type below is asked for', async () => {
+  test('lacks nested objects of unknown type, which are fetched', async () => {
     const query = 'subscription { stockChanged { place { ... on Room { floor } label } } }';
     const { data } = await send(query, product({ place: { label: 'own' } }));
     expect(data).toEqual({ stockChanged: { place: { floor: 3, label: 'own' } } });
   });
 
-  test('is found by any key of its subgraph', async () => {
+  test('is completed with any key that its subgraph can resolve', async () => {
     const query = 'subscription { stockChanged { id stock maker { country } } }';
     const event = { __typename: 'Product', number: 7, maker: { code: 'm1' } };
     const { data } = await send(query, event);
@@ -133,7 +133,7 @@ describe('an event of a topic', () => {
     });
   });
 
-  test('may be of several types', async () => {
+  test('can be of any possible type of the field', async () => {
     const shop = open();
     const query = 'subscription { arrived { ... on Product { stock name } ... on Pallet { weight } } }';
     const at = 'north';
@@ -143,7 +143,7 @@ describe('an event of a topic', () => {
     expect(other.data).toEqual({ arrived: { weight: 12 } });
   });
 
-  test('is asked for by its own type where the field is one of an interface', async () => {
+  test('is fetched by its own type when the field has an interface type', async () => {
     const shop = open();
     const query = 'subscription { moved { at } }';
     const one = await send(query, product(), 'moved', shop);
@@ -151,7 +151,7 @@ describe('an event of a topic', () => {
     expect([one.data, other.data]).toEqual([{ moved: { at: 'shop' } }, { moved: { at: 'yard' } }]);
   });
 
-  test('may have fields that its subgraph has to be asked for by other names', async () => {
+  test('is fetched with the aliases of the subgraph operation', async () => {
     const shop = open();
     const query = 'subscription { arrived { ... on Product { mass } ... on Pallet { mass } } }';
     const at = 'north';
@@ -165,21 +165,21 @@ describe('an event of a topic', () => {
     ]);
   });
 
-  test('without a key says what it lacks', async () => {
+  test('has EVENT_INCOMPLETE errors for missing fields without a key', async () => {
     const query = 'subscription { changed: lineChanged { what: text amount } }';
     const { data, errors } = await send(query, { __typename: 'Line', amount: 2 }, 'line');
     expect(data).toEqual({ changed: { what: null, amount: 2 } });
     expect(errors).toMatchObject([{ path: ['changed', 'what'], extensions: { code: 'EVENT_INCOMPLETE' } }]);
   });
 
-  test('that cannot be asked for has the errors of its subgraph', async () => {
+  test('has the errors of its subgraph when missing fields cannot be fetched', async () => {
     const query = 'subscription { stockChanged { stock name } }';
     const { data, errors } = await send(query, product({ id: 'lost' }));
     expect(data).toEqual({ stockChanged: { stock: null, name: 'name of lost' } });
     expect(errors).toMatchObject([{ message: 'no such product', path: ['stockChanged', 'stock'] }]);
   });
 
-  test('comes in parts, which wait for what it lacks', async () => {
+  test('is sent in parts that wait for the fields it lacks', async () => {
     const shop = open();
     const query = 'subscription { stockChanged { stock ... @defer { code } } }';
     const client = await shop.subscribe(query, {}, 'deferSpec=20220824');
@@ -192,8 +192,8 @@ describe('an event of a topic', () => {
   });
 });
 
-describe('who gets an event', () => {
-  test('everyone, with one completion for equal subscriptions', async () => {
+describe('recipients of an event', () => {
+  test('all clients get an event, completed once for equal subscriptions', async () => {
     const shop = open();
     const query = 'subscription { stockChanged { stock name } }';
     const clients = await Promise.all([shop.subscribe(query), shop.subscribe(query)]);
@@ -204,7 +204,7 @@ describe('who gets an event', () => {
     expect(shop.calls).toHaveLength(1);
   });
 
-  test('those whose arguments it has, and those that give none', async () => {
+  test('clients get an event when their arguments match or are omitted', async () => {
     const shop = open();
     const query = `subscription ($w: ID, $l: Int, $s: [Int!]) {
       stockChanged(warehouse: $w, level: $l, sizes: $s) { stock }
@@ -226,7 +226,7 @@ describe('who gets an event', () => {
     }
   });
 
-  test('a variable has the default of the operation', async () => {
+  test('the filter uses the default of a variable', async () => {
     const shop = open();
     const query = 'subscription ($w: ID = "2") { stockChanged(warehouse: $w) { stock } }';
     const client = await shop.subscribe(query);
@@ -235,7 +235,7 @@ describe('who gets an event', () => {
     expect((await client.next()).data).toEqual({ stockChanged: { stock: 2 } });
   });
 
-  test('an argument has the default of the schema', async () => {
+  test('the filter uses the default of an argument', async () => {
     const shop = open();
     const client = await shop.subscribe('subscription { arrived { ... on Product { stock } } }');
     shop.bus.publish('arrived', product({ stock: 1, at: 'south' }));
@@ -243,7 +243,7 @@ describe('who gets an event', () => {
     expect((await client.next()).data).toEqual({ arrived: { stock: 2 } });
   });
 
-  test('nobody, where the field cannot have its type', async () => {
+  test('no client gets an event of an impossible type', async () => {
     const shop = open();
     const client = await shop.subscribe('subscription { stockChanged { stock } }');
     shop.bus.publish('stock', { __typename: 'Pallet', id: '1' });
@@ -252,7 +252,7 @@ describe('who gets an event', () => {
     expect(shop.problems.counts).toEqual(new Map([['event of another type', 1]]));
   });
 
-  test('nobody after leaving', async () => {
+  test('a client gets no event after leaving', async () => {
     const shop = open();
     const query = 'subscription { stockChanged { stock } }';
     const [one, other] = await Promise.all([shop.subscribe(query), shop.subscribe(query)]);
@@ -262,26 +262,26 @@ describe('who gets an event', () => {
     await expect(one.next()).rejects.toThrow('over');
   });
 
-  test('fields that no topic feeds are subscribed at their subgraphs', async () => {
+  test('fields that no topic feeds are subscribed to at their subgraphs', async () => {
     const shop = open();
     await shop.subscribe('subscription { priceChanged { stock } }');
     expect(shop.next.subscriptions).toHaveLength(1);
   });
 });
 
-describe('what cannot be done', () => {
+describe('invalid requests', () => {
   test.each([
-    ['text', 'it is no object'],
-    [undefined, 'it is no object'],
-    [[product()], 'it is no object'],
+    ['text', 'it is not an object'],
+    [undefined, 'it is not an object'],
+    [[product()], 'it is not an object'],
     [{ id: '1' }, 'it has no `__typename`'],
-  ])('publishing %p', (event, reason) => {
+  ])('publishing %p throws a TypeError', (event, reason) => {
     expect(() => open().bus.publish('stock', event)).toThrow(
-      new TypeError(`An event for stock cannot be published: ${reason}.`),
+      new TypeError(`The event for topic "stock" cannot be published: ${reason}.`),
     );
   });
 
-  test('resuming without a stream', async () => {
+  test('resuming a field without a stream is refused', async () => {
     const resume = (field: string) =>
       open().subscribe(`subscription { ${field} { stock } }`, {}, undefined, '1-0');
     for (const field of ['stockChanged', 'priceChanged']) {

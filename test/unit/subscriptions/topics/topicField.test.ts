@@ -16,12 +16,12 @@ const document = parse(`
 const unknown = (fields: TopicFields) => findUnknownTopicFields(fields, document);
 const feed = { topic: 't', filter: {} };
 
-test('takes fields that give one object', () => {
+test('accepts topic fields whose type is an object', () => {
   const fed = { topic: 't', filter: { warehouse: 'warehouse.id' } };
   expect(unknown({ 'Events.stockChanged': fed, 'Events.anything': feed })).toEqual([]);
 });
 
-test('tells what the supergraph does not have', () => {
+test('reports topic fields and arguments that the supergraph lacks', () => {
   expect(
     unknown({
       'Subscription.stockChanged': feed,
@@ -31,10 +31,10 @@ test('tells what the supergraph does not have', () => {
       'Events.stockChanged': { topic: 't', filter: { warehose: 'id' } },
     }),
   ).toEqual([
-    'there is no subscription Subscription.stockChanged',
-    'there is no subscription Events.stokChanged; did you mean Events.stockChanged?',
-    'Events.all: an event is one object, and the field is no object',
-    'Events.count: an event is one object, and the field is no object',
+    'there is no subscription field Subscription.stockChanged',
+    'there is no subscription field Events.stokChanged; did you mean Events.stockChanged?',
+    'Events.all: a topic feeds only fields whose type is an object, interface or union',
+    'Events.count: a topic feeds only fields whose type is an object, interface or union',
     'Events.stockChanged: there is no argument warehose; did you mean warehouse?',
   ]);
 });
