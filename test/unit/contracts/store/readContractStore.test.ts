@@ -325,7 +325,7 @@ describe('readContractStore at a revision', () => {
     ]);
     expect(problemsOf(store, disk).map((problem) => problem.slice(0, 60))).toEqual([
       'v1:contracts/operations/shop/a.graphql:1:11 operation-unparseable'.slice(0, 60),
-      'v1:contracts/waivers.yaml:1:10 waivers-unreadable: This is not YAML'.slice(0, 60),
+      'v1:contracts/waivers.yaml:1:10 waivers-unreadable: This is not valid YAML'.slice(0, 60),
     ]);
     const { schemas } = await readContractStore(disk.directory, { ref: 'HEAD' });
     expect(schemas.get('products')?.sdl).toBe('type Query { b: Int }');
