@@ -4,6 +4,7 @@ import { lexicographicSortSchema, parse, printSchema, validate } from 'graphql';
 import { loadSupergraph, supergraphId } from '../../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
+import { apolloGatewayLoadError } from '../../harness/apolloGatewayLoadError.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
 import { people } from '../../harness/peopleSubgraphs.ts';
 import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
@@ -150,6 +151,7 @@ scalar Url @specifiedBy(url: "https://url.test")`);
       shouldSplitDefer: false,
     });
     expect(JSON.stringify(plan)).toContain('"contextRewrites":[{"kind":"KeyRenamer"');
+    expect(await apolloGatewayLoadError(sdl)).toContain('context/v0.1 is for: SECURITY but is unsupported');
   });
 });
 
@@ -261,5 +263,13 @@ describe('the refusal of a supergraph', () => {
       ),
     );
     expect((await load(sdl)).subgraphs.get('none')).toEqual({ name: 'none', url: '' });
+  });
+
+  test('applies to what Apollo Gateway refuses too, and not to what it accepts', async () => {
+    expect(await apolloGatewayLoadError(await composeSubgraphs(people))).toBeUndefined();
+    await load(await composeSubgraphs(people));
+    const notASupergraph = 'type Query { me: ID }';
+    expect(await apolloGatewayLoadError(notASupergraph)).toBe('Invalid supergraph: must be a core schema');
+    await expect(load(notASupergraph)).rejects.toBeInstanceOf(SupergraphRefusedError);
   });
 });
