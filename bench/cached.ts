@@ -95,7 +95,7 @@ function readDemoCache(): unknown {
   const { cache: demo } = parseYaml(readFileSync(fileOf('../tributary.yaml'), 'utf8'));
   const maxAge = values['max-age'];
   if (maxAge === undefined) return demo;
-  const rules = Object.entries<object>(demo.rules).map(([place, rule]) => [place, { ...rule, maxAge }]);
+  const rules = Object.entries<object>(demo.rules).map(([target, rule]) => [target, { ...rule, maxAge }]);
   return { ...demo, rules: Object.fromEntries(rules) };
 }
 

@@ -41,7 +41,7 @@ export interface ConsumerOperation {
 /** What the consumer relies on, from the `# @slo` lines above the operation: `# @slo latency: 200ms`, `# @slo
  *  staleness: 1m`, `# @slo mayDefer: Product.recommended, Product.reviews`. */
 export interface OperationSlo {
-  /** Milliseconds until the first answer. Compared only when the duration of a fetch is known. */
+  /** Milliseconds until the first response. Compared only when the duration of a fetch is known. */
   readonly latency?: number | undefined;
   /** Milliseconds that a value may be served after it stopped being fresh. */
   readonly staleness?: number | undefined;

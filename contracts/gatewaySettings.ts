@@ -8,7 +8,7 @@ export interface GatewaySettings {
   readonly cache: { readonly enabled: boolean; readonly rules: ConfiguredRules };
   /** The section `enrichment` of their configuration. */
   readonly enrichments: ConfiguredEnrichments;
-  /** First answers wait for every field: `enrichment.mode` is `never` or `enrichment.shadow` is on. */
+  /** First responses wait for every field: `enrichment.mode` is `never` or `enrichment.shadow` is on. */
   readonly waitsForAll: boolean;
   /** Location of a rule in the configuration file. Undefined when no configuration is known. */
   readonly locate?: ((section: 'cache.rules' | 'enrichment.fields', key: string) => FileLocation) | undefined;

@@ -241,8 +241,8 @@ const subgraphRules = {
   'cached-made-private': { severity: 'safe', advice: 'Make sure that the subgraph can take more requests.' },
   'cached-tags-changed': { severity: ['dangerous', 'safe'], advice: 'Invalidate by the remaining tags.' },
   'enrichment-invalid': { severity: 'breaking', severityFrom: 'rule', advice: 'Correct the value: a gateway refuses a supergraph with it.' },
-  'enrichment-added': { severity: ['dangerous', 'safe'], advice: 'Make sure that clients do not need the field in the first answer.' },
-  'enrichment-removed': { severity: 'dangerous', advice: 'Check that the first answer does not become too slow.' },
+  'enrichment-added': { severity: ['dangerous', 'safe'], advice: 'Make sure that clients do not need the field in the first response.' },
+  'enrichment-removed': { severity: 'dangerous', advice: 'Check that the first response does not become too slow.' },
   'enrichment-changed': { severity: 'safe', advice: nothingToDo },
 } as const satisfies Rules;
 

@@ -60,11 +60,11 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
 
 function endToEndHeaders(message: IncomingMessage): Record<string, string | string[]> {
   const named = new Set((message.headers.connection ?? '').toLowerCase().split(/\s*,\s*/));
-  const kept: Record<string, string | string[]> = Object.create(null);
+  const forwarded: Record<string, string | string[]> = Object.create(null);
   for (const [name, value] of Object.entries(message.headers)) {
-    if (value !== undefined && !hopByHop.has(name) && !named.has(name)) kept[name] = value;
+    if (value !== undefined && !hopByHop.has(name) && !named.has(name)) forwarded[name] = value;
   }
-  return kept;
+  return forwarded;
 }
 
 function sendUnreachable(response: ServerResponse, error: Error): void {

@@ -121,8 +121,8 @@ function operationOf(index: number, graph: readonly Subgraph[]): string {
   const home = at(graph, index);
   const [owner, before, far] = [at(graph, index + 1), at(graph, index - 1), at(graph, index - 3)];
   const n = Math.floor(index / graph.length);
-  const place = n % home.entities.length;
-  const entity = at(home.entities, place);
+  const position = n % home.entities.length;
+  const entity = at(home.entities, position);
   const wishes = [
     `kind value { text amount kind since }`,
     `next { id title ${n % 4 === 0 ? 'legacyCode' : 'amount'} }`,
@@ -133,7 +133,7 @@ function operationOf(index: number, graph: readonly Subgraph[]): string {
   ];
   const chosen = wishes.filter((_, wish) => (n + wish) % 3 !== 0);
   const slo = n % 5 === 0 ? '# @slo latency: 300ms\n' : '';
-  return `${slo}query Operation${index}($id: ID!, $filter: ${at(home.inputs, place)}) {
+  return `${slo}query Operation${index}($id: ID!, $filter: ${at(home.inputs, position)}) {
   ${field(entity)}(id: $id, filter: $filter) { id title amount ${chosen.join(' ')} }
   more: ${field(at(home.entities, n + 3))}List(first: 5) { id title score${before.index} }
 }

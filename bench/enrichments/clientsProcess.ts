@@ -38,16 +38,16 @@ const interruptedOneIn = 4;
 /** Starts requests at a fixed rate, however long their responses take. */
 async function run(job: ClientsJob): Promise<TallyResult> {
   const clients = new Clients(job);
-  const asked: Promise<void>[] = [];
+  const requests: Promise<void>[] = [];
   const count = Math.round((job.requestsPerSecond * job.measureMs) / 1000);
   const startedAt = performance.now();
   try {
     for (let index = 0; index < count; index++) {
       const wait = startedAt + (index * 1000) / job.requestsPerSecond - performance.now();
       if (wait > 0) await elapse(wait);
-      asked.push(clients.execute(index));
+      requests.push(clients.execute(index));
     }
-    await Promise.all(asked);
+    await Promise.all(requests);
     return clients.tally.result();
   } finally {
     clients.close();

@@ -88,7 +88,7 @@ export class Tally {
 
   result(): TallyResult {
     const first = this.#first.sort((a, b) => a - b);
-    const late = this.#complete.sort((a, b) => a - b);
+    const complete = this.#complete.sort((a, b) => a - b);
     // JSON has no infinity.
     const firstAt = (percent: number): number | null => {
       const ms = percentile(first, percent);
@@ -99,8 +99,8 @@ export class Tally {
       firstP50Ms: firstAt(50),
       firstP99Ms: firstAt(99),
       unanswered: first.filter((ms) => ms === Number.POSITIVE_INFINITY).length,
-      completeP50Ms: late.length === 0 ? undefined : percentile(late, 50),
-      completeP99Ms: late.length === 0 ? undefined : percentile(late, 99),
+      completeP50Ms: complete.length === 0 ? undefined : percentile(complete, 50),
+      completeP99Ms: complete.length === 0 ? undefined : percentile(complete, 99),
       pending: this.#pending,
       delivered: this.#delivered,
       failed: this.#failed,

@@ -7,7 +7,7 @@ import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
 /** Reports fields with `@enrichment` that cannot be deferred: a key or `@requires` needs them, they cannot be null,
- *  or a consumer expects them in the first answer. A violation that existed before is `dangerous` instead of
+ *  or a consumer expects them in the first response. A violation that existed before is `dangerous` instead of
  *  `breaking`. */
 export function evaluateEnrichmentContract(
   old: ServedGraph | undefined,
@@ -85,7 +85,7 @@ function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): 
           coordinate,
           createFinding('enrichment-contract', {
             severity: 'breaking',
-            message: `${coordinate} may be deferred, but is part of ${user} in subgraph "${subgraph}", which needs it in the first answer.`,
+            message: `${coordinate} may be deferred, but is part of ${user} in subgraph "${subgraph}", which needs it in the first response.`,
             advice: 'Remove @enrichment, or remove the dependency on the field.',
             subgraph,
             coordinate,
@@ -134,7 +134,7 @@ function findUndeferrableFields(
   return [...undeferrable].map(([coordinate, fields]) =>
     createFinding('enrichment-contract', {
       severity: 'breaking',
-      message: `${coordinate} may be deferred, but some operations need it in the first answer.`,
+      message: `${coordinate} may be deferred, but some operations need it in the first response.`,
       advice:
         'Remove @enrichment, make the field nullable, or agree with the consumers on `# @slo mayDefer`.',
       coordinate,

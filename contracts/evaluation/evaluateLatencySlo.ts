@@ -12,7 +12,7 @@ interface LatencyComparison {
   readonly stepLatencyMs: number;
 }
 
-/** Reports an operation whose sequential fetches before the first answer take longer than its `@slo latency`;
+/** Reports an operation whose sequential fetches before the first response take longer than its `@slo latency`;
  *  `undefined` when they do not, or when it is not known. */
 export function evaluateLatencySlo({
   operation,
@@ -27,7 +27,7 @@ export function evaluateLatencySlo({
   const description = `${steps} fetch${steps === 1 ? '' : 'es in sequence'} of ${formatDuration(stepLatencyMs)}`;
   const finding = createFinding('latency-slo', {
     severity: 'breaking',
-    message: `${consumer}/${name} relies on a first answer within ${formatDuration(latency)}, but the answer waits for ${description}.`,
+    message: `${consumer}/${name} relies on a first response within ${formatDuration(latency)}, but the answer waits for ${description}.`,
     ...operationReference(operation),
     affects: [affectedOperation(operation, `waits for ${description}`)],
   });

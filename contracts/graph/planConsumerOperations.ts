@@ -20,7 +20,7 @@ export type ConsumerPlan =
       readonly variants: readonly PlanVariant[];
       /** The largest cost of all variants. */
       readonly cost: PlanCost;
-      /** Number of sequential fetches that the first answer always waits for. Undefined when no step latency is
+      /** Number of sequential fetches that the first response always waits for. Undefined when no step latency is
        *  known, or when it cannot be determined. */
       readonly firstResponseDepth?: number | undefined;
     }
@@ -41,7 +41,7 @@ export interface PlannedGraph {
 
 export interface PlanConsumerOperationsOptions {
   readonly onProgress?: OnProgress | undefined;
-  /** With a step latency, the sequential fetches before the first answer are counted. */
+  /** With a step latency, the sequential fetches before the first response are counted. */
   readonly gatewaySettings?: GatewaySettings | undefined;
 }
 

@@ -2,7 +2,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { EnrichmentJob, JobAttempt } from './enrichmentJob.ts';
 
-/** Fetches the pending fields of first answers, and serves their updates to the clients that have the tokens. */
+/** Fetches the pending fields of first responses, and serves their updates to the clients that have the tokens. */
 export interface DeferredEnrichments {
   /** Enqueues a job whose first attempt is already running, and issues a token. If an equal job is known, cancels
    *  `attempt`, and the token belongs to that job. Resolves when another process could finish the job, or after

@@ -10,7 +10,7 @@ import type { EnrichmentJobs } from './jobs/enrichmentJobs.ts';
 import { addJobsRoute } from './jobsRoute.ts';
 import { callerOf, EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
 
-/** Enrichments: latency budgets of first answers, the jobs that finish what missed its budget, and the routes by which
+/** Enrichments: latency budgets of first responses, the jobs that finish what missed its budget, and the routes by which
  *  clients fetch pending fields. */
 export class EnrichmentFeature implements Feature {
   readonly name = 'enrichment';

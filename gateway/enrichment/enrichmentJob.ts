@@ -2,9 +2,9 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
 
-/** The pending fields of a first answer, and everything that a process needs to fetch them, as plain JSON. */
+/** The pending fields of a first response, and everything that a process needs to fetch them, as plain JSON. */
 export interface EnrichmentJob {
-  /** Equal for two answers exactly if the same fields are missing from the same first answer, for callers whose
+  /** Equal for two answers exactly if the same fields are missing from the same first response, for callers whose
    *  requests may share calls. Base64url, without `:`. */
   readonly id: string;
   readonly operation: {
@@ -14,7 +14,7 @@ export interface EnrichmentJob {
   };
   /** The client's headers that are forwarded to subgraphs or make its identity, with names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
-  /** The data of the first answer that the pending fields depend on. Opaque outside of execution. `undefined` if it is
+  /** The data of the first response that the pending fields depend on. Opaque outside of execution. `undefined` if it is
    *  larger than `enrichment.jobs.maxSnapshotSize`: then the running attempt is the only one. */
   readonly snapshot: unknown;
   /** Bytes of the snapshot as JSON text, also if it was not stored. */

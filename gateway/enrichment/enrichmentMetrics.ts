@@ -48,7 +48,7 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
     this.#answered = counter(
       'answers',
       ['coordinate', 'outcome'],
-      'Enrichments in first answers, by what the answer had of them.',
+      'Enrichments in first responses, by what the answer had of them.',
     );
     this.#abandoned = counter(
       'abandoned',
@@ -58,7 +58,7 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
     this.#enqueued = counter(
       'jobs_enqueued',
       ['priority', 'outcome'],
-      'First answers with pending fields, by whether their job was created, joined an equal one, or was refused.',
+      'First responses with pending fields, by whether their job was created, joined an equal one, or was refused.',
     );
     this.#settled = counter(
       'jobs_settled',

@@ -1,6 +1,6 @@
-/** Receives the events of enrichments in first answers that are counted. */
+/** Receives the events of enrichments in first responses that are counted. */
 export interface EnrichmentObserver {
-  /** A first answer has left. `stale`: with a stale cached value. `incremental`: a payload follows on the same
+  /** A first response has left. `stale`: with a stale cached value. `incremental`: a payload follows on the same
    *  response. `pending`: null, with a token if there was room for the job. `shadow pending`: the answer waited for the
    *  field, and would have left without it outside of shadow mode. */
   onAnswered(event: {

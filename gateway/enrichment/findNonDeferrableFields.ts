@@ -10,7 +10,7 @@ import {
   isObjectType,
 } from 'graphql';
 
-/** Returns the fields that every first answer must wait for: the field and all positions on every path from the query
+/** Returns the fields that every first response must wait for: the field and all positions on every path from the query
  *  root to it are non-null, so that nothing can be null in its place. Fields that no query reaches are not returned. */
 export function findNonDeferrableFields(schema: GraphQLSchema, coordinates: readonly string[]): string[] {
   const nonNull = coordinates.filter((coordinate) => isNonNullEverywhere(schema, coordinate));

@@ -20,18 +20,18 @@ type CoercedVariables =
 export function coerceVariables(
   schema: GraphQLSchema,
   operation: OperationDefinitionNode,
-  given: Readonly<Record<string, unknown>>,
+  inputs: Readonly<Record<string, unknown>>,
   maxValues: number,
 ): CoercedVariables {
   const definitions = operation.variableDefinitions ?? [];
   if (definitions.length === 0) return { kind: 'coerced', values: noValues };
-  checkValueCount(given, maxValues);
+  checkValueCount(inputs, maxValues);
   // A copy without a prototype, so that members of Object.prototype such as `toString` are not read as variables.
-  const own = Object.assign(Object.create(null) as Record<string, unknown>, given);
-  const result = getVariableValues(schema, definitions, own, { maxErrors: 0 });
+  const copy = Object.assign(Object.create(null) as Record<string, unknown>, inputs);
+  const result = getVariableValues(schema, definitions, copy, { maxErrors: 0 });
   if (result.errors === undefined) return { kind: 'coerced', values: result.coerced ?? noValues };
   // Error messages quote the invalid value, which may be long.
-  const truncated = truncateStrings(own) as typeof own;
+  const truncated = truncateStrings(copy) as typeof copy;
   return {
     kind: 'refused',
     errors: getVariableValues(schema, definitions, truncated, { maxErrors: 50 }).errors ?? result.errors,

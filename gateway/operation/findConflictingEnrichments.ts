@@ -10,16 +10,16 @@ export function findConflictingEnrichments(selections: readonly Selection[]): Re
 
   function visit(selectionsOfObject: readonly Selection[]): void {
     const deferred = new Set(fieldsOf(selectionsOfObject, true).map(({ responseName }) => responseName));
-    const below = new Map<string, Selection[]>();
+    const children = new Map<string, Selection[]>();
     for (const field of fieldsOf(selectionsOfObject, false)) {
       if (deferred.has(field.responseName)) add(field);
       else if (field.selectionSet !== undefined) {
-        const same = below.get(field.responseName);
-        if (same === undefined) below.set(field.responseName, [...field.selectionSet.selections]);
-        else same.push(...field.selectionSet.selections);
+        const merged = children.get(field.responseName);
+        if (merged === undefined) children.set(field.responseName, [...field.selectionSet.selections]);
+        else merged.push(...field.selectionSet.selections);
       }
     }
-    for (const inner of below.values()) visit(inner);
+    for (const inner of children.values()) visit(inner);
   }
 
   /** Adds the field and all fields below it. */

@@ -134,13 +134,13 @@ function countFieldComparisons(document: DocumentNode, allowed: number): number 
       for (const selection of selections) {
         if (selection.kind === Kind.FIELD) {
           const name = selection.alias?.value ?? selection.name.value;
-          let same = byName.get(name);
-          if (same === undefined) {
-            same = { fields: 0, sets: [] };
-            byName.set(name, same);
+          let entry = byName.get(name);
+          if (entry === undefined) {
+            entry = { fields: 0, sets: [] };
+            byName.set(name, entry);
           }
-          same.fields++;
-          if (selection.selectionSet !== undefined) same.sets.push(selection.selectionSet);
+          entry.fields++;
+          if (selection.selectionSet !== undefined) entry.sets.push(selection.selectionSet);
         } else if (selection.kind === Kind.INLINE_FRAGMENT) {
           gather(selection.selectionSet);
         } else if (!spread.has(selection.name.value)) {

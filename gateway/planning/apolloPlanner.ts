@@ -177,9 +177,9 @@ function listFeatures(schema: Schema): LinkedFeature[] {
       const name = isJoinDirective ? application.arguments().name.replace(/^\w+__/, '') : feature.url.name;
       const { parent } = application;
       const coordinate = parent instanceof NamedSchemaElement ? parent.coordinate : 'schema';
-      const known = coordinates.get(name);
-      if (known === undefined) coordinates.set(name, [coordinate]);
-      else known.push(coordinate);
+      const existing = coordinates.get(name);
+      if (existing === undefined) coordinates.set(name, [coordinate]);
+      else existing.push(coordinate);
     }
   }
   return Array.from(linked.allFeatures(), ({ url, purpose }) => ({

@@ -57,12 +57,12 @@ export class InputChecker {
   findMissingInput(plan: QueryPlan): string | undefined {
     // The planner adds an input of a deferred fetch to the preceding fetch, whether or not its subgraph resolves it.
     const isSplit = plan.node?.kind === 'Defer';
-    let found: string | undefined;
+    let missingField: string | undefined;
     mapFetches(plan, (fetch) => {
-      found ??= this.#checkFetch(fetch, isSplit);
+      missingField ??= this.#checkFetch(fetch, isSplit);
       return fetch;
     });
-    return found;
+    return missingField;
   }
 
   #checkFetch(fetch: FetchNode, isSplit: boolean): string | undefined {
@@ -96,8 +96,8 @@ export class InputChecker {
     for (const selection of set.selections) {
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const inner = selection.typeCondition?.name.value ?? typeName;
-        const found = this.#checkSelectionSet(where, selection.selectionSet, inner, known);
-        if (found !== undefined) return found;
+        const missingField = this.#checkSelectionSet(where, selection.selectionSet, inner, known);
+        if (missingField !== undefined) return missingField;
       }
       if (selection.kind !== Kind.FIELD || typeName === undefined) continue;
       const fieldName = selection.name.value;
@@ -112,8 +112,8 @@ export class InputChecker {
       if (field === undefined || selection.selectionSet === undefined) continue;
       const provided = this.#provided.get(coordinate);
       const below = provided === undefined ? emptyFieldTree : fieldTreeOf([provided]);
-      const found = this.#checkSelectionSet(where, selection.selectionSet, namedTypeOf(field), below);
-      if (found !== undefined) return found;
+      const missingField = this.#checkSelectionSet(where, selection.selectionSet, namedTypeOf(field), below);
+      if (missingField !== undefined) return missingField;
     }
     return undefined;
   }

@@ -15,7 +15,7 @@ export interface PlanRequest {
 }
 
 /** Plans operations for one supergraph. The gateway depends on query planners only through this interface, which
- *  `test/unit/planning/describePlannerContract.ts` tests. */
+ *  `test/harness/plannerContract.ts` tests. */
 export interface Planner {
   /** Returns a plan of plain JSON. Plans are shared, so that callers must not change them. Equal requests give equal
    *  plans. Any number of requests may be in flight, and planning does not block the caller's thread. Each subgraph

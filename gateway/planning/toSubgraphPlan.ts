@@ -92,8 +92,8 @@ function restorationsOf(plan: QueryPlan, required: RequiredArguments): Restorati
 }
 
 function getOrCreate<T>(byKey: Map<string, T>, key: string, create: () => T): T {
-  const known = byKey.get(key);
-  if (known !== undefined) return known;
+  const existing = byKey.get(key);
+  if (existing !== undefined) return existing;
   const created = create();
   byKey.set(key, created);
   return created;
@@ -146,11 +146,11 @@ function mergeFields(set: SelectionSetNode): SelectionSetNode | undefined {
   for (const selection of set.selections) {
     const key =
       selection.kind === Kind.FIELD ? (selection.alias ?? selection.name).value : `... ${byKey.size}`;
-    const known = byKey.get(key);
+    const existing = byKey.get(key);
     byKey.set(
       key,
-      known?.kind === Kind.FIELD && selection.kind === Kind.FIELD
-        ? mergeTwoFields(known, selection)
+      existing?.kind === Kind.FIELD && selection.kind === Kind.FIELD
+        ? mergeTwoFields(existing, selection)
         : selection,
     );
   }

@@ -36,11 +36,11 @@ export function* usesOfDirective(document: DocumentNode, name: string): Generato
 
 /** Arguments of a directive by name. Null arguments count as omitted. */
 export function nonNullArgumentsOf(directive: ConstDirectiveNode): ReadonlyMap<string, ConstValueNode> {
-  const given = new Map<string, ConstValueNode>();
+  const argumentsByName = new Map<string, ConstValueNode>();
   for (const { name, value } of directive.arguments ?? []) {
-    if (value.kind !== Kind.NULL) given.set(name.value, value);
+    if (value.kind !== Kind.NULL) argumentsByName.set(name.value, value);
   }
-  return given;
+  return argumentsByName;
 }
 
 /** Names without `@` under which a schema imports a directive of the specification. A supergraph may link to the
@@ -51,10 +51,10 @@ function namesOfDirective(document: DocumentNode, name: string): ReadonlySet<str
     if (definition.kind !== Kind.SCHEMA_DEFINITION && definition.kind !== Kind.SCHEMA_EXTENSION) continue;
     for (const link of definition.directives ?? []) {
       if (link.name.value !== 'link') continue;
-      const given = nonNullArgumentsOf(link);
-      if (!isSpec(textOf(given.get('url')) ?? '')) continue;
-      const imported = importedName(given.get('import'), `@${name}`);
-      names.add(`${textOf(given.get('as')) ?? 'spec'}__${name}`);
+      const argumentsByName = nonNullArgumentsOf(link);
+      if (!isSpec(textOf(argumentsByName.get('url')) ?? '')) continue;
+      const imported = importedName(argumentsByName.get('import'), `@${name}`);
+      names.add(`${textOf(argumentsByName.get('as')) ?? 'spec'}__${name}`);
       if (imported !== undefined) names.add(imported);
     }
   }

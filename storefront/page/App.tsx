@@ -38,11 +38,11 @@ export function App() {
             </svg>
             Tributary Shop
           </Link>
-          <p className="claim">What is ready comes at once.</p>
+          <p className="claim">Ready data arrives at once.</p>
         </div>
       </header>
       <main className="frame" id="content" ref={main} tabIndex={-1}>
-        <RouteContent place={routeOf(pathname)} />
+        <RouteContent route={routeOf(pathname)} />
       </main>
       <footer className="colophon">
         <p className="frame">
@@ -54,18 +54,18 @@ export function App() {
   );
 }
 
-function RouteContent({ place }: { readonly place: Route }) {
-  const lateBy = deferralModeOf(useSearch());
-  switch (place.kind) {
+function RouteContent({ route }: { readonly route: Route }) {
+  const deferralMode = deferralModeOf(useSearch());
+  switch (route.kind) {
     case 'catalogue':
-      return <Catalogue key={place.department} department={place.department} />;
+      return <Catalogue key={route.department} department={route.department} />;
     case 'product':
-      return <ProductPage key={`${place.id} ${lateBy}`} id={place.id} deferralMode={lateBy} />;
+      return <ProductPage key={`${route.id} ${deferralMode}`} id={route.id} deferralMode={deferralMode} />;
     case 'nowhere':
       return (
         <>
           <title>Not found · Tributary Shop</title>
-          <h1>There is nothing here</h1>
+          <h1>Page not found</h1>
           <p>
             <Link href="/">See all products</Link>
           </p>

@@ -14,13 +14,13 @@ interface DeferralChoiceProps {
 /** Lets the visitor compare both ways to deliver a slow part without delaying the others. */
 export function DeferralChoice({ id, deferralMode }: DeferralChoiceProps) {
   return (
-    <nav className="late-by" aria-label="Who lets recommendations come late">
-      <span>Recommendations are allowed to be late</span>
+    <nav className="deferral-choice" aria-label="Who defers the recommendations">
+      <span>Recommendations are deferred</span>
       <ul>
-        {(Object.keys(modeLabels) as DeferralMode[]).map((way) => (
-          <li key={way}>
-            <Link href={productHref(id, way)} aria-current={way === deferralMode ? 'page' : undefined}>
-              {modeLabels[way]}
+        {(Object.keys(modeLabels) as DeferralMode[]).map((mode) => (
+          <li key={mode}>
+            <Link href={productHref(id, mode)} aria-current={mode === deferralMode ? 'page' : undefined}>
+              {modeLabels[mode]}
             </Link>
           </li>
         ))}

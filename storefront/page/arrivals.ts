@@ -71,8 +71,8 @@ export class ArrivalRecorder {
   #recordFirstPayload(payload: unknown, afterMs: number, later: Map<string, Arrival>): void {
     const pending = new Set(pendingPaths(payload).map((path) => path.join('.')));
     const failed = new Set(errorPaths(payload));
-    for (const place of this.#enriched) {
-      if (!pending.has(place)) later.set(place, { afterMs, hasFailed: failed.has(place) });
+    for (const path of this.#enriched) {
+      if (!pending.has(path)) later.set(path, { afterMs, hasFailed: failed.has(path) });
     }
   }
 

@@ -6,10 +6,10 @@ import { enrichmentLink } from './enrichmentLink.ts';
 
 /** Creates the page's Apollo Client. Without an incremental handler it would refuse every `@defer`. */
 export function createShopClient(uri: string): ApolloClient {
-  const late = enrichmentLink((token) => `/enrichments/${encodeURIComponent(token)}`);
+  const enrichments = enrichmentLink((token) => `/enrichments/${encodeURIComponent(token)}`);
   return new ApolloClient({
     // The recorder is closest to Apollo Client, so both see each response and each enrichment at the same time.
-    link: ApolloLink.from([arrivalLink, late, new HttpLink({ uri })]),
+    link: ApolloLink.from([arrivalLink, enrichments, new HttpLink({ uri })]),
     cache: new InMemoryCache({
       typePolicies: { Query: { fields: { catalog: relayStylePagination(['filter', 'sort']) } } },
     }),

@@ -4,16 +4,17 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
 export type JsonObject = { readonly [key: string]: Json };
 export type Path = readonly (string | number)[];
 
-/** What a client has in the end, whatever it came in. */
+/** The complete response of a client, whatever format it arrived in. */
 export interface Answer {
   readonly data: Json | undefined;
   readonly errors: readonly GraphQLFormattedError[];
-  /** Of a monolith: messages that a gateway may have besides, for what it asks without the client's asking. */
+  /** Of a monolith: messages of errors that a gateway may have in addition, from fields that it fetches without the
+   *  client's selection. */
   readonly toleratedMessages?: ReadonlySet<string>;
 }
 
-/** `__proto__` and `constructor` are names like any other in GraphQL and in JSON, but not in merging and comparing
- *  objects by the usual means: these tests read them as names that no operation can have. */
+/** Parses JSON and renames `__proto__` and `constructor` to names that no operation can have. GraphQL and JSON treat
+ *  them like any other name, but merging and comparing objects does not. */
 export function readJson(text: string): unknown {
   return JSON.parse(escapeInheritedNames(text));
 }
@@ -22,7 +23,7 @@ export function escapeInheritedNames(text: string): string {
   return text.replace(inheritedNames, '"($1)"');
 }
 
-/** A response name as it is in what `readJson` gives. */
+/** The response name as it is in the result of `readJson`. */
 export function escapeInheritedName(name: string): string {
   return name in Object.prototype ? `(${name})` : name;
 }

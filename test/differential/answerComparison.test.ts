@@ -6,9 +6,9 @@ import { findDifference } from './compareAnswers.ts';
 import { findDeferredDifference } from './compareDeferred.ts';
 import { insertDefers, listPositions } from './insertDefers.ts';
 
-// The differential tests are worth what these see.
+// The differential tests can only find what these comparisons see.
 
-describe('two whole answers differ', () => {
+describe('findDifference reports two complete responses that differ', () => {
   const answer: Answer = {
     data: { a: 1, b: [{ c: null }] },
     errors: [{ message: 'No', path: ['b', 0, 'c'] }],
@@ -16,13 +16,13 @@ describe('two whole answers differ', () => {
 
   test.each<[string, Answer]>([
     ['by the order of keys', { ...answer, data: { b: [{ c: null }], a: 1 } }],
-    ['by a null in a list', { ...answer, data: { a: 1, b: [null] } }],
+    ['by a null list element', { ...answer, data: { a: 1, b: [null] } }],
     ['by a missing key', { ...answer, data: { a: 1, b: [{}] } }],
-    ['by no data at all', { ...answer, data: undefined }],
+    ['by missing data', { ...answer, data: undefined }],
     ['by the path of an error', { ...answer, errors: [{ message: 'No', path: ['b', 0] }] }],
-    ['by an error that stands twice', { ...answer, errors: [...answer.errors, ...answer.errors] }],
+    ['by a repeated error', { ...answer, errors: [...answer.errors, ...answer.errors] }],
     ['by the message of an error', { ...answer, errors: [{ message: 'Yes', path: ['b', 0, 'c'] }] }],
-    ['by an error that is missing', { ...answer, errors: [] }],
+    ['by a missing error', { ...answer, errors: [] }],
   ])('%s', async (_, other) => {
     const compare = (got: Answer) =>
       findDifference({ expected: answer, got, withoutNullPropagation: async () => answer });
@@ -31,7 +31,7 @@ describe('two whole answers differ', () => {
   });
 });
 
-describe('where a null went up to a parent', () => {
+describe('findDifference, where a null propagated to a parent', () => {
   const compare = (...errors: Answer['errors']) =>
     findDifference({
       expected: {
@@ -43,30 +43,30 @@ describe('where a null went up to a parent', () => {
       withoutNullPropagation: async () => ({ data: { a: [{ x: null, y: null, z: 1 }] }, errors: [] }),
     });
 
-  test('any field that is null may tell, and several may', async () => {
+  test('accepts errors of any null fields below the parent', async () => {
     expect(await compare({ message: 'y', path: ['a', 0, 'y'] })).toBeUndefined();
     expect(
       await compare({ message: 'x', path: ['a', 0, 'x'] }, { message: 'y', path: ['a', 0, 'y'] }),
     ).toBeUndefined();
   });
 
-  test('what failed without being selected may be told besides', async () => {
+  test('accepts additional errors of fields that the client did not select', async () => {
     expect(
       await compare({ message: 'x', path: ['a', 0, 'x'] }, { message: 'h', path: ['a'] }),
     ).toBeUndefined();
   });
 
   test.each<[string, Answer['errors']]>([
-    ['one has to tell', []],
-    ['a field that is not null may not', [{ message: 'z', path: ['a', 0, 'z'] }]],
-    ['a field elsewhere may not', [{ message: 'x', path: ['b'] }]],
-    ['none may tell twice', [0, 1].map(() => ({ message: 'x', path: ['a', 0, 'x'] }))],
-  ])('%s', async (_, errors) => {
+    ['without any error', []],
+    ['with an error of a field that is not null', [{ message: 'z', path: ['a', 0, 'z'] }]],
+    ['with an error at another path', [{ message: 'x', path: ['b'] }]],
+    ['with a repeated error', [0, 1].map(() => ({ message: 'x', path: ['a', 0, 'x'] }))],
+  ])('reports a response %s', async (_, errors) => {
     expect(await compare(...errors)).toBeDefined();
   });
 });
 
-describe('of payloads it is seen', () => {
+describe('findPayloadProblem', () => {
   const document = parse('{ shop { name ... @defer(label: "x") { stock } } }');
   const problemWith = (entry: object) =>
     findPayloadProblem(
@@ -74,24 +74,24 @@ describe('of payloads it is seen', () => {
       document,
     );
 
-  test('that nothing is wrong', () => {
+  test('accepts a correct payload', () => {
     expect(problemWith({ data: { stock: 1 }, path: ['shop'], label: 'x' })).toBeUndefined();
   });
 
   test.each<[string, object]>([
-    ['that a label is missing', { data: { stock: 1 }, path: ['shop'] }],
-    ['that a label stands elsewhere in the document', { data: { stock: 1 }, path: [], label: 'x' }],
-    ['that a fragment failed without a reason', { data: null, path: ['shop'], label: 'x' }],
+    ['without its label', { data: { stock: 1 }, path: ['shop'] }],
+    ['with the label of another fragment', { data: { stock: 1 }, path: [], label: 'x' }],
+    ['whose fragment failed without an error', { data: null, path: ['shop'], label: 'x' }],
     [
-      'that an error belongs to another place',
+      'with an error at a path outside its fragment',
       { data: { stock: null }, path: ['shop'], label: 'x', errors: [{ message: 'No', path: ['bank'] }] },
     ],
-  ])('%s', (_, entry) => {
+  ])('reports a payload %s', (_, entry) => {
     expect(problemWith(entry)).toBeDefined();
   });
 });
 
-describe('where a fragment failed', () => {
+describe('findDeferredDifference, where a fragment failed', () => {
   const error = { message: 'No', path: ['shop', 'owner', 'name'] };
   const compare = (merged: Json, whole: Json): Promise<string | undefined> =>
     findDeferredDifference({
@@ -102,27 +102,29 @@ describe('where a fragment failed', () => {
     });
   const whole = { shop: { owner: { id: 1, name: null } } };
 
-  test('its fields may be missing from an object that would be null as a whole', async () => {
+  test('accepts that its fields are missing from an object that would be null without @defer', async () => {
     expect(await compare({ shop: { owner: { id: 1 } } }, whole)).toBeUndefined();
   });
 
-  test('other fields may not differ', async () => {
+  test('reports a different value of another field', async () => {
     expect(await compare({ shop: { owner: { id: 2 } } }, whole)).toBeDefined();
   });
 
-  test('fields of other objects may not be missing', async () => {
+  test('reports missing fields of other objects', async () => {
     expect(await compare({}, whole)).toBeDefined();
   });
 });
 
-test('@defer is put around a set, around one of several selections, on a fragment, around a copy', () => {
+test('insertDefers puts @defer around a selection set, around one selection, on a fragment, and around a copy', () => {
   const document = parse('{ a { b c } ...F } fragment F on Query { d }');
 
   expect(listPositions(document)).toEqual([
     ...['set', 'set', 'selection', 'repeat', 'selection', 'repeat', 'selection', 'repeat'],
     ...['fragment', 'set', 'repeat'],
   ]);
-  const sources = [0, 2, 5, 8].map((place) => insertDefers(document, new Map([[place, { label: 'x' }]])));
+  const sources = [0, 2, 5, 8].map((position) =>
+    insertDefers(document, new Map([[position, { label: 'x' }]])),
+  );
   expect(sources.map((source) => source.replace(/\s+/g, ' '))).toEqual([
     '{ ... @defer(label: "x") { a { b c } ...F } } fragment F on Query { d }',
     '{ a { ... @defer(label: "x") { b } c } ...F } fragment F on Query { d }',

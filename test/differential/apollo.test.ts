@@ -20,16 +20,16 @@ import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts'
 import { graphs } from './graphs/graphs.ts';
 import { requestCounts } from './requestCounts.ts';
 
-// `@apollo/gateway` answers the same operations before the same subgraphs. Where the two differ, a monolith decides;
-// where both are right, the gateway may not send more requests. To look for more: DIFFERENTIAL_GRAPH=keys
-// DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=500; the demo's graph is `demo`.
+// `@apollo/gateway` runs the same operations on the same subgraphs. Where the responses differ, a monolith decides.
+// Where both are correct, the gateway may not send more requests. To run more cases: DIFFERENTIAL_GRAPH=keys
+// DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=500; the name of the demo's graph is `demo`.
 const only = process.env.DIFFERENTIAL_GRAPH;
 const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 2, pool: 4, long: 16 });
 const timeout = 30_000 + 1_000 * count;
 
-const generatedAre = `${count} generated operations from seed ${firstSeed} on are answered right, with no more requests than Apollo Gateway's and fewer where fetches to one subgraph are ready at once`;
+const generatedTitle = `${count} generated operations from seed ${firstSeed} on get correct responses with no more requests than Apollo Gateway's, and fewer where fetches to one subgraph are ready at the same time`;
 
-/** A busy machine takes its time. */
+/** Longer than the default, for a busy machine. */
 const planning = { timeout: '30s' } as const;
 
 async function findProblems(
@@ -58,9 +58,9 @@ function toLiteral({ data, errors }: Answer): object {
 const loaded = graphs.filter(
   ({ name }) => name !== refusedByApollo.graph && (only === undefined || name === only),
 );
-// There may be none.
+// `DIFFERENTIAL_GRAPH` may select none of these graphs.
 if (loaded.length > 0)
-  describe.each(loaded)('over the graph $name', (graph) => {
+  describe.each(loaded)('compared with Apollo Gateway over the graph $name', (graph) => {
     let running: RunningGraph;
     let contest: GatewayComparison;
     beforeAll(async () => {
@@ -73,7 +73,7 @@ if (loaded.length > 0)
     });
 
     test(
-      generatedAre,
+      generatedTitle,
       async () => {
         expect(await findProblems(contest, (seed) => generateTrial(running, seed))).toEqual([]);
       },
@@ -81,7 +81,7 @@ if (loaded.length > 0)
     );
 
     test.each(requestCounts.filter((counted) => counted.graph === graph.name))(
-      '$source takes $requests.gateway requests, of Apollo Gateway $requests.apollo',
+      '$source needs $requests.gateway requests, with Apollo Gateway $requests.apollo',
       async ({ source, requests }) => {
         const trial = { source, variables: {} };
         expect(await compareGateways(contest, () => trial)).toEqual({});
@@ -93,17 +93,17 @@ if (loaded.length > 0)
     const differences = apolloDifferences.filter((difference) => difference.graph === graph.name);
     if (differences.length > 0) {
       test.each(differences)(
-        'Apollo Gateway is wrong about $name, and the gateway is right: $why',
+        'The gateway is correct and Apollo Gateway is wrong in the case $name: $reason',
         async ({ name, source, apollo, expected }) => {
-          const trial = (who: string): Trial => ({
+          const trial = (executor: string): Trial => ({
             source,
             variables: {},
-            headers: { [trialHeader]: `${name}, ${who}` },
+            headers: { [trialHeader]: `${name}, ${executor}` },
           });
           expect(toLiteral(await contest.monolith.execute(trial('monolith')))).toEqual(expected);
           const ours = toLiteral((await contest.executeOnGateway(trial('gateway'))).answer);
           const theirs = toLiteral((await contest.executeOnApollo(trial('apollo'))).answer);
-          // As texts: the order of keys is a difference.
+          // Compared as texts, because the order of keys counts.
           expect(JSON.stringify(ours)).toBe(JSON.stringify(expected));
           expect(JSON.stringify(theirs)).toBe(JSON.stringify(apollo));
         },
@@ -112,16 +112,16 @@ if (loaded.length > 0)
   });
 
 if (only === undefined || only === refusedByApollo.graph) {
-  test('values from @fromContext come from the gateway alone: Apollo Gateway loads no such supergraph', async () => {
+  test('Apollo Gateway refuses supergraphs with @fromContext, which the gateway supports', async () => {
     const graph = graphs.find(({ name }) => name === refusedByApollo.graph);
-    if (graph === undefined) throw new Error(`There is no graph ${refusedByApollo.graph}`);
+    if (graph === undefined) throw new Error(`No graph is named ${refusedByApollo.graph}.`);
     await using running = await startGraph(graph, { planning });
     await expect(startGraphComparison(running)).rejects.toThrow(refusedByApollo.message);
   });
 }
 
 if (only === undefined || only === 'demo') {
-  describe('over the demo graph', () => {
+  describe('compared with Apollo Gateway over the demo graph', () => {
     let contest: GatewayComparison;
     beforeAll(async () => {
       contest = await startDemoComparison();
@@ -129,7 +129,7 @@ if (only === undefined || only === 'demo') {
     afterAll(async () => await contest?.[Symbol.asyncDispose]());
 
     test(
-      generatedAre,
+      generatedTitle,
       async () => {
         const schema = buildMonolith();
         const problems = await findProblems(contest, (seed) =>
@@ -140,18 +140,18 @@ if (only === undefined || only === 'demo') {
       timeout,
     );
 
-    // Mutations last, in one order everywhere: each side has a store of its own.
+    // Mutations run last and in the same order everywhere, because each side has a store of its own.
     test.each(
       readDemoOperations()
         .filter(({ kind }) => kind !== 'subscription')
-        .sort((one, other) => Number(one.kind === 'mutation') - Number(other.kind === 'mutation')),
-    )('$name is answered right, with no more requests than of Apollo Gateway', async (operation) => {
+        .sort((a, b) => Number(a.kind === 'mutation') - Number(b.kind === 'mutation')),
+    )('$name gets a correct response with no more requests than by Apollo Gateway', async (operation) => {
       expect((await compareGateways(contest, () => operation)).problem).toBeUndefined();
     });
   });
 }
 
-test('every case is about a graph that there is', () => {
+test('every case names an existing graph', () => {
   const names = graphs.map(({ name }) => name);
   const cases = [...apolloDifferences, ...requestCounts];
   expect(cases.filter(({ graph }) => !names.includes(graph))).toEqual([]);

@@ -1,13 +1,13 @@
 import type { Json } from './answer.ts';
 
-/** One operation that `@apollo/gateway` answers otherwise than a monolith does. What the gateway has to answer is
- *  what the monolith answers. */
+/** One operation to which `@apollo/gateway` and a monolith respond differently. The gateway must respond like the
+ *  monolith. */
 interface ApolloDifference {
   readonly name: string;
   readonly graph: string;
-  /** Whether it may happen in any graph: it is told from others by the operation. */
+  /** Whether it can happen in any graph. Such a difference is recognised by its operation. */
   readonly isGraphIndependent?: true;
-  /** Others where the same is known to come up, in operations that have nothing else in them. */
+  /** Other graphs in which the difference occurs, in operations that contain nothing else. */
   readonly alsoInGraphs?: readonly string[];
   readonly source: string;
   readonly apollo: { readonly data?: Json; readonly errors?: readonly string[] };
@@ -15,7 +15,7 @@ interface ApolloDifference {
   readonly reason: string;
 }
 
-/** Made by hand, as small as they get. Errors are as `errorLine` tells them. */
+/** Written by hand and as small as possible. Errors are formatted by `errorLine`. */
 export const apolloDifferences: readonly ApolloDifference[] = [
   {
     name: 'an alias that meets a key field',
@@ -72,7 +72,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     apollo: { data: { part: { cost: 712856.5 } } },
     expected: { data: { part: { cost: 215038.5 } } },
     reason:
-      'cost requires a tariff, which requires an origin, which requires a maker: origin is asked without one.',
+      'cost requires a tariff, which requires an origin, which requires a maker: origin is fetched without one.',
   },
   {
     name: 'a key with resolvable: false after a @requires',
@@ -139,7 +139,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
         book: { offer: 'Book b2.offer<{"headline":"Book b2.headline<{\\"title\\":\\"B2\\"}>"}>' },
       },
     },
-    reason: 'Each of the subgraphs can be asked in turn; the planner throws on its own intermediate result.',
+    reason: 'The subgraphs can be called in sequence; the planner throws on its own intermediate result.',
   },
   {
     name: 'an abstract type of which clients see one member',
@@ -167,7 +167,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     expected: {
       data: { trip: { legs: [{ stops: [[{ name: 'stop 2 of t3.name', wait: 557723 }, null], []] }] } },
     },
-    reason: 'Both subgraphs answered; the parts belong together at each place, however deep the list.',
+    reason: 'Both subgraphs responded; the parts belong together at each path, however deep the list.',
   },
   {
     name: 'an error for a forbidden null',
@@ -204,7 +204,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
         ],
       },
     },
-    reason: 'The specification orders fields as CollectFields meets them, fragments in their place.',
+    reason: 'The specification orders fields as CollectFields meets them, including fragments.',
   },
   {
     name: 'an operation with @defer',
@@ -217,7 +217,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
   },
 ];
 
-/** A graph that `@apollo/gateway` does not load, and what it says to it. */
+/** A graph that `@apollo/gateway` does not load, and its error message. */
 export const refusedByApollo = {
   graph: 'contexts',
   message: 'https://specs.apollo.dev/context/v0.1 is for: SECURITY but is unsupported',

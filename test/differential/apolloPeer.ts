@@ -14,26 +14,26 @@ import { type Answer, type Json, readJson } from './answer.ts';
 import { fixedNow } from './demoMonolith.ts';
 import { viewerId } from './executeTrial.ts';
 
-/** `@apollo/gateway` before subgraphs that run: what answers and requests are compared with. */
+/** `@apollo/gateway` in front of running subgraphs, for comparing responses and requests. */
 export interface ApolloPeer extends AsyncDisposable {
   execute(trial: Trial): Promise<ApolloAnswer>;
 }
 
 export interface ApolloAnswer extends Answer {
-  /** How many requests fewer it would be with all entity fetches in one that go to one subgraph and are ready at
-   *  the same moment. */
+  /** How many fewer requests there would be if all entity fetches that are ready at the same time and go to the same
+   *  subgraph were one request. */
   readonly avoidableRequests: number;
 }
 
 interface ApolloPeerOptions {
   readonly supergraphSdl: string;
-  /** By the subgraph's name; undefined where the supergraph's own is right. */
+  /** The URL by the subgraph's name; `undefined` where the supergraph's own URL is correct. */
   readonly urlOf?: (name: string) => string;
 }
 
-/** Errors: when it does not take the supergraph. */
+/** @throws {Error} if `@apollo/gateway` refuses the supergraph. */
 export async function startApolloPeer({ supergraphSdl, urlOf }: ApolloPeerOptions): Promise<ApolloPeer> {
-  // Otherwise it reports that it was started.
+  // Otherwise it reports its start to Apollo.
   process.env.APOLLO_TELEMETRY_DISABLED = 'true';
   const gateway = new ApolloGateway({
     supergraphSdl,
@@ -49,14 +49,14 @@ export async function startApolloPeer({ supergraphSdl, urlOf }: ApolloPeerOption
   await server.start();
   return {
     async execute({ source, variables, headers = {} }) {
-      const asked: OperationContext = {
+      const context: OperationContext = {
         headers: { authorization: `Demo ${viewerId}`, ...headers },
         concurrency: new FetchConcurrency(),
       };
-      const { body } = await server.executeOperation({ query: source, variables }, { contextValue: asked });
-      // It has perhaps planned for seconds: connections that have ended meanwhile are to be noticed before the next.
+      const { body } = await server.executeOperation({ query: source, variables }, { contextValue: context });
+      // Planning may have taken seconds. Connections that closed meanwhile must be noticed before the next request.
       await setImmediate();
-      if (body.kind !== 'single') throw new Error('It answers in parts.');
+      if (body.kind !== 'single') throw new Error('@apollo/gateway sent an incremental response.');
       const { data, errors = [] } = readJson(JSON.stringify(body.singleResult)) as {
         readonly data?: Json;
         readonly errors?: readonly GraphQLFormattedError[];
@@ -64,14 +64,14 @@ export async function startApolloPeer({ supergraphSdl, urlOf }: ApolloPeerOption
       return {
         data,
         errors: errors.map(withoutApolloCode),
-        avoidableRequests: asked.concurrency.avoidableRequests,
+        avoidableRequests: context.concurrency.avoidableRequests,
       };
     },
     [Symbol.asyncDispose]: () => server.stop(),
   };
 }
 
-/** Of one operation. */
+/** The context of one operation. */
 interface OperationContext {
   readonly headers: Readonly<Record<string, string>>;
   readonly concurrency: FetchConcurrency;
@@ -94,12 +94,12 @@ class CountingDataSource extends RemoteGraphQLDataSource<OperationContext> {
     for (const [name, value] of Object.entries((context as OperationContext).headers)) {
       request.http?.headers.set(name, value);
     }
-    // It plans on this thread: a subgraph may take a connection for unused meanwhile, and end it.
+    // It plans on this thread. Meanwhile a subgraph may close a connection as idle.
     request.http?.headers.set('connection', 'close');
   }
 }
 
-/** Tells which entity fetches began without anything having come in between them. */
+/** Determines which entity fetches began without an event in between. */
 class FetchConcurrency {
   avoidableRequests = 0;
   #concurrentSubgraphs: Set<string> | undefined;
@@ -107,7 +107,7 @@ class FetchConcurrency {
   add(subgraph: string): void {
     if (this.#concurrentSubgraphs === undefined) {
       this.#concurrentSubgraphs = new Set();
-      // Runs when all promises are through that the last thing that came in has settled.
+      // Runs after all promises of the last event have settled.
       process.nextTick(() => {
         this.#concurrentSubgraphs = undefined;
       });
@@ -125,7 +125,7 @@ function withoutApolloCode({ extensions, ...error }: GraphQLFormattedError): Gra
 
 const silentLogger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** `@apollo/gateway` before demo subgraphs of its own. */
+/** `@apollo/gateway` with demo subgraphs of its own. */
 export interface ApolloFederation extends ApolloPeer {
   readonly subgraphs: DemoSubgraphs;
 }

@@ -1,5 +1,5 @@
-/** Values for generated arguments, by `Type.field(argument`, by `Input.field`, or by name alone. Among them are
- *  some that find nothing. Lists are of their elements. */
+/** Values for generated arguments, by `Type.field(argument`, by `Input.field`, or by name alone. Some of them find
+ *  nothing. For a list, these are the values of its elements. */
 export const argumentValues: Readonly<Record<string, readonly unknown[]>> = {
   'Query.account(id': ['a1', 'a5', 'a11', 'nobody'],
   'Query.product(id': ['p1', 'p2', 'p40', 'p77', 'p199', 'nothing'],
@@ -14,7 +14,7 @@ export const argumentValues: Readonly<Record<string, readonly unknown[]>> = {
   after: ['nothing'],
   below: [0, 4, 9],
   code: ['AMS', 'WRO', 'XXX'],
-  // Never null or left to a great default: answers are to stay small.
+  // Never null and never a large default, so that responses stay small.
   first: [0, 1, 2, 3],
   max: ['80', '120.50'],
   maxLength: [0, 12, 400],

@@ -10,14 +10,14 @@ interface Delivery {
   readonly errors: readonly JsonObject[];
 }
 
-/** What merging the payloads does not check by itself: labels are the document's and stand where the document
- *  has them, and errors travel with the fragment that they happened in. The first violation, as text. */
+/** Finds violations that merging the payloads does not: a label that is not the document's or is at the wrong path,
+ *  or an error in another fragment's payload. Returns the first violation as text. */
 export function findPayloadProblem(payloads: readonly unknown[], document: DocumentNode): string | undefined {
-  const places = pathsByLabel(document);
+  const labelPaths = pathsByLabel(document);
   return firstOf(deliveriesOf(payloads), ({ path, label, hasLabel, isFailed, errors }) => {
     const names = path.filter((part) => typeof part === 'string').join('.');
     if (hasLabel && typeof label !== 'string') return `A label that is no text at ${names}`;
-    const known = places.get(hasLabel ? String(label) : undefined);
+    const known = labelPaths.get(hasLabel ? String(label) : undefined);
     if (known === undefined || !known.has(names)) return `Nothing labelled ${label} stands at "${names}"`;
     if (isFailed && errors.length === 0) return `A fragment at "${names}" failed without an error`;
     return firstOf(errors, (error) => {
@@ -29,14 +29,14 @@ export function findPayloadProblem(payloads: readonly unknown[], document: Docum
   });
 }
 
-/** Where fragments stood that have no data. */
+/** The paths of fragments without data. */
 export function failedPaths(payloads: readonly unknown[]): readonly Path[] {
   return deliveriesOf(payloads)
     .filter(({ isFailed }) => isFailed)
     .map(({ path }) => path);
 }
 
-/** In either format: one for each fragment that was delivered or failed. */
+/** One entry for each fragment that was delivered or failed, in either format. */
 function deliveriesOf(payloads: readonly unknown[]): readonly Delivery[] {
   const pending = new Map<string, JsonObject>();
   const deliveries: Delivery[] = [];
@@ -60,17 +60,17 @@ function list(value: unknown): readonly JsonObject[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Response names that lead to each use of `@defer`, by its label. */
+/** The paths of response names to each use of `@defer`, by its label. */
 function pathsByLabel(document: DocumentNode): Map<string | undefined, Set<string>> {
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   }
-  const places = new Map<string | undefined, Set<string>>();
+  const labelPaths = new Map<string | undefined, Set<string>>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.OPERATION_DEFINITION) visit(definition.selectionSet, []);
   }
-  return places;
+  return labelPaths;
 
   function visit(set: SelectionSetNode, names: readonly string[]): void {
     for (const node of set.selections) {
@@ -83,8 +83,8 @@ function pathsByLabel(document: DocumentNode): Map<string | undefined, Set<strin
       if (defer !== undefined) {
         const label = defer.arguments?.find(({ name }) => name.value === 'label')?.value;
         const text = label?.kind === Kind.STRING ? label.value : undefined;
-        const known = places.get(text) ?? new Set();
-        places.set(text, known.add(names.join('.')));
+        const known = labelPaths.get(text) ?? new Set();
+        labelPaths.set(text, known.add(names.join('.')));
       }
       const inner =
         node.kind === Kind.INLINE_FRAGMENT ? node.selectionSet : fragments.get(node.name.value)?.selectionSet;

@@ -15,24 +15,25 @@ import { findDataDifference } from './compareAnswers.ts';
 import type { Monolith } from './trials.ts';
 
 export type DifferenceKind =
-  /** The order of keys and nothing else. */
+  /** Only the order of keys differs. */
   | 'order'
-  /** Errors for forbidden nulls, and nothing else but the order of keys. */
+  /** Only errors for forbidden nulls and the order of keys differ. */
   | 'nulls'
-  /** It is right about the same operation with plain response names and without conditions. */
+  /** Apollo Gateway is correct for the same operation with plain response names and without conditions. */
   | 'names and conditions'
-  /** None of these, in a graph that the table has a case of. */
+  /** None of the above, in a graph that has a case in the table. */
   | 'graph';
 
 interface Difference {
   readonly graph: string;
-  /** The operation without its own state as yet. */
+  /** Creates the operation with a state of its own. */
   readonly createTrial: () => Trial;
   readonly expected: Answer;
   readonly apollo: Answer;
 }
 
-/** Why `@apollo/gateway` answers otherwise than the monolith; undefined for a reason that the table does not know. */
+/** Why the response of `@apollo/gateway` differs from the monolith's; `undefined` for a reason that is not in the
+ *  table. */
 export async function classifyApolloDifference(
   { graph, createTrial, expected, apollo }: Difference,
   monolith: Monolith,
@@ -44,7 +45,7 @@ export async function classifyApolloDifference(
   return structuralGraphs.has(graph) ? 'graph' : undefined;
 }
 
-/** Graphs whose own subject is what the table's case is about. */
+/** Graphs that exist for the subject of a case in the table. */
 const structuralGraphs: ReadonlySet<string> = new Set(
   apolloDifferences.flatMap(({ graph, alsoInGraphs = [], isGraphIndependent = false }) =>
     isGraphIndependent ? [] : [graph, ...alsoInGraphs],
@@ -60,7 +61,8 @@ function hasData(expected: Answer, { data, errors }: Answer): boolean {
   );
 }
 
-/** The operation with response names that no field has, and with everything in it that a condition may leave out. */
+/** The operation with response names that differ from all field names, and without the conditions that could omit
+ *  fields. */
 export function toPlainTrial(trial: Trial): Trial {
   const plain = visit(parse(trial.source), {
     [Kind.FIELD]: (node: FieldNode): FieldNode | undefined => {

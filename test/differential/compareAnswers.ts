@@ -1,15 +1,15 @@
 import { type Answer, isJsonObject, type Json, type Path } from './answer.ts';
 import { findErrorDifference } from './compareErrors.ts';
 
-/** Two whole answers. */
+/** Two complete responses. */
 interface CompleteComparison {
   readonly expected: Answer;
   readonly got: Answer;
-  /** The expected answer as it was before any null went up to a parent. */
+  /** The expected response without null propagation: a null never replaces its parent. */
   readonly withoutNullPropagation: () => Promise<Answer>;
 }
 
-/** The first difference between two whole answers, as text; the order of keys counts. */
+/** Returns the first difference between two complete responses as text. The order of keys counts. */
 export async function findDifference({
   expected,
   got,
@@ -26,7 +26,7 @@ export async function findDifference({
   );
 }
 
-/** The first place where values differ. */
+/** The first path at which the values differ. */
 export function findDataDifference(
   expected: Json | undefined,
   got: Json | undefined,

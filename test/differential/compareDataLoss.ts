@@ -2,15 +2,15 @@ import { type Answer, isJsonObject, type Json, type Path } from './answer.ts';
 import { difference, firstOf } from './compareAnswers.ts';
 
 interface LossComparison {
-  /** The answer if nothing had failed. */
+  /** The response without any failure. */
   readonly expected: Answer;
-  /** The same without all that can be lost; undefined where that is not known. */
+  /** The part of the response that cannot be lost; `undefined` where that is not known. */
   readonly guaranteed: Json | undefined;
   readonly got: Answer;
 }
 
-/** The first difference that the failure of a subgraph does not explain, as text: what is lost is null, each null
- *  has an error at it, above it or below it, and what does not come from there is as it was. */
+/** Returns the first difference that the subgraph's failure does not explain, as text. Lost fields must be null, each
+ *  null must have an error at its path, above or below it, and all other fields must be unchanged. */
 export function findLossDifference({ expected, guaranteed, got }: LossComparison): string | undefined {
   const paths = got.errors.map(({ path }) => path ?? []);
   return find(expected.data, guaranteed, got.data, []);
@@ -47,7 +47,7 @@ export function findLossDifference({ expected, guaranteed, got }: LossComparison
   }
 }
 
-/** Whether there is anything in it that is no null: an object of nulls alone may be lost. */
+/** Whether the value contains anything other than null: an object with only nulls may be lost. */
 function hasValue(value: Json | undefined): boolean {
   if (value === null || value === undefined) return false;
   return typeof value === 'object' ? Object.values(value).some(hasValue) : true;

@@ -4,17 +4,17 @@ import { difference, findDataDifference, firstOf } from './compareAnswers.ts';
 import { findErrorDifference } from './compareErrors.ts';
 
 interface DeferredComparison {
-  /** The answer without `@defer`. */
+  /** The response without `@defer`. */
   readonly expected: Answer;
-  /** Its data as it was before any null went up to a parent. */
+  /** Its data without null propagation. */
   readonly withoutNullPropagation: () => Promise<Answer>;
   readonly payloads: readonly unknown[];
   readonly merged: Answer;
 }
 
-/** The first difference between an operation's answer and its answer without `@defer`, as text. They are equal
- *  but for one thing that the specification wants: a null that must not be ends at the fragment's boundary, so
- *  the fragment is missing where the whole surrounding object would have become null. */
+/** Returns the first difference between the responses with and without `@defer`, as text. One difference is
+ *  specified: a forbidden null propagates only to the fragment's boundary, so only the fragment is missing where
+ *  without `@defer` the whole surrounding object would be null. */
 export async function findDeferredDifference(comparison: DeferredComparison): Promise<string | undefined> {
   const { expected, withoutNullPropagation, payloads, merged } = comparison;
   const errors = await findErrorDifference({
@@ -31,7 +31,7 @@ export async function findDeferredDifference(comparison: DeferredComparison): Pr
   return findPartialDifference((await withoutNullPropagation()).data, merged.data, failed, causes, []);
 }
 
-/** `got` may lack the fields of failed fragments, and be null where an error explains it. */
+/** `got` may lack the fields of failed fragments, and may be null where an error explains it. */
 function findPartialDifference(
   whole: Json | undefined,
   got: Json | undefined,
@@ -50,7 +50,7 @@ function findPartialDifference(
     if (isJsonObject(wanted) && isJsonObject(found)) {
       const extra = Object.keys(found).filter((key) => !Object.hasOwn(wanted, key));
       if (extra.length > 0) return difference(at, [], extra, 'keys too many');
-      const mayLack = failed.some((place) => isBelow(at, place));
+      const mayLack = failed.some((fragmentPath) => isBelow(at, fragmentPath));
       return firstOf(Object.keys(wanted), (key) => {
         if (Object.hasOwn(found, key)) return find(wanted[key], found[key], [...at, key]);
         return mayLack ? undefined : difference([...at, key], wanted[key], undefined, 'missing value');
@@ -60,6 +60,6 @@ function findPartialDifference(
   }
 }
 
-function isBelow(path: Path, place: Path): boolean {
-  return place.every((part, index) => path[index] === part);
+function isBelow(path: Path, fragmentPath: Path): boolean {
+  return fragmentPath.every((part, index) => path[index] === part);
 }

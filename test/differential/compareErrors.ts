@@ -4,18 +4,18 @@ import type { Answer, Json, Path } from './answer.ts';
 interface ErrorComparison {
   readonly expected: Answer;
   readonly got: readonly GraphQLFormattedError[];
-  /** The data that came with them. */
+  /** The data of the response with these errors. */
   readonly gotData: Json | undefined;
-  /** The expected answer as it was before any null went up to a parent. */
+  /** The expected response without null propagation. */
   readonly withoutNullPropagation: () => Promise<Answer>;
-  /** Whether one error may be told at several places of the answer: fragments that overlap each tell. */
+  /** Whether an error may be reported at several paths: overlapping fragments each report it. */
   readonly mayRepeat: boolean;
 }
 
-/** The first difference that the specification does not allow, as text. A field that failed where null may stand
- *  is told once, as the monolith tells it. Where a null went up to a parent, it is left open which of the fields
- *  below tells: one that is null itself has to. A gateway may tell of others that they are missing: a
- *  subgraph's answer lost them with the object that they belong to. */
+/** Returns the first difference that the specification does not allow, as text. A field that failed where null is
+ *  allowed has exactly one error, as in the monolith. Where a null propagated to a parent, the specification leaves
+ *  open which of the fields below reports it, but a field that is null itself must. A gateway may report others as
+ *  missing, because a subgraph's response lost them with their object. */
 export async function findErrorDifference(comparison: ErrorComparison): Promise<string | undefined> {
   const { expected, got, mayRepeat } = comparison;
   const wanted = expected.errors.map(errorLine).sort();
@@ -34,55 +34,55 @@ async function findProblem(
   { expected, got, gotData, withoutNullPropagation }: ErrorComparison,
   mayRepeat: boolean,
 ): Promise<string | undefined> {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const error of got) {
     const line = errorLine(error);
-    if (told.has(line) && !mayRepeat && expected.toleratedMessages?.has(error.message) !== true)
-      return `twice ${line}`;
-    told.add(line);
+    if (reported.has(line) && !mayRepeat && expected.toleratedMessages?.has(error.message) !== true)
+      return `repeated ${line}`;
+    reported.add(line);
   }
   const exact = new Set<string>();
   const nulled = new Set<string>();
   for (const error of expected.errors) {
     const path = error.path ?? [];
-    const place = truncateAtNull(path, expected.data);
-    if (place.length === path.length) exact.add(errorLine(error));
-    else nulled.add(JSON.stringify(place));
+    const nullPath = truncateAtNull(path, expected.data);
+    if (nullPath.length === path.length) exact.add(errorLine(error));
+    else nulled.add(JSON.stringify(nullPath));
   }
-  for (const line of exact) if (!told.has(line)) return `missing ${line}`;
+  for (const line of exact) if (!reported.has(line)) return `missing ${line}`;
 
   const explained = new Set<string>();
   let whole: Answer | undefined;
   for (const error of got) {
     if (exact.has(errorLine(error))) continue;
     const path = error.path ?? [];
-    const place = JSON.stringify(truncateAtNull(path, expected.data));
+    const nullPath = JSON.stringify(truncateAtNull(path, expected.data));
     whole ??= await withoutNullPropagation();
     const isHidden =
       whole.toleratedMessages?.has(error.message) === true ||
       expected.toleratedMessages?.has(error.message) === true;
-    if (!nulled.has(place) && !isHidden) return `too many: ${errorLine(error)}`;
-    if (isHidden || leadsToNull(path, whole.data)) explained.add(place);
+    if (!nulled.has(nullPath) && !isHidden) return `unexpected ${errorLine(error)}`;
+    if (isHidden || leadsToNull(path, whole.data)) explained.add(nullPath);
     else if (!error.message.startsWith(violation)) return `no null at ${errorLine(error)}`;
   }
-  for (const place of nulled) {
-    // A fragment that failed may have left the place as an earlier payload sent it.
-    const isNull = leadsToNull(JSON.parse(place), gotData);
-    if (isNull && !explained.has(place)) return `nothing explains the null at ${place}`;
+  for (const nullPath of nulled) {
+    // A fragment that failed may have left the value of an earlier payload at this path.
+    const isNull = leadsToNull(JSON.parse(nullPath), gotData);
+    if (isNull && !explained.has(nullPath)) return `no error explains the null at ${nullPath}`;
   }
   return undefined;
 }
 
-/** To compare errors by: the path, the message, and the code if it says something. */
+/** The text by which errors are compared: path, message, and the code unless it is generic. */
 export function errorLine({ message, path, extensions }: GraphQLFormattedError): string {
   const code = genericCodes.has(extensions?.code) ? '' : ` (${extensions?.code})`;
   return `${path?.join('.')}: ${message}${code}`;
 }
 
-/** None, and what the gateway gives to errors without one. */
+/** No code, and the codes that the gateway gives to errors without one. */
 const genericCodes: ReadonlySet<unknown> = new Set([undefined, 'SUBGRAPH_ERROR', 'INTERNAL_SERVER_ERROR']);
 
-/** The place where following the path ends at a null; the whole path where it does not. */
+/** The part of the path that ends at a null; the whole path if it meets none. */
 function truncateAtNull(path: Path, data: Json | undefined): Path {
   let value: unknown = data;
   for (const [index, part] of path.entries()) {

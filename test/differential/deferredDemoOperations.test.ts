@@ -13,7 +13,7 @@ import { compareDeferredAnswer, type DeferTrial } from './trials.ts';
 const operations = readDemoOperations().filter(({ kind }) => kind !== 'subscription');
 const combinations = 6;
 
-/** `@defer` at every place of the operation, one at a time. */
+/** `@defer` at each position of the operation, one at a time. */
 function oneByOne(operation: DemoOperation): DeferTrial[] {
   const document = parse(operation.source);
   return listPositions(document).flatMap((kind, position) => {
@@ -23,7 +23,7 @@ function oneByOne(operation: DemoOperation): DeferTrial[] {
   });
 }
 
-/** At several places, nested and overlapping as it comes. */
+/** `@defer` at several random positions, some of them nested or overlapping. */
 function combined(operation: DemoOperation, seed: number): DeferTrial[] {
   const random = createRandom(seed);
   const document = parse(operation.source);
@@ -39,12 +39,12 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-describe('queries with @defer merge to the answer without it', () => {
+describe('payloads of queries with @defer merge to the response without it:', () => {
   const monolith = new DemoMonolith();
 
   test.each(
     operations.filter(({ kind }) => kind === 'query').map((operation, seed) => ({ ...operation, seed })),
-  )('$name, at every place and at several (seed $seed)', async ({ seed, ...operation }) => {
+  )('$name, with @defer at each position and at several (seed $seed)', async ({ seed, ...operation }) => {
     const expected = await monolith.execute(operation);
     const trials = [...oneByOne(operation), ...combined(operation, seed)];
     const problems = await runTrials(
@@ -55,13 +55,13 @@ describe('queries with @defer merge to the answer without it', () => {
   });
 });
 
-describe('mutations with @defer merge to the answer without it', () => {
-  // Gateway and monolith carry out the same mutations in the same order, so that their data stay equal.
+describe('payloads of mutations with @defer merge to the response without it:', () => {
+  // Gateway and monolith run the same mutations in the same order, so that their data stays equal.
   const monolith = new DemoMonolith();
 
   test.each(
     operations.filter(({ kind }) => kind === 'mutation').map((operation, seed) => ({ ...operation, seed })),
-  )('$name, at every place and at several (seed $seed)', async ({ seed, ...operation }) => {
+  )('$name, with @defer at each position and at several (seed $seed)', async ({ seed, ...operation }) => {
     const trials = [...oneByOne(operation), ...combined(operation, seed)];
     const problems = await runTrials(
       trials.flatMap((trial) => deferFormats.map((format) => ({ trial, format }))),

@@ -6,7 +6,7 @@ import { viewerId } from './executeTrial.ts';
 import { removeNonNull } from './removeNonNull.ts';
 import type { Monolith } from './trials.ts';
 
-/** The time that new records get, in gateway and monolith alike. */
+/** The time of new records in the gateway's subgraphs and in the monolith. */
 export const fixedNow = (): Date => new Date('2026-03-01T12:00:00Z');
 
 /** The demo graph as one schema. */

@@ -7,7 +7,7 @@ import { compareCompleteAnswer } from './trials.ts';
 
 const operations = readDemoOperations();
 
-describe('queries', () => {
+describe('demo queries', () => {
   let gateway: TestGateway;
   const monolith = new DemoMonolith();
   beforeAll(async () => {
@@ -16,16 +16,16 @@ describe('queries', () => {
   afterAll(() => gateway.close());
 
   test.each(operations.filter(({ kind }) => kind === 'query'))(
-    'the gateway answers $name as a monolith does, key by key and error by error',
+    "the response to $name equals the monolith's, including errors and the order of keys",
     async (operation) => {
       expect(await compareCompleteAnswer(gateway.url, monolith, operation)).toBeUndefined();
     },
   );
 });
 
-describe('mutations', () => {
+describe('demo mutations', () => {
   test.each(operations.filter(({ kind }) => kind === 'mutation'))(
-    'the gateway carries out $name, on fresh data, as a monolith does',
+    "the response to $name on new data equals the monolith's",
     async (operation) => {
       await using gateway = await startDifferentialGateway();
       expect(await compareCompleteAnswer(gateway.url, new DemoMonolith(), operation)).toBeUndefined();

@@ -1,10 +1,10 @@
 import { argumentValues } from './argumentValues.ts';
 import type { OperationOptions } from './generateOperation.ts';
 
-/** How operations over the demo graph are generated. */
+/** Options for generating operations over the demo graph. */
 export const demoOperations: OperationOptions = {
   argumentValues,
   aliases: ['upc', 'code', 'slug', 'username', 'product', 'warehouse', 'price', 'averageRating', 'brand'],
-  // Root fields without a bound on their size, and with it on that of the answer.
+  // These root fields have no limit on their size, and therefore none on the size of the response.
   selectionProbability: { 'Query.warehouses': 0.3 },
 };

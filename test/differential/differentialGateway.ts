@@ -2,7 +2,7 @@ import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 import { fixedNow } from './demoMonolith.ts';
 
-/** The demo with a gateway that shows errors as they are and refuses no operation for its size. */
+/** Starts the demo with a gateway that exposes subgraph errors and refuses no operation for its size. */
 export function startDifferentialGateway(): Promise<TestGateway> {
   return startTestGateway({ now: fixedNow, config });
 }

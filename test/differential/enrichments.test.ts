@@ -17,14 +17,14 @@ import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts'
 import { graphs } from './graphs/graphs.ts';
 import type { Monolith } from './trials.ts';
 
-// To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
+// To run more cases: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
 const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 8, pool: 8, long: 32 });
 const faultPercent = 15;
-/** Fewer: what is left of each answer is executed twice. */
+/** Fewer seeds, because the pending fields of each response are executed twice. */
 const resumedSeeds = seeds.slice(0, Math.ceil(count / 2));
-/** Ends what hangs. A busy machine may take as long as it likes. */
-const patienceMs = 240_000 + 2_000 * count;
+/** The limit for hanging tests; a busy machine stays far below it. */
+const timeoutMs = 240_000 + 2_000 * count;
 
 async function tryEnriched(
   url: string,
@@ -52,7 +52,7 @@ async function tryEnriched(
   }
 }
 
-describe('first answers of the demo, with what was late,', () => {
+describe('first responses of the demo, merged with their enrichment updates,', () => {
   const monolith = new DemoMonolith();
   let gateway: TestGateway;
   beforeAll(async () => {
@@ -67,8 +67,8 @@ describe('first answers of the demo, with what was late,', () => {
   });
   afterAll(() => gateway.close());
 
-  test('are the answers without budgets', async () => {
-    // The schema has one field more, by which enrichments are picked up.
+  test('equal the responses without latency budgets', async () => {
+    // The gateway's schema has one more field, which delivers enrichments.
     const operations = readDemoOperations().filter(
       ({ kind, source }) => kind === 'query' && !source.includes('__schema'),
     );
@@ -86,54 +86,57 @@ describe('first answers of the demo, with what was late,', () => {
 
 const graphsUnderTest = graphs.filter(({ name }) => only === undefined || name === only);
 
-/** How many places of all first answers of a graph were late. */
-const lateIn = new Map<string, number>(graphsUnderTest.map(({ name }) => [name, 0]));
+/** The number of pending paths in the first responses of each graph. */
+const pendingByGraph = new Map<string, number>(graphsUnderTest.map(({ name }) => [name, 0]));
 
-describe.each(graphsUnderTest)('first answers of the graph $name, with what was late,', (graph) => {
-  let running: RunningGraph;
-  beforeAll(async () => {
-    const plain = await startGraph(graph);
-    const enrichment = generateEnrichments(plain.monolith.schema, firstSeed);
-    await plain[Symbol.asyncDispose]();
-    running = await startGraph(graph, enrichment === undefined ? {} : { enrichment });
-  });
-  afterAll(async () => await running[Symbol.asyncDispose]());
-
-  const problemsOf = (tried: readonly number[], percent: number): Promise<readonly string[]> =>
-    runTrials(tried, async (seed) => {
-      const trial = generateTrial(running, seed, { faultPercent: percent });
-      const problem = await tryEnriched(running.gateway.url, running.monolith, trial, (pending) => {
-        lateIn.set(graph.name, (lateIn.get(graph.name) ?? 0) + pending);
-      });
-      return problem && `graph ${graph.name}, seed ${seed}\n${problem}`;
+describe.each(graphsUnderTest)(
+  'first responses of the graph $name, merged with their enrichment updates,',
+  (graph) => {
+    let running: RunningGraph;
+    beforeAll(async () => {
+      const plain = await startGraph(graph);
+      const enrichment = generateEnrichments(plain.monolith.schema, firstSeed);
+      await plain[Symbol.asyncDispose]();
+      running = await startGraph(graph, enrichment === undefined ? {} : { enrichment });
     });
+    afterAll(async () => await running[Symbol.asyncDispose]());
 
-  test.each([0, faultPercent])(
-    'are the answers without budgets, with %s %% of fields failing',
-    async (percent) => {
-      expect(await problemsOf(seeds, percent)).toEqual([]);
-    },
-    patienceMs,
-  );
+    const problemsOf = (tried: readonly number[], percent: number): Promise<readonly string[]> =>
+      runTrials(tried, async (seed) => {
+        const trial = generateTrial(running, seed, { faultPercent: percent });
+        const problem = await tryEnriched(running.gateway.url, running.monolith, trial, (pending) => {
+          pendingByGraph.set(graph.name, (pendingByGraph.get(graph.name) ?? 0) + pending);
+        });
+        return problem && `graph ${graph.name}, seed ${seed}\n${problem}`;
+      });
 
-  test(
-    'are these answers where all that is late comes from an execution that was resumed',
-    async () => {
-      using forced = forceResumes();
-      const before = lateIn.get(graph.name) ?? 0;
-      expect(await problemsOf(resumedSeeds, 0)).toEqual([]);
-      expect(forced.count > 0).toBe((lateIn.get(graph.name) ?? 0) > before);
-    },
-    patienceMs,
-  );
-});
+    test.each([0, faultPercent])(
+      'equal the responses without latency budgets if %s %% of the fields fail',
+      async (percent) => {
+        expect(await problemsOf(seeds, percent)).toEqual([]);
+      },
+      timeoutMs,
+    );
 
-// Where one graph is looked at, or few seeds, it may be one of those in which hardly anything can be late.
+    test(
+      'equal the responses without latency budgets if all updates come from resumed executions',
+      async () => {
+        using forced = forceResumes();
+        const before = pendingByGraph.get(graph.name) ?? 0;
+        expect(await problemsOf(resumedSeeds, 0)).toEqual([]);
+        expect(forced.count > 0).toBe((pendingByGraph.get(graph.name) ?? 0) > before);
+      },
+      timeoutMs,
+    );
+  },
+);
+
+// A single graph, or few seeds, may have hardly any field that can be deferred.
 if (only === undefined && count >= 8) {
-  test('a fair number of places was late, in most of the graphs', () => {
-    const late = [...lateIn.values()];
-    const total = late.reduce((sum, places) => sum + places, 0);
-    expect(total).toBeGreaterThan((count * late.length) / 2);
-    expect(late.filter((places) => places === 0).length).toBeLessThan(late.length / 3);
+  test('most graphs had pending fields in their first responses', () => {
+    const counts = [...pendingByGraph.values()];
+    const total = counts.reduce((sum, pending) => sum + pending, 0);
+    expect(total).toBeGreaterThan((count * counts.length) / 2);
+    expect(counts.filter((pending) => pending === 0).length).toBeLessThan(counts.length / 3);
   });
 }

@@ -12,12 +12,12 @@ import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts'
 import { graphs } from './graphs/graphs.ts';
 import { chooseDefers } from './insertDefers.ts';
 
-// To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
+// To run more cases: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
 const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 5, long: 20 });
 
 describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
-  'answers of the graph $name in parts, with what was late,',
+  'incremental responses of the graph $name, merged with their enrichment updates,',
   (graph) => {
     let running: RunningGraph;
     beforeAll(async () => {
@@ -29,10 +29,10 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
     afterAll(async () => await running[Symbol.asyncDispose]());
 
     test.each([
-      { title: 'by token', headers: {} },
-      { title: 'on the same response', headers: { 'tributary-defer': 'auto' } },
+      { title: 'fetched by token', headers: {} },
+      { title: 'in the same response', headers: { 'tributary-defer': 'auto' } },
     ])(
-      'are the whole answers: $title',
+      'equal the complete responses, with updates $title',
       async ({ headers }) => {
         const trials = seeds.flatMap((seed) => deferFormats.map((format) => ({ seed, format })));
         const problems = await runTrials(trials, async ({ seed, format }) => {

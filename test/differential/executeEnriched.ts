@@ -22,25 +22,25 @@ interface Update {
 }
 
 interface EnrichedAnswer {
-  /** The first answer with everything that came for its token. */
+  /** The first response with all updates of its token. */
   readonly merged: Answer;
-  /** How many places had to be picked up. */
+  /** The number of pending paths. */
   readonly pending: number;
 }
 
 interface EnrichedPayloads extends EnrichedAnswer {
-  /** Empty where the answer came whole. */
+  /** Empty if the response was complete. */
   readonly payloads: readonly unknown[];
 }
 
-/** A complete answer of a client that waits for no enrichment, and picks up what is late.
- *  Errors: where not each of the places that are pending gets exactly one update. */
+/** Executes an operation as a client that waits for no enrichment and fetches the pending fields. @throws {Error}
+ *  unless each pending path gets exactly one update. */
 export async function executeEnriched(url: string, trial: Trial): Promise<EnrichedAnswer> {
   const text = await send(url, trial, 'application/json');
   return mergeUpdates(url, trial, readJson(text) as EnrichedBody);
 }
 
-/** The same for a client that takes what it has deferred in parts. `headers`: more of them. */
+/** The same for a client that accepts its deferred fragments incrementally. `headers`: additional headers. */
 export async function executeEnrichedIncrementally(
   url: string,
   trial: Trial,
@@ -82,10 +82,10 @@ async function mergeUpdates(url: string, trial: Trial, body: EnrichedBody): Prom
   const { data, errors = [], extensions } = body;
   const enrichment = extensions?.tributary?.enrichment;
   if (enrichment === undefined) return { merged: { data, errors }, pending: 0 };
-  if (enrichment.token === undefined) throw new Error('The first answer has no token for what is pending.');
+  if (enrichment.token === undefined) throw new Error('The first response has pending fields but no token.');
   const updates = await fetchUpdates(new URL(`/enrichments/${enrichment.token}`, url), credentials(trial));
-  const [expected, got] = [enrichment.pending, updates].map((places) =>
-    places.map(({ path }) => JSON.stringify(path)).sort(),
+  const [expected, got] = [enrichment.pending, updates].map((entries) =>
+    entries.map(({ path }) => JSON.stringify(path)).sort(),
   );
   if (JSON.stringify(expected) !== JSON.stringify(got)) {
     throw new Error(`Pending: ${String(expected)}\nupdates: ${String(got)}`);
@@ -107,15 +107,17 @@ async function fetchUpdates(url: URL, headers: Readonly<Record<string, string>>)
     .filter((line) => line.startsWith('data: '))
     .map((line) => readJson(line.slice('data: '.length)) as Update);
   const isRight = updates.every(({ hasNext }, index) => hasNext === index < updates.length - 1);
-  if (!isRight || !text.includes('event: complete')) throw new Error(`The updates do not end well:\n${text}`);
+  if (!isRight || !text.includes('event: complete'))
+    throw new Error(`The updates do not end correctly:\n${text}`);
   return updates;
 }
 
-/** The place must be there, and null. */
+/** The path must exist, and its value must be null. */
 function replaceNull(whole: Json | undefined, path: Path, value: Json): Json {
   const [part, ...rest] = path;
   if (part === undefined) {
-    if (whole !== null) throw new Error(`An update is for a place that has ${JSON.stringify(whole)}.`);
+    if (whole !== null)
+      throw new Error(`An update has the path of a value that is not null: ${JSON.stringify(whole)}.`);
     return value;
   }
   if (Array.isArray(whole)) {

@@ -8,20 +8,20 @@ export type DeferFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
 export const deferFormats: readonly DeferFormat[] = ['deferSpec=20220824', 'incrementalSpec=v0.2'];
 
 interface IncrementalAnswer {
-  /** Empty where nothing turned out to be deferred, and the answer came whole. */
+  /** Empty if nothing was deferred and the response was complete. */
   readonly payloads: readonly unknown[];
   readonly merged: Answer;
 }
 
-/** Who asks, in each of these tests. */
+/** The account that sends the requests of these tests. */
 export const viewerId = 'a11';
 
-/** One complete answer as JSON. */
+/** Executes an operation and returns one complete response as JSON. */
 export async function executeTrial(url: string, trial: Trial): Promise<Answer> {
   return toAnswer(readJson(await send(url, trial, 'application/json')));
 }
 
-/** Takes deferred parts in that format. Errors: for payloads that a client could misread. */
+/** Accepts deferred fragments in the given format. @throws {Error} for payloads that a client could misread. */
 export async function executeTrialIncrementally(
   url: string,
   trial: Trial,

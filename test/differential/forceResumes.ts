@@ -3,12 +3,12 @@ import type { EnrichmentJob, JobAttempt } from '../../gateway/enrichment/enrichm
 import { EnrichmentCoordinator } from '../../gateway/enrichment/responses/enrichmentCoordinator.ts';
 
 interface ForcedResumes extends Disposable {
-  /** How many attempts were ended. */
+  /** The number of attempts that were ended. */
   readonly count: number;
 }
 
-/** Until it is disposed of, the execution that is under way brings nothing of what first answers of this process leave
- *  out: all of it comes from an execution that resumes from the snapshot. */
+/** Until its disposal, ends the original execution of each enrichment job of this process, so that all pending fields
+ *  come from an execution that resumes from the snapshot. */
 export function forceResumes(): ForcedResumes {
   let count = 0;
   const { enqueue } = EnrichmentCoordinator.prototype;

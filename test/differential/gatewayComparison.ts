@@ -11,14 +11,14 @@ import type { RunningGraph } from './graphs/framework/startGraph.ts';
 import { recordCalls } from './recordCalls.ts';
 import type { Monolith } from './trials.ts';
 
-/** An answer with the number of HTTP requests that subgraphs got for it. */
+/** A response with the number of HTTP requests that the subgraphs received for it. */
 interface CountedAnswer<T extends Answer> {
   readonly answer: T;
   readonly calls: number;
 }
 
-/** The gateway and `@apollo/gateway` before the same subgraphs, and a monolith that decides. One operation at a
- *  time: requests are counted. */
+/** The gateway and `@apollo/gateway` in front of the same subgraphs, and a monolith that decides. Executes one
+ *  operation at a time, because it counts requests. */
 export interface GatewayComparison extends AsyncDisposable {
   readonly name: string;
   readonly monolith: Monolith;
@@ -27,7 +27,7 @@ export interface GatewayComparison extends AsyncDisposable {
   executeOnApollo(trial: Trial): Promise<CountedAnswer<ApolloAnswer>>;
 }
 
-/** Closing it leaves the graph running. */
+/** Closing the comparison leaves the graph running. */
 export async function startGraphComparison({
   graph,
   gateway,
@@ -50,7 +50,7 @@ export async function startGraphComparison({
   };
 }
 
-/** Each with demo subgraphs of its own. */
+/** Each gateway has demo subgraphs of its own. */
 export async function startDemoComparison(): Promise<GatewayComparison> {
   const [gateway, apollo] = await Promise.all([startDifferentialGateway(), startApolloFederation()]);
   async function count<T extends Answer>(
@@ -76,13 +76,13 @@ export async function startDemoComparison(): Promise<GatewayComparison> {
 }
 
 interface ComparisonResult {
-  /** What is wrong with the gateway, or a difference that the table does not know: as text. */
+  /** A fault of the gateway, or a difference that is not in the table, as text. */
   readonly problem?: string;
   /** Why `@apollo/gateway` is wrong. */
   readonly kind?: DifferenceKind;
 }
 
-/** `createTrial` gives the operation anew, in a state of its own. */
+/** `createTrial` creates the operation with a state of its own. */
 export async function compareGateways(
   contest: GatewayComparison,
   createTrial: () => Trial,
@@ -108,11 +108,13 @@ export async function compareGateways(
       ? { problem: `Apollo Gateway is wrong in a way that the table does not have: ${theirs}` }
       : { kind };
   }
-  // Of several mutations Apollo Gateway reads what others have changed meanwhile, and is right by luck.
+  // With several mutations, Apollo Gateway reads values that other mutations have changed meanwhile, and is correct
+  // only by chance.
   if (trial.source.startsWith('mutation') || !hasExcessCalls(us, apollo)) return {};
-  // Known: of an object of which nothing is selected the gateway asks the type, which an @interfaceObject has not.
+  // Known: for an object without selected fields, the gateway fetches the type, which an @interfaceObject does not
+  // have.
   if (JSON.stringify(expected.data).includes('{}')) return {};
-  // Where it takes an alias for a key, it may be right without having asked.
+  // Where it mistakes an alias for a key, it may be correct without the fetch.
   const plain = (): Trial => toPlainTrial(createTrial());
   const [usPlainly, apolloPlainly] = [
     await contest.executeOnGateway(plain()),
@@ -125,7 +127,8 @@ export async function compareGateways(
     : {};
 }
 
-/** The gateway may send as many as Apollo Gateway would if it put together what is ready at once. */
+/** The gateway may send as many requests as Apollo Gateway would if it batched the fetches that are ready at the same
+ *  time. */
 function hasExcessCalls(us: CountedAnswer<Answer>, apollo: CountedAnswer<ApolloAnswer>): boolean {
   return us.calls > apollo.calls - apollo.answer.avoidableRequests;
 }

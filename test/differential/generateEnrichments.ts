@@ -2,10 +2,10 @@ import { type GraphQLSchema, isObjectType } from 'graphql';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 
-/** Fields of object types but those of the roots, about one in so many. */
+/** About one field of object types in this many is an enrichment, root types excluded. */
 const oneIn = 3;
 
-/** `enrichment` of a configuration in which fields of the schema may come late, whatever they are. */
+/** Generates a configuration's `enrichment` section, in which fields of the schema may be deferred. */
 export function generateEnrichments(schema: GraphQLSchema, seed: number): GatewayOptions['enrichment'] {
   const random = createRandom(seed);
   const roots = new Set<unknown>([
@@ -22,7 +22,7 @@ export function generateEnrichments(schema: GraphQLSchema, seed: number): Gatewa
   return {
     mode: 'always',
     fields: Object.fromEntries(chosen.map((coordinate) => [coordinate, { budget: '0ms' }])),
-    // What fails is tried again, from the snapshot of the first answer, and fails again.
+    // A failed job runs again from the snapshot of the first response, and fails again.
     jobs: { attempts: 2, budgetRatio: 1, backoff: { base: '1ms', max: '1ms' } },
   };
 }

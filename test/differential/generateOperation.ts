@@ -38,17 +38,18 @@ import type { Trial } from '../harness/trial.ts';
 
 export interface OperationOptions {
   readonly kind?: 'query' | 'mutation';
-  /** By `Type.field(argument`, by `Input.field`, or by name alone. Lists are of their elements. */
+  /** By `Type.field(argument`, by `Input.field`, or by name alone. For a list, these are the values of its
+   *  elements. */
   readonly argumentValues?: Readonly<Record<string, readonly unknown[]>>;
-  /** Whether nullable arguments without values of their own are null at times. */
+  /** Whether nullable arguments without such values are sometimes null. */
   readonly includesNulls?: boolean;
-  /** Names that a gateway could take for something else, besides those that are so in every graph. */
+  /** Names that a gateway could mistake for something else in this graph, besides those of every graph. */
   readonly aliases?: readonly string[];
-  /** How often a field that is drawn is taken; by `Type.field`. */
+  /** The probability that a drawn field is selected, by `Type.field`. */
   readonly selectionProbability?: Readonly<Record<string, number>>;
 }
 
-/** A valid operation over the schema, the same for the same seed and options. */
+/** Generates a valid operation over the schema, the same for the same seed and options. */
 export function generateOperation(
   schema: GraphQLSchema,
   seed: number,
@@ -57,12 +58,12 @@ export function generateOperation(
   const random = createRandom(seed);
   for (;;) {
     const trial = new Generator(schema, random, options).generate();
-    // Fields of one response name may meet in ways that the generator does not foresee.
+    // Fields with the same response name may conflict in ways that the generator does not foresee.
     if (validate(schema, parse(trial.source)).length === 0) return trial;
   }
 }
 
-/** Names that a gateway could take for something else. */
+/** Names that a gateway could mistake for something else. */
 const ambiguousAliases = [
   '__proto__',
   'constructor',
@@ -84,7 +85,7 @@ const scalarValues: Readonly<Record<string, readonly unknown[]>> = {
   ID: ['1', 'x'],
 };
 
-/** What one selection set and the fragments in it have taken: response names, each with its field. */
+/** The response names of a selection set and of its fragments, each with its field. */
 type Scope = Map<string, { readonly field: string; readonly inner: Scope }>;
 
 interface VariableDefinition {
@@ -101,7 +102,7 @@ class Generator {
   readonly #definitions: VariableDefinition[] = [];
   readonly #variables: Record<string, unknown> = {};
   readonly #fragments: { readonly name: string; readonly type: GraphQLCompositeType; text: string }[] = [];
-  /** Fields that may still be added. */
+  /** The number of fields that may still be added. */
   #remainingFields: number;
 
   constructor(schema: GraphQLSchema, random: Random, options: OperationOptions) {
@@ -230,7 +231,7 @@ class Generator {
     });
   }
 
-  /** Types that an object of the type can have as well. */
+  /** Types that an object of this type can have as well. */
   #conditionsFor(type: GraphQLCompositeType): readonly GraphQLCompositeType[] {
     return Object.values(this.#schema.getTypeMap()).filter(
       (other): other is GraphQLCompositeType =>
@@ -260,23 +261,23 @@ class Generator {
     return { ...node, directives: directive.selectionSet.selections[0]?.directives ?? [] };
   }
 
-  #arguments(place: string, args: readonly GraphQLArgument[]): ArgumentNode[] {
+  #arguments(coordinate: string, args: readonly GraphQLArgument[]): ArgumentNode[] {
     return args
       .filter((arg) => isRequiredArgument(arg) || arg.name === 'first' || this.#random.chance(0.4))
       .map((arg) => ({
         kind: Kind.ARGUMENT,
         name: { kind: Kind.NAME, value: arg.name },
-        value: this.#value(`${place}(${arg.name}`, arg),
+        value: this.#value(`${coordinate}(${arg.name}`, arg),
       }));
   }
 
-  #value(place: string, { name, type }: GraphQLArgument | GraphQLInputField): ValueNode {
-    if (!this.#random.chance(0.35)) return this.#literal(place, name, type, true);
-    const value = this.#plain(place, name, type);
+  #value(coordinate: string, { name, type }: GraphQLArgument | GraphQLInputField): ValueNode {
+    if (!this.#random.chance(0.35)) return this.#literal(coordinate, name, type, true);
+    const value = this.#plain(coordinate, name, type);
     return variableNode(this.#variable(String(type), value));
   }
 
-  /** Defines one and gives it the value, by its default at times. */
+  /** Defines a variable with this value, sometimes as its default. */
   #variable(type: string, value: unknown): string {
     const name = `v${this.#definitions.length}`;
     const byDefault = this.#random.chance(0.3);
@@ -293,8 +294,8 @@ class Generator {
     return name;
   }
 
-  #literal(place: string, name: string, type: GraphQLInputType, mayVary: boolean): ValueNode {
-    if (isNonNullType(type)) return this.#literal(place, name, type.ofType, mayVary);
+  #literal(coordinate: string, name: string, type: GraphQLInputType, mayVary: boolean): ValueNode {
+    if (isNonNullType(type)) return this.#literal(coordinate, name, type.ofType, mayVary);
     if (isInputObjectType(type)) {
       return {
         kind: Kind.OBJECT,
@@ -307,22 +308,22 @@ class Generator {
         })),
       };
     }
-    return literalOf(this.#plain(place, name, type), type);
+    return literalOf(this.#plain(coordinate, name, type), type);
   }
 
   #plain(
-    place: string,
+    coordinate: string,
     name: string,
     type: GraphQLInputType,
     mayBeNull: boolean = this.#options.includesNulls ?? false,
   ): unknown {
     const random = this.#random;
-    if (isNonNullType(type)) return this.#plain(place, name, type.ofType, false);
+    if (isNonNullType(type)) return this.#plain(coordinate, name, type.ofType, false);
     const { argumentValues = {} } = this.#options;
-    const values = argumentValues[place] ?? argumentValues[name];
+    const values = argumentValues[coordinate] ?? argumentValues[name];
     if (mayBeNull && values === undefined && random.chance(0.15)) return null;
     if (isListType(type)) {
-      return Array.from({ length: random.integer(0, 3) }, () => this.#plain(place, name, type.ofType));
+      return Array.from({ length: random.integer(0, 3) }, () => this.#plain(coordinate, name, type.ofType));
     }
     if (isInputObjectType(type)) {
       return Object.fromEntries(
@@ -335,7 +336,7 @@ class Generator {
     if (isEnumType(type)) return random.pick(type.getValues()).name;
     if (type.name === 'Boolean') return random.chance(0.5);
     const found = values ?? scalarValues[type.name];
-    if (found === undefined) throw new Error(`There are no values for ${place}`);
+    if (found === undefined) throw new Error(`No argument values are defined for ${coordinate}.`);
     return random.pick(found);
   }
 
@@ -345,7 +346,7 @@ class Generator {
   }
 }
 
-/** `astFromValue` knows no lists or objects of custom scalars. */
+/** `astFromValue` does not support lists and objects of custom scalars. */
 function literalOf(value: unknown, type: GraphQLInputType): ValueNode {
   const named = getNamedType(type);
   return isScalarType(named) && !isSpecifiedScalarType(named)

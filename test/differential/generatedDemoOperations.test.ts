@@ -12,8 +12,8 @@ import { generateOperation } from './generateOperation.ts';
 import { chooseDefers } from './insertDefers.ts';
 import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
 
-// To look for more: DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. An operation's seed is printed with it; to run
-// it alone, that seed with a count of 1.
+// To run more cases: DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. A failure shows the seed of its operation; to
+// run it alone, use that seed with a count of 1.
 const {
   first: firstSeed,
   count,
@@ -33,7 +33,7 @@ async function find(seed: number, run: () => Promise<string | undefined>): Promi
 }
 
 test(
-  `${count} generated operations from seed ${firstSeed} on are answered as a monolith does`,
+  `${count} generated operations from seed ${firstSeed} on get the same responses as from a monolith`,
   async () => {
     const problems = await runTrials(seeds, (seed) =>
       find(seed, () =>
@@ -50,7 +50,7 @@ test(
 );
 
 test(
-  `${count} generated operations from seed ${firstSeed} on merge to the same with @defer`,
+  `${count} generated operations from seed ${firstSeed} on get payloads with @defer that merge to the monolith's responses`,
   async () => {
     const problems = await runTrials(
       seeds.flatMap((seed) => deferFormats.map((format) => ({ seed, format }))),

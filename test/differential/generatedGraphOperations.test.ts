@@ -10,9 +10,9 @@ import { graphs } from './graphs/graphs.ts';
 import { chooseDefers } from './insertDefers.ts';
 import { compareCompleteAnswer, compareDeferredAnswer, type DeferTrial } from './trials.ts';
 
-// To look for more: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. A failing operation's
-// graph and seed are printed with it; to run it alone, these with a count of 1. What was found once is in
-// `test/fixtures/operations/regressions/` and runs for ever.
+// To run more cases: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. A failure shows the
+// graph and the seed of its operation; to run it alone, use them with a count of 1. Operations that failed once are
+// in `test/fixtures/operations/regressions/` and always run.
 const only = process.env.DIFFERENTIAL_GRAPH;
 const {
   first: firstSeed,
@@ -50,17 +50,25 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
     const kinds = graph.createState === undefined ? (['query'] as const) : (['query', 'mutation'] as const);
     const { hiddenWords } = graph;
     if (hiddenWords !== undefined) {
-      test('show nothing that is hidden', () => {
+      test('have an API schema without hidden elements', () => {
         const words = new Set(printSchema(running.monolith.schema).match(/\w+/g));
         expect(hiddenWords.filter((word) => words.has(word))).toEqual([]);
       });
     }
 
     test.each([
-      { title: 'are answered as a monolith does', run: whole, percent: 0 },
-      { title: 'are answered as a monolith does where fields fail', run: whole, percent: faultPercent },
-      { title: 'merge to the same with @defer', run: deferred, percent: 0 },
-      { title: 'merge to the same with @defer where fields fail', run: deferred, percent: faultPercent },
+      { title: 'get the same responses as from a monolith', run: whole, percent: 0 },
+      {
+        title: 'get the same responses as from a monolith if fields fail',
+        run: whole,
+        percent: faultPercent,
+      },
+      { title: 'get payloads with @defer that merge to the same responses', run: deferred, percent: 0 },
+      {
+        title: 'get payloads with @defer that merge to the same responses if fields fail',
+        run: deferred,
+        percent: faultPercent,
+      },
     ])(
       '$title',
       async ({ run, percent }) => {
@@ -71,7 +79,7 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
           return problem && `graph ${graph.name}, seed ${seed}\n${problem}`;
         });
         expect(problems).toEqual([]);
-        // One operation may have none.
+        // A single operation may meet no fault.
         if (percent > 0 && count >= 10) {
           for (const kind of kinds) expect(faultCounts[kind]).toBeGreaterThan(counted[kind]);
         }

@@ -22,11 +22,9 @@ interface Defer {
   readonly if?: boolean | { readonly variable: string };
 }
 
-/** Places of a document where `@defer` can be put, in its order:
- *  - `set`: around all selections of one selection set;
- *  - `selection`: around one of several;
- *  - `fragment`: on a fragment that is there;
- *  - `repeat`: around a copy of one selection that stays. */
+/** The positions of a document where `@defer` can be inserted, in its order. `set`: around all selections of a
+ *  selection set; `selection`: around one of several selections; `fragment`: on an existing fragment; `repeat`:
+ *  around a copy of a selection that also stays. */
 type PositionKind = 'set' | 'selection' | 'fragment' | 'repeat';
 
 export function listPositions(document: DocumentNode): readonly PositionKind[] {
@@ -38,7 +36,7 @@ export function listPositions(document: DocumentNode): readonly PositionKind[] {
   return kinds;
 }
 
-/** The document with `@defer` at the places with these numbers. */
+/** Inserts `@defer` at the positions with these numbers. */
 export function insertDefers(document: DocumentNode, defers: ReadonlyMap<number, Defer>): string {
   let number = 0;
   const variables = [...defers.values()].flatMap((defer) =>
@@ -52,19 +50,19 @@ export function insertDefers(document: DocumentNode, defers: ReadonlyMap<number,
   );
 }
 
-/** Some places at random, with labels and conditions at random. */
+/** Chooses random positions, labels and conditions. */
 export function chooseDefers(document: DocumentNode, random: Random, most: number): ChosenDefers {
-  const places = listPositions(document);
+  const positions = listPositions(document);
   const defers = new Map<number, Defer>();
   const variables: Record<string, unknown> = {};
-  for (const place of random.sample([...places.keys()], random.integer(1, most))) {
-    const label = random.chance(0.5) ? { label: `at ${place}` } : {};
-    if (random.chance(0.75)) defers.set(place, label);
-    else if (random.chance(0.3)) defers.set(place, { ...label, if: random.chance(0.5) });
+  for (const position of random.sample([...positions.keys()], random.integer(1, most))) {
+    const label = random.chance(0.5) ? { label: `at ${position}` } : {};
+    if (random.chance(0.75)) defers.set(position, label);
+    else if (random.chance(0.3)) defers.set(position, { ...label, if: random.chance(0.5) });
     else {
-      const variable = `deferred${place}`;
+      const variable = `deferred${position}`;
       variables[variable] = random.chance(0.7);
-      defers.set(place, { ...label, if: { variable } });
+      defers.set(position, { ...label, if: { variable } });
     }
   }
   return { source: insertDefers(document, defers), variables };
@@ -75,7 +73,7 @@ interface ChosenDefers {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-/** Asks for every place, always in the same order, which `@defer` goes there. */
+/** Calls `choose` for every position, always in the same order, to get the `@defer` to insert there. */
 function transform(document: DocumentNode, choose: (kind: PositionKind) => Defer | undefined): DocumentNode {
   return {
     ...document,
@@ -85,7 +83,7 @@ function transform(document: DocumentNode, choose: (kind: PositionKind) => Defer
         return { ...definition, selectionSet: transformSet(definition.selectionSet, mayDefer) };
       }
       if (definition.kind !== Kind.OPERATION_DEFINITION) return definition;
-      // The specification forbids `@defer` at the root of a mutation: its fields run in series.
+      // The specification forbids `@defer` at the root of a mutation, because its fields run serially.
       const mayDefer = definition.operation === OperationTypeNode.QUERY;
       return { ...definition, selectionSet: transformSet(definition.selectionSet, mayDefer) };
     }),
@@ -102,8 +100,8 @@ function transform(document: DocumentNode, choose: (kind: PositionKind) => Defer
             : { ...node, selectionSet: transformSet(node.selectionSet, true) };
         const alone = mayDefer && !isAlone ? choose('selection') : undefined;
         const repeated = mayDefer ? choose('repeat') : undefined;
-        const kept = alone === undefined ? inner : deferred([inner], alone);
-        return repeated === undefined ? [kept] : [kept, deferred([withoutLabels(inner)], repeated)];
+        const wrapped = alone === undefined ? inner : deferred([inner], alone);
+        return repeated === undefined ? [wrapped] : [wrapped, deferred([withoutLabels(inner)], repeated)];
       }
       const own = mayDefer ? choose('fragment') : undefined;
       const inner =
@@ -118,7 +116,7 @@ function transform(document: DocumentNode, choose: (kind: PositionKind) => Defer
   }
 }
 
-/** A label may stand once in a document. */
+/** Labels must be unique in a document. */
 function withoutLabels(node: FieldNode): FieldNode {
   return visit(node, {
     [Kind.ARGUMENT]: (argument: ArgumentNode, _key, _parent, _path, ancestors) => {

@@ -12,8 +12,8 @@ import {
 
 const scalars = new Set(['Int', 'Float', 'String', 'ID', 'Boolean']);
 
-/** The supergraph with a progressive `@override` on each field with scalars that another subgraph of its entity
- *  could take over. The label is the field's coordinate. */
+/** Adds a progressive `@override` to each field of a scalar type that another subgraph of its entity could take over.
+ *  The label is the field's coordinate. */
 export function labelFields(sdl: string): { readonly sdl: string; readonly labels: readonly string[] } {
   const document = parse(sdl, { noLocation: true });
   const subgraphs = namesOfGraphs(document);
@@ -38,7 +38,7 @@ export function labelFields(sdl: string): { readonly sdl: string; readonly label
   return { sdl: print(labelled), labels };
 }
 
-/** Which subgraph has the field alone, and which one could have it. */
+/** The only subgraph that has the field, and one that could take it over. */
 function findOverridePair(type: ObjectTypeDefinitionNode, field: FieldDefinitionNode) {
   const keys = usesOf(type, 'join__type').filter((join) => argument(join, 'key') !== undefined);
   const keyFields = keys.flatMap((join) => argument(join, 'key')?.split(/\W+/) ?? []);

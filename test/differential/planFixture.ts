@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const directory = new URL('../fixtures/plans/', import.meta.url);
 
-/** With `UPDATE_PLANS=1` the fixtures are written anew; the difference is to be read before it is committed. */
+/** `UPDATE_PLANS=1` rewrites the fixtures. Read the difference before you commit it. */
 const isUpdate = process.env.UPDATE_PLANS === '1';
 
 /** The first line in which `text` differs from the fixture of that name, as text. */

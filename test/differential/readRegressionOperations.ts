@@ -6,16 +6,17 @@ import { faultsHeader } from './graphs/framework/headers.ts';
 interface RegressionOperation {
   readonly name: string;
   readonly graph: string;
-  /** The first line, for a reader. */
+  /** The first line of the file, which describes the case. */
   readonly description: string;
   readonly trial: Trial;
-  /** The same without `@defer`, where it has one. */
+  /** The operation without `@defer`, if it has one. */
   readonly withoutDefer: Trial | undefined;
 }
 
 const directory = new URL('../fixtures/operations/regressions/', import.meta.url);
 
-/** Everything under `test/fixtures/operations/regressions/`. A line `# faults: <seed> <percent>` makes fields fail. */
+/** Reads all operations of `test/fixtures/operations/regressions/`. A line `# faults: <seed> <percent>` makes fields
+ *  fail. */
 export function readRegressionOperations(): readonly RegressionOperation[] {
   return readOperationFiles(directory).map(({ name, source, variables }) => {
     const faults = /^# faults: (.*)$/m.exec(source)?.[1];

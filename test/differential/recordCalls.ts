@@ -1,14 +1,14 @@
 import { type FieldNode, Kind, parse, print } from 'graphql';
 import type { DemoSubgraphs } from '../../subgraphs/demo.ts';
 
-/** One HTTP request that a subgraph got. */
+/** An HTTP request that a subgraph received. */
 export interface SubgraphCall {
   readonly subgraph: string;
   readonly query: string;
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-/** What the subgraphs received while `act` ran, by subgraph and, where calls were under way together, by text. */
+/** Records the subgraph calls while `act` runs, ordered by subgraph and, for concurrent calls, by text. */
 export async function recordCalls(
   subgraphs: DemoSubgraphs,
   act: () => Promise<unknown>,
@@ -25,8 +25,8 @@ export async function recordCalls(
   return calls.sort((one, other) => compare(callKey(one), callKey(other)));
 }
 
-/** What is asked of an entity, by text: subgraph, selection, representation and the other variables. An entity
- *  that comes up twice here was asked the same thing twice. */
+/** The fetches of entities as texts: subgraph, selection, representation and other variables. A repeated text means
+ *  that the same fields of an entity were fetched twice. */
 export function requestedEntities(calls: readonly SubgraphCall[]): string[] {
   return calls.flatMap(({ subgraph, query, variables }) =>
     entityFields(query).flatMap((field) => {
@@ -41,7 +41,7 @@ export function requestedEntities(calls: readonly SubgraphCall[]): string[] {
   );
 }
 
-/** Calls to read: the query, and each variable on lines of its own, a representation on each. */
+/** Prints calls for readers: the query, and each variable on lines of its own, one representation per line. */
 export function printCalls(calls: readonly SubgraphCall[]): string {
   return calls
     .map(({ subgraph, query, variables }) => {

@@ -8,7 +8,7 @@ import {
   isObjectType,
 } from 'graphql';
 
-/** Changes the schema so that no null goes up to a parent. */
+/** Changes the schema so that nulls do not propagate. */
 export function removeNonNull(schema: GraphQLSchema): GraphQLSchema {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) && !isInterfaceType(type)) continue;

@@ -3,12 +3,12 @@ import type { Trial } from '../harness/trial.ts';
 interface RequestCount {
   readonly graph: string;
   readonly source: Trial['source'];
-  /** HTTP requests that subgraphs get for it. */
+  /** The HTTP requests that the subgraphs receive. */
   readonly requests: { readonly gateway: number; readonly apollo: number };
 }
 
-/** Operations about which both gateways are right. The gateway has fewer where two entity fetches that go to one
- *  subgraph are ready at once, or where they ask for the same entity. */
+/** Operations for which both gateways are correct. The gateway sends fewer requests if two entity fetches to one
+ *  subgraph are ready at the same time, or if they fetch the same entity. */
 export const requestCounts: readonly RequestCount[] = [
   {
     graph: 'abstractTypes',

@@ -1,7 +1,7 @@
 import { Kind, type OperationDefinitionNode, parse, print, visit } from 'graphql';
 import type { Trial } from '../harness/trial.ts';
 
-/** An operation for each root field of one without fragment definitions. */
+/** Splits an operation without fragment definitions into one operation per root field. */
 export function splitRootFields({ source, variables }: Trial): Trial[] {
   const operation = parse(source).definitions[0] as OperationDefinitionNode;
   return operation.selectionSet.selections.map((field): Trial => {

@@ -9,8 +9,8 @@ import { hash } from './graphs/framework/hash.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
 
-// A subgraph that is asked for entities fails as a whole; as in generatedGraphOperations.test.ts, a graph, a first seed and a count
-// can be given to look for more.
+// A subgraph fails for all entity fetches. As in generatedGraphOperations.test.ts, environment variables select a
+// graph, a first seed and a count to run more cases.
 const only = process.env.DIFFERENTIAL_GRAPH;
 const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 6, long: 24 });
 
@@ -26,7 +26,7 @@ const cases = graphs
   .filter(({ name, createState }) => createState === undefined && (only === undefined || name === only))
   .map((graph) => ({ name: graph.name, graph }));
 
-describe.each(cases)(`over the graph $name, from seed ${firstSeed} on`, ({ graph }) => {
+describe.each(cases)(`operations over the graph $name, from seed ${firstSeed} on`, ({ graph }) => {
   let running: RunningGraph;
   beforeAll(async () => {
     running = await startGraph(graph);
@@ -34,7 +34,7 @@ describe.each(cases)(`over the graph $name, from seed ${firstSeed} on`, ({ graph
   afterAll(async () => await running[Symbol.asyncDispose]());
 
   test.each(graph.subgraphs.map(({ name }) => name))(
-    'what %s would have said of entities is null with an error, and all else is as it was',
+    'have null with an error for the lost entity fields of %s, and are otherwise unchanged, if the entity fetches to it fail',
     async (subgraph) => {
       const { gateway, monolith } = running;
       gateway
@@ -46,7 +46,7 @@ describe.each(cases)(`over the graph $name, from seed ${firstSeed} on`, ({ graph
         const trial = generateTrial(running, seed);
         const [expected, certain, got] = await Promise.all([
           monolith.execute(trial),
-          // With more subgraphs it depends on the plan through which of them an entity is reached.
+          // With more subgraphs, the plan decides through which of them an entity is reached.
           graph.subgraphs.length > 2 ? undefined : monolith.executeWithoutSubgraph(trial, subgraph),
           executeTrial(gateway.url, trial),
         ]);

@@ -21,7 +21,7 @@ const operations = readDemoOperations().filter(({ kind }) => kind !== 'subscript
 interface Trace {
   readonly calls: readonly SubgraphCall[];
   readonly apolloCalls: readonly SubgraphCall[];
-  /** Those for each root field of a mutation when it is asked for alone, and for any other operation as a whole. */
+  /** The calls for each root field of a mutation alone, or for the whole of any other operation. */
   readonly apolloCallsInTurn: readonly (readonly SubgraphCall[])[];
 }
 
@@ -45,7 +45,7 @@ describe.each(operations)('the subgraph calls of $name', (operation) => {
     trace = await traceOf(operation);
   });
 
-  test('are those of the fixture, and so is the plan', async () => {
+  test('equal the fixture, as does the plan', async () => {
     const { calls, apolloCalls } = trace;
     const text = [
       printPlan(await planDemoOperation(supergraph, operation)),
@@ -55,29 +55,30 @@ describe.each(operations)('the subgraph calls of $name', (operation) => {
     expect(findFixtureDifference(operation.name, `${text}\n`)).toBeUndefined();
   });
 
-  test("are no more than @apollo/gateway's, and fewer where two fetches to one subgraph are ready at once", async () => {
+  test("are no more than @apollo/gateway's, and fewer where two fetches to one subgraph are ready at the same time", async () => {
     const together = concurrentlyFetchedSubgraphs(await planDemoOperation(supergraph, operation));
-    // @apollo/gateway runs all mutations of one subgraph before it reads what the first needs from others, which
-    // the later ones may have changed by then. Right is what it does for one root field after the other.
+    // @apollo/gateway runs all mutations of one subgraph before it fetches the fields of the first one from other
+    // subgraphs, which later mutations may have changed by then. Its calls for one root field after the other are
+    // correct.
     const most = trace.apolloCallsInTurn.flat().length - together.length;
     expect(trace.calls.length).toBeLessThanOrEqual(most);
   });
 
-  test('ask nothing twice of one entity, unless for two mutations', () => {
-    const forSeveral = repeated(
+  test('fetch each field of an entity once, except for two mutations', () => {
+    const allowed = repeated(
       trace.apolloCallsInTurn.flatMap((calls) => [...new Set(requestedEntities(calls))]),
     );
-    const asked = repeated(requestedEntities(trace.calls));
-    expect(asked.filter((question) => !forSeveral.includes(question))).toEqual([]);
+    const fetched = repeated(requestedEntities(trace.calls));
+    expect(fetched.filter((entity) => !allowed.includes(entity))).toEqual([]);
   });
 });
 
 const deferred = new URL('../fixtures/plans/deferred/', import.meta.url);
 
 describe.each(readdirSync(deferred).filter((file) => file.endsWith('.graphql')))(
-  'with @defer, the subgraph calls of %s',
+  'the subgraph calls of %s with @defer',
   (file) => {
-    test('are those of the fixture, and so is the plan; they ask nothing twice of one entity', async () => {
+    test('equal the fixture, as does the plan, and fetch each field of an entity once', async () => {
       const trial = { source: readFileSync(new URL(file, deferred), 'utf8'), variables: {} };
       const calls = await recordCalls(gateway.subgraphs, () =>
         executeTrialIncrementally(gateway.url, trial, 'incrementalSpec=v0.2'),
@@ -102,6 +103,6 @@ async function traceOf(operation: DemoOperation): Promise<Trace> {
   return { calls, apolloCalls, apolloCallsInTurn };
 }
 
-function repeated(questions: readonly string[]): string[] {
-  return questions.filter((question, index) => questions.indexOf(question) !== index);
+function repeated(entities: readonly string[]): string[] {
+  return entities.filter((entity, index) => entities.indexOf(entity) !== index);
 }

@@ -6,10 +6,10 @@ import { findDifference } from './compareAnswers.ts';
 import { findDeferredDifference } from './compareDeferred.ts';
 import { type DeferFormat, executeTrial, executeTrialIncrementally } from './executeTrial.ts';
 
-/** What is right. */
+/** The reference for correct responses. */
 export interface Monolith {
   execute(trial: Trial): Promise<Answer>;
-  /** The answer before any null went up to a parent: of the same type system without non-null types. */
+  /** The response without null propagation, from the same schema without non-null types. */
   executeWithoutNullPropagation(trial: Trial): Promise<Answer>;
 }
 
@@ -18,7 +18,7 @@ export interface DeferTrial extends Trial {
   readonly withoutDefer: Trial;
 }
 
-/** What a client of the gateway sees differently from one of the monolith, as a text to read. */
+/** Compares complete responses of the gateway and the monolith. Returns the difference as text. */
 export async function compareCompleteAnswer(
   url: string,
   monolith: Monolith,
@@ -35,7 +35,7 @@ export async function compareCompleteAnswer(
   return problem && report(trial, problem);
 }
 
-/** The same for an answer in parts, in one format. */
+/** Compares an incremental response in one format with the monolith's response. */
 export async function compareDeferredAnswer(
   url: string,
   monolith: Monolith,

@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: a configuration's own way to name variables
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -44,7 +44,7 @@ class RunningCommand {
       this.#stderr += text;
       for (const check of this.#waiting) check();
     });
-    // `close` comes when every process that holds the pipes is gone, those of workers included.
+    // `close` is emitted when every process with these pipes has exited, including workers.
     this.ended = once(this.child, 'close').then(([code]) => ({
       code,
       stdout: this.#stdout,
@@ -52,7 +52,7 @@ class RunningCommand {
     }));
   }
 
-  /** The matches of a global pattern in the output so far, as soon as there are so many. */
+  /** Resolves with the matches of a global pattern in the output, when there are as many as requested. */
   async printed(stream: 'stdout' | 'stderr', pattern: RegExp, count = 1): Promise<RegExpMatchArray[]> {
     const matches = () => [...(stream === 'stdout' ? this.#stdout : this.#stderr).matchAll(pattern)];
     const seen = new Promise<RegExpMatchArray[]>((resolve) => {
@@ -85,7 +85,7 @@ function run(args: readonly string[], env?: Record<string, string>, entry?: stri
   return new RunningCommand(args, env, entry).ended;
 }
 
-/** Reports each process of the command on standard error (not its threads): its id and Node's flags. */
+/** Prints the id and the Node flags of each process of the command to standard error, without its threads. */
 const reportProcesses = {
   NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
     "import { isMainThread } from 'node:worker_threads';" +
@@ -93,7 +93,7 @@ const reportProcesses = {
   )}`,
 };
 
-describe('usage', () => {
+describe('tributary', () => {
   test.each([
     [['serv'], "error: unknown command 'serv'\n(Did you mean serve?)\nSee `tributary --help`.\n"],
     [
@@ -101,23 +101,23 @@ describe('usage', () => {
       "error: unknown option '--prot'\n(Did you mean --port?)\nSee `tributary --help`.\n",
     ],
     [['plan'], "error: missing required argument 'operation'\nSee `tributary --help`.\n"],
-  ])('%p is wrong usage', async (args, stderr) => {
+  ])('exits with code 2 for the arguments %p', async (args, stderr) => {
     expect(await run(args)).toEqual({ code: 2, stdout: '', stderr });
   });
 
-  test('no command shows the commands and is wrong usage; --help is fine', async () => {
+  test('lists the commands with exit code 2 without a command, and with exit code 0 for --help', async () => {
     const [none, help] = await Promise.all([run([]), run(['--help'])]);
     expect([none.code, help.code]).toEqual([2, 0]);
     expect(none.stderr).toBe(help.stdout);
     expect(help.stdout).toContain('serve [options]');
   });
 
-  test('tells its version', async () => {
+  test('prints its version', async () => {
     const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
     expect(await run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test('the launcher runs the same commands', async () => {
+  test('runs the same commands through the launcher', async () => {
     const launcher = new URL('gateway/cli/launch.js', root).pathname;
     const [launched, direct] = await Promise.all([
       run(['config', 'schema'], {}, launcher),
@@ -128,8 +128,8 @@ describe('usage', () => {
   });
 });
 
-describe('config print', () => {
-  test('shows what is in effect', async () => {
+describe('tributary config print', () => {
+  test('prints the effective configuration', async () => {
     const config = write('print.yaml', "supergraph: { file: shop.graphql }\nlisten: { port: '${PORT}' }\n");
     const { code, stdout, stderr } = await run(['config', 'print', '--config', config], { PORT: '5001' });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -151,7 +151,7 @@ describe('config print', () => {
     ]);
   });
 
-  test('lists every problem of a wrong configuration', async () => {
+  test('lists every problem of an invalid configuration', async () => {
     const config = write(
       'wrong.yaml',
       'listen: { prot: 1 }\nsubgraphs: { a: { timeouts: { attempt: 5 s } } }\n',
@@ -170,7 +170,7 @@ describe('config print', () => {
   });
 });
 
-describe('compose', () => {
+describe('tributary compose', () => {
   test('composes running subgraphs into a file that the gateway can load', async () => {
     const subgraphs = await startDemoSubgraphs({ ports: 0 });
     try {
@@ -189,7 +189,7 @@ describe('compose', () => {
     }
   });
 
-  test('says what does not compose', async () => {
+  test('reports composition errors', async () => {
     await using left = await startScriptedSubgraph();
     await using right = await startScriptedSubgraph();
     const sdl = (type: string) => json({ data: { _service: { sdl: `type Query { a: ${type} }` } } });
@@ -204,7 +204,7 @@ describe('compose', () => {
     expect(stderr).toContain('FIELD_TYPE_MISMATCH');
   });
 
-  test('cannot decide when a subgraph is down', async () => {
+  test('exits with code 3 when a subgraph is down', async () => {
     const gone = await startScriptedSubgraph();
     await gone.close();
     const config = write('down.yaml', `supergraph: { subgraphs: [{ name: gone, url: '${gone.url}' }] }`);
@@ -213,7 +213,7 @@ describe('compose', () => {
     expect(stderr).toContain(`[gone] The schema could not be fetched from ${gone.url}: connect ECONNREFUSED`);
   });
 
-  test('needs subgraphs in the configuration', async () => {
+  test('requires supergraph.subgraphs in the configuration', async () => {
     const config = write('file.yaml', 'supergraph: { file: shop.graphql }');
     expect(await run(['compose', '--config', config])).toEqual({
       code: 2,
@@ -224,11 +224,11 @@ describe('compose', () => {
   });
 });
 
-describe('plan', () => {
+describe('tributary plan', () => {
   const plan = (operation: string, ...args: string[]) =>
     run(['plan', '--supergraph', demoSupergraphFile, operation, ...args]);
 
-  test('prints the plan, what is deferred and the critical path', async () => {
+  test('prints the plan, deferred parts and the critical path', async () => {
     const operation = write(
       'deferred.graphql',
       '{ product(id: "p1") { name ... @defer(label: "opinions") { reviews { body } } } }',
@@ -299,7 +299,7 @@ Critical path of the first payload: 1 fetch: products
     expect(JSON.parse(b.stdout).node).toMatchObject({ kind: 'Fetch', serviceName: 'inventory' });
   });
 
-  test('takes labels of @override that are on', async () => {
+  test('accepts active override labels', async () => {
     const federation =
       'extend schema @link(url: "https://specs.apollo.dev/federation/v2.7", import: ["@key", "@override"])';
     const composed = await composeSupergraph([
@@ -332,7 +332,7 @@ Critical path of the first payload: 1 fetch: products
     });
   });
 
-  test('refuses an operation that is not valid, with every position', async () => {
+  test('refuses an invalid operation with every location', async () => {
     const operation = write('invalid.graphql', '{\n  warehouses { code }\n  nothing\n  product { id }\n}\n');
     expect(await plan(operation)).toEqual({
       code: 2,
@@ -362,7 +362,7 @@ Critical path of the first payload: 1 fetch: products
     for (const part of parts) expect(stderr).toContain(part.replace('OPERATION', operation));
   });
 
-  test('needs files that exist and a supergraph that loads', async () => {
+  test('refuses missing files and invalid supergraphs', async () => {
     const operation = write('fine.graphql', '{ __typename }');
     const broken = write('broken.graphql', 'type Query {');
     const [noOperation, noSupergraph, wrongSupergraph] = await Promise.all([
@@ -377,7 +377,7 @@ Critical path of the first payload: 1 fetch: products
   });
 });
 
-describe('serve', () => {
+describe('tributary serve', () => {
   const sdl = 'type Query { greeting: String }';
   let config: string;
 
@@ -408,7 +408,7 @@ telemetry: { logLevel: silent }
     return response.json();
   };
 
-  test('answers with a large young generation, and ends running requests before it ends', async () => {
+  test('serves with a large young generation, and completes running requests before it exits', async () => {
     await using greeter = await startScriptedSubgraph();
     const gate = Promise.withResolvers<void>();
     greeter.setDefaultScript(runAfter(gate.promise, json({ data: { greeting: 'hello' } })));
@@ -423,13 +423,13 @@ telemetry: { logLevel: silent }
     expect(await answer).toEqual({ data: { greeting: 'hello' } });
     const { code, stderr } = await gateway.ended;
     expect(code).toBe(0);
-    // One process: it started itself again in its own place.
+    // The process restarted itself with the same process id.
     expect(stderr).toBe(
       `process ${gateway.child.pid} \nprocess ${gateway.child.pid} --max-semi-space-size=64\n`,
     );
   });
 
-  test('ends at once when it is told so again while it drains', async () => {
+  test('exits immediately at a second signal while it drains', async () => {
     await using greeter = await startScriptedSubgraph();
     await using gateway = serve([], { GREETER: greeter.url, DRAIN: '1h' });
     const answer = ask(await gateway.url(), '{ greeting }').catch(() => 'cut off');
@@ -441,7 +441,7 @@ telemetry: { logLevel: silent }
     expect(await answer).toBe('cut off');
   });
 
-  test('several workers share the port, a dead one is replaced, and a signal ends all', async () => {
+  test('shares the port among workers, replaces an exited worker, and stops all at a signal', async () => {
     await using gateway = serve(['--workers', '2'], reportProcesses);
     const url = await gateway.url();
     expect(await ask(url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
@@ -457,15 +457,15 @@ telemetry: { logLevel: silent }
     expect((await gateway.ended).code).toBe(0);
   });
 
-  test('workers end with a supervisor that is killed', async () => {
+  test('stops its workers when the supervisor is killed', async () => {
     await using gateway = serve(['--workers', '2']);
     await gateway.url();
     gateway.child.kill('SIGKILL');
-    // Settles only when the last process that holds the pipes is gone.
+    // Settles when the last process with these pipes has exited.
     expect((await gateway.ended).code).toBe(null);
   });
 
-  test.each([[[]], [['--workers', '2']]])('fails when the port is taken: %p', async (args) => {
+  test.each([[[]], [['--workers', '2']]])('fails when the port is in use: %p', async (args) => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
     const address = holder.address();
@@ -478,7 +478,7 @@ telemetry: { logLevel: silent }
     );
   });
 
-  test('does not start with a wrong configuration', async () => {
+  test('does not start with an invalid configuration', async () => {
     expect(await serve(['--port', '99999', '--workers', 'many']).ended).toEqual({
       code: 2,
       stdout: '',

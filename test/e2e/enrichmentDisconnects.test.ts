@@ -9,7 +9,7 @@ const whole = { data: { top: { id: '1', advice: { text: 'about 1' } } } };
 const tokenOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment?.token;
 
 describe('A client that disconnects', () => {
-  test('before the first answer cancels its subgraph calls', async () => {
+  test('before the first response cancels its subgraph calls', async () => {
     await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
     shop.advice.hold('Product.advice');
     const controller = new AbortController();
@@ -20,7 +20,7 @@ describe('A client that disconnects', () => {
     expect(await shop.advice.calls[0]?.ended).toBe(false);
   });
 
-  test('after the first answer does not cancel the pending fields, which reach the cache', async () => {
+  test('after the first response does not cancel the pending fields, which reach the cache', async () => {
     await using shop = await startEnrichedShop({
       config: { cache: { rules: { 'Product.advice': { maxAge: '60s' } } } },
     });

@@ -3,7 +3,7 @@ import type { EnrichedBody, Update } from '../harness/enrichedShop.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { readEvents } from '../harness/readEvents.ts';
 
-test('a further attempt at an enrichment job uses the progressive overrides of the first answer', async () => {
+test('a further attempt at an enrichment job uses the progressive overrides of the first response', async () => {
   // Only the first request is in the 50 % that get the field from the new subgraph.
   const positions = [0.1];
   await using gateway = await startInlineGateway({

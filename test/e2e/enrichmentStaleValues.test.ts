@@ -19,7 +19,7 @@ async function startStaleShop(rule: Readonly<Record<string, string>>) {
 }
 
 describe('A stale value at the end of a budget', () => {
-  test('is in the first answer, with its age and without a token', async () => {
+  test('is in the first response, with its age and without a token', async () => {
     const { shop } = await startStaleShop({ staleIfError: '60s' });
     await using _ = shop;
     const gate = shop.advice.hold('Product.advice');
@@ -85,7 +85,7 @@ describe('A stale value at the end of a budget', () => {
   });
 });
 
-test('a fresh cached value is in the first answer of a request with a budget of 0 ms', async () => {
+test('a fresh cached value is in the first response of a request with a budget of 0 ms', async () => {
   await using shop = await startEnrichedShop({
     config: {
       cache: { rules: { 'Product.advice': { maxAge: '60s' }, 'Product.related': { maxAge: '60s' } } },

@@ -8,7 +8,7 @@ const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.en
 const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ path }) => path.join('.'));
 
 describe('An enrichment', () => {
-  test('is in the first answer when it is ready within its budget', async () => {
+  test('is in the first response when it is ready within its budget', async () => {
     await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
     expect(await shop.execute('{ top { related { name } id } }')).toEqual({
       data: { top: { related: [{ name: 'Pot' }], id: '1' } },

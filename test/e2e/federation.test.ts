@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 
-describe('entities and value types of several subgraphs', () => {
+describe('an operation on entities and value types of several subgraphs', () => {
   let gateway: InlineGateway;
 
   const products = [
@@ -79,12 +79,12 @@ describe('entities and value types of several subgraphs', () => {
   });
   afterAll(() => gateway.close());
 
-  test('an alias that is the name of the key does not become the key', async () => {
+  test('does not send a client alias as the key of the same name', async () => {
     const { body } = await gateway.execute('{ product(id: "1") { id: description slow } }');
     expect(body).toEqual({ data: { product: { id: 'flat', slow: 'slow 1' } } });
   });
 
-  test("names of every object's prototype are ordinary aliases", async () => {
+  test("accepts names of Object.prototype's members as aliases", async () => {
     const { body } = await gateway.execute(
       '{ constructor: product(id: "1") { __proto__: name toString: slow hasOwnProperty: id valueOf: volume } }',
     );
@@ -93,33 +93,33 @@ describe('entities and value types of several subgraphs', () => {
     );
   });
 
-  test('two aliases that differ only in where an underscore stands stay apart', async () => {
+  test('returns separate values for aliases that differ only in the position of an underscore', async () => {
     const { body } = await gateway.execute('{ product(id: "1") { _name: description _description: name } }');
     expect(body).toEqual({ data: { product: { _name: 'flat', _description: 'Pan' } } });
   });
 
-  test('lists of lists keep their form, and each element gets its own data', async () => {
+  test('preserves nested lists and completes each element with its own data', async () => {
     const { body } = await gateway.execute('{ shelves { name volume } }');
     const pan = { name: 'Pan', volume: 10 };
     const pot = { name: 'Pot', volume: 20 };
     expect(body).toEqual({ data: { shelves: [[pan, pot], [], [pot]] } });
   });
 
-  test('@requires sends nested selections just as they were answered', async () => {
+  test('sends nested selections of @requires as they were returned', async () => {
     const { body } = await gateway.execute('{ product(id: "2") { shipping } }');
     expect(body).toEqual({
       data: { product: { shipping: '{"name":"Acme","address":{"zip":"89072"}}' } },
     });
   });
 
-  test('a null input is sent, as it is an answer', async () => {
+  test('sends a null input of @requires', async () => {
     const { body } = await gateway.execute('{ products { revealed } }');
     expect(body).toEqual({
       data: { products: [{ revealed: 'revealed s1' }, { revealed: 'revealed null' }] },
     });
   });
 
-  test('shared value objects and lists of them are merged from both subgraphs, and null overwrites nothing', async () => {
+  test('merges shared value objects and lists of them from both subgraphs, and null does not overwrite values', async () => {
     const { body } = await gateway.execute(
       '{ product(id: "1") { slow size { width height depth } stations { name line seconds } } }',
     );
@@ -150,12 +150,12 @@ describe('entities and value types of several subgraphs', () => {
     },
   );
 
-  test('a default value of a variable reaches the subgraph', async () => {
+  test('sends the default value of a variable to the subgraph', async () => {
     const { body } = await gateway.execute('query ($id: ID! = "2") { product(id: $id) { name } }');
     expect(body).toEqual({ data: { product: { name: 'Pot' } } });
   });
 
-  test('a representation with a missing input is not sent', async () => {
+  test('does not send a representation with a missing input', async () => {
     gateway.subgraph('products').answerWith(() => ({
       kind: 'json',
       body: {
@@ -190,7 +190,7 @@ describe('entities and value types of several subgraphs', () => {
   });
 });
 
-describe('@interfaceObject', () => {
+describe('a fetch from an @interfaceObject', () => {
   let gateway: InlineGateway;
 
   beforeAll(async () => {
@@ -234,7 +234,7 @@ describe('@interfaceObject', () => {
   });
   afterAll(() => gateway.close());
 
-  test('is asked by the name of the interface', async () => {
+  test('uses the name of the interface', async () => {
     const { body } = await gateway.execute('{ media { __typename stars ... on Book { pages } } }');
     expect(body).toEqual({
       data: {
@@ -252,7 +252,7 @@ describe('@interfaceObject', () => {
     });
   });
 
-  test('says nothing about the runtime type', async () => {
+  test('does not determine the runtime type', async () => {
     const { body } = await gateway.execute(
       '{ popular { __typename stars title ... on Film { minutes } } best { __typename stars } }',
     );
@@ -268,8 +268,8 @@ describe('@interfaceObject', () => {
   });
 });
 
-describe('fields of one name and of types that only the subgraph tells apart', () => {
-  test('come back under their own name, and their errors as well', async () => {
+describe('fields of one name with different types in the members of a union', () => {
+  test('are returned under their own name, and so are their errors', async () => {
     await using gateway = await startInlineGateway({
       config: { security: { exposeSubgraphErrors: true } },
       subgraphs: [
@@ -312,7 +312,7 @@ describe('fields of one name and of types that only the subgraph tells apart', (
   });
 });
 
-describe('@fromContext', () => {
+describe('a field with @fromContext', () => {
   let gateway: InlineGateway;
 
   beforeAll(async () => {
@@ -360,7 +360,7 @@ describe('@fromContext', () => {
   });
   afterAll(() => gateway.close());
 
-  test('different values for one entity are different questions', async () => {
+  test('is fetched separately for different values of one entity', async () => {
     const { body } = await gateway.execute('{ users { id favourite { id name blurb } } }');
     expect(body).toEqual({
       data: {
@@ -373,7 +373,7 @@ describe('@fromContext', () => {
     });
   });
 
-  test('objects below an entity that several parents share get the value of their own parent', async () => {
+  test('gets the value of its own parent below an entity that several parents share', async () => {
     const { body } = await gateway.execute('{ users { favourite { part { colour text } } } }');
     expect(body).toEqual({
       data: {
@@ -387,8 +387,8 @@ describe('@fromContext', () => {
   });
 });
 
-describe('the root types behind a field', () => {
-  test('are asked from the root, and their fields stand where the client put them', async () => {
+describe('a field that returns a root type', () => {
+  test('is fetched from the root, and its fields are at the position that the client selected', async () => {
     await using gateway = await startInlineGateway({
       subgraphs: [
         {
@@ -407,8 +407,8 @@ describe('the root types behind a field', () => {
   });
 });
 
-describe('conditions', () => {
-  test('on __typename are folded like any other', async () => {
+describe('@skip and @include', () => {
+  test('are folded on __typename as on any other field', async () => {
     await using gateway = await startInlineGateway({
       subgraphs: [
         {

@@ -16,7 +16,7 @@ const users = [
 ];
 const find = ({ id }: { id: string }) => users.find((user) => user.id === id);
 
-/** As of Federation 1: no `@link`, types are extended, value types stand in several subgraphs as they are. */
+/** Federation 1 schemas: no `@link`, extended types, and value types that are repeated in several subgraphs. */
 const subgraphs: InlineSubgraph[] = [
   {
     name: 'accounts',
@@ -123,7 +123,7 @@ const fixture = readFileSync(
   'utf8',
 );
 
-/** The supergraph of an earlier composer, with the addresses of these subgraphs. */
+/** A supergraph of an earlier composer, with the addresses of these subgraphs. */
 function asOfFederationOne(composed: string): string {
   return fixture.replaceAll(/name: "(\w+)", url: "[^"]*"/g, (join, name: string) => {
     const found = new RegExp(`@join__graph\\(name: "${name}", url: "[^"]*"\\)`).exec(composed)?.[0];
@@ -131,7 +131,7 @@ function asOfFederationOne(composed: string): string {
   });
 }
 
-/** The first version of `core` knows no purposes. */
+/** Removes the argument `for`, which the first version of `core` does not have. */
 function withFirstCore(composed: string): string {
   return asOfFederationOne(composed)
     .replace('core/v0.2', 'core/v0.1')
@@ -140,7 +140,7 @@ function withFirstCore(composed: string): string {
     .replace(/^enum core__Purpose \{[^}]*\}/m, '');
 }
 
-/** It did not tell which subgraph has which member of a union and which value of an enum. */
+/** Removes the directives that assign union members and enum values to subgraphs, which early versions do not have. */
 function asOfFederationTwoFirst(composed: string): string {
   const changed = composed
     .replaceAll(/^directive @join__(unionMember|enumValue)\b.*$/gm, '')
@@ -167,7 +167,7 @@ describe.each([
   });
   afterAll(() => gateway.close());
 
-  test('are entities by keys, composite ones too, and values of each', async () => {
+  test('resolve entities by single and composite keys, and value types', async () => {
     const { body } = await gateway.execute(
       '{ products { __typename isbn price { amount currency } ... on Book { title inStock reviews { text author { nick name wrote } } } ... on Lamp { watts } } }',
     );
@@ -188,7 +188,7 @@ describe.each([
     });
   });
 
-  test('get what they require, read from its owner', async () => {
+  test('receive the fields of @requires, fetched from their owner', async () => {
     const { body } = await gateway.execute(
       '{ search { ... on Book { shipping title } ... on User { name wrote } } }',
     );
@@ -202,7 +202,7 @@ describe.each([
     });
   });
 
-  test('are not asked for what another provides', async () => {
+  test('are not fetched for fields that another subgraph provides', async () => {
     const before = gateway.subgraph('accounts').calls.length;
     const { body } = await gateway.execute('{ products { ... on Book { reviews { author { id nick } } } } }');
     expect(body).toEqual({
@@ -211,7 +211,7 @@ describe.each([
     expect(gateway.subgraph('accounts').calls.length).toBe(before);
   });
 
-  test('run mutations in their order, with inputs of the types that they share', async () => {
+  test('execute mutations in order, with shared input types', async () => {
     const { body } = await gateway.execute(
       'mutation { rename(input: { name: "Eve" }) { name wrote } review(isbn: "b1", text: "wet") { text book { title } author { nick } } }',
     );
@@ -223,7 +223,7 @@ describe.each([
     });
   });
 
-  test('are deferred like any other', async () => {
+  test('support @defer', async () => {
     await using answer = await gateway.executeIncrementally(
       '{ products { isbn ... on Book { title ... @defer { inStock shipping } } } }',
     );
@@ -236,7 +236,7 @@ describe.each([
     ]);
   });
 
-  test('show clients nothing of the federation, and not what is inaccessible', async () => {
+  test('hide federation types and inaccessible elements from clients', async () => {
     const { body } = await gateway.execute(
       '{ __schema { types { name } directives { name } } __type(name: "Lamp") { fields { name } } }',
     );

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 
-/** `pages` sets the contexts and has what takes from them; `parts` is between the two, so that the way from one to
- *  the other leads through another subgraph. */
+/** `pages` sets the contexts and has the fields that use them. `parts` is on the path between these, so that the path leads
+ *  through another subgraph. */
 let gateway: InlineGateway;
 beforeAll(async () => {
   const readers = [
@@ -102,7 +102,7 @@ beforeEach(() => gateway.subgraph('pages').reset());
 const said = (...values: unknown[]) => JSON.stringify(values);
 
 describe('an argument from context', () => {
-  test('that is null is given as null', async () => {
+  test('is passed as null when its value is null', async () => {
     const { body } = await gateway.execute('{ reader(id: "r3") { best { body size } note { said } } }');
     expect(body).toEqual({
       data: {
@@ -111,7 +111,7 @@ describe('an argument from context', () => {
     });
   });
 
-  test('is that of the object in whose list it stands, set by an interface and beside an argument of the client', async () => {
+  test('has the value of the object that contains the list, with a context on an interface and next to a client argument', async () => {
     const { body } = await gateway.execute('{ readers { id best { body(loud: true) size } } }');
     expect(body).toEqual({
       data: {
@@ -126,7 +126,7 @@ describe('an argument from context', () => {
     });
   });
 
-  test('comes from whichever type sets the context, by its own field', async () => {
+  test("comes from the type that sets the context, by that type's own field", async () => {
     const { body } = await gateway.execute(
       '{ readers { ... on Person { note { said } } ... on Team { note { said } } } }',
     );
@@ -143,7 +143,7 @@ describe('an argument from context', () => {
     });
   });
 
-  test('is right in lists of lists, and below entities of another subgraph', async () => {
+  test('is correct in nested lists and below entities of another subgraph', async () => {
     const { body } = await gateway.execute('{ shelves { text { body size } texts { body } } }');
     const person = (locale: string | null, roles: string[]) => ({
       text: { body: said('t9', locale, roles, false), size: 9 },
@@ -156,7 +156,7 @@ describe('an argument from context', () => {
     expect(body).toEqual({ data: { shelves: [[one, three], [], [four, one]] } });
   });
 
-  test('comes from two contexts at once, each from its own place', async () => {
+  test('can use two contexts, each set at its own position', async () => {
     const { body } = await gateway.execute(
       '{ site { visitor { look { css name } } visitors { look { css } } } }',
     );
@@ -173,7 +173,7 @@ describe('an argument from context', () => {
     });
   });
 
-  test('is there for a field of the same name under an alias of the client', async () => {
+  test('is passed to a field of the same name under a client alias', async () => {
     const { body } = await gateway.execute('{ reader(id: "r1") { locale: id one: text { two: body } } }');
     expect(body).toEqual({
       data: { reader: { locale: 'r1', one: { two: said('t9', 'de', ['editor', 'admin'], false) } } },
@@ -202,7 +202,7 @@ describe('an argument from context', () => {
     },
   );
 
-  test('is one question for objects that share entity and value', async () => {
+  test('causes one fetch for objects that share entity and value', async () => {
     const { body } = await gateway.execute('{ shelves { text { body } } }');
     expect(JSON.stringify(body).match(/t9/g)).toHaveLength(4);
     const representations = gateway
@@ -215,7 +215,7 @@ describe('an argument from context', () => {
     expect(representations).toEqual(Array(3).fill({ __typename: 'Text', id: 't9' }));
   });
 
-  test('is given as null where the subgraph gave no value for it', async () => {
+  test('is passed as null when the subgraph returned no value', async () => {
     gateway.subgraph('pages').answerWith(({ query }) =>
       query.includes('shelves')
         ? {

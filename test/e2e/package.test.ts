@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 
 const root = join(import.meta.dirname, '../..');
-// Below node_modules, so that what is built finds its dependencies.
+// Inside node_modules, so that the built package finds its dependencies.
 const cache = join(root, 'node_modules/.cache');
 const buildTimeoutMs = 300_000;
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => rm(out, { recursive: true, force: true }));
 
 describe('the built package', () => {
-  test("serves the demo's configuration, GraphiQL included, and ends when it is told to", async () => {
+  test('serves the demo configuration with GraphiQL, and exits at SIGTERM', async () => {
     const subgraphs = await startDemoSubgraphs({ ports: 0 });
     const urls = subgraphs.all.map(({ name, url }) => [`${name.toUpperCase()}_URL`, url]);
     const gateway = spawn(

@@ -39,7 +39,7 @@ async function ask(url: string, query: string, item: object): Promise<void> {
   expect(await response.json()).toEqual({ data: { item } });
 }
 
-/** Resolves with the payloads, the last of which comes when the stock of `late` is answered. */
+/** Resolves with the payloads. The last one arrives when the stock of `late` is answered. */
 async function defer(url: string): Promise<unknown[]> {
   await using connection = await RawConnection.open(url);
   connection.send({
@@ -56,23 +56,23 @@ async function defer(url: string): Promise<unknown[]> {
   return payloads;
 }
 
-/** Threads as objects: each belongs to a planner, and that to a supergraph with all that was made from it. Collects
- *  garbage first. */
+/** Counts thread objects after a garbage collection. Each belongs to a planner, and so to a supergraph and all data that is
+ *  derived from it. */
 function threadObjects(): number {
   return queryObjects(Worker, { format: 'count' });
 }
 
-/** Far more than garbage that is collected a little later. */
+/** Far more than the garbage that is collected with a delay. */
 const switches = isLongRun ? 100 : 30;
 
-test(`${switches} switches in a row fail no request and leave nothing behind`, async () => {
+test(`${switches} consecutive supergraph switches fail no request and leak nothing`, async () => {
   await using items = await startScriptedSubgraph();
   items.setDefaultScript(json({ data: { item: { __typename: 'Item', id: '1', name: 'Pan' } } }));
   await using stock = await startScriptedSubgraph();
   let gate = new Gate();
   stock.setDefaultScript(async ({ request, respond }) => {
     if (request.body.includes('late')) await gate.pass();
-    // Entities under the names by which they were asked for, one representation each.
+    // Entities under the requested response names, with one representation each.
     const names = [...request.body.matchAll(/(\w+): ?_entities|_entities/g)].map(
       ([, name]) => name ?? '_entities',
     );
@@ -82,7 +82,7 @@ test(`${switches} switches in a row fail no request and leave nothing behind`, a
       body: JSON.stringify({ data: Object.fromEntries(names.map((name) => [name, [{ [field]: 5 }]])) }),
     });
   });
-  /** Each has another API schema. */
+  /** Each supergraph has a different API schema. */
   const version = (number: number): string =>
     composed
       .replace('http://items.test', items.url)
@@ -99,9 +99,9 @@ test(`${switches} switches in a row fail no request and leave nothing behind`, a
       admin: { port: 0 },
       supergraph: { file, watch: true },
       contracts: { guard: 'off' },
-      // A plan that takes its time would be given a second thread.
+      // Otherwise a slow plan would start a second thread.
       planning: { warmOperations: 5, threads: 1 },
-      // Calls are held back while switches take their time.
+      // Calls are blocked during switches.
       subgraphs: { all: { timeouts: longCallTimeouts } },
     },
     {
@@ -119,7 +119,7 @@ test(`${switches} switches in a row fail no request and leave nothing behind`, a
   process.on('warning', keepWarning);
   try {
     const { url } = await gateway.start();
-    /** While it happens: what is known, what has to be planned, and a deferred answer that began before. */
+    /** Requests during the switch: a known operation, a new operation, and a deferred response that began before. */
     const switchTo = async (number: number): Promise<void> => {
       gate = new Gate();
       const deferred = defer(url);
@@ -144,7 +144,7 @@ test(`${switches} switches in a row fail no request and leave nothing behind`, a
     for (let number = 1; number <= 10; number++) await switchTo(number);
     const afterTen = threadObjects();
     for (let number = 11; number <= switches; number++) await switchTo(number);
-    // Some are let go a little later than others; one kept by each switch would be ninety.
+    // Some are released with a delay. A leak of one per switch would be ninety.
     expect(threadObjects()).toBeLessThan(afterTen + 10);
     expect(await countThreads('tributary-plan')).toBe(1);
     expect(warnings).toEqual([]);

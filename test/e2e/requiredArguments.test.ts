@@ -116,11 +116,11 @@ async function dataOf(query: string, variables: Record<string, unknown> = {}): P
 }
 
 describe('a field with arguments in a @requires', () => {
-  test('is sent under its own name', async () => {
+  test('is sent in the representation under its own name', async () => {
     expect(await dataOf('{ product { inEuro } }')).toEqual({ product: { inEuro: 'euro 101' } });
   });
 
-  test("does not take the value of the client's arguments, nor the other way round", async () => {
+  test("has the value for its own arguments, and the client gets the value for the client's arguments", async () => {
     expect(await dataOf('{ product { price(currency: GBP) inEuro } }')).toEqual({
       product: { price: 103, inEuro: 'euro 101' },
     });
@@ -136,7 +136,7 @@ describe('a field with arguments in a @requires', () => {
     });
   });
 
-  test('has one value for each field that requires it, though a representation has room for one only', async () => {
+  test('has a separate value for each field that requires it with different arguments', async () => {
     expect(await dataOf('{ products { inEuro inDollar(mark: "$") byDefault carrier } }')).toEqual({
       products: ['1', '2'].map((id) => ({
         inEuro: `euro ${id}01`,
@@ -147,20 +147,20 @@ describe('a field with arguments in a @requires', () => {
     });
   });
 
-  test('may stand below another one, and in lists', async () => {
+  test('may be nested in another one, and in lists', async () => {
     expect(await dataOf('{ product { box crate english french } }')).toEqual({
       product: { box: 'box 1 cm 1', crate: 'crate 1 cm 2', english: '1a en,1b en', french: '1a fr,1b fr' },
     });
   });
 
-  test('may hold entities of which another subgraph brings the rest', async () => {
+  test('may return entities that another subgraph completes', async () => {
     expect(await dataOf('{ product { sellers vendors(first: 1) { name } } }')).toEqual({
       product: { sellers: 'vendor a,vendor b', vendors: [{ name: 'vendor a' }] },
     });
     expect(await dataOf('{ product { sellers } }')).toEqual({ product: { sellers: 'vendor a,vendor b' } });
   });
 
-  test('costs one request of the subgraph, however many values there are', async () => {
+  test('takes one request to the subgraph for any number of values', async () => {
     await dataOf('{ products { inEuro inDollar byDefault box crate carrier } }');
     expect(gateway.subgraph('shipping').calls).toHaveLength(1);
   });
@@ -180,14 +180,14 @@ describe('a field with arguments in a @requires', () => {
     },
   );
 
-  test('is no field that a client could ask for', async () => {
+  test('adds no field to the API schema', async () => {
     const { status } = await gateway.execute('{ product { _required0_price } }');
     expect(status).toBe(400);
   });
 });
 
 describe('a key with `resolvable: false`', () => {
-  test('is not what the gateway comes back by after a @requires', async () => {
+  test('is not used to return to a subgraph after a @requires', async () => {
     await using other = await startInlineGateway({
       subgraphs: [
         {

@@ -6,7 +6,7 @@ interface Part {
   readonly [input: string]: string;
 }
 
-/** A computed value tells what it was computed from. */
+/** Computed values contain the inputs from which they were computed. */
 const from =
   (...inputs: readonly string[]) =>
   (part: Part): string =>
@@ -88,7 +88,7 @@ describe('an input that is itself computed from inputs', () => {
         sibling: { plain: 'plain', tariff: tariff('2'), total: `(tariff ${tariff('2')})` },
       },
     ],
-  ])('is asked for with these inputs: %s', async (query, part) => {
+  ])('is fetched with its own inputs: %s', async (query, part) => {
     const { body } = await gateway.execute(query);
     expect(body).toEqual({ data: { part } });
   });
@@ -107,7 +107,7 @@ describe('an input that is itself computed from inputs', () => {
   );
 });
 
-test('an input that is wanted of one type only neither goes out alone for others nor keeps them back', async () => {
+test('an input of one type only is neither sent without a key for other types, nor keeps these from being sent', async () => {
   await using gateway = await startInlineGateway({
     subgraphs: [
       {

@@ -8,7 +8,7 @@ const latest = String(FEDERATION_VERSIONS.latest().version);
 const linkOf = (version: string, ...directives: string[]): string =>
   `extend schema @link(url: "https://specs.apollo.dev/federation/${version}", import: ${JSON.stringify(directives)})\n`;
 
-describe('a supergraph with directives that need nothing from a gateway', () => {
+describe('a supergraph with ignored directives', () => {
   let gateway: InlineGateway;
 
   beforeAll(async () => {
@@ -57,7 +57,7 @@ describe('a supergraph with directives that need nothing from a gateway', () => 
   });
   afterAll(() => gateway.close());
 
-  test('is served, over several subgraphs and deferred', async () => {
+  test('executes operations on several subgraphs and with @defer', async () => {
     const query = '{ products { name kind left } }';
     const product = { name: 'Pan', kind: 'PAN', left: 10 };
     expect((await gateway.execute(query)).body).toEqual({ data: { products: [product] } });
@@ -68,7 +68,7 @@ describe('a supergraph with directives that need nothing from a gateway', () => 
     ]);
   });
 
-  test('shows clients neither the directives of the schema nor what is inaccessible', async () => {
+  test('hides schema directives and inaccessible elements from clients', async () => {
     const { body } = await gateway.execute(
       '{ __schema { directives { name } types { name } } __type(name: "Product") { fields { name } } }',
     );
@@ -95,7 +95,7 @@ describe('a supergraph with directives that need nothing from a gateway', () => 
     expect(namesOf(__type?.fields)).toEqual(['id', 'kind', 'left', 'name']);
   });
 
-  test('hands on the directives of operations that every subgraph knows', async () => {
+  test('forwards directives for operations that every subgraph defines', async () => {
     const { body } = await gateway.execute(
       'query ($n: Int) { products { name @loud(times: $n) left @loud } }',
       {
@@ -111,7 +111,7 @@ describe('a supergraph with directives that need nothing from a gateway', () => 
   });
 });
 
-test('entities cross subgraphs of every version of Federation', async () => {
+test('entities are resolved across subgraphs of every version of Federation', async () => {
   const versions = FEDERATION_VERSIONS.versions().map(String);
   const nameOf = (version: string) => version.replace('.', '_');
   const subgraphs: InlineSubgraph[] = versions.map((version, index) => ({
@@ -146,7 +146,7 @@ test('entities cross subgraphs of every version of Federation', async () => {
   });
 });
 
-test('a supergraph that asks for what is not done is refused, and says so wherever one looks', async () => {
+test('a supergraph with an unsupported feature is refused with the reason in log, /supergraph and /health/ready', async () => {
   const lines: { level: number; reason?: string; msg: string }[] = [];
   await using gateway = await startInlineGateway({
     dependencies: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
@@ -173,7 +173,7 @@ test('a supergraph that asks for what is not done is refused, and says so wherev
   expect((await gateway.execute('{ me }')).status).toBe(503);
 });
 
-test('labels in the configuration that the supergraph does not have are warned about', async () => {
+test('the gateway logs a warning for configured override labels that the supergraph does not have', async () => {
   const lines: { level: number }[] = [];
   await using _gateway = await startInlineGateway({
     config: { override: { labels: { beta: true, gone: 5 } } },

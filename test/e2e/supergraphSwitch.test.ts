@@ -18,11 +18,11 @@ afterAll(() => rm(folder, { recursive: true }));
 
 interface SwitchableGateway extends AsyncDisposable {
   readonly url: string;
-  /** Puts another supergraph into the file; resolves when it is in use. */
+  /** Writes another supergraph to the file. Resolves when it is in use. */
   switchTo(sdl: string): Promise<void>;
 }
 
-/** The demo behind a gateway that watches a file of its own. */
+/** The demo with a gateway that watches a temporary supergraph file. */
 async function startSwitchable(clock?: GatedFaultClock): Promise<SwitchableGateway> {
   const file = join(await mkdtemp(join(folder, 'watched-')), 'supergraph.graphql');
   await writeFile(file, demo);
@@ -66,8 +66,8 @@ async function ask(url: string, query: string): Promise<unknown> {
   return response.json();
 }
 
-describe('a new supergraph', () => {
-  test('serves what begins after it, while a deferred answer ends on the one that it began with', async () => {
+describe('the switch to a new supergraph', () => {
+  test('applies to new operations, while a deferred response ends on the supergraph that it began with', async () => {
     const clock = new GatedFaultClock();
     await using gateway = await startSwitchable(clock);
     await using connection = await RawConnection.open(gateway.url);

@@ -28,7 +28,7 @@ describe('a list or an object as the default of a custom scalar', () => {
   });
   afterAll(() => gateway.close());
 
-  test('is applied by the subgraph where the client gives nothing', async () => {
+  test('is applied by the subgraph when the client omits the input', async () => {
     const { body } = await gateway.execute(
       'query ($none: Any) { payload strict list filtered given: filtered(filter: {}) unset: strict(any: $none) }',
     );
@@ -44,7 +44,7 @@ describe('a list or an object as the default of a custom scalar', () => {
     });
   });
 
-  test('gives way to what the client gives', async () => {
+  test("is overridden by the client's value", async () => {
     const { body } = await gateway.execute(
       'query ($any: Any) { payload(any: { e: 5 }) strict(any: $any) filtered(filter: { must: [] }) }',
       { variables: { any: [6] } },
@@ -58,13 +58,13 @@ describe('a list or an object as the default of a custom scalar', () => {
     });
   });
 
-  test('does not keep the subgraph from refusing null', async () => {
+  test('does not prevent the subgraph from refusing null', async () => {
     const { body } = await gateway.execute('{ strict(any: null) filtered(filter: { must: null }) }');
     expect(body).toMatchObject({ data: { strict: null, filtered: null } });
     expect(JSON.stringify(body.errors)).toContain('SUBGRAPH_ERROR');
   });
 
-  test('is not shown by introspection, others are', async () => {
+  test('is not in the introspection result, unlike other defaults', async () => {
     const { body } = await gateway.execute(`{
       query: __type(name: "Query") { fields { name args { name defaultValue type { kind } } } }
       filter: __type(name: "Filter") { inputFields { name defaultValue type { kind } } }

@@ -3,10 +3,10 @@ import type { EntityRequest, FetchSender, RootRequest } from '../../gateway/exec
 
 type Answered = Extract<FetchResult, { kind: 'answered' }>;
 
-/** What a cache would say of an answer. */
+/** The cache annotations of a response. */
 export type CacheAnnotations = Partial<Pick<Answered, 'caching' | 'stale'>>;
 
-/** Hands fetches on, and their answers back with notes as if they came from a cache. */
+/** Forwards fetches, and annotates their responses as a cache does. */
 export function annotateFetches(
   sender: FetchSender,
   notesOf: (call: FetchCall) => CacheAnnotations,

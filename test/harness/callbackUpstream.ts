@@ -24,9 +24,9 @@ import { createSourceFixture, type SourceFixture } from './sourceFixture.ts';
 import { createTickSchema, Ticks } from './ticks.ts';
 
 export interface CallbackSourceFixture extends SourceFixture {
-  /** What was said to messages, in order. */
-  readonly verdicts: CallbackOutcome[];
-  /** Resolves when this holds. Looked at after each message, acceptance and timer. */
+  /** The outcomes of the messages, in order. */
+  readonly outcomes: CallbackOutcome[];
+  /** Resolves when the condition holds. It is evaluated after each message, acceptance and timer. */
   waitUntil(condition: () => boolean): Promise<void>;
 }
 
@@ -36,22 +36,22 @@ export type CreateCallbackSource = (
 
 export const maxEventBytes = 10_000;
 
-/** The source behind a listener of its own. */
+/** A source with an HTTP listener of its own. */
 export async function startCallbackSource(
   url: string,
   more: Partial<SourceEndpoint> = {},
   urlOf = buildCallbackUrl,
   create: CreateCallbackSource = createHttpCallbackSource,
 ): Promise<CallbackSourceFixture> {
-  const verdicts: CallbackOutcome[] = [];
+  const outcomes: CallbackOutcome[] = [];
   const waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
   const changed = (): void => {
     for (const { condition, resolve } of waiting) if (condition()) resolve();
   };
-  const say = (verdict: CallbackOutcome): CallbackOutcome => {
-    verdicts.push(verdict);
+  const say = (outcome: CallbackOutcome): CallbackOutcome => {
+    outcomes.push(outcome);
     changed();
-    return verdict;
+    return outcome;
   };
   const server = fastify({ forceCloseConnections: true });
   let address = '';
@@ -94,7 +94,7 @@ export async function startCallbackSource(
   });
   address = await server.listen({ host: '127.0.0.1', port: 0 });
   return Object.assign(fixture, {
-    verdicts,
+    outcomes,
     waitUntil: (condition: () => boolean) =>
       new Promise<void>((resolve) => {
         if (condition()) resolve();
@@ -110,12 +110,12 @@ export async function startCallbackSource(
 interface ApolloUpstream extends AsyncDisposable {
   readonly sourceFixture: CallbackSourceFixture;
   readonly ticks: Ticks;
-  /** Of the requests of operations, in order. */
+  /** The headers of the operation requests, in order. */
   readonly headers: Record<string, unknown>[];
 }
 
-/** A subgraph of Apollo Server with its own plugin for callbacks, and a source for it. The subgraph is stopped first:
- *  it calls back until it has stopped. */
+/** A subgraph of Apollo Server with Apollo's own plugin for callbacks, and a source for it. Stop the subgraph first:
+ *  it sends callbacks until it has stopped. */
 export async function startApolloUpstream(
   more: Partial<SourceEndpoint> = {},
   create: CreateCallbackSource = createHttpCallbackSource,
@@ -145,7 +145,7 @@ export async function startApolloUpstream(
   };
 }
 
-/** What a request for a subscription asks its subgraph to do. */
+/** The callback parameters in a subscription request. */
 export interface SubscriptionCallback {
   readonly callbackUrl: string;
   readonly subscriptionId: string;
@@ -157,7 +157,7 @@ export function readSubscriptionCallback(request: RecordedRequest | undefined): 
   return JSON.parse(request?.body ?? '').extensions.subscription;
 }
 
-/** Sends what a subgraph sends, and resolves to the status of the answer. `more` takes precedence. */
+/** Sends a subgraph's message, and resolves to the status of the response. `more` takes precedence. */
 export async function sendCallback(
   { callbackUrl, subscriptionId, verifier }: SubscriptionCallback,
   action: string,

@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 const runFile = promisify(execFile);
 const executableNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** Path of a Chromium for playwright-core's `executablePath`: the one of `CHROMIUM_PATH`, one on the path, else
- *  Debian's, installed when running as root. Throws with what to do where none can be had: a test that needs
- *  a browser never skips itself. */
+/** The path of a Chromium for playwright-core's `executablePath`: that of `CHROMIUM_PATH`, one on the path, or
+ *  Debian's, which is installed when running as root. A test that needs a browser never skips itself. @throws {Error}
+ *  with instructions if there is none. */
 export async function findChromium(): Promise<string> {
   const given = process.env.CHROMIUM_PATH;
   if (given !== undefined && given !== '') {

@@ -14,9 +14,9 @@ cli.search = '';
 let runs = 0;
 let lastRun: Promise<unknown> = Promise.resolve();
 
-/** Runs `tributary <args>` in this process, which has loaded the gateway already: a process of its own takes seconds of
- *  processor time for that. Arguments, working directory, output and exit code are those of the command, so one command
- *  runs at a time. For commands that end by themselves. */
+/** Runs `tributary <args>` in this process, which has already loaded the gateway; a process of its own needs seconds
+ *  of CPU time for that. Arguments, working directory, output and exit code are those of the command, so commands run
+ *  one at a time. For commands that end by themselves. */
 export function runCommandInProcess(args: readonly string[], cwd: string): Promise<CommandOutcome> {
   const run = lastRun.then(() => runAlone(args, cwd));
   lastRun = run.catch(() => {});
@@ -55,7 +55,7 @@ async function runAlone(args: readonly string[], cwd: string): Promise<CommandOu
     for (const listener of process.listeners('uncaughtException')) {
       if (!before.listeners.includes(listener)) process.off('uncaughtException', listener);
     }
-    // The contracts' commands let the heap grow slowly; this is V8's default.
+    // The contract commands slow down the growth of the heap; this restores V8's default.
     setFlagsFromString('--heap-growing-percent=0');
   }
 }

@@ -3,7 +3,7 @@ import { composeOnce, type GivenSubgraph } from './shared/compositions.ts';
 export const federationLink =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@requires", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext", "@requiresScopes", "@authenticated", "@policy"])\n';
 
-/** Supergraph SDL of subgraphs that must compose. */
+/** Composes the supergraph SDL of valid subgraphs. */
 export async function composeSubgraphs(subgraphs: readonly GivenSubgraph[]): Promise<string> {
   const result = await composeOnce(subgraphs);
   if ('errors' in result) throw new Error(result.errors.map(({ message }) => message).join('\n'));

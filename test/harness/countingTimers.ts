@@ -1,6 +1,6 @@
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 
-/** Real time, with a count of the pending timers. */
+/** Real timers that count the pending ones. */
 export class CountingTimers implements Timers {
   #activeCount = 0;
 

@@ -40,9 +40,9 @@ interface EnqueuedJob {
 
 export interface EnrichedPipeline {
   readonly pipeline: LocalPipeline;
-  /** The jobs of first answers with pending fields. */
+  /** The jobs of first responses with pending fields. */
   readonly enqueued: readonly EnqueuedJob[];
-  /** Coordinate and outcome of each enrichment in first answers. */
+  /** Coordinate and outcome of each enrichment in first responses. */
   readonly outcomes: readonly string[];
   /** Coordinate of each recorded latency, and the latency in whole hours. */
   readonly latencies: readonly string[];

@@ -4,7 +4,7 @@ import { createEnrichmentReplica } from './enrichmentReplica.ts';
 
 // Enqueues jobs that never end, prints their tokens, and runs until it is killed.
 const [, , url = '', keyPrefix = '', count = '0'] = process.argv;
-// Long enough that this process is not taken for dead while it only stands still.
+// Long enough that other processes do not take this process for dead while it is paused.
 const { enrichments } = createEnrichmentReplica(url, keyPrefix, { reclaimAfter: 3_000 });
 const tokens = await Promise.all(
   Array.from({ length: Number(count) }, async (_, number) => {

@@ -7,7 +7,7 @@ import { createRecordingObserver, policyWith, RecordingExecutor } from './enrich
 import { FakeTimers } from './fakeTimers.ts';
 import { longRedisTimeouts, parseRedisConfig } from './redisStoreFixture.ts';
 
-/** Short times, for tests that cannot control the order of events. Not for two processes of which one may stand still:
+/** Short timeouts, for tests that cannot control the order of events. Not for two processes of which one may pause:
  *  the other one would take it for dead. */
 const shortJobTimeouts = {
   reclaimAfter: 300,
@@ -21,7 +21,7 @@ const shortJobTimeouts = {
 /** Longer than any test takes: Redis expires tokens by its own clock. */
 export const tokenTtlMs = 600_000;
 
-/** Tests do not wait for attempts that they have left running. */
+/** Tests do not wait for attempts that are still running. */
 export const closeTimeoutMs = 1;
 
 function createJobPolicy(jobs: Partial<JobPolicy['jobs']>): JobPolicy {

@@ -6,7 +6,7 @@ import type {
   SubscriptionSource,
 } from '../../gateway/subscriptions/sources/subscriptionSource.ts';
 
-/** A subscription at a subgraph that the test controls. */
+/** A subscription to a subgraph that the test simulates. */
 class FakeSubscription {
   readonly request: SourceRequest;
   readonly receiver: SourceReceiver;
@@ -27,7 +27,8 @@ export class FakeSource implements SubscriptionSource {
   readonly subscriptions: FakeSubscription[] = [];
   isClosed = false;
   isPausable = true;
-  /** Behaves like the source of a stream: replays on resume, and starts immediately. */
+  /** Whether the source is a stream: events that arrived during a pause are replayed, and subscribing needs no
+   *  confirmation. */
   isStream = false;
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {

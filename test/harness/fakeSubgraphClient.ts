@@ -6,7 +6,7 @@ import type {
   SubgraphResponse,
 } from '../../gateway/subgraphs/subgraphClient.ts';
 
-/** A call that the test answers. */
+/** A call that the test responds to. */
 interface FakeCall {
   readonly request: SubgraphRequest;
   readonly body: { readonly query: string; readonly variables: Readonly<Record<string, unknown>> };
@@ -15,7 +15,7 @@ interface FakeCall {
   answer(response: Partial<SubgraphResponse>): void;
 }
 
-/** Records calls in place of sending them. */
+/** Records calls instead of sending them. */
 export class FakeSubgraphClient implements SubgraphClient {
   readonly calls: FakeCall[] = [];
 

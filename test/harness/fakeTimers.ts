@@ -20,7 +20,7 @@ export class FakeTimers implements Timers {
     return () => this.#pending.delete(timer);
   }
 
-  /** Lets this many milliseconds pass and fires the timers that are due by then, each at its time. */
+  /** Advances the clock and fires the timers that are due by then, each at its time. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {

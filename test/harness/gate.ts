@@ -1,15 +1,15 @@
-/** Something that waits until the test lets it go on. */
+/** A gate at which calls wait until the test opens it. */
 export class Gate {
   readonly #opened = Promise.withResolvers<void>();
   #arrivedCount = 0;
   readonly #waiters: { readonly count: number; readonly resolve: () => void }[] = [];
 
-  /** Lets everyone through, from now on. */
+  /** Releases all calls, and lets later calls pass. */
   open(): void {
     this.#opened.resolve();
   }
 
-  /** Resolves when so many have come to the gate altogether. */
+  /** Resolves when this many calls have arrived in total. */
   waitForArrivals(count = 1): Promise<void> {
     return new Promise((resolve) => {
       if (this.#arrivedCount >= count) resolve();

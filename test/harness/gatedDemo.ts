@@ -5,7 +5,7 @@ import { startTestGateway, type TestGatewayOptions } from './testGateway.ts';
 export interface GatedDemo extends AsyncDisposable {
   /** The gateway's GraphQL endpoint. */
   readonly url: string;
-  /** Lets the recommendations come, or fail. */
+  /** Lets the recommendations arrive or fail. */
   release(): void;
 }
 
@@ -13,8 +13,8 @@ export interface GatedDemoOptions extends Pick<TestGatewayOptions, 'config'> {
   readonly isFailing?: boolean;
 }
 
-/** The demo behind the gateway, with `Product.recommended` held back until `release()`; then it answers, or
- *  fails where `isFailing`. */
+/** The demo with a gateway, in which `Product.recommended` waits for `release()`. It then resolves, or fails if
+ *  `isFailing`. */
 export async function startGatedDemo({
   isFailing = false,
   config = {},
@@ -50,20 +50,20 @@ export const productQuery = `
 
 export const productVariables = { id: 'p1' };
 
-/** What `productQuery` gives without waiting. */
+/** The fields of `productQuery` that do not wait. */
 export const primaryProduct = {
   id: 'p1',
   name: 'Cast-Iron Skillet, 24 cm',
   price: { amount: '77.50', currency: 'EUR' },
 };
 
-/** What `productQuery` gives later. */
+/** The field of `productQuery` that arrives later. */
 export const recommended = [
   { id: 'p11', name: 'Stockpot, 24 cm' },
   { id: 'p7', name: 'Saucepan with Lid, 24 cm' },
 ];
 
-/** The error of a held field that failed, as the gateway shows it to clients: none of the subgraph's words. */
+/** The error of a failed field as clients see it, without the subgraph's message. */
 export const recommendedError = {
   message: expect.not.stringContaining('Injected'),
   path: ['product', 'recommended'],

@@ -1,6 +1,6 @@
 import type { FaultClock } from '../../subgraphs/shared/faultClock.ts';
 
-/** A clock for the demo's faults on which no time passes: whoever has to wait waits until the gate opens. */
+/** A clock for the demo's faults without time: every wait lasts until the gate opens. */
 export class GatedFaultClock implements FaultClock {
   readonly #opened = Promise.withResolvers<void>();
 

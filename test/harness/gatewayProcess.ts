@@ -7,32 +7,32 @@ import process from 'node:process';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 
 export interface GatewayProcess extends AsyncDisposable {
-  /** Of the GraphQL route. */
+  /** The URL of the GraphQL route. */
   readonly url: string;
   readonly adminUrl: string;
-  /** The first match in the output, as soon as there is one. */
+  /** Resolves to the first match in the output. */
   waitForOutput(pattern: RegExp): Promise<RegExpExecArray>;
-  /** Has it drained. Resolves to the exit code, when all its processes are gone. */
+  /** Drains the gateway. Resolves to the exit code when all its processes have ended. */
   stop(): Promise<number | null>;
-  /** Ends its first process as a crash does. Resolves when all are gone. */
+  /** Kills the first process, like a crash. Resolves when all processes have ended. */
   kill(): Promise<void>;
 }
 
-/** Headers of a request on a connection of its own. One that is kept may be closed just when it is used again, after a
- *  while in which one of the two processes stood still. */
+/** Headers of a request with a connection of its own. A kept-alive connection may close just when it is reused, after
+ *  one of the two processes was paused. */
 export const noKeepAlive = { connection: 'close' } as const;
 
 const cli = new URL('../../gateway/cli.ts', import.meta.url).pathname;
 
-/** `tributary serve` in a process of its own, on any free ports. Throws with its output where it ends at once. `env`: on
- *  top of what this process has. */
+/** Starts `tributary serve` in a process of its own on free ports. `env` extends this process's environment. @throws
+ *  {Error} with the output if the process ends at once. */
 export async function startGatewayProcess(
   config: GatewayOptions,
   env: Readonly<Record<string, string>> = {},
 ): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-process-'));
   const file = join(folder, 'tributary.yaml');
-  // JSON is YAML.
+  // JSON is valid YAML.
   await writeFile(file, JSON.stringify({ listen: { port: 0 }, admin: { port: 0 }, ...config }));
   const { NODE_OPTIONS: _, ...inherited } = process.env;
   const child = spawn(process.execPath, [cli, 'serve', '--config', file], {

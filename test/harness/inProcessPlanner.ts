@@ -10,9 +10,9 @@ import { createWorkerPlanner, type WorkerPlanner } from '../../gateway/planning/
 import { sharedPlanner } from './shared/planners.ts';
 import { testPlanningLimits } from './testPlanningLimits.ts';
 
-/** Plans in the thread of its caller, for tests whose subject is not the thread: that takes four times as long to
- *  start as the planner itself, which suites with the same supergraph share here. Limits of time and memory do not
- *  apply. Errors: as of `startPlannerThread`. */
+/** Plans in the caller's thread, for tests whose subject is not the thread: starting a thread takes four times as
+ *  long as the planner itself, which suites with the same supergraph share here. Limits of time and memory do not
+ *  apply. @throws {Error} like `startPlannerThread`. */
 export const planInProcess: StartPlannerThread = async (options, signal): Promise<PlannerThread> => {
   signal?.throwIfAborted();
   const planner = load(options);
@@ -24,7 +24,7 @@ export const planInProcess: StartPlannerThread = async (options, signal): Promis
     overrides,
     isAlive: () => isAlive,
     plan: async (request): Promise<PlanOutcome> => {
-      // As from a thread: not within the caller's own turn.
+      // Asynchronous like a thread: never within the caller's turn of the event loop.
       await setImmediate();
       if (!isAlive) return { kind: 'lost', reason: { kind: 'ended' } };
       try {
@@ -40,7 +40,7 @@ export const planInProcess: StartPlannerThread = async (options, signal): Promis
   };
 };
 
-/** A planner without a thread of its own. Errors: an `Error` with the loader's message where the supergraph cannot be
+/** Creates a planner without a thread. @throws {Error} with the loader's message if the supergraph cannot be
  *  loaded. */
 export function createInProcessPlanner(sdl: string): Promise<WorkerPlanner> {
   return createWorkerPlanner({ sdl, ...testPlanningLimits, startThread: planInProcess });

@@ -24,24 +24,24 @@ type Resolver = (parent: never, args: never, context: InlineContext) => unknown;
 
 export interface InlineSubgraph {
   readonly name: string;
-  /** Without the federation `@link`. */
+  /** SDL without the federation `@link`. */
   readonly sdl: string;
-  /** Stands before the SDL in place of a link to federation with all that the gateway supports; empty for a
-   *  schema of Federation 1. */
+  /** Replaces the link to federation with all supported features at the start of the SDL; empty for a schema of
+   *  Federation 1. */
   readonly link?: string;
   readonly resolvers?: Readonly<Record<string, Readonly<Record<string, Resolver>>>>;
 }
 
-/** A request that a subgraph has received. */
+/** A request that a subgraph received. */
 export interface SubgraphCall {
   readonly query: string;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly headers: IncomingHttpHeaders;
-  /** Resolves when the exchange is over: true if the gateway took all of the answer. */
+  /** Resolves when the exchange ends: true if the gateway received the complete response. */
   readonly ended: Promise<boolean>;
 }
 
-/** What a subgraph answers instead of what its resolvers say. */
+/** A response that replaces that of the resolvers. */
 export type CannedAnswer =
   | {
       readonly kind: 'json';
@@ -55,17 +55,17 @@ export type CannedAnswer =
 export interface RunningInlineSubgraph {
   readonly url: string;
   readonly calls: readonly SubgraphCall[];
-  /** Every resolution of `Type.field` waits at the gate. */
+  /** Makes every resolution of `Type.field` wait at the gate. */
   hold(coordinate: string): Gate;
-  /** Overrides answers; `undefined` leaves one to the resolvers. */
+  /** Overrides responses; `undefined` leaves a response to the resolvers. */
   answerWith(answer: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined): void;
-  /** Resolves when so many calls have come altogether. */
+  /** Resolves when this many calls have arrived in total. */
   waitForCalls(count: number): Promise<void>;
-  /** Connections that are open now. */
+  /** The number of open connections. */
   readonly openConnections: number;
-  /** No gates, no overrides, no calls. */
+  /** Removes all gates, overrides and recorded calls. */
   reset(): void;
-  /** Nobody can connect any more. */
+  /** Stops accepting connections. */
   close(): Promise<void>;
 }
 
@@ -83,13 +83,13 @@ export interface ExecuteOptions {
 export interface InlineGateway extends AsyncDisposable {
   readonly url: string;
   readonly adminUrl: string;
-  /** The composed supergraph that it runs with. */
+  /** The file of the composed supergraph. */
   readonly supergraphFile: string;
   close(): Promise<void>;
   subgraph(name: string): RunningInlineSubgraph;
-  /** One complete answer. */
+  /** Executes an operation and returns one complete response. */
   execute(query: string, options?: ExecuteOptions): Promise<Answer>;
-  /** The payloads as they come. */
+  /** Executes an operation and returns its payloads as they arrive. */
   executeIncrementally(
     query: string,
     options?: ExecuteOptions & { readonly format?: IncrementalFormat },
@@ -98,17 +98,18 @@ export interface InlineGateway extends AsyncDisposable {
 
 interface StartInlineGatewayOptions {
   readonly subgraphs: readonly InlineSubgraph[];
-  /** Over what the harness sets: free ports, no log, the composed supergraph, and that subgraphs are waited for long. */
+  /** Overrides the harness's configuration: free ports, no log, the composed supergraph, and long subgraph
+   *  timeouts. */
   readonly config?: Partial<GatewayOptions>;
-  /** Over a planner without a thread; a suite about the thread gives `startPlannerThread`. */
+  /** Overrides the planner without a thread. A suite about the thread passes `startPlannerThread`. */
   readonly dependencies?: GatewayDependencies;
-  /** Changes the composed supergraph, to one that the composer would not make. */
+  /** Changes the composed supergraph to one that the composer would not produce. */
   readonly transformSupergraph?: (sdl: string) => string;
-  /** Whether a change of the supergraph's file is taken up. */
+  /** Whether the gateway reloads a changed supergraph file. */
   readonly isWatching?: boolean;
 }
 
-/** Subgraphs of a test's own, each a real HTTP server, and a gateway before them in this process. */
+/** Starts subgraphs that the test defines, each a real HTTP server, and a gateway in this process. */
 export async function startInlineGateway(options: StartInlineGatewayOptions): Promise<InlineGateway> {
   const { config = {}, dependencies, transformSupergraph = (sdl) => sdl, isWatching = false } = options;
   const cleanups: (() => Promise<unknown>)[] = [];
@@ -144,7 +145,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         supergraph: { file, watch: isWatching },
         telemetry: { logLevel: 'silent' },
         planning: longPlanningTimeout,
-        // The contracts of this repository are the demo's.
+        // The contracts of this repository belong to the demo.
         contracts: { guard: 'off' },
         ...config,
         subgraphs: { ...config.subgraphs, all: { timeouts: longCallTimeouts, ...config.subgraphs?.all } },
@@ -158,8 +159,8 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       adminUrl,
       supergraphFile: file,
       subgraph: (name) => running.get(name) as InlineServer,
-      execute: (query, asked) => executeOperation(url, query, asked),
-      executeIncrementally: (query, asked) => DeferredAnswer.open(url, query, asked),
+      execute: (query, options) => executeOperation(url, query, options),
+      executeIncrementally: (query, options) => DeferredAnswer.open(url, query, options),
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -179,7 +180,7 @@ async function executeOperation(url: string, query: string, options: ExecuteOpti
   return { status: response.status, body: (await response.json()) as Answer['body'] };
 }
 
-/** An answer in several payloads over a connection of its own. */
+/** An incremental response over a connection of its own. */
 class DeferredAnswer implements AsyncDisposable {
   readonly #connection: RawConnection;
   readonly #reader = new MultipartReader();
@@ -205,7 +206,7 @@ class DeferredAnswer implements AsyncDisposable {
     return new DeferredAnswer(connection);
   }
 
-  /** The payloads of the next write. Throws when the stream has ended. */
+  /** The payloads of the next write. @throws {Error} after the end of the stream. */
   async next(): Promise<readonly unknown[]> {
     if (!this.#hasHead) await this.#connection.readHead();
     this.#hasHead = true;
@@ -214,7 +215,7 @@ class DeferredAnswer implements AsyncDisposable {
     return this.#reader.read(chunk);
   }
 
-  /** All that is still to come, up to the proper end of the stream. */
+  /** All further payloads, up to the correct end of the stream. */
   async remaining(): Promise<readonly unknown[]> {
     if (!this.#hasHead) await this.#connection.readHead();
     this.#hasHead = true;
@@ -230,7 +231,7 @@ class DeferredAnswer implements AsyncDisposable {
 
   #hasHead = false;
 
-  /** The client goes away. */
+  /** Disconnects the client. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection[Symbol.asyncDispose]();
   }

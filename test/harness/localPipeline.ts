@@ -20,18 +20,18 @@ import { mergePayloads } from './rawHttp.ts';
 
 interface LocalPipelineOptions {
   readonly planner: Planner;
-  /** As the supergraph has it, what clients do not see included. */
+  /** The SDL of the supergraph, including elements that are hidden from clients. */
   readonly sdl: string;
-  /** With the definition of `@defer`. */
+  /** The API schema, with the definition of `@defer`. */
   readonly apiSchema: GraphQLSchema;
   /** Executable schemas by subgraph. */
   readonly subgraphs: ReadonlyMap<string, GraphQLSchema>;
-  /** Of each request, in milliseconds; endless by default. */
+  /** The deadline of each request in milliseconds. Default: none. */
   readonly deadlineMs?: () => number;
-  /** Something between the pipeline and the subgraphs. */
+  /** Wraps the fetches between the pipeline and the subgraphs. */
   readonly wrapFetches?: (subgraphs: FetchSender) => FetchSender;
   readonly subscriptions?: SubscriptionManager;
-  /** Left out where every field is waited for. */
+  /** Without it, responses wait for every field. */
   readonly enrichment?: EnrichmentCoordinator;
 }
 
@@ -42,9 +42,9 @@ export interface LocalAnswer {
 }
 
 export interface LocalPipeline {
-  /** Another supergraph takes over for the subscriptions that are under way. */
+  /** Replans the active subscriptions on another supergraph. */
   replanSubscriptions(next: Supergraph): Promise<void>;
-  /** What transports get. */
+  /** Returns the outcome that transports receive. */
   respond(
     query: string,
     variables?: Readonly<Record<string, unknown>>,
@@ -53,19 +53,20 @@ export interface LocalPipeline {
     signal?: AbortSignal,
   ): Promise<ExecutionOutcome>;
   execute(query: string, variables?: Readonly<Record<string, unknown>>): Promise<LocalAnswer>;
-  /** The payloads of a client that takes deferred parts, and what they amount to. */
+  /** The payloads for a client that accepts incremental responses, and the merged response. */
   executeIncrementally(
     query: string,
     variables?: Readonly<Record<string, unknown>>,
     format?: IncrementalFormat,
   ): Promise<{ readonly payloads: readonly unknown[]; readonly merged: unknown }>;
-  /** Finishes what first answers have left out, as another process would. */
+  /** Executes pending fields from a snapshot, like another process. */
   readonly snapshotExecutor: SnapshotExecutor;
   /** Subgraph operations that were executed, in order. */
   readonly calls: readonly { readonly subgraph: string; readonly query: string }[];
 }
 
-/** Preparation, execution and response around a planner, with subgraphs in this process: no HTTP, no thread. */
+/** Creates preparation, execution and response around a planner, with subgraphs in this process, without HTTP and
+ *  without a thread. */
 export function createLocalPipeline({
   planner,
   sdl,
@@ -147,7 +148,7 @@ export function createLocalPipeline({
     replanSubscriptions: (next) => pipeline.replanSubscriptions(next),
     execute: async (query, variables = {}) => {
       const outcome = await respond(query, variables);
-      if (outcome.kind !== 'single') throw new Error('An answer in one piece was asked for.');
+      if (outcome.kind !== 'single') throw new Error('Expected a complete response.');
       return readOutcome(outcome);
     },
     executeIncrementally: async (query, variables = {}, format = 'deferSpec=20220824') => {

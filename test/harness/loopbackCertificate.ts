@@ -1,4 +1,4 @@
-/** A self-signed certificate for `localhost` and 127.0.0.1, good for tests only, valid for a hundred years. */
+/** A self-signed certificate for `localhost` and 127.0.0.1, valid for a hundred years. For tests only. */
 export const loopbackCertificate = {
   cert: `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUMiKIQUYklqhNXEle3+HFAVqa36EwCgYIKoZIzj0EAwIw

@@ -1,4 +1,4 @@
-/** A clock that stands until a test moves it. */
+/** A clock that a test moves. */
 export class ManualClock {
   #now = 1000;
   #timers = new Set<{ readonly at: number; readonly fire: () => void }>();
@@ -15,7 +15,7 @@ export class ManualClock {
     return this.#timers.size;
   }
 
-  /** Fires what is due on the way, in the order of time. */
+  /** Advances the clock and fires the timers that are due by then, in the order of their times. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {

@@ -6,11 +6,11 @@ export interface ManualTimers extends Timers {
   /** Moves the clock to the time of the oldest timer with this delay, and fires that timer only.
    *  @throws {Error} when no timer has it. */
   fire(ms: number): void;
-  /** Resolves when a timer with this delay starts: at once for each one that no call has been told of yet. */
+  /** Resolves when a timer with this delay starts, at once for a timer that no earlier call has returned. */
   waitForTimer(ms: number): Promise<void>;
 }
 
-/** A clock that moves only when a test says so. */
+/** Creates a clock that only a test moves. */
 export function createManualTimers(): ManualTimers {
   const timers = new Set<{ ms: number; at: number; run: () => void }>();
   const unseen: number[] = [];

@@ -11,15 +11,15 @@ import {
 } from 'graphql';
 
 export interface MergedTypeDefs {
-  /** One schema of all subgraphs, without a trace of federation. */
+  /** One schema of all subgraphs, without any federation. */
   readonly document: DocumentNode;
-  /** `Type.field` to the subgraph whose resolver answers it. */
+  /** The subgraph that resolves each `Type.field`. */
   readonly owners: ReadonlyMap<string, string>;
   /** Types with an `@key`. */
   readonly entities: ReadonlySet<string>;
   /** `Type.field` of every field with a `@requires`. */
   readonly fieldsWithRequires: ReadonlySet<string>;
-  /** `Type subgraph` where the subgraph knows the type under its interface's name only. */
+  /** `Type subgraph` if the subgraph knows the type only by its interface's name. */
   readonly interfaceObjects: ReadonlyMap<string, string>;
 }
 
@@ -36,7 +36,7 @@ function hasDirective(
   return node.directives?.some((directive) => directive.name.value === name) ?? false;
 }
 
-/** Where `@override(from:)` takes fields away: `Type.field subgraph`. */
+/** Lists fields that `@override(from:)` takes away, as `Type.field subgraph`. */
 function listOverridden(subgraphs: ReadonlyMap<string, DocumentNode>): ReadonlySet<string> {
   const overridden = new Set<string>();
   for (const document of subgraphs.values()) {
@@ -52,8 +52,8 @@ function listOverridden(subgraphs: ReadonlyMap<string, DocumentNode>): ReadonlyS
   return overridden;
 }
 
-/** Joins the subgraphs' schemas by hand. Where several subgraphs have a field, the first one that is neither
- *  external nor overridden owns it: the others promise the same answer. */
+/** Merges the schemas of the subgraphs without the composer. If several subgraphs have a field, the first one that is
+ *  neither external nor overridden owns it, because the others must resolve it equally. */
 export function mergeTypeDefs(subgraphs: ReadonlyMap<string, DocumentNode>): MergedTypeDefs {
   const types = new Map<string, TypeDefinitionNode>();
   const fields = new Map<string, Map<string, FieldDefinitionNode>>();
@@ -113,7 +113,7 @@ export function mergeTypeDefs(subgraphs: ReadonlyMap<string, DocumentNode>): Mer
   };
 }
 
-/** A visitor's answer: null takes the node out, undefined leaves it. */
+/** A visitor's result: null removes the node, `undefined` keeps it. */
 function dropDirective(node: ASTNode): null | undefined {
   return node.kind === Kind.DIRECTIVE && node.name.value !== 'deprecated' ? null : undefined;
 }

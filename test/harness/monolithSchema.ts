@@ -24,7 +24,7 @@ export type DemoStore = {
   readonly [Name in DemoSubgraphName]: ReturnType<(typeof demoDefinitions)[Name]['createStore']>;
 };
 
-/** What the monolith's resolvers need; the same identity as through `authorization: Demo <account id>`. */
+/** The context of the monolith's resolvers. Has the same identity as `authorization: Demo <account id>`. */
 interface MonolithContext {
   readonly store: DemoStore;
   readonly viewerId: string | null;
@@ -33,10 +33,10 @@ interface MonolithContext {
 
 type Parent = Readonly<Record<string, unknown>>;
 
-/** Calls a field of the same parent, as a client would select it. */
+/** Resolves a field of the same parent, like a field that a client selects. */
 type CallField = (typeName: string, fieldName: string, parent: unknown, args?: object) => unknown;
 
-/** Fresh data, equal to what freshly started subgraphs serve. */
+/** Creates new data, equal to that of newly started subgraphs. */
 export function createStore(options: StoreOptions = {}): DemoStore {
   return {
     accounts: demoDefinitions.accounts.createStore(options),
@@ -51,7 +51,7 @@ export function createContext(store: DemoStore, viewerId: string | null = null):
   return { store, viewerId, signal: new AbortController().signal };
 }
 
-/** All keys of an entity, from whichever a parent holds; null where there is no such entity. */
+/** All keys of an entity, from any key that a parent has; null if the entity does not exist. */
 const identify: Readonly<Record<string, (parent: Parent, store: DemoStore) => Parent | null>> = {
   Account({ id, username }, { accounts }) {
     const found =
@@ -72,7 +72,7 @@ const identify: Readonly<Record<string, (parent: Parent, store: DemoStore) => Pa
   StockItem: ({ upc, warehouseCode }) => ({ product: { upc }, warehouse: { code: warehouseCode } }),
 };
 
-/** What each `@requires` selects, made by asking this schema for it. */
+/** The selection of each `@requires`, resolved by this schema. */
 const required: Readonly<Record<string, (parent: unknown, call: CallField) => Parent>> = {
   'Product.shippingEstimate': (product, call) => ({
     price: call('Product', 'price', product, { currency: 'EUR' }),
@@ -90,8 +90,8 @@ const required: Readonly<Record<string, (parent: unknown, call: CallField) => Pa
   'StockItem.reorder': (item, call) => ({ quantity: call('StockItem', 'quantity', item) }),
 };
 
-/** One ordinary schema over the subgraphs' own resolvers: what the gateway's answers must equal. Stateless;
- *  the state is in the store of the context, see `createContext`. */
+/** Builds one ordinary schema over the subgraphs' resolvers, to compare the gateway's responses with. It is
+ *  stateless: the store of the context has the state. See `createContext`. */
 export function buildMonolith(): GraphQLSchema {
   const definitions = Object.entries(demoDefinitions);
   const merged = mergeTypeDefs(new Map(definitions.map(([name, { typeDefs }]) => [name, typeDefs])));
@@ -122,7 +122,7 @@ function rejectUnknown(
   }
 }
 
-/** Exchanges the scalar that the SDL made for the subgraphs' own. */
+/** Replaces the scalar of the SDL by the subgraphs' own. */
 function installScalar(scalar: GraphQLScalarType): void {
   for (const { resolvers } of Object.values(demoDefinitions)) {
     const own = (resolvers as Readonly<Record<string, unknown>>)[scalar.name];
@@ -137,7 +137,7 @@ function contextOf(subgraph: DemoSubgraphName, { store, viewerId, signal }: Mono
   return { store: store[subgraph], viewerId, signal } as SubgraphContext<never>;
 }
 
-/** The type's resolvers in that subgraph; none where it leaves all to the default. */
+/** The resolvers of the type in that subgraph; empty if all fields use the default resolver. */
 function resolversOf(subgraph: DemoSubgraphName, typeName: string): TypeResolvers<never> {
   const { resolvers } = demoDefinitions[subgraph];
   return ((resolvers as Readonly<Record<string, unknown>>)[typeName] ?? {}) as TypeResolvers<never>;
@@ -198,14 +198,14 @@ function findParent(
   if (keys === null) return null;
   const call: CallField = (calledType, fieldName, calledParent, args = {}) => {
     const type = info.schema.getType(calledType) as GraphQLObjectType;
-    // Resolvers by default read the field that `info` names.
+    // Default resolvers read the field that `info` names.
     return type.getFields()[fieldName]?.resolve?.(calledParent, args, context, { ...info, fieldName });
   };
   const reference = { ...keys, ...required[coordinate]?.(parent, call) };
   const resolveReference = resolversOf(subgraph, subgraphTypeName).__resolveReference as
     | LooseResolver<FieldResolver<never>>
     | undefined;
-  // `__resolveReference` takes two arguments; the resolvers' type is that of fields.
+  // `__resolveReference` has two parameters, but the type of resolvers is that of fields.
   const resolveThere = resolveReference as
     | ((reference: Parent, context: unknown) => Parent | null)
     | undefined;

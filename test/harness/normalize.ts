@@ -29,7 +29,7 @@ interface NormalizeTestOptions {
   readonly enrichmentOf?: FindEnrichmentRule;
 }
 
-/** Normalises an operation that must be valid. Every field name of the schema counts as one of the supergraph. */
+/** Normalizes a valid operation. All field names of the schema count as field names of the supergraph. */
 export function normalizeText(
   schema: GraphQLSchema,
   text: string,
@@ -61,7 +61,7 @@ export function normalizeText(
   };
 }
 
-/** Rules with a budget of no time for the fields at these coordinates. */
+/** Rules with a budget of 0 ms for the fields at these coordinates. */
 export function enrichmentsAt(...coordinates: string[]): FindEnrichmentRule {
   return (parentType, fieldName) => {
     const coordinate = `${parentType}.${fieldName}`;
@@ -69,7 +69,7 @@ export function enrichmentsAt(...coordinates: string[]): FindEnrichmentRule {
   };
 }
 
-/** What the planner gets. */
+/** Prints the operation as the planner receives it. */
 export function printNormalized(
   schema: GraphQLSchema,
   text: string,

@@ -2,7 +2,7 @@ import type { RedisFailure } from '../../gateway/redis/redisFailure.ts';
 import { RedisStreamReader, type RedisStreamReaderOptions } from '../../gateway/redis/redisStreamReader.ts';
 import { EventCounter } from './redisStoreFixture.ts';
 
-/** Opens a reader and writes down what it tells. */
+/** Opens a reader and records its events. */
 export function openStreamReader(
   options: Pick<RedisStreamReaderOptions, 'config' | 'stream' | 'after' | 'batchSize'>,
   handle: (ids: readonly string[]) => Promise<void> = async () => {},
@@ -37,12 +37,12 @@ export function openStreamReader(
   return {
     reader,
     batches,
-    /** Ids of entries whose handler has ended well. */
+    /** The ids of entries whose handler has resolved. */
     seen,
     gaps,
     failures,
     started,
-    /** Resolves when this has come true. */
+    /** Resolves when the condition holds. */
     async until(isTrue: () => boolean): Promise<void> {
       while (!isTrue()) await happened.waitForNext();
     },

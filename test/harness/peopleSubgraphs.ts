@@ -1,6 +1,6 @@
 import { federationLink } from './composeSubgraphs.ts';
 
-/** Users who know each other, and the reviews that they write: two subgraphs, one entity each way. */
+/** Users who know each other, and their reviews: two subgraphs with an entity each. */
 const accounts = {
   name: 'accounts',
   url: 'http://accounts.test/graphql',
@@ -23,7 +23,7 @@ const reviews = {
 
 export const people = [accounts, reviews];
 
-/** A short text that expands to 2^levels selections, and is small enough for every size limit. */
+/** Creates a short operation that expands to 2^levels selections and is within every size limit. */
 export function hostileOperation(levels: number): string {
   const fragments = Array.from(
     { length: levels },

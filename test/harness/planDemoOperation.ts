@@ -13,7 +13,7 @@ export function loadDemoSupergraph(): Promise<Supergraph> {
   return loadSupergraphInProcess(readFileSync(demoSupergraphFile, 'utf8'));
 }
 
-/** The plan by which the gateway answers the operation, for these variables. */
+/** The plan with which the gateway executes the operation with these variables. */
 export async function planDemoOperation(
   supergraph: Supergraph,
   { source, variables }: Trial,
@@ -35,7 +35,7 @@ export async function planDemoOperation(
   return (await planOperation(supergraph.planner, question)).plan;
 }
 
-/** Subgraphs that two entity fetches at once go to. */
+/** Subgraphs that receive two concurrent entity fetches. */
 export function concurrentlyFetchedSubgraphs(plan: QueryPlan): readonly string[] {
   const found = new Set<string>();
   if (plan.node !== undefined && plan.node.kind !== 'Subscription') visit(plan.node);
@@ -54,7 +54,7 @@ export function concurrentlyFetchedSubgraphs(plan: QueryPlan): readonly string[]
   }
 }
 
-/** The subgraph of the fetch that a node begins with, if that is one of entities. */
+/** The subgraph of the first fetch of a node, if that is an entity fetch. */
 function firstEntityFetch(node: PlanNode): string | undefined {
   switch (node.kind) {
     case 'Sequence':

@@ -4,8 +4,8 @@ import type { Planner } from '../../gateway/planning/planner.ts';
 import type { FetchNode, PlanNode, QueryPlan, SubscriptionNode } from '../../gateway/planning/queryPlan.ts';
 import { createLocalPipeline, type LocalPipeline } from './localPipeline.ts';
 
-/** A graph that planners are tried on: one that is known, with an executable schema for each subgraph and one that
- *  answers as all of them should together. */
+/** A graph on which planners are tested: an executable schema for each subgraph, and one that responds like all of
+ *  them together. */
 export interface PlannerTestGraph {
   readonly sdl: string;
   readonly apiSchema: GraphQLSchema;
@@ -16,14 +16,14 @@ export interface PlannerTestGraph {
     readonly query: string;
     readonly variables?: Readonly<Record<string, unknown>>;
   }[];
-  /** Each with a `@defer`. */
+  /** Queries with `@defer`. */
   readonly deferred: readonly { readonly title: string; readonly query: string }[];
-  /** Root fields whose order can be seen in the answer. */
+  /** A mutation whose response shows the order of its root fields. */
   readonly mutation: string;
 }
 
-/** What the gateway needs of any planner (`gateway/planning/planner.ts`), tried on one graph. Plans are judged by
- *  the answers that the executor makes of them: there is more than one right plan. */
+/** Defines the tests that every planner of the gateway must pass (`gateway/planning/planner.ts`), on one graph. They
+ *  check the responses of the executor instead of the plans, because several plans may be correct. */
 export function describePlannerContract(
   name: string,
   graph: PlannerTestGraph,
@@ -39,73 +39,79 @@ export function describePlannerContract(
     afterAll(() => planner.close());
 
     const someDocument = withOperationType(graph.queries[0]?.query ?? '');
-    const whole = (document: string) => planner.plan({ document, shouldSplitDefer: false });
-    const truth = async (query: string, variableValues: Readonly<Record<string, unknown>> = {}) =>
+    const planComplete = (document: string) => planner.plan({ document, shouldSplitDefer: false });
+    const expectedFor = async (query: string, variableValues: Readonly<Record<string, unknown>> = {}) =>
       JSON.parse(
         JSON.stringify(
           await execute({ schema: graph.monolith, document: withoutDefer(query), variableValues }),
         ),
       ) as unknown;
 
-    test.each(graph.queries)('gives a plan from which comes the right answer: $title', async (trial) => {
+    test.each(graph.queries)('makes plans with a correct response: $title', async (trial) => {
       const answer = await pipeline.execute(trial.query, trial.variables);
-      expect(answer).toEqual(await truth(trial.query, trial.variables));
+      expect(answer).toEqual(await expectedFor(trial.query, trial.variables));
     });
 
-    test.each(graph.queries)('sends subgraphs only what they understand: $title', async ({ query }) => {
-      const fetches = fetchesOf((await whole(withOperationType(query))).node);
-      expect(fetches.length).toBeGreaterThan(0);
-      for (const fetch of fetches) {
-        const schema = graph.subgraphs.get(fetch.serviceName) as GraphQLSchema;
-        const document = parse(fetch.operation);
-        expect(validate(schema, document)).toEqual([]);
-        const own = variablesOf(document).filter((variable) => variable !== 'representations');
-        expect([...fetch.variableUsages].sort()).toEqual(own.sort());
-        expect(fetch.requires === undefined).toBe(!variablesOf(document).includes('representations'));
-      }
+    test.each(graph.queries)(
+      'makes plans with fetches that are valid in their subgraphs: $title',
+      async ({ query }) => {
+        const fetches = fetchesOf((await planComplete(withOperationType(query))).node);
+        expect(fetches.length).toBeGreaterThan(0);
+        for (const fetch of fetches) {
+          const schema = graph.subgraphs.get(fetch.serviceName) as GraphQLSchema;
+          const document = parse(fetch.operation);
+          expect(validate(schema, document)).toEqual([]);
+          const own = variablesOf(document).filter((variable) => variable !== 'representations');
+          expect([...fetch.variableUsages].sort()).toEqual(own.sort());
+          expect(fetch.requires === undefined).toBe(!variablesOf(document).includes('representations'));
+        }
+      },
+    );
+
+    test.each(graph.deferred)(
+      'delivers incremental responses, by its own plan or by the executor: $title',
+      async ({ query }) => {
+        const { payloads, merged } = await pipeline.executeIncrementally(query);
+        expect(merged).toEqual(await expectedFor(query));
+        expect(payloads.length).toBeGreaterThan(1);
+        if (planner.supportsDefer === false) return;
+        // A planner may refuse `@defer`, but must not ignore it silently.
+        const document = withOperationType(withLabels(query));
+        const outcome = await planner
+          .plan({ document, shouldSplitDefer: true })
+          .catch((error: unknown) => error);
+        if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'PLANNING_FAILED' });
+        else expect(JSON.stringify(outcome)).toContain('"kind":"Defer"');
+      },
+    );
+
+    test('plans the root fields of a mutation in their order', async () => {
+      expect(await pipeline.execute(graph.mutation)).toEqual(await expectedFor(graph.mutation));
     });
 
-    test.each(graph.deferred)('answers in parts, by itself or by the executor: $title', async ({ query }) => {
-      const { payloads, merged } = await pipeline.executeIncrementally(query);
-      expect(merged).toEqual(await truth(query));
-      expect(payloads.length).toBeGreaterThan(1);
-      if (planner.supportsDefer === false) return;
-      // Passing over a `@defer` in silence is the one thing that it may not do.
-      const document = withOperationType(withLabels(query));
-      const outcome = await planner
-        .plan({ document, shouldSplitDefer: true })
-        .catch((error: unknown) => error);
-      if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'PLANNING_FAILED' });
-      else expect(JSON.stringify(outcome)).toContain('"kind":"Defer"');
-    });
-
-    test('runs the root fields of a mutation in their order', async () => {
-      expect(await pipeline.execute(graph.mutation)).toEqual(await truth(graph.mutation));
-    });
-
-    test('gives plans that are plain JSON and the same each time', async () => {
-      const plan = await whole(someDocument);
+    test('makes plans that are plain JSON and always the same', async () => {
+      const plan = await planComplete(someDocument);
       expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
-      expect(await whole(someDocument)).toEqual(plan);
+      expect(await planComplete(someDocument)).toEqual(plan);
     });
 
-    test('plans any number of operations at a time', async () => {
+    test('plans several operations at the same time', async () => {
       const documents = graph.queries.map(({ query }) => withOperationType(query));
-      const together = await Promise.all([...documents, ...documents].map(whole));
-      const alone: QueryPlan[] = [];
-      for (const document of documents) alone.push(await whole(document));
-      expect(together).toEqual([...alone, ...alone]);
+      const concurrent = await Promise.all([...documents, ...documents].map(planComplete));
+      const sequential: QueryPlan[] = [];
+      for (const document of documents) sequential.push(await planComplete(document));
+      expect(concurrent).toEqual([...sequential, ...sequential]);
     });
 
-    test('fails with PLANNING_FAILED and its own words as the cause, and goes on', async () => {
-      await expect(whole('query { doesNotParse')).rejects.toMatchObject({
+    test('rejects an invalid operation with PLANNING_FAILED and its own error as the cause, and stays usable', async () => {
+      await expect(planComplete('query { doesNotParse')).rejects.toMatchObject({
         code: 'PLANNING_FAILED',
         cause: expect.objectContaining({ message: expect.stringMatching(/./) }),
       });
-      expect(await whole(someDocument)).toMatchObject({ kind: 'QueryPlan' });
+      expect(await planComplete(someDocument)).toMatchObject({ kind: 'QueryPlan' });
     });
 
-    test('plans nothing more when it is closed, as often as it is', async () => {
+    test('rejects operations after close, which may be called twice', async () => {
       const closed = await create(graph.sdl);
       await closed.close();
       await closed.close();
@@ -116,12 +122,12 @@ export function describePlannerContract(
   });
 }
 
-/** Preparation always writes it. */
+/** Preparation always writes the operation type. */
 function withOperationType(query: string): string {
   return query.startsWith('{') ? `query ${query}` : query;
 }
 
-/** As preparation writes them. */
+/** Preparation writes labels like these. */
 function withLabels(query: string): string {
   let count = 0;
   return query.replaceAll('@defer', () => `@defer(label: "${count++}")`);

@@ -4,12 +4,11 @@ import type { Planner, PlanRequest } from '../../gateway/planning/planner.ts';
 import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
 
 export interface PlannerDouble extends Planner {
-  /** What was asked, in order. */
+  /** The requests, in order. */
   readonly requests: readonly PlanRequest[];
 }
 
-/** A planner that answers as a test says. What `answer` throws, or `undefined` in its place, is a plan that cannot
- *  be made. */
+/** A planner whose plans the test returns. If `answer` throws or returns `undefined`, planning fails. */
 export function createPlannerDouble(
   answer: (request: PlanRequest) => QueryPlan | undefined,
   options: Pick<Planner, 'supportsDefer'> = {},
@@ -34,8 +33,8 @@ export function createPlannerDouble(
   };
 }
 
-/** A whole planner, for a supergraph with one subgraph, which has every field and no field is hidden: whatever is
- *  asked goes there as it is. It cannot split anything, and says so. */
+/** A complete planner for a supergraph with one subgraph that has every field: it forwards the operation unchanged.
+ *  It does not support `@defer`. */
 export function createSingleSubgraphPlanner(subgraph: string): PlannerDouble {
   return createPlannerDouble(({ document }) => ({ kind: 'QueryPlan', node: fetchAll(subgraph, document) }), {
     supportsDefer: false,
@@ -46,7 +45,7 @@ function fetchAll(serviceName: string, document: string) {
   const operation = parse(document, { noLocation: true }).definitions.find(
     (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
   );
-  if (operation === undefined) throw new Error('There is no operation.');
+  if (operation === undefined) throw new Error('The document has no operation.');
   return {
     kind: 'Fetch',
     serviceName,
@@ -61,7 +60,7 @@ function attempt(
   request: PlanRequest,
 ): QueryPlan | Error {
   try {
-    return answer(request) ?? new Error(`There is no plan for ${request.document}`);
+    return answer(request) ?? new Error(`The test has no plan for ${request.document}`);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

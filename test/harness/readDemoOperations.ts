@@ -10,7 +10,7 @@ export interface DemoOperation {
 
 const directory = new URL('../fixtures/operations/', import.meta.url);
 
-/** Everything under `test/fixtures/operations/`, with its variables, in the order of the names. */
+/** Reads all operations of `test/fixtures/operations/` with their variables, in the order of their names. */
 export function readDemoOperations(): readonly DemoOperation[] {
   return readOperationFiles(directory).map(({ name, source, variables }) => {
     const operation = parse(source).definitions.find(({ kind }) => kind === Kind.OPERATION_DEFINITION);

@@ -4,7 +4,7 @@ interface ServerSentEvent {
   readonly data: string;
 }
 
-/** The events of a stream that has ended; comments are passed over. */
+/** Parses the events of a complete stream, without comments. */
 export function readEvents(text: string): readonly ServerSentEvent[] {
   return text.split('\n\n').flatMap((block) => {
     const fields = new Map(

@@ -1,16 +1,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 interface OperationFile {
-  /** Of the file, without its extension. */
+  /** The file name without its extension. */
   readonly name: string;
   readonly source: string;
-  /** Those of `<name>.variables.json`, if there is one. */
+  /** The content of `<name>.variables.json`, if the file exists. */
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
 const extension = '.graphql';
 
-/** The operations of a directory, in the order of their names. */
+/** Reads the operations of a directory, in the order of their names. */
 export function readOperationFiles(directory: URL): readonly OperationFile[] {
   return readdirSync(directory)
     .filter((file) => file.endsWith(extension))

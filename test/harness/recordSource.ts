@@ -7,13 +7,13 @@ type SourceEvent = { sdl: string } | { problem: string };
 
 export interface RecordedSource {
   readonly source: SupergraphSource;
-  /** The next event that nobody has taken yet. */
+  /** Returns the next unread event. */
   next(): Promise<SourceEvent>;
-  /** Events that nobody has taken yet. */
+  /** Returns all unread events. */
   drain(): SourceEvent[];
 }
 
-/** Keeps what a source says, in order. */
+/** Records the events of a source, in order. */
 export function recordSource(source: SupergraphSource): RecordedSource & SupergraphSourceListener {
   const events: SourceEvent[] = [];
   const takers: ((event: SourceEvent) => void)[] = [];

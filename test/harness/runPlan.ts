@@ -22,22 +22,22 @@ const sdl = `
 export interface RunningPlan {
   readonly execution: Execution;
   readonly client: FakeSubgraphClient;
-  /** Groups in the order in which they were complete. */
+  /** Delivery groups, in the order in which they were completed. */
   readonly completedGroups: readonly number[];
   readonly faults: readonly unknown[];
 }
 
 interface RunPlanOptions {
   readonly booleans?: Readonly<Record<string, unknown>>;
-  /** Delivery groups, the primary data included; 1 when omitted. */
+  /** The number of delivery groups, including the primary data. Default: 1. */
   readonly groupCount?: number;
   readonly context?: RequestContext;
-  /** The client's selection, for a plan that the executor has to divide. */
+  /** The client's selection, for a plan that the executor must split. */
   readonly root?: SelectionSet;
   onGroupComplete?(group: number): void;
 }
 
-/** Starts a plan against a client that the test answers for. */
+/** Starts a plan with a subgraph client whose calls the test responds to. */
 export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPlan {
   const { booleans: booleanVariables = {}, groupCount = 1, context = createRequestContext(), root } = options;
   const client = new FakeSubgraphClient();

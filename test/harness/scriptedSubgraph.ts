@@ -1,29 +1,29 @@
 import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 
-/** A request as it came over the wire. */
+/** A request as the server received it. */
 export interface RecordedRequest {
   readonly method: string;
   readonly path: string;
-  /** Names in lower case; a header that came twice has its values joined by `, `. */
+  /** Names in lower case. Values of a repeated header are joined by `, `. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
-  /** 1 for the first connection that the server accepted. */
+  /** Connections are numbered from 1 in the order of acceptance. */
   readonly connection: number;
-  /** Resolves when the connection that carried it is gone. */
+  /** Resolves when the connection of the request has closed. */
   readonly connectionClosed: Promise<void>;
 }
 
-/** What a script answers with. */
+/** The response of a script. */
 export interface Exchange {
   readonly request: RecordedRequest;
-  /** Exactly these bytes. */
+  /** Writes exactly these bytes. */
   write(bytes: string | Buffer): void;
-  /** A whole answer with a matching `content-length`. */
+  /** Writes a complete response with a matching `content-length`. */
   respond(answer: { status?: number; headers?: Record<string, string>; body: string | Buffer }): void;
-  /** Ends the connection after what was written. */
+  /** Closes the connection after the written bytes. */
   end(): void;
-  /** Ends the connection at once, with a TCP reset. */
+  /** Closes the connection at once with a TCP reset. */
   reset(): void;
 }
 
@@ -32,41 +32,41 @@ export type Script = (exchange: Exchange) => void | Promise<void>;
 export interface ScriptedSubgraph extends AsyncDisposable {
   readonly url: string;
   readonly requests: readonly RecordedRequest[];
-  /** Connections that are open now. */
+  /** The number of open connections. */
   readonly openConnections: number;
-  /** One script for each of the next requests, in their order. */
+  /** Enqueues one script for each of the next requests, in order. */
   enqueueScripts(...scripts: Script[]): void;
-  /** For every request that finds no script of its own. */
+  /** The script for requests without an enqueued script. */
   setDefaultScript(script: Script): void;
-  /** Resolves when so many requests have come altogether. */
+  /** Resolves when this many requests have arrived in total. */
   waitForRequests(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Answers 200 with JSON. */
+/** Responds with 200 and JSON. */
 export function json(value: unknown, contentType = 'application/graphql-response+json'): Script {
   return text(JSON.stringify(value), contentType);
 }
 
-/** Answers 200 with this body. */
+/** Responds with 200 and this body. */
 export function text(body: string | Buffer, contentType = 'application/graphql-response+json'): Script {
   return (exchange) => exchange.respond({ headers: { 'content-type': contentType }, body });
 }
 
-/** Never answers. */
+/** Never responds. */
 export const hang: Script = () => {};
 
-/** Resets the connection in place of an answer. */
+/** Resets the connection instead of responding. */
 export const reset: Script = (exchange) => exchange.reset();
 
-/** Writes these bytes and nothing else; the connection stays open. */
+/** Writes exactly these bytes and keeps the connection open. */
 export function bytes(...parts: (string | Buffer)[]): Script {
   return (exchange) => {
     for (const part of parts) exchange.write(part);
   };
 }
 
-/** Holds the script back until the promise resolves. */
+/** Delays the script until the promise resolves. */
 export function runAfter(gate: Promise<unknown>, script: Script): Script {
   return async (exchange) => {
     await gate;
@@ -74,7 +74,7 @@ export function runAfter(gate: Promise<unknown>, script: Script): Script {
   };
 }
 
-/** A chunked answer; a promise between the chunks holds the rest back. */
+/** Writes a chunked response. A promise between the chunks delays the chunks after it. */
 export function chunked(parts: readonly (string | Buffer | Promise<unknown>)[]): Script {
   return async (exchange) => {
     exchange.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n');
@@ -92,8 +92,8 @@ export function chunked(parts: readonly (string | Buffer | Promise<unknown>)[]):
   };
 }
 
-/** A subgraph on a free port of the loopback, raw enough to break HTTP in any way. Speaks HTTP/1.1, over TLS
- *  if given a certificate. A request that finds no script hangs. */
+/** Starts a subgraph on a free loopback port that can break HTTP in any way. It uses HTTP/1.1, over TLS with a
+ *  certificate. A request without a script hangs. */
 export async function startScriptedSubgraph(tls?: TlsOptions): Promise<ScriptedSubgraph> {
   const requests: RecordedRequest[] = [];
   const scripts: Script[] = [];
@@ -112,7 +112,7 @@ export async function startScriptedSubgraph(tls?: TlsOptions): Promise<ScriptedS
         resolve();
       });
     });
-    // A client that resets the connection is what many tests are about.
+    // Many tests reset the connection.
     socket.on('error', () => {});
     let unread: Buffer = Buffer.alloc(0);
     socket.on('data', (chunk: Buffer) => {

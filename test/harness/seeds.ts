@@ -7,20 +7,20 @@ export interface SeedRange {
 }
 
 export interface SeedPool {
-  /** How many seeds one `npm test` takes of the pool: all of them for a suite that also counts what they meet. */
+  /** The number of seeds from the pool in one `npm test`. A suite that also counts its cases uses all of them. */
   readonly perRun: number;
-  /** Seeds from 1 up to this one are known to pass: a commit does not fail for the cases that it happens to get. */
+  /** All seeds from 1 to this one are known to pass, so that no commit fails because of the seeds that it gets. */
   readonly pool: number;
-  /** `npm run test:long` takes seeds from 1 up to this one, to find what the pool does not show. */
+  /** `npm run test:long` uses the seeds from 1 to this one, to find failures beyond the pool. */
   readonly long: number;
 }
 
-/** True in `npm run test:long`. */
+/** Whether this is `npm run test:long`. */
 export const isLongRun = process.env.TEST_LONG === '1';
 
-/** The seeds that generated cases are made from. `npm test` takes a part of the pool that changes with the commit, so
- *  that a commit always gets the same cases and many commits get all of them. `<variable>_SEED` and `<variable>_COUNT`
- *  in the environment say otherwise. */
+/** The seeds of generated cases. `npm test` uses a part of the pool that depends on the commit, so that a commit
+ *  always gets the same cases, and many commits cover the pool. `<variable>_SEED` and `<variable>_COUNT` in the
+ *  environment override this. */
 export function chooseSeeds(variable: 'DIFFERENTIAL' | 'FUZZ', { perRun, pool, long }: SeedPool): SeedRange {
   const { [`${variable}_SEED`]: givenFirst, [`${variable}_COUNT`]: givenCount } = process.env;
   const count = Number(givenCount ?? (isLongRun ? long : perRun));
@@ -30,7 +30,7 @@ export function chooseSeeds(variable: 'DIFFERENTIAL' | 'FUZZ', { perRun, pool, l
   return { first, count, all: Array.from({ length: count }, (_, index) => first + index) };
 }
 
-/** From 1 up to `choices`; 1 without a commit. */
+/** A seed from 1 to `choices`; 1 without a commit. */
 function firstSeedOf(commit: string | undefined, choices: number): number {
   const number = Number.parseInt(commit?.slice(0, 8) ?? '', 16);
   return Number.isNaN(number) ? 1 : 1 + (number % choices);

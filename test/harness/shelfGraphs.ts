@@ -3,7 +3,7 @@ import { buildSchema, type GraphQLFieldResolver, type GraphQLSchema, isObjectTyp
 import { composeSubgraphs, federationLink } from './composeSubgraphs.ts';
 import type { PlannerTestGraph } from './plannerContract.ts';
 
-// Books and who wrote them, in one subgraph or in two.
+// Books and their authors, in one subgraph or in two.
 
 const deferDefinition =
   'directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT\n';
@@ -54,7 +54,7 @@ const resolvers: Fields = {
     books: (_, { first }: { first?: number }) => books.slice(0, first ?? books.length),
     author: (_, { id }: { id: string }) => (people.has(id) ? { id } : null),
   },
-  // Shelves stay as they are: the answer says what the book was renamed to.
+  // Mutations do not change the data: the response contains the new title.
   Mutation: { rename: (_, { id, title }: { id: string; title: string }) => ({ ...bookOf(id), title }) },
   Book: {
     title: ({ id, title }: Book) => title ?? bookOf(id).title,
@@ -104,10 +104,10 @@ const trials: Pick<PlannerTestGraph, 'queries' | 'deferred' | 'mutation'> = {
       title: 'a __typename at every level',
       query: '{ __typename books { __typename author { __typename name } } }',
     },
-    { title: 'nothing there', query: '{ author(id: "nobody") { name books { stars } } }' },
+    { title: 'an unknown author', query: '{ author(id: "nobody") { name books { stars } } }' },
   ],
   deferred: [
-    { title: 'what comes from elsewhere', query: '{ books { title ... @defer { stars } } }' },
+    { title: 'a field of another subgraph', query: '{ books { title ... @defer { stars } } }' },
     { title: 'what is required elsewhere', query: '{ books { id ... @defer { title author { name } } } }' },
     {
       title: 'one within another',
@@ -119,7 +119,7 @@ const trials: Pick<PlannerTestGraph, 'queries' | 'deferred' | 'mutation'> = {
     'mutation { first: rename(id: "b1", title: "A") { title stars } second: rename(id: "b2", title: "Bee") { title author { name } stars } }',
 };
 
-/** Of two subgraphs: entities, a `@requires`, fields in both. */
+/** A graph of two subgraphs with entities, a `@requires`, and fields that both subgraphs have. */
 export async function composeTwoSubgraphShelf(): Promise<PlannerTestGraph> {
   const subgraph = (sdl: string): GraphQLSchema => {
     type Modules = Parameters<typeof buildSubgraphSchema>[0];
@@ -142,7 +142,7 @@ export async function composeTwoSubgraphShelf(): Promise<PlannerTestGraph> {
   };
 }
 
-/** All in one subgraph, which knows no federation. */
+/** A graph of one subgraph without federation. */
 export function createSingleSubgraphShelf(): PlannerTestGraph {
   const schema = addResolvers(buildSchema(monolithSdl));
   return {

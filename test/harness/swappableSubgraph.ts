@@ -6,8 +6,8 @@ import { execute, type GraphQLSchema, parse, validate } from 'graphql';
 
 type Modules = Parameters<typeof buildSubgraphSchema>[0];
 
-/** A subgraph that can be deployed anew with another schema, without a moment in which it is not there. What is not
- *  valid for its schema it refuses as Apollo Server does. */
+/** A subgraph that can switch to another schema without being unavailable. Like Apollo Server, it rejects operations
+ *  that are invalid for its schema. */
 export class SwappableSubgraph implements AsyncDisposable {
   readonly #resolvers: unknown;
   readonly #server = createServer(async (request, response) => {
@@ -19,7 +19,7 @@ export class SwappableSubgraph implements AsyncDisposable {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   #schema: GraphQLSchema;
-  /** How often it was asked for its SDL. */
+  /** The number of requests for its SDL. */
   sdlRequestCount = 0;
 
   private constructor(sdl: string, resolvers: unknown) {
@@ -55,11 +55,11 @@ export class SwappableSubgraph implements AsyncDisposable {
     const document = parse(query);
     const errors = validate(this.#schema, document);
     if (errors.length > 0) {
-      const told = errors.map(({ message }) => ({
+      const responseErrors = errors.map(({ message }) => ({
         message,
         extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
       }));
-      return { status: 400, body: { errors: told } };
+      return { status: 400, body: { errors: responseErrors } };
     }
     return {
       status: 200,

@@ -4,15 +4,15 @@ import { type DemoSubgraphs, type StartDemoOptions, startDemoSubgraphs } from '.
 import { planInProcess } from './inProcessPlanner.ts';
 
 export interface TestGatewayOptions extends Pick<StartDemoOptions, 'faults' | 'clock' | 'now'> {
-  /** Over what the harness sets: any free ports, no log, the demo's supergraph and subgraphs, and that every field is
-   *  waited for, and every subgraph for long, so that answers do not depend on how busy the machine is. */
+  /** Overrides the harness's configuration: free ports, no log, the demo's supergraph and subgraphs, no latency
+   *  budgets and long timeouts, so that responses do not depend on the machine's load. */
   readonly config?: Partial<GatewayOptions>;
-  /** Over a planner without a thread; a suite about the thread gives `startPlannerThread`. */
+  /** Overrides the planner without a thread. A suite about the thread passes `startPlannerThread`. */
   readonly dependencies?: GatewayDependencies;
 }
 
 export interface TestGateway extends AsyncDisposable {
-  /** Of the GraphQL route. */
+  /** The URL of the GraphQL route. */
   readonly url: string;
   readonly adminUrl: string;
   readonly subgraphs: DemoSubgraphs;
@@ -23,13 +23,13 @@ export const demoSupergraphFile = fileURLToPath(
   new URL('../fixtures/demo.supergraph.graphql', import.meta.url),
 );
 
-/** For tests that hold back an answer of a subgraph while other things happen, for as long as these take. */
+/** For tests that delay a subgraph's response while other things happen. */
 export const longCallTimeouts = { attempt: '5m', deadline: '5m' } as const;
 
-/** Only an operation that is too much for any planner is refused, however busy the machine is. */
+/** Rejects only operations that no planner could plan, even on a busy machine. */
 export const longPlanningTimeout = { timeout: '1m' } as const;
 
-/** The demo's subgraphs and a gateway before them, all in this process and on any free ports. */
+/** Starts the demo's subgraphs and a gateway in this process, on free ports. */
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const { config = {}, dependencies, ...demo } = options;
   const subgraphs = await startDemoSubgraphs({ ports: 0, ...demo });
@@ -46,7 +46,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       subgraphs: {
         ...Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
         ...config.subgraphs,
-        // Nobody asks a subgraph how it is subscribed at: tests count its requests.
+        // Prevents probing of subgraphs for their subscription protocol, because tests count their requests.
         all: {
           timeouts: longCallTimeouts,
           subscription: { protocol: 'graphql_ws' },

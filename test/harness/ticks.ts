@@ -1,6 +1,6 @@
 import { buildSchema, type GraphQLSchema } from 'graphql';
 
-/** Events that a test pushes one by one to everyone who listens. */
+/** Events that a test pushes one by one to all subscribers. */
 export class Ticks {
   readonly #listeners = new Set<(step: TickEvent) => void>();
   readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
@@ -9,7 +9,7 @@ export class Ticks {
     return this.#listeners.size;
   }
 
-  /** Resolves when exactly so many listen. */
+  /** Resolves when there are exactly this many subscribers. */
   async waitForListeners(count: number): Promise<void> {
     if (this.#listeners.size === count) return;
     await new Promise<void>((resolve) => this.#waiting.push({ count, resolve }));
@@ -67,7 +67,7 @@ export class Ticks {
 
 type TickEvent = { tick: number | string } | 'end' | Error;
 
-/** `subscription { tick }` gives what is pushed; `{ broken }` fails in every event; `{ hello }` is a query. */
+/** `subscription { tick }` delivers the pushed events; `{ broken }` fails in every event; `{ hello }` is a query. */
 export function createTickSchema(ticks: Ticks): GraphQLSchema {
   const schema = buildSchema(`
     type Query { hello: String }

@@ -61,13 +61,13 @@ const products = `${federation}
   }
 `;
 
-/** A later supergraph moves the names to `stock`. */
+/** A later version of the subgraphs, in which names have moved to `stock`. */
 const updatedSdls = {
   stock: stock.replace('    stock: Int\n', '    stock: Int\n    name: String\n'),
   products: products.replace('    name: String\n', ''),
 };
 
-/** The fields that the subgraph `stock` returns for any product. */
+/** The fields of any product in the subgraph `stock`. */
 const stockValues = {
   number: 7,
   maker: { code: 'm1', country: 'NL' },
@@ -128,7 +128,7 @@ export async function loadTopicShop(sdls = { stock, products }) {
   return loadSupergraphInProcess(composed.sdl);
 }
 
-/** The same shop with another plan for operations that select names. */
+/** The same shop with a supergraph that plans operations with names differently. */
 export function loadUpdatedTopicShop() {
   return loadTopicShop(updatedSdls);
 }
@@ -144,7 +144,7 @@ export interface TopicShopOptions {
   readonly now?: () => number;
 }
 
-/** The part of a gateway that serves subscriptions, in this process. */
+/** A subscription manager in this process, like that of one of several gateways. */
 export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicShopOptions) {
   const {
     fields,
@@ -177,7 +177,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     problems,
     /** The lines of the log. */
     lines,
-    /** The source of fields that no topic feeds. */
+    /** The source of fields without a topic. */
     next,
     calls: pipeline.calls,
     replan: pipeline.replanSubscriptions,

@@ -9,17 +9,18 @@ import { createTickSchema, Ticks } from './ticks.ts';
 interface GraphqlWsUpstream extends AsyncDisposable {
   readonly url: string;
   readonly ticks: Ticks;
-  /** Sockets that are open now. */
+  /** The number of open sockets. */
   readonly openCount: number;
-  /** All that were ever made, in order. */
+  /** All sockets since the start, in order. */
   readonly sockets: readonly WebSocket[];
   readonly handshakes: readonly IncomingMessage[];
   readonly initPayloads: unknown[];
-  /** Resolves when exactly so many sockets are open. */
+  /** Resolves when exactly this many sockets are open. */
   waitForOpenCount(count: number): Promise<void>;
 }
 
-/** A subgraph with the reference server. `refuse`: what `onConnect` says of the connection with that number, from 1. */
+/** A subgraph with the reference server. `refuse`: the result of `onConnect` for the connection with this number,
+ *  from 1. */
 export async function startGraphqlWsUpstream(
   refuse: (connection: number) => boolean = () => false,
 ): Promise<GraphqlWsUpstream> {
@@ -41,13 +42,13 @@ export async function startGraphqlWsUpstream(
 
 export interface ScriptedSocket {
   readonly socket: WebSocket;
-  /** Messages as they came, parsed. */
+  /** The parsed messages, in the order of arrival. */
   readonly messages: Record<string, unknown>[];
-  /** Resolves when so many messages have come. */
+  /** Resolves when this many messages have arrived. */
   waitForMessages(count: number): Promise<Record<string, unknown>[]>;
   send(message: unknown): void;
   acknowledge(): void;
-  /** Resolves to the code with which the other side closed. */
+  /** Resolves to the close code of the other side. */
   readonly closeCode: Promise<number>;
 }
 
@@ -56,11 +57,11 @@ interface ScriptedWebSocketUpstream extends AsyncDisposable {
   readonly handshakes: readonly IncomingMessage[];
   readonly openCount: number;
   waitForOpenCount(count: number): Promise<void>;
-  /** The next socket that is made. */
+  /** Resolves to the next new socket. */
   next(): Promise<ScriptedSocket>;
 }
 
-/** A subgraph that says exactly what a test tells it to. */
+/** A subgraph whose messages the test scripts. */
 export async function startScriptedWebSocketUpstream(): Promise<ScriptedWebSocketUpstream> {
   const base = await startWebSocketServer();
   const made: ScriptedSocket[] = [];
@@ -122,7 +123,7 @@ async function startWebSocketServer() {
     sockets.push(socket);
     handshakes.push(request);
     changed();
-    // The server forgets it after its own listeners were told.
+    // The server removes the socket after its own listeners have run.
     socket.on('close', () => setImmediate(changed));
   });
   const view = {

@@ -1,4 +1,4 @@
-/** An element as it was written. */
+/** An element of a document. */
 export interface XmlElement {
   readonly name: string;
   readonly attributes: ReadonlyMap<string, string>;
@@ -11,7 +11,7 @@ const characters = /^[\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}
 const token =
   /<\?[\s\S]*?\?>|<!--(?:(?!--)[\s\S])*-->|<\/([\w:.-]+)\s*>|<([\w:.-]+)((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|([^<]+)/gy;
 
-/** Reads a document without a document type or CDATA. Errors: whatever is not well formed. */
+/** Parses a document without a document type or CDATA. @throws {Error} if the document is not well formed. */
 export function parseXml(text: string): XmlElement {
   if (!characters.test(text)) throw new Error('There are characters that XML does not allow.');
   const root = { name: '', attributes: new Map<string, string>(), children: [] as (XmlElement | string)[] };
@@ -45,7 +45,7 @@ function parseAttributes(text: string): Map<string, string> {
   const attributes = new Map<string, string>();
   for (const [, name = '', value = ''] of text.matchAll(/([\w:.-]+)\s*=\s*("[^"]*"|'[^']*')/g)) {
     if (attributes.has(name)) throw new Error(`Twice: ${name}.`);
-    // White space that is written as it is counts as a space.
+    // A literal white-space character counts as a space.
     attributes.set(name, decode(value.slice(1, -1).replaceAll(/\s/g, ' ')));
   }
   return attributes;

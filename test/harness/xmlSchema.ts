@@ -1,8 +1,8 @@
 import { childElements, textOf, type XmlElement } from './xml.ts';
 
-/** What is wrong with a document by an XML Schema, each with the path to its place. Knows what the schema of JUnit
- *  reports is made of: global elements and types, sequences and choices of references, attributes, patterns; whatever
- *  else a schema has is an error. */
+/** Validates a document by an XML Schema and returns its problems, each with a path. Supports the constructs of the
+ *  schema for JUnit reports: global elements and types, sequences and choices of references, attributes, patterns.
+ *  @throws {Error} for any other construct. */
 export function findSchemaProblems(document: XmlElement, schema: XmlElement): string[] {
   const globals = new Map(childElements(schema).map((item) => [`${item.name} ${nameOf(item)}`, item]));
   return elementProblems(document, `/${document.name}`);
@@ -73,7 +73,8 @@ function nameOf({ attributes }: XmlElement): string {
   return attributes.get('name') ?? '';
 }
 
-/** In the schema of JUnit reports every group may be repeated, or has one reference only: order never counts. */
+/** In the schema of JUnit reports, every group may be repeated or has only one reference, so the order never
+ *  counts. */
 function referencesOf(group: XmlElement): string[] {
   if (group.name !== 'xs:sequence' && group.name !== 'xs:choice') throw new Error(`Unknown: ${group.name}.`);
   return childElements(group).flatMap((item) =>

@@ -34,7 +34,7 @@ function compareUses(
   old: SubgraphVersion,
 ): readonly SubgraphChange[] {
   if (is === undefined) {
-    const message = `${coordinate} is no longer an enrichment: the first answer waits for it`;
+    const message = `${coordinate} is no longer an enrichment: the first response waits for it`;
     return [createChange('enrichment-removed', { message, coordinate })];
   }
   if (was === undefined) {

@@ -10,7 +10,7 @@ import {
 const subscriptionDocument = gql(enrichmentSubscription);
 
 /** A link to put before the `HttpLink`. It writes enrichment updates to the cache, so that components render them.
- *  `getClient` is called when a first answer arrives. */
+ *  `getClient` is called when a first response arrives. */
 export function enrichmentLink(getClient: () => ApolloClient): ApolloLink {
   return new ApolloLink((operation, forward) =>
     forward(operation).pipe(

@@ -1,4 +1,4 @@
-/** An update of one pending field of a first answer. */
+/** An update of one pending field of a first response. */
 export interface EnrichmentUpdate {
   readonly path: readonly (string | number)[];
   readonly data: unknown;
@@ -29,7 +29,7 @@ export function withUpdate<Data>(
 ): Data {
   const [key, ...remainingPath] = path;
   if (key === undefined) return value as Data;
-  // The client's data has changed since the first answer.
+  // The client's data has changed since the first response.
   if (typeof data !== 'object' || data === null) return data;
   const copy = (Array.isArray(data) ? [...data] : { ...data }) as Record<string | number, unknown>;
   copy[key] = withUpdate(copy[key], { path: remainingPath, data: value });

@@ -6,7 +6,7 @@ import {
   withUpdate,
 } from './enrichmentUpdates.ts';
 
-/** Calls `show` with the first answer, and again after each update. The client needs `fetchSubscriptions: true` or a
+/** Calls `show` with the first response, and again after each update. The client needs `fetchSubscriptions: true` or a
  *  `subscriptionExchange`. Returns a function that unsubscribes. */
 export function showWithUpdates<Data, Variables extends AnyVariables>(
   client: Client,

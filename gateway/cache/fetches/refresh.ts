@@ -80,7 +80,7 @@ class Refresh {
         });
       }),
       requestContext,
-      // Not group 0: first answers must not wait in a connection behind refreshes.
+      // Not group 0: first responses must not wait in a connection behind refreshes.
       group: 1,
       priority: priority.current,
       raisablePriority: priority,

@@ -15,7 +15,7 @@ export const backoffDefaults = { base: '500ms', max: '10s' } as const;
 const field = z.strictObject({
   budget: duration()
     .describe(
-      'How long the first answer waits for the field, counted from the start of the request. With `0ms` the answer does not wait. Default: the budget of `@enrichment` on the field, then `enrichment.budget`.',
+      'How long the first response waits for the field, counted from the start of the request. With `0ms` the answer does not wait. Default: the budget of `@enrichment` on the field, then `enrichment.budget`.',
     )
     .optional(),
   priority: choice(['CRITICAL', 'NORMAL', 'BACKGROUND'])
@@ -60,7 +60,7 @@ const jobs = z.strictObject({
     .prefault(10_000),
   maxPendingSize: size()
     .describe(
-      'Maximum size of the unfinished jobs in one process, as JSON text: snapshots of first answers, and their pending fields. Beyond it, the longest waiting jobs of the lowest priority are evicted. Without Redis, dead letters have the same limit of their own.',
+      'Maximum size of the unfinished jobs in one process, as JSON text: snapshots of first responses, and their pending fields. Beyond it, the longest waiting jobs of the lowest priority are evicted. Without Redis, dead letters have the same limit of their own.',
     )
     .prefault('64MB'),
   maxUpdatesSize: size()
@@ -95,7 +95,7 @@ const jobs = z.strictObject({
     .prefault('50ms'),
   maxSnapshotSize: size()
     .describe(
-      'Maximum size of the snapshot of a first answer, as JSON text, that is stored for further attempts and for other processes. A job with a larger snapshot has only its first attempt.',
+      'Maximum size of the snapshot of a first response, as JSON text, that is stored for further attempts and for other processes. A job with a larger snapshot has only its first attempt.',
     )
     .prefault('256KB'),
   maxDeadLetters: integer()
@@ -116,7 +116,7 @@ export const enrichmentSection = z
       .prefault(false),
     budget: duration()
       .describe(
-        'How long the first answer waits for an enrichment without a budget of its own, counted from the start of the request. The answer always waits for the primary data.',
+        'How long the first response waits for an enrichment without a budget of its own, counted from the start of the request. The answer always waits for the primary data.',
       )
       .prefault(budgetDefaults.budget),
     bounds: z
@@ -145,12 +145,12 @@ export const enrichmentSection = z
     tokens: z
       .strictObject({
         expireAfter: duration({ min: 1_000 })
-          .describe('How long a token is valid, counted from the first answer.')
+          .describe('How long a token is valid, counted from the first response.')
           .prefault('60s'),
       })
       .prefault({}),
     jobs: jobs.prefault({}),
   })
   .describe(
-    'Fields that may arrive after the first answer, how long answers wait for them, and the jobs that fetch pending ones.',
+    'Fields that may arrive after the first response, how long answers wait for them, and the jobs that fetch pending ones.',
   );

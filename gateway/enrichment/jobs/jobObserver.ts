@@ -7,7 +7,7 @@ export type JobOutcome = 'done' | 'failed' | 'too large' | 'evicted' | 'expired'
 
 /** Receives the events of enrichment jobs that are counted. */
 export interface JobObserver {
-  /** A first answer left with pending fields. `refused`: the job pool is full. */
+  /** A first response left with pending fields. `refused`: the job pool is full. */
   onEnqueued(event: {
     readonly priority: EnrichmentPriority;
     readonly outcome: 'created' | 'joined' | 'refused';

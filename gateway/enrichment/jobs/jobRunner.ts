@@ -73,7 +73,7 @@ export class JobRunner {
     return Array.from(this.#pending.values(), ({ field }) => field);
   }
 
-  /** Starts with an attempt that is already running: the execution of the first answer. */
+  /** Starts with an attempt that is already running: the execution of the first response. */
   start(attempt: JobAttempt): void {
     void this.#runAttempt(attempt, () => {});
   }

@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Unions and interfaces of which each subgraph knows other members, and interfaces of interfaces.
+// Unions and interfaces with different members in each subgraph, and interfaces that implement interfaces.
 
 const pages: readonly GraphObject[] = ['p1', 'p2'].map((id) => ({
   __typename: 'Page',

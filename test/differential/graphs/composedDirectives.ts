@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Directives that are carried into the supergraph or stay behind, on every kind of thing: they change no answer.
+// Directives on every kind of definition, composed into the supergraph or not. They change no response.
 
 const link = `
   extend schema

@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Arguments that come from an object further up, which is another one on each way to the same entity.
+// Arguments from an object further up, which differs between the paths to the same entity.
 
 const items: readonly GraphObject[] = ['i1', 'i2'].map((id) => ({
   __typename: 'Item',

@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Enums, input objects and arguments that differ between subgraphs: what all have is what clients can use.
+// Enums, input objects and arguments that differ between subgraphs. Clients can use what all subgraphs have.
 
 const colours = ['RED', 'GREEN', 'BLUE'];
 const cars: readonly GraphObject[] = colours.map((colour, index) => ({

@@ -1,7 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Subgraphs of Federation 1: without a link, types extended with external keys, values that all share, next to one
-// of Federation 2.
+// Subgraphs of Federation 1 (no link, type extensions with external keys, shared values) beside one of Federation 2.
 
 const products: readonly GraphObject[] = ['p1', 'p2'].map((upc) => ({
   __typename: 'Product',

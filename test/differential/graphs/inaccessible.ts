@@ -1,6 +1,7 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// What clients must not see: the key itself, required fields, types, members of unions, enum values, arguments.
+// Elements that are hidden from clients: the key itself, required fields, types, union members, enum values,
+// arguments.
 
 const staff: readonly GraphObject[] = ['w1', 'w2', 'w3'].map((code, index) => ({
   __typename: 'Worker',

@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Subgraphs that know an interface as an object: one requires what another one adds.
+// Subgraphs that know an interface as an object: one requires a field that another one adds.
 
 const media: readonly GraphObject[] = [
   { __typename: 'Book', id: 'b1', title: 'B1' },

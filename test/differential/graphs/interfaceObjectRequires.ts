@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Subgraphs that know an interface as an object: with requirements, next to a selection for one implementation.
+// Subgraphs that know an interface as an object: with `@requires`, beside a selection for one implementation.
 
 const media: readonly GraphObject[] = [
   { __typename: 'Book', id: 'b1', title: 'B1' },

@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Subgraphs that know an interface as an object: and values that one adds lead to further ones.
+// Subgraphs that know an interface as an object: values that one of them adds lead to further interface objects.
 
 const media: readonly GraphObject[] = [
   { __typename: 'Book', id: 'b1', title: 'B1' },

@@ -1,7 +1,7 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Keys of every form: several on one type, compound, nested, with a list of objects in it. Each subgraph knows
-// the entity by a key of its own, so that one has to lead to the next.
+// Keys of every form: several keys of one type, compound, nested, and with a list of objects. Each subgraph knows the
+// entity by a key of its own, so that one key leads to the next.
 
 const organisations: readonly GraphObject[] = [
   { __typename: 'Organisation', id: 'o1' },

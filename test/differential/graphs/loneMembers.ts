@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Abstract types of one member, of none that clients can see, and root fields of nothing else than these.
+// Abstract types with one member, or with none that clients can see, and root fields of only these types.
 
 const lone: readonly GraphObject[] = ['l1', 'l2'].map((id) => ({
   __typename: 'Lone',

@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Keys that are null, references to what no longer exists, and entities that some subgraphs do not know.
+// Keys that are null, references to entities that no longer exist, and entities that some subgraphs do not know.
 
 const posts: readonly GraphObject[] = [
   { id: 'k1', url: '/1', author: 0 },

@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Mutations over two subgraphs: what each one gives tells which came before it.
+// Mutations of two subgraphs. The result of each shows which mutations ran before it.
 
 const accounts: readonly GraphObject[] = ['a1', 'a2'].map((id) => ({ __typename: 'Account', id }));
 

@@ -1,7 +1,7 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Lists of lists of entities, with nulls where none may be: how far each goes up, within a subgraph's answer and
-// across the border of two.
+// Lists of lists of entities with forbidden nulls: how far each null propagates, within a subgraph's response and
+// across two subgraphs.
 
 const cells: readonly GraphObject[] = ['c1', 'c2', 'c3', 'c4'].map((id, index) => ({
   __typename: 'Cell',
@@ -11,7 +11,7 @@ const cells: readonly GraphObject[] = ['c1', 'c2', 'c3', 'c4'].map((id, index) =
     index === 2
       ? { label: `deep of ${id}`, must: null }
       : { label: `deep of ${id}`, must: { label: `must of ${id}` } },
-  // The subgraph of this field does not know the last one.
+  // The subgraph of this field does not know the last entity.
   twin: () => cells[(index + 1) % 3],
 }));
 

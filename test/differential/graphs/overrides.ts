@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Fields that one subgraph took over from another, root fields and fields of values among them.
+// Fields that one subgraph took over from another, including root fields and fields of values.
 
 const books: readonly GraphObject[] = ['x', 'y'].map((isbn) => ({
   __typename: 'Book',

@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Fields that a subgraph has on some ways only: below an interface, a union, and nested objects.
+// Fields that a subgraph has on some paths only: below an interface, a union, and nested objects.
 
 const shows: readonly GraphObject[] = ['s1', 's2', 's3'].map((id, index) => ({
   __typename: index === 1 ? 'Play' : 'Concert',

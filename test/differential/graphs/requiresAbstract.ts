@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Requirements below an interface, on a union's members, and of lists of these.
+// Required fields below an interface, of union members, and of lists of these.
 
 const tasks: readonly GraphObject[] = ['t1', 't2', 't3', 't4'].map((id, index) => ({
   __typename: 'Task',

@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// One field with different arguments: in two `@requires`, in one that the client asks as well, and nested.
+// One field with different arguments: in two `@requires`, in one that the client also selects, and nested.
 
 const rooms: readonly GraphObject[] = ['r1', 'r2', 'r3'].map((id) => ({
   __typename: 'Room',

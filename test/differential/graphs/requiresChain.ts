@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// What one subgraph computes is required by the next, and out of nested objects.
+// Fields that one subgraph computes and the next requires, some of them in nested objects.
 
 const parts: readonly GraphObject[] = ['a', 'b', 'c'].map((id) => ({
   __typename: 'Part',

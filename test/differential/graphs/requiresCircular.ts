@@ -1,6 +1,6 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// What one subgraph computes is required by another, which computes what the first one requires for another field.
+// A field that one subgraph computes is required by another, which computes a field that the first requires.
 
 const parts: readonly GraphObject[] = ['a', 'b', 'c'].map((id) => ({
   __typename: 'Part',

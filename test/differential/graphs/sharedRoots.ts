@@ -1,7 +1,7 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Root fields that several subgraphs answer, each with a part of what lies below: values without a key that only
-// the root leads to, and entities.
+// Root fields that several subgraphs resolve, each with a part of the fields below: entities, and values without a
+// key that only the root leads to.
 
 const items: readonly GraphObject[] = ['i1', 'i2'].map((id) => ({
   __typename: 'Item',

@@ -1,7 +1,7 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// A subgraph that can be left by a key but entered by another one only, and has to be entered again for what it
-// requires.
+// A subgraph whose entities have one key outwards and another key inwards, and that is fetched again for required
+// fields.
 
 const jobs: readonly GraphObject[] = ['j1', 'j2', 'j3'].map((id, index) => ({
   __typename: 'Job',

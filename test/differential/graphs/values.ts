@@ -1,7 +1,7 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Values without a key whose parts come from several subgraphs: they are merged place by place, lists included,
-// and null in all of them where they are null in one.
+// Values without a key whose fields come from several subgraphs. They are merged path by path, including lists, and
+// are null in all subgraphs if they are null in one.
 
 const trips: readonly GraphObject[] = ['t1', 't2', 't3'].map((id, index) => ({
   __typename: 'Trip',

@@ -49,7 +49,7 @@ test('Apollo Client with the documented link gets enrichment updates into its ca
   client.stop();
 });
 
-test('urql with the documented function shows the first answer and each enrichment update', async () => {
+test('urql with the documented function shows the first response and each enrichment update', async () => {
   const { shop, release } = await startHeldShop();
   await using _ = shop;
   const client = new Client({

@@ -14,8 +14,8 @@ export interface GivenSubgraph extends SubgraphInput {
 
 const compositions = new LRUCache<string, CompositionResult>({ max: 500 });
 
-/** `composeSupergraph` of subgraphs whose SDL is given. Equal SDLs are composed once, whatever their URLs are: tests
- *  start the same subgraphs on other ports again and again. */
+/** Like `composeSupergraph`, for subgraphs with a given SDL. Equal SDLs are composed once, whatever their URLs are:
+ *  tests start the same subgraphs on different ports. */
 export async function composeOnce(subgraphs: readonly GivenSubgraph[]): Promise<CompositionResult> {
   const key = JSON.stringify(subgraphs.map(({ name, sdl }) => [name, sdl]));
   let composed = compositions.get(key);

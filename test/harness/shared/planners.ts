@@ -7,10 +7,10 @@ import {
   createApolloPlanner,
 } from '../../../gateway/planning/apolloPlanner.ts';
 
-/** A planner keeps nothing of the operations that it has planned. */
+/** A planner stores nothing about the operations that it has planned. */
 const planners = new LRUCache<string, ApolloPlanner>({ max: 12 });
 
-/** The planner of a supergraph, loaded at most once while it is among the last that were used. Errors: those of
+/** The planner of a supergraph, cached while it is among the recently used ones. @throws {Error} like
  *  `createApolloPlanner`. */
 export function sharedPlanner({ sdl, ...limits }: ApolloPlannerOptions): ApolloPlanner {
   const { maxEvaluatedPlans, pathsLimit, splitTimeoutMs } = limits;

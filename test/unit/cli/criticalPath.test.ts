@@ -25,11 +25,11 @@ function parallel(...nodes: PlanNode[]): PlanNode {
   return { kind: 'Parallel', nodes };
 }
 
-test('a plan without fetches waits for nothing', () => {
+test('a plan without fetches has an empty critical path', () => {
   expect(findCriticalPaths({ kind: 'QueryPlan' })).toEqual({ initial: [], deferred: [] });
 });
 
-test('the longest chain goes through the deepest branch of each parallel step', () => {
+test('the critical path contains the deepest branch of each parallel step', () => {
   const node = sequence(
     fetch('products'),
     parallel(
@@ -46,7 +46,7 @@ test('the longest chain goes through the deepest branch of each parallel step', 
   ]);
 });
 
-test('a condition counts with its longer side', () => {
+test('the critical path contains the longer branch of a condition', () => {
   const node: PlanNode = {
     kind: 'Condition',
     condition: 'full',
@@ -59,7 +59,7 @@ test('a condition counts with its longer side', () => {
   ]);
 });
 
-test('a deferred block waits for the fetches that it depends on, and nested blocks follow their parent', () => {
+test("the critical path of a deferred block starts with the fetches it depends on, and that of a nested block with its parent's", () => {
   const node: PlanNode = {
     kind: 'Defer',
     primary: { node: parallel(fetch('products', '0'), sequence(fetch('accounts'), fetch('orders'))) },

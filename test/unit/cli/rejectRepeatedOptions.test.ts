@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Command } from 'commander';
 import { rejectRepeatedOptions } from '../../../gateway/cli/rejectRepeatedOptions.ts';
 
-/** What the command below the program gets, or why it is refused. */
+/** The options that the subcommand receives, or the error message. */
 async function run(...args: readonly string[]): Promise<unknown> {
   const program = new Command('tributary').exitOverride().configureOutput({ writeErr: () => {} });
   let given: unknown;
@@ -23,14 +23,14 @@ async function run(...args: readonly string[]): Promise<unknown> {
   }
 }
 
-describe('an option', () => {
-  test('that takes one value is refused the second time', async () => {
+describe('a command line option', () => {
+  test('with a single value is refused when it is repeated', async () => {
     const refused = "error: option '-e, --environment <name>' is given twice, but takes one value";
     expect(await run('--environment', 'a', '--environment', 'b')).toBe(refused);
     expect(await run('--environment', 'a', '-e', 'a')).toBe(refused);
   });
 
-  test('may be given once, and again where it takes several or none', async () => {
+  test('may be given once, and repeatedly if it takes several values or none', async () => {
     expect(await run('--environment', 'a', '--strict', '--strict')).toEqual({
       environment: 'a',
       strict: true,

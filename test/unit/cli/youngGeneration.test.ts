@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { flagsWithYoungGeneration } from '../../../gateway/cli/youngGeneration.ts';
 
-test('the young generation is enlarged, other flags stay', () => {
+test('the flag for the young generation is added to the other flags', () => {
   expect(flagsWithYoungGeneration(['--enable-source-maps'], '')).toEqual([
     '--max-semi-space-size=64',
     '--enable-source-maps',
@@ -12,6 +12,6 @@ test.each([
   [['--max-semi-space-size=32'], ''],
   [['--max_semi_space_size=32'], ''],
   [[], '--max-semi-space-size=16 --enable-source-maps'],
-])('a size that somebody chose stays: %p, NODE_OPTIONS %p', (flags, nodeOptions) => {
+])('a configured size of the young generation is not changed: %p, NODE_OPTIONS %p', (flags, nodeOptions) => {
   expect(flagsWithYoungGeneration(flags, nodeOptions)).toEqual(flags);
 });

@@ -4,11 +4,11 @@ import { findConfigProblems, parseConfig } from '../../../gateway/config/parseCo
 const supergraph = { file: 'supergraph.graphql' };
 const events = { stream: 'shop:events' };
 
-test('no events are read unless a stream is named', () => {
+test('cache.events has no stream by default', () => {
   expect(parseConfig({ supergraph }).cache.events).toEqual({ stream: '' });
 });
 
-test('a stream needs a Redis, in whatever form', () => {
+test('cache.events.stream needs a configured Redis server, cluster or sentinel', () => {
   expect(findConfigProblems({ supergraph, cache: { events } })).toEqual([
     {
       path: 'cache.events.stream',

@@ -6,14 +6,14 @@ const supergraph = { file: 'supergraph.graphql' };
 const problemsOf = (mutation: unknown) =>
   findConfigProblems({ supergraph, cache: { mutations: { 'Mutation.addReview': mutation } } });
 
-test('a mutation without more invalidates what its answer holds', () => {
+test('an empty entry in cache.mutations invalidates by the result of the mutation', () => {
   expect(parseConfig({ supergraph }).cache.mutations).toEqual({});
   expect(parseConfig({ supergraph, cache: { mutations: { 'Mutation.a': {} } } }).cache.mutations).toEqual({
     'Mutation.a': { result: true, types: [], entities: [], tags: [], subgraphs: [] },
   });
 });
 
-test('a configuration that was read can be read again', () => {
+test('a parsed configuration with cache.mutations can be parsed again', () => {
   const config = parseConfig({
     supergraph,
     cache: {
@@ -52,11 +52,11 @@ test.each([
   ['a type that is no text', { __typename: 1, id: '1' }],
   ['a type that depends on an argument', { __typename: '{args.type}', id: '1' }],
   ['no key', { __typename: 'Product' }],
-  ['a place for something else', { __typename: 'Product', id: '{arg.id}' }],
-  ['a place for all arguments', { __typename: 'Product', id: '{args}' }],
-  ['a brace that is left open', { __typename: 'Product', id: '{args.id' }],
-  ['a wrong place deep within', { __typename: 'Product', vendor: [{ code: 'a}' }] }],
-])('an entity with %s is refused with its path', (_, entity) => {
+  ['a placeholder with an unknown name', { __typename: 'Product', id: '{arg.id}' }],
+  ['a placeholder for all arguments', { __typename: 'Product', id: '{args}' }],
+  ['an unclosed brace', { __typename: 'Product', id: '{args.id' }],
+  ['an invalid placeholder in a nested value', { __typename: 'Product', vendor: [{ code: 'a}' }] }],
+])('an entity of cache.mutations with %s is refused with its path', (_, entity) => {
   expect(problemsOf({ entities: [{ __typename: 'Product', id: '{args.id}' }, entity] })).toEqual([
     expect.objectContaining({
       path: 'cache.mutations["Mutation.addReview"].entities[1]',
@@ -65,7 +65,7 @@ test.each([
   ]);
 });
 
-test('an entity that holds itself is refused', () => {
+test('an entity of cache.mutations that contains itself is refused', () => {
   const entity: Record<string, unknown> = { __typename: 'Product' };
   entity.vendor = entity;
   expect(problemsOf({ entities: [entity] })).toHaveLength(1);

@@ -3,7 +3,7 @@ import { findConfigProblems, parseConfig } from '../../../gateway/config/parseCo
 
 const supergraph = { file: 'supergraph.graphql' };
 
-test('nothing is cached without rules', () => {
+test('the default configuration has no cache rules', () => {
   expect(parseConfig({ supergraph }).cache).toMatchObject({
     enabled: true,
     rules: {},
@@ -13,7 +13,7 @@ test('nothing is cached without rules', () => {
   });
 });
 
-test('rules are for types, fields and subgraphs', () => {
+test('cache.rules accepts types, fields and subgraphs', () => {
   const rules = {
     Product: { maxAge: '1m' },
     'Product.stock': { maxAge: '5s', staleWhileRevalidate: '30s', staleIfError: '10m' },
@@ -34,7 +34,7 @@ test('rules are for types, fields and subgraphs', () => {
   });
 });
 
-test('a configuration that was read can be read again', () => {
+test('a parsed configuration with cache.rules can be parsed again', () => {
   const config = parseConfig({ supergraph, cache: { rules: { Product: { maxAge: '1m' } } } });
   expect(parseConfig(config)).toEqual(config);
 });
@@ -49,7 +49,7 @@ test.each([
   'subgraph:',
   'subgraph: ',
   'Query.a()',
-])('a rule for "%s" is refused with its path', (name) => {
+])('a cache rule for "%s" is refused with its path', (name) => {
   expect(findConfigProblems({ supergraph, cache: { rules: { [name]: { maxAge: '1s' } } } })).toEqual([
     {
       path: `cache.rules[${JSON.stringify(name)}]`,
@@ -60,7 +60,7 @@ test.each([
   ]);
 });
 
-test('what is wrong in a rule is told with its path', () => {
+test('every problem in a cache rule is reported with its path', () => {
   const rules = {
     'Product.stock': { maxAge: '-5s', staleIfErorr: '1m', scope: 'SHARED', tags: [' '] },
     Product: { staleIfError: '5 s' },

@@ -5,8 +5,8 @@ import { findConfigProblems, parseConfig } from '../../../gateway/config/parseCo
 const supergraph = { file: 'supergraph.graphql' };
 const byCallback = { subscription: { protocol: 'http_callback' } };
 
-describe('subscriptions by HTTP callback', () => {
-  test.each(['0.0.0.0', '::'])('need a public address where the gateway listens on %s', (host) => {
+describe('the configuration of HTTP callbacks', () => {
+  test.each(['0.0.0.0', '::'])('needs listen.publicUrl when listen.host is %s', (host) => {
     const subgraphs = { all: {}, reviews: byCallback };
     expect(checkCrossSectionRules({ supergraph, subgraphs, listen: { host } })).toEqual([
       {
@@ -20,19 +20,19 @@ describe('subscriptions by HTTP callback', () => {
     expect(checkCrossSectionRules({ supergraph, listen: { host } })).toEqual([]);
   });
 
-  test('need none where the host is an address', () => {
+  test('needs no listen.publicUrl when listen.host is a single address', () => {
     expect(checkCrossSectionRules({ supergraph, subgraphs: { all: byCallback } })).toEqual([]);
     expect(
       checkCrossSectionRules({ supergraph, subgraphs: { all: byCallback }, listen: { host: '10.0.0.1' } }),
     ).toEqual([]);
   });
 
-  test.each([2, 'auto'])('go with %p workers', (workers) => {
+  test.each([2, 'auto'])('is valid with %p workers', (workers) => {
     expect(checkCrossSectionRules({ supergraph, workers, subgraphs: { all: byCallback } })).toEqual([]);
   });
 });
 
-describe('the public address', () => {
+describe('listen.publicUrl', () => {
   test('may have a path', () => {
     const publicUrl = 'https://graph.example/tributary/';
     expect(parseConfig({ supergraph, listen: { publicUrl } }).listen.publicUrl).toBe(publicUrl);

@@ -3,8 +3,8 @@ import { findConfigProblems, parseConfig } from '../../../gateway/config/parseCo
 
 const supergraph = { file: 'supergraph.graphql' };
 
-describe('contracts', () => {
-  test('warn by default, and record nothing', () => {
+describe('the section contracts', () => {
+  test('warns and does not record by default', () => {
     expect(parseConfig({ supergraph }).contracts).toEqual({
       guard: 'warn',
       directory: 'contracts',
@@ -22,7 +22,7 @@ describe('contracts', () => {
     });
   });
 
-  test('take headers of any case', () => {
+  test('accepts header names in any case', () => {
     const record = { enabled: 'true', clientNameHeaders: ['X-App'] } as const;
     expect(parseConfig({ supergraph, contracts: { record } }).contracts.record).toMatchObject({
       enabled: true,
@@ -30,7 +30,7 @@ describe('contracts', () => {
     });
   });
 
-  test('say what would be right', () => {
+  test('reports problems with the expected values', () => {
     const contracts = {
       guard: 'strict',
       directory: ' ',

@@ -4,7 +4,7 @@ import { findConfigProblems, parseConfig } from '../../../gateway/config/parseCo
 const supergraph = { file: 'supergraph.graphql' };
 
 describe('the section enrichment', () => {
-  test('has a default for everything', () => {
+  test('has a default for every option', () => {
     expect(parseConfig({ supergraph }).enrichment).toEqual({
       mode: 'adaptive',
       shadow: false,
@@ -37,7 +37,7 @@ describe('the section enrichment', () => {
     });
   });
 
-  test('takes fields by their coordinates, with as much as is to differ', () => {
+  test('accepts fields by coordinate, with any subset of options', () => {
     const fields = {
       'Product.recommended': { budget: '50ms', priority: 'BACKGROUND' },
       'Query.weather': { budget: 0 },
@@ -50,7 +50,7 @@ describe('the section enrichment', () => {
     });
   });
 
-  test('takes shares as text too', () => {
+  test('accepts ratios as text', () => {
     const adaptation = { inlineBelow: '0.25', inlineUntil: 1, deferredBelow: '0' };
     expect(parseConfig({ supergraph, enrichment: { adaptation } }).enrichment.adaptation).toMatchObject({
       inlineBelow: 0.25,
@@ -60,7 +60,7 @@ describe('the section enrichment', () => {
     });
   });
 
-  test('is told what is wrong with each option', () => {
+  test('reports the problem of each option', () => {
     const enrichment = {
       mode: 'sometimes',
       budget: 'soon',
@@ -156,7 +156,7 @@ describe('the section enrichment', () => {
       'conflicts: base is 11s, max is 10s',
       'a base that is no longer than max',
     ],
-  ])('is told what does not go together: %j', (enrichment, path, message, expected) => {
+  ])('reports conflicting options: %j', (enrichment, path, message, expected) => {
     expect(findConfigProblems({ supergraph, enrichment })).toEqual([{ path, message, expected }]);
   });
 
@@ -166,7 +166,7 @@ describe('the section enrichment', () => {
     { adaptation: { inlineBelow: 0.8, deferredBelow: 0.2 } },
     { bounds: { min: '100ms', max: '100ms' } },
     { jobs: { backoff: { base: '1s', max: '1s' } } },
-  ])('may be at its limits: %j', (enrichment) => {
+  ])('accepts values at their limits: %j', (enrichment) => {
     expect(findConfigProblems({ supergraph, enrichment })).toEqual([]);
   });
 });

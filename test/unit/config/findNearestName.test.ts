@@ -9,10 +9,10 @@ test.each([
   ['hots', 'host'],
   ['drain_timeout', 'drainTimeout'],
   ['drainTimout', 'drainTimeout'],
-])('%s is taken for %s', (typed, meant) => {
+])('findNearestName corrects %s to %s', (typed, meant) => {
   expect(findNearestName(typed, keys)).toBe(meant);
 });
 
-test.each(['redis', 'x', 'p', ''])('%p is taken for nothing', (typed) => {
+test.each(['redis', 'x', 'p', ''])('findNearestName finds nothing for %p', (typed) => {
   expect(findNearestName(typed, keys)).toBeUndefined();
 });

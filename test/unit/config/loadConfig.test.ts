@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: a configuration's own way to name variables
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,18 +28,18 @@ function problemsOf(act: () => unknown) {
   throw new Error('The configuration was accepted.');
 }
 
-describe('what wins', () => {
+describe('the precedence of configuration sources', () => {
   const yaml =
     'supergraph: { file: graphs/shop.graphql, watch: false }\nlisten: { port: 5000 }\nworkers: 3\n';
 
-  test('the file wins over the defaults, and its paths start where it lies', () => {
+  test('the file overrides the defaults, and relative paths start at its directory', () => {
     const config = load(yaml);
     expect(config.supergraph).toEqual({ file: join(folder, 'graphs/shop.graphql'), watch: false });
     expect(config.listen).toMatchObject({ host: '127.0.0.1', port: 5000 });
     expect(config.workers).toBe(3);
   });
 
-  test('the command line wins over the file', () => {
+  test('the command line overrides the file', () => {
     const overrides = { supergraph: '/other.graphql', host: '0.0.0.0', port: '0', workers: 'auto' };
     const config = load(yaml, { overrides });
     expect(config.supergraph).toEqual({ file: '/other.graphql', watch: true });
@@ -47,13 +47,13 @@ describe('what wins', () => {
     expect(config.workers).toBe('auto');
   });
 
-  test('a supergraph on the command line replaces one that is composed', () => {
+  test('a supergraph on the command line replaces supergraph.subgraphs', () => {
     const composed = 'supergraph: { subgraphs: [{ name: a, url: http://a }], pollInterval: 1s }';
     const config = load(composed, { overrides: { supergraph: '/other.graphql' } });
     expect(config.supergraph).toEqual({ file: '/other.graphql', watch: true });
   });
 
-  test('a wrong value on the command line is a problem like any other', () => {
+  test('an invalid value on the command line is reported like any other problem', () => {
     expect(problemsOf(() => load(yaml, { overrides: { port: 'http', workers: '-1' } }))).toEqual([
       { path: 'listen.port', message: 'is "http"', expected: 'a whole number from 0 to 65535' },
       { path: 'workers', message: 'is "-1"', expected: 'a whole number of at least 1, or auto' },
@@ -61,8 +61,8 @@ describe('what wins', () => {
   });
 });
 
-describe('environment variables', () => {
-  test('are put in wherever text stands, with defaults for unset and empty ones', () => {
+describe('environment variables in the configuration', () => {
+  test('are expanded in every text, with defaults for unset and empty variables', () => {
     const yaml = `
 supergraph:
   subgraphs:
@@ -80,12 +80,12 @@ security:
     expect(config.security.introspection).toBe(true);
   });
 
-  test('are not looked for in the value of another one', () => {
+  test('are not expanded in the value of another variable', () => {
     const config = load("supergraph: { file: '${FILE}' }", { env: { FILE: '/a/${B}.graphql', B: 'b' } });
     expect(config.supergraph).toEqual({ file: '/a/${B}.graphql', watch: true });
   });
 
-  test('without value and default are reported with the other problems', () => {
+  test('without a value and a default are reported with the other problems', () => {
     const yaml = "supergraph: { file: 'a.graphql' }\nlisten: { port: '${PORT}', host: '${1X}', paht: /x }";
     expect(problemsOf(() => load(yaml))).toEqual([
       {
@@ -103,21 +103,21 @@ security:
   });
 });
 
-describe('a file', () => {
-  test('that does not exist is named', () => {
+describe('a configuration file', () => {
+  test('that does not exist is reported by name', () => {
     const file = join(folder, 'nowhere.yaml');
     expect(problemsOf(() => loadConfig({ file, env: {} }))).toEqual([
       { path: '', message: `${file} does not exist`, expected: 'a YAML file' },
     ]);
   });
 
-  test('that is a folder cannot be read', () => {
+  test('that is a directory is reported as unreadable', () => {
     expect(problemsOf(() => loadConfig({ file: folder, env: {} }))).toEqual([
       { path: '', message: `${folder} could not be read (EISDIR)`, expected: 'a YAML file' },
     ]);
   });
 
-  test('that is not YAML is refused with line and column', () => {
+  test('with invalid YAML is reported with line and column', () => {
     const problems = problemsOf(() => load('supergraph:\n  file: a\n  file: b\nlisten: { port: 1\n'));
     expect(problems.map(({ path }) => path)).toEqual([
       `${join(folder, 'gateway.yaml')}:3:3`,
@@ -125,14 +125,14 @@ describe('a file', () => {
     ]);
   });
 
-  test('that is empty lacks a supergraph', () => {
+  test('that is empty is reported for its missing supergraph', () => {
     expect(problemsOf(() => load('# nothing yet\n'))).toEqual([
       { path: 'supergraph', message: 'is missing', expected: 'either `file` or `subgraphs`' },
     ]);
   });
 });
 
-test('the error lists every problem in words', () => {
+test('the message of ConfigError lists every problem', () => {
   const message = (() => {
     try {
       load('listen: { prot: 1, path: x }');

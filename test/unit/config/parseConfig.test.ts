@@ -5,7 +5,7 @@ import type { GatewayOptions } from '../../../gateway/config/schema.ts';
 const supergraph = { file: 'supergraph.graphql' };
 
 describe('a configuration', () => {
-  test('needs nothing but a supergraph', () => {
+  test('requires only a supergraph', () => {
     const config = parseConfig({ supergraph });
     expect(config.listen).toEqual({
       host: '127.0.0.1',
@@ -60,7 +60,7 @@ describe('a configuration', () => {
     expect(config.workers).toBe(1);
   });
 
-  test('takes durations and sizes as text with a unit and as numbers', () => {
+  test('accepts durations and sizes as text with a unit and as numbers', () => {
     const options: GatewayOptions = {
       supergraph,
       listen: { drainTimeout: '1m' },
@@ -74,7 +74,7 @@ describe('a configuration', () => {
     expect(config.limits.bodySize).toBe(2_048);
   });
 
-  test('takes numbers and flags as text too, since environment variables have no other type', () => {
+  test('accepts numbers and flags as text, because environment variables are text', () => {
     const config = parseConfig({
       supergraph: { file: 'a', watch: 'false' },
       listen: { port: '0' },
@@ -87,7 +87,7 @@ describe('a configuration', () => {
     expect(config.workers).toBe(4);
   });
 
-  test('takes the share of an @override as a percentage or as all or none', () => {
+  test('accepts a percentage or a boolean for an override label', () => {
     const labels = { a: 12.5, b: '0.25', c: true, d: 'false' } as const;
     expect(parseConfig({ supergraph, override: { identityHeader: 'X-User', labels } }).override).toEqual({
       identityHeader: 'x-user',
@@ -95,12 +95,12 @@ describe('a configuration', () => {
     });
   });
 
-  test('takes origins as a browser names them', () => {
+  test('accepts origins as browsers send them', () => {
     const origins = ['https://shop.example', 'http://localhost:4200', '*'];
     expect(parseConfig({ supergraph, security: { cors: { origins } } }).security.cors).toEqual({ origins });
   });
 
-  test('is valid as options again and stays the same', () => {
+  test('can be parsed again without a change', () => {
     const config = parseConfig({
       supergraph: { subgraphs: [{ name: 'reviews', url: 'http://reviews/graphql' }] },
       subgraphs: { reviews: { timeouts: { attempt: '1s' }, headers: { forward: ['X-Tenant'] } } },
@@ -110,7 +110,7 @@ describe('a configuration', () => {
     expect(config.subgraphs.reviews?.headers?.forward).toEqual(['x-tenant']);
   });
 
-  test('is frozen to its depth', () => {
+  test('is deeply frozen', () => {
     const config = parseConfig({ supergraph });
     const { all } = config.subgraphs;
     const parts = [config, config.listen, config.subgraphs, all, all.timeouts, all.headers.forward];
@@ -118,8 +118,8 @@ describe('a configuration', () => {
   });
 });
 
-describe('a wrong configuration', () => {
-  test('is refused with every problem, its path and what would be right', () => {
+describe('an invalid configuration', () => {
+  test('is refused with every problem, its path and the expected value', () => {
     expect(
       findConfigProblems({
         supergraph: { subgraphs: [{ name: 'a' }, { name: 'b', url: 'ftp://b' }], pollInterval: '1ms' },
@@ -201,7 +201,7 @@ describe('a wrong configuration', () => {
     [null, 'is empty'],
     [[], 'is a list'],
     ['supergraph.graphql', 'is "supergraph.graphql"'],
-  ])('that is no mapping says so: %p', (options, message) => {
+  ])('that is not a mapping is reported: %p', (options, message) => {
     expect(findConfigProblems(options)).toEqual([{ path: '', message, expected: 'a section with keys' }]);
   });
 
@@ -211,7 +211,7 @@ describe('a wrong configuration', () => {
     'https://shop.example:443',
     'shop.example',
     'null',
-  ])('is told that no browser names its origin %s', (origin) => {
+  ])('is reported for the invalid origin %s', (origin) => {
     expect(findConfigProblems({ supergraph, security: { cors: { origins: [origin] } } })).toEqual([
       {
         path: 'security.cors.origins[0]',
@@ -221,7 +221,7 @@ describe('a wrong configuration', () => {
     ]);
   });
 
-  test('is told which shares of requests an @override can have', () => {
+  test('is reported for invalid percentages of override labels', () => {
     const override = { identityHeader: 'x user', labels: { beta: 101, gamma: '5 %', delta: -1 } };
     expect(findConfigProblems({ supergraph, override })).toEqual([
       {
@@ -248,19 +248,19 @@ describe('a wrong configuration', () => {
     ]);
   });
 
-  test('that leaves a section empty says so', () => {
+  test('is reported for an empty section', () => {
     expect(findConfigProblems({ supergraph, batching: null })).toEqual([
       { path: 'batching', message: 'is empty', expected: 'a section with keys' },
     ]);
   });
 
-  test('does not repeat an address that may hold a password', () => {
+  test('is reported without quoting an address, which may contain a password', () => {
     expect(findConfigProblems({ supergraph, subgraphs: { a: { url: 'redis://user:secret@host' } } })).toEqual(
       [{ path: 'subgraphs.a.url', message: 'is invalid', expected: 'an http:// or https:// address' }],
     );
   });
 
-  test('is told all about its source of the supergraph', () => {
+  test('is reported for an invalid combination of supergraph sources', () => {
     const either = 'either `file` or `subgraphs`';
     const subgraphs = [{ name: 'a', url: 'http://a' }];
     expect(findConfigProblems({})).toEqual([{ path: 'supergraph', message: 'is missing', expected: either }]);
@@ -290,7 +290,7 @@ describe('a wrong configuration', () => {
     ]);
   });
 
-  test('is told about names that repeat or belong to no subgraph', () => {
+  test('is reported for duplicate and unknown subgraph names', () => {
     const subgraphs = ['reviews', 'products', 'reviews'].map((name) => ({ name, url: `http://${name}` }));
     expect(
       findConfigProblems({ supergraph: { subgraphs }, subgraphs: { rewiews: {}, al: {}, elsewhere: {} } }),
@@ -318,7 +318,7 @@ describe('a wrong configuration', () => {
     ]);
   });
 
-  test('cannot put the admin routes on the public listener', () => {
+  test('is reported when both listeners have the same address', () => {
     const problem = {
       path: 'admin.port',
       message: 'is 8080, the same as listen.port',
@@ -336,7 +336,7 @@ describe('a wrong configuration', () => {
     expect(findConfigProblems({ supergraph, listen: { port: 0 }, admin: { port: 0 } })).toEqual([]);
   });
 
-  test('cannot use a default port twice', () => {
+  test('is reported when a port equals the default port of the other listener', () => {
     expect(findConfigProblems({ supergraph, listen: { port: 4001 } })).toEqual([
       {
         path: 'admin.port',
@@ -346,7 +346,7 @@ describe('a wrong configuration', () => {
     ]);
   });
 
-  test('cannot let an attempt outlast its deadline, or one subgraph the whole request', () => {
+  test('is reported when an attempt exceeds its deadline, or a subgraph deadline exceeds that of the request', () => {
     const room = 'an attempt that is no longer than the deadline';
     expect(
       findConfigProblems({
@@ -378,7 +378,7 @@ describe('a wrong configuration', () => {
   });
 });
 
-test('an identity is read from a header or from a claim, not from both', () => {
+test('security.identity accepts a header or a claim, but not both', () => {
   const parse = (identity: object) => parseConfig({ supergraph, security: { identity } }).security.identity;
   expect(parseConfig({ supergraph }).security.identity).toBeUndefined();
   expect(parse({ header: 'X-User-Id' })).toEqual({ header: 'x-user-id' });

@@ -9,7 +9,7 @@ import { printReference } from '../../../gateway/config/printReference.ts';
 
 const root = new URL('../../../', import.meta.url);
 
-test('a printed configuration is one that says the same', () => {
+test('a printed configuration can be parsed to the same configuration', () => {
   const config = parseConfig({
     supergraph: { subgraphs: [{ name: 'reviews', url: 'http://reviews/graphql' }], pollInterval: '1500ms' },
     subgraphs: { reviews: { timeouts: { attempt: 999 }, maxResponseSize: '10KB' } },
@@ -21,13 +21,13 @@ test('a printed configuration is one that says the same', () => {
   expect(printed).toContain('maxResponseSize: 10KB');
 });
 
-test('a printed configuration hides what addresses may keep secret', () => {
+test('a printed configuration masks secrets in addresses', () => {
   const url = 'https://user:secret@reviews/graphql?key=secret&tenant=secret';
   const printed = printConfig(parseConfig({ supergraph: { file: 'a' }, subgraphs: { reviews: { url } } }));
   expect(parse(printed).subgraphs.reviews.url).toBe('https://***:***@reviews/graphql?key=***&tenant=***');
 });
 
-test('every option of the JSON Schema says what it means', () => {
+test('every option of the JSON Schema has a description', () => {
   const silent: string[] = [];
   const visit = (schema: ReturnType<typeof createConfigJsonSchema>, path: string): void => {
     const isSection = schema.properties !== undefined;
@@ -38,11 +38,11 @@ test('every option of the JSON Schema says what it means', () => {
   expect(silent).toEqual([]);
 });
 
-test('docs/configuration.md is what the schema says (node gateway/config/writeReference.ts)', () => {
+test('docs/configuration.md is up to date (run: node gateway/config/writeReference.ts)', () => {
   expect(readFileSync(new URL('docs/configuration.md', root), 'utf8')).toBe(printReference());
 });
 
-test("the demo's configuration is valid and moves with the environment", () => {
+test('the configuration of the demo is valid and follows environment variables', () => {
   const file = new URL('tributary.yaml', root).pathname;
   const config = loadConfig({
     file,

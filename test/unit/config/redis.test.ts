@@ -15,7 +15,7 @@ function redisOf(redis: GatewayOptions['redis']) {
   return parseConfig({ supergraph, redis }).redis;
 }
 
-test('without a word about Redis everything is in process', () => {
+test('Redis is disabled by default', () => {
   expect(isRedisConfigured(redisOf({}))).toBe(false);
   expect(isRedisConfigured(redisOf({ url: '' }))).toBe(false);
   expect(isRedisConfigured(redisOf({ url: 'redis://localhost' }))).toBe(true);
@@ -24,7 +24,7 @@ test('without a word about Redis everything is in process', () => {
   expect(parseConfig({ supergraph }).cache.memory).toEqual({ maxSize: 64 * 1024 ** 2 });
 });
 
-test('an address may hold user, password and database', () => {
+test('redis.url may contain user, password and database', () => {
   expect(serverOptions(redisOf({ url: 'redis://me:p%40ss@redis.internal:6380/3' }))).toEqual({
     host: 'redis.internal',
     port: 6380,
@@ -35,7 +35,7 @@ test('an address may hold user, password and database', () => {
   expect(serverOptions(redisOf({ url: 'redis://[::1]' }))).toEqual({ host: '::1', port: 6379 });
 });
 
-test('the master may be asked for at Sentinels', () => {
+test('redis.sentinel configures a master by its Sentinels', () => {
   const sentinel = { nodes: ['a:1', '[::1]:2'], name: 'cache', password: 'secret' };
   expect(serverOptions(redisOf({ sentinel }))).toMatchObject({
     sentinels: [
@@ -47,7 +47,7 @@ test('the master may be asked for at Sentinels', () => {
   });
 });
 
-test('connections fail fast, and nothing is sent twice', () => {
+test('Redis connections fail fast and do not retry commands', () => {
   expect(connectionOptions(redisOf({ url: 'redis://localhost' }))).toMatchObject({
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -57,7 +57,7 @@ test('connections fail fast, and nothing is sent twice', () => {
   });
 });
 
-test('TLS is switched on by the address or by itself, with certificates from files', () => {
+test('TLS to Redis is enabled by rediss:// or redis.tls.enabled, with certificates from files', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-redis-'));
   try {
     writeFileSync(join(folder, 'ca.pem'), 'CA');
@@ -78,7 +78,7 @@ test('TLS is switched on by the address or by itself, with certificates from fil
   );
 });
 
-test('what is wrong is told with its path and what would be right', () => {
+test('every problem in the section redis is reported with its path and the expected value', () => {
   expect(
     findConfigProblems({
       supergraph,
@@ -118,7 +118,7 @@ test('what is wrong is told with its path and what would be right', () => {
   ]);
 });
 
-test('a printed configuration hides passwords, and an empty one stays empty', () => {
+test('a printed configuration masks Redis passwords, but not empty ones', () => {
   const url = 'redis://me:secret@localhost:6379/1';
   const printed = parse(
     printConfig(parseConfig({ supergraph, redis: { url, sentinel: { password: 's' } } })),

@@ -13,7 +13,7 @@ const config = parseConfig({
   },
 });
 
-test('a named subgraph gets its own options over those of all', () => {
+test('the options of a named subgraph override those of subgraphs.all', () => {
   expect(subgraphPolicyOf(config, 'reviews')).toEqual({
     url: 'http://reviews.internal/graphql',
     timeouts: { attempt: 2_000, deadline: 3_000 },
@@ -26,12 +26,12 @@ test('a named subgraph gets its own options over those of all', () => {
   });
 });
 
-test('bounds of calls are taken from all one by one', () => {
+test('concurrency.max and concurrency.queue fall back to subgraphs.all independently', () => {
   expect(subgraphPolicyOf(config, 'stock').concurrency).toEqual({ max: 8, queue: 0 });
   expect(subgraphPolicyOf(config, 'search').concurrency).toEqual({ max: 3, queue: 1_000 });
 });
 
-test('an empty list of headers wins over that of all', () => {
+test('an empty list of headers overrides that of subgraphs.all', () => {
   expect(subgraphPolicyOf(config, 'accounts').headers).toEqual({ forward: [] });
 });
 

@@ -30,20 +30,20 @@ describe('subscriptions.topics', () => {
     });
   });
 
-  test('takes either a stream or a topic', () => {
+  test('requires either a stream or a topic', () => {
     expect(problemsOf({ 'Subscription.a': {}, 'Subscription.b': { stream: '', topic: 't' } })).toEqual([
       expect.stringContaining('subscriptions.topics["Subscription.a"]'),
       expect.stringContaining('subscriptions.topics["Subscription.b"].stream'),
     ]);
   });
 
-  test('wants a Redis for a stream', () => {
+  test('requires a configured Redis for a stream', () => {
     expect(problemsOf({ 'Subscription.a': { stream: 'shop:stock' } })).toEqual([
       'subscriptions.topics["Subscription.a"].stream is "shop:stock", but no Redis is configured',
     ]);
   });
 
-  test('wants coordinates, arguments and paths', () => {
+  test('requires valid coordinates, arguments and paths', () => {
     const problems = problemsOf({
       stockChanged: { topic: 't' },
       'Subscription.a': { topic: 't', filter: { 'not a name': 'id', warehouse: 'warehouse..id' } },

@@ -16,7 +16,7 @@ function run(
   return spawn(process.execPath, [path], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-test('only recommendations are slow in the demo, unless the environment says otherwise', () => {
+test('only recommendations are slow in the demo by default, and the environment adds faults', () => {
   expect(readDemoFaults({ FAULTS_REVIEWS: '*=error:0.1' })).toEqual({
     accounts: '',
     products: '',
@@ -26,7 +26,7 @@ test('only recommendations are slow in the demo, unless the environment says oth
   });
 });
 
-test('a demo that cannot start whole leaves nothing running', async () => {
+test('a demo that cannot start completely leaves no subgraph running', async () => {
   const first = await startDemoSubgraphs({ ports: 0 });
   const { port } = first.reviews;
   await first.close();

@@ -16,7 +16,7 @@ function setUp(faults: string) {
 }
 
 describe('a field with a fault', () => {
-  test('keeps its answer back until its latency has passed, while other fields need no time', async () => {
+  test('resolves after its latency, while other fields resolve at once', async () => {
     const { clock, ask } = setUp('Query.slow=latency:1500');
     expect(await ask('{ fast }')).toEqual({ data: { fast: 1 } });
 
@@ -32,7 +32,7 @@ describe('a field with a fault', () => {
     expect(await answer).toEqual({ data: { slow: 2, fast: 1 } });
   });
 
-  test('fails with a code of its own', async () => {
+  test('fails with the code INJECTED_FAULT', async () => {
     const { ask } = setUp('Query.slow=error');
     const { data, errors } = await ask('{ slow fast }');
     expect({ data, errors: errors?.map((error) => error.toJSON()) }).toEqual({
@@ -48,7 +48,7 @@ describe('a field with a fault', () => {
     });
   });
 
-  test('hangs until the client has left', async () => {
+  test('hangs until the client disconnects', async () => {
     const { abort, ask } = setUp('Query.slow=hang');
     const answer = ask('{ slow }');
     abort.abort(new Error('left'));
@@ -56,7 +56,7 @@ describe('a field with a fault', () => {
     expect(errors?.map(({ message }) => message)).toEqual(['left']);
   });
 
-  test('stops waiting out its latency when the client leaves', async () => {
+  test('stops waiting when the client disconnects during its latency', async () => {
     const { clock, abort, ask } = setUp('Query.slow=latency:60000');
     const answer = ask('{ slow }');
     abort.abort(new Error('left'));
@@ -64,7 +64,7 @@ describe('a field with a fault', () => {
     expect(clock.sleeperCount).toBe(0);
   });
 
-  test('is itself again once the faults are replaced', async () => {
+  test('resolves normally after the faults are replaced', async () => {
     const { injector, ask } = setUp('Query.slow=error');
     injector.replace(parseFaults(''));
     expect(await ask('{ slow }')).toEqual({ data: { slow: 2 } });
@@ -81,14 +81,14 @@ describe('faults with rates and tails', () => {
     return errors;
   }
 
-  test('strike about as often as the rate says, and equally often for equal seeds', async () => {
+  test('occur about as often as their rate, and equally often for equal seeds', async () => {
     const errors = await countErrors('Query.slow=error:0.2; seed=3');
     expect(errors).toBeGreaterThan(150);
     expect(errors).toBeLessThan(250);
     expect(await countErrors('Query.slow=error:0.2; seed=3')).toBe(errors);
   });
 
-  test('spread latencies around the median with a tail up to the 99th percentile and beyond', async () => {
+  test('spread latencies around the median, with a tail beyond the 99th percentile', async () => {
     const { clock, injector } = setUp('*=latency:40~900; seed=5');
     const { signal } = new AbortController();
     const passing = Array.from({ length: 2000 }, () => injector.applyToRequest(signal));
@@ -101,7 +101,7 @@ describe('faults with rates and tails', () => {
   });
 });
 
-test('refuses a field that the subgraph does not have, and keeps the faults in force', async () => {
+test('faults for a field that the subgraph does not have are refused, and the former faults stay active', async () => {
   const { injector, ask } = setUp('Query.slow=error');
   expect(() => injector.replace(parseFaults('Query.fast=error; Query.slwo=hang'))).toThrow(
     'Query.slwo: this subgraph has no such field; name a Type.field of it, or *',

@@ -8,7 +8,7 @@ import { demoSupergraphFile } from '../../../subgraphs/shared/composeDemo.ts';
 import { buildMonolith, createContext, createStore } from '../../harness/monolithSchema.ts';
 import { readDemoOperations } from '../../harness/readDemoOperations.ts';
 
-/** `@apollo/gateway` as the judge: the demo subgraphs together must say what the monolith says. */
+/** The demo subgraphs behind `@apollo/gateway` must return the same data as the monolith. */
 const now = () => new Date('2026-03-01T12:00:00Z');
 const viewerId = 'a11';
 const monolith = buildMonolith();
@@ -36,7 +36,7 @@ async function startFederation(): Promise<Federation> {
   return {
     async ask(query, variables) {
       const { body } = await server.executeOperation({ query, variables });
-      if (body.kind !== 'single') throw new Error('Expected one answer');
+      if (body.kind !== 'single') throw new Error('Expected a single response.');
       return body.singleResult.data;
     },
     async stop() {
@@ -55,14 +55,14 @@ async function askMonolith(
   return data;
 }
 
-/** What a client would read: null-prototype objects and undefined values do not count. */
+/** Converts a result to what a client receives: plain objects without undefined values. */
 function overTheWire(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
 
 const operations = readDemoOperations().filter(({ kind }) => kind !== OperationTypeNode.SUBSCRIPTION);
 
-describe('the demo subgraphs, joined by a reference gateway', () => {
+describe('the demo subgraphs behind @apollo/gateway', () => {
   let federation: Federation;
   beforeAll(async () => {
     federation = await startFederation();
@@ -70,7 +70,7 @@ describe('the demo subgraphs, joined by a reference gateway', () => {
   afterAll(() => federation.stop());
 
   test.each(operations.filter(({ kind }) => kind === OperationTypeNode.QUERY))(
-    'answer $name as the monolith does',
+    'respond to $name like the monolith',
     async ({ source, variables }) => {
       const answer = await federation.ask(source, variables);
       expect(overTheWire(answer)).toEqual(overTheWire(await askMonolith(source, variables)));
@@ -78,7 +78,7 @@ describe('the demo subgraphs, joined by a reference gateway', () => {
   );
 
   test.each(operations.filter(({ kind }) => kind === OperationTypeNode.MUTATION))(
-    'carry out $name, on fresh data, as the monolith does',
+    'respond to $name on new data like the monolith',
     async ({ source, variables }) => {
       const fresh = await startFederation();
       try {

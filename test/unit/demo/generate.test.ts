@@ -4,23 +4,23 @@ import { generate, generatedDirectory } from '../../../subgraphs/shared/generate
 
 const files = generate();
 
-test('writes exactly the files that are committed', () => {
+test('the generator writes exactly the committed files', () => {
   expect(readdirSync(generatedDirectory).sort()).toEqual([...files.keys()].sort());
 });
 
 test.each([...files])(
-  '%s is what the generator makes (else run `node subgraphs/shared/generate.ts`)',
+  'the committed %s equals the generated file (otherwise run `node subgraphs/shared/generate.ts`)',
   (name, text) => {
-    // Compared as a truth value: a difference of two such files helps nobody.
+    // Compared as a boolean, because the difference of two such long files is not readable.
     expect(readFileSync(new URL(name, generatedDirectory), 'utf8') === text).toBe(true);
   },
 );
 
-test('makes the same data every time', () => {
+test('the generator produces the same data in every run', () => {
   expect([...generate()].every(([name, text]) => files.get(name) === text)).toBe(true);
 });
 
-test('fills a shop: at least 200 products, 2,000 reviews and 300 accounts, each with ids of its own', () => {
+test('the generated shop has at least 200 products, 2,000 reviews and 300 accounts with unique ids', () => {
   const read = (name: string) => JSON.parse(files.get(`${name}.json`) ?? '');
   const distinct = (records: readonly Record<string, string>[], key: string) =>
     new Set(records.map((record) => record[key])).size;

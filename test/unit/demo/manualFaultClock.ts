@@ -1,6 +1,6 @@
 import type { FaultClock } from '../../../subgraphs/shared/faultClock.ts';
 
-/** A clock that stands still until `advance`; `sleeps` are the durations asked for, in order. */
+/** A clock that only `advance` moves. `sleeps`: the requested durations, in order. */
 export class ManualFaultClock implements FaultClock {
   readonly sleeps: number[] = [];
   #nowMs = 0;

@@ -10,13 +10,13 @@ const apiSchema = Supergraph.build(readFileSync(demoSupergraphFile, 'utf8')).api
 const monolith = buildMonolith();
 const now = () => new Date('2026-03-01T12:00:00Z');
 
-test('has the schema that clients of the gateway see', () => {
+test('the monolith has the API schema of the gateway', () => {
   expect(printSchema(lexicographicSortSchema(monolith))).toBe(
     printSchema(lexicographicSortSchema(apiSchema)),
   );
 });
 
-/** The errors that a demo operation ends in by design; those not listed have none. */
+/** The intended errors of demo operations. Operations that are not listed have none. */
 const expectedErrors: Readonly<Record<string, readonly string[]>> = {
   contentFeed: ['The loyalty ledger cannot be reached for this account'],
   failingFields: [
@@ -25,14 +25,14 @@ const expectedErrors: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-describe.each(readDemoOperations())('$name', ({ name, source, variables, kind }) => {
+describe.each(readDemoOperations())('the demo operation $name', ({ name, source, variables, kind }) => {
   test('is valid for the API schema', () => {
     expect(validate(apiSchema, parse(source))).toEqual([]);
   });
 
   if (kind === 'subscription') return;
 
-  test('is answered by the monolith', async () => {
+  test('gets its response from the monolith', async () => {
     const contextValue = createContext(createStore({ now }), 'a11');
     const { data, errors = [] } = await graphql({
       schema: monolith,
@@ -46,7 +46,7 @@ describe.each(readDemoOperations())('$name', ({ name, source, variables, kind })
   });
 });
 
-test('answers from a fresh store as if no mutation had ever run', async () => {
+test('a new store does not contain the changes of earlier mutations', async () => {
   const source = '{ product(id: "p12") { reviewCount } }';
   const ask = (store = createStore()) =>
     graphql({ schema: monolith, source, contextValue: createContext(store) });
@@ -58,25 +58,26 @@ test('answers from a fresh store as if no mutation had ever run', async () => {
   expect(await ask(store)).not.toEqual(before);
 });
 
-describe('subscriptions', () => {
-  /** The demo operation's first event after `act`, with fields of other subgraphs in it. */
+describe('subscriptions of the monolith', () => {
+  /** Resolves to the first event of the demo operation after `act`, with fields of other subgraphs. */
   async function readFirstEvent(name: string, store: DemoStore, act: () => void): Promise<unknown> {
     const operation = readDemoOperations().find((candidate) => candidate.name === name);
-    if (operation === undefined) throw new Error(`There is no operation ${name}`);
+    if (operation === undefined) throw new Error(`No demo operation is named ${name}.`);
     const stream = await subscribe({
       schema: monolith,
       document: parse(operation.source),
       variableValues: operation.variables,
       contextValue: createContext(store),
     });
-    if (!(Symbol.asyncIterator in stream)) throw new Error('Refused', { cause: stream.errors });
+    if (!(Symbol.asyncIterator in stream))
+      throw new Error('The monolith refused the subscription.', { cause: stream.errors });
     act();
     const { value } = await stream.next();
     await stream.return?.();
     return value;
   }
 
-  test('reviewAdded streams the reviews of the product that was asked for', async () => {
+  test('reviewAdded streams only reviews of the requested product', async () => {
     const store = createStore({ now });
     const review = { authorId: 'a2', rating: 4, title: null };
     const event = await readFirstEvent('reviewAdded', store, () => {
@@ -100,7 +101,7 @@ describe('subscriptions', () => {
     expect(store.reviews.reviewAdded.subscriberCount).toBe(0);
   });
 
-  test('stockChanged streams what was and what is on the shelf', async () => {
+  test('stockChanged streams the previous and the current stock', async () => {
     const store = createStore({ now });
     const event = await readFirstEvent('stockChanged', store, () => {
       const record = store.inventory.findStock('2000000055433', 'LEJ');

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { FaultSpecError, parseFaults, readFaults } from '../../../subgraphs/shared/parseFaults.ts';
 
-describe('faults as text', () => {
-  test('name targets, latencies fixed or with a tail, rates and the seed', () => {
+describe('parseFaults', () => {
+  test('reads targets, fixed and log-normal latencies, rates and the seed', () => {
     const text = 'Product.recommended=latency:1500; *=latency:40~900,error:0.05,hang:0.01; seed=7';
     expect(parseFaults(text)).toEqual({
       seed: 7,
@@ -13,13 +13,13 @@ describe('faults as text', () => {
     });
   });
 
-  test('take a rate that is left out for always', () => {
+  test('reads a missing rate as 1', () => {
     expect(parseFaults('Product.stock=hang;*=error')).toEqual({
       targets: { 'Product.stock': { hangRate: 1 }, '*': { errorRate: 1 } },
     });
   });
 
-  test('may be empty', () => {
+  test('accepts an empty text', () => {
     expect(parseFaults(' ; ')).toEqual({ targets: {} });
   });
 
@@ -38,7 +38,7 @@ describe('faults as text', () => {
   });
 });
 
-describe('faults as JSON', () => {
+describe('readFaults', () => {
   test.each([
     [[], 'Faults must be an object such as {"targets": {…}}'],
     [{}, 'targets: must be an object; {} ends all faults'],

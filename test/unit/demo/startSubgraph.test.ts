@@ -33,7 +33,7 @@ function post(url: string, body: unknown, init: RequestInit = {}): Promise<Respo
 const control = ({ url }: RunningSubgraph, path: string) => new URL(path, url).href;
 
 describe('POST /graphql', () => {
-  test('answers representations by any of their keys, in their order, null for what there is not', async () => {
+  test('resolves representations by any of their keys and in their order, with null for unknown entities', async () => {
     const { url } = await start(products);
     const query = `query ($representations: [_Any!]!) {
       _entities(representations: $representations) { __typename ... on Product { id name } ... on Media { alt } }
@@ -57,7 +57,7 @@ describe('POST /graphql', () => {
     });
   });
 
-  test('shows its schema to composers', async () => {
+  test('returns its SDL for composition', async () => {
     const { url } = await start(inventory);
     const response = await post(url, { query: '{ _service { sdl } }' });
     const { data } = (await response.json()) as { data: { _service: { sdl: string } } };
@@ -78,7 +78,7 @@ describe('POST /graphql', () => {
   });
 
   test.each([
-    ['no JSON', '{', 'The body is not JSON'],
+    ['invalid JSON', '{', 'The body is not JSON'],
     ['no query', {}, '`query` must be text'],
     [
       'variables that are a list',
@@ -93,7 +93,7 @@ describe('POST /graphql', () => {
 });
 
 describe('the request log', () => {
-  test('shows what arrived, oldest first, and forgets it when told to', async () => {
+  test('lists requests, oldest first, and is empty after DELETE /requests', async () => {
     const subgraph = await start(products);
     const query = 'query Name($id: ID!) { product(id: $id) { name } }';
     await post(
@@ -123,7 +123,7 @@ describe('the request log', () => {
     expect(emptied).toEqual({ counts: { total: 0, pending: 0, answered: 0, aborted: 0 }, recent: [] });
   });
 
-  test('keeps only as many requests in full as it was told, and counts them all', async () => {
+  test('stores at most `keepRequests` requests in full, and counts all', async () => {
     const subgraph = await start(products, { keepRequests: 1 });
     for (const query of ['{ __typename }', '{ a: __typename }']) await post(subgraph.url, { query });
     await subgraph.requests.waitUntil(({ counts }) => counts.answered === 2);
@@ -131,8 +131,8 @@ describe('the request log', () => {
   });
 });
 
-describe('faults', () => {
-  test('are exchanged while the subgraph runs', async () => {
+describe('the faults of a subgraph', () => {
+  test('are replaced while the subgraph runs', async () => {
     const subgraph = await start(products);
     const faults = { targets: { '*': { errorRate: 1 } } };
     const set = await post(control(subgraph, '/faults'), faults);
@@ -148,7 +148,7 @@ describe('faults', () => {
     });
   });
 
-  test('that make no sense get 400 and the reason', async () => {
+  test('are refused with 400 and the reason if they are invalid', async () => {
     const subgraph = await start(products);
     const response = await post(control(subgraph, '/faults'), {
       targets: { 'Product.nothing': { latency: 5 } },
@@ -157,13 +157,13 @@ describe('faults', () => {
     expect([response.status, await response.json()]).toEqual([400, { errors: [{ message }] }]);
   });
 
-  test('that make no sense keep a subgraph from starting', async () => {
+  test('prevent the start if they are invalid', async () => {
     await expect(startSubgraph(products, { port: 0, faults: 'Product.name=lame' })).rejects.toThrow(
       'cannot read "lame"',
     );
   });
 
-  test.each(['*=hang', 'Product.name=hang'])('%s ends when the client leaves', async (faults) => {
+  test.each(['*=hang', 'Product.name=hang'])('such as %s end when the client disconnects', async (faults) => {
     const subgraph = await start(products, { faults });
     const client = new AbortController();
     const body = { query: '{ product(id: "p1") { name } }' };
@@ -175,7 +175,7 @@ describe('faults', () => {
     expect(subgraph.requests.counts).toEqual({ total: 1, pending: 0, answered: 0, aborted: 1 });
   });
 
-  test('that hang do not keep a subgraph from closing', async () => {
+  test('do not prevent closing while a request hangs', async () => {
     const subgraph = await startSubgraph(products, { port: 0, faults: '*=hang' });
     const answer = post(subgraph.url, { query: '{ __typename }' }).catch((error: Error) => error.name);
     await subgraph.requests.waitUntil(({ counts }) => counts.pending === 1);
@@ -185,7 +185,7 @@ describe('faults', () => {
 });
 
 describe('/ws', () => {
-  test('streams changes, is recorded, and forgets the subscriber when the client is done', async () => {
+  test('streams changes, appears in the request log, and unsubscribes when the client completes', async () => {
     const store = inventory.createStore({ now: () => new Date('2026-03-01T12:00:00Z') });
     const { stockChanged } = store;
     const subscribed = Promise.withResolvers<void>();
@@ -203,7 +203,7 @@ describe('/ws', () => {
     const first = events.next();
     await subscribed.promise;
     const record = store.findStock(upc, 'LEJ');
-    if (record === null) throw new Error('The warehouse should have it');
+    if (record === null) throw new Error('The warehouse has no such product.');
     store.changeStock(record, 11);
 
     expect(await first).toEqual({

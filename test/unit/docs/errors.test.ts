@@ -24,8 +24,8 @@ describe('docs/errors.md', () => {
     expect(gatewayCodes).toEqual(new Map(inCode));
   });
 
-  test("lists the codes of Apollo Server that it does not share with the gateway's", () => {
-    // Persisted queries are always supported.
+  test('lists the codes of Apollo Server that are not codes of the gateway', () => {
+    // Never occurs, because persisted queries are always supported.
     const unused = 'PERSISTED_QUERY_NOT_SUPPORTED';
     const expected = Object.keys(ApolloServerErrorCode).filter(
       (code) => !gatewayCodes.has(code) && code !== unused,
@@ -61,13 +61,13 @@ describe('the statuses of docs/errors.md', () => {
     ]);
   });
 
-  test('are what a client gets without a supergraph', async () => {
+  test('equal the statuses that a client receives without a supergraph', async () => {
     await using server = await startScriptedServer(undefined, { supergraphs: new FakeSupergraphView() });
     const { status } = await exchange(server.url, operation({ query: '{ greeting }' }));
     expect(status).toBe(gatewayCodes.get('SUPERGRAPH_UNAVAILABLE'));
   });
 
-  test('are all that a refused HTTP request gets', async () => {
+  test('equal the statuses of rejected HTTP requests', async () => {
     await using server = await startScriptedServer();
     const json = { 'content-type': 'application/json' };
     const events = { accept: 'text/event-stream' };

@@ -17,7 +17,7 @@ function rowsUnder(heading: string): string[][] {
   );
 }
 
-test('the page on Federation says of every feature what the gateway does about it', () => {
+test('docs/federation.md lists every feature with its support', () => {
   const rows = featureSupport.map(({ identity, versions, kind }) => [
     `\`${identity.slice(identity.lastIndexOf('/') + 1)}\``,
     versions.join(', '),
@@ -26,14 +26,14 @@ test('the page on Federation says of every feature what the gateway does about i
   expect(rowsUnder('Features of a supergraph')).toEqual(rows);
 });
 
-test('every feature that a supergraph of this version of the composer can link to has an answer', () => {
+test('every feature that the composer can link to has a support level', () => {
   const known = featureSupport.flatMap(({ identity, versions }) =>
     versions.map((version) => `${identity}/${version}`),
   );
   expect([...ROUTER_SUPPORTED_SUPERGRAPH_FEATURES].filter((url) => !known.includes(url))).toEqual([]);
 });
 
-test('the page on Federation names the newest version that composes', () => {
+test('docs/federation.md names the newest version of Federation that can be composed', () => {
   const newest = String(FEDERATION_VERSIONS.latest().version).replace('v', '');
   expect(page).toContain(`Federation 2.0 to ${newest},`);
 });

@@ -9,7 +9,7 @@ import { findConfigProblems, parseConfig } from '../../../gateway/config/parseCo
 const root = join(import.meta.dirname, '../../..');
 
 interface Page {
-  /** From the repository's root. */
+  /** Relative to the repository's root. */
   readonly path: string;
   readonly text: string;
 }
@@ -25,12 +25,12 @@ async function readPages(): Promise<Page[]> {
 
 const pages = await readPages();
 
-/** Without code, in which brackets mean something else. */
+/** The text without code, in which brackets are not links. */
 function proseOf(text: string): string {
   return text.replaceAll(/^```[\s\S]*?^```$/gm, '').replaceAll(/`[^`\n]*`/g, 'code');
 }
 
-/** The names that GitHub gives to a page's headings. */
+/** The anchors that GitHub generates for the headings of a page. */
 function anchorsOf(text: string): Set<string> {
   const headings = text.replaceAll(/^```[\s\S]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm);
   return new Set(
@@ -43,7 +43,7 @@ function anchorsOf(text: string): Set<string> {
   );
 }
 
-/** Links of a page that lead nowhere. */
+/** Links of a page whose file or anchor does not exist. */
 function brokenLinks({ path, text }: Page): string[] {
   const links = Array.from(proseOf(text).matchAll(/\]\(([^)\s]+)\)/g), ([, link = '']) => link);
   return links.filter((link) => {
@@ -57,35 +57,36 @@ function brokenLinks({ path, text }: Page): string[] {
   });
 }
 
-/** Files that a page names in code without linking to them, by their path from the root or from the page, and
- *  that are not there. */
+/** Paths in code, relative to the root or the page, whose files do not exist. */
 function missingFiles({ path, text }: Page): string[] {
-  const named = text.matchAll(/`((?:gateway|test|scripts|docs|storefront|subgraphs)\/[\w./-]+\.\w+)`/g);
+  const named = text.matchAll(
+    /`((?:gateway|contracts|test|scripts|docs|storefront|subgraphs|bench|deploy)\/[\w./-]+\.\w+)`/g,
+  );
   return Array.from(named, ([, file = '']) => file).filter(
     (file) => !existsSync(join(root, file)) && !existsSync(join(root, dirname(path), file)),
   );
 }
 
 describe('the documentation', () => {
-  test('is all there', () => {
+  test('includes the main pages', () => {
     expect(pages.map(({ path }) => path)).toEqual(
       expect.arrayContaining(['README.md', 'docs/architecture.md', 'docs/errors.md', 'docs/glossary.md']),
     );
   });
 
   test.each(pages.map((page) => [page.path, page] as const))(
-    'has no link that leads nowhere: %s',
+    'has only links to existing files and anchors: %s',
     (_, page) => {
       expect(brokenLinks(page)).toEqual([]);
     },
   );
 
-  test.each(pages.map((page) => [page.path, page] as const))('names files that exist: %s', (_, page) => {
+  test.each(pages.map((page) => [page.path, page] as const))('names only existing files: %s', (_, page) => {
     expect(missingFiles(page)).toEqual([]);
   });
 });
 
-describe('every YAML example in the documentation', () => {
+describe('YAML examples in the documentation', () => {
   const examples = pages.flatMap(({ path, text }) =>
     Array.from(text.matchAll(/^```ya?ml\n([\s\S]*?)^```$/gm), ([, yaml = ''], index) => ({
       name: `${path}, number ${index + 1}`,
@@ -93,7 +94,7 @@ describe('every YAML example in the documentation', () => {
     })),
   );
 
-  test('is found', () => {
+  test('are found', () => {
     expect(examples.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         'README.md, number 1',
@@ -103,13 +104,16 @@ describe('every YAML example in the documentation', () => {
     );
   });
 
-  test.each(examples.map(({ name, yaml }) => [name, yaml] as const))('is a configuration: %s', (_, yaml) => {
-    const { expanded, problems } = expandEnvironment(parse(yaml), {});
-    expect([...problems, ...findConfigProblems(expanded)]).toEqual([]);
-  });
+  test.each(examples.map(({ name, yaml }) => [name, yaml] as const))(
+    'are valid configurations: %s',
+    (_, yaml) => {
+      const { expanded, problems } = expandEnvironment(parse(yaml), {});
+      expect([...problems, ...findConfigProblems(expanded)]).toEqual([]);
+    },
+  );
 });
 
-test("the README's configuration shows the defaults", () => {
+test('the configuration in README.md shows the default values', () => {
   const readme = pages.find(({ path }) => path === 'README.md') as Page;
   const section = readme.text.split('## Configure it')[1] ?? '';
   const shown = parse(/^```yaml\n([\s\S]*?)^```$/m.exec(section)?.[1] ?? '');
@@ -118,10 +122,10 @@ test("the README's configuration shows the defaults", () => {
   expect(parseConfig(shown)).toEqual(parseConfig({ supergraph: { file: 'supergraph.graphql' } }));
 });
 
-describe('the decisions', () => {
+describe('the decision records', () => {
   const records = pages.filter(({ path }) => /^docs\/decisions\/\d{4}-/.test(path));
 
-  test('are numbered one after the other', () => {
+  test('have consecutive numbers', () => {
     const numbers = records.map(({ path }) => Number(path.slice('docs/decisions/'.length).slice(0, 4)));
     expect(numbers.sort((a, b) => a - b)).toEqual(numbers.map((_, index) => index));
   });

@@ -21,8 +21,8 @@ function messages(definitions: string, given: Record<string, unknown>): string[]
   return coerced.errors.map((error: GraphQLError) => error.message);
 }
 
-describe('variables', () => {
-  test('may hold as many values as the limit says, all together', () => {
+describe('coerceVariables', () => {
+  test('accepts as many values as the limit allows in all variables together', () => {
     const given = { v: [1, 2, 3, 4, 5, 6], w: { in: { a: 1 }, list: [{}] } };
     expect(coerce('$v: [Int!], $w: In', given, 10).kind).toBe('coerced');
     expect(() => coerce('$v: [Int!], $w: In', given, 9)).toThrow(
@@ -30,7 +30,7 @@ describe('variables', () => {
     );
   });
 
-  test('that are wrong are told without long strings', () => {
+  test('truncates long strings in messages about invalid variables', () => {
     const long = 'x'.repeat(100_000);
     expect(messages('$v: In, $w: Int', { v: { a: 'y', text: long, zz: 1 }, w: long })).toEqual([
       'Variable "$v" got invalid value "y" at "v.a"; Int cannot represent non-integer value: "y"',
@@ -39,13 +39,13 @@ describe('variables', () => {
     ]);
   });
 
-  test('that have very many mistakes are told the first 50 of them', () => {
-    const told = messages('$v: [Int!]', { v: new Array(1000).fill('a') });
-    expect(told).toHaveLength(51);
-    expect(told.at(-1)).toMatch(/Too many errors/);
+  test('reports at most 50 errors', () => {
+    const reported = messages('$v: [Int!]', { v: new Array(1000).fill('a') });
+    expect(reported).toHaveLength(51);
+    expect(reported.at(-1)).toMatch(/Too many errors/);
   });
 
-  test('keep their values where they are right', () => {
+  test('returns valid values unchanged', () => {
     const text = 'x'.repeat(1000);
     expect(coerce('$v: In, $c: Colour = RED', { v: { text } })).toEqual({
       kind: 'coerced',

@@ -18,13 +18,13 @@ const supergraph = {
 };
 const explain = (text: string) => explainOperation(text, [], supergraph, limits);
 
-test('an operation is explained by the plan that it has, under the names that the planner gets', async () => {
+test('explainOperation prints the plan of an operation with the internal names for the planner', async () => {
   expect(await explain('query Me { me { name } }')).toContain('Fetch(service: "people")');
   expect(planner.requests.map(({ document }) => document)).toEqual(['query Me { me { name } }']);
 });
 
-test("an operation beyond the limits is refused before anything is done that takes long with it, as a client's is", async () => {
-  // It is not valid either: validating it would say so.
+test('explainOperation refuses an operation beyond the limits before validation and planning', async () => {
+  // The operation is also invalid: validation would report that instead.
   await expect(explain(`${hostileOperation(30)} { nobody }`)).rejects.toMatchObject({
     code: 'OPERATION_TOO_COMPLEX',
     message: expect.stringMatching(

@@ -36,7 +36,7 @@ const enrichmentOf = enrichmentsAt(
   'Shop.rating',
 );
 
-/** The delivery groups after the primary one: the coordinate of an enrichment, or `@defer`. */
+/** The delivery groups after the primary data: the coordinate of an enrichment, or `@defer`. */
 const placesOf = (text: string, defer = true): readonly unknown[] =>
   normalizeText(schema, text, { enrichmentOf, defer }).deferred.map(({ group, rule }) => [
     group,
@@ -44,7 +44,7 @@ const placesOf = (text: string, defer = true): readonly unknown[] =>
   ]);
 
 describe('an enrichment', () => {
-  test('has a number of its own, in the order of the document', () => {
+  test('has a delivery group, numbered in document order', () => {
     expect(placesOf('{ product { related { id } id advice { text } } }')).toEqual([
       [1, 'Product.related'],
       [2, 'Product.advice'],
@@ -70,7 +70,7 @@ describe('an enrichment', () => {
     );
   });
 
-  test('within another one is numbered after the one that encloses it', () => {
+  test('inside another enrichment is numbered after the enclosing one', () => {
     expect(placesOf('{ product { related { advice { author { advice { text } } } } } }')).toEqual([
       [1, 'Product.related'],
       [2, 'Product.advice'],
@@ -78,19 +78,19 @@ describe('an enrichment', () => {
     ]);
   });
 
-  test('is none within what the client has deferred by itself', () => {
+  test("is an ordinary field inside a client's @defer", () => {
     expect(placesOf('{ product { id ... @defer { advice { text } related { id } } } }')).toEqual([
       [1, '@defer'],
     ]);
   });
 
-  test('is one where the client takes no deferred parts', () => {
+  test('is also recognized when @defer is disabled', () => {
     expect(placesOf('{ product { id ... @defer { advice { text } } } }', false)).toEqual([
       [1, 'Product.advice'],
     ]);
   });
 
-  test('comes as a whole: a use of `@defer` within it counts for nothing', () => {
+  test('is delivered as a whole, and @defer inside it is ignored', () => {
     expect(placesOf('{ product { related { id ... @defer { score } } } }')).toEqual([[1, 'Product.related']]);
   });
 
@@ -117,12 +117,12 @@ describe('an enrichment', () => {
       '{ product { advice { text } rating ... @defer { score } } }',
       ['Product.advice', 'Product.rating'],
     ],
-  ])('is none where the client defers a part %s', (_, text, coordinates) => {
+  ])('is an ordinary field when the client defers a part %s', (_, text, coordinates) => {
     const { deferred } = normalizeText(schema, text, { enrichmentOf });
     expect(deferred.flatMap(({ rule }) => rule?.coordinate ?? [])).toEqual(coordinates);
   });
 
-  test('of an object is none where the interface is asked, and is one in a fragment on the object', () => {
+  test('of an object type is recognized in a fragment on that type, but not in a selection on its interface', () => {
     expect(placesOf('{ node { score } }')).toEqual([]);
     expect(placesOf('{ node { ... on Maker { score } ... on Product { advice { text } } } }')).toEqual([
       [1, 'Maker.score'],
@@ -130,7 +130,7 @@ describe('an enrichment', () => {
     ]);
   });
 
-  test('in fragments on the types of a union is one for each of them', () => {
+  test('in fragments on several union members is recognized in each of them', () => {
     expect(
       placesOf('{ things { ... on Product { advice { text } } ... on Maker { more: advice { text } } } }'),
     ).toEqual([
@@ -139,28 +139,28 @@ describe('an enrichment', () => {
     ]);
   });
 
-  test('that is non-null is one where something above it can be null', () => {
+  test('with a non-null type is recognized when an enclosing position is nullable', () => {
     expect(placesOf('{ product { rating maker { advice { text } } } }')).toEqual([
       [1, 'Product.rating'],
       [2, 'Maker.advice'],
     ]);
   });
 
-  test('that is non-null is none where nothing above it can be null', () => {
+  test('with a non-null type is an ordinary field when no enclosing position is nullable', () => {
     expect(placesOf('{ must2 { rating product { rating maker { advice { text } } } } }')).toEqual([]);
     expect(placesOf('{ must2 { product { advice { text } } } }')).toEqual([[1, 'Product.advice']]);
   });
 
-  test('that is non-null is one in a list whose elements can be null', () => {
+  test('with a non-null type is recognized in a list with nullable elements', () => {
     expect(placesOf('{ must { maker { shops { rating } } } }')).toEqual([[1, 'Shop.rating']]);
   });
 
-  test('is none where no field has a rule', () => {
+  test('does not exist without rules', () => {
     expect(normalizeText(schema, '{ product { advice { text } } }').deferred).toEqual([]);
   });
 });
 
-describe('what the planner gets of enrichments', () => {
+describe('the planner document with enrichments', () => {
   const ask = (text: string, defer = true) => printNormalized(schema, text, { enrichmentOf, defer });
 
   test.each([
@@ -184,12 +184,12 @@ describe('what the planner gets of enrichments', () => {
     expect(ask(text)).toBe(expected);
   });
 
-  test('as a whole they are fields like others', () => {
+  test('contains enrichments as ordinary fields when printed without @defer', () => {
     expect(ask('{ product { advice { text } } }', false)).toBe('query { product { advice { text } } }');
   });
 });
 
-describe('what can be null', () => {
+describe('nullable positions', () => {
   const typeOf = (name: string) => schema.getType(name) as GraphQLCompositeType;
 
   test.each([
@@ -200,7 +200,7 @@ describe('what can be null', () => {
     // A maker's is non-null.
     ['Node', 'score', false],
     ['Node', 'id', false],
-  ])('%s.%s: %s', (type, field, expected) => {
+  ])('canBeNull of %s.%s is %s', (type, field, expected) => {
     expect(canBeNull(schema, typeOf(type), field)).toBe(expected);
   });
 
@@ -211,7 +211,7 @@ describe('what can be null', () => {
     ['Query', 'must', false],
     ['Query', 'things', true],
     ['Node', 'score', false],
-  ])('of %s.%s, or of the elements of its list: %s', (type, field, expected) => {
+  ])('hasNullablePosition of %s.%s is %s', (type, field, expected) => {
     expect(hasNullablePosition(schema, typeOf(type), field)).toBe(expected);
   });
 });

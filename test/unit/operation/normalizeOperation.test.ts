@@ -9,7 +9,7 @@ const schema = schemaOf(`
   union Thing = Product | Maker
 `);
 
-describe('what the planner gets', () => {
+describe('the planner document of a normalized operation', () => {
   test.each([
     [
       'fragments are expanded where they always hold',
@@ -54,7 +54,7 @@ describe('what the planner gets', () => {
     ['{ __typename }', undefined],
     ['{ __schema { queryType { name } } }', undefined],
     ['{ product @skip(if: true) { id } }', undefined],
-  ])('nothing where no subgraph has to answer: %s', (text, expected) => {
+  ])('does not exist for an operation that needs no subgraph: %s', (text, expected) => {
     expect(printNormalized(schema, text)).toBe(expected);
   });
 
@@ -63,14 +63,14 @@ describe('what the planner gets', () => {
     [{ on: true }, 'query { product { id description } }'],
     [{ on: true, off: true }, 'query { product { id } }'],
     [{ off: true }, 'query { product { id } }'],
-  ])('@skip and @include are folded by %j and the defaults, the variables gone', (variables, expected) => {
+  ])('folds @skip and @include by %j and the defaults, and drops their variables', (variables, expected) => {
     const text = `query ($on: Boolean = false, $off: Boolean = false) {
       product { id description @include(if: $on) @skip(if: $off) }
     }`;
     expect(printNormalized(schema, text, { variables })).toBe(expected);
   });
 
-  test('conditions on fragments and on __typename are folded', () => {
+  test('folds conditions on fragments and on __typename', () => {
     const text = `query ($on: Boolean!) {
       product { ... @include(if: $on) { id } ...D @skip(if: $on) __typename @include(if: $on) }
     } fragment D on Product { description }`;
@@ -82,7 +82,7 @@ describe('what the planner gets', () => {
     );
   });
 
-  test('only the variables that are left are declared', () => {
+  test('declares only the variables that it still uses', () => {
     const text = `query ($id: ID!, $n: Int = 3, $on: Boolean!) {
       product(id: $id) { id } count(n: $n) @include(if: $on)
     }`;
@@ -100,11 +100,11 @@ describe('what the planner gets', () => {
     ['{ product { _x: description } }', 'query { product { _alias_11_description__x: description } }'],
     ['{ product { __proto__: id } }', 'query { product { _alias_2_id___proto__: id } }'],
     ['{ constructor: product { id } }', 'query { _alias_7_product_constructor: product { id } }'],
-  ])('aliases that could be taken for something else get a name of their own: %s', (text, expected) => {
+  ])('renames aliases that equal the name of another field: %s', (text, expected) => {
     expect(printNormalized(schema, text)).toBe(expected);
   });
 
-  test('names of their own are never equal for two aliases', () => {
+  test('has different internal names for different aliases', () => {
     const clashing = schemaOf('type Query { a: Int a_b: Int c: Int b_c: Int }');
     const text = printNormalized(clashing, '{ b_c: a c: a_b }') ?? '';
     const names = [...text.matchAll(/(\w+): a/g)].map(([, name]) => name);
@@ -112,7 +112,7 @@ describe('what the planner gets', () => {
   });
 });
 
-test('what a fragment selects of a field stays between what is selected of it before and after', () => {
+test('the selections of a field inside a fragment stay between its selections before and after the fragment', () => {
   const shows = schemaOf(`
     type Query { show: Show } interface Show { hall: Hall } type Hall { id: ID name: ID seats: ID }
     type Play implements Show { hall: Hall } type Opera implements Show { hall: Hall }
@@ -124,7 +124,7 @@ test('what a fragment selects of a field stays between what is selected of it be
 });
 
 describe('deferred fragments', () => {
-  test('are numbered from 1 as delivery groups', () => {
+  test('are numbered from 1 by delivery group', () => {
     const { deferred } = normalizeText(
       schema,
       '{ product { ... @defer { maker { ... @defer { name } } ... @defer { id } } } ... @defer { count } }',
@@ -132,7 +132,7 @@ describe('deferred fragments', () => {
     expect(deferred.map(({ group }) => group)).toEqual([1, 2, 3, 4]);
   });
 
-  test('carry the number as their label, and without what their surroundings select', () => {
+  test('have the delivery group as their label, and omit fields of enclosing selections', () => {
     expect(
       printNormalized(
         schema,
@@ -141,7 +141,7 @@ describe('deferred fragments', () => {
     ).toBe('query { product { id maker { id } ... @defer(label: "1") { description maker { name } } } }');
   });
 
-  test('keep the whole selection for the clients that want it', () => {
+  test('retain their full selection for clients of the older format', () => {
     const { root } = normalizeText(schema, '{ product { id ... @defer(label: "x") { id } } }');
     const [product] = root.selections;
     const fragment = product?.kind === 'Field' ? product.selectionSet?.selections[1] : undefined;
@@ -151,13 +151,13 @@ describe('deferred fragments', () => {
     ]);
   });
 
-  test('do not lose to each other what only one of two shares', () => {
+  test('retain a field that only one of two fragments shares with enclosing selections', () => {
     expect(printNormalized(schema, '{ product { ... @defer { id } ... @defer { id description } } }')).toBe(
       'query { product { ... @defer(label: "1") { id } ... @defer(label: "2") { id description } } }',
     );
   });
 
-  test('do not lose a field of the same name with other arguments', () => {
+  test('retain a field of the same name with different arguments', () => {
     const text = '{ product { maker { name } ... @defer { other: name(case: "a") } loud: name(case: "b") } }';
     expect(printNormalized(schema, text)).toBe(
       'query { product { maker { name } ... @defer(label: "1") { other: name(case: "a") } loud: name(case: "b") } }',
@@ -170,19 +170,19 @@ describe('deferred fragments', () => {
     ['@defer(if: $v)', { v: true }, true],
     ['@defer(if: $v)', { v: false }, false],
     ['@defer(if: $v)', {}, false],
-  ])('%s with %j', (directive, variables, isDeferred) => {
+  ])('with %s and variables %j are folded', (directive, variables, isDeferred) => {
     const text = `query ($v: Boolean! = false) { product { id ... ${directive} { description } } __typename @skip(if: $v) }`;
     expect(normalizeText(schema, text, { variables }).deferred).toHaveLength(isDeferred ? 1 : 0);
   });
 
-  test('are ordinary ones for a client that takes one answer', () => {
+  test('are ordinary fragments for a client without incremental delivery', () => {
     expect(
       printNormalized(schema, '{ product { id ... @defer { id description } } }', { defer: false }),
     ).toBe('query { product { id description } }');
   });
 });
 
-test('an operation that grows beyond the bound when expanded is refused', () => {
+test('an operation that exceeds the maximum number of selections after expansion is refused', () => {
   const levels = Array.from(
     { length: 20 },
     (_, n) => `fragment F${n} on Maker { products { maker { ...F${n + 1} } other: maker { ...F${n + 1} } } }`,

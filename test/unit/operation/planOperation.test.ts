@@ -7,7 +7,7 @@ import { loadDemoSupergraph, planDemoOperation } from '../../harness/planDemoOpe
 const supergraph = await loadDemoSupergraph();
 afterAll(() => supergraph.planner.close());
 
-test('several mutations planned from the printed text alone, as for a new supergraph, get the same plan', async () => {
+test('several mutations get the same plan from the printed document alone, as for a new supergraph', async () => {
   const document =
     'mutation { one: updateProfile(input: {displayName: "One"}) { displayName reviews(first: 1) ' +
     '{ author { displayName } } } two: updateProfile(input: {displayName: "Two"}) { displayName } }';
@@ -30,7 +30,7 @@ test('several mutations planned from the printed text alone, as for a new superg
   });
 });
 
-describe('a split that takes the planner too long', () => {
+describe('a split that exceeds the time limit', () => {
   const tooComplex = new GatewayError('OPERATION_TOO_COMPLEX', 'Too long.', {
     extensions: { limit: 'timeout' },
   });
@@ -47,16 +47,16 @@ describe('a split that takes the planner too long', () => {
     overrides: [],
   };
 
-  test('is refused where the client has asked for it', async () => {
+  test("is refused for the client's own @defer", async () => {
     await expect(planOperation(planner, { ...input, isSplitOptional: false })).rejects.toBe(tooComplex);
   });
 
-  test('is done without where it was for enrichments', async () => {
+  test('falls back to a plan without @defer for enrichments', async () => {
     const planned = await planOperation(planner, { ...input, isSplitOptional: true });
     expect(planned).toMatchObject({ plan: { kind: 'QueryPlan' }, isSplitByPlanner: false });
   });
 
-  test('has a limit of its own only where it was for enrichments', async () => {
+  test('has the shorter split timeout only for enrichments', async () => {
     const requests: unknown[] = [];
     const recordingPlanner: Planner = {
       ...planner,

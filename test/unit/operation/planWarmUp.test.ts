@@ -42,8 +42,8 @@ function request(text: string, acceptsIncremental = false) {
 const plannedDocuments = ({ planner }: TestSupergraph): string[] =>
   planner.requests.map(({ document }) => document);
 
-describe('what is planned for the next supergraph', () => {
-  test('is what clients used most, however rarely it had to be prepared', async () => {
+describe('the warm-up of the next supergraph', () => {
+  test('plans the operations that clients used most, however rarely they were prepared', async () => {
     const [one, two, three] = [supergraph('aa'), supergraph('bb'), supergraph('cc')];
     const subject = preparer();
     for (const [text, uses] of [
@@ -56,12 +56,12 @@ describe('what is planned for the next supergraph', () => {
     }
     await subject.warm(two, one, 2, never);
     expect(plannedDocuments(two)).toEqual(['query { b }', 'query { a }']);
-    // The use before counts for the switch after that.
+    // The uses before this switch also count for the next one.
     await subject.warm(three, two, 1, never);
     expect(plannedDocuments(three)).toEqual(['query { b }']);
   });
 
-  test('is not forgotten over many operations that are sent once', async () => {
+  test('still plans them after many operations that were sent once', async () => {
     const [one, two] = [supergraph('aa'), supergraph('bb')];
     const subject = preparer(4);
     const used = request('{ a }');
@@ -73,7 +73,7 @@ describe('what is planned for the next supergraph', () => {
     expect(plannedDocuments(two)).toEqual(['query { a }']);
   });
 
-  test('needs no planning when it comes in', async () => {
+  test('leaves no planning for the first request of a warmed operation', async () => {
     const [one, two] = [supergraph('aa'), supergraph('bb')];
     const subject = preparer();
     await subject.prepare(request('{ a }'), one);
@@ -82,7 +82,7 @@ describe('what is planned for the next supergraph', () => {
     expect(await subject.prepare(request('{ a }'), two)).toMatchObject({ kind: 'prepared' });
   });
 
-  test('is planned in a way that the next planner masters, where it cannot split a @defer', async () => {
+  test('plans an operation without @defer when the next planner cannot split it', async () => {
     const text = '{ node { quick ... @defer { slow } } }';
     const splitting = createPlannerDouble(({ document }) => ({
       kind: 'QueryPlan',
@@ -107,7 +107,7 @@ describe('what is planned for the next supergraph', () => {
     expect(two.planner.requests).toHaveLength(2);
   });
 
-  test('is as much as there was time for', async () => {
+  test('ends when it is aborted', async () => {
     const [one, two] = [supergraph('aa'), supergraph('bb')];
     const subject = preparer();
     for (const text of ['{ a }', '{ b }']) await subject.prepare(request(text), one);
@@ -116,7 +116,7 @@ describe('what is planned for the next supergraph', () => {
   });
 });
 
-test('a planner that cannot split is never asked to', async () => {
+test('a planner without support for @defer never receives a document with @defer', async () => {
   const one = supergraph('aa');
   const prepared = await preparer().prepare(request('{ node { quick ... @defer { slow } } }', true), one);
   expect(one.planner.requests).toEqual([

@@ -6,12 +6,12 @@ import { createLocalPipeline } from '../../harness/localPipeline.ts';
 
 const sdl = 'type Query { answer: Int }';
 
-test('a request that waits for the planner ends at its deadline, and its plan is there for the next one', async () => {
+test('a request that waits for the planner ends at its deadline, and its plan is cached for the next request', async () => {
   const planned = Promise.withResolvers<QueryPlan>();
-  let asked = 0;
+  let planCount = 0;
   const planner: Planner = {
     plan: () => {
-      asked++;
+      planCount++;
       return planned.promise;
     },
     close: async () => {},
@@ -37,5 +37,5 @@ test('a request that waits for the planner ends at its deadline, and its plan is
   });
   deadlineMs = 600_000;
   expect(await pipeline.execute('{ answer }')).toEqual({ data: { answer: null } });
-  expect(asked).toBe(1);
+  expect(planCount).toBe(1);
 });

@@ -53,7 +53,7 @@ async function prepare(
 const on = () => true;
 const off = () => false;
 
-test('an operation is planned for the labels that it can depend on, and for no others', async () => {
+test('an operation is planned once for each combination of the override labels that it depends on', async () => {
   const { supergraph, planRequests } = await load('percent(5)');
   const preparer = createPreparer();
   for (const isOverridden of [on, off, on, off]) {
@@ -70,7 +70,7 @@ test('an operation is planned for the labels that it can depend on, and for no o
   ]);
 });
 
-test('the plans for a new supergraph are there for both sides of a label with another percentage', async () => {
+test('warming plans an operation with and without an override label whose percentage changed', async () => {
   const before = await load('percent(5)');
   const preparer = createPreparer();
   await prepare(preparer, before.supergraph, '{ item { price stock } }', on);

@@ -36,7 +36,13 @@ test.each([
     [],
     [[]],
   ],
-  ['that the new schema does not have is left to the planner', { price: 'percent(5)' }, '{gone}', [], [[]]],
-])('an operation %s', (_, labels, operation, overrides, expected) => {
+  [
+    'that is invalid on the new schema is planned without labels',
+    { price: 'percent(5)' },
+    '{gone}',
+    [],
+    [[]],
+  ],
+])('overridesToWarm for an operation %s', (_, labels, operation, overrides, expected) => {
   expect(overridesToWarm(supergraphWith(labels), before, operation, overrides)).toEqual(expected);
 });

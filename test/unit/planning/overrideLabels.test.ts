@@ -14,7 +14,7 @@ async function read(...sdls: readonly [string, string][]): Promise<Record<string
   return Object.fromEntries([...readOverrideLabels(sdl)].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-test('a supergraph without progressive @override has no labels', async () => {
+test('a supergraph without progressive @override has no override labels', async () => {
   expect(readOverrideLabels(await composeSubgraphs(people))).toEqual(new Map());
   const plain = await read(
     ['a', 'type Query { t: T } type T @key(fields: "id") { id: ID! x: Int }'],
@@ -23,7 +23,7 @@ test('a supergraph without progressive @override has no labels', async () => {
   expect(plain).toEqual({});
 });
 
-test('a label matters for its own field, and for no other of the type', async () => {
+test('an override label applies to its own field and to no other field of the type', async () => {
   const labels = await read(
     ['a', 'type Query { t: T } type T @key(fields: "id") { id: ID! x: Int y: Int z: Int }'],
     [
@@ -34,7 +34,7 @@ test('a label matters for its own field, and for no other of the type', async ()
   expect(labels).toEqual({ 'T.x': ['one'], 'T.y': ['two'] });
 });
 
-test('a label matters for whatever requires its field, directly or by way of another', async () => {
+test('an override label applies to fields that require its field directly or indirectly', async () => {
   const sdl = await composeSubgraphs([
     subgraph(
       'a',
@@ -50,12 +50,12 @@ test('a label matters for whatever requires its field, directly or by way of ano
       'type T @key(fields: "id") { id: ID! far: Int @external last: Int @requires(fields: "far") }',
     ),
   ]);
-  // The composer does not see how such a requirement can be met.
+  // The composer refuses such a requirement, so that the supergraph is changed afterwards.
   const labels = readOverrideLabels(sdl.replace('requires: "u { id }"', 'requires: "u { id x }"'));
   expect([...labels.keys()].sort()).toEqual(['T.far', 'T.last', 'U.x']);
 });
 
-test('a label of a field of a key matters for every field of the type', async () => {
+test('an override label of a key field applies to every field of the type', async () => {
   const labels = await read(
     ['a', 'type Query { t: T } type T @key(fields: "id") @key(fields: "sku") { id: ID! sku: ID! x: Int }'],
     ['b', 'type T @key(fields: "id") { id: ID! sku: ID! @override(from: "a", label: "one") y: Int }'],
@@ -63,7 +63,7 @@ test('a label of a field of a key matters for every field of the type', async ()
   expect(labels).toMatchObject({ T: ['one'], 'T.x': ['one'], 'T.y': ['one'], 'T.id': ['one'] });
 });
 
-test('a label matters for the field of the interfaces and of the objects that stand for each other', async () => {
+test('an override label applies to the same field of related interfaces and object types', async () => {
   const labels = await read(
     [
       'a',
@@ -74,7 +74,7 @@ test('a label matters for the field of the interfaces and of the objects that st
   expect(labels).toEqual({ 'I.x': ['one'], 'T.x': ['one'], 'V.x': ['one'] });
 });
 
-test('a label matters for what gets the value of its field from context', async () => {
+test('an override label applies to fields that get the value of its field from context', async () => {
   const sdl = await composeSubgraphs([
     subgraph(
       'a',

@@ -16,7 +16,7 @@ function deferred<T>() {
 }
 
 describe('the plan cache', () => {
-  test('loads once per key and gives the same value from then on', async () => {
+  test('loads a value once for each key and returns it from then on', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
     const value = { name: 'first' };
     expect(cache.get(key('{ a }'))).toBeUndefined();
@@ -25,7 +25,7 @@ describe('the plan cache', () => {
     expect(cache.get(key('{ a }'))).toBe(value);
   });
 
-  test('keeps the values of two supergraphs apart', async () => {
+  test('stores values of different supergraphs separately', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
     await cache.getOrLoad(key('{ a }', 'aa'), async () => ({ name: 'old' }));
     await cache.getOrLoad(key('{ a }', 'bb'), async () => ({ name: 'new' }));
@@ -35,7 +35,7 @@ describe('the plan cache', () => {
     ]);
   });
 
-  test('keeps the values of one operation with other labels of @override apart', async () => {
+  test('stores values of one operation with different override labels separately', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
     const [off, on] = [key('{ a }'), key('{ a }', 'aa', ['beta'])];
     await cache.getOrLoad(off, async () => ({ name: 'off' }));
@@ -47,7 +47,7 @@ describe('the plan cache', () => {
     ]);
   });
 
-  test('shares one load between concurrent requests', async () => {
+  test('shares one load among concurrent requests for one key', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
     const answer = deferred<Value>();
     let loads = 0;
@@ -62,7 +62,7 @@ describe('the plan cache', () => {
     expect(loads).toBe(1);
   });
 
-  test('fails everyone who waited for a load that fails, and loads again for the next', async () => {
+  test('rejects all waiters of a failed load, and loads again for the next request', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
     const answer = deferred<Value>();
     const waiting = Promise.allSettled([
@@ -75,7 +75,7 @@ describe('the plan cache', () => {
     expect(await cache.getOrLoad(key('{ a }'), async () => ({ name: 'again' }))).toEqual({ name: 'again' });
   });
 
-  test('drops the least recently used value when it is full', async () => {
+  test('evicts the least recently used value when it is full', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 2 });
     await cache.getOrLoad(key('{ a }'), async () => ({ name: 'a' }));
     await cache.getOrLoad(key('{ b }'), async () => ({ name: 'b' }));
@@ -89,7 +89,7 @@ describe('the plan cache', () => {
     expect(cache.size).toBe(2);
   });
 
-  test('names the most used operations of one supergraph, most used first', async () => {
+  test('lists the most used operations of one supergraph in descending order', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
     for (const operation of ['{ a }', '{ b }', '{ c }']) {
       await cache.getOrLoad(key(operation), async () => ({ name: operation }));
@@ -99,7 +99,7 @@ describe('the plan cache', () => {
     expect(cache.mostUsed('aa', 2).map((used) => used.key)).toEqual([key('{ c }'), key('{ b }')]);
   });
 
-  test('counts uses by those who kept a value, who also keep it from being dropped', async () => {
+  test('counts reported uses of a value, which also protect the value from eviction', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 2 });
     const value = await cache.getOrLoad(key('{ a }'), async () => ({ name: 'a' }));
     await cache.getOrLoad(key('{ b }'), async () => ({ name: 'b' }));
@@ -116,7 +116,7 @@ describe('the plan cache', () => {
     expect(cache.mostUsed('aa', 1)).toMatchObject([{ key: key('{ a }'), value, uses: 16 }]);
   });
 
-  test('forgets a supergraph, and does not keep what is still being loaded for it', async () => {
+  test('evicts all values of a supergraph and does not store the results of its running loads', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
     const late = deferred<Value>();
     await cache.getOrLoad(key('{ a }', 'aa'), async () => ({ name: 'a' }));

@@ -13,7 +13,7 @@ const limits: PlannerPoolLimits = {
   maxWaitingCharacters: 1_000,
 };
 
-/** A thread that plans when the test says so. */
+/** A thread whose plans the test settles. */
 class HeldThread implements PlannerThread {
   readonly apiSchemaSdl = '';
   readonly subgraphs = [];
@@ -72,8 +72,8 @@ function open(changed: Partial<PlannerPoolLimits> = {}) {
   };
 }
 
-describe('what waits for the planner', () => {
-  test('is planned shortest first, the older of equally long ones before', async () => {
+describe('the queue of the planner pool', () => {
+  test('is processed by ascending document length, and by age for equal lengths', async () => {
     const { plan, thread, underWay } = open();
     for (const document of ['first', 'long one', 'b', 'a']) void plan(document);
     const order: unknown[] = [];
@@ -84,7 +84,7 @@ describe('what waits for the planner', () => {
     expect(order).toEqual(['first', 'b', 'a', 'long one']);
   });
 
-  test('is bounded in number: what comes on top of it is turned away, until there is room again', async () => {
+  test('refuses requests beyond its maximum number until there is room again', async () => {
     const { plan, thread } = open();
     for (const document of ['under way', 'a', 'b', 'c']) void plan(document);
     expect(await plan('d')).toEqual({ kind: 'overloaded' });
@@ -93,7 +93,7 @@ describe('what waits for the planner', () => {
     expect(await plan('e')).toEqual({ kind: 'overloaded' });
   });
 
-  test('is bounded in characters, but one operation may have any size', async () => {
+  test('refuses requests beyond its maximum number of characters, but accepts a single request of any size', async () => {
     const { plan, thread, underWay } = open({ maxWaitingCharacters: 10 });
     void plan('under way');
     void plan('longer than the bound');
@@ -105,8 +105,8 @@ describe('what waits for the planner', () => {
   });
 });
 
-describe('a plan that takes long', () => {
-  test('has no second thread started while nobody waits', async () => {
+describe('a slow plan', () => {
+  test('does not start a second thread while no request is queued', async () => {
     const { plan, timers, threads } = open();
     void plan('slow');
     timers.fire(250);
@@ -114,7 +114,7 @@ describe('a plan that takes long', () => {
     expect(threads).toHaveLength(1);
   });
 
-  test('holds up nobody: a second thread takes what waits, and is ended when it was idle for long', async () => {
+  test('does not block queued requests: a second thread plans them, and is terminated after its idle time', async () => {
     const { plan, timers, thread, threads, underWay } = open();
     const slow = plan('slow');
     const quick = plan('quick');
@@ -125,7 +125,7 @@ describe('a plan that takes long', () => {
     expect(underWay()).toEqual(['slow', 'quick']);
     await thread(1).finish();
     expect(await quick).toEqual({ kind: 'planned', plan: { kind: 'QueryPlan' } });
-    // Another one finds it there.
+    // A later request uses the second thread.
     void plan('next');
     expect(underWay()).toEqual(['slow', 'next']);
     await thread(1).finish();
@@ -138,7 +138,7 @@ describe('a plan that takes long', () => {
     expect(threads.filter(({ isEnded }) => !isEnded)).toHaveLength(1);
   });
 
-  test('has a second thread started at once for what comes later', async () => {
+  test('starts a second thread immediately for a later request', async () => {
     const { plan, timers, underWay } = open();
     void plan('slow');
     timers.fire(250);
@@ -147,7 +147,7 @@ describe('a plan that takes long', () => {
     expect(underWay()).toEqual(['slow', 'quick']);
   });
 
-  test('is not joined by more threads than are allowed', async () => {
+  test('does not start more threads than the limit allows', async () => {
     const { plan, timers, threads, underWay } = open();
     for (const document of ['slow', 'quick']) void plan(document);
     timers.fire(250);
@@ -159,7 +159,7 @@ describe('a plan that takes long', () => {
     expect(threads).toHaveLength(2);
   });
 
-  test('and is ended needs no new thread where there is a second one', async () => {
+  test('that ends its thread needs no replacement if a second thread is running', async () => {
     const { plan, timers, thread, threads, underWay } = open();
     const slow = plan('slow');
     void plan('quick');
@@ -171,8 +171,8 @@ describe('a plan that takes long', () => {
   });
 });
 
-describe('a thread', () => {
-  test('that is lost is replaced before anybody asks', async () => {
+describe('a planner thread', () => {
+  test('that exits is replaced before the next request', async () => {
     const { plan, thread, threads, underWay } = open();
     void plan('hostile');
     await thread(0).finish({ kind: 'lost', reason: { kind: 'memory' } });
@@ -181,7 +181,7 @@ describe('a thread', () => {
     expect(underWay()).toEqual([undefined, 'next']);
   });
 
-  test('that is lost and cannot be replaced fails what waits; the next request tries again', async () => {
+  test('that exits and cannot be replaced fails queued requests, and the next request retries the start', async () => {
     const { plan, thread, failToStart, underWay } = open();
     const cause = new Error('no memory');
     failToStart(cause);
@@ -197,7 +197,7 @@ describe('a thread', () => {
     expect(underWay()).toEqual([undefined, 'later']);
   });
 
-  test('that cannot be joined by another one goes on by itself', async () => {
+  test('continues alone when a second thread cannot be started', async () => {
     const { plan, timers, thread, failToStart, underWay } = open();
     failToStart(new Error('no memory'));
     const results = [plan('slow'), plan('waits')];
@@ -210,7 +210,7 @@ describe('a thread', () => {
   });
 });
 
-test('closing ends every thread, and what is under way or waits', async () => {
+test('closing the planner pool terminates every thread and ends running and queued requests as closed', async () => {
   const { pool, plan, timers, threads } = open();
   const results = ['slow', 'quick', 'waits'].map(plan);
   timers.fire(250);

@@ -8,20 +8,21 @@ import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 const shelf = await composeTwoSubgraphShelf();
 const apollo = (sdl: string) => createWorkerPlanner({ sdl, ...testPlanningLimits });
 
-describePlannerContract("Apollo's planner in threads", shelf, apollo);
+describePlannerContract('the worker planner', shelf, apollo);
 
-describePlannerContract('one that does not know @defer', shelf, async (sdl): Promise<Planner> => {
+describePlannerContract('a planner without support for @defer', shelf, async (sdl): Promise<Planner> => {
   const planner = await apollo(sdl);
   return {
     supportsDefer: false,
     close: () => planner.close(),
     plan: (request) => {
-      if (request.document.includes('@defer')) throw new Error('It was told not to be asked this.');
+      if (request.document.includes('@defer'))
+        throw new Error('A planner without support for @defer must not receive @defer.');
       return planner.plan(request);
     },
   };
 });
 
-describePlannerContract('a double for one subgraph', createSingleSubgraphShelf(), async () =>
+describePlannerContract('the planner double for one subgraph', createSingleSubgraphShelf(), async () =>
   createSingleSubgraphPlanner('shelf'),
 );

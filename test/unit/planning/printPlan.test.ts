@@ -24,7 +24,7 @@ const nested = `
   }`;
 
 describe('a printed plan', () => {
-  test('shows deferred parts with what they depend on', async () => {
+  test('shows deferred parts with their dependencies', async () => {
     expect(printPlan(await plan(nested))).toBe(`\
 QueryPlan {
   Defer {
@@ -118,12 +118,12 @@ QueryPlan {
     ['a mutation', 'mutation { review(body: "a") { author { name } } }'],
     ['a subscription', 'subscription { reviewed { author { name } } }'],
     ['no fetch', '{ __typename }'],
-  ])('reads like the planner prints it: %s', async (_what, document) => {
+  ])("equals the planner's own output: %s", async (_what, document) => {
     const made = await plan(document);
     expect(printPlan(made)).toBe(prettyFormatQueryPlan(structuredClone(made) as ApolloPlan));
   });
 
-  test('shows both sides of a @defer with a variable condition', async () => {
+  test('shows both branches of a @defer with a variable condition', async () => {
     const text = printPlan(await plan('query ($late: Boolean!) { me { ... @defer(if: $late) { name } } }'));
     expect(text.split('\n').slice(0, 4)).toEqual([
       'QueryPlan {',

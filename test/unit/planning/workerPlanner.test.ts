@@ -28,8 +28,8 @@ afterEach(async () => {
 
 const unsplit = (document: string) => ({ document, shouldSplitDefer: false });
 
-describe('a planner in a thread of its own', () => {
-  test('plans an operation over two subgraphs', async () => {
+describe('the worker planner', () => {
+  test('plans an operation on two subgraphs', async () => {
     const planner = await open();
     expect(await planner.plan(unsplit('query Me($id: Boolean!) { me { name @include(if: $id) } }'))).toEqual({
       kind: 'QueryPlan',
@@ -44,7 +44,7 @@ describe('a planner in a thread of its own', () => {
     });
   });
 
-  test('splits a plan at a @defer inside a named fragment and keeps the directive from the subgraph', async () => {
+  test('splits a plan at a @defer inside a named fragment, and does not send the directive to the subgraph', async () => {
     const planner = await open();
     const plan = await planner.plan({
       document:
@@ -100,7 +100,7 @@ describe('a planner in a thread of its own', () => {
     });
   });
 
-  test('keeps the rewrites of an @interfaceObject, of aliases that do not merge, and of a context', async () => {
+  test('returns the rewrites for @interfaceObject, unmergeable aliases and @fromContext', async () => {
     const planner = await open({
       sdl: await composeSubgraphs([
         {
@@ -158,12 +158,12 @@ describe('a planner in a thread of its own', () => {
     ]);
   });
 
-  test('gives an operation that needs no subgraph a plan without a node', async () => {
+  test('returns a plan without a node for an operation that needs no subgraph', async () => {
     const planner = await open();
     expect(await planner.plan(unsplit('{ __schema { queryType { name } } }'))).toEqual({ kind: 'QueryPlan' });
   });
 
-  test('gives equal requests under way one plan', async () => {
+  test('shares one plan among equal requests in flight', async () => {
     const planner = await open();
     const first = planner.plan(unsplit('{ me { id } }'));
     const second = planner.plan(unsplit('{ me { id } }'));
@@ -171,7 +171,7 @@ describe('a planner in a thread of its own', () => {
     expect(await first).toBe(await second);
   });
 
-  test('fails only the request that the planner throws for, with its words as the cause', async () => {
+  test("rejects only the request that the planner throws for, with the planner's message as the cause", async () => {
     const planner = await open();
     const [failed, fine] = await Promise.allSettled([
       planner.plan(unsplit('{ nobody }')),
@@ -189,12 +189,12 @@ describe('a planner in a thread of its own', () => {
   });
 });
 
-describe('an operation that is too much for the planner', () => {
-  /** In which everything else is planned, also on a machine that stands still for a while. */
+describe('an operation that exceeds a planning limit', () => {
+  /** Enough for every other plan, even on a machine that stalls for a while. */
   const timeoutMs = 5_000;
 
-  test('fails at the time limit while the requests behind it are planned by a new thread', async () => {
-    // No thread joins it before: the others wait until it has ended.
+  test('fails at the time limit, and a new thread plans the queued requests', async () => {
+    // No second thread starts before, so that the other requests wait for the end of the first thread.
     const planner = await open({ timeoutMs, spareAfterMs: 600_000 });
     const results = await Promise.allSettled([
       planner.plan(unsplit(hostileOperation(14))),
@@ -216,7 +216,7 @@ describe('an operation that is too much for the planner', () => {
     expect(await countThreads('tributary-plan')).toBe(1);
   });
 
-  test('fails at the memory limit, and the next request finds a planner again', async () => {
+  test('fails at the memory limit, and the next request is planned', async () => {
     const planner = await open({ timeoutMs: 60_000, memoryBytes: 48 * 1024 ** 2 });
     await expect(planner.plan(unsplit(hostileOperation(20)))).rejects.toMatchObject({
       code: 'OPERATION_TOO_COMPLEX',
@@ -227,7 +227,7 @@ describe('an operation that is too much for the planner', () => {
     expect(await countThreads('tributary-plan')).toBe(1);
   });
 
-  test('holds up no other operation', async () => {
+  test('does not block other operations', async () => {
     const planner = await open({ timeoutMs: 600_000, spareAfterMs: 1 });
     let isHostileSettled = false;
     const hostile = planner.plan(unsplit(hostileOperation(14))).catch((error: unknown) => error);
@@ -242,13 +242,13 @@ describe('an operation that is too much for the planner', () => {
     expect(await countThreads('tributary-plan')).toBe(0);
   });
 
-  test('is refused at once when it comes again, by the thread that has planned other things since', async () => {
+  test('is refused without planning when it is sent again, although its thread was replaced', async () => {
     const planner = await open({ timeoutMs });
     const error = await planner.plan(unsplit(hostileOperation(14))).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'OPERATION_TOO_COMPLEX' });
     await planner.plan(unsplit('{ me { id } }'));
     const again = planner.plan(unsplit(hostileOperation(14)));
-    // What was tried again would be behind this one.
+    // If the operation were planned again, it would be queued behind this one.
     const order: string[] = [];
     await Promise.all([
       again.catch((reason: unknown) => {
@@ -260,7 +260,7 @@ describe('an operation that is too much for the planner', () => {
     expect(order).toEqual(['refused', 'planned']);
   });
 
-  test('is turned away with advice to come again where too many wait', async () => {
+  test('is refused with OVERLOADED when too many operations are queued', async () => {
     const planner = await open({ timeoutMs: 600_000, maxWaiting: 2, threads: 1 });
     const underWay = Promise.allSettled(
       [hostileOperation(14), '{ me { id } }', '{ me { name } }'].map((document) =>
@@ -276,7 +276,7 @@ describe('an operation that is too much for the planner', () => {
     expect((await underWay).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
   });
 
-  test("is told from a planner's mistake where the planner stops at a limit of its own", async () => {
+  test('is distinguished from a planner failure when the planner stops at its own limit', async () => {
     const planner = await open();
     await expect(planner.plan(unsplit(hostileOperation(30)))).rejects.toMatchObject({
       code: 'OPERATION_TOO_COMPLEX',
@@ -286,7 +286,7 @@ describe('an operation that is too much for the planner', () => {
   });
 });
 
-describe('a split that its asker can do without', () => {
+describe('an optional split', () => {
   const split = {
     document: `{ me { id ... @defer(label: "0") { name } } }`,
     shouldSplitDefer: true,
@@ -297,7 +297,7 @@ describe('a split that its asker can do without', () => {
     document: hostileOperation(14).replace('...F0', '... @defer(label: "0") { ...F0 }'),
   };
 
-  test('is given up early, and its thread goes on as if nothing had been', async () => {
+  test('ends at the split timeout, and its thread stays usable', async () => {
     const planner = await open({ splitTimeoutMs: 20, timeoutMs: 600_000, spareAfterMs: 600_000 });
     await expect(planner.plan(hard)).rejects.toMatchObject({
       code: 'OPERATION_TOO_COMPLEX',
@@ -312,12 +312,12 @@ describe('a split that its asker can do without', () => {
     expect(await countThreads('tributary-plan')).toBe(2);
   });
 
-  test('is what it always is within the limit', async () => {
+  test('returns the ordinary plan within the split timeout', async () => {
     const planner = await open({ splitTimeoutMs: 20_000 });
     expect(await planner.plan(split)).toEqual(await planner.plan({ ...split, isOptional: false }));
   });
 
-  test('has the limit of every other plan where the asker wants it', async () => {
+  test('that is not optional has the limits of every other plan', async () => {
     const planner = await open({ splitTimeoutMs: 20, timeoutMs: 1_000 });
     await planner.plan(hard).catch(() => {});
     await expect(planner.plan({ ...hard, isOptional: false })).rejects.toMatchObject({
@@ -326,8 +326,8 @@ describe('a split that its asker can do without', () => {
   });
 });
 
-describe('the life of the thread', () => {
-  test('rejects what is under way and what waits when it is closed, and leaves no thread', async () => {
+describe('the thread of the worker planner', () => {
+  test('exits when the planner is closed, which rejects running and queued requests', async () => {
     const planner = await open();
     const plans = Promise.allSettled([
       planner.plan(unsplit(hostileOperation(14))),
@@ -343,24 +343,24 @@ describe('the life of the thread', () => {
     expect(await countThreads('tributary-plan')).toBe(0);
   });
 
-  test('is closed while a thread is being replaced, and leaves none', async () => {
+  test('exits when the planner is closed while a thread is being replaced', async () => {
     const planner = await open({ timeoutMs: 200 });
     await planner.plan(unsplit(hostileOperation(14))).catch(() => {});
     await planner.close();
     expect(await countThreads('tributary-plan')).toBe(0);
   });
 
-  test('keeps the process alive until it has ended, when a plan arrives while it is being closed', async () => {
+  test('keeps the process alive until it has exited, when a plan arrives while the planner is being closed', async () => {
     const file = join(import.meta.dirname, '../../../gateway/planning/workerPlanner.ts');
     const program = `import { createWorkerPlanner } from ${JSON.stringify(file)};
       const planner = await createWorkerPlanner(${JSON.stringify({ sdl, ...testPlanningLimits })});
       const plan = planner.plan(${JSON.stringify(unsplit('{ me { id } }'))}).catch(() => 'not planned');
       await new Promise(setImmediate);
-      // The thread sends the plan meanwhile.
+      // Meanwhile the thread sends the plan.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
       await planner.close();
       console.log('closed', typeof (await plan));`;
-    // Without it, Node ends with code 13: a top-level await that is never settled.
+    // Otherwise Node exits with code 13, because the top-level await never settles.
     const { stdout } = await promisify(execFile)(process.execPath, ['--eval', program]);
     expect(stdout).toMatch(/^closed (object|string)\n$/);
   });
@@ -368,12 +368,12 @@ describe('the life of the thread', () => {
   test.each([
     ['no SDL', 'type Query {', 'Syntax Error: Expected Name, found <EOF>. (line 1, column 13)'],
     ['no supergraph', 'type Query { me: ID }', 'Invalid supergraph: must be a core schema'],
-  ])('refuses %s with the place or the reason, and leaves no thread', async (_what, text, message) => {
+  ])('exits after refusing %s with the location or the reason', async (_what, text, message) => {
     await expect(open({ sdl: text })).rejects.toThrow(message);
     expect(await countThreads('tributary-plan')).toBe(0);
   });
 
-  test('gives up loading when the signal says so, and leaves no thread', async () => {
+  test('exits when loading is aborted', async () => {
     const stop = new AbortController();
     const loading = open({ signal: stop.signal });
     stop.abort(new Error('overtaken'));
@@ -381,7 +381,7 @@ describe('the life of the thread', () => {
     expect(await countThreads('tributary-plan')).toBe(0);
   });
 
-  test('refuses a supergraph for which the memory limit is too small', async () => {
+  test('refuses a supergraph that exceeds the memory limit', async () => {
     await expect(open({ memoryBytes: 8 * 1024 ** 2 })).rejects.toThrow(
       'loading the supergraph needs more memory than 8 MB (planning.memory)',
     );

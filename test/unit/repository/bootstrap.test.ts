@@ -25,7 +25,7 @@ function startBootstrap(args: readonly string[]): ChildProcess {
 }
 
 describe('scripts/bootstrap.mjs', () => {
-  test('ends with the exit code of the script, which gets the arguments', async () => {
+  test('passes the arguments to the script and exits with its exit code', async () => {
     await writeFile(script, 'process.exitCode = Number(process.argv[2]);');
     const [code] = await once(startBootstrap([script, '7']), 'exit');
     expect(code).toBe(7);
@@ -51,14 +51,14 @@ describe('scripts/bootstrap.mjs', () => {
       await writeFile(script, lines.join('\n'));
       const child = startBootstrap([script]);
       const exited = once(child, 'exit');
-      if (child.stdout === null) throw new Error('no stdout');
+      if (child.stdout === null) throw new Error('The process has no standard output.');
       await once(child.stdout, 'data');
       child.kill(signal);
       expect(await exited).toEqual([9, null]);
     },
   );
 
-  test('says how it is used when no script is named', async () => {
+  test('prints its usage without a script', async () => {
     const child = spawn(process.execPath, [bootstrap], { stdio: ['ignore', 'inherit', 'pipe'] });
     const output: Buffer[] = [];
     child.stderr.on('data', (chunk: Buffer) => output.push(chunk));

@@ -23,12 +23,12 @@ async function readServices(): Promise<Map<string, Service>> {
 const names = Object.keys(demoDefinitions);
 
 describe('docker-compose.yml', () => {
-  test('has the gateway, each demo subgraph and Redis, and nothing else', async () => {
+  test('defines exactly the gateway, the demo subgraphs and Redis', async () => {
     const services = await readServices();
     expect([...services.keys()].sort()).toEqual([...names, 'gateway', 'redis'].sort());
   });
 
-  test('starts each subgraph from a file that exists', async () => {
+  test('starts each subgraph from an existing file', async () => {
     const services = await readServices();
     for (const name of names) {
       const service = services.get(name);
@@ -37,7 +37,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('tells the gateway the address of every subgraph and of Redis, by the variables that tributary.yaml reads', async () => {
+  test('passes the URLs of all subgraphs and of Redis in the variables that tributary.yaml reads', async () => {
     const environment = (await readServices()).get('gateway')?.environment;
     expect(environment).toEqual({
       ...Object.fromEntries(
@@ -50,14 +50,14 @@ describe('docker-compose.yml', () => {
     expect(read.sort()).toEqual(Object.keys(environment ?? {}).sort());
   });
 
-  test('starts the gateway once all that it needs is healthy', async () => {
+  test('starts the gateway after its subgraphs are healthy', async () => {
     const services = await readServices();
     const needed = services.get('gateway')?.depends_on ?? {};
     expect(needed).toEqual(Object.fromEntries(names.map((name) => [name, { condition: 'service_healthy' }])));
     for (const name of Object.keys(needed)) expect(services.get(name)?.healthcheck?.test[0]).toBe('CMD');
   });
 
-  test('builds targets that the Dockerfile has', async () => {
+  test('builds only targets of the Dockerfile', async () => {
     const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
     const targets = [...dockerfile.matchAll(/^FROM \S+ AS (\S+)$/gm)].map(([, target]) => target);
     for (const { build } of (await readServices()).values()) {
@@ -67,7 +67,7 @@ describe('docker-compose.yml', () => {
 });
 
 describe('Dockerfile', () => {
-  test('runs the gateway with a larger young generation, not as root, and checked for readiness', async () => {
+  test('runs the gateway with a larger young generation, not as root, and with a readiness check', async () => {
     const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
     const gateway = dockerfile.slice(dockerfile.indexOf('AS gateway'));
     expect(gateway).toContain('--max-semi-space-size=64');

@@ -8,7 +8,7 @@ import { connectRedis, startRedis } from '../../harness/redis.ts';
 const downloadTimeoutMs = 300_000;
 
 test(
-  'a real Redis answers PING',
+  'a real Redis responds to PING',
   async () => {
     await using server = await startRedis();
     const redis = connectRedis(server.url);
@@ -22,7 +22,7 @@ test(
 );
 
 test(
-  'a real Chromium tells its version',
+  'a real Chromium reports its version',
   async () => {
     const { stdout } = await promisify(execFile)(await findChromium(), ['--version', '--no-sandbox']);
     expect(stdout).toMatch(/Chrom/);

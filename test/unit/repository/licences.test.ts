@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 
 const root = join(import.meta.dirname, '../../..');
 
-/** Licences that ask for nothing but notices. Anything else has to be named in LICENSE-DEPENDENCIES.md. */
+/** Licences that only require notices. LICENSE-DEPENDENCIES.md must list all others. */
 const free = new Set([
   'MIT',
   'ISC',
@@ -44,7 +44,7 @@ async function readPackages(): Promise<Map<string, LockedPackage>> {
   return new Map(Object.entries(lock.packages as Record<string, LockedPackage>));
 }
 
-/** Name and licence of each package that the gateway runs on, as the packages themselves state them. */
+/** The licence of each production dependency by its name, from the package itself. */
 async function productionLicences(): Promise<Map<string, string>> {
   const licences = new Map<string, string>();
   for (const [path, { dev, optional }] of await readPackages()) {
@@ -63,7 +63,7 @@ async function listedLicences(): Promise<Map<string, string>> {
 }
 
 describe('LICENSE-DEPENDENCIES.md', () => {
-  test('lists exactly the installed packages whose licence asks for more than notices', async () => {
+  test('lists exactly the production dependencies whose licence requires more than notices', async () => {
     const licences = await productionLicences();
     expect(licences.size).toBeGreaterThan(100);
     const restricted = [...licences].filter(([, licence]) => !isFree(licence));
@@ -72,7 +72,7 @@ describe('LICENSE-DEPENDENCIES.md', () => {
 });
 
 describe('package-lock.json', () => {
-  test('names no registry, so that everybody installs from their own', async () => {
+  test('names no registry, so that each user installs from their own', async () => {
     expect(await readFile(join(root, 'package-lock.json'), 'utf8')).not.toContain('"resolved": "http');
   });
 });

@@ -17,23 +17,23 @@ const update = (
   hasNext: false,
 });
 
-describe('an answer with what has come late', () => {
+describe('withUpdate', () => {
   const answer = Object.freeze({ data: { products: [{ id: '1', advice: null }, null] } });
 
-  test('has it at its place, also in lists, and everything else as it was', () => {
+  test('sets the data at the path of the update, also in lists, and leaves everything else unchanged', () => {
     const first = withUpdate(answer, update(['products', 0, 'advice'], { text: 'a' }));
     const both = withUpdate(first, update(['products', 1], { id: '2' }));
     expect(both.data).toEqual({ products: [{ id: '1', advice: { text: 'a' } }, { id: '2' }] });
     expect(answer.data).toEqual({ products: [{ id: '1', advice: null }, null] });
   });
 
-  test('has the errors of both', () => {
+  test('merges the errors of the response and the update', () => {
     const failed = { ...answer, errors: [{ message: 'one' }] };
     const { errors } = withUpdate(failed, update(['products', 1], null, [{ message: 'two' }]));
     expect(errors).toEqual([{ message: 'one' }, { message: 'two' }]);
   });
 
-  test('says which update made it, and that nothing else is known to be pending', () => {
+  test('makes the update available through updateOf, and removes the pending paths', () => {
     const pending = {
       ...answer,
       extensions: { tributary: { enrichment: { token: 't', pending: [{ path: ['products', 1] }] } } },

@@ -24,7 +24,7 @@ async function listen(listener: RequestListener): Promise<RunningServer> {
   };
 }
 
-/** The shop's server before a gateway at an address. */
+/** Starts the shop's server with a gateway at this URL. */
 async function startProxy(gatewayUrl: string): Promise<RunningServer> {
   const proxy = createGraphQLProxy(gatewayUrl);
   const server = await listen((request, response) => proxy.forward(request, response));
@@ -42,8 +42,8 @@ const operation = {
   body: '{"query":"{ a }"}',
 };
 
-describe("the shop's way to the gateway", () => {
-  test('hands on each part of an answer when it comes, and the request as it was', async () => {
+describe("the shop's proxy to the gateway", () => {
+  test('forwards the request unchanged, and each chunk of the response when it arrives', async () => {
     await using gateway = await startScriptedSubgraph();
     const second = Promise.withResolvers<void>();
     gateway.enqueueScripts(async ({ write, end }) => {
@@ -74,7 +74,7 @@ describe("the shop's way to the gateway", () => {
     ]);
   });
 
-  test("ends the gateway's request when the browser leaves, which is no fault of anybody", async () => {
+  test("aborts the gateway's request without a log message when the browser disconnects", async () => {
     const log = jest.spyOn(console, 'error').mockImplementation(() => {});
     await using gateway = await startScriptedSubgraph();
     gateway.enqueueScripts(hang);
@@ -91,7 +91,7 @@ describe("the shop's way to the gateway", () => {
     log.mockRestore();
   });
 
-  test('cuts an answer that the gateway cuts, so that it does not look complete', async () => {
+  test('breaks off a response that the gateway breaks off, so that it does not look complete', async () => {
     await using gateway = await startScriptedSubgraph();
     const cut = Promise.withResolvers<void>();
     gateway.enqueueScripts(async ({ write, reset }) => {
@@ -109,7 +109,7 @@ describe("the shop's way to the gateway", () => {
     await expect(browser.readChunk()).rejects.toThrow();
   });
 
-  test('says 502 in GraphQL where the gateway is down', async () => {
+  test('responds with 502 and a GraphQL error while the gateway is down', async () => {
     const gateway = await startScriptedSubgraph();
     await gateway.close();
     const log = jest.spyOn(console, 'error').mockImplementation(() => {});

@@ -13,8 +13,8 @@ const subgraph = (name: string, sdl: string) => ({
   sdl: `${federationLink}${sdl}`,
 });
 
-describe('composing subgraphs', () => {
-  test('gives the SDL, and what the composer hints at with its place', async () => {
+describe('composeSupergraph', () => {
+  test('returns the SDL, and hints with their locations', async () => {
     const result = await composeSupergraph([
       subgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
       subgraph('b', 'type Query { b: Box }\ntype Box @shareable { size: Int }'),
@@ -35,12 +35,12 @@ describe('composing subgraphs', () => {
     });
   });
 
-  test('gives every composition error with its code and, where the composer has them, its places', async () => {
+  test('returns every composition error with its code and locations', async () => {
     const result = await composeSupergraph([
       subgraph('a', 'type Query { a: Box }\ntype Box @key(fields: "id") { size: Int }'),
       subgraph('b', 'type Query { b: Int }\ntype Bag @key(fields: "name") { size: Int }'),
     ]);
-    // The directive, then the type that carries it.
+    // The directive, and the type that it is applied to.
     const locationsIn = (subgraph: string) => [10, 1].map((column) => ({ subgraph, line: 3, column }));
     expect(result).toEqual({
       errors: [
@@ -72,7 +72,7 @@ describe('composing subgraphs', () => {
     });
   });
 
-  test('names every subgraph whose SDL cannot be read', async () => {
+  test('names every subgraph with invalid SDL', async () => {
     const result = await composeSupergraph([
       { name: 'a', url: 'http://a.test', sdl: 'type Query {\n  a: [Int\n}' },
       { name: 'b', url: 'http://b.test', sdl: '' },
@@ -93,7 +93,7 @@ describe('composing subgraphs', () => {
     });
   });
 
-  test('asks a running subgraph for its SDL where none is given', async () => {
+  test('fetches the SDL of a running subgraph if none is given', async () => {
     await using server = await serveSdl(`${federationLink} type Query { a: Int }`);
     const result = await composeSupergraph([{ name: 'a', url: server.url }]);
     expect(result).toMatchObject({ sdl: expect.stringContaining(`url: "${server.url}"`), hints: [] });
@@ -102,7 +102,7 @@ describe('composing subgraphs', () => {
     ]);
   });
 
-  test('says which running subgraph gives no schema, and why', async () => {
+  test('names the running subgraph whose schema cannot be fetched, and the reason', async () => {
     await using server = await serveSdl('');
     server.answer = { status: 200, body: JSON.stringify({ errors: [{ message: 'introspection is off' }] }) };
     expect(await composeSupergraph([{ name: 'a', url: server.url }])).toEqual({
@@ -117,8 +117,8 @@ describe('composing subgraphs', () => {
   });
 });
 
-describe('composing in a thread', () => {
-  test('gives the same SDL', async () => {
+describe('composeRunningSubgraphs', () => {
+  test('returns the same SDL as composeSupergraph', async () => {
     const here = await composeSupergraph(people);
     expect(await composeRunningSubgraphs(people)).toBe('sdl' in here ? here.sdl : here);
   });
@@ -136,7 +136,7 @@ describe('composing in a thread', () => {
     );
   });
 
-  test('ends when the signal says so', async () => {
+  test('ends when the signal is aborted', async () => {
     const stop = new AbortController();
     const composing = composeRunningSubgraphs(people, stop.signal);
     stop.abort(new Error('stopped'));
@@ -144,14 +144,14 @@ describe('composing in a thread', () => {
   });
 });
 
-describe('composing large graphs in a thread', () => {
-  // Long enough for the thread to be worth it.
+describe('composeInThread', () => {
+  // Long enough to be composed in a thread.
   const long = (sdl: string) => `${sdl}\n${'# …\n'.repeat(20_000)}`;
 
   test.each([
     ['a supergraph and hints', 'type Box @shareable { size: Int }'],
     ['errors', 'type Box @key(fields: "id") { size: Int }'],
-  ])('gives what composing here gives: %s', async (_, box) => {
+  ])('returns the same result as composeSupergraph: %s', async (_, box) => {
     const subgraphs = [
       subgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
       subgraph('b', long(`type Query { b: Box }\n${box}`)),

@@ -34,13 +34,13 @@ async function start(options: { watch?: boolean; timers?: ManualTimers; file?: s
   return recorded;
 }
 
-describe('a supergraph file', () => {
-  test('is read at the start', async () => {
+describe('the file source', () => {
+  test('reads the file at the start', async () => {
     await writeFile(file, 'one');
     expect((await start()).drain()).toEqual([{ sdl: 'one' }]);
   });
 
-  test('is read again when it is written', async () => {
+  test('reads the file again after a write', async () => {
     await writeFile(file, 'one');
     const timers = createManualTimers();
     const source = await start({ timers });
@@ -51,7 +51,7 @@ describe('a supergraph file', () => {
     expect(await source.next()).toEqual({ sdl: 'two' });
   });
 
-  test('is read again each time an editor replaces it', async () => {
+  test('reads the file again each time an editor replaces it', async () => {
     await writeFile(file, 'one');
     const source = await start();
     expect(await source.next()).toEqual({ sdl: 'one' });
@@ -62,7 +62,7 @@ describe('a supergraph file', () => {
     }
   });
 
-  test('is read again when a mounted volume swaps the link that it is reached by', async () => {
+  test('reads the file again when a mounted volume replaces the symbolic link to it', async () => {
     for (const version of ['v1', 'v2']) {
       await mkdir(join(directory, version));
       await writeFile(join(directory, version, 'supergraph.graphql'), version);
@@ -76,7 +76,7 @@ describe('a supergraph file', () => {
     expect(await source.next()).toEqual({ sdl: 'v2' });
   });
 
-  test('says that it is missing, and gives its text as soon as it is there', async () => {
+  test('reports a missing file, and returns its SDL as soon as the file exists', async () => {
     const source = await start();
     expect(await source.next()).toEqual({ problem: `supergraph file ${file} does not exist` });
     await writeFile(`${file}.new`, 'one');
@@ -84,7 +84,7 @@ describe('a supergraph file', () => {
     expect(await source.next()).toEqual({ sdl: 'one' });
   });
 
-  test('says that it is gone, and that all is well when the same text is back', async () => {
+  test('reports a deleted file, and its SDL again when the same file is back', async () => {
     await writeFile(file, 'one');
     const source = await start();
     expect(await source.next()).toEqual({ sdl: 'one' });
@@ -97,12 +97,12 @@ describe('a supergraph file', () => {
   test.each([
     ['empty', async () => writeFile(file, ' \n'), 'is empty'],
     ['a directory', async () => mkdir(file), 'is a directory'],
-  ])('is a problem when it is %s', async (_what, make, reason) => {
+  ])('reports a file that is %s', async (_what, make, reason) => {
     await make();
     expect((await start()).drain()).toEqual([{ problem: `supergraph file ${file} ${reason}` }]);
   });
 
-  test('waits until the directory comes into being', async () => {
+  test('waits until the directory exists', async () => {
     const late = join(directory, 'later', 'supergraph.graphql');
     const timers = createManualTimers();
     const source = await start({ file: late, timers });
@@ -115,7 +115,7 @@ describe('a supergraph file', () => {
     expect(await source.next()).toEqual({ sdl: 'one' });
   });
 
-  test('is read once for several writes in quick succession', async () => {
+  test('reads the file once for several writes in quick succession', async () => {
     await writeFile(file, 'one');
     const timers = createManualTimers();
     const source = await start({ timers });
@@ -131,7 +131,7 @@ describe('a supergraph file', () => {
     expect(timers.pendingMs()).toEqual([]);
   });
 
-  test('is not looked at again without `watch`', async () => {
+  test('does not read the file again without `watch`', async () => {
     await writeFile(file, 'one');
     const timers = createManualTimers();
     const source = await start({ watch: false, timers });

@@ -22,7 +22,7 @@ async function serve(sdl: string, port?: number): Promise<SdlServer> {
 
 type Compose = NonNullable<Parameters<typeof createIntrospectionSource>[0]['compose']>;
 
-/** Each look ends with the next wait, so that a test knows when it is over. */
+/** Each poll ends by setting the timer for the next one, so that tests can await its end. */
 async function start(servers: Record<string, string>, compose?: Compose) {
   const timers = createManualTimers();
   const source = createIntrospectionSource({
@@ -45,8 +45,8 @@ async function start(servers: Record<string, string>, compose?: Compose) {
 
 const join: Compose = async (subgraphs) => subgraphs.map(({ name, sdl }) => `${name}=${sdl}`).join(' ');
 
-describe('a supergraph from running subgraphs', () => {
-  test('is composed at the start, by Apollo Gateway', async () => {
+describe('the introspection source', () => {
+  test('composes at the start with Apollo Gateway', async () => {
     const a = await serve(`${federationLink} type Query { a: Int }`);
     const b = await serve(`${federationLink} type Query { b: Int }`);
     const source = await start({ a: a.url, b: b.url });
@@ -55,7 +55,7 @@ describe('a supergraph from running subgraphs', () => {
     ]);
   });
 
-  test('is composed again only when a subgraph has changed', async () => {
+  test('composes again only when a subgraph has changed', async () => {
     const a = await serve('1');
     let compositions = 0;
     const source = await start({ a: a.url }, (subgraphs, signal) => {
@@ -70,7 +70,7 @@ describe('a supergraph from running subgraphs', () => {
     expect(compositions).toBe(2);
   });
 
-  test('waits for a subgraph that is down at the start, and says which', async () => {
+  test('names a subgraph that is down at the start, and waits for it', async () => {
     const a = await serve('1');
     const b = await serveSdl('1');
     await b[Symbol.asyncDispose]();
@@ -86,7 +86,7 @@ describe('a supergraph from running subgraphs', () => {
     expect(await source.look()).toEqual([{ sdl: 'a=1 b=1' }]);
   });
 
-  test('takes a change that came while another subgraph was down', async () => {
+  test('detects a change that happened while another subgraph was down', async () => {
     const a = await serve('1');
     const b = await serve('1');
     const source = await start({ a: a.url, b: b.url }, join);
@@ -102,7 +102,7 @@ describe('a supergraph from running subgraphs', () => {
     expect(await source.look()).toEqual([{ sdl: 'a=2 b=1' }]);
   });
 
-  test('says that all is well when a subgraph is back unchanged', async () => {
+  test('reports the SDL again when a subgraph is back unchanged', async () => {
     const a = await serve('1');
     const source = await start({ a: a.url }, join);
     expect(source.drain()).toEqual([{ sdl: 'a=1' }]);
@@ -116,7 +116,7 @@ describe('a supergraph from running subgraphs', () => {
     expect(await source.look()).toEqual([{ sdl: 'a=1' }]);
   });
 
-  test('says once what the composer refuses, and composes again when a subgraph has changed', async () => {
+  test('reports a composition error once, and composes again when a subgraph has changed', async () => {
     const a = await serve('bad');
     let compositions = 0;
     const source = await start({ a: a.url }, async (subgraphs, signal) => {
@@ -131,7 +131,7 @@ describe('a supergraph from running subgraphs', () => {
     expect(await source.look()).toEqual([{ sdl: 'a=good' }]);
   });
 
-  test('leaves no wait behind when it is stopped, and says nothing more', async () => {
+  test('leaves no timer and reports nothing after it is stopped', async () => {
     const a = await serve('1');
     const source = await start({ a: a.url }, join);
     await source.source.stop();
@@ -139,10 +139,10 @@ describe('a supergraph from running subgraphs', () => {
   });
 });
 
-describe('asking a subgraph for its SDL', () => {
+describe('fetchSubgraphSdl', () => {
   const signal = new AbortController().signal;
 
-  test('fails when there is no answer in time', async () => {
+  test('fails without a response in time', async () => {
     const a = await serve('1');
     a.answer = 'never';
     await expect(
@@ -150,7 +150,7 @@ describe('asking a subgraph for its SDL', () => {
     ).rejects.toThrow('no response within 50 ms');
   });
 
-  test('fails when the answer is too large', async () => {
+  test('fails when the response is too large', async () => {
     const a = await serve('x'.repeat(1_000));
     await expect(
       fetchSubgraphSdl({ name: 'a', url: a.url }, signal, { timeoutMs: 10_000, maxBytes: 100 }),

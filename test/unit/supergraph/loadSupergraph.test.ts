@@ -27,7 +27,7 @@ afterEach(async () => {
 const only = (sdl: string) => [{ name: 'only', url: 'http://only.test', sdl: `${federationLink}${sdl}` }];
 
 describe('a loaded supergraph', () => {
-  test('has its id, its subgraphs with their URLs, and a planner that plans', async () => {
+  test('has its id, its subgraphs with their URLs, and a working planner', async () => {
     const sdl = await composeSubgraphs(people);
     const supergraph = await load(
       sdl,
@@ -49,7 +49,7 @@ describe('a loaded supergraph', () => {
     });
   });
 
-  test('shows clients everything that they may see, and nothing else', async () => {
+  test('has an API schema with all accessible elements and no others', async () => {
     const { apiSchema } = await load(
       await composeSubgraphs(
         only(`
@@ -124,7 +124,7 @@ union Thing = Book | Product
 scalar Url @specifiedBy(url: "https://url.test")`);
   });
 
-  test('accepts @defer on fragments and knows no @stream', async () => {
+  test('supports @defer on fragments but not @stream', async () => {
     const { apiSchema } = await load(await composeSubgraphs(people));
     const problems = (document: string) => validate(apiSchema, parse(document)).map(({ message }) => message);
     expect(problems('{ me { ... @defer(if: true, label: "a") { name } } }')).toEqual([]);
@@ -153,7 +153,7 @@ scalar Url @specifiedBy(url: "https://url.test")`);
   });
 });
 
-describe('a supergraph that is refused', () => {
+describe('the refusal of a supergraph', () => {
   const sayUnenforced = (directive: string, coordinates: string) =>
     `@${directive} is not enforced by this version of Tributary: every client could read what it protects. It is applied at ${coordinates}. Check access in the subgraphs and compose without the directive, or compose without these parts of the schema.`;
 
@@ -170,13 +170,13 @@ describe('a supergraph that is refused', () => {
       `type Query { ${Array.from({ length: 13 }, (_, n) => `f${10 + n}: ID @policy(policies: [["me"]])`).join(' ')} }`,
       `${Array.from({ length: 10 }, (_, n) => `Query.f${10 + n}`).join(', ')} and 3 more`,
     ],
-  ])('names @%s and what it guards', async (directive, sdl, coordinates) => {
+  ])('names @%s and the coordinates that it protects', async (directive, sdl, coordinates) => {
     await expect(load(await composeSubgraphs(only(sdl)))).rejects.toEqual(
       new SupergraphRefusedError(sayUnenforced(directive, coordinates)),
     );
   });
 
-  test('names guards under names of their own, each with its coordinates, and also such as are not marked as guards', async () => {
+  test('names renamed security directives with their coordinates, also without for: SECURITY', async () => {
     const link =
       'extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", import: ["@authenticated", { name: "@policy", as: "@rule" }])';
     const sdl = await composeSubgraphs([
@@ -193,7 +193,7 @@ describe('a supergraph that is refused', () => {
     );
   });
 
-  test('is not one with a guard that stands nowhere, though a subgraph has its name', async () => {
+  test('does not happen for a security directive that is linked but never applied', async () => {
     const sdl = await composeSubgraphs([
       { name: 'policy', url: 'http://policy.test', sdl: 'type Query { me: ID }' },
     ]);
@@ -204,7 +204,7 @@ describe('a supergraph that is refused', () => {
     expect((await load(unused)).subgraphs.size).toBe(1);
   });
 
-  test('names connectors, and what to put in their place', async () => {
+  test('names connectors and how to replace them', async () => {
     const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.12")';
     const connect = 'extend schema @link(url: "https://specs.apollo.dev/connect/v0.3", import: ["@connect"])';
     const field = 'a: [ID] @connect(http: { GET: "http://rest.test/a" }, selection: "id")';
@@ -227,7 +227,7 @@ describe('a supergraph that is refused', () => {
       'https://features.test/audit/v1.0',
       'feature https://features.test/audit/v1.0 is not supported, and the supergraph requires it (`for:` of its link).',
     ],
-  ])('names a feature that a gateway must know: %s', async (url, message) => {
+  ])('names a required feature that is not supported: %s', async (url, message) => {
     const withFeature = async (purpose: string) =>
       (await composeSubgraphs(only('type Query { me: ID }'))).replace(
         '@link(url: "https://specs.apollo.dev/join',
@@ -245,7 +245,7 @@ describe('a supergraph that is refused', () => {
     await expect(load(sdl)).rejects.toEqual(new SupergraphRefusedError(message));
   });
 
-  test('names every subgraph that nobody gives a usable URL, and what to do', async () => {
+  test('names every subgraph without a usable URL, and the option to set', async () => {
     const urls: Record<string, string> = { given: 'http://given.test', none: '', odd: 'odd:4001', moved: '' };
     const sdl = await composeSubgraphs(
       Object.entries(urls).map(([name, url]) => ({

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 const apiSchema = buildSchema('type Query { a: Int }');
 
-/** Loads nothing; `log` says whose planner was closed, and loads that wait for `gates` end when they open. */
+/** Creates snapshots without loading. `log` records closed planners. A load with a gate in `gates` ends when the gate opens. */
 function open(options: Partial<SupergraphHolderOptions> & { gates?: Map<string, Promise<void>> } = {}) {
   const log: string[] = [];
   const { gates = new Map(), ...rest } = options;
@@ -49,13 +49,13 @@ function open(options: Partial<SupergraphHolderOptions> & { gates?: Map<string, 
   return { holder, log };
 }
 
-describe('the supergraph in use', () => {
-  test('is none before the first one is loaded', () => {
+describe('the supergraph holder', () => {
+  test('has no supergraph before the first one is loaded', () => {
     const { holder } = open();
     expect([holder.current(), holder.acquire(), holder.problem()]).toEqual([undefined, undefined, undefined]);
   });
 
-  test('is told to listeners after each switch, until they stop', async () => {
+  test('calls listeners after each switch until they are removed', async () => {
     const { holder } = open();
     const seen: unknown[] = [];
     const stop = holder.onChange(({ sdl }) => seen.push([sdl, holder.current()?.sdl]));
@@ -70,7 +70,7 @@ describe('the supergraph in use', () => {
     expect(holder.current()?.sdl).toBe('three');
   });
 
-  test('is kept until the last operation on it has ended', async () => {
+  test('keeps the planner of a snapshot until the last operation on it has ended', async () => {
     const { holder, log } = open();
     await holder.submit('one');
     const first = holder.acquire();
@@ -88,14 +88,14 @@ describe('the supergraph in use', () => {
     expect(log).toEqual(['load one', 'load two', 'close one']);
   });
 
-  test('is not loaded again for the same SDL', async () => {
+  test('does not load the same SDL again', async () => {
     const { holder, log } = open();
     await Promise.all([holder.submit('one'), holder.submit('one')]);
     await holder.submit('one');
     expect(log).toEqual(['load one']);
   });
 
-  test('stays when a new one is refused, and the reason can be read until all is well', async () => {
+  test('keeps the current supergraph when a new one is refused, and has the reason until it is resolved', async () => {
     const { holder, log } = open();
     const problems: string[] = [];
     holder.onProblem((message) => problems.push(message));
@@ -111,7 +111,7 @@ describe('the supergraph in use', () => {
     expect(log).toEqual(['load one', 'load bad two', 'load bad three', 'load four', 'close one']);
   });
 
-  test('is the newest that was offered, however long the others take', async () => {
+  test('switches to the newest submitted supergraph, however long others take to load', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['two', slow.promise]]) });
     await holder.submit('one');
@@ -123,7 +123,7 @@ describe('the supergraph in use', () => {
     expect(log).toEqual(['load one', 'load two', 'abort two', 'load three', 'close one', 'close two']);
   });
 
-  test('is not overtaken by one that is tried once more', async () => {
+  test('does not supersede a loading supergraph by a resubmitted one', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['two', slow.promise]]) });
     await holder.submit('bad one');
@@ -137,7 +137,7 @@ describe('the supergraph in use', () => {
     expect(holder.current()?.sdl).toBe('three');
   });
 
-  test('stays when it is offered again while another one is being loaded', async () => {
+  test('keeps the current supergraph when it is submitted again while another one is being loaded', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['two', slow.promise]]) });
     await holder.submit('one');
@@ -149,7 +149,7 @@ describe('the supergraph in use', () => {
     expect(log).toEqual(['load one', 'load two', 'abort two', 'close two']);
   });
 
-  test('is warmed before the switch, and a warming that fails does not hold it up', async () => {
+  test('warms a supergraph before the switch, and switches when warming fails', async () => {
     const warmings: unknown[] = [];
     const { holder } = open({
       warm: async (next, previous) => {
@@ -166,7 +166,7 @@ describe('the supergraph in use', () => {
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['two', undefined]);
   });
 
-  test('is switched to when the time for warming is over, and nothing goes on warming it', async () => {
+  test('switches when the warm-up timeout expires, and aborts warming', async () => {
     const timers = createManualTimers();
     const signals: AbortSignal[] = [];
     const { holder } = open({
@@ -188,7 +188,7 @@ describe('the supergraph in use', () => {
     expect(timers.pendingMs()).toEqual([]);
   });
 
-  test('is not switched to when a newer one comes while it is being warmed', async () => {
+  test('does not switch to a supergraph when a newer one is submitted during its warm-up', async () => {
     const retired: string[] = [];
     const { holder, log } = open({
       warm: (next) => (next.sdl === 'two' ? new Promise(() => {}) : Promise.resolve()),
@@ -203,7 +203,7 @@ describe('the supergraph in use', () => {
     expect(log).toEqual(['load one', 'load two', 'abort two', 'load three', 'close two', 'close one']);
   });
 
-  test('keeps what was made for it when it is used a second time while the first time is not over', async () => {
+  test('does not retire an id that is in use again while operations still use its first snapshot', async () => {
     const retired: string[] = [];
     const { holder, log } = open({ onRetired: ({ sdl }) => retired.push(sdl) });
     await holder.submit('one');
@@ -214,7 +214,7 @@ describe('the supergraph in use', () => {
     expect([log.at(-1), retired]).toEqual(['close one', ['two']]);
   });
 
-  test('tells when a snapshot is out of use', async () => {
+  test('reports when a snapshot is retired', async () => {
     const retired: string[] = [];
     const { holder } = open({ onRetired: ({ sdl }) => retired.push(sdl) });
     await holder.submit('one');
@@ -222,7 +222,7 @@ describe('the supergraph in use', () => {
     expect(retired).toEqual(['one']);
   });
 
-  test('is gone after closing, with what is being loaded and what still runs', async () => {
+  test('closes all planners when it is closed, including those of loading and leased snapshots', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['three', slow.promise]]) });
     await holder.submit('one');
@@ -239,7 +239,7 @@ describe('the supergraph in use', () => {
   });
 });
 
-describe('a source', () => {
+describe('the source of a supergraph holder', () => {
   function source() {
     let listener: SupergraphSourceListener | undefined;
     const state = { isStopped: false };
@@ -261,14 +261,14 @@ describe('a source', () => {
     };
   }
 
-  test('has had its first SDL loaded when the holder has started', async () => {
+  test('has its first SDL loaded when start resolves', async () => {
     const { holder } = open();
     const { first } = source();
     await holder.start(first((to) => to.onSdl('one')));
     expect(holder.current()?.sdl).toBe('one');
   });
 
-  test('that gives nothing at first leaves its reason, and is taken from as soon as it does', async () => {
+  test('without an SDL at first sets the problem, and is used as soon as it has one', async () => {
     const { holder } = open();
     const { first, say, state } = source();
     await holder.start(first((to) => to.onProblem('no file')));
@@ -286,7 +286,7 @@ describe('a source', () => {
   });
 });
 
-describe('with real planners', () => {
+describe('the supergraph holder with real planners', () => {
   const load = (sdl: string, signal: AbortSignal) =>
     loadSupergraph({ sdl, planning: testPlanningLimits, signal });
   const version = (field: string, rest = '') =>
@@ -298,7 +298,7 @@ describe('with real planners', () => {
       },
     ]);
 
-  test('offers in quick succession leave the thread of the last one', async () => {
+  test('leaves only the thread of the last of several supergraphs in quick succession', async () => {
     const { holder } = open({ load });
     const offers = ['a', 'b', 'c', 'd', 'e'].map(async (field) => holder.submit(await version(field)));
     await Promise.all(offers);
@@ -306,7 +306,7 @@ describe('with real planners', () => {
     expect(await countThreads('tributary-plan')).toBe(1);
   });
 
-  test('an operation that began before the switch still plans', async () => {
+  test('plans an operation that began before the switch', async () => {
     const { holder } = open({ load });
     await holder.submit(await version('old'));
     const lease = holder.acquire();
@@ -319,7 +319,7 @@ describe('with real planners', () => {
     lease?.release();
   });
 
-  test('the reason why @requiresScopes is refused can be read, and the old supergraph stays', async () => {
+  test('keeps the old supergraph and has the reason when @requiresScopes is refused', async () => {
     const { holder } = open({ load });
     const good = await version('a');
     await holder.submit(good);

@@ -12,22 +12,22 @@ import {
 } from 'graphql';
 import type { GraphSubgraph } from './graph.ts';
 
-/** A field as one subgraph has it. */
+/** A field in one subgraph. */
 export interface SubgraphField {
   readonly subgraph: string;
-  /** Its type's name there: that of the interface with `@interfaceObject`. */
+  /** The name of its type there: the interface's name with `@interfaceObject`. */
   readonly typeName: string;
   readonly node: FieldDefinitionNode;
   readonly isExternal: boolean;
   readonly isOverridden: boolean;
   readonly requires: SelectionSetNode | undefined;
-  /** Arguments that `@fromContext` sets. */
+  /** The arguments that `@fromContext` sets. */
   readonly fromContext: readonly FromContext[];
 }
 
 interface FromContext {
   readonly argument: string;
-  /** What is selected of the nearest object of each type that sets the context. */
+  /** The selection from the nearest object of each type that sets the context. */
   readonly selections: ReadonlyMap<string, SelectionSetNode>;
 }
 
@@ -36,10 +36,11 @@ interface Key {
   readonly isResolvable: boolean;
 }
 
-/** What the subgraphs' SDL says, by subgraph and by type: as much of federation as a graph's monolith needs. */
+/** The definitions of the subgraphs' SDL by subgraph and type: as much of federation as the graph's monolith
+ *  needs. */
 export class Definitions {
   readonly fields: readonly SubgraphField[];
-  /** Type names of each kind, by subgraph. */
+  /** Names of types by kind and subgraph. */
   readonly abstractTypes: ReadonlyMap<string, readonly string[]>;
   readonly #documents: ReadonlyMap<string, DocumentNode>;
   readonly #fieldsByCoordinate = new Map<string, SubgraphField[]>();
@@ -48,7 +49,7 @@ export class Definitions {
   readonly #supertypes = new Map<string, Set<string>>();
   readonly #interfaceObjects = new Set<string>();
   readonly #contexts = new Map<string, Set<string>>();
-  /** `subgraph field` where a field of that name stands in a key or in `@provides`. */
+  /** `subgraph field` for each field in a key or in `@provides`. */
   readonly #reachable = new Set<string>();
 
   constructor(subgraphs: readonly GraphSubgraph[]) {
@@ -83,20 +84,20 @@ export class Definitions {
     this.fields = [...this.#documents].flatMap(([subgraph, document]) =>
       this.#listFields(subgraph, document),
     );
-    for (const place of this.fields) {
-      const coordinate = `${place.typeName}.${place.node.name.value}`;
+    for (const field of this.fields) {
+      const coordinate = `${field.typeName}.${field.node.name.value}`;
       const known = this.#fieldsByCoordinate.get(coordinate) ?? [];
       this.#fieldsByCoordinate.set(coordinate, known);
-      known.push(place);
+      known.push(field);
     }
   }
 
-  /** By which references to the type can be found in the subgraph. */
+  /** The keys by which references to the type can be resolved in the subgraph. */
   keys(subgraph: string, typeName: string): readonly Key[] {
     return this.#keys.get(`${subgraph} ${typeName}`) ?? [];
   }
 
-  /** Where a field of objects of that type has a resolver. */
+  /** The subgraphs in which the field of this type has a resolver. */
   resolvableFields(typeName: string, fieldName: string): readonly SubgraphField[] {
     const coordinate = `${typeName}.${fieldName}`;
     let found = this.#resolvable.get(coordinate);
@@ -109,36 +110,36 @@ export class Definitions {
     return found;
   }
 
-  /** As the first subgraph that has the field declares it. */
+  /** The declaration in the first subgraph that has the field. */
   declaration(typeName: string, fieldName: string): FieldDefinitionNode {
-    const place = this.resolvableFields(typeName, fieldName)[0] ?? this.#allFields(typeName, fieldName)[0];
-    if (place === undefined) throw new Error(`No subgraph has ${typeName}.${fieldName}`);
-    return place.node;
+    const field = this.resolvableFields(typeName, fieldName)[0] ?? this.#allFields(typeName, fieldName)[0];
+    if (field === undefined) throw new Error(`No subgraph has ${typeName}.${fieldName}`);
+    return field.node;
   }
 
-  /** Whether objects of the type are of the other type too. */
+  /** Whether objects of the type are also objects of the other type. */
   isSubtype(typeName: string, other: string): boolean {
     return typeName === other || (this.#supertypes.get(typeName)?.has(other) ?? false);
   }
 
-  /** Interfaces and unions that the type belongs to in any subgraph. */
+  /** Interfaces and unions that include the type in any subgraph. */
   supertypes(typeName: string): Iterable<string> {
     return this.#supertypes.get(typeName) ?? [];
   }
 
-  /** Types whose objects are of that type. */
+  /** Types whose objects are also objects of that type. */
   subtypes(typeName: string): string[] {
     return [...this.#supertypes].flatMap(([name, supertypes]) => (supertypes.has(typeName) ? [name] : []));
   }
 
-  /** Whether it is part of a key anywhere: without it nothing can be joined. */
+  /** Whether the field is part of any key. Without it, nothing can be joined. */
   isKeyField(fieldName: string): boolean {
     return [...this.#keys.values()].some((keys) =>
       keys.some(({ selection }) => fieldNames(selection).has(fieldName)),
     );
   }
 
-  /** Whether a subgraph may be asked for the field although it is external there. */
+  /** Whether the field may be fetched from a subgraph in which it is external. */
   isReachable({ subgraph, node }: SubgraphField): boolean {
     return this.#reachable.has(`${subgraph} ${node.name.value}`);
   }
@@ -225,7 +226,7 @@ export class Definitions {
     });
   }
 
-  /** `$context ... on A { x } ... on B { y }` selects something else of each type. */
+  /** `$context ... on A { x } ... on B { y }` selects different fields from each type. */
   #selectionFor(set: SelectionSetNode, typeName: string): SelectionSetNode {
     const selections = set.selections.flatMap((node) =>
       node.kind !== Kind.INLINE_FRAGMENT
@@ -238,7 +239,7 @@ export class Definitions {
   }
 }
 
-/** Directives that the link imports under another name get their own again. */
+/** Restores the original names of directives that the link imports under other names. */
 function withCanonicalNames(document: DocumentNode, link: string): DocumentNode {
   const names = new Map(
     [...link.matchAll(/name: "@(\w+)", as: "@(\w+)"/g)].map(([, name, alias]) => [alias, name]),

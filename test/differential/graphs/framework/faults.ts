@@ -1,6 +1,6 @@
 import { hash } from './hash.ts';
 
-/** Fields that fail in one operation: always the same ones for a seed, wherever they are asked. */
+/** The fields that fail in one operation. They depend on the seed, not on the subgraph. */
 export class Faults {
   readonly #seed: string;
   readonly #percent: number;
@@ -10,13 +10,13 @@ export class Faults {
     this.#percent = percent;
   }
 
-  /** The header's value is `seed percent`; without it nothing fails. */
+  /** The header's value is `seed percent`. Without it, nothing fails. */
   static parse(header: string | undefined): Faults {
     const [seed = '', percent = '0'] = header?.split(' ') ?? [];
     return new Faults(seed, Number(percent));
   }
 
-  shouldFail(place: string): boolean {
-    return this.#percent > 0 && hash(`${this.#seed} ${place}`) % 100 < this.#percent;
+  shouldFail(coordinate: string): boolean {
+    return this.#percent > 0 && hash(`${this.#seed} ${coordinate}`) % 100 < this.#percent;
   }
 }

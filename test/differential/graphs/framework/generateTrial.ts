@@ -4,12 +4,13 @@ import { faultsHeader, trialHeader } from './headers.ts';
 import type { RunningGraph } from './startGraph.ts';
 
 interface TrialOptions {
-  /** How many of the fields that may be null fail. */
+  /** The percentage of nullable fields that fail. */
   readonly faultPercent?: number;
 }
 
-/** An operation over the graph, the same for the same seed; half of them mutations where there are any. Aliases
- *  are names of fields anywhere in it, hidden ones too: keys above all are what a gateway could mistake them for. */
+/** Generates an operation over the graph, the same for the same seed; half of them are mutations if the graph has
+ *  any. Aliases are names of any fields of the graph, including hidden ones: a gateway could mistake them for keys
+ *  above all. */
 export function generateTrial(
   { graph, model, monolith }: RunningGraph,
   seed: number,
@@ -29,5 +30,5 @@ export function generateTrial(
   return { ...trial, headers };
 }
 
-/** Trials of one seed differ: each has a state of its own. */
+/** Trials with the same seed differ, because each has a state of its own. */
 let nextTrial = 1;

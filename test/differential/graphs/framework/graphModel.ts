@@ -11,25 +11,25 @@ import { Faults } from './faults.ts';
 import type { Graph, GraphObject, ResolverCall } from './graph.ts';
 import { hash } from './hash.ts';
 
-/** Of one operation. */
+/** The context of one operation. */
 export interface TrialContext {
   readonly faults: Faults;
   readonly state: unknown;
-  /** Messages of what failed where no field of the operation stands: within what a `@requires` selects. */
+  /** Messages of failures where the operation has no field: inside the selection of a `@requires`. */
   readonly toleratedMessages: Set<string>;
-  /** Called for each fault, where they are counted. */
+  /** Called for each fault, if faults are counted. */
   readonly onFault?: (() => void) | undefined;
-  /** Whose entities are left out, with all that may need them. */
+  /** The subgraph whose entities are missing, with all fields that may need them. */
   readonly lostSubgraph?: string | undefined;
 }
 
 type ReadField = (typeName: string, thing: GraphObject, field: FieldNode) => unknown;
 
-/** A graph's data and the one way to answer a field of it, for monolith and subgraphs. */
+/** A graph's data, and the only code that resolves its fields, for the monolith and the subgraphs. */
 export class GraphModel {
   readonly graph: Graph;
   readonly definitions: Definitions;
-  /** How often a field failed in a subgraph, by the kind of the operation. */
+  /** The number of field failures in subgraphs, by the kind of the operation. */
   readonly faultCounts = { query: 0, mutation: 0 };
   readonly #contexts = new Map<string, TrialContext>();
 
@@ -42,7 +42,7 @@ export class GraphModel {
     return { faults: Faults.parse(faults), state: this.graph.createState?.(), toleratedMessages: new Set() };
   }
 
-  /** For a subgraph: the same for all requests of one operation, if that has a name, as mutations do. */
+  /** The context in a subgraph: the same for all requests of an operation with a name. Mutations have one. */
   contextOf(trial: string, faults: string | undefined): TrialContext {
     const key = `${trial} ${faults}`;
     const kind = trial === '' ? 'query' : 'mutation';
@@ -52,7 +52,7 @@ export class GraphModel {
     return scope;
   }
 
-  /** Errors: an injected fault, or what the graph's resolver throws. */
+  /** @throws {GraphQLError} for an injected fault, or the error of the graph's resolver. */
   resolve(
     typeName: string,
     thing: GraphObject,
@@ -73,14 +73,14 @@ export class GraphModel {
       return resolver(thing, args, { required: required ?? {}, state: scope.state });
     if (Object.hasOwn(thing, fieldName)) return read(thing, fieldName, args);
     const { type } = this.definitions.declaration(runtime, fieldName);
-    const asked = Object.keys(args).length === 0 ? '' : `(${stableJson(args)})`;
+    const argumentText = Object.keys(args).length === 0 ? '' : `(${stableJson(args)})`;
     return generateValue(
-      `${labelOf(thing)}.${fieldName}${asked}${required ? `<${stableJson(required)}>` : ''}`,
+      `${labelOf(thing)}.${fieldName}${argumentText}${required ? `<${stableJson(required)}>` : ''}`,
       type,
     );
   }
 
-  /** The entity that a reference means; undefined where the subgraph does not know it. */
+  /** The entity of a reference; `undefined` if the subgraph does not know it. */
   find(subgraph: string, typeName: string, reference: GraphObject): GraphObject | undefined {
     const keys = this.definitions.keys(subgraph, typeName).filter(({ isResolvable }) => isResolvable);
     const wanted = keys.map(({ selection }) => ({
@@ -99,7 +99,7 @@ export class GraphModel {
       );
   }
 
-  /** What a selection gives, by field names. */
+  /** The result of a selection, by field names. */
   select(value: unknown, typeName: string, set: SelectionSetNode, readField: ReadField): unknown {
     if (value === null || value === undefined) return null;
     if (Array.isArray(value)) return value.map((item) => this.select(item, typeName, set, readField));
@@ -111,7 +111,7 @@ export class GraphModel {
       if (node.kind === Kind.INLINE_FRAGMENT) {
         const condition = node.typeCondition?.name.value;
         if (condition !== undefined && !this.definitions.isSubtype(runtime, condition)) {
-          // Representations say nothing of the types of objects in them, unless that is required.
+          // Objects in representations have no `__typename` unless it is required.
           if (thing.__typename === undefined) Object.assign(result, sentFields(thing, node.selectionSet));
           continue;
         }
@@ -136,13 +136,13 @@ export class GraphModel {
     return result;
   }
 
-  /** What a representation has of a selection. */
+  /** The part of a representation that a selection selects. */
   pick(reference: GraphObject, typeName: string, set: SelectionSetNode): ResolverCall['required'] {
     return this.select(reference, typeName, set, readSent) as ResolverCall['required'];
   }
 
-  /** What a subgraph is to be sent for the field of this object; null where a part of it is nowhere to be had, so
-   *  that the subgraph is not asked. */
+  /** The required fields to send to the subgraph for a field of this object; null if a part is unavailable, so that
+   *  the subgraph is not called. */
   require(
     thing: GraphObject,
     typeName: string,
@@ -154,7 +154,7 @@ export class GraphModel {
     return stableJson(required).includes(missing) ? null : required;
   }
 
-  /** What a selection gives when its fields are resolved. */
+  /** The result of a selection whose fields are resolved. */
   selectAnswers(
     thing: GraphObject,
     typeName: string,
@@ -167,14 +167,14 @@ export class GraphModel {
 
   #answer(typeName: string, thing: GraphObject, node: FieldNode, scope: TrialContext): unknown {
     const name = node.name.value;
-    const place = this.fieldFor(typeName, thing, name);
-    if (place === undefined) return missing;
+    const field = this.fieldFor(typeName, thing, name);
+    if (field === undefined) return missing;
     const args: Record<string, unknown> = {};
-    for (const { name: argument, defaultValue } of place.node.arguments ?? []) {
+    for (const { name: argument, defaultValue } of field.node.arguments ?? []) {
       const given = node.arguments?.find((one) => one.name.value === argument.value)?.value ?? defaultValue;
       if (given !== undefined) args[argument.value] = valueFromASTUntyped(given);
     }
-    const required = this.require(thing, typeName, place, scope);
+    const required = this.require(thing, typeName, field, scope);
     if (required === null) return null;
     try {
       return this.resolve(typeName, thing, name, args, scope, required);
@@ -184,7 +184,7 @@ export class GraphModel {
     }
   }
 
-  /** The subgraph that is to answer; undefined where none knows the object. */
+  /** The subgraph that resolves the field; `undefined` if no subgraph knows the object. */
   fieldFor(typeName: string, thing: GraphObject, fieldName: string): SubgraphField | undefined {
     const { isUnknown = () => false } = this.graph;
     return this.definitions
@@ -192,7 +192,7 @@ export class GraphModel {
       .find(({ subgraph }) => !isUnknown(thing, subgraph));
   }
 
-  /** Whether the field may be asked of the subgraph's entities, or anything that it requires. */
+  /** Whether the field, or anything that it requires, may be fetched as a field of the subgraph's entities. */
   mayNeed(subgraph: string, typeName: string, fieldName: string): boolean {
     if (rootTypes.has(typeName)) return false;
     return this.definitions
@@ -203,7 +203,7 @@ export class GraphModel {
       );
   }
 
-  /** A fault stands where null may stand, and where it does not keep others from being found. */
+  /** A fault is allowed where null is allowed and where it does not prevent other entities from being found. */
   #mayFail(typeName: string, fieldName: string): boolean {
     return (
       !this.definitions.isKeyField(fieldName) &&
@@ -227,7 +227,7 @@ function readSent(_: string, thing: GraphObject, node: FieldNode): unknown {
   return Object.hasOwn(thing, name) ? read(thing, name, {}) : missing;
 }
 
-/** Fields of a fragment for what may be an object of its type. */
+/** Fields of a fragment for an object that may have its type. */
 function sentFields(thing: GraphObject, set: SelectionSetNode): Record<string, unknown> {
   const names = set.selections.flatMap((node) => (node.kind === Kind.FIELD ? [node.name.value] : []));
   return Object.fromEntries(
@@ -240,7 +240,7 @@ function read(thing: GraphObject, name: string, args: Readonly<Record<string, un
   return typeof value === 'function' ? value(args) : value;
 }
 
-/** Tells objects apart: what a field's made-up value begins with. */
+/** Identifies an object: the start of a generated field value. */
 function labelOf(thing: GraphObject): string {
   if (thing.label !== undefined) return String(thing.label);
   if (thing.id !== undefined) return `${thing.__typename ?? ''} ${thing.id}`.trim();
@@ -250,7 +250,7 @@ function labelOf(thing: GraphObject): string {
   return plain.length === 0 ? 'root' : plain.map(([, value]) => String(value)).join(' ');
 }
 
-/** JSON in which equal values are equal texts. */
+/** Serializes equal values to equal JSON texts. */
 function stableJson(value: unknown): string {
   return JSON.stringify(value, (_, inner) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
@@ -274,6 +274,6 @@ function generateValue(text: string, type: TypeNode): unknown {
     case 'Boolean':
       return hash(text) % 2 === 0;
     default:
-      throw new Error(`The graph has nothing for ${text}`);
+      throw new Error(`The graph has no value for ${text}.`);
   }
 }

@@ -24,7 +24,7 @@ import type { GraphObject } from './graph.ts';
 import type { GraphModel, TrialContext } from './graphModel.ts';
 import { faultsHeader } from './headers.ts';
 
-/** An object with those that it was reached through: `@fromContext` reads these. */
+/** An object with the objects on its path, which `@fromContext` reads. */
 class ObjectNode {
   readonly object: GraphObject;
   readonly typeName: string;
@@ -41,13 +41,13 @@ interface OperationContext extends TrialContext {
   readonly prefetchedInputs: ReadonlyMap<string, readonly SelectionSetNode[]>;
 }
 
-/** The graph as one schema, by the same data and resolvers as its subgraphs. */
+/** The graph as one schema, with the same data and resolvers as its subgraphs. */
 export class GraphMonolith implements Monolith {
   readonly schema: GraphQLSchema;
   readonly #model: GraphModel;
   readonly #nullable: GraphQLSchema;
 
-  /** `createSchema` gives the graph's API schema, a new one each time. */
+  /** `createSchema` returns the graph's API schema, a new one at each call. */
   constructor(world: GraphModel, createSchema: () => GraphQLSchema) {
     this.#model = world;
     this.schema = this.#withResolvers(createSchema());
@@ -62,7 +62,7 @@ export class GraphMonolith implements Monolith {
     return this.#execute(this.#nullable, trial);
   }
 
-  /** The data of which no part can come from entities of that subgraph; null goes up to no parent. */
+  /** Resolves to the data that does not depend on entities of that subgraph. Nulls do not propagate. */
   async executeWithoutSubgraph(trial: Trial, subgraph: string): Promise<Answer['data']> {
     return (await this.#execute(this.#nullable, trial, subgraph)).data;
   }
@@ -85,8 +85,8 @@ export class GraphMonolith implements Monolith {
     return { data, errors, toleratedMessages: scope.toleratedMessages };
   }
 
-  /** What a gateway asks objects for before it knows whether anything needs it, by their types: what the operation's
-   *  fields read from contexts, and what they require where a subgraph knows no type but the interface. */
+  /** The fields that a gateway fetches before it knows whether anything needs them, by type: those that the
+   *  operation's fields read from contexts, and those that they require in subgraphs that know only the interface. */
   #prefetchedInputs(document: DocumentNode): Map<string, readonly SelectionSetNode[]> {
     const names = new Set<string>();
     visit(document, { [Kind.FIELD]: ({ name }: FieldNode) => void names.add(name.value) });
@@ -134,22 +134,22 @@ export class GraphMonolith implements Monolith {
   ): unknown {
     const { lostSubgraph } = scope;
     if (lostSubgraph !== undefined && this.#model.mayNeed(lostSubgraph, typeName, fieldName)) return null;
-    const place = this.#model.fieldFor(typeName, node.object, fieldName);
-    if (place === undefined) {
-      // What the field requires is asked before it turns out that there is nobody to send it to.
+    const field = this.#model.fieldFor(typeName, node.object, fieldName);
+    if (field === undefined) {
+      // Required fields are fetched before it is known that no subgraph needs them.
       for (const other of this.#model.definitions.resolvableFields(typeName, fieldName)) {
         this.#model.require(node.object, typeName, other, scope);
       }
       return null;
     }
-    const required = this.#model.require(node.object, typeName, place, scope);
+    const required = this.#model.require(node.object, typeName, field, scope);
     if (required === null) return null;
-    const fromContext = this.#readContext(node, place, scope);
+    const fromContext = this.#readContext(node, field, scope);
     return this.#model.resolve(
       typeName,
       node.object,
       fieldName,
-      { ...hiddenArguments(place, args), ...args, ...fromContext },
+      { ...hiddenArguments(field, args), ...args, ...fromContext },
       scope,
       required,
     );
@@ -168,13 +168,13 @@ export class GraphMonolith implements Monolith {
           const selected = this.#model.selectAnswers(above.object, above.typeName, selection, scope);
           return [argument, Object.values(selected as object)[0]];
         }
-        throw new GraphQLError(`Nothing sets the context for ${argument}`);
+        throw new GraphQLError(`No object on the path sets the context for ${argument}.`);
       }),
     );
   }
 }
 
-/** Defaults of arguments that clients do not see: all that a subgraph gets and a client cannot give. */
+/** Defaults of arguments that are hidden from clients: subgraphs receive them, and clients cannot set them. */
 function hiddenArguments(
   { node }: SubgraphField,
   args: Readonly<Record<string, unknown>>,
@@ -188,7 +188,7 @@ function hiddenArguments(
   );
 }
 
-/** Null for what clients must not see: it is as if it was not there. */
+/** Returns null for objects that are hidden from clients, as if they did not exist. */
 function wrap(schema: GraphQLSchema, value: unknown, declared: string, above: ObjectNode): ObjectNode | null {
   const thing = value as GraphObject;
   const typeName = thing.__typename ?? declared;

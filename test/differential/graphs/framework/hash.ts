@@ -4,6 +4,6 @@ export function hash(text: string): number {
   for (let index = 0; index < text.length; index++) {
     state = Math.imul(state ^ text.charCodeAt(index), 0x01000193);
   }
-  // Neighbouring texts differ in the low bits only, and callers take remainders.
+  // Similar texts differ only in the low bits, and callers use remainders.
   return Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) >>> 0;
 }

@@ -1,5 +1,5 @@
-/** Carries an operation's faults to the subgraphs, see `Faults.read`. */
+/** Sends an operation's faults to the subgraphs. See `Faults.parse`. */
 export const faultsHeader = 'x-faults';
 
-/** Names the operation that a request belongs to, where its fields share a state. */
+/** Names the operation of a request, for fields that share a state. */
 export const trialHeader = 'x-trial';

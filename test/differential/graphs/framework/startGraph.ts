@@ -14,8 +14,7 @@ export interface RunningGraph extends AsyncDisposable {
   readonly model: GraphModel;
 }
 
-/** The graph's subgraphs with a gateway before them, and its monolith. The type system of the monolith is the
- *  one that the gateway declares. */
+/** Starts the graph's subgraphs with a gateway, and its monolith. The monolith has the API schema of the gateway. */
 export async function startGraph(graph: Graph, config: Partial<GatewayOptions> = {}): Promise<RunningGraph> {
   const world = new GraphModel(graph);
   const gateway = await startInlineGateway({
@@ -23,7 +22,7 @@ export async function startGraph(graph: Graph, config: Partial<GatewayOptions> =
     config: {
       security: { exposeSubgraphErrors: true, introspection: true },
       limits: { aliases: 5_000, directives: 5_000, deferredFragments: 1_000, recursiveSelections: 20_000 },
-      // What is slow on a busy machine is not wrong.
+      // Longer than the default, for a busy machine.
       planning: { timeout: '30s' },
       subgraphs: {
         all: {

@@ -4,7 +4,7 @@ import type { GraphObject } from './graph.ts';
 import type { GraphModel, TrialContext } from './graphModel.ts';
 import { faultsHeader, trialHeader } from './headers.ts';
 
-/** An entity that the gateway asked for, with what it sent. */
+/** An entity that the gateway fetches, with its representation. */
 class ReferencedEntity {
   readonly object: GraphObject;
   readonly reference: GraphObject;
@@ -15,8 +15,8 @@ class ReferencedEntity {
   }
 }
 
-/** A real subgraph of the graph. A field with `@requires` is answered out of the representation alone; being
- *  asked for what another subgraph owns is an error. */
+/** A real subgraph of the graph. It resolves a field with `@requires` from the representation alone, and fails if the
+ *  gateway fetches a field of another subgraph. */
 export function createSubgraph(world: GraphModel, name: string): InlineSubgraph {
   const { sdl, link } = world.graph.subgraphs.find((subgraph) => subgraph.name === name) ?? { sdl: '' };
   const resolvers: Record<string, Record<string, (...parameters: never[]) => unknown>> = {};
@@ -27,8 +27,8 @@ export function createSubgraph(world: GraphModel, name: string): InlineSubgraph 
   for (const typeName of abstractTypes) {
     add(typeName, '__resolveType', (value: GraphObject | ReferencedEntity) => objectOf(value).__typename);
   }
-  for (const place of world.definitions.fields.filter(({ subgraph }) => subgraph === name)) {
-    const { typeName } = place;
+  for (const field of world.definitions.fields.filter(({ subgraph }) => subgraph === name)) {
+    const { typeName } = field;
     if (world.definitions.keys(name, typeName).length > 0) {
       add(typeName, '__resolveReference', (reference: GraphObject) => {
         const thing = world.find(name, typeName, reference);
@@ -38,12 +38,12 @@ export function createSubgraph(world: GraphModel, name: string): InlineSubgraph 
     if (abstractTypes.includes(typeName)) continue;
     add(
       typeName,
-      place.node.name.value,
+      field.node.name.value,
       (
         parent: GraphObject | ReferencedEntity | undefined,
         args: Record<string, unknown>,
         { headers }: InlineContext,
-      ) => answer(world, place, parent, args, scopeOf(headers)),
+      ) => answer(world, field, parent, args, scopeOf(headers)),
     );
   }
   return { name, sdl, resolvers: resolvers as never, ...(link === undefined ? {} : { link }) };
@@ -55,19 +55,23 @@ export function createSubgraph(world: GraphModel, name: string): InlineSubgraph 
 
 function answer(
   world: GraphModel,
-  place: SubgraphField,
+  field: SubgraphField,
   parent: GraphObject | ReferencedEntity | undefined,
   args: Readonly<Record<string, unknown>>,
   scope: TrialContext,
 ): unknown {
-  const { subgraph, typeName, node, requires } = place;
-  const isOthers = place.isExternal && !world.definitions.isReachable(place);
-  if (isOthers || place.isOverridden) {
-    throw new Error(`${subgraph} was asked for ${typeName}.${node.name.value}, which is another's`);
+  const { subgraph, typeName, node, requires } = field;
+  const isOthers = field.isExternal && !world.definitions.isReachable(field);
+  if (isOthers || field.isOverridden) {
+    throw new Error(
+      `${subgraph} received a fetch of ${typeName}.${node.name.value}, a field of another subgraph.`,
+    );
   }
   const thing = parent === undefined ? {} : objectOf(parent);
   if (requires !== undefined && !(parent instanceof ReferencedEntity)) {
-    throw new Error(`${subgraph} was asked for ${typeName}.${node.name.value} without a representation`);
+    throw new Error(
+      `${subgraph} received a fetch of ${typeName}.${node.name.value} without a representation.`,
+    );
   }
   const required =
     requires && parent instanceof ReferencedEntity

@@ -235,9 +235,17 @@ query Three { a }
 
   test.each([
     ['waivers', '- a: [', 'contracts/waivers.yaml:1:7 waivers-unreadable: This is not valid YAML: '],
-    ['waivers', '- { a: 1, a: 2 }', 'contracts/waivers.yaml:1:11 waivers-unreadable: This is not valid YAML: '],
+    [
+      'waivers',
+      '- { a: 1, a: 2 }',
+      'contracts/waivers.yaml:1:11 waivers-unreadable: This is not valid YAML: ',
+    ],
     ['waivers', 'rule: r', 'contracts/waivers.yaml:1:1 waiver-invalid: The file is not a list of waivers.'],
-    ['environments', 'a: {', 'contracts/environments.yaml:1:5 environments-unreadable: This is not valid YAML: '],
+    [
+      'environments',
+      'a: {',
+      'contracts/environments.yaml:1:5 environments-unreadable: This is not valid YAML: ',
+    ],
     [
       'environments',
       '- a',

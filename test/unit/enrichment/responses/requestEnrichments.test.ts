@@ -4,7 +4,7 @@ import { collectResults, createEnrichedPipeline } from '../../../harness/enriche
 
 const query = '{ products { id advice { text } } }';
 
-/** A client leaves when its first answer has been shaped. */
+/** A client leaves when its first response has been shaped. */
 function disconnectWhenShaped(): AbortSignal {
   const client = new AbortController();
   const { shapeFirst } = ResponseShaper.prototype;

@@ -12,7 +12,7 @@ const query = '{ products { id advice { text } stock } }';
 const fetches = ['advice { text }', 'stock'];
 const deadlineMs = 60_000;
 
-/** The job of a first answer, as another process gets it; the process that made it is gone. */
+/** The job of a first response, as another process gets it; the process that made it is gone. */
 async function jobOf(shop: EnrichedPipeline, asked = query): Promise<EnrichmentJob> {
   const gate = shop.holdFetches();
   await shop.pipeline.execute(asked);
