@@ -33,16 +33,16 @@ const generatedTitle = `${count} generated operations from seed ${firstSeed} on 
 const planning = { timeout: '30s' } as const;
 
 async function findProblems(
-  contest: GatewayComparison,
+  comparison: GatewayComparison,
   createTrial: (seed: number) => Trial,
 ): Promise<string[]> {
   const problems: string[] = [];
   for (const seed of seeds) {
-    const { problem } = await compareGateways(contest, () => createTrial(seed));
+    const { problem } = await compareGateways(comparison, () => createTrial(seed));
     if (problem === undefined) continue;
     const { source, variables } = createTrial(seed);
     problems.push(
-      `graph ${contest.name}, seed ${seed}\n${problem}\n${source}\nvariables ${JSON.stringify(variables)}\n`,
+      `graph ${comparison.name}, seed ${seed}\n${problem}\n${source}\nvariables ${JSON.stringify(variables)}\n`,
     );
   }
   return problems;
@@ -62,20 +62,20 @@ const loaded = graphs.filter(
 if (loaded.length > 0)
   describe.each(loaded)('compared with Apollo Gateway over the graph $name', (graph) => {
     let running: RunningGraph;
-    let contest: GatewayComparison;
+    let comparison: GatewayComparison;
     beforeAll(async () => {
       running = await startGraph(graph, { planning });
-      contest = await startGraphComparison(running);
+      comparison = await startGraphComparison(running);
     });
     afterAll(async () => {
-      await contest?.[Symbol.asyncDispose]();
+      await comparison?.[Symbol.asyncDispose]();
       await running?.[Symbol.asyncDispose]();
     });
 
     test(
       generatedTitle,
       async () => {
-        expect(await findProblems(contest, (seed) => generateTrial(running, seed))).toEqual([]);
+        expect(await findProblems(comparison, (seed) => generateTrial(running, seed))).toEqual([]);
       },
       timeout,
     );
@@ -84,8 +84,11 @@ if (loaded.length > 0)
       '$source needs $requests.gateway requests, with Apollo Gateway $requests.apollo',
       async ({ source, requests }) => {
         const trial = { source, variables: {} };
-        expect(await compareGateways(contest, () => trial)).toEqual({});
-        const [us, apollo] = [await contest.executeOnGateway(trial), await contest.executeOnApollo(trial)];
+        expect(await compareGateways(comparison, () => trial)).toEqual({});
+        const [us, apollo] = [
+          await comparison.executeOnGateway(trial),
+          await comparison.executeOnApollo(trial),
+        ];
         expect({ gateway: us.calls, apollo: apollo.calls }).toEqual(requests);
       },
     );
@@ -100,9 +103,9 @@ if (loaded.length > 0)
             variables: {},
             headers: { [trialHeader]: `${name}, ${executor}` },
           });
-          expect(toLiteral(await contest.monolith.execute(trial('monolith')))).toEqual(expected);
-          const ours = toLiteral((await contest.executeOnGateway(trial('gateway'))).answer);
-          const theirs = toLiteral((await contest.executeOnApollo(trial('apollo'))).answer);
+          expect(toLiteral(await comparison.monolith.execute(trial('monolith')))).toEqual(expected);
+          const ours = toLiteral((await comparison.executeOnGateway(trial('gateway'))).answer);
+          const theirs = toLiteral((await comparison.executeOnApollo(trial('apollo'))).answer);
           // Compared as texts, because the order of keys counts.
           expect(JSON.stringify(ours)).toBe(JSON.stringify(expected));
           expect(JSON.stringify(theirs)).toBe(JSON.stringify(apollo));
@@ -122,17 +125,17 @@ if (only === undefined || only === refusedByApollo.graph) {
 
 if (only === undefined || only === 'demo') {
   describe('compared with Apollo Gateway over the demo graph', () => {
-    let contest: GatewayComparison;
+    let comparison: GatewayComparison;
     beforeAll(async () => {
-      contest = await startDemoComparison();
+      comparison = await startDemoComparison();
     });
-    afterAll(async () => await contest?.[Symbol.asyncDispose]());
+    afterAll(async () => await comparison?.[Symbol.asyncDispose]());
 
     test(
       generatedTitle,
       async () => {
         const schema = buildMonolith();
-        const problems = await findProblems(contest, (seed) =>
+        const problems = await findProblems(comparison, (seed) =>
           generateOperation(schema, seed, demoOperations),
         );
         expect(problems).toEqual([]);
@@ -146,7 +149,7 @@ if (only === undefined || only === 'demo') {
         .filter(({ kind }) => kind !== 'subscription')
         .sort((a, b) => Number(a.kind === 'mutation') - Number(b.kind === 'mutation')),
     )('$name gets a correct response with no more requests than by Apollo Gateway', async (operation) => {
-      expect((await compareGateways(contest, () => operation)).problem).toBeUndefined();
+      expect((await compareGateways(comparison, () => operation)).problem).toBeUndefined();
     });
   });
 }

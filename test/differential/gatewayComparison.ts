@@ -84,11 +84,11 @@ interface ComparisonResult {
 
 /** `createTrial` creates the operation with a state of its own. */
 export async function compareGateways(
-  contest: GatewayComparison,
+  comparison: GatewayComparison,
   createTrial: () => Trial,
 ): Promise<ComparisonResult> {
   const trial = createTrial();
-  const { monolith, peer } = contest;
+  const { monolith, peer } = comparison;
   const expected = await monolith.execute(trial);
   const differs = (got: Answer): Promise<string | undefined> =>
     findDifference({
@@ -96,13 +96,13 @@ export async function compareGateways(
       got,
       withoutNullPropagation: () => monolith.executeWithoutNullPropagation(trial),
     });
-  const us = await contest.executeOnGateway(trial);
+  const us = await comparison.executeOnGateway(trial);
   const ours = await differs(us.answer);
   if (ours !== undefined) return { problem: `The gateway is wrong: ${ours}` };
-  const apollo = await contest.executeOnApollo(createTrial());
+  const apollo = await comparison.executeOnApollo(createTrial());
   const theirs = await differs(apollo.answer);
   if (theirs !== undefined) {
-    const difference = { graph: contest.name, createTrial, expected, apollo: apollo.answer };
+    const difference = { graph: comparison.name, createTrial, expected, apollo: apollo.answer };
     const kind = await classifyApolloDifference(difference, monolith, peer);
     return kind === undefined
       ? { problem: `Apollo Gateway is wrong in a way that the table does not have: ${theirs}` }
@@ -117,8 +117,8 @@ export async function compareGateways(
   // Where it mistakes an alias for a key, it may be correct without the fetch.
   const plain = (): Trial => toPlainTrial(createTrial());
   const [usPlainly, apolloPlainly] = [
-    await contest.executeOnGateway(plain()),
-    await contest.executeOnApollo(plain()),
+    await comparison.executeOnGateway(plain()),
+    await comparison.executeOnApollo(plain()),
   ];
   return hasExcessCalls(usPlainly, apolloPlainly)
     ? {

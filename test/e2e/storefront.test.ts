@@ -42,12 +42,12 @@ afterAll(async () => {
 interface OpenShop extends AsyncDisposable {
   readonly shop: GatedDemo;
   readonly page: Page;
-  /** What went wrong in the page's own code. */
+  /** Uncaught errors in the page's code. */
   readonly pageErrors: readonly string[];
-  /** What the page has asked the gateway for: the method and the route of each request. */
+  /** Method and route of each request from the page to the gateway. */
   readonly requests: readonly string[];
-  /** Resolves when the page has asked for this. */
-  requested(what: string): Promise<void>;
+  /** Resolves when the page has sent this request. */
+  waitForRequest(expected: string): Promise<void>;
 }
 
 async function openShop(path: string, options?: GatedDemoOptions): Promise<OpenShop> {
@@ -64,8 +64,8 @@ async function openShop(path: string, options?: GatedDemoOptions): Promise<OpenS
     if (route === 'graphql' || route === 'enrichments') requests.push(`${request.method()} ${route}`);
     happened.increment();
   });
-  const requested = async (what: string): Promise<void> => {
-    while (!requests.includes(what)) await happened.waitForNext();
+  const waitForRequest = async (expected: string): Promise<void> => {
+    while (!requests.includes(expected)) await happened.waitForNext();
   };
   const dispose = async (): Promise<void> => {
     await page.close();
@@ -78,7 +78,7 @@ async function openShop(path: string, options?: GatedDemoOptions): Promise<OpenS
     await dispose();
     throw error;
   }
-  return { shop, page, pageErrors, requests, requested, [Symbol.asyncDispose]: dispose };
+  return { shop, page, pageErrors, requests, waitForRequest, [Symbol.asyncDispose]: dispose };
 }
 
 async function textsOf(locator: Locator): Promise<string[]> {
@@ -89,13 +89,13 @@ async function textsOf(locator: Locator): Promise<string[]> {
 const names = (list: Locator): Locator => list.getByRole('link');
 const section = (page: Page): Locator => page.getByRole('region', { name: 'You may also like' });
 
-/** When the parts came is another number each time. */
+/** The texts about arrivals, with times replaced because they vary. */
 async function arrivalsOf(page: Page): Promise<string[]> {
   const texts = await textsOf(page.locator('.arrivals li'));
   return texts.map((text) => text.replace(/[\d,]+ ms/, 'N ms'));
 }
 
-/** What the product page shows without its slow part. */
+/** The content of the product page without its slow part. */
 async function fastParts(page: Page) {
   return {
     heading: await textsOf(page.getByRole('heading', { level: 1 })),
@@ -122,7 +122,7 @@ const skillet = {
 };
 
 describe('the shop page in a browser', () => {
-  test('lists products, and a click opens one', async () => {
+  test('lists products and opens one on a click', async () => {
     await using open = await openShop('/');
     const { shop, page } = open;
     shop.release();
@@ -136,7 +136,7 @@ describe('the shop page in a browser', () => {
     expect(open.pageErrors).toEqual([]);
   });
 
-  test('shows the fast parts while recommendations are held back, then fills those in', async () => {
+  test('shows the fast parts while deferred recommendations are pending, and then the recommendations', async () => {
     await using open = await openShop(deferred);
     const { shop, page } = open;
 
@@ -153,7 +153,7 @@ describe('the shop page in a browser', () => {
     expect(open.pageErrors).toEqual([]);
   });
 
-  test('shows a notice in the place of recommendations that failed, and stays whole', async () => {
+  test('shows a notice instead of failed recommendations, and leaves the other parts unchanged', async () => {
     await using open = await openShop(deferred, { isFailing: true });
     const { shop, page } = open;
 
@@ -171,16 +171,16 @@ describe('the shop page in a browser', () => {
   });
 });
 
-describe('the shop page, for recommendations that the graph lets be late', () => {
+describe('the shop page, with recommendations as an enrichment', () => {
   const enrichment = { mode: 'always', jobs: { attempts: 1 } } as const;
 
-  /** Where what follows the recommendations is on the page, in pixels. */
+  /** The vertical position of the section after the recommendations, in pixels. */
   async function reviewsTop(page: Page): Promise<number> {
     const box = await page.getByRole('region', { name: 'Reviews' }).boundingBox();
     return box?.y ?? Number.NaN;
   }
 
-  test('shows everything else first, and fills them in where they belong', async () => {
+  test('shows the fast parts first, and then the recommendations without moving the layout', async () => {
     await using open = await openShop('/product/p1', { config: { enrichment } });
     const { shop, page } = open;
 
@@ -200,7 +200,7 @@ describe('the shop page, for recommendations that the graph lets be late', () =>
     expect(open.pageErrors).toEqual([]);
   });
 
-  test('picks them up once, with a token, and asks for nothing else', async () => {
+  test('fetches the recommendations once by token and sends no other request', async () => {
     await using open = await openShop('/product/p1', { config: { enrichment } });
     const { shop, page } = open;
     await page.locator('.review').first().waitFor();
@@ -209,7 +209,7 @@ describe('the shop page, for recommendations that the graph lets be late', () =>
     expect(open.requests).toEqual(['POST graphql', 'GET enrichments']);
   });
 
-  test('shows them at once where they are not late', async () => {
+  test('shows the recommendations with the rest if they arrive within their budget', async () => {
     await using open = await openShop('/product/p1', {
       config: { enrichment: { ...enrichment, fields: { 'Product.recommended': { budget: 10_000 } } } },
     });
@@ -220,7 +220,7 @@ describe('the shop page, for recommendations that the graph lets be late', () =>
     expect(await arrivalsOf(page)).toEqual(['Product, stock and reviews: N ms', 'Recommendations: N ms']);
   });
 
-  test('says so in their place where they do not come, late or at once', async () => {
+  test('shows a notice instead of recommendations that fail, in an update or in the first response', async () => {
     await using open = await openShop('/product/p1', { isFailing: true, config: { enrichment } });
     const { shop, page } = open;
     const notice = ['Recommendations are not available at the moment. Try again'];
@@ -236,20 +236,20 @@ describe('the shop page, for recommendations that the graph lets be late', () =>
       'Recommendations: failed after N ms',
     ]);
 
-    // From now on they fail without being late.
+    // From now on they fail within their budget.
     await page.reload();
     expect(await textsOf(section(page).getByRole('alert'))).toEqual(notice);
     expect(await fastParts(page)).toEqual(skillet);
     expect(open.pageErrors).toEqual([]);
   });
 
-  test('follows nothing any more when the visitor goes on', async () => {
+  test('closes the update stream when the visitor leaves the product page', async () => {
     await using open = await openShop('/product/p1', { config: { enrichment } });
     const { page } = open;
     const ended = page.waitForEvent('requestfailed', {
       predicate: (request) => request.url().includes('/enrichments/'),
     });
-    await open.requested('GET enrichments');
+    await open.waitForRequest('GET enrichments');
     await page.getByRole('link', { name: 'Tributary Shop' }).click();
     await page.locator('.grid article').first().waitFor();
     expect((await ended).failure()).not.toBeNull();

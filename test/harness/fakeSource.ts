@@ -6,7 +6,7 @@ import type {
   SubscriptionSource,
 } from '../../gateway/subscriptions/sources/subscriptionSource.ts';
 
-/** A subscription to a subgraph that the test simulates. */
+/** A subscription at a subgraph that the test controls. */
 class FakeSubscription {
   readonly request: SourceRequest;
   readonly receiver: SourceReceiver;
@@ -27,8 +27,7 @@ export class FakeSource implements SubscriptionSource {
   readonly subscriptions: FakeSubscription[] = [];
   isClosed = false;
   isPausable = true;
-  /** Whether the source is a stream: events that arrived during a pause are replayed, and subscribing needs no
-   *  confirmation. */
+  /** Behaves like the source of a stream: replays on resume, and starts immediately. */
   isStream = false;
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {

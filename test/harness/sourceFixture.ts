@@ -12,7 +12,7 @@ import type {
 import type { Timers } from '../../gateway/time/timers.ts';
 import { ManualClock } from './manualClock.ts';
 
-/** Records the calls of a receiver as short words, in order. */
+/** A receiver that logs its calls as short strings, in order. */
 export class RecordingReceiver implements SourceReceiver {
   readonly log: string[] = [];
   readonly events: SourceEvent[] = [];
@@ -39,7 +39,7 @@ export class RecordingReceiver implements SourceReceiver {
     this.#record(`error ${error.code}${reported === undefined ? '' : ` ${JSON.stringify(reported)}`}`);
   }
 
-  /** Resolves when the receiver has been called this many times. */
+  /** Resolves when the receiver has logged `count` entries. */
   async waitForLog(count: number): Promise<string[]> {
     await new Promise<void>((resolve) => {
       if (this.log.length >= count) resolve();
@@ -64,9 +64,9 @@ export interface TestSubscription {
 export interface SourceFixture extends AsyncDisposable {
   readonly source: SubscriptionSource;
   readonly clock: ManualClock;
-  /** The delays of all timers that were started, in milliseconds. */
+  /** The delays of all timers that were set, in milliseconds. */
   readonly delaysMs: number[];
-  /** Subgraphs whose protocol was accepted, once for each acceptance. */
+  /** The subgraphs whose protocol was accepted, once for each acceptance. */
   readonly acceptedSubgraphs: string[];
   /** Changes the URL of the subgraph; `undefined` removes the subgraph. */
   move(url: string | undefined): void;
@@ -78,7 +78,7 @@ export const connectTimeoutMs = 3000;
 export const heartbeatMs = 1000;
 export const firstDelayMs = 100;
 
-/** A source of the subgraph `reviews`, with a clock that the test moves. Delays have no random jitter. */
+/** Creates a source for one subgraph, `reviews`, with a manual clock and without jitter. */
 export function createSourceFixture(
   create: (options: SourceOptions) => SubscriptionSource,
   url: string,

@@ -61,13 +61,13 @@ const products = `${federation}
   }
 `;
 
-/** A later version of the subgraphs, in which names have moved to `stock`. */
+/** A later supergraph moves the names to `stock`. */
 const updatedSdls = {
   stock: stock.replace('    stock: Int\n', '    stock: Int\n    name: String\n'),
   products: products.replace('    name: String\n', ''),
 };
 
-/** The fields of any product in the subgraph `stock`. */
+/** The fields that the subgraph `stock` returns for any product. */
 const stockValues = {
   number: 7,
   maker: { code: 'm1', country: 'NL' },
@@ -128,7 +128,7 @@ export async function loadTopicShop(sdls = { stock, products }) {
   return loadSupergraphInProcess(composed.sdl);
 }
 
-/** The same shop with a supergraph that plans operations with names differently. */
+/** The same shop with another plan for operations that select names. */
 export function loadUpdatedTopicShop() {
   return loadTopicShop(updatedSdls);
 }
@@ -144,7 +144,7 @@ export interface TopicShopOptions {
   readonly now?: () => number;
 }
 
-/** A subscription manager in this process, like that of one of several gateways. */
+/** The part of a gateway that serves subscriptions, in this process. */
 export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicShopOptions) {
   const {
     fields,

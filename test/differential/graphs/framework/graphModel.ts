@@ -47,9 +47,9 @@ export class GraphModel {
     const key = `${trial} ${faults}`;
     const kind = trial === '' ? 'query' : 'mutation';
     const onFault = (): void => void this.faultCounts[kind]++;
-    const scope = this.#contexts.get(key) ?? { ...this.createContext(faults), onFault };
-    if (trial !== '') this.#contexts.set(key, scope);
-    return scope;
+    const context = this.#contexts.get(key) ?? { ...this.createContext(faults), onFault };
+    if (trial !== '') this.#contexts.set(key, context);
+    return context;
   }
 
   /** @throws {GraphQLError} for an injected fault, or the error of the graph's resolver. */
@@ -58,19 +58,19 @@ export class GraphModel {
     thing: GraphObject,
     fieldName: string,
     args: Readonly<Record<string, unknown>>,
-    scope: TrialContext,
+    context: TrialContext,
     required: ResolverCall['required'] | undefined,
   ): unknown {
     const runtime = thing.__typename ?? typeName;
-    if (this.#mayFail(runtime, fieldName) && scope.faults.shouldFail(`${labelOf(thing)}.${fieldName}`)) {
-      scope.onFault?.();
+    if (this.#mayFail(runtime, fieldName) && context.faults.shouldFail(`${labelOf(thing)}.${fieldName}`)) {
+      context.onFault?.();
       throw new GraphQLError(`${fieldName} of ${labelOf(thing)} failed`);
     }
     const resolver = [runtime, ...this.definitions.supertypes(runtime)]
       .map((name) => this.graph.resolvers?.[`${name}.${fieldName}`])
       .find((found) => found !== undefined);
     if (resolver !== undefined)
-      return resolver(thing, args, { required: required ?? {}, state: scope.state });
+      return resolver(thing, args, { required: required ?? {}, state: context.state });
     if (Object.hasOwn(thing, fieldName)) return read(thing, fieldName, args);
     const { type } = this.definitions.declaration(runtime, fieldName);
     const argumentText = Object.keys(args).length === 0 ? '' : `(${stableJson(args)})`;
@@ -147,10 +147,10 @@ export class GraphModel {
     thing: GraphObject,
     typeName: string,
     { requires }: SubgraphField,
-    scope: TrialContext,
+    context: TrialContext,
   ): ResolverCall['required'] | null | undefined {
     if (requires === undefined) return undefined;
-    const required = this.selectAnswers(thing, typeName, requires, scope);
+    const required = this.selectAnswers(thing, typeName, requires, context);
     return stableJson(required).includes(missing) ? null : required;
   }
 
@@ -159,13 +159,14 @@ export class GraphModel {
     thing: GraphObject,
     typeName: string,
     set: SelectionSetNode,
-    scope: TrialContext,
+    context: TrialContext,
   ): ResolverCall['required'] {
-    const readField: ReadField = (parentType, parent, node) => this.#answer(parentType, parent, node, scope);
+    const readField: ReadField = (parentType, parent, node) =>
+      this.#answer(parentType, parent, node, context);
     return this.select(thing, typeName, set, readField) as ResolverCall['required'];
   }
 
-  #answer(typeName: string, thing: GraphObject, node: FieldNode, scope: TrialContext): unknown {
+  #answer(typeName: string, thing: GraphObject, node: FieldNode, context: TrialContext): unknown {
     const name = node.name.value;
     const field = this.fieldFor(typeName, thing, name);
     if (field === undefined) return missing;
@@ -174,12 +175,12 @@ export class GraphModel {
       const given = node.arguments?.find((one) => one.name.value === argument.value)?.value ?? defaultValue;
       if (given !== undefined) args[argument.value] = valueFromASTUntyped(given);
     }
-    const required = this.require(thing, typeName, field, scope);
+    const required = this.require(thing, typeName, field, context);
     if (required === null) return null;
     try {
-      return this.resolve(typeName, thing, name, args, scope, required);
+      return this.resolve(typeName, thing, name, args, context, required);
     } catch (error) {
-      scope.toleratedMessages.add((error as Error).message);
+      context.toleratedMessages.add((error as Error).message);
       return null;
     }
   }

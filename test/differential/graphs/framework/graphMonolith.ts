@@ -48,8 +48,8 @@ export class GraphMonolith implements Monolith {
   readonly #nullable: GraphQLSchema;
 
   /** `createSchema` returns the graph's API schema, a new one at each call. */
-  constructor(world: GraphModel, createSchema: () => GraphQLSchema) {
-    this.#model = world;
+  constructor(model: GraphModel, createSchema: () => GraphQLSchema) {
+    this.#model = model;
     this.schema = this.#withResolvers(createSchema());
     this.#nullable = removeNonNull(this.#withResolvers(createSchema()));
   }
@@ -74,15 +74,15 @@ export class GraphMonolith implements Monolith {
   ): Promise<Answer> {
     const document = parse(source);
     const prefetchedInputs = this.#prefetchedInputs(document);
-    const scope = { ...this.#model.createContext(headers?.[faultsHeader]), lostSubgraph, prefetchedInputs };
+    const context = { ...this.#model.createContext(headers?.[faultsHeader]), lostSubgraph, prefetchedInputs };
     const result = await execute({
       schema,
       document,
       variableValues: variables,
-      contextValue: scope,
+      contextValue: context,
     });
     const { data, errors = [] } = readJson(JSON.stringify(result)) as Partial<Answer>;
-    return { data, errors, toleratedMessages: scope.toleratedMessages };
+    return { data, errors, toleratedMessages: context.toleratedMessages };
   }
 
   /** The fields that a gateway fetches before it knows whether anything needs them, by type: those that the
@@ -110,12 +110,12 @@ export class GraphMonolith implements Monolith {
       for (const field of Object.values(type.getFields())) {
         const named = getNamedType(field.type);
         const isComposite = isCompositeType(named);
-        field.resolve = (parent: ObjectNode | undefined, args, scope: OperationContext) => {
+        field.resolve = (parent: ObjectNode | undefined, args, context: OperationContext) => {
           const node = parent ?? new ObjectNode({}, type.name, undefined);
-          for (const inputs of scope.prefetchedInputs.get(type.name) ?? []) {
-            this.#model.selectAnswers(node.object, type.name, inputs, scope);
+          for (const inputs of context.prefetchedInputs.get(type.name) ?? []) {
+            this.#model.selectAnswers(node.object, type.name, inputs, context);
           }
-          const value = this.#answer(node, type.name, field.name, args, scope);
+          const value = this.#answer(node, type.name, field.name, args, context);
           if (isComposite) return mapItems(value, (thing) => wrap(schema, thing, named.name, node));
           if (!isEnumType(named)) return value;
           return mapItems(value, (name) => (named.getValue(name as string) === undefined ? null : name));
@@ -130,27 +130,27 @@ export class GraphMonolith implements Monolith {
     typeName: string,
     fieldName: string,
     args: Readonly<Record<string, unknown>>,
-    scope: TrialContext,
+    context: TrialContext,
   ): unknown {
-    const { lostSubgraph } = scope;
+    const { lostSubgraph } = context;
     if (lostSubgraph !== undefined && this.#model.mayNeed(lostSubgraph, typeName, fieldName)) return null;
     const field = this.#model.fieldFor(typeName, node.object, fieldName);
     if (field === undefined) {
       // Required fields are fetched before it is known that no subgraph needs them.
       for (const other of this.#model.definitions.resolvableFields(typeName, fieldName)) {
-        this.#model.require(node.object, typeName, other, scope);
+        this.#model.require(node.object, typeName, other, context);
       }
       return null;
     }
-    const required = this.#model.require(node.object, typeName, field, scope);
+    const required = this.#model.require(node.object, typeName, field, context);
     if (required === null) return null;
-    const fromContext = this.#readContext(node, field, scope);
+    const fromContext = this.#readContext(node, field, context);
     return this.#model.resolve(
       typeName,
       node.object,
       fieldName,
       { ...hiddenArguments(field, args), ...args, ...fromContext },
-      scope,
+      context,
       required,
     );
   }
@@ -158,14 +158,14 @@ export class GraphMonolith implements Monolith {
   #readContext(
     node: ObjectNode,
     { fromContext }: SubgraphField,
-    scope: TrialContext,
+    context: TrialContext,
   ): Record<string, unknown> {
     return Object.fromEntries(
       fromContext.map(({ argument, selections }) => {
         for (let above: ObjectNode | undefined = node; above !== undefined; above = above.parent) {
           const selection = selections.get(above.object.__typename ?? above.typeName);
           if (selection === undefined) continue;
-          const selected = this.#model.selectAnswers(above.object, above.typeName, selection, scope);
+          const selected = this.#model.selectAnswers(above.object, above.typeName, selection, context);
           return [argument, Object.values(selected as object)[0]];
         }
         throw new GraphQLError(`No object on the path sets the context for ${argument}.`);

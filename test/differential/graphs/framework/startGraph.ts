@@ -16,9 +16,9 @@ export interface RunningGraph extends AsyncDisposable {
 
 /** Starts the graph's subgraphs with a gateway, and its monolith. The monolith has the API schema of the gateway. */
 export async function startGraph(graph: Graph, config: Partial<GatewayOptions> = {}): Promise<RunningGraph> {
-  const world = new GraphModel(graph);
+  const model = new GraphModel(graph);
   const gateway = await startInlineGateway({
-    subgraphs: graph.subgraphs.map(({ name }) => createSubgraph(world, name)),
+    subgraphs: graph.subgraphs.map(({ name }) => createSubgraph(model, name)),
     config: {
       security: { exposeSubgraphErrors: true, introspection: true },
       limits: { aliases: 5_000, directives: 5_000, deferredFragments: 1_000, recursiveSelections: 20_000 },
@@ -36,8 +36,8 @@ export async function startGraph(graph: Graph, config: Partial<GatewayOptions> =
   try {
     const { body } = await gateway.execute(getIntrospectionQuery());
     const introspection = body.data as IntrospectionQuery;
-    const monolith = new GraphMonolith(world, () => buildClientSchema(introspection));
-    return { graph, gateway, monolith, model: world, [Symbol.asyncDispose]: () => gateway.close() };
+    const monolith = new GraphMonolith(model, () => buildClientSchema(introspection));
+    return { graph, gateway, monolith, model, [Symbol.asyncDispose]: () => gateway.close() };
   } catch (error) {
     await gateway.close();
     throw error;

@@ -17,21 +17,21 @@ class ReferencedEntity {
 
 /** A real subgraph of the graph. It resolves a field with `@requires` from the representation alone, and fails if the
  *  gateway fetches a field of another subgraph. */
-export function createSubgraph(world: GraphModel, name: string): InlineSubgraph {
-  const { sdl, link } = world.graph.subgraphs.find((subgraph) => subgraph.name === name) ?? { sdl: '' };
+export function createSubgraph(model: GraphModel, name: string): InlineSubgraph {
+  const { sdl, link } = model.graph.subgraphs.find((subgraph) => subgraph.name === name) ?? { sdl: '' };
   const resolvers: Record<string, Record<string, (...parameters: never[]) => unknown>> = {};
   const add = (typeName: string, field: string, resolve: (...parameters: never[]) => unknown): void => {
     resolvers[typeName] = { ...resolvers[typeName], [field]: resolve };
   };
-  const abstractTypes = world.definitions.abstractTypes.get(name) ?? [];
+  const abstractTypes = model.definitions.abstractTypes.get(name) ?? [];
   for (const typeName of abstractTypes) {
     add(typeName, '__resolveType', (value: GraphObject | ReferencedEntity) => objectOf(value).__typename);
   }
-  for (const field of world.definitions.fields.filter(({ subgraph }) => subgraph === name)) {
+  for (const field of model.definitions.fields.filter(({ subgraph }) => subgraph === name)) {
     const { typeName } = field;
-    if (world.definitions.keys(name, typeName).length > 0) {
+    if (model.definitions.keys(name, typeName).length > 0) {
       add(typeName, '__resolveReference', (reference: GraphObject) => {
-        const thing = world.find(name, typeName, reference);
+        const thing = model.find(name, typeName, reference);
         return thing === undefined ? null : new ReferencedEntity(thing, reference);
       });
     }
@@ -43,25 +43,25 @@ export function createSubgraph(world: GraphModel, name: string): InlineSubgraph 
         parent: GraphObject | ReferencedEntity | undefined,
         args: Record<string, unknown>,
         { headers }: InlineContext,
-      ) => answer(world, field, parent, args, scopeOf(headers)),
+      ) => answer(model, field, parent, args, contextOf(headers)),
     );
   }
   return { name, sdl, resolvers: resolvers as never, ...(link === undefined ? {} : { link }) };
 
-  function scopeOf(headers: InlineContext['headers']): TrialContext {
-    return world.contextOf(String(headers[trialHeader] ?? ''), headers[faultsHeader] as string | undefined);
+  function contextOf(headers: InlineContext['headers']): TrialContext {
+    return model.contextOf(String(headers[trialHeader] ?? ''), headers[faultsHeader] as string | undefined);
   }
 }
 
 function answer(
-  world: GraphModel,
+  model: GraphModel,
   field: SubgraphField,
   parent: GraphObject | ReferencedEntity | undefined,
   args: Readonly<Record<string, unknown>>,
-  scope: TrialContext,
+  context: TrialContext,
 ): unknown {
   const { subgraph, typeName, node, requires } = field;
-  const isOthers = field.isExternal && !world.definitions.isReachable(field);
+  const isOthers = field.isExternal && !model.definitions.isReachable(field);
   if (isOthers || field.isOverridden) {
     throw new Error(
       `${subgraph} received a fetch of ${typeName}.${node.name.value}, a field of another subgraph.`,
@@ -75,9 +75,9 @@ function answer(
   }
   const required =
     requires && parent instanceof ReferencedEntity
-      ? world.pick(parent.reference, typeName, requires)
+      ? model.pick(parent.reference, typeName, requires)
       : undefined;
-  return world.resolve(typeName, thing, node.name.value, args, scope, required);
+  return model.resolve(typeName, thing, node.name.value, args, context, required);
 }
 
 function objectOf(value: GraphObject | ReferencedEntity): GraphObject {
