@@ -25,7 +25,7 @@ import { createTickSchema, Ticks } from './ticks.ts';
 
 export interface CallbackSourceFixture extends SourceFixture {
   /** The outcomes of the messages, in order. */
-  readonly verdicts: CallbackOutcome[];
+  readonly outcomes: CallbackOutcome[];
   /** Resolves when the condition holds. It is evaluated after each message, acceptance and timer. */
   waitUntil(condition: () => boolean): Promise<void>;
 }
@@ -43,15 +43,15 @@ export async function startCallbackSource(
   urlOf = buildCallbackUrl,
   create: CreateCallbackSource = createHttpCallbackSource,
 ): Promise<CallbackSourceFixture> {
-  const verdicts: CallbackOutcome[] = [];
+  const outcomes: CallbackOutcome[] = [];
   const waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
   const changed = (): void => {
     for (const { condition, resolve } of waiting) if (condition()) resolve();
   };
-  const say = (verdict: CallbackOutcome): CallbackOutcome => {
-    verdicts.push(verdict);
+  const say = (outcome: CallbackOutcome): CallbackOutcome => {
+    outcomes.push(outcome);
     changed();
-    return verdict;
+    return outcome;
   };
   const server = fastify({ forceCloseConnections: true });
   let address = '';
@@ -94,7 +94,7 @@ export async function startCallbackSource(
   });
   address = await server.listen({ host: '127.0.0.1', port: 0 });
   return Object.assign(fixture, {
-    verdicts,
+    outcomes,
     waitUntil: (condition: () => boolean) =>
       new Promise<void>((resolve) => {
         if (condition()) resolve();

@@ -14,7 +14,7 @@ import { EventCounter } from '../../harness/redisStoreFixture.ts';
 type Received = [id: string, message: unknown, size: number];
 
 /** A receiver that knows the ids that begin with `known`. */
-async function start(verdict: CallbackOutcome | Promise<CallbackOutcome> = 'accepted', bodySize = 100) {
+async function start(outcome: CallbackOutcome | Promise<CallbackOutcome> = 'accepted', bodySize = 100) {
   const received: Received[] = [];
   const handedOn = new EventCounter();
   const callbacks: CallbackReceiver = {
@@ -22,7 +22,7 @@ async function start(verdict: CallbackOutcome | Promise<CallbackOutcome> = 'acce
     receive: (...message) => {
       received.push(message);
       handedOn.increment();
-      return isCheck(message[1]) ? 'checked' : verdict;
+      return isCheck(message[1]) ? 'checked' : outcome;
     },
   };
   const server = fastify({ forceCloseConnections: true });
@@ -59,13 +59,13 @@ describe('POST /callback/:id', () => {
     ['unknown', 404, { error: 'No subscription has this id, or the subscription has ended.' }],
     ['forbidden', 401, { error: 'The verifier does not belong to this subscription.' }],
     [{ malformed: 'The message is odd.' }, 400, { error: 'The message is odd.' }],
-  ])('answers the outcome %j with status %d', async (verdict, status, problem) => {
-    await using server = await start(verdict);
+  ])('answers the outcome %j with status %d', async (outcome, status, problem) => {
+    await using server = await start(outcome);
     const response = await server.post('/callback/known', '{"a":"é"}');
     const body = await response.text();
     expect(response.status).toBe(status);
     expect(body === '' ? undefined : JSON.parse(body)).toEqual(problem);
-    expect(response.headers.get('subscription-protocol')).toBe(verdict === 'checked' ? 'callback/1.0' : null);
+    expect(response.headers.get('subscription-protocol')).toBe(outcome === 'checked' ? 'callback/1.0' : null);
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(server.received).toEqual([['known', { a: 'é' }, 10]]);
   });

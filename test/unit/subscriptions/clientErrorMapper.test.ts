@@ -4,7 +4,7 @@ import { GatewayError } from '../../../gateway/errors.ts';
 import { createClientErrorMapper } from '../../../gateway/subscriptions/clientErrorMapper.ts';
 import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
 
-function told(error: GatewayError, exposeSubgraphErrors: boolean) {
+function mapError(error: GatewayError, exposeSubgraphErrors: boolean) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) });
   return { error: createClientErrorMapper({ exposeSubgraphErrors, log })(error).toFormatted(), lines };
@@ -15,23 +15,23 @@ const refused = reportedFailure('reviews', [
 ]);
 
 test('clients see the message of a subgraph error only with exposeSubgraphErrors', () => {
-  expect(told(refused, true).error).toEqual({
+  expect(mapError(refused, true).error).toEqual({
     message: 'not on Sundays',
     extensions: { until: 'Monday', code: 'SUBGRAPH_ERROR' },
   });
-  expect(told(refused, false).error).toEqual({
+  expect(mapError(refused, false).error).toEqual({
     message: 'A subgraph answered with an error.',
     extensions: { code: 'SUBGRAPH_ERROR' },
   });
 });
 
 test('a subgraph error is always logged with its message', () => {
-  expect(told(refused, false).lines).toMatchObject([
+  expect(mapError(refused, false).lines).toMatchObject([
     { subgraph: 'reviews', err: { message: 'not on Sundays' } },
   ]);
 });
 
 test('an error of the gateway itself is not changed', () => {
   const error = new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.');
-  expect(told(error, true).error).toEqual(error.toFormatted());
+  expect(mapError(error, true).error).toEqual(error.toFormatted());
 });

@@ -646,9 +646,9 @@ describe('failures and limits', () => {
   });
 
   test('an interruption is reported only with reportsInterruptions', async () => {
-    const told = start();
-    const client = await told.subscribe(whole);
-    told.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    const reporting = start();
+    const client = await reporting.subscribe(whole);
+    reporting.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
     expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'SUBGRAPH_UNREACHABLE' } }] });
     const silent = start({ reportsInterruptions: false });
     const other = await silent.subscribe(whole);
@@ -807,11 +807,11 @@ describe('failures and limits', () => {
     for (let index = 0; index < 3; index++) await fast.next();
     await waitForTurns(5);
     expect(played.isPaused).toBe(true);
-    const rest = (async () => {
+    const remaining = (async () => {
       for (let index = 3; index < sent; index++) await fast.next();
     })();
     while (seen.length < sent) seen.push(await slow.next());
-    await rest;
+    await remaining;
     expect(seen).toEqual(
       Array.from({ length: sent }, (_, amount) => ({ data: { stockChanged: { stock: amount } } })),
     );

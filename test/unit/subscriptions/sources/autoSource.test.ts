@@ -221,7 +221,7 @@ describe('protocol negotiation', () => {
 });
 
 describe('a subgraph that supports no protocol', () => {
-  test("the subgraph's own words are told", async () => {
+  test('the error that the subgraph reported is passed on', async () => {
     await using upstream = await httpUpstream((request, response) =>
       request.headers.accept === accepts.sse
         ? json(400, { errors: [{ message: 'no such field' }] })(request, response)

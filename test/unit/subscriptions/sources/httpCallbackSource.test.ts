@@ -48,7 +48,7 @@ describe('with the plugin of Apollo Server', () => {
       'complete',
     ]);
     expect(sourceFixture.acceptedSubgraphs).toEqual(['reviews']);
-    expect(sourceFixture.verdicts).toEqual(['checked', 'accepted', 'accepted', 'accepted', 'completed']);
+    expect(sourceFixture.outcomes).toEqual(['checked', 'accepted', 'accepted', 'accepted', 'completed']);
     expect(sourceFixture.clock.activeTimerCount).toBe(0);
   });
 
@@ -61,7 +61,7 @@ describe('with the plugin of Apollo Server', () => {
     for (const value of [1, 2, 3]) upstream.ticks.push(value);
     await receiver.waitForLog(1);
     sourceFixture.clock.advance(10 * heartbeatMs);
-    expect([receiver.log, sourceFixture.verdicts]).toEqual([['{"tick":"1"}'], ['checked']]);
+    expect([receiver.log, sourceFixture.outcomes]).toEqual([['{"tick":"1"}'], ['checked']]);
     flow?.resume();
     expect(await receiver.waitForLog(3)).toEqual(['{"tick":"1"}', '{"tick":"2"}', '{"tick":"3"}']);
   });
@@ -96,7 +96,7 @@ describe('with the plugin of Apollo Server', () => {
     const [news] = await receiver.waitForLog(1);
     expect(news).toMatch(/^error SUBGRAPH_ERROR \[\{"message":/);
     // A check, and the plugin's attempt to complete a subscription that it never started.
-    await sourceFixture.waitUntil(() => sourceFixture.verdicts.length === 2);
+    await sourceFixture.waitUntil(() => sourceFixture.outcomes.length === 2);
     expect(sourceFixture.clock.activeTimerCount).toBe(0);
   });
 
@@ -135,8 +135,8 @@ describe('with the plugin of Apollo Server', () => {
     upstream.ticks.push(1);
     await receiver.waitForLog(1);
     for (let interval = 0; interval < 5; interval++) {
-      const before = sourceFixture.verdicts.length;
-      await sourceFixture.waitUntil(() => sourceFixture.verdicts.length > before);
+      const before = sourceFixture.outcomes.length;
+      await sourceFixture.waitUntil(() => sourceFixture.outcomes.length > before);
       sourceFixture.clock.advance(5);
     }
     expect(receiver.log).toEqual(['{"tick":"1"}']);
@@ -180,10 +180,10 @@ describe('the POST to the subgraph', () => {
       await promise(exchange);
     });
     const { receiver } = at.subscribe();
-    const asked = await accepted(upstream, at);
+    const subscribed = await accepted(upstream, at);
     expect(checks).toEqual([204, 0]);
-    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
-    expect(await sendCallback(asked, 'complete')).toBe(202);
+    expect(await sendCallback(subscribed, 'next', tick(1))).toBe(200);
+    expect(await sendCallback(subscribed, 'complete')).toBe(202);
     expect(receiver.log).toEqual(['{"tick":1}', 'complete']);
     expect(at.clock.activeTimerCount).toBe(0);
   });
@@ -193,14 +193,14 @@ describe('the POST to the subgraph', () => {
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
     await upstream.waitForRequests(1);
-    const asked = readSubscriptionCallback(upstream.requests[0]);
-    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
+    const subscribed = readSubscriptionCallback(upstream.requests[0]);
+    expect(await sendCallback(subscribed, 'next', tick(1))).toBe(200);
     expect(at.acceptedSubgraphs).toEqual(['reviews']);
     at.clock.advance(connectTimeoutMs - 1);
-    await sendCallback(asked, 'check');
+    await sendCallback(subscribed, 'check');
     at.clock.advance(1);
     await upstream.requests[0]?.connectionClosed;
-    expect(await sendCallback(asked, 'next', tick(2))).toBe(200);
+    expect(await sendCallback(subscribed, 'next', tick(2))).toBe(200);
     expect(receiver.log).toEqual(['{"tick":1}', '{"tick":2}']);
     expect(upstream.requests).toHaveLength(1);
   });
@@ -292,32 +292,37 @@ describe('messages of the subgraph', () => {
   test('a message that is malformed or has a wrong verifier has no effect', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
-    const { asked, other, receiver } = await twoSubscriptions(upstream, at);
-    expect(await sendCallback(asked, 'complete', { verifier: other.verifier })).toBe(401);
-    expect(await sendCallback(asked, 'complete', { verifier: '' })).toBe(401);
-    expect(await sendCallback(asked, 'complete', { verifier: `${asked.verifier}0` })).toBe(401);
-    expect(await sendCallback(asked, 'complete', { verifier: asked.verifier.replace(/.$/, 'g') })).toBe(401);
-    expect(await sendCallback(asked, 'complete', { verifier: 1 })).toBe(400);
-    expect(await sendCallback(asked, 'complete', { kind: 'query' })).toBe(400);
+    const { subscribed, other, receiver } = await twoSubscriptions(upstream, at);
+    expect(await sendCallback(subscribed, 'complete', { verifier: other.verifier })).toBe(401);
+    expect(await sendCallback(subscribed, 'complete', { verifier: '' })).toBe(401);
+    expect(await sendCallback(subscribed, 'complete', { verifier: `${subscribed.verifier}0` })).toBe(401);
     expect(
-      await sendCallback(asked, 'complete', { id: other.subscriptionId, verifier: other.verifier }),
+      await sendCallback(subscribed, 'complete', { verifier: subscribed.verifier.replace(/.$/, 'g') }),
+    ).toBe(401);
+    expect(await sendCallback(subscribed, 'complete', { verifier: 1 })).toBe(400);
+    expect(await sendCallback(subscribed, 'complete', { kind: 'query' })).toBe(400);
+    expect(
+      await sendCallback(subscribed, 'complete', { id: other.subscriptionId, verifier: other.verifier }),
     ).toBe(400);
-    expect(await sendCallback(asked, 'complete', { action: 1 })).toBe(400);
-    expect(await sendCallback(asked, 'finish')).toBe(400);
-    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
+    expect(await sendCallback(subscribed, 'complete', { action: 1 })).toBe(400);
+    expect(await sendCallback(subscribed, 'finish')).toBe(400);
+    expect(await sendCallback(subscribed, 'next', tick(1))).toBe(200);
     expect(receiver.log).toEqual(['{"tick":1}']);
   });
 
   test('a message for an ended or unknown subscription is answered with 404', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
-    const { asked, other, receiver, cancel } = await twoSubscriptions(upstream, at);
-    expect(await sendCallback(asked, 'complete')).toBe(202);
-    expect(await sendCallback(asked, 'complete')).toBe(404);
-    expect(await sendCallback(asked, 'next', tick(1))).toBe(404);
+    const { subscribed, other, receiver, cancel } = await twoSubscriptions(upstream, at);
+    expect(await sendCallback(subscribed, 'complete')).toBe(202);
+    expect(await sendCallback(subscribed, 'complete')).toBe(404);
+    expect(await sendCallback(subscribed, 'next', tick(1))).toBe(404);
     cancel();
     expect(await sendCallback(other, 'check')).toBe(404);
-    const unknown = { ...asked, callbackUrl: asked.callbackUrl.replace(asked.subscriptionId, '__proto__') };
+    const unknown = {
+      ...subscribed,
+      callbackUrl: subscribed.callbackUrl.replace(subscribed.subscriptionId, '__proto__'),
+    };
     expect(await sendCallback(unknown, 'check')).toBe(404);
     expect(receiver.log).toEqual(['complete']);
   });
@@ -327,9 +332,9 @@ describe('messages of the subgraph', () => {
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
     upstream.enqueueScripts(promise);
-    const asked = await accepted(upstream, at);
+    const subscribed = await accepted(upstream, at);
     expect(
-      await sendCallback(asked, 'complete', { errors: [{ message: 'broke', extensions: { a: 1 } }] }),
+      await sendCallback(subscribed, 'complete', { errors: [{ message: 'broke', extensions: { a: 1 } }] }),
     ).toBe(202);
     expect(receiver.log).toEqual(['error SUBGRAPH_ERROR [{"message":"broke","extensions":{"a":1}}]']);
     expect(at.clock.activeTimerCount).toBe(0);
@@ -344,20 +349,20 @@ describe('messages of the subgraph', () => {
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
     upstream.enqueueScripts(promise);
-    const asked = await accepted(upstream, at);
-    expect(await sendCallback(asked, 'complete', more)).toBe(status);
+    const subscribed = await accepted(upstream, at);
+    expect(await sendCallback(subscribed, 'complete', more)).toBe(status);
     expect(receiver.log).toEqual([news]);
   });
 
   test('a message whose event is too large or malformed ends its own subscription', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
-    const { asked, other, receiver } = await twoSubscriptions(upstream, at);
+    const { subscribed, other, receiver } = await twoSubscriptions(upstream, at);
     const fitting = maxEventBytes - JSON.stringify(tick('').payload).length;
-    expect(await sendCallback(asked, 'next', tick('x'.repeat(fitting)))).toBe(200);
-    expect(await sendCallback(asked, 'next', tick('x'.repeat(maxEventBytes + 256)))).toBe(400);
+    expect(await sendCallback(subscribed, 'next', tick('x'.repeat(fitting)))).toBe(200);
+    expect(await sendCallback(subscribed, 'next', tick('x'.repeat(maxEventBytes + 256)))).toBe(400);
     expect(receiver.log.slice(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
-    expect(await sendCallback(asked, 'next', tick(1))).toBe(404);
+    expect(await sendCallback(subscribed, 'next', tick(1))).toBe(404);
     expect(await sendCallback(other, 'check')).toBe(204);
     expect(await sendCallback(other, 'next', { payload: 7 })).toBe(400);
     expect(await sendCallback(other, 'check')).toBe(404);
@@ -368,9 +373,9 @@ describe('messages of the subgraph', () => {
     await using at = await startCallbackSource(upstream.url);
     const { receiver } = at.subscribe();
     upstream.enqueueScripts(promise);
-    const asked = await accepted(upstream, at);
-    expect(await sendCallback(asked, 'next', tick('x'.repeat(3 * maxEventBytes)))).toBe(413);
-    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
+    const subscribed = await accepted(upstream, at);
+    expect(await sendCallback(subscribed, 'next', tick('x'.repeat(3 * maxEventBytes)))).toBe(413);
+    expect(await sendCallback(subscribed, 'next', tick(1))).toBe(200);
     expect(receiver.log).toEqual(['{"tick":1}']);
   });
 
@@ -380,9 +385,9 @@ describe('messages of the subgraph', () => {
     upstream.enqueueScripts(promise);
     const { receiver, cancel } = at.subscribe();
     receiver.onLogEntry = () => cancel();
-    const asked = await accepted(upstream, at);
-    expect(await sendCallback(asked, 'next', tick(1))).toBe(200);
-    expect(await sendCallback(asked, 'next', tick(2))).toBe(404);
+    const subscribed = await accepted(upstream, at);
+    expect(await sendCallback(subscribed, 'next', tick(1))).toBe(200);
+    expect(await sendCallback(subscribed, 'next', tick(2))).toBe(404);
     expect(receiver.log).toEqual(['{"tick":1}']);
     expect(at.clock.activeTimerCount).toBe(0);
   });
@@ -473,10 +478,10 @@ describe('a subgraph without heartbeats', () => {
     await using at = await startCallbackSource(upstream.url);
     upstream.enqueueScripts(promise);
     const { receiver } = at.subscribe();
-    const asked = await accepted(upstream, at);
+    const subscribed = await accepted(upstream, at);
     for (let round = 0; round < 4; round++) {
       at.clock.advance(2 * heartbeatMs);
-      expect(await sendCallback(asked, 'check')).toBe(204);
+      expect(await sendCallback(subscribed, 'check')).toBe(204);
     }
     expect(receiver.log).toEqual([]);
   });
@@ -486,11 +491,11 @@ describe('a subgraph without heartbeats', () => {
     await using at = await startCallbackSource(upstream.url);
     upstream.enqueueScripts(promise);
     const { receiver, flow } = at.subscribe();
-    const asked = await accepted(upstream, at);
+    const subscribed = await accepted(upstream, at);
     flow?.pause();
-    const events = [1, 2].map((value) => sendCallback(asked, 'next', tick(value)));
+    const events = [1, 2].map((value) => sendCallback(subscribed, 'next', tick(value)));
     await receiver.waitForLog(1);
-    expect(await sendCallback(asked, 'check')).toBe(204);
+    expect(await sendCallback(subscribed, 'check')).toBe(204);
     expect(receiver.log).toHaveLength(1);
     flow?.resume();
     expect(await Promise.all(events)).toEqual([200, 200]);
@@ -502,8 +507,8 @@ describe('a subgraph without heartbeats', () => {
     await using at = await startCallbackSource(upstream.url, { heartbeatMs: 0 });
     upstream.enqueueScripts(promise);
     at.subscribe();
-    const asked = await accepted(upstream, at);
-    expect(asked.heartbeatIntervalMs).toBe(0);
+    const subscribed = await accepted(upstream, at);
+    expect(subscribed.heartbeatIntervalMs).toBe(0);
     expect(at.clock.activeTimerCount).toBe(0);
   });
 });
@@ -525,13 +530,13 @@ describe('ends by the gateway', () => {
   test('closing the source ends all subscriptions without notifying receivers, and accepts no new ones', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
-    const { asked, receiver } = await twoSubscriptions(upstream, at);
+    const { subscribed, receiver } = await twoSubscriptions(upstream, at);
     upstream.enqueueScripts(hang);
     const third = at.subscribe();
     await upstream.waitForRequests(3);
     await at.source.close();
     await at.source.close();
-    expect(await sendCallback(asked, 'next', tick(1))).toBe(404);
+    expect(await sendCallback(subscribed, 'next', tick(1))).toBe(404);
     expect(at.clock.activeTimerCount).toBe(0);
     const late = at.subscribe();
     expect(await late.receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
@@ -551,21 +556,21 @@ async function accepted(
 }
 
 interface TwoSubscriptions extends TestSubscription {
-  readonly asked: SubscriptionCallback;
+  readonly subscribed: SubscriptionCallback;
   readonly other: SubscriptionCallback;
 }
 
-/** Of `asked` with its receiver, and of `other`, which `cancel` ends. */
+/** Two subscriptions: `subscribed` with its receiver, and `other`, which `cancel` ends. */
 async function twoSubscriptions(
   upstream: ScriptedSubgraph,
   at: CallbackSourceFixture,
 ): Promise<TwoSubscriptions> {
   upstream.enqueueScripts(promise, promise);
   const { receiver } = at.subscribe();
-  const asked = await accepted(upstream, at);
+  const subscribed = await accepted(upstream, at);
   const { cancel } = at.subscribe();
   await upstream.waitForRequests(2);
-  return { asked, other: readSubscriptionCallback(upstream.requests[1]), receiver, cancel };
+  return { subscribed, other: readSubscriptionCallback(upstream.requests[1]), receiver, cancel };
 }
 
 /** A subscription that was accepted, then interrupted for lack of heartbeats. */

@@ -3,29 +3,29 @@ import { MultipartParser } from '../../../../gateway/subscriptions/sources/multi
 
 /** What the parser reported for these chunks, in order. */
 function parse(chunks: readonly (string | Buffer)[], maxPartBytes = 1000): string[] {
-  const told: string[] = [];
+  const reported: string[] = [];
   const parser = new MultipartParser('graphql', maxPartBytes, {
-    onPart: (body) => told.push(body.toString('utf8')),
-    onEnd: () => told.push('end'),
-    onProblem: (problem) => told.push(problem.message),
+    onPart: (body) => reported.push(body.toString('utf8')),
+    onEnd: () => reported.push('end'),
+    onProblem: (problem) => reported.push(problem.message),
   });
   for (const chunk of chunks) parser.push(Buffer.from(chunk));
-  return told;
+  return reported;
 }
 
 const bytewise = (text: string): Buffer[] => [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
 
 const part = (body: string): string => `\r\ncontent-type: application/json\r\n\r\n${body}\r\n--graphql`;
 const stream = `\r\n--graphql${part('{"a":"é€"}')}${part('{}')}${part('{\n"b":\r\n2}')}--\r\n`;
-const told = ['{"a":"é€"}', '{}', '{\n"b":\r\n2}', 'end'];
+const reported = ['{"a":"é€"}', '{}', '{\n"b":\r\n2}', 'end'];
 
 describe('splitting into chunks', () => {
-  test('parses one chunk', () => expect(parse([stream])).toEqual(told));
-  test('parses single bytes', () => expect(parse(bytewise(stream))).toEqual(told));
+  test('parses one chunk', () => expect(parse([stream])).toEqual(reported));
+  test('parses single bytes', () => expect(parse(bytewise(stream))).toEqual(reported));
   test('parses a stream that is split in two at every position', () => {
     const bytes = Buffer.from(stream);
     for (let cut = 0; cut <= bytes.length; cut++) {
-      expect(parse([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(told);
+      expect(parse([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(reported);
     }
   });
   test('reports a part when the boundary after it has arrived, before the end of its line', () => {

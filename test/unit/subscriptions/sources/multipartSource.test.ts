@@ -77,7 +77,7 @@ describe('with a GraphQL server', () => {
 });
 
 /** What a receiver gets for these parts. */
-async function tellOf(
+async function readParts(
   upstream: StreamUpstream,
   at: SourceFixture,
   count: number,
@@ -117,10 +117,10 @@ describe('parts', () => {
     ['heartbeats', [{}, {}, one, {}], ['{"tick":1}']],
     ['what is none of these', [{ hello: 1 }], ['error SUBGRAPH_INVALID_RESPONSE']],
     ['a list', [[]], ['error SUBGRAPH_INVALID_RESPONSE']],
-  ])('%s', async (_, parts, told) => {
+  ])('%s', async (_, parts, expected) => {
     await using upstream = await startStreamUpstream();
     await using at = sourceOf(upstream.url);
-    expect(await tellOf(upstream, at, told.length, ...parts)).toEqual(told);
+    expect(await readParts(upstream, at, expected.length, ...parts)).toEqual(expected);
   });
 });
 

@@ -3,30 +3,30 @@ import { SseParser } from '../../../../gateway/subscriptions/sources/sseParser.t
 
 /** What the parser reported for these chunks, in order. */
 function parse(chunks: readonly (string | Buffer)[], maxEventBytes = 1000): string[] {
-  const told: string[] = [];
+  const reported: string[] = [];
   const parser = new SseParser(maxEventBytes, {
-    onEvent: (event, data) => told.push(`${event}|${data.toString('utf8')}`),
-    onComment: () => told.push('comment'),
-    onProblem: (problem) => told.push(problem.message),
+    onEvent: (event, data) => reported.push(`${event}|${data.toString('utf8')}`),
+    onComment: () => reported.push('comment'),
+    onProblem: (problem) => reported.push(problem.message),
   });
   for (const chunk of chunks) parser.push(Buffer.from(chunk));
-  return told;
+  return reported;
 }
 
 /** Pushes each byte as its own chunk. */
 const bytewise = (text: string): Buffer[] => [...Buffer.from(text)].map((byte) => Buffer.from([byte]));
 
 const stream = ':\n\nevent: next\ndata: {"a":"é€😀"}\n\n: still here\nevent:complete\ndata:\n\n';
-const told = ['comment', 'next|{"a":"é€😀"}', 'comment', 'complete|'];
+const reported = ['comment', 'next|{"a":"é€😀"}', 'comment', 'complete|'];
 
 describe('splitting into chunks', () => {
-  test('parses one chunk', () => expect(parse([stream])).toEqual(told));
+  test('parses one chunk', () => expect(parse([stream])).toEqual(reported));
   test('parses single bytes, with characters split between chunks', () =>
-    expect(parse(bytewise(stream))).toEqual(told));
+    expect(parse(bytewise(stream))).toEqual(reported));
   test('parses a stream that is split in two at every position', () => {
     const bytes = Buffer.from(stream);
     for (let cut = 0; cut <= bytes.length; cut++) {
-      expect(parse([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(told);
+      expect(parse([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(reported);
     }
   });
   test('parses a chunk whose memory is overwritten after push', () => {
@@ -49,9 +49,9 @@ describe('line ends', () => {
     ['CR', '\r'],
   ] as const) {
     // After a CR at the end of the stream a LF may follow, but the line has ended.
-    test(name, () => expect(parse([stream.replaceAll('\n', lineEnd)])).toEqual(told));
+    test(name, () => expect(parse([stream.replaceAll('\n', lineEnd)])).toEqual(reported));
     test(`parses ${name} in single bytes`, () =>
-      expect(parse(bytewise(stream.replaceAll('\n', lineEnd)))).toEqual(told));
+      expect(parse(bytewise(stream.replaceAll('\n', lineEnd)))).toEqual(reported));
   }
   test('parses mixed line ends', () =>
     expect(parse(['data:1\r\ndata:2\rdata:3\n\r\n'])).toEqual(['|1\n2\n3']));
