@@ -53,7 +53,7 @@ async function startWorkers(subgraphs: GatewayOptions['subgraphs'] = {}): Promis
 async function crash({ waitForOutput }: GatewayProcess, worker: string): Promise<void> {
   const [, pid] = await waitForOutput(new RegExp(`worker ${worker} is (\\d+)\\.`));
   process.kill(Number(pid), 'SIGKILL');
-  await waitForOutput(new RegExp(`Worker ${pid} ended`));
+  await waitForOutput(new RegExp(`Worker ${pid} exited`));
 }
 
 function ownerOf(id: string): string {
@@ -198,7 +198,7 @@ describe('the Unix sockets of the workers', () => {
         { workers: 2, supergraph: { file: demoSupergraphFile } },
         { TMPDIR: `/tmp/${'a'.repeat(80)}` },
       ),
-    ).rejects.toThrow(/cannot have their sockets in \/tmp\/a+: its name is too long\. Set TMPDIR to/);
+    ).rejects.toThrow(/cannot create their sockets in \/tmp\/a+: its path is too long\. Set TMPDIR to/);
   });
 
   test('are removed after the supervisor is killed', async () => {
