@@ -96,7 +96,11 @@ describe('readGatewaySettings', () => {
     [
       'no YAML',
       'cache:\n  rules: [',
-      ['gateway-config-unreadable', expect.stringContaining('This is not valid YAML'), ['/gateway.yaml', 2, 11]],
+      [
+        'gateway-config-unreadable',
+        expect.stringContaining('This is not valid YAML'),
+        ['/gateway.yaml', 2, 11],
+      ],
     ],
     [
       'a wrong value',
