@@ -10,15 +10,14 @@ type Tests = Parameters<InstanceType<typeof TestSequencer.default>['sort']>[0];
 /** The slowest suites, roughly in order. They start first, so that all workers end at about the same time. A missing
  *  suite only costs time. */
 const slowest = [
+  'unit/contracts/golden/golden.test.ts',
   'e2e/contracts.test.ts',
   'e2e/enrichmentReclaim.test.ts',
   'e2e/cli.test.ts',
   'e2e/package.test.ts',
   'e2e/contractGuard.test.ts',
-  'unit/contracts/golden/goldenExecution.test.ts',
   'e2e/repeatedSupergraphSwitches.test.ts',
   'differential/generatedGraphOperations.test.ts',
-  'unit/contracts/golden/goldenTable.test.ts',
   'unit/contracts/evaluation/evaluateContractTerms.test.ts',
   'unit/planning/workerPlanner.test.ts',
   'unit/contracts/graph/checkPlanCompatibility.test.ts',

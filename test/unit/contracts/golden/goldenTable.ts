@@ -5,7 +5,7 @@ function link(...imports: readonly string[]): string {
   return `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ${JSON.stringify(imports)})\n\n`;
 }
 
-/** Single changes of every kind, with all findings of a check. `goldenExecution.test.ts` verifies by execution what
+/** Single changes of every kind, with all findings of a check. `golden.test.ts` verifies by execution what
  *  the findings say about operations and rollout orders. */
 export const goldenTable: readonly GoldenRow[] = [
   // fields

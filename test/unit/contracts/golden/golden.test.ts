@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DeploymentOrder } from '../../../../contracts/finding.ts';
+import type { PlannedGraph } from '../../../../contracts/graph/planConsumerOperations.ts';
 import { changeContracts, type Edit } from './changeContracts.ts';
+import { checkContractsAgainst, planContracts } from './checkChange.ts';
+import { findLocationProblem } from './findLocationProblem.ts';
 import { baseContracts, consumerOperations } from './goldenGraph.ts';
 import { goldenPairs } from './goldenPairs.ts';
-import type { ExpectedFinding } from './goldenRow.ts';
+import { type ExpectedFinding, toExpectedFinding } from './goldenRow.ts';
 import { goldenTable } from './goldenTable.ts';
 import {
   type LoadedContracts,
@@ -13,37 +16,65 @@ import {
   runOperations,
 } from './runOperations.ts';
 
+// Each row is checked and executed one after the other, so that both use one composition and one planner.
+
+let base: PlannedGraph;
 let old: LoadedContracts;
 
 beforeAll(async () => {
+  const planned = await planContracts(baseContracts);
+  if ('findings' in planned) throw new Error(planned.findings.map(({ message }) => message).join('\n'));
+  base = planned;
   old = await loadContracts(baseContracts);
 });
 
 afterAll(() => old.supergraph.planner.close());
 
-test('without a change every operation works and returns the same data', async () => {
-  const { refusal, operations } = await runOperations(old, baseContracts, consumerOperations);
-  expect([refusal, [...operations.values()]]).toEqual([
-    undefined,
-    consumerOperations.map(() => ({
-      breakageAfterRollout: undefined,
-      rollouts: new Map(),
-      isDataChanged: false,
-    })),
-  ]);
+describe('no change', () => {
+  test('has no findings', async () => {
+    expect(await checkContractsAgainst(base, baseContracts)).toEqual([]);
+  });
+
+  test('leaves every operation working, with the same data', async () => {
+    const { refusal, operations } = await runOperations(old, baseContracts, consumerOperations);
+    expect([refusal, [...operations.values()]]).toEqual([
+      undefined,
+      consumerOperations.map(() => ({
+        breakageAfterRollout: undefined,
+        rollouts: new Map(),
+        isDataChanged: false,
+      })),
+    ]);
+  });
 });
 
-test.each([...goldenTable, ...goldenPairs])('$name', async ({ edits, findings }) => {
-  const aboutRuns = findings.filter(({ rule }) => !contractTerms.has(rule));
-  for (const world of worldsOf(edits, aboutRuns)) {
-    const results = await runOperations(old, changeContracts(world.edits), consumerOperations);
-    expect(results.refusal !== undefined).toBe(world.findings.some(({ rule }) => refusals.has(rule)));
-    expect(expectedOrders(world.findings)).toEqual(ordersFound(world.findings, results));
-    expect(brokenAtAnyTime(results).difference(affectedBy(world.findings, isAboutOrder))).toEqual(new Set());
-    expect(broken(results).difference(affectedBy(world.findings, isBreaking))).toEqual(new Set());
-    expect(differing(results).difference(affectedBy(world.findings, isNotSafe))).toEqual(new Set());
-  }
+describe.each([...goldenTable, ...goldenPairs])('$name', ({ edits, findings }) => {
+  test('has the expected findings, each with advice and a correct location', async () => {
+    const contracts = changeContracts(edits);
+    const found = await checkContractsAgainst(base, contracts);
+    expect(sorted(found.map(toExpectedFinding))).toEqual(sorted(findings));
+    expect(found.filter(({ advice }) => advice === undefined)).toEqual([]);
+    expect(found.flatMap((finding) => findLocationProblem(finding, contracts) ?? [])).toEqual([]);
+  });
+
+  test('does to executed operations what its findings say', async () => {
+    const aboutRuns = findings.filter(({ rule }) => !contractTerms.has(rule));
+    for (const world of worldsOf(edits, aboutRuns)) {
+      const results = await runOperations(old, changeContracts(world.edits), consumerOperations);
+      expect(results.refusal !== undefined).toBe(world.findings.some(({ rule }) => refusals.has(rule)));
+      expect(expectedOrders(world.findings)).toEqual(ordersFound(world.findings, results));
+      expect(brokenAtAnyTime(results).difference(affectedBy(world.findings, isAboutOrder))).toEqual(
+        new Set(),
+      );
+      expect(broken(results).difference(affectedBy(world.findings, isBreaking))).toEqual(new Set());
+      expect(differing(results).difference(affectedBy(world.findings, isNotSafe))).toEqual(new Set());
+    }
+  });
 });
+
+function sorted<Value>(values: readonly Value[]): readonly Value[] {
+  return values.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+}
 
 interface World {
   readonly edits: readonly Edit[];
