@@ -7,7 +7,7 @@ import { composeContracts, loadGraph, type SupergraphTools } from './graph/compo
 import { planConsumerOperations } from './graph/planConsumerOperations.ts';
 
 /** What the checker needs from a gateway. The checker imports no gateway, so that the gateway can import the checker. */
-export interface CheckedGateway {
+interface CheckedGateway {
   readonly supergraphTools: SupergraphTools;
   readonly startGateway: StartGateway;
 }

@@ -1,7 +1,7 @@
 import type { Severity } from './severity.ts';
 
 /** What the checker knows about one rule. `docs/contracts.md` documents every rule; a test compares both. */
-export interface Rule {
+interface Rule {
   /** The severity of a finding when the check reports it; several when the details of the change decide. Waivers,
    *  consumers and the rollout order may change it afterwards. */
   readonly severity: Severity | readonly Severity[];

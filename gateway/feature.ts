@@ -17,8 +17,6 @@ import type { Routes } from './transport/http/routes.ts';
  *  guard. A feature is one folder with one entry file that implements this interface; `createGateway` lists them.
  *  Members are listed in the order in which they are called. */
 export interface Feature {
-  readonly name: string;
-
   /** Reads the feature's directives in a supergraph that is being loaded, and checks that names in the configuration
    *  exist. Must not change the feature's state: another feature may still refuse the supergraph. */
   readSupergraph?(reading: SupergraphReading): SupergraphFindings | undefined;

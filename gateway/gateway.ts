@@ -99,7 +99,7 @@ export async function createGateway(
   const subscriptions = new SubscriptionFeature(context);
   const enrichment = new EnrichmentFeature(context);
   features.push(
-    { name: 'metrics', addAdminRoutes: (routes) => addMetricsRoute(routes, metrics) },
+    { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics) },
     subscriptions,
     enrichment,
     // After enrichment, which extends the API schema: the features below store their rules for the extended schema.

@@ -15,7 +15,7 @@ import { subgraphSchemaOf } from './subgraphSchema.ts';
 /** Starts a gateway in this process. Resolves when it accepts connections, whether or not it loaded its supergraph. */
 export type StartGateway = (options: GatewayOptions) => Promise<StartedGateway>;
 
-export interface StartedGateway {
+interface StartedGateway {
   /** URL of the GraphQL route. */
   readonly url: string;
   readonly adminUrl: string;

@@ -80,7 +80,8 @@ export { type ApolloServerPlugin, HeaderMap };
 
 export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipeline {
   const formatError = createErrorFormatter(options);
-  const persisted = new PersistedQueryCache(options.textCacheSize);
+  // Automatic persisted queries. Apollo Server prefixes their hashes with `apq:`.
+  const persisted = new TextSizedCache<string>(options.textCacheSize, (text) => text.length);
   const server = new ApolloServer<GatewayContext>({
     gateway: createGateway(options),
     introspection: options.introspection,
@@ -89,7 +90,11 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     maxRecursiveSelections: options.maxRecursiveSelections,
     validationRules: [DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule],
     persistedQueries: { cache: persisted, ttl: null },
-    documentStore: new DocumentCache(options.textCacheSize),
+    // Valid documents, by a key that contains a hash of the API schema.
+    documentStore: new TextSizedCache<DocumentNode>(
+      options.textCacheSize,
+      (document) => document.loc?.source.body.length ?? 1,
+    ),
     plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
     includeStacktraceInErrorResponses: false,
     formatError: (formatted, error) =>
@@ -120,7 +125,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
         context: () => Promise.resolve({ client }),
       });
     },
-    persistedQuery: (hash) => persisted.peek(hash),
+    persistedQuery: (hash) => persisted.peek(`apq:${hash}`),
     async stop() {
       if (started === undefined) return;
       await started.catch(() => undefined);
@@ -318,57 +323,32 @@ function disabledDefaults(
     .map(([, plugin]) => plugin());
 }
 
-/** Valid documents by Apollo Server's key, which contains a hash of the API schema. */
-class DocumentCache {
-  readonly #documents: LRUCache<string, DocumentNode>;
+/** A cache for Apollo Server, bounded by the characters of the operation texts in it. */
+class TextSizedCache<Value extends string | DocumentNode> {
+  readonly #values: LRUCache<string, Value>;
 
-  constructor(maxCharacters: number) {
-    this.#documents = new LRUCache({
+  constructor(maxCharacters: number, lengthOf: (value: Value) => number) {
+    this.#values = new LRUCache({
       maxSize: maxCharacters,
-      sizeCalculation: (document) => Math.max(1, document.loc?.source.body.length ?? 1),
+      sizeCalculation: (value) => Math.max(1, lengthOf(value)),
     });
   }
 
-  get(key: string): Promise<DocumentNode | undefined> {
-    return Promise.resolve(this.#documents.get(key));
+  /** Does not count as a use. */
+  peek(key: string): Value | undefined {
+    return this.#values.peek(key);
   }
 
-  set(key: string, document: DocumentNode): Promise<void> {
-    this.#documents.set(key, document);
+  get(key: string): Promise<Value | undefined> {
+    return Promise.resolve(this.#values.get(key));
+  }
+
+  set(key: string, value: Value): Promise<void> {
+    this.#values.set(key, value);
     return Promise.resolve();
   }
 
   delete(key: string): Promise<boolean> {
-    return Promise.resolve(this.#documents.delete(key));
-  }
-}
-
-/** Automatic persisted queries. */
-class PersistedQueryCache {
-  readonly #texts: LRUCache<string, string>;
-
-  constructor(maxCharacters: number) {
-    this.#texts = new LRUCache({
-      maxSize: maxCharacters,
-      sizeCalculation: (text) => Math.max(1, text.length),
-    });
-  }
-
-  /** By the hash alone; Apollo Server's keys have a prefix. */
-  peek(hash: string): string | undefined {
-    return this.#texts.peek(`apq:${hash}`);
-  }
-
-  get(key: string): Promise<string | undefined> {
-    return Promise.resolve(this.#texts.get(key));
-  }
-
-  set(key: string, text: string): Promise<void> {
-    this.#texts.set(key, text);
-    return Promise.resolve();
-  }
-
-  delete(key: string): Promise<boolean> {
-    return Promise.resolve(this.#texts.delete(key));
+    return Promise.resolve(this.#values.delete(key));
   }
 }

@@ -29,7 +29,6 @@ import { subgraphTag } from './tags/tagNames.ts';
 /** The cache: a store, the cache rules of each supergraph, fetches that are answered from the store, and invalidation by
  *  mutations, events and operators. */
 export class CacheFeature implements Feature {
-  readonly name = 'cache';
   readonly #context: FeatureContext;
   readonly #observer: CacheObserver;
   readonly #store: MemoryStore | TieredStore;

@@ -68,7 +68,7 @@ const entityQueryUsage =
 /** Reads the entity from the parameters of a URL: `entity` with its representation as JSON, or `type` and the fields of a
  *  key as text. Keys with objects, or with a field `limit` or `type`, need `entity`. `limit` is the maximum number of
  *  entries. */
-export function readEntityQuery(parameters: Readonly<Record<string, unknown>>): EntityQuery {
+function readEntityQuery(parameters: Readonly<Record<string, unknown>>): EntityQuery {
   const repeated = Object.keys(parameters).filter((name) => typeof parameters[name] !== 'string');
   if (repeated.length > 0) return invalidQuery(repeated.map((name) => `${name} must be given only once`));
   const { limit, entity, type, ...fields } = parameters as Readonly<Record<string, string>>;

@@ -23,7 +23,6 @@ import { createRecordingHook, type RecordingHook } from './recording/recordingHo
  *  and the recording of operations. With `contracts.guard: off` there is no guard and no watch. Without a store, both
  *  only look for one. */
 export class ContractGuardFeature implements Feature {
-  readonly name = 'contracts';
   readonly #context: FeatureContext;
   readonly #guard: ContractGuard | undefined;
   readonly #drift: DriftWatch | undefined;

@@ -13,7 +13,6 @@ import { callerOf, EnrichmentCoordinator } from './responses/enrichmentCoordinat
 /** Enrichments: latency budgets of first responses, the jobs that finish what missed its budget, and the routes by which
  *  clients fetch pending fields. */
 export class EnrichmentFeature implements Feature {
-  readonly name = 'enrichment';
   readonly coordinator: EnrichmentCoordinator;
   readonly #context: FeatureContext;
   readonly #observer: EnrichmentMetrics;

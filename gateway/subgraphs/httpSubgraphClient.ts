@@ -175,7 +175,7 @@ class HttpSubgraphClient {
   }
 
   async #closeAll(): Promise<void> {
-    // A receiver that sends again when it is told of the end must find the client closed.
+    // A receiver that sends another request when its own one fails must find the client closed.
     await null;
     this.#inFlightCalls.failAll(clientClosedError);
     await this.#pools.destroy(new Error('the client was closed'));

@@ -33,7 +33,6 @@ import { TopicSource } from './topics/topicSource.ts';
 
 /** Subscriptions: event sources for each protocol and for topics, and the shared subscriptions that serve clients. */
 export class SubscriptionFeature implements Feature {
-  readonly name = 'subscriptions';
   readonly subscriptions: SubscriptionManager;
   readonly #context: FeatureContext;
   readonly #policyOf: (subgraph: string) => SubgraphPolicy;

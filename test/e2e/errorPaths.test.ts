@@ -124,7 +124,7 @@ test('an error without a path beside complete data is reported once, at the path
 });
 
 test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
-  'a primary fetch that fails is told in the deferred payload for what is missing there (%s)',
+  'a failed primary fetch is reported in the deferred payload for the fields that are missing there (%s)',
   async (format) => {
     gateway.subgraph('stock').answerWith(() => broken);
     await using answer = await gateway.executeIncrementally('{ product { stock ... @defer { cost } } }', {

@@ -6,9 +6,7 @@ import type {
   PlanOutcome,
   StartPlannerThread,
 } from '../../gateway/planning/plannerThread.ts';
-import { createWorkerPlanner, type WorkerPlanner } from '../../gateway/planning/workerPlanner.ts';
 import { sharedPlanner } from './shared/planners.ts';
-import { testPlanningLimits } from './testPlanningLimits.ts';
 
 /** Plans in the caller's thread, for tests whose subject is not the thread: starting a thread takes four times as
  *  long as the planner itself, which suites with the same supergraph share here. Limits of time and memory do not
@@ -39,12 +37,6 @@ export const planInProcess: StartPlannerThread = async (options, signal): Promis
     },
   };
 };
-
-/** Creates a planner without a thread. @throws {Error} with the loader's message if the supergraph cannot be
- *  loaded. */
-export function createInProcessPlanner(sdl: string): Promise<WorkerPlanner> {
-  return createWorkerPlanner({ sdl, ...testPlanningLimits, startThread: planInProcess });
-}
 
 function load(options: PlannerThreadOptions) {
   try {

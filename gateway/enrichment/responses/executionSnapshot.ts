@@ -55,7 +55,7 @@ export function* takeSnapshot(
 }
 
 /** An error of an execution as plain JSON, without the details that are only logged. */
-export interface SerializedError extends Omit<ExecutionError, 'reason' | 'missing'> {
+interface SerializedError extends Omit<ExecutionError, 'reason' | 'missing'> {
   readonly missing: readonly string[] | undefined;
   readonly entry?: SubgraphErrorEntry;
   readonly gateway?: {
@@ -66,7 +66,7 @@ export interface SerializedError extends Omit<ExecutionError, 'reason' | 'missin
   };
 }
 
-export function serializeError({ reason, missing, ...error }: ExecutionError): SerializedError {
+function serializeError({ reason, missing, ...error }: ExecutionError): SerializedError {
   const saved = { ...error, missing: missing && [...missing] };
   if (!(reason instanceof GatewayError)) return { ...saved, entry: reason };
   const { code, message, subgraph, extensions } = reason;

@@ -10,7 +10,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 
 /** A listening port: a node:http server, and the Fastify instance behind it. */
-export interface HttpListener {
+interface HttpListener {
   readonly server: Server;
   readonly routes: FastifyInstance;
 }

@@ -23,11 +23,11 @@ const enrichmentOf = enrichmentsAt(
 );
 
 interface Shaped extends ShapedData {
-  /** What is late, by its path, with what it waits for. */
+  /** Pending fields by path, each with the delivery groups that it waits for. */
   readonly places: readonly (readonly [string, readonly number[]])[];
 }
 
-/** Shapes what there is of an answer while enrichments are late: all of them, or those with these numbers. */
+/** Shapes a response while enrichments are pending: all of them, or those with these numbers. */
 function shape(query: string, tree: ResponseObject, late?: readonly number[]): Shaped {
   const { root } = normalizeText(schema, query, { enrichmentOf });
   const work = shapeData(schema, root, schema.getQueryType() as GraphQLObjectType, tree, [], {
