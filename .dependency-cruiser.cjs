@@ -16,7 +16,7 @@ const mayImport = {
   planning: [],
   // Types of the prepared operation.
   execution: ['operation', 'planning', 'subgraphs', 'supergraph'],
-  subgraphs: ['supergraph'],
+  subgraphs: ['supergraph', 'transport/http/routes'],
   response: ['execution', 'operation'],
   // Loads the supergraph that all stages share.
   supergraph: ['planning'],

@@ -15,9 +15,9 @@ import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
-import { createHttpSubgraphClient } from './subgraphs/httpSubgraphClient.ts';
+import { createSubgraphClient } from './subgraphs/createSubgraphClient.ts';
 import { createSubgraphEndpoints } from './subgraphs/subgraphEndpoints.ts';
-import { SubgraphMetrics } from './subgraphs/subgraphMetrics.ts';
+import { addSubgraphsRoute } from './subgraphs/subgraphsRoute.ts';
 import { StreamLimiter } from './subscriptions/streamLimiter.ts';
 import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
@@ -107,13 +107,14 @@ export async function createGateway(
     new ContractGuardFeature(context),
   );
 
-  const client = createHttpSubgraphClient({
+  const client = createSubgraphClient({
+    config,
+    log,
+    registry: metrics.registry,
     endpointOf: context.endpointOf,
-    sharesInFlightCalls: config.batching.acrossRequests,
     policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
-    queueObserver: new SubgraphMetrics(metrics.registry),
-    onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),
   });
+  features.push({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
   const pipeline = new Pipeline({
     preparer,
     fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),

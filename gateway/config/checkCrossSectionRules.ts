@@ -6,7 +6,7 @@ import { isSection, type Section, sectionOf } from './isSection.ts';
 import { isWildcardAddress } from './isWildcardAddress.ts';
 import { listenerDefaults } from './sections/listen.ts';
 import { reconnectDefaults } from './sections/redis.ts';
-import { timeoutDefaults } from './sections/subgraphs.ts';
+import { retryDefaults, timeoutDefaults } from './sections/subgraphs.ts';
 
 /** Checks the rules that concern several options. It reads the unparsed configuration and ignores values of the wrong
  *  shape, so that these problems are reported together with those of the schema. */
@@ -17,6 +17,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
     ...checkListeners(sectionOf(root.listen), sectionOf(root.admin)),
     ...checkSubgraphNames(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
     ...checkTimeouts(sectionOf(root.subgraphs)),
+    ...checkRetries(sectionOf(root.subgraphs)),
     ...checkRedis(sectionOf(root.redis)),
     ...checkCacheEvents(sectionOf(sectionOf(root.cache).events), sectionOf(root.redis)),
     ...checkEnrichment(sectionOf(root.enrichment)),
@@ -132,6 +133,27 @@ function checkTimeouts(subgraphs: Section): ConfigProblem[] {
       });
     }
     return problems;
+  });
+}
+
+function checkRetries(subgraphs: Section): ConfigProblem[] {
+  const retryOf = (name: string) => sectionOf(sectionOf(subgraphs[name]).retry);
+  const all = retryOf('all');
+  return Object.keys({ all: {}, ...subgraphs }).flatMap((name) => {
+    const own = retryOf(name);
+    if (own.minDelay === undefined && own.maxDelay === undefined) return [];
+    const delayMs = (key: 'minDelay' | 'maxDelay') =>
+      durationMsOf(own[key]) ?? durationMsOf(all[key]) ?? durationMsOf(retryDefaults[key]) ?? 0;
+    const [minDelay, maxDelay] = [delayMs('minDelay'), delayMs('maxDelay')];
+    if (minDelay <= maxDelay) return [];
+    const key = own.minDelay === undefined ? 'maxDelay' : 'minDelay';
+    return [
+      {
+        path: formatConfigPath(['subgraphs', name, 'retry', key]),
+        message: `conflicts: minDelay is ${formatDuration(minDelay)}, maxDelay is ${formatDuration(maxDelay)}`,
+        expected: 'a minDelay that is no longer than maxDelay, such as 50ms and 1s',
+      },
+    ];
   });
 }
 

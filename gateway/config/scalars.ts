@@ -101,18 +101,32 @@ export function size({ min = 1 }: { readonly min?: number } = {}) {
 }
 
 /** A ratio from 0 to 1. */
-export function ratio() {
+export function ratio({ isPositive = false }: { readonly isPositive?: boolean } = {}) {
   return scalar<number | string, number>({
     title: 'ratio',
-    expected: 'a number from 0 to 1, such as 0.2',
+    expected: isPositive ? 'a number above 0 and up to 1, such as 0.5' : 'a number from 0 to 1, such as 0.2',
     read: (input) => {
       const value = typeof input === 'string' && /^\d+(\.\d+)?$/.test(input.trim()) ? Number(input) : input;
-      return typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined;
+      if (typeof value !== 'number' || (isPositive && value === 0)) return undefined;
+      return value >= 0 && value <= 1 ? value : undefined;
     },
     editorSchemas: [
-      { type: 'number', minimum: 0, maximum: 1 },
+      { type: 'number', [isPositive ? 'exclusiveMinimum' : 'minimum']: 0, maximum: 1 },
       { type: 'string', pattern: '^\\d+(\\.\\d+)?$' },
     ],
+  });
+}
+
+const retryReasons = ['connection', 'timeout', 429, 502, 503, 504] as const;
+
+/** A reason to send a query again: a word, or an HTTP status. */
+export function retryReason() {
+  type Reason = (typeof retryReasons)[number];
+  return scalar<Reason, Reason>({
+    title: 'reason',
+    expected: `one of ${retryReasons.join(', ')}`,
+    read: (input) => retryReasons.find((reason) => reason === input || String(reason) === input),
+    editorSchemas: [{ enum: retryReasons }],
   });
 }
 

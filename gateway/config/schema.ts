@@ -4,6 +4,7 @@ import { contractsSection } from './sections/contracts.ts';
 import { enrichmentSection } from './sections/enrichment.ts';
 import { adminSection, listenSection } from './sections/listen.ts';
 import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
+import { overloadSection } from './sections/overload.ts';
 import { overrideSection } from './sections/override.ts';
 import { redisSection } from './sections/redis.ts';
 import { securitySection, telemetrySection } from './sections/security.ts';
@@ -22,6 +23,7 @@ export const gatewaySchema = z.strictObject({
   cache: cacheSection.prefault({}),
   redis: redisSection.prefault({}),
   enrichment: enrichmentSection.prefault({}),
+  overload: overloadSection.prefault({}),
   limits: limitsSection.prefault({}),
   planning: planningSection.prefault({}),
   override: overrideSection.prefault({}),

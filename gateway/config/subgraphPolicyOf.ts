@@ -14,22 +14,25 @@ export function subgraphPolicyOf(config: GatewayConfig, name: string): SubgraphP
   const own = name !== 'all' && Object.hasOwn(config.subgraphs, name) ? config.subgraphs[name] : undefined;
   return {
     url: own?.url,
-    timeouts: {
-      attempt: own?.timeouts?.attempt ?? all.timeouts.attempt,
-      deadline: own?.timeouts?.deadline ?? all.timeouts.deadline,
-    },
-    headers: { forward: own?.headers?.forward ?? all.headers.forward },
+    timeouts: override(all.timeouts, own?.timeouts),
+    retry: override(all.retry, own?.retry),
+    breaker: override(all.breaker, own?.breaker),
+    concurrency: override(all.concurrency, own?.concurrency),
+    hedge: override(all.hedge, own?.hedge),
+    headers: override(all.headers, own?.headers),
     connections: own?.connections ?? all.connections,
-    concurrency: {
-      max: own?.concurrency?.max ?? all.concurrency.max,
-      queue: own?.concurrency?.queue ?? all.concurrency.queue,
-    },
     maxResponseSize: own?.maxResponseSize ?? all.maxResponseSize,
     http2: own?.http2 ?? all.http2,
-    subscription: {
-      protocol: own?.subscription?.protocol ?? all.subscription.protocol,
-      path: own?.subscription?.path ?? all.subscription.path,
-      connectionParams: own?.subscription?.connectionParams ?? all.subscription.connectionParams,
-    },
+    subscription: override(all.subscription, own?.subscription),
   };
+}
+
+/** `all` with the options that are set in `own`. */
+function override<Section extends object>(
+  all: Section,
+  own: { readonly [Key in keyof Section]?: Section[Key] | undefined } | undefined,
+): Section {
+  if (own === undefined) return all;
+  const set = Object.entries(own).filter(([, value]) => value !== undefined);
+  return { ...all, ...Object.fromEntries(set) };
 }

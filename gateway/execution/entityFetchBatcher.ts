@@ -115,12 +115,17 @@ export class EntityFetchBatcher {
         };
       }
       const stopWatching = startDeadlineTimer(waiting, deadline);
+      const sendSeparately = (): void => {
+        stopWatching();
+        void this.#sendSeparately(waiting).then(resolve);
+      };
       cancelCall = this.#client.send(
         {
           subgraph,
           body: batch.body(fused),
           kind: 'query',
           headers: first.requestContext.headersFor(subgraph),
+          coordinates: fused.coordinates,
           sharingKey: first.requestContext.sharingKey,
           isDeferred: first.isDeferred,
           priority: waiting.map((request) => request.priority).reduce(mostUrgent),
@@ -137,13 +142,16 @@ export class EntityFetchBatcher {
           onResponse: (response) => {
             // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed.
             if (fused.shapes.length > 1 && !isPlainObject(response.data)) {
-              stopWatching();
-              void this.#sendSeparately(waiting).then(resolve);
+              sendSeparately();
               return;
             }
             batch.settle(fused, response, finish);
           },
-          onError: (error) => settleAll(waiting, () => toFailedResult(error), finish),
+          onError: (error) => {
+            // The circuit of one entity type is open. The others of the request succeed when they are sent separately.
+            if (error.code === 'CIRCUIT_OPEN' && fused.shapes.length > 1) sendSeparately();
+            else settleAll(waiting, () => toFailedResult(error), finish);
+          },
         },
       );
 

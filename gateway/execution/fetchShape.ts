@@ -8,6 +8,7 @@ import {
   visit,
 } from 'graphql';
 import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
+import type { RequestCoordinates } from '../subgraphs/policies/circuitBreakers.ts';
 import {
   createObjectMerger,
   isPlainObject,
@@ -41,6 +42,7 @@ export class FetchShape {
   readonly selection: SelectionSetNode;
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   #keysAtAnyDepth: ReadonlySet<string> | undefined;
+  #coordinates: RequestCoordinates | undefined;
 
   constructor(id: number, node: FetchNode) {
     this.id = id;
@@ -80,6 +82,12 @@ export class FetchShape {
       ]),
     ];
     this.merge = createObjectMerger(this.keys);
+  }
+
+  /** The root fields, or the entity types, by response name: what a circuit breaker of one coordinate counts. */
+  get coordinates(): RequestCoordinates {
+    this.#coordinates ??= coordinatesOf(this.document, this.isEntityFetch);
+    return this.#coordinates;
   }
 
   /** Response names at every depth, after the output rewrites. */
@@ -132,12 +140,17 @@ export class FusedShape {
   readonly shapes: readonly FetchShape[];
   readonly subgraph: string;
   readonly bodyPrefix: string;
+  /** See `FetchShape.coordinates`. */
+  readonly coordinates: RequestCoordinates;
 
   constructor(shapes: readonly FetchShape[]) {
     this.shapes = shapes;
     const first = shapes[0] as FetchShape;
     this.subgraph = first.subgraph;
     this.bodyPrefix = shapes.length === 1 ? first.bodyPrefix : bodyPrefixOf(fusedText(shapes));
+    this.coordinates = new Map(
+      shapes.map(({ coordinates }, n) => [this.aliasOf(n), [...coordinates.values()].flat()]),
+    );
   }
 
   /** A single fetch, unchanged. */
@@ -161,6 +174,24 @@ export class FusedShape {
 }
 
 const fusedSingles = new WeakMap<FetchShape, FusedShape>();
+
+function coordinatesOf(document: OperationDefinitionNode, isEntityFetch: boolean): RequestCoordinates {
+  const coordinates = new Map<string, readonly string[]>();
+  for (const field of document.selectionSet.selections) {
+    if (field.kind !== Kind.FIELD) continue;
+    const name = field.alias?.value ?? field.name.value;
+    const types = (field.selectionSet?.selections ?? []).flatMap((selection) =>
+      selection.kind === Kind.INLINE_FRAGMENT ? (selection.typeCondition?.name.value ?? []) : [],
+    );
+    coordinates.set(
+      name,
+      isEntityFetch ? types : [`${rootTypeNames[document.operation]}.${field.name.value}`],
+    );
+  }
+  return coordinates;
+}
+
+const rootTypeNames = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' } as const;
 
 /** Removes the number that the planner adds to the operation name, because equal fetches would have different texts.
  *  The rest of the name still tells a subgraph which operation the request belongs to. */

@@ -26,6 +26,7 @@ export class SubgraphFetchSender implements FetchSender {
         body: `${shape.bodyPrefix}${serializeVariables(call, (name) => name)}}}`,
         kind: shape.kind === 'mutation' ? 'mutation' : 'query',
         headers: requestContext.headersFor(shape.subgraph),
+        coordinates: shape.coordinates,
         sharingKey: requestContext.sharingKey,
         isDeferred: call.group > 0,
         priority: call.priority,

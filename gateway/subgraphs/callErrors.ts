@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import type { DropReason } from './policies/callQueue.ts';
 
 /** Why a response of a subgraph is invalid. For the log only. */
 export class InvalidResponseError extends Error {
@@ -32,10 +33,22 @@ export function attemptTimeoutError(subgraph: string, cause?: Error): GatewayErr
   );
 }
 
-/** The queue of the subgraph is full. */
-export function overloadedError(subgraph: string): GatewayError {
-  const message = 'Too many calls wait for a subgraph. Try again in a moment (concurrency.queue).';
-  return new GatewayError('OVERLOADED', message, { subgraph });
+/** The call was dropped from the queue of the subgraph, or before it. */
+export function overloadedError(subgraph: string, reason: DropReason): GatewayError {
+  return new GatewayError('OVERLOADED', dropMessages[reason], { subgraph });
+}
+
+const dropMessages: Readonly<Record<DropReason, string>> = {
+  full: 'Too many calls wait for a subgraph. Try again in a moment (concurrency.queue).',
+  deadline:
+    'A subgraph is too busy to respond before the deadline of the request. Try again in a moment (timeouts.deadline).',
+  'queue time': 'Calls wait too long for a subgraph. Try again in a moment (overload.queueTime).',
+};
+
+/** The circuit breaker of the subgraph, or of one of the fetched fields, is open. */
+export function circuitOpenError(subgraph: string): GatewayError {
+  const message = 'A subgraph has failed repeatedly and is not called for the moment (breaker.openFor).';
+  return new GatewayError('CIRCUIT_OPEN', message, { subgraph });
 }
 
 export function deadlineExceededError(subgraph: string): GatewayError {

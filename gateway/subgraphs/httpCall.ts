@@ -10,7 +10,7 @@ import {
   transportError,
 } from './callErrors.ts';
 import { decompress } from './decompress.ts';
-import type { Call, CallListener } from './policies/inFlightCalls.ts';
+import type { Call, CallListener } from './policies/call.ts';
 import type { CallDispatchOptions, SubgraphTarget } from './subgraphPools.ts';
 
 interface HttpCallRequest {
@@ -21,6 +21,8 @@ interface HttpCallRequest {
   readonly maxResponseBytes: number;
   /** The request may be sent a second time if it is not known whether the first one arrived. */
   readonly isIdempotent: boolean;
+  /** Called before a request is sent a second time; false refuses that. Always allowed when omitted. */
+  readonly takeResend?: (() => boolean) | undefined;
 }
 
 const abortedByGateway = new Error('the gateway ended the call');
@@ -30,6 +32,8 @@ const abortedByGateway = new Error('the gateway ended the call');
 export class HttpCall implements Call, Dispatcher.DispatchHandler {
   /** The HTTP status; `undefined` until it has arrived. */
   status: number | undefined;
+  /** The response header. */
+  retryAfter: string | undefined;
   receivedBytes = 0;
   isResent = false;
 
@@ -37,6 +41,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   readonly #target: SubgraphTarget;
   readonly #maxBytes: number;
   readonly #isIdempotent: boolean;
+  readonly #takeResend: (() => boolean) | undefined;
   #options: CallDispatchOptions | undefined;
   #listener: CallListener | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -55,6 +60,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#target = request.target;
     this.#maxBytes = request.maxResponseBytes;
     this.#isIdempotent = request.isIdempotent;
+    this.#takeResend = request.takeResend;
     this.#options = {
       origin: request.target.origin,
       path: request.target.path,
@@ -107,6 +113,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#contentType = headerText(headers['content-type']);
     this.#cacheControl = headerText(headers['cache-control']);
     this.#age = headerText(headers.age);
+    this.retryAfter = headerText(headers['retry-after']);
     const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
     this.#contentCoding = coding === 'identity' || coding === '' ? undefined : coding;
     if (Number(headers['content-length']) > this.#maxBytes) this.#failTooLarge(status);
@@ -165,7 +172,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       !this.isResent &&
       this.#isOnReusedSocket &&
       !this.#hasResponseStarted &&
-      isLostConnection(error)
+      isLostConnection(error) &&
+      (this.#takeResend?.() ?? true)
     );
   }
 

@@ -1,15 +1,22 @@
+import { isDeepStrictEqual } from 'node:util';
 import { GatewayError } from '../errors.ts';
 import { unreachableError } from './callErrors.ts';
 import { HttpCall } from './httpCall.ts';
+import type { CallOutcome } from './policies/call.ts';
 import { callLimitsOf } from './policies/callLimits.ts';
-import { CallQueue, type CallQueueObserver } from './policies/callQueue.ts';
 import {
-  type CallOutcome,
-  type CallStartContext,
-  InFlightCalls,
-  urgencyOf,
-} from './policies/inFlightCalls.ts';
+  type CallPolicies,
+  type CallPolicyContext,
+  type CallPolicyObserver,
+  createCallPolicies,
+  type SubgraphState,
+  stateOf,
+} from './policies/callPolicies.ts';
+import { urgencyOf } from './policies/callUrgency.ts';
+import { InFlightCalls } from './policies/inFlightCalls.ts';
+import type { RetryPolicy } from './policies/retryPolicy.ts';
 import { applySendPolicies } from './policies/sendPolicies.ts';
+import type { CallStartContext } from './policies/sharedCall.ts';
 import type {
   CancelSubgraphCall,
   SendPolicy,
@@ -50,10 +57,18 @@ export interface HttpSubgraphClientOptions {
   /** Returns a function that stops the timer; `setTimeout` when omitted. */
   readonly setTimer?: ((fire: () => void, delayMs: number) => () => void) | undefined;
   readonly onCall?: ((event: SubgraphCallEvent) => void) | undefined;
-  /** Observes calls that have to wait in the queue. */
-  readonly queueObserver?: CallQueueObserver | undefined;
+  /** How long calls for first responses may wait in an overloaded queue, in milliseconds; no limit when omitted. */
+  readonly queueTimeMs?: number | undefined;
+  /** Random numbers from 0 up to 1, for the jitter of retries; `Math.random` when omitted. */
+  readonly random?: (() => number) | undefined;
+  readonly observer?: CallPolicyObserver | undefined;
   /** A receiver or `onCall` threw. Emits a process warning when omitted. */
   readonly onReceiverFault?: ((fault: unknown) => void) | undefined;
+}
+
+export interface ObservableSubgraphClient extends SubgraphClient {
+  /** The state of every subgraph that was called. */
+  states(): readonly SubgraphState[];
 }
 
 /** A call with what `onCall` reports. Used only if there is an `onCall`. */
@@ -70,11 +85,12 @@ class ObservedCall extends HttpCall {
 
 /** Creates the client that calls subgraphs over HTTP, with keep-alive connections. `applySendPolicies` lists the policies
  *  that a request passes, and their order. */
-export function createHttpSubgraphClient(options: HttpSubgraphClientOptions): SubgraphClient {
+export function createHttpSubgraphClient(options: HttpSubgraphClientOptions): ObservableSubgraphClient {
   const client = new HttpSubgraphClient(options);
   return {
     send: applySendPolicies((request, receiver) => client.send(request, receiver), options.policies ?? []),
     close: () => client.close(),
+    states: () => client.states(),
   };
 }
 
@@ -85,8 +101,8 @@ class HttpSubgraphClient {
   readonly #isObserved: boolean;
   readonly #pools = new SubgraphPools();
   readonly #inFlightCalls: InFlightCalls<HttpCall>;
-  readonly #queueObserver: CallQueueObserver | undefined;
-  readonly #queues = new Map<string, { endpoint: SubgraphEndpoint; readonly queue: CallQueue }>();
+  readonly #policyContext: CallPolicyContext;
+  readonly #policies = new Map<string, { endpoint: SubgraphEndpoint; policies: CallPolicies }>();
   #closing: Promise<void> | undefined;
 
   constructor(options: HttpSubgraphClientOptions) {
@@ -95,11 +111,20 @@ class HttpSubgraphClient {
     this.#sharesInFlightCalls = options.sharesInFlightCalls;
     this.#now = options.now ?? (() => performance.now());
     this.#isObserved = onCall !== undefined;
-    this.#queueObserver = options.queueObserver;
+    const { observer } = options;
+    this.#policyContext = {
+      now: this.#now,
+      wallClock: Date.now,
+      random: options.random ?? Math.random,
+      queueTimeMs: options.queueTimeMs,
+      observer,
+    };
     this.#inFlightCalls = new InFlightCalls<HttpCall>({
       now: this.#now,
       setTimer: options.setTimer ?? startTimer,
       onReceiverFault: options.onReceiverFault ?? emitFaultWarning,
+      onRetry: observer && ((subgraph) => observer.onRetry(subgraph)),
+      onHedge: observer && ((subgraph) => observer.onHedge(subgraph)),
       onCallEnd:
         onCall === undefined
           ? undefined
@@ -126,6 +151,7 @@ class HttpSubgraphClient {
       );
     }
     const { deadline, isDeferred } = request;
+    const policies = this.#policiesOf(request.subgraph, endpoint);
     return this.#inFlightCalls.send({
       key: this.#isSharable(request) ? callKey(request, endpoint.url) : undefined,
       subgraph: request.subgraph,
@@ -133,7 +159,9 @@ class HttpSubgraphClient {
       deadline,
       urgency: urgencyOf(request),
       raisablePriorities: request.raisablePriorities,
-      queue: this.#queueOf(request.subgraph, endpoint),
+      isIdempotent: request.kind === 'query',
+      coordinates: request.coordinates,
+      policies,
       receiver,
       createCall: (start) =>
         this.#createCall(
@@ -141,23 +169,22 @@ class HttpSubgraphClient {
           endpoint,
           start.isDeferred === isDeferred ? target : this.#pools.targetOf(endpoint, start.isDeferred),
           start,
+          policies.retry,
         ),
     });
   }
 
-  #queueOf(subgraph: string, endpoint: SubgraphEndpoint): CallQueue {
-    const known = this.#queues.get(subgraph);
-    if (known === undefined) {
-      const limits = callLimitsOf(endpoint);
-      const queue = new CallQueue({ subgraph, limits, observer: this.#queueObserver, now: this.#now });
-      this.#queues.set(subgraph, { endpoint, queue });
-      return queue;
-    }
-    if (known.endpoint !== endpoint) {
-      known.endpoint = endpoint;
-      known.queue.limits = callLimitsOf(endpoint);
-    }
-    return known.queue;
+  /** The policies of a subgraph. They keep what they have learned when a new supergraph has another address. */
+  #policiesOf(subgraph: string, endpoint: SubgraphEndpoint): CallPolicies {
+    const known = this.#policies.get(subgraph);
+    if (known?.endpoint === endpoint) return known.policies;
+    const limits = callLimitsOf(endpoint);
+    const policies =
+      known !== undefined && isDeepStrictEqual(known.policies.limits, limits)
+        ? known.policies
+        : createCallPolicies(subgraph, limits, endpoint, this.#policyContext);
+    this.#policies.set(subgraph, { endpoint, policies });
+    return policies;
   }
 
   #isSharable({ kind, body, accept }: SubgraphRequest): boolean {
@@ -167,6 +194,10 @@ class HttpSubgraphClient {
       accept === undefined &&
       body.length <= maxSharedBodyLength
     );
+  }
+
+  states(): readonly SubgraphState[] {
+    return Array.from(this.#policies, ([subgraph, { policies }]) => stateOf(subgraph, policies));
   }
 
   close(): Promise<void> {
@@ -185,7 +216,8 @@ class HttpSubgraphClient {
     request: SubgraphRequest,
     endpoint: SubgraphEndpoint,
     target: SubgraphTarget,
-    { deadline }: CallStartContext,
+    { deadline }: CallStartContext<HttpCall>,
+    retry: RetryPolicy | undefined,
   ): HttpCall {
     const now = this.#now();
     const call = {
@@ -195,6 +227,7 @@ class HttpSubgraphClient {
       body: request.body,
       maxResponseBytes: endpoint.maxResponseBytes,
       isIdempotent: request.kind === 'query',
+      takeResend: retry && (() => retry.takeResend()),
     };
     return this.#isObserved ? new ObservedCall(request, now, call) : new HttpCall(call);
   }

@@ -1,6 +1,7 @@
 import type { GatewayError } from '../errors.ts';
 import type { ForwardedHeaders } from './forwardedHeaders.ts';
 import type { CallPriority, RaisablePriority, RequestPriority } from './policies/callPriority.ts';
+import type { RequestCoordinates } from './policies/circuitBreakers.ts';
 
 export interface SubgraphRequest {
   readonly subgraph: string;
@@ -10,6 +11,8 @@ export interface SubgraphRequest {
   readonly headers: ForwardedHeaders;
   /** See `RequestContext.sharingKey`. */
   readonly sharingKey: string;
+  /** See `CircuitBreakers`; omitted for requests that count for the whole subgraph only. */
+  readonly coordinates?: RequestCoordinates | undefined;
   /** The `accept` header; a GraphQL response when omitted. Requests with an `accept` of their own share no call. */
   readonly accept?: string | undefined;
   /** No first response waits for the call. Deferred calls have connections of their own: a slow deferred field must not

@@ -41,8 +41,12 @@ export function createSubgraphEndpoints(
         attemptTimeoutMs: policy.timeouts.attempt,
         maxResponseBytes: policy.maxResponseSize,
         connections: policy.connections,
-        concurrency: { max: policy.concurrency.max, queue: policy.concurrency.queue },
+        concurrency: policy.concurrency,
         http2: policy.http2 === 'auto',
+        retry: policy.retry.enabled ? policy.retry : undefined,
+        breaker: policy.breaker.enabled ? policy.breaker : undefined,
+        hedge: policy.hedge.enabled ? policy.hedge : undefined,
+        isAdaptive: policy.concurrency.adaptive,
       });
     }
   });

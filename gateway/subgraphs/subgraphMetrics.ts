@@ -1,15 +1,23 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import { incrementCount, registerCounter } from '../telemetry/registerCounter.ts';
-import type { CallQueueObserver, WaitEnd } from './policies/callQueue.ts';
+import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
+import type { CallPolicyObserver, SubgraphState } from './policies/callPolicies.ts';
+import type { WaitEnd } from './policies/callQueue.ts';
+import type { CircuitState } from './policies/circuitBreaker.ts';
 
 /** Upper bounds of the histogram's buckets, in seconds. */
 const bucketsSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Metrics of the queues of subgraphs. The labels `subgraph` and `priority` come from the supergraph and from a fixed list, so
+const circuitStateValues: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 };
+
+type CallCounts = Pick<CallPolicyObserver, 'onWait' | 'onWaitEnd' | 'onRetry' | 'onHedge'>;
+
+/** Metrics of the policies for calls to subgraphs. The labels `subgraph` and `priority` come from the supergraph and from a fixed list, so
  *  that clients cannot add label values. A call that does not wait costs nothing here. */
-export class SubgraphMetrics implements CallQueueObserver {
+export class SubgraphMetrics implements CallCounts {
   readonly #lengths = new Map<string, number>();
-  readonly #dropped = new Map<string, Map<string, number>>();
+  readonly #dropped = new Map<string, { labels: Omit<WaitEnd, 'waitedMs'>; count: number }>();
+  readonly #retries = new Map<string, number>();
+  readonly #hedges = new Map<string, number>();
   readonly #waits: Histogram<'subgraph'>;
 
   constructor(registry: Registry) {
@@ -32,32 +40,83 @@ export class SubgraphMetrics implements CallQueueObserver {
     });
     registerCounter(registry, {
       name: 'tributary_subgraph_queue_dropped_total',
-      help: 'Calls that were dropped because the queue of a subgraph was full.',
-      labelNames: ['subgraph', 'priority'],
+      help: 'Calls that were dropped from the queue of a subgraph, or before it: because it was full, because they would have missed their deadline, or because they waited too long in an overloaded queue.',
+      labelNames: ['subgraph', 'priority', 'reason'],
       read: (set) => {
-        for (const [subgraph, counts] of this.#dropped) {
-          for (const [priority, count] of counts) set({ subgraph, priority }, count);
+        for (const { labels, count } of this.#dropped.values()) {
+          const { subgraph, priority, outcome } = labels;
+          set({ subgraph, priority, reason: toLabelValue(outcome) }, count);
         }
       },
     });
+    const counters = [
+      ['tributary_subgraph_retries_total', 'Calls that were sent again after a failure.', this.#retries],
+      ['tributary_subgraph_hedges_total', 'Slow calls that were sent a second time.', this.#hedges],
+    ] as const;
+    for (const [name, help, counts] of counters) {
+      registerCounter(registry, {
+        name,
+        help,
+        labelNames: ['subgraph'],
+        read: (set) => {
+          for (const [subgraph, count] of counts) set({ subgraph }, count);
+        },
+      });
+    }
+  }
+
+  onRetry(subgraph: string): void {
+    incrementCount(this.#retries, subgraph, 1);
+  }
+
+  onHedge(subgraph: string): void {
+    incrementCount(this.#hedges, subgraph, 1);
   }
 
   onWait(subgraph: string): void {
     incrementCount(this.#lengths, subgraph, 1);
   }
 
-  onWaitEnd({ subgraph, priority, outcome, waitedMs }: WaitEnd): void {
+  onWaitEnd({ waitedMs, ...labels }: WaitEnd): void {
+    const { subgraph, priority, outcome } = labels;
     incrementCount(this.#lengths, subgraph, -1);
     if (outcome === 'sent') this.#waits.observe({ subgraph }, waitedMs / 1_000);
-    if (outcome === 'dropped') this.#countDropped(subgraph, priority);
+    if (outcome === 'sent' || outcome === 'left') return;
+    const key = `${priority} ${outcome} ${subgraph}`;
+    const dropped = this.#dropped.get(key);
+    if (dropped === undefined) this.#dropped.set(key, { labels, count: 1 });
+    else dropped.count += 1;
   }
+}
 
-  #countDropped(subgraph: string, priority: string): void {
-    let counts = this.#dropped.get(subgraph);
-    if (counts === undefined) {
-      counts = new Map();
-      this.#dropped.set(subgraph, counts);
-    }
-    incrementCount(counts, priority, 1);
-  }
+/** Registers gauges of the current state of the policies. `states`: of every subgraph that was called. */
+export function registerSubgraphGauges(registry: Registry, states: () => readonly SubgraphState[]): void {
+  new Gauge({
+    name: 'tributary_subgraph_breaker_state',
+    help: 'State of the circuit breaker of a subgraph: 0 closed, 1 half-open, 2 open. With a circuit for each coordinate, the worst of them.',
+    labelNames: ['subgraph'],
+    registers: [registry],
+    collect() {
+      for (const { subgraph, circuit } of states())
+        if (circuit !== undefined) this.set({ subgraph }, circuitStateValues[circuit]);
+    },
+  });
+  new Gauge({
+    name: 'tributary_subgraph_concurrency_limit',
+    help: 'Calls to a subgraph that may be under way at a time.',
+    labelNames: ['subgraph'],
+    registers: [registry],
+    collect() {
+      for (const { subgraph, concurrencyLimit } of states()) this.set({ subgraph }, concurrencyLimit);
+    },
+  });
+  new Gauge({
+    name: 'tributary_subgraph_calls_running',
+    help: 'Calls to a subgraph that are under way.',
+    labelNames: ['subgraph'],
+    registers: [registry],
+    collect() {
+      for (const { subgraph, running } of states()) this.set({ subgraph }, running);
+    },
+  });
 }

@@ -1,8 +1,9 @@
 import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
+import type { CallPolicySettings } from './policies/callPolicies.ts';
 
-export interface SubgraphEndpoint extends CallCapacity {
+export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   /** Absolute, `http:` or `https:`. */
   readonly url: string;
   /** How long one attempt may take, in milliseconds, including connecting and waiting for a free connection. */

@@ -1,9 +1,19 @@
 import { z } from 'zod';
-import { choice, duration, httpUrl, integer, size, text } from '../scalars.ts';
+import { choice, duration, flag, httpUrl, integer, ratio, retryReason, size, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
+import { hedgeDelay } from './hedgeDelay.ts';
 import { protocol, subscriptionDefaults } from './subscriptions.ts';
 
 export const timeoutDefaults = { attempt: '5s', deadline: '15s' } as const;
+
+export const retryDefaults = {
+  enabled: true,
+  attempts: 2,
+  minDelay: '50ms',
+  maxDelay: '1s',
+  budgetRatio: 0.2,
+  on: ['connection', 429, 502, 503, 504],
+} as const;
 
 const attempt = duration({ min: 1 }).describe(
   'Maximum time of one HTTP attempt, including connecting and reading; then SUBGRAPH_TIMEOUT.',
@@ -26,6 +36,48 @@ const callQueue = integer({ min: 0 }).describe(
   'Maximum number of queued calls. Beyond it, the least urgent call fails with OVERLOADED.',
 );
 const maxResponseSize = size().describe('Maximum size of a response after decompression.');
+const adaptive = flag().describe(
+  'Reduces the number of concurrent calls while the subgraph becomes slower under load or responds with 429 or 503, and raises it again afterwards. Never above `max`.',
+);
+const retry = z.strictObject({
+  enabled: flag().describe('Failed queries are sent again. Mutations never are.'),
+  attempts: integer({ min: 1 }).describe('Maximum number of attempts for one call, including the first one.'),
+  minDelay: duration({ min: 1 }).describe(
+    'Maximum delay before the first retry. The delay is random, from 0 up to this, and its maximum doubles for each further retry. A `Retry-After` of the subgraph may make it longer.',
+  ),
+  maxDelay: duration({ min: 1 }).describe('Maximum delay before a retry.'),
+  budgetRatio: ratio().describe(
+    'Maximum ratio of retries to calls in 10 s, so that a subgraph that fails in part is not overloaded by retries.',
+  ),
+  on: z
+    .array(retryReason())
+    .describe(
+      'Reasons to send a query again: `connection` (no response, or only a part of one), `timeout` (timeouts.attempt has passed), or an HTTP status. 429 is retried only with a `Retry-After` before the deadline.',
+    ),
+});
+const breaker = z.strictObject({
+  enabled: flag().describe('Stops calling a subgraph that fails repeatedly; then CIRCUIT_OPEN.'),
+  failureRatio: ratio({ isPositive: true }).describe(
+    'Ratio of failed calls to all calls in `window` that opens the circuit.',
+  ),
+  minCalls: integer({ min: 1 }).describe('Minimum number of calls in `window` that opens the circuit.'),
+  window: duration({ min: 100 }).describe('How long calls count.'),
+  openFor: duration({ min: 1 }).describe(
+    'How long no call is sent. Then one call is a probe, which closes the circuit or opens it again.',
+  ),
+  scope: choice(['subgraph', 'coordinate']).describe(
+    '`subgraph`: one circuit. `coordinate`: one circuit for each root field and each entity type, which also counts errors of these fields. A fetch with an open circuit among its fields is not sent.',
+  ),
+});
+const hedge = z.strictObject({
+  enabled: flag().describe(
+    'Slow queries are sent a second time; the first response is used, and the other call is cancelled.',
+  ),
+  after: hedgeDelay().describe(
+    'When a query is slow: somewhat after a percentile of the observed latencies, or after a fixed time.',
+  ),
+  budgetRatio: ratio().describe('Maximum ratio of second calls to calls in 10 s.'),
+});
 const http2 = choice(['auto', 'off']).describe(
   '`auto`: HTTP/2 if an https subgraph offers it. `off`: HTTP/1.1 only.',
 );
@@ -48,6 +100,24 @@ const connectionParams = z
     'Exact names of `connection_init` parameters of clients that are forwarded in `connection_init` with the protocol `graphql_ws`. Clients share subscriptions only if all of these parameters are equal.',
   );
 
+type Default<Input> = Input extends readonly (infer Item)[] ? readonly Item[] : Input;
+
+/** A section in which every option has a default. */
+function withDefaults<Shape extends z.ZodRawShape>(
+  section: z.ZodObject<Shape, z.core.$strict>,
+  defaults: { readonly [Key in keyof Shape]: Default<z.input<Shape[Key]>> },
+) {
+  const shape = Object.fromEntries(
+    Object.entries(section.shape).map(([name, option]) => [
+      name,
+      (option as z.ZodType).prefault(defaults[name] as never),
+    ]),
+  );
+  return z
+    .strictObject(shape as unknown as { [Key in keyof Shape]: z.ZodPrefault<Shape[Key]> })
+    .prefault({} as never);
+}
+
 const allSubgraphs = z
   .strictObject({
     timeouts: z
@@ -56,9 +126,25 @@ const allSubgraphs = z
         deadline: deadline.prefault(timeoutDefaults.deadline),
       })
       .prefault({}),
+    retry: withDefaults(retry, retryDefaults),
+    breaker: withDefaults(breaker, {
+      enabled: true,
+      failureRatio: 0.5,
+      minCalls: 20,
+      window: '10s',
+      openFor: '5s',
+      scope: 'subgraph',
+    }),
+    hedge: withDefaults(hedge, { enabled: false, after: 'p95', budgetRatio: 0.05 }),
     headers: z.strictObject({ forward: forward.prefault(['authorization', 'accept-language']) }).prefault({}),
     connections: connections.prefault(64),
-    concurrency: z.strictObject({ max: maxCalls.optional(), queue: callQueue.prefault(1000) }).prefault({}),
+    concurrency: z
+      .strictObject({
+        adaptive: adaptive.prefault(true),
+        max: maxCalls.optional(),
+        queue: callQueue.prefault(1000),
+      })
+      .prefault({}),
     maxResponseSize: maxResponseSize.prefault('64MB'),
     http2: http2.prefault('auto'),
     subscription: z
@@ -77,7 +163,12 @@ const namedSubgraph = z
     timeouts: z.strictObject({ attempt: attempt.optional(), deadline: deadline.optional() }).optional(),
     headers: z.strictObject({ forward: forward.optional() }).optional(),
     connections: connections.optional(),
-    concurrency: z.strictObject({ max: maxCalls.optional(), queue: callQueue.optional() }).optional(),
+    concurrency: z
+      .strictObject({ adaptive: adaptive.optional(), max: maxCalls.optional(), queue: callQueue.optional() })
+      .optional(),
+    retry: retry.partial().optional(),
+    breaker: breaker.partial().optional(),
+    hedge: hedge.partial().optional(),
     maxResponseSize: maxResponseSize.optional(),
     http2: http2.optional(),
     subscription: z

@@ -13,8 +13,8 @@ export interface CallCapacity {
 }
 
 interface ConcurrencySettings {
-  /** Most calls under way at a time; `undefined` for as many as the connections carry. */
-  readonly max: number | undefined;
+  /** Most calls under way at a time; as many as the connections carry when omitted. */
+  readonly max?: number | undefined;
   /** Most calls in the queue. */
   readonly queue: number;
 }
@@ -39,5 +39,16 @@ export function callLimitsOf({ url, connections, http2, concurrency }: CallCapac
     // At most half, so that slow deferred calls leave capacity for first responses; at least one, so that they run at all.
     deferred: Math.min(Math.max(1, Math.floor(total / 2)), carried),
     queued: concurrency?.queue ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** The limits of an endpoint with fewer calls under way. */
+export function reduceTotal(limits: CallLimits, total: number): CallLimits {
+  if (total >= limits.total) return limits;
+  return {
+    total,
+    primary: Math.min(total, limits.primary),
+    deferred: Math.min(Math.max(1, Math.floor(total / 2)), limits.deferred),
+    queued: limits.queued,
   };
 }

@@ -9,13 +9,18 @@ export interface QueuedCall {
   readonly rank: number;
   /** Among equal ranks, the earliest deadline goes first. Milliseconds, on the clock of `now`. */
   readonly earliestDeadline: number;
+  /** When no request waits for the call any more. */
+  readonly latestDeadline: number;
   readonly isDeferred: boolean;
   /** The call may start: it holds a slot until `release`. */
   onTurn(): void;
-  /** The queue is full and this call is the least urgent. May be called before `tryStart` of this call, or of another one,
-   *  has returned. */
-  onDrop(): void;
+  /** The call will not start. May be called before `tryStart` of this call, or of another one, has returned. */
+  onDrop(reason: DropReason): void;
 }
+
+/** Why a call was dropped. `full`: the queue was full, and this call was the least urgent. `deadline`: it would have missed
+ *  its deadline. `queue time`: it waited longer than `queueTimeMs` in a queue that was never empty in that time. */
+export type DropReason = 'full' | 'deadline' | 'queue time';
 
 /** Observes calls that have to wait. Calls that start at once are not reported. */
 export interface CallQueueObserver {
@@ -26,14 +31,16 @@ export interface CallQueueObserver {
 export interface WaitEnd {
   readonly subgraph: string;
   readonly priority: CallPriority;
-  /** `dropped`: the queue was full. `left`: no caller waits for the call any more, or its deadline has passed. */
-  readonly outcome: 'sent' | 'dropped' | 'left';
+  /** `left`: no caller waits for the call any more, or its deadline has passed. */
+  readonly outcome: 'sent' | 'left' | DropReason;
   readonly waitedMs: number;
 }
 
 interface CallQueueOptions {
   readonly subgraph: string;
   readonly limits: CallLimits;
+  /** How long calls for first responses may wait while the queue is overloaded; no limit when omitted. */
+  readonly queueTimeMs?: number | undefined;
   readonly observer: CallQueueObserver | undefined;
   /** Milliseconds. */
   now(): number;
@@ -45,8 +52,20 @@ interface QueueEntry {
   readonly enqueuedAtMs: number;
 }
 
+/** Of this many calls that leave the queue, one is of the rank that has waited longest for its turn. Strict priority alone
+ *  would leave the lowest ranks without any turn for as long as higher ones fill the capacity. */
+const turnsPerFairTurn = 32;
+
+/** How much each service time changes the average. */
+const serviceTimeSmoothing = 0.1;
+
 /** Limits how many calls of one subgraph are under way, and queues the others by urgency. A call that starts at once
- *  costs a few comparisons. */
+ *  costs a few comparisons.
+ *
+ *  While the queue is overloaded, it serves the newest call of a rank first and drops calls that have waited too long:
+ *  first in, first out would make every call wait until its deadline, and spend the subgraph's capacity on responses that
+ *  arrive too late. The queue is overloaded when it has not been empty for `queueTimeMs`. Source: adaptive LIFO and
+ *  controlled delay, in "Fail at Scale", Maurer, ACM Queue 2015. Deferred calls are exempt, because no client waits. */
 export class CallQueue {
   limits: CallLimits;
   readonly #options: CallQueueOptions;
@@ -57,6 +76,12 @@ export class CallQueue {
   readonly #deferred: QueueEntry[] = [];
   #arrivals = 0;
   #isDispatchScheduled = false;
+  /** Since when primary calls have always been waiting. */
+  #waitingSince: number | undefined;
+  #turns = 0;
+  readonly #lastTurnOfRank = new Map<number, number>();
+  #primaryServiceMs: number | undefined;
+  #deferredServiceMs: number | undefined;
 
   constructor(options: CallQueueOptions) {
     this.#options = options;
@@ -68,20 +93,37 @@ export class CallQueue {
     return this.#primary.length + this.#deferred.length;
   }
 
+  /** How many calls are under way. */
+  get running(): number {
+    return this.#primaryRunning + this.#deferredRunning;
+  }
+
   /** True if the call may start now: it holds a slot until `release`. Otherwise it is queued, or was dropped. */
   tryStart(call: QueuedCall): boolean {
-    if (this.length === 0 && this.#hasCapacity(call.isDeferred)) {
-      this.#addRunning(call.isDeferred, 1);
-      return true;
-    }
+    if (this.tryTakeSpareSlot(call.isDeferred)) return true;
     this.#enqueue(call);
     return false;
+  }
+
+  /** Takes a slot if one is free and no call waits for it. */
+  tryTakeSpareSlot(isDeferred: boolean): boolean {
+    if (this.length > 0 || !this.#hasCapacity(isDeferred)) return false;
+    this.#addRunning(isDeferred, 1);
+    return true;
   }
 
   /** Releases the slot of a call that started. */
   release(isDeferred: boolean): void {
     this.#addRunning(isDeferred, -1);
     this.#scheduleDispatch();
+  }
+
+  /** How long a call was under way. */
+  onServiceTime(isDeferred: boolean, serviceMs: number): void {
+    const before = (isDeferred ? this.#deferredServiceMs : this.#primaryServiceMs) ?? serviceMs;
+    const average = before + (serviceMs - before) * serviceTimeSmoothing;
+    if (isDeferred) this.#deferredServiceMs = average;
+    else this.#primaryServiceMs = average;
   }
 
   /** Removes a queued call that no caller waits for any more. */
@@ -93,25 +135,63 @@ export class CallQueue {
   reprioritize(call: QueuedCall, change: () => void): void {
     const entry = this.#removeEntry(call);
     change();
-    insert(this.#listOf(call.isDeferred), entry);
+    this.#insert(entry);
     this.#scheduleDispatch();
   }
 
   #enqueue(call: QueuedCall): void {
-    const entry = { call, arrival: ++this.#arrivals, enqueuedAtMs: this.#options.now() };
-    insert(this.#listOf(call.isDeferred), entry);
+    const now = this.#options.now();
+    const entry = { call, arrival: ++this.#arrivals, enqueuedAtMs: now };
+    const ahead = this.#insert(entry);
     this.#options.observer?.onWait(this.#options.subgraph);
+    if (now + this.#expectedTimeMs(call.isDeferred, ahead) > call.latestDeadline)
+      this.#drop(entry, 'deadline');
+    this.#dropOverdue(now);
     if (this.length > this.limits.queued) this.#dropLeastUrgent();
     this.#scheduleDispatch();
+  }
+
+  /** Returns how many calls of the same kind go first. */
+  #insert(entry: QueueEntry): number {
+    const { isDeferred } = entry.call;
+    if (!isDeferred && this.#primary.length === 0) this.#waitingSince = this.#options.now();
+    const list = this.#listOf(isDeferred);
+    return list.length - insert(list, entry);
+  }
+
+  /** Until the end of a call that `ahead` others precede; 0 while it is unknown. */
+  #expectedTimeMs(isDeferred: boolean, ahead: number): number {
+    const serviceMs = isDeferred ? this.#deferredServiceMs : this.#primaryServiceMs;
+    if (serviceMs === undefined) return 0;
+    const { total, primary, deferred } = this.limits;
+    return (ahead / Math.min(total, isDeferred ? deferred : primary)) * serviceMs + serviceMs;
   }
 
   #dropLeastUrgent(): void {
     const [primary] = this.#primary;
     const [deferred] = this.#deferred;
     const isPrimary = deferred === undefined || (primary !== undefined && isMoreUrgent(deferred, primary));
-    const least = (isPrimary ? this.#primary : this.#deferred).shift() as QueueEntry;
-    this.#reportWaitEnd(least, 'dropped');
-    least.call.onDrop();
+    this.#drop((isPrimary ? primary : deferred) as QueueEntry, 'full');
+  }
+
+  /** Drops primary calls that have waited too long in an overloaded queue. */
+  #dropOverdue(now: number): void {
+    if (!this.#isOverloaded(now)) return;
+    const enqueuedBefore = now - (this.#options.queueTimeMs as number);
+    for (const entry of this.#primary.filter(({ enqueuedAtMs }) => enqueuedAtMs < enqueuedBefore))
+      this.#drop(entry, 'queue time');
+  }
+
+  #isOverloaded(now: number): boolean {
+    const { queueTimeMs } = this.#options;
+    if (queueTimeMs === undefined || this.#primary.length === 0) return false;
+    return now - (this.#waitingSince as number) > queueTimeMs;
+  }
+
+  #drop(entry: QueueEntry, reason: DropReason): void {
+    this.#removeEntry(entry.call);
+    this.#reportWaitEnd(entry, reason);
+    entry.call.onDrop(reason);
   }
 
   /** Dispatches in a microtask: the code that just ended a call still runs. */
@@ -123,13 +203,46 @@ export class CallQueue {
 
   readonly #dispatch = (): void => {
     this.#isDispatchScheduled = false;
+    const now = this.#options.now();
+    this.#dropOverdue(now);
     for (let list = this.#nextList(); list !== undefined; list = this.#nextList()) {
-      const next = list.pop() as QueueEntry;
+      const next = this.#takeNext(list, now);
+      this.#lastTurnOfRank.set(next.call.rank, ++this.#turns);
       this.#addRunning(next.call.isDeferred, 1);
       this.#reportWaitEnd(next, 'sent');
       next.call.onTurn();
     }
   };
+
+  #takeNext(list: QueueEntry[], now: number): QueueEntry {
+    const rank = (this.#turns + 1) % turnsPerFairTurn === 0 ? this.#neglectedRank() : undefined;
+    const entry =
+      rank === undefined
+        ? (list.at(-1) as QueueEntry)
+        : ([...this.#primary, ...this.#deferred].findLast(
+            ({ call }) => call.rank === rank && this.#hasCapacity(call.isDeferred),
+          ) as QueueEntry);
+    const isNewestFirst = !entry.call.isDeferred && this.#isOverloaded(now);
+    return this.#removeEntry((isNewestFirst ? this.#newestOf(entry.call.rank) : entry).call);
+  }
+
+  /** Of the ranks that could start now, the one whose last turn is the longest ago. */
+  #neglectedRank(): number | undefined {
+    let neglected: number | undefined;
+    for (const { call } of [...this.#primary, ...this.#deferred]) {
+      if (!this.#hasCapacity(call.isDeferred)) continue;
+      const lastTurn = this.#lastTurnOfRank.get(call.rank) ?? 0;
+      if (neglected === undefined || lastTurn < (this.#lastTurnOfRank.get(neglected) ?? 0))
+        neglected = call.rank;
+    }
+    return neglected;
+  }
+
+  #newestOf(rank: number): QueueEntry {
+    return this.#primary
+      .filter(({ call }) => call.rank === rank)
+      .reduce((newest, entry) => (entry.arrival > newest.arrival ? entry : newest));
+  }
 
   /** Of the lists that have capacity, the one whose last entry is the most urgent. */
   #nextList(): QueueEntry[] | undefined {
@@ -145,6 +258,7 @@ export class CallQueue {
       list.findIndex((candidate) => candidate.call === call),
       1,
     );
+    if (this.#primary.length === 0) this.#waitingSince = undefined;
     return entry as QueueEntry;
   }
 
@@ -176,7 +290,8 @@ function isMoreUrgent(a: QueueEntry, b: QueueEntry): boolean {
   return a.arrival < b.arrival;
 }
 
-function insert(list: QueueEntry[], entry: QueueEntry): void {
+/** Returns the index of the new entry. */
+function insert(list: QueueEntry[], entry: QueueEntry): number {
   let [from, to] = [0, list.length];
   while (from < to) {
     const middle = (from + to) >>> 1;
@@ -184,4 +299,5 @@ function insert(list: QueueEntry[], entry: QueueEntry): void {
     else from = middle + 1;
   }
   list.splice(from, 0, entry);
+  return from;
 }

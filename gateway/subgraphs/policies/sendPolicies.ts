@@ -7,18 +7,23 @@ import type { Send, SendPolicy } from '../subgraphClient.ts';
  *  1. **Policies of features** (`Feature.sendPolicy`), such as `reportValidationFailures`. Outermost, because they are
  *     about the request of each caller, whether it shares a call or not.
  *  2. **In-flight sharing** (`inFlightCalls.ts`, on `singleFlight.ts`). Before everything that takes capacity, so that a
- *     joiner takes no slot and no connection, and each keeps its own deadline.
- *  3. **Concurrency queue** (`callQueue.ts`). Before the attempt timeout, so that waiting for a slot is not counted as
- *     slowness of the subgraph; a deadline of a caller that passes meanwhile removes the call.
- *  4. **Deadlines and attempt timeout** (`inFlightCalls.ts`): one timer for each call, set to what comes first. They end
- *     everything below.
- *  5. **Resending** after a lost idle connection (`httpCall.ts`). Innermost, because only the transport knows whether a
- *     connection had been used before.
+ *     joiner takes no slot and no connection, and each keeps its own deadline. A call that no caller waits for is cancelled,
+ *     with whatever it is doing below.
+ *  3. **Retries** (`retryPolicy.ts`). Around the slot, so that a call that waits for its retry holds none; around the circuit
+ *     breaker, so that each attempt counts, and an open circuit ends the retries.
+ *  4. **Concurrency queue** (`callQueue.ts`) with the **adaptive limit** (`adaptiveLimit.ts`). Before the attempt timeout, so
+ *     that waiting for a slot is not counted as slowness of the subgraph.
+ *  5. **Circuit breaker** (`circuitBreakers.ts`). Asked when a call arrives, so that it fails at once, and again when it has
+ *     its slot, because the circuit may have opened while it waited.
+ *  6. **Attempt timeout** (`sharedCall.ts`): one timer for each call, set to what is due first. It covers an attempt and its
+ *     hedge.
+ *  7. **Hedging** (`hedgePolicy.ts`): a second attempt in a slot of its own, if one is free.
+ *  8. **Resending** after a lost idle connection (`httpCall.ts`). Innermost, because only the transport knows whether a
+ *     connection had been used before. It spends the retry budget, too.
  *
- *  2 to 4 work on calls (`Call`), not on requests, and share one object and one timer per call: that is why they are
- *  not functions of the type `SendPolicy`. Put a policy that concerns one caller here as a `SendPolicy`. Put a policy
- *  that concerns a shared call, such as a retry, a circuit breaker or hedging, around `createCall` in
- *  `httpSubgraphClient.ts`, as a `Call` that wraps another one: it then runs once for all joiners, inside the timeout. */
+ *  2 to 7 work on calls (`SharedCall`), not on requests, and share one object and one timer per call: that is why they are
+ *  not functions of the type `SendPolicy`. `CallPolicies` has the policies of a subgraph. Put a policy that concerns one
+ *  caller here as a `SendPolicy`. */
 export function applySendPolicies(send: Send, policies: readonly SendPolicy[]): Send {
   return policies.reduceRight((next, policy) => policy(next), send);
 }

@@ -19,10 +19,27 @@ describe('a configuration', () => {
     expect(config.supergraph).toEqual({ file: 'supergraph.graphql', watch: true });
     expect(config.subgraphs).toEqual({
       all: {
+        retry: {
+          enabled: true,
+          attempts: 2,
+          minDelay: 50,
+          maxDelay: 1_000,
+          budgetRatio: 0.2,
+          on: ['connection', 429, 502, 503, 504],
+        },
+        breaker: {
+          enabled: true,
+          failureRatio: 0.5,
+          minCalls: 20,
+          window: 10_000,
+          openFor: 5_000,
+          scope: 'subgraph',
+        },
+        hedge: { enabled: false, after: 'p95', budgetRatio: 0.05 },
         timeouts: { attempt: 5_000, deadline: 15_000 },
         headers: { forward: ['authorization', 'accept-language'] },
         connections: 64,
-        concurrency: { queue: 1_000 },
+        concurrency: { adaptive: true, queue: 1_000 },
         maxResponseSize: 64 * 1024 ** 2,
         http2: 'auto',
         subscription: { protocol: 'auto', path: '', connectionParams: [] },
@@ -192,7 +209,7 @@ describe('an invalid configuration', () => {
         path: 'grafana',
         message: 'is not known',
         expected:
-          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, limits, planning, override, delivery, subscriptions, security, telemetry, contracts, workers',
+          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, overload, limits, planning, override, delivery, subscriptions, security, telemetry, contracts, workers',
       },
     ]);
   });

@@ -6,7 +6,13 @@ const config = parseConfig({
   supergraph: { file: 'supergraph.graphql' },
   subgraphs: {
     all: { timeouts: { attempt: '2s' }, connections: 10, concurrency: { max: 8 } },
-    reviews: { url: 'http://reviews.internal/graphql', timeouts: { deadline: '3s' }, http2: 'off' },
+    reviews: {
+      url: 'http://reviews.internal/graphql',
+      timeouts: { deadline: '3s' },
+      http2: 'off',
+      retry: { attempts: 3, on: ['503'] },
+      hedge: { after: '50ms' },
+    },
     stock: { concurrency: { queue: 0 } },
     search: { concurrency: { max: 3 } },
     accounts: { headers: { forward: [] } },
@@ -19,7 +25,10 @@ test('the options of a named subgraph override those of subgraphs.all', () => {
     timeouts: { attempt: 2_000, deadline: 3_000 },
     headers: { forward: ['authorization', 'accept-language'] },
     connections: 10,
-    concurrency: { max: 8, queue: 1_000 },
+    concurrency: { adaptive: true, max: 8, queue: 1_000 },
+    retry: { ...config.subgraphs.all.retry, attempts: 3, on: [503] },
+    breaker: config.subgraphs.all.breaker,
+    hedge: { enabled: false, after: 50, budgetRatio: 0.05 },
     maxResponseSize: 64 * 1024 ** 2,
     http2: 'off',
     subscription: { protocol: 'auto', path: '', connectionParams: [] },
@@ -27,8 +36,8 @@ test('the options of a named subgraph override those of subgraphs.all', () => {
 });
 
 test('concurrency.max and concurrency.queue fall back to subgraphs.all independently', () => {
-  expect(subgraphPolicyOf(config, 'stock').concurrency).toEqual({ max: 8, queue: 0 });
-  expect(subgraphPolicyOf(config, 'search').concurrency).toEqual({ max: 3, queue: 1_000 });
+  expect(subgraphPolicyOf(config, 'stock').concurrency).toMatchObject({ max: 8, queue: 0 });
+  expect(subgraphPolicyOf(config, 'search').concurrency).toMatchObject({ max: 3, queue: 1_000 });
 });
 
 test('an empty list of headers overrides that of subgraphs.all', () => {

@@ -2,6 +2,7 @@ import { GatewayError } from '../../../gateway/errors.ts';
 import {
   createHttpSubgraphClient,
   type HttpSubgraphClientOptions,
+  type ObservableSubgraphClient,
 } from '../../../gateway/subgraphs/httpSubgraphClient.ts';
 import type {
   CancelSubgraphCall,
@@ -23,7 +24,7 @@ export interface SentRequest {
 }
 
 export interface ClientFixture extends AsyncDisposable {
-  readonly client: SubgraphClient;
+  readonly client: ObservableSubgraphClient;
   readonly clock: ManualClock;
   request(more?: Partial<SubgraphRequest>): SubgraphRequest;
   send(more?: Partial<SubgraphRequest>): SentRequest;

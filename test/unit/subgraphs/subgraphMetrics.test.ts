@@ -31,7 +31,7 @@ test('wait times are observed in seconds for calls that were sent', async () => 
   metrics.onWaitEnd({ ...stock, outcome: 'sent', waitedMs: 30 });
   metrics.onWaitEnd({ ...stock, outcome: 'sent', waitedMs: 3 });
   metrics.onWaitEnd({ ...stock, outcome: 'left', waitedMs: 900 });
-  metrics.onWaitEnd({ ...stock, outcome: 'dropped', waitedMs: 900 });
+  metrics.onWaitEnd({ ...stock, outcome: 'full', waitedMs: 900 });
   expect(await read('tributary_subgraph_queue_wait_seconds')).toEqual(
     expect.arrayContaining([
       'tributary_subgraph_queue_wait_seconds_bucket{le="0.005",subgraph="inventory"} 1',
@@ -43,12 +43,12 @@ test('wait times are observed in seconds for calls that were sent', async () => 
 
 test('dropped calls are counted by priority', async () => {
   const { metrics, read } = open();
-  metrics.onWaitEnd({ ...stock, outcome: 'dropped' });
-  metrics.onWaitEnd({ ...stock, outcome: 'dropped' });
-  metrics.onWaitEnd({ ...stock, priority: 'background', outcome: 'dropped' });
+  metrics.onWaitEnd({ ...stock, outcome: 'full' });
+  metrics.onWaitEnd({ ...stock, outcome: 'full' });
+  metrics.onWaitEnd({ ...stock, priority: 'background', outcome: 'full' });
   metrics.onWaitEnd({ ...stock, outcome: 'left' });
   expect(await read('tributary_subgraph_queue_dropped_total')).toEqual([
-    'tributary_subgraph_queue_dropped_total{subgraph="inventory",priority="normal"} 2',
-    'tributary_subgraph_queue_dropped_total{subgraph="inventory",priority="background"} 1',
+    'tributary_subgraph_queue_dropped_total{subgraph="inventory",priority="normal",reason="full"} 2',
+    'tributary_subgraph_queue_dropped_total{subgraph="inventory",priority="background",reason="full"} 1',
   ]);
 });

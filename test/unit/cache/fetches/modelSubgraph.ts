@@ -1,14 +1,11 @@
 import { Kind, type OperationDefinitionNode, parse, type SelectionNode } from 'graphql';
 import type { GatewayError } from '../../../../gateway/errors.ts';
 import { setKey } from '../../../../gateway/execution/responseTree.ts';
+import type { Call, CallListener } from '../../../../gateway/subgraphs/policies/call.ts';
 import { callLimitsOf } from '../../../../gateway/subgraphs/policies/callLimits.ts';
 import { CallQueue } from '../../../../gateway/subgraphs/policies/callQueue.ts';
-import {
-  type Call,
-  type CallListener,
-  type CallUrgency,
-  InFlightCalls,
-} from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
+import type { CallUrgency } from '../../../../gateway/subgraphs/policies/callUrgency.ts';
+import { InFlightCalls } from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
 import type {
   CancelSubgraphCall,
   SubgraphClient,
@@ -261,7 +258,8 @@ export class ModelSubgraph implements SubgraphClient {
       deadline: request.deadline,
       urgency: plainUrgency,
       raisablePriorities: undefined,
-      queue: this.#queue,
+      isIdempotent: false,
+      policies: { queue: this.#queue, limits: this.#queue.limits },
       receiver,
       createCall: () => {
         const call = new ModelCall(this.calls.length, request, this.#options.time);

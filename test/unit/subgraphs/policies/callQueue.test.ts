@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type CallLimits, callLimitsOf } from '../../../../gateway/subgraphs/policies/callLimits.ts';
 import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
-import type { CallQueueObserver } from '../../../../gateway/subgraphs/policies/callQueue.ts';
+import type { CallQueueObserver, DropReason } from '../../../../gateway/subgraphs/policies/callQueue.ts';
 import { CallQueue, type QueuedCall } from '../../../../gateway/subgraphs/policies/callQueue.ts';
 
 const unbound: CallLimits = { total: 100, primary: 100, deferred: 100, queued: 100 };
@@ -11,6 +11,7 @@ interface Urgency {
   readonly priority: CallPriority;
   readonly rank: number;
   readonly earliestDeadline: number;
+  readonly latestDeadline?: number;
   readonly isDeferred: boolean;
 }
 
@@ -38,6 +39,10 @@ class TestCall implements QueuedCall {
     return this.urgency.earliestDeadline;
   }
 
+  get latestDeadline(): number {
+    return this.urgency.latestDeadline ?? Number.POSITIVE_INFINITY;
+  }
+
   get isDeferred(): boolean {
     return this.urgency.isDeferred;
   }
@@ -47,13 +52,13 @@ class TestCall implements QueuedCall {
     this.#log.push(this.name);
   }
 
-  onDrop(): void {
+  onDrop(reason: DropReason): void {
     this.state = 'dropped';
-    this.#log.push(`${this.name} dropped`);
+    this.#log.push(`${this.name} dropped: ${reason}`);
   }
 }
 
-function open(limits: Partial<CallLimits> = {}, observer?: CallQueueObserver) {
+function open(limits: Partial<CallLimits> = {}, observer?: CallQueueObserver, queueTimeMs?: number) {
   const log: string[] = [];
   const calls = new Map<string, TestCall>();
   const clock = { now: 0 };
@@ -61,6 +66,7 @@ function open(limits: Partial<CallLimits> = {}, observer?: CallQueueObserver) {
     subgraph: 'reviews',
     limits: { ...unbound, ...limits },
     observer,
+    queueTimeMs,
     now: () => clock.now,
   });
   const enter = (name: string, urgency: Partial<Urgency> = {}): TestCall => {
@@ -169,9 +175,9 @@ describe('deferred calls', () => {
 
 describe('a full queue', () => {
   test.each([
-    ['the one that comes, where it is the least urgent', 3, 'new dropped'],
-    ['the one that came last of the least urgent', 2, 'new dropped'],
-    ['one that waits, where that is the least urgent', 1, 'normal dropped'],
+    ['the one that comes, where it is the least urgent', 3, 'new dropped: full'],
+    ['the one that came last of the least urgent', 2, 'new dropped: full'],
+    ['one that waits, where that is the least urgent', 1, 'normal dropped: full'],
   ])('drops %s', (_, rank, dropped) => {
     const { log, queue, enter } = open({ total: 1, queued: 2 });
     enter('first');
@@ -186,7 +192,7 @@ describe('a full queue', () => {
     const { log, enter } = open({ total: 1, queued: 0 });
     enter('first');
     enter('second');
-    expect(log).toEqual(['first', 'second dropped']);
+    expect(log).toEqual(['first', 'second dropped: full']);
   });
 });
 
@@ -209,7 +215,7 @@ test('the observer gets the calls that wait, and no others', async () => {
     'reviews',
     'reviews',
     'reviews',
-    ['dropped', 'background', 0],
+    ['full', 'background', 0],
     ['left', 'critical', 5],
     ['sent', 'primary', 7],
   ]);
@@ -355,5 +361,102 @@ describe('the limits of a subgraph', () => {
       ...expected,
       queued: 7,
     });
+  });
+});
+
+describe('an overloaded queue', () => {
+  function openOverloaded() {
+    const fixture = open({ total: 1 }, undefined, 100);
+    const { clock, enter, end, calls, log } = fixture;
+    const running = enter('running');
+    /** Ends the call that is under way, so that the next one starts. */
+    const next = async (): Promise<void> => {
+      const name = log.findLast((line) => !line.includes('dropped')) as string;
+      await end(calls.get(name) as TestCall);
+    };
+    return { ...fixture, running, next, advance: (ms: number) => (clock.now += ms) };
+  }
+
+  test('starts calls in the order of arrival while its wait is short', async () => {
+    const { enter, next, advance, log } = openOverloaded();
+    enter('first');
+    advance(50);
+    enter('second');
+    advance(50);
+    await next();
+    expect(log).toEqual(['running', 'first']);
+  });
+
+  test('starts the newest call first, and drops calls that waited longer than its limit', async () => {
+    const { enter, next, advance, log } = openOverloaded();
+    enter('oldest');
+    advance(60);
+    enter('older');
+    advance(41);
+    enter('newest');
+    await next();
+    await next();
+    expect(log).toEqual(['running', 'oldest dropped: queue time', 'newest', 'older']);
+  });
+
+  test('does not drop deferred calls', async () => {
+    const { enter, next, advance, log } = openOverloaded();
+    enter('deferred', { isDeferred: true, rank: 6 });
+    enter('primary');
+    advance(101);
+    await next();
+    expect(log).toEqual(['running', 'primary dropped: queue time', 'deferred']);
+  });
+
+  test('is no longer overloaded once it was empty', async () => {
+    const { enter, next, advance, log } = openOverloaded();
+    enter('first');
+    advance(90);
+    await next();
+    enter('second');
+    enter('third');
+    advance(90);
+    await next();
+    expect(log).toEqual(['running', 'first', 'second']);
+  });
+
+  test('serves each rank at times, however many urgent calls arrive', async () => {
+    const { enter, next, log } = open2();
+    for (const rank of [1, 2]) enter(`rank ${rank}`, { rank, isDeferred: false });
+    for (let n = 0; n < 70; n++) {
+      enter(`urgent ${n}`);
+      await next();
+    }
+    const turns = ['rank 1', 'rank 2'].map((name) => log.indexOf(name));
+    expect(turns.every((turn) => turn > 0)).toBe(true);
+    expect(log.filter((name) => name.startsWith('urgent')).length).toBeGreaterThanOrEqual(67);
+  });
+
+  /** With a limit that these calls do not reach. */
+  function open2() {
+    const fixture = open({ total: 1 });
+    fixture.enter('running');
+    const next = (): Promise<void> =>
+      fixture.end(fixture.calls.get(fixture.log.at(-1) as string) as TestCall);
+    return { ...fixture, next };
+  }
+});
+
+describe('a call that would miss its deadline', () => {
+  test('is dropped when it arrives', () => {
+    const { queue, enter, log } = open({ total: 1 });
+    queue.onServiceTime(false, 100);
+    enter('running');
+    enter('in time', { latestDeadline: 100 });
+    enter('too late', { latestDeadline: 199 });
+    enter('just in time', { latestDeadline: 300 });
+    expect(log).toEqual(['running', 'too late dropped: deadline']);
+  });
+
+  test('is queued while the time of a call is unknown', () => {
+    const { enter, log, queue } = open({ total: 1 });
+    enter('running');
+    enter('waiting', { latestDeadline: 1 });
+    expect([log, queue.length]).toEqual([['running'], 1]);
   });
 });

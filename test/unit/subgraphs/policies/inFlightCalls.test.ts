@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { GatewayError } from '../../../../gateway/errors.ts';
-import { CallQueue } from '../../../../gateway/subgraphs/policies/callQueue.ts';
+import type { Call, CallListener } from '../../../../gateway/subgraphs/policies/call.ts';
 import {
-  type Call,
-  type CallListener,
-  InFlightCalls,
-} from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
+  type CallPolicies,
+  type CallPolicySettings,
+  createCallPolicies,
+} from '../../../../gateway/subgraphs/policies/callPolicies.ts';
+import { InFlightCalls } from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
 import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
 import { ManualClock } from '../../../harness/manualClock.ts';
 import { startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
@@ -16,6 +17,7 @@ import { createClientFixture, sendRequest } from '../clientFixture.ts';
 class OpenCall implements Call {
   readonly key: string;
   listener: CallListener | undefined;
+  status: number | undefined;
   aborts = 0;
 
   constructor(key: string) {
@@ -68,22 +70,42 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.constant<Step>({ do: 'turn' }),
 );
 
-function queueFor(max: number, { now }: ManualClock): CallQueue {
+function policiesFor(max: number, { now }: ManualClock, settings: CallPolicySettings = {}): CallPolicies {
   const limits = { total: max, primary: max, deferred: max, queued: 1 };
-  return new CallQueue({ subgraph: 'reviews', limits, observer: undefined, now });
+  return createCallPolicies('reviews', limits, settings, {
+    now,
+    wallClock: now,
+    random: () => 0.5,
+    queueTimeMs: 60,
+  });
 }
+
+const allPolicies: CallPolicySettings = {
+  retry: {
+    attempts: 3,
+    minDelay: 5,
+    maxDelay: 20,
+    budgetRatio: 0.5,
+    on: ['connection', 'timeout', 503],
+  },
+  breaker: { failureRatio: 0.5, minCalls: 3, window: 1_000, openFor: 30, scope: 'subgraph' },
+  hedge: { after: 10, budgetRatio: 0.5 },
+  isAdaptive: true,
+};
 
 describe('in-flight calls', () => {
   test.each([
-    ['all at once', 10],
-    ['two at a time', 2],
-    ['one at a time', 1],
+    ['all at once', 10, {}],
+    ['two at a time', 2, {}],
+    ['one at a time', 1, {}],
+    ['with every policy, all at once', 10, allPolicies],
+    ['with every policy, two at a time', 2, allPolicies],
   ])(
     '%s: for any sequence of events, every receiver that was not cancelled is called once, in time, with its own response',
-    async (_, max) => {
+    async (_, max, settings) => {
       const run = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const clock = new ManualClock();
-        const queue = queueFor(max, clock);
+        const policies = policiesFor(max, clock, settings);
         const faults: unknown[] = [];
         const calls: OpenCall[] = [];
         const ends: OpenCall[] = [];
@@ -124,7 +146,8 @@ describe('in-flight calls', () => {
                 earliestDeadline: receiver.deadline,
                 isDeferred: one.rank > 0,
               },
-              queue,
+              isIdempotent: true,
+              policies,
               raisablePriorities: undefined,
               receiver: {
                 onResponse: (response) => {
@@ -150,17 +173,21 @@ describe('in-flight calls', () => {
           } else {
             const call = calls[one.which];
             if (one.do === 'answer') {
+              if (call !== undefined) call.status = one.which % 4 === 3 ? 503 : 200;
               call?.take()?.onResponse({
                 read(done) {
-                  done(responseFor(call.key));
+                  const failureStatus = call.status === 503 ? { failureStatus: 503 } : {};
+                  done({ ...responseFor(call.key), ...failureStatus });
                   return () => {};
                 },
               });
             } else call?.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
           }
-          // At most one call per key is under way.
+          // At most one call per key is under way, or one and its hedge.
           const open = calls.filter((call) => call.listener !== undefined).map((call) => call.key);
-          expect(open.length).toBe(new Set(open).size);
+          const perKey = settings.hedge === undefined ? 1 : 2;
+          for (const key of new Set(open))
+            expect(open.filter((other) => other === key).length).toBeLessThanOrEqual(perKey);
           expect(open.length).toBeLessThanOrEqual(max);
         }
         // Queued calls start when others have ended, and end at their own deadlines.
@@ -168,7 +195,7 @@ describe('in-flight calls', () => {
           clock.advance(1_000);
           await null;
         }
-        expect(queue.length).toBe(0);
+        expect([policies.queue.length, policies.queue.running]).toEqual([0, 0]);
 
         expect(faults).toEqual([]);
         expect(clock.activeTimerCount).toBe(0);
@@ -181,6 +208,7 @@ describe('in-flight calls', () => {
             'SUBGRAPH_TIMEOUT',
             'DEADLINE_EXCEEDED',
             'OVERLOADED',
+            'CIRCUIT_OPEN',
           ];
           expect(answers.length).toBe(isCancelled ? 0 : 1);
           expect(answers.every((answer) => allowed.includes(answer))).toBe(true);
@@ -211,7 +239,8 @@ describe('in-flight calls', () => {
           earliestDeadline: clock.now() + 40,
           isDeferred: false,
         },
-        queue: queueFor(10, clock),
+        isIdempotent: true,
+        policies: policiesFor(10, clock),
         raisablePriorities: undefined,
         receiver: { onResponse: () => {}, onError: () => {} },
         createCall: () => call,

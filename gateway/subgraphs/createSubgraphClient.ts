@@ -1,0 +1,58 @@
+import type { Registry } from 'prom-client';
+import type { GatewayConfig } from '../config/schema.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createHttpSubgraphClient, type ObservableSubgraphClient } from './httpSubgraphClient.ts';
+import type { CallPolicyObserver } from './policies/callPolicies.ts';
+import type { SendPolicy } from './subgraphClient.ts';
+import { registerSubgraphGauges, SubgraphMetrics } from './subgraphMetrics.ts';
+import type { SubgraphEndpoint } from './subgraphPools.ts';
+
+interface SubgraphClientOptions {
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  readonly registry: Registry;
+  endpointOf(subgraph: string): SubgraphEndpoint;
+  /** Put around everything else, the first one outermost. */
+  readonly policies: readonly SendPolicy[];
+}
+
+/** Creates the gateway's client of subgraphs, with its metrics and log. */
+export function createSubgraphClient({
+  config,
+  log,
+  registry,
+  endpointOf,
+  policies,
+}: SubgraphClientOptions): ObservableSubgraphClient {
+  const client = createHttpSubgraphClient({
+    endpointOf,
+    sharesInFlightCalls: config.batching.acrossRequests,
+    policies,
+    queueTimeMs: config.overload.queueTime,
+    observer: createObserver(new SubgraphMetrics(registry), log),
+    onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),
+  });
+  registerSubgraphGauges(registry, () => client.states());
+  return client;
+}
+
+function createObserver(metrics: SubgraphMetrics, log: Logger): CallPolicyObserver {
+  const withMalformedRetryAfter = new Set<string>();
+  return {
+    onWait: (subgraph) => metrics.onWait(subgraph),
+    onWaitEnd: (end) => metrics.onWaitEnd(end),
+    onRetry: (subgraph) => metrics.onRetry(subgraph),
+    onHedge: (subgraph) => metrics.onHedge(subgraph),
+    onCircuitChange(subgraph, { coordinate, breaker: { state } }) {
+      const fields = { subgraph, coordinate };
+      if (state === 'open') log.warn(fields, 'A circuit breaker opened: the subgraph is not called');
+      if (state === 'closed') log.info(fields, 'A circuit breaker closed: the subgraph is called again');
+    },
+    onMalformedRetryAfter(subgraph, value) {
+      if (withMalformedRetryAfter.has(subgraph)) return;
+      withMalformedRetryAfter.add(subgraph);
+      const fields = { subgraph, value: value.slice(0, 100) };
+      log.warn(fields, 'A subgraph sends a malformed Retry-After header, which is ignored');
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import type { GatewayError } from '../../errors.ts';
+import type { SubgraphResponse } from '../subgraphClient.ts';
+import type { AttemptEnd, Call, CallListener, CallResponse } from './call.ts';
+import { type CallPolicies, learnFromAttempt } from './callPolicies.ts';
+import type { CircuitPermits, RequestCoordinates } from './circuitBreakers.ts';
+
+interface CallAttemptOptions<C extends Call> {
+  readonly call: C;
+  readonly permits: CircuitPermits;
+  readonly coordinates: RequestCoordinates | undefined;
+  /** The kind of slot that the attempt holds. */
+  readonly isDeferred: boolean;
+  readonly policies: CallPolicies;
+  /** Milliseconds. */
+  now(): number;
+}
+
+interface AttemptListener<C extends Call> {
+  onAttemptResponse(attempt: CallAttempt<C>, response: CallResponse): void;
+  onAttemptFailure(attempt: CallAttempt<C>, error: GatewayError): void;
+}
+
+/** One attempt of a call: its HTTP request, the slot that it holds, and what the policies learn from its end. */
+export class CallAttempt<C extends Call> implements CallListener {
+  readonly #options: CallAttemptOptions<C>;
+  readonly #listener: AttemptListener<C>;
+  readonly #startedAt: number;
+  /** `reading`: the whole response has arrived. */
+  #state: 'sent' | 'reading' | 'ended' = 'sent';
+  #holdsSlot = true;
+  #latencyMs: number | undefined;
+  #running = 0;
+  #stopReading: (() => void) | undefined;
+
+  constructor(options: CallAttemptOptions<C>, listener: AttemptListener<C>) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#startedAt = options.now();
+  }
+
+  get call(): C {
+    return this.#options.call;
+  }
+
+  get hasResponse(): boolean {
+    return this.#state !== 'sent';
+  }
+
+  /** Since the start of the attempt, in milliseconds. */
+  get elapsedMs(): number {
+    return this.#options.now() - this.#startedAt;
+  }
+
+  onResponse(response: CallResponse): void {
+    this.#state = 'reading';
+    this.#releaseSlot();
+    this.#listener.onAttemptResponse(this, response);
+  }
+
+  onFailure(error: GatewayError): void {
+    this.#state = 'reading';
+    this.#releaseSlot();
+    this.#listener.onAttemptFailure(this, error);
+  }
+
+  /** Reads the response, unless the attempt ends before that. */
+  read(response: CallResponse, done: (result: SubgraphResponse | GatewayError) => void): void {
+    const stopReading = response.read(done);
+    if (this.#state !== 'ended') this.#stopReading = stopReading;
+  }
+
+  endWith(result: SubgraphResponse | GatewayError): AttemptEnd {
+    const { status, retryAfter } = this.#options.call;
+    return { result, status, retryAfter };
+  }
+
+  /** `end`: `undefined` for an attempt whose end no caller waits for. */
+  finish(end: AttemptEnd | undefined): void {
+    const { call, policies, permits, coordinates, isDeferred } = this.#options;
+    const wasSent = this.#state === 'sent';
+    this.#state = 'ended';
+    this.#stopReading?.();
+    this.#releaseSlot();
+    if (wasSent) call.abort();
+    policies.circuits?.record(permits, end, coordinates);
+    if (end !== undefined)
+      learnFromAttempt(policies, end, {
+        latencyMs: this.#latencyMs ?? 0,
+        running: this.#running,
+        isDeferred,
+      });
+  }
+
+  #releaseSlot(): void {
+    if (!this.#holdsSlot) return;
+    const { queue } = this.#options.policies;
+    this.#holdsSlot = false;
+    this.#latencyMs = this.elapsedMs;
+    this.#running = queue.running;
+    queue.release(this.#options.isDeferred);
+  }
+}

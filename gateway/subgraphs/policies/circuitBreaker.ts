@@ -1,0 +1,101 @@
+import { SlidingCount } from './slidingCount.ts';
+
+export interface CircuitBreakerSettings {
+  /** Opens at this ratio of failures to calls in the window. */
+  readonly failureRatio: number;
+  /** Never opens with fewer calls in the window. */
+  readonly minCalls: number;
+  /** Milliseconds. */
+  readonly window: number;
+  /** Milliseconds until a probe is sent. */
+  readonly openFor: number;
+}
+
+export type CircuitState = 'closed' | 'half-open' | 'open';
+
+/** `ignored`: the call says nothing about the subgraph, because no caller waited for its end. */
+export type CallHealth = 'success' | 'failure' | 'ignored';
+
+/** Admits one call. Must be given back with `record`. */
+export type CircuitPermit = number;
+
+type State =
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'open'; readonly until: number }
+  /** `probeSentAt`: `undefined` when no probe is under way. */
+  | { readonly kind: 'half-open'; readonly probeSentAt: number | undefined };
+
+/** A circuit breaker that samples: it opens when too large a part of the calls in a sliding window failed. Open, it admits
+ *  no call for `openFor`, and then one probe, whose outcome closes or opens it again. A probe without an outcome after
+ *  `openFor` counts as lost, and the next one is admitted: otherwise a probe that hangs would keep the circuit open after
+ *  the subgraph has recovered. */
+export class CircuitBreaker {
+  readonly #settings: CircuitBreakerSettings;
+  readonly #now: () => number;
+  readonly #onChange: () => void;
+  readonly #failures: SlidingCount;
+  readonly #successes: SlidingCount;
+  #state: State = { kind: 'closed' };
+  /** Changes with each state, so that outcomes of calls from before the change are ignored. */
+  #epoch = 0;
+
+  /** `now`: milliseconds on a clock that never goes back. `onChange` is called after the state has changed. */
+  constructor(settings: CircuitBreakerSettings, now: () => number, onChange: () => void = () => {}) {
+    this.#settings = settings;
+    this.#now = now;
+    this.#onChange = onChange;
+    this.#failures = new SlidingCount(settings.window, now);
+    this.#successes = new SlidingCount(settings.window, now);
+  }
+
+  get state(): CircuitState {
+    return this.#state.kind;
+  }
+
+  /** Whether `acquire` would admit a call now. */
+  get admits(): boolean {
+    const state = this.#state;
+    if (state.kind === 'closed') return true;
+    if (state.kind === 'open') return this.#now() >= state.until;
+    return state.probeSentAt === undefined || this.#now() >= state.probeSentAt + this.#settings.openFor;
+  }
+
+  /** A permit for one call, or `undefined` while the circuit admits none. */
+  acquire(): CircuitPermit | undefined {
+    if (!this.admits) return undefined;
+    if (this.#state.kind !== 'closed') this.#change({ kind: 'half-open', probeSentAt: this.#now() });
+    return this.#epoch;
+  }
+
+  record(permit: CircuitPermit, health: CallHealth): void {
+    if (permit !== this.#epoch) return;
+    const state = this.#state;
+    if (state.kind === 'half-open') {
+      if (health === 'ignored') this.#change({ kind: 'half-open', probeSentAt: undefined });
+      else if (health === 'success') this.#change({ kind: 'closed' });
+      else this.#open(state.probeSentAt ?? this.#now());
+      return;
+    }
+    if (health === 'success') this.#successes.add();
+    if (health !== 'failure') return;
+    this.#failures.add();
+    const failures = this.#failures.total;
+    const calls = failures + this.#successes.total;
+    const { minCalls, failureRatio } = this.#settings;
+    if (calls >= minCalls && failures >= failureRatio * calls) this.#open(this.#now());
+  }
+
+  #open(since: number): void {
+    this.#change({ kind: 'open', until: since + this.#settings.openFor });
+  }
+
+  #change(state: State): void {
+    const hasChanged = state.kind !== this.#state.kind;
+    this.#state = state;
+    this.#epoch += 1;
+    if (!hasChanged) return;
+    this.#failures.reset();
+    this.#successes.reset();
+    this.#onChange();
+  }
+}

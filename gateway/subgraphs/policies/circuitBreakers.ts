@@ -1,0 +1,140 @@
+import type { GatewayError } from '../../errors.ts';
+import { isRefusalCode } from '../refusalCodes.ts';
+import type { SubgraphResponse } from '../subgraphClient.ts';
+import type { AttemptEnd } from './call.ts';
+import {
+  type CallHealth,
+  CircuitBreaker,
+  type CircuitBreakerSettings,
+  type CircuitPermit,
+  type CircuitState,
+} from './circuitBreaker.ts';
+
+export interface CircuitBreakersSettings extends CircuitBreakerSettings {
+  /** One circuit for the subgraph, or one for each root field or entity type. */
+  readonly scope: 'subgraph' | 'coordinate';
+}
+
+/** What a request fetches: for each response name at its root, the root field (`Query.products`) or the entity types
+ *  (`Product`). */
+export type RequestCoordinates = ReadonlyMap<string, readonly string[]>;
+
+export interface Circuit {
+  /** `undefined` for the whole subgraph. */
+  readonly coordinate: string | undefined;
+  readonly breaker: CircuitBreaker;
+}
+
+/** Permits of one attempt. */
+export type CircuitPermits = readonly { readonly circuit: Circuit; readonly permit: CircuitPermit }[];
+
+interface CircuitBreakersOptions {
+  readonly settings: CircuitBreakersSettings;
+  /** Milliseconds on a clock that never goes back. */
+  now(): number;
+  /** Called after a circuit has changed its state. */
+  onChange(circuit: Circuit): void;
+}
+
+/** The circuit breakers of one subgraph. A request with an open circuit among its coordinates is refused. */
+export class CircuitBreakers {
+  readonly #options: CircuitBreakersOptions;
+  /** By coordinate; by the empty string for the whole subgraph. The names come from the supergraph. */
+  readonly #circuits = new Map<string, Circuit>();
+
+  constructor(options: CircuitBreakersOptions) {
+    this.#options = options;
+  }
+
+  /** Whether `acquire` would admit an attempt now. */
+  admits(coordinates: RequestCoordinates | undefined): boolean {
+    return this.#circuitsOf(coordinates).every(({ breaker }) => breaker.admits);
+  }
+
+  acquire(coordinates: RequestCoordinates | undefined): CircuitPermits | undefined {
+    const circuits = this.#circuitsOf(coordinates);
+    if (!circuits.every(({ breaker }) => breaker.admits)) return undefined;
+    return circuits.map((circuit) => ({ circuit, permit: circuit.breaker.acquire() as CircuitPermit }));
+  }
+
+  /** `end`: `undefined` for an attempt that no caller waited for. */
+  record(
+    permits: CircuitPermits,
+    end: AttemptEnd | undefined,
+    coordinates: RequestCoordinates | undefined,
+  ): void {
+    const health = end === undefined ? 'ignored' : healthOf(end);
+    const failed =
+      health === 'success' && this.#options.settings.scope === 'coordinate'
+        ? failedCoordinates(end?.result, coordinates)
+        : undefined;
+    for (const { circuit, permit } of permits) {
+      const hasFailed = circuit.coordinate !== undefined && failed?.has(circuit.coordinate);
+      circuit.breaker.record(permit, hasFailed ? 'failure' : health);
+    }
+  }
+
+  /** The circuits that are known so far. */
+  get circuits(): readonly Circuit[] {
+    return [...this.#circuits.values()];
+  }
+
+  /** `open` if any circuit is open, otherwise `half-open` if any is. */
+  get state(): CircuitState {
+    const states = new Set(this.circuits.map(({ breaker }) => breaker.state));
+    return states.has('open') ? 'open' : states.has('half-open') ? 'half-open' : 'closed';
+  }
+
+  #circuitsOf(coordinates: RequestCoordinates | undefined): readonly Circuit[] {
+    if (this.#options.settings.scope === 'subgraph' || coordinates === undefined) return [this.#circuit('')];
+    return [...new Set([...coordinates.values()].flat())].map((coordinate) => this.#circuit(coordinate));
+  }
+
+  #circuit(key: string): Circuit {
+    let circuit = this.#circuits.get(key);
+    if (circuit === undefined) {
+      const { settings, now, onChange } = this.#options;
+      const created: Circuit = {
+        coordinate: key === '' ? undefined : key,
+        breaker: new CircuitBreaker(settings, now, () => onChange(created)),
+      };
+      circuit = created;
+      this.#circuits.set(key, circuit);
+    }
+    return circuit;
+  }
+}
+
+/** What an attempt says about the health of the subgraph. Errors of single fields have a path, and may be due to input. */
+export function healthOf({ result, status }: AttemptEnd): CallHealth {
+  if (result instanceof Error) {
+    switch (result.code) {
+      case 'SUBGRAPH_TIMEOUT':
+      case 'SUBGRAPH_UNREACHABLE':
+      case 'SUBGRAPH_INVALID_RESPONSE':
+        return 'failure';
+      default:
+        return status === undefined || status === 429 ? 'ignored' : 'success';
+    }
+  }
+  if (result.failureStatus !== undefined && result.failureStatus >= 500) return 'failure';
+  const isSubgraphLevel =
+    (result.data === null || result.data === undefined) &&
+    (result.errors ?? []).some(
+      ({ path, extensions }) => path === undefined && !isRefusalCode(extensions?.code),
+    );
+  return isSubgraphLevel ? 'failure' : 'success';
+}
+
+function failedCoordinates(
+  result: SubgraphResponse | GatewayError | undefined,
+  coordinates: RequestCoordinates | undefined,
+): ReadonlySet<string> | undefined {
+  if (result === undefined || result instanceof Error || result.errors === undefined) return undefined;
+  const failed = new Set<string>();
+  for (const { path, extensions } of result.errors) {
+    if (isRefusalCode(extensions?.code)) continue;
+    for (const coordinate of coordinates?.get(String(path?.[0])) ?? []) failed.add(coordinate);
+  }
+  return failed;
+}
