@@ -18,6 +18,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
     ...checkSubgraphNames(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
     ...checkTimeouts(sectionOf(root.subgraphs)),
     ...checkRetries(sectionOf(root.subgraphs)),
+    ...checkUrls(sectionOf(root.subgraphs)),
     ...checkRedis(sectionOf(root.redis)),
     ...checkCacheEvents(sectionOf(sectionOf(root.cache).events), sectionOf(root.redis)),
     ...checkEnrichment(sectionOf(root.enrichment)),
@@ -152,6 +153,20 @@ function checkRetries(subgraphs: Section): ConfigProblem[] {
         path: formatConfigPath(['subgraphs', name, 'retry', key]),
         message: `conflicts: minDelay is ${formatDuration(minDelay)}, maxDelay is ${formatDuration(maxDelay)}`,
         expected: 'a minDelay that is no longer than maxDelay, such as 50ms and 1s',
+      },
+    ];
+  });
+}
+
+function checkUrls(subgraphs: Section): ConfigProblem[] {
+  return Object.keys(subgraphs).flatMap((name) => {
+    const { url, urls } = sectionOf(subgraphs[name]);
+    if (url === undefined || urls === undefined) return [];
+    return [
+      {
+        path: formatConfigPath(['subgraphs', name]),
+        message: 'has both `url` and `urls`',
+        expected: 'either `url`, or `urls` with all addresses',
       },
     ];
   });

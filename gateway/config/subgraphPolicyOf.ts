@@ -6,6 +6,8 @@ type AllSubgraphs = GatewayConfig['subgraphs']['all'];
 export interface SubgraphPolicy extends AllSubgraphs {
   /** Address of the subgraph; `undefined` for the address in the supergraph. */
   readonly url: string | undefined;
+  /** Equal endpoints, which replace `url`. */
+  readonly urls: readonly string[];
 }
 
 /** The effective options of a subgraph by its name in the supergraph. */
@@ -14,6 +16,7 @@ export function subgraphPolicyOf(config: GatewayConfig, name: string): SubgraphP
   const own = name !== 'all' && Object.hasOwn(config.subgraphs, name) ? config.subgraphs[name] : undefined;
   return {
     url: own?.url,
+    urls: own?.urls ?? [],
     timeouts: override(all.timeouts, own?.timeouts),
     retry: override(all.retry, own?.retry),
     breaker: override(all.breaker, own?.breaker),
@@ -22,6 +25,7 @@ export function subgraphPolicyOf(config: GatewayConfig, name: string): SubgraphP
     headers: override(all.headers, own?.headers),
     connections: own?.connections ?? all.connections,
     maxResponseSize: own?.maxResponseSize ?? all.maxResponseSize,
+    maxConnectionAge: own?.maxConnectionAge ?? all.maxConnectionAge,
     http2: own?.http2 ?? all.http2,
     subscription: override(all.subscription, own?.subscription),
   };

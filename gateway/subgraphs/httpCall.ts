@@ -23,6 +23,7 @@ interface HttpCallRequest {
   readonly isIdempotent: boolean;
   /** Called before a request is sent a second time; false refuses that. Always allowed when omitted. */
   readonly takeResend?: (() => boolean) | undefined;
+  readonly endpointUrl?: string | undefined;
 }
 
 const abortedByGateway = new Error('the gateway ended the call');
@@ -34,6 +35,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   status: number | undefined;
   /** The response header. */
   retryAfter: string | undefined;
+  readonly endpointUrl: string | undefined;
   receivedBytes = 0;
   isResent = false;
 
@@ -61,6 +63,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#maxBytes = request.maxResponseBytes;
     this.#isIdempotent = request.isIdempotent;
     this.#takeResend = request.takeResend;
+    this.endpointUrl = request.endpointUrl;
     this.#options = {
       origin: request.target.origin,
       path: request.target.path,

@@ -14,7 +14,6 @@ import {
 } from './policies/callPolicies.ts';
 import { urgencyOf } from './policies/callUrgency.ts';
 import { InFlightCalls } from './policies/inFlightCalls.ts';
-import type { RetryPolicy } from './policies/retryPolicy.ts';
 import { applySendPolicies } from './policies/sendPolicies.ts';
 import type { CallStartContext } from './policies/sharedCall.ts';
 import type {
@@ -167,9 +166,9 @@ class HttpSubgraphClient {
         this.#createCall(
           request,
           endpoint,
-          start.isDeferred === isDeferred ? target : this.#pools.targetOf(endpoint, start.isDeferred),
+          policies.balancer === undefined && start.isDeferred === isDeferred ? target : undefined,
           start,
-          policies.retry,
+          policies,
         ),
     });
   }
@@ -215,11 +214,13 @@ class HttpSubgraphClient {
   #createCall(
     request: SubgraphRequest,
     endpoint: SubgraphEndpoint,
-    target: SubgraphTarget,
-    { deadline }: CallStartContext<HttpCall>,
-    retry: RetryPolicy | undefined,
+    knownTarget: SubgraphTarget | undefined,
+    { deadline, isDeferred, previous }: CallStartContext<HttpCall>,
+    { retry, balancer }: CallPolicies,
   ): HttpCall {
     const now = this.#now();
+    const endpointUrl = balancer?.choose(previous?.endpointUrl);
+    const target = knownTarget ?? this.#pools.targetOf(endpoint, isDeferred, endpointUrl);
     const call = {
       subgraph: request.subgraph,
       target,
@@ -228,6 +229,7 @@ class HttpSubgraphClient {
       maxResponseBytes: endpoint.maxResponseBytes,
       isIdempotent: request.kind === 'query',
       takeResend: retry && (() => retry.takeResend()),
+      endpointUrl,
     };
     return this.#isObserved ? new ObservedCall(request, now, call) : new HttpCall(call);
   }

@@ -20,8 +20,9 @@ export function memoizePolicies(config: GatewayConfig): (subgraph: string) => Su
 export function configuredUrlsOf(config: GatewayConfig): ReadonlyMap<string, string> {
   return new Map(
     Object.keys(config.subgraphs).flatMap((name) => {
-      const { url } = subgraphPolicyOf(config, name);
-      return url === undefined ? [] : [[name, url] as const];
+      const { url, urls } = subgraphPolicyOf(config, name);
+      const first = url ?? urls[0];
+      return first === undefined ? [] : [[name, first] as const];
     }),
   );
 }
@@ -47,6 +48,8 @@ export function createSubgraphEndpoints(
         breaker: policy.breaker.enabled ? policy.breaker : undefined,
         hedge: policy.hedge.enabled ? policy.hedge : undefined,
         isAdaptive: policy.concurrency.adaptive,
+        urls: policy.urls.length > 1 ? policy.urls : undefined,
+        maxConnectionAgeMs: policy.maxConnectionAge,
       });
     }
   });

@@ -8,6 +8,9 @@ export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   readonly url: string;
   /** How long one attempt may take, in milliseconds, including connecting and waiting for a free connection. */
   readonly attemptTimeoutMs: number;
+  /** Connections older than this take no more requests, so that new ones resolve the host name again. Milliseconds; no limit
+   *  when omitted. */
+  readonly maxConnectionAgeMs?: number | undefined;
   /** Largest body that is accepted, before and after decompression. */
   readonly maxResponseBytes: number;
   /** Accept compressed responses. When omitted, unless the subgraph has a loopback address. */
@@ -74,20 +77,21 @@ export class SubgraphPools {
   readonly #targets: Targets = new Map();
   readonly #deferredTargets: Targets = new Map();
 
-  targetOf(endpoint: SubgraphEndpoint, isDeferred: boolean): SubgraphTarget {
+  /** `endpointUrl`: one of the endpoint's `urls`, where it has several. */
+  targetOf(endpoint: SubgraphEndpoint, isDeferred: boolean, endpointUrl = endpoint.url): SubgraphTarget {
     const targets = isDeferred ? this.#deferredTargets : this.#targets;
-    const known = targets.get(endpoint.url);
+    const known = targets.get(endpointUrl);
     if (known !== undefined && (known.endpoint === endpoint || hasSameTarget(known.endpoint, endpoint))) {
       return known.target;
     }
-    const url = new URL(endpoint.url);
+    const url = new URL(endpointUrl);
     const target: SubgraphTarget = {
       pool: this.#poolOf(url, endpoint, isDeferred),
       origin: url.origin,
       path: url.pathname + url.search,
       acceptsCompressed: endpoint.acceptCompressed ?? !isLoopback(url.hostname),
     };
-    targets.set(endpoint.url, { endpoint, target });
+    targets.set(endpointUrl, { endpoint, target });
     return target;
   }
 
@@ -102,7 +106,7 @@ export class SubgraphPools {
 
   #poolOf(url: URL, endpoint: SubgraphEndpoint, isDeferred: boolean): Pool {
     const allowH2 = endpoint.http2 && url.protocol === 'https:';
-    const { attemptTimeoutMs, tls } = endpoint;
+    const { attemptTimeoutMs, tls, maxConnectionAgeMs } = endpoint;
     const limits = callLimitsOf(endpoint);
     // A connection becomes free slightly later than its call ends. Without this limit, the next call would open another
     // connection instead of waiting.
@@ -115,6 +119,7 @@ export class SubgraphPools {
         connections,
         allowH2,
         connectTimeout: attemptTimeoutMs,
+        clientTtl: maxConnectionAgeMs ?? null,
         ...(tls === undefined ? {} : { connect: { ...tls } }),
         // Each call has a timer of its own for all of its phases.
         headersTimeout: 0,

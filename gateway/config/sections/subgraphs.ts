@@ -29,6 +29,9 @@ const forward = z
 const connections = integer({ min: 1 }).describe(
   'Maximum number of open connections to one origin (HTTP/1.1). Deferred fetches have the same number of separate connections.',
 );
+const maxConnectionAge = duration({ min: 1_000 }).describe(
+  'Connections that are older take no more calls. New ones resolve the host name of the subgraph again.',
+);
 const maxCalls = integer({ min: 1 }).describe(
   'Maximum number of concurrent HTTP calls, without those of subscriptions. Deferred fetches and enrichments get at most half of it, and at least one. When omitted, the number of connections of both kinds. Further calls are queued: calls for first responses precede others, then the order is by priority, by the header `tributary-priority` of the request, and by deadline.',
 );
@@ -138,6 +141,7 @@ const allSubgraphs = z
     hedge: withDefaults(hedge, { enabled: false, after: 'p95', budgetRatio: 0.05 }),
     headers: z.strictObject({ forward: forward.prefault(['authorization', 'accept-language']) }).prefault({}),
     connections: connections.prefault(64),
+    maxConnectionAge: maxConnectionAge.prefault('5m'),
     concurrency: z
       .strictObject({
         adaptive: adaptive.prefault(true),
@@ -160,9 +164,16 @@ const allSubgraphs = z
 const namedSubgraph = z
   .strictObject({
     url: httpUrl().describe('Address for operations, which overrides that of the supergraph.').optional(),
+    urls: z
+      .array(httpUrl())
+      .describe(
+        'Addresses of equal instances, instead of `url`. A call goes to the less busy one of two random instances; instances that fail repeatedly get no calls for a while. Subscriptions use the first address.',
+      )
+      .optional(),
     timeouts: z.strictObject({ attempt: attempt.optional(), deadline: deadline.optional() }).optional(),
     headers: z.strictObject({ forward: forward.optional() }).optional(),
     connections: connections.optional(),
+    maxConnectionAge: maxConnectionAge.optional(),
     concurrency: z
       .strictObject({ adaptive: adaptive.optional(), max: maxCalls.optional(), queue: callQueue.optional() })
       .optional(),

@@ -18,6 +18,8 @@ export interface CallListener {
 export interface Call {
   /** The HTTP status; `undefined` until it has arrived. */
   readonly status?: number | undefined;
+  /** The endpoint of the call, where the subgraph has several. */
+  readonly endpointUrl?: string | undefined;
   /** The response header `Retry-After`. */
   readonly retryAfter?: string | undefined;
   start(listener: CallListener): void;

@@ -36,6 +36,8 @@ export class CallAttempt<C extends Call> implements CallListener {
     this.#options = options;
     this.#listener = listener;
     this.#startedAt = options.now();
+    const { endpointUrl } = options.call;
+    if (endpointUrl !== undefined) options.policies.balancer?.onStart(endpointUrl);
   }
 
   get call(): C {
@@ -83,6 +85,7 @@ export class CallAttempt<C extends Call> implements CallListener {
     this.#releaseSlot();
     if (wasSent) call.abort();
     policies.circuits?.record(permits, end, coordinates);
+    if (call.endpointUrl !== undefined) policies.balancer?.onEnd(call.endpointUrl, end, this.#latencyMs ?? 0);
     if (end !== undefined)
       learnFromAttempt(policies, end, {
         latencyMs: this.#latencyMs ?? 0,

@@ -8,6 +8,8 @@ export interface CallCapacity {
   readonly connections: number;
   /** Use HTTP/2 where the server offers it over TLS. */
   readonly http2: boolean;
+  /** Equal endpoints, each with as many connections. */
+  readonly urls?: readonly string[] | undefined;
   /** When omitted, the connections are the only limit and no call is dropped. */
   readonly concurrency?: ConcurrencySettings | undefined;
 }
@@ -30,8 +32,9 @@ export interface CallLimits {
   readonly queued: number;
 }
 
-export function callLimitsOf({ url, connections, http2, concurrency }: CallCapacity): CallLimits {
-  const carried = connections * (http2 && url.startsWith('https:') ? http2StreamsPerConnection : 1);
+export function callLimitsOf({ url, urls, connections, http2, concurrency }: CallCapacity): CallLimits {
+  const carried =
+    (urls?.length ?? 1) * connections * (http2 && url.startsWith('https:') ? http2StreamsPerConnection : 1);
   const total = concurrency?.max ?? 2 * carried;
   return {
     total,

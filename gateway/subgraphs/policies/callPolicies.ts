@@ -4,6 +4,7 @@ import { type CallLimits, reduceTotal } from './callLimits.ts';
 import { CallQueue, type CallQueueObserver } from './callQueue.ts';
 import type { CircuitState } from './circuitBreaker.ts';
 import { type Circuit, CircuitBreakers, type CircuitBreakersSettings } from './circuitBreakers.ts';
+import { EndpointBalancer, type EndpointState } from './endpointBalancer.ts';
 import { HedgePolicy, type HedgeSettings } from './hedgePolicy.ts';
 import { isOverload, RetryPolicy, type RetrySettings } from './retryPolicy.ts';
 
@@ -14,6 +15,8 @@ export interface CallPolicies {
   readonly retry?: RetryPolicy | undefined;
   readonly hedge?: HedgePolicy | undefined;
   readonly adaptiveLimit?: AdaptiveLimit | undefined;
+  /** `undefined` for a subgraph with one endpoint. */
+  readonly balancer?: EndpointBalancer | undefined;
   /** The configured limits, which `adaptiveLimit` reduces. */
   readonly limits: CallLimits;
 }
@@ -24,6 +27,8 @@ export interface CallPolicySettings {
   readonly breaker?: CircuitBreakersSettings | undefined;
   readonly hedge?: HedgeSettings | undefined;
   readonly isAdaptive?: boolean | undefined;
+  /** Equal endpoints of the subgraph, if there are several. */
+  readonly urls?: readonly string[] | undefined;
 }
 
 /** What the policies of all subgraphs have in common. */
@@ -52,7 +57,7 @@ export interface CallPolicyObserver extends CallQueueObserver {
 export function createCallPolicies(
   subgraph: string,
   limits: CallLimits,
-  { retry, breaker, hedge, isAdaptive }: CallPolicySettings,
+  { retry, breaker, hedge, isAdaptive, urls }: CallPolicySettings,
   { now, wallClock, random, queueTimeMs, observer }: CallPolicyContext,
 ): CallPolicies {
   return {
@@ -75,6 +80,7 @@ export function createCallPolicies(
         onMalformedRetryAfter: (value) => observer?.onMalformedRetryAfter(subgraph, value),
       }),
     hedge: hedge && new HedgePolicy(hedge, now),
+    balancer: urls && new EndpointBalancer(urls, now, random),
     adaptiveLimit: isAdaptive ? new AdaptiveLimit(limits.total, now) : undefined,
   };
 }
@@ -91,9 +97,11 @@ export interface SubgraphState {
   readonly queued: number;
   /** False while failed calls are not retried because the budget is spent; `undefined` without retries. */
   readonly hasRetryBudget: boolean | undefined;
+  /** `undefined` for a subgraph with one endpoint. */
+  readonly endpoints: readonly EndpointState[] | undefined;
 }
 
-export function stateOf(subgraph: string, { queue, circuits, retry }: CallPolicies): SubgraphState {
+export function stateOf(subgraph: string, { queue, circuits, retry, balancer }: CallPolicies): SubgraphState {
   return {
     subgraph,
     circuit: circuits?.state,
@@ -104,6 +112,7 @@ export function stateOf(subgraph: string, { queue, circuits, retry }: CallPolici
     running: queue.running,
     queued: queue.length,
     hasRetryBudget: retry?.hasBudget,
+    endpoints: balancer?.states,
   };
 }
 

@@ -18,7 +18,8 @@ import type { Send, SendPolicy } from '../subgraphClient.ts';
  *  6. **Attempt timeout** (`sharedCall.ts`): one timer for each call, set to what is due first. It covers an attempt and its
  *     hedge.
  *  7. **Hedging** (`hedgePolicy.ts`): a second attempt in a slot of its own, if one is free.
- *  8. **Resending** after a lost idle connection (`httpCall.ts`). Innermost, because only the transport knows whether a
+ *  8. **Choice of the endpoint** (`endpointBalancer.ts`), for each attempt.
+ *  9. **Resending** after a lost idle connection (`httpCall.ts`). Innermost, because only the transport knows whether a
  *     connection had been used before. It spends the retry budget, too.
  *
  *  2 to 7 work on calls (`SharedCall`), not on requests, and share one object and one timer per call: that is why they are

@@ -39,6 +39,7 @@ describe('a configuration', () => {
         timeouts: { attempt: 5_000, deadline: 15_000 },
         headers: { forward: ['authorization', 'accept-language'] },
         connections: 64,
+        maxConnectionAge: 300_000,
         concurrency: { adaptive: true, queue: 1_000 },
         maxResponseSize: 64 * 1024 ** 2,
         http2: 'auto',

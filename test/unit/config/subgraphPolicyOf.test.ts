@@ -24,6 +24,8 @@ test('the options of a named subgraph override those of subgraphs.all', () => {
     url: 'http://reviews.internal/graphql',
     timeouts: { attempt: 2_000, deadline: 3_000 },
     headers: { forward: ['authorization', 'accept-language'] },
+    urls: [],
+    maxConnectionAge: 300_000,
     connections: 10,
     concurrency: { adaptive: true, max: 8, queue: 1_000 },
     retry: { ...config.subgraphs.all.retry, attempts: 3, on: [503] },
@@ -47,6 +49,6 @@ test('an empty list of headers overrides that of subgraphs.all', () => {
 test.each(['products', 'all', 'constructor', '__proto__'])(
   '%s without a section gets that of all',
   (name) => {
-    expect(subgraphPolicyOf(config, name)).toEqual({ url: undefined, ...config.subgraphs.all });
+    expect(subgraphPolicyOf(config, name)).toEqual({ url: undefined, urls: [], ...config.subgraphs.all });
   },
 );

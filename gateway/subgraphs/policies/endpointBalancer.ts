@@ -1,0 +1,120 @@
+import type { AttemptEnd } from './call.ts';
+import { healthOf } from './circuitBreakers.ts';
+
+/** Failures in a row that eject an endpoint. */
+const failuresToEject = 5;
+/** The first ejection lasts this long; each further one in a row lasts longer by the same time, up to the maximum. */
+const ejectionMs = 5_000;
+const maxEjectionMs = 60_000;
+/** The weight of old latencies falls to 1/e in this time. */
+const decayMs = 10_000;
+
+interface Endpoint {
+  readonly url: string;
+  inFlight: number;
+  /** Moving average that follows a rise at once ("peak EWMA", Finagle). Milliseconds. */
+  latencyMs: number;
+  updatedAt: number;
+  failures: number;
+  ejections: number;
+  ejectedUntil: number;
+}
+
+export interface EndpointState {
+  readonly url: string;
+  readonly inFlight: number;
+  readonly isEjected: boolean;
+}
+
+/** Chooses among the equal endpoints of a subgraph: of two random ones, the one with the smaller product of calls in flight and
+ *  latency ("The Power of Two Choices in Randomized Load Balancing", Mitzenmacher). Endpoints that fail repeatedly are ejected
+ *  for a time, at most half of them, as in Envoy's outlier detection; after that time they get calls again, and the next
+ *  failure ejects them for longer. */
+export class EndpointBalancer {
+  readonly #endpoints: readonly Endpoint[];
+  readonly #now: () => number;
+  readonly #random: () => number;
+
+  /** `now`: milliseconds on a clock that never goes back. `random`: from 0 up to 1. */
+  constructor(urls: readonly string[], now: () => number, random: () => number) {
+    this.#now = now;
+    this.#random = random;
+    this.#endpoints = urls.map((url) => ({
+      url,
+      inFlight: 0,
+      latencyMs: 0,
+      updatedAt: now(),
+      failures: 0,
+      ejections: 0,
+      ejectedUntil: 0,
+    }));
+  }
+
+  /** The URL for an attempt; if possible, another one than `avoid`. */
+  choose(avoid: string | undefined): string {
+    const now = this.#now();
+    const available = this.#endpoints.filter(({ ejectedUntil }) => ejectedUntil <= now);
+    const others = available.filter(({ url }) => url !== avoid);
+    const candidates = others.length > 0 ? others : available.length > 0 ? available : this.#endpoints;
+    const first = this.#randomIndex(candidates.length);
+    if (candidates.length === 1) return (candidates[first] as Endpoint).url;
+    const second = (first + 1 + this.#randomIndex(candidates.length - 1)) % candidates.length;
+    const [a, b] = [candidates[first] as Endpoint, candidates[second] as Endpoint];
+    return costOf(a) <= costOf(b) ? a.url : b.url;
+  }
+
+  onStart(url: string): void {
+    this.#endpoint(url).inFlight += 1;
+  }
+
+  /** `end`: `undefined` for an attempt whose end no caller waited for. */
+  onEnd(url: string, end: AttemptEnd | undefined, latencyMs: number): void {
+    const endpoint = this.#endpoint(url);
+    endpoint.inFlight -= 1;
+    if (end === undefined) return;
+    const health = healthOf(end);
+    if (health === 'failure') this.#onFailure(endpoint);
+    if (health !== 'success') return;
+    const now = this.#now();
+    endpoint.failures = 0;
+    if (endpoint.ejectedUntil <= now) endpoint.ejections = 0;
+    const weight = Math.exp((endpoint.updatedAt - now) / decayMs);
+    endpoint.latencyMs =
+      latencyMs > endpoint.latencyMs ? latencyMs : endpoint.latencyMs * weight + latencyMs * (1 - weight);
+    endpoint.updatedAt = now;
+  }
+
+  get states(): readonly EndpointState[] {
+    const now = this.#now();
+    return this.#endpoints.map(({ url, inFlight, ejectedUntil }) => ({
+      url,
+      inFlight,
+      isEjected: ejectedUntil > now,
+    }));
+  }
+
+  #onFailure(endpoint: Endpoint): void {
+    const now = this.#now();
+    endpoint.failures += 1;
+    // An endpoint that fails again right after an ejection needs no further proof.
+    if (endpoint.failures < failuresToEject && endpoint.ejections === 0) return;
+    const ejected = this.#endpoints.filter(({ ejectedUntil }) => ejectedUntil > now).length;
+    if (endpoint.ejectedUntil > now || ejected + 1 > this.#endpoints.length / 2) return;
+    endpoint.ejections += 1;
+    endpoint.ejectedUntil = now + Math.min(ejectionMs * endpoint.ejections, maxEjectionMs);
+    endpoint.failures = 0;
+  }
+
+  #endpoint(url: string): Endpoint {
+    return this.#endpoints.find((endpoint) => endpoint.url === url) as Endpoint;
+  }
+
+  #randomIndex(length: number): number {
+    return Math.floor(this.#random() * length);
+  }
+}
+
+/** A new endpoint has no latency yet: it is preferred once, and then known. */
+function costOf({ inFlight, latencyMs }: Endpoint): number {
+  return (inFlight + 1) * latencyMs;
+}

@@ -1,0 +1,159 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { GatewayError } from '../../../../gateway/errors.ts';
+import type { AttemptEnd } from '../../../../gateway/subgraphs/policies/call.ts';
+import { EndpointBalancer } from '../../../../gateway/subgraphs/policies/endpointBalancer.ts';
+import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
+import { ManualClock } from '../../../harness/manualClock.ts';
+import { hang, json, reset, startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
+import { createClientFixture } from '../clientFixture.ts';
+
+const succeeded: AttemptEnd = {
+  result: { data: {}, errors: undefined } as unknown as SubgraphResponse,
+  status: 200,
+  retryAfter: undefined,
+};
+const failed: AttemptEnd = {
+  result: new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'),
+  status: undefined,
+  retryAfter: undefined,
+};
+
+function open(urls: readonly string[], random = seeded()) {
+  const clock = new ManualClock();
+  const balancer = new EndpointBalancer(urls, clock.now, random);
+  const call = (end: AttemptEnd | undefined, latencyMs = 10, avoid?: string): string => {
+    const url = balancer.choose(avoid);
+    balancer.onStart(url);
+    balancer.onEnd(url, end, latencyMs);
+    return url;
+  };
+  return { clock, balancer, call };
+}
+
+/** Evenly distributed numbers, the same in each run. */
+function seeded(): () => number {
+  let state = 1;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
+const ejected = (balancer: EndpointBalancer): string[] =>
+  balancer.states.filter(({ isEjected }) => isEjected).map(({ url }) => url);
+
+describe('calls to a subgraph with several endpoints', () => {
+  test('are spread over equal endpoints', () => {
+    const { call } = open(['a', 'b', 'c']);
+    const counts = new Map<string, number>();
+    for (let n = 0; n < 300; n++) {
+      const url = call(succeeded);
+      counts.set(url, (counts.get(url) ?? 0) + 1);
+    }
+    for (const url of ['a', 'b', 'c']) expect(counts.get(url)).toBeGreaterThan(50);
+  });
+
+  test('go to the endpoint with fewer calls in flight', () => {
+    const { balancer, call } = open(['a', 'b']);
+    while (call(succeeded) !== 'a');
+    while (call(succeeded) !== 'b');
+    for (let n = 0; n < 5; n++) balancer.onStart('a');
+    expect(Array.from({ length: 20 }, () => call(succeeded))).toEqual(Array(20).fill('b'));
+  });
+
+  test('avoid a slow endpoint', () => {
+    const { balancer } = open(['slow', 'fast']);
+    for (const [url, latencyMs] of [
+      ['slow', 500],
+      ['fast', 5],
+    ] as const) {
+      balancer.onStart(url);
+      balancer.onEnd(url, succeeded, latencyMs);
+    }
+    expect(Array.from({ length: 20 }, () => balancer.choose(undefined))).toEqual(Array(20).fill('fast'));
+  });
+
+  test('go to another endpoint than the one to avoid', () => {
+    const { call } = open(['a', 'b']);
+    expect(Array.from({ length: 20 }, () => call(succeeded, 10, 'a'))).toEqual(Array(20).fill('b'));
+  });
+
+  test('go to the only endpoint although it is the one to avoid', () => {
+    expect(open(['a']).balancer.choose('a')).toBe('a');
+  });
+
+  test('leave an endpoint that failed five times in a row, and come back after five seconds', () => {
+    const { clock, balancer } = open(['bad', 'good']);
+    for (let n = 0; n < 5; n++) {
+      balancer.onStart('bad');
+      balancer.onEnd('bad', failed, 1);
+    }
+    expect(ejected(balancer)).toEqual(['bad']);
+    expect(Array.from({ length: 20 }, () => balancer.choose(undefined))).toEqual(Array(20).fill('good'));
+    clock.advance(5_000);
+    expect(ejected(balancer)).toEqual([]);
+    expect(balancer.choose('good')).toBe('bad');
+  });
+
+  test('leave an endpoint for longer when it fails right after it came back', () => {
+    const { clock, balancer } = open(['bad', 'good']);
+    const fail = (): void => {
+      balancer.onStart('bad');
+      balancer.onEnd('bad', failed, 1);
+    };
+    for (let n = 0; n < 5; n++) fail();
+    clock.advance(5_000);
+    fail();
+    clock.advance(9_999);
+    expect(ejected(balancer)).toEqual(['bad']);
+    clock.advance(1);
+    expect(ejected(balancer)).toEqual([]);
+  });
+
+  test('use at least half of the endpoints, and all counts are right, for any sequence of events', () => {
+    const event = fc.record({
+      end: fc.constantFrom(succeeded, failed, failed, undefined),
+      ms: fc.nat(2_000),
+      latencyMs: fc.nat(1_000),
+    });
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 200 }), fc.integer({ min: 1, max: 5 }), (events, size) => {
+        const urls = Array.from({ length: size }, (_, n) => `endpoint ${n}`);
+        const { clock, balancer, call } = open(urls);
+        for (const { end, ms, latencyMs } of events) {
+          expect(urls).toContain(call(end, latencyMs));
+          expect(ejected(balancer).length).toBeLessThanOrEqual(size / 2);
+          clock.advance(ms);
+        }
+        expect(balancer.states.every(({ inFlight }) => inFlight === 0)).toBe(true);
+      }),
+    );
+  });
+});
+
+test.each([
+  [
+    'a retry',
+    reset,
+    { retry: { attempts: 2, minDelay: 1, maxDelay: 1, budgetRatio: 1, on: ['connection'] } },
+  ],
+  ['a hedge', hang, { hedge: { after: 30, budgetRatio: 1 } }],
+] as const)('%s goes to another endpoint', async (_, script, settings) => {
+  await using good = await startScriptedSubgraph();
+  await using bad = await startScriptedSubgraph();
+  good.setDefaultScript(json({ data: { ok: true } }));
+  bad.setDefaultScript(script);
+  const urls = [bad.url, good.url];
+  // Without latencies, the first of two random endpoints is chosen: the bad one.
+  await using fixture = createClientFixture(bad.url, { at: { ...settings, urls }, random: () => 0 });
+  const answer = fixture.send();
+  await bad.waitForRequests(1);
+  await (script === reset ? bad.requests[0]?.connectionClosed : undefined);
+  while (good.requests.length === 0) {
+    fixture.clock.advance(10);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await answer.outcome).toMatchObject({ data: { ok: true } });
+  expect(bad.requests.length).toBe(1);
+});
