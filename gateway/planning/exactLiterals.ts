@@ -1,13 +1,22 @@
 import {
   baseType,
   type CompositeType,
+  type DirectiveDefinition,
+  type FieldDefinition,
   type InputType,
   isCompositeType,
   isCustomScalarType,
   isInputObjectType,
   type Schema,
 } from '@apollo/federation-internals';
-import { type DocumentNode, Kind, type SelectionSetNode, type ValueNode } from 'graphql';
+import {
+  type ArgumentNode,
+  type DirectiveNode,
+  type DocumentNode,
+  Kind,
+  type SelectionSetNode,
+  type ValueNode,
+} from 'graphql';
 
 interface ProtectedOperation {
   /** The operation for the planner. */
@@ -59,7 +68,11 @@ export function protectLiterals(
         if (selection.kind === Kind.INLINE_FRAGMENT) {
           const condition = selection.typeCondition && schema.type(selection.typeCondition.name.value);
           const type = condition !== undefined && isCompositeType(condition) ? condition : parent;
-          return { ...selection, selectionSet: protectSelections(selection.selectionSet, type) };
+          return {
+            ...selection,
+            directives: protectDirectives(selection.directives),
+            selectionSet: protectSelections(selection.selectionSet, type),
+          };
         }
         const field =
           parent === undefined || parent.kind === 'UnionType'
@@ -68,10 +81,8 @@ export function protectLiterals(
         const type = field?.type && baseType(field.type);
         return {
           ...selection,
-          arguments: (selection.arguments ?? []).map((argument) => ({
-            ...argument,
-            value: protect(argument.value, field?.argument(argument.name.value)?.type),
-          })),
+          arguments: protectArguments(selection.arguments, field),
+          directives: protectDirectives(selection.directives),
           ...(selection.selectionSet === undefined
             ? {}
             : {
@@ -83,6 +94,23 @@ export function protectLiterals(
         };
       }),
     };
+  }
+
+  function protectDirectives(directives: readonly DirectiveNode[] = []): DirectiveNode[] {
+    return directives.map((directive) => ({
+      ...directive,
+      arguments: protectArguments(directive.arguments, schema.directive(directive.name.value)),
+    }));
+  }
+
+  function protectArguments(
+    given: readonly ArgumentNode[] = [],
+    definition: FieldDefinition<CompositeType> | DirectiveDefinition | undefined,
+  ): ArgumentNode[] {
+    return given.map((argument) => ({
+      ...argument,
+      value: protect(argument.value, definition?.argument(argument.name.value)?.type),
+    }));
   }
 
   function protect(value: ValueNode, type: InputType | undefined): ValueNode {

@@ -15,6 +15,7 @@ beforeAll(async () => {
       {
         name: 'payloads',
         sdl: `
+          directive @note(any: Any) on FIELD | INLINE_FRAGMENT
           scalar Any
           input Filter { by: Any = { a: [1, "b"] } must: Any! = [2] plain: Any = "c" }
           enum Sort { ASC DESC }
@@ -43,6 +44,7 @@ beforeAll(async () => {
       {
         name: 'taxes',
         sdl: `
+          directive @note(any: Any) on FIELD | INLINE_FRAGMENT
           scalar Any
           type Order @key(fields: "id") {
             id: ID!
@@ -152,6 +154,11 @@ describe('a literal of a custom scalar', () => {
       'an object with variables',
       'query ($v: Any, $s: Sort) { payload(any: {n: 1e400, v: $v}) measure(at: 1.0, sort: $s) }',
       'payload(any: {n: 1e400, v: $v})',
+    ],
+    [
+      'the argument of a directive',
+      '{ payload @note(any: 1e400) ... @note(any: [EUR]) { strict } }',
+      '@note(any: 1e400)',
     ],
     ['a fragment', '{ order { ... on Order { note(any: 1e400) } } }', 'note(any: 1e400)'],
     [
