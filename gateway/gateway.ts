@@ -124,6 +124,8 @@ export async function createGateway(
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
     onInternalError: (err, requestId) => log.error({ err, requestId }, 'A fetch failed unexpectedly'),
+    onPlanningFailed: (err, requestId) =>
+      log.error({ err, requestId }, 'A valid operation could not be planned'),
     requestContexts: new RequestContextFactory({
       config,
       readIdentity: context.readIdentity,

@@ -48,6 +48,8 @@ interface PipelineOptions {
   openStream(clientKey: string): () => void;
   /** A fault of the gateway failed one fetch. */
   onInternalError(cause: unknown, requestId: string): void;
+  /** An operation that is valid could not be planned. */
+  onPlanningFailed(error: GatewayError, requestId: string): void;
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
   /** An operation is prepared and about to be executed. Must not throw. */
   onPrepared?(request: OperationRequest): void;
@@ -75,8 +77,10 @@ export class Pipeline {
       prepared = 'then' in preparing ? await beforeDeadline(preparing, request, context) : preparing;
     } catch (error) {
       // The operation is valid. That it cannot be planned is a response without data, with status 200.
-      if (error instanceof GatewayError && error.code === 'PLANNING_FAILED')
+      if (error instanceof GatewayError && error.code === 'PLANNING_FAILED') {
+        this.#options.onPlanningFailed(error, request.requestId);
         return createFailedOutcome(error);
+      }
       throw error;
     }
     if (prepared.kind === 'refused') {

@@ -31,6 +31,7 @@ import type { TransportLog } from '../telemetry/logger.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import { DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule } from './deferDirectiveRules.ts';
 import { createErrorFormatter, headersOf, statusOf } from './errorResponse.ts';
+import { FloatLiteralsRule } from './floatLiteralsRule.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 
@@ -88,7 +89,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     csrfPrevention: options.csrf,
     allowBatchedHttpRequests: options.isBatchingAllowed,
     maxRecursiveSelections: options.maxRecursiveSelections,
-    validationRules: [DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule],
+    validationRules: [DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule, FloatLiteralsRule],
     persistedQueries: { cache: persisted, ttl: null },
     // Valid documents, by a key that contains a hash of the API schema.
     documentStore: new TextSizedCache<DocumentNode>(

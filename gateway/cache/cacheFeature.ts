@@ -14,6 +14,7 @@ import { FetchCache } from './fetches/fetchCache.ts';
 import { createFetchCacheOptions } from './fetches/fetchCacheOptions.ts';
 import { InvalidatingFetchSender } from './fetches/invalidatingFetchSender.ts';
 import { EventInvalidations } from './invalidation/eventInvalidations.ts';
+import { findSubgraphProblem } from './invalidation/invalidationProblems.ts';
 import { parseInvalidationRequest } from './invalidation/invalidationRequest.ts';
 import {
   compileMutationInvalidations,
@@ -57,7 +58,7 @@ export class CacheFeature implements Feature {
   }
 
   readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
-    const { enabled, rules: configured, mutations } = this.#context.config.cache;
+    const { enabled, rules: configured, mutations, ignoreSubgraphNoStore } = this.#context.config.cache;
     // Decides without parsing the SDL, for supergraphs that have no rules.
     const mayHaveRules =
       Object.keys(configured).length > 0 || reading.supergraph.sdl.includes('://tributary.dev/spec/');
@@ -68,6 +69,10 @@ export class CacheFeature implements Feature {
       problems,
       unknownNames: [
         ...unknown.map((name) => `cache.rules: ${name}`),
+        ...ignoreSubgraphNoStore.flatMap((name) => {
+          const problem = findSubgraphProblem(name, rules.graph);
+          return problem === undefined ? [] : [`cache.ignoreSubgraphNoStore: ${problem}`];
+        }),
         ...compiled.unknown.map((name) => `cache.mutations: ${name}`),
       ],
       attach: (supergraph) => {
@@ -87,7 +92,11 @@ export class CacheFeature implements Feature {
     if (rules === undefined) return fetches;
     const { config, log } = this.#context;
     return new InvalidatingFetchSender({
-      next: new CachingFetchSender({ next: fetches, plans: new CachePlans(rules.rules), cache: this.#cache }),
+      next: new CachingFetchSender({
+        next: fetches,
+        plans: new CachePlans(rules.rules, this.#cache.options.onUncacheable),
+        cache: this.#cache,
+      }),
       invalidations: rules.mutations,
       store: this.#store,
       observer: this.#observer,

@@ -5,9 +5,7 @@ import { incrementCount, registerCounter, toLabelValue } from '../telemetry/regi
 export interface CacheObserver {
   onLookup(lookup: CacheLookup): void;
   onStored(stored: ItemLabels & { readonly bytes: number }): void;
-  onNotStored(
-    rejected: ItemLabels & { readonly reason: 'errors' | 'refused' | 'invalid' | 'too large' },
-  ): void;
+  onNotStored(rejected: ItemLabels & { readonly reason: NotStoredReason }): void;
   onRefresh(refresh: ItemLabels & { readonly outcome: RefreshOutcome }): void;
   /** A stale value was served because the subgraph failed. */
   onStaleIfError(served: ItemLabels): void;
@@ -32,6 +30,10 @@ interface CacheLookup extends ItemLabels {
   /** 0 if the memory of the process had all entries. */
   readonly durationMs: number;
 }
+
+/** `refused`: by the headers, or because a private value has no identity. `invalid`: headers or tags that cannot be parsed.
+ *  `schema violation`: the schema forbids the value. */
+export type NotStoredReason = 'errors' | 'refused' | 'invalid' | 'schema violation' | 'too large';
 
 /** How the refresh of a stale value ended. `claimed elsewhere`: another process refreshes it. */
 export type RefreshOutcome = 'stored' | 'not stored' | 'failed' | 'claimed elsewhere';

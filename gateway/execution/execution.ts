@@ -8,6 +8,7 @@ import {
 import type { FetchScheduler } from './fetchScheduler.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
+import { providersByPath } from './providersByPath.ts';
 import type { RequestContext } from './requestContext.ts';
 import type { ResponseObject } from './responseTree.ts';
 import { type GroupUrgency, StepRunner } from './stepRunner.ts';
@@ -73,6 +74,14 @@ export class Execution {
     const isOpen = (index: number): boolean => this.#isStepDone[index] === false;
     this.#openDependencies = steps.map((step) => step.dependsOn.filter(isOpen).length);
     this.#openSteps = groups.map((group) => group.steps.filter(isOpen).length);
+  }
+
+  /** The subgraph whose fetch provides the field at a path of internal names, joined by dots; the first one if there are
+   *  several. */
+  subgraphOf(path: string): string | undefined {
+    this.#programIndex.providers ??= providersByPath(this.#program.steps);
+    const [first] = this.#programIndex.providers.get(path) ?? [];
+    return first === undefined ? undefined : this.#program.steps[first]?.shape.subgraph;
   }
 
   /** No string of the response tree needs an escape sequence in JSON. */

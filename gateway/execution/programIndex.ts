@@ -10,6 +10,8 @@ export interface ProgramIndex {
   readonly hasContext: boolean;
   /** Per step: the fields that are missing when it fails; computed at the first failure. */
   readonly missingFieldsByStep: (ReadonlySet<string> | undefined)[];
+  /** See `providersByPath`; computed when first needed. */
+  providers: ReadonlyMap<string, ReadonlySet<number>> | undefined;
 }
 
 const programIndexes = new WeakMap<Program, ProgramIndex>();
@@ -29,6 +31,7 @@ export function programIndexOf(program: Program): ProgramIndex {
       groupsOfStep,
       hasContext: steps.some((step) => step.contextReader !== undefined),
       missingFieldsByStep: [],
+      providers: undefined,
     };
     programIndexes.set(program, index);
   }

@@ -1,9 +1,9 @@
-import { isAbstractType, Kind, type SelectionSetNode } from 'graphql';
+import { isAbstractType } from 'graphql';
 import type { Selection, SelectionSet } from '../operation/selection.ts';
 import type { RequiresSelection } from '../planning/queryPlan.ts';
 import { type CompileProgramOptions, compileProgram } from './compileProgram.ts';
-import type { FlattenPath } from './flattenPath.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
+import { pathText, providersByPath } from './providersByPath.ts';
 
 interface SplitProgramOptions extends CompileProgramOptions {
   readonly root: SelectionSet;
@@ -80,39 +80,6 @@ function precedingStepsOf(steps: readonly FetchStep[]): ReadonlySet<number>[] {
   return before;
 }
 
-/** Per response path: the steps that provide it. Composite fields count as well. */
-function providersByPath(steps: readonly FetchStep[]): Map<string, Set<number>> {
-  const providers = new Map<string, Set<number>>();
-  for (const step of steps) {
-    const prefix = pathText(step.path);
-    visitSelection(step.shape.selection, prefix, (path) => add(path, step.index));
-    for (const rewrite of step.shape.outputRewrites) {
-      if (rewrite.kind !== 'KeyRenamer') continue;
-      const names = rewrite.path.filter((part) => !part.startsWith('... on '));
-      const renamed = [...names.slice(0, -1), rewrite.renameKeyTo].join('.');
-      add(prefix === '' ? renamed : `${prefix}.${renamed}`, step.index);
-    }
-  }
-  return providers;
-
-  function add(path: string, index: number): void {
-    const known = providers.get(path);
-    if (known === undefined) providers.set(path, new Set([index]));
-    else known.add(index);
-  }
-}
-
-function visitSelection(set: SelectionSetNode, prefix: string, visit: (path: string) => void): void {
-  for (const selection of set.selections) {
-    if (selection.kind === Kind.INLINE_FRAGMENT) visitSelection(selection.selectionSet, prefix, visit);
-    if (selection.kind !== Kind.FIELD) continue;
-    const name = selection.alias?.value ?? selection.name.value;
-    const path = prefix === '' ? name : `${prefix}.${name}`;
-    visit(path);
-    if (selection.selectionSet !== undefined) visitSelection(selection.selectionSet, path, visit);
-  }
-}
-
 function requiredPathsOf(requires: readonly RequiresSelection[], prefix: string): string[] {
   return requires.flatMap((selection) => {
     if (selection.kind === 'InlineFragment') return requiredPathsOf(selection.selections, prefix);
@@ -154,9 +121,4 @@ function payloadPathsOf(root: SelectionSet, groupCount: number): string[][] {
     }
     return any;
   }
-}
-
-/** Response names without list markers. */
-function pathText(path: FlattenPath): string {
-  return path.flatMap((segment) => (segment.kind === 'key' ? [segment.name] : [])).join('.');
 }

@@ -1,10 +1,11 @@
 import {
   type DocumentNode,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   getVariableValues,
   Kind,
   type OperationDefinitionNode,
+  type VariableDefinitionNode,
   visit,
 } from 'graphql';
 import { GatewayError } from '../errors.ts';
@@ -25,11 +26,17 @@ export function coerceVariables(
 ): CoercedVariables {
   const definitions = operation.variableDefinitions ?? [];
   if (definitions.length === 0) return { kind: 'coerced', values: noValues };
-  checkValueCount(inputs, maxValues);
+  const hasInfinity = checkValueCount(inputs, maxValues);
   // A copy without a prototype, so that members of Object.prototype such as `toString` are not read as variables.
   const copy = Object.assign(Object.create(null) as Record<string, unknown>, inputs);
   const result = getVariableValues(schema, definitions, copy, { maxErrors: 0 });
-  if (result.errors === undefined) return { kind: 'coerced', values: result.coerced ?? noValues };
+  if (result.errors === undefined) {
+    if (hasInfinity) {
+      const errors = definitions.flatMap((definition) => infinityErrorOf(definition, copy));
+      if (errors.length > 0) return { kind: 'refused', errors };
+    }
+    return { kind: 'coerced', values: result.coerced ?? noValues };
+  }
   // Error messages quote the invalid value, which may be long.
   const truncated = truncateStrings(copy) as typeof copy;
   return {
@@ -38,11 +45,14 @@ export function coerceVariables(
   };
 }
 
-function checkValueCount(variables: Readonly<Record<string, unknown>>, allowed: number): void {
+/** Returns whether one of the values is infinite: JSON.parse reads a number as infinite that is too large for a double. */
+function checkValueCount(variables: Readonly<Record<string, unknown>>, allowed: number): boolean {
   let values = 0;
+  let hasInfinity = false;
   const open: unknown[] = Object.values(variables);
   while (open.length > 0) {
     const value = open.pop();
+    if (typeof value === 'number' && !Number.isFinite(value)) hasInfinity = true;
     if (typeof value !== 'object' || value === null) continue;
     const held: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
     values += held.length;
@@ -55,6 +65,19 @@ function checkValueCount(variables: Readonly<Record<string, unknown>>, allowed: 
     }
     for (const element of held) open.push(element);
   }
+  return hasInfinity;
+}
+
+/** A custom scalar accepts any number, and JSON cannot express an infinite one: the subgraph would get null. */
+function infinityErrorOf(
+  { variable }: VariableDefinitionNode,
+  inputs: Readonly<Record<string, unknown>>,
+): GraphQLError[] {
+  const name = variable.name.value;
+  const hasInfinity = name in inputs && checkValueCount({ [name]: inputs[name] }, Number.POSITIVE_INFINITY);
+  if (!hasInfinity) return [];
+  const message = `Variable "$${name}" has a number that is too large for the gateway to pass on. Send it as a string or as a literal.`;
+  return [new GraphQLError(message, { nodes: variable })];
 }
 
 /** A copy in which long strings are truncated. */

@@ -9,6 +9,7 @@ import {
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { type DocumentNode, GraphQLError, parse, printSchema } from 'graphql';
+import { protectLiterals } from './exactLiterals.ts';
 import { InputChecker } from './inputChecker.ts';
 import { mapFetches } from './mapFetches.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
@@ -136,10 +137,13 @@ function createRawPlanner(
     inputChecker: new InputChecker(document),
     // One planner serves both values of `shouldSplitDefer`: a document without `@defer` gets a plan without Defer nodes.
     plan: ({ document: text, overrides = [], isOptional = false }) => {
-      const operation = operationFromDocument(apiSchema, parse(text, { noLocation: true }));
+      const document = parse(text, { noLocation: true });
+      const literals = protectLiterals(document, text, apiSchema);
+      const operation = operationFromDocument(apiSchema, literals?.document ?? document);
       const overrideConditions = new Map(overrides.map((label) => [label, true]));
       const build = (): ApolloQueryPlan => planner.buildQueryPlan(operation, { overrideConditions });
-      return toQueryPlan(isOptional ? limit.run(build) : build());
+      const planJson = toPlanJson(isOptional ? limit.run(build) : build());
+      return JSON.parse(literals?.restore(planJson) ?? planJson) as QueryPlan;
     },
   };
 }
@@ -218,11 +222,11 @@ export function describeExceededLimit(error: unknown): string | undefined {
 
 type ApolloQueryPlan = ReturnType<QueryPlanner['buildQueryPlan']>;
 
-/** Converts the package's plan to plain JSON without `undefined` members. The names are the same. */
-function toQueryPlan(plan: ApolloQueryPlan): QueryPlan {
-  return JSON.parse(
-    JSON.stringify(plan, (_key, value: unknown) => (isFetchNode(value) ? completeFetchNode(value) : value)),
-  ) as QueryPlan;
+/** The JSON text of the package's plan as a `QueryPlan`. The names are the same. */
+function toPlanJson(plan: ApolloQueryPlan): string {
+  return JSON.stringify(plan, (_key, value: unknown) =>
+    isFetchNode(value) ? completeFetchNode(value) : value,
+  );
 }
 
 type ApolloFetchNode = Extract<ApolloPlanNode, { kind: 'Fetch' }>;

@@ -44,22 +44,25 @@ export function formatExecutionError(
   };
 }
 
-/** The errors of missing fields and invalid values as the client gets them. A null is not reported if another error
- *  explains it: an error of a subgraph, or an invalid value at the same path. */
+/** The errors of missing fields and invalid values as the client gets them. A null, or an object of unknown type, is not
+ *  reported if another error explains it: an error of a subgraph, or an invalid value at the same path. `subgraphAt`: the
+ *  subgraph that returned the value at a path. */
 export function* formatShapeErrors(
   errors: readonly ShapeError[],
   explained: PathIndex,
   policy: ErrorPolicy,
+  subgraphAt: (path: ResponsePath) => string | undefined,
 ): SlicedTask<GraphQLFormattedError[]> {
   const formatted: GraphQLFormattedError[] = [];
   const invalid = new PathIndex();
   for (const { kind, path } of errors) {
-    if (kind !== 'invalid') continue;
+    if (kind !== 'invalid' && kind !== 'unknown') continue;
     if (invalid.add(path) % errorsPerSlice === 0) yield;
   }
   for (const [index, error] of errors.entries()) {
     if (index % errorsPerSlice === errorsPerSlice - 1) yield;
-    if (error.kind === 'null' && (explained.isRelated(error.path) || invalid.has(error.path))) continue;
+    if (error.kind === 'null' && invalid.has(error.path)) continue;
+    if ((error.kind === 'null' || error.kind === 'unknown') && explained.isRelated(error.path)) continue;
     formatted.push(format(error));
   }
   return formatted;
@@ -67,8 +70,11 @@ export function* formatShapeErrors(
   function format(error: ShapeError): GraphQLFormattedError {
     const { kind, path } = error;
     if (kind === 'missing') return formatExecutionError(error.cause, path, policy);
-    const code = kind === 'invalid' ? 'SUBGRAPH_INVALID_RESPONSE' : 'INTERNAL_SERVER_ERROR';
-    return { message: error.message, path, extensions: { code } };
+    if (kind === 'null')
+      return { message: error.message, path, extensions: { code: 'INTERNAL_SERVER_ERROR' } };
+    const subgraph = policy.exposeSubgraphs ? subgraphAt(path) : undefined;
+    const named = subgraph === undefined ? {} : { subgraph };
+    return { message: error.message, path, extensions: { ...named, code: 'SUBGRAPH_INVALID_RESPONSE' } };
   }
 }
 

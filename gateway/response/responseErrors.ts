@@ -7,7 +7,7 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import { type ErrorPolicy, errorsPerSlice, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
 import { PathIndex } from './pathIndex.ts';
 import type { ShapeError } from './shapeData.ts';
-import { toClientPath } from './toClientPath.ts';
+import { toClientPath, toInternalPath } from './toClientPath.ts';
 
 /** The errors of one execution as the client gets them. The error of a whole fetch is reported at each field that is
  *  missing because of it, as if the field had failed by itself. If no field is missing, the error is reported once, at
@@ -88,7 +88,14 @@ export class ResponseErrors {
   }
 
   format(found: readonly ShapeError[], explained: PathIndex): SlicedTask<GraphQLFormattedError[]> {
-    return formatShapeErrors(found, explained, this.#policy);
+    return formatShapeErrors(found, explained, this.#policy, (path) => this.#subgraphAt(path));
+  }
+
+  /** The subgraph that returned the value at a path of the client. */
+  #subgraphAt(path: ResponsePath): string | undefined {
+    const { root } = this.#operation;
+    const { tree } = this.#execution;
+    return this.#execution.subgraphOf(toInternalPath(root, tree, path).join('.'));
   }
 
   /** Reads the execution's new errors. Called before data is shaped, which uses `causeOf`. */

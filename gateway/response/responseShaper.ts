@@ -1,5 +1,6 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { Execution } from '../execution/execution.ts';
+import { TypeConditions } from '../execution/typeConditions.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
@@ -62,6 +63,7 @@ export class ResponseShaper {
         causeOf: this.#errors.causeOf,
         maxBytes,
         sentNulls: this.#sentNulls,
+        conditions: () => TypeConditions.forSupergraph(supergraph),
         ...options,
       },
     );
@@ -99,11 +101,12 @@ export class ResponseShaper {
     const { operation, maxBytes } = this.#options;
     const errors = this.#errors;
     const { apiSchema } = operation.supergraph;
+    const conditions = (): TypeConditions => TypeConditions.forSupergraph(operation.supergraph);
     yield* errors.readNew();
     const shaped: ShapedData[] = [];
     let remainingBytes = maxBytes;
     for (const { object, type, path } of positions) {
-      const options = { ...shaping, causeOf: errors.causeOf, maxBytes: remainingBytes };
+      const options = { ...shaping, causeOf: errors.causeOf, maxBytes: remainingBytes, conditions };
       const data = yield* shapeData(apiSchema, set, type, object, path, options);
       remainingBytes -= data.bytes;
       errors.markReported(data.errors);

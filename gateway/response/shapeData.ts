@@ -1,4 +1,6 @@
 import {
+  type GraphQLAbstractType,
+  type GraphQLEnumType,
   type GraphQLLeafType,
   type GraphQLOutputType,
   type GraphQLSchema,
@@ -8,11 +10,13 @@ import {
   isLeafType,
   isListType,
   isNonNullType,
+  isObjectType,
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
+import type { TypeConditions } from '../execution/typeConditions.ts';
 import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
@@ -30,8 +34,9 @@ export interface DeferredInstance {
 }
 
 export type ShapeError =
-  /** A value of the response tree that the schema forbids. */
-  | { readonly kind: 'null' | 'invalid'; readonly message: string; readonly path: ResponsePath }
+  /** A value of the response tree that the schema forbids. `unknown`: an object whose type, or an enum value whose name, the
+   *  supergraph does not have at this path. */
+  | { readonly kind: 'null' | 'invalid' | 'unknown'; readonly message: string; readonly path: ResponsePath }
   /** A field that is missing because a fetch failed. */
   | { readonly kind: 'missing'; readonly cause: ExecutionError; readonly path: ResponsePath };
 
@@ -76,6 +81,8 @@ export interface ShapeDataOptions {
   readonly isPending?: (group: number) => boolean;
   /** A pending field in a list makes the whole list pending, not single elements. */
   readonly keepsListsWhole?: boolean;
+  /** The names of the supergraph. A name that only the API schema hides becomes null without an error. */
+  readonly conditions?: (() => TypeConditions) | undefined;
 }
 
 /** Shaping pauses after so many values. */
@@ -134,6 +141,13 @@ function leafTypeOf(type: GraphQLOutputType): GraphQLLeafType | undefined {
   return isLeafType(nullable) ? nullable : undefined;
 }
 
+/** Messages never contain text of a subgraph, except names. */
+function describeName(kind: string, name: string): string {
+  return /^[_A-Za-z]\w{0,99}$/.test(name)
+    ? `${kind} ${name}`
+    : `${kind === 'type' ? 'a type' : kind} with an invalid name`;
+}
+
 function isPropagatedNull<T>(value: Shaped<T>): value is PropagatedNull {
   return value === nullViolation || value === blockedByPending;
 }
@@ -149,6 +163,7 @@ class DataShaper {
   readonly #maxBytes: number;
   readonly #isPending: ShapeDataOptions['isPending'];
   readonly #keepsListsWhole: boolean;
+  readonly #conditions: ShapeDataOptions['conditions'];
   /** Group of the pending enrichment that was found last. */
   #pendingGroup = 0;
   /** Lower bound of the size of the data so far. */
@@ -164,6 +179,7 @@ class DataShaper {
       maxBytes = Number.POSITIVE_INFINITY,
       isPending,
       keepsListsWhole = false,
+      conditions,
     }: ShapeDataOptions,
   ) {
     this.#schema = schema;
@@ -173,6 +189,7 @@ class DataShaper {
     this.#maxBytes = maxBytes;
     this.#isPending = isPending;
     this.#keepsListsWhole = keepsListsWhole;
+    this.#conditions = conditions;
   }
 
   *shapeObject(
@@ -270,8 +287,9 @@ class DataShaper {
     const runtimeType = isAbstractType(nullable)
       ? runtimeTypeOf(this.#schema, nullable, set, value.__typename)
       : nullable;
-    // The API schema hides the type: the client gets null.
-    if (runtimeType === undefined || set === undefined) return null;
+    if (runtimeType === undefined)
+      return this.#reportUnknownType(nullable as GraphQLAbstractType, value.__typename);
+    if (set === undefined) return null;
     return yield* this.shapeObject(set, runtimeType, value);
   }
 
@@ -322,7 +340,9 @@ class DataShaper {
     if (value === undefined || value === null) return null;
     if (typeof value === 'string') this.#countBytes(value.length);
     if (isEnumType(type)) {
-      return typeof value === 'string' && type.getValue(value) !== undefined ? value : null;
+      return typeof value === 'string' && type.getValue(value) !== undefined
+        ? value
+        : this.#reportUnknownValue(type, value);
     }
     if (!isSpecifiedScalarType(type)) {
       // JSON.parse turns a number that is too large into Infinity.
@@ -406,6 +426,36 @@ class DataShaper {
       path: [...this.#path],
     });
     return nullViolation;
+  }
+
+  #reportUnknownType(declared: GraphQLAbstractType, typename: unknown): null {
+    if (typeof typename !== 'string') {
+      return this.#reportUnknown(
+        `an object without the name of its type where ${declared.name} is expected. The subgraph must answer __typename.`,
+      );
+    }
+    if (isObjectType(this.#schema.getType(typename))) {
+      return this.#reportUnknown(
+        `an object of type ${typename}, which is no ${declared.name}. Correct how the subgraph resolves the type, or compose the supergraph again.`,
+      );
+    }
+    if (this.#conditions?.().hasCompositeType(typename)) return null;
+    return this.#reportUnknown(
+      `an object of ${describeName('type', typename)}, which the supergraph does not have. Correct how the subgraph resolves the type, or compose the supergraph again.`,
+    );
+  }
+
+  #reportUnknownValue(type: GraphQLEnumType, value: unknown): null {
+    if (typeof value !== 'string') return this.#reportInvalid(`a value of type ${type.name}`);
+    if (this.#conditions?.().hasEnumValue(type.name, value)) return null;
+    return this.#reportUnknown(
+      `${describeName('the enum value', value)}, which ${type.name} does not have in the supergraph. Correct the subgraph, or compose the supergraph again.`,
+    );
+  }
+
+  #reportUnknown(found: string): null {
+    this.errors.push({ kind: 'unknown', message: `A subgraph returned ${found}`, path: [...this.#path] });
+    return null;
   }
 
   #reportInvalid(expected: string): null {

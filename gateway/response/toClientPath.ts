@@ -31,7 +31,7 @@ export function toClientPath(
     if (declared !== undefined) type = objectTypeOf(schema, declared, value);
     const found: readonly CollectedField[] = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
     declared = found[0];
-    const ofAnyType = fieldsOfAnyType(setsOfAnyType, part);
+    const ofAnyType = fieldsOfAnyType(setsOfAnyType, ({ internalName }) => internalName === part);
     // The type of the object is unknown: the path may mean the field of any type.
     if (declared === undefined) return type !== undefined && ofAnyType.length > 0 ? undefined : client;
     setsOfAnyType = ofAnyType.flatMap((field) => field.selectionSet ?? []);
@@ -40,6 +40,33 @@ export function toClientPath(
     value = isPlainObject(value) ? value[part] : undefined;
   }
   return client;
+}
+
+/** Turns a path of the client into the internal names of its fields, without list indexes. */
+export function toInternalPath(
+  root: SelectionSet,
+  tree: ResponseObject,
+  path: ResponsePath,
+): readonly string[] {
+  const internal: string[] = [];
+  let sets: readonly SelectionSet[] = [root];
+  let value: unknown = tree;
+  for (const part of path) {
+    if (typeof part === 'number') {
+      value = Array.isArray(value) ? value[part] : undefined;
+      continue;
+    }
+    const object: ResponseObject = isPlainObject(value) ? value : {};
+    const fields = fieldsOfAnyType(sets, ({ responseName }) => responseName === part);
+    // Fields of different types may have one response name and different internal ones.
+    const name = (fields.find((field) => Object.hasOwn(object, field.internalName)) ?? fields[0])
+      ?.internalName;
+    if (name === undefined) return internal;
+    internal.push(name);
+    sets = fields.flatMap((field) => (field.internalName === name ? (field.selectionSet ?? []) : []));
+    value = object[name];
+  }
+  return internal;
 }
 
 function objectTypeOf(schema: GraphQLSchema, field: CollectedField, value: unknown): RuntimeType | undefined {
@@ -70,12 +97,15 @@ function fieldsNamed(
   });
 }
 
-function fieldsOfAnyType(sets: readonly SelectionSet[], internalName: string): readonly FieldSelection[] {
+function fieldsOfAnyType(
+  sets: readonly SelectionSet[],
+  isWanted: (field: FieldSelection) => boolean,
+): readonly FieldSelection[] {
   return sets.flatMap(({ selections }) =>
     selections.flatMap((selection) => {
-      if (selection.kind === 'Fragment') return fieldsOfAnyType([selection.selectionSet], internalName);
-      if (selection.kind === 'Deferred') return fieldsOfAnyType([selection.full], internalName);
-      return selection.internalName === internalName ? [selection] : [];
+      if (selection.kind === 'Fragment') return fieldsOfAnyType([selection.selectionSet], isWanted);
+      if (selection.kind === 'Deferred') return fieldsOfAnyType([selection.full], isWanted);
+      return isWanted(selection) ? [selection] : [];
     }),
   );
 }

@@ -26,18 +26,100 @@ function sayWithEach(shop: CachedShop, said: Said): void {
 
 async function startWithMetadata(
   said: Said,
-  { lines = [], cache = {} }: { lines?: Record<string, unknown>[]; cache?: GatewayOptions['cache'] } = {},
+  {
+    lines = [],
+    level = 'warn',
+    cache = {},
+  }: { lines?: Record<string, unknown>[]; level?: string; cache?: GatewayOptions['cache'] } = {},
 ): Promise<CachedShop> {
   const shop = await startCachedShop({
     cache: { rules, ...cache },
     config: { security: { identity: { header: 'x-user-id' } } },
     dependencies: {
-      logger: pino({ level: 'warn', base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
+      logger: pino({ level, base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
     },
   });
   sayWithEach(shop, said);
   return shop;
 }
+
+describe('Why values with a rule are not stored', () => {
+  const msg = 'Values with a cache rule are not stored (docs/caching.md, "Nothing is cached?")';
+  const reportsIn = (lines: readonly Record<string, unknown>[]) =>
+    lines
+      .filter((line) => line.msg === msg)
+      .map(({ subgraph, fields, reason, level }) => ({ subgraph, fields, reason, level }));
+  const [info, warn] = [30, 40];
+
+  test('is logged once for each field and reason if the headers of the answer forbid it', async () => {
+    const lines: Record<string, unknown>[] = [];
+    await using shop = await startWithMetadata({ headers: { 'cache-control': 'no-store' } }, { lines });
+    for (const text of [query, query, '{ top { stock reserved } }']) await shop.execute(text);
+    sayWithEach(shop, { headers: { 'cache-control': 'no-cache' } });
+    await shop.execute(query);
+    const noStore = { subgraph: 'stock', reason: 'Cache-Control: no-store', level: warn };
+    expect(reportsIn(lines)).toEqual([
+      { ...noStore, fields: ['Product.stock'] },
+      { ...noStore, fields: ['Product.reserved'] },
+      { ...noStore, fields: ['Product.stock'], reason: 'Cache-Control: no-cache' },
+    ]);
+  });
+
+  test('is logged once if a selected field has no rule, a private rule has no identity, or a value is invalid', async () => {
+    const lines: Record<string, unknown>[] = [];
+    await using shop = await startWithMetadata(
+      {},
+      {
+        lines,
+        level: 'info',
+        cache: {
+          maxEntrySize: 100,
+          rules: {
+            'Product.name': { maxAge: '1m' },
+            'Product.stock': { maxAge: '1m' },
+            'Query.greeting': { maxAge: '1m' },
+            'User.email': { maxAge: '1m', scope: 'PRIVATE' },
+            'Query.me': { maxAge: '1m' },
+          },
+        },
+      },
+    );
+    shop.data.greeting = 'x'.repeat(100);
+    for (const _ of [1, 2]) {
+      await shop.execute('{ top { name } }');
+      await shop.execute('{ greeting }');
+      await shop.execute('{ me { email } }');
+      shop.stock.answerWith(() => ({
+        kind: 'json',
+        body: { data: { _entities: [{ __typename: 'Product', stock: 'abc' }] } },
+      }));
+      await shop.execute(query);
+      // Nothing in these fetches has a rule.
+      await shop.execute('{ top { id } }');
+    }
+    expect(reportsIn(lines)).toEqual([
+      { subgraph: 'catalog', fields: ['Product.name'], reason: 'Query.top has no rule', level: info },
+      {
+        subgraph: 'catalog',
+        fields: ['Query.greeting'],
+        reason: 'the value is larger than cache.maxEntrySize',
+        level: warn,
+      },
+      {
+        subgraph: 'people',
+        fields: ['Query.me', 'User.email'],
+        reason: 'the rule is private, and the request has no identity',
+        level: info,
+      },
+      {
+        subgraph: 'stock',
+        fields: ['Product.stock'],
+        reason: 'the schema forbids the value of Product.stock',
+        level: warn,
+      },
+    ]);
+  });
+});
 
 describe('The Cache-Control of a subgraph:', () => {
   test.each(['no-store', 'no-cache', 'max-age=0, must-revalidate', 'private'])(
@@ -51,6 +133,19 @@ describe('The Cache-Control of a subgraph:', () => {
       }
     },
   );
+
+  test('no-store does not count for the subgraphs of `ignoreSubgraphNoStore`, but everything else does', async () => {
+    await using shop = await startWithMetadata(
+      { headers: { 'cache-control': 'no-store, max-age=20' } },
+      { cache: { ignoreSubgraphNoStore: ['stock'] } },
+    );
+    expect((await shop.execute(query)).headers.get('cache-control')).toBe('public, max-age=20');
+    shop.clock.advanceSeconds(19);
+    expect((await shop.execute(query)).body).toEqual(answered(1));
+    sayWithEach(shop, { headers: { 'cache-control': 'no-cache, no-store' } });
+    shop.clock.advanceSeconds(100);
+    expect((await shop.execute(query)).headers.get('cache-control')).toBe('no-store');
+  });
 
   test('max-age shortens the lifetime and never extends it', async () => {
     for (const [cacheControl, seconds] of [

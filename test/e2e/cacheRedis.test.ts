@@ -127,9 +127,13 @@ async function sharing(replicas: readonly Replica[]): Promise<void> {
   }
 }
 
+async function metricsOf({ adminUrl }: Replica): Promise<string> {
+  return (await fetch(new URL('/metrics', adminUrl), { headers: noKeepAlive })).text();
+}
+
 /** The number of lookups of entities of the subgraph of stocks. */
-async function lookups({ adminUrl }: Replica): Promise<number> {
-  const text = await (await fetch(new URL('/metrics', adminUrl), { headers: noKeepAlive })).text();
+async function lookups(replica: Replica): Promise<number> {
+  const text = await metricsOf(replica);
   const lines = text.matchAll(/^tributary_cache_lookups_total\{[^}]*subgraph="stock"[^}]*\} (\d+)$/gm);
   return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
 }
@@ -142,6 +146,24 @@ describe('Gateways that share a Redis', () => {
     shop.data.stock = 8;
     for (const replica of replicas) expect((await askFor(replica, 'a')).body).toEqual(answerFor('a', 3));
     expect(shop.requestedStockIds().filter(([id]) => id === 'a')).toHaveLength(1);
+  });
+
+  test('do not get a value from Redis that the schema forbids, and keep the stale one', async () => {
+    await using sharingShop = await startSharing(patient);
+    const { shop, replicas } = sharingShop;
+    await askFor(replicas[0], 'a');
+    await stored(replicas[1], ['a'], 3);
+    shop.clock.advanceSeconds(3_601);
+    shop.stock.answerWith(() => ({
+      kind: 'json',
+      body: { data: { _entities: [{ __typename: 'Product', stock: 'abc' }] } },
+    }));
+    await askFor(replicas[0], 'a');
+    await until(async () => (await metricsOf(replicas[0])).includes('reason="schema_violation"'));
+    for (const replica of replicas) {
+      expect((await askFor(replica, 'a')).body).toMatchObject(answerFor('a', 3));
+      expect((await entriesOf(replica, 'a')).map(({ value }) => value.stock)).toEqual([3]);
+    }
   });
 
   test('serve a list whose parts were stored by different gateways', async () => {

@@ -108,11 +108,15 @@ const rules = {
   'subgraph:inventory': { maxAge: '5s' },
 } as const;
 
-test('rules for names that the first supergraph lacks are refused with the whole list', async () => {
-  await using gateway = await startWith(await shop('stock: Int'), { rules });
+test('rules and options for names that the first supergraph lacks are refused with the whole list', async () => {
+  await using gateway = await startWith(await shop('stock: Int'), {
+    rules,
+    ignoreSubgraphNoStore: ['inventory'],
+  });
   expect(await gateway.supergraph()).toEqual({
     supergraph: null,
-    lastRefusal: 'cache.rules: Product has no field prize\ncache.rules: there is no subgraph "inventory"',
+    lastRefusal:
+      'cache.rules: Product has no field prize\ncache.rules: there is no subgraph "inventory"\ncache.ignoreSubgraphNoStore: there is no subgraph "inventory"',
   });
 });
 

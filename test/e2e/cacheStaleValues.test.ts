@@ -250,6 +250,115 @@ describe('Within `staleIfError`,', () => {
   );
 });
 
+describe('A value that the schema forbids', () => {
+  const entity = (stock: object) => ({ data: { _entities: [{ __typename: 'Product', ...stock }] } });
+  const query = '{ top { stock reserved place { aisle } } }';
+  const stored = { top: { stock: 3, reserved: 1, place: { aisle: 1 } } };
+  const good = { stock: 3, reserved: 1, place: { aisle: 1 } };
+
+  test.each<[string, unknown]>([
+    ['a text in place of a number', entity({ ...good, stock: 'abc' })],
+    ['an object in place of a number', entity({ ...good, stock: {} })],
+    ['an object without the requested fields', entity({})],
+    ['a null in a non-null field', entity({ ...good, reserved: null })],
+    ['a text in a nested object', entity({ ...good, place: { aisle: 'left' } })],
+    ['a text in place of the entity', { data: { _entities: ['abc'] } }],
+  ])('is replaced by the stale value, which stays stored: %s', async (_, body) => {
+    await using shop = await startShop();
+    await shop.execute(query);
+    shop.clock.advanceSeconds(40);
+    for (const headers of [{}, { 'cache-control': 'no-store' }] as const) {
+      shop.stock.answerWith(() => ({ kind: 'json', body, headers }));
+      const { body: answer } = await shop.execute(query);
+      expect(answer).toEqual({
+        data: stored,
+        extensions: staleAt(40, 'error', ['top', 'stock'], ['top', 'reserved'], ['top', 'place']),
+      });
+    }
+    expect(shop.stock.calls).toHaveLength(3);
+    shop.stock.answerWith(undefined);
+    expect((await shop.execute(query)).body).toEqual({ data: stored });
+  });
+
+  test('is not stored, and fails a refresh', async () => {
+    await using shop = await startShop();
+    shop.stock.answerWith(() => ({ kind: 'json', body: entity({ stock: 'abc' }) }));
+    const bad = (await shop.execute('{ top { stock } }')).body;
+    expect(bad).toMatchObject({
+      data: { top: { stock: null } },
+      errors: [{ path: ['top', 'stock'], extensions: { code: 'SUBGRAPH_INVALID_RESPONSE' } }],
+    });
+    shop.stock.answerWith(undefined);
+    expect((await shop.execute('{ top { stock } }')).body).toEqual({ data: { top: { stock: 3 } } });
+    shop.clock.advanceSeconds(6);
+    shop.stock.answerWith(() => ({ kind: 'json', body: entity({ stock: 'abc' }) }));
+    await shop.execute('{ top { stock } }');
+    await shop.stock.waitForCalls(3);
+    await shop.stock.calls[2]?.ended;
+    // The refresh is processed before the subgraph gets this request.
+    await shop.execute('{ low { id } }');
+    shop.clock.advanceSeconds(34);
+    expect((await shop.execute('{ top { stock } }')).body).toEqual({
+      data: { top: { stock: 3 } },
+      extensions: staleAt(40, 'error', ['top', 'stock']),
+    });
+  });
+
+  test.each<[string, unknown]>([
+    ['no value', {}],
+    ['null in a non-null field', { low: null }],
+    ['null in a list of non-null elements', { low: [{ id: '1' }, null] }],
+    ['an object in place of a list', { low: { id: '1' } }],
+    ['an element without the requested field', { low: [{}] }],
+  ])('of a root field is replaced by the stale value, which stays stored: %s', async (_, data) => {
+    await using shop = await startShop();
+    await shop.execute('{ low { id } }');
+    shop.clock.advanceSeconds(40);
+    shop.stock.answerWith(() => ({ kind: 'json', body: { data } }));
+    for (const _attempt of [1, 2]) {
+      expect((await shop.execute('{ low { id } }')).body).toEqual({
+        data: { low: [{ id: '1' }, { id: '2' }] },
+        extensions: staleAt(40, 'error', ['low']),
+      });
+    }
+    expect(shop.stock.calls).toHaveLength(3);
+  });
+
+  test('leaves valid values of the same answer to be stored', async () => {
+    await using shop = await startShop();
+    const both = '{ products(ids: ["1", "2"]) { id stock } }';
+    await shop.execute(both);
+    shop.clock.advanceSeconds(40);
+    shop.stock.answerWith(() => ({
+      kind: 'json',
+      body: {
+        data: {
+          _entities: [
+            { __typename: 'Product', stock: 8 },
+            { __typename: 'Product', stock: 'abc' },
+          ],
+        },
+      },
+    }));
+    const expected = {
+      data: {
+        products: [
+          { id: '1', stock: 8 },
+          { id: '2', stock: 3 },
+        ],
+      },
+      extensions: staleAt(40, 'error', ['products', 1, 'stock']),
+    };
+    expect((await shop.execute(both)).body).toEqual(expected);
+    shop.stock.answerWith(() => ({
+      kind: 'json',
+      body: { data: { _entities: [{ __typename: 'Product', stock: 'abc' }] } },
+    }));
+    expect((await shop.execute(both)).body).toEqual(expected);
+    expect(shop.requestedStockIds()).toEqual([['1', '2'], ['1', '2'], ['2']]);
+  });
+});
+
 function refused(code: string) {
   return {
     data: { _entities: [{ __typename: 'Product', stock: null }] },

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 
 // One field, and types that differ between subgraphs.
@@ -59,8 +60,12 @@ test('errors below an object of unknown type are reported at the object', async 
   });
 });
 
-test('an operation that cannot be planned gets a response with data: null and PLANNING_FAILED', async () => {
+test('an operation that cannot be planned gets a response with data: null and PLANNING_FAILED, and its cause is logged', async () => {
+  const lines: unknown[] = [];
   await using ghosts = await startInlineGateway({
+    dependencies: {
+      logger: pino({ level: 'error', base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
+    },
     subgraphs: [
       {
         name: 'house',
@@ -83,6 +88,13 @@ test('an operation that cannot be planned gets a response with data: null and PL
   expect([status, body]).toEqual([
     200,
     { data: null, errors: [expect.objectContaining({ extensions: { code: 'PLANNING_FAILED' } })] },
+  ]);
+  expect(lines).toEqual([
+    expect.objectContaining({
+      msg: 'A valid operation could not be planned',
+      requestId: expect.any(String),
+      err: expect.objectContaining({ message: expect.stringContaining('no subgraph resolves') }),
+    }),
   ]);
   expect((await ghosts.execute('{ heard { id noise } }')).body).toEqual({
     data: { heard: { id: 'g', noise: 'boo' } },

@@ -20,9 +20,13 @@ const subgraphs = [
         plain: Plain
         plainList: [Plain!]!
         hit: Hit
+        strictHits: [Hit!]
+        named: Named
+        kind: Kind
       }
+      interface Named { name: String }
       type Mutation { nullable(n: Int): Int strictly(n: Int): Int! }
-      type Product @key(fields: "id") { id: ID! name: String maker: Maker }
+      type Product implements Named @key(fields: "id") { id: ID! name: String maker: Maker }
       type Maker @key(fields: "id") { id: ID! }
       type Plain { int: Int float: Float text: String flag: Boolean id: ID kind: Kind plain: Plain strictInt: Int! }
       enum Kind { ONE TWO HIDDEN @inaccessible }
@@ -54,7 +58,8 @@ const subgraphs = [
     sdl: `
       type Query { weather: String! }
       type Mutation { count(n: Int): Int }
-      type Product @key(fields: "id") { id: ID! stock: Int sure: Int! shelf: Shelf parts: [Part] partsSure: [Part!] }
+      union Near = Product | Maker
+      type Product @key(fields: "id") { id: ID! near: Near stock: Int sure: Int! shelf: Shelf parts: [Part] partsSure: [Part!] }
       type Maker @key(fields: "id") { id: ID! rank: Int! }
       type Shelf { row: Int! }
       type Part { code: Int! }
@@ -260,10 +265,108 @@ describe('a value of the wrong type', () => {
     expect(body).toEqual({ data: { plain: { kind: null }, hit: null } });
   });
 
-  test('becomes null without an error if no schema has it: enum values and types', async () => {
-    answerOnce('products', { data: { plain: { kind: 'SEVEN' }, hit: { __typename: 'Nothing' } } });
-    const { body } = await gateway.execute('{ plain { kind } hit { __typename ... on Plain { int } } }');
-    expect(body).toEqual({ data: { plain: { kind: null }, hit: null } });
+  const correction = 'Correct how the subgraph resolves the type, or compose the supergraph again.';
+  test.each<[string, string, Record<string, unknown>, string]>([
+    [
+      'no schema has its type',
+      '{ hit { __typename ... on Plain { int } } }',
+      { hit: { __typename: 'Nothing' } },
+      `an object of type Nothing, which the supergraph does not have. ${correction}`,
+    ],
+    [
+      'its type is no member of the union',
+      '{ hit { ... on Plain { int } } }',
+      { hit: { __typename: 'Maker' } },
+      `an object of type Maker, which is no Hit. ${correction}`,
+    ],
+    [
+      'the name of its type is missing',
+      '{ hit { ... on Plain { int } } }',
+      { hit: { int: 1 } },
+      'an object without the name of its type where Hit is expected. The subgraph must answer __typename.',
+    ],
+    [
+      'the name of its type is no name',
+      '{ hit { ... on Plain { int } } }',
+      { hit: { __typename: 'at 10.0.0.1' } },
+      `an object of a type with an invalid name, which the supergraph does not have. ${correction}`,
+    ],
+    [
+      'its interface has no such implementation',
+      '{ named { name } }',
+      { named: { __typename: 'Plain', name: 'x' } },
+      `an object of type Plain, which is no Named. ${correction}`,
+    ],
+    [
+      'no schema has the enum value',
+      '{ kind }',
+      { kind: 'SEVEN' },
+      'the enum value SEVEN, which Kind does not have in the supergraph. Correct the subgraph, or compose the supergraph again.',
+    ],
+    ['it is no enum value', '{ kind }', { kind: 7 }, 'an invalid value: expected a value of type Kind.'],
+  ])('becomes null with an error if %s', async (_, query, data, message) => {
+    answerOnce('products', { data });
+    const { body } = await gateway.execute(query);
+    const [name = ''] = Object.keys(data);
+    expect(body).toEqual({
+      data: { [name]: null },
+      errors: [
+        {
+          message: `A subgraph returned ${message}`,
+          path: [name],
+          extensions: { code: 'SUBGRAPH_INVALID_RESPONSE' },
+        },
+      ],
+    });
+  });
+
+  test('of an unknown type is reported once at a non-null path, and not beside an error of the subgraph', async () => {
+    const query = '{ strictHits { __typename ... on Plain { int } } }';
+    answerOnce('products', {
+      data: { strictHits: [{ __typename: 'Plain', int: 1 }, { __typename: 'Nothing' }] },
+    });
+    expect((await gateway.execute(query)).body).toEqual({
+      data: { strictHits: null },
+      errors: [
+        expect.objectContaining({
+          path: ['strictHits', 1],
+          message: expect.stringContaining('an object of type Nothing'),
+        }),
+      ],
+    });
+    answerOnce('products', {
+      data: { strictHits: [{ __typename: 'Nothing' }] },
+      errors: [{ message: 'Lost.', path: ['strictHits', 0] }],
+    });
+    expect((await gateway.execute(query)).body).toEqual({
+      data: { strictHits: null },
+      errors: [expect.objectContaining({ extensions: { code: 'SUBGRAPH_ERROR' } })],
+    });
+  });
+
+  test('of an unknown type is reported with its subgraph if `exposeSubgraphs` is on, in deferred parts too', async () => {
+    await using own = await startInlineGateway({
+      subgraphs,
+      config: { security: { exposeSubgraphs: true } },
+    });
+    own.subgraph('stock').answerWith(() => ({
+      kind: 'json',
+      body: { data: { _entities: [{ __typename: 'Product', found: { __typename: 'Nothing' } }] } },
+    }));
+    const { body } = await own.execute('{ p: product { found: near { ... on Product { name } } } }');
+    const error = {
+      message: expect.stringContaining('an object of type Nothing'),
+      path: ['p', 'found'],
+      extensions: { code: 'SUBGRAPH_INVALID_RESPONSE', subgraph: 'stock' },
+    };
+    expect(body).toEqual({ data: { p: { found: null } }, errors: [error] });
+    await using answer = await own.executeIncrementally(
+      '{ p: product { ... @defer { found: near { ... on Product { name } } } } }',
+    );
+    const payloads = (await answer.remaining()) as { incremental?: { errors?: unknown }[] }[];
+    expect(payloads.flatMap(({ incremental = [] }) => incremental.map(({ errors }) => errors))).toEqual([
+      [error],
+    ]);
   });
 });
 

@@ -105,6 +105,7 @@ export function createLocalPipeline({
     onInternalError: (cause) => {
       throw cause;
     },
+    onPlanningFailed: () => {},
     requestContexts: {
       create: ({ requestId, variables, headers }) =>
         createRequestContext({

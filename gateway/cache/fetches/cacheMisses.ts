@@ -293,7 +293,10 @@ export class CacheMisses {
     const { answers, general } = call.itemizedCall.split(result, indexes);
     const cacheable = indexes.flatMap((index, position) => {
       const item = call.itemAt(index);
-      return item === undefined ? [] : [{ item, answer: answers[position] as ItemAnswer, index }];
+      const isReplaceable = call.fallbacks[index] !== undefined;
+      return item === undefined
+        ? []
+        : [{ item, answer: answers[position] as ItemAnswer, isReplaceable, index }];
     });
     const stored = yield* storeAnswers({
       cache: this.#cache,
@@ -304,7 +307,7 @@ export class CacheMisses {
       hasGeneralErrors: general.length > 0,
       since,
     });
-    const contributions = new Map(cacheable.map(({ index }, position) => [index, stored[position]]));
+    const outcomes = new Map(cacheable.map(({ index }, position) => [index, stored[position]]));
     yield* this.#leaderFetches.settleInSlices(cacheable, { kind: 'completed' });
     const isFailure = ({ entry }: FetchError): boolean =>
       isSubgraphFailure(entry, result.metadata?.failureStatus);
@@ -315,15 +318,18 @@ export class CacheMisses {
     for (const [position, index] of indexes.entries()) {
       const answer = answers[position] as ItemAnswer;
       const isEmpty = answer.value === null || answer.value === undefined;
+      const outcome = outcomes.get(index);
       const isFailed =
-        answer.errors.length > 0 ? answer.errors.every(isFailure) : isGeneralFailure && isEmpty;
+        outcome?.kind === 'invalid' ||
+        (answer.errors.length > 0 ? answer.errors.every(isFailure) : isGeneralFailure && isEmpty);
       if (isFailed && this.#serveStale({ call, index })) {
         isAnyStale = true;
         continue;
       }
       isAnyEmpty ||= isEmpty;
       const { isEscapeFree } = result;
-      call.resolve(index, { kind: 'answer', answer, contribution: contributions.get(index), isEscapeFree });
+      const contribution = outcome?.kind === 'stored' ? outcome.contribution : undefined;
+      call.resolve(index, { kind: 'answer', answer, contribution, isEscapeFree });
     }
     if (!isAnyStale && indexes.length === call.itemizedCall.items.length) call.setWholeAnswer(result);
     // If stale values replace everything that is missing, the client does not see the general errors.

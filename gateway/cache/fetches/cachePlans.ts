@@ -4,16 +4,21 @@ import type { CacheRule } from '../rules/cacheRule.ts';
 import type { CacheRules } from '../rules/cacheRules.ts';
 import { fetchRuleOf } from '../rules/fetchRule.ts';
 import { fingerprintShape } from '../rules/shapeFingerprint.ts';
+import { createValueValidator, type ValueValidator } from '../rules/valueValidator.ts';
 import { createValueTagger, type ValueTagger } from '../tags/valueTags.ts';
+import type { FetchCacheOptions } from './fetchCache.ts';
 import { RootFetchPartition } from './rootFetchPartition.ts';
 
 /** How the values of one fetch shape are cached. */
 export interface CachePlan {
   readonly rule: CacheRule;
+  /** Coordinates of the fields that have a rule. */
+  readonly ruledFields: readonly string[];
   /** The operation without its name: the client chose it, and it does not change the answer. */
   readonly operationText: string;
   readonly fingerprint: string;
   readonly tagger: ValueTagger;
+  readonly validator: ValueValidator;
   /** The type of root fields. Entities have their own types. */
   readonly rootType: string;
   /** Whether private entries are looked up too: the rule is private, or the subgraph marked an answer `private`. */
@@ -25,11 +30,13 @@ export interface CachePlan {
 /** The cache plans of one supergraph, each created when its fetch shape is first used. */
 export class CachePlans {
   readonly rules: CacheRules;
+  readonly #onUncacheable: FetchCacheOptions['onUncacheable'];
   readonly #plans = new WeakMap<FetchShape, CachePlan | 'none'>();
   readonly #rootPartitions = new WeakMap<FetchShape, RootFetchPartition | 'none'>();
 
-  constructor(rules: CacheRules) {
+  constructor(rules: CacheRules, onUncacheable: FetchCacheOptions['onUncacheable']) {
     this.rules = rules;
+    this.#onUncacheable = onUncacheable;
   }
 
   /** `undefined` if the values of the shape must not be stored. */
@@ -55,14 +62,20 @@ export class CachePlans {
 
   #createPlan(shape: FetchShape): CachePlan | undefined {
     const fetchRule = fetchRuleOf(shape, this.rules);
-    if (!fetchRule.isCacheable) return undefined;
+    const { ruledFields } = fetchRule;
+    if (!fetchRule.isCacheable) {
+      if (ruledFields.length > 0) this.#onUncacheable(shape.subgraph, ruledFields, fetchRule.reason);
+      return undefined;
+    }
     const { rule } = fetchRule;
     const { name: _, ...nameless } = shape.document;
     return {
       rule,
+      ruledFields,
       operationText: print(nameless),
       fingerprint: fingerprintShape(shape, this.rules, rule),
       tagger: createValueTagger(shape, this.rules.graph),
+      validator: createValueValidator(shape, this.rules.graph),
       rootType: this.rules.graph.roots.get(OperationTypeNode.QUERY) ?? 'Query',
       mayBePrivate: rule.scope === 'PRIVATE',
       isStorable: true,

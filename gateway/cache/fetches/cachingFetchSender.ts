@@ -47,6 +47,6 @@ export class CachingFetchSender implements FetchSender {
 
   #itemize(call: FetchCall): ItemizedCall | undefined {
     const { plans, cache } = this.#options;
-    return itemizeCall(call, plans, cache.options.ignoredHeaders);
+    return itemizeCall(call, plans, cache.options);
   }
 }

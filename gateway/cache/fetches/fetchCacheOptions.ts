@@ -28,6 +28,21 @@ export function createFetchCacheOptions({
   const policyOf = memoizePolicies(config);
   const ignoredHeaders = new Set(config.cache.ignoreHeaders);
   const warned = new Set<string>();
+  const ignoresNoStore = new Set(config.cache.ignoreSubgraphNoStore);
+  const report = (
+    level: 'info' | 'warn',
+    subgraph: string,
+    fields: readonly string[],
+    reason: string,
+  ): void => {
+    const unreported = fields.filter((field) => !warned.has(`${subgraph} ${field} ${reason}`));
+    if (unreported.length === 0 || warned.size >= maxReportedReasons) return;
+    for (const field of unreported) warned.add(`${subgraph} ${field} ${reason}`);
+    log[level](
+      { subgraph, fields: unreported, reason },
+      'Values with a cache rule are not stored (docs/caching.md, "Nothing is cached?")',
+    );
+  };
   return {
     store,
     observer,
@@ -44,6 +59,9 @@ export function createFetchCacheOptions({
       warned.add(warning);
       log.warn({ subgraph, reason }, 'A subgraph sent invalid cache metadata; its answer was not stored');
     },
+    ignoresNoStore: (subgraph) => ignoresNoStore.has(subgraph),
+    onNotStored: (subgraph, fields, reason) => report('warn', subgraph, fields, reason),
+    onUncacheable: (subgraph, fields, reason) => report('info', subgraph, fields, reason),
     onFault: (err) => log.error({ err }, 'An answer could not be stored in the cache'),
     now,
     timers: systemTimers,

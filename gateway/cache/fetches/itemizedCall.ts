@@ -4,6 +4,7 @@ import { isPlainObject, type ResponseObject, setKey } from '../../execution/resp
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import { type CacheKeyTarget, FetchKeys } from './cacheKey.ts';
 import type { CachePlan, CachePlans } from './cachePlans.ts';
+import type { FetchCacheOptions } from './fetchCache.ts';
 import type { RootFetchPartition } from './rootFetchPartition.ts';
 
 /** What the cache stores under one key: the answer for one representation of an entity fetch, or for one root field. */
@@ -16,6 +17,8 @@ export interface CacheableItem {
   /** A second key to look up if the rule is public, but the subgraph has marked an answer `private`. */
   readonly privateKey: string | undefined;
   keyOf(scope: CacheScope): string;
+  /** See `ValueValidator`. */
+  findInvalidIn(value: unknown): string | undefined;
   /** Tags of a value, without its custom tags. */
   tagsOf(value: unknown): SlicedTask<readonly string[]>;
 }
@@ -50,41 +53,39 @@ export interface ItemizedCall {
   responseKeyOf(index: number): number | string;
 }
 
+type ItemizeOptions = Pick<FetchCacheOptions, 'ignoredHeaders' | 'onUncacheable'>;
+
 /** `undefined` if no item of the call may be stored or looked up. */
 export function itemizeCall(
   call: FetchCall,
   plans: CachePlans,
-  ignoredHeaders: ReadonlySet<string>,
+  options: ItemizeOptions,
 ): ItemizedCall | undefined {
   if (call.shape.kind !== 'query' || call.isBelowRoot || call.requestContext.isMutation) return undefined;
   return call.shape.isEntityFetch
-    ? itemizeEntityFetch(call, plans, ignoredHeaders)
-    : itemizeRootFetch(call, plans, ignoredHeaders);
+    ? itemizeEntityFetch(call, plans, options)
+    : itemizeRootFetch(call, plans, options);
 }
 
 function itemizeEntityFetch(
   call: FetchCall,
   plans: CachePlans,
-  ignoredHeaders: ReadonlySet<string>,
+  options: ItemizeOptions,
 ): ItemizedCall | undefined {
   const plan = plans.planOf(call.shape);
-  if (plan === undefined || !hasRequiredIdentity(plan, call)) return undefined;
-  const keys = new FetchKeys(call, plan, ignoredHeaders);
+  if (plan === undefined || !hasRequiredIdentity(plan, call, options)) return undefined;
+  const keys = new FetchKeys(call, plan, options.ignoredHeaders);
   // A copy, because the caller empties its list when the call settles, and a refresh may still be running then.
   const representations = [...call.representations];
   return {
     call,
-    items: representations.map(
-      (representation) =>
-        new LazyKeyItem(
-          plan,
-          keys,
-          call,
-          { kind: 'entity', representation },
-          typenameOf(representation),
-          (value) => plan.tagger.tagEntity(JSON.parse(representation), value),
-        ),
-    ),
+    items: representations.map((representation) => {
+      const type = typenameOf(representation);
+      return new LazyKeyItem(plan, keys, call, { kind: 'entity', representation }, type, {
+        tagsOf: (value) => plan.tagger.tagEntity(JSON.parse(representation), value),
+        findInvalidIn: (value) => plan.validator.findInvalidInEntity(type, value),
+      });
+    }),
     callFor: (indexes, settle) => ({
       ...call,
       representations: indexes.map((index) => representations[index] as string),
@@ -112,18 +113,19 @@ function itemizeEntityFetch(
 function itemizeRootFetch(
   call: FetchCall,
   plans: CachePlans,
-  ignoredHeaders: ReadonlySet<string>,
+  options: ItemizeOptions,
 ): ItemizedCall | undefined {
   const partition = plans.rootPartitionOf(call.shape);
   if (partition === undefined) return undefined;
   const items = partition.items.map(({ shape, responseName }) => {
     const plan = plans.planOf(shape);
-    if (plan === undefined || !hasRequiredIdentity(plan, call)) return undefined;
-    const keys = new FetchKeys({ ...call, shape }, plan, ignoredHeaders);
+    if (plan === undefined || !hasRequiredIdentity(plan, call, options)) return undefined;
+    const keys = new FetchKeys({ ...call, shape }, plan, options.ignoredHeaders);
     const target: CacheKeyTarget = { kind: 'root', field: responseName ?? '*' };
-    return new LazyKeyItem(plan, keys, call, target, plan.rootType, (value) =>
-      plan.tagger.tagRoot(responseName === undefined ? value : { [responseName]: value }),
-    );
+    return new LazyKeyItem(plan, keys, call, target, plan.rootType, {
+      tagsOf: (value) => plan.tagger.tagRoot(responseName === undefined ? value : { [responseName]: value }),
+      findInvalidIn: (value) => plan.validator.findInvalidInRoot(responseName, value),
+    });
   });
   if (items.every((item) => item === undefined)) return undefined;
   const nameAt = (index: number): string | undefined => partition.items[index]?.responseName;
@@ -197,6 +199,7 @@ class LazyKeyItem implements CacheableItem {
   readonly plan: CachePlan;
   readonly type: string;
   readonly tagsOf: CacheableItem['tagsOf'];
+  readonly findInvalidIn: CacheableItem['findInvalidIn'];
   readonly #keys: FetchKeys;
   readonly #target: CacheKeyTarget;
   readonly #hasIdentity: boolean;
@@ -209,11 +212,12 @@ class LazyKeyItem implements CacheableItem {
     { requestContext }: FetchCall,
     target: CacheKeyTarget,
     type: string,
-    tagsOf: CacheableItem['tagsOf'],
+    { tagsOf, findInvalidIn }: Pick<CacheableItem, 'tagsOf' | 'findInvalidIn'>,
   ) {
     this.plan = plan;
     this.type = type;
     this.tagsOf = tagsOf;
+    this.findInvalidIn = findInvalidIn;
     this.#keys = keys;
     this.#target = target;
     this.#hasIdentity = requestContext.identity !== undefined;
@@ -237,8 +241,14 @@ class LazyKeyItem implements CacheableItem {
 }
 
 /** Private values are not stored for requests without an identity. */
-function hasRequiredIdentity(plan: CachePlan, { requestContext }: FetchCall): boolean {
-  return plan.rule.scope === 'PUBLIC' || requestContext.identity !== undefined;
+function hasRequiredIdentity(
+  { rule, ruledFields }: CachePlan,
+  { requestContext, shape }: FetchCall,
+  { onUncacheable }: ItemizeOptions,
+): boolean {
+  if (rule.scope === 'PUBLIC' || requestContext.identity !== undefined) return true;
+  onUncacheable(shape.subgraph, ruledFields, 'the rule is private, and the request has no identity');
+  return false;
 }
 
 /** Relies on `__typename` being the first field of every representation. */

@@ -110,8 +110,9 @@ class Refresh {
     const items: AnsweredItem[] = this.#indexes.map((index, position) => ({
       item: itemAt(this.#itemizedCall, index),
       answer: answers[position] as AnsweredItem['answer'],
+      isReplaceable: false,
     }));
-    const contributions = yield* storeAnswers({
+    const outcomes = yield* storeAnswers({
       cache: this.#cache,
       subgraph: call.shape.subgraph,
       identity: call.requestContext.identity,
@@ -122,7 +123,7 @@ class Refresh {
     });
     for (const [position, { item }] of items.entries()) {
       if (position % itemsPerSlice === itemsPerSlice - 1) yield;
-      const outcome = contributions[position] === undefined ? 'not stored' : 'stored';
+      const outcome = outcomes[position]?.kind === 'stored' ? 'stored' : 'not stored';
       this.#finish(item, outcome, { kind: 'completed' });
     }
   }

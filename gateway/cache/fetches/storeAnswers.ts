@@ -1,6 +1,7 @@
 import type { CachedContribution } from '../../execution/cachingContribution.ts';
 import { stringifyToTextInSlices } from '../../json/stringifyInSlices.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
+import type { NotStoredReason } from '../cacheMetrics.ts';
 import { decideStorage, type StorageDecision } from '../rules/storageDecision.ts';
 import type { CacheWrite, ReadVersion } from '../store/cacheStore.ts';
 import { customTag, subgraphTag } from '../tags/tagNames.ts';
@@ -11,7 +12,14 @@ import type { AnsweredResult, CacheableItem, ItemAnswer } from './itemizedCall.t
 export interface AnsweredItem {
   readonly item: CacheableItem;
   readonly answer: ItemAnswer;
+  /** Whether a stale value can replace an invalid one, so that it is validated even if it must not be stored. */
+  readonly isReplaceable: boolean;
 }
+
+/** What became of an answer. `invalid`: the schema forbids the value, which is a failure of the subgraph. */
+export type StorageOutcome =
+  | { readonly kind: 'stored'; readonly contribution: CachedContribution }
+  | { readonly kind: 'not stored' | 'invalid' };
 
 interface StoreAnswersOptions {
   readonly cache: FetchCache;
@@ -25,8 +33,8 @@ interface StoreAnswersOptions {
   readonly since: ReadVersion;
 }
 
-/** Stores a subgraph's answers. It must run before anything changes their values. Returns for each item how long the
- *  client may cache it, or `undefined` if it was not stored. */
+/** Stores a subgraph's answers as far as the schema allows their values. It must run before anything changes the values.
+ *  Returns the outcome for each item. */
 export function* storeAnswers({
   cache,
   subgraph,
@@ -35,34 +43,52 @@ export function* storeAnswers({
   items,
   hasGeneralErrors,
   since,
-}: StoreAnswersOptions): SlicedTask<readonly (CachedContribution | undefined)[]> {
+}: StoreAnswersOptions): SlicedTask<readonly StorageOutcome[]> {
   const { options } = cache;
-  const contributions: (CachedContribution | undefined)[] = [];
+  const outcomes: StorageOutcome[] = [];
   let writes: CacheWrite[] = [];
   const decisions = new Map<CachePlan, Map<string, StorageDecision>>();
   const now = options.now();
-  for (const [position, { item, answer }] of items.entries()) {
+  for (const [position, { item, answer, isReplaceable }] of items.entries()) {
     if (position % itemsPerSlice === itemsPerSlice - 1) {
       flushWrites();
       yield;
     }
     const decision = decisionFor(item, answer);
-    item.plan.isStorable = decision.kind === 'stored';
+    const { plan } = item;
+    plan.isStorable = decision.kind === 'stored';
+    if (decision.kind === 'errors') {
+      // A requested field that is missing without an error is as invalid as one of the wrong type.
+      const isMissing = answer.value === undefined && answer.errors.length === 0 && !hasGeneralErrors;
+      reject(item, isMissing ? 'schema violation' : 'errors');
+      continue;
+    }
+    if (decision.kind !== 'stored' && !isReplaceable) {
+      reject(item, decision.kind);
+      continue;
+    }
+    // The text comes first: its length limits the time that the validation takes.
+    const value = yield* stringifyToTextInSlices(answer.value);
+    const isTooLarge = value.length > options.maxEntrySize;
+    const invalidField = isTooLarge ? undefined : item.findInvalidIn(answer.value);
+    if (invalidField !== undefined) {
+      plan.isStorable = false;
+      options.onNotStored(subgraph, plan.ruledFields, `the schema forbids the value of ${invalidField}`);
+      reject(item, 'schema violation');
+      continue;
+    }
     if (decision.kind !== 'stored') {
-      if (decision.kind === 'invalid') options.onInvalidMetadata(subgraph, decision.reason);
-      options.observer.onNotStored({ subgraph, type: item.type, reason: decision.kind });
-      contributions.push(undefined);
+      reject(item, decision.kind);
+      continue;
+    }
+    if (isTooLarge) {
+      plan.isStorable = false;
+      options.onNotStored(subgraph, plan.ruledFields, 'the value is larger than cache.maxEntrySize');
+      reject(item, 'too large');
       continue;
     }
     const { lifetime, ageMs, scope, tags } = decision;
-    if (scope === 'PRIVATE') item.plan.mayBePrivate = true;
-    const value = yield* stringifyToTextInSlices(answer.value);
-    if (value.length > options.maxEntrySize) {
-      item.plan.isStorable = false;
-      options.observer.onNotStored({ subgraph, type: item.type, reason: 'too large' });
-      contributions.push(undefined);
-      continue;
-    }
+    if (scope === 'PRIVATE') plan.mayBePrivate = true;
     const valueTags = yield* item.tagsOf(answer.value);
     writes.push({
       key: item.keyOf(scope),
@@ -74,16 +100,24 @@ export function* storeAnswers({
       tags: [subgraphTag(subgraph), ...valueTags, ...tags.map(customTag)],
     });
     options.observer.onStored({ subgraph, type: item.type, bytes: Buffer.byteLength(value) });
-    contributions.push({
-      kind: 'cached',
-      scope,
-      ageMs,
-      freshForMs: lifetime.freshMs,
-      headers: options.headerNames(subgraph, scope),
+    outcomes.push({
+      kind: 'stored',
+      contribution: {
+        kind: 'cached',
+        scope,
+        ageMs,
+        freshForMs: lifetime.freshMs,
+        headers: options.headerNames(subgraph, scope),
+      },
     });
   }
   flushWrites();
-  return contributions;
+  return outcomes;
+
+  function reject({ type }: CacheableItem, reason: NotStoredReason): void {
+    options.observer.onNotStored({ subgraph, type, reason });
+    outcomes.push({ kind: reason === 'schema violation' ? 'invalid' : 'not stored' });
+  }
 
   function flushWrites(): void {
     if (writes.length > 0) cache.store.setMany(writes, since);
@@ -106,8 +140,15 @@ export function* storeAnswers({
       decision = decideStorage(
         plan.rule,
         { headers: { cacheControl, age }, extensions, hasErrors, isNull },
-        { nullMaxAgeMs: options.nullMaxAgeMs, tagLimits: options.tagLimits, identity },
+        {
+          nullMaxAgeMs: options.nullMaxAgeMs,
+          tagLimits: options.tagLimits,
+          ignoresNoStore: options.ignoresNoStore(subgraph),
+          identity,
+        },
       );
+      if (decision.kind === 'invalid') options.onInvalidMetadata(subgraph, decision.reason);
+      else if (decision.kind === 'refused') options.onNotStored(subgraph, plan.ruledFields, decision.reason);
       decisionsOfPlan.set(memoKey, decision);
     }
     return decision;

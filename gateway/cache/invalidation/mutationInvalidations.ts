@@ -1,4 +1,14 @@
-import { type FieldNode, Kind, OperationTypeNode, type SelectionSetNode, valueFromASTUntyped } from 'graphql';
+import {
+  type FieldNode,
+  type IntValueNode,
+  Kind,
+  OperationTypeNode,
+  type SelectionSetNode,
+  type StringValueNode,
+  type ValueNode,
+  valueFromASTUntyped,
+  visit,
+} from 'graphql';
 import { isCacheTag } from '../../config/isCacheTag.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
@@ -253,8 +263,16 @@ function variablesOf({ document }: OperationShape, readVariable: ReadVariable): 
 
 function argumentsOf({ arguments: given = [] }: FieldNode, variables: Variables): FieldArguments {
   return Object.fromEntries(
-    given.map(({ name, value }) => [name.value, valueFromASTUntyped(value, variables)]),
+    given.map(({ name, value }) => [name.value, valueFromASTUntyped(withExactIntegers(value), variables)]),
   );
+}
+
+/** Integers that a JavaScript number cannot represent, such as long IDs, become strings. */
+function withExactIntegers(value: ValueNode): ValueNode {
+  return visit(value, {
+    [Kind.INT]: ({ value: text }: IntValueNode): StringValueNode | undefined =>
+      Number.isSafeInteger(Number(text)) ? undefined : { kind: Kind.STRING, value: text },
+  });
 }
 
 function fieldsIn({ selections }: SelectionSetNode): FieldNode[] {

@@ -27,9 +27,12 @@ const maxDeltaSeconds = 2 ** 31 - 1;
 const secondsDirectives = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'] as const;
 type SecondsDirective = (typeof secondsDirectives)[number];
 
-/** Parses the caching headers of an answer. Ambiguous headers are invalid: not storing a value costs a call, and storing
+/** Parses the caching headers of an answer. `ignoresNoStore`: `no-store` does not count. Ambiguous headers are invalid: not storing a value costs a call, and storing
  *  it for too long can make it wrong. */
-export function readCacheControl({ cacheControl, age }: CachingHeaders): AnswerCacheControl {
+export function readCacheControl(
+  { cacheControl, age }: CachingHeaders,
+  ignoresNoStore = false,
+): AnswerCacheControl {
   const directives = parseDirectives(cacheControl ?? '');
   if (directives === undefined) return invalid(`Cache-Control: ${shorten(cacheControl)} cannot be parsed`);
   const seconds = new Map<SecondsDirective, number>();
@@ -48,7 +51,7 @@ export function readCacheControl({ cacheControl, age }: CachingHeaders): AnswerC
     seconds.set(known, number);
   }
   // RFC 9111 lets a cache ignore a list of fields that would weaken the directive (`no-cache="set-cookie"`).
-  if (flags.has('no-store')) return refuse('Cache-Control: no-store');
+  if (flags.has('no-store') && !ignoresNoStore) return refuse('Cache-Control: no-store');
   // Such an answer may only be stored for revalidation, which GraphQL does not have.
   if (flags.has('no-cache')) return refuse('Cache-Control: no-cache');
   const ageSeconds = parseSeconds((age ?? '0').split(',')[0]?.trim());

@@ -24,6 +24,7 @@ export interface CacheGraph {
   readonly types: ReadonlyMap<string, GraphType>;
   readonly subgraphs: ReadonlySet<string>;
   readonly roots: ReadonlyMap<OperationTypeNode, string>;
+  readonly enumValues: ReadonlyMap<string, ReadonlySet<string>>;
   /** Describes a type as text that changes when the values of its fields may change: the values of an enum, the fields and
    *  defaults of an input object. The name only, for other types. */
   describeType(name: string): string;
@@ -131,6 +132,13 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
     types,
     subgraphs: new Set(subgraphNames.values()),
     roots,
+    enumValues: new Map(
+      [...enumsAndInputs].flatMap(([name, definition]) =>
+        definition.kind === Kind.ENUM_TYPE_DEFINITION
+          ? [[name, new Set((definition.values ?? []).map((value) => value.name.value))]]
+          : [],
+      ),
+    ),
     describeType: (name) => describe(name, enumsAndInputs, new Set()),
   };
 }

@@ -10,17 +10,22 @@ import {
 } from './visitSelections.ts';
 
 /** Whether the values of a fetch may be stored. */
-type FetchRule =
+type FetchRule = {
+  /** Coordinates of the selected fields that have a rule. */
+  readonly ruledFields: readonly string[];
+} & (
   | { readonly isCacheable: true; readonly rule: CacheRule }
   /** `reason`: text for people, with the coordinate of the field if one prevents caching. */
-  | { readonly isCacheable: false; readonly reason: string };
+  | { readonly isCacheable: false; readonly reason: string }
+);
 
 /** The rule of all values of a fetch: the strictest rule of the fields that it selects. One field without a rule makes
  *  the whole fetch uncacheable, except `__typename` and key fields, which only identify an object, and fields of value
  *  types, which belong to the field that contains them. Reads the whole operation, so call it once for each shape and
  *  supergraph. */
 export function fetchRuleOf(shape: OperationShape, rules: CacheRules): FetchRule {
-  if (shape.kind !== 'query') return { isCacheable: false, reason: `a ${shape.kind} is never cached` };
+  if (shape.kind !== 'query')
+    return { isCacheable: false, reason: `a ${shape.kind} is never cached`, ruledFields: [] };
   const accumulator = new RuleAccumulator();
   visitSelections<boolean>(
     shape,
@@ -33,13 +38,16 @@ export function fetchRuleOf(shape: OperationShape, rules: CacheRules): FetchRule
     },
     false,
   );
+  const ruledFields = [...accumulator.ruledFields];
   if (accumulator.missingReason !== undefined)
-    return { isCacheable: false, reason: accumulator.missingReason };
-  if (accumulator.rule === undefined) return { isCacheable: false, reason: 'no selected field has a rule' };
+    return { isCacheable: false, reason: accumulator.missingReason, ruledFields };
+  if (accumulator.rule === undefined)
+    return { isCacheable: false, reason: 'no selected field has a rule', ruledFields };
   if (!isUsable(accumulator.rule.lifetime))
-    return { isCacheable: false, reason: 'the shortest maxAge is 0s' };
+    return { isCacheable: false, reason: 'the shortest maxAge is 0s', ruledFields };
   return {
     isCacheable: true,
+    ruledFields,
     rule: {
       lifetime: accumulator.rule.lifetime,
       scope: strictestScope(accumulator.rule.scope, accumulator.scope),
@@ -62,7 +70,7 @@ export function fetchRuleOf(shape: OperationShape, rules: CacheRules): FetchRule
     if (isCovered && type.isValueType && !hasFieldRule && !rules.hasTypeRule(type)) return true;
     const rule = rules.ruleForField(type, name, shape.subgraph);
     if (rule === undefined) accumulator.missingReason ??= `${type.name}.${name} has no rule`;
-    else accumulator.add(rule);
+    else accumulator.add(rule, `${type.name}.${name}`);
     return rule !== undefined;
   }
 }
@@ -72,8 +80,10 @@ class RuleAccumulator {
   scope: CacheScope = 'PUBLIC';
   tags: readonly string[] = [];
   missingReason: string | undefined;
+  readonly ruledFields = new Set<string>();
 
-  add(rule: CacheRule): void {
+  add(rule: CacheRule, coordinate: string): void {
+    this.ruledFields.add(coordinate);
     this.rule = this.rule === undefined ? rule : strictestRule(this.rule, rule);
   }
 

@@ -23,6 +23,8 @@ export interface AnswerTagLimits {
 export interface StorageOptions {
   readonly nullMaxAgeMs: number;
   readonly tagLimits: AnswerTagLimits;
+  /** Whether `Cache-Control: no-store` of the subgraph does not count. */
+  readonly ignoresNoStore: boolean;
   /** The client of the request; `undefined` for an anonymous one. */
   readonly identity: string | undefined;
 }
@@ -52,7 +54,7 @@ export function decideStorage(
 ): StorageDecision {
   const { headers, extensions, hasErrors, isNull } = value;
   if (hasErrors) return { kind: 'errors', reason: 'the answer has errors' };
-  const allowed = readCacheControl(headers);
+  const allowed = readCacheControl(headers, options.ignoresNoStore);
   if (allowed.kind !== 'allowed') return allowed;
   const answerTags = readAnswerTags(extensions, options.tagLimits);
   if (answerTags.kind === 'invalid') return answerTags;

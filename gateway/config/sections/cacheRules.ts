@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cacheRuleTargetPattern } from '../cacheRuleTarget.ts';
 import { isCacheTag } from '../isCacheTag.ts';
-import { choice, duration, flag, integer, size, text } from '../scalars.ts';
+import { choice, duration, flag, integer, nonBlankText, size, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
 const rule = z.strictObject({
@@ -66,6 +66,12 @@ export const cacheRuleOptions = {
     .array(headerName)
     .describe(
       'Forwarded headers that change no `PUBLIC` value, such as `authorization` if it only identifies the client. All other forwarded headers are part of the cache key. Keys of `PRIVATE` values contain all of them.',
+    )
+    .prefault([]),
+  ignoreSubgraphNoStore: z
+    .array(nonBlankText('the name of a subgraph'))
+    .describe(
+      'Subgraphs whose `Cache-Control: no-store` does not prevent storing values with a rule. Apollo Server sends it for every field without `@cacheControl`.',
     )
     .prefault([]),
   answerTags: z

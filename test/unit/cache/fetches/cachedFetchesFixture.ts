@@ -94,6 +94,8 @@ export interface CachedFetchesFixture {
   readonly cache: FetchCache;
   readonly clock: { now: number };
   readonly problems: string[];
+  /** `subgraph: coordinates: reason` */
+  readonly notStored: string[];
   /** Sends an entity fetch, or a root fetch if `ids` is omitted. */
   fetch(
     shape: FetchShape,
@@ -123,6 +125,7 @@ export function createCachedFetchesFixture(
   const clock = { now: 1_000_000 };
   const now = (): number => clock.now;
   const problems: string[] = [];
+  const notStored: string[] = [];
   const cache = new FetchCache({
     store: new MemoryStore({ maxSize: 1_000_000, now }),
     observer: silentObserver,
@@ -134,6 +137,9 @@ export function createCachedFetchesFixture(
     refreshTimeoutMs: () => 10_000,
     refreshBackoffMs: 1_000,
     onInvalidMetadata: (subgraph, reason) => problems.push(`${subgraph}: ${reason}`),
+    ignoresNoStore: () => false,
+    onNotStored: (subgraph, fields, reason) => notStored.push(`${subgraph}: ${fields.join(', ')}: ${reason}`),
+    onUncacheable: () => {},
     onFault: (fault) => {
       throw fault;
     },
@@ -141,7 +147,8 @@ export function createCachedFetchesFixture(
     timers: systemTimers,
     ...options,
   });
-  const fetches = new CachingFetchSender({ next: subgraphs, plans: new CachePlans(rules), cache });
+  const plans = new CachePlans(rules, cache.options.onUncacheable);
+  const fetches = new CachingFetchSender({ next: subgraphs, plans, cache });
   return {
     fetches,
     subgraphs,
@@ -149,6 +156,7 @@ export function createCachedFetchesFixture(
     cache,
     clock,
     problems,
+    notStored,
     fetch(shape, ids, scope = createRequestContext(), budget = undefined, priority = 'primary') {
       let result: FetchResult | undefined;
       let isDone = false;

@@ -93,6 +93,9 @@ export class ModelRun {
           refreshTimeoutMs: () => 10_000,
           refreshBackoffMs: 1_000,
           onInvalidMetadata: () => undefined,
+          ignoresNoStore: () => false,
+          onNotStored: () => undefined,
+          onUncacheable: () => undefined,
           onFault: (fault) => this.faults.push(String(fault)),
           now: clock.now,
           timers,
@@ -102,7 +105,7 @@ export class ModelRun {
       (cache) =>
         new CachingFetchSender({
           next: new SubgraphFetchSender(this.subgraph, { acrossRequests: setup.isSharing, maxBatchSize: 3 }),
-          plans: new CachePlans(rules),
+          plans: new CachePlans(rules, () => undefined),
           cache,
         }),
     );

@@ -128,6 +128,16 @@ test('a mutation invalidates the configured types, subgraphs, tags and entities'
   );
 });
 
+test('templates render integers of any length as the client wrote them', () => {
+  expect(
+    run(
+      { 'Mutation.addReview': { tags: ['{args.productId} {args.input.nested.id}'] } },
+      'mutation { addReview(productId: 9007199254740993, input: { nested: { id: 12345678901234567890 } }) { id } }',
+      { addReview: null },
+    ),
+  ).toEqual(tagsOnly(customTag('9007199254740993 12345678901234567890')));
+});
+
 test('templates render booleans and enum values as text', () => {
   expect(
     run(

@@ -24,6 +24,7 @@ const answered: SubgraphValue = {
 const options: StorageOptions = {
   nullMaxAgeMs: 5_000,
   tagLimits: { count: 3, length: 5 },
+  ignoresNoStore: false,
   identity: undefined,
 };
 
