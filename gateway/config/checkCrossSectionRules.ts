@@ -21,6 +21,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
     ...checkCacheEvents(sectionOf(sectionOf(root.cache).events), sectionOf(root.redis)),
     ...checkEnrichment(sectionOf(root.enrichment)),
     ...checkCallbacks(root),
+    ...checkCors(sectionOf(sectionOf(root.security).cors)),
     ...checkTopics(sectionOf(root.subscriptions).topics, redisServers(sectionOf(root.redis)).length > 0),
   ];
 }
@@ -192,6 +193,18 @@ function checkCallbacks(root: Section): ConfigProblem[] {
       path: 'listen.publicUrl',
       message: `is empty, listen.host is ${host}, and ${reason}`,
       expected: 'the address at which subgraphs reach this listener, such as http://gateway:4000',
+    },
+  ];
+}
+
+function checkCors({ origins, credentials }: Section): ConfigProblem[] {
+  const isOn = credentials === true || credentials === 'true';
+  if (!isOn || !Array.isArray(origins) || !origins.includes('*')) return [];
+  return [
+    {
+      path: 'security.cors.credentials',
+      message: 'is true, but security.cors.origins has *',
+      expected: 'the origins by name, such as https://shop.example or https://*.shop.example',
     },
   ];
 }

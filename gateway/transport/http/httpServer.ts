@@ -23,7 +23,7 @@ import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketReg
 import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
-import type { CorsOptions } from './cors.ts';
+import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
 import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
@@ -118,6 +118,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     timers: options.timers ?? systemTimers,
   };
   const inFlight = new InFlightRequests();
+  const cors = new CorsPolicy(security.cors);
   let isDraining = false;
   const plugins = options.plugins ?? [];
   const validatedOperations =
@@ -127,7 +128,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     supergraphs,
     executeOperation: options.executeOperation,
     introspection: security.introspection,
-    csrf: security.csrf,
     isBatchingAllowed: limits.batchedOperations > 0,
     maxRecursiveSelections: limits.recursiveSelections,
     plugins,
@@ -161,7 +161,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     bodySize: limits.bodySize,
     streamSettings,
     csrf: security.csrf,
-    cors: security.cors,
+    cors,
     browserPage:
       options.graphiqlDirectory === undefined ? undefined : createBrowserPage(options.graphiqlDirectory),
     inFlight,
@@ -178,7 +178,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     connectionParams: new Set(security.connectionParams),
     subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
-    cors: security.cors,
+    cors,
     isDraining: () => isDraining,
     log,
   });

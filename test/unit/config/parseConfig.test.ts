@@ -53,7 +53,7 @@ describe('a configuration', () => {
       graphiql: false,
       csrf: true,
       connectionParams: ['authorization', 'accept-language'],
-      cors: { origins: [] },
+      cors: { origins: [], credentials: false, allowHeaders: [], exposeHeaders: [], maxAge: 86_400_000 },
       exposeSubgraphErrors: false,
       exposeSubgraphs: false,
     });
@@ -96,8 +96,18 @@ describe('a configuration', () => {
   });
 
   test('accepts origins as browsers send them', () => {
-    const origins = ['https://shop.example', 'http://localhost:4200', '*'];
-    expect(parseConfig({ supergraph, security: { cors: { origins } } }).security.cors).toEqual({ origins });
+    const origins = ['https://shop.example', 'http://localhost:4200', 'https://*.shop.example:8443', '*'];
+    expect(parseConfig({ supergraph, security: { cors: { origins } } }).security.cors.origins).toEqual(
+      origins,
+    );
+  });
+
+  test('accepts every header name in CORS, in lower case', () => {
+    const cors = { allowHeaders: ['Content-Type', 'X-Tenant'], exposeHeaders: ['ETag'] };
+    expect(parseConfig({ supergraph, security: { cors } }).security.cors).toMatchObject({
+      allowHeaders: ['content-type', 'x-tenant'],
+      exposeHeaders: ['etag'],
+    });
   });
 
   test('can be parsed again without a change', () => {
@@ -211,12 +221,29 @@ describe('an invalid configuration', () => {
     'https://shop.example:443',
     'shop.example',
     'null',
+    'https://*',
+    'https://*shop.example',
+    'https://shop.*',
+    'https://*.*.example',
+    'https://shop.*.example',
   ])('is reported for the invalid origin %s', (origin) => {
     expect(findConfigProblems({ supergraph, security: { cors: { origins: [origin] } } })).toEqual([
       {
         path: 'security.cors.origins[0]',
         message: `is "${origin}"`,
-        expected: 'an origin such as https://shop.example, without a path, or *',
+        expected:
+          'an origin such as https://shop.example, without a path; https://*.shop.example for its subdomains; or *',
+      },
+    ]);
+  });
+
+  test('is reported for credentials of all origins, which browsers would never read a response with', () => {
+    const cors = { origins: ['https://shop.example', '*'], credentials: true };
+    expect(findConfigProblems({ supergraph, security: { cors } })).toEqual([
+      {
+        path: 'security.cors.credentials',
+        message: 'is true, but security.cors.origins has *',
+        expected: 'the origins by name, such as https://shop.example or https://*.shop.example',
       },
     ]);
   });
