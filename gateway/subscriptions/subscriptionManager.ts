@@ -251,7 +251,7 @@ export class SubscriptionManager {
       headers: requestContext.headersFor(shape.subgraph),
       connectionParams: this.#options.connectionParamsFor(shape.subgraph, request),
       requestId: requestContext.requestId,
-      traceparent: requestContext.traceparent,
+      traceHeaders: requestContext.traceHeaders,
       operation,
       resumeAfter,
     };
