@@ -42,6 +42,7 @@ export function createListeners({
     },
     worker,
     limits,
+    requestErrorStatus: config.http.requestErrorStatus,
     security: { ...security, cors: corsOptionsOf(config), subgraphParams: subgraphParamNames(config) },
     clientKey: (headers, address) => readIdentity(headers, address).clientKey,
     bufferSize: delivery.bufferSize,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { cacheSection } from './sections/cache.ts';
 import { contractsSection } from './sections/contracts.ts';
 import { enrichmentSection } from './sections/enrichment.ts';
+import { httpSection } from './sections/http.ts';
 import { adminSection, listenSection } from './sections/listen.ts';
 import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
 import { overrideSection } from './sections/override.ts';
@@ -16,6 +17,7 @@ import { workersSection } from './sections/workers.ts';
 export const gatewaySchema = z.strictObject({
   listen: listenSection.prefault({}),
   admin: adminSection.prefault({}),
+  http: httpSection.prefault({}),
   supergraph: supergraphSection,
   subgraphs: subgraphsSection.prefault({}),
   batching: batchingSection.prefault({}),

@@ -12,6 +12,7 @@ import {
   supergraphOf,
   testSdl,
 } from '../harness/scriptedServer.ts';
+import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
 
 const json = { 'content-type': 'application/json' };
 const graphqlResponse = { ...json, accept: 'application/graphql-response+json' };
@@ -819,6 +820,63 @@ describe('bytes that are not a valid HTTP request', () => {
       await connection.waitForClose();
     },
   );
+});
+
+describe('an invalid operation with http.requestErrorStatus: 200', () => {
+  const variable = 'query ($name: String) { greeting(name: $name) }';
+  const invalidVariable = singleOutcome('', {
+    data: undefined,
+    errors: [{ message: 'no', extensions: { code: 'BAD_USER_INPUT' } }],
+  });
+  const events = { ...json, accept: 'text/event-stream' };
+
+  test.each<[string, number, RawRequest]>([
+    ['a syntax error in JSON', 200, { headers: json, body: '{"query":"{"}' }],
+    ['an unknown field in JSON', 200, { headers: json, body: '{"query":"{ nothing }"}' }],
+    [
+      'an unknown operation name in JSON',
+      200,
+      { headers: json, body: '{"query":"{ greeting }","operationName":"A"}' },
+    ],
+    ['an invalid variable in JSON', 200, { headers: json, body: JSON.stringify({ query: variable }) }],
+    [
+      'an unknown field in the media type of GraphQL',
+      400,
+      { headers: graphqlResponse, body: '{"query":"{ nothing }"}' },
+    ],
+    [
+      'an operation beyond the limits',
+      400,
+      { headers: json, body: '{"query":"{ node { node { node { id } } } }"}' },
+    ],
+    ['a body without an operation', 400, { headers: json, body: '{}' }],
+    ['a batch', 400, { headers: json, body: '[{"query":"{ nothing }"}]' }],
+    [
+      'an EventSource, which would reconnect',
+      400,
+      {
+        method: 'GET',
+        path: '/graphql?query={nothing}',
+        headers: { ...events, 'apollo-require-preflight': '1' },
+      },
+    ],
+  ])('has for %s the status %d', async (_, status, request) => {
+    await using server = await startScriptedServer(() => invalidVariable, {
+      requestErrorStatus: 200,
+      limits: { depth: 2, batchedOperations: 2 },
+    });
+    // The second time, operations that are valid bypass Apollo Server.
+    for (let count = 0; count < 2; count++) {
+      expect((await exchange(server.url, request)).status).toBe(status);
+    }
+  });
+
+  test('has, in the answer to an operation on an event stream, the status 400', async () => {
+    await using server = await startScriptedServer(undefined, { requestErrorStatus: 200 });
+    const token = await reserveStream(server.url);
+    const { status } = await exchange(server.url, operationRequest(token, { query: '{ nothing }' }));
+    expect(status).toBe(400);
+  });
 });
 
 describe('an automatic persisted query', () => {

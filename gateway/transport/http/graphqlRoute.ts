@@ -3,6 +3,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { Admission, CompleteResult, StreamResult } from '../../admission/admission.ts';
 import { formatFailure, HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
+import { hasOnlyRequestErrors } from '../../admission/errorResponse.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, type SubscriptionPayload } from '../../response/executionOutcome.ts';
@@ -34,6 +35,7 @@ interface GraphQLRouteOptions {
   readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   readonly bodySize: number;
   readonly streamSettings: StreamSettings;
+  readonly requestErrorStatus: 400 | 200;
   readonly csrf: boolean;
   readonly cors: CorsPolicy;
   /** The page for a browser's GET; `undefined` when GraphiQL is off. */
@@ -243,9 +245,19 @@ class GraphQLExchange {
     );
     if (result.kind === 'stream') return this.#writeStream(result);
     this.#writeComplete(
-      result,
+      this.#withRequestErrorStatus(result),
       prefersEvents && !Array.isArray(body) && !this.#endsEventSource(result.status),
     );
+  }
+
+  #withRequestErrorStatus(result: CompleteResult): CompleteResult {
+    const { requestErrorStatus } = this.#options;
+    const { single, prefersEvents } = this.#accepted;
+    if (result.status !== 400 || requestErrorStatus === 400 || result.isExecuted) return result;
+    if (single !== 'application/json' || prefersEvents) return result;
+    return hasOnlyRequestErrors(contentToText(result.content))
+      ? { ...result, status: requestErrorStatus }
+      : result;
   }
 
   async #writeStream({ outcome, headers }: StreamResult): Promise<void> {

@@ -65,6 +65,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
     readonly subgraphParams: readonly string[];
     readonly cors?: CorsOptions;
   };
+  /** Status of an invalid operation in `application/json`. Default: 400. */
+  readonly requestErrorStatus?: 400 | 200;
   /** Milliseconds within which a WebSocket client has to send `connection_init`. */
   readonly initTimeoutMs: number;
   /** Milliseconds within which a client has to open a reserved event stream. */
@@ -160,6 +162,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     clientKey: options.clientKey,
     bodySize: limits.bodySize,
     streamSettings,
+    requestErrorStatus: options.requestErrorStatus ?? 400,
     csrf: security.csrf,
     cors,
     browserPage:
