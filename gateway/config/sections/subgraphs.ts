@@ -73,7 +73,11 @@ const allSubgraphs = z
 
 const namedSubgraph = z
   .strictObject({
-    url: httpUrl().describe('Address for operations, which overrides that of the supergraph.').optional(),
+    url: httpUrl()
+      .describe(
+        'Address for operations, which overrides that of the supergraph. Without user name and password: use headers instead.',
+      )
+      .optional(),
     timeouts: z.strictObject({ attempt: attempt.optional(), deadline: deadline.optional() }).optional(),
     headers: z.strictObject({ forward: forward.optional() }).optional(),
     connections: connections.optional(),

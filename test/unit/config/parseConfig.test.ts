@@ -287,6 +287,24 @@ describe('an invalid configuration', () => {
     );
   });
 
+  test('is reported for a user name or a password in the address of a subgraph', () => {
+    const problems = findConfigProblems({
+      supergraph: {
+        subgraphs: [
+          { name: 'a', url: 'http://user:secret@a/graphql' },
+          { name: 'b', url: 'http://b/graphql' },
+        ],
+      },
+      subgraphs: { b: { url: 'https://:secret@b/graphql' } },
+    });
+    expect(problems.map(({ path, message }) => `${path} ${message}`)).toEqual([
+      'supergraph.subgraphs[0].url has a user name or a password',
+      'subgraphs.b.url has a user name or a password',
+    ]);
+    expect(problems[0]?.expected).toMatch(/use headers instead/);
+    expect(JSON.stringify(problems)).not.toContain('secret');
+  });
+
   test('is reported for an invalid combination of supergraph sources', () => {
     const either = 'either `file` or `subgraphs`';
     const subgraphs = [{ name: 'a', url: 'http://a' }];
