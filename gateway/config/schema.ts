@@ -17,7 +17,6 @@ import { workersSection } from './sections/workers.ts';
 export const gatewaySchema = z.strictObject({
   listen: listenSection.prefault({}),
   admin: adminSection.prefault({}),
-  http: httpSection.prefault({}),
   supergraph: supergraphSection,
   subgraphs: subgraphsSection.prefault({}),
   batching: batchingSection.prefault({}),
@@ -27,6 +26,7 @@ export const gatewaySchema = z.strictObject({
   limits: limitsSection.prefault({}),
   planning: planningSection.prefault({}),
   override: overrideSection.prefault({}),
+  http: httpSection.prefault({}),
   delivery: deliverySection.prefault({}),
   subscriptions: subscriptionsSection.prefault({}),
   security: securitySection.prefault({}),

@@ -202,7 +202,7 @@ describe('an invalid configuration', () => {
         path: 'grafana',
         message: 'is not known',
         expected:
-          'one of listen, admin, http, supergraph, subgraphs, batching, cache, redis, enrichment, limits, planning, override, delivery, subscriptions, security, telemetry, contracts, workers',
+          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, limits, planning, override, http, delivery, subscriptions, security, telemetry, contracts, workers',
       },
     ]);
   });
