@@ -5,6 +5,7 @@ import { explainOperation } from './operation/explainOperation.ts';
 import type { Pipeline } from './pipeline.ts';
 import { subgraphParamNames } from './subscriptions/subscriptionFeature.ts';
 import { findGraphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
+import { corsOptionsOf } from './transport/http/cors.ts';
 import { createHttpServer, type HttpServer } from './transport/http/httpServer.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
@@ -41,7 +42,8 @@ export function createListeners({
     },
     worker,
     limits,
-    security: { ...security, subgraphParams: subgraphParamNames(config) },
+    requestErrorStatus: config.http.requestErrorStatus,
+    security: { ...security, cors: corsOptionsOf(config), subgraphParams: subgraphParamNames(config) },
     clientKey: (headers, address) => readIdentity(headers, address).clientKey,
     bufferSize: delivery.bufferSize,
     readTimeoutMs: delivery.readTimeout,

@@ -32,8 +32,7 @@ interface AdmissionOptions {
   readonly maxBatchedOperations: number;
 }
 
-/** A request of any transport in the form of the equivalent HTTP request. A `POST` without a body is one whose body could
- *  not be read: Apollo Server's CSRF prevention refuses it. */
+/** A request of any transport in the form of the equivalent HTTP request. */
 interface AdmissionRequest extends ApolloRequest {
   /** Whether the client accepts a single JSON document, which is the only response to a JSON array. */
   readonly acceptsArrays: boolean;

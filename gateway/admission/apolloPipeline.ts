@@ -45,7 +45,6 @@ interface ApolloPipelineOptions {
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
   readonly introspection: boolean;
-  readonly csrf: boolean;
   readonly isBatchingAllowed: boolean;
   /** Most selections of an operation after its fragments are expanded. */
   readonly maxRecursiveSelections: number;
@@ -66,8 +65,8 @@ export interface ApolloRequest {
   readonly body: unknown;
 }
 
-/** Apollo Server as the gateway uses it: parsing, validation, persisted queries, CSRF prevention, batches and plugins. The
- *  transports do the rest: routes, request bodies, limits and writing responses. */
+/** Apollo Server as the gateway uses it: parsing, validation, persisted queries, batches and plugins. The
+ *  transports do the rest: routes, CSRF prevention, request bodies, limits and writing responses. */
 export interface ApolloPipeline {
   /** Returns Apollo Server's response. If an operation was executed, its outcome is stored in `client` instead. A supergraph
    *  must be loaded. Never rejects because of what a client sends. */
@@ -86,7 +85,8 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
   const server = new ApolloServer<GatewayContext>({
     gateway: createGateway(options),
     introspection: options.introspection,
-    csrfPrevention: options.csrf,
+    // The transports prevent it, with what they know of the client's page.
+    csrfPrevention: false,
     allowBatchedHttpRequests: options.isBatchingAllowed,
     maxRecursiveSelections: options.maxRecursiveSelections,
     validationRules: [DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule, FloatLiteralsRule],

@@ -1,4 +1,4 @@
-import { ApolloServerValidationErrorCode } from '@apollo/server/errors';
+import { ApolloServerErrorCode, ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import type { GraphQLFormattedError } from 'graphql';
 import { errorCodes, GatewayError } from '../errors.ts';
 
@@ -8,6 +8,21 @@ export function statusOf(error: GraphQLFormattedError): number | undefined {
   const code = error.extensions?.code;
   if (typeof code !== 'string' || !Object.hasOwn(errorCodes, code)) return undefined;
   return errorCodes[code as keyof typeof errorCodes].status;
+}
+
+/** Codes of request errors by the GraphQL specification: a well-formed request whose operation is not executed because the
+ *  client wrote its text, its name or its variables wrong. */
+const requestErrorCodes: ReadonlySet<unknown> = new Set([
+  ApolloServerErrorCode.GRAPHQL_PARSE_FAILED,
+  ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED,
+  ApolloServerErrorCode.OPERATION_RESOLUTION_FAILURE,
+  ApolloServerErrorCode.BAD_USER_INPUT,
+]);
+
+/** Whether a response in JSON has request errors only. A batch never does. */
+export function hasOnlyRequestErrors(response: string): boolean {
+  const { errors = [] } = JSON.parse(response) as { errors?: readonly GraphQLFormattedError[] };
+  return errors.length > 0 && errors.every(({ extensions }) => requestErrorCodes.has(extensions?.code));
 }
 
 /** The HTTP headers that such a response has because of the error. Overload is short: it ends when the waiting operations

@@ -4,6 +4,7 @@ import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { OverrideDecision } from '../operation/overrideDecision.ts';
 import { type ForwardedHeaders, selectForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
+import { readTraceHeaders } from '../telemetry/traceContext.ts';
 import { readClientPreferences } from './clientPreferences.ts';
 import type { ReadIdentity } from './identity.ts';
 
@@ -32,7 +33,7 @@ export class RequestContextFactory {
     const byAllowList = new Map<readonly string[], ForwardedHeaders>();
     return {
       requestId,
-      traceparent: headers.get('traceparent'),
+      traceHeaders: readTraceHeaders(headers),
       variables,
       ...readIdentity(headers, clientAddress),
       preferences: readClientPreferences(headers, config.enrichment.bounds),

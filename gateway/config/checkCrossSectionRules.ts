@@ -1,3 +1,4 @@
+import { hasCredentials } from './addressSecrets.ts';
 import { checkEnrichment } from './checkEnrichment.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { durationMsOf, formatDuration } from './duration.ts';
@@ -16,6 +17,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
     ...checkSource(sectionOf(root.supergraph), root),
     ...checkListeners(sectionOf(root.listen), sectionOf(root.admin)),
     ...checkSubgraphNames(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
+    ...checkSubgraphAddresses(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
     ...checkTimeouts(sectionOf(root.subgraphs)),
     ...checkRetries(sectionOf(root.subgraphs)),
     ...checkUrls(sectionOf(root.subgraphs)),
@@ -23,6 +25,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
     ...checkCacheEvents(sectionOf(sectionOf(root.cache).events), sectionOf(root.redis)),
     ...checkEnrichment(sectionOf(root.enrichment)),
     ...checkCallbacks(root),
+    ...checkCors(sectionOf(sectionOf(root.security).cors)),
     ...checkTopics(sectionOf(root.subscriptions).topics, redisServers(sectionOf(root.redis)).length > 0),
   ];
 }
@@ -105,6 +108,27 @@ function checkSubgraphNames(supergraph: Section, subgraphs: Section): ConfigProb
     });
   }
   return problems;
+}
+
+/** The address of a subgraph is in the supergraph, in logs and in `GET /supergraph`. */
+function checkSubgraphAddresses(supergraph: Section, subgraphs: Section): ConfigProblem[] {
+  const composed = Array.isArray(supergraph.subgraphs) ? supergraph.subgraphs : [];
+  const addresses = [
+    ...composed.map((entry: unknown, index) => [['supergraph', 'subgraphs', index], entry] as const),
+    ...Object.entries(subgraphs).map(([name, entry]) => [['subgraphs', name], entry] as const),
+  ];
+  return addresses.flatMap(([path, entry]) => {
+    const { url } = sectionOf(entry);
+    if (typeof url !== 'string' || !/^https?:/i.test(url) || !hasCredentials(url)) return [];
+    return [
+      {
+        path: formatConfigPath([...path, 'url']),
+        message: 'has a user name or a password',
+        expected:
+          'an address without them: use headers instead, such as `authorization` of clients (headers.forward) or of a proxy in front of the subgraph',
+      },
+    ];
+  });
 }
 
 function checkTimeouts(subgraphs: Section): ConfigProblem[] {
@@ -229,6 +253,18 @@ function checkCallbacks(root: Section): ConfigProblem[] {
       path: 'listen.publicUrl',
       message: `is empty, listen.host is ${host}, and ${reason}`,
       expected: 'the address at which subgraphs reach this listener, such as http://gateway:4000',
+    },
+  ];
+}
+
+function checkCors({ origins, credentials }: Section): ConfigProblem[] {
+  const isOn = credentials === true || credentials === 'true';
+  if (!isOn || !Array.isArray(origins) || !origins.includes('*')) return [];
+  return [
+    {
+      path: 'security.cors.credentials',
+      message: 'is true, but security.cors.origins has *',
+      expected: 'the origins by name, such as https://shop.example or https://*.shop.example',
     },
   ];
 }

@@ -1,11 +1,11 @@
-const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** Node timers store a signed 32-bit number of milliseconds, and fire immediately for longer durations. */
 export const maxDurationMs = 2 ** 31 - 1;
 
-/** Parses `250ms`, `2s`, `1.5m` or `1h` to milliseconds; `undefined` for anything else. */
+/** Parses `250ms`, `2s`, `1.5m`, `1h` or `1d` to milliseconds; `undefined` for anything else. */
 export function parseDuration(text: string): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text.trim());
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim());
   if (match === null) return undefined;
   return Math.round(Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]);
 }
@@ -17,7 +17,7 @@ export function durationMsOf(value: unknown): number | undefined {
 
 /** Formats milliseconds in the largest unit without a remainder: 15000 is `15s`, 1500 is `1500ms`. */
 export function formatDuration(ms: number): string {
-  for (const unit of ['h', 'm', 's'] as const) {
+  for (const unit of ['d', 'h', 'm', 's'] as const) {
     if (ms !== 0 && ms % unitMs[unit] === 0) return `${ms / unitMs[unit]}${unit}`;
   }
   return `${ms}ms`;

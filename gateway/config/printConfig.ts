@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { maskSecrets } from './addressSecrets.ts';
 import { type ConfigJsonSchema, childSchemaOf, createConfigJsonSchema } from './configJsonSchema.ts';
 import { formatDuration } from './duration.ts';
 import { isSection } from './isSection.ts';
@@ -25,12 +26,3 @@ function toOptions(value: unknown, schema: ConfigJsonSchema | undefined): unknow
 }
 
 const mask = '***';
-
-function maskSecrets(address: string): string {
-  const url = new URL(address);
-  if (url.username === '' && url.password === '' && url.search === '') return address;
-  if (url.username !== '') url.username = mask;
-  if (url.password !== '') url.password = mask;
-  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, mask);
-  return url.href;
-}

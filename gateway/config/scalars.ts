@@ -82,7 +82,7 @@ export function duration({ min = 0 }: { readonly min?: number } = {}) {
   return numberScalar({
     title: 'duration',
     expected: `a duration such as 250ms, 2s, 5m or 1h${min === 0 ? '' : `, at least ${formatDuration(min)}`}`,
-    pattern: '\\d+(\\.\\d+)?(ms|s|m|h)',
+    pattern: '\\d+(\\.\\d+)?(ms|s|m|h|d)',
     parse: parseDuration,
     min,
     max: maxDurationMs,

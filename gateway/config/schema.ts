@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { cacheSection } from './sections/cache.ts';
 import { contractsSection } from './sections/contracts.ts';
 import { enrichmentSection } from './sections/enrichment.ts';
+import { httpSection } from './sections/http.ts';
 import { adminSection, listenSection } from './sections/listen.ts';
 import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
 import { overloadSection } from './sections/overload.ts';
@@ -27,6 +28,7 @@ export const gatewaySchema = z.strictObject({
   limits: limitsSection.prefault({}),
   planning: planningSection.prefault({}),
   override: overrideSection.prefault({}),
+  http: httpSection.prefault({}),
   delivery: deliverySection.prefault({}),
   subscriptions: subscriptionsSection.prefault({}),
   security: securitySection.prefault({}),

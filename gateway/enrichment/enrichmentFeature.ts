@@ -1,5 +1,6 @@
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
+import { CorsPolicy, corsOptionsOf } from '../transport/http/cors.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
 import type { JobExecutor } from './enrichmentJob.ts';
@@ -57,7 +58,7 @@ export class EnrichmentFeature implements Feature {
       openStream: ({ headers, clientAddress }) => openStream(readIdentity(headers, clientAddress).clientKey),
       // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.
       drainSignal: isRedisConfigured(config.redis) ? draining : this.#drained.signal,
-      cors: config.security.cors,
+      cors: new CorsPolicy(corsOptionsOf(config)),
       bufferSize,
       readTimeoutMs: readTimeout,
       heartbeatIntervalMs: heartbeat,

@@ -6,7 +6,7 @@ import type { SubscriptionPayload } from '../response/executionOutcome.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { Timers } from '../time/timers.ts';
 import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
-import { type CorsOptions, corsHeaders, preflightHeaders } from '../transport/http/cors.ts';
+import type { CorsPolicy } from '../transport/http/cors.ts';
 import { negotiateFormats } from '../transport/http/negotiateFormats.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { subscriptionEventEncoding } from '../transport/http/serverSentEvents.ts';
@@ -29,7 +29,7 @@ interface EnrichmentRouteOptions {
   }) => () => void;
   /** When aborted, all streams end without `complete`, so that clients reconnect to another process. */
   readonly drainSignal: AbortSignal;
-  readonly cors: CorsOptions | undefined;
+  readonly cors: CorsPolicy;
   /** As in `HttpServerOptions`. */
   readonly bufferSize: number;
   readonly readTimeoutMs: number;
@@ -56,7 +56,7 @@ export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptio
     await new EnrichmentExchange(options, streams, request.raw, reply.raw).handle(request.params.token);
   });
   server.options(path, async (request, reply) => {
-    const allowed = preflightHeaders(request.headers, options.cors, 'GET');
+    const allowed = options.cors.preflightHeaders(request.headers, 'GET');
     return allowed === undefined
       ? reply.code(405).header('allow', 'GET').send({ error: 'Fetch enrichment updates with GET.' })
       : reply.code(204).headers(allowed).send();
@@ -174,7 +174,7 @@ class EnrichmentExchange {
   #headers(additional: Readonly<Record<string, string>> = {}): ResponseHeaders {
     return {
       'cache-control': 'no-store',
-      ...corsHeaders(this.#request.headers.origin, this.#options.cors),
+      ...this.#options.cors.responseHeaders(this.#request.headers.origin),
       ...additional,
       'x-request-id': this.#requestId,
       ...(this.#options.drainSignal.aborted ? { connection: 'close' } : {}),

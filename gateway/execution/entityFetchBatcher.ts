@@ -134,7 +134,7 @@ export class EntityFetchBatcher {
           ),
           requestPriority: waiting.map((request) => request.requestPriority).reduce(mostUrgentRequest),
           requestId: first.requestContext.requestId,
-          traceparent: first.requestContext.traceparent,
+          traceHeaders: first.requestContext.traceHeaders,
           deadline,
           earliestDeadline: Math.min(...deadlines),
         },

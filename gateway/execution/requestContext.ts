@@ -1,6 +1,7 @@
 import type { OverrideDecision } from '../operation/overrideDecision.ts';
 import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
+import type { TraceHeaders } from '../telemetry/traceContext.ts';
 
 /** Who sent a request. */
 export interface ClientIdentity {
@@ -29,7 +30,7 @@ export interface ClientPreferences {
  *  the headers. */
 export interface RequestContext extends ClientIdentity {
   readonly requestId: string;
-  readonly traceparent: string | undefined;
+  readonly traceHeaders: TraceHeaders;
   /** The client's values of the operation's variables, as received. */
   readonly variables: Readonly<Record<string, unknown>>;
   readonly preferences: ClientPreferences;

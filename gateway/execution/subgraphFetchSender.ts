@@ -33,7 +33,7 @@ export class SubgraphFetchSender implements FetchSender {
         raisablePriorities: call.raisablePriority && [call.raisablePriority],
         requestPriority: requestContext.preferences.priority,
         requestId: requestContext.requestId,
-        traceparent: requestContext.traceparent,
+        traceHeaders: requestContext.traceHeaders,
         deadline: requestContext.deadlineFor(shape.subgraph),
       },
       {

@@ -31,6 +31,7 @@ const neverForwarded: ReadonlySet<string> = new Set([
   'accept-encoding',
   'x-request-id',
   'traceparent',
+  'tracestate',
   'tributary-deadline-ms',
 ]);
 

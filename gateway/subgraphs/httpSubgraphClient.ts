@@ -269,9 +269,9 @@ function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, remaini
     'x-request-id',
     request.requestId,
     ...request.headers.pairs,
+    ...(request.traceHeaders ?? []),
   ];
   if (Number.isFinite(deadlineMs)) headers.push('tributary-deadline-ms', String(deadlineMs));
-  if (request.traceparent !== undefined) headers.push('traceparent', request.traceparent);
   if (acceptsCompressed) headers.push('accept-encoding', 'gzip, br');
   return headers;
 }

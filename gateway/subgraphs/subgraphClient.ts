@@ -1,4 +1,5 @@
 import type { GatewayError } from '../errors.ts';
+import type { TraceHeaders } from '../telemetry/traceContext.ts';
 import type { ForwardedHeaders } from './forwardedHeaders.ts';
 import type { CallPriority, RaisablePriority, RequestPriority } from './policies/callPriority.ts';
 import type { RequestCoordinates } from './policies/circuitBreakers.ts';
@@ -26,8 +27,8 @@ export interface SubgraphRequest {
   readonly requestPriority?: RequestPriority | undefined;
   /** Sent as `x-request-id`; not part of what makes two calls equal. */
   readonly requestId: string;
-  /** Sent as it is; not part of what makes two calls equal. */
-  readonly traceparent?: string | undefined;
+  /** Sent as they are; not part of what makes two calls equal. */
+  readonly traceHeaders?: TraceHeaders;
   /** When the call must have ended: milliseconds on `performance.now()`'s clock. */
   readonly deadline: number;
   /** The earliest deadline of the fetches in this request; `deadline` when omitted. */

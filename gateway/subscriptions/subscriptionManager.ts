@@ -251,7 +251,7 @@ export class SubscriptionManager {
       headers: requestContext.headersFor(shape.subgraph),
       connectionParams: this.#options.connectionParamsFor(shape.subgraph, request),
       requestId: requestContext.requestId,
-      traceparent: requestContext.traceparent,
+      traceHeaders: requestContext.traceHeaders,
       operation,
       resumeAfter,
     };
@@ -270,7 +270,8 @@ export class SubscriptionManager {
       request.operationName ?? null,
       // With `@override` labels, one text can have several plans.
       shapes.map(({ id }) => id),
-      request.incrementalFormat ?? null,
+      // Without `@defer`, payloads are the same in all formats: clients of all transports share one subscription.
+      operation.deferred.length === 0 ? null : request.incrementalFormat,
       requestContext.variables,
       requestContext.identity ?? null,
       requestContext.sharingKey,

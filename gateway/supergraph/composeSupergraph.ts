@@ -1,5 +1,6 @@
 import { composeServices } from '@apollo/composition';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
+import { maskSecrets } from '../config/addressSecrets.ts';
 import { messageOf } from './messageOf.ts';
 import { fetchSubgraphSdl } from './sources/fetchSubgraphSdl.ts';
 
@@ -67,7 +68,7 @@ async function readSubgraph({ name, url, sdl }: SubgraphInput, signal: AbortSign
     text ??= await fetchSubgraphSdl({ name, url }, signal, fetchLimits);
   } catch (error) {
     const reason = messageOf(error);
-    const message = `[${name}] The schema could not be fetched from ${url}: ${reason}`;
+    const message = `[${name}] The schema could not be fetched from ${maskSecrets(url)}: ${reason}`;
     return { error: { code: 'SUBGRAPH_UNREACHABLE', message, locations: [] } };
   }
   try {

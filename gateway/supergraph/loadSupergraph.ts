@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { buildASTSchema, type GraphQLSchema, parse, validateSchema } from 'graphql';
+import { hasCredentials } from '../config/addressSecrets.ts';
 import type { StartPlannerThread } from '../planning/plannerThread.ts';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
@@ -79,11 +80,18 @@ function resolveSubgraphEntries(
 ): ReadonlyMap<string, SubgraphEntry> {
   const entries = planner.subgraphs.map(({ name, url }) => ({ name, url: urls?.get(name) ?? url }));
   if (urls !== undefined) {
+    // Also those that the configuration overrides: the SDL has many readers.
+    const secret = planner.subgraphs.filter(({ url }) => hasCredentials(url));
+    if (secret.length > 0) throw new SupergraphRefusedError(secret.map(describeSecret).join('\n'));
     const unreachable = entries.filter(({ url }) => !isHttpUrl(url));
     if (unreachable.length > 0)
       throw new SupergraphRefusedError(unreachable.map(describeUnreachable).join('\n'));
   }
   return new Map(entries.map((entry) => [entry.name, entry] as const));
+}
+
+function describeSecret({ name }: SubgraphEntry): string {
+  return `subgraph "${name}": the supergraph's URL has a user name or a password, which everyone who reads the supergraph sees; remove them and use headers instead, such as \`authorization\` of clients (subgraphs.${name}.headers.forward) or of a proxy in front of the subgraph`;
 }
 
 function isHttpUrl(url: string): boolean {

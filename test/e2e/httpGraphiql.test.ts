@@ -27,6 +27,10 @@ describe('GraphiQL', () => {
     await using server = await startScriptedServer(undefined, { graphiqlDirectory: directory });
     const page = await exchange(server.url, browser);
     expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(page.headers.get('content-security-policy')).toMatch(
+      /script-src 'self';.*; frame-ancestors 'none'$/,
+    );
+    expect(page.headers.get('x-frame-options')).toBe('DENY');
     const files = Array.from(page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g), ([, path]) => path as string);
     const served = await Promise.all(
       files.map(async (path) => {
@@ -61,6 +65,8 @@ describe('GraphiQL', () => {
     const page = await exchange(server.url, browser);
     expect([page.status, page.headers.get('content-type')]).toEqual([503, 'text/html; charset=utf-8']);
     expect(page.body).toContain('<h1>GraphiQL is not built</h1>');
+    expect(page.headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
+    expect(page.headers.get('x-frame-options')).toBe('DENY');
     expect(server.logLines).toEqual([
       'GraphiQL is turned on (security.graphiql) but its bundle is missing: run npm run build',
     ]);

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
+import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import { GatewayError } from '../../gateway/errors.ts';
+import { CorsPolicy, corsOptionsOf } from '../../gateway/transport/http/cors.ts';
 import { exchange, RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import {
   FakeSupergraphView,
@@ -10,6 +12,7 @@ import {
   supergraphOf,
   testSdl,
 } from '../harness/scriptedServer.ts';
+import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
 
 const json = { 'content-type': 'application/json' };
 const graphqlResponse = { ...json, accept: 'application/graphql-response+json' };
@@ -537,6 +540,34 @@ describe('HTTP methods and CSRF prevention', () => {
     ['POST as a form', { headers: { 'content-type': 'multipart/form-data; boundary=x' }, body: hello }, 400],
     ['POST without a content-type', { body: hello }, 400],
     [
+      'GET that a browser sends for a page of the same origin',
+      { method: 'GET', path: get('{ greeting }'), headers: { 'sec-fetch-site': 'same-origin' } },
+      200,
+    ],
+    [
+      'GET that a browser sends for a page of another subdomain',
+      { method: 'GET', path: get('{ greeting }'), headers: { 'sec-fetch-site': 'same-site' } },
+      400,
+    ],
+    [
+      'GET that a browser sends for a page of another site',
+      {
+        method: 'GET',
+        path: get('{ greeting }'),
+        headers: { 'sec-fetch-site': 'cross-site', origin: 'https://evil.test' },
+      },
+      400,
+    ],
+    [
+      "GET from the gateway's own host",
+      {
+        method: 'GET',
+        path: get('{ greeting }'),
+        headers: { origin: 'https://gateway.test', host: 'gateway.test' },
+      },
+      200,
+    ],
+    [
       'POST as text/plain, preflighted',
       { headers: { 'content-type': 'text/plain', ...preflighted }, body: hello },
       415,
@@ -550,9 +581,44 @@ describe('HTTP methods and CSRF prevention', () => {
     await using server = await startScriptedServer();
     const { body } = await exchange(server.url, { headers: { 'content-type': 'text/plain' }, body: hello });
     expect(JSON.parse(body).errors[0].message).toMatch(
-      /^This operation has been blocked as a potential Cross-Site Request Forgery/,
+      /^This operation has been blocked as a potential Cross-Site Request Forgery \(security\.csrf\)/,
     );
     expect(server.receivedOperations).toEqual([]);
+  });
+
+  test.each([
+    ['https://shop.test', {}, 200],
+    ['https://eu.shop.test', { cookie: 'a=b' }, 200],
+    ['https://evil.test', {}, 400],
+  ])('a GET from a page of %s with %j gets %d when CORS allows some origins', async (origin, own, status) => {
+    await using server = await startScriptedServer(undefined, {
+      security: { cors: { origins: ['https://shop.test', 'https://*.shop.test'] } },
+    });
+    const request = { method: 'GET', path: get('{ greeting }'), headers: { origin, ...own } };
+    expect((await exchange(server.url, request)).status).toBe(status);
+  });
+
+  test.each([
+    [{}, 200],
+    [{ cookie: 'a=b' }, 400],
+    [{ authorization: 'Basic YTpi' }, 400],
+  ])('a GET from any page with %j gets %d when CORS allows all origins', async (own, status) => {
+    await using server = await startScriptedServer(undefined, { security: { cors: { origins: ['*'] } } });
+    const headers = { origin: 'https://any.test', ...own };
+    expect((await exchange(server.url, { method: 'GET', path: get('{ greeting }'), headers })).status).toBe(
+      status,
+    );
+  });
+
+  test("an operation for an event stream is blocked: the stream in the URL may be another client's", async () => {
+    await using server = await startScriptedServer();
+    const { body: token } = await exchange(server.url, { method: 'PUT' });
+    const extensions = JSON.stringify({ operationId: '1' });
+    const path = `/graphql?${new URLSearchParams({ query: '{ greeting }', extensions, token })}`;
+    expect((await exchange(server.url, { method: 'GET', path })).status).toBe(400);
+    const own = { 'sec-fetch-site': 'same-origin' };
+    expect((await exchange(server.url, { method: 'GET', path, headers: own })).status).toBe(202);
+    expect(server.receivedOperations).toHaveLength(1);
   });
 
   test('a GET without special headers is executed when CSRF prevention is off', async () => {
@@ -584,8 +650,10 @@ describe('CORS', () => {
       {
         'access-control-allow-origin': 'https://shop.test',
         'access-control-allow-methods': 'GET, POST, PUT, DELETE',
-        'access-control-allow-headers': 'content-type,x-request-id',
-        'access-control-expose-headers': 'x-request-id',
+        'access-control-allow-headers':
+          'accept-language, apollo-require-preflight, apollographql-client-name, apollographql-client-version, authorization, content-type, last-event-id, traceparent, tracestate, tributary-budget, tributary-defer, tributary-priority, x-apollo-operation-name, x-graphql-event-stream-token, x-request-id',
+        'access-control-expose-headers': 'x-request-id, retry-after',
+        'access-control-max-age': '0',
         vary: 'origin',
       },
     ]);
@@ -595,7 +663,7 @@ describe('CORS', () => {
       200,
       {
         'access-control-allow-origin': 'https://shop.test',
-        'access-control-expose-headers': 'x-request-id',
+        'access-control-expose-headers': 'x-request-id, retry-after',
         vary: 'origin',
       },
     ]);
@@ -604,9 +672,120 @@ describe('CORS', () => {
     ).toEqual([200, { vary: 'origin' }]);
   });
 
+  test('answers a preflight with the configured headers and lifetime, whatever the browser asks for', async () => {
+    await using server = await startScriptedServer(undefined, {
+      security: {
+        cors: {
+          origins: ['https://shop.test'],
+          credentials: true,
+          allowHeaders: ['x-tenant', 'content-type'],
+          exposeHeaders: ['etag'],
+          maxAge: 600_000,
+        },
+      },
+    });
+    const headers = { ...preflight.headers, 'access-control-request-headers': 'x-anything' };
+    const [status, answer] = corsOf(await exchange(server.url, { ...preflight, headers })) as [
+      number,
+      Record<string, string>,
+    ];
+    const { 'access-control-allow-headers': allowed = '', ...others } = answer;
+    expect([status, others]).toEqual([
+      204,
+      {
+        'access-control-allow-origin': 'https://shop.test',
+        'access-control-allow-credentials': 'true',
+        'access-control-allow-methods': 'GET, POST, PUT, DELETE',
+        'access-control-expose-headers': 'x-request-id, retry-after, etag',
+        'access-control-max-age': '600',
+        vary: 'origin',
+      },
+    ]);
+    const names = allowed.split(', ');
+    expect(names.filter((name) => /^(x-tenant|content-type|x-anything)$/.test(name))).toEqual([
+      'content-type',
+      'x-tenant',
+    ]);
+  });
+
+  test('allows the headers that subgraphs receive and stores preflights for a day by default', () => {
+    const config = parseConfig({
+      supergraph: { file: 'supergraph.graphql' },
+      subgraphs: {
+        all: { headers: { forward: ['x-all'] } },
+        reviews: { headers: { forward: ['x-tenant'] } },
+      },
+      security: { cors: { origins: ['https://shop.test'] } },
+    });
+    const policy = new CorsPolicy(corsOptionsOf(config));
+    const answer = policy.preflightHeaders(preflight.headers, 'GET') ?? {};
+    expect(answer['access-control-allow-headers']).toMatch(/, x-all, x-tenant$/);
+    expect(answer['access-control-max-age']).toBe('86400');
+  });
+
+  test.each([
+    ['https://eu.shop.test', true],
+    ['https://a.b.shop.test', true],
+    ['https://shop.test', false],
+    ['https://evilshop.test', false],
+    ['https://eu.shop.test.evil', false],
+    ['https://evil.test/.shop.test', false],
+    ['http://eu.shop.test', false],
+    ['https://eu.shop.test:8443', false],
+    ['https://.shop.test', false],
+    ['null', false],
+  ])('for https://*.shop.test allows %s: %s', async (origin, isAllowed) => {
+    await using server = await startScriptedServer(undefined, {
+      security: { cors: { origins: ['https://*.shop.test'] } },
+    });
+    const { headers } = await exchange(server.url, { headers: { ...json, origin }, body: hello });
+    expect([headers.get('access-control-allow-origin'), headers.get('vary')]).toEqual([
+      isAllowed ? origin : undefined,
+      'origin',
+    ]);
+  });
+
   test('sends no headers when no origin is listed', async () => {
     await using server = await startScriptedServer();
     expect(corsOf(await exchange(server.url, preflight))).toEqual([405, {}]);
+  });
+});
+
+describe('the security headers', () => {
+  const strict = { policy: "default-src 'none'; frame-ancestors 'none'", sniffing: 'nosniff' };
+  const securityOf = ({ headers }: RawResponse): unknown => ({
+    policy: headers.get('content-security-policy'),
+    sniffing: headers.get('x-content-type-options'),
+  });
+
+  test.each<[string, number, RawRequest]>([
+    ['an answer', 200, { headers: json, body: hello }],
+    ['server-sent events', 200, { headers: { ...json, accept: 'text/event-stream' }, body: hello }],
+    ['an invalid operation', 400, { headers: json, body: '{"query":"{ nothing }"}' }],
+    ['a refused request', 400, { body: hello }],
+    ['another method', 405, { method: 'PATCH' }],
+    ['a reserved event stream', 201, { method: 'PUT' }],
+    ['the health of the gateway', 200, { method: 'GET', path: '/health/live' }],
+    ['an unknown path', 404, { method: 'GET', path: '/nothing' }],
+    ['a path that is no URL', 400, { method: 'GET', path: '/%zz' }],
+  ])('are on the response to %s', async (_, status, request) => {
+    await using server = await startScriptedServer();
+    const response = await exchange(server.url, request);
+    expect([response.status, securityOf(response)]).toEqual([status, strict]);
+  });
+
+  test('are on the responses of the admin listener', async () => {
+    await using server = await startScriptedServer();
+    for (const path of ['/supergraph', '/plan', '/nothing']) {
+      expect(securityOf(await exchange(server.adminUrl, { method: 'GET', path }))).toEqual(strict);
+    }
+  });
+
+  test('are on the response to bytes that are not a valid HTTP request', async () => {
+    await using server = await startScriptedServer();
+    await using connection = await RawConnection.open(server.url);
+    connection.socket.write('POST! / HTTP/1.1\r\n\r\n');
+    expect(securityOf(await connection.readResponse())).toEqual(strict);
   });
 });
 
@@ -641,6 +820,63 @@ describe('bytes that are not a valid HTTP request', () => {
       await connection.waitForClose();
     },
   );
+});
+
+describe('an invalid operation with http.requestErrorStatus: 200', () => {
+  const variable = 'query ($name: String) { greeting(name: $name) }';
+  const invalidVariable = singleOutcome('', {
+    data: undefined,
+    errors: [{ message: 'no', extensions: { code: 'BAD_USER_INPUT' } }],
+  });
+  const events = { ...json, accept: 'text/event-stream' };
+
+  test.each<[string, number, RawRequest]>([
+    ['a syntax error in JSON', 200, { headers: json, body: '{"query":"{"}' }],
+    ['an unknown field in JSON', 200, { headers: json, body: '{"query":"{ nothing }"}' }],
+    [
+      'an unknown operation name in JSON',
+      200,
+      { headers: json, body: '{"query":"{ greeting }","operationName":"A"}' },
+    ],
+    ['an invalid variable in JSON', 200, { headers: json, body: JSON.stringify({ query: variable }) }],
+    [
+      'an unknown field in the media type of GraphQL',
+      400,
+      { headers: graphqlResponse, body: '{"query":"{ nothing }"}' },
+    ],
+    [
+      'an operation beyond the limits',
+      400,
+      { headers: json, body: '{"query":"{ node { node { node { id } } } }"}' },
+    ],
+    ['a body without an operation', 400, { headers: json, body: '{}' }],
+    ['a batch', 400, { headers: json, body: '[{"query":"{ nothing }"}]' }],
+    [
+      'an EventSource, which would reconnect',
+      400,
+      {
+        method: 'GET',
+        path: '/graphql?query={nothing}',
+        headers: { ...events, 'apollo-require-preflight': '1' },
+      },
+    ],
+  ])('has for %s the status %d', async (_, status, request) => {
+    await using server = await startScriptedServer(() => invalidVariable, {
+      requestErrorStatus: 200,
+      limits: { depth: 2, batchedOperations: 2 },
+    });
+    // The second time, operations that are valid bypass Apollo Server.
+    for (let count = 0; count < 2; count++) {
+      expect((await exchange(server.url, request)).status).toBe(status);
+    }
+  });
+
+  test('has, in the answer to an operation on an event stream, the status 400', async () => {
+    await using server = await startScriptedServer(undefined, { requestErrorStatus: 200 });
+    const token = await reserveStream(server.url);
+    const { status } = await exchange(server.url, operationRequest(token, { query: '{ nothing }' }));
+    expect(status).toBe(400);
+  });
 });
 
 describe('an automatic persisted query', () => {

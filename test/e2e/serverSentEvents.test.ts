@@ -133,13 +133,31 @@ describe('a client of server-sent events', () => {
       `:\n\n${events({ data: { greetings: 'one' } })}${complete}`,
     );
     expect(server.receivedOperations[0]?.variables).toEqual({ a: 1 });
-    // Rejected although its text has been validated before.
+    // Refused although its text has been validated before, with a status after which an EventSource does not reconnect.
+    expect((await get(subscription.query, {})).status).toBe(400);
     expect((await get(subscription.query, {})).body).toContain('potential Cross-Site Request Forgery');
     const mutation = 'mutation { greet(name: "a") }';
     await exchange(server.url, postRequest({ query: mutation }));
     expect((await get(mutation, preflighted)).body).toContain('GET requests only support query operations');
     expect(server.receivedOperations).toHaveLength(2);
   });
+
+  test.each([
+    ['a mutation', 'mutation { greet(name: "a") }', 400],
+    ['an invalid operation', 'subscription { nothing }', 400],
+    ['an operation beyond the limits', '{ node { node { id } } }', 400],
+  ])(
+    'gets the status of a refusal for %s by GET, because an EventSource reconnects after an event',
+    async (_, query, status) => {
+      await using server = await startScriptedServer(undefined, { limits: { depth: 1 } });
+      const { status: received, headers } = await exchange(server.url, {
+        method: 'GET',
+        path: `/graphql?${new URLSearchParams({ query })}`,
+        headers: { accept: 'text/event-stream', 'sec-fetch-site': 'same-origin' },
+      });
+      expect([received, headers.get('content-type')]).toEqual([status, 'application/json; charset=utf-8']);
+    },
+  );
 });
 
 describe('a subscription over server-sent events', () => {

@@ -1,42 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { startStorefront } from '../../storefront/serve.ts';
-import { findChromium } from '../harness/chromium.ts';
+import { browserStartTimeoutMs, startBrowser, type TestBrowser } from '../harness/browser.ts';
 import { type GatedDemo, type GatedDemoOptions, startGatedDemo } from '../harness/gatedDemo.ts';
 import { EventCounter } from '../harness/redisStoreFixture.ts';
 
-const flags = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-// The first start on a machine may install the browser.
-const startTimeoutMs = 300_000;
-
-let browser: BrowserContext;
-let userDataDirectory: string;
+let browser: TestBrowser | undefined;
 
 beforeAll(async () => {
-  userDataDirectory = await mkdtemp(join(tmpdir(), 'storefront-'));
-  browser = await chromium.launchPersistentContext(userDataDirectory, {
-    executablePath: await findChromium(),
-    timeout: startTimeoutMs / 2,
-    headless: true,
-    args: flags,
-  });
-  browser.setDefaultTimeout(startTimeoutMs);
-}, startTimeoutMs);
+  browser = await startBrowser();
+}, browserStartTimeoutMs);
 
 afterAll(async () => {
-  await browser?.close();
-  await rm(userDataDirectory, { recursive: true, force: true });
+  await browser?.[Symbol.asyncDispose]();
 });
 
 interface OpenShop extends AsyncDisposable {
@@ -53,7 +29,7 @@ interface OpenShop extends AsyncDisposable {
 async function openShop(path: string, options?: GatedDemoOptions): Promise<OpenShop> {
   const shop = await startGatedDemo(options);
   const storefront = await startStorefront({ port: 0, gatewayUrl: shop.url });
-  const page = await browser.newPage();
+  const page = await (browser as TestBrowser).context.newPage();
   const pageErrors: string[] = [];
   page.on('pageerror', ({ message }) => pageErrors.push(message));
   const requests: string[] = [];

@@ -30,6 +30,27 @@ describe('the configuration of subgraphs', () => {
     ]);
   });
 
+  test('cannot replace an address with a password, which the supergraph would show', async () => {
+    const file = join(folder, 'secret.graphql');
+    const demo = await readFile(demoSupergraphFile, 'utf8');
+    await writeFile(
+      file,
+      demo.replace(/(name: "reviews", url: )"[^"]*"/, '$1"http://user:secret@reviews.test/graphql"'),
+    );
+    const lines: string[] = [];
+    await using gateway = await startTestGateway({
+      config: { supergraph: { file, watch: false } },
+      dependencies: { logger: pino({ level: 'trace' }, { write: (line) => lines.push(line) }) },
+    });
+    const readiness = await (await fetch(new URL('/health/ready', gateway.url))).text();
+    const shown = await (await fetch(new URL('/supergraph', gateway.adminUrl))).text();
+    const message =
+      'subgraph \\"reviews\\": the supergraph\'s URL has a user name or a password, which everyone who reads the supergraph sees; remove them and use headers instead';
+    expect(readiness).toContain(message);
+    expect(shown).toContain(message);
+    expect(readiness + shown + lines.join('')).not.toContain('secret@');
+  });
+
   test('must have an address that the supergraph lacks: the gateway is not ready without it', async () => {
     const file = join(folder, 'supergraph.graphql');
     const demo = await readFile(demoSupergraphFile, 'utf8');

@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-sse';
+import { createClient as createSocketClient } from 'graphql-ws';
 import { pino } from 'pino';
+import { WebSocket } from 'ws';
+import { exchange, RawConnection } from '../harness/rawHttp.ts';
+import { openStream, operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
 /** A demo whose subgraphs use WebSockets for subscriptions. */
@@ -81,6 +85,44 @@ describe('subscriptions', () => {
     expect(await next).toMatchObject({ data: { reviewAdded: { body: 'two' } } });
     await clients[1]?.leave();
     await subscribed(gateway, 0);
+  });
+
+  test('shares one subscription at the subgraph between clients of all transports', async () => {
+    await using gateway = await start();
+    const socketClient = createSocketClient({
+      url: gateway.url.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+    });
+    const overSocket = socketClient.iterate({ query: whole });
+    const firstOverSocket = overSocket.next();
+    await subscribed(gateway, 1);
+
+    // The head of a stream is sent when its subscription has begun.
+    const json = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ query: whole });
+    await using events = await RawConnection.open(gateway.url);
+    events.send({ headers: { ...json, accept: 'text/event-stream' }, body });
+    await using parts = await RawConnection.open(gateway.url);
+    const accept = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json;q=0.9';
+    parts.send({ headers: { ...json, accept }, body });
+    await Promise.all([events.readHead(), parts.readHead()]);
+    const token = await reserveStream(gateway.url);
+    await using stream = await openStream(gateway.url, token);
+    expect((await exchange(gateway.url, operationRequest(token, { query: whole }))).status).toBe(202);
+
+    await ask(gateway, review('one'));
+    const { value: first } = await firstOverSocket;
+    expect(first).toMatchObject({ data: { reviewAdded: { body: 'one' } } });
+    const payload = JSON.stringify(first);
+    const untilPayload = async (connection: RawConnection): Promise<void> => {
+      while ((await connection.readChunk())?.includes(payload) === false);
+    };
+    await Promise.all([events, parts, stream].map(untilPayload));
+    expect(
+      gateway.subgraphs.reviews.requests.recent.filter(({ transport }) => transport === 'websocket'),
+    ).toHaveLength(1);
+    await socketClient.dispose();
   });
 
   test('reports errors of fields that an event lacks, and continues', async () => {

@@ -515,11 +515,12 @@ describe('a WebSocket client that reads slowly', () => {
 });
 
 describe('a WebSocket handshake', () => {
-  const security = { cors: { origins: ['https://shop.test'] } };
+  const security = { cors: { origins: ['https://shop.test', 'https://*.shop.test'] } };
 
   test.each([
     ['no origin, as from clients other than browsers', {}],
     ['a listed origin', { origin: 'https://shop.test' }],
+    ['a listed subdomain', { origin: 'https://eu.shop.test' }],
     ['the origin of the gateway itself', { origin: 'https://gateway.test', host: 'gateway.test' }],
   ])('is accepted with %s', async (_, headers) => {
     await using server = await startScriptedServer(undefined, { security });

@@ -48,7 +48,7 @@ export function createRequestContext(
   const { key = '', ...context } = options;
   return {
     requestId: 'r',
-    traceparent: undefined,
+    traceHeaders: [],
     variables: {},
     identity: undefined,
     tokenOwner: undefined,

@@ -119,7 +119,7 @@ export function createSourceFixture(
     headers: { key: '', pairs: [] },
     connectionParams: {},
     requestId: 'request-1',
-    traceparent: undefined,
+    traceHeaders: [],
     ...changes,
   });
   return {

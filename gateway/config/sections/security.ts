@@ -1,16 +1,18 @@
 import { z } from 'zod';
-import { choice, flag, nonBlankText, text } from '../scalars.ts';
-import { headerName } from './headerName.ts';
+import { choice, duration, flag, nonBlankText, text } from '../scalars.ts';
+import { anyHeaderName, headerName } from './headerName.ts';
 
 const origin = text({
   title: 'origin',
-  expected: 'an origin such as https://shop.example, without a path, or *',
+  expected:
+    'an origin such as https://shop.example, without a path; https://*.shop.example for its subdomains; or *',
   isValid: (value) => value === '*' || isOrigin(value),
 });
 
 // Compared with the `Origin` header of browsers: lower case, without default port and trailing slash.
 function isOrigin(value: string): boolean {
-  return /^https?:\/\//.test(value) && URL.canParse(value) && new URL(value).origin === value;
+  if (!/^https?:\/\//.test(value) || !URL.canParse(value) || new URL(value).origin !== value) return false;
+  return !value.replace(/^https?:\/\/\*\.(?=.)/, '').includes('*');
 }
 
 const identity = z
@@ -44,7 +46,7 @@ export const securitySection = z
       .prefault(false),
     csrf: flag()
       .describe(
-        'Refuses requests that browsers send from pages of other origins without a preflight request.',
+        'Refuses GET and POST requests that a browser would send for the page of another origin without a preflight request, unless the browser says that the page is of the same origin (`sec-fetch-site`, `origin`) or of one in `cors.origins`.',
       )
       .prefault(true),
     cors: z
@@ -52,9 +54,31 @@ export const securitySection = z
         origins: z
           .array(origin)
           .describe(
-            'Origins whose pages may read responses in a browser; `*` for all. Empty: only pages of the same origin may.',
+            'Origins whose pages may read responses in a browser. `https://*.shop.example` stands for every subdomain of shop.example at any depth, with the same scheme and port, and not for shop.example itself; `*` for all origins. Empty: only pages of the same origin may.',
           )
           .prefault([]),
+        credentials: flag()
+          .describe(
+            'Lets these pages send cookies and HTTP authentication with `fetch` and `EventSource`. Not with `*`. (Browsers send cookies in the handshake of every WebSocket: pages of listed origins may connect with them, others without.)',
+          )
+          .prefault(false),
+        allowHeaders: z
+          .array(anyHeaderName)
+          .describe(
+            'Request headers that these pages may send besides those that the gateway reads (such as `content-type`, `authorization`, `apollo-require-preflight` and `tributary-budget`) and those in `headers.forward` of a subgraph.',
+          )
+          .prefault([]),
+        exposeHeaders: z
+          .array(anyHeaderName)
+          .describe(
+            'Response headers that scripts of these pages may read besides `x-request-id` and `retry-after`.',
+          )
+          .prefault([]),
+        maxAge: duration()
+          .describe(
+            'How long browsers may store the answer to a preflight request; `0s`: not at all. Chromium stores it for at most 2h.',
+          )
+          .prefault('1d'),
       })
       .prefault({}),
     identity: identity.optional(),

@@ -106,7 +106,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     heartbeatMs: number,
     receiver: SubgraphReceiver,
   ): CancelSubgraphCall {
-    const { subgraph, headers, requestId, traceparent } = request;
+    const { subgraph, headers, requestId, traceHeaders } = request;
     let body: string;
     try {
       body = this.#bodyOf(request, id, heartbeatMs);
@@ -125,7 +125,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
         isDeferred: false,
         priority: 'primary',
         requestId,
-        traceparent,
+        traceHeaders,
         deadline: Number.POSITIVE_INFINITY,
       },
       receiver,

@@ -240,7 +240,7 @@ class HttpStream implements FlowControl {
 }
 
 function headersOf(request: SourceRequest, accept: string): string[] {
-  const headers = [
+  return [
     'content-type',
     'application/json',
     'accept',
@@ -251,9 +251,8 @@ function headersOf(request: SourceRequest, accept: string): string[] {
     'x-request-id',
     request.requestId,
     ...request.headers.pairs,
+    ...request.traceHeaders,
   ];
-  if (request.traceparent !== undefined) headers.push('traceparent', request.traceparent);
-  return headers;
 }
 
 function bodyOf({ query, variables }: SourceRequest): string {

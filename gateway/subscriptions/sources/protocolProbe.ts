@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { GatewayError } from '../../errors.ts';
+import { noTrace } from '../../telemetry/traceContext.ts';
 import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import { isTransientError } from './reconnectBackoff.ts';
@@ -78,7 +79,7 @@ function createProbeRequest(subgraph: string): SourceRequest {
     headers: { key: '', pairs: [] },
     connectionParams: {},
     requestId: randomUUID(),
-    traceparent: undefined,
+    traceHeaders: noTrace,
   };
 }
 

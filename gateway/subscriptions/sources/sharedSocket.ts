@@ -414,11 +414,11 @@ function socketOptions({ maxEventBytes }: SourceEndpoint): ClientOptions & { clo
   };
 }
 
-function handshakeHeaders({ headers, requestId, traceparent }: SourceRequest): Record<string, string> {
+function handshakeHeaders({ headers, requestId, traceHeaders }: SourceRequest): Record<string, string> {
   return {
     ...pairsToObject(headers.pairs),
     'x-request-id': requestId,
-    ...(traceparent === undefined ? {} : { traceparent }),
+    ...pairsToObject(traceHeaders),
   };
 }
 

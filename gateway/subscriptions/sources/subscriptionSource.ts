@@ -3,6 +3,7 @@ import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { ForwardedHeaders } from '../../subgraphs/forwardedHeaders.ts';
 import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from '../../subgraphs/subgraphPools.ts';
+import type { TraceHeaders } from '../../telemetry/traceContext.ts';
 import type { Timers } from '../../time/timers.ts';
 
 /** A request to subscribe to a subgraph. */
@@ -17,7 +18,7 @@ export interface SourceRequest {
   /** The client's allow-listed connection parameters, for `connection_init`. */
   readonly connectionParams: Readonly<Record<string, unknown>>;
   readonly requestId: string;
-  readonly traceparent: string | undefined;
+  readonly traceHeaders: TraceHeaders;
   /** The client's operation. `query` is the subgraph's part of it. */
   readonly operation?: PreparedOperation | undefined;
   /** The cursor of the last event that the client received. The source first replays all events after it. */

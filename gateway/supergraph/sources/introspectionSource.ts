@@ -1,3 +1,4 @@
+import { maskSecrets } from '../../config/addressSecrets.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
 import { composeRunningSubgraphs, type RunningSubgraph } from '../composeRunningSubgraphs.ts';
 import { messageOf } from '../messageOf.ts';
@@ -103,5 +104,5 @@ type Composition = { readonly sdl: string } | { readonly problem: string; readon
 
 function fetchProblem({ name, url }: SubgraphAddress, error: unknown): string {
   const reason = messageOf(error);
-  return `the schema of subgraph "${name}" could not be fetched from ${url}: ${reason}`;
+  return `the schema of subgraph "${name}" could not be fetched from ${maskSecrets(url)}: ${reason}`;
 }

@@ -34,7 +34,7 @@ export function addGraphiqlRoutes(server: FastifyInstance, directory: string): v
         : (await readdir(directory).catch(() => [])).find((entry) => entry === file);
     if (name === undefined || contentType === undefined) return reply.callNotFound();
     return reply
-      .header('cache-control', 'no-cache')
+      .headers({ 'content-security-policy': contentSecurityPolicy, 'cache-control': 'no-cache' })
       .type(contentType)
       .send(await readFile(join(directory, name)));
   });
@@ -43,14 +43,32 @@ export function addGraphiqlRoutes(server: FastifyInstance, directory: string): v
 /** The response to a browser's GET of the GraphQL route. */
 export interface BrowserPage {
   readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
   readonly html: string;
 }
 
+// For browsers without `frame-ancestors`.
+const frameHeaders = { 'x-frame-options': 'DENY' };
+
 export function createBrowserPage(directory: string): BrowserPage {
-  return hasGraphiqlBundle(directory)
-    ? { status: 200, html: graphiqlPage }
-    : { status: 503, html: missingPage };
+  if (!hasGraphiqlBundle(directory)) return { status: 503, headers: frameHeaders, html: missingPage };
+  const headers = { ...frameHeaders, 'content-security-policy': contentSecurityPolicy };
+  return { status: 200, headers, html: graphiqlPage };
 }
+
+/** Of the page, and of the scripts that it starts as workers. The editor adds style elements. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "font-src 'self' data:",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "worker-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
 
 const missingPage = `<!doctype html>
 <html lang="en">

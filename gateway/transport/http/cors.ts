@@ -1,44 +1,119 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { GatewayConfig } from '../../config/schema.ts';
 
-/** The origins whose pages may read responses in a browser. */
+/** `security.cors` of the configuration. */
 export interface CorsOptions {
-  /** Origins such as `https://shop.example`, or `*` for all. */
+  /** Origins such as `https://shop.example`, `https://*.shop.example` for its subdomains, or `*` for all. */
   readonly origins: readonly string[];
+  readonly credentials?: boolean;
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  /** Milliseconds for which browsers may store the answer to a preflight request. */
+  readonly maxAge?: number;
 }
 
-/** Whether the options list this exact origin. */
-export function isListedOrigin(origin: string, options: CorsOptions | undefined): boolean {
-  return options?.origins.includes(origin) ?? false;
+/** Whose page sent a request, by its `origin`. `unknown`: no page of another origin in CORS mode, no page at all, or one
+ *  whose browser does not say. `listed`: by name or as a subdomain. `any`: allowed only by `*`. */
+export type RequestOrigin = 'unknown' | 'same' | 'listed' | 'any' | 'foreign';
+
+/** The request headers that the gateway and its clients use, and that a browser asks permission for. */
+const clientHeaders = [
+  'accept-language',
+  'apollo-require-preflight',
+  'apollographql-client-name',
+  'apollographql-client-version',
+  'authorization',
+  'content-type',
+  'last-event-id',
+  'traceparent',
+  'tracestate',
+  'tributary-budget',
+  'tributary-defer',
+  'tributary-priority',
+  'x-apollo-operation-name',
+  'x-graphql-event-stream-token',
+  'x-request-id',
+];
+
+/** The `security.cors` of a configuration. Pages may also send the headers that subgraphs receive. */
+export function corsOptionsOf({ security: { cors }, subgraphs }: GatewayConfig): CorsOptions {
+  const forwarded = Object.values(subgraphs).flatMap(({ headers }) => headers?.forward ?? []);
+  return { ...cors, allowHeaders: [...cors.allowHeaders, ...forwarded] };
 }
 
-/** The headers that let the page at `origin` read a response. Only `vary` for an origin that is not allowed, and nothing
- *  when CORS is off. */
-export function corsHeaders(
-  origin: string | undefined,
-  options: CorsOptions | undefined,
-): Record<string, string> {
-  if (options === undefined || options.origins.length === 0) return {};
-  if (isListedOrigin('*', options)) return { 'access-control-allow-origin': '*', ...exposedHeaders };
-  if (origin === undefined || !isListedOrigin(origin, options)) return { vary: 'origin' };
-  return { 'access-control-allow-origin': origin, vary: 'origin', ...exposedHeaders };
+/** Which pages may use the gateway in a browser: those of its own origin and those that `security.cors` allows. */
+export class CorsPolicy {
+  readonly #names: ReadonlySet<string>;
+  readonly #wildcards: readonly { readonly scheme: string; readonly suffix: string }[];
+  readonly #readableHeaders: Readonly<Record<string, string>>;
+  readonly #preflightHeaders: Readonly<Record<string, string>>;
+
+  constructor(options: CorsOptions | undefined) {
+    const {
+      origins = [],
+      credentials = false,
+      allowHeaders = [],
+      exposeHeaders = [],
+      maxAge = 0,
+    } = options ?? {};
+    this.#names = new Set(origins);
+    this.#wildcards = origins.flatMap((origin) => {
+      const [, scheme, suffix] = /^(https?:\/\/)\*(\..+)$/.exec(origin) ?? [];
+      return scheme === undefined || suffix === undefined ? [] : [{ scheme, suffix }];
+    });
+    this.#readableHeaders = {
+      ...(credentials ? { 'access-control-allow-credentials': 'true' } : {}),
+      'access-control-expose-headers': [...new Set(['x-request-id', 'retry-after', ...exposeHeaders])].join(
+        ', ',
+      ),
+    };
+    this.#preflightHeaders = {
+      'access-control-allow-headers': [...new Set([...clientHeaders, ...allowHeaders])].join(', '),
+      'access-control-max-age': String(Math.floor(maxAge / 1000)),
+    };
+  }
+
+  classify({ origin, host }: IncomingHttpHeaders): RequestOrigin {
+    if (origin === undefined) return 'unknown';
+    if (isSameHost(origin, host)) return 'same';
+    if (this.#isListed(origin)) return 'listed';
+    return this.#names.has('*') ? 'any' : 'foreign';
+  }
+
+  /** The headers that let the page at `origin` read a response. Only `vary` for an origin that is not allowed, and nothing
+   *  when CORS is off. */
+  responseHeaders(origin: string | undefined): Record<string, string> {
+    if (this.#names.size === 0) return {};
+    if (this.#names.has('*')) return { 'access-control-allow-origin': '*', ...this.#readableHeaders };
+    if (origin === undefined || !this.#isListed(origin)) return { vary: 'origin' };
+    return { 'access-control-allow-origin': origin, vary: 'origin', ...this.#readableHeaders };
+  }
+
+  /** The headers that answer a browser's preflight request; `undefined` when the page may not send the request. `methods`:
+   *  the methods of the route. */
+  preflightHeaders(headers: IncomingHttpHeaders, methods: string): Record<string, string> | undefined {
+    if (headers['access-control-request-method'] === undefined) return undefined;
+    const allowed = this.responseHeaders(headers.origin);
+    if (allowed['access-control-allow-origin'] === undefined) return undefined;
+    return { ...allowed, 'access-control-allow-methods': methods, ...this.#preflightHeaders };
+  }
+
+  #isListed(origin: string): boolean {
+    return (
+      this.#names.has(origin) ||
+      this.#wildcards.some(
+        ({ scheme, suffix }) =>
+          origin.startsWith(scheme) &&
+          origin.endsWith(suffix) &&
+          subdomain.test(origin.slice(scheme.length, -suffix.length)),
+      )
+    );
+  }
 }
 
-const exposedHeaders = { 'access-control-expose-headers': 'x-request-id' };
+/** One label or several. */
+const subdomain = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
-/** The headers that answer a browser's preflight request; `undefined` when the page may not send the request. `methods`:
- *  the methods of the route. */
-export function preflightHeaders(
-  headers: IncomingHttpHeaders,
-  options: CorsOptions | undefined,
-  methods: string,
-): Record<string, string> | undefined {
-  if (headers['access-control-request-method'] === undefined) return undefined;
-  const allowed = corsHeaders(headers.origin, options);
-  if (allowed['access-control-allow-origin'] === undefined) return undefined;
-  const requested = headers['access-control-request-headers'];
-  return {
-    ...allowed,
-    'access-control-allow-methods': methods,
-    ...(requested === undefined ? {} : { 'access-control-allow-headers': requested }),
-  };
+function isSameHost(origin: string, host: string | undefined): boolean {
+  return host !== undefined && URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
 }

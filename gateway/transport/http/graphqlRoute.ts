@@ -3,6 +3,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { Admission, CompleteResult, StreamResult } from '../../admission/admission.ts';
 import { formatFailure, HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
+import { hasOnlyRequestErrors } from '../../admission/errorResponse.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, type SubscriptionPayload } from '../../response/executionOutcome.ts';
@@ -13,14 +14,16 @@ import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { clientAddressOf } from '../workers/proxiedRequest.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
+import { checkCsrf } from './checkCsrf.ts';
 import { chooseRequestId } from './chooseRequestId.ts';
-import { type CorsOptions, corsHeaders, preflightHeaders } from './cors.ts';
+import type { CorsPolicy } from './cors.ts';
 import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
 import { subscriptionPartEncoding, writeSinglePayload } from './multipartSubscription.ts';
 import { type AcceptedFormats, negotiateFormats } from './negotiateFormats.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
 import { readGetParameters } from './readGetParameters.ts';
+import { securityHeaders } from './securityHeaders.ts';
 import { incrementalEventEncoding, subscriptionEventEncoding, writeSingleEvent } from './serverSentEvents.ts';
 import { NoFirstPayloadError, type PayloadStreamOptions, writePayloads } from './writePayloads.ts';
 import { type ResponseHeaders, writeErrorResponse, writeResponse } from './writeResponse.ts';
@@ -32,8 +35,9 @@ interface GraphQLRouteOptions {
   readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   readonly bodySize: number;
   readonly streamSettings: StreamSettings;
+  readonly requestErrorStatus: 400 | 200;
   readonly csrf: boolean;
-  readonly cors: CorsOptions | undefined;
+  readonly cors: CorsPolicy;
   /** The page for a browser's GET; `undefined` when GraphiQL is off. */
   readonly browserPage: BrowserPage | undefined;
   readonly inFlight: InFlightRequests;
@@ -97,24 +101,30 @@ class GraphQLExchange {
     if (!/^(GET|POST|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
     const search = queryStringOf(this.#request.url ?? '');
     const token = readStreamToken(this.#request, search);
+    const { single, incremental, subscription, prefersEvents, prefersHtml } = this.#accepted;
+    // A stream holds only results of the client that knows its token. An operation names the stream that gets its result,
+    // which could be another client's.
+    const opensStream = method === 'GET' && token !== undefined && prefersEvents;
+    const isOperation = (method === 'GET' || method === 'POST') && !opensStream;
     if (token !== undefined || method === 'PUT' || method === 'DELETE') {
+      if (isOperation) this.#checkCsrf();
       return this.#options.eventStreamRequests.handle(this.#eventStreamExchange(method, search), token);
     }
-    if (method === 'GET' && browserPage !== undefined && this.#accepted.prefersHtml) {
+    if (method === 'GET' && browserPage !== undefined && prefersHtml) {
       return writeResponse(
         this.#response,
         browserPage.status,
-        this.#headers({ 'content-type': 'text/html; charset=utf-8' }),
+        this.#headers({ ...browserPage.headers, 'content-type': 'text/html; charset=utf-8' }),
         browserPage.html,
       );
     }
-    const { single, incremental, subscription } = this.#accepted;
     if (single === undefined && incremental === undefined && subscription === undefined) {
       throw new HttpError(
         406,
         'The accept header allows no media type of the gateway. Accept application/graphql-response+json, application/json, multipart/mixed, or text/event-stream.',
       );
     }
+    this.#checkCsrf();
     admission.checkReady();
     const body = method === 'POST' ? await this.#readBody() : undefined;
     await this.#execute(method, search, body);
@@ -134,7 +144,8 @@ class GraphQLExchange {
     }
     if (error instanceof HttpError) {
       const { status } = error;
-      this.#writeErrors(status, error.headers, [error.toFormatted()], httpLevelStatuses.has(status));
+      const isHttpError = httpLevelStatuses.has(status) || this.#endsEventSource(status);
+      this.#writeErrors(status, error.headers, [error.toFormatted()], isHttpError);
       return;
     }
     const cause = error instanceof NoFirstPayloadError ? error.cause : error;
@@ -164,21 +175,28 @@ class GraphQLExchange {
     this.#client?.releaseSupergraph();
   }
 
+  /** Whether the client is a browser's `EventSource`, or looks like one. */
+  get #isEventSource(): boolean {
+    return this.#accepted.prefersEvents && this.#request.method === 'GET';
+  }
+
+  /** Whether an `EventSource` has to get the status of a refusal: after an event and the end of the stream, it would send the
+   *  operation again, and never stop. */
+  #endsEventSource(status: number): boolean {
+    return this.#isEventSource && status >= 400 && status < 500;
+  }
+
+  #checkCsrf(): void {
+    if (this.#options.csrf) checkCsrf(this.#request.headers, this.#options.cors);
+  }
+
   async #readBody(): Promise<unknown> {
     const { headers } = this.#request;
     if (isJsonContentType(headers['content-type'])) {
       return readJsonBody(this.#request, this.#options.bodySize);
     }
     this.#request.resume();
-    // Apollo Server's CSRF prevention rejects the request.
-    if (this.#failsCsrfCheck()) return undefined;
     throw new HttpError(415, 'The request body must be application/json in UTF-8.');
-  }
-
-  /** Whether a browser sends such a request to other origins without a preflight. */
-  #failsCsrfCheck(): boolean {
-    const { headers } = this.#request;
-    return this.#options.csrf && isSimpleContentType(headers['content-type']) && !isPreflighted(headers);
   }
 
   #eventStreamExchange(method: string, search: string): EventStreamExchange {
@@ -218,8 +236,7 @@ class GraphQLExchange {
     this.#client = client;
     const acceptsArrays = single !== undefined;
     // Apollo Server allows only queries by GET, but a browser's EventSource also subscribes by GET.
-    const isEventSource = prefersEvents && method === 'GET' && !this.#failsCsrfCheck();
-    const parameters = isEventSource ? readGetParameters(search) : undefined;
+    const parameters = this.#isEventSource ? readGetParameters(search) : undefined;
     const result = await this.#options.admission.admit(
       parameters === undefined
         ? { method, search, body, headers, acceptsArrays }
@@ -227,7 +244,20 @@ class GraphQLExchange {
       client,
     );
     if (result.kind === 'stream') return this.#writeStream(result);
-    this.#writeComplete(result, prefersEvents && !Array.isArray(body));
+    this.#writeComplete(
+      this.#withRequestErrorStatus(result),
+      prefersEvents && !Array.isArray(body) && !this.#endsEventSource(result.status),
+    );
+  }
+
+  #withRequestErrorStatus(result: CompleteResult): CompleteResult {
+    const { requestErrorStatus } = this.#options;
+    const { single, prefersEvents } = this.#accepted;
+    if (result.status !== 400 || requestErrorStatus === 400 || result.isExecuted) return result;
+    if (single !== 'application/json' || prefersEvents) return result;
+    return hasOnlyRequestErrors(contentToText(result.content))
+      ? { ...result, status: requestErrorStatus }
+      : result;
   }
 
   async #writeStream({ outcome, headers }: StreamResult): Promise<void> {
@@ -261,7 +291,7 @@ class GraphQLExchange {
     const { status, headers: apolloHeaders, content, caching } = result;
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     if (caching !== undefined && status === 200) {
-      const { vary } = corsHeaders(this.#request.headers.origin, this.#options.cors);
+      const { vary } = this.#options.cors.responseHeaders(this.#request.headers.origin);
       addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [vary, headers.vary]);
     }
     const { single, incremental } = this.#accepted;
@@ -278,7 +308,7 @@ class GraphQLExchange {
   }
 
   #respondToPreflight(): void {
-    const allowed = preflightHeaders(this.#request.headers, this.#options.cors, allowedMethods);
+    const allowed = this.#options.cors.preflightHeaders(this.#request.headers, allowedMethods);
     if (allowed === undefined) throw methodNotAllowedError();
     this.#response.writeHead(204, this.#headers(allowed));
     this.#response.end();
@@ -304,7 +334,8 @@ class GraphQLExchange {
     return {
       // A response depends on more than the URL. Caching headers and plugins override this.
       'cache-control': 'no-store',
-      ...corsHeaders(this.#request.headers.origin, this.#options.cors),
+      ...securityHeaders,
+      ...this.#options.cors.responseHeaders(this.#request.headers.origin),
       ...extra,
       'x-request-id': this.#requestId,
       ...(this.#options.isDraining() ? { connection: 'close' } : {}),
@@ -344,16 +375,4 @@ function methodNotAllowedError(): HttpError {
 function queryStringOf(url: string): string {
   const mark = url.indexOf('?');
   return mark === -1 ? '' : url.slice(mark);
-}
-
-/** Whether a page may send this content type, or none, to another origin without a preflight. */
-function isSimpleContentType(contentType: string | undefined): boolean {
-  if (contentType === undefined) return true;
-  const essence = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  return ['application/x-www-form-urlencoded', 'multipart/form-data', 'text/plain'].includes(essence);
-}
-
-/** Whether the request has a header that makes a browser send a preflight. */
-function isPreflighted(headers: IncomingMessage['headers']): boolean {
-  return Boolean(headers['x-apollo-operation-name']) || Boolean(headers['apollo-require-preflight']);
 }

@@ -8,6 +8,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
+import { securityHeaders } from './securityHeaders.ts';
 
 /** A listening port: a node:http server, and the Fastify instance behind it. */
 interface HttpListener {
@@ -37,9 +38,13 @@ export function createHttpListener({
     routerOptions: { maxParamLength: maxHeaderSize },
     clientErrorHandler: (error, socket) => respondToMalformedHttp(error, socket, isWriting(socket)),
     serverFactory: (handler) => {
+      const handleOther: RequestListener = (request, response) => {
+        response.setHeaders(new Map(Object.entries(securityHeaders)));
+        handler(request, response);
+      };
       server = createServer(
         { shouldUpgradeCallback: acceptsUpgrade, keepAliveTimeout: keepAliveTimeoutMs },
-        route(handler),
+        route(handleOther),
       );
       return server;
     },

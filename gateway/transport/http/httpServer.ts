@@ -23,7 +23,7 @@ import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketReg
 import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
-import type { CorsOptions } from './cors.ts';
+import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
 import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
@@ -65,6 +65,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
     readonly subgraphParams: readonly string[];
     readonly cors?: CorsOptions;
   };
+  /** Status of an invalid operation in `application/json`. Default: 400. */
+  readonly requestErrorStatus?: 400 | 200;
   /** Milliseconds within which a WebSocket client has to send `connection_init`. */
   readonly initTimeoutMs: number;
   /** Milliseconds within which a client has to open a reserved event stream. */
@@ -118,6 +120,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     timers: options.timers ?? systemTimers,
   };
   const inFlight = new InFlightRequests();
+  const cors = new CorsPolicy(security.cors);
   let isDraining = false;
   const plugins = options.plugins ?? [];
   const validatedOperations =
@@ -127,7 +130,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     supergraphs,
     executeOperation: options.executeOperation,
     introspection: security.introspection,
-    csrf: security.csrf,
     isBatchingAllowed: limits.batchedOperations > 0,
     maxRecursiveSelections: limits.recursiveSelections,
     plugins,
@@ -160,8 +162,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     clientKey: options.clientKey,
     bodySize: limits.bodySize,
     streamSettings,
+    requestErrorStatus: options.requestErrorStatus ?? 400,
     csrf: security.csrf,
-    cors: security.cors,
+    cors,
     browserPage:
       options.graphiqlDirectory === undefined ? undefined : createBrowserPage(options.graphiqlDirectory),
     inFlight,
@@ -178,7 +181,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     connectionParams: new Set(security.connectionParams),
     subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
-    cors: security.cors,
+    cors,
     isDraining: () => isDraining,
     log,
   });

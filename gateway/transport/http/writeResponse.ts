@@ -4,6 +4,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { HttpError } from '../../admission/httpError.ts';
 import type { ResponseContent } from '../../response/executionOutcome.ts';
 import type { SingleMediaType } from './negotiateFormats.ts';
+import { securityHeaders } from './securityHeaders.ts';
 
 export type ResponseHeaders = Record<string, string>;
 
@@ -51,7 +52,9 @@ export function writeErrorResponse(
 /** Writes an error to a connection without a response object of node:http. The caller closes the connection. */
 export function writeHttpError(socket: Writable, error: HttpError): void {
   const body = JSON.stringify({ errors: [error.toFormatted()] });
-  const errorHeaders = Object.entries(error.headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const errorHeaders = Object.entries({ ...securityHeaders, ...error.headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   socket.write(
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n${errorHeaders.join('')}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );

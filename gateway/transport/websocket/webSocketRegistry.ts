@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { handleProtocols } from 'graphql-ws';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { HttpError } from '../../admission/httpError.ts';
-import type { CorsOptions } from '../http/cors.ts';
+import type { CorsPolicy } from '../http/cors.ts';
 import { writeHttpError } from '../http/writeResponse.ts';
 import { checkOrigin, type HandshakeCredentials } from './checkOrigin.ts';
 import { handshakeHeaders } from './connectionHeaders.ts';
@@ -17,7 +17,7 @@ interface WebSocketRegistryOptions extends WebSocketConnectionSettings {
   readonly maxConnections: number;
   /** Whether the origin of a browser's page is checked. */
   readonly csrf: boolean;
-  readonly cors: CorsOptions | undefined;
+  readonly cors: CorsPolicy;
   readonly isDraining: () => boolean;
 }
 

@@ -10,6 +10,7 @@ import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts
 import { GatewayShutdownError } from '../../errors.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { InFlightRequests } from '../http/inFlightRequests.ts';
+import { securityHeaders } from '../http/securityHeaders.ts';
 import { writeErrorResponse } from '../http/writeResponse.ts';
 import { ProxiedRequest, workerHeaders } from './proxiedRequest.ts';
 import { maxProxiedHeaderSize, proxyRequest } from './proxyRequest.ts';
@@ -155,7 +156,12 @@ export class WorkerProxy {
     if (!isShuttingDown)
       this.#options.log.error({ err: error }, 'Proxying a request to another worker failed');
     const httpError = isShuttingDown ? shuttingDownError() : workerUnreachableError();
-    const headers = { 'cache-control': 'no-store', connection: 'close', ...httpError.headers };
+    const headers = {
+      'cache-control': 'no-store',
+      connection: 'close',
+      ...securityHeaders,
+      ...httpError.headers,
+    };
     writeErrorResponse(response, httpError.status, undefined, headers, [httpError.toFormatted()]);
   }
 

@@ -51,13 +51,13 @@ test('the context of a request has its identity, its preferences and its deadlin
     ['tributary-budget', '80ms'],
     ['tributary-priority', 'critical'],
     ['tributary-defer', 'auto'],
-    ['traceparent', 't1'],
+    ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
   ]);
   const before = performance.now();
   const context = createFactory().create(requestWith(headers));
   expect(context).toMatchObject({
     requestId: 'r1',
-    traceparent: 't1',
+    traceHeaders: ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
     identity: 'u1',
     tokenOwner: 'u1',
     clientKey: 'identity u1',

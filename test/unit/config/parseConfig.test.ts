@@ -71,7 +71,7 @@ describe('a configuration', () => {
       graphiql: false,
       csrf: true,
       connectionParams: ['authorization', 'accept-language'],
-      cors: { origins: [] },
+      cors: { origins: [], credentials: false, allowHeaders: [], exposeHeaders: [], maxAge: 86_400_000 },
       exposeSubgraphErrors: false,
       exposeSubgraphs: false,
     });
@@ -114,8 +114,18 @@ describe('a configuration', () => {
   });
 
   test('accepts origins as browsers send them', () => {
-    const origins = ['https://shop.example', 'http://localhost:4200', '*'];
-    expect(parseConfig({ supergraph, security: { cors: { origins } } }).security.cors).toEqual({ origins });
+    const origins = ['https://shop.example', 'http://localhost:4200', 'https://*.shop.example:8443', '*'];
+    expect(parseConfig({ supergraph, security: { cors: { origins } } }).security.cors.origins).toEqual(
+      origins,
+    );
+  });
+
+  test('accepts every header name in CORS, in lower case', () => {
+    const cors = { allowHeaders: ['Content-Type', 'X-Tenant'], exposeHeaders: ['ETag'] };
+    expect(parseConfig({ supergraph, security: { cors } }).security.cors).toMatchObject({
+      allowHeaders: ['content-type', 'x-tenant'],
+      exposeHeaders: ['etag'],
+    });
   });
 
   test('can be parsed again without a change', () => {
@@ -210,7 +220,7 @@ describe('an invalid configuration', () => {
         path: 'grafana',
         message: 'is not known',
         expected:
-          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, overload, limits, planning, override, delivery, subscriptions, security, telemetry, contracts, workers',
+          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, overload, limits, planning, override, http, delivery, subscriptions, security, telemetry, contracts, workers',
       },
     ]);
   });
@@ -229,12 +239,29 @@ describe('an invalid configuration', () => {
     'https://shop.example:443',
     'shop.example',
     'null',
+    'https://*',
+    'https://*shop.example',
+    'https://shop.*',
+    'https://*.*.example',
+    'https://shop.*.example',
   ])('is reported for the invalid origin %s', (origin) => {
     expect(findConfigProblems({ supergraph, security: { cors: { origins: [origin] } } })).toEqual([
       {
         path: 'security.cors.origins[0]',
         message: `is "${origin}"`,
-        expected: 'an origin such as https://shop.example, without a path, or *',
+        expected:
+          'an origin such as https://shop.example, without a path; https://*.shop.example for its subdomains; or *',
+      },
+    ]);
+  });
+
+  test('is reported for credentials of all origins, which browsers would never read a response with', () => {
+    const cors = { origins: ['https://shop.example', '*'], credentials: true };
+    expect(findConfigProblems({ supergraph, security: { cors } })).toEqual([
+      {
+        path: 'security.cors.credentials',
+        message: 'is true, but security.cors.origins has *',
+        expected: 'the origins by name, such as https://shop.example or https://*.shop.example',
       },
     ]);
   });
@@ -276,6 +303,24 @@ describe('an invalid configuration', () => {
     expect(findConfigProblems({ supergraph, subgraphs: { a: { url: 'redis://user:secret@host' } } })).toEqual(
       [{ path: 'subgraphs.a.url', message: 'is invalid', expected: 'an http:// or https:// address' }],
     );
+  });
+
+  test('is reported for a user name or a password in the address of a subgraph', () => {
+    const problems = findConfigProblems({
+      supergraph: {
+        subgraphs: [
+          { name: 'a', url: 'http://user:secret@a/graphql' },
+          { name: 'b', url: 'http://b/graphql' },
+        ],
+      },
+      subgraphs: { b: { url: 'https://:secret@b/graphql' } },
+    });
+    expect(problems.map(({ path, message }) => `${path} ${message}`)).toEqual([
+      'supergraph.subgraphs[0].url has a user name or a password',
+      'subgraphs.b.url has a user name or a password',
+    ]);
+    expect(problems[0]?.expected).toMatch(/use headers instead/);
+    expect(JSON.stringify(problems)).not.toContain('secret');
   });
 
   test('is reported for an invalid combination of supergraph sources', () => {

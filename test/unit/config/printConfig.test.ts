@@ -22,9 +22,21 @@ test('a printed configuration can be parsed to the same configuration', () => {
 });
 
 test('a printed configuration masks secrets in addresses', () => {
-  const url = 'https://user:secret@reviews/graphql?key=secret&tenant=secret';
-  const printed = printConfig(parseConfig({ supergraph: { file: 'a' }, subgraphs: { reviews: { url } } }));
-  expect(parse(printed).subgraphs.reviews.url).toBe('https://***:***@reviews/graphql?key=***&tenant=***');
+  const printed = parse(
+    printConfig(
+      parseConfig({
+        supergraph: { file: 'a' },
+        subgraphs: { reviews: { url: 'https://reviews/graphql?key=secret&tenant=secret' } },
+        redis: { url: 'redis://user:secret@redis/1' },
+        listen: { publicUrl: 'https://user:secret@gateway' },
+      }),
+    ),
+  );
+  expect([printed.subgraphs.reviews.url, printed.redis.url, printed.listen.publicUrl]).toEqual([
+    'https://reviews/graphql?key=***&tenant=***',
+    'redis://***:***@redis/1',
+    'https://***:***@gateway/',
+  ]);
 });
 
 test('every option of the JSON Schema has a description', () => {

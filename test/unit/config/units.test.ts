@@ -4,19 +4,19 @@ import { formatSize, parseSize } from '../../../gateway/config/size.ts';
 
 describe('durations', () => {
   test('are parsed to milliseconds', () => {
-    expect(['250ms', '2s', '1.5s', '5m', '1h', '0s', ' 3s '].map(parseDuration)).toEqual([
-      250, 2_000, 1_500, 300_000, 3_600_000, 0, 3_000,
+    expect(['250ms', '2s', '1.5s', '5m', '1h', '2d', '0s', ' 3s '].map(parseDuration)).toEqual([
+      250, 2_000, 1_500, 300_000, 3_600_000, 172_800_000, 0, 3_000,
     ]);
   });
 
   test('are refused without a unit, with an unknown unit, when negative, and with several parts', () => {
-    expect(['250', '2 s', '5d', '-1s', '1m30s', '2S', '', 's'].map(parseDuration)).toEqual(
+    expect(['250', '2 s', '5w', '-1s', '1m30s', '2S', '', 's'].map(parseDuration)).toEqual(
       Array(8).fill(undefined),
     );
   });
 
   test('are formatted in the largest unit without a remainder', () => {
-    expect([0, 250, 1_500, 2_000, 90_000, 300_000, 3_600_000].map(formatDuration)).toEqual([
+    expect([0, 250, 1_500, 2_000, 90_000, 300_000, 3_600_000, 86_400_000].map(formatDuration)).toEqual([
       '0ms',
       '250ms',
       '1500ms',
@@ -24,6 +24,7 @@ describe('durations', () => {
       '90s',
       '5m',
       '1h',
+      '1d',
     ]);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { DeferredEnrichments } from '../../../gateway/enrichment/deferredEnrichments.ts';
 import { addEnrichmentRoute } from '../../../gateway/enrichment/enrichmentRoute.ts';
 import { StreamLimiter } from '../../../gateway/subscriptions/streamLimiter.ts';
+import { CorsPolicy } from '../../../gateway/transport/http/cors.ts';
 import {
   ControlledAttempt,
   createInMemoryJobs,
@@ -32,7 +33,7 @@ async function start(
         callerOf: (headers) => ({ identity: headers.authorization ?? '' }),
         openStream: () => openStreams.open('ada'),
         drainSignal: draining.signal,
-        cors: { origins: ['https://shop.test'] },
+        cors: new CorsPolicy({ origins: ['https://shop.test'] }),
         bufferSize: 100_000,
         readTimeoutMs: 1_000,
         heartbeatIntervalMs: 10_000,

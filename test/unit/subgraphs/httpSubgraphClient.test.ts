@@ -46,7 +46,12 @@ describe('a request to a subgraph', () => {
     const answer = under.send({
       body: '{"query":"{größe}"}',
       headers: { key: 'k', pairs: ['authorization', 'Bearer a'] },
-      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      traceHeaders: [
+        'traceparent',
+        '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        'tracestate',
+        'vendor=1',
+      ],
       deadline: under.clock.now() + 1234.9,
     });
 
@@ -72,6 +77,7 @@ describe('a request to a subgraph', () => {
         authorization: 'Bearer a',
         'tributary-deadline-ms': '1234',
         traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        tracestate: 'vendor=1',
       },
     });
   });

@@ -75,10 +75,10 @@ describe('the introspection source', () => {
     const b = await serveSdl('1');
     await b[Symbol.asyncDispose]();
     const port = Number(new URL(b.url).port);
-    const source = await start({ a: a.url, b: b.url }, join);
+    const source = await start({ a: a.url, b: `${b.url}?key=secret` }, join);
     expect(source.drain()).toEqual([
       {
-        problem: `the schema of subgraph "b" could not be fetched from ${b.url}: connect ECONNREFUSED 127.0.0.1:${port}`,
+        problem: `the schema of subgraph "b" could not be fetched from ${b.url}?key=***: connect ECONNREFUSED 127.0.0.1:${port}`,
       },
     ]);
     expect(await source.look()).toEqual([]);

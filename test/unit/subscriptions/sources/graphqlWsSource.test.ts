@@ -101,7 +101,7 @@ describe('with the reference server', () => {
     at.subscribe({
       headers: headers('authorization', 'Bearer 1'),
       connectionParams: { tenant: 'a', headers: { 'x-role': 'admin' } },
-      traceparent: '00-1-2-01',
+      traceHeaders: ['traceparent', '00-1-2-01'],
     });
     await upstream.ticks.waitForListeners(1);
     expect(upstream.handshakes[0]?.headers).toMatchObject({

@@ -119,7 +119,7 @@ describe('with the plugin of Apollo Server', () => {
     const { sourceFixture } = upstream;
     sourceFixture.subscribe({
       headers: { key: 'authorization:Bearer 1', pairs: ['authorization', 'Bearer 1'] },
-      traceparent: '00-1-2-01',
+      traceHeaders: ['traceparent', '00-1-2-01'],
     });
     await upstream.ticks.waitForListeners(1);
     expect(upstream.headers).toMatchObject([

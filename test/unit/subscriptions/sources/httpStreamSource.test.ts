@@ -71,7 +71,7 @@ describe.each(formats)('$name', (format) => {
     at.subscribe({
       variables: { a: 1 },
       headers: { key: 'x', pairs: ['authorization', 'Bearer 1'] },
-      traceparent: '00-1-2-01',
+      traceHeaders: ['traceparent', '00-1-2-01'],
     });
     const { request } = await upstream.next();
     expect([request.method, request.path]).toEqual(['POST', '/graphql']);

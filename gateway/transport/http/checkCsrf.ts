@@ -1,0 +1,42 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { HttpError } from '../../admission/httpError.ts';
+import type { CorsPolicy } from './cors.ts';
+
+/** Checks that no page of another site can make a browser send a GET or POST request with these headers, unless it is
+ *  allowed to: the browser sends a preflight request first, or names the page.
+ *  @throws {HttpError} 400, a status after which an `EventSource` does not reconnect. */
+export function checkCsrf(headers: IncomingHttpHeaders, cors: CorsPolicy): void {
+  if (isPreflighted(headers) || isFromTrustedPage(headers, cors)) return;
+  throw new HttpError(400, message);
+}
+
+const message =
+  'This operation has been blocked as a potential Cross-Site Request Forgery (security.csrf). Send `content-type: application/json` or a non-empty `apollo-require-preflight` header. An EventSource, which can send neither, has to belong to a page of the same origin, over https or on localhost, or of an origin in security.cors.origins.';
+
+/** Whether the request has a header that makes a browser send a preflight request for pages of other origins. */
+function isPreflighted(headers: IncomingHttpHeaders): boolean {
+  if (preflightedHeaders.some((name) => (headers[name] ?? '') !== '')) return true;
+  const essence = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  return essence !== undefined && !simpleContentTypes.has(essence);
+}
+
+const preflightedHeaders = [
+  'apollo-require-preflight',
+  'x-apollo-operation-name',
+  'x-graphql-event-stream-token',
+] as const;
+
+const simpleContentTypes: ReadonlySet<string> = new Set([
+  'application/x-www-form-urlencoded',
+  'multipart/form-data',
+  'text/plain',
+]);
+
+/** Whether the browser itself vouches for the page: no script can set `sec-fetch-site` or `origin`. */
+function isFromTrustedPage(headers: IncomingHttpHeaders, cors: CorsPolicy): boolean {
+  if (headers['sec-fetch-site'] === 'same-origin') return true;
+  const origin = cors.classify(headers);
+  if (origin === 'same' || origin === 'listed') return true;
+  // Nothing in this request is the user's.
+  return origin === 'any' && headers.cookie === undefined && headers.authorization === undefined;
+}
