@@ -163,17 +163,15 @@ const allSubgraphs = z
 
 const namedSubgraph = z
   .strictObject({
-<<<<<<< HEAD
-    url: httpUrl().describe('Address for operations, which overrides that of the supergraph.').optional(),
+    url: httpUrl()
+      .describe(
+        'Address for operations, which overrides that of the supergraph. Without user name and password: use headers instead.',
+      )
+      .optional(),
     urls: z
       .array(httpUrl())
       .describe(
         'Addresses of equal instances, instead of `url`. A call goes to the less busy one of two random instances; instances that fail repeatedly get no calls for a while. Subscriptions use the first address.',
-=======
-    url: httpUrl()
-      .describe(
-        'Address for operations, which overrides that of the supergraph. Without user name and password: use headers instead.',
->>>>>>> region-edge
       )
       .optional(),
     timeouts: z.strictObject({ attempt: attempt.optional(), deadline: deadline.optional() }).optional(),
