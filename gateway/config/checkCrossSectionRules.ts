@@ -117,18 +117,24 @@ function checkSubgraphAddresses(supergraph: Section, subgraphs: Section): Config
     ...composed.map((entry: unknown, index) => [['supergraph', 'subgraphs', index], entry] as const),
     ...Object.entries(subgraphs).map(([name, entry]) => [['subgraphs', name], entry] as const),
   ];
-  return addresses.flatMap(([path, entry]) => {
-    const { url } = sectionOf(entry);
-    if (typeof url !== 'string' || !/^https?:/i.test(url) || !hasCredentials(url)) return [];
-    return [
-      {
-        path: formatConfigPath([...path, 'url']),
-        message: 'has a user name or a password',
-        expected:
-          'an address without them: use headers instead, such as `authorization` of clients (headers.forward) or of a proxy in front of the subgraph',
-      },
-    ];
-  });
+  return addresses
+    .flatMap(([path, entry]) => {
+      const { url, urls } = sectionOf(entry);
+      const several = Array.isArray(urls) ? urls : [];
+      return [
+        { path: [...path, 'url'], address: url },
+        ...several.map((address: unknown, n) => ({ path: [...path, 'urls', n], address })),
+      ];
+    })
+    .filter(
+      ({ address }) => typeof address === 'string' && /^https?:/i.test(address) && hasCredentials(address),
+    )
+    .map(({ path }) => ({
+      path: formatConfigPath(path),
+      message: 'has a user name or a password',
+      expected:
+        'an address without them: use headers instead, such as `authorization` of clients (headers.forward) or of a proxy in front of the subgraph',
+    }));
 }
 
 function checkTimeouts(subgraphs: Section): ConfigProblem[] {

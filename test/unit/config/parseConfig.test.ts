@@ -305,6 +305,37 @@ describe('an invalid configuration', () => {
     );
   });
 
+  test('is reported for policies of subgraphs that make no sense', () => {
+    const problems = findConfigProblems({
+      supergraph,
+      subgraphs: {
+        all: {
+          retry: { attempts: 0, minDelay: '2s', budgetRatio: 2, on: [500] },
+          breaker: { failureRatio: 0, minCalls: 0, openFor: '0s', scope: 'field' },
+          hedge: { after: 'p30' },
+        },
+        a: { retry: { maxDelay: '1s' } },
+        b: { url: 'http://b/graphql', urls: ['http://b2/graphql'] },
+      },
+      overload: { queueTime: '0s' },
+    });
+    expect(problems.map(({ path }) => path)).toEqual([
+      'subgraphs.all.retry.attempts',
+      'subgraphs.all.retry.budgetRatio',
+      'subgraphs.all.retry.on[0]',
+      'subgraphs.all.breaker.failureRatio',
+      'subgraphs.all.breaker.minCalls',
+      'subgraphs.all.breaker.openFor',
+      'subgraphs.all.breaker.scope',
+      'subgraphs.all.hedge.after',
+      'overload.queueTime',
+      'subgraphs.all.retry.minDelay',
+      'subgraphs.a.retry.maxDelay',
+      'subgraphs.b',
+    ]);
+    expect(problems.every(({ expected }) => expected !== '')).toBe(true);
+  });
+
   test('is reported for a user name or a password in the address of a subgraph', () => {
     const problems = findConfigProblems({
       supergraph: {
@@ -313,10 +344,14 @@ describe('an invalid configuration', () => {
           { name: 'b', url: 'http://b/graphql' },
         ],
       },
-      subgraphs: { b: { url: 'https://:secret@b/graphql' } },
+      subgraphs: {
+        a: { urls: ['http://a/graphql', 'http://user:secret@a2/graphql'] },
+        b: { url: 'https://:secret@b/graphql' },
+      },
     });
     expect(problems.map(({ path, message }) => `${path} ${message}`)).toEqual([
       'supergraph.subgraphs[0].url has a user name or a password',
+      'subgraphs.a.urls[1] has a user name or a password',
       'subgraphs.b.url has a user name or a password',
     ]);
     expect(problems[0]?.expected).toMatch(/use headers instead/);
