@@ -27,9 +27,9 @@ if (status !== 0) process.exit(status ?? 1);
 
 for (const folder of folders) await copyAssets(join(root, folder), join(out, folder));
 await cp(await ensureGraphiql(), join(out, 'gateway/transport/graphiql/bundle'), { recursive: true });
-// A copied `dist/` runs as ES modules and knows its version.
-const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-await writeFile(join(out, 'package.json'), `${JSON.stringify({ version, type: 'module' })}\n`);
+// A copied `dist/` runs as ES modules, and knows its version and which Node it needs.
+const { version, engines } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+await writeFile(join(out, 'package.json'), `${JSON.stringify({ version, type: 'module', engines })}\n`);
 
 /** Copies all files that the compiler does not compile. */
 async function copyAssets(from: string, to: string): Promise<void> {

@@ -13,6 +13,7 @@ import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 const root = new URL('../../', import.meta.url);
 const cli = new URL('gateway/cli.ts', root).pathname;
+const launcher = new URL('gateway/cli/launch.js', root).pathname;
 
 let folder: string;
 beforeAll(() => {
@@ -118,7 +119,6 @@ describe('tributary', () => {
   });
 
   test('runs the same commands through the launcher', async () => {
-    const launcher = new URL('gateway/cli/launch.js', root).pathname;
     const [launched, direct] = await Promise.all([
       run(['config', 'schema'], {}, launcher),
       run(['config', 'schema']),
@@ -427,6 +427,55 @@ telemetry: { logLevel: silent }
     expect(stderr).toBe(
       `process ${gateway.child.pid} \nprocess ${gateway.child.pid} --max-semi-space-size=64\n`,
     );
+  });
+
+  // npm starts a command in a shell and passes signals on to the shell only, which ends without the command.
+  const npm = write.bind(
+    null,
+    'npm.cjs',
+    `const shell = require('node:child_process').spawn('sh', ['-c', process.env.COMMAND], { stdio: 'inherit' });
+     process.on('SIGTERM', () => shell.kill('SIGTERM'));`,
+  );
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'stops when npm, which started it, ends by %s',
+    async (signal) => {
+      const command = `'${process.execPath}' '${launcher}' serve --config '${config}'; exit $?`;
+      await using started = new RunningCommand([], { COMMAND: command, npm_lifecycle_event: 'npx' }, npm());
+      await started.url();
+      started.child.kill(signal);
+      // Settles when the last process with these pipes has exited.
+      await started.ended;
+    },
+  );
+
+  describe('launched by an old Node', () => {
+    const oldNode = {
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
+        "if (process.argv[1]?.endsWith('launch.js')) Object.defineProperty(process, 'versions', " +
+          "{ value: { ...process.versions, node: '20.20.2' } })",
+      )}`,
+    };
+    const launch = () => new RunningCommand(['serve', '--config', config], oldNode, launcher);
+
+    test.each(['SIGTERM', 'SIGHUP'] as const)(
+      'runs on the Node in node_modules, and exits with its code at %s',
+      async (signal) => {
+        await using launched = launch();
+        await launched.url();
+        launched.child.kill(signal);
+        const { code, stderr } = await launched.ended;
+        expect(code).toBe(0);
+        expect(stderr).toContain('Tributary needs 22.19 or newer: continuing with ');
+      },
+    );
+
+    test('stops when the launcher is killed', async () => {
+      await using launched = launch();
+      await launched.url();
+      launched.child.kill('SIGKILL');
+      expect((await launched.ended).code).toBe(null);
+    });
   });
 
   test('exits immediately at a second signal while it drains', async () => {
