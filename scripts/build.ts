@@ -8,6 +8,7 @@ import { join, resolve, sep } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { ensureGraphiql } from './graphiql.ts';
+import { describeOptions } from './optionDescriptions.ts';
 
 const root = join(import.meta.dirname, '..');
 const folders = ['gateway', 'contracts'];
@@ -25,6 +26,8 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
 });
 if (status !== 0) process.exit(status ?? 1);
 
+const optionTypes = join(out, 'gateway/config/schema.d.ts');
+await writeFile(optionTypes, describeOptions(await readFile(optionTypes, 'utf8')));
 for (const folder of folders) await copyAssets(join(root, folder), join(out, folder));
 await cp(await ensureGraphiql(), join(out, 'gateway/transport/graphiql/bundle'), { recursive: true });
 // A copied `dist/` runs as ES modules, and knows its version and which Node it needs.
