@@ -18,6 +18,11 @@ const excluded = join(root, 'contracts/demo');
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'dist' } } });
 const out = resolve(root, values.out);
 
+// The directory is emptied first, so that it must not be one with other contents.
+if (!out.startsWith(join(root, 'node_modules/.cache', sep)) && out !== join(root, 'dist')) {
+  console.error(`--out: must be dist or a directory in node_modules/.cache, not ${out}`);
+  process.exit(2);
+}
 await rm(out, { recursive: true, force: true });
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
 const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', out], {

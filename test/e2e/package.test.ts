@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -20,6 +21,19 @@ beforeAll(async () => {
   await promisify(execFile)(process.execPath, ['scripts/build.ts', '--out', out], { cwd: root });
 }, buildTimeoutMs);
 afterAll(() => rm(out, { recursive: true, force: true }));
+
+test('the build does not empty a directory that it did not make', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-build-'));
+  const file = join(folder, 'precious.txt');
+  await writeFile(file, 'text');
+  const build = promisify(execFile)(process.execPath, ['scripts/build.ts', '--out', folder], { cwd: root });
+  await expect(build).rejects.toMatchObject({
+    code: 2,
+    stderr: `--out: must be dist or a directory in node_modules/.cache, not ${folder}\n`,
+  });
+  expect(await readFile(file, 'utf8')).toBe('text');
+  await rm(folder, { recursive: true });
+});
 
 function descriptionsIn(schema: ConfigJsonSchema): string[] {
   const { description, properties = {}, additionalProperties, items } = schema;
