@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { runCommandInProcess } from '../harness/commandInProcess.ts';
 import { json, runAfter, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
@@ -84,6 +85,11 @@ class RunningCommand {
 
 function run(args: readonly string[], env?: Record<string, string>, entry?: string) {
   return new RunningCommand(args, env, entry).ended;
+}
+
+/** For commands that load the planner or the composer, which takes a process of its own seconds of CPU time. */
+function runInProcess(args: readonly string[]) {
+  return runCommandInProcess(args, folder);
 }
 
 /** Prints the id and the Node flags of each process of the command to standard error, without its threads. */
@@ -178,8 +184,8 @@ describe('tributary compose', () => {
       const config = write('compose.yaml', `supergraph:\n  subgraphs:\n${entries.join('')}`);
       const out = join(folder, 'composed.graphql');
       const [toFile, toOutput] = await Promise.all([
-        run(['compose', '--config', config, '--out', out]),
-        run(['compose', '--config', config]),
+        runInProcess(['compose', '--config', config, '--out', out]),
+        runInProcess(['compose', '--config', config]),
       ]);
       expect([toFile.code, toFile.stdout, toOutput.code]).toEqual([0, '', 0]);
       expect(readFileSync(out, 'utf8')).toBe(toOutput.stdout);
@@ -199,7 +205,7 @@ describe('tributary compose', () => {
       'clash.yaml',
       `supergraph: { subgraphs: [{ name: left, url: '${left.url}' }, { name: right, url: '${right.url}' }] }`,
     );
-    const { code, stderr } = await run(['compose', '--config', config]);
+    const { code, stderr } = await runInProcess(['compose', '--config', config]);
     expect(code).toBe(1);
     expect(stderr).toContain('FIELD_TYPE_MISMATCH');
   });
@@ -208,14 +214,14 @@ describe('tributary compose', () => {
     const gone = await startScriptedSubgraph();
     await gone.close();
     const config = write('down.yaml', `supergraph: { subgraphs: [{ name: gone, url: '${gone.url}' }] }`);
-    const { code, stderr } = await run(['compose', '--config', config]);
+    const { code, stderr } = await runInProcess(['compose', '--config', config]);
     expect(code).toBe(3);
     expect(stderr).toContain(`[gone] The schema could not be fetched from ${gone.url}: connect ECONNREFUSED`);
   });
 
   test('requires supergraph.subgraphs in the configuration', async () => {
     const config = write('file.yaml', 'supergraph: { file: shop.graphql }');
-    expect(await run(['compose', '--config', config])).toEqual({
+    expect(await runInProcess(['compose', '--config', config])).toEqual({
       code: 2,
       stdout: '',
       stderr:
@@ -226,14 +232,15 @@ describe('tributary compose', () => {
 
 describe('tributary plan', () => {
   const plan = (operation: string, ...args: string[]) =>
-    run(['plan', '--supergraph', demoSupergraphFile, operation, ...args]);
+    runInProcess(['plan', '--supergraph', demoSupergraphFile, operation, ...args]);
 
   test('prints the plan, deferred parts and the critical path', async () => {
     const operation = write(
       'deferred.graphql',
       '{ product(id: "p1") { name ... @defer(label: "opinions") { reviews { body } } } }',
     );
-    expect(await plan(operation)).toEqual({
+    // In a process of its own, which has to end by itself.
+    expect(await run(['plan', '--supergraph', demoSupergraphFile, operation])).toEqual({
       code: 0,
       stderr: '',
       stdout: `QueryPlan {
@@ -318,14 +325,16 @@ Critical path of the first payload: 1 fetch: products
     const operation = write('item.graphql', '{ item { a b } }');
     const subgraphsWith = async (...labels: string[]) => {
       const overrides = labels.flatMap((label) => ['--override', label]);
-      const { stdout } = await run(['plan', '--supergraph', supergraph, ...overrides, operation]);
+      const { stdout } = await runInProcess(['plan', '--supergraph', supergraph, ...overrides, operation]);
       return stdout.split('\n').at(-2);
     };
     expect([await subgraphsWith(), await subgraphsWith('beta', 'percent(5)')]).toEqual([
       'Critical path: 1 fetch: old',
       'Critical path: 2 sequential fetches: old → new (item)',
     ]);
-    expect(await run(['plan', '--supergraph', supergraph, '--override', 'gamma', operation])).toEqual({
+    expect(
+      await runInProcess(['plan', '--supergraph', supergraph, '--override', 'gamma', operation]),
+    ).toEqual({
       code: 2,
       stdout: '',
       stderr: 'No @override has the label "gamma": the supergraph has beta, percent(5).\n',
@@ -367,8 +376,8 @@ Critical path of the first payload: 1 fetch: products
     const broken = write('broken.graphql', 'type Query {');
     const [noOperation, noSupergraph, wrongSupergraph] = await Promise.all([
       plan(join(folder, 'nowhere.graphql')),
-      run(['plan', '--supergraph', 'nowhere.graphql', operation]),
-      run(['plan', '--supergraph', broken, operation]),
+      runInProcess(['plan', '--supergraph', 'nowhere.graphql', operation]),
+      runInProcess(['plan', '--supergraph', broken, operation]),
     ]);
     expect([noOperation, noSupergraph, wrongSupergraph].map(({ code }) => code)).toEqual([2, 2, 2]);
     expect(noOperation.stderr).toBe(`${join(folder, 'nowhere.graphql')} does not exist.\n`);
