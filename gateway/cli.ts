@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import './requireNode.ts';
+
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addContractsCommands } from './cli/contracts/commands.ts';

@@ -1,8 +1,11 @@
+import './requireNode.ts';
+
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import { createIdentityReader } from './admission/identity.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
+import { ConfigError, type ConfigProblem } from './config/configError.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
 import { ContractGuardFeature } from './contracts/contractGuardFeature.ts';
@@ -29,7 +32,15 @@ import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metric
 import { systemTimers, type Timers } from './time/timers.ts';
 import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
-export type { ApolloServerPlugin, GatewayConfig, GatewayContext, GatewayOptions, WorkerIdentity };
+export type {
+  ApolloServerPlugin,
+  ConfigProblem,
+  GatewayConfig,
+  GatewayContext,
+  GatewayOptions,
+  WorkerIdentity,
+};
+export { ConfigError };
 
 export interface Gateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then

@@ -9,9 +9,10 @@ import { constants } from 'node:os';
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { parentProcesses, watchParentProcesses } from '../gateway/cli/parentProcesses.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const parentPollMs = 200;
+const startedBy = parentProcesses();
 const projectNode = join(root, 'node_modules', '.bin', 'node');
 
 /** Packages that the lockfile lists and that are missing or have another version. Compares contents, because each
@@ -42,16 +43,10 @@ function run(command, args, options) {
     const forward = (signal) => child.kill(signal);
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     for (const signal of signals) process.on(signal, forward);
-    // npm sends signals to the shell between npm and this process, and that shell ends without passing them on.
-    const parent = process.ppid;
-    const watch = setInterval(() => {
-      if (process.ppid === parent) return;
-      clearInterval(watch);
-      child.kill('SIGTERM');
-    }, parentPollMs);
+    const stopWatching = watchParentProcesses(startedBy, () => child.kill('SIGTERM'));
     child.on('error', reject);
     child.on('exit', (code, signal) => {
-      clearInterval(watch);
+      stopWatching();
       for (const name of signals) process.off(name, forward);
       resolve(code ?? 128 + constants.signals[signal]);
     });
@@ -84,4 +79,8 @@ if (script === undefined) {
 }
 if (missingPackages().length > 0) await install();
 const path = `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}`;
-process.exitCode = await run(projectNode, [script, ...args], { env: { ...process.env, PATH: path } });
+process.exitCode = await run(projectNode, [script, ...args], {
+  env: { ...process.env, PATH: path },
+  // The IPC channel closes when this process ends for any reason, which tells the script to stop.
+  stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+});

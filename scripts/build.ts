@@ -8,6 +8,7 @@ import { join, resolve, sep } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { ensureGraphiql } from './graphiql.ts';
+import { describeOptions } from './optionDescriptions.ts';
 
 const root = join(import.meta.dirname, '..');
 const folders = ['gateway', 'contracts'];
@@ -17,6 +18,11 @@ const excluded = join(root, 'contracts/demo');
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'dist' } } });
 const out = resolve(root, values.out);
 
+// The directory is emptied first, so that it must not be one with other contents.
+if (!out.startsWith(join(root, 'node_modules/.cache', sep)) && out !== join(root, 'dist')) {
+  console.error(`--out: must be dist or a directory in node_modules/.cache, not ${out}`);
+  process.exit(2);
+}
 await rm(out, { recursive: true, force: true });
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
 const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', out], {
@@ -25,11 +31,13 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.
 });
 if (status !== 0) process.exit(status ?? 1);
 
+const optionTypes = join(out, 'gateway/config/schema.d.ts');
+await writeFile(optionTypes, describeOptions(await readFile(optionTypes, 'utf8')));
 for (const folder of folders) await copyAssets(join(root, folder), join(out, folder));
 await cp(await ensureGraphiql(), join(out, 'gateway/transport/graphiql/bundle'), { recursive: true });
-// A copied `dist/` runs as ES modules and knows its version.
-const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-await writeFile(join(out, 'package.json'), `${JSON.stringify({ version, type: 'module' })}\n`);
+// A copied `dist/` runs as ES modules, and knows its version and which Node it needs.
+const { version, engines } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+await writeFile(join(out, 'package.json'), `${JSON.stringify({ version, type: 'module', engines })}\n`);
 
 /** Copies all files that the compiler does not compile. */
 async function copyAssets(from: string, to: string): Promise<void> {

@@ -92,7 +92,8 @@ function startGateway(port: number): ChildProcess {
     cwd: root,
     // A process group of its own: Ctrl+C reaches this process only, which then stops the parts in order.
     detached: process.platform !== 'win32',
-    stdio: ['ignore', 'inherit', 'inherit'],
+    // The gateway drains when the IPC channel closes, even if this process is killed.
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 }
 
@@ -179,7 +180,7 @@ async function closeAll(): Promise<void> {
 
 // npm and the bootstrap pass signals on, so one Ctrl+C may arrive several times.
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']) process.on(event, () => stop.abort());
 
 try {
   const gateway = await start(readPorts(), stop.signal);

@@ -102,6 +102,8 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, end);
+  const endOfBootstrap = () => end('SIGTERM');
+  process.on('disconnect', endOfBootstrap);
   try {
     const [code] = await once(child, 'exit');
     const report = await readReport(reportFile);
@@ -115,6 +117,7 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
     };
   } finally {
     for (const signal of signals) process.off(signal, end);
+    process.off('disconnect', endOfBootstrap);
     await rm(folder, { recursive: true, force: true });
   }
 }

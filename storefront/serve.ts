@@ -92,5 +92,7 @@ if (import.meta.main) {
   const storefront = await startStorefront({ port: Number(PORT), host: HOST, gatewayUrl: GATEWAY_URL });
   console.log(`shop page: ${storefront.url} (gateway: ${GATEWAY_URL})`);
   const stop = () => void storefront.close();
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  // `disconnect`: the process that started this one with an IPC channel has ended.
+  for (const event of ['SIGINT', 'SIGTERM', 'disconnect']) process.once(event, stop);
+  process.channel?.unref();
 }

@@ -33,7 +33,8 @@ function readPriority(text: string | undefined): RequestPriority | undefined {
 
 function readBudget(text: string | undefined, { min, max }: BudgetBounds): number | undefined {
   if (text === undefined) return undefined;
-  const ms = parseDuration(text);
+  // A number without a unit is in milliseconds, as in the configuration.
+  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) : parseDuration(text);
   if (ms !== undefined && ms >= min && ms <= max) return ms;
   throw invalidHeader(
     'tributary-budget',

@@ -6,11 +6,11 @@ import { type DrainMessage, isWorkerMessage, type ListeningMessage } from './wor
 import { readWorkerIdentity } from './workersDirectory.ts';
 
 /** Runs the gateway in a worker process until the supervisor sends a drain message, or this process receives SIGTERM.
- *  SIGINT is ignored, because a terminal sends it to the supervisor too. When the supervisor exits, Node's cluster module
+ *  SIGINT and SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's cluster module
  *  ends the worker. */
 export async function runWorker(config: GatewayConfig): Promise<number> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-  process.on('SIGINT', () => {});
+  process.on('SIGINT', () => {}).on('SIGHUP', () => {});
   process.on('SIGTERM', () => stop());
   process.on('message', (message) => {
     if (isWorkerMessage<DrainMessage>(message, 'tributary:drain')) stop();

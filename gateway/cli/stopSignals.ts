@@ -2,13 +2,15 @@
 const duplicateSignalWindowMs = 300;
 
 interface StopSignalHandlers {
-  /** Called at the first SIGTERM or SIGINT, or when the IPC channel to a parent process closes. */
+  /** Called at the first SIGTERM, SIGINT or SIGHUP, or when the IPC channel to a parent process closes. */
   readonly onStop: () => void;
   /** Called at a second signal, which requests an immediate exit. */
   readonly onForcedStop: () => void;
 }
 
-/** Listens for SIGTERM and SIGINT until the returned function is called. */
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/** Listens for stop signals until the returned function is called. */
 export function listenForStopSignals({ onStop, onForcedStop }: StopSignalHandlers): () => void {
   let firstAt: number | undefined;
   const listener = () => {
@@ -20,8 +22,10 @@ export function listenForStopSignals({ onStop, onForcedStop }: StopSignalHandler
       onForcedStop();
     }
   };
-  process.on('SIGTERM', listener).on('SIGINT', listener).on('disconnect', onStop);
+  for (const signal of stopSignals) process.on(signal, listener);
+  process.on('disconnect', onStop);
   return () => {
-    process.off('SIGTERM', listener).off('SIGINT', listener).off('disconnect', onStop);
+    for (const signal of stopSignals) process.off(signal, listener);
+    process.off('disconnect', onStop);
   };
 }

@@ -2,6 +2,7 @@ import { hasCredentials } from './addressSecrets.ts';
 import { checkEnrichment } from './checkEnrichment.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { durationMsOf, formatDuration } from './duration.ts';
+import { describeEither } from './exactlyOneOf.ts';
 import { findNearestName } from './findNearestName.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
 import { isWildcardAddress } from './isWildcardAddress.ts';
@@ -34,13 +35,7 @@ function checkSource(supergraph: Section, root: Section): ConfigProblem[] {
   if (!isSection(root.supergraph)) return [];
   const [hasFile, hasSubgraphs] = [supergraph.file !== undefined, supergraph.subgraphs !== undefined];
   if (hasFile === hasSubgraphs) {
-    return [
-      {
-        path: 'supergraph',
-        message: hasFile ? 'names two sources' : 'names no source',
-        expected: 'either `file` or `subgraphs`',
-      },
-    ];
+    return [{ path: 'supergraph', ...describeEither('file', 'subgraphs', hasFile) }];
   }
   const problems: ConfigProblem[] = [];
   if (hasFile && supergraph.pollInterval !== undefined) {
@@ -206,8 +201,8 @@ function checkRedis(redis: Section): ConfigProblem[] {
   const servers = redisServers(redis);
   const problems: ConfigProblem[] = [];
   if (servers.length > 1) {
-    const message = `names servers in ${servers.join(' and ')}`;
-    problems.push({ path: 'redis', message, expected: 'one of `url`, `cluster` and `sentinel`' });
+    const message = `has ${servers.map((key) => `\`${key}\``).join(' and ')}`;
+    problems.push({ path: 'redis', message, expected: 'only one of them; remove the others' });
   }
   if (servers.includes('cluster.nodes') && Number(redis.database) > 0) {
     problems.push({ path: 'redis.database', message: `is ${redis.database}`, expected: '0 with `cluster`' });

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { ConfigError, type ConfigProblem } from './configError.ts';
 import { type Environment, expandEnvironment } from './expandEnvironment.ts';
 import { isSection, sectionOf } from './isSection.ts';
@@ -52,12 +52,36 @@ function readDocument(path: string): unknown {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   if (document.errors.length === 0) return document.toJS({ maxAliasCount: 100 }) ?? {};
+  const { errors } = document;
   throw new ConfigError(
-    document.errors.map((error): ConfigProblem => {
-      const { line, col } = lineCounter.linePos(error.pos[0]);
-      return { path: `${path}:${line}:${col}`, message: `is not valid YAML: ${error.message}`, expected: '' };
+    errors.map(({ code, message, pos: [offset] }): ConfigProblem => {
+      const { line, col } = lineCounter.linePos(offset);
+      const location = `${path}:${line}:${col}`;
+      const first = code === 'DUPLICATE_KEY' ? findFirstOfKey(document, offset) : undefined;
+      if (first === undefined)
+        return { path: location, message: `is not valid YAML: ${message}`, expected: '' };
+      return {
+        path: location,
+        message: `repeats the key \`${first.key}\` of line ${lineCounter.linePos(first.offset).line}`,
+        expected: 'each key once in a section',
+      };
     }),
   );
+}
+
+/** The first occurrence of the key that its map repeats at this offset. */
+function findFirstOfKey(document: Document.Parsed, offset: number) {
+  let first: { readonly key: unknown; readonly offset: number } | undefined;
+  visit(document, {
+    Map(_, { items }) {
+      const keys = items.flatMap(({ key }) =>
+        isScalar(key) && key.range != null ? [{ key: key.value, offset: key.range[0] }] : [],
+      );
+      const repeated = keys.find((key) => key.offset === offset);
+      first ??= repeated && keys.find(({ key }) => key === repeated.key);
+    },
+  });
+  return first;
 }
 
 /** Resolves relative paths in the configuration against the directory of the configuration file. */

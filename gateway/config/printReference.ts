@@ -5,7 +5,7 @@ const introduction = `# Configuration
 With this page you configure the gateway: it has every option with its default.
 
 The configuration is one YAML file, \`tributary.yaml\` unless \`--config\` names another. Only \`supergraph\` is
-required. \`tributary serve --supergraph FILE\` needs no configuration file.
+required. \`npx tributary serve --supergraph FILE\` needs no configuration file.
 
 \`\`\`yaml
 supergraph: { file: supergraph.graphql }
@@ -24,8 +24,8 @@ subgraphs:
   \`\${NAME:-default}\` uses the default if the variable is unset or empty. Quote it inside \`{ … }\`.
 - **Errors**: unknown keys are refused. All problems are reported at once, each with its path and the expected
   value, and the command exits with code 2.
-- **Tools**: \`tributary config print\` prints the effective configuration, and \`tributary config schema\` the JSON Schema
-  for editors.
+- **Tools**: \`npx tributary config print\` prints the effective configuration, and \`npx tributary config schema\` the JSON
+  Schema for editors.
 - **Library**: \`createGateway(options)\` accepts the same structure, typed as \`GatewayOptions\`.
 `;
 

@@ -34,10 +34,15 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): ConfigProblem
   return [
     {
       path: formatConfigPath(issue.path),
-      message: describeValue(valueAt(input, issue.path)),
+      message: problemOf(issue) ?? describeValue(valueAt(input, issue.path)),
       expected: expectationOf(issue),
     },
   ];
+}
+
+/** The problem of a rule about several options, which no single value shows. */
+function problemOf(issue: z.core.$ZodIssue): string | undefined {
+  return issue.code === 'custom' ? issue.params?.problem : undefined;
 }
 
 function expectationOf(issue: z.core.$ZodIssue): string {

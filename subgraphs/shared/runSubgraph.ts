@@ -15,7 +15,8 @@ export async function runSubgraph<Store>(definition: SubgraphDefinition<Store>):
   ]);
 }
 
-/** Starts the subgraphs, prints each URL, and closes them on SIGTERM or SIGINT. */
+/** Starts the subgraphs, prints each URL, and closes them on SIGTERM or SIGINT, or when the process that started this
+ *  one with an IPC channel has ended. */
 export async function runUntilSignal(start: () => Promise<readonly RunningSubgraph[]>): Promise<void> {
   let running: readonly RunningSubgraph[];
   try {
@@ -31,8 +32,9 @@ export async function runUntilSignal(start: () => Promise<readonly RunningSubgra
   async function close(): Promise<void> {
     await Promise.all(running.map((subgraph) => subgraph.close()));
   }
-  process.once('SIGTERM', close);
-  process.once('SIGINT', close);
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(event, close);
+  // A listener of `disconnect` would keep this process running after it has closed all.
+  process.channel?.unref();
 }
 
 /** Parses a port from the environment; 0 selects any free port. @throws {RangeError} */

@@ -52,7 +52,7 @@ const maxBodyBytes = 50_000_000;
 const maxDocuments = 1000;
 const graphqlResponse = 'application/graphql-response+json';
 
-/** Serves one subgraph: `POST /graphql`, `/ws` for subscriptions, and the demo's controls `GET|POST /faults` and
+/** Serves one subgraph: `POST /graphql`, `/ws` for subscriptions, and the demo's controls `GET|POST|DELETE /faults` and
  *  `GET|DELETE /requests`. @throws {FaultSpecError} if `faults` are invalid. */
 export async function startSubgraph<Store>(
   definition: SubgraphDefinition<Store>,
@@ -64,9 +64,9 @@ export async function startSubgraph<Store>(
   const checkDocument = createDocumentCache(schema, maxDocuments);
   const recorder = createRequestRecorder(keepRequests);
   const faults = createFaultInjector(schema, options.clock);
-  if (options.faults !== undefined) {
-    faults.replace(typeof options.faults === 'string' ? parseFaults(options.faults) : options.faults);
-  }
+  const initialFaults =
+    typeof options.faults === 'string' ? parseFaults(options.faults) : (options.faults ?? { targets: {} });
+  faults.replace(initialFaults);
   /** One controller for each active request. */
   const underWay = new Set<AbortController>();
 
@@ -119,6 +119,7 @@ export async function startSubgraph<Store>(
 
   async function serveFaults(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method === 'POST') faults.replace(readFaults(await readJsonBody(request, maxBodyBytes)));
+    if (request.method === 'DELETE') faults.replace(initialFaults);
     sendJson(response, 200, faults.faults);
   }
 

@@ -8,11 +8,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { runCommandInProcess } from '../harness/commandInProcess.ts';
 import { json, runAfter, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 const root = new URL('../../', import.meta.url);
 const cli = new URL('gateway/cli.ts', root).pathname;
+const launcher = new URL('gateway/cli/launch.js', root).pathname;
 
 let folder: string;
 beforeAll(() => {
@@ -85,6 +87,11 @@ function run(args: readonly string[], env?: Record<string, string>, entry?: stri
   return new RunningCommand(args, env, entry).ended;
 }
 
+/** For commands that load the planner or the composer, which takes a process of its own seconds of CPU time. */
+function runInProcess(args: readonly string[]) {
+  return runCommandInProcess(args, folder);
+}
+
 /** Prints the id and the Node flags of each process of the command to standard error, without its threads. */
 const reportProcesses = {
   NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
@@ -118,7 +125,6 @@ describe('tributary', () => {
   });
 
   test('runs the same commands through the launcher', async () => {
-    const launcher = new URL('gateway/cli/launch.js', root).pathname;
     const [launched, direct] = await Promise.all([
       run(['config', 'schema'], {}, launcher),
       run(['config', 'schema']),
@@ -178,8 +184,8 @@ describe('tributary compose', () => {
       const config = write('compose.yaml', `supergraph:\n  subgraphs:\n${entries.join('')}`);
       const out = join(folder, 'composed.graphql');
       const [toFile, toOutput] = await Promise.all([
-        run(['compose', '--config', config, '--out', out]),
-        run(['compose', '--config', config]),
+        runInProcess(['compose', '--config', config, '--out', out]),
+        runInProcess(['compose', '--config', config]),
       ]);
       expect([toFile.code, toFile.stdout, toOutput.code]).toEqual([0, '', 0]);
       expect(readFileSync(out, 'utf8')).toBe(toOutput.stdout);
@@ -199,7 +205,7 @@ describe('tributary compose', () => {
       'clash.yaml',
       `supergraph: { subgraphs: [{ name: left, url: '${left.url}' }, { name: right, url: '${right.url}' }] }`,
     );
-    const { code, stderr } = await run(['compose', '--config', config]);
+    const { code, stderr } = await runInProcess(['compose', '--config', config]);
     expect(code).toBe(1);
     expect(stderr).toContain('FIELD_TYPE_MISMATCH');
   });
@@ -208,14 +214,14 @@ describe('tributary compose', () => {
     const gone = await startScriptedSubgraph();
     await gone.close();
     const config = write('down.yaml', `supergraph: { subgraphs: [{ name: gone, url: '${gone.url}' }] }`);
-    const { code, stderr } = await run(['compose', '--config', config]);
+    const { code, stderr } = await runInProcess(['compose', '--config', config]);
     expect(code).toBe(3);
     expect(stderr).toContain(`[gone] The schema could not be fetched from ${gone.url}: connect ECONNREFUSED`);
   });
 
   test('requires supergraph.subgraphs in the configuration', async () => {
     const config = write('file.yaml', 'supergraph: { file: shop.graphql }');
-    expect(await run(['compose', '--config', config])).toEqual({
+    expect(await runInProcess(['compose', '--config', config])).toEqual({
       code: 2,
       stdout: '',
       stderr:
@@ -226,14 +232,15 @@ describe('tributary compose', () => {
 
 describe('tributary plan', () => {
   const plan = (operation: string, ...args: string[]) =>
-    run(['plan', '--supergraph', demoSupergraphFile, operation, ...args]);
+    runInProcess(['plan', '--supergraph', demoSupergraphFile, operation, ...args]);
 
   test('prints the plan, deferred parts and the critical path', async () => {
     const operation = write(
       'deferred.graphql',
       '{ product(id: "p1") { name ... @defer(label: "opinions") { reviews { body } } } }',
     );
-    expect(await plan(operation)).toEqual({
+    // In a process of its own, which has to end by itself.
+    expect(await run(['plan', '--supergraph', demoSupergraphFile, operation])).toEqual({
       code: 0,
       stderr: '',
       stdout: `QueryPlan {
@@ -318,14 +325,16 @@ Critical path of the first payload: 1 fetch: products
     const operation = write('item.graphql', '{ item { a b } }');
     const subgraphsWith = async (...labels: string[]) => {
       const overrides = labels.flatMap((label) => ['--override', label]);
-      const { stdout } = await run(['plan', '--supergraph', supergraph, ...overrides, operation]);
+      const { stdout } = await runInProcess(['plan', '--supergraph', supergraph, ...overrides, operation]);
       return stdout.split('\n').at(-2);
     };
     expect([await subgraphsWith(), await subgraphsWith('beta', 'percent(5)')]).toEqual([
       'Critical path: 1 fetch: old',
       'Critical path: 2 sequential fetches: old → new (item)',
     ]);
-    expect(await run(['plan', '--supergraph', supergraph, '--override', 'gamma', operation])).toEqual({
+    expect(
+      await runInProcess(['plan', '--supergraph', supergraph, '--override', 'gamma', operation]),
+    ).toEqual({
       code: 2,
       stdout: '',
       stderr: 'No @override has the label "gamma": the supergraph has beta, percent(5).\n',
@@ -367,8 +376,8 @@ Critical path of the first payload: 1 fetch: products
     const broken = write('broken.graphql', 'type Query {');
     const [noOperation, noSupergraph, wrongSupergraph] = await Promise.all([
       plan(join(folder, 'nowhere.graphql')),
-      run(['plan', '--supergraph', 'nowhere.graphql', operation]),
-      run(['plan', '--supergraph', broken, operation]),
+      runInProcess(['plan', '--supergraph', 'nowhere.graphql', operation]),
+      runInProcess(['plan', '--supergraph', broken, operation]),
     ]);
     expect([noOperation, noSupergraph, wrongSupergraph].map(({ code }) => code)).toEqual([2, 2, 2]);
     expect(noOperation.stderr).toBe(`${join(folder, 'nowhere.graphql')} does not exist.\n`);
@@ -427,6 +436,55 @@ telemetry: { logLevel: silent }
     expect(stderr).toBe(
       `process ${gateway.child.pid} \nprocess ${gateway.child.pid} --max-semi-space-size=64\n`,
     );
+  });
+
+  // npm starts a command in a shell and passes signals on to the shell only, which ends without the command.
+  const npm = write.bind(
+    null,
+    'npm.cjs',
+    `const shell = require('node:child_process').spawn('sh', ['-c', process.env.COMMAND], { stdio: 'inherit' });
+     process.on('SIGTERM', () => shell.kill('SIGTERM'));`,
+  );
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'stops when npm, which started it, ends by %s',
+    async (signal) => {
+      const command = `'${process.execPath}' '${launcher}' serve --config '${config}'; exit $?`;
+      await using started = new RunningCommand([], { COMMAND: command, npm_lifecycle_event: 'npx' }, npm());
+      await started.url();
+      started.child.kill(signal);
+      // Settles when the last process with these pipes has exited.
+      await started.ended;
+    },
+  );
+
+  describe('launched by an old Node', () => {
+    const oldNode = {
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
+        "if (process.argv[1]?.endsWith('launch.js')) Object.defineProperty(process, 'versions', " +
+          "{ value: { ...process.versions, node: '20.20.2' } })",
+      )}`,
+    };
+    const launch = () => new RunningCommand(['serve', '--config', config], oldNode, launcher);
+
+    test.each(['SIGTERM', 'SIGHUP'] as const)(
+      'runs on the Node in node_modules, and exits with its code at %s',
+      async (signal) => {
+        await using launched = launch();
+        await launched.url();
+        launched.child.kill(signal);
+        const { code, stderr } = await launched.ended;
+        expect(code).toBe(0);
+        expect(stderr).toContain('Tributary needs 22.19 or newer: continuing with ');
+      },
+    );
+
+    test('stops when the launcher is killed', async () => {
+      await using launched = launch();
+      await launched.url();
+      launched.child.kill('SIGKILL');
+      expect((await launched.ended).code).toBe(null);
+    });
   });
 
   test('exits immediately at a second signal while it drains', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 
@@ -26,13 +26,14 @@ let gateway: InlineGateway;
 beforeAll(async () => {
   gateway = await startInlineGateway({
     subgraphs,
-    config: { subgraphs: { all: { timeouts: { attempt: deadlineMs, deadline: deadlineMs } } } },
+    config: {
+      // Each operation has calls of its own, because they run at the same time.
+      batching: { acrossRequests: false },
+      subgraphs: { all: { timeouts: { attempt: deadlineMs, deadline: deadlineMs } } },
+    },
   });
 });
 afterAll(() => gateway.close());
-afterEach(() => {
-  for (const { name } of subgraphs) gateway.subgraph(name).reset();
-});
 
 const late = (...path: (string | number)[]): unknown => ({
   message: 'The deadline of the request passed before a subgraph responded (timeouts.deadline).',
@@ -41,9 +42,34 @@ const late = (...path: (string | number)[]): unknown => ({
 });
 
 describe('a subgraph that hangs until the deadline', () => {
-  test('leaves a complete response with the other data', async () => {
+  const deferred = '{ products { id ... @defer { note } } }';
+  const nonNull = '{ products { id ... @defer { sure } } }';
+  let outcomes: {
+    readonly complete: Awaited<ReturnType<InlineGateway['execute']>>;
+    readonly deferSpec: readonly unknown[];
+    readonly incrementalSpec: readonly unknown[];
+    readonly nonNull: readonly unknown[];
+  };
+
+  async function readPayloads(operation: string, format: IncrementalFormat): Promise<readonly unknown[]> {
+    await using answer = await gateway.executeIncrementally(operation, { format });
+    return [await answer.next(), await answer.remaining()];
+  }
+
+  // All operations wait for the same deadline, at the same time.
+  beforeAll(async () => {
     gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
-    const { status, body } = await gateway.execute('{ products { name note stock } }');
+    const [complete, ...payloads] = await Promise.all([
+      gateway.execute('{ products { name note stock } }'),
+      readPayloads(deferred, 'deferSpec=20220824'),
+      readPayloads(deferred, 'incrementalSpec=v0.2'),
+      readPayloads(nonNull, 'incrementalSpec=v0.2'),
+    ]);
+    outcomes = { complete, deferSpec: payloads[0], incrementalSpec: payloads[1], nonNull: payloads[2] };
+  });
+
+  test('leaves a complete response with the other data', () => {
+    const { status, body } = outcomes.complete;
     expect([status, body]).toEqual([
       200,
       {
@@ -56,64 +82,68 @@ describe('a subgraph that hangs until the deadline', () => {
         errors: [late('products', 0, 'note'), late('products', 1, 'note')],
       },
     ]);
-    expect(await gateway.subgraph('slow').calls[0]?.ended).toBe(false);
   });
 
-  test.each<[IncrementalFormat, unknown]>([
-    [
-      'deferSpec=20220824',
-      {
-        incremental: [
-          { data: { note: null }, path: ['products', 0], errors: [late('products', 0, 'note')] },
-          { data: { note: null }, path: ['products', 1], errors: [late('products', 1, 'note')] },
-        ],
-        hasNext: false,
-      },
-    ],
-    [
-      'incrementalSpec=v0.2',
-      {
-        incremental: [
-          { id: '0', data: { note: null }, errors: [late('products', 0, 'note')] },
-          { id: '1', data: { note: null }, errors: [late('products', 1, 'note')] },
-        ],
-        completed: [{ id: '0' }, { id: '1' }],
-        hasNext: false,
-      },
-    ],
-  ])('is reported in the last payload of a stream that ends properly, as %s', async (format, last) => {
-    gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
-    await using answer = await gateway.executeIncrementally('{ products { id ... @defer { note } } }', {
-      format,
-    });
-    expect(await answer.next()).toEqual([
-      expect.objectContaining({ data: { products: [{ id: '1' }, { id: '2' }] }, hasNext: true }),
-    ]);
-    expect(await answer.remaining()).toEqual([last]);
+  test('gets no call that outlives its request', async () => {
+    const { calls } = gateway.subgraph('slow');
+    expect(await Promise.all(calls.map(({ ended }) => ended))).toEqual([false, false, false, false]);
   });
 
-  test('makes the fragment null if its fields are non-null, with one error for each', async () => {
-    gateway.subgraph('slow').answerWith(() => ({ kind: 'hang' }));
-    await using answer = await gateway.executeIncrementally('{ products { id ... @defer { sure } } }', {
-      format: 'incrementalSpec=v0.2',
-    });
-    const payloads = await answer.remaining();
-    expect(payloads.at(-1)).toEqual({
-      completed: [
-        { id: '0', errors: [late('products', 0, 'sure')] },
-        { id: '1', errors: [late('products', 1, 'sure')] },
+  const first = [expect.objectContaining({ data: { products: [{ id: '1' }, { id: '2' }] }, hasNext: true })];
+
+  test('is reported in the last payload of a stream that ends properly, as deferSpec=20220824', () => {
+    expect(outcomes.deferSpec).toEqual([
+      first,
+      [
+        {
+          incremental: [
+            { data: { note: null }, path: ['products', 0], errors: [late('products', 0, 'note')] },
+            { data: { note: null }, path: ['products', 1], errors: [late('products', 1, 'note')] },
+          ],
+          hasNext: false,
+        },
       ],
-      hasNext: false,
-    });
+    ]);
   });
 
-  test('gets the remaining time, which is less than the whole deadline', async () => {
-    await gateway.execute('{ products { stock } }');
-    const left = gateway
-      .subgraph('quick')
-      .calls.map(({ headers }) => Number(headers['tributary-deadline-ms']));
-    expect(left).toEqual([expect.any(Number)]);
-    expect(left[0]).toBeGreaterThan(0);
-    expect(left[0]).toBeLessThan(deadlineMs);
+  test('is reported in the last payload of a stream that ends properly, as incrementalSpec=v0.2', () => {
+    expect(outcomes.incrementalSpec).toEqual([
+      first,
+      [
+        {
+          incremental: [
+            { id: '0', data: { note: null }, errors: [late('products', 0, 'note')] },
+            { id: '1', data: { note: null }, errors: [late('products', 1, 'note')] },
+          ],
+          completed: [{ id: '0' }, { id: '1' }],
+          hasNext: false,
+        },
+      ],
+    ]);
   });
+
+  test('makes the fragment null if its fields are non-null, with one error for each', () => {
+    expect(outcomes.nonNull).toEqual([
+      first,
+      [
+        {
+          completed: [
+            { id: '0', errors: [late('products', 0, 'sure')] },
+            { id: '1', errors: [late('products', 1, 'sure')] },
+          ],
+          hasNext: false,
+        },
+      ],
+    ]);
+  });
+});
+
+test('a subgraph gets the remaining time, which is less than the whole deadline', async () => {
+  const quick = gateway.subgraph('quick');
+  quick.reset();
+  await gateway.execute('{ products { stock } }');
+  const left = quick.calls.map(({ headers }) => Number(headers['tributary-deadline-ms']));
+  expect(left).toEqual([expect.any(Number)]);
+  expect(left[0]).toBeGreaterThan(0);
+  expect(left[0]).toBeLessThan(deadlineMs);
 });

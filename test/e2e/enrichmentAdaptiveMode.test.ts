@@ -58,7 +58,7 @@ describe('In adaptive mode', () => {
       return shop;
     };
 
-    test('delays no answer beyond its budget when it has a call of its own', async () => {
+    test.concurrent('delays no answer beyond its budget when it has a call of its own', async () => {
       await using shop = await startInline(separateQuery);
       const gate = shop.advice.hold('Product.advice');
       const first = await shop.execute(separateQuery);
@@ -71,7 +71,7 @@ describe('In adaptive mode', () => {
       expect(updates.map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
     });
 
-    test('delays a few answers that fetch it in one call with primary data, until it leaves `inline`', async () => {
+    test.concurrent('delays a few answers that fetch it in one call with primary data, until it leaves `inline`', async () => {
       await using shop = await startInline(query);
       // One call: the field is inline.
       const before = shop.advice.calls.length;
@@ -122,7 +122,7 @@ describe('In adaptive mode', () => {
     expect([await deliveryModeOf(shop), shop.advice.calls.length]).toEqual(['deferred', 1]);
   });
 
-  test('a deferred field is awaited again when the refreshes behind stale values are within its budget', async () => {
+  test.concurrent('a deferred field is awaited again when the refreshes behind stale values are within its budget', async () => {
     const clock = new ShopClock();
     await using shop = await startEnrichedShop({
       config: { cache: { rules: { 'Product.advice': { maxAge: '5s', staleIfError: '1h' } } } },
@@ -151,7 +151,7 @@ describe('In adaptive mode', () => {
     expect(mode).toBe('budgeted');
   });
 
-  test('a deferred field is awaited again when it is within its budget', async () => {
+  test.concurrent('a deferred field is awaited again when it is within its budget', async () => {
     await using shop = await startEnrichedShop({
       enrichment: {
         mode: 'adaptive',

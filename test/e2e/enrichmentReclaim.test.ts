@@ -47,7 +47,7 @@ async function start(): Promise<readonly [GatewayProcess, GatewayProcess]> {
       ...Object.fromEntries(subgraphs.all.map(({ name, url }) => [name, { url }])),
     },
   };
-  return [await startGatewayProcess(config), await startGatewayProcess(config)];
+  return Promise.all([startGatewayProcess(config), startGatewayProcess(config)]);
 }
 
 async function sendOperation(

@@ -1,10 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type ConfigJsonSchema, createConfigJsonSchema } from '../../gateway/config/configJsonSchema.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -19,6 +21,27 @@ beforeAll(async () => {
   await promisify(execFile)(process.execPath, ['scripts/build.ts', '--out', out], { cwd: root });
 }, buildTimeoutMs);
 afterAll(() => rm(out, { recursive: true, force: true }));
+
+test('the build does not empty a directory that it did not make', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-build-'));
+  const file = join(folder, 'precious.txt');
+  await writeFile(file, 'text');
+  const build = promisify(execFile)(process.execPath, ['scripts/build.ts', '--out', folder], { cwd: root });
+  await expect(build).rejects.toMatchObject({
+    code: 2,
+    stderr: `--out: must be dist or a directory in node_modules/.cache, not ${folder}\n`,
+  });
+  expect(await readFile(file, 'utf8')).toBe('text');
+  await rm(folder, { recursive: true });
+});
+
+function descriptionsIn(schema: ConfigJsonSchema): string[] {
+  const { description, properties = {}, additionalProperties, items } = schema;
+  const children = [...Object.values(properties), additionalProperties, items].filter(
+    (child) => typeof child === 'object',
+  );
+  return [...(description === undefined ? [] : [description]), ...children.flatMap(descriptionsIn)];
+}
 
 describe('the built package', () => {
   test('serves the demo configuration with GraphiQL, and exits at SIGTERM', async () => {
@@ -60,5 +83,42 @@ describe('the built package', () => {
       expect(await ended).toEqual([0, null]);
       await subgraphs.close();
     }
+  });
+
+  test('describes every option in the types of the library', async () => {
+    const types = await readFile(join(out, 'gateway/config/schema.d.ts'), 'utf8');
+    const descriptions = descriptionsIn(createConfigJsonSchema());
+    expect(descriptions.length).toBeGreaterThan(100);
+    expect(descriptions.filter((description) => !types.includes(`/** ${description}`))).toEqual([]);
+  });
+
+  test('accepts valid options of createGateway and refuses others at compile time', async () => {
+    const consumer = join(out, 'consumer.ts');
+    await writeFile(
+      consumer,
+      `import { ConfigError, createGateway, type GatewayOptions } from './gateway/gateway.js';
+      const options: GatewayOptions = {
+        listen: { port: '4000' },
+        supergraph: { subgraphs: [{ name: 'a', url: 'http://a' }] },
+        subgraphs: { all: { headers: { forward: ['cookie'] } }, a: { timeouts: { attempt: 500 } } },
+        cache: { rules: { 'A.b': { maxAge: '1s', tags: ['a'] } } },
+      };
+      const supergraph = { file: 'supergraph.graphql' };
+      await createGateway(options).catch((error) => error instanceof ConfigError && error.problems[0]?.path);
+      // @ts-expect-error: not a port
+      await createGateway({ supergraph, listen: { port: true } });
+      // @ts-expect-error: not an option
+      await createGateway({ supergraph, listen: { prot: 1 } });
+      // @ts-expect-error: not a name
+      await createGateway({ supergraph: { subgraphs: [{ name: 1, url: 'http://a' }] } });
+      // @ts-expect-error: not an option of a subgraph
+      await createGateway({ supergraph, subgraphs: { a: { timeouts: { atempt: '1s' } } } });
+      // @ts-expect-error: not a duration
+      await createGateway({ supergraph, cache: { rules: { 'A.b': { maxAge: true } } } });`,
+    );
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext'];
+    const run = promisify(execFile)(process.execPath, [compiler, ...options, '--target', 'es2024', consumer]);
+    expect(await run.catch((error: { stdout: string }) => error)).toMatchObject({ stdout: '' });
   });
 });

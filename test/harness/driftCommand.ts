@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type CommandOutcome, runCommandInProcess } from './commandInProcess.ts';
 
 const cli = new URL('../../gateway/cli.ts', import.meta.url).pathname;
 
-/** A running `tributary contracts drift …`. */
+/** A running `tributary contracts drift …`, in a process of its own. */
 export class DriftCommand implements AsyncDisposable {
   stdout = '';
   stderr = '';
@@ -45,11 +46,9 @@ export class DriftCommand implements AsyncDisposable {
   }
 }
 
-/** Runs the command to its end. */
-export async function runDrift(cwd: string, ...args: readonly string[]) {
-  await using command = new DriftCommand(cwd, ...args);
-  const code = await command.exitCode;
-  return { code, stdout: command.stdout, stderr: command.stderr };
+/** Runs the command to its end, in this process. */
+export function runDrift(cwd: string, ...args: readonly string[]): Promise<CommandOutcome> {
+  return runCommandInProcess(['contracts', 'drift', ...args], cwd);
 }
 
 /** Severity, rule, subgraph, operations and rollout order of each finding in a JSON report. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exactlyOneOf } from '../exactlyOneOf.ts';
 import { choice, duration, flag, nonBlankText, text } from '../scalars.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
 
@@ -28,10 +29,7 @@ const identity = z
       )
       .optional(),
   })
-  .superRefine((value, context) => {
-    if ((value.header === undefined) !== (value.claim === undefined)) return;
-    context.issues.push({ code: 'custom', input: value, message: 'either `header` or `claim`' });
-  })
+  .superRefine(exactlyOneOf('header', 'claim'))
   .describe(
     'Who sent a request: whose `PRIVATE` values of the cache it may read, whose enrichment tokens it may use, and what counts as one client for limits. Without it, nothing private is cached, tokens belong to the `authorization` header, and clients are counted by address.',
   );

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exactlyOneOf } from '../exactlyOneOf.ts';
 import { nonBlankText, text } from '../scalars.ts';
 
 const topic = z
@@ -28,10 +29,7 @@ const topic = z
       )
       .prefault({}),
   })
-  .superRefine((value, context) => {
-    if ((value.stream === undefined) !== (value.topic === undefined)) return;
-    context.issues.push({ code: 'custom', input: value, message: 'either `stream` or `topic`' });
-  });
+  .superRefine(exactlyOneOf('stream', 'topic'));
 
 /** The options of the section `subscriptions` for fields that topics feed instead of subgraphs. */
 export const subscriptionTopicOptions = {

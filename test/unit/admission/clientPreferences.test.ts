@@ -33,6 +33,8 @@ test('a request without tributary headers has no preferences', () => {
 describe('the header tributary-budget', () => {
   test.each([
     ['80ms', 80],
+    ['80', 80],
+    [' 9999 ', 9_999],
     [' 1s ', 1_000],
     ['0.5s', 500],
     ['20ms', 20],
@@ -45,17 +47,29 @@ describe('the header tributary-budget', () => {
     expect(read('tributary-budget', '0ms', { min: 0, max: 10 }).budgetMs).toBe(0);
   });
 
-  test.each(['', '80', '80 ms', '-5ms', 'soon', '1s, 2s', '19ms', '10001ms', '11s', '0ms', 'Infinityms'])(
-    'with the value %p is refused with the bounds in the message',
-    (text) => {
-      expect(refusalOf('tributary-budget', text)).toEqual({
-        status: 400,
-        code: 'BAD_REQUEST',
-        message:
-          'The header "tributary-budget" has an invalid value. Expected a duration from 20ms to 10s, such as 80ms or 1s.',
-      });
-    },
-  );
+  test.each([
+    '',
+    ' ',
+    '19',
+    '10001',
+    '80.5',
+    '80 ms',
+    '-5ms',
+    'soon',
+    '1s, 2s',
+    '19ms',
+    '10001ms',
+    '11s',
+    '0ms',
+    'Infinityms',
+  ])('with the value %p is refused with the bounds in the message', (text) => {
+    expect(refusalOf('tributary-budget', text)).toEqual({
+      status: 400,
+      code: 'BAD_REQUEST',
+      message:
+        'The header "tributary-budget" has an invalid value. Expected a duration from 20ms to 10s, such as 80ms or 1s.',
+    });
+  });
 });
 
 describe('the header tributary-priority', () => {

@@ -118,10 +118,24 @@ describe('a configuration file', () => {
   });
 
   test('with invalid YAML is reported with line and column', () => {
-    const problems = problemsOf(() => load('supergraph:\n  file: a\n  file: b\nlisten: { port: 1\n'));
-    expect(problems.map(({ path }) => path)).toEqual([
-      `${join(folder, 'gateway.yaml')}:3:3`,
-      `${join(folder, 'gateway.yaml')}:5:1`,
+    const problems = problemsOf(() => load('supergraph: { file: a\nlisten: { port: 1 }\n'));
+    expect(problems.map(({ path }) => path)).toEqual([`${join(folder, 'gateway.yaml')}:2:1`]);
+    expect(problems[0]?.message).toMatch(/^is not valid YAML: /);
+  });
+
+  test('that repeats a key is reported with the key and both lines', () => {
+    const yaml = `supergraph: { file: a }
+subgraphs:
+  reviews: { url: http://a }
+  "reviews": { timeouts: { attempt: 1s, attempt: 2s } }
+supergraph: { watch: true }
+`;
+    const expected = 'each key once in a section';
+    const file = join(folder, 'gateway.yaml');
+    expect(problemsOf(() => load(yaml))).toEqual([
+      { path: `${file}:4:3`, message: 'repeats the key `reviews` of line 3', expected },
+      { path: `${file}:4:41`, message: 'repeats the key `attempt` of line 4', expected },
+      { path: `${file}:5:1`, message: 'repeats the key `supergraph` of line 1', expected },
     ]);
   });
 

@@ -363,11 +363,15 @@ describe('an invalid configuration', () => {
     const subgraphs = [{ name: 'a', url: 'http://a' }];
     expect(findConfigProblems({})).toEqual([{ path: 'supergraph', message: 'is missing', expected: either }]);
     expect(findConfigProblems({ supergraph: {} })).toEqual([
-      { path: 'supergraph', message: 'names no source', expected: either },
+      { path: 'supergraph', message: 'has neither `file` nor `subgraphs`', expected: 'one of them' },
     ]);
     expect(findConfigProblems({ supergraph: { file: 'a', subgraphs, wacth: true } })).toEqual([
       { path: 'supergraph.wacth', message: 'is not known; did you mean `watch`?', expected: '' },
-      { path: 'supergraph', message: 'names two sources', expected: either },
+      {
+        path: 'supergraph',
+        message: 'has both `file` and `subgraphs`',
+        expected: 'only one of them; remove the other',
+      },
     ]);
     expect(findConfigProblems({ supergraph: { file: 'a', pollInterval: '10s' } })).toEqual([
       { path: 'supergraph.pollInterval', message: 'cannot be combined with `file`', expected: '`watch`' },
@@ -481,9 +485,16 @@ test('security.identity accepts a header or a claim, but not both', () => {
   expect(parseConfig({ supergraph }).security.identity).toBeUndefined();
   expect(parse({ header: 'X-User-Id' })).toEqual({ header: 'x-user-id' });
   expect(parse({ claim: 'sub' })).toEqual({ claim: 'sub' });
-  for (const identity of [{}, { header: 'x-user-id', claim: 'sub' }]) {
-    expect(findConfigProblems({ supergraph, security: { identity } })).toEqual([
-      { path: 'security.identity', message: 'is a section', expected: 'either `header` or `claim`' },
-    ]);
-  }
+  expect(findConfigProblems({ supergraph, security: { identity: {} } })).toEqual([
+    { path: 'security.identity', message: 'has neither `header` nor `claim`', expected: 'one of them' },
+  ]);
+  expect(
+    findConfigProblems({ supergraph, security: { identity: { header: 'x-user-id', claim: 'sub' } } }),
+  ).toEqual([
+    {
+      path: 'security.identity',
+      message: 'has both `header` and `claim`',
+      expected: 'only one of them; remove the other',
+    },
+  ]);
 });

@@ -50,7 +50,7 @@ test('every option of the JSON Schema has a description', () => {
   expect(silent).toEqual([]);
 });
 
-test('docs/configuration.md is up to date (run: node gateway/config/writeReference.ts)', () => {
+test('docs/configuration.md is up to date (run: npx node gateway/config/writeReference.ts)', () => {
   expect(readFileSync(new URL('docs/configuration.md', root), 'utf8')).toBe(printReference());
 });
 

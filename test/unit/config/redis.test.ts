@@ -101,7 +101,7 @@ test('every problem in the section redis is reported with its path and the expec
     'redis.database: a whole number of at least 0',
     'redis.keyPrefix: text without { and }, which determine the slot of a key in a Cluster',
     'redis.timeouts.read: a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
-    'redis: one of `url`, `cluster` and `sentinel`',
+    'redis: only one of them; remove the others',
   ]);
   expect(
     findConfigProblems({

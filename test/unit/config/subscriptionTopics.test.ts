@@ -31,9 +31,16 @@ describe('subscriptions.topics', () => {
   });
 
   test('requires either a stream or a topic', () => {
-    expect(problemsOf({ 'Subscription.a': {}, 'Subscription.b': { stream: '', topic: 't' } })).toEqual([
-      expect.stringContaining('subscriptions.topics["Subscription.a"]'),
-      expect.stringContaining('subscriptions.topics["Subscription.b"].stream'),
+    const topics = {
+      'Subscription.a': {},
+      'Subscription.b': { stream: '', topic: 't' },
+      'Subscription.c': { stream: 's', topic: 't' },
+    };
+    expect(problemsOf(topics)).toEqual([
+      'subscriptions.topics["Subscription.a"] has neither `stream` nor `topic`',
+      'subscriptions.topics["Subscription.b"].stream is ""',
+      'subscriptions.topics["Subscription.c"] has both `stream` and `topic`',
+      'subscriptions.topics["Subscription.c"].stream is "s", but no Redis is configured',
     ]);
   });
 

@@ -132,6 +132,14 @@ describe('the request log', () => {
 });
 
 describe('the faults of a subgraph', () => {
+  test('are those of its start again after DELETE /faults', async () => {
+    const initial = { targets: { 'Product.name': { latency: 5 } } };
+    const subgraph = await start(products, { faults: 'Product.name=latency:5' });
+    await post(control(subgraph, '/faults'), { targets: {} });
+    const response = await fetch(control(subgraph, '/faults'), { method: 'DELETE' });
+    expect([response.status, await response.json(), subgraph.faults.faults]).toEqual([200, initial, initial]);
+  });
+
   test('are replaced while the subgraph runs', async () => {
     const subgraph = await start(products);
     const faults = { targets: { '*': { errorRate: 1 } } };

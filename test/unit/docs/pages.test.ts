@@ -15,7 +15,14 @@ interface Page {
 }
 
 async function readPages(): Promise<Page[]> {
-  const patterns = ['*.md', 'docs/**/*.md', 'subgraphs/*.md', 'bench/*.md', '.changeset/*.md'];
+  const patterns = [
+    '*.md',
+    'docs/**/*.md',
+    'subgraphs/*.md',
+    'storefront/*.md',
+    'bench/*.md',
+    '.changeset/*.md',
+  ];
   const pages: Page[] = [];
   for await (const path of glob(patterns, { cwd: root })) {
     pages.push({ path, text: await readFile(join(root, path), 'utf8') });
@@ -83,6 +90,49 @@ describe('the documentation', () => {
 
   test.each(pages.map((page) => [page.path, page] as const))('names only existing files: %s', (_, page) => {
     expect(missingFiles(page)).toEqual([]);
+  });
+});
+
+describe('commands in the documentation', () => {
+  const commands = pages.flatMap(({ path, text }) =>
+    Array.from(text.matchAll(/^```sh\n([\s\S]*?)^```$/gm), ([, block = '']) => block)
+      .flatMap((block) => block.replaceAll('\\\n', '').split('\n'))
+      .map((command) => ({ path, command })),
+  );
+
+  // `tributary` is not on the path of a clone, and the machine's own Node may not run TypeScript.
+  test('start the tributary command and TypeScript files with npx or npm', () => {
+    expect(commands.map(({ command }) => command)).toContain(
+      'npx tributary serve --supergraph supergraph.graphql',
+    );
+    expect(
+      commands.filter(({ command }) =>
+        /^(node (?!scripts\/bootstrap\.mjs)|tributary (?!contracts))/.test(command),
+      ),
+    ).toEqual([]);
+  });
+
+  test('name npm scripts that exist', async () => {
+    const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+    const named = pages
+      .filter(({ path }) => !path.startsWith('.changeset/'))
+      .flatMap(({ text }) => Array.from(text.matchAll(/\bnpm run ([\w:]+)/g), ([, name = '']) => name));
+    expect(named).toContain('subgraphs');
+    expect(named.filter((name) => !(name in scripts))).toEqual([]);
+  });
+
+  test('name products that the demo has', async () => {
+    const file = join(root, 'subgraphs/shared/generated/products.json');
+    const { products } = JSON.parse(await readFile(file, 'utf8')) as { products: { id: string }[] };
+    const ids = new Set(products.map(({ id }) => id));
+    const named = commands.flatMap(({ path, command }) =>
+      Array.from(
+        command.matchAll(/product\(id: \\?"(\w+)|"Product", *"id": *"(\w+)|type=Product&id=(\w+)/g),
+        ([, argument, key, parameter]) => ({ path, id: argument ?? key ?? parameter ?? '' }),
+      ),
+    );
+    expect(named.length).toBeGreaterThan(4);
+    expect(named.filter(({ id }) => !ids.has(id))).toEqual([]);
   });
 });
 

@@ -20,8 +20,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function startBootstrap(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [bootstrap, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+function startBootstrap(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  return spawn(process.execPath, [bootstrap, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }
 
 describe('scripts/bootstrap.mjs', () => {
@@ -57,6 +60,17 @@ describe('scripts/bootstrap.mjs', () => {
       expect(await exited).toEqual([9, null]);
     },
   );
+
+  test('ends the demo subgraphs when it is killed', async () => {
+    const child = startBootstrap(['subgraphs/demo.ts'], { PORT: '0' });
+    // Emitted when the last process with this pipe has exited.
+    const closed = once(child, 'close');
+    if (child.stdout === null) throw new Error('The process has no standard output.');
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    child.stdout.resume();
+    expect(await closed).toEqual([null, 'SIGKILL']);
+  });
 
   test('prints its usage without a script', async () => {
     const child = spawn(process.execPath, [bootstrap], { stdio: ['ignore', 'inherit', 'pipe'] });
