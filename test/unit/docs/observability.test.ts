@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics.ts';
-import { SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
+import { registerSubgraphGauges, SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 
@@ -13,6 +13,7 @@ const page = await readFile(join(import.meta.dirname, '../../../docs/observabili
 test('docs/observability.md lists exactly the metrics of the gateway, with their types', async () => {
   const { registry } = createMetrics();
   new SubgraphMetrics(registry);
+  registerSubgraphGauges(registry, () => []);
   new CacheMetrics({
     registry,
     problems: () => new Map(),
