@@ -2,8 +2,11 @@
 const minLimit = 4;
 /** A mean latency of up to this multiple of the long-term latency counts as normal, */
 const tolerance = 1.5;
-/** and so does a rise of this many milliseconds, which a busy event loop of the gateway may cause. */
+/** and so does a rise of this many milliseconds. */
 const slackMs = 10;
+/** With a busier event loop, the gateway itself makes calls slow: a smaller limit would make them no faster, and the
+ *  gateway would wait for nothing. From 0 to 1. */
+const maxUtilization = 0.7;
 /** How much of each lower estimate is taken over. */
 const smoothing = 0.2;
 /** A window ends after this time, when it has enough samples. */
@@ -18,10 +21,12 @@ const backoffRatio = 0.9;
  *  (github.com/Netflix/concurrency-limits). Each window compares its mean latency with the long-term one. While the
  *  latency stays normal the limit grows by the square root of itself; when it rises, calls queue up in the subgraph, and
  *  the limit shrinks by the same ratio, at most by half. Windows in which less than half of the limit was used change
- *  nothing, because they say nothing about it. A response with status 429 or 503 lowers the limit at once, at most once
+ *  nothing, because they say nothing about it; so do windows in
+ *  which the event loop of the gateway was busy. A response with status 429 or 503 lowers the limit at once, at most once
  *  per window. */
 export class AdaptiveLimit {
   readonly #now: () => number;
+  readonly #readUtilization: () => number;
   readonly #max: number;
   #limit: number;
   #longLatency: number | undefined;
@@ -31,11 +36,13 @@ export class AdaptiveLimit {
   #maxRunning = 0;
   #hasBackedOff = false;
 
-  /** Starts at `max`, and never exceeds it. `now`: milliseconds. */
-  constructor(max: number, now: () => number) {
+  /** Starts at `max`, and never exceeds it. `now`: milliseconds. `readUtilization`: of the event loop since its last call,
+   *  from 0 to 1. */
+  constructor(max: number, now: () => number, readUtilization: () => number) {
     this.#max = max;
     this.#limit = max;
     this.#now = now;
+    this.#readUtilization = readUtilization;
     this.#windowEndsAt = now() + windowMs;
   }
 
@@ -65,7 +72,9 @@ export class AdaptiveLimit {
   #endWindow(): boolean {
     const latency = this.#latencySum / this.#samples;
     const maxRunning = this.#maxRunning;
+    const utilization = this.#readUtilization();
     this.#startWindow();
+    if (utilization > maxUtilization) return false;
     const long = this.#longLatency ?? latency;
     // After a long overload the long-term latency is too high: let it fall quickly.
     const decayed = long > 2 * latency ? long * 0.95 : long;

@@ -81,7 +81,18 @@ export function createCallPolicies(
       }),
     hedge: hedge && new HedgePolicy(hedge, now),
     balancer: urls && new EndpointBalancer(urls, now, random),
-    adaptiveLimit: isAdaptive ? new AdaptiveLimit(limits.total, now) : undefined,
+    adaptiveLimit: isAdaptive ? new AdaptiveLimit(limits.total, now, createUtilizationReader()) : undefined,
+  };
+}
+
+/** Returns a function that reads the utilization of the event loop since its last call, from 0 to 1. */
+function createUtilizationReader(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const current = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(current, last);
+    last = current;
+    return utilization;
   };
 }
 

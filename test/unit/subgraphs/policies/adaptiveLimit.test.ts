@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { AdaptiveLimit } from '../../../../gateway/subgraphs/policies/adaptiveLimit.ts';
 import { ManualClock } from '../../../harness/manualClock.ts';
 
-function open(max = 100) {
+function open(max = 100, utilization = 0) {
   const clock = new ManualClock();
-  const limit = new AdaptiveLimit(max, clock.now);
+  const limit = new AdaptiveLimit(max, clock.now, () => utilization);
   /** One window of responses. */
   const window = (latencyMs: number, running = limit.current): void => {
     for (let n = 0; n < 9; n++) limit.onResponse(latencyMs, running);
@@ -39,6 +39,13 @@ describe('an adaptive limit', () => {
     const { limit, windows } = open();
     windows(50, 20, 49);
     windows(50, 400, 49);
+    expect(limit.current).toBe(100);
+  });
+
+  test('does not change while the gateway itself is busy', () => {
+    const { limit, windows } = open(100, 0.9);
+    windows(50, 20);
+    windows(50, 400);
     expect(limit.current).toBe(100);
   });
 
