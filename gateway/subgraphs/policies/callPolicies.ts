@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { AdaptiveLimit } from './adaptiveLimit.ts';
 import type { AttemptEnd } from './call.ts';
 import { type CallLimits, reduceTotal } from './callLimits.ts';
