@@ -14,6 +14,7 @@ import type {
   SubgraphResponse,
 } from '../subgraphs/subgraphClient.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
+import { AdaptiveBatchSize } from './adaptiveBatchSize.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
 import {
   type FetchCall,
@@ -42,6 +43,8 @@ export class EntityFetchBatcher {
   readonly #options: EntityFetchBatcherOptions;
   readonly #fusedShapes = new Map<string, FusedShape>();
   readonly #loaders = new Map<string, DataLoader<BatchableRequest, undefined, BatchableRequest>>();
+  /** By subgraph. */
+  readonly #batchSizes = new Map<string, AdaptiveBatchSize>();
 
   constructor(client: SubgraphClient, options: EntityFetchBatcherOptions) {
     this.#client = client;
@@ -73,13 +76,14 @@ export class EntityFetchBatcher {
     return () => pending.cancel();
   }
 
-  /** Splits requests into batches of at most `maxBatchSize` representations. */
+  /** Splits requests into batches that the subgraph answers in time. */
   #splitIntoBatches(requests: readonly BatchableRequest[]): BatchableRequest[][] {
     const parts: BatchableRequest[][] = [];
     let part: BatchableRequest[] = [];
     let size = 0;
+    const maxSize = this.#batchSizeOf(requests[0] as BatchableRequest).current;
     for (const request of requests) {
-      if (part.length > 0 && size + request.size > this.#options.maxBatchSize) {
+      if (part.length > 0 && size + request.size > maxSize) {
         parts.push(part);
         part = [];
         size = 0;
@@ -89,6 +93,15 @@ export class EntityFetchBatcher {
     }
     if (part.length > 0) parts.push(part);
     return parts;
+  }
+
+  #batchSizeOf({ fused: { subgraph } }: BatchableRequest): AdaptiveBatchSize {
+    let size = this.#batchSizes.get(subgraph);
+    if (size === undefined) {
+      size = new AdaptiveBatchSize(this.#options.maxBatchSize);
+      this.#batchSizes.set(subgraph, size);
+    }
+    return size;
   }
 
   /** One HTTP request for requests with equal batch keys. */
@@ -140,6 +153,7 @@ export class EntityFetchBatcher {
         },
         {
           onResponse: (response) => {
+            this.#batchSizeOf(first).onBatch(batch.size, 'answered');
             // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed.
             if (fused.shapes.length > 1 && !isPlainObject(response.data)) {
               sendSeparately();
@@ -148,6 +162,7 @@ export class EntityFetchBatcher {
             batch.settle(fused, response, finish);
           },
           onError: (error) => {
+            if (error.code === 'SUBGRAPH_TIMEOUT') this.#batchSizeOf(first).onBatch(batch.size, 'timeout');
             // The circuit of one entity type is open. The others of the request succeed when they are sent separately.
             if (error.code === 'CIRCUIT_OPEN' && fused.shapes.length > 1) sendSeparately();
             else settleAll(waiting, () => toFailedResult(error), finish);
@@ -329,6 +344,11 @@ class RepresentationBatch {
       }),
     );
     this.#texts = merged.map((indices) => [...indices.keys()]);
+  }
+
+  /** Representations. */
+  get size(): number {
+    return this.#texts.reduce((sum, texts) => sum + texts.length, 0);
   }
 
   body(fused: FusedShape): string {

@@ -9,7 +9,9 @@ export const batchingSection = z
       )
       .prefault(true),
     maxBatchSize: integer({ min: 1 })
-      .describe('Maximum number of representations in one `_entities` call.')
+      .describe(
+        'Maximum number of representations in one `_entities` call. The gateway makes batches of several requests smaller while large ones exceed `timeouts.attempt`.',
+      )
       .prefault(200),
   })
   .describe('How entity fetches are batched.');

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { GatewayError } from '../../../gateway/errors.ts';
 import { EntityFetchBatcher } from '../../../gateway/execution/entityFetchBatcher.ts';
 import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
 import { FetchShapeRegistry } from '../../../gateway/execution/fetchShape.ts';
@@ -147,6 +148,19 @@ describe('entity fetches of several clients in one event loop turn', () => {
       ['1', '2', '3'].map(typed),
       ['4', '5', '6', '7'].map(typed),
       [typed('8')],
+    ]);
+  });
+
+  test('are smaller after one that exceeded the attempt timeout', async () => {
+    const { client, requests } = started({ maxBatchSize: 40 });
+    const ids = Array.from({ length: 40 }, (_, n) => [String(n)]);
+    for (const own of ids) send(requests, createFetchCall(own));
+    await waitForTurns(2);
+    client.calls[0]?.receiver.onError(new GatewayError('SUBGRAPH_TIMEOUT', 'late'));
+    for (const own of ids) send(requests, createFetchCall(own));
+    await waitForTurns(2);
+    expect(client.calls.map(({ body }) => (body.variables.representations as unknown[]).length)).toEqual([
+      40, 20, 20,
     ]);
   });
 
