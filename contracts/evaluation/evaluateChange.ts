@@ -5,7 +5,9 @@ import { createFinding, type Finding } from '../finding.ts';
 import { type PlanCompatibility, pairOperations } from '../graph/checkPlanCompatibility.ts';
 import { newHints } from '../graph/composeGraph.ts';
 import { determineDeployment } from '../graph/determineDeployment.ts';
+import type { FetchProblem } from '../graph/fetchProblem.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
+import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
 import { checkRolloutCompatibility } from './checkRolloutCompatibility.ts';
@@ -44,12 +46,13 @@ export function evaluateChange({
     ];
   }
   const schemas = { old: apiOf(gateway), next: apiOf(next) };
+  const served = () => supergraphMetadataOf(next.graph).schema;
   const pairs = pairOperations(gateway, next);
   const compatibilities = checkRolloutCompatibility(old, gateway, next);
   const breakages = [
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' && after !== undefined
-        ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next)
+        ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next, served)
         : [],
     ),
     ...compatibilities.flatMap(breakagesOf),
@@ -61,7 +64,7 @@ export function evaluateChange({
     const own = byChange.get(change) ?? [];
     return classifyChange(change, {
       breakages: own,
-      deployment: deploymentOf(change, own, compatibilities),
+      deployment: deploymentOf(change, own, breakages, compatibilities),
       users: usage.usersOf(change),
       schemas,
       brokenOperations,
@@ -110,20 +113,30 @@ function breakagesOf({
 
 function deploymentOf(
   change: Finding,
-  breakages: readonly Breakage[],
+  own: readonly Breakage[],
+  all: readonly Breakage[],
   compatibilities: readonly PlanCompatibility[],
 ) {
   const { subgraph } = change;
-  if (breakages.length === 0 || subgraph === undefined) return undefined;
-  const operations = new Set(breakages.map(({ operation }) => operation));
+  if (own.length === 0 || subgraph === undefined) return undefined;
+  const operations = new Set(own.map(({ operation }) => operation));
+  // The other changes of the subgraph are rolled out with this one. What they break for good is theirs.
+  const ownMessages = new Set(own.map(({ message }) => message));
+  const refused = new Set(
+    all.flatMap(({ phase, operation, coordinates }) =>
+      phase === 'after rollout' && operations.has(operation) ? coordinates : [],
+    ),
+  );
+  const isRelevant = ({ message, coordinates }: FetchProblem): boolean =>
+    ownMessages.has(message) || coordinates.some((coordinate) => !refused.has(coordinate));
   const relevant = compatibilities.filter(
     (one) => one.subgraph === subgraph && operations.has(one.operation),
   );
   return determineDeployment({
     subgraph,
-    oldPlanProblems: relevant.flatMap(({ oldPlanProblems }) => oldPlanProblems),
-    newPlanProblems: relevant.flatMap(({ newPlanProblems }) => newPlanProblems),
-    isRefused: breakages.some(({ phase }) => phase === 'after rollout'),
+    oldPlanProblems: relevant.flatMap(({ oldPlanProblems }) => oldPlanProblems).filter(isRelevant),
+    newPlanProblems: relevant.flatMap(({ newPlanProblems }) => newPlanProblems).filter(isRelevant),
+    isRefused: own.some(({ phase }) => phase === 'after rollout'),
   });
 }
 

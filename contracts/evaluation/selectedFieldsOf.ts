@@ -26,13 +26,7 @@ export interface SelectedField {
 export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode): readonly SelectedField[] {
   const operation = operationOf(document);
   const root = schema.getRootType(operation.operation);
-  const fragments = new Map(
-    document.definitions
-      .filter(
-        (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
-      )
-      .map((fragment) => [fragment.name.value, fragment] as const),
-  );
+  const fragments = fragmentsOf(document);
   const found = new Map<string, SelectedField>();
   // Visiting a fragment again, or within itself, adds nothing.
   const seen = new Set<string>();
@@ -74,4 +68,13 @@ export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode):
       walk(fragment.selectionSet, inner, canBeNull);
     }
   }
+}
+
+/** The named fragments of a document. */
+export function fragmentsOf({ definitions }: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
+  return new Map(
+    definitions.flatMap((definition) =>
+      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition] as const] : [],
+    ),
+  );
 }

@@ -1,4 +1,5 @@
 import {
+  type DocumentNode,
   type FieldNode,
   type GraphQLCompositeType,
   getNamedType,
@@ -7,6 +8,7 @@ import {
   isInterfaceType,
   isObjectType,
   Kind,
+  type OperationDefinitionNode,
   print,
   type SelectionSetNode,
   validate,
@@ -23,7 +25,7 @@ import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 import { findInputDifferences } from './findInputDifferences.ts';
 import { findOutputDifferences } from './findOutputDifferences.ts';
 import type { PlannedFetch, Representation } from './flattenPlan.ts';
-import { operationOf } from './operationOf.ts';
+import { operationOf, rootTypeNameOf } from './operationOf.ts';
 import type { FieldMetadata, SupergraphMetadata } from './supergraphMetadata.ts';
 
 /** Checks a fetch that was planned for one graph against a subgraph of another. `planned` describes the graph of the
@@ -33,29 +35,36 @@ export function checkFetch(
   planned: SupergraphMetadata,
   target: FetchTarget,
 ): readonly FetchProblem[] {
-  const errors = validate(target.schema, fetch.document);
-  const problems = new FetchVerifier(planned, target).verify(fetch);
-  // A refused request returns no data that could be wrong. Unknown values are reported all the same: they are a
-  // reason of their own, and remain when the request is accepted again.
-  if (errors.length > 0) {
-    const coordinates = errorCoordinatesOf(errors, fetch.document, target.schema);
-    return [
-      ...errors.map(
-        ({ message }, index): FetchProblem => ({
-          kind: 'invalid',
-          isCertain: true,
-          message: `subgraph "${target.name}" refuses the request: ${message}`,
-          coordinates: coordinates[index] ?? [],
-        }),
-      ),
-      ...problems.filter(({ kind }) => kind === 'unknown value'),
-    ];
-  }
+  const { document, representations = [] } = fetch;
+  const operation = operationOf(document);
+  // Another reason to refuse the request may go away, so each problem is reported whatever else is wrong.
   return [
-    ...(fetch.representations ?? []).flatMap((representation) => checkKey(representation, target)),
-    ...findInputDifferences(operationOf(fetch.document), planned.schema, target),
-    ...problems,
+    ...findRefusals(operation, document, target),
+    ...representations.flatMap((representation) => checkKey(representation, target)),
+    ...findInputDifferences(operation, planned.schema, target),
+    ...new FetchVerifier(planned, target).verify(fetch),
   ];
+}
+
+/** Why the subgraph refuses the document. */
+function findRefusals(
+  { operation: kind }: OperationDefinitionNode,
+  document: DocumentNode,
+  { name, schema }: FetchTarget,
+): readonly FetchProblem[] {
+  const errors = validate(schema, document);
+  const coordinates = errorCoordinatesOf(errors, document, schema);
+  const reasons = errors.map(({ message }, index) => ({ message, coordinates: coordinates[index] ?? [] }));
+  // `validate` reports nothing for a missing root type.
+  if (schema.getRootType(kind) == null) {
+    reasons.unshift({ message: `It has no ${kind} type.`, coordinates: [rootTypeNameOf(kind)] });
+  }
+  return reasons.map((reason) => ({
+    kind: 'invalid',
+    isCertain: true,
+    message: `subgraph "${name}" refuses the request: ${reason.message}`,
+    coordinates: reason.coordinates,
+  }));
 }
 
 function checkKey({ typeName, selections }: Representation, target: FetchTarget): readonly FetchProblem[] {
@@ -128,8 +137,27 @@ class FetchVerifier {
       if (selection.kind === Kind.FIELD) this.#checkField(selection, set, type, context);
       if (selection.kind !== Kind.INLINE_FRAGMENT) continue;
       const condition = selection.typeCondition?.name.value;
+      if (condition !== undefined) this.#checkCondition(type, condition);
       const inner = condition === undefined ? type : this.#narrow(type, condition);
       if (inner !== undefined) this.#checkSelectionSet(selection.selectionSet, inner, context);
+    }
+  }
+
+  /** Finds object types that the planner expects a fragment to apply to, and that it does not apply to here. */
+  #checkCondition(type: GraphQLCompositeType, condition: string): void {
+    const { name: subgraph, schema } = this.#target;
+    const expected = this.#planned.subgraphs.get(subgraph)?.members.get(condition);
+    const narrower = schema.getType(condition);
+    if (expected === undefined || !isAbstractType(narrower)) return;
+    const possible = isAbstractType(type) ? schema.getPossibleTypes(type) : [type];
+    for (const one of possible) {
+      if (!isObjectType(one) || !expected.has(one.name) || schema.isSubType(narrower, one)) continue;
+      this.#addProblem({
+        kind: 'not matched',
+        isCertain: one === type,
+        message: `subgraph "${subgraph}" does not apply the fragment on ${condition} to ${one.name}, which is not one of its types`,
+        coordinates: [one.name],
+      });
     }
   }
 

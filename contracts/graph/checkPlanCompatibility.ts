@@ -39,8 +39,9 @@ export function checkPlanCompatibility(
   const fromOld = new CrossVersionPlanCheck(old.graph, next.graph);
   const fromNew = new CrossVersionPlanCheck(next.graph, old.graph);
   return pairs.flatMap(({ operation, before, after }, index) => {
-    const [oldFetches, newFetches] = [fetchesOf(before), fetchesOf(after)];
     const isRefused = before?.kind === 'planned' && after?.kind === 'failed';
+    const oldFetches = fetchesOf(before);
+    const newFetches = isRefused ? (after.remainingFetches ?? []) : fetchesOf(after);
     const touched = changed.filter((name) =>
       [...oldFetches, ...newFetches].some(({ subgraph }) => subgraph === name),
     );

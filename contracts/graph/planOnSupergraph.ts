@@ -25,7 +25,7 @@ import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { FileLocation } from '../finding.ts';
 import { errorCoordinatesOf } from './errorCoordinatesOf.ts';
-import { operationOf } from './operationOf.ts';
+import { operationOf, rootTypeNameOf } from './operationOf.ts';
 
 /** The plans that a gateway makes for an operation, or why it makes none. */
 export type PlanResult =
@@ -113,20 +113,20 @@ export function findRequestProblems(
     return [{ kind: 'limit', message: describeExceededLimit(exceeded), location, coordinates: [] }];
   }
   const { operation: kind } = operationOf(document);
-  // `validate` reports nothing for a missing root type.
-  if (schema.getRootType(kind) == null) {
-    const message = `The graph has no ${kind} type: no ${kind} can be answered.`;
-    const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
-    return [{ kind: 'no root type', message, location, coordinates: [name] }];
-  }
   const errors = validate(schema, document);
   const coordinates = errorCoordinatesOf(errors, document, schema);
-  return errors.map((error, index) => ({
-    kind: 'invalid',
-    message: error.message,
-    location: locationOf(error, location),
-    coordinates: coordinates[index] ?? [],
-  }));
+  const problems = errors.map(
+    (error, index): OperationProblem => ({
+      kind: 'invalid',
+      message: error.message,
+      location: locationOf(error, location),
+      coordinates: coordinates[index] ?? [],
+    }),
+  );
+  // `validate` reports nothing for a missing root type.
+  if (schema.getRootType(kind) != null) return problems;
+  const message = `The graph has no ${kind} type: no ${kind} can be answered.`;
+  return [{ kind: 'no root type', message, location, coordinates: [rootTypeNameOf(kind)] }, ...problems];
 }
 
 function locationOf({ locations }: GraphQLError, { file, ...start }: FileLocation): FileLocation {

@@ -1,6 +1,7 @@
 import {
   buildASTSchema,
   type ConstDirectiveNode,
+  type DocumentNode,
   type GraphQLSchema,
   Kind,
   parse,
@@ -19,6 +20,8 @@ import type { ContractGraph } from './composeGraph.ts';
 export interface SubgraphMetadata {
   /** The keys of each type, including keys with `resolvable: false`. */
   readonly keys: ReadonlyMap<string, readonly EntityKey[]>;
+  /** The object types of each interface and union in the subgraph. */
+  readonly members: ReadonlyMap<string, ReadonlySet<string>>;
   /** Fields by `Type.field`, only those with metadata. */
   readonly fields: ReadonlyMap<string, FieldMetadata>;
 }
@@ -61,12 +64,34 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
   const subgraphs = new Map(
     Array.from(names.values(), (name) => [
       name,
-      { keys: new Map<string, EntityKey[]>(), fields: new Map<string, FieldMetadata>() },
+      {
+        keys: new Map<string, EntityKey[]>(),
+        members: new Map<string, Set<string>>(),
+        fields: new Map<string, FieldMetadata>(),
+      },
     ]),
   );
   const subgraphOf = (join: ConstDirectiveNode) =>
     subgraphs.get(names.get(argumentOf(join, 'graph') ?? '') ?? '');
+  const addMember = (
+    join: ConstDirectiveNode,
+    abstractType: string | undefined,
+    member: string | undefined,
+  ) => {
+    const members = subgraphOf(join)?.members;
+    if (members === undefined || abstractType === undefined || member === undefined) return;
+    members.set(abstractType, new Set(members.get(abstractType)).add(member));
+  };
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.UNION_TYPE_DEFINITION) continue;
+    for (const join of joinsOf(definition.directives, 'join__unionMember'))
+      addMember(join, definition.name.value, argumentOf(join, 'member'));
+  }
   for (const [typeName, type] of compositesOf(document)) {
+    if (type.kind === Kind.OBJECT_TYPE_DEFINITION) {
+      for (const join of joinsOf(type.directives, 'join__implements'))
+        addMember(join, argumentOf(join, 'interface'), typeName);
+    }
     for (const join of joinsOf(type.directives, 'join__type')) {
       const fields = parseFieldSet(argumentOf(join, 'key'));
       const keys = subgraphOf(join)?.keys;
@@ -85,7 +110,12 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
       }
     }
   }
-  return { subgraphs, schema: buildASTSchema(document, { assumeValid: true, assumeValidSDL: true }) };
+  return { subgraphs, schema: schemaOfSupergraph(document) };
+}
+
+/** The schema of a supergraph, including elements that clients do not see. */
+export function schemaOfSupergraph(document: DocumentNode): GraphQLSchema {
+  return buildASTSchema(document, { assumeValid: true, assumeValidSDL: true });
 }
 
 function joinsOf(
