@@ -30,10 +30,14 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
     const ownBreakages = breakages.filter((breakage) => breakage.operation === operation);
     affects.set(operation, affectedOperation(operation, reasonOf(ownBreakages)));
   }
-  // When breakages were searched in plans, an operation without one is known to work.
-  if (breakages.length === 0 && base !== 'safe' && ruleOf(change.rule).severityFrom !== 'plans') {
-    for (const operation of users)
+  // When breakages were searched in plans, an operation without one is known to work. Another default value changes
+  // its data all the same.
+  const isListed = breakages.length === 0 || change.rule.endsWith('-default-changed');
+  if (isListed && base !== 'safe' && ruleOf(change.rule).severityFrom !== 'plans') {
+    for (const operation of users) {
+      if (affects.has(operation)) continue;
       affects.set(operation, affectedOperation(operation, `uses ${change.coordinate}`));
+    }
   }
   return {
     ...change,

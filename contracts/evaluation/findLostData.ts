@@ -64,7 +64,7 @@ export function findUnmatchedTypes(
   const root = old.getRootType(operation.operation);
   const fragments = fragmentsOf(document);
   const found = new Map<string, LostData>();
-  const spreads: string[] = [];
+  const seen = new Set<string>();
   if (root != null)
     walk(operation.selectionSet, root, objectTypes(old, root.name), objectTypes(next, root.name));
   return [...found.values()];
@@ -87,7 +87,13 @@ export function findUnmatchedTypes(
       }
       const isSpread = selection.kind === Kind.FRAGMENT_SPREAD;
       const fragment = isSpread ? fragments.get(selection.name.value) : selection;
-      if (fragment === undefined || (isSpread && spreads.includes(selection.name.value))) continue;
+      if (fragment === undefined) continue;
+      // Visiting a fragment again for the same types, or within itself, finds nothing new.
+      if (isSpread) {
+        const key = JSON.stringify([selection.name.value, type.name, ...before, '', ...after]);
+        if (seen.has(key)) continue;
+        seen.add(key);
+      }
       const condition = fragment.typeCondition?.name.value ?? type.name;
       const inner = old.getType(condition);
       if (inner === undefined) continue;
@@ -97,9 +103,7 @@ export function findUnmatchedTypes(
         const message = `the fragment on ${condition} no longer applies to ${name}`;
         found.set(message, { message, coordinates: [name] });
       }
-      if (isSpread) spreads.push(selection.name.value);
       walk(fragment.selectionSet, inner, before.intersection(applied), after.intersection(applies));
-      if (isSpread) spreads.pop();
     }
   }
 }

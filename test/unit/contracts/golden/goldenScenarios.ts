@@ -1,10 +1,40 @@
-import { add, append, replace } from './changeContracts.ts';
+import { add, append, type Edit, replace } from './changeContracts.ts';
 import { breaking, dangerous, type GoldenRow, safe } from './goldenRow.ts';
 
 const mutationsOfReviews =
   'type Mutation {\n  addReview(input: ReviewInput!): Review\n  removeReview(id: ID!): Boolean!\n}\n\n';
 const subscriptionsOfReviews = 'type Subscription {\n  reviewAdded(film: ID): Review!\n}\n\n';
 const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])\n\n';
+
+const flyers = 'query Flyers { onSale { flyer } }';
+
+/** A field of tickets that is computed from the poster. */
+function flyerFrom(required: string): readonly Edit[] {
+  const fields = `  poster(width: Int = 200, height: Int, dpi: Int): String @external\n  flyer: String @requires(fields: "${required}")\n`;
+  return [replace('tickets', '  projector: String', `${fields}  projector: String`)];
+}
+
+const shelves = add(
+  'shelves',
+  `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@context", "@fromContext"])
+
+type Query {
+  shelf: Shelf
+}
+
+type Shelf @key(fields: "id") @context(name: "shelf") {
+  id: ID!
+  height: String!
+  width: String!
+  book: Book
+}
+
+type Book @key(fields: "id") {
+  id: ID!
+  fits(space: String @fromContext(field: "$shelf { height }")): String
+}
+`,
+);
 
 /** Changes with several breakages of one operation, of root types, and of values that are still returned; and changes of
  *  graphs or operations that the base does not have. With all findings of a check. */
@@ -188,6 +218,180 @@ export const goldenScenarios: readonly GoldenRow[] = [
     // Running gateways do not expect it in featured films, and new ones miss its title in hits.
     findings: [
       breaking('interface-added', 'films', 'Person', ['app/Featured', 'more/Hits'], 'expand and contract'),
+    ],
+  },
+  // inputs of other subgraphs
+  {
+    name: 'a required field gets an argument',
+    before: flyerFrom('poster'),
+    operations: flyers,
+    edits: [replace('tickets', '(fields: "poster")', '(fields: "poster(width: 300)")')],
+    findings: [
+      breaking('requires-widened', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+      breaking('requires-narrowed', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a required field loses its argument',
+    before: flyerFrom('poster(width: 300)'),
+    operations: flyers,
+    edits: [replace('tickets', '(fields: "poster(width: 300)")', '(fields: "poster")')],
+    findings: [
+      breaking('requires-widened', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+      breaking('requires-narrowed', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a required field gets another value of its argument',
+    before: flyerFrom('poster(width: 300)'),
+    operations: flyers,
+    edits: [replace('tickets', 'poster(width: 300)', 'poster(width: 400)')],
+    findings: [
+      breaking('requires-widened', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+      breaking('requires-narrowed', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a default value is written out in a @requires',
+    before: flyerFrom('poster'),
+    operations: flyers,
+    edits: [replace('tickets', '(fields: "poster")', '(fields: "poster(width: 200)")')],
+    findings: [
+      safe('requires-widened', 'tickets', 'Film.flyer'),
+      safe('requires-narrowed', 'tickets', 'Film.flyer'),
+    ],
+  },
+  {
+    name: 'the default value of an argument of a required field changes',
+    before: flyerFrom('poster'),
+    operations: flyers,
+    edits: [
+      replace('films', 'poster(width: Int = 200', 'poster(width: Int = 500'),
+      replace('tickets', 'poster(width: Int = 200', 'poster(width: Int = 500'),
+    ],
+    findings: ['films', 'tickets'].map((subgraph) =>
+      breaking(
+        'argument-default-changed',
+        subgraph,
+        'Film.poster(width:)',
+        ['more/Flyers', 'web/FilmPage'],
+        'expand and contract',
+      ),
+    ),
+  },
+  {
+    name: 'the default value of an argument changes that a @requires writes out',
+    before: flyerFrom('poster(width: 200)'),
+    operations: flyers,
+    edits: [
+      replace('films', 'poster(width: Int = 200', 'poster(width: Int = 500'),
+      replace('tickets', 'poster(width: Int = 200', 'poster(width: Int = 500'),
+    ],
+    findings: ['films', 'tickets'].map((subgraph) =>
+      dangerous('argument-default-changed', subgraph, 'Film.poster(width:)', ['web/FilmPage']),
+    ),
+  },
+  {
+    name: 'an argument from a context reads another field',
+    before: [shelves],
+    operations: 'query Shelf { shelf { book { fits } } }',
+    edits: [replace('shelves', '$shelf { height }', '$shelf { width }')],
+    findings: [
+      breaking('from-context-changed', 'shelves', 'Book.fits(space:)', ['more/Shelf'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a context gets another name',
+    before: [shelves],
+    operations: 'query Shelf { shelf { book { fits } } }',
+    edits: [
+      replace('shelves', '$shelf { height }', '$place {height}'),
+      replace('shelves', '@context(name: "shelf")', '@context(name: "place")'),
+    ],
+    findings: [
+      safe('context-added', 'shelves', 'Shelf'),
+      safe('context-removed', 'shelves', 'Shelf'),
+      safe('from-context-changed', 'shelves', 'Book.fits(space:)'),
+    ],
+  },
+  // inputs of clients, and names that no operation contains
+  {
+    name: 'an Int inside a variable becomes a Float',
+    edits: [replace('reviews', '  stars: Int! = 3\n', '  stars: Float! = 3\n')],
+    findings: [dangerous('input-field-type-changed', 'reviews', 'ReviewInput.stars', ['web/AddReview'])],
+  },
+  {
+    name: 'a String inside a variable becomes an ID',
+    edits: [replace('reviews', '  text: String\n  kind: ReviewKind\n}', '  text: ID\n  kind: ReviewKind\n}')],
+    findings: [dangerous('input-field-type-changed', 'reviews', 'ReviewInput.text', ['web/AddReview'])],
+  },
+  {
+    name: 'an argument that a variable passes becomes a Float instead of an Int',
+    edits: [
+      replace(
+        'reviews',
+        'reviews(first: Int = 2, kind: ReviewKind)',
+        'reviews(first: Float = 2, kind: ReviewKind)',
+      ),
+    ],
+    findings: [
+      breaking(
+        'argument-type-changed',
+        'reviews',
+        'Film.reviews(first:)',
+        ['web/FilmPage'],
+        'expand and contract',
+      ),
+    ],
+  },
+  {
+    name: 'an enum inside a variable gets another name and loses a value',
+    edits: [
+      replace('tickets', '  day: Day\n}', '  day: When\n}'),
+      replace('tickets', 'shows(day: Day)', 'shows(day: When)'),
+      replace('tickets', 'enum Day {\n  TODAY\n  TOMORROW', 'enum When {\n  TODAY'),
+    ],
+    findings: [
+      breaking('type-removed', 'tickets', 'Day', ['app/Reserve'], 'expand and contract'),
+      safe('type-added', 'tickets', 'When'),
+      dangerous('argument-type-changed', 'tickets', 'Film.shows(day:)', ['app/Tonight']),
+      dangerous('input-field-type-changed', 'tickets', 'ReserveInput.day', ['app/Reserve']),
+    ],
+  },
+  {
+    name: 'an object type gets another name',
+    edits: [
+      replace('tickets', '  hall: Hall!', '  hall: Room!'),
+      replace('tickets', 'type Hall {', 'type Room {'),
+    ],
+    findings: [
+      dangerous('type-removed', 'tickets', 'Hall', ['app/Tonight']),
+      safe('type-added', 'tickets', 'Room'),
+      dangerous('field-type-changed', 'tickets', 'Show.hall', ['app/Tonight']),
+    ],
+  },
+  {
+    name: 'a received enum gets another name',
+    edits: [
+      replace('members', 'level: Level!', 'level: Rank!'),
+      replace('members', 'enum Level', 'enum Rank'),
+    ],
+    findings: [
+      dangerous('type-removed', 'members', 'Level', ['app/Me']),
+      safe('type-added', 'members', 'Rank'),
+      dangerous('field-type-changed', 'members', 'Member.level', ['app/Me']),
+    ],
+  },
+  {
+    name: 'a union gets another name',
+    edits: [
+      replace('films', 'search(text: String!): [SearchHit!]!', 'search(text: String!): [Hit!]!'),
+      replace('films', 'union SearchHit', 'union Hit'),
+    ],
+    findings: [
+      dangerous('type-removed', 'films', 'SearchHit', ['web/Search']),
+      safe('type-added', 'films', 'Hit'),
+      dangerous('field-type-changed', 'films', 'Query.search', ['web/Search']),
     ],
   },
 ];
