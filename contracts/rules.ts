@@ -249,7 +249,7 @@ const subgraphRules = {
 /** The composed graph, its consumers and the rollout. */
 const graphRules = {
   'composition-error': {
-    severity: 'breaking',
+    severity: ['breaking', 'dangerous'],
     unwaivable: 'without a supergraph nothing else can be checked or published',
     advice:
       'No supergraph can be composed with this change: change the schema until the composer accepts it. It cannot be waived.',
@@ -259,7 +259,7 @@ const graphRules = {
     advice: 'Check whether the subgraphs mean the same here. If the hint is right, make them agree.',
   },
   'supergraph-refused': {
-    severity: ['breaking', 'misuse'],
+    severity: ['breaking', 'misuse', 'dangerous'],
     unwaivable: 'no gateway loads the supergraph',
     advice: keepsOldSupergraph,
   },

@@ -17,7 +17,7 @@ import { supergraphMetadataOf } from './supergraphMetadata.ts';
 export type ConsumerPlan =
   | {
       readonly kind: 'planned';
-      /** First the plan with all progressive `@override` labels off, then the plan with all on, if the labels matter. */
+      /** One plan for each set of progressive `@override` labels that can be active, first none and last all. */
       readonly variants: readonly PlanVariant[];
       /** The largest cost of all variants. */
       readonly cost: PlanCost;

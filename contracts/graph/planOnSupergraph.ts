@@ -18,6 +18,7 @@ import {
   findExceededLimit,
   findExceededTextLimit,
 } from '../../gateway/operation/operationLimits.ts';
+import { listOverrideSets } from '../../gateway/operation/overrideDecision.ts';
 import { createPlannerInput, planOperation } from '../../gateway/operation/planOperation.ts';
 import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
 import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
@@ -32,7 +33,7 @@ export type PlanResult =
   | {
       readonly kind: 'planned';
       readonly normalized: NormalizedOperation;
-      /** First the plan with all progressive `@override` labels off, then the plan with all on, if the labels matter. */
+      /** One plan for each set of progressive `@override` labels that can be active, first none and last all. */
       readonly variants: readonly { readonly overrides: readonly string[]; readonly plan: QueryPlan }[];
     }
   | FailedOperation;
@@ -78,7 +79,7 @@ export async function planOnSupergraph(
     });
     const labels = relevantOverrides(supergraph, document, definition);
     const variants = await Promise.all(
-      (labels.length === 0 ? [[]] : [[], labels]).map(async (overrides) => ({
+      listOverrideSets(labels).map(async (overrides) => ({
         overrides,
         plan: await planVariant(definition, normalized, overrides, supergraph),
       })),

@@ -110,6 +110,26 @@ describe('a planned operation', () => {
     ]);
   });
 
+  test('has a variant for each set of progressive @override labels that a request can have', async () => {
+    const [planned] = await planAll('query P { product(id: 1) { inStock name } }', {
+      products,
+      stock,
+      depot:
+        'type Product @key(fields: "id") { id: ID! inStock: Boolean @override(from: "stock", label: "percent(5)") name: String @override(from: "products", label: "percent(50)") }',
+    });
+    if (planned?.kind !== 'planned') throw new Error('it was not planned');
+    expect(
+      planned.variants.map(({ overrides, fetches }) => [overrides, fetches.map(({ subgraph }) => subgraph)]),
+    ).toEqual([
+      [[], ['products', 'stock']],
+      [['percent(50)'], ['products', 'depot', 'stock']],
+      [
+        ['percent(5)', 'percent(50)'],
+        ['products', 'depot'],
+      ],
+    ]);
+  });
+
   test('has a second variant when a progressive @override matters', async () => {
     const planned = await planAll(
       'query P { product(id: 1) { inStock } } query Q { product(id: 1) { id } }',
