@@ -3,7 +3,7 @@ import { checkFetch } from './checkFetch.ts';
 import type { ContractGraph } from './composeGraph.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 import { fetchTargetOf } from './fetchTargetOf.ts';
-import { findChangedDefaults } from './findChangedDefaults.ts';
+import { findChangedDefaults, listChangedDefaults } from './findChangedDefaults.ts';
 import type { PlannedFetch } from './flattenPlan.ts';
 import { subgraphSchemaOf } from './subgraphSchema.ts';
 import { supergraphMetadataOf } from './supergraphMetadata.ts';
@@ -16,6 +16,7 @@ export class CrossVersionPlanCheck {
   readonly #planned: ContractGraph;
   readonly #running: RunningSubgraphs;
   readonly #targets = new Map<string, FetchTarget | undefined>();
+  readonly #changedDefaults = new Map<FetchTarget, ReadonlySet<string>>();
 
   constructor(planned: ContractGraph, running: RunningSubgraphs) {
     this.#planned = planned;
@@ -34,12 +35,26 @@ export class CrossVersionPlanCheck {
     const planned = supergraphMetadataOf(this.#planned);
     const problems = [
       ...own.flatMap((fetch) => checkFetch(fetch, planned, target)),
-      ...findChangedDefaults(fetches, planned, target, (name) => {
-        const contract = this.#planned.contracts.get(name);
-        return contract && subgraphSchemaOf(contract);
-      }),
+      ...findChangedDefaults(
+        fetches,
+        planned,
+        { target: subgraph, changed: this.#changedDefaultsOf(target) },
+        (name) => {
+          const contract = this.#planned.contracts.get(name);
+          return contract && subgraphSchemaOf(contract);
+        },
+      ),
     ];
     return [...new Map(problems.map((problem) => [problem.message, problem])).values()];
+  }
+
+  #changedDefaultsOf(target: FetchTarget): ReadonlySet<string> {
+    let changed = this.#changedDefaults.get(target);
+    if (changed === undefined) {
+      changed = listChangedDefaults(supergraphMetadataOf(this.#planned).schema, target);
+      this.#changedDefaults.set(target, changed);
+    }
+    return changed;
   }
 
   #targetOf(name: string): FetchTarget | undefined {

@@ -1,5 +1,5 @@
-import type { GraphQLSchema } from 'graphql';
 import {
+  type GraphQLSchema,
   getNamedType,
   isInterfaceType,
   isObjectType,
@@ -13,19 +13,42 @@ import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 import type { PlannedFetch } from './flattenPlan.ts';
 import type { SupergraphMetadata } from './supergraphMetadata.ts';
 
-/** Finds default values of a subgraph's arguments that differ from those of the graph that a plan was made for, where
- *  the plan passes the field's value on to another subgraph whose `@requires` omits the argument. `schemaOf`: the schema
- *  of a subgraph of the plan's graph. */
+/** Coordinates of the arguments for which a subgraph has another default value than the graph of a plan. */
+export function listChangedDefaults(
+  planned: GraphQLSchema,
+  { schema, metadata }: FetchTarget,
+): ReadonlySet<string> {
+  const changed = new Set<string>();
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type) && !isInterfaceType(type)) continue;
+    for (const field of Object.values(type.getFields())) {
+      if (metadata.fields.get(`${type.name}.${field.name}`)?.isExternal === true) continue;
+      for (const { name, defaultValue } of field.args) {
+        const before = fieldOf(planned, type.name, field.name)?.args.find(
+          (argument) => argument.name === name,
+        );
+        if (before === undefined || JSON.stringify(before.defaultValue) === JSON.stringify(defaultValue))
+          continue;
+        changed.add(`${type.name}.${field.name}(${name}:)`);
+      }
+    }
+  }
+  return changed;
+}
+
+/** Finds changed default values of a subgraph where a plan passes the field's value on to another subgraph whose
+ *  `@requires` omits the argument. `schemaOf`: the schema of a subgraph of the plan's graph. */
 export function findChangedDefaults(
   fetches: readonly PlannedFetch[],
   planned: SupergraphMetadata,
-  target: FetchTarget,
+  { target, changed }: { readonly target: string; readonly changed: ReadonlySet<string> },
   schemaOf: (subgraph: string) => GraphQLSchema | undefined,
 ): readonly FetchProblem[] {
+  if (changed.size === 0) return [];
   const problems: FetchProblem[] = [];
   for (const { subgraph, document } of fetches) {
     const schema = schemaOf(subgraph);
-    if (subgraph === target.name || schema === undefined) continue;
+    if (subgraph === target || schema === undefined) continue;
     const types = new TypeInfo(schema);
     visit(
       document,
@@ -36,12 +59,12 @@ export function findChangedDefaults(
           const requires = planned.subgraphs.get(subgraph)?.fields.get(coordinate)?.requires;
           if (requires === undefined) return;
           for (const argument of omittedArgumentsOf(requires, typeName, planned.schema)) {
-            if (!isServedWithOtherDefault(argument, planned.schema, target)) continue;
+            if (!changed.has(argument)) continue;
             problems.push({
               kind: 'missing input',
               isCertain: true,
-              message: `subgraph "${target.name}" has another default value of ${argument.coordinate}, which ${coordinate} of subgraph "${subgraph}" is computed with`,
-              coordinates: [argument.coordinate],
+              message: `subgraph "${target}" has another default value of ${argument}, which ${coordinate} of subgraph "${subgraph}" is computed with`,
+              coordinates: [argument],
             });
           }
         },
@@ -51,19 +74,13 @@ export function findChangedDefaults(
   return problems;
 }
 
-interface OmittedArgument {
-  readonly typeName: string;
-  readonly fieldName: string;
-  readonly name: string;
-  readonly coordinate: string;
-}
-
+/** Coordinates of the arguments that a field set omits. */
 function omittedArgumentsOf(
   { selections }: SelectionSetNode,
   typeName: string,
   schema: GraphQLSchema,
-): readonly OmittedArgument[] {
-  return selections.flatMap((selection): readonly OmittedArgument[] => {
+): readonly string[] {
+  return selections.flatMap((selection): readonly string[] => {
     if (selection.kind === Kind.FRAGMENT_SPREAD) return [];
     if (selection.kind === Kind.INLINE_FRAGMENT) {
       return omittedArgumentsOf(
@@ -77,29 +94,13 @@ function omittedArgumentsOf(
     if (field === undefined) return [];
     const omitted = field.args
       .filter(({ name }) => !selection.arguments?.some((given) => given.name.value === name))
-      .map(({ name }) => ({ typeName, fieldName, name, coordinate: `${typeName}.${fieldName}(${name}:)` }));
+      .map(({ name }) => `${typeName}.${fieldName}(${name}:)`);
     const below =
       selection.selectionSet === undefined
         ? []
         : omittedArgumentsOf(selection.selectionSet, getNamedType(field.type).name, schema);
     return [...omitted, ...below];
   });
-}
-
-function isServedWithOtherDefault(
-  { typeName, fieldName, name }: OmittedArgument,
-  planned: GraphQLSchema,
-  { schema, metadata }: FetchTarget,
-): boolean {
-  if (metadata.fields.get(`${typeName}.${fieldName}`)?.isExternal === true) return false;
-  const [before, after] = [planned, schema].map((version) =>
-    fieldOf(version, typeName, fieldName)?.args.find((argument) => argument.name === name),
-  );
-  return (
-    before !== undefined &&
-    after !== undefined &&
-    JSON.stringify(before.defaultValue) !== JSON.stringify(after.defaultValue)
-  );
 }
 
 function fieldOf(schema: GraphQLSchema, typeName: string, fieldName: string) {

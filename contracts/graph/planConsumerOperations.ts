@@ -52,7 +52,7 @@ export interface PlanConsumerOperationsOptions {
 }
 
 /** `what` names the current step for people. */
-export type OnProgress = (done: number, total: number, what: string) => void;
+type OnProgress = (done: number, total: number, what: string) => void;
 
 /** Validates and plans every operation as a gateway with default limits does, with every condition on a variable
  *  being true. A failing operation does not stop the others. The planner's threads determine how many are planned at
