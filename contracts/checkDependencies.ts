@@ -1,4 +1,4 @@
-import type { ConsumerOperation, SubgraphContract } from './contractStore.ts';
+import type { ConsumerOperation, Contracts, SubgraphContract } from './contractStore.ts';
 import type { Finding } from './finding.ts';
 import type { GatewaySettings } from './gatewaySettings.ts';
 import type { ComposedContracts, ComposedGraph, ContractGraph } from './graph/composeGraph.ts';
@@ -39,6 +39,10 @@ export interface GraphChange {
   readonly changes: readonly Finding[];
   /** The baseline: the subgraphs that were agreed on before or that run. Undefined when there is none. */
   readonly old: PlannedGraph | undefined;
+  /** The running subgraphs of an environment, whether or not they compose. What breaks without the changes as well, because
+   *  gateways have other versions of these subgraphs, is not caused by the changes. Undefined: `old` is the only
+   *  baseline. */
+  readonly running?: Contracts | undefined;
   /** The graph of the running gateways: that of `old`, unless an environment names other versions. */
   readonly gateway: PlannedGraph | undefined;
   readonly next: PlannedGraph;
@@ -57,4 +61,6 @@ export interface UncomposableChange extends Pick<GraphChange, 'changes' | 'opera
   readonly next: ReadonlyMap<string, SubgraphContract>;
   /** Why the subgraphs do not compose. */
   readonly compositionFindings: readonly Finding[];
+  /** Why the subgraphs that a candidate replaces do not compose either. Omitted: they do. */
+  readonly earlierCompositionFindings?: readonly Finding[] | undefined;
 }

@@ -68,6 +68,7 @@ export class ContractCheck {
     const candidate = await this.#graphFactory.build(next, candidateName);
     if ('findings' in candidate) {
       const { findings: compositionFindings } = candidate;
+      const earlier = isRollout ? await this.#findRefusals(oldContracts, baseline) : undefined;
       const gatewayGraph = await this.#buildBaseline(gatewayContracts, baseline);
       return this.#markIncomplete(
         await dependencies.evaluateUncomposableChange({
@@ -75,6 +76,7 @@ export class ContractCheck {
           gateway: gatewayGraph,
           next,
           compositionFindings,
+          earlierCompositionFindings: earlier,
           operations,
         }),
       );
@@ -88,6 +90,7 @@ export class ContractCheck {
       await dependencies.evaluateChange({
         changes,
         old: oldGraph,
+        running: gatewayContracts === oldContracts ? undefined : oldContracts,
         gateway: gatewayGraph,
         next: candidate,
         operations,
@@ -119,6 +122,16 @@ export class ContractCheck {
     if (!('findings' in built)) return built;
     this.#addFindings([baselineNotComposed(baseline)]);
     return undefined;
+  }
+
+  /** Why contracts do not compose; `undefined` when they do. */
+  async #findRefusals(
+    contracts: Contracts | undefined,
+    baseline: string,
+  ): Promise<readonly Finding[] | undefined> {
+    if (contracts === undefined || contracts.size === 0) return undefined;
+    const built = await this.#graphFactory.build(contracts, baseline);
+    return 'findings' in built ? built.findings : undefined;
   }
 
   #markIncomplete(findings: readonly Finding[]): void {

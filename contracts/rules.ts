@@ -159,8 +159,8 @@ const subgraphRules = {
   'union-member-removed': { severity: byDetails, severityFrom: 'api', advice: 'Keep the member until no operation selects from it.' },
   'interface-added': { severity: byDetails, severityFrom: 'api', advice: 'Make sure that clients can handle another type of the interface.' },
   'interface-removed': { severity: byDetails, severityFrom: 'api', advice: 'Keep the interface until no operation selects this type through it.' },
-  'mutation-type-changed': { severity: byDetails, severityFrom: 'api', advice: 'Keep the root type as long as operations use it.' },
-  'subscription-type-changed': { severity: byDetails, severityFrom: 'api', advice: 'Keep the root type as long as operations use it.' },
+  'mutation-type-changed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Keep the root type as long as operations use it.' },
+  'subscription-type-changed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Keep the root type as long as operations use it.' },
   'directive-added': { severity: byDetails, advice: nothingToDo },
   'directive-removed': { severity: byDetails, advice: 'Keep a directive that operations may use. A directive for schemas can be removed.' },
   'directive-location-added': { severity: byDetails, advice: nothingToDo },
@@ -249,7 +249,7 @@ const subgraphRules = {
 /** The composed graph, its consumers and the rollout. */
 const graphRules = {
   'composition-error': {
-    severity: 'breaking',
+    severity: ['breaking', 'dangerous'],
     unwaivable: 'without a supergraph nothing else can be checked or published',
     advice:
       'No supergraph can be composed with this change: change the schema until the composer accepts it. It cannot be waived.',
@@ -259,7 +259,7 @@ const graphRules = {
     advice: 'Check whether the subgraphs mean the same here. If the hint is right, make them agree.',
   },
   'supergraph-refused': {
-    severity: ['breaking', 'misuse'],
+    severity: ['breaking', 'misuse', 'dangerous'],
     unwaivable: 'no gateway loads the supergraph',
     advice: keepsOldSupergraph,
   },

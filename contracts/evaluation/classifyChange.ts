@@ -1,11 +1,11 @@
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { AffectedOperation, Deployment, Finding } from '../finding.ts';
-import { ruleOf } from '../rules.ts';
+import { type RuleId, ruleOf } from '../rules.ts';
 import { type Severity, severitiesWorstFirst } from '../severity.ts';
 import type { Breakage } from './breakage.ts';
 import type { ApiSchemas } from './coversBreakage.ts';
 import { affectedOperation } from './operationFindings.ts';
-import { describeElement } from './schemaUsage.ts';
+import { describeElement, describeWithMembers } from './schemaUsage.ts';
 
 export interface ChangeEvidence {
   /** Breakages that are attributed to the change. */
@@ -30,10 +30,14 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
     const ownBreakages = breakages.filter((breakage) => breakage.operation === operation);
     affects.set(operation, affectedOperation(operation, reasonOf(ownBreakages)));
   }
-  // When breakages were searched in plans, an operation without one is known to work.
-  if (breakages.length === 0 && base !== 'safe' && ruleOf(change.rule).severityFrom !== 'plans') {
-    for (const operation of users)
+  // When breakages were searched in plans, an operation without one is known to work. Another default value changes
+  // its data all the same.
+  const isListed = breakages.length === 0 || change.rule.endsWith('-default-changed');
+  if (isListed && base !== 'safe' && ruleOf(change.rule).severityFrom !== 'plans') {
+    for (const operation of users) {
+      if (affects.has(operation)) continue;
       affects.set(operation, affectedOperation(operation, `uses ${change.coordinate}`));
+    }
   }
   return {
     ...change,
@@ -57,9 +61,14 @@ function baseSeverityOf(change: Finding, isUsed: boolean, { old, next }: ApiSche
   // A new optional input: no client sends it yet.
   if (severity === 'dangerous' && rule === 'input-field-added') return 'safe';
   if (severityFrom !== 'api') return isUsed ? 'dangerous' : 'safe';
-  const isSame =
-    coordinate !== undefined && describeElement(old, coordinate) === describeElement(next, coordinate);
+  const describe = removesMembers(rule) ? describeWithMembers : describeElement;
+  const isSame = coordinate !== undefined && describe(old, coordinate) === describe(next, coordinate);
   return !isSame && (severity === 'breaking' || isUsed) ? 'dangerous' : 'safe';
+}
+
+/** Members of such a type are not reported by themselves, and other subgraphs may not have them. */
+function removesMembers(rule: RuleId): boolean {
+  return rule === 'type-removed' || rule === 'mutation-type-changed' || rule === 'subscription-type-changed';
 }
 
 const phasePrefixes = {

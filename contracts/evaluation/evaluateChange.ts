@@ -2,14 +2,20 @@ import type { GraphQLSchema } from 'graphql';
 import type { GraphChange } from '../checkDependencies.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
-import { type PlanCompatibility, pairOperations } from '../graph/checkPlanCompatibility.ts';
+import {
+  checkPlanCompatibility,
+  type PlanCompatibility,
+  pairOperations,
+} from '../graph/checkPlanCompatibility.ts';
 import { newHints } from '../graph/composeGraph.ts';
 import { determineDeployment } from '../graph/determineDeployment.ts';
+import type { FetchProblem } from '../graph/fetchProblem.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
+import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
-import { checkRolloutCompatibility } from './checkRolloutCompatibility.ts';
 import { classifyChange } from './classifyChange.ts';
+import { DeployedCauses } from './deployedCauses.ts';
 import { evaluateContractTerms } from './evaluateContractTerms.ts';
 import { evaluatePlanCost } from './evaluatePlanCost.ts';
 import { findBreakagesAfterRollout } from './findBreakagesAfterRollout.ts';
@@ -21,13 +27,15 @@ import { OperationUsageIndex } from './operationUsageIndex.ts';
 export function evaluateChange({
   changes,
   old,
+  running,
   gateway = old,
   next,
   operations,
   gatewaySettings,
   isRollout = false,
 }: GraphChange): readonly Finding[] {
-  const termFindings = evaluateContractTerms({ changes, gateway, next, operations, gatewaySettings });
+  const before = running === undefined ? gateway : (old ?? gateway);
+  const termFindings = evaluateContractTerms({ changes, gateway: before, next, operations, gatewaySettings });
   const failed = (operation: ConsumerOperation, after: ConsumerPlan) => {
     // The graph of the gateways may fail to compose although that of the subgraphs composes.
     const isBroken = !isRollout || (gateway === undefined && old?.plans.get(operation)?.kind === 'planned');
@@ -35,8 +43,9 @@ export function evaluateChange({
       isBroken ? finding : markUnchanged(finding),
     );
   };
-  if (old === undefined || gateway === undefined) {
-    const isFirst = old === undefined && gateway === undefined;
+  const subgraphs = old?.graph ?? (running && { contracts: running });
+  if (subgraphs === undefined || gateway === undefined) {
+    const isFirst = subgraphs === undefined && gateway === undefined;
     return [
       ...(isFirst ? classifyInitialChanges(changes, next, operations) : changes),
       ...[...next.plans].flatMap(([operation, after]) => failed(operation, after)),
@@ -44,24 +53,29 @@ export function evaluateChange({
     ];
   }
   const schemas = { old: apiOf(gateway), next: apiOf(next) };
+  const served = () => supergraphMetadataOf(next.graph).schema;
   const pairs = pairOperations(gateway, next);
-  const compatibilities = checkRolloutCompatibility(old, gateway, next);
+  const compatibilities = checkPlanCompatibility(gateway, subgraphs, next);
   const breakages = [
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' && after !== undefined
-        ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next)
+        ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next, served)
         : [],
     ),
     ...compatibilities.flatMap(breakagesOf),
   ];
   const usage = new OperationUsageIndex(operations, [schemas.old, schemas.next]);
   const { byChange, unattributed } = attributeBreakages(changes, breakages, schemas);
+  const causes =
+    running === undefined
+      ? undefined
+      : new DeployedCauses(gateway.graph.contracts, running, next.graph.contracts);
   const brokenOperations = new Set(breakages.map(({ operation }) => operation));
   const classified = changes.map((change) => {
     const own = byChange.get(change) ?? [];
     return classifyChange(change, {
       breakages: own,
-      deployment: deploymentOf(change, own, compatibilities),
+      deployment: deploymentOf(change, own, breakages, compatibilities),
       users: usage.usersOf(change),
       schemas,
       brokenOperations,
@@ -69,12 +83,14 @@ export function evaluateChange({
   });
   return [
     ...classified,
-    ...newHints(old.graph, next.graph),
-    ...unattributedBreakageFindings(unattributed),
+    ...newHints(old?.graph ?? gateway.graph, next.graph),
+    ...unattributedBreakageFindings(unattributed, causes),
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' || after === undefined ? [] : failed(operation, after),
     ),
-    ...pairs.flatMap((pair) => evaluatePlanCost(pair) ?? []),
+    ...(before === undefined ? [] : pairOperations(before, next)).flatMap(
+      (pair) => evaluatePlanCost(pair) ?? [],
+    ),
     ...termFindings,
   ];
 }
@@ -110,29 +126,44 @@ function breakagesOf({
 
 function deploymentOf(
   change: Finding,
-  breakages: readonly Breakage[],
+  own: readonly Breakage[],
+  all: readonly Breakage[],
   compatibilities: readonly PlanCompatibility[],
 ) {
   const { subgraph } = change;
-  if (breakages.length === 0 || subgraph === undefined) return undefined;
-  const operations = new Set(breakages.map(({ operation }) => operation));
+  if (own.length === 0 || subgraph === undefined) return undefined;
+  const operations = new Set(own.map(({ operation }) => operation));
+  // The other changes of the subgraph are rolled out with this one. What they break for good is theirs.
+  const ownMessages = new Set(own.map(({ message }) => message));
+  const refused = new Set(
+    all.flatMap(({ phase, operation, coordinates }) =>
+      phase === 'after rollout' && operations.has(operation) ? coordinates : [],
+    ),
+  );
+  const isRelevant = ({ message, coordinates }: FetchProblem): boolean =>
+    ownMessages.has(message) || coordinates.some((coordinate) => !refused.has(coordinate));
   const relevant = compatibilities.filter(
     (one) => one.subgraph === subgraph && operations.has(one.operation),
   );
   return determineDeployment({
     subgraph,
-    oldPlanProblems: relevant.flatMap(({ oldPlanProblems }) => oldPlanProblems),
-    newPlanProblems: relevant.flatMap(({ newPlanProblems }) => newPlanProblems),
-    isRefused: breakages.some(({ phase }) => phase === 'after rollout'),
+    oldPlanProblems: relevant.flatMap(({ oldPlanProblems }) => oldPlanProblems).filter(isRelevant),
+    newPlanProblems: relevant.flatMap(({ newPlanProblems }) => newPlanProblems).filter(isRelevant),
+    isRefused: own.some(({ phase }) => phase === 'after rollout'),
   });
 }
 
 /** Breakages that no change explains. */
-function unattributedBreakageFindings(breakages: readonly Breakage[]): readonly Finding[] {
+function unattributedBreakageFindings(
+  breakages: readonly Breakage[],
+  causes: DeployedCauses | undefined,
+): readonly Finding[] {
   const byOperation = Map.groupBy(breakages, ({ operation }) => operation);
-  return [...byOperation].map(([operation, own]) =>
-    brokenOperationFinding(operation, [...new Set(own.map(({ message }) => message))].join('; ')),
-  );
+  return [...byOperation].map(([operation, own]) => {
+    const reason = [...new Set(own.map(({ message }) => message))].join('; ');
+    const finding = brokenOperationFinding(operation, reason);
+    return causes?.mark(finding, own) ?? finding;
+  });
 }
 
 function failedOperationFindings(operation: ConsumerOperation, after: ConsumerPlan): readonly Finding[] {

@@ -6,6 +6,7 @@ import { locateDefinition } from '../graph/locateInContract.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { type RuleId, ruleOf } from '../rules.ts';
 import { evaluateCacheContract } from './evaluateCacheContract.ts';
+import { evaluateEnrichmentBudgets } from './evaluateEnrichmentBudgets.ts';
 import { evaluateEnrichmentContract } from './evaluateEnrichmentContract.ts';
 import { evaluateGatewayConfig } from './evaluateGatewayConfig.ts';
 import { evaluateLatencySlo } from './evaluateLatencySlo.ts';
@@ -45,6 +46,7 @@ export function evaluateContractTerms({
   return [
     ...evaluateCacheContract(before, after, operations).filter((finding) => !isAlreadyReported(finding)),
     ...evaluateEnrichmentContract(before, after, operations),
+    ...evaluateEnrichmentBudgets(before, after, operations),
     ...evaluateMayDefer(after, operations),
     ...evaluateGatewayConfig(before, after),
     ...evaluateLatencies(gateway, next, gatewaySettings.stepLatencyMs),

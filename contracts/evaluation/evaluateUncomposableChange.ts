@@ -1,31 +1,32 @@
 import type { UncomposableChange } from '../checkDependencies.ts';
 import type { Deployment, Finding } from '../finding.ts';
-import { checkFetch } from '../graph/checkFetch.ts';
+import { fetchesOf } from '../graph/checkPlanCompatibility.ts';
+import { CrossVersionPlanCheck, changedSubgraphs } from '../graph/crossVersionPlanCheck.ts';
 import { determineDeployment } from '../graph/determineDeployment.ts';
 import type { FetchProblem } from '../graph/fetchProblem.ts';
 import { quotedNamesIn } from '../graph/locateInContract.ts';
-import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
-import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
+import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
 import { classifyChange } from './classifyChange.ts';
-import { fetchTargetOf } from './fetchTargetOf.ts';
+import { markUnchanged } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
 /** Rates changes that do not compose. Gateways keep the old supergraph, so whatever of its plans the new subgraphs do
  *  not serve breaks as soon as these are deployed. */
 export function evaluateUncomposableChange(change: UncomposableChange): readonly Finding[] {
-  const { changes, gateway, next, compositionFindings, operations } = change;
+  const { changes, gateway, next, compositionFindings, operations, earlierCompositionFindings = [] } = change;
+  const earlier = new Set(earlierCompositionFindings.map(refusalKey));
   const refusals = mergeUnreachable(
     compositionFindings.filter((refusal) => !isAlreadyReported(refusal, changes)),
-  );
+  ).map((refusal) => (earlier.has(refusalKey(refusal)) ? markUnchanged(refusal) : refusal));
   if (gateway === undefined) return [...changes, ...refusals];
   const schemas = { old: gateway.graph.supergraph.apiSchema, next: undefined };
   // A subgraph with an invalid schema does not start, so no plan reaches it.
   const invalid = new Set(
     changes.flatMap(({ rule, subgraph }) => (rule === 'subgraph-invalid' ? subgraph : [])),
   );
-  const startable = changedSubgraphs(gateway, next).filter((name) => !invalid.has(name));
+  const startable = changedSubgraphs(gateway.graph.contracts, next).filter((name) => !invalid.has(name));
   const breakages = findOldPlanBreakages(gateway, next, startable);
   const usage = new OperationUsageIndex(operations, [schemas.old]);
   const { byChange } = attributeBreakages(changes, breakages, schemas);
@@ -35,6 +36,11 @@ export function evaluateUncomposableChange(change: UncomposableChange): readonly
     return classifyChange(finding, { breakages: own, deployment, users: usage.usersOf(finding), schemas });
   });
   return [...classified, ...refusals];
+}
+
+/** Equal for findings that say the same. Locations are not compared, because lines move. */
+function refusalKey({ rule, coordinate, message }: Finding): string {
+  return JSON.stringify([rule, coordinate, message.replace(/ \(see also .*\)$/, '')]);
 }
 
 /** The composer reports an invalid subgraph in the same words as the subgraph library. */
@@ -51,11 +57,6 @@ function isAlreadyReported({ rule, subgraph, message }: Finding, changes: readon
 /** The message without the file name at its beginning. */
 function messageWithoutFile({ message }: Finding): string {
   return message.slice(message.indexOf(': ') + 2);
-}
-
-function changedSubgraphs({ graph }: PlannedGraph, next: UncomposableChange['next']): readonly string[] {
-  const names = new Set([...graph.contracts.keys(), ...next.keys()]);
-  return [...names].filter((name) => graph.contracts.get(name)?.sdl !== next.get(name)?.sdl);
 }
 
 interface OldPlanBreakage extends Breakage {
@@ -108,21 +109,10 @@ function findOldPlanBreakages(
   next: UncomposableChange['next'],
   changed: readonly string[],
 ): readonly OldPlanBreakage[] {
-  const planned = supergraphMetadataOf(gateway.graph);
-  return changed.flatMap((subgraph) => {
-    const contract = next.get(subgraph);
-    const target = contract && fetchTargetOf(contract);
-    return [...gateway.plans].flatMap(([operation, plan]) => {
-      const fetches = fetchesOf(plan).filter((fetch) => fetch.subgraph === subgraph);
-      const problems =
-        target === undefined
-          ? fetches.slice(0, 1).map(() => ({
-              kind: 'no subgraph' as const,
-              message: `there is no subgraph "${subgraph}"`,
-              coordinates: [],
-            }))
-          : fetches.flatMap((fetch) => checkFetch(fetch, planned, target));
-      return problems.map(
+  const check = new CrossVersionPlanCheck(gateway.graph, { contracts: next });
+  return changed.flatMap((subgraph) =>
+    [...gateway.plans].flatMap(([operation, plan]) =>
+      check.check(fetchesOf(plan), subgraph).map(
         ({ kind, message, coordinates }): OldPlanBreakage => ({
           kind,
           operation,
@@ -131,13 +121,9 @@ function findOldPlanBreakages(
           message,
           coordinates,
         }),
-      );
-    });
-  });
-}
-
-function fetchesOf(planned: ConsumerPlan) {
-  return planned.kind === 'planned' ? planned.variants.flatMap(({ fetches }) => fetches) : [];
+      ),
+    ),
+  );
 }
 
 /** Merges satisfiability errors: one missing key makes every field unreachable that was reached by it. */

@@ -5,27 +5,29 @@ import {
   isNonNullType,
   isObjectType,
   Kind,
-  TypeInfo,
   visit,
-  visitWithTypeInfo,
 } from 'graphql';
 import type { ConsumerOperation } from '../contractStore.ts';
-import { inputCoordinateOf, isInputNode } from '../graph/errorCoordinatesOf.ts';
 import { findVariableDifferences } from '../graph/findInputDifferences.ts';
+import { findInvalidUses } from '../graph/findInvalidUses.ts';
 import { findTypeDifferences } from '../graph/findOutputDifferences.ts';
 import { operationOf } from '../graph/operationOf.ts';
 import type { FailedOperation } from '../graph/planOnSupergraph.ts';
+import { visitInputs } from '../graph/visitInputs.ts';
 import type { Breakage } from './breakage.ts';
-import { selectedFieldsOf } from './selectedFieldsOf.ts';
+import { findHiddenValues, findUnmatchedTypes } from './findLostData.ts';
+import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
 
 /** Finds why an operation that was written for the old API schema fails with the new one: it is refused, its
- *  variables may be refused, or values have other types. Unknown enum values and types are no breakage, because
- *  clients have to expect them. */
+ *  variables may be refused, values have other types, or values are lost that subgraphs still return. Unknown enum
+ *  values and types are no breakage, because clients have to expect them. */
 export function findBreakagesAfterRollout(
   operation: ConsumerOperation,
   after: { readonly kind: 'planned' } | FailedOperation,
   old: GraphQLSchema,
   next: GraphQLSchema,
+  /** The schema of the new supergraph with the elements that clients do not see. */
+  served: () => GraphQLSchema,
 ): readonly Breakage[] {
   const toBreakage = (message: string, coordinates: readonly string[]): Breakage => ({
     operation,
@@ -34,32 +36,38 @@ export function findBreakagesAfterRollout(
     message,
     coordinates,
   });
-  const variables = findVariableDifferences(operationOf(operation.document), old, next).map(
-    ({ description, coordinate }) => toBreakage(`its variables may be refused: ${description}`, [coordinate]),
-  );
-  if (after.kind === 'failed') {
-    return [
-      ...after.problems.map(({ message, coordinates }) => toBreakage(message, coordinates)),
-      ...variables,
-    ];
-  }
-  return [
-    ...variables,
-    ...findRefusedNulls(operation.document, old, next).map((coordinate) =>
+  const { document } = operation;
+  const fields = selectedFieldsOf(old, document);
+  const breakages = [
+    ...(after.kind === 'failed' ? after.problems : []).map(({ message, coordinates }) =>
+      toBreakage(message, coordinates),
+    ),
+    ...findVariableDifferences(operationOf(document), old, next).map(({ description, coordinate }) =>
+      toBreakage(`its variables may be refused: ${description}`, [coordinate]),
+    ),
+    ...findRefusedNulls(document, old, next).map((coordinate) =>
       toBreakage(`it may pass null for ${coordinate}, which no longer accepts null`, [coordinate]),
     ),
-    ...findChangedValues(operation.document, old, next).map(({ coordinate, description }) =>
+    ...findChangedValues(fields, old, next).map(({ coordinate, description }) =>
       toBreakage(`${coordinate} has another type: ${description}`, [coordinate]),
     ),
+    ...[...findHiddenValues(fields, old, next, served), ...findUnmatchedTypes(document, old, next)].map(
+      ({ message, coordinates }) => toBreakage(message, coordinates),
+    ),
   ];
+  if (after.kind === 'planned') return breakages;
+  // Validation does not look below a field that it refuses.
+  const reported = new Set(breakages.flatMap(({ coordinates }) => coordinates));
+  const hidden = findInvalidUses(document, old, next).filter(({ coordinate }) => !reported.has(coordinate));
+  return [...breakages, ...hidden.map(({ message, coordinate }) => toBreakage(message, [coordinate]))];
 }
 
-function findChangedValues(document: DocumentNode, old: GraphQLSchema, next: GraphQLSchema) {
-  return selectedFieldsOf(old, document).flatMap(({ typeName, fieldName, coordinate }) => {
+function findChangedValues(fields: readonly SelectedField[], old: GraphQLSchema, next: GraphQLSchema) {
+  return fields.flatMap(({ typeName, fieldName, coordinate, isTypeNamed }) => {
     const before = fieldOf(old, typeName, fieldName);
     const after = fieldOf(next, typeName, fieldName);
     if (before === undefined || after === undefined) return [];
-    return findTypeDifferences(before.type, after.type, old, next)
+    return findTypeDifferences(before.type, after.type, { expectedIn: old, servedIn: next, isTypeNamed })
       .filter(({ kind }) => kind !== 'unknown value')
       .map(({ description }) => ({ coordinate, description }));
   });
@@ -90,22 +98,9 @@ function findNullableInputs(document: DocumentNode, schema: GraphQLSchema): read
     },
   });
   const found = new Set<string>();
-  const types = new TypeInfo(schema);
-  /** The arguments and input fields around the visited node. */
-  const inputs: string[] = [];
-  visit(
-    document,
-    visitWithTypeInfo(types, {
-      enter: (node) => {
-        if (isInputNode(node)) inputs.push(inputCoordinateOf(node, types));
-        if (node.kind !== Kind.VARIABLE || !nullable.has(node.name.value)) return;
-        const input = inputs.at(-1);
-        if (input !== undefined && isNonNullType(types.getInputType())) found.add(input);
-      },
-      leave: (node) => {
-        if (isInputNode(node)) inputs.pop();
-      },
-    }),
-  );
+  visitInputs(document, schema, (node, types, input) => {
+    if (node.kind !== Kind.VARIABLE || !nullable.has(node.name.value)) return;
+    if (input !== undefined && isNonNullType(types.getInputType())) found.add(input);
+  });
   return [...found];
 }

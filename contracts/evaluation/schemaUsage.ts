@@ -131,6 +131,13 @@ export function describeElement(schema: GraphQLSchema, coordinate: string): stri
   return describeInput(field.args.find(({ name }) => name === argumentName));
 }
 
+/** Like `describeElement`, with the names of the members of a type. */
+export function describeWithMembers(schema: GraphQLSchema, coordinate: string): string | undefined {
+  const type = schema.getType(coordinate);
+  const members = type === undefined || !('getFields' in type) ? [] : Object.keys(type.getFields()).sort();
+  return type && `${describeType(schema, type)} ${members.join(' ')}`;
+}
+
 function describeInput(
   input: { readonly type: GraphQLInputType; readonly defaultValue?: unknown } | undefined,
 ): string | undefined {

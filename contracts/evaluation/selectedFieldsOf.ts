@@ -20,29 +20,33 @@ export interface SelectedField {
   readonly coordinate: string;
   /** Whether the field or a field around it can be null. */
   readonly canBeNull: boolean;
+  /** Whether `__typename` is selected from it. */
+  readonly isTypeNamed: boolean;
 }
 
 /** The fields that an operation selects, each once per type. Fields that the schema lacks are ignored. */
 export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode): readonly SelectedField[] {
   const operation = operationOf(document);
   const root = schema.getRootType(operation.operation);
-  const fragments = new Map(
-    document.definitions
-      .filter(
-        (definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION,
-      )
-      .map((fragment) => [fragment.name.value, fragment] as const),
-  );
-  const found = new Map<string, SelectedField>();
+  const fragments = fragmentsOf(document);
+  const found = new Map<string, Omit<SelectedField, 'isTypeNamed'>>();
+  const named = new Set<string>();
   // Visiting a fragment again, or within itself, adds nothing.
   const seen = new Set<string>();
-  if (root != null) walk(operation.selectionSet, root, false);
-  return [...found.values()];
+  if (root != null) walk(operation.selectionSet, root, false, undefined);
+  return [...found.values()].map((field) => ({ ...field, isTypeNamed: named.has(field.coordinate) }));
 
-  function walk({ selections }: SelectionSetNode, type: GraphQLNamedType, canBeNull: boolean): void {
+  /** `holder`: the coordinate of the field that is selected from. */
+  function walk(
+    { selections }: SelectionSetNode,
+    type: GraphQLNamedType,
+    canBeNull: boolean,
+    holder: string | undefined,
+  ): void {
     for (const selection of selections) {
       if (selection.kind === Kind.FIELD) {
         const name = selection.name.value;
+        if (name === '__typename' && holder !== undefined) named.add(holder);
         const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
         if (field === undefined) continue;
         const coordinate = `${type.name}.${name}`;
@@ -56,7 +60,7 @@ export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode):
           canBeNull: isNullable && known?.canBeNull !== false,
         });
         if (selection.selectionSet !== undefined) {
-          walk(selection.selectionSet, getNamedType(field.type), isNullable);
+          walk(selection.selectionSet, getNamedType(field.type), isNullable, coordinate);
         }
         continue;
       }
@@ -67,11 +71,20 @@ export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode):
       const inner = condition === undefined ? type : schema.getType(condition);
       if (inner === undefined) continue;
       if (fragment.kind === Kind.FRAGMENT_DEFINITION) {
-        const key = `${fragment.name.value} ${canBeNull}`;
+        const key = `${fragment.name.value} ${canBeNull} ${holder}`;
         if (seen.has(key)) continue;
         seen.add(key);
       }
-      walk(fragment.selectionSet, inner, canBeNull);
+      walk(fragment.selectionSet, inner, canBeNull, holder);
     }
   }
+}
+
+/** The named fragments of a document. */
+export function fragmentsOf({ definitions }: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
+  return new Map(
+    definitions.flatMap((definition) =>
+      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition] as const] : [],
+    ),
+  );
 }

@@ -1,4 +1,5 @@
 import {
+  type DocumentNode,
   type FieldNode,
   type GraphQLCompositeType,
   getNamedType,
@@ -7,6 +8,7 @@ import {
   isInterfaceType,
   isObjectType,
   Kind,
+  type OperationDefinitionNode,
   print,
   type SelectionSetNode,
   validate,
@@ -20,11 +22,12 @@ import {
 } from '../../gateway/planning/fieldTree.ts';
 import { errorCoordinatesOf } from './errorCoordinatesOf.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
+import { findDifferingArguments } from './findDifferingArguments.ts';
 import { findInputDifferences } from './findInputDifferences.ts';
 import { findOutputDifferences } from './findOutputDifferences.ts';
 import type { PlannedFetch, Representation } from './flattenPlan.ts';
-import { operationOf } from './operationOf.ts';
-import type { FieldMetadata, SupergraphMetadata } from './supergraphMetadata.ts';
+import { operationOf, rootTypeNameOf } from './operationOf.ts';
+import type { ContextValue, FieldMetadata, SupergraphMetadata } from './supergraphMetadata.ts';
 
 /** Checks a fetch that was planned for one graph against a subgraph of another. `planned` describes the graph of the
  *  plan. Returns nothing when the fetch works. */
@@ -33,29 +36,36 @@ export function checkFetch(
   planned: SupergraphMetadata,
   target: FetchTarget,
 ): readonly FetchProblem[] {
-  const errors = validate(target.schema, fetch.document);
-  const problems = new FetchVerifier(planned, target).verify(fetch);
-  // A refused request returns no data that could be wrong. Unknown values are reported all the same: they are a
-  // reason of their own, and remain when the request is accepted again.
-  if (errors.length > 0) {
-    const coordinates = errorCoordinatesOf(errors, fetch.document, target.schema);
-    return [
-      ...errors.map(
-        ({ message }, index): FetchProblem => ({
-          kind: 'invalid',
-          isCertain: true,
-          message: `subgraph "${target.name}" refuses the request: ${message}`,
-          coordinates: coordinates[index] ?? [],
-        }),
-      ),
-      ...problems.filter(({ kind }) => kind === 'unknown value'),
-    ];
-  }
+  const { document, representations = [] } = fetch;
+  const operation = operationOf(document);
+  // Another reason to refuse the request may go away, so each problem is reported whatever else is wrong.
   return [
-    ...(fetch.representations ?? []).flatMap((representation) => checkKey(representation, target)),
-    ...findInputDifferences(operationOf(fetch.document), planned.schema, target),
-    ...problems,
+    ...findRefusals(operation, document, target),
+    ...representations.flatMap((representation) => checkKey(representation, target)),
+    ...findInputDifferences(operation, planned.schema, target),
+    ...new FetchVerifier(planned, target).verify(fetch),
   ];
+}
+
+/** Why the subgraph refuses the document. */
+function findRefusals(
+  { operation: kind }: OperationDefinitionNode,
+  document: DocumentNode,
+  { name, schema }: FetchTarget,
+): readonly FetchProblem[] {
+  const errors = validate(schema, document);
+  const coordinates = errorCoordinatesOf(errors, document, schema);
+  const reasons = errors.map(({ message }, index) => ({ message, coordinates: coordinates[index] ?? [] }));
+  // `validate` reports nothing for a missing root type.
+  if (schema.getRootType(kind) == null) {
+    reasons.unshift({ message: `It has no ${kind} type.`, coordinates: [rootTypeNameOf(kind)] });
+  }
+  return reasons.map((reason) => ({
+    kind: 'invalid',
+    isCertain: true,
+    message: `subgraph "${name}" refuses the request: ${reason.message}`,
+    coordinates: reason.coordinates,
+  }));
 }
 
 function checkKey({ typeName, selections }: Representation, target: FetchTarget): readonly FetchProblem[] {
@@ -128,8 +138,27 @@ class FetchVerifier {
       if (selection.kind === Kind.FIELD) this.#checkField(selection, set, type, context);
       if (selection.kind !== Kind.INLINE_FRAGMENT) continue;
       const condition = selection.typeCondition?.name.value;
+      if (condition !== undefined) this.#checkCondition(type, condition);
       const inner = condition === undefined ? type : this.#narrow(type, condition);
       if (inner !== undefined) this.#checkSelectionSet(selection.selectionSet, inner, context);
+    }
+  }
+
+  /** Finds object types that the planner expects a fragment to apply to, and that it does not apply to here. */
+  #checkCondition(type: GraphQLCompositeType, condition: string): void {
+    const { name: subgraph, schema } = this.#target;
+    const expected = this.#planned.subgraphs.get(subgraph)?.members.get(condition);
+    const narrower = schema.getType(condition);
+    if (expected === undefined || !isAbstractType(narrower)) return;
+    const possible = isAbstractType(type) ? schema.getPossibleTypes(type) : [type];
+    for (const one of possible) {
+      if (!isObjectType(one) || !expected.has(one.name) || schema.isSubType(narrower, one)) continue;
+      this.#addProblem({
+        kind: 'not matched',
+        isCertain: one === type,
+        message: `subgraph "${subgraph}" does not apply the fragment on ${condition} to ${one.name}, which is not one of its types`,
+        coordinates: [one.name],
+      });
     }
   }
 
@@ -153,7 +182,14 @@ class FetchVerifier {
     const definition = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
     if (definition === undefined) return;
     for (const owner of this.#ownersOf(type)) this.#checkFieldOfType(field, siblings, owner, context);
-    for (const problem of findOutputDifferences(type.name, definition, this.#planned.schema, this.#target)) {
+    const isTypeNamed = field.selectionSet !== undefined && selectsTypename(field.selectionSet);
+    for (const problem of findOutputDifferences(
+      type.name,
+      definition,
+      this.#planned.schema,
+      this.#target,
+      isTypeNamed,
+    )) {
       this.#addProblem(problem);
     }
     const inner = getNamedType(definition.type);
@@ -198,15 +234,26 @@ class FetchVerifier {
     }
     if (metadata.requires !== undefined)
       this.#checkRequires(coordinate, metadata.requires, siblings, context);
-    const missing = metadata.contextArguments.filter(
-      (argument) => !field.arguments?.some((given) => given.name.value === argument),
-    );
-    if (missing.length > 0) {
+    this.#checkContext(coordinate, metadata.contextArguments, field);
+  }
+
+  #checkContext(coordinate: string, expected: FieldMetadata['contextArguments'], field: FieldNode): void {
+    const { name: subgraph } = this.#target;
+    const given = this.#planned.subgraphs.get(subgraph)?.fields.get(coordinate)?.contextArguments;
+    for (const [name, value] of expected) {
+      const isPassed = field.arguments?.some((argument) => argument.name.value === name) === true;
+      const passed = isPassed ? given?.get(name) : undefined;
+      const isSameType = passed === undefined || !passed.types.isDisjointFrom(value.types);
+      if (isPassed && isSameType && (passed === undefined || passed.selection === value.selection)) continue;
+      const from = ({ types, selection }: ContextValue): string =>
+        `"${[...types].join(' or ')} ${selection}"`;
+      const problem =
+        passed === undefined ? 'without it' : `although it is filled from ${from(passed)} by the gateway`;
       this.#addProblem({
         kind: 'missing input',
         isCertain: true,
-        message: `subgraph "${subgraph}" computes ${coordinate} without its arguments from context: ${missing.join(', ')}`,
-        coordinates: missing.map((argument) => `${coordinate}(${argument}:)`),
+        message: `subgraph "${subgraph}" computes ${coordinate} with the argument ${name} from ${from(value)}, ${problem}`,
+        coordinates: [`${coordinate}(${name}:)`, ...(isSameType ? [] : [...value.types, ...passed.types])],
       });
     }
   }
@@ -241,12 +288,19 @@ class FetchVerifier {
       return;
     }
     const before = this.#planned.subgraphs.get(this.#target.name)?.fields.get(coordinate)?.requires;
-    if (before !== undefined && !isFieldSubset(fieldsWithArguments(requires), fieldsWithArguments(before))) {
+    if (before === undefined) return;
+    const [owner = ''] = coordinate.split('.');
+    const differing = findDifferingArguments(
+      { set: requires, schema: this.#target.schema },
+      { set: before, schema: this.#planned.schema },
+      owner,
+    );
+    if (differing.length > 0) {
       this.#addProblem({
         kind: 'missing input',
         isCertain: true,
-        message: `${message} from "${printFieldSet(requires)}", but receives "${printFieldSet(before)}": values for other arguments`,
-        coordinates: [coordinate],
+        message: `${message} from "${printFieldSet(requires)}", but receives "${printFieldSet(before)}" with other values of ${differing.join(', ')}`,
+        coordinates: [coordinate, ...differing],
       });
     }
   }
@@ -256,17 +310,12 @@ class FetchVerifier {
   }
 }
 
-/** The fields of a set that have arguments, under names that include the arguments. */
-function fieldsWithArguments(set: SelectionSetNode): FieldTree {
-  return new Map(
-    set.selections.flatMap((selection): [string, () => FieldTree][] => {
-      if (selection.kind === Kind.FRAGMENT_SPREAD) return [];
-      if (selection.kind === Kind.INLINE_FRAGMENT) return [...fieldsWithArguments(selection.selectionSet)];
-      const given = (selection.arguments ?? []).map(print).sort().join(', ');
-      const below =
-        selection.selectionSet === undefined ? emptyFieldTree : fieldsWithArguments(selection.selectionSet);
-      return given === '' && below.size === 0 ? [] : [[`${selection.name.value}(${given})`, () => below]];
-    }),
+/** Whether the name of the object's type is fetched. */
+function selectsTypename({ selections }: SelectionSetNode): boolean {
+  return selections.some((selection) =>
+    selection.kind === Kind.FIELD
+      ? selection.name.value === '__typename'
+      : selection.kind === Kind.INLINE_FRAGMENT && selectsTypename(selection.selectionSet),
   );
 }
 

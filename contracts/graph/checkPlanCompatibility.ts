@@ -1,13 +1,10 @@
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { Deployment } from '../finding.ts';
-import { checkFetch } from './checkFetch.ts';
-import type { ContractGraph } from './composeGraph.ts';
+import { CrossVersionPlanCheck, changedSubgraphs, type RunningSubgraphs } from './crossVersionPlanCheck.ts';
 import { determineDeployment } from './determineDeployment.ts';
-import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
+import type { FetchProblem } from './fetchProblem.ts';
 import type { PlannedFetch } from './flattenPlan.ts';
-import type { ConsumerPlan, OnProgress, PlannedGraph } from './planConsumerOperations.ts';
-import { subgraphSchemaOf } from './subgraphSchema.ts';
-import { supergraphMetadataOf } from './supergraphMetadata.ts';
+import type { ConsumerPlan, PlannedGraph } from './planConsumerOperations.ts';
 
 /** Whether the plans of one operation and the two versions of one subgraph work together during a rollout. */
 export interface PlanCompatibility {
@@ -21,48 +18,38 @@ export interface PlanCompatibility {
   readonly deployment: Deployment;
 }
 
-interface CheckPlanCompatibilityOptions {
-  readonly onProgress?: OnProgress | undefined;
-}
-
-/** Checks the old plans against the new subgraphs, and the new plans against the old ones. Returns one result for
- *  each pair of an operation and a changed subgraph that a plan fetches from, or that the new graph refuses the
- *  operation with. Operations are matched by consumer and name. */
+/** Checks the plans of running gateways against the new subgraphs, and the new plans against the running subgraphs.
+ *  Gateways may have been composed from other versions than those that run. Returns one result for each pair of an
+ *  operation and a changed subgraph that a plan fetches from, or that the new graph refuses the operation with.
+ *  Operations are matched by consumer and name. */
 export function checkPlanCompatibility(
-  old: PlannedGraph,
+  gateway: PlannedGraph,
+  running: RunningSubgraphs,
   next: PlannedGraph,
-  { onProgress }: CheckPlanCompatibilityOptions = {},
 ): readonly PlanCompatibility[] {
-  const changed = changedSubgraphs(old.graph, next.graph);
-  if (changed.length === 0) return [];
-  const pairs = pairOperations(old, next);
-  const fromOld = new CrossVersionPlanCheck(old.graph, next.graph);
-  const fromNew = new CrossVersionPlanCheck(next.graph, old.graph);
-  return pairs.flatMap(({ operation, before, after }, index) => {
-    const [oldFetches, newFetches] = [fetchesOf(before), fetchesOf(after)];
+  const changedForGateways = new Set(changedSubgraphs(gateway.graph.contracts, next.graph.contracts));
+  const changed = new Set(changedSubgraphs(running.contracts, next.graph.contracts));
+  const names = [...changedForGateways.union(changed)];
+  if (names.length === 0) return [];
+  const oldPlans = new CrossVersionPlanCheck(gateway.graph, next.graph);
+  const newPlans = new CrossVersionPlanCheck(next.graph, running);
+  return pairOperations(gateway, next).flatMap(({ operation, before, after }) => {
     const isRefused = before?.kind === 'planned' && after?.kind === 'failed';
-    const touched = changed.filter((name) =>
+    const oldFetches = fetchesOf(before);
+    const newFetches = isRefused ? (after.remainingFetches ?? []) : fetchesOf(after);
+    const touched = names.filter((name) =>
       [...oldFetches, ...newFetches].some(({ subgraph }) => subgraph === name),
     );
-    const compatibilities = (touched.length === 0 && isRefused ? changed : touched).map((subgraph) => {
-      const oldPlanProblems = fromOld.check(oldFetches, subgraph);
-      const newPlanProblems = fromNew.check(newFetches, subgraph);
-      const deployment = determineDeployment({
-        subgraph,
-        oldPlanProblems,
-        newPlanProblems,
-        isRefused,
-      });
+    return (touched.length === 0 && isRefused ? names : touched).map((subgraph) => {
+      const oldPlanProblems = changedForGateways.has(subgraph) ? oldPlans.check(oldFetches, subgraph) : [];
+      // Consumers keep sending the variables that they send now, and the running subgraph accepts those.
+      const newPlanProblems = changed.has(subgraph)
+        ? newPlans.check(newFetches, subgraph).filter(({ kind }) => kind !== 'input')
+        : [];
+      const deployment = determineDeployment({ subgraph, oldPlanProblems, newPlanProblems, isRefused });
       return { operation, subgraph, oldPlanProblems, newPlanProblems, deployment };
     });
-    onProgress?.(index + 1, pairs.length, 'checking plans against subgraphs');
-    return compatibilities;
   });
-}
-
-function changedSubgraphs(old: ContractGraph, next: ContractGraph): readonly string[] {
-  const names = new Set([...old.contracts.keys(), ...next.contracts.keys()]);
-  return [...names].filter((name) => old.contracts.get(name)?.sdl !== next.contracts.get(name)?.sdl);
 }
 
 interface OperationPair {
@@ -92,40 +79,7 @@ function keyOf({ consumer, name }: ConsumerOperation): string {
   return JSON.stringify([consumer, name]);
 }
 
-function fetchesOf(planned: ConsumerPlan | undefined): readonly PlannedFetch[] {
+/** The fetches of all plans of an operation. */
+export function fetchesOf(planned: ConsumerPlan | undefined): readonly PlannedFetch[] {
   return planned?.kind === 'planned' ? planned.variants.flatMap(({ fetches }) => fetches) : [];
-}
-
-/** Checks plans for one graph against the subgraphs of another. */
-class CrossVersionPlanCheck {
-  readonly #planned: ContractGraph;
-  readonly #running: ContractGraph;
-  readonly #targets = new Map<string, FetchTarget | undefined>();
-
-  constructor(planned: ContractGraph, running: ContractGraph) {
-    this.#planned = planned;
-    this.#running = running;
-  }
-
-  check(fetches: readonly PlannedFetch[], subgraph: string): readonly FetchProblem[] {
-    const own = fetches.filter((fetch) => fetch.subgraph === subgraph);
-    const target = this.#targetOf(subgraph);
-    if (own.length === 0) return [];
-    if (target === undefined) {
-      const message = `there is no subgraph "${subgraph}"`;
-      return [{ kind: 'no subgraph', isCertain: true, message, coordinates: [] }];
-    }
-    const problems = own.flatMap((fetch) => checkFetch(fetch, supergraphMetadataOf(this.#planned), target));
-    return [...new Map(problems.map((problem) => [problem.message, problem])).values()];
-  }
-
-  #targetOf(name: string): FetchTarget | undefined {
-    if (!this.#targets.has(name)) {
-      const contract = this.#running.contracts.get(name);
-      const metadata = supergraphMetadataOf(this.#running).subgraphs.get(name);
-      const exists = contract !== undefined && metadata !== undefined;
-      this.#targets.set(name, exists ? { name, schema: subgraphSchemaOf(contract), metadata } : undefined);
-    }
-    return this.#targets.get(name);
-  }
 }

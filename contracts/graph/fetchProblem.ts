@@ -13,6 +13,8 @@ export interface FetchProblem {
     | 'missing input'
     /** The field is `@external` in the subgraph. */
     | 'not served'
+    /** A fragment does not apply to a type that it was planned for: what it selects is missing. */
+    | 'not matched'
     /** Values have another type than the gateway expects. */
     | 'other type'
     | 'may be null'
@@ -30,5 +32,5 @@ export interface FetchProblem {
 export interface FetchTarget {
   readonly name: string;
   readonly schema: GraphQLSchema;
-  readonly metadata: SubgraphMetadata;
+  readonly metadata: Pick<SubgraphMetadata, 'keys' | 'fields'>;
 }

@@ -1,10 +1,12 @@
 import {
   type GraphQLInputObjectType,
   type GraphQLInputType,
+  type GraphQLNamedType,
   type GraphQLSchema,
   getNamedType,
   isEnumType,
   isInputObjectType,
+  isInputType,
   isListType,
   isNonNullType,
   isRequiredInputField,
@@ -47,27 +49,32 @@ export function findVariableDifferences(
 ): readonly InputDifference[] {
   const differences: InputDifference[] = [];
   const seen = new Set<string>();
-  for (const { type } of variableDefinitions) compare(namedTypeOf(type));
+  for (const { type } of variableDefinitions) {
+    const name = namedTypeOf(type);
+    const [from, to] = [given.getType(name), taken.getType(name)];
+    if (isInputType(from) && isInputType(to)) compare(from, to);
+  }
   return differences;
 
-  function compare(name: string): void {
-    if (seen.has(name)) return;
-    seen.add(name);
-    const [from, to] = [given.getType(name), taken.getType(name)];
+  /** Compares types that may have different names: clients do not pass the names of types inside a variable. */
+  function compare(from: GraphQLNamedType, to: GraphQLNamedType): void {
+    const key = `${from.name} ${to.name}`;
+    if (seen.has(key)) return;
+    seen.add(key);
     if (isEnumType(from) && isEnumType(to)) {
       for (const value of from.getValues()) {
         if (to.getValue(value.name) != null) continue;
-        const coordinate = `${name}.${value.name}`;
+        const coordinate = `${from.name}.${value.name}`;
         add(false, `the value ${coordinate} is no longer accepted`, coordinate);
       }
     }
-    if (isInputObjectType(from) && isInputObjectType(to)) compareFields(from.name, from, to);
+    if (isInputObjectType(from) && isInputObjectType(to)) compareFields(from, to);
   }
 
-  function compareFields(name: string, from: GraphQLInputObjectType, to: GraphQLInputObjectType): void {
+  function compareFields(from: GraphQLInputObjectType, to: GraphQLInputObjectType): void {
     for (const field of Object.values(to.getFields())) {
       const same = from.getFields()[field.name];
-      const coordinate = `${name}.${field.name}`;
+      const coordinate = `${to.name}.${field.name}`;
       if (same === undefined) {
         if (isRequiredInputField(field))
           add(true, `${coordinate} is required, but clients do not know it`, coordinate);
@@ -78,9 +85,10 @@ export function findVariableDifferences(
       }
     }
     for (const field of Object.values(from.getFields())) {
-      const coordinate = `${name}.${field.name}`;
-      if (to.getFields()[field.name] === undefined) add(false, `${coordinate} is not known`, coordinate);
-      else compare(getNamedType(field.type).name);
+      const coordinate = `${from.name}.${field.name}`;
+      const same = to.getFields()[field.name];
+      if (same === undefined) add(false, `${coordinate} is not known`, coordinate);
+      else compare(getNamedType(field.type), getNamedType(same.type));
     }
   }
 
@@ -89,14 +97,30 @@ export function findVariableDifferences(
   }
 }
 
-/** Whether every value of one type is a value of the other. Named types are compared by name. */
+/** Whether every value of one type, given in a variable, is a value of the other. Values of enums and fields of input
+ *  objects are compared separately. */
 function isAssignableInput(given: GraphQLInputType, taken: GraphQLInputType): boolean {
   if (isNonNullType(taken)) return isNonNullType(given) && isAssignableInput(given.ofType, taken.ofType);
   if (isNonNullType(given)) return isAssignableInput(given.ofType, taken);
   // GraphQL coerces a single value to a list of one.
   if (isListType(taken)) return isAssignableInput(isListType(given) ? given.ofType : given, taken.ofType);
-  return !isListType(given) && given.name === taken.name;
+  return !isListType(given) && isCoercible(given, taken);
 }
+
+function isCoercible(given: GraphQLNamedType, taken: GraphQLNamedType): boolean {
+  if (given.name === taken.name) return true;
+  if (isEnumType(given) && isEnumType(taken)) return true;
+  if (isInputObjectType(given) && isInputObjectType(taken)) return true;
+  // In a variable, a value of an enum is a string.
+  return coercions.get(taken.name)?.has(isEnumType(given) ? 'String' : given.name) === true;
+}
+
+/** Scalars whose values another scalar accepts in a variable. */
+const coercions: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ['Float', new Set(['Int'])],
+  ['ID', new Set(['Int', 'String'])],
+  ['String', new Set(['String'])],
+]);
 
 function namedTypeOf(type: TypeNode): string {
   return type.kind === Kind.NAMED_TYPE ? type.name.value : namedTypeOf(type.type);

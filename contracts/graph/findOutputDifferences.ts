@@ -14,18 +14,20 @@ import {
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 
 /** Finds how the values that a subgraph serves for a field differ from what a gateway expects. `planned` is the
- *  gateway's schema, including elements that clients do not see. */
+ *  gateway's schema, including elements that clients do not see. `isTypeNamed`: the gateway fetches `__typename`. */
 export function findOutputDifferences(
   typeName: string,
   served: GraphQLField<unknown, unknown>,
   planned: GraphQLSchema,
   target: FetchTarget,
+  isTypeNamed: boolean,
 ): readonly FetchProblem[] {
   const type = planned.getType(typeName);
   const expected = isObjectType(type) || isInterfaceType(type) ? type.getFields()[served.name] : undefined;
   if (expected === undefined) return [];
   const coordinate = `${typeName}.${served.name}`;
-  return findTypeDifferences(expected.type, served.type, planned, target.schema).map(
+  const schemas = { expectedIn: planned, servedIn: target.schema, isTypeNamed };
+  return findTypeDifferences(expected.type, served.type, schemas).map(
     ({ kind, description, coordinates }): FetchProblem => ({
       kind,
       isCertain: kind === 'other type',
@@ -42,51 +44,63 @@ interface TypeDifference {
   readonly coordinates: readonly string[];
 }
 
+interface TypeComparison {
+  readonly expectedIn: GraphQLSchema;
+  readonly servedIn: GraphQLSchema;
+  /** Whether the selection contains `__typename`. Otherwise an object type may have another name. */
+  readonly isTypeNamed: boolean;
+}
+
 /** Finds how values of the type `served` in one schema can violate what a client of the type `expected` in another
  *  schema relies on. */
 export function findTypeDifferences(
   expected: GraphQLOutputType,
   served: GraphQLOutputType,
-  expectedIn: GraphQLSchema,
-  servedIn: GraphQLSchema,
+  comparison: TypeComparison,
 ): readonly TypeDifference[] {
   if (isNonNullType(served)) {
     const inner = isNonNullType(expected) ? expected.ofType : expected;
-    return findTypeDifferences(inner, served.ofType, expectedIn, servedIn);
+    return findTypeDifferences(inner, served.ofType, comparison);
   }
   if (isNonNullType(expected)) {
     return [
       { kind: 'may be null', description: `${served} may be null`, coordinates: [] },
-      ...findTypeDifferences(expected.ofType, served, expectedIn, servedIn),
+      ...findTypeDifferences(expected.ofType, served, comparison),
     ];
   }
   if (isListType(expected) && isListType(served)) {
-    return findTypeDifferences(expected.ofType, served.ofType, expectedIn, servedIn);
+    return findTypeDifferences(expected.ofType, served.ofType, comparison);
   }
   if (isListType(expected) || isListType(served)) return [incompatibleType(expected, served)];
-  return findNamedTypeDifferences(expected, served, expectedIn, servedIn);
+  return findNamedTypeDifferences(expected, served, comparison);
 }
 
 function findNamedTypeDifferences(
   expected: GraphQLNamedType,
   served: GraphQLNamedType,
-  expectedIn: GraphQLSchema,
-  servedIn: GraphQLSchema,
+  comparison: TypeComparison,
 ): readonly TypeDifference[] {
   if (areStringTypes(expected, served) || isIntServedAsFloat(expected, served)) return [];
-  if (expected.name !== served.name) {
-    const same = expectedIn.getType(served.name);
-    const isNarrower =
-      isAbstractType(expected) &&
-      (isObjectType(same) || isInterfaceType(same)) &&
-      expectedIn.isSubType(expected, same);
-    if (!isNarrower) return [incompatibleType(expected, served)];
+  if (expected.name !== served.name && !mayBeRenamed(expected, served, comparison)) {
+    return [incompatibleType(expected, served)];
   }
   const unknown = isEnumType(served)
     ? findUnknownValues(expected, served.getValues(), served.name)
-    : findUnknownTypes(expected, served, expectedIn, servedIn);
+    : findUnknownTypes(expected, served, comparison);
   if (unknown.length === 0) return [];
   return [{ kind: 'unknown value', description: `it may be ${unknown.join(', ')}`, coordinates: unknown }];
+}
+
+/** Whether values of a type with another name can be what the client expects. Validation checks the selected fields. */
+function mayBeRenamed(
+  expected: GraphQLNamedType,
+  served: GraphQLNamedType,
+  { isTypeNamed }: TypeComparison,
+): boolean {
+  if (isEnumType(expected)) return isEnumType(served);
+  if (!isCompositeType(expected) || !isCompositeType(served)) return false;
+  // The names that clients get from an interface or union are those of its types.
+  return isAbstractType(expected) || !isTypeNamed;
 }
 
 /** Both arrive as strings. */
@@ -111,12 +125,13 @@ function findUnknownValues(
 function findUnknownTypes(
   expected: GraphQLNamedType,
   served: GraphQLNamedType,
-  expectedIn: GraphQLSchema,
-  servedIn: GraphQLSchema,
+  { expectedIn, servedIn }: TypeComparison,
 ): readonly string[] {
   if (!isAbstractType(expected) || !isCompositeType(served)) return [];
+  // A subgraph with `@interfaceObject` serves the interface as an object type.
+  if (isObjectType(served) && served.name === expected.name) return [];
   const known = new Set(expectedIn.getPossibleTypes(expected).map(({ name }) => name));
-  const possible = isAbstractType(served) ? servedIn.getPossibleTypes(served) : [];
+  const possible = isAbstractType(served) ? servedIn.getPossibleTypes(served) : [served];
   return possible.flatMap(({ name }) => (known.has(name) ? [] : [name]));
 }
 

@@ -10,13 +10,14 @@ import { operationOf } from './operationOf.ts';
 import { OperationWeights } from './operationWeights.ts';
 import { firstResponseDepthOf, hasDeferNode, maxPlanCost, type PlanCost, planCostOf } from './planCost.ts';
 import { type FailedOperation, type PlanResult, planOnSupergraph } from './planOnSupergraph.ts';
+import { removeInvalidSelections } from './removeInvalidSelections.ts';
 import { supergraphMetadataOf } from './supergraphMetadata.ts';
 
 /** The plan of a consumer operation, or why there is none. */
 export type ConsumerPlan =
   | {
       readonly kind: 'planned';
-      /** First the plan with all progressive `@override` labels off, then the plan with all on, if the labels matter. */
+      /** One plan for each set of progressive `@override` labels that can be active, first none and last all. */
       readonly variants: readonly PlanVariant[];
       /** The largest cost of all variants. */
       readonly cost: PlanCost;
@@ -24,7 +25,12 @@ export type ConsumerPlan =
        *  known, or when it cannot be determined. */
       readonly firstResponseDepth?: number | undefined;
     }
-  | FailedOperation;
+  | RefusedOperation;
+
+interface RefusedOperation extends FailedOperation {
+  /** The fetches for the selections that the graph does not refuse. */
+  readonly remainingFetches?: readonly PlannedFetch[] | undefined;
+}
 
 interface PlanVariant {
   /** The labels that are on. */
@@ -46,7 +52,7 @@ export interface PlanConsumerOperationsOptions {
 }
 
 /** `what` names the current step for people. */
-export type OnProgress = (done: number, total: number, what: string) => void;
+type OnProgress = (done: number, total: number, what: string) => void;
 
 /** Validates and plans every operation as a gateway with default limits does, with every condition on a variable
  *  being true. A failing operation does not stop the others. The planner's threads determine how many are planned at
@@ -95,15 +101,12 @@ class ConsumerPlanner {
   async plan(operation: ConsumerOperation): Promise<ConsumerPlan> {
     const { supergraph } = this.#graph;
     const planned = await planOnSupergraph(operation, supergraph);
-    if (planned.kind === 'failed') return planned;
+    if (planned.kind === 'failed') {
+      return { ...planned, remainingFetches: await this.#remainingFetches(operation) };
+    }
     const { normalized } = planned;
     const definition = operationOf(operation.document);
-    const { schema } = supergraphMetadataOf(this.#graph);
-    const variants = planned.variants.map(({ overrides, plan }) => ({
-      overrides,
-      plan,
-      fetches: flattenPlan(plan, schema),
-    }));
+    const variants = this.#flatten(planned);
     const root = supergraph.apiSchema.getRootType(definition.operation);
     const weight = root == null ? undefined : this.#weights.weigh(definition, root, normalized.root);
     return {
@@ -112,6 +115,20 @@ class ConsumerPlanner {
       cost: maxPlanCost(variants.map(({ fetches }) => planCostOf(fetches, weight))),
       firstResponseDepth: await this.#firstResponseDepth(operation, planned),
     };
+  }
+
+  #flatten({ variants }: Exclude<PlanResult, FailedOperation>): readonly PlanVariant[] {
+    const { schema } = supergraphMetadataOf(this.#graph);
+    return variants.map((variant) => ({ ...variant, fetches: flattenPlan(variant.plan, schema) }));
+  }
+
+  async #remainingFetches(operation: ConsumerOperation): Promise<readonly PlannedFetch[] | undefined> {
+    const { supergraph } = this.#graph;
+    const document = removeInvalidSelections(operation.document, supergraph.apiSchema);
+    if (document === undefined) return undefined;
+    const planned = await planOnSupergraph({ ...operation, document }, supergraph);
+    if (planned.kind === 'failed') return undefined;
+    return this.#flatten(planned).flatMap(({ fetches }) => fetches);
   }
 
   async #firstResponseDepth(

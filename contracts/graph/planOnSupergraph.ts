@@ -18,6 +18,7 @@ import {
   findExceededLimit,
   findExceededTextLimit,
 } from '../../gateway/operation/operationLimits.ts';
+import { listOverrideSets } from '../../gateway/operation/overrideDecision.ts';
 import { createPlannerInput, planOperation } from '../../gateway/operation/planOperation.ts';
 import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
 import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
@@ -25,14 +26,14 @@ import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { FileLocation } from '../finding.ts';
 import { errorCoordinatesOf } from './errorCoordinatesOf.ts';
-import { operationOf } from './operationOf.ts';
+import { operationOf, rootTypeNameOf } from './operationOf.ts';
 
 /** The plans that a gateway makes for an operation, or why it makes none. */
 export type PlanResult =
   | {
       readonly kind: 'planned';
       readonly normalized: NormalizedOperation;
-      /** First the plan with all progressive `@override` labels off, then the plan with all on, if the labels matter. */
+      /** One plan for each set of progressive `@override` labels that can be active, first none and last all. */
       readonly variants: readonly { readonly overrides: readonly string[]; readonly plan: QueryPlan }[];
     }
   | FailedOperation;
@@ -78,7 +79,7 @@ export async function planOnSupergraph(
     });
     const labels = relevantOverrides(supergraph, document, definition);
     const variants = await Promise.all(
-      (labels.length === 0 ? [[]] : [[], labels]).map(async (overrides) => ({
+      listOverrideSets(labels).map(async (overrides) => ({
         overrides,
         plan: await planVariant(definition, normalized, overrides, supergraph),
       })),
@@ -113,20 +114,20 @@ export function findRequestProblems(
     return [{ kind: 'limit', message: describeExceededLimit(exceeded), location, coordinates: [] }];
   }
   const { operation: kind } = operationOf(document);
-  // `validate` reports nothing for a missing root type.
-  if (schema.getRootType(kind) == null) {
-    const message = `The graph has no ${kind} type: no ${kind} can be answered.`;
-    const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
-    return [{ kind: 'no root type', message, location, coordinates: [name] }];
-  }
   const errors = validate(schema, document);
   const coordinates = errorCoordinatesOf(errors, document, schema);
-  return errors.map((error, index) => ({
-    kind: 'invalid',
-    message: error.message,
-    location: locationOf(error, location),
-    coordinates: coordinates[index] ?? [],
-  }));
+  const problems = errors.map(
+    (error, index): OperationProblem => ({
+      kind: 'invalid',
+      message: error.message,
+      location: locationOf(error, location),
+      coordinates: coordinates[index] ?? [],
+    }),
+  );
+  // `validate` reports nothing for a missing root type.
+  if (schema.getRootType(kind) != null) return problems;
+  const message = `The graph has no ${kind} type: no ${kind} can be answered.`;
+  return [{ kind: 'no root type', message, location, coordinates: [rootTypeNameOf(kind)] }, ...problems];
 }
 
 function locationOf({ locations }: GraphQLError, { file, ...start }: FileLocation): FileLocation {

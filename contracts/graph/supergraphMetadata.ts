@@ -1,10 +1,12 @@
 import {
   buildASTSchema,
   type ConstDirectiveNode,
+  type DocumentNode,
   type GraphQLSchema,
   Kind,
   parse,
   type SelectionSetNode,
+  stripIgnoredCharacters,
 } from 'graphql';
 import {
   argumentOf,
@@ -19,6 +21,8 @@ import type { ContractGraph } from './composeGraph.ts';
 export interface SubgraphMetadata {
   /** The keys of each type, including keys with `resolvable: false`. */
   readonly keys: ReadonlyMap<string, readonly EntityKey[]>;
+  /** The object types of each interface and union in the subgraph. */
+  readonly members: ReadonlyMap<string, ReadonlySet<string>>;
   /** Fields by `Type.field`, only those with metadata. */
   readonly fields: ReadonlyMap<string, FieldMetadata>;
 }
@@ -33,8 +37,21 @@ export interface FieldMetadata {
   readonly provides: SelectionSetNode | undefined;
   /** The subgraph names the field, and another one resolves it. */
   readonly isExternal: boolean;
-  /** Arguments that the gateway fills in from `@context`. */
-  readonly contextArguments: readonly string[];
+  /** Arguments that the gateway fills in, by name. */
+  readonly contextArguments: ReadonlyMap<string, ContextValue>;
+}
+
+/** What an argument with `@fromContext` is filled with. */
+export interface ContextValue {
+  /** The types that have the context. */
+  readonly types: ReadonlySet<string>;
+  /** The selection from these types, without white space. */
+  readonly selection: string;
+}
+
+/** `text`: a selection, with or without the name of the context before it. */
+export function createContextValue(types: Iterable<string>, text: string): ContextValue {
+  return { types: new Set(types), selection: stripIgnoredCharacters(text).replace(/^\$\w+/, '') };
 }
 
 /** The metadata of each subgraph, and the schema that the planner uses, including elements that clients do not see. */
@@ -61,12 +78,35 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
   const subgraphs = new Map(
     Array.from(names.values(), (name) => [
       name,
-      { keys: new Map<string, EntityKey[]>(), fields: new Map<string, FieldMetadata>() },
+      {
+        keys: new Map<string, EntityKey[]>(),
+        members: new Map<string, Set<string>>(),
+        fields: new Map<string, FieldMetadata>(),
+      },
     ]),
   );
   const subgraphOf = (join: ConstDirectiveNode) =>
     subgraphs.get(names.get(argumentOf(join, 'graph') ?? '') ?? '');
+  const addMember = (
+    join: ConstDirectiveNode,
+    abstractType: string | undefined,
+    member: string | undefined,
+  ) => {
+    const members = subgraphOf(join)?.members;
+    if (members === undefined || abstractType === undefined || member === undefined) return;
+    members.set(abstractType, new Set(members.get(abstractType)).add(member));
+  };
+  for (const definition of document.definitions) {
+    if (definition.kind !== Kind.UNION_TYPE_DEFINITION) continue;
+    for (const join of joinsOf(definition.directives, 'join__unionMember'))
+      addMember(join, definition.name.value, argumentOf(join, 'member'));
+  }
+  const contexts = readContexts(document);
   for (const [typeName, type] of compositesOf(document)) {
+    if (type.kind === Kind.OBJECT_TYPE_DEFINITION) {
+      for (const join of joinsOf(type.directives, 'join__implements'))
+        addMember(join, argumentOf(join, 'interface'), typeName);
+    }
     for (const join of joinsOf(type.directives, 'join__type')) {
       const fields = parseFieldSet(argumentOf(join, 'key'));
       const keys = subgraphOf(join)?.keys;
@@ -80,12 +120,17 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
           requires: parseFieldSet(argumentOf(join, 'requires')),
           provides: parseFieldSet(argumentOf(join, 'provides')),
           isExternal: argumentOf(join, 'external') === 'true',
-          contextArguments: contextArgumentsOf(join),
+          contextArguments: contextArgumentsOf(join, contexts),
         });
       }
     }
   }
-  return { subgraphs, schema: buildASTSchema(document, { assumeValid: true, assumeValidSDL: true }) };
+  return { subgraphs, schema: schemaOfSupergraph(document) };
+}
+
+/** The schema of a supergraph, including elements that clients do not see. */
+export function schemaOfSupergraph(document: DocumentNode): GraphQLSchema {
+  return buildASTSchema(document, { assumeValid: true, assumeValidSDL: true });
 }
 
 function joinsOf(
@@ -95,12 +140,34 @@ function joinsOf(
   return directives.filter((directive) => directive.name.value === name);
 }
 
-function contextArgumentsOf(join: ConstDirectiveNode): readonly string[] {
+/** The names of the types that have each context. */
+function readContexts(document: DocumentNode): ReadonlyMap<string, readonly string[]> {
+  const contexts = new Map<string, string[]>();
+  for (const definition of document.definitions) {
+    if (!('directives' in definition) || !('name' in definition)) continue;
+    for (const context of joinsOf(definition.directives as readonly ConstDirectiveNode[], 'context')) {
+      const name = argumentOf(context, 'name') ?? '';
+      contexts.set(name, [...(contexts.get(name) ?? []), definition.name?.value ?? '']);
+    }
+  }
+  return contexts;
+}
+
+function contextArgumentsOf(
+  join: ConstDirectiveNode,
+  contexts: ReadonlyMap<string, readonly string[]>,
+): ReadonlyMap<string, ContextValue> {
   const value = join.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
-  if (value?.kind !== Kind.LIST) return [];
-  return value.values.flatMap((entry) => {
-    const name =
-      entry.kind === Kind.OBJECT ? entry.fields.find((field) => field.name.value === 'name') : undefined;
-    return name?.value.kind === Kind.STRING ? [name.value.value] : [];
-  });
+  if (value?.kind !== Kind.LIST) return new Map();
+  return new Map(
+    value.values.flatMap((entry): [string, ContextValue][] => {
+      if (entry.kind !== Kind.OBJECT) return [];
+      const textOf = (member: string): string => {
+        const text = entry.fields.find(({ name }) => name.value === member)?.value;
+        return text?.kind === Kind.STRING ? text.value : '';
+      };
+      const types = contexts.get(textOf('context')) ?? [];
+      return [[textOf('name'), createContextValue(types, textOf('selection'))]];
+    }),
+  );
 }

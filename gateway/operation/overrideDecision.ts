@@ -43,7 +43,34 @@ export function createOverrideDecisions(
 
 function percentageOf(label: string, { labels }: OverridePolicy): number {
   if (Object.hasOwn(labels, label)) return labels[label] as number;
-  return Number(/^percent\(([\d.]+)\)$/.exec(label)?.[1] ?? 0);
+  return percentageIn(label) ?? 0;
+}
+
+function percentageIn(label: string): number | undefined {
+  const text = /^percent\(([\d.]+)\)$/.exec(label)?.[1];
+  return text === undefined ? undefined : Number(text);
+}
+
+/** Labels with names of their own that are combined with each other. More of them are all on or all off. */
+const maxCombinedNames = 3;
+
+/** Every set of labels that can be active for one request, when the configuration has no entry for a label
+ *  `percent(…)` and any entries for other labels. First none, last all. */
+export function listOverrideSets(labels: readonly string[]): readonly (readonly string[])[] {
+  const percentages = [...new Set(labels.flatMap((label) => percentageIn(label) ?? []))].sort(
+    (a, b) => b - a,
+  );
+  const chain = [
+    [],
+    ...percentages.map((least) => labels.filter((label) => (percentageIn(label) ?? -1) >= least)),
+  ];
+  const ownNames = labels.filter((label) => percentageIn(label) === undefined);
+  const groups = ownNames.length <= maxCombinedNames ? ownNames.map((name) => [name]) : [ownNames];
+  const combinations: string[][] = [[]];
+  for (const group of groups) combinations.push(...combinations.map((names) => [...names, ...group]));
+  return combinations.flatMap((named) =>
+    chain.map((active) => labels.filter((label) => named.includes(label) || active.includes(label))),
+  );
 }
 
 const identityHashBytes = 6;

@@ -545,4 +545,27 @@ describe('contracts can-deploy', () => {
     disk.commit('v2').write(running('v2'));
     expect(await canDeploy(disk, 'shipping')).toEqual([0, 'Yes: shipping can be deployed to live now.\n']);
   });
+
+  test('answers yes to the last step of a move, and meanwhile to subgraphs that the move is not about', async () => {
+    using disk = new TemporaryContractStore({
+      ...store,
+      'contracts/schemas/stores.graphql': `${federation}type Query { stores: Int }`,
+      'contracts/operations/app/size.graphql': 'query Size($id: ID!) { product(id: $id) { size } }',
+    }).commit('v1');
+    disk.write({
+      'contracts/schemas/products.graphql': products.replace('  size: Int\n', ''),
+      'contracts/schemas/shipping.graphql': shipping.replace('estimate:', 'size: Int\n  estimate:'),
+      'contracts/schemas/stores.graphql': `${federation}type Query { stores: Int open: Int }`,
+    });
+    disk.commit('v2');
+    // Both subgraphs serve the field, so that what runs does not compose.
+    const during = (gateways: string) => ({
+      'contracts/environments.yaml': `live:\n  subgraphs: { products: v1, shipping: v2, stores: v1 }\n  gateways: ${gateways}\n`,
+    });
+    disk.write(during('v1'));
+    expect(await canDeploy(disk, 'products')).toEqual([1, expect.stringContaining('gateway first')]);
+    expect(await canDeploy(disk, 'stores')).toEqual([0, 'Yes: stores can be deployed to live now.\n']);
+    disk.write(during('v2'));
+    expect(await canDeploy(disk, 'products')).toEqual([0, 'Yes: products can be deployed to live now.\n']);
+  });
 });

@@ -1,3 +1,4 @@
+import { type GraphQLSchema, parse } from 'graphql';
 import type { ConsumerOperation, ContractStore } from '../../../contracts/contractStore.ts';
 import { findBreakagesAfterRollout } from '../../../contracts/evaluation/findBreakagesAfterRollout.ts';
 import type { FileLocation } from '../../../contracts/finding.ts';
@@ -6,6 +7,7 @@ import {
   type PlanResult,
   planOnSupergraph,
 } from '../../../contracts/graph/planOnSupergraph.ts';
+import { schemaOfSupergraph } from '../../../contracts/graph/supergraphMetadata.ts';
 import { type RuleId, ruleOf } from '../../../contracts/rules.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
@@ -62,10 +64,15 @@ export async function findBrokenOperations(query: BrokenOperationQuery): Promise
     lastPlan = planned.catch(() => {});
     return planned;
   };
+  let servedSchema: GraphQLSchema | undefined;
+  const served = (): GraphQLSchema => {
+    servedSchema ??= schemaOfSupergraph(parse(query.next.sdl, { noLocation: true }));
+    return servedSchema;
+  };
   const runWorker = async (): Promise<void> => {
     for (const operation of remaining) {
       await nextTurn();
-      const broken = await checkOperation(operation, query, planOnCurrent);
+      const broken = await checkOperation(operation, query, planOnCurrent, served);
       // A closed planner plans nothing, which says nothing about the operation.
       signal.throwIfAborted();
       if (broken !== undefined) found.set(operation, broken);
@@ -81,13 +88,16 @@ async function checkOperation(
   operation: ConsumerOperation,
   { next, current, live, store, today }: BrokenOperationQuery,
   planOnCurrent: PlanOnCurrent,
+  served: () => GraphQLSchema,
 ): Promise<BrokenOperation | undefined> {
   const after = await planOnSupergraph(operation, next);
   if (current === undefined) {
     return after.kind === 'failed' ? brokenBy(after.problems) : undefined;
   }
   if (findRequestProblems(operation, current.apiSchema).length > 0) return undefined;
-  const broken = brokenBy(findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema));
+  const broken = brokenBy(
+    findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema, served),
+  );
   if (after.kind === 'planned') return broken ?? (live && brokenByLiveSubgraphs(live, current, after));
   if (broken === undefined) return undefined;
   const isPlanning = after.problems.every(({ kind }) => kind === 'unplannable' || kind === 'limit');

@@ -1,8 +1,8 @@
 import type { SubgraphContract } from '../../../contracts/contractStore.ts';
-import { fetchTargetOf } from '../../../contracts/evaluation/fetchTargetOf.ts';
 import { checkFetch } from '../../../contracts/graph/checkFetch.ts';
 import type { ContractGraph } from '../../../contracts/graph/composeGraph.ts';
 import type { FetchProblem, FetchTarget } from '../../../contracts/graph/fetchProblem.ts';
+import { fetchTargetOf } from '../../../contracts/graph/fetchTargetOf.ts';
 import { flattenPlan } from '../../../contracts/graph/flattenPlan.ts';
 import { supergraphMetadataOf } from '../../../contracts/graph/supergraphMetadata.ts';
 import type { QueryPlan } from '../../planning/queryPlan.ts';

@@ -1,5 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { buildSchema } from 'graphql';
+import { listOverrideSets } from '../../../gateway/operation/overrideDecision.ts';
 import { overridesToWarm } from '../../../gateway/operation/relevantOverrides.ts';
 
 const apiSchema = buildSchema('type Query { price: Int stock: Int name: String }');
@@ -45,4 +46,38 @@ test.each([
   ],
 ])('overridesToWarm for an operation %s', (_, labels, operation, overrides, expected) => {
   expect(overridesToWarm(supergraphWith(labels), before, operation, overrides)).toEqual(expected);
+});
+
+describe('listOverrideSets', () => {
+  test.each([
+    ['no label', [], [[]]],
+    ['one label', ['percent(5)'], [[], ['percent(5)']]],
+    [
+      'percentages, of which a request has all that are larger',
+      ['percent(5)', 'percent(50)', 'percent(50.0)', 'percent(7)'],
+      [
+        [],
+        ['percent(50)', 'percent(50.0)'],
+        ['percent(50)', 'percent(50.0)', 'percent(7)'],
+        ['percent(5)', 'percent(50)', 'percent(50.0)', 'percent(7)'],
+      ],
+    ],
+    [
+      'names, which are switched one by one',
+      ['beta', 'new', 'percent(5)'],
+      [
+        [],
+        ['percent(5)'],
+        ['beta'],
+        ['beta', 'percent(5)'],
+        ['new'],
+        ['new', 'percent(5)'],
+        ['beta', 'new'],
+        ['beta', 'new', 'percent(5)'],
+      ],
+    ],
+    ['many names, only all together', ['a', 'b', 'c', 'd'], [[], ['a', 'b', 'c', 'd']]],
+  ])('has every set that can be active for one request, for %s', (_, labels, sets) => {
+    expect(listOverrideSets(labels)).toEqual(sets);
+  });
 });

@@ -92,6 +92,49 @@ describe('gateways with another supergraph than the contracts compose to', () =>
     const found = await evaluateChange({ changes, old, gateway: next, next, operations });
     expect(found.map(({ deployment }) => deployment)).toEqual([undefined]);
   });
+
+  test('have their plans checked although the running subgraphs do not compose, as in the last step of a move', async () => {
+    const operations = [operation('{ shelf { label } }')];
+    const moved = 'type Shelf @key(fields: "id") { id: ID! label: String }';
+    // The last step: the gateways know the new place of the label, and the old place goes.
+    const next = await plan(operations, v3, moved);
+    const [running, changes] = [contractsOf(v2, moved), await diffSubgraph(contract(v2), contract(v3))];
+    const last = { changes, old: undefined, running, next, operations, isRollout: true };
+    expect(evaluateChange({ ...last, gateway: next }).map(said)).toEqual(['safe field-removed Shelf.label']);
+    // Too early: the gateways still fetch the label from its old place.
+    const found = evaluateChange({ ...last, gateway: await plan(operations, v2) });
+    expect(found.map((finding) => [said(finding), finding.deployment?.order])).toEqual([
+      ['dangerous field-removed Shelf.label', 'gateway first'],
+      ['dangerous plan-cost shop/Page', undefined],
+    ]);
+  });
+
+  test('have breakages by other subgraphs reported with the names of these, and not as caused by the change', async () => {
+    const operations = [operation('{ shelf { label } }')];
+    const [others1, others2] = ['type Query { other: Int }', 'type Query { other: Int more: Int }'];
+    const gateway = await plan(operations, v2, others1);
+    const old = await plan(operations, v3, others1);
+    const next = await plan(operations, v3, others2);
+    const changes = await diffSubgraph(contract(others1, 'others'), contract(others2, 'others'));
+    const rollout = { changes, old, gateway, next, operations, isRollout: true };
+    const found = evaluateChange({ ...rollout, running: contractsOf(v3, others1) });
+    expect(found.map(said)).toEqual(['safe field-added Query.more', 'dangerous operation-broken shop/Page']);
+    expect(found[1]?.message).toContain(
+      'This change does not cause it: the running version of "shelves" is not the one',
+    );
+    // A change that breaks it as well is the cause.
+    const both = await plan(operations, v3, others1);
+    const removal = await diffSubgraph(contract(v2), contract(v3));
+    expect(
+      evaluateChange({
+        ...rollout,
+        changes: removal,
+        old: gateway,
+        next: both,
+        running: contractsOf(v2, others1),
+      }).map(said),
+    ).toEqual(['breaking field-removed Shelf.label']);
+  });
 });
 
 test('a subgraph that its library refuses is reported once, beside the changes of other subgraphs', async () => {
@@ -125,6 +168,40 @@ test('a subgraph that its library refuses is reported once, beside the changes o
   expect(all.map(({ rule, message }) => [rule, message.slice(0, 10)])).toEqual([
     ['subgraph-invalid', expect.any(String)],
     ['composition-error', 'Something '],
+  ]);
+});
+
+test('what did not compose before a candidate is dangerous, and named as such', async () => {
+  const operations = [operation('{ shelf { label } }')];
+  const gateway = await plan(operations, v2);
+  const moved = 'type Shelf @key(fields: "id") { id: ID! label: String }';
+  const [before, next] = [contractsOf(v2, moved), contractsOf(v2, moved)];
+  const candidate = contract('type Query { lamp: Int }', 'lamps');
+  next.set('lamps', candidate);
+  const [earlier, composed] = [
+    await composeGraph(before, supergraphTools),
+    await composeGraph(next, supergraphTools),
+  ];
+  if (!('findings' in earlier) || !('findings' in composed)) throw new Error('It composes.');
+  const uncomposable = {
+    changes: await diffSubgraph(undefined, candidate),
+    gateway,
+    next,
+    compositionFindings: composed.findings,
+    operations,
+  };
+  const evaluated = evaluateUncomposableChange({
+    ...uncomposable,
+    earlierCompositionFindings: earlier.findings,
+  });
+  expect(evaluated.map(said)).toEqual([
+    'safe subgraph-added undefined',
+    'dangerous composition-error Shelf.label',
+  ]);
+  expect(evaluated[1]?.message).toMatch(/"shelves".* The problem existed before the change\.$/);
+  expect(evaluateUncomposableChange(uncomposable).map(said)).toEqual([
+    'safe subgraph-added undefined',
+    'breaking composition-error Shelf.label',
   ]);
 });
 
@@ -216,13 +293,16 @@ function contract(sdl: string, name = 'shelves') {
   return { name, url: `http://${name}.invalid/`, file: `contracts/schemas/${name}.graphql`, sdl: link + sdl };
 }
 
+function contractsOf(...sdls: readonly string[]) {
+  const contracts = sdls.map((sdl, index) => contract(sdl, ['shelves', 'others'][index]));
+  return new Map(contracts.map((one) => [one.name, one]));
+}
+
 async function plan(
   operations: readonly ConsumerOperation[],
   ...sdls: readonly string[]
 ): Promise<PlannedGraph> {
-  const names = ['shelves', 'others'];
-  const contracts = sdls.map((sdl, index) => contract(sdl, names[index]));
-  const composed = await composeGraph(new Map(contracts.map((one) => [one.name, one])), supergraphTools);
+  const composed = await composeGraph(contractsOf(...sdls), supergraphTools);
   if ('findings' in composed) throw new Error(composed.findings.map(({ message }) => message).join('\n'));
   const { graph } = composed;
   try {

@@ -36,7 +36,9 @@ async function evaluate(input: {
   const findings = evaluateContractTerms({ changes: [], gateway, next, operations, gatewaySettings });
   return findings.map(({ severity, rule, coordinate, message }) => {
     const [, detail] =
-      / (existed before the change|(?<=may get ).*|(?<=waits for ).*)\.$/.exec(message) ?? [];
+      / (existed before the change|(?<=may get ).*|(?<=waits for ).*|(?<=answer waits )up to.*)\.$/.exec(
+        message,
+      ) ?? [];
     return [severity, rule, coordinate, ...(detail === undefined ? [] : [`(${detail})`])].join(' ');
   });
 }
@@ -238,6 +240,39 @@ describe('a latency objective', () => {
     expect(
       await evaluate({ query, slo, gatewaySettings: { ...gatewaySettings, enrichments, waitsForAll: true } }),
     ).toHaveLength(1);
+  });
+
+  test('is compared with the budgets of enrichments that the first response waits for', async () => {
+    const budgeted = (budget: string) => [
+      shelves.replace('late: String @enrichment', `late: String @enrichment(budget: "${budget}")`),
+    ];
+    const late = { query: 'query Page { shelf { ...Late } } fragment Late on Shelf { late }', slo };
+    const found = ['breaking latency-slo shop/Page (up to 101ms for Shelf.late)'];
+    expect(await evaluate({ ...late, now: budgeted('101ms') })).toEqual(found);
+    expect(await evaluate({ ...late, now: budgeted('101ms'), before: budgeted('100ms') })).toEqual(found);
+    expect(await evaluate({ ...late, now: budgeted('100ms') })).toEqual([]);
+    expect(await evaluate({ ...late, now: budgeted('1s'), before: budgeted('2s') })).toEqual([
+      'dangerous latency-slo shop/Page (up to 1s for Shelf.late. The problem existed before the change)',
+    ]);
+    const fields = { 'Shelf.late': { budget: 50 } };
+    const lower = { enrichments: { fields, budget: 200 } };
+    expect(await evaluate({ ...late, now: budgeted('1s'), gatewaySettings: lower })).toEqual([]);
+    expect(await evaluate({ ...late, now: budgeted('1s'), gatewaySettings: { waitsForAll: true } })).toEqual(
+      [],
+    );
+    const deferred = 'query Page { shelf { label ...Late @defer } } fragment Late on Shelf { late }';
+    expect(await evaluate({ query: deferred, slo, now: budgeted('1s') })).toEqual([]);
+    const deferredOff = deferred.replace('@defer', '@defer(if: false)');
+    expect(await evaluate({ query: deferredOff, slo, now: budgeted('1s') })).toHaveLength(1);
+  });
+
+  test('is compared with the default budget when the configuration is known', async () => {
+    const late = { query: 'query Page { shelf { late } }', slo };
+    const enrichments = { fields: {}, budget: 150 };
+    expect(await evaluate({ ...late, gatewaySettings: { enrichments } })).toEqual([
+      'breaking latency-slo shop/Page (up to 150ms for Shelf.late)',
+    ]);
+    expect(await evaluate(late)).toEqual([]);
   });
 
   test('is ignored for a subscription', async () => {

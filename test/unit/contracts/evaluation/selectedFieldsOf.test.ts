@@ -34,6 +34,18 @@ test('selectedFieldsOf reports a field as nullable only if it is nullable at eve
   );
 });
 
+test('selectedFieldsOf says from which fields __typename is selected, also by fragments', () => {
+  const text = 'query Named { me { friend { ...A } best { id } } } fragment A on User { ... { __typename } }';
+  expect(
+    selectedFieldsOf(schema, parse(text)).map(({ fieldName, isTypeNamed }) => [fieldName, isTypeNamed]),
+  ).toEqual([
+    ['me', false],
+    ['friend', true],
+    ['best', false],
+    ['id', false],
+  ]);
+});
+
 function field(typeName: string, fieldName: string, canBeNull: boolean) {
-  return { typeName, fieldName, coordinate: `${typeName}.${fieldName}`, canBeNull };
+  return { typeName, fieldName, coordinate: `${typeName}.${fieldName}`, canBeNull, isTypeNamed: false };
 }

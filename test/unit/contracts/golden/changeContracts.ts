@@ -32,8 +32,8 @@ export function remove(subgraph: string): Edit {
   return { subgraph, change: () => undefined };
 }
 
-export function changeContracts(edits: readonly Edit[]): Contracts {
-  const contracts = new Map(baseContracts);
+export function changeContracts(edits: readonly Edit[], from: Contracts = baseContracts): Contracts {
+  const contracts = new Map(from);
   for (const { subgraph, change } of edits) {
     const sdl = change(contracts.get(subgraph)?.sdl);
     if (sdl === undefined) {

@@ -1,3 +1,4 @@
+import type { ConsumerOperation } from '../../../../contracts/contractStore.ts';
 import { diffSubgraph } from '../../../../contracts/diff/diffSubgraph.ts';
 import { evaluateChange } from '../../../../contracts/evaluation/evaluateChange.ts';
 import { evaluateUncomposableChange } from '../../../../contracts/evaluation/evaluateUncomposableChange.ts';
@@ -9,16 +10,16 @@ import {
 } from '../../../../contracts/graph/planConsumerOperations.ts';
 import { loadSupergraphInProcess } from '../../../harness/loadSupergraphInProcess.ts';
 import { composeOnce } from '../../../harness/shared/compositions.ts';
-import { type Contracts, consumerOperations, goldenGatewayConfig } from './goldenGraph.ts';
+import { type Contracts, goldenGatewayConfig } from './goldenGraph.ts';
 
-/** Runs the steps of a check on contracts and returns the findings. */
+/** Runs the steps of a check on contracts and returns the findings. The operations are those of `old`. */
 export async function checkContractsAgainst(old: PlannedGraph, next: Contracts): Promise<readonly Finding[]> {
+  const operations = [...old.plans.keys()];
   const names = new Set([...old.graph.contracts.keys(), ...next.keys()]);
   const changes: Finding[] = [];
   for (const name of names)
     changes.push(...(await diffSubgraph(old.graph.contracts.get(name), next.get(name))));
-  const planned = await planContracts(next);
-  const operations = consumerOperations;
+  const planned = await planContracts(next, operations);
   return 'findings' in planned
     ? evaluateUncomposableChange({
         changes,
@@ -39,6 +40,7 @@ export async function checkContractsAgainst(old: PlannedGraph, next: Contracts):
 
 export async function planContracts(
   contracts: Contracts,
+  operations: readonly ConsumerOperation[],
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
   const composed = await loadGraph(contracts, await composeContracts(contracts, { compose: composeOnce }), {
     load: loadSupergraphInProcess,
@@ -48,7 +50,7 @@ export async function planContracts(
   try {
     return {
       graph,
-      plans: await planConsumerOperations(graph, consumerOperations, {
+      plans: await planConsumerOperations(graph, operations, {
         gatewaySettings: goldenGatewayConfig,
       }),
     };

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { parse, separateOperations } from 'graphql';
 import type { ConsumerOperation, SubgraphContract } from '../../../../contracts/contractStore.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../../../../contracts/gatewaySettings.ts';
 import { readContractStore } from '../../../../contracts/store/readContractStore.ts';
@@ -15,6 +16,18 @@ export const baseContracts: Contracts = schemas;
 
 /** The operations of its three clients. */
 export const consumerOperations: readonly ConsumerOperation[] = operations;
+
+/** Operations of the consumer `more` from a document. */
+export function operationsOf(text: string): readonly ConsumerOperation[] {
+  if (text === '') return [];
+  return Object.entries(separateOperations(parse(text))).map(([name, document]) => ({
+    consumer: 'more',
+    name,
+    document,
+    location: { file: 'test/fixtures/contracts/base/operations/more.graphql', line: 1, column: 1 },
+    slo: {},
+  }));
+}
 
 /** Settings of the cinema's gateways: cache and enrichment rules, and the step latency. */
 export const goldenGatewayConfig: GatewaySettings = {

@@ -5,6 +5,10 @@ import type { Edit } from './changeContracts.ts';
 /** A change and all findings of a check. */
 export interface GoldenRow {
   readonly name: string;
+  /** Changes of the base contracts that are made before `edits`. */
+  readonly before?: readonly Edit[] | undefined;
+  /** Operations of the consumer `more` besides those of the base, as text. */
+  readonly operations?: string | undefined;
   readonly edits: readonly Edit[];
   readonly findings: readonly ExpectedFinding[];
 }

@@ -1087,6 +1087,14 @@ export const goldenTable: readonly GoldenRow[] = [
     edits: [replace('members', '@enrichment(budget: "50ms")', '@enrichment(budget: "80ms")')],
     findings: [safe('enrichment-changed', 'members', 'Film.recommended')],
   },
+  {
+    name: 'a budget becomes larger than the latency that a reader relies on',
+    edits: [replace('members', '@enrichment(budget: "50ms")', '@enrichment(budget: "201ms")')],
+    findings: [
+      safe('enrichment-changed', 'members', 'Film.recommended'),
+      breaking('latency-slo', undefined, 'web/FilmPage', ['web/FilmPage']),
+    ],
+  },
   // subgraphs
   {
     name: 'a subgraph that is used is removed',

@@ -15,16 +15,25 @@ import {
 /** Whether a client written for this schema can handle the data: nullability and kinds of values match. Clients have
  *  to expect unknown enum values and object types. */
 export function matchesClientSchema(schema: GraphQLSchema, document: DocumentNode, data: unknown): boolean {
-  const fragments = new Map<string, SelectionSetNode>();
+  const fragments = new Map<string, { readonly condition: string; readonly set: SelectionSetNode }>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION)
-      fragments.set(definition.name.value, definition.selectionSet);
+      fragments.set(definition.name.value, {
+        condition: definition.typeCondition.name.value,
+        set: definition.selectionSet,
+      });
   }
   return document.definitions.every((definition) => {
     if (definition.kind !== Kind.OPERATION_DEFINITION) return true;
     const root = schema.getRootType(definition.operation);
     return root != null && isOf(root, data, definition.selectionSet);
   });
+
+  function applies(condition: string, typeName: string): boolean {
+    if (condition === typeName) return true;
+    const [wider, type] = [schema.getType(condition), schema.getType(typeName)];
+    return isAbstractType(wider) && isObjectType(type) && schema.isSubType(wider, type);
+  }
 
   function isOf(type: GraphQLOutputType, value: unknown, set: SelectionSetNode | undefined): boolean {
     if (isNonNullType(type)) return value !== null && value !== undefined && isOf(type.ofType, value, set);
@@ -49,11 +58,12 @@ export function matchesClientSchema(schema: GraphQLSchema, document: DocumentNod
     return set.selections.every((selection) => {
       if (selection.kind === Kind.FRAGMENT_SPREAD) {
         const fragment = fragments.get(selection.name.value);
-        return fragment !== undefined && hasAll(typeName, object, fragment);
+        if (fragment === undefined) return false;
+        return !applies(fragment.condition, typeName) || hasAll(typeName, object, fragment.set);
       }
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const condition = selection.typeCondition?.name.value ?? typeName;
-        return condition !== typeName || hasAll(typeName, object, selection.selectionSet);
+        return !applies(condition, typeName) || hasAll(typeName, object, selection.selectionSet);
       }
       const value = object[(selection.alias ?? selection.name).value];
       if (selection.name.value === '__typename') return typeof value === 'string';

@@ -8,6 +8,7 @@ import {
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
+  getArgumentValues,
   getNamedType,
   isAbstractType,
   isEnumType,
@@ -100,7 +101,10 @@ function answer(question: FieldRequest): unknown {
   const { schema, source, options, type, field, object, args } = question;
   const coordinate = `${type.name}.${field.name}`;
   if (options.nulls.has(coordinate)) return null;
-  const { provides, requires, isExternal } = source.fields.get(coordinate) ?? {};
+  const { provides, requires, isExternal, contextInputs = [] } = source.fields.get(coordinate) ?? {};
+  for (const { argument: name, field: input } of contextInputs) {
+    if (!String(args[name]).startsWith(`${input}-`)) options.onViolation(`${coordinate} without ${input}`);
+  }
   const provided = selectionOf(object?.provided, field.name);
   if (isExternal && provided === undefined) {
     const given = object?.sentFields?.[field.name];
@@ -192,7 +196,8 @@ function hasRequiredInputs(
     if (selection.selectionSet !== undefined) {
       return hasRequiredInputs(schema, selection.selectionSet, getNamedType(field.type), value, n);
     }
-    const wanted = { name: field.name, n, args: {}, provided: undefined, strangers: [] };
+    const args = getArgumentValues(field, selection);
+    const wanted = { name: field.name, n, args, provided: undefined, strangers: [] };
     return value !== undefined && value === mockValue(schema, field.type, wanted);
   });
 }
@@ -240,6 +245,8 @@ interface SubgraphSource {
       readonly requires: SelectionSetNode | undefined;
       readonly provides: SelectionSetNode | undefined;
       readonly isExternal: boolean;
+      /** Arguments with `@fromContext`, and the field whose text they have to be. */
+      readonly contextInputs: readonly { readonly argument: string; readonly field: string }[];
     }
   >;
 }
@@ -269,6 +276,12 @@ function readSource(document: DocumentNode): SubgraphSource {
         requires: fieldSet(findDirectives(field, 'requires')[0]),
         provides: fieldSet(findDirectives(field, 'provides')[0]),
         isExternal: findDirectives(field, 'external').length > 0,
+        contextInputs: (field.arguments ?? []).flatMap(({ name, directives }) =>
+          findDirectives({ directives }, 'fromContext').map((use) => ({
+            argument: name.value,
+            field: /\w+(?=\s*}$)/.exec(argument(use, 'field') ?? '')?.[0] ?? '',
+          })),
+        ),
       });
     }
   }
@@ -276,7 +289,9 @@ function readSource(document: DocumentNode): SubgraphSource {
 }
 
 function findDirectives(
-  { directives = [] }: { readonly directives?: readonly ConstDirectiveNode[] } | FieldDefinitionNode,
+  {
+    directives = [],
+  }: { readonly directives?: readonly ConstDirectiveNode[] | undefined } | FieldDefinitionNode,
   name: string,
 ): readonly ConstDirectiveNode[] {
   return directives.filter((directive) => directive.name.value === name);

@@ -43,7 +43,8 @@ afterAll(() => graphs[Symbol.asyncDispose]());
 
 async function contracts(old: Sdls, next: Sdls, text: string) {
   const operations = operationsOf(text);
-  return checkPlanCompatibility(await graphs.plan(old, operations), await graphs.plan(next, operations));
+  const gateway = await graphs.plan(old, operations);
+  return checkPlanCompatibility(gateway, gateway.graph, await graphs.plan(next, operations));
 }
 
 /** Rollout orders by subgraph, with the kinds of problems on both sides. */
@@ -102,8 +103,12 @@ describe('checkPlanCompatibility', () => {
     expect(found).toMatchObject([
       {
         deployment: { order: 'expand and contract' },
-        oldPlanProblems: [{ kind: 'missing input', message: expect.stringContaining('other arguments') }],
-        newPlanProblems: [{ kind: 'missing input', message: expect.stringContaining('other arguments') }],
+        oldPlanProblems: [
+          { kind: 'missing input', message: expect.stringContaining('other values of Product.price(in:)') },
+        ],
+        newPlanProblems: [
+          { kind: 'missing input', message: expect.stringContaining('other values of Product.price(in:)') },
+        ],
       },
     ]);
   });
@@ -295,7 +300,8 @@ describe('checkPlanCompatibility', () => {
       'query P($by: By) { products(by: $by) { name } } query L { products(by: {name: "a"}) { name } }';
     const wider = change('products', 'input By { name', 'input By { age: Int name');
     expect(await orders(base, wider, text)).toEqual([
-      ['products', 'subgraph first', [], ['input']],
+      // Clients begin to send the new field when they know it.
+      ['products', 'safe', [], []],
       ['products', 'safe', [], []],
     ]);
     const [variable, literal] = await contracts(
@@ -316,8 +322,10 @@ describe('checkPlanCompatibility', () => {
 
   test('checks an operation that only the candidate has', async () => {
     const next = change('stock', 'shipping: Float', 'inStock: Boolean shipping: Float');
+    const gateway = await graphs.plan(base, []);
     const found = checkPlanCompatibility(
-      await graphs.plan(base, []),
+      gateway,
+      gateway.graph,
       await graphs.plan(next, operationsOf('query New { product(id: 1) { inStock } }')),
     );
     expect(found).toMatchObject([{ subgraph: 'stock', deployment: { order: 'subgraph first' } }]);
@@ -358,6 +366,37 @@ describe('checkPlanCompatibility', () => {
     expect(await orders(shelf(''), next, 'query S { shelf { book { fits } } }')).toEqual([
       ['shelves', 'expand and contract', ['missing input'], ['invalid']],
     ]);
+  });
+
+  test('reports an argument from a context of another type', async () => {
+    const shelf = (room: string, shelf: string) => ({
+      shelves: `
+        type Query { room: Room }
+        type Room @key(fields: "id") ${room} { id: ID! height: Int shelf: Shelf }
+        type Shelf @key(fields: "id") ${shelf} { id: ID! height: Int book: Book }
+        type Book @key(fields: "id") { id: ID! fits(height: Int @fromContext(field: "$place { height }")): Boolean }
+      `,
+      authors: 'type Query { author: Int }',
+    });
+    const context = '@context(name: "place")';
+    const found = await contracts(
+      shelf(context, ''),
+      shelf('', context),
+      'query S { room { shelf { book { fits } } } }',
+    );
+    expect(found).toMatchObject([
+      {
+        oldPlanProblems: [{ kind: 'missing input', coordinates: ['Book.fits(height:)', 'Shelf', 'Room'] }],
+        newPlanProblems: [{ kind: 'missing input' }],
+      },
+    ]);
+    expect(
+      await orders(
+        shelf(context, ''),
+        shelf(`${context} @context(name: "other")`, ''),
+        'query S { room { shelf { book { fits } } } }',
+      ),
+    ).toEqual([['shelves', 'safe', [], []]]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { print } from 'graphql';
+import { print, stripIgnoredCharacters } from 'graphql';
 import { planConsumerOperations } from '../../../../contracts/graph/planConsumerOperations.ts';
 import { ComposedGraphs, operationsOf } from './testContracts.ts';
 
@@ -110,6 +110,26 @@ describe('a planned operation', () => {
     ]);
   });
 
+  test('has a variant for each set of progressive @override labels that a request can have', async () => {
+    const [planned] = await planAll('query P { product(id: 1) { inStock name } }', {
+      products,
+      stock,
+      depot:
+        'type Product @key(fields: "id") { id: ID! inStock: Boolean @override(from: "stock", label: "percent(5)") name: String @override(from: "products", label: "percent(50)") }',
+    });
+    if (planned?.kind !== 'planned') throw new Error('it was not planned');
+    expect(
+      planned.variants.map(({ overrides, fetches }) => [overrides, fetches.map(({ subgraph }) => subgraph)]),
+    ).toEqual([
+      [[], ['products', 'stock']],
+      [['percent(50)'], ['products', 'depot', 'stock']],
+      [
+        ['percent(5)', 'percent(50)'],
+        ['products', 'depot'],
+      ],
+    ]);
+  });
+
   test('has a second variant when a progressive @override matters', async () => {
     const planned = await planAll(
       'query P { product(id: 1) { inStock } } query Q { product(id: 1) { id } }',
@@ -170,8 +190,41 @@ describe('an operation that fails', () => {
           coordinates: ['Product.gone'],
         },
       ],
+      remainingFetches: [expect.objectContaining({ subgraph: 'products' })],
     });
     expect(planned?.kind).toBe('planned');
+  });
+
+  test.each([
+    [
+      'a field, and an argument',
+      'query A { product(id: 1) { id gone } products(last: 3) { id } }',
+      'query A__products__0{product(id:1){id}}',
+    ],
+    [
+      'all fields of a selection',
+      'query A { first: product(id: 1) { gone } product(id: 1) { id } }',
+      'query A__products__0{product(id:1){id}}',
+    ],
+    [
+      'a variable of an unknown type, and what it is passed to',
+      'query A($by: Other) { products(by: $by) { id } product(id: 1) { name } }',
+      'query A__products__0{product(id:1){name}}',
+    ],
+    [
+      'a fragment on an unknown type, and its spread',
+      'query A { product(id: 1) { ...Gone name } } fragment Gone on Other { id }',
+      'query A__products__0{product(id:1){name}}',
+    ],
+  ])('has the fetches for the other selections when %s is refused', async (_, text, remaining) => {
+    const [failed] = await planAll(text, { products });
+    if (failed?.kind !== 'failed') throw new Error('it was planned');
+    const texts = failed.remainingFetches?.map(({ document }) => stripIgnoredCharacters(print(document)));
+    expect(texts).toEqual([remaining]);
+  });
+
+  test('has no other fetches when nothing is left of it', async () => {
+    expect(await planAll('query A { gone }', { products })).toMatchObject([{ remainingFetches: undefined }]);
   });
 
   test('reports a missing root type, which validation does not check', async () => {

@@ -44,12 +44,16 @@ function waiver(coordinate: string, expires = '2999-12-31'): Waiver {
 async function broken(
   next: Supergraph,
   operations: readonly ConsumerOperation[],
-  { waivers = [], first = false }: { waivers?: readonly Waiver[]; first?: boolean } = {},
+  {
+    waivers = [],
+    first = false,
+    from = current,
+  }: { waivers?: readonly Waiver[]; first?: boolean; from?: Supergraph } = {},
 ): Promise<readonly string[]> {
   const found = await findBrokenOperations({
     store: { operations, waivers },
     next,
-    current: first ? undefined : current,
+    current: first ? undefined : from,
     today: '2027-01-31',
     concurrency: 2,
     signal: new AbortController().signal,
@@ -121,4 +125,28 @@ test('findBrokenOperations rejects with the reason of the signal when the planne
   stop.abort(new Error('overtaken'));
   await next.planner.close();
   await rejected;
+});
+
+test('findBrokenOperations reports a second breakage of an operation although the first is waived', async () => {
+  const both = operation('Both', 'query Both { shelf { label width } }');
+  const next = await load(v1.replace('label: String width: Int', 'name: String width: String'));
+  expect(await broken(next, [both], { waivers: [waiver('Shelf.label')] })).toEqual([
+    'Both: Shelf.width has another type: String is not Int',
+  ]);
+});
+
+test('findBrokenOperations reports values that subgraphs still return and the next supergraph hides', async () => {
+  const link =
+    'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@inaccessible"])';
+  const level = `${link} type Query { level: Level } enum Level { BASIC GOLD }`;
+  const [from, hidden, gone] = [
+    await load(level),
+    await load(level.replace('GOLD', 'GOLD @inaccessible')),
+    await load(level.replace(' GOLD', '')),
+  ];
+  const query = operation('Level', 'query Level { level }');
+  expect(await broken(hidden, [query], { from })).toEqual([
+    'Level: Query.level is null where it is Level.GOLD, which is hidden',
+  ]);
+  expect(await broken(gone, [query], { from })).toEqual([]);
 });

@@ -2,15 +2,28 @@ import { Kind, type SelectionSetNode } from 'graphql';
 import { argumentOf, parseFieldSet } from '../../gateway/planning/supergraphDocument.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 import { applicationsOf, readCanonicalSubgraph } from '../diff/canonicalSubgraph.ts';
-import type { FetchTarget } from '../graph/fetchProblem.ts';
-import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
-import type { EntityKey, FieldMetadata } from '../graph/supergraphMetadata.ts';
+import type { FetchTarget } from './fetchProblem.ts';
+import { subgraphSchemaOf } from './subgraphSchema.ts';
+import {
+  type ContextValue,
+  createContextValue,
+  type EntityKey,
+  type FieldMetadata,
+} from './supergraphMetadata.ts';
 
 /** A running subgraph, described by its own SDL alone. For use when no supergraph describes it. */
 export function fetchTargetOf(contract: SubgraphContract): FetchTarget {
   const keys = new Map<string, readonly EntityKey[]>();
   const fields = new Map<string, FieldMetadata>();
-  for (const [typeName, type] of readCanonicalSubgraph(contract.sdl).types) {
+  const { types } = readCanonicalSubgraph(contract.sdl);
+  const contexts = new Map<string, string[]>();
+  for (const [typeName, type] of types) {
+    for (const use of applicationsOf(type, 'federation__context')) {
+      const context = argumentOf(use, 'name') ?? '';
+      contexts.set(context, [...(contexts.get(context) ?? []), typeName]);
+    }
+  }
+  for (const [typeName, type] of types) {
     if (type.kind !== Kind.OBJECT_TYPE_DEFINITION && type.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue;
     const found = applicationsOf(type, 'federation__key').flatMap((key) => {
       const selected = parseFieldSet(argumentOf(key, 'fields'));
@@ -27,9 +40,15 @@ export function fetchTargetOf(contract: SubgraphContract): FetchTarget {
         requires: fieldSet('requires'),
         provides: fieldSet('provides'),
         isExternal: applicationsOf(field, 'federation__external').length > 0,
-        contextArguments: (field.arguments ?? [])
-          .filter((argument) => applicationsOf(argument, 'federation__fromContext').length > 0)
-          .map(({ name }) => name.value),
+        contextArguments: new Map(
+          (field.arguments ?? []).flatMap((argument) =>
+            applicationsOf(argument, 'federation__fromContext').map((use): [string, ContextValue] => {
+              const text = argumentOf(use, 'field') ?? '';
+              const context = /^\s*\$(\w+)/.exec(text)?.[1] ?? '';
+              return [argument.name.value, createContextValue(contexts.get(context) ?? [], text)];
+            }),
+          ),
+        ),
       });
     }
   }

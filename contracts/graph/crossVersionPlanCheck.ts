@@ -1,0 +1,78 @@
+import type { Contracts } from '../contractStore.ts';
+import { checkFetch } from './checkFetch.ts';
+import type { ContractGraph } from './composeGraph.ts';
+import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
+import { fetchTargetOf } from './fetchTargetOf.ts';
+import { findChangedDefaults, listChangedDefaults } from './findChangedDefaults.ts';
+import type { PlannedFetch } from './flattenPlan.ts';
+import { subgraphSchemaOf } from './subgraphSchema.ts';
+import { supergraphMetadataOf } from './supergraphMetadata.ts';
+
+/** Subgraphs that need not compose. */
+export type RunningSubgraphs = ContractGraph | { readonly contracts: Contracts };
+
+/** Checks plans for one graph against the subgraphs of another. */
+export class CrossVersionPlanCheck {
+  readonly #planned: ContractGraph;
+  readonly #running: RunningSubgraphs;
+  readonly #targets = new Map<string, FetchTarget | undefined>();
+  readonly #changedDefaults = new Map<FetchTarget, ReadonlySet<string>>();
+
+  constructor(planned: ContractGraph, running: RunningSubgraphs) {
+    this.#planned = planned;
+    this.#running = running;
+  }
+
+  /** `fetches`: all fetches of the plans of an operation. Returns the problems with one subgraph. */
+  check(fetches: readonly PlannedFetch[], subgraph: string): readonly FetchProblem[] {
+    const own = fetches.filter((fetch) => fetch.subgraph === subgraph);
+    if (own.length === 0) return [];
+    const target = this.#targetOf(subgraph);
+    if (target === undefined) {
+      const message = `there is no subgraph "${subgraph}"`;
+      return [{ kind: 'no subgraph', isCertain: true, message, coordinates: [] }];
+    }
+    const planned = supergraphMetadataOf(this.#planned);
+    const problems = [
+      ...own.flatMap((fetch) => checkFetch(fetch, planned, target)),
+      ...findChangedDefaults(
+        fetches,
+        planned,
+        { target: subgraph, changed: this.#changedDefaultsOf(target) },
+        (name) => {
+          const contract = this.#planned.contracts.get(name);
+          return contract && subgraphSchemaOf(contract);
+        },
+      ),
+    ];
+    return [...new Map(problems.map((problem) => [problem.message, problem])).values()];
+  }
+
+  #changedDefaultsOf(target: FetchTarget): ReadonlySet<string> {
+    let changed = this.#changedDefaults.get(target);
+    if (changed === undefined) {
+      changed = listChangedDefaults(supergraphMetadataOf(this.#planned).schema, target);
+      this.#changedDefaults.set(target, changed);
+    }
+    return changed;
+  }
+
+  #targetOf(name: string): FetchTarget | undefined {
+    if (!this.#targets.has(name)) this.#targets.set(name, this.#createTarget(name));
+    return this.#targets.get(name);
+  }
+
+  #createTarget(name: string): FetchTarget | undefined {
+    const contract = this.#running.contracts.get(name);
+    if (contract === undefined) return undefined;
+    if (!('sdl' in this.#running)) return fetchTargetOf(contract);
+    const metadata = supergraphMetadataOf(this.#running).subgraphs.get(name);
+    return metadata && { name, schema: subgraphSchemaOf(contract), metadata };
+  }
+}
+
+/** Names of the subgraphs that differ. */
+export function changedSubgraphs(old: Contracts, next: Contracts): readonly string[] {
+  const names = new Set([...old.keys(), ...next.keys()]);
+  return [...names].filter((name) => old.get(name)?.sdl !== next.get(name)?.sdl);
+}

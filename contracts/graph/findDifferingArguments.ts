@@ -1,0 +1,89 @@
+import {
+  type ArgumentNode,
+  type GraphQLArgument,
+  type GraphQLSchema,
+  getNamedType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  type SelectionSetNode,
+  valueFromAST,
+} from 'graphql';
+
+/** The field set of a `@requires`, and the schema with the default values of its arguments. */
+interface RequiredFields {
+  readonly set: SelectionSetNode;
+  readonly schema: GraphQLSchema;
+}
+
+/** Coordinates of the arguments for which one field set means other values than another, at the fields that both
+ *  have. An omitted argument has its default value. */
+export function findDifferingArguments(
+  one: RequiredFields,
+  other: RequiredFields,
+  typeName: string,
+): readonly string[] {
+  const others = new Map(fieldsOf(other, typeName));
+  const found = fieldsOf(one, typeName).flatMap(([path, field]) => {
+    const same = others.get(path);
+    if (same === undefined) return [];
+    const names = new Set([...field.arguments.keys(), ...same.arguments.keys()]);
+    return [...names]
+      .filter((name) => areDifferent(field.arguments.get(name), same.arguments.get(name)))
+      .map((name) => `${field.coordinate}(${name}:)`);
+  });
+  return [...new Set(found)];
+}
+
+interface RequiredField {
+  readonly coordinate: string;
+  readonly arguments: ReadonlyMap<string, RequiredArgument>;
+}
+
+interface RequiredArgument {
+  readonly isGiven: boolean;
+  /** As JSON. */
+  readonly value: string | undefined;
+}
+
+/** A schema that does not know an argument may mean what another schema has as its default value. */
+function areDifferent(one: RequiredArgument | undefined, other: RequiredArgument | undefined): boolean {
+  if (one === undefined || other === undefined) return (one ?? other)?.isGiven === true;
+  return one.value !== other.value;
+}
+
+/** The fields of a set by their paths. */
+function fieldsOf({ set, schema }: RequiredFields, typeName: string, path = ''): [string, RequiredField][] {
+  return set.selections.flatMap((selection): [string, RequiredField][] => {
+    if (selection.kind === Kind.FRAGMENT_SPREAD) return [];
+    if (selection.kind === Kind.INLINE_FRAGMENT) {
+      const condition = selection.typeCondition?.name.value ?? typeName;
+      return fieldsOf({ set: selection.selectionSet, schema }, condition, path);
+    }
+    const type = schema.getType(typeName);
+    const name = selection.name.value;
+    const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+    if (field === undefined) return [];
+    const ownPath = `${path} ${typeName}.${name}`;
+    const own: RequiredField = {
+      coordinate: `${typeName}.${name}`,
+      arguments: new Map(
+        field.args.map((argument) => [argument.name, argumentIn(argument, selection.arguments)]),
+      ),
+    };
+    const below =
+      selection.selectionSet === undefined
+        ? []
+        : fieldsOf({ set: selection.selectionSet, schema }, getNamedType(field.type).name, ownPath);
+    return [[ownPath, own], ...below];
+  });
+}
+
+function argumentIn(
+  { name, type, defaultValue }: GraphQLArgument,
+  given: readonly ArgumentNode[] = [],
+): RequiredArgument {
+  const node = given.find((argument) => argument.name.value === name);
+  const value = node === undefined ? defaultValue : valueFromAST(node.value, type);
+  return { isGiven: node !== undefined, value: JSON.stringify(value) };
+}

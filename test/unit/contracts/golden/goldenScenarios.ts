@@ -1,0 +1,397 @@
+import { add, append, type Edit, replace } from './changeContracts.ts';
+import { breaking, dangerous, type GoldenRow, safe } from './goldenRow.ts';
+
+const mutationsOfReviews =
+  'type Mutation {\n  addReview(input: ReviewInput!): Review\n  removeReview(id: ID!): Boolean!\n}\n\n';
+const subscriptionsOfReviews = 'type Subscription {\n  reviewAdded(film: ID): Review!\n}\n\n';
+const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])\n\n';
+
+const flyers = 'query Flyers { onSale { flyer } }';
+
+/** A field of tickets that is computed from the poster. */
+function flyerFrom(required: string): readonly Edit[] {
+  const fields = `  poster(width: Int = 200, height: Int, dpi: Int): String @external\n  flyer: String @requires(fields: "${required}")\n`;
+  return [replace('tickets', '  projector: String', `${fields}  projector: String`)];
+}
+
+const shelves = add(
+  'shelves',
+  `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@context", "@fromContext"])
+
+type Query {
+  shelf: Shelf
+}
+
+type Shelf @key(fields: "id") @context(name: "shelf") {
+  id: ID!
+  height: String!
+  width: String!
+  book: Book
+}
+
+type Book @key(fields: "id") {
+  id: ID!
+  fits(space: String @fromContext(field: "$shelf { height }")): String
+}
+`,
+);
+
+/** Changes with several breakages of one operation, of root types, and of values that are still returned; and changes of
+ *  graphs or operations that the base does not have. With all findings of a check. */
+export const goldenScenarios: readonly GoldenRow[] = [
+  // a second breakage of an operation
+  {
+    name: 'a selected field is removed, and another of the same operation gets another type',
+    edits: [
+      replace('films', '  tagline: String\n', ''),
+      replace('films', '  genre: Genre\n  released', '  genre: [Genre!]\n  released'),
+    ],
+    findings: [
+      breaking('field-removed', 'films', 'Film.tagline', ['web/FilmPage'], 'expand and contract'),
+      breaking('field-type-changed', 'films', 'Film.genre', ['web/FilmPage'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a field and a field below it are removed',
+    edits: [
+      replace('films', '  film(id: ID!): Film\n', ''),
+      replace('films', '  tagline: String\n', ''),
+      replace('films', 'height: Int, dpi: Int', 'height: String, dpi: Int'),
+      replace('films', '  genre: Genre\n  released', '  genre(of: String!): Genre\n  released'),
+    ],
+    findings: [
+      breaking('field-removed', 'films', 'Query.film', ['web/FilmPage'], 'expand and contract'),
+      breaking('field-removed', 'films', 'Film.tagline', ['web/FilmPage'], 'expand and contract'),
+      breaking(
+        'argument-type-changed',
+        'films',
+        'Film.poster(height:)',
+        ['web/FilmPage'],
+        'expand and contract',
+      ),
+      breaking('argument-added', 'films', 'Film.genre(of:)', ['web/FilmPage'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a selected field is removed, and an argument of the same operation takes no nulls any more',
+    edits: [
+      replace('films', '  tagline: String\n', ''),
+      replace(
+        'reviews',
+        'reviews(first: Int = 2, kind: ReviewKind)',
+        'reviews(first: Int! = 2, kind: ReviewKind)',
+      ),
+    ],
+    findings: [
+      breaking('field-removed', 'films', 'Film.tagline', ['web/FilmPage'], 'expand and contract'),
+      breaking(
+        'argument-type-changed',
+        'reviews',
+        'Film.reviews(first:)',
+        ['web/FilmPage'],
+        'expand and contract',
+      ),
+    ],
+  },
+  {
+    name: 'a selected field is removed, and another field of the same operation is required',
+    edits: [
+      replace('films', '  score: Float\n', ''),
+      replace('tickets', '@requires(fields: "minutes released")', '@requires(fields: "minutes format")'),
+      replace('tickets', '  released: Date! @external\n', ''),
+      replace('tickets', 'scalar Date\n\n', ''),
+    ],
+    findings: [
+      breaking('field-removed', 'films', 'Film.score', ['web/FilmList'], 'expand and contract'),
+      safe('type-removed', 'tickets', 'Date'),
+      safe('external-field-removed', 'tickets', 'Film.released'),
+      breaking(
+        'requires-widened',
+        'tickets',
+        'Film.seatPrice',
+        ['app/Tonight', 'web/FilmList'],
+        'expand and contract',
+      ),
+      breaking(
+        'requires-narrowed',
+        'tickets',
+        'Film.seatPrice',
+        ['app/Tonight', 'web/FilmList'],
+        'expand and contract',
+      ),
+    ],
+  },
+  // root types
+  {
+    name: 'a subgraph loses its mutations while another subgraph has some',
+    edits: [replace('reviews', mutationsOfReviews, '')],
+    findings: [
+      breaking('mutation-type-changed', 'reviews', 'Mutation', ['web/AddReview'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a subgraph loses mutations that nobody uses',
+    edits: [replace('members', 'type Mutation {\n  rename(name: String!): Member\n}\n\n', '')],
+    findings: [dangerous('mutation-type-changed', 'members', 'Mutation')],
+  },
+  {
+    name: 'a mutation moves to a subgraph without mutations',
+    before: [
+      add('posters', `${link}type Query { posters: Int }\n\ntype Mutation { hang(poster: ID!): Boolean }`),
+    ],
+    operations: 'mutation Hang { hang(poster: "poster-1") }',
+    edits: [
+      replace('posters', '\n\ntype Mutation { hang(poster: ID!): Boolean }', ''),
+      append('films', 'type Mutation { hang(poster: ID!): Boolean }'),
+    ],
+    findings: [
+      safe('mutation-type-changed', 'films', 'Mutation', ['more/Hang'], 'subgraph first'),
+      dangerous('mutation-type-changed', 'posters', 'Mutation', ['more/Hang'], 'gateway first'),
+    ],
+  },
+  {
+    name: 'a subscription moves to a subgraph without subscriptions',
+    edits: [
+      replace('reviews', subscriptionsOfReviews, ''),
+      append(
+        'films',
+        'type Subscription { reviewAdded(film: ID): Review! }\ntype Review @key(fields: "id", resolvable: false) { id: ID! }',
+      ),
+    ],
+    findings: [
+      safe('subscription-type-changed', 'films', 'Subscription', ['web/ReviewAdded'], 'subgraph first'),
+      safe('type-added', 'films', 'Review'),
+      dangerous('subscription-type-changed', 'reviews', 'Subscription', ['web/ReviewAdded'], 'gateway first'),
+      dangerous('plan-cost', undefined, 'web/ReviewAdded', ['web/ReviewAdded']),
+    ],
+  },
+  // values that are still returned
+  {
+    name: 'a value that is received becomes inaccessible',
+    edits: [
+      replace('members', '  GOLD\n', '  GOLD @inaccessible\n'),
+      replace('members', '"@shareable", ', '"@shareable", "@inaccessible", '),
+    ],
+    findings: [breaking('inaccessible-added', 'members', 'Level.GOLD', ['app/Me'], 'expand and contract')],
+  },
+  {
+    name: 'a value of a field that nobody selects becomes inaccessible',
+    edits: [replace('films', '  FILM_35\n', '  FILM_35 @inaccessible\n')],
+    findings: [dangerous('inaccessible-added', 'films', 'Format.FILM_35')],
+  },
+  {
+    name: 'a type of a union and an interface becomes inaccessible',
+    operations: 'query Titles { featured { title } }',
+    edits: [
+      replace(
+        'films',
+        'type Series implements Titled @key',
+        'type Series implements Titled @inaccessible @key',
+      ),
+    ],
+    findings: [
+      breaking(
+        'inaccessible-added',
+        'films',
+        'Series',
+        ['app/Featured', 'more/Titles', 'web/Search'],
+        'expand and contract',
+      ),
+    ],
+  },
+  {
+    name: 'a type leaves an interface that a fragment names',
+    operations: 'query Hits { search(text: "a") { __typename ... on Titled { title } } }',
+    edits: [replace('films', 'type Series implements Titled @key', 'type Series @key')],
+    findings: [
+      breaking('interface-removed', 'films', 'Series', ['app/Featured', 'more/Hits'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a type joins an interface that a fragment names',
+    before: [
+      replace('films', '  handle: String!\n', '  handle: String!\n  title: String!\n'),
+      replace('films', 'Film | Series | Person', 'Person | Film | Series'),
+    ],
+    operations: 'query Hits { search(text: "a") { ...Title } }\nfragment Title on Titled { title }',
+    edits: [replace('films', 'type Person @key', 'type Person implements Titled @key')],
+    // Running gateways do not expect it in featured films, and new ones miss its title in hits.
+    findings: [
+      breaking('interface-added', 'films', 'Person', ['app/Featured', 'more/Hits'], 'expand and contract'),
+    ],
+  },
+  // inputs of other subgraphs
+  {
+    name: 'a required field gets an argument',
+    before: flyerFrom('poster'),
+    operations: flyers,
+    edits: [replace('tickets', '(fields: "poster")', '(fields: "poster(width: 300)")')],
+    findings: [
+      breaking('requires-widened', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+      breaking('requires-narrowed', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a required field loses its argument',
+    before: flyerFrom('poster(width: 300)'),
+    operations: flyers,
+    edits: [replace('tickets', '(fields: "poster(width: 300)")', '(fields: "poster")')],
+    findings: [
+      breaking('requires-widened', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+      breaking('requires-narrowed', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a required field gets another value of its argument',
+    before: flyerFrom('poster(width: 300)'),
+    operations: flyers,
+    edits: [replace('tickets', 'poster(width: 300)', 'poster(width: 400)')],
+    findings: [
+      breaking('requires-widened', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+      breaking('requires-narrowed', 'tickets', 'Film.flyer', ['more/Flyers'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a default value is written out in a @requires',
+    before: flyerFrom('poster'),
+    operations: flyers,
+    edits: [replace('tickets', '(fields: "poster")', '(fields: "poster(width: 200)")')],
+    findings: [
+      safe('requires-widened', 'tickets', 'Film.flyer'),
+      safe('requires-narrowed', 'tickets', 'Film.flyer'),
+    ],
+  },
+  {
+    name: 'the default value of an argument of a required field changes',
+    before: flyerFrom('poster'),
+    operations: flyers,
+    edits: [
+      replace('films', 'poster(width: Int = 200', 'poster(width: Int = 500'),
+      replace('tickets', 'poster(width: Int = 200', 'poster(width: Int = 500'),
+    ],
+    findings: ['films', 'tickets'].map((subgraph) =>
+      breaking(
+        'argument-default-changed',
+        subgraph,
+        'Film.poster(width:)',
+        ['more/Flyers', 'web/FilmPage'],
+        'expand and contract',
+      ),
+    ),
+  },
+  {
+    name: 'the default value of an argument changes that a @requires writes out',
+    before: flyerFrom('poster(width: 200)'),
+    operations: flyers,
+    edits: [
+      replace('films', 'poster(width: Int = 200', 'poster(width: Int = 500'),
+      replace('tickets', 'poster(width: Int = 200', 'poster(width: Int = 500'),
+    ],
+    findings: ['films', 'tickets'].map((subgraph) =>
+      dangerous('argument-default-changed', subgraph, 'Film.poster(width:)', ['web/FilmPage']),
+    ),
+  },
+  {
+    name: 'an argument from a context reads another field',
+    before: [shelves],
+    operations: 'query Shelf { shelf { book { fits } } }',
+    edits: [replace('shelves', '$shelf { height }', '$shelf { width }')],
+    findings: [
+      breaking('from-context-changed', 'shelves', 'Book.fits(space:)', ['more/Shelf'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a context gets another name',
+    before: [shelves],
+    operations: 'query Shelf { shelf { book { fits } } }',
+    edits: [
+      replace('shelves', '$shelf { height }', '$place {height}'),
+      replace('shelves', '@context(name: "shelf")', '@context(name: "place")'),
+    ],
+    findings: [
+      safe('context-added', 'shelves', 'Shelf'),
+      safe('context-removed', 'shelves', 'Shelf'),
+      safe('from-context-changed', 'shelves', 'Book.fits(space:)'),
+    ],
+  },
+  // inputs of clients, and names that no operation contains
+  {
+    name: 'an Int inside a variable becomes a Float',
+    edits: [replace('reviews', '  stars: Int! = 3\n', '  stars: Float! = 3\n')],
+    findings: [dangerous('input-field-type-changed', 'reviews', 'ReviewInput.stars', ['web/AddReview'])],
+  },
+  {
+    name: 'a String inside a variable becomes an ID',
+    edits: [replace('reviews', '  text: String\n  kind: ReviewKind\n}', '  text: ID\n  kind: ReviewKind\n}')],
+    findings: [dangerous('input-field-type-changed', 'reviews', 'ReviewInput.text', ['web/AddReview'])],
+  },
+  {
+    name: 'an argument that a variable passes becomes a Float instead of an Int',
+    edits: [
+      replace(
+        'reviews',
+        'reviews(first: Int = 2, kind: ReviewKind)',
+        'reviews(first: Float = 2, kind: ReviewKind)',
+      ),
+    ],
+    findings: [
+      breaking(
+        'argument-type-changed',
+        'reviews',
+        'Film.reviews(first:)',
+        ['web/FilmPage'],
+        'expand and contract',
+      ),
+    ],
+  },
+  {
+    name: 'an enum inside a variable gets another name and loses a value',
+    edits: [
+      replace('tickets', '  day: Day\n}', '  day: When\n}'),
+      replace('tickets', 'shows(day: Day)', 'shows(day: When)'),
+      replace('tickets', 'enum Day {\n  TODAY\n  TOMORROW', 'enum When {\n  TODAY'),
+    ],
+    findings: [
+      breaking('type-removed', 'tickets', 'Day', ['app/Reserve'], 'expand and contract'),
+      safe('type-added', 'tickets', 'When'),
+      dangerous('argument-type-changed', 'tickets', 'Film.shows(day:)', ['app/Tonight']),
+      dangerous('input-field-type-changed', 'tickets', 'ReserveInput.day', ['app/Reserve']),
+    ],
+  },
+  {
+    name: 'an object type gets another name',
+    edits: [
+      replace('tickets', '  hall: Hall!', '  hall: Room!'),
+      replace('tickets', 'type Hall {', 'type Room {'),
+    ],
+    findings: [
+      dangerous('type-removed', 'tickets', 'Hall', ['app/Tonight']),
+      safe('type-added', 'tickets', 'Room'),
+      dangerous('field-type-changed', 'tickets', 'Show.hall', ['app/Tonight']),
+    ],
+  },
+  {
+    name: 'a received enum gets another name',
+    edits: [
+      replace('members', 'level: Level!', 'level: Rank!'),
+      replace('members', 'enum Level', 'enum Rank'),
+    ],
+    findings: [
+      dangerous('type-removed', 'members', 'Level', ['app/Me']),
+      safe('type-added', 'members', 'Rank'),
+      dangerous('field-type-changed', 'members', 'Member.level', ['app/Me']),
+    ],
+  },
+  {
+    name: 'a union gets another name',
+    edits: [
+      replace('films', 'search(text: String!): [SearchHit!]!', 'search(text: String!): [Hit!]!'),
+      replace('films', 'union SearchHit', 'union Hit'),
+    ],
+    findings: [
+      dangerous('type-removed', 'films', 'SearchHit', ['web/Search']),
+      safe('type-added', 'films', 'Hit'),
+      dangerous('field-type-changed', 'films', 'Query.search', ['web/Search']),
+    ],
+  },
+];
