@@ -18,23 +18,19 @@ const verdictSentences: Readonly<Record<Verdict, string>> = {
   undecided: 'Undecided: something could not be determined.',
 };
 
-/** Such as `1 breaking, 2 dangerous, 1 waived`, or `no findings`. */
-export function countsPhrase({ counts, waived }: CheckSummary): string {
+/** Such as `1 breaking, 1 waived; 4 subgraphs, 2 consumers, 12 operations checked`. Without findings there are no
+ *  counts, because the verdict says so. */
+export function summaryPhrase({ counts, waived, checked }: CheckSummary): string {
   const parts = severitiesWorstFirst
     .filter((severity) => counts[severity] > 0)
     .map((severity) => `${counts[severity]} ${severity}`);
   if (waived > 0) parts.push(`${waived} waived`);
-  return parts.length === 0 ? 'no findings' : parts.join(', ');
-}
-
-/** Such as `4 subgraphs, 2 consumers, 12 operations checked`. */
-export function checkedPhrase({ checked }: CheckSummary): string {
-  const parts = [
+  const scope = [
     counted(checked.subgraphs, 'subgraph'),
     counted(checked.consumers, 'consumer'),
     counted(checked.operations, 'operation'),
   ];
-  return `${parts.join(', ')} checked`;
+  return `${parts.length === 0 ? '' : `${parts.join(', ')}; `}${scope.join(', ')} checked`;
 }
 
 function counted(count: number, noun: string): string {
