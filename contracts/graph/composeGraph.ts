@@ -8,7 +8,13 @@ import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefus
 import type { Contracts } from '../contractStore.ts';
 import { startOfFile } from '../diff/locateCoordinate.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
-import { locateDefinition, locateDirective, locateFromMessage, quotedNamesIn } from './locateInContract.ts';
+import {
+  findSubject,
+  locateDefinition,
+  locateDirective,
+  locateFromMessage,
+  quotedNamesIn,
+} from './locateInContract.ts';
 
 /** Contracts that compose, and what they compose to. */
 export interface ContractGraph {
@@ -128,7 +134,7 @@ function describeDiagnostic(
   ];
   return {
     message: `${code}: ${message}${also.length === 0 ? '' : ` (see also ${also.join(', ')})`}`,
-    coordinate: coordinate ?? first?.coordinate,
+    coordinate: coordinate ?? first?.coordinate ?? findSubject(message, [...contracts.values()]),
     subgraph: first?.subgraph,
     location: first?.location,
   };
@@ -179,6 +185,7 @@ function supergraphRefusedFinding(reason: string, contracts: Contracts): Finding
   return createFinding('supergraph-refused', {
     severity: 'breaking',
     message: `The gateway does not load this supergraph: ${reason}`,
+    coordinate: /It is applied at ([^\s,]+?)[,.]?\s/.exec(reason)?.[1],
     subgraph: use?.subgraph,
     location: use?.location,
   });

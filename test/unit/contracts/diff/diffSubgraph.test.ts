@@ -44,7 +44,7 @@ const wholeTable: readonly (Omit<ChangeRow, 'old' | 'next'> & {
     title: 'neither SDL is a subgraph',
     old: 'type Query { a(: Int }',
     next: federation2('type Query { ping: Int }\ntype T @key(fields: "nothing") {\n id: ID! }'),
-    findings: ['subgraph-invalid breaking - 3'],
+    findings: ['subgraph-invalid breaking T 3'],
   },
   {
     title: 'an SDL that was no subgraph is put right',
