@@ -18,6 +18,7 @@ import {
   fieldTreeOfRequires,
   isFieldSubset,
 } from '../../gateway/planning/fieldTree.ts';
+import { printFieldSet } from '../diff/fieldSet.ts';
 import { errorCoordinatesOf } from './errorCoordinatesOf.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 import { findInputDifferences } from './findInputDifferences.ts';
@@ -268,9 +269,4 @@ function fieldsWithArguments(set: SelectionSetNode): FieldTree {
       return given === '' && below.size === 0 ? [] : [[`${selection.name.value}(${given})`, () => below]];
     }),
   );
-}
-
-/** The field set as written in a directive. */
-function printFieldSet(set: SelectionSetNode): string {
-  return print(set).slice(1, -1).replaceAll(/\s+/g, ' ').trim();
 }
