@@ -4,7 +4,7 @@ import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { type PlanCompatibility, pairOperations } from '../graph/checkPlanCompatibility.ts';
 import { newHints } from '../graph/composeGraph.ts';
-import { determineDeployment } from '../graph/determineDeployment.ts';
+import { determineDeployment, lifecycleOf } from '../graph/determineDeployment.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
@@ -121,6 +121,8 @@ function deploymentOf(
   );
   return determineDeployment({
     subgraph,
+    lifecycle: lifecycleOf(change),
+    quotable: new Set(breakages.map(({ message }) => message)),
     oldPlanProblems: relevant.flatMap(({ oldPlanProblems }) => oldPlanProblems),
     newPlanProblems: relevant.flatMap(({ newPlanProblems }) => newPlanProblems),
     isRefused: breakages.some(({ phase }) => phase === 'after rollout'),

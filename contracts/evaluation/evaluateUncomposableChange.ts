@@ -1,7 +1,7 @@
 import type { UncomposableChange } from '../checkDependencies.ts';
 import type { Deployment, Finding } from '../finding.ts';
 import { checkFetch } from '../graph/checkFetch.ts';
-import { determineDeployment } from '../graph/determineDeployment.ts';
+import { determineDeployment, lifecycleOf } from '../graph/determineDeployment.ts';
 import type { FetchProblem } from '../graph/fetchProblem.ts';
 import { quotedNamesIn } from '../graph/locateInContract.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
@@ -77,6 +77,7 @@ function deploymentOf(
   const isRefused = !isFixedByUpdate || refusals.some((refusal) => concernsChange(refusal, change));
   const deployment = determineDeployment({
     subgraph,
+    lifecycle: lifecycleOf(change),
     oldPlanProblems,
     newPlanProblems: [],
     isRefused,
