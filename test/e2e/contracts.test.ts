@@ -429,6 +429,38 @@ describe('contracts init', () => {
     expect(readFileSync(disk.path('contracts/schemas/products.graphql'), 'utf8')).toContain('type Product');
   });
 
+  test('writes nothing when the schemas do not compose, also with those that the store already has', async () => {
+    const conflicting = 'type Query { product: Int }\n';
+    using disk = new TemporaryContractStore({
+      'products.graphql': products,
+      'shipping.graphql': shipping,
+      'other.graphql': conflicting,
+    });
+    const init = (...subgraphs: readonly string[]) =>
+      contracts(disk.root, 'init', ...subgraphs.flatMap((subgraph) => ['--subgraph', subgraph]), '--force');
+    const refused = {
+      code: 1,
+      stdout: '',
+      progress: [],
+      stderr: expect.stringMatching(
+        /^Nothing was written, because no gateway could serve these schemas together\.[\s\S]*FIELD_TYPE_MISMATCH: .*Query\.product/,
+      ),
+    };
+    expect(await init('products=products.graphql', 'other=other.graphql')).toEqual(refused);
+    expect((await contracts(disk.root, 'check')).stdout).toContain('store-missing');
+    expect((await init('products=products.graphql', 'shipping=shipping.graphql')).code).toBe(0);
+    expect(await init('other=other.graphql')).toEqual(refused);
+  });
+
+  test('asks for the subgraphs when there is no configuration', async () => {
+    using disk = new TemporaryContractStore();
+    const { code, stderr } = await contracts(disk.root, 'init');
+    expect([code, stderr]).toEqual([
+      2,
+      'There is no tributary.yaml here that names the subgraphs. Give them with --subgraph NAME=FILE or NAME=URL.\n',
+    ]);
+  });
+
   test('writes nothing when a subgraph does not answer or a file is invalid', async () => {
     using disk = new TemporaryContractStore({ 'products.graphql': products, 'broken.graphql': 'type' });
     await using running = await startScriptedSubgraph();
