@@ -13,6 +13,12 @@ export function renderText({ findings, summary }: CheckReport, colours: boolean)
     colours ? styleText(style, text, { validateStream: false }) : text;
   const blocks = findings.map((finding) => `${findingBlock(finding, paint)}\n`);
   const verdict = paint(verdictStyles[summary.verdict], verdictSentence(summary));
+  if (summary.deployability !== undefined) {
+    const steps = summary.deployability.steps.map((step) => `  - ${toSingleLine(step)}\n`);
+    const order = findings.length > 0 || steps.length === 0 ? [] : [`In this order:\n${steps.join('')}`];
+    const counts = findings.length === 0 ? [] : [`${summaryPhrase(summary)}.\n`];
+    return [`${verdict}\n`, ...blocks, ...counts, ...order].join('\n');
+  }
   return [...blocks, `${verdict} ${summaryPhrase(summary)}.\n`].join('\n');
 }
 

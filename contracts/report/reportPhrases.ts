@@ -1,14 +1,29 @@
 import type { AffectedOperation, Deployment, FileLocation, Finding } from '../finding.ts';
 import { severitiesWorstFirst } from '../severity.ts';
-import type { CheckSummary, Verdict } from './checkReport.ts';
+import type { CheckSummary, DeploymentTarget, Verdict } from './checkReport.ts';
 
 /** The verdict in one sentence. */
-export function verdictSentence({ verdict, counts, waived, strict }: CheckSummary): string {
+export function verdictSentence({ verdict, counts, waived, strict, deployability }: CheckSummary): string {
+  if (deployability !== undefined) return deployabilitySentence(verdict, deployability);
   if (verdict === 'failed' && counts.breaking === 0 && strict) return 'Something is dangerous (--strict).';
   const count = waived + severitiesWorstFirst.reduce((sum, severity) => sum + counts[severity], 0);
   return verdict === 'passed' && count === 0
     ? 'Nothing breaks: there are no findings.'
     : verdictSentences[verdict];
+}
+
+function deployabilitySentence(verdict: Verdict, { subgraph, environment }: DeploymentTarget): string {
+  const what = `be deployed to ${environment} now`;
+  switch (verdict) {
+    case 'passed':
+      return `Yes: ${subgraph} can ${what}.`;
+    case 'failed':
+      return `No: ${subgraph} cannot ${what}.`;
+    case 'misuse':
+      return `Whether ${subgraph} can ${what} is not known: the store or the arguments have mistakes.`;
+    case 'undecided':
+      return `Whether ${subgraph} can ${what} is not known: something could not be determined.`;
+  }
 }
 
 const verdictSentences: Readonly<Record<Verdict, string>> = {

@@ -303,6 +303,29 @@ describe('contracts check', () => {
     ]);
   });
 
+  test('names the subgraph that a misspelled candidate is similar to', async () => {
+    using disk = new TemporaryContractStore({
+      ...store,
+      'products.graphql': products,
+      'sizes.graphql': `${federation}type Product @key(fields: "id") { id: ID! weightClass: String }\n`,
+    }).commit('v1');
+    const misspelled = await contracts(disk.root, 'check', '--subgraph', 'product=products.graphql');
+    expect([misspelled.code, misspelled.stdout]).toEqual([
+      2,
+      expect.stringMatching(
+        /^misuse {2}argument-invalid {2}product\n {2}There is no contract of a subgraph "product", and it does not compose as a new one\.\n {2}to do {4}Did you mean products\?\n\nbreaking {2}composition-error/,
+      ),
+    ]);
+    // What composes is a new subgraph.
+    const added = await contracts(disk.root, 'check', '--subgraph', 'product=sizes.graphql');
+    expect([added.code, added.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /^safe {2}subgraph-added[\s\S]*to do {4}If it is not new, did you mean products\? Roll the subgraph out/,
+      ),
+    ]);
+  });
+
   test('is undecided after two attempts to fetch a subgraph', async () => {
     using disk = new TemporaryContractStore(store);
     await using running = await startScriptedSubgraph();
@@ -552,6 +575,62 @@ describe('contracts can-deploy', () => {
       2,
       expect.stringMatching(
         /^Whether shipping can be deployed to staging now is not known: [\s\S]*it has live/,
+      ),
+    ]);
+  });
+
+  test('answers in the formats of a check', async () => {
+    using disk = new TemporaryContractStore({ ...store, 'name.graphql': withoutName })
+      .commit('v1')
+      .write(running('v1'));
+    const answerIn = async (subgraph: string, ...formats: readonly string[]) =>
+      contracts(
+        disk.root,
+        ...['can-deploy', '--subgraph', subgraph, '--environment', 'live'],
+        ...formats.flatMap((format) => ['--format', format]),
+      );
+    const target = { environment: 'live', steps: [] };
+    const yes = await answerIn('shipping', 'json');
+    expect([yes.code, JSON.parse(yes.stdout)]).toEqual([
+      0,
+      {
+        version: 1,
+        summary: expect.objectContaining({
+          verdict: 'passed',
+          exitCode: 0,
+          deployability: { ...target, subgraph: 'shipping' },
+        }),
+        findings: [],
+      },
+    ]);
+    const no = await answerIn('products=name.graphql', 'json');
+    expect([no.code, JSON.parse(no.stdout)]).toMatchObject([
+      1,
+      {
+        summary: {
+          verdict: 'failed',
+          exitCode: 1,
+          deployability: {
+            environment: 'live',
+            subgraph: 'products',
+            steps: [expect.stringMatching(/^Expand/), expect.any(String), expect.any(String)],
+          },
+        },
+        findings: [{ rule: 'field-removed', severity: 'breaking' }],
+      },
+    ]);
+    const written = await answerIn('products=name.graphql', 'github', 'text');
+    expect(written.stdout).toMatch(
+      /^::error file=name\.graphql[\s\S]*::No: products cannot be deployed to live now\. 1 breaking; [^\n]*\nNo: products cannot/,
+    );
+  });
+
+  test('names the subgraph that a misspelled name is similar to', async () => {
+    using disk = new TemporaryContractStore(store).commit('v1').write(running('v1'));
+    expect(await canDeploy(disk, 'shiping')).toEqual([
+      2,
+      expect.stringMatching(
+        /contracts has no contract of a subgraph "shiping"; it has products, shipping\.\n {2}to do {4}Did you mean shipping\?/,
       ),
     ]);
   });

@@ -91,9 +91,15 @@ export function addContractsCommands(program: Command): void {
     .option(...directoryOption)
     .requiredOption('--subgraph <name>', 'NAME for its contract; NAME=FILE or NAME=URL for a candidate')
     .requiredOption('--environment <name>', 'the environment to deploy to')
+    .option(
+      '--format <format>',
+      'text, json, junit, sarif, github, markdown or gitlab; repeatable',
+      collectReportArgument('format'),
+    )
+    .option('--out <file>', 'write the preceding --format to a file', collectReportArgument('out'))
     .action(async (options) => {
       const { contractsCanDeploy } = await import('./canDeploy.ts');
-      process.exitCode = await rethrowAsUndecided(() => contractsCanDeploy(options));
+      process.exitCode = await rethrowAsUndecided(() => contractsCanDeploy(options, reportArguments));
     });
 
   contracts
