@@ -229,6 +229,43 @@ describe('contracts check', () => {
     expect(readFileSync(disk.path('reports/check.xml'), 'utf8')).toContain('<testsuite name="products"');
   });
 
+  test('writes paths from the root of the repository for platforms, wherever it runs', async () => {
+    const moved = Object.fromEntries(Object.entries(store).map(([path, text]) => [`shop/${path}`, text]));
+    using disk = new TemporaryContractStore({ ...moved, 'shop/name.graphql': withoutName }).commit('v1');
+    const { stdout } = await contracts(
+      disk.path('shop'),
+      ...['check', '--subgraph', 'products=name.graphql', '--format', 'github', '--format', 'sarif'],
+      ...[
+        '--out',
+        'a.sarif',
+        '--format',
+        'gitlab',
+        '--out',
+        'a.json',
+        '--format',
+        'markdown',
+        '--out',
+        'a.md',
+      ],
+      ...['--format', 'text', '--out', 'a.txt'],
+    );
+    const written = (file: string) => readFileSync(disk.path(`shop/${file}`), 'utf8');
+    expect(stdout).toMatch(/^::error file=shop\/name\.graphql,/);
+    expect(stdout).toContain('shop/Page (shop/contracts/operations/shop/page.graphql:2:1)');
+    const [result] = JSON.parse(written('a.sarif')).runs[0].results;
+    const uris = [...result.locations, ...result.relatedLocations].map(
+      ({ physicalLocation }) => physicalLocation.artifactLocation.uri,
+    );
+    expect(uris).toEqual(['shop/name.graphql', 'shop/contracts/operations/shop/page.graphql']);
+    expect(JSON.parse(written('a.json'))[0].location.path).toBe('shop/name.graphql');
+    expect(written('a.md')).toContain('shop/name.graphql:6:6');
+    expect(written('a.txt')).toContain('\n  at name.graphql:6:6\n');
+    // What is compared with is shown at its revision.
+    disk.remove('shop/contracts/schemas/shipping.graphql');
+    const removed = await contracts(disk.path('shop'), 'check', '--format', 'github');
+    expect(removed.stdout).toMatch(/^::error file=HEAD%3Ashop\/contracts\/schemas\/shipping\.graphql,/);
+  });
+
   test('compares with a revision, a directory or an environment', async () => {
     using disk = new TemporaryContractStore(store).commit('v1');
     disk.write({ 'contracts/schemas/products.graphql': withoutUnused }).commit('v2');
