@@ -84,7 +84,7 @@ export async function checkStore(
   for (const comparison of comparisons) await check.compare(comparison);
   const findings = suggestSubgraphs(
     [...store.problems, ...(candidates?.problems ?? []), ...problems, ...settingsProblems, ...check.findings],
-    candidates?.contracts ?? new Map(),
+    candidates?.contracts.keys() ?? [],
     schemas,
   );
 

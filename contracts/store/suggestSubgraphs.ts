@@ -13,22 +13,23 @@ export function unknownSubgraph(name: string, known: Contracts, directory: strin
   });
 }
 
-/** Adds to the findings of a check which contract a new candidate may be meant for. A candidate that composes as a new
- *  subgraph is one. One that does not compose and has a similar name is most likely misspelled. */
+/** Adds to findings which contract a name in the arguments may be meant for. A subgraph that has no contract and
+ *  composes with the others is new. One that does not compose and has a similar name is most likely misspelled. */
 export function suggestSubgraphs(
   findings: readonly Finding[],
-  candidates: Contracts,
+  given: Iterable<string>,
   known: Contracts,
 ): readonly Finding[] {
   const isComposed = findings.every(({ rule }) => rule !== 'composition-error');
   const nearest = new Map(
-    [...candidates.keys()].flatMap((name): [string, string][] => {
+    [...given].flatMap((name): [string, string][] => {
       const similar = known.has(name) ? undefined : findNearestName(name, [...known.keys()]);
       return similar === undefined ? [] : [[name, similar]];
     }),
   );
   const suggested = findings.map((finding) => {
-    const similar = finding.rule === 'subgraph-added' ? nearest.get(finding.subgraph ?? '') : undefined;
+    const isAboutNew = finding.rule === 'subgraph-added' || finding.rule === 'contract-missing';
+    const similar = isAboutNew ? nearest.get(finding.subgraph ?? '') : undefined;
     return similar === undefined
       ? finding
       : { ...finding, advice: `If it is not new, did you mean ${similar}? ${finding.advice}` };

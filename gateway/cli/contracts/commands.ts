@@ -110,7 +110,11 @@ export function addContractsCommands(program: Command): void {
       '-c, --config <file>',
       'configuration file that names the subgraphs (default: tributary.yaml, if it exists)',
     )
-    .option('--subgraph <address>', 'NAME=URL of a running subgraph; repeatable', collectValues)
+    .option(
+      '--subgraph <address>',
+      'NAME or NAME=URL: compare only this running subgraph; repeatable',
+      collectValues,
+    )
     .option('--gateway <url>', "URL of a gateway's admin listener, to read the running supergraph")
     .option('--strict', 'fail on dangerous findings too')
     .option('--watch', 'keep running until a signal, and report changes')
