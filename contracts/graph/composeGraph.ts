@@ -40,9 +40,10 @@ export type ComposedContracts =
 /** The gateway's composer and planner. The checker uses them so that it comes to the same results as a gateway. */
 export interface SupergraphTools {
   compose(subgraphs: readonly SubgraphInput[]): Promise<CompositionResult>;
-  /** The caller closes the planner of the supergraph.
+  /** The caller closes the planner of the supergraph. `planningMemory`: the maximum heap of a planner thread in bytes,
+   *  instead of the default.
    *  @throws {SupergraphRefusedError} for a supergraph that no gateway would load. */
-  load(sdl: string): Promise<Supergraph>;
+  load(sdl: string, planningMemory?: number): Promise<Supergraph>;
 }
 
 /** Composes and loads contracts. A mistake in a contract never rejects: a composition error is the finding
@@ -68,10 +69,11 @@ export async function loadGraph(
   contracts: Contracts,
   composed: ComposedContracts,
   { load }: Pick<SupergraphTools, 'load'>,
+  planningMemory?: number,
 ): Promise<ComposedGraph> {
   if ('findings' in composed) return composed;
   try {
-    const supergraph = await load(composed.sdl);
+    const supergraph = await load(composed.sdl, planningMemory);
     return { graph: { contracts, ...composed, supergraph } };
   } catch (error) {
     if (!(error instanceof SupergraphRefusedError)) throw error;
@@ -184,9 +186,13 @@ function supergraphRefusedFinding(reason: string, contracts: Contracts): Finding
   });
   return createFinding('supergraph-refused', {
     severity: 'breaking',
+    advice: reason.includes('(planning.memory)') ? raisePlanningMemory : undefined,
     message: `The gateway does not load this supergraph: ${reason}`,
     coordinate: /It is applied at ([^\s,]+?)[,.]?\s/.exec(reason)?.[1],
     subgraph: use?.subgraph,
     location: use?.location,
   });
 }
+
+const raisePlanningMemory =
+  'Raise planning.memory in the configuration of the gateways, and check with that file: --gateway-config FILE, or gatewayConfig in environments.yaml.';

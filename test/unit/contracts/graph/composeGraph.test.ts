@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { composeContracts, composeGraph, newHints } from '../../../../contracts/graph/composeGraph.ts';
+import {
+  composeContracts,
+  composeGraph,
+  loadGraph,
+  newHints,
+} from '../../../../contracts/graph/composeGraph.ts';
 import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.ts';
+import { SupergraphRefusedError } from '../../../../gateway/supergraph/supergraphRefusedError.ts';
 import { ComposedGraphs, contractsOf } from './testContracts.ts';
 
 const products = 'type Query { top: Product }\ntype Product @key(fields: "id") { id: ID! name: String }';
@@ -186,6 +192,30 @@ describe('composeGraph', () => {
         },
       ],
     });
+  });
+
+  test('says how to raise the planner memory when it is too small, and loads with what it is raised to', async () => {
+    const contracts = contractsOf({ products });
+    const composed = await composeContracts(contracts, supergraphTools);
+    const enough = 96 * 1024 ** 2;
+    const load = async (sdl: string, planningMemory = 0) => {
+      if (planningMemory >= enough) return supergraphTools.load(sdl, planningMemory);
+      throw new SupergraphRefusedError(
+        'loading the supergraph needs more memory than 64 MB (planning.memory)',
+      );
+    };
+    expect(await loadGraph(contracts, composed, { load })).toMatchObject({
+      findings: [
+        {
+          rule: 'supergraph-refused',
+          message: expect.stringMatching(/needs more memory than 64 MB \(planning\.memory\)$/),
+          advice: expect.stringMatching(/^Raise planning\.memory .* --gateway-config FILE/),
+        },
+      ],
+    });
+    const loaded = await loadGraph(contracts, composed, { load }, enough);
+    expect(loaded).toHaveProperty('graph');
+    if ('graph' in loaded) await loaded.graph.supergraph.planner.close();
   });
 
   test('returns supergraph-refused when there are no subgraphs', async () => {
