@@ -436,6 +436,37 @@ describe('contracts check', () => {
   });
 });
 
+describe('the contract commands in README.md', () => {
+  const readme = readFileSync(`${root}README.md`, 'utf8');
+  const section = readme.split('## Check contracts before a rollout')[1]?.split(/^## /m)[0] ?? '';
+  const [, block = ''] = /```sh\n([\s\S]*?)```/.exec(section) ?? [];
+  const commands = Array.from(
+    block.matchAll(/^npx tributary contracts ([^#\n]*[^#\s])/gm),
+    ([, text = '']) => text,
+  );
+
+  test('succeed as printed in a clone of this repository', async () => {
+    using disk = new TemporaryContractStore();
+    disk.git('clone', '--quiet', '--no-hardlinks', root, 'clone');
+    const outcomes: unknown[] = [];
+    for (const command of commands) {
+      const args = Array.from(
+        command.matchAll(/'([^']*)'|(\S+)/g),
+        ([, quoted, word]) => quoted ?? word ?? '',
+      );
+      const { code, stderr } = await contracts(disk.path('clone'), ...args);
+      outcomes.push([args[0], code, stderr]);
+    }
+    expect(outcomes).toEqual([
+      ['check', 0, ''],
+      ['check', 0, ''],
+      ['can-deploy', 0, ''],
+      ['accept', 0, ''],
+    ]);
+    expect(disk.git('-C', 'clone', 'status', '--porcelain')).toBe('');
+  });
+});
+
 describe('contracts init', () => {
   test('creates a store from files and running subgraphs, and overwrites nothing', async () => {
     using disk = new TemporaryContractStore({ 'products.graphql': products });
