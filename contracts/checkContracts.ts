@@ -10,6 +10,7 @@ import { type Candidates, type ReadCandidatesOptions, readCandidates } from './s
 import { readComparisons } from './store/readComparisons.ts';
 import { readContractStore } from './store/readContractStore.ts';
 import { readGatewaySettings } from './store/readGatewaySettings.ts';
+import { suggestSubgraphs } from './store/suggestSubgraphs.ts';
 
 interface CheckOptions {
   /** Compare with the store in this directory, or with this store at this Git revision. */
@@ -81,13 +82,11 @@ export async function checkStore(
     onProgress,
   });
   for (const comparison of comparisons) await check.compare(comparison);
-  const findings = [
-    ...store.problems,
-    ...(candidates?.problems ?? []),
-    ...problems,
-    ...settingsProblems,
-    ...check.findings,
-  ];
+  const findings = suggestSubgraphs(
+    [...store.problems, ...(candidates?.problems ?? []), ...problems, ...settingsProblems, ...check.findings],
+    candidates?.contracts.keys() ?? [],
+    schemas,
+  );
 
   const isComplete =
     check.isComplete && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');

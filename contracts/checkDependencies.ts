@@ -20,9 +20,14 @@ export interface CheckDependencies {
   loadGraph(
     contracts: ReadonlyMap<string, SubgraphContract>,
     composed: ComposedContracts,
+    gatewaySettings: GatewaySettings,
   ): Promise<ComposedGraph>;
   /** Starts a gateway on the graph. Returns why it cannot serve the operations. */
-  bootGateway(graph: ContractGraph, operations: readonly ConsumerOperation[]): Promise<readonly Finding[]>;
+  bootGateway(
+    graph: ContractGraph,
+    operations: readonly ConsumerOperation[],
+    gatewaySettings: GatewaySettings,
+  ): Promise<readonly Finding[]>;
   planConsumerOperations(
     graph: ContractGraph,
     operations: readonly ConsumerOperation[],

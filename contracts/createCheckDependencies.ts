@@ -20,8 +20,10 @@ export function createCheckDependencies({
   return {
     diffSubgraph,
     composeContracts: (contracts) => composeContracts(contracts, supergraphTools),
-    loadGraph: (contracts, composed) => loadGraph(contracts, composed, supergraphTools),
-    bootGateway: (graph, operations) => bootGateway(graph, operations, startGateway),
+    loadGraph: (contracts, composed, { planningMemory }) =>
+      loadGraph(contracts, composed, supergraphTools, planningMemory),
+    bootGateway: (graph, operations, { planningMemory }) =>
+      bootGateway(graph, operations, startGateway, planningMemory),
     planConsumerOperations,
     evaluateChange,
     evaluateUncomposableChange,

@@ -10,6 +10,8 @@ export interface GatewaySettings {
   readonly enrichments: ConfiguredEnrichments;
   /** First responses wait for every field: `enrichment.mode` is `never` or `enrichment.shadow` is on. */
   readonly waitsForAll: boolean;
+  /** `planning.memory` of their configuration: the maximum heap of a planner thread in bytes. Undefined: the default. */
+  readonly planningMemory?: number | undefined;
   /** Location of a rule in the configuration file. Undefined when no configuration is known. */
   readonly locate?: ((section: 'cache.rules' | 'enrichment.fields', key: string) => FileLocation) | undefined;
   /** Milliseconds that one fetch takes. Undefined: latencies are not checked. */

@@ -55,7 +55,7 @@ export class GraphFactory {
     if (known !== undefined) return known;
     this.#onProgress('starting a gateway on the candidate');
     const planned = this.#operations.filter((operation) => plans.get(operation)?.kind === 'planned');
-    const booting = this.#dependencies.bootGateway(graph, planned);
+    const booting = this.#dependencies.bootGateway(graph, planned, this.#gatewaySettings);
     this.#booted.set(graph, booting);
     return booting;
   }
@@ -71,7 +71,8 @@ export class GraphFactory {
   }
 
   async #build(contracts: Contracts, name: string): Promise<BuiltGraph> {
-    const loaded = await this.#dependencies.loadGraph(contracts, await this.#compose(contracts, name));
+    const composed = await this.#compose(contracts, name);
+    const loaded = await this.#dependencies.loadGraph(contracts, composed, this.#gatewaySettings);
     if ('findings' in loaded) return loaded;
     const { graph } = loaded;
     try {

@@ -62,6 +62,11 @@ const storeRules = {
   },
   'revision-unknown': { severity: ['misuse', 'undecided'] },
   'schema-unparseable': { severity: 'misuse', advice: 'Correct the SDL at this location.' },
+  'schema-too-large': {
+    severity: 'misuse',
+    advice:
+      'Give the SDL of this subgraph alone, not that of a supergraph. If it is, divide the subgraph: several smaller schemas are checked.',
+  },
   'schema-url-invalid': {
     severity: 'misuse',
     advice: 'Write the whole URL: `# @url https://products.internal/graphql`, or remove the line.',

@@ -13,25 +13,55 @@ import { argumentValueOf, textValueOf } from './links.ts';
  *  duplicates. Field sets with equal paths have the same meaning. A field set that does not parse is its own only
  *  path. */
 export function fieldPathsOf(directive: ConstDirectiveNode): readonly string[] {
+  const text = writtenFieldSetOf(directive);
+  const set = readFieldSet(text);
+  return set === 'invalid' ? [text] : [...new Set(leafPathsOf(set, ''))].sort();
+}
+
+/** The `fields` of a `@key`, `@requires` or `@provides` as written, on one line. */
+export function writtenFieldSetOf(directive: ConstDirectiveNode): string {
   const value = argumentValueOf(directive, 'fields');
   // Federation 1 also accepts a list of names.
   const parts = value?.kind === Kind.LIST ? value.values : [value];
-  const text = parts.map((part) => textValueOf(part) ?? '').join(' ');
+  return toOneLine(parts.map((part) => textValueOf(part) ?? '').join(' '));
+}
+
+/** The part of a field set that selects these paths, in its own order. */
+export function printFieldPaths(directive: ConstDirectiveNode, paths: ReadonlySet<string>): string {
+  const text = writtenFieldSetOf(directive);
+  const set = readFieldSet(text);
+  return set === undefined || set === 'invalid' ? text : printFieldSet(pickPaths(set, '', paths));
+}
+
+/** A field set in the layout of a directive's argument. */
+export function printFieldSet(set: SelectionSetNode): string {
+  return toOneLine(print(set).slice(1, -1));
+}
+
+/** The `field` of a `@fromContext` with normalised white space. Equal texts have the same meaning. */
+export function contextSelectionOf(directive: ConstDirectiveNode): string {
+  return writtenContextSelectionOf(directive)
+    .replace(/[\s,]+/g, ' ')
+    .replace(/ ?([{}():]) ?/g, '$1')
+    .trim();
+}
+
+/** The `field` of a `@fromContext` as written, on one line. */
+export function writtenContextSelectionOf(directive: ConstDirectiveNode): string {
+  return toOneLine(textValueOf(argumentValueOf(directive, 'field')) ?? '');
+}
+
+function readFieldSet(text: string): SelectionSetNode | undefined | 'invalid' {
   try {
-    return [...new Set(leafPathsOf(parseFieldSet(text), ''))].sort();
+    return parseFieldSet(text);
   } catch (error) {
-    if (error instanceof GraphQLError) return [text];
+    if (error instanceof GraphQLError) return 'invalid';
     throw error;
   }
 }
 
-/** The selection of a `@fromContext`, with normalised white space. */
-export function contextSelectionOf(directive: ConstDirectiveNode): string {
-  const text = textValueOf(argumentValueOf(directive, 'field')) ?? '';
-  return text
-    .replace(/[\s,]+/g, ' ')
-    .replace(/ ?([{}():]) ?/g, '$1')
-    .trim();
+function toOneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
 }
 
 function leafPathsOf(set: SelectionSetNode | undefined, prefix: string): string[] {
@@ -40,6 +70,18 @@ function leafPathsOf(set: SelectionSetNode | undefined, prefix: string): string[
     const below = selection.kind === Kind.FRAGMENT_SPREAD ? undefined : selection.selectionSet;
     return below === undefined ? [path] : leafPathsOf(below, `${path}.`);
   });
+}
+
+function pickPaths(set: SelectionSetNode, prefix: string, paths: ReadonlySet<string>): SelectionSetNode {
+  const selections = set.selections.flatMap((selection): SelectionNode[] => {
+    const path = `${prefix}${segmentOf(selection)}`;
+    if (selection.kind === Kind.FRAGMENT_SPREAD || selection.selectionSet === undefined) {
+      return paths.has(path) ? [selection] : [];
+    }
+    const selectionSet = pickPaths(selection.selectionSet, `${path}.`, paths);
+    return selectionSet.selections.length === 0 ? [] : [{ ...selection, selectionSet }];
+  });
+  return { ...set, selections };
 }
 
 function segmentOf(selection: SelectionNode): string {

@@ -16,6 +16,11 @@ export function locateCoordinate(contract: SubgraphContract, coordinate: string)
   return startOfFile(contract);
 }
 
+/** Whether a contract defines the element with this coordinate. */
+export function definesCoordinate(contract: SubgraphContract, coordinate: string): boolean {
+  return indexOf(contract).has(coordinate);
+}
+
 /** The location of a node that was parsed from the contract's SDL. */
 export function fileLocationAt({ file }: SubgraphContract, { startToken }: Location): FileLocation {
   return { file, line: startToken.line, column: startToken.column };

@@ -2,7 +2,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
-import { locateFromMessage } from '../graph/locateInContract.ts';
+import { findSubject, locateFromMessage } from '../graph/locateInContract.ts';
 import { type CanonicalSubgraph, readCanonicalSubgraph } from './canonicalSubgraph.ts';
 import { type ElementNode, elementsOf } from './elements.ts';
 import { startOfFile } from './locateCoordinate.ts';
@@ -49,6 +49,7 @@ function invalidVersionFinding(
   return createFinding(rule, {
     message: `${contract.file} is not a schema of a subgraph: ${message.replace('[<unnamed>] ', '')}`,
     subgraph: contract.name,
+    coordinate: findSubject(message, [contract]),
     location:
       location === undefined ? fallbackLocation(contract, message) : { file: contract.file, ...location },
   });

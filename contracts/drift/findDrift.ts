@@ -44,6 +44,8 @@ interface DriftInput {
   readonly live: readonly LiveSubgraph[];
   /** The supergraph of the running gateways. Omitted: what the contracts compose to. */
   readonly supergraphSdl?: string | undefined;
+  /** The subgraphs that are compared; the others are assumed to serve their contracts. Omitted: all. */
+  readonly only?: ReadonlySet<string> | undefined;
   readonly onProgress?: ((message: string) => void) | undefined;
 }
 
@@ -54,13 +56,15 @@ interface DriftInput {
  *  A supergraph does not contain its subgraphs' SDL. Therefore the running supergraph is compared with the one that
  *  the running subgraphs compose to, by the join directives of both. Composing a small graph blocks the thread. */
 export async function findDrift(input: DriftInput, tools: SupergraphTools): Promise<Drift> {
-  const { store, live, supergraphSdl } = input;
+  const { store, live, supergraphSdl, only } = input;
   const states = new Map(live.map((subgraph) => [subgraph.name, stateOf(subgraph, store)] as const));
-  for (const name of store.schemas.keys()) if (!states.has(name)) states.set(name, 'unknown');
-  const known = new Set(live.map(({ name }) => name));
+  const missing = [...store.schemas.values()].filter(
+    ({ name }) => !states.has(name) && (only === undefined || only.has(name)),
+  );
+  for (const { name } of missing) states.set(name, 'unknown');
   const reported: Finding[] = [
     ...live.flatMap((subgraph) => ('unreachable' in subgraph ? unreachableFindings(subgraph) : [])),
-    ...[...store.schemas.values()].filter(({ name }) => !known.has(name)).map(missingAddressFinding),
+    ...missing.map(missingAddressFinding),
   ];
   const next = liveContractsOf(store, live, states);
   const changes = await diffAll(store.schemas, next);
@@ -136,7 +140,7 @@ async function diffAll(agreed: Contracts, running: Contracts): Promise<readonly 
 }
 
 async function evaluateDrift(
-  { store, supergraphSdl, onProgress = () => {} }: DriftInput,
+  { store, supergraphSdl, only, onProgress = () => {} }: DriftInput,
   changes: readonly Finding[],
   next: Contracts,
   tools: SupergraphTools,
@@ -145,15 +149,16 @@ async function evaluateDrift(
   onProgress(`composing ${next.size} running subgraphs`);
   const composed = await composeGraph(next, tools);
   const running = 'graph' in composed ? await planAll(composed.graph, operations) : undefined;
-  const outdated =
+  const differences =
     supergraphSdl === undefined || running === undefined
       ? new Map<string, readonly string[]>()
       : diffSubgraphStatements(
           readSubgraphStatements(supergraphSdl),
           readSubgraphStatements(running.graph.sdl),
         );
+  const outdated = new Map([...differences].filter(([name]) => only === undefined || only.has(name)));
   const reported = Array.from(outdated, ([name, coordinates]) => supergraphDriftFinding(name, coordinates));
-  if (running !== undefined && changes.length === 0 && outdated.size === 0) return reported;
+  if (running !== undefined && changes.length === 0 && reported.length === 0) return [];
   onProgress('planning operations for what runs');
   const [old, gateway] = await Promise.all([
     planContracts(schemas, operations, tools),

@@ -28,7 +28,7 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
   for (const { operation } of breakages) {
     if (affects.has(operation)) continue;
     const ownBreakages = breakages.filter((breakage) => breakage.operation === operation);
-    affects.set(operation, affectedOperation(operation, reasonOf(ownBreakages)));
+    affects.set(operation, affectedOperation(operation, reasonOf(change, ownBreakages)));
   }
   // When breakages were searched in plans, an operation without one is known to work. Another default value changes
   // its data all the same.
@@ -78,10 +78,13 @@ const phasePrefixes = {
 } as const;
 
 /** A breakage after the rollout counts for more than one during it. */
-function reasonOf(breakages: readonly Breakage[]): string {
+function reasonOf({ rule }: Finding, breakages: readonly Breakage[]): string {
   for (const phase of ['after rollout', 'old gateways', 'new gateways'] as const) {
     const messages = new Set(breakages.filter((a) => a.phase === phase).map(({ message }) => message));
-    if (messages.size > 0) return `${phasePrefixes[phase]}${[...messages].join('; ')}`;
+    // A new subgraph has no old version.
+    const isUntilAdded = rule === 'subgraph-added' && phase === 'new gateways';
+    const prefix = isUntilAdded ? 'until the subgraph runs: ' : phasePrefixes[phase];
+    if (messages.size > 0) return `${prefix}${[...messages].join('; ')}`;
   }
   return '';
 }

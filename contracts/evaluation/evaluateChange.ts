@@ -8,7 +8,7 @@ import {
   pairOperations,
 } from '../graph/checkPlanCompatibility.ts';
 import { newHints } from '../graph/composeGraph.ts';
-import { determineDeployment } from '../graph/determineDeployment.ts';
+import { determineDeployment, lifecycleOf } from '../graph/determineDeployment.ts';
 import type { FetchProblem } from '../graph/fetchProblem.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
@@ -147,6 +147,8 @@ function deploymentOf(
   );
   return determineDeployment({
     subgraph,
+    lifecycle: lifecycleOf(change),
+    quotable: ownMessages,
     oldPlanProblems: relevant.flatMap(({ oldPlanProblems }) => oldPlanProblems).filter(isRelevant),
     newPlanProblems: relevant.flatMap(({ newPlanProblems }) => newPlanProblems).filter(isRelevant),
     isRefused: own.some(({ phase }) => phase === 'after rollout'),

@@ -2,7 +2,7 @@ import type { UncomposableChange } from '../checkDependencies.ts';
 import type { Deployment, Finding } from '../finding.ts';
 import { fetchesOf } from '../graph/checkPlanCompatibility.ts';
 import { CrossVersionPlanCheck, changedSubgraphs } from '../graph/crossVersionPlanCheck.ts';
-import { determineDeployment } from '../graph/determineDeployment.ts';
+import { determineDeployment, lifecycleOf } from '../graph/determineDeployment.ts';
 import type { FetchProblem } from '../graph/fetchProblem.ts';
 import { quotedNamesIn } from '../graph/locateInContract.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
@@ -78,6 +78,7 @@ function deploymentOf(
   const isRefused = !isFixedByUpdate || refusals.some((refusal) => concernsChange(refusal, change));
   const deployment = determineDeployment({
     subgraph,
+    lifecycle: lifecycleOf(change),
     oldPlanProblems,
     newPlanProblems: [],
     isRefused,

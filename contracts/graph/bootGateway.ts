@@ -30,10 +30,15 @@ export async function bootGateway(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
   startGateway: StartGateway,
+  planningMemory?: number,
 ): Promise<readonly Finding[]> {
+  const start: StartGateway = (options) =>
+    startGateway(
+      planningMemory === undefined ? options : { ...options, planning: { memory: planningMemory } },
+    );
   const cleanups: (() => Promise<void>)[] = [];
   try {
-    return await bootGatewayOn(graph, operations, startGateway, cleanups);
+    return await bootGatewayOn(graph, operations, start, cleanups);
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup();
   }

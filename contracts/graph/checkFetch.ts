@@ -9,7 +9,6 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
-  print,
   type SelectionSetNode,
   validate,
 } from 'graphql';
@@ -20,6 +19,7 @@ import {
   fieldTreeOfRequires,
   isFieldSubset,
 } from '../../gateway/planning/fieldTree.ts';
+import { printFieldSet } from '../diff/fieldSet.ts';
 import { errorCoordinatesOf } from './errorCoordinatesOf.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 import { findDifferingArguments } from './findDifferingArguments.ts';
@@ -317,9 +317,4 @@ function selectsTypename({ selections }: SelectionSetNode): boolean {
       ? selection.name.value === '__typename'
       : selection.kind === Kind.INLINE_FRAGMENT && selectsTypename(selection.selectionSet),
   );
-}
-
-/** The field set as written in a directive. */
-function printFieldSet(set: SelectionSetNode): string {
-  return print(set).slice(1, -1).replaceAll(/\s+/g, ' ').trim();
 }

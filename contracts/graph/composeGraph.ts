@@ -8,7 +8,13 @@ import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefus
 import type { Contracts } from '../contractStore.ts';
 import { startOfFile } from '../diff/locateCoordinate.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
-import { locateDefinition, locateDirective, locateFromMessage, quotedNamesIn } from './locateInContract.ts';
+import {
+  findSubject,
+  locateDefinition,
+  locateDirective,
+  locateFromMessage,
+  quotedNamesIn,
+} from './locateInContract.ts';
 
 /** Contracts that compose, and what they compose to. */
 export interface ContractGraph {
@@ -34,9 +40,10 @@ export type ComposedContracts =
 /** The gateway's composer and planner. The checker uses them so that it comes to the same results as a gateway. */
 export interface SupergraphTools {
   compose(subgraphs: readonly SubgraphInput[]): Promise<CompositionResult>;
-  /** The caller closes the planner of the supergraph.
+  /** The caller closes the planner of the supergraph. `planningMemory`: the maximum heap of a planner thread in bytes,
+   *  instead of the default.
    *  @throws {SupergraphRefusedError} for a supergraph that no gateway would load. */
-  load(sdl: string): Promise<Supergraph>;
+  load(sdl: string, planningMemory?: number): Promise<Supergraph>;
 }
 
 /** Composes and loads contracts. A mistake in a contract never rejects: a composition error is the finding
@@ -62,10 +69,11 @@ export async function loadGraph(
   contracts: Contracts,
   composed: ComposedContracts,
   { load }: Pick<SupergraphTools, 'load'>,
+  planningMemory?: number,
 ): Promise<ComposedGraph> {
   if ('findings' in composed) return composed;
   try {
-    const supergraph = await load(composed.sdl);
+    const supergraph = await load(composed.sdl, planningMemory);
     return { graph: { contracts, ...composed, supergraph } };
   } catch (error) {
     if (!(error instanceof SupergraphRefusedError)) throw error;
@@ -128,7 +136,7 @@ function describeDiagnostic(
   ];
   return {
     message: `${code}: ${message}${also.length === 0 ? '' : ` (see also ${also.join(', ')})`}`,
-    coordinate: coordinate ?? first?.coordinate,
+    coordinate: coordinate ?? first?.coordinate ?? findSubject(message, [...contracts.values()]),
     subgraph: first?.subgraph,
     location: first?.location,
   };
@@ -178,8 +186,13 @@ function supergraphRefusedFinding(reason: string, contracts: Contracts): Finding
   });
   return createFinding('supergraph-refused', {
     severity: 'breaking',
+    advice: reason.includes('(planning.memory)') ? raisePlanningMemory : undefined,
     message: `The gateway does not load this supergraph: ${reason}`,
+    coordinate: /It is applied at ([^\s,]+?)[,.]?\s/.exec(reason)?.[1],
     subgraph: use?.subgraph,
     location: use?.location,
   });
 }
+
+const raisePlanningMemory =
+  'Raise planning.memory in the configuration of the gateways, and check with that file: --gateway-config FILE, or gatewayConfig in environments.yaml.';

@@ -1,37 +1,59 @@
-import type { Deployment } from '../finding.ts';
+import type { Deployment, Finding } from '../finding.ts';
 import type { FetchProblem } from './fetchProblem.ts';
+
+type SubgraphLifecycle = 'added' | 'removed';
 
 interface RolloutProblems {
   readonly subgraph: string;
+  /** Whether the subgraph itself is new or is removed. Omitted: it has an old and a new version. */
+  readonly lifecycle?: SubgraphLifecycle | undefined;
   /** Why plans of old gateways fail on the new subgraph. */
   readonly oldPlanProblems: readonly FetchProblem[];
   /** Why plans of new gateways fail on the old subgraph. */
   readonly newPlanProblems: readonly FetchProblem[];
   /** Whether the new gateway refuses one of the operations. */
   readonly isRefused: boolean;
+  /** Messages of the problems that the steps may quote. The others belong to other changes of the same version: they
+   *  decide the order, too, and are explained by their own findings. Omitted: all. */
+  readonly quotable?: ReadonlySet<string> | undefined;
+}
+
+export function lifecycleOf({ rule }: Pick<Finding, 'rule'>): SubgraphLifecycle | undefined {
+  if (rule === 'subgraph-added') return 'added';
+  return rule === 'subgraph-removed' ? 'removed' : undefined;
 }
 
 /** The order in which to roll out a subgraph and the supergraph, for one operation or several. */
 export function determineDeployment(problems: RolloutProblems): Deployment {
-  const { subgraph, oldPlanProblems, newPlanProblems, isRefused } = problems;
+  const { subgraph, lifecycle, oldPlanProblems, newPlanProblems, isRefused } = problems;
   if (isRefused || (oldPlanProblems.length > 0 && newPlanProblems.length > 0))
-    return expandAndContract(problems);
+    return { order: 'expand and contract', steps: expandAndContractSteps(problems) };
   if (newPlanProblems.length > 0) {
     return {
       order: 'subgraph first',
-      steps: [
-        `Deploy subgraph "${subgraph}", and wait until no instance of its old version runs.`,
-        `Then publish the new supergraph to the gateways: its plans need the new "${subgraph}" (${summarizeProblems(newPlanProblems)}).`,
-      ],
+      steps:
+        lifecycle === 'added'
+          ? [
+              `Deploy subgraph "${subgraph}".`,
+              `Then publish the new supergraph to the gateways: its plans fetch from "${subgraph}".`,
+            ]
+          : [
+              `Deploy subgraph "${subgraph}", and wait until no instance of its old version runs.`,
+              `Then publish the new supergraph to the gateways: its plans need the new "${subgraph}"${quoteProblems(problems, newPlanProblems)}.`,
+            ],
     };
   }
   if (oldPlanProblems.length > 0) {
+    const publish = 'Publish the new supergraph, and wait until no gateway runs with the old one: its plans';
     return {
       order: 'gateway first',
-      steps: [
-        `Publish the new supergraph, and wait until no gateway runs with the old one: its plans fail on the new "${subgraph}" (${summarizeProblems(oldPlanProblems)}).`,
-        `Then deploy subgraph "${subgraph}".`,
-      ],
+      steps:
+        lifecycle === 'removed'
+          ? [`${publish} fetch from "${subgraph}".`, `Then stop subgraph "${subgraph}".`]
+          : [
+              `${publish} fail on the new "${subgraph}"${quoteProblems(problems, oldPlanProblems)}.`,
+              `Then deploy subgraph "${subgraph}".`,
+            ],
     };
   }
   return {
@@ -42,42 +64,56 @@ export function determineDeployment(problems: RolloutProblems): Deployment {
   };
 }
 
-function expandAndContract({
-  subgraph,
-  oldPlanProblems,
-  newPlanProblems,
-  isRefused,
-}: RolloutProblems): Deployment {
-  const parts = [...new Set(oldPlanProblems.flatMap(({ coordinates }) => coordinates))];
-  const requiredElements = parts.length === 0 ? 'what the operation uses' : parts.join(', ');
+const moveConsumers =
+  'Move the consumers to the new elements, and wait until no client sends the old operations.';
+
+function expandAndContractSteps(problems: RolloutProblems): readonly string[] {
+  const { subgraph, lifecycle, oldPlanProblems, newPlanProblems, isRefused } = problems;
+  if (lifecycle === 'added') {
+    return [
+      `Make a version of subgraph "${subgraph}" with which the graph still serves what the operation uses. Deploy it, and publish the supergraph that is composed with it.`,
+      moveConsumers,
+      `Let subgraph "${subgraph}" take over the rest in a separate change.`,
+    ];
+  }
+  if (lifecycle === 'removed') {
+    return [
+      `Keep subgraph "${subgraph}" running. Let other subgraphs serve what the operation uses, or move the consumers away from it and wait until no client sends the old operations.`,
+      `Publish the supergraph without "${subgraph}", and wait until no gateway runs with the old one.`,
+      `Then stop subgraph "${subgraph}".`,
+    ];
+  }
+  const own = quotableOf(problems, oldPlanProblems);
+  const parts = [...new Set(own.flatMap(({ coordinates }) => coordinates))];
+  const others = isRefused ? 'what the operation uses' : 'what running gateways fetch';
+  const requiredElements = parts.length === 0 ? others : parts.join(', ');
   const why =
-    oldPlanProblems.length === 0
-      ? ''
-      : `, because running gateways need it (${summarizeProblems(oldPlanProblems)})`;
+    own.length === 0 ? '' : `, because running gateways need it${quoteProblems(problems, oldPlanProblems)}`;
   const expand = `Expand: make a version of subgraph "${subgraph}" that adds the new elements and still serves ${requiredElements} as before${why}.`;
   const contract = `Contract: remove the old elements from subgraph "${subgraph}" in a separate change.`;
   if (isRefused) {
-    return {
-      order: 'expand and contract',
-      steps: [
-        `${expand} Deploy it, and publish the supergraph that is composed with it.`,
-        'Move the consumers to the new elements, and wait until no client sends the old operations.',
-        contract,
-      ],
-    };
-  }
-  return {
-    order: 'expand and contract',
-    steps: [
-      `${expand} Deploy it, and wait until no instance of the old version runs.`,
-      `Publish the supergraph that is composed with it: new plans need it (${summarizeProblems(newPlanProblems)}). Wait until no gateway runs with the old one.`,
+    return [
+      `${expand} Deploy it, and publish the supergraph that is composed with it.`,
+      moveConsumers,
       contract,
-    ],
-  };
+    ];
+  }
+  return [
+    `${expand} Deploy it, and wait until no instance of the old version runs.`,
+    `Publish the supergraph that is composed with it: new plans need it${quoteProblems(problems, newPlanProblems)}. Wait until no gateway runs with the old one.`,
+    contract,
+  ];
 }
 
-function summarizeProblems([first, ...others]: readonly FetchProblem[]): string {
+function quotableOf({ quotable }: RolloutProblems, of: readonly FetchProblem[]): readonly FetchProblem[] {
+  return quotable === undefined ? of : of.filter(({ message }) => quotable.has(message));
+}
+
+/** Such as ` (subgraph "a" refuses the request: …, and 2 more)`. */
+function quoteProblems(problems: RolloutProblems, of: readonly FetchProblem[]): string {
+  const [first, ...others] = quotableOf(problems, of);
+  if (first === undefined) return '';
   const more = others.length === 0 ? '' : `, and ${others.length} more`;
   // Validation messages are whole sentences.
-  return `${first?.message.replace(/\.$/, '')}${more}`;
+  return ` (${first.message.replace(/\.$/, '')}${more})`;
 }

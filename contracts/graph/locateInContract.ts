@@ -1,5 +1,6 @@
 import { type ASTNode, Kind, parse, visit } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
+import { definesCoordinate } from '../diff/locateCoordinate.ts';
 import type { FileLocation } from '../finding.ts';
 
 /** Locates the definition of `Type` or `Type.member` in a contract, whatever its arguments: the first definition or
@@ -54,9 +55,7 @@ export function locateFromMessage(
   contract: SubgraphContract,
   message: string,
 ): { readonly location: FileLocation; readonly coordinate?: string } | undefined {
-  const [, field, ofType] = /Field (\w+) already exists on (\w+)/.exec(message) ?? [];
-  const duplicate =
-    field === undefined ? /only one type named "(\w+)"/.exec(message)?.[1] : `${ofType}.${field}`;
+  const duplicate = duplicateFieldIn(message) ?? /only one type named "(\w+)"/.exec(message)?.[1];
   for (const coordinate of duplicate === undefined ? quotedNamesIn(message) : [duplicate]) {
     const location = locateDefinition(contract, coordinate, duplicate === undefined ? 'first' : 'last');
     if (location !== undefined) return { location, coordinate };
@@ -66,9 +65,30 @@ export function locateFromMessage(
   return location && { location };
 }
 
+function duplicateFieldIn(message: string): string | undefined {
+  const [, field, type] = /Field (\w+) already exists on (\w+)/.exec(message) ?? [];
+  return field && `${type}.${field}`;
+}
+
 /** The names in quotes in a message. */
 export function quotedNamesIn(message: string): readonly string[] {
   return Array.from(message.matchAll(/"([^"\s]+)"/g), ([, word = '']) => word);
+}
+
+/** The coordinate of the element that a diagnostic is about. Many have none of their own, and their messages name the
+ *  element: a value after its enum, a missing argument after its field, and otherwise the element first. */
+export function findSubject(message: string, contracts: readonly SubgraphContract[]): string | undefined {
+  const [, enumName, value] = /Enum type "(\w+)" .*\bvalue "(\w+)"/.exec(message) ?? [];
+  const argument = /is missing argument "([^"]+)"/.exec(message)?.[1];
+  const names = [
+    value && `${enumName}.${value}`,
+    argument,
+    duplicateFieldIn(message),
+    ...quotedNamesIn(message),
+  ];
+  return names.find(
+    (name) => name !== undefined && contracts.some((contract) => definesCoordinate(contract, name)),
+  );
 }
 
 /** Locates a `@link` to this version. */

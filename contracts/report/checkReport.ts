@@ -20,6 +20,20 @@ export interface CheckSummary {
   /** Number of waived findings. */
   readonly waived: number;
   readonly checked: CheckScope;
+  /** Present in the answer whether a subgraph can be deployed now: yes when `verdict` is `passed`, no when it is
+   *  `failed`. The findings are those that forbid it. */
+  readonly deployability?: Deployability | undefined;
+}
+
+/** Where a subgraph is to be deployed. */
+export interface DeploymentTarget {
+  readonly subgraph: string;
+  readonly environment: string;
+}
+
+interface Deployability extends DeploymentTarget {
+  /** The rollout steps, in order. */
+  readonly steps: readonly string[];
 }
 
 /** `misuse`: the store or the arguments have mistakes. `undecided`: something could not be determined. */

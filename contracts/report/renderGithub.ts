@@ -1,7 +1,7 @@
 import type { Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { type FindingLevel, levelOf } from './findingLevel.ts';
-import { checkedPhrase, countsPhrase, findingLines, verdictSentence } from './reportPhrases.ts';
+import { findingLines, summaryPhrase, verdictSentence } from './reportPhrases.ts';
 import { isUrl, toSingleLine } from './textFormatting.ts';
 
 /** Workflow commands, one per line: an annotation per finding, and a summary. GitHub shows ten of each level per
@@ -9,7 +9,7 @@ import { isUrl, toSingleLine } from './textFormatting.ts';
 export function renderGithub({ findings, summary }: CheckReport): string {
   const title = 'contracts';
   const level = summary.verdict === 'passed' ? 'note' : 'error';
-  const text = `${verdictSentence(summary)} ${countsPhrase(summary)}; ${checkedPhrase(summary)}.`;
+  const text = `${verdictSentence(summary)} ${summaryPhrase(summary)}.`;
   const commands = findings.map((finding) => annotation(finding, levelOf(finding, summary.strict)));
   return `${[...commands, command(level, { title }, text)].join('\n')}\n`;
 }

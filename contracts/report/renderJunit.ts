@@ -1,13 +1,7 @@
 import type { Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { levelOf } from './findingLevel.ts';
-import {
-  checkedPhrase,
-  countsPhrase,
-  findingLines,
-  locationPhrase,
-  verdictSentence,
-} from './reportPhrases.ts';
+import { findingLines, locationPhrase, summaryPhrase, verdictSentence } from './reportPhrases.ts';
 import { toSingleLine } from './textFormatting.ts';
 
 /** A test suite per subgraph and a test case per finding: a failure for a breakage, an error for mistakes and
@@ -28,7 +22,7 @@ export function renderJunit(report: CheckReport): string {
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites${attributes({ name: 'contracts', ...counts(all) })}>`,
     ...[...suites].map(([name, cases]) => suiteElement(name, cases)),
-    `<!-- ${countsPhrase(summary)}; ${checkedPhrase(summary)} -->`,
+    `<!-- ${summaryPhrase(summary)} -->`,
     '</testsuites>\n',
   ].join('\n');
 }

@@ -3,10 +3,9 @@ import { type Severity, severitiesWorstFirst } from '../severity.ts';
 import type { CheckReport } from './checkReport.ts';
 import {
   affectedPhrase,
-  checkedPhrase,
-  countsPhrase,
   deploymentPhrase,
   locationPhrase,
+  summaryPhrase,
   verdictSentence,
 } from './reportPhrases.ts';
 import { toSingleLine, truncate } from './textFormatting.ts';
@@ -30,7 +29,7 @@ export function renderMarkdown(report: CheckReport): string {
     ...severitiesWorstFirst.map((severity) => `| ${severity} | ${summary.counts[severity]} |`),
     `| waived | ${summary.waived} |`,
     '',
-    `${countsPhrase(summary)}; ${checkedPhrase(summary)}.`,
+    `${summaryPhrase(summary)}.`,
     '',
   ].join('\n');
   let text = head;

@@ -1,4 +1,5 @@
 import type { CheckReport } from './checkReport.ts';
+import { relocateReport } from './relocateReport.ts';
 import { renderGithub } from './renderGithub.ts';
 import { renderGitlab } from './renderGitlab.ts';
 import { renderJunit } from './renderJunit.ts';
@@ -14,15 +15,25 @@ export type ReportFormat = (typeof reportFormats)[number];
 interface RenderOptions {
   /** Colours for the format `text`. */
   readonly color?: boolean;
+  /** The path of a file from the root of its repository, for the formats of platforms. Omitted: paths are as the user
+   *  would write them. */
+  readonly repositoryPathOf?: ((file: string) => string) | undefined;
 }
+
+/** Platforms find files by their path in the repository, wherever in it the check ran. */
+const platformFormats: ReadonlySet<ReportFormat> = new Set(['sarif', 'github', 'markdown', 'gitlab']);
 
 /** The report as a whole file of one format, with a final line end. No message can break a format. */
 export function renderReport(
   report: CheckReport,
   format: ReportFormat,
-  { color = false }: RenderOptions = {},
+  { color = false, repositoryPathOf }: RenderOptions = {},
 ): string {
-  return renderers[format](escapeUnprintable(report), color);
+  const placed =
+    repositoryPathOf !== undefined && platformFormats.has(format)
+      ? relocateReport(report, repositoryPathOf)
+      : report;
+  return renderers[format](escapeUnprintable(placed), color);
 }
 
 const renderers: Readonly<Record<ReportFormat, (report: CheckReport, colours: boolean) => string>> = {

@@ -2,13 +2,7 @@ import { styleText } from 'node:util';
 import type { Finding } from '../finding.ts';
 import type { Severity } from '../severity.ts';
 import type { CheckReport, Verdict } from './checkReport.ts';
-import {
-  affectedPhrase,
-  checkedPhrase,
-  countsPhrase,
-  locationPhrase,
-  verdictSentence,
-} from './reportPhrases.ts';
+import { affectedPhrase, locationPhrase, summaryPhrase, verdictSentence } from './reportPhrases.ts';
 import { toSingleLine } from './textFormatting.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -19,7 +13,13 @@ export function renderText({ findings, summary }: CheckReport, colours: boolean)
     colours ? styleText(style, text, { validateStream: false }) : text;
   const blocks = findings.map((finding) => `${findingBlock(finding, paint)}\n`);
   const verdict = paint(verdictStyles[summary.verdict], verdictSentence(summary));
-  return [...blocks, `${verdict} ${countsPhrase(summary)}; ${checkedPhrase(summary)}.\n`].join('\n');
+  if (summary.deployability !== undefined) {
+    const steps = summary.deployability.steps.map((step) => `  - ${toSingleLine(step)}\n`);
+    const order = findings.length > 0 || steps.length === 0 ? [] : [`In this order:\n${steps.join('')}`];
+    const counts = findings.length === 0 ? [] : [`${summaryPhrase(summary)}.\n`];
+    return [`${verdict}\n`, ...blocks, ...counts, ...order].join('\n');
+  }
+  return [...blocks, `${verdict} ${summaryPhrase(summary)}.\n`].join('\n');
 }
 
 function findingBlock(finding: Finding, paint: (style: Style, text: string) => string): string {

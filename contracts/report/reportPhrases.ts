@@ -1,14 +1,29 @@
 import type { AffectedOperation, Deployment, FileLocation, Finding } from '../finding.ts';
 import { severitiesWorstFirst } from '../severity.ts';
-import type { CheckSummary, Verdict } from './checkReport.ts';
+import type { CheckSummary, DeploymentTarget, Verdict } from './checkReport.ts';
 
 /** The verdict in one sentence. */
-export function verdictSentence({ verdict, counts, waived, strict }: CheckSummary): string {
+export function verdictSentence({ verdict, counts, waived, strict, deployability }: CheckSummary): string {
+  if (deployability !== undefined) return deployabilitySentence(verdict, deployability);
   if (verdict === 'failed' && counts.breaking === 0 && strict) return 'Something is dangerous (--strict).';
   const count = waived + severitiesWorstFirst.reduce((sum, severity) => sum + counts[severity], 0);
   return verdict === 'passed' && count === 0
     ? 'Nothing breaks: there are no findings.'
     : verdictSentences[verdict];
+}
+
+function deployabilitySentence(verdict: Verdict, { subgraph, environment }: DeploymentTarget): string {
+  const what = `be deployed to ${environment} now`;
+  switch (verdict) {
+    case 'passed':
+      return `Yes: ${subgraph} can ${what}.`;
+    case 'failed':
+      return `No: ${subgraph} cannot ${what}.`;
+    case 'misuse':
+      return `Whether ${subgraph} can ${what} is not known: the store or the arguments have mistakes.`;
+    case 'undecided':
+      return `Whether ${subgraph} can ${what} is not known: something could not be determined.`;
+  }
 }
 
 const verdictSentences: Readonly<Record<Verdict, string>> = {
@@ -18,23 +33,19 @@ const verdictSentences: Readonly<Record<Verdict, string>> = {
   undecided: 'Undecided: something could not be determined.',
 };
 
-/** Such as `1 breaking, 2 dangerous, 1 waived`, or `no findings`. */
-export function countsPhrase({ counts, waived }: CheckSummary): string {
+/** Such as `1 breaking, 1 waived; 4 subgraphs, 2 consumers, 12 operations checked`. Without findings there are no
+ *  counts, because the verdict says so. */
+export function summaryPhrase({ counts, waived, checked }: CheckSummary): string {
   const parts = severitiesWorstFirst
     .filter((severity) => counts[severity] > 0)
     .map((severity) => `${counts[severity]} ${severity}`);
   if (waived > 0) parts.push(`${waived} waived`);
-  return parts.length === 0 ? 'no findings' : parts.join(', ');
-}
-
-/** Such as `4 subgraphs, 2 consumers, 12 operations checked`. */
-export function checkedPhrase({ checked }: CheckSummary): string {
-  const parts = [
+  const scope = [
     counted(checked.subgraphs, 'subgraph'),
     counted(checked.consumers, 'consumer'),
     counted(checked.operations, 'operation'),
   ];
-  return `${parts.join(', ')} checked`;
+  return `${parts.length === 0 ? '' : `${parts.join(', ')}; `}${scope.join(', ')} checked`;
 }
 
 function counted(count: number, noun: string): string {

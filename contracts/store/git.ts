@@ -50,10 +50,14 @@ export async function runGit(
 }
 
 function isInRepository(directory: string): boolean {
-  if (process.env.GIT_DIR !== undefined) return true;
+  return process.env.GIT_DIR !== undefined || findRepositoryRoot(directory) !== undefined;
+}
+
+/** The root of the work tree around a directory, found without git; `undefined` outside of a repository. */
+export function findRepositoryRoot(directory: string): string | undefined {
   for (let at = resolve(directory); ; at = dirname(at)) {
-    if (existsSync(join(at, '.git'))) return true;
-    if (at === dirname(at)) return false;
+    if (existsSync(join(at, '.git'))) return at;
+    if (at === dirname(at)) return undefined;
   }
 }
 

@@ -54,8 +54,8 @@ export function parseStepLatency(text: string): number | undefined {
   return ms !== undefined && ms > 0 && ms <= maxDurationMs ? ms : undefined;
 }
 
-/** Reads the rules of a configuration file the way a gateway reads them, or what is wrong with it. Unset environment
- *  variables are a mistake only where a rule needs them, because a check does not run where the gateway runs. */
+/** Reads the settings of a configuration file the way a gateway reads them, or what is wrong with it. Unset environment
+ *  variables are a mistake only where a setting needs them, because a check does not run where the gateway runs. */
 async function readGatewayConfig(path: string, namedAt: FileLocation | undefined): Promise<ConfigResult> {
   const file = displayPath(path);
   const text = await readText(path);
@@ -71,29 +71,32 @@ async function readGatewayConfig(path: string, namedAt: FileLocation | undefined
   const unsetPaths = new Set(unset.map((problem) => problem.path));
   const mistakes = [
     ...findConfigProblems(options).filter((problem) => !unsetPaths.has(problem.path)),
-    ...unset.filter((problem) => isRulePath(problem.path)),
+    ...unset.filter((problem) => isUsedPath(problem.path)),
   ];
   if (mistakes.length > 0) return { problems: mistakes.map((problem) => invalidConfig(problem, yaml)) };
   return { settings: gatewaySettingsFrom(options, yaml) };
 }
 
-function isRulePath(path: string): boolean {
-  return /^(cache\.(enabled|rules)|enrichment)\b/.test(path);
+function isUsedPath(path: string): boolean {
+  return /^(cache\.(enabled|rules)|enrichment|planning\.memory)\b/.test(path);
 }
 
 /** The configuration has no mistakes except unset environment variables outside these sections. */
 function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings {
   const sections = sectionOf(options);
   const { enabled, rules } = sectionOf(sections.cache);
-  const { cache, enrichment } = parseConfig({
+  const { memory } = sectionOf(sections.planning);
+  const { cache, enrichment, planning } = parseConfig({
     supergraph: { file: 'checked' },
     cache: { enabled, rules },
     enrichment: sections.enrichment,
+    planning: { memory },
   });
   return {
     cache: { enabled: cache.enabled, rules: cache.rules },
     enrichments: { fields: enrichment.fields, budget: enrichment.budget },
     waitsForAll: enrichment.mode === 'never' || enrichment.shadow,
+    ...(memory === undefined ? {} : { planningMemory: planning.memory }),
     locate: (section, key) => yaml.locationAtPath([...section.split('.'), key]),
   };
 }

@@ -18,10 +18,18 @@ interface SchemaResult {
   readonly problems: readonly Finding[];
 }
 
+const mebibyte = 1024 ** 2;
+
+/** Composing and planning a schema of this size takes about a minute and 2 GB of memory, and the time grows faster than
+ *  the size. Larger ones are refused before anything parses them. */
+export const maxSchemaBytes = 5 * mebibyte;
+
 const urlLine = /^\s*#\s*@url\b\s*(.*?)\s*$/;
 
 /** Reads a subgraph's contract from its SDL. A line `# @url https://…` has the URL of the subgraph. */
 export function readSchema({ name, file, text, url }: ReadSchemaOptions): SchemaResult {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxSchemaBytes) return { problems: [schemaTooLarge(name, file, bytes)] };
   const parsed = parseGraphQL({
     text,
     file,
@@ -79,6 +87,15 @@ function findUrlComment(text: string): UrlComment | undefined {
     if (!/^\s*(#|$)/.test(line)) return undefined;
   }
   return undefined;
+}
+
+function schemaTooLarge(name: string, file: string, bytes: number): Finding {
+  const sizeOf = (size: number): string => `${Math.ceil((size / mebibyte) * 10) / 10} MB`;
+  return createFinding('schema-too-large', {
+    message: `The schema of ${name} has ${sizeOf(bytes)}. A check reads schemas of up to ${sizeOf(maxSchemaBytes)}.`,
+    location: { file, line: 1, column: 1 },
+    subgraph: name,
+  });
 }
 
 function invalidUrl(name: string, file: string, { url, line }: UrlComment): Finding {

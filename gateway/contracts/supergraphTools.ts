@@ -14,5 +14,6 @@ const planning = {
 /** This gateway's composer and planner, for the contract checker. */
 export const supergraphTools: SupergraphTools = {
   compose: composeInThread,
-  load: (sdl) => loadSupergraph({ sdl, planning }),
+  load: (sdl, memoryBytes = planning.memoryBytes) =>
+    loadSupergraph({ sdl, planning: { ...planning, memoryBytes } }),
 };

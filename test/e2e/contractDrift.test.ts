@@ -56,7 +56,7 @@ function serve(subgraph: ScriptedSubgraph, sdl: string): void {
   subgraph.setDefaultScript(json({ data: { _service: { sdl } } }));
 }
 
-const where = () => ['--subgraph', `shipping=${shippingServer.url}`] as const;
+const where = () => ['--subgraph', 'products', '--subgraph', `shipping=${shippingServer.url}`] as const;
 
 async function supergraphOf(productsSdl: string, shippingSdl: string): Promise<string> {
   const composed = await composeSupergraph([
@@ -125,6 +125,51 @@ describe('contracts drift', () => {
     ]);
   });
 
+  test('is about the named subgraphs only', async () => {
+    await using gone = await startScriptedSubgraph();
+    gone.setDefaultScript((exchange) => exchange.reset());
+    serve(productsServer, withoutName);
+    const outdated = await supergraphOf(
+      products,
+      shipping.replace('estimate: Int', 'estimate: Int later: Int'),
+    );
+    // Neither the unreachable subgraph nor the one of the running supergraph that differs is named.
+    disk.write({
+      'supergraph.graphql': outdated,
+      'all.yaml': `supergraph: { file: supergraph.graphql }\nsubgraphs: { shipping: { url: '${gone.url}' } }\n`,
+    });
+    const drift = async (...names: readonly string[]) => {
+      const subgraphs = names.flatMap((name) => ['--subgraph', name]);
+      const { code, stdout } = await runDrift(
+        disk.root,
+        ...subgraphs,
+        '--config',
+        'all.yaml',
+        '--format',
+        'json',
+      );
+      return [code, ...summarizeFindings(stdout)];
+    };
+    expect(await drift('products')).toEqual([
+      1,
+      'breaking field-removed products shop/Page expand and contract',
+      'dangerous supergraph-drift products',
+      'dangerous contract-drift products',
+    ]);
+    serve(productsServer, products);
+    expect(await drift('products')).toEqual([0]);
+    expect(gone.requests).toEqual([]);
+    expect(await drift('shipping')).toEqual([
+      1,
+      'breaking operation-broken shop/Page',
+      'undecided subgraph-unreachable shipping',
+      'dangerous supergraph-drift shipping',
+    ]);
+    expect(await drift('product')).toEqual([2, 'misuse argument-invalid product']);
+    const added = await runDrift(disk.root, '--subgraph', `product=${shippingServer.url}`);
+    expect(added.stdout).toMatch(/contract-missing {2}product\n[\s\S]*did you mean products\?/);
+  });
+
   test('is undecided when a subgraph or a gateway fails twice', async () => {
     await using gone = await startScriptedSubgraph();
     gone.setDefaultScript((exchange) => exchange.reset());
@@ -167,7 +212,10 @@ describe('contracts drift', () => {
       ['--interval', 'soon'],
       '--interval is "soon"; expected: a duration longer than 0, such as 500ms, 30s or 5m.\n',
     ],
-    [['--subgraph', 'products'], '--subgraph is "products"; expected: NAME=URL of a running subgraph.\n'],
+    [
+      ['--subgraph', 'products=file.graphql'],
+      '--subgraph is "products=file.graphql"; expected: the NAME of a subgraph, or NAME=URL.\n',
+    ],
     [
       ['--gateway', 'localhost'],
       '--gateway is "localhost"; expected: the URL of an admin listener, such as http://127.0.0.1:4001.\n',

@@ -229,6 +229,43 @@ describe('contracts check', () => {
     expect(readFileSync(disk.path('reports/check.xml'), 'utf8')).toContain('<testsuite name="products"');
   });
 
+  test('writes paths from the root of the repository for platforms, wherever it runs', async () => {
+    const moved = Object.fromEntries(Object.entries(store).map(([path, text]) => [`shop/${path}`, text]));
+    using disk = new TemporaryContractStore({ ...moved, 'shop/name.graphql': withoutName }).commit('v1');
+    const { stdout } = await contracts(
+      disk.path('shop'),
+      ...['check', '--subgraph', 'products=name.graphql', '--format', 'github', '--format', 'sarif'],
+      ...[
+        '--out',
+        'a.sarif',
+        '--format',
+        'gitlab',
+        '--out',
+        'a.json',
+        '--format',
+        'markdown',
+        '--out',
+        'a.md',
+      ],
+      ...['--format', 'text', '--out', 'a.txt'],
+    );
+    const written = (file: string) => readFileSync(disk.path(`shop/${file}`), 'utf8');
+    expect(stdout).toMatch(/^::error file=shop\/name\.graphql,/);
+    expect(stdout).toContain('shop/Page (shop/contracts/operations/shop/page.graphql:2:1)');
+    const [result] = JSON.parse(written('a.sarif')).runs[0].results;
+    const uris = [...result.locations, ...result.relatedLocations].map(
+      ({ physicalLocation }) => physicalLocation.artifactLocation.uri,
+    );
+    expect(uris).toEqual(['shop/name.graphql', 'shop/contracts/operations/shop/page.graphql']);
+    expect(JSON.parse(written('a.json'))[0].location.path).toBe('shop/name.graphql');
+    expect(written('a.md')).toContain('shop/name.graphql:6:6');
+    expect(written('a.txt')).toContain('\n  at name.graphql:6:6\n');
+    // What is compared with is shown at its revision.
+    disk.remove('shop/contracts/schemas/shipping.graphql');
+    const removed = await contracts(disk.path('shop'), 'check', '--format', 'github');
+    expect(removed.stdout).toMatch(/^::error file=HEAD%3Ashop\/contracts\/schemas\/shipping\.graphql,/);
+  });
+
   test('compares with a revision, a directory or an environment', async () => {
     using disk = new TemporaryContractStore(store).commit('v1');
     disk.write({ 'contracts/schemas/products.graphql': withoutUnused }).commit('v2');
@@ -300,6 +337,29 @@ describe('contracts check', () => {
       'misuse store-file-unknown contracts/operations/stray.graphql:1:1',
       'misuse store-file-unreadable contracts/operations/shop/latin.graphql:1:1',
       'misuse waiver-incomplete contracts/waivers.yaml:1:3',
+    ]);
+  });
+
+  test('names the subgraph that a misspelled candidate is similar to', async () => {
+    using disk = new TemporaryContractStore({
+      ...store,
+      'products.graphql': products,
+      'sizes.graphql': `${federation}type Product @key(fields: "id") { id: ID! weightClass: String }\n`,
+    }).commit('v1');
+    const misspelled = await contracts(disk.root, 'check', '--subgraph', 'product=products.graphql');
+    expect([misspelled.code, misspelled.stdout]).toEqual([
+      2,
+      expect.stringMatching(
+        /^misuse {2}argument-invalid {2}product\n {2}There is no contract of a subgraph "product", and it does not compose as a new one\.\n {2}to do {4}Did you mean products\?\n\nbreaking {2}composition-error/,
+      ),
+    ]);
+    // What composes is a new subgraph.
+    const added = await contracts(disk.root, 'check', '--subgraph', 'product=sizes.graphql');
+    expect([added.code, added.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /^safe {2}subgraph-added[\s\S]*to do {4}If it is not new, did you mean products\? Roll the subgraph out/,
+      ),
     ]);
   });
 
@@ -376,6 +436,37 @@ describe('contracts check', () => {
   });
 });
 
+describe('the contract commands in README.md', () => {
+  const readme = readFileSync(`${root}README.md`, 'utf8');
+  const section = readme.split('## Check contracts before a rollout')[1]?.split(/^## /m)[0] ?? '';
+  const [, block = ''] = /```sh\n([\s\S]*?)```/.exec(section) ?? [];
+  const commands = Array.from(
+    block.matchAll(/^npx tributary contracts ([^#\n]*[^#\s])/gm),
+    ([, text = '']) => text,
+  );
+
+  test('succeed as printed in a clone of this repository', async () => {
+    using disk = new TemporaryContractStore();
+    disk.git('clone', '--quiet', '--no-hardlinks', root, 'clone');
+    const outcomes: unknown[] = [];
+    for (const command of commands) {
+      const args = Array.from(
+        command.matchAll(/'([^']*)'|(\S+)/g),
+        ([, quoted, word]) => quoted ?? word ?? '',
+      );
+      const { code, stderr } = await contracts(disk.path('clone'), ...args);
+      outcomes.push([args[0], code, stderr]);
+    }
+    expect(outcomes).toEqual([
+      ['check', 0, ''],
+      ['check', 0, ''],
+      ['can-deploy', 0, ''],
+      ['accept', 0, ''],
+    ]);
+    expect(disk.git('-C', 'clone', 'status', '--porcelain')).toBe('');
+  });
+});
+
 describe('contracts init', () => {
   test('creates a store from files and running subgraphs, and overwrites nothing', async () => {
     using disk = new TemporaryContractStore({ 'products.graphql': products });
@@ -427,6 +518,38 @@ describe('contracts init', () => {
     expect([file.code, file.stderr]).toEqual([2, expect.stringContaining('names no running subgraphs')]);
     expect((await contracts(disk.root, 'init')).code).toBe(0);
     expect(readFileSync(disk.path('contracts/schemas/products.graphql'), 'utf8')).toContain('type Product');
+  });
+
+  test('writes nothing when the schemas do not compose, also with those that the store already has', async () => {
+    const conflicting = 'type Query { product: Int }\n';
+    using disk = new TemporaryContractStore({
+      'products.graphql': products,
+      'shipping.graphql': shipping,
+      'other.graphql': conflicting,
+    });
+    const init = (...subgraphs: readonly string[]) =>
+      contracts(disk.root, 'init', ...subgraphs.flatMap((subgraph) => ['--subgraph', subgraph]), '--force');
+    const refused = {
+      code: 1,
+      stdout: '',
+      progress: [],
+      stderr: expect.stringMatching(
+        /^Nothing was written, because no gateway could serve these schemas together\.[\s\S]*FIELD_TYPE_MISMATCH: .*Query\.product/,
+      ),
+    };
+    expect(await init('products=products.graphql', 'other=other.graphql')).toEqual(refused);
+    expect((await contracts(disk.root, 'check')).stdout).toContain('store-missing');
+    expect((await init('products=products.graphql', 'shipping=shipping.graphql')).code).toBe(0);
+    expect(await init('other=other.graphql')).toEqual(refused);
+  });
+
+  test('asks for the subgraphs when there is no configuration', async () => {
+    using disk = new TemporaryContractStore();
+    const { code, stderr } = await contracts(disk.root, 'init');
+    expect([code, stderr]).toEqual([
+      2,
+      'There is no tributary.yaml here that names the subgraphs. Give them with --subgraph NAME=FILE or NAME=URL.\n',
+    ]);
   });
 
   test('writes nothing when a subgraph does not answer or a file is invalid', async () => {
@@ -520,6 +643,62 @@ describe('contracts can-deploy', () => {
       2,
       expect.stringMatching(
         /^Whether shipping can be deployed to staging now is not known: [\s\S]*it has live/,
+      ),
+    ]);
+  });
+
+  test('answers in the formats of a check', async () => {
+    using disk = new TemporaryContractStore({ ...store, 'name.graphql': withoutName })
+      .commit('v1')
+      .write(running('v1'));
+    const answerIn = async (subgraph: string, ...formats: readonly string[]) =>
+      contracts(
+        disk.root,
+        ...['can-deploy', '--subgraph', subgraph, '--environment', 'live'],
+        ...formats.flatMap((format) => ['--format', format]),
+      );
+    const target = { environment: 'live', steps: [] };
+    const yes = await answerIn('shipping', 'json');
+    expect([yes.code, JSON.parse(yes.stdout)]).toEqual([
+      0,
+      {
+        version: 1,
+        summary: expect.objectContaining({
+          verdict: 'passed',
+          exitCode: 0,
+          deployability: { ...target, subgraph: 'shipping' },
+        }),
+        findings: [],
+      },
+    ]);
+    const no = await answerIn('products=name.graphql', 'json');
+    expect([no.code, JSON.parse(no.stdout)]).toMatchObject([
+      1,
+      {
+        summary: {
+          verdict: 'failed',
+          exitCode: 1,
+          deployability: {
+            environment: 'live',
+            subgraph: 'products',
+            steps: [expect.stringMatching(/^Expand/), expect.any(String), expect.any(String)],
+          },
+        },
+        findings: [{ rule: 'field-removed', severity: 'breaking' }],
+      },
+    ]);
+    const written = await answerIn('products=name.graphql', 'github', 'text');
+    expect(written.stdout).toMatch(
+      /^::error file=name\.graphql[\s\S]*::No: products cannot be deployed to live now\. 1 breaking; [^\n]*\nNo: products cannot/,
+    );
+  });
+
+  test('names the subgraph that a misspelled name is similar to', async () => {
+    using disk = new TemporaryContractStore(store).commit('v1').write(running('v1'));
+    expect(await canDeploy(disk, 'shiping')).toEqual([
+      2,
+      expect.stringMatching(
+        /contracts has no contract of a subgraph "shiping"; it has products, shipping\.\n {2}to do {4}Did you mean shipping\?/,
       ),
     ]);
   });

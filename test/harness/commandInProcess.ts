@@ -1,4 +1,5 @@
 import { Console } from 'node:console';
+import { randomUUID } from 'node:crypto';
 import process from 'node:process';
 import { Writable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
@@ -11,7 +12,6 @@ export interface CommandOutcome {
 
 const cli = new URL('../../gateway/cli.ts', import.meta.url);
 cli.search = '';
-let runs = 0;
 let lastRun: Promise<unknown> = Promise.resolve();
 
 /** Runs `tributary <args>` in this process, which has already loaded the gateway; a process of its own needs seconds
@@ -42,8 +42,8 @@ async function runAlone(args: readonly string[], cwd: string): Promise<CommandOu
   globalThis.console = new Console({ stdout, stderr });
   process.chdir(cwd);
   try {
-    runs += 1;
-    await import(`${cli.href}?run=${runs}`);
+    // Unique in the worker, in which other suites run commands, too: a module that is loaded already does nothing.
+    await import(`${cli.href}?run=${randomUUID()}`);
     return { code: Number(process.exitCode ?? 0), stdout: stdout.text, stderr: stderr.text };
   } finally {
     process.argv = before.argv;

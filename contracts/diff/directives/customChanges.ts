@@ -14,8 +14,9 @@ export function customChanges(pair: ElementPair): readonly SubgraphChange[] {
       .filter((name) => !comparedElsewhere.has(name)),
   );
   return [...names].flatMap((name): readonly SubgraphChange[] => {
-    const before = textsOf(applicationsOf(old, name));
-    const after = textsOf(applicationsOf(next, name));
+    const [applied, appliedNow] = [applicationsOf(old, name), applicationsOf(next, name)];
+    const before = textsOf(applied);
+    const after = textsOf(appliedNow);
     if (before.symmetricDifference(after).size === 0) return [];
     // A directive that is not composed matters only to the subgraph's own tools.
     const isComposed = nextVersion.subgraph.composedDirectives.has(name) || name.includes('__');
@@ -29,9 +30,9 @@ export function customChanges(pair: ElementPair): readonly SubgraphChange[] {
       {
         rule,
         severity: isComposed ? 'dangerous' : 'safe',
-        message: `${coordinate} has ${printAll(after)} instead of ${printAll(before)}`,
+        message: `${coordinate} has ${printAll(appliedNow)} instead of ${printAll(applied)}`,
         coordinate,
-        node: applicationsOf(next, name)[0],
+        node: appliedNow[0],
       },
     ];
   });
@@ -65,6 +66,8 @@ function textsOf(directives: readonly ConstDirectiveNode[]): ReadonlySet<string>
   return new Set(directives.map(canonicalizeDirective));
 }
 
-function printAll(texts: ReadonlySet<string>): string {
-  return texts.size === 0 ? 'none' : [...texts].sort().join(' ');
+/** The directives as their authors wrote them, under the names of the subgraph. */
+function printAll(directives: readonly ConstDirectiveNode[]): string {
+  const written = directives.map(({ loc }) => loc?.source.body.slice(loc.start, loc.end) ?? '');
+  return directives.length === 0 ? 'none' : written.join(' ').replaceAll(/\s+/g, ' ');
 }

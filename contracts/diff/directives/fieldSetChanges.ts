@@ -1,5 +1,5 @@
 import type { ConstDirectiveNode } from 'graphql';
-import { fieldPathsOf } from '../fieldSet.ts';
+import { fieldPathsOf, printFieldPaths, writtenFieldSetOf } from '../fieldSet.ts';
 import { createChange, type FixedChangeRuleId, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
@@ -37,19 +37,22 @@ function compareFieldSets(pair: ElementPair, rules: FieldSetRules): readonly Sub
   const [old, next] = singleApplicationsOf(pair, `federation__${rules.directive}`);
   const before = pathsOf(old);
   const after = pathsOf(next);
-  const more = [...after.difference(before)].join(' ');
-  const fewer = [...before.difference(after)].join(' ');
+  const more = after.difference(before);
+  const fewer = before.difference(after);
   const report = (rule: FixedChangeRuleId, what: string): SubgraphChange =>
     createChange(rule, {
       message: `@${rules.directive} of ${pair.coordinate} ${what}`,
       coordinate: pair.coordinate,
       node: next,
     });
-  if (old === undefined) return next === undefined ? [] : [report(rules.added, `is new: "${more}"`)];
-  if (next === undefined) return [report(rules.removed, `is gone: "${fewer}"`)];
+  if (old === undefined)
+    return next === undefined ? [] : [report(rules.added, `is new: "${writtenFieldSetOf(next)}"`)];
+  if (next === undefined) return [report(rules.removed, `is gone: "${writtenFieldSetOf(old)}"`)];
   return [
-    ...(more === '' ? [] : [report(rules.widened, `also selects "${more}" now`)]),
-    ...(fewer === '' ? [] : [report(rules.narrowed, `no longer selects "${fewer}"`)]),
+    ...(more.size === 0 ? [] : [report(rules.widened, `also selects "${printFieldPaths(next, more)}" now`)]),
+    ...(fewer.size === 0
+      ? []
+      : [report(rules.narrowed, `no longer selects "${printFieldPaths(old, fewer)}"`)]),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { Kind } from 'graphql';
-import { contextSelectionOf } from '../fieldSet.ts';
+import { contextSelectionOf, writtenContextSelectionOf } from '../fieldSet.ts';
 import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
@@ -21,12 +21,12 @@ export function fromContextChanges(pair: ElementPair): readonly SubgraphChange[]
     ];
   }
   if (old !== undefined) {
-    const message = `${coordinate} is filled with "${after}" from a context instead of "${before}"`;
+    const message = `${coordinate} is filled with "${writtenContextSelectionOf(next)}" from a context instead of "${writtenContextSelectionOf(old)}"`;
     return [createChange('from-context-changed', { message, coordinate, node: next })];
   }
   if (pair.hasNewAncestor) return [];
   // Clients that pass the argument are refused. No client passes a new argument.
   const severity = pair.old === undefined ? 'dangerous' : 'breaking';
-  const message = `${coordinate} is now filled with "${after}" by the gateway from a context`;
+  const message = `${coordinate} is now filled with "${writtenContextSelectionOf(next)}" by the gateway from a context`;
   return [{ rule: 'from-context-added', severity, message, coordinate, node: next }];
 }

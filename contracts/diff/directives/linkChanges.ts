@@ -1,3 +1,5 @@
+import type { ConstDirectiveNode } from 'graphql';
+import { argumentValueOf, textValueOf } from '../links.ts';
 import { createChange, type SubgraphChange } from '../subgraphChange.ts';
 import type { SubgraphVersion } from '../subgraphVersion.ts';
 
@@ -26,13 +28,18 @@ function composedChanges(old: SubgraphVersion, next: SubgraphVersion): readonly 
   const changes: SubgraphChange[] = [];
   for (const [name, node] of after) {
     if (before.has(name)) continue;
-    const message = `@${name} is part of the supergraph now`;
+    const message = `${composedNameOf(node)} is part of the supergraph now`;
     changes.push(createChange('compose-directive-added', { message, coordinate: 'schema', node }));
   }
-  for (const name of before.keys()) {
+  for (const [name, node] of before) {
     if (after.has(name)) continue;
-    const message = `@${name} is no longer part of the supergraph`;
+    const message = `${composedNameOf(node)} is no longer part of the supergraph`;
     changes.push(createChange('compose-directive-removed', { message, coordinate: 'schema' }));
   }
   return changes;
+}
+
+/** The composed directive as the subgraph calls it, with `@`. */
+function composedNameOf(node: ConstDirectiveNode): string {
+  return textValueOf(argumentValueOf(node, 'name')) ?? '';
 }

@@ -1,10 +1,12 @@
-import { join } from 'node:path';
-import { checkContracts } from '../../../contracts/checkContracts.ts';
+import { checkStore } from '../../../contracts/checkContracts.ts';
+import type { ContractStore } from '../../../contracts/contractStore.ts';
 import { evaluateDeployability } from '../../../contracts/deployability.ts';
-import { createReport } from '../../../contracts/report/createReport.ts';
-import { type ExitCode, exitCode } from '../exitCode.ts';
+import { type Candidates, readCandidates } from '../../../contracts/store/readCandidates.ts';
+import { readContractStore } from '../../../contracts/store/readContractStore.ts';
+import { unknownSubgraph } from '../../../contracts/store/suggestSubgraphs.ts';
+import type { ExitCode } from '../exitCode.ts';
 import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
-import { writeReport } from './reportOutputs.ts';
+import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
 
 export interface ContractsCanDeployOptions {
   readonly directory: string;
@@ -13,37 +15,30 @@ export interface ContractsCanDeployOptions {
   readonly environment: string;
 }
 
-/** Prints whether a subgraph can be deployed to an environment now, and why not or in which order. Resolves with the
- *  exit code. */
-export async function contractsCanDeploy(options: ContractsCanDeployOptions): Promise<ExitCode> {
-  const { directory, subgraph, environment } = options;
-  const name = subgraph.split('=')[0];
-  const candidate = subgraph.includes('=')
-    ? subgraph
-    : `${name}=${join(directory, 'schemas', `${name}.graphql`)}`;
-  const request = { directory, candidates: [candidate], environment, today: utcDate() };
-  const report = await checkContracts({ ...request, onProgress: showProgress }, checkDependencies);
-  const { exitCode: code, obstacles, steps } = evaluateDeployability(report);
-  console.log(describeAnswer(code, `be deployed to ${environment} now`, name));
-  if (obstacles.length > 0) {
-    const { strict, checked } = report.summary;
-    console.log('');
-    writeReport(createReport({ findings: obstacles, strict, checked }), [{ format: 'text' }]);
-  } else if (steps.length > 0) {
-    console.log(`\nIn this order:\n${steps.map((step) => `  - ${step}`).join('\n')}`);
-  }
-  return code;
+/** Reports whether a subgraph can be deployed to an environment now, and why not or in which order. Resolves with the
+ *  exit code.
+ *  @throws {CommandError} for wrong arguments. */
+export async function contractsCanDeploy(
+  { directory, subgraph, environment }: ContractsCanDeployOptions,
+  reportArguments: readonly ReportArgument[],
+): Promise<ExitCode> {
+  const outputs = readReportOutputs(reportArguments);
+  const store = await readContractStore(directory);
+  const candidates = subgraph.includes('=')
+    ? await readCandidates([subgraph], { known: store.schemas })
+    : contractAsCandidate(subgraph, store);
+  const request = { environment, today: utcDate(), onProgress: showProgress };
+  const report = await checkStore(store, candidates, request, checkDependencies);
+  const [name = subgraph] = subgraph.split('=');
+  const answer = evaluateDeployability(report, { subgraph: name, environment });
+  writeReport(answer, outputs);
+  return answer.summary.exitCode;
 }
 
-function describeAnswer(code: ExitCode, what: string, subgraph: string | undefined): string {
-  switch (code) {
-    case exitCode.success:
-      return `Yes: ${subgraph} can ${what}.`;
-    case exitCode.failed:
-      return `No: ${subgraph} cannot ${what}.`;
-    case exitCode.usageError:
-      return `Whether ${subgraph} can ${what} is not known: the store or the arguments have mistakes.`;
-    case exitCode.undecided:
-      return `Whether ${subgraph} can ${what} is not known: something could not be determined.`;
-  }
+function contractAsCandidate(name: string, { schemas, problems, directory }: ContractStore): Candidates {
+  const contract = schemas.get(name);
+  if (contract !== undefined) return { contracts: new Map([[name, contract]]), problems: [] };
+  // The store's problems explain why a contract cannot be read, or why there is none at all.
+  const isExplained = schemas.size === 0 || problems.some(({ subgraph }) => subgraph === name);
+  return { contracts: new Map(), problems: isExplained ? [] : [unknownSubgraph(name, schemas, directory)] };
 }

@@ -1,6 +1,7 @@
 import { debuglog } from 'node:util';
 import { CommanderError } from 'commander';
 import type { Finding } from '../../../contracts/finding.ts';
+import type { Severity } from '../../../contracts/severity.ts';
 import { ConfigError } from '../../config/configError.ts';
 import { messageOf } from '../../supergraph/messageOf.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
@@ -35,15 +36,16 @@ function undecidedError(cause: unknown): CommandError {
   return new CommandError(exitCode.undecided, message, { cause });
 }
 
-/** The error of a command that stops, with one line per problem. The exit code is `undecided` when the only problem
- *  is that subgraphs do not answer. */
+/** The error of a command that stops, with one line per problem. The exit code is `usageError` when there is a mistake
+ *  of the user, `failed` when something breaks, and `undecided` when the only problem is that subgraphs do not
+ *  answer. */
 export function describeProblems(outcome: string, problems: readonly Finding[]): CommandError {
-  const isUndecided = problems.every(({ severity }) => severity === 'undecided');
   const lines = problems.map(({ message, advice, location }) => {
     const where = location === undefined ? '' : `${location.file}:${location.line}:${location.column} `;
     return `  ${where}${message} ${advice ?? ''}`.trimEnd();
   });
-  const code = isUndecided ? exitCode.undecided : exitCode.usageError;
+  const has = (severity: Severity): boolean => problems.some((problem) => problem.severity === severity);
+  const code = has('misuse') ? exitCode.usageError : has('breaking') ? exitCode.failed : exitCode.undecided;
   return new CommandError(code, `${outcome}:\n${lines.join('\n')}`);
 }
 

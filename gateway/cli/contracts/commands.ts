@@ -91,9 +91,15 @@ export function addContractsCommands(program: Command): void {
     .option(...directoryOption)
     .requiredOption('--subgraph <name>', 'NAME for its contract; NAME=FILE or NAME=URL for a candidate')
     .requiredOption('--environment <name>', 'the environment to deploy to')
+    .option(
+      '--format <format>',
+      'text, json, junit, sarif, github, markdown or gitlab; repeatable',
+      collectReportArgument('format'),
+    )
+    .option('--out <file>', 'write the preceding --format to a file', collectReportArgument('out'))
     .action(async (options) => {
       const { contractsCanDeploy } = await import('./canDeploy.ts');
-      process.exitCode = await rethrowAsUndecided(() => contractsCanDeploy(options));
+      process.exitCode = await rethrowAsUndecided(() => contractsCanDeploy(options, reportArguments));
     });
 
   contracts
@@ -104,7 +110,11 @@ export function addContractsCommands(program: Command): void {
       '-c, --config <file>',
       'configuration file that names the subgraphs (default: tributary.yaml, if it exists)',
     )
-    .option('--subgraph <address>', 'NAME=URL of a running subgraph; repeatable', collectValues)
+    .option(
+      '--subgraph <address>',
+      'NAME or NAME=URL: compare only this running subgraph; repeatable',
+      collectValues,
+    )
     .option('--gateway <url>', "URL of a gateway's admin listener, to read the running supergraph")
     .option('--strict', 'fail on dangerous findings too')
     .option('--watch', 'keep running until a signal, and report changes')

@@ -9,6 +9,7 @@ import { createReport } from '../../../contracts/report/createReport.ts';
 import { ruleOf } from '../../../contracts/rules.ts';
 import { applyWaivers } from '../../../contracts/store/applyWaivers.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
+import { suggestSubgraphs, unknownSubgraph } from '../../../contracts/store/suggestSubgraphs.ts';
 import { maxDurationMs, parseDuration } from '../../config/duration.ts';
 import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
@@ -24,7 +25,7 @@ import { type ReportArgument, readReportOutputs, writeReport } from './reportOut
 export interface ContractsDriftOptions {
   readonly directory: string;
   readonly config?: string | undefined;
-  /** `NAME=URL` of running subgraphs. */
+  /** The subgraphs to compare, as `NAME` or `NAME=URL`. Omitted: all. */
   readonly subgraph?: readonly string[] | undefined;
   /** URL of a gateway's admin listener. */
   readonly gateway?: string | undefined;
@@ -42,10 +43,10 @@ export async function contractsDrift(
 ): Promise<ExitCode> {
   const outputs = readReportOutputs(reportArguments);
   const intervalMs = readInterval(options.interval);
-  const addressOverrides = readAddresses(options.subgraph ?? []);
+  const selected = readSelection(options.subgraph ?? []);
   const config = readConfig(options.config);
   const stopped = new AbortController();
-  const checkOnce = () => checkDriftOnce(options, addressOverrides, config, stopped.signal);
+  const checkOnce = () => checkDriftOnce(options, selected, config, stopped.signal);
   if (options.watch !== true) {
     const report = await checkOnce();
     writeReport(report, outputs);
@@ -73,31 +74,40 @@ export async function contractsDrift(
 
 async function checkDriftOnce(
   { directory, gateway: adminUrl, strict = false, watch = false }: ContractsDriftOptions,
-  addressOverrides: ReadonlyMap<string, string>,
+  selected: Selection,
   config: GatewayConfig | undefined,
   signal: AbortSignal,
 ): Promise<CheckReport> {
   const store = await readContractStore(directory);
   const gateway = await readGateway(adminUrl, config, signal);
-  const addresses = resolveSubgraphAddresses({
+  const known = resolveSubgraphAddresses({
     store,
     config,
-    overrides: addressOverrides,
+    overrides: selected.urls,
     gateway: gateway.subgraphs,
   });
+  const only = selected.names.size === 0 ? undefined : selected.names;
+  const addresses = known.filter(({ name }) => only === undefined || only.has(name));
+  const unknown = [...selected.names].filter(
+    (name) => !store.schemas.has(name) && !addresses.some((address) => address.name === name),
+  );
   const live = await fetchLiveSubgraphs(addresses, { signal });
   const onProgress = watch ? undefined : showProgress;
   const { findings } = await findDrift(
-    { store, live, supergraphSdl: gateway.sdl, onProgress },
+    { store, live, only, supergraphSdl: gateway.sdl, onProgress },
     supergraphTools,
   );
   // Problems of the waivers themselves are reported by `contracts check`.
   const waivers = store.waivers.filter(
     ({ rule, expires }) => utcDate() <= expires && ruleOf(rule).unwaivable === undefined,
   );
-  const all = applyWaivers([...store.problems, ...gateway.findings, ...findings], waivers, utcDate(), {
-    isEvaluated: () => false,
-  });
+  const found = [
+    ...store.problems,
+    ...gateway.findings,
+    ...unknown.map((name) => unknownSubgraph(name, store.schemas, store.directory)),
+    ...suggestSubgraphs(findings, selected.names, store.schemas),
+  ];
+  const all = applyWaivers(found, waivers, utcDate(), { isEvaluated: () => false });
   return createReport({ findings: all, strict, checked: checkScopeOf(store, addresses.length) });
 }
 
@@ -136,15 +146,25 @@ function readInterval(text: string): number {
   );
 }
 
-function readAddresses(addressOverrides: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(
-    addressOverrides.map((argument) => {
-      const [, name, url] = /^([^=]+)=(https?:\/\/.+)$/i.exec(argument) ?? [];
-      if (name !== undefined && url !== undefined && URL.canParse(url)) return [name, url];
+interface Selection {
+  readonly names: ReadonlySet<string>;
+  /** URLs of subgraphs, instead of those from other sources. */
+  readonly urls: ReadonlyMap<string, string>;
+}
+
+function readSelection(given: readonly string[]): Selection {
+  const names = new Set<string>();
+  const urls = new Map<string, string>();
+  for (const argument of given) {
+    const [, name, url] = /^([^=]+)(?:=(https?:\/\/.+))?$/i.exec(argument) ?? [];
+    if (name === undefined || (url !== undefined && !URL.canParse(url))) {
       throw new CommandError(
         exitCode.usageError,
-        `--subgraph is "${argument}"; expected: NAME=URL of a running subgraph.`,
+        `--subgraph is "${argument}"; expected: the NAME of a subgraph, or NAME=URL.`,
       );
-    }),
-  );
+    }
+    names.add(name);
+    if (url !== undefined) urls.set(name, url);
+  }
+  return { names, urls };
 }

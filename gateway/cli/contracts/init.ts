@@ -1,6 +1,11 @@
+import { existsSync } from 'node:fs';
+import type { Contracts } from '../../../contracts/contractStore.ts';
+import { composeGraph } from '../../../contracts/graph/composeGraph.ts';
 import { initStore } from '../../../contracts/store/initStore.ts';
 import { readCandidates } from '../../../contracts/store/readCandidates.ts';
-import { loadConfig } from '../../config/loadConfig.ts';
+import { readContractStore } from '../../../contracts/store/readContractStore.ts';
+import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
+import { supergraphTools } from '../../contracts/supergraphTools.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 
@@ -13,11 +18,13 @@ export interface ContractsInitOptions {
 }
 
 /** Creates a store from the schemas of all subgraphs, or writes nothing.
- *  @throws {CommandError} for wrong arguments, and for subgraphs that do not answer. */
+ *  @throws {CommandError} for wrong arguments, for subgraphs that do not answer, and for schemas that do not compose. */
 export async function contractsInit(options: ContractsInitOptions): Promise<void> {
   const { config, directory, subgraph = configuredSubgraphs(config), force = false } = options;
   const { contracts, problems } = await readCandidates(subgraph, { known: new Map() });
   if (problems.length > 0) throw describeProblems('Nothing was written', problems);
+  const kept = force ? (await readContractStore(directory)).schemas : new Map();
+  await rejectUncomposable(new Map([...kept, ...contracts]));
   const outcome = await rethrowFileErrors(initStore({ directory, contracts: contracts.values(), force }));
   if ('existing' in outcome) {
     throw new CommandError(
@@ -31,7 +38,23 @@ export async function contractsInit(options: ContractsInitOptions): Promise<void
   );
 }
 
+/** No check could say anything about a store whose schemas do not compose. */
+async function rejectUncomposable(contracts: Contracts): Promise<void> {
+  const composed = await composeGraph(contracts, supergraphTools);
+  if ('graph' in composed) return composed.graph.supergraph.planner.close();
+  throw describeProblems(
+    'Nothing was written, because no gateway could serve these schemas together. Correct them, or give those of all subgraphs',
+    composed.findings.map((finding) => ({ ...finding, advice: undefined })),
+  );
+}
+
 function configuredSubgraphs(file: string | undefined): string[] {
+  if (file === undefined && !existsSync(defaultConfigFile)) {
+    throw new CommandError(
+      exitCode.usageError,
+      `There is no ${defaultConfigFile} here that names the subgraphs. Give them with --subgraph NAME=FILE or NAME=URL.`,
+    );
+  }
   const { supergraph } = loadConfig({ file, env: process.env });
   if ('subgraphs' in supergraph) return supergraph.subgraphs.map(({ name, url }) => `${name}=${url}`);
   throw new CommandError(

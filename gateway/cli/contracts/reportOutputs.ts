@@ -5,6 +5,7 @@ import { WriteStream } from 'node:tty';
 import type { CheckReport } from '../../../contracts/report/checkReport.ts';
 import { type ReportFormat, renderReport, reportFormats } from '../../../contracts/report/renderReport.ts';
 import { createDirectory } from '../../../contracts/store/createDirectory.ts';
+import { repositoryPath } from '../../../contracts/store/displayPath.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
 /** One `--format` or `--out`, in the order of the command line. */
@@ -55,7 +56,7 @@ function rejectDuplicateFiles(outputs: readonly ReportOutput[]): void {
 export function writeReport(report: CheckReport, outputs: readonly ReportOutput[]): void {
   for (const { format, file } of outputs) {
     const color = file === undefined && supportsColor(process.stdout);
-    const text = renderReport(report, format, { color });
+    const text = renderReport(report, format, { color, repositoryPathOf: repositoryPath });
     if (file === undefined) process.stdout.write(text);
     else writeFile(file, text);
   }

@@ -63,6 +63,8 @@ interface GuardResult {
   readonly check: GuardCheck;
   /** Running subgraphs that do not serve the broken operations. */
   readonly incompatibleSubgraphs: readonly ReachableSubgraph[];
+  /** Subgraphs that have a contract, and that the supergraph lacks. */
+  readonly absentSubgraphs: readonly string[];
 }
 
 /** Checks every supergraph before it is used: by itself and against the running subgraphs. With `enforce`, it refuses
@@ -164,8 +166,17 @@ export class ContractGuard {
       const result = await this.#check(supergraph, undefined, 1, signal);
       this.#count(result?.check);
       if (result?.check.outcome !== 'broken') return;
-      const { check } = result;
-      this.#options.log.error(
+      const { check, absentSubgraphs } = result;
+      const { log, directory, liveSubgraphs } = this.#options;
+      // The configuration lists the subgraphs of a supergraph that the gateway composes, so they are absent on purpose.
+      if (absentSubgraphs.length > 0 && liveSubgraphs?.isCompositionSource === true) {
+        log.warn(
+          { ...logFieldsOf(check), directory, subgraphs: absentSubgraphs },
+          'The contracts are about subgraphs that the configuration does not list: correct contracts.directory, or set contracts.guard to off',
+        );
+        return;
+      }
+      log.error(
         logFieldsOf(check),
         'The first supergraph breaks operations of the contracts, and is used because there is no other',
       );
@@ -183,14 +194,15 @@ export class ContractGuard {
     const at = new Date(this.#options.now()).toISOString();
     const toResult = (
       outcome: GuardOutcome,
-      broken: readonly BrokenOperation[],
-      reachable: readonly ReachableSubgraph[],
+      broken: readonly BrokenOperation[] = [],
+      reachable: readonly ReachableSubgraph[] = [],
+      agreed: Iterable<string> = [],
     ): GuardResult => {
       const names = new Set(broken.flatMap(({ subgraphs = [] }) => subgraphs));
-      const incompatibleSubgraphs = reachable.filter(({ name }) => names.has(name));
       return {
         check: { at, supergraph: next.id, outcome, broken },
-        incompatibleSubgraphs,
+        incompatibleSubgraphs: reachable.filter(({ name }) => names.has(name)),
+        absentSubgraphs: [...agreed].filter((name) => !next.subgraphs.has(name)),
       };
     };
     try {
@@ -208,14 +220,15 @@ export class ContractGuard {
           concurrency,
           signal,
         });
-        return toResult(broken.length > 0 ? 'broken' : 'fine', broken, live?.reachable ?? []);
+        const outcome = broken.length > 0 ? 'broken' : 'fine';
+        return toResult(outcome, broken, live?.reachable, store.schemas.keys());
       } finally {
         await live?.close();
       }
     } catch (err) {
       signal.throwIfAborted();
       this.#options.log.error({ err }, 'The contracts could not be checked');
-      return toResult('undecided', [], []);
+      return toResult('undecided');
     }
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type CheckRequest, checkContracts } from '../../../contracts/checkContracts.ts';
 import type { Finding } from '../../../contracts/finding.ts';
+import { maxSchemaBytes } from '../../../contracts/store/schemaFile.ts';
 import { TemporaryContractStore } from '../../harness/temporaryContractStore.ts';
 import { FakeCheckDependencies } from './fakeCheckDependencies.ts';
 
@@ -97,6 +98,37 @@ describe('checkContracts compares', () => {
       `evaluate 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a2}, b ${b1}, c ${b2})`,
     ]);
     expect(found).toEqual([]);
+  });
+
+  test("with the planner memory of the gateways' configuration", async () => {
+    using disk = new TemporaryContractStore({ ...agreed, 'gateway.yaml': 'planning: { memory: 2GB }\n' });
+    const dependencies = new FakeCheckDependencies();
+    await check(disk, { gatewayConfig: disk.path('gateway.yaml') }, dependencies);
+    expect(dependencies.planningMemory).toEqual([2 * 1024 ** 3, 2 * 1024 ** 3]);
+  });
+
+  test('nothing of a schema beyond the size limit, which is neither parsed nor composed', async () => {
+    // It would not parse either.
+    const large = `type Query { a: Int } } # ${'x'.repeat(maxSchemaBytes)}`;
+    using disk = new TemporaryContractStore({ ...agreed, 'a.graphql': large }).commit('v1');
+    const refusal = expect.objectContaining({
+      rule: 'schema-too-large',
+      severity: 'misuse',
+      message: 'The schema of a has 5.1 MB. A check reads schemas of up to 5 MB.',
+      advice: expect.stringMatching(/divide the subgraph: several smaller schemas are checked\.$/),
+    });
+    const candidate = await check(disk, { candidates: [`a=${disk.path('a.graphql')}`] });
+    expect([candidate.report.findings, candidate.report.summary.exitCode]).toEqual([[refusal], 2]);
+    expect(candidate.calls.filter((call) => call.includes('xxx'))).toEqual([]);
+    disk.write({ 'contracts/schemas/a.graphql': large });
+    const whole = await check(disk);
+    expect([whole.report.findings, whole.calls]).toEqual([[refusal], []]);
+  });
+
+  test('a schema that is as large as the limit', async () => {
+    const largest = '#'.padEnd(maxSchemaBytes - a1.length - 1, 'x');
+    using disk = new TemporaryContractStore({ ...agreed, 'a.graphql': `${largest}\n${a1}` });
+    expect((await check(disk, { candidates: [`a=${disk.path('a.graphql')}`] })).found).toEqual([]);
   });
 
   test('with a revision or a directory, with and without candidates', async () => {

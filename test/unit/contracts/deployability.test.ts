@@ -9,7 +9,12 @@ function read(...findings: readonly Partial<Finding>[]) {
   const whole = findings.map(
     (finding): Finding => ({ rule: 'type-added', severity: 'safe', message: 'm', ...finding }),
   );
-  return evaluateDeployability(createReport({ findings: whole, strict: false, checked }));
+  const target = { subgraph: 'reviews', environment: 'live' };
+  const report = createReport({ findings: whole, strict: false, checked });
+  const { findings: obstacles, summary } = evaluateDeployability(report, target);
+  const { exitCode, deployability } = summary;
+  expect(deployability).toMatchObject(target);
+  return { exitCode, obstacles, steps: deployability?.steps };
 }
 
 const order = (which: DeploymentOrder): Deployment => ({ order: which, steps: [`${which}: first`, 'then'] });

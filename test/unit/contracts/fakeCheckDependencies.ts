@@ -1,6 +1,7 @@
 import type { CheckDependencies } from '../../../contracts/checkDependencies.ts';
-import type { SubgraphContract } from '../../../contracts/contractStore.ts';
+import type { ConsumerOperation, SubgraphContract } from '../../../contracts/contractStore.ts';
 import type { Finding } from '../../../contracts/finding.ts';
+import type { GatewaySettings } from '../../../contracts/gatewaySettings.ts';
 import type { ComposedContracts, ContractGraph } from '../../../contracts/graph/composeGraph.ts';
 import type { PlannedGraph } from '../../../contracts/graph/planConsumerOperations.ts';
 
@@ -16,6 +17,8 @@ export class FakeCheckDependencies implements CheckDependencies {
   /** Contracts with this text do not compose. */
   uncomposable = 'nothing';
   openPlanners = 0;
+  /** `planningMemory` of each loaded graph and each started gateway. */
+  readonly planningMemory: (number | undefined)[] = [];
 
   async diffSubgraph(
     old: SubgraphContract | undefined,
@@ -36,7 +39,12 @@ export class FakeCheckDependencies implements CheckDependencies {
     return { sdl: describe(contracts), hints: [] };
   }
 
-  async loadGraph(contracts: ReadonlyMap<string, SubgraphContract>, composed: ComposedContracts) {
+  async loadGraph(
+    contracts: ReadonlyMap<string, SubgraphContract>,
+    composed: ComposedContracts,
+    { planningMemory }: GatewaySettings,
+  ) {
+    this.planningMemory.push(planningMemory);
     if ('findings' in composed) return composed;
     this.openPlanners += 1;
     const close = async () => {
@@ -45,7 +53,12 @@ export class FakeCheckDependencies implements CheckDependencies {
     return { graph: { contracts, supergraph: { planner: { close } } } as unknown as ContractGraph };
   }
 
-  async bootGateway({ contracts }: ContractGraph): Promise<readonly Finding[]> {
+  async bootGateway(
+    { contracts }: ContractGraph,
+    _operations: readonly ConsumerOperation[],
+    { planningMemory }: GatewaySettings,
+  ): Promise<readonly Finding[]> {
+    this.planningMemory.push(planningMemory);
     this.calls.push(`boot ${describe(contracts)}`);
     return this.bootFindings;
   }

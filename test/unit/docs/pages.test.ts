@@ -5,6 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { expandEnvironment } from '../../../gateway/config/expandEnvironment.ts';
 import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { hasContractStore } from '../../../gateway/contracts/storeProbe.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -161,6 +162,15 @@ describe('YAML examples in the documentation', () => {
       expect([...problems, ...findConfigProblems(expanded)]).toEqual([]);
     },
   );
+});
+
+test('the gateway of two subgraphs in README.md has no contracts of another graph to guard in this repository', async () => {
+  const readme = pages.find(({ path }) => path === 'README.md') as Page;
+  const section = readme.text.split('## Serve your own supergraph')[1] ?? '';
+  const { contracts } = parseConfig(parse(/^```yaml\n([\s\S]*?)^```$/m.exec(section)?.[1] ?? ''));
+  expect(await hasContractStore(join(root, contracts.directory))).toBe(false);
+  // The demo's own configuration has a store.
+  expect(await hasContractStore(join(root, 'contracts/demo'))).toBe(true);
 });
 
 test('the configuration in README.md shows the default values', () => {

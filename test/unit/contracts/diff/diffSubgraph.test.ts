@@ -44,7 +44,7 @@ const wholeTable: readonly (Omit<ChangeRow, 'old' | 'next'> & {
     title: 'neither SDL is a subgraph',
     old: 'type Query { a(: Int }',
     next: federation2('type Query { ping: Int }\ntype T @key(fields: "nothing") {\n id: ID! }'),
-    findings: ['subgraph-invalid breaking - 3'],
+    findings: ['subgraph-invalid breaking T 3'],
   },
   {
     title: 'an SDL that was no subgraph is put right',
@@ -162,6 +162,53 @@ describe('a finding of diffSubgraph', () => {
         location: { file: 'contracts/schemas/products.graphql', line: 3, column: 6 },
       },
     ]);
+  });
+
+  it.each([
+    ['@key(fields: "name org { code }")', '', 'T no longer has @key "name org { code }"'],
+    ['', '@key(fields: "org {code}  name")', 'T has the new @key "org {code} name"'],
+    [
+      '@key(fields: "name org { code }")',
+      '@key(fields: "org { code } name", resolvable: false)',
+      'T can no longer be resolved by its @key "org { code } name"',
+    ],
+    ['@own(b: 2, a: 1)', '', 'T has none instead of @own(b: 2, a: 1)'],
+  ])(
+    'shows the directives of a type as their author wrote them: %s, then %s',
+    async (before, after, message) => {
+      const subgraph = (directives: string) =>
+        contractOf(
+          federation2(
+            `directive @own(a: Int, b: Int) on OBJECT\ntype Query { ping: Int }\ntype T @key(fields: "id") ${directives} { id: ID! name: ID org: Org }\ntype Org { code: ID }`,
+          ),
+        );
+      const findings = await diffSubgraph(subgraph(before), subgraph(after));
+      expect(findings.map((finding) => finding.message)).toEqual([message]);
+    },
+  );
+
+  it.each([
+    ['', '@requires(fields: "org { code name }")', '@requires of T.f is new: "org { code name }"'],
+    ['@requires(fields: "org { code name }")', '', '@requires of T.f is gone: "org { code name }"'],
+    [
+      '@requires(fields: "org { code }")',
+      '@requires(fields: "w(unit: KG) org { name code }")',
+      '@requires of T.f also selects "w(unit: KG) org { name }" now',
+    ],
+    [
+      '@requires(fields: "any { ... on Org { code } } org { name code }")',
+      '@requires(fields: "org { code }")',
+      '@requires of T.f no longer selects "any { ... on Org { code } } org { name }"',
+    ],
+  ])('shows field sets as they are written in a directive: %s, then %s', async (before, after, message) => {
+    const subgraph = (directives: string) =>
+      contractOf(
+        federation2(
+          `type Query { ping: Int }\ntype T @key(fields: "id") { id: ID! w(unit: U): Int @external org: Org @external any: Any @external f: Int ${directives} all: Int @requires(fields: "w any { ... on Org { code } } org { code }") }\ntype Org { code: ID name: ID }\nunion Any = Org\nenum U { KG }`,
+        ),
+      );
+    const findings = await diffSubgraph(subgraph(before), subgraph(after));
+    expect(findings.map((finding) => finding.message)).toEqual([message]);
   });
 
   it('is located at the changed directive', async () => {

@@ -263,6 +263,100 @@ test('a composition error of another subgraph keeps the rollout order and adds a
   expect(others.map(said)).toEqual(['breaking composition-error Query.size']);
 });
 
+describe('the rollout steps', () => {
+  const shelves = `type Query { shelf: Shelf }
+    type Shelf @key(fields: "id") { id: ID! label: String size: Int width: Int }`;
+  const takesWidth = 'type Shelf @key(fields: "id") { id: ID! width: Int @override(from: "shelves") }';
+  const page = operation('{ shelf { width } }');
+
+  test('of a new subgraph mention no old version of it', async () => {
+    const [old, next] = [await plan([page], shelves), await plan([page], shelves, takesWidth)];
+    const changes = await diffSubgraph(undefined, contract(takesWidth, 'others'));
+    const [added] = evaluateChange({ changes, old, gateway: old, next, operations: [page] });
+    expect([added?.deployment, added?.affects?.map(({ reason }) => reason)]).toEqual([
+      {
+        order: 'subgraph first',
+        steps: [
+          'Deploy subgraph "others".',
+          'Then publish the new supergraph to the gateways: its plans fetch from "others".',
+        ],
+      },
+      ['until the subgraph runs: there is no subgraph "others"'],
+    ]);
+  });
+
+  test('of a new subgraph that breaks an operation begin with another version of it', async () => {
+    const filtered = shelves.replace('shelf: Shelf', 'shelf(id: ID): Shelf @shareable');
+    const sharing = 'type Query { shelf: Shelf @shareable } type Shelf @key(fields: "id") { id: ID! }';
+    const query = operation('{ shelf(id: 1) { size } }');
+    const [old, next] = [await plan([query], filtered), await plan([query], filtered, sharing)];
+    const changes = await diffSubgraph(undefined, contract(sharing, 'others'));
+    const [added] = evaluateChange({ changes, old, gateway: old, next, operations: [query] });
+    expect(added?.deployment).toEqual({
+      order: 'expand and contract',
+      steps: [
+        expect.stringMatching(/^Make a version of subgraph "others" with which the graph still serves/),
+        expect.stringMatching(/^Move the consumers/),
+        expect.stringMatching(/^Let subgraph "others" take over the rest/),
+      ],
+    });
+  });
+
+  test('of a removed subgraph keep it running, and mention no new version of it', async () => {
+    const withDepth = 'type Shelf @key(fields: "id") { id: ID! depth: Int }';
+    const query = operation('{ shelf { depth } }');
+    const [old, next] = [await plan([query], shelves, withDepth), await plan([query], shelves)];
+    const changes = await diffSubgraph(contract(withDepth, 'others'), undefined);
+    const [removed] = evaluateChange({ changes, old, gateway: old, next, operations: [query] });
+    expect(removed?.deployment).toEqual({
+      order: 'expand and contract',
+      steps: [
+        expect.stringMatching(/^Keep subgraph "others" running\./),
+        'Publish the supergraph without "others", and wait until no gateway runs with the old one.',
+        'Then stop subgraph "others".',
+      ],
+    });
+  });
+
+  test('of a subgraph that nothing needs after its removal stop it last', async () => {
+    const [old, next] = [await plan([page], shelves, takesWidth), await plan([page], shelves)];
+    const changes = await diffSubgraph(contract(takesWidth, 'others'), undefined);
+    const [removed] = evaluateChange({ changes, old, gateway: old, next, operations: [page] });
+    expect(removed?.deployment).toEqual({
+      order: 'gateway first',
+      steps: [
+        'Publish the new supergraph, and wait until no gateway runs with the old one: its plans fetch from "others".',
+        'Then stop subgraph "others".',
+      ],
+    });
+  });
+
+  test('of each change quote its own reason, not that of another change of the same version', async () => {
+    const query = operation('{ shelf { area width } }');
+    const area = (requires: string, own = '') => `type Shelf @key(fields: "id") {
+      id: ID! label: String @external size: Int @external area: Int @requires(fields: "${requires}") ${own}
+      name: Int @requires(fields: "label") }`;
+    const before = area('size');
+    const after = area('size label', 'width: Int @override(from: "shelves")');
+    const [old, next] = [await plan([query], shelves, before), await plan([query], shelves, after)];
+    const changes = await diffSubgraph(contract(before, 'others'), contract(after, 'others'));
+    const found = evaluateChange({ changes, old, gateway: old, next, operations: [query] });
+    const steps = new Map(found.map(({ rule, deployment }) => [rule, deployment?.steps.join('\n')]));
+    const order = found.flatMap(({ rule, deployment }) => (deployment ? [[rule, deployment.order]] : []));
+    expect(order).toEqual([
+      ['field-added', 'expand and contract'],
+      ['requires-widened', 'expand and contract'],
+      ['override-added', 'expand and contract'],
+    ]);
+    expect(steps.get('requires-widened')).toContain('computes Shelf.area from "size label"');
+    expect(steps.get('requires-widened')).not.toContain('Cannot query field "width"');
+    for (const rule of ['field-added', 'override-added'] as const) {
+      expect(steps.get(rule)).toContain('Cannot query field "width"');
+      expect(steps.get(rule)).not.toContain('Shelf.area');
+    }
+  });
+});
+
 test('one more sequential fetch is reported as dangerous, with and without a latency objective', async () => {
   const far = 'type Query { far: Far } type Far @key(fields: "id") { id: ID! a: Int b: Int }';
   const near = 'type Far @key(fields: "id") { id: ID! a: Int @override(from: "shelves") }';
@@ -287,7 +381,7 @@ function operation(text: string, slo: OperationSlo = {}): ConsumerOperation {
 }
 
 const link =
-  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@override"])\n';
+  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@override", "@external", "@requires", "@shareable"])\n';
 
 function contract(sdl: string, name = 'shelves') {
   return { name, url: `http://${name}.invalid/`, file: `contracts/schemas/${name}.graphql`, sdl: link + sdl };

@@ -826,7 +826,7 @@ export const goldenTable: readonly GoldenRow[] = [
     ],
     findings: [
       dangerous('requires-scopes-added', 'films', 'Film.score', ['web/FilmList']),
-      breaking('supergraph-refused', 'films', undefined),
+      breaking('supergraph-refused', 'films', 'Film.score'),
     ],
   },
   {
@@ -837,7 +837,7 @@ export const goldenTable: readonly GoldenRow[] = [
     ],
     findings: [
       dangerous('authenticated-added', 'films', 'Series.seasons'),
-      breaking('supergraph-refused', 'films', undefined),
+      breaking('supergraph-refused', 'films', 'Series.seasons'),
     ],
   },
   {

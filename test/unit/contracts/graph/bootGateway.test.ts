@@ -56,6 +56,18 @@ describe('bootGateway', () => {
     expect(await bootGateway(graph, texts.flatMap(operationsOf), startGateway)).toEqual([]);
   });
 
+  test("starts the gateway with the planner memory of the gateways' configuration", async () => {
+    const graph = await graphs.compose({ products, stock });
+    const planning: unknown[] = [];
+    const startAndRecord: typeof startGateway = (options) => {
+      planning.push(options.planning);
+      return startGateway(options);
+    };
+    const memory = 96 * 1024 ** 2;
+    expect(await bootGateway(graph, [], startAndRecord, memory)).toEqual([]);
+    expect(planning).toEqual([{ memory }]);
+  });
+
   test('reports boot-failed when the gateway does not become ready', async () => {
     const graph = await graphs.compose({ products, stock });
     const findings = await bootGateway({ ...graph, sdl: 'type Query { a: Int }' }, [], startGateway);

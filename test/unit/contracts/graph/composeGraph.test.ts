@@ -1,9 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
-import { composeGraph, newHints } from '../../../../contracts/graph/composeGraph.ts';
+import {
+  composeContracts,
+  composeGraph,
+  loadGraph,
+  newHints,
+} from '../../../../contracts/graph/composeGraph.ts';
 import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.ts';
+import { SupergraphRefusedError } from '../../../../gateway/supergraph/supergraphRefusedError.ts';
 import { ComposedGraphs, contractsOf } from './testContracts.ts';
 
 const products = 'type Query { top: Product }\ntype Product @key(fields: "id") { id: ID! name: String }';
+
+const owner = (fields: string) => `type P @key(fields: "id") { id: ID! ${fields} }`;
 
 describe('composeGraph', () => {
   test('returns the supergraph with a working planner', async () => {
@@ -29,7 +37,7 @@ describe('composeGraph', () => {
           rule: 'composition-error',
           severity: 'breaking',
           message: expect.stringMatching(/^FIELD_TYPE_MISMATCH: .*contracts\/schemas\/stock.graphql:5:3\)$/),
-          coordinate: undefined,
+          coordinate: 'Product.name',
           subgraph: 'products',
           location: { file: 'contracts/schemas/products.graphql', line: 3, column: 43 },
           advice: expect.any(String),
@@ -84,6 +92,89 @@ describe('composeGraph', () => {
     ]);
   });
 
+  test.each([
+    ['TYPE_KIND_MISMATCH', 'T', 'type T { x: Int }', 'union T = U\ntype U { x: Int }'],
+    ['FIELD_TYPE_MISMATCH', 'I.v', 'input I { v: Int }', 'input I { v: String }'],
+    ['INPUT_FIELD_DEFAULT_MISMATCH', 'I.v', 'input I { v: Int = 1 }', 'input I { v: Int = 2 }'],
+    ['ENUM_VALUE_MISMATCH', 'E.Y', 'enum E { X Y }', 'enum E { X }'],
+    [
+      'FIELD_ARGUMENT_TYPE_MISMATCH',
+      '@foo(a:)',
+      'directive @foo(a: Int) on FIELD',
+      'directive @foo(a: ID) on FIELD',
+    ],
+    [
+      'FIELD_TYPE_MISMATCH',
+      'P.w',
+      'type P @key(fields: "id") { id: ID! w: Int @shareable }',
+      'type P @key(fields: "id") { id: ID! w: ID @shareable }',
+    ],
+    [
+      'FIELD_ARGUMENT_TYPE_MISMATCH',
+      'P.w(u:)',
+      owner('w(u: Int): Int @shareable'),
+      owner('w(u: ID): Int @shareable'),
+    ],
+    [
+      'FIELD_ARGUMENT_DEFAULT_MISMATCH',
+      'P.w(u:)',
+      owner('w(u: Int = 1): Int @shareable'),
+      owner('w(u: Int = 2): Int @shareable'),
+    ],
+    [
+      'EXTERNAL_TYPE_MISMATCH',
+      'P.w',
+      owner('w: Int'),
+      owner('w: ID @external s: Int @requires(fields: "w")'),
+    ],
+    [
+      'EXTERNAL_ARGUMENT_MISSING',
+      'P.w(u:)',
+      owner('w(u: Int): Int'),
+      owner('w: Int @external s: Int @requires(fields: "w")'),
+    ],
+    [
+      'EXTERNAL_ARGUMENT_TYPE_MISMATCH',
+      'P.w(u:)',
+      owner('w(u: Int): Int'),
+      owner('w(u: ID): Int @external s: Int @requires(fields: "w")'),
+    ],
+    [
+      'EXTERNAL_ARGUMENT_DEFAULT_MISMATCH',
+      'P.w(u:)',
+      owner('w(u: Int = 1): Int'),
+      owner('w(u: Int = 2): Int @external s: Int @requires(fields: "w")'),
+    ],
+    ['EXTERNAL_UNUSED', 'P.w', owner('w: Int'), owner('w: Int @external s: Int')],
+    ['KEY_INVALID_FIELDS', 'P', owner(''), 'type P @key(fields: "id nope") { id: ID! }'],
+  ])(
+    'takes the coordinate of %s from the message when the composer gives none: %s',
+    async (code, coordinate, first, second) => {
+      const query = 'type Query { a(e: E, i: I): E @shareable p: P @shareable t: T @shareable }\n';
+      const types = {
+        E: 'enum E { X }',
+        I: 'input I { v: Int }',
+        P: owner(''),
+        T: 'type T @shareable { x: Int }',
+      };
+      const complete = (sdl: string) =>
+        [
+          query,
+          sdl,
+          ...Object.entries(types).flatMap(([name, text]) =>
+            sdl.match(`(type|enum|input|union) ${name}\\b`) ? [] : [text],
+          ),
+        ].join('\n');
+      const composed = await composeContracts(
+        contractsOf({ first: complete(first), second: complete(second) }),
+        supergraphTools,
+      );
+      const findings = 'findings' in composed ? composed.findings : [];
+      const errors = findings.map((finding) => [finding.message.split(':')[0], finding.coordinate]);
+      expect(errors).toContainEqual([code, coordinate]);
+    },
+  );
+
   test('returns supergraph-refused at the directive that the gateway refuses', async () => {
     const composed = await composeGraph(
       contractsOf({ products: 'type Query {\n  top: Int @requiresScopes(scopes: [["read"]])\n}' }),
@@ -96,10 +187,35 @@ describe('composeGraph', () => {
           severity: 'breaking',
           message: expect.stringMatching(/does not load .*@requiresScopes is not enforced.*Query\.top/),
           subgraph: 'products',
+          coordinate: 'Query.top',
           location: { file: 'contracts/schemas/products.graphql', line: 3, column: 12 },
         },
       ],
     });
+  });
+
+  test('says how to raise the planner memory when it is too small, and loads with what it is raised to', async () => {
+    const contracts = contractsOf({ products });
+    const composed = await composeContracts(contracts, supergraphTools);
+    const enough = 96 * 1024 ** 2;
+    const load = async (sdl: string, planningMemory = 0) => {
+      if (planningMemory >= enough) return supergraphTools.load(sdl, planningMemory);
+      throw new SupergraphRefusedError(
+        'loading the supergraph needs more memory than 64 MB (planning.memory)',
+      );
+    };
+    expect(await loadGraph(contracts, composed, { load })).toMatchObject({
+      findings: [
+        {
+          rule: 'supergraph-refused',
+          message: expect.stringMatching(/needs more memory than 64 MB \(planning\.memory\)$/),
+          advice: expect.stringMatching(/^Raise planning\.memory .* --gateway-config FILE/),
+        },
+      ],
+    });
+    const loaded = await loadGraph(contracts, composed, { load }, enough);
+    expect(loaded).toHaveProperty('graph');
+    if ('graph' in loaded) await loaded.graph.supergraph.planner.close();
   });
 
   test('returns supergraph-refused when there are no subgraphs', async () => {

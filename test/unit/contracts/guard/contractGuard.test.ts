@@ -59,7 +59,9 @@ beforeAll(async () => {
 afterAll(() => Promise.all(loaded.map(({ planner }) => planner.close())));
 
 interface LogLine {
+  readonly level: number;
   readonly msg: string;
+  readonly subgraphs?: readonly string[];
   readonly subgraph?: string;
   readonly reason?: string;
   readonly operations?: readonly string[];
@@ -75,6 +77,7 @@ class Shop implements AsyncDisposable {
     ),
   });
   readonly lines: LogLine[] = [];
+  readonly firstLine = Promise.withResolvers<void>();
   readonly fetched: string[][] = [];
   readonly guard: ContractGuard;
   /** SDL by subgraph name, or by URL when a subgraph runs at two. */
@@ -90,7 +93,15 @@ class Shop implements AsyncDisposable {
     this.guard = new ContractGuard({
       mode,
       directory: this.disk.directory,
-      log: pino({ level: 'info' }, { write: (line) => this.lines.push(JSON.parse(line)) }),
+      log: pino(
+        { level: 'info' },
+        {
+          write: (line) => {
+            this.lines.push(JSON.parse(line));
+            this.firstLine.resolve();
+          },
+        },
+      ),
       now: () => 0,
       liveSubgraphs: {
         isCompositionSource: areSource,
@@ -260,4 +271,41 @@ test('the contract guard stops a check when a newer supergraph arrives although 
   stop.abort(new Error('overtaken'));
   expect(await admitted).toBe('overtaken');
   expect([...shop.guard.counts]).toEqual([]);
+});
+
+describe('the contract guard, for a first supergraph without a subgraph of the contracts,', () => {
+  const firstMessages = async (areSource: boolean) => {
+    await using shop = new Shop({}, { areSource });
+    const alone = await load({ products });
+    shop.guard.onSupergraph(alone);
+    await shop.firstLine.promise;
+    return shop.lines.map(({ level, msg, subgraphs, operations: broken }) => [
+      level,
+      msg,
+      subgraphs,
+      broken?.length,
+    ]);
+  };
+
+  test('warns that the contracts are those of another graph when the configuration lists the subgraphs', async () => {
+    expect(await firstMessages(true)).toEqual([
+      [
+        40,
+        'The contracts are about subgraphs that the configuration does not list: correct contracts.directory, or set contracts.guard to off',
+        ['stock'],
+        1,
+      ],
+    ]);
+  });
+
+  test('reports an error when the supergraph comes from elsewhere', async () => {
+    expect(await firstMessages(false)).toEqual([
+      [
+        50,
+        'The first supergraph breaks operations of the contracts, and is used because there is no other',
+        undefined,
+        1,
+      ],
+    ]);
+  });
 });

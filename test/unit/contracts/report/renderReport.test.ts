@@ -111,7 +111,7 @@ The contracts or the arguments have mistakes: correct them and check again. 1 mi
 
   test('says so when there are no findings', () => {
     expect(renderReport(emptyReport, 'text')).toBe(
-      'Nothing breaks: there are no findings. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+      'Nothing breaks: there are no findings. 4 subgraphs, 1 consumer, 12 operations checked.\n',
     );
   });
 
@@ -378,7 +378,7 @@ describe('format github', () => {
 
   test('says so when there are no findings', () => {
     expect(renderReport(emptyReport, 'github')).toBe(
-      '::notice title=contracts::Nothing breaks: there are no findings. no findings; 4 subgraphs, 1 consumer, 12 operations checked.\n',
+      '::notice title=contracts::Nothing breaks: there are no findings. 4 subgraphs, 1 consumer, 12 operations checked.\n',
     );
   });
 

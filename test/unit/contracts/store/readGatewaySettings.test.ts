@@ -63,6 +63,15 @@ describe('readGatewaySettings', () => {
     });
   });
 
+  test('reads the memory of the planner, which may not depend on an unset environment variable', async () => {
+    const withMemory = (memory: string) => read(`${config}planning: { memory: ${memory} }\n`);
+    expect((await withMemory('2GB')).gatewaySettings.planningMemory).toBe(2 * 1024 ** 3);
+    expect((await read(config)).gatewaySettings.planningMemory).toBeUndefined();
+    expect((await withMemory(`"\${NOBODY_SETS_THIS}"`)).reported).toEqual([
+      ['gateway-config-invalid', expect.stringContaining('planning.memory'), expect.anything()],
+    ]);
+  });
+
   test('locates every rule', async () => {
     const { gatewaySettings } = await read(config);
     const locations = [
