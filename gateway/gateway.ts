@@ -121,7 +121,7 @@ export async function createGateway(
   const client = createSubgraphClient({
     config,
     log,
-    registry: metrics.registry,
+    metrics,
     endpointOf: context.endpointOf,
     policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
   });

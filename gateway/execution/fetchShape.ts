@@ -8,7 +8,7 @@ import {
   visit,
 } from 'graphql';
 import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
-import type { RequestCoordinates } from '../subgraphs/policies/circuitBreakers.ts';
+import type { RequestCoordinates } from '../subgraphs/subgraphClient.ts';
 import {
   createObjectMerger,
   isPlainObject,

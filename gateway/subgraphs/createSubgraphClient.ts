@@ -1,6 +1,6 @@
-import type { Registry } from 'prom-client';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { createHttpSubgraphClient, type ObservableSubgraphClient } from './httpSubgraphClient.ts';
 import type { CallPolicyObserver } from './policies/callPolicies.ts';
 import type { SendPolicy } from './subgraphClient.ts';
@@ -10,7 +10,7 @@ import type { SubgraphEndpoint } from './subgraphPools.ts';
 interface SubgraphClientOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
-  readonly registry: Registry;
+  readonly metrics: Pick<Metrics, 'registry'>;
   endpointOf(subgraph: string): SubgraphEndpoint;
   /** Put around everything else, the first one outermost. */
   readonly policies: readonly SendPolicy[];
@@ -20,7 +20,7 @@ interface SubgraphClientOptions {
 export function createSubgraphClient({
   config,
   log,
-  registry,
+  metrics: { registry },
   endpointOf,
   policies,
 }: SubgraphClientOptions): ObservableSubgraphClient {

@@ -2,7 +2,10 @@ import type { GatewayError } from '../errors.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';
 import type { ForwardedHeaders } from './forwardedHeaders.ts';
 import type { CallPriority, RaisablePriority, RequestPriority } from './policies/callPriority.ts';
-import type { RequestCoordinates } from './policies/circuitBreakers.ts';
+
+/** What a request fetches: for each response name at its root, the root field (`Query.products`) or the entity types
+ *  (`Product`). */
+export type RequestCoordinates = ReadonlyMap<string, readonly string[]>;
 
 export interface SubgraphRequest {
   readonly subgraph: string;

@@ -1,8 +1,8 @@
 import type { GatewayError } from '../../errors.ts';
-import type { SubgraphResponse } from '../subgraphClient.ts';
+import type { RequestCoordinates, SubgraphResponse } from '../subgraphClient.ts';
 import type { AttemptEnd, Call, CallListener, CallResponse } from './call.ts';
 import { type CallPolicies, learnFromAttempt } from './callPolicies.ts';
-import type { CircuitPermits, RequestCoordinates } from './circuitBreakers.ts';
+import type { CircuitPermits } from './circuitBreakers.ts';
 
 interface CallAttemptOptions<C extends Call> {
   readonly call: C;

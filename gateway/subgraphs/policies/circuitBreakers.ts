@@ -1,6 +1,6 @@
 import type { GatewayError } from '../../errors.ts';
 import { isRefusalCode } from '../refusalCodes.ts';
-import type { SubgraphResponse } from '../subgraphClient.ts';
+import type { RequestCoordinates, SubgraphResponse } from '../subgraphClient.ts';
 import type { AttemptEnd } from './call.ts';
 import {
   type CallHealth,
@@ -14,10 +14,6 @@ export interface CircuitBreakersSettings extends CircuitBreakerSettings {
   /** One circuit for the subgraph, or one for each root field or entity type. */
   readonly scope: 'subgraph' | 'coordinate';
 }
-
-/** What a request fetches: for each response name at its root, the root field (`Query.products`) or the entity types
- *  (`Product`). */
-export type RequestCoordinates = ReadonlyMap<string, readonly string[]>;
 
 export interface Circuit {
   /** `undefined` for the whole subgraph. */

@@ -5,14 +5,13 @@ import {
   deadlineExceededError,
   overloadedError,
 } from '../callErrors.ts';
-import type { SubgraphReceiver, SubgraphResponse } from '../subgraphClient.ts';
+import type { RequestCoordinates, SubgraphReceiver, SubgraphResponse } from '../subgraphClient.ts';
 import type { AttemptEnd, Call, CallOutcome, CallResponse } from './call.ts';
 import { CallAttempt } from './callAttempt.ts';
 import type { CallPolicies } from './callPolicies.ts';
 import type { CallPriority, RaisablePriority } from './callPriority.ts';
 import type { DropReason, QueuedCall } from './callQueue.ts';
 import { type CallUrgency, mostUrgentOf, raiseUrgency } from './callUrgency.ts';
-import type { RequestCoordinates } from './circuitBreakers.ts';
 import type { Flight, Leader } from './singleFlight.ts';
 
 export interface SharedCallOptions<C extends Call> {
