@@ -36,7 +36,7 @@ export interface ResponseEnrichments {
 /** What the first response leaves out. */
 export interface PendingFields {
   readonly fields: readonly PendingField[];
-  /** Delivery groups that were not complete. */
+  /** Delivery groups that were not complete, or had failures that a later attempt may mend. */
   readonly groups: ReadonlySet<number>;
 }
 
@@ -112,6 +112,11 @@ export class OperationResponse {
         groups = this.#gate.pendingGroups;
         shaped = await this.#shapeFirst(groups);
       }
+      if (shaped.isBlockedByPending) {
+        // The response cannot be sent without what has failed: it reports the failures.
+        groups = new Set();
+        shaped = await this.#shapeFirst(groups);
+      }
       // Nothing is enqueued for a client that has disconnected.
       if (request.signal.aborted) throw requestAbortedError();
       const { data, errors, stale, deferred, pending } = shaped;
@@ -138,8 +143,9 @@ export class OperationResponse {
 
   #shapeFirst(pendingGroups: ReadonlySet<number>): Promise<ShapedFirstPayload> {
     const { operation, execution, enrichments } = this.#options;
+    const groups = completedGroupsOf(operation, execution, pendingGroups);
     return this.#inSlices(
-      this.#usedShaper.shapeFirst(completedGroupsOf(operation, execution), {
+      this.#usedShaper.shapeFirst(groups, {
         isPending: (group) => pendingGroups.has(group),
         // Clients merge payloads into objects that they have: there is none where a list element is null.
         keepsListsWhole: enrichments?.isStreamed === true,

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import type { CannedAnswer } from '../harness/inlineGateway.ts';
 import { readEvents } from '../harness/readEvents.ts';
 
 const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
@@ -94,14 +95,79 @@ describe('An enrichment', () => {
     );
   });
 
-  test('that fails within its budget is an error like any other', async () => {
+  test('that fails within its budget for good is an error like any other', async () => {
     await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
-    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 500 }));
-    const body = await shop.execute('{ top { id advice { text } } }');
-    expect([body.data, body.errors?.length, body.extensions]).toEqual([
-      { top: { id: '1', advice: null } },
-      1,
-      undefined,
+    const failures: readonly CannedAnswer[] = [
+      { kind: 'json', body: {}, status: 500 },
+      { kind: 'json', body: { data: null, errors: [{ message: 'There is no advice.' }] } },
+    ];
+    for (const failure of failures) {
+      shop.advice.answerWith(() => failure);
+      const body = await shop.execute('{ top { id advice { text } } }');
+      expect([body.data, body.errors?.length, body.extensions]).toEqual([
+        { top: { id: '1', advice: null } },
+        1,
+        undefined,
+      ]);
+    }
+  });
+
+  test('that fails within its budget because its subgraph is unavailable is pending, and is fetched again', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { budget: '10s', jobs: { budgetRatio: 1 } } });
+    const failures: readonly CannedAnswer[] = [
+      { kind: 'reset' },
+      { kind: 'json', body: 'Bad gateway', status: 502 },
+      { kind: 'json', body: { errors: [{ message: 'The subgraph shuts down.' }] }, status: 503 },
+      { kind: 'json', body: {}, status: 504 },
+    ];
+    for (const failure of failures) {
+      shop.advice.reset();
+      // Two, because a query whose idle connection is reset is sent again at once.
+      shop.advice.answerWith(() => (shop.advice.calls.length <= 2 ? failure : undefined));
+      const first = await shop.execute('{ products { id advice { text } } }');
+      expect([first.data, first.errors]).toEqual([
+        { products: ['1', '2'].map((id) => ({ id, advice: null })) },
+        undefined,
+      ]);
+      expect(enrichmentOf(first)?.pending).toEqual(
+        [0, 1].map((index) => ({ path: ['products', index, 'advice'], reason: 'error' })),
+      );
+      const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
+      expect(updates.map(({ path, data, errors }) => [path.join('.'), data, errors])).toEqual([
+        ['products.0.advice', { text: 'about 1' }, null],
+        ['products.1.advice', { text: 'about 2' }, null],
+      ]);
+    }
+    const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
+    expect(metrics).toContain(
+      'tributary_enrichment_answers_total{coordinate="Product.advice",outcome="pending"} 4',
+    );
+    // Failures say nothing about the latency of the field.
+    expect(metrics).not.toContain('tributary_enrichment_ready_seconds_count{');
+  });
+
+  test('that failed because its subgraph is unavailable is an error if the answer cannot be sent without it', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
+    const body = await shop.execute('{ must { rating } top { advice { text } } }');
+    expect([body.data, body.errors?.length, body.extensions]).toEqual([null, 1, undefined]);
+  });
+
+  test('of which some objects failed is pending at all of them, and those at hand arrive at once', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { budget: '10s', jobs: { attempts: 1 } } });
+    const advices = ['1', '2'].map((id) => ({ advice: { text: `about ${id}` } }));
+    const failure = { message: 'Too busy.', path: ['_entities', 1, 'advice'] };
+    shop.advice.answerWith(() => ({
+      kind: 'json',
+      status: 503,
+      body: { data: { _entities: [advices[0], { advice: null }] }, errors: [failure] },
+    }));
+    const first = await shop.execute('{ products { advice { text } } }');
+    expect(pendingOf(first)).toEqual(['products.0.advice', 'products.1.advice']);
+    const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
+    expect(updates.map(({ data, errors }) => [data, errors?.length])).toEqual([
+      [{ text: 'about 1' }, undefined],
+      [null, 1],
     ]);
   });
 });
