@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
+import { headersOf } from '../admission/errorResponse.ts';
 import { ClientDisconnectedError, HttpError } from '../admission/httpError.ts';
 import { GatewayError, GatewayShutdownError } from '../errors.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
@@ -104,8 +105,9 @@ class EnrichmentExchange {
     } catch (error) {
       if (this.#response.destroyed) return;
       const { status, formatted } = this.#describe(error);
+      const headers = this.#headers(Object.fromEntries(headersOf(formatted)));
       if (this.#response.headersSent) this.#response.destroy();
-      else writeErrorResponse(this.#response, status, single, this.#headers(), [formatted]);
+      else writeErrorResponse(this.#response, status, single, headers, [formatted]);
     }
   }
 

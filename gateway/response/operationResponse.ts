@@ -1,4 +1,4 @@
-import { GatewayError, requestAbortedError } from '../errors.ts';
+import { abortReasonOf, GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGate.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
@@ -80,7 +80,8 @@ export class OperationResponse {
     });
   }
 
-  /** @throws {GatewayError} `REQUEST_ABORTED` when the client disconnects before the first response. */
+  /** @throws {GatewayError} `REQUEST_ABORTED` when the client disconnects before the first response, `SHUTTING_DOWN` when
+   *  the gateway shuts down before it. */
   async respond(): Promise<SingleOutcome | IncrementalOutcome> {
     const { operation, execution, request, policy, maxBytes, enrichments } = this.#options;
     request.signal.addEventListener('abort', this.#abort, { once: true });
@@ -118,13 +119,13 @@ export class OperationResponse {
         shaped = await this.#shapeFirst(groups);
       }
       // Nothing is enqueued for a client that has disconnected.
-      if (request.signal.aborted) throw requestAbortedError();
+      if (request.signal.aborted) throw abortReasonOf(request.signal);
       const { data, errors, stale, deferred, pending } = shaped;
       const isEnqueued = pending.length > 0 && enrichments?.isStreamed === false;
       const enrichment = isEnqueued
         ? await enrichments.enqueue({ fields: pending, groups }, this.#usedShaper)
         : undefined;
-      if (request.signal.aborted) throw requestAbortedError();
+      if (request.signal.aborted) throw abortReasonOf(request.signal);
       enrichments?.recordResponse(groups);
       const extensions = createResponseExtensions(stale, enrichment);
       const incremental =
@@ -159,7 +160,7 @@ export class OperationResponse {
     return this.#shaper;
   }
 
-  /** Rejects when the client disconnects. */
+  /** Rejects when the request is aborted. */
   #inSlices<Result>(task: SlicedTask<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const stop = runInSlices(task, resolve, reject);
@@ -182,7 +183,7 @@ export class OperationResponse {
       this.#incremental.endEarly();
       return;
     }
-    const reason = requestAbortedError();
+    const reason = abortReasonOf(this.#options.request.signal);
     this.#gate.cancel(reason);
     this.#stopShaping?.(reason);
   }

@@ -111,8 +111,12 @@ describe('GET /enrichments/:token as events', () => {
     await first.readHead();
     await using second = await server.open(token);
     await second.readHead();
-    const { status, body } = await server.get(token, events);
-    expect([status, body]).toEqual([503, expect.stringContaining('subscriptions.')]);
+    const { status, headers, body } = await server.get(token, events);
+    expect([status, headers.get('retry-after'), body]).toEqual([
+      503,
+      '1',
+      expect.stringContaining('subscriptions.'),
+    ]);
     // A JSON answer is not a stream.
     expect((await server.get(token, json)).status).toBe(200);
     expect((await server.get('none', events)).status).toBe(503);
