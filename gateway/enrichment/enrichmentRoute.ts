@@ -40,7 +40,7 @@ interface EnrichmentRouteOptions {
 }
 
 /** Adds `GET /enrichments/:token` to the public listener: the updates of a token as server-sent events that can be
- *  resumed with `Last-Event-ID`, or as JSON with the updates that have arrived so far. */
+ *  resumed with `Last-Event-ID`, or as JSON with the updates that have arrived so far, after `Last-Event-ID`. */
 export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptions): void {
   const path = '/enrichments/:token';
   // One listener for all streams: `addEventListener` takes time in proportion to the listeners that a signal has.
@@ -113,7 +113,8 @@ class EnrichmentExchange {
 
   async #respondWithJson(token: string): Promise<void> {
     const { enrichments, callerOf, readTimeoutMs } = this.#options;
-    const arrived = await enrichments.readArrived(token, callerOf(this.#request.headers));
+    const { headers: received } = this.#request;
+    const arrived = await enrichments.readArrived(token, callerOf(received), cursorOf(received));
     if (arrived === undefined) throw expiredTokenError();
     const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
     writeResponse(this.#response, 200, headers, JSON.stringify(arrived), readTimeoutMs);
@@ -129,12 +130,7 @@ class EnrichmentExchange {
     this.#streams.add(ended);
     if (drainSignal.aborted) ended.abort(new GatewayShutdownError());
     try {
-      const cursor = headers['last-event-id'];
-      const updates = await enrichments.subscribe(
-        token,
-        callerOf(headers),
-        cursor === undefined ? undefined : String(cursor),
-      );
+      const updates = await enrichments.subscribe(token, callerOf(headers), cursorOf(headers));
       if (updates === undefined) throw expiredTokenError();
       await this.#writeEvents(updates, ended.signal);
     } finally {
@@ -182,6 +178,10 @@ class EnrichmentExchange {
       ...(this.#options.drainSignal.aborted ? { connection: 'close' } : {}),
     };
   }
+}
+
+function cursorOf({ 'last-event-id': cursor }: IncomingHttpHeaders): string | undefined {
+  return cursor === undefined ? undefined : String(cursor);
 }
 
 /** Each update as a batch of one payload. */

@@ -80,7 +80,7 @@ describe('Two processes that share Redis', () => {
       hasNext: true,
       cursor: '1-0',
     });
-    expect(await other.enrichments.readArrived(token, { identity: 'bob' })).toBeUndefined();
+    expect(await other.enrichments.readArrived(token, { tokenOwner: 'bob' })).toBeUndefined();
     attempt.complete(successfulResult('reviews'), failedResult('price', 'There is none.', false));
     const remaining = ['2-0 reviews "reviews!" …', '3-0 price There is none.'];
     expect(await collectUpdates(there)).toEqual(remaining);

@@ -324,6 +324,35 @@ describe('A job', () => {
     expect([anonymous, malformed]).toEqual([foreign, foreign]);
   });
 
+  test('is visible to everyone with the token of an anonymous request, such as a client that has logged in since', async () => {
+    await using shop = await startEnrichedShop({ config: { security: { identity: { header: 'x-user' } } } });
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }')) ?? {};
+    const credentials = [{}, { authorization: 'me' }, { authorization: 'me', 'x-user': 'u1' }];
+    const answers = await Promise.all(credentials.map((headers) => shop.pollUpdates(token, headers)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
+  test('is visible to the identity of the operation, also with another JWT', async () => {
+    await using shop = await startEnrichedShop({ config: { security: { identity: { claim: 'sub' } } } });
+    const login = (sub: string, exp: number) => {
+      const payload = Buffer.from(JSON.stringify({ sub, exp })).toString('base64url');
+      return { authorization: `Bearer e30.${payload}.${exp}` };
+    };
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }', login('u1', 1))) ?? {};
+    const credentials = [login('u1', 1), login('u1', 2), login('u2', 1), {}];
+    const answers = await Promise.all(credentials.map((headers) => shop.pollUpdates(token, headers)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 404]);
+  });
+
+  test('is visible to the `authorization` of an operation without the configured identity', async () => {
+    await using shop = await startEnrichedShop({ config: { security: { identity: { header: 'x-user' } } } });
+    const mine = { authorization: 'me' };
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }', mine)) ?? {};
+    const credentials = [mine, {}, { authorization: 'you' }, { 'x-user': 'me' }];
+    const answers = await Promise.all(credentials.map((headers) => shop.pollUpdates(token, headers)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 404, 404, 404]);
+  });
+
   test('is retried when it fails, and becomes a dead letter after the last attempt', async () => {
     await using shop = await startEnrichedShop({ enrichment: { jobs: { attempts: 3, budgetRatio: 1 } } });
     shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));

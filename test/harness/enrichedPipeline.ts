@@ -35,7 +35,7 @@ const extras = parse(`${federation}
 interface EnqueuedJob {
   readonly job: EnrichmentJob;
   readonly attempt: JobAttempt;
-  readonly identity: string;
+  readonly tokenOwner: string | undefined;
 }
 
 export interface EnrichedPipeline {
@@ -90,8 +90,8 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
     },
     deferredEnrichments: () =>
       ({
-        enqueue: (job, attempt, { identity }) => {
-          enqueued.push({ job, attempt, identity });
+        enqueue: (job, attempt, { tokenOwner }) => {
+          enqueued.push({ job, attempt, tokenOwner });
           return Promise.resolve({ token: `token ${enqueued.length}`, expiresInMs: 60_000 });
         },
       }) as DeferredEnrichments,

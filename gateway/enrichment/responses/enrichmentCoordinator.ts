@@ -12,7 +12,7 @@ import type { SubscriptionOutcome } from '../../response/executionOutcome.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { AdaptiveDelivery } from '../adaptiveDelivery.ts';
-import type { Caller, DeferredEnrichments, IssuedToken } from '../deferredEnrichments.ts';
+import type { DeferredEnrichments, IssuedToken } from '../deferredEnrichments.ts';
 import type { EnrichmentJob, JobAttempt } from '../enrichmentJob.ts';
 import type { EnrichmentObserver } from '../enrichmentObserver.ts';
 import { type EnrichmentRules, readEnrichmentRules } from '../enrichmentRules.ts';
@@ -105,9 +105,8 @@ export class EnrichmentCoordinator {
     { apiSchema }: Supergraph,
     { tokenOwner }: RequestContext,
   ): Promise<SubscriptionOutcome> {
-    const caller = callerOf(tokenOwner);
     return subscribeToEnrichment(apiSchema, request, (token, cursor) =>
-      this.#options.deferredEnrichments().subscribe(token, caller, cursor),
+      this.#options.deferredEnrichments().subscribe(token, { tokenOwner }, cursor),
     );
   }
 
@@ -179,7 +178,7 @@ export class EnrichmentCoordinator {
     attempt: JobAttempt,
     { tokenOwner }: RequestContext,
   ): Promise<IssuedToken | undefined> {
-    return this.#options.deferredEnrichments().enqueue(job, attempt, callerOf(tokenOwner));
+    return this.#options.deferredEnrichments().enqueue(job, attempt, { tokenOwner });
   }
 
   /** Returns the headers that a job needs later. */
@@ -194,10 +193,6 @@ export class EnrichmentCoordinator {
   #budgetOf(rule: EnrichmentRule, requestBudget: number | undefined): number {
     return requestBudget ?? rule.budgetMs ?? this.#options.config.enrichment.budget;
   }
-}
-
-export function callerOf(tokenOwner: string | undefined): Caller {
-  return { identity: JSON.stringify(tokenOwner ?? null) };
 }
 
 /** Names of the headers that a job is stored with: those that subgraphs get, and those that identify the client. Sorted,

@@ -59,7 +59,7 @@ test('the context of a request has its identity, its preferences and its deadlin
     requestId: 'r1',
     traceparent: 't1',
     identity: 'u1',
-    tokenOwner: 'u1',
+    tokenOwner: 'identity u1',
     clientKey: 'identity u1',
     preferences: { budgetMs: 80, priority: 'critical', isAutoDefer: true },
     sharingKey: '',
