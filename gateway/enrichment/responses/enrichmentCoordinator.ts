@@ -67,20 +67,22 @@ export class EnrichmentCoordinator {
   }
 
   /** Reads the rules of a supergraph. A supergraph that has any gets the field by which clients subscribe to deferred
-   *  enrichments. */
+   *  enrichments. With mode `never`, only reports invalid rules, so that another mode can be set later. */
   readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
     const { mode, fields, budget } = this.#options.config.enrichment;
     const { sdl, apiSchema } = reading.supergraph;
     const mayHaveRules = Object.keys(fields).length > 0 || sdl.includes('://tributary.dev/spec/');
-    if (mode === 'never' || !mayHaveRules) return undefined;
+    if (!mayHaveRules) return undefined;
     const { rules, problems, unknownCoordinates, warnings } = readEnrichmentRules({
       document: reading.document,
       apiSchema,
       configured: { fields, budget },
     });
+    const unknownNames = unknownCoordinates.map((name) => `enrichment.fields: ${name}`);
+    if (mode === 'never') return { problems, unknownNames };
     return {
       problems,
-      unknownNames: unknownCoordinates.map((name) => `enrichment.fields: ${name}`),
+      unknownNames,
       warnings,
       attach: (supergraph) => {
         if (rules.isEmpty) return undefined;
