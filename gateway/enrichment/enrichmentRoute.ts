@@ -9,6 +9,7 @@ import type { Timers } from '../time/timers.ts';
 import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
 import { type CorsOptions, corsHeaders, preflightHeaders } from '../transport/http/cors.ts';
 import { negotiateFormats } from '../transport/http/negotiateFormats.ts';
+import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { subscriptionEventEncoding } from '../transport/http/serverSentEvents.ts';
 import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
@@ -59,7 +60,7 @@ export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptio
   server.options(path, async (request, reply) => {
     const allowed = preflightHeaders(request.headers, options.cors, 'GET');
     return allowed === undefined
-      ? reply.code(405).header('allow', 'GET').send({ error: 'Fetch enrichment updates with GET.' })
+      ? sendProblem(reply.header('allow', 'GET'), 405, `The route ${path} allows GET.`)
       : reply.code(204).headers(allowed).send();
   });
 }

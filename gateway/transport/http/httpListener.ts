@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
+import { rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 
 /** A listening port: a node:http server, and the Fastify instance behind it. */
@@ -45,7 +46,8 @@ export function createHttpListener({
     },
   });
   if (server === undefined) throw new Error('Fastify did not call serverFactory.');
-  return { server, routes: routes as unknown as FastifyInstance };
+  rejectUnknownRoutes(routes);
+  return { server, routes };
 }
 
 /** Starts listening; returns the URL without a path.
