@@ -46,6 +46,25 @@ describe('An enrichment', () => {
     gate.open();
   });
 
+  test('has requests of its own also in an operation with many, in which aliases share some', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { fields: { 'Product.related': {} } } });
+    const gate = shop.advice.hold('Product.related');
+    const aliases = Array.from({ length: 20 }, (_, index) => `r${index}`);
+    const selections = aliases.map((alias) => `${alias}: related { id }`).join(' ');
+    const first = await shop.execute(`{ top { advice { text } ${selections} } }`);
+    expect(first.data).toEqual({
+      top: { advice: { text: 'about 1' }, ...Object.fromEntries(aliases.map((alias) => [alias, null])) },
+    });
+    gate.open();
+    const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
+    expect(shop.advice.calls).toHaveLength(17);
+    expect(updates.map(({ path, data }) => [path.at(-1), data]).sort()).toEqual(
+      aliases.map((alias) => [alias, [{ id: '2' }]]).sort(),
+    );
+    const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
+    expect(metrics).toContain('tributary_enrichment_unsplit_answers_total 0');
+  });
+
   test('that is non-null makes its nearest nullable ancestor pending', async () => {
     await using shop = await startEnrichedShop();
     const gate = shop.advice.hold('Product.rating');

@@ -84,6 +84,7 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
     config,
     log: pino({ level: 'silent' }),
     observer: {
+      onUnsplit: () => {},
       onReady: ({ coordinate, latencyMs }) =>
         latencies.push(`${coordinate}: ${Math.floor(latencyMs / 3_600_000)}`),
       onAnswered: ({ coordinate, outcome }) => outcomes.push(`${coordinate}: ${outcome}`),

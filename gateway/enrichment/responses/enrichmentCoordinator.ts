@@ -175,6 +175,11 @@ export class EnrichmentCoordinator {
     this.#options.observer.onAnswered({ coordinate, outcome });
   }
 
+  /** The enrichments of a response may have shared requests with its primary data. */
+  recordUnsplit(): void {
+    this.#options.observer.onUnsplit();
+  }
+
   enqueue(
     job: EnrichmentJob,
     attempt: JobAttempt,

@@ -105,7 +105,8 @@ export class RequestEnrichments implements ResponseEnrichments {
   }
 
   recordResponse(pendingGroups: ReadonlySet<number>): void {
-    const { plan, coordinator, execution } = this.#options;
+    const { plan, coordinator, execution, operation } = this.#options;
+    if (operation.isSplitRefused) coordinator.recordUnsplit();
     const staleGroups = this.#staleGroups();
     for (const enrichment of plan.enrichments) {
       const { group } = enrichment;

@@ -20,7 +20,7 @@ test.each(['adaptive', 'always', 'never'] as const)(
         enrichment: { mode, fields: { 'Product.stock': {} } },
       }),
       log: pino({ level: 'silent' }),
-      observer: { onAnswered: () => {}, onReady: () => {} },
+      observer: { onAnswered: () => {}, onUnsplit: () => {}, onReady: () => {} },
       deferredEnrichments: () => {
         throw new Error('The supergraph is refused.');
       },

@@ -63,6 +63,7 @@ async function start(
     program: { steps: [], groups: [] },
     enrichments: deferred.flatMap(({ group, rule }) => (rule === undefined ? [] : [{ group, rule }])),
     isFused: false,
+    isSplitRefused: false,
     overrides: [],
     introspection: undefined,
   };
