@@ -508,7 +508,7 @@ describe('A Redis', () => {
       const updates = await subscribeToJob(one.enrichments, token);
       attempt.complete(successfulResult('reviews'));
       expect(await collectUpdates(updates)).toEqual(['1-0 reviews "reviews!"']);
-      await waitUntil(() => one.warned.some(({ problem }) => problem === 'out of memory'));
+      await waitUntil(() => one.warned.some(({ problem }) => problem === 'out_of_memory'));
       await admin.config('SET', 'maxmemory', '0');
       const next = new ControlledAttempt();
       await using other = createEnrichmentReplica(own.url, prefix);
