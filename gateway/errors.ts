@@ -13,6 +13,7 @@ export const errorCodes = {
   PLANNING_FAILED: { status: 500 },
   OVERLOADED: { status: 503 },
   CIRCUIT_OPEN: { status: 503 },
+  SHUTTING_DOWN: { status: 503 },
   SUPERGRAPH_UNAVAILABLE: { status: 503 },
   SUPERGRAPH_CHANGED: { status: 503 },
   EVENTS_MISSED: { status: 503 },
@@ -69,15 +70,17 @@ export class GatewayError extends Error {
   }
 }
 
-/** The client disconnected, or the gateway shuts down: no client waits for the response. */
-export function requestAbortedError(): GatewayError {
-  return new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
+/** Why the signal of a request was aborted: the gateway shuts down, or the client has disconnected. */
+export function abortReasonOf({ reason }: AbortSignal): GatewayError {
+  return reason instanceof GatewayError
+    ? reason
+    : new GatewayError('REQUEST_ABORTED', 'The client ended the request.');
 }
 
 /** Ends requests and streams when the gateway shuts down. A client that connects again reaches another process. */
 export class GatewayShutdownError extends GatewayError {
   constructor() {
-    super('REQUEST_ABORTED', 'The gateway is shutting down.');
+    super('SHUTTING_DOWN', 'The gateway is shutting down.');
     this.name = 'GatewayShutdownError';
   }
 }

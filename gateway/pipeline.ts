@@ -4,7 +4,7 @@ import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgenc
 import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
 import { RequestEnrichments } from './enrichment/responses/requestEnrichments.ts';
 import { SnapshotExecutor } from './enrichment/responses/snapshotExecutor.ts';
-import { GatewayError, requestAbortedError } from './errors.ts';
+import { abortReasonOf, GatewayError } from './errors.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
@@ -63,7 +63,8 @@ export class Pipeline {
     this.#options = options;
   }
 
-  /** @throws {GatewayError} if the operation cannot be prepared, and `REQUEST_ABORTED` if the client disconnected. */
+  /** @throws {GatewayError} if the operation cannot be prepared, `REQUEST_ABORTED` if the client disconnected, and
+   *  `SHUTTING_DOWN`. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const startedAt = performance.now();
     const { requestContexts, enrichment } = this.#options;
@@ -96,7 +97,7 @@ export class Pipeline {
       };
     }
     this.#options.onPrepared?.(request);
-    if (request.signal.aborted) throw requestAbortedError();
+    if (request.signal.aborted) throw abortReasonOf(request.signal);
     const { operation } = prepared;
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, context);
     const fetches = this.#options.fetchesOf(operation.supergraph);
@@ -293,14 +294,14 @@ function withCursor(text: string, cursor: string | undefined): SubscriptionPaylo
 }
 
 /** Rejects when the request's deadline passes or its client disconnects. Planning continues, for the next request.
- *  @throws {GatewayError} `DEADLINE_EXCEEDED`, `REQUEST_ABORTED` */
+ *  @throws {GatewayError} `DEADLINE_EXCEEDED`, `REQUEST_ABORTED`, `SHUTTING_DOWN` */
 async function beforeDeadline<T>(
   planning: Promise<T>,
   { signal }: OperationRequest,
   { deadline }: RequestContext,
 ): Promise<T> {
   const ended = Promise.withResolvers<never>();
-  const abort = (): void => ended.reject(requestAbortedError());
+  const abort = (): void => ended.reject(abortReasonOf(signal));
   signal.addEventListener('abort', abort, { once: true });
   const timer = Number.isFinite(deadline)
     ? setTimeout(() => ended.reject(planningDeadlineError()), deadline - performance.now())

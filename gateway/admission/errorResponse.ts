@@ -1,6 +1,7 @@
 import { ApolloServerErrorCode, ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import type { GraphQLFormattedError } from 'graphql';
 import { errorCodes, GatewayError } from '../errors.ts';
+import { retryHeaders } from './httpError.ts';
 
 /** The HTTP status of a response whose only content is this error; `undefined` for an error without a code of the
  *  gateway. */
@@ -25,10 +26,9 @@ export function hasOnlyRequestErrors(response: string): boolean {
   return errors.length > 0 && errors.every(({ extensions }) => requestErrorCodes.has(extensions?.code));
 }
 
-/** The HTTP headers that such a response has because of the error. Overload is short: it ends when the waiting operations
- *  have been planned. */
+/** The HTTP headers that such a response has because of the error. */
 export function headersOf(error: GraphQLFormattedError): readonly (readonly [string, string])[] {
-  return error.extensions?.code === 'OVERLOADED' ? [['retry-after', '1']] : [];
+  return statusOf(error) === 503 ? Object.entries(retryHeaders) : [];
 }
 
 /** Creates the function that gives errors their final form, whether Apollo Server reports them or the gateway. */

@@ -8,6 +8,10 @@ interface HttpErrorOptions {
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
 
+/** The headers of every response with status 503. Overload is short, and another process serves the client of one that
+ *  shuts down. */
+export const retryHeaders = { 'retry-after': '1' } as const;
+
 /** Refuses a request before Apollo Server sees it. The message is written for the client. */
 export class HttpError extends Error {
   readonly status: number;
@@ -19,7 +23,7 @@ export class HttpError extends Error {
     super(message);
     this.name = 'HttpError';
     this.status = status;
-    this.headers = options.headers ?? {};
+    this.headers = { ...(status === 503 ? retryHeaders : {}), ...options.headers };
     this.#code = options.code ?? 'BAD_REQUEST';
     this.#extensions = options.extensions ?? {};
   }

@@ -14,13 +14,17 @@ export type ReadIdentity = (
 ) => ClientIdentity;
 
 export function createIdentityReader(source: IdentitySource | undefined): ReadIdentity {
-  const isConfigured = source?.header !== undefined || source?.claim !== undefined;
   return (headers, address) => {
-    const identity = isConfigured ? identityOf(source, headers) : undefined;
+    const identity = source && identityOf(source, headers);
+    if (identity !== undefined) {
+      const owner = `identity ${identity}`;
+      return { identity, tokenOwner: owner, clientKey: owner };
+    }
+    const authorization = nonEmpty(headers.get('authorization'));
     return {
       identity,
-      tokenOwner: isConfigured ? identity : headers.get('authorization'),
-      clientKey: identity === undefined ? `address ${address}` : `identity ${identity}`,
+      tokenOwner: authorization && `authorization ${authorization}`,
+      clientKey: `address ${address}`,
     };
   };
 }

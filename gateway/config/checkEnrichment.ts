@@ -6,17 +6,16 @@ import { adaptationDefaults, backoffDefaults, budgetDefaults } from './sections/
 /** Checks the rules between options of the section `enrichment`, which is given as it is in the file. */
 export function checkEnrichment(enrichment: Section): ConfigProblem[] {
   return [
-    ...checkBudget(enrichment),
+    ...checkBudgets(enrichment),
     ...checkAdaptation(sectionOf(enrichment.adaptation)),
     ...checkBackoff(sectionOf(sectionOf(enrichment.jobs).backoff)),
   ];
 }
 
-function checkBudget({ budget: written, bounds: writtenBounds }: Section): ConfigProblem[] {
+function checkBudgets({ budget: written, bounds: writtenBounds, fields }: Section): ConfigProblem[] {
   const bounds = sectionOf(writtenBounds);
   const min = durationMsOf(bounds.min ?? budgetDefaults.min);
   const max = durationMsOf(bounds.max ?? budgetDefaults.max);
-  const budget = durationMsOf(written ?? budgetDefaults.budget);
   if (min === undefined || max === undefined) return [];
   if (min > max) {
     return [
@@ -27,14 +26,21 @@ function checkBudget({ budget: written, bounds: writtenBounds }: Section): Confi
       },
     ];
   }
-  if (budget === undefined || (budget >= min && budget <= max)) return [];
-  return [
-    {
-      path: 'enrichment.budget',
-      message: `is ${formatDuration(budget)}, outside of enrichment.bounds`,
-      expected: `from ${formatDuration(min)} to ${formatDuration(max)}`,
+  const budgets = Object.entries(sectionOf(fields)).map(([coordinate, field]): [string, unknown] => [
+    `enrichment.fields.${coordinate}.budget`,
+    sectionOf(field).budget,
+  ]);
+  return [['enrichment.budget', written ?? budgetDefaults.budget] as const, ...budgets].flatMap(
+    ([path, value]) => {
+      const budget = durationMsOf(value);
+      if (budget === undefined || (budget >= min && budget <= max)) return [];
+      return {
+        path,
+        message: `is ${formatDuration(budget)}, outside of enrichment.bounds`,
+        expected: `from ${formatDuration(min)} to ${formatDuration(max)}`,
+      };
     },
-  ];
+  );
 }
 
 function checkAdaptation(adaptation: Section): ConfigProblem[] {

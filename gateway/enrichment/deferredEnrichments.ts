@@ -1,5 +1,6 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
+import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { EnrichmentJob, JobAttempt } from './enrichmentJob.ts';
 
 /** Fetches the pending fields of first responses, and serves their updates to the clients that have the tokens. */
@@ -11,20 +12,18 @@ export interface DeferredEnrichments {
   enqueue(job: EnrichmentJob, attempt: JobAttempt, caller: Caller): Promise<IssuedToken | undefined>;
   /** All updates after `cursor`, each once and in order. The iterator ends after the update whose `hasNext` is false;
    *  `return()` ends it at once, also during a pending `next()`. `undefined` if the token is unknown, malformed,
-   *  expired or another caller's. */
+   *  expired or another caller's. A token of an anonymous caller is everyone's. */
   subscribe(
     token: string,
     caller: Caller,
     cursor: string | undefined,
   ): Promise<AsyncIterableIterator<EnrichmentUpdate> | undefined>;
-  /** The updates that have arrived so far; `undefined` as for `subscribe`. */
-  readArrived(token: string, caller: Caller): Promise<ArrivedUpdates | undefined>;
+  /** The updates after `cursor` that have arrived so far; `undefined` as for `subscribe`. */
+  readArrived(token: string, caller: Caller, cursor?: string): Promise<ArrivedUpdates | undefined>;
 }
 
-export interface Caller {
-  /** The same text for callers that the configuration treats as one client. Tokens belong to an identity. */
-  readonly identity: string;
-}
+/** The sender of the operation, or of a request with its token. */
+export type Caller = Pick<ClientIdentity, 'tokenOwner'>;
 
 export interface IssuedToken {
   readonly token: string;

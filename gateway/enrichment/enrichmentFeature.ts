@@ -9,7 +9,7 @@ import { addEnrichmentRoute } from './enrichmentRoute.ts';
 import { createEnrichmentJobs } from './jobs/createEnrichmentJobs.ts';
 import type { EnrichmentJobs } from './jobs/enrichmentJobs.ts';
 import { addJobsRoute } from './jobsRoute.ts';
-import { callerOf, EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
+import { EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
 
 /** Enrichments: latency budgets of first responses, the jobs that finish what missed its budget, and the routes by which
  *  clients fetch pending fields. */
@@ -54,7 +54,7 @@ export class EnrichmentFeature implements Feature {
         subscribe: (...query) => this.#startedJobs.subscribe(...query),
         readArrived: (...query) => this.#startedJobs.readArrived(...query),
       },
-      callerOf: (headers) => callerOf(readIdentity(toHeaderMap(headers), undefined).tokenOwner),
+      callerOf: (headers) => readIdentity(toHeaderMap(headers), undefined),
       openStream: ({ headers, clientAddress }) => openStream(readIdentity(headers, clientAddress).clientKey),
       // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.
       drainSignal: isRedisConfigured(config.redis) ? draining : this.#drained.signal,

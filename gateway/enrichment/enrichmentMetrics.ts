@@ -32,6 +32,7 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
   readonly #retries: LabeledCounter;
   readonly #resumed: LabeledCounter;
   readonly #notPersisted: LabeledCounter;
+  #unsplitAnswers = 0;
   #evictedUpdates = 0;
 
   constructor(options: EnrichmentMetricsOptions) {
@@ -77,6 +78,12 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
       'Enrichment jobs that are lost if this process dies, by reason.',
     );
     registerCounter(registry, {
+      name: 'tributary_enrichment_unsplit_answers_total',
+      help: 'First responses whose enrichments may have shared requests with primary data, because planning could not split them off.',
+      labelNames: [],
+      read: (set) => set({}, this.#unsplitAnswers),
+    });
+    registerCounter(registry, {
       name: 'tributary_enrichment_updates_evicted_total',
       help: 'Updates that were evicted before their tokens expired.',
       labelNames: [],
@@ -87,6 +94,10 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
 
   onAnswered({ coordinate, outcome }: Event<EnrichmentObserver, 'onAnswered'>): void {
     this.#answered.increment(coordinate, outcome);
+  }
+
+  onUnsplit(): void {
+    this.#unsplitAnswers += 1;
   }
 
   onReady({ coordinate, latencyMs }: Event<EnrichmentObserver, 'onReady'>): void {

@@ -7,6 +7,9 @@ export interface EnrichmentObserver {
     readonly coordinate: string;
     readonly outcome: 'in time' | 'stale' | 'incremental' | 'pending' | 'shadow pending';
   }): void;
+  /** A first response has left whose enrichments may have shared requests with its primary data, because planning could
+   *  not split them off. */
+  onUnsplit(): void;
   /** A field was ready, before or after the answer left. `latencyMs`: from the start of the request; `Infinity` if the
    *  field was abandoned. */
   onReady(event: { readonly coordinate: string; readonly latencyMs: number }): void;

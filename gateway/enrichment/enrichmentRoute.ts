@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
+import { headersOf } from '../admission/errorResponse.ts';
 import { ClientDisconnectedError, HttpError } from '../admission/httpError.ts';
 import { GatewayError, GatewayShutdownError } from '../errors.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
@@ -8,6 +9,7 @@ import type { Timers } from '../time/timers.ts';
 import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
 import type { CorsPolicy } from '../transport/http/cors.ts';
 import { negotiateFormats } from '../transport/http/negotiateFormats.ts';
+import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { subscriptionEventEncoding } from '../transport/http/serverSentEvents.ts';
 import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
@@ -39,7 +41,7 @@ interface EnrichmentRouteOptions {
 }
 
 /** Adds `GET /enrichments/:token` to the public listener: the updates of a token as server-sent events that can be
- *  resumed with `Last-Event-ID`, or as JSON with the updates that have arrived so far. */
+ *  resumed with `Last-Event-ID`, or as JSON with the updates that have arrived so far, after `Last-Event-ID`. */
 export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptions): void {
   const path = '/enrichments/:token';
   // One listener for all streams: `addEventListener` takes time in proportion to the listeners that a signal has.
@@ -58,7 +60,7 @@ export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptio
   server.options(path, async (request, reply) => {
     const allowed = options.cors.preflightHeaders(request.headers, 'GET');
     return allowed === undefined
-      ? reply.code(405).header('allow', 'GET').send({ error: 'Fetch enrichment updates with GET.' })
+      ? sendProblem(reply.header('allow', 'GET'), 405, `The route ${path} allows GET.`)
       : reply.code(204).headers(allowed).send();
   });
 }
@@ -104,14 +106,16 @@ class EnrichmentExchange {
     } catch (error) {
       if (this.#response.destroyed) return;
       const { status, formatted } = this.#describe(error);
+      const headers = this.#headers(Object.fromEntries(headersOf(formatted)));
       if (this.#response.headersSent) this.#response.destroy();
-      else writeErrorResponse(this.#response, status, single, this.#headers(), [formatted]);
+      else writeErrorResponse(this.#response, status, single, headers, [formatted]);
     }
   }
 
   async #respondWithJson(token: string): Promise<void> {
     const { enrichments, callerOf, readTimeoutMs } = this.#options;
-    const arrived = await enrichments.readArrived(token, callerOf(this.#request.headers));
+    const { headers: received } = this.#request;
+    const arrived = await enrichments.readArrived(token, callerOf(received), cursorOf(received));
     if (arrived === undefined) throw expiredTokenError();
     const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
     writeResponse(this.#response, 200, headers, JSON.stringify(arrived), readTimeoutMs);
@@ -127,12 +131,7 @@ class EnrichmentExchange {
     this.#streams.add(ended);
     if (drainSignal.aborted) ended.abort(new GatewayShutdownError());
     try {
-      const cursor = headers['last-event-id'];
-      const updates = await enrichments.subscribe(
-        token,
-        callerOf(headers),
-        cursor === undefined ? undefined : String(cursor),
-      );
+      const updates = await enrichments.subscribe(token, callerOf(headers), cursorOf(headers));
       if (updates === undefined) throw expiredTokenError();
       await this.#writeEvents(updates, ended.signal);
     } finally {
@@ -180,6 +179,10 @@ class EnrichmentExchange {
       ...(this.#options.drainSignal.aborted ? { connection: 'close' } : {}),
     };
   }
+}
+
+function cursorOf({ 'last-event-id': cursor }: IncomingHttpHeaders): string | undefined {
+  return cursor === undefined ? undefined : String(cursor);
 }
 
 /** Each update as a batch of one payload. */

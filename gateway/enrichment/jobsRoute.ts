@@ -71,7 +71,7 @@ async function rethrowAsHttpError<Answer>(answer: Promise<Answer>): Promise<Answ
 
 function sendBusy(reply: RouteReply): RouteReply {
   return sendProblem(
-    reply.header('retry-after', '5'),
+    reply,
     503,
     'This process has no room for another job (enrichment.jobs.maxPending, enrichment.jobs.maxPendingSize). The job is still a dead letter; try again later.',
   );

@@ -12,6 +12,7 @@ import { providersByPath } from './providersByPath.ts';
 import type { RequestContext } from './requestContext.ts';
 import type { ResponseObject } from './responseTree.ts';
 import { type GroupUrgency, StepRunner } from './stepRunner.ts';
+import { isTransientFailure } from './subgraphFailure.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
 export interface ExecutionOptions extends FaultListener {
@@ -105,6 +106,16 @@ export class Execution {
     const { steps, groups } = this.#program;
     return (
       groups[group]?.dataSteps.some((index) => this.#runner.hasFetched(steps[index] as FetchStep)) ?? false
+    );
+  }
+
+  /** Errors of these groups, the primary data excluded, that a later attempt may mend. Includes those of fetches that
+   *  bring inputs from other groups. */
+  transientErrorsOf(groups: Iterable<number>): readonly ExecutionError[] {
+    if (this.errors.length === 0) return [];
+    const steps = new Set(Array.from(groups, (group) => this.#program.groups[group]?.steps ?? []).flat());
+    return this.errors.filter(
+      ({ step, group, reason }) => group > 0 && steps.has(step) && isTransientFailure(reason),
     );
   }
 

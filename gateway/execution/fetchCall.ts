@@ -47,10 +47,8 @@ export type FetchResult =
       readonly stale: ReadonlyMap<number | string, Staleness> | undefined;
     };
 
-/** The parts of a subgraph's response that decide how long it may be cached, and what its errors mean. */
+/** The parts of a subgraph's response that decide how long it may be cached. */
 interface ResponseMetadata {
-  /** The HTTP status, unless it is a success. */
-  readonly failureStatus?: number | undefined;
   readonly cacheControl: string | undefined;
   readonly age: string | undefined;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
@@ -97,7 +95,7 @@ export function serializeVariables(
 
 /** Creates the result of a call from a subgraph's response. */
 export function toFetchResult(
-  { isEscapeFree, failureStatus, cacheControl, age, extensions }: SubgraphResponse,
+  { isEscapeFree, cacheControl, age, extensions }: SubgraphResponse,
   data: unknown,
   errors: readonly FetchError[],
 ): FetchResult {
@@ -106,7 +104,7 @@ export function toFetchResult(
     data,
     errors,
     isEscapeFree,
-    metadata: { failureStatus, cacheControl, age, extensions },
+    metadata: { cacheControl, age, extensions },
     caching: undefined,
     stale: undefined,
   };

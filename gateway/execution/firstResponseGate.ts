@@ -7,9 +7,10 @@ import type { LatencyBudget } from './latencyBudget.ts';
 export interface ResponseGate {
   /** The first response may be sent. Rejects with the reason of `cancel`. */
   readonly readyToSend: Promise<void>;
-  /** No group is pending any more. Rejects with the reason of `cancel`. */
+  /** No fetch is running any more. Rejects with the reason of `cancel`. */
   readonly allComplete: Promise<void>;
-  /** Delivery groups that are not complete and that the first response is sent without. */
+  /** Delivery groups that the first response is sent without: they are not complete, or a later attempt may mend their
+   *  failures. */
   readonly pendingGroups: ReadonlySet<number>;
   completeGroup(group: number): void;
   /** Rejects the promises that are not settled. */
@@ -58,7 +59,9 @@ interface FirstResponseGateOptions {
   /** Milliseconds since the start of the request. */
   elapsedMs(): number;
   readonly timers: Timers;
-  /** Called once for each enrichment that is complete, with a fresh or a stale value. */
+  /** Whether a complete enrichment has failures that a later attempt may mend. */
+  isRetryable(group: number): boolean;
+  /** Called once for each enrichment that is complete, with a fresh or a stale value, or with failures. */
   onReady(enrichment: AwaitedEnrichment, elapsedMs: number): void;
 }
 
@@ -67,6 +70,7 @@ interface FirstResponseGateOptions {
 export class FirstResponseGate implements ResponseGate {
   readonly #options: FirstResponseGateOptions;
   readonly #pending = new Map<number, AwaitedEnrichment>();
+  readonly #failedGroups = new Set<number>();
   readonly #readyToSend = Promise.withResolvers<void>();
   readonly #allComplete = Promise.withResolvers<void>();
   #isPrimaryComplete = false;
@@ -90,10 +94,15 @@ export class FirstResponseGate implements ResponseGate {
   }
 
   get pendingGroups(): ReadonlySet<number> {
-    return new Set(this.#pending.keys());
+    return new Set([...this.#pending.keys(), ...this.#failedGroups]);
   }
 
-  /** The enrichments of `pendingGroups`. */
+  /** The groups of `pendingGroups` that are complete, with failures that a later attempt may mend. */
+  get failedGroups(): ReadonlySet<number> {
+    return new Set(this.#failedGroups);
+  }
+
+  /** The enrichments that are not complete. */
   get pendingEnrichments(): readonly AwaitedEnrichment[] {
     return [...this.#pending.values()];
   }
@@ -103,6 +112,7 @@ export class FirstResponseGate implements ResponseGate {
     const enrichment = this.#pending.get(group);
     if (enrichment !== undefined) {
       this.#pending.delete(group);
+      if (this.#options.isRetryable(group)) this.#failedGroups.add(group);
       this.#options.onReady(enrichment, this.#options.elapsedMs());
     }
     if (this.#isPrimaryComplete) this.#evaluate();

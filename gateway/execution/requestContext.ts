@@ -7,8 +7,8 @@ import type { TraceHeaders } from '../telemetry/traceContext.ts';
 export interface ClientIdentity {
   /** Whose private values the request may read; `undefined` for an anonymous request. */
   readonly identity: string | undefined;
-  /** Who may fetch the enrichments that the request leaves behind: the identity where `security.identity` is set,
-   *  otherwise the `authorization` header. */
+  /** Who may fetch the enrichments that the request leaves behind: its identity, or else its `authorization` header, which
+   *  subgraphs may have answered privately. `undefined` for an anonymous request: everyone with the token may. */
   readonly tokenOwner: string | undefined;
   /** Equal for requests that count as one client for limits: by identity, otherwise by the address of the connection,
    *  which is the same for all clients behind a proxy. */

@@ -97,6 +97,8 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
     const fields = new Map<string, MergeableFields>();
     const order: (MergeableFields | ConditionalFragment | DeferredFragment)[] = [];
     let fragmentCount = 0;
+    /** Delivery groups of the enrichments in this selection set, by field name. */
+    const enrichmentGroups = new Map<string, number>();
     for (const source of sources) gather(source);
 
     return order.map((entry): Selection => {
@@ -205,15 +207,18 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
       };
     }
 
-    /** Numbers the field's delivery group if the field is an enrichment. Fields inside a use of `@defer`, and fields
+    /** Returns the field's delivery group if the field is an enrichment. Fields inside a use of `@defer`, and fields
      *  without a nullable position that could be null for now, are no enrichments. */
     function addEnrichment(fieldName: string): number | undefined {
       if (options.findEnrichmentRule === undefined || enclosing.delivery === 'deferred') return undefined;
       const rule = options.findEnrichmentRule(parentType.name, fieldName);
       if (rule === undefined) return undefined;
       if (!enclosing.canBeNull && !canBeNull(schema, parentType, fieldName)) return undefined;
+      const ofAlias = enrichmentGroups.get(fieldName);
+      if (ofAlias !== undefined && deferred.length >= maxSeparateAliases) return ofAlias;
       const group = deferred.length + 1;
       deferred.push({ group, rule });
+      enrichmentGroups.set(fieldName, group);
       return group;
     }
 
@@ -295,6 +300,10 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
     return isCompositeType(type) ? type : undefined;
   }
 }
+
+/** In an operation with so many delivery groups, further aliases of one enrichment on one object share a group: each group
+ *  has requests of its own, and aliases cost a client nothing. */
+const maxSeparateAliases = 16;
 
 /** Coordinates of enrichments that conflict with the client's uses of `@defer`. */
 function findConflictingRules(

@@ -16,6 +16,9 @@ export interface PreparedOperation {
   readonly enrichments: readonly EnrichmentUsage[];
   /** Whether enrichments are fetched with the primary data, in the requests of a plan without `@defer`. */
   readonly isFused: boolean;
+  /** Whether enrichments may share requests with the primary data because the planner could not split them off, or would
+   *  have taken too long. */
+  readonly isSplitRefused: boolean;
   readonly program: Program;
   /** Active labels of progressive `@override`s, among those that the plan depends on. */
   readonly overrides: readonly string[];

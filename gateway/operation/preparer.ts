@@ -235,11 +235,9 @@ export class Preparer {
       findEnrichmentRule: enrichment?.findEnrichmentRule,
     });
     const clientDefers = normalized.deferred.filter(({ rule }) => rule === undefined);
-    const enrichmentCount = normalized.deferred.length - clientDefers.length;
     // A plan that the planner splits by the client's `@defer`s cannot be split further by the executor.
     const isFused = enrichment?.isFused === true && clientDefers.length === 0;
-    const isUnsplit = isFused || enrichmentCount > maxSplitEnrichments;
-    const input = createPlannerInput(operation, normalized, overrides, isUnsplit);
+    const input = createPlannerInput(operation, normalized, overrides, isFused);
     const planned = input === undefined ? undefined : await this.#plan(supergraph, input);
     const prepared: PreparedOperation = {
       supergraph,
@@ -251,6 +249,7 @@ export class Preparer {
         rule === undefined ? [] : [{ group, rule }],
       ),
       isFused,
+      isSplitRefused: input?.isSplitOptional === true && planned?.isSplitByPlanner === false,
       program: this.#compile(supergraph, normalized, variables, planned),
       overrides,
       introspection: createIntrospectionDocument(operation, normalized.root),
@@ -319,10 +318,6 @@ export class Preparer {
 
 /** Reports are batched, because a lookup by text takes as long as all other steps of finding a prepared operation. */
 const usesPerReport = 16;
-
-/** With more enrichments, the executor splits the plan: each deferred part makes planning slower, and clients did not
- *  request these. */
-const maxSplitEnrichments = 16;
 
 /** Maximum number of variants of one operation. Clients use few of the 2ⁿ combinations of conditions. */
 const maxVariantsPerDocument = 32;

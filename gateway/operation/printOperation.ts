@@ -37,7 +37,16 @@ export function printOperation(
   return `${operation.operation}${name}${variables} ${body}`;
 
   function printSelections(selections: readonly Selection[]): string {
-    const parts = selections.map(printSelection).filter((part) => part !== '');
+    // The fields of one delivery group are in one fragment: the planner refuses a label that is used twice.
+    const byGroup = Map.groupBy(selections, (selection) =>
+      selection.kind === 'Field' ? (selection.enrichmentGroup ?? selection) : selection,
+    );
+    const parts = Array.from(byGroup, ([group, members]) => {
+      const part = members.map(printSelection).join(' ');
+      return typeof group === 'number' && options.includesDefer
+        ? `... ${printDefer(group)} { ${part} }`
+        : part;
+    }).filter((part) => part !== '');
     // A selection set that is empty after folding conditions still has to fetch whether the object exists.
     return `{ ${parts.length === 0 ? '__typename' : parts.join(' ')} }`;
   }
@@ -63,11 +72,7 @@ export function printOperation(
         const directives = selection.directives.map((directive) => ` ${printUsing(directive)}`).join('');
         const { selectionSet, compositeType } = selection;
         const inner = selectionSet === undefined ? '' : ` ${printInner(selectionSet, compositeType)}`;
-        const field = `${alias}${fieldName}${parameters}${directives}${inner}`;
-        const { enrichmentGroup } = selection;
-        return options.includesDefer && enrichmentGroup !== undefined
-          ? `... ${printDefer(enrichmentGroup)} { ${field} }`
-          : field;
+        return `${alias}${fieldName}${parameters}${directives}${inner}`;
       }
       case 'Fragment':
         return `... on ${selection.typeCondition.name} ${printSelections(selection.selectionSet.selections)}`;

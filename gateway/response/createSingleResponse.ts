@@ -152,8 +152,14 @@ function writerOf(operation: PreparedOperation): DataWriter {
 const writers = new WeakMap<PreparedOperation, DataWriter>();
 
 /** The delivery groups whose errors belong to the first payload: the primary data, and complete enrichments. */
-export function completedGroupsOf(operation: PreparedOperation, execution: Execution): ReadonlySet<number> {
+export function completedGroupsOf(
+  operation: PreparedOperation,
+  execution: Execution,
+  pendingGroups: ReadonlySet<number> = new Set(),
+): ReadonlySet<number> {
   const groups = new Set([0]);
-  for (const { group } of operation.enrichments) if (execution.isComplete(group)) groups.add(group);
+  for (const { group } of operation.enrichments) {
+    if (execution.isComplete(group) && !pendingGroups.has(group)) groups.add(group);
+  }
   return groups;
 }

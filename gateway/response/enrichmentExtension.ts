@@ -15,7 +15,8 @@ export interface EnrichmentExtension {
 
 interface PendingPath {
   readonly path: ResponsePath;
-  readonly reason: 'budget';
+  /** `budget`: the field missed its budget. `error`: its subgraph was unavailable, and is tried again. */
+  readonly reason: 'budget' | 'error';
 }
 
 interface EnrichmentTokenInfo {
@@ -23,13 +24,15 @@ interface EnrichmentTokenInfo {
   readonly expiresInMs: number;
 }
 
+/** `failedGroups`: the delivery groups whose failures a later attempt may mend. */
 export function createEnrichmentExtension(
   fields: readonly PendingField[],
+  failedGroups: ReadonlySet<number>,
   token: EnrichmentTokenInfo | undefined,
 ): EnrichmentExtension {
   const pending = fields
     .slice(0, maxListedPaths)
-    .map(({ path }): PendingPath => ({ path, reason: 'budget' }));
+    .map(({ path, group }): PendingPath => ({ path, reason: failedGroups.has(group) ? 'error' : 'budget' }));
   const omitted = fields.length - pending.length;
   return { ...token, pending, ...(omitted > 0 ? { pendingOmitted: omitted } : {}) };
 }

@@ -1,4 +1,4 @@
-import { GatewayError, requestAbortedError } from '../errors.ts';
+import { abortReasonOf, GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGate.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
@@ -36,7 +36,7 @@ export interface ResponseEnrichments {
 /** What the first response leaves out. */
 export interface PendingFields {
   readonly fields: readonly PendingField[];
-  /** Delivery groups that were not complete. */
+  /** Delivery groups that were not complete, or had failures that a later attempt may mend. */
   readonly groups: ReadonlySet<number>;
 }
 
@@ -80,7 +80,8 @@ export class OperationResponse {
     });
   }
 
-  /** @throws {GatewayError} `REQUEST_ABORTED` when the client disconnects before the first response. */
+  /** @throws {GatewayError} `REQUEST_ABORTED` when the client disconnects before the first response, `SHUTTING_DOWN` when
+   *  the gateway shuts down before it. */
   async respond(): Promise<SingleOutcome | IncrementalOutcome> {
     const { operation, execution, request, policy, maxBytes, enrichments } = this.#options;
     request.signal.addEventListener('abort', this.#abort, { once: true });
@@ -112,14 +113,19 @@ export class OperationResponse {
         groups = this.#gate.pendingGroups;
         shaped = await this.#shapeFirst(groups);
       }
+      if (shaped.isBlockedByPending) {
+        // The response cannot be sent without what has failed: it reports the failures.
+        groups = new Set();
+        shaped = await this.#shapeFirst(groups);
+      }
       // Nothing is enqueued for a client that has disconnected.
-      if (request.signal.aborted) throw requestAbortedError();
+      if (request.signal.aborted) throw abortReasonOf(request.signal);
       const { data, errors, stale, deferred, pending } = shaped;
       const isEnqueued = pending.length > 0 && enrichments?.isStreamed === false;
       const enrichment = isEnqueued
         ? await enrichments.enqueue({ fields: pending, groups }, this.#usedShaper)
         : undefined;
-      if (request.signal.aborted) throw requestAbortedError();
+      if (request.signal.aborted) throw abortReasonOf(request.signal);
       enrichments?.recordResponse(groups);
       const extensions = createResponseExtensions(stale, enrichment);
       const incremental =
@@ -138,8 +144,9 @@ export class OperationResponse {
 
   #shapeFirst(pendingGroups: ReadonlySet<number>): Promise<ShapedFirstPayload> {
     const { operation, execution, enrichments } = this.#options;
+    const groups = completedGroupsOf(operation, execution, pendingGroups);
     return this.#inSlices(
-      this.#usedShaper.shapeFirst(completedGroupsOf(operation, execution), {
+      this.#usedShaper.shapeFirst(groups, {
         isPending: (group) => pendingGroups.has(group),
         // Clients merge payloads into objects that they have: there is none where a list element is null.
         keepsListsWhole: enrichments?.isStreamed === true,
@@ -153,7 +160,7 @@ export class OperationResponse {
     return this.#shaper;
   }
 
-  /** Rejects when the client disconnects. */
+  /** Rejects when the request is aborted. */
   #inSlices<Result>(task: SlicedTask<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const stop = runInSlices(task, resolve, reject);
@@ -176,7 +183,7 @@ export class OperationResponse {
       this.#incremental.endEarly();
       return;
     }
-    const reason = requestAbortedError();
+    const reason = abortReasonOf(this.#options.request.signal);
     this.#gate.cancel(reason);
     this.#stopShaping?.(reason);
   }

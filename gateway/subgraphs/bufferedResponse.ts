@@ -90,11 +90,12 @@ export class BufferedResponse {
     if (!this.#isSuccess && !this.#isGraphqlMediaType && !isRecognizable(json, result)) {
       return new InvalidResponseError('the response is not a GraphQL response');
     }
+    const failure = this.#isSuccess ? {} : { failureStatus: this.#status };
     return {
       data: result.data,
-      errors: result.errors,
+      errors: this.#isSuccess ? result.errors : result.errors?.map((entry) => ({ ...entry, ...failure })),
       extensions: result.extensions,
-      ...(this.#isSuccess ? {} : { failureStatus: this.#status }),
+      ...failure,
       cacheControl: this.#cacheControl,
       age: this.#age,
       isEscapeFree: this.#isEscapeFree,

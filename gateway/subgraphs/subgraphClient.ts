@@ -58,6 +58,8 @@ export interface SubgraphErrorEntry {
   readonly message: string;
   readonly path?: readonly (string | number)[];
   readonly extensions?: Record<string, unknown>;
+  /** HTTP status of the response that has the error, if it is outside 2xx. */
+  readonly failureStatus?: number;
 }
 
 /** Called exactly once, unless its request was cancelled. A callback instead of a promise: a promise that lives as long

@@ -70,7 +70,7 @@ function isCheck(message: unknown): boolean {
 function queueFullError(): HttpError {
   const message =
     'Too many messages of this subscription are waiting (subscriptions.queue). Send this message again later, or wait for each answer before you send the next message.';
-  return new HttpError(503, message, { headers: { 'retry-after': '1' } });
+  return new HttpError(503, message);
 }
 
 function sendOutcome(reply: RouteReply, outcome: CallbackOutcome): RouteReply {

@@ -313,5 +313,5 @@ function supergraphChangedError(): GatewayError {
 }
 
 function shutdownError(): GatewayError {
-  return new GatewayError('REQUEST_ABORTED', 'The gateway is shutting down. Subscribe again.');
+  return new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down. Subscribe again.');
 }

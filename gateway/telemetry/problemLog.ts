@@ -1,3 +1,5 @@
+import { toLabelValue } from './registerCounter.ts';
+
 export interface ProblemLogOptions {
   readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
   /** The message of every line. */
@@ -32,6 +34,6 @@ export class ProblemLog<Kind extends string> {
     const loggedAt = this.#loggedAt.get(kind);
     if (loggedAt !== undefined && reportedAt - loggedAt < logIntervalMs) return;
     this.#loggedAt.set(kind, reportedAt);
-    log.warn({ problem: kind, count, message: detail }, message);
+    log.warn({ problem: toLabelValue(kind), count, message: detail }, message);
   }
 }

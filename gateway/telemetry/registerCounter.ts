@@ -28,7 +28,8 @@ export function incrementCount(counts: Map<string, number>, name: string, count:
   counts.set(name, (counts.get(name) ?? 0) + count);
 }
 
-/** Replaces spaces, which make queries harder to write. */
+/** Replaces spaces, which make queries harder to write. Log lines spell kinds of problems as the metrics do that count
+ *  them. */
 export function toLabelValue(name: string): string {
   return name.replaceAll(' ', '_');
 }

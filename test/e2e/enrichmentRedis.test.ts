@@ -80,7 +80,7 @@ describe('Two processes that share Redis', () => {
       hasNext: true,
       cursor: '1-0',
     });
-    expect(await other.enrichments.readArrived(token, { identity: 'bob' })).toBeUndefined();
+    expect(await other.enrichments.readArrived(token, { tokenOwner: 'bob' })).toBeUndefined();
     attempt.complete(successfulResult('reviews'), failedResult('price', 'There is none.', false));
     const remaining = ['2-0 reviews "reviews!" …', '3-0 price There is none.'];
     expect(await collectUpdates(there)).toEqual(remaining);
@@ -508,7 +508,7 @@ describe('A Redis', () => {
       const updates = await subscribeToJob(one.enrichments, token);
       attempt.complete(successfulResult('reviews'));
       expect(await collectUpdates(updates)).toEqual(['1-0 reviews "reviews!"']);
-      await waitUntil(() => one.warned.some(({ problem }) => problem === 'out of memory'));
+      await waitUntil(() => one.warned.some(({ problem }) => problem === 'out_of_memory'));
       await admin.config('SET', 'maxmemory', '0');
       const next = new ControlledAttempt();
       await using other = createEnrichmentReplica(own.url, prefix);

@@ -206,3 +206,54 @@ describe('The API schema', () => {
     expect(await shop.execute(query)).toEqual({ data: { top: { id: '1', advice: { text: 'about 1' } } } });
   });
 });
+
+test('every route refuses methods that it does not have with 405 and the ones that it has, and unknown paths with 404', async () => {
+  await using shop = await startEnrichedShop({ config: { security: { graphiql: true } } });
+  const answers = async (base: string, requests: readonly (readonly [string, string])[]) =>
+    Promise.all(
+      requests.map(async ([method, path]) => {
+        // The content type says nothing about the route.
+        const init = method === 'POST' ? { headers: { 'content-type': 'text/csv' }, body: 'a' } : {};
+        const response = await fetch(new URL(path, base), { method, ...init });
+        const { error } =
+          method === 'HEAD' ? { error: undefined } : ((await response.json()) as { error?: string });
+        return [response.status, response.headers.get('allow'), error];
+      }),
+    );
+  expect(
+    await answers(shop.gateway.url, [
+      ['POST', '/enrichments/abc?x=1'],
+      ['HEAD', '/enrichments/abc'],
+      ['OPTIONS', '/enrichments/abc'],
+      ['GET', '/callback/abc'],
+      ['DELETE', '/health/ready'],
+      ['POST', '/graphiql/app.js'],
+      ['POST', '/jobs?state=failed'],
+    ]),
+  ).toEqual([
+    [405, 'GET', 'The route /enrichments/:token allows GET.'],
+    [405, 'GET', undefined],
+    [405, 'GET', 'The route /enrichments/:token allows GET.'],
+    [405, 'POST', 'The route /callback/:id allows POST.'],
+    [405, 'GET, HEAD', 'The route /health/ready allows GET, HEAD.'],
+    [405, 'GET, HEAD', 'The route /graphiql/:file allows GET, HEAD.'],
+    [404, null, 'There is no route POST /jobs.'],
+  ]);
+  const getOnly = ['/metrics', '/supergraph', '/plan', '/contracts', '/jobs', '/cache/entry', '/health/live'];
+  const postOnly = ['/jobs/a/retry', '/cache/invalidate'];
+  expect(
+    await answers(shop.gateway.adminUrl, [
+      ...getOnly.map((path) => ['POST', path] as const),
+      ...postOnly.map((path) => ['PUT', path] as const),
+      ['GET', '/enrichments/abc'],
+    ]),
+  ).toEqual([
+    ...getOnly.map((path) => [405, 'GET, HEAD', `The route ${path} allows GET, HEAD.`]),
+    ...['/jobs/:id/retry', '/cache/invalidate'].map((path) => [
+      405,
+      'POST',
+      `The route ${path} allows POST.`,
+    ]),
+    [404, null, 'There is no route GET /enrichments/abc.'],
+  ]);
+});

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import type { CannedAnswer } from '../harness/inlineGateway.ts';
 import { readEvents } from '../harness/readEvents.ts';
 
 const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
@@ -43,6 +44,25 @@ describe('An enrichment', () => {
     const first = await shop.execute('{ top { related { id } advice { text } } }');
     expect(first.data).toEqual({ top: { related: null, advice: { text: 'about 1' } } });
     gate.open();
+  });
+
+  test('has requests of its own also in an operation with many, in which aliases share some', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { fields: { 'Product.related': {} } } });
+    const gate = shop.advice.hold('Product.related');
+    const aliases = Array.from({ length: 20 }, (_, index) => `r${index}`);
+    const selections = aliases.map((alias) => `${alias}: related { id }`).join(' ');
+    const first = await shop.execute(`{ top { advice { text } ${selections} } }`);
+    expect(first.data).toEqual({
+      top: { advice: { text: 'about 1' }, ...Object.fromEntries(aliases.map((alias) => [alias, null])) },
+    });
+    gate.open();
+    const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
+    expect(shop.advice.calls).toHaveLength(17);
+    expect(updates.map(({ path, data }) => [path.at(-1), data]).sort()).toEqual(
+      aliases.map((alias) => [alias, [{ id: '2' }]]).sort(),
+    );
+    const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
+    expect(metrics).toContain('tributary_enrichment_unsplit_answers_total 0');
   });
 
   test('that is non-null makes its nearest nullable ancestor pending', async () => {
@@ -94,14 +114,79 @@ describe('An enrichment', () => {
     );
   });
 
-  test('that fails within its budget is an error like any other', async () => {
+  test('that fails within its budget for good is an error like any other', async () => {
     await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
-    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 500 }));
-    const body = await shop.execute('{ top { id advice { text } } }');
-    expect([body.data, body.errors?.length, body.extensions]).toEqual([
-      { top: { id: '1', advice: null } },
-      1,
-      undefined,
+    const failures: readonly CannedAnswer[] = [
+      { kind: 'json', body: {}, status: 500 },
+      { kind: 'json', body: { data: null, errors: [{ message: 'There is no advice.' }] } },
+    ];
+    for (const failure of failures) {
+      shop.advice.answerWith(() => failure);
+      const body = await shop.execute('{ top { id advice { text } } }');
+      expect([body.data, body.errors?.length, body.extensions]).toEqual([
+        { top: { id: '1', advice: null } },
+        1,
+        undefined,
+      ]);
+    }
+  });
+
+  test('that fails within its budget because its subgraph is unavailable is pending, and is fetched again', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { budget: '10s', jobs: { budgetRatio: 1 } } });
+    const failures: readonly CannedAnswer[] = [
+      { kind: 'reset' },
+      { kind: 'json', body: 'Bad gateway', status: 502 },
+      { kind: 'json', body: { errors: [{ message: 'The subgraph shuts down.' }] }, status: 503 },
+      { kind: 'json', body: {}, status: 504 },
+    ];
+    for (const failure of failures) {
+      shop.advice.reset();
+      // Two, because a query whose idle connection is reset is sent again at once.
+      shop.advice.answerWith(() => (shop.advice.calls.length <= 2 ? failure : undefined));
+      const first = await shop.execute('{ products { id advice { text } } }');
+      expect([first.data, first.errors]).toEqual([
+        { products: ['1', '2'].map((id) => ({ id, advice: null })) },
+        undefined,
+      ]);
+      expect(enrichmentOf(first)?.pending).toEqual(
+        [0, 1].map((index) => ({ path: ['products', index, 'advice'], reason: 'error' })),
+      );
+      const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
+      expect(updates.map(({ path, data, errors }) => [path.join('.'), data, errors])).toEqual([
+        ['products.0.advice', { text: 'about 1' }, null],
+        ['products.1.advice', { text: 'about 2' }, null],
+      ]);
+    }
+    const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
+    expect(metrics).toContain(
+      'tributary_enrichment_answers_total{coordinate="Product.advice",outcome="pending"} 4',
+    );
+    // Failures say nothing about the latency of the field.
+    expect(metrics).not.toContain('tributary_enrichment_ready_seconds_count{');
+  });
+
+  test('that failed because its subgraph is unavailable is an error if the answer cannot be sent without it', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
+    const body = await shop.execute('{ must { rating } top { advice { text } } }');
+    expect([body.data, body.errors?.length, body.extensions]).toEqual([null, 1, undefined]);
+  });
+
+  test('of which some objects failed is pending at all of them, and those at hand arrive at once', async () => {
+    await using shop = await startEnrichedShop({ enrichment: { budget: '10s', jobs: { attempts: 1 } } });
+    const advices = ['1', '2'].map((id) => ({ advice: { text: `about ${id}` } }));
+    const failure = { message: 'Too busy.', path: ['_entities', 1, 'advice'] };
+    shop.advice.answerWith(() => ({
+      kind: 'json',
+      status: 503,
+      body: { data: { _entities: [advices[0], { advice: null }] }, errors: [failure] },
+    }));
+    const first = await shop.execute('{ products { advice { text } } }');
+    expect(pendingOf(first)).toEqual(['products.0.advice', 'products.1.advice']);
+    const updates = await shop.fetchUpdates(enrichmentOf(first)?.token);
+    expect(updates.map(({ data, errors }) => [data, errors?.length])).toEqual([
+      [{ text: 'about 1' }, undefined],
+      [null, 1],
     ]);
   });
 });
@@ -256,6 +341,35 @@ describe('A job', () => {
     const [, foreign, anonymous, malformed] = await Promise.all(answers.map((answer) => answer.text()));
     expect(foreign).toContain('ENRICHMENT_EXPIRED');
     expect([anonymous, malformed]).toEqual([foreign, foreign]);
+  });
+
+  test('is visible to everyone with the token of an anonymous request, such as a client that has logged in since', async () => {
+    await using shop = await startEnrichedShop({ config: { security: { identity: { header: 'x-user' } } } });
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }')) ?? {};
+    const credentials = [{}, { authorization: 'me' }, { authorization: 'me', 'x-user': 'u1' }];
+    const answers = await Promise.all(credentials.map((headers) => shop.pollUpdates(token, headers)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
+  test('is visible to the identity of the operation, also with another JWT', async () => {
+    await using shop = await startEnrichedShop({ config: { security: { identity: { claim: 'sub' } } } });
+    const login = (sub: string, exp: number) => {
+      const payload = Buffer.from(JSON.stringify({ sub, exp })).toString('base64url');
+      return { authorization: `Bearer e30.${payload}.${exp}` };
+    };
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }', login('u1', 1))) ?? {};
+    const credentials = [login('u1', 1), login('u1', 2), login('u2', 1), {}];
+    const answers = await Promise.all(credentials.map((headers) => shop.pollUpdates(token, headers)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 404]);
+  });
+
+  test('is visible to the `authorization` of an operation without the configured identity', async () => {
+    await using shop = await startEnrichedShop({ config: { security: { identity: { header: 'x-user' } } } });
+    const mine = { authorization: 'me' };
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }', mine)) ?? {};
+    const credentials = [mine, {}, { authorization: 'you' }, { 'x-user': 'me' }];
+    const answers = await Promise.all(credentials.map((headers) => shop.pollUpdates(token, headers)));
+    expect(answers.map(({ status }) => status)).toEqual([200, 404, 404, 404]);
   });
 
   test('is retried when it fails, and becomes a dead letter after the last attempt', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { exchange, MultipartReader, RawConnection } from '../harness/rawHttp.ts';
 import {
   ScriptedPayloads,
@@ -10,6 +11,9 @@ import {
 const operation = {
   headers: { 'content-type': 'application/json', accept: 'multipart/mixed, application/json' },
   body: '{"query":"{ greeting }"}',
+};
+const shuttingDown = {
+  errors: [{ message: 'The gateway is shutting down.', extensions: { code: 'SHUTTING_DOWN' } }],
 };
 const ready = { method: 'GET', path: '/health/ready' };
 
@@ -71,9 +75,27 @@ describe('a server that shuts down', () => {
     const signal = await entered;
     await server.close();
     expect(signal.aborted).toBe(true);
-    expect(JSON.parse((await held).body)).toEqual({
-      errors: [{ message: 'The gateway is shutting down.', extensions: { code: 'REQUEST_ABORTED' } }],
+    const { status, headers, body } = await held;
+    expect([status, headers.get('retry-after'), JSON.parse(body)]).toEqual([503, '1', shuttingDown]);
+  });
+
+  test('answers operations that it knows, and operations that it does not, with 503 after the drain timeout', async () => {
+    await using gateway = await startInlineGateway({
+      subgraphs: [{ name: 'one', sdl: 'type Query { known: Int unknown: Int }' }],
+      config: { listen: { port: 0, drainTimeout: 1 } },
     });
+    await gateway.execute('{ known }');
+    const subgraph = gateway.subgraph('one');
+    subgraph.answerWith(() => ({ kind: 'hang' }));
+    const held = ['{ known }', '{ unknown }'].map((query) =>
+      exchange(gateway.url, { ...operation, body: JSON.stringify({ query }) }),
+    );
+    await subgraph.waitForCalls(3);
+    await gateway.close();
+    const answers = await Promise.all(held);
+    expect(
+      answers.map(({ status, headers, body }) => [status, headers.get('retry-after'), JSON.parse(body)]),
+    ).toEqual([0, 1].map(() => [503, '1', shuttingDown]));
   });
 
   test('ends an incomplete multipart stream with its closing delimiter', async () => {
@@ -88,7 +110,7 @@ describe('a server that shuts down', () => {
     await server.close();
     expect(reader.read((await connection.readChunk()) ?? '')).toEqual([
       {
-        errors: [{ message: 'The gateway is shutting down.', extensions: { code: 'REQUEST_ABORTED' } }],
+        ...shuttingDown,
         hasNext: false,
       },
     ]);

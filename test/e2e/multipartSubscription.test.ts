@@ -76,7 +76,7 @@ describe("a subscription in Apollo's multipart protocol", () => {
     await connection.readHead();
     await connection.readChunk();
     await server.close();
-    const errors = [{ message: 'The gateway is shutting down.', extensions: { code: 'REQUEST_ABORTED' } }];
+    const errors = [{ message: 'The gateway is shutting down.', extensions: { code: 'SHUTTING_DOWN' } }];
     expect(await connection.readChunk()).toBe(part({ payload: null, errors }) + closing);
     await scripted.returned;
   });

@@ -159,7 +159,7 @@ test('events that were trimmed unread invalidate everything', async () => {
   expect([opened.gaps(), opened.invalidated]).toEqual([1, []]);
   expect(opened.logLines).toEqual([
     expect.objectContaining({
-      problem: 'events missed',
+      problem: 'events_missed',
       message: expect.stringContaining(`Events of ${here.stream} after `),
     }),
   ]);
@@ -225,7 +225,7 @@ test('the problems of an invalid event are logged', async () => {
   await saved(here, id);
   expect(opened.logLines).toEqual([
     expect.objectContaining({
-      problem: 'unreadable event',
+      problem: 'unreadable_event',
       message: `event ${id} of ${here.stream}: tags: expected a list`,
     }),
   ]);

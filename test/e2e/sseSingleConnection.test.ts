@@ -338,7 +338,7 @@ describe('the event streams of a gateway that shuts down', () => {
     const response = send(server, token, { query });
     await started.promise;
     await server.close();
-    expect(await stream.readChunk()).toContain('REQUEST_ABORTED');
+    expect(await stream.readChunk()).toContain('SHUTTING_DOWN');
     expect((await response).status).toBe(202);
   });
 
@@ -351,7 +351,7 @@ describe('the event streams of a gateway that shuts down', () => {
     const response = send(server, await reserveStream(server.url), { query });
     await gate.waitForArrivals();
     const closing = server.close();
-    expect(rejectionOf(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'REQUEST_ABORTED']);
+    expect(rejectionOf(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'SHUTTING_DOWN']);
     gate.open();
     expect((await response).status).toBe(202);
     await closing;

@@ -157,8 +157,8 @@ describe('events of a stream', () => {
     await add(stream, 2);
     expect(await stocks(client, 1)).toEqual([2]);
     expect(shop.lines).toMatchObject([
-      { problem: 'malformed event', topic: stream, count: 1 },
-      { problem: 'malformed event', topic: stream, count: 6, message: expect.stringContaining('no field') },
+      { problem: 'malformed_event', topic: stream, count: 1 },
+      { problem: 'malformed_event', topic: stream, count: 6, message: expect.stringContaining('no field') },
     ]);
   });
 

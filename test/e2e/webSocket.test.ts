@@ -606,7 +606,7 @@ describe('the WebSockets of a server that shuts down', () => {
     const goingAway = { code: 1001, reason: 'Going away' };
     expect([await idle.closed, await subscribed.closed]).toEqual([goingAway, goingAway]);
     await scripted.returned;
-    expect(await rejectionOf(server.url)).toEqual([503, 'REQUEST_ABORTED']);
+    expect(await rejectionOf(server.url)).toEqual([503, 'SHUTTING_DOWN']);
     held.resolve();
     expect([await busy.next(), await busy.next()]).toEqual([
       next({ data: { greeting: 'late' } }),
@@ -630,7 +630,7 @@ describe('the WebSockets of a server that shuts down', () => {
     peer.subscribe('mutation { greet(name: "a") }');
     await entered.promise;
     await server.close();
-    expect(await peer.next()).toEqual(failed('The gateway is shutting down.', 'REQUEST_ABORTED'));
+    expect(await peer.next()).toEqual(failed('The gateway is shutting down.', 'SHUTTING_DOWN'));
     await peer.closed;
   });
 });

@@ -35,7 +35,7 @@ const extras = parse(`${federation}
 interface EnqueuedJob {
   readonly job: EnrichmentJob;
   readonly attempt: JobAttempt;
-  readonly identity: string;
+  readonly tokenOwner: string | undefined;
 }
 
 export interface EnrichedPipeline {
@@ -84,14 +84,15 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
     config,
     log: pino({ level: 'silent' }),
     observer: {
+      onUnsplit: () => {},
       onReady: ({ coordinate, latencyMs }) =>
         latencies.push(`${coordinate}: ${Math.floor(latencyMs / 3_600_000)}`),
       onAnswered: ({ coordinate, outcome }) => outcomes.push(`${coordinate}: ${outcome}`),
     },
     deferredEnrichments: () =>
       ({
-        enqueue: (job, attempt, { identity }) => {
-          enqueued.push({ job, attempt, identity });
+        enqueue: (job, attempt, { tokenOwner }) => {
+          enqueued.push({ job, attempt, tokenOwner });
           return Promise.resolve({ token: `token ${enqueued.length}`, expiresInMs: 60_000 });
         },
       }) as DeferredEnrichments,

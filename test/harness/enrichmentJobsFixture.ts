@@ -1,4 +1,8 @@
-import type { DeferredEnrichments, EnrichmentUpdate } from '../../gateway/enrichment/deferredEnrichments.ts';
+import type {
+  Caller,
+  DeferredEnrichments,
+  EnrichmentUpdate,
+} from '../../gateway/enrichment/deferredEnrichments.ts';
 import type {
   EnrichmentJob,
   FieldResult,
@@ -12,7 +16,7 @@ import { MemoryJobStore } from '../../gateway/enrichment/jobs/memoryJobStore.ts'
 import type { EnrichmentPriority } from '../../gateway/operation/enrichmentRule.ts';
 import { FakeTimers } from './fakeTimers.ts';
 
-export const ada = { identity: 'ada' };
+export const ada: Caller = { tokenOwner: 'ada' };
 
 export const defaultPolicy = {
   tokens: { expireAfter: 60_000 },

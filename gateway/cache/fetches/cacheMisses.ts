@@ -309,8 +309,7 @@ export class CacheMisses {
     });
     const outcomes = new Map(cacheable.map(({ index }, position) => [index, stored[position]]));
     yield* this.#leaderFetches.settleInSlices(cacheable, { kind: 'completed' });
-    const isFailure = ({ entry }: FetchError): boolean =>
-      isSubgraphFailure(entry, result.metadata?.failureStatus);
+    const isFailure = ({ entry }: FetchError): boolean => isSubgraphFailure(entry);
     // If one of the general errors is a refusal, the value was denied, and a stale one must not be served.
     const isGeneralFailure = general.length > 0 && general.every(isFailure);
     let isAnyStale = false;

@@ -10,7 +10,7 @@ import type {
 } from '../deferredEnrichments.ts';
 import type { EnrichmentJob, JobAttempt, JobExecutor } from '../enrichmentJob.ts';
 import { ConcurrencyLimiter } from './concurrencyLimiter.ts';
-import { createToken, hashOf, isSameHash, isWellFormedToken } from './enrichmentToken.ts';
+import { createToken, hashOf, isWellFormedToken, mayUseToken, ownerHashOf } from './enrichmentToken.ts';
 import type { JobAdmin, JobQuery, JobView, RetryResult } from './jobAdmin.ts';
 import type { JobObserver } from './jobObserver.ts';
 import type { JobPolicy } from './jobPolicy.ts';
@@ -82,7 +82,7 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
 
   async enqueue(job: EnrichmentJob, attempt: JobAttempt, caller: Caller): Promise<IssuedToken | undefined> {
     const token = createToken();
-    const record = { tokenHash: hashOf(token), identityHash: hashOf(caller.identity) };
+    const record = { tokenHash: hashOf(token), ownerHash: ownerHashOf(caller) };
     const { policy, observer } = this.#options;
     const outcome = await this.#admit(job, attempt, record);
     observer.onEnqueued({ priority: job.priority, outcome });
@@ -108,11 +108,11 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
     });
   }
 
-  async readArrived(token: string, caller: Caller): Promise<ArrivedUpdates | undefined> {
+  async readArrived(token: string, caller: Caller, cursor?: string): Promise<ArrivedUpdates | undefined> {
     let runId = await this.#findRun(token, caller);
     // When the log is gone, the token may belong to the run of an equal job by now.
     for (let missing: string | undefined; runId !== undefined && runId !== missing; ) {
-      const page = await this.#withReadTimeout(this.#options.store.read(runId, firstStreamId));
+      const page = await this.#withReadTimeout(this.#options.store.read(runId, cursorOrStart(cursor)));
       if (page !== undefined) return { updates: updatesOf(page), hasNext: page.remaining > 0 };
       missing = runId;
       runId = await this.#findRun(token, caller);
@@ -206,8 +206,7 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   async #findRun(token: string, caller: Caller): Promise<string | undefined> {
     if (!isWellFormedToken(token)) return undefined;
     const found = await this.#withReadTimeout(this.#options.store.findToken(hashOf(token)));
-    if (found === undefined || !isSameHash(found.identityHash, hashOf(caller.identity))) return undefined;
-    return found.runId;
+    return found !== undefined && mayUseToken(found.ownerHash, caller) ? found.runId : undefined;
   }
 
   /** Rejects with `jobStoreUnavailableError()` after a timeout: an answer would say whether the token is valid. */

@@ -40,10 +40,11 @@ export type ResumeRun = (run: ResumableJobRun) => boolean;
 
 export interface TokenRecord {
   readonly tokenHash: string;
-  readonly identityHash: string;
+  /** See `ownerHashOf`. */
+  readonly ownerHash: string;
 }
 
 export interface FoundToken {
   readonly runId: string;
-  readonly identityHash: string;
+  readonly ownerHash: string;
 }

@@ -18,7 +18,7 @@ export class RedisTokens {
 
   /** Resolves when Redis has the token, or when this call cannot write it any more. */
   async write(
-    { tokenHash, identityHash }: TokenRecord,
+    { tokenHash, ownerHash }: TokenRecord,
     runId: string,
     expiresInMs: number = this.#options.expireAfterMs,
   ): Promise<void> {
@@ -27,7 +27,7 @@ export class RedisTokens {
     // Tokens beyond the limit are written by `ReplicatedRuns.recover()` when Redis answers again.
     if (expires <= 0 || this.#inFlight >= maxInFlight) return;
     this.#inFlight += 1;
-    await redis.sendCommand('set', [keys.token(tokenHash), `${runId} ${identityHash}`, 'PX', expires]);
+    await redis.sendCommand('set', [keys.token(tokenHash), `${runId} ${ownerHash}`, 'PX', expires]);
     this.#inFlight -= 1;
   }
 
@@ -35,7 +35,7 @@ export class RedisTokens {
     const { redis, keys } = this.#options;
     const reply = await redis.sendCommand('get', [keys.token(tokenHash)]);
     if (!Buffer.isBuffer(reply)) return undefined;
-    const [runId = '', identityHash = ''] = String(reply).split(' ');
-    return { runId, identityHash };
+    const [runId = '', ownerHash = ''] = String(reply).split(' ');
+    return { runId, ownerHash };
   }
 }

@@ -30,11 +30,11 @@ export class TokenTable {
   }
 
   /** Assigns a token to a run. Replaces the run of a known token. */
-  add({ tokenHash, identityHash }: TokenRecord, runId: string): void {
+  add({ tokenHash, ownerHash }: TokenRecord, runId: string): void {
     const { expireAfterMs, timers, now } = this.#options;
     this.#remove(tokenHash);
     const cancelExpiry = timers.after(expireAfterMs, () => this.#remove(tokenHash));
-    this.#tokens.set(tokenHash, { runId, identityHash, expiresAt: now() + expireAfterMs, cancelExpiry });
+    this.#tokens.set(tokenHash, { runId, ownerHash, expiresAt: now() + expireAfterMs, cancelExpiry });
     const hashes = this.#hashesByRun.get(runId);
     if (hashes === undefined) this.#hashesByRun.set(runId, new Set([tokenHash]));
     else hashes.add(tokenHash);
@@ -46,9 +46,9 @@ export class TokenTable {
 
   all(): readonly LiveToken[] {
     const now = this.#options.now();
-    return Array.from(this.#tokens, ([tokenHash, { runId, identityHash, expiresAt }]) => ({
+    return Array.from(this.#tokens, ([tokenHash, { runId, ownerHash, expiresAt }]) => ({
       tokenHash,
-      identityHash,
+      ownerHash,
       runId,
       expiresInMs: expiresAt - now,
     }));

@@ -12,7 +12,7 @@ import type { SubscriptionOutcome } from '../../response/executionOutcome.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { AdaptiveDelivery } from '../adaptiveDelivery.ts';
-import type { Caller, DeferredEnrichments, IssuedToken } from '../deferredEnrichments.ts';
+import type { DeferredEnrichments, IssuedToken } from '../deferredEnrichments.ts';
 import type { EnrichmentJob, JobAttempt } from '../enrichmentJob.ts';
 import type { EnrichmentObserver } from '../enrichmentObserver.ts';
 import { type EnrichmentRules, readEnrichmentRules } from '../enrichmentRules.ts';
@@ -67,20 +67,22 @@ export class EnrichmentCoordinator {
   }
 
   /** Reads the rules of a supergraph. A supergraph that has any gets the field by which clients subscribe to deferred
-   *  enrichments. */
+   *  enrichments. With mode `never`, only reports invalid rules, so that another mode can be set later. */
   readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
     const { mode, fields, budget } = this.#options.config.enrichment;
     const { sdl, apiSchema } = reading.supergraph;
     const mayHaveRules = Object.keys(fields).length > 0 || sdl.includes('://tributary.dev/spec/');
-    if (mode === 'never' || !mayHaveRules) return undefined;
+    if (!mayHaveRules) return undefined;
     const { rules, problems, unknownCoordinates, warnings } = readEnrichmentRules({
       document: reading.document,
       apiSchema,
       configured: { fields, budget },
     });
+    const unknownNames = unknownCoordinates.map((name) => `enrichment.fields: ${name}`);
+    if (mode === 'never') return { problems, unknownNames };
     return {
       problems,
-      unknownNames: unknownCoordinates.map((name) => `enrichment.fields: ${name}`),
+      unknownNames,
       warnings,
       attach: (supergraph) => {
         if (rules.isEmpty) return undefined;
@@ -105,9 +107,8 @@ export class EnrichmentCoordinator {
     { apiSchema }: Supergraph,
     { tokenOwner }: RequestContext,
   ): Promise<SubscriptionOutcome> {
-    const caller = callerOf(tokenOwner);
     return subscribeToEnrichment(apiSchema, request, (token, cursor) =>
-      this.#options.deferredEnrichments().subscribe(token, caller, cursor),
+      this.#options.deferredEnrichments().subscribe(token, { tokenOwner }, cursor),
     );
   }
 
@@ -174,12 +175,17 @@ export class EnrichmentCoordinator {
     this.#options.observer.onAnswered({ coordinate, outcome });
   }
 
+  /** The enrichments of a response may have shared requests with its primary data. */
+  recordUnsplit(): void {
+    this.#options.observer.onUnsplit();
+  }
+
   enqueue(
     job: EnrichmentJob,
     attempt: JobAttempt,
     { tokenOwner }: RequestContext,
   ): Promise<IssuedToken | undefined> {
-    return this.#options.deferredEnrichments().enqueue(job, attempt, callerOf(tokenOwner));
+    return this.#options.deferredEnrichments().enqueue(job, attempt, { tokenOwner });
   }
 
   /** Returns the headers that a job needs later. */
@@ -194,10 +200,6 @@ export class EnrichmentCoordinator {
   #budgetOf(rule: EnrichmentRule, requestBudget: number | undefined): number {
     return requestBudget ?? rule.budgetMs ?? this.#options.config.enrichment.budget;
   }
-}
-
-export function callerOf(tokenOwner: string | undefined): Caller {
-  return { identity: JSON.stringify(tokenOwner ?? null) };
 }
 
 /** Names of the headers that a job is stored with: those that subgraphs get, and those that identify the client. Sorted,

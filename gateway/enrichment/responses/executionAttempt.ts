@@ -1,6 +1,5 @@
 import { GatewayError } from '../../errors.ts';
 import type { Execution } from '../../execution/execution.ts';
-import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
 import type { SelectionSet } from '../../operation/selection.ts';
 import type { DeferredResults } from '../../response/incrementalPublisher.ts';
 import type { ResponseShaper } from '../../response/responseShaper.ts';
@@ -82,9 +81,7 @@ export class ExecutionAttempt implements JobAttempt {
         path: parentObjectPathOf(field),
       }));
       const shaped = await resolveInSlices(shaper.shapePending(groups, set, instances));
-      const mayRecover = execution.errors.some(
-        ({ group, reason }) => groups.has(group) && isSubgraphFailure(reason),
-      );
+      const mayRecover = execution.transientErrorsOf(groups).length > 0;
       for (const [index, field] of fields.entries()) this.#emit(field, shaped.results[index], mayRecover);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;

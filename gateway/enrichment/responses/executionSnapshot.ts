@@ -2,7 +2,6 @@ import { type ErrorCode, GatewayError } from '../../errors.ts';
 import type { Execution } from '../../execution/execution.ts';
 import type { ExecutionError } from '../../execution/executionDiagnostics.ts';
 import { programFingerprint } from '../../execution/programFingerprint.ts';
-import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
 import { fitsInChunk, stringifyToTextInSlices } from '../../json/stringifyInSlices.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { PendingField } from '../../response/shapeData.ts';
@@ -36,9 +35,7 @@ export function* takeSnapshot(
   isIncremental: boolean,
 ): SlicedTask<ExecutionSnapshot> {
   const groups = new Set(pending.flatMap((field) => field.groups));
-  const failed = execution.errors.filter(
-    ({ group, reason }) => groups.has(group) && isSubgraphFailure(reason),
-  );
+  const failed = execution.transientErrorsOf(groups);
   const steps = execution.remainingSteps([...groups], new Set(failed.map(({ step }) => step)));
   const errors = execution.errors.filter(({ step }) => !steps.has(step)).map(serializeError);
   const { tree } = execution;

@@ -58,6 +58,8 @@ export class RequestEnrichments implements ResponseEnrichments {
       budget,
       enrichments: plan.enrichments,
       waitsForAll: plan.isShadow,
+      // A payload of the same response is final; only jobs have further attempts.
+      isRetryable: (group) => !plan.isShadow && !plan.isStreamed && this.#hasTransientFailure(group),
       onReady: (enrichment, elapsedMs) => this.#recordReady(enrichment, elapsedMs),
     });
     this.#overdueWatch = new OverdueWatch({
@@ -97,11 +99,14 @@ export class RequestEnrichments implements ResponseEnrichments {
     const job = createEnrichmentJob({ operation, request, headers, snapshot, pending: fields });
     this.#job = { kind: 'enqueued', attempt, id: job.id };
     coordinator.equalJobs.start(job.id);
-    return createEnrichmentExtension(fields, await coordinator.enqueue(job, attempt, requestContext));
+    const { failedGroups } = this.gate;
+    const token = await coordinator.enqueue(job, attempt, requestContext);
+    return createEnrichmentExtension(fields, failedGroups, token);
   }
 
   recordResponse(pendingGroups: ReadonlySet<number>): void {
-    const { plan, coordinator, execution } = this.#options;
+    const { plan, coordinator, execution, operation } = this.#options;
+    if (operation.isSplitRefused) coordinator.recordUnsplit();
     const staleGroups = this.#staleGroups();
     for (const enrichment of plan.enrichments) {
       const { group } = enrichment;
@@ -157,7 +162,8 @@ export class RequestEnrichments implements ResponseEnrichments {
     const { group, budgetMs } = enrichment;
     const { coordinator, execution, budget } = this.#options;
     if (elapsedMs > budgetMs) this.#overBudget.add(group);
-    // A group without objects to fetch says nothing about latencies.
+    // A group without objects to fetch says nothing about latencies, and neither does a subgraph that fails at once.
+    else if (this.#hasTransientFailure(group)) return;
     if (!execution.hasFetched(group)) return;
     if (this.#staleGroups().has(group)) {
       // A stale value says nothing about latencies; the fetch that it replaces continues and does.
@@ -174,6 +180,10 @@ export class RequestEnrichments implements ResponseEnrichments {
     const { coordinator, execution } = this.#options;
     // Before its fetches have begun, an enrichment waits for slow fetches of others.
     if (execution.hasFetched(enrichment.group)) coordinator.recordOverdue(enrichment);
+  }
+
+  #hasTransientFailure(group: number): boolean {
+    return this.#options.execution.transientErrorsOf([group]).length > 0;
   }
 
   /** Groups for which the response has stale values, because fresh ones were not complete within the budget. */

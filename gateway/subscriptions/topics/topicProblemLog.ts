@@ -1,5 +1,6 @@
 import type { RedisFailureKind } from '../../redis/redisFailure.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { toLabelValue } from '../../telemetry/registerCounter.ts';
 
 type TopicProblemKind = RedisFailureKind | 'malformed event' | 'event of another type' | 'events missed';
 
@@ -34,6 +35,7 @@ export class TopicProblemLog {
     const loggedAt = this.#loggedAt.get(key);
     if (loggedAt !== undefined && now - loggedAt < logIntervalMs) return;
     this.#loggedAt.set(key, now);
-    this.#options.log.warn({ problem: kind, topic, count, message }, 'Problem with a subscription topic');
+    const problem = toLabelValue(kind);
+    this.#options.log.warn({ problem, topic, count, message }, 'Problem with a subscription topic');
   }
 }

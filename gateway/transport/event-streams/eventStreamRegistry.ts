@@ -31,7 +31,7 @@ export class EventStreamRegistry {
   reserve(clientKey: string): string {
     const { maxStreams, maxStreamsPerClient, isDraining, newToken, ...settings } = this.#options;
     if (isDraining()) {
-      throw new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'REQUEST_ABORTED' });
+      throw new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'SHUTTING_DOWN' });
     }
     if (this.#byToken.size >= maxStreams) throw limitReachedError(maxStreams, 'limits.eventStreams');
     const count = this.#countByClient.get(clientKey) ?? 0;
@@ -80,5 +80,5 @@ function limitReachedError(limit: number, option: string): HttpError {
     limit === 0
       ? `Event streams for several operations are turned off (${option}). Accept text/event-stream for each operation.`
       : `There are ${limit} event streams, the maximum (${option}). Close a stream, or try again.`;
-  return new HttpError(503, message, { code: 'OVERLOADED', headers: { 'retry-after': '1' } });
+  return new HttpError(503, message, { code: 'OVERLOADED' });
 }

@@ -3,7 +3,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { Admission, CompleteResult, StreamResult } from '../../admission/admission.ts';
 import { formatFailure, HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
-import { hasOnlyRequestErrors } from '../../admission/errorResponse.ts';
+import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/errorResponse.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, type SubscriptionPayload } from '../../response/executionOutcome.ts';
@@ -149,7 +149,9 @@ class GraphQLExchange {
       return;
     }
     const cause = error instanceof NoFirstPayloadError ? error.cause : error;
-    this.#writeErrors(500, {}, [this.#formatFailure(cause)], false);
+    const formatted = this.#formatFailure(cause);
+    const headers = Object.fromEntries(headersOf(formatted));
+    this.#writeErrors(statusOf(formatted) ?? 500, headers, [formatted], false);
   }
 
   #writeErrors(
@@ -279,7 +281,7 @@ class GraphQLExchange {
     const events = outcome.events[Symbol.asyncIterator]();
     if (isDraining()) {
       await events.return?.();
-      throw new HttpError(503, 'The gateway is shutting down. Subscribe again.', { code: 'REQUEST_ABORTED' });
+      throw new HttpError(503, 'The gateway is shutting down. Subscribe again.', { code: 'SHUTTING_DOWN' });
     }
     this.#inFlight.isSubscription = true;
     const encoding =

@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
+import { rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 import { securityHeaders } from './securityHeaders.ts';
 
@@ -50,7 +51,8 @@ export function createHttpListener({
     },
   });
   if (server === undefined) throw new Error('Fastify did not call serverFactory.');
-  return { server, routes: routes as unknown as FastifyInstance };
+  rejectUnknownRoutes(routes);
+  return { server, routes };
 }
 
 /** Starts listening; returns the URL without a path.

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { HttpError } from '../../admission/httpError.ts';
+import { HttpError, retryHeaders } from '../../admission/httpError.ts';
 
 /** Adds routes that read their request bodies themselves. Their responses have `cache-control: no-store`, and an `HttpError`
  *  becomes `{ error }`. `usage`: the error for an invalid `content-type`, which says how to call the routes. */
@@ -24,6 +24,7 @@ export function addRawBodyRoutes(
 }
 
 export function sendProblem(reply: FastifyReply, status: number, error: string): FastifyReply {
+  if (status === 503) reply.headers(retryHeaders);
   return reply.code(status).send({ error });
 }
 

@@ -101,7 +101,7 @@ export class WebSocketRegistry {
   #admit(request: IncomingMessage): HandshakeCredentials {
     const { admission, maxConnections, csrf, cors, isDraining } = this.#options;
     if (isDraining()) {
-      throw new HttpError(503, 'The gateway is shutting down. Connect again.', { code: 'REQUEST_ABORTED' });
+      throw new HttpError(503, 'The gateway is shutting down. Connect again.', { code: 'SHUTTING_DOWN' });
     }
     const credentials = csrf ? checkOrigin(request.headers, cors) : 'used';
     admission.checkReady();
@@ -109,7 +109,7 @@ export class WebSocketRegistry {
       throw new HttpError(
         503,
         `There are ${maxConnections} WebSockets, the maximum (limits.webSockets). Try again.`,
-        { code: 'OVERLOADED', headers: { 'retry-after': '1' } },
+        { code: 'OVERLOADED' },
       );
     }
     return credentials;

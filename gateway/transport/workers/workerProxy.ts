@@ -180,12 +180,11 @@ export class WorkerProxy {
 }
 
 function shuttingDownError(): HttpError {
-  return new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'REQUEST_ABORTED' });
+  return new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'SHUTTING_DOWN' });
 }
 
 function workerUnreachableError(): HttpError {
   return new HttpError(503, 'A worker of the gateway could not reach another worker. Try again.', {
     code: 'OVERLOADED',
-    headers: { 'retry-after': '1' },
   });
 }

@@ -56,7 +56,7 @@ describe('without a configured identity', () => {
     const headers = new Map([['authorization', 'Bearer abc']]);
     expect(readIdentity(headers, '192.0.2.1')).toEqual({
       identity: undefined,
-      tokenOwner: 'Bearer abc',
+      tokenOwner: 'authorization Bearer abc',
       clientKey: 'address 192.0.2.1',
     });
   });
@@ -72,14 +72,22 @@ describe('with a configured identity', () => {
     ]);
     expect(readIdentity(headers, '192.0.2.1')).toEqual({
       identity: 'u1',
-      tokenOwner: 'u1',
+      tokenOwner: 'identity u1',
       clientKey: 'identity u1',
     });
   });
 
-  test('a request without an identity does not fall back to its authorization header', () => {
-    expect(readIdentity(new Map([['authorization', 'Bearer abc']]), '192.0.2.1').tokenOwner).toBeUndefined();
+  test('the authorization header owns the tokens of a request without an identity', () => {
+    const { identity, tokenOwner } = readIdentity(new Map([['authorization', 'Bearer abc']]), '192.0.2.1');
+    expect([identity, tokenOwner]).toEqual([undefined, 'authorization Bearer abc']);
   });
+
+  test.each([{}, { authorization: ' ', 'x-user': '' }])(
+    'nobody owns the tokens of a request with %j',
+    (headers) => {
+      expect(readIdentity(new Map(Object.entries(headers)), '192.0.2.1').tokenOwner).toBeUndefined();
+    },
+  );
 
   test('an identity that looks like an address is not the client of that address', () => {
     const byIdentity = readIdentity(new Map([['x-user', '192.0.2.1']]), '192.0.2.9').clientKey;

@@ -59,7 +59,7 @@ test('the context of a request has its identity, its preferences and its deadlin
     requestId: 'r1',
     traceHeaders: ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
     identity: 'u1',
-    tokenOwner: 'u1',
+    tokenOwner: 'identity u1',
     clientKey: 'identity u1',
     preferences: { budgetMs: 80, priority: 'critical', isAutoDefer: true },
     sharingKey: '',

@@ -150,7 +150,7 @@ test('store problems are counted, and the first of each kind and minute is logge
     lines.map((line) => JSON.parse(line)).map(({ problem, count, message }) => [problem, count, message]),
   ).toEqual([
     ['timeout', 1, undefined],
-    ['out of memory', 1, 'OOM command not allowed'],
+    ['out_of_memory', 1, 'OOM command not allowed'],
     ['timeout', 4, undefined],
   ]);
 });

@@ -139,6 +139,12 @@ describe('the section enrichment', () => {
       'from 200ms to 10s',
     ],
     [
+      { fields: { 'Product.reviews': { budget: '1h' }, 'Product.recommended': { budget: 50 } } },
+      'enrichment.fields.Product.reviews.budget',
+      'is 1h, outside of enrichment.bounds',
+      'from 0ms to 10s',
+    ],
+    [
       { adaptation: { inlineBelow: 0.9 } },
       'enrichment.adaptation.inlineBelow',
       'conflicts: inlineBelow is 0.9, inlineUntil is 0.8',
@@ -163,6 +169,7 @@ describe('the section enrichment', () => {
   test.each([
     { budget: 0 },
     { budget: '10s' },
+    { fields: { 'Product.reviews': { budget: '10s' }, 'Product.recommended': { budget: 0 } } },
     { adaptation: { inlineBelow: 0.8, deferredBelow: 0.2 } },
     { bounds: { min: '100ms', max: '100ms' } },
     { jobs: { backoff: { base: '1s', max: '1s' } } },

@@ -40,6 +40,14 @@ test('EnrichmentMetrics counts answers by coordinate and outcome', async () => {
   expect(await read('tributary_enrichment_answers_total')).toEqual(expected);
 });
 
+test('EnrichmentMetrics counts answers that planning could not split', async () => {
+  const { metrics, read } = open();
+  const name = 'tributary_enrichment_unsplit_answers_total';
+  expect(await read(name)).toEqual([`${name} 0`]);
+  metrics.onUnsplit();
+  expect(await read(name)).toEqual([`${name} 1`]);
+});
+
 test('EnrichmentMetrics observes latencies in seconds, and counts abandoned fields apart', async () => {
   const { metrics, read } = open();
   metrics.onReady({ coordinate: similar, latencyMs: 40 });

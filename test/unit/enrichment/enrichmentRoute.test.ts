@@ -30,7 +30,7 @@ async function start(
     addPublicRoutes: (routes) =>
       addEnrichmentRoute(routes, {
         enrichments: wrap === undefined ? fixture.jobs : wrap(fixture.jobs),
-        callerOf: (headers) => ({ identity: headers.authorization ?? '' }),
+        callerOf: (headers) => ({ tokenOwner: headers.authorization }),
         openStream: () => openStreams.open('ada'),
         drainSignal: draining.signal,
         cors: new CorsPolicy({ origins: ['https://shop.test'] }),
@@ -112,8 +112,12 @@ describe('GET /enrichments/:token as events', () => {
     await first.readHead();
     await using second = await server.open(token);
     await second.readHead();
-    const { status, body } = await server.get(token, events);
-    expect([status, body]).toEqual([503, expect.stringContaining('subscriptions.')]);
+    const { status, headers, body } = await server.get(token, events);
+    expect([status, headers.get('retry-after'), body]).toEqual([
+      503,
+      '1',
+      expect.stringContaining('subscriptions.'),
+    ]);
     // A JSON answer is not a stream.
     expect((await server.get(token, json)).status).toBe(200);
     expect((await server.get('none', events)).status).toBe(503);
@@ -194,6 +198,24 @@ describe('GET /enrichments/:token as JSON', () => {
     attempt.complete(successfulResult('reviews'), failedResult('stock', 'It is down.', false));
     const updates = [reviews, stock].map((event) => JSON.parse(/data: (.*)/.exec(event)?.[1] ?? ''));
     expect(await read()).toEqual({ updates, hasNext: false });
+  });
+
+  test('answers with what has arrived after the update that `Last-Event-ID` names', async () => {
+    await using server = await start();
+    const attempt = new ControlledAttempt();
+    const token = await server.enqueue(jobOf('a', ['reviews', 'stock', 'price']), attempt);
+    attempt.emit(successfulResult('reviews'), failedResult('stock', 'It is down.', false));
+    const cursorsAfter = async (id: string) => {
+      const { body } = await server.get(token, { ...json, 'last-event-id': id });
+      const { updates, hasNext } = JSON.parse(body) as { updates: { cursor: string }[]; hasNext: boolean };
+      return [updates.map(({ cursor }) => cursor), hasNext];
+    };
+    expect(await cursorsAfter('1-0')).toEqual([['2-0'], true]);
+    expect(await cursorsAfter('2-0')).toEqual([[], true]);
+    expect(await cursorsAfter('none')).toEqual([['1-0', '2-0'], true]);
+    attempt.complete(successfulResult('price'));
+    expect(await cursorsAfter('2-0')).toEqual([['3-0'], false]);
+    expect(await cursorsAfter('3-0')).toEqual([[], false]);
   });
 
   test.each([

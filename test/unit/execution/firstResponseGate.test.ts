@@ -16,6 +16,7 @@ function start(budgets: readonly number[], isPatient = false) {
   const timers = new FakeTimers();
   const ready: [number, number][] = [];
   const settled: string[] = [];
+  const failed = new Set<number>();
   let now = 0;
   const budget = new LatencyBudget();
   const wait = new FirstResponseGate({
@@ -24,6 +25,7 @@ function start(budgets: readonly number[], isPatient = false) {
     waitsForAll: isPatient,
     elapsedMs: () => now,
     timers,
+    isRetryable: (group) => failed.has(group),
     onReady: ({ group }, elapsedMs) => ready.push([group, elapsedMs]),
   });
   const note = (name: string, promise: Promise<void>) =>
@@ -38,6 +40,7 @@ function start(budgets: readonly number[], isPatient = false) {
     budget,
     timers,
     ready,
+    failed,
     /** What has settled, once all that is due has been done. */
     settled: async () => {
       await waitForTurns(4);
@@ -52,6 +55,15 @@ function start(budgets: readonly number[], isPatient = false) {
 }
 
 describe('the first response', () => {
+  test('is sent at once when all that is missing has failed, and without it', async () => {
+    const { wait, failed, settled, late } = start([100, 100]);
+    failed.add(1);
+    for (const group of [1, primary]) wait.completeGroup(group);
+    expect(await settled()).toEqual([]);
+    wait.completeGroup(2);
+    expect([await settled(), late()]).toEqual([['over', 'complete'], [1]]);
+  });
+
   test('is sent at once when everything is complete', async () => {
     const { wait, budget, settled, ready, timers, pass } = start([100]);
     pass(20);

@@ -184,6 +184,17 @@ describe('the planner document with enrichments', () => {
     expect(ask(text)).toBe(expected);
   });
 
+  test('with many aliases is in one fragment with those that share its delivery group', () => {
+    const aliases = Array.from({ length: 18 }, (_, index) => `a${index}: tags(first: ${index})`);
+    const printed = ask(`{ product { ${aliases.join(' ')} advice { text } } }`);
+    const fragments = Array.from(printed?.matchAll(/@defer\(label: "(\d+)"\) \{ ([^}]*) \}/g) ?? []);
+    expect(fragments.slice(14).map(([, group, fields]) => [group, fields])).toEqual([
+      ['15', 'a14: tags(first: 14)'],
+      ['16', 'a15: tags(first: 15) a16: tags(first: 16) a17: tags(first: 17)'],
+      ['17', 'advice { text'],
+    ]);
+  });
+
   test('contains enrichments as ordinary fields when printed without @defer', () => {
     expect(ask('{ product { advice { text } } }', false)).toBe('query { product { advice { text } } }');
   });

@@ -48,6 +48,7 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
     program: { steps: [], groups: [] },
     enrichments: [],
     isFused: false,
+    isSplitRefused: false,
     overrides: [],
     introspection: undefined,
   };

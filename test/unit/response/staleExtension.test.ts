@@ -28,6 +28,7 @@ function fieldsOf(query: string, tree: Record<string, unknown>, staleValues: Sta
     program: { steps: [], groups: [] },
     enrichments: [],
     isFused: false,
+    isSplitRefused: false,
     overrides: [],
     introspection: undefined,
   };

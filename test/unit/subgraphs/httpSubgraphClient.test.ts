@@ -215,7 +215,7 @@ describe('a response of a subgraph', () => {
     expect(await under.send().outcome).toEqual({
       ...okResponse,
       data: undefined,
-      errors: [{ message: 'no' }],
+      errors: [{ message: 'no', ...metadata }],
       ...metadata,
     });
   });

@@ -471,7 +471,7 @@ describe('a worker that shuts down', () => {
     expect([status, headers.get('connection'), JSON.parse(body).errors[0].extensions.code]).toEqual([
       503,
       'close',
-      'REQUEST_ABORTED',
+      'SHUTTING_DOWN',
     ]);
   });
 

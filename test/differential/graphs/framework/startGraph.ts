@@ -22,14 +22,7 @@ export async function startGraph(graph: Graph, config: Partial<GatewayOptions> =
     config: {
       security: { exposeSubgraphErrors: true, introspection: true },
       limits: { aliases: 5_000, directives: 5_000, deferredFragments: 1_000, recursiveSelections: 20_000 },
-      // Longer than the default, for a busy machine.
-      planning: { timeout: '30s' },
-      subgraphs: {
-        all: {
-          headers: { forward: [faultsHeader, trialHeader] },
-          timeouts: { attempt: '30s', deadline: '60s' },
-        },
-      },
+      subgraphs: { all: { headers: { forward: [faultsHeader, trialHeader] } } },
       ...config,
     },
   });

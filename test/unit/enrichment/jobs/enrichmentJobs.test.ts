@@ -112,18 +112,28 @@ describe('the subscriber of a token', () => {
   test('gets nothing for a token that is another caller’s, unknown, malformed or expired', async () => {
     const { enqueue, jobs, advance } = createInMemoryJobs();
     const token = await enqueue(jobOf('a'), new ControlledAttempt());
-    const read = async (text: string, identity: string) => [
-      await jobs.subscribe(text, { identity }, undefined),
-      await jobs.readArrived(text, { identity }),
+    const read = async (text: string, tokenOwner: string | undefined) => [
+      await jobs.subscribe(text, { tokenOwner }, undefined),
+      await jobs.readArrived(text, { tokenOwner }),
     ];
     const nothing = [undefined, undefined];
     expect(await read(token, 'bob')).toEqual(nothing);
+    expect(await read(token, undefined)).toEqual(nothing);
     expect(await read('a'.repeat(32), 'ada')).toEqual(nothing);
     expect(await read('', 'ada')).toEqual(nothing);
     advance(59_999);
     expect(await read(token, 'ada')).not.toContain(undefined);
     advance(1);
     expect(await read(token, 'ada')).toEqual(nothing);
+  });
+
+  test('gets the updates of a token without an owner, whoever it is', async () => {
+    const { enqueue, jobs } = createInMemoryJobs();
+    const token = await enqueue(jobOf('a'), new ControlledAttempt(), { tokenOwner: undefined });
+    for (const tokenOwner of ['ada', undefined]) {
+      expect(await jobs.subscribe(token, { tokenOwner }, undefined)).toBeDefined();
+      expect(await jobs.readArrived(token, { tokenOwner })).toBeDefined();
+    }
   });
 
   test('continues to read after the token has expired, and gets ENRICHMENT_EXPIRED when the log is evicted', async () => {
@@ -151,14 +161,14 @@ describe('equal jobs', () => {
     ];
     const tokens = [
       await enqueue(jobOf('a'), attempt),
-      await enqueue(jobOf('a'), second, { identity: 'bob' }),
+      await enqueue(jobOf('a'), second, { tokenOwner: 'bob' }),
     ];
     expect([attempt.isCancelled, second.isCancelled, jobs.count]).toEqual([false, true, 1]);
     attempt.complete(successfulResult('reviews'));
     expect(await collectUpdates(await subscribe(tokens[0] ?? ''))).toEqual(['1-0 reviews "reviews!"']);
-    expect((await jobs.readArrived(tokens[1] ?? '', { identity: 'bob' }))?.updates.map(formatUpdate)).toEqual(
-      ['1-0 reviews "reviews!"'],
-    );
+    expect(
+      (await jobs.readArrived(tokens[1] ?? '', { tokenOwner: 'bob' }))?.updates.map(formatUpdate),
+    ).toEqual(['1-0 reviews "reviews!"']);
     // A finished run may have outdated data, so it is not shared.
     const token = await enqueue(jobOf('a'), third);
     third.complete(successfulResult('reviews', 'new'));

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import {
   createToken,
-  hashOf,
-  isSameHash,
   isWellFormedToken,
+  mayUseToken,
+  ownerHashOf,
 } from '../../../../gateway/enrichment/jobs/enrichmentToken.ts';
 
 test('createToken returns different tokens of 192 bits', () => {
@@ -24,8 +24,10 @@ test.each([
   expect(isWellFormedToken(text)).toBe(false);
 });
 
-test('isSameHash compares whole hashes', () => {
-  expect(isSameHash(hashOf('ada'), hashOf('ada'))).toBe(true);
-  expect(isSameHash(hashOf('ada'), hashOf('bob'))).toBe(false);
-  expect(isSameHash(hashOf('ada'), 'short')).toBe(false);
+test('a token belongs to its owner, and to everyone who has it if it has no owner', () => {
+  const callers = ['ada', 'bob', undefined].map((tokenOwner) => ({ tokenOwner }));
+  const usersOf = (hash: string) => callers.map((caller) => mayUseToken(hash, caller));
+  expect(usersOf(ownerHashOf({ tokenOwner: 'ada' }))).toEqual([true, false, false]);
+  expect(usersOf(ownerHashOf({ tokenOwner: undefined }))).toEqual([true, true, true]);
+  expect(usersOf('short')).toEqual([false, false, false]);
 });

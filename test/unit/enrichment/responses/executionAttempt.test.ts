@@ -63,6 +63,7 @@ async function start(
     program: { steps: [], groups: [] },
     enrichments: deferred.flatMap(({ group, rule }) => (rule === undefined ? [] : [{ group, rule }])),
     isFused: false,
+    isSplitRefused: false,
     overrides: [],
     introspection: undefined,
   };
@@ -144,14 +145,18 @@ describe('an attempt after the first response', () => {
     ]);
   });
 
-  test('reports failures with their errors as retryable', async () => {
+  test.each([
+    { error: { message: 'It is down.', failureStatus: 503 }, isRetryable: true },
+    { error: { message: 'There is none.' }, isRetryable: false },
+    { error: { message: 'There is none.', failureStatus: 500 }, isRetryable: false },
+  ])('reports the error $error, and that it is retryable: $isRetryable', async ({ error, isRetryable }) => {
     const { begin, bring, taken } = await start('{ products { advice { text } } }', advice);
     const ended = begin();
-    await bring('advice', { data: null, errors: [{ message: 'It is down.' }] });
+    await bring('advice', { data: null, errors: [error] });
     await ended;
     expect(taken.map(told)).toEqual([
-      ['["products",0,"advice"]', null, 1, true],
-      ['["products",1,"advice"]', null, 1, true],
+      ['["products",0,"advice"]', null, 1, isRetryable],
+      ['["products",1,"advice"]', null, 1, isRetryable],
     ]);
     expect(taken.map(({ errors }) => errors?.[0]?.path)).toEqual([
       ['products', 0, 'advice'],

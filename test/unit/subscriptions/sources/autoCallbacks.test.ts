@@ -120,7 +120,9 @@ describe('HTTP callback', () => {
     const result = answer(200, { data: { tick: null } });
     await using started = await start([refused, refused, refused, result]);
     const { receiver } = started.at.subscribe();
-    expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"not like this"}]']);
+    expect(await receiver.waitForLog(1)).toEqual([
+      'error SUBGRAPH_ERROR [{"message":"not like this","failureStatus":400}]',
+    ]);
     expect([started.chosen, started.accepts()]).toEqual([[], [...others, byCallback]]);
     expect(started.at.clock.activeTimerCount).toBe(0);
   });

@@ -229,7 +229,9 @@ describe('a subgraph that supports no protocol', () => {
     );
     await using at = autoSource(upstream.url);
     const { receiver } = at.subscribe();
-    expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"no such field"}]']);
+    expect(await receiver.waitForLog(1)).toEqual([
+      'error SUBGRAPH_ERROR [{"message":"no such field","failureStatus":400}]',
+    ]);
     expect(at.chosen).toEqual([]);
     expect(at.clock.activeTimerCount).toBe(0);
   });

@@ -209,8 +209,9 @@ describe('the POST to the subgraph', () => {
     ['errors', json({ data: null, errors: [{ message: 'no' }] }), 'error SUBGRAPH_ERROR [{"message":"no"}]'],
     [
       'errors and a status',
-      (exchange) => exchange.respond({ status: 503, body: '{"errors":[{"message":"away"}]}' }),
-      'error SUBGRAPH_UNREACHABLE [{"message":"away"}]',
+      (exchange) =>
+        exchange.respond({ status: 503, body: '{"errors":[{"message":"away","failureStatus":503}]}' }),
+      'error SUBGRAPH_UNREACHABLE [{"message":"away","failureStatus":503}]',
     ],
     ['a status', (exchange) => exchange.respond({ status: 403, body: 'no' }), 'error SUBGRAPH_ERROR'],
     [

@@ -246,7 +246,9 @@ describe.each(formats)('$name', (format) => {
         headers: { 'content-type': 'application/graphql-response+json', 'content-encoding': 'gzip' },
         body: gzipSync('{"errors":[{"message":"no such field"}]}'),
       });
-      expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR [{"message":"no such field"}]']);
+      expect(await receiver.waitForLog(1)).toEqual([
+        'error SUBGRAPH_ERROR [{"message":"no such field","failureStatus":400}]',
+      ]);
       expect(receiver.error?.extensions).toEqual({ http: { status: 400 } });
     });
 

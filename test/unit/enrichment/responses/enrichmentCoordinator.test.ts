@@ -1,0 +1,37 @@
+import { expect, test } from '@jest/globals';
+import { buildSchema, parse } from 'graphql';
+import { pino } from 'pino';
+import { parseConfig } from '../../../../gateway/config/parseConfig.ts';
+import { EnrichmentCoordinator } from '../../../../gateway/enrichment/responses/enrichmentCoordinator.ts';
+import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
+
+const sdl = `
+  schema @link(url: "https://tributary.dev/spec/v1.0", import: ["@enrichment"]) { query: Query }
+  type Query { product: Product }
+  type Product { reviews: String @enrichment(budget: "5 sec") }
+`;
+
+test.each(['adaptive', 'always', 'never'] as const)(
+  'an invalid directive and an unknown field are reported in the mode %s',
+  (mode) => {
+    const coordinator = new EnrichmentCoordinator({
+      config: parseConfig({
+        supergraph: { file: 'supergraph.graphql' },
+        enrichment: { mode, fields: { 'Product.stock': {} } },
+      }),
+      log: pino({ level: 'silent' }),
+      observer: { onAnswered: () => {}, onUnsplit: () => {}, onReady: () => {} },
+      deferredEnrichments: () => {
+        throw new Error('The supergraph is refused.');
+      },
+    });
+    const apiSchema = buildSchema('type Query { product: Product } type Product { reviews: String }');
+    const supergraph = { sdl, apiSchema } as Supergraph;
+    expect(coordinator.readSupergraph({ supergraph, document: parse(sdl) })).toMatchObject({
+      problems: [
+        'Product.reviews: budget of @enrichment is "5 sec"; expected a duration such as 50ms or 1s, at most 596h',
+      ],
+      unknownNames: ['enrichment.fields: Product has no field stock'],
+    });
+  },
+);
