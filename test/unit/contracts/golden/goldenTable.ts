@@ -435,7 +435,7 @@ export const goldenTable: readonly GoldenRow[] = [
   {
     name: 'a kind of type changes',
     edits: [replace('tickets', 'enum Day {\n  TODAY\n  TOMORROW\n}', 'scalar Day')],
-    findings: [dangerous('type-kind-changed', 'tickets', 'Day', ['app/Tonight'], 'subgraph first')],
+    findings: [dangerous('type-kind-changed', 'tickets', 'Day', ['app/Reserve', 'app/Tonight'])],
   },
   {
     name: 'a scalar gets another name',
