@@ -9,7 +9,7 @@ beforeAll(async () => {
   gateway = await startInlineGateway({
     config: {
       security: { introspection: true, exposeSubgraphErrors: true },
-      enrichment: { mode: 'always', fields: { 'Order.advice': { budget: '1m' } } },
+      enrichment: { mode: 'always', bounds: { max: '1m' }, fields: { 'Order.advice': { budget: '1m' } } },
     },
     subgraphs: [
       {

@@ -47,7 +47,7 @@ describe('`tributary-budget`', () => {
       ['200ms', 200, false],
       ['49ms', 400, true],
       ['201ms', 400, true],
-      ['100', 400, true],
+      ['100', 200, false],
       ['-1ms', 400, true],
       ['', 400, true],
     ]);

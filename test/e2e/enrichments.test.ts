@@ -373,7 +373,10 @@ describe('A job', () => {
   });
 
   test('is retried when it fails, and becomes a dead letter after the last attempt', async () => {
-    await using shop = await startEnrichedShop({ enrichment: { jobs: { attempts: 3, budgetRatio: 1 } } });
+    await using shop = await startEnrichedShop({
+      enrichment: { jobs: { attempts: 3, budgetRatio: 1 } },
+      config: { subgraphs: { all: { retry: { enabled: false } } } },
+    });
     shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
     const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }')) ?? {};
     const [failed, ...more] = await shop.fetchUpdates(token);

@@ -20,7 +20,7 @@ test('createFailureReporter logs the first failure of each kind and minute, with
   expect(logged).toEqual([
     ['unreachable', 1, 'connect ECONNREFUSED'],
     ['queue', 1, 'Missing lock for job 1'],
-    ['out of memory', 1, "OOM command not allowed when used memory > 'maxmemory'."],
+    ['out_of_memory', 1, "OOM command not allowed when used memory > 'maxmemory'."],
     ['unreachable', 1_002, 'connect ECONNREFUSED'],
   ]);
 });
