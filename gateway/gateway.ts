@@ -50,6 +50,9 @@ export interface Gateway {
    *  `__typename`, the fields of a key, and any other fields.
    *  @throws {TypeError} for a value that is not an event. */
   publish(topic: string, event: unknown): void;
+  /** Reports the gateway as not ready (`GET /health/ready`), while it continues to serve. Call it before `close`, as long
+   *  before as load balancers need to notice: `close` stops accepting connections when the running requests have ended. */
+  announceShutdown(): void;
   /** Drains: not ready at once; running requests and enrichment jobs get `listen.drainTimeout`, then everything ends. */
   close(): Promise<void>;
 }
@@ -166,6 +169,7 @@ export async function createGateway(
       return { url, adminUrl: adminUrl as string };
     },
     publish: (topic, event) => subscriptions.publish(topic, event),
+    announceShutdown: () => server.announceShutdown(),
     async close() {
       // One deadline for all steps.
       const deadline = performance.now() + config.listen.drainTimeout;

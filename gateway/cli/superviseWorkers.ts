@@ -1,8 +1,14 @@
 import cluster, { type Worker } from 'node:cluster';
+import type { GatewayConfig } from '../config/schema.ts';
 import { printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
-import { listenForStopSignals } from './stopSignals.ts';
-import { type DrainMessage, isWorkerMessage, type ListeningMessage } from './workerMessages.ts';
+import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
+import {
+  type AnnounceMessage,
+  type DrainMessage,
+  isWorkerMessage,
+  type ListeningMessage,
+} from './workerMessages.ts';
 import { createWorkersDirectory } from './workersDirectory.ts';
 import { flagsWithYoungGeneration } from './youngGeneration.ts';
 
@@ -16,7 +22,7 @@ const killGraceMs = 5_000;
 /** Runs `count` worker processes that share the listeners. Resolves with the exit code when the last one has exited: after
  *  a stop signal, when a worker cannot start, or after too many restarts.
  *  @throws {CommandError} when the directory for the workers' sockets cannot be created. */
-export function superviseWorkers(count: number, drainTimeoutMs: number): Promise<number> {
+export function superviseWorkers(count: number, { listen }: GatewayConfig): Promise<number> {
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   const restarts: number[] = [];
   const listening = new Set<Worker>();
@@ -40,11 +46,19 @@ export function superviseWorkers(count: number, drainTimeoutMs: number): Promise
     worker.on('exit', (exit, signal) => onExit(worker, exit, signal));
   };
 
+  const shutdown = new Shutdown(listen.shutdownDelay);
+  void shutdown.requested.then(() => {
+    code ??= exitCode.success;
+    for (const worker of liveWorkers()) send(worker, { kind: 'tributary:announce' });
+  });
+  void shutdown.due.then(() => {
+    for (const worker of liveWorkers()) send(worker, { kind: 'tributary:drain' });
+    setTimeout(killAll, listen.drainTimeout + killGraceMs).unref();
+  });
+
   const stopAll = (exit: number) => {
-    if (code !== undefined) return;
-    code = exit;
-    for (const worker of liveWorkers()) drain(worker);
-    setTimeout(killAll, drainTimeoutMs + killGraceMs).unref();
+    code ??= exit;
+    shutdown.skipDelay();
   };
 
   const onExit = (worker: Worker, exit: number | null, signal: string | null) => {
@@ -70,12 +84,9 @@ export function superviseWorkers(count: number, drainTimeoutMs: number): Promise
     end(code ?? exitCode.failed);
   };
 
-  const ignoreSignals = listenForStopSignals({
-    onStop: () => stopAll(exitCode.success),
-    onForcedStop: () => {
-      killAll();
-      process.exit(exitCode.failed);
-    },
+  const ignoreSignals = shutDownAtStopSignals(shutdown, () => {
+    killAll();
+    process.exit(exitCode.failed);
   });
   for (let index = 0; index < count; index++) startWorker();
   return ended;
@@ -87,9 +98,9 @@ function liveWorkers(): Worker[] {
   ) as Worker[];
 }
 
-function drain(worker: Worker): void {
+function send(worker: Worker, message: AnnounceMessage | DrainMessage): void {
   // A worker that is exiting has no channel.
-  if (worker.isConnected()) worker.send({ kind: 'tributary:drain' } satisfies DrainMessage, () => {});
+  if (worker.isConnected()) worker.send(message, () => {});
 }
 
 function killAll(): void {

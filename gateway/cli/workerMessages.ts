@@ -5,12 +5,19 @@ export interface ListeningMessage extends Addresses {
   readonly kind: 'tributary:listening';
 }
 
-/** Supervisor → worker: accept no more requests, complete the running ones and exit. */
+/** Supervisor → worker: report yourself as not ready, and continue to serve. */
+export interface AnnounceMessage {
+  readonly kind: 'tributary:announce';
+}
+
+/** Supervisor → worker: accept no more work, complete the running requests and exit. */
 export interface DrainMessage {
   readonly kind: 'tributary:drain';
 }
 
-export function isWorkerMessage<Message extends ListeningMessage | DrainMessage>(
+type WorkerMessage = ListeningMessage | AnnounceMessage | DrainMessage;
+
+export function isWorkerMessage<Message extends WorkerMessage>(
   message: unknown,
   kind: Message['kind'],
 ): message is Message {

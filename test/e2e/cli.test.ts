@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { runCommandInProcess } from '../harness/commandInProcess.ts';
+import { exchange } from '../harness/rawHttp.ts';
 import { json, runAfter, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
@@ -139,13 +140,14 @@ describe('tributary config print', () => {
     const config = write('print.yaml', "supergraph: { file: shop.graphql }\nlisten: { port: '${PORT}' }\n");
     const { code, stdout, stderr } = await run(['config', 'print', '--config', config], { PORT: '5001' });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout.split('\n').slice(0, 14)).toEqual([
+    expect(stdout.split('\n').slice(0, 15)).toEqual([
       'listen:',
       '  host: 127.0.0.1',
       '  port: 5001',
       '  path: /graphql',
       '  publicUrl: ""',
       '  keepAliveTimeout: 75s',
+      '  shutdownDelay: 2s',
       '  drainTimeout: 30s',
       'admin:',
       '  host: 127.0.0.1',
@@ -397,7 +399,7 @@ describe('tributary serve', () => {
     config = write(
       'serve.yaml',
       `
-listen: { port: 0, drainTimeout: '\${DRAIN:-10s}' }
+listen: { port: 0, shutdownDelay: '\${DELAY:-0s}', drainTimeout: '\${DRAIN:-10s}' }
 admin: { port: 0 }
 supergraph: { file: greeter.graphql, watch: false }
 subgraphs:
@@ -486,6 +488,25 @@ telemetry: { logLevel: silent }
       expect((await launched.ended).code).toBe(null);
     });
   });
+
+  test.each([[[]], [['--workers', '2']]])(
+    'is not ready after SIGTERM, and serves until listen.shutdownDelay has passed: %p',
+    async (args) => {
+      await using gateway = serve(args, { DELAY: '1h' });
+      const url = await gateway.url();
+      gateway.child.kill('SIGTERM');
+      while ((await exchange(url, { method: 'GET', path: '/health/ready' })).status !== 503);
+      const { status, headers, body } = await exchange(url, {
+        headers: { 'content-type': 'application/json' },
+        body: '{"query":"{ __typename }"}',
+      });
+      expect([status, headers.get('connection'), body]).toEqual([
+        200,
+        'close',
+        '{"data":{"__typename":"Query"}}',
+      ]);
+    },
+  );
 
   test('exits immediately at a second signal while it drains', async () => {
     await using greeter = await startScriptedSubgraph();

@@ -29,7 +29,7 @@ async function startWorkers(subgraphs: GatewayOptions['subgraphs'] = {}): Promis
     {
       workers: 2,
       // Longer than the timeout of a test.
-      listen: { port: 0, drainTimeout: '1h' },
+      listen: { drainTimeout: '1h' },
       supergraph: { file: demoSupergraphFile, watch: false },
       subgraphs,
       // Workers are identified by the streams reserved on their connections.

@@ -82,6 +82,7 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly receivedOperations: OperationRequest[];
   /** Messages of logged errors and warnings. */
   readonly logLines: string[];
+  announceShutdown(): void;
   close(): Promise<void>;
 }
 
@@ -169,6 +170,7 @@ export async function startScriptedServer(
     supergraphs,
     receivedOperations: received,
     logLines: logged,
+    announceShutdown: () => server.announceShutdown(),
     close: () => server.close(),
     [Symbol.asyncDispose]: () => server.close(),
   };

@@ -35,9 +35,14 @@ export const listenSection = z
         'Time after which an idle connection is closed. It must be longer than the keep-alive timeout of a proxy in front of the gateway. Otherwise the proxy sends requests on connections that are being closed, and its clients get 502.',
       )
       .prefault('75s'),
+    shutdownDelay: duration()
+      .describe(
+        'Time after SIGTERM in which the gateway is not ready (`GET /health/ready`), but still accepts connections and serves requests, so that load balancers notice before connections are refused. Longer than the interval of their health checks; `0s` without a load balancer. SIGINT (Ctrl-C), SIGHUP and a second SIGTERM skip it.',
+      )
+      .prefault('2s'),
     drainTimeout: duration()
       .describe(
-        'Maximum time for running requests and pending enrichments after SIGTERM. Afterwards they are aborted.',
+        'Maximum time for running requests and pending enrichments after SIGTERM and `shutdownDelay`. Afterwards they are aborted.',
       )
       .prefault('30s'),
   })

@@ -97,6 +97,9 @@ export interface HttpServer {
   /** Resolves when both listeners accept connections.
    *  @throws when a port is not available. */
   listen(): Promise<HttpAddresses>;
+  /** Reports the gateway as not ready, and closes the connections of requests after their responses. Everything is still
+   *  served. */
+  announceShutdown(): void;
   /** Reports the gateway as not ready at once. Resolves when the running requests have ended, after `drainTimeout` at the
    *  latest. */
   close(): Promise<void>;
@@ -121,6 +124,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
   const inFlight = new InFlightRequests();
   const cors = new CorsPolicy(security.cors);
+  let isShuttingDown = false;
   let isDraining = false;
   const plugins = options.plugins ?? [];
   const validatedOperations =
@@ -168,6 +172,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     browserPage:
       options.graphiqlDirectory === undefined ? undefined : createBrowserPage(options.graphiqlDirectory),
     inFlight,
+    isShuttingDown: () => isShuttingDown,
     isDraining: () => isDraining,
     log,
   });
@@ -187,7 +192,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const health = {
     supergraphs,
-    isDraining: () => isDraining,
+    isShuttingDown: () => isShuttingDown,
     notes: options.readinessNotes ?? (() => []),
   };
 
@@ -206,6 +211,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           },
           drainStream: (token) => eventStreams.drainStream(token),
           inFlight,
+          isShuttingDown: () => isShuttingDown,
           isDraining: () => isDraining,
           log,
         });
@@ -250,7 +256,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     options.addAdminRoutes?.(adminListener.routes);
   }
 
+  const announceShutdown = (): void => {
+    isShuttingDown = true;
+  };
+
   const close = async (): Promise<void> => {
+    announceShutdown();
     isDraining = true;
     draining.abort();
     inFlight.abortSubscriptions(new GatewayShutdownError());
@@ -296,6 +307,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         adminUrl: adminAddress,
       };
     },
+    announceShutdown,
     close() {
       closing ??= close();
       return closing;

@@ -13,6 +13,7 @@ describe('a configuration', () => {
       path: '/graphql',
       publicUrl: '',
       keepAliveTimeout: 75_000,
+      shutdownDelay: 2_000,
       drainTimeout: 30_000,
     });
     expect(config.admin).toEqual({ host: '127.0.0.1', port: 4001 });
