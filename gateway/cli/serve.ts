@@ -29,8 +29,10 @@ async function serveInProcess(config: GatewayConfig): Promise<number> {
   const shutdown = new Shutdown(config.listen.shutdownDelay);
   const removeSignalListeners = shutDownAtStopSignals(shutdown, () => process.exit(exitCode.failed));
   try {
-    await runGateway(config, shutdown, printAddresses);
-    return exitCode.success;
+    return await runGateway(config, shutdown, {
+      onListening: printAddresses,
+      onFatalError: () => shutdown.request(),
+    });
   } finally {
     removeSignalListeners();
   }

@@ -101,6 +101,22 @@ const reportProcesses = {
   )}`,
 };
 
+/** Makes the reading of the body of a request with the header `x-fault` cause an error that no code catches. */
+const faults = {
+  NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
+    "import { IncomingMessage } from 'node:http';" +
+      'const { on } = IncomingMessage.prototype;' +
+      'const fail = () => { throw new Error("fault"); };' +
+      'const later = { exception: () => setImmediate(fail), rejection: () => setImmediate(async () => fail())' +
+      ' };' +
+      'IncomingMessage.prototype.on = function (name, listener) {' +
+      '  const fault = name === "data" ? this.headers["x-fault"] : undefined;' +
+      '  if (fault === undefined) return on.call(this, name, listener);' +
+      '  later[fault](); return this; };' +
+      'process.on("SIGUSR2", fail);',
+  )}`,
+};
+
 describe('tributary', () => {
   test.each([
     [['serv'], "error: unknown command 'serv'\n(Did you mean serve?)\nSee `tributary --help`.\n"],
@@ -518,6 +534,28 @@ telemetry: { logLevel: silent }
     clearInterval(insisting);
     expect(code).toBe(1);
     expect(await answer).toBe('cut off');
+  });
+
+  test('ends only the request that causes an unhandled error, and stops at one that belongs to no request', async () => {
+    await using greeter = await startScriptedSubgraph();
+    const gate = Promise.withResolvers<void>();
+    greeter.setDefaultScript(runAfter(gate.promise, json({ data: { greeting: 'hello' } })));
+    await using gateway = serve([], { GREETER: greeter.url, ...faults });
+    const url = await gateway.url();
+    const running = ask(url, '{ greeting }');
+    await greeter.waitForRequests(1);
+    for (const fault of ['exception', 'rejection']) {
+      const { status, body } = await exchange(url, {
+        headers: { 'content-type': 'application/json', 'x-fault': fault },
+        body: '{"query":"{ __typename }"}',
+      });
+      expect([status, JSON.parse(body).errors[0].extensions.code]).toEqual([500, 'INTERNAL_SERVER_ERROR']);
+    }
+    gateway.child.kill('SIGUSR2');
+    while ((await exchange(url, { method: 'GET', path: '/health/ready' })).status !== 503);
+    gate.resolve();
+    expect(await running).toEqual({ data: { greeting: 'hello' } });
+    expect((await gateway.ended).code).toBe(1);
   });
 
   test('shares the port among workers, replaces an exited worker, and stops all at a signal', async () => {

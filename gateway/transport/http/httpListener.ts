@@ -55,16 +55,19 @@ export function createHttpListener({
   return { server, routes };
 }
 
-/** Starts listening; returns the URL without a path.
+/** Starts listening; returns the URL without a path. `isPortShared`: other processes listen on the port too.
  *  @throws when the port is not available. */
 export async function startListening(
   { server, routes }: HttpListener,
   { host, port }: { host: string; port: number },
+  isPortShared: boolean,
 ): Promise<string> {
   await routes.ready();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    // Linux spreads the connections evenly over the sockets on one port. Elsewhere, Node's cluster module shares one socket.
+    const reusePort = isPortShared && process.platform === 'linux';
+    server.listen({ port, host, reusePort }, () => {
       server.off('error', reject);
       resolve();
     });

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { Admission } from '../../admission/admission.ts';
 import {
@@ -28,6 +28,7 @@ import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
 import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
+import { inRequestScope } from './requestScope.ts';
 
 export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly listen: {
@@ -217,8 +218,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         });
   const publicListener = createHttpListener({
     route: (handleOther) => {
-      const handlePublic: RequestListener = (request, response) =>
-        isForGraphQL(request) ? handleGraphQL(request, response) : handleOther(request, response);
+      const handlePublic = inRequestScope((request, response) =>
+        isForGraphQL(request) ? handleGraphQL(request, response) : handleOther(request, response),
+      );
       return workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
     },
     isWriting: (socket) => inFlight.isWriting(socket),
@@ -244,7 +246,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     options.admin === undefined
       ? undefined
       : createHttpListener({
-          route: (handleOther) => handleOther,
+          route: inRequestScope,
           isWriting: () => false,
           acceptsUpgrade: () => false,
           keepAliveTimeoutMs: listen.keepAliveTimeout,
@@ -293,15 +295,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     await apollo.stop();
   };
 
+  const isPortShared = options.worker !== undefined;
   let closing: Promise<void> | undefined;
   return {
     async listen() {
+      if (closing !== undefined) throw new GatewayShutdownError();
       await workerProxy?.listen();
-      const address = await startListening(publicListener, listen);
+      const address = await startListening(publicListener, listen, isPortShared);
       const adminAddress =
         adminListener === undefined || options.admin === undefined
           ? undefined
-          : await startListening(adminListener, options.admin);
+          : await startListening(adminListener, options.admin, isPortShared);
       return {
         url: `${address}${listen.path}`,
         adminUrl: adminAddress,
