@@ -26,7 +26,13 @@ import { addAdminRoutes } from './adminRoutes.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
-import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
+import {
+  closeListener,
+  closeServer,
+  createHttpListener,
+  type ListenerTimeouts,
+  startListening,
+} from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
 import { inRequestScope } from './requestScope.ts';
 
@@ -35,8 +41,7 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
     readonly host: string;
     readonly port: number;
     readonly path: string;
-    /** Milliseconds after which an idle connection is closed. */
-    readonly keepAliveTimeout: number;
+    readonly timeouts: ListenerTimeouts;
     /** Milliseconds within which running requests may end when the server closes. */
     readonly drainTimeout: number;
   };
@@ -225,7 +230,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
     isWriting: (socket) => inFlight.isWriting(socket),
     acceptsUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
-    keepAliveTimeoutMs: listen.keepAliveTimeout,
+    timeouts: listen.timeouts,
   });
   publicListener.server.on('connection', (socket) => inFlight.watch(socket));
   publicListener.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
@@ -249,7 +254,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           route: inRequestScope,
           isWriting: () => false,
           acceptsUpgrade: () => false,
-          keepAliveTimeoutMs: listen.keepAliveTimeout,
+          timeouts: listen.timeouts,
         });
   let unsubscribe: (() => void) | undefined;
   if (adminListener !== undefined) {
