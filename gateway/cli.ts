@@ -27,7 +27,9 @@ const supergraphOption = [
 
 program
   .command('serve')
-  .description('run the gateway; SIGTERM drains it, a second SIGTERM ends it immediately')
+  .description(
+    'run the gateway; SIGTERM drains it after listen.shutdownDelay, a second one at once, a third one ends it',
+  )
   .option(...configOption)
   .option(...supergraphOption)
   .option('--host <host>', 'host name or address to listen on')

@@ -44,12 +44,18 @@ export { ConfigError };
 
 export interface Gateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then
-   *  `GET /health/ready` says why. Rejects when a port is not available. */
+   *  `GET /health/ready` says why. Rejects when a port is not available. One of several processes that share a port
+   *  loads the supergraph first: connections that it accepts before would be missing at the others. */
   start(): Promise<GatewayAddresses>;
+  /** Resolves when the first supergraph is in use. */
+  readonly ready: Promise<void>;
   /** Publishes an event to the subscription fields of this topic (`subscriptions.topics`). `event`: an object with
    *  `__typename`, the fields of a key, and any other fields.
    *  @throws {TypeError} for a value that is not an event. */
   publish(topic: string, event: unknown): void;
+  /** Reports the gateway as not ready (`GET /health/ready`), while it continues to serve. Call it before `close`, as long
+   *  before as load balancers need to notice: `close` stops accepting connections when the running requests have ended. */
+  announceShutdown(): void;
   /** Drains: not ready at once; running requests and enrichment jobs get `listen.drainTimeout`, then everything ends. */
   close(): Promise<void>;
 }
@@ -73,8 +79,12 @@ export interface GatewayDependencies {
   readonly timers?: Timers;
   /** Starts the threads that plan operations. Worker threads when omitted. */
   readonly startPlannerThread?: StartPlannerThread;
-  /** Identifies this process among several that share the port. */
+  /** Identifies this process among several that share the port. On Linux, each of them listens by itself
+   *  (`SO_REUSEPORT`), so that `listen.port` and `admin.port` must not be 0. */
   readonly worker?: WorkerIdentity;
+  /** Called when one of several processes could not load its first supergraph. The process accepts connections when the
+   *  promise resolves, or when it has a supergraph. Default: it accepts connections at once. */
+  readonly waitToListenUnready?: () => Promise<void>;
 }
 
 /** Creates a gateway in this process: builds the request path and the features that extend it. `options` has the shape
@@ -157,15 +167,33 @@ export async function createGateway(
       .catch((err: unknown) => log.error({ err }, 'Replanning subscriptions for the new supergraph failed'));
   });
 
+  const ready = new Promise<void>((resolve) => supergraphs.onChange(() => resolve()));
+
+  const listen = async (): Promise<GatewayAddresses> => {
+    const { url, adminUrl } = await server.listen();
+    for (const feature of features) feature.onListening?.(new URL('/', url).href);
+    return { url, adminUrl: adminUrl as string };
+  };
+
+  const listenWithSupergraph = async (): Promise<GatewayAddresses> => {
+    await supergraphs.start(createSource(config));
+    if (supergraphs.current() === undefined) {
+      await Promise.race([ready, dependencies.waitToListenUnready?.()]);
+    }
+    return listen();
+  };
+
   return {
     async start() {
+      if (dependencies.worker !== undefined) return listenWithSupergraph();
       // Listening first, so that health routes answer while the supergraph loads.
-      const { url, adminUrl } = await server.listen();
-      for (const feature of features) feature.onListening?.(new URL('/', url).href);
+      const addresses = await listen();
       await supergraphs.start(createSource(config));
-      return { url, adminUrl: adminUrl as string };
+      return addresses;
     },
+    ready,
     publish: (topic, event) => subscriptions.publish(topic, event),
+    announceShutdown: () => server.announceShutdown(),
     async close() {
       // One deadline for all steps.
       const deadline = performance.now() + config.listen.drainTimeout;

@@ -21,7 +21,7 @@ interface SupergraphLoaderOptions {
 /** Creates the function that loads a supergraph: compiles planner and API schema, and lets every feature read and admit it.
  *  The function throws `SupergraphRefusedError` with every problem that the features report. */
 export function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHolderOptions['load'] {
-  const { config, features } = options;
+  const { config, features, log } = options;
   return async (sdl, signal, previous) => {
     const loaded = await loadSupergraph({
       sdl,
@@ -29,6 +29,7 @@ export function createSupergraphLoader(options: SupergraphLoaderOptions): Superg
       urls: configuredUrlsOf(config),
       planning: toPlanningLimits(config.planning),
       startThread: options.startPlannerThread,
+      onThreadFailure: (err) => log.error({ err }, 'A planner thread failed; another one is started'),
     });
     try {
       const supergraph = readFeatures(loaded, previous === undefined, options);

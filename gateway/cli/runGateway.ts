@@ -1,22 +1,51 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { createGateway, type GatewayDependencies } from '../gateway.ts';
+import { createLogger } from '../telemetry/logger.ts';
 import type { Addresses } from './addresses.ts';
+import { type ExitCode, exitCode } from './exitCode.ts';
+import type { Shutdown } from './shutdown.ts';
+import { handleUnhandledErrors } from './unhandledErrors.ts';
 
-/** Runs a gateway until `stopped` resolves and the gateway is drained. `stopped` also aborts the start, which may wait for
- *  a supergraph for an unlimited time. */
+interface RunGatewayOptions {
+  readonly onListening: (addresses: Addresses) => void;
+  /** Called when the first supergraph is in use. */
+  readonly onReady?: () => void;
+  /** Called at an error that belongs to no request. Shuts the gateway down. */
+  readonly onFatalError: () => void;
+  readonly dependencies?: GatewayDependencies;
+}
+
+/** Runs a gateway until the shutdown is due and the gateway is drained. A request to shut down also aborts the start,
+ *  which may wait for a supergraph for an unlimited time. Resolves with the exit code. */
 export async function runGateway(
   config: GatewayConfig,
-  stopped: Promise<void>,
-  onListening: (addresses: Addresses) => void,
-  dependencies: GatewayDependencies = {},
-): Promise<void> {
-  const gateway = await Promise.race([createGateway(config, dependencies), stopped]);
-  if (gateway === undefined) return;
+  shutdown: Shutdown,
+  { onListening, onReady, onFatalError, dependencies }: RunGatewayOptions,
+): Promise<ExitCode> {
+  const logger = createLogger(config.telemetry.logLevel);
+  const gateway = await Promise.race([
+    createGateway(config, { logger, ...dependencies }),
+    shutdown.requested,
+  ]);
+  if (gateway === undefined) return exitCode.success;
+  let hasFailed = false;
+  const removeErrorHandler = handleUnhandledErrors(logger, () => {
+    hasFailed = true;
+    onFatalError();
+  });
   try {
-    const addresses = await Promise.race([gateway.start(), stopped]);
-    if (addresses !== undefined) onListening(addresses);
-    await stopped;
+    void gateway.ready.then(onReady);
+    const addresses = await Promise.race([gateway.start(), shutdown.requested]);
+    // A load balancer does not yet send requests to a gateway that has not started.
+    if (addresses !== undefined) {
+      onListening(addresses);
+      await shutdown.requested;
+      gateway.announceShutdown();
+      await shutdown.due;
+    }
   } finally {
     await gateway.close();
+    removeErrorHandler();
   }
+  return hasFailed ? exitCode.failed : exitCode.success;
 }

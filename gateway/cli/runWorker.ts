@@ -1,23 +1,39 @@
 import type { GatewayConfig } from '../config/schema.ts';
-import type { Addresses } from './addresses.ts';
-import { exitCode } from './exitCode.ts';
 import { runGateway } from './runGateway.ts';
-import { type DrainMessage, isWorkerMessage, type ListeningMessage } from './workerMessages.ts';
+import { Shutdown } from './shutdown.ts';
+import { isWorkerMessage, type MessageFromWorker } from './workerMessages.ts';
+import { withWorkerPorts } from './workerPorts.ts';
 import { readWorkerIdentity } from './workersDirectory.ts';
 
-/** Runs the gateway in a worker process until the supervisor sends a drain message, or this process receives SIGTERM.
- *  SIGINT and SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's cluster module
- *  ends the worker. */
+/** Runs the gateway in a worker process until the supervisor, or a SIGTERM to this process, shuts it down. SIGINT and
+ *  SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's cluster
+ *  module ends the worker. Resolves with the exit code. */
 export async function runWorker(config: GatewayConfig): Promise<number> {
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+  const shutdown = new Shutdown(config.listen.shutdownDelay);
+  const mayListenUnready = Promise.withResolvers<void>();
   process.on('SIGINT', () => {}).on('SIGHUP', () => {});
-  process.on('SIGTERM', () => stop());
+  process.on('SIGTERM', () => shutdown.request());
   process.on('message', (message) => {
-    if (isWorkerMessage<DrainMessage>(message, 'tributary:drain')) stop();
+    if (!isWorkerMessage(message)) return;
+    if (message.kind === 'tributary:listen') mayListenUnready.resolve();
+    if (message.kind === 'tributary:announce') shutdown.request();
+    if (message.kind === 'tributary:drain') shutdown.skipDelay();
   });
-  const onListening = ({ url, adminUrl }: Addresses): void => {
-    process.send?.({ kind: 'tributary:listening', url, adminUrl } satisfies ListeningMessage);
-  };
-  await runGateway(config, stopped, onListening, { worker: readWorkerIdentity() });
-  return exitCode.success;
+  return runGateway(withWorkerPorts(config), shutdown, {
+    onReady: () => report({ kind: 'tributary:ready' }),
+    onListening: ({ url, adminUrl }) => report({ kind: 'tributary:listening', url, adminUrl }),
+    // The other workers serve meanwhile: they must not be reported as not ready.
+    onFatalError: () => shutdown.skipDelay(),
+    dependencies: {
+      worker: readWorkerIdentity(),
+      waitToListenUnready: () => {
+        report({ kind: 'tributary:waiting' });
+        return mayListenUnready.promise;
+      },
+    },
+  });
+}
+
+function report(message: MessageFromWorker): void {
+  process.send?.(message);
 }

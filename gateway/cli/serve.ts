@@ -6,7 +6,7 @@ import { printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { runGateway } from './runGateway.ts';
 import { runWorker } from './runWorker.ts';
-import { listenForStopSignals } from './stopSignals.ts';
+import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { superviseWorkers } from './superviseWorkers.ts';
 import { restartWithYoungGeneration } from './youngGeneration.ts';
 
@@ -19,21 +19,20 @@ export async function serve({ config: file, ...overrides }: ServeOptions): Promi
   const config = loadConfig({ file, overrides, env: process.env });
   if (cluster.isWorker) return runWorker(config);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
-  if (workers > 1) return superviseWorkers(workers, config.listen.drainTimeout);
+  if (workers > 1) return superviseWorkers(workers, config);
   restartWithYoungGeneration();
   return serveInProcess(config);
 }
 
 /** Runs the gateway in this process until a stop signal arrives and it is drained. */
 async function serveInProcess(config: GatewayConfig): Promise<number> {
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
-  const removeSignalListeners = listenForStopSignals({
-    onStop: stop,
-    onForcedStop: () => process.exit(exitCode.failed),
-  });
+  const shutdown = new Shutdown(config.listen.shutdownDelay);
+  const removeSignalListeners = shutDownAtStopSignals(shutdown, () => process.exit(exitCode.failed));
   try {
-    await runGateway(config, stopped, printAddresses);
-    return exitCode.success;
+    return await runGateway(config, shutdown, {
+      onListening: printAddresses,
+      onFatalError: () => shutdown.request(),
+    });
   } finally {
     removeSignalListeners();
   }

@@ -6,7 +6,7 @@ import { describeEither } from './exactlyOneOf.ts';
 import { findNearestName } from './findNearestName.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
 import { isWildcardAddress } from './isWildcardAddress.ts';
-import { listenerDefaults } from './sections/listen.ts';
+import { listenerDefaults, listenTimeoutDefaults } from './sections/listen.ts';
 import { reconnectDefaults } from './sections/redis.ts';
 import { retryDefaults, timeoutDefaults } from './sections/subgraphs.ts';
 
@@ -17,6 +17,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
   return [
     ...checkSource(sectionOf(root.supergraph), root),
     ...checkListeners(sectionOf(root.listen), sectionOf(root.admin)),
+    ...checkListenTimeouts(sectionOf(sectionOf(root.listen).timeouts)),
     ...checkSubgraphNames(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
     ...checkSubgraphAddresses(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
     ...checkTimeouts(sectionOf(root.subgraphs)),
@@ -73,6 +74,21 @@ function checkListeners(listen: Section, admin: Section): ConfigProblem[] {
       path: 'admin.port',
       message: `is ${port}, the same as listen.port`,
       expected: 'another port: the admin routes are never on the public listener',
+    },
+  ];
+}
+
+function checkListenTimeouts(timeouts: Section): ConfigProblem[] {
+  const timeoutMs = (key: 'headers' | 'request') =>
+    durationMsOf(timeouts[key]) ?? durationMsOf(listenTimeoutDefaults[key]) ?? 0;
+  const [headers, request] = [timeoutMs('headers'), timeoutMs('request')];
+  if (headers <= request) return [];
+  return [
+    {
+      path: `listen.timeouts.${timeouts.headers === undefined ? 'request' : 'headers'}`,
+      message: `conflicts: headers is ${formatDuration(headers)}, request is ${formatDuration(request)}`,
+      expected:
+        'a time for the headers that is no longer than that for the whole request, such as 10s and 1m',
     },
   ];
 }

@@ -1,6 +1,7 @@
-import type { Timers } from '../time/timers.ts';
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
+import type { CancelTimer, Timers } from '../time/timers.ts';
 import type { PlanRequest } from './planner.ts';
-import type { PlannerThread, PlanOutcome } from './plannerThread.ts';
+import type { PlannerThread, PlanOutcome, ThreadLossReason } from './plannerThread.ts';
 import { PlanQueue, type PlanQueueLimits } from './planQueue.ts';
 
 export interface PlannerPoolLimits extends PlanQueueLimits {
@@ -21,7 +22,12 @@ interface PlannerPoolOptions {
   /** Rejects with the signal's reason when the signal is aborted. */
   readonly startThread: (signal: AbortSignal) => Promise<PlannerThread>;
   readonly timers: Timers;
+  /** Called when a thread crashes, exits by itself, or cannot be started. Another one is started later. */
+  readonly onThreadFailure: (cause: unknown) => void;
 }
+
+/** Between attempts to start a thread after a failure that no operation has caused. */
+const restartBackoff = { minDelay: 100, maxDelay: 5_000 };
 
 export type PoolOutcome =
   | PlanOutcome
@@ -44,7 +50,8 @@ interface PlannerSlot {
 
 /** The planner threads of one supergraph. Normally there is one, because each holds the whole supergraph in memory.
  *  While a slow plan occupies it, further threads serve the queue and stay for `spareIdleMs`, because slow operations
- *  rarely arrive alone. A thread that ends is replaced immediately, unless another one is running. */
+ *  rarely arrive alone. A thread that ends is replaced, unless another one is running: immediately when a plan
+ *  exceeded a limit, otherwise with backoff, because the next thread may fail for the same reason. */
 export class PlannerPool {
   readonly #options: PlannerPoolOptions;
   readonly #queue: PlanQueue<PlanJob>;
@@ -52,11 +59,14 @@ export class PlannerPool {
   readonly #closeController = new AbortController();
   readonly #terminations = new Set<Promise<void>>();
   #threadStart: Promise<void> | undefined;
+  /** Failures of threads since the last plan. */
+  #failures = 0;
+  #cancelRestart: CancelTimer | undefined;
 
   constructor(options: PlannerPoolOptions) {
     this.#options = options;
     this.#queue = new PlanQueue(options.limits);
-    this.#slots.add({ thread: options.initialThread, state: 'idle' });
+    this.#addSlot(options.initialThread);
   }
 
   /** Queues a request. The promise never rejects. */
@@ -71,6 +81,7 @@ export class PlannerPool {
   /** Resolves when every thread has exited. Queued and running requests end as `closed`. */
   async close(): Promise<void> {
     this.#closeController.abort();
+    this.#cancelRestart?.();
     for (const { settle } of this.#queue.takeAll()) settle({ kind: 'closed' });
     for (const slot of this.#slots) this.#terminate(slot);
     await this.#threadStart;
@@ -91,7 +102,7 @@ export class PlannerPool {
         else void this.#runJob(slot, job);
       }
     }
-    if (this.#needsThread()) this.#startThread();
+    if (this.#needsThread()) this.#startThreadWithBackoff();
   }
 
   async #runJob(slot: PlannerSlot, job: PlanJob): Promise<void> {
@@ -106,12 +117,14 @@ export class PlannerPool {
     const outcome = await slot.thread.plan(job.request, limits.timeoutMs);
     cancelSlow();
     slot.state = 'idle';
+    if (outcome.kind === 'lost') this.#drop(slot, outcome.reason);
+    else this.#failures = 0;
     job.settle(outcome.kind === 'lost' && this.#isClosed ? { kind: 'closed' } : outcome);
     this.#dispatch();
   }
 
   #needsThread(): boolean {
-    if (this.#threadStart !== undefined) return false;
+    if (this.#threadStart !== undefined || this.#cancelRestart !== undefined) return false;
     if (this.#slots.size === 0) return true;
     return (
       this.#queue.size > 0 &&
@@ -120,20 +133,56 @@ export class PlannerPool {
     );
   }
 
+  #addSlot(thread: PlannerThread): PlannerSlot {
+    const slot: PlannerSlot = { thread, state: 'idle' };
+    this.#slots.add(slot);
+    void thread.exited.then((reason) => {
+      this.#drop(slot, reason);
+      this.#dispatch();
+    });
+    return slot;
+  }
+
+  /** Removes a thread that has exited, unless the pool has terminated it. */
+  #drop(slot: PlannerSlot, reason: ThreadLossReason): void {
+    if (!this.#slots.delete(slot) || this.#isClosed) return;
+    slot.cancelIdle?.();
+    if (reason.kind === 'crash') this.#recordFailure(reason.error);
+    else if (reason.kind === 'ended') this.#recordFailure(new Error('The planner thread exited.'));
+  }
+
+  #recordFailure(cause: unknown): void {
+    this.#failures++;
+    this.#options.onThreadFailure(cause);
+  }
+
+  #startThreadWithBackoff(): void {
+    if (this.#failures === 0) {
+      this.#startThread();
+      return;
+    }
+    this.#cancelRestart = this.#options.timers.after(backoffDelayMs(this.#failures, restartBackoff), () => {
+      this.#cancelRestart = undefined;
+      if (this.#needsThread()) this.#startThread();
+    });
+  }
+
   #startThread(): void {
     this.#threadStart = this.#options.startThread(this.#closeController.signal).then(
       (thread) => {
         this.#threadStart = undefined;
-        const slot: PlannerSlot = { thread, state: 'idle' };
-        this.#slots.add(slot);
+        const slot = this.#addSlot(thread);
         if (this.#isClosed) this.#terminate(slot);
         else this.#dispatch();
       },
       (cause) => {
         this.#threadStart = undefined;
-        // Retried at the next request only: an immediate retry would fail for the same reason.
-        if (this.#slots.size > 0) return;
-        for (const { settle } of this.#queue.takeAll()) settle({ kind: 'unavailable', cause });
+        if (this.#isClosed) return;
+        this.#recordFailure(cause);
+        if (this.#slots.size === 0) {
+          for (const { settle } of this.#queue.takeAll()) settle({ kind: 'unavailable', cause });
+        }
+        this.#dispatch();
       },
     );
   }

@@ -18,6 +18,8 @@ export interface PlannerThread {
   readonly overrides: OverrideLabels;
   /** False once the thread has exited or is being terminated. */
   readonly isAlive: () => boolean;
+  /** Resolves when the thread has exited, for whatever reason. */
+  readonly exited: Promise<ThreadLossReason>;
   /** Plans one request at a time. Never rejects. A plan that takes longer than `timeoutMs` terminates the thread. */
   plan(request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome>;
   /** Resolves when the thread has exited. A running plan ends as `lost`. */
@@ -103,7 +105,7 @@ export function startPlannerThread(
     let crash: unknown;
     let finishPlan: ((outcome: PlanOutcome) => void) | undefined;
 
-    const exited = new Promise<void>((resolveExited) => {
+    const exited = new Promise<ThreadLossReason>((resolveExited) => {
       worker.once('exit', () => {
         stopLoadWatch();
         const loss = crash === undefined ? undefined : classifyCrash(crash);
@@ -113,7 +115,7 @@ export function startPlannerThread(
         finishPlan?.({ kind: 'lost', reason: lossReason });
         signal?.removeEventListener('abort', onAbort);
         reject(signal?.aborted ? signal.reason : loadError(lossReason, memoryBytes));
-        resolveExited();
+        resolveExited(lossReason);
       });
     });
     const terminate = async (): Promise<void> => {
@@ -144,6 +146,7 @@ export function startPlannerThread(
             subgraphs: message.subgraphs,
             overrides: message.overrides,
             isAlive: () => lossReason === undefined,
+            exited,
             plan,
             terminate: terminate,
           });

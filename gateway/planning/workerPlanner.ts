@@ -32,6 +32,8 @@ export interface WorkerPlannerOptions extends PlanningLimits {
   /** Aborts loading, and has no effect afterwards. */
   readonly signal?: AbortSignal | undefined;
   readonly startThread?: StartPlannerThread | undefined;
+  /** Called when a thread fails and no operation is at fault. The planner starts another one. */
+  readonly onThreadFailure?: ((cause: unknown) => void) | undefined;
 }
 
 export interface WorkerPlanner extends Planner {
@@ -62,6 +64,7 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
     initialThread: first,
     startThread: (signal) => startThread(threadOptions, signal),
     timers: systemTimers,
+    onThreadFailure: options.onThreadFailure ?? (() => {}),
   });
   const inFlight = new Map<string, Promise<QueryPlan>>();
   const refused = new RefusedOperations(options);

@@ -17,6 +17,8 @@ interface LoadSupergraphOptions {
   /** Aborts loading. The promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly startThread?: StartPlannerThread | undefined;
+  /** Called when a planner thread fails later and no operation is at fault. The planner starts another one. */
+  readonly onThreadFailure?: (cause: unknown) => void;
 }
 
 /** `Supergraph.id` of an SDL. */
@@ -27,15 +29,14 @@ export function supergraphId(sdl: string): string {
 /** Loads a supergraph: starts its planner, and builds and validates its API schema. The caller must close the planner.
  *  @throws {SupergraphRefusedError} with the reason. */
 export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Supergraph> {
-  const { sdl, urls, planning, signal, startThread } = options;
-  const planner = await createWorkerPlanner({ sdl, signal, startThread, ...planning }).catch(
-    (error: unknown) => {
-      if (signal?.aborted) throw error;
-      throw new SupergraphRefusedError(messageOf(error), {
-        cause: error,
-      });
-    },
-  );
+  const { sdl, urls, planning, ...threads } = options;
+  const { signal } = threads;
+  const planner = await createWorkerPlanner({ sdl, ...threads, ...planning }).catch((error: unknown) => {
+    if (signal?.aborted) throw error;
+    throw new SupergraphRefusedError(messageOf(error), {
+      cause: error,
+    });
+  });
   return createSnapshot(planner, { sdl, urls });
 }
 

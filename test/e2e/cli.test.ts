@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { runCommandInProcess } from '../harness/commandInProcess.ts';
+import { exchange, type RawResponse } from '../harness/rawHttp.ts';
 import { json, runAfter, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
@@ -100,6 +101,22 @@ const reportProcesses = {
   )}`,
 };
 
+/** Makes the reading of the body of a request with the header `x-fault` cause an error that no code catches. */
+const faults = {
+  NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
+    "import { IncomingMessage } from 'node:http';" +
+      'const { on } = IncomingMessage.prototype;' +
+      'const fail = () => { throw new Error("fault"); };' +
+      'const later = { exception: () => setImmediate(fail), rejection: () => setImmediate(async () => fail())' +
+      ' };' +
+      'IncomingMessage.prototype.on = function (name, listener) {' +
+      '  const fault = name === "data" ? this.headers["x-fault"] : undefined;' +
+      '  if (fault === undefined) return on.call(this, name, listener);' +
+      '  later[fault](); return this; };' +
+      'process.on("SIGUSR2", fail);',
+  )}`,
+};
+
 describe('tributary', () => {
   test.each([
     [['serv'], "error: unknown command 'serv'\n(Did you mean serve?)\nSee `tributary --help`.\n"],
@@ -139,13 +156,17 @@ describe('tributary config print', () => {
     const config = write('print.yaml', "supergraph: { file: shop.graphql }\nlisten: { port: '${PORT}' }\n");
     const { code, stdout, stderr } = await run(['config', 'print', '--config', config], { PORT: '5001' });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout.split('\n').slice(0, 14)).toEqual([
+    expect(stdout.split('\n').slice(0, 18)).toEqual([
       'listen:',
       '  host: 127.0.0.1',
       '  port: 5001',
       '  path: /graphql',
       '  publicUrl: ""',
-      '  keepAliveTimeout: 75s',
+      '  timeouts:',
+      '    headers: 1m',
+      '    request: 5m',
+      '    keepAlive: 75s',
+      '  shutdownDelay: 2s',
       '  drainTimeout: 30s',
       'admin:',
       '  host: 127.0.0.1',
@@ -397,7 +418,7 @@ describe('tributary serve', () => {
     config = write(
       'serve.yaml',
       `
-listen: { port: 0, drainTimeout: '\${DRAIN:-10s}' }
+listen: { port: 0, shutdownDelay: '\${DELAY:-0s}', drainTimeout: '\${DRAIN:-10s}' }
 admin: { port: 0 }
 supergraph: { file: greeter.graphql, watch: false }
 subgraphs:
@@ -487,6 +508,25 @@ telemetry: { logLevel: silent }
     });
   });
 
+  test.each([[[]], [['--workers', '2']]])(
+    'is not ready after SIGTERM, and serves until listen.shutdownDelay has passed: %p',
+    async (args) => {
+      await using gateway = serve(args, { DELAY: '1h' });
+      const url = await gateway.url();
+      gateway.child.kill('SIGTERM');
+      while ((await exchange(url, { method: 'GET', path: '/health/ready' })).status !== 503);
+      const responses: RawResponse[] = [];
+      do {
+        // Another worker may learn of the shutdown later.
+        const headers = { 'content-type': 'application/json' };
+        responses.push(await exchange(url, { headers, body: '{"query":"{ __typename }"}' }));
+      } while (responses.at(-1)?.headers.get('connection') !== 'close');
+      expect(new Set(responses.map(({ body }) => body))).toEqual(
+        new Set(['{"data":{"__typename":"Query"}}']),
+      );
+    },
+  );
+
   test('exits immediately at a second signal while it drains', async () => {
     await using greeter = await startScriptedSubgraph();
     await using gateway = serve([], { GREETER: greeter.url, DRAIN: '1h' });
@@ -497,6 +537,28 @@ telemetry: { logLevel: silent }
     clearInterval(insisting);
     expect(code).toBe(1);
     expect(await answer).toBe('cut off');
+  });
+
+  test('ends only the request that causes an unhandled error, and stops at one that belongs to no request', async () => {
+    await using greeter = await startScriptedSubgraph();
+    const gate = Promise.withResolvers<void>();
+    greeter.setDefaultScript(runAfter(gate.promise, json({ data: { greeting: 'hello' } })));
+    await using gateway = serve([], { GREETER: greeter.url, ...faults });
+    const url = await gateway.url();
+    const running = ask(url, '{ greeting }');
+    await greeter.waitForRequests(1);
+    for (const fault of ['exception', 'rejection']) {
+      const { status, body } = await exchange(url, {
+        headers: { 'content-type': 'application/json', 'x-fault': fault },
+        body: '{"query":"{ __typename }"}',
+      });
+      expect([status, JSON.parse(body).errors[0].extensions.code]).toEqual([500, 'INTERNAL_SERVER_ERROR']);
+    }
+    gateway.child.kill('SIGUSR2');
+    while ((await exchange(url, { method: 'GET', path: '/health/ready' })).status !== 503);
+    gate.resolve();
+    expect(await running).toEqual({ data: { greeting: 'hello' } });
+    expect((await gateway.ended).code).toBe(1);
   });
 
   test('shares the port among workers, replaces an exited worker, and stops all at a signal', async () => {

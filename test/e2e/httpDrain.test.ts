@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { exchange, MultipartReader, RawConnection } from '../harness/rawHttp.ts';
 import {
+  ScriptedEvents,
   ScriptedPayloads,
   type ScriptedServer,
   singleOutcome,
@@ -39,6 +40,36 @@ async function startHolding(
   );
   return { server, entered: entered.promise, release: gate.resolve };
 }
+
+describe('a server that will shut down', () => {
+  test('is not ready, serves requests and subscriptions, and closes their connections', async () => {
+    const events = new ScriptedEvents();
+    const server = await startScriptedServer(({ document }) =>
+      document.loc?.source.body.startsWith('subscription') === true
+        ? events.outcome
+        : singleOutcome('"served"'),
+    );
+    await using idle = await RawConnection.open(server.url);
+    server.announceShutdown();
+    const readiness = await exchange(server.url, ready);
+    expect([readiness.status, JSON.parse(readiness.body).reasons[0].code]).toEqual([503, 'DRAINING']);
+    idle.send(operation);
+    for (const response of [await idle.readResponse(), await exchange(server.url, operation)]) {
+      expect([response.body, response.headers.get('connection')]).toEqual(['{"data":"served"}', 'close']);
+    }
+    await using subscriber = await RawConnection.open(server.url);
+    subscriber.send({
+      headers: { ...operation.headers, accept: 'text/event-stream' },
+      body: '{"query":"subscription { greetings }"}',
+    });
+    events.push({ data: { greetings: 'one' } });
+    expect((await subscriber.readHead()).status).toBe(200);
+    let read = '';
+    while (!read.includes('one')) read += await subscriber.readChunk();
+    await server.close();
+    await events.returned;
+  });
+});
 
 describe('a server that shuts down', () => {
   test('is not ready at once, completes running requests and closes their connections', async () => {

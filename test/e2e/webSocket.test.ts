@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { GatewayError } from '../../gateway/errors.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
+import { failCurrentRequest } from '../../gateway/transport/http/requestScope.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
 import { exchange } from '../harness/rawHttp.ts';
 import {
@@ -578,6 +579,17 @@ describe('a WebSocket handshake', () => {
     const { status, body } = await exchange(server.url, { headers, body: JSON.stringify({ query }) });
     expect([status, body]).toEqual([200, '{"data":{"greeting":"hello"}}']);
   });
+});
+
+test('an unhandled error of an operation closes its WebSocket with code 4500', async () => {
+  await using server = await startScriptedServer(async () => {
+    await null;
+    expect(failCurrentRequest()).toBe(true);
+    return await new Promise<never>(() => {});
+  });
+  await using peer = await Peer.ready(server.url);
+  peer.subscribe(query);
+  expect(await peer.closed).toEqual({ code: 4500, reason: 'Internal server error' });
 });
 
 describe('the WebSockets of a server that shuts down', () => {

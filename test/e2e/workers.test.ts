@@ -1,12 +1,12 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { readSubscriptionCallback } from '../harness/callbackUpstream.ts';
-import { type GatewayProcess, startGatewayProcess } from '../harness/gatewayProcess.ts';
-import { RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
+import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { exchange, RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { endingRequest, openingRequest, operationRequest, rejectionOf } from '../harness/singleConnection.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
@@ -23,21 +23,28 @@ const reportWorkers = `--import data:text/javascript,${encodeURIComponent(
     'if (isMainThread && cluster.isWorker) console.error(`worker ${cluster.worker.id} is ${process.pid}.`)',
 )}`;
 
-async function startWorkers(subgraphs: GatewayOptions['subgraphs'] = {}): Promise<RunningWorkers> {
+/** A module that ends each worker after the fourth as soon as it starts. */
+const endLaterWorkers = `--import data:text/javascript,${encodeURIComponent(
+  "import cluster from 'node:cluster'; if (cluster.isWorker && cluster.worker.id > 4) process.exit(7)",
+)}`;
+
+async function startWorkers(
+  config: Partial<Pick<GatewayOptions, 'subgraphs' | 'supergraph'>> = {},
+): Promise<RunningWorkers> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
   const running = await startGatewayProcess(
     {
       workers: 2,
       // Longer than the timeout of a test.
-      listen: { port: 0, drainTimeout: '1h' },
+      listen: { drainTimeout: '1h' },
       supergraph: { file: demoSupergraphFile, watch: false },
-      subgraphs,
       // Workers are identified by the streams reserved on their connections.
       limits: { eventStreamsPerClient: 20_000 },
       telemetry: { logLevel: 'silent' },
       contracts: { guard: 'off' },
+      ...config,
     },
-    { TMPDIR: folder, NODE_OPTIONS: reportWorkers },
+    { TMPDIR: folder, NODE_OPTIONS: `${reportWorkers} ${endLaterWorkers}` },
   );
   return {
     ...running,
@@ -102,7 +109,7 @@ describe('a single connection with several workers', () => {
     await using reviews = await startScriptedSubgraph();
     reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
-      reviews: { url: reviews.url, subscription: { protocol: 'http_callback' } },
+      subgraphs: { reviews: { url: reviews.url, subscription: { protocol: 'http_callback' } } },
     });
     const { connection, token } = await connectTo(gateway, '1');
     await using _ = connection;
@@ -135,7 +142,7 @@ describe('HTTP callback subscriptions with several workers', () => {
     await using reviews = await startScriptedSubgraph();
     reviews.setDefaultScript(json({ data: null }));
     await using gateway = await startWorkers({
-      reviews: { url: reviews.url, subscription: { protocol: 'http_callback' } },
+      subgraphs: { reviews: { url: reviews.url, subscription: { protocol: 'http_callback' } } },
     });
     const { connection: client } = await connectTo(gateway, '1');
     await using _ = client;
@@ -173,6 +180,77 @@ describe('HTTP callback subscriptions with several workers', () => {
       404,
       '{"error":"No subscription has this id, or the subscription has ended."}',
     ]);
+  });
+});
+
+/** Sends operations, each on a connection of its own, until the returned function is called. It returns the outcomes. */
+function keepSending({ url }: GatewayProcess): () => Promise<Set<string>> {
+  const outcomes = new Set<string>();
+  let isStopped = false;
+  const send = async (): Promise<void> => {
+    while (!isStopped) {
+      try {
+        const { status, body } = await exchange(url, {
+          headers: { 'content-type': 'application/json' },
+          body: '{"query":"{ __typename }"}',
+        });
+        outcomes.add(`${status} ${body}`);
+      } catch (error) {
+        outcomes.add((error as NodeJS.ErrnoException).code ?? 'connection ended');
+      }
+    }
+  };
+  const senders = Array.from({ length: 8 }, send);
+  return async () => {
+    isStopped = true;
+    await Promise.all(senders);
+    return outcomes;
+  };
+}
+
+describe('a worker that dies', () => {
+  test('is replaced: every request is answered or its connection ends, and no worker without a supergraph answers', async () => {
+    await using gateway = await startWorkers();
+    const stopSending = keepSending(gateway);
+    for (const [dying, replacement] of [
+      ['1', '3'],
+      ['2', '4'],
+    ] as const) {
+      await crash(gateway, dying);
+      const { connection } = await connectTo(gateway, replacement);
+      await connection[Symbol.asyncDispose]();
+    }
+    const outcomes = await stopSending();
+    for (const lost of ['ECONNRESET', 'connection ended']) outcomes.delete(lost);
+    expect([...outcomes]).toEqual(['200 {"data":{"__typename":"Query"}}']);
+
+    // The later workers end as soon as they start.
+    await crash(gateway, '3');
+    await gateway.waitForOutput(
+      /exited \(exit code 7\); starting a new one in \d+ ms, because 4 workers in a row exited within a minute of their start\./,
+    );
+    const { status } = await sendTo(gateway, '4', { method: 'GET', path: '/health/ready' });
+    expect(status).toBe(200);
+    expect(await gateway.stop()).toBe(0);
+  });
+});
+
+describe('workers without a supergraph', () => {
+  test('let one of them report why the gateway is not ready, and serve when they have a supergraph', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tributary-supergraph-'));
+    const file = join(folder, 'supergraph.graphql');
+    await writeFile(file, 'type Query { greeting: String }');
+    await using gateway = await startWorkers({ supergraph: { file } });
+    const { origin } = new URL(gateway.url);
+    const readiness = async () => {
+      const response = await fetch(`${origin}/health/ready`, { headers: noKeepAlive });
+      return [response.status, await response.text()] as const;
+    };
+    expect(await readiness()).toEqual([503, expect.stringContaining('SUPERGRAPH_UNAVAILABLE')]);
+    await copyFile(demoSupergraphFile, file);
+    // The worker that listened may be replaced, which ends its connections.
+    while ((await readiness().catch(() => [0]))[0] !== 200);
+    await rm(folder, { recursive: true });
   });
 });
 

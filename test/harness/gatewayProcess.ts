@@ -33,7 +33,8 @@ export async function startGatewayProcess(
   const folder = await mkdtemp(join(tmpdir(), 'tributary-process-'));
   const file = join(folder, 'tributary.yaml');
   // JSON is valid YAML.
-  await writeFile(file, JSON.stringify({ listen: { port: 0 }, admin: { port: 0 }, ...config }));
+  const listen = { port: 0, shutdownDelay: '0s', ...config.listen };
+  await writeFile(file, JSON.stringify({ admin: { port: 0 }, ...config, listen }));
   const { NODE_OPTIONS: _, ...inherited } = process.env;
   const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
     env: { ...inherited, ...env },

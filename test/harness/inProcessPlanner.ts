@@ -5,6 +5,7 @@ import type {
   PlannerThreadOptions,
   PlanOutcome,
   StartPlannerThread,
+  ThreadLossReason,
 } from '../../gateway/planning/plannerThread.ts';
 import { sharedPlanner } from './shared/planners.ts';
 
@@ -15,12 +16,14 @@ export const planInProcess: StartPlannerThread = async (options, signal): Promis
   signal?.throwIfAborted();
   const planner = load(options);
   let isAlive = true;
+  const exited = Promise.withResolvers<ThreadLossReason>();
   const { apiSchemaSdl, subgraphs, overrides } = planner;
   return {
     apiSchemaSdl,
     subgraphs,
     overrides,
     isAlive: () => isAlive,
+    exited: exited.promise,
     plan: async (request): Promise<PlanOutcome> => {
       // Asynchronous like a thread: never within the caller's turn of the event loop.
       await setImmediate();
@@ -34,6 +37,7 @@ export const planInProcess: StartPlannerThread = async (options, signal): Promis
     },
     terminate: async () => {
       isAlive = false;
+      exited.resolve({ kind: 'ended' });
     },
   };
 };

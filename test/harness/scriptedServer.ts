@@ -82,6 +82,7 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly receivedOperations: OperationRequest[];
   /** Messages of logged errors and warnings. */
   readonly logLines: string[];
+  announceShutdown(): void;
   close(): Promise<void>;
 }
 
@@ -94,7 +95,7 @@ type Overrides = Partial<Omit<HttpServerOptions, 'limits' | 'security' | 'listen
   readonly limits?: Partial<HttpServerOptions['limits']>;
   readonly security?: Partial<HttpServerOptions['security']>;
   readonly drainTimeout?: number;
-  readonly keepAliveTimeout?: number;
+  readonly timeouts?: Partial<HttpServerOptions['listen']['timeouts']>;
 };
 
 /** Starts the real HTTP server on free ports with a scripted pipeline. */
@@ -107,14 +108,14 @@ export async function startScriptedServer(
     new FakeSupergraphView(supergraphOf(testSdl));
   const received: OperationRequest[] = [];
   const logged: string[] = [];
-  const { limits, security, drainTimeout, keepAliveTimeout, ...rest } = overrides;
+  const { limits, security, drainTimeout, timeouts, ...rest } = overrides;
   const server = createHttpServer({
     listen: {
       host: '127.0.0.1',
       port: 0,
       path: '/graphql',
       drainTimeout: drainTimeout ?? 10_000,
-      keepAliveTimeout: keepAliveTimeout ?? 75_000,
+      timeouts: { headers: 60_000, request: 300_000, keepAlive: 75_000, ...timeouts },
     },
     admin: { host: '127.0.0.1', port: 0 },
     executeOperation: async (request, supergraph) => {
@@ -169,6 +170,7 @@ export async function startScriptedServer(
     supergraphs,
     receivedOperations: received,
     logLines: logged,
+    announceShutdown: () => server.announceShutdown(),
     close: () => server.close(),
     [Symbol.asyncDispose]: () => server.close(),
   };

@@ -6,6 +6,8 @@ const port = () => integer({ min: 0, max: 65_535 });
 
 export const listenerDefaults = { host: '127.0.0.1', port: 4000, adminPort: 4001 };
 
+export const listenTimeoutDefaults = { headers: '60s', request: '5m' } as const;
+
 export const listenSection = z
   .strictObject({
     host: host()
@@ -30,14 +32,32 @@ export const listenSection = z
         'Base URL at which subgraphs reach this listener. Callbacks for subscriptions with `http_callback` go to `/callback/…` below it. When empty, it is built from host and port. It is required with `http_callback` when the host is `0.0.0.0` or `::`.',
       )
       .prefault(''),
-    keepAliveTimeout: duration()
+    timeouts: z
+      .strictObject({
+        headers: duration({ min: 1 })
+          .describe(
+            'Time for the headers of a request to arrive, from the first byte, or from the opening of the connection for its first request. A slower client gets 408, and its connection is closed.',
+          )
+          .prefault(listenTimeoutDefaults.headers),
+        request: duration({ min: 1 })
+          .describe('Time for a whole request to arrive, with its body. A slower client gets 408, as above.')
+          .prefault(listenTimeoutDefaults.request),
+        keepAlive: duration({ min: 1 })
+          .describe(
+            'Time after which an idle connection is closed. It must be longer than the keep-alive timeout of a proxy in front of the gateway. Otherwise the proxy sends requests on connections that are being closed, and its clients get 502.',
+          )
+          .prefault('75s'),
+      })
+      .describe('Time limits of connections, on both listeners.')
+      .prefault({}),
+    shutdownDelay: duration()
       .describe(
-        'Time after which an idle connection is closed. It must be longer than the keep-alive timeout of a proxy in front of the gateway. Otherwise the proxy sends requests on connections that are being closed, and its clients get 502.',
+        'Time after SIGTERM in which the gateway is not ready (`GET /health/ready`), but still accepts connections and serves requests, so that load balancers notice before connections are refused. Longer than the interval of their health checks; `0s` without a load balancer. SIGINT (Ctrl-C), SIGHUP and a second SIGTERM skip it.',
       )
-      .prefault('75s'),
+      .prefault('2s'),
     drainTimeout: duration()
       .describe(
-        'Maximum time for running requests and pending enrichments after SIGTERM. Afterwards they are aborted.',
+        'Maximum time for running requests and pending enrichments after SIGTERM and `shutdownDelay`. Afterwards they are aborted.',
       )
       .prefault('30s'),
   })

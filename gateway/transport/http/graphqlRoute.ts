@@ -41,6 +41,9 @@ interface GraphQLRouteOptions {
   /** The page for a browser's GET; `undefined` when GraphiQL is off. */
   readonly browserPage: BrowserPage | undefined;
   readonly inFlight: InFlightRequests;
+  /** Whether connections are closed after their response, so that clients connect to another process. */
+  readonly isShuttingDown: () => boolean;
+  /** Whether subscriptions are refused. */
   readonly isDraining: () => boolean;
   readonly log: TransportLog;
 }
@@ -340,7 +343,7 @@ class GraphQLExchange {
       ...this.#options.cors.responseHeaders(this.#request.headers.origin),
       ...extra,
       'x-request-id': this.#requestId,
-      ...(this.#options.isDraining() ? { connection: 'close' } : {}),
+      ...(this.#options.isShuttingDown() ? { connection: 'close' } : {}),
     };
   }
 }

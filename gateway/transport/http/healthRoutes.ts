@@ -9,7 +9,7 @@ export interface UnreadyReason {
 
 interface HealthOptions {
   readonly supergraphs: SupergraphView;
-  readonly isDraining: () => boolean;
+  readonly isShuttingDown: () => boolean;
   /** Problems despite which the gateway can serve requests. */
   readonly notes: () => readonly UnreadyReason[];
 }
@@ -33,7 +33,7 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthOptions)
   });
 }
 
-function unreadyReasonsOf({ supergraphs, isDraining }: HealthOptions): UnreadyReason[] {
+function unreadyReasonsOf({ supergraphs, isShuttingDown }: HealthOptions): UnreadyReason[] {
   const reasons: UnreadyReason[] = [];
   if (supergraphs.current() === undefined) {
     reasons.push({
@@ -41,6 +41,6 @@ function unreadyReasonsOf({ supergraphs, isDraining }: HealthOptions): UnreadyRe
       message: supergraphs.problem() ?? 'No supergraph is loaded yet.',
     });
   }
-  if (isDraining()) reasons.push({ code: 'DRAINING', message: 'The gateway is shutting down.' });
+  if (isShuttingDown()) reasons.push({ code: 'DRAINING', message: 'The gateway is shutting down.' });
   return reasons;
 }

@@ -22,16 +22,28 @@ interface HttpListenerOptions {
   readonly isWriting: (socket: Socket) => boolean;
   /** Other upgrade requests are handled as requests without an upgrade. */
   readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
-  /** Milliseconds. */
-  readonly keepAliveTimeoutMs: number;
+  readonly timeouts: ListenerTimeouts;
 }
+
+/** In milliseconds. */
+export interface ListenerTimeouts {
+  /** Time for the headers of a request to arrive. */
+  readonly headers: number;
+  /** Time for a whole request to arrive. At least `headers`. */
+  readonly request: number;
+  /** Time after which an idle connection is closed. */
+  readonly keepAlive: number;
+}
+
+/** How often node:http looks for slow requests. It does not notice them earlier. */
+const maxTimeoutCheckIntervalMs = 1_000;
 
 /** Creates a node:http server whose `route` hands other requests to a Fastify instance. */
 export function createHttpListener({
   route,
   isWriting,
   acceptsUpgrade,
-  keepAliveTimeoutMs,
+  timeouts,
 }: HttpListenerOptions): HttpListener {
   let server: Server | undefined;
   const routes = fastify({
@@ -44,7 +56,13 @@ export function createHttpListener({
         handler(request, response);
       };
       server = createServer(
-        { shouldUpgradeCallback: acceptsUpgrade, keepAliveTimeout: keepAliveTimeoutMs },
+        {
+          shouldUpgradeCallback: acceptsUpgrade,
+          headersTimeout: timeouts.headers,
+          requestTimeout: timeouts.request,
+          keepAliveTimeout: timeouts.keepAlive,
+          connectionsCheckingInterval: Math.min(maxTimeoutCheckIntervalMs, timeouts.headers),
+        },
         route(handleOther),
       );
       return server;
@@ -55,16 +73,19 @@ export function createHttpListener({
   return { server, routes };
 }
 
-/** Starts listening; returns the URL without a path.
+/** Starts listening; returns the URL without a path. `isPortShared`: other processes listen on the port too.
  *  @throws when the port is not available. */
 export async function startListening(
   { server, routes }: HttpListener,
   { host, port }: { host: string; port: number },
+  isPortShared: boolean,
 ): Promise<string> {
   await routes.ready();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    // Linux spreads the connections evenly over the sockets on one port. Elsewhere, Node's cluster module shares one socket.
+    const reusePort = isPortShared && process.platform === 'linux';
+    server.listen({ port, host, reusePort }, () => {
       server.off('error', reject);
       resolve();
     });

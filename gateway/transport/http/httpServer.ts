@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { Admission } from '../../admission/admission.ts';
 import {
@@ -26,16 +26,22 @@ import { addAdminRoutes } from './adminRoutes.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
-import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
+import {
+  closeListener,
+  closeServer,
+  createHttpListener,
+  type ListenerTimeouts,
+  startListening,
+} from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
+import { inRequestScope } from './requestScope.ts';
 
 export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly listen: {
     readonly host: string;
     readonly port: number;
     readonly path: string;
-    /** Milliseconds after which an idle connection is closed. */
-    readonly keepAliveTimeout: number;
+    readonly timeouts: ListenerTimeouts;
     /** Milliseconds within which running requests may end when the server closes. */
     readonly drainTimeout: number;
   };
@@ -97,6 +103,9 @@ export interface HttpServer {
   /** Resolves when both listeners accept connections.
    *  @throws when a port is not available. */
   listen(): Promise<HttpAddresses>;
+  /** Reports the gateway as not ready, and closes the connections of requests after their responses. Everything is still
+   *  served. */
+  announceShutdown(): void;
   /** Reports the gateway as not ready at once. Resolves when the running requests have ended, after `drainTimeout` at the
    *  latest. */
   close(): Promise<void>;
@@ -121,6 +130,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
   const inFlight = new InFlightRequests();
   const cors = new CorsPolicy(security.cors);
+  let isShuttingDown = false;
   let isDraining = false;
   const plugins = options.plugins ?? [];
   const validatedOperations =
@@ -168,6 +178,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     browserPage:
       options.graphiqlDirectory === undefined ? undefined : createBrowserPage(options.graphiqlDirectory),
     inFlight,
+    isShuttingDown: () => isShuttingDown,
     isDraining: () => isDraining,
     log,
   });
@@ -187,7 +198,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const health = {
     supergraphs,
-    isDraining: () => isDraining,
+    isShuttingDown: () => isShuttingDown,
     notes: options.readinessNotes ?? (() => []),
   };
 
@@ -206,18 +217,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           },
           drainStream: (token) => eventStreams.drainStream(token),
           inFlight,
+          isShuttingDown: () => isShuttingDown,
           isDraining: () => isDraining,
           log,
         });
   const publicListener = createHttpListener({
     route: (handleOther) => {
-      const handlePublic: RequestListener = (request, response) =>
-        isForGraphQL(request) ? handleGraphQL(request, response) : handleOther(request, response);
+      const handlePublic = inRequestScope((request, response) =>
+        isForGraphQL(request) ? handleGraphQL(request, response) : handleOther(request, response),
+      );
       return workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
     },
     isWriting: (socket) => inFlight.isWriting(socket),
     acceptsUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
-    keepAliveTimeoutMs: listen.keepAliveTimeout,
+    timeouts: listen.timeouts,
   });
   publicListener.server.on('connection', (socket) => inFlight.watch(socket));
   publicListener.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
@@ -238,10 +251,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     options.admin === undefined
       ? undefined
       : createHttpListener({
-          route: (handleOther) => handleOther,
+          route: inRequestScope,
           isWriting: () => false,
           acceptsUpgrade: () => false,
-          keepAliveTimeoutMs: listen.keepAliveTimeout,
+          timeouts: listen.timeouts,
         });
   let unsubscribe: (() => void) | undefined;
   if (adminListener !== undefined) {
@@ -250,7 +263,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     options.addAdminRoutes?.(adminListener.routes);
   }
 
+  const announceShutdown = (): void => {
+    isShuttingDown = true;
+  };
+
   const close = async (): Promise<void> => {
+    announceShutdown();
     isDraining = true;
     draining.abort();
     inFlight.abortSubscriptions(new GatewayShutdownError());
@@ -282,20 +300,23 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     await apollo.stop();
   };
 
+  const isPortShared = options.worker !== undefined;
   let closing: Promise<void> | undefined;
   return {
     async listen() {
+      if (closing !== undefined) throw new GatewayShutdownError();
       await workerProxy?.listen();
-      const address = await startListening(publicListener, listen);
+      const address = await startListening(publicListener, listen, isPortShared);
       const adminAddress =
         adminListener === undefined || options.admin === undefined
           ? undefined
-          : await startListening(adminListener, options.admin);
+          : await startListening(adminListener, options.admin, isPortShared);
       return {
         url: `${address}${listen.path}`,
         adminUrl: adminAddress,
       };
     },
+    announceShutdown,
     close() {
       closing ??= close();
       return closing;

@@ -25,7 +25,7 @@ function httpErrorOf({ code, reason, message }: HttpParserError): HttpError {
     return new HttpError(431, `The request headers are larger than ${maxHeaderSize} bytes, the maximum.`);
   }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return new HttpError(408, 'The request did not arrive in time. Send it again.');
+    return new HttpError(408, 'The request did not arrive in time (listen.timeouts). Send it again.');
   }
   return new HttpError(400, `The request is not valid HTTP: ${reason ?? message}.`);
 }

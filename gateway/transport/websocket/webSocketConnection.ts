@@ -18,6 +18,7 @@ import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
+import { runInRequestScope } from '../http/requestScope.ts';
 import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
@@ -80,7 +81,10 @@ export class WebSocketConnection {
     this.#cancelInitTimer = timers.after(initTimeoutMs, () =>
       this.#close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
     );
-    socket.on('message', (data) => this.#onMessage(data));
+    const scope = {
+      fail: () => this.#close(CloseCode.InternalServerError, 'Internal server error'),
+    };
+    socket.on('message', (data) => runInRequestScope(scope, () => this.#onMessage(data)));
     for (const frame of ['ping', 'pong'] as const) socket.on(frame, () => this.#recordActivity());
     // `close` follows. Without this listener, an invalid frame of a client would end the process.
     socket.on('error', () => undefined);

@@ -16,7 +16,7 @@ interface ProxyRequestOptions {
   /** Ends the request to the other worker and the response to the client. */
   readonly signal: AbortSignal;
   /** Whether the client's connection is closed after the response. */
-  readonly isDraining: () => boolean;
+  readonly isShuttingDown: () => boolean;
   /** Called with the other worker's response before its body is read. */
   readonly onResponseHead: (workerResponse: IncomingMessage) => void;
 }
@@ -32,7 +32,7 @@ export const maxProxiedHeaderSize = maxHeaderSize + 1024;
  *  @throws when the worker does not respond for another reason or its response breaks off, and with the reason of
  *  `signal`. */
 export async function proxyRequest(options: ProxyRequestOptions): Promise<boolean> {
-  const { request, response, socketPath, signal, isDraining, onResponseHead } = options;
+  const { request, response, socketPath, signal, isShuttingDown, onResponseHead } = options;
   const proxied = openRequest({
     socketPath,
     // One connection per request: a reused connection may be closed at that moment, which looks like a dead worker.
@@ -48,7 +48,7 @@ export async function proxyRequest(options: ProxyRequestOptions): Promise<boolea
     if (workerResponse === undefined) return false;
     onResponseHead(workerResponse);
     const headers = endToEndHeaders(workerResponse.rawHeaders);
-    if (isDraining()) headers.push('connection', 'close');
+    if (isShuttingDown()) headers.push('connection', 'close');
     response.writeHead(workerResponse.statusCode ?? 502, workerResponse.statusMessage, headers);
     // The head of a stream must not wait for its first event.
     if (workerResponse.headers['content-length'] === undefined) response.flushHeaders();

@@ -23,6 +23,7 @@ interface WorkerProxyOptions {
   /** Drains an event stream of this worker. */
   readonly drainStream: (token: string) => void;
   readonly inFlight: InFlightRequests;
+  readonly isShuttingDown: () => boolean;
   readonly isDraining: () => boolean;
   readonly log: TransportLog;
 }
@@ -115,7 +116,7 @@ export class WorkerProxy {
     resource: RemoteResource,
     handleLocally: RequestListener,
   ): Promise<void> {
-    const { worker, inFlight, isDraining } = this.#options;
+    const { worker, inFlight, isShuttingDown } = this.#options;
     const inFlightRequest = inFlight.register(request.socket, response);
     const { signal } = inFlightRequest;
     try {
@@ -124,7 +125,7 @@ export class WorkerProxy {
         response,
         socketPath: socketPathOf(worker, resource.owner),
         signal,
-        isDraining,
+        isShuttingDown,
         onResponseHead: ({ headers }) => {
           if (headers['content-type']?.startsWith('text/event-stream') === true) this.#trackStream(resource);
         },

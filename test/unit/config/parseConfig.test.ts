@@ -12,7 +12,8 @@ describe('a configuration', () => {
       port: 4000,
       path: '/graphql',
       publicUrl: '',
-      keepAliveTimeout: 75_000,
+      timeouts: { headers: 60_000, request: 300_000, keepAlive: 75_000 },
+      shutdownDelay: 2_000,
       drainTimeout: 30_000,
     });
     expect(config.admin).toEqual({ host: '127.0.0.1', port: 4001 });
@@ -497,4 +498,23 @@ test('security.identity accepts a header or a claim, but not both', () => {
       expected: 'only one of them; remove the other',
     },
   ]);
+});
+
+test('timeouts of connections have to be positive, and the headers of a request take no longer than the request', () => {
+  const problemsOf = (timeouts: object) => findConfigProblems({ supergraph, listen: { timeouts } });
+  const duration = 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms';
+  expect(problemsOf({ headers: '0s', request: '-1s', keepAlive: 'never' })).toEqual([
+    { path: 'listen.timeouts.headers', message: 'is "0s"', expected: duration },
+    { path: 'listen.timeouts.request', message: 'is "-1s"', expected: duration },
+    { path: 'listen.timeouts.keepAlive', message: 'is "never"', expected: duration },
+  ]);
+  const expected =
+    'a time for the headers that is no longer than that for the whole request, such as 10s and 1m';
+  expect(problemsOf({ headers: '6m' })).toEqual([
+    { path: 'listen.timeouts.headers', message: 'conflicts: headers is 6m, request is 5m', expected },
+  ]);
+  expect(problemsOf({ request: '30s' })).toEqual([
+    { path: 'listen.timeouts.request', message: 'conflicts: headers is 1m, request is 30s', expected },
+  ]);
+  expect(problemsOf({ headers: '10s', request: '10s' })).toEqual([]);
 });

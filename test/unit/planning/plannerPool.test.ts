@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { PlannerPool, type PlannerPoolLimits } from '../../../gateway/planning/plannerPool.ts';
-import type { PlannerThread, PlanOutcome } from '../../../gateway/planning/plannerThread.ts';
+import type {
+  PlannerThread,
+  PlanOutcome,
+  ThreadLossReason,
+} from '../../../gateway/planning/plannerThread.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -20,7 +24,12 @@ class HeldThread implements PlannerThread {
   readonly overrides = new Map();
   document: string | undefined;
   isEnded = false;
+  readonly #exited = Promise.withResolvers<ThreadLossReason>();
   #settle: ((outcome: PlanOutcome) => void) | undefined;
+
+  get exited(): Promise<ThreadLossReason> {
+    return this.#exited.promise;
+  }
 
   readonly isAlive = (): boolean => !this.isEnded;
 
@@ -32,7 +41,10 @@ class HeldThread implements PlannerThread {
   }
 
   async finish(outcome: PlanOutcome = { kind: 'planned', plan: { kind: 'QueryPlan' } }): Promise<void> {
-    if (outcome.kind === 'lost') this.isEnded = true;
+    if (outcome.kind === 'lost') {
+      this.isEnded = true;
+      this.#exited.resolve(outcome.reason);
+    }
     this.document = undefined;
     this.#settle?.(outcome);
     await waitForTurns();
@@ -47,11 +59,13 @@ class HeldThread implements PlannerThread {
 function open(changed: Partial<PlannerPoolLimits> = {}) {
   const timers = createManualTimers();
   const threads = [new HeldThread()];
+  const failures: unknown[] = [];
   let failure: Error | undefined;
   const pool = new PlannerPool({
     limits: { ...limits, ...changed },
     timers,
     initialThread: threads[0] as HeldThread,
+    onThreadFailure: (cause) => failures.push(cause),
     startThread: () => {
       if (failure !== undefined) return Promise.reject(failure);
       const thread = new HeldThread();
@@ -63,11 +77,19 @@ function open(changed: Partial<PlannerPoolLimits> = {}) {
     pool,
     timers,
     threads,
+    failures,
     thread: (index: number) => threads[index] as HeldThread,
     failToStart: (error: Error | undefined) => {
       failure = error;
     },
     plan: (document: string) => pool.plan({ document, shouldSplitDefer: false }),
+    /** Ends the pause before the next start. Returns its length in milliseconds. */
+    endBackoff: async () => {
+      const [ms = Number.NaN] = timers.pendingMs();
+      timers.fire(ms);
+      await waitForTurns();
+      return ms;
+    },
     underWay: () => threads.map(({ document }) => document),
   };
 }
@@ -171,8 +193,13 @@ describe('a slow plan', () => {
   });
 });
 
+/** Matches a number in a range. */
+function between(min: number, max: number): unknown {
+  return { asymmetricMatch: (value: unknown) => Number(value) >= min && Number(value) <= max };
+}
+
 describe('a planner thread', () => {
-  test('that exits is replaced before the next request', async () => {
+  test('that exceeded a limit is replaced immediately, before the next request', async () => {
     const { plan, thread, threads, underWay } = open();
     void plan('hostile');
     await thread(0).finish({ kind: 'lost', reason: { kind: 'memory' } });
@@ -181,8 +208,30 @@ describe('a planner thread', () => {
     expect(underWay()).toEqual([undefined, 'next']);
   });
 
-  test('that exits and cannot be replaced fails queued requests, and the next request retries the start', async () => {
-    const { plan, thread, failToStart, underWay } = open();
+  test('that exits by itself is replaced after a pause, whether it was planning or idle', async () => {
+    const { plan, thread, threads, failures, endBackoff, underWay } = open();
+    const crash = { kind: 'crash', error: new Error('crash') } as const;
+    await thread(0).finish({ kind: 'lost', reason: crash });
+    const waiting = plan('waits');
+    await waitForTurns();
+    expect([threads.length, failures]).toEqual([1, [crash.error]]);
+    const first = await endBackoff();
+    expect(underWay()).toEqual([undefined, 'waits']);
+    await thread(1).finish({ kind: 'lost', reason: crash });
+    expect(await waiting).toEqual({ kind: 'lost', reason: crash });
+    expect(threads).toHaveLength(2);
+    const second = await endBackoff();
+    expect([first, second]).toEqual([between(50, 100), between(100, 200)]);
+    // A thread that plans ends the series of failures.
+    void plan('next');
+    await thread(2).finish();
+    await thread(2).finish({ kind: 'lost', reason: { kind: 'ended' } });
+    expect(await endBackoff()).toEqual(between(50, 100));
+    expect([threads.length, failures.length]).toEqual([4, 3]);
+  });
+
+  test('that exits and cannot be replaced fails queued requests; later requests wait for the next start', async () => {
+    const { plan, thread, failToStart, endBackoff, underWay } = open();
     const cause = new Error('no memory');
     failToStart(cause);
     const results = [plan('hostile'), plan('waits')];
@@ -194,6 +243,8 @@ describe('a planner thread', () => {
     failToStart(undefined);
     void plan('later');
     await waitForTurns();
+    expect(underWay()).toEqual([undefined]);
+    await endBackoff();
     expect(underWay()).toEqual([undefined, 'later']);
   });
 

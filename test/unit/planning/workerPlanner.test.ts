@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { type PlannerThread, startPlannerThread } from '../../../gateway/planning/plannerThread.ts';
 import {
   createWorkerPlanner,
   type WorkerPlanner,
@@ -341,6 +342,22 @@ describe('the thread of the worker planner', () => {
     expect(await plans).toMatchObject([closed, closed]);
     expect(await Promise.allSettled([planner.plan(unsplit('{ me { id } }'))])).toMatchObject([closed]);
     expect(await countThreads('tributary-plan')).toBe(0);
+  });
+
+  test('is replaced when it exits while it is idle', async () => {
+    const threads: PlannerThread[] = [];
+    const failures: unknown[] = [];
+    const planner = await open({
+      startThread: async (...options) => {
+        const thread = await startPlannerThread(...options);
+        threads.push(thread);
+        return thread;
+      },
+      onThreadFailure: (cause) => failures.push(cause),
+    });
+    await threads[0]?.terminate();
+    expect(await planner.plan(unsplit('{ me { id } }'))).toMatchObject({ kind: 'QueryPlan' });
+    expect([threads.length, failures]).toEqual([2, [new Error('The planner thread exited.')]]);
   });
 
   test('exits when the planner is closed while a thread is being replaced', async () => {

@@ -1,0 +1,43 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import type { GatewayConfig } from '../config/schema.ts';
+
+/** Environment variable of workers. */
+const portsVariable = 'TRIBUTARY_WORKERS_PORTS';
+
+/** Chooses free ports for port 0, and checks that the others are free: the workers would share a port with workers of
+ *  another gateway. Returns the environment variables for the workers.
+ *  @throws when a port is not available. */
+export async function chooseWorkerPorts({
+  listen,
+  admin,
+}: GatewayConfig): Promise<Readonly<Record<string, string>>> {
+  const servers: Server[] = [];
+  try {
+    for (const { host, port } of [listen, admin]) {
+      const server = createServer().listen(port, host);
+      servers.push(server);
+      await once(server, 'listening');
+    }
+    const ports = servers.map((server) => (server.address() as AddressInfo).port);
+    return { [portsVariable]: ports.join(' ') };
+  } finally {
+    await Promise.all(servers.filter(({ listening }) => listening).map(closed));
+  }
+}
+
+/** The configuration with the ports that the supervisor has chosen. */
+export function withWorkerPorts(config: GatewayConfig): GatewayConfig {
+  const [port = config.listen.port, adminPort = config.admin.port] = (process.env[portsVariable] ?? '')
+    .split(' ')
+    .map(Number);
+  return {
+    ...config,
+    listen: { ...config.listen, port },
+    admin: { ...config.admin, port: adminPort },
+  };
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}

@@ -1,0 +1,57 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { RequestListener, ServerResponse } from 'node:http';
+import { HttpError } from '../../admission/httpError.ts';
+import { securityHeaders } from './securityHeaders.ts';
+import { writeErrorResponse } from './writeResponse.ts';
+
+/** What an error that no code has caught ends: a request, or a WebSocket. */
+interface RequestScope {
+  fail: () => void;
+}
+
+const scopes = new AsyncLocalStorage<RequestScope>();
+
+/** Runs code of a request, so that an unhandled error of this code, or of what it starts, ends the request. */
+export function runInRequestScope(scope: RequestScope, run: () => void): void {
+  scopes.run(scope, () => {
+    try {
+      run();
+    } catch (error) {
+      // Thrown by a callback, so that the scope is still known when the error is handled.
+      setImmediate(() => {
+        throw error;
+      });
+    }
+  });
+}
+
+/** Ends the request whose code is running. Returns false when the running code belongs to no request. */
+export function failCurrentRequest(): boolean {
+  const scope = scopes.getStore();
+  scope?.fail();
+  return scope !== undefined;
+}
+
+/** Wraps `listener`, so that each of its requests has a scope. */
+export function inRequestScope(listener: RequestListener): RequestListener {
+  return (request, response) => {
+    const scope: RequestScope = { fail: () => respondWithInternalError(response) };
+    // A connection to a subgraph that the request has opened outlives it, and refers to the scope.
+    response.once('close', () => {
+      scope.fail = noop;
+    });
+    runInRequestScope(scope, () => listener(request, response));
+  };
+}
+
+function noop(): void {}
+
+function respondWithInternalError(response: ServerResponse): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const error = new HttpError(500, 'Internal server error', { code: 'INTERNAL_SERVER_ERROR' });
+  const headers = { 'cache-control': 'no-store', connection: 'close', ...securityHeaders };
+  writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
+}
