@@ -103,7 +103,7 @@ describe('a subgraph that takes one call at a time', () => {
     const answers = await Promise.all([price, stock, quick]);
     expect(answers.map(({ body }) => body.errors)).toEqual([undefined, undefined, undefined]);
     expect(
-      await sample('tributary_subgraph_queue_dropped_total{subgraph="details",priority="critical"}'),
+      await sample('tributary_subgraph_queue_dropped_total{subgraph="details",priority="critical"'),
     ).toBe(1);
     expect(asked().sort()).toEqual(['price', 'quick', 'slow', 'stock']);
   });
