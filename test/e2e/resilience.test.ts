@@ -345,6 +345,10 @@ describe('with a circuit for each coordinate, a broken', () => {
     expect(codesOf(await execute('{ broken }'))).toEqual([['broken', 'CIRCUIT_OPEN']]);
     expect(parts.calls.length).toBe(failures);
     expect(await execute('{ sound }')).toEqual({ data: { sound: 'sound' } });
+    const both = await execute('{ sound alias: sound broken }');
+    expect(both.data).toEqual({ sound: 'sound', alias: 'sound', broken: null });
+    expect(codesOf(both)).toEqual([['broken', 'CIRCUIT_OPEN']]);
+    expect(parts.calls.length).toBe(failures + 2);
   });
 
   test('entity type does not take the others with it that are fetched in the same call', async () => {
