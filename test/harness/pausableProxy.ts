@@ -17,6 +17,8 @@ export interface PausableProxy extends AsyncDisposable {
   readonly port: number;
   /** The number of open connections of clients. */
   readonly openConnections: number;
+  /** The number of open connections on which a request hangs (`hang`). */
+  readonly hangingConnections: number;
   /** The number of connections of clients that were accepted since the last `setFault`. */
   readonly acceptedConnections: number;
   /** Pauses the next connection that sends this text, from that text on, until `resume`. Resolves when it is paused. */
@@ -30,6 +32,7 @@ export interface PausableProxy extends AsyncDisposable {
 export async function startPausableProxy(port: number): Promise<PausableProxy> {
   const sockets = new Set<Socket>();
   const clients = new Set<Socket>();
+  const hanging = new Set<Socket>();
   const held: (() => void)[] = [];
   let awaited: { readonly text: string; readonly onPaused: () => void } | undefined;
   let fault: ProxyFault = { kind: 'none' };
@@ -47,8 +50,11 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
     accepted += 1;
     clients.add(client);
     if (fault.kind === 'hang' || fault.kind === 'reset') {
-      track(client, () => clients.delete(client));
-      if (fault.kind === 'hang') client.resume();
+      track(client, () => {
+        clients.delete(client);
+        hanging.delete(client);
+      });
+      if (fault.kind === 'hang') client.on('data', () => hanging.add(client));
       else client.once('data', () => client.resetAndDestroy());
       return;
     }
@@ -94,6 +100,9 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
     port: ownPort,
     get openConnections() {
       return clients.size;
+    },
+    get hangingConnections() {
+      return hanging.size;
     },
     get acceptedConnections() {
       return accepted;
