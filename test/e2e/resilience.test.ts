@@ -70,16 +70,14 @@ let proxies: ReadonlyMap<string, PausableProxy>;
 let paused: SubgraphProcess;
 let pair: readonly [SubgraphProcess, SubgraphProcess];
 const clock = new ShopClock();
+const started = new AsyncDisposableStack();
 const logged: { readonly msg: string; readonly subgraph?: string }[] = [];
 
 beforeAll(async () => {
-  const started = new Map<string, PausableProxy>();
-  proxies = started;
-  [paused, ...pair] = await Promise.all([
-    startSubgraphProcess('pausedRoot', 'paused'),
-    startSubgraphProcess('pairRoot', 'pair'),
-    startSubgraphProcess('pairRoot', 'pair'),
-  ]);
+  const proxyByName = new Map<string, PausableProxy>();
+  proxies = proxyByName;
+  const startProcess = async (name: string) => started.use(await startSubgraphProcess(`${name}Root`, name));
+  [paused, ...pair] = await Promise.all([startProcess('paused'), startProcess('pair'), startProcess('pair')]);
   gateway = await startInlineGateway({
     subgraphs,
     config: {
@@ -100,6 +98,7 @@ beforeAll(async () => {
           'Product.stale': { maxAge: '5s', staleIfError: '10m' },
         },
       },
+      enrichment: { mode: 'always', budget: '10s', fields: { 'Product.advice': {} } },
     },
     dependencies: {
       now: clock.now,
@@ -107,20 +106,18 @@ beforeAll(async () => {
     },
     async addressOf(name, url) {
       if (name !== 'unstable' && name !== 'silent') return url;
-      const proxy = await startPausableProxy(Number(new URL(url).port));
-      started.set(name, proxy);
+      const proxy = started.use(await startPausableProxy(Number(new URL(url).port)));
+      proxyByName.set(name, proxy);
       return `http://127.0.0.1:${proxy.port}/graphql`;
     },
   });
+  started.use(gateway);
 });
 afterEach(async () => {
   for (const { name } of subgraphs) gateway.subgraph(name).reset();
   for (const proxy of proxies.values()) await proxy.setFault({ kind: 'none' });
 });
-afterAll(async () => {
-  await gateway.close();
-  for (const disposable of [...proxies.values(), paused, ...pair]) await disposable[Symbol.asyncDispose]();
-});
+afterAll(() => started.disposeAsync());
 
 interface Body {
   readonly data?: Readonly<Record<string, unknown>> | null;
@@ -332,6 +329,24 @@ describe('an open circuit', () => {
       },
     });
     expect(stale.calls.length).toBe(calls);
+  });
+
+  test('makes an enrichment of its subgraph pending at once, with a token', async () => {
+    const advice = gateway.subgraph('advice');
+    await openCircuit(advice, 'advice', 2);
+    expect(await execute('{ top { name advice } }')).toEqual({
+      data: { top: { name: 'Pan', advice: null } },
+      extensions: {
+        tributary: {
+          enrichment: {
+            token: expect.any(String),
+            expiresInMs: expect.any(Number),
+            pending: [{ path: ['top', 'advice'], reason: 'error' }],
+          },
+        },
+      },
+    });
+    expect(advice.calls.length).toBe(2);
   });
 });
 
