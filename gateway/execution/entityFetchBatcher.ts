@@ -154,8 +154,10 @@ export class EntityFetchBatcher {
         {
           onResponse: (response) => {
             this.#batchSizeOf(first).onBatch(batch.size, 'answered');
-            // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed.
-            if (fused.shapes.length > 1 && !isPlainObject(response.data)) {
+            // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed, unless
+            // the status says that the subgraph itself has failed: it would only get more calls.
+            const hasFailed = (response.failureStatus ?? 0) >= 500;
+            if (fused.shapes.length > 1 && !isPlainObject(response.data) && !hasFailed) {
               sendSeparately();
               return;
             }
@@ -178,24 +180,27 @@ export class EntityFetchBatcher {
     });
   }
 
+  /** Sends the fetches of these requests in one request for each shape. */
   async #sendSeparately(requests: readonly BatchableRequest[]): Promise<void> {
+    const open = requests.filter((request) => !request.isCancelled);
+    const separate = open.map((request) => {
+      const parts = request.calls.map(
+        (call) =>
+          new BatchableRequest(
+            { calls: [call], requestContext: request.requestContext, onDone() {} },
+            this.#fuse([call]),
+          ),
+      );
+      request.onCancel = () => {
+        for (const part of parts) part.cancel();
+      };
+      return parts;
+    });
+    const [first = []] = separate;
     await Promise.all(
-      requests.map(async (request) => {
-        if (request.isCancelled) return;
-        const separate = request.calls.map(
-          (call) =>
-            new BatchableRequest(
-              { calls: [call], requestContext: request.requestContext, onDone() {} },
-              this.#fuse([call]),
-            ),
-        );
-        request.onCancel = () => {
-          for (const part of separate) part.cancel();
-        };
-        await Promise.all(separate.map((part) => this.#sendBatch([part])));
-        request.finish();
-      }),
+      first.map((_, n) => this.#sendBatch(separate.map((parts) => parts[n] as BatchableRequest))),
     );
+    for (const request of open) request.finish();
   }
 
   #fuse(calls: readonly FetchCall[]): FusedShape {

@@ -1,12 +1,25 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { SubgraphClient, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { EntityFetchBatcher, type EntityFetchBatcherOptions } from './entityFetchBatcher.ts';
-import { type FetchResult, serializeVariables, toFailedResult, toFetchResult } from './fetchCall.ts';
+import {
+  type FetchCall,
+  type FetchResult,
+  serializeVariables,
+  toFailedResult,
+  toFetchResult,
+} from './fetchCall.ts';
 import type { CancelFetch, EntityRequest, FetchSender, RootRequest } from './fetchSender.ts';
+import type { FetchShape } from './fetchShape.ts';
+import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
+import { RootFetchPartition } from './rootFetchPartition.ts';
+
+type AnsweredResult = Extract<FetchResult, { kind: 'answered' }>;
 
 /** Sends fetches to subgraphs. */
 export class SubgraphFetchSender implements FetchSender {
   readonly #client: SubgraphClient;
   readonly #entityBatcher: EntityFetchBatcher;
+  readonly #separateShapes = new WeakMap<FetchShape, readonly FetchShape[]>();
 
   constructor(client: SubgraphClient, options: EntityFetchBatcherOptions) {
     this.#client = client;
@@ -18,8 +31,21 @@ export class SubgraphFetchSender implements FetchSender {
   }
 
   sendRoot({ call, onDone }: RootRequest): CancelFetch {
+    let cancelSeparate: CancelFetch | undefined;
+    const cancel = this.#sendRoot(call, (result) => {
+      // The circuit of one root field is open. The others succeed when they are sent separately.
+      const shapes = isCircuitOpen(result) ? this.#separateShapesOf(call.shape) : [];
+      if (shapes.length < 2) call.settle(result, onDone);
+      else cancelSeparate = this.#sendSeparately(call, shapes, (merged) => call.settle(merged, onDone));
+    });
+    return () => {
+      cancel();
+      cancelSeparate?.();
+    };
+  }
+
+  #sendRoot(call: FetchCall, onResult: (result: FetchResult) => void): CancelFetch {
     const { shape, requestContext } = call;
-    const finish = (result: FetchResult): void => call.settle(result, onDone);
     return this.#client.send(
       {
         subgraph: shape.subgraph,
@@ -37,11 +63,49 @@ export class SubgraphFetchSender implements FetchSender {
         deadline: requestContext.deadlineFor(shape.subgraph),
       },
       {
-        onResponse: (response) => finish(toRootResult(response)),
-        onError: (error) => finish(toFailedResult(error)),
+        onResponse: (response) => onResult(toRootResult(response)),
+        onError: (error) => onResult(toFailedResult(error)),
       },
     );
   }
+
+  #sendSeparately(
+    call: FetchCall,
+    shapes: readonly FetchShape[],
+    onMerged: (result: FetchResult) => void,
+  ): CancelFetch {
+    const results: FetchResult[] = [];
+    let open = shapes.length;
+    const cancels = shapes.map((shape, n) =>
+      this.#sendRoot({ ...call, shape }, (result) => {
+        results[n] = result;
+        open -= 1;
+        if (open === 0) onMerged(mergeResults(shapes, results));
+      }),
+    );
+    return () => {
+      for (const cancel of cancels) cancel();
+    };
+  }
+
+  /** A fetch for each coordinate of a query. */
+  #separateShapesOf(shape: FetchShape): readonly FetchShape[] {
+    if (shape.kind !== 'query') return [];
+    let shapes = this.#separateShapes.get(shape);
+    if (shapes === undefined) {
+      const partition = new RootFetchPartition(shape);
+      const byCoordinate = Map.groupBy(partition.items.keys(), (index) =>
+        String(shape.coordinates.get(partition.items[index]?.responseName ?? '')),
+      );
+      shapes = [...byCoordinate.values()].map((indexes) => partition.shapeFor(indexes));
+      this.#separateShapes.set(shape, shapes);
+    }
+    return shapes;
+  }
+}
+
+function isCircuitOpen(result: FetchResult): boolean {
+  return result.kind === 'failed' && result.error.code === 'CIRCUIT_OPEN';
 }
 
 function toRootResult(response: SubgraphResponse): FetchResult {
@@ -51,4 +115,34 @@ function toRootResult(response: SubgraphResponse): FetchResult {
     response.data,
     errors.map((entry) => ({ entry, entityIndex: undefined, path: entry.path ?? [] })),
   );
+}
+
+/** Merges the results of separate root fetches. The fields of those that failed are null, with an error each. */
+function mergeResults(shapes: readonly FetchShape[], results: readonly FetchResult[]): FetchResult {
+  const answers = results.filter((result): result is AnsweredResult => result.kind === 'answered');
+  const [first] = answers;
+  if (first === undefined) return results[0] as FetchResult;
+  const data: ResponseObject = {};
+  for (const [n, { coordinates }] of shapes.entries()) {
+    const result = results[n] as FetchResult;
+    const own = result.kind === 'answered' && isPlainObject(result.data) ? result.data : {};
+    for (const name of coordinates.keys()) setKey(data, name, Object.hasOwn(own, name) ? own[name] : null);
+  }
+  return {
+    ...first,
+    data,
+    errors: results.flatMap((result, n) =>
+      result.kind === 'answered'
+        ? result.errors
+        : Array.from(shapes[n]?.coordinates.keys() ?? [], (name) => ({
+            entry: result.error,
+            entityIndex: undefined,
+            path: [name],
+          })),
+    ),
+    isEscapeFree: answers.every(({ isEscapeFree }) => isEscapeFree),
+    metadata: answers.every(({ metadata }) => isDeepStrictEqual(metadata, first.metadata))
+      ? first.metadata
+      : { cacheControl: 'no-store', age: undefined, extensions: undefined },
+  };
 }

@@ -107,11 +107,14 @@ interface StartInlineGatewayOptions {
   readonly transformSupergraph?: (sdl: string) => string;
   /** Whether the gateway reloads a changed supergraph file. */
   readonly isWatching?: boolean;
+  /** Where the gateway calls a subgraph; at its own URL when omitted. */
+  readonly addressOf?: (name: string, url: string) => Promise<string>;
 }
 
 /** Starts subgraphs that the test defines, each a real HTTP server, and a gateway in this process. */
 export async function startInlineGateway(options: StartInlineGatewayOptions): Promise<InlineGateway> {
   const { config = {}, dependencies, transformSupergraph = (sdl) => sdl, isWatching = false } = options;
+  const { addressOf = async (_, url) => url } = options;
   const cleanups: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -126,11 +129,13 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       running.set(subgraph.name, server);
     }
     const composed = await composeOnce(
-      options.subgraphs.map(({ name, sdl, link = federation }) => ({
-        name,
-        sdl: link + sdl,
-        url: (running.get(name) as InlineServer).url,
-      })),
+      await Promise.all(
+        options.subgraphs.map(async ({ name, sdl, link = federation }) => ({
+          name,
+          sdl: link + sdl,
+          url: await addressOf(name, (running.get(name) as InlineServer).url),
+        })),
+      ),
     );
     if ('errors' in composed) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
     const directory = await mkdtemp(join(tmpdir(), 'tributary-inline-'));

@@ -1,21 +1,65 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A TCP proxy whose connections the test can pause. */
-interface PausableProxy extends AsyncDisposable {
+/** What a proxy does to its connections. `refuse`: they are refused. `reset`: they are reset when a request arrives.
+ *  `hang`: they are accepted, and nothing is forwarded. `drip`: one byte of the response is forwarded every `everyMs`.
+ *  `delay`: the response is forwarded `ms` later. */
+export type ProxyFault =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'refuse' }
+  | { readonly kind: 'reset' }
+  | { readonly kind: 'hang' }
+  | { readonly kind: 'drip'; readonly everyMs: number }
+  | { readonly kind: 'delay'; readonly ms: number };
+
+/** A TCP proxy whose connections the test can pause and break. */
+export interface PausableProxy extends AsyncDisposable {
   readonly port: number;
+  /** The number of open connections of clients. */
+  readonly openConnections: number;
+  /** The number of open connections on which a request hangs (`hang`). */
+  readonly hangingConnections: number;
+  /** The number of connections of clients that were accepted since the last `setFault`. */
+  readonly acceptedConnections: number;
   /** Pauses the next connection that sends this text, from that text on, until `resume`. Resolves when it is paused. */
   pauseAt(text: string): Promise<void>;
   resume(): void;
+  /** Resets the open connections. The fault concerns the following ones. */
+  setFault(fault: ProxyFault): Promise<void>;
 }
 
 /** Starts a proxy for a port of this machine. */
 export async function startPausableProxy(port: number): Promise<PausableProxy> {
   const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
+  const hanging = new Set<Socket>();
   const held: (() => void)[] = [];
   let awaited: { readonly text: string; readonly onPaused: () => void } | undefined;
+  let fault: ProxyFault = { kind: 'none' };
+  let accepted = 0;
+
+  const track = (socket: Socket, onClose: () => void): void => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('close', () => {
+      sockets.delete(socket);
+      onClose();
+    });
+  };
   const server = createServer((client) => {
+    accepted += 1;
+    clients.add(client);
+    if (fault.kind === 'hang' || fault.kind === 'reset') {
+      track(client, () => {
+        clients.delete(client);
+        hanging.delete(client);
+      });
+      if (fault.kind === 'hang') client.on('data', () => hanging.add(client));
+      else client.once('data', () => client.resetAndDestroy());
+      return;
+    }
     const upstream = connect(port, '127.0.0.1');
+    const respond = createResponder(client, fault);
     let isPaused = false;
     let last = '';
     client.on('data', (chunk) => {
@@ -31,23 +75,38 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
       if (isPaused) held.push(() => upstream.write(chunk));
       else upstream.write(chunk);
     });
-    upstream.on('data', (chunk) => client.write(chunk));
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.once('close', () => {
-        sockets.delete(socket);
-        other.destroy();
-      });
-    }
+    upstream.on('data', respond);
+    track(client, () => {
+      clients.delete(client);
+      upstream.destroy();
+    });
+    track(upstream, () => client.destroy());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+
+  const listen = async (at: number): Promise<void> => {
+    server.listen(at, '127.0.0.1');
+    await once(server, 'listening');
+  };
+  const reset = (): void => {
+    for (const client of clients) {
+      // Node leaks the handle of a socket that is reset while it is shut down.
+      if (client.writableEnded) client.destroy();
+      else client.resetAndDestroy();
+    }
+  };
+  await listen(0);
+  const { port: ownPort } = server.address() as AddressInfo;
   return {
-    port: (server.address() as AddressInfo).port,
+    port: ownPort,
+    get openConnections() {
+      return clients.size;
+    },
+    get hangingConnections() {
+      return hanging.size;
+    },
+    get acceptedConnections() {
+      return accepted;
+    },
     pauseAt: (text) =>
       new Promise((resolve) => {
         awaited = { text, onPaused: resolve };
@@ -55,9 +114,40 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
     resume() {
       for (const forward of held.splice(0)) forward();
     },
+    async setFault(next) {
+      fault = next;
+      reset();
+      accepted = 0;
+      if (fault.kind === 'refuse' && server.listening) {
+        server.close();
+        await once(server, 'close');
+      } else if (fault.kind !== 'refuse' && !server.listening) {
+        await listen(ownPort);
+      }
+    },
     async [Symbol.asyncDispose]() {
-      server.close();
+      if (server.listening) server.close();
       for (const socket of sockets) socket.destroy();
     },
+  };
+}
+
+/** Returns what forwards a chunk of the response. */
+function createResponder(client: Socket, fault: ProxyFault): (chunk: Buffer) => void {
+  if (fault.kind === 'delay') {
+    return (chunk) => {
+      const timer = setTimeout(() => client.write(chunk), fault.ms);
+      client.once('close', () => clearTimeout(timer));
+    };
+  }
+  if (fault.kind !== 'drip') return (chunk) => client.write(chunk);
+  let bytes = Buffer.alloc(0);
+  const timer = setInterval(() => {
+    if (bytes.length > 0) client.write(bytes.subarray(0, 1));
+    bytes = bytes.subarray(1);
+  }, fault.everyMs);
+  client.once('close', () => clearInterval(timer));
+  return (chunk) => {
+    bytes = Buffer.concat([bytes, chunk]);
   };
 }

@@ -1,5 +1,6 @@
 import { OperationTypeNode, print } from 'graphql';
 import type { FetchShape } from '../../execution/fetchShape.ts';
+import { RootFetchPartition } from '../../execution/rootFetchPartition.ts';
 import type { CacheRule } from '../rules/cacheRule.ts';
 import type { CacheRules } from '../rules/cacheRules.ts';
 import { fetchRuleOf } from '../rules/fetchRule.ts';
@@ -7,7 +8,6 @@ import { fingerprintShape } from '../rules/shapeFingerprint.ts';
 import { createValueValidator, type ValueValidator } from '../rules/valueValidator.ts';
 import { createValueTagger, type ValueTagger } from '../tags/valueTags.ts';
 import type { FetchCacheOptions } from './fetchCache.ts';
-import { RootFetchPartition } from './rootFetchPartition.ts';
 
 /** How the values of one fetch shape are cached. */
 export interface CachePlan {

@@ -1,11 +1,11 @@
 import type { CacheScope } from '../../execution/cachingContribution.ts';
 import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
 import { isPlainObject, type ResponseObject, setKey } from '../../execution/responseTree.ts';
+import type { RootFetchPartition } from '../../execution/rootFetchPartition.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import { type CacheKeyTarget, FetchKeys } from './cacheKey.ts';
 import type { CachePlan, CachePlans } from './cachePlans.ts';
 import type { FetchCacheOptions } from './fetchCache.ts';
-import type { RootFetchPartition } from './rootFetchPartition.ts';
 
 /** What the cache stores under one key: the answer for one representation of an entity fetch, or for one root field. */
 export interface CacheableItem {

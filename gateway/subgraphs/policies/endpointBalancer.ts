@@ -114,7 +114,9 @@ export class EndpointBalancer {
   }
 }
 
-/** A new endpoint has no latency yet: it is preferred once, and then known. */
+/** An endpoint without a latency yet is preferred for one call. Until that call has ended, the endpoint may hang: others are
+ *  preferred. */
 function costOf({ inFlight, latencyMs }: Endpoint): number {
+  if (latencyMs === 0 && inFlight > 0) return Number.MAX_VALUE;
   return (inFlight + 1) * latencyMs;
 }

@@ -293,16 +293,16 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     return true;
   }
 
-  /** Waits for the next attempt, if there may be one. */
+  /** Ends the attempts, and waits for the next one, if there may be one. */
   #backOff(end: AttemptEnd): boolean {
-    const { subgraph, isIdempotent, policies } = this.#request;
-    const now = this.#options.now();
-    const delayMs = isIdempotent
-      ? policies.retry?.takeRetry(end, this.#attemptCount, this.latestDeadline - now)
-      : undefined;
-    if (delayMs === undefined) return false;
+    const { subgraph, isIdempotent, policies, coordinates } = this.#request;
     this.#previous = this.#attempts.at(-1)?.call;
     for (const attempt of [...this.#attempts]) this.#endAttempt(attempt, end);
+    // This failure may have opened the circuit.
+    if (!isIdempotent || policies.circuits?.admits(coordinates) === false) return false;
+    const now = this.#options.now();
+    const delayMs = policies.retry?.takeRetry(end, this.#attemptCount, this.latestDeadline - now);
+    if (delayMs === undefined) return false;
     this.#state = { kind: 'backing off', retryAt: now + delayMs };
     this.#options.onRetry?.(subgraph);
     this.#setTimer();

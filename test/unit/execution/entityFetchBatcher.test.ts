@@ -261,6 +261,43 @@ describe('deadlines of batched requests', () => {
 });
 
 describe('one HTTP request for several fetches of one client', () => {
+  const both = (...ids: string[]) => [
+    createFetchCall(ids),
+    createFetchCall(ids, { shape: shapeOf(entityFetch('price')) }),
+  ];
+
+  test.each([
+    ['the circuit of one of them is open', new GatewayError('CIRCUIT_OPEN', 'open')],
+    ['one of them fails as a whole', { data: null, errors: [{ message: 'all of it' }] }],
+  ])('is divided when %s, and stays shared by several clients', async (_, outcome) => {
+    const { client, requests } = started();
+    const sent = [send(requests, ...both('1')), send(requests, ...both('2'))];
+    await waitForTurns(2);
+    if (outcome instanceof GatewayError) client.calls[0]?.receiver.onError(outcome);
+    else client.calls[0]?.answer(outcome);
+    await waitForTurns(2);
+    expect(client.calls.slice(1).map(({ body }) => body.variables)).toEqual(
+      Array(2).fill({ representations: [typed('1'), typed('2')] }),
+    );
+    for (const { answer } of client.calls.slice(1)) answer({ data: { _entities: [{}, {}] } });
+    await waitForTurns(2);
+    expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
+  });
+
+  test('is not divided when the whole subgraph fails, which would multiply its calls', async () => {
+    const { client, requests } = started();
+    const calls = both('1');
+    send(requests, ...calls);
+    await waitForTurns(2);
+    const down = { message: 'down' };
+    client.calls[0]?.answer({ errors: [down], failureStatus: 503 });
+    await waitForTurns(2);
+    expect(client.calls).toHaveLength(1);
+    expect(calls.map(({ results }) => results)).toMatchObject(
+      Array(2).fill([{ kind: 'answered', errors: [{ entry: down, path: [] }] }]),
+    );
+  });
+
   test('returns to each fetch its own entities and errors, under its own names', async () => {
     const { client, requests } = started({ acrossRequests: false });
     const stock = createFetchCall(['1', '2']);

@@ -184,6 +184,14 @@ describe('an open circuit', () => {
     expect(subgraph.requests.length).toBe(4);
   });
 
+  test('ends the retries of the call whose failure opened it, and spends no budget', async () => {
+    await using fixture = createFixture({ retry, breaker: { ...breaker, minCalls: 1 } });
+    subgraph.setDefaultScript(withStatus(503));
+    expect(await codeOf(fixture.send())).toBe('SUBGRAPH_UNREACHABLE');
+    expect([subgraph.requests.length, fixture.clock.activeTimerCount]).toEqual([1, 0]);
+    expect(fixture.client.states()).toMatchObject([{ circuit: 'open', hasRetryBudget: true }]);
+  });
+
   test('refuses calls that were queued when it opened', async () => {
     await using fixture = createClientFixture(subgraph.url, {
       at: { breaker: { ...breaker, minCalls: 1 }, concurrency: { max: 1, queue: 10 } },

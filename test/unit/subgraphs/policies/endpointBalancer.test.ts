@@ -62,6 +62,15 @@ describe('calls to a subgraph with several endpoints', () => {
     expect(Array.from({ length: 20 }, () => call(succeeded))).toEqual(Array(20).fill('b'));
   });
 
+  test('prefer a new endpoint for one call, and not while that call hangs', () => {
+    const { balancer } = open(['known', 'new']);
+    balancer.onStart('known');
+    balancer.onEnd('known', succeeded, 10);
+    expect(balancer.choose(undefined)).toBe('new');
+    balancer.onStart('new');
+    expect(Array.from({ length: 20 }, () => balancer.choose(undefined))).toEqual(Array(20).fill('known'));
+  });
+
   test('avoid a slow endpoint', () => {
     const { balancer } = open(['slow', 'fast']);
     for (const [url, latencyMs] of [

@@ -1,5 +1,5 @@
 import { Kind, print, type SelectionNode, visit } from 'graphql';
-import { FetchShape } from '../../execution/fetchShape.ts';
+import { FetchShape } from './fetchShape.ts';
 
 /** A part of a root fetch that can be fetched separately. */
 interface RootItem {
@@ -9,7 +9,7 @@ interface RootItem {
   readonly shape: FetchShape;
 }
 
-/** Divides a root fetch by the response names of its fields, so that each field is cached and fetched separately. */
+/** Divides a root fetch by the response names of its fields, so that fields can be cached and fetched separately. */
 export class RootFetchPartition {
   readonly items: readonly RootItem[];
   readonly #shape: FetchShape;
