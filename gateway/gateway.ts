@@ -3,7 +3,12 @@ import './requireNode.ts';
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import { createIdentityReader } from './admission/identity.ts';
+import { LoadShedder } from './admission/loadShedder.ts';
+import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
+import { RequestPriorities } from './admission/requestPriorities.ts';
+import { TrafficControl } from './admission/trafficControl.ts';
+import { TrafficMetrics } from './admission/trafficMetrics.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
 import { ConfigError, type ConfigProblem } from './config/configError.ts';
 import { parseConfig } from './config/parseConfig.ts';
@@ -71,6 +76,8 @@ export interface GatewayDependencies {
   readonly now?: () => number;
   /** Timers of connections and subscriptions. Default: real time. */
   readonly timers?: Timers;
+  /** What `overload` measures. Default: the load of this process. */
+  readonly load?: LoadSource;
   /** Starts the threads that plan operations. Worker threads when omitted. */
   readonly startPlannerThread?: StartPlannerThread;
   /** Identifies this process among several that share the port. */
@@ -126,8 +133,17 @@ export async function createGateway(
     policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
   });
   features.push({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
+  const priorities = new RequestPriorities(config.overload.priorities);
+  const shedder = createLoadShedder(context, dependencies.load ?? new ProcessLoad());
+  const traffic = new TrafficControl({
+    shedder,
+    priorities,
+    readIdentity: context.readIdentity,
+    metrics: new TrafficMetrics(metrics.registry),
+  });
   const pipeline = new Pipeline({
     preparer,
+    traffic,
     fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),
     subscriptions: subscriptions.subscriptions,
     enrichment: enrichment.coordinator,
@@ -140,6 +156,7 @@ export async function createGateway(
     requestContexts: new RequestContextFactory({
       config,
       readIdentity: context.readIdentity,
+      priorities,
       overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
     }),
     onPrepared: (request) => {
@@ -147,7 +164,7 @@ export async function createGateway(
     },
   });
   enrichment.runJobsWith(pipeline.createJobExecutor(() => supergraphs.acquire()));
-  const server = createListeners({ context, features, pipeline, ...dependencies });
+  const server = createListeners({ context, features, pipeline, traffic, ...dependencies });
 
   reportSupergraphs(supergraphs, config, log);
   supergraphs.onChange((supergraph) => {
@@ -161,6 +178,7 @@ export async function createGateway(
     async start() {
       // Listening first, so that health routes answer while the supergraph loads.
       const { url, adminUrl } = await server.listen();
+      shedder.start();
       for (const feature of features) feature.onListening?.(new URL('/', url).href);
       await supergraphs.start(createSource(config));
       return { url, adminUrl: adminUrl as string };
@@ -170,6 +188,7 @@ export async function createGateway(
       // One deadline for all steps.
       const deadline = performance.now() + config.listen.drainTimeout;
       await server.close();
+      shedder.stop();
       for (const feature of features.toReversed())
         await feature.stop?.(Math.max(0, deadline - performance.now()));
       await supergraphs.close();
@@ -199,4 +218,16 @@ function createFeatureContext(
     readIdentity: createIdentityReader(config.security.identity),
     newId: createIdGenerator(worker?.name),
   };
+}
+
+function createLoadShedder({ config, timers, log }: FeatureContext, load: LoadSource): LoadShedder {
+  return new LoadShedder({
+    limits: config.overload,
+    timers,
+    load,
+    onChange: (shed, sample) => {
+      if (shed.length > 0) log.warn({ shed, ...sample }, 'Requests of some priorities are shed (overload)');
+      else log.info(sample, 'No requests are shed any more');
+    },
+  });
 }

@@ -1,5 +1,6 @@
 import { type DocumentNode, validate } from 'graphql';
 import type { RequestContextFactory } from './admission/requestContextFactory.ts';
+import type { TrafficControl } from './admission/trafficControl.ts';
 import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgencies.ts';
 import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
 import { RequestEnrichments } from './enrichment/responses/requestEnrichments.ts';
@@ -51,6 +52,8 @@ interface PipelineOptions {
   /** An operation that is valid could not be planned. */
   onPlanningFailed(error: GatewayError, requestId: string): void;
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
+  /** `undefined` if every operation is executed. */
+  readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
   /** An operation is prepared and about to be executed. Must not throw. */
   onPrepared?(request: OperationRequest): void;
 }
@@ -67,8 +70,9 @@ export class Pipeline {
    *  `SHUTTING_DOWN`. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const startedAt = performance.now();
-    const { requestContexts, enrichment } = this.#options;
+    const { requestContexts, traffic, enrichment } = this.#options;
     const context = requestContexts.create(request);
+    traffic?.checkOperation(context);
     if (enrichment?.isUpdateSubscription(request, supergraph))
       return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
     let prepared: PreparationResult;

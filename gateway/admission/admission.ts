@@ -22,6 +22,8 @@ interface AdmissionOptions {
   /** Operations that bypass Apollo Server; `undefined` if none may. */
   readonly validatedOperations: ValidatedOperationCache | undefined;
   readonly executeOperation: ExecuteOperation;
+  /** @throws {HttpError} if the request is shed, whatever its operation is. */
+  readonly checkLoad: (client: Pick<ClientRequest, 'headers' | 'clientAddress'>) => void;
   /** Gives an error its final form (`createErrorFormatter`). */
   readonly formatError: (error: GraphQLFormattedError) => GraphQLFormattedError;
   /** @throws {HttpError} for an operation text beyond the limits. */
@@ -89,6 +91,7 @@ export class Admission {
   }
 
   async #admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+    this.#options.checkLoad(client);
     const { method, search, body } = request;
     if (body !== undefined) this.#checkBody(body, request.acceptsArrays);
     this.#checkTexts(method, search, body);

@@ -145,6 +145,8 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         supergraph: { file, watch: isWatching },
         telemetry: { logLevel: 'silent' },
         planning: longPlanningTimeout,
+        // The machine may be busy with other suites.
+        overload: { eventLoopDelay: 0, memory: 1 },
         // The contracts of this repository belong to the demo.
         contracts: { guard: 'off' },
         ...config,

@@ -40,6 +40,8 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       supergraph: { file: demoSupergraphFile, watch: false },
       telemetry: { logLevel: 'silent' },
       planning: longPlanningTimeout,
+      // The machine may be busy with other suites.
+      overload: { eventLoopDelay: 0, memory: 1 },
       contracts: { guard: 'off' },
       enrichment: { mode: 'never' },
       ...config,
