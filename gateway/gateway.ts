@@ -2,13 +2,11 @@ import './requireNode.ts';
 
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
+import { createTrafficControl } from './admission/createTrafficControl.ts';
 import { createIdentityReader } from './admission/identity.ts';
-import { LoadShedder } from './admission/loadShedder.ts';
 import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { RequestPriorities } from './admission/requestPriorities.ts';
-import { TrafficControl } from './admission/trafficControl.ts';
-import { TrafficMetrics } from './admission/trafficMetrics.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
 import { ConfigError, type ConfigProblem } from './config/configError.ts';
 import { parseConfig } from './config/parseConfig.ts';
@@ -134,12 +132,10 @@ export async function createGateway(
   });
   features.push({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
   const priorities = new RequestPriorities(config.overload.priorities);
-  const shedder = createLoadShedder(context, dependencies.load ?? new ProcessLoad());
-  const traffic = new TrafficControl({
-    shedder,
+  const traffic = createTrafficControl({
+    ...context,
     priorities,
-    readIdentity: context.readIdentity,
-    metrics: new TrafficMetrics(metrics.registry),
+    load: dependencies.load ?? new ProcessLoad(),
   });
   const pipeline = new Pipeline({
     preparer,
@@ -178,7 +174,7 @@ export async function createGateway(
     async start() {
       // Listening first, so that health routes answer while the supergraph loads.
       const { url, adminUrl } = await server.listen();
-      shedder.start();
+      traffic.start();
       for (const feature of features) feature.onListening?.(new URL('/', url).href);
       await supergraphs.start(createSource(config));
       return { url, adminUrl: adminUrl as string };
@@ -188,11 +184,11 @@ export async function createGateway(
       // One deadline for all steps.
       const deadline = performance.now() + config.listen.drainTimeout;
       await server.close();
-      shedder.stop();
       for (const feature of features.toReversed())
         await feature.stop?.(Math.max(0, deadline - performance.now()));
       await supergraphs.close();
       await client.close();
+      traffic.close();
       for (const feature of features.toReversed()) await feature.close?.();
     },
   };
@@ -218,16 +214,4 @@ function createFeatureContext(
     readIdentity: createIdentityReader(config.security.identity),
     newId: createIdGenerator(worker?.name),
   };
-}
-
-function createLoadShedder({ config, timers, log }: FeatureContext, load: LoadSource): LoadShedder {
-  return new LoadShedder({
-    limits: config.overload,
-    timers,
-    load,
-    onChange: (shed, sample) => {
-      if (shed.length > 0) log.warn({ shed, ...sample }, 'Requests of some priorities are shed (overload)');
-      else log.info(sample, 'No requests are shed any more');
-    },
-  });
 }

@@ -72,7 +72,8 @@ export class Pipeline {
     const startedAt = performance.now();
     const { requestContexts, traffic, enrichment } = this.#options;
     const context = requestContexts.create(request);
-    traffic?.checkOperation(context);
+    const checking = traffic?.checkOperation(request, context);
+    if (checking !== undefined) await checking;
     if (enrichment?.isUpdateSubscription(request, supergraph))
       return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
     let prepared: PreparationResult;

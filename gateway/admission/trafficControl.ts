@@ -1,5 +1,7 @@
+import type { GatewayConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
+import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import { readPriority } from './clientPreferences.ts';
 import type { ClientRequest } from './clientRequest.ts';
@@ -7,10 +9,14 @@ import { headersOf } from './errorResponse.ts';
 import { HttpError } from './httpError.ts';
 import type { ReadIdentity } from './identity.ts';
 import type { LoadShedder, ShedReason } from './loadShedder.ts';
+import type { RateLimiter, RateLimitResult } from './rateLimiter.ts';
 import type { RequestPriorities } from './requestPriorities.ts';
 import type { TrafficMetrics } from './trafficMetrics.ts';
 
 interface TrafficControlOptions {
+  readonly rate: GatewayConfig['limits']['rate'];
+  /** `undefined` if there is no limit. */
+  readonly rateLimiter: RateLimiter | undefined;
   readonly shedder: LoadShedder;
   readonly priorities: RequestPriorities;
   readonly readIdentity: ReadIdentity;
@@ -24,6 +30,16 @@ export class TrafficControl {
 
   constructor(options: TrafficControlOptions) {
     this.#options = options;
+  }
+
+  /** Starts to sample the load. */
+  start(): void {
+    this.#options.shedder.start();
+  }
+
+  close(): void {
+    this.#options.shedder.stop();
+    this.#options.rateLimiter?.close();
   }
 
   /** Checks a request before its operation is known.
@@ -42,11 +58,13 @@ export class TrafficControl {
     });
   }
 
-  /** Checks a valid operation before it is prepared.
-   *  @throws {GatewayError} `OVERLOADED` if it is shed. */
-  checkOperation({ preferences }: RequestContext): void {
-    const error = this.#shed(preferences.priority ?? 'normal');
+  /** Checks a valid operation before it is prepared. Synchronous unless there is a rate limit.
+   *  @throws {GatewayError} `OVERLOADED` if it is shed, `RATE_LIMITED` if its client has sent too much. */
+  checkOperation(request: OperationRequest, context: RequestContext): void | Promise<void> {
+    const error = this.#shed(context.preferences.priority ?? 'normal');
     if (error !== undefined) throw error;
+    const { rateLimiter } = this.#options;
+    if (rateLimiter !== undefined) return this.#spendRate(rateLimiter, request, context);
   }
 
   /** Why a load balancer should send no requests here at present. A process that sheds background requests only is
@@ -54,6 +72,20 @@ export class TrafficControl {
   get unreadyReasons(): readonly { readonly code: string; readonly message: string }[] {
     const reason = this.#options.shedder.shedReasonOf('normal');
     return reason === undefined ? [] : [{ code: 'OVERLOADED', message: reasonTexts[reason] }];
+  }
+
+  async #spendRate(limiter: RateLimiter, request: OperationRequest, context: RequestContext): Promise<void> {
+    const { rate, metrics } = this.#options;
+    const result = await limiter.spend(rateKeyOf(rate.key, request, context), 1);
+    setRateHeaders(request.responseHeaders, rate, result);
+    if (result.isAllowed) return;
+    metrics.onRateLimited();
+    request.responseHeaders?.set('retry-after', String(Math.max(1, toSeconds(result.resetMs))));
+    throw new GatewayError(
+      'RATE_LIMITED',
+      'The client has sent too many operations. Send this one again after `retryAfterMs`.',
+      { extensions: { retryAfterMs: result.resetMs } },
+    );
   }
 
   /** The error of a request with this priority, which is counted; `undefined` if the request is served. */
@@ -67,6 +99,32 @@ export class TrafficControl {
       `The gateway is overloaded and does not serve requests of priority ${priority}. Try again later.`,
     );
   }
+}
+
+/** `key`: `limits.rate.key`. */
+function rateKeyOf(
+  key: string,
+  { headers, clientAddress }: OperationRequest,
+  context: RequestContext,
+): string {
+  if (key === 'identity') return context.clientKey;
+  const name = key.startsWith('header:') ? key.slice('header:'.length) : '';
+  const value = headers.get(name);
+  return value === undefined ? `address ${clientAddress}` : `header ${value}`;
+}
+
+/** Sets the header fields of the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers-10). */
+function setRateHeaders(
+  headers: Map<string, string> | undefined,
+  { cost, window }: GatewayConfig['limits']['rate'],
+  { remaining, resetMs }: RateLimitResult,
+): void {
+  headers?.set('ratelimit-policy', `"default";q=${cost};w=${toSeconds(window)}`);
+  headers?.set('ratelimit', `"default";r=${remaining};t=${toSeconds(resetMs)}`);
+}
+
+function toSeconds(ms: number): number {
+  return Math.ceil(ms / 1_000);
 }
 
 const reasonTexts: Readonly<Record<ShedReason, string>> = {

@@ -7,7 +7,15 @@ import type { ShedReason } from './loadShedder.ts';
 export class TrafficMetrics {
   readonly #shed = new Map<string, { priority: RequestPriority; reason: ShedReason; count: number }>();
 
+  #rateLimited = 0;
+
   constructor(registry: Registry) {
+    registerCounter(registry, {
+      name: 'tributary_rate_limited_total',
+      help: 'Operations that were refused because their client had sent too much.',
+      labelNames: [],
+      read: (set) => set({}, this.#rateLimited),
+    });
     registerCounter(registry, {
       name: 'tributary_shed_total',
       help: 'Requests that were refused because the process was overloaded.',
@@ -16,6 +24,10 @@ export class TrafficMetrics {
         for (const { priority, reason, count } of this.#shed.values()) set({ priority, reason }, count);
       },
     });
+  }
+
+  onRateLimited(): void {
+    this.#rateLimited += 1;
   }
 
   onShed(priority: RequestPriority, reason: ShedReason): void {

@@ -69,7 +69,7 @@ export const securitySection = z
         exposeHeaders: z
           .array(anyHeaderName)
           .describe(
-            'Response headers that scripts of these pages may read besides `x-request-id` and `retry-after`.',
+            'Response headers that scripts of these pages may read besides `x-request-id`, `retry-after`, `ratelimit` and `ratelimit-policy`.',
           )
           .prefault([]),
         maxAge: duration()

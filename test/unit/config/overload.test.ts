@@ -46,3 +46,20 @@ test('values without sense are refused with their path and a valid example', () 
     },
   ]);
 });
+
+test('a rate limit without sense is refused with its path and a valid example', () => {
+  const limits = { rate: { cost: -1, window: '1500ms', key: 'header:content-type' } };
+  expect(findConfigProblems({ supergraph, limits })).toEqual([
+    { path: 'limits.rate.cost', message: 'is -1', expected: 'a whole number of at least 0' },
+    {
+      path: 'limits.rate.window',
+      message: 'is "1500ms"',
+      expected: 'a duration in whole seconds, such as 10s, 1m or 1h',
+    },
+    {
+      path: 'limits.rate.key',
+      message: 'is "header:content-type"',
+      expected: 'identity, address, or header:NAME with a header name, such as header:x-api-key',
+    },
+  ]);
+});
