@@ -137,6 +137,8 @@ export async function createGateway(
     priorities,
     load: dependencies.load ?? new ProcessLoad(),
   });
+  // After enrichment, which extends the API schema.
+  features.push({ readSupergraph: (reading) => traffic.readSupergraph(reading) });
   const pipeline = new Pipeline({
     preparer,
     traffic,

@@ -72,8 +72,8 @@ export class Pipeline {
     const startedAt = performance.now();
     const { requestContexts, traffic, enrichment } = this.#options;
     const context = requestContexts.create(request);
-    const checking = traffic?.checkOperation(request, context);
-    if (checking !== undefined) await checking;
+    const checked = traffic?.checkOperation(request, context, supergraph);
+    const cost = typeof checked === 'object' ? await checked : checked;
     if (enrichment?.isUpdateSubscription(request, supergraph))
       return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
     let prepared: PreparationResult;
@@ -107,8 +107,8 @@ export class Pipeline {
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, context);
     const fetches = this.#options.fetchesOf(operation.supergraph);
     return operation.enrichments.length > 0
-      ? this.#respondWithEnrichments(operation, request, context, fetches, startedAt)
-      : this.#respond(operation, request, context, fetches);
+      ? this.#respondWithEnrichments(operation, request, context, fetches, startedAt, cost)
+      : this.#respond(operation, request, context, fetches, cost);
   }
 
   async #subscribeToEnrichment(
@@ -159,10 +159,11 @@ export class Pipeline {
     request: OperationRequest,
     context: RequestContext,
     fetches: FetchSender,
+    cost?: number | undefined,
   ): Promise<SingleOutcome | IncrementalOutcome> {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const execution = this.#createExecution(operation, request, context, fetches);
-    return new OperationResponse({ operation, request, execution, policy, maxBytes }).respond();
+    return new OperationResponse({ operation, request, execution, policy, maxBytes, cost }).respond();
   }
 
   #respondWithEnrichments(
@@ -171,6 +172,7 @@ export class Pipeline {
     context: RequestContext,
     fetches: FetchSender,
     startedAt: number,
+    cost: number | undefined,
   ): Promise<SingleOutcome | IncrementalOutcome> {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const coordinator = this.#options.enrichment as EnrichmentCoordinator;
@@ -189,7 +191,7 @@ export class Pipeline {
       startedAt,
       coordinator,
     });
-    const options = { operation, request, execution, policy, maxBytes, enrichments };
+    const options = { operation, request, execution, policy, maxBytes, cost, enrichments };
     return new OperationResponse(options).respond();
   }
 

@@ -1,4 +1,5 @@
 import type { GatewayConfig } from '../config/schema.ts';
+import { CostEstimator } from '../operation/costEstimator.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -40,6 +41,8 @@ export function createTrafficControl(options: CreateTrafficControlOptions): Traf
   return new TrafficControl({
     shedder,
     rate: config.limits.rate,
+    maxCost: config.limits.cost.max,
+    costs: needsCosts(config) ? new CostEstimator(config.limits.cost.listSize) : undefined,
     rateLimiter: createRateLimiter(options),
     priorities,
     readIdentity,
@@ -68,4 +71,8 @@ function createRateLimiter({
       }
     : undefined;
   return new RateLimiter({ cost, windowMs, shared, onFallback });
+}
+
+function needsCosts({ limits, security }: GatewayConfig): boolean {
+  return limits.cost.max > 0 || limits.rate.cost > 0 || security.exposeSubgraphs;
 }

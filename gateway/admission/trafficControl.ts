@@ -1,8 +1,11 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
+import type { EstimatedCost } from '../operation/compileCost.ts';
+import type { CostEstimator } from '../operation/costEstimator.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
 import { readPriority } from './clientPreferences.ts';
 import type { ClientRequest } from './clientRequest.ts';
 import { headersOf } from './errorResponse.ts';
@@ -15,7 +18,11 @@ import type { TrafficMetrics } from './trafficMetrics.ts';
 
 interface TrafficControlOptions {
   readonly rate: GatewayConfig['limits']['rate'];
-  /** `undefined` if there is no limit. */
+  /** `limits.cost.max`; 0 for no limit. */
+  readonly maxCost: number;
+  /** `undefined` if nothing needs the cost of operations. */
+  readonly costs: CostEstimator | undefined;
+  /** `undefined` if there is no limit. Needs `costs`. */
   readonly rateLimiter: RateLimiter | undefined;
   readonly shedder: LoadShedder;
   readonly priorities: RequestPriorities;
@@ -35,6 +42,11 @@ export class TrafficControl {
   /** Starts to sample the load. */
   start(): void {
     this.#options.shedder.start();
+  }
+
+  /** Reads the costs of a supergraph that is being loaded (`Feature.readSupergraph`). */
+  readSupergraph(reading: Parameters<CostEstimator['readSupergraph']>[0]) {
+    return this.#options.costs?.readSupergraph(reading);
   }
 
   close(): void {
@@ -58,13 +70,25 @@ export class TrafficControl {
     });
   }
 
-  /** Checks a valid operation before it is prepared. Synchronous unless there is a rate limit.
-   *  @throws {GatewayError} `OVERLOADED` if it is shed, `RATE_LIMITED` if its client has sent too much. */
-  checkOperation(request: OperationRequest, context: RequestContext): void | Promise<void> {
+  /** Checks a valid operation before it is prepared. Returns its estimated cost, or `undefined` if nothing needs it: at once
+   *  if there is no rate limit.
+   *  @throws {GatewayError} `OVERLOADED` if it is shed, `OPERATION_TOO_COMPLEX` if it costs too much, `RATE_LIMITED` if its
+   *  client has sent too much. */
+  checkOperation(
+    request: OperationRequest,
+    context: RequestContext,
+    supergraph: Supergraph,
+  ): number | undefined | Promise<number> {
     const error = this.#shed(context.preferences.priority ?? 'normal');
     if (error !== undefined) throw error;
-    const { rateLimiter } = this.#options;
-    if (rateLimiter !== undefined) return this.#spendRate(rateLimiter, request, context);
+    const { costs, rateLimiter } = this.#options;
+    if (costs === undefined) return undefined;
+    const estimated = costs.estimate(request, supergraph);
+    this.#checkCost(estimated);
+    if (rateLimiter === undefined) return estimated.cost;
+    return this.#spendRate(rateLimiter, Math.max(1, estimated.cost), request, context).then(
+      () => estimated.cost,
+    );
   }
 
   /** Why a load balancer should send no requests here at present. A process that sheds background requests only is
@@ -74,9 +98,31 @@ export class TrafficControl {
     return reason === undefined ? [] : [{ code: 'OVERLOADED', message: reasonTexts[reason] }];
   }
 
-  async #spendRate(limiter: RateLimiter, request: OperationRequest, context: RequestContext): Promise<void> {
+  #checkCost({ cost, unslicedField }: EstimatedCost): void {
+    const { maxCost, rate } = this.#options;
+    if (maxCost > 0 && cost > maxCost) {
+      throw tooExpensiveError('cost', cost, maxCost, 'limits.cost.max');
+    }
+    if (maxCost > 0 && unslicedField !== undefined) {
+      throw new GatewayError(
+        'OPERATION_TOO_COMPLEX',
+        `The field ${unslicedField} needs exactly one of the arguments that limit the size of its list.`,
+      );
+    }
+    // It would be refused however long the client waits.
+    if (rate.cost > 0 && cost > rate.cost) {
+      throw tooExpensiveError('rate.cost', cost, rate.cost, 'limits.rate.cost');
+    }
+  }
+
+  async #spendRate(
+    limiter: RateLimiter,
+    cost: number,
+    request: OperationRequest,
+    context: RequestContext,
+  ): Promise<void> {
     const { rate, metrics } = this.#options;
-    const result = await limiter.spend(rateKeyOf(rate.key, request, context), 1);
+    const result = await limiter.spend(rateKeyOf(rate.key, request, context), cost);
     setRateHeaders(request.responseHeaders, rate, result);
     if (result.isAllowed) return;
     metrics.onRateLimited();
@@ -99,6 +145,14 @@ export class TrafficControl {
       `The gateway is overloaded and does not serve requests of priority ${priority}. Try again later.`,
     );
   }
+}
+
+function tooExpensiveError(limit: string, value: number, allowed: number, option: string): GatewayError {
+  return new GatewayError(
+    'OPERATION_TOO_COMPLEX',
+    `The operation has an estimated cost of ${value}; at most ${allowed} is allowed (${option}). Select less, or shorter lists.`,
+    { extensions: { limit, value, allowed } },
+  );
 }
 
 /** `key`: `limits.rate.key`. */

@@ -95,11 +95,21 @@ export const limitsSection = z
         "Maximum number of event streams in graphql-sse's single connection mode in one process, reserved ones included. More are refused with 503; 0 refuses all.",
       )
       .prefault(20_000),
+    cost: z
+      .strictObject({
+        max: integer()
+          .describe(
+            'Maximum estimated cost of an operation; then OPERATION_TOO_COMPLEX. A field with a selection set costs 1 and what it selects, times the expected size of a list; a mutation costs 10 more. `@cost` and `@listSize` of subgraphs are honoured. `0`: no limit.',
+          )
+          .prefault(0),
+        listSize: integer({ min: 1 }).describe('Expected size of a list without `@listSize`.').prefault(10),
+      })
+      .prefault({}),
     rate: z
       .strictObject({
         cost: integer()
           .describe(
-            'Cost of the operations that one client may send in each `window`; then RATE_LIMITED. Each operation costs 1. `0`: no limit.',
+            'Cost of the operations that one client may send in each `window`; then RATE_LIMITED. Each operation spends its estimated cost (see `cost.max`), at least 1. `0`: no limit.',
           )
           .prefault(0),
         window: duration({ min: 1_000 })
