@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { noShedding } from './testGateway.ts';
 
 export interface GatewayProcess extends AsyncDisposable {
   /** The URL of the GraphQL route. */
@@ -33,7 +34,10 @@ export async function startGatewayProcess(
   const folder = await mkdtemp(join(tmpdir(), 'tributary-process-'));
   const file = join(folder, 'tributary.yaml');
   // JSON is valid YAML.
-  await writeFile(file, JSON.stringify({ listen: { port: 0 }, admin: { port: 0 }, ...config }));
+  await writeFile(
+    file,
+    JSON.stringify({ listen: { port: 0 }, admin: { port: 0 }, overload: noShedding, ...config }),
+  );
   const { NODE_OPTIONS: _, ...inherited } = process.env;
   const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
     env: { ...inherited, ...env },
