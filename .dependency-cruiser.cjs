@@ -10,7 +10,7 @@ const asFeature = ['feature', 'admission', 'supergraph', 'transport'];
 const mayImport = {
   // Stages.
   transport: ['admission', 'operation', 'response', 'supergraph'],
-  admission: ['operation', 'execution', 'subgraphs', 'response', 'supergraph'],
+  admission: ['operation', 'execution', 'redis', 'subgraphs', 'response', 'supergraph'],
   // Preparation ends by compiling the plan, so it knows the compiler of `execution`.
   operation: ['planning', 'execution', 'supergraph'],
   planning: [],
@@ -135,6 +135,7 @@ module.exports = {
     oneDoor('fastify', 'fastify', '^gateway/transport/'),
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
     oneDoor('ioredis', 'ioredis', '^gateway/redis/'),
+    oneDoor('rate-limiter-flexible', 'rate-limiter-flexible', '^gateway/admission/'),
     oneDoor('bullmq', 'bullmq', '^gateway/enrichment/jobs/'),
     // One half each: the subgraphs' servers, and the gateway's own clients.
     oneDoor('websockets', 'ws|graphql-ws', '^gateway/(subscriptions/sources|transport/websocket)/'),

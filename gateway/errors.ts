@@ -12,6 +12,7 @@ export const errorCodes = {
   OPERATION_TOO_COMPLEX: { status: 400 },
   PLANNING_FAILED: { status: 500 },
   OVERLOADED: { status: 503 },
+  RATE_LIMITED: { status: 429 },
   CIRCUIT_OPEN: { status: 503 },
   SHUTTING_DOWN: { status: 503 },
   SUPERGRAPH_UNAVAILABLE: { status: 503 },

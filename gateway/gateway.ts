@@ -2,8 +2,11 @@ import './requireNode.ts';
 
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
+import { createTrafficControl } from './admission/createTrafficControl.ts';
 import { createIdentityReader } from './admission/identity.ts';
+import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
+import { RequestPriorities } from './admission/requestPriorities.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
 import { ConfigError, type ConfigProblem } from './config/configError.ts';
 import { parseConfig } from './config/parseConfig.ts';
@@ -77,6 +80,8 @@ export interface GatewayDependencies {
   readonly now?: () => number;
   /** Timers of connections and subscriptions. Default: real time. */
   readonly timers?: Timers;
+  /** What `overload` measures. Default: the load of this process. */
+  readonly load?: LoadSource;
   /** Starts the threads that plan operations. Worker threads when omitted. */
   readonly startPlannerThread?: StartPlannerThread;
   /** Identifies this process among several that share the port. On Linux, each of them listens by itself
@@ -136,8 +141,17 @@ export async function createGateway(
     policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
   });
   features.push({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
+  const priorities = new RequestPriorities(config.overload.priorities);
+  const traffic = createTrafficControl({
+    ...context,
+    priorities,
+    load: dependencies.load ?? new ProcessLoad(),
+  });
+  // After enrichment, which extends the API schema.
+  features.push({ readSupergraph: (reading) => traffic.readSupergraph(reading) });
   const pipeline = new Pipeline({
     preparer,
+    traffic,
     fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),
     subscriptions: subscriptions.subscriptions,
     enrichment: enrichment.coordinator,
@@ -150,6 +164,7 @@ export async function createGateway(
     requestContexts: new RequestContextFactory({
       config,
       readIdentity: context.readIdentity,
+      priorities,
       overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
     }),
     onPrepared: (request) => {
@@ -157,7 +172,7 @@ export async function createGateway(
     },
   });
   enrichment.runJobsWith(pipeline.createJobExecutor(() => supergraphs.acquire()));
-  const server = createListeners({ context, features, pipeline, ...dependencies });
+  const server = createListeners({ context, features, pipeline, traffic, ...dependencies });
 
   reportSupergraphs(supergraphs, config, log);
   supergraphs.onChange((supergraph) => {
@@ -171,6 +186,7 @@ export async function createGateway(
 
   const listen = async (): Promise<GatewayAddresses> => {
     const { url, adminUrl } = await server.listen();
+    traffic.start();
     for (const feature of features) feature.onListening?.(new URL('/', url).href);
     return { url, adminUrl: adminUrl as string };
   };
@@ -202,6 +218,7 @@ export async function createGateway(
         await feature.stop?.(Math.max(0, deadline - performance.now()));
       await supergraphs.close();
       await client.close();
+      traffic.close();
       for (const feature of features.toReversed()) await feature.close?.();
     },
   };

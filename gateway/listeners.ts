@@ -1,5 +1,6 @@
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
+import type { TrafficControl } from './admission/trafficControl.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { explainOperation } from './operation/explainOperation.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -13,6 +14,7 @@ interface ListenersOptions {
   readonly context: FeatureContext;
   readonly features: readonly Feature[];
   readonly pipeline: Pipeline;
+  readonly traffic: TrafficControl;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly worker?: WorkerIdentity;
 }
@@ -22,6 +24,7 @@ export function createListeners({
   context,
   features,
   pipeline,
+  traffic,
   plugins = [],
   worker,
 }: ListenersOptions): HttpServer {
@@ -32,6 +35,7 @@ export function createListeners({
     admin: config.admin,
     supergraphs,
     executeOperation: (request, supergraph) => pipeline.respond(request, supergraph),
+    checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();
       try {
@@ -68,6 +72,7 @@ export function createListeners({
     onRequestsEnded: async () => {
       await Promise.all(features.map((feature) => feature.drain?.()));
     },
+    unreadyReasons: () => traffic.unreadyReasons,
     readinessNotes: () => features.flatMap(({ readinessNotes = [] }) => readinessNotes),
     plugins,
     timers,

@@ -1,5 +1,6 @@
 import { type DocumentNode, validate } from 'graphql';
 import type { RequestContextFactory } from './admission/requestContextFactory.ts';
+import type { TrafficControl } from './admission/trafficControl.ts';
 import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgencies.ts';
 import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
 import { RequestEnrichments } from './enrichment/responses/requestEnrichments.ts';
@@ -51,6 +52,8 @@ interface PipelineOptions {
   /** An operation that is valid could not be planned. */
   onPlanningFailed(error: GatewayError, requestId: string): void;
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
+  /** `undefined` if every operation is executed. */
+  readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
   /** An operation is prepared and about to be executed. Must not throw. */
   onPrepared?(request: OperationRequest): void;
 }
@@ -67,8 +70,10 @@ export class Pipeline {
    *  `SHUTTING_DOWN`. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const startedAt = performance.now();
-    const { requestContexts, enrichment } = this.#options;
+    const { requestContexts, traffic, enrichment } = this.#options;
     const context = requestContexts.create(request);
+    const checked = traffic?.checkOperation(request, context, supergraph);
+    const cost = typeof checked === 'object' ? await checked : checked;
     if (enrichment?.isUpdateSubscription(request, supergraph))
       return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
     let prepared: PreparationResult;
@@ -102,8 +107,8 @@ export class Pipeline {
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, context);
     const fetches = this.#options.fetchesOf(operation.supergraph);
     return operation.enrichments.length > 0
-      ? this.#respondWithEnrichments(operation, request, context, fetches, startedAt)
-      : this.#respond(operation, request, context, fetches);
+      ? this.#respondWithEnrichments(operation, request, context, fetches, startedAt, cost)
+      : this.#respond(operation, request, context, fetches, cost);
   }
 
   async #subscribeToEnrichment(
@@ -154,10 +159,11 @@ export class Pipeline {
     request: OperationRequest,
     context: RequestContext,
     fetches: FetchSender,
+    cost?: number | undefined,
   ): Promise<SingleOutcome | IncrementalOutcome> {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const execution = this.#createExecution(operation, request, context, fetches);
-    return new OperationResponse({ operation, request, execution, policy, maxBytes }).respond();
+    return new OperationResponse({ operation, request, execution, policy, maxBytes, cost }).respond();
   }
 
   #respondWithEnrichments(
@@ -166,6 +172,7 @@ export class Pipeline {
     context: RequestContext,
     fetches: FetchSender,
     startedAt: number,
+    cost: number | undefined,
   ): Promise<SingleOutcome | IncrementalOutcome> {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const coordinator = this.#options.enrichment as EnrichmentCoordinator;
@@ -184,7 +191,7 @@ export class Pipeline {
       startedAt,
       coordinator,
     });
-    const options = { operation, request, execution, policy, maxBytes, enrichments };
+    const options = { operation, request, execution, policy, maxBytes, cost, enrichments };
     return new OperationResponse(options).respond();
   }
 

@@ -22,6 +22,8 @@ interface AdmissionOptions {
   /** Operations that bypass Apollo Server; `undefined` if none may. */
   readonly validatedOperations: ValidatedOperationCache | undefined;
   readonly executeOperation: ExecuteOperation;
+  /** @throws {HttpError} if the request is shed, whatever its operation is. */
+  readonly checkLoad: (client: Pick<ClientRequest, 'headers' | 'clientAddress'>) => void;
   /** Gives an error its final form (`createErrorFormatter`). */
   readonly formatError: (error: GraphQLFormattedError) => GraphQLFormattedError;
   /** @throws {HttpError} for an operation text beyond the limits. */
@@ -85,10 +87,12 @@ export class Admission {
     const result = await this.#admit(request, client);
     // A subscription moves to each new supergraph: it must not keep the one it started with in memory.
     if (result.kind === 'stream' && result.outcome.kind === 'subscription') client.releaseSupergraph();
-    return result;
+    if (client.responseHeaders.size === 0) return result;
+    return { ...result, headers: new Map([...result.headers, ...client.responseHeaders]) };
   }
 
   async #admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+    this.#options.checkLoad(client);
     const { method, search, body } = request;
     if (body !== undefined) this.#checkBody(body, request.acceptsArrays);
     this.#checkTexts(method, search, body);
@@ -125,7 +129,8 @@ export class Admission {
     if (!client.accepts(operation.kind)) return undefined;
     client.acquireSupergraph(supergraphs);
     const { document, operationName, variables, cursor } = operation;
-    const { headers, incremental, connectionParams, clientAddress, requestId, signal } = client;
+    const { headers, incremental, connectionParams, clientAddress, responseHeaders, requestId, signal } =
+      client;
     const resumeAfter = client.lastEventId ?? cursor;
     const contentType = `${headers.get('accept')}; charset=utf-8`;
     let outcome: ExecutionOutcome;
@@ -140,6 +145,7 @@ export class Admission {
           resumeAfter,
           connectionParams,
           clientAddress,
+          responseHeaders,
           requestId,
           signal,
         },

@@ -203,6 +203,7 @@ function createExecutor(
           resumeAfter: client.lastEventId ?? resumeCursorOf(context.request.extensions),
           connectionParams: client.connectionParams,
           clientAddress: client.clientAddress,
+          responseHeaders: client.responseHeaders,
           requestId: client.requestId,
           signal: client.signal,
         },

@@ -18,13 +18,16 @@ export function readClientPreferences(
   budgetBounds: BudgetBounds,
 ): ClientPreferences {
   return {
-    priority: readPriority(headers.get('tributary-priority')),
+    priority: readPriority(headers),
     budgetMs: readBudget(headers.get('tributary-budget'), budgetBounds),
     isAutoDefer: readAutoDefer(headers.get('tributary-defer')),
   };
 }
 
-function readPriority(text: string | undefined): RequestPriority | undefined {
+/** The priority that a client claims; `undefined` if it claims none.
+ *  @throws {GatewayError} `BAD_REQUEST` */
+export function readPriority(headers: ReadonlyMap<string, string>): RequestPriority | undefined {
+  const text = headers.get('tributary-priority');
   if (text === undefined) return undefined;
   const priority = text.trim().toLowerCase();
   if (priorities.has(priority)) return priority as RequestPriority;

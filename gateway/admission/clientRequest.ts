@@ -53,6 +53,8 @@ export class ClientRequest {
   readonly clientAddress: string | undefined;
   readonly requestId: string;
   readonly signal: AbortSignal;
+  /** See `OperationRequest.responseHeaders`. The operations of a batch share them. */
+  readonly responseHeaders = new Map<string, string>();
   readonly #acceptsSubscriptions: boolean;
   readonly #isReadOnly: boolean;
   #outcome: StoredOutcome | undefined;

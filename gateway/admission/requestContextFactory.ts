@@ -7,10 +7,12 @@ import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
 import { readTraceHeaders } from '../telemetry/traceContext.ts';
 import { readClientPreferences } from './clientPreferences.ts';
 import type { ReadIdentity } from './identity.ts';
+import type { RequestPriorities } from './requestPriorities.ts';
 
 interface RequestContextFactoryOptions {
   readonly config: GatewayConfig;
   readonly readIdentity: ReadIdentity;
+  readonly priorities: RequestPriorities;
   /** Which progressive `@override`s apply to the request with these headers. */
   overridesFor(headers: ReadonlyMap<string, string>): OverrideDecision;
 }
@@ -27,16 +29,21 @@ export class RequestContextFactory {
 
   /** The context of a request whose deadlines count from now.
    *  @throws {GatewayError} `BAD_REQUEST` for a header that cannot be read. */
-  create({ requestId, headers, variables, clientAddress }: OperationRequest): RequestContext {
-    const { config, readIdentity, overridesFor } = this.#options;
+  create(request: OperationRequest): RequestContext {
+    const { requestId, document, operationName, headers, variables, clientAddress } = request;
+    const { config, readIdentity, priorities, overridesFor } = this.#options;
     // Subgraphs without an allow-list of their own share one list, and so one set of headers.
     const byAllowList = new Map<readonly string[], ForwardedHeaders>();
+    const client = readIdentity(headers, clientAddress);
+    const preferences = readClientPreferences(headers, config.enrichment.bounds);
+    const isIdentified = client.identity !== undefined;
+    const priority = priorities.priorityOf(document, operationName, preferences.priority, isIdentified);
     return {
       requestId,
       traceHeaders: readTraceHeaders(headers),
       variables,
-      ...readIdentity(headers, clientAddress),
-      preferences: readClientPreferences(headers, config.enrichment.bounds),
+      ...client,
+      preferences: { ...preferences, priority },
       isOverridden: overridesFor(headers),
       sharingKey: '',
       isMutation: false,

@@ -1,7 +1,8 @@
 import { type ConstDirectiveNode, type DocumentNode, Kind, print } from 'graphql';
 import { maxDurationMs, parseDuration } from '../config/duration.ts';
 import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
-import { nonNullArgumentsOf, usesOfDirective } from '../planning/tributaryDirectives.ts';
+import { nonNullArgumentsOf } from '../planning/linkedDirectives.ts';
+import { usesOfDirective } from '../planning/tributaryDirectives.ts';
 
 /** The arguments of a directive or a configured field; `undefined` for omitted ones. */
 export interface DeclaredEnrichment {

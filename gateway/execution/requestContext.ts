@@ -15,11 +15,12 @@ export interface ClientIdentity {
   readonly clientKey: string;
 }
 
-/** What a client asks for with its `tributary-*` headers. */
+/** What a client asks for with its `tributary-*` headers, as far as it may. */
 export interface ClientPreferences {
   /** `tributary-budget`, in milliseconds: how long the first response waits for enrichments. */
   readonly budgetMs?: number | undefined;
-  /** `tributary-priority`: how urgent the request is where a subgraph is short of capacity; `normal` when omitted. */
+  /** How urgent the request is where the gateway or a subgraph is short of capacity, by `overload.priorities` and the
+   *  header `tributary-priority`; `normal` when omitted. */
   readonly priority?: RequestPriority | undefined;
   /** `tributary-defer: auto`: the client accepts enrichments as incremental payloads without having used `@defer`. */
   readonly isAutoDefer: boolean;

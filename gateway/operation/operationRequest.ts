@@ -20,6 +20,8 @@ export interface OperationRequest {
   readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
   /** Remote address of the client's connection. */
   readonly clientAddress?: string | undefined;
+  /** Headers of the response, whatever its content is, for transports that have them. To be filled. */
+  readonly responseHeaders?: Map<string, string> | undefined;
   readonly requestId: string;
   /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;

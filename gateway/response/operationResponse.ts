@@ -15,7 +15,7 @@ import type { IncrementalOutcome, SingleOutcome } from './executionOutcome.ts';
 import type { ErrorPolicy } from './formatErrors.ts';
 import { IncrementalResponse } from './incrementalResponse.ts';
 import { clientCachingOf } from './responseCaching.ts';
-import { createResponseExtensions } from './responseExtensions.ts';
+import { addExtensions, createResponseExtensions } from './responseExtensions.ts';
 import { ResponseShaper, type ShapedFirstPayload } from './responseShaper.ts';
 import type { PendingField } from './shapeData.ts';
 
@@ -48,6 +48,8 @@ interface OperationResponseOptions {
   readonly policy: ErrorPolicy;
   /** Largest response, and largest payload of one. */
   readonly maxBytes: number;
+  /** The estimated cost of the operation, for clients that may see it (`ErrorPolicy.exposeSubgraphs`). */
+  readonly cost?: number | undefined;
   /** Omitted when the operation has no enrichments. */
   readonly enrichments?: ResponseEnrichments;
 }
@@ -94,6 +96,8 @@ export class OperationResponse {
         enrichments?.recordResponse(pendingGroups);
         const response = createSingleResponse(operation, execution, policy, maxBytes);
         outcome = 'kind' in response ? response : await this.#inSlices(response);
+        const extensions = createResponseExtensions(undefined, undefined, this.#reportedCost);
+        if (extensions !== undefined) outcome = addExtensions(outcome, extensions);
       } else {
         outcome = await this.#respondShaped(pendingGroups);
       }
@@ -127,7 +131,7 @@ export class OperationResponse {
         : undefined;
       if (request.signal.aborted) throw abortReasonOf(request.signal);
       enrichments?.recordResponse(groups);
-      const extensions = createResponseExtensions(stale, enrichment);
+      const extensions = createResponseExtensions(stale, enrichment, this.#reportedCost);
       const incremental =
         this.#incremental &&
         (await this.#inSlices(
@@ -152,6 +156,11 @@ export class OperationResponse {
         keepsListsWhole: enrichments?.isStreamed === true,
       }),
     );
+  }
+
+  get #reportedCost(): number | undefined {
+    const { cost, policy } = this.#options;
+    return policy.exposeSubgraphs ? cost : undefined;
   }
 
   get #usedShaper(): ResponseShaper {

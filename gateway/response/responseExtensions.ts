@@ -1,16 +1,35 @@
 import type { EnrichmentExtension } from './enrichmentExtension.ts';
+import type { SingleOutcome } from './executionOutcome.ts';
 import type { StaleExtension } from './staleExtension.ts';
 
 /** `extensions` of a response, or of a payload. */
 export interface ResponseExtensions {
-  readonly tributary: Partial<StaleExtension> & { readonly enrichment?: EnrichmentExtension };
+  readonly tributary: Partial<StaleExtension> & {
+    readonly enrichment?: EnrichmentExtension;
+    /** Estimated cost of the operation. */
+    readonly cost?: number;
+  };
 }
 
 /** Returns `undefined` when there is nothing to report. */
 export function createResponseExtensions(
   stale: StaleExtension | undefined,
   enrichment?: EnrichmentExtension | undefined,
+  cost?: number | undefined,
 ): (ResponseExtensions & Readonly<Record<string, unknown>>) | undefined {
-  if (stale === undefined && enrichment === undefined) return undefined;
-  return { tributary: { ...(enrichment === undefined ? {} : { enrichment }), ...stale } };
+  if (stale === undefined && enrichment === undefined && cost === undefined) return undefined;
+  return {
+    tributary: {
+      ...(enrichment === undefined ? {} : { enrichment }),
+      ...stale,
+      ...(cost === undefined ? {} : { cost }),
+    },
+  };
+}
+
+/** Adds extensions to those that a response has already. */
+export function addExtensions(outcome: SingleOutcome, { tributary }: ResponseExtensions): SingleOutcome {
+  const own = outcome.extensions?.tributary;
+  const merged = { ...(typeof own === 'object' ? own : {}), ...tributary };
+  return { ...outcome, extensions: { ...outcome.extensions, tributary: merged } };
 }

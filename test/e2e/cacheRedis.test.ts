@@ -6,7 +6,7 @@ import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harnes
 import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
 import { longRedisTimeouts } from '../harness/redisStoreFixture.ts';
-import { longCallTimeouts } from '../harness/testGateway.ts';
+import { longCallTimeouts, noShedding } from '../harness/testGateway.ts';
 
 // The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
@@ -53,6 +53,7 @@ async function startSharing(
       {
         listen: { port: 0, drainTimeout: 100 },
         admin: { port: 0 },
+        overload: noShedding,
         supergraph: { file: shop.gateway.supergraphFile, watch: false },
         telemetry: { logLevel: 'silent' },
         ...config,
@@ -231,6 +232,7 @@ async function startReplica(shop: CachedShop, keyPrefix: string): Promise<Replic
     {
       listen: { port: 0, drainTimeout: 100 },
       admin: { port: 0 },
+      overload: noShedding,
       supergraph: { file: shop.gateway.supergraphFile, watch: false },
       telemetry: { logLevel: 'silent' },
       cache: { rules },

@@ -7,6 +7,7 @@ import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/
 import { composeCachedSdl, directiveImports, withCached } from '../harness/cachedSubgraphs.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
+import { noShedding } from '../harness/testGateway.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -35,6 +36,7 @@ async function startWith(sdl: string, cache: GatewayOptions['cache']): Promise<W
     {
       listen: { port: 0 },
       admin: { port: 0 },
+      overload: noShedding,
       supergraph: { file, watch: true },
       contracts: { guard: 'off' },
       ...(cache === undefined ? {} : { cache }),

@@ -425,6 +425,7 @@ subgraphs:
   all: { timeouts: { attempt: 1h, deadline: 1h } }
   greeter: { url: '\${GREETER:-http://127.0.0.1:9}' }
 telemetry: { logLevel: silent }
+overload: { eventLoopDelay: 0s, memory: 1 }
 `,
     );
   });

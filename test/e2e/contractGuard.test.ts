@@ -6,6 +6,7 @@ import { runDrift, summarizeFindings } from '../harness/driftCommand.ts';
 import { ManualInterval } from '../harness/manualInterval.ts';
 import { SwappableSubgraph } from '../harness/swappableSubgraph.ts';
 import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
+import { noShedding } from '../harness/testGateway.ts';
 
 const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])\n';
 const products = `${federation}
@@ -107,6 +108,7 @@ class Guarded implements AsyncDisposable {
       {
         listen: { port: 0, drainTimeout: 100 },
         admin: { port: 0 },
+        overload: noShedding,
         supergraph:
           source === 'file'
             ? { file: disk.path('supergraph.graphql'), watch: true }

@@ -652,7 +652,7 @@ describe('CORS', () => {
         'access-control-allow-methods': 'GET, POST, PUT, DELETE',
         'access-control-allow-headers':
           'accept-language, apollo-require-preflight, apollographql-client-name, apollographql-client-version, authorization, content-type, last-event-id, traceparent, tracestate, tributary-budget, tributary-defer, tributary-priority, x-apollo-operation-name, x-graphql-event-stream-token, x-request-id',
-        'access-control-expose-headers': 'x-request-id, retry-after',
+        'access-control-expose-headers': 'x-request-id, retry-after, ratelimit, ratelimit-policy',
         'access-control-max-age': '0',
         vary: 'origin',
       },
@@ -663,7 +663,7 @@ describe('CORS', () => {
       200,
       {
         'access-control-allow-origin': 'https://shop.test',
-        'access-control-expose-headers': 'x-request-id, retry-after',
+        'access-control-expose-headers': 'x-request-id, retry-after, ratelimit, ratelimit-policy',
         vary: 'origin',
       },
     ]);
@@ -696,7 +696,7 @@ describe('CORS', () => {
         'access-control-allow-origin': 'https://shop.test',
         'access-control-allow-credentials': 'true',
         'access-control-allow-methods': 'GET, POST, PUT, DELETE',
-        'access-control-expose-headers': 'x-request-id, retry-after, etag',
+        'access-control-expose-headers': 'x-request-id, retry-after, ratelimit, ratelimit-policy, etag',
         'access-control-max-age': '600',
         vary: 'origin',
       },

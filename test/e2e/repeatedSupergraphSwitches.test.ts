@@ -12,7 +12,7 @@ import { Gate } from '../harness/gate.ts';
 import { MultipartReader, RawConnection } from '../harness/rawHttp.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { isLongRun } from '../harness/seeds.ts';
-import { longCallTimeouts } from '../harness/testGateway.ts';
+import { longCallTimeouts, noShedding } from '../harness/testGateway.ts';
 
 const composed = await composeSubgraphs([
   {
@@ -97,6 +97,7 @@ test(`${switches} consecutive supergraph switches fail no request and leak nothi
     {
       listen: { port: 0 },
       admin: { port: 0 },
+      overload: noShedding,
       supergraph: { file, watch: true },
       contracts: { guard: 'off' },
       // Otherwise a slow plan would start a second thread.

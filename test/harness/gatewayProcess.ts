@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { noShedding } from './testGateway.ts';
 
 export interface GatewayProcess extends AsyncDisposable {
   /** The URL of the GraphQL route. */
@@ -34,7 +35,7 @@ export async function startGatewayProcess(
   const file = join(folder, 'tributary.yaml');
   // JSON is valid YAML.
   const listen = { port: 0, shutdownDelay: '0s', ...config.listen };
-  await writeFile(file, JSON.stringify({ admin: { port: 0 }, ...config, listen }));
+  await writeFile(file, JSON.stringify({ admin: { port: 0 }, overload: noShedding, ...config, listen }));
   const { NODE_OPTIONS: _, ...inherited } = process.env;
   const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
     env: { ...inherited, ...env },

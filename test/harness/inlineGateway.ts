@@ -11,7 +11,7 @@ import { Gate } from './gate.ts';
 import { planInProcess } from './inProcessPlanner.ts';
 import { MultipartReader, RawConnection } from './rawHttp.ts';
 import { composeOnce } from './shared/compositions.ts';
-import { longCallTimeouts, longPlanningTimeout } from './testGateway.ts';
+import { longCallTimeouts, longPlanningTimeout, noShedding } from './testGateway.ts';
 
 const federation =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext"])\n';
@@ -150,6 +150,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         supergraph: { file, watch: isWatching },
         telemetry: { logLevel: 'silent' },
         planning: longPlanningTimeout,
+        overload: noShedding,
         // The contracts of this repository belong to the demo.
         contracts: { guard: 'off' },
         ...config,

@@ -29,6 +29,9 @@ export const longCallTimeouts = { attempt: '5m', deadline: '5m' } as const;
 /** Rejects only operations that no planner could plan, even on a busy machine. */
 export const longPlanningTimeout = { timeout: '1m' } as const;
 
+/** Other suites may keep the machine busy. */
+export const noShedding = { eventLoopDelay: 0, memory: 1 } as const;
+
 /** Starts the demo's subgraphs and a gateway in this process, on free ports. */
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const { config = {}, dependencies, ...demo } = options;
@@ -40,6 +43,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
       supergraph: { file: demoSupergraphFile, watch: false },
       telemetry: { logLevel: 'silent' },
       planning: longPlanningTimeout,
+      overload: noShedding,
       contracts: { guard: 'off' },
       enrichment: { mode: 'never' },
       ...config,

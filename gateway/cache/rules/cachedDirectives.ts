@@ -1,7 +1,8 @@
 import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind, print } from 'graphql';
 import { maxDurationMs, parseDuration } from '../../config/duration.ts';
 import { isCacheTag } from '../../config/isCacheTag.ts';
-import { nonNullArgumentsOf, usesOfDirective } from '../../planning/tributaryDirectives.ts';
+import { nonNullArgumentsOf } from '../../planning/linkedDirectives.ts';
+import { usesOfDirective } from '../../planning/tributaryDirectives.ts';
 import { type DeclaredRule, mergeTags, strictestDeclaredRule } from './cacheRule.ts';
 
 interface CachedDirectives {

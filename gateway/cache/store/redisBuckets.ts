@@ -1,8 +1,8 @@
+import { ReadCircuitBreaker } from '../../redis/readCircuitBreaker.ts';
 import type { RedisArgument, RedisClient, RedisScript } from '../../redis/redisClient.ts';
 import { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
-import { ReadCircuitBreaker } from './readCircuitBreaker.ts';
 import type { RedisKeys } from './redisKeys.ts';
 import type { StoreProblems } from './storeProblems.ts';
 

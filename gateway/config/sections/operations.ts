@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { duration, flag, integer, size } from '../scalars.ts';
+import { duration, flag, integer, scalar, size } from '../scalars.ts';
+import { headerName } from './headerName.ts';
 
 export const batchingSection = z
   .strictObject({
@@ -15,6 +16,19 @@ export const batchingSection = z
       .prefault(200),
   })
   .describe('How entity fetches are batched.');
+
+/** Who shares a rate limit. */
+const rateKey = scalar<string, string>({
+  title: 'key',
+  expected: 'identity, address, or header:NAME with a header name, such as header:x-api-key',
+  read: (input) => {
+    if (input === 'identity' || input === 'address') return input;
+    const [, name] = typeof input === 'string' ? (/^header:(.+)$/.exec(input) ?? []) : [];
+    const parsed = headerName.safeParse(name);
+    return parsed.success ? `header:${parsed.data}` : undefined;
+  },
+  editorSchemas: [{ enum: ['identity', 'address'] }, { type: 'string', pattern: '^header:.+$' }],
+});
 
 export const limitsSection = z
   .strictObject({
@@ -81,6 +95,36 @@ export const limitsSection = z
         "Maximum number of event streams in graphql-sse's single connection mode in one process, reserved ones included. More are refused with 503; 0 refuses all.",
       )
       .prefault(20_000),
+    cost: z
+      .strictObject({
+        max: integer()
+          .describe(
+            'Maximum estimated cost of an operation; then OPERATION_TOO_COMPLEX. A field with a selection set costs 1 and what it selects, times the expected size of a list; a mutation costs 10 more. `@cost` and `@listSize` of subgraphs are honoured. `0`: no limit.',
+          )
+          .prefault(0),
+        listSize: integer({ min: 1 }).describe('Expected size of a list without `@listSize`.').prefault(10),
+      })
+      .prefault({}),
+    rate: z
+      .strictObject({
+        cost: integer()
+          .describe(
+            'Cost of the operations that one client may send in each `window`; then RATE_LIMITED. Each operation spends its estimated cost (see `cost.max`), at least 1. `0`: no limit.',
+          )
+          .prefault(0),
+        window: duration({ min: 1_000 })
+          .refine((ms) => ms % 1_000 === 0, {
+            error: 'a duration in whole seconds, such as 10s, 1m or 1h',
+          })
+          .describe('Length of the window, which begins with the first operation of a client.')
+          .prefault('1m'),
+        key: rateKey
+          .describe(
+            'What counts as one client: `identity` (`security.identity`, or the address without one), `address`, or `header:NAME` for the value of a header, or the address without it. Clients can forge a header: have a trusted proxy set it.',
+          )
+          .prefault('identity'),
+      })
+      .prefault({}),
     eventStreamsPerClient: integer({ min: 1 })
       .describe(
         'Maximum number of such event streams of one client, identified by `security.identity`, or else by address. Behind a proxy, all clients have one address.',

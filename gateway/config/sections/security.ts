@@ -69,7 +69,7 @@ export const securitySection = z
         exposeHeaders: z
           .array(anyHeaderName)
           .describe(
-            'Response headers that scripts of these pages may read besides `x-request-id` and `retry-after`.',
+            'Response headers that scripts of these pages may read besides `x-request-id`, `retry-after`, `ratelimit` and `ratelimit-policy`.',
           )
           .prefault([]),
         maxAge: duration()
@@ -90,7 +90,9 @@ export const securitySection = z
       .describe('Shows error messages and extensions of subgraphs to clients.')
       .prefault(false),
     exposeSubgraphs: flag()
-      .describe('Adds the name of the subgraph to `extensions.subgraph` of errors.')
+      .describe(
+        'Adds the name of the subgraph to `extensions.subgraph` of errors, and the estimated cost of an operation to `extensions.tributary.cost` of its response.',
+      )
       .prefault(false),
   })
   .describe('Which data and features clients may access.');

@@ -99,7 +99,7 @@ export class EventStreamRequests {
         operation.discard();
         return exchange.writeComplete(result);
       }
-      respondAccepted(exchange);
+      respondAccepted(exchange, client);
       // The request ends here; payloads and events are sent on the stream.
       isAccepted = true;
       void operation.deliver(result).then(settle);
@@ -110,7 +110,7 @@ export class EventStreamRequests {
       }
       // The client ended the operation or the stream, or the gateway shuts down: an error on the stream says so.
       operation.fail(operation.signal.reason);
-      if (!(signal.reason instanceof ClientDisconnectedError)) respondAccepted(exchange);
+      if (!(signal.reason instanceof ClientDisconnectedError)) respondAccepted(exchange, client);
     } finally {
       signal.removeEventListener('abort', abort);
       if (!isAccepted) settle();
@@ -131,8 +131,8 @@ export class EventStreamRequests {
   }
 }
 
-function respondAccepted(exchange: EventStreamExchange): void {
-  writeResponse(exchange.response, 202, exchange.headers({}), '');
+function respondAccepted(exchange: EventStreamExchange, { responseHeaders }: ClientRequest): void {
+  writeResponse(exchange.response, 202, exchange.headers(Object.fromEntries(responseHeaders)), '');
 }
 
 function clientRequestOf(exchange: EventStreamExchange, signal: AbortSignal): ClientRequest {

@@ -35,6 +35,9 @@ const clientHeaders = [
   'x-request-id',
 ];
 
+/** The response headers of the gateway that scripts of a page have a use for. */
+const responseHeaderNames = ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'];
+
 /** The `security.cors` of a configuration. Pages may also send the headers that subgraphs receive. */
 export function corsOptionsOf({ security: { cors }, subgraphs }: GatewayConfig): CorsOptions {
   const forwarded = Object.values(subgraphs).flatMap(({ headers }) => headers?.forward ?? []);
@@ -63,9 +66,7 @@ export class CorsPolicy {
     });
     this.#readableHeaders = {
       ...(credentials ? { 'access-control-allow-credentials': 'true' } : {}),
-      'access-control-expose-headers': [...new Set(['x-request-id', 'retry-after', ...exposeHeaders])].join(
-        ', ',
-      ),
+      'access-control-expose-headers': [...new Set([...responseHeaderNames, ...exposeHeaders])].join(', '),
     };
     this.#preflightHeaders = {
       'access-control-allow-headers': [...new Set([...clientHeaders, ...allowHeaders])].join(', '),

@@ -251,7 +251,7 @@ class GraphQLExchange {
     if (result.kind === 'stream') return this.#writeStream(result);
     this.#writeComplete(
       this.#withRequestErrorStatus(result),
-      prefersEvents && !Array.isArray(body) && !this.#endsEventSource(result.status),
+      prefersEvents && !Array.isArray(body) && result.status !== 503 && !this.#endsEventSource(result.status),
     );
   }
 

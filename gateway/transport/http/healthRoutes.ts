@@ -10,6 +10,8 @@ export interface UnreadyReason {
 interface HealthOptions {
   readonly supergraphs: SupergraphView;
   readonly isShuttingDown: () => boolean;
+  /** Further reasons why the gateway should get no requests. */
+  readonly reasons: () => readonly UnreadyReason[];
   /** Problems despite which the gateway can serve requests. */
   readonly notes: () => readonly UnreadyReason[];
 }
@@ -33,7 +35,7 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthOptions)
   });
 }
 
-function unreadyReasonsOf({ supergraphs, isShuttingDown }: HealthOptions): UnreadyReason[] {
+function unreadyReasonsOf({ supergraphs, isShuttingDown, reasons: further }: HealthOptions): UnreadyReason[] {
   const reasons: UnreadyReason[] = [];
   if (supergraphs.current() === undefined) {
     reasons.push({
@@ -42,5 +44,5 @@ function unreadyReasonsOf({ supergraphs, isShuttingDown }: HealthOptions): Unrea
     });
   }
   if (isShuttingDown()) reasons.push({ code: 'DRAINING', message: 'The gateway is shutting down.' });
-  return reasons;
+  return [...reasons, ...further()];
 }

@@ -6,7 +6,7 @@ import {
   createApolloPipeline,
   type ExecuteOperation,
 } from '../../admission/apolloPipeline.ts';
-import type { GatewayContext } from '../../admission/clientRequest.ts';
+import type { ClientRequest, GatewayContext } from '../../admission/clientRequest.ts';
 import { createErrorFormatter } from '../../admission/errorResponse.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
@@ -51,6 +51,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly worker?: WorkerIdentity | undefined;
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
+  /** See `TrafficControl.checkRequest`. Default: no request is shed. */
+  readonly checkLoad?: (client: Pick<ClientRequest, 'headers' | 'clientAddress'>) => void;
   readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
   readonly limits: OperationLimits & {
     readonly bodySize: number;
@@ -87,6 +89,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
    *  says that the bundle is missing. */
   readonly graphiqlDirectory?: string;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
+  /** Why the gateway should get no requests at present although it has a supergraph. */
+  readonly unreadyReasons?: () => readonly UnreadyReason[];
   /** Problems that `/health/ready` reports although the gateway is ready. */
   readonly readinessNotes?: () => readonly UnreadyReason[];
   /** Called while closing, when the running requests have ended. Connections are accepted until the promise resolves. */
@@ -152,6 +156,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     apollo,
     validatedOperations,
     executeOperation: options.executeOperation,
+    checkLoad: options.checkLoad ?? (() => {}),
     formatError: createErrorFormatter(security),
     checkText: createTextLimitCheck({ limits, textCacheSize: options.textCacheSize }),
     checkVariables: createVariableDepthCheck(limits),
@@ -199,6 +204,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const health = {
     supergraphs,
     isShuttingDown: () => isShuttingDown,
+    reasons: options.unreadyReasons ?? (() => []),
     notes: options.readinessNotes ?? (() => []),
   };
 

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { createIdentityReader } from '../../../gateway/admission/identity.ts';
 import { RequestContextFactory } from '../../../gateway/admission/requestContextFactory.ts';
+import { RequestPriorities } from '../../../gateway/admission/requestPriorities.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { isolateRequestContext } from '../../../gateway/execution/requestContext.ts';
 import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
@@ -28,6 +29,7 @@ function createFactory(): RequestContextFactory {
   return new RequestContextFactory({
     config,
     readIdentity: createIdentityReader({ header: 'x-user' }),
+    priorities: new RequestPriorities(config.overload.priorities),
     overridesFor: () => () => false,
   });
 }

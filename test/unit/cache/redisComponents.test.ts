@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { decodeEntry, encodeEntry } from '../../../gateway/cache/store/entryCodec.ts';
-import { ReadCircuitBreaker } from '../../../gateway/cache/store/readCircuitBreaker.ts';
 import { slotNames, slotOf } from '../../../gateway/cache/store/redisKeys.ts';
 import { StoreProblems } from '../../../gateway/cache/store/storeProblems.ts';
+import { ReadCircuitBreaker } from '../../../gateway/redis/readCircuitBreaker.ts';
 import { RedisFailure } from '../../../gateway/redis/redisFailure.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { backoffDelayMs } from '../../../gateway/time/backoffDelayMs.ts';

@@ -64,6 +64,8 @@ describe('a configuration', () => {
       batchedOperations: 0,
       webSockets: 20_000,
       operationsPerSocket: 100,
+      cost: { max: 0, listSize: 10 },
+      rate: { cost: 0, window: 60_000, key: 'identity' },
       eventStreams: 20_000,
       eventStreamsPerClient: 4_000,
     });

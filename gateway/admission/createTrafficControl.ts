@@ -1,0 +1,78 @@
+import type { GatewayConfig } from '../config/schema.ts';
+import { CostEstimator } from '../operation/costEstimator.ts';
+import { isRedisConfigured } from '../redis/redisOptions.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { ProblemLog } from '../telemetry/problemLog.ts';
+import type { Timers } from '../time/timers.ts';
+import type { ReadIdentity } from './identity.ts';
+import { LoadShedder } from './loadShedder.ts';
+import type { LoadSource } from './processLoad.ts';
+import { RateLimiter } from './rateLimiter.ts';
+import { RateLimitStore } from './rateLimitStore.ts';
+import type { RequestPriorities } from './requestPriorities.ts';
+import { TrafficControl } from './trafficControl.ts';
+import { TrafficMetrics } from './trafficMetrics.ts';
+
+interface CreateTrafficControlOptions {
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  readonly metrics: Pick<Metrics, 'registry'>;
+  readonly timers: Timers;
+  /** Milliseconds since 1970. */
+  now(): number;
+  readonly load: LoadSource;
+  readonly priorities: RequestPriorities;
+  readonly readIdentity: ReadIdentity;
+}
+
+/** Creates the traffic control of a configuration. */
+export function createTrafficControl(options: CreateTrafficControlOptions): TrafficControl {
+  const { config, log, metrics, timers, load, priorities, readIdentity } = options;
+  const shedder = new LoadShedder({
+    limits: config.overload,
+    timers,
+    load,
+    onChange: (shed, sample) => {
+      if (shed.length > 0) log.warn({ shed, ...sample }, 'Requests of some priorities are shed (overload)');
+      else log.info(sample, 'No requests are shed any more');
+    },
+  });
+  return new TrafficControl({
+    shedder,
+    rate: config.limits.rate,
+    maxCost: config.limits.cost.max,
+    costs: needsCosts(config) ? new CostEstimator(config.limits.cost.listSize) : undefined,
+    rateLimiter: createRateLimiter(options),
+    priorities,
+    readIdentity,
+    metrics: new TrafficMetrics(metrics.registry),
+  });
+}
+
+function createRateLimiter({
+  config: { limits, redis },
+  log,
+  timers,
+  now,
+}: CreateTrafficControlOptions): RateLimiter | undefined {
+  const { cost, window: windowMs } = limits.rate;
+  if (cost === 0) return undefined;
+  const problems = new ProblemLog<'redis'>({
+    log,
+    now,
+    message: 'Rate limits are counted by this process alone, because Redis does not answer',
+  });
+  const onFallback = ({ message }: Error): void => problems.report('redis', message);
+  const shared = isRedisConfigured(redis)
+    ? {
+        store: new RateLimitStore({ config: redis, timers, onFailure: ({ cause }) => onFallback(cause) }),
+        keyPrefix: redis.keyPrefix,
+      }
+    : undefined;
+  return new RateLimiter({ cost, windowMs, shared, onFallback });
+}
+
+function needsCosts({ limits, security }: GatewayConfig): boolean {
+  return limits.cost.max > 0 || limits.rate.cost > 0 || security.exposeSubgraphs;
+}

@@ -1,0 +1,102 @@
+import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
+import type { CancelTimer, Timers } from '../time/timers.ts';
+import type { LoadSample, LoadSource } from './processLoad.ts';
+
+/** The limit that was exceeded last, as a value of the metric's label `reason`. */
+export type ShedReason = 'event_loop' | 'memory';
+
+interface LoadShedderOptions {
+  /** `overload` of the configuration. `eventLoopDelay` in milliseconds, 0 for no limit; `memory` as a share of the heap
+   *  limit, 1 for no limit. */
+  readonly limits: { readonly eventLoopDelay: number; readonly memory: number };
+  readonly timers: Timers;
+  readonly load: LoadSource;
+  /** Other priorities are shed than before. Must not throw. */
+  onChange(shed: readonly RequestPriority[], sample: LoadSample): void;
+}
+
+/** The order in which priorities are shed. */
+const sheddingOrder: readonly RequestPriority[] = ['background', 'normal', 'critical'];
+
+const sampleIntervalMs = 500;
+
+/** Consecutive samples below the lower threshold after which one priority is served again. Without them, the gateway
+ *  would serve it at the first sign of relief, be overloaded again, and alternate between the two. */
+const calmSamplesPerStep = 4;
+
+/** The lower threshold, as a share of the limit. */
+const calmShare = 0.8;
+
+/** Decides which requests are refused while the process has too much to do. It samples the load at an interval. A sample
+ *  above a limit sheds one more priority, the least urgent of those that are served; several samples in a row that are
+ *  well below the limits serve one more. A sample in between changes nothing. */
+export class LoadShedder {
+  readonly #options: LoadShedderOptions;
+  /** How many priorities of `sheddingOrder` are shed. */
+  #level = 0;
+  #calmSamples = 0;
+  #reason: ShedReason = 'event_loop';
+  #cancelTimer: CancelTimer | undefined;
+
+  constructor(options: LoadShedderOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { limits, load } = this.#options;
+    if (limits.eventLoopDelay === 0 && limits.memory === 1) return;
+    load.start();
+    this.#scheduleSample();
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#options.load.stop();
+  }
+
+  get isShedding(): boolean {
+    return this.#level > 0;
+  }
+
+  /** Why requests of this priority are shed; `undefined` if they are served. */
+  shedReasonOf(priority: RequestPriority): ShedReason | undefined {
+    return sheddingOrder.indexOf(priority) < this.#level ? this.#reason : undefined;
+  }
+
+  #scheduleSample(): void {
+    this.#cancelTimer = this.#options.timers.after(sampleIntervalMs, () => {
+      this.#scheduleSample();
+      this.#takeSample();
+    });
+  }
+
+  #takeSample(): void {
+    const sample = this.#options.load.readSample();
+    const exceeded = this.#exceededLimit(sample, 1);
+    if (exceeded !== undefined) {
+      this.#reason = exceeded;
+      this.#calmSamples = 0;
+      this.#changeLevel(this.#level + 1, sample);
+      return;
+    }
+    const isCalm = this.#exceededLimit(sample, calmShare) === undefined;
+    this.#calmSamples = isCalm ? this.#calmSamples + 1 : 0;
+    if (this.#calmSamples < calmSamplesPerStep) return;
+    this.#calmSamples = 0;
+    this.#changeLevel(this.#level - 1, sample);
+  }
+
+  /** The limit of which a sample exceeds this share. */
+  #exceededLimit({ eventLoopDelayMs, memory }: LoadSample, share: number): ShedReason | undefined {
+    const { limits } = this.#options;
+    if (limits.eventLoopDelay > 0 && eventLoopDelayMs > limits.eventLoopDelay * share) return 'event_loop';
+    return limits.memory < 1 && memory > limits.memory * share ? 'memory' : undefined;
+  }
+
+  #changeLevel(level: number, sample: LoadSample): void {
+    const bounded = Math.min(Math.max(level, 0), sheddingOrder.length);
+    if (bounded === this.#level) return;
+    this.#level = bounded;
+    this.#options.onChange(sheddingOrder.slice(0, bounded), sample);
+  }
+}

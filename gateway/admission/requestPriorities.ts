@@ -1,0 +1,44 @@
+import { type DocumentNode, getOperationAST } from 'graphql';
+import type { GatewayConfig } from '../config/schema.ts';
+import { mostUrgentRequest, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
+
+/** How urgent a request is (`overload.priorities`): by the name of its operation if it is configured, otherwise by what
+ *  its client claims. A client that claims more than it may gets the highest priority that it may have. */
+export class RequestPriorities {
+  readonly #byOperation: ReadonlyMap<string, RequestPriority>;
+  readonly #highestOfOperations: RequestPriority;
+  readonly #claims: GatewayConfig['overload']['priorities']['claims'];
+
+  constructor({ operations, claims }: GatewayConfig['overload']['priorities']) {
+    this.#byOperation = new Map(Object.entries(operations));
+    this.#highestOfOperations = Object.values(operations).reduce(mostUrgentRequest, 'background');
+    this.#claims = claims;
+  }
+
+  /** `claimed`: the client's `tributary-priority`. */
+  priorityOf(
+    document: DocumentNode,
+    operationName: string | undefined,
+    claimed: RequestPriority | undefined,
+    isIdentified: boolean,
+  ): RequestPriority {
+    if (this.#byOperation.size > 0) {
+      const name = getOperationAST(document, operationName)?.name?.value;
+      const configured = name === undefined ? undefined : this.#byOperation.get(name);
+      if (configured !== undefined) return configured;
+    }
+    return this.priorityByClaim(claimed, isIdentified);
+  }
+
+  /** The priority of an operation that is not configured. */
+  priorityByClaim(claimed: RequestPriority | undefined, isIdentified: boolean): RequestPriority {
+    const wanted = claimed ?? 'normal';
+    const allowed = isIdentified ? this.#claims.identified : this.#claims.anonymous;
+    return mostUrgentRequest(wanted, allowed) === wanted ? allowed : wanted;
+  }
+
+  /** The highest priority that a request with this claim can have, whatever its operation is. */
+  highestPriorityOf(claimed: RequestPriority | undefined, isIdentified: boolean): RequestPriority {
+    return mostUrgentRequest(this.priorityByClaim(claimed, isIdentified), this.#highestOfOperations);
+  }
+}

@@ -1,0 +1,39 @@
+import type { Registry } from 'prom-client';
+import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
+import { registerCounter } from '../telemetry/registerCounter.ts';
+import type { ShedReason } from './loadShedder.ts';
+
+/** Metrics of the requests that are refused for the sake of others. */
+export class TrafficMetrics {
+  readonly #shed = new Map<string, { priority: RequestPriority; reason: ShedReason; count: number }>();
+
+  #rateLimited = 0;
+
+  constructor(registry: Registry) {
+    registerCounter(registry, {
+      name: 'tributary_rate_limited_total',
+      help: 'Operations that were refused because their client had sent too much.',
+      labelNames: [],
+      read: (set) => set({}, this.#rateLimited),
+    });
+    registerCounter(registry, {
+      name: 'tributary_shed_total',
+      help: 'Requests that were refused because the process was overloaded.',
+      labelNames: ['priority', 'reason'],
+      read: (set) => {
+        for (const { priority, reason, count } of this.#shed.values()) set({ priority, reason }, count);
+      },
+    });
+  }
+
+  onRateLimited(): void {
+    this.#rateLimited += 1;
+  }
+
+  onShed(priority: RequestPriority, reason: ShedReason): void {
+    const key = `${priority} ${reason}`;
+    const shed = this.#shed.get(key);
+    if (shed === undefined) this.#shed.set(key, { priority, reason, count: 1 });
+    else shed.count += 1;
+  }
+}

@@ -1,0 +1,299 @@
+import {
+  type DirectiveNode,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLField,
+  type GraphQLInputType,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  getNamedType,
+  getNullableType,
+  isCompositeType,
+  isInputObjectType,
+  isListType,
+  isObjectType,
+  isUnionType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  type ValueNode,
+  valueFromASTUntyped,
+} from 'graphql';
+import type { CostRules, ListSizeRule } from './costRules.ts';
+
+interface CompileCostOptions {
+  readonly schema: GraphQLSchema;
+  /** Valid, and within the limit of selections with expanded fragments. */
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly rules: CostRules;
+  /** The size of a list that has no rule. */
+  readonly listSize: number;
+}
+
+export interface EstimatedCost {
+  /** A whole number of at least 0. */
+  readonly cost: number;
+  /** The first field that needs exactly one of its slicing arguments, and has none or several. */
+  readonly unslicedField: string | undefined;
+}
+
+/** Estimates the cost of an operation with these values of its variables, as the client sent them. */
+export type EstimateCost = (variables: Readonly<Record<string, unknown>>) => EstimatedCost;
+
+/** One estimate. */
+interface CostRun {
+  readonly variables: Readonly<Record<string, unknown>>;
+  unslicedField: string | undefined;
+}
+
+/** A number, where variables do not matter. */
+type Cost = number | ((run: CostRun) => number);
+
+/** Sizes of lists by the name of the field, from `sizedFields` of the surrounding field. */
+type SizedFields = ReadonlyMap<string, Cost>;
+
+/** Cost of a mutation besides its fields. */
+const mutationCost = 10;
+
+/** Compiles the estimate of an operation by the cost specification: a field with selections costs 1, or its weight, and
+ *  what it selects, all of it for every expected element of a list. Of several fragments on one abstract type, those of
+ *  the most expensive object type count. Fields that are selected several times count several times. */
+export function compileCost(options: CompileCostOptions): EstimateCost {
+  const { schema, operation } = options;
+  const rootType = schema.getRootType(operation.operation) as GraphQLObjectType;
+  const fields = new CostCompiler(options).ofSelections(operation.selectionSet, rootType, undefined);
+  const total = sum([operation.operation === 'mutation' ? mutationCost : 0, fields]);
+  const defaults = defaultsOf(operation);
+  return (variables) => {
+    const run: CostRun = { variables: { ...defaults, ...variables }, unslicedField: undefined };
+    const cost = Math.min(Math.max(0, Math.ceil(evaluate(total, run))), Number.MAX_SAFE_INTEGER);
+    return { cost, unslicedField: run.unslicedField };
+  };
+}
+
+class CostCompiler {
+  readonly #options: CompileCostOptions;
+  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+
+  constructor(options: CompileCostOptions) {
+    this.#options = options;
+    this.#fragments = new Map(
+      options.document.definitions.flatMap((definition) =>
+        definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
+      ),
+    );
+  }
+
+  ofSelections(
+    { selections }: SelectionSetNode,
+    type: GraphQLCompositeType,
+    sizes: SizedFields | undefined,
+  ): Cost {
+    const { schema } = this.#options;
+    const always: Cost[] = [];
+    const conditional: { readonly condition: GraphQLCompositeType; readonly cost: Cost }[] = [];
+    for (const selection of selections) {
+      const { directives = [] } = selection;
+      if (selection.kind === Kind.FIELD) {
+        always.push(ifIncluded(directives, this.#ofField(selection, type, sizes)));
+        continue;
+      }
+      const fragment =
+        selection.kind === Kind.INLINE_FRAGMENT ? selection : this.#fragments.get(selection.name.value);
+      if (fragment === undefined) continue;
+      const named = fragment.typeCondition && schema.getType(fragment.typeCondition.name.value);
+      const condition = isCompositeType(named) ? named : type;
+      const cost = ifIncluded(directives, this.ofSelections(fragment.selectionSet, condition, sizes));
+      if (condition === type) always.push(cost);
+      else conditional.push({ condition, cost });
+    }
+    if (conditional.length === 0) return sum(always);
+    // Object types to which the same fragments apply have the same cost.
+    const alternatives = new Map<string, Cost>();
+    for (const objectType of isObjectType(type) ? [type] : schema.getPossibleTypes(type)) {
+      const applied = conditional.filter(({ condition }) =>
+        isObjectType(condition) ? condition === objectType : schema.isSubType(condition, objectType),
+      );
+      const key = applied.map((fragment) => conditional.indexOf(fragment)).join();
+      if (!alternatives.has(key)) alternatives.set(key, sum(applied.map(({ cost }) => cost)));
+    }
+    return sum([...always, combine([...alternatives.values()], 0, Math.max)]);
+  }
+
+  #ofField(field: FieldNode, parent: GraphQLCompositeType, sizes: SizedFields | undefined): Cost {
+    const { rules, listSize } = this.#options;
+    const name = field.name.value;
+    const definition = isUnionType(parent) ? undefined : parent.getFields()[name];
+    // `__typename` and introspection, which no subgraph answers.
+    if (definition === undefined) return 0;
+    const coordinate = `${parent.name}.${name}`;
+    const type = getNamedType(definition.type);
+    const rule = rules.listSizes.get(coordinate);
+    const ruledSize = rule && sizeByRule(rule, field, definition, coordinate, listSize);
+    const isSizingOthers = rule !== undefined && rule.sizedFields.length > 0;
+    const childSizes =
+      isSizingOthers && ruledSize !== undefined
+        ? new Map(rule.sizedFields.map((sized) => [sized, ruledSize]))
+        : undefined;
+    const weight =
+      rules.weights.get(coordinate) ?? rules.weights.get(type.name) ?? (isCompositeType(type) ? 1 : 0);
+    const selected =
+      field.selectionSet === undefined || !isCompositeType(type)
+        ? 0
+        : this.ofSelections(field.selectionSet, type, childSizes);
+    const isList = isListType(getNullableType(definition.type));
+    const ownSize = isSizingOthers ? undefined : ruledSize;
+    const count = isList ? (ownSize ?? sizes?.get(name) ?? listSize) : 1;
+    return sum([
+      product(count, sum([weight, selected])),
+      ...this.#ofArguments(field, definition, coordinate),
+    ]);
+  }
+
+  #ofArguments(field: FieldNode, { args }: GraphQLField<unknown, unknown>, coordinate: string): Cost[] {
+    const { weights } = this.#options.rules;
+    if (weights.size === 0) return [];
+    return (field.arguments ?? []).map(({ name, value }) => {
+      const definition = args.find((argument) => argument.name === name.value);
+      if (definition === undefined) return 0;
+      const weight = weights.get(`${coordinate}(${name.value}:)`);
+      const cost = ({ variables }: CostRun) =>
+        inputCost(definition.type, valueFromASTUntyped(value, variables), weight, weights);
+      return hasVariable(value) ? cost : cost(runWithoutVariables());
+    });
+  }
+}
+
+/** The expected size of the list that a rule is about. */
+function sizeByRule(
+  rule: ListSizeRule,
+  field: FieldNode,
+  { args }: GraphQLField<unknown, unknown>,
+  coordinate: string,
+  listSize: number,
+): Cost {
+  const otherwise = rule.assumedSize ?? listSize;
+  if (rule.slicingArguments.length === 0) return otherwise;
+  const paths = rule.slicingArguments.map((path) => path.split('.'));
+  const valuesIn = (root: Readonly<Record<string, unknown>>): unknown[] =>
+    paths.map((path) => valueAt(root, path)).filter((value) => value !== undefined && value !== null);
+  const defaults = valuesIn(Object.fromEntries(args.map(({ name, defaultValue }) => [name, defaultValue])));
+  const size = (run: CostRun): number => {
+    const received = Object.fromEntries(
+      (field.arguments ?? []).map(({ name, value }) => [
+        name.value,
+        valueFromASTUntyped(value, run.variables),
+      ]),
+    );
+    const given = valuesIn(received);
+    const used = given.length > 0 ? given : defaults;
+    if (rule.requiresOneSlicingArgument && used.length !== 1) run.unslicedField ??= coordinate;
+    const sizes = used.filter((value) => typeof value === 'number');
+    return sizes.length > 0 ? Math.max(0, ...sizes) : otherwise;
+  };
+  if (field.arguments?.some(({ value }) => hasVariable(value)) === true) return size;
+  const run = runWithoutVariables();
+  const constant = size(run);
+  return run.unslicedField === undefined ? constant : size;
+}
+
+function valueAt(root: unknown, path: readonly string[]): unknown {
+  let value = root;
+  for (const name of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}
+
+/** The cost of an argument or input field. Input types cost nothing without a weight. `weight`: of the argument or field
+ *  itself, in place of that of its type. */
+function inputCost(
+  type: GraphQLInputType,
+  value: unknown,
+  weight: number | undefined,
+  weights: CostRules['weights'],
+): number {
+  if (value === undefined || value === null) return 0;
+  if (Array.isArray(value)) {
+    return value.reduce<number>((sum, element) => sum + inputCost(type, element, weight, weights), 0);
+  }
+  const named = getNamedType(type);
+  let cost = weight ?? weights.get(named.name) ?? 0;
+  if (!isInputObjectType(named) || typeof value !== 'object') return cost;
+  for (const [name, field] of Object.entries(named.getFields())) {
+    const inner = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+    cost += inputCost(field.type, inner, weights.get(`${named.name}.${name}`), weights);
+  }
+  return cost;
+}
+
+function runWithoutVariables(): CostRun {
+  return { variables: {}, unslicedField: undefined };
+}
+
+function hasVariable(value: ValueNode): boolean {
+  if (value.kind === Kind.VARIABLE) return true;
+  if (value.kind === Kind.LIST) return value.values.some(hasVariable);
+  return value.kind === Kind.OBJECT && value.fields.some((field) => hasVariable(field.value));
+}
+
+/** 0 where `@skip` or `@include` removes a selection. */
+function ifIncluded(directives: readonly DirectiveNode[], cost: Cost): Cost {
+  let result = cost;
+  for (const { name, arguments: args } of directives) {
+    const condition = args?.find((argument) => argument.name.value === 'if')?.value;
+    if (condition === undefined || (name.value !== 'skip' && name.value !== 'include')) continue;
+    const wanted = name.value === 'include';
+    if (condition.kind === Kind.BOOLEAN) {
+      if (condition.value !== wanted) return 0;
+    } else if (condition.kind === Kind.VARIABLE) {
+      const inner = result;
+      const variable = condition.name.value;
+      result = (run) => (run.variables[variable] === wanted ? evaluate(inner, run) : 0);
+    }
+  }
+  return result;
+}
+
+function defaultsOf({
+  variableDefinitions = [],
+}: OperationDefinitionNode): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    variableDefinitions.flatMap(({ variable, defaultValue }) =>
+      defaultValue === undefined ? [] : [[variable.name.value, valueFromASTUntyped(defaultValue)]],
+    ),
+  );
+}
+
+function evaluate(cost: Cost, run: CostRun): number {
+  return typeof cost === 'number' ? cost : cost(run);
+}
+
+function sum(costs: readonly Cost[]): Cost {
+  return combine(costs, 0, (left, right) => left + right);
+}
+
+function product(left: Cost, right: Cost): Cost {
+  // Not NaN for an infinite cost in an empty list.
+  return combine([left, right], 1, (first, second) => (first === 0 || second === 0 ? 0 : first * second));
+}
+
+/** Applies a commutative operation to all costs: now to the numbers, at each run to the others. */
+function combine(
+  costs: readonly Cost[],
+  initial: number,
+  apply: (left: number, right: number) => number,
+): Cost {
+  let constant = initial;
+  const others: ((run: CostRun) => number)[] = [];
+  for (const cost of costs) {
+    if (typeof cost === 'number') constant = apply(constant, cost);
+    else others.push(cost);
+  }
+  if (others.length === 0) return constant;
+  return (run) => others.reduce((total, cost) => apply(total, cost(run)), constant);
+}

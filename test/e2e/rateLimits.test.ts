@@ -1,0 +1,111 @@
+import { describe, expect, test } from '@jest/globals';
+import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { exchange } from '../harness/rawHttp.ts';
+import { transports } from '../harness/transports.ts';
+
+const json = { 'content-type': 'application/json', accept: 'application/json' };
+const query = '{ price }';
+
+function start(
+  rate: NonNullable<GatewayOptions['limits']>['rate'],
+  config: Partial<GatewayOptions> = {},
+): Promise<InlineGateway> {
+  return startInlineGateway({
+    subgraphs: [{ name: 'shop', sdl: 'type Query { price: Int }', resolvers: { Query: { price: () => 5 } } }],
+    config: {
+      limits: { batchedOperations: 10, rate },
+      security: { identity: { header: 'x-user' } },
+      ...config,
+    },
+  });
+}
+
+const post = (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+  exchange(url, { headers: { ...json, ...headers }, body: JSON.stringify(body) });
+
+describe('a client that has sent too many operations', () => {
+  test('gets RATE_LIMITED over every transport, until its window ends', async () => {
+    await using gateway = await start({ cost: transports.length, window: '1h' });
+    for (const [name, send] of transports) {
+      expect([name, await send(gateway.url, { query })]).not.toEqual([name, 'RATE_LIMITED']);
+    }
+    for (const [name, send] of transports) {
+      expect([name, await send(gateway.url, { query })]).toEqual([name, 'RATE_LIMITED']);
+    }
+    expect(gateway.subgraph('shop').calls).toHaveLength(transports.length);
+    const { body } = await exchange(gateway.adminUrl, { method: 'GET', path: '/metrics' });
+    expect(body).toContain(`\ntributary_rate_limited_total ${transports.length}\n`);
+  });
+
+  test('gets 429 with the standard header fields, which admitted responses have too', async () => {
+    await using gateway = await start({ cost: 3, window: '1h' });
+    const answers = [
+      await post(gateway.url, { query }),
+      await post(gateway.url, { query }, { accept: 'text/event-stream' }),
+      await post(gateway.url, { query }, { accept: 'multipart/mixed;deferSpec=20220824' }),
+      await post(gateway.url, { query }),
+      await post(gateway.url, { query }, { accept: 'text/event-stream' }),
+    ];
+    for (const [index, { status, headers, body }] of answers.entries()) {
+      const isLimited = index >= 3;
+      expect(status).toBe(index === 3 ? 429 : 200);
+      expect(headers.get('ratelimit-policy')).toBe('"default";q=3;w=3600');
+      const [, remaining, seconds] = /^"default";r=(\d+);t=(\d+)$/.exec(headers.get('ratelimit') ?? '') ?? [];
+      expect(Number(remaining)).toBe(Math.max(0, 2 - index));
+      expect(Number(seconds)).toBeGreaterThan(0);
+      expect(Number(seconds)).toBeLessThanOrEqual(3_600);
+      expect(headers.get('retry-after')).toBe(isLimited ? seconds : undefined);
+      if (isLimited) expect(body).toMatch(/"retryAfterMs":\d+,"code":"RATE_LIMITED"/);
+    }
+  });
+
+  test('spends the limit once for each operation of a batch', async () => {
+    await using gateway = await start({ cost: 3, window: '1h' });
+    const { body } = await post(gateway.url, [{ query }, { query }]);
+    expect(JSON.parse(body)).toEqual([{ data: { price: 5 } }, { data: { price: 5 } }]);
+    const second = await post(gateway.url, [{ query }, { query }]);
+    expect([second.status, second.headers.get('ratelimit-policy')]).toEqual([429, '"default";q=3;w=3600']);
+    expect(JSON.parse(second.body)).toEqual([
+      { data: { price: 5 } },
+      {
+        errors: [expect.objectContaining({ extensions: expect.objectContaining({ code: 'RATE_LIMITED' }) })],
+      },
+    ]);
+  });
+});
+
+describe('one client', () => {
+  const statuses = async (gateway: InlineGateway, requests: readonly Readonly<Record<string, string>>[]) => {
+    const answers: number[] = [];
+    for (const headers of requests) answers.push((await post(gateway.url, { query }, headers)).status);
+    return answers;
+  };
+
+  test('is an identity, and without one an address', async () => {
+    await using gateway = await start({ cost: 1, window: '1h' });
+    const ada = { 'x-user': 'ada' };
+    expect(await statuses(gateway, [ada, ada, { 'x-user': 'ben' }, {}, {}])).toEqual([
+      200, 429, 200, 200, 429,
+    ]);
+  });
+
+  test('is an address, whatever the identity, with `key: address`', async () => {
+    await using gateway = await start({ cost: 1, window: '1h', key: 'address' });
+    expect(await statuses(gateway, [{ 'x-user': 'ada' }, { 'x-user': 'ben' }])).toEqual([200, 429]);
+  });
+
+  test('is the value of a header with `key: header:NAME`, and an address without the header', async () => {
+    await using gateway = await start({ cost: 1, window: '1h', key: 'header:X-Api-Key' });
+    const one = { 'x-api-key': '1' };
+    expect(await statuses(gateway, [one, one, { 'x-api-key': '2' }, {}, {}])).toEqual([
+      200, 429, 200, 200, 429,
+    ]);
+  });
+});
+
+test('without a rate limit, responses have no RateLimit header fields', async () => {
+  await using gateway = await start({ cost: 0 });
+  const { status, headers } = await post(gateway.url, { query });
+  expect([status, headers.has('ratelimit'), headers.has('ratelimit-policy')]).toEqual([200, false, false]);
+});

@@ -1,0 +1,99 @@
+import { describe, expect, test } from '@jest/globals';
+import { LoadShedder } from '../../../gateway/admission/loadShedder.ts';
+import { ProcessLoad } from '../../../gateway/admission/processLoad.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
+
+const priorities = ['background', 'normal', 'critical'] as const;
+const limits = { eventLoopDelay: 200, memory: 0.9 };
+const idle = { eventLoopDelayMs: 1, memory: 0.1 };
+const late = { eventLoopDelayMs: 201, memory: 0.1 };
+
+/** What is shed after each of these samples. */
+function shedAfter(samples: readonly (typeof idle)[], ownLimits = limits) {
+  const timers = new FakeTimers();
+  let sample = idle;
+  const load = { start: () => {}, readSample: () => sample, stop: () => {} };
+  const shedder = new LoadShedder({ limits: ownLimits, timers, load, onChange: () => {} });
+  shedder.start();
+  const after = samples.map((next) => {
+    sample = next;
+    timers.advance(500);
+    return priorities.filter((priority) => shedder.shedReasonOf(priority) !== undefined);
+  });
+  const reason = shedder.shedReasonOf('background');
+  shedder.stop();
+  return { after, reason, pendingTimers: timers.pendingCount };
+}
+
+describe('the load shedder', () => {
+  test('sheds one more priority at each sample above a limit, critical last', () => {
+    expect(shedAfter([idle, late, late, late, late])).toEqual({
+      after: [[], ['background'], ['background', 'normal'], [...priorities], [...priorities]],
+      reason: 'event_loop',
+      pendingTimers: 0,
+    });
+  });
+
+  test('serves one more priority after four calm samples in a row', () => {
+    const calm = { eventLoopDelayMs: 160, memory: 0.1 };
+    const shed = ['background', 'normal'];
+    expect(shedAfter([late, late, calm, calm, calm, calm, calm, calm, calm, calm]).after).toEqual([
+      ['background'],
+      ...[shed, shed, shed, shed],
+      ...[['background'], ['background'], ['background'], ['background']],
+      [],
+    ]);
+  });
+
+  test('changes nothing between the two thresholds, and counts calm samples anew after it', () => {
+    const between = { eventLoopDelayMs: 161, memory: 0.1 };
+    const { after } = shedAfter([late, idle, idle, idle, between, idle, idle, idle, idle]);
+    expect(after).toEqual([...Array.from({ length: 8 }, () => ['background']), []]);
+  });
+
+  test('sheds for memory, and says so', () => {
+    const full = { eventLoopDelayMs: 1, memory: 0.91 };
+    expect(shedAfter([full, full])).toMatchObject({
+      after: [['background'], ['background', 'normal']],
+      reason: 'memory',
+    });
+  });
+
+  test.each([
+    [{ eventLoopDelay: 0, memory: 0.9 }, late],
+    [
+      { eventLoopDelay: 200, memory: 1 },
+      { eventLoopDelayMs: 1, memory: 1 },
+    ],
+  ])('ignores a limit that is off: %j', (own, sample) => {
+    expect(shedAfter([sample, sample], own).after).toEqual([[], []]);
+  });
+
+  test('takes no samples when both limits are off', () => {
+    const timers = new FakeTimers();
+    const load = { start: () => {}, readSample: () => late, stop: () => {} };
+    const off = { eventLoopDelay: 0, memory: 1 };
+    new LoadShedder({ limits: off, timers, load, onChange: () => {} }).start();
+    expect(timers.pendingCount).toBe(0);
+  });
+});
+
+test('the load of the process has the delay of the event loop and the used share of the heap', async () => {
+  const load = new ProcessLoad();
+  load.start();
+  try {
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    // Two intervals between timers, each at least as long as a blocked turn of the event loop.
+    for (let count = 0; count < 4; count++) {
+      const end = performance.now() + 100;
+      while (performance.now() < end);
+      await turn();
+    }
+    const { eventLoopDelayMs, memory } = load.readSample();
+    expect(eventLoopDelayMs).toBeGreaterThan(30);
+    expect(memory).toBeGreaterThan(0);
+    expect(memory).toBeLessThan(1);
+  } finally {
+    load.stop();
+  }
+});

@@ -1,0 +1,106 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { RateLimiter } from '../../../gateway/admission/rateLimiter.ts';
+import { RateLimitStore } from '../../../gateway/admission/rateLimitStore.ts';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
+import { startDedicatedRedis } from '../../harness/redis.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+const minute = 60_000;
+
+function createLocal(cost: number): RateLimiter {
+  return new RateLimiter({ cost, windowMs: minute, onFallback: () => {} });
+}
+
+describe('a rate limiter without Redis', () => {
+  test('refuses what a client has not left, and what is refused spends nothing', async () => {
+    const now = jest.spyOn(Date, 'now').mockReturnValue(1_000_000);
+    const limiter = createLocal(10);
+    expect(await limiter.spend('a', 7)).toEqual({ isAllowed: true, remaining: 3, resetMs: minute });
+    now.mockReturnValue(1_010_000);
+    expect(await limiter.spend('a', 4)).toEqual({ isAllowed: false, remaining: 3, resetMs: 50_000 });
+    expect(await limiter.spend('a', 3)).toEqual({ isAllowed: true, remaining: 0, resetMs: 50_000 });
+    expect(await limiter.spend('a', 1)).toEqual({ isAllowed: false, remaining: 0, resetMs: 50_000 });
+    expect(await limiter.spend('b', 10)).toEqual({ isAllowed: true, remaining: 0, resetMs: minute });
+  });
+
+  test('gives a client the whole limit again when its window has ended', async () => {
+    const now = jest.spyOn(Date, 'now').mockReturnValue(1_000_000);
+    const limiter = createLocal(2);
+    await limiter.spend('a', 2);
+    now.mockReturnValue(1_000_000 + minute);
+    expect(await limiter.spend('a', 1)).toEqual({ isAllowed: true, remaining: 1, resetMs: minute });
+  });
+});
+
+describe('a rate limiter with Redis', () => {
+  /** Two processes that share a count. Resolves when both are connected. Their timeouts pass only by `timers`. */
+  async function createShared(url: string) {
+    const config = parseConfig({
+      supergraph: { file: 'supergraph.graphql' },
+      redis: { url, timeouts: { read: '20ms', socket: '10m' } },
+    }).redis;
+    const timers = createManualTimers();
+    const fallbacks: string[] = [];
+    const limiters = [0, 1].map(() => {
+      const store = new RateLimitStore({ config, timers, onFailure: () => {} });
+      return new RateLimiter({
+        cost: 10,
+        windowMs: minute,
+        shared: { store, keyPrefix: 'test:' },
+        onFallback: ({ message }) => fallbacks.push(message),
+      });
+    });
+    for (const [index, limiter] of limiters.entries()) {
+      do {
+        await waitForTurns();
+        fallbacks.length = 0;
+        await limiter.spend(`connected ${index}`, 1);
+      } while (fallbacks.length > 0);
+    }
+    return { limiters: limiters as [RateLimiter, RateLimiter], fallbacks, timers };
+  }
+
+  test('shares the count of all processes, and what is refused spends nothing', async () => {
+    await using redis = await startDedicatedRedis();
+    const { limiters, fallbacks } = await createShared(redis.url);
+    const [first, second] = limiters;
+    try {
+      expect(await first.spend('a', 7)).toMatchObject({ isAllowed: true, remaining: 3 });
+      expect(await second.spend('a', 4)).toMatchObject({ isAllowed: false, remaining: 3 });
+      const last = await second.spend('a', 3);
+      expect(last).toMatchObject({ isAllowed: true, remaining: 0 });
+      expect(last.resetMs).toBeGreaterThan(0);
+      expect(last.resetMs).toBeLessThanOrEqual(minute);
+      expect(await first.spend('a', 1)).toMatchObject({ isAllowed: false, remaining: 0 });
+      expect(fallbacks).toEqual([]);
+    } finally {
+      for (const limiter of limiters) limiter.close();
+    }
+  });
+
+  test('counts in each process alone while Redis hangs, and stops asking it', async () => {
+    await using redis = await startDedicatedRedis();
+    const { limiters, fallbacks, timers } = await createShared(redis.url);
+    const [first, second] = limiters;
+    try {
+      redis.pause();
+      const spendAfterTimeout = async (limiter: RateLimiter) => {
+        const spending = limiter.spend('a', 3);
+        while (!timers.pendingMs().includes(20)) await waitForTurns();
+        timers.fire(20);
+        return spending;
+      };
+      for (const remaining of [7, 4, 1]) {
+        expect(await spendAfterTimeout(first)).toMatchObject({ isAllowed: true, remaining });
+      }
+      expect(await first.spend('a', 3)).toMatchObject({ isAllowed: false, remaining: 1 });
+      expect(await spendAfterTimeout(second)).toMatchObject({ isAllowed: true, remaining: 7 });
+      const late = 'Redis did not answer in time (redis.timeouts.read).';
+      expect(fallbacks).toEqual([late, late, late, 'Redis did not answer in time before.', late]);
+      redis.resume();
+    } finally {
+      for (const limiter of limiters) limiter.close();
+    }
+  });
+});

@@ -1,0 +1,168 @@
+import { describe, expect, test } from '@jest/globals';
+import { buildASTSchema, type OperationDefinitionNode, parse, validate } from 'graphql';
+import { compileCost } from '../../../gateway/operation/compileCost.ts';
+import { readCostRules } from '../../../gateway/operation/costRules.ts';
+
+const sdl = parse(`
+  schema
+    @link(url: "https://specs.apollo.dev/link/v1.0")
+    @link(url: "https://specs.apollo.dev/cost/v0.1", import: [{ name: "@cost", as: "@price" }, "@listSize"])
+  { query: Query mutation: Mutation }
+  directive @link(url: String, import: [link__Import], for: String) repeatable on SCHEMA
+  scalar link__Import
+  directive @price(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
+  directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
+  type Query {
+    product: Product
+    products: [Product!]!
+    top: [Product] @listSize(assumedSize: 3)
+    search(first: Int, last: Int, page: Page): [Product] @listSize(assumedSize: 50, slicingArguments: ["first", "last", "page.size"])
+    latest(first: Int = 7): [Product] @listSize(slicingArguments: ["first"])
+    any(first: Int, last: Int): [Product] @listSize(slicingArguments: ["first", "last"], requireOneSlicingArgument: false)
+    connection(first: Int): Connection @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
+    node: Node
+    found: [Found]
+    filtered(filter: Filter, limit: Int @price(weight: 4)): Int
+  }
+  type Mutation { buy: Product rename(name: String): Product @price(weight: 5) }
+  input Page { size: Int }
+  input Filter { name: String @price(weight: 2) and: [Filter!] }
+  type Connection { edges: [Edge] nodes: [Product] pageInfo: PageInfo }
+  type Edge { node: Product }
+  type PageInfo { hasNext: Boolean }
+  interface Node { id: ID }
+  union Found = Product | Seller | Review
+  type Product implements Node { id: ID name: String stock: Int @price(weight: 3) reviews: [Review] seller: Seller related: [Product] }
+  type Seller implements Node @price(weight: 20) { id: ID name: String rating: Rating logo: Image }
+  type Review { body: String author: Seller }
+  enum Rating @price(weight: 2) { GOOD BAD }
+  scalar Image @price(weight: 6)
+`);
+const schema = buildASTSchema(sdl);
+const rules = readCostRules(sdl);
+
+function estimate(text: string, variables: Readonly<Record<string, unknown>> = {}) {
+  const document = parse(text);
+  expect(validate(schema, document)).toEqual([]);
+  const operation = document.definitions[0] as OperationDefinitionNode;
+  return compileCost({ schema, document, operation, rules, listSize: 10 })(variables);
+}
+
+const costOf = (text: string, variables?: Readonly<Record<string, unknown>>) => {
+  const { cost, unslicedField } = estimate(text, variables);
+  expect(unslicedField).toBeUndefined();
+  return cost;
+};
+
+describe('the estimated cost of an operation', () => {
+  test('is 1 for each composite field and 0 for scalars, and counts lists by their expected sizes', () => {
+    expect(costOf('{ __typename }')).toBe(0);
+    expect(costOf('{ product { id name } }')).toBe(1);
+    expect(costOf('{ products { name } }')).toBe(10);
+    expect(costOf('{ products { reviews { body } } }')).toBe(110);
+    expect(costOf('{ top { name reviews { body } } }')).toBe(33);
+    expect(costOf('{ a: product { id } b: product { id } }')).toBe(2);
+  });
+
+  test('is 10 more for a mutation', () => {
+    expect(costOf('mutation { buy { id } }')).toBe(11);
+    expect(costOf('mutation { rename(name: "a") { id } again: rename { id } }')).toBe(20);
+  });
+
+  test('has the weights of fields, types, arguments and input fields', () => {
+    expect(costOf('{ product { stock } }')).toBe(4);
+    expect(costOf('{ product { seller { rating logo } } }')).toBe(29);
+    expect(costOf('{ filtered(limit: 1) }')).toBe(4);
+    expect(costOf('{ filtered(limit: null) }')).toBe(0);
+    expect(costOf('{ filtered(filter: { name: "a", and: [{ name: "b" }, { name: "c" }] }) }')).toBe(6);
+    const text = 'query($f: Filter) { filtered(filter: $f) }';
+    expect(costOf(text, { f: { and: [{ name: 'b' }, { and: [{ name: 'c' }] }] } })).toBe(4);
+    expect(costOf(text)).toBe(0);
+  });
+
+  test('sizes lists by literals, variables and defaults of slicing arguments', () => {
+    expect(costOf('{ search(first: 4) { id } }')).toBe(4);
+    expect(costOf('{ search(page: { size: 6 }) { id } }')).toBe(6);
+    expect(costOf('{ latest { id } }')).toBe(7);
+    expect(costOf('{ latest(first: 2) { id } }')).toBe(2);
+    expect(costOf('{ latest(first: 0) { reviews { body } } }')).toBe(0);
+    const text = 'query($n: Int = 5) { search(first: $n) { id } }';
+    expect(costOf(text)).toBe(5);
+    expect(costOf(text, { n: 8 })).toBe(8);
+    expect(costOf('query($p: Page) { search(page: $p) { id } }', { p: { size: 9 } })).toBe(9);
+  });
+
+  test('uses the largest of several slicing arguments where several are allowed', () => {
+    expect(costOf('{ any(first: 2, last: 5) { id } }')).toBe(5);
+    expect(costOf('{ any { id } }')).toBe(10);
+  });
+
+  test('names a field that needs exactly one slicing argument and has none or several', () => {
+    expect(estimate('{ search { id } }')).toEqual({ cost: 50, unslicedField: 'Query.search' });
+    expect(estimate('{ search(first: 1, last: 2) { id } }')).toEqual({
+      cost: 2,
+      unslicedField: 'Query.search',
+    });
+    const text = 'query($n: Int) { search(first: $n) { id } }';
+    expect(estimate(text)).toEqual({ cost: 50, unslicedField: 'Query.search' });
+    expect(estimate(text, { n: 1 })).toEqual({ cost: 1, unslicedField: undefined });
+  });
+
+  test('sizes the lists in a connection by the arguments of the connection', () => {
+    expect(costOf('{ connection(first: 3) { edges { node { id } } pageInfo { hasNext } } }')).toBe(8);
+    expect(costOf('{ connection(first: 3) { ...c } } fragment c on Connection { nodes { id } }')).toBe(4);
+    expect(costOf('query($n: Int) { connection(first: $n) { nodes { id } } }', { n: 20 })).toBe(21);
+  });
+
+  test('has the fragments of the most expensive object type only', () => {
+    const text = `{ found {
+      ... on Product { stock }
+      ... on Seller { rating }
+      ... on Review { author { id } }
+      ... on Node { ... on Product { related { id } } }
+    } }`;
+    // A product: 3 and 10, a seller 2, a review 20.
+    expect(costOf(text)).toBe(210);
+    expect(costOf('{ node { id ... on Product { stock } ... on Node { id } } }')).toBe(4);
+    expect(costOf('{ product { ... on Node { id } ...p ...p } } fragment p on Product { stock }')).toBe(7);
+  });
+
+  test('leaves out what @skip and @include remove', () => {
+    const text = `query($a: Boolean!, $b: Boolean = true) {
+      product @include(if: $a) { id }
+      products @skip(if: $b) { id }
+      ... @include(if: false) { top { id } }
+    }`;
+    expect(costOf(text, { a: true })).toBe(1);
+    expect(costOf(text, { a: true, b: false })).toBe(11);
+    expect(costOf(text, { a: false })).toBe(0);
+  });
+
+  test('is a finite whole number, however large the sizes are', () => {
+    const size = 2 ** 31 - 1;
+    const open = `related @include(if: $yes) { `;
+    const text = `query($n: Int, $yes: Boolean!) { search(first: $n) { ${open.repeat(90)} id ${'}'.repeat(90)} } }`;
+    expect(costOf(text, { n: size, yes: true })).toBe(Number.MAX_SAFE_INTEGER);
+    expect(costOf('{ search(first: -5) { id } }')).toBe(0);
+  });
+});
+
+test('a supergraph has the directives under their imported names, and without an import with a prefix', () => {
+  const read = (link: string, directive: string) =>
+    readCostRules(
+      parse(`schema @link(url: "https://specs.apollo.dev/cost/v0.1"${link}) { query: Query }
+      type Query { a: Int @${directive}(weight: 3) b(c: Int @${directive}(weight: 4)): Int }`),
+    ).weights;
+  const expected = new Map([
+    ['Query.a', 3],
+    ['Query.b(c:)', 4],
+  ]);
+  expect(read(', import: ["@cost"]', 'cost')).toEqual(expected);
+  expect(read(', import: [{ name: "@cost", as: "@federation__cost" }]', 'federation__cost')).toEqual(
+    expected,
+  );
+  expect(read('', 'cost__cost')).toEqual(expected);
+  expect(read(', import: ["@listSize"]', 'cost')).toEqual(expected);
+  expect(read(', as: "price"', 'price')).toEqual(expected);
+  expect(read(', import: [{ name: "@cost", as: "@price" }]', 'cost')).toEqual(new Map());
+});
