@@ -110,6 +110,14 @@ describe('while requests of normal priority are shed', () => {
         expect([status, headers.get('retry-after')]).toEqual([503, '1']);
         expect(body).toContain('"code":"OVERLOADED"');
       }
+      // A browser's EventSource never connects again after a status.
+      const { status, headers, body } = await exchange(gateway.url, {
+        method: 'GET',
+        path: `/graphql?query=${encodeURIComponent(query)}`,
+        headers: { accept: 'text/event-stream', 'apollo-require-preflight': '1' },
+      });
+      expect([status, headers.get('retry-after')]).toEqual([200, '1']);
+      expect(body).toMatch(/^:\n\nevent: next\ndata: .*"code":"OVERLOADED".*\n\nevent: complete/);
     }
   });
 

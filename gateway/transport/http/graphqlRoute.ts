@@ -147,7 +147,7 @@ class GraphQLExchange {
     }
     if (error instanceof HttpError) {
       const { status } = error;
-      const isHttpError = httpLevelStatuses.has(status) || this.#endsEventSource(status);
+      const isHttpError = this.#getsStatus(status, httpLevelStatuses);
       this.#writeErrors(status, error.headers, [error.toFormatted()], isHttpError);
       return;
     }
@@ -185,10 +185,11 @@ class GraphQLExchange {
     return this.#accepted.prefersEvents && this.#request.method === 'GET';
   }
 
-  /** Whether an `EventSource` has to get the status of a refusal: after an event and the end of the stream, it would send the
-   *  operation again, and never stop. */
-  #endsEventSource(status: number): boolean {
-    return this.#isEventSource && status >= 400 && status < 500;
+  /** Whether a client of events gets a status, and not an event. An `EventSource` connects again after an event and the end
+   *  of the stream, and never after a status: it gets statuses for which trying again does not help. Other clients get
+   *  `statuses`. */
+  #getsStatus(status: number, statuses: ReadonlySet<number>): boolean {
+    return this.#isEventSource ? status >= 400 && status < 500 : statuses.has(status);
   }
 
   #checkCsrf(): void {
@@ -251,7 +252,7 @@ class GraphQLExchange {
     if (result.kind === 'stream') return this.#writeStream(result);
     this.#writeComplete(
       this.#withRequestErrorStatus(result),
-      prefersEvents && !Array.isArray(body) && result.status !== 503 && !this.#endsEventSource(result.status),
+      prefersEvents && !Array.isArray(body) && !this.#getsStatus(result.status, overloadStatuses),
     );
   }
 
@@ -348,8 +349,11 @@ class GraphQLExchange {
   }
 }
 
-/** Error statuses of the HTTP request, which clients of server-sent events get too. They get other errors as an event,
- *  because they take an error status for a network failure and send the operation again. */
+/** Error statuses that clients of server-sent events get although they take an error status for a network failure, and
+ *  send the operation again. They get other errors as an event. */
+const overloadStatuses = new Set([503]);
+
+/** The same for requests that were refused before their operation was read. */
 const httpLevelStatuses = new Set([404, 405, 406, 409, 415, 503]);
 
 /** Wraps each event of a subscription in a batch, for `writePayloads`. */
