@@ -94,7 +94,7 @@ class CostCompiler {
   ): Cost {
     const { schema } = this.#options;
     const always: Cost[] = [];
-    const conditional: { readonly condition: GraphQLCompositeType; readonly cost: Cost }[] = [];
+    const conditional = new Map<GraphQLCompositeType, Cost[]>();
     for (const selection of selections) {
       const { directives = [] } = selection;
       if (selection.kind === Kind.FIELD) {
@@ -108,16 +108,26 @@ class CostCompiler {
       const condition = isCompositeType(named) ? named : type;
       const cost = ifIncluded(directives, this.ofSelections(fragment.selectionSet, condition, sizes));
       if (condition === type) always.push(cost);
-      else conditional.push({ condition, cost });
+      else {
+        const costs = conditional.get(condition);
+        if (costs === undefined) conditional.set(condition, [cost]);
+        else costs.push(cost);
+      }
     }
-    if (conditional.length === 0) return sum(always);
+    if (conditional.size === 0) return sum(always);
+    // Clients can send thousands of fragments, but not more conditions than there are types.
+    const conditions = Array.from(conditional, ([condition, costs], index) => ({
+      condition,
+      cost: sum(costs),
+      index,
+    }));
     // Object types to which the same fragments apply have the same cost.
     const alternatives = new Map<string, Cost>();
     for (const objectType of isObjectType(type) ? [type] : schema.getPossibleTypes(type)) {
-      const applied = conditional.filter(({ condition }) =>
+      const applied = conditions.filter(({ condition }) =>
         isObjectType(condition) ? condition === objectType : schema.isSubType(condition, objectType),
       );
-      const key = applied.map((fragment) => conditional.indexOf(fragment)).join();
+      const key = applied.map(({ index }) => index).join();
       if (!alternatives.has(key)) alternatives.set(key, sum(applied.map(({ cost }) => cost)));
     }
     return sum([...always, combine([...alternatives.values()], 0, Math.max)]);
