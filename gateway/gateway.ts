@@ -16,6 +16,7 @@ import { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
 import { SubgraphFetchSender } from './execution/subgraphFetchSender.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { createFetchChain } from './fetchChain.ts';
+import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/preparer.ts';
@@ -27,7 +28,6 @@ import { addSubgraphsRoute } from './subgraphs/subgraphsRoute.ts';
 import { StreamLimiter } from './subscriptions/streamLimiter.ts';
 import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
-import { createSource } from './supergraph/sources/createSource.ts';
 import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createSupergraphLoader } from './supergraphLoader.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
@@ -38,6 +38,7 @@ import { createIdGenerator, type WorkerIdentity } from './transport/workers/work
 export type {
   ApolloServerPlugin,
   ConfigProblem,
+  GatewayAddresses,
   GatewayConfig,
   GatewayContext,
   GatewayOptions,
@@ -61,12 +62,6 @@ export interface Gateway {
   announceShutdown(): void;
   /** Drains: not ready at once; running requests and enrichment jobs get `listen.drainTimeout`, then everything ends. */
   close(): Promise<void>;
-}
-
-export interface GatewayAddresses {
-  /** URL of the GraphQL route. */
-  readonly url: string;
-  readonly adminUrl: string;
 }
 
 export interface GatewayDependencies {
@@ -100,6 +95,7 @@ export async function createGateway(
   dependencies: GatewayDependencies = {},
 ): Promise<Gateway> {
   const config = parseConfig(options);
+  const { startPlannerThread, waitToListenUnready, worker } = dependencies;
   const log = dependencies.logger ?? createLogger(config.telemetry.logLevel);
   const metrics = createMetrics();
   const preparer = new Preparer({
@@ -111,12 +107,7 @@ export async function createGateway(
   // the first supergraph is loaded.
   const features: Feature[] = [];
   const supergraphs = createSupergraphHolder({
-    load: createSupergraphLoader({
-      config,
-      log,
-      features,
-      startPlannerThread: dependencies.startPlannerThread,
-    }),
+    load: createSupergraphLoader({ config, log, features, startPlannerThread }),
     warm: (next, previous, signal) => preparer.warm(next, previous, config.planning.warmOperations, signal),
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),
@@ -140,15 +131,13 @@ export async function createGateway(
     endpointOf: context.endpointOf,
     policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
   });
-  features.push({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
   const priorities = new RequestPriorities(config.overload.priorities);
   const traffic = createTrafficControl({
     ...context,
     priorities,
     load: dependencies.load ?? new ProcessLoad(),
   });
-  // After enrichment, which extends the API schema.
-  features.push({ readSupergraph: (reading) => traffic.readSupergraph(reading) });
+  features.push(traffic, { addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
   const pipeline = new Pipeline({
     preparer,
     traffic,
@@ -182,45 +171,21 @@ export async function createGateway(
       .catch((err: unknown) => log.error({ err }, 'Replanning subscriptions for the new supergraph failed'));
   });
 
-  const ready = new Promise<void>((resolve) => supergraphs.onChange(() => resolve()));
-
-  const listen = async (): Promise<GatewayAddresses> => {
-    const { url, adminUrl } = await server.listen();
-    traffic.start();
-    for (const feature of features) feature.onListening?.(new URL('/', url).href);
-    return { url, adminUrl: adminUrl as string };
-  };
-
-  const listenWithSupergraph = async (): Promise<GatewayAddresses> => {
-    await supergraphs.start(createSource(config));
-    if (supergraphs.current() === undefined) {
-      await Promise.race([ready, dependencies.waitToListenUnready?.()]);
-    }
-    return listen();
-  };
-
+  const lifecycle = new Lifecycle({
+    config,
+    features,
+    supergraphs,
+    server,
+    client,
+    isWorker: worker !== undefined,
+    waitToListenUnready,
+  });
   return {
-    async start() {
-      if (dependencies.worker !== undefined) return listenWithSupergraph();
-      // Listening first, so that health routes answer while the supergraph loads.
-      const addresses = await listen();
-      await supergraphs.start(createSource(config));
-      return addresses;
-    },
-    ready,
+    start: () => lifecycle.start(),
+    ready: lifecycle.ready,
     publish: (topic, event) => subscriptions.publish(topic, event),
     announceShutdown: () => server.announceShutdown(),
-    async close() {
-      // One deadline for all steps.
-      const deadline = performance.now() + config.listen.drainTimeout;
-      await server.close();
-      for (const feature of features.toReversed())
-        await feature.stop?.(Math.max(0, deadline - performance.now()));
-      await supergraphs.close();
-      await client.close();
-      traffic.close();
-      for (const feature of features.toReversed()) await feature.close?.();
-    },
+    close: () => lifecycle.close(),
   };
 }
 

@@ -40,7 +40,7 @@ export class TrafficControl {
   }
 
   /** Starts to sample the load. */
-  start(): void {
+  onListening(): void {
     this.#options.shedder.start();
   }
 
@@ -49,7 +49,7 @@ export class TrafficControl {
     return this.#options.costs?.readSupergraph(reading);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#options.shedder.stop();
     this.#options.rateLimiter?.close();
   }

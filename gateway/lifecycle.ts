@@ -1,0 +1,70 @@
+import type { GatewayConfig } from './config/schema.ts';
+import type { Feature } from './feature.ts';
+import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
+import { createSource } from './supergraph/sources/createSource.ts';
+import type { SupergraphHolder } from './supergraph/supergraphHolder.ts';
+import type { HttpServer } from './transport/http/httpServer.ts';
+
+interface LifecycleOptions {
+  readonly config: GatewayConfig;
+  readonly features: readonly Feature[];
+  readonly supergraphs: SupergraphHolder;
+  readonly server: HttpServer;
+  readonly client: Pick<SubgraphClient, 'close'>;
+  /** This process is one of several that share the port. */
+  readonly isWorker: boolean;
+  /** See `GatewayDependencies`. */
+  readonly waitToListenUnready: (() => Promise<void>) | undefined;
+}
+
+/** The URLs of a gateway that listens. */
+export interface GatewayAddresses {
+  /** URL of the GraphQL route. */
+  readonly url: string;
+  readonly adminUrl: string;
+}
+
+/** Starts and ends the parts of a gateway, in the order in which they need each other. */
+export class Lifecycle {
+  /** Resolves when the gateway has a supergraph. */
+  readonly ready: Promise<void>;
+  readonly #options: LifecycleOptions;
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options;
+    this.ready = new Promise((resolve) => options.supergraphs.onChange(() => resolve()));
+  }
+
+  async start(): Promise<GatewayAddresses> {
+    const { config, supergraphs, isWorker, waitToListenUnready } = this.#options;
+    if (isWorker) {
+      // Other workers serve requests meanwhile.
+      await supergraphs.start(createSource(config));
+      if (supergraphs.current() === undefined) await Promise.race([this.ready, waitToListenUnready?.()]);
+      return this.#listen();
+    }
+    // Listening first, so that health routes answer while the supergraph loads.
+    const addresses = await this.#listen();
+    await supergraphs.start(createSource(config));
+    return addresses;
+  }
+
+  async close(): Promise<void> {
+    const { config, features, supergraphs, server, client } = this.#options;
+    // One deadline for all steps.
+    const deadline = performance.now() + config.listen.drainTimeout;
+    await server.close();
+    for (const feature of features.toReversed())
+      await feature.stop?.(Math.max(0, deadline - performance.now()));
+    await supergraphs.close();
+    await client.close();
+    for (const feature of features.toReversed()) await feature.close?.();
+  }
+
+  async #listen(): Promise<GatewayAddresses> {
+    const { features, server } = this.#options;
+    const { url, adminUrl } = await server.listen();
+    for (const feature of features) feature.onListening?.(new URL('/', url).href);
+    return { url, adminUrl: adminUrl as string };
+  }
+}
