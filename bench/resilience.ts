@@ -93,6 +93,10 @@ async function measure(scenario: Scenario, target: Target): Promise<readonly (st
         const replies = [once(load.process, 'message'), load.ended, child.ended, subgraphs.ended];
         const [reply] = (await Promise.race(replies)) as [ClientsReply];
         if (reply.kind === 'failed') throw new Error(reply.message);
+        for (const { name, sent, good, failures } of reply.classes)
+          console.error(
+            `${scenario.name}, ${target.name}, ${name}: ${good} of ${sent} good, ${JSON.stringify(failures)}`,
+          );
         return reply.classes;
       };
       const bench: Bench = {

@@ -35,6 +35,8 @@ export interface ClassResult {
   readonly p999Ms: number | null;
   /** When the last request that was not good was sent, since the start of the job; 0 if all were good. */
   readonly lastFailureMs: number;
+  /** How often each error code was in the responses that were not good, and how often clients gave up. */
+  readonly failures: Readonly<Record<string, number>>;
 }
 
 export type ClientsReply =
@@ -46,6 +48,7 @@ interface Tally {
   good: number;
   stale: number;
   lastFailureMs: number;
+  readonly failures: Record<string, number>;
 }
 
 class Clients {
@@ -61,7 +64,7 @@ class Clients {
   /** Starts requests at a fixed rate, however long their responses take. */
   async run(startedAt: number, one: ClientClass): Promise<ClassResult> {
     const { measureMs } = this.#job;
-    const tally: Tally = { latencies: [], good: 0, stale: 0, lastFailureMs: 0 };
+    const tally: Tally = { latencies: [], good: 0, stale: 0, lastFailureMs: 0, failures: {} };
     const requests: Promise<void>[] = [];
     const count = Math.round((one.requestsPerSecond * measureMs) / 1000);
     for (let index = 0; index < count; index++) {
@@ -84,6 +87,7 @@ class Clients {
       p99Ms: at(99),
       p999Ms: at(99.9),
       lastFailureMs: tally.lastFailureMs,
+      failures: tally.failures,
     };
   }
 
@@ -111,7 +115,7 @@ class Clients {
     try {
       const { status, bodies, wholeMs } = await Promise.race([connection.send(request), isTooLate]);
       const body = JSON.parse(bodies[0] ?? '') as {
-        errors?: unknown;
+        errors?: readonly { extensions?: { code?: string } }[];
         extensions?: { tributary?: { stale?: unknown } };
       };
       tally.latencies.push(wholeMs);
@@ -121,8 +125,11 @@ class Clients {
         if (body.extensions?.tributary?.stale !== undefined) tally.stale += 1;
         return;
       }
+      const code = body.errors?.[0]?.extensions?.code ?? `status ${status}`;
+      tally.failures[code] = (tally.failures[code] ?? 0) + 1;
     } catch {
       connection.close();
+      tally.failures['no response'] = (tally.failures['no response'] ?? 0) + 1;
       tally.latencies.push(Number.POSITIVE_INFINITY);
     } finally {
       clearTimeout(timer);
