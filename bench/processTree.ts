@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
@@ -23,6 +23,31 @@ export function treePeakRssMib(rootPid: number): number {
     return Number(kib ?? 0) / 1024;
   });
   return peaks.reduce((sum, peak) => sum + peak, 0);
+}
+
+/** The resident memory of each process now, summed up, in MiB. */
+export function treeRssMib(rootPid: number): number {
+  const sizes = tree(rootPid).map(({ pid }) => {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readProc(`${pid}/status`) ?? '')?.[1];
+    return Number(kib ?? 0) / 1024;
+  });
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** The open sockets of each process now, summed up. */
+export function treeSocketCount(rootPid: number): number {
+  return tree(rootPid)
+    .flatMap(({ pid }) => readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`))
+    .filter((path) => isSocket(path)).length;
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return readlinkSync(path).startsWith('socket:');
+  } catch {
+    // It was closed meanwhile.
+    return false;
+  }
 }
 
 /** The time that a core was not idle since the machine started, in milliseconds. */

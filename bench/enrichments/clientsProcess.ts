@@ -1,7 +1,7 @@
 /** The clients of a gateway. Takes one job at a time from its parent and replies with the results. */
 import { setTimeout as elapse } from 'node:timers/promises';
+import { ClientConnection, type Received } from '../clientConnection.ts';
 import { requestBytes } from '../httpConnection.ts';
-import { ClientConnection, type Received } from './clientConnection.ts';
 import { fetchUpdates, type Update } from './fetchUpdates.ts';
 import { readFirstAnswer } from './firstAnswer.ts';
 import { Tally, type TallyResult } from './tally.ts';

@@ -1,5 +1,5 @@
 import { readEvents } from '../../test/harness/readEvents.ts';
-import { ClientConnection } from './clientConnection.ts';
+import { ClientConnection } from '../clientConnection.ts';
 
 /** The result for a pending path of a first response. */
 export interface Update {

@@ -1,5 +1,5 @@
 import type { EnrichedBody } from '../../test/harness/enrichedShop.ts';
-import type { Received } from './clientConnection.ts';
+import type { Received } from '../clientConnection.ts';
 import type { Update } from './fetchUpdates.ts';
 
 /** The content of a first response and of its later payloads. */

@@ -1,7 +1,6 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
-import { pathFromTargets, type Target } from '../targets/target.ts';
+import type { Target } from '../targets/target.ts';
+import { configuredTributary } from '../targets/tributary.ts';
 
 /** The longest time of a subgraph call. */
 const attemptTimeoutMs = 3_000;
@@ -27,29 +26,12 @@ export function tributaryTargets(redisUrl: string): readonly Target[] {
 }
 
 function enrichedTributary(name: string, config: Pick<GatewayOptions, 'enrichment' | 'redis'>): Target {
-  return {
-    name: `tributary-${name}`,
-    role: 'subject',
-    program: ({ port, supergraphFile, sharing, directory }) => {
-      const file = join(directory, 'tributary.yaml');
-      const options: GatewayOptions = {
-        listen: { host: '127.0.0.1', port },
-        admin: { host: '127.0.0.1', port: 0 },
-        supergraph: { file: supergraphFile, watch: false },
-        batching: { acrossRequests: sharing },
-        // Each call that takes 2 s occupies a connection.
-        subgraphs: {
-          all: { connections: 512, timeouts: { attempt: attemptTimeoutMs, deadline: deadlineMs } },
-        },
-        ...config,
-      };
-      // JSON is valid YAML.
-      writeFileSync(file, JSON.stringify(options));
-      return {
-        args: [pathFromTargets('../../gateway/cli.ts'), 'serve', '--config', file],
-        env: {},
-        path: '/graphql',
-      };
+  return configuredTributary(`tributary-${name}`, ({ sharing }) => ({
+    batching: { acrossRequests: sharing },
+    // Each call that takes 2 s occupies a connection.
+    subgraphs: {
+      all: { connections: 512, timeouts: { attempt: attemptTimeoutMs, deadline: deadlineMs } },
     },
-  };
+    ...config,
+  }));
 }

@@ -3,6 +3,7 @@ import type { SubgraphClient, SubgraphResponse } from '../subgraphs/subgraphClie
 import { EntityFetchBatcher, type EntityFetchBatcherOptions } from './entityFetchBatcher.ts';
 import {
   type FetchCall,
+  type FetchError,
   type FetchResult,
   serializeVariables,
   toFailedResult,
@@ -123,23 +124,26 @@ function mergeResults(shapes: readonly FetchShape[], results: readonly FetchResu
   const [first] = answers;
   if (first === undefined) return results[0] as FetchResult;
   const data: ResponseObject = {};
+  const errors: FetchError[] = [];
   for (const [n, { coordinates }] of shapes.entries()) {
     const result = results[n] as FetchResult;
-    const own = result.kind === 'answered' && isPlainObject(result.data) ? result.data : {};
-    for (const name of coordinates.keys()) setKey(data, name, Object.hasOwn(own, name) ? own[name] : null);
+    const names = [...coordinates.keys()];
+    const own = result.kind === 'answered' && isPlainObject(result.data) ? result.data : undefined;
+    for (const name of names) setKey(data, name, own?.[name] ?? null);
+    const ownErrors =
+      result.kind === 'answered'
+        ? result.errors
+        : [{ entry: result.error, entityIndex: undefined, path: [] }];
+    // An error without a path is about the fields of its own fetch only.
+    for (const error of ownErrors)
+      if (own === undefined && error.path.length === 0)
+        errors.push(...names.map((name) => ({ ...error, path: [name] })));
+      else errors.push(error);
   }
   return {
     ...first,
     data,
-    errors: results.flatMap((result, n) =>
-      result.kind === 'answered'
-        ? result.errors
-        : Array.from(shapes[n]?.coordinates.keys() ?? [], (name) => ({
-            entry: result.error,
-            entityIndex: undefined,
-            path: [name],
-          })),
-    ),
+    errors,
     isEscapeFree: answers.every(({ isEscapeFree }) => isEscapeFree),
     metadata: answers.every(({ metadata }) => isDeepStrictEqual(metadata, first.metadata))
       ? first.metadata

@@ -24,6 +24,9 @@ const ranks: Readonly<Record<CallPriority, number>> = { primary: 0, critical: 1,
 const requestRanks: Readonly<Record<RequestPriority, number>> = { critical: 0, normal: 1, background: 2 };
 const requestPriorities = 3;
 
+/** Ranks are smaller than this. */
+export const rankCount = 4 * requestPriorities;
+
 /** The priority of a fetch that other requests may join: the most urgent priority of all of them. */
 export class RaisablePriority {
   #current: CallPriority;

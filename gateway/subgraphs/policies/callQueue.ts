@@ -1,5 +1,5 @@
 import type { CallLimits } from './callLimits.ts';
-import type { CallPriority } from './callPriority.ts';
+import { type CallPriority, rankCount } from './callPriority.ts';
 
 /** A call in the queue, as urgent as the most urgent request that waits for it. */
 export interface QueuedCall {
@@ -64,8 +64,10 @@ const serviceTimeSmoothing = 0.1;
  *
  *  While the queue is overloaded, it serves the newest call of a rank first and drops calls that have waited too long:
  *  first in, first out would make every call wait until its deadline, and spend the subgraph's capacity on responses that
- *  arrive too late. The queue is overloaded when it has not been empty for `queueTimeMs`. Source: adaptive LIFO and
- *  controlled delay, in "Fail at Scale", Maurer, ACM Queue 2015. Deferred calls are exempt, because no client waits. */
+ *  arrive too late. The queue is overloaded for a rank when for `queueTimeMs` there has always been a call of that rank or a
+ *  more urgent one in it: less urgent calls delay no others, so an excess of them must not drop these. Source: adaptive
+ *  LIFO and controlled delay, in "Fail at Scale", Maurer, ACM Queue 2015. Deferred calls are exempt, because no client
+ *  waits. */
 export class CallQueue {
   limits: CallLimits;
   readonly #options: CallQueueOptions;
@@ -76,8 +78,8 @@ export class CallQueue {
   readonly #deferred: QueueEntry[] = [];
   #arrivals = 0;
   #isDispatchScheduled = false;
-  /** Since when primary calls have always been waiting. */
-  #waitingSince: number | undefined;
+  /** By rank: since when primary calls of the rank, or of more urgent ones, have always been waiting. */
+  readonly #waitingSince: (number | undefined)[] = [];
   #turns = 0;
   readonly #lastTurnOfRank = new Map<number, number>();
   #primaryServiceMs: number | undefined;
@@ -153,8 +155,11 @@ export class CallQueue {
 
   /** Returns how many calls of the same kind go first. */
   #insert(entry: QueueEntry): number {
-    const { isDeferred } = entry.call;
-    if (!isDeferred && this.#primary.length === 0) this.#waitingSince = this.#options.now();
+    const { isDeferred, rank } = entry.call;
+    if (!isDeferred) {
+      const now = this.#options.now();
+      for (let n = rank; n < rankCount; n++) this.#waitingSince[n] ??= now;
+    }
     const list = this.#listOf(isDeferred);
     return list.length - insert(list, entry);
   }
@@ -176,16 +181,18 @@ export class CallQueue {
 
   /** Drops primary calls that have waited too long in an overloaded queue. */
   #dropOverdue(now: number): void {
-    if (!this.#isOverloaded(now)) return;
-    const enqueuedBefore = now - (this.#options.queueTimeMs as number);
-    for (const entry of this.#primary.filter(({ enqueuedAtMs }) => enqueuedAtMs < enqueuedBefore))
-      this.#drop(entry, 'queue time');
+    const { queueTimeMs } = this.#options;
+    if (queueTimeMs === undefined || !this.#isOverloaded(now, rankCount - 1)) return;
+    const overdue = this.#primary.filter(
+      ({ call, enqueuedAtMs }) => now - enqueuedAtMs > queueTimeMs && this.#isOverloaded(now, call.rank),
+    );
+    for (const entry of overdue) this.#drop(entry, 'queue time');
   }
 
-  #isOverloaded(now: number): boolean {
+  #isOverloaded(now: number, rank: number): boolean {
     const { queueTimeMs } = this.#options;
-    if (queueTimeMs === undefined || this.#primary.length === 0) return false;
-    return now - (this.#waitingSince as number) > queueTimeMs;
+    const since = this.#waitingSince[rank];
+    return queueTimeMs !== undefined && since !== undefined && now - since > queueTimeMs;
   }
 
   #drop(entry: QueueEntry, reason: DropReason): void {
@@ -222,7 +229,7 @@ export class CallQueue {
         : ([...this.#primary, ...this.#deferred].findLast(
             ({ call }) => call.rank === rank && this.#hasCapacity(call.isDeferred),
           ) as QueueEntry);
-    const isNewestFirst = !entry.call.isDeferred && this.#isOverloaded(now);
+    const isNewestFirst = !entry.call.isDeferred && this.#isOverloaded(now, entry.call.rank);
     return this.#removeEntry((isNewestFirst ? this.#newestOf(entry.call.rank) : entry).call);
   }
 
@@ -258,7 +265,8 @@ export class CallQueue {
       list.findIndex((candidate) => candidate.call === call),
       1,
     );
-    if (this.#primary.length === 0) this.#waitingSince = undefined;
+    const mostUrgent = this.#primary.at(-1)?.call.rank ?? rankCount;
+    this.#waitingSince.fill(undefined, 0, mostUrgent);
     return entry as QueueEntry;
   }
 

@@ -408,6 +408,28 @@ describe('an overloaded queue', () => {
     expect(log).toEqual(['running', 'primary dropped: queue time', 'deferred']);
   });
 
+  test('starts urgent calls in the order of arrival and drops none of them while only others wait long', async () => {
+    const { enter, next, advance, log } = openOverloaded();
+    const background = { rank: 2, isDeferred: false };
+    for (const name of ['overdue', 'second']) enter(name, background);
+    advance(80);
+    enter('urgent');
+    advance(80);
+    enter('later urgent');
+    enter('newest', background);
+    await next();
+    await next();
+    await next();
+    expect(log).toEqual([
+      'running',
+      'second dropped: queue time',
+      'overdue dropped: queue time',
+      'urgent',
+      'later urgent',
+      'newest',
+    ]);
+  });
+
   test('is no longer overloaded once it was empty', async () => {
     const { enter, next, advance, log } = openOverloaded();
     enter('first');

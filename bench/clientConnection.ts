@@ -1,5 +1,5 @@
-import { HttpConnection } from '../httpConnection.ts';
-import { MultipartReader } from '../multipart.ts';
+import { HttpConnection } from './httpConnection.ts';
+import { MultipartReader } from './multipart.ts';
 
 /** A complete response. */
 export interface Received {
