@@ -33,14 +33,16 @@ export interface CallDispatchOptions extends Dispatcher.DispatchOptions {
   connection: PooledClient | undefined;
 }
 
-type ClientOptions = Client.Options & { connect: buildConnector.connector };
+type ClientOptions = Client.Options & { connect: buildConnector.connector; maxAgeMs: number };
 
 /** A connection that counts its requests, so that a call knows whether the connection was used before. undici does not tell. */
 class PooledClient extends Client {
   /** How many requests the current socket has carried. */
   requestsOnSocket = 0;
+  readonly #maxAgeMs: number;
+  #connectedAt = 0;
 
-  constructor(origin: URL, options: ClientOptions) {
+  constructor(origin: URL, { maxAgeMs, ...options }: ClientOptions) {
     let isHttp2 = false;
     super(origin, {
       ...options,
@@ -52,8 +54,10 @@ class PooledClient extends Client {
         });
       },
     });
+    this.#maxAgeMs = maxAgeMs;
     this.on('connect', () => {
       this.requestsOnSocket = 0;
+      this.#connectedAt = Date.now();
       // With HTTP/1.1, a pipelined second request would wait for a slow first one. Only now is the protocol known.
       this.pipelining = isHttp2 ? http2StreamsPerConnection : 1;
     });
@@ -61,6 +65,9 @@ class PooledClient extends Client {
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     (options as CallDispatchOptions).connection = this;
+    // The last request of an old connection: the next one connects again. undici's own limit (`clientTtl`) looks at the clock
+    // for every connection of the pool at every request.
+    if (this.#connectedAt > 0 && Date.now() - this.#connectedAt > this.#maxAgeMs) options.reset = true;
     return super.dispatch(options, handler);
   }
 }
@@ -106,7 +113,7 @@ export class SubgraphPools {
 
   #poolOf(url: URL, endpoint: SubgraphEndpoint, isDeferred: boolean): Pool {
     const allowH2 = endpoint.http2 && url.protocol === 'https:';
-    const { attemptTimeoutMs, tls, maxConnectionAgeMs } = endpoint;
+    const { attemptTimeoutMs, tls, maxConnectionAgeMs = Number.POSITIVE_INFINITY } = endpoint;
     const limits = callLimitsOf(endpoint);
     // A connection becomes free slightly later than its call ends. Without this limit, the next call would open another
     // connection instead of waiting.
@@ -119,12 +126,12 @@ export class SubgraphPools {
         connections,
         allowH2,
         connectTimeout: attemptTimeoutMs,
-        clientTtl: maxConnectionAgeMs ?? null,
         ...(tls === undefined ? {} : { connect: { ...tls } }),
         // Each call has a timer of its own for all of its phases.
         headersTimeout: 0,
         bodyTimeout: 0,
-        factory: (origin, options) => new PooledClient(origin, options as ClientOptions),
+        factory: (origin, options) =>
+          new PooledClient(origin, { ...(options as ClientOptions), maxAgeMs: maxConnectionAgeMs }),
       });
       created.once('connect', () => this.#everConnected.add(created));
       pool = created;

@@ -21,8 +21,8 @@ export interface Circuit {
   readonly breaker: CircuitBreaker;
 }
 
-/** Permits of one attempt. */
-export type CircuitPermits = readonly { readonly circuit: Circuit; readonly permit: CircuitPermit }[];
+/** Permits of one attempt, one for each of its circuits. */
+export type CircuitPermits = readonly CircuitPermit[];
 
 interface CircuitBreakersOptions {
   readonly settings: CircuitBreakersSettings;
@@ -37,6 +37,10 @@ export class CircuitBreakers {
   readonly #options: CircuitBreakersOptions;
   /** By coordinate; by the empty string for the whole subgraph. The names come from the supergraph. */
   readonly #circuits = new Map<string, Circuit>();
+  /** The circuits of each request, by its coordinates, which are the same object for equal fetches. */
+  readonly #circuitsByRequest = new WeakMap<RequestCoordinates, readonly Circuit[]>();
+  /** Of requests that count for the whole subgraph. */
+  #whole: readonly Circuit[] | undefined;
 
   constructor(options: CircuitBreakersOptions) {
     this.#options = options;
@@ -44,13 +48,13 @@ export class CircuitBreakers {
 
   /** Whether `acquire` would admit an attempt now. */
   admits(coordinates: RequestCoordinates | undefined): boolean {
-    return this.#circuitsOf(coordinates).every(({ breaker }) => breaker.admits);
+    return this.#circuitsOf(coordinates).every(admitsCall);
   }
 
   acquire(coordinates: RequestCoordinates | undefined): CircuitPermits | undefined {
     const circuits = this.#circuitsOf(coordinates);
-    if (!circuits.every(({ breaker }) => breaker.admits)) return undefined;
-    return circuits.map((circuit) => ({ circuit, permit: circuit.breaker.acquire() as CircuitPermit }));
+    if (!circuits.every(admitsCall)) return undefined;
+    return circuits.map(acquirePermit);
   }
 
   /** `end`: `undefined` for an attempt that no caller waited for. */
@@ -64,10 +68,10 @@ export class CircuitBreakers {
       health === 'success' && this.#options.settings.scope === 'coordinate'
         ? failedCoordinates(end?.result, coordinates)
         : undefined;
-    for (const { circuit, permit } of permits) {
-      const hasFailed = circuit.coordinate !== undefined && failed?.has(circuit.coordinate);
-      circuit.breaker.record(permit, hasFailed ? 'failure' : health);
-    }
+    this.#circuitsOf(coordinates).forEach(({ coordinate, breaker }, n) => {
+      const hasFailed = coordinate !== undefined && failed?.has(coordinate);
+      breaker.record(permits[n] as CircuitPermit, hasFailed ? 'failure' : health);
+    });
   }
 
   /** The circuits that are known so far. */
@@ -82,8 +86,17 @@ export class CircuitBreakers {
   }
 
   #circuitsOf(coordinates: RequestCoordinates | undefined): readonly Circuit[] {
-    if (this.#options.settings.scope === 'subgraph' || coordinates === undefined) return [this.#circuit('')];
-    return [...new Set([...coordinates.values()].flat())].map((coordinate) => this.#circuit(coordinate));
+    if (this.#options.settings.scope === 'subgraph' || coordinates === undefined) {
+      this.#whole ??= [this.#circuit('')];
+      return this.#whole;
+    }
+    let circuits = this.#circuitsByRequest.get(coordinates);
+    if (circuits === undefined) {
+      const names = new Set([...coordinates.values()].flat());
+      circuits = Array.from(names, (coordinate) => this.#circuit(coordinate));
+      this.#circuitsByRequest.set(coordinates, circuits);
+    }
+    return circuits;
   }
 
   #circuit(key: string): Circuit {
@@ -99,6 +112,14 @@ export class CircuitBreakers {
     }
     return circuit;
   }
+}
+
+function admitsCall({ breaker }: Circuit): boolean {
+  return breaker.admits;
+}
+
+function acquirePermit({ breaker }: Circuit): CircuitPermit {
+  return breaker.acquire() as CircuitPermit;
 }
 
 /** What an attempt says about the health of the subgraph. Errors of single fields have a path, and may be due to input. */

@@ -297,7 +297,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   #backOff(end: AttemptEnd): boolean {
     const { subgraph, isIdempotent, policies, coordinates } = this.#request;
     this.#previous = this.#attempts.at(-1)?.call;
-    for (const attempt of [...this.#attempts]) this.#endAttempt(attempt, end);
+    this.#endAttempts(end);
     // This failure may have opened the circuit.
     if (!isIdempotent || policies.circuits?.admits(coordinates) === false) return false;
     const now = this.#options.now();
@@ -415,11 +415,16 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     this.#onEnd(this);
     if (this.#state.kind === 'queued') this.#request.policies.queue.remove(this);
     this.#state = { kind: 'ended' };
-    for (const attempt of [...this.#attempts]) this.#endAttempt(attempt, end, outcome);
+    this.#endAttempts(end, outcome);
     return waiters;
   }
 
+  #endAttempts(end: AttemptEnd | undefined, outcome?: CallOutcome): void {
+    while (this.#attempts.length > 0) this.#endAttempt(this.#attempts[0] as CallAttempt<C>, end, outcome);
+  }
+
   #cancelOthers(winner: CallAttempt<C>): void {
+    if (this.#attempts.length === 1) return;
     for (const attempt of this.#attempts.filter((other) => other !== winner))
       this.#endAttempt(attempt, undefined);
   }
