@@ -13,8 +13,9 @@ import { forceResumes } from './forceResumes.ts';
 import { generateEnrichments } from './generateEnrichments.ts';
 import { generateOperation } from './generateOperation.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
-import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
+import type { RunningGraph } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
+import { startEnrichedGraph } from './startEnrichedGraph.ts';
 import type { Monolith } from './trials.ts';
 
 // To run more cases: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
@@ -97,10 +98,7 @@ describe.each(graphsUnderTest)(
   (graph) => {
     let running: RunningGraph;
     beforeAll(async () => {
-      const plain = await startGraph(graph);
-      const enrichment = generateEnrichments(plain.monolith.schema, firstSeed);
-      await plain[Symbol.asyncDispose]();
-      running = await startGraph(graph, enrichment === undefined ? {} : { enrichment });
+      running = await startEnrichedGraph(graph, firstSeed);
     });
     afterAll(async () => await running[Symbol.asyncDispose]());
 

@@ -6,11 +6,11 @@ import { chooseSeeds } from '../harness/seeds.ts';
 import { findDeferredDifference } from './compareDeferred.ts';
 import { executeEnrichedIncrementally } from './executeEnriched.ts';
 import { deferFormats } from './executeTrial.ts';
-import { generateEnrichments } from './generateEnrichments.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
-import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
+import type { RunningGraph } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
 import { chooseDefers } from './insertDefers.ts';
+import { startEnrichedGraph } from './startEnrichedGraph.ts';
 
 // To run more cases: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
@@ -21,10 +21,7 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
   (graph) => {
     let running: RunningGraph;
     beforeAll(async () => {
-      const plain = await startGraph(graph);
-      const enrichment = generateEnrichments(plain.monolith.schema, firstSeed);
-      await plain[Symbol.asyncDispose]();
-      running = await startGraph(graph, enrichment === undefined ? {} : { enrichment });
+      running = await startEnrichedGraph(graph, firstSeed);
     });
     afterAll(async () => await running[Symbol.asyncDispose]());
 
