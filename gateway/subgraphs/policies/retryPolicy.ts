@@ -1,3 +1,4 @@
+import { longestBackoffMs } from '../../time/backoffDelayMs.ts';
 import type { AttemptEnd } from './call.ts';
 import { RatioBudget } from './ratioBudget.ts';
 
@@ -60,8 +61,7 @@ export class RetryPolicy {
     const requestedMs = this.#requestedDelayMs(end);
     // 429 without a time to come back at is no invitation to come back.
     if (reason === 429 && requestedMs === undefined) return undefined;
-    const longestMs = Math.min(settings.maxDelay, settings.minDelay * 2 ** Math.min(attempts - 1, 30));
-    const delayMs = Math.max(requestedMs ?? 0, random() * longestMs);
+    const delayMs = Math.max(requestedMs ?? 0, random() * longestBackoffMs(attempts, settings));
     if (delayMs >= remainingMs || !this.#budget.tryTake()) return undefined;
     return delayMs;
   }
