@@ -150,53 +150,66 @@ function checkSubgraphAddresses(supergraph: Section, subgraphs: Section): Config
 
 function checkTimeouts(subgraphs: Section): ConfigProblem[] {
   const timeoutsOf = (name: string) => sectionOf(sectionOf(subgraphs[name]).timeouts);
-  const all = timeoutsOf('all');
-  const requestDeadline = durationMsOf(all.deadline) ?? durationMsOf(timeoutDefaults.deadline) ?? 0;
+  const requestDeadline =
+    durationMsOf(timeoutsOf('all').deadline) ?? durationMsOf(timeoutDefaults.deadline) ?? 0;
   return Object.keys({ all: {}, ...subgraphs }).flatMap((name) => {
-    const own = timeoutsOf(name);
-    const path = (key: string) => formatConfigPath(['subgraphs', name, 'timeouts', key]);
-    const deadline = durationMsOf(own.deadline) ?? requestDeadline;
-    const attempt =
-      durationMsOf(own.attempt) ?? durationMsOf(all.attempt) ?? durationMsOf(timeoutDefaults.attempt) ?? 0;
-    const problems: ConfigProblem[] = [];
-    if (deadline > requestDeadline) {
-      problems.push({
-        path: path('deadline'),
+    const deadline = durationMsOf(timeoutsOf(name).deadline) ?? requestDeadline;
+    const problems = checkOrder(subgraphs, name, {
+      section: 'timeouts',
+      keys: ['attempt', 'deadline'],
+      defaults: timeoutDefaults,
+      expected: 'an attempt that is no longer than the deadline',
+    });
+    if (deadline <= requestDeadline) return problems;
+    return [
+      {
+        path: formatConfigPath(['subgraphs', name, 'timeouts', 'deadline']),
         message: `is ${formatDuration(deadline)}, longer than the deadline of the whole request`,
         expected: `at most subgraphs.all.timeouts.deadline, ${formatDuration(requestDeadline)}`,
-      });
-    }
-    const ownKey = own.attempt === undefined ? 'deadline' : 'attempt';
-    if (attempt > deadline && own[ownKey] !== undefined) {
-      problems.push({
-        path: path(ownKey),
-        message: `conflicts: attempt is ${formatDuration(attempt)}, deadline is ${formatDuration(deadline)}`,
-        expected: 'an attempt that is no longer than the deadline',
-      });
-    }
-    return problems;
+      },
+      ...problems,
+    ];
   });
 }
 
 function checkRetries(subgraphs: Section): ConfigProblem[] {
-  const retryOf = (name: string) => sectionOf(sectionOf(subgraphs[name]).retry);
-  const all = retryOf('all');
-  return Object.keys({ all: {}, ...subgraphs }).flatMap((name) => {
-    const own = retryOf(name);
-    if (own.minDelay === undefined && own.maxDelay === undefined) return [];
-    const delayMs = (key: 'minDelay' | 'maxDelay') =>
-      durationMsOf(own[key]) ?? durationMsOf(all[key]) ?? durationMsOf(retryDefaults[key]) ?? 0;
-    const [minDelay, maxDelay] = [delayMs('minDelay'), delayMs('maxDelay')];
-    if (minDelay <= maxDelay) return [];
-    const key = own.minDelay === undefined ? 'maxDelay' : 'minDelay';
-    return [
-      {
-        path: formatConfigPath(['subgraphs', name, 'retry', key]),
-        message: `conflicts: minDelay is ${formatDuration(minDelay)}, maxDelay is ${formatDuration(maxDelay)}`,
-        expected: 'a minDelay that is no longer than maxDelay, such as 50ms and 1s',
-      },
-    ];
-  });
+  return Object.keys({ all: {}, ...subgraphs }).flatMap((name) =>
+    checkOrder(subgraphs, name, {
+      section: 'retry',
+      keys: ['minDelay', 'maxDelay'],
+      defaults: retryDefaults,
+      expected: 'a minDelay that is no longer than maxDelay, such as 50ms and 1s',
+    }),
+  );
+}
+
+/** Two durations of a subgraph, the first of which must not be longer than the second. */
+interface DurationOrder<Key extends string> {
+  readonly section: string;
+  readonly keys: readonly [Key, Key];
+  readonly defaults: Readonly<Record<Key, string>>;
+  readonly expected: string;
+}
+
+/** Checks two durations of a subgraph with those that it inherits from `all`. Reported where it sets one of them. */
+function checkOrder<Key extends string>(
+  subgraphs: Section,
+  name: string,
+  { section, keys: [short, long], defaults, expected }: DurationOrder<Key>,
+): ConfigProblem[] {
+  const own = sectionOf(sectionOf(subgraphs[name])[section]);
+  const all = sectionOf(sectionOf(subgraphs.all)[section]);
+  const msOf = (key: Key) =>
+    durationMsOf(own[key]) ?? durationMsOf(all[key]) ?? durationMsOf(defaults[key]) ?? 0;
+  const ownKey = own[short] === undefined ? long : short;
+  if (msOf(short) <= msOf(long) || own[ownKey] === undefined) return [];
+  return [
+    {
+      path: formatConfigPath(['subgraphs', name, section, ownKey]),
+      message: `conflicts: ${short} is ${formatDuration(msOf(short))}, ${long} is ${formatDuration(msOf(long))}`,
+      expected,
+    },
+  ];
 }
 
 function checkUrls(subgraphs: Section): ConfigProblem[] {
