@@ -3,8 +3,13 @@ import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';
 
+/** What a verified token states about its bearer, by claim (RFC 7519, section 4). */
+export type Claims = Readonly<Record<string, unknown>>;
+
 /** Who sent a request. */
 export interface ClientIdentity {
+  /** `undefined` for a request without a valid token. */
+  readonly claims?: Claims | undefined;
   /** Whose private values the request may read; `undefined` for an anonymous request. */
   readonly identity: string | undefined;
   /** Who may fetch the enrichments that the request leaves behind: its identity, or else its `authorization` header, which
