@@ -117,16 +117,15 @@ export class EntityFetchBatcher {
     return new Promise((resolve) => {
       let open = waiting.length;
       let cancelCall: CancelSubgraphCall | undefined;
-      for (const request of waiting) {
-        request.onCancel = () => {
-          open -= 1;
-          if (open === 0) {
-            stopWatching();
-            cancelCall?.();
-            resolve();
-          }
-        };
-      }
+      // Not assigned as a literal: it would keep the request in memory (docs/decisions/0056).
+      const onCancel = (): void => {
+        open -= 1;
+        if (open > 0) return;
+        stopWatching();
+        cancelCall?.();
+        resolve();
+      };
+      for (const request of waiting) request.onCancel = onCancel;
       const stopWatching = startDeadlineTimer(waiting, deadline);
       const sendSeparately = (): void => {
         stopWatching();
@@ -191,9 +190,10 @@ export class EntityFetchBatcher {
             this.#fuse([call]),
           ),
       );
-      request.onCancel = () => {
+      const cancelParts = (): void => {
         for (const part of parts) part.cancel();
       };
+      request.onCancel = cancelParts;
       return parts;
     });
     const [first = []] = separate;

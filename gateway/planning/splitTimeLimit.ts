@@ -17,10 +17,11 @@ export class SplitTimeLimit {
   constructor(schema: Schema, limitMs: number) {
     this.#limitMs = limitMs;
     const typeOf = schema.type;
-    schema.type = (name) => {
+    const timedTypeOf: typeof typeOf = (name) => {
       if (this.#isActive) this.#checkTime();
       return typeOf.call(schema, name);
     };
+    schema.type = timedTypeOf;
   }
 
   /** Runs `task` and returns its result.

@@ -128,10 +128,11 @@ export class IncrementalResponse {
 
   #nextChange(): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = () => {
+      const wake = (): void => {
         this.#wake = undefined;
         resolve();
       };
+      this.#wake = wake;
     });
   }
 

@@ -193,10 +193,11 @@ export class OperationResponse {
   #inSlices<Result>(task: SlicedTask<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const stop = runInSlices(task, resolve, reject);
-      this.#stopShaping = (reason) => {
+      const stopShaping = (reason: unknown): void => {
         stop();
         reject(reason);
       };
+      this.#stopShaping = stopShaping;
     });
   }
 

@@ -41,11 +41,12 @@ export class EventInvalidations {
   constructor(options: EventInvalidationsOptions) {
     this.#options = options;
     const { config, stream, problems, timers } = options;
-    this.#onFailure = ({ kind, cause }) => problems.report(kind, { err: cause });
+    const onFailure = ({ kind, cause }: RedisFailure): void => problems.report(kind, { err: cause });
+    this.#onFailure = onFailure;
     this.#position = new EventPosition({
       config,
       stream,
-      onFailure: this.#onFailure,
+      onFailure,
       ...(timers === undefined ? {} : { timers }),
     });
     void this.#start();

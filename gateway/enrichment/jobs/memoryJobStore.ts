@@ -42,7 +42,7 @@ export class MemoryJobStore implements JobStore {
   readonly #bytes = { all: 0, settled: 0 };
   readonly #deadLetters: DeadLetterSet;
   readonly #notifier = new UpdateNotifier();
-  #resume: ResumeRun = () => false;
+  #resume: ResumeRun = resumeNothing;
 
   constructor(options: MemoryJobStoreOptions) {
     this.#options = options;
@@ -64,7 +64,7 @@ export class MemoryJobStore implements JobStore {
   }
 
   async stop(): Promise<void> {
-    this.#resume = () => false;
+    this.#resume = resumeNothing;
   }
 
   async close(): Promise<void> {
@@ -263,4 +263,8 @@ export class MemoryJobStore implements JobStore {
       this.#evict(run);
     }
   }
+}
+
+function resumeNothing(): boolean {
+  return false;
 }

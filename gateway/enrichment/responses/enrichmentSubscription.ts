@@ -43,17 +43,23 @@ export function addEnrichmentSubscription(
   });
   const field = extended.getSubscriptionType()?.getFields()[fieldName];
   if (field === undefined) throw new Error(`The extended schema has no ${rootName}.${fieldName}.`);
-  field.subscribe = async (
-    _root,
-    { token }: { token: string },
-    { subscribeWithToken, cursor }: SubscriptionContext,
-  ) => {
-    const updates = await subscribeWithToken(token, cursor);
-    if (updates === undefined) throw expiredTokenError();
-    return updates;
-  };
-  field.resolve = (update: unknown) => update;
+  field.subscribe = subscribeToUpdates;
+  field.resolve = identity;
   return { schema: extended };
+}
+
+async function subscribeToUpdates(
+  _root: unknown,
+  { token }: { readonly token: string },
+  { subscribeWithToken, cursor }: SubscriptionContext,
+): Promise<unknown> {
+  const updates = await subscribeWithToken(token, cursor);
+  if (updates === undefined) throw expiredTokenError();
+  return updates;
+}
+
+function identity(update: unknown): unknown {
+  return update;
 }
 
 interface SubscriptionContext {

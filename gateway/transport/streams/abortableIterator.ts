@@ -38,7 +38,8 @@ export class AbortableIterator<T> {
   // Not Promise.race with a promise of the abort: that promise would hold a reaction for every step until the abort.
   #raceWithAbort<Value>(event: Promise<Value>): Promise<Value | 'aborted'> {
     return new Promise((resolve, reject) => {
-      this.#resolveAborted = () => resolve('aborted');
+      const resolveAborted = (): void => resolve('aborted');
+      this.#resolveAborted = resolveAborted;
       event.then(resolve, reject);
     });
   }
