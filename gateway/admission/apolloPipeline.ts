@@ -45,6 +45,8 @@ interface ApolloPipelineOptions {
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
   readonly introspection: boolean;
+  /** Whether messages suggest names of the schema. */
+  readonly suggestions: boolean;
   readonly isBatchingAllowed: boolean;
   /** Most selections of an operation after its fragments are expanded. */
   readonly maxRecursiveSelections: number;
@@ -89,6 +91,8 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     csrfPrevention: false,
     allowBatchedHttpRequests: options.isBatchingAllowed,
     maxRecursiveSelections: options.maxRecursiveSelections,
+    // Finding similar names in a large schema takes long, and the formatter would remove them.
+    validationOptions: { hideSuggestions: !options.suggestions },
     validationRules: [DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule, FloatLiteralsRule],
     persistedQueries: { cache: persisted, ttl: null },
     // Valid documents, by a key that contains a hash of the API schema.

@@ -86,6 +86,11 @@ export const securitySection = z
         'Parameters of `connection_init` that override headers of the WebSocket handshake for its operations. Clients choose these parameters, and a proxy in front of the gateway cannot change them. So do not list a header that a trusted proxy sets, such as a user id.',
       )
       .prefault(['authorization', 'accept-language']),
+    suggestions: flag()
+      .describe(
+        'Adds names of the schema to messages about misspelled names ("Did you mean …?"). They reveal the schema to clients, even without `introspection`.',
+      )
+      .prefault(false),
     exposeSubgraphErrors: flag()
       .describe('Shows error messages and extensions of subgraphs to clients.')
       .prefault(false),

@@ -66,6 +66,7 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   };
   readonly security: {
     readonly introspection: boolean;
+    readonly suggestions: boolean;
     readonly csrf: boolean;
     /** Names of WebSocket connection parameters that are used as headers, in lower case. */
     readonly connectionParams: readonly string[];
@@ -144,6 +145,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     supergraphs,
     executeOperation: options.executeOperation,
     introspection: security.introspection,
+    suggestions: security.suggestions,
     isBatchingAllowed: limits.batchedOperations > 0,
     maxRecursiveSelections: limits.recursiveSelections,
     plugins,
