@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { exactlyOneOf } from '../exactlyOneOf.ts';
 import { choice, duration, flag, nonBlankText, text } from '../scalars.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
+import { trustedDocumentsSection } from './trustedDocuments.ts';
 
 const origin = text({
   title: 'origin',
@@ -80,6 +81,7 @@ export const securitySection = z
       })
       .prefault({}),
     identity: identity.optional(),
+    trustedDocuments: trustedDocumentsSection.prefault({}),
     connectionParams: z
       .array(headerName)
       .describe(
