@@ -104,7 +104,7 @@ export class Admission {
     const body = this.#resolveDocuments(sent);
     this.#checkTexts(body);
     const isResolved = body !== sent;
-    if (isGet ? isResolved && hasNoOtherContentType(request) : search === '') {
+    if (isGet ? hasNoOtherContentType(request) : search === '') {
       const validated = await this.#executeValidated(body, client);
       if (validated !== undefined) return validated;
     }
@@ -235,7 +235,8 @@ export class Admission {
 
   /** @throws {HttpError} if an operation of the body is beyond the limits. */
   #checkTexts(body: unknown): void {
-    for (const item of Array.isArray(body) ? body : [body]) if (isObject(item)) this.#checkOperation(item);
+    if (isObject(body)) this.#checkOperation(body);
+    else if (Array.isArray(body)) for (const item of body) if (isObject(item)) this.#checkOperation(item);
   }
 
   #checkOperation({ query, variables, extensions }: Readonly<Record<string, unknown>>): void {
