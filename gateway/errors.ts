@@ -9,6 +9,8 @@ export const errorCodes = {
   SUBGRAPH_INVALID_RESPONSE: { status: 502 },
   DEADLINE_EXCEEDED: { status: 504 },
   REQUEST_ABORTED: { status: 499 },
+  PERSISTED_QUERY_NOT_FOUND: { status: 400 },
+  PERSISTED_QUERY_NOT_ALLOWED: { status: 400 },
   OPERATION_TOO_COMPLEX: { status: 400 },
   PLANNING_FAILED: { status: 500 },
   OVERLOADED: { status: 503 },

@@ -3,6 +3,8 @@ import './requireNode.ts';
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import { createTrafficControl } from './admission/createTrafficControl.ts';
+import { createSharedPersistedQueries } from './admission/documents/sharedPersistedQueries.ts';
+import { loadTrustedDocuments } from './admission/documents/trustedDocumentsFeature.ts';
 import { createIdentityReader } from './admission/identity.ts';
 import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
@@ -97,6 +99,9 @@ export async function createGateway(
   const config = parseConfig(options);
   const { startPlannerThread, waitToListenUnready, worker } = dependencies;
   const log = dependencies.logger ?? createLogger(config.telemetry.logLevel);
+  const timers = dependencies.timers ?? systemTimers;
+  // First, because it may refuse the configuration, and nothing would be open then.
+  const trustedDocuments = await loadTrustedDocuments({ config, log, timers });
   const metrics = createMetrics();
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
@@ -137,6 +142,8 @@ export async function createGateway(
     priorities,
     load: dependencies.load ?? new ProcessLoad(),
   });
+  const sharedPersistedQueries = createSharedPersistedQueries(context);
+  for (const feature of [trustedDocuments, sharedPersistedQueries]) if (feature) features.push(feature);
   features.push(traffic, { addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
   const pipeline = new Pipeline({
     preparer,
@@ -161,7 +168,15 @@ export async function createGateway(
     },
   });
   enrichment.runJobsWith(pipeline.createJobExecutor(() => supergraphs.acquire()));
-  const server = createListeners({ context, features, pipeline, traffic, ...dependencies });
+  const server = createListeners({
+    context,
+    features,
+    pipeline,
+    traffic,
+    trustedDocuments: trustedDocuments?.documents,
+    sharedPersistedQueries,
+    ...dependencies,
+  });
 
   reportSupergraphs(supergraphs, config, log);
   supergraphs.onChange((supergraph) => {

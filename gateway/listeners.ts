@@ -1,5 +1,7 @@
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
+import type { SharedPersistedQueries } from './admission/documents/sharedPersistedQueries.ts';
+import type { TrustedDocuments } from './admission/documents/trustedDocuments.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { explainOperation } from './operation/explainOperation.ts';
@@ -15,6 +17,8 @@ interface ListenersOptions {
   readonly features: readonly Feature[];
   readonly pipeline: Pipeline;
   readonly traffic: TrafficControl;
+  readonly trustedDocuments: TrustedDocuments | undefined;
+  readonly sharedPersistedQueries: SharedPersistedQueries | undefined;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly worker?: WorkerIdentity;
 }
@@ -25,6 +29,8 @@ export function createListeners({
   features,
   pipeline,
   traffic,
+  trustedDocuments,
+  sharedPersistedQueries,
   plugins = [],
   worker,
 }: ListenersOptions): HttpServer {
@@ -46,6 +52,8 @@ export function createListeners({
     },
     worker,
     limits,
+    trustedDocuments,
+    persistedQueries: { isEnabled: config.http.persistedQueries.enabled, shared: sharedPersistedQueries },
     requestErrorStatus: config.http.requestErrorStatus,
     security: { ...security, cors: corsOptionsOf(config), subgraphParams: subgraphParamNames(config) },
     clientKey: (headers, address) => readIdentity(headers, address).clientKey,

@@ -12,8 +12,10 @@ import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { ApolloPipeline, ApolloRequest, ExecuteOperation } from './apolloPipeline.ts';
 import { checkPersistedQuery } from './checkPersistedQuery.ts';
 import type { ClientRequest } from './clientRequest.ts';
+import type { TrustedDocuments } from './documents/trustedDocuments.ts';
 import { headersOf, statusOf } from './errorResponse.ts';
 import { HttpError } from './httpError.ts';
+import { readGetParameters, writeGetParameters } from './readGetParameters.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 
 interface AdmissionOptions {
@@ -21,6 +23,8 @@ interface AdmissionOptions {
   readonly apollo: ApolloPipeline;
   /** Operations that bypass Apollo Server; `undefined` if none may. */
   readonly validatedOperations: ValidatedOperationCache | undefined;
+  /** `undefined` if the option is off. */
+  readonly trustedDocuments: TrustedDocuments | undefined;
   readonly executeOperation: ExecuteOperation;
   /** @throws {HttpError} if the request is shed, whatever its operation is. */
   readonly checkLoad: (client: Pick<ClientRequest, 'headers' | 'clientAddress'>) => void;
@@ -93,14 +97,18 @@ export class Admission {
 
   async #admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
     this.#options.checkLoad(client);
-    const { method, search, body } = request;
-    if (body !== undefined) this.#checkBody(body, request.acceptsArrays);
-    this.#checkTexts(method, search, body);
-    if (method === 'POST' && search === '') {
+    const { method, search } = request;
+    const isGet = method === 'GET';
+    if (request.body !== undefined) this.#checkBody(request.body, request.acceptsArrays);
+    const sent = isGet ? readGetParameters(search) : request.body;
+    const body = this.#resolveDocuments(sent);
+    this.#checkTexts(body);
+    const isResolved = body !== sent;
+    if (isGet ? hasNoOtherContentType(request) : search === '') {
       const validated = await this.#executeValidated(body, client);
       if (validated !== undefined) return validated;
     }
-    const result = await this.#options.apollo.execute(request, client);
+    const result = await this.#options.apollo.execute(isResolved ? withBody(request, body) : request, client);
     const { headers } = result;
     const outcome = client.takeOutcome();
     const text = result.body.kind === 'complete' ? result.body.string : '';
@@ -192,7 +200,8 @@ export class Admission {
       if (isObject(body) && Object.keys(body).length > 0) return;
       throw new HttpError(400, 'The request body must be a JSON object with a `query`: {"query": "…"}.');
     }
-    if (this.#options.maxBatchedOperations === 0) {
+    const { maxBatchedOperations } = this.#options;
+    if (maxBatchedOperations === 0) {
       throw new HttpError(
         400,
         'The request body is a JSON array, but batches of operations are turned off (limits.batchedOperations). Send one JSON object.',
@@ -204,44 +213,39 @@ export class Admission {
         'The response to a JSON array of operations is one JSON document, which the accept header does not allow. Accept application/json.',
       );
     }
-  }
-
-  /** @throws {HttpError} if an operation of the request is beyond the limits. */
-  #checkTexts(method: string, search: string, body: unknown): void {
-    const { maxBatchedOperations } = this.#options;
-    if (method === 'GET') {
-      const parameters = new URLSearchParams(search);
-      this.#checkOperation({
-        query: parameters.get('query'),
-        variables: tryParseJson(parameters.get('variables')),
-        extensions: tryParseJson(parameters.get('extensions')),
-      });
-      return;
-    }
-    if (!Array.isArray(body)) {
-      if (isObject(body)) this.#checkOperation(body);
-      return;
-    }
-    if (maxBatchedOperations > 0 && body.length > maxBatchedOperations) {
+    if (body.length > maxBatchedOperations) {
       throw new HttpError(
         400,
         `The request has ${body.length} operations; at most ${maxBatchedOperations} are allowed (limits.batchedOperations).`,
         { code: 'OPERATION_TOO_COMPLEX' },
       );
     }
-    for (const item of body) if (isObject(item)) this.#checkOperation(item);
+  }
+
+  /** The body with the texts of trusted documents; the same object if there is nothing to replace. A body without an operation
+   *  passes: Apollo Server refuses it.
+   *  @throws {HttpError} for an id that is unknown, or an operation that is not allowed. */
+  #resolveDocuments(body: unknown): unknown {
+    const { trustedDocuments, checkText } = this.#options;
+    if (trustedDocuments === undefined) return body;
+    const resolve = (item: unknown): unknown =>
+      isObject(item) ? trustedDocuments.resolve(item, checkText) : item;
+    return Array.isArray(body) ? body.map(resolve) : resolve(body);
+  }
+
+  /** @throws {HttpError} if an operation of the body is beyond the limits. */
+  #checkTexts(body: unknown): void {
+    if (isObject(body)) this.#checkOperation(body);
+    else if (Array.isArray(body)) for (const item of body) if (isObject(item)) this.#checkOperation(item);
   }
 
   #checkOperation({ query, variables, extensions }: Readonly<Record<string, unknown>>): void {
-    const { apollo, checkText, checkVariables } = this.#options;
+    const { checkText, checkVariables } = this.#options;
     const text = typeof query === 'string' ? query : undefined;
     if (text !== undefined) checkText(text);
     checkVariables(variables);
     const persisted = isObject(extensions) ? extensions.persistedQuery : undefined;
     checkPersistedQuery(persisted, text);
-    if (text !== undefined || !isObject(persisted)) return;
-    const registered = apollo.persistedQuery(String(persisted.sha256Hash));
-    if (registered !== undefined) checkText(registered);
   }
 }
 
@@ -249,11 +253,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function tryParseJson(text: string | null): unknown {
-  if (text === null) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** Apollo Server refuses GET requests with the content type of anything but JSON. */
+function hasNoOtherContentType({ headers }: AdmissionRequest): boolean {
+  const contentType = headers.get('content-type');
+  return contentType === undefined || contentType === 'application/json';
+}
+
+function withBody(request: AdmissionRequest, body: unknown): AdmissionRequest {
+  if (request.method !== 'GET') return { ...request, body };
+  return isObject(body) ? { ...request, search: writeGetParameters(body) } : request;
 }

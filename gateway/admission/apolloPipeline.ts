@@ -20,7 +20,6 @@ import {
   type GraphQLFormattedError,
   type GraphQLSchema,
 } from 'graphql';
-import { LRUCache } from 'lru-cache';
 import { GatewayError } from '../errors.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
@@ -29,11 +28,12 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
-import { DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule } from './deferDirectiveRules.ts';
+import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter, headersOf, statusOf } from './errorResponse.ts';
-import { FloatLiteralsRule } from './floatLiteralsRule.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
+import { TextSizedCache } from './textSizedCache.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
+import { gatewayValidationRules } from './validationRules.ts';
 
 /** Plans and executes a valid operation: the pipeline behind every transport. */
 export type ExecuteOperation = (
@@ -45,13 +45,17 @@ interface ApolloPipelineOptions {
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
   readonly introspection: boolean;
+  /** Whether messages suggest names of the schema. */
+  readonly suggestions: boolean;
   readonly isBatchingAllowed: boolean;
   /** Most selections of an operation after its fragments are expanded. */
   readonly maxRecursiveSelections: number;
   /** Apollo Server plugins. They cannot read `singleResult.data`: it is already serialised. */
   readonly plugins: readonly ApolloServerPlugin<GatewayContext>[];
-  /** Size of the cache of parsed documents, and of the cache of persisted queries, in characters of operation text. */
+  /** Size of the cache of parsed documents in characters of operation text. */
   readonly textCacheSize: number;
+  /** Texts of automatic persisted queries; `undefined` if they are off. */
+  readonly persistedQueries: PersistedQueryStore | undefined;
   /** Gets every valid operation; `undefined` if there are plugins, which must see every request. */
   readonly validatedOperations: ValidatedOperationCache | undefined;
   readonly log: TransportLog;
@@ -71,8 +75,6 @@ export interface ApolloPipeline {
   /** Returns Apollo Server's response. If an operation was executed, its outcome is stored in `client` instead. A supergraph
    *  must be loaded. Never rejects because of what a client sends. */
   execute(request: ApolloRequest, client: ClientRequest): Promise<HTTPGraphQLResponse>;
-  /** The operation text that was registered with a hash. */
-  persistedQuery(hash: string): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -80,8 +82,6 @@ export { type ApolloServerPlugin, HeaderMap };
 
 export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipeline {
   const formatError = createErrorFormatter(options);
-  // Automatic persisted queries. Apollo Server prefixes their hashes with `apq:`.
-  const persisted = new TextSizedCache<string>(options.textCacheSize, (text) => text.length);
   const server = new ApolloServer<GatewayContext>({
     gateway: createGateway(options),
     introspection: options.introspection,
@@ -89,8 +89,13 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     csrfPrevention: false,
     allowBatchedHttpRequests: options.isBatchingAllowed,
     maxRecursiveSelections: options.maxRecursiveSelections,
-    validationRules: [DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule, FloatLiteralsRule],
-    persistedQueries: { cache: persisted, ttl: null },
+    // Finding similar names in a large schema takes long, and the formatter would remove them.
+    validationOptions: { hideSuggestions: !options.suggestions },
+    validationRules: gatewayValidationRules,
+    persistedQueries: options.persistedQueries !== undefined && {
+      cache: options.persistedQueries,
+      ttl: null,
+    },
     // Valid documents, by a key that contains a hash of the API schema.
     documentStore: new TextSizedCache<DocumentNode>(
       options.textCacheSize,
@@ -126,7 +131,6 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
         context: () => Promise.resolve({ client }),
       });
     },
-    persistedQuery: (hash) => persisted.peek(`apq:${hash}`),
     async stop() {
       if (started === undefined) return;
       await started.catch(() => undefined);
@@ -323,34 +327,4 @@ function disabledDefaults(
   return Object.entries(disabled)
     .filter(([id]) => !passed.has(id))
     .map(([, plugin]) => plugin());
-}
-
-/** A cache for Apollo Server, bounded by the characters of the operation texts in it. */
-class TextSizedCache<Value extends string | DocumentNode> {
-  readonly #values: LRUCache<string, Value>;
-
-  constructor(maxCharacters: number, lengthOf: (value: Value) => number) {
-    this.#values = new LRUCache({
-      maxSize: maxCharacters,
-      sizeCalculation: (value) => Math.max(1, lengthOf(value)),
-    });
-  }
-
-  /** Does not count as a use. */
-  peek(key: string): Value | undefined {
-    return this.#values.peek(key);
-  }
-
-  get(key: string): Promise<Value | undefined> {
-    return Promise.resolve(this.#values.get(key));
-  }
-
-  set(key: string, value: Value): Promise<void> {
-    this.#values.set(key, value);
-    return Promise.resolve();
-  }
-
-  delete(key: string): Promise<boolean> {
-    return Promise.resolve(this.#values.delete(key));
-  }
 }

@@ -33,14 +33,14 @@ export function headersOf(error: GraphQLFormattedError): readonly (readonly [str
 
 /** Creates the function that gives errors their final form, whether Apollo Server reports them or the gateway. */
 export function createErrorFormatter({
-  introspection,
+  suggestions,
 }: {
-  readonly introspection: boolean;
+  readonly suggestions: boolean;
 }): (error: GraphQLFormattedError) => GraphQLFormattedError {
-  return (error) => rewriteMessage(introspection ? error : removeSuggestions(error));
+  return (error) => rewriteMessage(suggestions ? error : removeSuggestions(error));
 }
 
-/** "Did you mean …?" contains names of the schema, which is not public without introspection. */
+/** "Did you mean …?" contains names of the schema. */
 function removeSuggestions(error: GraphQLFormattedError): GraphQLFormattedError {
   const code = error.extensions?.code;
   if (code !== 'GRAPHQL_VALIDATION_FAILED' && code !== 'BAD_USER_INPUT') return error;

@@ -95,8 +95,13 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
           : [],
       ),
     );
-  const { supergraph, redis } = sectionOf(options);
+  const { supergraph, redis, security } = sectionOf(options);
   let result = options;
+  const { trustedDocuments } = sectionOf(security);
+  if (isSection(trustedDocuments)) {
+    const manifest = resolvePaths(trustedDocuments.manifest, dirname(configPath));
+    result = mergeIntoSection(result, 'security', { trustedDocuments: { ...trustedDocuments, manifest } });
+  }
   if (isSection(supergraph))
     result = mergeIntoSection(result, 'supergraph', resolveKeys(supergraph, ['file']));
   const { tls } = sectionOf(redis);
@@ -104,6 +109,12 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
   return mergeIntoSection(result, 'redis', {
     tls: { ...tls, ...resolveKeys(tls, ['ca', 'certificate', 'key']) },
   });
+}
+
+/** Resolves one path or a list of them. Other values remain, so that the schema reports them. */
+function resolvePaths(paths: unknown, directory: string): unknown {
+  if (Array.isArray(paths)) return paths.map((path) => resolvePaths(path, directory));
+  return typeof paths === 'string' && paths.trim() !== '' ? resolve(directory, paths) : paths;
 }
 
 function applyOverrides(options: unknown, { supergraph, host, port, workers }: ConfigOverrides): unknown {

@@ -66,6 +66,28 @@ describe('an operation that is sent again', () => {
     expect(await send({ query, variables }, accept)).toEqual(first);
   });
 
+  test.each([
+    [{ query: '{ product(id: "p1") { name } }' }],
+    [{ query: 'query V($id: ID!) { product(id: $id) { price { amount } } }', variables: '{"id":"p1"}' }],
+    [{ query: 'query V($id: ID!) { product(id: $id) { price { amount } } }', variables: '5' }],
+    [
+      {
+        query: 'mutation { addReview(input: { productId: "p1", rating: 5, body: "Good." }) { __typename } }',
+      },
+    ],
+    [{ query: '{ product(id: "p1") { name } }', operationName: 'None' }],
+  ])('gets the same response to the byte by GET: %j', async (parameters) => {
+    const get = async () => {
+      const response = await fetch(`${gateway.url}?${new URLSearchParams(parameters)}`, {
+        headers: { accept: 'application/json', 'apollo-require-preflight': 'yes', 'x-request-id': 'known' },
+      });
+      const headers = [...response.headers].filter(([name]) => name !== 'date');
+      return { status: response.status, headers, body: await response.text() };
+    };
+    const first = await get();
+    expect(await get()).toEqual(first);
+  });
+
   test('gets the same error when a subgraph refuses the request, with the HTTP status of the subgraph', async () => {
     await using subgraph = await startScriptedSubgraph();
     subgraph.setDefaultScript(({ respond }) => respond({ status: 403, body: 'forbidden' }));

@@ -157,6 +157,7 @@ export async function startScriptedServer(
     },
     security: {
       introspection: false,
+      suggestions: false,
       csrf: true,
       connectionParams: ['authorization', 'x-shop'],
       subgraphParams: ['shop', 'Tenant'],

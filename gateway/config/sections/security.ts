@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { exactlyOneOf } from '../exactlyOneOf.ts';
 import { choice, duration, flag, nonBlankText, text } from '../scalars.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
+import { trustedDocumentsSection } from './trustedDocuments.ts';
 
 const origin = text({
   title: 'origin',
@@ -80,12 +81,18 @@ export const securitySection = z
       })
       .prefault({}),
     identity: identity.optional(),
+    trustedDocuments: trustedDocumentsSection.prefault({}),
     connectionParams: z
       .array(headerName)
       .describe(
         'Parameters of `connection_init` that override headers of the WebSocket handshake for its operations. Clients choose these parameters, and a proxy in front of the gateway cannot change them. So do not list a header that a trusted proxy sets, such as a user id.',
       )
       .prefault(['authorization', 'accept-language']),
+    suggestions: flag()
+      .describe(
+        'Adds names of the schema to messages about misspelled names ("Did you mean …?"). They reveal the schema to clients, even without `introspection`.',
+      )
+      .prefault(false),
     exposeSubgraphErrors: flag()
       .describe('Shows error messages and extensions of subgraphs to clients.')
       .prefault(false),

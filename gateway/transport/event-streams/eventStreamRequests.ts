@@ -4,8 +4,8 @@ import type { Admission, AdmissionResult, CompleteResult } from '../../admission
 import type { HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { readGetParameters } from '../../admission/readGetParameters.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
-import { readGetParameters } from '../http/readGetParameters.ts';
 import { type ResponseHeaders, writeResponse } from '../http/writeResponse.ts';
 import type { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
 import type { EventStream } from './eventStream.ts';

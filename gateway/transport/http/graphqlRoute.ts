@@ -5,6 +5,7 @@ import { formatFailure, HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/errorResponse.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { readGetParameters } from '../../admission/readGetParameters.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, type SubscriptionPayload } from '../../response/executionOutcome.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
@@ -22,7 +23,6 @@ import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental
 import { subscriptionPartEncoding, writeSinglePayload } from './multipartSubscription.ts';
 import { type AcceptedFormats, negotiateFormats } from './negotiateFormats.ts';
 import { isJsonContentType, readJsonBody } from './readBody.ts';
-import { readGetParameters } from './readGetParameters.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { incrementalEventEncoding, subscriptionEventEncoding, writeSingleEvent } from './serverSentEvents.ts';
 import { NoFirstPayloadError, type PayloadStreamOptions, writePayloads } from './writePayloads.ts';

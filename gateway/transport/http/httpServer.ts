@@ -7,6 +7,9 @@ import {
   type ExecuteOperation,
 } from '../../admission/apolloPipeline.ts';
 import type { ClientRequest, GatewayContext } from '../../admission/clientRequest.ts';
+import { PersistedQueryStore } from '../../admission/documents/persistedQueryStore.ts';
+import type { SharedPersistedQueries } from '../../admission/documents/sharedPersistedQueries.ts';
+import type { TrustedDocuments } from '../../admission/documents/trustedDocuments.ts';
 import { createErrorFormatter } from '../../admission/errorResponse.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
@@ -66,12 +69,20 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   };
   readonly security: {
     readonly introspection: boolean;
+    readonly suggestions: boolean;
     readonly csrf: boolean;
     /** Names of WebSocket connection parameters that are used as headers, in lower case. */
     readonly connectionParams: readonly string[];
     /** Names of WebSocket connection parameters that are forwarded to subgraphs. */
     readonly subgraphParams: readonly string[];
     readonly cors?: CorsOptions;
+  };
+  /** Default: off. */
+  readonly trustedDocuments?: TrustedDocuments | undefined;
+  /** Automatic persisted queries. Default: texts in this process only. */
+  readonly persistedQueries?: {
+    readonly isEnabled: boolean;
+    readonly shared: Pick<SharedPersistedQueries, 'get' | 'set'> | undefined;
   };
   /** Status of an invalid operation in `application/json`. Default: 400. */
   readonly requestErrorStatus?: 400 | 200;
@@ -140,25 +151,29 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const validatedOperations =
     plugins.length === 0 ? new ValidatedOperationCache(options.textCacheSize) : undefined;
   supergraphs.onChange(() => validatedOperations?.clear());
+  const checkText = createTextLimitCheck({ limits, textCacheSize: options.textCacheSize });
   const apollo = createApolloPipeline({
     supergraphs,
     executeOperation: options.executeOperation,
     introspection: security.introspection,
+    suggestions: security.suggestions,
     isBatchingAllowed: limits.batchedOperations > 0,
     maxRecursiveSelections: limits.recursiveSelections,
     plugins,
     validatedOperations,
     textCacheSize: options.textCacheSize,
+    persistedQueries: createPersistedQueryStore(options, checkText),
     log,
   });
   const admission = new Admission({
     supergraphs,
     apollo,
     validatedOperations,
+    trustedDocuments: options.trustedDocuments,
     executeOperation: options.executeOperation,
     checkLoad: options.checkLoad ?? (() => {}),
     formatError: createErrorFormatter(security),
-    checkText: createTextLimitCheck({ limits, textCacheSize: options.textCacheSize }),
+    checkText,
     checkVariables: createVariableDepthCheck(limits),
     maxBatchedOperations: limits.batchedOperations,
   });
@@ -328,4 +343,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return closing;
     },
   };
+}
+
+/** The store of automatic persisted queries; `undefined` if they are off. */
+function createPersistedQueryStore(
+  { persistedQueries, trustedDocuments, textCacheSize }: HttpServerOptions,
+  checkText: (text: string) => void,
+): PersistedQueryStore | undefined {
+  // A store without a text: only trusted documents are found, and none is registered.
+  if (trustedDocuments?.isRequired === true) {
+    return new PersistedQueryStore({ textCacheSize, shared: undefined, checkText });
+  }
+  if (persistedQueries?.isEnabled === false) return undefined;
+  return new PersistedQueryStore({ textCacheSize, shared: persistedQueries?.shared, checkText });
 }

@@ -39,6 +39,17 @@ describe('the precedence of configuration sources', () => {
     expect(config.workers).toBe(3);
   });
 
+  test('relative paths of manifests of trusted documents start at the directory of the file', () => {
+    const manifestOf = (manifest: string) =>
+      load(
+        `supergraph: { file: a }\nsecurity: { trustedDocuments: { mode: require, manifest: ${manifest} } }`,
+      ).security.trustedDocuments.manifest;
+    expect([manifestOf('a.json'), manifestOf('[b/a.json, /c.json]')]).toEqual([
+      [join(folder, 'a.json')],
+      [join(folder, 'b/a.json'), '/c.json'],
+    ]);
+  });
+
   test('the command line overrides the file', () => {
     const overrides = { supergraph: '/other.graphql', host: '0.0.0.0', port: '0', workers: 'auto' };
     const config = load(yaml, { overrides });

@@ -75,6 +75,8 @@ describe('a configuration', () => {
       csrf: true,
       connectionParams: ['authorization', 'accept-language'],
       cors: { origins: [], credentials: false, allowHeaders: [], exposeHeaders: [], maxAge: 86_400_000 },
+      trustedDocuments: { mode: 'off', manifest: [] },
+      suggestions: false,
       exposeSubgraphErrors: false,
       exposeSubgraphs: false,
     });

@@ -61,6 +61,19 @@ test('the configuration of the demo is valid and follows environment variables',
     env: { REVIEWS_URL: 'http://reviews:80/graphql', TRIBUTARY_PORT: '8080' },
   });
   expect(config.listen.port).toBe(8080);
+  // What a public gateway must not do by default is on for exploring the demo.
+  const forExploring = {
+    introspection: true,
+    graphiql: true,
+    suggestions: true,
+    exposeSubgraphErrors: true,
+    exposeSubgraphs: true,
+  };
+  expect(config.security).toMatchObject(forExploring);
+  const { security } = parseConfig({ supergraph: { file: 'supergraph.graphql' } });
+  expect(security).toMatchObject(
+    Object.fromEntries(Object.keys(forExploring).map((option) => [option, false])),
+  );
   expect('subgraphs' in config.supergraph && config.supergraph.subgraphs).toEqual([
     { name: 'accounts', url: 'http://localhost:4101/graphql' },
     { name: 'products', url: 'http://localhost:4102/graphql' },

@@ -25,11 +25,7 @@ describe('docs/errors.md', () => {
   });
 
   test('lists the codes of Apollo Server that are not codes of the gateway', () => {
-    // Never occurs, because persisted queries are always supported.
-    const unused = 'PERSISTED_QUERY_NOT_SUPPORTED';
-    const expected = Object.keys(ApolloServerErrorCode).filter(
-      (code) => !gatewayCodes.has(code) && code !== unused,
-    );
+    const expected = Object.keys(ApolloServerErrorCode).filter((code) => !gatewayCodes.has(code));
     expect([...otherCodes.keys()].sort()).toEqual(expected.sort());
     expect(page).toContain(ApolloServerValidationErrorCode.INTROSPECTION_DISABLED);
   });
@@ -49,7 +45,6 @@ describe('the statuses of docs/errors.md', () => {
     ['GRAPHQL_VALIDATION_FAILED', operation({ query: '{ __schema { queryType { name } } }' })],
     ['OPERATION_RESOLUTION_FAILURE', operation({ query: 'query A { greeting }', operationName: 'B' })],
     ['OPERATION_RESOLUTION_FAILURE', operation({ query: 'query A { greeting } query B { greeting }' })],
-    ['PERSISTED_QUERY_NOT_FOUND', operation({ extensions: unknownHash })],
     ['OPERATION_TOO_COMPLEX', operation({ query: `{ ${'node { '.repeat(101)} id ${'} '.repeat(102)}` })],
   ] as const)('are what a client gets: %s', async (code, request) => {
     await using server = await startScriptedServer();
@@ -58,6 +53,20 @@ describe('the statuses of docs/errors.md', () => {
     expect([answer.errors[0]?.extensions.code, status]).toEqual([
       code,
       otherCodes.get(code) ?? gatewayCodes.get(code),
+    ]);
+  });
+
+  test('equal the statuses of persisted queries', async () => {
+    await using server = await startScriptedServer();
+    await using closed = await startScriptedServer(undefined, {
+      persistedQueries: { isEnabled: false, shared: undefined },
+    });
+    const request = operation({ extensions: unknownHash });
+    const answers = [await exchange(server.url, request), await exchange(closed.url, request)];
+    expect(answers.map(({ status, body }) => [JSON.parse(body).errors[0].extensions.code, status])).toEqual([
+      // Unlike for an id of a trusted document.
+      ['PERSISTED_QUERY_NOT_FOUND', 200],
+      ['PERSISTED_QUERY_NOT_SUPPORTED', otherCodes.get('PERSISTED_QUERY_NOT_SUPPORTED')],
     ]);
   });
 

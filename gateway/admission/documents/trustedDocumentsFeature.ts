@@ -1,0 +1,180 @@
+import { readFile } from 'node:fs/promises';
+import { NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from 'graphql';
+import { ConfigError } from '../../config/configError.ts';
+import type { GatewayConfig } from '../../config/schema.ts';
+import { describeReadError, FileWatcher } from '../../files/fileWatcher.ts';
+import type { Supergraph } from '../../supergraph/supergraph.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { resolveInSlices, runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
+import type { Timers } from '../../time/timers.ts';
+import { createTextLimitCheck } from '../limitChecks.ts';
+import { gatewayValidationRules } from '../validationRules.ts';
+import {
+  type DocumentManifest,
+  type ManifestFile,
+  type ManifestProblem,
+  readManifests,
+  type TrustedDocument,
+} from './documentManifest.ts';
+import { TrustedDocuments } from './trustedDocuments.ts';
+
+interface TrustedDocumentsOptions {
+  readonly config: GatewayConfig;
+  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly timers: Timers;
+}
+
+/** Loads the trusted documents of the configuration; `undefined` if the option is off.
+ *  @throws {ConfigError} if a manifest cannot be used. */
+export async function loadTrustedDocuments(
+  options: TrustedDocumentsOptions,
+): Promise<TrustedDocumentsFeature | undefined> {
+  const { mode, manifest: paths } = options.config.security.trustedDocuments;
+  if (mode === 'off') return undefined;
+  const loaded = await readFiles(paths);
+  const result = 'problems' in loaded ? loaded : await resolveInSlices(readManifests(loaded.files));
+  if (!('manifest' in result)) throw new ConfigError(toConfigProblems(result.problems));
+  return new TrustedDocumentsFeature(options, mode, result.manifest);
+}
+
+/** Keeps the trusted documents up to date with their files, and reports those that the current supergraph refuses. */
+export class TrustedDocumentsFeature {
+  readonly documents: TrustedDocuments;
+  readonly #options: TrustedDocumentsOptions;
+  readonly #watcher: FileWatcher;
+  #supergraph: Supergraph | undefined;
+  /** The content of the files that was read last, or the problem with it. */
+  #lastRead: string | undefined;
+  #cancelValidation: (() => void) | undefined;
+
+  constructor(options: TrustedDocumentsOptions, mode: 'prefer' | 'require', manifest: DocumentManifest) {
+    this.#options = options;
+    this.documents = new TrustedDocuments(mode, manifest);
+    this.#watcher = new FileWatcher({
+      files: options.config.security.trustedDocuments.manifest,
+      read: () => this.#reload(),
+      timers: options.timers,
+    });
+  }
+
+  onSupergraph(supergraph: Supergraph): void {
+    this.#supergraph = supergraph;
+    this.#validate();
+  }
+
+  /** Starts to watch the files. */
+  onListening(): void {
+    void this.#watcher.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelValidation?.();
+    await this.#watcher.stop();
+  }
+
+  async #reload(): Promise<void> {
+    const { config, log } = this.#options;
+    const loaded = await readFiles(config.security.trustedDocuments.manifest);
+    const read = JSON.stringify(loaded);
+    if (read === this.#lastRead) return;
+    this.#lastRead = read;
+    const result = 'problems' in loaded ? loaded : await resolveInSlices(readManifests(loaded.files));
+    if (!('manifest' in result)) {
+      log.error(
+        { problems: describe(result.problems) },
+        'The manifest of trusted documents cannot be used, so that the previous one stays in use',
+      );
+      return;
+    }
+    if (areEqual(result.manifest, this.documents.manifest)) return;
+    this.documents.replace(result.manifest);
+    log.info(
+      { documents: result.manifest.documents.length },
+      'The manifest of trusted documents has changed',
+    );
+    this.#validate();
+  }
+
+  #validate(): void {
+    this.#cancelValidation?.();
+    if (this.#supergraph === undefined) return;
+    const { log } = this.#options;
+    this.#cancelValidation = runInSlices(
+      this.#reportInvalid(this.#supergraph, this.documents.manifest.documents),
+      () => undefined,
+      (err) => log.error({ err }, 'Validating the trusted documents failed'),
+    );
+  }
+
+  *#reportInvalid(supergraph: Supergraph, documents: readonly TrustedDocument[]): SlicedTask {
+    const { config, log } = this.#options;
+    const checkText = createTextLimitCheck({ limits: config.limits, textCacheSize: 1 });
+    const rules = [
+      ...specifiedRules,
+      ...(config.security.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
+      ...gatewayValidationRules,
+    ];
+    for (const { id, name, text, file } of documents) {
+      yield;
+      const problems = problemsOf(supergraph, text, rules, checkText);
+      if (problems.length === 0) continue;
+      log.warn(
+        { document: id, operation: name, file, problems, supergraph: supergraph.id },
+        'A trusted document is invalid, so that requests for it are refused',
+      );
+    }
+  }
+}
+
+function problemsOf(
+  { apiSchema }: Supergraph,
+  text: string,
+  rules: typeof specifiedRules,
+  checkText: (text: string) => void,
+): readonly string[] {
+  try {
+    checkText(text);
+  } catch (error) {
+    return [(error as Error).message];
+  }
+  return validate(apiSchema, parse(text), rules, { maxErrors: 5 }).map(({ message }) => message);
+}
+
+type Loaded = { readonly files: readonly ManifestFile[] } | { readonly problems: readonly ManifestProblem[] };
+
+async function readFiles(paths: readonly string[]): Promise<Loaded> {
+  const problems: ManifestProblem[] = [];
+  const files = await Promise.all(
+    paths.map(async (path) => {
+      const text = await readFile(path, 'utf8').catch((error: unknown) => {
+        problems.push({ file: path, problem: describeReadError(error), whatToDo: 'Name an existing file.' });
+        return '';
+      });
+      return { path, text };
+    }),
+  );
+  return problems.length > 0 ? { problems } : { files };
+}
+
+function areEqual({ documents }: DocumentManifest, other: DocumentManifest): boolean {
+  return JSON.stringify(documents) === JSON.stringify(other.documents);
+}
+
+/** A broken manifest may have a problem with each of its documents. */
+const maxReportedProblems = 20;
+
+function describe(problems: readonly ManifestProblem[]): readonly string[] {
+  const texts = problems
+    .slice(0, maxReportedProblems)
+    .map(({ file, problem, whatToDo }) => `${file} ${problem}. ${whatToDo}`);
+  const more = problems.length - texts.length;
+  return more > 0 ? [...texts, `${more} more problems`] : texts;
+}
+
+function toConfigProblems(problems: readonly ManifestProblem[]) {
+  return describe(problems).map((text) => ({
+    path: 'security.trustedDocuments.manifest',
+    message: `cannot be used: ${text}`,
+    expected: '',
+  }));
+}

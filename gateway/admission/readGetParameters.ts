@@ -1,0 +1,38 @@
+import { documentIdNames } from './documents/trustedDocuments.ts';
+
+/** The operation in the query string of a GET request, in the form of a POST request's body. `undefined` when it is invalid:
+ *  Apollo Server then reports what is wrong. An id of a document that is sent several times becomes a list. */
+export function readGetParameters(search: string): Record<string, unknown> | undefined {
+  const parameters = new URLSearchParams(search);
+  const body: Record<string, unknown> = {};
+  for (const name of ['query', 'operationName', 'variables', 'extensions'] as const) {
+    const [text, ...more] = parameters.getAll(name);
+    if (text === undefined) continue;
+    if (more.length > 0) return undefined;
+    if (name === 'query' || name === 'operationName') {
+      body[name] = text;
+      continue;
+    }
+    try {
+      body[name] = JSON.parse(text);
+    } catch {
+      return undefined;
+    }
+  }
+  for (const name of documentIdNames) {
+    const [id, ...more] = parameters.getAll(name);
+    if (id !== undefined) body[name] = more.length === 0 ? id : [id, ...more];
+  }
+  return Object.keys(body).length === 0 ? undefined : body;
+}
+
+/** The query string of an operation, for Apollo Server. */
+export function writeGetParameters(operation: Readonly<Record<string, unknown>>): string {
+  const parameters = new URLSearchParams();
+  for (const name of ['query', 'operationName', 'variables', 'extensions'] as const) {
+    const value = operation[name];
+    if (value === undefined) continue;
+    parameters.set(name, typeof value === 'string' ? value : JSON.stringify(value));
+  }
+  return `?${parameters}`;
+}

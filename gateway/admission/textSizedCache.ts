@@ -1,0 +1,27 @@
+import type { DocumentNode } from 'graphql';
+import { LRUCache } from 'lru-cache';
+
+/** A cache for Apollo Server, bounded by the characters of the operation texts in it. */
+export class TextSizedCache<Value extends string | DocumentNode> {
+  readonly #values: LRUCache<string, Value>;
+
+  constructor(maxCharacters: number, lengthOf: (value: Value) => number) {
+    this.#values = new LRUCache({
+      maxSize: maxCharacters,
+      sizeCalculation: (value) => Math.max(1, lengthOf(value)),
+    });
+  }
+
+  get(key: string): Promise<Value | undefined> {
+    return Promise.resolve(this.#values.get(key));
+  }
+
+  set(key: string, value: Value): Promise<void> {
+    this.#values.set(key, value);
+    return Promise.resolve();
+  }
+
+  delete(key: string): Promise<boolean> {
+    return Promise.resolve(this.#values.delete(key));
+  }
+}
