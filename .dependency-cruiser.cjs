@@ -31,10 +31,12 @@ const mayImport = {
   config: [],
   json: [],
   time: [],
+  files: [],
+  tls: [],
 };
 
 /** May be imported by every folder: plain types, error codes, events, values without a stage of their own. */
-const everywhere = ['errors', 'config', 'telemetry', 'json', 'time'];
+const everywhere = ['errors', 'config', 'telemetry', 'json', 'time', 'files', 'tls'];
 
 function mayImportOnly(folder, allowed) {
   const names = [folder, ...allowed, ...everywhere].join('|');

@@ -1,0 +1,124 @@
+import { type FSWatcher, watch as watchDirectory } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
+
+interface FileWatcherOptions {
+  /** Absolute paths, or relative to the working directory. */
+  readonly files: readonly string[];
+  /** Reads the files: first in `start`, then after each change. Calls do not overlap. Must not throw. */
+  read(): Promise<void>;
+  readonly timers?: Timers | undefined;
+  /** Delay between the last change event and reading, because editors write in several steps. */
+  readonly settleMs?: number | undefined;
+  /** Interval of checks of size and modification time, for file systems that send no events. */
+  readonly pollIntervalMs?: number | undefined;
+}
+
+/** Reads files again when they change. It watches their directories, because editors and mounted configuration volumes
+ *  replace a file, and a watch on the file would stay on the deleted one. */
+export class FileWatcher {
+  readonly #options: FileWatcherOptions;
+  readonly #timers: Timers;
+  #isStarted = false;
+  #watchers: FSWatcher[] = [];
+  #cancelSettle: CancelTimer | undefined;
+  #cancelPoll: CancelTimer | undefined;
+  #reading: Promise<void> = Promise.resolve();
+  #lastFingerprint: string | undefined;
+
+  constructor(options: FileWatcherOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+  }
+
+  /** Starts watching, then reads the files. */
+  start(): Promise<void> {
+    this.#isStarted = true;
+    // Watching starts before the first read, so that no change is missed in between.
+    this.#watchDirectories();
+    this.#pollLater();
+    this.#reading = this.#reading.then(this.#read);
+    return this.#reading;
+  }
+
+  /** Resolves when no read is under way. */
+  async stop(): Promise<void> {
+    this.#isStarted = false;
+    for (const watcher of this.#watchers) watcher.close();
+    this.#cancelTimers();
+    await this.#reading;
+    this.#cancelTimers();
+  }
+
+  readonly #read = async (): Promise<void> => {
+    // The fingerprint is taken first, so that a change while the files are read is detected afterwards.
+    this.#lastFingerprint = await this.#fingerprint();
+    await this.#options.read();
+  };
+
+  readonly #readSoon = (): void => {
+    this.#cancelSettle?.();
+    if (!this.#isStarted) return;
+    this.#cancelSettle = this.#timers.after(this.#options.settleMs ?? 100, () => {
+      this.#reading = this.#reading.then(this.#read);
+    });
+  };
+
+  #pollLater(): void {
+    this.#cancelPoll = this.#timers.after(this.#options.pollIntervalMs ?? 2_000, () => {
+      this.#reading = this.#reading.then(async () => {
+        if ((await this.#fingerprint()) !== this.#lastFingerprint) this.#readSoon();
+        if (this.#isStarted) this.#pollLater();
+      });
+    });
+  }
+
+  #watchDirectories(): void {
+    for (const directory of new Set(this.#options.files.map((file) => dirname(file)))) {
+      try {
+        // Events are not filtered by file name, because a mounted volume replaces a symbolic link next to the file.
+        const watcher = watchDirectory(directory, { persistent: false }, this.#readSoon);
+        // The directory was removed, or the system has no watches left. Polling continues.
+        watcher.on('error', () => watcher.close());
+        this.#watchers.push(watcher);
+      } catch {
+        // The directory does not exist, or the system has no watches left. Polling is sufficient.
+      }
+    }
+  }
+
+  async #fingerprint(): Promise<string> {
+    return (await Promise.all(this.#options.files.map(fingerprintOf))).join('\n');
+  }
+
+  #cancelTimers(): void {
+    this.#cancelSettle?.();
+    this.#cancelPoll?.();
+  }
+}
+
+/** A text that changes whenever the file changes; `none` if the file does not exist. */
+async function fingerprintOf(file: string): Promise<string> {
+  try {
+    const { mtimeNs, size, ino } = await stat(file, { bigint: true });
+    return `${mtimeNs} ${size} ${ino}`;
+  } catch {
+    return 'none';
+  }
+}
+
+/** Why a file could not be read, to follow its name: "does not exist". */
+export function describeReadError(error: unknown): string {
+  const isObject = typeof error === 'object' && error !== null;
+  switch (isObject && 'code' in error ? error.code : undefined) {
+    case 'ENOENT':
+      return 'does not exist';
+    case 'EACCES':
+      return 'is not readable for this process';
+    case 'EISDIR':
+      return 'is a directory';
+    default:
+      return `could not be read: ${isObject && 'message' in error ? String(error.message) : String(error)}`;
+  }
+}

@@ -1,0 +1,214 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { describeReadError, FileWatcher } from '../files/fileWatcher.ts';
+import type { Timers } from '../time/timers.ts';
+
+type CertificateFileKind = 'cert' | 'key' | 'ca';
+
+/** Paths of PEM files. An omitted or empty path is no file. */
+export type CertificateFiles = { readonly [Kind in CertificateFileKind]?: string | undefined };
+
+/** The PEM texts of the files, for the options of the same names in `node:tls`. Omitted files have no key. */
+export type CertificateContents = { readonly [Kind in CertificateFileKind]?: string };
+
+/** A file that cannot be used: which one, and why. The message names the file and contains nothing of its content. */
+export class CertificateFileError extends Error {
+  override readonly name = 'CertificateFileError';
+  readonly kind: CertificateFileKind;
+
+  constructor(kind: CertificateFileKind, message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+export interface CertificateFilesListener {
+  /** The files have changed, and fit together. */
+  onChange(contents: CertificateContents): void;
+  /** The files have changed, and cannot be used. The contents from before remain valid. Equal errors are reported once. */
+  onError(error: CertificateFileError): void;
+  /** The contents are used, although a certificate has expired or is not valid yet. Equal warnings are reported once. */
+  onWarning?(message: string): void;
+  readonly timers?: Timers | undefined;
+  /** See `FileWatcher`. */
+  readonly settleMs?: number | undefined;
+  /** Milliseconds since 1970; `Date.now` when omitted. */
+  readonly now?: (() => number) | undefined;
+}
+
+export interface WatchedCertificateFiles {
+  /** Reads the files and starts watching them. Must be called once.
+   *  @throws {CertificateFileError} The files are watched all the same, until `close`. */
+  read(): Promise<CertificateContents>;
+  /** Stops watching. No listener is called afterwards. */
+  close(): Promise<void>;
+}
+
+/** Reads the files of a certificate with its key, and of trusted certificate authorities, and reads them again when they
+ *  change. A certificate and a key that are replaced one after the other are used when they match. */
+export function watchCertificateFiles(
+  files: CertificateFiles,
+  listener: CertificateFilesListener,
+): WatchedCertificateFiles {
+  const { timers, settleMs, now = Date.now } = listener;
+  let isClosed = false;
+  let isFirst = true;
+  let current: Usable | CertificateFileError | undefined;
+  let lastWarning: string | undefined;
+
+  const readOnce = async (): Promise<void> => {
+    const previous = current;
+    const result = await readUsable(files);
+    if (isClosed) return;
+    current = result;
+    if (result instanceof CertificateFileError) {
+      const isKnown = previous instanceof CertificateFileError && previous.message === result.message;
+      if (!isFirst && !isKnown) listener.onError(result);
+      return;
+    }
+    const warning = findValidityProblem(files, result, now());
+    if (warning !== undefined && warning !== lastWarning) listener.onWarning?.(warning);
+    lastWarning = warning;
+    if (!isFirst && !hasEqualContents(previous, result)) listener.onChange(result.contents);
+  };
+
+  const watched = kinds.flatMap((kind) => files[kind] || []);
+  const watcher = new FileWatcher({ files: watched, read: readOnce, timers, settleMs });
+  return {
+    read: async () => {
+      await watcher.start();
+      isFirst = false;
+      if (current instanceof CertificateFileError) throw current;
+      return current?.contents ?? {};
+    },
+    close: () => {
+      isClosed = true;
+      return watcher.stop();
+    },
+  };
+}
+
+const kinds = ['cert', 'key', 'ca'] as const;
+
+/** What each file is called in messages. */
+const titles: Readonly<Record<CertificateFileKind, string>> = {
+  cert: 'certificate file',
+  key: 'key file',
+  ca: 'file of certificate authorities',
+};
+
+/** Files that could be read and fit together. */
+interface Usable {
+  readonly contents: CertificateContents;
+  readonly certificates: readonly { readonly kind: 'cert' | 'ca'; readonly certificate: X509Certificate }[];
+}
+
+function hasEqualContents(
+  previous: Usable | CertificateFileError | undefined,
+  { contents }: Usable,
+): boolean {
+  // After an error the contents count as changed: the listener was told that they cannot be used.
+  if (previous === undefined || previous instanceof CertificateFileError) return false;
+  return kinds.every((kind) => previous.contents[kind] === contents[kind]);
+}
+
+async function readUsable(files: CertificateFiles): Promise<Usable | CertificateFileError> {
+  try {
+    const contents: { [Kind in CertificateFileKind]?: string } = {};
+    for (const kind of kinds) {
+      const file = files[kind];
+      if (file) contents[kind] = await readText(kind, file);
+    }
+    const own = parseCertificates('cert', files, contents);
+    const authorities = parseCertificates('ca', files, contents);
+    checkKey(files, contents, own[0]);
+    return {
+      contents,
+      certificates: [
+        ...own.map((certificate) => ({ kind: 'cert' as const, certificate })),
+        ...authorities.map((certificate) => ({ kind: 'ca' as const, certificate })),
+      ],
+    };
+  } catch (error) {
+    if (error instanceof CertificateFileError) return error;
+    throw error;
+  }
+}
+
+async function readText(kind: CertificateFileKind, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw problemOf(kind, file, describeReadError(error));
+  }
+}
+
+const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+function parseCertificates(
+  kind: 'cert' | 'ca',
+  files: CertificateFiles,
+  contents: CertificateContents,
+): X509Certificate[] {
+  const text = contents[kind];
+  if (text === undefined) return [];
+  const file = files[kind] ?? '';
+  const blocks = text.match(certificateBlock);
+  if (blocks === null)
+    throw problemOf(kind, file, 'has no certificate in PEM form (-----BEGIN CERTIFICATE-----)');
+  return blocks.map((block, index) => {
+    try {
+      return new X509Certificate(block);
+    } catch {
+      throw problemOf(kind, file, `has an invalid certificate (number ${index + 1} in the file)`);
+    }
+  });
+}
+
+function checkKey(
+  files: CertificateFiles,
+  { cert, key }: CertificateContents,
+  certificate: X509Certificate | undefined,
+): void {
+  if (key === undefined && cert === undefined) return;
+  if (key === undefined) throw problemOf('cert', files.cert ?? '', 'has no key: the option `key` is missing');
+  const file = files.key ?? '';
+  if (certificate === undefined)
+    throw problemOf('key', file, 'has no certificate: the option `cert` is missing');
+  if (certificate.checkPrivateKey(parseKey(file, key))) return;
+  throw problemOf('key', file, `does not match the first certificate in ${files.cert}`);
+}
+
+function parseKey(file: string, key: string): KeyObject {
+  if (!key.includes('-----BEGIN '))
+    throw problemOf('key', file, 'has no private key in PEM form (-----BEGIN PRIVATE KEY-----)');
+  if (key.includes('ENCRYPTED'))
+    throw problemOf('key', file, 'is protected by a passphrase: store the key without one');
+  try {
+    return createPrivateKey(key);
+  } catch {
+    throw problemOf('key', file, 'has an invalid private key');
+  }
+}
+
+function problemOf(kind: CertificateFileKind, file: string, problem: string): CertificateFileError {
+  return new CertificateFileError(kind, `The ${titles[kind]} ${file} ${problem}.`);
+}
+
+/** A certificate that is outside its validity period. It is used all the same: to refuse it would end connections that peers
+ *  with a wrong clock, or without this check, still accept. */
+function findValidityProblem(
+  files: CertificateFiles,
+  { certificates }: Usable,
+  nowMs: number,
+): string | undefined {
+  for (const { kind, certificate } of certificates) {
+    const describe = (problem: string) =>
+      `The ${titles[kind]} ${files[kind]} has a certificate (${certificate.subject.replaceAll('\n', ', ')}) ${problem}.`;
+    if (certificate.validToDate.getTime() < nowMs)
+      return describe(`that expired on ${certificate.validToDate.toISOString()}`);
+    if (certificate.validFromDate.getTime() > nowMs)
+      return describe(`that is not valid before ${certificate.validFromDate.toISOString()}`);
+  }
+  return undefined;
+}
