@@ -34,6 +34,8 @@ import { createSupergraphLoader } from './supergraphLoader.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
+import type { StartOptions } from './transport/http/httpServer.ts';
+import type { MountedGateway } from './transport/http/mountedGateway.ts';
 import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 export type {
@@ -45,15 +47,21 @@ export type {
   GatewayOptions,
   LoadSupergraph,
   LoadSupergraphContext,
+  MountedGateway,
+  StartOptions,
   WorkerIdentity,
 };
 export { ConfigError };
 
-export interface Gateway {
+/** The handlers serve the public routes in a server of the application, after `start({ listen: false })`. */
+export interface Gateway extends MountedGateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then
    *  `GET /health/ready` says why. Rejects when a port is not available. One of several processes that share a port
    *  loads the supergraph first: connections that it accepts before would be missing at the others. */
   start(): Promise<GatewayAddresses>;
+  /** The same without one of the listeners, or both. Returns the addresses of those that listen.
+   *  @throws {ConfigError} when subgraphs need an address for callbacks, and `listen.publicUrl` is empty. */
+  start(options: StartOptions): Promise<Partial<GatewayAddresses>>;
   /** Resolves when the first supergraph is in use. */
   readonly ready: Promise<void>;
   /** Publishes an event to the subscription fields of this topic (`subscriptions.topics`). `event`: an object with
@@ -184,7 +192,10 @@ export async function createGateway(
     waitToListenUnready,
   });
   return {
-    start: () => lifecycle.start(),
+    start: (options?: StartOptions) => lifecycle.start(options) as Promise<GatewayAddresses>,
+    handler: server.handler,
+    handleUpgrade: server.handleUpgrade,
+    fastifyPlugin: server.fastifyPlugin,
     ready: lifecycle.ready,
     publish: (topic, event) => subscriptions.publish(topic, event),
     announceShutdown: () => server.announceShutdown(),

@@ -169,7 +169,7 @@ export async function startScriptedServer(
   });
   const { url, adminUrl } = await server.listen();
   return {
-    url,
+    url: url as string,
     adminUrl: adminUrl as string,
     supergraphs,
     receivedOperations: received,
