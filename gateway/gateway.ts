@@ -31,7 +31,7 @@ import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
 import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createSupergraphLoader } from './supergraphLoader.ts';
-import { createLogger, type Logger } from './telemetry/logger.ts';
+import { createConfiguredLogger, type Logger } from './telemetry/logger.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
 import type { StartOptions } from './transport/http/httpServer.ts';
@@ -107,7 +107,7 @@ export async function createGateway(
 ): Promise<Gateway> {
   const config = parseConfig(options);
   const { startPlannerThread, waitToListenUnready, worker } = dependencies;
-  const log = dependencies.logger ?? createLogger(config.telemetry.logLevel);
+  const log = dependencies.logger ?? (await createConfiguredLogger(config.telemetry));
   const metrics = createMetrics();
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,

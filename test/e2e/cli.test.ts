@@ -151,6 +151,36 @@ describe('tributary', () => {
   });
 });
 
+describe('tributary dev', () => {
+  test('starts again with a changed configuration, continues with the last valid one, and ends at SIGINT', async () => {
+    const writeConfig = (listen: string) =>
+      write(
+        'dev.yaml',
+        `supergraph: { file: '${demoSupergraphFile}' }\nlisten: { port: 0, ${listen} }\nadmin: { port: 0 }\ncontracts: { guard: 'off' }\n`,
+      );
+    await using command = new RunningCommand(['dev', '--config', writeConfig('path: /first')]);
+    const typeName = async (url: string) => {
+      const response = await fetch(`${url}?query={__schema{queryType{name}}}`, {
+        headers: { 'apollo-require-preflight': 'true' },
+      });
+      return (await response.json()).data.__schema.queryType.name;
+    };
+    const first = await command.url();
+    expect([new URL(first).pathname, await typeName(first)]).toEqual(['/first', 'Query']);
+    writeConfig('prot: 1');
+    await command.printed('stderr', /listen\.prot is not known; .*\nThe gateway continues with the last/g);
+    expect(await typeName(first)).toBe('Query');
+    writeConfig('path: /second');
+    const [, [, second = ''] = []] = await command.printed('stdout', /listens on (\S+)/g, 2);
+    expect([new URL(second).pathname, await typeName(second)]).toEqual(['/second', 'Query']);
+    await expect(fetch(first)).rejects.toThrow('fetch failed');
+    // In lines for people.
+    await command.printed('stderr', /^\[[\d:.]+\] INFO: A new supergraph is in use \{/gm, 2);
+    command.child.kill('SIGINT');
+    expect((await command.ended).code).toBe(0);
+  });
+});
+
 describe('tributary config print', () => {
   test('prints the effective configuration', async () => {
     const config = write('print.yaml', "supergraph: { file: shop.graphql }\nlisten: { port: '${PORT}' }\n");

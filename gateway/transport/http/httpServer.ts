@@ -189,7 +189,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     csrf: security.csrf,
     cors,
     browserPage:
-      options.graphiqlDirectory === undefined ? undefined : createBrowserPage(options.graphiqlDirectory),
+      options.graphiqlDirectory === undefined
+        ? undefined
+        : createBrowserPage(options.graphiqlDirectory, listen.path),
     inFlight,
     isShuttingDown: () => isShuttingDown,
     isDraining: () => isDraining,
