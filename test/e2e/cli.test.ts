@@ -357,6 +357,29 @@ Critical path of the first payload: 1 fetch: products
     expect(JSON.parse(b.stdout).node).toMatchObject({ kind: 'Fetch', serviceName: 'inventory' });
   });
 
+  test('fetches the supergraph of a URL with its headers, and exits with code 3 when it is refused', async () => {
+    await using registry = await startScriptedSubgraph();
+    const sdl = readFileSync(demoSupergraphFile, 'utf8');
+    registry.setDefaultScript(({ respond, request }) =>
+      request.headers.get('x-key') === 'one' ? respond({ body: sdl }) : respond({ status: 403, body: '' }),
+    );
+    const operation = write('remote.graphql', '{ warehouses { code } }');
+    const planWith = async (key: string) => {
+      const config = write(
+        'remote.yaml',
+        `supergraph: { url: '${registry.url}', headers: { x-key: ${key} } }`,
+      );
+      const { code, stdout, stderr } = await runInProcess(['plan', '--config', config, operation]);
+      return [code, stdout.split('\n').at(-2), stderr];
+    };
+    expect(await planWith('one')).toEqual([0, 'Critical path: 1 fetch: inventory', '']);
+    expect(await planWith('two')).toEqual([
+      3,
+      undefined,
+      `The supergraph could not be fetched from ${registry.url}: the server refuses access (status 403); check supergraph.headers.\n`,
+    ]);
+  });
+
   test('accepts active override labels', async () => {
     const federation =
       'extend schema @link(url: "https://specs.apollo.dev/federation/v2.7", import: ["@key", "@override"])';

@@ -247,6 +247,57 @@ test('the example for supergraph managers of @apollo/gateway loads, updates and 
   await cleanup.promise;
 });
 
+test('a gateway whose registry fails continues, says so, and shows its secrets nowhere', async () => {
+  const canary = 'canary-of-a-secret';
+  const sdl = readFileSync(shop.supergraphFile, 'utf8');
+  let status = 200;
+  let isAuthorized = true;
+  const registry = createServer(({ headers }, response) => {
+    isAuthorized &&= headers.authorization === canary;
+    response.writeHead(status).end(status === 200 ? sdl : '');
+  });
+  const origin = await listen(registry);
+  const failed = Promise.withResolvers<void>();
+  const log: string[] = [];
+  const gateway = await createGateway(
+    {
+      supergraph: {
+        url: `${origin}/sdl?key=${canary}`,
+        headers: { Authorization: canary },
+        pollInterval: '100ms',
+      },
+      admin: { port: 0 },
+      contracts: { guard: 'off' },
+    },
+    {
+      startPlannerThread: planInProcess,
+      logger: createLogger('trace', {
+        write: (line) => {
+          log.push(line);
+          if (line.includes('could not be read')) failed.resolve();
+        },
+      }),
+    },
+  );
+  const { adminUrl } = await gateway.start({ listen: false });
+  status = 403;
+  await failed.promise;
+  const bodyOf = async (path: string) => (await fetch(`${adminUrl}${path}`)).text();
+  const [health, supergraph] = [await bodyOf('/health/ready'), await bodyOf('/supergraph')];
+  await gateway.close();
+  registry.closeAllConnections();
+  registry.close();
+  const message = `the supergraph could not be fetched from ${origin}/sdl?key=***: the server refuses access (status 403); check supergraph.headers`;
+  expect(JSON.parse(health)).toEqual({
+    status: 'ready',
+    supergraph: expect.any(String),
+    notes: [{ code: 'SUPERGRAPH_NOT_UPDATED', message }],
+  });
+  expect(JSON.parse(supergraph)).toMatchObject({ supergraph: { sdl }, lastRefusal: message });
+  expect(isAuthorized).toBe(true);
+  expect(`${log.join('')}${health}${supergraph}`).not.toContain(canary);
+});
+
 test.each(['nodeHttp.ts', 'fastify.ts', 'supergraphManager.ts'])(
   'docs/embedding.md shows the example %s as it is run here',
   (file) => {
