@@ -141,7 +141,7 @@ module.exports = {
     oneDoor('bullmq', 'bullmq', '^gateway/enrichment/jobs/'),
     // One half each: the subgraphs' servers, and the gateway's own clients.
     oneDoor('websockets', 'ws|graphql-ws', '^gateway/(subscriptions/sources|transport/websocket)/'),
-    oneDoor('pino', 'pino', '^gateway/telemetry/'),
+    oneDoor('pino', 'pino|pino-pretty', '^gateway/telemetry/'),
     // A feature's metrics stand beside the feature, all in files with this ending.
     oneDoor('prom-client', 'prom-client', '^gateway/telemetry/|[mM]etrics\\.ts$'),
     oneDoor('commander', 'commander', '^gateway/cli(/|\\.ts$)'),

@@ -42,6 +42,18 @@ program
   });
 
 program
+  .command('dev')
+  .description('run the gateway for development: it starts again when its configuration changes')
+  .option(...configOption)
+  .option(...supergraphOption)
+  .option('--host <host>', 'host name or address to listen on')
+  .option('-p, --port <port>', 'TCP port; 0 selects a free port')
+  .action(async (options) => {
+    const { dev } = await import('./cli/dev.ts');
+    process.exit(await dev(options).catch(report));
+  });
+
+program
   .command('compose')
   .description('compose the configured subgraphs and print the supergraph SDL')
   .option(...configOption)

@@ -13,6 +13,7 @@ import { CacheFeature } from './cache/cacheFeature.ts';
 import { ConfigError, type ConfigProblem } from './config/configError.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
+import type { LoadSupergraph, LoadSupergraphContext } from './config/sections/supergraph.ts';
 import { ContractGuardFeature } from './contracts/contractGuardFeature.ts';
 import { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
 import { SubgraphFetchSender } from './execution/subgraphFetchSender.ts';
@@ -32,9 +33,11 @@ import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
 import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createSupergraphLoader } from './supergraphLoader.ts';
-import { createLogger, type Logger } from './telemetry/logger.ts';
+import { createConfiguredLogger, type Logger } from './telemetry/logger.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
+import type { StartOptions } from './transport/http/httpServer.ts';
+import type { MountedGateway } from './transport/http/mountedGateway.ts';
 import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 export type {
@@ -44,15 +47,23 @@ export type {
   GatewayConfig,
   GatewayContext,
   GatewayOptions,
+  LoadSupergraph,
+  LoadSupergraphContext,
+  MountedGateway,
+  StartOptions,
   WorkerIdentity,
 };
 export { ConfigError };
 
-export interface Gateway {
+/** The handlers serve the public routes in a server of the application, after `start({ listen: false })`. */
+export interface Gateway extends MountedGateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then
    *  `GET /health/ready` says why. Rejects when a port is not available. One of several processes that share a port
    *  loads the supergraph first: connections that it accepts before would be missing at the others. */
   start(): Promise<GatewayAddresses>;
+  /** The same without one of the listeners, or both. Returns the addresses of those that listen.
+   *  @throws {ConfigError} when subgraphs need an address for callbacks, and `listen.publicUrl` is empty. */
+  start(options: StartOptions): Promise<Partial<GatewayAddresses>>;
   /** Resolves when the first supergraph is in use. */
   readonly ready: Promise<void>;
   /** Publishes an event to the subscription fields of this topic (`subscriptions.topics`). `event`: an object with
@@ -98,7 +109,7 @@ export async function createGateway(
 ): Promise<Gateway> {
   const config = parseConfig(options);
   const { startPlannerThread, waitToListenUnready, worker } = dependencies;
-  const log = dependencies.logger ?? createLogger(config.telemetry.logLevel);
+  const log = dependencies.logger ?? (await createConfiguredLogger(config.telemetry));
   const timers = dependencies.timers ?? systemTimers;
   // First, because it may refuse the configuration, and nothing would be open then.
   const trustedDocuments = await loadTrustedDocuments({ config, log, timers });
@@ -196,7 +207,10 @@ export async function createGateway(
     waitToListenUnready,
   });
   return {
-    start: () => lifecycle.start(),
+    start: (options?: StartOptions) => lifecycle.start(options) as Promise<GatewayAddresses>,
+    handler: server.handler,
+    handleUpgrade: server.handleUpgrade,
+    fastifyPlugin: server.fastifyPlugin,
     ready: lifecycle.ready,
     publish: (topic, event) => subscriptions.publish(topic, event),
     announceShutdown: () => server.announceShutdown(),

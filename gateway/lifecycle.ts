@@ -1,9 +1,10 @@
+import { ConfigError, formatConfigPath } from './config/configError.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import type { Feature } from './feature.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
 import type { SupergraphHolder } from './supergraph/supergraphHolder.ts';
-import type { HttpServer } from './transport/http/httpServer.ts';
+import type { HttpServer, StartOptions } from './transport/http/httpServer.ts';
 
 interface LifecycleOptions {
   readonly config: GatewayConfig;
@@ -35,16 +36,17 @@ export class Lifecycle {
     this.ready = new Promise((resolve) => options.supergraphs.onChange(() => resolve()));
   }
 
-  async start(): Promise<GatewayAddresses> {
+  async start(options: StartOptions = {}): Promise<Partial<GatewayAddresses>> {
     const { config, supergraphs, isWorker, waitToListenUnready } = this.#options;
+    if (options.listen === false) checkCallbackUrl(config);
     if (isWorker) {
       // Other workers serve requests meanwhile.
       await supergraphs.start(createSource(config));
       if (supergraphs.current() === undefined) await Promise.race([this.ready, waitToListenUnready?.()]);
-      return this.#listen();
+      return this.#listen(options);
     }
     // Listening first, so that health routes answer while the supergraph loads.
-    const addresses = await this.#listen();
+    const addresses = await this.#listen(options);
     await supergraphs.start(createSource(config));
     return addresses;
   }
@@ -61,10 +63,28 @@ export class Lifecycle {
     for (const feature of features.toReversed()) await feature.close?.();
   }
 
-  async #listen(): Promise<GatewayAddresses> {
-    const { features, server } = this.#options;
-    const { url, adminUrl } = await server.listen();
-    for (const feature of features) feature.onListening?.(new URL('/', url).href);
-    return { url, adminUrl: adminUrl as string };
+  async #listen(options: StartOptions): Promise<Partial<GatewayAddresses>> {
+    const { config, features, server } = this.#options;
+    const { url, adminUrl } = await server.listen(options);
+    // Without a listener, the configured address is that of the application's server.
+    const baseUrl = url ?? `http://${config.listen.host}:${config.listen.port}`;
+    for (const feature of features) feature.onListening?.(new URL('/', baseUrl).href);
+    return { ...(url === undefined ? {} : { url }), ...(adminUrl === undefined ? {} : { adminUrl }) };
   }
+}
+
+/** The gateway does not know the address of the server that it is mounted in.
+ *  @throws {ConfigError} when subgraphs need it. */
+function checkCallbackUrl({ listen, subgraphs }: GatewayConfig): void {
+  const name = Object.keys(subgraphs).find(
+    (key) => subgraphs[key]?.subscription?.protocol === 'http_callback',
+  );
+  if (name === undefined || listen.publicUrl !== '') return;
+  throw new ConfigError([
+    {
+      path: 'listen.publicUrl',
+      message: `is empty, the gateway does not listen itself, and ${formatConfigPath(['subgraphs', name, 'subscription', 'protocol'])} is http_callback`,
+      expected: "the address of the application's server at which subgraphs reach the gateway",
+    },
+  ]);
 }

@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { createGateway, type GatewayDependencies } from '../gateway.ts';
-import { createLogger } from '../telemetry/logger.ts';
+import { createConfiguredLogger } from '../telemetry/logger.ts';
 import type { Addresses } from './addresses.ts';
 import { type ExitCode, exitCode } from './exitCode.ts';
 import type { Shutdown } from './shutdown.ts';
@@ -22,7 +22,7 @@ export async function runGateway(
   shutdown: Shutdown,
   { onListening, onReady, onFatalError, dependencies }: RunGatewayOptions,
 ): Promise<ExitCode> {
-  const logger = createLogger(config.telemetry.logLevel);
+  const logger = await createConfiguredLogger(config.telemetry);
   const gateway = await Promise.race([
     createGateway(config, { logger, ...dependencies }),
     shutdown.requested,

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { ConfigError, type ConfigProblem } from './configError.ts';
 import { type Environment, expandEnvironment } from './expandEnvironment.ts';
-import { isSection, sectionOf } from './isSection.ts';
+import { isSection, type Section, sectionOf } from './isSection.ts';
 import { findConfigProblems, parseConfig } from './parseConfig.ts';
 import type { GatewayConfig } from './schema.ts';
 
@@ -20,6 +20,8 @@ export interface LoadConfigOptions {
   /** Path of the configuration file. Defaults to `tributary.yaml`, if it exists. */
   readonly file?: string | undefined;
   readonly overrides?: ConfigOverrides;
+  /** Options that apply where the file has none. */
+  readonly defaults?: Section;
   readonly env: Environment;
 }
 
@@ -27,11 +29,11 @@ export const defaultConfigFile = 'tributary.yaml';
 
 /** Loads the configuration. Overrides take precedence over the file, and the file over the defaults.
  *  @throws {ConfigError} with all problems. */
-export function loadConfig({ file, overrides = {}, env }: LoadConfigOptions): GatewayConfig {
+export function loadConfig({ file, overrides = {}, defaults = {}, env }: LoadConfigOptions): GatewayConfig {
   const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   const document = path === undefined ? {} : readDocument(path);
   const { expanded, problems } = expandEnvironment(document, env);
-  const options = applyOverrides(resolveRelativePaths(expanded, path), overrides);
+  const options = applyOverrides(applyDefaults(resolveRelativePaths(expanded, path), defaults), overrides);
   if (problems.length === 0) return parseConfig(options);
   const reportedPaths = new Set(problems.map((problem) => problem.path));
   throw new ConfigError([
@@ -115,6 +117,16 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
 function resolvePaths(paths: unknown, directory: string): unknown {
   if (Array.isArray(paths)) return paths.map((path) => resolvePaths(path, directory));
   return typeof paths === 'string' && paths.trim() !== '' ? resolve(directory, paths) : paths;
+}
+
+// A document or section of the wrong type is not changed, so that the schema reports it.
+function applyDefaults(options: unknown, defaults: Section): unknown {
+  if (!isSection(options)) return options;
+  const applied = Object.entries(defaults).map(([key, value]) => {
+    const own = options[key] === undefined && isSection(value) ? {} : options[key];
+    return [key, isSection(value) ? applyDefaults(own, value) : (own ?? value)];
+  });
+  return { ...options, ...Object.fromEntries(applied) };
 }
 
 function applyOverrides(options: unknown, { supergraph, host, port, workers }: ConfigOverrides): unknown {

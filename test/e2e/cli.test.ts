@@ -151,6 +151,36 @@ describe('tributary', () => {
   });
 });
 
+describe('tributary dev', () => {
+  test('starts again with a changed configuration, continues with the last valid one, and ends at SIGINT', async () => {
+    const writeConfig = (listen: string) =>
+      write(
+        'dev.yaml',
+        `supergraph: { file: '${demoSupergraphFile}' }\nlisten: { port: 0, ${listen} }\nadmin: { port: 0 }\ncontracts: { guard: 'off' }\n`,
+      );
+    await using command = new RunningCommand(['dev', '--config', writeConfig('path: /first')]);
+    const typeName = async (url: string) => {
+      const response = await fetch(`${url}?query={__schema{queryType{name}}}`, {
+        headers: { 'apollo-require-preflight': 'true' },
+      });
+      return (await response.json()).data.__schema.queryType.name;
+    };
+    const first = await command.url();
+    expect([new URL(first).pathname, await typeName(first)]).toEqual(['/first', 'Query']);
+    writeConfig('prot: 1');
+    await command.printed('stderr', /listen\.prot is not known; .*\nThe gateway continues with the last/g);
+    expect(await typeName(first)).toBe('Query');
+    writeConfig('path: /second');
+    const [, [, second = ''] = []] = await command.printed('stdout', /listens on (\S+)/g, 2);
+    expect([new URL(second).pathname, await typeName(second)]).toEqual(['/second', 'Query']);
+    await expect(fetch(first)).rejects.toThrow('fetch failed');
+    // In lines for people.
+    await command.printed('stderr', /^\[[\d:.]+\] INFO: A new supergraph is in use \{/gm, 2);
+    command.child.kill('SIGINT');
+    expect((await command.ended).code).toBe(0);
+  });
+});
+
 describe('tributary config print', () => {
   test('prints the effective configuration', async () => {
     const config = write('print.yaml', "supergraph: { file: shop.graphql }\nlisten: { port: '${PORT}' }\n");
@@ -189,7 +219,7 @@ describe('tributary config print', () => {
       stderr: [
         'The configuration is invalid:',
         '  listen.prot is not known; did you mean `port`?',
-        '  supergraph is missing; expected: either `file` or `subgraphs`',
+        '  supergraph is missing; expected: a section with `file`, `url` or `subgraphs`',
         '  subgraphs.a.timeouts.attempt is "5 s"; expected: a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
         '',
       ].join('\n'),
@@ -325,6 +355,29 @@ Critical path of the first payload: 1 fetch: products
     ]);
     expect(JSON.parse(a.stdout)).toEqual({ kind: 'QueryPlan' });
     expect(JSON.parse(b.stdout).node).toMatchObject({ kind: 'Fetch', serviceName: 'inventory' });
+  });
+
+  test('fetches the supergraph of a URL with its headers, and exits with code 3 when it is refused', async () => {
+    await using registry = await startScriptedSubgraph();
+    const sdl = readFileSync(demoSupergraphFile, 'utf8');
+    registry.setDefaultScript(({ respond, request }) =>
+      request.headers.get('x-key') === 'one' ? respond({ body: sdl }) : respond({ status: 403, body: '' }),
+    );
+    const operation = write('remote.graphql', '{ warehouses { code } }');
+    const planWith = async (key: string) => {
+      const config = write(
+        'remote.yaml',
+        `supergraph: { url: '${registry.url}', headers: { x-key: ${key} } }`,
+      );
+      const { code, stdout, stderr } = await runInProcess(['plan', '--config', config, operation]);
+      return [code, stdout.split('\n').at(-2), stderr];
+    };
+    expect(await planWith('one')).toEqual([0, 'Critical path: 1 fetch: inventory', '']);
+    expect(await planWith('two')).toEqual([
+      3,
+      undefined,
+      `The supergraph could not be fetched from ${registry.url}: the server refuses access (status 403); check supergraph.headers.\n`,
+    ]);
   });
 
   test('accepts active override labels', async () => {

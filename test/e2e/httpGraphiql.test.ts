@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bundleGraphiql } from '../../gateway/transport/graphiql/bundle.ts';
+import { createBrowserPage } from '../../gateway/transport/graphiql/graphiqlFiles.ts';
 import { exchange } from '../harness/rawHttp.ts';
 import { startScriptedServer } from '../harness/scriptedServer.ts';
 
@@ -31,7 +32,10 @@ describe('GraphiQL', () => {
       /script-src 'self';.*; frame-ancestors 'none'$/,
     );
     expect(page.headers.get('x-frame-options')).toBe('DENY');
-    const files = Array.from(page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g), ([, path]) => path as string);
+    const files = Array.from(
+      page.body.matchAll(/(?:src|href)="(\.\/[^"]+)"/g),
+      ([, path = '']) => new URL(path, server.url).pathname,
+    );
     const served = await Promise.all(
       files.map(async (path) => {
         const { status, headers } = await exchange(server.url, { method: 'GET', path });
@@ -43,6 +47,10 @@ describe('GraphiQL', () => {
       ['/graphiql/style.css', 200, 'text/css; charset=utf-8'],
       ['/graphiql/app.js', 200, 'text/javascript; charset=utf-8'],
     ]);
+  });
+
+  test('finds its files from a GraphQL route with several segments', () => {
+    expect(createBrowserPage(directory, '/api/v1/graphql').html).toContain('src="../../graphiql/app.js"');
   });
 
   test.each(['/graphiql/none.js', '/graphiql/..%2f..%2fpackage.js', '/graphiql/'])(

@@ -58,6 +58,10 @@ export class FakeSupergraphView implements SupergraphView {
     return this.#problem;
   }
 
+  sourceProblem(): string | undefined {
+    return undefined;
+  }
+
   onChange(listener: (supergraph: Supergraph) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -166,7 +170,7 @@ export async function startScriptedServer(
   });
   const { url, adminUrl } = await server.listen();
   return {
-    url,
+    url: url as string,
     adminUrl: adminUrl as string,
     supergraphs,
     receivedOperations: received,

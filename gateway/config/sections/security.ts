@@ -109,5 +109,10 @@ export const telemetrySection = z
     logLevel: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
       .describe('Minimum level of log lines.')
       .prefault('info'),
+    logFormat: choice(['json', 'pretty'])
+      .describe(
+        '`json`: one line of JSON for each log line. `pretty`: lines for people, as in `tributary dev`.',
+      )
+      .prefault('json'),
   })
   .describe('Logs of the gateway.');

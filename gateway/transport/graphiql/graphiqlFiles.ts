@@ -50,10 +50,12 @@ export interface BrowserPage {
 // For browsers without `frame-ancestors`.
 const frameHeaders = { 'x-frame-options': 'DENY' };
 
-export function createBrowserPage(directory: string): BrowserPage {
+/** `path`: path of the GraphQL route, from which the page refers to its files: the gateway may be below a prefix. */
+export function createBrowserPage(directory: string, path: string): BrowserPage {
   if (!hasGraphiqlBundle(directory)) return { status: 503, headers: frameHeaders, html: missingPage };
   const headers = { ...frameHeaders, 'content-security-policy': contentSecurityPolicy };
-  return { status: 200, headers, html: graphiqlPage };
+  const root = '../'.repeat(path.split('/').length - 2);
+  return { status: 200, headers, html: createGraphiqlPage(`${root === '' ? './' : root}graphiql`) };
 }
 
 /** Of the page, and of the scripts that it starts as workers. The editor adds style elements. */
@@ -86,20 +88,20 @@ const missingPage = `<!doctype html>
 `;
 
 /** The page that loads GraphiQL, which sends operations to the page's own URL. */
-const graphiqlPage = `<!doctype html>
+const createGraphiqlPage = (files: string) => `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>GraphiQL</title>
     <link rel="icon" href="data:,">
-    <link rel="stylesheet" href="/graphiql/app.css">
-    <link rel="stylesheet" href="/graphiql/style.css">
+    <link rel="stylesheet" href="${files}/app.css">
+    <link rel="stylesheet" href="${files}/style.css">
     <style>html, body, #graphiql { height: 100%; margin: 0; }</style>
   </head>
   <body>
     <div id="graphiql">Loading GraphiQL…</div>
-    <script type="module" src="/graphiql/app.js"></script>
+    <script type="module" src="${files}/app.js"></script>
   </body>
 </html>
 `;

@@ -16,23 +16,36 @@ interface HealthOptions {
   readonly notes: () => readonly UnreadyReason[];
 }
 
-/** Adds `GET /health/live`, whether the process responds, and `GET /health/ready`, whether it can serve operations or why
+/** Adds `GET /health/live`, whether the process responds, with Apollo Server's URL for it, and `GET /health/ready`, whether it can serve operations or why
  *  not. */
 export function addHealthRoutes(server: FastifyInstance, options: HealthOptions): void {
   server.get('/health/live', async (_, reply) =>
     reply.header('cache-control', 'no-store').send({ status: 'live' }),
   );
+  // Where Apollo Server 3 has it, with the same body: monitors of such a server need no change.
+  server.get('/.well-known/apollo/server-health', async (_, reply) =>
+    reply
+      .header('cache-control', 'no-store')
+      .type('application/health+json; charset=utf-8')
+      .send('{"status":"pass"}'),
+  );
   server.get('/health/ready', async (_, reply) => {
     const reasons = unreadyReasonsOf(options);
     reply.header('cache-control', 'no-store');
     if (reasons.length > 0) return reply.code(503).send({ status: 'not ready', reasons });
-    const notes = options.notes();
+    const notes = [...sourceNotes(options), ...options.notes()];
     return reply.send({
       status: 'ready',
       supergraph: options.supergraphs.current()?.id,
       ...(notes.length > 0 ? { notes } : {}),
     });
   });
+}
+
+/** An old supergraph serves requests. Operators should see that new ones do not arrive. */
+function sourceNotes({ supergraphs }: HealthOptions): UnreadyReason[] {
+  const message = supergraphs.sourceProblem();
+  return message === undefined ? [] : [{ code: 'SUPERGRAPH_NOT_UPDATED', message }];
 }
 
 function unreadyReasonsOf({ supergraphs, isShuttingDown, reasons: further }: HealthOptions): UnreadyReason[] {

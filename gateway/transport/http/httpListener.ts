@@ -7,7 +7,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
-import { rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
+import { type KnownRoute, rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 import { securityHeaders } from './securityHeaders.ts';
 
@@ -15,6 +15,8 @@ import { securityHeaders } from './securityHeaders.ts';
 interface HttpListener {
   readonly server: Server;
   readonly routes: FastifyInstance;
+  /** The routes that were added to `routes`, by URL. */
+  readonly knownRoutes: ReadonlyMap<string, KnownRoute>;
 }
 
 interface HttpListenerOptions {
@@ -69,8 +71,7 @@ export function createHttpListener({
     },
   });
   if (server === undefined) throw new Error('Fastify did not call serverFactory.');
-  rejectUnknownRoutes(routes);
-  return { server, routes };
+  return { server, routes, knownRoutes: rejectUnknownRoutes(routes) };
 }
 
 /** Starts listening; returns the URL without a path. `isPortShared`: other processes listen on the port too.

@@ -37,6 +37,7 @@ import {
   startListening,
 } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
+import { createMountedGateway, type MountedGateway } from './mountedGateway.ts';
 import { inRequestScope } from './requestScope.ts';
 
 export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
@@ -114,10 +115,10 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly log: TransportLog;
 }
 
-export interface HttpServer {
-  /** Resolves when both listeners accept connections.
+export interface HttpServer extends MountedGateway {
+  /** Resolves when the listeners accept connections: both, unless told otherwise.
    *  @throws when a port is not available. */
-  listen(): Promise<HttpAddresses>;
+  listen(which?: StartOptions): Promise<HttpAddresses>;
   /** Reports the gateway as not ready, and closes the connections of requests after their responses. Everything is still
    *  served. */
   announceShutdown(): void;
@@ -126,9 +127,16 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+export interface StartOptions {
+  /** Whether the public listener listens. Default: true. */
+  readonly listen?: boolean;
+  /** Whether the admin listener listens. Default: true. */
+  readonly admin?: boolean;
+}
+
 interface HttpAddresses {
   /** URL of the GraphQL route. */
-  readonly url: string;
+  readonly url: string | undefined;
   /** URL of the admin listener, without a path. */
   readonly adminUrl: string | undefined;
 }
@@ -196,7 +204,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     csrf: security.csrf,
     cors,
     browserPage:
-      options.graphiqlDirectory === undefined ? undefined : createBrowserPage(options.graphiqlDirectory),
+      options.graphiqlDirectory === undefined
+        ? undefined
+        : createBrowserPage(options.graphiqlDirectory, listen.path),
     inFlight,
     isShuttingDown: () => isShuttingDown,
     isDraining: () => isDraining,
@@ -288,6 +298,19 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isShuttingDown = true;
   };
 
+  let state: 'created' | 'started' | 'closed' = 'created';
+  const mounted = createMountedGateway({
+    path: listen.path,
+    ready: async () => void (await publicListener.routes.ready()),
+    routes: () => publicListener.knownRoutes.values(),
+    handle: (request, response) => publicListener.server.emit('request', request, response),
+    upgrade: (request, socket, head) => publicListener.server.emit('upgrade', request, socket, head),
+    isWebSocketUpgrade,
+    onConnection: (socket) => inFlight.watch(socket),
+    state: () => state,
+    log,
+  });
+
   const close = async (): Promise<void> => {
     announceShutdown();
     isDraining = true;
@@ -313,6 +336,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       // One turn of the event loop for the aborted requests to write their last payload or error.
       await new Promise((resolve) => setImmediate(resolve));
     }
+    state = 'closed';
     webSockets.terminateAll();
     await closeListener(publicListener);
     await workerProxy?.close();
@@ -324,16 +348,21 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const isPortShared = options.worker !== undefined;
   let closing: Promise<void> | undefined;
   return {
-    async listen() {
+    ...mounted,
+    async listen({ listen: listensPublicly = true, admin: listensForAdmin = true } = {}) {
       if (closing !== undefined) throw new GatewayShutdownError();
       await workerProxy?.listen();
-      const address = await startListening(publicListener, listen, isPortShared);
+      await publicListener.routes.ready();
+      const address = listensPublicly
+        ? await startListening(publicListener, listen, isPortShared)
+        : undefined;
       const adminAddress =
-        adminListener === undefined || options.admin === undefined
+        adminListener === undefined || options.admin === undefined || !listensForAdmin
           ? undefined
           : await startListening(adminListener, options.admin, isPortShared);
+      state = 'started';
       return {
-        url: `${address}${listen.path}`,
+        url: address === undefined ? undefined : `${address}${listen.path}`,
         adminUrl: adminAddress,
       };
     },

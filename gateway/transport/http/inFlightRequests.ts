@@ -12,9 +12,10 @@ export class InFlightRequests {
     return this.#open.size;
   }
 
-  /** Aborts the requests of a connection when it closes. To be called once per connection: a listener on the response
-   *  would miss pipelined requests, whose responses have no socket yet. */
+  /** Aborts the requests of a connection when it closes. To be called for each connection, before its first request: a
+   *  listener on the response would miss pipelined requests, whose responses have no socket yet. */
   watch(socket: Socket): void {
+    if (this.#bySocket.has(socket)) return;
     const requests = new Set<InFlightRequest>();
     this.#bySocket.set(socket, requests);
     socket.once('close', () => {

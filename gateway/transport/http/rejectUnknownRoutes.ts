@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sendProblem } from './rawBodyRoutes.ts';
 
-interface KnownRoute {
+export interface KnownRoute {
   /** Such as `/jobs/:id/retry`. */
   readonly url: string;
   readonly pattern: RegExp;
@@ -9,11 +9,11 @@ interface KnownRoute {
 }
 
 /** Answers requests for which there is no route: 405 with `Allow` if the path has other methods, otherwise 404. Called
- *  before routes are added. */
-export function rejectUnknownRoutes(server: FastifyInstance): void {
+ *  before routes are added. Returns the routes that are added later. */
+export function rejectUnknownRoutes(server: FastifyInstance): ReadonlyMap<string, KnownRoute> {
   const known = new Map<string, KnownRoute>();
   server.addHook('onRoute', ({ url, method }) => {
-    const pattern = new RegExp(`^${url.replace(/:\w+/g, '[^/]+')}/?$`);
+    const pattern = new RegExp(`^${url.replaceAll('.', '\\.').replace(/:\w+/g, '[^/]+')}/?$`);
     const route = known.get(url) ?? { url, pattern, methods: new Set() };
     known.set(url, route);
     // An OPTIONS route only answers preflights.
@@ -31,6 +31,7 @@ export function rejectUnknownRoutes(server: FastifyInstance): void {
   });
   // For routes that call it.
   server.setNotFoundHandler(async (request, reply) => sendNotFound(request, reply));
+  return known;
 }
 
 function sendNotFound({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -1,0 +1,107 @@
+import { isDeepStrictEqual } from 'node:util';
+import { ConfigError } from '../config/configError.ts';
+import { type ConfigOverrides, defaultConfigFile, loadConfig } from '../config/loadConfig.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { FileWatcher } from '../files/fileWatcher.ts';
+import { messageOf } from '../supergraph/messageOf.ts';
+import { printAddresses } from './addresses.ts';
+import { type ExitCode, exitCode } from './exitCode.ts';
+import { runGateway } from './runGateway.ts';
+import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
+
+export interface DevOptions extends Omit<ConfigOverrides, 'workers'> {
+  readonly config?: string | undefined;
+}
+
+/** What is on in development unless the configuration says otherwise. */
+const developmentDefaults = {
+  listen: { drainTimeout: '2s' },
+  security: { introspection: true, graphiql: true, suggestions: true, exposeSubgraphErrors: true },
+  telemetry: { logFormat: 'pretty' },
+};
+
+/** Runs the gateway in this process until a stop signal arrives, and starts it again when its configuration changes.
+ *  With an invalid configuration, the gateway continues with the last valid one. Resolves with the exit code.
+ *  @throws {ConfigError} when the configuration is invalid at the start. */
+export async function dev({ config: file, ...overrides }: DevOptions): Promise<number> {
+  const load = () =>
+    loadConfig({
+      file,
+      overrides: { ...overrides, workers: '1' },
+      defaults: developmentDefaults,
+      env: process.env,
+    });
+  const stop = new Shutdown(0);
+  const gateways = new SuccessiveGateways(load(), stop);
+  const watcher = new FileWatcher({
+    files: [file ?? defaultConfigFile],
+    read: async () => gateways.reload(load),
+  });
+  const removeSignalListeners = shutDownAtStopSignals(stop, () => process.exit(exitCode.failed));
+  try {
+    await watcher.start();
+    return await gateways.run();
+  } finally {
+    await watcher.stop();
+    removeSignalListeners();
+  }
+}
+
+/** Gateways of which each has the ports of the one before. */
+class SuccessiveGateways {
+  readonly #stop: Shutdown;
+  #config: GatewayConfig;
+  #next: GatewayConfig | undefined;
+  #lastProblem: string | undefined;
+  /** Ends the running gateway. */
+  #shutdown = new Shutdown(0);
+
+  constructor(config: GatewayConfig, stop: Shutdown) {
+    this.#config = config;
+    this.#stop = stop;
+    void stop.requested.then(() => this.#shutdown.skipDelay());
+  }
+
+  /** Replaces the running gateway if the configuration has changed. */
+  reload(load: () => GatewayConfig): void {
+    try {
+      const config = load();
+      this.#lastProblem = undefined;
+      if (isDeepStrictEqual(config, this.#next ?? this.#config)) return;
+      this.#next = config;
+      this.#shutdown.skipDelay();
+    } catch (error) {
+      const problem = messageOf(error);
+      if (problem === this.#lastProblem) return;
+      this.#lastProblem = problem;
+      const next = error instanceof ConfigError ? 'The gateway continues with the last valid one.' : '';
+      console.error(`${problem}\n${next}`);
+    }
+  }
+
+  async run(): Promise<ExitCode> {
+    for (let isFirst = true; ; isFirst = false) {
+      const code = await this.#runOne().catch(async (error: unknown) => {
+        if (isFirst) throw error;
+        console.error(
+          `The gateway cannot run: ${messageOf(error)}\nIt starts again when its configuration changes.`,
+        );
+        await this.#shutdown.due;
+        return exitCode.failed;
+      });
+      if (this.#next === undefined || this.#stop.isRequested) return code;
+      console.log('The configuration has changed: the gateway starts again.');
+      this.#config = this.#next;
+      this.#next = undefined;
+      this.#shutdown = new Shutdown(0);
+    }
+  }
+
+  #runOne(): Promise<ExitCode> {
+    const shutdown = this.#shutdown;
+    return runGateway(this.#config, shutdown, {
+      onListening: printAddresses,
+      onFatalError: () => shutdown.request(),
+    });
+  }
+}

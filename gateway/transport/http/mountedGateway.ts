@@ -1,0 +1,140 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import { HttpError } from '../../admission/httpError.ts';
+import type { TransportLog } from '../../telemetry/logger.ts';
+import { securityHeaders } from './securityHeaders.ts';
+import { writeErrorResponse, writeHttpError } from './writeResponse.ts';
+
+/** The handlers of a gateway for an HTTP server of the application. */
+export interface MountedGateway {
+  /** Handles a request. Answers paths of which the gateway knows nothing with 404, or calls `next`, as middleware of
+   *  Express does. `request.url` is the gateway's path, without a prefix of the application. */
+  readonly handler: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
+  /** Handles the event `upgrade` of `node:http`, for WebSockets. Answers other paths with 404. */
+  readonly handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Adds the gateway's public routes and its WebSockets to a Fastify instance, below the `prefix` of `register`. */
+  readonly fastifyPlugin: FastifyPluginAsync;
+}
+
+interface MountedGatewayOptions {
+  /** Path of the GraphQL route. */
+  readonly path: string;
+  /** Resolves when `routes` is complete. */
+  readonly ready: () => Promise<void>;
+  /** The other public routes, such as `/callback/:id`. */
+  readonly routes: () => Iterable<{ readonly url: string; readonly pattern: RegExp }>;
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  readonly isWebSocketUpgrade: (request: IncomingMessage) => boolean;
+  /** Called with the connection of each request. */
+  readonly onConnection: (socket: Socket) => void;
+  readonly state: () => 'created' | 'started' | 'closed';
+  readonly log: TransportLog;
+}
+
+/** Creates the handlers with which a server of the application serves the public routes. */
+export function createMountedGateway(options: MountedGatewayOptions): MountedGateway {
+  const { path, ready, routes, handle, upgrade, isWebSocketUpgrade, onConnection, state, log } = options;
+
+  const hasRoute = (url: string): boolean => {
+    const requested = pathOf(url);
+    return requested === path || [...routes()].some(({ pattern }) => pattern.test(requested));
+  };
+
+  const refusal = (): HttpError | undefined => {
+    switch (state()) {
+      case 'created':
+        return new HttpError(503, 'The gateway has not started (gateway.start).', {
+          code: 'SUPERGRAPH_UNAVAILABLE',
+        });
+      case 'closed':
+        return new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'SHUTTING_DOWN' });
+      default:
+        return undefined;
+    }
+  };
+
+  const handler: MountedGateway['handler'] = (request, response, next) => {
+    if (next !== undefined && !hasRoute(request.url ?? '')) return next();
+    const error = refusal() ?? findConsumedBody(request);
+    if (error !== undefined) {
+      if (error.status === 500) log.error({ url: pathOf(request.url ?? '') }, error.message);
+      const headers = { 'cache-control': 'no-store', ...securityHeaders, ...error.headers };
+      return writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
+    }
+    onConnection(request.socket);
+    handle(request, response);
+  };
+
+  const handleUpgrade: MountedGateway['handleUpgrade'] = (request, socket, head) => {
+    const error = refusal() ?? findUpgradeError(request);
+    if (error === undefined) return upgrade(request, socket, head);
+    // The client may have disconnected. An `error` event without a listener would end the process.
+    socket.on('error', () => undefined);
+    writeHttpError(socket, error);
+    (socket as Socket).destroySoon();
+  };
+
+  const findUpgradeError = (request: IncomingMessage): HttpError | undefined => {
+    if (pathOf(request.url ?? '') !== path)
+      return new HttpError(404, 'The gateway has no WebSocket at this path.');
+    if (isWebSocketUpgrade(request)) return undefined;
+    return new HttpError(400, 'The gateway upgrades connections to WebSocket only.');
+  };
+
+  const fastifyPlugin: FastifyPluginAsync = async (app) => {
+    const { prefix } = app;
+    await ready();
+    const isOwn = (url: string): boolean =>
+      url.startsWith(prefix) && pathOf(url.slice(prefix.length)) === path;
+    addFastifyRoutes(app, [path, ...Array.from(routes(), ({ url }) => url)], handler);
+    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      const { url = '' } = request;
+      // Without another listener, nothing else would answer.
+      if (!isOwn(url) && app.server.listenerCount('upgrade') > 1) return;
+      request.url = isOwn(url) ? url.slice(prefix.length) : '';
+      handleUpgrade(request, socket, head);
+    };
+    app.server.on('upgrade', onUpgrade);
+    app.addHook('onClose', async () => {
+      app.server.off('upgrade', onUpgrade);
+    });
+  };
+
+  return { handler, handleUpgrade, fastifyPlugin };
+}
+
+function addFastifyRoutes(
+  app: FastifyInstance,
+  urls: Iterable<string>,
+  handler: MountedGateway['handler'],
+): void {
+  // The gateway reads request bodies itself. The parsers of the application are not changed: a plugin has its own.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+  for (const url of new Set(urls)) {
+    app.all(url, (request, reply) => {
+      reply.hijack();
+      const { raw } = request;
+      raw.url = (raw.url ?? '').slice(app.prefix.length);
+      handler(raw, reply.raw);
+    });
+  }
+}
+
+/** A body can be read once. Waiting for one that was read would never end. */
+function findConsumedBody(request: IncomingMessage): HttpError | undefined {
+  if (request.method !== 'POST' || !request.readableDidRead) return undefined;
+  return new HttpError(
+    500,
+    'The request body was read before the request reached the gateway. Mount the gateway before body parsers such as express.json().',
+    { code: 'INTERNAL_SERVER_ERROR' },
+  );
+}
+
+function pathOf(url: string): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? url : url.slice(0, mark);
+}

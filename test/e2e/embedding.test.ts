@@ -1,0 +1,309 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { SupergraphManager } from '@apollo/gateway';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { createApp } from '../../docs/examples/embedding/fastify.ts';
+import { closeHttpServer, createHttpServer } from '../../docs/examples/embedding/nodeHttp.ts';
+import { loadFrom } from '../../docs/examples/embedding/supergraphManager.ts';
+import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
+import { createLogger } from '../../gateway/telemetry/logger.ts';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { planInProcess } from '../harness/inProcessPlanner.ts';
+import { exchange } from '../harness/rawHttp.ts';
+
+let shop: InlineGateway;
+beforeAll(async () => {
+  shop = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'products',
+        sdl: 'type Query { name: String slow: String }',
+        resolvers: { Query: { name: () => 'Lamp', slow: () => 'Late' } },
+      },
+    ],
+  });
+});
+afterAll(() => shop.close());
+
+function createMounted(options: Partial<GatewayOptions> = {}): Promise<Gateway> {
+  return createGateway(
+    {
+      supergraph: { file: shop.supergraphFile, watch: false },
+      admin: { port: 0 },
+      telemetry: { logLevel: 'silent' },
+      contracts: { guard: 'off' },
+      ...options,
+    },
+    { startPlannerThread: planInProcess },
+  );
+}
+
+async function listen(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function post(url: string, query: string) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+async function overWebSocket(url: string, query: string): Promise<unknown> {
+  const client = createClient({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 });
+  const results: unknown[] = [];
+  for await (const result of client.iterate({ query })) results.push(result);
+  await client.dispose();
+  return results;
+}
+
+const statusOf = async (url: string) => (await fetch(url)).status;
+const lamp = { data: { name: 'Lamp' } };
+
+describe('the example for node:http', () => {
+  let gateway: Gateway;
+  let server: Server;
+  let origin: string;
+  beforeAll(async () => {
+    gateway = await createMounted();
+    server = await createHttpServer(gateway);
+    origin = await listen(server);
+  });
+  afterAll(() => closeHttpServer(gateway, server));
+
+  test('serves operations, WebSockets and health routes below the prefix, and other pages beside it', async () => {
+    expect(await post(`${origin}/shop/graphql`, '{ name }')).toEqual({ status: 200, body: lamp });
+    expect(await overWebSocket(`${origin}/shop/graphql`, '{ name }')).toEqual([lamp]);
+    expect(await (await fetch(`${origin}/shop/health/live`)).json()).toEqual({ status: 'live' });
+    expect(await statusOf(`${origin}/shop/enrichments/none`)).toBe(404);
+    expect(await statusOf(`${origin}/shop/elsewhere`)).toBe(404);
+    expect(await (await fetch(`${origin}/shop`)).text()).toBe('Another page of this server');
+  });
+
+  test("answers at Apollo Server's health URL with its body", async () => {
+    const response = await fetch(`${origin}/shop/.well-known/apollo/server-health`);
+    expect([response.status, response.headers.get('content-type'), await response.text()]).toEqual([
+      200,
+      'application/health+json; charset=utf-8',
+      '{"status":"pass"}',
+    ]);
+  });
+
+  test.each([
+    ['/shop/elsewhere', 'websocket', 404],
+    ['/graphql', 'websocket', 404],
+    ['/shop/graphql', 'h2c', 400],
+  ])('refuses an upgrade of %s to %s with %d', async (path, upgrade, status) => {
+    const headers = { connection: 'upgrade', upgrade };
+    const response = await exchange(origin, { method: 'GET', path, headers });
+    expect(response.status).toBe(status);
+  });
+});
+
+describe('the example for Fastify', () => {
+  test('serves operations and WebSockets below the prefix, and drains when the instance closes', async () => {
+    const gateway = await createMounted();
+    const app = await createApp(gateway);
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+    expect(await post(`${origin}/shop/graphql`, '{ name }')).toEqual({ status: 200, body: lamp });
+    expect(await overWebSocket(`${origin}/shop/graphql`, '{ name }')).toEqual([lamp]);
+    expect(await (await fetch(`${origin}/`)).text()).toBe('Another page of this server');
+    expect(await statusOf(`${origin}/shop/health/ready`)).toBe(200);
+    expect(await statusOf(`${origin}/graphql`)).toBe(404);
+    const headers = { connection: 'upgrade', upgrade: 'websocket' };
+    const refused = await exchange(origin, { method: 'GET', path: '/graphql', headers });
+    expect(refused.status).toBe(404);
+
+    const gate = shop.subgraph('products').hold('Query.slow');
+    const slow = post(`${origin}/shop/graphql`, '{ slow }');
+    await gate.waitForArrivals();
+    const closed = app.close();
+    gate.open();
+    expect(await slow).toEqual({ status: 200, body: { data: { slow: 'Late' } } });
+    await closed;
+  });
+});
+
+describe('a mounted gateway', () => {
+  /** Serves `listener` and calls `run` with its origin. */
+  async function serving(listener: RequestListener, run: (origin: string) => Promise<void>): Promise<void> {
+    const server = createServer(listener);
+    try {
+      await run(await listen(server));
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  test('says that it has not started, and that it has closed', async () => {
+    const gateway = await createMounted();
+    await serving(gateway.handler, async (origin) => {
+      const refusal = async () => {
+        const { status, body } = await post(`${origin}/graphql`, '{ name }');
+        return [status, body.errors[0].extensions.code];
+      };
+      expect(await refusal()).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
+      const { url, adminUrl } = await gateway.start({ listen: false, admin: false });
+      expect([url, adminUrl]).toEqual([undefined, undefined]);
+      await gateway.close();
+      expect(await refusal()).toEqual([503, 'SHUTTING_DOWN']);
+    });
+  });
+
+  test('has its admin listener on its own port', async () => {
+    const gateway = await createMounted();
+    const { url, adminUrl } = await gateway.start({ listen: false });
+    expect([url, await statusOf(`${adminUrl}/supergraph`)]).toEqual([undefined, 200]);
+    await gateway.close();
+  });
+
+  test('works as middleware, and explains that a body parser came before it', async () => {
+    const gateway = await createMounted();
+    await gateway.start({ listen: false, admin: false });
+    const parseBody = async (request: IncomingMessage) => {
+      if (request.headers['x-parse'] !== undefined) await text(request);
+    };
+    const app: RequestListener = async (request, response) => {
+      await parseBody(request);
+      gateway.handler(request, response, () => void response.writeHead(418).end());
+    };
+    await serving(app, async (origin) => {
+      expect(await post(`${origin}/graphql`, '{ name }')).toEqual({ status: 200, body: lamp });
+      expect(await statusOf(`${origin}/elsewhere`)).toBe(418);
+      const parsed = await fetch(`${origin}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-parse': 'yes' },
+        body: '{"query":"{ name }"}',
+      });
+      expect([parsed.status, await parsed.json()]).toEqual([
+        500,
+        {
+          errors: [
+            {
+              message:
+                'The request body was read before the request reached the gateway. Mount the gateway before body parsers such as express.json().',
+              extensions: { code: 'INTERNAL_SERVER_ERROR' },
+            },
+          ],
+        },
+      ]);
+    });
+    await gateway.close();
+  });
+
+  test('needs listen.publicUrl for HTTP callbacks', async () => {
+    const gateway = await createMounted({
+      subgraphs: { products: { subscription: { protocol: 'http_callback' } } },
+    });
+    await expect(gateway.start({ listen: false })).rejects.toThrow(
+      'listen.publicUrl is empty, the gateway does not listen itself, and subgraphs.products.subscription.protocol is http_callback',
+    );
+    await gateway.close();
+  });
+});
+
+test('the example for supergraph managers of @apollo/gateway loads, updates and cleans up', async () => {
+  const cleanup = Promise.withResolvers<void>();
+  const sdl = readFileSync(shop.supergraphFile, 'utf8');
+  const initialized = Promise.withResolvers<(sdl: string) => void>();
+  const manager: SupergraphManager = {
+    initialize: async ({ update }) => {
+      initialized.resolve(update);
+      return { supergraphSdl: sdl, cleanup: async () => cleanup.resolve() };
+    },
+  };
+  const changed = `# changed\n${sdl}`;
+  const switched = Promise.withResolvers<void>();
+  let switches = 0;
+  const gateway = await createGateway(
+    { supergraph: { load: loadFrom(manager) }, admin: { port: 0 }, contracts: { guard: 'off' } },
+    {
+      startPlannerThread: planInProcess,
+      logger: createLogger('info', {
+        write: (line) => {
+          if (line.includes('A new supergraph is in use')) switches += 1;
+          if (switches === 2) switched.resolve();
+        },
+      }),
+    },
+  );
+  const { adminUrl } = await gateway.start({ listen: false });
+  const currentSdl = async () => (await (await fetch(`${adminUrl}/supergraph`)).json()).supergraph.sdl;
+  expect(await currentSdl()).toBe(sdl);
+  (await initialized.promise)(changed);
+  await switched.promise;
+  expect(await currentSdl()).toBe(changed);
+  await gateway.close();
+  await cleanup.promise;
+});
+
+test('a gateway whose registry fails continues, says so, and shows its secrets nowhere', async () => {
+  const canary = 'canary-of-a-secret';
+  const sdl = readFileSync(shop.supergraphFile, 'utf8');
+  let status = 200;
+  let isAuthorized = true;
+  const registry = createServer(({ headers }, response) => {
+    isAuthorized &&= headers.authorization === canary;
+    response.writeHead(status).end(status === 200 ? sdl : '');
+  });
+  const origin = await listen(registry);
+  const failed = Promise.withResolvers<void>();
+  const log: string[] = [];
+  const gateway = await createGateway(
+    {
+      supergraph: {
+        url: `${origin}/sdl?key=${canary}`,
+        headers: { Authorization: canary },
+        pollInterval: '100ms',
+      },
+      admin: { port: 0 },
+      contracts: { guard: 'off' },
+    },
+    {
+      startPlannerThread: planInProcess,
+      logger: createLogger('trace', {
+        write: (line) => {
+          log.push(line);
+          if (line.includes('could not be read')) failed.resolve();
+        },
+      }),
+    },
+  );
+  const { adminUrl } = await gateway.start({ listen: false });
+  status = 403;
+  await failed.promise;
+  const bodyOf = async (path: string) => (await fetch(`${adminUrl}${path}`)).text();
+  const [health, supergraph] = [await bodyOf('/health/ready'), await bodyOf('/supergraph')];
+  await gateway.close();
+  registry.closeAllConnections();
+  registry.close();
+  const message = `the supergraph could not be fetched from ${origin}/sdl?key=***: the server refuses access (status 403); check supergraph.headers`;
+  expect(JSON.parse(health)).toEqual({
+    status: 'ready',
+    supergraph: expect.any(String),
+    notes: [{ code: 'SUPERGRAPH_NOT_UPDATED', message }],
+  });
+  expect(JSON.parse(supergraph)).toMatchObject({ supergraph: { sdl }, lastRefusal: message });
+  expect(isAuthorized).toBe(true);
+  expect(`${log.join('')}${health}${supergraph}`).not.toContain(canary);
+});
+
+test.each(['nodeHttp.ts', 'fastify.ts', 'supergraphManager.ts'])(
+  'docs/embedding.md shows the example %s as it is run here',
+  (file) => {
+    const root = new URL('../../', import.meta.url);
+    const example = readFileSync(new URL(`docs/examples/embedding/${file}`, root), 'utf8');
+    const page = readFileSync(new URL('docs/embedding.md', root), 'utf8');
+    expect(page).toContain(`\`\`\`ts\n${example.replace('../../../gateway/gateway.ts', 'tributary')}\`\`\``);
+  },
+);
