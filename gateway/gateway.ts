@@ -3,7 +3,7 @@ import './requireNode.ts';
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import { createTrafficControl } from './admission/createTrafficControl.ts';
-import { createIdentityReader } from './admission/identity.ts';
+import { createIdentityReader, type ReadIdentity } from './admission/identity.ts';
 import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { RequestPriorities } from './admission/requestPriorities.ts';
@@ -18,6 +18,7 @@ import type { Feature, FeatureContext } from './feature.ts';
 import { createFetchChain } from './fetchChain.ts';
 import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
+import { Authorizer } from './operation/authorization/authorizer.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
@@ -71,6 +72,8 @@ export interface GatewayDependencies {
   /** Random numbers from 0 up to 1, evenly distributed, for progressive `@override` of requests without an identity.
    *  Default: `Math.random`. */
   readonly random?: () => number;
+  /** Reads who sent a request. Default: by `security.identity`. */
+  readonly readIdentity?: ReadIdentity;
   /** The wall clock, in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
   /** Timers of connections and subscriptions. Default: real time. */
@@ -137,9 +140,15 @@ export async function createGateway(
     priorities,
     load: dependencies.load ?? new ProcessLoad(),
   });
-  features.push(traffic, { addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
+  const authorizer = new Authorizer({
+    onDenied: config.security.authorization.onDenied,
+    deciders: features,
+    onDecisionFailed: (err, requestId) => log.error({ err, requestId }, 'Deciding policies failed'),
+  });
+  features.push(authorizer, traffic, { addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
   const pipeline = new Pipeline({
     preparer,
+    authorizer,
     traffic,
     fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),
     subscriptions: subscriptions.subscriptions,
@@ -194,7 +203,7 @@ function createFeatureContext(
   supergraphs: SupergraphHolder,
   log: Logger,
   metrics: Metrics,
-  { timers, now, worker }: GatewayDependencies,
+  { timers, now, worker, readIdentity }: GatewayDependencies,
 ): FeatureContext {
   const openStreams = new StreamLimiter(config.subscriptions);
   return {
@@ -206,7 +215,7 @@ function createFeatureContext(
     supergraphs,
     endpointOf: createSubgraphEndpoints(config, supergraphs),
     openStream: (clientKey) => openStreams.open(clientKey),
-    readIdentity: createIdentityReader(config.security.identity),
+    readIdentity: readIdentity ?? createIdentityReader(config.security.identity),
     newId: createIdGenerator(worker?.name),
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { exactlyOneOf } from '../exactlyOneOf.ts';
 import { choice, duration, flag, nonBlankText, text } from '../scalars.ts';
+import { authorization } from './authorization.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
 
 const origin = text({
@@ -80,6 +81,7 @@ export const securitySection = z
       })
       .prefault({}),
     identity: identity.optional(),
+    authorization: authorization.prefault({}),
     connectionParams: z
       .array(headerName)
       .describe(
