@@ -72,7 +72,8 @@ export function* formatShapeErrors(
   function format(error: ShapeError): GraphQLFormattedError {
     const { kind, path } = error;
     if (kind === 'missing') return formatExecutionError(error.cause, path, policy);
-    if (kind === 'denied') return { message: denialMessages[denialCode], path, extensions: { code: denialCode } };
+    if (kind === 'denied')
+      return { message: denialMessages[denialCode], path, extensions: { code: denialCode } };
     if (kind === 'null')
       return { message: error.message, path, extensions: { code: 'INTERNAL_SERVER_ERROR' } };
     const subgraph = policy.exposeSubgraphs ? subgraphAt(path) : undefined;

@@ -43,6 +43,7 @@ const subgraphs: readonly InlineSubgraph[] = [
         vault: Vault
         site: Site
       }
+      type Subscription { changed: Product audited: Product @authenticated }
       type Mutation {
         rename(name: String!): String
         refund(cents: Int!): Int @scoped(scopes: [["refund"]])
@@ -103,7 +104,7 @@ const subgraphs: readonly InlineSubgraph[] = [
     name: 'reviews',
     link,
     sdl: `
-      type Query { topMedia: Media }
+      type Query { topMedia(id: ID = "b1"): Media }
       type Media @key(fields: "id") @interfaceObject {
         id: ID!
         rating: Int
@@ -114,15 +115,24 @@ const subgraphs: readonly InlineSubgraph[] = [
         cost: Int @external
         stock: Int
         hint: String @authenticated
+        tip: Tip
+        secretTip: String @authenticated
+        label: String
+        secretLabel: String @authenticated
         discount: Int @requires(fields: "cost") @scoped(scopes: [["cost"], ["shop", "admin"]])
       }
+      type Tip { text: String author: String @authenticated }
     `,
     resolvers: {
-      Query: { topMedia: () => ({ id: 'b1' }) },
+      Query: { topMedia: (_: never, { id }: { id: string }) => ({ id }) },
       Media: { rating: () => 5, reviews: () => ['fine'] },
       Product: {
         stock: () => 3,
         hint: () => 'buy',
+        tip: () => ({ text: 'now', author: 'Bo' }),
+        secretTip: () => 'later',
+        label: () => 'blue',
+        secretLabel: () => 'red',
         discount: ({ cost }: { cost: number }) => cost * 2,
       },
     },
@@ -170,6 +180,24 @@ export async function startProtectedShop(options: ProtectedShopOptions = {}): Pr
   const gateway = await startInlineGateway({
     ...others,
     subgraphs,
+    config: {
+      cache: { rules: { 'Product.label': { maxAge: '1m' }, 'Product.secretLabel': { maxAge: '1m' } } },
+      enrichment: {
+        mode: 'always',
+        budget: '0ms',
+        fields: { 'Product.tip': {}, 'Product.secretTip': {} },
+        jobs: { backoff: { base: '1ms', max: '1ms' } },
+      },
+      // A failed call fails the first attempt of a job.
+      subgraphs: { all: { retry: { enabled: false } } },
+      subscriptions: {
+        topics: {
+          'Subscription.changed': { topic: 'changed' },
+          'Subscription.audited': { topic: 'audited' },
+        },
+      },
+      ...others.config,
+    },
     dependencies: { readIdentity, ...dependencies },
   });
   const names = ['catalog', 'reviews'] as const;
@@ -182,8 +210,10 @@ export async function startProtectedShop(options: ProtectedShopOptions = {}): Pr
     takeCalls: () =>
       names
         .flatMap((name) => {
-          const calls = gateway.subgraph(name).calls as { query: string }[];
-          return calls.splice(0).map(({ query }) => `${name}: ${query}`);
+          const subgraph = gateway.subgraph(name);
+          const calls = subgraph.calls.map(({ query }) => `${name}: ${query}`);
+          subgraph.reset();
+          return calls;
         })
         .sort(),
     [Symbol.asyncDispose]: () => gateway.close(),
