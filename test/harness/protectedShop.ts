@@ -85,7 +85,7 @@ const subgraphs: readonly InlineSubgraph[] = [
         refund: (_: never, { cents }: { cents: number }) => cents,
       },
       Product: {
-        name: ({ id }: { id: string }) => productNames[id],
+        name: ({ id }: { id: string }) => productNames[id] ?? `Product ${id}`,
         cost: () => 7,
         margin: () => 0.5,
         price: () => '9 €',
@@ -164,7 +164,7 @@ export interface ProtectedShop extends AsyncDisposable {
   readonly catalog: RunningInlineSubgraph;
   readonly reviews: RunningInlineSubgraph;
   /** Executes an operation for one of `clients`, or for one without a token. */
-  execute(query: string, client?: string): Promise<Answer>;
+  execute(query: string, client?: string, variables?: Readonly<Record<string, unknown>>): Promise<Answer>;
   /** The calls since the last time, each as `subgraph: query`, sorted. */
   takeCalls(): readonly string[];
 }
@@ -205,8 +205,8 @@ export async function startProtectedShop(options: ProtectedShopOptions = {}): Pr
     gateway,
     catalog: gateway.subgraph('catalog'),
     reviews: gateway.subgraph('reviews'),
-    execute: (query, client) =>
-      gateway.execute(query, client === undefined ? {} : { headers: { 'x-client': client } }),
+    execute: (query, client, variables = {}) =>
+      gateway.execute(query, { variables, headers: client === undefined ? {} : { 'x-client': client } }),
     takeCalls: () =>
       names
         .flatMap((name) => {
