@@ -184,6 +184,13 @@ const rows: readonly Row[] = [
     calls: ['catalog: {product(id:"p1"){__typename id}}', `reviews: ${entities('...on Product{stock}')}`],
   },
   {
+    title: 'A protected key is sent between subgraphs and not shown',
+    query: '{ ledger { code total other: code } }',
+    data: { ledger: { code: null, total: 'total of l1', other: null } },
+    errors: denied('UNAUTHENTICATED', ['ledger', 'code'], ['ledger', 'other']),
+    calls: ['catalog: {ledger{__typename code}}', `reviews: ${entities('...on Ledger{total}')}`],
+  },
+  {
     title: 'A denied field of a mutation is not executed, and the others are in their order',
     query: 'mutation { a: rename(name: "x") refund(cents: 1) b: rename(name: "y") }',
     client: 'reader',

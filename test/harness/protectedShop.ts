@@ -42,6 +42,7 @@ const subgraphs: readonly InlineSubgraph[] = [
         search: [Found]
         vault: Vault
         site: Site
+        ledger: Ledger
       }
       type Subscription { changed: Product audited: Product @authenticated }
       type Mutation {
@@ -59,6 +60,7 @@ const subgraphs: readonly InlineSubgraph[] = [
         code(for: Grade): String @policy(policies: [["codes"]])
         owner: User
       }
+      type Ledger @key(fields: "code") { code: ID @authenticated }
       scalar Money @scoped(scopes: [["money"]])
       enum Grade @authenticated { A B }
       interface Media @key(fields: "id") { id: ID! title: String }
@@ -78,6 +80,7 @@ const subgraphs: readonly InlineSubgraph[] = [
         media: () => media,
         search: () => found,
         vault: () => found[1],
+        ledger: () => ({ code: 'l1' }),
         site: () => ({ theme: 'dark', pages: [{ id: 'page' }] }),
       },
       Mutation: {
@@ -121,10 +124,12 @@ const subgraphs: readonly InlineSubgraph[] = [
         secretLabel: String @authenticated
         discount: Int @requires(fields: "cost") @scoped(scopes: [["cost"], ["shop", "admin"]])
       }
+      type Ledger @key(fields: "code") { code: ID total: String }
       type Tip { text: String author: String @authenticated }
     `,
     resolvers: {
       Query: { topMedia: (_: never, { id }: { id: string }) => ({ id }) },
+      Ledger: { total: ({ code }: { code: string }) => `total of ${code}` },
       Media: { rating: () => 5, reviews: () => ['fine'] },
       Product: {
         stock: () => 3,

@@ -22,7 +22,8 @@ const none: readonly Requirement[] = [];
  *
  *  Composition adds to an interface the requirements of all its implementations, although objects of one implementation may
  *  need less. Such requirements are left to the runtime type of each object. Requirements that an interface has of its
- *  own hold for all its objects: those of a composition that did not add any, and those that no implementation has. */
+ *  own (those of a composition that did not add any, and those that no implementation has) hold for all its objects,
+ *  whatever type they are selected on. */
 export class AuthorizationRules {
   readonly #requirements: ReadonlyMap<string, readonly Requirement[]>;
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
@@ -70,7 +71,8 @@ export class AuthorizationRules {
   ofType(type: string): readonly Requirement[] {
     let found = this.#ofType.get(type);
     if (found === undefined) {
-      found = this.#own(type, this.#implementationsOf(type));
+      const own = this.#own(type, this.#implementationsOf(type));
+      found = [...new Set([...own, ...this.#interfacesOf(type).flatMap((name) => this.ofType(name))])];
       this.#ofType.set(type, found);
     }
     return found;
@@ -86,6 +88,9 @@ export class AuthorizationRules {
       this.#ofField.set(coordinate, none);
       const implementations = this.#implementationsOf(type).map((name) => `${name}.${field}`);
       const all = new Set(this.#own(coordinate, implementations));
+      for (const name of this.#interfacesOf(type)) {
+        for (const requirement of this.ofField(name, field)) all.add(requirement);
+      }
       // The inputs of an interface's field are those of the implementation that each object has.
       const inputs = implementations.length > 0 ? [] : this.#ofInputs(type, field);
       for (const requirement of inputs) all.add(requirement);
@@ -127,6 +132,10 @@ export class AuthorizationRules {
     return found;
   }
 
+  #interfacesOf(type: string): readonly string[] {
+    return (this.#types.get(type)?.interfaces ?? []).map(({ name }) => name.value);
+  }
+
   #implementationsOf(type: string): readonly string[] {
     return this.#types.get(type)?.kind === Kind.INTERFACE_TYPE_DEFINITION ? this.possibleTypesOf(type) : [];
   }
@@ -160,8 +169,7 @@ export class AuthorizationRules {
   /** The requirements of the fields that the subgraphs of a field need from other subgraphs. An implementation has the
    *  inputs of its interfaces, because an `@interfaceObject` may resolve the field. */
   #ofInputs(type: string, field: string): readonly Requirement[] {
-    const interfaces = (this.#types.get(type)?.interfaces ?? []).map(({ name }) => name.value);
-    return [type, ...interfaces].flatMap((owner) =>
+    return [type, ...this.#interfacesOf(type)].flatMap((owner) =>
       (this.#fields.get(`${owner}.${field}`)?.directives ?? []).flatMap((directive) => {
         if (directive.name.value !== 'join__field') return [];
         return [
