@@ -352,7 +352,8 @@ describe('A cached value', () => {
       const headers = { 'x-client': 'reader', 'apollo-require-preflight': '1', accept: 'application/json' };
       return (await fetch(url, { headers })).headers.get('cache-control');
     };
-    expect(await cacheControlOf('{ product(id: "p1") { secretLabel } }')).not.toMatch(/max-age/);
+    expect(await cacheControlOf('{ notice { text } }')).toBe('public, max-age=60');
+    expect(await cacheControlOf('{ notice { text secret } }')).toBe('no-store');
   });
 });
 
@@ -401,6 +402,19 @@ describe('A subscription', () => {
     ]);
     for (const reader of readers) await reader.cancel();
     expect(shop.takeCalls()).toEqual([`reviews: ${entities('...on Product{hint}')}`]);
+  });
+
+  test('is not shared by clients that get different errors for what both may not read', async () => {
+    const query = 'subscription { changed { cost } }';
+    const [anonymous, device] = await Promise.all([subscribe(query), subscribe(query, 'device')]);
+    const readers = [anonymous, device].map(({ body }) => (body as ReadableStream<Uint8Array>).getReader());
+    shop.gateway.publish('changed', { __typename: 'Product', id: 'p1' });
+    const data = { changed: { cost: null } };
+    expect(await Promise.all(readers.map(nextPayload))).toEqual([
+      { data, errors: denied('UNAUTHENTICATED', ['changed', 'cost']) },
+      { data, errors: denied('FORBIDDEN', ['changed', 'cost']) },
+    ]);
+    for (const reader of readers) await reader.cancel();
   });
 });
 

@@ -43,6 +43,7 @@ const subgraphs: readonly InlineSubgraph[] = [
         vault: Vault
         site: Site
         ledger: Ledger
+        notice: Notice
       }
       type Subscription { changed: Product audited: Product @authenticated }
       type Mutation {
@@ -61,6 +62,7 @@ const subgraphs: readonly InlineSubgraph[] = [
         owner: User
       }
       type Ledger @key(fields: "code") { code: ID @authenticated }
+      type Notice { text: String secret: String @authenticated }
       scalar Money @scoped(scopes: [["money"]])
       enum Grade @authenticated { A B }
       interface Media @key(fields: "id") { id: ID! title: String }
@@ -80,6 +82,7 @@ const subgraphs: readonly InlineSubgraph[] = [
         media: () => media,
         search: () => found,
         vault: () => found[1],
+        notice: () => ({ text: 'open', secret: 'code 7' }),
         ledger: () => ({ code: 'l1' }),
         site: () => ({ theme: 'dark', pages: [{ id: 'page' }] }),
       },
@@ -151,6 +154,8 @@ export const clients: Readonly<Record<string, Claims>> = {
   manager: { sub: 'manager', scp: ['shop', 'admin'] },
   keeper: { sub: 'keeper', scope: 'vault', scp: 'draft reviews' },
   clerk: { sub: 'clerk', scope: 'refund' },
+  /** A token that identifies no user. */
+  device: { scope: '' },
 };
 
 const readIdentity: ReadIdentity = (headers) => {
@@ -158,7 +163,7 @@ const readIdentity: ReadIdentity = (headers) => {
   const claims = name === undefined ? undefined : clients[name];
   return {
     claims,
-    identity: claims && name,
+    identity: claims?.sub === undefined ? undefined : name,
     tokenOwner: claims && name,
     clientKey: name ?? '',
   };
@@ -186,7 +191,13 @@ export async function startProtectedShop(options: ProtectedShopOptions = {}): Pr
     ...others,
     subgraphs,
     config: {
-      cache: { rules: { 'Product.label': { maxAge: '1m' }, 'Product.secretLabel': { maxAge: '1m' } } },
+      cache: {
+        rules: {
+          'Product.label': { maxAge: '1m' },
+          'Product.secretLabel': { maxAge: '1m' },
+          'Query.notice': { maxAge: '1m' },
+        },
+      },
       enrichment: {
         mode: 'always',
         budget: '0ms',

@@ -1,3 +1,4 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import type { Claims } from '../../../gateway/execution/requestContext.ts';
@@ -13,6 +14,7 @@ import { Preparer } from '../../../gateway/operation/preparer.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
 import { loadSupergraphInProcess } from '../../harness/loadSupergraphInProcess.ts';
+import { createLocalPipeline } from '../../harness/localPipeline.ts';
 
 const links = `
   schema
@@ -236,6 +238,32 @@ describe('The access of a request', () => {
       }
     }
     expect(planned).toEqual(['query { free }', 'query { free known }', 'query { free known cost }']);
+  });
+});
+
+describe('An operation with policies', () => {
+  async function execute(decidePolicies: DecidePolicies) {
+    const { authorizer, supergraph } = await createAuthorizer(decidePolicies);
+    const schema = buildSubgraphSchema({
+      typeDefs: parse(federationLink + sdl),
+      resolvers: { Query: { code: () => 7, free: () => 1 } },
+    });
+    const pipeline = createLocalPipeline({ ...supergraph, subgraphs: new Map([['a', schema]]), authorizer });
+    const answer = pipeline.execute('{ code free }');
+    return { answer, calls: pipeline.calls };
+  }
+
+  test('waits for the decision, and fetches what is granted', async () => {
+    const { answer, calls } = await execute(async () => ['z']);
+    expect(calls).toEqual([]);
+    expect(await answer).toEqual({ data: { code: 7, free: 1 } });
+    expect(calls).toEqual([{ subgraph: 'a', query: '{code free}' }]);
+  });
+
+  test('is not executed when the decision fails', async () => {
+    const { answer, calls } = await execute(() => Promise.reject(new Error('no answer')));
+    await expect(answer).rejects.toMatchObject({ code: 'INTERNAL_SERVER_ERROR' });
+    expect(calls).toEqual([]);
   });
 });
 
