@@ -2,6 +2,7 @@ import type { DocumentNode } from 'graphql';
 import type { ReadIdentity } from './admission/identity.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
+import type { PolicyRequest } from './operation/authorization/authorizer.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
 import type { SendPolicy } from './subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from './subgraphs/subgraphPools.ts';
@@ -26,6 +27,9 @@ export interface Feature {
   /** Called when new operations use this supergraph. Must not throw. */
   onSupergraph?(supergraph: Supergraph): void;
 
+  /** Decides policies of `@policy`: returns the granted ones among `request.policies`. Called once for each operation that
+   *  has any. A policy is granted if one feature grants it. If one throws or rejects, the request fails. */
+  decidePolicies?(request: PolicyRequest): readonly string[] | Promise<readonly string[]>;
   /** A policy around every request to a subgraph. The first feature of the list is the outermost. Read once. */
   readonly sendPolicy?: SendPolicy | undefined;
   /** Wraps what fetches the data of operations on one supergraph. Called once for each supergraph. */

@@ -5,7 +5,7 @@ import type { GatewayContext } from './admission/clientRequest.ts';
 import { createTrafficControl } from './admission/createTrafficControl.ts';
 import { createSharedPersistedQueries } from './admission/documents/sharedPersistedQueries.ts';
 import { loadTrustedDocuments } from './admission/documents/trustedDocumentsFeature.ts';
-import { createIdentityReader } from './admission/identity.ts';
+import { createIdentityReader, type ReadIdentity } from './admission/identity.ts';
 import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { RequestPriorities } from './admission/requestPriorities.ts';
@@ -21,6 +21,7 @@ import type { Feature, FeatureContext } from './feature.ts';
 import { createFetchChain } from './fetchChain.ts';
 import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
+import { Authorizer } from './operation/authorization/authorizer.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
@@ -84,6 +85,8 @@ export interface GatewayDependencies {
   /** Random numbers from 0 up to 1, evenly distributed, for progressive `@override` of requests without an identity.
    *  Default: `Math.random`. */
   readonly random?: () => number;
+  /** Reads who sent a request. Default: by `security.identity`. */
+  readonly readIdentity?: ReadIdentity;
   /** The wall clock, in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
   /** Timers of connections and subscriptions. Default: real time. */
@@ -154,10 +157,16 @@ export async function createGateway(
     load: dependencies.load ?? new ProcessLoad(),
   });
   const sharedPersistedQueries = createSharedPersistedQueries(context);
+  const authorizer = new Authorizer({
+    onDenied: config.security.authorization.onDenied,
+    deciders: features,
+    onDecisionFailed: (err, requestId) => log.error({ err, requestId }, 'Deciding policies failed'),
+  });
   for (const feature of [trustedDocuments, sharedPersistedQueries]) if (feature) features.push(feature);
-  features.push(traffic, { addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
+  features.push(authorizer, traffic, { addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
   const pipeline = new Pipeline({
     preparer,
+    authorizer,
     traffic,
     fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),
     subscriptions: subscriptions.subscriptions,
@@ -223,7 +232,7 @@ function createFeatureContext(
   supergraphs: SupergraphHolder,
   log: Logger,
   metrics: Metrics,
-  { timers, now, worker }: GatewayDependencies,
+  { timers, now, worker, readIdentity }: GatewayDependencies,
 ): FeatureContext {
   const openStreams = new StreamLimiter(config.subscriptions);
   return {
@@ -235,7 +244,7 @@ function createFeatureContext(
     supergraphs,
     endpointOf: createSubgraphEndpoints(config, supergraphs),
     openStream: (clientKey) => openStreams.open(clientKey),
-    readIdentity: createIdentityReader(config.security.identity),
+    readIdentity: readIdentity ?? createIdentityReader(config.security.identity),
     newId: createIdGenerator(worker?.name),
   };
 }

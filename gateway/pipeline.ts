@@ -12,6 +12,8 @@ import type { FetchSender } from './execution/fetchSender.ts';
 import { LatencyBudget } from './execution/latencyBudget.ts';
 import { isolateRequestContext, type RequestContext } from './execution/requestContext.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
+import type { Access } from './operation/authorization/access.ts';
+import type { Authorizer } from './operation/authorization/authorizer.ts';
 import { executeIntrospection } from './operation/introspection.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
@@ -53,6 +55,8 @@ interface PipelineOptions {
   /** An operation that is valid could not be planned. */
   onPlanningFailed(error: GatewayError, requestId: string): void;
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
+  /** `undefined` if every client may read everything. */
+  readonly authorizer?: Pick<Authorizer, 'accessFor' | 'restoreAccess'>;
   /** `undefined` if every operation is executed. */
   readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
   /** An operation is prepared and about to be executed. Must not throw. */
@@ -67,7 +71,7 @@ export class Pipeline {
     this.#options = options;
   }
 
-  /** @throws {GatewayError} if the operation cannot be prepared, `REQUEST_ABORTED` if the client disconnected, and
+  /** @throws {GatewayError} if the operation cannot be prepared or its client may not use it, `REQUEST_ABORTED` if the client disconnected, and
    *  `SHUTTING_DOWN`. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const startedAt = performance.now();
@@ -136,14 +140,15 @@ export class Pipeline {
       requestContexts,
       policy: errorPolicy,
       answerSize,
-      prepare: async (request, context, supergraph, { isFused, overrides }) => {
+      prepare: async (request, context, supergraph, { isFused, overrides, grants }) => {
         if (validate(supergraph.apiSchema, request.document).length > 0) return undefined;
         const policy = enrichment?.policyFor(supergraph, context.preferences);
-        const prepared = await this.#prepare(
+        const prepared = await this.#prepareWith(
           request,
           { isOverridden: (label) => overrides.includes(label) },
           supergraph,
           policy && { ...policy, shouldFuse: () => isFused },
+          this.#options.authorizer?.restoreAccess(grants, request, supergraph),
         );
         return prepared.kind === 'prepared' ? prepared.operation : undefined;
       },
@@ -254,9 +259,22 @@ export class Pipeline {
 
   #prepare(
     request: OperationRequest,
-    { isOverridden }: Pick<RequestContext, 'isOverridden'>,
+    context: Pick<RequestContext, 'isOverridden' | 'claims'>,
     supergraph: Supergraph,
     enrichment?: EnrichmentPolicy,
+  ): PreparationResult | Promise<PreparationResult> {
+    const access = this.#options.authorizer?.accessFor(request, context.claims, supergraph);
+    return access instanceof Promise
+      ? access.then((decided) => this.#prepareWith(request, context, supergraph, enrichment, decided))
+      : this.#prepareWith(request, context, supergraph, enrichment, access);
+  }
+
+  #prepareWith(
+    request: OperationRequest,
+    { isOverridden }: Pick<RequestContext, 'isOverridden'>,
+    supergraph: Supergraph,
+    enrichment: EnrichmentPolicy | undefined,
+    access: Access | undefined,
   ): PreparationResult | Promise<PreparationResult> {
     return this.#options.preparer.prepare(
       {
@@ -266,6 +284,7 @@ export class Pipeline {
         acceptsIncremental: request.incrementalFormat !== undefined,
         isOverridden,
         enrichment,
+        access,
       },
       supergraph,
     );

@@ -16,6 +16,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { GatewayError } from '../errors.ts';
+import type { Access } from './authorization/access.ts';
 import type { EnrichmentRule } from './enrichmentRule.ts';
 import { findConflictingEnrichments } from './findConflictingEnrichments.ts';
 import type { InternalNames } from './internalNames.ts';
@@ -35,6 +36,8 @@ interface NormalizeOperationOptions {
   readonly isDeferEnabled: boolean;
   /** Finds the fields that are enrichments. */
   readonly findEnrichmentRule?: FindEnrichmentRule | undefined;
+  /** What the client may read. Without it, everything. */
+  readonly access?: Access | undefined;
 }
 
 /** Returns the enrichment rule of a field on the type that it is selected on. */
@@ -62,11 +65,11 @@ interface EnclosingContext {
   readonly canBeNull: boolean;
 }
 
-/** Expands fragments, folds `@skip`, `@include` and `@defer(if:)`, merges duplicate fields, and removes from fragments
- *  what the enclosing selection set selects anyway. The document must be valid against the schema.
+/** Expands fragments, folds `@skip`, `@include` and `@defer(if:)`, merges duplicate fields, removes from fragments what the
+ *  enclosing selection set selects anyway, and marks what the client may not read. The document must be valid against the schema.
  *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` when the operation exceeds `maxSelections`. */
 export function normalizeOperation(options: NormalizeOperationOptions): NormalizedOperation {
-  const { schema, booleanVariables, internalNames } = options;
+  const { schema, booleanVariables, internalNames, access } = options;
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of options.document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
@@ -101,8 +104,8 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
     const enrichmentGroups = new Map<string, number>();
     for (const source of sources) gather(source);
 
-    return order.map((entry): Selection => {
-      if ('nodes' in entry) return fieldOf(entry);
+    return order.flatMap((entry): Selection | Selection[] => {
+      if ('nodes' in entry) return access === undefined ? fieldOf(entry) : readableFieldOf(entry, access);
       if ('kind' in entry) return entry;
       return {
         kind: 'Fragment',
@@ -113,15 +116,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
 
     function gather(source: SelectionSetNode): void {
       for (const node of source.selections) {
-        expanded += 1;
-        if (expanded > options.maxSelections) {
-          throw new GatewayError(
-            'OPERATION_TOO_COMPLEX',
-            `The operation has more than ${options.maxSelections} selections once its fragments are expanded ` +
-              '(limits.recursiveSelections). Select less, or split the operation.',
-            { extensions: { limit: 'recursiveSelections', maximum: options.maxSelections } },
-          );
-        }
+        countSelection();
         if (!isIncluded(node.directives)) continue;
         if (node.kind === Kind.FIELD) {
           const responseName = node.alias?.value ?? node.name.value;
@@ -144,6 +139,8 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
           conditionName === undefined ? undefined : (schema.getType(conditionName) as GraphQLCompositeType);
         const decides = condition !== undefined && !alwaysHolds(condition, parentType);
         if (decides && !canHold(condition, parentType)) continue;
+        // Objects of this type are null as a whole.
+        if (decides && access?.isTypeDenied(condition.name) === true) continue;
         // `@defer` inside an enrichment is ignored, because an enrichment is delivered as a whole.
         const defer = enclosing.delivery === 'enrichment' ? undefined : deferArguments(node.directives);
         if (defer !== undefined) {
@@ -184,11 +181,46 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
       return { kind: 'Deferred', group, label, typeCondition: condition, full, own: full };
     }
 
-    function fieldOf({ responseName, nodes }: MergeableFields): FieldSelection {
+    /** The field as far as the client may read it. On an interface, that may differ between the types of the objects:
+     *  then the field is divided into fragments, one for each type. */
+    function readableFieldOf(entry: MergeableFields, readable: Access): Selection | Selection[] {
+      const name = (entry.nodes[0] as FieldNode).name.value;
+      if (name.startsWith('__')) return fieldOf(entry);
+      if (readable.isFieldDenied(parentType.name, name)) return deniedFieldOf(entry);
+      if (!isAbstractType(parentType)) return fieldOf(entry);
+      const types = schema.getPossibleTypes(parentType);
+      const visible = types.filter((type) => !readable.isTypeDenied(type.name));
+      const allowed = new Set(visible.filter((type) => !readable.isFieldDenied(type.name, name)));
+      if (allowed.size === types.length) return fieldOf(entry);
+      if (allowed.size === 0) return deniedFieldOf(entry);
+      return visible.map((type): Selection => {
+        countSelection();
+        const field = allowed.has(type) ? fieldOf(entry, type) : deniedFieldOf(entry);
+        return { kind: 'Fragment', typeCondition: type, selectionSet: new SelectionSet([field]) };
+      });
+    }
+
+    function deniedFieldOf({ responseName, nodes }: MergeableFields): FieldSelection {
+      const field = nodes[0] as FieldNode;
+      return {
+        kind: 'Field',
+        responseName,
+        internalName: internalNames.internalNameOf(responseName, field),
+        fieldName: field.name.value,
+        arguments: [],
+        directives: [],
+        compositeType: undefined,
+        selectionSet: undefined,
+        isDenied: true,
+      };
+    }
+
+    /** `owner`: the type of the objects that the field is selected on. */
+    function fieldOf({ responseName, nodes }: MergeableFields, owner = parentType): FieldSelection {
       const field = nodes[0] as FieldNode;
       const inner = nodes.flatMap((node) => node.selectionSet ?? []);
-      const type = compositeTypeOf(parentType, field.name.value);
-      const enrichmentGroup = addEnrichment(field.name.value);
+      const type = compositeTypeOf(owner, field.name.value);
+      const enrichmentGroup = addEnrichment(field.name.value, owner);
       return {
         kind: 'Field',
         responseName,
@@ -200,20 +232,23 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
         selectionSet:
           inner.length === 0 || type === undefined
             ? undefined
-            : new SelectionSet(
-                removeRedundantSelections(expand(inner, type, within(field.name.value, enrichmentGroup))),
-              ),
+            : new SelectionSet([
+                ...removeRedundantSelections(
+                  expand(inner, type, within(field.name.value, owner, enrichmentGroup)),
+                ),
+                ...deniedTypesOf(type),
+              ]),
         ...(enrichmentGroup === undefined ? {} : { enrichmentGroup }),
       };
     }
 
     /** Returns the field's delivery group if the field is an enrichment. Fields inside a use of `@defer`, and fields
      *  without a nullable position that could be null for now, are no enrichments. */
-    function addEnrichment(fieldName: string): number | undefined {
+    function addEnrichment(fieldName: string, owner: GraphQLCompositeType): number | undefined {
       if (options.findEnrichmentRule === undefined || enclosing.delivery === 'deferred') return undefined;
-      const rule = options.findEnrichmentRule(parentType.name, fieldName);
+      const rule = options.findEnrichmentRule(owner.name, fieldName);
       if (rule === undefined) return undefined;
-      if (!enclosing.canBeNull && !canBeNull(schema, parentType, fieldName)) return undefined;
+      if (!enclosing.canBeNull && !canBeNull(schema, owner, fieldName)) return undefined;
       const ofAlias = enrichmentGroups.get(fieldName);
       if (ofAlias !== undefined && deferred.length >= maxSeparateAliases) return ofAlias;
       const group = deferred.length + 1;
@@ -222,12 +257,42 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
       return group;
     }
 
-    function within(fieldName: string, enrichmentGroup: number | undefined): EnclosingContext {
+    function within(
+      fieldName: string,
+      owner: GraphQLCompositeType,
+      enrichmentGroup: number | undefined,
+    ): EnclosingContext {
       return {
         delivery: enrichmentGroup === undefined ? enclosing.delivery : 'enrichment',
-        canBeNull: enclosing.canBeNull || hasNullablePosition(schema, parentType, fieldName),
+        canBeNull: enclosing.canBeNull || hasNullablePosition(schema, owner, fieldName),
       };
     }
+  }
+
+  /** @throws {GatewayError} `OPERATION_TOO_COMPLEX` */
+  function countSelection(): void {
+    expanded += 1;
+    if (expanded <= options.maxSelections) return;
+    throw new GatewayError(
+      'OPERATION_TOO_COMPLEX',
+      `The operation has more than ${options.maxSelections} selections once its fragments are expanded ` +
+        '(limits.recursiveSelections). Select less, or split the operation.',
+      { extensions: { limit: 'recursiveSelections', maximum: options.maxSelections } },
+    );
+  }
+
+  /** One selection for each object type of an interface or union that the client may not read. */
+  function deniedTypesOf(type: GraphQLCompositeType): readonly Selection[] {
+    if (access === undefined || !isAbstractType(type)) return [];
+    return schema
+      .getPossibleTypes(type)
+      .filter(({ name }) => access.isTypeDenied(name))
+      .map((denied) => ({
+        kind: 'Fragment',
+        typeCondition: denied,
+        selectionSet: new SelectionSet([]),
+        isDenied: true,
+      }));
   }
 
   function isIncluded(directives: readonly DirectiveNode[] | undefined): boolean {
@@ -398,7 +463,11 @@ function subtractField(
   isOwn: boolean,
 ): FieldSelection | undefined {
   const same = visible.get(field.responseName);
-  if (same === undefined || !isSameField(same, field)) return field;
+  if (same === undefined) return field;
+  // What is denied on an interface may be allowed on a type of its objects, but not the other way round.
+  if (same.isDenied === true && field.isDenied !== true) return field;
+  if (field.isDenied === true) return undefined;
+  if (!isSameField(same, field)) return field;
   if (field.selectionSet === undefined || same.selectionSet === undefined) return undefined;
   const around = visibleFields(same.selectionSet.selections, noFields);
   const left = subtractSurroundings(field.selectionSet.selections, { all: around, preceding: around }, isOwn);

@@ -51,7 +51,7 @@ export function createPlannerInput(
     : { document, documentWithoutDefer, isSplitOptional, overrides };
 }
 
-/** Whether the operation is a mutation with several root fields. The planner would fetch the deferred data of one root
+/** Whether the operation is a mutation with several root fields to execute. The planner would fetch the deferred data of one root
  *  field while the next one is executed, which may change that data. */
 function isMutationSeries(operation: OperationDefinitionNode, root: readonly Selection[]): boolean {
   return operation.operation === OperationTypeNode.MUTATION && countFields(root) > 1;
@@ -60,7 +60,7 @@ function isMutationSeries(operation: OperationDefinitionNode, root: readonly Sel
 function countFields(selections: readonly Selection[]): number {
   let count = 0;
   for (const selection of selections) {
-    if (selection.kind === 'Field') count += 1;
+    if (selection.kind === 'Field') count += selection.isDenied === true ? 0 : 1;
     else if (selection.kind === 'Fragment') count += countFields(selection.selectionSet.selections);
     else count += countFields(selection.own.selections);
   }

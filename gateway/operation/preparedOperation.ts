@@ -1,6 +1,7 @@
 import type { DocumentNode, GraphQLObjectType } from 'graphql';
 import type { Program } from '../execution/program.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { Access } from './authorization/access.ts';
 import type { EnrichmentRule } from './enrichmentRule.ts';
 import type { DeferUsage } from './normalizeOperation.ts';
 import type { SelectionSet } from './selection.ts';
@@ -22,6 +23,8 @@ export interface PreparedOperation {
   readonly program: Program;
   /** Active labels of progressive `@override`s, among those that the plan depends on. */
   readonly overrides: readonly string[];
+  /** What the client may read; `undefined` if the operation touches nothing that is protected. */
+  readonly access?: Access | undefined;
   /** A document with only the introspection fields of the operation; `undefined` if there are none. */
   readonly introspection: DocumentNode | undefined;
 }

@@ -16,6 +16,8 @@ import { createPlanCache, type PlanCache } from '../planning/planCache.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
+import type { Access } from './authorization/access.ts';
+import { checkDenials } from './authorization/checkDenials.ts';
 import { coerceVariables, conditionVariables } from './coerceVariables.ts';
 import { collectEnrichmentRules } from './collectEnrichmentRules.ts';
 import type { EnrichmentRule } from './enrichmentRule.ts';
@@ -56,6 +58,8 @@ interface PrepareRequest {
   readonly isOverridden: OverrideDecision;
   /** `undefined` when the response waits for every field. */
   readonly enrichment?: EnrichmentPolicy | undefined;
+  /** What the client may read. Without it, everything. */
+  readonly access?: Access | undefined;
 }
 
 /** Decides which fields are enrichments and how they are fetched. */
@@ -79,7 +83,7 @@ interface OperationTemplate {
   readonly overrideLabels: readonly string[];
   /** Enrichment rules of all fields in the document, whatever the values of conditions. Collected at first use. */
   rules: readonly EnrichmentRule[] | undefined;
-  /** By key: incremental delivery, how enrichments are fetched, values of condition variables, active labels. */
+  /** By key: incremental delivery, how enrichments are fetched, values of condition variables, active labels, access. */
   readonly variants: LRUCache<string, PreparedVariant>;
 }
 
@@ -110,7 +114,7 @@ export class Preparer {
   }
 
   /** Returns a prepared operation, synchronously if it is cached.
-   *  @throws {GatewayError} `OPERATION_TOO_COMPLEX`, `PLANNING_FAILED` or `OVERLOADED`. */
+   *  @throws {GatewayError} `OPERATION_TOO_COMPLEX`, `PLANNING_FAILED`, `OVERLOADED`, `UNAUTHENTICATED` or `FORBIDDEN`. */
   prepare(request: PrepareRequest, supergraph: Supergraph): PreparationResult | Promise<PreparationResult> {
     const template = this.#templateOf(request, supergraph);
     const coerced = coerceVariables(
@@ -128,6 +132,7 @@ export class Preparer {
       key += variables[name] === true ? '1' : variables[name] === false ? '0' : '-';
     const overrides = template.overrideLabels.filter(request.isOverridden);
     if (overrides.length > 0) key += JSON.stringify(overrides);
+    if (request.access !== undefined) key += `|${request.access.key}`;
     const known = template.variants.get(key);
     if (known !== undefined) {
       this.#recordUse(known, supergraph);
@@ -224,6 +229,7 @@ export class Preparer {
     enrichment: AppliedEnrichmentPolicy | undefined,
   ): Promise<PreparedVariant> {
     const { apiSchema } = supergraph;
+    const { access } = request;
     const normalized = normalizeOperation({
       schema: apiSchema,
       document: request.document,
@@ -233,7 +239,9 @@ export class Preparer {
       maxSelections: this.#options.maxSelections,
       isDeferEnabled: request.acceptsIncremental,
       findEnrichmentRule: enrichment?.findEnrichmentRule,
+      access: access?.hasDenials === true ? access : undefined,
     });
+    if (access !== undefined) checkDenials(operation.operation, normalized, access);
     const clientDefers = normalized.deferred.filter(({ rule }) => rule === undefined);
     // A plan that the planner splits by the client's `@defer`s cannot be split further by the executor.
     const isFused = enrichment?.isFused === true && clientDefers.length === 0;
@@ -252,6 +260,7 @@ export class Preparer {
       isSplitRefused: input?.isSplitOptional === true && planned?.isSplitByPlanner === false,
       program: this.#compile(supergraph, normalized, variables, planned),
       overrides,
+      access,
       introspection: createIntrospectionDocument(operation, normalized.root),
     };
     return { operation: prepared, planned, unreportedUses: 1 };

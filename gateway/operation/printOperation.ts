@@ -7,7 +7,7 @@ import {
   print,
   visit,
 } from 'graphql';
-import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
+import { type FieldSelection, isDeniedSelection, type Selection, type SelectionSet } from './selection.ts';
 import { internalVariableName } from './variableNames.ts';
 
 interface PrintOperationOptions {
@@ -18,8 +18,8 @@ interface PrintOperationOptions {
 /** The beginning of every printed `@defer`. A printed document contains no other `@defer`. */
 export const deferMarker = '@defer(label:';
 
-/** Prints a normalized operation for the planner: with internal names, without root fields that the gateway answers, and
- *  with the delivery group as the label of each `@defer`. `undefined` when no subgraph is needed, as for introspection. */
+/** Prints a normalized operation for the planner: with internal names, without what is denied, without root fields that
+ *  the gateway answers, and with the delivery group as the label of each `@defer`. `undefined` when no subgraph is needed, as for introspection. */
 export function printOperation(
   operation: OperationDefinitionNode,
   root: SelectionSet,
@@ -38,7 +38,8 @@ export function printOperation(
 
   function printSelections(selections: readonly Selection[]): string {
     // The fields of one delivery group are in one fragment: the planner refuses a label that is used twice.
-    const byGroup = Map.groupBy(selections, (selection) =>
+    const fetched = selections.filter((selection) => !isDeniedSelection(selection));
+    const byGroup = Map.groupBy(fetched, (selection) =>
       selection.kind === 'Field' ? (selection.enrichmentGroup ?? selection) : selection,
     );
     const parts = Array.from(byGroup, ([group, members]) => {
@@ -116,11 +117,12 @@ const typenameField: FieldSelection = {
   selectionSet: undefined,
 };
 
-/** Whether a root selection consists of fields that the gateway answers without a subgraph. */
+/** Whether a root selection consists of fields that the gateway answers without a subgraph: with introspection, or with an
+ *  error because they are denied. */
 export function isAnsweredByGateway(selection: Selection): boolean {
   switch (selection.kind) {
     case 'Field':
-      return selection.fieldName.startsWith('__');
+      return selection.fieldName.startsWith('__') || selection.isDenied === true;
     case 'Fragment':
       return selection.selectionSet.selections.every(isAnsweredByGateway);
     case 'Deferred':

@@ -67,12 +67,16 @@ export interface FieldSelection {
   readonly isAlreadySent?: boolean;
   /** Delivery group. Present only for an enrichment. */
   readonly enrichmentGroup?: number;
+  /** The client may not read the field: it is not fetched, and null with an error. It has no selection set. */
+  readonly isDenied?: boolean;
 }
 
 interface FragmentSelection {
   readonly kind: 'Fragment';
   readonly typeCondition: GraphQLCompositeType;
   readonly selectionSet: SelectionSet;
+  /** The client may not read objects of this type: they are null with an error. The selection set is empty. */
+  readonly isDenied?: boolean;
 }
 
 /** One use of `@defer`. */
@@ -94,6 +98,8 @@ interface CollectedFields {
   /** In document order. */
   readonly fields: readonly CollectedField[];
   readonly deferred: readonly DeferredFragment[];
+  /** The client may not read objects of this type. */
+  readonly isDenied: boolean;
 }
 
 export interface CollectedField {
@@ -106,6 +112,16 @@ export interface CollectedField {
   readonly isAlreadySent: boolean;
   /** Delivery groups of the merged fields that are enrichments. */
   readonly enrichmentGroups: readonly number[];
+  /** The client may not read the field. */
+  readonly isDenied: boolean;
+}
+
+/** Whether a selection consists of denied fields and objects, for which nothing is fetched. */
+export function isDeniedSelection(selection: Selection): boolean {
+  if (selection.kind === 'Field') return selection.isDenied === true;
+  if (selection.kind === 'Fragment' && selection.isDenied === true) return true;
+  const { selections } = selection.kind === 'Fragment' ? selection.selectionSet : selection.own;
+  return selections.length > 0 && selections.every(isDeniedSelection);
 }
 
 /** Whether a fragment with this type condition applies to objects of this type. */
@@ -124,11 +140,15 @@ function collectFields(
 ): CollectedFields {
   const byName = new Map<string, FieldSelection[]>();
   const deferred: DeferredFragment[] = [];
+  let isDenied = false;
   gather(selections);
 
   const definitions = type.getFields();
   const fields: CollectedField[] = [];
-  for (const merged of byName.values()) {
+  for (const selected of byName.values()) {
+    // A field may be denied where it is selected on an interface, and allowed where it is selected on the object's type.
+    const allowed = selected.filter((field) => field.isDenied !== true);
+    const merged = allowed.length === 0 ? selected : allowed;
     const first = merged[0] as FieldSelection;
     const fieldType = fieldTypeOf(first.fieldName);
     if (fieldType === undefined) continue;
@@ -140,9 +160,10 @@ function collectFields(
       selectionSet: mergeSelectionSets(merged),
       isAlreadySent: merged.every((field) => field.isAlreadySent === true),
       enrichmentGroups: merged.flatMap(({ enrichmentGroup }) => enrichmentGroup ?? []),
+      isDenied: allowed.length === 0,
     });
   }
-  return { fields, deferred };
+  return { fields, deferred, isDenied };
 
   function gather(list: readonly Selection[]): void {
     for (const selection of list) {
@@ -154,8 +175,9 @@ function collectFields(
           break;
         }
         case 'Fragment':
-          if (typeConditionHolds(schema, selection.typeCondition, type))
-            gather(selection.selectionSet.selections);
+          if (!typeConditionHolds(schema, selection.typeCondition, type)) break;
+          if (selection.isDenied === true) isDenied = true;
+          gather(selection.selectionSet.selections);
           break;
         case 'Deferred':
           if (

@@ -17,8 +17,6 @@ interface FeatureSupport {
     | 'supported'
     /** Does not concern a gateway that plans and executes: accepted without effect. */
     | 'ignored'
-    /** Every client could read the protected fields: refused when one of its directives is applied. */
-    | 'not enforced'
     /** Its fields have no resolver: refused. */
     | 'not executed';
 }
@@ -40,9 +38,9 @@ export const featureSupport: readonly FeatureSupport[] = [
   { identity: 'https://tributary.dev/spec', versions: ['v1.0'], kind: 'supported' },
   { identity: `${apolloSpecsUrl}/tag`, versions: ['v0.1', 'v0.2', 'v0.3'], kind: 'ignored' },
   { identity: `${apolloSpecsUrl}/cacheTag`, versions: ['v0.1'], kind: 'ignored' },
-  { identity: `${apolloSpecsUrl}/authenticated`, versions: ['v0.1'], kind: 'not enforced' },
-  { identity: `${apolloSpecsUrl}/requiresScopes`, versions: ['v0.1'], kind: 'not enforced' },
-  { identity: `${apolloSpecsUrl}/policy`, versions: ['v0.1'], kind: 'not enforced' },
+  { identity: `${apolloSpecsUrl}/authenticated`, versions: ['v0.1'], kind: 'supported' },
+  { identity: `${apolloSpecsUrl}/requiresScopes`, versions: ['v0.1'], kind: 'supported' },
+  { identity: `${apolloSpecsUrl}/policy`, versions: ['v0.1'], kind: 'supported' },
   { identity: `${apolloSpecsUrl}/connect`, versions: ['v0.1', 'v0.2', 'v0.3', 'v0.4'], kind: 'not executed' },
 ];
 
@@ -56,13 +54,6 @@ function describeUnsupportedFeature(feature: LinkedFeature): string | undefined 
   const support = featureSupport.find(({ identity }) => identity === feature.identity);
   const name = `@${feature.identity.slice(feature.identity.lastIndexOf('/') + 1)}`;
   switch (support?.kind) {
-    case 'not enforced':
-      if (feature.coordinates.length === 0) return undefined;
-      return (
-        `${name} is not enforced by this version of Tributary: every client could read what it protects. ` +
-        `It is applied at ${listCoordinates(feature)}. ` +
-        'Check access in the subgraphs and compose without the directive, or compose without these parts of the schema.'
-      );
     case 'not executed':
       return (
         `${name} is not executed by this version of Tributary: no subgraph resolves the fields of connectors. ` +

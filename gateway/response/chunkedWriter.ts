@@ -12,7 +12,7 @@ import type { SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { sinkFullError } from './byteSink.ts';
 import type { ResponseChunks } from './responseChunks.ts';
-import { fieldPrefix, sink, type WriterGenerator } from './writerGenerator.ts';
+import { fieldPrefix, sink, type WriterGenerator, writerBailout } from './writerGenerator.ts';
 
 /** After so many bytes the sink is emptied and the writer yields. */
 const chunkBytes = 128 * 1024;
@@ -33,7 +33,8 @@ export class ChunkedWriter {
   }
 
   *writeObject(set: SelectionSet, type: GraphQLObjectType, object: ResponseObject): SlicedTask {
-    const { fields } = set.collect(this.#generator.schema, type);
+    const { fields, isDenied } = set.collect(this.#generator.schema, type);
+    if (isDenied || fields.some((field) => field.isDenied)) throw writerBailout;
     if (fields.length === 0) this.#writeText('{');
     for (const [index, field] of fields.entries()) {
       this.#writeText(fieldPrefix(field, index));

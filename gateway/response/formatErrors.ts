@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
+import type { Access } from '../operation/authorization/access.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { PathIndex } from './pathIndex.ts';
 import type { ShapeError } from './shapeData.ts';
@@ -44,19 +45,20 @@ export function formatExecutionError(
   };
 }
 
-/** The errors of missing fields and invalid values as the client gets them. A null, or an object of unknown type, is not
- *  reported if another error explains it: an error of a subgraph, or an invalid value at the same path. `subgraphAt`: the
- *  subgraph that returned the value at a path. */
+/** The errors of missing fields, invalid values and denied parts as the client gets them. A null, or an object of unknown
+ *  type, is not reported if another error explains it: an error of a subgraph, or an invalid or denied value at the same
+ *  path. `subgraphAt`: the subgraph that returned the value at a path. */
 export function* formatShapeErrors(
   errors: readonly ShapeError[],
   explained: PathIndex,
   policy: ErrorPolicy,
   subgraphAt: (path: ResponsePath) => string | undefined,
+  denialCode: DenialCode,
 ): SlicedTask<GraphQLFormattedError[]> {
   const formatted: GraphQLFormattedError[] = [];
   const invalid = new PathIndex();
   for (const { kind, path } of errors) {
-    if (kind !== 'invalid' && kind !== 'unknown') continue;
+    if (kind !== 'invalid' && kind !== 'unknown' && kind !== 'denied') continue;
     if (invalid.add(path) % errorsPerSlice === 0) yield;
   }
   for (const [index, error] of errors.entries()) {
@@ -70,6 +72,8 @@ export function* formatShapeErrors(
   function format(error: ShapeError): GraphQLFormattedError {
     const { kind, path } = error;
     if (kind === 'missing') return formatExecutionError(error.cause, path, policy);
+    if (kind === 'denied')
+      return { message: denialMessages[denialCode], path, extensions: { code: denialCode } };
     if (kind === 'null')
       return { message: error.message, path, extensions: { code: 'INTERNAL_SERVER_ERROR' } };
     const subgraph = policy.exposeSubgraphs ? subgraphAt(path) : undefined;
@@ -77,6 +81,13 @@ export function* formatShapeErrors(
     return { message: error.message, path, extensions: { ...named, code: 'SUBGRAPH_INVALID_RESPONSE' } };
   }
 }
+
+type DenialCode = Access['code'];
+
+const denialMessages: Readonly<Record<DenialCode, string>> = {
+  UNAUTHENTICATED: 'This needs a logged-in client, and the request has no valid token.',
+  FORBIDDEN: 'The client may not use this: its token lacks a scope, or a policy denies it.',
+};
 
 /** Long lists of errors pause after so many. */
 export const errorsPerSlice = 200;

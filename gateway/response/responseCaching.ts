@@ -35,13 +35,15 @@ export function responseCachingOf(contributions: readonly CachingContribution[])
   };
 }
 
-/** How long the client may cache a complete response without errors; `undefined` for not at all. */
+/** How long the client may cache a complete response without errors; `undefined` for not at all, as for an operation whose
+ *  response depends on who may read it. */
 export function clientCachingOf(
-  { kind, introspection }: PreparedOperation,
+  { kind, introspection, access }: PreparedOperation,
   { cacheContributions, errors }: Execution,
 ): ResponseCaching | undefined {
   // Also for errors that the response leaves out, because the client did not select their fields.
-  if (errors.length > 0 || kind !== 'query' || introspection !== undefined) return undefined;
+  if (errors.length > 0 || kind !== 'query' || introspection !== undefined || access !== undefined)
+    return undefined;
   let hasContributions = false;
   // Groups without fetches are holes.
   for (const ofGroup of cacheContributions) {

@@ -88,7 +88,14 @@ export class ResponseErrors {
   }
 
   format(found: readonly ShapeError[], explained: PathIndex): SlicedTask<GraphQLFormattedError[]> {
-    return formatShapeErrors(found, explained, this.#policy, (path) => this.#subgraphAt(path));
+    const { access } = this.#operation;
+    return formatShapeErrors(
+      found,
+      explained,
+      this.#policy,
+      (path) => this.#subgraphAt(path),
+      access?.code ?? 'FORBIDDEN',
+    );
   }
 
   /** The subgraph that returned the value at a path of the client. */

@@ -38,7 +38,9 @@ export type ShapeError =
    *  supergraph does not have at this path. */
   | { readonly kind: 'null' | 'invalid' | 'unknown'; readonly message: string; readonly path: ResponsePath }
   /** A field that is missing because a fetch failed. */
-  | { readonly kind: 'missing'; readonly cause: ExecutionError; readonly path: ResponsePath };
+  | { readonly kind: 'missing'; readonly cause: ExecutionError; readonly path: ResponsePath }
+  /** A field or object that the client may not read. */
+  | { readonly kind: 'denied'; readonly path: ResponsePath };
 
 /** Finds the error that explains why a field is missing, by the client's path and the internal name. */
 type FindCause = (path: ResponsePath, internalName: string) => ExecutionError | undefined;
@@ -238,6 +240,10 @@ class DataShaper {
   /** Returns the result of a field that does not depend on its value; `undefined` for other fields. */
   #fixedValueOf(field: CollectedField, type: RuntimeType, object: ResponseObject): Shaped<unknown> {
     if (field.fieldName === '__typename') return type.name;
+    if (field.isDenied) {
+      this.#reportDenied();
+      return isNonNullType(field.type) ? nullViolation : null;
+    }
     if (this.#sentNulls?.has(object, field.internalName, this.#path)) return null;
     if (this.#isFieldPending(field)) {
       if (isNonNullType(field.type)) return blockedByPending;
@@ -290,6 +296,7 @@ class DataShaper {
     if (runtimeType === undefined)
       return this.#reportUnknownType(nullable as GraphQLAbstractType, value.__typename);
     if (set === undefined) return null;
+    if (set.collect(this.#schema, runtimeType).isDenied) return this.#reportDenied();
     return yield* this.shapeObject(set, runtimeType, value);
   }
 
@@ -426,6 +433,11 @@ class DataShaper {
       path: [...this.#path],
     });
     return nullViolation;
+  }
+
+  #reportDenied(): null {
+    this.errors.push({ kind: 'denied', path: [...this.#path] });
+    return null;
   }
 
   #reportUnknownType(declared: GraphQLAbstractType, typename: unknown): null {

@@ -78,7 +78,8 @@ export class WriterGenerator {
   }
 
   #generateObject(set: SelectionSet, type: GraphQLObjectType): ObjectWriter {
-    const { fields } = set.collect(this.schema, type);
+    const { fields, isDenied } = set.collect(this.schema, type);
+    if (isDenied || fields.some((field) => field.isDenied)) return bailOut;
     return this.#generate<ObjectWriter>('o', (capture) => {
       // Upper bound of the bytes that the object writes between its values.
       let size = 0;

@@ -274,6 +274,7 @@ export class SubscriptionManager {
       operation.deferred.length === 0 ? null : request.incrementalFormat,
       requestContext.variables,
       requestContext.identity ?? null,
+      operation.access?.key ?? null,
       requestContext.sharingKey,
       subgraphs.map((subgraph) => [subgraph, requestContext.headersFor(subgraph).key]),
       this.#options.connectionParamsFor(subscriptionStepOf(operation).shape.subgraph, request),

@@ -70,7 +70,7 @@ describe('the built package', () => {
       });
       expect(await response.json()).toEqual({
         data: { product: { name: 'Cast-Iron Skillet, 24 cm', reviews: [{ rating: expect.any(Number) }] } },
-        extensions: { tributary: { cost: 11 } },
+        extensions: { tributary: { cost: 11, actualCost: 2 } },
       });
       const page = await fetch(url, { headers: { accept: 'text/html' } });
       const script = await fetch(new URL('/graphiql/app.js', url));

@@ -150,16 +150,15 @@ test('a supergraph with an unsupported feature is refused with the reason in log
   const lines: { level: number; reason?: string; msg: string }[] = [];
   await using gateway = await startInlineGateway({
     dependencies: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
-    subgraphs: [
-      {
-        name: 'accounts',
-        link: linkOf('v2.5', '@authenticated'),
-        sdl: 'type Query { me: String @authenticated }',
-      },
-    ],
+    subgraphs: [{ name: 'accounts', sdl: 'type Query { me: String }' }],
+    transformSupergraph: (sdl) =>
+      sdl.replace(
+        '@link(url: "https://specs.apollo.dev/join',
+        '@link(url: "https://features.test/audit/v1.0", for: SECURITY) $&',
+      ),
   });
   const reason =
-    '@authenticated is not enforced by this version of Tributary: every client could read what it protects. It is applied at Query.me. Check access in the subgraphs and compose without the directive, or compose without these parts of the schema.';
+    'feature https://features.test/audit/v1.0 is not supported, and the supergraph requires it (`for:` of its link).';
   const readiness = await fetch(new URL('/health/ready', gateway.url));
   expect([readiness.status, await readiness.json()]).toEqual([
     503,

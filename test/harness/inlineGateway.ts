@@ -87,6 +87,8 @@ export interface InlineGateway extends AsyncDisposable {
   readonly supergraphFile: string;
   close(): Promise<void>;
   subgraph(name: string): RunningInlineSubgraph;
+  /** See `Gateway.publish`. */
+  publish(topic: string, event: unknown): void;
   /** Executes an operation and returns one complete response. */
   execute(query: string, options?: ExecuteOptions): Promise<Answer>;
   /** Executes an operation and returns its payloads as they arrive. */
@@ -165,6 +167,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       adminUrl,
       supergraphFile: file,
       subgraph: (name) => running.get(name) as InlineServer,
+      publish: (topic, event) => gateway.publish(topic, event),
       execute: (query, options) => executeOperation(url, query, options),
       executeIncrementally: (query, options) => DeferredAnswer.open(url, query, options),
       close,

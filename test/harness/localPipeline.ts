@@ -3,6 +3,7 @@ import type { EnrichmentCoordinator } from '../../gateway/enrichment/responses/e
 import type { SnapshotExecutor } from '../../gateway/enrichment/responses/snapshotExecutor.ts';
 import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
 import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
+import type { Authorizer } from '../../gateway/operation/authorization/authorizer.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import { Preparer } from '../../gateway/operation/preparer.ts';
 import { Pipeline } from '../../gateway/pipeline.ts';
@@ -33,6 +34,8 @@ interface LocalPipelineOptions {
   readonly subscriptions?: SubscriptionManager;
   /** Without it, responses wait for every field. */
   readonly enrichment?: EnrichmentCoordinator;
+  /** Without it, clients may read everything. */
+  readonly authorizer?: Authorizer;
 }
 
 export interface LocalAnswer {
@@ -76,6 +79,7 @@ export function createLocalPipeline({
   wrapFetches = (subgraphFetches) => subgraphFetches,
   subscriptions,
   enrichment,
+  authorizer,
 }: LocalPipelineOptions): LocalPipeline {
   const loaded: Supergraph = {
     id: 'local',
@@ -87,6 +91,7 @@ export function createLocalPipeline({
   };
   const reading = { supergraph: loaded, document: parse(sdl, { noLocation: true }) };
   const supergraph = enrichment?.readSupergraph(reading)?.attach?.(loaded) ?? loaded;
+  authorizer?.readSupergraph(reading)?.attach(supergraph);
   const calls: { subgraph: string; query: string }[] = [];
   const client = localClient(subgraphs, calls);
   const used = wrapFetches(new SubgraphFetchSender(client, { acrossRequests: false, maxBatchSize: 100 }));
@@ -99,6 +104,7 @@ export function createLocalPipeline({
     fetchesOf: () => used,
     ...(subscriptions === undefined ? {} : { subscriptions }),
     ...(enrichment === undefined ? {} : { enrichment }),
+    ...(authorizer === undefined ? {} : { authorizer }),
     openStream: () => () => {},
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,

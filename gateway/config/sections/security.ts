@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { exactlyOneOf } from '../exactlyOneOf.ts';
 import { choice, duration, flag, nonBlankText, text } from '../scalars.ts';
+import { authorization } from './authorization.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
 import { trustedDocumentsSection } from './trustedDocuments.ts';
 
@@ -82,6 +83,7 @@ export const securitySection = z
       .prefault({}),
     identity: identity.optional(),
     trustedDocuments: trustedDocumentsSection.prefault({}),
+    authorization: authorization.prefault({}),
     connectionParams: z
       .array(headerName)
       .describe(

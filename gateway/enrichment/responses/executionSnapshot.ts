@@ -3,6 +3,7 @@ import type { Execution } from '../../execution/execution.ts';
 import type { ExecutionError } from '../../execution/executionDiagnostics.ts';
 import { programFingerprint } from '../../execution/programFingerprint.ts';
 import { fitsInChunk, stringifyToTextInSlices } from '../../json/stringifyInSlices.ts';
+import type { Grants } from '../../operation/authorization/access.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { PendingField } from '../../response/shapeData.ts';
 import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
@@ -22,6 +23,8 @@ export interface ExecutionSnapshot {
   readonly isIncremental: boolean;
   readonly isFused: boolean;
   readonly overrides: readonly string[];
+  /** What the request may read, whenever the job runs. Absent if the operation touches nothing that is protected. */
+  readonly grants?: Grants | undefined;
   readonly fingerprint: string;
 }
 
@@ -47,6 +50,7 @@ export function* takeSnapshot(
     isIncremental,
     isFused: operation.isFused,
     overrides: operation.overrides,
+    grants: operation.access?.grants,
     fingerprint: programFingerprint(operation.program),
   };
 }

@@ -24,7 +24,7 @@ interface SnapshotExecutorOptions {
     request: OperationRequest,
     context: RequestContext,
     supergraph: Supergraph,
-    preparation: Pick<ExecutionSnapshot, 'isFused' | 'overrides'>,
+    preparation: Pick<ExecutionSnapshot, 'isFused' | 'overrides' | 'grants'>,
   ): Promise<PreparedOperation | undefined>;
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
   execute(

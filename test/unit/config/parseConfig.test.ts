@@ -73,6 +73,7 @@ describe('a configuration', () => {
       introspection: false,
       graphiql: false,
       csrf: true,
+      authorization: { onDenied: 'filter' },
       connectionParams: ['authorization', 'accept-language'],
       cors: { origins: [], credentials: false, allowHeaders: [], exposeHeaders: [], maxAge: 86_400_000 },
       trustedDocuments: { mode: 'off', manifest: [] },

@@ -319,20 +319,17 @@ describe('the supergraph holder with real planners', () => {
     lease?.release();
   });
 
-  test('keeps the old supergraph and has the reason when @requiresScopes is refused', async () => {
+  test('keeps the old supergraph and has the reason when a required feature is refused', async () => {
     const { holder } = open({ load });
     const good = await version('a');
     await holder.submit(good);
     await holder.submit(
-      await composeSubgraphs([
-        {
-          name: 'only',
-          url: 'http://only.test',
-          sdl: `${federationLink} type Query { a: Int @requiresScopes(scopes: [["a"]]) }`,
-        },
-      ]),
+      (await version('b')).replace(
+        '@link(url: "https://specs.apollo.dev/join',
+        '@link(url: "https://features.test/audit/v1.0", for: SECURITY) $&',
+      ),
     );
     expect(holder.current()?.sdl).toBe(good);
-    expect(holder.problem()).toContain('@requiresScopes is not enforced by this version of Tributary');
+    expect(holder.problem()).toContain('https://features.test/audit/v1.0 is not supported');
   });
 });

@@ -177,7 +177,10 @@ describe('composeGraph', () => {
 
   test('returns supergraph-refused at the directive that the gateway refuses', async () => {
     const composed = await composeGraph(
-      contractsOf({ products: 'type Query {\n  top: Int @requiresScopes(scopes: [["read"]])\n}' }),
+      contractsOf({
+        products:
+          'extend schema @link(url: "https://specs.apollo.dev/federation/v2.12") @link(url: "https://specs.apollo.dev/connect/v0.3", import: ["@connect"])\ntype Query {\n  top: [Int] @connect(http: { GET: "http://rest.test/a" }, selection: "id")\n}',
+      }),
       supergraphTools,
     );
     expect(composed).toMatchObject({
@@ -185,10 +188,10 @@ describe('composeGraph', () => {
         {
           rule: 'supergraph-refused',
           severity: 'breaking',
-          message: expect.stringMatching(/does not load .*@requiresScopes is not enforced.*Query\.top/),
+          message: expect.stringMatching(/does not load .*@connect is not executed.*Query\.top/),
           subgraph: 'products',
           coordinate: 'Query.top',
-          location: { file: 'contracts/schemas/products.graphql', line: 3, column: 12 },
+          location: { file: 'contracts/schemas/products.graphql', line: 3, column: 14 },
         },
       ],
     });

@@ -1,0 +1,252 @@
+import {
+  type ConstDirectiveNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  Kind,
+  type SelectionSetNode,
+  valueFromASTUntyped,
+} from 'graphql';
+import { linkedDirectiveNames } from '../../planning/linkedDirectives.ts';
+import {
+  argumentOf,
+  type CompositeDefinition,
+  compositesOf,
+  namedTypeOf,
+  parseFieldSet,
+} from '../../planning/supergraphDocument.ts';
+import type { Requirement } from './requirements.ts';
+
+const none: readonly Requirement[] = [];
+
+/** What clients need for reading the types and fields of one supergraph.
+ *
+ *  Composition adds to an interface the requirements of all its implementations, although objects of one implementation may
+ *  need less. Such requirements are left to the runtime type of each object. Requirements that an interface has of its
+ *  own (those of a composition that did not add any, and those that no implementation has) hold for all its objects,
+ *  whatever type they are selected on. */
+export class AuthorizationRules {
+  readonly #requirements: ReadonlyMap<string, readonly Requirement[]>;
+  readonly #types: ReadonlyMap<string, CompositeDefinition>;
+  readonly #fields = new Map<string, FieldDefinitionNode>();
+  /** Object types by the name of an interface or union. */
+  readonly #possibleTypes = new Map<string, string[]>();
+  /** Types by the name of the context that they set. */
+  readonly #contextTypes = new Map<string, string[]>();
+  readonly #isPropagated: boolean;
+  readonly #ofType = new Map<string, readonly Requirement[]>();
+  readonly #ofField = new Map<string, readonly Requirement[]>();
+  readonly #around = new Map<string, readonly Requirement[]>();
+
+  /** `requirements`: see `readRequirements`. */
+  constructor(document: DocumentNode, requirements: ReadonlyMap<string, readonly Requirement[]>) {
+    this.#requirements = requirements;
+    this.#types = compositesOf(document);
+    const contextNames = linkedDirectiveNames(document, 'context', {
+      isSpec: (url) => url.startsWith('https://specs.apollo.dev/context/'),
+      defaultPrefix: 'context',
+    });
+    for (const definition of document.definitions) {
+      if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
+        const members = definition.types ?? [];
+        this.#possibleTypes.set(
+          definition.name.value,
+          members.map(({ name }) => name.value),
+        );
+      }
+      if (!('directives' in definition) || !('name' in definition) || definition.name === undefined) continue;
+      for (const directive of (definition.directives ?? []) as readonly ConstDirectiveNode[]) {
+        if (!contextNames.has(directive.name.value)) continue;
+        append(this.#contextTypes, argumentOf(directive, 'name') ?? '', definition.name.value);
+      }
+    }
+    for (const [type, { kind, fields = [], interfaces = [] }] of this.#types) {
+      for (const field of fields) this.#fields.set(`${type}.${field.name.value}`, field);
+      if (kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
+      for (const { name } of interfaces) append(this.#possibleTypes, name.value, type);
+    }
+    this.#isPropagated = [...this.#types].every(([type, definition]) => this.#hasAllOf(type, definition));
+  }
+
+  /** What an object of the type needs, or a value of the scalar or enum. For an interface: what all its objects need. */
+  ofType(type: string): readonly Requirement[] {
+    let found = this.#ofType.get(type);
+    if (found === undefined) {
+      const own = this.#own(type, this.#implementationsOf(type));
+      found = [...new Set([...own, ...this.#interfacesOf(type).flatMap((name) => this.ofType(name))])];
+      this.#ofType.set(type, found);
+    }
+    return found;
+  }
+
+  /** What the field needs on objects of the type, besides what the type needs: its own requirements, and those of its inputs
+   *  (`@requires`, `@fromContext`). For an interface: what the field needs on all its objects. */
+  ofField(type: string, field: string): readonly Requirement[] {
+    const coordinate = `${type}.${field}`;
+    let found = this.#ofField.get(coordinate);
+    if (found === undefined) {
+      // A field that is an input of itself, by a detour, needs nothing more.
+      this.#ofField.set(coordinate, none);
+      const implementations = this.#implementationsOf(type).map((name) => `${name}.${field}`);
+      const all = new Set(this.#own(coordinate, implementations));
+      for (const name of this.#interfacesOf(type)) {
+        for (const requirement of this.ofField(name, field)) all.add(requirement);
+      }
+      // The inputs of an interface's field are those of the implementation that each object has.
+      const inputs = implementations.length > 0 ? [] : this.#ofInputs(type, field);
+      for (const requirement of inputs) all.add(requirement);
+      found = [...all];
+      this.#ofField.set(coordinate, found);
+    }
+    return found;
+  }
+
+  /** Name of the type of a field, without list and non-null; `undefined` for an unknown field. */
+  returnTypeOf(type: string, field: string): string | undefined {
+    const definition = this.#fields.get(`${type}.${field}`);
+    return definition && namedTypeOf(definition);
+  }
+
+  /** Names of the object types of an interface or union; empty for other types. */
+  possibleTypesOf(type: string): readonly string[] {
+    return this.#possibleTypes.get(type) ?? [];
+  }
+
+  /** Every requirement that may decide about the field or its value, whatever the types of the objects are. */
+  around(type: string, field: string): readonly Requirement[] {
+    const coordinate = `${type}.${field}`;
+    let found = this.#around.get(coordinate);
+    if (found === undefined) {
+      const all = new Set<Requirement>();
+      const add = (requirements: readonly Requirement[]): void => {
+        for (const requirement of requirements) all.add(requirement);
+      };
+      for (const owner of [type, ...this.possibleTypesOf(type)]) {
+        add(this.ofType(owner));
+        add(this.ofField(owner, field));
+      }
+      const returned = this.returnTypeOf(type, field) ?? '';
+      for (const name of [returned, ...this.possibleTypesOf(returned)]) add(this.ofType(name));
+      found = [...all];
+      this.#around.set(coordinate, found);
+    }
+    return found;
+  }
+
+  #interfacesOf(type: string): readonly string[] {
+    return (this.#types.get(type)?.interfaces ?? []).map(({ name }) => name.value);
+  }
+
+  #implementationsOf(type: string): readonly string[] {
+    return this.#types.get(type)?.kind === Kind.INTERFACE_TYPE_DEFINITION ? this.possibleTypesOf(type) : [];
+  }
+
+  /** The requirements at a coordinate without those that composition has added from the implementations. */
+  #own(coordinate: string, implementations: readonly string[]): readonly Requirement[] {
+    const declared = this.#at(coordinate);
+    if (declared.length === 0 || implementations.length === 0 || !this.#isPropagated) return declared;
+    return declared.filter(
+      (requirement) =>
+        !isImpliedByAll(
+          requirement,
+          implementations.flatMap((name) => this.#at(name).filter(({ kind }) => kind === requirement.kind)),
+        ),
+    );
+  }
+
+  /** Whether an interface and its fields require at least what each implementation does, as composition makes it. */
+  #hasAllOf(type: string, { kind, fields = [] }: CompositeDefinition): boolean {
+    if (kind !== Kind.INTERFACE_TYPE_DEFINITION) return true;
+    const names = ['', ...fields.map(({ name }) => `.${name.value}`)];
+    return names.every((name) =>
+      this.possibleTypesOf(type).every((implementation) =>
+        this.#at(`${implementation}${name}`).every((needed) =>
+          this.#at(`${type}${name}`).some((declared) => implies(declared, needed)),
+        ),
+      ),
+    );
+  }
+
+  /** The requirements of the fields that the subgraphs of a field need from other subgraphs. An implementation has the
+   *  inputs of its interfaces, because an `@interfaceObject` may resolve the field. */
+  #ofInputs(type: string, field: string): readonly Requirement[] {
+    return [type, ...this.#interfacesOf(type)].flatMap((owner) =>
+      (this.#fields.get(`${owner}.${field}`)?.directives ?? []).flatMap((directive) => {
+        if (directive.name.value !== 'join__field') return [];
+        return [
+          ...this.#ofSelections(type, parseFieldSet(argumentOf(directive, 'requires'))),
+          ...this.#ofContextArguments(directive),
+        ];
+      }),
+    );
+  }
+
+  #ofContextArguments(directive: ConstDirectiveNode): readonly Requirement[] {
+    const value = directive.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
+    const given: unknown = value && valueFromASTUntyped(value);
+    if (!Array.isArray(given)) return [];
+    return (given as { readonly context?: unknown; readonly selection?: unknown }[]).flatMap(
+      ({ context, selection }) => {
+        const text = String(selection).trim().replace(/^\{/, '').replace(/\}$/, '');
+        const set = parseFieldSet(text);
+        return (this.#contextTypes.get(String(context)) ?? []).flatMap((type) => [
+          ...this.ofType(type),
+          ...this.#ofSelections(type, set),
+        ]);
+      },
+    );
+  }
+
+  #ofSelections(type: string, set: SelectionSetNode | undefined): readonly Requirement[] {
+    if (set === undefined) return [];
+    return set.selections.flatMap((selection): readonly Requirement[] => {
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        const condition = selection.typeCondition?.name.value ?? type;
+        return [...this.ofType(condition), ...this.#ofSelections(condition, selection.selectionSet)];
+      }
+      if (selection.kind !== Kind.FIELD) return [];
+      const name = selection.name.value;
+      const returned = this.returnTypeOf(type, name);
+      return [
+        ...this.around(type, name),
+        ...(returned === undefined ? [] : this.#ofSelections(returned, selection.selectionSet)),
+      ];
+    });
+  }
+
+  #at(coordinate: string): readonly Requirement[] {
+    return this.#requirements.get(coordinate) ?? none;
+  }
+}
+
+function append(lists: Map<string, string[]>, key: string, value: string): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}
+
+/** Whether everyone who has `given` also has `needed`. */
+function implies(given: Requirement, needed: Requirement): boolean {
+  if (given.kind !== needed.kind) return false;
+  return given.alternatives.every((names) => isGrantedBy(needed.alternatives, new Set(names)));
+}
+
+function isGrantedBy(alternatives: Requirement['alternatives'], granted: ReadonlySet<string>): boolean {
+  return alternatives.some((names) => names.every((name) => granted.has(name)));
+}
+
+/** Combinations of alternatives to try. Beyond, a requirement counts as the interface's own, which is the stricter rule. */
+const maxCombinations = 1000;
+
+/** Whether everyone who has all of `given`, which are of one kind, also has `needed`. */
+function isImpliedByAll(needed: Requirement, given: readonly Requirement[]): boolean {
+  if (given.length === 0) return false;
+  if (needed.kind === 'authenticated') return true;
+  let combinations: ReadonlySet<string>[] = [new Set()];
+  for (const { alternatives } of new Set(given)) {
+    if (combinations.length * alternatives.length > maxCombinations) return false;
+    combinations = combinations.flatMap((names) =>
+      alternatives.map((further) => new Set([...names, ...further])),
+    );
+  }
+  return combinations.every((names) => isGrantedBy(needed.alternatives, names));
+}
