@@ -1,9 +1,8 @@
-import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
+import type { ApolloServerPlugin, ExecuteOperation } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { explainOperation } from './operation/explainOperation.ts';
-import type { Pipeline } from './pipeline.ts';
 import { subgraphParamNames } from './subscriptions/subscriptionFeature.ts';
 import { findGraphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { corsOptionsOf } from './transport/http/cors.ts';
@@ -13,7 +12,7 @@ import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 interface ListenersOptions {
   readonly context: FeatureContext;
   readonly features: readonly Feature[];
-  readonly pipeline: Pipeline;
+  readonly executeOperation: ExecuteOperation;
   readonly traffic: TrafficControl;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly worker?: WorkerIdentity;
@@ -23,7 +22,7 @@ interface ListenersOptions {
 export function createListeners({
   context,
   features,
-  pipeline,
+  executeOperation,
   traffic,
   plugins = [],
   worker,
@@ -34,7 +33,7 @@ export function createListeners({
     listen: config.listen,
     admin: config.admin,
     supergraphs,
-    executeOperation: (request, supergraph) => pipeline.respond(request, supergraph),
+    executeOperation,
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();
@@ -72,7 +71,7 @@ export function createListeners({
     onRequestsEnded: async () => {
       await Promise.all(features.map((feature) => feature.drain?.()));
     },
-    unreadyReasons: () => traffic.unreadyReasons,
+    unreadyReasons: () => features.flatMap(({ unreadyReasons = [] }) => unreadyReasons),
     readinessNotes: () => features.flatMap(({ readinessNotes = [] }) => readinessNotes),
     plugins,
     timers,

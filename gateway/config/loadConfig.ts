@@ -95,8 +95,17 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
           : [],
       ),
     );
-  const { supergraph, redis } = sectionOf(options);
+  const { supergraph, redis, extensions } = sectionOf(options);
   let result = options;
+  if (Array.isArray(extensions)) {
+    const resolved = extensions.map((entry: unknown) => {
+      const { module } = sectionOf(entry);
+      // Other names are those of packages.
+      const isRelative = typeof module === 'string' && /^\.{1,2}\//.test(module);
+      return isRelative ? { ...sectionOf(entry), ...resolveKeys(entry, ['module']) } : entry;
+    });
+    result = { ...sectionOf(result), extensions: resolved };
+  }
   if (isSection(supergraph))
     result = mergeIntoSection(result, 'supergraph', resolveKeys(supergraph, ['file']));
   const { tls } = sectionOf(redis);
