@@ -90,6 +90,7 @@ export interface ClientOperation {
   readonly clientAddress: string | undefined;
   /** What the verified token of the client states; `undefined` without one. */
   readonly claims: Values | undefined;
+  /** `undefined` for an anonymous operation. */
   readonly operationName: string | undefined;
   /** Valid for the API schema. */
   readonly document: DocumentNode;

@@ -26,7 +26,7 @@ export class ExtensionFeature implements Feature {
   readonly decorateExecution: ((execute: ExecuteOperation) => ExecuteOperation) | undefined;
   readonly callHooks: CallHooks | undefined;
   /** Returns the policies that the request satisfies. */
-  readonly decidePolicies: ((request: PolicyRequest) => Promise<readonly string[]>) | undefined;
+  readonly decidePolicies?: (request: PolicyRequest) => Promise<readonly string[]>;
   readonly #extensions: readonly Extension[];
   readonly #context: Pick<FeatureContext, 'config' | 'log' | 'timers'>;
   readonly #runner: HookRunner;
@@ -58,15 +58,14 @@ export class ExtensionFeature implements Feature {
       : undefined;
     this.callHooks = createCallHooks(extensions, runner);
     const policyHooks = hooksOf(extensions, 'decidePolicies');
-    this.decidePolicies =
-      policyHooks &&
-      (async (request) => {
-        const { requestId } = request;
-        const granted = policyHooks.map((hook) =>
-          runner.run(hook, () => hook.call(request), { requestId, timeoutMs }),
-        );
-        return (await Promise.all(granted)).flat();
-      });
+    if (policyHooks === undefined) return;
+    this.decidePolicies = async (request) => {
+      const { requestId } = request;
+      const granted = policyHooks.map((hook) =>
+        runner.run(hook, () => hook.call(request), { requestId, timeoutMs }),
+      );
+      return (await Promise.all(granted)).flat();
+    };
   }
 
   /** @throws {SupergraphRefusedError} */

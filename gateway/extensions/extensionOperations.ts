@@ -1,3 +1,4 @@
+import { getOperationAST } from 'graphql';
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
@@ -106,7 +107,7 @@ class OperationView implements ClientOperation {
     this.transport = request.transport ?? 'http';
     this.clientAddress = request.clientAddress;
     this.claims = claims;
-    this.operationName = request.operationName;
+    this.operationName = getOperationAST(request.document, request.operationName)?.name?.value;
     this.document = request.document;
     this.variables = request.variables;
     this.signal = request.signal;

@@ -1,13 +1,13 @@
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { compileFunction, constants } from 'node:vm';
 import { ConfigError, type ConfigProblem } from '../config/configError.ts';
 import { findNearestName } from '../config/findNearestName.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Extension, ExtensionModule } from './extension.ts';
 import { extensionMembers } from './extensionHooks.ts';
 
-/** Creates the extensions of a list. The modules of packages are found from the working directory.
+/** Creates the extensions of a list.
  *  @throws {ConfigError} with every problem. */
 export async function loadExtensions(
   entries: readonly (Extension | ExtensionModule)[],
@@ -81,16 +81,28 @@ async function createFromModule(
   }
 }
 
-// A relative specifier, or the name of a package, is resolved from the file with this name. `import` in this module would
-// find the packages of the gateway.
-const importFromWorkingDirectory = compileFunction('return import(specifier);', ['specifier'], {
-  filename: join(process.cwd(), 'extensions'),
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-}) as (specifier: string) => Promise<object>;
+/** Imports a file, or a package: one that is installed next to the gateway, otherwise one of the working directory. */
+async function importModule(module: string): Promise<object> {
+  if (/^(\.{0,2}\/|[a-zA-Z]:[\\/])/.test(module)) return import(pathToFileURL(resolve(module)).href);
+  try {
+    return await import(module);
+  } catch (error) {
+    const file = isNotFound(error) ? findPackage(module) : undefined;
+    if (file === undefined) throw error;
+    return import(pathToFileURL(file).href);
+  }
+}
 
-function importModule(module: string): Promise<object> {
-  const isPath = /^(\.{0,2}\/|[a-zA-Z]:[\\/])/.test(module);
-  return importFromWorkingDirectory(isPath ? pathToFileURL(resolve(module)).href : module);
+function findPackage(name: string): string | undefined {
+  try {
+    return createRequire(join(process.cwd(), 'package.json')).resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
 }
 
 /** The default export, also of a CommonJS module that was compiled from an ES module. */

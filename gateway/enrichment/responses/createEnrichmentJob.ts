@@ -41,7 +41,12 @@ export function createEnrichmentJob({
     operationName: request.operationName,
     variables: request.variables,
   };
-  const identity = JSON.stringify([requested, headers, fields, subgraphHeaders]);
+  const identity = JSON.stringify([
+    requested,
+    headers,
+    fields,
+    ...(subgraphHeaders === undefined ? [] : [subgraphHeaders]),
+  ]);
   // The tree is JSON text already, and may be large.
   const progress = JSON.stringify({ ...snapshot, tree: undefined });
   const snapshotSize = Buffer.byteLength(progress) + Buffer.byteLength(snapshot.tree);
@@ -49,7 +54,7 @@ export function createEnrichmentJob({
     id: createHash('sha256').update(identity).update(progress).update(snapshot.tree).digest('base64url'),
     operation: requested,
     headers: [...headers, ['x-request-id', request.requestId]],
-    subgraphHeaders,
+    ...(subgraphHeaders === undefined ? {} : { subgraphHeaders }),
     snapshot,
     snapshotSize,
     size: Buffer.byteLength(identity) + snapshotSize,
