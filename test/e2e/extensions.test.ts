@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import { type ClientOperation, defineExtension, RequestRefusedError } from '../../gateway/gateway.ts';
 import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { readEvents } from '../harness/readEvents.ts';
 
 /** What the hook of this name does in the running test. */
 const actions = new Map<string, (argument: never) => unknown>();
@@ -101,7 +102,7 @@ beforeAll(async () => {
       {
         name: 'stock',
         sdl: 'type Product @key(fields: "id") { id: ID! stock: Int }',
-        resolvers: { Product: { stock: () => 7 } },
+        resolvers: { Product: { stock: (_, __, { headers }) => (headers['x-tenant-id'] === 'a' ? 1 : 2) } },
       },
     ],
     isWatching: true,
@@ -109,10 +110,11 @@ beforeAll(async () => {
       telemetry: { logLevel: 'debug' },
       security: { exposeSubgraphErrors: true },
       subgraphs: {
-        all: { headers: { forward: ['authorization'] } },
+        all: { headers: { forward: ['authorization'] }, retry: { enabled: false } },
         // Prevents probing for the protocol of subscriptions.
         reviews: { subscription: { protocol: 'graphql_ws' } },
       },
+      enrichment: { fields: { 'Product.stock': {} }, jobs: { backoff: { base: '1ms' } } },
       extensions: [
         example('users'),
         example('tenant'),
@@ -504,6 +506,28 @@ describe('a hook of a request', () => {
     ];
     expect(plans).toEqual([plan, plan]);
   });
+});
+
+test('a retried enrichment job sends the headers of its own client, and clients with different headers share none', async () => {
+  let failures = 2;
+  gateway.subgraph('stock').answerWith(() => {
+    failures -= 1;
+    return failures >= 0 ? { kind: 'json', status: 503, body: {} } : undefined;
+  });
+  const updates = await Promise.all(
+    ['a', 'b'].map(async (tenant) => {
+      const { body } = await gateway.execute('{ product { stock } }', { headers: { 'x-tenant': tenant } });
+      expect(body.data).toEqual({ product: { stock: null } });
+      const { extensions } = body as { extensions?: { tributary: { enrichment: { token: string } } } };
+      const url = new URL(`/enrichments/${extensions?.tributary.enrichment.token}`, gateway.url);
+      const stream = await fetch(url, { headers: { accept: 'text/event-stream' } });
+      const [event] = readEvents(await stream.text());
+      return JSON.parse(event?.data ?? '{}');
+    }),
+  );
+  expect(updates.map(({ data }) => data)).toEqual([1, 2]);
+  const users = callsOf('stock').map(({ headers }) => `${headers['x-user']} ${headers['x-tenant-id']}`);
+  expect(users.toSorted()).toEqual(['anonymous a', 'anonymous a', 'anonymous b', 'anonymous b']);
 });
 
 // The last one, because it closes the gateway.
