@@ -87,7 +87,7 @@ export class ExtensionFeature implements Feature {
   }
 
   addPublicRoutes(listener: Routes): void {
-    this.#addRoutes(listener, 'publicRoutes');
+    this.#addRoutes(listener, 'publicRoutes', this.#context.config.listen.path);
   }
 
   addAdminRoutes(listener: Routes): void {
@@ -122,11 +122,11 @@ export class ExtensionFeature implements Feature {
     }
   }
 
-  #addRoutes(listener: Routes, member: 'publicRoutes' | 'adminRoutes'): void {
+  #addRoutes(listener: Routes, member: 'publicRoutes' | 'adminRoutes', reservedPath?: string): void {
     const { config, log } = this.#context;
     const { bodySize } = config.limits;
     for (const { name: extension, [member]: routes = [] } of this.#extensions) {
-      if (routes.length > 0) addExtensionRoutes(listener, { extension, routes, bodySize, log });
+      if (routes.length > 0) addExtensionRoutes(listener, { extension, routes, reservedPath, bodySize, log });
     }
   }
 }

@@ -10,6 +10,8 @@ import type { ExtensionRoute } from './extension.ts';
 interface ExtensionRoutesOptions {
   readonly extension: string;
   readonly routes: readonly ExtensionRoute[];
+  /** The path of a route that the listener serves without Fastify. */
+  readonly reservedPath?: string | undefined;
   /** Largest body of a request, after decompression. */
   readonly bodySize: number;
   readonly log: Pick<Logger, 'error'>;
@@ -19,12 +21,13 @@ interface ExtensionRoutesOptions {
  *  @throws {ConfigError} then, for a route that exists already. */
 export function addExtensionRoutes(
   listener: Routes,
-  { extension, routes, bodySize, log }: ExtensionRoutesOptions,
+  { extension, routes, reservedPath, bodySize, log }: ExtensionRoutesOptions,
 ): void {
   addRawBodyRoutes(listener, 'The header content-type is not valid.', (scope) => {
     for (const route of routes) {
       const { method, path: url } = route;
-      if (scope.hasRoute({ method, url })) throw duplicateRouteError(extension, method, url);
+      if (url === reservedPath || scope.hasRoute({ method, url }))
+        throw duplicateRouteError(extension, method, url);
       scope.route({
         method,
         url,

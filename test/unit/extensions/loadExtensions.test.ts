@@ -155,6 +155,23 @@ describe('an extension', () => {
     ]);
   });
 
+  test.each(['/health/live', '/graphql'])('cannot replace a route of the gateway: %s', async (path) => {
+    const gateway = await createGateway({
+      supergraph: { file: join(directory, 'none.graphql'), watch: false },
+      listen: { port: 0 },
+      admin: { port: 0 },
+      telemetry: { logLevel: 'silent' },
+      contracts: { guard: 'off' },
+      extensions: [
+        { name: 'a', publicRoutes: [{ method: 'GET', path, handle: () => new Response('mine') }] },
+      ],
+    });
+    await expect(gateway.start()).rejects.toThrow(
+      `extensions has the extension "a" with the route GET ${path}, which exists already; expected: another path`,
+    );
+    await gateway.close();
+  });
+
   test('that is refused fails createGateway, and others are not frozen with the configuration', async () => {
     const supergraph = { file: 'none.graphql' };
     const state = { count: 0 };
