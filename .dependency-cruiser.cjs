@@ -26,6 +26,7 @@ const mayImport = {
   enrichment: ['cache', 'execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
   subscriptions: ['execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
   contracts: ['operation', 'planning', 'subgraphs', ...asFeature],
+  extensions: ['execution', 'operation', 'response', 'subgraphs', ...asFeature],
   telemetry: ['transport/http/routes'],
   // What everything may import imports nothing.
   config: [],

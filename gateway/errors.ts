@@ -27,6 +27,7 @@ export const errorCodes = {
   FORBIDDEN: { status: 403 },
   BAD_USER_INPUT: { status: 400 },
   BAD_REQUEST: { status: 400 },
+  EXTENSION_FAILED: { status: 500 },
   INTERNAL_SERVER_ERROR: { status: 500 },
 } as const;
 
@@ -42,7 +43,12 @@ interface GatewayErrorOptions {
   readonly cause?: unknown;
   /** Further `extensions`, safe to show to any client. */
   readonly extensions?: Readonly<Record<string, unknown>>;
+  /** The code and status that the client gets instead of the gateway's own. */
+  readonly refusal?: { readonly code: string; readonly status: number } | undefined;
 }
+
+/** The HTTP status of a formatted error whose code is not one of the gateway. Not part of the JSON text. */
+export const customStatus = Symbol('customStatus');
 
 /** An error with a code of the gateway. The message is written for the client: it never contains an address, a stack or a
  *  message of a subgraph. Those go into `cause`, which only the log shows. */
@@ -51,6 +57,7 @@ export class GatewayError extends Error {
   readonly subgraph: string | undefined;
   readonly path: ResponsePath | undefined;
   readonly extensions: Readonly<Record<string, unknown>>;
+  readonly #refusal: GatewayErrorOptions['refusal'];
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -59,10 +66,16 @@ export class GatewayError extends Error {
     this.subgraph = options.subgraph;
     this.path = options.path;
     this.extensions = options.extensions ?? {};
+    this.#refusal = options.refusal;
   }
 
   get status(): number {
-    return errorCodes[this.code].status;
+    return this.#refusal?.status ?? errorCodes[this.code].status;
+  }
+
+  /** The code that the client gets. */
+  get clientCode(): string {
+    return this.#refusal?.code ?? this.code;
   }
 
   /** The error as the client gets it. */
@@ -70,7 +83,8 @@ export class GatewayError extends Error {
     return {
       message: this.message,
       ...(this.path === undefined ? {} : { path: this.path }),
-      extensions: { ...this.extensions, code: this.code },
+      extensions: { ...this.extensions, code: this.clientCode },
+      ...(this.#refusal === undefined ? {} : { [customStatus]: this.#refusal.status }),
     };
   }
 }

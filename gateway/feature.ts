@@ -45,6 +45,8 @@ export interface Feature {
   addAdminRoutes?(routes: Routes): void;
   /** Called when the public listener accepts connections. `baseUrl` ends with `/`. */
   onListening?(baseUrl: string): void;
+  /** Why the gateway should get no requests at present. */
+  readonly unreadyReasons?: readonly UnreadyReason[];
   /** Problems that operators should see on `/health/ready` although the gateway can serve requests. */
   readonly readinessNotes?: readonly UnreadyReason[];
 

@@ -1,6 +1,6 @@
 import './requireNode.ts';
 
-import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
+import type { ApolloServerPlugin, ExecuteOperation } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import { createTrafficControl } from './admission/createTrafficControl.ts';
 import { createSharedPersistedQueries } from './admission/documents/sharedPersistedQueries.ts';
@@ -12,11 +12,14 @@ import { RequestPriorities } from './admission/requestPriorities.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
 import { ConfigError, type ConfigProblem } from './config/configError.ts';
 import { parseConfig } from './config/parseConfig.ts';
-import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
+import type { GatewayOptions as ConfigOptions, GatewayConfig } from './config/schema.ts';
 import type { LoadSupergraph, LoadSupergraphContext } from './config/sections/supergraph.ts';
 import { ContractGuardFeature } from './contracts/contractGuardFeature.ts';
 import { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
 import { SubgraphFetchSender } from './execution/subgraphFetchSender.ts';
+import type { Extension, ExtensionModule } from './extensions/extension.ts';
+import { ExtensionFeature } from './extensions/extensionFeature.ts';
+import { isModule, loadExtensions } from './extensions/loadExtensions.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { createFetchChain } from './fetchChain.ts';
 import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
@@ -41,13 +44,14 @@ import type { StartOptions } from './transport/http/httpServer.ts';
 import type { MountedGateway } from './transport/http/mountedGateway.ts';
 import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
+export type * from './extensions/extension.ts';
+export { defineExtension, RequestRefusedError } from './extensions/extension.ts';
 export type {
   ApolloServerPlugin,
   ConfigProblem,
   GatewayAddresses,
   GatewayConfig,
   GatewayContext,
-  GatewayOptions,
   LoadSupergraph,
   LoadSupergraphContext,
   MountedGateway,
@@ -55,6 +59,11 @@ export type {
   WorkerIdentity,
 };
 export { ConfigError };
+
+/** The configuration of a gateway. `extensions` has extensions, and modules that the gateway loads. */
+export type GatewayOptions = Omit<ConfigOptions, 'extensions'> & {
+  readonly extensions?: readonly (Extension | ExtensionModule)[] | undefined;
+};
 
 /** The handlers serve the public routes in a server of the application, after `start({ listen: false })`. */
 export interface Gateway extends MountedGateway {
@@ -105,17 +114,18 @@ export interface GatewayDependencies {
 
 /** Creates a gateway in this process: builds the request path and the features that extend it. `options` has the shape
  *  of the configuration file.
- *  @throws {ConfigError} with every problem in `options`. */
+ *  @throws {ConfigError} with every problem in `options`, or with every problem of its extensions. */
 export async function createGateway(
   options: GatewayOptions,
   dependencies: GatewayDependencies = {},
 ): Promise<Gateway> {
-  const config = parseConfig(options);
+  const config = parseConfig(withModulesOnly(options));
   const { startPlannerThread, waitToListenUnready, worker } = dependencies;
   const log = dependencies.logger ?? (await createConfiguredLogger(config.telemetry));
   const timers = dependencies.timers ?? systemTimers;
   // First, because it may refuse the configuration, and nothing would be open then.
   const trustedDocuments = await loadTrustedDocuments({ config, log, timers });
+  const extended = await loadExtensions(options.extensions ?? [], log);
   const metrics = createMetrics();
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
@@ -134,6 +144,7 @@ export async function createGateway(
   const context = createFeatureContext(config, supergraphs, log, metrics, dependencies);
   const subscriptions = new SubscriptionFeature(context);
   const enrichment = new EnrichmentFeature(context);
+  const extensions = extended.length === 0 ? undefined : new ExtensionFeature(extended, context);
   features.push(
     { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics) },
     subscriptions,
@@ -141,6 +152,7 @@ export async function createGateway(
     // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
     new CacheFeature(context),
     new ContractGuardFeature(context),
+    ...(extensions === undefined ? [] : [extensions]),
   );
 
   const client = createSubgraphClient({
@@ -149,6 +161,7 @@ export async function createGateway(
     metrics,
     endpointOf: context.endpointOf,
     policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
+    hooks: extensions?.callHooks,
   });
   const priorities = new RequestPriorities(config.overload.priorities);
   const traffic = createTrafficControl({
@@ -183,15 +196,19 @@ export async function createGateway(
       priorities,
       overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
     }),
-    onPrepared: (request) => {
+    extendContext: extensions?.extendContext,
+    onPrepared: (request, operation) => {
       for (const feature of features) feature.onOperation?.(request);
+      return extensions?.onPlan?.(request, operation);
     },
   });
   enrichment.runJobsWith(pipeline.createJobExecutor(() => supergraphs.acquire()));
+  const execute: ExecuteOperation = (request, supergraph) => pipeline.respond(request, supergraph);
+  const executeOperation = extensions?.decorateExecution?.(execute) ?? execute;
   const server = createListeners({
     context,
     features,
-    pipeline,
+    executeOperation,
     traffic,
     trustedDocuments: trustedDocuments?.documents,
     sharedPersistedQueries,
@@ -225,6 +242,15 @@ export async function createGateway(
     announceShutdown: () => server.announceShutdown(),
     close: () => lifecycle.close(),
   };
+}
+
+/** The options with `extensions` as a configuration file has them. The configuration is frozen, and extensions are not
+ *  frozen with it. */
+function withModulesOnly(options: GatewayOptions): ConfigOptions {
+  const { extensions } = options;
+  if (!Array.isArray(extensions)) return options as ConfigOptions;
+  const modules = extensions.map((entry) => (isModule(entry) ? entry : { module: String(entry?.name) }));
+  return { ...options, extensions: modules };
 }
 
 function createFeatureContext(

@@ -1,11 +1,10 @@
-import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
+import type { ApolloServerPlugin, ExecuteOperation } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import type { SharedPersistedQueries } from './admission/documents/sharedPersistedQueries.ts';
 import type { TrustedDocuments } from './admission/documents/trustedDocuments.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { explainOperation } from './operation/explainOperation.ts';
-import type { Pipeline } from './pipeline.ts';
 import { subgraphParamNames } from './subscriptions/subscriptionFeature.ts';
 import { findGraphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { corsOptionsOf } from './transport/http/cors.ts';
@@ -15,7 +14,7 @@ import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 interface ListenersOptions {
   readonly context: FeatureContext;
   readonly features: readonly Feature[];
-  readonly pipeline: Pipeline;
+  readonly executeOperation: ExecuteOperation;
   readonly traffic: TrafficControl;
   readonly trustedDocuments: TrustedDocuments | undefined;
   readonly sharedPersistedQueries: SharedPersistedQueries | undefined;
@@ -27,7 +26,7 @@ interface ListenersOptions {
 export function createListeners({
   context,
   features,
-  pipeline,
+  executeOperation,
   traffic,
   trustedDocuments,
   sharedPersistedQueries,
@@ -40,7 +39,7 @@ export function createListeners({
     listen: config.listen,
     admin: config.admin,
     supergraphs,
-    executeOperation: (request, supergraph) => pipeline.respond(request, supergraph),
+    executeOperation,
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();
@@ -80,7 +79,7 @@ export function createListeners({
     onRequestsEnded: async () => {
       await Promise.all(features.map((feature) => feature.drain?.()));
     },
-    unreadyReasons: () => traffic.unreadyReasons,
+    unreadyReasons: () => features.flatMap(({ unreadyReasons = [] }) => unreadyReasons),
     readinessNotes: () => features.flatMap(({ readinessNotes = [] }) => readinessNotes),
     plugins,
     timers,

@@ -57,10 +57,14 @@ interface PipelineOptions {
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
   /** `undefined` if every client may read everything. */
   readonly authorizer?: Pick<Authorizer, 'accessFor' | 'restoreAccess'>;
+  /** Returns the context that all stages use instead of the given one. @throws {GatewayError} to refuse the request. */
+  readonly extendContext?:
+    | ((context: RequestContext, request: OperationRequest) => Promise<RequestContext>)
+    | undefined;
   /** `undefined` if every operation is executed. */
   readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
-  /** An operation is prepared and about to be executed. Must not throw. */
-  onPrepared?(request: OperationRequest): void;
+  /** An operation is prepared and about to be executed. @throws {GatewayError} to refuse it. */
+  onPrepared?(request: OperationRequest, operation: PreparedOperation): Promise<void> | undefined;
 }
 
 /** Runs every operation, whatever transport it came by: prepare, execute, respond. */
@@ -75,8 +79,9 @@ export class Pipeline {
    *  `SHUTTING_DOWN`. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const startedAt = performance.now();
-    const { requestContexts, traffic, enrichment } = this.#options;
-    const context = requestContexts.create(request);
+    const { requestContexts, extendContext, traffic, enrichment } = this.#options;
+    const created = requestContexts.create(request);
+    const context = extendContext === undefined ? created : await extendContext(created, request);
     const checked = traffic?.checkOperation(request, context, supergraph);
     const cost = checked !== undefined && 'then' in checked ? await checked : checked;
     if (enrichment?.isUpdateSubscription(request, supergraph))
@@ -106,9 +111,10 @@ export class Pipeline {
         caching: undefined,
       };
     }
-    this.#options.onPrepared?.(request);
-    if (request.signal.aborted) throw abortReasonOf(request.signal);
     const { operation } = prepared;
+    const admitted = this.#options.onPrepared?.(request, operation);
+    if (admitted !== undefined) await admitted;
+    if (request.signal.aborted) throw abortReasonOf(request.signal);
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, context);
     const fetches = this.#options.fetchesOf(operation.supergraph);
     return operation.enrichments.length > 0

@@ -137,8 +137,8 @@ export class Admission {
     if (!client.accepts(operation.kind)) return undefined;
     client.acquireSupergraph(supergraphs);
     const { document, operationName, variables, cursor } = operation;
-    const { headers, incremental, connectionParams, clientAddress, responseHeaders, requestId, signal } =
-      client;
+    const { headers, incremental, connectionParams, initPayload, transport, clientAddress } = client;
+    const { responseHeaders, requestId, signal } = client;
     const resumeAfter = client.lastEventId ?? cursor;
     const contentType = `${headers.get('accept')}; charset=utf-8`;
     let outcome: ExecutionOutcome;
@@ -152,6 +152,8 @@ export class Admission {
           incrementalFormat: incremental,
           resumeAfter,
           connectionParams,
+          initPayload,
+          transport,
           clientAddress,
           responseHeaders,
           requestId,

@@ -206,6 +206,8 @@ function createExecutor(
           incrementalFormat: isBatched ? undefined : client.incremental,
           resumeAfter: client.lastEventId ?? resumeCursorOf(context.request.extensions),
           connectionParams: client.connectionParams,
+          initPayload: client.initPayload,
+          transport: client.transport,
           clientAddress: client.clientAddress,
           responseHeaders: client.responseHeaders,
           requestId: client.requestId,

@@ -1,5 +1,5 @@
 import type { OperationTypeNode } from 'graphql';
-import type { IncrementalFormat } from '../operation/operationRequest.ts';
+import type { IncrementalFormat, RequestTransport } from '../operation/operationRequest.ts';
 import {
   contentToText,
   dataPrefix,
@@ -28,6 +28,9 @@ interface ClientRequestOptions {
   readonly lastEventId: string | undefined;
   /** Parameters of the client's connection that may be sent to subgraphs. */
   readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
+  /** The payload of the client's `connection_init`; `undefined` for a transport without it. */
+  readonly initPayload?: Readonly<Record<string, unknown>> | undefined;
+  readonly transport: RequestTransport;
   /** The client's end of the connection. */
   readonly clientAddress: string | undefined;
   readonly requestId: string;
@@ -50,6 +53,8 @@ export class ClientRequest {
   readonly incremental: IncrementalFormat | undefined;
   readonly lastEventId: string | undefined;
   readonly connectionParams: Readonly<Record<string, unknown>> | undefined;
+  readonly initPayload: Readonly<Record<string, unknown>> | undefined;
+  readonly transport: RequestTransport;
   readonly clientAddress: string | undefined;
   readonly requestId: string;
   readonly signal: AbortSignal;
@@ -67,6 +72,8 @@ export class ClientRequest {
     this.#isReadOnly = options.isReadOnly;
     this.lastEventId = options.lastEventId;
     this.connectionParams = options.connectionParams;
+    this.initPayload = options.initPayload;
+    this.transport = options.transport;
     this.clientAddress = options.clientAddress;
     this.requestId = options.requestId;
     this.signal = options.signal;

@@ -1,11 +1,15 @@
 import { ApolloServerErrorCode, ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import type { GraphQLFormattedError } from 'graphql';
-import { errorCodes, GatewayError } from '../errors.ts';
+import { customStatus, errorCodes, GatewayError } from '../errors.ts';
 import { retryHeaders } from './httpError.ts';
 
 /** The HTTP status of a response whose only content is this error; `undefined` for an error without a code of the
  *  gateway. */
-export function statusOf(error: GraphQLFormattedError): number | undefined {
+export function statusOf(
+  error: GraphQLFormattedError & { readonly [customStatus]?: number },
+): number | undefined {
+  const own = error[customStatus];
+  if (own !== undefined) return own;
   const code = error.extensions?.code;
   if (typeof code !== 'string' || !Object.hasOwn(errorCodes, code)) return undefined;
   return errorCodes[code as keyof typeof errorCodes].status;

@@ -97,12 +97,21 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
           : [],
       ),
     );
-  const { supergraph, redis, security } = sectionOf(options);
+  const { supergraph, redis, security, extensions } = sectionOf(options);
   let result = options;
   const { trustedDocuments } = sectionOf(security);
   if (isSection(trustedDocuments)) {
     const manifest = resolvePaths(trustedDocuments.manifest, dirname(configPath));
     result = mergeIntoSection(result, 'security', { trustedDocuments: { ...trustedDocuments, manifest } });
+  }
+  if (Array.isArray(extensions)) {
+    const resolved = extensions.map((entry: unknown) => {
+      const { module } = sectionOf(entry);
+      // Other names are those of packages.
+      const isRelative = typeof module === 'string' && /^\.{1,2}\//.test(module);
+      return isRelative ? { ...sectionOf(entry), ...resolveKeys(entry, ['module']) } : entry;
+    });
+    result = { ...sectionOf(result), extensions: resolved };
   }
   if (isSection(supergraph))
     result = mergeIntoSection(result, 'supergraph', resolveKeys(supergraph, ['file']));

@@ -14,6 +14,8 @@ export function printConfig(config: GatewayConfig): string {
 function toOptions(value: unknown, schema: ConfigJsonSchema | undefined): unknown {
   if (Array.isArray(value)) return value.map((item) => toOptions(item, schema?.items));
   if (isSection(value)) {
+    // What they mean is unknown, and some may be secrets.
+    if (schema?.title === 'options') return new Map(Object.keys(value).map((key) => [key, mask]));
     return new Map(
       Object.entries(value).map(([key, item]) => [key, toOptions(item, childSchemaOf(schema, key))]),
     );

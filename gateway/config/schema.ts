@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { cacheSection } from './sections/cache.ts';
 import { contractsSection } from './sections/contracts.ts';
 import { enrichmentSection } from './sections/enrichment.ts';
+import { extensionsSection } from './sections/extensions.ts';
 import { httpSection } from './sections/http.ts';
 import { adminSection, listenSection } from './sections/listen.ts';
 import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
@@ -34,6 +35,7 @@ export const gatewaySchema = z.strictObject({
   security: securitySection.prefault({}),
   telemetry: telemetrySection.prefault({}),
   contracts: contractsSection.prefault({}),
+  extensions: extensionsSection.prefault([]),
   workers: workersSection.prefault(1),
 });
 

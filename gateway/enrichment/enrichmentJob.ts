@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
+import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 
 /** The pending fields of a first response, and everything that a process needs to fetch them, as plain JSON. */
 export interface EnrichmentJob {
@@ -14,6 +15,8 @@ export interface EnrichmentJob {
   };
   /** The client's headers that are forwarded to subgraphs or make its identity, with names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
+  /** The headers that subgraphs get, by subgraph, where they cannot be read from `headers` again. */
+  readonly subgraphHeaders?: readonly (readonly [string, ForwardedHeaders])[] | undefined;
   /** The data of the first response that the pending fields depend on. Opaque outside of execution. `undefined` if it is
    *  larger than `enrichment.jobs.maxSnapshotSize`: then the running attempt is the only one. */
   readonly snapshot: unknown;

@@ -52,6 +52,8 @@ export interface RequestContext extends ClientIdentity {
   /** When a call to this subgraph must have ended, on the same clock. */
   deadlineFor(subgraph: string): number;
   headersFor(subgraph: string): ForwardedHeaders;
+  /** The headers for subgraphs cannot be read from the client's headers again: jobs store them. */
+  readonly hasComputedHeaders?: boolean | undefined;
 }
 
 /** The context of a mutation, which shares nothing with other requests: what its response reads must not come from a

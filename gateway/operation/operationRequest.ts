@@ -3,6 +3,9 @@ import type { DocumentNode } from 'graphql';
 /** The incremental delivery format that a client accepts. */
 export type IncrementalFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
 
+/** How an operation arrived. `event-stream`: on an event stream of several operations. */
+export type RequestTransport = 'http' | 'websocket' | 'event-stream';
+
 /** A client's operation after transport, parsing and validation, before preparation. */
 export interface OperationRequest {
   /** Parsed and valid against `supergraph.apiSchema`. */
@@ -18,6 +21,10 @@ export interface OperationRequest {
   readonly resumeAfter?: string | undefined;
   /** Parameters of the client's `connection_init` that may be forwarded to subgraphs. */
   readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
+  /** The payload of the client's `connection_init`; `undefined` for a transport without it. */
+  readonly initPayload?: Readonly<Record<string, unknown>> | undefined;
+  /** `http` when omitted. */
+  readonly transport?: RequestTransport | undefined;
   /** Remote address of the client's connection. */
   readonly clientAddress?: string | undefined;
   /** Headers of the response, whatever its content is, for transports that have them. To be filled. */

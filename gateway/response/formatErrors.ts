@@ -26,7 +26,7 @@ export function formatExecutionError(
     return {
       message: reason.message,
       ...located,
-      extensions: { ...reason.extensions, ...named, code: reason.code },
+      extensions: { ...reason.extensions, ...named, code: reason.clientCode },
     };
   }
   if (!policy.exposeSubgraphErrors) {

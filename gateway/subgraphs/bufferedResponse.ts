@@ -48,6 +48,18 @@ export class BufferedResponse {
     this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
   }
 
+  /** A successful response with another body and the same caching headers. `text`: a GraphQL result as JSON. */
+  replaceBody(text: string): BufferedResponse {
+    return new BufferedResponse({
+      subgraph: this.#subgraph,
+      status: 200,
+      contentType: undefined,
+      cacheControl: this.#cacheControl,
+      age: this.#age,
+      body: Buffer.from(text),
+    });
+  }
+
   /** See `CallResponse`. */
   read(done: (response: SubgraphResponse | GatewayError) => void): () => void {
     return runInSlices(

@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { CallHooks } from './callHooks.ts';
 import { createHttpSubgraphClient, type ObservableSubgraphClient } from './httpSubgraphClient.ts';
 import type { CallPolicyObserver } from './policies/callPolicies.ts';
 import type { SendPolicy } from './subgraphClient.ts';
@@ -14,6 +15,7 @@ interface SubgraphClientOptions {
   endpointOf(subgraph: string): SubgraphEndpoint;
   /** Put around everything else, the first one outermost. */
   readonly policies: readonly SendPolicy[];
+  readonly hooks?: CallHooks | undefined;
 }
 
 /** Creates the gateway's client of subgraphs, with its metrics and log. */
@@ -23,11 +25,13 @@ export function createSubgraphClient({
   metrics: { registry },
   endpointOf,
   policies,
+  hooks,
 }: SubgraphClientOptions): ObservableSubgraphClient {
   const client = createHttpSubgraphClient({
     endpointOf,
     sharesInFlightCalls: config.batching.acrossRequests,
     policies,
+    hooks,
     queueTimeMs: config.overload.queueTime,
     observer: createObserver(new SubgraphMetrics(registry), log),
     onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),

@@ -9,6 +9,7 @@ import {
   statusError,
   transportError,
 } from './callErrors.ts';
+import { type CallHooks, InspectedResponse } from './callHooks.ts';
 import { decompress } from './decompress.ts';
 import type { Call, CallListener } from './policies/call.ts';
 import type { CallDispatchOptions, SubgraphTarget } from './subgraphPools.ts';
@@ -24,6 +25,9 @@ interface HttpCallRequest {
   /** Called before a request is sent a second time; false refuses that. Always allowed when omitted. */
   readonly takeResend?: (() => boolean) | undefined;
   readonly endpointUrl?: string | undefined;
+  readonly hooks?: CallHooks | undefined;
+  /** For the hooks. */
+  readonly requestId: string;
 }
 
 const abortedByGateway = new Error('the gateway ended the call');
@@ -44,6 +48,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   readonly #maxBytes: number;
   readonly #isIdempotent: boolean;
   readonly #takeResend: (() => boolean) | undefined;
+  readonly #hooks: CallHooks | undefined;
+  readonly #requestId: string;
   #options: CallDispatchOptions | undefined;
   #listener: CallListener | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -54,6 +60,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   #contentCoding: string | undefined;
   #cacheControl: string | undefined;
   #age: string | undefined;
+  /** Stored for `CallHooks.afterResponse` only. */
+  #headers: IncomingHttpHeaders | undefined;
   #firstChunk: Buffer | undefined;
   #furtherChunks: Buffer[] | undefined;
 
@@ -64,6 +72,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#isIdempotent = request.isIdempotent;
     this.#takeResend = request.takeResend;
     this.endpointUrl = request.endpointUrl;
+    this.#hooks = request.hooks;
+    this.#requestId = request.requestId;
     this.#options = {
       origin: request.target.origin,
       path: request.target.path,
@@ -77,7 +87,25 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   start(listener: CallListener): void {
     this.#listener = listener;
-    this.#dispatch();
+    if (this.#hooks?.beforeSend === undefined) this.#dispatch();
+    else void this.#dispatchAfter(this.#hooks.beforeSend);
+  }
+
+  /** Waits for the hook, as long as the attempt may take. */
+  async #dispatchAfter(beforeSend: NonNullable<CallHooks['beforeSend']>): Promise<void> {
+    const { headers, body } = this.#options as { headers: string[]; body: string };
+    try {
+      await beforeSend({ ...this.#identity, headers, body });
+    } catch (error) {
+      this.#fail(error as GatewayError);
+      return;
+    }
+    if (this.#listener !== undefined) this.#dispatch();
+  }
+
+  get #identity() {
+    const { origin, path } = this.#target;
+    return { subgraph: this.#subgraph, url: origin + path, requestId: this.#requestId };
   }
 
   abort(): void {
@@ -117,6 +145,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#cacheControl = headerText(headers['cache-control']);
     this.#age = headerText(headers.age);
     this.retryAfter = headerText(headers['retry-after']);
+    if (this.#hooks?.afterResponse !== undefined) this.#headers = headers;
     const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
     this.#contentCoding = coding === 'identity' || coding === '' ? undefined : coding;
     if (Number(headers['content-length']) > this.#maxBytes) this.#failTooLarge(status);
@@ -202,16 +231,22 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   #finish(body: Buffer | Error): void {
     const listener = this.#listener;
+    const headers = this.#headers ?? {};
     this.#release();
+    const status = this.status ?? 0;
+    const response = new BufferedResponse({
+      subgraph: this.#subgraph,
+      status,
+      contentType: this.#contentType,
+      cacheControl: this.#cacheControl,
+      age: this.#age,
+      body,
+    });
+    const afterResponse = this.#hooks?.afterResponse;
     listener?.onResponse(
-      new BufferedResponse({
-        subgraph: this.#subgraph,
-        status: this.status ?? 0,
-        contentType: this.#contentType,
-        cacheControl: this.#cacheControl,
-        age: this.#age,
-        body,
-      }),
+      afterResponse === undefined
+        ? response
+        : new InspectedResponse(response, { ...this.#identity, status, headers }, afterResponse),
     );
   }
 
@@ -234,6 +269,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#listener = undefined;
     this.#options = undefined;
     this.#controller = undefined;
+    this.#headers = undefined;
     this.#firstChunk = undefined;
     this.#furtherChunks = undefined;
   }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { GatewayError } from '../errors.ts';
 import { unreachableError } from './callErrors.ts';
+import type { CallHooks } from './callHooks.ts';
 import { HttpCall } from './httpCall.ts';
 import type { CallOutcome } from './policies/call.ts';
 import { callLimitsOf } from './policies/callLimits.ts';
@@ -51,6 +52,8 @@ export interface HttpSubgraphClientOptions {
   readonly sharesInFlightCalls: boolean;
   /** Put around everything else, the first one outermost; none when omitted. */
   readonly policies?: readonly SendPolicy[] | undefined;
+  /** Called for each HTTP request. */
+  readonly hooks?: CallHooks | undefined;
   /** Milliseconds on the clock of `SubgraphRequest.deadline`; `performance.now` when omitted. */
   readonly now?: (() => number) | undefined;
   /** Returns a function that stops the timer; `setTimeout` when omitted. */
@@ -98,6 +101,7 @@ class HttpSubgraphClient {
   readonly #sharesInFlightCalls: boolean;
   readonly #now: () => number;
   readonly #isObserved: boolean;
+  readonly #hooks: CallHooks | undefined;
   readonly #pools = new SubgraphPools();
   readonly #inFlightCalls: InFlightCalls<HttpCall>;
   readonly #policyContext: CallPolicyContext;
@@ -110,6 +114,7 @@ class HttpSubgraphClient {
     this.#sharesInFlightCalls = options.sharesInFlightCalls;
     this.#now = options.now ?? (() => performance.now());
     this.#isObserved = onCall !== undefined;
+    this.#hooks = options.hooks;
     const { observer } = options;
     this.#policyContext = {
       now: this.#now,
@@ -230,6 +235,8 @@ class HttpSubgraphClient {
       isIdempotent: request.kind === 'query',
       takeResend: retry && (() => retry.takeResend()),
       endpointUrl,
+      hooks: this.#hooks,
+      requestId: request.requestId,
     };
     return this.#isObserved ? new ObservedCall(request, now, call) : new HttpCall(call);
   }

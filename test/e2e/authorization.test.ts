@@ -95,12 +95,19 @@ const rows: readonly Row[] = [
     calls: ['catalog: {product(id:"p1"){name}}'],
   },
   {
-    title: 'A field with @policy is denied when no extension decides it',
+    title: 'A field with @policy is denied when no extension grants the policy',
     query: '{ product(id: "p1") { code(for: A) name } }',
     client: 'accountant',
     data: { product: { code: null, name: 'Pan' } },
     errors: denied('FORBIDDEN', ['product', 'code']),
     calls: ['catalog: {product(id:"p1"){name}}'],
+  },
+  {
+    title: 'A field with @policy is fetched when an extension grants the policy',
+    query: '{ product(id: "p1") { code(for: A) name } }',
+    client: 'coder',
+    data: { product: { code: 'c0de', name: 'Pan' } },
+    calls: ['catalog: {product(id:"p1"){code(for:A)name}}'],
   },
   {
     title: 'An object whose selected fields are all denied is there if it exists',
@@ -212,6 +219,15 @@ test.each(rows)('$title', async ({ query, client, data, errors, calls }) => {
   expect({ status, body }).toEqual({ status: 200, body: errors === undefined ? { data } : { data, errors } });
   expect(JSON.stringify(body.data)).toBe(JSON.stringify(data));
   expect(shop.takeCalls()).toEqual(calls);
+});
+
+test('An operation fails, and nothing is executed, when the extension that decides its policies throws', async () => {
+  const { status, body } = await shop.execute('{ product(id: "p1") { code(for: A) name } }', 'broken');
+  expect([status, body.errors]).toEqual([
+    500,
+    [expect.objectContaining({ extensions: { code: 'EXTENSION_FAILED' } })],
+  ]);
+  expect(shop.takeCalls()).toEqual([]);
 });
 
 describe('A deferred part', () => {

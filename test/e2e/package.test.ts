@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ConfigJsonSchema, createConfigJsonSchema } from '../../gateway/config/configJsonSchema.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
 
 const root = join(import.meta.dirname, '../..');
 // Inside node_modules, so that the built package finds its dependencies.
@@ -93,7 +94,7 @@ describe('the built package', () => {
     expect(descriptions.filter((description) => !types.includes(`/** ${description}`))).toEqual([]);
   });
 
-  test('accepts valid options of createGateway and refuses others at compile time', async () => {
+  test('accepts valid options of createGateway and the examples of docs/extensions.md, and refuses other options, at compile time', async () => {
     const consumer = join(out, 'consumer.ts');
     await writeFile(
       consumer,
@@ -119,7 +120,21 @@ describe('the built package', () => {
     );
     const compiler = join(root, 'node_modules/typescript/bin/tsc');
     const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext'];
-    const run = promisify(execFile)(process.execPath, [compiler, ...options, '--target', 'es2024', consumer]);
+    const examples = await writeExtensionExamples(
+      join(out, 'examples'),
+      await readExtensionExamples(),
+      '../gateway/gateway.js',
+    );
+    const files = [consumer, ...examples.values()];
+    const run = promisify(execFile)(process.execPath, [
+      compiler,
+      ...options,
+      '--noUnusedLocals',
+      '--allowImportingTsExtensions',
+      '--target',
+      'es2024',
+      ...files,
+    ]);
     expect(await run.catch((error: { stdout: string }) => error)).toMatchObject({ stdout: '' });
   });
 });

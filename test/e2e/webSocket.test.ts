@@ -353,10 +353,13 @@ describe('the headers of an operation on a WebSocket', () => {
     expect((await peer.closed).code).toBe(4400);
   });
 
-  test('may not be larger than HTTP headers', async () => {
+  test.each([
+    ['that are used as headers may not be larger than HTTP headers', { authorization: 'x'.repeat(20_000) }],
+    ['may not be larger than 64 KB in total', { unused: 'x'.repeat(65_536) }],
+  ])('%s', async (_, payload) => {
     await using server = await startScriptedServer();
     await using peer = await Peer.open(server.url);
-    peer.send({ type: 'connection_init', payload: { authorization: 'x'.repeat(20_000) } });
+    peer.send({ type: 'connection_init', payload });
     expect(await peer.closed).toEqual({
       code: 4400,
       reason: 'Connection parameters are too large',

@@ -1,6 +1,6 @@
 import type { ReadIdentity } from '../../gateway/admission/identity.ts';
 import type { Claims } from '../../gateway/execution/requestContext.ts';
-import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.ts';
+import { defineExtension, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
 import {
   type Answer,
   type InlineGateway,
@@ -154,9 +154,21 @@ export const clients: Readonly<Record<string, Claims>> = {
   manager: { sub: 'manager', scp: ['shop', 'admin'] },
   keeper: { sub: 'keeper', scope: 'vault', scp: 'draft reviews' },
   clerk: { sub: 'clerk', scope: 'refund' },
+  coder: { sub: 'coder', policies: ['codes'] },
+  broken: { sub: 'broken', policies: 'broken' },
   /** A token that identifies no user. */
   device: { scope: '' },
 };
+
+/** Grants the policies that a token names. */
+const policiesOfToken = defineExtension({
+  name: 'policies-of-token',
+  decidePolicies: ({ policies, claims }) => {
+    if (claims?.policies === 'broken') throw new Error('no directory');
+    const granted = Array.isArray(claims?.policies) ? claims.policies : [];
+    return policies.filter((policy) => granted.includes(policy));
+  },
+});
 
 const readIdentity: ReadIdentity = (headers) => {
   const name = headers.get('x-client');
@@ -191,6 +203,7 @@ export async function startProtectedShop(options: ProtectedShopOptions = {}): Pr
     ...others,
     subgraphs,
     config: {
+      extensions: [policiesOfToken],
       cache: {
         rules: {
           'Product.label': { maxAge: '1m' },

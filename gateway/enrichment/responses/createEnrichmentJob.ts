@@ -13,6 +13,7 @@ interface CreateEnrichmentJobOptions {
   readonly request: OperationRequest;
   /** The client's headers that subgraphs, or the token's owner, depend on. */
   readonly headers: readonly (readonly [string, string])[];
+  readonly subgraphHeaders?: EnrichmentJob['subgraphHeaders'];
   readonly snapshot: ExecutionSnapshot;
   readonly pending: readonly PendingField[];
 }
@@ -23,6 +24,7 @@ export function createEnrichmentJob({
   operation,
   request,
   headers,
+  subgraphHeaders,
   snapshot,
   pending,
 }: CreateEnrichmentJobOptions): EnrichmentJob {
@@ -39,7 +41,12 @@ export function createEnrichmentJob({
     operationName: request.operationName,
     variables: request.variables,
   };
-  const identity = JSON.stringify([requested, headers, fields]);
+  const identity = JSON.stringify([
+    requested,
+    headers,
+    fields,
+    ...(subgraphHeaders === undefined ? [] : [subgraphHeaders]),
+  ]);
   // The tree is JSON text already, and may be large.
   const progress = JSON.stringify({ ...snapshot, tree: undefined });
   const snapshotSize = Buffer.byteLength(progress) + Buffer.byteLength(snapshot.tree);
@@ -47,6 +54,7 @@ export function createEnrichmentJob({
     id: createHash('sha256').update(identity).update(progress).update(snapshot.tree).digest('base64url'),
     operation: requested,
     headers: [...headers, ['x-request-id', request.requestId]],
+    ...(subgraphHeaders === undefined ? {} : { subgraphHeaders }),
     snapshot,
     snapshotSize,
     size: Buffer.byteLength(identity) + snapshotSize,

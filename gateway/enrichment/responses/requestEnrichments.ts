@@ -96,7 +96,19 @@ export class RequestEnrichments implements ResponseEnrichments {
       ),
     );
     const headers = coordinator.headersToStore(request.headers);
-    const job = createEnrichmentJob({ operation, request, headers, snapshot, pending: fields });
+    const subgraphHeaders = requestContext.hasComputedHeaders
+      ? [...new Set(operation.program.steps.map(({ shape }) => shape.subgraph))].map(
+          (subgraph) => [subgraph, requestContext.headersFor(subgraph)] as const,
+        )
+      : undefined;
+    const job = createEnrichmentJob({
+      operation,
+      request,
+      headers,
+      subgraphHeaders,
+      snapshot,
+      pending: fields,
+    });
     this.#job = { kind: 'enqueued', attempt, id: job.id };
     coordinator.equalJobs.start(job.id);
     const { failedGroups } = this.gate;

@@ -63,7 +63,7 @@ export class SnapshotExecutor implements JobExecutor {
     try {
       const snapshot = job.snapshot as ExecutionSnapshot;
       const request = requestOf(job, snapshot, stop.signal);
-      const context = this.#options.requestContexts.create(request);
+      const context = withStoredHeaders(this.#options.requestContexts.create(request), job);
       const operation = lease && (await this.#options.prepare(request, context, lease.supergraph, snapshot));
       if (stop.signal.aborted) return;
       if (operation === undefined || programFingerprint(operation.program) !== snapshot.fingerprint) {
@@ -137,6 +137,12 @@ function requestOf(job: EnrichmentJob, snapshot: ExecutionSnapshot, signal: Abor
     requestId: headers.get('x-request-id') ?? job.id,
     signal,
   };
+}
+
+function withStoredHeaders(context: RequestContext, { subgraphHeaders }: EnrichmentJob): RequestContext {
+  if (subgraphHeaders === undefined) return context;
+  const stored = new Map(subgraphHeaders);
+  return { ...context, headersFor: (subgraph) => stored.get(subgraph) ?? context.headersFor(subgraph) };
 }
 
 function capDeadline(context: RequestContext, deadlineMs: number): RequestContext {

@@ -157,6 +157,8 @@ export class Authorizer {
     return Promise.all(pending).then(
       () => granted,
       (cause: unknown) => {
+        // The decider has chosen what its client gets, and has logged the cause.
+        if (cause instanceof GatewayError) throw cause;
         this.#options.onDecisionFailed(cause, request.requestId);
         throw undecidedError(cause);
       },

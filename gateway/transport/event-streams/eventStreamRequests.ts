@@ -143,6 +143,7 @@ function clientRequestOf(exchange: EventStreamExchange, signal: AbortSignal): Cl
     acceptsSubscriptions: true,
     isReadOnly: exchange.method === 'GET',
     lastEventId: undefined,
+    transport: 'event-stream',
     clientAddress: exchange.clientAddress,
     requestId: exchange.requestId,
     signal,

@@ -235,6 +235,7 @@ class GraphQLExchange {
       acceptsSubscriptions: subscription !== undefined,
       isReadOnly: method === 'GET',
       lastEventId: subscription === 'text/event-stream' ? headers.get('last-event-id') : undefined,
+      transport: 'http',
       clientAddress: clientAddressOf(this.#request),
       requestId: this.#requestId,
       signal: this.#signal,

@@ -60,6 +60,7 @@ export class WebSocketConnection {
   #isDraining = false;
   #parameters: ReadonlyMap<string, string> = new Map();
   #forwardedParameters: Readonly<Record<string, unknown>> = {};
+  #initPayload: Readonly<Record<string, unknown>> = {};
   #incremental: IncrementalFormat | undefined = 'deferSpec=20220824';
 
   constructor(options: WebSocketConnectionOptions) {
@@ -126,7 +127,8 @@ export class WebSocketConnection {
     }
     switch (message.type) {
       case MessageType.ConnectionInit:
-        this.#initialize(message.payload ?? {});
+        if (byteLengthOf(data) > maxInitBytes) this.#close(CloseCode.BadRequest, parametersTooLarge);
+        else this.#initialize(message.payload ?? {});
         return;
       case MessageType.Ping:
         this.#outbox.send(
@@ -156,13 +158,14 @@ export class WebSocketConnection {
     const headers = parameterHeaders(parameters, this.#options.connectionParams);
     const forwarded = pickForwardedParameters(parameters, this.#options.subgraphParams);
     if (headers === undefined || forwarded === undefined) {
-      this.#close(CloseCode.BadRequest, 'Connection parameters are too large');
+      this.#close(CloseCode.BadRequest, parametersTooLarge);
       return;
     }
     this.#isInitialized = true;
     this.#stopInitTimer();
     this.#parameters = headers;
     this.#forwardedParameters = forwarded;
+    this.#initPayload = parameters;
     const accept = headers.get('accept');
     if (accept !== undefined) this.#incremental = negotiateFormats(accept).incremental;
     this.#outbox.send(JSON.stringify({ type: MessageType.ConnectionAck }));
@@ -221,6 +224,8 @@ export class WebSocketConnection {
       isReadOnly: false,
       lastEventId: undefined,
       connectionParams: this.#forwardedParameters,
+      initPayload: this.#initPayload,
+      transport: 'websocket',
       clientAddress: connection.remoteAddress,
       requestId,
       signal: operation.signal,
@@ -288,4 +293,12 @@ export class WebSocketConnection {
     this.#cancelInitTimer?.();
     this.#cancelInitTimer = undefined;
   }
+}
+
+/** The payload of `connection_init` stays in memory as long as the socket. */
+const maxInitBytes = 64 * 1024;
+const parametersTooLarge = 'Connection parameters are too large';
+
+function byteLengthOf(data: RawData): number {
+  return Array.isArray(data) ? data.reduce((sum, { length }) => sum + length, 0) : data.byteLength;
 }

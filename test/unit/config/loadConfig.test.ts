@@ -50,6 +50,19 @@ describe('the precedence of configuration sources', () => {
     ]);
   });
 
+  test('relative paths of extensions start at the directory of the file, and names of packages stay', () => {
+    const modules = ['./a.ts', '../b.ts', '@acme/c', '/d.ts'];
+    const { extensions } = load(
+      `${yaml}extensions: ${JSON.stringify(modules.map((module) => ({ module })))}`,
+    );
+    expect(extensions).toEqual(
+      [join(folder, 'a.ts'), join(folder, '../b.ts'), '@acme/c', '/d.ts'].map((module) => ({
+        module,
+        options: {},
+      })),
+    );
+  });
+
   test('the command line overrides the file', () => {
     const overrides = { supergraph: '/other.graphql', host: '0.0.0.0', port: '0', workers: 'auto' };
     const config = load(yaml, { overrides });

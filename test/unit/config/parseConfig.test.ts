@@ -226,7 +226,7 @@ describe('an invalid configuration', () => {
         path: 'grafana',
         message: 'is not known',
         expected:
-          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, overload, limits, planning, override, http, delivery, subscriptions, security, telemetry, contracts, workers',
+          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, overload, limits, planning, override, http, delivery, subscriptions, security, telemetry, contracts, extensions, workers',
       },
     ]);
   });

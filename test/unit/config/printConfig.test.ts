@@ -56,6 +56,12 @@ test('a printed configuration masks the headers of supergraph requests', () => {
   ]);
 });
 
+test('a printed configuration masks the options of extensions', () => {
+  const extensions = [{ module: './a.ts', options: { token: 'secret', nested: { key: 'secret' } } }];
+  const printed = printConfig(parseConfig({ supergraph: { file: 'a' }, extensions }));
+  expect(parse(printed).extensions).toEqual([{ module: './a.ts', options: { token: '***', nested: '***' } }]);
+});
+
 test('every option of the JSON Schema has a description', () => {
   const silent: string[] = [];
   const visit = (schema: ReturnType<typeof createConfigJsonSchema>, path: string): void => {

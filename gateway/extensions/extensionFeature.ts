@@ -1,0 +1,142 @@
+import type { ExecuteOperation } from '../admission/apolloPipeline.ts';
+import type { RequestContext } from '../execution/requestContext.ts';
+import type { Feature, FeatureContext } from '../feature.ts';
+import type { OperationRequest } from '../operation/operationRequest.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { CallHooks } from '../subgraphs/callHooks.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
+import { SupergraphRefusedError } from '../supergraph/supergraphRefusedError.ts';
+import type { UnreadyReason } from '../transport/http/healthRoutes.ts';
+import type { Routes } from '../transport/http/routes.ts';
+import type { Extension, PolicyRequest } from './extension.ts';
+import { createCallHooks } from './extensionCalls.ts';
+import { type BoundHook, HookRunner, hooksOf } from './extensionHooks.ts';
+import { ExtensionOperations } from './extensionOperations.ts';
+import { decorateWithResponseHooks } from './extensionResponses.ts';
+import { addExtensionRoutes } from './extensionRoutes.ts';
+
+/** The extensions of a gateway. Members for hooks that no extension has are `undefined`, so that they cost nothing. */
+export class ExtensionFeature implements Feature {
+  /** Returns the context that later stages use instead of the given one. @throws {GatewayError} */
+  readonly extendContext:
+    | ((context: RequestContext, request: OperationRequest) => Promise<RequestContext>)
+    | undefined;
+  /** Called before a prepared operation is executed. @throws {GatewayError} */
+  readonly onPlan: ((request: OperationRequest, operation: PreparedOperation) => Promise<void>) | undefined;
+  readonly decorateExecution: ((execute: ExecuteOperation) => ExecuteOperation) | undefined;
+  readonly callHooks: CallHooks | undefined;
+  /** Returns the policies that the request satisfies. */
+  readonly decidePolicies?: (request: PolicyRequest) => Promise<readonly string[]>;
+  readonly #extensions: readonly Extension[];
+  readonly #context: Pick<FeatureContext, 'config' | 'log' | 'timers'>;
+  readonly #runner: HookRunner;
+  readonly #readinessHooks: readonly BoundHook<'readiness'>[];
+
+  constructor(extensions: readonly Extension[], context: Pick<FeatureContext, 'config' | 'log' | 'timers'>) {
+    const runner = new HookRunner(context);
+    const timeoutMs = context.config.subgraphs.all.timeouts.deadline;
+    this.#extensions = extensions;
+    this.#context = context;
+    this.#runner = runner;
+    this.#readinessHooks = hooksOf(extensions, 'readiness') ?? [];
+    const operations = new ExtensionOperations(extensions, runner);
+    this.decorateExecution = decorateWithResponseHooks({
+      extensions,
+      runner,
+      findOperation: (request) => operations.find(request),
+      timeoutMs,
+    });
+    this.onPlan = operations.needsPlan
+      ? (request, operation) => operations.onPlan(request, operation)
+      : undefined;
+    const needsOperations =
+      operations.needsPlan ||
+      this.decorateExecution !== undefined ||
+      hooksOf(extensions, 'requestContext') !== undefined;
+    this.extendContext = needsOperations
+      ? (requestContext, request) => operations.extendContext(requestContext, request)
+      : undefined;
+    this.callHooks = createCallHooks(extensions, runner);
+    const policyHooks = hooksOf(extensions, 'decidePolicies');
+    if (policyHooks === undefined) return;
+    const decidePolicies = async (request: PolicyRequest): Promise<readonly string[]> => {
+      const { requestId } = request;
+      const granted = policyHooks.map((hook) =>
+        runner.run(hook, () => hook.call(request), { requestId, timeoutMs }),
+      );
+      return (await Promise.all(granted)).flat();
+    };
+    this.decidePolicies = decidePolicies;
+  }
+
+  /** @throws {SupergraphRefusedError} */
+  async admitSupergraph(
+    next: Supergraph,
+    previous: Supergraph | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const supergraph = { ...describeSupergraph(next), previousId: previous?.id, signal };
+    for (const hook of hooksOf(this.#extensions, 'admitSupergraph') ?? []) {
+      const admitted = (async () => hook.call(supergraph))();
+      const bounds = { timeoutMs: Number.POSITIVE_INFINITY, signal };
+      await this.#runner.withinBounds(hook, admitted, bounds).catch((cause: unknown) => {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        const message = `The extension "${hook.extension}" refuses the supergraph: ${reason}`;
+        throw new SupergraphRefusedError(message, { cause });
+      });
+    }
+  }
+
+  addPublicRoutes(listener: Routes): void {
+    this.#addRoutes(listener, 'publicRoutes', this.#context.config.listen.path);
+  }
+
+  addAdminRoutes(listener: Routes): void {
+    this.#addRoutes(listener, 'adminRoutes');
+  }
+
+  get unreadyReasons(): readonly UnreadyReason[] {
+    return this.#readinessHooks.flatMap((hook) => {
+      const message = this.#readinessOf(hook);
+      return message === undefined
+        ? []
+        : [{ code: 'EXTENSION_NOT_READY', message: `${hook.extension}: ${message}` }];
+    });
+  }
+
+  async close(): Promise<void> {
+    const { config, log } = this.#context;
+    for (const hook of hooksOf(this.#extensions.toReversed(), 'close') ?? []) {
+      const closed = (async () => hook.call())();
+      const bounds = { timeoutMs: config.listen.drainTimeout, option: 'listen.drainTimeout' };
+      await this.#runner.withinBounds(hook, closed, bounds).catch((err: unknown) => {
+        log.error({ err, extension: hook.extension }, 'An extension could not be closed');
+      });
+    }
+  }
+
+  #readinessOf(hook: BoundHook<'readiness'>): string | undefined {
+    try {
+      return this.#runner.runSync(hook, () => hook.call());
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  #addRoutes(listener: Routes, member: 'publicRoutes' | 'adminRoutes', reservedPath?: string): void {
+    const { config, log } = this.#context;
+    const { bodySize } = config.limits;
+    for (const { name: extension, [member]: routes = [] } of this.#extensions) {
+      if (routes.length > 0) addExtensionRoutes(listener, { extension, routes, reservedPath, bodySize, log });
+    }
+  }
+}
+
+function describeSupergraph({ id, sdl, apiSchema, subgraphs }: Supergraph) {
+  return {
+    id,
+    sdl,
+    schema: apiSchema,
+    subgraphs: Array.from(subgraphs.values(), ({ name, url }) => ({ name, url })),
+  };
+}

@@ -1,0 +1,161 @@
+import { abortReasonOf, GatewayError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Timers } from '../time/timers.ts';
+import type { Extension, RequestRefusedError } from './extension.ts';
+
+/** The members of an extension, in the order in which the documentation lists them. */
+export const extensionMembers = [
+  'name',
+  'requestContext',
+  'subgraphHeaders',
+  'onPlan',
+  'onSubgraphRequest',
+  'onSubgraphResponse',
+  'onResponse',
+  'onPayload',
+  'decidePolicies',
+  'admitSupergraph',
+  'publicRoutes',
+  'adminRoutes',
+  'readiness',
+  'close',
+] as const satisfies readonly (keyof Extension)[];
+
+type HookName = {
+  [Key in keyof Extension]-?: NonNullable<Extension[Key]> extends (...parameters: never[]) => unknown
+    ? Key
+    : never;
+}[keyof Extension];
+type Hook<Name extends HookName> = NonNullable<Extension[Name]>;
+
+/** A hook that an extension has. */
+export interface BoundHook<Name extends HookName> {
+  readonly extension: string;
+  readonly name: Name;
+  readonly call: (...parameters: Parameters<Hook<Name>>) => ReturnType<Hook<Name>>;
+}
+
+/** The hook of each extension that has it; `undefined` if none has. */
+export function hooksOf<Name extends HookName>(
+  extensions: readonly Extension[],
+  name: Name,
+): readonly BoundHook<Name>[] | undefined {
+  const hooks = extensions.flatMap((extension): BoundHook<Name>[] => {
+    const hook = extension[name] as Hook<Name> | undefined;
+    return hook === undefined
+      ? []
+      : [{ extension: extension.name, name, call: hook.bind(extension) as never }];
+  });
+  return hooks.length === 0 ? undefined : hooks;
+}
+
+/** Where a hook is called, for errors and the log. */
+interface HookCall {
+  readonly requestId?: string | undefined;
+  readonly subgraph?: string | undefined;
+}
+
+interface BoundedHookCall extends HookCall {
+  /** Milliseconds that a promise of the hook may take. */
+  readonly timeoutMs: number;
+  /** The option that limits it; the deadline of requests when omitted. */
+  readonly option?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Label = Pick<BoundHook<HookName>, 'extension' | 'name'>;
+
+interface HookRunnerOptions {
+  readonly log: Pick<Logger, 'error'>;
+  readonly timers: Timers;
+}
+
+/** Calls hooks of extensions and turns what they throw into errors for clients. */
+export class HookRunner {
+  readonly #options: HookRunnerOptions;
+
+  constructor(options: HookRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Calls a synchronous hook.
+   *  @throws {GatewayError} */
+  runSync<Result>(hook: Label, run: () => Result, call: HookCall = {}): Result {
+    let result: Result;
+    try {
+      result = run();
+    } catch (error) {
+      throw this.toError(hook, error, call);
+    }
+    if (!isPromise(result)) return result;
+    result.then(undefined, () => undefined);
+    throw this.toError(hook, new TypeError(`${hook.name} is synchronous, but it returned a promise.`), call);
+  }
+
+  /** Calls a hook and waits for its promise. `bounds`: omitted where the caller stops waiting by itself.
+   *  @throws {GatewayError} */
+  async run<Result>(
+    hook: Label,
+    run: () => Result | Promise<Result>,
+    call: HookCall | BoundedHookCall,
+  ): Promise<Result> {
+    try {
+      const result = run();
+      if (!isPromise(result)) return result;
+      return await ('timeoutMs' in call ? this.withinBounds(hook, result, call) : result);
+    } catch (error) {
+      throw this.toError(hook, error, call);
+    }
+  }
+
+  /** The error that a client gets for what a hook has thrown. The cause is logged, unless the hook refuses the request. */
+  toError({ extension, name }: Label, error: unknown, { requestId, subgraph }: HookCall = {}): GatewayError {
+    if (error instanceof GatewayError) return error;
+    const options = subgraph === undefined ? {} : { subgraph };
+    if (isRefusal(error)) {
+      const { message, code, status, extensions } = error;
+      return new GatewayError('BAD_REQUEST', message, { ...options, extensions, refusal: { code, status } });
+    }
+    this.#options.log.error(
+      { err: error, extension, hook: name, requestId, subgraph },
+      'A hook of an extension failed',
+    );
+    return new GatewayError('EXTENSION_FAILED', `The extension "${extension}" failed in its hook ${name}.`, {
+      ...options,
+      cause: error,
+    });
+  }
+
+  /** Rejects when the time is over or the signal is aborted. */
+  async withinBounds<Result>(
+    { extension, name }: Label,
+    result: Promise<Result>,
+    { timeoutMs, signal, option = 'subgraphs.all.timeouts.deadline' }: BoundedHookCall,
+  ): Promise<Result> {
+    const ended = Promise.withResolvers<never>();
+    const onAbort = (): void => ended.reject(abortReasonOf(signal as AbortSignal));
+    const message = `The extension "${extension}" did not end its hook ${name} in time (${option}).`;
+    const cancelTimer = Number.isFinite(timeoutMs)
+      ? this.#options.timers.after(Math.max(0, timeoutMs), () =>
+          ended.reject(new GatewayError('DEADLINE_EXCEEDED', message)),
+        )
+      : undefined;
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await Promise.race([result, ended.promise]);
+    } finally {
+      cancelTimer?.();
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value> {
+  return typeof value === 'object' && value !== null && typeof (value as Promise<Value>).then === 'function';
+}
+
+/** An extension may have its own copy of this package, so that the class is not enough to recognise its errors. */
+function isRefusal(error: unknown): error is RequestRefusedError {
+  return error instanceof Error && error.name === 'RequestRefusedError' && 'status' in error;
+}

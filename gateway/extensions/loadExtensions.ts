@@ -1,0 +1,188 @@
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ConfigError, type ConfigProblem } from '../config/configError.ts';
+import { findNearestName } from '../config/findNearestName.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Extension, ExtensionModule } from './extension.ts';
+import { extensionMembers } from './extensionHooks.ts';
+
+/** Creates the extensions of a list.
+ *  @throws {ConfigError} with every problem. */
+export async function loadExtensions(
+  entries: readonly (Extension | ExtensionModule)[],
+  log: Logger,
+): Promise<readonly Extension[]> {
+  const problems: ConfigProblem[] = [];
+  const extensions = new Map<string, { extension: Extension; path: string }>();
+  for (const [index, entry] of entries.entries()) {
+    const path = `extensions[${index}]`;
+    const created = isModule(entry) ? await createFromModule(entry, log, path) : entry;
+    if (created instanceof ExtensionProblem) {
+      problems.push(created.problem);
+      continue;
+    }
+    const found = findProblems(created, isModule(entry) ? `${path}.module` : path);
+    const extension = created as Extension;
+    const first = found.length === 0 ? extensions.get(extension.name) : undefined;
+    if (first !== undefined) {
+      problems.push({
+        path,
+        message: `has the name "${extension.name}" of ${first.path}`,
+        expected: 'extensions with different names',
+      });
+    } else if (found.length === 0) extensions.set(extension.name, { extension, path });
+    problems.push(...found);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Array.from(extensions.values(), ({ extension }) => extension);
+}
+
+/** Whether an entry names a module, as all entries of a configuration file do. */
+export function isModule(entry: Extension | ExtensionModule): entry is ExtensionModule {
+  return typeof entry === 'object' && entry !== null && 'module' in entry;
+}
+
+class ExtensionProblem {
+  readonly problem: ConfigProblem;
+
+  constructor(problem: ConfigProblem) {
+    this.problem = problem;
+  }
+}
+
+async function createFromModule(
+  { module, options = {} }: ExtensionModule,
+  log: Logger,
+  entryPath: string,
+): Promise<unknown> {
+  const path = `${entryPath}.module`;
+  const name = JSON.stringify(module);
+  let exported: unknown;
+  try {
+    exported = defaultExportOf(await importModule(module));
+  } catch (error) {
+    const message = `is ${name}, which could not be loaded: ${messageOf(error)}`;
+    return new ExtensionProblem({ path, message, expected: '' });
+  }
+  if (exported === undefined) {
+    return new ExtensionProblem({
+      path,
+      message: `is ${name}, which has no default export`,
+      expected: '`export default defineExtension({ … })`, or a function that returns an extension',
+    });
+  }
+  if (typeof exported !== 'function') return exported;
+  try {
+    return await exported(options, { log: log.child({ extension: module }) });
+  } catch (error) {
+    const message = `is ${name}, whose function failed: ${messageOf(error)}`;
+    return new ExtensionProblem({ path, message, expected: '' });
+  }
+}
+
+/** Imports a file, or a package: one that is installed next to the gateway, otherwise one of the working directory. */
+async function importModule(module: string): Promise<object> {
+  if (/^(\.{0,2}\/|[a-zA-Z]:[\\/])/.test(module)) return import(pathToFileURL(resolve(module)).href);
+  try {
+    return await import(module);
+  } catch (error) {
+    const file = isNotFound(error) ? findPackage(module) : undefined;
+    if (file === undefined) throw error;
+    return import(pathToFileURL(file).href);
+  }
+}
+
+function findPackage(name: string): string | undefined {
+  try {
+    return createRequire(join(process.cwd(), 'package.json')).resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
+}
+
+/** The default export, also of a CommonJS module that was compiled from an ES module. */
+function defaultExportOf(namespace: object): unknown {
+  const exported: unknown = 'default' in namespace ? namespace.default : undefined;
+  if (typeof exported !== 'object' || exported === null || !('__esModule' in exported)) return exported;
+  return 'default' in exported ? exported.default : undefined;
+}
+
+const members: ReadonlySet<string> = new Set(extensionMembers);
+
+function findProblems(value: unknown, path: string): ConfigProblem[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const kind = value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+    return [{ path, message: `gives ${kind}`, expected: 'an extension: an object with a `name` and hooks' }];
+  }
+  const extension = value as Record<string, unknown>;
+  const { name } = extension;
+  if (typeof name !== 'string' || name.trim() === '') {
+    return [{ path, message: 'gives an extension without a name', expected: 'a `name`' }];
+  }
+  const label = `gives the extension "${name}", whose`;
+  const unknown = unknownNames(extension).map((key): ConfigProblem => {
+    const nearest = findNearestName(key, extensionMembers);
+    const advice = nearest === undefined ? '' : `; did you mean \`${nearest}\`?`;
+    return {
+      path,
+      message: `${label} \`${key}\` is not a hook${advice}`,
+      expected: `one of ${extensionMembers.join(', ')}`,
+    };
+  });
+  const invalid = extensionMembers.flatMap((key): ConfigProblem[] => {
+    const member = extension[key];
+    if (key === 'name' || member === undefined) return [];
+    if (key === 'publicRoutes' || key === 'adminRoutes') {
+      return isRouteList(member)
+        ? []
+        : [{ path, message: `${label} \`${key}\` are not routes`, expected: routesExpected }];
+    }
+    return typeof member === 'function'
+      ? []
+      : [{ path, message: `${label} \`${key}\` is not a function`, expected: 'a function' }];
+  });
+  return [...unknown, ...invalid];
+}
+
+/** Names that are not those of hooks. An instance of a class may have methods of its own; only those that look like a
+ *  misspelled hook count. */
+function unknownNames(extension: object): string[] {
+  const names = new Set<string>(Object.keys(extension));
+  let isPlain = true;
+  for (
+    let prototype = Object.getPrototypeOf(extension);
+    prototype !== null && prototype !== Object.prototype;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
+    isPlain = false;
+    for (const name of Object.getOwnPropertyNames(prototype)) if (name !== 'constructor') names.add(name);
+  }
+  return [...names].filter(
+    (name) => !members.has(name) && (isPlain || findNearestName(name, extensionMembers) !== undefined),
+  );
+}
+
+const methods: ReadonlySet<unknown> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
+const routesExpected = `a list of { method: ${[...methods].join(' | ')}, path: '/…', handle(request) }`;
+
+function isRouteList(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (route) =>
+        methods.has(route?.method) &&
+        typeof route.path === 'string' &&
+        route.path.startsWith('/') &&
+        typeof route.handle === 'function',
+    )
+  );
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

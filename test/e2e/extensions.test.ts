@@ -1,0 +1,540 @@
+import { createHmac } from 'node:crypto';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { createClient } from 'graphql-ws';
+import { pino } from 'pino';
+import { WebSocket } from 'ws';
+import { type ClientOperation, defineExtension, RequestRefusedError } from '../../gateway/gateway.ts';
+import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { readEvents } from '../harness/readEvents.ts';
+
+/** What the hook of this name does in the running test. */
+const actions = new Map<string, (argument: never) => unknown>();
+const closed: string[] = [];
+const operations: ClientOperation[] = [];
+const admitted: (string | undefined)[] = [];
+
+function act(hook: string, argument: unknown): never {
+  return actions.get(hook)?.(argument as never) as never;
+}
+
+const probe = defineExtension({
+  name: 'probe',
+  requestContext(request) {
+    operations.push(request);
+    return act('requestContext', request);
+  },
+  subgraphHeaders: (event) => act('subgraphHeaders', event),
+  onPlan: (event) => act('onPlan', event),
+  onSubgraphRequest: (request) => act('onSubgraphRequest', request),
+  onSubgraphResponse: (response) => act('onSubgraphResponse', response),
+  onResponse: (event) => act('onResponse', event),
+  onPayload: (event) => act('onPayload', event),
+  admitSupergraph: ({ previousId }) => {
+    admitted.push(previousId);
+  },
+  readiness: () => act('readiness', undefined),
+  close: () => {
+    closed.push('probe');
+    throw new Error('nothing to close');
+  },
+});
+
+const lines: Record<string, unknown>[] = [];
+const waiting = new Set<(line: Record<string, unknown>) => void>();
+const logger = pino(
+  { level: 'debug', base: null },
+  {
+    write: (text) => {
+      const line = JSON.parse(text) as Record<string, unknown>;
+      lines.push(line);
+      for (const notify of waiting) notify(line);
+    },
+  },
+);
+
+function logLine(message: string): Promise<Record<string, unknown>> {
+  return new Promise((resolve) => {
+    const notify = (line: Record<string, unknown>): void => {
+      if (line.msg !== message) return;
+      waiting.delete(notify);
+      resolve(line);
+    };
+    waiting.add(notify);
+  });
+}
+
+const linesOf = (message: string) => lines.filter(({ msg }) => msg === message);
+
+let directory: string;
+let gateway: InlineGateway;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tributary-extensions-'));
+  const files = await writeExtensionExamples(
+    directory,
+    await readExtensionExamples(),
+    new URL('../../gateway/gateway.ts', import.meta.url).href,
+  );
+  const example = (name: string, options = {}) => ({
+    module: files.get(`extensions/${name}.ts`) as string,
+    options,
+  });
+  gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'products',
+        sdl: 'type Query { product: Product } type Product @key(fields: "id") { id: ID! name: String }',
+        resolvers: { Query: { product: () => ({ id: '1', name: 'Pan' }) } },
+      },
+      {
+        name: 'reviews',
+        sdl: `type Query { review: String } type Mutation { addReview: String } type Subscription { added: String }
+              type Product @key(fields: "id") { id: ID! rating: Int }`,
+        resolvers: {
+          Query: { review: () => 'good' },
+          Mutation: { addReview: () => 'added' },
+          Product: { rating: () => 5 },
+        },
+      },
+      {
+        name: 'stock',
+        sdl: 'type Product @key(fields: "id") { id: ID! stock: Int }',
+        resolvers: { Product: { stock: (_, __, { headers }) => (headers['x-tenant-id'] === 'a' ? 1 : 2) } },
+      },
+    ],
+    isWatching: true,
+    config: {
+      telemetry: { logLevel: 'debug' },
+      security: { exposeSubgraphErrors: true },
+      subgraphs: {
+        all: { headers: { forward: ['authorization'] }, retry: { enabled: false } },
+        // Prevents probing for the protocol of subscriptions.
+        reviews: { subscription: { protocol: 'graphql_ws' } },
+      },
+      enrichment: { fields: { 'Product.stock': {} }, jobs: { backoff: { base: '1ms' } } },
+      extensions: [
+        example('users'),
+        example('tenant'),
+        example('slowPlans', { maxFetches: 1 }),
+        example('fetchLimit'),
+        example('signature', { secret: 'key' }),
+        example('legacyErrors'),
+        example('audit'),
+        example('policies'),
+        example('completeGraph'),
+        example('flags'),
+        probe,
+      ],
+    },
+    dependencies: { logger },
+  });
+});
+afterEach(() => {
+  actions.clear();
+  lines.length = 0;
+  operations.length = 0;
+  for (const name of ['products', 'reviews', 'stock']) gateway.subgraph(name).reset();
+});
+afterAll(async () => {
+  await gateway.close();
+  await rm(directory, { recursive: true });
+});
+
+const acme = { headers: { 'x-tenant': 'acme', 'x-request-id': 'r1' } };
+const audit = { extensions: { audit: { requestId: 'r1' } } };
+const callsOf = (...names: string[]) => names.flatMap((name) => gateway.subgraph(name).calls);
+const allCalls = () => callsOf('products', 'reviews', 'stock');
+
+describe('the examples of docs/extensions.md', () => {
+  test('tenant: a request without a tenant is refused, whether its operation is known or not', async () => {
+    const refused = {
+      status: 401,
+      body: { errors: [{ message: 'Send the header x-tenant.', extensions: { code: 'TENANT_REQUIRED' } }] },
+    };
+    expect(await gateway.execute('{ review }')).toEqual(refused);
+    expect(await gateway.execute('{ review }')).toEqual(refused);
+    expect(allCalls()).toEqual([]);
+  });
+
+  test('tenant: clients of different tenants share no call, and clients of one tenant do', async () => {
+    const gate = gateway.subgraph('reviews').hold('Query.review');
+    const asked = ['a', 'b', 'a'].map((tenant) =>
+      gateway.execute('{ review }', { headers: { 'x-tenant': tenant } }),
+    );
+    await gateway.subgraph('reviews').waitForCalls(2);
+    gate.open();
+    expect((await Promise.all(asked)).map(({ body }) => body.data)).toEqual(
+      Array.from({ length: 3 }, () => ({ review: 'good' })),
+    );
+    expect(callsOf('reviews').map(({ headers }) => headers['x-tenant-id'])).toEqual(['a', 'b']);
+  });
+
+  test('users: headers are set from the context, and deleted for one subgraph', async () => {
+    gateway.subgraph('products').answerWith(() => ({
+      kind: 'json',
+      body: { data: { product: { __typename: 'Product', id: '1', name: 'Pot' } }, extensions: { secret: 1 } },
+    }));
+    const headers = { ...acme.headers, authorization: 'Bearer bob' };
+    const { body } = await gateway.execute('{ product { name rating } }', { headers });
+    expect(body).toEqual({ data: { product: { name: 'Pot', rating: 5 } }, ...audit });
+    expect(
+      callsOf('products', 'reviews').map(({ headers: { authorization, 'x-user': user } }) => ({
+        authorization,
+        user,
+      })),
+    ).toEqual([
+      { authorization: 'Bearer bob', user: 'bob' },
+      { authorization: undefined, user: 'bob' },
+    ]);
+  });
+
+  test('slowPlans: operations with many fetches are logged, with the module as the extension', async () => {
+    await gateway.execute('query Rated { product { rating } }', acme);
+    await gateway.execute('{ review }', acme);
+    expect(linesOf('An operation needs many fetches')).toMatchObject([
+      { operation: 'Rated', fetches: 2, extension: join(directory, 'extensions/slowPlans.ts') },
+    ]);
+  });
+
+  test('fetchLimit: an operation with too many fetches is refused before anything is fetched', async () => {
+    const { status, body } = await gateway.execute('{ product { name rating stock } }', acme);
+    expect([status, body]).toEqual([
+      400,
+      {
+        errors: [
+          {
+            message: 'Select less.',
+            extensions: { code: 'TOO_MANY_FETCHES', fetches: 3, allowed: 2 },
+          },
+        ],
+      },
+    ]);
+    expect(allCalls()).toEqual([]);
+  });
+
+  test('signature: the subgraph can verify the body', async () => {
+    await gateway.execute('{ review }', acme);
+    const [call] = callsOf('reviews');
+    const text = JSON.stringify({ query: call?.query, variables: call?.variables });
+    const digest = createHmac('sha256', 'key').update(text).digest('hex');
+    expect(call?.headers['x-signature']).toBe(`sha256=${digest}`);
+  });
+
+  test('legacyErrors: a result is replaced for every client that shares the call', async () => {
+    const gate = Promise.withResolvers<void>();
+    actions.set('onSubgraphRequest', () => gate.promise);
+    const body = { data: null, extensions: { error: 'too old' } };
+    gateway.subgraph('reviews').answerWith(() => ({ kind: 'json', body }));
+    const asked = [gateway.execute('{ review }', acme), gateway.execute('{ review }', acme)];
+    gate.resolve();
+    const answer = {
+      data: { review: null },
+      errors: [{ message: 'too old', path: ['review'], extensions: { code: 'SUBGRAPH_ERROR' } }],
+      ...audit,
+    };
+    expect((await Promise.all(asked)).map((each) => each.body)).toEqual([answer, answer]);
+    expect(callsOf('reviews')).toHaveLength(1);
+  });
+
+  test('legacyErrors: a refused response fails its fields only', async () => {
+    gateway.subgraph('reviews').answerWith(() => ({ kind: 'json', status: 451, body: {} }));
+    expect(await gateway.execute('{ product { name rating } }', acme)).toEqual({
+      status: 200,
+      body: {
+        data: { product: { name: 'Pan', rating: null } },
+        errors: [
+          {
+            message: 'Not available in your country.',
+            path: ['product', 'rating'],
+            extensions: { code: 'UNAVAILABLE' },
+          },
+        ],
+        ...audit,
+      },
+    });
+  });
+
+  test('audit: a response gets a header and extensions, and payloads are observed one by one', async () => {
+    const response = await fetch(gateway.url, {
+      method: 'POST',
+      headers: { ...acme.headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ review }' }),
+    });
+    expect([response.headers.get('x-errors'), await response.json()]).toEqual([
+      '0',
+      { data: { review: 'good' }, ...audit },
+    ]);
+    await using deferred = await gateway.executeIncrementally(
+      '{ product { name ... @defer { rating } } }',
+      acme,
+    );
+    const payloads = await deferred.remaining();
+    expect(linesOf('A payload is sent')).toMatchObject(
+      payloads.map((payload, index) => ({ index, length: JSON.stringify(payload).length, requestId: 'r1' })),
+    );
+    expect(payloads).toHaveLength(2);
+  });
+
+  test('completeGraph: a supergraph is refused with the reason, and the gateway continues with its own', async () => {
+    const sdl = await readFile(gateway.supergraphFile, 'utf8');
+    const refused = logLine('The new supergraph was refused');
+    const next = `${gateway.supergraphFile}.next`;
+    await writeFile(next, sdl.replace(/^ {2}product: Product .*\n/m, ''));
+    await rename(next, gateway.supergraphFile);
+    expect(JSON.stringify(await refused)).toContain(
+      'The extension \\"complete-graph\\" refuses the supergraph: it has no Query.product',
+    );
+    expect((await gateway.execute('{ product { name } }', acme)).status).toBe(200);
+    // Only the first supergraph reached the extensions after the one that refuses.
+    expect(admitted).toEqual([undefined]);
+  });
+
+  test('flags: routes of both listeners, and readiness', async () => {
+    const url = new URL('/flags/maintenance', gateway.url);
+    const adminUrl = new URL('/flags/maintenance', gateway.adminUrl);
+    const ready = new URL('/health/ready', gateway.adminUrl);
+    expect(await (await fetch(url)).json()).toEqual({ maintenance: false });
+    const set = async (value: boolean) =>
+      (await fetch(adminUrl, { method: 'PUT', body: JSON.stringify(value) })).status;
+    expect([await set(true), (await fetch(url, { method: 'PUT' })).status]).toEqual([204, 405]);
+    const unready = await fetch(ready);
+    expect([unready.status, await unready.json()]).toEqual([
+      503,
+      {
+        status: 'not ready',
+        reasons: [{ code: 'EXTENSION_NOT_READY', message: 'flags: maintenance has begun' }],
+      },
+    ]);
+    await set(false);
+    expect((await fetch(ready)).status).toBe(200);
+  });
+});
+
+describe('a hook that fails', () => {
+  const fail = () => {
+    throw new Error('secret cause');
+  };
+  const failure = (hook: string) => `The extension "probe" failed in its hook ${hook}.`;
+
+  test.each([
+    ['requestContext', 'requestContext', fail],
+    ['requestContext that rejects', 'requestContext', () => Promise.reject(new Error('secret cause'))],
+    ['subgraphHeaders', 'subgraphHeaders', fail],
+    ['subgraphHeaders that returns a promise', 'subgraphHeaders', () => Promise.reject(new Error('secret'))],
+    [
+      'subgraphHeaders that sets a header of the connection',
+      'subgraphHeaders',
+      ({ headers }: { headers: { set(name: string, value: string): void } }) => headers.set('Host', 'a'),
+    ],
+    ['onPlan', 'onPlan', fail],
+  ] as const)(
+    'fails the request with EXTENSION_FAILED, and nothing is fetched: %s',
+    async (_, hook, action) => {
+      actions.set(hook, action);
+      const error = { message: failure(hook), extensions: { code: 'EXTENSION_FAILED' } };
+      expect(await gateway.execute('{ review }', acme)).toEqual({ status: 500, body: { errors: [error] } });
+      expect(allCalls()).toEqual([]);
+      const [line] = linesOf('A hook of an extension failed');
+      expect(line).toMatchObject({
+        extension: 'probe',
+        hook,
+        requestId: 'r1',
+        err: { stack: expect.any(String) },
+      });
+    },
+  );
+
+  test.each([
+    ['onSubgraphRequest', fail, 0],
+    ['onSubgraphResponse', fail, 1],
+    ['onSubgraphResponse', () => ({ data: 1 }), 1],
+    ['onSubgraphResponse', () => Symbol('none'), 1],
+  ] as const)('fails the fields of the call with EXTENSION_FAILED: %s', async (hook, action, sent) => {
+    actions.set(hook, action);
+    expect(await gateway.execute('{ review }', acme)).toEqual({
+      status: 200,
+      body: {
+        data: { review: null },
+        errors: [{ message: failure(hook), path: ['review'], extensions: { code: 'EXTENSION_FAILED' } }],
+        ...audit,
+      },
+    });
+    expect(callsOf('reviews')).toHaveLength(sent);
+  });
+
+  test.each([
+    ['onResponse', fail],
+    ['onResponse', () => ({ tributary: {} })],
+    ['onResponse', () => ({ big: 1n })],
+    ['onResponse', () => [1]],
+  ] as const)('replaces the response with EXTENSION_FAILED: %s', async (hook, action) => {
+    actions.set(hook, action);
+    const error = { message: failure(hook), extensions: { code: 'EXTENSION_FAILED' } };
+    expect(await gateway.execute('mutation { addReview }', acme)).toEqual({
+      status: 500,
+      body: { errors: [error] },
+    });
+    expect(callsOf('reviews')).toHaveLength(1);
+  });
+
+  test('ends a deferred response with EXTENSION_FAILED: onPayload', async () => {
+    actions.set('onPayload', ({ index }: { index: number }) => index === 1 && fail());
+    await using deferred = await gateway.executeIncrementally(
+      '{ product { name ... @defer { rating } } }',
+      acme,
+    );
+    expect(await deferred.remaining()).toMatchObject([
+      { data: { product: { name: 'Pan' } }, hasNext: true },
+      { hasNext: false, errors: [{ message: failure('onPayload') }] },
+    ]);
+    expect(linesOf('A hook of an extension failed')).toMatchObject([
+      { extension: 'probe', hook: 'onPayload' },
+    ]);
+  });
+
+  test('makes the gateway not ready: readiness', async () => {
+    actions.set('readiness', fail);
+    const response = await fetch(new URL('/health/ready', gateway.url));
+    expect([response.status, await response.json()]).toEqual([
+      503,
+      {
+        status: 'not ready',
+        reasons: [{ code: 'EXTENSION_NOT_READY', message: `probe: ${failure('readiness')}` }],
+      },
+    ]);
+  });
+});
+
+describe('a hook of a request', () => {
+  test.each(['subgraphHeaders', 'onPlan', 'onResponse'])('may refuse it: %s', async (hook) => {
+    actions.set(hook, () => {
+      throw new RequestRefusedError('Not today.', { code: 'CLOSED', status: 403, extensions: { until: 9 } });
+    });
+    expect(await gateway.execute('{ review }', acme)).toEqual({
+      status: 403,
+      body: { errors: [{ message: 'Not today.', extensions: { code: 'CLOSED', until: 9 } }] },
+    });
+    expect(linesOf('A hook of an extension failed')).toEqual([]);
+  });
+
+  test('that refuses the call to a subgraph fails its fields', async () => {
+    actions.set('onSubgraphRequest', ({ subgraph }: { subgraph: string }) => {
+      if (subgraph === 'reviews') throw new RequestRefusedError('Closed.', { code: 'CLOSED', status: 403 });
+    });
+    const { body } = await gateway.execute('{ product { name rating } }', acme);
+    expect(body.errors).toEqual([
+      { message: 'Closed.', path: ['product', 'rating'], extensions: { code: 'CLOSED' } },
+    ]);
+  });
+
+  test('sees the operation, and what the extensions before it returned', async () => {
+    actions.set('requestContext', ({ context }: ClientOperation) => ({ user: `${context.tenant}'s ada` }));
+    let seen: unknown;
+    actions.set(
+      'subgraphHeaders',
+      ({ subgraph, request }: { subgraph: string; request: ClientOperation }) => {
+        seen = { subgraph, context: { ...request.context } };
+      },
+    );
+    await gateway.execute('query Named { review }', acme);
+    expect(seen).toEqual({ subgraph: 'reviews', context: { user: "acme's ada", tenant: 'acme' } });
+    expect(operations).toMatchObject([
+      {
+        requestId: 'r1',
+        transport: 'http',
+        operationName: 'Named',
+        variables: {},
+        claims: undefined,
+        connectionParams: undefined,
+        clientAddress: expect.stringContaining('127.0.0.1'),
+      },
+    ]);
+  });
+
+  test('sees the payload of connection_init for each operation of a WebSocket', async () => {
+    const client = createClient({
+      url: gateway.url.replace('http', 'ws'),
+      webSocketImpl: class extends WebSocket {
+        constructor(url: string, protocols: string[]) {
+          super(url, protocols, { headers: { 'x-tenant': 'socket' } });
+        }
+      },
+      retryAttempts: 0,
+      connectionParams: { token: 'abc', nested: { a: 1 } },
+    });
+    const { value } = await client.iterate({ query: '{ review }' }).next();
+    await client.dispose();
+    expect(value).toMatchObject({ data: { review: 'good' } });
+    expect(operations).toMatchObject([
+      {
+        transport: 'websocket',
+        connectionParams: { token: 'abc', nested: { a: 1 } },
+        context: { tenant: 'socket' },
+      },
+    ]);
+  });
+
+  test('sees the plan of an operation whether it is new or from the cache', async () => {
+    const plans: unknown[] = [];
+    actions.set('onPlan', ({ kind, fetches }: { kind: string; fetches: readonly object[] }) => {
+      plans.push([kind, fetches]);
+    });
+    const query = '{ product { name ... @defer { rating } } }';
+    for (let n = 0; n < 2; n++) {
+      await using answer = await gateway.executeIncrementally(query, acme);
+      await answer.remaining();
+    }
+    const plan = [
+      'query',
+      [
+        {
+          subgraph: 'products',
+          operation: expect.stringContaining('product'),
+          dependsOn: [],
+          isDeferred: false,
+        },
+        {
+          subgraph: 'reviews',
+          operation: expect.stringContaining('rating'),
+          dependsOn: [0],
+          isDeferred: true,
+        },
+      ],
+    ];
+    expect(plans).toEqual([plan, plan]);
+  });
+});
+
+test('a retried enrichment job sends the headers of its own client, and clients with different headers share none', async () => {
+  let failures = 2;
+  gateway.subgraph('stock').answerWith(() => {
+    failures -= 1;
+    return failures >= 0 ? { kind: 'json', status: 503, body: {} } : undefined;
+  });
+  const updates = await Promise.all(
+    ['a', 'b'].map(async (tenant) => {
+      const { body } = await gateway.execute('{ product { stock } }', { headers: { 'x-tenant': tenant } });
+      expect(body.data).toEqual({ product: { stock: null } });
+      const { extensions } = body as { extensions?: { tributary: { enrichment: { token: string } } } };
+      const url = new URL(`/enrichments/${extensions?.tributary.enrichment.token}`, gateway.url);
+      const stream = await fetch(url, { headers: { accept: 'text/event-stream' } });
+      const [event] = readEvents(await stream.text());
+      return JSON.parse(event?.data ?? '{}');
+    }),
+  );
+  expect(updates.map(({ data }) => data)).toEqual([1, 2]);
+  const users = callsOf('stock').map(({ headers }) => `${headers['x-user']} ${headers['x-tenant-id']}`);
+  expect(users.toSorted()).toEqual(['anonymous a', 'anonymous a', 'anonymous b', 'anonymous b']);
+});
+
+// The last one, because it closes the gateway.
+test('extensions are closed with the gateway, and an error is logged', async () => {
+  await gateway.close();
+  expect(closed).toEqual(['probe']);
+  expect(linesOf('An extension could not be closed')).toMatchObject([
+    { extension: 'probe', err: { message: 'nothing to close' } },
+  ]);
+});

@@ -1,0 +1,180 @@
+import { describe, expect, test } from '@jest/globals';
+import { buildSchema, parse } from 'graphql';
+import { pino } from 'pino';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
+import type { Extension } from '../../../gateway/extensions/extension.ts';
+import { ExtensionFeature } from '../../../gateway/extensions/extensionFeature.ts';
+import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
+
+const config = parseConfig({ supergraph: { file: 'a' }, listen: { drainTimeout: '7s' } });
+
+function featureOf(...extensions: readonly Extension[]) {
+  const timers = createManualTimers();
+  const lines: unknown[] = [];
+  const log = pino({ level: 'warn' }, { write: (line) => lines.push(JSON.parse(line)) });
+  return { feature: new ExtensionFeature(extensions, { config, log, timers }), timers, lines };
+}
+
+function requestWith(signal = new AbortController().signal): OperationRequest {
+  return {
+    document: parse('{ a }'),
+    operationName: undefined,
+    variables: {},
+    headers: new Map(),
+    incrementalFormat: undefined,
+    requestId: 'r1',
+    signal,
+  };
+}
+const endless = () => new Promise<undefined>(() => undefined);
+const context = { deadline: Number.POSITIVE_INFINITY } as RequestContext;
+const supergraph = {
+  id: 'next',
+  sdl: 'type Query { a: Int }',
+  apiSchema: buildSchema('type Query { a: Int }'),
+  subgraphs: new Map([['a', { name: 'a', url: 'http://a' }]]),
+} as unknown as Supergraph;
+
+test('members for hooks that no extension has are undefined', () => {
+  const { feature } = featureOf({ name: 'a', admitSupergraph() {} });
+  const { extendContext, onPlan, decorateExecution, callHooks, decidePolicies } = feature;
+  expect({ extendContext, onPlan, decorateExecution, callHooks, decidePolicies }).toEqual({
+    extendContext: undefined,
+    onPlan: undefined,
+    decorateExecution: undefined,
+    callHooks: undefined,
+    decidePolicies: undefined,
+  });
+});
+
+describe('a hook that does not end', () => {
+  const message = (hook: string) =>
+    `The extension "a" did not end its hook ${hook} in time (subgraphs.all.timeouts.deadline).`;
+
+  test('fails the request at its deadline: requestContext', async () => {
+    const { feature, timers } = featureOf({ name: 'a', requestContext: endless });
+    const extended = feature.extendContext?.(
+      { ...context, deadline: performance.now() + 60_000 },
+      requestWith(),
+    );
+    const [delay] = timers.pendingMs();
+    expect(delay).toBeGreaterThan(50_000);
+    timers.fire(delay as number);
+    await expect(extended).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      message: message('requestContext'),
+    });
+  });
+
+  test('fails the request after the time of a request: onResponse, decidePolicies', async () => {
+    const { feature, timers } = featureOf({
+      name: 'a',
+      onResponse: endless,
+      decidePolicies: () => endless() as never,
+    });
+    const { deadline } = config.subgraphs.all.timeouts;
+    const request = requestWith();
+    await feature.extendContext?.(context, request);
+    const execute = feature.decorateExecution?.(async () => ({
+      kind: 'single',
+      data: undefined,
+      errors: undefined,
+      extensions: undefined,
+      caching: undefined,
+    }));
+    const answered = execute?.(request, supergraph);
+    await timers.waitForTimer(deadline);
+    timers.fire(deadline);
+    await expect(answered).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      message: message('onResponse'),
+    });
+    const decided = feature.decidePolicies?.({
+      policies: [],
+      claims: undefined,
+      headers: new Map(),
+      requestId: 'r1',
+    });
+    timers.fire(deadline);
+    await expect(decided).rejects.toMatchObject({ message: message('decidePolicies') });
+  });
+
+  test('ends when the client disconnects', async () => {
+    const { feature, lines } = featureOf({ name: 'a', requestContext: endless });
+    const client = new AbortController();
+    const extended = feature.extendContext?.(context, requestWith(client.signal));
+    client.abort();
+    await expect(extended).rejects.toMatchObject({ code: 'REQUEST_ABORTED' });
+    expect(lines).toEqual([]);
+  });
+
+  test('does not keep the gateway from closing, in reverse order', async () => {
+    const closed: string[] = [];
+    const { feature, timers, lines } = featureOf(
+      { name: 'first', close: () => void closed.push('first') },
+      { name: 'a', close: endless },
+      { name: 'last', close: async () => void closed.push('last') },
+    );
+    const end = feature.close();
+    // One for the last extension, which closes, and one for the extension that does not.
+    await timers.waitForTimer(7_000);
+    await timers.waitForTimer(7_000);
+    timers.fire(7_000);
+    await end;
+    expect(closed).toEqual(['last', 'first']);
+    expect(lines).toMatchObject([
+      { extension: 'a', err: { message: expect.stringContaining('listen.drainTimeout') } },
+    ]);
+  });
+
+  test('does not keep a superseded supergraph waiting', async () => {
+    const { feature } = featureOf({ name: 'a', admitSupergraph: endless });
+    const superseded = new AbortController();
+    const admitted = feature.admitSupergraph(supergraph, undefined, superseded.signal);
+    superseded.abort();
+    await expect(admitted).rejects.toThrow('The extension "a" refuses the supergraph');
+  });
+});
+
+test('admitSupergraph gets the supergraph and the id of the one before', async () => {
+  let seen: unknown;
+  const { feature } = featureOf({
+    name: 'a',
+    admitSupergraph: (loaded) => {
+      seen = loaded;
+    },
+  });
+  const { signal } = new AbortController();
+  await feature.admitSupergraph(supergraph, { ...supergraph, id: 'before' }, signal);
+  const { id, sdl, apiSchema: schema } = supergraph;
+  const subgraphs = [{ name: 'a', url: 'http://a' }];
+  expect(seen).toEqual({ id, sdl, schema, subgraphs, previousId: 'before', signal });
+});
+
+describe('decidePolicies', () => {
+  const request = { policies: ['a', 'b'], claims: undefined, headers: new Map(), requestId: 'r1' };
+
+  test('grants what any extension grants', async () => {
+    const { feature } = featureOf(
+      { name: 'one', decidePolicies: ({ policies }) => policies.filter((policy) => policy === 'b') },
+      { name: 'two', decidePolicies: async () => ['a'] },
+    );
+    expect(await feature.decidePolicies?.(request)).toEqual(['b', 'a']);
+  });
+
+  test('rejects with EXTENSION_FAILED when an extension throws', async () => {
+    const { feature, lines } = featureOf({
+      name: 'one',
+      decidePolicies: () => {
+        throw new Error('no directory');
+      },
+    });
+    await expect(feature.decidePolicies?.(request)).rejects.toMatchObject({ code: 'EXTENSION_FAILED' });
+    expect(lines).toMatchObject([
+      { extension: 'one', hook: 'decidePolicies', err: { message: 'no directory' } },
+    ]);
+  });
+});

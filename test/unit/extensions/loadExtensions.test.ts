@@ -1,0 +1,186 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import type { ConfigError } from '../../../gateway/config/configError.ts';
+import type { Extension } from '../../../gateway/extensions/extension.ts';
+import { loadExtensions } from '../../../gateway/extensions/loadExtensions.ts';
+import { createGateway } from '../../../gateway/gateway.ts';
+
+const log = pino({ level: 'silent' });
+const hooks =
+  'name, requestContext, subgraphHeaders, onPlan, onSubgraphRequest, onSubgraphResponse, onResponse, onPayload, decidePolicies, admitSupergraph, publicRoutes, adminRoutes, readiness, close';
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tributary-modules-'));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+async function writeModule(name: string, code: string): Promise<string> {
+  const file = join(directory, name);
+  await writeFile(file, code);
+  return file;
+}
+
+async function problemsOf(...entries: readonly unknown[]): Promise<unknown> {
+  const error = await loadExtensions(entries as Extension[], log).catch((thrown: ConfigError) => thrown);
+  return 'problems' in error
+    ? error.problems.map(({ path, message, expected }) => [path, message, expected])
+    : [];
+}
+
+describe('modules', () => {
+  test('export an extension, or a function that gets the options and may be async', async () => {
+    const plain = await writeModule('plain.mjs', "export default { name: 'plain' };");
+    const factory = await writeModule(
+      'factory.ts',
+      'export default async (options: object, { log }: { log: object }) => ({ name: JSON.stringify([options, typeof log]) });',
+    );
+    const common = await writeModule('common.cjs', "module.exports = () => ({ name: 'common' });");
+    const compiled = await writeModule(
+      'compiled.cjs',
+      "Object.defineProperty(exports, '__esModule', { value: true }); exports.default = { name: 'compiled' };",
+    );
+    const extensions = await loadExtensions(
+      [{ module: plain }, { module: factory, options: { a: 1 } }, { module: common }, { module: compiled }],
+      log,
+    );
+    expect(extensions.map(({ name }) => name)).toEqual(['plain', '[{"a":1},"object"]', 'common', 'compiled']);
+  });
+
+  test('of a package are found in the working directory', async () => {
+    const cwd = process.cwd();
+    await mkdir(join(directory, 'node_modules/acme-extension'), { recursive: true });
+    await writeModule('node_modules/acme-extension/index.js', "module.exports = { name: 'acme' };");
+    try {
+      process.chdir(directory);
+      expect(await loadExtensions([{ module: 'acme-extension' }], log)).toMatchObject([{ name: 'acme' }]);
+    } finally {
+      process.chdir(cwd);
+    }
+  });
+
+  test('that cannot be used are all reported, each with the reason', async () => {
+    const none = await writeModule('none.mjs', 'export const extension = {};');
+    const broken = await writeModule('broken.mjs', 'export default {');
+    const failing = await writeModule('failing.mjs', "export default () => { throw new Error('no url'); };");
+    const number = await writeModule('number.mjs', 'export default () => 7;');
+    const missing = join(directory, 'missing.mjs');
+    expect(
+      await problemsOf(
+        { module: missing },
+        { module: 'not-a-package' },
+        { module: none },
+        { module: broken },
+        { module: failing },
+        { module: number },
+      ),
+    ).toEqual([
+      [
+        'extensions[0].module',
+        expect.stringContaining(`is "${missing}", which could not be loaded: Cannot find module`),
+        '',
+      ],
+      [
+        'extensions[1].module',
+        expect.stringContaining('is "not-a-package", which could not be loaded: Cannot find package'),
+        '',
+      ],
+      [
+        'extensions[2].module',
+        `is "${none}", which has no default export`,
+        '`export default defineExtension({ … })`, or a function that returns an extension',
+      ],
+      ['extensions[3].module', expect.stringContaining('could not be loaded: Unexpected'), ''],
+      ['extensions[4].module', `is "${failing}", whose function failed: no url`, ''],
+      ['extensions[5].module', 'gives a number', 'an extension: an object with a `name` and hooks'],
+    ]);
+  });
+});
+
+describe('an extension', () => {
+  test('with an unknown name among its hooks is refused with the nearest hook and all of them', async () => {
+    expect(await problemsOf({ name: 'a', onRespons() {}, helper: 1 })).toEqual([
+      [
+        'extensions[0]',
+        'gives the extension "a", whose `onRespons` is not a hook; did you mean `onResponse`?',
+        `one of ${hooks}`,
+      ],
+      ['extensions[0]', 'gives the extension "a", whose `helper` is not a hook', `one of ${hooks}`],
+    ]);
+  });
+
+  test('of a class may have methods of its own, but no misspelled hooks', async () => {
+    class Fine {
+      readonly name = 'fine';
+      readonly #count = 1;
+      onPlan(): void {}
+      describe(): number {
+        return this.#count;
+      }
+    }
+    class Misspelled extends Fine {
+      override readonly name = 'fine' as const;
+      onPlann(): void {}
+    }
+    expect(await problemsOf(new Fine())).toEqual([]);
+    expect(await problemsOf(new Misspelled())).toEqual([
+      [
+        'extensions[0]',
+        'gives the extension "fine", whose `onPlann` is not a hook; did you mean `onPlan`?',
+        `one of ${hooks}`,
+      ],
+    ]);
+  });
+
+  test.each([
+    [null, 'gives null', 'an extension: an object with a `name` and hooks'],
+    [[], 'gives a list', 'an extension: an object with a `name` and hooks'],
+    [{ name: '' }, 'gives an extension without a name', 'a `name`'],
+    [{ name: 'a', onPlan: 1 }, 'gives the extension "a", whose `onPlan` is not a function', 'a function'],
+    [
+      { name: 'a', publicRoutes: [{ method: 'GET', path: 'a', handle() {} }] },
+      'gives the extension "a", whose `publicRoutes` are not routes',
+      "a list of { method: GET | HEAD | POST | PUT | PATCH | DELETE, path: '/…', handle(request) }",
+    ],
+  ])('that is not valid is refused: %j', async (extension, message, expected) => {
+    expect(await problemsOf(extension)).toEqual([['extensions[0]', message, expected]]);
+  });
+
+  test('with the name of another one is refused', async () => {
+    expect(await problemsOf({ name: 'a' }, { name: 'a' })).toEqual([
+      ['extensions[1]', 'has the name "a" of extensions[0]', 'extensions with different names'],
+    ]);
+  });
+
+  test.each(['/health/live', '/graphql'])('cannot replace a route of the gateway: %s', async (path) => {
+    const gateway = await createGateway({
+      supergraph: { file: join(directory, 'none.graphql'), watch: false },
+      listen: { port: 0 },
+      admin: { port: 0 },
+      telemetry: { logLevel: 'silent' },
+      contracts: { guard: 'off' },
+      extensions: [
+        { name: 'a', publicRoutes: [{ method: 'GET', path, handle: () => new Response('mine') }] },
+      ],
+    });
+    await expect(gateway.start()).rejects.toThrow(
+      `extensions has the extension "a" with the route GET ${path}, which exists already; expected: another path`,
+    );
+    await gateway.close();
+  });
+
+  test('that is refused fails createGateway, and others are not frozen with the configuration', async () => {
+    const supergraph = { file: 'none.graphql' };
+    const state = { count: 0 };
+    const counter = Object.assign({ name: 'counter' }, { state });
+    const invalid = createGateway({ supergraph, extensions: [counter] });
+    await expect(invalid).rejects.toThrow('whose `state` is not a hook');
+    expect([Object.isFrozen(counter), Object.isFrozen(state)]).toEqual([false, false]);
+    await expect(createGateway({ supergraph, extensions: [{ module: '' }, { name: 'a' }] })).rejects.toThrow(
+      'extensions[0].module is ""',
+    );
+  });
+});
