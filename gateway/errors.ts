@@ -21,6 +21,8 @@ export const errorCodes = {
   SUBSCRIPTION_IDLE: { status: 503 },
   EVENT_INCOMPLETE: { status: 502 },
   ENRICHMENT_EXPIRED: { status: 404 },
+  UNAUTHENTICATED: { status: 401 },
+  AUTHENTICATION_UNAVAILABLE: { status: 503 },
   BAD_USER_INPUT: { status: 400 },
   BAD_REQUEST: { status: 400 },
   INTERNAL_SERVER_ERROR: { status: 500 },

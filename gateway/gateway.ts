@@ -1,6 +1,8 @@
 import './requireNode.ts';
 
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
+import { HeaderAuthentication } from './admission/authentication/authentication.ts';
+import { TokenAuthentication } from './admission/authentication/tokenAuthentication.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import { createTrafficControl } from './admission/createTrafficControl.ts';
 import { createIdentityReader } from './admission/identity.ts';
@@ -137,6 +139,7 @@ export async function createGateway(
     priorities,
     load: dependencies.load ?? new ProcessLoad(),
   });
+  if (context.authentication instanceof TokenAuthentication) features.push(context.authentication);
   features.push(traffic, { addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
   const pipeline = new Pipeline({
     preparer,
@@ -152,7 +155,6 @@ export async function createGateway(
       log.error({ err, requestId }, 'A valid operation could not be planned'),
     requestContexts: new RequestContextFactory({
       config,
-      readIdentity: context.readIdentity,
       priorities,
       overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
     }),
@@ -197,16 +199,18 @@ function createFeatureContext(
   { timers, now, worker }: GatewayDependencies,
 ): FeatureContext {
   const openStreams = new StreamLimiter(config.subscriptions);
+  const basics = { config, log, metrics, timers: timers ?? systemTimers, now: now ?? Date.now };
+  const { jwt, identity } = config.security;
+  const readIdentity = createIdentityReader(identity);
   return {
-    config,
-    log,
-    metrics,
-    timers: timers ?? systemTimers,
-    now: now ?? Date.now,
+    ...basics,
     supergraphs,
     endpointOf: createSubgraphEndpoints(config, supergraphs),
     openStream: (clientKey) => openStreams.open(clientKey),
-    readIdentity: createIdentityReader(config.security.identity),
+    authentication:
+      jwt === undefined
+        ? new HeaderAuthentication(readIdentity)
+        : new TokenAuthentication({ ...basics, jwt, readIdentity }),
     newId: createIdGenerator(worker?.name),
   };
 }

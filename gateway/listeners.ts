@@ -28,13 +28,15 @@ export function createListeners({
   plugins = [],
   worker,
 }: ListenersOptions): HttpServer {
-  const { config, supergraphs, readIdentity, timers, log } = context;
+  const { config, supergraphs, authentication, timers, log } = context;
   const { limits, security, delivery } = config;
+  const { tokenHeader } = authentication;
   return createHttpServer({
     listen: config.listen,
     admin: config.admin,
     supergraphs,
     executeOperation: (request, supergraph) => pipeline.respond(request, supergraph),
+    authentication,
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();
@@ -47,8 +49,12 @@ export function createListeners({
     worker,
     limits,
     requestErrorStatus: config.http.requestErrorStatus,
-    security: { ...security, cors: corsOptionsOf(config), subgraphParams: subgraphParamNames(config) },
-    clientKey: (headers, address) => readIdentity(headers, address).clientKey,
+    security: {
+      ...security,
+      connectionParams: [...security.connectionParams, ...(tokenHeader === undefined ? [] : [tokenHeader])],
+      cors: corsOptionsOf(config),
+      subgraphParams: subgraphParamNames(config),
+    },
     bufferSize: delivery.bufferSize,
     readTimeoutMs: delivery.readTimeout,
     heartbeatIntervalMs: delivery.heartbeat,

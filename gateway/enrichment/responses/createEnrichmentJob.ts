@@ -11,7 +11,7 @@ import type { ExecutionSnapshot } from './executionSnapshot.ts';
 interface CreateEnrichmentJobOptions {
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
-  /** The client's headers that subgraphs, or the token's owner, depend on. */
+  /** The client's headers that subgraphs depend on. */
   readonly headers: readonly (readonly [string, string])[];
   readonly snapshot: ExecutionSnapshot;
   readonly pending: readonly PendingField[];
@@ -39,17 +39,24 @@ export function createEnrichmentJob({
     operationName: request.operationName,
     variables: request.variables,
   };
-  const identity = JSON.stringify([requested, headers, fields]);
+  const { identity, claims } = request.caller;
+  const caller = { identity, claims };
+  const identification = JSON.stringify([requested, caller, headers, fields]);
   // The tree is JSON text already, and may be large.
   const progress = JSON.stringify({ ...snapshot, tree: undefined });
   const snapshotSize = Buffer.byteLength(progress) + Buffer.byteLength(snapshot.tree);
   return {
-    id: createHash('sha256').update(identity).update(progress).update(snapshot.tree).digest('base64url'),
+    id: createHash('sha256')
+      .update(identification)
+      .update(progress)
+      .update(snapshot.tree)
+      .digest('base64url'),
     operation: requested,
+    caller,
     headers: [...headers, ['x-request-id', request.requestId]],
     snapshot,
     snapshotSize,
-    size: Buffer.byteLength(identity) + snapshotSize,
+    size: Buffer.byteLength(identification) + snapshotSize,
     fields,
     priority: highestPriority(pending.flatMap(({ group }) => rules.get(group)?.priority ?? [])),
   };

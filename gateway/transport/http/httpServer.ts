@@ -6,8 +6,10 @@ import {
   createApolloPipeline,
   type ExecuteOperation,
 } from '../../admission/apolloPipeline.ts';
+import { type Authentication, HeaderAuthentication } from '../../admission/authentication/authentication.ts';
 import type { ClientRequest, GatewayContext } from '../../admission/clientRequest.ts';
 import { createErrorFormatter } from '../../admission/errorResponse.ts';
+import { createIdentityReader } from '../../admission/identity.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
 import { GatewayShutdownError } from '../../errors.ts';
@@ -51,8 +53,10 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly worker?: WorkerIdentity | undefined;
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
+  /** Default: clients are told apart by their addresses only. */
+  readonly authentication?: Authentication;
   /** See `TrafficControl.checkRequest`. Default: no request is shed. */
-  readonly checkLoad?: (client: Pick<ClientRequest, 'headers' | 'clientAddress'>) => void;
+  readonly checkLoad?: (client: Pick<ClientRequest, 'headers' | 'caller'>) => void;
   readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
   readonly limits: OperationLimits & {
     readonly bodySize: number;
@@ -79,8 +83,6 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly initTimeoutMs: number;
   /** Milliseconds within which a client has to open a reserved event stream. */
   readonly reservationTimeoutMs: number;
-  /** Identifies a client for limits, by its headers and address. */
-  readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   /** Default: real time. */
   readonly timers?: Timers;
   /** Size in characters of each of three caches of operation texts: checked, parsed, and persisted. */
@@ -156,6 +158,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     apollo,
     validatedOperations,
     executeOperation: options.executeOperation,
+    authentication: options.authentication ?? new HeaderAuthentication(createIdentityReader()),
     checkLoad: options.checkLoad ?? (() => {}),
     formatError: createErrorFormatter(security),
     checkText: createTextLimitCheck({ limits, textCacheSize: options.textCacheSize }),
@@ -174,7 +177,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const handleGraphQL = createGraphQLRoute({
     admission,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
-    clientKey: options.clientKey,
     bodySize: limits.bodySize,
     streamSettings,
     requestErrorStatus: options.requestErrorStatus ?? 400,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { HeaderAuthentication } from '../../../gateway/admission/authentication/authentication.ts';
 import type { DeferredEnrichments } from '../../../gateway/enrichment/deferredEnrichments.ts';
 import { addEnrichmentRoute } from '../../../gateway/enrichment/enrichmentRoute.ts';
 import { StreamLimiter } from '../../../gateway/subscriptions/streamLimiter.ts';
@@ -30,7 +31,11 @@ async function start(
     addPublicRoutes: (routes) =>
       addEnrichmentRoute(routes, {
         enrichments: wrap === undefined ? fixture.jobs : wrap(fixture.jobs),
-        callerOf: (headers) => ({ tokenOwner: headers.authorization }),
+        authentication: new HeaderAuthentication((headers) => ({
+          identity: undefined,
+          tokenOwner: headers.get('authorization'),
+          clientKey: 'ada',
+        })),
         openStream: () => openStreams.open('ada'),
         drainSignal: draining.signal,
         cors: new CorsPolicy({ origins: ['https://shop.test'] }),
