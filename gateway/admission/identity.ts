@@ -1,6 +1,8 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Claims, ClientIdentity } from '../execution/requestContext.ts';
 
+export type { ClientIdentity };
+
 /** A token whose signature and claims were verified. */
 export interface VerifiedToken {
   readonly text: string;
