@@ -30,7 +30,6 @@ export function createListeners({
 }: ListenersOptions): HttpServer {
   const { config, supergraphs, authentication, timers, log } = context;
   const { limits, security, delivery } = config;
-  const { tokenHeader } = authentication;
   return createHttpServer({
     listen: config.listen,
     admin: config.admin,
@@ -51,7 +50,6 @@ export function createListeners({
     requestErrorStatus: config.http.requestErrorStatus,
     security: {
       ...security,
-      connectionParams: [...security.connectionParams, ...(tokenHeader === undefined ? [] : [tokenHeader])],
       cors: corsOptionsOf(config),
       subgraphParams: subgraphParamNames(config),
     },

@@ -225,6 +225,7 @@ describe('A request with a valid token', () => {
   test.each<[string, JwtOptions, (token: string) => [object | undefined, WebSocket.ClientOptions]]>([
     ['a parameter', {}, (token) => [bearer(token), {}]],
     ['a parameter in another letter case', {}, (token) => [{ Authorization: `Bearer ${token}` }, {}]],
+    ['a parameter of its own', { header: 'x-token' }, (token) => [{ 'x-token': token }, {}]],
     ['a header among the parameters', {}, (token) => [{ headers: bearer(token) }, {}]],
     ['a header of the handshake', {}, (token) => [undefined, { headers: bearer(token) }]],
     [

@@ -31,7 +31,7 @@ export class HeaderAuthentication implements Authentication {
     this.authenticate = readIdentity;
   }
 
-  watchExpiry(): CancelTimer {
+  watchExpiry(..._: Parameters<Authentication['watchExpiry']>): CancelTimer {
     return watchNothing;
   }
 

@@ -97,7 +97,7 @@ export class TokenVerifier {
     };
     const { payload: claims } = await this.#verifySignature(text, getKey, options);
     const expiresAt = claims.exp === undefined ? undefined : claims.exp * 1_000 + clockToleranceMs;
-    return { text, claims, expiresAt, issuer: tokenIssuer, keysVersion };
+    return { text, claims: Object.freeze(claims), expiresAt, issuer: tokenIssuer, keysVersion };
   }
 
   async #verifySignature(text: string, getKey: JWTVerifyGetKey, options: JWTVerifyOptions) {

@@ -134,6 +134,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     heartbeatIntervalMs: options.heartbeatIntervalMs,
     timers: options.timers ?? systemTimers,
   };
+  const authentication = options.authentication ?? new HeaderAuthentication(createIdentityReader());
+  const { tokenHeader } = authentication;
   const inFlight = new InFlightRequests();
   const cors = new CorsPolicy(security.cors);
   let isShuttingDown = false;
@@ -158,7 +160,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     apollo,
     validatedOperations,
     executeOperation: options.executeOperation,
-    authentication: options.authentication ?? new HeaderAuthentication(createIdentityReader()),
+    authentication,
     checkLoad: options.checkLoad ?? (() => {}),
     formatError: createErrorFormatter(security),
     checkText: createTextLimitCheck({ limits, textCacheSize: options.textCacheSize }),
@@ -196,7 +198,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxOperations: limits.operationsPerSocket,
     ...streamSettings,
     initTimeoutMs: options.initTimeoutMs,
-    connectionParams: new Set(security.connectionParams),
+    connectionParams: new Set([
+      ...security.connectionParams,
+      ...(tokenHeader === undefined ? [] : [tokenHeader]),
+    ]),
     subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
     cors,
