@@ -129,6 +129,8 @@ class EnrichmentExchange {
     const stopWatching = authentication.watchExpiry(client, (error) => ended.abort(error));
     const onClose = (): void => ended.abort(new ClientDisconnectedError());
     this.#response.once('close', onClose);
+    // The client may have disconnected while its token was verified.
+    if (this.#request.socket.destroyed) onClose();
     this.#streams.add(ended);
     if (drainSignal.aborted) ended.abort(new GatewayShutdownError());
     try {

@@ -109,7 +109,10 @@ class GraphQLExchange {
     const isOperation = (method === 'GET' || method === 'POST') && !opensStream;
     if (token !== undefined || method === 'PUT' || method === 'DELETE') {
       if (isOperation) this.#checkCsrf();
-      const exchange = await this.#eventStreamExchange(method, search);
+      const headers = this.#clientHeaders();
+      const client = admission.authentication.authenticate(headers, clientAddressOf(this.#request));
+      const { clientKey } = client instanceof Promise ? await client : client;
+      const exchange = this.#eventStreamExchange(method, search, headers, clientKey);
       return this.#options.eventStreamRequests.handle(exchange, token);
     }
     if (method === 'GET' && browserPage !== undefined && prefersHtml) {
@@ -204,11 +207,12 @@ class GraphQLExchange {
     throw new HttpError(415, 'The request body must be application/json in UTF-8.');
   }
 
-  async #eventStreamExchange(method: string, search: string): Promise<EventStreamExchange> {
-    const clientAddress = clientAddressOf(this.#request);
-    const clientHeaders = this.#clientHeaders();
-    const { authentication } = this.#options.admission;
-    const { clientKey } = await authentication.authenticate(clientHeaders, clientAddress);
+  #eventStreamExchange(
+    method: string,
+    search: string,
+    clientHeaders: HeaderMap,
+    clientKey: string,
+  ): EventStreamExchange {
     return {
       method,
       search,
@@ -217,7 +221,7 @@ class GraphQLExchange {
       requestId: this.#requestId,
       signal: this.#signal,
       clientKey,
-      clientAddress,
+      clientAddress: clientAddressOf(this.#request),
       headers: (extra) => this.#headers(extra),
       clientHeaders,
       readBody: () => this.#readBody(),
