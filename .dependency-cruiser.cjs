@@ -138,6 +138,7 @@ module.exports = {
     oneDoor('fastify', 'fastify', '^gateway/transport/'),
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
     oneDoor('ioredis', 'ioredis', '^gateway/redis/'),
+    oneDoor('jose', 'jose', '^gateway/admission/authentication/'),
     oneDoor('rate-limiter-flexible', 'rate-limiter-flexible', '^gateway/admission/'),
     oneDoor('bullmq', 'bullmq', '^gateway/enrichment/jobs/'),
     // One half each: the subgraphs' servers, and the gateway's own clients.

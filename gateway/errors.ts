@@ -24,6 +24,7 @@ export const errorCodes = {
   EVENT_INCOMPLETE: { status: 502 },
   ENRICHMENT_EXPIRED: { status: 404 },
   UNAUTHENTICATED: { status: 401 },
+  AUTHENTICATION_UNAVAILABLE: { status: 503 },
   FORBIDDEN: { status: 403 },
   BAD_USER_INPUT: { status: 400 },
   BAD_REQUEST: { status: 400 },

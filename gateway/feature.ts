@@ -1,5 +1,5 @@
 import type { DocumentNode } from 'graphql';
-import type { ReadIdentity } from './admission/identity.ts';
+import type { Authentication } from './admission/authentication/authentication.ts';
 import type { GatewayConfig } from './config/schema.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
 import type { PolicyRequest } from './operation/authorization/authorizer.ts';
@@ -94,7 +94,7 @@ export interface FeatureContext {
    *  @throws {GatewayError} `OVERLOADED` beyond the limits. */
   openStream(clientKey: string): () => void;
   /** For requests that are not operations. Operations have a `RequestContext`. */
-  readonly readIdentity: ReadIdentity;
+  readonly authentication: Authentication;
   /** Makes an unguessable id that names this worker, where several share the port. */
   newId(): string;
 }

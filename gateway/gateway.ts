@@ -1,6 +1,8 @@
 import './requireNode.ts';
 
 import type { ApolloServerPlugin, ExecuteOperation } from './admission/apolloPipeline.ts';
+import { HeaderAuthentication } from './admission/authentication/authentication.ts';
+import { TokenAuthentication } from './admission/authentication/tokenAuthentication.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import { createTrafficControl } from './admission/createTrafficControl.ts';
 import { createSharedPersistedQueries } from './admission/documents/sharedPersistedQueries.ts';
@@ -176,6 +178,7 @@ export async function createGateway(
     onDecisionFailed: (err, requestId) => log.error({ err, requestId }, 'Deciding policies failed'),
   });
   for (const feature of [trustedDocuments, sharedPersistedQueries]) if (feature) features.push(feature);
+  if (context.authentication instanceof TokenAuthentication) features.push(context.authentication);
   features.push(authorizer, traffic, { addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
   const pipeline = new Pipeline({
     preparer,
@@ -192,7 +195,6 @@ export async function createGateway(
       log.error({ err, requestId }, 'A valid operation could not be planned'),
     requestContexts: new RequestContextFactory({
       config,
-      readIdentity: context.readIdentity,
       priorities,
       overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
     }),
@@ -258,19 +260,21 @@ function createFeatureContext(
   supergraphs: SupergraphHolder,
   log: Logger,
   metrics: Metrics,
-  { timers, now, worker, readIdentity }: GatewayDependencies,
+  { timers, now, worker, readIdentity: ownReader }: GatewayDependencies,
 ): FeatureContext {
   const openStreams = new StreamLimiter(config.subscriptions);
+  const basics = { config, log, metrics, timers: timers ?? systemTimers, now: now ?? Date.now };
+  const { jwt, identity } = config.security;
+  const readIdentity = ownReader ?? createIdentityReader(identity);
   return {
-    config,
-    log,
-    metrics,
-    timers: timers ?? systemTimers,
-    now: now ?? Date.now,
+    ...basics,
     supergraphs,
     endpointOf: createSubgraphEndpoints(config, supergraphs),
     openStream: (clientKey) => openStreams.open(clientKey),
-    readIdentity: readIdentity ?? createIdentityReader(config.security.identity),
+    authentication:
+      jwt === undefined || ownReader !== undefined
+        ? new HeaderAuthentication(readIdentity)
+        : new TokenAuthentication({ ...basics, jwt, readIdentity }),
     newId: createIdGenerator(worker?.name),
   };
 }

@@ -33,13 +33,14 @@ export function createListeners({
   plugins = [],
   worker,
 }: ListenersOptions): HttpServer {
-  const { config, supergraphs, readIdentity, timers, log } = context;
+  const { config, supergraphs, authentication, timers, log } = context;
   const { limits, security, delivery } = config;
   return createHttpServer({
     listen: config.listen,
     admin: config.admin,
     supergraphs,
     executeOperation,
+    authentication,
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();
@@ -54,8 +55,11 @@ export function createListeners({
     trustedDocuments,
     persistedQueries: { isEnabled: config.http.persistedQueries.enabled, shared: sharedPersistedQueries },
     requestErrorStatus: config.http.requestErrorStatus,
-    security: { ...security, cors: corsOptionsOf(config), subgraphParams: subgraphParamNames(config) },
-    clientKey: (headers, address) => readIdentity(headers, address).clientKey,
+    security: {
+      ...security,
+      cors: corsOptionsOf(config),
+      subgraphParams: subgraphParamNames(config),
+    },
     bufferSize: delivery.bufferSize,
     readTimeoutMs: delivery.readTimeout,
     heartbeatIntervalMs: delivery.heartbeat,

@@ -10,6 +10,7 @@ import type { ResponseCaching } from '../response/responseCaching.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { ApolloPipeline, ApolloRequest, ExecuteOperation } from './apolloPipeline.ts';
+import type { Authentication } from './authentication/authentication.ts';
 import { checkPersistedQuery } from './checkPersistedQuery.ts';
 import type { ClientRequest } from './clientRequest.ts';
 import type { TrustedDocuments } from './documents/trustedDocuments.ts';
@@ -26,8 +27,9 @@ interface AdmissionOptions {
   /** `undefined` if the option is off. */
   readonly trustedDocuments: TrustedDocuments | undefined;
   readonly executeOperation: ExecuteOperation;
+  readonly authentication: Authentication;
   /** @throws {HttpError} if the request is shed, whatever its operation is. */
-  readonly checkLoad: (client: Pick<ClientRequest, 'headers' | 'clientAddress'>) => void;
+  readonly checkLoad: (client: Pick<ClientRequest, 'headers' | 'caller'>) => void;
   /** Gives an error its final form (`createErrorFormatter`). */
   readonly formatError: (error: GraphQLFormattedError) => GraphQLFormattedError;
   /** @throws {HttpError} for an operation text beyond the limits. */
@@ -85,17 +87,27 @@ export class Admission {
     );
   }
 
+  /** Who sends requests with these headers, and when their token expires. */
+  get authentication(): Authentication {
+    return this.#options.authentication;
+  }
+
   /** Answers a request. Call `checkReady` first. `client` holds a lease on the supergraph until its owner releases it.
    *  @throws {HttpError} for a request that is refused before Apollo Server sees it; and whatever execution throws. */
   async admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
     const result = await this.#admit(request, client);
+    if (result.kind === 'complete' && result.caching !== undefined) {
+      const caching = this.#options.authentication.restrictCaching(client.caller, result.caching);
+      return addHeaders({ ...result, caching }, client.responseHeaders);
+    }
     // A subscription moves to each new supergraph: it must not keep the one it started with in memory.
     if (result.kind === 'stream' && result.outcome.kind === 'subscription') client.releaseSupergraph();
-    if (client.responseHeaders.size === 0) return result;
-    return { ...result, headers: new Map([...result.headers, ...client.responseHeaders]) };
+    return addHeaders(result, client.responseHeaders);
   }
 
   async #admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+    const caller = this.#options.authentication.authenticate(client.headers, client.clientAddress);
+    client.caller = caller instanceof Promise ? await caller : caller;
     this.#options.checkLoad(client);
     const { method, search } = request;
     const isGet = method === 'GET';
@@ -137,7 +149,7 @@ export class Admission {
     if (!client.accepts(operation.kind)) return undefined;
     client.acquireSupergraph(supergraphs);
     const { document, operationName, variables, cursor } = operation;
-    const { headers, incremental, connectionParams, initPayload, transport, clientAddress } = client;
+    const { headers, caller, incremental, connectionParams, initPayload, transport, clientAddress } = client;
     const { responseHeaders, requestId, signal } = client;
     const resumeAfter = client.lastEventId ?? cursor;
     const contentType = `${headers.get('accept')}; charset=utf-8`;
@@ -149,6 +161,7 @@ export class Admission {
           operationName,
           variables,
           headers,
+          caller,
           incrementalFormat: incremental,
           resumeAfter,
           connectionParams,
@@ -249,6 +262,13 @@ export class Admission {
     const persisted = isObject(extensions) ? extensions.persistedQuery : undefined;
     checkPersistedQuery(persisted, text);
   }
+}
+
+function addHeaders<Result extends AdmissionResult>(
+  result: Result,
+  headers: ReadonlyMap<string, string>,
+): Result {
+  return headers.size === 0 ? result : { ...result, headers: new Map([...result.headers, ...headers]) };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -203,6 +203,7 @@ function createExecutor(
           operationName: context.request.operationName,
           variables: context.request.variables ?? {},
           headers: client.headers,
+          caller: client.caller,
           incrementalFormat: isBatched ? undefined : client.incremental,
           resumeAfter: client.lastEventId ?? resumeCursorOf(context.request.extensions),
           connectionParams: client.connectionParams,

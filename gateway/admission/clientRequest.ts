@@ -1,4 +1,5 @@
 import type { OperationTypeNode } from 'graphql';
+import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { IncrementalFormat, RequestTransport } from '../operation/operationRequest.ts';
 import {
   contentToText,
@@ -9,6 +10,7 @@ import {
 } from '../response/executionOutcome.ts';
 import type { ResponseCaching } from '../response/responseCaching.ts';
 import type { SupergraphLease, SupergraphView } from '../supergraph/supergraphHolder.ts';
+import { anonymousClient } from './identity.ts';
 
 /** The context value that Apollo Server's plugins see. */
 export interface GatewayContext {
@@ -58,6 +60,8 @@ export class ClientRequest {
   readonly clientAddress: string | undefined;
   readonly requestId: string;
   readonly signal: AbortSignal;
+  /** Who sent the request. Set by `Admission`. */
+  caller: ClientIdentity = anonymousClient;
   /** See `OperationRequest.responseHeaders`. The operations of a batch share them. */
   readonly responseHeaders = new Map<string, string>();
   readonly #acceptsSubscriptions: boolean;

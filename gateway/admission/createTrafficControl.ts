@@ -5,7 +5,6 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { ProblemLog } from '../telemetry/problemLog.ts';
 import type { Timers } from '../time/timers.ts';
-import type { ReadIdentity } from './identity.ts';
 import { LoadShedder } from './loadShedder.ts';
 import type { LoadSource } from './processLoad.ts';
 import { RateLimiter } from './rateLimiter.ts';
@@ -23,12 +22,11 @@ interface CreateTrafficControlOptions {
   now(): number;
   readonly load: LoadSource;
   readonly priorities: RequestPriorities;
-  readonly readIdentity: ReadIdentity;
 }
 
 /** Creates the traffic control of a configuration. */
 export function createTrafficControl(options: CreateTrafficControlOptions): TrafficControl {
-  const { config, log, metrics, timers, load, priorities, readIdentity } = options;
+  const { config, log, metrics, timers, load, priorities } = options;
   const shedder = new LoadShedder({
     limits: config.overload,
     timers,
@@ -45,7 +43,6 @@ export function createTrafficControl(options: CreateTrafficControlOptions): Traf
     costs: needsCosts(config) ? new CostEstimator(config.limits.cost.listSize) : undefined,
     rateLimiter: createRateLimiter(options),
     priorities,
-    readIdentity,
     metrics: new TrafficMetrics(metrics.registry),
   });
 }

@@ -1,7 +1,7 @@
 import { ApolloServerErrorCode, ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import type { GraphQLFormattedError } from 'graphql';
 import { customStatus, errorCodes, GatewayError } from '../errors.ts';
-import { retryHeaders } from './httpError.ts';
+import { HttpError, retryHeaders } from './httpError.ts';
 
 /** The HTTP status of a response whose only content is this error; `undefined` for an error without a code of the
  *  gateway. */
@@ -32,7 +32,26 @@ export function hasOnlyRequestErrors(response: string): boolean {
 
 /** The HTTP headers that such a response has because of the error. */
 export function headersOf(error: GraphQLFormattedError): readonly (readonly [string, string])[] {
+  if (error.extensions?.code === 'UNAUTHENTICATED') return [['www-authenticate', challengeOf(error)]];
   return statusOf(error) === 503 ? Object.entries(retryHeaders) : [];
+}
+
+/** The value of `WWW-Authenticate` (RFC 6750, section 3): with an error only if the request had a token. */
+function challengeOf({ message, extensions }: GraphQLFormattedError): string {
+  const challenge = 'Bearer realm="graphql"';
+  const reason = extensions?.reason;
+  if (reason === undefined || reason === 'missing') return challenge;
+  const description = message.replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '');
+  return `${challenge}, error="invalid_token", error_description="${description}"`;
+}
+
+/** The error for a request that is refused before its operation is known. */
+export function toHttpError(error: GatewayError): HttpError {
+  return new HttpError(error.status, error.message, {
+    code: error.code,
+    headers: Object.fromEntries(headersOf(error.toFormatted())),
+    extensions: error.extensions,
+  });
 }
 
 /** Creates the function that gives errors their final form, whether Apollo Server reports them or the gateway. */

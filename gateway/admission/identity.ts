@@ -1,55 +1,73 @@
-import type { ClientIdentity } from '../execution/requestContext.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import type { Claims, ClientIdentity } from '../execution/requestContext.ts';
 
-/** `security.identity` of the configuration. */
-interface IdentitySource {
-  readonly header?: string | undefined;
-  readonly claim?: string | undefined;
+export type { ClientIdentity };
+
+/** A token whose signature and claims were verified. */
+export interface VerifiedToken {
+  readonly text: string;
+  readonly claims: Claims;
+  /** When the token is no longer accepted, in milliseconds since 1970; `undefined` for a token without `exp`. */
+  readonly expiresAt: number | undefined;
 }
 
 /** Reads who sent a request: the only code that decides it. `headers` has lower case names; `address` is the client's end
- *  of the connection. */
+ *  of the connection; `token` is `undefined` for a request without one. */
 export type ReadIdentity = (
   headers: ReadonlyMap<string, string>,
   address: string | undefined,
+  token?: VerifiedToken,
 ) => ClientIdentity;
 
-export function createIdentityReader(source: IdentitySource | undefined): ReadIdentity {
-  return (headers, address) => {
-    const identity = source && identityOf(source, headers);
-    if (identity !== undefined) {
-      const owner = `identity ${identity}`;
-      return { identity, tokenOwner: owner, clientKey: owner };
-    }
-    const authorization = nonEmpty(headers.get('authorization'));
-    return {
+/** The client of a request that was not authenticated, such as one that a test makes. */
+export const anonymousClient: ClientIdentity = {
+  identity: undefined,
+  tokenOwner: undefined,
+  clientKey: 'address undefined',
+};
+
+export function createIdentityReader({
+  header,
+  claim = 'sub',
+}: NonNullable<GatewayConfig['security']['identity']> = {}): ReadIdentity {
+  return (headers, address, token) => {
+    const named = header === undefined ? undefined : nonEmpty(headers.get(header));
+    const identity = header === undefined && token !== undefined ? identityOf(token.claims, claim) : named;
+    const owner = identity === undefined ? undefined : `identity ${identity}`;
+    const client: ClientIdentity = {
       identity,
-      tokenOwner: authorization && `authorization ${authorization}`,
-      clientKey: `address ${address}`,
+      tokenOwner: owner ?? credentialsOf(headers, token),
+      clientKey: owner ?? `address ${address}`,
     };
+    return token === undefined ? client : { ...client, claims: token.claims, expiresAt: token.expiresAt };
   };
 }
 
-/** The signature of a token is not verified. Something in front of the gateway must verify it, unless `authorization` is
- *  forwarded: then the token itself is part of the keys of private values. */
-function identityOf(source: IdentitySource, headers: ReadonlyMap<string, string>): string | undefined {
-  if (source.header !== undefined) return nonEmpty(headers.get(source.header));
-  if (source.claim === undefined) return undefined;
-  const [, token] = /^bearer +(\S+)$/i.exec(headers.get('authorization')?.trim() ?? '') ?? [];
-  return token === undefined ? undefined : claimOf(token, source.claim);
+/** Whether a token may replace another one of the same client, such as one that expires soon. */
+export function isSameClient(left: ClientIdentity, right: ClientIdentity): boolean {
+  return (
+    left.identity !== undefined &&
+    left.identity === right.identity &&
+    left.claims?.iss === right.claims?.iss &&
+    left.claims?.sub === right.claims?.sub
+  );
 }
 
-/** Strings and numbers only: `1` and `"1"` are one identity to issuers of tokens; lists and objects are none. */
-function claimOf(token: string, claim: string): string | undefined {
-  const parts = token.split('.');
-  if (parts.length !== 3) return undefined;
-  try {
-    const payload: unknown = JSON.parse(Buffer.from(parts[1] ?? '', 'base64url').toString('utf8'));
-    if (typeof payload !== 'object' || payload === null || !Object.hasOwn(payload, claim)) return undefined;
-    const value = (payload as Record<string, unknown>)[claim];
-    return typeof value === 'string' || typeof value === 'number' ? nonEmpty(String(value)) : undefined;
-  } catch {
-    return undefined;
-  }
+/** The claim together with the issuer: two issuers may give the same name to different users. Strings and numbers only:
+ *  `1` and `"1"` are one identity to issuers of tokens; lists and objects are none. */
+function identityOf(claims: Claims, claim: string): string | undefined {
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+  const text = typeof value === 'string' || typeof value === 'number' ? nonEmpty(String(value)) : undefined;
+  return text === undefined ? undefined : JSON.stringify([claims.iss ?? null, text]);
+}
+
+function credentialsOf(
+  headers: ReadonlyMap<string, string>,
+  token: VerifiedToken | undefined,
+): string | undefined {
+  if (token !== undefined) return `token ${token.text}`;
+  const authorization = nonEmpty(headers.get('authorization'));
+  return authorization && `authorization ${authorization}`;
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

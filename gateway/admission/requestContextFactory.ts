@@ -6,15 +6,13 @@ import { type ForwardedHeaders, selectForwardedHeaders } from '../subgraphs/forw
 import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
 import { readTraceHeaders } from '../telemetry/traceContext.ts';
 import { readClientPreferences } from './clientPreferences.ts';
-import type { ReadIdentity } from './identity.ts';
 import type { RequestPriorities } from './requestPriorities.ts';
 
 interface RequestContextFactoryOptions {
   readonly config: GatewayConfig;
-  readonly readIdentity: ReadIdentity;
   readonly priorities: RequestPriorities;
-  /** Which progressive `@override`s apply to the request with these headers. */
-  overridesFor(headers: ReadonlyMap<string, string>): OverrideDecision;
+  /** Which progressive `@override`s apply to the client, or else to the request with these headers. */
+  overridesFor(identity: string | undefined, headers: ReadonlyMap<string, string>): OverrideDecision;
 }
 
 /** Reads the headers of requests, once for each request, and makes the context that all later stages use. */
@@ -30,21 +28,20 @@ export class RequestContextFactory {
   /** The context of a request whose deadlines count from now.
    *  @throws {GatewayError} `BAD_REQUEST` for a header that cannot be read. */
   create(request: OperationRequest): RequestContext {
-    const { requestId, document, operationName, headers, variables, clientAddress } = request;
-    const { config, readIdentity, priorities, overridesFor } = this.#options;
+    const { requestId, document, operationName, headers, variables, caller } = request;
+    const { config, priorities, overridesFor } = this.#options;
     // Subgraphs without an allow-list of their own share one list, and so one set of headers.
     const byAllowList = new Map<readonly string[], ForwardedHeaders>();
-    const client = readIdentity(headers, clientAddress);
     const preferences = readClientPreferences(headers, config.enrichment.bounds);
-    const isIdentified = client.identity !== undefined;
+    const isIdentified = caller.identity !== undefined;
     const priority = priorities.priorityOf(document, operationName, preferences.priority, isIdentified);
     return {
       requestId,
       traceHeaders: readTraceHeaders(headers),
       variables,
-      ...client,
+      ...caller,
       preferences: { ...preferences, priority },
-      isOverridden: overridesFor(headers),
+      isOverridden: overridesFor(caller.identity, headers),
       sharingKey: '',
       isMutation: false,
       ...this.#deadlinesFromNow(),

@@ -9,9 +9,7 @@ import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { readPriority } from './clientPreferences.ts';
 import type { ClientRequest } from './clientRequest.ts';
-import { headersOf } from './errorResponse.ts';
-import { HttpError } from './httpError.ts';
-import type { ReadIdentity } from './identity.ts';
+import { toHttpError } from './errorResponse.ts';
 import type { LoadShedder, ShedReason } from './loadShedder.ts';
 import type { RateLimiter, RateLimitResult } from './rateLimiter.ts';
 import type { RequestPriorities } from './requestPriorities.ts';
@@ -27,7 +25,6 @@ interface TrafficControlOptions {
   readonly rateLimiter: RateLimiter | undefined;
   readonly shedder: LoadShedder;
   readonly priorities: RequestPriorities;
-  readonly readIdentity: ReadIdentity;
   readonly metrics: TrafficMetrics;
 }
 
@@ -57,18 +54,14 @@ export class TrafficControl {
 
   /** Checks a request before its operation is known.
    *  @throws {HttpError} `OVERLOADED` if the request is shed whatever its operation is. */
-  checkRequest({ headers, clientAddress }: Pick<ClientRequest, 'headers' | 'clientAddress'>): void {
-    const { shedder, priorities, readIdentity } = this.#options;
+  checkRequest({ headers, caller }: Pick<ClientRequest, 'headers' | 'caller'>): void {
+    const { shedder, priorities } = this.#options;
     if (!shedder.isShedding) return;
-    const isIdentified = readIdentity(headers, clientAddress).identity !== undefined;
+    const isIdentified = caller.identity !== undefined;
     const claimed = claimedPriority(headers);
     if (shedder.shedReasonOf(priorities.highestPriorityOf(claimed, isIdentified)) === undefined) return;
     const error = this.#shed(priorities.priorityByClaim(claimed, isIdentified));
-    if (error === undefined) return;
-    throw new HttpError(error.status, error.message, {
-      code: error.code,
-      headers: Object.fromEntries(headersOf(error.toFormatted())),
-    });
+    if (error !== undefined) throw toHttpError(error);
   }
 
   /** Checks a valid operation before it is prepared. Returns its cost, or `undefined` if nothing needs it: at once if

@@ -28,6 +28,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
     ...checkEnrichment(sectionOf(root.enrichment)),
     ...checkCallbacks(root),
     ...checkCors(sectionOf(sectionOf(root.security).cors)),
+    ...checkIdentity(sectionOf(root.security)),
     ...checkTopics(sectionOf(root.subscriptions).topics, redisServers(sectionOf(root.redis)).length > 0),
   ];
 }
@@ -319,6 +320,19 @@ function checkCors({ origins, credentials }: Section): ConfigProblem[] {
       path: 'security.cors.credentials',
       message: 'is true, but security.cors.origins has *',
       expected: 'the origins by name, such as https://shop.example or https://*.shop.example',
+    },
+  ];
+}
+
+function checkIdentity({ identity, jwt }: Section): ConfigProblem[] {
+  const { claim } = sectionOf(identity);
+  if (claim === undefined || jwt !== undefined) return [];
+  return [
+    {
+      path: 'security.identity.claim',
+      message: `is ${JSON.stringify(claim)}, but no token is verified`,
+      expected:
+        'security.jwt as well, such as { issuers: [{ jwks: https://login.example/.well-known/jwks.json }] }, or a header that a trusted proxy sets (security.identity.header)',
     },
   ];
 }

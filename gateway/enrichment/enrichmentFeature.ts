@@ -2,7 +2,6 @@ import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } f
 import { isRedisConfigured } from '../redis/redisOptions.ts';
 import { CorsPolicy, corsOptionsOf } from '../transport/http/cors.ts';
 import type { Routes } from '../transport/http/routes.ts';
-import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
 import type { JobExecutor } from './enrichmentJob.ts';
 import { EnrichmentMetrics } from './enrichmentMetrics.ts';
 import { addEnrichmentRoute } from './enrichmentRoute.ts';
@@ -47,15 +46,15 @@ export class EnrichmentFeature implements Feature {
   }
 
   addPublicRoutes(routes: Routes, draining: AbortSignal): void {
-    const { config, openStream, readIdentity, timers, log } = this.#context;
+    const { config, openStream, authentication, timers, log } = this.#context;
     const { bufferSize, readTimeout, heartbeat } = config.delivery;
     addEnrichmentRoute(routes, {
       enrichments: {
         subscribe: (...query) => this.#startedJobs.subscribe(...query),
         readArrived: (...query) => this.#startedJobs.readArrived(...query),
       },
-      callerOf: (headers) => readIdentity(toHeaderMap(headers), undefined),
-      openStream: ({ headers, clientAddress }) => openStream(readIdentity(headers, clientAddress).clientKey),
+      authentication,
+      openStream,
       // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.
       drainSignal: isRedisConfigured(config.redis) ? draining : this.#drained.signal,
       cors: new CorsPolicy(corsOptionsOf(config)),

@@ -1,5 +1,6 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
+import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
 import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 
@@ -13,7 +14,10 @@ export interface EnrichmentJob {
     readonly operationName: string | undefined;
     readonly variables: Readonly<Record<string, unknown>>;
   };
-  /** The client's headers that are forwarded to subgraphs or make its identity, with names in lower case. */
+  /** Who sent the operation, as it was authenticated then: a later attempt does not verify its token again, which may have
+   *  expired. */
+  readonly caller: JobCaller;
+  /** The client's headers that are forwarded to subgraphs, with names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
   /** The headers that subgraphs get, by subgraph, where they cannot be read from `headers` again. */
   readonly subgraphHeaders?: readonly (readonly [string, ForwardedHeaders])[] | undefined;
@@ -28,6 +32,9 @@ export interface EnrichmentJob {
   readonly fields: readonly JobField[];
   readonly priority: EnrichmentPriority;
 }
+
+/** What a job needs to know about its client: not the token, with which others could act in the client's name. */
+export type JobCaller = Pick<ClientIdentity, 'identity' | 'claims'>;
 
 export interface JobField {
   /** Unique within the job. */

@@ -1,8 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
+import type { Authentication } from '../admission/authentication/authentication.ts';
 import { headersOf } from '../admission/errorResponse.ts';
 import { ClientDisconnectedError, HttpError } from '../admission/httpError.ts';
 import { GatewayError, GatewayShutdownError } from '../errors.ts';
+import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { Timers } from '../time/timers.ts';
@@ -16,19 +18,14 @@ import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
 import { NoFirstPayloadError, writePayloads, writeStreamHead } from '../transport/http/writePayloads.ts';
 import { type ResponseHeaders, writeErrorResponse, writeResponse } from '../transport/http/writeResponse.ts';
 import type { PayloadEncoding } from '../transport/streams/payloadEncoding.ts';
-import type { Caller, DeferredEnrichments, EnrichmentUpdate } from './deferredEnrichments.ts';
+import type { DeferredEnrichments, EnrichmentUpdate } from './deferredEnrichments.ts';
 import { expiredTokenError } from './expiredTokenError.ts';
 
 interface EnrichmentRouteOptions {
   readonly enrichments: Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>;
-  /** The caller whose tokens a request with these headers may use. */
-  readonly callerOf: (headers: IncomingHttpHeaders) => Caller;
-  /** Counts a client's stream for as long as it is open; returns a function that ends it.
-   *  @throws {GatewayError} `OVERLOADED` beyond the limits. */
-  readonly openStream: (client: {
-    readonly headers: ReadonlyMap<string, string>;
-    readonly clientAddress: string | undefined;
-  }) => () => void;
+  readonly authentication: Authentication;
+  /** See `FeatureContext.openStream`. */
+  readonly openStream: (clientKey: string) => () => void;
   /** When aborted, all streams end without `complete`, so that clients reconnect to another process. */
   readonly drainSignal: AbortSignal;
   readonly cors: CorsPolicy;
@@ -95,14 +92,19 @@ class EnrichmentExchange {
   async handle(token: string): Promise<void> {
     const { single, prefersEvents } = negotiateFormats(this.#request.headers.accept);
     try {
-      if (prefersEvents) await this.#respondWithEvents(token);
-      else if (single !== undefined) await this.#respondWithJson(token);
-      else {
+      if (!prefersEvents && single === undefined) {
         throw new HttpError(
           406,
           'No media type of this route matches the accept header. Accept text/event-stream or application/json.',
         );
       }
+      const { headers, socket } = this.#request;
+      const client = await this.#options.authentication.authenticate(
+        toHeaderMap(headers),
+        socket.remoteAddress,
+      );
+      if (prefersEvents) await this.#respondWithEvents(token, client);
+      else await this.#respondWithJson(token, client);
     } catch (error) {
       if (this.#response.destroyed) return;
       const { status, formatted } = this.#describe(error);
@@ -112,30 +114,32 @@ class EnrichmentExchange {
     }
   }
 
-  async #respondWithJson(token: string): Promise<void> {
-    const { enrichments, callerOf, readTimeoutMs } = this.#options;
-    const { headers: received } = this.#request;
-    const arrived = await enrichments.readArrived(token, callerOf(received), cursorOf(received));
+  async #respondWithJson(token: string, client: ClientIdentity): Promise<void> {
+    const { enrichments, readTimeoutMs } = this.#options;
+    const arrived = await enrichments.readArrived(token, client, cursorOf(this.#request.headers));
     if (arrived === undefined) throw expiredTokenError();
     const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
     writeResponse(this.#response, 200, headers, JSON.stringify(arrived), readTimeoutMs);
   }
 
-  async #respondWithEvents(token: string): Promise<void> {
-    const { enrichments, callerOf, drainSignal, openStream } = this.#options;
-    const { headers, socket } = this.#request;
-    const close = openStream({ headers: toHeaderMap(headers), clientAddress: socket.remoteAddress });
+  async #respondWithEvents(token: string, client: ClientIdentity): Promise<void> {
+    const { enrichments, authentication, drainSignal, openStream } = this.#options;
+    const close = openStream(client.clientKey);
     const ended = new AbortController();
+    const stopWatching = authentication.watchExpiry(client, (error) => ended.abort(error));
     const onClose = (): void => ended.abort(new ClientDisconnectedError());
     this.#response.once('close', onClose);
+    // The client may have disconnected while its token was verified.
+    if (this.#request.socket.destroyed) onClose();
     this.#streams.add(ended);
     if (drainSignal.aborted) ended.abort(new GatewayShutdownError());
     try {
-      const updates = await enrichments.subscribe(token, callerOf(headers), cursorOf(headers));
+      const updates = await enrichments.subscribe(token, client, cursorOf(this.#request.headers));
       if (updates === undefined) throw expiredTokenError();
       await this.#writeEvents(updates, ended.signal);
     } finally {
       close();
+      stopWatching();
       this.#response.off('close', onClose);
       this.#streams.delete(ended);
     }

@@ -10,10 +10,13 @@ export type Claims = Readonly<Record<string, unknown>>;
 export interface ClientIdentity {
   /** `undefined` for a request without a valid token. */
   readonly claims?: Claims | undefined;
+  /** When the token expires, in milliseconds since 1970; `undefined` for a request without a token, or a token that does
+   *  not expire. */
+  readonly expiresAt?: number | undefined;
   /** Whose private values the request may read; `undefined` for an anonymous request. */
   readonly identity: string | undefined;
-  /** Who may fetch the enrichments that the request leaves behind: its identity, or else its `authorization` header, which
-   *  subgraphs may have answered privately. `undefined` for an anonymous request: everyone with the token may. */
+  /** Who may fetch the enrichments that the request leaves behind: its identity, or else its token or `authorization`
+   *  header, which subgraphs may have answered privately. `undefined` for an anonymous request: everyone with the token may. */
   readonly tokenOwner: string | undefined;
   /** Equal for requests that count as one client for limits: by identity, otherwise by the address of the connection,
    *  which is the same for all clients behind a proxy. */

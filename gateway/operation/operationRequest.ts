@@ -1,4 +1,5 @@
 import type { DocumentNode } from 'graphql';
+import type { ClientIdentity } from '../execution/requestContext.ts';
 
 /** The incremental delivery format that a client accepts. */
 export type IncrementalFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
@@ -15,6 +16,7 @@ export interface OperationRequest {
   readonly variables: Readonly<Record<string, unknown>>;
   /** Headers or connection parameters of the client. Names are in lower case. */
   readonly headers: ReadonlyMap<string, string>;
+  readonly caller: ClientIdentity;
   /** `undefined` for a client that accepts only a single complete response. */
   readonly incrementalFormat: IncrementalFormat | undefined;
   /** For a subscription: cursor of the last event that the client received. The subscription resumes after it. */

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 
 interface OverridePolicy {
-  /** Name of a client header, in lower case. */
-  readonly identityHeader?: string | undefined;
   /** Percentages from 0 to 100 by label. For a label without an entry, `percent(5)` means 5 % and any other label 0 %. */
   readonly labels: Readonly<Record<string, number>>;
 }
@@ -18,26 +16,25 @@ export type OverrideDecision = (label: string) => boolean;
 export function createOverrideDecisions(
   policy: OverridePolicy,
   random: () => number,
-): (headers: ReadonlyMap<string, string>) => OverrideDecision {
+): (identity: string | undefined, headers: ReadonlyMap<string, string>) => OverrideDecision {
   const positions = new WeakMap<ReadonlyMap<string, string>, number>();
   const percentages = new Map<string, number>();
-  const positionOf = (headers: ReadonlyMap<string, string>): number => {
+  const positionOf = (identity: string | undefined, headers: ReadonlyMap<string, string>): number => {
     let position = positions.get(headers);
     if (position === undefined) {
-      const identity = policy.identityHeader === undefined ? undefined : headers.get(policy.identityHeader);
-      position = (identity ? hashIdentity(identity) : random()) * 100;
+      position = (identity === undefined ? random() : hashIdentity(identity)) * 100;
       positions.set(headers, position);
     }
     return position;
   };
-  return (headers) => (label) => {
+  return (identity, headers) => (label) => {
     let percentage = percentages.get(label);
     if (percentage === undefined) {
       percentage = percentageOf(label, policy);
       percentages.set(label, percentage);
     }
     if (percentage <= 0) return false;
-    return percentage >= 100 || positionOf(headers) < percentage;
+    return percentage >= 100 || positionOf(identity, headers) < percentage;
   };
 }
 

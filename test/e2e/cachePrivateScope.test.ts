@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type CachedShop, startCachedShop } from '../harness/cachedShop.ts';
+import { startTokenIssuer } from '../harness/tokenIssuer.ts';
 
 const rules = {
   'subgraph:catalog': { maxAge: '1m' },
@@ -9,11 +10,6 @@ const query = '{ top { name wished } }';
 
 /** The answer of the subgraph to a request without `x-user-id`. */
 const answerFor = (owner: string) => ({ data: { top: { name: 'Product 1', wished: owner } } });
-
-const token = (claims: unknown): string =>
-  `Bearer ${['{"alg":"none"}', JSON.stringify(claims), 'signature']
-    .map((part) => Buffer.from(part).toString('base64url'))
-    .join('.')}`;
 
 function startByHeader(forward: readonly string[] = ['x-user-id']): Promise<CachedShop> {
   return startCachedShop({
@@ -71,38 +67,56 @@ describe('Private values', () => {
     expect(shop.people.calls).toHaveLength(2);
   });
 
-  test('are separate by a claim of the token, and by the whole token if it is forwarded', async () => {
+  test('are separate by a claim of the verified token, and by the whole token if it is forwarded', async () => {
+    await using issuer = await startTokenIssuer();
     await using shop = await startCachedShop({
       cache: { rules },
-      config: { security: { identity: { claim: 'sub' } } },
+      config: { security: { jwt: { issuers: [{ jwks: issuer.jwks }] } } },
     });
-    const [first, later, made] = [{ sub: 'a' }, { sub: 'a', exp: 2 }, { sub: 'b' }].map(token);
-    for (const authorization of [first, first, later, made, later]) {
-      const { body, headers } = await shop.execute(query, {
-        headers: { authorization: authorization ?? '' },
-      });
-      expect(body).toEqual(answerFor(authorization ?? ''));
+    const tokens = [{ sub: 'a' }, { sub: 'a', jti: '2' }, { sub: 'b' }].map((claims) => issuer.sign(claims));
+    const [first, later, made] = await Promise.all(tokens);
+    for (const token of [first, first, later, made, later]) {
+      const authorization = `Bearer ${token}`;
+      const { body, headers } = await shop.execute(query, { headers: { authorization } });
+      expect(body).toEqual(answerFor(authorization));
       expect(headers.get('vary')).toBe('accept, accept-language, authorization');
     }
     expect(shop.people.calls).toHaveLength(3);
-    for (const authorization of [token({}), token({ sub: ['a'] }), 'Bearer a.b', 'Basic YQ==']) {
-      const { headers } = await shop.execute(query, { headers: { authorization } });
+    for (const token of await Promise.all([issuer.sign({}), issuer.sign({ sub: ['a'] })])) {
+      const { headers } = await shop.execute(query, { headers: { authorization: `Bearer ${token}` } });
       expect(headers.get('cache-control')).toBe('no-store');
     }
+    // Without a valid signature, a claim is nothing.
+    const forged = `Bearer ${first?.split('.').slice(0, 2).join('.')}.AAAA`;
+    const refused = await shop.execute(query, { headers: { authorization: forged } });
+    expect(refused.status).toBe(401);
   });
 
-  test('are separate by the claim alone if the token is not forwarded', async () => {
+  test('are separate by the claim and the issuer if the token is not forwarded', async () => {
+    await using issuer = await startTokenIssuer('https://login.test/');
+    await using partner = await startTokenIssuer('https://partner.test/');
+    const issuers = [
+      { jwks: issuer.jwks, issuer: 'https://login.test/' },
+      { jwks: partner.jwks, issuer: 'https://partner.test/' },
+    ];
     await using shop = await startCachedShop({
       cache: { rules },
       config: {
-        security: { identity: { claim: 'sub' } },
+        security: { jwt: { issuers, cookie: 'session' } },
         subgraphs: { all: { headers: { forward: [] } } },
       },
     });
-    for (const claims of [{ sub: 7 }, { sub: '7', exp: 2 }, { sub: '8' }]) {
-      await shop.execute(query, { headers: { authorization: token(claims) } });
+    const tokens = [
+      issuer.sign({ sub: 7 }),
+      issuer.sign({ sub: '7', jti: '2' }),
+      issuer.sign({ sub: '8' }),
+      partner.sign({ sub: '7' }),
+    ];
+    for (const token of await Promise.all(tokens)) {
+      const { headers } = await shop.execute(query, { headers: { cookie: `session=${token}` } });
+      expect(headers.get('vary')).toBe('accept, authorization, cookie');
     }
-    expect(shop.people.calls).toHaveLength(2);
+    expect(shop.people.calls).toHaveLength(3);
   });
 
   test('are refreshed for the identity of the request when they are stale', async () => {

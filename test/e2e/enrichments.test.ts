@@ -4,6 +4,7 @@ import WebSocket from 'ws';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
 import type { CannedAnswer } from '../harness/inlineGateway.ts';
 import { readEvents } from '../harness/readEvents.ts';
+import { startTokenIssuer } from '../harness/tokenIssuer.ts';
 
 const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ path }) => path.join('.'));
@@ -351,16 +352,52 @@ describe('A job', () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
-  test('is visible to the identity of the operation, also with another JWT', async () => {
-    await using shop = await startEnrichedShop({ config: { security: { identity: { claim: 'sub' } } } });
-    const login = (sub: string, exp: number) => {
-      const payload = Buffer.from(JSON.stringify({ sub, exp })).toString('base64url');
-      return { authorization: `Bearer e30.${payload}.${exp}` };
-    };
-    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }', login('u1', 1))) ?? {};
-    const credentials = [login('u1', 1), login('u1', 2), login('u2', 1), {}];
+  test('is visible to the identity of the operation, also with another token', async () => {
+    await using issuer = await startTokenIssuer();
+    const jwt = { issuers: [{ jwks: issuer.jwks }] };
+    await using shop = await startEnrichedShop({ config: { security: { jwt } } });
+    const login = async (sub: string, jti: string) => ({
+      authorization: `Bearer ${await issuer.sign({ sub, jti })}`,
+    });
+    const first = await login('u1', '1');
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }', first)) ?? {};
+    const credentials = [first, await login('u1', '2'), await login('u2', '1'), {}];
     const answers = await Promise.all(credentials.map((headers) => shop.pollUpdates(token, headers)));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 404, 404]);
+    const forged = await shop.pollUpdates(token, { authorization: `${first.authorization}x` });
+    expect([forged.status, forged.headers.get('www-authenticate')]).toEqual([
+      401,
+      'Bearer realm="graphql", error="invalid_token", error_description="The signature of the token is wrong."',
+    ]);
+  });
+
+  test('is fetched for the client of the operation when the token of the client has expired', async () => {
+    await using issuer = await startTokenIssuer();
+    let now = Date.now();
+    await using shop = await startEnrichedShop({
+      enrichment: { jobs: { attempts: 1 } },
+      config: {
+        security: { jwt: { issuers: [{ jwks: issuer.jwks }], required: true } },
+        subgraphs: { all: { retry: { enabled: false }, headers: { forward: [] } } },
+      },
+      dependencies: { now: () => now },
+    });
+    const login = async (jti: string, exp: number) => ({
+      authorization: `Bearer ${await issuer.sign({ sub: 'u1', jti, exp: Math.ceil(exp / 1_000) })}`,
+    });
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
+    const first = await login('1', now + 60_000);
+    const { token } = enrichmentOf(await shop.execute('{ top { advice { text } } }', first)) ?? {};
+    await shop.fetchUpdates(token, first);
+    shop.advice.answerWith(undefined);
+    now += 120_000;
+    expect((await shop.pollUpdates(token, first)).status).toBe(401);
+    const jobsUrl = `${shop.gateway.adminUrl}/jobs`;
+    const { jobs } = (await (await fetch(`${jobsUrl}?state=failed`)).json()) as { jobs: { id: string }[] };
+    expect((await fetch(`${jobsUrl}/${jobs[0]?.id}/retry`, { method: 'POST' })).status).toBe(202);
+    await shop.advice.waitForCalls(2);
+    const updates = await shop.fetchUpdates(token, await login('2', now + 60_000));
+    expect(updates.at(-1)).toMatchObject({ data: { text: 'about 1' }, errors: null, hasNext: false });
   });
 
   test('is visible to the `authorization` of an operation without the configured identity', async () => {

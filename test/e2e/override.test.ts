@@ -188,7 +188,7 @@ describe('an @override with a percentage', () => {
 
 describe('an @override by identity', () => {
   test('stays the same for an identity on every gateway, and a larger percentage includes the identities of a smaller one', async () => {
-    const config = { override: { identityHeader: 'X-User' } };
+    const config = { security: { identity: { header: 'X-User' } } };
     await using one = await open(config);
     await using other = await open(config);
     const answers: unknown[] = [];

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Client, createClient } from 'graphql-sse';
+import { HeaderAuthentication } from '../../gateway/admission/authentication/authentication.ts';
+import { createIdentityReader } from '../../gateway/admission/identity.ts';
 import { GatewayError } from '../../gateway/errors.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
 import { Gate } from '../harness/gate.ts';
@@ -247,7 +249,7 @@ describe('the limits of event streams', () => {
     const limits = { eventStreams: 3, eventStreamsPerClient: 2 };
     await using server = await startScriptedServer(undefined, {
       limits,
-      clientKey: (headers) => headers.get('x-shop') ?? '',
+      authentication: new HeaderAuthentication(createIdentityReader({ header: 'x-shop' })),
     });
     const rejection = async (shop: string) =>
       rejectionOf(await exchange(server.url, { method: 'PUT', headers: { 'x-shop': shop } }));

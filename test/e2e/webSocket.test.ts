@@ -16,68 +16,7 @@ import {
   supergraphOf,
   testSdl,
 } from '../harness/scriptedServer.ts';
-
-interface Closed {
-  readonly code: number;
-  readonly reason: string;
-}
-
-/** A client that sends raw messages, valid or not. */
-class Peer implements AsyncDisposable {
-  readonly socket: WebSocket;
-  readonly closed: Promise<Closed>;
-  readonly #messages: unknown[] = [];
-  #arrival = Promise.withResolvers<void>();
-
-  private constructor(socket: WebSocket) {
-    this.socket = socket;
-    socket.on('message', (data) => {
-      this.#messages.push(JSON.parse(String(data)));
-      this.#arrival.resolve();
-      this.#arrival = Promise.withResolvers();
-    });
-    this.closed = new Promise((resolve) => {
-      socket.once('close', (code, reason) => resolve({ code, reason: String(reason) }));
-    });
-  }
-
-  static async open(url: string, options: WebSocket.ClientOptions = {}): Promise<Peer> {
-    const peer = new Peer(new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options));
-    await once(peer.socket, 'open');
-    return peer;
-  }
-
-  /** Opens a socket and waits for `connection_ack`. */
-  static async ready(url: string, payload?: object, options?: WebSocket.ClientOptions): Promise<Peer> {
-    const peer = await Peer.open(url, options);
-    peer.send({ type: 'connection_init', ...(payload && { payload }) });
-    expect(await peer.next()).toEqual({ type: 'connection_ack' });
-    return peer;
-  }
-
-  send(message: unknown): void {
-    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
-  }
-
-  subscribe(query: string, id = '1', more: object = {}): void {
-    this.send({ id, type: 'subscribe', payload: { query, ...more } });
-  }
-
-  async next(): Promise<unknown> {
-    while (this.#messages.length === 0) {
-      const closed = await Promise.race([this.#arrival.promise, this.closed]);
-      if (closed !== undefined && this.#messages.length === 0) {
-        throw new Error(`Closed with ${closed.code}: ${closed.reason}`);
-      }
-    }
-    return this.#messages.shift();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.socket.terminate();
-    await this.closed;
-  }
-}
+import { Peer } from '../harness/webSocketPeer.ts';
 
 const query = '{ greeting }';
 const subscription = 'subscription { greetings }';

@@ -49,6 +49,7 @@ export function jobOf(
   return {
     id,
     operation: { document: '{ product { name } }', operationName: undefined, variables: {} },
+    caller: { identity: 'ada' },
     headers: [['authorization', 'ada']],
     snapshot: { product: { id: '1' } },
     snapshotSize: 24,

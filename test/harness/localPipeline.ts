@@ -1,4 +1,5 @@
 import { type DocumentNode, execute, type GraphQLError, type GraphQLSchema, parse, validate } from 'graphql';
+import { anonymousClient } from '../../gateway/admission/identity.ts';
 import type { EnrichmentCoordinator } from '../../gateway/enrichment/responses/enrichmentCoordinator.ts';
 import type { SnapshotExecutor } from '../../gateway/enrichment/responses/snapshotExecutor.ts';
 import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
@@ -139,6 +140,7 @@ export function createLocalPipeline({
         operationName: undefined,
         variables,
         headers: new Map(),
+        caller: anonymousClient,
         incrementalFormat: incremental,
         resumeAfter,
         requestId: 'local',

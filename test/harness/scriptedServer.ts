@@ -132,7 +132,6 @@ export async function startScriptedServer(
     heartbeatIntervalMs: 60_000,
     initTimeoutMs: 60_000,
     reservationTimeoutMs: 60_000,
-    clientKey: (_, address) => String(address),
     textCacheSize: 1_000_000,
     log: {
       error: (_, message) => logged.push(message),

@@ -75,16 +75,25 @@ function memoizeHeaderNames(
   ignored: ReadonlySet<string>,
 ): (subgraph: string, scope: CacheScope) => readonly string[] {
   const lists = new Map<string, readonly string[]>();
-  const identityHeader = config.security.identity?.header ?? 'authorization';
+  const identityHeaders = identityHeadersOf(config.security);
   return (subgraph, scope) => {
     const key = `${scope} ${subgraph}`;
     let names = lists.get(key);
     if (names === undefined) {
       const forwarded = policyOf(subgraph).headers.forward.map((name) => name.toLowerCase());
       names =
-        scope === 'PRIVATE' ? [...forwarded, identityHeader] : forwarded.filter((name) => !ignored.has(name));
+        scope === 'PRIVATE'
+          ? [...forwarded, ...identityHeaders]
+          : forwarded.filter((name) => !ignored.has(name));
       lists.set(key, names);
     }
     return names;
   };
+}
+
+/** Client headers that decide whose private values a request may read. */
+function identityHeadersOf({ identity, jwt }: GatewayConfig['security']): readonly string[] {
+  if (identity?.header !== undefined) return [identity.header];
+  if (jwt === undefined) return ['authorization'];
+  return jwt.cookie === '' ? [jwt.header] : [jwt.header, 'cookie'];
 }

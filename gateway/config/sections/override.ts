@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { scalar } from '../scalars.ts';
-import { headerName } from './headerName.ts';
 
 const percentage = scalar<number | boolean | string, number>({
   title: 'percentage',
@@ -16,11 +15,6 @@ const percentage = scalar<number | boolean | string, number>({
 
 export const overrideSection = z
   .strictObject({
-    identityHeader: headerName
-      .describe(
-        'Client header whose value decides which labels are active, so that one client always has the same labels, on every process and after a restart. Without the header, or without this option, each request is decided separately. Clients can forge this header: have a trusted proxy set it.',
-      )
-      .optional(),
     labels: z
       .record(z.string(), percentage)
       .meta({ title: 'percentage by label' })

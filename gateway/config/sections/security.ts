@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { exactlyOneOf } from '../exactlyOneOf.ts';
-import { choice, duration, flag, nonBlankText, text } from '../scalars.ts';
+import { choice, duration, flag, text } from '../scalars.ts';
 import { authorization } from './authorization.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
+import { identitySection } from './identity.ts';
+import { jwtSection } from './jwt.ts';
 import { trustedDocumentsSection } from './trustedDocuments.ts';
 
 const origin = text({
@@ -17,24 +18,6 @@ function isOrigin(value: string): boolean {
   if (!/^https?:\/\//.test(value) || !URL.canParse(value) || new URL(value).origin !== value) return false;
   return !value.replace(/^https?:\/\/\*\.(?=.)/, '').includes('*');
 }
-
-const identity = z
-  .strictObject({
-    header: headerName
-      .describe(
-        'Client header whose value is the identity. Clients can forge this header: have a trusted proxy set it.',
-      )
-      .optional(),
-    claim: nonBlankText('the name of a claim')
-      .describe(
-        'Instead of a header: claim of the bearer token in `authorization`. The signature is not verified: have a trusted proxy verify it, or forward `authorization`.',
-      )
-      .optional(),
-  })
-  .superRefine(exactlyOneOf('header', 'claim'))
-  .describe(
-    'Who sent a request: whose `PRIVATE` values of the cache it may read, whose enrichment tokens it may use, and what counts as one client for limits. Without it, nothing private is cached, tokens belong to the `authorization` header, and clients are counted by address.',
-  );
 
 export const securitySection = z
   .strictObject({
@@ -81,7 +64,8 @@ export const securitySection = z
           .prefault('1d'),
       })
       .prefault({}),
-    identity: identity.optional(),
+    jwt: jwtSection.optional(),
+    identity: identitySection.optional(),
     trustedDocuments: trustedDocumentsSection.prefault({}),
     authorization: authorization.prefault({}),
     connectionParams: z

@@ -11,7 +11,7 @@ import type { ExecutionSnapshot } from './executionSnapshot.ts';
 interface CreateEnrichmentJobOptions {
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
-  /** The client's headers that subgraphs, or the token's owner, depend on. */
+  /** The client's headers that subgraphs depend on. */
   readonly headers: readonly (readonly [string, string])[];
   readonly subgraphHeaders?: EnrichmentJob['subgraphHeaders'];
   readonly snapshot: ExecutionSnapshot;
@@ -41,8 +41,11 @@ export function createEnrichmentJob({
     operationName: request.operationName,
     variables: request.variables,
   };
-  const identity = JSON.stringify([
+  const { identity, claims } = request.caller;
+  const caller = { identity, claims };
+  const identification = JSON.stringify([
     requested,
+    caller,
     headers,
     fields,
     ...(subgraphHeaders === undefined ? [] : [subgraphHeaders]),
@@ -51,13 +54,18 @@ export function createEnrichmentJob({
   const progress = JSON.stringify({ ...snapshot, tree: undefined });
   const snapshotSize = Buffer.byteLength(progress) + Buffer.byteLength(snapshot.tree);
   return {
-    id: createHash('sha256').update(identity).update(progress).update(snapshot.tree).digest('base64url'),
+    id: createHash('sha256')
+      .update(identification)
+      .update(progress)
+      .update(snapshot.tree)
+      .digest('base64url'),
     operation: requested,
+    caller,
     headers: [...headers, ['x-request-id', request.requestId]],
     ...(subgraphHeaders === undefined ? {} : { subgraphHeaders }),
     snapshot,
     snapshotSize,
-    size: Buffer.byteLength(identity) + snapshotSize,
+    size: Buffer.byteLength(identification) + snapshotSize,
     fields,
     priority: highestPriority(pending.flatMap(({ group }) => rules.get(group)?.priority ?? [])),
   };

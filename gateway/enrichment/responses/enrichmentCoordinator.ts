@@ -202,13 +202,10 @@ export class EnrichmentCoordinator {
   }
 }
 
-/** Names of the headers that a job is stored with: those that subgraphs get, and those that identify the client. Sorted,
- *  in lower case. */
+/** Names of the headers that a job is stored with: those that subgraphs get. Sorted, in lower case. */
 function storedHeaderNames(config: GatewayConfig): ReadonlySet<string> {
   const forwarded = Object.keys(config.subgraphs).flatMap(
     (name) => subgraphPolicyOf(config, name).headers.forward,
   );
-  const identity = config.security.identity?.header;
-  const names = [...forwarded, 'authorization', ...(identity === undefined ? [] : [identity])];
-  return new Set(names.map((name) => name.toLowerCase()).sort());
+  return new Set(forwarded.map((name) => name.toLowerCase()).sort());
 }

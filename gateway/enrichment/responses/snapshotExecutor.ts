@@ -1,4 +1,5 @@
 import { parse } from 'graphql';
+import { anonymousClient } from '../../admission/identity.ts';
 import type { RequestContextFactory } from '../../admission/requestContextFactory.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Execution, ResumedExecution } from '../../execution/execution.ts';
@@ -133,6 +134,7 @@ function requestOf(job: EnrichmentJob, snapshot: ExecutionSnapshot, signal: Abor
     operationName: job.operation.operationName,
     variables: job.operation.variables,
     headers,
+    caller: { ...anonymousClient, ...job.caller },
     incrementalFormat: snapshot.isIncremental ? 'incrementalSpec=v0.2' : undefined,
     requestId: headers.get('x-request-id') ?? job.id,
     signal,

@@ -102,7 +102,15 @@ export class EventStreamRequests {
       respondAccepted(exchange, client);
       // The request ends here; payloads and events are sent on the stream.
       isAccepted = true;
-      void operation.deliver(result).then(settle);
+      const { authentication } = this.#options.admission;
+      const stopWatching =
+        result.kind === 'stream'
+          ? authentication.watchExpiry(client.caller, (error) => operation.abort(error))
+          : undefined;
+      void operation.deliver(result).then(() => {
+        stopWatching?.();
+        settle();
+      });
     } catch (error) {
       if (!operation.signal.aborted) {
         operation.discard();

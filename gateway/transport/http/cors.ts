@@ -38,10 +38,12 @@ const clientHeaders = [
 /** The response headers of the gateway that scripts of a page have a use for. */
 const responseHeaderNames = ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'];
 
-/** The `security.cors` of a configuration. Pages may also send the headers that subgraphs receive. */
-export function corsOptionsOf({ security: { cors }, subgraphs }: GatewayConfig): CorsOptions {
+/** The `security.cors` of a configuration. Pages may also send the header with the token, and those that subgraphs
+ *  receive. */
+export function corsOptionsOf({ security: { cors, jwt }, subgraphs }: GatewayConfig): CorsOptions {
   const forwarded = Object.values(subgraphs).flatMap(({ headers }) => headers?.forward ?? []);
-  return { ...cors, allowHeaders: [...cors.allowHeaders, ...forwarded] };
+  const tokenHeaders = jwt === undefined ? [] : [jwt.header];
+  return { ...cors, allowHeaders: [...cors.allowHeaders, ...tokenHeaders, ...forwarded] };
 }
 
 /** Which pages may use the gateway in a browser: those of its own origin and those that `security.cors` allows. */

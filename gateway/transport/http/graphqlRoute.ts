@@ -31,8 +31,6 @@ import { type ResponseHeaders, writeErrorResponse, writeResponse } from './write
 interface GraphQLRouteOptions {
   readonly admission: Admission;
   readonly eventStreamRequests: EventStreamRequests;
-  /** Identifies a client for limits, by its headers and address. */
-  readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   readonly bodySize: number;
   readonly streamSettings: StreamSettings;
   readonly requestErrorStatus: 400 | 200;
@@ -111,7 +109,11 @@ class GraphQLExchange {
     const isOperation = (method === 'GET' || method === 'POST') && !opensStream;
     if (token !== undefined || method === 'PUT' || method === 'DELETE') {
       if (isOperation) this.#checkCsrf();
-      return this.#options.eventStreamRequests.handle(this.#eventStreamExchange(method, search), token);
+      const headers = this.#clientHeaders();
+      const client = admission.authentication.authenticate(headers, clientAddressOf(this.#request));
+      const { clientKey } = client instanceof Promise ? await client : client;
+      const exchange = this.#eventStreamExchange(method, search, headers, clientKey);
+      return this.#options.eventStreamRequests.handle(exchange, token);
     }
     if (method === 'GET' && browserPage !== undefined && prefersHtml) {
       return writeResponse(
@@ -205,9 +207,12 @@ class GraphQLExchange {
     throw new HttpError(415, 'The request body must be application/json in UTF-8.');
   }
 
-  #eventStreamExchange(method: string, search: string): EventStreamExchange {
-    const clientAddress = clientAddressOf(this.#request);
-    const clientHeaders = this.#clientHeaders();
+  #eventStreamExchange(
+    method: string,
+    search: string,
+    clientHeaders: HeaderMap,
+    clientKey: string,
+  ): EventStreamExchange {
     return {
       method,
       search,
@@ -215,8 +220,8 @@ class GraphQLExchange {
       response: this.#response,
       requestId: this.#requestId,
       signal: this.#signal,
-      clientKey: this.#options.clientKey(clientHeaders, clientAddress),
-      clientAddress,
+      clientKey,
+      clientAddress: clientAddressOf(this.#request),
       headers: (extra) => this.#headers(extra),
       clientHeaders,
       readBody: () => this.#readBody(),
@@ -250,7 +255,11 @@ class GraphQLExchange {
         : { method: 'POST', search: '', body: parameters, headers, acceptsArrays },
       client,
     );
-    if (result.kind === 'stream') return this.#writeStream(result);
+    if (result.kind === 'stream') {
+      const { authentication } = this.#options.admission;
+      const stopWatching = authentication.watchExpiry(client.caller, (error) => this.#inFlight.abort(error));
+      return this.#writeStream(result).finally(stopWatching);
+    }
     this.#writeComplete(
       this.#withRequestErrorStatus(result),
       prefersEvents && !Array.isArray(body) && !this.#getsStatus(result.status, overloadStatuses),
@@ -355,7 +364,7 @@ class GraphQLExchange {
 const overloadStatuses = new Set([503]);
 
 /** The same for requests that were refused before their operation was read. */
-const httpLevelStatuses = new Set([404, 405, 406, 409, 415, 503]);
+const httpLevelStatuses = new Set([401, 404, 405, 406, 409, 415, 503]);
 
 /** Wraps each event of a subscription in a batch, for `writePayloads`. */
 class SingleEventBatches implements AsyncIterator<readonly SubscriptionPayload[]> {

@@ -6,11 +6,13 @@ import {
   createApolloPipeline,
   type ExecuteOperation,
 } from '../../admission/apolloPipeline.ts';
+import { type Authentication, HeaderAuthentication } from '../../admission/authentication/authentication.ts';
 import type { ClientRequest, GatewayContext } from '../../admission/clientRequest.ts';
 import { PersistedQueryStore } from '../../admission/documents/persistedQueryStore.ts';
 import type { SharedPersistedQueries } from '../../admission/documents/sharedPersistedQueries.ts';
 import type { TrustedDocuments } from '../../admission/documents/trustedDocuments.ts';
 import { createErrorFormatter } from '../../admission/errorResponse.ts';
+import { createIdentityReader } from '../../admission/identity.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
 import { GatewayShutdownError } from '../../errors.ts';
@@ -55,8 +57,10 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly worker?: WorkerIdentity | undefined;
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
+  /** Default: clients are told apart by their addresses only. */
+  readonly authentication?: Authentication;
   /** See `TrafficControl.checkRequest`. Default: no request is shed. */
-  readonly checkLoad?: (client: Pick<ClientRequest, 'headers' | 'clientAddress'>) => void;
+  readonly checkLoad?: (client: Pick<ClientRequest, 'headers' | 'caller'>) => void;
   readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
   readonly limits: OperationLimits & {
     readonly bodySize: number;
@@ -91,8 +95,6 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly initTimeoutMs: number;
   /** Milliseconds within which a client has to open a reserved event stream. */
   readonly reservationTimeoutMs: number;
-  /** Identifies a client for limits, by its headers and address. */
-  readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
   /** Default: real time. */
   readonly timers?: Timers;
   /** Size in characters of each of three caches of operation texts: checked, parsed, and persisted. */
@@ -151,6 +153,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     heartbeatIntervalMs: options.heartbeatIntervalMs,
     timers: options.timers ?? systemTimers,
   };
+  const authentication = options.authentication ?? new HeaderAuthentication(createIdentityReader());
+  const { tokenHeader } = authentication;
   const inFlight = new InFlightRequests();
   const cors = new CorsPolicy(security.cors);
   let isShuttingDown = false;
@@ -179,6 +183,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     validatedOperations,
     trustedDocuments: options.trustedDocuments,
     executeOperation: options.executeOperation,
+    authentication,
     checkLoad: options.checkLoad ?? (() => {}),
     formatError: createErrorFormatter(security),
     checkText,
@@ -197,7 +202,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const handleGraphQL = createGraphQLRoute({
     admission,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
-    clientKey: options.clientKey,
     bodySize: limits.bodySize,
     streamSettings,
     requestErrorStatus: options.requestErrorStatus ?? 400,
@@ -219,7 +223,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxOperations: limits.operationsPerSocket,
     ...streamSettings,
     initTimeoutMs: options.initTimeoutMs,
-    connectionParams: new Set(security.connectionParams),
+    connectionParams: new Set([
+      ...security.connectionParams,
+      ...(tokenHeader === undefined ? [] : [tokenHeader]),
+    ]),
     subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
     cors,

@@ -45,6 +45,7 @@ export class MultiplexedOperation {
   readonly #options: MultiplexedOperationOptions;
   readonly #controller = new AbortController();
   #isSubscription = false;
+  #isStream = false;
   #hasEnded = false;
 
   constructor(options: MultiplexedOperationOptions) {
@@ -53,6 +54,11 @@ export class MultiplexedOperation {
 
   get isSubscription(): boolean {
     return this.#isSubscription;
+  }
+
+  /** Whether the response consists of several payloads or events. */
+  get isStream(): boolean {
+    return this.#isStream;
   }
 
   /** Aborted by `abort`; execution must stop then. */
@@ -67,6 +73,7 @@ export class MultiplexedOperation {
 
   /** Sends the response, until its end. Never rejects. */
   async deliver(result: AdmissionResult): Promise<void> {
+    this.#isStream = result.kind === 'stream';
     try {
       if (result.kind === 'complete') await this.#sendComplete(result);
       else if (result.outcome.kind === 'incremental') await this.#sendPayloads(result.outcome);

@@ -10,10 +10,11 @@ import {
 } from 'graphql-ws';
 import { type RawData, WebSocket } from 'ws';
 import type { Admission } from '../../admission/admission.ts';
-import { formatFailure } from '../../admission/apolloPipeline.ts';
+import { formatFailure, type HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
-import { GatewayShutdownError } from '../../errors.ts';
+import { type ClientIdentity, isSameClient } from '../../admission/identity.ts';
+import { type GatewayError, GatewayShutdownError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { CancelTimer } from '../../time/timers.ts';
@@ -55,10 +56,15 @@ export class WebSocketConnection {
   readonly #outbox: WebSocketOutbox;
   readonly #heartbeat: HeartbeatTimer;
   #cancelInitTimer: CancelTimer | undefined;
-  #isInitialized = false;
+  #initialization: 'none' | 'started' | 'acknowledged' = 'none';
   #isPingPending = false;
   #isDraining = false;
   #parameters: ReadonlyMap<string, string> = new Map();
+  #client: ClientIdentity | undefined;
+  #stopWatchingExpiry: CancelTimer | undefined;
+  /** Set while the token of the connection has expired. */
+  #expired: GatewayError | undefined;
+  #isRenewing = false;
   #forwardedParameters: Readonly<Record<string, unknown>> = {};
   #initPayload: Readonly<Record<string, unknown>> = {};
   #incremental: IncrementalFormat | undefined = 'deferSpec=20220824';
@@ -116,7 +122,7 @@ export class WebSocketConnection {
   #onMessage(data: RawData): void {
     this.#recordActivity();
     // The message was received while the socket was closing.
-    if (this.#options.socket.readyState !== WebSocket.OPEN) return;
+    if (!this.#isOpen) return;
     let message: Message;
     try {
       message = parseMessage(String(data));
@@ -131,9 +137,7 @@ export class WebSocketConnection {
         else this.#initialize(message.payload ?? {});
         return;
       case MessageType.Ping:
-        this.#outbox.send(
-          JSON.stringify({ type: MessageType.Pong, ...(message.payload && { payload: message.payload }) }),
-        );
+        this.#answerPing(message.payload);
         return;
       case MessageType.Pong:
         return;
@@ -151,7 +155,7 @@ export class WebSocketConnection {
   }
 
   #initialize(parameters: Readonly<Record<string, unknown>>): void {
-    if (this.#isInitialized) {
+    if (this.#initialization !== 'none') {
       this.#close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
       return;
     }
@@ -161,18 +165,124 @@ export class WebSocketConnection {
       this.#close(CloseCode.BadRequest, parametersTooLarge);
       return;
     }
-    this.#isInitialized = true;
+    this.#initialization = 'started';
     this.#stopInitTimer();
     this.#parameters = headers;
     this.#forwardedParameters = forwarded;
     this.#initPayload = parameters;
     const accept = headers.get('accept');
     if (accept !== undefined) this.#incremental = negotiateFormats(accept).incremental;
+    this.#authenticate(
+      headers,
+      (client) => this.#acknowledge(client),
+      (error) => this.#closeUnauthenticated(error),
+    );
+  }
+
+  #acknowledge(client: ClientIdentity): void {
+    this.#initialization = 'acknowledged';
+    this.#adoptToken(client);
     this.#outbox.send(JSON.stringify({ type: MessageType.ConnectionAck }));
   }
 
+  /** A ping whose payload has the token's header renews the token of the connection. */
+  #answerPing(payload: Readonly<Record<string, unknown>> | undefined): void {
+    const { tokenHeader } = this.#options.admission.authentication;
+    const renewed =
+      tokenHeader === undefined || payload === undefined
+        ? undefined
+        : parameterHeaders(payload, new Set([tokenHeader]))?.get(tokenHeader);
+    if (tokenHeader === undefined || renewed === undefined || this.#initialization !== 'acknowledged') {
+      this.#sendPong(payload);
+      return;
+    }
+    if (this.#isRenewing) {
+      this.#close(
+        CloseCode.BadRequest,
+        'Invalid message: the token of the last ping is still being verified',
+      );
+      return;
+    }
+    this.#isRenewing = true;
+    this.#renew(new Map(this.#parameters).set(tokenHeader, renewed));
+  }
+
+  #renew(parameters: ReadonlyMap<string, string>): void {
+    this.#authenticate(
+      parameters,
+      (client) => {
+        this.#isRenewing = false;
+        if (this.#client === undefined || !isSameClient(this.#client, client)) {
+          this.#close(CloseCode.Forbidden, 'Forbidden: the new token is of another client');
+          return;
+        }
+        this.#parameters = parameters;
+        this.#adoptToken(client);
+        this.#sendPong({ renewed: true });
+      },
+      (error) => {
+        this.#isRenewing = false;
+        // The present token is still good.
+        if (error.status === 503) this.#sendPong({ errors: [error.toFormatted()] });
+        else this.#closeUnauthenticated(error);
+      },
+    );
+  }
+
+  #sendPong(payload: Readonly<Record<string, unknown>> | undefined): void {
+    this.#outbox.send(JSON.stringify({ type: MessageType.Pong, ...(payload && { payload }) }));
+  }
+
+  /** Calls one of the functions: at once, unless a token has to be verified. */
+  #authenticate(
+    parameters: ReadonlyMap<string, string>,
+    onAuthenticated: (client: ClientIdentity) => void,
+    onRefused: (error: HttpError) => void,
+  ): void {
+    const { admission, connection, log } = this.#options;
+    const refuse = (error: unknown): void => {
+      if (error instanceof HttpError) {
+        onRefused(error);
+        return;
+      }
+      log.error({ err: error }, 'The authentication of a WebSocket failed with an unexpected error');
+      this.#close(CloseCode.InternalServerError, 'Internal server error');
+    };
+    try {
+      const headers = this.#headersWith(parameters, '');
+      const client = admission.authentication.authenticate(headers, connection.remoteAddress);
+      if (client instanceof Promise) {
+        void client.then(
+          (verified) => this.#isOpen && onAuthenticated(verified),
+          (error: unknown) => this.#isOpen && refuse(error),
+        );
+      } else onAuthenticated(client);
+    } catch (error) {
+      refuse(error);
+    }
+  }
+
+  /** Operations run with this token from now on, and end when it expires. */
+  #adoptToken(client: ClientIdentity): void {
+    this.#client = client;
+    this.#expired = undefined;
+    this.#stopWatchingExpiry?.();
+    this.#stopWatchingExpiry = this.#options.admission.authentication.watchExpiry(client, (error) => {
+      this.#expired = error;
+      for (const operation of [...this.#operations.values()]) {
+        if (operation.isStream) operation.abort(error);
+      }
+    });
+  }
+
+  /** Clients connect again after these codes, with other parameters if they have any. */
+  #closeUnauthenticated({ status, message }: HttpError): void {
+    if (status === 503) this.#close(1013, message);
+    else this.#close(CloseCode.Forbidden, `Forbidden: ${message}`);
+  }
+
   #subscribe(id: string, payload: SubscribePayload): void {
-    if (!this.#isInitialized) {
+    if (this.#initialization !== 'acknowledged') {
       this.#close(CloseCode.Unauthorized, 'Unauthorized: send connection_init first');
       return;
     }
@@ -215,8 +325,8 @@ export class WebSocketConnection {
     body: Readonly<Record<string, unknown>>,
     requestId: string,
   ): Promise<void> {
-    const { admission, handshakeHeaders, connection } = this.#options;
-    const headers = operationHeaders(handshakeHeaders, this.#parameters, requestId);
+    const { admission, connection } = this.#options;
+    const headers = this.#headersWith(this.#parameters, requestId);
     const client = new ClientRequest({
       headers,
       incremental: this.#incremental,
@@ -233,12 +343,22 @@ export class WebSocketConnection {
     try {
       admission.checkReady();
       const request = { method: 'POST', search: '', body, headers, acceptsArrays: false };
-      await operation.deliver(await admission.admit(request, client));
+      const result = await admission.admit(request, client);
+      if (result.kind === 'stream' && this.#expired !== undefined) operation.abort(this.#expired);
+      await operation.deliver(result);
     } catch (error) {
       operation.fail(error);
     } finally {
       client.releaseSupergraph();
     }
+  }
+
+  get #isOpen(): boolean {
+    return this.#options.socket.readyState === WebSocket.OPEN;
+  }
+
+  #headersWith(parameters: ReadonlyMap<string, string>, requestId: string): HeaderMap {
+    return operationHeaders(this.#options.handshakeHeaders, parameters, requestId);
   }
 
   #checkLiveness(): void {
@@ -249,7 +369,7 @@ export class WebSocketConnection {
       return;
     }
     this.#isPingPending = true;
-    if (this.#options.socket.readyState === WebSocket.OPEN) this.#options.socket.ping();
+    if (this.#isOpen) this.#options.socket.ping();
   }
 
   #recordActivity(): void {
@@ -279,6 +399,7 @@ export class WebSocketConnection {
   #onClose(): void {
     this.#heartbeat.stop();
     this.#stopInitTimer();
+    this.#stopWatchingExpiry?.();
     this.#endOperations();
     this.#outbox.close();
   }

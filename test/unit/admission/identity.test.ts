@@ -1,96 +1,108 @@
 import { describe, expect, test } from '@jest/globals';
-import { createIdentityReader } from '../../../gateway/admission/identity.ts';
+import {
+  createIdentityReader,
+  isSameClient,
+  type VerifiedToken,
+} from '../../../gateway/admission/identity.ts';
+import type { Claims } from '../../../gateway/execution/requestContext.ts';
 
-const tokenOf = (payload: unknown): string =>
-  ['{"alg":"none"}', JSON.stringify(payload), 'signature']
-    .map((part) => Buffer.from(part).toString('base64url'))
-    .join('.');
+type Source = Parameters<typeof createIdentityReader>[0];
 
-const bearer = (payload: unknown) => ({ authorization: `Bearer ${tokenOf(payload)}` });
+const tokenOf = (claims: Claims, text = 'a.b.c'): VerifiedToken => ({ text, claims, expiresAt: 1_000 });
 
-test.each<[string, Parameters<typeof createIdentityReader>[0], Record<string, string>, string | undefined]>([
+const read = (source: Source, headers: Record<string, string>, token?: VerifiedToken) =>
+  createIdentityReader(source)(new Map(Object.entries(headers)), '192.0.2.1', token);
+
+test.each<[string, Source, Record<string, string>, string | undefined]>([
   ['no configured source', undefined, { 'x-user': 'u1' }, undefined],
   ['the configured header', { header: 'x-user' }, { 'x-user': 'u1' }, 'u1'],
   ['no such header', { header: 'x-user' }, {}, undefined],
   ['a blank header value', { header: 'x-user' }, { 'x-user': ' ' }, undefined],
-  ['the configured claim', { claim: 'sub' }, bearer({ sub: 'u1' }), 'u1'],
-  ['a claim that is a number', { claim: 'sub' }, bearer({ sub: 7 }), '7'],
-  ['a claim with letters beyond ASCII', { claim: 'sub' }, bearer({ sub: 'ü1' }), 'ü1'],
-  [
-    'an authorization scheme in another letter case',
-    { claim: 'sub' },
-    { authorization: `bEARER  ${tokenOf({ sub: 'u1' })} ` },
-    'u1',
-  ],
-  ['no such claim', { claim: 'sub' }, bearer({ name: 'u1' }), undefined],
-  ['a claim that is a list', { claim: 'sub' }, bearer({ sub: ['u1'] }), undefined],
-  ['a claim that is null', { claim: 'sub' }, bearer({ sub: null }), undefined],
-  ['an empty claim', { claim: 'sub' }, bearer({ sub: '' }), undefined],
-  ['a claim name that every object inherits', { claim: 'constructor' }, bearer({}), undefined],
-  ['a token payload that is a string', { claim: 'length' }, bearer('u1'), undefined],
-  ['a token payload that is null', { claim: 'sub' }, bearer(null), undefined],
-  ['a token payload that is not JSON', { claim: 'sub' }, { authorization: 'Bearer a.b.c' }, undefined],
-  ['an opaque token', { claim: 'sub' }, { authorization: 'Bearer abc' }, undefined],
-  [
-    'an encrypted token',
-    { claim: 'sub' },
-    { authorization: `Bearer ${tokenOf({ sub: 'u1' })}.x.y` },
-    undefined,
-  ],
-  [
-    'another authorization scheme',
-    { claim: 'sub' },
-    { authorization: `Basic ${tokenOf({ sub: 'u1' })}` },
-    undefined,
-  ],
-  ['no authorization header', { claim: 'sub' }, {}, undefined],
+  ['a token that was not verified', { claim: 'sub' }, { authorization: 'Bearer e30.e30.e30' }, undefined],
 ])('the identity of a request with %s', (_, source, headers, expected) => {
-  const readIdentity = createIdentityReader(source);
-  expect(readIdentity(new Map(Object.entries(headers)), '192.0.2.1').identity).toBe(expected);
+  expect(read(source, headers).identity).toBe(expected);
 });
 
-describe('without a configured identity', () => {
-  const readIdentity = createIdentityReader(undefined);
+test.each<[string, Source, Claims, string | undefined]>([
+  ['sub, by default', undefined, { sub: 'u1' }, '[null,"u1"]'],
+  ['the configured claim', { claim: 'uid' }, { uid: 'u1', sub: 'u2' }, '[null,"u1"]'],
+  [
+    'a claim and an issuer',
+    undefined,
+    { iss: 'https://login.test/', sub: 'u1' },
+    '["https://login.test/","u1"]',
+  ],
+  ['a claim that is a number', undefined, { sub: 7 }, '[null,"7"]'],
+  ['no such claim', undefined, { name: 'u1' }, undefined],
+  ['a claim that is a list', undefined, { sub: ['u1'] }, undefined],
+  ['a claim that is null', undefined, { sub: null }, undefined],
+  ['an empty claim', undefined, { sub: '' }, undefined],
+  ['a claim name that every object inherits', { claim: 'constructor' }, {}, undefined],
+  ['a configured header, which is missing', { header: 'x-user' }, { sub: 'u1' }, undefined],
+])('the identity of a verified token with %s', (_, source, claims, expected) => {
+  expect(read(source, {}, tokenOf(claims)).identity).toBe(expected);
+});
 
+test('a request has the claims of its verified token and the time at which it expires', () => {
+  const claims = { sub: 'u1', scope: 'read' };
+  expect(read(undefined, {}, tokenOf(claims))).toEqual({
+    identity: '[null,"u1"]',
+    tokenOwner: 'identity [null,"u1"]',
+    clientKey: 'identity [null,"u1"]',
+    claims,
+    expiresAt: 1_000,
+  });
+});
+
+describe('without an identity', () => {
   test('the authorization header owns the tokens of a request, and its address counts for limits', () => {
-    const headers = new Map([['authorization', 'Bearer abc']]);
-    expect(readIdentity(headers, '192.0.2.1')).toEqual({
+    expect(read(undefined, { authorization: 'Bearer abc' })).toEqual({
       identity: undefined,
       tokenOwner: 'authorization Bearer abc',
       clientKey: 'address 192.0.2.1',
     });
   });
+
+  test('the verified token owns the tokens of a request, wherever it was read from', () => {
+    expect(read(undefined, { cookie: 'session=a.b.c' }, tokenOf({})).tokenOwner).toBe('token a.b.c');
+  });
+
+  test.each([{}, { authorization: ' ', 'x-user': '' }])(
+    'no client owns the tokens of a request with %j',
+    (headers) => {
+      expect(read({ header: 'x-user' }, headers).tokenOwner).toBeUndefined();
+    },
+  );
 });
 
-describe('with a configured identity', () => {
-  const readIdentity = createIdentityReader({ header: 'x-user' });
-
+describe('with an identity', () => {
   test('the identity owns the tokens of a request and counts for limits', () => {
-    const headers = new Map([
-      ['authorization', 'Bearer abc'],
-      ['x-user', 'u1'],
-    ]);
-    expect(readIdentity(headers, '192.0.2.1')).toEqual({
+    expect(read({ header: 'x-user' }, { authorization: 'Bearer abc', 'x-user': 'u1' })).toEqual({
       identity: 'u1',
       tokenOwner: 'identity u1',
       clientKey: 'identity u1',
     });
   });
 
-  test('the authorization header owns the tokens of a request without an identity', () => {
-    const { identity, tokenOwner } = readIdentity(new Map([['authorization', 'Bearer abc']]), '192.0.2.1');
-    expect([identity, tokenOwner]).toEqual([undefined, 'authorization Bearer abc']);
-  });
-
-  test.each([{}, { authorization: ' ', 'x-user': '' }])(
-    'nobody owns the tokens of a request with %j',
-    (headers) => {
-      expect(readIdentity(new Map(Object.entries(headers)), '192.0.2.1').tokenOwner).toBeUndefined();
-    },
-  );
-
   test('an identity that looks like an address is not the client of that address', () => {
-    const byIdentity = readIdentity(new Map([['x-user', '192.0.2.1']]), '192.0.2.9').clientKey;
-    expect(readIdentity(new Map(), '192.0.2.1').clientKey).not.toBe(byIdentity);
+    const byIdentity = read({ header: 'x-user' }, { 'x-user': '192.0.2.1' }).clientKey;
+    expect(read(undefined, {}).clientKey).not.toBe(byIdentity);
   });
+});
+
+test.each<[string, Claims, Claims, boolean]>([
+  ['the same issuer and subject', { iss: 'a', sub: 'u1' }, { iss: 'a', sub: 'u1', scope: 'x' }, true],
+  ['another subject', { iss: 'a', sub: 'u1' }, { iss: 'a', sub: 'u2' }, false],
+  ['another issuer', { iss: 'a', sub: 'u1' }, { iss: 'b', sub: 'u1' }, false],
+  ['no subject at all', { iss: 'a' }, { iss: 'a' }, false],
+])('whether a token is of the same client as one with %s', (_, left, right, expected) => {
+  const [first, second] = [left, right].map((claims) => read(undefined, {}, tokenOf(claims)));
+  expect(isSameClient(first as never, second as never)).toBe(expected);
+});
+
+test('an equal identity in a header does not make tokens of two subjects those of one client', () => {
+  const [first, second] = ['u1', 'u2'].map((sub) =>
+    read({ header: 'x-user' }, { 'x-user': 'proxy' }, tokenOf({ sub })),
+  );
+  expect(isSameClient(first as never, second as never)).toBe(false);
 });

@@ -28,7 +28,6 @@ class CountedHeaders extends Map<string, string> {
 function createFactory(): RequestContextFactory {
   return new RequestContextFactory({
     config,
-    readIdentity: createIdentityReader({ header: 'x-user' }),
     priorities: new RequestPriorities(config.overload.priorities),
     overridesFor: () => () => false,
   });
@@ -40,6 +39,7 @@ function requestWith(headers: ReadonlyMap<string, string>): OperationRequest {
     operationName: undefined,
     variables: {},
     headers,
+    caller: createIdentityReader({ header: 'x-user' })(headers, '192.0.2.1'),
     incrementalFormat: undefined,
     clientAddress: '192.0.2.1',
     requestId: 'r1',

@@ -113,8 +113,7 @@ describe('a configuration', () => {
 
   test('accepts a percentage or a boolean for an override label', () => {
     const labels = { a: 12.5, b: '0.25', c: true, d: 'false' } as const;
-    expect(parseConfig({ supergraph, override: { identityHeader: 'X-User', labels } }).override).toEqual({
-      identityHeader: 'x-user',
+    expect(parseConfig({ supergraph, override: { labels } }).override).toEqual({
       labels: { a: 12.5, b: 0.25, c: 100, d: 0 },
     });
   });
@@ -273,14 +272,8 @@ describe('an invalid configuration', () => {
   });
 
   test('is reported for invalid percentages of override labels', () => {
-    const override = { identityHeader: 'x user', labels: { beta: 101, gamma: '5 %', delta: -1 } };
+    const override = { labels: { beta: 101, gamma: '5 %', delta: -1 } };
     expect(findConfigProblems({ supergraph, override })).toEqual([
-      {
-        path: 'override.identityHeader',
-        message: 'is "x user"',
-        expected:
-          'a header name, except headers of the connection and the body such as host and content-type',
-      },
       {
         path: 'override.labels.beta',
         message: 'is 101',
@@ -513,25 +506,6 @@ describe('an invalid configuration', () => {
       },
     ]);
   });
-});
-
-test('security.identity accepts a header or a claim, but not both', () => {
-  const parse = (identity: object) => parseConfig({ supergraph, security: { identity } }).security.identity;
-  expect(parseConfig({ supergraph }).security.identity).toBeUndefined();
-  expect(parse({ header: 'X-User-Id' })).toEqual({ header: 'x-user-id' });
-  expect(parse({ claim: 'sub' })).toEqual({ claim: 'sub' });
-  expect(findConfigProblems({ supergraph, security: { identity: {} } })).toEqual([
-    { path: 'security.identity', message: 'has neither `header` nor `claim`', expected: 'one of them' },
-  ]);
-  expect(
-    findConfigProblems({ supergraph, security: { identity: { header: 'x-user-id', claim: 'sub' } } }),
-  ).toEqual([
-    {
-      path: 'security.identity',
-      message: 'has both `header` and `claim`',
-      expected: 'only one of them; remove the other',
-    },
-  ]);
 });
 
 test('timeouts of connections have to be positive, and the headers of a request take no longer than the request', () => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { AuthenticationMetrics } from '../../../gateway/admission/authentication/authenticationMetrics.ts';
 import { TrafficMetrics } from '../../../gateway/admission/trafficMetrics.ts';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
@@ -14,6 +15,7 @@ const page = await readFile(join(import.meta.dirname, '../../../docs/observabili
 test('docs/observability.md lists exactly the metrics of the gateway, with their types', async () => {
   const { registry } = createMetrics();
   new TrafficMetrics(registry);
+  new AuthenticationMetrics(registry, []);
   new SubgraphMetrics(registry);
   registerSubgraphGauges(registry, () => []);
   new CacheMetrics({

@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
+import {
+  type Authentication,
+  HeaderAuthentication,
+} from '../../../gateway/admission/authentication/authentication.ts';
+import { TokenRefusal } from '../../../gateway/admission/authentication/tokenRefusal.ts';
 import type { DeferredEnrichments } from '../../../gateway/enrichment/deferredEnrichments.ts';
 import { addEnrichmentRoute } from '../../../gateway/enrichment/enrichmentRoute.ts';
 import { StreamLimiter } from '../../../gateway/subscriptions/streamLimiter.ts';
+import type { CancelTimer } from '../../../gateway/time/timers.ts';
 import { CorsPolicy } from '../../../gateway/transport/http/cors.ts';
 import {
   ControlledAttempt,
@@ -17,6 +23,24 @@ import { startScriptedServer } from '../../harness/scriptedServer.ts';
 const events = { accept: 'text/event-stream', authorization: 'ada' };
 const json = { accept: 'application/json', authorization: 'ada' };
 
+/** Clients are told apart by their `authorization`; the test says when a token expires. */
+class ManualAuthentication extends HeaderAuthentication {
+  readonly watching = new Set<(refusal: TokenRefusal) => void>();
+
+  constructor() {
+    super((headers) => ({
+      identity: undefined,
+      tokenOwner: headers.get('authorization'),
+      clientKey: 'ada',
+    }));
+  }
+
+  override watchExpiry(...[, onExpired]: Parameters<Authentication['watchExpiry']>): CancelTimer {
+    this.watching.add(onExpired);
+    return () => this.watching.delete(onExpired);
+  }
+}
+
 /** A server with the route over jobs in memory. `wrap` replaces the jobs that the route sees. */
 async function start(
   wrap?: (jobs: DeferredEnrichments) => Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>,
@@ -25,12 +49,13 @@ async function start(
   const draining = new AbortController();
   const openStreams = new StreamLimiter({ total: 2, perClient: 2 });
   const timers = new FakeTimers();
+  const authentication = new ManualAuthentication();
   const logged: unknown[] = [];
   const server = await startScriptedServer(undefined, {
     addPublicRoutes: (routes) =>
       addEnrichmentRoute(routes, {
         enrichments: wrap === undefined ? fixture.jobs : wrap(fixture.jobs),
-        callerOf: (headers) => ({ tokenOwner: headers.authorization }),
+        authentication,
         openStream: () => openStreams.open('ada'),
         drainSignal: draining.signal,
         cors: new CorsPolicy({ origins: ['https://shop.test'] }),
@@ -52,6 +77,7 @@ async function start(
   return {
     ...fixture,
     logged,
+    watching: authentication.watching,
     drain: () => draining.abort(),
     sendHeartbeat: () => timers.advance(10_000),
     get: (token: string, headers: Record<string, string>) => exchange(server.url, requestFor(token, headers)),
@@ -164,6 +190,23 @@ describe('GET /enrichments/:token as events', () => {
     expect(await connection.readChunk()).toBeUndefined();
     const { status, headers, body } = await server.get(token, events);
     expect([status, headers.get('connection'), body]).toEqual([200, 'close', ':\n\n']);
+  });
+
+  test('ends the stream with an error and `complete` when the token of the client expires', async () => {
+    await using server = await start();
+    const token = await server.enqueue(jobOf('a', ['reviews']), new ControlledAttempt());
+    await using stream = await server.open(token);
+    await stream.readHead();
+    expect(await stream.readChunk()).toBe(':\n\n');
+    for (const expire of server.watching) expire(new TokenRefusal('expired'));
+    const error = {
+      message: 'The token has expired (exp).',
+      extensions: { reason: 'expired', code: 'UNAUTHENTICATED' },
+    };
+    const last = `event: next\ndata: ${JSON.stringify({ errors: [error] })}\n\n${complete}`;
+    expect(await stream.readChunk()).toBe(last);
+    expect(await stream.readChunk()).toBeUndefined();
+    expect(server.watching.size).toBe(0);
   });
 
   test('answers an internal error with 500, and logs it', async () => {

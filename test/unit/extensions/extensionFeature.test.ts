@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { buildSchema, parse } from 'graphql';
 import { pino } from 'pino';
+import { anonymousClient } from '../../../gateway/admission/identity.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
 import type { Extension } from '../../../gateway/extensions/extension.ts';
@@ -24,6 +25,7 @@ function requestWith(signal = new AbortController().signal): OperationRequest {
     operationName: undefined,
     variables: {},
     headers: new Map(),
+    caller: anonymousClient,
     incrementalFormat: undefined,
     requestId: 'r1',
     signal,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { buildSchema, type GraphQLObjectType, parse, printType, validate, validateSchema } from 'graphql';
+import { anonymousClient } from '../../../../gateway/admission/identity.ts';
 import type { EnrichmentUpdate } from '../../../../gateway/enrichment/deferredEnrichments.ts';
 import {
   addEnrichmentSubscription,
@@ -56,6 +57,7 @@ function requestOf(query: string, options: Partial<OperationRequest> = {}): Oper
     operationName: undefined,
     variables: {},
     headers: new Map(),
+    caller: anonymousClient,
     incrementalFormat: undefined,
     requestId: 'r',
     signal: new AbortController().signal,

@@ -138,7 +138,7 @@ describe('the size of a job', () => {
     expect(job.snapshotSize).toBe(bytesOf(JSON.parse(tree)) + bytesOf(progress));
     expect(tree).toContain('é');
     const headers = job.headers.filter(([name]) => name !== 'x-request-id');
-    expect(job.size - job.snapshotSize).toBe(bytesOf([job.operation, headers, job.fields]));
+    expect(job.size - job.snapshotSize).toBe(bytesOf([job.operation, job.caller, headers, job.fields]));
   });
 });
 

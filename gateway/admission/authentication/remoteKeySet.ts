@@ -1,0 +1,159 @@
+import { type CryptoKey, createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { maskSecrets } from '../../config/addressSecrets.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
+import type { CancelTimer, Timers } from '../../time/timers.ts';
+
+export interface RemoteKeySetOptions {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly refreshIntervalMs: number;
+  /** Shortest time between two fetches because of an unknown key, and longest time between two attempts. */
+  readonly cooldownMs: number;
+  readonly timers: Timers;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+}
+
+const firstRetryMs = 1_000;
+
+/** A key, and the version of the keys that it was found among. */
+interface FoundKey {
+  readonly key: CryptoKey;
+  readonly version: number;
+}
+
+/** The public keys of one issuer. jose fetches and parses them, and joins fetches that are under way. This class decides
+ *  when to fetch: jose alone would refuse tokens when the keys are old and the endpoint is down, and would call an
+ *  endpoint that is down for every token. */
+export class RemoteKeySet {
+  /** The address without secrets, for logs. */
+  readonly name: string;
+  failureCount = 0;
+  readonly #options: RemoteKeySetOptions;
+  readonly #keys: ReturnType<typeof createRemoteJWKSet>;
+  #version = 0;
+  #text: string | undefined;
+  #failuresInRow = 0;
+  #attemptedAt = Number.NEGATIVE_INFINITY;
+  #fetching: Promise<void> | undefined;
+  #cancelTimer: CancelTimer | undefined;
+  #isStopped = false;
+
+  constructor(options: RemoteKeySetOptions) {
+    this.#options = options;
+    this.name = maskSecrets(options.url);
+    this.#keys = createRemoteJWKSet(new URL(options.url), {
+      headers: { 'user-agent': 'tributary', ...options.headers },
+      timeoutDuration: options.timeoutMs,
+      // Never fetches by itself.
+      cacheMaxAge: Number.POSITIVE_INFINITY,
+      cooldownDuration: Number.POSITIVE_INFINITY,
+    });
+  }
+
+  /** Another number whenever the keys are not those of before. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get hasKeys(): boolean {
+    return this.#text !== undefined;
+  }
+
+  /** Fetches the keys in the background, now and at each interval. */
+  start(): void {
+    void this.#fetch();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelTimer?.();
+  }
+
+  /** Finds the key of a token. Waits for a fetch if there are no keys yet, or the key is not among them.
+   *  @throws {errors.JWKSNoMatchingKey} and other errors of jose.
+   *  @throws {KeysUnavailableError} if keys were never fetched. */
+  async keyOf(...[header, token]: Parameters<JWTVerifyGetKey>): Promise<FoundKey> {
+    if (!this.hasKeys) await (this.#fetching ?? (this.#failuresInRow === 0 ? this.#fetch() : undefined));
+    if (!this.hasKeys) throw new KeysUnavailableError();
+    const version = this.#version;
+    try {
+      return { key: await this.#keys(header, token), version };
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await this.#fetchIfDue();
+      const newVersion = this.#version;
+      if (newVersion === version) throw error;
+      return { key: await this.#keys(header, token), version: newVersion };
+    }
+  }
+
+  #fetchIfDue(): Promise<void> | undefined {
+    if (this.#fetching !== undefined) return this.#fetching;
+    const { timers, cooldownMs } = this.#options;
+    return timers.now() - this.#attemptedAt < cooldownMs ? undefined : this.#fetch();
+  }
+
+  /** Never rejects. */
+  #fetch(): Promise<void> {
+    this.#cancelTimer?.();
+    this.#attemptedAt = this.#options.timers.now();
+    this.#fetching ??= this.#keys
+      .reload()
+      .then(
+        () => this.#onFetched(),
+        (error: unknown) => this.#onFailure(error),
+      )
+      .finally(() => {
+        this.#fetching = undefined;
+        this.#scheduleNext();
+      });
+    return this.#fetching;
+  }
+
+  #onFetched(): void {
+    if (this.#failuresInRow > 0) {
+      this.#options.log.info({ jwks: this.name }, 'The keys of an issuer of tokens can be fetched again');
+    }
+    this.#failuresInRow = 0;
+    const text = JSON.stringify(this.#keys.jwks());
+    if (text === this.#text) return;
+    this.#text = text;
+    this.#version += 1;
+  }
+
+  #onFailure(error: unknown): void {
+    if (this.#isStopped) return;
+    this.failureCount += 1;
+    this.#failuresInRow += 1;
+    // One line for each outage.
+    if (this.#failuresInRow > 1) return;
+    this.#options.log.warn(
+      { jwks: this.name, problem: describeFailure(error), hasKeys: this.hasKeys },
+      'The keys of an issuer of tokens cannot be fetched (security.jwt): the last keys stay in use; without any, its tokens are refused with 503',
+    );
+  }
+
+  #scheduleNext(): void {
+    if (this.#isStopped) return;
+    const { timers, refreshIntervalMs, cooldownMs } = this.#options;
+    const backoff = { minDelay: Math.min(firstRetryMs, cooldownMs), maxDelay: cooldownMs };
+    const delayMs =
+      this.#failuresInRow === 0 ? refreshIntervalMs : backoffDelayMs(this.#failuresInRow, backoff);
+    this.#cancelTimer = timers.after(delayMs, () => void this.#fetch());
+  }
+}
+
+export class KeysUnavailableError extends Error {
+  constructor() {
+    super('The keys could never be fetched.');
+    this.name = 'KeysUnavailableError';
+  }
+}
+
+/** `fetch` says what failed in the cause of its error. */
+function describeFailure(error: unknown): string {
+  const { message, cause } = error instanceof Error ? error : new Error(String(error));
+  return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message;
+}

@@ -1,0 +1,138 @@
+import { decodeJwt, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
+import type { VerifiedToken } from '../identity.ts';
+import type { RemoteKeySet } from './remoteKeySet.ts';
+import { TokenRefusal, type TokenRefusalReason } from './tokenRefusal.ts';
+
+/** An issuer whose tokens are accepted (`security.jwt.issuers`). */
+export interface TokenIssuer {
+  readonly keys: Pick<RemoteKeySet, 'keyOf' | 'version'>;
+  /** The exact value of `iss`; empty if it is not checked. */
+  readonly issuer: string;
+  /** One of them must be in `aud`; empty if it is not checked. */
+  readonly audiences: readonly string[];
+  readonly algorithms: readonly string[];
+}
+
+interface TokenVerifierOptions {
+  /** If there are several, each has an `issuer` of its own. */
+  readonly issuers: readonly TokenIssuer[];
+  readonly clockToleranceMs: number;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** A token that was found valid, for as long as the issuer has the same keys. */
+interface CachedToken extends VerifiedToken {
+  readonly issuer: TokenIssuer;
+  readonly keysVersion: number;
+}
+
+/** Characters of all cached tokens: some ten thousand tokens of usual size. */
+const maxCachedCharacters = 10_000_000;
+
+/** Verifies tokens, and remembers the valid ones: a token that is sent again costs a lookup. */
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions;
+  readonly #cached = new LRUCache<string, CachedToken>({
+    maxSize: maxCachedCharacters,
+    sizeCalculation: (_, text) => text.length,
+  });
+
+  constructor(options: TokenVerifierOptions) {
+    this.#options = options;
+  }
+
+  /** Returns the token at once if it is known to be valid. Rejects with a `TokenRefusal`, a `KeysUnavailableError` of the
+   *  issuer's keys, or an unexpected error. */
+  verify(text: string): VerifiedToken | Promise<VerifiedToken> {
+    const cached = this.#cached.get(text);
+    if (cached === undefined) return this.#verify(text);
+    const { issuer, keysVersion, expiresAt } = cached;
+    const isValid =
+      keysVersion === issuer.keys.version && (expiresAt === undefined || this.#options.now() < expiresAt);
+    if (isValid) return cached;
+    this.#cached.delete(text);
+    return this.#verify(text);
+  }
+
+  async #verify(text: string): Promise<VerifiedToken> {
+    try {
+      const issuer = this.#issuerOf(text);
+      const verified = await this.#verifyWith(issuer, text);
+      this.#cached.set(text, verified);
+      return verified;
+    } catch (error) {
+      const reason = reasonOf(error);
+      throw reason === undefined ? error : new TokenRefusal(reason);
+    }
+  }
+
+  /** Which keys the token must be verified with. Nothing in it is trusted yet: `jwtVerify` checks the issuer again. */
+  #issuerOf(text: string): TokenIssuer {
+    const { iss } = decodeJwt(text);
+    const issuer = this.#options.issuers.find(
+      (candidate) => candidate.issuer === '' || candidate.issuer === iss,
+    );
+    if (issuer === undefined) throw new TokenRefusal('unknown_issuer');
+    return issuer;
+  }
+
+  async #verifyWith(tokenIssuer: TokenIssuer, text: string): Promise<CachedToken> {
+    const { keys, issuer, audiences, algorithms } = tokenIssuer;
+    const { clockToleranceMs, now } = this.#options;
+    const options: JWTVerifyOptions = {
+      algorithms: [...algorithms],
+      clockTolerance: clockToleranceMs / 1_000,
+      currentDate: new Date(now()),
+      ...(issuer === '' ? {} : { issuer }),
+      ...(audiences.length === 0 ? {} : { audience: [...audiences] }),
+    };
+    // The keys may change while the signature is verified: then the cached token is verified again.
+    let keysVersion = keys.version;
+    const getKey: JWTVerifyGetKey = async (...query) => {
+      const { key, version } = await keys.keyOf(...query);
+      keysVersion = version;
+      return key;
+    };
+    const { payload: claims } = await this.#verifySignature(text, getKey, options);
+    const expiresAt = claims.exp === undefined ? undefined : claims.exp * 1_000 + clockToleranceMs;
+    return { text, claims: Object.freeze(claims), expiresAt, issuer: tokenIssuer, keysVersion };
+  }
+
+  async #verifySignature(text: string, getKey: JWTVerifyGetKey, options: JWTVerifyOptions) {
+    try {
+      return await jwtVerify(text, getKey, options);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      // The token does not say which of the keys has signed it.
+      for await (const key of error) {
+        try {
+          return await jwtVerify(text, key, options);
+        } catch (failure) {
+          if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure;
+        }
+      }
+      throw new errors.JWSSignatureVerificationFailed();
+    }
+  }
+}
+
+/** Why a token is refused; `undefined` for an error that is not about the token. */
+function reasonOf(error: unknown): TokenRefusalReason | undefined {
+  if (error instanceof TokenRefusal) return error.reason;
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (error instanceof errors.JWTClaimValidationFailed) return reasonOfClaim(error);
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'algorithm';
+  if (error instanceof errors.JWKSNoMatchingKey) return 'unknown_key';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature';
+  // A key that cannot be used, such as one that is too short, is no key of the issuer.
+  if (error instanceof errors.JWKSInvalid || error instanceof TypeError) return 'unknown_key';
+  return error instanceof errors.JOSEError ? 'malformed' : undefined;
+}
+
+function reasonOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): TokenRefusalReason {
+  if (claim === 'aud') return 'audience';
+  if (claim === 'iss') return 'unknown_issuer';
+  return claim === 'nbf' && reason === 'check_failed' ? 'not_yet_valid' : 'claims';
+}

@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { decodeProtectedHeader } from 'jose';
+import {
+  KeysUnavailableError,
+  RemoteKeySet,
+} from '../../../gateway/admission/authentication/remoteKeySet.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { startTokenIssuer, type TokenIssuer } from '../../harness/tokenIssuer.ts';
+
+let issuer: TokenIssuer;
+let timers: FakeTimers;
+let logged: unknown[];
+let keySet: RemoteKeySet;
+
+beforeEach(async () => {
+  issuer = await startTokenIssuer();
+  timers = new FakeTimers();
+  logged = [];
+  keySet = new RemoteKeySet({
+    url: `${issuer.jwks}?tenant=secret`,
+    headers: { 'x-key': 'k' },
+    timeoutMs: 60_000,
+    refreshIntervalMs: 600_000,
+    cooldownMs: 30_000,
+    timers,
+    log: {
+      info: (_: unknown, message?: string) => logged.push(message),
+      warn: (fields: unknown, message?: string) => logged.push({ ...(fields as object), message }),
+    } as never,
+  });
+});
+
+afterEach(async () => {
+  keySet.stop();
+  await issuer[Symbol.asyncDispose]();
+});
+
+/** `found`, or the name of the error, for a token with this key. */
+async function find(kid = issuer.key.kid): Promise<string> {
+  const token = await issuer.sign({}, { kid });
+  try {
+    await keySet.keyOf(decodeProtectedHeader(token) as { alg: string }, {} as never);
+    return 'found';
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
+const fail = (status = 500) =>
+  issuer.answerWith((response) => {
+    response.statusCode = status;
+    response.end();
+  });
+
+test('Keys are fetched once for all tokens that need them, with the configured headers', async () => {
+  expect(await Promise.all([find(), find(), find()])).toEqual(['found', 'found', 'found']);
+  expect(issuer.requests).toEqual([
+    expect.objectContaining({ 'x-key': 'k', 'user-agent': 'tributary', accept: expect.any(String) }),
+  ]);
+});
+
+test('Keys are fetched again at each interval, and the version changes only with the keys', async () => {
+  keySet.start();
+  await find();
+  const { version } = keySet;
+  timers.advance(600_000);
+  await find('unknown');
+  expect([issuer.requests.length, keySet.version]).toEqual([2, version]);
+  const retired = issuer.key.kid;
+  await issuer.rotate();
+  timers.advance(600_000);
+  expect(await find()).toBe('found');
+  expect(keySet.version).not.toBe(version);
+  expect(await find(retired)).toBe('JWKSNoMatchingKey');
+  expect(issuer.requests).toHaveLength(3);
+});
+
+describe('A token with an unknown key', () => {
+  test('makes the keys be fetched again, once for each cooldown', async () => {
+    await find();
+    await issuer.rotate();
+    expect(await find()).toBe('JWKSNoMatchingKey');
+    timers.advance(30_000);
+    expect(await Promise.all([find(), find(), find('forged')])).toEqual([
+      'found',
+      'found',
+      'JWKSNoMatchingKey',
+    ]);
+    expect(await Promise.all(['a', 'b', 'c'].map((kid) => find(kid)))).toEqual(
+      Array(3).fill('JWKSNoMatchingKey'),
+    );
+    expect(issuer.requests).toHaveLength(2);
+  });
+});
+
+describe('While the endpoint fails', () => {
+  test('the last keys stay in use, one warning is logged, and attempts have growing distances', async () => {
+    await find();
+    fail();
+    timers.advance(600_000);
+    expect(await find('unknown')).toBe('JWKSNoMatchingKey');
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      timers.advance(30_000);
+      expect([await find('unknown'), await find()]).toEqual(['JWKSNoMatchingKey', 'found']);
+    }
+    expect(issuer.requests).toHaveLength(5);
+    expect(keySet.failureCount).toBe(4);
+    expect(logged).toEqual([
+      {
+        jwks: `${issuer.jwks}?tenant=***`,
+        problem: 'Expected 200 OK from the JSON Web Key Set HTTP response',
+        hasKeys: true,
+        message: expect.stringContaining('cannot be fetched'),
+      },
+    ]);
+    issuer.answerWith(undefined);
+    timers.advance(30_000);
+    await find('unknown');
+    expect(logged.at(-1)).toBe('The keys of an issuer of tokens can be fetched again');
+  });
+
+  test.each<[string, () => void]>([
+    ['is down', () => issuer.answerWith((response) => response.destroy())],
+    ['redirects', () => fail(302)],
+    ['sends no JSON', () => issuer.answerWith((response) => response.end('<html>'))],
+    ['sends no key set', () => issuer.answerWith((response) => response.end('{"keys":[1]}'))],
+  ])('tokens find no key at all if it %s from the start', async (_, breakEndpoint) => {
+    breakEndpoint();
+    expect(await find()).toBe(new KeysUnavailableError().name);
+    // Further tokens do not wait, and do not call the endpoint.
+    expect(await Promise.all([find(), find()])).toEqual(Array(2).fill('KeysUnavailableError'));
+    expect(issuer.requests).toHaveLength(1);
+    issuer.answerWith(undefined);
+    timers.advance(1_000);
+    expect(await find()).toBe('found');
+  });
+});
+
+test('A key set that is stopped fetches nothing any more', async () => {
+  keySet.start();
+  await find();
+  keySet.stop();
+  timers.advance(6_000_000);
+  expect([timers.pendingCount, issuer.requests.length]).toEqual([0, 1]);
+});

@@ -1,0 +1,51 @@
+import { expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { anonymousClient } from '../../../../gateway/admission/identity.ts';
+import { createEnrichmentJob } from '../../../../gateway/enrichment/responses/createEnrichmentJob.ts';
+import type { ClientIdentity } from '../../../../gateway/execution/requestContext.ts';
+
+const document = parse('{ product { advice } }');
+
+function jobOf(client: Partial<ClientIdentity>) {
+  return createEnrichmentJob({
+    operation: { enrichments: [] } as never,
+    request: {
+      document,
+      operationName: undefined,
+      variables: {},
+      headers: new Map(),
+      caller: { ...anonymousClient, ...client },
+      incrementalFormat: undefined,
+      requestId: 'r1',
+      signal: new AbortController().signal,
+    },
+    headers: [],
+    snapshot: { tree: '{"product":{"id":"1"}}' } as never,
+    pending: [],
+  });
+}
+
+test('a job stores the identity and the claims of its client, and no token', () => {
+  const client = {
+    identity: 'u1',
+    claims: { sub: 'u1', scope: 'read' },
+    tokenOwner: 'token canary',
+    expiresAt: 1,
+  };
+  const job = JSON.parse(JSON.stringify(jobOf(client)));
+  expect(job.caller).toEqual({ identity: 'u1', claims: { sub: 'u1', scope: 'read' } });
+  expect(JSON.stringify(job)).not.toContain('canary');
+});
+
+test('jobs of different clients are never equal, even if their headers and data are', () => {
+  const clients = [
+    {},
+    { identity: 'u1' },
+    { identity: 'u2' },
+    { identity: 'u1', claims: { scope: 'read' } },
+    { identity: 'u1', claims: { scope: 'write' } },
+  ];
+  const ids = clients.map((client) => jobOf(client).id);
+  expect(new Set(ids).size).toBe(clients.length);
+  expect(jobOf({ identity: 'u1' }).id).toBe(ids[1]);
+});
