@@ -1,8 +1,9 @@
 import type { GatewayConfig } from '../config/schema.ts';
-import type { RequestContext } from '../execution/requestContext.ts';
+import type { Claims, RequestContext } from '../execution/requestContext.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { OverrideDecision } from '../operation/overrideDecision.ts';
-import { type ForwardedHeaders, selectForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
+import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
+import { createHeaderRules, type HeaderRules } from '../subgraphs/headerRules.ts';
 import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
 import { readTraceHeaders } from '../telemetry/traceContext.ts';
 import { readClientPreferences } from './clientPreferences.ts';
@@ -21,20 +22,24 @@ interface RequestContextFactoryOptions {
 export class RequestContextFactory {
   readonly #options: RequestContextFactoryOptions;
   readonly #policyOf: ReturnType<typeof memoizePolicies>;
+  readonly #headerRulesOf: (subgraph: string) => HeaderRules;
 
   constructor(options: RequestContextFactoryOptions) {
     this.#options = options;
     this.#policyOf = memoizePolicies(options.config);
+    this.#headerRulesOf = createHeaderRules(options.config);
   }
 
-  /** The context of a request whose deadlines count from now.
+  /** The context of a request whose deadlines count from now. `storedClaims`: the claims of a request whose token was
+   *  verified before, for an enrichment job.
    *  @throws {GatewayError} `BAD_REQUEST` for a header that cannot be read. */
-  create(request: OperationRequest): RequestContext {
+  create(request: OperationRequest, storedClaims?: Claims): RequestContext {
     const { requestId, document, operationName, headers, variables, clientAddress } = request;
     const { config, readIdentity, priorities, overridesFor } = this.#options;
-    // Subgraphs without an allow-list of their own share one list, and so one set of headers.
-    const byAllowList = new Map<readonly string[], ForwardedHeaders>();
-    const client = readIdentity(headers, clientAddress);
+    // Subgraphs without rules of their own share one object, and so one set of headers.
+    const byRules = new Map<HeaderRules, ForwardedHeaders>();
+    const identity = readIdentity(headers, clientAddress);
+    const client = storedClaims === undefined ? identity : { ...identity, claims: storedClaims };
     const preferences = readClientPreferences(headers, config.enrichment.bounds);
     const isIdentified = client.identity !== undefined;
     const priority = priorities.priorityOf(document, operationName, preferences.priority, isIdentified);
@@ -49,11 +54,11 @@ export class RequestContextFactory {
       isMutation: false,
       ...this.#deadlinesFromNow(),
       headersFor: (subgraph) => {
-        const { forward } = this.#policyOf(subgraph).headers;
-        let forwarded = byAllowList.get(forward);
+        const rules = this.#headerRulesOf(subgraph);
+        let forwarded = byRules.get(rules);
         if (forwarded === undefined) {
-          forwarded = selectForwardedHeaders(forward, headers);
-          byAllowList.set(forward, forwarded);
+          forwarded = rules.select(headers, client.claims);
+          byRules.set(rules, forwarded);
         }
         return forwarded;
       },

@@ -25,9 +25,12 @@ export function createConfigJsonSchema(): ConfigJsonSchema {
 
 /** The known keys of the section at a path; empty if the section accepts any key. */
 export function knownKeysAt(path: readonly PropertyKey[]): string[] {
-  let schema: ConfigJsonSchema | undefined = createConfigJsonSchema();
-  for (const part of path) schema = childSchemaOf(schema, part);
-  return Object.keys(schema?.properties ?? {});
+  return Object.keys(schemaAt(path)?.properties ?? {});
+}
+
+/** The schema of the option at a path; `undefined` if there is none. */
+export function schemaAt(path: readonly PropertyKey[]): ConfigJsonSchema | undefined {
+  return path.reduce<ConfigJsonSchema | undefined>(childSchemaOf, createConfigJsonSchema());
 }
 
 /** The schema of a key in a section, or of the entries of a list; `undefined` if there is none. */

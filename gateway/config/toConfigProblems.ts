@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
-import { knownKeysAt } from './configJsonSchema.ts';
+import { knownKeysAt, schemaAt } from './configJsonSchema.ts';
 import { findNearestName } from './findNearestName.ts';
 
 const shapeNames: Readonly<Record<string, string>> = { object: 'a section with keys', array: 'a list' };
@@ -34,7 +34,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): ConfigProblem
   return [
     {
       path: formatConfigPath(issue.path),
-      message: problemOf(issue) ?? describeValue(valueAt(input, issue.path)),
+      message: problemOf(issue) ?? describeValue(valueAt(input, issue.path), issue.path),
       expected: expectationOf(issue),
     },
   ];
@@ -59,12 +59,13 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** Describes a value briefly. Does not quote addresses, because they may contain a password. */
-function describeValue(value: unknown): string {
+/** Describes a value briefly. Does not quote secrets, and addresses that may contain a password or a key. */
+function describeValue(value: unknown, path: readonly PropertyKey[]): string {
   if (value === undefined) return 'is missing';
   if (value === null) return 'is empty';
   if (Array.isArray(value)) return 'is a list';
   if (typeof value === 'object') return 'is a section';
   const text = JSON.stringify(value);
-  return text.includes('@') || text.length > 60 ? 'is invalid' : `is ${text}`;
+  const mayHaveSecret = /@|\?.*=/.test(text) || schemaAt(path)?.title === 'secret';
+  return mayHaveSecret || text.length > 60 ? 'is invalid' : `is ${text}`;
 }

@@ -1,5 +1,6 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
+import type { Claims } from '../execution/requestContext.ts';
 import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
 
 /** The pending fields of a first response, and everything that a process needs to fetch them, as plain JSON. */
@@ -14,6 +15,8 @@ export interface EnrichmentJob {
   };
   /** The client's headers that are forwarded to subgraphs or make its identity, with names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
+  /** The claims that header rules send to subgraphs, and no others; omitted if there are none. */
+  readonly claims?: Claims | undefined;
   /** The data of the first response that the pending fields depend on. Opaque outside of execution. `undefined` if it is
    *  larger than `enrichment.jobs.maxSnapshotSize`: then the running attempt is the only one. */
   readonly snapshot: unknown;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type DocumentNode, print } from 'graphql';
 import type { ResponsePath } from '../../errors.ts';
+import type { Claims } from '../../execution/requestContext.ts';
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
@@ -13,6 +14,8 @@ interface CreateEnrichmentJobOptions {
   readonly request: OperationRequest;
   /** The client's headers that subgraphs, or the token's owner, depend on. */
   readonly headers: readonly (readonly [string, string])[];
+  /** The claims that subgraphs depend on. */
+  readonly claims?: Claims | undefined;
   readonly snapshot: ExecutionSnapshot;
   readonly pending: readonly PendingField[];
 }
@@ -23,6 +26,7 @@ export function createEnrichmentJob({
   operation,
   request,
   headers,
+  claims,
   snapshot,
   pending,
 }: CreateEnrichmentJobOptions): EnrichmentJob {
@@ -39,7 +43,7 @@ export function createEnrichmentJob({
     operationName: request.operationName,
     variables: request.variables,
   };
-  const identity = JSON.stringify([requested, headers, fields]);
+  const identity = JSON.stringify([requested, headers, fields, ...(claims === undefined ? [] : [claims])]);
   // The tree is JSON text already, and may be large.
   const progress = JSON.stringify({ ...snapshot, tree: undefined });
   const snapshotSize = Buffer.byteLength(progress) + Buffer.byteLength(snapshot.tree);
@@ -47,6 +51,7 @@ export function createEnrichmentJob({
     id: createHash('sha256').update(identity).update(progress).update(snapshot.tree).digest('base64url'),
     operation: requested,
     headers: [...headers, ['x-request-id', request.requestId]],
+    ...(claims === undefined ? {} : { claims }),
     snapshot,
     snapshotSize,
     size: Buffer.byteLength(identity) + snapshotSize,

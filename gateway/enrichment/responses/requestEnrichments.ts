@@ -96,7 +96,8 @@ export class RequestEnrichments implements ResponseEnrichments {
       ),
     );
     const headers = coordinator.headersToStore(request.headers);
-    const job = createEnrichmentJob({ operation, request, headers, snapshot, pending: fields });
+    const claims = coordinator.claimsToStore(requestContext.claims);
+    const job = createEnrichmentJob({ operation, request, headers, claims, snapshot, pending: fields });
     this.#job = { kind: 'enqueued', attempt, id: job.id };
     coordinator.equalJobs.start(job.id);
     const { failedGroups } = this.gate;

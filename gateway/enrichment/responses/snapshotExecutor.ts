@@ -63,7 +63,7 @@ export class SnapshotExecutor implements JobExecutor {
     try {
       const snapshot = job.snapshot as ExecutionSnapshot;
       const request = requestOf(job, snapshot, stop.signal);
-      const context = this.#options.requestContexts.create(request);
+      const context = this.#options.requestContexts.create(request, job.claims);
       const operation = lease && (await this.#options.prepare(request, context, lease.supergraph, snapshot));
       if (stop.signal.aborted) return;
       if (operation === undefined || programFingerprint(operation.program) !== snapshot.fingerprint) {

@@ -40,7 +40,10 @@ const responseHeaderNames = ['x-request-id', 'retry-after', 'ratelimit', 'rateli
 
 /** The `security.cors` of a configuration. Pages may also send the headers that subgraphs receive. */
 export function corsOptionsOf({ security: { cors }, subgraphs }: GatewayConfig): CorsOptions {
-  const forwarded = Object.values(subgraphs).flatMap(({ headers }) => headers?.forward ?? []);
+  const forwarded = Object.values(subgraphs).flatMap(({ headers }) => [
+    ...(headers?.forward ?? []),
+    ...(headers?.rules ?? []).flatMap(({ forward, rename }) => forward ?? rename ?? []),
+  ]);
   return { ...cors, allowHeaders: [...cors.allowHeaders, ...forwarded] };
 }
 
