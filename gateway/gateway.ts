@@ -11,6 +11,7 @@ import { CacheFeature } from './cache/cacheFeature.ts';
 import { ConfigError, type ConfigProblem } from './config/configError.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayConfig, GatewayOptions } from './config/schema.ts';
+import type { LoadSupergraph, LoadSupergraphContext } from './config/sections/supergraph.ts';
 import { ContractGuardFeature } from './contracts/contractGuardFeature.ts';
 import { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
 import { SubgraphFetchSender } from './execution/subgraphFetchSender.ts';
@@ -42,6 +43,8 @@ export type {
   GatewayConfig,
   GatewayContext,
   GatewayOptions,
+  LoadSupergraph,
+  LoadSupergraphContext,
   WorkerIdentity,
 };
 export { ConfigError };

@@ -25,6 +25,7 @@ import type {
   SubscriptionPayload,
 } from './response/executionOutcome.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
+import type { OperationCost } from './response/measureCost.ts';
 import { OperationResponse } from './response/operationResponse.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
@@ -73,7 +74,7 @@ export class Pipeline {
     const { requestContexts, traffic, enrichment } = this.#options;
     const context = requestContexts.create(request);
     const checked = traffic?.checkOperation(request, context, supergraph);
-    const cost = typeof checked === 'object' ? await checked : checked;
+    const cost = checked !== undefined && 'then' in checked ? await checked : checked;
     if (enrichment?.isUpdateSubscription(request, supergraph))
       return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
     let prepared: PreparationResult;
@@ -159,7 +160,7 @@ export class Pipeline {
     request: OperationRequest,
     context: RequestContext,
     fetches: FetchSender,
-    cost?: number | undefined,
+    cost?: OperationCost | undefined,
   ): Promise<SingleOutcome | IncrementalOutcome> {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const execution = this.#createExecution(operation, request, context, fetches);
@@ -172,7 +173,7 @@ export class Pipeline {
     context: RequestContext,
     fetches: FetchSender,
     startedAt: number,
-    cost: number | undefined,
+    cost: OperationCost | undefined,
   ): Promise<SingleOutcome | IncrementalOutcome> {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const coordinator = this.#options.enrichment as EnrichmentCoordinator;

@@ -6,28 +6,31 @@ import type { Timers } from '../../gateway/time/timers.ts';
 /** A running subgraph: its SDL, or why it gave none. */
 export type LiveSubgraph = SubgraphAddress & ({ readonly sdl: string } | { readonly unreachable: string });
 
+export type HeadersOfAddress = (address: SubgraphAddress) => Readonly<Record<string, string>> | undefined;
+
 interface FetchLiveSubgraphsOptions {
   readonly signal: AbortSignal;
   /** Milliseconds before the second attempt. */
   readonly retryAfterMs?: number | undefined;
+  /** Headers for fetching the SDL from an address. */
+  readonly headersOf?: HeadersOfAddress | undefined;
   /** Limit for both attempts of all subgraphs together. Omitted: each attempt has its own. */
   readonly timeout?: { readonly ms: number; readonly timers: Timers } | undefined;
 }
-
-const fetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
 /** Fetches the SDL of running subgraphs, with two attempts each.
  *  @throws {unknown} the reason of `signal`. */
 export async function fetchLiveSubgraphs(
   addresses: readonly SubgraphAddress[],
-  { signal, retryAfterMs = 1_000, timeout }: FetchLiveSubgraphsOptions,
+  { signal, retryAfterMs = 1_000, headersOf, timeout }: FetchLiveSubgraphsOptions,
 ): Promise<readonly LiveSubgraph[]> {
   const timedOut = new AbortController();
   const stopSignal = AbortSignal.any([signal, timedOut.signal]);
   const cancelTimer = timeout?.timers.after(timeout.ms, () =>
     timedOut.abort(new Error(`no answer within ${timeout.ms} ms`)),
   );
-  const fetchOnce = (address: SubgraphAddress) => fetchSubgraphSdl(address, stopSignal, fetchLimits);
+  const fetchOnce = (address: SubgraphAddress) =>
+    fetchSubgraphSdl(address, stopSignal, { headers: headersOf?.(address) });
   const fetchWithRetry = async (address: SubgraphAddress): Promise<LiveSubgraph> => {
     try {
       // A running deployment or a broken connection is usually over soon.

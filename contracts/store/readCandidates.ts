@@ -102,8 +102,7 @@ export function withoutCredentials(url: string): string {
 }
 
 function fetchWithDefaults(address: SubgraphAddress): Promise<string> {
-  const limits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
-  return fetchSubgraphSdl(address, new AbortController().signal, limits);
+  return fetchSubgraphSdl(address, new AbortController().signal);
 }
 
 function malformedArgument(argument: string): Finding {

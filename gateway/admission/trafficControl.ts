@@ -4,6 +4,7 @@ import type { RequestContext } from '../execution/requestContext.ts';
 import type { EstimatedCost } from '../operation/compileCost.ts';
 import type { CostEstimator } from '../operation/costEstimator.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
+import type { OperationCost } from '../response/measureCost.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { readPriority } from './clientPreferences.ts';
@@ -70,25 +71,24 @@ export class TrafficControl {
     });
   }
 
-  /** Checks a valid operation before it is prepared. Returns its estimated cost, or `undefined` if nothing needs it: at once
-   *  if there is no rate limit.
+  /** Checks a valid operation before it is prepared. Returns its cost, or `undefined` if nothing needs it: at once if
+   *  there is no rate limit.
    *  @throws {GatewayError} `OVERLOADED` if it is shed, `OPERATION_TOO_COMPLEX` if it costs too much, `RATE_LIMITED` if its
    *  client has sent too much. */
   checkOperation(
     request: OperationRequest,
     context: RequestContext,
     supergraph: Supergraph,
-  ): number | undefined | Promise<number> {
+  ): OperationCost | undefined | Promise<OperationCost> {
     const error = this.#shed(context.preferences.priority ?? 'normal');
     if (error !== undefined) throw error;
     const { costs, rateLimiter } = this.#options;
     if (costs === undefined) return undefined;
     const estimated = costs.estimate(request, supergraph);
     this.#checkCost(estimated);
-    if (rateLimiter === undefined) return estimated.cost;
-    return this.#spendRate(rateLimiter, Math.max(1, estimated.cost), request, context).then(
-      () => estimated.cost,
-    );
+    const cost = { estimated: estimated.cost, weights: costs.rulesOf(supergraph).weights };
+    if (rateLimiter === undefined) return cost;
+    return this.#spendRate(rateLimiter, Math.max(1, estimated.cost), request, context).then(() => cost);
   }
 
   /** Why a load balancer should send no requests here at present. A process that sheds background requests only is

@@ -16,7 +16,7 @@ export async function compose({ config: file, out }: ComposeOptions): Promise<vo
   if (!('subgraphs' in supergraph)) {
     throw new CommandError(
       exitCode.usageError,
-      'There is nothing to compose: the configuration has supergraph.file; expected: supergraph.subgraphs.',
+      `There is nothing to compose: the configuration has supergraph.${Object.keys(supergraph)[0]}; expected: supergraph.subgraphs.`,
     );
   }
   const result = await composeSupergraph(supergraph.subgraphs);

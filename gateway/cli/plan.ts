@@ -7,12 +7,13 @@ import { createPlannerInput, planOperation } from '../operation/planOperation.ts
 import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
-import { composeSupergraph } from '../supergraph/composeSupergraph.ts';
+import { composeSupergraph, type SubgraphInput } from '../supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { printPlanReport } from './printPlanReport.ts';
-import { readOperation, readText } from './readOperation.ts';
+import { readOperation } from './readOperation.ts';
+import { readSupergraph } from './readSupergraph.ts';
 
 export interface PlanOptions extends ConfigOverrides {
   readonly config?: string | undefined;
@@ -59,7 +60,8 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
 }
 
 async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergraph> {
-  const sdl = await readSupergraph(config.supergraph);
+  const { supergraph: source } = config;
+  const sdl = 'subgraphs' in source ? await composeSubgraphs(source.subgraphs) : await readSupergraph(source);
   try {
     return await loadSupergraph({ sdl, planning: toPlanningLimits(config.planning) });
   } catch (cause) {
@@ -68,9 +70,8 @@ async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergra
   }
 }
 
-async function readSupergraph(source: GatewayConfig['supergraph']): Promise<string> {
-  if ('file' in source) return readText(source.file);
-  const result = await composeSupergraph(source.subgraphs);
+async function composeSubgraphs(subgraphs: readonly SubgraphInput[]): Promise<string> {
+  const result = await composeSupergraph(subgraphs);
   if ('sdl' in result) return result.sdl;
   const messages = result.errors.map(({ message }) => `  ${message}`).join('\n');
   throw new CommandError(exitCode.undecided, `The supergraph could not be composed:\n${messages}`);

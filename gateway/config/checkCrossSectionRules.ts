@@ -3,13 +3,13 @@ import { checkEnrichment } from './checkEnrichment.ts';
 import { checkSubgraphHeaders } from './checkSubgraphHeaders.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { durationMsOf, formatDuration } from './duration.ts';
-import { describeEither } from './exactlyOneOf.ts';
 import { findNearestName } from './findNearestName.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
 import { isWildcardAddress } from './isWildcardAddress.ts';
 import { listenerDefaults, listenTimeoutDefaults } from './sections/listen.ts';
 import { reconnectDefaults } from './sections/redis.ts';
 import { retryDefaults, timeoutDefaults } from './sections/subgraphs.ts';
+import { sourceOptions } from './sections/supergraph.ts';
 
 /** Checks the rules that concern several options. It reads the unparsed configuration and ignores values of the wrong
  *  shape, so that these problems are reported together with those of the schema. */
@@ -36,25 +36,33 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
 
 function checkSource(supergraph: Section, root: Section): ConfigProblem[] {
   if (!isSection(root.supergraph)) return [];
-  const [hasFile, hasSubgraphs] = [supergraph.file !== undefined, supergraph.subgraphs !== undefined];
-  if (hasFile === hasSubgraphs) {
-    return [{ path: 'supergraph', ...describeEither('file', 'subgraphs', hasFile) }];
+  const [source, ...others] = sourceOptions.filter((key) => supergraph[key] !== undefined);
+  if (source === undefined) {
+    return [
+      {
+        path: 'supergraph',
+        message: 'has none of `file`, `url` and `subgraphs`',
+        expected: 'one of them',
+      },
+    ];
   }
-  const problems: ConfigProblem[] = [];
-  if (hasFile && supergraph.pollInterval !== undefined) {
-    problems.push({
-      path: 'supergraph.pollInterval',
-      message: 'cannot be combined with `file`',
-      expected: '`watch`',
-    });
+  if (others.length > 0) {
+    const given = [source, ...others].map((key) => `\`${key}\``).join(' and ');
+    return [{ path: 'supergraph', message: `has ${given}`, expected: 'only one of them; remove the others' }];
   }
-  if (hasSubgraphs && supergraph.watch !== undefined) {
-    problems.push({
-      path: 'supergraph.watch',
-      message: 'cannot be combined with `subgraphs`',
-      expected: '`pollInterval`',
-    });
-  }
+  const problems = Object.entries(optionsOfSources).flatMap(([key, sources]) =>
+    supergraph[key] === undefined || sources.includes(source)
+      ? []
+      : [
+          {
+            path: `supergraph.${key}`,
+            message: `cannot be combined with \`${source}\``,
+            expected:
+              alternativeOptions[`${source}.${key}`] ??
+              `${key} with ${sources.map((name) => `\`${name}\``).join(' or ')}`,
+          },
+        ],
+  );
   if (Array.isArray(supergraph.subgraphs) && supergraph.subgraphs.length === 0) {
     problems.push({
       path: 'supergraph.subgraphs',
@@ -64,6 +72,22 @@ function checkSource(supergraph: Section, root: Section): ConfigProblem[] {
   }
   return problems;
 }
+
+/** The sources with which an option has a meaning. */
+const optionsOfSources: Readonly<Record<string, readonly string[]>> = {
+  watch: ['file'],
+  headers: ['url'],
+  pollInterval: ['url', 'subgraphs', 'load'],
+};
+
+/** What replaces an option with another source. */
+const alternativeOptions: Readonly<Record<string, string>> = {
+  'file.pollInterval': '`watch`',
+  'url.watch': '`pollInterval`',
+  'subgraphs.watch': '`pollInterval`',
+  'load.watch': '`pollInterval`',
+  'subgraphs.headers': '`headers` of an entry of `subgraphs`',
+};
 
 function checkListeners(listen: Section, admin: Section): ConfigProblem[] {
   const hosts = [listen.host ?? listenerDefaults.host, admin.host ?? listenerDefaults.host];

@@ -17,7 +17,7 @@ export function exactlyOneOf<const First extends string, const Second extends st
 }
 
 /** What is wrong with a section that has both options, or neither. */
-export function describeEither(first: string, second: string, hasBoth: boolean) {
+function describeEither(first: string, second: string, hasBoth: boolean) {
   return hasBoth
     ? { message: `has both \`${first}\` and \`${second}\``, expected: 'only one of them; remove the other' }
     : { message: `has neither \`${first}\` nor \`${second}\``, expected: 'one of them' };

@@ -39,9 +39,11 @@ export const gatewaySchema = z.strictObject({
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
   ? readonly DeepReadonly<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
-    : T;
+  : T extends (...parameters: never[]) => unknown
+    ? T
+    : T extends object
+      ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+      : T;
 
 /** The configuration as written in a file or by library users. Only `supergraph` is required. A duration is text with a
  *  unit or a number of milliseconds; a size is text with a unit or a number of bytes. */

@@ -1,5 +1,6 @@
 import { fetchLiveSubgraphs } from '../../contracts/drift/fetchLiveSubgraphs.ts';
 import type { GatewayConfig } from '../config/schema.ts';
+import { schemaHeadersOf } from '../config/schemaHeadersOf.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import { reportValidationFailures } from '../subgraphs/policies/reportValidationFailures.ts';
@@ -45,6 +46,7 @@ export class ContractGuardFeature implements Feature {
         now,
         current: () => supergraphs.current(),
         addresses: () => this.#addresses(),
+        headersOf: (address) => schemaHeadersOf(config, address),
         onChecked: () => this.#reconsider(guard),
       });
     }
@@ -155,7 +157,12 @@ export class ContractGuardFeature implements Feature {
       addressesOf: ({ subgraphs }) =>
         Array.from(subgraphs.values(), ({ name, url }) => ({ name, url: urls.get(name) ?? url })),
       fetchLiveSubgraphs: (addresses, signal) =>
-        fetchLiveSubgraphs(addresses, { signal, timeout, retryAfterMs: timeout.ms / 4 }),
+        fetchLiveSubgraphs(addresses, {
+          signal,
+          timeout,
+          retryAfterMs: timeout.ms / 4,
+          headersOf: (address) => schemaHeadersOf(config, address),
+        }),
       isCompositionSource: 'subgraphs' in config.supergraph,
     };
   }

@@ -56,7 +56,7 @@ type Cost = number | ((run: CostRun) => number);
 type SizedFields = ReadonlyMap<string, Cost>;
 
 /** Cost of a mutation besides its fields. */
-const mutationCost = 10;
+export const mutationCost = 10;
 
 /** Compiles the estimate of an operation by the cost specification: a field with selections costs 1, or its weight, and
  *  what it selects, all of it for every expected element of a list. Of several fragments on one abstract type, those of

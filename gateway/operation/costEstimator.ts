@@ -31,6 +31,11 @@ export class CostEstimator {
     return this.#estimateOf(request, supergraph)(request.variables);
   }
 
+  /** The rules by which operations on this supergraph are estimated. */
+  rulesOf(supergraph: Supergraph): CostRules {
+    return this.#rules.get(supergraph) ?? noCostRules;
+  }
+
   #estimateOf({ document, operationName }: OperationRequest, supergraph: Supergraph): EstimateCost {
     let ofSupergraph = this.#estimates.get(supergraph);
     if (ofSupergraph === undefined) {
@@ -51,7 +56,7 @@ export class CostEstimator {
         schema: supergraph.apiSchema,
         document,
         operation,
-        rules: this.#rules.get(supergraph) ?? noCostRules,
+        rules: this.rulesOf(supergraph),
         listSize: this.#listSize,
       });
       ofDocument.set(name, estimate);

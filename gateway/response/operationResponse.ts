@@ -14,8 +14,9 @@ import type { EnrichmentExtension } from './enrichmentExtension.ts';
 import type { IncrementalOutcome, SingleOutcome } from './executionOutcome.ts';
 import type { ErrorPolicy } from './formatErrors.ts';
 import { IncrementalResponse } from './incrementalResponse.ts';
+import { measureCost, type OperationCost } from './measureCost.ts';
 import { clientCachingOf } from './responseCaching.ts';
-import { addExtensions, createResponseExtensions } from './responseExtensions.ts';
+import { addExtensions, createResponseExtensions, type ReportedCost } from './responseExtensions.ts';
 import { ResponseShaper, type ShapedFirstPayload } from './responseShaper.ts';
 import type { PendingField } from './shapeData.ts';
 
@@ -48,8 +49,8 @@ interface OperationResponseOptions {
   readonly policy: ErrorPolicy;
   /** Largest response, and largest payload of one. */
   readonly maxBytes: number;
-  /** The estimated cost of the operation, for clients that may see it (`ErrorPolicy.exposeSubgraphs`). */
-  readonly cost?: number | undefined;
+  /** For clients that may see it (`ErrorPolicy.exposeSubgraphs`). */
+  readonly cost?: OperationCost | undefined;
   /** Omitted when the operation has no enrichments. */
   readonly enrichments?: ResponseEnrichments;
 }
@@ -96,8 +97,11 @@ export class OperationResponse {
         enrichments?.recordResponse(pendingGroups);
         const response = createSingleResponse(operation, execution, policy, maxBytes);
         outcome = 'kind' in response ? response : await this.#inSlices(response);
-        const extensions = createResponseExtensions(undefined, undefined, this.#reportedCost);
-        if (extensions !== undefined) outcome = addExtensions(outcome, extensions);
+        const reported = this.#reportedCost;
+        if (reported !== undefined) {
+          const cost = await this.#addActualCost(reported);
+          outcome = addExtensions(outcome, { tributary: cost });
+        }
       } else {
         outcome = await this.#respondShaped(pendingGroups);
       }
@@ -131,13 +135,22 @@ export class OperationResponse {
         : undefined;
       if (request.signal.aborted) throw abortReasonOf(request.signal);
       enrichments?.recordResponse(groups);
-      const extensions = createResponseExtensions(stale, enrichment, this.#reportedCost);
+      const extensionsWith = (cost: ReportedCost | undefined) =>
+        createResponseExtensions(stale, enrichment, cost);
       const incremental =
         this.#incremental &&
         (await this.#inSlices(
-          this.#incremental.open({ data, errors, extensions, deferred, pending: isEnqueued ? [] : pending }),
+          this.#incremental.open({
+            data,
+            errors,
+            extensions: extensionsWith(this.#reportedCost),
+            deferred,
+            pending: isEnqueued ? [] : pending,
+          }),
         ));
       if (incremental !== undefined) return incremental;
+      const reported = this.#reportedCost;
+      const extensions = extensionsWith(reported && (await this.#addActualCost(reported)));
       const caching = pending.length > 0 ? undefined : clientCachingOf(operation, execution);
       return await this.#inSlices(createShapedOutcome({ data, errors, extensions, caching }, maxBytes));
     } catch (error) {
@@ -158,9 +171,16 @@ export class OperationResponse {
     );
   }
 
-  get #reportedCost(): number | undefined {
+  get #reportedCost(): ReportedCost | undefined {
     const { cost, policy } = this.#options;
-    return policy.exposeSubgraphs ? cost : undefined;
+    return cost !== undefined && policy.exposeSubgraphs ? { cost: cost.estimated } : undefined;
+  }
+
+  /** Only for a response that nothing follows. */
+  async #addActualCost(reported: ReportedCost): Promise<ReportedCost> {
+    const { operation, execution, cost } = this.#options;
+    const measuring = measureCost(operation, execution.tree, (cost as OperationCost).weights);
+    return { ...reported, actualCost: await this.#inSlices(measuring) };
   }
 
   get #usedShaper(): ResponseShaper {

@@ -6,23 +6,28 @@ import type { StaleExtension } from './staleExtension.ts';
 export interface ResponseExtensions {
   readonly tributary: Partial<StaleExtension> & {
     readonly enrichment?: EnrichmentExtension;
-    /** Estimated cost of the operation. */
-    readonly cost?: number;
-  };
+  } & Partial<ReportedCost>;
+}
+
+export interface ReportedCost {
+  /** Estimated cost of the operation. */
+  readonly cost: number;
+  /** Omitted in a response with several payloads. */
+  readonly actualCost?: number;
 }
 
 /** Returns `undefined` when there is nothing to report. */
 export function createResponseExtensions(
   stale: StaleExtension | undefined,
   enrichment?: EnrichmentExtension | undefined,
-  cost?: number | undefined,
+  cost?: ReportedCost | undefined,
 ): (ResponseExtensions & Readonly<Record<string, unknown>>) | undefined {
   if (stale === undefined && enrichment === undefined && cost === undefined) return undefined;
   return {
     tributary: {
       ...(enrichment === undefined ? {} : { enrichment }),
       ...stale,
-      ...(cost === undefined ? {} : { cost }),
+      ...cost,
     },
   };
 }

@@ -9,6 +9,8 @@ export interface SubgraphInput {
   /** Address in the supergraph. The SDL is fetched from it when `sdl` is omitted. */
   readonly url: string;
   readonly sdl?: string;
+  /** Headers for fetching the SDL. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An error or hint of the composer. */
@@ -30,8 +32,6 @@ interface SubgraphLocation {
 export type CompositionResult =
   | { readonly sdl: string; readonly hints: readonly CompositionDiagnostic[] }
   | { readonly errors: readonly CompositionDiagnostic[] };
-
-const fetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
 /** Composes subgraphs, and returns the supergraph with all hints, or all errors. Composition blocks the thread; a running
  *  gateway uses `composeInThread`. A subgraph without a valid schema is an error in the result (`SUBGRAPH_UNREACHABLE`,
@@ -62,10 +62,11 @@ type ReadSubgraph =
   | { readonly name: string; readonly url: string; readonly typeDefs: DocumentNode }
   | { readonly error: CompositionDiagnostic };
 
-async function readSubgraph({ name, url, sdl }: SubgraphInput, signal: AbortSignal): Promise<ReadSubgraph> {
-  let text = sdl;
+async function readSubgraph(subgraph: SubgraphInput, signal: AbortSignal): Promise<ReadSubgraph> {
+  const { name, url, headers } = subgraph;
+  let text = subgraph.sdl;
   try {
-    text ??= await fetchSubgraphSdl({ name, url }, signal, fetchLimits);
+    text ??= await fetchSubgraphSdl({ name, url }, signal, { headers });
   } catch (error) {
     const reason = messageOf(error);
     const message = `[${name}] The schema could not be fetched from ${maskSecrets(url)}: ${reason}`;

@@ -4,9 +4,12 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Supergraph } from './supergraph.ts';
 import type { SupergraphHolder } from './supergraphHolder.ts';
 
-/** Logs each switch to a new supergraph, each refusal, and names in the configuration that the supergraph does not have. */
+/** Logs each switch to a new supergraph, each refusal, each outage of the source, and names in the configuration that the supergraph does not have. */
 export function reportSupergraphs(supergraphs: SupergraphHolder, config: GatewayConfig, log: Logger): void {
-  supergraphs.onProblem((reason) => log.error({ reason }, 'The new supergraph was refused'));
+  supergraphs.onProblem((reason, origin) => {
+    if (origin === 'source') log.error({ reason }, 'The supergraph could not be read from its source');
+    else log.error({ reason }, 'The new supergraph was refused');
+  });
   supergraphs.onChange((supergraph) => {
     const subgraphs = [...supergraph.subgraphs.keys()];
     log.info({ supergraph: supergraph.id, subgraphs }, 'A new supergraph is in use');

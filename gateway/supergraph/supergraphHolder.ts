@@ -17,12 +17,15 @@ export interface SupergraphView {
   /** Why the newest supergraph was refused, or why the source has none. `undefined` when there is no problem. The
    *  previous supergraph stays current meanwhile. */
   problem(): string | undefined;
+  /** Why the source cannot be read at present. `undefined` when it can. The previous supergraph stays current meanwhile. */
+  sourceProblem(): string | undefined;
 }
 
 /** Holds the current supergraph, loads new ones and switches between them. */
 export interface SupergraphHolder extends SupergraphView {
-  /** Calls `listener` whenever `problem()` changes to a message. */
-  onProblem(listener: (message: string) => void): () => void;
+  /** Calls `listener` when the source cannot be read, and when a supergraph is refused. Not again while the message is the
+   *  same. */
+  onProblem(listener: ProblemListener): () => void;
   /** Takes supergraphs from a source until `close`. Resolves after the first SDL was settled: either `current()` or
    *  `problem()` is then set. */
   start(source: SupergraphSource): Promise<void>;
@@ -35,6 +38,8 @@ export interface SupergraphHolder extends SupergraphView {
   /** Stops the source and all loading, and closes every planner, including those of running operations. */
   close(): Promise<void>;
 }
+
+type ProblemListener = (message: string, origin: 'source' | 'load') => void;
 
 export interface SupergraphLease {
   readonly supergraph: Supergraph;
@@ -76,7 +81,7 @@ interface Loading {
 export function createSupergraphHolder(options: SupergraphHolderOptions): SupergraphHolder {
   const { load, warm, warmTimeoutMs, timers = systemTimers, onRetired } = options;
   const changeListeners = new Set<(supergraph: Supergraph) => void>();
-  const problemListeners = new Set<(message: string) => void>();
+  const problemListeners = new Set<ProblemListener>();
   /** Snapshots with a running planner: the current one and those that operations still use. */
   const snapshots = new Set<LeasedSnapshot>();
   const retiring = new Set<Promise<void>>();
@@ -90,13 +95,21 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
 
   const problem = (): string | undefined => loadProblem ?? sourceProblem;
 
-  const setProblems = (problems: { source?: string | undefined; load?: string | undefined }): void => {
-    const before = problem();
-    if ('source' in problems) sourceProblem = problems.source;
-    if ('load' in problems) loadProblem = problems.load;
-    const now = problem();
-    if (now === undefined || now === before) return;
-    for (const listener of [...problemListeners]) listener(now);
+  const setSourceProblem = (message: string | undefined): void => {
+    const isNew = message !== sourceProblem;
+    sourceProblem = message;
+    if (isNew) reportProblem(message, 'source');
+  };
+
+  const setLoadProblem = (message: string | undefined): void => {
+    const isNew = message !== loadProblem;
+    loadProblem = message;
+    if (isNew) reportProblem(message, 'load');
+  };
+
+  const reportProblem = (message: string | undefined, origin: 'source' | 'load'): void => {
+    if (message === undefined) return;
+    for (const listener of [...problemListeners]) listener(message, origin);
   };
 
   const retireIfUnused = (entry: LeasedSnapshot): void => {
@@ -116,7 +129,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     const previous = current;
     current = { supergraph, leases: 0, isCurrent: true };
     snapshots.add(current);
-    setProblems({ load: undefined });
+    setLoadProblem(undefined);
     for (const listener of [...changeListeners]) listener(supergraph);
     if (previous === undefined) return;
     previous.isCurrent = false;
@@ -128,7 +141,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     try {
       loaded = await load(sdl, signal, current?.supergraph);
     } catch (error) {
-      if (!signal.aborted) setProblems({ load: messageOf(error) });
+      if (!signal.aborted) setLoadProblem(messageOf(error));
       return;
     }
     if (!signal.aborted) await warmUp(loaded, signal);
@@ -158,7 +171,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     newest?.stop.abort();
     newest = undefined;
     if (current?.supergraph.id === id) {
-      setProblems({ load: undefined });
+      setLoadProblem(undefined);
       return Promise.resolve();
     }
     const stop = new AbortController();
@@ -191,6 +204,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     },
     onChange: (listener) => subscribe(changeListeners, listener),
     problem,
+    sourceProblem: () => sourceProblem,
     onProblem: (listener) => subscribe(problemListeners, listener),
     submit,
     resubmit: (sdl) => newest?.settled ?? submit(sdl),
@@ -198,10 +212,10 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       source = from;
       await from.start({
         onSdl: (sdl) => {
-          setProblems({ source: undefined });
+          setSourceProblem(undefined);
           void submit(sdl);
         },
-        onProblem: (message) => setProblems({ source: message }),
+        onProblem: setSourceProblem,
       });
       await newest?.settled;
     },

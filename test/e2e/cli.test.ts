@@ -189,7 +189,7 @@ describe('tributary config print', () => {
       stderr: [
         'The configuration is invalid:',
         '  listen.prot is not known; did you mean `port`?',
-        '  supergraph is missing; expected: either `file` or `subgraphs`',
+        '  supergraph is missing; expected: a section with `file`, `url` or `subgraphs`',
         '  subgraphs.a.timeouts.attempt is "5 s"; expected: a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
         '',
       ].join('\n'),

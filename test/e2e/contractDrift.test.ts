@@ -125,6 +125,21 @@ describe('contracts drift', () => {
     ]);
   });
 
+  test('fetches schemas of protected subgraphs with the configured headers', async () => {
+    serve(productsServer, products);
+    disk.write({
+      'protected.yaml': `supergraph:\n  subgraphs: [{ name: products, url: '${productsServer.url}', headers: { authorization: Bearer key } }]\n`,
+    });
+    const protectedDrift = async (subgraph: string) => {
+      const { code } = await runDrift(disk.root, '--subgraph', subgraph, '--config', 'protected.yaml');
+      return [code, productsServer.requests.at(-1)?.headers.get('authorization')];
+    };
+    expect(await protectedDrift('products')).toEqual([0, 'Bearer key']);
+    // Another origin of the same server.
+    const other = productsServer.url.replace('127.0.0.1', 'localhost');
+    expect(await protectedDrift(`products=${other}`)).toEqual([0, undefined]);
+  });
+
   test('is about the named subgraphs only', async () => {
     await using gone = await startScriptedSubgraph();
     gone.setDefaultScript((exchange) => exchange.reset());

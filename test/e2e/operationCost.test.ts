@@ -52,9 +52,9 @@ describe('the estimated cost of an operation', () => {
     }
   });
 
-  test('is in the extensions of single and incremental responses with security.exposeSubgraphs', async () => {
+  test('is in the extensions of responses with security.exposeSubgraphs, of single ones with the actual cost', async () => {
     await using gateway = await start({ cost: { listSize: 7 } }, { exposeSubgraphs: true });
-    const extensions = { tributary: { cost: 14 } };
+    const extensions = { tributary: { cost: 14, actualCost: 2 } };
     expect(await gateway.execute(text)).toEqual({ status: 200, body: { data, extensions } });
     // The second time, without Apollo Server.
     expect(await gateway.execute(text)).toEqual({ status: 200, body: { data, extensions } });
@@ -63,6 +63,7 @@ describe('the estimated cost of an operation', () => {
     );
     const [first, ...others] = await deferred.remaining();
     expect(first).toMatchObject({ extensions: { tributary: { cost: 6 } } });
+    expect(first).not.toHaveProperty('extensions.tributary.actualCost');
     for (const payload of others) expect(payload).not.toHaveProperty('extensions');
   });
 

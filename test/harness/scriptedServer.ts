@@ -58,6 +58,10 @@ export class FakeSupergraphView implements SupergraphView {
     return this.#problem;
   }
 
+  sourceProblem(): string | undefined {
+    return undefined;
+  }
+
   onChange(listener: (supergraph: Supergraph) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -4,6 +4,7 @@ import { acceptContracts } from '../../../contracts/store/acceptContracts.ts';
 import { readCandidates } from '../../../contracts/store/readCandidates.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
+import { createCandidateFetch } from './candidateFetch.ts';
 import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
 import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 import { writeReport } from './reportOutputs.ts';
@@ -27,7 +28,10 @@ export async function contractsAccept(options: ContractsAcceptOptions): Promise<
     );
   }
   const store = await readContractStore(directory);
-  const candidates = await readCandidates(subgraph, { known: store.schemas });
+  const candidates = await readCandidates(subgraph, {
+    known: store.schemas,
+    fetchSdl: createCandidateFetch(),
+  });
   if (candidates.problems.length > 0) throw describeProblems('Nothing was accepted', candidates.problems);
   const today = utcDate();
   const report = await checkStore(store, candidates, { today, onProgress: showProgress }, checkDependencies);

@@ -5,6 +5,7 @@ import { type Candidates, readCandidates } from '../../../contracts/store/readCa
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { unknownSubgraph } from '../../../contracts/store/suggestSubgraphs.ts';
 import type { ExitCode } from '../exitCode.ts';
+import { createCandidateFetch } from './candidateFetch.ts';
 import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
 
@@ -25,7 +26,7 @@ export async function contractsCanDeploy(
   const outputs = readReportOutputs(reportArguments);
   const store = await readContractStore(directory);
   const candidates = subgraph.includes('=')
-    ? await readCandidates([subgraph], { known: store.schemas })
+    ? await readCandidates([subgraph], { known: store.schemas, fetchSdl: createCandidateFetch() })
     : contractAsCandidate(subgraph, store);
   const request = { environment, today: utcDate(), onProgress: showProgress };
   const report = await checkStore(store, candidates, request, checkDependencies);

@@ -1,5 +1,6 @@
 import { checkContracts } from '../../../contracts/checkContracts.ts';
 import type { ExitCode } from '../exitCode.ts';
+import { createCandidateFetch } from './candidateFetch.ts';
 import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
 
@@ -20,7 +21,13 @@ export async function contractsCheck(
   reportArguments: readonly ReportArgument[],
 ): Promise<ExitCode> {
   const outputs = readReportOutputs(reportArguments);
-  const request = { ...options, candidates: subgraph, today: utcDate(), onProgress: showProgress };
+  const request = {
+    ...options,
+    candidates: subgraph,
+    fetchSdl: createCandidateFetch(),
+    today: utcDate(),
+    onProgress: showProgress,
+  };
   const report = await checkContracts(request, checkDependencies);
   writeReport(report, outputs);
   return report.summary.exitCode;

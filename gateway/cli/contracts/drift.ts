@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ContractStore } from '../../../contracts/contractStore.ts';
 import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
@@ -13,9 +13,11 @@ import { suggestSubgraphs, unknownSubgraph } from '../../../contracts/store/sugg
 import { maxDurationMs, parseDuration } from '../../config/duration.ts';
 import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
+import { schemaHeadersOf } from '../../config/schemaHeadersOf.ts';
 import { supergraphTools } from '../../contracts/supergraphTools.ts';
-import { messageOf } from '../../supergraph/messageOf.ts';
+import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
+import { readSupergraph } from '../readSupergraph.ts';
 import { listenForStopSignals } from '../stopSignals.ts';
 import { showProgress, utcDate } from './checkSetup.ts';
 import { type RunningGateway, readRunningGateway } from './readRunningGateway.ts';
@@ -91,7 +93,8 @@ async function checkDriftOnce(
   const unknown = [...selected.names].filter(
     (name) => !store.schemas.has(name) && !addresses.some((address) => address.name === name),
   );
-  const live = await fetchLiveSubgraphs(addresses, { signal });
+  const headersOf = config && ((address: SubgraphAddress) => schemaHeadersOf(config, address));
+  const live = await fetchLiveSubgraphs(addresses, { signal, headersOf });
   const onProgress = watch ? undefined : showProgress;
   const { findings } = await findDrift(
     { store, live, only, supergraphSdl: gateway.sdl, onProgress },
@@ -122,13 +125,10 @@ async function readGateway(
   signal: AbortSignal,
 ): Promise<RunningGateway> {
   if (adminUrl !== undefined) return readRunningGateway(adminUrl, signal);
-  if (config === undefined || !('file' in config.supergraph)) return { subgraphs: new Map(), findings: [] };
-  const { file } = config.supergraph;
-  try {
-    return { sdl: readFileSync(file, 'utf8'), subgraphs: new Map(), findings: [] };
-  } catch (cause) {
-    throw new CommandError(exitCode.usageError, `${file} cannot be read: ${messageOf(cause)}`, { cause });
-  }
+  const source = config?.supergraph;
+  const sdl =
+    source === undefined || 'subgraphs' in source ? undefined : await readSupergraph(source, signal);
+  return { sdl, subgraphs: new Map(), findings: [] };
 }
 
 /** No configuration is needed when arguments name the subgraphs and the gateway. */

@@ -7,6 +7,7 @@ import { readContractStore } from '../../../contracts/store/readContractStore.ts
 import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import { supergraphTools } from '../../contracts/supergraphTools.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
+import { createCandidateFetch } from './candidateFetch.ts';
 import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 
 export interface ContractsInitOptions {
@@ -21,7 +22,10 @@ export interface ContractsInitOptions {
  *  @throws {CommandError} for wrong arguments, for subgraphs that do not answer, and for schemas that do not compose. */
 export async function contractsInit(options: ContractsInitOptions): Promise<void> {
   const { config, directory, subgraph = configuredSubgraphs(config), force = false } = options;
-  const { contracts, problems } = await readCandidates(subgraph, { known: new Map() });
+  const { contracts, problems } = await readCandidates(subgraph, {
+    known: new Map(),
+    fetchSdl: createCandidateFetch(config),
+  });
   if (problems.length > 0) throw describeProblems('Nothing was written', problems);
   const kept = force ? (await readContractStore(directory)).schemas : new Map();
   await rejectUncomposable(new Map([...kept, ...contracts]));

@@ -1,4 +1,4 @@
-import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import { fetchLiveSubgraphs, type HeadersOfAddress } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
 import type { Drift, SubgraphDrift } from '../../../contracts/drift/findDrift.ts';
 import { workerEntryUrl } from '../../planning/workerEntryUrl.ts';
 import { runInThread } from '../../supergraph/runInThread.ts';
@@ -19,6 +19,8 @@ interface DriftWatchOptions {
   now(): number;
   current(): Supergraph | undefined;
   addresses(): readonly SubgraphAddress[];
+  /** Headers for fetching the SDL from an address. */
+  readonly headersOf?: HeadersOfAddress;
   /** Called after each check. */
   onChecked(): Promise<void>;
 }
@@ -120,7 +122,7 @@ export class DriftWatch {
   }
 
   async #checkOnce(): Promise<void> {
-    const { directory, current, addresses, onChecked, log, now } = this.#options;
+    const { directory, current, addresses, headersOf, onChecked, log, now } = this.#options;
     const supergraph = current();
     if (!(await hasContractStore(directory)) || supergraph === undefined) {
       this.#subgraphs = new Map();
@@ -129,7 +131,7 @@ export class DriftWatch {
     const { signal } = this.#stopped;
     const refusals = this.#refusals;
     this.#refusals = new Map();
-    const live = await fetchLiveSubgraphs(addresses(), { signal });
+    const live = await fetchLiveSubgraphs(addresses(), { signal, headersOf });
     const of = JSON.stringify([supergraph.id, await readStoreFingerprint(directory), live]);
     if (this.#found?.of !== of) {
       const task = { directory, live, supergraphSdl: supergraph.sdl };

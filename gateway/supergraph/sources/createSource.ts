@@ -1,11 +1,55 @@
 import type { GatewayConfig } from '../../config/schema.ts';
+import type { LoadSupergraph } from '../../config/sections/supergraph.ts';
+import { messageOf } from '../messageOf.ts';
+import { type FetchedSupergraph, fetchSupergraphSdl, type SupergraphAddress } from './fetchSupergraphSdl.ts';
 import { createFileSource } from './fileSource.ts';
 import { createIntrospectionSource } from './introspectionSource.ts';
+import { createPollingSource, type PollContext } from './pollingSource.ts';
 import type { SupergraphSource } from './supergraphSource.ts';
 
-/** Creates the supergraph source of the configuration: a file, or running subgraphs to compose. */
-export function createSource({ supergraph }: GatewayConfig): SupergraphSource {
-  return 'file' in supergraph
-    ? createFileSource(supergraph)
-    : createIntrospectionSource({ subgraphs: supergraph.subgraphs, pollIntervalMs: supergraph.pollInterval });
+/** Creates the supergraph source of the configuration. */
+export function createSource({ supergraph }: Pick<GatewayConfig, 'supergraph'>): SupergraphSource {
+  if ('file' in supergraph) return createFileSource(supergraph);
+  if ('subgraphs' in supergraph) {
+    return createIntrospectionSource({
+      subgraphs: supergraph.subgraphs,
+      pollIntervalMs: supergraph.pollInterval,
+    });
+  }
+  const read = 'url' in supergraph ? createUrlReader(supergraph) : createFunctionReader(supergraph.load);
+  return createPollingSource({ read, pollIntervalMs: supergraph.pollInterval });
+}
+
+/** Returns a function that fetches the SDL if it has changed since the last fetch. */
+export function createUrlReader(
+  address: SupergraphAddress,
+): (context: Pick<PollContext, 'signal'>) => Promise<string | undefined> {
+  let validators: FetchedSupergraph['validators'] = {};
+  return async ({ signal }) => {
+    const fetched = await fetchSupergraphSdl(address, signal, { validators });
+    if (fetched === undefined) return undefined;
+    validators = fetched.validators;
+    return fetched.sdl;
+  };
+}
+
+/** Returns a function that calls `load` and checks what it returns. */
+export function createFunctionReader(
+  load: LoadSupergraph,
+): (context: PollContext) => Promise<string | undefined> {
+  return async (context) => {
+    let sdl: unknown;
+    try {
+      sdl = await load({ ...context, update: (value) => context.update(checkSdl(value)) });
+    } catch (error) {
+      throw new Error(`supergraph.load failed: ${messageOf(error)}`, { cause: error });
+    }
+    return sdl === undefined ? undefined : checkSdl(sdl);
+  };
+}
+
+function checkSdl(sdl: unknown): string {
+  if (typeof sdl === 'string' && sdl.trim() !== '') return sdl;
+  const found = sdl === '' ? 'empty text' : typeof sdl;
+  throw new TypeError(`supergraph.load provided ${found}; expected: the SDL of a supergraph`);
 }

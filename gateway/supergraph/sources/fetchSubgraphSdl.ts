@@ -1,6 +1,4 @@
-import { request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
-import { messageOf } from '../messageOf.ts';
+import { type FetchLimits, schemaFetchLimits, sendHttpRequest } from './httpRequest.ts';
 
 export interface SubgraphAddress {
   readonly name: string;
@@ -8,76 +6,27 @@ export interface SubgraphAddress {
 }
 
 interface FetchSubgraphSdlOptions {
-  /** Maximum time for one request. */
-  readonly timeoutMs: number;
-  /** Maximum size of the response body. */
-  readonly maxBytes: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly limits?: FetchLimits;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 // Subgraphs that accept only known operations know exactly this text.
 const query = 'query __ApolloGetServiceDefinition__ { _service { sdl } }';
 
-/** Fetches the SDL of a running subgraph. It does not use the client for operations, because it needs no connection pool
- *  and no batching.
+/** Fetches the SDL of a running subgraph.
  *  @throws {Error} that describes the failed request or the invalid response. */
 export async function fetchSubgraphSdl(
-  address: SubgraphAddress,
+  { url }: SubgraphAddress,
   signal: AbortSignal,
-  options: FetchSubgraphSdlOptions,
+  { headers, limits = schemaFetchLimits }: FetchSubgraphSdlOptions = {},
 ): Promise<string> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]);
-  try {
-    const { status, body } = await post(address.url, limit, options);
-    return sdlOf(status, body);
-  } catch (error) {
-    if (limit.aborted && !signal.aborted) {
-      throw new Error(`no response within ${options.timeoutMs} ms`, { cause: error });
-    }
-    throw error;
-  }
-}
-
-function post(
-  url: string,
-  signal: AbortSignal,
-  { headers, maxBytes }: FetchSubgraphSdlOptions,
-): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const target = new URL(url);
-    const request = (target.protocol === 'https:' ? requestHttps : requestHttp)(target, {
-      method: 'POST',
-      signal,
-      agent: false,
-      headers: { ...headers, 'content-type': 'application/json', accept: 'application/json' },
-    });
-    request.on('error', (error) => reject(describeNetworkError(error)));
-    request.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      response.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        chunks.push(chunk);
-        if (size <= maxBytes) return;
-        reject(new Error(`the response is larger than ${maxBytes} bytes`));
-        request.destroy();
-      });
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
-      );
-    });
-    request.end(JSON.stringify({ query }));
-  });
-}
-
-/** An error of several connection attempts (IPv4 and IPv6) has no message. Joins the messages of the attempts. */
-function describeNetworkError(error: Error): Error {
-  if (error.message !== '') return error;
-  const causes = error instanceof AggregateError ? error.errors : [];
-  return new Error(causes.map((cause) => messageOf(cause)).join('; '), {
-    cause: error,
-  });
+  const request = {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ query }),
+  } as const;
+  const { status, body } = await sendHttpRequest(new URL(url), request, signal, limits);
+  return sdlOf(status, body.toString('utf8'));
 }
 
 function sdlOf(status: number, body: string): string {

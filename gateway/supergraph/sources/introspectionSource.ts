@@ -7,17 +7,20 @@ import { fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 
 interface IntrospectionSourceOptions {
-  readonly subgraphs: readonly SubgraphAddress[];
+  readonly subgraphs: readonly ProtectedAddress[];
   /** Time from the end of one poll to the start of the next, also after a failure. */
   readonly pollIntervalMs: number;
   /** Fetches the SDL of one subgraph. Rejects with a message for the operator. */
-  readonly fetchSdl?: (address: SubgraphAddress, signal: AbortSignal) => Promise<string>;
+  readonly fetchSdl?: (address: ProtectedAddress, signal: AbortSignal) => Promise<string>;
   /** Composes the supergraph SDL. Rejects with the composer's message. */
   readonly compose?: (subgraphs: readonly RunningSubgraph[], signal: AbortSignal) => Promise<string>;
   readonly timers?: Timers;
 }
 
-const defaultFetch = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
+interface ProtectedAddress extends SubgraphAddress {
+  /** Headers for fetching the SDL. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
 
 /** A source that polls running subgraphs and composes their SDLs. It composes only when an SDL changed since the last
  *  composition; otherwise a poll takes one small request for each subgraph. */
@@ -25,7 +28,7 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
   const {
     subgraphs,
     pollIntervalMs,
-    fetchSdl = (address, signal) => fetchSubgraphSdl(address, signal, defaultFetch),
+    fetchSdl = (address, signal) => fetchSubgraphSdl(address, signal, { headers: address.headers }),
     compose = composeRunningSubgraphs,
     timers = systemTimers,
   } = options;
@@ -54,7 +57,7 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     const answers = await Promise.all(
       subgraphs.map((address) =>
         fetchSdl(address, signal).then(
-          (sdl) => ({ running: { ...address, sdl } }),
+          (sdl) => ({ running: { name: address.name, url: address.url, sdl } }),
           (error: unknown) => ({ problem: fetchProblem(address, error) }),
         ),
       ),

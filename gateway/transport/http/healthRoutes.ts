@@ -26,13 +26,19 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthOptions)
     const reasons = unreadyReasonsOf(options);
     reply.header('cache-control', 'no-store');
     if (reasons.length > 0) return reply.code(503).send({ status: 'not ready', reasons });
-    const notes = options.notes();
+    const notes = [...sourceNotes(options), ...options.notes()];
     return reply.send({
       status: 'ready',
       supergraph: options.supergraphs.current()?.id,
       ...(notes.length > 0 ? { notes } : {}),
     });
   });
+}
+
+/** An old supergraph serves requests. Operators should see that new ones do not arrive. */
+function sourceNotes({ supergraphs }: HealthOptions): UnreadyReason[] {
+  const message = supergraphs.sourceProblem();
+  return message === undefined ? [] : [{ code: 'SUPERGRAPH_NOT_UPDATED', message }];
 }
 
 function unreadyReasonsOf({ supergraphs, isShuttingDown, reasons: further }: HealthOptions): UnreadyReason[] {

@@ -141,7 +141,7 @@ supergraph: { watch: true }
 
   test('that is empty is reported for its missing supergraph', () => {
     expect(problemsOf(() => load('# nothing yet\n'))).toEqual([
-      { path: 'supergraph', message: 'is missing', expected: 'either `file` or `subgraphs`' },
+      { path: 'supergraph', message: 'is missing', expected: 'a section with `file`, `url` or `subgraphs`' },
     ]);
   });
 });
@@ -159,7 +159,7 @@ test('the message of ConfigError lists every problem', () => {
       'The configuration is invalid:',
       '  listen.path is "x"; expected: a path that begins with / and has no ? or #',
       '  listen.prot is not known; did you mean `port`?',
-      '  supergraph is missing; expected: either `file` or `subgraphs`',
+      '  supergraph is missing; expected: a section with `file`, `url` or `subgraphs`',
     ].join('\n'),
   );
 });

@@ -367,19 +367,34 @@ describe('an invalid configuration', () => {
     expect(JSON.stringify(problems)).not.toContain('secret');
   });
 
+  test('is reported for headers of a supergraph without their values', () => {
+    const headers = { host: 'secret', 'a b': 'secret', authorization: 'secret\n', key: 5 };
+    const problems = findConfigProblems({ supergraph: { url: 'htps://a/?key=secret', headers } });
+    const name =
+      'the name of a header, except headers of the connection and the body such as host and content-type';
+    const value = 'a header value: text without line breaks';
+    expect(problems).toEqual([
+      { path: 'supergraph.url', message: 'is invalid', expected: 'an http:// or https:// address' },
+      { path: 'supergraph.headers.host', message: 'is not a valid key', expected: name },
+      { path: 'supergraph.headers["a b"]', message: 'is not a valid key', expected: name },
+      { path: 'supergraph.headers.authorization', message: 'is invalid', expected: value },
+      { path: 'supergraph.headers.key', message: 'is invalid', expected: value },
+    ]);
+  });
+
   test('is reported for an invalid combination of supergraph sources', () => {
-    const either = 'either `file` or `subgraphs`';
+    const either = 'a section with `file`, `url` or `subgraphs`';
     const subgraphs = [{ name: 'a', url: 'http://a' }];
     expect(findConfigProblems({})).toEqual([{ path: 'supergraph', message: 'is missing', expected: either }]);
     expect(findConfigProblems({ supergraph: {} })).toEqual([
-      { path: 'supergraph', message: 'has neither `file` nor `subgraphs`', expected: 'one of them' },
+      { path: 'supergraph', message: 'has none of `file`, `url` and `subgraphs`', expected: 'one of them' },
     ]);
     expect(findConfigProblems({ supergraph: { file: 'a', subgraphs, wacth: true } })).toEqual([
       { path: 'supergraph.wacth', message: 'is not known; did you mean `watch`?', expected: '' },
       {
         path: 'supergraph',
-        message: 'has both `file` and `subgraphs`',
-        expected: 'only one of them; remove the other',
+        message: 'has `file` and `subgraphs`',
+        expected: 'only one of them; remove the others',
       },
     ]);
     expect(findConfigProblems({ supergraph: { file: 'a', pollInterval: '10s' } })).toEqual([
@@ -390,6 +405,20 @@ describe('an invalid configuration', () => {
         path: 'supergraph.watch',
         message: 'cannot be combined with `subgraphs`',
         expected: '`pollInterval`',
+      },
+    ]);
+    expect(findConfigProblems({ supergraph: { subgraphs, headers: { a: 'b' } } })).toEqual([
+      {
+        path: 'supergraph.headers',
+        message: 'cannot be combined with `subgraphs`',
+        expected: '`headers` of an entry of `subgraphs`',
+      },
+    ]);
+    expect(findConfigProblems({ supergraph: { load: 'sdl.js' } })).toEqual([
+      {
+        path: 'supergraph.load',
+        message: 'is "sdl.js"',
+        expected: 'a function that returns the supergraph SDL (only in createGateway)',
       },
     ]);
     expect(findConfigProblems({ supergraph: { subgraphs: [] } })).toEqual([

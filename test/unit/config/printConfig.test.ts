@@ -39,6 +39,23 @@ test('a printed configuration masks secrets in addresses', () => {
   ]);
 });
 
+test('a printed configuration masks the headers of supergraph requests', () => {
+  const headers = { Authorization: 'Bearer secret' };
+  const url = 'https://cdn.example/supergraph?key=secret';
+  const subgraphs = [{ name: 'reviews', url: 'http://reviews/graphql', headers }];
+  const [byUrl, composed] = [{ url, headers }, { subgraphs }].map((supergraph) =>
+    parse(printConfig(parseConfig({ supergraph }))),
+  );
+  expect([byUrl.supergraph, composed.supergraph.subgraphs]).toEqual([
+    {
+      url: 'https://cdn.example/supergraph?key=***',
+      headers: { Authorization: '***' },
+      pollInterval: '10s',
+    },
+    [{ name: 'reviews', url: 'http://reviews/graphql', headers: { Authorization: '***' } }],
+  ]);
+});
+
 test('every option of the JSON Schema has a description', () => {
   const silent: string[] = [];
   const visit = (schema: ReturnType<typeof createConfigJsonSchema>, path: string): void => {

@@ -55,6 +55,27 @@ describe('the introspection source', () => {
     ]);
   });
 
+  test('sends the headers of a subgraph to it, and none of them to the composer', async () => {
+    const a = await serve('1');
+    const composed: unknown[] = [];
+    const timers = createManualTimers();
+    const source = createIntrospectionSource({
+      subgraphs: [{ name: 'a', url: a.url, headers: { Authorization: 'Bearer key' } }],
+      pollIntervalMs,
+      timers,
+      compose: async (subgraphs) => {
+        composed.push(...subgraphs);
+        return 'sdl';
+      },
+    });
+    perTest.push({ [Symbol.asyncDispose]: () => source.stop() });
+    await source.start(recordSource(source));
+    expect([a.headers.authorization, composed]).toEqual([
+      'Bearer key',
+      [{ name: 'a', url: a.url, sdl: '1' }],
+    ]);
+  });
+
   test('composes again only when a subgraph has changed', async () => {
     const a = await serve('1');
     let compositions = 0;
@@ -146,14 +167,14 @@ describe('fetchSubgraphSdl', () => {
     const a = await serve('1');
     a.answer = 'never';
     await expect(
-      fetchSubgraphSdl({ name: 'a', url: a.url }, signal, { timeoutMs: 50, maxBytes: 100 }),
+      fetchSubgraphSdl({ name: 'a', url: a.url }, signal, { limits: { timeoutMs: 50, maxBytes: 100 } }),
     ).rejects.toThrow('no response within 50 ms');
   });
 
   test('fails when the response is too large', async () => {
     const a = await serve('x'.repeat(1_000));
     await expect(
-      fetchSubgraphSdl({ name: 'a', url: a.url }, signal, { timeoutMs: 10_000, maxBytes: 100 }),
+      fetchSubgraphSdl({ name: 'a', url: a.url }, signal, { limits: { timeoutMs: 10_000, maxBytes: 100 } }),
     ).rejects.toThrow('the response is larger than 100 bytes');
   });
 });

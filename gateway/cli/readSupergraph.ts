@@ -1,0 +1,29 @@
+import type { GatewayConfig } from '../config/schema.ts';
+import type { ComposedSource } from '../config/sections/supergraph.ts';
+import { messageOf } from '../supergraph/messageOf.ts';
+import { fetchSupergraphSdl } from '../supergraph/sources/fetchSupergraphSdl.ts';
+import { CommandError, exitCode } from './exitCode.ts';
+import { readText } from './readOperation.ts';
+
+/** The SDL of a configured supergraph that is already composed.
+ *  @throws {CommandError} `usageError` for an unreadable file, `undecided` when the URL does not give a supergraph. */
+export async function readSupergraph(
+  source: Exclude<GatewayConfig['supergraph'], ComposedSource>,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<string> {
+  if ('file' in source) return readText(source.file);
+  if ('load' in source) {
+    throw new CommandError(exitCode.usageError, 'supergraph.load is a function, which no command can call.');
+  }
+  try {
+    const fetched = await fetchSupergraphSdl(source, signal);
+    return fetched?.sdl ?? '';
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new CommandError(exitCode.undecided, `${capitalize(messageOf(cause))}.`, { cause });
+  }
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,90 @@
+import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
+import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
+import { messageOf } from '../messageOf.ts';
+import { UnavailableError } from './httpRequest.ts';
+import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
+
+interface PollingSourceOptions {
+  /** Reads the SDL; `undefined` if it has not changed. Rejects with a message for the operator. */
+  readonly read: (context: PollContext) => Promise<string | undefined>;
+  /** Time from the end of one poll to the start of the next. `undefined`: no poll after the first SDL. */
+  readonly pollIntervalMs: number | undefined;
+  readonly timers?: Timers;
+  readonly random?: () => number;
+}
+
+export interface PollContext {
+  /** The last SDL. */
+  readonly previous: string | undefined;
+  /** Aborted by `stop`. */
+  readonly signal: AbortSignal;
+  /** Submits an SDL besides the polls. */
+  readonly update: (sdl: string) => void;
+}
+
+/** Delays of further polls while there is no SDL yet. `pollIntervalMs` is the longest one, if set. */
+const retryBackoff = { minDelay: 500, maxDelay: 30_000 };
+
+/** A source that reads its SDL again and again. Until the first SDL it retries with backoff. An outage is reported once,
+ *  however its errors differ; any other problem when it changes. */
+export function createPollingSource(options: PollingSourceOptions): SupergraphSource {
+  const { read, pollIntervalMs, timers = systemTimers, random } = options;
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  let listener: SupergraphSourceListener | undefined;
+  let polling: Promise<void> = Promise.resolve();
+  let cancelPoll: CancelTimer | undefined;
+  let lastSdl: string | undefined;
+  let lastProblem: string | undefined;
+  let failures = 0;
+
+  const submit = (sdl: string): void => {
+    if (signal.aborted) return;
+    const isNew = sdl !== lastSdl || lastProblem !== undefined;
+    lastSdl = sdl;
+    lastProblem = undefined;
+    if (isNew) listener?.onSdl(sdl);
+  };
+
+  const poll = async (): Promise<void> => {
+    try {
+      const sdl = (await read({ previous: lastSdl, signal, update: submit })) ?? lastSdl;
+      failures = 0;
+      if (sdl !== undefined) submit(sdl);
+    } catch (error) {
+      if (signal.aborted) return;
+      failures += 1;
+      const problem = error instanceof UnavailableError ? 'unavailable' : messageOf(error);
+      if (problem !== lastProblem) listener?.onProblem(messageOf(error));
+      lastProblem = problem;
+    }
+  };
+
+  const schedulePoll = (): void => {
+    const delayMs = failures > 0 && lastSdl === undefined ? retryDelayMs() : pollIntervalMs;
+    if (signal.aborted || delayMs === undefined) return;
+    cancelPoll = timers.after(delayMs, () => {
+      polling = poll().then(schedulePoll);
+    });
+  };
+
+  const retryDelayMs = (): number => {
+    const { minDelay, maxDelay } = retryBackoff;
+    return backoffDelayMs(failures, { minDelay, maxDelay: pollIntervalMs ?? maxDelay }, random);
+  };
+
+  return {
+    start: async (to) => {
+      listener = to;
+      polling = poll();
+      await polling;
+      schedulePoll();
+    },
+    stop: async () => {
+      listener = undefined;
+      stopped.abort();
+      cancelPoll?.();
+      await polling;
+    },
+  };
+}
