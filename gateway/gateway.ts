@@ -24,6 +24,8 @@ import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
 import { createSubgraphClient } from './subgraphs/createSubgraphClient.ts';
+import { createSchemaAccess } from './subgraphs/schemaAccess.ts';
+import { SubgraphCertificates } from './subgraphs/subgraphCertificates.ts';
 import { createSubgraphEndpoints } from './subgraphs/subgraphEndpoints.ts';
 import { addSubgraphsRoute } from './subgraphs/subgraphsRoute.ts';
 import { StreamLimiter } from './subscriptions/streamLimiter.ts';
@@ -101,6 +103,7 @@ export async function createGateway(
   const { startPlannerThread, waitToListenUnready, worker } = dependencies;
   const log = dependencies.logger ?? createLogger(config.telemetry.logLevel);
   const metrics = createMetrics();
+  const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
     maxSelections: config.limits.recursiveSelections,
@@ -115,11 +118,11 @@ export async function createGateway(
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),
   });
-  const context = createFeatureContext(config, supergraphs, log, metrics, dependencies);
+  const context = createFeatureContext(config, supergraphs, certificates, log, metrics, dependencies);
   const subscriptions = new SubscriptionFeature(context);
   const enrichment = new EnrichmentFeature(context);
   features.push(
-    { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics) },
+    { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics), close: () => certificates.close() },
     subscriptions,
     enrichment,
     // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
@@ -176,6 +179,7 @@ export async function createGateway(
 
   const lifecycle = new Lifecycle({
     config,
+    schemaAccessOf: context.schemaAccessOf,
     features,
     supergraphs,
     server,
@@ -195,6 +199,7 @@ export async function createGateway(
 function createFeatureContext(
   config: GatewayConfig,
   supergraphs: SupergraphHolder,
+  certificates: SubgraphCertificates,
   log: Logger,
   metrics: Metrics,
   { timers, now, worker }: GatewayDependencies,
@@ -207,7 +212,8 @@ function createFeatureContext(
     timers: timers ?? systemTimers,
     now: now ?? Date.now,
     supergraphs,
-    endpointOf: createSubgraphEndpoints(config, supergraphs),
+    endpointOf: createSubgraphEndpoints(config, supergraphs, certificates),
+    schemaAccessOf: createSchemaAccess(config, certificates),
     openStream: (clientKey) => openStreams.open(clientKey),
     readIdentity: createIdentityReader(config.security.identity),
     newId: createIdGenerator(worker?.name),

@@ -44,7 +44,7 @@ interface AdmissionRequest extends ApolloRequest {
 export interface CompleteResult {
   readonly kind: 'complete';
   readonly status: number;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: ReadonlyMap<string, string | string[]>;
   readonly content: ResponseContent;
   /** Whether the operation was executed: then the content has `data`. */
   readonly isExecuted: boolean;
@@ -54,7 +54,7 @@ export interface CompleteResult {
 /** A response in several payloads. The receiver must read its iterator to the end or call `return()`. */
 export interface StreamResult {
   readonly kind: 'stream';
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: ReadonlyMap<string, string | string[]>;
   readonly outcome: IncrementalOutcome | SubscriptionOutcome;
 }
 

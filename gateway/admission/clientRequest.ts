@@ -1,4 +1,5 @@
 import type { OperationTypeNode } from 'graphql';
+import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 import type { IncrementalFormat } from '../operation/operationRequest.ts';
 import {
   contentToText,
@@ -54,7 +55,7 @@ export class ClientRequest {
   readonly requestId: string;
   readonly signal: AbortSignal;
   /** See `OperationRequest.responseHeaders`. The operations of a batch share them. */
-  readonly responseHeaders = new Map<string, string>();
+  readonly responseHeaders: ResponseHeaderMap = new Map();
   readonly #acceptsSubscriptions: boolean;
   readonly #isReadOnly: boolean;
   #outcome: StoredOutcome | undefined;

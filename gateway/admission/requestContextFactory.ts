@@ -1,5 +1,6 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Claims, RequestContext } from '../execution/requestContext.ts';
+import { RespondedHeaders, RespondPolicies } from '../execution/respondedHeaders.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { OverrideDecision } from '../operation/overrideDecision.ts';
 import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
@@ -23,18 +24,21 @@ export class RequestContextFactory {
   readonly #options: RequestContextFactoryOptions;
   readonly #policyOf: ReturnType<typeof memoizePolicies>;
   readonly #headerRulesOf: (subgraph: string) => HeaderRules;
+  readonly #respondPolicies: RespondPolicies | undefined;
 
   constructor(options: RequestContextFactoryOptions) {
     this.#options = options;
     this.#policyOf = memoizePolicies(options.config);
     this.#headerRulesOf = createHeaderRules(options.config);
+    this.#respondPolicies = RespondPolicies.of(options.config);
   }
 
   /** The context of a request whose deadlines count from now. `storedClaims`: the claims of a request whose token was
    *  verified before, for an enrichment job.
    *  @throws {GatewayError} `BAD_REQUEST` for a header that cannot be read. */
   create(request: OperationRequest, storedClaims?: Claims): RequestContext {
-    const { requestId, document, operationName, headers, variables, clientAddress } = request;
+    const { requestId, document, operationName, headers, variables, clientAddress, responseHeaders } =
+      request;
     const { config, readIdentity, priorities, overridesFor } = this.#options;
     // Subgraphs without rules of their own share one object, and so one set of headers.
     const byRules = new Map<HeaderRules, ForwardedHeaders>();
@@ -51,6 +55,10 @@ export class RequestContextFactory {
       preferences: { ...preferences, priority },
       isOverridden: overridesFor(headers),
       sharingKey: '',
+      respondedHeaders:
+        this.#respondPolicies &&
+        responseHeaders &&
+        new RespondedHeaders(this.#respondPolicies, responseHeaders),
       isMutation: false,
       ...this.#deadlinesFromNow(),
       headersFor: (subgraph) => {
@@ -65,9 +73,9 @@ export class RequestContextFactory {
     };
   }
 
-  /** The same request with deadlines that count from now, such as for an event of a subscription. */
+  /** The same request with deadlines that count from now, such as for an event of a subscription. Its response has begun. */
   restart(context: RequestContext): RequestContext {
-    return { ...context, ...this.#deadlinesFromNow() };
+    return { ...context, ...this.#deadlinesFromNow(), respondedHeaders: undefined };
   }
 
   #deadlinesFromNow(): Pick<RequestContext, 'deadline' | 'deadlineFor'> {

@@ -31,3 +31,10 @@ export function addForwardedHeader(
   // With its length before each part, the key is unambiguous whatever the values contain.
   headers.key += `${name.length}:${name}${value.length}:${value}`;
 }
+
+/** `pairs`: name, value, name, value … */
+export function pairsToObject(pairs: readonly string[]): Record<string, string> {
+  const object: Record<string, string> = Object.create(null);
+  for (let i = 0; i + 1 < pairs.length; i += 2) object[pairs[i] as string] = pairs[i + 1] as string;
+  return object;
+}

@@ -10,6 +10,7 @@ import {
   transportError,
 } from './callErrors.ts';
 import { decompress } from './decompress.ts';
+import { pickResponseHeaders } from './pickResponseHeaders.ts';
 import type { Call, CallListener } from './policies/call.ts';
 import type { CallDispatchOptions, SubgraphTarget } from './subgraphPools.ts';
 
@@ -19,6 +20,8 @@ interface HttpCallRequest {
   readonly headers: string[];
   readonly body: string;
   readonly maxResponseBytes: number;
+  /** Names of the response headers that are handed to the client; omitted for none. */
+  readonly respond?: readonly string[] | undefined;
   /** The request may be sent a second time if it is not known whether the first one arrived. */
   readonly isIdempotent: boolean;
   /** Called before a request is sent a second time; false refuses that. Always allowed when omitted. */
@@ -44,6 +47,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   readonly #maxBytes: number;
   readonly #isIdempotent: boolean;
   readonly #takeResend: (() => boolean) | undefined;
+  readonly #respond: readonly string[] | undefined;
   #options: CallDispatchOptions | undefined;
   #listener: CallListener | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -54,6 +58,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   #contentCoding: string | undefined;
   #cacheControl: string | undefined;
   #age: string | undefined;
+  #clientHeaders: readonly string[] | undefined;
   #firstChunk: Buffer | undefined;
   #furtherChunks: Buffer[] | undefined;
 
@@ -63,6 +68,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#maxBytes = request.maxResponseBytes;
     this.#isIdempotent = request.isIdempotent;
     this.#takeResend = request.takeResend;
+    this.#respond = request.respond;
     this.endpointUrl = request.endpointUrl;
     this.#options = {
       origin: request.target.origin,
@@ -117,6 +123,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#cacheControl = headerText(headers['cache-control']);
     this.#age = headerText(headers.age);
     this.retryAfter = headerText(headers['retry-after']);
+    if (this.#respond !== undefined) this.#clientHeaders = pickResponseHeaders(headers, this.#respond);
     const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
     this.#contentCoding = coding === 'identity' || coding === '' ? undefined : coding;
     if (Number(headers['content-length']) > this.#maxBytes) this.#failTooLarge(status);
@@ -210,6 +217,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
         contentType: this.#contentType,
         cacheControl: this.#cacheControl,
         age: this.#age,
+        clientHeaders: this.#clientHeaders,
         body,
       }),
     );

@@ -15,10 +15,18 @@ export interface FetchLimits {
 /** Limits for fetching a schema. */
 export const schemaFetchLimits: FetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
+/** PEM texts, for the options of the same names in `node:tls`. */
+export interface TlsContents {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
 interface HttpRequest {
   readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  readonly tls?: TlsContents | undefined;
 }
 
 export interface HttpResponse {
@@ -38,13 +46,14 @@ export class UnavailableError extends Error {
  *  @throws {Error} for a response that is too large or not decodable. */
 export async function sendHttpRequest(
   url: URL,
-  { method, headers, body }: HttpRequest,
+  { method, headers, body, tls }: HttpRequest,
   signal: AbortSignal,
   { timeoutMs, maxBytes }: FetchLimits,
 ): Promise<HttpResponse> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const response = Promise.withResolvers<IncomingMessage>();
   const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
+    ...tls,
     method,
     signal: limit,
     agent: false,

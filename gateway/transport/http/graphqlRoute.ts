@@ -298,7 +298,10 @@ class GraphQLExchange {
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     if (caching !== undefined && status === 200) {
       const { vary } = this.#options.cors.responseHeaders(this.#request.headers.origin);
-      addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [vary, headers.vary]);
+      addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [
+        vary,
+        headers.vary?.toString(),
+      ]);
     }
     const { single, incremental } = this.#accepted;
     const { readTimeoutMs } = this.#options.streamSettings;
@@ -336,7 +339,7 @@ class GraphQLExchange {
   }
 
   /** The headers of every response with those of this one. */
-  #headers(extra: Readonly<Record<string, string>>): ResponseHeaders {
+  #headers(extra: Readonly<ResponseHeaders>): ResponseHeaders {
     return {
       // A response depends on more than the URL. Caching headers and plugins override this.
       'cache-control': 'no-store',
