@@ -4,7 +4,12 @@ import { RespondedHeaders, RespondPolicies } from '../execution/respondedHeaders
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { OverrideDecision } from '../operation/overrideDecision.ts';
 import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
-import { createHeaderRules, type HeaderRules } from '../subgraphs/headerRules.ts';
+import {
+  checkConnectionHeader,
+  createHeaderRules,
+  type HeaderRules,
+  listHeaderRules,
+} from '../subgraphs/headerRules.ts';
 import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
 import { readTraceHeaders } from '../telemetry/traceContext.ts';
 import { readClientPreferences } from './clientPreferences.ts';
@@ -24,12 +29,14 @@ export class RequestContextFactory {
   readonly #options: RequestContextFactoryOptions;
   readonly #policyOf: ReturnType<typeof memoizePolicies>;
   readonly #headerRulesOf: (subgraph: string) => HeaderRules;
+  readonly #headerRules: readonly HeaderRules[];
   readonly #respondPolicies: RespondPolicies | undefined;
 
   constructor(options: RequestContextFactoryOptions) {
     this.#options = options;
     this.#policyOf = memoizePolicies(options.config);
     this.#headerRulesOf = createHeaderRules(options.config);
+    this.#headerRules = listHeaderRules(options.config);
     this.#respondPolicies = RespondPolicies.of(options.config);
   }
 
@@ -40,6 +47,7 @@ export class RequestContextFactory {
     const { requestId, document, operationName, headers, variables, clientAddress, responseHeaders } =
       request;
     const { config, readIdentity, priorities, overridesFor } = this.#options;
+    checkConnectionHeader(this.#headerRules, headers);
     // Subgraphs without rules of their own share one object, and so one set of headers.
     const byRules = new Map<HeaderRules, ForwardedHeaders>();
     const identity = readIdentity(headers, clientAddress);

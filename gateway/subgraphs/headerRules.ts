@@ -52,13 +52,9 @@ export class HeaderRules {
   }
 
   /** The headers of a request to the subgraph. `clientHeaders` has lower case names.
-   *  @throws {GatewayError} `BAD_REQUEST` for a value that no header can have, and for a header that the client declares as
-   *  one of its own connection. */
+   *  @throws {GatewayError} `BAD_REQUEST` for a value that no header can have. */
   select(clientHeaders: ReadonlyMap<string, string>, claims: Claims | undefined): ForwardedHeaders {
     if (this.#constant !== undefined) return this.#constant;
-    const connection = clientHeaders.get('connection');
-    if (connection !== undefined && connection !== 'keep-alive' && connection !== 'close')
-      this.#checkConnection(connection, clientHeaders);
     if (this.#rules.length > 0) return this.#applyRules(clientHeaders, claims);
     const headers = { key: '', pairs: [] };
     for (const name of this.#forward) {
@@ -79,7 +75,7 @@ export class HeaderRules {
       this.#forward.includes(clientHeader) ||
       this.#rules.some((rule) =>
         rule.kind === 'match'
-          ? matches(rule.pattern, clientHeader)
+          ? matches(rule.pattern, clientHeader) && this.#maySend(clientHeader)
           : (rule.kind === 'forward' || rule.kind === 'rename') && rule.name === clientHeader,
       )
     );
@@ -193,18 +189,29 @@ export class HeaderRules {
     }
     return sent;
   }
+}
 
-  /** A header that the client lists in `Connection` must not travel (RFC 9110, 7.6.1). To drop it would let clients remove a
-   *  header that a proxy in front of the gateway has added: the request is refused. */
-  #checkConnection(connection: string, clientHeaders: ReadonlyMap<string, string>): void {
-    for (const element of connection.split(',')) {
-      const name = element.trim().toLowerCase();
-      if (!clientHeaders.has(name) || !this.#maySend(name) || !this.reads(name)) continue;
-      throw new GatewayError(
-        'BAD_REQUEST',
-        `The header "connection" lists "${name}", which is sent on to subgraphs. Do not list it.`,
-      );
-    }
+/** The rules of `subgraphs.all` and of every subgraph with a section of its own. */
+export function listHeaderRules(config: GatewayConfig): readonly HeaderRules[] {
+  return [...new Set(Object.keys(config.subgraphs).map(createHeaderRules(config)))];
+}
+
+/** A header that the client lists in `Connection` must not travel (RFC 9110, 7.6.1). To drop it would let clients remove a
+ *  header that a proxy in front of the gateway has added: the request is refused.
+ *  @throws {GatewayError} `BAD_REQUEST` */
+export function checkConnectionHeader(
+  rules: readonly HeaderRules[],
+  clientHeaders: ReadonlyMap<string, string>,
+): void {
+  const connection = clientHeaders.get('connection');
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return;
+  for (const element of connection.split(',')) {
+    const name = element.trim().toLowerCase();
+    if (!clientHeaders.has(name) || !rules.some((own) => own.reads(name))) continue;
+    throw new GatewayError(
+      'BAD_REQUEST',
+      `The header "connection" lists "${name}", which is sent on to subgraphs. Do not list it.`,
+    );
   }
 }
 

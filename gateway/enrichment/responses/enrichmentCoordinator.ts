@@ -8,7 +8,7 @@ import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { EnrichmentPolicy } from '../../operation/preparer.ts';
 import type { SubscriptionOutcome } from '../../response/executionOutcome.ts';
-import { createHeaderRules, type HeaderRules } from '../../subgraphs/headerRules.ts';
+import { type HeaderRules, listHeaderRules } from '../../subgraphs/headerRules.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { AdaptiveDelivery } from '../adaptiveDelivery.ts';
@@ -61,7 +61,7 @@ export class EnrichmentCoordinator {
     const { mode, adaptation, budget } = options.config.enrichment;
     this.#options = options;
     const { config } = options;
-    this.#headerRules = [...new Set(Object.keys(config.subgraphs).map(createHeaderRules(config)))];
+    this.#headerRules = listHeaderRules(config);
     this.#identityHeaders = new Set(['authorization', config.security.identity?.header ?? 'authorization']);
     this.adaptiveDelivery = new AdaptiveDelivery({
       mode,

@@ -21,7 +21,7 @@ import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
 import { subscriptionPartEncoding, writeSinglePayload } from './multipartSubscription.ts';
 import { type AcceptedFormats, negotiateFormats } from './negotiateFormats.ts';
-import { isJsonContentType, readJsonBody } from './readBody.ts';
+import { isJsonContentType, isMultipartForm, readJsonBody } from './readBody.ts';
 import { readGetParameters } from './readGetParameters.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { incrementalEventEncoding, subscriptionEventEncoding, writeSingleEvent } from './serverSentEvents.ts';
@@ -102,6 +102,14 @@ class GraphQLExchange {
     const method = this.#request.method ?? '';
     if (method === 'OPTIONS') return this.#respondToPreflight();
     if (!/^(GET|POST|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
+    // Before the check against CSRF, whose message would not help.
+    if (isMultipartForm(this.#request.headers['content-type'])) {
+      this.#request.resume();
+      throw new HttpError(
+        415,
+        'The gateway accepts no file uploads (multipart/form-data). Upload the file to a signed URL of your storage, and send the URL or a key in application/json (docs/uploads.md).',
+      );
+    }
     const search = queryStringOf(this.#request.url ?? '');
     const token = readStreamToken(this.#request, search);
     const { single, incremental, subscription, prefersEvents, prefersHtml } = this.#accepted;
