@@ -738,18 +738,21 @@ describe('CORS', () => {
     ]);
   });
 
-  test('allows the headers that subgraphs receive and stores preflights for a day by default', () => {
+  test('allows the headers that subgraphs receive and send, and stores preflights for a day by default', () => {
     const config = parseConfig({
       supergraph: { file: 'supergraph.graphql' },
       subgraphs: {
-        all: { headers: { forward: ['x-all'] } },
-        reviews: { headers: { forward: ['x-tenant'] } },
+        all: { headers: { forward: ['x-all'], respond: ['x-node', 'set-cookie'] } },
+        reviews: {
+          headers: { forward: ['x-tenant'], rules: [{ rename: 'x-a', to: 'x-b' }, { forward: 'x-c' }] },
+        },
       },
       security: { cors: { origins: ['https://shop.test'] } },
     });
     const policy = new CorsPolicy(corsOptionsOf(config));
     const answer = policy.preflightHeaders(preflight.headers, 'GET') ?? {};
-    expect(answer['access-control-allow-headers']).toMatch(/, x-all, x-tenant$/);
+    expect(answer['access-control-allow-headers']).toMatch(/, x-all, x-tenant, x-a, x-c$/);
+    expect(answer['access-control-expose-headers']).toMatch(/, ratelimit-policy, x-node$/);
     expect(answer['access-control-max-age']).toBe('86400');
   });
 

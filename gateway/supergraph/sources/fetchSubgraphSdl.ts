@@ -1,4 +1,5 @@
-import { type FetchLimits, schemaFetchLimits, sendHttpRequest, type TlsContents } from './httpRequest.ts';
+import type { CertificateContents } from '../../tls/certificateFiles.ts';
+import { type FetchLimits, schemaFetchLimits, sendHttpRequest } from './httpRequest.ts';
 
 export interface SubgraphAddress {
   readonly name: string;
@@ -9,7 +10,7 @@ export interface SubgraphAddress {
 export interface SchemaAccess {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Trusted authorities and the gateway's certificate; Node's defaults when omitted. */
-  readonly tls?: TlsContents | undefined;
+  readonly tls?: CertificateContents | undefined;
   /** The header with the signature of a body: name and value. */
   readonly sign?: ((body: string) => readonly [string, string]) | undefined;
 }

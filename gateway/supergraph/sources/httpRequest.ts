@@ -3,6 +3,7 @@ import { request as requestHttps } from 'node:https';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip } from 'node:zlib';
+import type { CertificateContents } from '../../tls/certificateFiles.ts';
 import { messageOf } from '../messageOf.ts';
 
 export interface FetchLimits {
@@ -15,18 +16,11 @@ export interface FetchLimits {
 /** Limits for fetching a schema. */
 export const schemaFetchLimits: FetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
-/** PEM texts, for the options of the same names in `node:tls`. */
-export interface TlsContents {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}
-
 interface HttpRequest {
   readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  readonly tls?: TlsContents | undefined;
+  readonly tls?: CertificateContents | undefined;
 }
 
 export interface HttpResponse {

@@ -38,13 +38,21 @@ const clientHeaders = [
 /** The response headers of the gateway that scripts of a page have a use for. */
 const responseHeaderNames = ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'];
 
-/** The `security.cors` of a configuration. Pages may also send the headers that subgraphs receive. */
+/** The `security.cors` of a configuration. Pages may also send the headers that subgraphs receive, and read those of
+ *  subgraphs that clients get. */
 export function corsOptionsOf({ security: { cors }, subgraphs }: GatewayConfig): CorsOptions {
   const forwarded = Object.values(subgraphs).flatMap(({ headers }) => [
     ...(headers?.forward ?? []),
     ...(headers?.rules ?? []).flatMap(({ forward, rename }) => forward ?? rename ?? []),
   ]);
-  return { ...cors, allowHeaders: [...cors.allowHeaders, ...forwarded] };
+  const responded = Object.values(subgraphs).flatMap(({ headers }) =>
+    (headers?.respond ?? []).map(({ name }) => name).filter((name) => name !== 'set-cookie'),
+  );
+  return {
+    ...cors,
+    allowHeaders: [...cors.allowHeaders, ...forwarded],
+    exposeHeaders: [...cors.exposeHeaders, ...responded],
+  };
 }
 
 /** Which pages may use the gateway in a browser: those of its own origin and those that `security.cors` allows. */

@@ -146,6 +146,12 @@ describe('certificates and signatures in the configuration', () => {
     ]);
   });
 
+  test('are not quoted in problems', () => {
+    expect(problemsOf({ signing: { secret: 4711 } }, 'reviews')).toEqual([
+      'subgraphs.reviews.signing.secret is invalid; expected: text, or nothing',
+    ]);
+  });
+
   test('are printed without secrets and without the values of headers', () => {
     const printed = printConfig(
       parseConfig({
