@@ -1,8 +1,12 @@
 import type { GatewayConfig } from '../config/schema.ts';
-import { reasonNotToSend } from '../config/sections/headerName.ts';
 import type { SubgraphPolicy } from '../config/subgraphPolicyOf.ts';
 import { GatewayError } from '../errors.ts';
-import { addForwardedHeader, type ForwardedHeaders, noForwardedHeaders } from './forwardedHeaders.ts';
+import {
+  addForwardedHeader,
+  type ForwardedHeaders,
+  isForwardableHeader,
+  noForwardedHeaders,
+} from './forwardedHeaders.ts';
 import { memoizePolicies } from './subgraphEndpoints.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -94,11 +98,7 @@ export class HeaderRules {
   }
 
   #maySend(name: string): boolean {
-    return (
-      /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) &&
-      reasonNotToSend(name) === undefined &&
-      name !== this.#signatureHeader
-    );
+    return name !== this.#signatureHeader && isForwardableHeader(name);
   }
 
   #isEffective(rule: Rule): boolean {
