@@ -6,6 +6,7 @@ import type { PolicyRequest } from './operation/authorization/authorizer.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
 import type { SendPolicy } from './subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from './subgraphs/subgraphPools.ts';
+import type { AccessOfAddress } from './supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -90,6 +91,8 @@ export interface FeatureContext {
   readonly supergraphs: SupergraphHolder;
   /** The URL of a subgraph and the policy for calling it. */
   endpointOf(subgraph: string): SubgraphEndpoint;
+  /** How the schema of a subgraph is fetched: with the headers, certificates and signature of its operations. */
+  readonly schemaAccessOf: AccessOfAddress;
   /** Counts a stream of a client as open (`RequestContext.clientKey`). Returns a function that ends it.
    *  @throws {GatewayError} `OVERLOADED` beyond the limits. */
   openStream(clientKey: string): () => void;

@@ -32,6 +32,8 @@ import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
 import { createSubgraphClient } from './subgraphs/createSubgraphClient.ts';
+import { createSchemaAccess } from './subgraphs/schemaAccess.ts';
+import { SubgraphCertificates } from './subgraphs/subgraphCertificates.ts';
 import { createSubgraphEndpoints } from './subgraphs/subgraphEndpoints.ts';
 import { addSubgraphsRoute } from './subgraphs/subgraphsRoute.ts';
 import { StreamLimiter } from './subscriptions/streamLimiter.ts';
@@ -129,6 +131,7 @@ export async function createGateway(
   const trustedDocuments = await loadTrustedDocuments({ config, log, timers });
   const extended = await loadExtensions(options.extensions ?? [], log);
   const metrics = createMetrics();
+  const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
     maxSelections: config.limits.recursiveSelections,
@@ -143,12 +146,12 @@ export async function createGateway(
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),
   });
-  const context = createFeatureContext(config, supergraphs, log, metrics, dependencies);
+  const context = createFeatureContext(config, supergraphs, certificates, log, metrics, dependencies);
   const subscriptions = new SubscriptionFeature(context);
   const enrichment = new EnrichmentFeature(context);
   const extensions = extended.length === 0 ? undefined : new ExtensionFeature(extended, context);
   features.push(
-    { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics) },
+    { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics), close: () => certificates.close() },
     subscriptions,
     enrichment,
     // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
@@ -227,6 +230,7 @@ export async function createGateway(
 
   const lifecycle = new Lifecycle({
     config,
+    schemaAccessOf: context.schemaAccessOf,
     features,
     supergraphs,
     server,
@@ -258,6 +262,7 @@ function withModulesOnly(options: GatewayOptions): ConfigOptions {
 function createFeatureContext(
   config: GatewayConfig,
   supergraphs: SupergraphHolder,
+  certificates: SubgraphCertificates,
   log: Logger,
   metrics: Metrics,
   { timers, now, worker, readIdentity: ownReader }: GatewayDependencies,
@@ -269,7 +274,8 @@ function createFeatureContext(
   return {
     ...basics,
     supergraphs,
-    endpointOf: createSubgraphEndpoints(config, supergraphs),
+    endpointOf: createSubgraphEndpoints(config, supergraphs, certificates),
+    schemaAccessOf: createSchemaAccess(config, certificates),
     openStream: (clientKey) => openStreams.open(clientKey),
     authentication:
       jwt === undefined || ownReader !== undefined

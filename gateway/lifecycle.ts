@@ -3,11 +3,14 @@ import type { GatewayConfig } from './config/schema.ts';
 import type { Feature } from './feature.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
+import type { AccessOfAddress } from './supergraph/sources/fetchSubgraphSdl.ts';
 import type { SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import type { HttpServer, StartOptions } from './transport/http/httpServer.ts';
 
 interface LifecycleOptions {
   readonly config: GatewayConfig;
+  /** How the schemas of subgraphs are fetched. */
+  readonly schemaAccessOf: AccessOfAddress;
   readonly features: readonly Feature[];
   readonly supergraphs: SupergraphHolder;
   readonly server: HttpServer;
@@ -37,17 +40,17 @@ export class Lifecycle {
   }
 
   async start(options: StartOptions = {}): Promise<Partial<GatewayAddresses>> {
-    const { config, supergraphs, isWorker, waitToListenUnready } = this.#options;
+    const { config, schemaAccessOf, supergraphs, isWorker, waitToListenUnready } = this.#options;
     if (options.listen === false) checkCallbackUrl(config);
     if (isWorker) {
       // Other workers serve requests meanwhile.
-      await supergraphs.start(createSource(config));
+      await supergraphs.start(createSource(config, schemaAccessOf));
       if (supergraphs.current() === undefined) await Promise.race([this.ready, waitToListenUnready?.()]);
       return this.#listen(options);
     }
     // Listening first, so that health routes answer while the supergraph loads.
     const addresses = await this.#listen(options);
-    await supergraphs.start(createSource(config));
+    await supergraphs.start(createSource(config, schemaAccessOf));
     return addresses;
   }
 

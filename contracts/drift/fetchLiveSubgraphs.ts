@@ -1,19 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf } from '../../gateway/supergraph/messageOf.ts';
-import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
+import {
+  type AccessOfAddress,
+  fetchSubgraphSdl,
+  type SubgraphAddress,
+} from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { Timers } from '../../gateway/time/timers.ts';
 
 /** A running subgraph: its SDL, or why it gave none. */
 export type LiveSubgraph = SubgraphAddress & ({ readonly sdl: string } | { readonly unreachable: string });
 
-export type HeadersOfAddress = (address: SubgraphAddress) => Readonly<Record<string, string>> | undefined;
-
 interface FetchLiveSubgraphsOptions {
   readonly signal: AbortSignal;
   /** Milliseconds before the second attempt. */
   readonly retryAfterMs?: number | undefined;
-  /** Headers for fetching the SDL from an address. */
-  readonly headersOf?: HeadersOfAddress | undefined;
+  /** How the SDL of a protected subgraph is fetched. */
+  readonly accessOf?: AccessOfAddress | undefined;
   /** Limit for both attempts of all subgraphs together. Omitted: each attempt has its own. */
   readonly timeout?: { readonly ms: number; readonly timers: Timers } | undefined;
 }
@@ -22,15 +24,14 @@ interface FetchLiveSubgraphsOptions {
  *  @throws {unknown} the reason of `signal`. */
 export async function fetchLiveSubgraphs(
   addresses: readonly SubgraphAddress[],
-  { signal, retryAfterMs = 1_000, headersOf, timeout }: FetchLiveSubgraphsOptions,
+  { signal, retryAfterMs = 1_000, accessOf, timeout }: FetchLiveSubgraphsOptions,
 ): Promise<readonly LiveSubgraph[]> {
   const timedOut = new AbortController();
   const stopSignal = AbortSignal.any([signal, timedOut.signal]);
   const cancelTimer = timeout?.timers.after(timeout.ms, () =>
     timedOut.abort(new Error(`no answer within ${timeout.ms} ms`)),
   );
-  const fetchOnce = (address: SubgraphAddress) =>
-    fetchSubgraphSdl(address, stopSignal, { headers: headersOf?.(address) });
+  const fetchOnce = (address: SubgraphAddress) => fetchSubgraphSdl(address, stopSignal, accessOf?.(address));
   const fetchWithRetry = async (address: SubgraphAddress): Promise<LiveSubgraph> => {
     try {
       // A running deployment or a broken connection is usually over soon.

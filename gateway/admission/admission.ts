@@ -1,5 +1,6 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError } from '../errors.ts';
+import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 import type {
   ExecutionOutcome,
   IncrementalOutcome,
@@ -50,7 +51,7 @@ interface AdmissionRequest extends ApolloRequest {
 export interface CompleteResult {
   readonly kind: 'complete';
   readonly status: number;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: ReadonlyMap<string, string | string[]>;
   readonly content: ResponseContent;
   /** Whether the operation was executed: then the content has `data`. */
   readonly isExecuted: boolean;
@@ -60,7 +61,7 @@ export interface CompleteResult {
 /** A response in several payloads. The receiver must read its iterator to the end or call `return()`. */
 export interface StreamResult {
   readonly kind: 'stream';
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: ReadonlyMap<string, string | string[]>;
   readonly outcome: IncrementalOutcome | SubscriptionOutcome;
 }
 
@@ -264,10 +265,7 @@ export class Admission {
   }
 }
 
-function addHeaders<Result extends AdmissionResult>(
-  result: Result,
-  headers: ReadonlyMap<string, string>,
-): Result {
+function addHeaders<Result extends AdmissionResult>(result: Result, headers: ResponseHeaderMap): Result {
   return headers.size === 0 ? result : { ...result, headers: new Map([...result.headers, ...headers]) };
 }
 

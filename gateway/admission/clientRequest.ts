@@ -1,5 +1,6 @@
 import type { OperationTypeNode } from 'graphql';
 import type { ClientIdentity } from '../execution/requestContext.ts';
+import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 import type { IncrementalFormat, RequestTransport } from '../operation/operationRequest.ts';
 import {
   contentToText,
@@ -63,7 +64,7 @@ export class ClientRequest {
   /** Who sent the request. Set by `Admission`. */
   caller: ClientIdentity = anonymousClient;
   /** See `OperationRequest.responseHeaders`. The operations of a batch share them. */
-  readonly responseHeaders = new Map<string, string>();
+  readonly responseHeaders: ResponseHeaderMap = new Map();
   readonly #acceptsSubscriptions: boolean;
   readonly #isReadOnly: boolean;
   #outcome: StoredOutcome | undefined;

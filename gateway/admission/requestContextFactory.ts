@@ -1,8 +1,15 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
+import { RespondedHeaders, RespondPolicies } from '../execution/respondedHeaders.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { OverrideDecision } from '../operation/overrideDecision.ts';
-import { type ForwardedHeaders, selectForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
+import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
+import {
+  checkConnectionHeader,
+  createHeaderRules,
+  type HeaderRules,
+  listHeaderRules,
+} from '../subgraphs/headerRules.ts';
 import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
 import { readTraceHeaders } from '../telemetry/traceContext.ts';
 import { readClientPreferences } from './clientPreferences.ts';
@@ -19,19 +26,26 @@ interface RequestContextFactoryOptions {
 export class RequestContextFactory {
   readonly #options: RequestContextFactoryOptions;
   readonly #policyOf: ReturnType<typeof memoizePolicies>;
+  readonly #headerRulesOf: (subgraph: string) => HeaderRules;
+  readonly #headerRules: readonly HeaderRules[];
+  readonly #respondPolicies: RespondPolicies | undefined;
 
   constructor(options: RequestContextFactoryOptions) {
     this.#options = options;
     this.#policyOf = memoizePolicies(options.config);
+    this.#headerRulesOf = createHeaderRules(options.config);
+    this.#headerRules = listHeaderRules(options.config);
+    this.#respondPolicies = RespondPolicies.of(options.config);
   }
 
   /** The context of a request whose deadlines count from now.
    *  @throws {GatewayError} `BAD_REQUEST` for a header that cannot be read. */
   create(request: OperationRequest): RequestContext {
-    const { requestId, document, operationName, headers, variables, caller } = request;
+    const { requestId, document, operationName, headers, variables, caller, responseHeaders } = request;
     const { config, priorities, overridesFor } = this.#options;
-    // Subgraphs without an allow-list of their own share one list, and so one set of headers.
-    const byAllowList = new Map<readonly string[], ForwardedHeaders>();
+    checkConnectionHeader(this.#headerRules, headers);
+    // Subgraphs without rules of their own share one object, and so one set of headers.
+    const byRules = new Map<HeaderRules, ForwardedHeaders>();
     const preferences = readClientPreferences(headers, config.enrichment.bounds);
     const isIdentified = caller.identity !== undefined;
     const priority = priorities.priorityOf(document, operationName, preferences.priority, isIdentified);
@@ -43,23 +57,27 @@ export class RequestContextFactory {
       preferences: { ...preferences, priority },
       isOverridden: overridesFor(caller.identity, headers),
       sharingKey: '',
+      respondedHeaders:
+        this.#respondPolicies &&
+        responseHeaders &&
+        new RespondedHeaders(this.#respondPolicies, responseHeaders),
       isMutation: false,
       ...this.#deadlinesFromNow(),
       headersFor: (subgraph) => {
-        const { forward } = this.#policyOf(subgraph).headers;
-        let forwarded = byAllowList.get(forward);
+        const rules = this.#headerRulesOf(subgraph);
+        let forwarded = byRules.get(rules);
         if (forwarded === undefined) {
-          forwarded = selectForwardedHeaders(forward, headers);
-          byAllowList.set(forward, forwarded);
+          forwarded = rules.select(headers, caller.claims);
+          byRules.set(rules, forwarded);
         }
         return forwarded;
       },
     };
   }
 
-  /** The same request with deadlines that count from now, such as for an event of a subscription. */
+  /** The same request with deadlines that count from now, such as for an event of a subscription. Its response has begun. */
   restart(context: RequestContext): RequestContext {
-    return { ...context, ...this.#deadlinesFromNow() };
+    return { ...context, ...this.#deadlinesFromNow(), respondedHeaders: undefined };
   }
 
   #deadlinesFromNow(): Pick<RequestContext, 'deadline' | 'deadlineFor'> {

@@ -162,7 +162,7 @@ function rateKeyOf(
 
 /** Sets the header fields of the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers-10). */
 function setRateHeaders(
-  headers: Map<string, string> | undefined,
+  headers: OperationRequest['responseHeaders'],
   { cost, window }: GatewayConfig['limits']['rate'],
   { remaining, resetMs }: RateLimitResult,
 ): void {

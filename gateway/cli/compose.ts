@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { loadConfig } from '../config/loadConfig.ts';
+import { readSchemaAccess } from '../subgraphs/schemaAccess.ts';
 import { type CompositionDiagnostic, composeSupergraph } from '../supergraph/composeSupergraph.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
@@ -12,14 +13,15 @@ export interface ComposeOptions {
 /** Fetches the schemas of the configured subgraphs and composes them. Prints hints to standard error.
  *  @throws {CommandError} `failed` with all composition errors, `undecided` when a schema cannot be fetched. */
 export async function compose({ config: file, out }: ComposeOptions): Promise<void> {
-  const { supergraph } = loadConfig({ file, env: process.env });
+  const config = loadConfig({ file, env: process.env });
+  const { supergraph } = config;
   if (!('subgraphs' in supergraph)) {
     throw new CommandError(
       exitCode.usageError,
       `There is nothing to compose: the configuration has supergraph.${Object.keys(supergraph)[0]}; expected: supergraph.subgraphs.`,
     );
   }
-  const result = await composeSupergraph(supergraph.subgraphs);
+  const result = await composeSupergraph(supergraph.subgraphs, await readSchemaAccess(config));
   if ('errors' in result) {
     const isUnreachable = result.errors.some(({ code }) => code === 'SUBGRAPH_UNREACHABLE');
     throw new CommandError(

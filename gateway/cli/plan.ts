@@ -7,6 +7,7 @@ import { createPlannerInput, planOperation } from '../operation/planOperation.ts
 import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
+import { readSchemaAccess } from '../subgraphs/schemaAccess.ts';
 import { composeSupergraph, type SubgraphInput } from '../supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
@@ -61,7 +62,8 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
 
 async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergraph> {
   const { supergraph: source } = config;
-  const sdl = 'subgraphs' in source ? await composeSubgraphs(source.subgraphs) : await readSupergraph(source);
+  const sdl =
+    'subgraphs' in source ? await composeSubgraphs(source.subgraphs, config) : await readSupergraph(source);
   try {
     return await loadSupergraph({ sdl, planning: toPlanningLimits(config.planning) });
   } catch (cause) {
@@ -70,8 +72,8 @@ async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergra
   }
 }
 
-async function composeSubgraphs(subgraphs: readonly SubgraphInput[]): Promise<string> {
-  const result = await composeSupergraph(subgraphs);
+async function composeSubgraphs(subgraphs: readonly SubgraphInput[], config: GatewayConfig): Promise<string> {
+  const result = await composeSupergraph(subgraphs, await readSchemaAccess(config));
   if ('sdl' in result) return result.sdl;
   const messages = result.errors.map(({ message }) => `  ${message}`).join('\n');
   throw new CommandError(exitCode.undecided, `The supergraph could not be composed:\n${messages}`);

@@ -1,5 +1,6 @@
 import { hasCredentials } from './addressSecrets.ts';
 import { checkEnrichment } from './checkEnrichment.ts';
+import { checkSubgraphHeaders } from './checkSubgraphHeaders.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { durationMsOf, formatDuration } from './duration.ts';
 import { findNearestName } from './findNearestName.ts';
@@ -23,6 +24,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
     ...checkTimeouts(sectionOf(root.subgraphs)),
     ...checkRetries(sectionOf(root.subgraphs)),
     ...checkUrls(sectionOf(root.subgraphs)),
+    ...checkSubgraphHeaders(sectionOf(root.subgraphs)),
     ...checkRedis(sectionOf(root.redis)),
     ...checkCacheEvents(sectionOf(sectionOf(root.cache).events), sectionOf(root.redis)),
     ...checkEnrichment(sectionOf(root.enrichment)),

@@ -97,7 +97,11 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
           : [],
       ),
     );
-  const { supergraph, redis, security, extensions } = sectionOf(options);
+  const resolveTls = (section: unknown, keys: readonly string[]) => {
+    const { tls } = sectionOf(section);
+    return isSection(tls) ? { tls: { ...tls, ...resolveKeys(tls, keys) } } : {};
+  };
+  const { supergraph, redis, security, subgraphs, extensions } = sectionOf(options);
   let result = options;
   const { trustedDocuments } = sectionOf(security);
   if (isSection(trustedDocuments)) {
@@ -115,11 +119,13 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
   }
   if (isSection(supergraph))
     result = mergeIntoSection(result, 'supergraph', resolveKeys(supergraph, ['file']));
-  const { tls } = sectionOf(redis);
-  if (!isSection(tls)) return result;
-  return mergeIntoSection(result, 'redis', {
-    tls: { ...tls, ...resolveKeys(tls, ['ca', 'certificate', 'key']) },
-  });
+  if (isSection(redis))
+    result = mergeIntoSection(result, 'redis', resolveTls(redis, ['ca', 'certificate', 'key']));
+  if (!isSection(subgraphs)) return result;
+  const resolved = Object.entries(subgraphs).flatMap(([name, section]) =>
+    isSection(section) ? [[name, { ...section, ...resolveTls(section, ['ca', 'cert', 'key']) }]] : [],
+  );
+  return mergeIntoSection(result, 'subgraphs', Object.fromEntries(resolved));
 }
 
 /** Resolves one path or a list of them. Other values remain, so that the schema reports them. */

@@ -23,6 +23,8 @@ export function subgraphPolicyOf(config: GatewayConfig, name: string): SubgraphP
     concurrency: override(all.concurrency, own?.concurrency),
     hedge: override(all.hedge, own?.hedge),
     headers: override(all.headers, own?.headers),
+    tls: override(all.tls, own?.tls),
+    signing: override(all.signing, own?.signing),
     connections: own?.connections ?? all.connections,
     maxResponseSize: own?.maxResponseSize ?? all.maxResponseSize,
     maxConnectionAge: own?.maxConnectionAge ?? all.maxConnectionAge,

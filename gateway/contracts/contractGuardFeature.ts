@@ -1,6 +1,5 @@
 import { fetchLiveSubgraphs } from '../../contracts/drift/fetchLiveSubgraphs.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import { schemaHeadersOf } from '../config/schemaHeadersOf.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import { reportValidationFailures } from '../subgraphs/policies/reportValidationFailures.ts';
@@ -46,7 +45,7 @@ export class ContractGuardFeature implements Feature {
         now,
         current: () => supergraphs.current(),
         addresses: () => this.#addresses(),
-        headersOf: (address) => schemaHeadersOf(config, address),
+        accessOf: context.schemaAccessOf,
         onChecked: () => this.#reconsider(guard),
       });
     }
@@ -149,7 +148,7 @@ export class ContractGuardFeature implements Feature {
   }
 
   #liveSubgraphs(): LiveSubgraphSource | undefined {
-    const { config, timers } = this.#context;
+    const { config, timers, schemaAccessOf } = this.#context;
     const timeout = { ms: config.contracts.lookTimeout, timers };
     if (timeout.ms === 0) return undefined;
     const urls = schemaUrls(config);
@@ -161,7 +160,7 @@ export class ContractGuardFeature implements Feature {
           signal,
           timeout,
           retryAfterMs: timeout.ms / 4,
-          headersOf: (address) => schemaHeadersOf(config, address),
+          accessOf: schemaAccessOf,
         }),
       isCompositionSource: 'subgraphs' in config.supergraph,
     };

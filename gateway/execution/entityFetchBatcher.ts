@@ -26,7 +26,7 @@ import {
 } from './fetchCall.ts';
 import type { EntityRequest } from './fetchSender.ts';
 import { FusedShape } from './fetchShape.ts';
-import type { RequestContext } from './requestContext.ts';
+import { type RequestContext, sharingKeyFor } from './requestContext.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
 
 export interface EntityFetchBatcherOptions {
@@ -138,7 +138,7 @@ export class EntityFetchBatcher {
           kind: 'query',
           headers: first.requestContext.headersFor(subgraph),
           coordinates: fused.coordinates,
-          sharingKey: first.requestContext.sharingKey,
+          sharingKey: sharingKeyFor(first.requestContext, subgraph),
           isDeferred: first.isDeferred,
           priority: waiting.map((request) => request.priority).reduce(mostUrgent),
           raisablePriorities: waiting.flatMap((request) =>
@@ -160,6 +160,10 @@ export class EntityFetchBatcher {
               sendSeparately();
               return;
             }
+            const { clientHeaders } = response;
+            if (clientHeaders !== undefined)
+              for (const { requestContext } of waiting)
+                requestContext.respondedHeaders?.collect(subgraph, clientHeaders);
             batch.settle(fused, response, finish);
           },
           onError: (error) => {
@@ -248,7 +252,7 @@ class BatchableRequest {
     );
     return JSON.stringify([
       subgraph,
-      this.requestContext.sharingKey,
+      sharingKeyFor(this.requestContext, subgraph),
       this.requestContext.headersFor(subgraph).key,
       this.isDeferred,
       ids,

@@ -191,11 +191,16 @@ export class ExecutionDiagnostics {
     this.#add(step, reason, path, this.#missingFieldsOf(step));
   }
 
-  /** Adds a fault of the gateway, or of a response that is nested too deep to be processed. */
+  /** Adds what a step threw: a fault of the gateway, of the client's request, or of a response that is nested too deep. */
   addInternalError(step: FetchStep, cause: unknown): void {
     // Functions that walk through a response recurse as deep as the response is nested.
     if (cause instanceof RangeError) {
       this.addInvalidResponse(step, "the response's objects or lists are nested too deep");
+      return;
+    }
+    // The request cannot be made as the client sent it, such as with a value that no header can have.
+    if (cause instanceof GatewayError) {
+      this.addFailure(step, cause);
       return;
     }
     this.#faults.onInternalError(cause);

@@ -52,6 +52,8 @@ interface ResponseMetadata {
   readonly cacheControl: string | undefined;
   readonly age: string | undefined;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
+  /** The response has cookies for the client: it must not be stored. */
+  readonly hasCookies: boolean | undefined;
 }
 
 /** Why a stale value is served, and how old it is. */
@@ -95,7 +97,7 @@ export function serializeVariables(
 
 /** Creates the result of a call from a subgraph's response. */
 export function toFetchResult(
-  { isEscapeFree, cacheControl, age, extensions }: SubgraphResponse,
+  { isEscapeFree, cacheControl, age, extensions, clientHeaders }: SubgraphResponse,
   data: unknown,
   errors: readonly FetchError[],
 ): FetchResult {
@@ -104,7 +106,7 @@ export function toFetchResult(
     data,
     errors,
     isEscapeFree,
-    metadata: { cacheControl, age, extensions },
+    metadata: { cacheControl, age, extensions, hasCookies: clientHeaders?.includes('set-cookie') },
     caching: undefined,
     stale: undefined,
   };

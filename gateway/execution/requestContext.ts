@@ -2,6 +2,7 @@ import type { OverrideDecision } from '../operation/overrideDecision.ts';
 import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';
+import type { RespondedHeaders } from './respondedHeaders.ts';
 
 /** What a verified token states about its bearer, by claim (RFC 7519, section 4). */
 export type Claims = Readonly<Record<string, unknown>>;
@@ -48,6 +49,8 @@ export interface RequestContext extends ClientIdentity {
   /** Partitions shared work: requests with different sharing keys share no subgraph call and no batch, even if all else
    *  is equal. Empty for most requests. */
   readonly sharingKey: string;
+  /** Takes the headers of subgraph responses that the client gets; omitted where there are none, or no response. */
+  readonly respondedHeaders?: RespondedHeaders | undefined;
   /** A mutation, or the event or field that its response contains: what it reads must be as new as the mutation. */
   readonly isMutation: boolean;
   /** When the whole request must have ended: milliseconds on `performance.now()`'s clock. */
@@ -68,6 +71,11 @@ export function isolateRequestContext(context: RequestContext): RequestContext {
 /** The same request, but it shares work only with requests of the same partition. `partition` contains no `/`. */
 export function partitionRequestContext(context: RequestContext, partition: string): RequestContext {
   return { ...context, sharingKey: `${partition}/${context.sharingKey}` };
+}
+
+/** The key that partitions the calls of a request to one subgraph. */
+export function sharingKeyFor({ sharingKey, respondedHeaders }: RequestContext, subgraph: string): string {
+  return respondedHeaders === undefined ? sharingKey : respondedHeaders.partitionOf(subgraph) + sharingKey;
 }
 
 let isolatedContexts = 0;

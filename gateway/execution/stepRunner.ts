@@ -356,8 +356,18 @@ export class StepRunner {
     return undefined;
   }
 
+  #respondedCachingOf(
+    { shape }: FetchStep,
+    { metadata }: Extract<FetchResult, { kind: 'answered' }>,
+  ): CachingContribution | undefined {
+    const { respondedHeaders } = this.#options.requestContext;
+    return metadata && respondedHeaders?.cachingOf(shape.subgraph, metadata);
+  }
+
   #recordCacheContribution(step: FetchStep, result: FetchResult): void {
-    const contribution = (result.kind === 'answered' ? result.caching : undefined) ?? uncachedContribution;
+    const contribution =
+      (result.kind === 'answered' ? (result.caching ?? this.#respondedCachingOf(step, result)) : undefined) ??
+      uncachedContribution;
     const ofGroup = this.cacheContributions[step.group];
     if (ofGroup === undefined) this.cacheContributions[step.group] = [contribution];
     else ofGroup.push(contribution);

@@ -11,6 +11,7 @@ import {
 } from './fetchCall.ts';
 import type { CancelFetch, EntityRequest, FetchSender, RootRequest } from './fetchSender.ts';
 import type { FetchShape } from './fetchShape.ts';
+import { sharingKeyFor } from './requestContext.ts';
 import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
 import { RootFetchPartition } from './rootFetchPartition.ts';
 
@@ -54,7 +55,7 @@ export class SubgraphFetchSender implements FetchSender {
         kind: shape.kind === 'mutation' ? 'mutation' : 'query',
         headers: requestContext.headersFor(shape.subgraph),
         coordinates: shape.coordinates,
-        sharingKey: requestContext.sharingKey,
+        sharingKey: sharingKeyFor(requestContext, shape.subgraph),
         isDeferred: call.group > 0,
         priority: call.priority,
         raisablePriorities: call.raisablePriority && [call.raisablePriority],
@@ -64,7 +65,12 @@ export class SubgraphFetchSender implements FetchSender {
         deadline: requestContext.deadlineFor(shape.subgraph),
       },
       {
-        onResponse: (response) => onResult(toRootResult(response)),
+        onResponse: (response) => {
+          const { clientHeaders } = response;
+          if (clientHeaders !== undefined)
+            requestContext.respondedHeaders?.collect(shape.subgraph, clientHeaders);
+          onResult(toRootResult(response));
+        },
         onError: (error) => onResult(toFailedResult(error)),
       },
     );
@@ -147,6 +153,11 @@ function mergeResults(shapes: readonly FetchShape[], results: readonly FetchResu
     isEscapeFree: answers.every(({ isEscapeFree }) => isEscapeFree),
     metadata: answers.every(({ metadata }) => isDeepStrictEqual(metadata, first.metadata))
       ? first.metadata
-      : { cacheControl: 'no-store', age: undefined, extensions: undefined },
+      : {
+          cacheControl: 'no-store',
+          age: undefined,
+          extensions: undefined,
+          hasCookies: answers.some(({ metadata }) => metadata?.hasCookies),
+        },
   };
 }

@@ -1,5 +1,6 @@
 import { getOperationAST } from 'graphql';
 import type { RequestContext } from '../execution/requestContext.ts';
+import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { type ForwardedHeaders, isForwardableHeader } from '../subgraphs/forwardedHeaders.ts';
@@ -98,7 +99,7 @@ class OperationView implements ClientOperation {
   readonly variables;
   readonly signal;
   readonly context: Record<string, unknown> = Object.create(null);
-  readonly #responseHeaders: Map<string, string> | undefined;
+  readonly #responseHeaders: ResponseHeaderMap | undefined;
 
   constructor(request: OperationRequest, claims: RequestContext['claims']) {
     this.requestId = request.requestId;

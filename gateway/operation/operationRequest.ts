@@ -1,5 +1,6 @@
 import type { DocumentNode } from 'graphql';
 import type { ClientIdentity } from '../execution/requestContext.ts';
+import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 
 /** The incremental delivery format that a client accepts. */
 export type IncrementalFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
@@ -30,7 +31,7 @@ export interface OperationRequest {
   /** Remote address of the client's connection. */
   readonly clientAddress?: string | undefined;
   /** Headers of the response, whatever its content is, for transports that have them. To be filled. */
-  readonly responseHeaders?: Map<string, string> | undefined;
+  readonly responseHeaders?: ResponseHeaderMap | undefined;
   readonly requestId: string;
   /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;

@@ -23,6 +23,8 @@ interface BufferedResponseOptions {
   readonly contentType: string | undefined;
   readonly cacheControl: string | undefined;
   readonly age: string | undefined;
+  /** See `SubgraphResponse.clientHeaders`. */
+  readonly clientHeaders?: readonly string[] | undefined;
   /** After decompression, or why decompression failed. */
   readonly body: Buffer | Error;
 }
@@ -34,15 +36,18 @@ export class BufferedResponse {
   readonly #isGraphqlMediaType: boolean;
   readonly #cacheControl: string | undefined;
   readonly #age: string | undefined;
+  readonly #clientHeaders: readonly string[] | undefined;
   /** The body, as text if it is small; or why it is invalid. */
   readonly #content: string | Buffer | Error;
   readonly #isEscapeFree: boolean;
 
-  constructor({ subgraph, status, contentType, cacheControl, age, body }: BufferedResponseOptions) {
+  constructor(options: BufferedResponseOptions) {
+    const { subgraph, status, contentType, cacheControl, age, clientHeaders, body } = options;
     this.#subgraph = subgraph;
     this.#status = status;
     this.#cacheControl = cacheControl;
     this.#age = age;
+    this.#clientHeaders = clientHeaders;
     this.#isGraphqlMediaType = isGraphqlMediaType(contentType);
     this.#content = Buffer.isBuffer(body) ? decode(body) : body;
     this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
@@ -110,6 +115,7 @@ export class BufferedResponse {
       ...failure,
       cacheControl: this.#cacheControl,
       age: this.#age,
+      clientHeaders: this.#clientHeaders,
       isEscapeFree: this.#isEscapeFree,
     };
   }

@@ -11,6 +11,7 @@ import {
 } from './callErrors.ts';
 import { type CallHooks, InspectedResponse } from './callHooks.ts';
 import { decompress } from './decompress.ts';
+import { pickResponseHeaders } from './pickResponseHeaders.ts';
 import type { Call, CallListener } from './policies/call.ts';
 import type { CallDispatchOptions, SubgraphTarget } from './subgraphPools.ts';
 
@@ -20,6 +21,8 @@ interface HttpCallRequest {
   readonly headers: string[];
   readonly body: string;
   readonly maxResponseBytes: number;
+  /** Names of the response headers that are handed to the client; omitted for none. */
+  readonly respond?: readonly string[] | undefined;
   /** The request may be sent a second time if it is not known whether the first one arrived. */
   readonly isIdempotent: boolean;
   /** Called before a request is sent a second time; false refuses that. Always allowed when omitted. */
@@ -50,6 +53,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   readonly #takeResend: (() => boolean) | undefined;
   readonly #hooks: CallHooks | undefined;
   readonly #requestId: string;
+  readonly #respond: readonly string[] | undefined;
   #options: CallDispatchOptions | undefined;
   #listener: CallListener | undefined;
   #controller: Dispatcher.DispatchController | undefined;
@@ -62,6 +66,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   #age: string | undefined;
   /** Stored for `CallHooks.afterResponse` only. */
   #headers: IncomingHttpHeaders | undefined;
+  #clientHeaders: readonly string[] | undefined;
   #firstChunk: Buffer | undefined;
   #furtherChunks: Buffer[] | undefined;
 
@@ -71,6 +76,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#maxBytes = request.maxResponseBytes;
     this.#isIdempotent = request.isIdempotent;
     this.#takeResend = request.takeResend;
+    this.#respond = request.respond;
     this.endpointUrl = request.endpointUrl;
     this.#hooks = request.hooks;
     this.#requestId = request.requestId;
@@ -146,6 +152,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#age = headerText(headers.age);
     this.retryAfter = headerText(headers['retry-after']);
     if (this.#hooks?.afterResponse !== undefined) this.#headers = headers;
+    if (this.#respond !== undefined) this.#clientHeaders = pickResponseHeaders(headers, this.#respond);
     const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
     this.#contentCoding = coding === 'identity' || coding === '' ? undefined : coding;
     if (Number(headers['content-length']) > this.#maxBytes) this.#failTooLarge(status);
@@ -240,6 +247,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       contentType: this.#contentType,
       cacheControl: this.#cacheControl,
       age: this.#age,
+      clientHeaders: this.#clientHeaders,
       body,
     });
     const afterResponse = this.#hooks?.afterResponse;

@@ -17,6 +17,7 @@ import { urgencyOf } from './policies/callUrgency.ts';
 import { InFlightCalls } from './policies/inFlightCalls.ts';
 import { applySendPolicies } from './policies/sendPolicies.ts';
 import type { CallStartContext } from './policies/sharedCall.ts';
+import { signatureOf } from './requestSignature.ts';
 import type {
   CancelSubgraphCall,
   SendPolicy,
@@ -156,6 +157,8 @@ class HttpSubgraphClient {
     }
     const { deadline, isDeferred } = request;
     const policies = this.#policiesOf(request.subgraph, endpoint);
+    // Computed once for all attempts.
+    let signature: readonly string[] | undefined;
     return this.#inFlightCalls.send({
       key: this.#isSharable(request) ? callKey(request, endpoint.url) : undefined,
       subgraph: request.subgraph,
@@ -167,14 +170,18 @@ class HttpSubgraphClient {
       coordinates: request.coordinates,
       policies,
       receiver,
-      createCall: (start) =>
-        this.#createCall(
+      createCall: (start) => {
+        signature ??= endpoint.signing && signatureOf(endpoint.signing, request.body);
+        const isKnownTarget = policies.balancer === undefined && start.isDeferred === isDeferred;
+        return this.#createCall(
           request,
+          signature,
           endpoint,
-          policies.balancer === undefined && start.isDeferred === isDeferred ? target : undefined,
+          isKnownTarget ? target : undefined,
           start,
           policies,
-        ),
+        );
+      },
     });
   }
 
@@ -218,6 +225,7 @@ class HttpSubgraphClient {
 
   #createCall(
     request: SubgraphRequest,
+    signature: readonly string[] | undefined,
     endpoint: SubgraphEndpoint,
     knownTarget: SubgraphTarget | undefined,
     { deadline, isDeferred, previous }: CallStartContext<HttpCall>,
@@ -226,12 +234,15 @@ class HttpSubgraphClient {
     const now = this.#now();
     const endpointUrl = balancer?.choose(previous?.endpointUrl);
     const target = knownTarget ?? this.#pools.targetOf(endpoint, isDeferred, endpointUrl);
+    const headers = headersOf(request, target.acceptsCompressed, deadline - now);
+    if (signature !== undefined) headers.push(...signature);
     const call = {
       subgraph: request.subgraph,
       target,
-      headers: headersOf(request, target.acceptsCompressed, deadline - now),
+      headers,
       body: request.body,
       maxResponseBytes: endpoint.maxResponseBytes,
+      respond: endpoint.respond,
       isIdempotent: request.kind === 'query',
       takeResend: retry && (() => retry.takeResend()),
       endpointUrl,

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { GatewayError } from '../errors.ts';
 import { InvalidResponseError, invalidResponseError, statusError, transportError } from './callErrors.ts';
 import { decompress } from './decompress.ts';
+import { signatureOf } from './requestSignature.ts';
 import { type CallDispatchOptions, type SubgraphEndpoint, SubgraphPools } from './subgraphPools.ts';
 
 export interface ResponseHead {
@@ -33,7 +34,7 @@ interface StreamingRequest {
   readonly body: string;
 }
 
-type StreamingEndpoint = Pick<SubgraphEndpoint, 'url' | 'tls'> & {
+type StreamingEndpoint = Pick<SubgraphEndpoint, 'url' | 'tls' | 'signing'> & {
   /** Use HTTP/2 if the server offers it over TLS. */
   readonly http2?: boolean | undefined;
   /** How long a new connection may take, in milliseconds. */
@@ -58,7 +59,7 @@ export class StreamingClient {
   readonly #pools = new SubgraphPools();
 
   open(endpoint: StreamingEndpoint, request: StreamingRequest, listener: StreamingListener): StreamingCall {
-    const { connectTimeoutMs, url, http2 = false, tls } = endpoint;
+    const { connectTimeoutMs, url, http2 = false, tls, signing } = endpoint;
     const target = this.#pools.targetOf(
       {
         url,
@@ -75,7 +76,7 @@ export class StreamingClient {
       origin: target.origin,
       path: target.path,
       method: 'POST',
-      headers: [...request.headers],
+      headers: [...request.headers, ...(signing === undefined ? [] : signatureOf(signing, request.body))],
       body: request.body,
       // Always a new connection: the server may have closed an idle one, and it would not be known whether a request that was
       // lost with it had arrived.

@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { type SubgraphPolicy, subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { SubgraphCertificates } from './subgraphCertificates.ts';
 import type { SubgraphEndpoint } from './subgraphPools.ts';
 
 /** Returns the policy of a subgraph. Each one is merged once. */
@@ -32,6 +33,7 @@ export function configuredUrlsOf(config: GatewayConfig): ReadonlyMap<string, str
 export function createSubgraphEndpoints(
   config: GatewayConfig,
   supergraphs: { onChange(listener: (supergraph: Supergraph) => void): () => void },
+  certificates: Pick<SubgraphCertificates, 'tlsOf' | 'onChange'>,
 ): (subgraph: string) => SubgraphEndpoint {
   const endpoints = new Map<string, SubgraphEndpoint>();
   supergraphs.onChange((supergraph) => {
@@ -50,12 +52,25 @@ export function createSubgraphEndpoints(
         isAdaptive: policy.concurrency.adaptive,
         urls: policy.urls.length > 1 ? policy.urls : undefined,
         maxConnectionAgeMs: policy.maxConnectionAge,
+        tls: certificates.tlsOf(name),
+        respond: respondedNamesOf(policy),
+        signing: policy.signing.secret === '' ? undefined : policy.signing,
       });
     }
+  });
+  certificates.onChange(() => {
+    for (const [name, endpoint] of endpoints)
+      endpoints.set(name, { ...endpoint, tls: certificates.tlsOf(name) });
   });
   return (subgraph) => {
     const endpoint = endpoints.get(subgraph);
     if (endpoint === undefined) throw new Error(`No supergraph has a subgraph "${subgraph}".`);
     return endpoint;
   };
+}
+
+/** `cache-control` is read of every response, and merged with what the cache rules say. */
+function respondedNamesOf({ headers }: SubgraphPolicy): readonly string[] | undefined {
+  const names = headers.respond.map(({ name }) => name).filter((name) => name !== 'cache-control');
+  return names.length === 0 ? undefined : names;
 }

@@ -2,6 +2,7 @@ import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
 import type { CallPolicySettings } from './policies/callPolicies.ts';
+import type { RequestSigning } from './requestSignature.ts';
 
 export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   /** Absolute, `http:` or `https:`. */
@@ -17,6 +18,10 @@ export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   readonly acceptCompressed?: boolean | undefined;
   /** Trusted authorities and the gateway's client certificate; Node's defaults when omitted. */
   readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername'> | undefined;
+  /** Names of the response headers that are handed to clients, in lower case; omitted for none. */
+  readonly respond?: readonly string[] | undefined;
+  /** How the bodies of requests are signed; unsigned when omitted. */
+  readonly signing?: RequestSigning | undefined;
 }
 
 /** The connection pool and the address for the calls of one endpoint. */

@@ -2,6 +2,7 @@ import { isWildcardAddress } from '../config/isWildcardAddress.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { SubgraphPolicy } from '../config/subgraphPolicyOf.ts';
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
+import { createHeaderRules } from '../subgraphs/headerRules.ts';
 import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
 import type { SubgraphEndpoint } from '../subgraphs/subgraphPools.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
@@ -49,6 +50,7 @@ export class SubscriptionFeature implements Feature {
     this.#publicUrl = config.listen.publicUrl;
     this.#policyOf = memoizePolicies(config);
     const endpoint = (subgraph: string): SourceEndpoint => this.#endpointOf(subgraph);
+    const headerRulesOf = createHeaderRules(config);
     const callbacks = this.#createCallbackSource({ endpoint, timers });
     const receivers: CallbackReceiver[] = [callbacks];
     this.#auto = createAutoSource({
@@ -61,6 +63,7 @@ export class SubscriptionFeature implements Feature {
           return source;
         },
       }),
+      headersOf: (subgraph) => headerRulesOf(subgraph).constantHeaders,
       onProtocolDetected: (subgraph, protocol) =>
         log.info({ subgraph, protocol }, 'Detected the subscription protocol of a subgraph'),
     });
@@ -193,7 +196,7 @@ function pick(
 
 function sourceEndpoint(
   { subscriptions }: GatewayConfig,
-  { url, http2, tls }: SubgraphEndpoint,
+  { url, http2, tls, signing }: SubgraphEndpoint,
   path: string,
 ): SourceEndpoint {
   const { connectTimeout, eventSize, heartbeat, reconnect } = subscriptions;
@@ -209,5 +212,6 @@ function sourceEndpoint(
     },
     http2,
     tls,
+    signing,
   };
 }

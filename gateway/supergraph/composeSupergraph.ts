@@ -2,15 +2,13 @@ import { composeServices } from '@apollo/composition';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
 import { maskSecrets } from '../config/addressSecrets.ts';
 import { messageOf } from './messageOf.ts';
-import { fetchSubgraphSdl } from './sources/fetchSubgraphSdl.ts';
+import { type AccessOfAddress, fetchSubgraphSdl } from './sources/fetchSubgraphSdl.ts';
 
 export interface SubgraphInput {
   readonly name: string;
   /** Address in the supergraph. The SDL is fetched from it when `sdl` is omitted. */
   readonly url: string;
   readonly sdl?: string;
-  /** Headers for fetching the SDL. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An error or hint of the composer. */
@@ -38,9 +36,9 @@ export type CompositionResult =
  *  `INVALID_GRAPHQL`), not a rejection. */
 export async function composeSupergraph(
   subgraphs: readonly SubgraphInput[],
-  signal: AbortSignal = new AbortController().signal,
+  accessOf?: AccessOfAddress,
 ): Promise<CompositionResult> {
-  const read = await Promise.all(subgraphs.map((subgraph) => readSubgraph(subgraph, signal)));
+  const read = await Promise.all(subgraphs.map((subgraph) => readSubgraph(subgraph, accessOf)));
   const errors = read.flatMap((entry) => ('error' in entry ? [entry.error] : []));
   if (errors.length > 0) return { errors };
 
@@ -62,11 +60,13 @@ type ReadSubgraph =
   | { readonly name: string; readonly url: string; readonly typeDefs: DocumentNode }
   | { readonly error: CompositionDiagnostic };
 
-async function readSubgraph(subgraph: SubgraphInput, signal: AbortSignal): Promise<ReadSubgraph> {
-  const { name, url, headers } = subgraph;
-  let text = subgraph.sdl;
+async function readSubgraph(
+  { name, url, sdl }: SubgraphInput,
+  accessOf: AccessOfAddress | undefined,
+): Promise<ReadSubgraph> {
+  let text = sdl;
   try {
-    text ??= await fetchSubgraphSdl({ name, url }, signal, { headers });
+    text ??= await fetchSubgraphSdl({ name, url }, new AbortController().signal, accessOf?.({ name, url }));
   } catch (error) {
     const reason = messageOf(error);
     const message = `[${name}] The schema could not be fetched from ${maskSecrets(url)}: ${reason}`;

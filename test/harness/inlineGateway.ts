@@ -47,7 +47,7 @@ export type CannedAnswer =
       readonly kind: 'json';
       readonly body: unknown;
       readonly status?: number;
-      readonly headers?: Readonly<Record<string, string>>;
+      readonly headers?: Readonly<Record<string, string | string[]>>;
     }
   | { readonly kind: 'hang' }
   | { readonly kind: 'reset' };

@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../../config/schema.ts';
-import type { SubgraphPolicy } from '../../config/subgraphPolicyOf.ts';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
+import { createHeaderRules } from '../../subgraphs/headerRules.ts';
 import { memoizePolicies } from '../../subgraphs/subgraphEndpoints.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { systemTimers } from '../../time/timers.ts';
@@ -50,7 +50,7 @@ export function createFetchCacheOptions({
     tagLimits: config.cache.answerTags,
     maxEntrySize: config.cache.maxEntrySize,
     ignoredHeaders,
-    headerNames: memoizeHeaderNames(config, policyOf, ignoredHeaders),
+    headerNames: memoizeHeaderNames(config, ignoredHeaders),
     refreshTimeoutMs: (subgraph) => policyOf(subgraph).timeouts.deadline,
     refreshBackoffMs: config.cache.refreshPause,
     onInvalidMetadata: (subgraph, reason) => {
@@ -68,23 +68,23 @@ export function createFetchCacheOptions({
   };
 }
 
+const noHeaders: ReadonlySet<string> = new Set();
+
 /** Returns the same array for the same subgraph and scope, so that lists can be compared by identity. */
 function memoizeHeaderNames(
   config: GatewayConfig,
-  policyOf: (subgraph: string) => SubgraphPolicy,
   ignored: ReadonlySet<string>,
 ): (subgraph: string, scope: CacheScope) => readonly string[] {
   const lists = new Map<string, readonly string[]>();
   const identityHeaders = identityHeadersOf(config.security);
+  const rulesOf = createHeaderRules(config);
   return (subgraph, scope) => {
     const key = `${scope} ${subgraph}`;
     let names = lists.get(key);
     if (names === undefined) {
-      const forwarded = policyOf(subgraph).headers.forward.map((name) => name.toLowerCase());
-      names =
-        scope === 'PRIVATE'
-          ? [...forwarded, ...identityHeaders]
-          : forwarded.filter((name) => !ignored.has(name));
+      const isPrivate = scope === 'PRIVATE';
+      const behind = rulesOf(subgraph).clientHeadersBehind(isPrivate ? noHeaders : ignored);
+      names = isPrivate ? [...behind, ...identityHeaders] : behind;
       lists.set(key, names);
     }
     return names;

@@ -136,10 +136,10 @@ export function* storeAnswers({
     }
     let decision = decisionsOfPlan.get(memoKey);
     if (decision === undefined) {
-      const { cacheControl, age, extensions } = result.metadata ?? noCacheMetadata;
+      const { cacheControl, age, extensions, hasCookies = false } = result.metadata ?? noCacheMetadata;
       decision = decideStorage(
         plan.rule,
-        { headers: { cacheControl, age }, extensions, hasErrors, isNull },
+        { headers: { cacheControl, age }, extensions, hasErrors, isNull, hasCookies },
         {
           nullMaxAgeMs: options.nullMaxAgeMs,
           tagLimits: options.tagLimits,
@@ -155,6 +155,11 @@ export function* storeAnswers({
   }
 }
 
-const noCacheMetadata = { cacheControl: undefined, age: undefined, extensions: undefined };
+const noCacheMetadata = {
+  cacheControl: undefined,
+  age: undefined,
+  extensions: undefined,
+  hasCookies: undefined,
+};
 
 const itemsPerSlice = 100;

@@ -1,6 +1,6 @@
 import { isCacheTag } from '../../config/isCacheTag.ts';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
-import { type AllowedCaching, type CachingHeaders, readCacheControl } from './cacheControl.ts';
+import { type AllowedCaching, type CachingHeaders, readCacheControl } from '../../subgraphs/cacheControl.ts';
 import { type CacheRule, mergeTags, strictestScope } from './cacheRule.ts';
 import { isUsable, type Lifetime, lifetimeOf, remainingLifetime, shorterLifetime } from './lifetime.ts';
 
@@ -12,6 +12,8 @@ export interface SubgraphValue {
   readonly hasErrors: boolean;
   /** The entity or root field is null. */
   readonly isNull: boolean;
+  /** The answer has cookies that its client gets. */
+  readonly hasCookies?: boolean;
 }
 
 /** Limits of the tags in a subgraph's answer: their count, and the characters of each. */
@@ -52,8 +54,9 @@ export function decideStorage(
   value: SubgraphValue,
   options: StorageOptions,
 ): StorageDecision {
-  const { headers, extensions, hasErrors, isNull } = value;
+  const { headers, extensions, hasErrors, isNull, hasCookies } = value;
   if (hasErrors) return { kind: 'errors', reason: 'the answer has errors' };
+  if (hasCookies) return refuse('the answer sets a cookie, which is handed to the client (headers.respond)');
   const allowed = readCacheControl(headers, options.ignoresNoStore);
   if (allowed.kind !== 'allowed') return allowed;
   const answerTags = readAnswerTags(extensions, options.tagLimits);

@@ -1,17 +1,22 @@
 import { existsSync } from 'node:fs';
 import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
-import { schemaHeadersOf } from '../../config/schemaHeadersOf.ts';
-import { fetchSubgraphSdl, type SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
+import { readSchemaAccess } from '../../subgraphs/schemaAccess.ts';
+import {
+  type AccessOfAddress,
+  fetchSubgraphSdl,
+  type SubgraphAddress,
+} from '../../supergraph/sources/fetchSubgraphSdl.ts';
 
 /** Returns a function that fetches the SDL of a running candidate with the headers of `supergraph.subgraphs`. The
  *  configuration is read at the first call: candidates in files do not need it. */
 export function createCandidateFetch(configFile?: string): (address: SubgraphAddress) => Promise<string> {
   const file = configFile ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   let config: GatewayConfig | undefined;
+  let accessOf: AccessOfAddress | undefined;
   return async (address) => {
     config ??= file === undefined ? undefined : loadConfig({ file, env: process.env });
-    const headers = config && schemaHeadersOf(config, address);
-    return fetchSubgraphSdl(address, new AbortController().signal, { headers });
+    accessOf ??= config && (await readSchemaAccess(config));
+    return fetchSubgraphSdl(address, new AbortController().signal, accessOf?.(address));
   };
 }

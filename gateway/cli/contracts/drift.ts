@@ -13,9 +13,8 @@ import { suggestSubgraphs, unknownSubgraph } from '../../../contracts/store/sugg
 import { maxDurationMs, parseDuration } from '../../config/duration.ts';
 import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
-import { schemaHeadersOf } from '../../config/schemaHeadersOf.ts';
 import { supergraphTools } from '../../contracts/supergraphTools.ts';
-import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
+import { readSchemaAccess } from '../../subgraphs/schemaAccess.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
 import { readSupergraph } from '../readSupergraph.ts';
 import { listenForStopSignals } from '../stopSignals.ts';
@@ -93,8 +92,8 @@ async function checkDriftOnce(
   const unknown = [...selected.names].filter(
     (name) => !store.schemas.has(name) && !addresses.some((address) => address.name === name),
   );
-  const headersOf = config && ((address: SubgraphAddress) => schemaHeadersOf(config, address));
-  const live = await fetchLiveSubgraphs(addresses, { signal, headersOf });
+  const accessOf = config && (await readSchemaAccess(config));
+  const live = await fetchLiveSubgraphs(addresses, { signal, accessOf });
   const onProgress = watch ? undefined : showProgress;
   const { findings } = await findDrift(
     { store, live, only, supergraphSdl: gateway.sdl, onProgress },

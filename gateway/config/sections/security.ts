@@ -48,13 +48,13 @@ export const securitySection = z
         allowHeaders: z
           .array(anyHeaderName)
           .describe(
-            'Request headers that these pages may send besides those that the gateway reads (such as `content-type`, `authorization`, `apollo-require-preflight` and `tributary-budget`) and those in `headers.forward` of a subgraph.',
+            'Request headers that these pages may send besides those that the gateway reads (such as `content-type`, `authorization`, `apollo-require-preflight` and `tributary-budget`) and those in `headers.forward` and header rules of a subgraph.',
           )
           .prefault([]),
         exposeHeaders: z
           .array(anyHeaderName)
           .describe(
-            'Response headers that scripts of these pages may read besides `x-request-id`, `retry-after`, `ratelimit` and `ratelimit-policy`.',
+            'Response headers that scripts of these pages may read besides `x-request-id`, `retry-after`, `ratelimit` and `ratelimit-policy`, and those in `headers.respond` of a subgraph.',
           )
           .prefault([]),
         maxAge: duration()

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { choice, duration, flag, httpUrl, integer, ratio, retryReason, size, text } from '../scalars.ts';
-import { headerName } from './headerName.ts';
+import { allHeaderRules, ownHeaderRules } from './headerRules.ts';
 import { hedgeDelay } from './hedgeDelay.ts';
+import { allSigning, allTls, ownSigning, ownTls } from './subgraphSecurity.ts';
 import { protocol, subscriptionDefaults } from './subscriptions.ts';
 
 export const timeoutDefaults = { attempt: '5s', deadline: '15s' } as const;
@@ -21,11 +22,6 @@ const attempt = duration({ min: 1 }).describe(
 const deadline = duration({ min: 1 }).describe(
   'Maximum time from the start of a client request that it waits for this subgraph. The value of `all` is the deadline of the whole request, including deferred parts. The subgraph receives the remaining time in the header `tributary-deadline-ms`.',
 );
-const forward = z
-  .array(headerName)
-  .describe(
-    'Names of client headers that are forwarded. Clients share requests only if all of these headers are equal.',
-  );
 const connections = integer({ min: 1 }).describe(
   'Maximum number of open connections to one origin (HTTP/1.1). Deferred fetches have the same number of separate connections.',
 );
@@ -139,7 +135,9 @@ const allSubgraphs = z
       scope: 'subgraph',
     }),
     hedge: withDefaults(hedge, { enabled: false, after: 'p95', budgetRatio: 0.05 }),
-    headers: z.strictObject({ forward: forward.prefault(['authorization', 'accept-language']) }).prefault({}),
+    headers: allHeaderRules,
+    tls: allTls,
+    signing: allSigning,
     connections: connections.prefault(64),
     maxConnectionAge: maxConnectionAge.prefault('5m'),
     concurrency: z
@@ -175,7 +173,9 @@ const namedSubgraph = z
       )
       .optional(),
     timeouts: z.strictObject({ attempt: attempt.optional(), deadline: deadline.optional() }).optional(),
-    headers: z.strictObject({ forward: forward.optional() }).optional(),
+    headers: ownHeaderRules,
+    tls: ownTls,
+    signing: ownSigning,
     connections: connections.optional(),
     maxConnectionAge: maxConnectionAge.optional(),
     concurrency: z

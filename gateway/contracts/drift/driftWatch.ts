@@ -1,8 +1,8 @@
-import { fetchLiveSubgraphs, type HeadersOfAddress } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
 import type { Drift, SubgraphDrift } from '../../../contracts/drift/findDrift.ts';
 import { workerEntryUrl } from '../../planning/workerEntryUrl.ts';
 import { runInThread } from '../../supergraph/runInThread.ts';
-import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
+import type { AccessOfAddress, SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
@@ -19,8 +19,8 @@ interface DriftWatchOptions {
   now(): number;
   current(): Supergraph | undefined;
   addresses(): readonly SubgraphAddress[];
-  /** Headers for fetching the SDL from an address. */
-  readonly headersOf?: HeadersOfAddress;
+  /** How the SDL of a protected subgraph is fetched. */
+  readonly accessOf?: AccessOfAddress;
   /** Called after each check. */
   onChecked(): Promise<void>;
 }
@@ -122,7 +122,7 @@ export class DriftWatch {
   }
 
   async #checkOnce(): Promise<void> {
-    const { directory, current, addresses, headersOf, onChecked, log, now } = this.#options;
+    const { directory, current, addresses, accessOf, onChecked, log, now } = this.#options;
     const supergraph = current();
     if (!(await hasContractStore(directory)) || supergraph === undefined) {
       this.#subgraphs = new Map();
@@ -131,7 +131,7 @@ export class DriftWatch {
     const { signal } = this.#stopped;
     const refusals = this.#refusals;
     this.#refusals = new Map();
-    const live = await fetchLiveSubgraphs(addresses(), { signal, headersOf });
+    const live = await fetchLiveSubgraphs(addresses(), { signal, accessOf });
     const of = JSON.stringify([supergraph.id, await readStoreFingerprint(directory), live]);
     if (this.#found?.of !== of) {
       const task = { directory, live, supergraphSdl: supergraph.sdl };

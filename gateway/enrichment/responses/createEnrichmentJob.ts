@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type DocumentNode, print } from 'graphql';
 import type { ResponsePath } from '../../errors.ts';
+import type { Claims } from '../../execution/requestContext.ts';
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
@@ -13,6 +14,8 @@ interface CreateEnrichmentJobOptions {
   readonly request: OperationRequest;
   /** The client's headers that subgraphs depend on. */
   readonly headers: readonly (readonly [string, string])[];
+  /** The claims that subgraphs depend on. */
+  readonly claims: Claims | undefined;
   readonly subgraphHeaders?: EnrichmentJob['subgraphHeaders'];
   readonly snapshot: ExecutionSnapshot;
   readonly pending: readonly PendingField[];
@@ -24,6 +27,7 @@ export function createEnrichmentJob({
   operation,
   request,
   headers,
+  claims,
   subgraphHeaders,
   snapshot,
   pending,
@@ -41,8 +45,7 @@ export function createEnrichmentJob({
     operationName: request.operationName,
     variables: request.variables,
   };
-  const { identity, claims } = request.caller;
-  const caller = { identity, claims };
+  const caller = { identity: request.caller.identity, claims };
   const identification = JSON.stringify([
     requested,
     caller,

@@ -1,14 +1,14 @@
 import type { GraphQLSchema } from 'graphql';
 import type { GatewayConfig } from '../../config/schema.ts';
-import { subgraphPolicyOf } from '../../config/subgraphPolicyOf.ts';
 import type { AwaitedEnrichment } from '../../execution/firstResponseGate.ts';
-import type { ClientPreferences, RequestContext } from '../../execution/requestContext.ts';
+import type { Claims, ClientPreferences, RequestContext } from '../../execution/requestContext.ts';
 import type { SupergraphFindings, SupergraphReading } from '../../feature.ts';
 import type { EnrichmentRule } from '../../operation/enrichmentRule.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { EnrichmentPolicy } from '../../operation/preparer.ts';
 import type { SubscriptionOutcome } from '../../response/executionOutcome.ts';
+import { type HeaderRules, listHeaderRules } from '../../subgraphs/headerRules.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { AdaptiveDelivery } from '../adaptiveDelivery.ts';
@@ -52,12 +52,15 @@ export class EnrichmentCoordinator {
   readonly #rules = new WeakMap<Supergraph, EnrichmentRules>();
   /** API schemas that the gateway has extended with `Subscription.enrichment`. */
   readonly #schemasWithSubscription = new WeakSet<GraphQLSchema>();
-  readonly #storedHeaders: ReadonlySet<string>;
+  /** Of `subgraphs.all` and of every subgraph with a section of its own. */
+  readonly #headerRules: readonly HeaderRules[];
+  /** Names of the headers that identify the client, in lower case. */
 
   constructor(options: EnrichmentCoordinatorOptions) {
     const { mode, adaptation, budget } = options.config.enrichment;
     this.#options = options;
-    this.#storedHeaders = storedHeaderNames(options.config);
+    const { config } = options;
+    this.#headerRules = listHeaderRules(config);
     this.adaptiveDelivery = new AdaptiveDelivery({
       mode,
       ...adaptation,
@@ -188,24 +191,23 @@ export class EnrichmentCoordinator {
     return this.#options.deferredEnrichments().enqueue(job, attempt, { tokenOwner });
   }
 
-  /** Returns the headers that a job needs later. */
+  /** Returns the headers that a job needs later: those that subgraphs get. */
   headersToStore(headers: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
-    return [...this.#storedHeaders].flatMap((name): [string, string][] => {
-      const value = headers.get(name);
-      return value === undefined ? [] : [[name, value]];
-    });
+    return [...headers]
+      .filter(([name]) => this.#headerRules.some((rules) => rules.reads(name)))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /** Returns the claims that a job needs later: those that subgraphs get. `undefined` if there are none. */
+  claimsToStore(claims: Claims | undefined): Claims | undefined {
+    if (claims === undefined) return undefined;
+    const names = new Set(this.#headerRules.flatMap((rules) => rules.claimNames));
+    const stored = Object.entries(claims).filter(([name]) => names.has(name));
+    return stored.length === 0 ? undefined : Object.fromEntries(stored);
   }
 
   /** The client's budget applies to every field. */
   #budgetOf(rule: EnrichmentRule, requestBudget: number | undefined): number {
     return requestBudget ?? rule.budgetMs ?? this.#options.config.enrichment.budget;
   }
-}
-
-/** Names of the headers that a job is stored with: those that subgraphs get. Sorted, in lower case. */
-function storedHeaderNames(config: GatewayConfig): ReadonlySet<string> {
-  const forwarded = Object.keys(config.subgraphs).flatMap(
-    (name) => subgraphPolicyOf(config, name).headers.forward,
-  );
-  return new Set(forwarded.map((name) => name.toLowerCase()).sort());
 }

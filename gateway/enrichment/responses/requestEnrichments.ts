@@ -105,6 +105,7 @@ export class RequestEnrichments implements ResponseEnrichments {
       operation,
       request,
       headers,
+      claims: coordinator.claimsToStore(requestContext.claims),
       subgraphHeaders,
       snapshot,
       pending: fields,

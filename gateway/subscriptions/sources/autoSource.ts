@@ -1,4 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
+import { type ForwardedHeaders, noForwardedHeaders } from '../../subgraphs/forwardedHeaders.ts';
 import { systemTimers } from '../../time/timers.ts';
 import { createGraphqlWsSource } from './graphqlWsSource.ts';
 import { createMultipartSource } from './multipartSource.ts';
@@ -27,6 +28,8 @@ type AutoProtocol = ProbedProtocol | 'http_callback';
 interface AutoSourceOptions extends SourceOptions {
   /** Creates the source for HTTP callback. Omitted if subgraphs cannot reach this gateway. */
   readonly createCallbackSource?: ((options: SourceOptions) => SubscriptionSource) | undefined;
+  /** The headers of the request that detects a protocol, which has no client; none when omitted. */
+  readonly headersOf?: ((subgraph: string) => ForwardedHeaders) | undefined;
   /** Called when the protocol of a subgraph was detected. */
   readonly onProtocolDetected?: ((subgraph: string, protocol: AutoProtocol) => void) | undefined;
 }
@@ -106,11 +109,12 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
   }
 
   #probe(subgraph: string): void {
-    const { endpoint, timers = systemTimers, random = Math.random } = this.#options;
+    const { endpoint, headersOf, timers = systemTimers, random = Math.random } = this.#options;
     this.#probes.set(
       subgraph,
       new ProtocolProbe({
         subgraph,
+        headers: headersOf?.(subgraph) ?? noForwardedHeaders,
         protocols: probedProtocols,
         delays: endpoint(subgraph).reconnect,
         timers,

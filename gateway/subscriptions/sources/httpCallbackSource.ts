@@ -152,6 +152,7 @@ function toPostEndpoint({
   maxEventBytes,
   http2 = false,
   tls,
+  signing,
 }: SourceEndpoint): SubgraphEndpoint {
   return {
     url,
@@ -160,6 +161,7 @@ function toPostEndpoint({
     connections: maxConnections,
     http2,
     tls,
+    signing,
   };
 }
 

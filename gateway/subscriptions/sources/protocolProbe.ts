@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { GatewayError } from '../../errors.ts';
+import type { ForwardedHeaders } from '../../subgraphs/forwardedHeaders.ts';
 import { noTrace } from '../../telemetry/traceContext.ts';
 import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
@@ -14,6 +15,8 @@ import type {
 
 interface ProtocolProbeOptions<Protocol extends string> {
   readonly subgraph: string;
+  /** Those that need no client. */
+  readonly headers: ForwardedHeaders;
   /** In order of preference. */
   readonly protocols: readonly Protocol[];
   readonly delays: SourceEndpoint['reconnect'];
@@ -45,14 +48,14 @@ export class ProtocolProbe<Protocol extends string> {
   }
 
   #try(index: number): void {
-    const { protocols, subgraph, subscribe } = this.#options;
+    const { protocols, subgraph, headers, subscribe } = this.#options;
     const protocol = protocols[index];
     if (protocol === undefined || this.#isStopped) return;
     const next = (error: GatewayError): void => {
       if (isUnavailable(error)) this.#scheduleRetry();
       else if (isUnsupportedProtocol(error)) this.#try(index + 1);
     };
-    this.#subscription = subscribe(protocol, createProbeRequest(subgraph), {
+    this.#subscription = subscribe(protocol, createProbeRequest(subgraph, headers), {
       onEvent: () => {},
       onInterrupted: () => {},
       onResumed: () => {},
@@ -71,12 +74,12 @@ export class ProtocolProbe<Protocol extends string> {
 }
 
 /** Validation forbids a subscription with only this field, so a server that speaks the protocol refuses it. */
-function createProbeRequest(subgraph: string): SourceRequest {
+function createProbeRequest(subgraph: string, headers: ForwardedHeaders): SourceRequest {
   return {
     subgraph,
     query: 'subscription { __typename }',
     variables: {},
-    headers: { key: '', pairs: [] },
+    headers,
     connectionParams: {},
     requestId: randomUUID(),
     traceHeaders: noTrace,

@@ -15,6 +15,8 @@ import {
   transportError,
   unreachableError,
 } from '../../subgraphs/callErrors.ts';
+import { pairsToObject } from '../../subgraphs/forwardedHeaders.ts';
+import { signatureOf } from '../../subgraphs/requestSignature.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import { currentEndpointOr } from './currentEndpoint.ts';
 import { errorForCloseCode } from './errorForCloseCode.ts';
@@ -173,7 +175,7 @@ export class SharedSocket {
     const socket = new WebSocket(webSocketUrl(endpoint.url), GRAPHQL_TRANSPORT_WS_PROTOCOL, {
       ...endpoint.tls,
       ...socketOptions(endpoint),
-      headers: handshakeHeaders(firstRequest),
+      headers: handshakeHeaders(firstRequest, endpoint),
     });
     const cancelTimer = timers.after(endpoint.connectTimeoutMs, () =>
       this.#onConnectionLost(attemptTimeoutError(this.#subgraph)),
@@ -414,11 +416,16 @@ function socketOptions({ maxEventBytes }: SourceEndpoint): ClientOptions & { clo
   };
 }
 
-function handshakeHeaders({ headers, requestId, traceHeaders }: SourceRequest): Record<string, string> {
+function handshakeHeaders(
+  { headers, requestId, traceHeaders }: SourceRequest,
+  { signing }: SourceEndpoint,
+): Record<string, string> {
   return {
     ...pairsToObject(headers.pairs),
     'x-request-id': requestId,
     ...pairsToObject(traceHeaders),
+    // A handshake has no body.
+    ...(signing && pairsToObject(signatureOf(signing, ''))),
   };
 }
 
@@ -431,12 +438,6 @@ function connectionInitPayload({
   const { headers: _, ...params } = connectionParams;
   const payload = headers.pairs.length === 0 ? params : { ...params, headers: pairsToObject(headers.pairs) };
   return Object.keys(payload).length === 0 ? undefined : payload;
-}
-
-function pairsToObject(pairs: readonly string[]): Record<string, string> {
-  const object: Record<string, string> = {};
-  for (let i = 0; i + 1 < pairs.length; i += 2) object[pairs[i] as string] = pairs[i + 1] as string;
-  return object;
 }
 
 function handshakeFailure(subgraph: string, status: number): GatewayError {

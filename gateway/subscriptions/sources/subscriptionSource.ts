@@ -118,6 +118,7 @@ export interface SourceEndpoint {
   readonly http2?: boolean | undefined;
   /** Trusted authorities and a client certificate. Node's defaults when omitted. */
   readonly tls?: SubgraphEndpoint['tls'];
+  readonly signing?: SubgraphEndpoint['signing'];
 }
 
 /** The options that all protocols have. */

@@ -1,19 +1,24 @@
 import type { GatewayConfig } from '../../config/schema.ts';
 import type { LoadSupergraph } from '../../config/sections/supergraph.ts';
 import { messageOf } from '../messageOf.ts';
+import type { AccessOfAddress } from './fetchSubgraphSdl.ts';
 import { type FetchedSupergraph, fetchSupergraphSdl, type SupergraphAddress } from './fetchSupergraphSdl.ts';
 import { createFileSource } from './fileSource.ts';
 import { createIntrospectionSource } from './introspectionSource.ts';
 import { createPollingSource, type PollContext } from './pollingSource.ts';
 import type { SupergraphSource } from './supergraphSource.ts';
 
-/** Creates the supergraph source of the configuration. */
-export function createSource({ supergraph }: Pick<GatewayConfig, 'supergraph'>): SupergraphSource {
+/** Creates the supergraph source of the configuration. `accessOf`: how the SDLs of subgraphs are fetched. */
+export function createSource(
+  { supergraph }: Pick<GatewayConfig, 'supergraph'>,
+  accessOf?: AccessOfAddress,
+): SupergraphSource {
   if ('file' in supergraph) return createFileSource(supergraph);
   if ('subgraphs' in supergraph) {
     return createIntrospectionSource({
       subgraphs: supergraph.subgraphs,
       pollIntervalMs: supergraph.pollInterval,
+      accessOf,
     });
   }
   const read = 'url' in supergraph ? createUrlReader(supergraph) : createFunctionReader(supergraph.load);

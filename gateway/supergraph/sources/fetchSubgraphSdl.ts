@@ -1,3 +1,4 @@
+import type { CertificateContents } from '../../tls/certificateFiles.ts';
 import { type FetchLimits, schemaFetchLimits, sendHttpRequest } from './httpRequest.ts';
 
 export interface SubgraphAddress {
@@ -5,9 +6,19 @@ export interface SubgraphAddress {
   readonly url: string;
 }
 
-interface FetchSubgraphSdlOptions {
-  readonly limits?: FetchLimits;
+/** What a request for the schema of a protected subgraph needs. */
+export interface SchemaAccess {
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Trusted authorities and the gateway's certificate; Node's defaults when omitted. */
+  readonly tls?: CertificateContents | undefined;
+  /** The header with the signature of a body: name and value. */
+  readonly sign?: ((body: string) => readonly [string, string]) | undefined;
+}
+
+export type AccessOfAddress = (address: SubgraphAddress) => SchemaAccess | undefined;
+
+interface FetchSubgraphSdlOptions extends SchemaAccess {
+  readonly limits?: FetchLimits;
 }
 
 // Subgraphs that accept only known operations know exactly this text.
@@ -18,15 +29,18 @@ const query = 'query __ApolloGetServiceDefinition__ { _service { sdl } }';
 export async function fetchSubgraphSdl(
   { url }: SubgraphAddress,
   signal: AbortSignal,
-  { headers, limits = schemaFetchLimits }: FetchSubgraphSdlOptions = {},
+  { headers, tls, sign, limits = schemaFetchLimits }: FetchSubgraphSdlOptions = {},
 ): Promise<string> {
+  const body = JSON.stringify({ query });
+  const signature = sign === undefined ? {} : Object.fromEntries([sign(body)]);
   const request = {
     method: 'POST',
-    headers: { ...headers, 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ query }),
+    headers: { ...headers, ...signature, 'content-type': 'application/json', accept: 'application/json' },
+    body,
+    tls,
   } as const;
-  const { status, body } = await sendHttpRequest(new URL(url), request, signal, limits);
-  return sdlOf(status, body.toString('utf8'));
+  const response = await sendHttpRequest(new URL(url), request, signal, limits);
+  return sdlOf(response.status, response.body.toString('utf8'));
 }
 
 function sdlOf(status: number, body: string): string {

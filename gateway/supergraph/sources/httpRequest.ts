@@ -3,6 +3,7 @@ import { request as requestHttps } from 'node:https';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip } from 'node:zlib';
+import type { CertificateContents } from '../../tls/certificateFiles.ts';
 import { messageOf } from '../messageOf.ts';
 
 export interface FetchLimits {
@@ -19,6 +20,7 @@ interface HttpRequest {
   readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  readonly tls?: CertificateContents | undefined;
 }
 
 export interface HttpResponse {
@@ -38,13 +40,14 @@ export class UnavailableError extends Error {
  *  @throws {Error} for a response that is too large or not decodable. */
 export async function sendHttpRequest(
   url: URL,
-  { method, headers, body }: HttpRequest,
+  { method, headers, body, tls }: HttpRequest,
   signal: AbortSignal,
   { timeoutMs, maxBytes }: FetchLimits,
 ): Promise<HttpResponse> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const response = Promise.withResolvers<IncomingMessage>();
   const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
+    ...tls,
     method,
     signal: limit,
     agent: false,

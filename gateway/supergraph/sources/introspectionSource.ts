@@ -3,23 +3,20 @@ import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.t
 import { composeRunningSubgraphs, type RunningSubgraph } from '../composeRunningSubgraphs.ts';
 import { messageOf } from '../messageOf.ts';
 import { SupergraphRefusedError } from '../supergraphRefusedError.ts';
-import { fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
+import { type AccessOfAddress, fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 
 interface IntrospectionSourceOptions {
-  readonly subgraphs: readonly ProtectedAddress[];
+  readonly subgraphs: readonly SubgraphAddress[];
   /** Time from the end of one poll to the start of the next, also after a failure. */
   readonly pollIntervalMs: number;
+  /** How the SDL of a protected subgraph is fetched. */
+  readonly accessOf?: AccessOfAddress | undefined;
   /** Fetches the SDL of one subgraph. Rejects with a message for the operator. */
-  readonly fetchSdl?: (address: ProtectedAddress, signal: AbortSignal) => Promise<string>;
+  readonly fetchSdl?: (address: SubgraphAddress, signal: AbortSignal) => Promise<string>;
   /** Composes the supergraph SDL. Rejects with the composer's message. */
   readonly compose?: (subgraphs: readonly RunningSubgraph[], signal: AbortSignal) => Promise<string>;
   readonly timers?: Timers;
-}
-
-interface ProtectedAddress extends SubgraphAddress {
-  /** Headers for fetching the SDL. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A source that polls running subgraphs and composes their SDLs. It composes only when an SDL changed since the last
@@ -28,7 +25,8 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
   const {
     subgraphs,
     pollIntervalMs,
-    fetchSdl = (address, signal) => fetchSubgraphSdl(address, signal, { headers: address.headers }),
+    accessOf,
+    fetchSdl = (address, signal) => fetchSubgraphSdl(address, signal, accessOf?.(address)),
     compose = composeRunningSubgraphs,
     timers = systemTimers,
   } = options;

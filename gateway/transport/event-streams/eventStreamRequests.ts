@@ -27,7 +27,7 @@ export interface EventStreamExchange {
   /** The client's headers, as Apollo Server and subgraphs get them. */
   readonly clientHeaders: HeaderMap;
   /** The headers of every response with those of this one. */
-  headers(extra: Readonly<Record<string, string>>): ResponseHeaders;
+  headers(extra: Readonly<ResponseHeaders>): ResponseHeaders;
   readBody(): Promise<unknown>;
   /** Responds as to an operation without an event stream. */
   writeComplete(result: CompleteResult): void;

@@ -38,12 +38,23 @@ const clientHeaders = [
 /** The response headers of the gateway that scripts of a page have a use for. */
 const responseHeaderNames = ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'];
 
-/** The `security.cors` of a configuration. Pages may also send the header with the token, and those that subgraphs
- *  receive. */
+/** The `security.cors` of a configuration. Pages may also send the header with the token and those that subgraphs
+ *  receive, and read those of
+ *  subgraphs that clients get. */
 export function corsOptionsOf({ security: { cors, jwt }, subgraphs }: GatewayConfig): CorsOptions {
-  const forwarded = Object.values(subgraphs).flatMap(({ headers }) => headers?.forward ?? []);
+  const forwarded = Object.values(subgraphs).flatMap(({ headers }) => [
+    ...(headers?.forward ?? []),
+    ...(headers?.rules ?? []).flatMap(({ forward, rename }) => forward ?? rename ?? []),
+  ]);
+  const responded = Object.values(subgraphs).flatMap(({ headers }) =>
+    (headers?.respond ?? []).map(({ name }) => name).filter((name) => name !== 'set-cookie'),
+  );
   const tokenHeaders = jwt === undefined ? [] : [jwt.header];
-  return { ...cors, allowHeaders: [...cors.allowHeaders, ...tokenHeaders, ...forwarded] };
+  return {
+    ...cors,
+    allowHeaders: [...cors.allowHeaders, ...tokenHeaders, ...forwarded],
+    exposeHeaders: [...cors.exposeHeaders, ...responded],
+  };
 }
 
 /** Which pages may use the gateway in a browser: those of its own origin and those that `security.cors` allows. */

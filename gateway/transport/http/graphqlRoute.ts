@@ -22,7 +22,7 @@ import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
 import { subscriptionPartEncoding, writeSinglePayload } from './multipartSubscription.ts';
 import { type AcceptedFormats, negotiateFormats } from './negotiateFormats.ts';
-import { isJsonContentType, readJsonBody } from './readBody.ts';
+import { isJsonContentType, isMultipartForm, readJsonBody } from './readBody.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { incrementalEventEncoding, subscriptionEventEncoding, writeSingleEvent } from './serverSentEvents.ts';
 import { NoFirstPayloadError, type PayloadStreamOptions, writePayloads } from './writePayloads.ts';
@@ -100,6 +100,14 @@ class GraphQLExchange {
     const method = this.#request.method ?? '';
     if (method === 'OPTIONS') return this.#respondToPreflight();
     if (!/^(GET|POST|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
+    // Before the check against CSRF, whose message would not help.
+    if (isMultipartForm(this.#request.headers['content-type'])) {
+      this.#request.resume();
+      throw new HttpError(
+        415,
+        'The gateway accepts no file uploads (multipart/form-data). Upload the file to a signed URL of your storage, and send the URL or a key in application/json (docs/uploads.md).',
+      );
+    }
     const search = queryStringOf(this.#request.url ?? '');
     const token = readStreamToken(this.#request, search);
     const { single, incremental, subscription, prefersEvents, prefersHtml } = this.#accepted;
@@ -308,7 +316,10 @@ class GraphQLExchange {
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     if (caching !== undefined && status === 200) {
       const { vary } = this.#options.cors.responseHeaders(this.#request.headers.origin);
-      addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [vary, headers.vary]);
+      addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [
+        vary,
+        headers.vary?.toString(),
+      ]);
     }
     const { single, incremental } = this.#accepted;
     const { readTimeoutMs } = this.#options.streamSettings;
@@ -346,7 +357,7 @@ class GraphQLExchange {
   }
 
   /** The headers of every response with those of this one. */
-  #headers(extra: Readonly<Record<string, string>>): ResponseHeaders {
+  #headers(extra: Readonly<ResponseHeaders>): ResponseHeaders {
     return {
       // A response depends on more than the URL. Caching headers and plugins override this.
       'cache-control': 'no-store',

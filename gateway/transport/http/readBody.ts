@@ -20,6 +20,15 @@ export function isJsonContentType(contentType: string | undefined): boolean {
   );
 }
 
+/** Whether a body is a form with files, as of the GraphQL multipart request specification. */
+export function isMultipartForm(contentType: string | undefined): boolean {
+  return (
+    contentType !== 'application/json' &&
+    contentType !== undefined &&
+    /^multipart\/form-data/i.test(contentType)
+  );
+}
+
 /** Reads a request's body and parses it as JSON. `maxBytes` applies to the decompressed body, while it arrives.
  *  @throws {HttpError} 400, 413 or 415.
  *  @throws {ClientDisconnectedError} */

@@ -6,7 +6,8 @@ import type { ResponseContent } from '../../response/executionOutcome.ts';
 import type { SingleMediaType } from './negotiateFormats.ts';
 import { securityHeaders } from './securityHeaders.ts';
 
-export type ResponseHeaders = Record<string, string>;
+/** A list for a header with several lines. */
+export type ResponseHeaders = Record<string, string | string[]>;
 
 /** Writes a complete response. `readTimeoutMs`: see `closeIfStalled`. */
 export function writeResponse(

@@ -11,6 +11,7 @@ const config = parseConfig({
   supergraph: { file: 'supergraph.graphql' },
   subgraphs: {
     all: { timeouts: { deadline: '10s' }, headers: { forward: ['authorization'] } },
+    claimed: { headers: { rules: [{ set: 'x-subject', claim: 'sub' }] } },
     slow: { timeouts: { attempt: '1s', deadline: '1s' } },
   },
 });
@@ -94,4 +95,29 @@ test('every isolated context has a sharing key of its own and keeps the forwarde
   expect(new Set([context.sharingKey, first.sharingKey, second.sharingKey]).size).toBe(3);
   expect(first.isMutation).toBe(true);
   expect(first.headersFor('a')).toEqual(context.headersFor('a'));
+});
+
+test('claims are sent to subgraphs, and not what a client sends in their place', () => {
+  const request = requestWith(new Map([['x-subject', 'forged']]));
+  const caller = { ...request.caller, claims: { sub: 'ada' } };
+  const context = createFactory().create({ ...request, caller });
+  expect([context.claims, context.headersFor('claimed').pairs, context.headersFor('a').pairs]).toEqual([
+    { sub: 'ada' },
+    ['x-subject', 'ada'],
+    [],
+  ]);
+});
+
+test('a header that a subgraph gets must not be listed in `connection`', () => {
+  const create = (connection: string) =>
+    createFactory().create(
+      requestWith(
+        new Map([
+          ['authorization', 'a'],
+          ['connection', connection],
+        ]),
+      ),
+    );
+  expect(() => create('Authorization')).toThrow('The header "connection" lists "authorization"');
+  expect(create('close, x-other').headersFor('a').pairs).toEqual(['authorization', 'a']);
 });

@@ -63,6 +63,20 @@ describe('the precedence of configuration sources', () => {
     );
   });
 
+  test('relative paths of certificates start at the directory of the file', () => {
+    const config = load(`${yaml}
+redis: { tls: { ca: redis.pem } }
+subgraphs:
+  all: { tls: { ca: tls/ca.pem } }
+  reviews: { tls: { cert: /etc/cert.pem, key: key.pem, ca: '' } }
+`);
+    expect([config.redis.tls.ca, config.subgraphs.all.tls, config.subgraphs.reviews?.tls]).toEqual([
+      join(folder, 'redis.pem'),
+      { ca: join(folder, 'tls/ca.pem'), cert: '', key: '' },
+      { ca: '', cert: '/etc/cert.pem', key: join(folder, 'key.pem') },
+    ]);
+  });
+
   test('the command line overrides the file', () => {
     const overrides = { supergraph: '/other.graphql', host: '0.0.0.0', port: '0', workers: 'auto' };
     const config = load(yaml, { overrides });

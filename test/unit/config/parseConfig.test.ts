@@ -38,7 +38,9 @@ describe('a configuration', () => {
         },
         hedge: { enabled: false, after: 'p95', budgetRatio: 0.05 },
         timeouts: { attempt: 5_000, deadline: 15_000 },
-        headers: { forward: ['authorization', 'accept-language'] },
+        headers: { forward: ['authorization', 'accept-language'], rules: [], respond: [] },
+        tls: { ca: '', cert: '', key: '' },
+        signing: { secret: '', header: 'x-tributary-signature' },
         connections: 64,
         maxConnectionAge: 300_000,
         concurrency: { adaptive: true, queue: 1_000 },
@@ -202,11 +204,15 @@ describe('an invalid configuration', () => {
         message: 'is "5 seconds"',
         expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
       },
-      ...['is "host"', 'is "x y"', 'is 7'].map((message, index) => ({
-        path: `subgraphs.b.headers.forward[${index}]`,
+      {
+        path: 'subgraphs.b.headers.forward[0]',
+        message: 'is "host", which describes the message, which the gateway writes itself',
+        expected: 'another header',
+      },
+      ...['is "x y"', 'is 7'].map((message, index) => ({
+        path: `subgraphs.b.headers.forward[${index + 1}]`,
         message,
-        expected:
-          'a header name, except headers of the connection and the body such as host and content-type',
+        expected: 'a header name',
       })),
       {
         path: 'limits.bodySize',

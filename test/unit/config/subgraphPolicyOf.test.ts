@@ -23,7 +23,9 @@ test('the options of a named subgraph override those of subgraphs.all', () => {
   expect(subgraphPolicyOf(config, 'reviews')).toEqual({
     url: 'http://reviews.internal/graphql',
     timeouts: { attempt: 2_000, deadline: 3_000 },
-    headers: { forward: ['authorization', 'accept-language'] },
+    headers: { forward: ['authorization', 'accept-language'], rules: [], respond: [] },
+    tls: { ca: '', cert: '', key: '' },
+    signing: { secret: '', header: 'x-tributary-signature' },
     urls: [],
     maxConnectionAge: 300_000,
     connections: 10,
@@ -43,7 +45,7 @@ test('concurrency.max and concurrency.queue fall back to subgraphs.all independe
 });
 
 test('an empty list of headers overrides that of subgraphs.all', () => {
-  expect(subgraphPolicyOf(config, 'accounts').headers).toEqual({ forward: [] });
+  expect(subgraphPolicyOf(config, 'accounts').headers).toEqual({ forward: [], rules: [], respond: [] });
 });
 
 test.each(['products', 'all', 'constructor', '__proto__'])(

@@ -158,7 +158,9 @@ describe('YAML examples in the documentation', () => {
   test.each(examples.map(({ name, yaml }) => [name, yaml] as const))(
     'are valid configurations: %s',
     (_, yaml) => {
-      const { expanded, problems } = expandEnvironment(parse(yaml), {});
+      // Secrets of examples have no defaults.
+      const env = { GATEWAY_KEY: 'key', SIGNING_SECRET: 'secret' };
+      const { expanded, problems } = expandEnvironment(parse(yaml), env);
       expect([...problems, ...findConfigProblems(expanded)]).toEqual([]);
     },
   );

@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { HeaderEditor } from '../../../gateway/extensions/headerEditor.ts';
-import { selectForwardedHeaders } from '../../../gateway/subgraphs/forwardedHeaders.ts';
+import { HeaderRules } from '../../../gateway/subgraphs/headerRules.ts';
 
-const original = selectForwardedHeaders(
-  ['x-a', 'x-b'],
+const original = new HeaderRules({ forward: ['x-a', 'x-b'], rules: [] }).select(
   new Map([
     ['x-a', '1'],
     ['x-b', '2'],
   ]),
+  undefined,
 );
 const edit = (change: (editor: HeaderEditor) => void) => {
   const editor = new HeaderEditor(original);

@@ -60,7 +60,8 @@ describe('the introspection source', () => {
     const composed: unknown[] = [];
     const timers = createManualTimers();
     const source = createIntrospectionSource({
-      subgraphs: [{ name: 'a', url: a.url, headers: { Authorization: 'Bearer key' } }],
+      subgraphs: [{ name: 'a', url: a.url }],
+      accessOf: () => ({ headers: { Authorization: 'Bearer key' } }),
       pollIntervalMs,
       timers,
       compose: async (subgraphs) => {

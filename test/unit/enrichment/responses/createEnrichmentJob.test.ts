@@ -20,12 +20,13 @@ function jobOf(client: Partial<ClientIdentity>) {
       signal: new AbortController().signal,
     },
     headers: [],
+    claims: client.claims,
     snapshot: { tree: '{"product":{"id":"1"}}' } as never,
     pending: [],
   });
 }
 
-test('a job stores the identity and the claims of its client, and no token', () => {
+test('a job stores the identity of its client and the claims that subgraphs get, and no token', () => {
   const client = {
     identity: 'u1',
     claims: { sub: 'u1', scope: 'read' },

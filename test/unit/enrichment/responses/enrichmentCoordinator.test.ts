@@ -35,3 +35,35 @@ test.each(['adaptive', 'always', 'never'] as const)(
     });
   },
 );
+
+test('a job is stored with the headers and claims that subgraphs get, and no others', () => {
+  const coordinator = new EnrichmentCoordinator({
+    config: parseConfig({
+      supergraph: { file: 'supergraph.graphql' },
+      security: { identity: { header: 'x-user' } },
+      subgraphs: {
+        all: { headers: { forward: ['accept-language'], rules: [{ forwardMatching: '^x-acme-' }] } },
+        reviews: {
+          headers: {
+            rules: [
+              { rename: 'x-a', to: 'x-b' },
+              { set: 'x-subject', claim: 'sub' },
+            ],
+          },
+        },
+      },
+    }),
+    log: pino({ level: 'silent' }),
+    observer: { onAnswered: () => {}, onUnsplit: () => {}, onReady: () => {} },
+    deferredEnrichments: () => {
+      throw new Error('There is no supergraph.');
+    },
+  });
+  const headers = ['x-user', 'x-b', 'x-a', 'x-acme-1', 'cookie', 'authorization', 'accept-language'];
+  expect(coordinator.headersToStore(new Map(headers.map((name) => [name, `of ${name}`])))).toEqual(
+    ['accept-language', 'x-a', 'x-acme-1'].map((name) => [name, `of ${name}`]),
+  );
+  expect(coordinator.claimsToStore({ sub: 'ada', email: 'ada@example.com' })).toEqual({ sub: 'ada' });
+  expect(coordinator.claimsToStore({ email: 'ada@example.com' })).toBeUndefined();
+  expect(coordinator.claimsToStore(undefined)).toBeUndefined();
+});

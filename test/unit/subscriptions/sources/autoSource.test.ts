@@ -74,6 +74,7 @@ function autoSource(url: string): SourceFixture & { readonly chosen: string[]; f
   const create = (options: SourceOptions) => {
     const source = createAutoSource({
       ...options,
+      headersOf: (subgraph) => ({ key: subgraph, pairs: ['x-key', `of ${subgraph}`] }),
       onProtocolDetected: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
     });
     finder = source;
@@ -95,7 +96,10 @@ describe('background detection', () => {
     await probed.waitForMessages(1);
     probed.acknowledge();
     await probed.closeCode;
-    expect(probed.messages).toEqual([{ type: 'connection_init' }]);
+    expect(probed.messages).toEqual([
+      { type: 'connection_init', payload: { headers: { 'x-key': 'of reviews' } } },
+    ]);
+    expect(upstream.handshakes[0]?.headers['x-key']).toBe('of reviews');
     expect([at.chosen, at.clock.activeTimerCount]).toEqual([['reviews graphql_ws'], 0]);
     at.find();
     at.subscribe();

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
@@ -111,6 +112,17 @@ describe('with the reference server', () => {
       'sec-websocket-protocol': 'graphql-transport-ws',
     });
     expect(upstream.initPayloads).toEqual([{ tenant: 'a', headers: { authorization: 'Bearer 1' } }]);
+  });
+
+  test('sends the signature of the empty body in the handshake', async () => {
+    await using upstream = await startGraphqlWsUpstream();
+    const signing = { secret: 'secret', header: 'x-sig' };
+    await using at = createSourceFixture(createGraphqlWsSource, upstream.url, { signing });
+    at.subscribe();
+    await upstream.ticks.waitForListeners(1);
+    expect(upstream.handshakes[0]?.headers['x-sig']).toBe(
+      `sha256=${createHmac('sha256', 'secret').update('').digest('hex')}`,
+    );
   });
 
   test('a connection parameter named `headers` is dropped', async () => {

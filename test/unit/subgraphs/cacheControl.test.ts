@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type AllowedCaching, readCacheControl } from '../../../../gateway/cache/rules/cacheControl.ts';
+import { type AllowedCaching, readCacheControl } from '../../../gateway/subgraphs/cacheControl.ts';
 
 const read = (cacheControl?: string, age?: string) => readCacheControl({ cacheControl, age });
 

@@ -1,0 +1,120 @@
+import type { GatewayConfig } from '../config/schema.ts';
+import type { HeaderMerge } from '../config/sections/headerRules.ts';
+import { type SubgraphPolicy, subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
+import { type CachingHeaders, readCacheControl } from '../subgraphs/cacheControl.ts';
+import { createHeaderRules } from '../subgraphs/headerRules.ts';
+import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
+import type { CachedContribution } from './cachingContribution.ts';
+
+/** Headers of a response to a client: a list for a header with several lines. */
+export type ResponseHeaderMap = Map<string, string | string[]>;
+
+/** What a subgraph's `headers.respond` says. */
+interface RespondPolicy {
+  readonly merges: ReadonlyMap<string, HeaderMerge>;
+  /** Whether `set-cookie` is handed on. A cookie belongs to one client: no other client may share the response. */
+  readonly isExclusive: boolean;
+  readonly handsOnCacheControl: boolean;
+  /** Names of the client's headers that a response depends on. */
+  readonly clientHeaders: readonly string[];
+}
+
+/** The `headers.respond` of all subgraphs, compiled. */
+export class RespondPolicies {
+  readonly #policyOf: (subgraph: string) => SubgraphPolicy;
+  readonly #rulesOf: ReturnType<typeof createHeaderRules>;
+  readonly #policies = new Map<string, RespondPolicy>();
+
+  private constructor(config: GatewayConfig) {
+    this.#policyOf = memoizePolicies(config);
+    this.#rulesOf = createHeaderRules(config);
+  }
+
+  /** `undefined` if no header of any subgraph is handed on. */
+  static of(config: GatewayConfig): RespondPolicies | undefined {
+    const sections = Object.keys(config.subgraphs);
+    const isUsed = sections.some((name) => subgraphPolicyOf(config, name).headers.respond.length > 0);
+    return isUsed ? new RespondPolicies(config) : undefined;
+  }
+
+  of(subgraph: string): RespondPolicy {
+    let policy = this.#policies.get(subgraph);
+    if (policy === undefined) {
+      const { respond } = this.#policyOf(subgraph).headers;
+      const merges = new Map(respond.map(({ name, merge }) => [name, merge]));
+      policy = {
+        merges,
+        isExclusive: merges.has('set-cookie'),
+        handsOnCacheControl: merges.has('cache-control'),
+        clientHeaders: this.#rulesOf(subgraph).clientHeadersBehind(new Set()),
+      };
+      this.#policies.set(subgraph, policy);
+    }
+    return policy;
+  }
+}
+
+/** More headers are left out: clients and proxies refuse responses with more than about this many bytes of headers. */
+const maxBytes = 16_384;
+
+let lastNumber = 0;
+
+/** Hands headers of subgraph responses to one client. The headers of a response are sent with its first byte: what arrives
+ *  later has no effect. */
+export class RespondedHeaders {
+  readonly #policies: RespondPolicies;
+  readonly #target: ResponseHeaderMap;
+  readonly #partition = `cookies ${++lastNumber}`;
+  #bytes = 0;
+
+  constructor(policies: RespondPolicies, target: ResponseHeaderMap) {
+    this.#policies = policies;
+    this.#target = target;
+  }
+
+  /** `pairs`: name, value, name, value … */
+  collect(subgraph: string, pairs: readonly string[]): void {
+    const { merges } = this.#policies.of(subgraph);
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      const [name, value] = [pairs[i] as string, pairs[i + 1] as string];
+      const merge = merges.get(name);
+      if (merge !== undefined) this.#add(name, value, merge);
+    }
+  }
+
+  /** What keeps the calls of this request to a subgraph apart from those of others; empty if they may be shared. */
+  partitionOf(subgraph: string): string {
+    return this.#policies.of(subgraph).isExclusive ? `${this.#partition}/` : '';
+  }
+
+  /** How long a response without a cache rule may be cached by the client, if the subgraph's `cache-control` is handed on. */
+  cachingOf(subgraph: string, headers: CachingHeaders): CachedContribution | undefined {
+    const { handsOnCacheControl, clientHeaders } = this.#policies.of(subgraph);
+    if (!handsOnCacheControl) return undefined;
+    const allowed = readCacheControl(headers);
+    if (allowed.kind !== 'allowed' || allowed.maxAgeMs === undefined) return undefined;
+    const { maxAgeMs, ageMs, isPrivate } = allowed;
+    return {
+      kind: 'cached',
+      scope: isPrivate ? 'PRIVATE' : 'PUBLIC',
+      ageMs,
+      freshForMs: maxAgeMs - ageMs,
+      headers: clientHeaders,
+    };
+  }
+
+  #add(name: string, value: string, merge: HeaderMerge): void {
+    const known = this.#target.get(name);
+    if (merge === 'first' && known !== undefined) return;
+    const size = name.length + value.length;
+    if (this.#bytes + size > maxBytes) return;
+    this.#bytes += size;
+    if (name === 'set-cookie') {
+      const lines = Array.isArray(known) ? known : [];
+      if (!lines.includes(value)) this.#target.set(name, [...lines, value]);
+      return;
+    }
+    const values = merge === 'append' && typeof known === 'string' ? known.split(', ') : [];
+    if (!values.includes(value)) this.#target.set(name, [...values, value].join(', '));
+  }
+}

@@ -1,0 +1,12 @@
+import { createHmac } from 'node:crypto';
+
+export interface RequestSigning {
+  readonly secret: string;
+  /** In lower case. */
+  readonly header: string;
+}
+
+/** The header with the signature of a request body: `sha256=` and the hexadecimal HMAC-SHA256 of its bytes. Name and value. */
+export function signatureOf({ secret, header }: RequestSigning, body: string): readonly [string, string] {
+  return [header, `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`];
+}

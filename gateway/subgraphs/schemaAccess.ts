@@ -1,0 +1,49 @@
+import type { GatewayConfig } from '../config/schema.ts';
+import { schemaHeadersOf } from '../config/schemaHeadersOf.ts';
+import { subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
+import type { AccessOfAddress, SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
+import { pairsToObject } from './forwardedHeaders.ts';
+import { createHeaderRules } from './headerRules.ts';
+import { signatureOf } from './requestSignature.ts';
+import { SubgraphCertificates } from './subgraphCertificates.ts';
+
+/** How the gateway fetches the schemas of subgraphs: with the headers that need no client, the certificate and the signature
+ *  of operations, and with the headers of `supergraph.subgraphs`. `isTrusted`: whether an address may get them. */
+export function createSchemaAccess(
+  config: GatewayConfig,
+  certificates: Pick<SubgraphCertificates, 'tlsOf'>,
+  isTrusted: (address: SubgraphAddress) => boolean = () => true,
+): AccessOfAddress {
+  const rulesOf = createHeaderRules(config);
+  return (address) => {
+    if (!isTrusted(address)) return { tls: certificates.tlsOf(address.name) };
+    const { signing } = subgraphPolicyOf(config, address.name);
+    return {
+      headers: {
+        ...pairsToObject(rulesOf(address.name).constantHeaders.pairs),
+        ...schemaHeadersOf(config, address),
+      },
+      tls: certificates.tlsOf(address.name),
+      sign: signing.secret === '' ? undefined : (body) => signatureOf(signing, body),
+    };
+  };
+}
+
+/** The same for a command, which reads certificates once. Commands may name any address for a subgraph: headers go only to
+ *  origins that the configuration has for it.
+ *  @throws {ConfigError} for a file that cannot be used. */
+export async function readSchemaAccess(config: GatewayConfig): Promise<AccessOfAddress> {
+  const ignore = (): void => undefined;
+  const log = { info: ignore, warn: ignore, error: ignore };
+  const certificates = await SubgraphCertificates.read(config, { log });
+  await certificates.close();
+  return createSchemaAccess(config, certificates, ({ name, url }) => {
+    const { url: own, urls } = subgraphPolicyOf(config, name);
+    const { supergraph } = config;
+    const composed =
+      'subgraphs' in supergraph ? supergraph.subgraphs.filter((entry) => entry.name === name) : [];
+    return [own, ...urls, ...composed.map((entry) => entry.url)].some(
+      (known) => known !== undefined && new URL(known).origin === new URL(url).origin,
+    );
+  });
+}

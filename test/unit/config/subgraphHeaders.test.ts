@@ -1,0 +1,174 @@
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { printConfig } from '../../../gateway/config/printConfig.ts';
+
+const supergraph = { file: 'a' };
+
+function problemsOf(section: object, name = 'all'): string[] {
+  return findConfigProblems({ supergraph, subgraphs: { [name]: section } }).map(
+    ({ path, message, expected }) => `${path} ${message}; expected: ${expected}`,
+  );
+}
+
+describe('header rules in the configuration', () => {
+  test.each<[object, string]>([
+    [
+      { set: 'Content-Length', value: '1' },
+      '[0].set is "content-length", which describes the message, which the gateway writes itself; expected: another header',
+    ],
+    [
+      { rename: 'x-a', to: 'transfer-encoding' },
+      '[0].to is "transfer-encoding", which belongs to a single connection (RFC 9110, 7.6.1); expected: another header',
+    ],
+    [
+      { forward: 'traceparent' },
+      '[0].forward is "traceparent", which is written by the gateway itself; expected: another header',
+    ],
+    [{ remove: ':path' }, '[0].remove is ":path"; expected: a header name'],
+    [
+      { set: 'x-a', value: 'a\r\nx-admin: 1' },
+      '[0].value is invalid; expected: a header value: printable characters without line breaks',
+    ],
+    [{}, '[0] says nothing to do; expected: one of `set`, `remove`, `rename`, `forward`, `forwardMatching`'],
+    [
+      { remove: 'x-a', forward: 'x-a' },
+      '[0] has `remove` and `forward`; expected: one of `set`, `remove`, `rename`, `forward`, `forwardMatching`',
+    ],
+    [{ set: 'x-a' }, '[0] has neither `value` nor `claim` for `set`; expected: one of them'],
+    [
+      { set: 'x-a', value: 'a', claim: 'sub' },
+      '[0] has both `value` and `claim` for `set`; expected: one of them',
+    ],
+    [{ remove: 'x-a', value: 'a' }, '[0] has `value` without `set`; expected: `set`'],
+    [{ forward: 'x-a', claim: 'sub' }, '[0] has `claim` without `set`; expected: `set`'],
+    [{ rename: 'x-a' }, '[0] has no `to` for `rename`; expected: a header name'],
+    [{ forward: 'x-a', to: 'x-b' }, '[0] has `to` without `rename`; expected: `rename`'],
+    [{ forward: 'x-a', sett: 'x-a' }, '[0].sett is not known; did you mean `set`?; expected: '],
+  ])('are refused with the reason: %j', (rule, problem) => {
+    expect(problemsOf({ headers: { rules: [rule] } })).toEqual([`subgraphs.all.headers.rules${problem}`]);
+  });
+
+  test.each(['^x-acme-', 'x-[a-z+*]+-id', '^(x-a|x-b)$', '^x\\.\\*\\+', '^x-\\d{1,3}$', '(?:a|b)'])(
+    'accept the expression %s',
+    (forwardMatching) => {
+      expect(problemsOf({ headers: { rules: [{ forwardMatching }] } })).toEqual([]);
+    },
+  );
+
+  test.each([
+    '',
+    '(',
+    '(a+)+',
+    '(a|a)*',
+    '([a-z]+){2,}',
+    'a*a*a*',
+    'a?a?a?',
+    '(x)\\1',
+    '(?=x)x',
+    '(?<name>x)\\k<name>',
+    'x'.repeat(201),
+  ])('refuse the expression %j, which is invalid or may take long', (forwardMatching) => {
+    const [problem, ...others] = problemsOf({ headers: { rules: [{ forwardMatching }] } });
+    expect(problem).toMatch(
+      /^subgraphs\.all\.headers\.rules\[0\]\.forwardMatching is .*; expected: a regular expression such as \^x-acme-,/,
+    );
+    expect(others).toEqual([]);
+  });
+});
+
+describe('response headers in the configuration', () => {
+  test('are names, or names with a merge', () => {
+    const respond = ['X-Cost', { name: 'x-tag', merge: 'append' as const }, 'set-cookie', 'cache-control'];
+    const config = parseConfig({ supergraph, subgraphs: { all: { headers: { respond } } } });
+    expect(config.subgraphs.all.headers.respond).toEqual([
+      { name: 'x-cost', merge: 'last' },
+      { name: 'x-tag', merge: 'append' },
+      { name: 'set-cookie', merge: 'append' },
+      { name: 'cache-control', merge: 'last' },
+    ]);
+    expect(parseConfig(parse(printConfig(config)))).toEqual(config);
+  });
+
+  test.each<[unknown, string]>([
+    ['transfer-encoding', 'is "transfer-encoding", which belongs to a single connection (RFC 9110, 7.6.1)'],
+    ['content-length', 'is "content-length", which describes the message, which the gateway writes itself'],
+    ['Access-Control-Allow-Origin', 'is "access-control-allow-origin", which is decided by security.cors'],
+    ['vary', 'is "vary", which is written by the gateway itself'],
+    ['etag', 'is "etag", which is about the subgraph\'s response, and the client gets another one'],
+    [
+      { name: 'set-cookie', merge: 'last' },
+      'has merge last for set-cookie, which has a line for each cookie',
+    ],
+    [
+      { name: 'cache-control', merge: 'append' },
+      'has merge append for cache-control, which is merged to the strictest',
+    ],
+    [{ name: 'x-a', merge: 'sum' }, 'is a section'],
+    [{ name: 'x-a', other: 1 }, 'is a section'],
+    [7, 'is 7'],
+    ['x a', 'is "x a"'],
+  ])('are refused with the reason: %j', (entry, problem) => {
+    const [first, ...others] = problemsOf({ headers: { respond: [entry] } });
+    expect(first?.startsWith(`subgraphs.all.headers.respond[0] ${problem}; expected: `)).toBe(true);
+    expect(others).toEqual([]);
+  });
+});
+
+describe('certificates and signatures in the configuration', () => {
+  test('need both a certificate and its key, where a section sets one', () => {
+    const subgraphs = {
+      all: { tls: { cert: 'cert.pem', key: 'key.pem' } },
+      reviews: { tls: { key: '' } },
+      stock: { tls: { ca: 'ca.pem' } },
+    };
+    expect(findConfigProblems({ supergraph, subgraphs })).toEqual([
+      {
+        path: 'subgraphs.reviews.tls.key',
+        message: 'is missing, and `cert` is set',
+        expected: 'both the certificate and its key, or neither',
+      },
+    ]);
+  });
+
+  test('need a signature header that no rule sends', () => {
+    const subgraphs = {
+      all: { headers: { forward: ['X-Sig'] } },
+      reviews: { signing: { secret: 'x', header: 'x-sig' } },
+      stock: { signing: { header: 'x-sig' } },
+    };
+    expect(findConfigProblems({ supergraph, subgraphs })).toEqual([
+      {
+        path: 'subgraphs.reviews.signing.header',
+        message: 'is "x-sig", which `headers` of the subgraph sets or forwards',
+        expected: 'a header that nothing else writes',
+      },
+    ]);
+  });
+
+  test('are not quoted in problems', () => {
+    expect(problemsOf({ signing: { secret: 4711 } }, 'reviews')).toEqual([
+      'subgraphs.reviews.signing.secret is invalid; expected: text, or nothing',
+    ]);
+  });
+
+  test('are printed without secrets and without the values of headers', () => {
+    const printed = printConfig(
+      parseConfig({
+        supergraph,
+        subgraphs: {
+          all: {
+            signing: { secret: 'canary-1' },
+            headers: { rules: [{ set: 'authorization', value: 'canary-2' }] },
+          },
+          reviews: { signing: { secret: 'canary-3' }, headers: { rules: [{ set: 'x', value: 'canary-4' }] } },
+        },
+      }),
+    );
+    expect(printed).not.toContain('canary');
+    expect(parse(printed).subgraphs.reviews).toEqual({
+      headers: { rules: [{ set: 'x', value: '***' }] },
+      signing: { secret: '***' },
+    });
+  });
+});
