@@ -53,7 +53,7 @@ export class BufferedResponse {
     this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
   }
 
-  /** A successful response with another body and the same caching headers. `text`: a GraphQL result as JSON. */
+  /** A successful response with another body and the same headers. `text`: a GraphQL result as JSON. */
   replaceBody(text: string): BufferedResponse {
     return new BufferedResponse({
       subgraph: this.#subgraph,
@@ -61,6 +61,7 @@ export class BufferedResponse {
       contentType: undefined,
       cacheControl: this.#cacheControl,
       age: this.#age,
+      clientHeaders: this.#clientHeaders,
       body: Buffer.from(text),
     });
   }
