@@ -1,5 +1,6 @@
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
+import { createClientAddressReader } from '../transport/http/clientAddress.ts';
 import { CorsPolicy, corsOptionsOf } from '../transport/http/cors.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
@@ -56,6 +57,7 @@ export class EnrichmentFeature implements Feature {
       },
       callerOf: (headers) => readIdentity(toHeaderMap(headers), undefined),
       openStream: ({ headers, clientAddress }) => openStream(readIdentity(headers, clientAddress).clientKey),
+      clientAddressOf: createClientAddressReader(config.listen.trustedProxies),
       // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.
       drainSignal: isRedisConfigured(config.redis) ? draining : this.#drained.signal,
       cors: new CorsPolicy(corsOptionsOf(config)),

@@ -7,6 +7,7 @@ import type { SubscriptionPayload } from '../response/executionOutcome.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { Timers } from '../time/timers.ts';
 import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
+import type { ReadClientAddress } from '../transport/http/clientAddress.ts';
 import type { CorsPolicy } from '../transport/http/cors.ts';
 import { negotiateFormats } from '../transport/http/negotiateFormats.ts';
 import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
@@ -29,6 +30,7 @@ interface EnrichmentRouteOptions {
     readonly headers: ReadonlyMap<string, string>;
     readonly clientAddress: string | undefined;
   }) => () => void;
+  readonly clientAddressOf: ReadClientAddress;
   /** When aborted, all streams end without `complete`, so that clients reconnect to another process. */
   readonly drainSignal: AbortSignal;
   readonly cors: CorsPolicy;
@@ -122,9 +124,12 @@ class EnrichmentExchange {
   }
 
   async #respondWithEvents(token: string): Promise<void> {
-    const { enrichments, callerOf, drainSignal, openStream } = this.#options;
-    const { headers, socket } = this.#request;
-    const close = openStream({ headers: toHeaderMap(headers), clientAddress: socket.remoteAddress });
+    const { enrichments, callerOf, clientAddressOf, drainSignal, openStream } = this.#options;
+    const { headers } = this.#request;
+    const close = openStream({
+      headers: toHeaderMap(headers),
+      clientAddress: clientAddressOf(this.#request),
+    });
     const ended = new AbortController();
     const onClose = (): void => ended.abort(new ClientDisconnectedError());
     this.#response.once('close', onClose);

@@ -12,10 +12,10 @@ import type { EventStreamExchange, EventStreamRequests } from '../event-streams/
 import { readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
-import { clientAddressOf } from '../workers/proxiedRequest.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
 import { checkCsrf } from './checkCsrf.ts';
 import { chooseRequestId } from './chooseRequestId.ts';
+import type { ReadClientAddress } from './clientAddress.ts';
 import type { CorsPolicy } from './cors.ts';
 import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
@@ -33,6 +33,7 @@ interface GraphQLRouteOptions {
   readonly eventStreamRequests: EventStreamRequests;
   /** Identifies a client for limits, by its headers and address. */
   readonly clientKey: (headers: ReadonlyMap<string, string>, address: string | undefined) => string;
+  readonly clientAddressOf: ReadClientAddress;
   readonly bodySize: number;
   readonly streamSettings: StreamSettings;
   readonly requestErrorStatus: 400 | 200;
@@ -206,7 +207,7 @@ class GraphQLExchange {
   }
 
   #eventStreamExchange(method: string, search: string): EventStreamExchange {
-    const clientAddress = clientAddressOf(this.#request);
+    const clientAddress = this.#options.clientAddressOf(this.#request);
     const clientHeaders = this.#clientHeaders();
     return {
       method,
@@ -235,7 +236,7 @@ class GraphQLExchange {
       acceptsSubscriptions: subscription !== undefined,
       isReadOnly: method === 'GET',
       lastEventId: subscription === 'text/event-stream' ? headers.get('last-event-id') : undefined,
-      clientAddress: clientAddressOf(this.#request),
+      clientAddress: this.#options.clientAddressOf(this.#request),
       requestId: this.#requestId,
       signal: this.#signal,
     });

@@ -23,6 +23,7 @@ import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketReg
 import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
+import { createClientAddressReader } from './clientAddress.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
@@ -42,6 +43,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
     readonly port: number;
     readonly path: string;
     readonly timeouts: ListenerTimeouts;
+    /** Ranges of addresses. Default: none. */
+    readonly trustedProxies?: readonly string[];
     /** Milliseconds within which running requests may end when the server closes. */
     readonly drainTimeout: number;
   };
@@ -134,6 +137,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
   const inFlight = new InFlightRequests();
   const cors = new CorsPolicy(security.cors);
+  const clientAddressOf = createClientAddressReader(listen.trustedProxies ?? []);
   let isShuttingDown = false;
   let isDraining = false;
   const plugins = options.plugins ?? [];
@@ -175,6 +179,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     admission,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
     clientKey: options.clientKey,
+    clientAddressOf,
     bodySize: limits.bodySize,
     streamSettings,
     requestErrorStatus: options.requestErrorStatus ?? 400,
@@ -189,6 +194,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const webSockets = new WebSocketRegistry({
     admission,
+    clientAddressOf,
     maxMessageBytes: limits.bodySize,
     maxConnections: limits.webSockets,
     maxOperations: limits.operationsPerSocket,

@@ -42,6 +42,7 @@ export interface WebSocketConnectionSettings extends StreamSettings {
 interface WebSocketConnectionOptions extends WebSocketConnectionSettings {
   readonly socket: WebSocket;
   readonly connection: Socket;
+  readonly clientAddress: string | undefined;
   /** Names in lower case. */
   readonly handshakeHeaders: ReadonlyMap<string, string>;
 }
@@ -212,7 +213,7 @@ export class WebSocketConnection {
     body: Readonly<Record<string, unknown>>,
     requestId: string,
   ): Promise<void> {
-    const { admission, handshakeHeaders, connection } = this.#options;
+    const { admission, handshakeHeaders, clientAddress } = this.#options;
     const headers = operationHeaders(handshakeHeaders, this.#parameters, requestId);
     const client = new ClientRequest({
       headers,
@@ -221,7 +222,7 @@ export class WebSocketConnection {
       isReadOnly: false,
       lastEventId: undefined,
       connectionParams: this.#forwardedParameters,
-      clientAddress: connection.remoteAddress,
+      clientAddress,
       requestId,
       signal: operation.signal,
     });

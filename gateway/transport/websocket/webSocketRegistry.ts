@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { handleProtocols } from 'graphql-ws';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { HttpError } from '../../admission/httpError.ts';
+import type { ReadClientAddress } from '../http/clientAddress.ts';
 import type { CorsPolicy } from '../http/cors.ts';
 import { writeHttpError } from '../http/writeResponse.ts';
 import { checkOrigin, type HandshakeCredentials } from './checkOrigin.ts';
@@ -18,6 +19,7 @@ interface WebSocketRegistryOptions extends WebSocketConnectionSettings {
   /** Whether the origin of a browser's page is checked. */
   readonly csrf: boolean;
   readonly cors: CorsPolicy;
+  readonly clientAddressOf: ReadClientAddress;
   readonly isDraining: () => boolean;
 }
 
@@ -66,6 +68,7 @@ export class WebSocketRegistry {
         ...this.#options,
         socket,
         connection: connection as Socket,
+        clientAddress: this.#options.clientAddressOf(request),
         handshakeHeaders: handshakeHeaders(request.headers, credentials),
       });
       this.#open.add(client);

@@ -12,6 +12,7 @@ describe('a configuration', () => {
       port: 4000,
       path: '/graphql',
       publicUrl: '',
+      trustedProxies: [],
       timeouts: { headers: 60_000, request: 300_000, keepAlive: 75_000 },
       shutdownDelay: 2_000,
       drainTimeout: 30_000,

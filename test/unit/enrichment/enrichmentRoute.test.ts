@@ -32,6 +32,7 @@ async function start(
         enrichments: wrap === undefined ? fixture.jobs : wrap(fixture.jobs),
         callerOf: (headers) => ({ tokenOwner: headers.authorization }),
         openStream: () => openStreams.open('ada'),
+        clientAddressOf: () => undefined,
         drainSignal: draining.signal,
         cors: new CorsPolicy({ origins: ['https://shop.test'] }),
         bufferSize: 100_000,
