@@ -8,6 +8,7 @@ import type { TransportLog } from '../telemetry/logger.ts';
 import type { Timers } from '../time/timers.ts';
 import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
 import type { ReadClientAddress } from '../transport/http/clientAddress.ts';
+import type { CompressionPolicy } from '../transport/http/compression.ts';
 import type { CorsPolicy } from '../transport/http/cors.ts';
 import { negotiateFormats } from '../transport/http/negotiateFormats.ts';
 import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
@@ -34,6 +35,7 @@ interface EnrichmentRouteOptions {
   /** When aborted, all streams end without `complete`, so that clients reconnect to another process. */
   readonly drainSignal: AbortSignal;
   readonly cors: CorsPolicy;
+  readonly compression: CompressionPolicy;
   /** As in `HttpServerOptions`. */
   readonly bufferSize: number;
   readonly readTimeoutMs: number;
@@ -115,12 +117,13 @@ class EnrichmentExchange {
   }
 
   async #respondWithJson(token: string): Promise<void> {
-    const { enrichments, callerOf, readTimeoutMs } = this.#options;
+    const { enrichments, callerOf, compression, readTimeoutMs } = this.#options;
     const { headers: received } = this.#request;
     const arrived = await enrichments.readArrived(token, callerOf(received), cursorOf(received));
     if (arrived === undefined) throw expiredTokenError();
     const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
-    writeResponse(this.#response, 200, headers, JSON.stringify(arrived), readTimeoutMs);
+    const chosen = compression.choose(received);
+    await writeResponse(this.#response, 200, headers, JSON.stringify(arrived), readTimeoutMs, chosen);
   }
 
   async #respondWithEvents(token: string): Promise<void> {
@@ -147,10 +150,11 @@ class EnrichmentExchange {
   }
 
   async #writeEvents(updates: AsyncIterator<EnrichmentUpdate>, signal: AbortSignal): Promise<void> {
-    const { bufferSize, readTimeoutMs, heartbeatIntervalMs, timers } = this.#options;
+    const { bufferSize, compression, readTimeoutMs, heartbeatIntervalMs, timers } = this.#options;
     try {
       await writePayloads(this.#response, payloadsOf(updates), updateEventEncoding, {
         headers: this.#headers(),
+        compression: compression.choose(this.#request.headers),
         bufferSize,
         readTimeoutMs,
         heartbeatIntervalMs,

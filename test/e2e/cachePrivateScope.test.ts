@@ -35,7 +35,7 @@ describe('Private values', () => {
         const { body, headers } = await shop.execute(query, by(owner));
         expect(body).toEqual(answerFor(owner.trim()));
         expect(headers.get('cache-control')).toBe('private, max-age=60');
-        expect(headers.get('vary')).toBe('accept, x-user-id');
+        expect(headers.get('vary')).toBe('accept-encoding, accept, x-user-id');
       }
     }
     expect(shop.people.calls).toHaveLength(4);
@@ -82,7 +82,7 @@ describe('Private values', () => {
         headers: { authorization: authorization ?? '' },
       });
       expect(body).toEqual(answerFor(authorization ?? ''));
-      expect(headers.get('vary')).toBe('accept, accept-language, authorization');
+      expect(headers.get('vary')).toBe('accept-encoding, accept, accept-language, authorization');
     }
     expect(shop.people.calls).toHaveLength(3);
     for (const authorization of [token({}), token({ sub: ['a'] }), 'Bearer a.b', 'Basic YQ==']) {
@@ -164,7 +164,7 @@ describe('Public values', () => {
       const answer = await shop.execute('{ me { id } }', { headers });
       expect(answer.body).toEqual({ data: { me: { id: owner } } });
       expect(answer.headers.get('cache-control')).toBe('public, max-age=60');
-      expect(answer.headers.get('vary')).toBe('accept, x-user-id');
+      expect(answer.headers.get('vary')).toBe('accept-encoding, accept, x-user-id');
     }
     expect(shop.people.calls).toHaveLength(2);
   });

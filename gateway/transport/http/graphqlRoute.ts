@@ -16,6 +16,7 @@ import { addCachingHeaders } from './cachingHeaders.ts';
 import { checkCsrf } from './checkCsrf.ts';
 import { chooseRequestId } from './chooseRequestId.ts';
 import type { ReadClientAddress } from './clientAddress.ts';
+import type { Compression, CompressionPolicy } from './compression.ts';
 import type { CorsPolicy } from './cors.ts';
 import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
@@ -39,6 +40,7 @@ interface GraphQLRouteOptions {
   readonly requestErrorStatus: 400 | 200;
   readonly csrf: boolean;
   readonly cors: CorsPolicy;
+  readonly compression: CompressionPolicy;
   /** The page for a browser's GET; `undefined` when GraphiQL is off. */
   readonly browserPage: BrowserPage | undefined;
   readonly inFlight: InFlightRequests;
@@ -78,6 +80,7 @@ class GraphQLExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #accepted: AcceptedFormats;
+  readonly #compression: Compression | undefined;
   readonly #requestId: string;
   readonly #inFlight: InFlightRequest;
   readonly #signal: AbortSignal;
@@ -95,6 +98,7 @@ class GraphQLExchange {
     this.#inFlight = inFlight;
     this.#signal = inFlight.signal;
     this.#accepted = negotiateFormats(request.headers.accept);
+    this.#compression = options.compression.choose(request.headers);
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
   }
 
@@ -120,6 +124,8 @@ class GraphQLExchange {
         browserPage.status,
         this.#headers({ ...browserPage.headers, 'content-type': 'text/html; charset=utf-8' }),
         browserPage.html,
+        0,
+        this.#compression,
       );
     }
     if (single === undefined && incremental === undefined && subscription === undefined) {
@@ -251,7 +257,7 @@ class GraphQLExchange {
       client,
     );
     if (result.kind === 'stream') return this.#writeStream(result);
-    this.#writeComplete(
+    await this.#writeComplete(
       this.#withRequestErrorStatus(result),
       prefersEvents && !Array.isArray(body) && !this.#getsStatus(result.status, overloadStatuses),
     );
@@ -276,12 +282,13 @@ class GraphQLExchange {
       signal: this.#signal,
       formatFailure: (reason) => this.#formatFailure(reason),
     };
+    const compression = this.#compression;
     if (outcome.kind === 'incremental') {
       const payloads = outcome.payloads[Symbol.asyncIterator]();
       const encoding = prefersEvents
         ? incrementalEventEncoding
         : incrementalPartEncoding(incremental as IncrementalFormat);
-      return writePayloads(this.#response, payloads, encoding, options);
+      return writePayloads(this.#response, payloads, encoding, { ...options, compression });
     }
     const events = outcome.events[Symbol.asyncIterator]();
     if (isDraining()) {
@@ -291,27 +298,34 @@ class GraphQLExchange {
     this.#inFlight.isSubscription = true;
     const encoding =
       subscription === 'text/event-stream' ? subscriptionEventEncoding : subscriptionPartEncoding;
-    return writePayloads(this.#response, new SingleEventBatches(events), encoding, options);
+    return writePayloads(this.#response, new SingleEventBatches(events), encoding, {
+      ...options,
+      compression: compression?.includesSubscriptions === true ? compression : undefined,
+    });
   }
 
-  #writeComplete(result: CompleteResult, asEvent: boolean): void {
+  #writeComplete(result: CompleteResult, asEvent: boolean): Promise<void> | undefined {
     const { status, headers: apolloHeaders, content, caching } = result;
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     if (caching !== undefined && status === 200) {
       const { vary } = this.#options.cors.responseHeaders(this.#request.headers.origin);
-      addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [vary, headers.vary]);
+      addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [
+        vary,
+        headers.vary,
+        this.#options.compression.vary,
+      ]);
     }
     const { single, incremental } = this.#accepted;
     const { readTimeoutMs } = this.#options.streamSettings;
-    if (asEvent) {
-      writeSingleEvent(this.#response, headers, content, readTimeoutMs);
-    } else if (single !== undefined || status >= 300) {
-      writeResponse(this.#response, status, headers, content, readTimeoutMs);
-    } else if (incremental !== undefined) {
-      writeSinglePart(this.#response, incremental, headers, contentToText(content));
-    } else {
-      writeSinglePayload(this.#response, headers, contentToText(content));
+    const compression = this.#compression;
+    if (asEvent) return writeSingleEvent(this.#response, headers, content, readTimeoutMs, compression);
+    if (single !== undefined || status >= 300) {
+      return writeResponse(this.#response, status, headers, content, readTimeoutMs, compression);
     }
+    const text = contentToText(content);
+    return incremental === undefined
+      ? writeSinglePayload(this.#response, headers, text, readTimeoutMs, compression)
+      : writeSinglePart(this.#response, incremental, headers, text, readTimeoutMs, compression);
   }
 
   #respondToPreflight(): void {

@@ -7,6 +7,8 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
+import type { CompressionPolicy } from './compression.ts';
+import { compressReplies } from './compressReplies.ts';
 import { rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 import { securityHeaders } from './securityHeaders.ts';
@@ -23,6 +25,7 @@ interface HttpListenerOptions {
   /** Other upgrade requests are handled as requests without an upgrade. */
   readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
   readonly timeouts: ListenerTimeouts;
+  readonly compression: CompressionPolicy;
 }
 
 /** In milliseconds. */
@@ -44,6 +47,7 @@ export function createHttpListener({
   isWriting,
   acceptsUpgrade,
   timeouts,
+  compression,
 }: HttpListenerOptions): HttpListener {
   let server: Server | undefined;
   const routes = fastify({
@@ -69,6 +73,7 @@ export function createHttpListener({
     },
   });
   if (server === undefined) throw new Error('Fastify did not call serverFactory.');
+  compressReplies(routes, compression);
   rejectUnknownRoutes(routes);
   return { server, routes };
 }

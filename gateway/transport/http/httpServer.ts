@@ -24,6 +24,7 @@ import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentit
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
 import { createClientAddressReader } from './clientAddress.ts';
+import { type CompressionOptions, CompressionPolicy } from './compression.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
@@ -45,6 +46,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
     readonly timeouts: ListenerTimeouts;
     /** Ranges of addresses. Default: none. */
     readonly trustedProxies?: readonly string[];
+    /** Default: responses are not compressed. */
+    readonly compression?: CompressionOptions;
     /** Milliseconds within which running requests may end when the server closes. */
     readonly drainTimeout: number;
   };
@@ -137,6 +140,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
   const inFlight = new InFlightRequests();
   const cors = new CorsPolicy(security.cors);
+  const compression = new CompressionPolicy(listen.compression, cors);
   const clientAddressOf = createClientAddressReader(listen.trustedProxies ?? []);
   let isShuttingDown = false;
   let isDraining = false;
@@ -185,6 +189,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     requestErrorStatus: options.requestErrorStatus ?? 400,
     csrf: security.csrf,
     cors,
+    compression,
     browserPage:
       options.graphiqlDirectory === undefined ? undefined : createBrowserPage(options.graphiqlDirectory),
     inFlight,
@@ -243,6 +248,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isWriting: (socket) => inFlight.isWriting(socket),
     acceptsUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
     timeouts: listen.timeouts,
+    compression,
   });
   publicListener.server.on('connection', (socket) => inFlight.watch(socket));
   publicListener.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
@@ -267,6 +273,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           isWriting: () => false,
           acceptsUpgrade: () => false,
           timeouts: listen.timeouts,
+          compression,
         });
   let unsubscribe: (() => void) | undefined;
   if (adminListener !== undefined) {

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { DeferredEnrichments } from '../../../gateway/enrichment/deferredEnrichments.ts';
 import { addEnrichmentRoute } from '../../../gateway/enrichment/enrichmentRoute.ts';
 import { StreamLimiter } from '../../../gateway/subscriptions/streamLimiter.ts';
+import { CompressionPolicy } from '../../../gateway/transport/http/compression.ts';
 import { CorsPolicy } from '../../../gateway/transport/http/cors.ts';
 import {
   ControlledAttempt,
@@ -22,6 +23,7 @@ async function start(
   wrap?: (jobs: DeferredEnrichments) => Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>,
 ) {
   const fixture = createInMemoryJobs();
+  const cors = new CorsPolicy({ origins: ['https://shop.test'] });
   const draining = new AbortController();
   const openStreams = new StreamLimiter({ total: 2, perClient: 2 });
   const timers = new FakeTimers();
@@ -34,7 +36,8 @@ async function start(
         openStream: () => openStreams.open('ada'),
         clientAddressOf: () => undefined,
         drainSignal: draining.signal,
-        cors: new CorsPolicy({ origins: ['https://shop.test'] }),
+        cors,
+        compression: new CompressionPolicy(undefined, cors),
         bufferSize: 100_000,
         readTimeoutMs: 1_000,
         heartbeatIntervalMs: 10_000,
