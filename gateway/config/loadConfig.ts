@@ -95,15 +95,19 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
           : [],
       ),
     );
-  const { supergraph, redis } = sectionOf(options);
+  const resolveTls = (section: unknown, keys: readonly string[]) => {
+    const { tls } = sectionOf(section);
+    return isSection(tls) ? { tls: { ...tls, ...resolveKeys(tls, keys) } } : {};
+  };
+  const { supergraph, redis, listen } = sectionOf(options);
   let result = options;
   if (isSection(supergraph))
     result = mergeIntoSection(result, 'supergraph', resolveKeys(supergraph, ['file']));
-  const { tls } = sectionOf(redis);
-  if (!isSection(tls)) return result;
-  return mergeIntoSection(result, 'redis', {
-    tls: { ...tls, ...resolveKeys(tls, ['ca', 'certificate', 'key']) },
-  });
+  if (isSection(listen))
+    result = mergeIntoSection(result, 'listen', resolveTls(listen, ['ca', 'cert', 'key']));
+  if (isSection(redis))
+    result = mergeIntoSection(result, 'redis', resolveTls(redis, ['ca', 'certificate', 'key']));
+  return result;
 }
 
 function applyOverrides(options: unknown, { supergraph, host, port, workers }: ConfigOverrides): unknown {

@@ -63,7 +63,7 @@ export class EnrichmentFeature implements Feature {
       // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.
       drainSignal: isRedisConfigured(config.redis) ? draining : this.#drained.signal,
       cors,
-      compression: new CompressionPolicy(config.listen.compression, cors),
+      compression: new CompressionPolicy(config.listen.compression, cors, config.listen.tls.ca !== ''),
       bufferSize,
       readTimeoutMs: readTimeout,
       heartbeatIntervalMs: heartbeat,

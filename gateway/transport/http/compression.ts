@@ -48,10 +48,13 @@ const neverCompressed: CompressionOptions = {
 export class CompressionPolicy {
   readonly #options: CompressionOptions;
   readonly #cors: CorsPolicy;
+  readonly #hasClientCertificates: boolean;
 
-  constructor(options: CompressionOptions | undefined, cors: CorsPolicy) {
+  /** `hasClientCertificates`: clients authenticate by certificates, which browsers send for every page. */
+  constructor(options: CompressionOptions | undefined, cors: CorsPolicy, hasClientCertificates = false) {
     this.#options = options ?? neverCompressed;
     this.#cors = cors;
+    this.#hasClientCertificates = hasClientCertificates;
   }
 
   /** The `vary` of every response that caches may store. */
@@ -75,7 +78,8 @@ export class CompressionPolicy {
   /** Whether the page of another origin may have sent the request with the user's credentials (BREACH): someone who chooses
    *  a part of the response, and sees its size on the network, can guess the secrets in it. */
   #couldLeakSecrets(headers: IncomingHttpHeaders): boolean {
-    if (headers.cookie === undefined && headers.authorization === undefined) return false;
+    const hasCredentials = headers.cookie !== undefined || headers.authorization !== undefined;
+    if (!hasCredentials && !this.#hasClientCertificates) return false;
     const site = headers['sec-fetch-site'];
     if (site === 'same-origin' || site === 'none') return false;
     const origin = this.#cors.classify(headers);

@@ -18,6 +18,7 @@ import { chooseRequestId } from './chooseRequestId.ts';
 import type { ReadClientAddress } from './clientAddress.ts';
 import type { Compression, CompressionPolicy } from './compression.ts';
 import type { CorsPolicy } from './cors.ts';
+import { connectionEnd } from './http2Messages.ts';
 import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
 import { subscriptionPartEncoding, writeSinglePayload } from './multipartSubscription.ts';
@@ -359,7 +360,7 @@ class GraphQLExchange {
       ...this.#options.cors.responseHeaders(this.#request.headers.origin),
       ...extra,
       'x-request-id': this.#requestId,
-      ...(this.#options.isShuttingDown() ? { connection: 'close' } : {}),
+      ...(this.#options.isShuttingDown() ? connectionEnd(this.#response) : {}),
     };
   }
 }

@@ -37,6 +37,8 @@ import {
 } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
 import { inRequestScope } from './requestScope.ts';
+import { rejectMalformedHeaders } from './respondToMalformedHttp.ts';
+import type { TlsOptions } from './tlsServer.ts';
 
 export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly listen: {
@@ -46,6 +48,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
     readonly timeouts: ListenerTimeouts;
     /** Ranges of addresses. Default: none. */
     readonly trustedProxies?: readonly string[];
+    /** TLS is on if `cert` is not empty. Default: no TLS. */
+    readonly tls?: TlsOptions;
     /** Default: responses are not compressed. */
     readonly compression?: CompressionOptions;
     /** Milliseconds within which running requests may end when the server closes. */
@@ -140,7 +144,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
   const inFlight = new InFlightRequests();
   const cors = new CorsPolicy(security.cors);
-  const compression = new CompressionPolicy(listen.compression, cors);
+  const compression = new CompressionPolicy(listen.compression, cors, Boolean(listen.tls?.ca));
   const clientAddressOf = createClientAddressReader(listen.trustedProxies ?? []);
   let isShuttingDown = false;
   let isDraining = false;
@@ -238,19 +242,28 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           isDraining: () => isDraining,
           log,
         });
+  const tls = listen.tls?.cert ? listen.tls : undefined;
   const publicListener = createHttpListener({
     route: (handleOther) => {
       const handlePublic = inRequestScope((request, response) =>
         isForGraphQL(request) ? handleGraphQL(request, response) : handleOther(request, response),
       );
-      return workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
+      const handle =
+        workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
+      return (request, response) => {
+        if (!rejectMalformedHeaders(request, response)) handle(request, response);
+      };
     },
     isWriting: (socket) => inFlight.isWriting(socket),
     acceptsUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
     timeouts: listen.timeouts,
     compression,
+    tls,
+    log,
   });
-  publicListener.server.on('connection', (socket) => inFlight.watch(socket));
+  publicListener.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket) =>
+    inFlight.watch(socket),
+  );
   publicListener.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
   addHealthRoutes(publicListener.routes, health);
   if (options.graphiqlDirectory !== undefined) {
@@ -274,6 +287,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           acceptsUpgrade: () => false,
           timeouts: listen.timeouts,
           compression,
+          log,
         });
   let unsubscribe: (() => void) | undefined;
   if (adminListener !== undefined) {

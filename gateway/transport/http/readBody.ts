@@ -94,7 +94,8 @@ export function readBody(
     });
     request.once('error', () => fail(new ClientDisconnectedError()));
     request.once('close', () => {
-      if (!request.complete) fail(new ClientDisconnectedError());
+      // `complete` is always true for HTTP/2.
+      if (!request.readableEnded) fail(new ClientDisconnectedError());
     });
   });
 }

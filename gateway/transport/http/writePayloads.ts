@@ -10,7 +10,8 @@ import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { CompressedStream } from './compressedStream.ts';
 import { type Compression, type ContentCoding, isCompressible, setContentCoding } from './compression.ts';
-import { type ResponseHeaders, setReadTimeout, setStreamHeaders } from './writeResponse.ts';
+import { setReadTimeout } from './http2Messages.ts';
+import { type ResponseHeaders, setStreamHeaders } from './writeResponse.ts';
 
 export interface PayloadStreamOptions extends StreamSettings {
   readonly headers: ResponseHeaders;

@@ -13,6 +13,7 @@ import {
   isCompressible,
   setContentCoding,
 } from './compression.ts';
+import { setReadTimeout } from './http2Messages.ts';
 import type { SingleMediaType } from './negotiateFormats.ts';
 import { securityHeaders } from './securityHeaders.ts';
 
@@ -131,12 +132,6 @@ async function writeCompressed(
  *  response, node:http sets the socket's keep-alive timeout. */
 export function closeIfStalled(response: ServerResponse, readTimeoutMs: number): void {
   if (readTimeoutMs > 0 && response.writableLength > 0) setReadTimeout(response, readTimeoutMs);
-}
-
-/** Closes the connection when the client reads nothing for `timeoutMs`; 0 removes the timeout. */
-export function setReadTimeout(response: ServerResponse, timeoutMs: number): void {
-  // The HTTP server destroys a connection whose timeout fires.
-  response.socket?.setTimeout(timeoutMs);
 }
 
 /** Writes a response to a request that was rejected before anything was executed. */

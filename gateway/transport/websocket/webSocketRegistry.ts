@@ -6,6 +6,7 @@ import { type ServerOptions, WebSocketServer } from 'ws';
 import { HttpError } from '../../admission/httpError.ts';
 import type { ReadClientAddress } from '../http/clientAddress.ts';
 import type { CorsPolicy } from '../http/cors.ts';
+import { findMalformedHeaders } from '../http/malformedHeaders.ts';
 import { writeHttpError } from '../http/writeResponse.ts';
 import { checkOrigin, type HandshakeCredentials } from './checkOrigin.ts';
 import { handshakeHeaders } from './connectionHeaders.ts';
@@ -106,6 +107,8 @@ export class WebSocketRegistry {
     if (isDraining()) {
       throw new HttpError(503, 'The gateway is shutting down. Connect again.', { code: 'SHUTTING_DOWN' });
     }
+    const malformed = findMalformedHeaders(request);
+    if (malformed !== undefined) throw malformed;
     const credentials = csrf ? checkOrigin(request.headers, cors) : 'used';
     admission.checkReady();
     if (this.#open.size >= maxConnections) {

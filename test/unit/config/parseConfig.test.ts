@@ -13,6 +13,7 @@ describe('a configuration', () => {
       path: '/graphql',
       publicUrl: '',
       trustedProxies: [],
+      tls: { cert: '', key: '', ca: '' },
       compression: { enabled: true, minSize: 1024, subscriptions: false, crossOrigin: false },
       timeouts: { headers: 60_000, request: 300_000, keepAlive: 75_000 },
       shutdownDelay: 2_000,
