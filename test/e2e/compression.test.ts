@@ -224,6 +224,17 @@ describe('a stream', () => {
     expect(await body.end()).toMatch(/"INTERNAL_SERVER_ERROR"\}\}\],"hasNext":false\}\r\n-----\r\n$/);
   });
 
+  test('ends as its format requires when the gateway shuts down', async () => {
+    const payloads = new ScriptedPayloads();
+    await using server = await start(() => payloads.outcome, {}, { drainTimeout: 1 });
+    payloads.push([{ data: { greeting: 'hello' }, hasNext: true }]);
+    const headers = { accept: 'multipart/mixed;deferSpec=20220824', 'accept-encoding': 'gzip' };
+    const body = new DecodedBody(await send(server.url, { headers }));
+    await body.includes('hello');
+    await server.close();
+    expect(await body.end()).toMatch(/"SHUTTING_DOWN"\}\}\],"hasNext":false\}\r\n-----\r\n$/);
+  });
+
   test('ends when its client disconnects', async () => {
     const payloads = new ScriptedPayloads();
     await using server = await start(() => payloads.outcome);

@@ -311,6 +311,23 @@ describe('a server with HTTP/2 that shuts down', () => {
     await Promise.all([goaway, closed]);
   });
 
+  test('ends an incomplete stream as its format requires, after the drain timeout', async () => {
+    const payloads = new ScriptedPayloads();
+    await using server = await start(() => payloads.outcome, { drainTimeout: 1 });
+    await using connection = new Connection(server.url);
+    payloads.push([{ data: { greeting: 'hello' }, hasNext: true }]);
+    const stream = connection.operate('{ greeting }', { accept: 'multipart/mixed;deferSpec=20220824' });
+    let body = '';
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      body += part;
+    });
+    await once(stream, 'data');
+    const closed = once(stream, 'close');
+    await server.close();
+    await closed;
+    expect(body).toMatch(/"SHUTTING_DOWN"\}\}\],"hasNext":false\}\r\n-----\r\n$/);
+  });
+
   test('announces it with the next response', async () => {
     await using server = await start();
     await using connection = new Connection(server.url);

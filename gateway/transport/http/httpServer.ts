@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { Admission } from '../../admission/admission.ts';
 import {
@@ -131,6 +132,9 @@ interface HttpAddresses {
   /** URL of the admin listener, without a path. */
   readonly adminUrl: string | undefined;
 }
+
+/** Milliseconds in which aborted requests may write their last payload. */
+const lastPayloadTimeMs = 100;
 
 /** Creates the public listener and the admin listener. On the public listener, node:http serves the GraphQL route, and
  *  Fastify all other routes. */
@@ -322,7 +326,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (inFlight.size > 0 || webSockets.size > 0) {
       inFlight.abortAll(new GatewayShutdownError());
       webSockets.abortAll();
-      // One turn of the event loop for the aborted requests to write their last payload or error.
+      // Aborted requests write their last payload or error at once, unless it is compressed first.
+      await Promise.race([inFlight.waitForEnd(), sleep(lastPayloadTimeMs, undefined, { ref: false })]);
       await new Promise((resolve) => setImmediate(resolve));
     }
     webSockets.terminateAll();

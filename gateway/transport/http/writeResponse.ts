@@ -29,14 +29,18 @@ export function writeResponse(
   readTimeoutMs = 0,
   compression?: Compression,
 ): Promise<void> | undefined {
-  const parts = typeof content === 'string' || Buffer.isBuffer(content) ? [content] : content;
-  const size = sizeOf(parts);
+  const isWhole = typeof content === 'string' || Buffer.isBuffer(content);
+  const size = isWhole ? Buffer.byteLength(content) : sizeOf(content);
   if (isCompressed(headers, size, compression)) {
+    const parts = isWhole ? [content] : content;
     return writeCompressed(response, status, headers, parts, size, readTimeoutMs, compression.coding);
   }
   headers['content-length'] = String(size);
   response.writeHead(status, headers);
-  writeParts(response, parts, readTimeoutMs);
+  if (isWhole) {
+    response.end(content);
+    closeIfStalled(response, readTimeoutMs);
+  } else writeParts(response, content, readTimeoutMs);
   return undefined;
 }
 
