@@ -86,6 +86,13 @@ describe('a response is compressed', () => {
     expect(isCompressed({ cookie, 'sec-fetch-site': 'cross-site' }, overrides)).toBe(false);
   });
 
+  test('to no page of another origin when clients have certificates, which browsers send for every page', () => {
+    const policy = new CompressionPolicy(options, cors, true);
+    const received = { host: 'api.example', 'accept-encoding': 'gzip' };
+    expect(policy.choose({ ...received, 'sec-fetch-site': 'cross-site' })).toBeUndefined();
+    expect(policy.choose(received)?.coding).toBe('gzip');
+  });
+
   test('to nobody when compression is off, and to no client that does not accept it', () => {
     expect(isCompressed({}, { enabled: false })).toBe(false);
     expect(new CompressionPolicy(options, cors).choose({ host: 'api.example' })).toBeUndefined();
