@@ -10,6 +10,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { CompressionPolicy } from './compression.ts';
 import { compressReplies } from './compressReplies.ts';
+import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 import { securityHeaders } from './securityHeaders.ts';
@@ -33,16 +34,6 @@ interface HttpListenerOptions {
   /** `undefined` for HTTP without TLS. */
   readonly tls?: TlsOptions | undefined;
   readonly log: TransportLog;
-}
-
-/** In milliseconds. */
-export interface ListenerTimeouts {
-  /** Time for the headers of a request to arrive. */
-  readonly headers: number;
-  /** Time for a whole request to arrive. At least `headers`. */
-  readonly request: number;
-  /** Time after which an idle connection is closed. */
-  readonly keepAlive: number;
 }
 
 const securityHeaderEntries = Object.entries(securityHeaders);

@@ -29,14 +29,9 @@ import { type CompressionOptions, CompressionPolicy } from './compression.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
-import {
-  closeListener,
-  closeServer,
-  createHttpListener,
-  type ListenerTimeouts,
-  startListening,
-} from './httpListener.ts';
+import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
+import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { inRequestScope } from './requestScope.ts';
 import { rejectMalformedHeaders } from './respondToMalformedHttp.ts';
 import type { TlsOptions } from './tlsServer.ts';

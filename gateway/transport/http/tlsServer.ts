@@ -10,7 +10,7 @@ import {
   watchCertificateFiles,
 } from '../../tls/certificateFiles.ts';
 import { Http2Request, Http2Response, http2StreamOf } from './http2Messages.ts';
-import type { ListenerTimeouts } from './httpListener.ts';
+import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { writeErrorResponse } from './writeResponse.ts';
 
