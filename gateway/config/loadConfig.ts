@@ -101,7 +101,7 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
     const { tls } = sectionOf(section);
     return isSection(tls) ? { tls: { ...tls, ...resolveKeys(tls, keys) } } : {};
   };
-  const { supergraph, redis, security, subgraphs, extensions } = sectionOf(options);
+  const { listen, supergraph, redis, security, subgraphs, extensions } = sectionOf(options);
   let result = options;
   const { trustedDocuments } = sectionOf(security);
   if (isSection(trustedDocuments)) {
@@ -119,6 +119,8 @@ function resolveRelativePaths(options: unknown, configPath: string | undefined):
   }
   if (isSection(supergraph))
     result = mergeIntoSection(result, 'supergraph', resolveKeys(supergraph, ['file']));
+  if (isSection(listen))
+    result = mergeIntoSection(result, 'listen', resolveTls(listen, ['ca', 'cert', 'key']));
   if (isSection(redis))
     result = mergeIntoSection(result, 'redis', resolveTls(redis, ['ca', 'certificate', 'key']));
   if (!isSection(subgraphs)) return result;

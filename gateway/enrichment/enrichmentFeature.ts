@@ -1,5 +1,7 @@
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
+import { createClientAddressReader } from '../transport/http/clientAddress.ts';
+import { CompressionPolicy } from '../transport/http/compression.ts';
 import { CorsPolicy, corsOptionsOf } from '../transport/http/cors.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import type { JobExecutor } from './enrichmentJob.ts';
@@ -48,6 +50,7 @@ export class EnrichmentFeature implements Feature {
   addPublicRoutes(routes: Routes, draining: AbortSignal): void {
     const { config, openStream, authentication, timers, log } = this.#context;
     const { bufferSize, readTimeout, heartbeat } = config.delivery;
+    const cors = new CorsPolicy(corsOptionsOf(config));
     addEnrichmentRoute(routes, {
       enrichments: {
         subscribe: (...query) => this.#startedJobs.subscribe(...query),
@@ -55,9 +58,11 @@ export class EnrichmentFeature implements Feature {
       },
       authentication,
       openStream,
+      clientAddressOf: createClientAddressReader(config.listen.trustedProxies),
       // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.
       drainSignal: isRedisConfigured(config.redis) ? draining : this.#drained.signal,
-      cors: new CorsPolicy(corsOptionsOf(config)),
+      cors,
+      compression: new CompressionPolicy(config.listen.compression, cors, config.listen.tls.ca !== ''),
       bufferSize,
       readTimeoutMs: readTimeout,
       heartbeatIntervalMs: heartbeat,

@@ -9,7 +9,10 @@ import type { SubscriptionPayload } from '../response/executionOutcome.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { Timers } from '../time/timers.ts';
 import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
+import type { ReadClientAddress } from '../transport/http/clientAddress.ts';
+import type { CompressionPolicy } from '../transport/http/compression.ts';
 import type { CorsPolicy } from '../transport/http/cors.ts';
+import { connectionEnd } from '../transport/http/http2Messages.ts';
 import { negotiateFormats } from '../transport/http/negotiateFormats.ts';
 import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
@@ -26,9 +29,11 @@ interface EnrichmentRouteOptions {
   readonly authentication: Authentication;
   /** See `FeatureContext.openStream`. */
   readonly openStream: (clientKey: string) => () => void;
+  readonly clientAddressOf: ReadClientAddress;
   /** When aborted, all streams end without `complete`, so that clients reconnect to another process. */
   readonly drainSignal: AbortSignal;
   readonly cors: CorsPolicy;
+  readonly compression: CompressionPolicy;
   /** As in `HttpServerOptions`. */
   readonly bufferSize: number;
   readonly readTimeoutMs: number;
@@ -98,10 +103,10 @@ class EnrichmentExchange {
           'No media type of this route matches the accept header. Accept text/event-stream or application/json.',
         );
       }
-      const { headers, socket } = this.#request;
-      const client = await this.#options.authentication.authenticate(
-        toHeaderMap(headers),
-        socket.remoteAddress,
+      const { authentication, clientAddressOf } = this.#options;
+      const client = await authentication.authenticate(
+        toHeaderMap(this.#request.headers),
+        clientAddressOf(this.#request),
       );
       if (prefersEvents) await this.#respondWithEvents(token, client);
       else await this.#respondWithJson(token, client);
@@ -115,11 +120,13 @@ class EnrichmentExchange {
   }
 
   async #respondWithJson(token: string, client: ClientIdentity): Promise<void> {
-    const { enrichments, readTimeoutMs } = this.#options;
-    const arrived = await enrichments.readArrived(token, client, cursorOf(this.#request.headers));
+    const { enrichments, compression, readTimeoutMs } = this.#options;
+    const { headers: received } = this.#request;
+    const arrived = await enrichments.readArrived(token, client, cursorOf(received));
     if (arrived === undefined) throw expiredTokenError();
     const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
-    writeResponse(this.#response, 200, headers, JSON.stringify(arrived), readTimeoutMs);
+    const chosen = compression.choose(received);
+    await writeResponse(this.#response, 200, headers, JSON.stringify(arrived), readTimeoutMs, chosen);
   }
 
   async #respondWithEvents(token: string, client: ClientIdentity): Promise<void> {
@@ -146,10 +153,11 @@ class EnrichmentExchange {
   }
 
   async #writeEvents(updates: AsyncIterator<EnrichmentUpdate>, signal: AbortSignal): Promise<void> {
-    const { bufferSize, readTimeoutMs, heartbeatIntervalMs, timers } = this.#options;
+    const { bufferSize, compression, readTimeoutMs, heartbeatIntervalMs, timers } = this.#options;
     try {
       await writePayloads(this.#response, payloadsOf(updates), updateEventEncoding, {
         headers: this.#headers(),
+        compression: compression.choose(this.#request.headers),
         bufferSize,
         readTimeoutMs,
         heartbeatIntervalMs,
@@ -180,7 +188,7 @@ class EnrichmentExchange {
       ...this.#options.cors.responseHeaders(this.#request.headers.origin),
       ...additional,
       'x-request-id': this.#requestId,
-      ...(this.#options.drainSignal.aborted ? { connection: 'close' } : {}),
+      ...(this.#options.drainSignal.aborted ? connectionEnd(this.#response) : {}),
     };
   }
 }

@@ -59,14 +59,14 @@ function greet(): ExecutionOutcome {
   return scripted.outcome;
 }
 
-/** A page of another origin. */
-async function startOtherSite(): Promise<{ url: string } & AsyncDisposable> {
+/** A page of another origin. Pages of the host 127.0.0.1 share the cookies of the gateway. */
+async function startOtherSite(host = 'localhost'): Promise<{ url: string } & AsyncDisposable> {
   const server = createServer((_, response) => {
     response.setHeader('content-type', 'text/html').end('<!doctype html><title>Other site</title>');
   });
-  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
-    url: `http://localhost:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
@@ -107,6 +107,88 @@ describe("a browser's EventSource", () => {
     const page = await openPage(server.url);
     expect(await subscribe(page, `${server.url}?query=subscription{nothing}`)).toBe(2);
     await page.close();
+  });
+});
+
+/** Sends an operation with cookies, as the page. Returns what the page can read, or the error's name. */
+function operate(page: Page, url: string, headers: Record<string, string> = {}): Promise<unknown> {
+  return page.evaluate(
+    async ([address, more]) => {
+      try {
+        const response = await fetch(address as string, {
+          method: 'POST',
+          credentials: 'include',
+          headers: { 'content-type': 'application/json', ...(more as object) },
+          body: '{"query":"{ greeting }"}',
+        });
+        const readable = ['x-request-id', 'x-cost', 'x-content-type-options'];
+        return [await response.json(), readable.filter((name) => response.headers.has(name))];
+      } catch (error) {
+        return (error as Error).name;
+      }
+    },
+    [url, headers] as const,
+  );
+}
+
+describe('a page of another origin with credentials in a browser', () => {
+  const answer = () => singleOutcome('{"greeting":"hello"}');
+  const refused = 'TypeError';
+
+  test('reads responses to its cookies if its origin is listed and credentials are on', async () => {
+    await using site = await startOtherSite('127.0.0.1');
+    await using server = await startScriptedServer(answer, {
+      security: {
+        cors: { origins: [site.url], credentials: true, allowHeaders: ['x-tenant'], maxAge: 60_000 },
+      },
+    });
+    const page = await openPage(site.url);
+    await page.evaluate('document.cookie = "session=secret"');
+    const headers = { 'x-tenant': 'a', 'x-request-id': 'mine' };
+    expect(await operate(page, server.url, headers)).toEqual([
+      { data: { greeting: 'hello' } },
+      ['x-request-id'],
+    ]);
+    const [received] = server.receivedOperations;
+    expect(['cookie', 'x-tenant', 'x-request-id'].map((name) => received?.headers.get(name))).toEqual([
+      'session=secret',
+      'a',
+      'mine',
+    ]);
+    // The browser asks for permission, and the gateway does not give it for this header.
+    expect(await operate(page, server.url, { 'x-other': 'a' })).toBe(refused);
+    expect(server.receivedOperations.length).toBe(1);
+    await page.close();
+  });
+
+  test.each([
+    ['its origin is not listed', ['https://shop.example'], true],
+    ['credentials are off', undefined, false],
+  ])('is not allowed to send the operation if %s', async (_, origins, credentials) => {
+    await using site = await startOtherSite('127.0.0.1');
+    await using server = await startScriptedServer(answer, {
+      security: { cors: { origins: origins ?? [site.url], credentials } },
+    });
+    const page = await openPage(site.url);
+    expect(await operate(page, server.url)).toBe(refused);
+    expect(server.receivedOperations).toEqual([]);
+    await page.close();
+  });
+
+  test('reads responses as a subdomain that a wildcard lists', async () => {
+    await using site = await startOtherSite();
+    const { port } = new URL(site.url);
+    await using server = await startScriptedServer(answer, {
+      security: { cors: { origins: [`http://*.localhost:${port}`], credentials: true } },
+    });
+    for (const [host, expected] of [
+      ['shop.localhost', [{ data: { greeting: 'hello' } }, ['x-request-id']]],
+      ['localhost', refused],
+    ] as const) {
+      const page = await openPage(`http://${host}:${port}`);
+      expect(await operate(page, server.url)).toEqual(expected);
+      await page.close();
+    }
   });
 });
 

@@ -271,7 +271,7 @@ describe('The response of the gateway', () => {
     expect(['cache-control', 'age', 'vary'].map((name) => headers.get(name))).toEqual([
       'public, max-age=60',
       '30',
-      'accept, accept-language, authorization',
+      'accept-encoding, accept, accept-language, authorization',
     ]);
   });
 

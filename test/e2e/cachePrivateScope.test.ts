@@ -31,7 +31,7 @@ describe('Private values', () => {
         const { body, headers } = await shop.execute(query, by(owner));
         expect(body).toEqual(answerFor(owner.trim()));
         expect(headers.get('cache-control')).toBe('private, max-age=60');
-        expect(headers.get('vary')).toBe('accept, x-user-id');
+        expect(headers.get('vary')).toBe('accept-encoding, accept, x-user-id');
       }
     }
     expect(shop.people.calls).toHaveLength(4);
@@ -79,7 +79,7 @@ describe('Private values', () => {
       const authorization = `Bearer ${token}`;
       const { body, headers } = await shop.execute(query, { headers: { authorization } });
       expect(body).toEqual(answerFor(authorization));
-      expect(headers.get('vary')).toBe('accept, accept-language, authorization');
+      expect(headers.get('vary')).toBe('accept-encoding, accept, accept-language, authorization');
     }
     expect(shop.people.calls).toHaveLength(3);
     for (const token of await Promise.all([issuer.sign({}), issuer.sign({ sub: ['a'] })])) {
@@ -114,7 +114,7 @@ describe('Private values', () => {
     ];
     for (const token of await Promise.all(tokens)) {
       const { headers } = await shop.execute(query, { headers: { cookie: `session=${token}` } });
-      expect(headers.get('vary')).toBe('accept, authorization, cookie');
+      expect(headers.get('vary')).toBe('accept-encoding, accept, authorization, cookie');
     }
     expect(shop.people.calls).toHaveLength(3);
   });
@@ -178,7 +178,7 @@ describe('Public values', () => {
       const answer = await shop.execute('{ me { id } }', { headers });
       expect(answer.body).toEqual({ data: { me: { id: owner } } });
       expect(answer.headers.get('cache-control')).toBe('public, max-age=60');
-      expect(answer.headers.get('vary')).toBe('accept, x-user-id');
+      expect(answer.headers.get('vary')).toBe('accept-encoding, accept, x-user-id');
     }
     expect(shop.people.calls).toHaveLength(2);
   });

@@ -186,12 +186,22 @@ describe('tributary config print', () => {
     const config = write('print.yaml', "supergraph: { file: shop.graphql }\nlisten: { port: '${PORT}' }\n");
     const { code, stdout, stderr } = await run(['config', 'print', '--config', config], { PORT: '5001' });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout.split('\n').slice(0, 18)).toEqual([
+    expect(stdout.split('\n').slice(0, 28)).toEqual([
       'listen:',
       '  host: 127.0.0.1',
       '  port: 5001',
       '  path: /graphql',
       '  publicUrl: ""',
+      '  tls:',
+      '    cert: ""',
+      '    key: ""',
+      '    ca: ""',
+      '  compression:',
+      '    enabled: true',
+      '    minSize: 1KB',
+      '    subscriptions: false',
+      '    crossOrigin: false',
+      '  trustedProxies: []',
       '  timeouts:',
       '    headers: 1m',
       '    request: 5m',

@@ -53,6 +53,25 @@ describe('GraphiQL', () => {
     expect(createBrowserPage(directory, '/api/v1/graphql').html).toContain('src="../../graphiql/app.js"');
   });
 
+  test('is compressed, with its page and its files', async () => {
+    await using server = await startScriptedServer(undefined, {
+      graphiqlDirectory: directory,
+      listen: { compression: { enabled: true, minSize: 500, subscriptions: false, crossOrigin: false } },
+    });
+    const { origin } = new URL(server.url);
+    const headers = { ...browser.headers, 'accept-encoding': 'br' };
+    for (const [url, end] of [
+      [server.url, '</html>\n'],
+      [`${origin}/graphiql/app.js`, ''],
+    ] as const) {
+      const response = await fetch(url, { headers });
+      expect(response.headers.get('content-encoding')).toBe('br');
+      const text = await response.text();
+      expect([text.length > 500, text.endsWith(end)]).toEqual([true, true]);
+      expect(Number(response.headers.get('content-length'))).toBeLessThan(text.length);
+    }
+  });
+
   test.each(['/graphiql/none.js', '/graphiql/..%2f..%2fpackage.js', '/graphiql/'])(
     'serves nothing at %s',
     async (path) => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import { GatewayError } from '../../gateway/errors.ts';
@@ -463,19 +463,23 @@ describe('the request body', () => {
     ]);
   });
 
-  test('may be compressed with gzip, br or deflate only', async () => {
+  test('may be compressed with gzip, br, zstd or deflate only', async () => {
     await using server = await startScriptedServer();
     const send = (encoding: string, body: Uint8Array): Promise<RawResponse> =>
       exchange(server.url, { headers: { ...json, 'content-encoding': encoding }, body });
     const statuses = [
       (await send('gzip', gzipSync(hello))).status,
       (await send('br', brotliCompressSync(hello))).status,
+      (await send('zstd', zstdCompressSync(hello))).status,
       (await send('deflate', deflateSync(hello))).status,
       (await send('gzip', Buffer.from(hello))).status,
     ];
-    expect(statuses).toEqual([200, 200, 200, 400]);
+    expect(statuses).toEqual([200, 200, 200, 200, 400]);
     const unknown = await send('zip', Buffer.from(hello));
-    expect([unknown.status, unknown.headers.get('accept-encoding')]).toEqual([415, 'gzip, br, deflate']);
+    expect([unknown.status, unknown.headers.get('accept-encoding')]).toEqual([
+      415,
+      'gzip, br, zstd, deflate',
+    ]);
   });
 
   test('that breaks off is not logged as an error', async () => {

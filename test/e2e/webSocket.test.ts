@@ -270,6 +270,20 @@ describe('the headers of an operation on a WebSocket', () => {
     expect(requestId).not.toBe('mine');
   });
 
+  test('decide the address of the client if the connection comes from a trusted proxy', async () => {
+    for (const [trustedProxies, address] of [
+      [['127.0.0.1'], '198.51.100.7'],
+      [[], '127.0.0.1'],
+    ] as const) {
+      await using server = await startScriptedServer(undefined, { listen: { trustedProxies } });
+      const headers = { 'x-forwarded-for': '1.1.1.1, 198.51.100.7' };
+      await using peer = await Peer.ready(server.url, undefined, { headers });
+      peer.subscribe(query);
+      await peer.next();
+      expect(server.receivedOperations[0]?.clientAddress).toBe(address);
+    }
+  });
+
   test('do not contain parameters for subgraphs, which are forwarded unchanged', async () => {
     await using server = await startScriptedServer();
     const shop = { id: 7, name: 'north' };

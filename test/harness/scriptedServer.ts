@@ -98,6 +98,7 @@ type OperationScript = (
 type Overrides = Partial<Omit<HttpServerOptions, 'limits' | 'security' | 'listen'>> & {
   readonly limits?: Partial<HttpServerOptions['limits']>;
   readonly security?: Partial<HttpServerOptions['security']>;
+  readonly listen?: Partial<HttpServerOptions['listen']>;
   readonly drainTimeout?: number;
   readonly timeouts?: Partial<HttpServerOptions['listen']['timeouts']>;
 };
@@ -112,7 +113,7 @@ export async function startScriptedServer(
     new FakeSupergraphView(supergraphOf(testSdl));
   const received: OperationRequest[] = [];
   const logged: string[] = [];
-  const { limits, security, drainTimeout, timeouts, ...rest } = overrides;
+  const { limits, security, listen, drainTimeout, timeouts, ...rest } = overrides;
   const server = createHttpServer({
     listen: {
       host: '127.0.0.1',
@@ -120,6 +121,7 @@ export async function startScriptedServer(
       path: '/graphql',
       drainTimeout: drainTimeout ?? 10_000,
       timeouts: { headers: 60_000, request: 300_000, keepAlive: 75_000, ...timeouts },
+      ...listen,
     },
     admin: { host: '127.0.0.1', port: 0 },
     executeOperation: async (request, supergraph) => {

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 import { duration, integer, nonBlankText, text } from '../scalars.ts';
+import { compression } from './compression.ts';
+import { listenTls } from './listenTls.ts';
+import { trustedProxies } from './trustedProxies.ts';
 
 const host = () => nonBlankText('a host name or an IP address');
 const port = () => integer({ min: 0, max: 65_535 });
@@ -32,6 +35,9 @@ export const listenSection = z
         'Base URL at which subgraphs reach this listener. Callbacks for subscriptions with `http_callback` go to `/callback/…` below it. When empty, it is built from host and port. It is required with `http_callback` when the host is `0.0.0.0` or `::`.',
       )
       .prefault(''),
+    tls: listenTls,
+    compression,
+    trustedProxies,
     timeouts: z
       .strictObject({
         headers: duration({ min: 1 })

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { setReadTimeout } from '../http/http2Messages.ts';
 import type { MessageOutbox, WireMessage } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 
@@ -71,10 +72,9 @@ export class EventStreamOutbox implements MessageOutbox {
       return;
     }
     this.#drained = Promise.withResolvers();
-    // The HTTP server destroys a connection whose timeout fires.
-    response.socket?.setTimeout(readTimeoutMs);
+    setReadTimeout(response, readTimeoutMs);
     response.once('drain', () => {
-      response.socket?.setTimeout(0);
+      setReadTimeout(response, 0);
       this.#resume();
     });
   }

@@ -30,7 +30,7 @@ export interface EventStreamExchange {
   headers(extra: Readonly<ResponseHeaders>): ResponseHeaders;
   readBody(): Promise<unknown>;
   /** Responds as to an operation without an event stream. */
-  writeComplete(result: CompleteResult): void;
+  writeComplete(result: CompleteResult): Promise<void> | undefined;
   /** `signal`: the operation's. */
   formatFailure(reason: unknown, signal: AbortSignal): GraphQLFormattedError;
 }

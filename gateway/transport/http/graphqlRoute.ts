@@ -13,11 +13,13 @@ import type { EventStreamExchange, EventStreamRequests } from '../event-streams/
 import { readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
-import { clientAddressOf } from '../workers/proxiedRequest.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
 import { checkCsrf } from './checkCsrf.ts';
 import { chooseRequestId } from './chooseRequestId.ts';
+import type { ReadClientAddress } from './clientAddress.ts';
+import type { Compression, CompressionPolicy } from './compression.ts';
 import type { CorsPolicy } from './cors.ts';
+import { connectionEnd } from './http2Messages.ts';
 import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
 import { subscriptionPartEncoding, writeSinglePayload } from './multipartSubscription.ts';
@@ -31,11 +33,13 @@ import { type ResponseHeaders, writeErrorResponse, writeResponse } from './write
 interface GraphQLRouteOptions {
   readonly admission: Admission;
   readonly eventStreamRequests: EventStreamRequests;
+  readonly clientAddressOf: ReadClientAddress;
   readonly bodySize: number;
   readonly streamSettings: StreamSettings;
   readonly requestErrorStatus: 400 | 200;
   readonly csrf: boolean;
   readonly cors: CorsPolicy;
+  readonly compression: CompressionPolicy;
   /** The page for a browser's GET; `undefined` when GraphiQL is off. */
   readonly browserPage: BrowserPage | undefined;
   readonly inFlight: InFlightRequests;
@@ -75,6 +79,7 @@ class GraphQLExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #accepted: AcceptedFormats;
+  readonly #compression: Compression | undefined;
   readonly #requestId: string;
   readonly #inFlight: InFlightRequest;
   readonly #signal: AbortSignal;
@@ -92,6 +97,7 @@ class GraphQLExchange {
     this.#inFlight = inFlight;
     this.#signal = inFlight.signal;
     this.#accepted = negotiateFormats(request.headers.accept);
+    this.#compression = options.compression.choose(request.headers);
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
   }
 
@@ -118,7 +124,8 @@ class GraphQLExchange {
     if (token !== undefined || method === 'PUT' || method === 'DELETE') {
       if (isOperation) this.#checkCsrf();
       const headers = this.#clientHeaders();
-      const client = admission.authentication.authenticate(headers, clientAddressOf(this.#request));
+      const clientAddress = this.#options.clientAddressOf(this.#request);
+      const client = admission.authentication.authenticate(headers, clientAddress);
       const { clientKey } = client instanceof Promise ? await client : client;
       const exchange = this.#eventStreamExchange(method, search, headers, clientKey);
       return this.#options.eventStreamRequests.handle(exchange, token);
@@ -129,6 +136,8 @@ class GraphQLExchange {
         browserPage.status,
         this.#headers({ ...browserPage.headers, 'content-type': 'text/html; charset=utf-8' }),
         browserPage.html,
+        0,
+        this.#compression,
       );
     }
     if (single === undefined && incremental === undefined && subscription === undefined) {
@@ -229,7 +238,7 @@ class GraphQLExchange {
       requestId: this.#requestId,
       signal: this.#signal,
       clientKey,
-      clientAddress: clientAddressOf(this.#request),
+      clientAddress: this.#options.clientAddressOf(this.#request),
       headers: (extra) => this.#headers(extra),
       clientHeaders,
       readBody: () => this.#readBody(),
@@ -249,7 +258,7 @@ class GraphQLExchange {
       isReadOnly: method === 'GET',
       lastEventId: subscription === 'text/event-stream' ? headers.get('last-event-id') : undefined,
       transport: 'http',
-      clientAddress: clientAddressOf(this.#request),
+      clientAddress: this.#options.clientAddressOf(this.#request),
       requestId: this.#requestId,
       signal: this.#signal,
     });
@@ -268,7 +277,7 @@ class GraphQLExchange {
       const stopWatching = authentication.watchExpiry(client.caller, (error) => this.#inFlight.abort(error));
       return this.#writeStream(result).finally(stopWatching);
     }
-    this.#writeComplete(
+    await this.#writeComplete(
       this.#withRequestErrorStatus(result),
       prefersEvents && !Array.isArray(body) && !this.#getsStatus(result.status, overloadStatuses),
     );
@@ -293,12 +302,13 @@ class GraphQLExchange {
       signal: this.#signal,
       formatFailure: (reason) => this.#formatFailure(reason),
     };
+    const compression = this.#compression;
     if (outcome.kind === 'incremental') {
       const payloads = outcome.payloads[Symbol.asyncIterator]();
       const encoding = prefersEvents
         ? incrementalEventEncoding
         : incrementalPartEncoding(incremental as IncrementalFormat);
-      return writePayloads(this.#response, payloads, encoding, options);
+      return writePayloads(this.#response, payloads, encoding, { ...options, compression });
     }
     const events = outcome.events[Symbol.asyncIterator]();
     if (isDraining()) {
@@ -308,10 +318,13 @@ class GraphQLExchange {
     this.#inFlight.isSubscription = true;
     const encoding =
       subscription === 'text/event-stream' ? subscriptionEventEncoding : subscriptionPartEncoding;
-    return writePayloads(this.#response, new SingleEventBatches(events), encoding, options);
+    return writePayloads(this.#response, new SingleEventBatches(events), encoding, {
+      ...options,
+      compression: compression?.includesSubscriptions === true ? compression : undefined,
+    });
   }
 
-  #writeComplete(result: CompleteResult, asEvent: boolean): void {
+  #writeComplete(result: CompleteResult, asEvent: boolean): Promise<void> | undefined {
     const { status, headers: apolloHeaders, content, caching } = result;
     const headers = this.#headers(Object.fromEntries(apolloHeaders));
     if (caching !== undefined && status === 200) {
@@ -319,19 +332,20 @@ class GraphQLExchange {
       addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [
         vary,
         headers.vary?.toString(),
+        this.#options.compression.vary,
       ]);
     }
     const { single, incremental } = this.#accepted;
     const { readTimeoutMs } = this.#options.streamSettings;
-    if (asEvent) {
-      writeSingleEvent(this.#response, headers, content, readTimeoutMs);
-    } else if (single !== undefined || status >= 300) {
-      writeResponse(this.#response, status, headers, content, readTimeoutMs);
-    } else if (incremental !== undefined) {
-      writeSinglePart(this.#response, incremental, headers, contentToText(content));
-    } else {
-      writeSinglePayload(this.#response, headers, contentToText(content));
+    const compression = this.#compression;
+    if (asEvent) return writeSingleEvent(this.#response, headers, content, readTimeoutMs, compression);
+    if (single !== undefined || status >= 300) {
+      return writeResponse(this.#response, status, headers, content, readTimeoutMs, compression);
     }
+    const text = contentToText(content);
+    return incremental === undefined
+      ? writeSinglePayload(this.#response, headers, text, readTimeoutMs, compression)
+      : writeSinglePart(this.#response, incremental, headers, text, readTimeoutMs, compression);
   }
 
   #respondToPreflight(): void {
@@ -365,7 +379,7 @@ class GraphQLExchange {
       ...this.#options.cors.responseHeaders(this.#request.headers.origin),
       ...extra,
       'x-request-id': this.#requestId,
-      ...(this.#options.isShuttingDown() ? { connection: 'close' } : {}),
+      ...(this.#options.isShuttingDown() ? connectionEnd(this.#response) : {}),
     };
   }
 }

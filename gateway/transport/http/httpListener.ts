@@ -7,13 +7,20 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
+import type { TransportLog } from '../../telemetry/logger.ts';
+import type { CompressionPolicy } from './compression.ts';
+import { compressReplies } from './compressReplies.ts';
+import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { type KnownRoute, rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 import { securityHeaders } from './securityHeaders.ts';
+import { createTlsServer, type TlsOptions, type TlsServer } from './tlsServer.ts';
 
-/** A listening port: a node:http server, and the Fastify instance behind it. */
+/** A listening port: a server with the API of node:http, and the Fastify instance behind it. */
 interface HttpListener {
   readonly server: Server;
+  /** Set if the listener uses TLS. */
+  readonly tls: TlsServer | undefined;
   readonly routes: FastifyInstance;
   /** The routes that were added to `routes`, by URL. */
   readonly knownRoutes: ReadonlyMap<string, KnownRoute>;
@@ -25,17 +32,13 @@ interface HttpListenerOptions {
   /** Other upgrade requests are handled as requests without an upgrade. */
   readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
   readonly timeouts: ListenerTimeouts;
+  readonly compression: CompressionPolicy;
+  /** `undefined` for HTTP without TLS. */
+  readonly tls?: TlsOptions | undefined;
+  readonly log: TransportLog;
 }
 
-/** In milliseconds. */
-export interface ListenerTimeouts {
-  /** Time for the headers of a request to arrive. */
-  readonly headers: number;
-  /** Time for a whole request to arrive. At least `headers`. */
-  readonly request: number;
-  /** Time after which an idle connection is closed. */
-  readonly keepAlive: number;
-}
+const securityHeaderEntries = Object.entries(securityHeaders);
 
 /** How often node:http looks for slow requests. It does not notice them earlier. */
 const maxTimeoutCheckIntervalMs = 1_000;
@@ -46,41 +49,49 @@ export function createHttpListener({
   isWriting,
   acceptsUpgrade,
   timeouts,
+  compression,
+  tls: tlsOptions,
+  log,
 }: HttpListenerOptions): HttpListener {
   let server: Server | undefined;
+  let tls: TlsServer | undefined;
   const routes = fastify({
     // As long as Node allows, so that a long invalid token gets the route's own response.
     routerOptions: { maxParamLength: maxHeaderSize },
     clientErrorHandler: (error, socket) => respondToMalformedHttp(error, socket, isWriting(socket)),
     serverFactory: (handler) => {
       const handleOther: RequestListener = (request, response) => {
-        response.setHeaders(new Map(Object.entries(securityHeaders)));
+        for (const [name, value] of securityHeaderEntries) response.setHeader(name, value);
         handler(request, response);
       };
-      server = createServer(
-        {
-          shouldUpgradeCallback: acceptsUpgrade,
-          headersTimeout: timeouts.headers,
-          requestTimeout: timeouts.request,
-          keepAliveTimeout: timeouts.keepAlive,
-          connectionsCheckingInterval: Math.min(maxTimeoutCheckIntervalMs, timeouts.headers),
-        },
-        route(handleOther),
-      );
+      const http = {
+        headersTimeout: timeouts.headers,
+        requestTimeout: timeouts.request,
+        keepAliveTimeout: timeouts.keepAlive,
+        connectionsCheckingInterval: Math.min(maxTimeoutCheckIntervalMs, timeouts.headers),
+      };
+      if (tlsOptions === undefined) {
+        server = createServer({ ...http, shouldUpgradeCallback: acceptsUpgrade }, route(handleOther));
+      } else {
+        tls = createTlsServer({ tls: tlsOptions, timeouts, http, acceptsUpgrade, log }, route(handleOther));
+        server = tls.server;
+      }
       return server;
     },
   });
   if (server === undefined) throw new Error('Fastify did not call serverFactory.');
-  return { server, routes, knownRoutes: rejectUnknownRoutes(routes) };
+  compressReplies(routes, compression);
+  return { server, tls, routes, knownRoutes: rejectUnknownRoutes(routes) };
 }
 
 /** Starts listening; returns the URL without a path. `isPortShared`: other processes listen on the port too.
- *  @throws when the port is not available. */
+ *  @throws when the port is not available, and a `ConfigError` for certificate files that cannot be used. */
 export async function startListening(
-  { server, routes }: HttpListener,
+  { server, routes, tls }: HttpListener,
   { host, port }: { host: string; port: number },
   isPortShared: boolean,
 ): Promise<string> {
+  await tls?.readCertificate();
   await routes.ready();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -92,7 +103,7 @@ export async function startListening(
     });
   });
   const address = server.address() as AddressInfo;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
 
 /** Stops accepting connections; resolves when all connections are closed. */
@@ -104,9 +115,10 @@ export function closeServer(server: Server): Promise<void> {
 }
 
 /** Closes the listener with its connections. */
-export async function closeListener({ server, routes }: HttpListener): Promise<void> {
+export async function closeListener({ server, routes, tls }: HttpListener): Promise<void> {
   const closed = closeServer(server);
-  server.closeAllConnections();
+  if (tls === undefined) server.closeAllConnections();
+  else await tls.destroy();
   await closed;
   await routes.close();
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { Admission } from '../../admission/admission.ts';
 import {
@@ -28,19 +29,18 @@ import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketReg
 import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
+import { createClientAddressReader } from './clientAddress.ts';
+import { type CompressionOptions, CompressionPolicy } from './compression.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
-import {
-  closeListener,
-  closeServer,
-  createHttpListener,
-  type ListenerTimeouts,
-  startListening,
-} from './httpListener.ts';
+import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
+import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { createMountedGateway, type MountedGateway } from './mountedGateway.ts';
 import { inRequestScope } from './requestScope.ts';
+import { rejectMalformedHeaders } from './respondToMalformedHttp.ts';
+import type { TlsOptions } from './tlsServer.ts';
 
 export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly listen: {
@@ -48,6 +48,12 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
     readonly port: number;
     readonly path: string;
     readonly timeouts: ListenerTimeouts;
+    /** Ranges of addresses. Default: none. */
+    readonly trustedProxies?: readonly string[];
+    /** TLS is on if `cert` is not empty. Default: no TLS. */
+    readonly tls?: TlsOptions;
+    /** Default: responses are not compressed. */
+    readonly compression?: CompressionOptions;
     /** Milliseconds within which running requests may end when the server closes. */
     readonly drainTimeout: number;
   };
@@ -143,6 +149,9 @@ interface HttpAddresses {
   readonly adminUrl: string | undefined;
 }
 
+/** Milliseconds in which aborted requests may write their last payload. */
+const lastPayloadTimeMs = 100;
+
 /** Creates the public listener and the admin listener. On the public listener, node:http serves the GraphQL route, and
  *  Fastify all other routes. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
@@ -157,6 +166,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { tokenHeader } = authentication;
   const inFlight = new InFlightRequests();
   const cors = new CorsPolicy(security.cors);
+  const compression = new CompressionPolicy(listen.compression, cors, Boolean(listen.tls?.ca));
+  const clientAddressOf = createClientAddressReader(listen.trustedProxies ?? []);
   let isShuttingDown = false;
   let isDraining = false;
   const plugins = options.plugins ?? [];
@@ -202,11 +213,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const handleGraphQL = createGraphQLRoute({
     admission,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
+    clientAddressOf,
     bodySize: limits.bodySize,
     streamSettings,
     requestErrorStatus: options.requestErrorStatus ?? 400,
     csrf: security.csrf,
     cors,
+    compression,
     browserPage:
       options.graphiqlDirectory === undefined
         ? undefined
@@ -218,6 +231,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const webSockets = new WebSocketRegistry({
     admission,
+    clientAddressOf,
     maxMessageBytes: limits.bodySize,
     maxConnections: limits.webSockets,
     maxOperations: limits.operationsPerSocket,
@@ -259,18 +273,28 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           isDraining: () => isDraining,
           log,
         });
+  const tls = listen.tls?.cert ? listen.tls : undefined;
   const publicListener = createHttpListener({
     route: (handleOther) => {
       const handlePublic = inRequestScope((request, response) =>
         isForGraphQL(request) ? handleGraphQL(request, response) : handleOther(request, response),
       );
-      return workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
+      const handle =
+        workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
+      return (request, response) => {
+        if (!rejectMalformedHeaders(request, response)) handle(request, response);
+      };
     },
     isWriting: (socket) => inFlight.isWriting(socket),
     acceptsUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
     timeouts: listen.timeouts,
+    compression,
+    tls,
+    log,
   });
-  publicListener.server.on('connection', (socket) => inFlight.watch(socket));
+  publicListener.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket) =>
+    inFlight.watch(socket),
+  );
   publicListener.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
   addHealthRoutes(publicListener.routes, health);
   if (options.graphiqlDirectory !== undefined) {
@@ -293,6 +317,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           isWriting: () => false,
           acceptsUpgrade: () => false,
           timeouts: listen.timeouts,
+          compression,
+          log,
         });
   let unsubscribe: (() => void) | undefined;
   if (adminListener !== undefined) {
@@ -340,7 +366,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (inFlight.size > 0 || webSockets.size > 0) {
       inFlight.abortAll(new GatewayShutdownError());
       webSockets.abortAll();
-      // One turn of the event loop for the aborted requests to write their last payload or error.
+      // Aborted requests write their last payload or error at once, unless it is compressed first.
+      await Promise.race([inFlight.waitForEnd(), sleep(lastPayloadTimeMs, undefined, { ref: false })]);
       await new Promise((resolve) => setImmediate(resolve));
     }
     state = 'closed';

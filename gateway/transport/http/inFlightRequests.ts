@@ -32,6 +32,8 @@ export class InFlightRequests {
     });
     this.#open.add(request);
     sameSocket?.add(request);
+    // An HTTP/2 stream, which ends by itself while its connection stays open.
+    if (sameSocket === undefined) response.once('close', () => request.abort(new ClientDisconnectedError()));
     if (socket.destroyed) request.abort(new ClientDisconnectedError());
     return request;
   }

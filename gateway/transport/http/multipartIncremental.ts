@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { hasNext, type PayloadEncoding } from '../streams/payloadEncoding.ts';
-import { writeStreamHead } from './writePayloads.ts';
-import type { ResponseHeaders } from './writeResponse.ts';
+import type { Compression } from './compression.ts';
+import { type ResponseHeaders, setStreamHeaders, writeStreamBody } from './writeResponse.ts';
 
 /** Encodes the payloads of an operation with `@defer` as `multipart/mixed`. Sends no heartbeats: an empty part makes urql
  *  emit the same data again. */
@@ -33,8 +33,11 @@ export function writeSinglePart(
   format: IncrementalFormat,
   headers: ResponseHeaders,
   responseText: string,
-): void {
+  readTimeoutMs: number,
+  compression: Compression | undefined,
+): Promise<void> | undefined {
   const encoding = incrementalPartEncoding(format);
-  writeStreamHead(response, encoding, headers);
-  response.end(`${encoding.opening}${encoding.encode(`${responseText.slice(0, -1)},"hasNext":false}`).text}`);
+  const { text } = encoding.encode(`${responseText.slice(0, -1)},"hasNext":false}`);
+  setStreamHeaders(headers, encoding);
+  return writeStreamBody(response, headers, [encoding.opening + text], readTimeoutMs, compression);
 }

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { SubscriptionPayload } from '../../response/executionOutcome.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
-import { writeStreamHead } from './writePayloads.ts';
-import type { ResponseHeaders } from './writeResponse.ts';
+import type { Compression } from './compression.ts';
+import { type ResponseHeaders, setStreamHeaders, writeStreamBody } from './writeResponse.ts';
 
 /** Encodes the events of a subscription in Apollo's multipart protocol. Only for clients that accept it by name: urql takes
  *  the first heartbeat for the end. */
@@ -27,10 +27,11 @@ export function writeSinglePayload(
   response: ServerResponse,
   headers: ResponseHeaders,
   responseText: string,
-): void {
-  delete headers['content-length'];
-  writeStreamHead(response, subscriptionPartEncoding, headers);
-  response.end(
-    `\r\n--graphql${subscriptionPartEncoding.encode({ text: responseText }).text}${subscriptionPartEncoding.end()}`,
-  );
+  readTimeoutMs: number,
+  compression: Compression | undefined,
+): Promise<void> | undefined {
+  const { encode, end } = subscriptionPartEncoding;
+  const body = `\r\n--graphql${encode({ text: responseText }).text}${end()}`;
+  setStreamHeaders(headers, subscriptionPartEncoding);
+  return writeStreamBody(response, headers, [body], readTimeoutMs, compression);
 }

@@ -1,7 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+} from 'node:zlib';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { findJsonProblem } from './findJsonProblem.ts';
 import { parseMediaRange } from './mediaType.ts';
@@ -103,7 +109,8 @@ export function readBody(
     });
     request.once('error', () => fail(new ClientDisconnectedError()));
     request.once('close', () => {
-      if (!request.complete) fail(new ClientDisconnectedError());
+      // `complete` is always true for HTTP/2.
+      if (!request.readableEnded) fail(new ClientDisconnectedError());
     });
   });
 }
@@ -123,11 +130,18 @@ function createDecompressor(encoding: string | undefined): Transform | undefined
       return createGunzip();
     case 'br':
       return createBrotliDecompress();
+    case 'zstd':
+      // RFC 9659: a client must not need more memory of the server.
+      return createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } });
     case 'deflate':
       return createInflate();
     default:
-      throw new HttpError(415, 'The content-encoding of the request body must be gzip, br or deflate.', {
-        headers: { 'accept-encoding': 'gzip, br, deflate' },
-      });
+      throw new HttpError(
+        415,
+        'The content-encoding of the request body must be gzip, br, zstd or deflate.',
+        {
+          headers: { 'accept-encoding': 'gzip, br, zstd, deflate' },
+        },
+      );
   }
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
+import { connectionEnd } from './http2Messages.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { writeErrorResponse } from './writeResponse.ts';
 
@@ -52,6 +53,6 @@ function respondWithInternalError(response: ServerResponse): void {
     return;
   }
   const error = new HttpError(500, 'Internal server error', { code: 'INTERNAL_SERVER_ERROR' });
-  const headers = { 'cache-control': 'no-store', connection: 'close', ...securityHeaders };
+  const headers = { 'cache-control': 'no-store', ...connectionEnd(response), ...securityHeaders };
   writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
 }

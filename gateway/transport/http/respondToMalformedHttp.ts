@@ -1,7 +1,10 @@
-import { maxHeaderSize } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { HttpError } from '../../admission/httpError.ts';
-import { writeHttpError } from './writeResponse.ts';
+import { connectionEnd } from './http2Messages.ts';
+import { findMalformedHeaders, headersTooLargeError } from './malformedHeaders.ts';
+import { securityHeaders } from './securityHeaders.ts';
+import { writeErrorResponse, writeHttpError } from './writeResponse.ts';
 
 /** The error of node:http for bytes that are not a valid HTTP request. */
 interface HttpParserError extends Error {
@@ -14,6 +17,11 @@ interface HttpParserError extends Error {
  *  another response is being written, which the client would take the error for a part of. */
 export function respondToMalformedHttp(error: HttpParserError, socket: Socket, isWriting: boolean): void {
   if (socket.destroyed || error.code === 'ECONNRESET') return;
+  // A TLS handshake that failed: TLS itself has told the client.
+  if (error.code?.startsWith('ERR_SSL_') === true || error.code?.startsWith('ERR_TLS_') === true) {
+    socket.destroy();
+    return;
+  }
   if (socket.writable && !isWriting) {
     writeHttpError(socket, httpErrorOf(error));
   }
@@ -22,10 +30,20 @@ export function respondToMalformedHttp(error: HttpParserError, socket: Socket, i
 
 function httpErrorOf({ code, reason, message }: HttpParserError): HttpError {
   if (code === 'HPE_HEADER_OVERFLOW') {
-    return new HttpError(431, `The request headers are larger than ${maxHeaderSize} bytes, the maximum.`);
+    return headersTooLargeError();
   }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new HttpError(408, 'The request did not arrive in time (listen.timeouts). Send it again.');
   }
   return new HttpError(400, `The request is not valid HTTP: ${reason ?? message}.`);
+}
+
+/** Responds to a request whose headers are malformed, and closes its connection. Returns false for all others. */
+export function rejectMalformedHeaders(request: IncomingMessage, response: ServerResponse): boolean {
+  const error = findMalformedHeaders(request);
+  if (error === undefined) return false;
+  request.resume();
+  const headers = { 'cache-control': 'no-store', ...securityHeaders, ...connectionEnd(response) };
+  writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
+  return true;
 }

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { ResponseContent, SubscriptionPayload } from '../../response/executionOutcome.ts';
 import { hasNext, type PayloadEncoding } from '../streams/payloadEncoding.ts';
-import { writeStreamHead } from './writePayloads.ts';
-import { closeIfStalled, type ResponseHeaders } from './writeResponse.ts';
+import type { Compression } from './compression.ts';
+import { type ResponseHeaders, setStreamHeaders, writeStreamBody } from './writeResponse.ts';
 
 /** Server-sent events of graphql-sse's "distinct connections mode": an event `next` for every execution result, and
  *  `complete` at the end. */
@@ -58,15 +58,10 @@ export function writeSingleEvent(
   headers: ResponseHeaders,
   content: ResponseContent,
   readTimeoutMs = 0,
-): void {
-  delete headers['content-length'];
-  writeStreamHead(response, eventStream, headers);
-  response.cork();
-  response.write(`${eventStream.opening}event: next\ndata: `);
-  for (const part of typeof content === 'string' || Buffer.isBuffer(content) ? [content] : content) {
-    response.write(part);
-  }
-  response.end(`\n\n${complete}`);
-  response.uncork();
-  closeIfStalled(response, readTimeoutMs);
+  compression?: Compression,
+): Promise<void> | undefined {
+  setStreamHeaders(headers, eventStream);
+  const parts = typeof content === 'string' || Buffer.isBuffer(content) ? [content] : content;
+  const body = [`${eventStream.opening}event: next\ndata: `, ...parts, `\n\n${complete}`];
+  return writeStreamBody(response, headers, body, readTimeoutMs, compression);
 }

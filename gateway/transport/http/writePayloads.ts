@@ -8,10 +8,15 @@ import { AbortableIterator } from '../streams/abortableIterator.ts';
 import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
-import type { ResponseHeaders } from './writeResponse.ts';
+import { CompressedStream } from './compressedStream.ts';
+import { type Compression, type ContentCoding, isCompressible, setContentCoding } from './compression.ts';
+import { setReadTimeout } from './http2Messages.ts';
+import { type ResponseHeaders, setStreamHeaders } from './writeResponse.ts';
 
 export interface PayloadStreamOptions extends StreamSettings {
   readonly headers: ResponseHeaders;
+  /** Compresses the stream; `undefined` for not at all. */
+  readonly compression?: Compression | undefined;
   /** Ends the stream: without a write when the reason is a `ClientDisconnectedError`, otherwise with an error or `goAway`. */
   readonly signal: AbortSignal;
   /** Formats the error that the client gets when the payloads throw or the signal is aborted. */
@@ -36,7 +41,7 @@ export async function writePayloads<Payload>(
   encoding: PayloadEncoding<Payload>,
   options: PayloadStreamOptions,
 ): Promise<void> {
-  const { signal } = options;
+  const { signal, bufferSize, readTimeoutMs } = options;
   const steps = new AbortableIterator(payloads, signal);
   const body = new PayloadBody(response, encoding, options);
   try {
@@ -54,11 +59,11 @@ export async function writePayloads<Payload>(
       const chunk = body.encodeChunk(step.value);
       if (chunk.length > sliceThreshold) await body.sendInSlices(chunk);
       else body.send(chunk);
-      if (!body.hasEnded && response.writableNeedDrain && response.writableLength > options.bufferSize) {
-        // The HTTP server destroys a connection whose timeout fires.
-        response.socket?.setTimeout(options.readTimeoutMs);
+      if (body.written !== undefined) await steps.waitFor(body.written);
+      if (!body.hasEnded && response.writableNeedDrain && response.writableLength > bufferSize) {
+        setReadTimeout(response, readTimeoutMs);
         await steps.waitFor(waitForDrain(response));
-        response.socket?.setTimeout(0);
+        setReadTimeout(response, 0);
       }
     }
     steps.end();
@@ -69,16 +74,20 @@ export async function writePayloads<Payload>(
   } finally {
     body.stopHeartbeat();
     steps.release();
+    await body.written;
   }
 }
 
 class PayloadBody<Payload> {
   hasStarted = false;
   hasEnded = false;
+  /** Resolves when everything is written to the response. Only of a compressed body: others are written at once. */
+  written: Promise<void> | undefined;
   readonly #response: ServerResponse;
   readonly #encoding: PayloadEncoding<Payload>;
   readonly #options: PayloadStreamOptions;
   #heartbeatTimer: HeartbeatTimer | undefined;
+  #compressed: CompressedStream | undefined;
 
   constructor(response: ServerResponse, encoding: PayloadEncoding<Payload>, options: PayloadStreamOptions) {
     this.#response = response;
@@ -90,7 +99,13 @@ class PayloadBody<Payload> {
   open(): string {
     if (this.hasStarted) return '';
     this.hasStarted = true;
-    writeStreamHead(this.#response, this.#encoding, this.#options.headers);
+    const coding = writeStreamHead(
+      this.#response,
+      this.#encoding,
+      this.#options.headers,
+      this.#options.compression,
+    );
+    if (coding !== undefined) this.#compressed = new CompressedStream(this.#response, coding);
     this.#startHeartbeat();
     return this.#encoding.opening;
   }
@@ -111,7 +126,13 @@ class PayloadBody<Payload> {
   send(chunk: string): void {
     if (chunk === '') return;
     this.#heartbeatTimer?.recordActivity();
-    if (this.hasEnded) this.#response.end(chunk);
+    this.#write(chunk);
+  }
+
+  #write(chunk: string): void {
+    if (this.#compressed !== undefined) {
+      this.written = this.hasEnded ? this.#compressed.end(chunk) : this.#compressed.write(chunk);
+    } else if (this.hasEnded) this.#response.end(chunk);
     else this.#response.write(chunk);
   }
 
@@ -121,10 +142,11 @@ class PayloadBody<Payload> {
     this.stopHeartbeat();
     for (const part of splitText(chunk)) {
       if (this.#response.destroyed) return;
-      this.#response.write(part);
+      if (this.#compressed === undefined) this.#response.write(part);
+      else await this.#compressed.write(part);
       await setImmediate();
     }
-    if (this.hasEnded) this.#response.end();
+    if (this.hasEnded) this.#write('');
     else this.#startHeartbeat();
   }
 
@@ -133,7 +155,7 @@ class PayloadBody<Payload> {
     if (this.hasEnded) return;
     const opening = this.open();
     this.hasEnded = true;
-    this.#response.end(opening + chunk);
+    this.#write(opening + chunk);
   }
 
   #startHeartbeat(): void {
@@ -144,7 +166,7 @@ class PayloadBody<Payload> {
       intervalMs: this.#options.heartbeatIntervalMs,
       // A client that does not read would only get more bytes to buffer.
       onIdle: () => {
-        if (!this.#response.writableNeedDrain) this.#response.write(heartbeat);
+        if (!this.#response.writableNeedDrain) this.#write(heartbeat);
       },
     });
   }
@@ -155,15 +177,18 @@ class PayloadBody<Payload> {
   }
 }
 
-/** Writes the head of a response whose body is written in several parts. */
+/** Writes the head of a response whose body is written in several parts. Returns how the body must be compressed. */
 export function writeStreamHead(
   response: ServerResponse,
   encoding: Pick<PayloadEncoding<never>, 'contentType' | 'headers'>,
   headers: ResponseHeaders,
-): void {
-  Object.assign(headers, encoding.headers);
-  headers['content-type'] = encoding.contentType;
+  compression?: Compression,
+): ContentCoding | undefined {
+  setStreamHeaders(headers, encoding);
+  const coding = compression !== undefined && isCompressible(headers) ? compression.coding : undefined;
+  if (coding !== undefined) setContentCoding(headers, coding);
   response.writeHead(200, headers);
+  return coding;
 }
 
 /** Characters above which a chunk is sent in several writes. */

@@ -1,40 +1,142 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { GraphQLFormattedError } from 'graphql';
 import type { HttpError } from '../../admission/httpError.ts';
 import type { ResponseContent } from '../../response/executionOutcome.ts';
+import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
+import {
+  type Compression,
+  type ContentCoding,
+  compressBody,
+  createBodyCompressor,
+  isCompressible,
+  setContentCoding,
+} from './compression.ts';
+import { setReadTimeout } from './http2Messages.ts';
 import type { SingleMediaType } from './negotiateFormats.ts';
 import { securityHeaders } from './securityHeaders.ts';
 
 /** A list for a header with several lines. */
 export type ResponseHeaders = Record<string, string | string[]>;
 
-/** Writes a complete response. `readTimeoutMs`: see `closeIfStalled`. */
+/** Writes a complete response, compressed if `compression` is given and the response qualifies. Returns a promise if the
+ *  response is not written at once. `readTimeoutMs`: see `closeIfStalled`. */
 export function writeResponse(
   response: ServerResponse,
   status: number,
   headers: ResponseHeaders,
   content: ResponseContent,
   readTimeoutMs = 0,
-): void {
-  if (typeof content === 'string' || Buffer.isBuffer(content)) {
-    headers['content-length'] = String(Buffer.byteLength(content));
-    response.writeHead(status, headers);
+  compression?: Compression,
+): Promise<void> | undefined {
+  const isWhole = typeof content === 'string' || Buffer.isBuffer(content);
+  const size = isWhole ? Buffer.byteLength(content) : sizeOf(content);
+  if (isCompressed(headers, size, compression)) {
+    const parts = isWhole ? [content] : content;
+    return writeCompressed(response, status, headers, parts, size, readTimeoutMs, compression.coding);
+  }
+  headers['content-length'] = String(size);
+  response.writeHead(status, headers);
+  if (isWhole) {
     response.end(content);
+    closeIfStalled(response, readTimeoutMs);
+  } else writeParts(response, content, readTimeoutMs);
+  return undefined;
+}
+
+/** Writes a complete response in the form of a stream, without `content-length`. Otherwise like `writeResponse`. */
+export function writeStreamBody(
+  response: ServerResponse,
+  headers: ResponseHeaders,
+  parts: readonly (string | Buffer)[],
+  readTimeoutMs: number,
+  compression: Compression | undefined,
+): Promise<void> | undefined {
+  delete headers['content-length'];
+  const size = compression === undefined ? 0 : sizeOf(parts);
+  if (isCompressed(headers, size, compression)) {
+    return writeCompressed(response, 200, headers, parts, size, readTimeoutMs, compression.coding);
+  }
+  response.writeHead(200, headers);
+  response.cork();
+  writeParts(response, parts, readTimeoutMs);
+  response.uncork();
+  return undefined;
+}
+
+/** Adds the headers of a response in the form of a stream. */
+export function setStreamHeaders(
+  headers: ResponseHeaders,
+  encoding: Pick<PayloadEncoding<never>, 'contentType' | 'headers'>,
+): void {
+  Object.assign(headers, encoding.headers);
+  headers['content-type'] = encoding.contentType;
+}
+
+function sizeOf(parts: readonly (string | Buffer)[]): number {
+  let size = 0;
+  for (const part of parts) size += Buffer.byteLength(part);
+  return size;
+}
+
+function writeParts(
+  response: ServerResponse,
+  parts: readonly (string | Buffer)[],
+  readTimeoutMs: number,
+): void {
+  const last = parts.length - 1;
+  for (let index = 0; index < last; index += 1) response.write(parts[index]);
+  response.end(parts[last]);
+  closeIfStalled(response, readTimeoutMs);
+}
+
+function isCompressed(
+  headers: ResponseHeaders,
+  size: number,
+  compression: Compression | undefined,
+): compression is Compression {
+  return compression !== undefined && size >= compression.minSize && isCompressible(headers);
+}
+
+/** Bytes above which a body is compressed part by part, as fast as the client reads it. */
+const maxWholeSize = 1024 * 1024;
+
+async function writeCompressed(
+  response: ServerResponse,
+  status: number,
+  headers: ResponseHeaders,
+  parts: readonly (string | Buffer)[],
+  size: number,
+  readTimeoutMs: number,
+  coding: ContentCoding,
+): Promise<void> {
+  setContentCoding(headers, coding);
+  const buffers = parts.map((part) => (Buffer.isBuffer(part) ? part : Buffer.from(part)));
+  if (size <= maxWholeSize) {
+    const whole = buffers.length === 1 ? (buffers[0] as Buffer) : Buffer.concat(buffers);
+    const body = compressBody(whole, coding);
+    const compressed = Buffer.isBuffer(body) ? body : await body;
+    headers['content-length'] = String(compressed.length);
+    response.writeHead(status, headers);
+    response.end(compressed);
     closeIfStalled(response, readTimeoutMs);
     return;
   }
-  headers['content-length'] = String(content.reduce((size, part) => size + part.length, 0));
   response.writeHead(status, headers);
-  for (const part of content) response.write(part);
-  response.end();
-  closeIfStalled(response, readTimeoutMs);
+  setReadTimeout(response, readTimeoutMs);
+  try {
+    await pipeline(buffers, createBodyCompressor(coding), response);
+  } catch {
+    // The client has disconnected, or reads nothing.
+    response.destroy();
+  }
 }
 
 /** Closes the connection of a client that reads nothing of the response for `readTimeoutMs`; 0 sets no timeout. After the
  *  response, node:http sets the socket's keep-alive timeout. */
 export function closeIfStalled(response: ServerResponse, readTimeoutMs: number): void {
-  if (readTimeoutMs > 0 && response.writableLength > 0) response.socket?.setTimeout(readTimeoutMs);
+  if (readTimeoutMs > 0 && response.writableLength > 0) setReadTimeout(response, readTimeoutMs);
 }
 
 /** Writes a response to a request that was rejected before anything was executed. */

@@ -43,6 +43,7 @@ export interface WebSocketConnectionSettings extends StreamSettings {
 interface WebSocketConnectionOptions extends WebSocketConnectionSettings {
   readonly socket: WebSocket;
   readonly connection: Socket;
+  readonly clientAddress: string | undefined;
   /** Names in lower case. */
   readonly handshakeHeaders: ReadonlyMap<string, string>;
 }
@@ -239,7 +240,7 @@ export class WebSocketConnection {
     onAuthenticated: (client: ClientIdentity) => void,
     onRefused: (error: HttpError) => void,
   ): void {
-    const { admission, connection, log } = this.#options;
+    const { admission, clientAddress, log } = this.#options;
     const refuse = (error: unknown): void => {
       if (error instanceof HttpError) {
         onRefused(error);
@@ -250,7 +251,7 @@ export class WebSocketConnection {
     };
     try {
       const headers = this.#headersWith(parameters, '');
-      const client = admission.authentication.authenticate(headers, connection.remoteAddress);
+      const client = admission.authentication.authenticate(headers, clientAddress);
       if (client instanceof Promise) {
         void client.then(
           (verified) => this.#isOpen && onAuthenticated(verified),
@@ -325,7 +326,7 @@ export class WebSocketConnection {
     body: Readonly<Record<string, unknown>>,
     requestId: string,
   ): Promise<void> {
-    const { admission, connection } = this.#options;
+    const { admission, clientAddress } = this.#options;
     const headers = this.#headersWith(this.#parameters, requestId);
     const client = new ClientRequest({
       headers,
@@ -336,7 +337,7 @@ export class WebSocketConnection {
       connectionParams: this.#forwardedParameters,
       initPayload: this.#initPayload,
       transport: 'websocket',
-      clientAddress: connection.remoteAddress,
+      clientAddress,
       requestId,
       signal: operation.signal,
     });

@@ -4,7 +4,9 @@ import type { Duplex } from 'node:stream';
 import { handleProtocols } from 'graphql-ws';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { HttpError } from '../../admission/httpError.ts';
+import type { ReadClientAddress } from '../http/clientAddress.ts';
 import type { CorsPolicy } from '../http/cors.ts';
+import { findMalformedHeaders } from '../http/malformedHeaders.ts';
 import { writeHttpError } from '../http/writeResponse.ts';
 import { checkOrigin, type HandshakeCredentials } from './checkOrigin.ts';
 import { handshakeHeaders } from './connectionHeaders.ts';
@@ -18,6 +20,7 @@ interface WebSocketRegistryOptions extends WebSocketConnectionSettings {
   /** Whether the origin of a browser's page is checked. */
   readonly csrf: boolean;
   readonly cors: CorsPolicy;
+  readonly clientAddressOf: ReadClientAddress;
   readonly isDraining: () => boolean;
 }
 
@@ -66,6 +69,7 @@ export class WebSocketRegistry {
         ...this.#options,
         socket,
         connection: connection as Socket,
+        clientAddress: this.#options.clientAddressOf(request),
         handshakeHeaders: handshakeHeaders(request.headers, credentials),
       });
       this.#open.add(client);
@@ -103,6 +107,8 @@ export class WebSocketRegistry {
     if (isDraining()) {
       throw new HttpError(503, 'The gateway is shutting down. Connect again.', { code: 'SHUTTING_DOWN' });
     }
+    const malformed = findMalformedHeaders(request);
+    if (malformed !== undefined) throw malformed;
     const credentials = csrf ? checkOrigin(request.headers, cors) : 'used';
     admission.checkReady();
     if (this.#open.size >= maxConnections) {

@@ -31,7 +31,7 @@ export class ProxiedRequest extends IncomingMessage {
   }
 }
 
-/** The address of the client that sent a request, whichever worker received it. */
-export function clientAddressOf(request: IncomingMessage): string | undefined {
+/** The other end of the connection on which a request arrived, whichever worker received it. */
+export function peerAddressOf(request: IncomingMessage): string | undefined {
   return request instanceof ProxiedRequest ? request.clientAddress : request.socket.remoteAddress;
 }

@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { connectionEnd, http2StreamOf } from '../http/http2Messages.ts';
 import { isWorkerHeader, workerHeaders } from './proxiedRequest.ts';
 
 interface ProxyRequestOptions {
@@ -48,8 +49,10 @@ export async function proxyRequest(options: ProxyRequestOptions): Promise<boolea
     if (workerResponse === undefined) return false;
     onResponseHead(workerResponse);
     const headers = endToEndHeaders(workerResponse.rawHeaders);
-    if (isShuttingDown()) headers.push('connection', 'close');
-    response.writeHead(workerResponse.statusCode ?? 502, workerResponse.statusMessage, headers);
+    if (isShuttingDown()) headers.push(...Object.entries(connectionEnd(response)).flat());
+    const { statusCode = 502, statusMessage } = workerResponse;
+    if (http2StreamOf(request) === undefined) response.writeHead(statusCode, statusMessage, headers);
+    else response.writeHead(statusCode, headers);
     // The head of a stream must not wait for its first event.
     if (workerResponse.headers['content-length'] === undefined) response.flushHeaders();
     await pipeline(workerResponse, response, { signal });
@@ -78,11 +81,20 @@ function waitForResponse(proxied: ClientRequest, signal: AbortSignal): Promise<I
 
 function proxiedHeaders(request: IncomingMessage): string[] {
   const headers = endToEndHeaders(request.rawHeaders);
-  if (request.headers['transfer-encoding'] !== undefined) headers.push('transfer-encoding', 'chunked');
+  if (isChunked(request)) headers.push('transfer-encoding', 'chunked');
   // The other worker may reject the request before its body has arrived, and must not close the connection then.
   headers.push('connection', 'keep-alive');
   headers.push(workerHeaders.clientAddress, request.socket.remoteAddress ?? '');
   return headers;
+}
+
+/** Whether the request has a body of unknown length. */
+function isChunked(request: IncomingMessage): boolean {
+  const { headers } = request;
+  const isWithoutBody = http2StreamOf(request)?.endAfterHeaders ?? true;
+  return (
+    headers['transfer-encoding'] !== undefined || (!isWithoutBody && headers['content-length'] === undefined)
+  );
 }
 
 /** Headers of one connection, which are not proxied. `expect` has been answered by this worker. */

@@ -9,6 +9,7 @@ import {
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
+import { connectionEnd } from '../http/http2Messages.ts';
 import type { InFlightRequests } from '../http/inFlightRequests.ts';
 import { securityHeaders } from '../http/securityHeaders.ts';
 import { writeErrorResponse } from '../http/writeResponse.ts';
@@ -159,7 +160,7 @@ export class WorkerProxy {
     const httpError = isShuttingDown ? shuttingDownError() : workerUnreachableError();
     const headers = {
       'cache-control': 'no-store',
-      connection: 'close',
+      ...connectionEnd(response),
       ...securityHeaders,
       ...httpError.headers,
     };

@@ -109,7 +109,7 @@ describe('POST /cache/invalidate', () => {
       headers: { 'content-type': 'application/json; charset=utf-8', 'content-encoding': 'compress' },
       body: '{}',
     });
-    expect([status, body]).toEqual([415, { error: expect.stringContaining('gzip, br or deflate') }]);
+    expect([status, body]).toEqual([415, { error: expect.stringContaining('gzip, br, zstd or deflate') }]);
   });
 });
 

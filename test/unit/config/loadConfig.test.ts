@@ -34,6 +34,8 @@ describe('the precedence of configuration sources', () => {
 
   test('the file overrides the defaults, and relative paths start at its directory', () => {
     const config = load(yaml);
+    const { tls } = load(yaml.replace('port: 5000', 'tls: { cert: tls/cert.pem, key: /tls/key.pem }')).listen;
+    expect(tls).toEqual({ cert: join(folder, 'tls/cert.pem'), key: '/tls/key.pem', ca: '' });
     expect(config.supergraph).toEqual({ file: join(folder, 'graphs/shop.graphql'), watch: false });
     expect(config.listen).toMatchObject({ host: '127.0.0.1', port: 5000 });
     expect(config.workers).toBe(3);

@@ -8,6 +8,7 @@ import type { DeferredEnrichments } from '../../../gateway/enrichment/deferredEn
 import { addEnrichmentRoute } from '../../../gateway/enrichment/enrichmentRoute.ts';
 import { StreamLimiter } from '../../../gateway/subscriptions/streamLimiter.ts';
 import type { CancelTimer } from '../../../gateway/time/timers.ts';
+import { CompressionPolicy } from '../../../gateway/transport/http/compression.ts';
 import { CorsPolicy } from '../../../gateway/transport/http/cors.ts';
 import {
   ControlledAttempt,
@@ -46,6 +47,7 @@ async function start(
   wrap?: (jobs: DeferredEnrichments) => Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>,
 ) {
   const fixture = createInMemoryJobs();
+  const cors = new CorsPolicy({ origins: ['https://shop.test'] });
   const draining = new AbortController();
   const openStreams = new StreamLimiter({ total: 2, perClient: 2 });
   const timers = new FakeTimers();
@@ -57,8 +59,10 @@ async function start(
         enrichments: wrap === undefined ? fixture.jobs : wrap(fixture.jobs),
         authentication,
         openStream: () => openStreams.open('ada'),
+        clientAddressOf: () => undefined,
         drainSignal: draining.signal,
-        cors: new CorsPolicy({ origins: ['https://shop.test'] }),
+        cors,
+        compression: new CompressionPolicy(undefined, cors),
         bufferSize: 100_000,
         readTimeoutMs: 1_000,
         heartbeatIntervalMs: 10_000,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -27,6 +28,14 @@ test.each([
     'a response in several buffers',
     (response: ServerResponse) => {
       writeResponse(response, 200, {}, [Buffer.alloc(size / 2), Buffer.alloc(size / 2)], readTimeout);
+    },
+  ],
+  [
+    'a response that is compressed while it is sent',
+    (response: ServerResponse) => {
+      const parts = [randomBytes(size / 2), randomBytes(size / 2)];
+      const compression = { coding: 'zstd', minSize: 0, includesSubscriptions: false } as const;
+      void writeResponse(response, 200, {}, parts, readTimeout, compression);
     },
   ],
   [

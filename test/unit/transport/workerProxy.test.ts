@@ -7,11 +7,14 @@ import {
   type RequestListener,
   type ServerResponse,
 } from 'node:http';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
 import { connect, createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { addCallbackRoute } from '../../../gateway/subscriptions/callbackRoute.ts';
+import { createCertificate } from '../../harness/createCertificate.ts';
 import { Gate } from '../../harness/gate.ts';
 import { exchange, RawConnection, type RawRequest, type RawResponse } from '../../harness/rawHttp.ts';
 import {
@@ -30,6 +33,7 @@ import {
   reserveStream,
   tokenHeader,
 } from '../../harness/singleConnection.ts';
+import { writeCertificate } from '../../harness/temporaryCertificates.ts';
 
 type Script = Parameters<typeof startScriptedServer>[0];
 type Overrides = Parameters<typeof startScriptedServer>[1];
@@ -83,6 +87,18 @@ function tokenOf(worker: string): string {
 function comparable({ status, headers, body }: RawResponse): unknown {
   const { date, 'x-request-id': requestId, ...rest } = Object.fromEntries(headers);
   return { status, body, headers: rest, isDated: date !== undefined, isNamed: requestId !== undefined };
+}
+
+/** Reads a stream from now on. The returned function waits for this many characters. */
+function readEvents(stream: ClientHttp2Stream): (length: number) => Promise<string> {
+  let read = '';
+  stream.on('data', (part: string) => {
+    read += part;
+  });
+  return async (length) => {
+    while (read.length < length) await once(stream, 'data');
+    return read;
+  };
 }
 
 describe('an event stream that belongs to another worker', () => {
@@ -157,6 +173,49 @@ describe('an event stream that belongs to another worker', () => {
       ['127.0.0.1', 'a'],
     ]);
     expect(first.receivedOperations[2]?.headers.has('x-tributary-client-address')).toBe(false);
+  });
+
+  test('gets the address of the client from a trusted proxy, at any worker', async () => {
+    await using workers = await startWorkers(undefined, { listen: { trustedProxies: ['127.0.0.0/8'] } });
+    const { first, second } = workers;
+    const token = await reserveStream(first.url);
+    const headers = { 'x-forwarded-for': '1.1.1.1, 198.51.100.7' };
+    for (const { url } of [first, second]) {
+      expect((await exchange(url, operationRequest(token, { query }, '1', headers))).status).toBe(202);
+      await exchange(first.url, endingRequest(token));
+    }
+    expect(first.receivedOperations.map(({ clientAddress }) => clientAddress)).toEqual([
+      '198.51.100.7',
+      '198.51.100.7',
+    ]);
+  });
+
+  test('can be opened and used over HTTP/2', async () => {
+    const certificate = createCertificate({ name: 'gateway' });
+    await using certificates = await writeCertificate(certificate);
+    await using workers = await startWorkers(() => singleOutcome('{"greeting":"hello"}'), {
+      listen: { tls: certificates.files },
+    });
+    const { first, second } = workers;
+    const session1 = connectHttp2(new URL(first.url).origin, { ca: certificate.cert });
+    const session2 = connectHttp2(new URL(second.url).origin, { ca: certificate.cert });
+    const send = async (session: ClientHttp2Session, method: string, headers: object, body?: string) => {
+      const stream = session.request({ ':method': method, ':path': '/graphql', ...headers });
+      stream.setEncoding('utf8').end(body);
+      const [head] = await once(stream, 'response');
+      return { status: head[':status'], stream };
+    };
+    const token = await text((await send(session1, 'PUT', {})).stream);
+    const { headers, body } = operationRequest(token, { query });
+    const { status, stream } = await send(session2, 'GET', openingRequest(token).headers ?? {});
+    expect(status).toBe(200);
+    const events = readEvents(stream);
+    const accepted = await send(session2, 'POST', headers ?? {}, String(body));
+    expect([accepted.status, await text(accepted.stream)]).toEqual([202, '']);
+    const expected = `:\n\n${nextEvent({ data: { greeting: 'hello' } })}${completeEvent()}`;
+    expect(await events(expected.length)).toBe(expected);
+    expect(first.receivedOperations[0]?.headers.get('host')).toBe(new URL(second.url).host);
+    for (const session of [session1, session2]) session.destroy();
   });
 
   test('works with chunked request bodies and with errors sent before the body has arrived', async () => {

@@ -1,0 +1,142 @@
+import { type IncomingMessage, maxHeaderSize, type RequestListener, type Server } from 'node:http';
+import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import { HttpError } from '../../admission/httpError.ts';
+import { ConfigError } from '../../config/configError.ts';
+import type { TransportLog } from '../../telemetry/logger.ts';
+import {
+  CertificateFileError,
+  type CertificateFiles,
+  watchCertificateFiles,
+} from '../../tls/certificateFiles.ts';
+import { Http2Request, Http2Response, http2StreamOf } from './http2Messages.ts';
+import type { ListenerTimeouts } from './listenerTimeouts.ts';
+import { securityHeaders } from './securityHeaders.ts';
+import { writeErrorResponse } from './writeResponse.ts';
+
+/** `listen.tls` of the configuration. */
+export interface TlsOptions extends CertificateFiles {
+  /** Why `cert` is set: TLS is off without it. */
+  readonly cert: string;
+}
+
+interface TlsServerOptions {
+  readonly tls: TlsOptions;
+  readonly timeouts: ListenerTimeouts;
+  /** Options of the HTTP/1.1 server. */
+  readonly http: object;
+  readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
+  readonly log: TransportLog;
+}
+
+/** A server with TLS for HTTP/2, and HTTP/1.1 for clients that do not speak it. */
+export interface TlsServer {
+  /** Handles requests of both versions in the API of `node:http`. */
+  readonly server: Server;
+  /** Reads the certificate. Must be called before the server listens.
+   *  @throws {ConfigError} for files that cannot be used. */
+  readCertificate(): Promise<void>;
+  /** Closes all connections, and stops watching the files. */
+  destroy(): Promise<void>;
+}
+
+/** Limits of an HTTP/2 connection. Clients that exceed them lose it. */
+const http2Limits = {
+  settings: { maxConcurrentStreams: 100, maxHeaderListSize: maxHeaderSize, enableConnectProtocol: false },
+  // Streams that the client resets at once ("rapid reset"): as many at once, and per second.
+  streamResetBurst: 200,
+  streamResetRate: 33,
+  maxSessionInvalidFrames: 100,
+} as const;
+
+export function createTlsServer(
+  { tls, timeouts, http, acceptsUpgrade, log }: TlsServerOptions,
+  listener: RequestListener,
+): TlsServer {
+  const options = {
+    ...http,
+    ...http2Limits,
+    allowHTTP1: true,
+    handshakeTimeout: timeouts.headers,
+    requestCert: Boolean(tls.ca),
+    rejectUnauthorized: true,
+    Http2ServerRequest: Http2Request,
+    Http2ServerResponse: Http2Response,
+  };
+  const secure = createSecureServer(options as never, (request, response) => {
+    const [message, reply] = [request as unknown as IncomingMessage, response as never];
+    const stream = http2StreamOf(message);
+    if (stream !== undefined) limitRequestTime(stream, reply, timeouts.request);
+    listener(message, reply);
+  });
+  Object.assign(secure, { shouldUpgradeCallback: acceptsUpgrade });
+  secure.on('session', (session) => closeWhenIdle(session, timeouts.keepAlive));
+  const sockets = new Set<Socket>();
+  secure.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const certificate = watchCertificateFiles(tls, {
+    onChange: (contents) => secure.setSecureContext(contents),
+    onError: (err) =>
+      log.error({ err }, 'The changed certificate of the listener cannot be used (listen.tls)'),
+    onWarning: (problem) =>
+      log.warn({ problem }, 'The certificate of the listener is not valid now (listen.tls)'),
+  });
+  return {
+    server: secure as unknown as Server,
+    async readCertificate() {
+      try {
+        secure.setSecureContext(await certificate.read());
+      } catch (error) {
+        throw error instanceof CertificateFileError ? toConfigError(error) : error;
+      }
+    },
+    async destroy() {
+      for (const socket of sockets) socket.destroy();
+      await certificate.close();
+    },
+  };
+}
+
+function toConfigError({ kind, message }: CertificateFileError): ConfigError {
+  return new ConfigError([
+    { path: `listen.tls.${kind}`, message: `cannot be used: ${message.replace(/\.$/, '')}`, expected: '' },
+  ]);
+}
+
+/** Closes an HTTP/2 connection without requests after `keepAliveMs`, as node:http does with others. */
+function closeWhenIdle(session: ServerHttp2Session, keepAliveMs: number): void {
+  let openStreams = 0;
+  session.on('stream', (stream: ServerHttp2Stream) => {
+    openStreams += 1;
+    stream.once('close', () => {
+      openStreams -= 1;
+    });
+  });
+  session.setTimeout(keepAliveMs, () => {
+    if (openStreams === 0) session.close();
+  });
+}
+
+/** Responds with 408 to a request over HTTP/2 that does not arrive in time, as node:http does with others. */
+function limitRequestTime(
+  stream: ServerHttp2Stream,
+  response: Parameters<RequestListener>[1],
+  timeoutMs: number,
+): void {
+  if (stream.endAfterHeaders) return;
+  const timer = setTimeout(() => {
+    if (!response.headersSent) {
+      const error = new HttpError(
+        408,
+        'The request did not arrive in time (listen.timeouts). Send it again.',
+      );
+      writeErrorResponse(response, error.status, undefined, { ...securityHeaders }, [error.toFormatted()]);
+    }
+    stream.close();
+  }, timeoutMs);
+  const cancel = (): void => clearTimeout(timer);
+  stream.once('end', cancel);
+  stream.once('close', cancel);
+}

@@ -1,0 +1,280 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { connect as connectTls } from 'node:tls';
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createCertificate } from '../harness/createCertificate.ts';
+import { exchange, RawConnection } from '../harness/rawHttp.ts';
+import { type ScriptedServer, startScriptedServer } from '../harness/scriptedServer.ts';
+import { writeCertificate } from '../harness/temporaryCertificates.ts';
+
+const certificate = createCertificate({ name: 'gateway' });
+let plain: ScriptedServer;
+let secure: ScriptedServer;
+let session: ClientHttp2Session;
+
+beforeAll(async () => {
+  const { files } = await writeCertificate(certificate);
+  plain = await startScriptedServer();
+  secure = await startScriptedServer(undefined, { listen: { tls: files } });
+  session = connect(new URL(secure.url).origin, { ca: certificate.cert });
+  await once(session, 'remoteSettings');
+});
+
+afterAll(async () => {
+  session.destroy();
+  await Promise.all([plain.close(), secure.close()]);
+});
+
+const operation = '{"query":"{ greeting }"}';
+const head = 'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n';
+const length = `content-length: ${operation.length}\r\n`;
+
+/** Checks that the server refuses the bytes and closes the connection, and has executed nothing. */
+async function expectRefusal(bytes: string, status: number, message: string): Promise<void> {
+  const executed = plain.receivedOperations.length;
+  await using connection = await RawConnection.open(plain.url);
+  connection.socket.write(bytes, 'latin1');
+  const response = await connection.readResponse();
+  expect([response.status, JSON.parse(response.body).errors[0].message]).toEqual([status, message]);
+  await connection.waitForClose();
+  expect([plain.receivedOperations.length, plain.logLines]).toEqual([executed, []]);
+}
+
+describe('a request over HTTP/1.1 is refused, and its connection closed, with', () => {
+  const invalid = (reason: string) => `The request is not valid HTTP: ${reason}.`;
+  test.each([
+    ['two lengths', `${head}${length}${length}\r\n${operation}`, invalid('Duplicate Content-Length')],
+    [
+      'a length and chunks',
+      `${head}${length}transfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+      invalid("Transfer-Encoding can't be present with Content-Length"),
+    ],
+    [
+      'chunks and a length',
+      `${head}transfer-encoding: chunked\r\n${length}\r\n0\r\n\r\n`,
+      invalid("Content-Length can't be present with Transfer-Encoding"),
+    ],
+    [
+      'a transfer coding that does not end in chunked',
+      `${head}transfer-encoding: chunked, identity\r\n\r\n`,
+      invalid('Invalid `Transfer-Encoding` header value'),
+    ],
+    [
+      'a chunk size that is no number',
+      `${head}transfer-encoding: chunked\r\n\r\n-1\r\n${operation}\r\n0\r\n\r\n`,
+      invalid('Invalid character in chunk size'),
+    ],
+    [
+      'a line break in a value',
+      `${head}x-a: b\rx-c: d\r\n\r\n`,
+      invalid('Missing expected LF after header value'),
+    ],
+    ['a null character in a value', `${head}x-a: b\0\r\n\r\n`, invalid('Invalid header value char')],
+    ['a space before the colon', `${head}x-a : b\r\n\r\n`, invalid('Invalid header token')],
+    [
+      'a value on two lines',
+      `${head}x-a: b\r\n c\r\n\r\n`,
+      invalid('Unexpected whitespace after header value'),
+    ],
+    [
+      'two hosts',
+      `${head}host: b\r\n${length}\r\n${operation}`,
+      'The header host is repeated. Send it once.',
+    ],
+    [
+      'two content types',
+      `${head}Content-Type: text/plain\r\n${length}\r\n${operation}`,
+      'The header content-type is repeated. Send it once.',
+    ],
+    [
+      'two authorizations',
+      `${head}authorization: Bearer a\r\nAUTHORIZATION: Bearer b\r\n${length}\r\n${operation}`,
+      'The header authorization is repeated. Send it once.',
+    ],
+  ])('%s', async (_, bytes, message) => {
+    await expectRefusal(bytes, 400, message);
+  });
+
+  test('very many headers', async () => {
+    const many = Array.from({ length: 5000 }, (_, n) => `x-${n}: a\r\n`).join('');
+    await expectRefusal(
+      `${head}${many}\r\n`,
+      431,
+      'The request headers are larger than 16384 bytes, the maximum.',
+    );
+  });
+
+  test('a second request hidden in its body, which is not executed either', async () => {
+    const hidden = `${head}${length}\r\n${operation}`;
+    await expectRefusal(
+      `${head}content-length: ${hidden.length}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n${hidden}`,
+      400,
+      invalid("Transfer-Encoding can't be present with Content-Length"),
+    );
+  });
+});
+
+test('the handshake of a WebSocket with two authorizations is refused', async () => {
+  await expectRefusal(
+    'GET /graphql HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nauthorization: a\r\nauthorization: b\r\n\r\n',
+    400,
+    'The header authorization is repeated. Send it once.',
+  );
+});
+
+async function overHttp2(headers: object, body: string | Buffer): Promise<[unknown, unknown]> {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/graphql',
+    'content-type': 'application/json',
+    ...headers,
+  });
+  let text = '';
+  stream.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  stream.end(body);
+  const [{ ':status': status }] = await once(stream, 'response');
+  await once(stream, 'end');
+  return [status, JSON.parse(text).errors?.[0].message ?? text];
+}
+
+describe('a body is refused over both HTTP versions with', () => {
+  const bomb = Buffer.alloc(20_000_000, ' ');
+  test.each<[string, Record<string, string>, string | Buffer, number, string]>([
+    [
+      'invalid UTF-8',
+      {},
+      Buffer.from([...Buffer.from('{"query":"{ greeting(name: \\"'), 0xc3, 0x28, ...Buffer.from('\\") }"}')]),
+      400,
+      'The request body is not valid UTF-8.',
+    ],
+    [
+      'an encoded surrogate',
+      {},
+      Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]),
+      400,
+      'The request body is not valid UTF-8.',
+    ],
+    [
+      'a gzip bomb',
+      { 'content-encoding': 'gzip' },
+      gzipSync(bomb),
+      413,
+      'The request body is larger than 1000000 bytes, the maximum (limits.bodySize).',
+    ],
+    [
+      'a brotli bomb',
+      { 'content-encoding': 'br' },
+      brotliCompressSync(bomb),
+      413,
+      'The request body is larger than 1000000 bytes, the maximum (limits.bodySize).',
+    ],
+    [
+      'a zstd bomb',
+      { 'content-encoding': 'zstd' },
+      zstdCompressSync(bomb),
+      413,
+      'The request body is larger than 1000000 bytes, the maximum (limits.bodySize).',
+    ],
+  ])('%s', async (_, headers, body, status, message) => {
+    const json = { 'content-type': 'application/json' };
+    const response = await exchange(plain.url, { headers: { ...json, ...headers }, body });
+    expect([response.status, JSON.parse(response.body).errors[0].message]).toEqual([status, message]);
+    expect(await overHttp2(headers, body)).toEqual([status, message]);
+    expect([plain.logLines, secure.logLines]).toEqual([[], []]);
+  });
+});
+
+/** A frame of HTTP/2 on the first stream. */
+function frame(type: number, flags: number, payload: Buffer, stream = 1): Buffer {
+  const header = Buffer.alloc(9);
+  header.writeUIntBE(payload.length, 0, 3);
+  header.writeUInt8(type, 3);
+  header.writeUInt8(flags, 4);
+  header.writeUInt32BE(stream, 5);
+  return Buffer.concat([header, payload]);
+}
+
+/** Headers in HPACK, as literals that no client library would send. */
+function literals(headers: readonly (readonly [string, string])[]): Buffer {
+  return Buffer.concat(
+    headers.flatMap(([name, value]) => [
+      Buffer.from([0, name.length]),
+      Buffer.from(name, 'latin1'),
+      Buffer.from([value.length]),
+      Buffer.from(value, 'latin1'),
+    ]),
+  );
+}
+
+const frameTypes = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goaway: 7 } as const;
+const pseudo = [
+  [':method', 'POST'],
+  [':scheme', 'https'],
+  [':path', '/graphql'],
+  [':authority', 'a'],
+] as const;
+const json = ['content-type', 'application/json'] as const;
+
+/** Sends an operation with these headers on a connection of its own. Returns the types of all frames that arrive until the
+ *  request has ended. */
+async function sendFrames(headers: readonly (readonly [string, string])[]): Promise<Set<number>> {
+  const socket = connectTls({
+    port: Number(new URL(secure.url).port),
+    host: '127.0.0.1',
+    ca: certificate.cert,
+    ALPNProtocols: ['h2'],
+  });
+  await once(socket, 'secureConnect');
+  socket.on('error', () => undefined);
+  socket.write(
+    Buffer.concat([
+      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      frame(frameTypes.settings, 0, Buffer.alloc(0), 0),
+      frame(frameTypes.headers, 4, literals(headers)),
+      frame(frameTypes.data, 1, Buffer.from(operation)),
+    ]),
+  );
+  const types = new Set<number>();
+  let received = Buffer.alloc(0);
+  for await (const bytes of socket as AsyncIterable<Buffer>) {
+    received = Buffer.concat([received, bytes]);
+    while (received.length >= 9 && received.length >= 9 + received.readUIntBE(0, 3)) {
+      types.add(received.readUInt8(3));
+      received = received.subarray(9 + received.readUIntBE(0, 3));
+    }
+    if ([frameTypes.data, frameTypes.reset, frameTypes.goaway].some((type) => types.has(type))) break;
+  }
+  socket.destroy();
+  return types;
+}
+
+describe('a request over HTTP/2 is not executed, and its stream or connection ends, with', () => {
+  test.each<[string, readonly (readonly [string, string])[]]>([
+    ['a name in upper case', [...pseudo, json, ['X-A', 'b']]],
+    ['a header of connections', [...pseudo, json, ['connection', 'close']]],
+    ['a transfer coding', [...pseudo, json, ['transfer-encoding', 'chunked']]],
+    ['two lengths', [...pseudo, json, ['content-length', '24'], ['content-length', '25']]],
+    ['a length that is not that of the body', [...pseudo, json, ['content-length', '10']]],
+    ['a pseudo header after others', [...pseudo.slice(1), json, [':method', 'POST']]],
+    ['two paths', [...pseudo, [':path', '/health/live'], json]],
+    ['no path', [pseudo[0], pseudo[1], pseudo[3], json]],
+    ['two authorizations', [...pseudo, json, ['authorization', 'a'], ['authorization', 'b']]],
+    ['two content types', [...pseudo, json, ['content-type', 'text/plain']]],
+  ])('%s', async (_, headers) => {
+    const executed = secure.receivedOperations.length;
+    const types = await sendFrames(headers);
+    expect(types.has(frameTypes.reset) || types.has(frameTypes.goaway)).toBe(true);
+    expect([secure.receivedOperations.length, secure.logLines]).toEqual([executed, []]);
+    expect(await overHttp2({}, operation)).toEqual([200, '{"data":{"greeting":"hello"}}']);
+  });
+});
+
+test.each(['b\r\nx-c: d', 'b\0'])('a header over HTTP/2 with the value %j is ignored', async (value) => {
+  const types = await sendFrames([...pseudo, json, ['x-a', value]]);
+  expect(types.has(frameTypes.headers)).toBe(true);
+  const received = secure.receivedOperations.at(-1)?.headers;
+  expect(['host', 'x-a', 'x-c'].map((name) => received?.get(name))).toEqual(['a', undefined, undefined]);
+});

@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import { request } from 'node:https';
+import { text } from 'node:stream/consumers';
+import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { describe, expect, test } from '@jest/globals';
+import { createGateway } from '../../gateway/gateway.ts';
+import { createCertificate, type TestCertificate } from '../harness/createCertificate.ts';
+import { startScriptedServer } from '../harness/scriptedServer.ts';
+import { writeCertificate } from '../harness/temporaryCertificates.ts';
+import { demoSupergraphFile } from '../harness/testGateway.ts';
+
+const authority = createCertificate({ name: 'authority', isAuthority: true });
+const first = createCertificate({ name: 'first', issuer: authority });
+const second = createCertificate({ name: 'second', issuer: authority });
+
+async function open(url: string, client?: TestCertificate): Promise<TLSSocket> {
+  const socket = connect({
+    host: '127.0.0.1',
+    port: Number(new URL(url).port),
+    ca: authority.cert,
+    ...(client && { cert: client.cert, key: client.key }),
+  });
+  await once(socket, 'secureConnect');
+  return socket;
+}
+
+/** Sends an operation on the connection. */
+async function operate(url: string, socket: TLSSocket): Promise<string> {
+  const sent = request(url, {
+    method: 'POST',
+    createConnection: () => socket,
+    headers: { 'content-type': 'application/json', connection: 'keep-alive' },
+  });
+  sent.end('{"query":"{ greeting }"}');
+  const [response] = await once(sent, 'response');
+  return text(response);
+}
+
+const hello = '{"data":{"greeting":"hello"}}';
+const nameOf = (socket: TLSSocket) => (socket.getPeerCertificate() as PeerCertificate).subject.CN;
+
+test('a changed certificate is used for new connections, and open connections stay', async () => {
+  await using certificates = await writeCertificate(first);
+  await using server = await startScriptedServer(undefined, { listen: { tls: certificates.files } });
+  const before = await open(server.url);
+  expect([nameOf(before), await operate(server.url, before)]).toEqual(['first', hello]);
+  await certificates.replace(second);
+  let after = await open(server.url);
+  while (nameOf(after) !== 'second') {
+    after.destroy();
+    after = await open(server.url);
+  }
+  expect(await operate(server.url, after)).toBe(hello);
+  expect([before.destroyed, await operate(server.url, before)]).toEqual([false, hello]);
+  expect(server.logLines).toEqual([]);
+  for (const socket of [before, after]) socket.destroy();
+});
+
+test('a changed certificate that cannot be used is logged, and the one from before is used', async () => {
+  await using certificates = await writeCertificate(first);
+  const logged = Promise.withResolvers<unknown>();
+  await using server = await startScriptedServer(undefined, {
+    listen: { tls: certificates.files },
+    log: { warn: () => undefined, error: ({ err }, message) => logged.resolve([message, String(err)]) },
+  });
+  await certificates.replace({ ...second, key: first.key });
+  expect(await logged.promise).toEqual([
+    'The changed certificate of the listener cannot be used (listen.tls)',
+    `CertificateFileError: The key file ${certificates.files.key} does not match the first certificate in ${certificates.files.cert}.`,
+  ]);
+  const socket = await open(server.url);
+  expect([nameOf(socket), await operate(server.url, socket)]).toEqual(['first', hello]);
+  socket.destroy();
+});
+
+test('with listen.tls.ca, only clients with a certificate of that authority are served', async () => {
+  await using certificates = await writeCertificate(first);
+  const ca = await certificates.writeAuthority(authority);
+  await using server = await startScriptedServer(undefined, {
+    listen: { tls: { ...certificates.files, ca } },
+  });
+  const allowed = await open(server.url, createCertificate({ name: 'client', issuer: authority }));
+  expect(await operate(server.url, allowed)).toBe(hello);
+  allowed.destroy();
+  const other = createCertificate({ name: 'other', isAuthority: true });
+  for (const client of [undefined, createCertificate({ name: 'client', issuer: other })]) {
+    const socket = await open(server.url, client);
+    await expect(operate(server.url, socket)).rejects.toThrow(/alert|ECONNRESET|EPIPE|hang up/);
+  }
+  expect([server.receivedOperations.length, server.logLines]).toEqual([1, []]);
+});
+
+test('a request without TLS loses its connection, and the listener stays', async () => {
+  await using certificates = await writeCertificate(first);
+  await using server = await startScriptedServer(undefined, { listen: { tls: certificates.files } });
+  await expect(fetch(server.url.replace('https', 'http'))).rejects.toThrow('fetch failed');
+  const socket = await open(server.url);
+  expect(await operate(server.url, socket)).toBe(hello);
+  socket.destroy();
+  expect(server.logLines).toEqual([]);
+});
+
+describe('listen.tls', () => {
+  const supergraph = { file: demoSupergraphFile };
+  test.each([
+    [{ cert: 'a.pem' }, 'listen.tls has `cert` without `key`; expected: both of them, or neither'],
+    [{ key: 'a.pem' }, 'listen.tls has `key` without `cert`; expected: both of them, or neither'],
+    [
+      { ca: 'a.pem' },
+      'listen.tls has `ca` without `cert`; expected: a certificate of the listener (`cert`, `key`) as well',
+    ],
+  ])('is refused as %j', async (tls, problem) => {
+    await expect(createGateway({ supergraph, listen: { tls } })).rejects.toThrow(problem);
+  });
+
+  test('is refused at the start with files that cannot be used', async () => {
+    const gateway = await createGateway({
+      supergraph,
+      listen: { port: 0, tls: { cert: '/none/cert.pem', key: '/none/key.pem' } },
+      admin: { port: 0 },
+      telemetry: { logLevel: 'silent' },
+    });
+    await expect(gateway.start()).rejects.toThrow(
+      'The configuration is invalid:\n  listen.tls.cert cannot be used: The certificate file /none/cert.pem does not exist',
+    );
+    await gateway.close();
+  });
+});
