@@ -1,9 +1,12 @@
 import type { DocumentNode } from 'graphql';
 import type { Authentication } from './admission/authentication/authentication.ts';
 import type { GatewayConfig } from './config/schema.ts';
+import type { ExecutionObserver } from './execution/executionObserver.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
+import type { RequestContext } from './execution/requestContext.ts';
 import type { PolicyRequest } from './operation/authorization/authorizer.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
+import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { SendPolicy } from './subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from './subgraphs/subgraphPools.ts';
 import type { AccessOfAddress } from './supergraph/sources/fetchSubgraphSdl.ts';
@@ -35,6 +38,8 @@ export interface Feature {
   readonly sendPolicy?: SendPolicy | undefined;
   /** Wraps what fetches the data of operations on one supergraph. Called once for each supergraph. */
   decorateFetches?(fetches: FetchSender, supergraph: Supergraph): FetchSender;
+  /** Returns what observes the execution of a prepared operation; `undefined` for nothing. Must not throw or block. */
+  observeExecution?(operation: PreparedOperation, context: RequestContext): ExecutionObserver | undefined;
   /** Called before each prepared operation is executed. Must not throw or block. */
   onOperation?(request: OperationRequest): void;
 

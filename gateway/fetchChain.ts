@@ -1,3 +1,4 @@
+import { combineObservers, type ExecutionObserver } from './execution/executionObserver.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
 import type { Feature } from './feature.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
@@ -19,4 +20,18 @@ export function createFetchChain(
     }
     return chain;
   };
+}
+
+type ObserveExecution = NonNullable<Feature['observeExecution']>;
+
+/** Returns what observes an execution for all features; `undefined` if no feature observes any. */
+export function observersOf(features: readonly Feature[]): ObserveExecution | undefined {
+  const observing = features.flatMap((feature) => feature.observeExecution?.bind(feature) ?? []);
+  if (observing.length === 0) return undefined;
+  return (operation, context) =>
+    combineObservers(
+      observing
+        .map((observe) => observe(operation, context))
+        .filter((observer): observer is ExecutionObserver => observer !== undefined),
+    );
 }

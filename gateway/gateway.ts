@@ -23,7 +23,7 @@ import type { Extension, ExtensionModule } from './extensions/extension.ts';
 import { ExtensionFeature } from './extensions/extensionFeature.ts';
 import { isModule, loadExtensions } from './extensions/loadExtensions.ts';
 import type { Feature, FeatureContext } from './feature.ts';
-import { createFetchChain } from './fetchChain.ts';
+import { createFetchChain, observersOf } from './fetchChain.ts';
 import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
 import { Authorizer } from './operation/authorization/authorizer.ts';
@@ -202,6 +202,7 @@ export async function createGateway(
       overridesFor: createOverrideDecisions(config.override, dependencies.random ?? Math.random),
     }),
     extendContext: extensions?.extendContext,
+    observeExecution: observersOf(features),
     onPrepared: (request, operation) => {
       for (const feature of features) feature.onOperation?.(request);
       return extensions?.onPlan?.(request, operation);

@@ -7,6 +7,7 @@ import { RequestEnrichments } from './enrichment/responses/requestEnrichments.ts
 import { SnapshotExecutor } from './enrichment/responses/snapshotExecutor.ts';
 import { abortReasonOf, GatewayError } from './errors.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
+import type { ExecutionObserver } from './execution/executionObserver.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
 import { LatencyBudget } from './execution/latencyBudget.ts';
@@ -63,6 +64,10 @@ interface PipelineOptions {
     | undefined;
   /** `undefined` if every operation is executed. */
   readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
+  /** Returns what observes an execution. `undefined` if nothing observes any. */
+  readonly observeExecution?:
+    | ((operation: PreparedOperation, context: RequestContext) => ExecutionObserver | undefined)
+    | undefined;
   /** An operation is prepared and about to be executed. @throws {GatewayError} to refuse it. */
   onPrepared?(request: OperationRequest, operation: PreparedOperation): Promise<void> | undefined;
 }
@@ -310,6 +315,7 @@ export class Pipeline {
       scheduler: new FetchScheduler(fetches, context),
       conditions: TypeConditions.forSupergraph(operation.supergraph),
       ...options,
+      observer: this.#options.observeExecution?.(operation, context),
       onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),
     });
     if (operation.introspection !== undefined) {

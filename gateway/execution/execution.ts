@@ -5,6 +5,7 @@ import {
   type FaultListener,
   type StaleValue,
 } from './executionDiagnostics.ts';
+import type { ExecutionObserver } from './executionObserver.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
@@ -22,6 +23,8 @@ export interface ExecutionOptions extends FaultListener {
   readonly conditions: TypeConditions;
   /** By delivery group; omitted for an operation without enrichments. */
   readonly urgency?: readonly GroupUrgency[] | undefined;
+  /** Omitted if nobody observes the execution. */
+  readonly observer?: ExecutionObserver | undefined;
   /** Omitted for an execution that begins with its first step. */
   readonly resume?: ResumedExecution | undefined;
 }
@@ -47,6 +50,7 @@ export class Execution {
   readonly #scheduler: FetchScheduler;
   readonly #programIndex: ProgramIndex;
   readonly #runner: StepRunner;
+  readonly #observer: ExecutionObserver | undefined;
   /** Per step: how many steps it still waits for. */
   readonly #openDependencies: number[];
   readonly #isStepDone: boolean[];
@@ -59,6 +63,7 @@ export class Execution {
     const { steps, groups } = program;
     this.#program = program;
     this.#scheduler = options.scheduler;
+    this.#observer = options.observer;
     this.tree = resume?.tree ?? {};
     const diagnostics = new ExecutionDiagnostics(this.tree, program, resume?.errors ?? [], options);
     this.errors = diagnostics.errors;
@@ -150,7 +155,7 @@ export class Execution {
     const ready = this.#program.steps.filter(
       ({ index }) => this.#openDependencies[index] === 0 && !this.#isStepDone[index],
     );
-    for (const step of ready) this.#runner.run(step);
+    for (const step of ready) this.#runStep(step);
   }
 
   /** Cancels the calls that no other request shares. No group is reported any more. */
@@ -174,13 +179,19 @@ export class Execution {
     this.#scheduler.release();
   }
 
+  #runStep(step: FetchStep): void {
+    this.#observer?.onStepStart(step);
+    this.#runner.run(step);
+  }
+
   #completeStep(step: FetchStep): void {
     if (this.#runner.isEnded || this.#isStepDone[step.index]) return;
     this.#isStepDone[step.index] = true;
+    this.#observer?.onStepEnd(step);
     for (const index of this.#programIndex.dependents[step.index] ?? []) {
       const open = (this.#openDependencies[index] as number) - 1;
       this.#openDependencies[index] = open;
-      if (open === 0) this.#runner.run(this.#program.steps[index] as FetchStep);
+      if (open === 0) this.#runStep(this.#program.steps[index] as FetchStep);
     }
     for (const group of this.#programIndex.groupsOfStep[step.index] ?? []) {
       const open = (this.#openSteps[group] as number) - 1;

@@ -25,6 +25,8 @@ export interface RunningPlan {
   /** Delivery groups, in the order in which they were completed. */
   readonly completedGroups: readonly number[];
   readonly faults: readonly unknown[];
+  /** `start` and `end` of each step, with its index. */
+  readonly steps: readonly string[];
 }
 
 interface RunPlanOptions {
@@ -43,6 +45,7 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
   const client = new FakeSubgraphClient();
   const completedGroups: number[] = [];
   const faults: unknown[] = [];
+  const steps: string[] = [];
   const conditions = new TypeConditions(sdl);
   const compile = {
     plan: { kind: 'QueryPlan' as const, node },
@@ -59,13 +62,17 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
       context,
     ),
     conditions,
+    observer: {
+      onStepStart: ({ index }) => steps.push(`start ${index}`),
+      onStepEnd: ({ index }) => steps.push(`end ${index}`),
+    },
     onInternalError: (fault) => faults.push(fault),
   });
   execution.start((group) => {
     completedGroups.push(group);
     options.onGroupComplete?.(group);
   });
-  return { execution, client, completedGroups, faults };
+  return { execution, client, completedGroups, faults, steps };
 }
 
 export const sequence = (...nodes: PlanNode[]): PlanNode => ({ kind: 'Sequence', nodes });

@@ -26,6 +26,24 @@ describe('the order of fetches', () => {
     expect(completedGroups).toEqual([0]);
   });
 
+  test('is reported to an observer: a step starts when those before it have ended', async () => {
+    const { client, steps } = runPlan(
+      sequence(
+        parallel(rootFetch('product{__typename id}'), rootFetch('other', { serviceName: 'others' })),
+        flattenAt('product', entityFetch('stock')),
+      ),
+    );
+    await waitForTurns();
+    expect(steps).toEqual(['start 0', 'start 1']);
+    client.calls[1]?.answer({ data: { other: 1 } });
+    client.calls[0]?.answer({ data: { product: products('1')[0] } });
+    await waitForTurns();
+    expect(steps).toEqual(['start 0', 'start 1', 'end 1', 'end 0', 'start 2']);
+    client.calls[2]?.answer({ errors: [{ message: 'broken' }] });
+    await waitForTurns();
+    expect(steps.at(-1)).toBe('end 2');
+  });
+
   test('Parallel: all nodes start at once, and the next node waits for the last of them', async () => {
     const { client } = runPlan(
       sequence(
