@@ -196,12 +196,15 @@ function pick(
 
 function sourceEndpoint(
   { subscriptions }: GatewayConfig,
-  { url, http2, tls, signing }: SubgraphEndpoint,
+  { url: firstUrl, urls = [firstUrl], http2, tls, signing }: SubgraphEndpoint,
   path: string,
 ): SourceEndpoint {
   const { connectTimeout, eventSize, heartbeat, reconnect } = subscriptions;
+  // Chosen anew for each connection, so that a lost one finds another instance.
+  const url = urls[Math.floor(Math.random() * urls.length)] as string;
   return {
     url: path === '' ? url : new URL(path, url).href,
+    firstUrl,
     connectTimeoutMs: connectTimeout,
     maxEventBytes: eventSize,
     heartbeatMs: heartbeat,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { ExecutionResult } from 'graphql';
 import { createClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
 import { pino } from 'pino';
@@ -17,7 +18,7 @@ function subscribe({ url }: TestGateway, query: string) {
   const client = createClient({ url, retryAttempts: 0 });
   const events = client.iterate({ query });
   return {
-    next: async (): Promise<unknown> => (await events.next()).value,
+    next: async (): Promise<ExecutionResult> => (await events.next()).value,
     leave: async (): Promise<void> => {
       await events.return?.();
       client.dispose();
@@ -25,7 +26,7 @@ function subscribe({ url }: TestGateway, query: string) {
   };
 }
 
-async function ask({ url }: TestGateway, query: string): Promise<unknown> {
+async function ask({ url }: Pick<TestGateway, 'url'>, query: string): Promise<unknown> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -68,6 +69,38 @@ describe('subscriptions', () => {
     expect([await first, await client.next()]).toEqual([complete('one'), complete('two')]);
     await client.leave();
     await subscribed(gateway, 0);
+  });
+
+  test('go to any instance of a subgraph that has several, so that a client finds a running one', async () => {
+    let url = '';
+    await using gateway = await startTestGateway({
+      config: ({ all }) => {
+        url = all.find(({ name }) => name === 'reviews')?.url ?? '';
+        return {
+          subgraphs: {
+            all: { subscription: { protocol: 'graphql_ws', path: '/ws' } },
+            // Nothing listens on port 1.
+            reviews: { urls: ['http://127.0.0.1:1/graphql', url] },
+          },
+        };
+      },
+    });
+    let client = subscribe(gateway, 'subscription { reviewAdded { body } }');
+    let event = client.next();
+    const isRefused = () =>
+      Promise.race([
+        subscribed(gateway, 1).then(() => false),
+        event.then(({ errors }) => errors !== undefined),
+      ]);
+    while (await isRefused()) {
+      await client.leave();
+      client = subscribe(gateway, 'subscription { reviewAdded { body } }');
+      event = client.next();
+    }
+    // To the subgraph itself: a mutation is sent once, perhaps to the other instance.
+    await ask({ url }, review('one'));
+    expect(await event).toEqual({ data: { reviewAdded: { body: 'one' } } });
+    await client.leave();
   });
 
   test('shares one subscription at the subgraph between equal subscriptions', async () => {

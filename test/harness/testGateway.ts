@@ -6,7 +6,7 @@ import { planInProcess } from './inProcessPlanner.ts';
 export interface TestGatewayOptions extends Pick<StartDemoOptions, 'faults' | 'clock' | 'now'> {
   /** Overrides the harness's configuration: free ports, no log, the demo's supergraph and subgraphs, no latency
    *  budgets and long timeouts, so that responses do not depend on the machine's load. */
-  readonly config?: Partial<GatewayOptions>;
+  readonly config?: Partial<GatewayOptions> | ((subgraphs: DemoSubgraphs) => Partial<GatewayOptions>);
   /** Overrides the planner without a thread. A suite about the thread passes `startPlannerThread`. */
   readonly dependencies?: GatewayDependencies;
 }
@@ -34,8 +34,9 @@ export const noShedding = { eventLoopDelay: 0, memory: 1 } as const;
 
 /** Starts the demo's subgraphs and a gateway in this process, on free ports. */
 export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const { config = {}, dependencies, ...demo } = options;
+  const { config: configure = {}, dependencies, ...demo } = options;
   const subgraphs = await startDemoSubgraphs({ ports: 0, ...demo });
+  const config = typeof configure === 'function' ? configure(subgraphs) : configure;
   const gateway = await createGateway(
     {
       listen: { port: 0, drainTimeout: 100 },

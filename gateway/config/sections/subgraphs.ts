@@ -169,7 +169,7 @@ const namedSubgraph = z
     urls: z
       .array(httpUrl())
       .describe(
-        'Addresses of equal instances, instead of `url`. A call goes to the less busy one of two random instances; instances that fail repeatedly get no calls for a while. Subscriptions use the first address.',
+        'Addresses of equal instances, instead of `url`. A call goes to the less busy one of two random instances; instances that fail repeatedly get no calls for a while. Each connection for subscriptions goes to a random instance.',
       )
       .optional(),
     timeouts: z.strictObject({ attempt: attempt.optional(), deadline: deadline.optional() }).optional(),

@@ -150,7 +150,8 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
   /** `undefined` if the subgraph no longer exists; its subscriptions may still be running. */
   #urlOf(subgraph: string): string | undefined {
     try {
-      return this.#options.endpoint(subgraph).url;
+      const { url, firstUrl = url } = this.#options.endpoint(subgraph);
+      return firstUrl;
     } catch {
       return undefined;
     }

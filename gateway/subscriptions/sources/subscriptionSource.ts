@@ -102,6 +102,8 @@ export interface SourceEndpoint {
   /** Absolute, with `http:` or `https:`, including the path for subscriptions. WebSockets use the same URL with `ws:` or
    *  `wss:`. */
   readonly url: string;
+  /** The first address of a subgraph with several; `url` may be any of them. */
+  readonly firstUrl?: string | undefined;
   /** Maximum time until the subgraph accepts the subscription, including connecting. */
   readonly connectTimeoutMs: number;
   /** Maximum bytes of an event, after decompression. */
