@@ -15,6 +15,11 @@ export class CompressedStream {
     response.once('close', () => this.#compressor.destroy());
   }
 
+  /** Bytes that wait to be compressed. */
+  get length(): number {
+    return this.#compressor.writableLength;
+  }
+
   /** Resolves when the part is written to the response, or the client has disconnected. */
   write(part: string): Promise<void> {
     return new Promise((resolve) => this.#compressor.write(part, () => resolve()));

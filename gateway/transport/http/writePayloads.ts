@@ -59,7 +59,9 @@ export async function writePayloads<Payload>(
       const chunk = body.encodeChunk(step.value);
       if (chunk.length > sliceThreshold) await body.sendInSlices(chunk);
       else body.send(chunk);
-      if (body.written !== undefined) await steps.waitFor(body.written);
+      // Not after every payload: at an abort, the payloads that are there already are still written.
+      if (body.written !== undefined && body.uncompressedLength > bufferSize)
+        await steps.waitFor(body.written);
       if (!body.hasEnded && response.writableNeedDrain && response.writableLength > bufferSize) {
         setReadTimeout(response, readTimeoutMs);
         await steps.waitFor(waitForDrain(response));
@@ -93,6 +95,11 @@ class PayloadBody<Payload> {
     this.#response = response;
     this.#encoding = encoding;
     this.#options = options;
+  }
+
+  /** Bytes that wait to be compressed. */
+  get uncompressedLength(): number {
+    return this.#compressed?.length ?? 0;
   }
 
   /** Writes the head, and returns the opening for the caller to send. Returns an empty text after the first call. */
