@@ -94,7 +94,7 @@ describe('the built package', () => {
     expect(descriptions.filter((description) => !types.includes(`/** ${description}`))).toEqual([]);
   });
 
-  test('accepts valid options of createGateway and the examples of docs/extensions.md, and refuses other options, at compile time', async () => {
+  test('accepts valid options of createGateway and the examples of docs/extensions.md and docs/migration/, and refuses other options, at compile time', async () => {
     const consumer = join(out, 'consumer.ts');
     await writeFile(
       consumer,
@@ -126,6 +126,14 @@ describe('the built package', () => {
       '../gateway/gateway.js',
     );
     const files = [consumer, ...examples.values()];
+    for (const page of ['apollo-gateway', 'apollo-router', 'cosmo', 'hive-gateway']) {
+      const ofPage = await writeExtensionExamples(
+        join(out, 'examples', page),
+        await readExtensionExamples(`docs/migration/${page}.md`),
+        '../../gateway/gateway.js',
+      );
+      files.push(...ofPage.values());
+    }
     const run = promisify(execFile)(process.execPath, [
       compiler,
       ...options,

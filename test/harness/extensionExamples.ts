@@ -1,10 +1,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** The TypeScript examples of `docs/extensions.md`, by the path in their first line, such as `extensions/tenant.ts`. */
-export async function readExtensionExamples(): Promise<ReadonlyMap<string, string>> {
-  const page = await readFile(join(import.meta.dirname, '../../docs/extensions.md'), 'utf8');
-  const blocks = Array.from(page.matchAll(/^```ts\n([\s\S]*?)^```$/gm), ([, code = '']) => code);
+/** The TypeScript examples of a page, by the path in their first line, such as `extensions/tenant.ts`. */
+export async function readExtensionExamples(
+  page = 'docs/extensions.md',
+): Promise<ReadonlyMap<string, string>> {
+  const text = await readFile(join(import.meta.dirname, '../..', page), 'utf8');
+  const blocks = Array.from(text.matchAll(/^```ts\n([\s\S]*?)^```$/gm), ([, code = '']) => code);
   return new Map(
     blocks.map((code) => {
       const path = /^\/\/ (\S+\.ts)\n/.exec(code)?.[1];
