@@ -109,10 +109,18 @@ export async function startListening(
 /** Stops accepting connections; resolves when all connections are closed. */
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
+    // `close` ends the connections that are idle now. Those whose responses end later would stay open.
+    const timer = setInterval(() => server.closeIdleConnections(), idleCheckMs);
     // Called with an error when the server did not listen.
-    server.close(() => resolve());
+    server.close(() => {
+      clearInterval(timer);
+      resolve();
+    });
   });
 }
+
+/** How soon a connection that has become idle is closed. */
+const idleCheckMs = 50;
 
 /** Closes the listener with its connections. */
 export async function closeListener({ server, routes, tls }: HttpListener): Promise<void> {
