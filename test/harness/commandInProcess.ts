@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import process from 'node:process';
 import { Writable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
+import { withoutPlannerThreads } from './shared/plannerThreads.ts';
 
 export interface CommandOutcome {
   readonly code: number | null;
@@ -18,7 +19,7 @@ let lastRun: Promise<unknown> = Promise.resolve();
  *  of CPU time for that. Arguments, working directory, output and exit code are those of the command, so commands run
  *  one at a time. For commands that end by themselves. */
 export function runCommandInProcess(args: readonly string[], cwd: string): Promise<CommandOutcome> {
-  const run = lastRun.then(() => runAlone(args, cwd));
+  const run = lastRun.then(() => withoutPlannerThreads(() => runAlone(args, cwd)));
   lastRun = run.catch(() => {});
   return run;
 }

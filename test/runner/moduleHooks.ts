@@ -5,6 +5,9 @@ import { pathToFileURL } from 'node:url';
 const tests = pathToFileURL(join(import.meta.dirname, '../')).href;
 /** Modules of `test/` that are evaluated once per worker and keep their state. */
 const shared = [`${tests}runner/`, `${tests}harness/shared/`];
+/** The module that starts planner threads, and what it gets in place of their own module. */
+const workerPlanner = new URL('../gateway/planning/workerPlanner.ts', tests).href;
+const plannerThreads = `${tests}harness/shared/plannerThreads.ts`;
 const globalsScheme = 'jest-globals:';
 const suiteParameter = 'suite';
 
@@ -51,6 +54,8 @@ function globalsSource(suite: string): string {
 
 registerHooks({
   resolve(specifier, context, nextResolve) {
+    if (specifier === './plannerThread.ts' && context.parentURL === workerPlanner)
+      return { url: plannerThreads, shortCircuit: true };
     const suite = suiteOf(context.parentURL);
     if (suite === undefined) return nextResolve(specifier, context);
     if (specifier === '@jest/globals') {
