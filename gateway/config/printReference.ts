@@ -77,7 +77,9 @@ function printRow(name: string, schema: ConfigJsonSchema): string {
 
 function kindOf(schema: ConfigJsonSchema): string {
   if (schema.items === undefined) return schema.title ?? '';
-  return schema.items.title === undefined ? 'list of sections' : `list of ${schema.items.title}s`;
+  return schema.items.title === undefined
+    ? 'list of sections'
+    : `list of ${schema.items.title}${schema.items.title.endsWith('s') ? 'es' : 's'}`;
 }
 
 function defaultOf({ default: value }: ConfigJsonSchema): string {
