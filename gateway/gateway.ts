@@ -43,6 +43,8 @@ import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supe
 import { createSupergraphLoader } from './supergraphLoader.ts';
 import { createConfiguredLogger, type Logger } from './telemetry/logger.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { OperationLabels } from './telemetry/operationLabels.ts';
+import { RequestRecorder } from './telemetry/requestRecorder.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
 import type { StartOptions } from './transport/http/httpServer.ts';
 import type { MountedGateway } from './transport/http/mountedGateway.ts';
@@ -146,9 +148,19 @@ export async function createGateway(
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),
   });
-  const context = createFeatureContext(config, supergraphs, certificates, log, metrics, dependencies);
+  const openStreams = new StreamLimiter(config.subscriptions);
+  const context = createFeatureContext(
+    config,
+    supergraphs,
+    certificates,
+    log,
+    metrics,
+    openStreams,
+    dependencies,
+  );
   const subscriptions = new SubscriptionFeature(context);
   const enrichment = new EnrichmentFeature(context);
+  const contracts = new ContractGuardFeature(context);
   const extensions = extended.length === 0 ? undefined : new ExtensionFeature(extended, context);
   features.push(
     { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics), close: () => certificates.close() },
@@ -156,15 +168,12 @@ export async function createGateway(
     enrichment,
     // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
     new CacheFeature(context),
-    new ContractGuardFeature(context),
+    contracts,
     ...(extensions === undefined ? [] : [extensions]),
   );
 
   const client = createSubgraphClient({
-    config,
-    log,
-    metrics,
-    endpointOf: context.endpointOf,
+    ...context,
     policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
     hooks: extensions?.callHooks,
   });
@@ -187,7 +196,9 @@ export async function createGateway(
     preparer,
     authorizer,
     traffic,
-    fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),
+    fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features, {
+      isRecorded: config.telemetry.accessLog,
+    }),
     subscriptions: subscriptions.subscriptions,
     enrichment: enrichment.coordinator,
     openStream: context.openStream,
@@ -209,11 +220,25 @@ export async function createGateway(
   });
   enrichment.runJobsWith(pipeline.createJobExecutor(() => supergraphs.acquire()));
   const execute: ExecuteOperation = (request, supergraph) => pipeline.respond(request, supergraph);
+  const recorder = new RequestRecorder({
+    registry: metrics.registry,
+    log,
+    logsRequests: config.telemetry.accessLog,
+    clientHeaders: config.contracts.record,
+    countStreams: () => openStreams.size,
+    labels: new OperationLabels({
+      mode: config.telemetry.metrics.operationNames,
+      isTrusted: (name) =>
+        contracts.hasOperation(name) ||
+        trustedDocuments?.documents.manifest.operationNames.has(name) === true,
+    }),
+  });
   const executeOperation = extensions?.decorateExecution?.(execute) ?? execute;
   const server = createListeners({
     context,
     features,
     executeOperation,
+    recorder,
     traffic,
     trustedDocuments: trustedDocuments?.documents,
     sharedPersistedQueries,
@@ -265,9 +290,9 @@ function createFeatureContext(
   certificates: SubgraphCertificates,
   log: Logger,
   metrics: Metrics,
+  openStreams: StreamLimiter,
   { timers, now, worker, readIdentity: ownReader }: GatewayDependencies,
 ): FeatureContext {
-  const openStreams = new StreamLimiter(config.subscriptions);
   const basics = { config, log, metrics, timers: timers ?? systemTimers, now: now ?? Date.now };
   const { jwt, identity } = config.security;
   const readIdentity = ownReader ?? createIdentityReader(identity);

@@ -6,6 +6,7 @@ import type { TrafficControl } from './admission/trafficControl.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { explainOperation } from './operation/explainOperation.ts';
 import { subgraphParamNames } from './subscriptions/subscriptionFeature.ts';
+import type { RequestRecorder } from './telemetry/requestRecorder.ts';
 import { findGraphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { corsOptionsOf } from './transport/http/cors.ts';
 import { createHttpServer, type HttpServer } from './transport/http/httpServer.ts';
@@ -15,6 +16,7 @@ interface ListenersOptions {
   readonly context: FeatureContext;
   readonly features: readonly Feature[];
   readonly executeOperation: ExecuteOperation;
+  readonly recorder: RequestRecorder;
   readonly traffic: TrafficControl;
   readonly trustedDocuments: TrustedDocuments | undefined;
   readonly sharedPersistedQueries: SharedPersistedQueries | undefined;
@@ -27,6 +29,7 @@ export function createListeners({
   context,
   features,
   executeOperation,
+  recorder,
   traffic,
   trustedDocuments,
   sharedPersistedQueries,
@@ -40,6 +43,7 @@ export function createListeners({
     admin: config.admin,
     supergraphs,
     executeOperation,
+    recorder,
     authentication,
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {

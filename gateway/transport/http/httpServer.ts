@@ -20,6 +20,7 @@ import { GatewayShutdownError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { SupergraphView } from '../../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
+import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
@@ -63,6 +64,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly worker?: WorkerIdentity | undefined;
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
+  /** Records requests in metrics and the access log. Default: nothing is recorded. */
+  readonly recorder?: RequestRecorder | undefined;
   /** Default: clients are told apart by their addresses only. */
   readonly authentication?: Authentication;
   /** See `TrafficControl.checkRequest`. Default: no request is shed. */
@@ -212,6 +215,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const handleGraphQL = createGraphQLRoute({
     admission,
+    recorder: options.recorder,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
     clientAddressOf,
     bodySize: limits.bodySize,
@@ -231,6 +235,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const webSockets = new WebSocketRegistry({
     admission,
+    recorder: options.recorder,
     clientAddressOf,
     maxMessageBytes: limits.bodySize,
     maxConnections: limits.webSockets,
