@@ -42,12 +42,15 @@ import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
 import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createSupergraphLoader } from './supergraphLoader.ts';
 import { createConfiguredLogger, type Logger } from './telemetry/logger.ts';
+import { LogLevel } from './telemetry/logLevel.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { OperationLabels } from './telemetry/operationLabels.ts';
 import { RequestRecorder } from './telemetry/requestRecorder.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
 import type { StartOptions } from './transport/http/httpServer.ts';
+import { addLogLevelRoute } from './transport/http/logLevelRoute.ts';
 import type { MountedGateway } from './transport/http/mountedGateway.ts';
+import { WorkerCalls } from './transport/workers/workerCalls.ts';
 import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 export type * from './extensions/extension.ts';
@@ -132,7 +135,17 @@ export async function createGateway(
   // First, because it may refuse the configuration, and nothing would be open then.
   const trustedDocuments = await loadTrustedDocuments({ config, log, timers });
   const extended = await loadExtensions(options.extensions ?? [], log);
-  const metrics = createMetrics();
+  const workerCalls = worker && new WorkerCalls(worker);
+  const metrics = createMetrics(workerCalls);
+  const logLevel = new LogLevel({
+    log,
+    timers,
+    tellOthers: workerCalls && ((change) => workerCalls.callOthers('log-level', JSON.stringify(change))),
+  });
+  workerCalls?.handle('log-level', (body) => {
+    logLevel.changeOwn(JSON.parse(body));
+    return '';
+  });
   const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
@@ -163,7 +176,17 @@ export async function createGateway(
   const contracts = new ContractGuardFeature(context);
   const extensions = extended.length === 0 ? undefined : new ExtensionFeature(extended, context);
   features.push(
-    { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics), close: () => certificates.close() },
+    {
+      addAdminRoutes(routes) {
+        addMetricsRoute(routes, metrics);
+        addLogLevelRoute(routes, logLevel);
+      },
+      async close() {
+        certificates.close();
+        logLevel.close();
+        await metrics.close();
+      },
+    },
     subscriptions,
     enrichment,
     // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
@@ -239,6 +262,7 @@ export async function createGateway(
     features,
     executeOperation,
     recorder,
+    workerCalls,
     traffic,
     trustedDocuments: trustedDocuments?.documents,
     sharedPersistedQueries,

@@ -10,6 +10,7 @@ import type { RequestRecorder } from './telemetry/requestRecorder.ts';
 import { findGraphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { corsOptionsOf } from './transport/http/cors.ts';
 import { createHttpServer, type HttpServer } from './transport/http/httpServer.ts';
+import type { WorkerCalls } from './transport/workers/workerCalls.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 interface ListenersOptions {
@@ -17,6 +18,7 @@ interface ListenersOptions {
   readonly features: readonly Feature[];
   readonly executeOperation: ExecuteOperation;
   readonly recorder: RequestRecorder;
+  readonly workerCalls: WorkerCalls | undefined;
   readonly traffic: TrafficControl;
   readonly trustedDocuments: TrustedDocuments | undefined;
   readonly sharedPersistedQueries: SharedPersistedQueries | undefined;
@@ -30,6 +32,7 @@ export function createListeners({
   features,
   executeOperation,
   recorder,
+  workerCalls,
   traffic,
   trustedDocuments,
   sharedPersistedQueries,
@@ -55,6 +58,7 @@ export function createListeners({
       }
     },
     worker,
+    workerCalls,
     limits,
     trustedDocuments,
     persistedQueries: { isEnabled: config.http.persistedQueries.enabled, shared: sharedPersistedQueries },

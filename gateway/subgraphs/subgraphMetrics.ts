@@ -164,6 +164,7 @@ export function registerSubgraphGauges(registry: Registry, states: () => readonl
     name: 'tributary_subgraph_breaker_state',
     help: 'State of the circuit breaker of a subgraph: 0 closed, 1 half-open, 2 open. With a circuit for each coordinate, the worst of them.',
     labelNames: ['subgraph'],
+    aggregator: 'max',
     registers: [registry],
     collect() {
       for (const { subgraph, circuit } of states())

@@ -259,7 +259,7 @@ test('the access line has the id and the trace of the request, the name of the c
       bytes: Buffer.byteLength(answer.body),
     },
   ]);
-  const [{ subgraphMs, durationMs, firstPayloadMs } = {}] = lines;
+  const { subgraphMs, durationMs, firstPayloadMs } = lines[0] as Line;
   expect(Number(subgraphMs)).toBeGreaterThan(0);
   expect(Number(durationMs)).toBeGreaterThanOrEqual(Number(subgraphMs));
   expect(Number(durationMs)).toBeGreaterThanOrEqual(Number(firstPayloadMs));

@@ -27,6 +27,7 @@ import { EventStreamRequests, readStreamToken } from '../event-streams/eventStre
 import { addGraphiqlRoutes, createBrowserPage, hasGraphiqlBundle } from '../graphiql/graphiqlFiles.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
+import type { WorkerCalls } from '../workers/workerCalls.ts';
 import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
@@ -62,6 +63,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly admin: { readonly host: string; readonly port: number } | undefined;
   /** Identifies this process among several that share the public listener's port. */
   readonly worker?: WorkerIdentity | undefined;
+  /** Calls between these processes. */
+  readonly workerCalls?: WorkerCalls | undefined;
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
   /** Records requests in metrics and the access log. Default: nothing is recorded. */
@@ -266,6 +269,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       ? undefined
       : new WorkerProxy({
           worker: options.worker,
+          calls: options.workerCalls,
           resourceIdOf: (request) => {
             const { url = '' } = request;
             return isForGraphQL(request)
