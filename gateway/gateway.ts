@@ -28,6 +28,7 @@ import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
 import { Authorizer } from './operation/authorization/authorizer.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
+import { registerPlanMetrics } from './operation/planMetrics.ts';
 import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
@@ -152,6 +153,7 @@ export async function createGateway(
     maxSelections: config.limits.recursiveSelections,
     maxVariableValues: config.limits.variableValues,
   });
+  registerPlanMetrics(metrics.registry, () => preparer.planCacheCounts);
   // The features need the supergraphs, and loading a supergraph needs the features: the list is filled below, before
   // the first supergraph is loaded.
   const features: Feature[] = [];

@@ -80,6 +80,11 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
     return this.#pool.size;
   }
 
+  /** See `JobPool.oldestAgeMs`. */
+  get oldestAgeMs(): number {
+    return this.#pool.oldestAgeMs;
+  }
+
   async enqueue(job: EnrichmentJob, attempt: JobAttempt, caller: Caller): Promise<IssuedToken | undefined> {
     const token = createToken();
     const record = { tokenHash: hashOf(token), ownerHash: ownerHashOf(caller) };

@@ -45,6 +45,8 @@ type RunnerState =
 export class JobRunner {
   readonly id: string;
   readonly job: EnrichmentJob;
+  /** On the clock of the timers. */
+  readonly startedAt: number;
   readonly #dependencies: JobRunnerDependencies;
   readonly #pending = new Map<string, PendingField>();
   #failedAttempts: number;
@@ -56,6 +58,7 @@ export class JobRunner {
   ) {
     this.id = id;
     this.job = job;
+    this.startedAt = dependencies.timers.now();
     this.#dependencies = dependencies;
     this.#failedAttempts = failedAttempts;
     const keys = new Set(pendingKeys);

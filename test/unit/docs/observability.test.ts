@@ -6,9 +6,11 @@ import { TrafficMetrics } from '../../../gateway/admission/trafficMetrics.ts';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics.ts';
+import { registerPlanMetrics } from '../../../gateway/operation/planMetrics.ts';
 import { registerSubgraphGauges, SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
+import { RequestMetrics } from '../../../gateway/telemetry/requestMetrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
 
@@ -16,6 +18,8 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
   const { registry } = createMetrics();
   new TrafficMetrics(registry);
   new AuthenticationMetrics(registry, []);
+  new RequestMetrics({ registry, countRunning: () => 0, countStreams: () => 0 });
+  registerPlanMetrics(registry, () => ({ hits: 0, misses: 0, size: 0 }));
   new SubgraphMetrics(registry);
   registerSubgraphGauges(registry, () => []);
   new CacheMetrics({
@@ -24,7 +28,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     memory: () => ({ bytes: 0, entries: 0 }),
   });
   registerSubscriptionMetrics({ registry, topicProblems: () => new Map(), droppedEventCount: () => 0 });
-  new EnrichmentMetrics({ registry, countJobs: () => 0, readDeliveryModes: () => [] });
+  new EnrichmentMetrics({ registry, countJobs: () => 0, oldestJobMs: () => 0, readDeliveryModes: () => [] });
   registerContractMetrics({
     registry,
     supergraphs: () => [],
