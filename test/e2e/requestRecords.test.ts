@@ -34,10 +34,11 @@ const subgraphs = [
   },
   {
     name: 'reviews',
-    sdl: 'type Query { other: Int } type Product @key(fields: "id") { id: ID! rating: Int failing: Int }',
+    sdl: 'type Query { other: Int } type Product @key(fields: "id") { id: ID! rating: Int failing: Int advice: Int }',
     resolvers: {
       Product: {
         rating: () => 4,
+        advice: () => 5,
         failing: () => {
           throw new Error('failing');
         },
@@ -65,6 +66,11 @@ beforeAll(async () => {
       telemetry: { metrics: { operationNames: 'all' } },
       overload: {},
       limits: { batchedOperations: 10, rate: { cost: 10, window: '1h', key: 'header:x-limited' } },
+      enrichment: {
+        fields: { 'Product.advice': { budget: '10s' } },
+        jobs: { attempts: 2, backoff: { base: '1ms', max: '1ms' } },
+      },
+      subgraphs: { all: { retry: { enabled: false } } },
       cache: { rules: { 'Query.price': { maxAge: '1h' } } },
       subscriptions: { topics: { 'Subscription.priceChanged': { topic: 'prices' } } },
     },
@@ -263,4 +269,43 @@ test('the access line has the id and the trace of the request, the name of the c
   expect(Number(subgraphMs)).toBeGreaterThan(0);
   expect(Number(durationMs)).toBeGreaterThanOrEqual(Number(subgraphMs));
   expect(Number(durationMs)).toBeGreaterThanOrEqual(Number(firstPayloadMs));
+});
+
+test('the id of a request is in its response, in every call of a subgraph, and in the lines of its calls and of its job', async () => {
+  const change = (level: string): Promise<RawResponse> =>
+    exchange(gateway.adminUrl, {
+      method: 'PUT',
+      path: '/log-level',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ level }),
+    });
+  await change('debug');
+  lines.length = 0;
+  const reviews = gateway.subgraph('reviews');
+  const [shopCalls, reviewCalls] = [gateway.subgraph('shop').calls.length, reviews.calls.length];
+  // Both attempts of the job fail.
+  reviews.answerWith(() => ({ kind: 'json', status: 503, body: { errors: [{ message: 'busy' }] } }));
+  const answer = await post(
+    { query: 'query Correlated { product { id advice } }' },
+    { 'x-request-id': 'correlated' },
+  );
+  expect([answer.headers.get('x-request-id'), JSON.parse(answer.body).data]).toEqual([
+    'correlated',
+    { product: { id: '1', advice: null } },
+  ]);
+  while (!lines.some(({ msg }) => msg.startsWith('An enrichment job'))) await waitForTurns(1);
+  reviews.answerWith(undefined);
+  await change('info');
+  const calls = [...gateway.subgraph('shop').calls.slice(shopCalls), ...reviews.calls.slice(reviewCalls)];
+  expect(calls.map(({ headers }) => headers['x-request-id'])).toEqual(Array(3).fill('correlated'));
+  const isAccessLine = ({ msg }: Line): boolean => msg === 'request';
+  expect(lines.filter(isAccessLine).map(({ requestId }) => requestId)).toEqual(['correlated']);
+  const others = lines.filter((line) => !isAccessLine(line));
+  expect(others.map(({ msg, requestId, subgraph, outcome }) => [msg, requestId, subgraph, outcome])).toEqual([
+    ['A call of a subgraph has ended', 'correlated', 'shop', 'ok'],
+    ['A subgraph has begun to fail', 'correlated', 'reviews', undefined],
+    ['A call of a subgraph has ended', 'correlated', 'reviews', 'http_error'],
+    ['A call of a subgraph has ended', 'correlated', 'reviews', 'http_error'],
+    ['An enrichment job has failed and is a dead letter', 'correlated', undefined, undefined],
+  ]);
 });

@@ -36,11 +36,25 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     subgraphs: () => [],
   });
   const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
-  const rows = page.matchAll(/^\| (`tributary_.+?) \| (\w+) \|/gm);
+  const rows = page.matchAll(/^\| (`tributary_.+?) \| (counter|gauge|histogram) \|/gm);
   const listed = Array.from(rows, ([, names = '', type]) =>
     Array.from(names.matchAll(/`(\w+)`/g), ([, name]) => `${name} ${type}`),
   ).flat();
   expect(listed.sort()).toEqual(registered.sort());
+});
+
+test('docs/observability.md says for every metric what to do when it moves', () => {
+  const [before = '', advice = ''] = page.split(/^## (?=What to do when a metric moves$|Alerts$)/m);
+  const listed = before.matchAll(/^\| (`tributary_.+?) \| (?:counter|gauge|histogram) \|/gm);
+  const namesIn = (text: string): string[] =>
+    Array.from(text.matchAll(/`(tributary_\w+)`/g), ([, name = '']) => name);
+  const rows = Array.from(
+    advice.matchAll(/^\| (`tributary_.+?) \| .+ \| .+ \|$/gm),
+    ([, names = '']) => names,
+  );
+  const listedNames = new Set(Array.from(listed, ([, names = '']) => namesIn(names)).flat());
+  expect(listedNames.size).toBeGreaterThan(0);
+  expect(new Set(rows.flatMap(namesIn))).toEqual(listedNames);
 });
 
 test('queries in docs/observability.md use existing metrics', () => {
