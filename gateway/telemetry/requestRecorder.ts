@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { accessLogMessage } from './batchedDestination.ts';
 import { type ClientNameHeaders, readClientName } from './clientName.ts';
 import type { Logger } from './logger.ts';
 import type { OperationLabels } from './operationLabels.ts';
@@ -75,7 +76,7 @@ export class RequestRecorder {
         subgraphMs: toTenths(record.fetchingMsUntil(endedAt)),
         bytes,
       },
-      'request',
+      accessLogMessage,
     );
     // The lines of a batch add up to the bytes of its response.
     record.bytes = 0;
