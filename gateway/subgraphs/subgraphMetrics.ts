@@ -154,7 +154,8 @@ export function outcomeLabelOf({
   outcome,
   status = 200,
 }: Pick<SubgraphCallEvent, 'outcome' | 'status'>): string {
-  if (outcome === 'answered') return status < 400 ? 'ok' : 'http_error';
+  if (status >= 400 && outcome !== 'cancelled') return 'http_error';
+  if (outcome === 'answered') return 'ok';
   return outcome.toLowerCase().replace(/^subgraph_/, '');
 }
 
