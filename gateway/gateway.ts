@@ -28,6 +28,7 @@ import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
 import { Authorizer } from './operation/authorization/authorizer.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
+import { registerPlanMetrics } from './operation/planMetrics.ts';
 import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
@@ -42,10 +43,15 @@ import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
 import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createSupergraphLoader } from './supergraphLoader.ts';
 import { createConfiguredLogger, type Logger } from './telemetry/logger.ts';
+import { LogLevel } from './telemetry/logLevel.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { OperationLabels } from './telemetry/operationLabels.ts';
+import { RequestRecorder } from './telemetry/requestRecorder.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
 import type { StartOptions } from './transport/http/httpServer.ts';
+import { addLogLevelRoute } from './transport/http/logLevelRoute.ts';
 import type { MountedGateway } from './transport/http/mountedGateway.ts';
+import { WorkerCalls } from './transport/workers/workerCalls.ts';
 import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 export type * from './extensions/extension.ts';
@@ -130,13 +136,24 @@ export async function createGateway(
   // First, because it may refuse the configuration, and nothing would be open then.
   const trustedDocuments = await loadTrustedDocuments({ config, log, timers });
   const extended = await loadExtensions(options.extensions ?? [], log);
-  const metrics = createMetrics();
+  const workerCalls = worker && new WorkerCalls(worker);
+  const metrics = createMetrics(workerCalls);
+  const logLevel = new LogLevel({
+    log,
+    timers,
+    tellOthers: workerCalls && ((change) => workerCalls.callOthers('log-level', JSON.stringify(change))),
+  });
+  workerCalls?.handle('log-level', (body) => {
+    logLevel.changeOwn(JSON.parse(body));
+    return '';
+  });
   const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
     maxSelections: config.limits.recursiveSelections,
     maxVariableValues: config.limits.variableValues,
   });
+  registerPlanMetrics(metrics.registry, () => preparer.planCacheCounts);
   // The features need the supergraphs, and loading a supergraph needs the features: the list is filled below, before
   // the first supergraph is loaded.
   const features: Feature[] = [];
@@ -146,25 +163,42 @@ export async function createGateway(
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),
   });
-  const context = createFeatureContext(config, supergraphs, certificates, log, metrics, dependencies);
+  const openStreams = new StreamLimiter(config.subscriptions);
+  const context = createFeatureContext(
+    config,
+    supergraphs,
+    certificates,
+    log,
+    metrics,
+    openStreams,
+    dependencies,
+  );
   const subscriptions = new SubscriptionFeature(context);
   const enrichment = new EnrichmentFeature(context);
+  const contracts = new ContractGuardFeature(context);
   const extensions = extended.length === 0 ? undefined : new ExtensionFeature(extended, context);
   features.push(
-    { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics), close: () => certificates.close() },
+    {
+      addAdminRoutes(routes) {
+        addMetricsRoute(routes, metrics);
+        addLogLevelRoute(routes, logLevel);
+      },
+      async close() {
+        certificates.close();
+        logLevel.close();
+        await metrics.close();
+      },
+    },
     subscriptions,
     enrichment,
     // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
     new CacheFeature(context),
-    new ContractGuardFeature(context),
+    contracts,
     ...(extensions === undefined ? [] : [extensions]),
   );
 
   const client = createSubgraphClient({
-    config,
-    log,
-    metrics,
-    endpointOf: context.endpointOf,
+    ...context,
     policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
     hooks: extensions?.callHooks,
   });
@@ -187,7 +221,9 @@ export async function createGateway(
     preparer,
     authorizer,
     traffic,
-    fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),
+    fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features, {
+      isRecorded: config.telemetry.accessLog,
+    }),
     subscriptions: subscriptions.subscriptions,
     enrichment: enrichment.coordinator,
     openStream: context.openStream,
@@ -210,11 +246,26 @@ export async function createGateway(
   });
   enrichment.runJobsWith(pipeline.createJobExecutor(() => supergraphs.acquire()));
   const execute: ExecuteOperation = (request, supergraph) => pipeline.respond(request, supergraph);
+  const recorder = new RequestRecorder({
+    registry: metrics.registry,
+    log,
+    logsRequests: config.telemetry.accessLog,
+    clientHeaders: config.contracts.record,
+    countStreams: () => openStreams.size,
+    labels: new OperationLabels({
+      mode: config.telemetry.metrics.operationNames,
+      isTrusted: (name) =>
+        contracts.hasOperation(name) ||
+        trustedDocuments?.documents.manifest.operationNames.has(name) === true,
+    }),
+  });
   const executeOperation = extensions?.decorateExecution?.(execute) ?? execute;
   const server = createListeners({
     context,
     features,
     executeOperation,
+    recorder,
+    workerCalls,
     traffic,
     trustedDocuments: trustedDocuments?.documents,
     sharedPersistedQueries,
@@ -266,9 +317,9 @@ function createFeatureContext(
   certificates: SubgraphCertificates,
   log: Logger,
   metrics: Metrics,
+  openStreams: StreamLimiter,
   { timers, now, worker, readIdentity: ownReader }: GatewayDependencies,
 ): FeatureContext {
-  const openStreams = new StreamLimiter(config.subscriptions);
   const basics = { config, log, metrics, timers: timers ?? systemTimers, now: now ?? Date.now };
   const { jwt, identity } = config.security;
   const readIdentity = ownReader ?? createIdentityReader(identity);

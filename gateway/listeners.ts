@@ -6,15 +6,19 @@ import type { TrafficControl } from './admission/trafficControl.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { explainOperation } from './operation/explainOperation.ts';
 import { subgraphParamNames } from './subscriptions/subscriptionFeature.ts';
+import type { RequestRecorder } from './telemetry/requestRecorder.ts';
 import { findGraphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { corsOptionsOf } from './transport/http/cors.ts';
 import { createHttpServer, type HttpServer } from './transport/http/httpServer.ts';
+import type { WorkerCalls } from './transport/workers/workerCalls.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 interface ListenersOptions {
   readonly context: FeatureContext;
   readonly features: readonly Feature[];
   readonly executeOperation: ExecuteOperation;
+  readonly recorder: RequestRecorder;
+  readonly workerCalls: WorkerCalls | undefined;
   readonly traffic: TrafficControl;
   readonly trustedDocuments: TrustedDocuments | undefined;
   readonly sharedPersistedQueries: SharedPersistedQueries | undefined;
@@ -27,6 +31,8 @@ export function createListeners({
   context,
   features,
   executeOperation,
+  recorder,
+  workerCalls,
   traffic,
   trustedDocuments,
   sharedPersistedQueries,
@@ -40,6 +46,7 @@ export function createListeners({
     admin: config.admin,
     supergraphs,
     executeOperation,
+    recorder,
     authentication,
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
@@ -51,6 +58,7 @@ export function createListeners({
       }
     },
     worker,
+    workerCalls,
     limits,
     trustedDocuments,
     persistedQueries: { isEnabled: config.http.persistedQueries.enabled, shared: sharedPersistedQueries },

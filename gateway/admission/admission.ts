@@ -18,6 +18,7 @@ import type { TrustedDocuments } from './documents/trustedDocuments.ts';
 import { headersOf, statusOf } from './errorResponse.ts';
 import { HttpError } from './httpError.ts';
 import { readGetParameters, writeGetParameters } from './readGetParameters.ts';
+import { recordOutcome } from './recordOutcome.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 
 interface AdmissionOptions {
@@ -136,6 +137,7 @@ export class Admission {
       const { caching } = outcome;
       return { kind: 'complete', status, headers, content: outcome.text.take(), isExecuted: true, caching };
     }
+    if (!Array.isArray(body)) client.record?.replaceOutcome(status);
     return { kind: 'complete', status, headers, content: text, isExecuted: false, caching: undefined };
   }
 
@@ -149,6 +151,11 @@ export class Admission {
     if (operation === undefined || supergraph === undefined) return undefined;
     if (!client.accepts(operation.kind)) return undefined;
     client.acquireSupergraph(supergraphs);
+    const { record } = client;
+    if (record !== undefined) {
+      record.type = operation.kind;
+      record.operationName = operation.name;
+    }
     const { document, operationName, variables, cursor } = operation;
     const { headers, caller, incremental, connectionParams, initPayload, transport, clientAddress } = client;
     const { responseHeaders, requestId, signal } = client;
@@ -171,11 +178,14 @@ export class Admission {
           clientAddress,
           responseHeaders,
           requestId,
+          record,
           signal,
         },
         supergraph,
       );
+      if (record !== undefined) recordOutcome(record, outcome);
     } catch (error) {
+      record?.fail(error);
       if (!(error instanceof GatewayError) || error.code === 'REQUEST_ABORTED') throw error;
       return this.#failedResult([error.toFormatted()], undefined, contentType);
     }

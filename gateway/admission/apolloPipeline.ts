@@ -1,4 +1,10 @@
-import { ApolloServer, type ApolloServerPlugin, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
+import {
+  ApolloServer,
+  type ApolloServerPlugin,
+  type GraphQLRequestListener,
+  HeaderMap,
+  type HTTPGraphQLResponse,
+} from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -27,9 +33,11 @@ import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
+import type { RecordedOperation } from '../telemetry/requestRecord.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter, headersOf, statusOf } from './errorResponse.ts';
+import { outcomeOfResult, recordOutcome } from './recordOutcome.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 import { TextSizedCache } from './textSizedCache.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
@@ -101,7 +109,11 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
       options.textCacheSize,
       (document) => document.loc?.source.body.length ?? 1,
     ),
-    plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
+    plugins: [
+      observeOperations(options.supergraphs),
+      ...options.plugins,
+      ...disabledDefaults(options.plugins),
+    ],
     includeStacktraceInErrorResponses: false,
     formatError: (formatted, error) =>
       formatError(error instanceof FormattedGraphQLError ? error.toJSON() : formatted),
@@ -139,12 +151,28 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
   };
 }
 
-/** Takes the lease on the supergraph of an operation before it is parsed. Apollo Server calls its first plugin in the same
- *  synchronous step in which it reads its schema: the lease is on the supergraph of that schema. */
-function leaseSupergraph(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
+/** Takes the lease on the supergraph of an operation before it is parsed, and records the operations of batches. Apollo
+ *  Server calls its first plugin in the same synchronous step in which it reads its schema: the lease is on the supergraph
+ *  of that schema. */
+function observeOperations(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
   return {
-    requestDidStart: ({ contextValue }) => {
-      contextValue.client.acquireSupergraph(supergraphs);
+    requestDidStart: ({ contextValue: { client }, requestIsBatched }) => {
+      client.acquireSupergraph(supergraphs);
+      return Promise.resolve(
+        requestIsBatched && client.record ? recordItem(client.record.addItem()) : undefined,
+      );
+    },
+  };
+}
+
+function recordItem(item: RecordedOperation): GraphQLRequestListener<GatewayContext> {
+  return {
+    willSendResponse({ operation, response: { body } }) {
+      item.operationName = operation?.name?.value;
+      item.type = operation?.operation ?? 'unknown';
+      const { data, errors } = body.kind === 'single' ? body.singleResult : {};
+      const executed: unknown = data;
+      item.outcome = outcomeOfResult(executed instanceof ExecutedData ? executed : undefined, errors);
       return Promise.resolve();
     },
   };
@@ -188,6 +216,11 @@ function createExecutor(
     if (supergraph === undefined) throw new Error('The schema belongs to no supergraph.');
     const isBatched = context.requestIsBatched === true;
     const { operation: kind } = context.operation;
+    const record = isBatched ? undefined : client.record;
+    if (record !== undefined) {
+      record.type = kind;
+      record.operationName = context.operation.name?.value;
+    }
     if (!client.accepts(kind) || (kind === 'subscription' && isBatched)) {
       return {
         errors: [
@@ -212,12 +245,15 @@ function createExecutor(
           clientAddress: client.clientAddress,
           responseHeaders: client.responseHeaders,
           requestId: client.requestId,
+          record: client.record,
           signal: client.signal,
         },
         supergraph,
       );
+      if (record !== undefined) recordOutcome(record, outcome);
       return toExecutionResult(outcome, isBatched ? undefined : client);
     } catch (error) {
+      record?.fail(error);
       return { errors: [errorWithStatus(formatFailure(error, client, log))] };
     }
   };

@@ -11,6 +11,7 @@ import {
 } from '../response/executionOutcome.ts';
 import type { ResponseCaching } from '../response/responseCaching.ts';
 import type { SupergraphLease, SupergraphView } from '../supergraph/supergraphHolder.ts';
+import type { RequestRecord } from '../telemetry/requestRecord.ts';
 import { anonymousClient } from './identity.ts';
 
 /** The context value that Apollo Server's plugins see. */
@@ -37,6 +38,8 @@ interface ClientRequestOptions {
   /** The client's end of the connection. */
   readonly clientAddress: string | undefined;
   readonly requestId: string;
+  /** Omitted where nothing is recorded. */
+  readonly record?: RequestRecord | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -60,6 +63,7 @@ export class ClientRequest {
   readonly transport: RequestTransport;
   readonly clientAddress: string | undefined;
   readonly requestId: string;
+  readonly record: RequestRecord | undefined;
   readonly signal: AbortSignal;
   /** Who sent the request. Set by `Admission`. */
   caller: ClientIdentity = anonymousClient;
@@ -81,6 +85,7 @@ export class ClientRequest {
     this.transport = options.transport;
     this.clientAddress = options.clientAddress;
     this.requestId = options.requestId;
+    this.record = options.record;
     this.signal = options.signal;
   }
 
@@ -132,6 +137,11 @@ export class ExecutedData {
     this.#data = data;
     this.#caching = caching;
     this.#client = client;
+  }
+
+  /** Whether the data is `null`. */
+  get isNull(): boolean {
+    return this.#data?.isNull === true;
   }
 
   /** The response, with `before` and `after` around the data; an empty string if it is stored in the client. */

@@ -28,6 +28,10 @@ export class HttpError extends Error {
     this.#extensions = options.extensions ?? {};
   }
 
+  get code(): ErrorCode {
+    return this.#code;
+  }
+
   toFormatted(): GraphQLFormattedError {
     return { message: this.message, extensions: { ...this.#extensions, code: this.#code } };
   }

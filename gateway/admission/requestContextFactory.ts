@@ -11,7 +11,7 @@ import {
   listHeaderRules,
 } from '../subgraphs/headerRules.ts';
 import { memoizePolicies } from '../subgraphs/subgraphEndpoints.ts';
-import { readTraceHeaders } from '../telemetry/traceContext.ts';
+import { readTraceHeaders, traceIdOf } from '../telemetry/traceContext.ts';
 import { readClientPreferences } from './clientPreferences.ts';
 import type { RequestPriorities } from './requestPriorities.ts';
 
@@ -41,7 +41,8 @@ export class RequestContextFactory {
   /** The context of a request whose deadlines count from now.
    *  @throws {GatewayError} `BAD_REQUEST` for a header that cannot be read. */
   create(request: OperationRequest): RequestContext {
-    const { requestId, document, operationName, headers, variables, caller, responseHeaders } = request;
+    const { requestId, record, document, operationName, headers, variables, caller } = request;
+    const { responseHeaders } = request;
     const { config, priorities, overridesFor } = this.#options;
     checkConnectionHeader(this.#headerRules, headers);
     // Subgraphs without rules of their own share one object, and so one set of headers.
@@ -49,9 +50,12 @@ export class RequestContextFactory {
     const preferences = readClientPreferences(headers, config.enrichment.bounds);
     const isIdentified = caller.identity !== undefined;
     const priority = priorities.priorityOf(document, operationName, preferences.priority, isIdentified);
+    const traceHeaders = readTraceHeaders(headers);
+    if (record !== undefined) record.traceId ??= traceIdOf(traceHeaders);
     return {
       requestId,
-      traceHeaders: readTraceHeaders(headers),
+      traceHeaders,
+      record,
       variables,
       ...caller,
       preferences: { ...preferences, priority },
@@ -77,7 +81,7 @@ export class RequestContextFactory {
 
   /** The same request with deadlines that count from now, such as for an event of a subscription. Its response has begun. */
   restart(context: RequestContext): RequestContext {
-    return { ...context, ...this.#deadlinesFromNow(), respondedHeaders: undefined };
+    return { ...context, ...this.#deadlinesFromNow(), respondedHeaders: undefined, record: undefined };
   }
 
   #deadlinesFromNow(): Pick<RequestContext, 'deadline' | 'deadlineFor'> {

@@ -9,6 +9,8 @@ interface ValidatedOperation {
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly kind: OperationTypeNode;
+  /** The name in the document. */
+  readonly name: string | undefined;
   /** Cursor after which a subscription resumes. */
   readonly cursor: string | undefined;
 }
@@ -52,6 +54,7 @@ export class ValidatedOperationCache {
       operationName: operationName ?? undefined,
       variables: variables ?? {},
       kind: operation.operation,
+      name: operation.name?.value,
       cursor: resumeCursorOf(extensions),
     };
   }

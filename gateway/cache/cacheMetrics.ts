@@ -1,5 +1,6 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
+import { BucketCounts, registerHistogram } from '../telemetry/registerHistogram.ts';
 
 /** Counts what the cache does. */
 export interface CacheObserver {
@@ -7,6 +8,8 @@ export interface CacheObserver {
   onStored(stored: ItemLabels & { readonly bytes: number }): void;
   onNotStored(rejected: ItemLabels & { readonly reason: NotStoredReason }): void;
   onRefresh(refresh: ItemLabels & { readonly outcome: RefreshOutcome }): void;
+  /** A stale value was served, for whatever reason. */
+  onStaleServed(served: { readonly subgraph: string; readonly ageMs: number }): void;
   /** A stale value was served because the subgraph failed. */
   onStaleIfError(served: ItemLabels): void;
   /** A stale value was served because its fetch missed the budget. */
@@ -49,6 +52,8 @@ export interface CacheMetricsOptions {
 type Observed<Event extends keyof CacheObserver> = Parameters<CacheObserver[Event]>[0];
 
 const secondsBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+/** Upper bounds for the age of values, in seconds. */
+const ageBuckets = [1, 5, 15, 60, 300, 900, 3_600, 21_600, 86_400];
 const bytesBuckets = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304];
 
 /** Prometheus metrics of the cache. Clients cannot create label values: `subgraph` and `type` are names of supergraphs,
@@ -101,6 +106,10 @@ export class CacheMetrics implements CacheObserver {
 
   onRefresh({ subgraph, type, outcome }: Observed<'onRefresh'>): void {
     incrementCount(this.#counts(subgraph, type).refreshes, outcome, 1);
+  }
+
+  onStaleServed({ subgraph, ageMs }: Observed<'onStaleServed'>): void {
+    this.#subgraph(subgraph).staleAges.observe(ageMs / 1_000);
   }
 
   onStaleIfError({ subgraph, type }: ItemLabels): void {
@@ -167,6 +176,14 @@ export class CacheMetrics implements CacheObserver {
         }
       },
     });
+    registerHistogram(registry, {
+      name: 'tributary_cache_stale_age_seconds',
+      help: 'Age of the stale values that were served.',
+      labelNames: ['subgraph'],
+      read: (add) => {
+        for (const [subgraph, { staleAges }] of this.#bySubgraph) add({ subgraph }, staleAges);
+      },
+    });
     registerCounter(registry, {
       name: 'tributary_cache_stale_if_error_total',
       help: 'Stale values served because a subgraph failed.',
@@ -196,6 +213,7 @@ export class CacheMetrics implements CacheObserver {
 
 class SubgraphCounts {
   readonly byType = new Map<string, TypeCounts>();
+  readonly staleAges = new BucketCounts(ageBuckets);
   readonly readSeconds: Histogram.Internal<'subgraph'>;
   readonly #name: string;
   readonly #entryBytes: Histogram<'subgraph' | 'type'>;

@@ -1,17 +1,20 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { GatewayConfig } from '../config/schema.ts';
+import { MetricsDirectory } from '../telemetry/metricsDirectory.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { isWorkerMessage, type MessageToWorker } from './workerMessages.ts';
 import { chooseWorkerPorts } from './workerPorts.ts';
-import { createWorkersDirectory } from './workersDirectory.ts';
+import { createWorkersDirectory, workersDirectoryOf } from './workersDirectory.ts';
 import { flagsWithYoungGeneration } from './youngGeneration.ts';
 
 /** A worker that exits within this time of its start is replaced with backoff. */
 const earlyExitMs = 60_000;
 const restartBackoff = { minDelay: 100, maxDelay: 30_000 };
+/** Time after which no scrape stores counts of a worker that has ended. */
+const foldDelayMs = 30_000;
 /** Time after the drain timeout until a worker is killed. */
 const killGraceMs = 5_000;
 
@@ -35,6 +38,7 @@ interface WorkerStatus {
  *  available. */
 export async function superviseWorkers(count: number, config: GatewayConfig): Promise<number> {
   const environment = { ...createWorkersDirectory(), ...(await chooseWorkerPorts(config)) };
+  const metricsDirectory = new MetricsDirectory(workersDirectoryOf(environment));
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   const workers = new Map<Worker, WorkerStatus>();
   let hasStarted = false;
@@ -102,6 +106,7 @@ export async function superviseWorkers(count: number, config: GatewayConfig): Pr
 
   const onExit = (worker: Worker, status: WorkerStatus, exit: number | null, signal: string | null): void => {
     workers.delete(worker);
+    setTimeout(() => metricsDirectory.fold(String(worker.id)).catch(() => {}), foldDelayMs).unref();
     if (shutdown.isRequested) finishWithoutWorkers();
     else if (status.isRetired) startWorker(0);
     else if (hasStarted) replace(worker, status, signal ?? `exit code ${exit}`);

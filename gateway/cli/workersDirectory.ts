@@ -27,6 +27,11 @@ export function createWorkersDirectory(): Readonly<Record<string, string>> {
   return { [directoryVariable]: directory };
 }
 
+/** The directory in the environment variables for workers. */
+export function workersDirectoryOf({ [directoryVariable]: directory = '' }: NodeJS.ProcessEnv): string {
+  return directory;
+}
+
 /** The identity of this worker process. Its number is unique, and is not reused by its replacement. */
 export function readWorkerIdentity(): WorkerIdentity {
   const { [directoryVariable]: directory } = process.env;

@@ -80,6 +80,11 @@ export class ContractGuardFeature implements Feature {
     this.#recording?.onOperation(request);
   }
 
+  /** Whether the contracts have an operation with this name. */
+  hasOperation(name: string): boolean {
+    return this.#guard?.operationNames.has(name) === true;
+  }
+
   addAdminRoutes(routes: Routes): void {
     routes.get('/contracts', async () => this.#describe());
   }

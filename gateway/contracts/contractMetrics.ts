@@ -24,6 +24,7 @@ export function registerContractMetrics(options: ContractMetricsOptions): void {
   new Gauge({
     name: 'tributary_contract_broken_operations',
     help: 'Operations of the contracts that the newest supergraph breaks, whether or not it is in use.',
+    aggregator: 'max',
     registers: [registry],
     collect() {
       this.set(brokenOperations());
@@ -33,6 +34,7 @@ export function registerContractMetrics(options: ContractMetricsOptions): void {
     name: 'tributary_contract_drift',
     help: 'Whether a subgraph serves another schema than its contract.',
     labelNames: ['subgraph'],
+    aggregator: 'max',
     registers: [registry],
     collect() {
       this.reset();

@@ -28,6 +28,7 @@ export class EnrichmentFeature implements Feature {
     this.#observer = new EnrichmentMetrics({
       registry: metrics.registry,
       countJobs: () => this.#jobs?.count ?? 0,
+      oldestJobMs: () => this.#jobs?.oldestAgeMs ?? 0,
       readDeliveryModes: () => this.coordinator.adaptiveDelivery.snapshot(),
     });
     this.coordinator = new EnrichmentCoordinator({

@@ -8,6 +8,8 @@ export interface EnrichmentMetricsOptions {
   readonly registry: Registry;
   /** The number of unfinished job runs in this process. Called for each scrape. */
   readonly countJobs: () => number;
+  /** How long the oldest of them has been in this process, in milliseconds. Called for each scrape. */
+  readonly oldestJobMs: () => number;
   /** The current delivery mode of each field. Called for each scrape. */
   readonly readDeliveryModes: () => readonly {
     readonly coordinate: string;
@@ -167,13 +169,27 @@ class LabeledCounter {
   }
 }
 
-function registerGauges({ registry, countJobs, readDeliveryModes }: EnrichmentMetricsOptions): void {
+function registerGauges({
+  registry,
+  countJobs,
+  oldestJobMs,
+  readDeliveryModes,
+}: EnrichmentMetricsOptions): void {
   new Gauge({
     name: 'tributary_enrichment_jobs',
     help: 'Unfinished enrichment jobs in this process.',
     registers: [registry],
     collect() {
       this.set(countJobs());
+    },
+  });
+  new Gauge({
+    name: 'tributary_enrichment_oldest_job_seconds',
+    help: 'Time that the oldest unfinished enrichment job has been in this process.',
+    aggregator: 'max',
+    registers: [registry],
+    collect() {
+      this.set(oldestJobMs() / 1_000);
     },
   });
   new Gauge({

@@ -136,6 +136,7 @@ export class EntityFetchBatcher {
           subgraph,
           body: batch.body(fused),
           kind: 'query',
+          representations: batch.size,
           headers: first.requestContext.headersFor(subgraph),
           coordinates: fused.coordinates,
           sharingKey: sharingKeyFor(first.requestContext, subgraph),

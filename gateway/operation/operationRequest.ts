@@ -1,6 +1,7 @@
 import type { DocumentNode } from 'graphql';
 import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
+import type { RequestRecord } from '../telemetry/requestRecord.ts';
 
 /** The incremental delivery format that a client accepts. */
 export type IncrementalFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
@@ -33,6 +34,8 @@ export interface OperationRequest {
   /** Headers of the response, whatever its content is, for transports that have them. To be filled. */
   readonly responseHeaders?: ResponseHeaderMap | undefined;
   readonly requestId: string;
+  /** What metrics and logs tell about the request; omitted where nothing is recorded. */
+  readonly record?: RequestRecord | undefined;
   /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }

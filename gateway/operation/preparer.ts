@@ -107,10 +107,21 @@ export class Preparer {
   readonly #plans: PlanCache<PlannedOperation>;
   readonly #templates = new WeakMap<Supergraph, WeakMap<DocumentNode, Map<string, OperationTemplate>>>();
   readonly #shapeRegistries = new WeakMap<Supergraph, FetchShapeRegistry>();
+  #lookups = 0;
+  #misses = 0;
+  readonly #onMiss = (): void => {
+    this.#misses += 1;
+  };
 
   constructor(options: PrepareOptions) {
     this.#options = options;
     this.#plans = createPlanCache<PlannedOperation>({ maxEntries: options.cacheSize });
+  }
+
+  /** `hits`: operations that were prepared without the planner. `misses`: those for which it was called. `size`: cached
+   *  plans. */
+  get planCacheCounts(): { readonly hits: number; readonly misses: number; readonly size: number } {
+    return { hits: this.#lookups - this.#misses, misses: this.#misses, size: this.#plans.size };
   }
 
   /** Returns a prepared operation, synchronously if it is cached.
@@ -134,6 +145,7 @@ export class Preparer {
     if (overrides.length > 0) key += JSON.stringify(overrides);
     if (request.access !== undefined) key += `|${request.access.key}`;
     const known = template.variants.get(key);
+    this.#lookups += 1;
     if (known !== undefined) {
       this.#recordUse(known, supergraph);
       return { kind: 'prepared', operation: known.operation };
@@ -246,7 +258,7 @@ export class Preparer {
     // A plan that the planner splits by the client's `@defer`s cannot be split further by the executor.
     const isFused = enrichment?.isFused === true && clientDefers.length === 0;
     const input = createPlannerInput(operation, normalized, overrides, isFused);
-    const planned = input === undefined ? undefined : await this.#plan(supergraph, input);
+    const planned = input === undefined ? undefined : await this.#plan(supergraph, input, this.#onMiss);
     const prepared: PreparedOperation = {
       supergraph,
       kind: operation.operation,
@@ -308,11 +320,12 @@ export class Preparer {
     this.#plans.recordUses({ supergraphId: id, operation, overrides }, planned, uses);
   }
 
-  #plan(supergraph: Supergraph, input: PlannerInput): Promise<PlannedOperation> {
+  #plan(supergraph: Supergraph, input: PlannerInput, onMiss?: () => void): Promise<PlannedOperation> {
     const { document: operation, overrides } = input;
-    return this.#plans.getOrLoad({ supergraphId: supergraph.id, operation, overrides }, () =>
-      planOperation(supergraph.planner, input),
-    );
+    return this.#plans.getOrLoad({ supergraphId: supergraph.id, operation, overrides }, () => {
+      onMiss?.();
+      return planOperation(supergraph.planner, input);
+    });
   }
 
   #shapeRegistryOf(supergraph: Supergraph): FetchShapeRegistry {

@@ -19,6 +19,14 @@ export class ResponseData {
     this.#hasErrors = hasErrors;
   }
 
+  /** Whether the data is `null`. To be read before the content is taken. */
+  get isNull(): boolean {
+    const content = this.#content;
+    if (typeof content === 'string') return content === 'null';
+    // Data in chunks is an object, which ends with a brace, or null.
+    return Array.isArray(content) && content.at(-1)?.at(-1) === 'l'.charCodeAt(0);
+  }
+
   /** The content as it was given. */
   take(): ResponseContent {
     const content = this.#content;
@@ -37,6 +45,12 @@ export class ResponseData {
     if (before === dataPrefix && after === dataSuffix) return content;
     return `${before}${content.toString('utf8', dataPrefix.length, content.length - dataSuffix.length)}${after}`;
   }
+}
+
+/** In bytes. */
+export function sizeOfContent(content: ResponseContent): number {
+  if (typeof content === 'string' || Buffer.isBuffer(content)) return Buffer.byteLength(content);
+  return content.reduce((sum, { length }) => sum + length, 0);
 }
 
 export function contentToText(content: ResponseContent): string {
@@ -67,6 +81,8 @@ export interface IncrementalOutcome {
   /** Batches of complete payloads (JSON texts) in the client's format. The payloads of one batch belong into one write.
    *  `return()` ends the execution. */
   readonly payloads: AsyncIterable<readonly string[]>;
+  /** Whether a payload that was created so far has errors. */
+  hasErrors(): boolean;
 }
 
 export interface SubscriptionOutcome {

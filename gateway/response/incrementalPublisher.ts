@@ -44,6 +44,7 @@ export class IncrementalPublisher {
   readonly #pending = new Map<number, PendingInstance[]>();
   readonly #completed = new Set<number>();
   #nextId = 0;
+  #hasErrors = false;
 
   constructor(options: IncrementalPublisherOptions) {
     this.#options = options;
@@ -51,6 +52,11 @@ export class IncrementalPublisher {
 
   get hasNext(): boolean {
     return this.#pending.size > 0;
+  }
+
+  /** Whether a payload that was created so far has errors. */
+  get hasErrors(): boolean {
+    return this.#hasErrors;
   }
 
   /** The data of this group is complete, as far as that of enclosing groups is. */
@@ -63,6 +69,7 @@ export class IncrementalPublisher {
     deferred: readonly DeferredInstance[],
   ): SlicedTask<string> {
     const pending = this.#addPending(deferred);
+    this.#hasErrors ||= primary.errors.length > 0;
     return this.#options.format.formatFirst({ ...primary, pending, hasNext: this.hasNext });
   }
 
@@ -98,6 +105,7 @@ export class IncrementalPublisher {
     const { results, stale } = yield* this.#options.shape(fragment, instances);
     const delivered = instances.map((instance, index): DeliveredFragment => {
       const { data, errors } = results[index] as DeferredResult;
+      this.#hasErrors ||= errors.length > 0;
       return { id: instance.id, label: fragment.label, path: instance.path, data, errors };
     });
     const pending = this.#addPending(results.flatMap((result) => result.deferred));

@@ -79,7 +79,11 @@ export class IncrementalResponse {
     const first = yield* this.#publisher.publishFirst({ data: text, errors, extensions }, following);
     if (!this.#publisher.hasNext) return undefined;
     this.#state = 'open';
-    return { kind: 'incremental', payloads: this.#createPayloads(first) };
+    return {
+      kind: 'incremental',
+      payloads: this.#createPayloads(first),
+      hasErrors: () => this.#publisher.hasErrors,
+    };
   }
 
   /** Ends the open stream. Its reader still gets a last payload, so that the response is well-formed. */

@@ -2,16 +2,23 @@ import type { GatewayConfig } from '../config/schema.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { CallHooks } from './callHooks.ts';
-import { createHttpSubgraphClient, type ObservableSubgraphClient } from './httpSubgraphClient.ts';
+import { FailureEpisodes } from './failureEpisodes.ts';
+import {
+  createHttpSubgraphClient,
+  type ObservableSubgraphClient,
+  type SubgraphCallEvent,
+} from './httpSubgraphClient.ts';
 import type { CallPolicyObserver } from './policies/callPolicies.ts';
 import type { SendPolicy } from './subgraphClient.ts';
-import { registerSubgraphGauges, SubgraphMetrics } from './subgraphMetrics.ts';
+import { outcomeLabelOf, registerSubgraphGauges, SubgraphMetrics } from './subgraphMetrics.ts';
 import type { SubgraphEndpoint } from './subgraphPools.ts';
 
 interface SubgraphClientOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'registry'>;
+  /** Milliseconds since 1970. */
+  now(): number;
   endpointOf(subgraph: string): SubgraphEndpoint;
   /** Put around everything else, the first one outermost. */
   readonly policies: readonly SendPolicy[];
@@ -23,21 +30,39 @@ export function createSubgraphClient({
   config,
   log,
   metrics: { registry },
+  now,
   endpointOf,
   policies,
   hooks,
 }: SubgraphClientOptions): ObservableSubgraphClient {
+  const metrics = new SubgraphMetrics(registry);
   const client = createHttpSubgraphClient({
     endpointOf,
     sharesInFlightCalls: config.batching.acrossRequests,
     policies,
     hooks,
     queueTimeMs: config.overload.queueTime,
-    observer: createObserver(new SubgraphMetrics(registry), log),
+    observer: createObserver(metrics, log),
+    onCall: createCallRecorder(metrics, log, now),
     onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),
   });
   registerSubgraphGauges(registry, () => client.states());
   return client;
+}
+
+/** Records the end of each call in metrics, as failures of the subgraph, and in the log at level `debug`. */
+function createCallRecorder(
+  metrics: SubgraphMetrics,
+  log: Logger,
+  now: () => number,
+): (event: SubgraphCallEvent) => void {
+  const failures = new FailureEpisodes({ log, now });
+  return (event) => {
+    const outcome = outcomeLabelOf(event);
+    metrics.onCall(event, outcome);
+    failures.onCall(event.subgraph, outcome, event);
+    if (log.isLevelEnabled('debug')) log.debug({ ...event, outcome }, 'A call of a subgraph has ended');
+  };
 }
 
 function createObserver(metrics: SubgraphMetrics, log: Logger): CallPolicyObserver {
@@ -45,6 +70,7 @@ function createObserver(metrics: SubgraphMetrics, log: Logger): CallPolicyObserv
   return {
     onWait: (subgraph) => metrics.onWait(subgraph),
     onWaitEnd: (end) => metrics.onWaitEnd(end),
+    onJoin: (subgraph) => metrics.onJoin(subgraph),
     onRetry: (subgraph) => metrics.onRetry(subgraph),
     onHedge: (subgraph) => metrics.onHedge(subgraph),
     onCircuitChange(subgraph, { coordinate, breaker: { state } }) {

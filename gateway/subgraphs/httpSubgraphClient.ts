@@ -40,6 +40,8 @@ export interface SubgraphCallEvent {
   readonly durationMs: number;
   /** Bytes of the body as received, before decompression. */
   readonly receivedBytes: number;
+  /** Of the request; 0 without `_entities`. */
+  readonly representations: number;
   /** How many requests waited for this call. */
   readonly receivers: number;
   /** The request was sent a second time after a lost idle connection. */
@@ -129,6 +131,7 @@ class HttpSubgraphClient {
       setTimer: options.setTimer ?? startTimer,
       onReceiverFault: options.onReceiverFault ?? emitFaultWarning,
       onRetry: observer && ((subgraph) => observer.onRetry(subgraph)),
+      onJoin: observer && ((subgraph) => observer.onJoin(subgraph)),
       onHedge: observer && ((subgraph) => observer.onHedge(subgraph)),
       onCallEnd:
         onCall === undefined
@@ -253,7 +256,7 @@ class HttpSubgraphClient {
   }
 
   #eventOf(call: ObservedCall, outcome: CallOutcome, receivers: number): SubgraphCallEvent {
-    const { subgraph, kind, requestId } = call.request;
+    const { subgraph, kind, requestId, representations = 0 } = call.request;
     return {
       subgraph,
       kind,
@@ -262,6 +265,7 @@ class HttpSubgraphClient {
       status: call.status,
       durationMs: this.#now() - call.startedAt,
       receivedBytes: call.receivedBytes,
+      representations,
       receivers,
       isResent: call.isResent,
     };

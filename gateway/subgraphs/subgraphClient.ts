@@ -12,6 +12,8 @@ export interface SubgraphRequest {
   /** The whole request body: JSON text with `query`, `variables` and perhaps `operationName`. */
   readonly body: string;
   readonly kind: 'query' | 'mutation';
+  /** The number of representations in the body; omitted for a request without `_entities`. */
+  readonly representations?: number | undefined;
   readonly headers: ForwardedHeaders;
   /** See `RequestContext.sharingKey`. */
   readonly sharingKey: string;

@@ -1,5 +1,7 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
+import { BucketCounts, registerHistogram } from '../telemetry/registerHistogram.ts';
+import type { SubgraphCallEvent } from './httpSubgraphClient.ts';
 import type { CallPolicyObserver, SubgraphState } from './policies/callPolicies.ts';
 import type { WaitEnd } from './policies/callQueue.ts';
 import type { CircuitState } from './policies/circuitBreaker.ts';
@@ -9,7 +11,17 @@ const bucketsSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 
 const circuitStateValues: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
-type CallCounts = Pick<CallPolicyObserver, 'onWait' | 'onWaitEnd' | 'onRetry' | 'onHedge'>;
+/** Upper bounds of the sizes of batches. */
+const bucketsSizes = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+
+type CallCounts = Pick<CallPolicyObserver, 'onWait' | 'onWaitEnd' | 'onRetry' | 'onHedge' | 'onJoin'>;
+
+/** The calls of one subgraph. */
+interface EndedCalls {
+  readonly outcomes: Map<string, number>;
+  readonly seconds: BucketCounts;
+  readonly batchSizes: BucketCounts;
+}
 
 /** Metrics of the policies for calls to subgraphs. The labels `subgraph` and `priority` come from the supergraph and from a fixed list, so
  *  that clients cannot add label values. A call that does not wait costs nothing here. */
@@ -18,6 +30,8 @@ export class SubgraphMetrics implements CallCounts {
   readonly #dropped = new Map<string, { labels: Omit<WaitEnd, 'waitedMs'>; count: number }>();
   readonly #retries = new Map<string, number>();
   readonly #hedges = new Map<string, number>();
+  readonly #joins = new Map<string, number>();
+  readonly #ended = new Map<string, EndedCalls>();
   readonly #waits: Histogram<'subgraph'>;
 
   constructor(registry: Registry) {
@@ -49,9 +63,37 @@ export class SubgraphMetrics implements CallCounts {
         }
       },
     });
+    registerCounter(registry, {
+      name: 'tributary_subgraph_calls_total',
+      help: 'Calls of a subgraph that have ended, by outcome. Each retry and each hedge counts.',
+      labelNames: ['subgraph', 'outcome'],
+      read: (set) => {
+        for (const [subgraph, { outcomes }] of this.#ended)
+          for (const [outcome, count] of outcomes) set({ subgraph, outcome }, count);
+      },
+    });
+    const histograms = [
+      ['tributary_subgraph_call_seconds', 'How long calls of a subgraph took.', 'seconds'],
+      [
+        'tributary_subgraph_batch_size',
+        'Representations in one call of a subgraph. Calls without _entities are not included.',
+        'batchSizes',
+      ],
+    ] as const;
+    for (const [name, help, member] of histograms) {
+      registerHistogram(registry, {
+        name,
+        help,
+        labelNames: ['subgraph'],
+        read: (add) => {
+          for (const [subgraph, ended] of this.#ended) add({ subgraph }, ended[member]);
+        },
+      });
+    }
     const counters = [
       ['tributary_subgraph_retries_total', 'Calls that were sent again after a failure.', this.#retries],
       ['tributary_subgraph_hedges_total', 'Slow calls that were sent a second time.', this.#hedges],
+      ['tributary_subgraph_joined_total', 'Requests that shared the call of another request.', this.#joins],
     ] as const;
     for (const [name, help, counts] of counters) {
       registerCounter(registry, {
@@ -63,6 +105,23 @@ export class SubgraphMetrics implements CallCounts {
         },
       });
     }
+  }
+
+  /** `outcome`: see `outcomeLabelOf`. */
+  onCall({ subgraph, durationMs, representations }: SubgraphCallEvent, outcome: string): void {
+    let ended = this.#ended.get(subgraph);
+    if (ended === undefined) {
+      const [seconds, batchSizes] = [new BucketCounts(bucketsSeconds), new BucketCounts(bucketsSizes)];
+      ended = { outcomes: new Map(), seconds, batchSizes };
+      this.#ended.set(subgraph, ended);
+    }
+    incrementCount(ended.outcomes, outcome, 1);
+    ended.seconds.observe(durationMs / 1_000);
+    if (representations > 0) ended.batchSizes.observe(representations);
+  }
+
+  onJoin(subgraph: string): void {
+    incrementCount(this.#joins, subgraph, 1);
   }
 
   onRetry(subgraph: string): void {
@@ -89,12 +148,24 @@ export class SubgraphMetrics implements CallCounts {
   }
 }
 
+/** `ok`: a response with a status below 400, also one with GraphQL errors. `http_error`: another status. `cancelled`: no
+ *  request waited for it any more. Otherwise the code of the error. */
+export function outcomeLabelOf({
+  outcome,
+  status = 200,
+}: Pick<SubgraphCallEvent, 'outcome' | 'status'>): string {
+  if (status >= 400 && outcome !== 'cancelled') return 'http_error';
+  if (outcome === 'answered') return 'ok';
+  return outcome.toLowerCase().replace(/^subgraph_/, '');
+}
+
 /** Registers gauges of the current state of the policies. `states`: of every subgraph that was called. */
 export function registerSubgraphGauges(registry: Registry, states: () => readonly SubgraphState[]): void {
   new Gauge({
     name: 'tributary_subgraph_breaker_state',
     help: 'State of the circuit breaker of a subgraph: 0 closed, 1 half-open, 2 open. With a circuit for each coordinate, the worst of them.',
     labelNames: ['subgraph'],
+    aggregator: 'max',
     registers: [registry],
     collect() {
       for (const { subgraph, circuit } of states())

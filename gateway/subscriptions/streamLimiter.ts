@@ -18,6 +18,11 @@ export class StreamLimiter {
     this.#options = options;
   }
 
+  /** The number of open streams. */
+  get size(): number {
+    return this.#total;
+  }
+
   /** Counts a stream as open. Returns an idempotent function that ends it.
    *  @throws {GatewayError} `OVERLOADED` when a limit is reached. */
   open(client: string): () => void {

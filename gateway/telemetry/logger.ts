@@ -1,4 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { systemTimers } from '../time/timers.ts';
+import { BatchedDestination } from './batchedDestination.ts';
 
 export type { Logger };
 
@@ -21,7 +23,7 @@ export async function createConfiguredLogger({ logLevel, logFormat }: LogSetting
 
 /** Creates a logger that writes lines of JSON to standard error, or to `destination`. Messages are fixed texts; variables
  *  are fields. */
-export function createLogger(level: string, destination = standardError()): Logger {
+export function createLogger(level: string, destination: DestinationStream = standardError()): Logger {
   return pino({ level, base: null }, destination);
 }
 
@@ -37,6 +39,14 @@ export async function prettify(destination: DestinationStream): Promise<Destinat
   return { write: (line) => destination.write(format(line)) };
 }
 
+let sharedStandardError: BatchedDestination | undefined;
+
+// One for the process, because it must be flushed before the process exits.
 function standardError(): DestinationStream {
-  return pino.destination({ dest: 2, sync: true });
+  if (sharedStandardError === undefined) {
+    const destination = new BatchedDestination(pino.destination({ dest: 2, sync: true }), systemTimers);
+    process.once('exit', () => destination.flush());
+    sharedStandardError = destination;
+  }
+  return sharedStandardError;
 }

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Routes } from '../transport/http/routes.ts';
+import { type OtherWorkers, WorkerMetrics } from './workerMetrics.ts';
 
 /** The Prometheus metrics of one gateway. Several gateways in a process do not share counts. */
 export interface Metrics {
@@ -7,19 +8,29 @@ export interface Metrics {
   readonly registry: Registry;
   /** The content type of `text`. */
   readonly contentType: string;
-  /** The metrics of the gateway and of the process in Prometheus' text format. */
+  /** The metrics of the gateway and of the process in Prometheus' text format; with several workers, of all of them. */
   text(): Promise<string>;
+  /** Stores the counts for the other workers. */
+  close(): Promise<void>;
 }
 
-export function createMetrics(): Metrics {
+export function createMetrics(otherWorkers?: OtherWorkers): Metrics {
   const registry = new Registry();
+  const workers =
+    otherWorkers &&
+    new WorkerMetrics(otherWorkers, async () => [
+      ...(await registry.getMetricsAsJSON()),
+      ...(await processRegistry().getMetricsAsJSON()),
+    ]);
   return {
     registry,
     contentType: registry.contentType,
     async text() {
+      if (workers !== undefined) return workers.text();
       const [gatewayText, processText] = await Promise.all([registry.metrics(), processRegistry().metrics()]);
       return `${gatewayText}\n${processText}`;
     },
+    close: async () => workers?.close(),
   };
 }
 

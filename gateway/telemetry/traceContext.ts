@@ -20,6 +20,11 @@ export function readTraceHeaders(headers: ReadonlyMap<string, string>): TraceHea
     : ['traceparent', traceparent];
 }
 
+/** The id of the trace; `undefined` without one. */
+export function traceIdOf([, traceparent]: TraceHeaders): string | undefined {
+  return traceparent?.slice(3, 35);
+}
+
 const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /** In version 00. Later versions only append fields, and of their flags only `sampled` is known. */

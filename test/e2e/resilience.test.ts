@@ -296,6 +296,7 @@ describe('an open circuit', () => {
     expect(await sample('tributary_subgraph_breaker_state{subgraph="opening"}')).toBe(2);
     expect(await sample('tributary_subgraph_breaker_state{subgraph="catalog"}')).toBe(0);
     expect(logged.filter(({ subgraph }) => subgraph === 'opening')).toMatchObject([
+      { level: 40, msg: 'A subgraph has begun to fail', reason: 'http_error', status: 500 },
       { level: 40, msg: 'A circuit breaker opened: the subgraph is not called' },
     ]);
   });

@@ -29,7 +29,7 @@ const endLaterWorkers = `--import data:text/javascript,${encodeURIComponent(
 )}`;
 
 async function startWorkers(
-  config: Partial<Pick<GatewayOptions, 'subgraphs' | 'supergraph'>> = {},
+  config: Partial<Pick<GatewayOptions, 'subgraphs' | 'supergraph' | 'telemetry' | 'workers'>> = {},
 ): Promise<RunningWorkers> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
   const running = await startGatewayProcess(
@@ -283,5 +283,54 @@ describe('the Unix sockets of the workers', () => {
     await using gateway = await startWorkers();
     await gateway.kill();
     expect(await readdir(gateway.folder)).toEqual([]);
+  });
+});
+
+describe('the admin listener with several workers', () => {
+  const accept = 'application/json';
+  const send = async ({ url }: GatewayProcess, query: string, method = 'POST'): Promise<RawResponse> =>
+    exchange(url, {
+      method,
+      headers: { 'content-type': 'application/json', accept },
+      ...(method === 'POST' ? { body: JSON.stringify({ query }) } : {}),
+    });
+  /** A new connection each time: any worker answers. */
+  const scrape = async ({ adminUrl }: GatewayProcess): Promise<Record<string, number>> => {
+    const { body } = await exchange(adminUrl, { method: 'GET', path: '/metrics' });
+    const samples = body.matchAll(/^tributary_requests_total\{.*,type="(.*)",outcome="(.*)"\} (\d+)$/gm);
+    return Object.fromEntries(
+      Array.from(samples, ([, type, outcome, count]) => [`${type} ${outcome}`, Number(count)]),
+    );
+  };
+
+  test('adds up the metrics of all workers exactly, also of one that was killed, and changes the log level of all', async () => {
+    await using gateway = await startWorkers({ workers: 4, telemetry: { logLevel: 'error' } });
+    const kinds = [
+      ...Array(600).fill(['{ __typename }']),
+      ...Array(300).fill(['{ wrong }']),
+      ...Array(100).fill(['', 'PATCH']),
+    ];
+    for (let at = 0; at < kinds.length; at += 20) {
+      await Promise.all(
+        kinds.slice(at, at + 20).map(([query, method]) => send(gateway, query as string, method as string)),
+      );
+    }
+    const expected = { 'query ok': 600, 'unknown refused': 400 };
+    for (let scrapes = 0; scrapes < 8; scrapes++) expect(await scrape(gateway)).toEqual(expected);
+    await crash(gateway, '2');
+    for (let scrapes = 0; scrapes < 8; scrapes++) expect(await scrape(gateway)).toEqual(expected);
+
+    const levelOf = async (): Promise<unknown> =>
+      JSON.parse((await exchange(gateway.adminUrl, { method: 'GET', path: '/log-level' })).body);
+    expect(await levelOf()).toEqual({ level: 'error', configured: 'error' });
+    const changed = await exchange(gateway.adminUrl, {
+      method: 'PUT',
+      path: '/log-level',
+      headers: { 'content-type': 'application/json' },
+      body: '{"level":"info"}',
+    });
+    expect([changed.status, JSON.parse(changed.body)]).toEqual([200, { level: 'info', configured: 'error' }]);
+    for (let reads = 0; reads < 8; reads++)
+      expect(await levelOf()).toEqual({ level: 'info', configured: 'error' });
   });
 });

@@ -180,6 +180,7 @@ export function createInMemoryJobs(policy: JobPolicy = defaultPolicy) {
     log: {
       error: (fields, message) => logged.push([message, fields]),
       warn: (fields, message) => logged.push([message, fields]),
+      debug: () => {},
     },
   });
   return {

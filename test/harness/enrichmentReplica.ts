@@ -48,7 +48,7 @@ export function createEnrichmentReplica(
     executor,
     attemptTimeoutMs: 15_000,
     observer: createRecordingObserver(events),
-    log: { error: () => {}, warn: (fields) => warned.push(fields) },
+    log: { error: () => {}, warn: (fields) => warned.push(fields), debug: () => {} },
   });
   return { enrichments, events, warned, [Symbol.asyncDispose]: () => enrichments.close(closeTimeoutMs) };
 }
@@ -80,7 +80,7 @@ export function createManualEnrichmentReplica(
     timers,
     monotonicNow: () => passedMs,
     observer,
-    log: { error: () => {}, warn: () => {} },
+    log: { error: () => {}, warn: () => {}, debug: () => {} },
   });
   return {
     enrichments,

@@ -255,7 +255,7 @@ export class ScriptedPayloads implements AsyncIterable<readonly string[]> {
   }
 
   get outcome(): ExecutionOutcome {
-    return { kind: 'incremental', payloads: this };
+    return { kind: 'incremental', payloads: this, hasErrors: () => false };
   }
 
   push(batch: readonly unknown[] | Error | 'end'): void {

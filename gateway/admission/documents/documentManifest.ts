@@ -31,6 +31,7 @@ export interface DocumentManifest {
   readonly byId: ReadonlyMap<string, TrustedDocument>;
   /** By text, and by text without white space and comments. */
   readonly byText: ReadonlyMap<string, TrustedDocument>;
+  readonly operationNames: ReadonlySet<string>;
 }
 
 const formats =
@@ -82,7 +83,8 @@ export function* readManifests(
       if (!byText.has(text)) byText.set(text, document);
     }
   }
-  return { manifest: { documents, byId, byText } };
+  const operationNames = new Set(documents.flatMap(({ name }) => name ?? []));
+  return { manifest: { documents, byId, byText, operationNames } };
 }
 
 interface ManifestEntry {

@@ -6,7 +6,7 @@ import {
   toFailedResult,
 } from '../../execution/fetchCall.ts';
 import { runInSlices } from '../../time/slicedTask.ts';
-import type { EffectiveEntry } from './effectiveEntry.ts';
+import { ageOf, type EffectiveEntry } from './effectiveEntry.ts';
 import type { FetchCache } from './fetchCache.ts';
 import type { AnsweredResult, CacheableItem, ItemizedCall } from './itemizedCall.ts';
 import { assembleResult, mergeContributions, type Resolution } from './resolution.ts';
@@ -64,6 +64,11 @@ export class CachedCall {
     if (this.#resolutions[index] === undefined) {
       this.#resolutions[index] = resolution;
       this.#unresolvedCount -= 1;
+      if (resolution.kind === 'entry' && resolution.reason !== undefined) {
+        const { observer, now } = this.#cache.options;
+        const ageMs = ageOf(resolution.effectiveEntry, now());
+        observer.onStaleServed({ subgraph: this.call.shape.subgraph, ageMs });
+      }
     } else if (this.#backgroundFetches?.indexes.delete(index) && !this.hasBackgroundFetches) {
       this.#backgroundFetches.end();
     }

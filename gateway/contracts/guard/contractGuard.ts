@@ -77,6 +77,7 @@ export class ContractGuard {
   readonly #checked = new WeakSet<Supergraph>();
   readonly #stopped = new AbortController();
   #store: StoreSummary | undefined;
+  #operationNames: ReadonlySet<string> = new Set();
   #lastCheck: GuardCheck | undefined;
   #refusals: readonly GuardCheck[] = [];
   #refused: RefusedSupergraph | undefined;
@@ -89,6 +90,11 @@ export class ContractGuard {
   /** The store as of the last check; `undefined` when there is none. */
   get store(): StoreSummary | undefined {
     return this.#store;
+  }
+
+  /** The names of the operations in the store as of the last check. */
+  get operationNames(): ReadonlySet<string> {
+    return this.#operationNames;
   }
 
   get lastCheck(): GuardCheck | undefined {
@@ -269,6 +275,7 @@ export class ContractGuard {
     }
     const { readContractStore } = await import('../../../contracts/store/readContractStore.ts');
     const store = await readContractStore(directory);
+    this.#operationNames = new Set(store.operations.map(({ name }) => name));
     const problems = store.problems.map(
       ({ message, location }) =>
         `${location === undefined ? '' : `${location.file}:${location.line} `}${message}`,

@@ -1,5 +1,6 @@
 import type { GatewayConfig } from '../../config/schema.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
+import { readClientName } from '../../telemetry/clientName.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Timers } from '../../time/timers.ts';
 import { OperationRecorder } from './operationRecorder.ts';
@@ -26,7 +27,6 @@ export function createRecordingHook(
 ): RecordingHook | undefined {
   if (!record.enabled) return undefined;
   const { directory } = record;
-  const headers = { names: record.clientNameHeaders, versions: record.clientVersionHeaders };
   const recorder = new OperationRecorder({
     directory,
     limits: record,
@@ -40,34 +40,10 @@ export function createRecordingHook(
       ),
   });
   return {
-    onOperation({ document, operationName, headers: sent }) {
-      const { name, version } = clientOf(sent, headers);
+    onOperation({ document, operationName, headers }) {
+      const { name, version } = readClientName(headers, record);
       recorder.record({ document, operationName, clientName: name, clientVersion: version });
     },
     close: () => recorder.close(),
   };
-}
-
-interface ClientHeaders {
-  /** Header names in lower case. The first header with a value is used. */
-  readonly names: readonly string[];
-  readonly versions: readonly string[];
-}
-
-/** The client's own claim. Nothing verifies it. */
-interface Client {
-  readonly name: string | undefined;
-  readonly version: string | undefined;
-}
-
-function clientOf(headers: ReadonlyMap<string, string>, { names, versions }: ClientHeaders): Client {
-  return { name: firstOf(headers, names), version: firstOf(headers, versions) };
-}
-
-function firstOf(headers: ReadonlyMap<string, string>, names: readonly string[]): string | undefined {
-  for (const name of names) {
-    const value = headers.get(name)?.trim();
-    if (value !== undefined && value !== '') return value;
-  }
-  return undefined;
 }

@@ -24,6 +24,7 @@ import { UpdateSubscription, updatesOf } from './updateSubscription.ts';
 interface JobLogger {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  debug(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
 export interface EnrichmentJobsOptions {
@@ -68,8 +69,10 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
         timers,
         random: options.random ?? Math.random,
         observer,
-        onInternalError: (error, job) =>
-          log.error({ error, job }, 'An internal error ended an attempt at an enrichment job'),
+        onInternalError: (error, { id: job, requestId }) =>
+          log.error({ error, job, requestId }, 'An internal error ended an attempt at an enrichment job'),
+        onFailed: (error, { id: job, requestId }) =>
+          log.debug({ error, job, requestId }, 'An enrichment job has failed and is a dead letter'),
       },
     );
     store.start((run) => this.#resume(run));
@@ -78,6 +81,11 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   /** The number of unfinished job runs in this process. */
   get count(): number {
     return this.#pool.size;
+  }
+
+  /** See `JobPool.oldestAgeMs`. */
+  get oldestAgeMs(): number {
+    return this.#pool.oldestAgeMs;
   }
 
   async enqueue(job: EnrichmentJob, attempt: JobAttempt, caller: Caller): Promise<IssuedToken | undefined> {

@@ -44,6 +44,12 @@ export class JobPool {
     return this.#runners.size;
   }
 
+  /** How long the oldest run has been in this process, in milliseconds; 0 without a run. */
+  get oldestAgeMs(): number {
+    const [oldest] = this.#runners.values();
+    return oldest === undefined ? 0 : this.#dependencies.timers.now() - oldest.startedAt;
+  }
+
   has(runId: string): boolean {
     return this.#runners.has(runId);
   }

@@ -21,7 +21,9 @@ export interface JobRunnerDependencies {
   readonly timers: Timers;
   readonly random: () => number;
   readonly observer: JobObserver;
-  onInternalError(error: unknown, runId: string): void;
+  onInternalError(error: unknown, runner: JobRunner): void;
+  /** The last attempt has failed. `error`: message for operators. */
+  onFailed(error: string, runner: JobRunner): void;
   /** `isWaiting` of the runner has changed. */
   onWaitingChange(runner: JobRunner): void;
   onEnd(runner: JobRunner): void;
@@ -45,6 +47,8 @@ type RunnerState =
 export class JobRunner {
   readonly id: string;
   readonly job: EnrichmentJob;
+  /** On the clock of the timers. */
+  readonly startedAt: number;
   readonly #dependencies: JobRunnerDependencies;
   readonly #pending = new Map<string, PendingField>();
   #failedAttempts: number;
@@ -56,6 +60,7 @@ export class JobRunner {
   ) {
     this.id = id;
     this.job = job;
+    this.startedAt = dependencies.timers.now();
     this.#dependencies = dependencies;
     this.#failedAttempts = failedAttempts;
     const keys = new Set(pendingKeys);
@@ -67,6 +72,11 @@ export class JobRunner {
   /** The runner is between two attempts, or before the first one in this process: dropping it cancels no fetch. */
   get isWaiting(): boolean {
     return this.#state.kind === 'backing off' || this.#state.kind === 'awaiting slot';
+  }
+
+  /** The id of the request whose response left the fields pending. */
+  get requestId(): string | undefined {
+    return this.job.headers.find(([name]) => name === 'x-request-id')?.[1];
   }
 
   get pendingFields(): readonly JobField[] {
@@ -112,7 +122,7 @@ export class JobRunner {
     try {
       await attempt.collect((result) => this.#accept(result));
     } catch (error) {
-      if (!this.#hasEnded) this.#dependencies.onInternalError(error, this.id);
+      if (!this.#hasEnded) this.#dependencies.onInternalError(error, this);
     }
     if (this.#hasEnded) return;
     releaseSlot();
@@ -143,6 +153,7 @@ export class JobRunner {
     if (this.#failedAttempts >= maxAttempts || !retryBudget.tryTake()) {
       const failedKeys = [...this.#pending.keys()];
       this.#publishFailures();
+      this.#dependencies.onFailed(failure.error, this);
       this.#end({ kind: 'failed', failedKeys, ...failure }, 'failed');
       return;
     }

@@ -47,6 +47,8 @@ export interface CallPolicyContext {
 export interface CallPolicyObserver extends CallQueueObserver {
   /** A failed call will be sent again. */
   onRetry(subgraph: string): void;
+  /** A request shares the call of another one. */
+  onJoin(subgraph: string): void;
   /** A slow call is sent a second time. */
   onHedge(subgraph: string): void;
   /** A circuit has changed its state. */

@@ -25,6 +25,8 @@ export interface SharedCallOptions<C extends Call> {
   onCallEnd?: ((call: C, outcome: CallOutcome, receivers: number) => void) | undefined;
   /** A failed call will be sent again. */
   onRetry?: ((subgraph: string) => void) | undefined;
+  /** A request joins a call of another one. */
+  onJoin?: ((subgraph: string) => void) | undefined;
   /** A slow call is sent a second time. */
   onHedge?: ((subgraph: string) => void) | undefined;
 }
@@ -229,6 +231,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
 
   onJoin(waiter: Waiter): void {
     this.#receiverCount += 1;
+    this.#options.onJoin?.(this.subgraph);
     if (this.#state.kind === 'queued') {
       this.#setUrgency(mostUrgentOf(this.#urgency, waiter.urgency));
       this.#followPriority(waiter);

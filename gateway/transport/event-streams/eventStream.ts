@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { ResponseContent } from '../../response/executionOutcome.ts';
+import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { subscriptionEventEncoding } from '../http/serverSentEvents.ts';
 import { writeStreamHead } from '../http/writePayloads.ts';
@@ -92,6 +93,7 @@ export class EventStream {
    *  @throws {HttpError} 409 when the id is in use, 503 when the stream has `maxOperations` operations. */
   startOperation(
     id: string,
+    record: RequestRecord | undefined,
     formatFailure: (reason: unknown) => GraphQLFormattedError,
   ): MultiplexedOperation {
     const { maxOperations } = this.#options;
@@ -109,6 +111,7 @@ export class EventStream {
       );
     }
     const operation: MultiplexedOperation = new MultiplexedOperation({
+      record,
       messages: messagesOf(id),
       outbox: this.#outbox,
       formatFailure,

@@ -5,6 +5,7 @@ import type { HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { readGetParameters } from '../../admission/readGetParameters.ts';
+import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { type ResponseHeaders, writeResponse } from '../http/writeResponse.ts';
 import type { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
@@ -26,6 +27,10 @@ export interface EventStreamExchange {
   readonly clientAddress: string | undefined;
   /** The client's headers, as Apollo Server and subgraphs get them. */
   readonly clientHeaders: HeaderMap;
+  /** The record of the operation; `undefined` where nothing is recorded. */
+  readonly record: RequestRecord | undefined;
+  /** The operation's response is sent on the stream: the caller finishes its record. */
+  detachRecord(): void;
   /** The headers of every response with those of this one. */
   headers(extra: Readonly<ResponseHeaders>): ResponseHeaders;
   readBody(): Promise<unknown>;
@@ -77,9 +82,9 @@ export class EventStreamRequests {
   }
 
   async #execute(exchange: EventStreamExchange, stream: EventStream): Promise<void> {
-    const { method, search, signal } = exchange;
+    const { method, search, signal, record } = exchange;
     const body = method === 'GET' ? readGetParameters(search) : await exchange.readBody();
-    const operation: MultiplexedOperation = stream.startOperation(operationIdOf(body), (reason) =>
+    const operation: MultiplexedOperation = stream.startOperation(operationIdOf(body), record, (reason) =>
       exchange.formatFailure(reason, operation.signal),
     );
     // Until the operation is accepted, it ends with the request.
@@ -102,6 +107,8 @@ export class EventStreamRequests {
       respondAccepted(exchange, client);
       // The request ends here; payloads and events are sent on the stream.
       isAccepted = true;
+      exchange.detachRecord();
+      if (record !== undefined) record.status = 202;
       const { authentication } = this.#options.admission;
       const stopWatching =
         result.kind === 'stream'
@@ -109,6 +116,7 @@ export class EventStreamRequests {
           : undefined;
       void operation.deliver(result).then(() => {
         stopWatching?.();
+        record?.finish();
         settle();
       });
     } catch (error) {
@@ -154,6 +162,7 @@ function clientRequestOf(exchange: EventStreamExchange, signal: AbortSignal): Cl
     transport: 'event-stream',
     clientAddress: exchange.clientAddress,
     requestId: exchange.requestId,
+    record: exchange.record,
     signal,
   });
 }

@@ -7,8 +7,10 @@ import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/error
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { readGetParameters } from '../../admission/readGetParameters.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
-import { contentToText, type SubscriptionPayload } from '../../response/executionOutcome.ts';
+import { contentToText, type SubscriptionPayload, sizeOfContent } from '../../response/executionOutcome.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
+import type { RequestRecord } from '../../telemetry/requestRecord.ts';
+import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
 import type { EventStreamExchange, EventStreamRequests } from '../event-streams/eventStreamRequests.ts';
 import { readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
@@ -32,6 +34,8 @@ import { type ResponseHeaders, writeErrorResponse, writeResponse } from './write
 
 interface GraphQLRouteOptions {
   readonly admission: Admission;
+  /** Omitted where nothing is recorded. */
+  readonly recorder?: RequestRecorder | undefined;
   readonly eventStreamRequests: EventStreamRequests;
   readonly clientAddressOf: ReadClientAddress;
   readonly bodySize: number;
@@ -83,7 +87,12 @@ class GraphQLExchange {
   readonly #requestId: string;
   readonly #inFlight: InFlightRequest;
   readonly #signal: AbortSignal;
+  readonly #startedAt = performance.now();
   #client: ClientRequest | undefined;
+  /** Of the operation in the request; `undefined` until its headers are read. */
+  #record: RequestRecord | undefined;
+  /** The request is about no operation, or about one that its event stream records. */
+  #isRecordedElsewhere = false;
 
   constructor(
     options: GraphQLRouteOptions,
@@ -104,7 +113,10 @@ class GraphQLExchange {
   async handle(): Promise<void> {
     const { admission, browserPage } = this.#options;
     const method = this.#request.method ?? '';
-    if (method === 'OPTIONS') return this.#respondToPreflight();
+    if (method === 'OPTIONS') {
+      this.#isRecordedElsewhere = true;
+      return this.#respondToPreflight();
+    }
     if (!/^(GET|POST|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
     // Before the check against CSRF, whose message would not help.
     if (isMultipartForm(this.#request.headers['content-type'])) {
@@ -122,15 +134,18 @@ class GraphQLExchange {
     const opensStream = method === 'GET' && token !== undefined && prefersEvents;
     const isOperation = (method === 'GET' || method === 'POST') && !opensStream;
     if (token !== undefined || method === 'PUT' || method === 'DELETE') {
+      this.#isRecordedElsewhere = !isOperation;
       if (isOperation) this.#checkCsrf();
       const headers = this.#clientHeaders();
       const clientAddress = this.#options.clientAddressOf(this.#request);
       const client = admission.authentication.authenticate(headers, clientAddress);
       const { clientKey } = client instanceof Promise ? await client : client;
+      if (isOperation) this.#startRecord(headers);
       const exchange = this.#eventStreamExchange(method, search, headers, clientKey);
       return this.#options.eventStreamRequests.handle(exchange, token);
     }
     if (method === 'GET' && browserPage !== undefined && prefersHtml) {
+      this.#isRecordedElsewhere = true;
       return writeResponse(
         this.#response,
         browserPage.status,
@@ -156,6 +171,8 @@ class GraphQLExchange {
   handleFailure(error: unknown): void {
     const abortReason: unknown = this.#signal.reason;
     if (error instanceof ClientDisconnectedError || abortReason instanceof ClientDisconnectedError) return;
+    if (!this.#isRecordedElsewhere)
+      this.#startRecord()?.fail(error instanceof NoFirstPayloadError ? error.cause : error);
     if (this.#response.headersSent) {
       this.#options.log.error(
         { err: error, requestId: this.#requestId },
@@ -185,8 +202,10 @@ class GraphQLExchange {
     const headers = this.#headers(extraHeaders);
     if (this.#accepted.prefersEvents && !isHttpError) {
       writeSingleEvent(this.#response, headers, JSON.stringify({ errors }));
+      this.#record?.addPayload(0);
     } else {
       writeErrorResponse(this.#response, status, this.#accepted.single, headers, errors);
+      this.#record?.addPayload(Number(headers['content-length']));
     }
   }
 
@@ -197,6 +216,17 @@ class GraphQLExchange {
   /** Releases what the request holds. To be called after the response, however it ended. */
   end(): void {
     this.#client?.releaseSupergraph();
+    const record = this.#isRecordedElsewhere ? undefined : this.#startRecord();
+    if (record === undefined) return;
+    if (this.#response.headersSent && record.outcome !== 'aborted') record.status = this.#response.statusCode;
+    if (!this.#response.writableEnded) record.abort();
+    record.finish();
+  }
+
+  /** Starts the record of the request, unless it has begun. */
+  #startRecord(headers: ReadonlyMap<string, string> = this.#clientHeaders()): RequestRecord | undefined {
+    this.#record ??= this.#options.recorder?.start(this.#requestId, headers, this.#startedAt);
+    return this.#record;
   }
 
   /** Whether the client is a browser's `EventSource`, or looks like one. */
@@ -241,6 +271,10 @@ class GraphQLExchange {
       clientAddress: this.#options.clientAddressOf(this.#request),
       headers: (extra) => this.#headers(extra),
       clientHeaders,
+      record: this.#record,
+      detachRecord: () => {
+        this.#isRecordedElsewhere = true;
+      },
       readBody: () => this.#readBody(),
       writeComplete: (result) => this.#writeComplete(result, false),
       formatFailure: (reason, signal) =>
@@ -260,6 +294,7 @@ class GraphQLExchange {
       transport: 'http',
       clientAddress: this.#options.clientAddressOf(this.#request),
       requestId: this.#requestId,
+      record: this.#startRecord(headers),
       signal: this.#signal,
     });
     this.#client = client;
@@ -300,7 +335,11 @@ class GraphQLExchange {
       ...streamSettings,
       headers: this.#headers(Object.fromEntries(headers)),
       signal: this.#signal,
-      formatFailure: (reason) => this.#formatFailure(reason),
+      record: this.#record,
+      formatFailure: (reason) => {
+        this.#record?.fail(reason);
+        return this.#formatFailure(reason);
+      },
     };
     const compression = this.#compression;
     if (outcome.kind === 'incremental') {
@@ -318,7 +357,7 @@ class GraphQLExchange {
     this.#inFlight.isSubscription = true;
     const encoding =
       subscription === 'text/event-stream' ? subscriptionEventEncoding : subscriptionPartEncoding;
-    return writePayloads(this.#response, new SingleEventBatches(events), encoding, {
+    return writePayloads(this.#response, new SingleEventBatches(events, this.#record), encoding, {
       ...options,
       compression: compression?.includesSubscriptions === true ? compression : undefined,
     });
@@ -335,6 +374,7 @@ class GraphQLExchange {
         this.#options.compression.vary,
       ]);
     }
+    this.#record?.addPayload(sizeOfContent(content));
     const { single, incremental } = this.#accepted;
     const { readTimeoutMs } = this.#options.streamSettings;
     const compression = this.#compression;
@@ -394,14 +434,18 @@ const httpLevelStatuses = new Set([401, 404, 405, 406, 409, 415, 503]);
 /** Wraps each event of a subscription in a batch, for `writePayloads`. */
 class SingleEventBatches implements AsyncIterator<readonly SubscriptionPayload[]> {
   readonly #events: AsyncIterator<SubscriptionPayload>;
+  readonly #record: RequestRecord | undefined;
 
-  constructor(events: AsyncIterator<SubscriptionPayload>) {
+  constructor(events: AsyncIterator<SubscriptionPayload>, record: RequestRecord | undefined) {
     this.#events = events;
+    this.#record = record;
   }
 
   async next(): Promise<IteratorResult<readonly SubscriptionPayload[]>> {
     const step = await this.#events.next();
-    return step.done === true ? { done: true, value: undefined } : { done: false, value: [step.value] };
+    if (step.done === true) return { done: true, value: undefined };
+    this.#record?.checkEvent(step.value.text);
+    return { done: false, value: [step.value] };
   }
 
   async return(): Promise<IteratorResult<readonly SubscriptionPayload[]>> {

@@ -20,12 +20,14 @@ import { GatewayShutdownError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { SupergraphView } from '../../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
+import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import { addGraphiqlRoutes, createBrowserPage, hasGraphiqlBundle } from '../graphiql/graphiqlFiles.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
+import type { WorkerCalls } from '../workers/workerCalls.ts';
 import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
@@ -61,8 +63,12 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly admin: { readonly host: string; readonly port: number } | undefined;
   /** Identifies this process among several that share the public listener's port. */
   readonly worker?: WorkerIdentity | undefined;
+  /** Calls between these processes. */
+  readonly workerCalls?: WorkerCalls | undefined;
   readonly supergraphs: SupergraphView;
   readonly executeOperation: ExecuteOperation;
+  /** Records requests in metrics and the access log. Default: nothing is recorded. */
+  readonly recorder?: RequestRecorder | undefined;
   /** Default: clients are told apart by their addresses only. */
   readonly authentication?: Authentication;
   /** See `TrafficControl.checkRequest`. Default: no request is shed. */
@@ -212,6 +218,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const handleGraphQL = createGraphQLRoute({
     admission,
+    recorder: options.recorder,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
     clientAddressOf,
     bodySize: limits.bodySize,
@@ -231,6 +238,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const webSockets = new WebSocketRegistry({
     admission,
+    recorder: options.recorder,
     clientAddressOf,
     maxMessageBytes: limits.bodySize,
     maxConnections: limits.webSockets,
@@ -261,6 +269,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       ? undefined
       : new WorkerProxy({
           worker: options.worker,
+          calls: options.workerCalls,
           resourceIdOf: (request) => {
             const { url = '' } = request;
             return isForGraphQL(request)

@@ -4,6 +4,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import { splitText } from '../../json/stringifyInSlices.ts';
+import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import { AbortableIterator } from '../streams/abortableIterator.ts';
 import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
@@ -17,6 +18,8 @@ export interface PayloadStreamOptions extends StreamSettings {
   readonly headers: ResponseHeaders;
   /** Compresses the stream; `undefined` for not at all. */
   readonly compression?: Compression | undefined;
+  /** Gets the payloads; omitted where nothing is recorded. */
+  readonly record?: RequestRecord | undefined;
   /** Ends the stream: without a write when the reason is a `ClientDisconnectedError`, otherwise with an error or `goAway`. */
   readonly signal: AbortSignal;
   /** Formats the error that the client gets when the payloads throw or the signal is aborted. */
@@ -121,6 +124,7 @@ class PayloadBody<Payload> {
   encodeChunk(payloads: readonly Payload[]): string {
     if (this.hasEnded || payloads.length === 0) return '';
     let chunk = this.open();
+    this.#options.record?.addPayload(0);
     for (const payload of payloads) {
       const { text, isLast } = this.#encoding.encode(payload);
       chunk += text;
@@ -137,10 +141,16 @@ class PayloadBody<Payload> {
   }
 
   #write(chunk: string): void {
+    this.#addBytes(chunk);
     if (this.#compressed !== undefined) {
       this.written = this.hasEnded ? this.#compressed.end(chunk) : this.#compressed.write(chunk);
     } else if (this.hasEnded) this.#response.end(chunk);
     else this.#response.write(chunk);
+  }
+
+  #addBytes(text: string): void {
+    const { record } = this.#options;
+    if (record !== undefined) record.bytes += Buffer.byteLength(text);
   }
 
   /** Sends a large chunk in several writes, one per turn of the event loop: encoding it as UTF-8 takes long. */
@@ -149,6 +159,7 @@ class PayloadBody<Payload> {
     this.stopHeartbeat();
     for (const part of splitText(chunk)) {
       if (this.#response.destroyed) return;
+      this.#addBytes(part);
       if (this.#compressed === undefined) this.#response.write(part);
       else await this.#compressed.write(part);
       await setImmediate();

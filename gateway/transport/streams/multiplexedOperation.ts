@@ -6,7 +6,9 @@ import {
   type IncrementalOutcome,
   type ResponseContent,
   type SubscriptionOutcome,
+  sizeOfContent,
 } from '../../response/executionOutcome.ts';
+import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import { AbortableIterator } from './abortableIterator.ts';
 import { hasNext } from './payloadEncoding.ts';
 
@@ -31,6 +33,8 @@ export interface OperationMessages {
 }
 
 interface MultiplexedOperationOptions {
+  /** Omitted where nothing is recorded. The caller finishes it. */
+  readonly record?: RequestRecord | undefined;
   readonly messages: OperationMessages;
   readonly outbox: MessageOutbox;
   readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
@@ -85,7 +89,8 @@ export class MultiplexedOperation {
 
   /** Ends the operation with an error; without a message if the client has ended it. */
   fail(error: unknown): void {
-    const { messages, formatFailure } = this.#options;
+    const { messages, formatFailure, record } = this.#options;
+    if (!this.#isDisconnected) record?.fail(error);
     this.#end(...messages.fail([formatFailure(error)]));
   }
 
@@ -95,7 +100,7 @@ export class MultiplexedOperation {
   }
 
   async #sendComplete({ content, isExecuted }: CompleteResult): Promise<void> {
-    const { messages } = this.#options;
+    const { messages, record } = this.#options;
     await this.#waitUntilWritable();
     if (!isExecuted) {
       const { data, errors } = JSON.parse(contentToText(content)) as {
@@ -103,15 +108,17 @@ export class MultiplexedOperation {
         errors?: readonly GraphQLFormattedError[];
       };
       if (data === undefined) {
+        record?.addPayload(sizeOfContent(content));
         this.#end(...messages.fail(errors ?? []));
         return;
       }
     }
+    record?.addPayload(sizeOfContent(content));
     this.#end(messages.next(content), messages.complete());
   }
 
   async #sendPayloads({ payloads }: IncrementalOutcome): Promise<void> {
-    const { messages, outbox, formatFailure } = this.#options;
+    const { messages, outbox, formatFailure, record } = this.#options;
     let hasStarted = false;
     const steps = new AbortableIterator(payloads[Symbol.asyncIterator](), this.signal);
     try {
@@ -122,6 +129,7 @@ export class MultiplexedOperation {
         if (batch.length === 0) continue;
         await this.#waitUntilWritable();
         hasStarted = true;
+        for (const payload of batch) record?.addPayload(sizeOfContent(payload));
         const nexts = batch.map((payload) => messages.next(payload));
         if (!hasNext(batch.at(-1) as string)) {
           this.#end(...nexts, messages.complete());
@@ -135,6 +143,7 @@ export class MultiplexedOperation {
       steps.end();
       if (!hasStarted) throw error;
       // A payload, not an error message: on an error message the client would discard the data it has.
+      if (!this.#isDisconnected) record?.fail(error);
       const last = JSON.stringify({ errors: [formatFailure(error)], hasNext: false });
       this.#end(messages.next(last), messages.complete());
     } finally {
@@ -143,7 +152,7 @@ export class MultiplexedOperation {
   }
 
   async #sendEvents({ events }: SubscriptionOutcome): Promise<void> {
-    const { messages, outbox } = this.#options;
+    const { messages, outbox, record } = this.#options;
     const steps = new AbortableIterator(events[Symbol.asyncIterator](), this.signal);
     this.#isSubscription = true;
     this.#options.onSubscription();
@@ -154,6 +163,8 @@ export class MultiplexedOperation {
         if (step === 'aborted') throw this.signal.reason;
         await this.#waitUntilWritable();
         if (step.done === true) return this.#end(messages.complete());
+        record?.checkEvent(step.value.text);
+        record?.addPayload(Buffer.byteLength(step.value.text));
         outbox.send(messages.next(step.value.text));
       }
     } catch (error) {
@@ -172,10 +183,15 @@ export class MultiplexedOperation {
     this.signal.throwIfAborted();
   }
 
+  get #isDisconnected(): boolean {
+    return this.signal.aborted && this.signal.reason instanceof ClientDisconnectedError;
+  }
+
   #end(...messages: WireMessage[]): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    const isDisconnected = this.signal.aborted && this.signal.reason instanceof ClientDisconnectedError;
+    const isDisconnected = this.#isDisconnected;
+    if (isDisconnected) this.#options.record?.abort();
     // Before the messages: the client may use the id again as soon as it reads them.
     this.#options.onEnd();
     if (!isDisconnected && messages.length > 0) this.#options.outbox.send(...messages);

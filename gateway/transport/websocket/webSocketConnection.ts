@@ -17,6 +17,7 @@ import { type ClientIdentity, isSameClient } from '../../admission/identity.ts';
 import { type GatewayError, GatewayShutdownError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
+import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { runInRequestScope } from '../http/requestScope.ts';
@@ -29,6 +30,8 @@ import { WebSocketOutbox } from './webSocketOutbox.ts';
 
 export interface WebSocketConnectionSettings extends StreamSettings {
   readonly admission: Admission;
+  /** Omitted where nothing is recorded. */
+  readonly recorder?: RequestRecorder | undefined;
   /** Names of connection parameters that are used as headers, in lower case. */
   readonly connectionParams: ReadonlySet<string>;
   /** Names of connection parameters that are forwarded to subgraphs, compared exactly. */
@@ -291,19 +294,24 @@ export class WebSocketConnection {
       this.#close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
       return;
     }
-    const { maxOperations, log } = this.#options;
+    const { maxOperations, recorder, log } = this.#options;
     const messages = operationMessagesOf(id);
+    const requestId = randomUUID();
+    const headers = this.#headersWith(this.#parameters, requestId);
+    const record = recorder?.start(requestId, headers);
     if (this.#operations.size >= maxOperations) {
       const error = new HttpError(
         503,
         `The WebSocket has ${maxOperations} operations, the maximum (limits.operationsPerSocket). End an operation, or open another WebSocket.`,
         { code: 'OVERLOADED' },
       );
+      record?.fail(error);
+      record?.finish();
       this.#outbox.send(...messages.fail([error.toFormatted()]));
       return;
     }
-    const requestId = randomUUID();
     const operation: MultiplexedOperation = new MultiplexedOperation({
+      record,
       messages,
       outbox: this.#outbox,
       formatFailure: (reason) =>
@@ -317,17 +325,19 @@ export class WebSocketConnection {
       },
     });
     this.#operations.set(id, operation);
-    void this.#execute(operation, requestBodyOf(payload), requestId).then(() => this.#closeIfDrained());
+    void this.#execute(operation, requestBodyOf(payload), { requestId, headers, record }).then(() => {
+      record?.finish();
+      this.#closeIfDrained();
+    });
   }
 
   /** Executes the operation and sends its response. Never rejects. */
   async #execute(
     operation: MultiplexedOperation,
     body: Readonly<Record<string, unknown>>,
-    requestId: string,
+    { requestId, headers, record }: Pick<ClientRequest, 'requestId' | 'record'> & { headers: HeaderMap },
   ): Promise<void> {
     const { admission, clientAddress } = this.#options;
-    const headers = this.#headersWith(this.#parameters, requestId);
     const client = new ClientRequest({
       headers,
       incremental: this.#incremental,
@@ -339,6 +349,7 @@ export class WebSocketConnection {
       transport: 'websocket',
       clientAddress,
       requestId,
+      record,
       signal: operation.signal,
     });
     try {

@@ -7,6 +7,8 @@ export const workerHeaders = {
   clientAddress: 'x-tributary-client-address',
   /** The token of an event stream to drain, because the worker that proxies it shuts down. */
   drainStream: 'x-tributary-drain-stream',
+  /** The name of a call between workers. */
+  call: 'x-tributary-worker-call',
 } as const;
 
 const workerHeaderNames: ReadonlySet<string> = new Set(Object.values(workerHeaders));

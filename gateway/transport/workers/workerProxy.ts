@@ -15,10 +15,13 @@ import { securityHeaders } from '../http/securityHeaders.ts';
 import { writeErrorResponse } from '../http/writeResponse.ts';
 import { ProxiedRequest, workerHeaders } from './proxiedRequest.ts';
 import { maxProxiedHeaderSize, proxyRequest } from './proxyRequest.ts';
+import type { WorkerCalls } from './workerCalls.ts';
 import { socketPathOf, type WorkerIdentity, workerOf } from './workerIdentity.ts';
 
 interface WorkerProxyOptions {
   readonly worker: WorkerIdentity;
+  /** Answers the calls of other workers. Default: there are none. */
+  readonly calls?: WorkerCalls | undefined;
   /** The id in a request about a resource that only one worker has. */
   readonly resourceIdOf: (request: IncomingMessage) => string | undefined;
   /** Drains an event stream of this worker. */
@@ -107,6 +110,7 @@ export class WorkerProxy {
       response.writeHead(204).end();
       return;
     }
+    if (this.#options.calls?.receive(request, response) === true) return;
     request.extractClientAddress();
     handleLocally(request, response);
   }

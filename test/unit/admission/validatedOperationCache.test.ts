@@ -20,6 +20,7 @@ describe('ValidatedOperationCache', () => {
     expect(knowing().find({ query: text, operationName: 'A', variables: { x: 1 } }, supergraph)).toEqual({
       document,
       operationName: 'A',
+      name: 'A',
       variables: { x: 1 },
       kind: 'query',
     });
@@ -34,6 +35,7 @@ describe('ValidatedOperationCache', () => {
     expect(knowing().find(body, supergraph)).toEqual({
       document,
       operationName: 'B',
+      name: 'B',
       variables: {},
       kind: 'query',
     });

@@ -144,3 +144,15 @@ test('label values are escaped as Prometheus requires', async () => {
     'tributary_cache_stale_if_error_total{subgraph="a \\"b\\"\\\\",type="__proto__"} 1',
   ]);
 });
+
+test('the age of stale values is observed in seconds', async () => {
+  const { metrics, read } = open();
+  metrics.onStaleServed({ subgraph: 'inventory', ageMs: 12_000 });
+  expect(await read('tributary_cache_stale_age_seconds')).toEqual(
+    expect.arrayContaining([
+      'tributary_cache_stale_age_seconds_bucket{subgraph="inventory",le="5"} 0',
+      'tributary_cache_stale_age_seconds_bucket{subgraph="inventory",le="15"} 1',
+      'tributary_cache_stale_age_seconds_sum{subgraph="inventory"} 12',
+    ]),
+  );
+});

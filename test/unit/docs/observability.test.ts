@@ -6,9 +6,11 @@ import { TrafficMetrics } from '../../../gateway/admission/trafficMetrics.ts';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics.ts';
+import { registerPlanMetrics } from '../../../gateway/operation/planMetrics.ts';
 import { registerSubgraphGauges, SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
+import { RequestMetrics } from '../../../gateway/telemetry/requestMetrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
 
@@ -16,6 +18,8 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
   const { registry } = createMetrics();
   new TrafficMetrics(registry);
   new AuthenticationMetrics(registry, []);
+  new RequestMetrics({ registry, countRunning: () => 0, countStreams: () => 0 });
+  registerPlanMetrics(registry, () => ({ hits: 0, misses: 0, size: 0 }));
   new SubgraphMetrics(registry);
   registerSubgraphGauges(registry, () => []);
   new CacheMetrics({
@@ -24,7 +28,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     memory: () => ({ bytes: 0, entries: 0 }),
   });
   registerSubscriptionMetrics({ registry, topicProblems: () => new Map(), droppedEventCount: () => 0 });
-  new EnrichmentMetrics({ registry, countJobs: () => 0, readDeliveryModes: () => [] });
+  new EnrichmentMetrics({ registry, countJobs: () => 0, oldestJobMs: () => 0, readDeliveryModes: () => [] });
   registerContractMetrics({
     registry,
     supergraphs: () => [],
@@ -32,11 +36,25 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     subgraphs: () => [],
   });
   const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
-  const rows = page.matchAll(/^\| (`tributary_.+?) \| (\w+) \|/gm);
+  const rows = page.matchAll(/^\| (`tributary_.+?) \| (counter|gauge|histogram) \|/gm);
   const listed = Array.from(rows, ([, names = '', type]) =>
     Array.from(names.matchAll(/`(\w+)`/g), ([, name]) => `${name} ${type}`),
   ).flat();
   expect(listed.sort()).toEqual(registered.sort());
+});
+
+test('docs/observability.md says for every metric what to do when it moves', () => {
+  const [before = '', advice = ''] = page.split(/^## (?=What to do when a metric moves$|Alerts$)/m);
+  const listed = before.matchAll(/^\| (`tributary_.+?) \| (?:counter|gauge|histogram) \|/gm);
+  const namesIn = (text: string): string[] =>
+    Array.from(text.matchAll(/`(tributary_\w+)`/g), ([, name = '']) => name);
+  const rows = Array.from(
+    advice.matchAll(/^\| (`tributary_.+?) \| .+ \| .+ \|$/gm),
+    ([, names = '']) => names,
+  );
+  const listedNames = new Set(Array.from(listed, ([, names = '']) => namesIn(names)).flat());
+  expect(listedNames.size).toBeGreaterThan(0);
+  expect(new Set(rows.flatMap(namesIn))).toEqual(listedNames);
 });
 
 test('queries in docs/observability.md use existing metrics', () => {

@@ -10,6 +10,7 @@ function open(options: Partial<EnrichmentMetricsOptions> = {}) {
   const metrics = new EnrichmentMetrics({
     registry,
     countJobs: () => 0,
+    oldestJobMs: () => 0,
     readDeliveryModes: () => [],
     ...options,
   });

@@ -714,7 +714,7 @@ describe('the call observer', () => {
     under.clock.advance(7);
     cancelled.cancel();
 
-    const common = { subgraph: 'reviews', durationMs: 0, isResent: false };
+    const common = { subgraph: 'reviews', durationMs: 0, representations: 0, isResent: false };
     const received = { outcome: 'answered', status: 200, receivedBytes: 20 };
     expect(events).toEqual([
       { ...common, ...received, kind: 'query', requestId: 'request-1', receivers: 2 },

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
-import { SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
+import { outcomeLabelOf, SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
 
 function open() {
   const registry = new Registry();
@@ -51,4 +51,46 @@ test('dropped calls are counted by priority', async () => {
     'tributary_subgraph_queue_dropped_total{subgraph="inventory",priority="normal",reason="full"} 2',
     'tributary_subgraph_queue_dropped_total{subgraph="inventory",priority="background",reason="full"} 1',
   ]);
+});
+
+test('calls are counted by outcome, and their times and batch sizes observed', async () => {
+  const { metrics, read } = open();
+  const base = { subgraph: 'inventory', kind: 'query', requestId: 'request-1', isResent: false } as const;
+  const call = { ...base, receivedBytes: 0, receivers: 1, representations: 0, durationMs: 3 };
+  for (const event of [
+    { ...call, outcome: 'answered', status: 200, representations: 40 },
+    { ...call, outcome: 'answered', status: 200 },
+    { ...call, outcome: 'answered', status: 503 },
+    { ...call, outcome: 'SUBGRAPH_UNREACHABLE', status: 500 },
+    { ...call, outcome: 'SUBGRAPH_TIMEOUT', status: undefined },
+    { ...call, outcome: 'DEADLINE_EXCEEDED', status: undefined },
+    { ...call, outcome: 'cancelled', status: 500 },
+  ] as const) {
+    metrics.onCall(event, outcomeLabelOf(event));
+  }
+  metrics.onJoin('inventory');
+  const counts = { ok: 2, http_error: 2, timeout: 1, deadline_exceeded: 1, cancelled: 1 };
+  expect(await read('tributary_subgraph_calls_total')).toEqual(
+    Object.entries(counts).map(
+      ([outcome, count]) =>
+        `tributary_subgraph_calls_total{subgraph="inventory",outcome="${outcome}"} ${count}`,
+    ),
+  );
+  expect(await read('tributary_subgraph_joined_total')).toEqual([
+    'tributary_subgraph_joined_total{subgraph="inventory"} 1',
+  ]);
+  expect(await read('tributary_subgraph_call_seconds')).toEqual(
+    expect.arrayContaining([
+      'tributary_subgraph_call_seconds_bucket{subgraph="inventory",le="0.001"} 0',
+      'tributary_subgraph_call_seconds_bucket{subgraph="inventory",le="0.005"} 7',
+      'tributary_subgraph_call_seconds_count{subgraph="inventory"} 7',
+    ]),
+  );
+  expect(await read('tributary_subgraph_batch_size')).toEqual(
+    expect.arrayContaining([
+      'tributary_subgraph_batch_size_bucket{subgraph="inventory",le="20"} 0',
+      'tributary_subgraph_batch_size_bucket{subgraph="inventory",le="50"} 1',
+      'tributary_subgraph_batch_size_sum{subgraph="inventory"} 40',
+    ]),
+  );
 });

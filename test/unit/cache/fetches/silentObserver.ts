@@ -8,6 +8,7 @@ export const silentObserver: CacheObserver = {
   onStored: ignore,
   onNotStored: ignore,
   onRefresh: ignore,
+  onStaleServed: ignore,
   onStaleIfError: ignore,
   onStaleIfBudget: ignore,
   onInvalidated: ignore,

@@ -1,0 +1,75 @@
+import type { Logger } from '../telemetry/logger.ts';
+import type { SubgraphCallEvent } from './httpSubgraphClient.ts';
+
+interface FailureEpisodesOptions {
+  readonly log: Pick<Logger, 'warn' | 'info'>;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/** A time in which calls of one subgraph fail. */
+interface Episode {
+  readonly startedAt: number;
+  lastFailureAt: number;
+  loggedAt: number;
+  readonly failures: Map<string, number>;
+}
+
+/** An episode ends with the first call that succeeds this long after the last failure. */
+export const recoveryMs = 10_000;
+export const reminderMs = 60_000;
+
+/** Logs when a subgraph begins to fail, once a minute while it fails, and when it has recovered, instead of a line for
+ *  each call. */
+export class FailureEpisodes {
+  readonly #options: FailureEpisodesOptions;
+  readonly #episodes = new Map<string, Episode>();
+
+  constructor(options: FailureEpisodesOptions) {
+    this.#options = options;
+  }
+
+  onCall(
+    subgraph: string,
+    outcome: string,
+    { status, requestId }: Pick<SubgraphCallEvent, 'status' | 'requestId'>,
+  ): void {
+    if (outcome === 'ok') {
+      if (this.#episodes.size > 0) this.#onSuccess(subgraph);
+    } else if (outcome !== 'cancelled') this.#onFailure(subgraph, outcome, status, requestId);
+  }
+
+  #onFailure(subgraph: string, reason: string, status: number | undefined, requestId: string): void {
+    const { log, now } = this.#options;
+    const at = now();
+    const episode = this.#episodes.get(subgraph);
+    if (episode === undefined) {
+      const failures = new Map([[reason, 1]]);
+      this.#episodes.set(subgraph, { startedAt: at, lastFailureAt: at, loggedAt: at, failures });
+      log.warn({ subgraph, reason, status, requestId }, 'A subgraph has begun to fail');
+      return;
+    }
+    episode.lastFailureAt = at;
+    episode.failures.set(reason, (episode.failures.get(reason) ?? 0) + 1);
+    if (at - episode.loggedAt < reminderMs) return;
+    episode.loggedAt = at;
+    log.warn({ subgraph, reason, status, requestId, ...describe(episode) }, 'A subgraph is still failing');
+  }
+
+  #onSuccess(subgraph: string): void {
+    const episode = this.#episodes.get(subgraph);
+    if (episode === undefined) return;
+    if (this.#options.now() - episode.lastFailureAt < recoveryMs) return;
+    this.#episodes.delete(subgraph);
+    const endedAt = new Date(episode.lastFailureAt).toISOString();
+    this.#options.log.info({ subgraph, ...describe(episode), endedAt }, 'A subgraph has recovered');
+  }
+}
+
+function describe({ startedAt, failures }: Episode) {
+  return {
+    startedAt: new Date(startedAt).toISOString(),
+    count: [...failures.values()].reduce((sum, count) => sum + count, 0),
+    failures: Object.fromEntries(failures),
+  };
+}

@@ -1,0 +1,35 @@
+interface OperationLabelsOptions {
+  /** `trusted`: names of trusted documents and contracts. `all`: the first names that clients send. `off`: none. */
+  readonly mode: 'trusted' | 'all' | 'off';
+  /** Whether the name is that of a trusted document, or of an operation of the contracts. */
+  readonly isTrusted: (name: string) => boolean;
+}
+
+/** Maximum number of names with `all`. */
+export const maxOperationNames = 500;
+
+/** The label of operations without a label of their own. */
+export const otherOperations = 'other';
+
+/** Chooses the operations that have metrics of their own. Clients choose names freely, so that their number is bounded. */
+export class OperationLabels {
+  readonly #options: OperationLabelsOptions;
+  readonly #names = new Set<string>();
+
+  constructor(options: OperationLabelsOptions) {
+    this.#options = options;
+  }
+
+  labelOf(name: string | undefined): string {
+    if (name === undefined) return otherOperations;
+    const { mode, isTrusted } = this.#options;
+    if (mode === 'trusted') return isTrusted(name) ? name : otherOperations;
+    if (mode === 'off') return otherOperations;
+    if (this.#names.has(name)) return name;
+    if (this.#names.size >= maxOperationNames || name.length > maxNameLength) return otherOperations;
+    this.#names.add(name);
+    return name;
+  }
+}
+
+const maxNameLength = 128;

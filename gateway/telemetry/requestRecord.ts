@@ -1,0 +1,164 @@
+/** How a request ended. `ok`: data without errors. `partial`: data with errors. `error`: no data, because the gateway or
+ *  a subgraph failed. `refused`: the request is at fault. `shed`: the gateway was overloaded. `limited`: the client has
+ *  sent too much. `aborted`: the client left before the end. */
+export type RequestOutcome = 'ok' | 'partial' | 'error' | 'refused' | 'shed' | 'limited' | 'aborted';
+
+/** `unknown`: refused before the operation was read. */
+export type OperationType = 'query' | 'mutation' | 'subscription' | 'unknown';
+
+/** One operation of a request. */
+export interface RecordedOperation {
+  operationName: string | undefined;
+  type: OperationType;
+  /** `undefined` until it is known. */
+  outcome: RequestOutcome | undefined;
+}
+
+interface RequestRecordOptions {
+  readonly requestId: string;
+  /** Of the client; names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** On the clock of `performance.now`. */
+  readonly startedAt: number;
+  readonly onFinish: (record: RequestRecord, endedAt: number) => void;
+}
+
+/** What metrics and the access log tell about one request. The stages of the request path fill it, and its transport
+ *  finishes it, whatever the request ends in. */
+export class RequestRecord implements RecordedOperation {
+  readonly requestId: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly startedAt: number;
+  operationName: string | undefined;
+  type: OperationType = 'unknown';
+  outcome: RequestOutcome | undefined;
+  /** Of the HTTP response; `undefined` for other transports, and for a client that left before. */
+  status: number | undefined;
+  /** Of the response's content, before compression. */
+  bytes = 0;
+  /** When the first data, or the error instead of it, was sent to the client. */
+  firstPayloadAt: number | undefined;
+  /** Of the trace that the request belongs to; `undefined` for none. */
+  traceId: string | undefined;
+  readonly #onFinish: RequestRecordOptions['onFinish'];
+  #items: RecordedOperation[] | undefined;
+  #isSubscribed = false;
+  #payloads: { hasErrors(): boolean } | undefined;
+  #isFinished = false;
+  #fetches = 0;
+  #fetchingSince = 0;
+  #fetchingMs = 0;
+
+  constructor({ requestId, headers, startedAt, onFinish }: RequestRecordOptions) {
+    this.requestId = requestId;
+    this.headers = headers;
+    this.startedAt = startedAt;
+    this.#onFinish = onFinish;
+  }
+
+  /** The operations of the request: several for a batch. */
+  get operations(): readonly RecordedOperation[] {
+    return this.#items ?? [this];
+  }
+
+  /** Adds an operation of a batch. */
+  addItem(): RecordedOperation {
+    const item: RecordedOperation = { operationName: undefined, type: 'unknown', outcome: undefined };
+    this.#items ??= [];
+    this.#items.push(item);
+    return item;
+  }
+
+  /** A subscription has begun. How it ends is not its client's fault: clients end subscriptions by leaving. */
+  subscribe(): void {
+    this.#isSubscribed = true;
+    this.outcome = 'ok';
+  }
+
+  /** The response consists of these payloads. */
+  followPayloads(payloads: { hasErrors(): boolean }): void {
+    this.#payloads = payloads;
+    this.outcome = 'ok';
+  }
+
+  /** Data with errors was sent. */
+  addErrors(): void {
+    if (this.outcome === 'ok') this.outcome = 'partial';
+  }
+
+  /** The request ends with this error. After the first data it is a part of the response that fails. */
+  fail(error: unknown): void {
+    const outcome = outcomeOfError(error);
+    if (this.#isSubscribed && isShutdown(error)) return;
+    this.outcome =
+      outcome === 'error' && this.firstPayloadAt !== undefined && !this.#isSubscribed ? 'partial' : outcome;
+  }
+
+  /** The client left before the end of the response. */
+  abort(): void {
+    if (this.#isSubscribed) return;
+    this.outcome = 'aborted';
+    for (const item of this.#items ?? []) item.outcome = 'aborted';
+  }
+
+  /** The response is one without data. What the execution has returned does not count: a plugin has replaced it. */
+  replaceOutcome(status: number): void {
+    const { outcome } = this;
+    if (outcome === undefined || outcome === 'ok' || outcome === 'partial')
+      this.outcome = status >= 500 ? 'error' : 'refused';
+  }
+
+  /** A payload, or a part of one, is sent. */
+  addPayload(bytes: number): void {
+    // No client reads it.
+    if (this.outcome === 'aborted') return;
+    this.firstPayloadAt ??= performance.now();
+    this.bytes += bytes;
+  }
+
+  /** An event of a subscription is sent: the JSON text of an execution result. Its errors come first. */
+  checkEvent(text: string): void {
+    if (text.startsWith('{"errors"')) this.addErrors();
+  }
+
+  /** A fetch of the request is under way, until `endFetch`. */
+  startFetch(): void {
+    if (this.#fetches === 0) this.#fetchingSince = performance.now();
+    this.#fetches += 1;
+  }
+
+  endFetch(): void {
+    this.#fetches -= 1;
+    if (this.#fetches === 0) this.#fetchingMs += performance.now() - this.#fetchingSince;
+  }
+
+  /** Time in which at least one fetch of the request was under way, in milliseconds. */
+  fetchingMsUntil(endedAt: number): number {
+    return this.#fetchingMs + (this.#fetches > 0 ? endedAt - this.#fetchingSince : 0);
+  }
+
+  /** Reports the record. Later calls do nothing. */
+  finish(): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    if (this.#payloads?.hasErrors() === true) this.addErrors();
+    this.#onFinish(this, performance.now());
+  }
+}
+
+/** By the code and the HTTP status of the error. */
+export function outcomeOf(code: unknown, status: number): RequestOutcome {
+  if (code === 'OVERLOADED') return 'shed';
+  if (code === 'RATE_LIMITED') return 'limited';
+  if (code === 'REQUEST_ABORTED') return 'aborted';
+  return status < 500 ? 'refused' : 'error';
+}
+
+function outcomeOfError(error: unknown): RequestOutcome {
+  if (!(error instanceof Error) || !('status' in error) || typeof error.status !== 'number') return 'error';
+  return outcomeOf('code' in error ? error.code : undefined, error.status);
+}
+
+function isShutdown(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'SHUTTING_DOWN';
+}

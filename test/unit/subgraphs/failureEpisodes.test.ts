@@ -1,0 +1,89 @@
+import { expect, test } from '@jest/globals';
+import { FailureEpisodes, recoveryMs, reminderMs } from '../../../gateway/subgraphs/failureEpisodes.ts';
+
+function observe() {
+  const lines: unknown[] = [];
+  let now = 0;
+  const write =
+    (level: string) =>
+    (fields: object, message?: string): void =>
+      void lines.push({ level, message, ...fields });
+  const log = { warn: write('warn'), info: write('info') } as never;
+  const episodes = new FailureEpisodes({ log, now: () => now });
+  return {
+    lines,
+    advance: (ms: number) => {
+      now += ms;
+    },
+    call: (outcome: string, subgraph = 'reviews') =>
+      episodes.onCall(subgraph, outcome, { status: undefined, requestId: 'request-1' }),
+  };
+}
+
+const begun = (reason: string) => ({
+  level: 'warn',
+  message: 'A subgraph has begun to fail',
+  subgraph: 'reviews',
+  reason,
+  status: undefined,
+  requestId: 'request-1',
+});
+const startedAt = new Date(0).toISOString();
+
+test('a subgraph that fails and recovers leaves two lines, with the failures by reason', () => {
+  const { lines, advance, call } = observe();
+  call('ok');
+  call('timeout');
+  advance(1_000);
+  call('timeout');
+  call('http_error');
+  call('cancelled');
+  expect(lines).toEqual([begun('timeout')]);
+  advance(recoveryMs);
+  call('ok', 'products');
+  expect(lines).toHaveLength(1);
+  call('ok');
+  call('ok');
+  expect(lines.slice(1)).toEqual([
+    {
+      level: 'info',
+      message: 'A subgraph has recovered',
+      subgraph: 'reviews',
+      startedAt,
+      endedAt: new Date(1_000).toISOString(),
+      count: 3,
+      failures: { timeout: 2, http_error: 1 },
+    },
+  ]);
+  call('unreachable');
+  expect(lines[2]).toEqual(begun('unreachable'));
+});
+
+test('calls that succeed between failures do not end an episode', () => {
+  const { lines, advance, call } = observe();
+  for (let index = 0; index < 50; index++) {
+    call('timeout');
+    advance(1);
+    call('ok');
+    advance(recoveryMs / 20);
+  }
+  expect(lines).toEqual([begun('timeout')]);
+});
+
+test('an episode that lasts is logged once a minute, with all failures so far', () => {
+  const { lines, advance, call } = observe();
+  for (let second = 0; second <= 130; second += 10) {
+    call('timeout');
+    advance(10_000);
+  }
+  expect(reminderMs).toBe(60_000);
+  expect(lines.slice(1)).toEqual(
+    [7, 13].map((count) => ({
+      ...begun('timeout'),
+      message: 'A subgraph is still failing',
+      startedAt,
+      count,
+      failures: { timeout: count },
+    })),
+  );
+});
