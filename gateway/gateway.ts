@@ -41,7 +41,7 @@ import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
 import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createSupergraphLoader } from './supergraphLoader.ts';
-import { createConfiguredLogger, type Logger } from './telemetry/logger.ts';
+import { createConfiguredLogger, type Logger, protectLogger } from './telemetry/logger.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
 import type { StartOptions } from './transport/http/httpServer.ts';
@@ -125,7 +125,8 @@ export async function createGateway(
 ): Promise<Gateway> {
   const config = parseConfig(withModulesOnly(options));
   const { startPlannerThread, waitToListenUnready, worker } = dependencies;
-  const log = dependencies.logger ?? (await createConfiguredLogger(config.telemetry));
+  const { logger } = dependencies;
+  const log = logger ? protectLogger(logger) : await createConfiguredLogger(config.telemetry);
   const timers = dependencies.timers ?? systemTimers;
   // First, because it may refuse the configuration, and nothing would be open then.
   const trustedDocuments = await loadTrustedDocuments({ config, log, timers });

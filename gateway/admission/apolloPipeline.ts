@@ -103,8 +103,12 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     ),
     plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
     includeStacktraceInErrorResponses: false,
-    formatError: (formatted, error) =>
-      formatError(error instanceof FormattedGraphQLError ? error.toJSON() : formatted),
+    formatError: (formatted, error) => {
+      if (error instanceof FormattedGraphQLError) return formatError(error.toJSON());
+      if (!isUnexpected(error)) return formatError(formatted);
+      options.log.error({ err: error }, 'An Apollo Server plugin failed with an unexpected error');
+      return internalServerError;
+    },
     stringifyResult,
     stopOnTerminationSignals: false,
     // Behaviour must not depend on NODE_ENV: neither introspection nor reports to Apollo.
@@ -271,7 +275,19 @@ export function formatFailure(
   if (!client.signal.aborted) {
     log.error({ err: error, requestId: client.requestId }, 'A request failed with an unexpected error');
   }
-  return { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } };
+  return internalServerError;
+}
+
+const internalServerError: GraphQLFormattedError = {
+  message: 'Internal server error',
+  extensions: { code: 'INTERNAL_SERVER_ERROR' },
+};
+
+/** Whether a plugin threw something else than a `GraphQLError`, which Apollo Server would show to clients. */
+function isUnexpected(error: unknown): boolean {
+  if (!(error instanceof GraphQLError)) return false;
+  const { originalError, extensions } = error;
+  return originalError !== undefined && !(originalError instanceof GraphQLError) && !extensions.code;
 }
 
 /** An error of a response without data: its code determines the HTTP status. */
