@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { ApolloServer, type ApolloServerPlugin, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -144,12 +145,19 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
 }
 
 /** Takes the lease on the supergraph of an operation before it is parsed. Apollo Server calls its first plugin in the same
- *  synchronous step in which it reads its schema: the lease is on the supergraph of that schema. */
+ *  synchronous step in which it reads its schema: the lease is on the supergraph of that schema.
+ *
+ *  Then each operation of a batch gets a turn of the event loop of its own, because Apollo Server would parse and validate
+ *  all of them in one. */
 function leaseSupergraph(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
+  const turns = new WeakMap<ClientRequest, Promise<void>>();
   return {
-    requestDidStart: ({ contextValue }) => {
-      contextValue.client.acquireSupergraph(supergraphs);
-      return Promise.resolve();
+    requestDidStart: ({ contextValue: { client }, requestIsBatched }) => {
+      client.acquireSupergraph(supergraphs);
+      if (!requestIsBatched) return Promise.resolve();
+      const turn = turns.get(client)?.then(() => setImmediate()) ?? Promise.resolve();
+      turns.set(client, turn);
+      return turn;
     },
   };
 }
