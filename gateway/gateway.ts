@@ -42,7 +42,7 @@ import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
 import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import { createSupergraphLoader } from './supergraphLoader.ts';
-import { createConfiguredLogger, type Logger } from './telemetry/logger.ts';
+import { createConfiguredLogger, type Logger, protectLogger } from './telemetry/logger.ts';
 import { LogLevel } from './telemetry/logLevel.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { OperationLabels } from './telemetry/operationLabels.ts';
@@ -131,7 +131,8 @@ export async function createGateway(
 ): Promise<Gateway> {
   const config = parseConfig(withModulesOnly(options));
   const { startPlannerThread, waitToListenUnready, worker } = dependencies;
-  const log = dependencies.logger ?? (await createConfiguredLogger(config.telemetry));
+  const { logger } = dependencies;
+  const log = logger ? protectLogger(logger) : await createConfiguredLogger(config.telemetry);
   const timers = dependencies.timers ?? systemTimers;
   // First, because it may refuse the configuration, and nothing would be open then.
   const trustedDocuments = await loadTrustedDocuments({ config, log, timers });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   ApolloServer,
   type ApolloServerPlugin,
@@ -115,8 +116,12 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
       ...disabledDefaults(options.plugins),
     ],
     includeStacktraceInErrorResponses: false,
-    formatError: (formatted, error) =>
-      formatError(error instanceof FormattedGraphQLError ? error.toJSON() : formatted),
+    formatError: (formatted, error) => {
+      if (error instanceof FormattedGraphQLError) return formatError(error.toJSON());
+      if (!isUnexpected(error)) return formatError(formatted);
+      options.log.error({ err: error }, 'An Apollo Server plugin failed with an unexpected error');
+      return internalServerError;
+    },
     stringifyResult,
     stopOnTerminationSignals: false,
     // Behaviour must not depend on NODE_ENV: neither introspection nor reports to Apollo.
@@ -153,14 +158,20 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
 
 /** Takes the lease on the supergraph of an operation before it is parsed, and records the operations of batches. Apollo
  *  Server calls its first plugin in the same synchronous step in which it reads its schema: the lease is on the supergraph
- *  of that schema. */
+ *  of that schema.
+ *
+ *  Then each operation of a batch gets a turn of the event loop of its own, because Apollo Server would parse and validate
+ *  all of them in one. */
 function observeOperations(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
+  const turns = new WeakMap<ClientRequest, Promise<void>>();
   return {
     requestDidStart: ({ contextValue: { client }, requestIsBatched }) => {
       client.acquireSupergraph(supergraphs);
-      return Promise.resolve(
-        requestIsBatched && client.record ? recordItem(client.record.addItem()) : undefined,
-      );
+      if (!requestIsBatched) return Promise.resolve();
+      const listener = client.record && recordItem(client.record.addItem());
+      const turn = turns.get(client)?.then(() => setImmediate()) ?? Promise.resolve();
+      turns.set(client, turn);
+      return turn.then(() => listener);
     },
   };
 }
@@ -307,7 +318,19 @@ export function formatFailure(
   if (!client.signal.aborted) {
     log.error({ err: error, requestId: client.requestId }, 'A request failed with an unexpected error');
   }
-  return { message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } };
+  return internalServerError;
+}
+
+const internalServerError: GraphQLFormattedError = {
+  message: 'Internal server error',
+  extensions: { code: 'INTERNAL_SERVER_ERROR' },
+};
+
+/** Whether a plugin threw something else than a `GraphQLError`, which Apollo Server would show to clients. */
+function isUnexpected(error: unknown): boolean {
+  if (!(error instanceof GraphQLError)) return false;
+  const { originalError, extensions } = error;
+  return originalError !== undefined && !(originalError instanceof GraphQLError) && !extensions.code;
 }
 
 /** An error of a response without data: its code determines the HTTP status. */

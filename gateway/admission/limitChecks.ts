@@ -38,8 +38,9 @@ export function createVariableDepthCheck({
 }: Pick<OperationLimits, 'depth'>): (variables: unknown) => void {
   return (variables) => {
     if (typeof variables !== 'object' || variables === null) return;
-    for (const [name, value] of Object.entries(variables)) {
-      if (!isDeeperThan(depth, value)) continue;
+    // `Object.entries` takes 100 ms for 1 MB of names.
+    for (const name in variables) {
+      if (!isDeeperThan(depth, (variables as Record<string, unknown>)[name])) continue;
       throw new HttpError(
         400,
         `The variable ${JSON.stringify(name)} is nested more than ${depth} levels deep (limits.depth).`,

@@ -7,14 +7,15 @@ export function hasCredentials(address: string): boolean {
   return username !== '' || password !== '';
 }
 
-/** A URL for logs and messages: without the values of its user name, password and query parameters. Text that is no URL is
- *  returned as it is. */
+/** A URL for logs and messages: without the values of its user name, password, query parameters and fragment. Text that is
+ *  no URL is returned as it is. */
 export function maskSecrets(address: string): string {
   if (!URL.canParse(address)) return address;
   const url = new URL(address);
-  if (!hasCredentials(address) && url.search === '') return address;
+  if (!hasCredentials(address) && url.search === '' && url.hash === '') return address;
   if (url.username !== '') url.username = mask;
   if (url.password !== '') url.password = mask;
   for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, mask);
+  if (url.hash !== '') url.hash = mask;
   return url.href;
 }

@@ -35,13 +35,14 @@ function expandText(
   environment: Environment,
   problems: ConfigProblem[],
 ): string {
-  return text.replace(/\$\{([^}]*)\}/g, (reference, inside: string) => {
+  return text.replace(/\$\{([^}]*)\}/g, (reference: string, inside: string) => {
     const match = /^([A-Za-z_]\w*)(?::-(.*))?$/s.exec(inside);
     const [name, fallback] = [match?.[1], match?.[2]];
     if (name === undefined) {
       problems.push({
         path: formatConfigPath(path),
-        message: `has ${reference}, which is not a reference to an environment variable`,
+        // Not quoted: it may be a part of a password.
+        message: 'has $ and braces with something else in them than the name of an environment variable',
         expected: 'a name of letters, digits and _, as in `$NAME` with braces',
       });
       return reference;

@@ -53,7 +53,7 @@ function readDocument(path: string): unknown {
   }
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  if (document.errors.length === 0) return document.toJS({ maxAliasCount: 100 }) ?? {};
+  if (document.errors.length === 0) return toPlainValue(document, path);
   const { errors } = document;
   throw new ConfigError(
     errors.map(({ code, message, pos: [offset] }): ConfigProblem => {
@@ -69,6 +69,22 @@ function readDocument(path: string): unknown {
       };
     }),
   );
+}
+
+function toPlainValue(document: Document.Parsed, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch {
+    // The message of the library has the alias, which may be a password without quotes.
+    throw new ConfigError([
+      {
+        path,
+        message:
+          'has an alias (text that begins with `*`) without its anchor (`&`), or more than 100 aliases',
+        expected: 'texts that begin with * in quotes',
+      },
+    ]);
+  }
 }
 
 /** The first occurrence of the key that its map repeats at this offset. */

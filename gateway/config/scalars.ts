@@ -174,6 +174,15 @@ export function nonBlankText(expected: string) {
   return text({ title: 'text', expected, isValid: (value) => value.trim() !== '' });
 }
 
+/** The path of a PEM file. The content of one is refused, because paths are printed and logged. */
+export function pemFile() {
+  return text({
+    title: 'path',
+    expected: 'the path of a PEM file, or nothing',
+    isValid: (value) => !value.includes('-----BEGIN'),
+  });
+}
+
 /** The address of an HTTP endpoint. */
 export function httpUrl() {
   return text({

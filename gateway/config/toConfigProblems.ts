@@ -3,7 +3,11 @@ import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { knownKeysAt, schemaAt } from './configJsonSchema.ts';
 import { findNearestName } from './findNearestName.ts';
 
-const shapeNames: Readonly<Record<string, string>> = { object: 'a section with keys', array: 'a list' };
+const shapeNames: Readonly<Record<string, string>> = {
+  object: 'a section with keys',
+  record: 'a section with keys',
+  array: 'a list',
+};
 
 /** Converts the issues of the schema to problems with messages for users. `input`: the checked configuration. */
 export function toConfigProblems(issues: readonly z.core.$ZodIssue[], input: unknown): ConfigProblem[] {
@@ -34,7 +38,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): ConfigProblem
   return [
     {
       path: formatConfigPath(issue.path),
-      message: problemOf(issue) ?? describeValue(valueAt(input, issue.path), issue.path),
+      message: problemOf(issue) ?? describeValue(valueAt(input, issue.path), issue),
       expected: expectationOf(issue),
     },
   ];
@@ -59,13 +63,16 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** Describes a value briefly. Does not quote secrets, and addresses that may contain a password or a key. */
-function describeValue(value: unknown, path: readonly PropertyKey[]): string {
+/** Describes a value briefly. Does not quote what may be a secret or contain one: addresses with a password or a key, lines
+ *  of headers, the content of a file instead of its path, and texts in the place of a section, such as the secret itself in
+ *  the place of `{ secret: … }`. */
+function describeValue(value: unknown, { code, path }: z.core.$ZodIssue): string {
   if (value === undefined) return 'is missing';
   if (value === null) return 'is empty';
   if (Array.isArray(value)) return 'is a list';
   if (typeof value === 'object') return 'is a section';
+  if (code !== 'custom') return 'is a single value';
   const text = JSON.stringify(value);
-  const mayHaveSecret = /@|\?.*=/.test(text) || schemaAt(path)?.title === 'secret';
+  const mayHaveSecret = /[@?#]|: |-----BEGIN/.test(text) || schemaAt(path)?.title === 'secret';
   return mayHaveSecret || text.length > 60 ? 'is invalid' : `is ${text}`;
 }

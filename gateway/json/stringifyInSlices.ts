@@ -42,6 +42,7 @@ export function* stringifyInSlices(value: unknown, emit: (text: string) => void)
       } else if (Array.isArray(element)) {
         text += '[';
         open.push({ values: element, keys: undefined, next: 0 });
+        yield;
       } else {
         text += '{';
         const entries = Object.entries(element as object);

@@ -26,9 +26,14 @@ export function coerceVariables(
 ): CoercedVariables {
   const definitions = operation.variableDefinitions ?? [];
   if (definitions.length === 0) return { kind: 'coerced', values: noValues };
-  const hasInfinity = checkValueCount(inputs, maxValues);
-  // A copy without a prototype, so that members of Object.prototype such as `toString` are not read as variables.
-  const copy = Object.assign(Object.create(null) as Record<string, unknown>, inputs);
+  // Without a prototype, so that members of Object.prototype such as `toString` are not read as variables. Without the
+  // variables that the operation does not define, of which there may be very many.
+  const copy: Record<string, unknown> = Object.create(null);
+  for (const { variable } of definitions) {
+    const name = variable.name.value;
+    if (Object.hasOwn(inputs, name)) copy[name] = inputs[name];
+  }
+  const hasInfinity = checkValueCount(copy, maxValues);
   const result = getVariableValues(schema, definitions, copy, { maxErrors: 0 });
   if (result.errors === undefined) {
     if (hasInfinity) {

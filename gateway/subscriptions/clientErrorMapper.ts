@@ -3,7 +3,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { reportedErrorsOf } from './sources/reportedErrors.ts';
 
 interface ClientErrorMapperOptions {
-  /** `security.exposeSubgraphErrors`: clients see the subgraph's own message and extensions. */
+  /** `security.exposeSubgraphErrors`: clients see the subgraph's own message and extensions, and the log has the message. */
   readonly exposeSubgraphErrors: boolean;
   readonly log: Logger;
 }
@@ -16,8 +16,9 @@ export function createClientErrorMapper({
 }: ClientErrorMapperOptions): (error: GatewayError) => GatewayError {
   return (error) => {
     const { subgraph, code } = error;
-    log.warn({ subgraph, code, err: error.cause }, 'A subgraph ended a subscription with an error');
     const [reported] = reportedErrorsOf(error) ?? [];
+    const err = reported === undefined || exposeSubgraphErrors ? error.cause : undefined;
+    log.warn({ subgraph, code, err }, 'A subgraph ended a subscription with an error');
     if (!exposeSubgraphErrors || reported === undefined) return error;
     const { code: _, ...extensions } = reported.extensions ?? {};
     return new GatewayError(code, reported.message, {

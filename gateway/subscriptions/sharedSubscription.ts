@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import { cursorExtension } from '../response/cursorExtension.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
+import { waitForTurn } from '../time/eventLoopTurn.ts';
 import {
   EventQueue,
   type EventQueueEntry,
@@ -48,6 +49,9 @@ interface SharedSubscriptionOptions {
   /** Called once, when the last subscriber left or the source ended. */
   onEnd(): void;
 }
+
+/** A payload is sent to so many subscribers without a pause, which takes a few milliseconds. */
+const subscribersPerTurn = 200;
 
 /** A queued event with the feed that completes it, or a notice. */
 type QueuedEvent = EventQueueEntry &
@@ -171,11 +175,16 @@ export class SharedSubscription {
         this.#resumeIfRoom();
       }
       if (queued.isNotice) {
-        this.#createSender(true)(createNotice(queued.failure));
+        await this.#createSender(true)(createNotice(queued.failure));
         if (this.#isEnded) return;
         continue;
       }
       const { event, feed } = queued;
+      const turn = waitForTurn();
+      if (turn !== undefined) {
+        await turn;
+        if (this.#isEnded) return;
+      }
       await this.#complete(event, feed);
       if (this.#isEnded) return;
       if (event.onConsumed === undefined) continue;
@@ -191,26 +200,42 @@ export class SharedSubscription {
   async #complete(event: SourceEvent, feed: EventFeed): Promise<void> {
     const send = this.#createSender(false);
     try {
-      for await (const payload of feed.complete(event, this.#abortController.signal)) send(payload);
+      for await (const payload of feed.complete(event, this.#abortController.signal)) {
+        // Most subscriptions have few subscribers, and nothing to wait for.
+        const rest = send(payload);
+        if (rest !== undefined) await rest;
+      }
     } catch (error) {
       if (this.#isEnded) return;
       const failure =
         error instanceof GatewayError
           ? error
           : new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: error });
-      send(createFailurePayload(event, failure));
+      await send(createFailurePayload(event, failure));
     }
   }
 
-  /** Sends payloads with one origin to the subscribers that are present before the first of them. */
-  #createSender(isNotice: boolean): (payload: SubscriptionPayload) => void {
+  /** Sends payloads with one origin to the subscribers that are present before the first of them. The promise resolves when
+   *  a payload was sent to all of them; `undefined` if it was sent at once. */
+  #createSender(isNotice: boolean): (payload: SubscriptionPayload) => Promise<void> | undefined {
     const origin: PayloadOrigin = { overflowPolicy: this.#overflowPolicy, isNotice };
     const subscribers = [...this.#subscribers];
-    return (payload) => {
-      for (const subscriber of subscribers) {
+    const sendTo = (payload: SubscriptionPayload, start: number, end: number): void => {
+      for (let i = start; i < end; i++) {
+        const subscriber = subscribers[i] as Subscriber;
         if (this.#subscribers.has(subscriber)) subscriber.onPayload(payload, origin);
       }
     };
+    const sendToAll = async (payload: SubscriptionPayload): Promise<void> => {
+      for (let start = 0; start < subscribers.length; start += subscribersPerTurn) {
+        if (start > 0) await waitForTurn();
+        sendTo(payload, start, Math.min(start + subscribersPerTurn, subscribers.length));
+      }
+    };
+    return (payload) =>
+      subscribers.length > subscribersPerTurn
+        ? sendToAll(payload)
+        : void sendTo(payload, 0, subscribers.length);
   }
 
   #endAfterEvents(notify: (subscriber: Subscriber) => void): void {

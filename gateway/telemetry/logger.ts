@@ -24,7 +24,12 @@ export async function createConfiguredLogger({ logLevel, logFormat }: LogSetting
 /** Creates a logger that writes lines of JSON to standard error, or to `destination`. Messages are fixed texts; variables
  *  are fields. */
 export function createLogger(level: string, destination: DestinationStream = standardError()): Logger {
-  return pino({ level, base: null }, destination);
+  return pino({ level, base: null, serializers: errorSerializers }, destination);
+}
+
+/** A logger of an application, for the lines of a gateway: it writes errors like `createLogger`. */
+export function protectLogger(logger: Logger): Logger {
+  return logger.child({}, { serializers: errorSerializers });
 }
 
 /** A destination for lines of JSON, which writes lines for people to `destination`. */
@@ -37,6 +42,53 @@ export async function prettify(destination: DestinationStream): Promise<Destinat
     translateTime: 'SYS:HH:MM:ss.l',
   });
   return { write: (line) => destination.write(format(line)) };
+}
+
+/** An error as fields: what it is, and where it was thrown. Other properties are left out. They may be secrets: an error of
+ *  graphql-js has the text of its operation, and one of ioredis the arguments of its command. */
+function toErrorFields(error: unknown): Readonly<Record<string, unknown>> {
+  if (typeof error === 'string') return { type: 'string', message: error };
+  if (!isErrorLike(error)) return { type: typeof error };
+  const chain = causesOf(error);
+  const code = 'code' in error ? error.code : undefined;
+  return {
+    type: error.name,
+    message: chain.map(messageOf).join(': '),
+    stack: chain.map(stackOf).join('\ncaused by: '),
+    ...(typeof code === 'string' && { code }),
+  };
+}
+
+const errorSerializers = { err: toErrorFields, error: toErrorFields };
+
+/** An error with its causes, at most ten. */
+function causesOf(error: Error): Error[] {
+  const chain = [error];
+  while (chain.length < 10) {
+    const { cause } = chain.at(-1) as Error;
+    if (!isErrorLike(cause) || chain.includes(cause)) break;
+    chain.push(cause);
+  }
+  return chain;
+}
+
+/** Errors of Node internals and of other threads may not be instances of this realm's `Error`. */
+function isErrorLike(value: unknown): value is Error {
+  return (
+    typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string'
+  );
+}
+
+/** V8 quotes the beginning of a text that is not JSON, which may be data or a body with secrets. */
+const quotedJson = /Unexpected token .+ is not valid JSON/s;
+
+function messageOf({ message }: Error): string {
+  return message.replace(quotedJson, 'Unexpected token: it is not valid JSON');
+}
+
+function stackOf(error: Error): string {
+  const { message, stack = '' } = error;
+  return message === '' ? stack : stack.replace(message, () => messageOf(error));
 }
 
 let sharedStandardError: BatchedDestination | undefined;

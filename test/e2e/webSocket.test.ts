@@ -307,16 +307,26 @@ describe('the headers of an operation on a WebSocket', () => {
   });
 
   test.each([
-    ['that are used as headers may not be larger than HTTP headers', { authorization: 'x'.repeat(20_000) }],
-    ['may not be larger than 64 KB in total', { unused: 'x'.repeat(65_536) }],
-  ])('%s', async (_, payload) => {
+    [
+      'that are used as headers may not be larger than HTTP headers',
+      { authorization: 'x'.repeat(20_000) },
+      'Connection parameters are too large',
+    ],
+    [
+      'may not be larger than 64 KB in total',
+      { unused: 'x'.repeat(65_536) },
+      'Connection parameters are too large',
+    ],
+    [
+      'that are used as headers may not have line breaks',
+      { headers: { Authorization: 'a\r\nx-b: c' } },
+      'The connection parameter "authorization" has characters that no header may have',
+    ],
+  ])('%s', async (_, payload, reason) => {
     await using server = await startScriptedServer();
     await using peer = await Peer.open(server.url);
     peer.send({ type: 'connection_init', payload });
-    expect(await peer.closed).toEqual({
-      code: 4400,
-      reason: 'Connection parameters are too large',
-    });
+    expect(await peer.closed).toEqual({ code: 4400, reason });
   });
 });
 

@@ -49,6 +49,7 @@ export type CannedAnswer =
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string | string[]>>;
     }
+  | { readonly kind: 'text'; readonly body: string; readonly status?: number; readonly headers?: undefined }
   | { readonly kind: 'hang' }
   | { readonly kind: 'reset' };
 
@@ -340,7 +341,7 @@ class InlineServer implements RunningInlineSubgraph {
     if (canned?.kind === 'hang') return;
     if (canned?.kind === 'reset') return void request.socket.resetAndDestroy();
     const body = canned === undefined ? await this.#execute(call) : canned.body;
-    const json = JSON.stringify(body);
+    const json = canned?.kind === 'text' ? canned.body : JSON.stringify(body);
     response.writeHead(canned?.status ?? 200, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(json),

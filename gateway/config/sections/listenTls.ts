@@ -1,18 +1,15 @@
 import { z } from 'zod';
-import { text } from '../scalars.ts';
-
-const file = () =>
-  text({ title: 'path', expected: 'the path of a PEM file, or nothing', isValid: () => true });
+import { pemFile } from '../scalars.ts';
 
 export const listenTls = z
   .strictObject({
-    cert: file()
+    cert: pemFile()
       .describe(
         'PEM file with the certificate of the public listener, and with those between it and its authority. Turns TLS on. A relative path starts at the directory of the configuration file.',
       )
       .prefault(''),
-    key: file().describe('PEM file with the private key of `cert`, without a passphrase.').prefault(''),
-    ca: file()
+    key: pemFile().describe('PEM file with the private key of `cert`, without a passphrase.').prefault(''),
+    ca: pemFile()
       .describe(
         'PEM file with the certificate authorities of clients. Clients without a certificate that one of them has signed cannot connect. Empty: no certificates of clients.',
       )

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, flag, integer, nonBlankText, text } from '../scalars.ts';
+import { duration, flag, integer, nonBlankText, pemFile, text } from '../scalars.ts';
 
 export const reconnectDefaults = { minDelay: '50ms', maxDelay: '2s' } as const;
 
@@ -72,13 +72,13 @@ export const redisSection = z
         enabled: flag()
           .describe('Use TLS for servers and Sentinels. Not needed with `rediss://`.')
           .prefault(false),
-        ca: anyText()
+        ca: pemFile()
           .describe(
             'Path of a PEM file with the trusted certificate authorities, instead of the default ones.',
           )
           .prefault(''),
-        certificate: anyText().describe('Path of a PEM file with the client certificate.').prefault(''),
-        key: anyText().describe('Path of a PEM file with the key of `certificate`.').prefault(''),
+        certificate: pemFile().describe('Path of a PEM file with the client certificate.').prefault(''),
+        key: pemFile().describe('Path of a PEM file with the key of `certificate`.').prefault(''),
         serverName: anyText()
           .describe('Expected name in the certificate of the server, if it differs from the host name.')
           .prefault(''),

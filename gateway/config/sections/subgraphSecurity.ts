@@ -1,17 +1,14 @@
 import { z } from 'zod';
-import { text } from '../scalars.ts';
+import { pemFile, text } from '../scalars.ts';
 import { sentHeaderName } from './headerName.ts';
 
-const file = (title: string) =>
-  text({ title, expected: 'the path of a PEM file, or nothing', isValid: () => true });
-
-const ca = file('path').describe(
+const ca = pemFile().describe(
   "PEM file with the certificate authorities that may have signed the subgraph's certificate, instead of Node's own. A relative path starts at the directory of the configuration file. The file is read again when it changes.",
 );
-const cert = file('path').describe(
+const cert = pemFile().describe(
   "PEM file with the gateway's certificate for subgraphs that demand one, and with those between it and its authority. Needs `key`.",
 );
-const key = file('path').describe('PEM file with the private key of `cert`, without a passphrase.');
+const key = pemFile().describe('PEM file with the private key of `cert`, without a passphrase.');
 
 const secret = text({ title: 'secret', expected: 'text, or nothing', isValid: () => true }).describe(
   'Key with which the body of every HTTP request to the subgraph is signed (HMAC-SHA256). Empty: requests are not signed. See [headers.md](headers.md#signed-requests).',

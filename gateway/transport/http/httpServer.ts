@@ -40,6 +40,7 @@ import { closeListener, closeServer, createHttpListener, startListening } from '
 import { InFlightRequests } from './inFlightRequests.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { createMountedGateway, type MountedGateway } from './mountedGateway.ts';
+import { rejectPipelinedRequests } from './rejectPipelinedRequests.ts';
 import { inRequestScope } from './requestScope.ts';
 import { rejectMalformedHeaders } from './respondToMalformedHttp.ts';
 import type { TlsOptions } from './tlsServer.ts';
@@ -291,7 +292,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const handle =
         workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
       return (request, response) => {
-        if (!rejectMalformedHeaders(request, response)) handle(request, response);
+        if (rejectPipelinedRequests(request, response) || rejectMalformedHeaders(request, response)) return;
+        handle(request, response);
       };
     },
     isWriting: (socket) => inFlight.isWriting(socket),

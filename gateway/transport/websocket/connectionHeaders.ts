@@ -23,21 +23,27 @@ export function handshakeHeaders(
   return headers;
 }
 
+export const parametersTooLarge = 'Connection parameters are too large';
+
 /** Headers from connection parameters: `accept` and the `allowed` names (in lower case) with text values. Entries of a
- *  `headers` object among the parameters take precedence. `undefined` when they are larger than Node allows headers to
- *  be. */
+ *  `headers` object among the parameters take precedence. A text says why there are none: they are larger than Node allows
+ *  headers to be, or one has characters that no header may have. */
 export function parameterHeaders(
   parameters: Readonly<Record<string, unknown>>,
   allowed: ReadonlySet<string>,
-): ReadonlyMap<string, string> | undefined {
+): ReadonlyMap<string, string> | string {
   const headers = new Map<string, string>();
   collect(parameters, allowed, headers);
   const { headers: inner } = parameters;
   if (typeof inner === 'object' && inner !== null)
     collect(inner as Record<string, unknown>, allowed, headers);
   let size = 0;
-  for (const [name, value] of headers) size += name.length + value.length;
-  return size > maxHeaderSize ? undefined : headers;
+  for (const [name, value] of headers) {
+    if (!headerValuePattern.test(value))
+      return `The connection parameter "${name}" has characters that no header may have`;
+    size += name.length + value.length;
+  }
+  return size > maxHeaderSize ? parametersTooLarge : headers;
 }
 
 function collect(
@@ -47,7 +53,7 @@ function collect(
 ): void {
   for (const [key, value] of Object.entries(from)) {
     const name = key.toLowerCase();
-    if (typeof value !== 'string' || !headerValuePattern.test(value)) continue;
+    if (typeof value !== 'string') continue;
     if (name === 'accept' || (allowed.has(name) && !connectionHeaderPattern.test(name)))
       headers.set(name, value);
   }

@@ -24,7 +24,12 @@ import { runInRequestScope } from '../http/requestScope.ts';
 import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
-import { operationHeaders, parameterHeaders, pickForwardedParameters } from './connectionHeaders.ts';
+import {
+  operationHeaders,
+  parameterHeaders,
+  parametersTooLarge,
+  pickForwardedParameters,
+} from './connectionHeaders.ts';
 import { operationMessagesOf, requestBodyOf } from './webSocketMessages.ts';
 import { WebSocketOutbox } from './webSocketOutbox.ts';
 
@@ -165,8 +170,8 @@ export class WebSocketConnection {
     }
     const headers = parameterHeaders(parameters, this.#options.connectionParams);
     const forwarded = pickForwardedParameters(parameters, this.#options.subgraphParams);
-    if (headers === undefined || forwarded === undefined) {
-      this.#close(CloseCode.BadRequest, parametersTooLarge);
+    if (typeof headers === 'string' || forwarded === undefined) {
+      this.#close(CloseCode.BadRequest, typeof headers === 'string' ? headers : parametersTooLarge);
       return;
     }
     this.#initialization = 'started';
@@ -192,10 +197,15 @@ export class WebSocketConnection {
   /** A ping whose payload has the token's header renews the token of the connection. */
   #answerPing(payload: Readonly<Record<string, unknown>> | undefined): void {
     const { tokenHeader } = this.#options.admission.authentication;
-    const renewed =
+    const headers =
       tokenHeader === undefined || payload === undefined
         ? undefined
-        : parameterHeaders(payload, new Set([tokenHeader]))?.get(tokenHeader);
+        : parameterHeaders(payload, new Set([tokenHeader]));
+    if (typeof headers === 'string') {
+      this.#close(CloseCode.BadRequest, headers);
+      return;
+    }
+    const renewed = tokenHeader === undefined ? undefined : headers?.get(tokenHeader);
     if (tokenHeader === undefined || renewed === undefined || this.#initialization !== 'acknowledged') {
       this.#sendPong(payload);
       return;
@@ -430,7 +440,6 @@ export class WebSocketConnection {
 
 /** The payload of `connection_init` stays in memory as long as the socket. */
 const maxInitBytes = 64 * 1024;
-const parametersTooLarge = 'Connection parameters are too large';
 
 function byteLengthOf(data: RawData): number {
   return Array.isArray(data) ? data.reduce((sum, { length }) => sum + length, 0) : data.byteLength;

@@ -38,6 +38,8 @@ export class WebSocketRegistry {
     this.#options = options;
     const settings: ServerOptions & { closeTimeout: number } = {
       noServer: true,
+      // One message of a socket in a turn of the event loop. Otherwise, all that have arrived are handled in one.
+      allowSynchronousEvents: false,
       clientTracking: false,
       maxPayload: options.maxMessageBytes,
       perMessageDeflate: false,

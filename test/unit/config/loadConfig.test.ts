@@ -135,7 +135,7 @@ security:
       },
       {
         path: 'listen.host',
-        message: 'has ${1X}, which is not a reference to an environment variable',
+        message: 'has $ and braces with something else in them than the name of an environment variable',
         expected: 'a name of letters, digits and _, as in `$NAME` with braces',
       },
       { path: 'listen.paht', message: 'is not known; did you mean `path`?', expected: '' },

@@ -242,7 +242,7 @@ describe('an invalid configuration', () => {
   test.each([
     [null, 'is empty'],
     [[], 'is a list'],
-    ['supergraph.graphql', 'is "supergraph.graphql"'],
+    ['supergraph.graphql', 'is a single value'],
   ])('that is not a mapping is reported: %p', (options, message) => {
     expect(findConfigProblems(options)).toEqual([{ path: '', message, expected: 'a section with keys' }]);
   });

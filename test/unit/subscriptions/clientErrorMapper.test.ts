@@ -25,10 +25,14 @@ test('clients see the message of a subgraph error only with exposeSubgraphErrors
   });
 });
 
-test('a subgraph error is always logged with its message', () => {
-  expect(mapError(refused, false).lines).toMatchObject([
-    { subgraph: 'reviews', err: { message: 'not on Sundays' } },
-  ]);
+test('a subgraph error is logged with its message only with exposeSubgraphErrors, and other errors always', () => {
+  const fields = { subgraph: 'reviews', code: 'SUBGRAPH_ERROR' };
+  expect(mapError(refused, true).lines).toMatchObject([{ ...fields, err: { message: 'not on Sundays' } }]);
+  expect(mapError(refused, false).lines).toMatchObject([fields]);
+  expect(mapError(refused, false).lines[0]).not.toHaveProperty('err');
+  const cause = new Error('read ECONNRESET');
+  const lost = new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.', { cause });
+  expect(mapError(lost, false).lines).toMatchObject([{ err: { message: 'read ECONNRESET' } }]);
 });
 
 test('an error of the gateway itself is not changed', () => {
