@@ -28,10 +28,10 @@ type ObserveExecution = NonNullable<Feature['observeExecution']>;
 export function observersOf(features: readonly Feature[]): ObserveExecution | undefined {
   const observing = features.flatMap((feature) => feature.observeExecution?.bind(feature) ?? []);
   if (observing.length === 0) return undefined;
-  return (operation, context) =>
+  return (operation, context, origin) =>
     combineObservers(
       observing
-        .map((observe) => observe(operation, context))
+        .map((observe) => observe(operation, context, origin))
         .filter((observer): observer is ExecutionObserver => observer !== undefined),
     );
 }

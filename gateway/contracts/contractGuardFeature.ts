@@ -81,7 +81,7 @@ export class ContractGuardFeature implements Feature {
   }
 
   addAdminRoutes(routes: Routes): void {
-    routes.get('/contracts', async () => this.#describe());
+    routes.get('/contracts', async () => this.describe());
   }
 
   /** Problems that operators should see although the gateway is ready. */
@@ -101,7 +101,8 @@ export class ContractGuardFeature implements Feature {
     ];
   }
 
-  #describe(): object {
+  /** The answer of `GET /contracts`. */
+  describe(): object {
     const { guard: mode, directory } = this.#context.config.contracts;
     const guard = this.#guard;
     if (guard === undefined) return { guard: mode };

@@ -2,7 +2,11 @@ import type { GatewayConfig } from '../config/schema.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { CallHooks } from './callHooks.ts';
-import { createHttpSubgraphClient, type ObservableSubgraphClient } from './httpSubgraphClient.ts';
+import {
+  createHttpSubgraphClient,
+  type HttpSubgraphClientOptions,
+  type ObservableSubgraphClient,
+} from './httpSubgraphClient.ts';
 import type { CallPolicyObserver } from './policies/callPolicies.ts';
 import type { SendPolicy } from './subgraphClient.ts';
 import { registerSubgraphGauges, SubgraphMetrics } from './subgraphMetrics.ts';
@@ -16,6 +20,7 @@ interface SubgraphClientOptions {
   /** Put around everything else, the first one outermost. */
   readonly policies: readonly SendPolicy[];
   readonly hooks?: CallHooks | undefined;
+  readonly onCall?: HttpSubgraphClientOptions['onCall'];
 }
 
 /** Creates the gateway's client of subgraphs, with its metrics and log. */
@@ -26,12 +31,14 @@ export function createSubgraphClient({
   endpointOf,
   policies,
   hooks,
+  onCall,
 }: SubgraphClientOptions): ObservableSubgraphClient {
   const client = createHttpSubgraphClient({
     endpointOf,
     sharesInFlightCalls: config.batching.acrossRequests,
     policies,
     hooks,
+    onCall,
     queueTimeMs: config.overload.queueTime,
     observer: createObserver(new SubgraphMetrics(registry), log),
     onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),
