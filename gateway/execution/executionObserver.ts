@@ -21,6 +21,8 @@ export interface ResponseEnd {
   /** False when the client disconnected, or the gateway shut down, before the last payload. */
   readonly isComplete: boolean;
   readonly hasErrors: boolean;
+  /** Indices of the steps that failed, or had errors in their responses; omitted for none. */
+  readonly failedSteps?: ReadonlySet<number> | undefined;
 }
 
 /** Where the time of a payload went, in `extensions.tributary`. */

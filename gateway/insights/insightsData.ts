@@ -37,8 +37,10 @@ export interface SubgraphInsights {
   readonly url: string | null;
   /** Calls in the last one to two minutes. */
   readonly callsPerSecond: number;
-  /** Of these calls, from 0 to 1: those without a usable response. */
+  /** Of these calls, from 0 to 1: those without a response. */
   readonly failureShare: number;
+  /** Share of the answers with a fetch from the subgraph, from 0 to 1, that have errors of it. */
+  readonly errorShare: number;
   /** Of these calls, until the response was complete. */
   readonly latency: LatencySummary | null;
   /** `null` for a subgraph without a circuit breaker, or without a call so far. */
@@ -97,6 +99,8 @@ export interface FetchInsights {
   /** From the start of the request to that of the fetch, mean; `null` if it was never sent. */
   readonly startMs: number | null;
   readonly latency: LatencySummary | null;
+  /** Share of the answers, from 0 to 1, in which the fetch failed or had errors. */
+  readonly errorShare: number;
   /** Share of the recorded answers, from 0 to 1, whose first payload waited for the fetch. */
   readonly criticalShare: number;
   /** How long these answers waited for it, on average. */

@@ -7,14 +7,17 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SubgraphCallEvent } from '../subgraphs/httpSubgraphClient.ts';
 import type { SubgraphState } from '../subgraphs/policies/callPolicies.ts';
 import type { CancelTimer } from '../time/timers.ts';
+import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { AnswerTimes } from './answerTimes.ts';
-import type { InsightsData, SubgraphInsights } from './insightsData.ts';
+import type { InsightsData, OperationInsights, SubgraphInsights } from './insightsData.ts';
+import { addInsightsPage, findInsightsDirectory } from './insightsPage.ts';
 import { roundMs } from './latencyHistogram.ts';
 import { OperationTable } from './operationTable.ts';
 import { readCounts } from './readCounts.ts';
 import { SubgraphCalls } from './subgraphCalls.ts';
+import { SubgraphShares, shareOf } from './subgraphShares.ts';
 import { pointIntervalMs, TimeSeries } from './timeSeries.ts';
 
 /** What other parts of the gateway know. */
@@ -89,6 +92,7 @@ export class InsightsFeature implements Feature {
   }
 
   addAdminRoutes(routes: Routes): void {
+    addInsightsPage(routes, findInsightsDirectory());
     routes.get<DataQuery>('/insights/data', async ({ query }, reply) => {
       reply.header('cache-control', 'no-store');
       const { operations = String(defaultOperations) } = query;
@@ -111,11 +115,15 @@ export class InsightsFeature implements Feature {
 
   async #describe(limit: number): Promise<InsightsData> {
     const { supergraphs, now } = this.#context;
-    const operations = [...this.#operations.operations]
+    const largest = [...this.#operations.operations]
       .map((operation) => ({ operation, totalMs: operation.totalMs }))
       .sort((a, b) => b.totalMs - a.totalMs)
-      .slice(0, limit)
-      .map(({ operation }) => operation.describe());
+      .slice(0, limit);
+    const operations: OperationInsights[] = [];
+    for (const { operation } of largest) {
+      operations.push(operation.describe());
+      await yieldToEventLoop();
+    }
     const supergraph = supergraphs.current();
     return {
       worker: this.#sources.worker ?? null,
@@ -135,20 +143,18 @@ export class InsightsFeature implements Feature {
 
   #describeSubgraphs(): readonly SubgraphInsights[] {
     const states = new Map(this.#sources.subgraphStates().map((state) => [state.subgraph, state]));
-    const gating = new Map<string, { count: number; sumMs: number }>();
-    let recorded = 0;
-    for (const { plans } of this.#operations.operations) {
-      for (const plan of plans) recorded += plan.addGating(gating);
-    }
+    const shares = new SubgraphShares();
+    for (const { plans } of this.#operations.operations) for (const plan of plans) plan.addTo(shares);
     const current = this.#context.supergraphs.current();
     const urls = new Map(Array.from(current?.subgraphs.values() ?? [], ({ name, url }) => [name, url]));
     const names = new Set([...urls.keys(), ...states.keys()]);
     return [...names].sort().map((name) => {
-      const { count, sumMs } = gating.get(name) ?? { count: 0, sumMs: 0 };
+      const { answers, failures, gated, gatedSumMs } = shares.of(name);
       return {
         ...this.#calls.describe(name, urls.get(name) ?? null, states.get(name)),
-        gatedShare: recorded === 0 ? 0 : Math.round((count / recorded) * 1_000) / 1_000,
-        gatedMs: count === 0 ? 0 : roundMs(sumMs / count),
+        errorShare: shareOf(failures, answers),
+        gatedShare: shareOf(gated, shares.recorded),
+        gatedMs: gated === 0 ? 0 : roundMs(gatedSumMs / gated),
       };
     });
   }

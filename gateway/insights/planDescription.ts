@@ -76,7 +76,8 @@ export function findDeferCandidates({
     const deferred = deferFields(root, new Set(known), group);
     const assigned = assignStepsToGroups(steps, deferred, group + 1).stepsOfGroup;
     const released = new Set(gating.filter((step) => assigned[0]?.has(step) !== true));
-    if (released.size > 0) found.set(key, { subgraph, fields, released });
+    // A first payload without any fetch has nothing to show.
+    if (released.size > 0 && released.size < gating.length) found.set(key, { subgraph, fields, released });
   };
   const pathsByStep = steps.map(({ path, shape }) => {
     const prefix = pathText(path);

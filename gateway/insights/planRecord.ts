@@ -18,6 +18,7 @@ import {
 import { predictCached, predictDeferred } from './predictions.ts';
 import { RecentWindow } from './recentWindow.ts';
 import { findCriticalPath } from './stepTimes.ts';
+import { SubgraphShares, shareOf } from './subgraphShares.ts';
 
 interface PlanRecordOptions {
   readonly plan: PlanDescription;
@@ -33,7 +34,7 @@ export class PlanRecord implements AnswerRecorder {
   readonly now: () => number;
   readonly #options: PlanRecordOptions;
   readonly #operation: WeakRef<DescribedOperation>;
-  readonly #window: RecentWindow<DetailedAnswers>;
+  readonly #window: RecentWindow<PlanAnswers>;
   /** The newest samples, for predictions, in no order. */
   readonly #samples: AnswerSample[] = [];
   #sampleCount = 0;
@@ -46,7 +47,7 @@ export class PlanRecord implements AnswerRecorder {
     this.now = options.now;
     this.#options = options;
     this.#operation = new WeakRef(operation);
-    this.#window = new RecentWindow(options.windowMs, options.now(), () => new DetailedAnswers(options.plan));
+    this.#window = new RecentWindow(options.windowMs, options.now(), () => new PlanAnswers(options.plan));
   }
 
   /** Whether the next answer is recorded step by step: each of the first ones, so that rare operations are known, and a
@@ -58,32 +59,21 @@ export class PlanRecord implements AnswerRecorder {
 
   onEnd(timings: AnswerTimings, end: ResponseEnd, sample: AnswerSample | undefined): void {
     this.#options.onAnswer(timings, end);
+    const answers = this.#window.at(this.now());
+    answers.count(end.failedSteps);
     if (sample === undefined || !end.isComplete || Number.isNaN(sample.firstPayloadMs)) return;
-    this.#window.at(this.now()).add(sample);
+    answers.add(sample);
     this.#samples[this.#sampleCount % maxSamples] = sample;
     this.#sampleCount += 1;
   }
 
-  /** How often and for how long first payloads waited for each subgraph, added to `gating`. Returns the number of
-   *  recorded answers. */
-  addGating(gating: Map<string, { count: number; sumMs: number }>): number {
-    let recorded = 0;
-    for (const answers of this.#window.all) {
-      recorded += answers.count;
-      for (const [subgraph, { count, sumMs }] of answers.gatingBySubgraph) {
-        const known = gating.get(subgraph);
-        if (known === undefined) gating.set(subgraph, { count, sumMs });
-        else {
-          known.count += count;
-          known.sumMs += sumMs;
-        }
-      }
-    }
-    return recorded;
+  /** Adds the shares that subgraphs have in the answers. */
+  addTo(shares: SubgraphShares): void {
+    for (const answers of this.#window.all) answers.addTo(shares);
   }
 
   describe(): PlanInsights {
-    const merged = new DetailedAnswers(this.plan);
+    const merged = new PlanAnswers(this.plan);
     for (const answers of this.#window.all) merged.merge(answers);
     return { ...merged.describe(), whatIf: this.#predict() };
   }
@@ -121,29 +111,48 @@ export class PlanRecord implements AnswerRecorder {
   }
 }
 
-/** Answers that were recorded step by step. */
-class DetailedAnswers {
+/** The answers of one plan in one window. */
+class PlanAnswers {
   readonly #plan: PlanDescription;
   readonly #fetches: readonly FetchTimes[];
   readonly #payloads: readonly PayloadTimesOfGroup[];
   readonly #timings = { planningMs: 0, budgetMs: 0, shapingMs: 0 };
-  readonly gatingBySubgraph = new Map<string, { count: number; sumMs: number }>();
-  count = 0;
+  readonly #shares = new SubgraphShares();
+  readonly #subgraphs: ReadonlySet<string>;
+  #count = 0;
+  /** Answers that were recorded step by step. */
+  #recorded = 0;
 
   constructor(plan: PlanDescription) {
     this.#plan = plan;
+    this.#subgraphs = new Set(plan.steps.map(({ subgraph }) => subgraph));
     this.#fetches = plan.steps.map(() => ({
       latency: new LatencyHistogram(),
       startSumMs: 0,
       criticalCount: 0,
       criticalSumMs: 0,
+      failures: 0,
     }));
     this.#payloads = plan.groups.map(() => ({ ready: new LatencyHistogram(), paths: new Map() }));
   }
 
+  count(failedSteps: ReadonlySet<number> | undefined): void {
+    this.#count += 1;
+    if (failedSteps === undefined) return;
+    const failing = new Set<string>();
+    for (const index of failedSteps) {
+      const times = this.#fetches[index];
+      if (times === undefined) continue;
+      times.failures += 1;
+      failing.add((this.#plan.steps[index] as PlanDescription['steps'][number]).subgraph);
+    }
+    for (const subgraph of failing) this.#shares.of(subgraph).failures += 1;
+  }
+
+  /** For an answer that was counted before. */
   add(sample: AnswerSample): void {
     const { steps, plannedMs, readyMs, firstPayloadMs, pendingGroups } = sample;
-    this.count += 1;
+    this.#recorded += 1;
     for (const [index, times] of this.#fetches.entries()) {
       const duration = (steps.ends[index] as number) - (steps.starts[index] as number);
       // Without anything to fetch, a step ends at once.
@@ -167,13 +176,22 @@ class DetailedAnswers {
     }
   }
 
-  merge(other: DetailedAnswers): void {
+  addTo(shares: SubgraphShares): void {
+    shares.recorded += this.#recorded;
+    for (const subgraph of this.#subgraphs) shares.of(subgraph).answers += this.#count;
+    shares.merge(this.#shares);
+  }
+
+  merge(other: PlanAnswers): void {
     for (const [index, times] of this.#fetches.entries()) {
-      const { latency, startSumMs, criticalCount, criticalSumMs } = other.#fetches[index] as FetchTimes;
+      const { latency, startSumMs, criticalCount, criticalSumMs, failures } = other.#fetches[
+        index
+      ] as FetchTimes;
       times.latency.merge(latency);
       times.startSumMs += startSumMs;
       times.criticalCount += criticalCount;
       times.criticalSumMs += criticalSumMs;
+      times.failures += failures;
     }
     for (const [group, { ready, paths }] of this.#payloads.entries()) {
       const others = other.#payloads[group] as PayloadTimesOfGroup;
@@ -181,11 +199,12 @@ class DetailedAnswers {
       for (const [path, count] of others.paths) paths.set(path, (paths.get(path) ?? 0) + count);
     }
     addTimings(this.#timings, other.#timings, 1);
-    this.count += other.count;
+    this.#count += other.#count;
+    this.#recorded += other.#recorded;
   }
 
   describe(): Omit<PlanInsights, 'whatIf'> {
-    const { count } = this;
+    const count = this.#recorded;
     const mean = (sum: number, of: number): number => (of === 0 ? 0 : roundMs(sum / of));
     const timings = { planningMs: 0, budgetMs: 0, shapingMs: 0 };
     addTimings(timings, this.#timings, count === 0 ? 0 : 1 / count);
@@ -207,7 +226,8 @@ class DetailedAnswers {
           group,
           startMs: times.latency.count === 0 ? null : mean(times.startSumMs, times.latency.count),
           latency: times.latency.summary(),
-          criticalShare: count === 0 ? 0 : Math.round((times.criticalCount / count) * 1_000) / 1_000,
+          errorShare: shareOf(times.failures, this.#count),
+          criticalShare: shareOf(times.criticalCount, count),
           criticalMs: mean(times.criticalSumMs, times.criticalCount),
         };
       }),
@@ -247,12 +267,9 @@ class DetailedAnswers {
       bySubgraph.set(subgraph, (bySubgraph.get(subgraph) ?? 0) + ms);
     }
     for (const [subgraph, ms] of bySubgraph) {
-      const gating = this.gatingBySubgraph.get(subgraph);
-      if (gating === undefined) this.gatingBySubgraph.set(subgraph, { count: 1, sumMs: ms });
-      else {
-        gating.count += 1;
-        gating.sumMs += ms;
-      }
+      const share = this.#shares.of(subgraph);
+      share.gated += 1;
+      share.gatedSumMs += ms;
     }
   }
 }
@@ -262,6 +279,7 @@ interface FetchTimes {
   startSumMs: number;
   criticalCount: number;
   criticalSumMs: number;
+  failures: number;
 }
 
 interface PayloadTimesOfGroup {

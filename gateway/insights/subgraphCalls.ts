@@ -3,6 +3,7 @@ import type { SubgraphState } from '../subgraphs/policies/callPolicies.ts';
 import type { SubgraphInsights } from './insightsData.ts';
 import { LatencyHistogram } from './latencyHistogram.ts';
 import { RecentWindow } from './recentWindow.ts';
+import { shareOf } from './subgraphShares.ts';
 
 interface Calls {
   count: number;
@@ -47,7 +48,7 @@ export class SubgraphCalls {
     name: string,
     url: string | null,
     state: SubgraphState | undefined,
-  ): Omit<SubgraphInsights, 'gatedShare' | 'gatedMs'> {
+  ): Omit<SubgraphInsights, 'errorShare' | 'gatedShare' | 'gatedMs'> {
     const window = this.#bySubgraph.get(name);
     // Windows begin with use: without a call, what happened is not recent any more.
     window?.at(this.#now());
@@ -62,7 +63,7 @@ export class SubgraphCalls {
       name,
       url,
       callsPerSecond: Math.round((calls.count / elapsedMs) * 100_000) / 100,
-      failureShare: calls.count === 0 ? 0 : Math.round((calls.failures / calls.count) * 1_000) / 1_000,
+      failureShare: shareOf(calls.failures, calls.count),
       latency: calls.latency.summary(),
       breaker: state?.circuit ?? null,
       queued: state?.queued ?? 0,
