@@ -9,7 +9,7 @@ COPY package.json package-lock.json .npmrc ./
 FROM base AS build
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build.ts scripts/graphiql.ts scripts/optionDescriptions.ts scripts/
+COPY scripts/build.ts scripts/bundles.ts scripts/optionDescriptions.ts scripts/
 COPY gateway gateway
 COPY contracts contracts
 RUN npm run build

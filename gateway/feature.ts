@@ -39,7 +39,11 @@ export interface Feature {
   /** Wraps what fetches the data of operations on one supergraph. Called once for each supergraph. */
   decorateFetches?(fetches: FetchSender, supergraph: Supergraph): FetchSender;
   /** Returns what observes the execution of a prepared operation; `undefined` for nothing. Must not throw or block. */
-  observeExecution?(operation: PreparedOperation, context: RequestContext): ExecutionObserver | undefined;
+  observeExecution?(
+    operation: PreparedOperation,
+    context: RequestContext,
+    origin: ExecutionOrigin,
+  ): ExecutionObserver | undefined;
   /** Called before each prepared operation is executed. Must not throw or block. */
   onOperation?(request: OperationRequest): void;
 
@@ -63,6 +67,14 @@ export interface Feature {
   stop?(withinMs: number): Promise<void>;
   /** Releases connections and memory, after everything that uses the feature has ended. */
   close?(): Promise<void>;
+}
+
+/** Why an operation is executed. */
+export interface ExecutionOrigin {
+  readonly request: OperationRequest;
+  /** When the request began, or the event of a subscription, on `performance.now()`'s clock. `undefined` for a job, which
+   *  continues an execution. */
+  readonly startedAt: number | undefined;
 }
 
 export interface SupergraphReading {

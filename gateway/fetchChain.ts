@@ -31,11 +31,11 @@ type ObserveExecution = NonNullable<Feature['observeExecution']>;
 /** Returns what observes an execution for all features; `undefined` if no feature observes any. */
 export function observersOf(features: readonly Feature[]): ObserveExecution | undefined {
   const observing = features.flatMap((feature) => feature.observeExecution?.bind(feature) ?? []);
-  if (observing.length === 0) return undefined;
-  return (operation, context) =>
+  if (observing.length <= 1) return observing[0];
+  return (operation, context, origin) =>
     combineObservers(
       observing
-        .map((observe) => observe(operation, context))
+        .map((observe) => observe(operation, context, origin))
         .filter((observer): observer is ExecutionObserver => observer !== undefined),
     );
 }

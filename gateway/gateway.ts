@@ -24,6 +24,7 @@ import { ExtensionFeature } from './extensions/extensionFeature.ts';
 import { isModule, loadExtensions } from './extensions/loadExtensions.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { createFetchChain, observersOf } from './fetchChain.ts';
+import { InsightsFeature } from './insights/insightsFeature.ts';
 import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
 import { Authorizer } from './operation/authorization/authorizer.ts';
@@ -176,8 +177,14 @@ export async function createGateway(
   );
   const subscriptions = new SubscriptionFeature(context);
   const enrichment = new EnrichmentFeature(context);
-  const contracts = new ContractGuardFeature(context);
   const extensions = extended.length === 0 ? undefined : new ExtensionFeature(extended, context);
+  const contracts = new ContractGuardFeature(context);
+  const insights = new InsightsFeature(context, {
+    worker: worker?.name,
+    subgraphStates: () => client.states(),
+    listJobs: (limit) => enrichment.listJobs(limit),
+    describeContracts: () => contracts.describe(),
+  });
   features.push(
     {
       addAdminRoutes(routes) {
@@ -195,6 +202,7 @@ export async function createGateway(
     // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
     new CacheFeature(context),
     contracts,
+    insights,
     ...(extensions === undefined ? [] : [extensions]),
   );
 
@@ -202,6 +210,7 @@ export async function createGateway(
     ...context,
     policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
     hooks: extensions?.callHooks,
+    onCall: (event) => insights.onCall(event),
   });
   const priorities = new RequestPriorities(config.overload.priorities);
   const traffic = createTrafficControl({

@@ -13,6 +13,7 @@ import type { FetchSender } from './execution/fetchSender.ts';
 import { LatencyBudget } from './execution/latencyBudget.ts';
 import { isolateRequestContext, type RequestContext } from './execution/requestContext.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
+import type { ExecutionOrigin } from './feature.ts';
 import type { Access } from './operation/authorization/access.ts';
 import type { Authorizer } from './operation/authorization/authorizer.ts';
 import { executeIntrospection } from './operation/introspection.ts';
@@ -66,7 +67,11 @@ interface PipelineOptions {
   readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
   /** Returns what observes an execution. `undefined` if nothing observes any. */
   readonly observeExecution?:
-    | ((operation: PreparedOperation, context: RequestContext) => ExecutionObserver | undefined)
+    | ((
+        operation: PreparedOperation,
+        context: RequestContext,
+        origin: ExecutionOrigin,
+      ) => ExecutionObserver | undefined)
     | undefined;
   /** An operation is prepared and about to be executed. @throws {GatewayError} to refuse it. */
   onPrepared?(request: OperationRequest, operation: PreparedOperation): Promise<void> | undefined;
@@ -124,7 +129,7 @@ export class Pipeline {
     const fetches = this.#options.fetchesOf(operation.supergraph);
     return operation.enrichments.length > 0
       ? this.#respondWithEnrichments(operation, request, context, fetches, startedAt, cost)
-      : this.#respond(operation, request, context, fetches, cost);
+      : this.#respond(operation, request, context, fetches, startedAt, cost);
   }
 
   async #subscribeToEnrichment(
@@ -176,10 +181,11 @@ export class Pipeline {
     request: OperationRequest,
     context: RequestContext,
     fetches: FetchSender,
+    startedAt: number,
     cost?: OperationCost | undefined,
   ): Promise<SingleOutcome | IncrementalOutcome> {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
-    const execution = this.#createExecution(operation, request, context, fetches);
+    const execution = this.#createExecution(operation, request, context, fetches, { startedAt });
     return new OperationResponse({ operation, request, execution, policy, maxBytes, cost }).respond();
   }
 
@@ -196,6 +202,7 @@ export class Pipeline {
     const plan = coordinator.budgetPlanFor(operation, request, context.preferences);
     const budget = new LatencyBudget();
     const execution = this.#createExecution(operation, request, context, fetches, {
+      startedAt,
       urgency: computeGroupUrgencies(operation, { budget, waitsForAll: plan.isShadow }),
     });
     const enrichments = new RequestEnrichments({
@@ -253,11 +260,12 @@ export class Pipeline {
     request: OperationRequest,
     ownContext: RequestContext,
   ): AsyncGenerator<SubscriptionPayload> {
+    const startedAt = performance.now();
     const { operation, event: own } = event.completionFor?.(current) ?? { operation: current, event };
     const { cursor } = event;
     const context = this.#options.requestContexts.restart(ownContext);
     const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
-    const outcome = await this.#respond(operation, request, context, fetches);
+    const outcome = await this.#respond(operation, request, context, fetches, startedAt);
     if (outcome.kind === 'single') {
       yield {
         text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
@@ -306,7 +314,7 @@ export class Pipeline {
     request: OperationRequest,
     ownContext: RequestContext,
     fetches: FetchSender,
-    options?: Pick<ExecutionOptions, 'urgency' | 'resume'>,
+    { startedAt, ...options }: Pick<ExecutionOptions, 'urgency' | 'resume'> & { startedAt?: number },
   ): Execution {
     const context = operation.kind === 'mutation' ? isolateRequestContext(ownContext) : ownContext;
     const execution = new Execution({
@@ -315,7 +323,7 @@ export class Pipeline {
       scheduler: new FetchScheduler(fetches, context),
       conditions: TypeConditions.forSupergraph(operation.supergraph),
       ...options,
-      observer: this.#options.observeExecution?.(operation, context),
+      observer: this.#options.observeExecution?.(operation, context, { request, startedAt }),
       onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),
     });
     if (operation.introspection !== undefined) {

@@ -7,7 +7,7 @@ import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { ensureGraphiql } from './graphiql.ts';
+import { ensureGraphiql, ensureInsightsPage } from './bundles.ts';
 import { describeOptions } from './optionDescriptions.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -35,6 +35,7 @@ const optionTypes = join(out, 'gateway/config/schema.d.ts');
 await writeFile(optionTypes, describeOptions(await readFile(optionTypes, 'utf8')));
 for (const folder of folders) await copyAssets(join(root, folder), join(out, folder));
 await cp(await ensureGraphiql(), join(out, 'gateway/transport/graphiql/bundle'), { recursive: true });
+await cp(await ensureInsightsPage(), join(out, 'gateway/insights/page/bundle'), { recursive: true });
 // A copied `dist/` runs as ES modules, and knows its version and which Node it needs.
 const { version, engines } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 await writeFile(join(out, 'package.json'), `${JSON.stringify({ version, type: 'module', engines })}\n`);

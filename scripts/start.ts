@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startStorefront } from '../storefront/serve.ts';
 import { demoDefinitions, readDemoFaults, startDemoSubgraphs } from '../subgraphs/demo.ts';
-import { ensureGraphiql } from './graphiql.ts';
+import { ensureGraphiql, ensureInsightsPage } from './bundles.ts';
 
 const root = join(import.meta.dirname, '..');
 const host = '127.0.0.1';
@@ -137,11 +137,11 @@ const closers: (() => Promise<void>)[] = [];
 async function start(ports: Ports, signal: AbortSignal): Promise<ChildProcess> {
   await checkPorts(ports);
   // The first bundling takes some seconds; the subgraphs start meanwhile.
-  const graphiql = ensureGraphiql();
-  graphiql.catch(() => {});
+  const pages = Promise.all([ensureGraphiql(), ensureInsightsPage()]);
+  pages.catch(() => {});
   const subgraphs = await startDemoSubgraphs({ host, faults: readDemoFaults(process.env) });
   closers.push(() => subgraphs.close());
-  await graphiql;
+  await pages;
   signal.throwIfAborted();
 
   const gateway = startGateway(ports.gateway);
@@ -160,6 +160,7 @@ async function start(ports: Ports, signal: AbortSignal): Promise<ChildProcess> {
   printAddresses([
     ['Shop', storefront.url],
     ['Gateway', `${gatewayUrl}/graphql   (in a browser: GraphiQL)`],
+    ['Insights', `http://${host}:${adminPort}/insights`],
     ...subgraphs.all.map(({ name, url }) => [`Subgraph ${name}`, url] as const),
   ]);
   return gateway;

@@ -86,7 +86,7 @@ export class ContractGuardFeature implements Feature {
   }
 
   addAdminRoutes(routes: Routes): void {
-    routes.get('/contracts', async () => this.#describe());
+    routes.get('/contracts', async () => this.describe());
   }
 
   /** Problems that operators should see although the gateway is ready. */
@@ -106,7 +106,8 @@ export class ContractGuardFeature implements Feature {
     ];
   }
 
-  #describe(): object {
+  /** The answer of `GET /contracts`. */
+  describe(): object {
     const { guard: mode, directory } = this.#context.config.contracts;
     const guard = this.#guard;
     if (guard === undefined) return { guard: mode };

@@ -9,6 +9,7 @@ import { EnrichmentMetrics } from './enrichmentMetrics.ts';
 import { addEnrichmentRoute } from './enrichmentRoute.ts';
 import { createEnrichmentJobs } from './jobs/createEnrichmentJobs.ts';
 import type { EnrichmentJobs } from './jobs/enrichmentJobs.ts';
+import type { JobView } from './jobs/jobAdmin.ts';
 import { addJobsRoute } from './jobsRoute.ts';
 import { EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
 
@@ -77,6 +78,11 @@ export class EnrichmentFeature implements Feature {
       list: (query) => this.#startedJobs.list(query),
       retry: (id) => this.#startedJobs.retry(id),
     });
+  }
+
+  /** Jobs that wait or have failed; none before the first enrichment was pending. */
+  async listJobs(limit: number): Promise<readonly JobView[]> {
+    return (await this.#jobs?.list({ state: undefined, limit })) ?? [];
   }
 
   async drain(): Promise<void> {

@@ -1,16 +1,4 @@
-/** Maximum relative error of a reported latency. */
-const relativeError = 0.05;
-
-const growth = (1 + relativeError) / (1 - relativeError);
-const logGrowth = Math.log(growth);
-
-/** Lower latencies count as this one. */
-const minLatencyMs = 0.1;
-/** Higher latencies count as abandoned. */
-const maxLatencyMs = 3_600_000;
-
-const finiteBuckets = Math.ceil(Math.log(maxLatencyMs / minLatencyMs) / logGrowth) + 1;
-const overflowBucket = finiteBuckets;
+import { bucketOf, latencyBuckets, latencyOfBucket, overflowBucket } from '../telemetry/latencyBuckets.ts';
 
 interface LatencySketchOptions {
   /** Latencies count for at least half of the window, and at most the whole window. */
@@ -25,9 +13,9 @@ export class LatencySketch {
   readonly #halfMs: number;
   readonly #now: () => number;
   /** Both halves together. */
-  readonly #counts = new Uint32Array(finiteBuckets + 1);
-  #older = new Uint32Array(finiteBuckets + 1);
-  #newer = new Uint32Array(finiteBuckets + 1);
+  readonly #counts = new Uint32Array(latencyBuckets);
+  #older = new Uint32Array(latencyBuckets);
+  #newer = new Uint32Array(latencyBuckets);
   #newerSince: number;
   #count = 0;
 
@@ -97,20 +85,4 @@ export class LatencySketch {
     this.#older = this.#newer;
     this.#newer = emptied;
   }
-}
-
-function bucketOf(latencyMs: number): number {
-  if (!(latencyMs > minLatencyMs)) return 0;
-  return latencyMs > maxLatencyMs
-    ? overflowBucket
-    : Math.ceil(Math.log(latencyMs / minLatencyMs) / logGrowth);
-}
-
-/** The latency that a bucket stands for: the relative error to both of its ends is the same. */
-const bucketLatencies = Float64Array.from({ length: finiteBuckets }, (_, bucket) =>
-  bucket === 0 ? minLatencyMs : (minLatencyMs * growth ** bucket * 2) / (growth + 1),
-);
-
-function latencyOfBucket(bucket: number): number {
-  return bucketLatencies[bucket] ?? Number.POSITIVE_INFINITY;
 }

@@ -46,11 +46,12 @@ export class Execution {
   readonly staleValues: readonly StaleValue[];
   /** Per delivery group: how each fetch limits the caching of the response. Groups without fetches are holes. */
   readonly cacheContributions: readonly (readonly CachingContribution[])[];
+  /** What observes the execution, which is told about its response as well. */
+  readonly observer: ExecutionObserver | undefined;
   readonly #program: Program;
   readonly #scheduler: FetchScheduler;
   readonly #programIndex: ProgramIndex;
   readonly #runner: StepRunner;
-  readonly #observer: ExecutionObserver | undefined;
   /** Per step: how many steps it still waits for. */
   readonly #openDependencies: number[];
   readonly #isStepDone: boolean[];
@@ -63,7 +64,7 @@ export class Execution {
     const { steps, groups } = program;
     this.#program = program;
     this.#scheduler = options.scheduler;
-    this.#observer = options.observer;
+    this.observer = options.observer;
     this.tree = resume?.tree ?? {};
     const diagnostics = new ExecutionDiagnostics(this.tree, program, resume?.errors ?? [], options);
     this.errors = diagnostics.errors;
@@ -180,14 +181,14 @@ export class Execution {
   }
 
   #runStep(step: FetchStep): void {
-    this.#observer?.onStepStart(step);
+    this.observer?.onStepStart(step);
     this.#runner.run(step);
   }
 
   #completeStep(step: FetchStep): void {
     if (this.#runner.isEnded || this.#isStepDone[step.index]) return;
     this.#isStepDone[step.index] = true;
-    this.#observer?.onStepEnd(step);
+    this.observer?.onStepEnd(step);
     for (const index of this.#programIndex.dependents[step.index] ?? []) {
       const open = (this.#openDependencies[index] as number) - 1;
       this.#openDependencies[index] = open;

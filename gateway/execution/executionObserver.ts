@@ -1,11 +1,54 @@
 import type { FetchStep } from './program.ts';
 
-/** Observes the steps of one execution, for timings and traces. Must not throw. */
+/** Observes one execution and the response that is made of it, for timings and traces. Must not throw. */
 export interface ExecutionObserver {
   /** The steps that this one depends on have ended. */
   onStepStart(step: FetchStep): void;
   /** The data of the step is in the response tree, or the step has failed. Not called after a cancellation. */
   onStepEnd(step: FetchStep): void;
+  /** The first response is about to be shaped, without these groups. Called again if it has to wait for more. */
+  onResponseReady?(pendingGroups: ReadonlySet<number>): void;
+  /** The response is complete, or the first of several payloads is. */
+  onFirstPayload?(): void;
+  /** The last payload is made, or the response has ended without it. Steps may follow that a job waits for. */
+  onResponseEnd?(end: ResponseEnd): void;
+  /** Returns what a payload reports about its times. `groups`: the delivery groups of a payload after the first one;
+   *  omitted for the first one. Called only for clients that may see it. */
+  timesOf?(groups?: ReadonlySet<number>): PayloadTimes | undefined;
+}
+
+export interface ResponseEnd {
+  /** False when the client disconnected, or the gateway shut down, before the last payload. */
+  readonly isComplete: boolean;
+  readonly hasErrors: boolean;
+  /** Indices of the steps that failed, or had errors in their responses; omitted for none. */
+  readonly failedSteps?: ReadonlySet<number> | undefined;
+}
+
+/** Where the time of a payload went, in `extensions.tributary`. */
+export interface PayloadTimes {
+  /** The chain of fetches that the payload waited for, in their order. */
+  readonly criticalPath: readonly CriticalFetch[];
+  /** What else the first payload waited for. */
+  readonly timings?: ResponseTimings;
+}
+
+export interface CriticalFetch {
+  readonly subgraph: string;
+  /** Where the fetched objects are in the response; `@` for all elements of a list. Empty for a fetch at the root. */
+  readonly path: readonly string[];
+  /** From the end of the fetch before it to its own end, in milliseconds. */
+  readonly ms: number;
+}
+
+/** In milliseconds. Together with the fetches of the critical path they are the time to the first payload. */
+export interface ResponseTimings {
+  /** Until the first fetch could start: checks, planning. */
+  readonly planningMs: number;
+  /** The latency budget of enrichments, after the last fetch that the payload has data of. */
+  readonly budgetMs: number;
+  /** Making the payload of the data. */
+  readonly shapingMs: number;
 }
 
 /** Returns one observer for several: none for an empty list. */
@@ -17,6 +60,22 @@ export function combineObservers(observers: readonly ExecutionObserver[]): Execu
     },
     onStepEnd(step) {
       for (const observer of observers) observer.onStepEnd(step);
+    },
+    onResponseReady(pendingGroups) {
+      for (const observer of observers) observer.onResponseReady?.(pendingGroups);
+    },
+    onFirstPayload() {
+      for (const observer of observers) observer.onFirstPayload?.();
+    },
+    onResponseEnd(end) {
+      for (const observer of observers) observer.onResponseEnd?.(end);
+    },
+    timesOf(groups) {
+      for (const observer of observers) {
+        const times = observer.timesOf?.(groups);
+        if (times !== undefined) return times;
+      }
+      return undefined;
     },
   };
 }

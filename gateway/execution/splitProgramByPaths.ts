@@ -16,18 +16,7 @@ interface SplitProgramOptions extends CompileProgramOptions {
  *  the payload waits for all of them: it may be later than necessary, but is never incomplete. */
 export function splitProgramByPaths(options: SplitProgramOptions): Program {
   const { steps } = compileProgram({ ...options, groupCount: 1 });
-  const isMutation = steps.some((step) => step.shape.kind === 'mutation');
-  const earlier = precedingStepsOf(steps);
-  const providers = providersByPath(steps);
-  const inputs = steps.map((step) => (isMutation ? step.dependsOn : inputsOf(step)));
-
-  const providing = payloadPathsOf(options.root, options.groupCount).map((paths) => [
-    ...new Set(paths.flatMap((path) => [...(providers.get(path) ?? [])])),
-  ]);
-  const stepsOfGroup = providing.map(withInputs);
-  for (const step of steps) {
-    if (!stepsOfGroup.some((claimed) => claimed.has(step.index))) stepsOfGroup[0]?.add(step.index);
-  }
+  const { inputs, providing, stepsOfGroup } = assignStepsToGroups(steps, options.root, options.groupCount);
   return {
     steps: steps.map((step) => ({
       ...step,
@@ -41,6 +30,37 @@ export function splitProgramByPaths(options: SplitProgramOptions): Program {
       }),
     ),
   };
+}
+
+interface StepAssignment {
+  /** By step: the earlier steps that provide its inputs. */
+  readonly inputs: readonly (readonly number[])[];
+  /** By delivery group: the steps that provide its data. */
+  readonly providing: readonly (readonly number[])[];
+  /** By delivery group: the steps that provide its data, and those that provide their inputs. A step that no group needs
+   *  belongs to the primary data. */
+  readonly stepsOfGroup: readonly ReadonlySet<number>[];
+}
+
+/** Finds the steps that each delivery group of `root` waits for. `steps`: in the order of their plan. */
+export function assignStepsToGroups(
+  steps: readonly FetchStep[],
+  root: SelectionSet,
+  groupCount: number,
+): StepAssignment {
+  const isMutation = steps.some((step) => step.shape.kind === 'mutation');
+  const earlier = precedingStepsOf(steps);
+  const providers = providersByPath(steps);
+  const inputs = steps.map((step) => (isMutation ? step.dependsOn : inputsOf(step)));
+
+  const providing = payloadPathsOf(root, groupCount).map((paths) => [
+    ...new Set(paths.flatMap((path) => [...(providers.get(path) ?? [])])),
+  ]);
+  const stepsOfGroup = providing.map(withInputs);
+  for (const step of steps) {
+    if (!stepsOfGroup.some((claimed) => claimed.has(step.index))) stepsOfGroup[0]?.add(step.index);
+  }
+  return { inputs, providing, stepsOfGroup };
 
   /** Returns the earlier steps that provide the inputs of this one. */
   function inputsOf(step: FetchStep): readonly number[] {

@@ -1,5 +1,6 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
+import type { PayloadTimes } from '../execution/executionObserver.ts';
 import type { DeferredFragment } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import type {
@@ -30,6 +31,8 @@ export interface DeferredResults {
 interface IncrementalPublisherOptions {
   readonly format: PayloadFormat;
   shape(fragment: DeferredFragment, instances: readonly DeferredInstance[]): SlicedTask<DeferredResults>;
+  /** Returns what the payload of the fragment reports about its times. */
+  timesOf?(fragment: DeferredFragment): PayloadTimes | undefined;
 }
 
 interface PendingInstance extends DeferredInstance {
@@ -112,7 +115,7 @@ export class IncrementalPublisher {
     return yield* this.#options.format.formatNext({
       delivered,
       pending,
-      extensions: createResponseExtensions(stale),
+      extensions: createResponseExtensions(stale, undefined, undefined, this.#options.timesOf?.(fragment)),
       hasNext: this.hasNext,
     });
   }

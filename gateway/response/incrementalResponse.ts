@@ -2,6 +2,7 @@ import type { Execution } from '../execution/execution.ts';
 import { stringifyToTextInSlices } from '../json/stringifyInSlices.ts';
 import type { IncrementalFormat } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { DeferredFragment } from '../operation/selection.ts';
 import { resolveInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import type { IncrementalOutcome } from './executionOutcome.ts';
 import { payloadFormat } from './incrementalFormats.ts';
@@ -16,8 +17,10 @@ interface IncrementalResponseOptions {
   readonly execution: Execution;
   readonly shaper: ResponseShaper;
   readonly format: IncrementalFormat;
+  /** Payloads report their times. */
+  readonly reportsTimes: boolean;
   /** Called once when the opened stream has ended, completely or because its reader returned. */
-  onEnd(): void;
+  onEnd(isComplete: boolean): void;
 }
 
 /** The first payload, and what follows it. */
@@ -39,6 +42,7 @@ export class IncrementalResponse {
   constructor(options: IncrementalResponseOptions) {
     this.#options = options;
     const { operation, execution, shaper } = options;
+    const { observer } = execution;
     const format = payloadFormat(options.format);
     const publisher = new IncrementalPublisher({
       format,
@@ -46,6 +50,9 @@ export class IncrementalResponse {
         this.#streamedEnrichments.has(fragment)
           ? shaper.shapePending(this.#streamedEnrichments.groupsOf(fragment), fragment.full, instances)
           : shaper.shapeFragment(fragment.group, format.selectionSetOf(fragment), instances),
+      ...(options.reportsTimes && observer?.timesOf !== undefined
+        ? { timesOf: (fragment) => observer.timesOf?.(this.#groupsOf(fragment)) }
+        : {}),
     });
     this.#publisher = publisher;
     this.#streamedEnrichments = new StreamedEnrichments({
@@ -89,6 +96,11 @@ export class IncrementalResponse {
   /** Ends the open stream. Its reader still gets a last payload, so that the response is well-formed. */
   endEarly(): void {
     if (this.#state === 'open') this.#end('cut');
+  }
+
+  #groupsOf(fragment: DeferredFragment): ReadonlySet<number> {
+    const streamed = this.#streamedEnrichments;
+    return streamed.has(fragment) ? streamed.groupsOf(fragment) : new Set([fragment.group]);
   }
 
   #createPayloads(first: string): AsyncIterable<readonly string[]> {
@@ -143,7 +155,7 @@ export class IncrementalResponse {
   #end(state: 'cut' | 'ended'): void {
     if (this.#state === 'ended' || this.#state === 'cut') return;
     this.#state = state;
-    this.#options.onEnd();
+    this.#options.onEnd(!this.#publisher.hasNext);
     this.#wake?.();
   }
 }

@@ -1,5 +1,6 @@
 import { abortReasonOf, GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
+import type { PayloadTimes } from '../execution/executionObserver.ts';
 import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGate.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
@@ -79,7 +80,8 @@ export class OperationResponse {
       execution,
       shaper: this.#usedShaper,
       format,
-      onEnd: () => this.#end(),
+      reportsTimes: options.policy.exposeSubgraphs,
+      onEnd: (isComplete) => this.#end(isComplete, execution.errors.length > 0),
     });
   }
 
@@ -93,21 +95,25 @@ export class OperationResponse {
       execution.start((group) => this.#completeGroup(group));
       await this.#gate.readyToSend;
       const pendingGroups = this.#gate.pendingGroups;
+      execution.observer?.onResponseReady?.(pendingGroups);
       if (this.#incremental === undefined && pendingGroups.size === 0) {
         enrichments?.recordResponse(pendingGroups);
         const response = createSingleResponse(operation, execution, policy, maxBytes);
         outcome = 'kind' in response ? response : await this.#inSlices(response);
+        const times = this.#timesOfFirstPayload();
         const reported = this.#reportedCost;
         if (reported !== undefined) {
           const cost = await this.#addActualCost(reported);
           outcome = addExtensions(outcome, { tributary: cost });
         }
+        if (times !== undefined) outcome = addExtensions(outcome, { tributary: times });
       } else {
         outcome = await this.#respondShaped(pendingGroups);
       }
+      execution.observer?.onFirstPayload?.();
       return outcome;
     } finally {
-      if (outcome?.kind !== 'incremental') this.#end();
+      if (outcome?.kind !== 'incremental') this.#end(outcome !== undefined, outcome?.errors !== undefined);
     }
   }
 
@@ -119,6 +125,7 @@ export class OperationResponse {
       if (shaped.isBlockedByPending) {
         await this.#gate.allComplete;
         groups = this.#gate.pendingGroups;
+        execution.observer?.onResponseReady?.(groups);
         shaped = await this.#shapeFirst(groups);
       }
       if (shaped.isBlockedByPending) {
@@ -135,8 +142,9 @@ export class OperationResponse {
         : undefined;
       if (request.signal.aborted) throw abortReasonOf(request.signal);
       enrichments?.recordResponse(groups);
+      const times = this.#timesOfFirstPayload();
       const extensionsWith = (cost: ReportedCost | undefined) =>
-        createResponseExtensions(stale, enrichment, cost);
+        createResponseExtensions(stale, enrichment, cost, times);
       const incremental =
         this.#incremental &&
         (await this.#inSlices(
@@ -157,6 +165,11 @@ export class OperationResponse {
       if (!(error instanceof GatewayError) || request.signal.aborted) throw error;
       return createFailedOutcome(error);
     }
+  }
+
+  #timesOfFirstPayload(): PayloadTimes | undefined {
+    const { execution, policy } = this.#options;
+    return policy.exposeSubgraphs ? execution.observer?.timesOf?.() : undefined;
   }
 
   #shapeFirst(pendingGroups: ReadonlySet<number>): Promise<ShapedFirstPayload> {
@@ -218,8 +231,9 @@ export class OperationResponse {
     this.#stopShaping?.(reason);
   }
 
-  #end(): void {
+  #end(isComplete: boolean, hasErrors: boolean): void {
     const { request, execution, enrichments } = this.#options;
+    execution.observer?.onResponseEnd?.({ isComplete, hasErrors, failedSteps: failedStepsOf(execution) });
     request.signal.removeEventListener('abort', this.#abort);
     // A job may keep the execution, and with it this object, for long after the response.
     this.#stopShaping = undefined;
@@ -230,4 +244,8 @@ export class OperationResponse {
     execution.cancel();
     execution.release();
   }
+}
+
+function failedStepsOf({ errors }: Execution): ReadonlySet<number> | undefined {
+  return errors.length === 0 ? undefined : new Set(errors.map(({ step }) => step));
 }

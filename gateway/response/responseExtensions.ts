@@ -1,3 +1,4 @@
+import type { PayloadTimes } from '../execution/executionObserver.ts';
 import type { EnrichmentExtension } from './enrichmentExtension.ts';
 import type { SingleOutcome } from './executionOutcome.ts';
 import type { StaleExtension } from './staleExtension.ts';
@@ -6,7 +7,8 @@ import type { StaleExtension } from './staleExtension.ts';
 export interface ResponseExtensions {
   readonly tributary: Partial<StaleExtension> & {
     readonly enrichment?: EnrichmentExtension;
-  } & Partial<ReportedCost>;
+  } & Partial<ReportedCost> &
+    Partial<PayloadTimes>;
 }
 
 export interface ReportedCost {
@@ -21,13 +23,16 @@ export function createResponseExtensions(
   stale: StaleExtension | undefined,
   enrichment?: EnrichmentExtension | undefined,
   cost?: ReportedCost | undefined,
+  times?: PayloadTimes | undefined,
 ): (ResponseExtensions & Readonly<Record<string, unknown>>) | undefined {
-  if (stale === undefined && enrichment === undefined && cost === undefined) return undefined;
+  if (stale === undefined && enrichment === undefined && cost === undefined && times === undefined)
+    return undefined;
   return {
     tributary: {
       ...(enrichment === undefined ? {} : { enrichment }),
       ...stale,
       ...cost,
+      ...times,
     },
   };
 }

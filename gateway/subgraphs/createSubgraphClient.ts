@@ -5,6 +5,7 @@ import type { CallHooks } from './callHooks.ts';
 import { FailureEpisodes } from './failureEpisodes.ts';
 import {
   createHttpSubgraphClient,
+  type HttpSubgraphClientOptions,
   type ObservableSubgraphClient,
   type SubgraphCallEvent,
 } from './httpSubgraphClient.ts';
@@ -23,6 +24,7 @@ interface SubgraphClientOptions {
   /** Put around everything else, the first one outermost. */
   readonly policies: readonly SendPolicy[];
   readonly hooks?: CallHooks | undefined;
+  readonly onCall?: HttpSubgraphClientOptions['onCall'];
 }
 
 /** Creates the gateway's client of subgraphs, with its metrics and log. */
@@ -34,8 +36,10 @@ export function createSubgraphClient({
   endpointOf,
   policies,
   hooks,
+  onCall,
 }: SubgraphClientOptions): ObservableSubgraphClient {
   const metrics = new SubgraphMetrics(registry);
+  const recordCall = createCallRecorder(metrics, log, now);
   const client = createHttpSubgraphClient({
     endpointOf,
     sharesInFlightCalls: config.batching.acrossRequests,
@@ -43,7 +47,10 @@ export function createSubgraphClient({
     hooks,
     queueTimeMs: config.overload.queueTime,
     observer: createObserver(metrics, log),
-    onCall: createCallRecorder(metrics, log, now),
+    onCall(event) {
+      recordCall(event);
+      onCall?.(event);
+    },
     onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),
   });
   registerSubgraphGauges(registry, () => client.states());

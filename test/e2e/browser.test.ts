@@ -9,7 +9,10 @@ import type { Page } from 'playwright-core';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import type { ExecutionOutcome } from '../../gateway/response/executionOutcome.ts';
 import { bundleGraphiql } from '../../gateway/transport/graphiql/bundle.ts';
+import { ensureInsightsPage } from '../../scripts/bundles.ts';
 import { browserStartTimeoutMs, startBrowser, type TestBrowser } from '../harness/browser.ts';
+import { startEnrichedShop } from '../harness/enrichedShop.ts';
+import { createManualTimers } from '../harness/manualTimers.ts';
 import { ScriptedEvents, singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
 
 let browser: TestBrowser | undefined;
@@ -17,7 +20,7 @@ let graphiqlDirectory: string;
 
 beforeAll(async () => {
   graphiqlDirectory = await mkdtemp(join(tmpdir(), 'graphiql-'));
-  [browser] = await Promise.all([startBrowser(), bundleGraphiql(graphiqlDirectory)]);
+  [browser] = await Promise.all([startBrowser(), bundleGraphiql(graphiqlDirectory), ensureInsightsPage()]);
 }, browserStartTimeoutMs);
 
 afterAll(async () => {
@@ -241,5 +244,96 @@ describe('GraphiQL in a browser', () => {
     await refused;
     expect(await page.frameLocator('iframe').locator('#graphiql').count()).toBe(0);
     await page.close();
+  });
+});
+
+describe('the insights page in a browser', () => {
+  /** Opens the page and collects what its console shows, and requests to other hosts. */
+  async function openInsights(adminUrl: string): Promise<{ page: Page; problems: readonly string[] }> {
+    const page = await (browser as TestBrowser).context.newPage();
+    const problems: string[] = [];
+    page.on('console', (message) => problems.push(message.text()));
+    page.on('pageerror', ({ message }) => problems.push(message));
+    page.on('request', (request) => {
+      if (new URL(request.url()).origin !== adminUrl && !request.url().startsWith('data:'))
+        problems.push(request.url());
+    });
+    await page.goto(`${adminUrl}/insights`);
+    return { page, problems };
+  }
+
+  test('explains itself without data, and then shows what holds up which operation, and retries a dead letter', async () => {
+    const timers = createManualTimers();
+    await using shop = await startEnrichedShop({
+      enrichment: { jobs: { attempts: 1 } },
+      config: { subgraphs: { all: { retry: { enabled: false } } } },
+      dependencies: { timers },
+    });
+    const { adminUrl } = shop.gateway;
+    const { page, problems } = await openInsights(adminUrl);
+    const region = (name: string) => page.getByRole('region', { name, exact: true });
+    await region('Operations').getByText('No operation was executed yet').waitFor();
+    await region('Now').getByText('ten seconds after').waitFor();
+    await region('Subgraphs').getByText('no calls').first().waitFor();
+    await region('Enrichments').getByText('No enrichment is pending').waitFor();
+    await region('Contracts').getByText('The contract guard is off').waitFor();
+
+    // The pending field of the second operation fails, and its job becomes a dead letter.
+    await shop.execute('query List { products { name } }');
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
+    const { extensions } = await shop.execute('query Top { top { name advice { text } } }');
+    await shop.fetchUpdates(extensions?.tributary?.enrichment?.token);
+    timers.fire(10_000);
+    const readData = async () => (await fetch(`${adminUrl}/insights/data`)).json() as Promise<{ series: [] }>;
+    while ((await readData()).series.length === 0);
+    await page.reload();
+
+    const operations = region('Operations');
+    await operations.getByRole('button', { name: 'Top' }).focus();
+    await page.keyboard.press('Enter');
+    await operations.getByRole('heading', { name: 'Top' }).waitFor();
+    const bars = operations.getByRole('figure').getByRole('listitem');
+    expect(await bars.first().textContent()).toContain('catalog root (critical path)');
+    await region('Subgraphs')
+      .getByRole('listitem')
+      .filter({ hasText: 'advice' })
+      .getByText('failing')
+      .waitFor();
+    expect(await region('Now').getByText('Answers per second').locator('xpath=..').textContent()).toBe(
+      'Answers per second0.2',
+    );
+    const enrichments = region('Enrichments');
+    await enrichments.getByText('Waiting or running: 0. Dead letters: 1.').waitFor();
+    shop.advice.answerWith(undefined);
+    await enrichments.getByRole('button', { name: 'Retry Product.advice' }).press('Enter');
+    await enrichments.getByText('waits for its next attempt').waitFor();
+    await enrichments.getByText('Dead letters: 0.').waitFor();
+
+    for (const [width, colorScheme] of [
+      [390, 'light'],
+      [1_280, 'dark'],
+    ] as const) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.emulateMedia({ colorScheme });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    }
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  test('has less than 200 kB, and a policy that allows nothing inline and no other host', async () => {
+    await using shop = await startEnrichedShop();
+    const { adminUrl } = shop.gateway;
+    const page = await fetch(`${adminUrl}/insights`);
+    expect(page.headers.get('content-security-policy')).toBe(
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    let bytes = 0;
+    for (const file of ['insights', 'insights/app.js', 'insights/style.css']) {
+      const response = await fetch(`${adminUrl}/${file}`);
+      expect([file, response.status]).toEqual([file, 200]);
+      bytes += (await response.arrayBuffer()).byteLength;
+    }
+    expect(bytes).toBeLessThan(200_000);
   });
 });

@@ -430,7 +430,9 @@ describe('the message and extensions that a client sees of a subgraph error', ()
     expect(body).toEqual({
       data: { product: { stock: null } },
       errors: [{ ...shown, path: ['product', 'stock'] }],
-      ...('exposeSubgraphs' in security ? { extensions: { tributary: { cost: 1, actualCost: 1 } } } : {}),
+      ...('exposeSubgraphs' in security
+        ? { extensions: { tributary: expect.objectContaining({ cost: 1, actualCost: 1 }) } }
+        : {}),
     });
   });
 });

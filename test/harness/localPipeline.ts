@@ -2,10 +2,12 @@ import { type DocumentNode, execute, type GraphQLError, type GraphQLSchema, pars
 import { anonymousClient } from '../../gateway/admission/identity.ts';
 import type { EnrichmentCoordinator } from '../../gateway/enrichment/responses/enrichmentCoordinator.ts';
 import type { SnapshotExecutor } from '../../gateway/enrichment/responses/snapshotExecutor.ts';
+import type { ExecutionObserver } from '../../gateway/execution/executionObserver.ts';
 import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
 import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
 import type { Authorizer } from '../../gateway/operation/authorization/authorizer.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
+import type { PreparedOperation } from '../../gateway/operation/preparedOperation.ts';
 import { Preparer } from '../../gateway/operation/preparer.ts';
 import { Pipeline } from '../../gateway/pipeline.ts';
 import type { Planner } from '../../gateway/planning/planner.ts';
@@ -30,6 +32,9 @@ interface LocalPipelineOptions {
   readonly subgraphs: ReadonlyMap<string, GraphQLSchema>;
   /** The deadline of each request in milliseconds. Default: none. */
   readonly deadlineMs?: () => number;
+  /** Wraps the client of the subgraphs. */
+  readonly wrapClient?: (client: SubgraphClient) => SubgraphClient;
+  readonly observeExecution?: (operation: PreparedOperation) => ExecutionObserver;
   /** Wraps the fetches between the pipeline and the subgraphs. */
   readonly wrapFetches?: (subgraphs: FetchSender) => FetchSender;
   readonly subscriptions?: SubscriptionManager;
@@ -78,6 +83,8 @@ export function createLocalPipeline({
   subgraphs,
   deadlineMs = () => Number.POSITIVE_INFINITY,
   wrapFetches = (subgraphFetches) => subgraphFetches,
+  wrapClient = (client) => client,
+  observeExecution,
   subscriptions,
   enrichment,
   authorizer,
@@ -94,7 +101,7 @@ export function createLocalPipeline({
   const supergraph = enrichment?.readSupergraph(reading)?.attach?.(loaded) ?? loaded;
   authorizer?.readSupergraph(reading)?.attach(supergraph);
   const calls: { subgraph: string; query: string }[] = [];
-  const client = localClient(subgraphs, calls);
+  const client = wrapClient(localClient(subgraphs, calls));
   const used = wrapFetches(new SubgraphFetchSender(client, { acrossRequests: false, maxBatchSize: 100 }));
   const pipeline = new Pipeline({
     preparer: new Preparer({
@@ -106,6 +113,7 @@ export function createLocalPipeline({
     ...(subscriptions === undefined ? {} : { subscriptions }),
     ...(enrichment === undefined ? {} : { enrichment }),
     ...(authorizer === undefined ? {} : { authorizer }),
+    observeExecution,
     openStream: () => () => {},
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,

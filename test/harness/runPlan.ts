@@ -1,7 +1,9 @@
 import { compileProgram } from '../../gateway/execution/compileProgram.ts';
 import { Execution } from '../../gateway/execution/execution.ts';
+import { combineObservers, type ExecutionObserver } from '../../gateway/execution/executionObserver.ts';
 import { FetchScheduler } from '../../gateway/execution/fetchScheduler.ts';
 import { FetchShapeRegistry } from '../../gateway/execution/fetchShape.ts';
+import type { Program } from '../../gateway/execution/program.ts';
 import type { RequestContext } from '../../gateway/execution/requestContext.ts';
 import { splitProgramByPaths } from '../../gateway/execution/splitProgramByPaths.ts';
 import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
@@ -37,6 +39,8 @@ interface RunPlanOptions {
   /** The client's selection, for a plan that the executor must split. */
   readonly root?: SelectionSet;
   onGroupComplete?(group: number): void;
+  /** Returns a further observer. */
+  observe?(program: Program): ExecutionObserver;
 }
 
 /** Starts a plan with a subgraph client whose calls the test responds to. */
@@ -54,18 +58,21 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
     shapes: new FetchShapeRegistry(),
     conditions,
   };
+  const program = root === undefined ? compileProgram(compile) : splitProgramByPaths({ ...compile, root });
+  const recordSteps: ExecutionObserver = {
+    onStepStart: ({ index }) => steps.push(`start ${index}`),
+    onStepEnd: ({ index }) => steps.push(`end ${index}`),
+  };
+  const observer = options.observe?.(program);
   const execution = new Execution({
-    program: root === undefined ? compileProgram(compile) : splitProgramByPaths({ ...compile, root }),
+    program,
     requestContext: context,
     scheduler: new FetchScheduler(
       new SubgraphFetchSender(client, { acrossRequests: false, maxBatchSize: 100 }),
       context,
     ),
     conditions,
-    observer: {
-      onStepStart: ({ index }) => steps.push(`start ${index}`),
-      onStepEnd: ({ index }) => steps.push(`end ${index}`),
-    },
+    observer: combineObservers(observer === undefined ? [recordSteps] : [recordSteps, observer]),
     onInternalError: (fault) => faults.push(fault),
   });
   execution.start((group) => {

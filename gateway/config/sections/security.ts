@@ -85,7 +85,7 @@ export const securitySection = z
       .prefault(false),
     exposeSubgraphs: flag()
       .describe(
-        'Adds the name of the subgraph to `extensions.subgraph` of errors, and the estimated and the actual cost of an operation to `extensions.tributary` of its response.',
+        'Adds the name of the subgraph to `extensions.subgraph` of errors, and the cost and the critical path of an operation to `extensions.tributary` of its response.',
       )
       .prefault(false),
   })

@@ -1,7 +1,7 @@
 import type { DocumentNode } from 'graphql';
+import { canonicalizeOperation } from '../../operation/canonicalizeOperation.ts';
 import type { Timers } from '../../time/timers.ts';
 import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
-import { canonicalizeOperation } from './canonicalizeOperation.ts';
 import { RecordingDirectory, type RecordingLimits, type RecordOutcome } from './recordingDirectory.ts';
 
 export interface OperationRecorderOptions {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CanonicalOperation } from './canonicalizeOperation.ts';
+import type { CanonicalOperation } from '../../operation/canonicalizeOperation.ts';
 import { maxVersions, printRecordedFile, readRecordedHeader, toCommentText } from './recordedFile.ts';
 import { toSafeFileName } from './toSafeFileName.ts';
 

@@ -1,43 +1,16 @@
-import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';
+import { addBundledFiles, findBundle, hasBundle } from '../http/bundledFiles.ts';
 
-const contentTypes: Readonly<Record<string, string>> = {
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.ttf': 'font/ttf',
-};
-
-/** The directory of the GraphiQL bundle: beside this file in the built package, otherwise the cache that `npm start` fills. */
+/** The directory of the GraphiQL bundle. */
 export function findGraphiqlDirectory(): string {
-  const built = fileURLToPath(new URL('./bundle/', import.meta.url));
-  return hasGraphiqlBundle(built)
-    ? built
-    : fileURLToPath(new URL('../../../node_modules/.cache/graphiql/', import.meta.url));
+  return findBundle('graphiql', new URL('./bundle/', import.meta.url));
 }
 
-export function hasGraphiqlBundle(directory: string): boolean {
-  return existsSync(join(directory, 'app.js'));
-}
+export const hasGraphiqlBundle = hasBundle;
 
 /** Adds `GET /graphiql/:file`, which serves only files of `directory`. */
 export function addGraphiqlRoutes(server: FastifyInstance, directory: string): void {
-  server.get<{ Params: { file: string } }>('/graphiql/:file', async (request, reply) => {
-    const { file } = request.params;
-    const contentType = contentTypes[extname(file)];
-    // Compared with the existing names, so that a client's text never becomes part of a path.
-    const name =
-      contentType === undefined
-        ? undefined
-        : (await readdir(directory).catch(() => [])).find((entry) => entry === file);
-    if (name === undefined || contentType === undefined) return reply.callNotFound();
-    return reply
-      .headers({ 'content-security-policy': contentSecurityPolicy, 'cache-control': 'no-cache' })
-      .type(contentType)
-      .send(await readFile(join(directory, name)));
-  });
+  addBundledFiles(server, '/graphiql', directory, contentSecurityPolicy);
 }
 
 /** The response to a browser's GET of the GraphQL route. */

@@ -65,6 +65,7 @@ async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<
       execution,
       shaper,
       format,
+      reportsTimes: false,
       onEnd: () => {
         started.ends += 1;
       },

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type DocumentNode, parse } from 'graphql';
-import { canonicalizeOperation } from '../../../../gateway/contracts/recording/canonicalizeOperation.ts';
 import {
   OperationRecorder,
   type OperationRecorderOptions,
 } from '../../../../gateway/contracts/recording/operationRecorder.ts';
+import { canonicalizeOperation } from '../../../../gateway/operation/canonicalizeOperation.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 
 let root: string;

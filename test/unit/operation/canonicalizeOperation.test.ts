@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { buildSchema, parse, validate } from 'graphql';
-import { canonicalizeOperation } from '../../../../gateway/contracts/recording/canonicalizeOperation.ts';
+import { canonicalizeOperation } from '../../../gateway/operation/canonicalizeOperation.ts';
 
 const schema = buildSchema(`
   directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT

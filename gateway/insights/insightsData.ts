@@ -1,0 +1,149 @@
+import type { ResponseTimings } from '../execution/executionObserver.ts';
+
+// The JSON of `GET /insights/data`. Times are milliseconds, unless their names say otherwise.
+
+export interface InsightsData {
+  /** Of the process that answers: each worker has its own data. */
+  readonly worker: string | null;
+  /** ISO 8601. */
+  readonly now: string;
+  readonly startedAt: string;
+  readonly subgraphs: readonly SubgraphInsights[];
+  /** Those that took the most time together first, at most as many as were requested. */
+  readonly operations: readonly OperationInsights[];
+  /** Different operations that are recorded. */
+  readonly operationCount: number;
+  /** Requests whose operation is not among them, because too many new operations arrived at once. */
+  readonly unrecordedRequests: number;
+  /** The last 15 minutes, the oldest first. */
+  readonly series: readonly SeriesPoint[];
+  /** Enrichment jobs that wait or have failed (`GET /jobs`), or why they cannot be read. */
+  readonly jobs: readonly unknown[] | { readonly error: string };
+  /** `GET /contracts`. */
+  readonly contracts: unknown;
+  readonly supergraph: { readonly id: string; readonly refusal: string | null } | null;
+}
+
+/** With a relative error of 5 %. */
+export interface LatencySummary {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly mean: number;
+}
+
+export interface SubgraphInsights {
+  readonly name: string;
+  readonly url: string | null;
+  /** Calls in the last one to two minutes. */
+  readonly callsPerSecond: number;
+  /** Of these calls, from 0 to 1: those without a response. */
+  readonly failureShare: number;
+  /** Share of the answers with a fetch from the subgraph, from 0 to 1, that have errors of it. */
+  readonly errorShare: number;
+  /** Of these calls, until the response was complete. */
+  readonly latency: LatencySummary | null;
+  /** `null` for a subgraph without a circuit breaker, or without a call so far. */
+  readonly breaker: 'closed' | 'half-open' | 'open' | null;
+  readonly queued: number;
+  readonly running: number;
+  readonly concurrencyLimit: number | null;
+  /** Share of the recorded answers, from 0 to 1, whose first payload waited for the subgraph. */
+  readonly gatedShare: number;
+  /** How long these answers waited for it, on average. */
+  readonly gatedMs: number;
+}
+
+export interface OperationInsights {
+  /** Hash of the operation without the values in it. */
+  readonly id: string;
+  /** `null` for an operation without a name. */
+  readonly name: string | null;
+  readonly kind: 'query' | 'mutation' | 'subscription';
+  /** The operation without the values in it. */
+  readonly text: string;
+  /** When the counts and latencies begin: five to ten minutes before the last request. ISO 8601. */
+  readonly since: string;
+  readonly lastUsedAt: string;
+  /** Answers, those of events of subscriptions included. */
+  readonly count: number;
+  readonly errors: number;
+  /** Answers whose client did not wait for the last payload. */
+  readonly aborted: number;
+  readonly firstPayload: LatencySummary | null;
+  readonly completion: LatencySummary | null;
+  /** The newest first. Clients with and without incremental delivery, different variables and permissions may have
+   *  different plans. */
+  readonly plans: readonly PlanInsights[];
+}
+
+export interface PlanInsights {
+  /** How many answers were recorded step by step. */
+  readonly recorded: number;
+  /** Means. */
+  readonly timings: ResponseTimings;
+  /** In the order of the plan. */
+  readonly fetches: readonly FetchInsights[];
+  /** By delivery group; the first one is the first payload. */
+  readonly payloads: readonly PayloadInsights[];
+  readonly whatIf: readonly WhatIf[];
+}
+
+export interface FetchInsights {
+  readonly subgraph: string;
+  readonly path: readonly string[];
+  readonly fields: readonly string[];
+  /** Indices in `fetches`. */
+  readonly dependsOn: readonly number[];
+  readonly group: number;
+  /** From the start of the request to that of the fetch, mean; `null` if it was never sent. */
+  readonly startMs: number | null;
+  readonly latency: LatencySummary | null;
+  /** Share of the answers, from 0 to 1, in which the fetch failed or had errors. */
+  readonly errorShare: number;
+  /** Share of the recorded answers, from 0 to 1, whose first payload waited for the fetch. */
+  readonly criticalShare: number;
+  /** How long these answers waited for it, on average. */
+  readonly criticalMs: number;
+}
+
+export interface PayloadInsights {
+  readonly group: number;
+  /** Until its data was there. */
+  readonly ready: LatencySummary | null;
+  /** The most frequent critical path: indices in `fetches`. */
+  readonly criticalPath: readonly number[];
+}
+
+/** A prediction from recorded answers, as medians. */
+export interface WhatIf {
+  readonly kind: 'deferred' | 'cached';
+  /** For all fields of the subgraph; `null` for single fields. */
+  readonly subgraph: string | null;
+  /** Paths in the response. */
+  readonly fields: readonly string[];
+  readonly firstPayloadMs: number;
+  /** The same answers as they were. */
+  readonly currentFirstPayloadMs: number;
+  /** `null` for deferred fields, which change it little. */
+  readonly completionMs: number | null;
+  readonly currentCompletionMs: number;
+}
+
+export interface SeriesPoint {
+  /** Start of ten seconds. ISO 8601. */
+  readonly at: string;
+  readonly answers: number;
+  readonly errors: number;
+  readonly firstPayload: LatencySummary | null;
+  readonly completion: LatencySummary | null;
+  readonly cache: { readonly hits: number; readonly stale: number; readonly misses: number };
+  /** Enrichments in first responses, by whether their budget was kept. */
+  readonly budgets: { readonly kept: number; readonly stale: number; readonly missed: number };
+  /** At the end of the ten seconds. */
+  readonly queued: number;
+  readonly openBreakers: number;
+  readonly backlog: number;
+  /** Share of the time, from 0 to 1, in which the event loop was busy. */
+  readonly eventLoop: number;
+}

@@ -1,0 +1,130 @@
+import type { ResponseEnd } from '../execution/executionObserver.ts';
+import type { CanonicalOperation } from '../operation/canonicalizeOperation.ts';
+import type { AnswerTimings } from './answerTimes.ts';
+import type { OperationInsights } from './insightsData.ts';
+import { LatencyHistogram } from './latencyHistogram.ts';
+import { type DescribedOperation, describePlan, signatureOf } from './planDescription.ts';
+import { PlanRecord } from './planRecord.ts';
+import { RecentWindow } from './recentWindow.ts';
+
+/** Half of what counts as recent. */
+const windowMs = 5 * 60_000;
+
+/** Further plans of an operation replace the one that was used longest ago. */
+const maxPlansPerOperation = 4;
+
+const maxTextLength = 10_000;
+
+export interface OperationRecordOptions {
+  readonly operation: CanonicalOperation;
+  readonly name: string | undefined;
+  readonly kind: OperationInsights['kind'];
+  /** Milliseconds on a clock that never goes back. */
+  now(): number;
+  /** Milliseconds since 1970. */
+  wallClock(): number;
+  onAnswer(timings: AnswerTimings, end: ResponseEnd): void;
+}
+
+/** What is known of one operation, whichever clients sent it. Has nothing of their identities and values. */
+export class OperationRecord {
+  /** Dropped to make room for others. */
+  isEvicted = false;
+  /** Answers since the record was last considered for eviction. */
+  usesSinceCheck = 0;
+  readonly #options: OperationRecordOptions;
+  readonly #window: RecentWindow<Answers>;
+  /** By signature, the one used longest ago first. */
+  readonly #plans = new Map<string, PlanRecord>();
+  #lastUsedAt: number;
+
+  constructor(options: OperationRecordOptions) {
+    this.#options = options;
+    this.#window = new RecentWindow(windowMs, options.now(), () => new Answers());
+    this.#lastUsedAt = options.now();
+  }
+
+  get plans(): Iterable<PlanRecord> {
+    return this.#plans.values();
+  }
+
+  /** The time that its answers took together, in milliseconds. */
+  get totalMs(): number {
+    return this.#window.all.reduce((sum, { completion }) => sum + completion.sumMs, 0);
+  }
+
+  planOf(operation: DescribedOperation): PlanRecord {
+    const { now } = this.#options;
+    const plan = describePlan(operation);
+    const signature = signatureOf(plan);
+    let record = this.#plans.get(signature);
+    if (record === undefined) {
+      record = new PlanRecord(operation, {
+        plan,
+        windowMs,
+        now,
+        onAnswer: (timings, end) => this.#addAnswer(timings, end),
+      });
+    } else this.#plans.delete(signature);
+    this.#plans.set(signature, record);
+    if (this.#plans.size > maxPlansPerOperation) {
+      const [oldest] = this.#plans.keys();
+      this.#plans.delete(oldest as string);
+    }
+    return record;
+  }
+
+  describe(): OperationInsights {
+    const { operation, name = null, kind, now, wallClock } = this.#options;
+    const merged = new Answers();
+    for (const answers of this.#window.all) merged.merge(answers);
+    const dateOf = (at: number): string => new Date(wallClock() - (now() - at)).toISOString();
+    return {
+      id: operation.hash,
+      name,
+      kind,
+      text:
+        operation.text.length > maxTextLength ? `${operation.text.slice(0, maxTextLength)}…` : operation.text,
+      since: dateOf(this.#window.since),
+      lastUsedAt: dateOf(this.#lastUsedAt),
+      count: merged.count,
+      errors: merged.errors,
+      aborted: merged.aborted,
+      firstPayload: merged.firstPayload.summary(),
+      completion: merged.completion.summary(),
+      plans: [...this.#plans.values()].reverse().map((plan) => plan.describe()),
+    };
+  }
+
+  #addAnswer(timings: AnswerTimings, end: ResponseEnd): void {
+    const now = this.#options.now();
+    this.#lastUsedAt = now;
+    this.usesSinceCheck += 1;
+    this.#window.at(now).add(timings, end);
+    this.#options.onAnswer(timings, end);
+  }
+}
+
+class Answers {
+  count = 0;
+  errors = 0;
+  aborted = 0;
+  readonly firstPayload = new LatencyHistogram();
+  readonly completion = new LatencyHistogram();
+
+  add({ firstPayloadMs, completeMs }: AnswerTimings, { isComplete, hasErrors }: ResponseEnd): void {
+    this.count += 1;
+    if (hasErrors) this.errors += 1;
+    if (!Number.isNaN(firstPayloadMs)) this.firstPayload.observe(firstPayloadMs);
+    if (isComplete) this.completion.observe(completeMs);
+    else this.aborted += 1;
+  }
+
+  merge(other: Answers): void {
+    this.count += other.count;
+    this.errors += other.errors;
+    this.aborted += other.aborted;
+    this.firstPayload.merge(other.firstPayload);
+    this.completion.merge(other.completion);
+  }
+}

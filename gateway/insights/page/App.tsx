@@ -1,0 +1,79 @@
+/** @jsxImportSource preact */
+import { Charts } from './Charts.tsx';
+import { Contracts } from './Contracts.tsx';
+import { formatTime } from './format.ts';
+import { Jobs } from './Jobs.tsx';
+import { Operations } from './Operations.tsx';
+import { Overview } from './Overview.tsx';
+import { Subgraphs } from './Subgraphs.tsx';
+import { useInsights } from './useInsights.ts';
+
+const sections = [
+  ['now', 'Now'],
+  ['subgraphs', 'Subgraphs'],
+  ['operations', 'Operations'],
+  ['charts', 'Charts'],
+  ['enrichments', 'Enrichments'],
+  ['contracts', 'Contracts'],
+] as const;
+
+export function App() {
+  const { data, problem, isPaused, setPaused, refresh } = useInsights();
+  return (
+    <>
+      <header class="top">
+        <div>
+          <h1>Insights</h1>
+          <p class="soft">
+            {data === undefined
+              ? 'Tributary'
+              : `Supergraph ${data.supergraph?.id.slice(0, 12) ?? 'not loaded'}`}
+            {typeof data?.worker === 'string' && `, worker ${data.worker} only`}
+          </p>
+        </div>
+        <nav aria-label="Sections">
+          {sections.map(([id, title]) => (
+            <a key={id} href={`#${id}`}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        <div class="status">
+          <span role="status">
+            {problem !== undefined
+              ? `No new data: ${problem}`
+              : data === undefined
+                ? 'Loading…'
+                : `${isPaused ? 'Paused' : 'Live'}, ${formatTime(data.now)}`}
+          </span>
+          <button type="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
+            {isPaused ? 'Resume' : 'Pause'}
+          </button>
+        </div>
+      </header>
+      {data === undefined ? (
+        <main>
+          <p class="notice">
+            {problem === undefined
+              ? 'Loading the insights…'
+              : 'The gateway did not answer. The page tries again.'}
+          </p>
+        </main>
+      ) : (
+        <main>
+          {typeof data.supergraph?.refusal === 'string' && (
+            <p class="notice warning">
+              <strong>A newer supergraph was refused.</strong> {data.supergraph.refusal}
+            </p>
+          )}
+          <Overview data={data} />
+          <Subgraphs subgraphs={data.subgraphs} />
+          <Operations data={data} />
+          <Charts series={data.series} />
+          <Jobs jobs={data.jobs} onRetried={refresh} />
+          <Contracts contracts={data.contracts} />
+        </main>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,107 @@
+/** @jsxImportSource preact */
+import { useState } from 'preact/hooks';
+import type { InsightsData, OperationInsights } from '../insightsData.ts';
+import { formatCount, formatMs, formatShare, formatTime } from './format.ts';
+import { Plan } from './Plan.tsx';
+import { Section, TableFrame } from './Section.tsx';
+
+export function Operations({ data }: { data: InsightsData }) {
+  const { operations, operationCount, unrecordedRequests } = data;
+  const [selectedKey, setSelectedKey] = useState<string>();
+  const selected = operations.find((operation) => keyOf(operation) === selectedKey) ?? operations[0];
+  if (selected === undefined) {
+    return (
+      <Section id="operations" title="Operations">
+        <p class="notice">
+          No operation was executed yet. Send one to the gateway, and its plan with the time of each fetch is
+          here.
+        </p>
+      </Section>
+    );
+  }
+  const others = operationCount - operations.length;
+  return (
+    <Section
+      id="operations"
+      title="Operations"
+      note={`Those whose answers took the most time together come first. Counts are of the newest five to ten minutes with requests.${
+        others > 0 ? ` ${formatCount(others)} more are recorded.` : ''
+      }${unrecordedRequests > 0 ? ` ${formatCount(unrecordedRequests)} requests were not recorded: too many new operations.` : ''}`}
+    >
+      <TableFrame label="Operations">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Operation</th>
+              <th scope="col">Answers</th>
+              <th scope="col">Errors</th>
+              <th scope="col">First payload p50 / p95 / p99</th>
+              <th scope="col">Completion p95</th>
+              <th scope="col">Last used</th>
+            </tr>
+          </thead>
+          <tbody>
+            {operations.map((operation) => {
+              const key = keyOf(operation);
+              const { firstPayload, completion, count, errors } = operation;
+              return (
+                <tr key={key} class={operation === selected ? 'selected' : ''}>
+                  <th scope="row">
+                    <button
+                      type="button"
+                      class="link"
+                      aria-pressed={operation === selected}
+                      onClick={() => setSelectedKey(key)}
+                    >
+                      {titleOf(operation)}
+                    </button>
+                  </th>
+                  <td>{formatCount(count)}</td>
+                  <td>{count === 0 ? '–' : formatShare(errors / count)}</td>
+                  <td>
+                    {firstPayload === null
+                      ? '–'
+                      : [firstPayload.p50, firstPayload.p95, firstPayload.p99]
+                          .map((ms) => formatMs(ms))
+                          .join(' / ')}
+                  </td>
+                  <td>{formatMs(completion?.p95)}</td>
+                  <td>{formatTime(operation.lastUsedAt)}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </TableFrame>
+      <OperationDetails key={keyOf(selected)} operation={selected} />
+    </Section>
+  );
+}
+
+function OperationDetails({ operation }: { operation: OperationInsights }) {
+  const { plans, text } = operation;
+  return (
+    <article class="details" aria-labelledby="operation-title">
+      <h3 id="operation-title">{titleOf(operation)}</h3>
+      {plans.map((plan, index) => (
+        <Plan
+          key={JSON.stringify(plan.fetches.map(({ subgraph, path }) => [subgraph, path]))}
+          plan={plan}
+          number={plans.length > 1 ? index + 1 : undefined}
+        />
+      ))}
+      <details>
+        <summary>The operation, without its values</summary>
+        <pre>{text}</pre>
+      </details>
+    </article>
+  );
+}
+
+function keyOf({ id, name }: OperationInsights): string {
+  return `${name ?? ''} ${id}`;
+}
+
+function titleOf({ id, name, kind }: OperationInsights): string {
+  return name ?? `anonymous ${kind} ${id}`;
+}

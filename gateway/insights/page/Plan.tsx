@@ -1,0 +1,173 @@
+/** @jsxImportSource preact */
+import type { FetchInsights, PlanInsights, WhatIf } from '../insightsData.ts';
+import { formatMs, formatPath, formatShare } from './format.ts';
+import { TableFrame } from './Section.tsx';
+
+export function Plan({ plan, number }: { plan: PlanInsights; number: number | undefined }) {
+  const { timings, fetches, payloads, whatIf, recorded } = plan;
+  const title = number === undefined ? 'Plan' : `Plan ${number}`;
+  if (fetches.length === 0) {
+    return <p class="soft">{title}: no fetch. The gateway answers the operation by itself.</p>;
+  }
+  if (recorded === 0) return <p class="soft">{title}: no answer was recorded step by step yet.</p>;
+  const critical = new Set(payloads[0]?.criticalPath ?? []);
+  return (
+    <div class="plan">
+      <h4>{title}</h4>
+      <p class="soft">
+        {recorded} answers were recorded step by step. The first payload waits for{' '}
+        <strong>{[...critical].map((index) => fetches[index]?.subgraph).join(' → ') || 'no fetch'}</strong>,
+        besides {formatMs(timings.planningMs)} of planning, {formatMs(timings.budgetMs)} of latency budgets
+        and {formatMs(timings.shapingMs)} of making the payload.
+      </p>
+      <Waterfall fetches={fetches} critical={critical} />
+      <TableFrame label="Fetches of the plan">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Fetch</th>
+              <th scope="col">Fields</th>
+              <th scope="col">p50</th>
+              <th scope="col">p95</th>
+              <th scope="col">p99</th>
+              <th scope="col">Errors</th>
+              <th scope="col">Holds up</th>
+              <th scope="col">Payload</th>
+            </tr>
+          </thead>
+          <tbody>
+            {fetches.map((fetched, index) => {
+              const { subgraph, path, fields, latency, errorShare, criticalShare, criticalMs, group } =
+                fetched;
+              return (
+                <tr key={labelOf(fetched, index)} class={critical.has(index) ? 'critical' : ''}>
+                  <th scope="row">
+                    {subgraph} <span class="soft">{formatPath(path)}</span>
+                  </th>
+                  <td class="fields">{fields.join(', ')}</td>
+                  <td>{formatMs(latency?.p50)}</td>
+                  <td>{formatMs(latency?.p95)}</td>
+                  <td>{formatMs(latency?.p99)}</td>
+                  <td>{errorShare === 0 ? '–' : formatShare(errorShare)}</td>
+                  <td>
+                    {criticalShare === 0 ? '–' : `${formatShare(criticalShare)}, ${formatMs(criticalMs)}`}
+                  </td>
+                  <td>{group === 0 ? 'first' : 'later'}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </TableFrame>
+      <WhatIfTable whatIf={whatIf} />
+    </div>
+  );
+}
+
+function labelOf({ subgraph, path }: FetchInsights, index: number): string {
+  return `${index} ${subgraph} ${path.join('.')}`;
+}
+
+/** The fetches over time: a bar to the median latency, and a thin one to the 95th percentile. */
+function Waterfall({
+  fetches,
+  critical,
+}: {
+  fetches: readonly FetchInsights[];
+  critical: ReadonlySet<number>;
+}) {
+  const endMs = Math.max(1, ...fetches.map(({ startMs, latency }) => (startMs ?? 0) + (latency?.p95 ?? 0)));
+  const percent = (ms: number): string => `${(ms / endMs) * 100}%`;
+  return (
+    <figure class="waterfall">
+      <figcaption>
+        From the start of the request to {formatMs(endMs)}. Solid: median, pale: p95. Marked ●: the critical
+        path.
+      </figcaption>
+      <ol>
+        {fetches.map((fetched, index) => {
+          const { subgraph, path, startMs, latency } = fetched;
+          const isCritical = critical.has(index);
+          return (
+            <li key={labelOf(fetched, index)} class={isCritical ? 'critical' : ''}>
+              <span class="name">
+                {isCritical && <span aria-hidden="true">● </span>}
+                {subgraph} <span class="soft">{formatPath(path)}</span>
+                {isCritical && <span class="hidden"> (critical path)</span>}
+              </span>
+              <span class="lane">
+                {startMs === null || latency === null ? (
+                  <span class="soft">not sent</span>
+                ) : (
+                  <>
+                    <span class="bar p95" style={{ left: percent(startMs), width: percent(latency.p95) }} />
+                    <span class="bar" style={{ left: percent(startMs), width: percent(latency.p50) }} />
+                  </>
+                )}
+              </span>
+              <span class="ms">{formatMs(latency?.p50)}</span>
+            </li>
+          );
+        })}
+      </ol>
+    </figure>
+  );
+}
+
+function WhatIfTable({ whatIf }: { whatIf: readonly WhatIf[] }) {
+  if (whatIf.length === 0) {
+    return <p class="soft">Deferring a field, or caching a fetch, would not make these answers faster.</p>;
+  }
+  return (
+    <>
+      <h4>What if …</h4>
+      <TableFrame label="Predictions">
+        <table class="stacked">
+          <thead>
+            <tr>
+              <th scope="col">Change</th>
+              <th scope="col">First payload, now → then</th>
+              <th scope="col">Completion, now → then</th>
+            </tr>
+          </thead>
+          <tbody>
+            {whatIf.map((prediction) => (
+              <tr key={`${prediction.kind} ${prediction.subgraph ?? ''} ${prediction.fields.join()}`}>
+                <th scope="row">{changeOf(prediction)}</th>
+                <td data-label="First payload">
+                  <FromTo before={prediction.currentFirstPayloadMs} after={prediction.firstPayloadMs} />
+                </td>
+                <td data-label="Completion">
+                  {prediction.completionMs === null ? (
+                    '–'
+                  ) : (
+                    <FromTo before={prediction.currentCompletionMs} after={prediction.completionMs} />
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </TableFrame>
+    </>
+  );
+}
+
+const maxFields = 3;
+
+function changeOf({ kind, subgraph, fields }: WhatIf): string {
+  const some = fields.slice(0, maxFields).join(', ');
+  const text = fields.length > maxFields ? `${some} and ${fields.length - maxFields} more` : some;
+  if (kind === 'cached') return `Cache ${text}`;
+  return subgraph === null ? `Defer ${text}` : `Defer everything of ${subgraph}`;
+}
+
+function FromTo({ before, after }: { before: number; after: number }) {
+  const saved = before - after;
+  return (
+    <>
+      {formatMs(before)} → {formatMs(after)}
+      {saved >= 0.5 && <span class="gain"> −{formatMs(saved)}</span>}
+    </>
+  );
+}

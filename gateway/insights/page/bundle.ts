@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+/** Bundles the insights page into `directory`. The build and `npm start` call this; the gateway only serves the files. */
+export async function bundleInsightsPage(directory: string): Promise<void> {
+  await build({
+    entryPoints: {
+      app: fileURLToPath(new URL('./main.tsx', import.meta.url)),
+      style: fileURLToPath(new URL('./styles.css', import.meta.url)),
+    },
+    absWorkingDir: fileURLToPath(new URL('../../..', import.meta.url)),
+    outdir: directory,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    legalComments: 'none',
+    logLevel: 'error',
+  });
+}

@@ -1,0 +1,78 @@
+// Bundles the pages of the gateway, GraphiQL and insights, once for each version of their sources.
+//
+//   node scripts/bundles.ts
+
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findInsightsDirectory } from '../gateway/insights/insightsPage.ts';
+import { bundleInsightsPage } from '../gateway/insights/page/bundle.ts';
+import { bundleGraphiql } from '../gateway/transport/graphiql/bundle.ts';
+import { findGraphiqlDirectory } from '../gateway/transport/graphiql/graphiqlFiles.ts';
+
+const root = join(import.meta.dirname, '..');
+
+interface Bundle {
+  /** The directory from which the gateway of this repository serves it. */
+  readonly directory: string;
+  /** Folder of its sources. */
+  readonly sources: string;
+  bundle(directory: string): Promise<void>;
+}
+
+/** Bundles GraphiQL unless the bundle is current. Returns the directory from which the gateway of this repository
+ *  serves it. */
+export function ensureGraphiql(): Promise<string> {
+  return ensure({
+    directory: findGraphiqlDirectory(),
+    sources: 'gateway/transport/graphiql',
+    bundle: bundleGraphiql,
+  });
+}
+
+/** The same for the insights page. */
+export function ensureInsightsPage(): Promise<string> {
+  return ensure({
+    directory: findInsightsDirectory(),
+    sources: 'gateway/insights/page',
+    bundle: bundleInsightsPage,
+  });
+}
+
+async function ensure({ directory, sources, bundle }: Bundle): Promise<string> {
+  const version = await versionOf(sources);
+  if ((await readVersion(directory)) === version) return directory;
+  const cache = join(directory, '..');
+  await mkdir(cache, { recursive: true });
+  // Built in a temporary directory and then moved, so that an interrupted build leaves no incomplete bundle.
+  const made = await mkdtemp(join(cache, 'bundle-'));
+  try {
+    await bundle(made);
+    await writeFile(join(made, 'version'), version);
+    // Only its owner can read a temporary directory, but the image runs as another user.
+    await chmod(made, 0o755);
+    await rm(directory, { recursive: true, force: true });
+    await rename(made, directory);
+  } catch (error) {
+    await rm(made, { recursive: true, force: true });
+    // Another process may have moved the same files in the meantime.
+    if ((await readVersion(directory)) !== version) throw error;
+  }
+  return directory;
+}
+
+async function versionOf(folder: string): Promise<string> {
+  const hash = createHash('sha256').update(await readFile(join(root, 'package-lock.json')));
+  const files = (await readdir(join(root, folder), { withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  );
+  for (const { name } of files.sort((a, b) => (a.name < b.name ? -1 : 1)))
+    hash.update(name).update(await readFile(join(root, folder, name)));
+  return hash.digest('hex');
+}
+
+async function readVersion(directory: string): Promise<string | undefined> {
+  return readFile(join(directory, 'version'), 'utf8').catch(() => undefined);
+}
+
+if (import.meta.main) console.log(...(await Promise.all([ensureGraphiql(), ensureInsightsPage()])));

@@ -1,0 +1,185 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { InsightsData } from '../../gateway/insights/insightsData.ts';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { createManualTimers, type ManualTimers } from '../harness/manualTimers.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
+
+/** How long the reviews take, in real time. */
+const reviewsMs = 80;
+
+let gateway: InlineGateway;
+let timers: ManualTimers;
+
+beforeAll(async () => {
+  timers = createManualTimers();
+  gateway = await startInlineGateway({
+    config: { security: { exposeSubgraphs: true } },
+    dependencies: { timers, now: () => Date.UTC(2026, 0, 1) + timers.now() },
+    subgraphs: [
+      {
+        name: 'products',
+        sdl: 'type Query { product(id: ID): Product } type Product @key(fields: "id") { id: ID! name: String }',
+        resolvers: { Query: { product: () => ({ id: 'p1', name: 'Pan' }) } },
+      },
+      {
+        name: 'reviews',
+        sdl: 'type Product @key(fields: "id") { id: ID! reviews: Int }',
+        resolvers: { Product: { reviews: () => sleep(reviewsMs, 3) } },
+      },
+      {
+        name: 'stock',
+        sdl: 'type Product @key(fields: "id") { id: ID! stock: Int }',
+        resolvers: { Product: { stock: () => 7 } },
+      },
+    ],
+  });
+});
+
+afterAll(() => gateway.close());
+
+async function readData(query = ''): Promise<InsightsData> {
+  const response = await fetch(`${gateway.adminUrl}/insights/data${query}`);
+  return (await response.json()) as InsightsData;
+}
+
+const page = (id: string): string => `query Page { product(id: "${id}") { name reviews stock } }`;
+
+interface Reported {
+  readonly extensions?: {
+    readonly tributary?: { readonly criticalPath?: readonly { readonly ms: number }[] };
+  };
+}
+
+describe('the critical path', () => {
+  test('is in the response, with the fetch that it waited for', async () => {
+    const { body } = await gateway.execute(page('p1'));
+    const ms = expect.any(Number);
+    expect(body).toEqual({
+      data: { product: { name: 'Pan', reviews: 3, stock: 7 } },
+      extensions: {
+        tributary: {
+          cost: 1,
+          actualCost: 1,
+          criticalPath: [
+            { subgraph: 'products', path: [], ms },
+            { subgraph: 'reviews', path: ['product'], ms },
+          ],
+          timings: { planningMs: ms, budgetMs: 0, shapingMs: ms },
+        },
+      },
+    });
+    // Timers may be a millisecond early.
+    expect((body as Reported).extensions?.tributary?.criticalPath?.[1]?.ms).toBeGreaterThan(reviewsMs - 2);
+  });
+
+  test('of a deferred payload is in that payload', async () => {
+    await using deferred = await gateway.executeIncrementally(
+      'query Deferred { product { name ... @defer { reviews } } }',
+    );
+    const ms = expect.any(Number);
+    expect(await deferred.remaining()).toEqual([
+      expect.objectContaining({
+        extensions: {
+          tributary: expect.objectContaining({ criticalPath: [{ subgraph: 'products', path: [], ms }] }),
+        },
+      }),
+      {
+        incremental: [{ path: ['product'], data: { reviews: 3 } }],
+        extensions: {
+          tributary: {
+            criticalPath: [
+              { subgraph: 'products', path: [], ms },
+              { subgraph: 'reviews', path: ['product'], ms },
+            ],
+          },
+        },
+        hasNext: false,
+      },
+    ]);
+  });
+});
+
+describe('GET /insights/data', () => {
+  test('has each operation without its values, what gated it, and what deferring a field would change', async () => {
+    await gateway.execute(page('secret'));
+    const data = await readData();
+    expect(data.operationCount).toBe(2);
+    expect(JSON.stringify(data)).not.toContain('secret');
+    const operation = data.operations.find(({ name }) => name === 'Page');
+    expect(operation).toMatchObject({
+      kind: 'query',
+      text: 'query Page {\n  product(id: "") {\n    name\n    reviews\n    stock\n  }\n}\n',
+      count: 2,
+      errors: 0,
+      aborted: 0,
+    });
+    const plan = operation?.plans[0];
+    expect(plan?.recorded).toBe(2);
+    expect(plan?.fetches).toMatchObject([
+      { subgraph: 'products', path: [], fields: ['product'], dependsOn: [], group: 0, criticalShare: 1 },
+      { subgraph: 'stock', path: ['product'], fields: ['stock'], dependsOn: [0], criticalShare: 0 },
+      { subgraph: 'reviews', path: ['product'], fields: ['reviews'], dependsOn: [0], criticalShare: 1 },
+    ]);
+    expect(plan?.payloads).toMatchObject([{ group: 0, criticalPath: [0, 2] }]);
+    const deferred = plan?.whatIf.find(
+      ({ kind, fields }) => kind === 'deferred' && fields[0] === 'product.reviews',
+    );
+    expect(deferred?.currentFirstPayloadMs).toBeGreaterThan(reviewsMs - 2);
+    expect((deferred?.currentFirstPayloadMs ?? 0) - (deferred?.firstPayloadMs ?? 0)).toBeGreaterThan(
+      reviewsMs / 4,
+    );
+  });
+
+  test('has each subgraph with its calls, limits and breaker, and how long answers waited for it', async () => {
+    const { subgraphs, worker, jobs, contracts, supergraph } = await readData();
+    expect(
+      subgraphs.map(({ name, breaker, failureShare, running }) => [name, breaker, failureShare, running]),
+    ).toEqual([
+      ['products', 'closed', 0, 0],
+      ['reviews', 'closed', 0, 0],
+      ['stock', 'closed', 0, 0],
+    ]);
+    const [, reviews, stock] = subgraphs;
+    expect(reviews?.latency?.p50).toBeGreaterThan(reviewsMs * 0.9);
+    expect(reviews?.gatedMs).toBeGreaterThan(reviewsMs - 2);
+    expect(stock?.gatedShare).toBe(0);
+    expect({ worker, jobs, contracts, refusal: supergraph?.refusal }).toEqual({
+      worker: null,
+      jobs: [],
+      contracts: { guard: 'off' },
+      refusal: null,
+    });
+  });
+
+  test('has a point for each ten seconds', async () => {
+    expect((await readData()).series).toEqual([]);
+    timers.fire(10_000);
+    let data = await readData();
+    for (; data.series.length === 0; data = await readData()) await waitForTurns();
+    expect(data.series).toEqual([
+      expect.objectContaining({
+        at: '2026-01-01T00:00:00.000Z',
+        answers: 3,
+        errors: 0,
+        cache: { hits: 0, stale: 0, misses: 0 },
+        budgets: { kept: 0, stale: 0, missed: 0 },
+        queued: 0,
+        openBreakers: 0,
+        backlog: 0,
+      }),
+    ]);
+    timers.fire(10_000);
+    for (; data.series.length === 1; data = await readData()) await waitForTurns();
+    expect(data.series[1]).toMatchObject({ at: '2026-01-01T00:00:10.000Z', answers: 0, firstPayload: null });
+  });
+
+  test('has as many operations as are requested', async () => {
+    expect((await readData('?operations=1')).operations).toHaveLength(1);
+    const response = await fetch(`${gateway.adminUrl}/insights/data?operations=all`);
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      { error: 'operations is "all"; expected a number from 0 to 1000.' },
+    ]);
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, test } from '@jest/globals';
+import { type DocumentNode, parse } from 'graphql';
+import { AnswerTimes } from '../../../gateway/insights/answerTimes.ts';
+import { OperationTable } from '../../../gateway/insights/operationTable.ts';
+import type { PlanRecord } from '../../../gateway/insights/planRecord.ts';
+import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
+import { SelectionSet } from '../../../gateway/operation/selection.ts';
+import { ManualClock } from '../../harness/manualClock.ts';
+
+function createTable(options: { maxOperations?: number; maxNewDocumentsPerSecond?: number } = {}) {
+  const clock = new ManualClock();
+  const answers: number[] = [];
+  const table = new OperationTable({
+    maxOperations: 1_000,
+    maxNewDocumentsPerSecond: Number.POSITIVE_INFINITY,
+    ...options,
+    now: clock.now,
+    wallClock: () => 1_000_000 + clock.now(),
+    onAnswer: ({ completeMs }) => answers.push(completeMs),
+  });
+  const prepared = (): PreparedOperation =>
+    ({
+      kind: 'query',
+      root: new SelectionSet([]),
+      enrichments: [],
+      program: { steps: [], groups: [{ steps: [], dataSteps: [] }] },
+    }) as unknown as PreparedOperation;
+  const planOf = (document: DocumentNode, operationName?: string, operation = prepared()) =>
+    table.planOf(operation, { document, operationName });
+  /** One answer that takes this long. */
+  const answer = (
+    plan: PlanRecord | undefined,
+    ms: number,
+    { isComplete = true, hasErrors = false } = {},
+  ) => {
+    const times = new AnswerTimes(plan as PlanRecord, clock.now(), true);
+    clock.advance(ms);
+    if (isComplete) {
+      times.onResponseReady(new Set());
+      times.onFirstPayload();
+    }
+    times.onResponseEnd({ isComplete, hasErrors });
+  };
+  const described = () => [...table.operations].map((operation) => operation.describe());
+  return { table, clock, answers, planOf, answer, described };
+}
+
+describe('the table of operations', () => {
+  test('counts documents that differ only in values, layout and order as one operation, without the values', () => {
+    const { planOf, answer, described } = createTable();
+    answer(planOf(parse('query Who { user(email: "ann@example.com") { name age } }')), 10);
+    answer(planOf(parse('query Who { user(email: "bob@example.com") { age, name } }')), 30, {
+      hasErrors: true,
+    });
+    answer(planOf(parse('query Who { user(email: "cid@example.com") { name age } }')), 20, {
+      isComplete: false,
+    });
+    expect(described()).toEqual([
+      {
+        id: expect.stringMatching(/^[0-9a-f]{12}$/),
+        name: 'Who',
+        kind: 'query',
+        text: 'query Who {\n  user(email: "") {\n    age\n    name\n  }\n}\n',
+        since: '1970-01-01T00:16:41.000Z',
+        lastUsedAt: '1970-01-01T00:16:41.060Z',
+        count: 3,
+        errors: 1,
+        aborted: 1,
+        firstPayload: { p50: 10.5, p95: 28.5, p99: 28.5, mean: 20 },
+        completion: { p50: 10.5, p95: 28.5, p99: 28.5, mean: 20 },
+        plans: [expect.objectContaining({ recorded: 2, fetches: [], whatIf: [] })],
+      },
+    ]);
+    expect(JSON.stringify(described())).not.toContain('example.com');
+  });
+
+  test('drops operations that are not used when there are too many, and keeps those in use', () => {
+    const { table, planOf, answer, described } = createTable({ maxOperations: 100 });
+    const steady = [parse('query Steady { a }'), parse('query Other { a }')];
+    for (let n = 0; n < 5_000; n++) {
+      if (n % 40 === 0)
+        for (const document of steady) for (let i = 0; i < 3; i++) answer(planOf(document), 1);
+      answer(planOf(parse(`{ field${n} }`)), 1);
+    }
+    expect(table.size).toBe(100);
+    const counts = new Map(described().map(({ name, count }) => [name, count]));
+    expect([counts.get('Steady'), counts.get('Other')]).toEqual([375, 375]);
+  });
+
+  test('records a bounded number of new documents per second, and counts the other requests', () => {
+    const { table, clock, planOf } = createTable({ maxNewDocumentsPerSecond: 10 });
+    for (let n = 0; n < 25; n++) planOf(parse(`{ field${n} }`));
+    expect([table.size, table.unrecorded]).toEqual([10, 15]);
+    clock.advance(1_000);
+    planOf(parse('{ another }'));
+    expect([table.size, table.unrecorded]).toEqual([11, 15]);
+  });
+
+  test('records the first answers of a plan step by step, and then each sixteenth', () => {
+    const { planOf } = createTable();
+    const plan = planOf(parse('{ a }')) as PlanRecord;
+    const turns = Array.from({ length: 64 }, () => plan.takeTurn());
+    expect(turns.lastIndexOf(true)).toBe(63);
+    expect(turns.filter(Boolean)).toHaveLength(34);
+  });
+
+  test('forgets what is older than ten minutes when an operation is used again', () => {
+    const { clock, planOf, answer, described } = createTable();
+    const document = parse('{ a }');
+    answer(planOf(document), 500);
+    clock.advance(600_000);
+    expect(described()[0]).toMatchObject({ count: 1, completion: { p50: 500 } });
+    answer(planOf(document), 5);
+    expect(described()[0]).toMatchObject({ count: 1, completion: { p50: 5 } });
+  });
+});

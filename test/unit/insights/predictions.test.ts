@@ -1,0 +1,211 @@
+import { buildSubgraphSchema } from '@apollo/subgraph';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { type GraphQLSchema, parse } from 'graphql';
+import type { AnswerSample } from '../../../gateway/insights/answerTimes.ts';
+import { AnswerTimes } from '../../../gateway/insights/answerTimes.ts';
+import {
+  type DescribedOperation,
+  describePlan,
+  findDeferCandidates,
+  type PlanDescription,
+} from '../../../gateway/insights/planDescription.ts';
+import { predictCached, predictDeferred } from '../../../gateway/insights/predictions.ts';
+import type { ExecutionOutcome } from '../../../gateway/response/executionOutcome.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { createRandom, type Random } from '../../../subgraphs/shared/random.ts';
+import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { loadSupergraphInProcess } from '../../harness/loadSupergraphInProcess.ts';
+import { createLocalPipeline } from '../../harness/localPipeline.ts';
+import { ManualClock } from '../../harness/manualClock.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+// Products whose fields come from six subgraphs, some of them with inputs from others.
+const sdls: Readonly<Record<string, string>> = {
+  products:
+    'type Query { product: Product products: [Product] } type Product @key(fields: "id") { id: ID! name: Int }',
+  prices: 'type Product @key(fields: "id") { id: ID! price: Int currency: Int }',
+  taxes:
+    'type Product @key(fields: "id") { id: ID! price: Int @external tax: Int @requires(fields: "price") } type Shop @key(fields: "id") { id: ID! rate: Int }',
+  stock:
+    'type Product @key(fields: "id") { id: ID! tax: Int @external stock: Int shipping: Int @requires(fields: "tax") }',
+  vendors:
+    'type Product @key(fields: "id") { id: ID! vendor: Vendor shop: Shop } type Vendor @key(fields: "id") { id: ID! title: Int } type Shop @key(fields: "id") { id: ID! }',
+  ratings:
+    'type Product @key(fields: "id") { id: ID! rating: Int } type Vendor @key(fields: "id") { id: ID! stars: Int }',
+};
+
+interface Selected {
+  readonly name: string;
+  readonly fields?: readonly Selected[];
+}
+
+/** Every field that a query may select. */
+const product: readonly Selected[] = [
+  { name: 'name' },
+  { name: 'price' },
+  { name: 'currency' },
+  { name: 'tax' },
+  { name: 'stock' },
+  { name: 'shipping' },
+  { name: 'rating' },
+  { name: 'vendor', fields: [{ name: 'title' }, { name: 'stars' }] },
+  { name: 'shop', fields: [{ name: 'id' }, { name: 'rate' }] },
+];
+
+let supergraph: Supergraph;
+let subgraphs: ReadonlyMap<string, GraphQLSchema>;
+
+beforeAll(async () => {
+  const all = Object.entries(sdls).map(([name, sdl]) => ({ name, sdl: federationLink + sdl }));
+  supergraph = await loadSupergraphInProcess(
+    await composeSubgraphs(all.map((subgraph) => ({ ...subgraph, url: `http://${subgraph.name}.test` }))),
+  );
+  subgraphs = new Map(all.map(({ name, sdl }) => [name, executable(sdl)]));
+});
+
+function executable(sdl: string): GraphQLSchema {
+  type Modules = Parameters<typeof buildSubgraphSchema>[0];
+  const typeDefs = parse(sdl);
+  const reference = { __resolveReference: (entity: object) => entity };
+  const schema = buildSubgraphSchema({
+    typeDefs,
+    resolvers: { Product: reference, Vendor: reference, Shop: reference },
+  } as unknown as Modules);
+  const values: Record<string, unknown> = {
+    product: { id: 'p1' },
+    products: [{ id: 'p1' }, { id: 'p2' }],
+    vendor: { id: 'v' },
+    shop: { id: 's' },
+  };
+  for (const typeName of ['Query', 'Product', 'Vendor', 'Shop']) {
+    const type = schema.getType(typeName);
+    if (type === undefined || !('getFields' in type)) continue;
+    for (const field of Object.values(type.getFields())) {
+      if (!('resolve' in field) || field.name.startsWith('_') || field.name === 'id') continue;
+      field.resolve = () => values[field.name] ?? 1;
+    }
+  }
+  return schema;
+}
+
+/** Runs an operation whose subgraphs need these times, until its first payload. */
+async function run(query: string, delayOf: (subgraph: string) => number) {
+  const clock = new ManualClock();
+  const startedAt = clock.now();
+  const open: { at: number; respond: (() => void) | undefined }[] = [];
+  let operation: DescribedOperation | undefined;
+  let plan: PlanDescription | undefined;
+  let sample: AnswerSample | undefined;
+  const pipeline = createLocalPipeline({
+    ...supergraph,
+    subgraphs,
+    observeExecution: (prepared) => {
+      operation = prepared;
+      plan = describePlan(prepared);
+      const onEnd = (_: unknown, __: unknown, ended: AnswerSample | undefined): void => {
+        sample = ended;
+      };
+      return new AnswerTimes({ plan, now: clock.now, onEnd }, startedAt, true);
+    },
+    wrapClient: (client) => ({
+      ...client,
+      send: (request, receiver) => {
+        const call: (typeof open)[number] = {
+          at: clock.now() + delayOf(request.subgraph),
+          respond: undefined,
+        };
+        open.push(call);
+        return client.send(request, {
+          ...receiver,
+          onResponse: (response) => {
+            call.respond = () => receiver.onResponse(response);
+          },
+        });
+      },
+    }),
+  });
+  let outcome: ExecutionOutcome | undefined;
+  const running = pipeline.respond(query, {}, 'deferSpec=20220824').then((settled) => {
+    outcome = settled;
+  });
+  while (outcome === undefined) {
+    await waitForTurns(2);
+    open.sort((a, b) => a.at - b.at);
+    const next = open.shift();
+    if (next === undefined) continue;
+    clock.advance(Math.max(0, next.at - clock.now()));
+    next.respond?.();
+    await waitForTurns();
+  }
+  await running;
+  if (outcome.kind === 'incremental') await outcome.payloads[Symbol.asyncIterator]().return?.();
+  return {
+    operation: operation as DescribedOperation,
+    plan: plan as PlanDescription,
+    sample: sample as AnswerSample,
+  };
+}
+
+function print(fields: readonly Selected[], path: string, deferred: readonly string[]): string {
+  const texts = fields.map(({ name, fields: inner }) => {
+    const own = `${path}.${name}`;
+    const text = inner === undefined ? name : `${name} ${print(inner, own, deferred)}`;
+    return deferred.includes(own) ? `... @defer { ${text} }` : text;
+  });
+  return `{ ${texts.join(' ')} }`;
+}
+
+function chooseFields(random: Random): Selected[] {
+  return random.sample(product, random.integer(3, product.length)).map((field) => ({
+    ...field,
+    ...(field.fields === undefined ? {} : { fields: random.sample(field.fields, random.integer(1, 2)) }),
+  }));
+}
+
+describe('the prediction of a first payload', () => {
+  test('is within 10 % of the measured one when fields are deferred, in generated plans', async () => {
+    const wrong: unknown[] = [];
+    let compared = 0;
+    let improved = 0;
+    for (let seed = 1; seed <= 25; seed++) {
+      const random = createRandom(seed);
+      const fields = chooseFields(random);
+      const root = random.pick(['product', 'products']);
+      const delays = new Map(Object.keys(sdls).map((name) => [name, random.integer(5, 200)]));
+      const delayOf = (subgraph: string): number => delays.get(subgraph) as number;
+      const { operation, plan, sample } = await run(`{ ${root} ${print(fields, root, [])} }`, delayOf);
+      const candidates = findDeferCandidates(operation).filter(({ fields: [first] }) => first !== root);
+      for (const candidate of random.sample(candidates, 3)) {
+        const query = `{ ${root} ${print(fields, root, candidate.fields)} }`;
+        const measured = (await run(query, delayOf)).sample.firstPayloadMs;
+        const predicted = predictDeferred(plan, sample, candidate.released);
+        compared += 1;
+        if (measured < sample.firstPayloadMs) improved += 1;
+        if (Math.abs(predicted - measured) > 0.1 * measured)
+          wrong.push({ seed, query, predicted, measured, before: sample.firstPayloadMs });
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect([compared > 50, improved > 15]).toEqual([true, true]);
+  });
+
+  test('and of the completion is exact when the data of one fetch is cached', async () => {
+    const wrong: unknown[] = [];
+    for (let seed = 1; seed <= 10; seed++) {
+      const random = createRandom(seed);
+      const fields = chooseFields(random);
+      const delays = new Map(Object.keys(sdls).map((name) => [name, random.integer(5, 200)]));
+      const query = `{ product ${print(fields, 'product', [])} }`;
+      const { plan, sample } = await run(query, (subgraph) => delays.get(subgraph) as number);
+      const cached = random.pick(plan.steps.map(({ subgraph }) => subgraph));
+      const steps = plan.steps.flatMap(({ subgraph }, index) => (subgraph === cached ? [index] : []));
+      delays.set(cached, 0);
+      const measured = (await run(query, (subgraph) => delays.get(subgraph) as number)).sample;
+      const predicted = predictCached(plan, sample, new Set(steps));
+      const difference = predicted.completeMs - measured.completeMs;
+      if (Math.abs(difference) > 0.01 || predicted.firstPayloadMs !== predicted.completeMs)
+        wrong.push({ seed, query, cached, predicted, measured: measured.completeMs });
+    }
+    expect(wrong).toEqual([]);
+  });
+});
