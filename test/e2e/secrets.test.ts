@@ -369,11 +369,18 @@ test('the log has no secret when everything that the gateway depends on fails', 
   issuer.answerWith((response) => response.writeHead(500).end(plant('response of the issuer')));
   await writeFile(join(directory, 'key.pem'), loopbackCertificate.key.slice(0, 150));
   const client = connectRedis(redis.url.replace('redis://', `redis://:${plant('Redis password')}@`));
+  /** How many connections Redis has; 0 until one of them waits for jobs, which is the last one to be ready. */
+  const countConnections = async (): Promise<number> => {
+    const list = String(await client.call('CLIENT', 'LIST'));
+    return list.includes('cmd=bzpopmin') ? list.split('\n').length : 0;
+  };
+  const connections = await countConnections();
   await client.call('CONFIG', 'SET', 'requirepass', 'other');
   await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   await areLogged;
-  // Otherwise the gateway waits for Redis when it closes.
+  // Otherwise the gateway waits for its connections to Redis when it closes.
   await client.call('CONFIG', 'SET', 'requirepass', plant('Redis password'));
+  while ((await countConnections()) < connections);
   client.disconnect();
   expect(logLines.join('')).toContain('WRONGPASS');
   expectNoCanaries(logLines.join(''));
