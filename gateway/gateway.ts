@@ -1,5 +1,6 @@
 import './requireNode.ts';
 
+import type { TracerProvider } from '@opentelemetry/api';
 import type { ApolloServerPlugin, ExecuteOperation } from './admission/apolloPipeline.ts';
 import { HeaderAuthentication } from './admission/authentication/authentication.ts';
 import { TokenAuthentication } from './admission/authentication/tokenAuthentication.ts';
@@ -43,7 +44,9 @@ import { createSupergraphHolder, type SupergraphHolder } from './supergraph/supe
 import { createSupergraphLoader } from './supergraphLoader.ts';
 import { createConfiguredLogger, type Logger } from './telemetry/logger.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
+import type { Tracing } from './telemetry/trace.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
+import type { TracingFeature } from './tracing/tracingFeature.ts';
 import type { StartOptions } from './transport/http/httpServer.ts';
 import type { MountedGateway } from './transport/http/mountedGateway.ts';
 import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
@@ -95,6 +98,10 @@ export interface GatewayDependencies {
   /** Apollo Server plugins. They cannot read the `data` of a response, which is already serialized. */
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly logger?: Logger;
+  /** OpenTelemetry's provider of the application, which gets the spans of the gateway instead of
+   *  `telemetry.otlp.endpoint`: it samples and exports them, and the application shuts it down. The gateway neither uses nor
+   *  registers global providers. */
+  readonly tracerProvider?: TracerProvider;
   /** Random numbers from 0 up to 1, evenly distributed, for progressive `@override` of requests without an identity.
    *  Default: `Math.random`. */
   readonly random?: () => number;
@@ -131,6 +138,7 @@ export async function createGateway(
   const trustedDocuments = await loadTrustedDocuments({ config, log, timers });
   const extended = await loadExtensions(options.extensions ?? [], log);
   const metrics = createMetrics();
+  const tracing = await loadTracing({ config, log, metrics, timers }, dependencies);
   const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
@@ -146,11 +154,21 @@ export async function createGateway(
     warmTimeoutMs: config.planning.warmTimeout,
     onRetired: (supergraph) => preparer.evict(supergraph),
   });
-  const context = createFeatureContext(config, supergraphs, certificates, log, metrics, dependencies);
+  const context = createFeatureContext(
+    config,
+    supergraphs,
+    certificates,
+    log,
+    metrics,
+    tracing?.tracing,
+    dependencies,
+  );
   const subscriptions = new SubscriptionFeature(context);
   const enrichment = new EnrichmentFeature(context);
   const extensions = extended.length === 0 ? undefined : new ExtensionFeature(extended, context);
   features.push(
+    // First, and so the last one to be closed: it exports the spans of all others.
+    ...(tracing === undefined ? [] : [tracing]),
     { addAdminRoutes: (routes) => addMetricsRoute(routes, metrics), close: () => certificates.close() },
     subscriptions,
     enrichment,
@@ -193,6 +211,7 @@ export async function createGateway(
     openStream: context.openStream,
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
+    tracing: context.tracing,
     onInternalError: (err, requestId) => log.error({ err, requestId }, 'A fetch failed unexpectedly'),
     onPlanningFailed: (err, requestId) =>
       log.error({ err, requestId }, 'A valid operation could not be planned'),
@@ -251,6 +270,16 @@ export async function createGateway(
   };
 }
 
+/** Loads OpenTelemetry only where tracing is on. */
+async function loadTracing(
+  parts: Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers'>,
+  { tracerProvider, worker }: GatewayDependencies,
+): Promise<TracingFeature | undefined> {
+  if (parts.config.telemetry.otlp.endpoint === '' && tracerProvider === undefined) return undefined;
+  const { TracingFeature } = await import('./tracing/tracingFeature.ts');
+  return new TracingFeature({ ...parts, tracerProvider, workerName: worker?.name });
+}
+
 /** The options with `extensions` as a configuration file has them. The configuration is frozen, and extensions are not
  *  frozen with it. */
 function withModulesOnly(options: GatewayOptions): ConfigOptions {
@@ -266,6 +295,7 @@ function createFeatureContext(
   certificates: SubgraphCertificates,
   log: Logger,
   metrics: Metrics,
+  tracing: Tracing | undefined,
   { timers, now, worker, readIdentity: ownReader }: GatewayDependencies,
 ): FeatureContext {
   const openStreams = new StreamLimiter(config.subscriptions);
@@ -274,6 +304,7 @@ function createFeatureContext(
   const readIdentity = ownReader ?? createIdentityReader(identity);
   return {
     ...basics,
+    tracing,
     supergraphs,
     endpointOf: createSubgraphEndpoints(config, supergraphs, certificates),
     schemaAccessOf: createSchemaAccess(config, certificates),

@@ -41,6 +41,7 @@ export function createListeners({
     supergraphs,
     executeOperation,
     authentication,
+    tracing: context.tracing,
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();

@@ -1,4 +1,5 @@
 import { type DocumentNode, validate } from 'graphql';
+import { errorTypeOf } from './admission/operationTrace.ts';
 import type { RequestContextFactory } from './admission/requestContextFactory.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
 import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgencies.ts';
@@ -29,14 +30,15 @@ import type {
 } from './response/executionOutcome.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
 import type { OperationCost } from './response/measureCost.ts';
+import { notifyOnEnd } from './response/notifyOnEnd.ts';
 import { OperationResponse } from './response/operationResponse.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
-import { notifyOnEnd } from './subscriptions/streamLimiter.ts';
 import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphLease } from './supergraph/supergraphHolder.ts';
+import type { TraceSpan, Tracing } from './telemetry/trace.ts';
 
 interface PipelineOptions {
   readonly preparer: Preparer;
@@ -64,6 +66,8 @@ interface PipelineOptions {
     | undefined;
   /** `undefined` if every operation is executed. */
   readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
+  /** `undefined` if tracing is off. */
+  readonly tracing?: Tracing | undefined;
   /** Returns what observes an execution. `undefined` if nothing observes any. */
   readonly observeExecution?:
     | ((operation: PreparedOperation, context: RequestContext) => ExecutionObserver | undefined)
@@ -91,12 +95,16 @@ export class Pipeline {
     const cost = checked !== undefined && 'then' in checked ? await checked : checked;
     if (enrichment?.isUpdateSubscription(request, supergraph))
       return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
+    context.trace?.onOperation(request.document, request.operationName);
+    const planSpan = context.trace?.root.startChild('graphql.plan');
     let prepared: PreparationResult;
     try {
       const policy = enrichment?.policyFor(supergraph, context.preferences);
       const preparing = this.#prepare(request, context, supergraph, policy);
+      planSpan?.setAttributes({ 'tributary.plan.cached': !('then' in preparing) });
       prepared = 'then' in preparing ? await beforeDeadline(preparing, request, context) : preparing;
     } catch (error) {
+      planSpan?.end(errorTypeOf(error));
       // The operation is valid. That it cannot be planned is a response without data, with status 200.
       if (error instanceof GatewayError && error.code === 'PLANNING_FAILED') {
         this.#options.onPlanningFailed(error, request.requestId);
@@ -104,6 +112,7 @@ export class Pipeline {
       }
       throw error;
     }
+    planSpan?.end();
     if (prepared.kind === 'refused') {
       return {
         kind: 'single',
@@ -135,8 +144,18 @@ export class Pipeline {
   ): Promise<ExecutionOutcome> {
     const close = this.#options.openStream(context.clientKey);
     try {
-      const { events } = await enrichment.subscribe(request, supergraph, context);
-      return { kind: 'subscription', events: notifyOnEnd(events, close) };
+      let pickUp: TraceSpan | undefined;
+      const { events } = await enrichment.subscribe(request, supergraph, context, (traceparent) => {
+        pickUp ??= context.trace?.root.startChild('tributary.enrichment', {
+          'tributary.enrichment.kind': 'pick-up',
+        });
+        if (traceparent !== undefined) pickUp?.addLink(['traceparent', traceparent]);
+      });
+      const end = (): void => {
+        close();
+        pickUp?.end();
+      };
+      return { kind: 'subscription', events: notifyOnEnd(events, end) };
     } catch (error) {
       close();
       throw error;
@@ -151,6 +170,7 @@ export class Pipeline {
       requestContexts,
       policy: errorPolicy,
       answerSize,
+      tracing: this.#options.tracing,
       prepare: async (request, context, supergraph, { isFused, overrides, grants }) => {
         if (validate(supergraph.apiSchema, request.document).length > 0) return undefined;
         const policy = enrichment?.policyFor(supergraph, context.preferences);
@@ -224,12 +244,15 @@ export class Pipeline {
         'This gateway serves no subscriptions. Read the state with a query.',
       );
     }
-    return subscriptions.subscribe({
+    const subscribed = subscriptions.subscribe({
       operation,
       request,
       requestContext: context,
       complete: (event, current, signal) => this.#complete(event, current, { ...request, signal }, context),
     });
+    // A subscription may last for days. Its events are traces of their own, which link to this one.
+    request.trace?.root.end();
+    return subscribed;
   }
 
   /** Moves running subscriptions to another supergraph. Those whose operations are not valid there end. */
@@ -255,16 +278,32 @@ export class Pipeline {
   ): AsyncGenerator<SubscriptionPayload> {
     const { operation, event: own } = event.completionFor?.(current) ?? { operation: current, event };
     const { cursor } = event;
-    const context = this.#options.requestContexts.restart(ownContext);
+    const trace = ownContext.trace?.root.startLinked('tributary.event', {
+      'tributary.subgraph': current.program.steps[0]?.shape.subgraph,
+    });
+    const restarted = this.#options.requestContexts.restart(ownContext);
+    const isTraced = ownContext.trace !== undefined;
+    const context = isTraced
+      ? { ...restarted, trace, traceHeaders: trace?.root.headers ?? ownContext.traceHeaders }
+      : restarted;
     const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
-    const outcome = await this.#respond(operation, request, context, fetches);
-    if (outcome.kind === 'single') {
-      yield {
-        text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
-        cursor,
-      };
-    } else {
-      for await (const batch of outcome.payloads) for (const text of batch) yield withCursor(text, cursor);
+    try {
+      const outcome = await this.#respond(
+        operation,
+        isTraced ? { ...request, trace } : request,
+        context,
+        fetches,
+      );
+      if (outcome.kind === 'single') {
+        yield {
+          text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
+          cursor,
+        };
+      } else {
+        for await (const batch of outcome.payloads) for (const text of batch) yield withCursor(text, cursor);
+      }
+    } finally {
+      trace?.root.end();
     }
   }
 

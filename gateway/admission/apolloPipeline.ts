@@ -27,9 +27,11 @@ import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
+import type { SpanName, Tracing } from '../telemetry/trace.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter, headersOf, statusOf } from './errorResponse.ts';
+import { errorTypeOf, startRequestTrace } from './operationTrace.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 import { TextSizedCache } from './textSizedCache.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
@@ -58,6 +60,8 @@ interface ApolloPipelineOptions {
   readonly persistedQueries: PersistedQueryStore | undefined;
   /** Gets every valid operation; `undefined` if there are plugins, which must see every request. */
   readonly validatedOperations: ValidatedOperationCache | undefined;
+  /** `undefined` if tracing is off. */
+  readonly tracing?: Tracing | undefined;
   readonly log: TransportLog;
 }
 
@@ -101,7 +105,12 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
       options.textCacheSize,
       (document) => document.loc?.source.body.length ?? 1,
     ),
-    plugins: [leaseSupergraph(options.supergraphs), ...options.plugins, ...disabledDefaults(options.plugins)],
+    plugins: [
+      leaseSupergraph(options.supergraphs),
+      ...(options.tracing === undefined ? [] : [traceStages]),
+      ...options.plugins,
+      ...disabledDefaults(options.plugins),
+    ],
     includeStacktraceInErrorResponses: false,
     formatError: (formatted, error) =>
       formatError(error instanceof FormattedGraphQLError ? error.toJSON() : formatted),
@@ -150,6 +159,25 @@ function leaseSupergraph(supergraphs: SupergraphView): ApolloServerPlugin<Gatewa
   };
 }
 
+/** Records parsing and validation. Operations that are known already have neither. */
+const traceStages: ApolloServerPlugin<GatewayContext> = {
+  requestDidStart: async ({ contextValue: { client } }) => {
+    const { trace } = client;
+    if (trace === undefined) return;
+    const trackStage = (name: SpanName) => async () => {
+      const span = trace.root.startChild(name);
+      return async (error?: Error | readonly Error[]) => {
+        const isFailed = Array.isArray(error) ? error.length > 0 : error !== undefined;
+        span.end(isFailed ? 'GraphQLError' : undefined);
+      };
+    };
+    return {
+      parsingDidStart: trackStage('graphql.parse'),
+      validationDidStart: trackStage('graphql.validate'),
+    };
+  },
+};
+
 function createGateway(options: ApolloPipelineOptions): GatewayInterface {
   const { supergraphs, log } = options;
   // Apollo Server passes the schema that it validated against to the executor. Looking the supergraph up by schema keeps an
@@ -177,7 +205,7 @@ function createGateway(options: ApolloPipelineOptions): GatewayInterface {
 }
 
 function createExecutor(
-  { executeOperation, validatedOperations, log }: ApolloPipelineOptions,
+  { executeOperation, validatedOperations, tracing, log }: ApolloPipelineOptions,
   supergraphOf: WeakMap<GraphQLSchema, Supergraph>,
 ): GatewayExecutor {
   return async (context) => {
@@ -195,6 +223,8 @@ function createExecutor(
         ],
       };
     }
+    const batched = isBatched && tracing !== undefined ? startRequestTrace(tracing, client) : undefined;
+    const trace = batched?.trace ?? client.trace;
     validatedOperations?.add(context.source, context.document, supergraph);
     try {
       const outcome = await executeOperation(
@@ -212,12 +242,16 @@ function createExecutor(
           clientAddress: client.clientAddress,
           responseHeaders: client.responseHeaders,
           requestId: client.requestId,
+          traceHeaders: batched?.headers ?? client.traceHeaders,
+          trace,
           signal: client.signal,
         },
         supergraph,
       );
+      batched?.trace?.root.end();
       return toExecutionResult(outcome, isBatched ? undefined : client);
     } catch (error) {
+      if (isBatched) trace?.root.end(errorTypeOf(error));
       return { errors: [errorWithStatus(formatFailure(error, client, log))] };
     }
   };

@@ -51,7 +51,8 @@ export class RequestContextFactory {
     const priority = priorities.priorityOf(document, operationName, preferences.priority, isIdentified);
     return {
       requestId,
-      traceHeaders: readTraceHeaders(headers),
+      traceHeaders: request.traceHeaders ?? readTraceHeaders(headers),
+      trace: request.trace,
       variables,
       ...caller,
       preferences: { ...preferences, priority },

@@ -1,6 +1,8 @@
 import type { DocumentNode } from 'graphql';
 import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
+import type { RequestTrace } from '../telemetry/trace.ts';
+import type { TraceHeaders } from '../telemetry/traceContext.ts';
 
 /** The incremental delivery format that a client accepts. */
 export type IncrementalFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
@@ -33,6 +35,10 @@ export interface OperationRequest {
   /** Headers of the response, whatever its content is, for transports that have them. To be filled. */
   readonly responseHeaders?: ResponseHeaderMap | undefined;
   readonly requestId: string;
+  /** What subgraphs get, where the gateway traces; otherwise that is read from `headers`. */
+  readonly traceHeaders?: TraceHeaders | undefined;
+  /** `undefined` for a request that is not recorded. */
+  readonly trace?: RequestTrace | undefined;
   /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }

@@ -2,6 +2,7 @@ import type { Execution } from '../execution/execution.ts';
 import { stringifyToTextInSlices } from '../json/stringifyInSlices.ts';
 import type { IncrementalFormat } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { TraceSpan } from '../telemetry/trace.ts';
 import { resolveInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import type { IncrementalOutcome } from './executionOutcome.ts';
 import { payloadFormat } from './incrementalFormats.ts';
@@ -16,6 +17,8 @@ interface IncrementalResponseOptions {
   readonly execution: Execution;
   readonly shaper: ResponseShaper;
   readonly format: IncrementalFormat;
+  /** The parent of the payloads' spans. */
+  readonly span?: TraceSpan | undefined;
   /** Called once when the opened stream has ended, completely or because its reader returned. */
   onEnd(): void;
 }
@@ -42,6 +45,7 @@ export class IncrementalResponse {
     const format = payloadFormat(options.format);
     const publisher = new IncrementalPublisher({
       format,
+      span: options.span,
       shape: (fragment, instances) =>
         this.#streamedEnrichments.has(fragment)
           ? shaper.shapePending(this.#streamedEnrichments.groupsOf(fragment), fragment.full, instances)
@@ -139,6 +143,7 @@ export class IncrementalResponse {
   #end(state: 'cut' | 'ended'): void {
     if (this.#state === 'ended' || this.#state === 'cut') return;
     this.#state = state;
+    this.#publisher.endSpans();
     this.#options.onEnd();
     this.#wake?.();
   }

@@ -3,6 +3,7 @@ import type { Execution } from '../execution/execution.ts';
 import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGate.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { RequestTrace, TraceSpan } from '../telemetry/trace.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import {
   completedGroupsOf,
@@ -64,6 +65,7 @@ export class OperationResponse {
   /** Present when payloads may follow. */
   readonly #incremental: IncrementalResponse | undefined;
   readonly #abort = (): void => this.#onAbort();
+  #executeSpan: TraceSpan | undefined;
   #shaper: ResponseShaper | undefined;
   /** Stops the shaping that is under way. */
   #stopShaping: ((reason: unknown) => void) | undefined;
@@ -79,6 +81,7 @@ export class OperationResponse {
       execution,
       shaper: this.#usedShaper,
       format,
+      span: request.trace?.root,
       onEnd: () => this.#end(),
     });
   }
@@ -88,6 +91,7 @@ export class OperationResponse {
   async respond(): Promise<SingleOutcome | IncrementalOutcome> {
     const { operation, execution, request, policy, maxBytes, enrichments } = this.#options;
     request.signal.addEventListener('abort', this.#abort, { once: true });
+    if (request.trace !== undefined) this.#startExecuteSpan(request.trace);
     let outcome: SingleOutcome | IncrementalOutcome | undefined;
     try {
       execution.start((group) => this.#completeGroup(group));
@@ -108,7 +112,14 @@ export class OperationResponse {
       return outcome;
     } finally {
       if (outcome?.kind !== 'incremental') this.#end();
+      if (outcome?.kind === 'single')
+        request.trace?.root.setAttributes({ 'tributary.errors': outcome.errors?.length });
     }
+  }
+
+  #startExecuteSpan(trace: RequestTrace): void {
+    this.#executeSpan = trace.root.startChild('graphql.execute');
+    trace.current = this.#executeSpan;
   }
 
   async #respondShaped(pendingGroups: ReadonlySet<number>): Promise<SingleOutcome | IncrementalOutcome> {
@@ -223,6 +234,7 @@ export class OperationResponse {
     request.signal.removeEventListener('abort', this.#abort);
     // A job may keep the execution, and with it this object, for long after the response.
     this.#stopShaping = undefined;
+    this.#executeSpan?.end();
     if (enrichments !== undefined) {
       enrichments.endResponse();
       return;

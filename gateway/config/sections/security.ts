@@ -4,6 +4,7 @@ import { authorization } from './authorization.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
 import { identitySection } from './identity.ts';
 import { jwtSection } from './jwt.ts';
+import { otlp } from './otlp.ts';
 import { trustedDocumentsSection } from './trustedDocuments.ts';
 
 const origin = text({
@@ -100,5 +101,6 @@ export const telemetrySection = z
         '`json`: one line of JSON for each log line. `pretty`: lines for people, as in `tributary dev`.',
       )
       .prefault('json'),
+    otlp,
   })
-  .describe('Logs of the gateway.');
+  .describe('Logs and traces of the gateway.');
