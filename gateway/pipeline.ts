@@ -91,11 +91,11 @@ export class Pipeline {
     const { requestContexts, extendContext, traffic, enrichment } = this.#options;
     const created = requestContexts.create(request);
     const context = extendContext === undefined ? created : await extendContext(created, request);
+    context.trace?.onOperation(request.document, request.operationName);
     const checked = traffic?.checkOperation(request, context, supergraph);
     const cost = checked !== undefined && 'then' in checked ? await checked : checked;
     if (enrichment?.isUpdateSubscription(request, supergraph))
       return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
-    context.trace?.onOperation(request.document, request.operationName);
     const planSpan = context.trace?.root.startChild('graphql.plan');
     let prepared: PreparationResult;
     try {

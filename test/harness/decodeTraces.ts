@@ -107,14 +107,14 @@ function decodeSpan(span: Message, resource: ExportedSpan['resource']): Exported
 
 function attributesOf(keyValues: readonly Message[]): Record<string, unknown> {
   return Object.fromEntries(
-    keyValues.map((keyValue) => [keyValue.text(1), valueOf(keyValue.messages(2)[0] as Message)]),
+    keyValues.map((keyValue) => [keyValue.text(1), attributeValueOf(keyValue.messages(2)[0] as Message)]),
   );
 }
 
-function valueOf(value: Message): unknown {
+function attributeValueOf(value: Message): unknown {
   if (value.has(1)) return value.text(1);
   if (value.has(2)) return value.number(2) === 1n;
   if (value.has(3)) return Number(value.number(3));
-  if (value.has(5)) return value.messages(5)[0]?.messages(1).map(valueOf);
+  if (value.has(5)) return value.messages(5)[0]?.messages(1).map(attributeValueOf);
   throw new Error('An attribute has a value of a type that this decoder does not know.');
 }
