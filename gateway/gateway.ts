@@ -212,9 +212,9 @@ export async function createGateway(
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
     tracing: context.tracing,
-    onInternalError: (err, requestId) => log.error({ err, requestId }, 'A fetch failed unexpectedly'),
-    onPlanningFailed: (err, requestId) =>
-      log.error({ err, requestId }, 'A valid operation could not be planned'),
+    onInternalError: (err, request) => log.error({ err, ...request }, 'A fetch failed unexpectedly'),
+    onPlanningFailed: (err, request) =>
+      log.error({ err, ...request }, 'A valid operation could not be planned'),
     requestContexts: new RequestContextFactory({
       config,
       priorities,

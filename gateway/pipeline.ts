@@ -39,6 +39,14 @@ import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphLease } from './supergraph/supergraphHolder.ts';
 import type { TraceSpan, Tracing } from './telemetry/trace.ts';
+import { traceIdOf } from './telemetry/traceContext.ts';
+
+/** Which request a log line is about. */
+interface RequestLogFields {
+  readonly requestId: string;
+  /** `undefined` without tracing. */
+  readonly traceId: string | undefined;
+}
 
 interface PipelineOptions {
   readonly preparer: Preparer;
@@ -54,9 +62,9 @@ interface PipelineOptions {
   /** See `FeatureContext.openStream`. */
   openStream(clientKey: string): () => void;
   /** A fault of the gateway failed one fetch. */
-  onInternalError(cause: unknown, requestId: string): void;
+  onInternalError(cause: unknown, request: RequestLogFields): void;
   /** An operation that is valid could not be planned. */
-  onPlanningFailed(error: GatewayError, requestId: string): void;
+  onPlanningFailed(error: GatewayError, request: RequestLogFields): void;
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
   /** `undefined` if every client may read everything. */
   readonly authorizer?: Pick<Authorizer, 'accessFor' | 'restoreAccess'>;
@@ -107,7 +115,7 @@ export class Pipeline {
       planSpan?.end(errorTypeOf(error));
       // The operation is valid. That it cannot be planned is a response without data, with status 200.
       if (error instanceof GatewayError && error.code === 'PLANNING_FAILED') {
-        this.#options.onPlanningFailed(error, request.requestId);
+        this.#options.onPlanningFailed(error, logFieldsOf(request));
         return createFailedOutcome(error);
       }
       throw error;
@@ -355,7 +363,7 @@ export class Pipeline {
       conditions: TypeConditions.forSupergraph(operation.supergraph),
       ...options,
       observer: this.#options.observeExecution?.(operation, context),
-      onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),
+      onInternalError: (cause) => this.#options.onInternalError(cause, logFieldsOf(request)),
     });
     if (operation.introspection !== undefined) {
       const { apiSchema } = operation.supergraph;
@@ -363,6 +371,10 @@ export class Pipeline {
     }
     return execution;
   }
+}
+
+function logFieldsOf({ requestId, traceHeaders }: OperationRequest): RequestLogFields {
+  return { requestId, traceId: traceHeaders && traceIdOf(traceHeaders) };
 }
 
 function withCursor(text: string, cursor: string | undefined): SubscriptionPayload {

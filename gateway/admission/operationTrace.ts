@@ -35,7 +35,8 @@ export async function respondTraced(
   try {
     result = await responding;
   } catch (error) {
-    endWithStatus(trace, error instanceof HttpError ? error.status : 500, errorTypeOf(error));
+    const isExpected = error instanceof HttpError || error instanceof GatewayError;
+    endWithStatus(trace, isExpected ? error.status : 500, errorTypeOf(error));
     throw error;
   }
   if (result.kind === 'complete') {

@@ -9,6 +9,7 @@ import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics
 import { registerSubgraphGauges, SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
+import { registerTracingMetrics } from '../../../gateway/tracing/tracingMetrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
 
@@ -31,6 +32,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     brokenOperations: () => 0,
     subgraphs: () => [],
   });
+  registerTracingMetrics(registry, { exported: 0, droppedFull: 0, droppedFailed: 0 });
   const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
   const rows = page.matchAll(/^\| (`tributary_.+?) \| (\w+) \|/gm);
   const listed = Array.from(rows, ([, names = '', type]) =>
