@@ -28,6 +28,7 @@ const mayImport = {
   contracts: ['operation', 'planning', 'subgraphs', ...asFeature],
   extensions: ['execution', 'operation', 'response', 'subgraphs', ...asFeature],
   insights: ['execution', 'operation', 'subgraphs', ...asFeature],
+  tracing: asFeature,
   telemetry: ['transport/http/routes'],
   // What everything may import imports nothing.
   config: [],
@@ -144,6 +145,7 @@ module.exports = {
     oneDoor('bullmq', 'bullmq', '^gateway/enrichment/jobs/'),
     // One half each: the subgraphs' servers, and the gateway's own clients.
     oneDoor('websockets', 'ws|graphql-ws', '^gateway/(subscriptions/sources|transport/websocket)/'),
+    oneDoor('opentelemetry', '@opentelemetry/.*', '^gateway/(tracing/|gateway\\.ts$)'),
     oneDoor('pino', 'pino|pino-pretty', '^gateway/telemetry/'),
     // A feature's metrics stand beside the feature, all in files with this ending.
     oneDoor('prom-client', 'prom-client', '^gateway/telemetry/|[mM]etrics\\.ts$'),

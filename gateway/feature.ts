@@ -14,6 +14,7 @@ import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { Tracing } from './telemetry/trace.ts';
 import type { Timers } from './time/timers.ts';
 import type { UnreadyReason } from './transport/http/healthRoutes.ts';
 import type { Routes } from './transport/http/routes.ts';
@@ -65,8 +66,8 @@ export interface Feature {
   drain?(): Promise<void>;
   /** Ends background tasks. Subgraphs can still be called. `withinMs`: how long running tasks may take to finish. */
   stop?(withinMs: number): Promise<void>;
-  /** Releases connections and memory, after everything that uses the feature has ended. */
-  close?(): Promise<void>;
+  /** Releases connections and memory, after everything that uses the feature has ended. `withinMs`: how long that may take. */
+  close?(withinMs: number): Promise<void>;
 }
 
 /** Why an operation is executed. */
@@ -115,6 +116,8 @@ export interface FeatureContext {
   openStream(clientKey: string): () => void;
   /** For requests that are not operations. Operations have a `RequestContext`. */
   readonly authentication: Authentication;
+  /** `undefined` if tracing is off. */
+  readonly tracing?: Tracing | undefined;
   /** Makes an unguessable id that names this worker, where several share the port. */
   newId(): string;
 }

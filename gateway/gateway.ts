@@ -1,5 +1,6 @@
 import './requireNode.ts';
 
+import type { TracerProvider } from '@opentelemetry/api';
 import type { ApolloServerPlugin, ExecuteOperation } from './admission/apolloPipeline.ts';
 import { HeaderAuthentication } from './admission/authentication/authentication.ts';
 import { TokenAuthentication } from './admission/authentication/tokenAuthentication.ts';
@@ -48,7 +49,9 @@ import { LogLevel } from './telemetry/logLevel.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { OperationLabels } from './telemetry/operationLabels.ts';
 import { RequestRecorder } from './telemetry/requestRecorder.ts';
+import type { Tracing } from './telemetry/trace.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
+import type { TracingFeature } from './tracing/tracingFeature.ts';
 import type { StartOptions } from './transport/http/httpServer.ts';
 import { addLogLevelRoute } from './transport/http/logLevelRoute.ts';
 import type { MountedGateway } from './transport/http/mountedGateway.ts';
@@ -102,6 +105,10 @@ export interface GatewayDependencies {
   /** Apollo Server plugins. They cannot read the `data` of a response, which is already serialized. */
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   readonly logger?: Logger;
+  /** OpenTelemetry's provider of the application, which gets the spans of the gateway instead of
+   *  `telemetry.otlp.endpoint`: it samples and exports them, and the application shuts it down. The gateway neither uses nor
+   *  registers global providers. */
+  readonly tracerProvider?: TracerProvider;
   /** Random numbers from 0 up to 1, evenly distributed, for progressive `@override` of requests without an identity.
    *  Default: `Math.random`. */
   readonly random?: () => number;
@@ -149,6 +156,7 @@ export async function createGateway(
     logLevel.changeOwn(JSON.parse(body));
     return '';
   });
+  const tracing = await loadTracing({ config, log, metrics, timers }, dependencies);
   const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
@@ -173,6 +181,7 @@ export async function createGateway(
     log,
     metrics,
     openStreams,
+    tracing?.tracing,
     dependencies,
   );
   const subscriptions = new SubscriptionFeature(context);
@@ -186,6 +195,8 @@ export async function createGateway(
     describeContracts: () => contracts.describe(),
   });
   features.push(
+    // First, and so the last one to be closed: it exports the spans of all others.
+    ...(tracing === undefined ? [] : [tracing]),
     {
       addAdminRoutes(routes) {
         addMetricsRoute(routes, metrics);
@@ -239,9 +250,10 @@ export async function createGateway(
     openStream: context.openStream,
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
-    onInternalError: (err, requestId) => log.error({ err, requestId }, 'A fetch failed unexpectedly'),
-    onPlanningFailed: (err, requestId) =>
-      log.error({ err, requestId }, 'A valid operation could not be planned'),
+    tracing: context.tracing,
+    onInternalError: (err, request) => log.error({ err, ...request }, 'A fetch failed unexpectedly'),
+    onPlanningFailed: (err, request) =>
+      log.error({ err, ...request }, 'A valid operation could not be planned'),
     requestContexts: new RequestContextFactory({
       config,
       priorities,
@@ -312,6 +324,16 @@ export async function createGateway(
   };
 }
 
+/** Loads OpenTelemetry only where tracing is on. */
+async function loadTracing(
+  parts: Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers'>,
+  { tracerProvider, worker }: GatewayDependencies,
+): Promise<TracingFeature | undefined> {
+  if (parts.config.telemetry.otlp.endpoint === '' && tracerProvider === undefined) return undefined;
+  const { TracingFeature } = await import('./tracing/tracingFeature.ts');
+  return new TracingFeature({ ...parts, tracerProvider, workerName: worker?.name });
+}
+
 /** The options with `extensions` as a configuration file has them. The configuration is frozen, and extensions are not
  *  frozen with it. */
 function withModulesOnly(options: GatewayOptions): ConfigOptions {
@@ -328,6 +350,7 @@ function createFeatureContext(
   log: Logger,
   metrics: Metrics,
   openStreams: StreamLimiter,
+  tracing: Tracing | undefined,
   { timers, now, worker, readIdentity: ownReader }: GatewayDependencies,
 ): FeatureContext {
   const basics = { config, log, metrics, timers: timers ?? systemTimers, now: now ?? Date.now };
@@ -335,6 +358,7 @@ function createFeatureContext(
   const readIdentity = ownReader ?? createIdentityReader(identity);
   return {
     ...basics,
+    tracing,
     supergraphs,
     endpointOf: createSubgraphEndpoints(config, supergraphs, certificates),
     schemaAccessOf: createSchemaAccess(config, certificates),

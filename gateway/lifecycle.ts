@@ -59,11 +59,11 @@ export class Lifecycle {
     // One deadline for all steps.
     const deadline = performance.now() + config.listen.drainTimeout;
     await server.close();
-    for (const feature of features.toReversed())
-      await feature.stop?.(Math.max(0, deadline - performance.now()));
+    const remainingMs = (): number => Math.max(0, deadline - performance.now());
+    for (const feature of features.toReversed()) await feature.stop?.(remainingMs());
     await supergraphs.close();
     await client.close();
-    for (const feature of features.toReversed()) await feature.close?.();
+    for (const feature of features.toReversed()) await feature.close?.(remainingMs());
   }
 
   async #listen(options: StartOptions): Promise<Partial<GatewayAddresses>> {

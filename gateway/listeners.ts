@@ -48,6 +48,7 @@ export function createListeners({
     executeOperation,
     recorder,
     authentication,
+    tracing: context.tracing,
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();

@@ -1,4 +1,5 @@
 import { type DocumentNode, validate } from 'graphql';
+import { errorTypeOf } from './admission/operationTrace.ts';
 import type { RequestContextFactory } from './admission/requestContextFactory.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
 import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgencies.ts';
@@ -30,14 +31,23 @@ import type {
 } from './response/executionOutcome.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
 import type { OperationCost } from './response/measureCost.ts';
+import { notifyOnEnd } from './response/notifyOnEnd.ts';
 import { OperationResponse } from './response/operationResponse.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
-import { notifyOnEnd } from './subscriptions/streamLimiter.ts';
 import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphLease } from './supergraph/supergraphHolder.ts';
+import type { TraceSpan, Tracing } from './telemetry/trace.ts';
+import { traceIdOf } from './telemetry/traceContext.ts';
+
+/** Which request a log line is about. */
+interface RequestLogFields {
+  readonly requestId: string;
+  /** `undefined` without tracing. */
+  readonly traceId: string | undefined;
+}
 
 interface PipelineOptions {
   readonly preparer: Preparer;
@@ -53,9 +63,9 @@ interface PipelineOptions {
   /** See `FeatureContext.openStream`. */
   openStream(clientKey: string): () => void;
   /** A fault of the gateway failed one fetch. */
-  onInternalError(cause: unknown, requestId: string): void;
+  onInternalError(cause: unknown, request: RequestLogFields): void;
   /** An operation that is valid could not be planned. */
-  onPlanningFailed(error: GatewayError, requestId: string): void;
+  onPlanningFailed(error: GatewayError, request: RequestLogFields): void;
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
   /** `undefined` if every client may read everything. */
   readonly authorizer?: Pick<Authorizer, 'accessFor' | 'restoreAccess'>;
@@ -65,6 +75,8 @@ interface PipelineOptions {
     | undefined;
   /** `undefined` if every operation is executed. */
   readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
+  /** `undefined` if tracing is off. */
+  readonly tracing?: Tracing | undefined;
   /** Returns what observes an execution. `undefined` if nothing observes any. */
   readonly observeExecution?:
     | ((
@@ -92,23 +104,28 @@ export class Pipeline {
     const { requestContexts, extendContext, traffic, enrichment } = this.#options;
     const created = requestContexts.create(request);
     const context = extendContext === undefined ? created : await extendContext(created, request);
+    context.trace?.onOperation(request.document, request.operationName);
     const checked = traffic?.checkOperation(request, context, supergraph);
     const cost = checked !== undefined && 'then' in checked ? await checked : checked;
     if (enrichment?.isUpdateSubscription(request, supergraph))
       return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
+    const planSpan = context.trace?.root.startChild('graphql.plan');
     let prepared: PreparationResult;
     try {
       const policy = enrichment?.policyFor(supergraph, context.preferences);
       const preparing = this.#prepare(request, context, supergraph, policy);
+      planSpan?.setAttributes({ 'tributary.plan.cached': !('then' in preparing) });
       prepared = 'then' in preparing ? await beforeDeadline(preparing, request, context) : preparing;
     } catch (error) {
+      planSpan?.end(errorTypeOf(error));
       // The operation is valid. That it cannot be planned is a response without data, with status 200.
       if (error instanceof GatewayError && error.code === 'PLANNING_FAILED') {
-        this.#options.onPlanningFailed(error, request.requestId);
+        this.#options.onPlanningFailed(error, logFieldsOf(request));
         return createFailedOutcome(error);
       }
       throw error;
     }
+    planSpan?.end();
     if (prepared.kind === 'refused') {
       return {
         kind: 'single',
@@ -140,8 +157,18 @@ export class Pipeline {
   ): Promise<ExecutionOutcome> {
     const close = this.#options.openStream(context.clientKey);
     try {
-      const { events } = await enrichment.subscribe(request, supergraph, context);
-      return { kind: 'subscription', events: notifyOnEnd(events, close) };
+      let pickUp: TraceSpan | undefined;
+      const { events } = await enrichment.subscribe(request, supergraph, context, (traceparent) => {
+        pickUp ??= context.trace?.root.startChild('tributary.enrichment', {
+          'tributary.enrichment.kind': 'pick-up',
+        });
+        if (traceparent !== undefined) pickUp?.addLink(['traceparent', traceparent]);
+      });
+      const end = (): void => {
+        close();
+        pickUp?.end();
+      };
+      return { kind: 'subscription', events: notifyOnEnd(events, end) };
     } catch (error) {
       close();
       throw error;
@@ -156,6 +183,7 @@ export class Pipeline {
       requestContexts,
       policy: errorPolicy,
       answerSize,
+      tracing: this.#options.tracing,
       prepare: async (request, context, supergraph, { isFused, overrides, grants }) => {
         if (validate(supergraph.apiSchema, request.document).length > 0) return undefined;
         const policy = enrichment?.policyFor(supergraph, context.preferences);
@@ -231,12 +259,15 @@ export class Pipeline {
         'This gateway serves no subscriptions. Read the state with a query.',
       );
     }
-    return subscriptions.subscribe({
+    const subscribed = subscriptions.subscribe({
       operation,
       request,
       requestContext: context,
       complete: (event, current, signal) => this.#complete(event, current, { ...request, signal }, context),
     });
+    // A subscription may last for days. Its events are traces of their own, which link to this one.
+    request.trace?.root.end();
+    return subscribed;
   }
 
   /** Moves running subscriptions to another supergraph. Those whose operations are not valid there end. */
@@ -263,16 +294,33 @@ export class Pipeline {
     const startedAt = performance.now();
     const { operation, event: own } = event.completionFor?.(current) ?? { operation: current, event };
     const { cursor } = event;
-    const context = this.#options.requestContexts.restart(ownContext);
+    const trace = ownContext.trace?.root.startLinked('tributary.event', {
+      'tributary.subgraph': current.program.steps[0]?.shape.subgraph,
+    });
+    const restarted = this.#options.requestContexts.restart(ownContext);
+    const isTraced = ownContext.trace !== undefined;
+    const context = isTraced
+      ? { ...restarted, trace, traceHeaders: trace?.root.headers ?? ownContext.traceHeaders }
+      : restarted;
     const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
-    const outcome = await this.#respond(operation, request, context, fetches, startedAt);
-    if (outcome.kind === 'single') {
-      yield {
-        text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
-        cursor,
-      };
-    } else {
-      for await (const batch of outcome.payloads) for (const text of batch) yield withCursor(text, cursor);
+    try {
+      const outcome = await this.#respond(
+        operation,
+        isTraced ? { ...request, trace } : request,
+        context,
+        fetches,
+        startedAt,
+      );
+      if (outcome.kind === 'single') {
+        yield {
+          text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
+          cursor,
+        };
+      } else {
+        for await (const batch of outcome.payloads) for (const text of batch) yield withCursor(text, cursor);
+      }
+    } finally {
+      trace?.root.end();
     }
   }
 
@@ -324,7 +372,7 @@ export class Pipeline {
       conditions: TypeConditions.forSupergraph(operation.supergraph),
       ...options,
       observer: this.#options.observeExecution?.(operation, context, { request, startedAt }),
-      onInternalError: (cause) => this.#options.onInternalError(cause, request.requestId),
+      onInternalError: (cause) => this.#options.onInternalError(cause, logFieldsOf(request)),
     });
     if (operation.introspection !== undefined) {
       const { apiSchema } = operation.supergraph;
@@ -332,6 +380,10 @@ export class Pipeline {
     }
     return execution;
   }
+}
+
+function logFieldsOf({ requestId, traceHeaders }: OperationRequest): RequestLogFields {
+  return { requestId, traceId: traceHeaders && traceIdOf(traceHeaders) };
 }
 
 function withCursor(text: string, cursor: string | undefined): SubscriptionPayload {

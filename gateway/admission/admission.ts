@@ -1,15 +1,11 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
-import type {
-  ExecutionOutcome,
-  IncrementalOutcome,
-  ResponseContent,
-  SubscriptionOutcome,
-} from '../response/executionOutcome.ts';
-import type { ResponseCaching } from '../response/responseCaching.ts';
+import type { ExecutionOutcome } from '../response/executionOutcome.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
+import type { Tracing } from '../telemetry/trace.ts';
+import type { AdmissionResult, CompleteResult } from './admissionResult.ts';
 import type { ApolloPipeline, ApolloRequest, ExecuteOperation } from './apolloPipeline.ts';
 import type { Authentication } from './authentication/authentication.ts';
 import { checkPersistedQuery } from './checkPersistedQuery.ts';
@@ -17,6 +13,7 @@ import type { ClientRequest } from './clientRequest.ts';
 import type { TrustedDocuments } from './documents/trustedDocuments.ts';
 import { headersOf, statusOf } from './errorResponse.ts';
 import { HttpError } from './httpError.ts';
+import { respondTraced, startRequestTrace } from './operationTrace.ts';
 import { readGetParameters, writeGetParameters } from './readGetParameters.ts';
 import { recordOutcome } from './recordOutcome.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
@@ -32,6 +29,8 @@ interface AdmissionOptions {
   readonly authentication: Authentication;
   /** @throws {HttpError} if the request is shed, whatever its operation is. */
   readonly checkLoad: (client: Pick<ClientRequest, 'headers' | 'caller'>) => void;
+  /** `undefined` if tracing is off. */
+  readonly tracing?: Tracing | undefined;
   /** Gives an error its final form (`createErrorFormatter`). */
   readonly formatError: (error: GraphQLFormattedError) => GraphQLFormattedError;
   /** @throws {HttpError} for an operation text beyond the limits. */
@@ -47,26 +46,6 @@ interface AdmissionRequest extends ApolloRequest {
   /** Whether the client accepts a single JSON document, which is the only response to a JSON array. */
   readonly acceptsArrays: boolean;
 }
-
-/** A complete response in HTTP terms. Other transports ignore what they have no equivalent for. */
-export interface CompleteResult {
-  readonly kind: 'complete';
-  readonly status: number;
-  readonly headers: ReadonlyMap<string, string | string[]>;
-  readonly content: ResponseContent;
-  /** Whether the operation was executed: then the content has `data`. */
-  readonly isExecuted: boolean;
-  readonly caching: ResponseCaching | undefined;
-}
-
-/** A response in several payloads. The receiver must read its iterator to the end or call `return()`. */
-export interface StreamResult {
-  readonly kind: 'stream';
-  readonly headers: ReadonlyMap<string, string | string[]>;
-  readonly outcome: IncrementalOutcome | SubscriptionOutcome;
-}
-
-export type AdmissionResult = CompleteResult | StreamResult;
 
 const noHeaders: ReadonlyMap<string, string> = new Map();
 
@@ -96,7 +75,18 @@ export class Admission {
 
   /** Answers a request. Call `checkReady` first. `client` holds a lease on the supergraph until its owner releases it.
    *  @throws {HttpError} for a request that is refused before Apollo Server sees it; and whatever execution throws. */
-  async admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+  admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+    const { tracing } = this.#options;
+    // Each operation of a batch has a trace of its own.
+    if (tracing === undefined || Array.isArray(request.body)) return this.#respond(request, client);
+    const { headers, trace } = startRequestTrace(tracing, client);
+    client.traceHeaders = headers;
+    client.trace = trace;
+    const responding = this.#respond(request, client);
+    return trace === undefined ? responding : respondTraced(responding, trace);
+  }
+
+  async #respond(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
     const result = await this.#admit(request, client);
     if (result.kind === 'complete' && result.caching !== undefined) {
       const caching = this.#options.authentication.restrictCaching(client.caller, result.caching);
@@ -158,7 +148,7 @@ export class Admission {
     }
     const { document, operationName, variables, cursor } = operation;
     const { headers, caller, incremental, connectionParams, initPayload, transport, clientAddress } = client;
-    const { responseHeaders, requestId, signal } = client;
+    const { responseHeaders, requestId, signal, traceHeaders, trace } = client;
     const resumeAfter = client.lastEventId ?? cursor;
     const contentType = `${headers.get('accept')}; charset=utf-8`;
     let outcome: ExecutionOutcome;
@@ -179,6 +169,8 @@ export class Admission {
           responseHeaders,
           requestId,
           record,
+          traceHeaders,
+          trace,
           signal,
         },
         supergraph,

@@ -35,9 +35,11 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { RecordedOperation } from '../telemetry/requestRecord.ts';
+import type { SpanName, Tracing } from '../telemetry/trace.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter, headersOf, statusOf } from './errorResponse.ts';
+import { errorTypeOf, startRequestTrace } from './operationTrace.ts';
 import { outcomeOfResult, recordOutcome } from './recordOutcome.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 import { TextSizedCache } from './textSizedCache.ts';
@@ -67,6 +69,8 @@ interface ApolloPipelineOptions {
   readonly persistedQueries: PersistedQueryStore | undefined;
   /** Gets every valid operation; `undefined` if there are plugins, which must see every request. */
   readonly validatedOperations: ValidatedOperationCache | undefined;
+  /** `undefined` if tracing is off. */
+  readonly tracing?: Tracing | undefined;
   readonly log: TransportLog;
 }
 
@@ -112,6 +116,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     ),
     plugins: [
       observeOperations(options.supergraphs),
+      ...(options.tracing === undefined ? [] : [traceStages]),
       ...options.plugins,
       ...disabledDefaults(options.plugins),
     ],
@@ -189,6 +194,25 @@ function recordItem(item: RecordedOperation): GraphQLRequestListener<GatewayCont
   };
 }
 
+/** Records parsing and validation. Operations that are known already have neither. */
+const traceStages: ApolloServerPlugin<GatewayContext> = {
+  requestDidStart: async ({ contextValue: { client } }) => {
+    const { trace } = client;
+    if (trace === undefined) return;
+    const trackStage = (name: SpanName) => async () => {
+      const span = trace.root.startChild(name);
+      return async (error?: Error | readonly Error[]) => {
+        const isFailed = Array.isArray(error) ? error.length > 0 : error !== undefined;
+        span.end(isFailed ? 'GraphQLError' : undefined);
+      };
+    };
+    return {
+      parsingDidStart: trackStage('graphql.parse'),
+      validationDidStart: trackStage('graphql.validate'),
+    };
+  },
+};
+
 function createGateway(options: ApolloPipelineOptions): GatewayInterface {
   const { supergraphs, log } = options;
   // Apollo Server passes the schema that it validated against to the executor. Looking the supergraph up by schema keeps an
@@ -216,7 +240,7 @@ function createGateway(options: ApolloPipelineOptions): GatewayInterface {
 }
 
 function createExecutor(
-  { executeOperation, validatedOperations, log }: ApolloPipelineOptions,
+  { executeOperation, validatedOperations, tracing, log }: ApolloPipelineOptions,
   supergraphOf: WeakMap<GraphQLSchema, Supergraph>,
 ): GatewayExecutor {
   return async (context) => {
@@ -239,6 +263,8 @@ function createExecutor(
         ],
       };
     }
+    const batched = isBatched && tracing !== undefined ? startRequestTrace(tracing, client) : undefined;
+    const trace = batched?.trace ?? client.trace;
     validatedOperations?.add(context.source, context.document, supergraph);
     try {
       const outcome = await executeOperation(
@@ -257,14 +283,18 @@ function createExecutor(
           responseHeaders: client.responseHeaders,
           requestId: client.requestId,
           record: client.record,
+          traceHeaders: batched?.headers ?? client.traceHeaders,
+          trace,
           signal: client.signal,
         },
         supergraph,
       );
       if (record !== undefined) recordOutcome(record, outcome);
+      batched?.trace?.root.end();
       return toExecutionResult(outcome, isBatched ? undefined : client);
     } catch (error) {
       record?.fail(error);
+      if (isBatched) trace?.root.end(errorTypeOf(error));
       return { errors: [errorWithStatus(formatFailure(error, client, log))] };
     }
   };

@@ -12,6 +12,8 @@ import {
 import type { ResponseCaching } from '../response/responseCaching.ts';
 import type { SupergraphLease, SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { RequestRecord } from '../telemetry/requestRecord.ts';
+import type { RequestTrace } from '../telemetry/trace.ts';
+import type { TraceHeaders } from '../telemetry/traceContext.ts';
 import { anonymousClient } from './identity.ts';
 
 /** The context value that Apollo Server's plugins see. */
@@ -69,6 +71,9 @@ export class ClientRequest {
   caller: ClientIdentity = anonymousClient;
   /** See `OperationRequest.responseHeaders`. The operations of a batch share them. */
   readonly responseHeaders: ResponseHeaderMap = new Map();
+  /** See `OperationRequest`. Set by `Admission`. */
+  traceHeaders: TraceHeaders | undefined;
+  trace: RequestTrace | undefined;
   readonly #acceptsSubscriptions: boolean;
   readonly #isReadOnly: boolean;
   #outcome: StoredOutcome | undefined;

@@ -16,7 +16,7 @@ export const retryHeaders = { 'retry-after': '1' } as const;
 export class HttpError extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly #code: ErrorCode;
+  readonly code: ErrorCode;
   readonly #extensions: Readonly<Record<string, unknown>>;
 
   constructor(status: number, message: string, options: HttpErrorOptions = {}) {
@@ -24,16 +24,12 @@ export class HttpError extends Error {
     this.name = 'HttpError';
     this.status = status;
     this.headers = { ...(status === 503 ? retryHeaders : {}), ...options.headers };
-    this.#code = options.code ?? 'BAD_REQUEST';
+    this.code = options.code ?? 'BAD_REQUEST';
     this.#extensions = options.extensions ?? {};
   }
 
-  get code(): ErrorCode {
-    return this.#code;
-  }
-
   toFormatted(): GraphQLFormattedError {
-    return { message: this.message, extensions: { ...this.#extensions, code: this.#code } };
+    return { message: this.message, extensions: { ...this.#extensions, code: this.code } };
   }
 }
 

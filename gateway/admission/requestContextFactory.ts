@@ -50,11 +50,12 @@ export class RequestContextFactory {
     const preferences = readClientPreferences(headers, config.enrichment.bounds);
     const isIdentified = caller.identity !== undefined;
     const priority = priorities.priorityOf(document, operationName, preferences.priority, isIdentified);
-    const traceHeaders = readTraceHeaders(headers);
+    const traceHeaders = request.traceHeaders ?? readTraceHeaders(headers);
     if (record !== undefined) record.traceId ??= traceIdOf(traceHeaders);
     return {
       requestId,
       traceHeaders,
+      trace: request.trace,
       record,
       variables,
       ...caller,

@@ -23,7 +23,10 @@ export interface DeferredEnrichments {
 }
 
 /** The sender of the operation, or of a request with its token. */
-export type Caller = Pick<ClientIdentity, 'tokenOwner'>;
+export interface Caller extends Pick<ClientIdentity, 'tokenOwner'> {
+  /** Called when the token was found, perhaps more than once, with the `traceparent` of the request that it was issued to. */
+  readonly onFound?: ((traceparent: string | undefined) => void) | undefined;
+}
 
 export interface IssuedToken {
   readonly token: string;

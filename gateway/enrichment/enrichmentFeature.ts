@@ -50,7 +50,7 @@ export class EnrichmentFeature implements Feature {
   }
 
   addPublicRoutes(routes: Routes, draining: AbortSignal): void {
-    const { config, openStream, authentication, timers, log } = this.#context;
+    const { config, openStream, authentication, tracing, timers, log } = this.#context;
     const { bufferSize, readTimeout, heartbeat } = config.delivery;
     const cors = new CorsPolicy(corsOptionsOf(config));
     addEnrichmentRoute(routes, {
@@ -59,6 +59,7 @@ export class EnrichmentFeature implements Feature {
         readArrived: (...query) => this.#startedJobs.readArrived(...query),
       },
       authentication,
+      tracing,
       openStream,
       clientAddressOf: createClientAddressReader(config.listen.trustedProxies),
       // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.

@@ -31,6 +31,8 @@ export interface EnrichmentJob {
   /** The pending fields: never empty, and with different keys. */
   readonly fields: readonly JobField[];
   readonly priority: EnrichmentPriority;
+  /** `traceparent` of the request that left the fields pending, where it is recorded. Not part of the identity. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What a job needs to know about its client: not the token, with which others could act in the client's name. */

@@ -7,6 +7,7 @@ import { GatewayError, GatewayShutdownError } from '../errors.ts';
 import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
+import type { TraceSpan, Tracing } from '../telemetry/trace.ts';
 import type { Timers } from '../time/timers.ts';
 import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
 import type { ReadClientAddress } from '../transport/http/clientAddress.ts';
@@ -21,12 +22,14 @@ import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
 import { NoFirstPayloadError, writePayloads, writeStreamHead } from '../transport/http/writePayloads.ts';
 import { type ResponseHeaders, writeErrorResponse, writeResponse } from '../transport/http/writeResponse.ts';
 import type { PayloadEncoding } from '../transport/streams/payloadEncoding.ts';
-import type { DeferredEnrichments, EnrichmentUpdate } from './deferredEnrichments.ts';
+import type { Caller, DeferredEnrichments, EnrichmentUpdate } from './deferredEnrichments.ts';
 import { expiredTokenError } from './expiredTokenError.ts';
 
 interface EnrichmentRouteOptions {
   readonly enrichments: Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>;
   readonly authentication: Authentication;
+  /** `undefined` if tracing is off. */
+  readonly tracing?: Tracing | undefined;
   /** See `FeatureContext.openStream`. */
   readonly openStream: (clientKey: string) => () => void;
   readonly clientAddressOf: ReadClientAddress;
@@ -79,6 +82,8 @@ class EnrichmentExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #requestId: string;
+  readonly #startedAt: number;
+  #span: TraceSpan | undefined;
 
   /** `streams`: the streams that end when the gateway drains. */
   constructor(
@@ -92,6 +97,7 @@ class EnrichmentExchange {
     this.#request = request;
     this.#response = response;
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
+    this.#startedAt = options.tracing === undefined ? 0 : performance.now();
   }
 
   async handle(token: string): Promise<void> {
@@ -116,13 +122,16 @@ class EnrichmentExchange {
       const headers = this.#headers(Object.fromEntries(headersOf(formatted)));
       if (this.#response.headersSent) this.#response.destroy();
       else writeErrorResponse(this.#response, status, single, headers, [formatted]);
+      this.#span?.end(status >= 500 ? String(formatted.extensions?.code) : undefined);
+    } finally {
+      this.#span?.end();
     }
   }
 
   async #respondWithJson(token: string, client: ClientIdentity): Promise<void> {
     const { enrichments, compression, readTimeoutMs } = this.#options;
     const { headers: received } = this.#request;
-    const arrived = await enrichments.readArrived(token, client, cursorOf(received));
+    const arrived = await enrichments.readArrived(token, this.#callerOf(client), cursorOf(received));
     if (arrived === undefined) throw expiredTokenError();
     const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
     const chosen = compression.choose(received);
@@ -141,7 +150,11 @@ class EnrichmentExchange {
     this.#streams.add(ended);
     if (drainSignal.aborted) ended.abort(new GatewayShutdownError());
     try {
-      const updates = await enrichments.subscribe(token, client, cursorOf(this.#request.headers));
+      const updates = await enrichments.subscribe(
+        token,
+        this.#callerOf(client),
+        cursorOf(this.#request.headers),
+      );
       if (updates === undefined) throw expiredTokenError();
       await this.#writeEvents(updates, ended.signal);
     } finally {
@@ -150,6 +163,23 @@ class EnrichmentExchange {
       this.#response.off('close', onClose);
       this.#streams.delete(ended);
     }
+  }
+
+  #callerOf(client: ClientIdentity): Caller {
+    const { tracing } = this.#options;
+    if (tracing === undefined) return client;
+    const onFound = (traceparent: string | undefined): void => {
+      this.#span ??= tracing.startTrace('tributary.enrichment', {
+        headers: toHeaderMap(this.#request.headers),
+        link: traceparent,
+        startedAt: this.#startedAt,
+        attributes: {
+          'tributary.enrichment.kind': 'pick-up',
+          'tributary.request_id': this.#requestId,
+        },
+      }).trace?.root;
+    };
+    return { tokenOwner: client.tokenOwner, onFound };
   }
 
   async #writeEvents(updates: AsyncIterator<EnrichmentUpdate>, signal: AbortSignal): Promise<void> {

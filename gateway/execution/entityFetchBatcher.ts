@@ -13,6 +13,7 @@ import type {
   SubgraphErrorEntry,
   SubgraphResponse,
 } from '../subgraphs/subgraphClient.ts';
+import type { FetchSpan } from '../telemetry/fetchSpan.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import { AdaptiveBatchSize } from './adaptiveBatchSize.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
@@ -109,6 +110,10 @@ export class EntityFetchBatcher {
     const waiting = requests.filter((request) => !request.isCancelled);
     const first = waiting[0];
     if (first === undefined) return Promise.resolve();
+    // The others of the batch join the first one that is recorded.
+    const traced = waiting.find(({ span }) => span !== undefined);
+    if (traced !== undefined)
+      for (const request of waiting) if (request !== traced) request.span?.onJoin(traced.span);
     const { fused } = first;
     const { subgraph } = fused;
     const batch = new RepresentationBatch(waiting);
@@ -148,6 +153,7 @@ export class EntityFetchBatcher {
           requestPriority: waiting.map((request) => request.requestPriority).reduce(mostUrgentRequest),
           requestId: first.requestContext.requestId,
           traceHeaders: first.requestContext.traceHeaders,
+          span: traced?.span,
           deadline,
           earliestDeadline: Math.min(...deadlines),
         },
@@ -259,6 +265,10 @@ class BatchableRequest {
       ids,
       variables,
     ]);
+  }
+
+  get span(): FetchSpan | undefined {
+    return this.calls[0]?.span;
   }
 
   get isDeferred(): boolean {

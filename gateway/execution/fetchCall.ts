@@ -2,6 +2,7 @@ import type { GatewayError } from '../errors.ts';
 import { clientVariableName } from '../operation/variableNames.ts';
 import type { CallPriority, RaisablePriority } from '../subgraphs/policies/callPriority.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
+import type { FetchSpan } from '../telemetry/fetchSpan.ts';
 import type { CachedContribution } from './cachingContribution.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { LatencyBudget } from './latencyBudget.ts';
@@ -26,6 +27,8 @@ export interface FetchCall {
   readonly representations: readonly string[];
   /** Values of variables that do not come from the client. */
   readonly contextVariables: Readonly<Record<string, unknown>> | undefined;
+  /** `undefined` for a request that is not recorded. Set by `FetchScheduler`, for all calls that it sends together. */
+  readonly span?: FetchSpan | undefined;
   /** Called once, unless the call is cancelled. The receiver calls `done` when it has processed the result: at once, or
    *  later for a large one. */
   settle(result: FetchResult, done: () => void): void;

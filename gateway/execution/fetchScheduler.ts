@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import { mostUrgent } from '../subgraphs/policies/callPriority.ts';
+import { FetchSpan } from '../telemetry/fetchSpan.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
 import { type FetchCall, type FetchResult, type Staleness, serializeVariables } from './fetchCall.ts';
 import type { CancelFetch, FetchSender } from './fetchSender.ts';
@@ -65,10 +66,13 @@ export class FetchScheduler {
   #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
     if (this.#isCancelled) return Promise.resolve(calls.map(() => undefined));
     const merged = mergeEqualShapes(calls);
+    const span = this.#startSpan(merged);
+    const traced = span === undefined ? merged : merged.map((call) => traceCall(call, span));
     return this.#send(
       calls.map(() => undefined),
+      span,
       (done) =>
-        this.#sender.sendEntities({ calls: merged, requestContext: this.#requestContext, onDone: done }),
+        this.#sender.sendEntities({ calls: traced, requestContext: this.#requestContext, onDone: done }),
     );
   }
 
@@ -78,22 +82,62 @@ export class FetchScheduler {
 
   #sendRootCall(call: FetchCall): Promise<undefined> {
     if (this.#isCancelled) return Promise.resolve(undefined);
-    return this.#send(undefined, (done) => this.#sender.sendRoot({ call, onDone: done }));
+    const span = this.#requestContext.trace && this.#startSpan([call]);
+    const traced = span === undefined ? call : traceCall(call, span);
+    return this.#send(undefined, span, (done) => this.#sender.sendRoot({ call: traced, onDone: done }));
   }
 
-  #send<Value>(value: Value, start: (done: () => void) => CancelFetch): Promise<Value> {
+  /** Starts the span of calls that are sent together. The event of a subscription is no fetch. */
+  #startSpan(calls: readonly FetchCall[]): FetchSpan | undefined {
+    const { trace } = this.#requestContext;
+    if (trace === undefined) return undefined;
+    const { shape, group } = calls[0] as FetchCall;
+    if (shape.kind === 'subscription') return undefined;
+    return new FetchSpan(
+      trace.current.startChild('subgraph.fetch', {
+        'tributary.subgraph': shape.subgraph,
+        'tributary.representations': calls.reduce((sum, call) => sum + call.representations.length, 0),
+        'tributary.group': group,
+      }),
+    );
+  }
+
+  #send<Value>(
+    value: Value,
+    span: FetchSpan | undefined,
+    start: (done: () => void) => CancelFetch,
+  ): Promise<Value> {
     return new Promise((resolve) => {
       let isDone = false;
       let cancel: CancelFetch | undefined;
-      cancel = start(() => {
+      const cancelFetch = start(() => {
         isDone = true;
         if (cancel !== undefined) this.#cancellations.delete(cancel);
+        span?.end();
         resolve(value);
       });
+      cancel = span === undefined ? cancelFetch : () => cancelTraced(cancelFetch, span);
       // A cached result is there before the call can be cancelled.
       if (!isDone) this.#cancellations.add(cancel);
     });
   }
+}
+
+function traceCall(call: FetchCall, span: FetchSpan): FetchCall {
+  return {
+    ...call,
+    span,
+    settle(result, done) {
+      if (result.kind === 'failed') span.end(result.error.code);
+      else if (result.stale !== undefined) span.onStale();
+      call.settle(result, done);
+    },
+  };
+}
+
+function cancelTraced(cancel: CancelFetch, span: FetchSpan): void {
+  cancel();
+  span.end('cancelled');
 }
 
 /** Equal for root fetches that are sent once. A mutation is never deduplicated. */

@@ -2,6 +2,7 @@ import type { OverrideDecision } from '../operation/overrideDecision.ts';
 import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { RequestRecord } from '../telemetry/requestRecord.ts';
+import type { RequestTrace } from '../telemetry/trace.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';
 import type { RespondedHeaders } from './respondedHeaders.ts';
 
@@ -44,6 +45,8 @@ export interface RequestContext extends ClientIdentity {
   readonly traceHeaders: TraceHeaders;
   /** See `OperationRequest.record`. */
   readonly record?: RequestRecord | undefined;
+  /** `undefined` for a request that is not recorded. */
+  readonly trace?: RequestTrace | undefined;
   /** The client's values of the operation's variables, as received. */
   readonly variables: Readonly<Record<string, unknown>>;
   readonly preferences: ClientPreferences;

@@ -62,6 +62,7 @@ export class SubgraphFetchSender implements FetchSender {
         requestPriority: requestContext.preferences.priority,
         requestId: requestContext.requestId,
         traceHeaders: requestContext.traceHeaders,
+        span: call.span,
         deadline: requestContext.deadlineFor(shape.subgraph),
       },
       {

@@ -2,6 +2,8 @@ import type { DocumentNode } from 'graphql';
 import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 import type { RequestRecord } from '../telemetry/requestRecord.ts';
+import type { RequestTrace } from '../telemetry/trace.ts';
+import type { TraceHeaders } from '../telemetry/traceContext.ts';
 
 /** The incremental delivery format that a client accepts. */
 export type IncrementalFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
@@ -36,6 +38,10 @@ export interface OperationRequest {
   readonly requestId: string;
   /** What metrics and logs tell about the request; omitted where nothing is recorded. */
   readonly record?: RequestRecord | undefined;
+  /** What subgraphs get, where the gateway traces; otherwise that is read from `headers`. */
+  readonly traceHeaders?: TraceHeaders | undefined;
+  /** `undefined` for a request that is not recorded. */
+  readonly trace?: RequestTrace | undefined;
   /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }

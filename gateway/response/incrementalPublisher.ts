@@ -2,6 +2,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { PayloadTimes } from '../execution/executionObserver.ts';
 import type { DeferredFragment } from '../operation/selection.ts';
+import type { TraceSpan } from '../telemetry/trace.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import type {
   DeliveredFragment,
@@ -30,6 +31,8 @@ export interface DeferredResults {
 
 interface IncrementalPublisherOptions {
   readonly format: PayloadFormat;
+  /** The parent of the payloads' spans. */
+  readonly span?: TraceSpan | undefined;
   shape(fragment: DeferredFragment, instances: readonly DeferredInstance[]): SlicedTask<DeferredResults>;
   /** Returns what the payload of the fragment reports about its times. */
   timesOf?(fragment: DeferredFragment): PayloadTimes | undefined;
@@ -46,11 +49,14 @@ export class IncrementalPublisher {
   /** Announced and not sent, by delivery group. */
   readonly #pending = new Map<number, PendingInstance[]>();
   readonly #completed = new Set<number>();
+  /** Of pending payloads, by delivery group; `undefined` for a response that is not recorded. */
+  readonly #spans: Map<number, TraceSpan> | undefined;
   #nextId = 0;
   #hasErrors = false;
 
   constructor(options: IncrementalPublisherOptions) {
     this.#options = options;
+    this.#spans = options.span && new Map();
   }
 
   get hasNext(): boolean {
@@ -112,12 +118,30 @@ export class IncrementalPublisher {
       return { id: instance.id, label: fragment.label, path: instance.path, data, errors };
     });
     const pending = this.#addPending(results.flatMap((result) => result.deferred));
-    return yield* this.#options.format.formatNext({
+    const payload = yield* this.#options.format.formatNext({
       delivered,
       pending,
       extensions: createResponseExtensions(stale, undefined, undefined, this.#options.timesOf?.(fragment)),
       hasNext: this.hasNext,
     });
+    this.#spans?.get(group)?.end();
+    this.#spans?.delete(group);
+    return payload;
+  }
+
+  /** The response has ended, perhaps without its last payloads. */
+  endSpans(): void {
+    for (const span of this.#spans?.values() ?? []) span.end('cancelled');
+    this.#spans?.clear();
+  }
+
+  #startSpan({ label, group }: DeferredFragment, path: DeferredInstance['path']): void {
+    const span = this.#options.span?.startChild('tributary.payload', {
+      'tributary.label': label,
+      'tributary.path': path.join('.'),
+      'tributary.group': group,
+    });
+    if (span !== undefined) this.#spans?.set(group, span);
   }
 
   #addPending(deferred: readonly DeferredInstance[]): PendingFragment[] {
@@ -127,8 +151,10 @@ export class IncrementalPublisher {
       if (this.#options.format.selectionSetOf(fragment).selections.length === 0) return [];
       const announced = { ...instance, id: this.#nextId++ };
       const open = this.#pending.get(fragment.group);
-      if (open === undefined) this.#pending.set(fragment.group, [announced]);
-      else open.push(announced);
+      if (open === undefined) {
+        this.#pending.set(fragment.group, [announced]);
+        this.#startSpan(fragment, path);
+      } else open.push(announced);
       return [{ id: announced.id, label: fragment.label, path: path as ResponsePath }];
     });
   }

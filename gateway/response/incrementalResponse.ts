@@ -3,6 +3,7 @@ import { stringifyToTextInSlices } from '../json/stringifyInSlices.ts';
 import type { IncrementalFormat } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { DeferredFragment } from '../operation/selection.ts';
+import type { TraceSpan } from '../telemetry/trace.ts';
 import { resolveInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import type { IncrementalOutcome } from './executionOutcome.ts';
 import { payloadFormat } from './incrementalFormats.ts';
@@ -19,6 +20,8 @@ interface IncrementalResponseOptions {
   readonly format: IncrementalFormat;
   /** Payloads report their times. */
   readonly reportsTimes: boolean;
+  /** The parent of the payloads' spans. */
+  readonly span?: TraceSpan | undefined;
   /** Called once when the opened stream has ended, completely or because its reader returned. */
   onEnd(isComplete: boolean): void;
 }
@@ -46,6 +49,7 @@ export class IncrementalResponse {
     const format = payloadFormat(options.format);
     const publisher = new IncrementalPublisher({
       format,
+      span: options.span,
       shape: (fragment, instances) =>
         this.#streamedEnrichments.has(fragment)
           ? shaper.shapePending(this.#streamedEnrichments.groupsOf(fragment), fragment.full, instances)
@@ -155,6 +159,7 @@ export class IncrementalResponse {
   #end(state: 'cut' | 'ended'): void {
     if (this.#state === 'ended' || this.#state === 'cut') return;
     this.#state = state;
+    this.#publisher.endSpans();
     this.#options.onEnd(!this.#publisher.hasNext);
     this.#wake?.();
   }

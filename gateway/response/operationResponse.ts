@@ -4,6 +4,7 @@ import type { PayloadTimes } from '../execution/executionObserver.ts';
 import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGate.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import type { RequestTrace, TraceSpan } from '../telemetry/trace.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import {
   completedGroupsOf,
@@ -65,6 +66,7 @@ export class OperationResponse {
   /** Present when payloads may follow. */
   readonly #incremental: IncrementalResponse | undefined;
   readonly #abort = (): void => this.#onAbort();
+  #executeSpan: TraceSpan | undefined;
   #shaper: ResponseShaper | undefined;
   /** Stops the shaping that is under way. */
   #stopShaping: ((reason: unknown) => void) | undefined;
@@ -81,6 +83,7 @@ export class OperationResponse {
       shaper: this.#usedShaper,
       format,
       reportsTimes: options.policy.exposeSubgraphs,
+      span: request.trace?.root,
       onEnd: (isComplete) => this.#end(isComplete, execution.errors.length > 0),
     });
   }
@@ -90,6 +93,7 @@ export class OperationResponse {
   async respond(): Promise<SingleOutcome | IncrementalOutcome> {
     const { operation, execution, request, policy, maxBytes, enrichments } = this.#options;
     request.signal.addEventListener('abort', this.#abort, { once: true });
+    if (request.trace !== undefined) this.#startExecuteSpan(request.trace);
     let outcome: SingleOutcome | IncrementalOutcome | undefined;
     try {
       execution.start((group) => this.#completeGroup(group));
@@ -114,7 +118,14 @@ export class OperationResponse {
       return outcome;
     } finally {
       if (outcome?.kind !== 'incremental') this.#end(outcome !== undefined, outcome?.errors !== undefined);
+      if (outcome?.kind === 'single')
+        request.trace?.root.setAttributes({ 'tributary.errors': outcome.errors?.length });
     }
+  }
+
+  #startExecuteSpan(trace: RequestTrace): void {
+    this.#executeSpan = trace.root.startChild('graphql.execute');
+    trace.current = this.#executeSpan;
   }
 
   async #respondShaped(pendingGroups: ReadonlySet<number>): Promise<SingleOutcome | IncrementalOutcome> {
@@ -237,6 +248,7 @@ export class OperationResponse {
     request.signal.removeEventListener('abort', this.#abort);
     // A job may keep the execution, and with it this object, for long after the response.
     this.#stopShaping = undefined;
+    this.#executeSpan?.end();
     if (enrichments !== undefined) {
       enrichments.endResponse();
       return;

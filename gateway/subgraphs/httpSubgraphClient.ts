@@ -173,6 +173,7 @@ class HttpSubgraphClient {
       coordinates: request.coordinates,
       policies,
       receiver,
+      span: request.span,
       createCall: (start) => {
         signature ??= endpoint.signing && signatureOf(endpoint.signing, request.body);
         const isKnownTarget = policies.balancer === undefined && start.isDeferred === isDeferred;
@@ -237,6 +238,7 @@ class HttpSubgraphClient {
     const now = this.#now();
     const endpointUrl = balancer?.choose(previous?.endpointUrl);
     const target = knownTarget ?? this.#pools.targetOf(endpoint, isDeferred, endpointUrl);
+    request.span?.onSend(target.origin);
     const headers = headersOf(request, target.acceptsCompressed, deadline - now);
     if (signature !== undefined) headers.push(...signature);
     const call = {
@@ -291,7 +293,7 @@ function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, remaini
     'x-request-id',
     request.requestId,
     ...request.headers.pairs,
-    ...(request.traceHeaders ?? []),
+    ...(request.span?.headers ?? request.traceHeaders ?? []),
   ];
   if (Number.isFinite(deadlineMs)) headers.push('tributary-deadline-ms', String(deadlineMs));
   if (acceptsCompressed) headers.push('accept-encoding', 'gzip, br');

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../errors.ts';
+import type { FetchSpan } from '../telemetry/fetchSpan.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';
 import type { ForwardedHeaders } from './forwardedHeaders.ts';
 import type { CallPriority, RaisablePriority, RequestPriority } from './policies/callPriority.ts';
@@ -34,6 +35,8 @@ export interface SubgraphRequest {
   readonly requestId: string;
   /** Sent as they are; not part of what makes two calls equal. */
   readonly traceHeaders?: TraceHeaders;
+  /** The span of the fetch, whose headers are sent instead of `traceHeaders`. */
+  readonly span?: FetchSpan | undefined;
   /** When the call must have ended: milliseconds on `performance.now()`'s clock. */
   readonly deadline: number;
   /** The earliest deadline of the fetches in this request; `deadline` when omitted. */

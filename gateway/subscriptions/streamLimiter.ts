@@ -48,30 +48,6 @@ export class StreamLimiter {
   }
 }
 
-/** Returns the same events, and calls `onEnd` when they end, fail or the consumer stops. `onEnd` may be called twice. */
-export function notifyOnEnd<Event>(events: AsyncIterable<Event>, onEnd: () => void): AsyncIterable<Event> {
-  const iterator = events[Symbol.asyncIterator]();
-  const observed: AsyncIterableIterator<Event> = {
-    next: async () => {
-      try {
-        const step = await iterator.next();
-        if (step.done === true) onEnd();
-        return step;
-      } catch (error) {
-        onEnd();
-        throw error;
-      }
-    },
-    return: async () => {
-      onEnd();
-      await iterator.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]: () => observed,
-  };
-  return observed;
-}
-
 function totalLimitError(total: number): GatewayError {
   return new GatewayError(
     'OVERLOADED',

@@ -9,11 +9,15 @@ export const noTrace: TraceHeaders = [];
  *  invalid or long `tracestate` is dropped: both would reach every subgraph and its trace backend. `headers` has lower
  *  case names. */
 export function readTraceHeaders(headers: ReadonlyMap<string, string>): TraceHeaders {
-  const received = headers.get('traceparent');
-  if (received === undefined) return noTrace;
-  const traceparent = readTraceparent(received);
+  if (!headers.has('traceparent')) return noTrace;
   // The state belongs to the trace that cannot be continued.
-  if (traceparent === undefined) return ['traceparent', newTraceparent()];
+  return readValidTraceHeaders(headers) ?? ['traceparent', newTraceparent()];
+}
+
+/** The same; `undefined` without a valid `traceparent`. */
+export function readValidTraceHeaders(headers: ReadonlyMap<string, string>): TraceHeaders | undefined {
+  const traceparent = readTraceparent(headers.get('traceparent') ?? '');
+  if (traceparent === undefined) return undefined;
   const tracestate = headers.get('tracestate');
   return tracestate !== undefined && isTracestate(tracestate)
     ? ['traceparent', traceparent, 'tracestate', tracestate]

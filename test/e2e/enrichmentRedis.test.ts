@@ -125,8 +125,16 @@ describe('Two processes that share Redis', () => {
     await using one = createEnrichmentReplica(server.url, prefix);
     await using other = createEnrichmentReplica(server.url, prefix);
     const [attempt, second] = [new ControlledAttempt(), new ControlledAttempt()];
-    const first = await enqueueJob(one.enrichments, jobOf('a'), attempt);
-    const token = await enqueueJob(other.enrichments, jobOf('a'), second);
+    const [traceparent, laterTraceparent] = [`00-${'1'.repeat(48)}-01`, `00-${'2'.repeat(48)}-01`];
+    const first = await enqueueJob(one.enrichments, { ...jobOf('a'), traceparent }, attempt);
+    const equal = { ...jobOf('a'), traceparent: laterTraceparent };
+    const token = await enqueueJob(other.enrichments, equal, second);
+    const found: unknown[] = [];
+    const caller = { ...ada, onFound: (issuedIn?: string) => found.push(issuedIn) };
+    await other.enrichments.readArrived(first, caller);
+    await one.enrichments.readArrived(token, caller);
+    // Each token belongs to the request that it was issued to.
+    expect(found).toEqual([traceparent, laterTraceparent]);
     expect([second.isCancelled, other.enrichments.count, other.events]).toEqual([true, 0, ['joined']]);
     attempt.complete(successfulResult('reviews'));
     for (const enrichments of [one.enrichments, other.enrichments]) {

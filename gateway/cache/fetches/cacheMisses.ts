@@ -65,7 +65,10 @@ export class CacheMisses {
     this.#isEntityFetch = shape.isEntityFetch;
     this.#priority = new RaisablePriority(calls.map(({ call }) => call.priority).reduce(mostUrgent));
     this.#leaderFetches = new LeaderFetches(cache, {
-      onJoin: ({ priority }) => this.#priority.raise(priority),
+      onJoin: ({ priority, span }) => {
+        span?.onJoin(calls[0]?.call.span);
+        this.#priority.raise(priority);
+      },
       onLeave: () => this.#abandonIfUnneeded(),
     });
     this.#waiters = new Waiters({
@@ -150,6 +153,7 @@ export class CacheMisses {
     const flight = this.#cache.singleFlight.find(key);
     const joiner: FetchJoiner = {
       priority: ref.call.call.priority,
+      span: ref.call.call.span,
       onSettled: (outcome) => {
         this.#waiters.delete(ref);
         if (this.#isNeeded(ref)) this.#handleOutcome(ref, outcome);
@@ -181,6 +185,7 @@ export class CacheMisses {
 
   #awaitClaimHolder(ref: ItemRef): void {
     this.#waiters.add(ref);
+    ref.call.call.span?.onJoin(undefined);
     const { store, options } = this.#cache;
     const { key } = itemOf(ref);
     this.#leaderFetches.markClaimedElsewhere(key);

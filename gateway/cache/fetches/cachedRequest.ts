@@ -139,6 +139,7 @@ export class CachedRequest {
       }
       const type = items[0]?.item.type ?? '';
       const { subgraph } = call.call.shape;
+      call.call.span?.onLookup(hits, stale.length, misses);
       options.observer.onLookup({ subgraph, type, hits, stale: stale.length, misses, durationMs });
       if (stale.length > 0) refreshStaleItems(this.#cache, this.#next, call.itemizedCall, stale);
       for (const index of call.unresolvedIndexes()) unresolved.push({ call, index });

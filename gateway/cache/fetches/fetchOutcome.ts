@@ -2,6 +2,7 @@ import type { GatewayError } from '../../errors.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
 import type { CallPriority } from '../../subgraphs/policies/callPriority.ts';
 import type { Flight, SingleFlight } from '../../subgraphs/policies/singleFlight.ts';
+import type { FetchSpan } from '../../telemetry/fetchSpan.ts';
 
 /** How the fetch of a missing value ended, for the requests that joined it. */
 export type FetchOutcome =
@@ -14,6 +15,7 @@ export type FetchOutcome =
 /** A request that waits for a value that another request fetches. */
 export interface FetchJoiner {
   readonly priority: CallPriority;
+  readonly span?: FetchSpan | undefined;
   onSettled(outcome: FetchOutcome): void;
 }
 

@@ -2,6 +2,7 @@ import type { FetchCall, FetchResult } from '../../execution/fetchCall.ts';
 import type { FetchSender } from '../../execution/fetchSender.ts';
 import { RaisablePriority } from '../../subgraphs/policies/callPriority.ts';
 import type { Leader } from '../../subgraphs/policies/singleFlight.ts';
+import type { FetchSpan } from '../../telemetry/fetchSpan.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { RefreshOutcome } from '../cacheMetrics.ts';
 import type { ReadVersion } from '../store/cacheStore.ts';
@@ -20,8 +21,12 @@ export function refreshStaleItems(
   indexes: readonly number[],
 ): void {
   const priority = new RaisablePriority('background');
+  let span: FetchSpan | undefined;
   const leader: Leader<FetchJoiner> = {
-    onJoin: (joiner) => priority.raise(joiner.priority),
+    onJoin: (joiner) => {
+      joiner.span?.onJoin(span);
+      priority.raise(joiner.priority);
+    },
     // A refresh always completes, with or without joiners.
     onLeave: () => {},
   };
@@ -35,19 +40,24 @@ export function refreshStaleItems(
   });
   if (due.length === 0) return;
   const { subgraph } = call.call.shape;
+  span = call.call.span?.startRefresh({
+    'tributary.subgraph': subgraph,
+    'tributary.representations': call.call.shape.isEntityFetch ? due.length : 0,
+  });
   const claims = cache.store.claim(
     due.map((index) => itemAt(call, index).key),
     cache.options.refreshTimeoutMs(subgraph),
   );
   if (!(claims instanceof Promise)) {
-    new Refresh(cache, call, due).send(next, priority);
+    new Refresh(cache, call, due).send(next, priority, span);
     return;
   }
   void claims.then((granted) => {
     const claimed = due.filter((_, position) => granted[position] === true);
     const claimedElsewhere = due.filter((_, position) => granted[position] !== true);
     new Refresh(cache, call, claimedElsewhere).deferToClaimHolder();
-    if (claimed.length > 0) new Refresh(cache, call, claimed).send(next, priority);
+    if (claimed.length > 0) new Refresh(cache, call, claimed).send(next, priority, span);
+    else span?.end();
   });
 }
 
@@ -62,7 +72,7 @@ class Refresh {
     this.#indexes = indexes;
   }
 
-  send(next: FetchSender, priority: RaisablePriority): void {
+  send(next: FetchSender, priority: RaisablePriority, span: FetchSpan | undefined): void {
     const { store, options } = this.#cache;
     const { shape, requestContext: clientContext } = this.#itemizedCall.call;
     const since = store.beginRead();
@@ -73,6 +83,7 @@ class Refresh {
     );
     const call = {
       ...this.#itemizedCall.callFor(this.#indexes, (result, done) => {
+        span?.end(result.kind === 'failed' ? result.error.code : undefined);
         runInSlices(this.#handleResult(result, since), done, (fault) => {
           options.onFault(fault);
           this.#fail();
@@ -84,6 +95,7 @@ class Refresh {
       group: 1,
       priority: priority.current,
       raisablePriority: priority,
+      span,
     } satisfies FetchCall;
     const onDone = (): void => {};
     if (shape.isEntityFetch) next.sendEntities({ calls: [call], requestContext, onDone });

@@ -4,6 +4,7 @@ import { authorization } from './authorization.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
 import { identitySection } from './identity.ts';
 import { jwtSection } from './jwt.ts';
+import { otlp } from './otlp.ts';
 import { accessLog, metricsSection } from './requestTelemetry.ts';
 import { trustedDocumentsSection } from './trustedDocuments.ts';
 
@@ -103,5 +104,6 @@ export const telemetrySection = z
       .prefault('json'),
     accessLog,
     metrics: metricsSection.prefault({}),
+    otlp,
   })
-  .describe('Logs and metrics of the gateway.');
+  .describe('Logs, metrics and traces of the gateway.');

@@ -90,7 +90,8 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
 
   async enqueue(job: EnrichmentJob, attempt: JobAttempt, caller: Caller): Promise<IssuedToken | undefined> {
     const token = createToken();
-    const record = { tokenHash: hashOf(token), ownerHash: ownerHashOf(caller) };
+    const { traceparent } = job;
+    const record = { tokenHash: hashOf(token), ownerHash: ownerHashOf(caller), traceparent };
     const { policy, observer } = this.#options;
     const outcome = await this.#admit(job, attempt, record);
     observer.onEnqueued({ priority: job.priority, outcome });
@@ -214,7 +215,9 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   async #findRun(token: string, caller: Caller): Promise<string | undefined> {
     if (!isWellFormedToken(token)) return undefined;
     const found = await this.#withReadTimeout(this.#options.store.findToken(hashOf(token)));
-    return found !== undefined && mayUseToken(found.ownerHash, caller) ? found.runId : undefined;
+    if (found === undefined || !mayUseToken(found.ownerHash, caller)) return undefined;
+    caller.onFound?.(found.traceparent);
+    return found.runId;
   }
 
   /** Rejects with `jobStoreUnavailableError()` after a timeout: an answer would say whether the token is valid. */

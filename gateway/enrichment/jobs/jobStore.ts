@@ -42,9 +42,10 @@ export interface TokenRecord {
   readonly tokenHash: string;
   /** See `ownerHashOf`. */
   readonly ownerHash: string;
+  /** `traceparent` of the request that the token was issued to, where it is recorded. */
+  readonly traceparent?: string | undefined;
 }
 
-export interface FoundToken {
+export interface FoundToken extends Omit<TokenRecord, 'tokenHash'> {
   readonly runId: string;
-  readonly ownerHash: string;
 }

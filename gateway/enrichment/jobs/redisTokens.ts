@@ -18,7 +18,7 @@ export class RedisTokens {
 
   /** Resolves when Redis has the token, or when this call cannot write it any more. */
   async write(
-    { tokenHash, ownerHash }: TokenRecord,
+    { tokenHash, ownerHash, traceparent }: TokenRecord,
     runId: string,
     expiresInMs: number = this.#options.expireAfterMs,
   ): Promise<void> {
@@ -27,7 +27,8 @@ export class RedisTokens {
     // Tokens beyond the limit are written by `ReplicatedRuns.recover()` when Redis answers again.
     if (expires <= 0 || this.#inFlight >= maxInFlight) return;
     this.#inFlight += 1;
-    await redis.sendCommand('set', [keys.token(tokenHash), `${runId} ${ownerHash}`, 'PX', expires]);
+    const value = `${runId} ${ownerHash}${traceparent === undefined ? '' : ` ${traceparent}`}`;
+    await redis.sendCommand('set', [keys.token(tokenHash), value, 'PX', expires]);
     this.#inFlight -= 1;
   }
 
@@ -35,7 +36,7 @@ export class RedisTokens {
     const { redis, keys } = this.#options;
     const reply = await redis.sendCommand('get', [keys.token(tokenHash)]);
     if (!Buffer.isBuffer(reply)) return undefined;
-    const [runId = '', ownerHash = ''] = String(reply).split(' ');
-    return { runId, ownerHash };
+    const [runId = '', ownerHash = '', traceparent] = String(reply).split(' ');
+    return { runId, ownerHash, traceparent };
   }
 }

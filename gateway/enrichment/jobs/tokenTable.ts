@@ -30,11 +30,12 @@ export class TokenTable {
   }
 
   /** Assigns a token to a run. Replaces the run of a known token. */
-  add({ tokenHash, ownerHash }: TokenRecord, runId: string): void {
+  add({ tokenHash, ownerHash, traceparent }: TokenRecord, runId: string): void {
     const { expireAfterMs, timers, now } = this.#options;
     this.#remove(tokenHash);
     const cancelExpiry = timers.after(expireAfterMs, () => this.#remove(tokenHash));
-    this.#tokens.set(tokenHash, { runId, ownerHash, expiresAt: now() + expireAfterMs, cancelExpiry });
+    const expiresAt = now() + expireAfterMs;
+    this.#tokens.set(tokenHash, { runId, ownerHash, traceparent, expiresAt, cancelExpiry });
     const hashes = this.#hashesByRun.get(runId);
     if (hashes === undefined) this.#hashesByRun.set(runId, new Set([tokenHash]));
     else hashes.add(tokenHash);
@@ -46,9 +47,10 @@ export class TokenTable {
 
   all(): readonly LiveToken[] {
     const now = this.#options.now();
-    return Array.from(this.#tokens, ([tokenHash, { runId, ownerHash, expiresAt }]) => ({
+    return Array.from(this.#tokens, ([tokenHash, { runId, ownerHash, traceparent, expiresAt }]) => ({
       tokenHash,
       ownerHash,
+      traceparent,
       runId,
       expiresInMs: expiresAt - now,
     }));

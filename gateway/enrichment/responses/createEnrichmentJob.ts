@@ -6,6 +6,7 @@ import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { PendingField } from '../../response/shapeData.ts';
+import type { SpanAttributes } from '../../telemetry/trace.ts';
 import type { EnrichmentJob, JobField } from '../enrichmentJob.ts';
 import type { ExecutionSnapshot } from './executionSnapshot.ts';
 
@@ -19,6 +20,7 @@ interface CreateEnrichmentJobOptions {
   readonly subgraphHeaders?: EnrichmentJob['subgraphHeaders'];
   readonly snapshot: ExecutionSnapshot;
   readonly pending: readonly PendingField[];
+  readonly traceparent?: string | undefined;
 }
 
 /** Creates the job that fetches the pending fields of a response. The ids of two jobs are equal if the same fields are
@@ -31,6 +33,7 @@ export function createEnrichmentJob({
   subgraphHeaders,
   snapshot,
   pending,
+  traceparent,
 }: CreateEnrichmentJobOptions): EnrichmentJob {
   const rules = new Map(operation.enrichments.map(({ group, rule }) => [group, rule]));
   const fields = pending.map(
@@ -71,6 +74,7 @@ export function createEnrichmentJob({
     size: Buffer.byteLength(identification) + snapshotSize,
     fields,
     priority: highestPriority(pending.flatMap(({ group }) => rules.get(group)?.priority ?? [])),
+    ...(traceparent === undefined ? {} : { traceparent }),
   };
 }
 
@@ -88,6 +92,16 @@ function textOf(document: DocumentNode): string {
 }
 
 const printedDocuments = new WeakMap<DocumentNode, string>();
+
+/** What the span of an attempt says of its job. `isResumed`: the attempt continues from the snapshot. */
+export function jobSpanAttributes({ id, fields }: EnrichmentJob, isResumed: boolean): SpanAttributes {
+  return {
+    'tributary.enrichment.kind': 'job',
+    'tributary.enrichment.job': id,
+    'tributary.enrichment.fields': fields.map(({ coordinate }) => coordinate),
+    'tributary.enrichment.resumed': isResumed,
+  };
+}
 
 /** Identifies a path of a response. */
 export function responsePathKey(path: ResponsePath): string {

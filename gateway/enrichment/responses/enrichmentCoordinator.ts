@@ -12,7 +12,7 @@ import { type HeaderRules, listHeaderRules } from '../../subgraphs/headerRules.t
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { AdaptiveDelivery } from '../adaptiveDelivery.ts';
-import type { DeferredEnrichments, IssuedToken } from '../deferredEnrichments.ts';
+import type { Caller, DeferredEnrichments, IssuedToken } from '../deferredEnrichments.ts';
 import type { EnrichmentJob, JobAttempt } from '../enrichmentJob.ts';
 import type { EnrichmentObserver } from '../enrichmentObserver.ts';
 import { type EnrichmentRules, readEnrichmentRules } from '../enrichmentRules.ts';
@@ -103,15 +103,16 @@ export class EnrichmentCoordinator {
     return this.#schemasWithSubscription.has(apiSchema) && isEnrichmentSubscription(request);
   }
 
-  /** Subscribes to the updates of a token.
+  /** Subscribes to the updates of a token. `onFound`: see `Caller`.
    *  @throws {GatewayError} `ENRICHMENT_EXPIRED`, `BAD_USER_INPUT`. */
   subscribe(
     request: OperationRequest,
     { apiSchema }: Supergraph,
     { tokenOwner }: RequestContext,
+    onFound?: Caller['onFound'],
   ): Promise<SubscriptionOutcome> {
     return subscribeToEnrichment(apiSchema, request, (token, cursor) =>
-      this.#options.deferredEnrichments().subscribe(token, { tokenOwner }, cursor),
+      this.#options.deferredEnrichments().subscribe(token, { tokenOwner, onFound }, cursor),
     );
   }
 

@@ -8,9 +8,11 @@ import { createEnrichmentExtension, type EnrichmentExtension } from '../../respo
 import { inlineDeferredFragments } from '../../response/inlineDeferredFragments.ts';
 import type { PendingFields, ResponseEnrichments } from '../../response/operationResponse.ts';
 import type { ResponseShaper } from '../../response/responseShaper.ts';
+import type { TraceSpan } from '../../telemetry/trace.ts';
 import { resolveInSlices } from '../../time/slicedTask.ts';
 import { systemTimers } from '../../time/timers.ts';
-import { createEnrichmentJob } from './createEnrichmentJob.ts';
+import type { EnrichmentJob } from '../enrichmentJob.ts';
+import { createEnrichmentJob, jobSpanAttributes } from './createEnrichmentJob.ts';
 import type { BudgetPlan, EnrichmentCoordinator } from './enrichmentCoordinator.ts';
 import { ExecutionAttempt } from './executionAttempt.ts';
 import { takeSnapshot } from './executionSnapshot.ts';
@@ -46,6 +48,7 @@ export class RequestEnrichments implements ResponseEnrichments {
   /** Groups that were complete after their budget. */
   readonly #overBudget = new Set<number>();
   #job: JobState = { kind: 'none' };
+  #jobSpan: TraceSpan | undefined;
   #isResponseEnded = false;
 
   constructor(options: RequestEnrichmentsOptions) {
@@ -109,12 +112,22 @@ export class RequestEnrichments implements ResponseEnrichments {
       subgraphHeaders,
       snapshot,
       pending: fields,
+      traceparent: requestContext.trace?.root.headers[1],
     });
+    this.#startJobSpan(job);
     this.#job = { kind: 'enqueued', attempt, id: job.id };
     coordinator.equalJobs.start(job.id);
     const { failedGroups } = this.gate;
     const token = await coordinator.enqueue(job, attempt, requestContext);
     return createEnrichmentExtension(fields, failedGroups, token);
+  }
+
+  /** The fetches that start from now on belong to the job. */
+  #startJobSpan(job: EnrichmentJob): void {
+    const { trace } = this.#options.requestContext;
+    if (trace === undefined) return;
+    this.#jobSpan = trace.root.startLinked('tributary.enrichment', jobSpanAttributes(job, false))?.root;
+    if (this.#jobSpan !== undefined) trace.current = this.#jobSpan;
   }
 
   recordResponse(pendingGroups: ReadonlySet<number>): void {
@@ -139,6 +152,7 @@ export class RequestEnrichments implements ResponseEnrichments {
   }
 
   #endJob(): void {
+    this.#jobSpan?.end();
     const id = this.#job.kind === 'enqueued' ? this.#job.id : undefined;
     this.#job = { kind: 'ended', id };
     if (id !== undefined) this.#learnFromEqualJobs(id);

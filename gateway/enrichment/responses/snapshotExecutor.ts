@@ -12,9 +12,10 @@ import { inlineDeferredFragments } from '../../response/inlineDeferredFragments.
 import { ResponseShaper } from '../../response/responseShaper.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { SupergraphLease } from '../../supergraph/supergraphHolder.ts';
+import type { RequestTrace, Tracing } from '../../telemetry/trace.ts';
 import { resolveInSlices } from '../../time/slicedTask.ts';
 import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor } from '../enrichmentJob.ts';
-import { responsePathKey } from './createEnrichmentJob.ts';
+import { jobSpanAttributes, responsePathKey } from './createEnrichmentJob.ts';
 import { ExecutionAttempt } from './executionAttempt.ts';
 import { deserializeError, type ExecutionSnapshot } from './executionSnapshot.ts';
 
@@ -34,6 +35,8 @@ interface SnapshotExecutorOptions {
     context: RequestContext,
     resume: ResumedExecution,
   ): Execution;
+  /** `undefined` if tracing is off. */
+  readonly tracing?: Tracing | undefined;
   readonly policy: ErrorPolicy;
   readonly answerSize: number;
 }
@@ -61,9 +64,17 @@ export class SnapshotExecutor implements JobExecutor {
     onResult: (result: FieldResult) => void,
   ): Promise<void> {
     const lease = this.#options.acquireSupergraph();
+    const trace =
+      job.traceparent === undefined
+        ? undefined
+        : this.#options.tracing?.startLinked(
+            'tributary.enrichment',
+            job.traceparent,
+            jobSpanAttributes(job, true),
+          );
     try {
       const snapshot = job.snapshot as ExecutionSnapshot;
-      const request = requestOf(job, snapshot, stop.signal);
+      const request = requestOf(job, snapshot, stop.signal, trace);
       const context = withStoredHeaders(this.#options.requestContexts.create(request), job);
       const operation = lease && (await this.#options.prepare(request, context, lease.supergraph, snapshot));
       if (stop.signal.aborted) return;
@@ -73,6 +84,7 @@ export class SnapshotExecutor implements JobExecutor {
       }
       await this.#resume(operation, request, context, snapshot, job, deadlineMs, stop.signal, onResult);
     } finally {
+      trace?.root.end();
       lease?.release();
     }
   }
@@ -127,7 +139,12 @@ export class SnapshotExecutor implements JobExecutor {
   }
 }
 
-function requestOf(job: EnrichmentJob, snapshot: ExecutionSnapshot, signal: AbortSignal): OperationRequest {
+function requestOf(
+  job: EnrichmentJob,
+  snapshot: ExecutionSnapshot,
+  signal: AbortSignal,
+  trace: RequestTrace | undefined,
+): OperationRequest {
   const headers = new Map(job.headers);
   return {
     document: parse(job.operation.document, { noLocation: true }),
@@ -137,6 +154,8 @@ function requestOf(job: EnrichmentJob, snapshot: ExecutionSnapshot, signal: Abor
     caller: { ...anonymousClient, ...job.caller },
     incrementalFormat: snapshot.isIncremental ? 'incrementalSpec=v0.2' : undefined,
     requestId: headers.get('x-request-id') ?? job.id,
+    traceHeaders: trace?.root.headers,
+    trace,
     signal,
   };
 }

@@ -32,9 +32,9 @@ export class InFlightCalls<C extends Call> {
   }
 
   send(request: InFlightCallRequest<C>): CancelSubgraphCall {
-    const { key, subgraph, receiver, deadline, urgency, raisablePriorities } = request;
+    const { key, subgraph, receiver, deadline, urgency, raisablePriorities, span } = request;
     if (deadline <= this.#options.now()) return this.reject(receiver, deadlineExceededError(subgraph));
-    const waiter: Waiter = { receiver, deadline, urgency, raisablePriorities };
+    const waiter: Waiter = { receiver, deadline, urgency, raisablePriorities, span };
     const shared = key === undefined ? undefined : this.#singleFlight.find(key);
     if (shared !== undefined) {
       shared.join(waiter);

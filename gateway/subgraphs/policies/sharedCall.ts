@@ -1,4 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
+import type { FetchSpan } from '../../telemetry/fetchSpan.ts';
 import {
   attemptTimeoutError,
   circuitOpenError,
@@ -51,6 +52,8 @@ export interface CallRequest<C extends Call> {
   /** See `CircuitBreakers`. */
   readonly coordinates?: RequestCoordinates | undefined;
   readonly policies: CallPolicies;
+  /** Of the fetch that started the call. */
+  readonly span?: FetchSpan | undefined;
   createCall(start: CallStartContext<C>): C;
 }
 
@@ -65,6 +68,7 @@ export interface Waiter extends Recipient {
   urgency: CallUrgency;
   /** Removed when the call follows them. */
   raisablePriorities: readonly RaisablePriority[] | undefined;
+  readonly span?: FetchSpan | undefined;
 }
 
 export function deliverError(
@@ -232,6 +236,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   onJoin(waiter: Waiter): void {
     this.#receiverCount += 1;
     this.#options.onJoin?.(this.subgraph);
+    waiter.span?.onJoin(this.#request.span);
     if (this.#state.kind === 'queued') {
       this.#setUrgency(mostUrgentOf(this.#urgency, waiter.urgency));
       this.#followPriority(waiter);
@@ -308,6 +313,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     if (delayMs === undefined) return false;
     this.#state = { kind: 'backing off', retryAt: now + delayMs };
     this.#options.onRetry?.(subgraph);
+    this.#request.span?.onRetry();
     this.#setTimer();
     return true;
   }
@@ -405,6 +411,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     if (hasResponse || !policies.queue.tryTakeSpareSlot(this.isDeferred)) return;
     if (policies.hedge?.tryTake()) {
       this.#options.onHedge?.(subgraph);
+      this.#request.span?.onHedge();
       this.#startAttempt();
     } else policies.queue.release(this.isDeferred);
   }
@@ -435,6 +442,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   #endAttempt(attempt: CallAttempt<C>, end: AttemptEnd | undefined, outcome = outcomeOf(end)): void {
     this.#attempts.splice(this.#attempts.indexOf(attempt), 1);
     attempt.finish(end);
+    this.#request.span?.onStatus(attempt.call.status);
     try {
       this.#options.onCallEnd?.(attempt.call, outcome, this.#receiverCount);
     } catch (fault) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
-import type { Admission, AdmissionResult, CompleteResult } from '../../admission/admission.ts';
+import type { Admission } from '../../admission/admission.ts';
+import type { AdmissionResult, CompleteResult } from '../../admission/admissionResult.ts';
 import type { HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';

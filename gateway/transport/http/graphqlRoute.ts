@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
-import type { Admission, CompleteResult, StreamResult } from '../../admission/admission.ts';
+import type { Admission } from '../../admission/admission.ts';
+import type { CompleteResult, StreamResult } from '../../admission/admissionResult.ts';
 import { formatFailure, HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/errorResponse.ts';

@@ -21,6 +21,7 @@ import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { SupergraphView } from '../../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
+import type { Tracing } from '../../telemetry/trace.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
@@ -74,6 +75,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly authentication?: Authentication;
   /** See `TrafficControl.checkRequest`. Default: no request is shed. */
   readonly checkLoad?: (client: Pick<ClientRequest, 'headers' | 'caller'>) => void;
+  /** Default: off. */
+  readonly tracing?: Tracing | undefined;
   readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
   readonly limits: OperationLimits & {
     readonly bodySize: number;
@@ -193,6 +196,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     validatedOperations,
     textCacheSize: options.textCacheSize,
     persistedQueries: createPersistedQueryStore(options, checkText),
+    tracing: options.tracing,
     log,
   });
   const admission = new Admission({
@@ -203,6 +207,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     executeOperation: options.executeOperation,
     authentication,
     checkLoad: options.checkLoad ?? (() => {}),
+    tracing: options.tracing,
     formatError: createErrorFormatter(security),
     checkText,
     checkVariables: createVariableDepthCheck(limits),

@@ -1,5 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
-import type { AdmissionResult, CompleteResult } from '../../admission/admission.ts';
+import type { AdmissionResult, CompleteResult } from '../../admission/admissionResult.ts';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
 import {
   contentToText,

@@ -56,6 +56,15 @@ test('a printed configuration masks the headers of supergraph requests', () => {
   ]);
 });
 
+test('a printed configuration masks the headers and the password of a collector', () => {
+  const otlp = { endpoint: 'http://user:secret@collector:4318', headers: { 'x-api-key': 'secret' } };
+  const printed = parse(printConfig(parseConfig({ supergraph: { file: 'a' }, telemetry: { otlp } })));
+  expect(printed.telemetry.otlp).toMatchObject({
+    endpoint: 'http://***:***@collector:4318/',
+    headers: { 'x-api-key': '***' },
+  });
+});
+
 test('a printed configuration masks the options of extensions', () => {
   const extensions = [{ module: './a.ts', options: { token: 'secret', nested: { key: 'secret' } } }];
   const printed = printConfig(parseConfig({ supergraph: { file: 'a' }, extensions }));

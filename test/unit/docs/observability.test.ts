@@ -11,6 +11,7 @@ import { registerSubgraphGauges, SubgraphMetrics } from '../../../gateway/subgra
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 import { RequestMetrics } from '../../../gateway/telemetry/requestMetrics.ts';
+import { registerTracingMetrics } from '../../../gateway/tracing/tracingMetrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
 
@@ -35,6 +36,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     brokenOperations: () => 0,
     subgraphs: () => [],
   });
+  registerTracingMetrics(registry, { exported: 0, droppedFull: 0, droppedFailed: 0 });
   const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
   const rows = page.matchAll(/^\| (`tributary_.+?) \| (counter|gauge|histogram) \|/gm);
   const listed = Array.from(rows, ([, names = '', type]) =>

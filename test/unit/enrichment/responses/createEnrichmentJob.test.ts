@@ -6,7 +6,7 @@ import type { ClientIdentity } from '../../../../gateway/execution/requestContex
 
 const document = parse('{ product { advice } }');
 
-function jobOf(client: Partial<ClientIdentity>) {
+function jobOf(client: Partial<ClientIdentity>, traceparent?: string) {
   return createEnrichmentJob({
     operation: { enrichments: [] } as never,
     request: {
@@ -23,6 +23,7 @@ function jobOf(client: Partial<ClientIdentity>) {
     claims: client.claims,
     snapshot: { tree: '{"product":{"id":"1"}}' } as never,
     pending: [],
+    traceparent,
   });
 }
 
@@ -49,4 +50,11 @@ test('jobs of different clients are never equal, even if their headers and data 
   const ids = clients.map((client) => jobOf(client).id);
   expect(new Set(ids).size).toBe(clients.length);
   expect(jobOf({ identity: 'u1' }).id).toBe(ids[1]);
+});
+
+test('a job carries the trace of its request, and is equal to the same job of another trace', () => {
+  const traceparents = [undefined, ...['1', '2'].map((id) => `00-${id.repeat(32)}-${id.repeat(16)}-01`)];
+  const jobs = traceparents.map((traceparent) => jobOf({ identity: 'u1' }, traceparent));
+  expect(jobs.map((job) => JSON.parse(JSON.stringify(job)).traceparent)).toEqual(traceparents);
+  expect(new Set(jobs.map(({ id, size }) => `${id} ${size}`)).size).toBe(1);
 });

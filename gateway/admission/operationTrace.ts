@@ -1,0 +1,72 @@
+import { GatewayError } from '../errors.ts';
+import { contentToText } from '../response/executionOutcome.ts';
+import { notifyOnEnd } from '../response/notifyOnEnd.ts';
+import type { RequestTrace, Tracing } from '../telemetry/trace.ts';
+import type { AdmissionResult, CompleteResult } from './admissionResult.ts';
+import type { ClientRequest } from './clientRequest.ts';
+import { HttpError } from './httpError.ts';
+
+/** Starts the trace of an operation, or continues that of its client. */
+export function startRequestTrace(
+  tracing: Tracing,
+  { headers, requestId, transport }: ClientRequest,
+): ReturnType<Tracing['startTrace']> {
+  return tracing.startTrace('graphql.operation', {
+    headers,
+    attributes: { 'tributary.request_id': requestId, 'tributary.transport': transport },
+  });
+}
+
+/** What a span failed with. */
+export function errorTypeOf(error: unknown): string {
+  return error instanceof GatewayError || error instanceof HttpError
+    ? error.code
+    : error instanceof Error
+      ? error.name
+      : 'unknown';
+}
+
+/** Ends the trace of an operation with its response, or with the last payload of it. */
+export async function respondTraced(
+  responding: Promise<AdmissionResult>,
+  trace: RequestTrace,
+): Promise<AdmissionResult> {
+  let result: AdmissionResult;
+  try {
+    result = await responding;
+  } catch (error) {
+    const isExpected = error instanceof HttpError || error instanceof GatewayError;
+    endWithStatus(trace, isExpected ? error.status : 500, errorTypeOf(error));
+    throw error;
+  }
+  if (result.kind === 'complete') {
+    endWithStatus(trace, result.status, result.isExecuted ? undefined : firstErrorCode(result));
+    return result;
+  }
+  const onEnd = (error?: unknown): void =>
+    trace.root.end(error === undefined ? undefined : errorTypeOf(error));
+  const { outcome } = result;
+  return outcome.kind === 'incremental'
+    ? { ...result, outcome: { ...outcome, payloads: notifyOnEnd(outcome.payloads, onEnd) } }
+    : { ...result, outcome: { ...outcome, events: notifyOnEnd(outcome.events, onEnd) } };
+}
+
+/** A request that its client got wrong is no failure of the gateway: by the semantic conventions, its span is not marked as
+ *  one. */
+function endWithStatus({ root }: RequestTrace, status: number, errorType: string | undefined): void {
+  root.setAttributes({ 'http.response.status_code': status, 'error.type': errorType });
+  root.end(status >= 500 ? (errorType ?? String(status)) : undefined);
+}
+
+/** The code of a response that has only errors. */
+function firstErrorCode({ content }: CompleteResult): string | undefined {
+  try {
+    const { errors } = JSON.parse(contentToText(content)) as {
+      errors?: { extensions?: { code?: unknown } }[];
+    };
+    const code = errors?.[0]?.extensions?.code;
+    return typeof code === 'string' ? code : undefined;
+  } catch {
+    return undefined;
+  }
+}

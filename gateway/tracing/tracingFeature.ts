@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import type { TracerProvider } from '@opentelemetry/api';
+import { maskSecrets } from '../config/addressSecrets.ts';
+import type { Feature, FeatureContext } from '../feature.ts';
+import type { Tracing } from '../telemetry/trace.ts';
+import { createSpanExporter, createTracerProvider } from './createTracerProvider.ts';
+import { SpanExportQueue } from './spanExportQueue.ts';
+import { SpanRecorder } from './spanRecorder.ts';
+import { registerTracingMetrics } from './tracingMetrics.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+interface TracingFeatureOptions extends Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers'> {
+  /** The application's provider, which samples and exports. Without it, spans go to `telemetry.otlp.endpoint`. */
+  readonly tracerProvider: TracerProvider | undefined;
+  /** The name of this worker, where several share the port. */
+  readonly workerName: string | undefined;
+}
+
+/** Traces: the spans of operations, and their export with OTLP. Loaded only where tracing is on. */
+export class TracingFeature implements Feature {
+  readonly tracing: Tracing;
+  readonly #queue: SpanExportQueue | undefined;
+
+  constructor(options: TracingFeatureOptions) {
+    const { otlp } = options.config.telemetry;
+    let provider = options.tracerProvider;
+    if (provider === undefined) {
+      this.#queue = createQueue(options);
+      provider = createTracerProvider(otlp, this.#queue, { version, workerName: options.workerName });
+    }
+    const tracer = provider.getTracer('tributary', version);
+    this.tracing = new SpanRecorder({ tracer, recordsDocuments: otlp.documents });
+  }
+
+  /** Exports the last spans. All time may have gone to the last requests, whose spans say why: they get a second anyway. */
+  async close(withinMs: number): Promise<void> {
+    await this.#queue?.close(Math.max(withinMs, 1_000));
+  }
+}
+
+function createQueue({
+  config: {
+    telemetry: { otlp },
+  },
+  log,
+  metrics,
+  timers,
+}: TracingFeatureOptions): SpanExportQueue {
+  const endpoint = maskSecrets(otlp.endpoint);
+  const queue = new SpanExportQueue({
+    exporter: createSpanExporter(otlp),
+    timers,
+    // The message alone: the error has the response of the collector.
+    onOutage: ({ message }) =>
+      log.warn({ endpoint, reason: message }, 'Spans are dropped: the collector does not take them'),
+    onRecovery: (dropped) => log.info({ endpoint, dropped }, 'Spans are exported again'),
+  });
+  registerTracingMetrics(metrics.registry, queue);
+  return queue;
+}

@@ -1,0 +1,58 @@
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { decodeTraces, type ExportedSpan } from './decodeTraces.ts';
+
+export interface OtlpCollector extends AsyncDisposable {
+  /** For `telemetry.otlp.endpoint`. */
+  readonly endpoint: string;
+  /** All spans that the collector has taken. */
+  readonly spans: readonly ExportedSpan[];
+  /** The headers of each request. */
+  readonly requests: readonly IncomingHttpHeaders[];
+  /** Handles further requests; `undefined`: takes their spans. */
+  handleWith(handle: ((response: ServerResponse) => void) | undefined): void;
+  /** Resolves when this many requests have arrived. */
+  waitForRequests(count: number): Promise<void>;
+}
+
+/** A collector of OpenTelemetry: a server that takes traces as OTLP over HTTP, in protobuf. */
+export async function startOtlpCollector(): Promise<OtlpCollector> {
+  const spans: ExportedSpan[] = [];
+  const requests: IncomingHttpHeaders[] = [];
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  let handle: ((response: ServerResponse) => void) | undefined;
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const isTraces = request.method === 'POST' && request.url === '/v1/traces';
+    if (!isTraces || request.headers['content-type'] !== 'application/x-protobuf') {
+      response.writeHead(404).end();
+      return;
+    }
+    requests.push(request.headers);
+    if (handle === undefined) {
+      spans.push(...decodeTraces(Buffer.concat(chunks)));
+      response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
+    } else handle(response);
+    for (const { count, resolve } of waiting) if (requests.length >= count) resolve();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    spans,
+    requests,
+    handleWith: (next) => {
+      handle = next;
+    },
+    waitForRequests: (count) =>
+      new Promise((resolve) => {
+        if (requests.length >= count) resolve();
+        else waiting.push({ count, resolve });
+      }),
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

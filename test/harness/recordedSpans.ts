@@ -1,0 +1,65 @@
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { type ReadableSpan, TracerProvider } from '@opentelemetry/sdk-trace';
+import { printTraces, type TreeSpan } from './traceTrees.ts';
+
+/** A tracer provider of an application that keeps the spans that have ended. */
+export class RecordedSpans {
+  readonly tracerProvider: TracerProvider;
+  #spans: ReadableSpan[] = [];
+  readonly #waiting: { readonly name: string; readonly count: number; readonly resolve: () => void }[] = [];
+
+  constructor(options: ConstructorParameters<typeof TracerProvider>[0] = {}) {
+    this.tracerProvider = new TracerProvider({
+      ...options,
+      spanProcessors: [
+        {
+          onStart: () => {},
+          onEnd: (span) => this.#add(span),
+          forceFlush: async () => {},
+          shutdown: async () => {},
+        },
+      ],
+    });
+  }
+
+  /** Returns the trees of the spans since the last call. */
+  take(): readonly string[] {
+    const spans = this.#spans.sort((a, b) => compareTimes(a.startTime, b.startTime));
+    this.#spans = [];
+    return printTraces(spans.map(toTreeSpan));
+  }
+
+  /** Resolves when so many spans of this name have ended since the last `take`. */
+  waitFor(name: string, count = 1): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ name, count, resolve });
+      this.#notify();
+    });
+  }
+
+  #add(span: ReadableSpan): void {
+    this.#spans.push(span);
+    this.#notify();
+  }
+
+  #notify(): void {
+    for (const { name, count, resolve } of this.#waiting)
+      if (this.#spans.filter((span) => span.name === name).length >= count) resolve();
+  }
+}
+
+function compareTimes(a: readonly [number, number], b: readonly [number, number]): number {
+  return a[0] - b[0] || a[1] - b[1];
+}
+
+function toTreeSpan(span: ReadableSpan): TreeSpan {
+  return {
+    name: span.name,
+    kind: SpanKind[span.kind].toLowerCase(),
+    spanId: span.spanContext().spanId,
+    parentSpanId: span.parentSpanContext?.spanId ?? '',
+    attributes: span.attributes,
+    links: span.links.map(({ context }) => context),
+    isError: span.status.code === SpanStatusCode.ERROR,
+  };
+}

@@ -1,0 +1,124 @@
+import { describe, expect, test } from '@jest/globals';
+import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
+import { Registry } from 'prom-client';
+import { SpanExportQueue } from '../../../gateway/tracing/spanExportQueue.ts';
+import { registerTracingMetrics } from '../../../gateway/tracing/tracingMetrics.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+/** A collector that the test answers for. */
+class ManualExporter implements SpanExporter {
+  readonly batches: { readonly names: readonly string[]; readonly end: (result: ExportResult) => void }[] =
+    [];
+  isShutDown = false;
+
+  export(spans: ReadableSpan[], end: (result: ExportResult) => void): void {
+    this.batches.push({ names: spans.map(({ name }) => name), end });
+  }
+
+  async shutdown(): Promise<void> {
+    this.isShutDown = true;
+  }
+
+  async forceFlush(): Promise<void> {}
+}
+
+const taken = { code: ExportResultCode.SUCCESS };
+const refused = { code: ExportResultCode.FAILED, error: new Error('status 401') };
+
+function started() {
+  const exporter = new ManualExporter();
+  const timers = new FakeTimers();
+  const log: string[] = [];
+  const queue = new SpanExportQueue({
+    exporter,
+    timers,
+    maxQueued: 4,
+    batchSize: 2,
+    delayMs: 100,
+    onOutage: ({ message }) => log.push(message),
+    onRecovery: (dropped) => log.push(`recovered after ${dropped}`),
+  });
+  const add = (...names: string[]): void => {
+    for (const name of names) queue.onEnd({ name } as ReadableSpan);
+  };
+  const names = (): readonly string[] => exporter.batches.map((batch) => batch.names.join());
+  const answer = async (index: number, result: ExportResult): Promise<void> => {
+    exporter.batches[index]?.end(result);
+    await waitForTurns();
+  };
+  return { exporter, timers, log, queue, add, names, answer };
+}
+
+describe('The queue of spans', () => {
+  test('exports a batch when it is full, or when its first span has waited long enough', async () => {
+    const { timers, add, names, answer } = started();
+    add('a');
+    timers.advance(99);
+    expect(names()).toEqual([]);
+    timers.advance(1);
+    expect(names()).toEqual(['a']);
+    await answer(0, taken);
+    add('b', 'c');
+    expect(names()).toEqual(['a', 'b,c']);
+    expect(timers.pendingCount).toBe(0);
+  });
+
+  test('exports one batch at a time, and drops and counts what does not fit meanwhile, with one warning', async () => {
+    const { queue, log, add, names, answer } = started();
+    add('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
+    expect(names()).toEqual(['a,b']);
+    expect(queue).toMatchObject({ exported: 0, droppedFull: 2, droppedFailed: 0 });
+    expect(log).toEqual([expect.stringContaining('the queue is full')]);
+    await answer(0, taken);
+    await answer(1, taken);
+    expect(names()).toEqual(['a,b', 'c,d', 'e,f']);
+    expect(log[1]).toBe('recovered after 2');
+    add('i', 'j', 'k', 'l', 'm');
+    expect(log).toHaveLength(3);
+  });
+
+  test('counts the spans of batches that the collector refuses, and warns once until it takes one', async () => {
+    const { queue, log, add, answer } = started();
+    add('a', 'b');
+    await answer(0, refused);
+    add('c', 'd');
+    await answer(1, refused);
+    expect(queue).toMatchObject({ exported: 0, droppedFull: 0, droppedFailed: 4 });
+    expect(log).toEqual(['status 401']);
+    add('e', 'f');
+    await answer(2, taken);
+    add('g', 'h');
+    await answer(3, refused);
+    expect(log).toEqual(['status 401', 'recovered after 4', 'status 401']);
+    const registry = new Registry();
+    registerTracingMetrics(registry, queue);
+    expect((await registry.metrics()).match(/^tributary.*/gm)).toEqual([
+      'tributary_spans_exported_total 2',
+      'tributary_spans_dropped_total{reason="queue_full"} 0',
+      'tributary_spans_dropped_total{reason="export_failed"} 6',
+    ]);
+  });
+
+  test('exports everything before it closes', async () => {
+    const { exporter, queue, add, names, answer } = started();
+    add('a', 'b', 'c');
+    const closed = queue.close(1_000);
+    await answer(0, taken);
+    expect([names(), exporter.isShutDown]).toEqual([['a,b', 'c'], false]);
+    await answer(1, taken);
+    await closed;
+    expect([exporter.isShutDown, queue.exported]).toEqual([true, 3]);
+  });
+
+  test('closes in time although the collector does not answer, and counts what is lost', async () => {
+    const { exporter, timers, queue, add } = started();
+    add('a', 'b', 'c');
+    const closed = queue.close(1_000);
+    timers.advance(1_000);
+    await closed;
+    add('d');
+    expect([exporter.isShutDown, queue.droppedFull, timers.pendingCount]).toEqual([true, 2, 0]);
+  });
+});
