@@ -3,7 +3,7 @@ import { apolloGateway } from './targets/apolloGateway.ts';
 import { floor, floorMerged } from './targets/floor.ts';
 import { hiveGateway, hiveGatewayRouterRuntime } from './targets/hiveGateway.ts';
 import type { Target } from './targets/target.ts';
-import { tributary } from './targets/tributary.ts';
+import { tracedTributary, tributary } from './targets/tributary.ts';
 
 const slowShipping = { subgraph: 'inventory', text: 'shippingEstimate', delayMs: 2000 };
 
@@ -14,6 +14,12 @@ interface ScenarioBase {
   readonly sharing: boolean;
   readonly targets: readonly Target[];
 }
+
+const tracedTargets = [
+  tributary,
+  tracedTributary('tributary-sampled', 0.01),
+  tracedTributary('tributary-traced', 1),
+];
 
 /** Equal requests over a fixed number of connections. */
 export interface ThroughputScenario extends ScenarioBase {
@@ -58,6 +64,22 @@ export const scenarios: readonly Scenario[] = [
     connections: 50,
     sharing: false,
     targets: everyTarget,
+  },
+  {
+    name: 'big-traced',
+    kind: 'throughput',
+    operation: 'big',
+    connections: 50,
+    sharing: false,
+    targets: tracedTargets,
+  },
+  {
+    name: 'small-traced',
+    kind: 'throughput',
+    operation: 'small',
+    connections: 50,
+    sharing: false,
+    targets: tracedTargets,
   },
   {
     name: 'defer',

@@ -109,13 +109,15 @@ export class Pipeline {
     const cost = checked !== undefined && 'then' in checked ? await checked : checked;
     if (enrichment?.isUpdateSubscription(request, supergraph))
       return this.#subscribeToEnrichment(enrichment, request, context, supergraph);
-    const planSpan = context.trace?.root.startChild('graphql.plan');
+    let planSpan: TraceSpan | undefined;
     let prepared: PreparationResult;
     try {
       const policy = enrichment?.policyFor(supergraph, context.preferences);
       const preparing = this.#prepare(request, context, supergraph, policy);
-      planSpan?.setAttributes({ 'tributary.plan.cached': !('then' in preparing) });
-      prepared = 'then' in preparing ? await beforeDeadline(preparing, request, context) : preparing;
+      if ('then' in preparing) {
+        planSpan = context.trace?.root.startChild('graphql.plan');
+        prepared = await beforeDeadline(preparing, request, context);
+      } else prepared = preparing;
     } catch (error) {
       planSpan?.end(errorTypeOf(error));
       // The operation is valid. That it cannot be planned is a response without data, with status 200.

@@ -22,6 +22,11 @@ export function createSubgraphServer(answers: CannedAnswers, latencyMs: number):
   const server = createServer((request, response) => {
     // No target reads the date, and creating it costs as much as the rest of the head.
     response.sendDate = false;
+    // As a collector of traces, the server drops them.
+    if (request.url === '/v1/traces') {
+      request.resume().on('end', () => response.writeHead(200).end());
+      return;
+    }
     readBody(request, (body) => {
       requests++;
       const wait = latencyMs + (delay && body.includes(delay.text) ? delay.delayMs : 0);

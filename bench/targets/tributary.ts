@@ -4,15 +4,26 @@ import type { GatewayOptions } from '../../gateway/gateway.ts';
 import type { Target, TargetContext } from './target.ts';
 import { pathFromTargets } from './target.ts';
 
-export const tributary = configuredTributary('tributary', ({ sharing }) =>
+export const tributary = configuredTributary('tributary', optionsFor);
+
+/** Tracing with this part of the requests sampled. A subgraph's server takes the spans. */
+export function tracedTributary(name: string, sampleRatio: number): Target {
+  return configuredTributary(name, (context) => {
+    const [subgraphUrl = ''] = Object.values(context.subgraphUrls);
+    const otlp = { endpoint: new URL(subgraphUrl).origin, sampleRatio };
+    return { ...optionsFor(context), telemetry: { otlp } };
+  });
+}
+
+function optionsFor({ sharing }: TargetContext): Partial<GatewayOptions> {
   // Without sharing, each client of a subgraph that takes 2 s occupies a connection: 100 at a time.
-  sharing ? {} : { batching: { acrossRequests: false }, subgraphs: { all: { connections: 256 } } },
-);
+  return sharing ? {} : { batching: { acrossRequests: false }, subgraphs: { all: { connections: 256 } } };
+}
 
 /** `tributary serve` with these options, besides addresses and supergraph. */
 export function configuredTributary(
   name: string,
-  optionsFor: (context: TargetContext) => Partial<GatewayOptions>,
+  optionsOf: (context: TargetContext) => Partial<GatewayOptions>,
 ): Target {
   return {
     name,
@@ -23,7 +34,7 @@ export function configuredTributary(
         listen: { host: '127.0.0.1', port: context.port },
         admin: { host: '127.0.0.1', port: 0 },
         supergraph: { file: context.supergraphFile },
-        ...optionsFor(context),
+        ...optionsOf(context),
       };
       // JSON is valid YAML.
       writeFileSync(file, JSON.stringify(options));

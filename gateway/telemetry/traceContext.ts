@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /** The headers `traceparent` and `tracestate` of a trace, as name, value, name, value; empty without a trace. */
 export type TraceHeaders = readonly string[];
@@ -40,9 +40,26 @@ function readTraceparent(text: string): string | undefined {
   return `00-${traceId}-${parentId}-0${Number.parseInt(flags, 16) & 1}`;
 }
 
+/** Of a trace and a span. */
+const idBytes = 24;
+/** A call of the random generator takes as long as many ids. */
+const randomPool = Buffer.alloc(256 * idBytes);
+let unusedFrom = randomPool.length;
+
 /** Not sampled: the gateway records nothing of it. */
-function newTraceparent(): string {
-  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`;
+export function newTraceparent(): string {
+  if (unusedFrom >= randomPool.length) {
+    randomFillSync(randomPool);
+    unusedFrom = 0;
+  }
+  const ids = randomPool.toString('hex', unusedFrom, unusedFrom + idBytes);
+  unusedFrom += idBytes;
+  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-00`;
+}
+
+/** Whether the trace is recorded where it comes from. */
+export function isSampled(traceparent: string): boolean {
+  return (Number.parseInt(traceparent.slice(53, 55), 16) & 1) === 1;
 }
 
 const maxTracestateLength = 512;

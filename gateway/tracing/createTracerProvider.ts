@@ -8,14 +8,13 @@ import {
   resourceFromAttributes,
   serviceNameEnvDetector,
 } from '@opentelemetry/resources';
-import { ParentBasedSampler, TraceIdRatioBasedSampler, TracerProvider } from '@opentelemetry/sdk-trace';
+import { AlwaysOnSampler, TracerProvider } from '@opentelemetry/sdk-trace';
 import {
   ATTR_SERVICE_INSTANCE_ID,
   ATTR_SERVICE_NAME,
   ATTR_SERVICE_VERSION,
 } from '@opentelemetry/semantic-conventions';
 import type { GatewayConfig } from '../config/schema.ts';
-import { CausedSampler } from './causedSampler.ts';
 import type { SpanExportQueue } from './spanExportQueue.ts';
 
 type OtlpConfig = GatewayConfig['telemetry']['otlp'];
@@ -35,12 +34,12 @@ const exportTimeoutMs = 10_000;
 /** Creates a tracer provider of this gateway alone: nothing is registered for the process, which may have several gateways and
  *  an application with its own OpenTelemetry. */
 export function createTracerProvider(
-  { sampleRatio }: OtlpConfig,
   queue: SpanExportQueue,
   identity: { readonly version: string; readonly workerName: string | undefined },
 ): TracerProvider {
   return new TracerProvider({
-    sampler: new ParentBasedSampler({ root: new CausedSampler(new TraceIdRatioBasedSampler(sampleRatio)) }),
+    // `SpanRecorder` decides, before it creates anything.
+    sampler: new AlwaysOnSampler(),
     resource: createResource(identity),
     spanProcessors: [queue],
   });

@@ -20,13 +20,21 @@ import type {
   TraceStart,
   Tracing,
 } from '../telemetry/trace.ts';
-import { readValidTraceHeaders, type TraceHeaders } from '../telemetry/traceContext.ts';
+import {
+  isSampled,
+  newTraceparent,
+  readValidTraceHeaders,
+  type TraceHeaders,
+} from '../telemetry/traceContext.ts';
 import { hideLiterals } from './hideLiterals.ts';
 
 interface SpanRecorderOptions {
   readonly tracer: Tracer;
   /** Adds the text of operations, without their literals. */
   readonly recordsDocuments: boolean;
+  /** Which part of the traces that begin here is recorded. Others are recorded if their parent or their cause is. `undefined`:
+   *  the provider of the tracer decides. */
+  readonly sampleRatio: number | undefined;
 }
 
 interface SpanStart {
@@ -48,8 +56,13 @@ export class SpanRecorder implements Tracing {
     this.#options = options;
   }
 
-  startTrace(name: SpanName, { headers, link, attributes = {}, startedAt }: TraceStart) {
+  startTrace(
+    name: SpanName,
+    { headers, link, attributes = {}, startedAt }: TraceStart,
+  ): ReturnType<Tracing['startTrace']> {
     const received = readValidTraceHeaders(headers);
+    if (!this.#mayRecord(received?.[1] ?? link))
+      return { headers: received ?? ['traceparent', newTraceparent()], trace: undefined };
     const parent = received && spanContextOf(received);
     const clock = new TraceClock();
     const span = this.start(name, {
@@ -68,7 +81,9 @@ export class SpanRecorder implements Tracing {
 
   startLinked(name: SpanName, link: string, attributes: SpanAttributes = {}): RequestTrace | undefined {
     const links = toSpanContexts(link);
-    return links.length === 0 ? undefined : this.startCaused(name, links, attributes);
+    return links.length === 0 || !this.#mayRecord(link)
+      ? undefined
+      : this.startCaused(name, links, attributes);
   }
 
   startCaused(
@@ -81,6 +96,14 @@ export class SpanRecorder implements Tracing {
     const kind = kindOf(name);
     const span = this.start(name, { kind, parent: ROOT_CONTEXT, attributes, links, startedAt, clock });
     return span.isRecording() ? this.#traceOf(span, clock) : undefined;
+  }
+
+  /** `cause`: `traceparent` of the parent, or of the span that a new trace links to. A job without the request that left it
+   *  behind explains nothing, and neither does the request without its job. */
+  #mayRecord(cause: string | undefined): boolean {
+    const { sampleRatio } = this.#options;
+    if (sampleRatio === undefined) return true;
+    return cause === undefined ? Math.random() < sampleRatio : isSampled(cause);
   }
 
   start(name: SpanName, { kind, parent, attributes, links, startedAt, clock }: SpanStart): Span {

@@ -29,10 +29,14 @@ export class TracingFeature implements Feature {
     let provider = options.tracerProvider;
     if (provider === undefined) {
       this.#queue = createQueue(options);
-      provider = createTracerProvider(otlp, this.#queue, { version, workerName: options.workerName });
+      provider = createTracerProvider(this.#queue, { version, workerName: options.workerName });
     }
     const tracer = provider.getTracer('tributary', version);
-    this.tracing = new SpanRecorder({ tracer, recordsDocuments: otlp.documents });
+    this.tracing = new SpanRecorder({
+      tracer,
+      recordsDocuments: otlp.documents,
+      sampleRatio: options.tracerProvider === undefined ? otlp.sampleRatio : undefined,
+    });
   }
 
   /** Exports the last spans. All time may have gone to the last requests, whose spans say why: they get a second anyway. */

@@ -1,23 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseConfig } from '../../../gateway/config/parseConfig.ts';
-import { createTracerProvider } from '../../../gateway/tracing/createTracerProvider.ts';
-import { SpanExportQueue } from '../../../gateway/tracing/spanExportQueue.ts';
+import { TracerProvider } from '@opentelemetry/sdk-trace';
 import { SpanRecorder } from '../../../gateway/tracing/spanRecorder.ts';
-import { FakeTimers } from '../../harness/fakeTimers.ts';
 
-function recorderWith(sampleRatio: number, workerName?: string): SpanRecorder {
-  const { otlp } = parseConfig({
-    supergraph: { file: 'a' },
-    telemetry: { otlp: { endpoint: 'http://collector', sampleRatio } },
-  }).telemetry;
-  const queue = new SpanExportQueue({
-    exporter: { export: () => {}, shutdown: async () => {}, forceFlush: async () => {} },
-    timers: new FakeTimers(),
-    onOutage: () => {},
-    onRecovery: () => {},
-  });
-  const tracer = createTracerProvider(otlp, queue, { version: '1', workerName }).getTracer('test');
-  return new SpanRecorder({ tracer, recordsDocuments: false });
+function recorderWith(sampleRatio: number): SpanRecorder {
+  const tracer = new TracerProvider().getTracer('test');
+  return new SpanRecorder({ tracer, recordsDocuments: false, sampleRatio });
 }
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -45,6 +32,17 @@ describe('Whether a trace is sampled', () => {
       always,
       never,
     ]);
+  });
+
+  test('is no reason to change the trace that subgraphs get: without a span of the gateway, it is the client’s', () => {
+    const headers = new Map([
+      ['traceparent', unsampled],
+      ['tracestate', 'rojo=1'],
+    ]);
+    expect(recorderWith(1).startTrace('graphql.operation', { headers })).toEqual({
+      headers: ['traceparent', unsampled, 'tracestate', 'rojo=1'],
+      trace: undefined,
+    });
   });
 
   test('depends on the cause for a job, whatever sampleRatio is', () => {

@@ -1,11 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
-import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { createTracerProvider } from '../../../gateway/tracing/createTracerProvider.ts';
 import { SpanExportQueue } from '../../../gateway/tracing/spanExportQueue.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
-
-const { otlp } = parseConfig({ supergraph: { file: 'a' } }).telemetry;
 
 function resourceOf(workerName?: string): ReadableSpan['resource']['attributes'] {
   const queue = new SpanExportQueue({
@@ -14,7 +11,7 @@ function resourceOf(workerName?: string): ReadableSpan['resource']['attributes']
     onOutage: () => {},
     onRecovery: () => {},
   });
-  const provider = createTracerProvider(otlp, queue, { version: '1.2.3', workerName });
+  const provider = createTracerProvider(queue, { version: '1.2.3', workerName });
   return (provider.getTracer('test').startSpan('any') as unknown as ReadableSpan).resource.attributes;
 }
 
