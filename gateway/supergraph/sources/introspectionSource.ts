@@ -1,9 +1,10 @@
 import { maskSecrets } from '../../config/addressSecrets.ts';
-import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
+import type { Timers } from '../../time/timers.ts';
 import { composeRunningSubgraphs, type RunningSubgraph } from '../composeRunningSubgraphs.ts';
 import { messageOf } from '../messageOf.ts';
 import { SupergraphRefusedError } from '../supergraphRefusedError.ts';
 import { type AccessOfAddress, fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
+import { pollRepeatedly } from './pollRepeatedly.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 
 interface IntrospectionSourceOptions {
@@ -28,30 +29,25 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     accessOf,
     fetchSdl = (address, signal) => fetchSubgraphSdl(address, signal, accessOf?.(address)),
     compose = composeRunningSubgraphs,
-    timers = systemTimers,
+    timers,
   } = options;
-  const stopped = new AbortController();
-  const { signal } = stopped;
-  let listener: SupergraphSourceListener | undefined;
-  let polling: Promise<void> = Promise.resolve();
-  let cancelPoll: CancelTimer | undefined;
   let lastProblem: string | undefined;
   let lastComposition: { readonly from: string; readonly result: Composition } | undefined;
 
-  const poll = async (): Promise<void> => {
-    const result = await composeNow();
+  const poll = async (listener: SupergraphSourceListener, signal: AbortSignal): Promise<void> => {
+    const result = await composeNow(signal);
     if (signal.aborted) return;
     if ('problem' in result) {
-      if (result.problem !== lastProblem) listener?.onProblem(result.problem);
+      if (result.problem !== lastProblem) listener.onProblem(result.problem);
       lastProblem = result.problem;
       return;
     }
     const isRecovered = lastProblem !== undefined;
     lastProblem = undefined;
-    if (result.isNew || isRecovered) listener?.onSdl(result.sdl);
+    if (result.isNew || isRecovered) listener.onSdl(result.sdl);
   };
 
-  const composeNow = async (): Promise<Composition & { readonly isNew: boolean }> => {
+  const composeNow = async (signal: AbortSignal): Promise<Composition & { readonly isNew: boolean }> => {
     const answers = await Promise.all(
       subgraphs.map((address) =>
         fetchSdl(address, signal).then(
@@ -78,27 +74,7 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     return { ...result, isNew: true };
   };
 
-  const schedulePoll = (): void => {
-    if (signal.aborted) return;
-    cancelPoll = timers.after(pollIntervalMs, () => {
-      polling = poll().then(schedulePoll);
-    });
-  };
-
-  return {
-    start: async (to) => {
-      listener = to;
-      polling = poll();
-      await polling;
-      schedulePoll();
-    },
-    stop: async () => {
-      listener = undefined;
-      stopped.abort();
-      cancelPoll?.();
-      await polling;
-    },
-  };
+  return pollRepeatedly({ poll, nextDelayMs: () => pollIntervalMs, timers });
 }
 
 type Composition = { readonly sdl: string } | { readonly problem: string; readonly isRefusal: boolean };

@@ -1,7 +1,8 @@
 import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
-import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
+import type { Timers } from '../../time/timers.ts';
 import { messageOf } from '../messageOf.ts';
 import { UnavailableError } from './httpRequest.ts';
+import { pollRepeatedly } from './pollRepeatedly.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 
 interface PollingSourceOptions {
@@ -28,25 +29,19 @@ const retryBackoff = { minDelay: 500, maxDelay: 30_000 };
 /** A source that reads its SDL again and again. Until the first SDL it retries with backoff. An outage is reported once,
  *  however its errors differ; any other problem when it changes. */
 export function createPollingSource(options: PollingSourceOptions): SupergraphSource {
-  const { read, pollIntervalMs, timers = systemTimers, random } = options;
-  const stopped = new AbortController();
-  const { signal } = stopped;
-  let listener: SupergraphSourceListener | undefined;
-  let polling: Promise<void> = Promise.resolve();
-  let cancelPoll: CancelTimer | undefined;
+  const { read, pollIntervalMs, timers, random } = options;
   let lastSdl: string | undefined;
   let lastProblem: string | undefined;
   let failures = 0;
 
-  const submit = (sdl: string): void => {
-    if (signal.aborted) return;
-    const isNew = sdl !== lastSdl || lastProblem !== undefined;
-    lastSdl = sdl;
-    lastProblem = undefined;
-    if (isNew) listener?.onSdl(sdl);
-  };
-
-  const poll = async (): Promise<void> => {
+  const poll = async (listener: SupergraphSourceListener, signal: AbortSignal): Promise<void> => {
+    const submit = (sdl: string): void => {
+      if (signal.aborted) return;
+      const isNew = sdl !== lastSdl || lastProblem !== undefined;
+      lastSdl = sdl;
+      lastProblem = undefined;
+      if (isNew) listener.onSdl(sdl);
+    };
     try {
       const sdl = (await read({ previous: lastSdl, signal, update: submit })) ?? lastSdl;
       failures = 0;
@@ -55,36 +50,16 @@ export function createPollingSource(options: PollingSourceOptions): SupergraphSo
       if (signal.aborted) return;
       failures += 1;
       const problem = error instanceof UnavailableError ? 'unavailable' : messageOf(error);
-      if (problem !== lastProblem) listener?.onProblem(messageOf(error));
+      if (problem !== lastProblem) listener.onProblem(messageOf(error));
       lastProblem = problem;
     }
   };
 
-  const schedulePoll = (): void => {
-    const delayMs = failures > 0 && lastSdl === undefined ? retryDelayMs() : pollIntervalMs;
-    if (signal.aborted || delayMs === undefined) return;
-    cancelPoll = timers.after(delayMs, () => {
-      polling = poll().then(schedulePoll);
-    });
-  };
-
-  const retryDelayMs = (): number => {
+  const nextDelayMs = (): number | undefined => {
+    if (failures === 0 || lastSdl !== undefined) return pollIntervalMs;
     const { minDelay, maxDelay } = retryBackoff;
     return backoffDelayMs(failures, { minDelay, maxDelay: pollIntervalMs ?? maxDelay }, random);
   };
 
-  return {
-    start: async (to) => {
-      listener = to;
-      polling = poll();
-      await polling;
-      schedulePoll();
-    },
-    stop: async () => {
-      listener = undefined;
-      stopped.abort();
-      cancelPoll?.();
-      await polling;
-    },
-  };
+  return pollRepeatedly({ poll, nextDelayMs, timers });
 }
