@@ -6,7 +6,7 @@ import type {
   ResponseTimings,
 } from '../execution/executionObserver.ts';
 import type { FetchStep } from '../execution/program.ts';
-import { roundMs } from './latencyHistogram.ts';
+import { roundMs } from '../time/roundMs.ts';
 import type { PlanDescription } from './planDescription.ts';
 import { findCriticalPath, type StepTimes } from './stepTimes.ts';
 

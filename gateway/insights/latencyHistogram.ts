@@ -1,4 +1,5 @@
 import { bucketOf, latencyBuckets, latencyOfBucket } from '../telemetry/latencyBuckets.ts';
+import { roundMs } from '../time/roundMs.ts';
 import type { LatencySummary } from './insightsData.ts';
 
 /** Counts latencies in fixed memory (about 700 bytes), with a relative error of 5 %. Histograms can be merged. */
@@ -55,9 +56,4 @@ export class LatencyHistogram {
     const at = (q: number): number => roundMs(this.quantile(q) as number);
     return { p50: at(0.5), p95: at(0.95), p99: at(0.99), mean: roundMs(this.#sumMs / this.#count) };
   }
-}
-
-/** To a tenth of a millisecond. */
-export function roundMs(ms: number): number {
-  return Math.round(ms * 10) / 10;
 }

@@ -1,4 +1,5 @@
 import type { ResponseEnd } from '../execution/executionObserver.ts';
+import { roundMs } from '../time/roundMs.ts';
 import {
   type AnswerRecorder,
   type AnswerSample,
@@ -8,7 +9,7 @@ import {
   timingsOf,
 } from './answerTimes.ts';
 import type { FetchInsights, PayloadInsights, PlanInsights, WhatIf } from './insightsData.ts';
-import { LatencyHistogram, roundMs } from './latencyHistogram.ts';
+import { LatencyHistogram } from './latencyHistogram.ts';
 import {
   type DeferCandidate,
   type DescribedOperation,

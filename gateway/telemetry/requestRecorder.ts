@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { roundMs } from '../time/roundMs.ts';
 import { accessLogMessage } from './batchedDestination.ts';
 import { type ClientNameHeaders, readClientName } from './clientName.ts';
 import type { Logger } from './logger.ts';
@@ -71,9 +72,9 @@ export class RequestRecorder {
         clientVersion: version?.slice(0, maxLoggedLength),
         status,
         outcome,
-        firstPayloadMs: firstPayloadAt === undefined ? undefined : toTenths(firstPayloadAt - startedAt),
-        durationMs: toTenths(endedAt - startedAt),
-        subgraphMs: toTenths(record.fetchingMsUntil(endedAt)),
+        firstPayloadMs: firstPayloadAt === undefined ? undefined : roundMs(firstPayloadAt - startedAt),
+        durationMs: roundMs(endedAt - startedAt),
+        subgraphMs: roundMs(record.fetchingMsUntil(endedAt)),
         bytes,
       },
       accessLogMessage,
@@ -85,7 +86,3 @@ export class RequestRecorder {
 
 /** Clients choose these texts. */
 const maxLoggedLength = 128;
-
-function toTenths(ms: number): number {
-  return Math.round(ms * 10) / 10;
-}
