@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
+import { isObject } from '../json/isObject.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
@@ -269,10 +270,6 @@ export class Admission {
 
 function addHeaders<Result extends AdmissionResult>(result: Result, headers: ResponseHeaderMap): Result {
   return headers.size === 0 ? result : { ...result, headers: new Map([...result.headers, ...headers]) };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Apollo Server refuses GET requests with the content type of anything but JSON. */

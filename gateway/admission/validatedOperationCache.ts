@@ -1,5 +1,6 @@
 import { type DocumentNode, getOperationAST, type OperationTypeNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { isObject } from '../json/isObject.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 
@@ -62,8 +63,4 @@ export class ValidatedOperationCache {
 
 function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

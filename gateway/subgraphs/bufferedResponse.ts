@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { GatewayError } from '../errors.ts';
+import { isObject } from '../json/isObject.ts';
 import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import { InvalidResponseError, invalidResponseError, statusError } from './callErrors.ts';
@@ -161,10 +162,6 @@ function decode(body: Buffer): string | Buffer | Error {
     ? body.subarray(byteOrderMark.length)
     : body;
   return isLarge ? bytes : bytes.toString('utf8');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function* readErrors(errors: unknown): SlicedTask<readonly SubgraphErrorEntry[] | undefined | Error> {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { GraphQLError, parse, stripIgnoredCharacters } from 'graphql';
+import { isObject } from '../../json/isObject.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 
 export interface ManifestFile {
@@ -162,8 +163,4 @@ function tryParse(text: string): { readonly name: string | undefined } | { reado
 function quote(value: unknown): string {
   const text = JSON.stringify(value) ?? 'none';
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { stripIgnoredCharacters } from 'graphql';
+import { isObject } from '../../json/isObject.ts';
 import { HttpError } from '../httpError.ts';
 import type { DocumentManifest, TrustedDocument } from './documentManifest.ts';
 
@@ -103,8 +104,4 @@ function tryStrip(text: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is OperationBody {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

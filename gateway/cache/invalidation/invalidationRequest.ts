@@ -1,5 +1,6 @@
 import { isCacheTag } from '../../config/isCacheTag.ts';
 import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
+import { isObject } from '../../json/isObject.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
 import { customTag, subgraphTag } from '../tags/tagNames.ts';
 import { EntityInvalidation, tagsOfType } from './entityInvalidation.ts';
@@ -113,8 +114,4 @@ function invalidRequest(reasons: readonly string[]): ParsedInvalidationRequest {
     kind: 'invalid',
     reasons: more > 0 ? [...reasons.slice(0, maxReportedProblems), `and ${more} more`] : reasons,
   };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../../json/isObject.ts';
 import { createHttpStreamSource, type StreamFormat } from './httpStreamSource.ts';
 import { mediaTypeOf, parameterOf } from './mediaType.ts';
 import { MultipartParser } from './multipartParser.ts';
@@ -44,8 +45,4 @@ function isHeartbeat(part: unknown): boolean {
 
 function hasErrors(errors: unknown): boolean {
   return errors !== undefined && errors !== null && !(Array.isArray(errors) && errors.length === 0);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
