@@ -8,7 +8,7 @@ export interface CacheObserver {
   onStored(stored: ItemLabels & { readonly bytes: number }): void;
   onNotStored(rejected: ItemLabels & { readonly reason: NotStoredReason }): void;
   onRefresh(refresh: ItemLabels & { readonly outcome: RefreshOutcome }): void;
-  /** A stale value was served, for whatever reason. */
+  /** A stale value was served, for any reason. */
   onStaleServed(served: { readonly subgraph: string; readonly ageMs: number }): void;
   /** A stale value was served because the subgraph failed. */
   onStaleIfError(served: ItemLabels): void;

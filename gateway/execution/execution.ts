@@ -23,7 +23,7 @@ export interface ExecutionOptions extends FaultListener {
   readonly conditions: TypeConditions;
   /** By delivery group; omitted for an operation without enrichments. */
   readonly urgency?: readonly GroupUrgency[] | undefined;
-  /** Omitted if nobody observes the execution. */
+  /** Omitted if the execution is not observed. */
   readonly observer?: ExecutionObserver | undefined;
   /** Omitted for an execution that begins with its first step. */
   readonly resume?: ResumedExecution | undefined;
@@ -46,7 +46,7 @@ export class Execution {
   readonly staleValues: readonly StaleValue[];
   /** Per delivery group: how each fetch limits the caching of the response. Groups without fetches are holes. */
   readonly cacheContributions: readonly (readonly CachingContribution[])[];
-  /** What observes the execution, which is told about its response as well. */
+  /** What observes the execution, which also receives the events of its response. */
   readonly observer: ExecutionObserver | undefined;
   readonly #program: Program;
   readonly #scheduler: FetchScheduler;

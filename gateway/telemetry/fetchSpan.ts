@@ -6,8 +6,8 @@ const outcomes = ['cached', 'joined', 'sent', 'retried', 'hedged', 'stale'] as c
 
 export type FetchOutcome = (typeof outcomes)[number];
 
-/** The span `subgraph.fetch` of fetches that one operation sends to one subgraph together. It travels with them, and whoever
- *  handles them reports here. */
+/** The span `subgraph.fetch` of fetches that one operation sends to one subgraph together. It travels with them, and
+ *  each part that handles them reports here. */
 export class FetchSpan {
   readonly #span: TraceSpan;
   #outcome: FetchOutcome | undefined;

@@ -24,7 +24,7 @@ interface RequestRecordOptions {
 }
 
 /** What metrics and the access log tell about one request. The stages of the request path fill it, and its transport
- *  finishes it, whatever the request ends in. */
+ *  finishes it, however the request ends. */
 export class RequestRecord implements RecordedOperation {
   readonly requestId: string;
   readonly headers: ReadonlyMap<string, string>;

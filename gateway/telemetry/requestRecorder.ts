@@ -17,7 +17,7 @@ interface RequestRecorderOptions {
   readonly countStreams: () => number;
 }
 
-/** Records every operation of clients, whatever transport it came by, in metrics and in the access log. */
+/** Records every operation of clients, over every transport, in metrics and in the access log. */
 export class RequestRecorder {
   readonly #options: RequestRecorderOptions;
   readonly #metrics: RequestMetrics;

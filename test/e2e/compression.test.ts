@@ -130,7 +130,7 @@ describe('a complete response', () => {
     expect(String(gunzipSync(required.body))).toBe('{"data":{"greeting":"hello"}}');
   });
 
-  test('names accept-encoding in vary when caches may store it, whatever its size', async () => {
+  test('names accept-encoding in vary when caches may store it, for any size', async () => {
     const caching = { cacheControl: 'public, max-age=15', age: '5', vary: undefined };
     await using server = await start(() => singleOutcome('{"greeting":"hello"}', { caching }));
     expect((await receive(server.url, {})).headers.vary).toBe('accept-encoding, accept');

@@ -395,7 +395,7 @@ describe('a configuration with secrets', () => {
     expectNoCanaries(printed);
   });
 
-  test('has problems without them, whatever section a secret stands for', () => {
+  test('has problems without them, for a secret in any section', () => {
     const problems = misplacements(options()).map((invalid) => findConfigProblems(invalid));
     expect(problems.length).toBeGreaterThan(30);
     expect(problems.filter((found) => found.length === 0)).toEqual([]);

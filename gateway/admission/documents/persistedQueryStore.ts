@@ -39,7 +39,7 @@ export class PersistedQueryStore extends TextSizedCache<string> {
     return super.set(key, text);
   }
 
-  /** Whoever can write to Redis must not be able to replace an operation, or to exceed the limits. */
+  /** Write access to Redis must not be enough to replace an operation, or to exceed the limits. */
   #isAcceptable(text: string, sha256: string): boolean {
     if (hash('sha256', text, 'hex') !== sha256) return false;
     try {

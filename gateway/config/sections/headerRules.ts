@@ -52,7 +52,7 @@ const actions = ['set', 'remove', 'rename', 'forward', 'forwardMatching'] as con
 const rule = z
   .strictObject({
     set: sentHeaderName
-      .describe('Sends this header with `value` or `claim`, whatever the client sent under its name.')
+      .describe('Sends this header with `value` or `claim`, and ignores what the client sent under its name.')
       .optional(),
     value: headerValue
       .describe(

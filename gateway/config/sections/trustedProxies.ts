@@ -11,6 +11,6 @@ const range = text({
 export const trustedProxies = z
   .array(range)
   .describe(
-    'Addresses of the proxies whose `x-forwarded-for` or `forwarded` header is believed. The address of a client, for limits and logs, is the right-most one in the header that is not in this list. Empty: it is the address of the connection. List only proxies that clients cannot send requests around: whoever connects from a listed address can pretend any address.',
+    'Addresses of the proxies whose `x-forwarded-for` or `forwarded` header is believed. The address of a client, for limits and logs, is the right-most one in the header that is not in this list. Empty: it is the address of the connection. List only proxies that clients cannot send requests around: a client that connects from a listed address can pretend any address.',
   )
   .prefault([]);

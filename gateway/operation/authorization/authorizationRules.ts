@@ -23,7 +23,7 @@ const none: readonly Requirement[] = [];
  *  Composition adds to an interface the requirements of all its implementations, although objects of one implementation may
  *  need less. Such requirements are left to the runtime type of each object. Requirements that an interface has of its
  *  own (those of a composition that did not add any, and those that no implementation has) hold for all its objects,
- *  whatever type they are selected on. */
+ *  independent of the type on which they are selected. */
 export class AuthorizationRules {
   readonly #requirements: ReadonlyMap<string, readonly Requirement[]>;
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
@@ -111,7 +111,7 @@ export class AuthorizationRules {
     return this.#possibleTypes.get(type) ?? [];
   }
 
-  /** Every requirement that may decide about the field or its value, whatever the types of the objects are. */
+  /** Every requirement that may decide about the field or its value, for any types of the objects. */
   around(type: string, field: string): readonly Requirement[] {
     const coordinate = `${type}.${field}`;
     let found = this.#around.get(coordinate);

@@ -45,7 +45,7 @@ type AuthorizationRequest = OperationRef & Pick<OperationRequest, 'headers' | 'r
 /** An operation that touches protected parts of its supergraph. */
 interface ProtectedOperation {
   readonly rules: AuthorizationRules;
-  /** The requirements that matter for the operation, whatever the values of its conditions. */
+  /** The requirements that matter for the operation, for any values of its conditions. */
   readonly requirements: readonly Requirement[];
   readonly policies: readonly string[];
   /** By key. */

@@ -19,7 +19,7 @@ test('headers without a change are the original object', () => {
   expect(edit((editor) => editor.get('X-A'))).toBe(original);
 });
 
-test('equal headers have equal keys, in whatever order they were set', () => {
+test('equal headers have equal keys, independent of the order in which they were set', () => {
   const first = edit((editor) => {
     editor.set('X-C', '3');
     editor.set('x-a', '0');
@@ -43,7 +43,7 @@ test('headers that differ in one name or value have different keys, even where t
   expect(new Set(keys).size).toBe(keys.length);
 });
 
-test('a deleted header is gone, whatever the case of its name', () => {
+test('a deleted header is gone, independent of the case of its name', () => {
   const editor = new HeaderEditor(original);
   editor.delete('X-A');
   expect([editor.get('x-a'), [...editor.entries()]]).toEqual([undefined, [['x-b', '2']]]);

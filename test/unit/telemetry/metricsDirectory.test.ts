@@ -54,7 +54,7 @@ test('counters and histograms of processes are added up, and gauges too unless t
   ]);
 });
 
-test('the newest counts of a worker are kept, whoever stores them last, and none of its gauges', async () => {
+test('the newest counts of a worker are kept, in any order of writing, and none of its gauges', async () => {
   const directory = new MetricsDirectory(path);
   await directory.write('1', 2, await snapshotOf(4));
   await directory.write('1', 1, await snapshotOf(2));

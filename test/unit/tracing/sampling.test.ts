@@ -45,7 +45,7 @@ describe('Whether a trace is sampled', () => {
     });
   });
 
-  test('depends on the cause for a job, whatever sampleRatio is', () => {
+  test('depends on the cause for a job, for any sampleRatio', () => {
     for (const recorder of [recorderWith(0), recorderWith(1)]) {
       expect(recorder.startLinked('tributary.enrichment', sampled)).toBeDefined();
       expect(recorder.startLinked('tributary.enrichment', unsampled)).toBeUndefined();

@@ -93,7 +93,7 @@ describe('a response is compressed', () => {
     expect(policy.choose(received)?.coding).toBe('gzip');
   });
 
-  test('to nobody when compression is off, and to no client that does not accept it', () => {
+  test('to no client when compression is off, and to no client that does not accept it', () => {
     expect(isCompressed({}, { enabled: false })).toBe(false);
     expect(new CompressionPolicy(options, cors).choose({ host: 'api.example' })).toBeUndefined();
     expect(new CompressionPolicy(undefined, cors).choose({ 'accept-encoding': 'gzip' })).toBeUndefined();
