@@ -335,6 +335,25 @@ describe('A job that fails', () => {
     expect(await collectUpdates(await subscribeToJob(one.enrichments, token))).toEqual(tried);
   });
 
+  test('cannot be listed while Redis refuses the password: an error that names the reason', async () => {
+    const config = parseRedisConfig({ url: server.url });
+    const connection = new RetryingRedisClient({ config, onFailure: () => {} });
+    const refused = async (): Promise<never> => {
+      throw new Error('WRONGPASS invalid username-password pair or user is disabled.');
+    };
+    const admin = new RedisJobAdmin({
+      redis: connection,
+      keys: new JobKeys('any'),
+      queue: { get: refused, retry: refused, list: refused },
+      retentionMs: 70_000,
+      now: Date.now,
+    });
+    const expected = { code: 'OVERLOADED', message: expect.stringContaining('(authentication)') };
+    await expect(admin.list({ state: undefined, limit: 1 })).rejects.toMatchObject(expected);
+    await expect(admin.retry('any')).rejects.toMatchObject(expected);
+    connection.close();
+  });
+
   test('together with each of its owners becomes a dead letter, and can be retried', async () => {
     const prefix = randomUUID();
     const one = createEnrichmentReplica(server.url, prefix);

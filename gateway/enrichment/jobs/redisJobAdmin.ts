@@ -1,3 +1,5 @@
+import { GatewayError } from '../../errors.ts';
+import { RedisFailure } from '../../redis/redisFailure.ts';
 import {
   type JobAdmin,
   type JobQuery,
@@ -22,13 +24,19 @@ export class RedisJobAdmin implements JobAdmin {
     this.#options = options;
   }
 
-  async list({ state, limit }: JobQuery): Promise<readonly JobView[]> {
-    const waiting = state === 'failed' ? [] : await this.#listWaiting(limit);
-    const failed = state === 'waiting' ? [] : await this.#listFailed(limit);
-    return newestFirst([...waiting, ...failed]);
+  list({ state, limit }: JobQuery): Promise<readonly JobView[]> {
+    return rejectAsOverloaded(async () => {
+      const waiting = state === 'failed' ? [] : await this.#listWaiting(limit);
+      const failed = state === 'waiting' ? [] : await this.#listFailed(limit);
+      return newestFirst([...waiting, ...failed]);
+    });
   }
 
-  async retry(id: string): Promise<RetryResult> {
+  retry(id: string): Promise<RetryResult> {
+    return rejectAsOverloaded(() => this.#retry(id));
+  }
+
+  async #retry(id: string): Promise<RetryResult> {
     const { redis, keys, queue, retentionMs } = this.#options;
     const found = await queue.get(id);
     if (found === undefined) return 'unknown';
@@ -59,6 +67,22 @@ export class RedisJobAdmin implements JobAdmin {
         const failure = failedAttempts === 0 ? undefined : { attempts: failedAttempts, error: error ?? '' };
         return jobViewOf('waiting', run, failure, now());
       }),
+    );
+  }
+}
+
+/** Every error in here is one of Redis, for example a refused password. */
+async function rejectAsOverloaded<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await read();
+  } catch (error) {
+    const { kind, cause } = new RedisFailure(error);
+    throw new GatewayError(
+      'OVERLOADED',
+      `Redis does not give access to enrichment jobs (${kind}). Try again later.`,
+      {
+        cause,
+      },
     );
   }
 }
