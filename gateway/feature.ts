@@ -76,6 +76,8 @@ export interface ExecutionOrigin {
   /** When the request began, or the event of a subscription, on `performance.now()`'s clock. `undefined` for a job, which
    *  continues an execution. */
   readonly startedAt: number | undefined;
+  /** The request joins the execution of an equal one: no steps are reported, only its response. */
+  readonly isJoined?: boolean;
 }
 
 export interface SupergraphReading {

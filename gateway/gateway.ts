@@ -34,6 +34,8 @@ import { registerPlanMetrics } from './operation/planMetrics.ts';
 import { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
+import { registerResponseMetrics } from './response/responseMetrics.ts';
+import { SharedResponses } from './response/sharedResponses.ts';
 import { createSubgraphClient } from './subgraphs/createSubgraphClient.ts';
 import { createSchemaAccess } from './subgraphs/schemaAccess.ts';
 import { SubgraphCertificates } from './subgraphs/subgraphCertificates.ts';
@@ -164,6 +166,8 @@ export async function createGateway(
     maxVariableValues: config.limits.variableValues,
   });
   registerPlanMetrics(metrics.registry, () => preparer.planCacheCounts);
+  const sharedResponses = new SharedResponses();
+  registerResponseMetrics(metrics.registry, () => sharedResponses.joinCount);
   // The features need the supergraphs, and loading a supergraph needs the features: the list is filled below, before
   // the first supergraph is loaded.
   const features: Feature[] = [];
@@ -248,6 +252,7 @@ export async function createGateway(
     subscriptions: subscriptions.subscriptions,
     enrichment: enrichment.coordinator,
     openStream: context.openStream,
+    sharedResponses: config.batching.acrossRequests ? sharedResponses : undefined,
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
     tracing: context.tracing,

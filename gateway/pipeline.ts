@@ -33,7 +33,9 @@ import type { ErrorPolicy } from './response/formatErrors.ts';
 import type { OperationCost } from './response/measureCost.ts';
 import { notifyOnEnd } from './response/notifyOnEnd.ts';
 import { OperationResponse } from './response/operationResponse.ts';
+import { responseKeyOf } from './response/responseKey.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
+import type { SharedResponses, StartedResponse } from './response/sharedResponses.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
 import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts';
@@ -55,6 +57,8 @@ interface PipelineOptions {
   fetchesOf(supergraph: Supergraph): FetchSender;
   /** `undefined` if no field may be deferred. */
   readonly enrichment?: EnrichmentCoordinator;
+  /** `undefined` if requests share no responses (`batching.acrossRequests`). */
+  readonly sharedResponses?: SharedResponses | undefined;
   readonly errorPolicy: ErrorPolicy;
   /** Largest response, or payload of a response, in bytes. */
   readonly answerSize: number;
@@ -148,7 +152,7 @@ export class Pipeline {
     const fetches = this.#options.fetchesOf(operation.supergraph);
     return operation.enrichments.length > 0
       ? this.#respondWithEnrichments(operation, request, context, fetches, startedAt, cost)
-      : this.#respond(operation, request, context, fetches, startedAt, cost);
+      : this.#respondShared(operation, request, context, fetches, startedAt, cost);
   }
 
   async #subscribeToEnrichment(
@@ -206,6 +210,28 @@ export class Pipeline {
     });
   }
 
+  #respondShared(
+    operation: PreparedOperation,
+    request: OperationRequest,
+    context: RequestContext,
+    fetches: FetchSender,
+    startedAt: number,
+    cost: OperationCost | undefined,
+  ): Promise<SingleOutcome | IncrementalOutcome> {
+    const { sharedResponses, observeExecution } = this.#options;
+    const key = sharedResponses && responseKeyOf(operation, request, context);
+    if (sharedResponses === undefined || key === undefined)
+      return this.#respond(operation, request, context, fetches, startedAt, cost).outcome;
+    return sharedResponses.respond({
+      key,
+      operation,
+      request,
+      deadline: context.deadline,
+      start: (signal) => this.#respond(operation, { ...request, signal }, context, fetches, startedAt, cost),
+      observe: () => observeExecution?.(operation, context, { request, startedAt, isJoined: true }),
+    });
+  }
+
   #respond(
     operation: PreparedOperation,
     request: OperationRequest,
@@ -213,10 +239,11 @@ export class Pipeline {
     fetches: FetchSender,
     startedAt: number,
     cost?: OperationCost | undefined,
-  ): Promise<SingleOutcome | IncrementalOutcome> {
+  ): StartedResponse {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const execution = this.#createExecution(operation, request, context, fetches, { startedAt });
-    return new OperationResponse({ operation, request, execution, policy, maxBytes, cost }).respond();
+    const response = new OperationResponse({ operation, request, execution, policy, maxBytes, cost });
+    return { execution, outcome: response.respond() };
   }
 
   #respondWithEnrichments(
@@ -312,7 +339,7 @@ export class Pipeline {
         context,
         fetches,
         startedAt,
-      );
+      ).outcome;
       if (outcome.kind === 'single') {
         yield {
           text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),

@@ -55,6 +55,7 @@ export class Execution {
   /** Per step: how many steps it still waits for. */
   readonly #openDependencies: number[];
   readonly #isStepDone: boolean[];
+  #hasEndedSteps = false;
   /** Per delivery group: how many of its steps have not ended. */
   readonly #openSteps: number[];
   #onGroupComplete: (group: number) => void = () => {};
@@ -100,6 +101,16 @@ export class Execution {
   addToTree(values: ResponseObject): void {
     Object.assign(this.tree, values);
     this.#runner.isEscapeFree = false;
+  }
+
+  /** Whether the response tree may have data of a fetch. */
+  get hasEndedSteps(): boolean {
+    return this.#hasEndedSteps;
+  }
+
+  /** Indices of the steps that failed, or had errors in their responses; `undefined` for none. */
+  get failedSteps(): ReadonlySet<number> | undefined {
+    return this.errors.length === 0 ? undefined : new Set(this.errors.map(({ step }) => step));
   }
 
   /** Whether all fetches of a delivery group have ended. */
@@ -188,6 +199,7 @@ export class Execution {
   #completeStep(step: FetchStep): void {
     if (this.#runner.isEnded || this.#isStepDone[step.index]) return;
     this.#isStepDone[step.index] = true;
+    this.#hasEndedSteps = true;
     this.observer?.onStepEnd(step);
     for (const index of this.#programIndex.dependents[step.index] ?? []) {
       const open = (this.#openDependencies[index] as number) - 1;

@@ -83,12 +83,12 @@ export class InsightsFeature implements Feature {
   observeExecution(
     operation: PreparedOperation,
     _: RequestContext,
-    { request, startedAt }: ExecutionOrigin,
+    { request, startedAt, isJoined = false }: ExecutionOrigin,
   ): ExecutionObserver | undefined {
     // A job answers no request.
     if (startedAt === undefined) return undefined;
     const plan = this.#operations.planOf(operation, request);
-    return plan && new AnswerTimes(plan, startedAt, plan.takeTurn() || this.#recordsAll);
+    return plan && new AnswerTimes(plan, startedAt, !isJoined && (plan.takeTurn() || this.#recordsAll));
   }
 
   addAdminRoutes(routes: Routes): void {

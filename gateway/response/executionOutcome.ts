@@ -27,6 +27,11 @@ export class ResponseData {
     return Array.isArray(content) && content.at(-1)?.at(-1) === 'l'.charCodeAt(0);
   }
 
+  /** Returns the same data for another response. To be called before the content is taken. */
+  copy(): ResponseData {
+    return new ResponseData(this.#content as ResponseContent, { hasErrors: this.#hasErrors });
+  }
+
   /** The content as it was given. */
   take(): ResponseContent {
     const content = this.#content;
@@ -83,6 +88,8 @@ export interface IncrementalOutcome {
   readonly payloads: AsyncIterable<readonly string[]>;
   /** Whether a payload that was created so far has errors. */
   hasErrors(): boolean;
+  /** Whether the last payload was created. */
+  isComplete(): boolean;
 }
 
 export interface SubscriptionOutcome {

@@ -94,6 +94,7 @@ export class IncrementalResponse {
       kind: 'incremental',
       payloads: this.#createPayloads(first),
       hasErrors: () => this.#publisher.hasErrors,
+      isComplete: () => !this.#publisher.hasNext,
     };
   }
 

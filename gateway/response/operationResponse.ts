@@ -244,7 +244,7 @@ export class OperationResponse {
 
   #end(isComplete: boolean, hasErrors: boolean): void {
     const { request, execution, enrichments } = this.#options;
-    execution.observer?.onResponseEnd?.({ isComplete, hasErrors, failedSteps: failedStepsOf(execution) });
+    execution.observer?.onResponseEnd?.({ isComplete, hasErrors, failedSteps: execution.failedSteps });
     request.signal.removeEventListener('abort', this.#abort);
     // A job may keep the execution, and with it this object, for long after the response.
     this.#stopShaping = undefined;
@@ -256,8 +256,4 @@ export class OperationResponse {
     execution.cancel();
     execution.release();
   }
-}
-
-function failedStepsOf({ errors }: Execution): ReadonlySet<number> | undefined {
-  return errors.length === 0 ? undefined : new Set(errors.map(({ step }) => step));
 }

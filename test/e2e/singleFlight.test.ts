@@ -134,6 +134,68 @@ describe('equal queries of several clients', () => {
   });
 });
 
+describe('equal requests that come before the first fetch has ended', () => {
+  const countShared = async (): Promise<number> => {
+    const metrics = await (await fetch(new URL('/metrics', gateway.adminUrl))).text();
+    return Number(/^tributary_shared_responses_total (\d+)$/m.exec(metrics)?.[1]);
+  };
+  const waitForShared = async (count: number): Promise<void> => {
+    while ((await countShared()) < count) await waitForTurns(1);
+  };
+  const query = '{ items { id reader } }';
+  const data = (me: string) => ({ items: ['1', '2'].map((id) => ({ id, reader: me })) });
+
+  test('share one response, also when the first client disconnects', async () => {
+    const before = await countShared();
+    const gate = gateway.subgraph('items').hold('Query.items');
+    const leaving = new AbortController();
+    const first = gateway.execute(query, { ...as('a'), signal: leaving.signal });
+    await gate.waitForArrivals();
+    const others = ['a', 'a'].map((name) => gateway.execute(query, as(name)));
+    await waitForShared(before + 2);
+    const stranger = gateway.execute(query, as('b'));
+    await gateway.subgraph('items').waitForCalls(2);
+    leaving.abort();
+    await expect(first).rejects.toThrow();
+    gate.open();
+    for (const other of others) expect((await other).body).toEqual({ data: data('a/*') });
+    expect((await stranger).body).toEqual({ data: data('b/*') });
+    expect(await countShared()).toBe(before + 2);
+  });
+
+  test('and not those that come later', async () => {
+    const before = await countShared();
+    const gate = gateway.subgraph('readers').hold('Item.reader');
+    const first = gateway.execute(query, as('a'));
+    await gate.waitForArrivals();
+    const second = gateway.execute(query, as('a'));
+    await gateway.subgraph('items').waitForCalls(2);
+    gate.open();
+    for (const { body } of await Promise.all([first, second])) expect(body).toEqual({ data: data('a/*') });
+    expect(await countShared()).toBe(before);
+  });
+
+  test('share the payloads of a response with @defer, and one that disconnects leaves them to the others', async () => {
+    const before = await countShared();
+    const deferred = '{ items { id ... @defer { reader } } }';
+    const itemsGate = gateway.subgraph('items').hold('Query.items');
+    const readersGate = gateway.subgraph('readers').hold('Item.reader');
+    const answers = [await gateway.executeIncrementally(deferred, as('a'))];
+    await itemsGate.waitForArrivals();
+    for (const name of ['a', 'a']) answers.push(await gateway.executeIncrementally(deferred, as(name)));
+    await waitForShared(before + 2);
+    itemsGate.open();
+    for (const answer of answers)
+      expect(await answer.next()).toEqual([{ data: { items: [{ id: '1' }, { id: '2' }] }, hasNext: true }]);
+    await answers[0]?.[Symbol.asyncDispose]();
+    await readersGate.waitForArrivals();
+    readersGate.open();
+    const incremental = ['1', '2'].map((_, index) => ({ data: { reader: 'a/*' }, path: ['items', index] }));
+    for (const answer of answers.slice(1))
+      expect(await answer.remaining()).toEqual([{ incremental, hasNext: false }]);
+  });
+});
+
 test('equal mutations of several clients are sent once for each client', async () => {
   const gate = gateway.subgraph('items').hold('Mutation.write');
   const answers = ['a', 'a'].map((name) => gateway.execute('mutation { write }', as(name)));

@@ -255,7 +255,7 @@ export class ScriptedPayloads implements AsyncIterable<readonly string[]> {
   }
 
   get outcome(): ExecutionOutcome {
-    return { kind: 'incremental', payloads: this, hasErrors: () => false };
+    return { kind: 'incremental', payloads: this, hasErrors: () => false, isComplete: () => false };
   }
 
   push(batch: readonly unknown[] | Error | 'end'): void {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
-import { SingleFlight } from '../../subgraphs/policies/singleFlight.ts';
+import { SingleFlight } from '../../sharing/singleFlight.ts';
 import type { Timers } from '../../time/timers.ts';
 import type { CacheObserver } from '../cacheMetrics.ts';
 import type { AnswerTagLimits } from '../rules/storageDecision.ts';

@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../errors.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
+import type { Flight, SingleFlight } from '../../sharing/singleFlight.ts';
 import type { CallPriority } from '../../subgraphs/policies/callPriority.ts';
-import type { Flight, SingleFlight } from '../../subgraphs/policies/singleFlight.ts';
 import type { FetchSpan } from '../../telemetry/fetchSpan.ts';
 
 /** How the fetch of a missing value ended, for the requests that joined it. */

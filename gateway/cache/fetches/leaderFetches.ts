@@ -1,4 +1,4 @@
-import type { Flight, Leader } from '../../subgraphs/policies/singleFlight.ts';
+import type { Flight, Leader } from '../../sharing/singleFlight.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { FetchCache } from './fetchCache.ts';
 import { type FetchJoiner, type FetchOutcome, settleFlight } from './fetchOutcome.ts';

@@ -1,7 +1,7 @@
 import type { FetchCall, FetchResult } from '../../execution/fetchCall.ts';
 import type { FetchSender } from '../../execution/fetchSender.ts';
+import type { Leader } from '../../sharing/singleFlight.ts';
 import { RaisablePriority } from '../../subgraphs/policies/callPriority.ts';
-import type { Leader } from '../../subgraphs/policies/singleFlight.ts';
 import type { FetchSpan } from '../../telemetry/fetchSpan.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { RefreshOutcome } from '../cacheMetrics.ts';

@@ -6,7 +6,7 @@ export const batchingSection = z
   .strictObject({
     acrossRequests: flag()
       .describe(
-        'Batches entity fetches of one shape, and shares equal fetches, across concurrent client requests that forward the same headers. Fetches of one request are always batched.',
+        'Batches entity fetches of one shape, shares equal fetches, and shares the responses of equal queries, across concurrent client requests that forward the same headers. Fetches of one request are always batched.',
       )
       .prefault(true),
     maxBatchSize: integer({ min: 1 })

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
+import { type Flight, SingleFlight } from '../../sharing/singleFlight.ts';
 import { circuitOpenError, deadlineExceededError } from '../callErrors.ts';
 import type { CancelSubgraphCall, SubgraphReceiver } from '../subgraphClient.ts';
 import type { Call } from './call.ts';
@@ -10,7 +11,6 @@ import {
   type SharedCallOptions,
   type Waiter,
 } from './sharedCall.ts';
-import { type Flight, SingleFlight } from './singleFlight.ts';
 
 interface InFlightCallRequest<C extends Call> extends CallRequest<C> {
   /** Calls with equal keys may share one response; `undefined` shares none. */

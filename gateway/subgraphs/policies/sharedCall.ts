@@ -1,4 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
+import type { Flight, Leader } from '../../sharing/singleFlight.ts';
 import type { FetchSpan } from '../../telemetry/fetchSpan.ts';
 import {
   attemptTimeoutError,
@@ -13,7 +14,6 @@ import type { CallPolicies } from './callPolicies.ts';
 import type { CallPriority, RaisablePriority } from './callPriority.ts';
 import type { DropReason, QueuedCall } from './callQueue.ts';
 import { type CallUrgency, mostUrgentOf, raiseUrgency } from './callUrgency.ts';
-import type { Flight, Leader } from './singleFlight.ts';
 
 export interface SharedCallOptions<C extends Call> {
   /** Milliseconds, on the clock of the deadlines. */

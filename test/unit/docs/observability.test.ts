@@ -7,6 +7,7 @@ import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics.ts';
 import { registerPlanMetrics } from '../../../gateway/operation/planMetrics.ts';
+import { registerResponseMetrics } from '../../../gateway/response/responseMetrics.ts';
 import { registerSubgraphGauges, SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
@@ -20,6 +21,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
   new TrafficMetrics(registry);
   new AuthenticationMetrics(registry, []);
   new RequestMetrics({ registry, countRunning: () => 0, countStreams: () => 0 });
+  registerResponseMetrics(registry, () => 0);
   registerPlanMetrics(registry, () => ({ hits: 0, misses: 0, size: 0 }));
   new SubgraphMetrics(registry);
   registerSubgraphGauges(registry, () => []);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Leader, SingleFlight } from '../../../../gateway/subgraphs/policies/singleFlight.ts';
+import { type Leader, SingleFlight } from '../../../gateway/sharing/singleFlight.ts';
 
 function createFlights() {
   const log: string[] = [];

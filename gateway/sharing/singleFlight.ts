@@ -3,6 +3,8 @@ export interface Leader<Joiner> {
   onJoin(joiner: Joiner): void;
   /** A joiner no longer waits. Not called for joiners that the leader itself removed, nor after `settle`. */
   onLeave(joiner: Joiner): void;
+  /** False once it is too late to join: the next caller with the same key leads another flight. Always true when omitted. */
+  readonly isOpen?: boolean;
 }
 
 /** Work that is under way once, and the joiners that wait for its outcome. */
@@ -16,6 +18,10 @@ export class Flight<Joiner> {
     this.#leader = leader;
     this.#key = key;
     this.#flights = flights;
+  }
+
+  get isOpen(): boolean {
+    return this.#leader.isOpen ?? true;
   }
 
   get joiners(): ReadonlySet<Joiner> {
@@ -57,9 +63,9 @@ export class Flight<Joiner> {
 export class SingleFlight<Joiner> {
   readonly #flights = new Map<string, Flight<Joiner>>();
 
-  /** Starts a flight. `undefined` if one with this key is under way. */
+  /** Starts a flight. `undefined` if one with this key is under way that callers can join. */
   tryLead(key: string, leader: Leader<Joiner>): Flight<Joiner> | undefined {
-    if (this.#flights.has(key)) return undefined;
+    if (this.find(key) !== undefined) return undefined;
     const flight = new Flight(leader, key, this.#flights);
     this.#flights.set(key, flight);
     return flight;
@@ -70,12 +76,13 @@ export class SingleFlight<Joiner> {
     return new Flight(leader, undefined, this.#flights);
   }
 
-  /** The flight under way with this key. */
+  /** The flight under way with this key that callers can join. */
   find(key: string): Flight<Joiner> | undefined {
-    return this.#flights.get(key);
+    const flight = this.#flights.get(key);
+    return flight?.isOpen === true ? flight : undefined;
   }
 
-  /** How many flights with a key are under way. */
+  /** How many keys have a flight under way. */
   get size(): number {
     return this.#flights.size;
   }

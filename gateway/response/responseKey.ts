@@ -1,0 +1,37 @@
+import type { RequestContext } from '../execution/requestContext.ts';
+import type { OperationRequest } from '../operation/operationRequest.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+
+/** Equal for two requests of one prepared operation exactly if everything is equal that may change the response: format,
+ *  identity, what subgraphs get, and variables. `undefined` for a request that must not share its response: mutations,
+ *  responses with a token or with headers of subgraphs, and recorded traces, which have their own spans. */
+export function responseKeyOf(
+  { kind, program, enrichments }: PreparedOperation,
+  { incrementalFormat, variables, trace }: OperationRequest,
+  context: RequestContext,
+): string | undefined {
+  const { identity, preferences, sharingKey, respondedHeaders } = context;
+  if (kind !== 'query' || enrichments.length > 0 || program.steps.length === 0) return undefined;
+  if (trace !== undefined || respondedHeaders !== undefined) return undefined;
+  try {
+    let key = `${incrementalFormat} ${preferences.priority} ${identity === undefined ? 'anonymous' : withLength(identity)}`;
+    key += withLength(sharingKey);
+    let previous: string | undefined;
+    for (const { shape } of program.steps) {
+      const forwarded = context.headersFor(shape.subgraph).key;
+      // Most subgraphs get the same headers.
+      if (forwarded !== previous) key += withLength(forwarded);
+      else key += '=';
+      previous = forwarded;
+    }
+    return key + JSON.stringify(variables);
+  } catch {
+    // A header that no subgraph may get, or variables that are nested too deeply. The fetch reports it.
+    return undefined;
+  }
+}
+
+/** No two lists of texts give the same text. */
+function withLength(text: string): string {
+  return `${text.length}:${text}`;
+}

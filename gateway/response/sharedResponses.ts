@@ -1,0 +1,196 @@
+import { abortReasonOf } from '../errors.ts';
+import type { Execution } from '../execution/execution.ts';
+import type { ExecutionObserver } from '../execution/executionObserver.ts';
+import type { OperationRequest } from '../operation/operationRequest.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import { type Flight, type Leader, SingleFlight } from '../sharing/singleFlight.ts';
+import type { IncrementalOutcome, SingleOutcome } from './executionOutcome.ts';
+import { SharedPayloads } from './sharedPayloads.ts';
+
+type Outcome = SingleOutcome | IncrementalOutcome;
+
+/** An execution that has begun, and its response. */
+export interface StartedResponse {
+  readonly execution: Execution;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** A request that may share its response. */
+interface ShareableRequest {
+  /** See `responseKeyOf`. */
+  readonly key: string;
+  readonly operation: PreparedOperation;
+  readonly request: OperationRequest;
+  /** Milliseconds on `performance.now()`'s clock. */
+  readonly deadline: number;
+  /** Executes the operation for all requests that share the response. `signal`: aborted when none of them waits any more. */
+  start(signal: AbortSignal): StartedResponse;
+  /** Returns what observes the response of a request that joins another one. */
+  observe(): ExecutionObserver | undefined;
+}
+
+/** Equal queries that are under way at the same time share one execution, its shaping and its serialization. Each request
+ *  keeps its own deadline, and leaves the response to the others when its client disconnects. A request joins only as long
+ *  as no fetch has ended: so it gets no older data than by sharing the fetches alone. */
+export class SharedResponses {
+  readonly #flights = new WeakMap<PreparedOperation, SingleFlight<Waiter>>();
+  #joinCount = 0;
+
+  /** How many requests got the response of another one. */
+  get joinCount(): number {
+    return this.#joinCount;
+  }
+
+  /** @throws {GatewayError} like `OperationResponse.respond`. */
+  async respond(shareable: ShareableRequest): Promise<Outcome> {
+    const { key, request } = shareable;
+    const flights = this.#flightsOf(shareable.operation);
+    for (let flight = flights.find(key); flight !== undefined; flight = flights.find(key)) {
+      this.#joinCount += 1;
+      const waiter = new Waiter(shareable, flight);
+      waiter.observer = shareable.observe();
+      request.record?.startFetch();
+      flight.join(waiter);
+      const outcome = await waiter.outcome.finally(() => request.record?.endFetch());
+      if (outcome !== undefined) return outcome;
+    }
+    return new SharedResponse(flights, shareable).outcome;
+  }
+
+  #flightsOf(operation: PreparedOperation): SingleFlight<Waiter> {
+    let flights = this.#flights.get(operation);
+    if (flights === undefined) {
+      flights = new SingleFlight();
+      this.#flights.set(operation, flights);
+    }
+    return flights;
+  }
+}
+
+/** One request that waits for a shared response. */
+class Waiter {
+  readonly deadline: number;
+  /** `undefined` if the request has to try again. */
+  readonly outcome: Promise<Outcome | undefined>;
+  observer: ExecutionObserver | undefined;
+  readonly #signal: AbortSignal;
+  readonly #settled = Promise.withResolvers<Outcome | undefined>();
+  readonly #flight: Flight<Waiter>;
+
+  constructor({ request, deadline }: ShareableRequest, flight: Flight<Waiter>) {
+    this.#signal = request.signal;
+    this.deadline = deadline;
+    this.#flight = flight;
+    this.outcome = this.#settled.promise;
+    this.#signal.addEventListener('abort', this.#leave, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
+  resolve(outcome: Outcome | undefined): void {
+    this.#signal.removeEventListener('abort', this.#leave);
+    this.#settled.resolve(outcome);
+  }
+
+  reject(error: unknown): void {
+    this.#signal.removeEventListener('abort', this.#leave);
+    this.observer?.onResponseEnd?.({ isComplete: false, hasErrors: false });
+    this.#settled.reject(error);
+  }
+
+  readonly #leave = (): void => {
+    this.#flight.leave(this);
+    this.reject(abortReasonOf(this.#signal));
+  };
+}
+
+const noGroups: ReadonlySet<number> = new Set();
+
+/** The response of the first of several equal requests. */
+class SharedResponse implements Leader<Waiter> {
+  readonly outcome: Promise<Outcome>;
+  readonly #controller = new AbortController();
+  readonly #flight: Flight<Waiter>;
+  readonly #started: StartedResponse;
+  readonly #deadline: number;
+
+  constructor(flights: SingleFlight<Waiter>, shareable: ShareableRequest) {
+    this.#deadline = shareable.deadline;
+    this.#flight = flights.tryLead(shareable.key, this) ?? flights.leadAlone(this);
+    const waiter = new Waiter(shareable, this.#flight);
+    this.#flight.add(waiter);
+    // Only a waiter that joins is ever asked to try again.
+    this.outcome = waiter.outcome as Promise<Outcome>;
+    this.#started = shareable.start(this.#controller.signal);
+    this.#started.outcome.then(
+      (result) => this.#deliver(result),
+      (error: unknown) => {
+        for (const joiner of this.#flight.settle()) joiner.reject(error);
+      },
+    );
+  }
+
+  get isOpen(): boolean {
+    return !this.#started.execution.hasEndedSteps && !this.#controller.signal.aborted;
+  }
+
+  onJoin(): void {}
+
+  onLeave({ signal }: Waiter): void {
+    if (this.#flight.joiners.size === 0) this.#controller.abort(signal.reason);
+  }
+
+  #deliver(outcome: Outcome): void {
+    const waiters = this.#flight.settle();
+    if (outcome.kind === 'incremental') this.#deliverPayloads(waiters, outcome);
+    else this.#deliverSingle(waiters, outcome);
+  }
+
+  #deliverSingle([first, ...others]: readonly Waiter[], outcome: SingleOutcome): void {
+    if (first === undefined) return;
+    const isLate =
+      outcome.errors?.some(({ extensions }) => extensions?.code === 'DEADLINE_EXCEEDED') === true;
+    const copies = others.map((waiter) => [waiter, { ...outcome, data: outcome.data?.copy() }] as const);
+    this.#resolve(first, outcome, isLate);
+    for (const [waiter, copy] of copies) this.#resolve(waiter, copy, isLate);
+  }
+
+  /** `isLate`: whether the time of the first request was over. Others may have more time. */
+  #resolve(waiter: Waiter, outcome: SingleOutcome, isLate: boolean): void {
+    const { observer } = waiter;
+    if (isLate && waiter.deadline > this.#deadline) {
+      waiter.resolve(undefined);
+      return;
+    }
+    observer?.onResponseReady?.(noGroups);
+    observer?.onFirstPayload?.();
+    const { failedSteps } = this.#started.execution;
+    observer?.onResponseEnd?.({ isComplete: true, hasErrors: outcome.errors !== undefined, failedSteps });
+    waiter.resolve(outcome);
+  }
+
+  #deliverPayloads(waiters: readonly Waiter[], outcome: IncrementalOutcome): void {
+    const [first] = waiters;
+    if (first !== undefined && first.observer === undefined && waiters.length === 1) {
+      first.signal.addEventListener('abort', () => this.#controller.abort(first.signal.reason), {
+        once: true,
+      });
+      this.#resolveIncremental(first, outcome);
+      return;
+    }
+    const shared = new SharedPayloads(outcome);
+    for (const waiter of waiters) {
+      const onEnd = (isComplete: boolean): void =>
+        waiter.observer?.onResponseEnd?.({ isComplete, hasErrors: outcome.hasErrors() });
+      this.#resolveIncremental(waiter, shared.addReader(waiter.signal, onEnd));
+    }
+  }
+
+  #resolveIncremental(waiter: Waiter, outcome: IncrementalOutcome): void {
+    waiter.observer?.onResponseReady?.(noGroups);
+    waiter.observer?.onFirstPayload?.();
+    waiter.resolve(outcome);
+  }
+}
