@@ -1,6 +1,7 @@
 import type { CacheObserver } from './cacheMetrics.ts';
 import { parseInvalidationRequest } from './invalidation/invalidationRequest.ts';
 import type { CacheRules } from './rules/cacheRules.ts';
+import type { RuleReport } from './ruleUsages.ts';
 import type { CacheDescription, CacheStore } from './store/cacheStore.ts';
 import { isEntityTag, type NamedTag, parseTag } from './tags/tagNames.ts';
 
@@ -26,6 +27,8 @@ export interface CacheAdmin {
     | InvalidCacheRequest
     | CacheUnavailable
   >;
+  /** Reports each rule of the current supergraph with what it did in this process; empty without a rule. */
+  ruleReports(): readonly RuleReport[];
 }
 
 /** Every problem of a request, which had no effect. */
@@ -44,13 +47,14 @@ interface CacheAdministrationOptions {
   readonly observer: CacheObserver;
   /** The rules of the current supergraph; `undefined` if there is no supergraph, or if it has no cache rule. */
   rules(): CacheRules | undefined;
+  reportRules(rules: CacheRules): readonly RuleReport[];
   /** Milliseconds since 1970. */
   now(): number;
 }
 
 /** Creates the operations for operators. Their requests use the names of the current supergraph. */
 export function createCacheAdministration(options: CacheAdministrationOptions): CacheAdmin {
-  const { store, observer, rules, now } = options;
+  const { store, observer, rules, reportRules, now } = options;
 
   async function describeEntriesWith(tags: readonly string[], limit: number): Promise<CacheEntryView[]> {
     const keys = new Set<string>();
@@ -90,6 +94,10 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
       // One more than the limit shows whether the list is complete.
       const entries = await describeEntriesWith(request.tags, limit + 1);
       return { kind: 'entries', entries: entries.slice(0, limit), isComplete: entries.length <= limit };
+    },
+    ruleReports() {
+      const current = rules();
+      return current === undefined ? [] : reportRules(current);
     },
   };
 }

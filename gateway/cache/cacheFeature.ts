@@ -21,6 +21,7 @@ import {
   type MutationInvalidations,
 } from './invalidation/mutationInvalidations.ts';
 import { type CacheRules, readCacheRules } from './rules/cacheRules.ts';
+import { RuleUsages } from './ruleUsages.ts';
 import type { InvalidationResult } from './store/cacheStore.ts';
 import { MemoryStore } from './store/memoryStore.ts';
 import { StoreProblems } from './store/storeProblems.ts';
@@ -35,6 +36,7 @@ export class CacheFeature implements Feature {
   readonly #store: MemoryStore | TieredStore;
   readonly #problems: StoreProblems;
   readonly #cache: FetchCache;
+  readonly #usages: RuleUsages;
   readonly #events: EventInvalidations | undefined;
   readonly #rules = new WeakMap<Supergraph, SupergraphRules>();
   readonly #firstRules = Promise.withResolvers<void>();
@@ -54,6 +56,7 @@ export class CacheFeature implements Feature {
     this.#store = store;
     this.#observer = observer;
     this.#cache = new FetchCache(createFetchCacheOptions({ config, store, observer, log, now }));
+    this.#usages = new RuleUsages({ log, now });
     this.#events = this.#createEvents();
   }
 
@@ -94,7 +97,7 @@ export class CacheFeature implements Feature {
     return new InvalidatingFetchSender({
       next: new CachingFetchSender({
         next: fetches,
-        plans: new CachePlans(rules.rules, this.#cache.options.onUncacheable),
+        plans: new CachePlans(rules.rules, this.#usages),
         cache: this.#cache,
       }),
       invalidations: rules.mutations,
@@ -119,6 +122,7 @@ export class CacheFeature implements Feature {
           store: this.#store,
           observer: this.#observer,
           rules: () => this.#current?.rules,
+          reportRules: (rules) => this.#usages.report(rules, this.#cache.options.headerNames),
           now,
         })
       : undefined;

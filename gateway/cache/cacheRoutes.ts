@@ -12,7 +12,7 @@ interface CacheRoutesOptions {
   readonly bodySize: number;
 }
 
-/** `POST /cache/invalidate` and `GET /cache/entry` of the admin listener. */
+/** `POST /cache/invalidate`, `GET /cache/entry` and `GET /cache/rules` of the admin listener. */
 export function addCacheRoutes(server: Routes, { cache, bodySize }: CacheRoutesOptions): void {
   addRawBodyRoutes(server, invalidateUsage, (routes) => {
     routes.post('/cache/invalidate', async (request, reply) => {
@@ -33,6 +33,11 @@ export function addCacheRoutes(server: Routes, { cache, bodySize }: CacheRoutesO
         return sendProblem(reply, 404, `The cache has no entry for ${JSON.stringify(entity)}.`);
       }
       return { entity, entries: result.entries, complete: result.isComplete };
+    });
+
+    routes.get('/cache/rules', async (_request, reply) => {
+      if (cache === undefined) return sendProblem(reply, 404, cacheDisabledMessage);
+      return { rules: cache.ruleReports() };
     });
   });
 }

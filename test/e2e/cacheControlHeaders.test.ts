@@ -51,18 +51,75 @@ describe('Why values with a rule are not stored', () => {
       .map(({ subgraph, fields, reason, level }) => ({ subgraph, fields, reason, level }));
   const [info, warn] = [30, 40];
 
-  test('is logged once for each field and reason if the headers of the answer forbid it', async () => {
+  test('is logged once for each rule and reason if the headers of the answer forbid it, and counted in GET /cache/rules', async () => {
     const lines: Record<string, unknown>[] = [];
     await using shop = await startWithMetadata({ headers: { 'cache-control': 'no-store' } }, { lines });
     for (const text of [query, query, '{ top { stock reserved } }']) await shop.execute(text);
     sayWithEach(shop, { headers: { 'cache-control': 'no-cache' } });
     await shop.execute(query);
-    const noStore = { subgraph: 'stock', reason: 'Cache-Control: no-store', level: warn };
+    const noStore = { subgraph: 'stock', fields: ['Product.stock'], level: warn };
     expect(reportsIn(lines)).toEqual([
-      { ...noStore, fields: ['Product.stock'] },
-      { ...noStore, fields: ['Product.reserved'] },
-      { ...noStore, fields: ['Product.stock'], reason: 'Cache-Control: no-cache' },
+      { ...noStore, reason: 'Cache-Control: no-store' },
+      { ...noStore, reason: 'Cache-Control: no-cache' },
     ]);
+    expect(lines[0]).toMatchObject({
+      rules: ['subgraph:stock'],
+      advice: expect.stringContaining('cache.ignoreSubgraphNoStore'),
+    });
+    await shop.execute('{ top { name } }');
+    await shop.execute('{ top { name } }');
+    const report = await fetch(new URL('/cache/rules', shop.gateway.adminUrl));
+    const keyHeaders = ['accept-language', 'authorization'];
+    expect(await report.json()).toEqual({
+      rules: [
+        {
+          rule: 'subgraph:catalog',
+          source: 'configuration',
+          maxAgeMs: 3_600_000,
+          staleWhileRevalidateMs: 0,
+          staleIfErrorMs: 0,
+          scope: 'PUBLIC',
+          tags: [],
+          subgraphs: [
+            // Three shapes of one root field: two requests found the first one, one the last.
+            { subgraph: 'catalog', hits: 4, stale: 0, misses: 2, stored: 2, keyHeaders, notStored: [] },
+          ],
+        },
+        {
+          rule: 'subgraph:stock',
+          source: 'configuration',
+          maxAgeMs: 60_000,
+          staleWhileRevalidateMs: 60_000,
+          staleIfErrorMs: 600_000,
+          scope: 'PUBLIC',
+          tags: [],
+          subgraphs: [
+            {
+              subgraph: 'stock',
+              hits: 0,
+              stale: 0,
+              misses: 4,
+              stored: 0,
+              keyHeaders,
+              notStored: [
+                {
+                  reason: 'Cache-Control: no-store',
+                  advice: expect.stringContaining('cache.ignoreSubgraphNoStore'),
+                  count: 3,
+                  fields: ['Product.stock'],
+                },
+                {
+                  reason: 'Cache-Control: no-cache',
+                  advice: 'Change the header in the subgraph.',
+                  count: 1,
+                  fields: ['Product.stock'],
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    });
   });
 
   test('is logged once if a selected field has no rule, a private rule has no identity, or a value is invalid', async () => {

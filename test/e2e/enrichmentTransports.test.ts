@@ -239,7 +239,16 @@ test('every route refuses methods that it does not have with 405 and the ones th
     [405, 'GET, HEAD', 'The route /graphiql/:file allows GET, HEAD.'],
     [404, null, 'There is no route POST /jobs.'],
   ]);
-  const getOnly = ['/metrics', '/supergraph', '/plan', '/contracts', '/jobs', '/cache/entry', '/health/live'];
+  const getOnly = [
+    '/metrics',
+    '/supergraph',
+    '/plan',
+    '/contracts',
+    '/jobs',
+    '/cache/entry',
+    '/cache/rules',
+    '/health/live',
+  ];
   const postOnly = ['/jobs/a/retry', '/cache/invalidate'];
   expect(
     await answers(shop.gateway.adminUrl, [

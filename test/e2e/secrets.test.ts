@@ -343,11 +343,20 @@ describe.each(['accounts', 'profiles'])(
 
 test('no route of the admin listener has a secret', async () => {
   const plan = `/plan?operation=${encodeURIComponent('{ user { name } }')}`;
-  const paths = ['/metrics', '/supergraph', '/subgraphs', '/jobs', '/contracts', plan, '/nothing'];
+  const paths = [
+    '/metrics',
+    '/supergraph',
+    '/subgraphs',
+    '/jobs',
+    '/contracts',
+    plan,
+    '/cache/rules',
+    '/nothing',
+  ];
   const responses = await Promise.all(
     paths.map((path) => exchange(gateway.adminUrl, { method: 'GET', path })),
   );
-  expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200, 404]);
+  expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200, 200, 404]);
   expect(responses[3]?.body).toContain('"state":"failed"');
   expectNoCanaries(responses.map(textOf).join('\n'));
   const path = `/cache/entry?type=User&id=${plant('literal')}`;

@@ -6,14 +6,15 @@ import type { CacheRules } from '../rules/cacheRules.ts';
 import { fetchRuleOf } from '../rules/fetchRule.ts';
 import { fingerprintShape } from '../rules/shapeFingerprint.ts';
 import { createValueValidator, type ValueValidator } from '../rules/valueValidator.ts';
+import type { FetchUsage, RuleUsages } from '../ruleUsages.ts';
 import { createValueTagger, type ValueTagger } from '../tags/valueTags.ts';
-import type { FetchCacheOptions } from './fetchCache.ts';
 
 /** How the values of one fetch shape are cached. */
 export interface CachePlan {
+  readonly isCacheable: true;
   readonly rule: CacheRule;
-  /** Coordinates of the fields that have a rule. */
-  readonly ruledFields: readonly string[];
+  /** Counts what its rules do. */
+  readonly usage: FetchUsage;
   /** The operation without its name: the client chose it, and it does not change the answer. */
   readonly operationText: string;
   readonly fingerprint: string;
@@ -27,51 +28,63 @@ export interface CachePlan {
   isStorable: boolean;
 }
 
+/** A fetch shape whose values must not be stored. */
+interface UncacheablePlan {
+  readonly isCacheable: false;
+  /** Counts its values for the rules that some of its fields have; `undefined` if no field has a rule. */
+  readonly countNotStored: ((values: number) => void) | undefined;
+}
+
 /** The cache plans of one supergraph, each created when its fetch shape is first used. */
 export class CachePlans {
   readonly rules: CacheRules;
-  readonly #onUncacheable: FetchCacheOptions['onUncacheable'];
-  readonly #plans = new WeakMap<FetchShape, CachePlan | 'none'>();
+  readonly #usages: RuleUsages;
+  readonly #plans = new WeakMap<FetchShape, CachePlan | UncacheablePlan>();
   readonly #rootPartitions = new WeakMap<FetchShape, RootFetchPartition | 'none'>();
 
-  constructor(rules: CacheRules, onUncacheable: FetchCacheOptions['onUncacheable']) {
+  constructor(rules: CacheRules, usages: RuleUsages) {
     this.rules = rules;
-    this.#onUncacheable = onUncacheable;
+    this.#usages = usages;
   }
 
-  /** `undefined` if the values of the shape must not be stored. */
-  planOf(shape: FetchShape): CachePlan | undefined {
+  planOf(shape: FetchShape): CachePlan | UncacheablePlan {
     let plan = this.#plans.get(shape);
     if (plan === undefined) {
-      plan = this.#createPlan(shape) ?? 'none';
+      plan = this.#createPlan(shape);
       this.#plans.set(shape, plan);
     }
-    return plan === 'none' ? undefined : plan;
+    return plan;
   }
 
-  /** `undefined` if none of the root fields may be stored. */
+  /** `undefined` if no root field may be stored and none has a rule to count for. */
   rootPartitionOf(shape: FetchShape): RootFetchPartition | undefined {
     let partition = this.#rootPartitions.get(shape);
     if (partition === undefined) {
       const created = new RootFetchPartition(shape);
-      partition = created.items.some((item) => this.planOf(item.shape) !== undefined) ? created : 'none';
+      const isRelevant = ({ shape }: RootFetchPartition['items'][number]): boolean => {
+        const plan = this.planOf(shape);
+        return plan.isCacheable || plan.countNotStored !== undefined;
+      };
+      partition = created.items.some(isRelevant) ? created : 'none';
       this.#rootPartitions.set(shape, partition);
     }
     return partition === 'none' ? undefined : partition;
   }
 
-  #createPlan(shape: FetchShape): CachePlan | undefined {
+  #createPlan(shape: FetchShape): CachePlan | UncacheablePlan {
     const fetchRule = fetchRuleOf(shape, this.rules);
-    const { ruledFields } = fetchRule;
+    const usage = this.#usages.usageOf({ subgraph: shape.subgraph, ...fetchRule });
     if (!fetchRule.isCacheable) {
-      if (ruledFields.length > 0) this.#onUncacheable(shape.subgraph, ruledFields, fetchRule.reason);
-      return undefined;
+      const { ruledFields, reason } = fetchRule;
+      const countNotStored = (values: number): void => usage.onNotStored(reason, 'info', values);
+      return { isCacheable: false, countNotStored: ruledFields.length > 0 ? countNotStored : undefined };
     }
     const { rule } = fetchRule;
     const { name: _, ...nameless } = shape.document;
     return {
+      isCacheable: true,
       rule,
-      ruledFields,
+      usage,
       operationText: print(nameless),
       fingerprint: fingerprintShape(shape, this.rules, rule),
       tagger: createValueTagger(shape, this.rules.graph),

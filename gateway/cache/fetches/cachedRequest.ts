@@ -127,12 +127,15 @@ export class CachedRequest {
         const effectiveEntry = selectEntry(item.plan.rule, entry, privateEntry, now);
         if (effectiveEntry !== undefined && isFresh(effectiveEntry, now)) {
           hits += 1;
+          item.plan.usage.onLookup('hits');
           call.resolve(index, { kind: 'entry', effectiveEntry, reason: undefined });
         } else if (effectiveEntry !== undefined && now < effectiveEntry.revalidateUntil) {
           stale.push(index);
+          item.plan.usage.onLookup('stale');
           call.resolve(index, { kind: 'entry', effectiveEntry, reason: 'revalidating' });
         } else {
           misses += 1;
+          item.plan.usage.onLookup('misses');
           if (effectiveEntry !== undefined && now < effectiveEntry.fallbackUntil)
             call.fallbacks[index] = effectiveEntry;
         }

@@ -22,15 +22,8 @@ export interface FetchCacheOptions {
   refreshTimeoutMs(subgraph: string): number;
   /** A key whose refresh failed is not refreshed again within this time. */
   readonly refreshBackoffMs: number;
-  /** A subgraph sent `Cache-Control`, `Age` or `extensions.cacheTags` that cannot be parsed. */
-  onInvalidMetadata(subgraph: string, reason: string): void;
   /** Whether `Cache-Control: no-store` of the subgraph does not count. */
   ignoresNoStore(subgraph: string): boolean;
-  /** An answer with values of these fields, which have a cache rule, was not stored. `fields`: coordinates. `reason`: text for
-   *  people. */
-  onNotStored(subgraph: string, fields: readonly string[], reason: string): void;
-  /** The same, because of the rules or the request: nothing was looked up. */
-  onUncacheable(subgraph: string, fields: readonly string[], reason: string): void;
   /** An error inside the gateway. The values concerned are not stored. */
   onFault(fault: unknown): void;
   /** Milliseconds since 1970. */

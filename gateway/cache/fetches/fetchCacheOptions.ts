@@ -8,9 +8,6 @@ import type { CacheObserver } from '../cacheMetrics.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
 import type { FetchCacheOptions } from './fetchCache.ts';
 
-/** Bounds the memory for reported reasons, which may contain text of the subgraph. */
-const maxReportedReasons = 1_000;
-
 /** The options of the fetch cache, from the configuration. */
 export function createFetchCacheOptions({
   config,
@@ -27,22 +24,7 @@ export function createFetchCacheOptions({
 }): FetchCacheOptions {
   const policyOf = memoizePolicies(config);
   const ignoredHeaders = new Set(config.cache.ignoreHeaders);
-  const warned = new Set<string>();
   const ignoresNoStore = new Set(config.cache.ignoreSubgraphNoStore);
-  const report = (
-    level: 'info' | 'warn',
-    subgraph: string,
-    fields: readonly string[],
-    reason: string,
-  ): void => {
-    const unreported = fields.filter((field) => !warned.has(`${subgraph} ${field} ${reason}`));
-    if (unreported.length === 0 || warned.size >= maxReportedReasons) return;
-    for (const field of unreported) warned.add(`${subgraph} ${field} ${reason}`);
-    log[level](
-      { subgraph, fields: unreported, reason },
-      'Values with a cache rule are not stored (docs/caching.md, "Nothing is cached?")',
-    );
-  };
   return {
     store,
     observer,
@@ -53,15 +35,7 @@ export function createFetchCacheOptions({
     headerNames: memoizeHeaderNames(config, ignoredHeaders),
     refreshTimeoutMs: (subgraph) => policyOf(subgraph).timeouts.deadline,
     refreshBackoffMs: config.cache.refreshPause,
-    onInvalidMetadata: (subgraph, reason) => {
-      const warning = `${subgraph} ${reason}`;
-      if (warned.has(warning) || warned.size >= maxReportedReasons) return;
-      warned.add(warning);
-      log.warn({ subgraph, reason }, 'A subgraph sent invalid cache metadata; its answer was not stored');
-    },
     ignoresNoStore: (subgraph) => ignoresNoStore.has(subgraph),
-    onNotStored: (subgraph, fields, reason) => report('warn', subgraph, fields, reason),
-    onUncacheable: (subgraph, fields, reason) => report('info', subgraph, fields, reason),
     onFault: (err) => log.error({ err }, 'An answer could not be stored in the cache'),
     now,
     timers: systemTimers,

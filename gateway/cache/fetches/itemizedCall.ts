@@ -1,5 +1,6 @@
 import type { CacheScope } from '../../execution/cachingContribution.ts';
 import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
+import type { FetchShape } from '../../execution/fetchShape.ts';
 import { isPlainObject, type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { RootFetchPartition } from '../../execution/rootFetchPartition.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
@@ -53,7 +54,7 @@ export interface ItemizedCall {
   responseKeyOf(index: number): number | string;
 }
 
-type ItemizeOptions = Pick<FetchCacheOptions, 'ignoredHeaders' | 'onUncacheable'>;
+type ItemizeOptions = Pick<FetchCacheOptions, 'ignoredHeaders'>;
 
 /** `undefined` if no item of the call may be stored or looked up. */
 export function itemizeCall(
@@ -72,8 +73,8 @@ function itemizeEntityFetch(
   plans: CachePlans,
   options: ItemizeOptions,
 ): ItemizedCall | undefined {
-  const plan = plans.planOf(call.shape);
-  if (plan === undefined || !hasRequiredIdentity(plan, call, options)) return undefined;
+  const plan = storablePlanOf(call.shape, plans, call, call.representations.length);
+  if (plan === undefined) return undefined;
   const keys = new FetchKeys(call, plan, options.ignoredHeaders);
   // A copy, because the caller empties its list when the call settles, and a refresh may still be running then.
   const representations = [...call.representations];
@@ -118,8 +119,8 @@ function itemizeRootFetch(
   const partition = plans.rootPartitionOf(call.shape);
   if (partition === undefined) return undefined;
   const items = partition.items.map(({ shape, responseName }) => {
-    const plan = plans.planOf(shape);
-    if (plan === undefined || !hasRequiredIdentity(plan, call, options)) return undefined;
+    const plan = storablePlanOf(shape, plans, call, 1);
+    if (plan === undefined) return undefined;
     const keys = new FetchKeys({ ...call, shape }, plan, options.ignoredHeaders);
     const target: CacheKeyTarget = { kind: 'root', field: responseName ?? '*' };
     return new LazyKeyItem(plan, keys, call, target, plan.rootType, {
@@ -240,15 +241,22 @@ class LazyKeyItem implements CacheableItem {
   }
 }
 
-/** Private values are not stored for requests without an identity. */
-function hasRequiredIdentity(
-  { rule, ruledFields }: CachePlan,
-  { requestContext, shape }: FetchCall,
-  { onUncacheable }: ItemizeOptions,
-): boolean {
-  if (rule.scope === 'PUBLIC' || requestContext.identity !== undefined) return true;
-  onUncacheable(shape.subgraph, ruledFields, 'the rule is private, and the request has no identity');
-  return false;
+/** `undefined` if values of the shape must not be stored for this request: counts them for the rules that some fields have.
+ *  Private values are not stored for requests without an identity. */
+function storablePlanOf(
+  shape: FetchShape,
+  plans: CachePlans,
+  { requestContext }: FetchCall,
+  values: number,
+): CachePlan | undefined {
+  const plan = plans.planOf(shape);
+  if (!plan.isCacheable) {
+    plan.countNotStored?.(values);
+    return undefined;
+  }
+  if (plan.rule.scope === 'PUBLIC' || requestContext.identity !== undefined) return plan;
+  plan.usage.onNotStored('the rule is private, and the request has no identity', 'info', values);
+  return undefined;
 }
 
 /** Relies on `__typename` being the first field of every representation. */

@@ -60,11 +60,12 @@ export function* storeAnswers({
     if (decision.kind === 'errors') {
       // A requested field that is missing without an error is as invalid as one of the wrong type.
       const isMissing = answer.value === undefined && answer.errors.length === 0 && !hasGeneralErrors;
-      reject(item, isMissing ? 'schema violation' : 'errors');
+      if (isMissing) reject(item, 'schema violation', 'the answer has no value and no error');
+      else reject(item, 'errors', decision.reason);
       continue;
     }
     if (decision.kind !== 'stored' && !isReplaceable) {
-      reject(item, decision.kind);
+      reject(item, decision.kind, decision.reason);
       continue;
     }
     // The text comes first: its length limits the time that the validation takes.
@@ -73,18 +74,16 @@ export function* storeAnswers({
     const invalidField = isTooLarge ? undefined : item.findInvalidIn(answer.value);
     if (invalidField !== undefined) {
       plan.isStorable = false;
-      options.onNotStored(subgraph, plan.ruledFields, `the schema forbids the value of ${invalidField}`);
-      reject(item, 'schema violation');
+      reject(item, 'schema violation', `the schema forbids the value of ${invalidField}`);
       continue;
     }
     if (decision.kind !== 'stored') {
-      reject(item, decision.kind);
+      reject(item, decision.kind, decision.reason);
       continue;
     }
     if (isTooLarge) {
       plan.isStorable = false;
-      options.onNotStored(subgraph, plan.ruledFields, 'the value is larger than cache.maxEntrySize');
-      reject(item, 'too large');
+      reject(item, 'too large', 'the value is larger than cache.maxEntrySize');
       continue;
     }
     const { lifetime, ageMs, scope, tags } = decision;
@@ -99,6 +98,7 @@ export function* storeAnswers({
       staleIfErrorUntil: now + lifetime.fallbackMs,
       tags: [subgraphTag(subgraph), ...valueTags, ...tags.map(customTag)],
     });
+    plan.usage.onStored();
     options.observer.onStored({ subgraph, type: item.type, bytes: Buffer.byteLength(value) });
     outcomes.push({
       kind: 'stored',
@@ -114,9 +114,10 @@ export function* storeAnswers({
   flushWrites();
   return outcomes;
 
-  function reject({ type }: CacheableItem, reason: NotStoredReason): void {
-    options.observer.onNotStored({ subgraph, type, reason });
-    outcomes.push({ kind: reason === 'schema violation' ? 'invalid' : 'not stored' });
+  function reject({ type, plan }: CacheableItem, kind: NotStoredReason, reason: string): void {
+    options.observer.onNotStored({ subgraph, type, reason: kind });
+    plan.usage.onNotStored(reason, kind === 'errors' ? 'info' : 'warn', 1);
+    outcomes.push({ kind: kind === 'schema violation' ? 'invalid' : 'not stored' });
   }
 
   function flushWrites(): void {
@@ -147,8 +148,6 @@ export function* storeAnswers({
           identity,
         },
       );
-      if (decision.kind === 'invalid') options.onInvalidMetadata(subgraph, decision.reason);
-      else if (decision.kind === 'refused') options.onNotStored(subgraph, plan.ruledFields, decision.reason);
       decisionsOfPlan.set(memoKey, decision);
     }
     return decision;

@@ -34,6 +34,18 @@ export interface CacheRules {
   hasFieldRule(type: GraphType, field: string): boolean;
   /** Whether a rule is declared for the type. */
   hasTypeRule(type: GraphType): boolean;
+  /** The names of the rule that defines the durations of a field, such as `Product` or `subgraph:inventory`. Several
+   *  interfaces can define them together. */
+  ruleNamesFor(type: GraphType, field: string, subgraph: string): readonly string[];
+  /** All rules as they are declared. */
+  readonly declared: readonly NamedRule[];
+}
+
+interface NamedRule {
+  readonly name: string;
+  /** `configuration`: also if it overrides a directive. */
+  readonly source: 'configuration' | 'directive';
+  readonly rule: DeclaredRule;
 }
 
 export interface CacheRulesResult {
@@ -59,7 +71,7 @@ export function readCacheRules(document: DocumentNode, configured: ConfiguredRul
     else if (target?.kind === 'subgraph') bySubgraph.set(target.subgraph, overrideRule(undefined, rule));
     else byCoordinate.set(key, overrideRule(byCoordinate.get(key), rule));
   }
-  return { rules: new LayeredCacheRules(graph, byCoordinate, bySubgraph), problems, unknown };
+  return { rules: new LayeredCacheRules(graph, byCoordinate, bySubgraph, configured), problems, unknown };
 }
 
 /** The configuration always replaces the durations of a directive, which belong together. It may omit scope and tags to
@@ -86,6 +98,7 @@ function findMissingTarget(target: CacheRuleTarget, graph: CacheGraph): string |
 
 class LayeredCacheRules implements CacheRules {
   readonly graph: CacheGraph;
+  readonly declared: readonly NamedRule[];
   readonly #byCoordinate: ReadonlyMap<string, DeclaredRule>;
   readonly #bySubgraph: ReadonlyMap<string, DeclaredRule>;
 
@@ -93,8 +106,17 @@ class LayeredCacheRules implements CacheRules {
     graph: CacheGraph,
     byCoordinate: ReadonlyMap<string, DeclaredRule>,
     bySubgraph: ReadonlyMap<string, DeclaredRule>,
+    configured: ConfiguredRules,
   ) {
     this.graph = graph;
+    this.declared = [
+      ...byCoordinate,
+      ...[...bySubgraph].map(([name, rule]) => [`subgraph:${name}`, rule] as const),
+    ].map(([name, rule]) => ({
+      name,
+      source: Object.hasOwn(configured, name) ? 'configuration' : 'directive',
+      rule,
+    }));
     this.#byCoordinate = byCoordinate;
     this.#bySubgraph = bySubgraph;
   }
@@ -117,6 +139,17 @@ class LayeredCacheRules implements CacheRules {
 
   hasTypeRule(type: GraphType): boolean {
     return this.#typeLayers(type).length > 0;
+  }
+
+  ruleNamesFor(type: GraphType, field: string, subgraph: string): readonly string[] {
+    const layers = [
+      [`${type.name}.${field}`],
+      type.supertypes.map((supertype) => `${supertype}.${field}`),
+      [type.name],
+      type.supertypes,
+    ].map((names) => names.filter((name) => this.#byCoordinate.has(name)));
+    const ofSubgraph = this.#bySubgraph.has(subgraph) ? [`subgraph:${subgraph}`] : [];
+    return layers.find((names) => names.length > 0) ?? ofSubgraph;
   }
 
   #fieldLayers(type: GraphType, field: string): DeclaredRule[] {

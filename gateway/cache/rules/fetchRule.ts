@@ -13,6 +13,8 @@ import {
 type FetchRule = {
   /** Coordinates of the selected fields that have a rule. */
   readonly ruledFields: readonly string[];
+  /** The rules that define the durations of these fields. */
+  readonly ruleNames: readonly string[];
 } & (
   | { readonly isCacheable: true; readonly rule: CacheRule }
   /** `reason`: text for people, with the coordinate of the field if one prevents caching. */
@@ -25,7 +27,7 @@ type FetchRule = {
  *  supergraph. */
 export function fetchRuleOf(shape: OperationShape, rules: CacheRules): FetchRule {
   if (shape.kind !== 'query')
-    return { isCacheable: false, reason: `a ${shape.kind} is never cached`, ruledFields: [] };
+    return { isCacheable: false, reason: `a ${shape.kind} is never cached`, ruledFields: [], ruleNames: [] };
   const accumulator = new RuleAccumulator();
   visitSelections<boolean>(
     shape,
@@ -38,16 +40,16 @@ export function fetchRuleOf(shape: OperationShape, rules: CacheRules): FetchRule
     },
     false,
   );
-  const ruledFields = [...accumulator.ruledFields];
+  const found = { ruledFields: [...accumulator.ruledFields], ruleNames: [...accumulator.ruleNames] };
   if (accumulator.missingReason !== undefined)
-    return { isCacheable: false, reason: accumulator.missingReason, ruledFields };
+    return { isCacheable: false, reason: accumulator.missingReason, ...found };
   if (accumulator.rule === undefined)
-    return { isCacheable: false, reason: 'no selected field has a rule', ruledFields };
+    return { isCacheable: false, reason: 'no selected field has a rule', ...found };
   if (!isUsable(accumulator.rule.lifetime))
-    return { isCacheable: false, reason: 'the shortest maxAge is 0s', ruledFields };
+    return { isCacheable: false, reason: 'the shortest maxAge is 0s', ...found };
   return {
     isCacheable: true,
-    ruledFields,
+    ...found,
     rule: {
       lifetime: accumulator.rule.lifetime,
       scope: strictestScope(accumulator.rule.scope, accumulator.scope),
@@ -70,7 +72,11 @@ export function fetchRuleOf(shape: OperationShape, rules: CacheRules): FetchRule
     if (isCovered && type.isValueType && !hasFieldRule && !rules.hasTypeRule(type)) return true;
     const rule = rules.ruleForField(type, name, shape.subgraph);
     if (rule === undefined) accumulator.missingReason ??= `${type.name}.${name} has no rule`;
-    else accumulator.add(rule, `${type.name}.${name}`);
+    else {
+      accumulator.add(rule, `${type.name}.${name}`);
+      for (const ruleName of rules.ruleNamesFor(type, name, shape.subgraph))
+        accumulator.ruleNames.add(ruleName);
+    }
     return rule !== undefined;
   }
 }
@@ -81,6 +87,7 @@ class RuleAccumulator {
   tags: readonly string[] = [];
   missingReason: string | undefined;
   readonly ruledFields = new Set<string>();
+  readonly ruleNames = new Set<string>();
 
   add(rule: CacheRule, coordinate: string): void {
     this.ruledFields.add(coordinate);

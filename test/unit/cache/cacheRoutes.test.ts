@@ -6,6 +6,7 @@ import { startScriptedServer } from '../../harness/scriptedServer.ts';
 const nothingStored: CacheAdmin = {
   invalidate: async () => ({ kind: 'done', deleted: 0, isPending: false }),
   entriesOf: async () => ({ kind: 'entries', entries: [], isComplete: true }),
+  ruleReports: () => [],
 };
 
 async function start(cache: Partial<CacheAdmin> | undefined) {

@@ -1,7 +1,9 @@
+import { pino } from 'pino';
 import { CachePlans } from '../../../../gateway/cache/fetches/cachePlans.ts';
 import { CachingFetchSender } from '../../../../gateway/cache/fetches/cachingFetchSender.ts';
 import { FetchCache, type FetchCacheOptions } from '../../../../gateway/cache/fetches/fetchCache.ts';
 import type { CacheRules } from '../../../../gateway/cache/rules/cacheRules.ts';
+import { RuleUsages } from '../../../../gateway/cache/ruleUsages.ts';
 import type { CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
 import { GatewayError } from '../../../../gateway/errors.ts';
@@ -93,8 +95,7 @@ export interface CachedFetchesFixture {
   readonly store: CacheStore;
   readonly cache: FetchCache;
   readonly clock: { now: number };
-  readonly problems: string[];
-  /** `subgraph: coordinates: reason` */
+  /** `subgraph: coordinates: reason`, as logged. */
   readonly notStored: string[];
   /** Sends an entity fetch, or a root fetch if `ids` is omitted. */
   fetch(
@@ -124,7 +125,6 @@ export function createCachedFetchesFixture(
 ): CachedFetchesFixture {
   const clock = { now: 1_000_000 };
   const now = (): number => clock.now;
-  const problems: string[] = [];
   const notStored: string[] = [];
   const cache = new FetchCache({
     store: new MemoryStore({ maxSize: 1_000_000, now }),
@@ -136,10 +136,7 @@ export function createCachedFetchesFixture(
     headerNames: () => ['authorization'],
     refreshTimeoutMs: () => 10_000,
     refreshBackoffMs: 1_000,
-    onInvalidMetadata: (subgraph, reason) => problems.push(`${subgraph}: ${reason}`),
     ignoresNoStore: () => false,
-    onNotStored: (subgraph, fields, reason) => notStored.push(`${subgraph}: ${fields.join(', ')}: ${reason}`),
-    onUncacheable: () => {},
     onFault: (fault) => {
       throw fault;
     },
@@ -147,7 +144,16 @@ export function createCachedFetchesFixture(
     timers: systemTimers,
     ...options,
   });
-  const plans = new CachePlans(rules, cache.options.onUncacheable);
+  const log = pino(
+    { level: 'warn', base: null },
+    {
+      write(line) {
+        const { subgraph, fields, reason } = JSON.parse(line);
+        notStored.push(`${subgraph}: ${fields.join(', ')}: ${reason}`);
+      },
+    },
+  );
+  const plans = new CachePlans(rules, new RuleUsages({ log, now }));
   const fetches = new CachingFetchSender({ next: subgraphs, plans, cache });
   return {
     fetches,
@@ -155,7 +161,6 @@ export function createCachedFetchesFixture(
     store: cache.store,
     cache,
     clock,
-    problems,
     notStored,
     fetch(shape, ids, scope = createRequestContext(), budget = undefined, priority = 'primary') {
       let result: FetchResult | undefined;

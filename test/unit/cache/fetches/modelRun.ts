@@ -1,6 +1,8 @@
+import { pino } from 'pino';
 import { CachePlans } from '../../../../gateway/cache/fetches/cachePlans.ts';
 import { CachingFetchSender } from '../../../../gateway/cache/fetches/cachingFetchSender.ts';
 import { FetchCache } from '../../../../gateway/cache/fetches/fetchCache.ts';
+import { RuleUsages } from '../../../../gateway/cache/ruleUsages.ts';
 import type { CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
 import { customTag, entityTag, subgraphTag, typeTag } from '../../../../gateway/cache/tags/tagNames.ts';
@@ -92,10 +94,7 @@ export class ModelRun {
           headerNames: () => ['x-user-id'],
           refreshTimeoutMs: () => 10_000,
           refreshBackoffMs: 1_000,
-          onInvalidMetadata: () => undefined,
           ignoresNoStore: () => false,
-          onNotStored: () => undefined,
-          onUncacheable: () => undefined,
           onFault: (fault) => this.faults.push(String(fault)),
           now: clock.now,
           timers,
@@ -105,7 +104,7 @@ export class ModelRun {
       (cache) =>
         new CachingFetchSender({
           next: new SubgraphFetchSender(this.subgraph, { acrossRequests: setup.isSharing, maxBatchSize: 3 }),
-          plans: new CachePlans(rules, () => undefined),
+          plans: new CachePlans(rules, new RuleUsages({ log: pino({ level: 'silent' }), now: clock.now })),
           cache,
         }),
     );
