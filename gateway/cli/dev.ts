@@ -14,7 +14,7 @@ export interface DevOptions extends Omit<ConfigOverrides, 'workers'> {
 }
 
 /** What is on in development unless the configuration says otherwise. */
-const developmentDefaults = {
+export const developmentDefaults = {
   listen: { drainTimeout: '2s' },
   security: { introspection: true, graphiql: true, suggestions: true, exposeSubgraphErrors: true },
   telemetry: { logFormat: 'pretty' },

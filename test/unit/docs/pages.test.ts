@@ -1,37 +1,21 @@
 import { existsSync } from 'node:fs';
-import { glob, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { transform } from 'esbuild';
+import { parse as parseGraphql } from 'graphql';
 import { parse } from 'yaml';
+import { createConfigJsonSchema } from '../../../gateway/config/configJsonSchema.ts';
 import { expandEnvironment } from '../../../gateway/config/expandEnvironment.ts';
 import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { hasContractStore } from '../../../gateway/contracts/storeProbe.ts';
+import { codeBlocksOf, fileNameOf, type Page, readPages } from '../../harness/documentation.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
-interface Page {
-  /** Relative to the repository's root. */
-  readonly path: string;
-  readonly text: string;
-}
-
-async function readPages(): Promise<Page[]> {
-  const patterns = [
-    '*.md',
-    'docs/**/*.md',
-    'subgraphs/*.md',
-    'storefront/*.md',
-    'bench/*.md',
-    '.changeset/*.md',
-  ];
-  const pages: Page[] = [];
-  for await (const path of glob(patterns, { cwd: root })) {
-    pages.push({ path, text: await readFile(join(root, path), 'utf8') });
-  }
-  return pages;
-}
-
 const pages = await readPages();
+const blocks = pages.flatMap((page) => codeBlocksOf(page).map((block) => ({ path: page.path, ...block })));
+const blocksIn = (...languages: string[]) => blocks.filter(({ language }) => languages.includes(language));
 
 /** The text without code, in which brackets are not links. */
 function proseOf(text: string): string {
@@ -95,9 +79,10 @@ describe('the documentation', () => {
 });
 
 describe('commands in the documentation', () => {
-  const commands = pages.flatMap(({ path, text }) =>
-    Array.from(text.matchAll(/^```sh\n([\s\S]*?)^```$/gm), ([, block = '']) => block)
-      .flatMap((block) => block.replaceAll('\\\n', '').split('\n'))
+  const commands = blocksIn('sh').flatMap(({ path, code }) =>
+    code
+      .replaceAll('\\\n', '')
+      .split('\n')
       .map((command) => ({ path, command })),
   );
 
@@ -108,7 +93,7 @@ describe('commands in the documentation', () => {
     );
     expect(
       commands.filter(({ command }) =>
-        /^(node (?!scripts\/bootstrap\.mjs)|tributary (?!contracts))/.test(command),
+        /^(node (?!scripts\/bootstrap\.mjs|\w+\.mjs$)|tributary (?!contracts))/.test(command),
       ),
     ).toEqual([]);
   });
@@ -138,24 +123,16 @@ describe('commands in the documentation', () => {
 });
 
 describe('YAML examples in the documentation', () => {
-  const examples = pages.flatMap(({ path, text }) =>
-    Array.from(text.matchAll(/^```ya?ml\n([\s\S]*?)^```$/gm), ([, yaml = ''], index) => ({
-      name: `${path}, number ${index + 1}`,
-      yaml,
-    })),
-  );
+  const examples = blocksIn('yaml', 'yml').filter((block) => !fileNameOf(block)?.startsWith('.github/'));
 
   test('are found', () => {
-    expect(examples.map(({ name }) => name)).toEqual(
-      expect.arrayContaining([
-        'README.md, number 1',
-        'README.md, number 2',
-        'docs/configuration.md, number 1',
-      ]),
+    const found = new Set(examples.map(({ path }) => path));
+    expect([...found]).toEqual(
+      expect.arrayContaining(['README.md', 'docs/configuration.md', 'docs/guides/cache-an-entity.md']),
     );
   });
 
-  test.each(examples.map(({ name, yaml }) => [name, yaml] as const))(
+  test.each(examples.map(({ path, line, code }) => [`${path}:${line}`, code] as const))(
     'are valid configurations: %s',
     (_, yaml) => {
       // Secrets of examples have no defaults.
@@ -164,6 +141,87 @@ describe('YAML examples in the documentation', () => {
       expect([...problems, ...findConfigProblems(expanded)]).toEqual([]);
     },
   );
+});
+
+describe('code in the documentation', () => {
+  const isFound = (found: readonly unknown[]): void => expect(found.length).toBeGreaterThan(5);
+
+  test('is valid GraphQL', () => {
+    const examples = blocksIn('graphql');
+    isFound(examples);
+    const problems = examples.flatMap(({ path, line, code }) => {
+      try {
+        // `…` stands for what a page leaves out.
+        parseGraphql(code.replaceAll('…', '__typename'));
+        return [];
+      } catch (error) {
+        return [`${path}:${line}: ${(error as Error).message}`];
+      }
+    });
+    expect(problems).toEqual([]);
+  });
+
+  test('is valid JSON, or the output of a command in a guide', () => {
+    const examples = blocksIn('json').filter(({ path }) => !path.startsWith('docs/guides/'));
+    isFound(examples);
+    const problems = examples.flatMap(({ path, line, code }) => {
+      try {
+        JSON.parse(code);
+        return [];
+      } catch (error) {
+        return [`${path}:${line}: ${(error as Error).message}`];
+      }
+    });
+    expect(problems).toEqual([]);
+  });
+
+  test('is valid JavaScript or TypeScript', async () => {
+    const examples = blocksIn('js', 'ts');
+    isFound(examples);
+    const problems = await Promise.all(
+      examples.map(({ path, line, code, language }) =>
+        transform(code, { loader: language === 'ts' ? 'ts' : 'js', format: 'esm', target: 'esnext' }).then(
+          () => [],
+          (error: Error) => [`${path}:${line}: ${error.message}`],
+        ),
+      ),
+    );
+    expect(problems.flat()).toEqual([]);
+  });
+});
+
+describe('the names of options in the documentation', () => {
+  const schema = createConfigJsonSchema();
+  const sections = Object.keys(schema.properties ?? {});
+  /** A part of responses, and attributes of OpenTelemetry. */
+  const otherNames = /^(extensions|http\.(request|response))\./;
+
+  /** Whether the configuration has the option. Names that users choose, such as those of subgraphs, stand for any. */
+  function isOption(name: string): boolean {
+    let current: readonly (typeof schema)[] = [schema];
+    for (const key of name.split('.')) {
+      current = current.flatMap(({ properties = {}, additionalProperties, anyOf = [] }) => [
+        ...[properties, ...anyOf.map((each) => each.properties ?? {})].flatMap((known) =>
+          Object.hasOwn(known, key) ? [known[key] as typeof schema] : [],
+        ),
+        ...(typeof additionalProperties === 'object' ? [additionalProperties] : []),
+      ]);
+    }
+    return current.length > 0;
+  }
+
+  test.each(
+    pages
+      .filter(({ path }) => /^(README\.md|docs\/(?!decisions|migration|configuration))/.test(path))
+      .map((page) => [page.path, page] as const),
+  )('are those of the configuration: %s', (_, { text }) => {
+    const named = Array.from(text.matchAll(/`([a-z]+(?:\.[\w*]+)+)`/g), ([, name = '']) => name);
+    expect(
+      named.filter(
+        (name) => sections.includes(name.split('.')[0] ?? '') && !otherNames.test(name) && !isOption(name),
+      ),
+    ).toEqual([]);
+  });
 });
 
 test('the gateway of two subgraphs in README.md has no contracts of another graph to guard in this repository', async () => {

@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { codeBlocksOf, readPages } from '../harness/documentation.ts';
+import { PageRunner, ScriptThread } from '../harness/pageRunner.ts';
+import { type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+
+const guides = (await readPages()).filter(({ path }) => /^docs\/guides\/(?!README)/.test(path));
+const scripts = new ScriptThread();
+
+let directory: string;
+let redis: DedicatedRedisServer;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tributary-guides-'));
+  redis = await startDedicatedRedis();
+});
+afterAll(async () => {
+  await scripts[Symbol.asyncDispose]();
+  await redis[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+test.each(guides.map((guide) => [guide.path, guide] as const))(
+  'a reader can follow %s in an empty folder, and then once more',
+  async (path, guide) => {
+    const ports = new Map([['6379', redis.port]]);
+    const folder = join(directory, path.replaceAll('/', '-'));
+    await using runner = await PageRunner.start({ directory: folder, scripts, ports });
+    const blocks = codeBlocksOf(guide);
+    await runner.run(blocks);
+    await runner.run(blocks);
+  },
+);
+
+test('each guide has fewer than 120 lines', () => {
+  const lengths = guides.map(({ path, text }) => [path, text.trimEnd().split('\n').length] as const);
+  expect(lengths.filter(([, length]) => length >= 120)).toEqual([]);
+  expect(lengths).toHaveLength(7);
+});
