@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ConfigJsonSchema, createConfigJsonSchema } from '../../gateway/config/configJsonSchema.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { readPages, typeScriptModulesOf } from '../harness/documentation.ts';
 import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -99,7 +100,7 @@ describe('the built package', () => {
     expect(descriptions.filter((description) => !types.includes(`/** ${description}`))).toEqual([]);
   });
 
-  test('accepts valid options of createGateway and the examples of docs/extensions.md and docs/migration/, and refuses other options, at compile time', async () => {
+  test('accepts valid options of createGateway and the TypeScript of all pages, and refuses other options, at compile time', async () => {
     const consumer = join(out, 'consumer.ts');
     await writeFile(
       consumer,
@@ -138,6 +139,17 @@ describe('the built package', () => {
         '../../gateway/gateway.js',
       );
       files.push(...ofPage.values());
+    }
+    for (const page of await readPages()) {
+      if (/^docs\/(extensions\.md|migration\/)|^\.changeset\//.test(page.path)) continue;
+      for (const [index, code] of typeScriptModulesOf(page).entries()) {
+        const file = join(out, 'examples', `${page.path.replaceAll(/\W/g, '-')}-${index}.ts`);
+        await writeFile(
+          file,
+          code.replaceAll(/from 'tributary(-gateway)?'/g, "from '../gateway/gateway.js'"),
+        );
+        files.push(file);
+      }
     }
     const run = promisify(execFile)(process.execPath, [
       compiler,

@@ -50,3 +50,12 @@ export function codeBlocksOf({ text }: Page): readonly CodeBlock[] {
 export function fileNameOf({ code }: CodeBlock): string | undefined {
   return /^(?:#|\/\/) (\S+\.\w+)\n/.exec(code)?.[1];
 }
+
+/** The TypeScript modules of a page: blocks that a reader saves to a file, or that import the gateway. Other blocks are
+ *  parts of modules. */
+export function typeScriptModulesOf(page: Page): readonly string[] {
+  return codeBlocksOf(page)
+    .filter(({ language }) => language === 'ts')
+    .filter((block) => fileNameOf(block) !== undefined || /from 'tributary(-gateway)?'/.test(block.code))
+    .map(({ code }) => code);
+}

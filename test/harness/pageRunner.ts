@@ -23,11 +23,18 @@ import { planInProcess } from './inProcessPlanner.ts';
 const root = join(import.meta.dirname, '../..');
 const packageName = 'tributary-gateway';
 
+interface Gate {
+  open(): void;
+  close(): void;
+}
+
 interface PageRunnerOptions {
   /** An empty directory, in which the commands run. */
   readonly directory: string;
-  /** Shared by pages that run one after the other. The caller closes it. */
+  /** Runs the scripts of the pages. The caller closes it. */
   readonly scripts: ScriptThread;
+  /** What slow fields wait for: closed when a command begins, open when a stream is. Default: that of the scripts. */
+  readonly gate?: Gate;
   /** Ports on this machine by the ports that pages name. */
   readonly ports?: ReadonlyMap<string, number>;
 }
@@ -52,14 +59,21 @@ export class PageRunner implements AsyncDisposable {
   readonly #ports: Map<string, number>;
   readonly #files = new Map<string, string>();
   readonly #scripts: ScriptThread;
+  readonly #gate: Gate;
+  readonly #givenPorts: ReadonlyMap<string, number>;
   readonly #npx: NpxServer;
   #gateway: RunningGateway | undefined;
   #outputs: Output[] = [];
   readonly #children = new Set<ChildProcess>();
 
-  private constructor({ directory, scripts, ports = new Map() }: PageRunnerOptions, npx: NpxServer) {
+  private constructor(
+    { directory, scripts, gate = scripts, ports = new Map() }: PageRunnerOptions,
+    npx: NpxServer,
+  ) {
     this.#directory = directory;
     this.#scripts = scripts;
+    this.#gate = gate;
+    this.#givenPorts = ports;
     this.#ports = new Map(ports);
     this.#npx = npx;
   }
@@ -81,19 +95,41 @@ export class PageRunner implements AsyncDisposable {
         throw new Error(`Line ${block.line}: ${cause.message}`, { cause });
       });
     }
-    await this.#endPage();
+    await this.endPage();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#endPage();
-    await this.#npx.close();
+  /** Saves a file for the commands that follow. */
+  save(name: string, text: string): void {
+    this.#files.set(name, text);
   }
 
-  async #endPage(): Promise<void> {
+  /** Runs commands until they end, and returns what they printed. `npx tributary serve` and `dev` continue. A status from
+   *  400 on is a failure of curl. */
+  async execute(commands: string): Promise<string> {
+    this.#outputs = [];
+    await this.#runCommands(commands, '--fail-with-body');
+    const limit = timeLimit();
+    for (const output of this.#outputs) {
+      while (!output.isEnded) {
+        if (!(await Promise.race([output.changed, limit])))
+          throw new Error(`It does not end:\n${output.text}`);
+      }
+    }
+    return this.#outputs.map((output) => output.text).join('');
+  }
+
+  /** Ends everything that the commands of a page have started, except for the servers of scripts. */
+  async endPage(): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL');
     this.#children.clear();
     await this.#gateway?.gateway.close();
     this.#gateway = undefined;
+    for (const [port, actual] of this.#givenPorts) this.#ports.set(port, actual);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.endPage();
+    await this.#npx.close();
   }
 
   async #runBlock(block: CodeBlock): Promise<void> {
@@ -103,13 +139,13 @@ export class PageRunner implements AsyncDisposable {
     else if (block.language === 'json' || block.language === 'text') await this.#expectOutput(block.code);
   }
 
-  async #runCommands(code: string): Promise<void> {
+  async #runCommands(code: string, curlOptions = ''): Promise<void> {
     const lines = code.replaceAll('\\\n', ' ').trimEnd().split('\n');
-    if (!lines.some((line) => inProcessCommand.test(line))) return this.#runShell(code);
+    if (!lines.some((line) => inProcessCommand.test(line))) return this.#runShell(code, curlOptions);
     for (const line of lines.map((each) => each.replace(/ +#.*$/, ''))) {
       const [, command, rest = ''] = inProcessCommand.exec(line) ?? [];
       const words = rest.split(/ +/).filter((word) => word !== '');
-      if (command === undefined) await this.#runShell(line);
+      if (command === undefined) await this.#runShell(line, curlOptions);
       else if (command === 'npm install') for (const name of words) await this.#install(name);
       else if (command === 'node') await this.#runScript(words[0] ?? '');
       else await this.#startGateway(command.endsWith('dev'), words);
@@ -167,6 +203,8 @@ export class PageRunner implements AsyncDisposable {
       {
         ...config,
         supergraph: await this.#supergraphOf(config),
+        // The repository has a store for the demo.
+        contracts: { ...config.contracts, guard: 'off' },
         listen: { ...config.listen, port: 0 },
         admin: { ...config.admin, port: 0 },
       },
@@ -197,13 +235,13 @@ export class PageRunner implements AsyncDisposable {
     return { file, watch: false };
   }
 
-  async #runShell(code: string): Promise<void> {
+  async #runShell(code: string, curlOptions: string): Promise<void> {
     const running = this.#gateway;
     if (running !== undefined && running.source !== this.#files.get(running.file)) {
       await this.#startGateway(running.isDevelopment, running.words);
     }
     await this.#saveFiles();
-    this.#scripts.hold();
+    this.#gate.close();
     const child = spawn('sh', ['-ec', this.#localise(code)], {
       cwd: this.#directory,
       env: {
@@ -211,6 +249,7 @@ export class PageRunner implements AsyncDisposable {
         PATH: `${join(this.#directory, '.bin')}${delimiter}${process.env.PATH}`,
         NPX_URL: this.#npx.url,
         CURL: await curlPath(),
+        CURL_OPTIONS: curlOptions,
         GIT_AUTHOR_NAME: 'Reader',
         GIT_AUTHOR_EMAIL: 'reader@example.com',
         GIT_COMMITTER_NAME: 'Reader',
@@ -238,7 +277,7 @@ export class PageRunner implements AsyncDisposable {
     const isDone = await Promise.race([ended, ...(isStream ? [isOpen.promise] : []), timeLimit()]);
     if (!isDone) throw new Error(`The command does not end:\n${errors}${output.text}`);
     ended.catch(() => {});
-    if (isStream) this.#scripts.release();
+    if (isStream) this.#gate.open();
   }
 
   async #expectOutput(expected: string): Promise<void> {
@@ -317,9 +356,9 @@ interface RunningGateway {
 
 const inProcessCommand = /^(npm install|node|npx tributary (?:serve|dev))\b(.*)$/;
 
-/** Servers listen on free ports, and slow resolvers wait for `release()`. */
+/** Servers listen on free ports, and slow resolvers wait for the gate. */
 function forTests(source: string): string {
-  return source.replaceAll(/\bport: \d{4}/g, 'port: 0').replaceAll('setTimeout(1000)', 'untilRelease()');
+  return source.replaceAll(/\bport: \d{4}/g, 'port: 0').replaceAll('setTimeout(1000)', 'untilOpen()');
 }
 
 function withoutSpace(output: string): string {
@@ -343,7 +382,7 @@ function ignoreExisting(error: NodeJS.ErrnoException): void {
 }
 
 /** Runs the scripts of a page in one thread, so that they load their packages once. */
-export class ScriptThread implements AsyncDisposable {
+export class ScriptThread implements Gate, AsyncDisposable {
   #worker: Worker | undefined;
   readonly #running = new Map<string, { readonly source: string; readonly log: string }>();
   #runs = 0;
@@ -362,13 +401,13 @@ export class ScriptThread implements AsyncDisposable {
   }
 
   /** Makes scripts wait at `setTimeout(1000)`. */
-  hold(): void {
-    this.#worker?.postMessage('hold');
+  close(): void {
+    this.#worker?.postMessage('close');
   }
 
   /** Lets everything that waits in a script continue, and what would wait later. */
-  release(): void {
-    this.#worker?.postMessage('release');
+  open(): void {
+    this.#worker?.postMessage('open');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -382,11 +421,11 @@ const { format } = require('node:util');
 let log = '';
 console.log = (...values) => { log += format(...values) + '\\n'; };
 let gate = Promise.withResolvers();
-globalThis.untilRelease = () => gate.promise;
+globalThis.untilOpen = () => gate.promise;
 parentPort.on('message', (url) => {
-  if (url === 'release') return gate.resolve();
-  if (url === 'hold') {
-    // What waits already continues with the next release.
+  if (url === 'open') return gate.resolve();
+  if (url === 'close') {
+    // What waits already continues when the gate opens again.
     const next = Promise.withResolvers();
     next.promise.then(gate.resolve);
     gate = next;
@@ -411,7 +450,7 @@ const streamIsOpen = 'HTTP/1.1 200';
 
 /** Adds the headers of a stream to standard error, where `#runShell` waits for them. */
 const curlScript = `#!/bin/sh
-if [ "$1" = -N ]; then exec "$CURL" -v "$@"; else exec "$CURL" "$@"; fi
+if [ "$1" = -N ]; then exec "$CURL" -v "$@"; else exec "$CURL" $CURL_OPTIONS "$@"; fi
 `;
 
 let foundCurl: Promise<string> | undefined;
