@@ -46,7 +46,7 @@ test(
     );
     expect(problems).toEqual([]);
   },
-  20_000 + 200 * count,
+  240_000 + 200 * count,
 );
 
 test(
@@ -64,5 +64,5 @@ test(
     );
     expect(problems).toEqual([]);
   },
-  20_000 + 400 * count,
+  240_000 + 400 * count,
 );

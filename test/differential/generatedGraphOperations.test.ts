@@ -20,7 +20,7 @@ const {
   all: seeds,
 } = chooseSeeds('DIFFERENTIAL', { perRun: 10, pool: 10, long: 40 });
 const faultPercent = 15;
-const timeout = 20_000 + 400 * count;
+const timeout = 240_000 + 400 * count;
 
 describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
   `${count} generated operations from seed ${firstSeed} on over the graph $name`,

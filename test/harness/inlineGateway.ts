@@ -249,7 +249,12 @@ class DeferredAnswer implements AsyncDisposable {
 
 class InlineServer implements RunningInlineSubgraph {
   readonly calls: SubgraphCall[] = [];
-  readonly #server = createServer((request, response) => void this.#serve(request, response));
+  readonly #server = createServer(
+    // Planning in this process can block it for longer than Node's default of 5 s. Then the server closes connections on
+    // which the gateway has just sent a request.
+    { keepAliveTimeout: 75_000 },
+    (request, response) => void this.#serve(request, response),
+  );
   readonly #schema: GraphQLSchema;
   readonly #sockets = new Set<unknown>();
   readonly #gates = new Map<string, Gate>();
