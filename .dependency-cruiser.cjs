@@ -27,7 +27,7 @@ const mayImport = {
   subscriptions: ['execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
   contracts: ['operation', 'planning', 'subgraphs', ...asFeature],
   extensions: ['execution', 'operation', 'response', 'subgraphs', ...asFeature],
-  insights: ['execution', 'operation', 'subgraphs', ...asFeature],
+  insights: ['execution', 'operation', 'planning', 'subgraphs', ...asFeature],
   tracing: asFeature,
   telemetry: ['transport/http/routes'],
   // What everything may import imports nothing.

@@ -4,6 +4,7 @@ import type { SharedPersistedQueries } from './admission/documents/sharedPersist
 import type { TrustedDocuments } from './admission/documents/trustedDocuments.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
 import type { Feature, FeatureContext } from './feature.ts';
+import { ExplainedTracing } from './insights/explainedTracing.ts';
 import { explainOperation } from './operation/explainOperation.ts';
 import { subgraphParamNames } from './subscriptions/subscriptionFeature.ts';
 import type { RequestRecorder } from './telemetry/requestRecorder.ts';
@@ -41,6 +42,8 @@ export function createListeners({
 }: ListenersOptions): HttpServer {
   const { config, supergraphs, authentication, timers, log } = context;
   const { limits, security, delivery } = config;
+  // Plans show fields that are not in the API schema: only GraphiQL gets them, where clients may see the subgraphs.
+  const canExplain = security.graphiql && security.exposeSubgraphs;
   return createHttpServer({
     listen: config.listen,
     admin: config.admin,
@@ -48,7 +51,7 @@ export function createListeners({
     executeOperation,
     recorder,
     authentication,
-    tracing: context.tracing,
+    tracing: canExplain ? new ExplainedTracing(context.tracing) : context.tracing,
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();
@@ -75,7 +78,12 @@ export function createListeners({
     initTimeoutMs: delivery.initTimeout,
     reservationTimeoutMs: delivery.reservationTimeout,
     textCacheSize: config.planning.textCacheSize,
-    ...(security.graphiql ? { graphiqlDirectory: findGraphiqlDirectory() } : {}),
+    ...(security.graphiql
+      ? {
+          graphiqlDirectory: findGraphiqlDirectory(),
+          graphiqlSettings: { tabs: security.graphiqlTabs, canExplain },
+        }
+      : {}),
     addPublicRoutes: (routes, draining) => {
       for (const feature of features) feature.addPublicRoutes?.(routes, draining);
     },

@@ -34,7 +34,7 @@ if (status !== 0) process.exit(status ?? 1);
 const optionTypes = join(out, 'gateway/config/schema.d.ts');
 await writeFile(optionTypes, describeOptions(await readFile(optionTypes, 'utf8')));
 for (const folder of folders) await copyAssets(join(root, folder), join(out, folder));
-await cp(await ensureGraphiql(), join(out, 'gateway/transport/graphiql/bundle'), { recursive: true });
+await cp(await ensureGraphiql(), join(out, 'gateway/transport/graphiql/page/bundle'), { recursive: true });
 await cp(await ensureInsightsPage(), join(out, 'gateway/insights/page/bundle'), { recursive: true });
 // A copied `dist/` runs as ES modules, and knows its version and which Node it needs.
 const { version, engines } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));

@@ -7,7 +7,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 
 import { join } from 'node:path';
 import { findInsightsDirectory } from '../gateway/insights/insightsPage.ts';
 import { bundleInsightsPage } from '../gateway/insights/page/bundle.ts';
-import { bundleGraphiql } from '../gateway/transport/graphiql/bundle.ts';
+import { bundleGraphiql } from '../gateway/transport/graphiql/page/bundle.ts';
 import { findGraphiqlDirectory } from '../gateway/transport/graphiql/graphiqlFiles.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -25,7 +25,7 @@ interface Bundle {
 export function ensureGraphiql(): Promise<string> {
   return ensure({
     directory: findGraphiqlDirectory(),
-    sources: 'gateway/transport/graphiql',
+    sources: 'gateway/transport/graphiql/page',
     bundle: bundleGraphiql,
   });
 }

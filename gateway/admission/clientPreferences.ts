@@ -51,6 +51,7 @@ function readAutoDefer(text: string | undefined): boolean {
   throw invalidHeader('tributary-defer', 'auto, or no such header');
 }
 
-function invalidHeader(name: string, expected: string): GatewayError {
+/** The error for a header of a client that cannot be read. */
+export function invalidHeader(name: string, expected: string): GatewayError {
   return new GatewayError('BAD_REQUEST', `The header "${name}" has an invalid value. Expected ${expected}.`);
 }

@@ -16,7 +16,13 @@ export interface DevOptions extends Omit<ConfigOverrides, 'workers'> {
 /** What is on in development unless the configuration says otherwise. */
 export const developmentDefaults = {
   listen: { drainTimeout: '2s' },
-  security: { introspection: true, graphiql: true, suggestions: true, exposeSubgraphErrors: true },
+  security: {
+    introspection: true,
+    graphiql: true,
+    suggestions: true,
+    exposeSubgraphErrors: true,
+    exposeSubgraphs: true,
+  },
   telemetry: { logFormat: 'pretty' },
 };
 

@@ -1,3 +1,4 @@
+import type { FetchOutcome } from '../telemetry/fetchSpan.ts';
 import type { FetchStep } from './program.ts';
 
 /** Observes one execution and the response that is made of it, for timings and traces. Must not throw. */
@@ -31,6 +32,33 @@ export interface PayloadTimes {
   readonly criticalPath: readonly CriticalFetch[];
   /** What else the first payload waited for. */
   readonly timings?: ResponseTimings;
+  /** For a request with the header `tributary-explain`. */
+  readonly explain?: Explanation;
+}
+
+/** How a payload came about. */
+export interface Explanation {
+  /** The query plan as text; in the first payload only. */
+  readonly plan?: string;
+  /** All fetches so far, in the order of their starts. */
+  readonly fetches: readonly ExplainedFetch[];
+}
+
+export interface ExplainedFetch {
+  readonly subgraph: string;
+  /** Entities that were fetched; 0 for root fields. */
+  readonly entities: number;
+  /** The delivery group that needs it; 0 is the first payload. */
+  readonly group: number;
+  /** From the start of the request or event, in milliseconds. */
+  readonly startMs: number;
+  /** `null` while it runs. */
+  readonly endMs: number | null;
+  /** `cached`: without a request. `joined`: by the request of another operation. Omitted while it runs, or if it failed
+   *  without a request. */
+  readonly outcome?: FetchOutcome;
+  /** Code of the error that it failed with. */
+  readonly error?: string;
 }
 
 export interface CriticalFetch {

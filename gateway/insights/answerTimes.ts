@@ -1,6 +1,7 @@
 import type {
   CriticalFetch,
   ExecutionObserver,
+  Explanation,
   PayloadTimes,
   ResponseEnd,
   ResponseTimings,
@@ -43,6 +44,7 @@ export class AnswerTimes implements ExecutionObserver {
   readonly #recorder: AnswerRecorder;
   readonly #startedAt: number;
   readonly #plannedMs: number;
+  readonly #explain: ((isFirst: boolean) => Explanation) | undefined;
   #starts: Float32Array | undefined;
   #ends: Float32Array | undefined;
   #pendingGroups = noGroups;
@@ -50,10 +52,16 @@ export class AnswerTimes implements ExecutionObserver {
   #firstPayloadMs = Number.NaN;
 
   /** `startedAt`: when the request began, on the clock of `recorder.now`. `isDetailed`: whether the times of the steps are
-   *  recorded. */
-  constructor(recorder: AnswerRecorder, startedAt: number, isDetailed: boolean) {
+   *  recorded. `explain`: for a client that gets an explanation with its payloads. */
+  constructor(
+    recorder: AnswerRecorder,
+    startedAt: number,
+    isDetailed: boolean,
+    explain?: (isFirst: boolean) => Explanation,
+  ) {
     this.#recorder = recorder;
     this.#startedAt = startedAt;
+    this.#explain = explain;
     this.#plannedMs = this.#elapsedMs();
     if (!isDetailed) return;
     const { length } = recorder.plan.steps;
@@ -101,14 +109,15 @@ export class AnswerTimes implements ExecutionObserver {
     const gating = groups ?? firstPayloadGroups(plan, this.#pendingGroups);
     const chain = findCriticalPath(plan, steps, gating);
     const criticalPath = toCriticalPath(plan, steps, chain, this.#plannedMs);
-    if (groups !== undefined) return { criticalPath };
+    const explanation = this.#explain && { explain: this.#explain(groups === undefined) };
+    if (groups !== undefined) return { criticalPath, ...explanation };
     const timings = timingsOf({
       plannedMs: this.#plannedMs,
       fetchedMs: endOf(chain, steps, this.#plannedMs),
       readyMs: this.#pendingGroups.size > 0 ? this.#readyMs : undefined,
       firstPayloadMs: this.#elapsedMs(),
     });
-    return { criticalPath, timings };
+    return { criticalPath, timings, ...explanation };
   }
 
   get #steps(): StepTimes | undefined {

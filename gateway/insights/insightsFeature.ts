@@ -12,6 +12,8 @@ import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { AnswerTimes } from './answerTimes.ts';
+import { ExplainedTrace } from './explainedTracing.ts';
+import { explainPayload } from './explainPayload.ts';
 import type { InsightsData, OperationInsights, SubgraphInsights } from './insightsData.ts';
 import { addInsightsPage, findInsightsDirectory } from './insightsPage.ts';
 import { OperationTable } from './operationTable.ts';
@@ -82,13 +84,19 @@ export class InsightsFeature implements Feature {
 
   observeExecution(
     operation: PreparedOperation,
-    _: RequestContext,
+    { trace }: RequestContext,
     { request, startedAt, isJoined = false }: ExecutionOrigin,
   ): ExecutionObserver | undefined {
     // A job answers no request.
     if (startedAt === undefined) return undefined;
     const plan = this.#operations.planOf(operation, request);
-    return plan && new AnswerTimes(plan, startedAt, !isJoined && (plan.takeTurn() || this.#recordsAll));
+    const explain =
+      trace instanceof ExplainedTrace
+        ? (isFirst: boolean) => explainPayload(trace, startedAt, isFirst ? operation.plan : undefined)
+        : undefined;
+    if (plan === undefined) return undefined;
+    const isDetailed = !isJoined && (plan.takeTurn() || this.#recordsAll);
+    return new AnswerTimes(plan, startedAt, isDetailed, explain);
   }
 
   addAdminRoutes(routes: Routes): void {

@@ -1,5 +1,6 @@
 import type { DocumentNode, GraphQLObjectType } from 'graphql';
 import type { Program } from '../execution/program.ts';
+import type { QueryPlan } from '../planning/queryPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { Access } from './authorization/access.ts';
 import type { EnrichmentRule } from './enrichmentRule.ts';
@@ -21,6 +22,8 @@ export interface PreparedOperation {
    *  have taken too long. */
   readonly isSplitRefused: boolean;
   readonly program: Program;
+  /** What `program` was compiled from; omitted when the operation needs no subgraph. */
+  readonly plan?: QueryPlan | undefined;
   /** Active labels of progressive `@override`s, among those that the plan depends on. */
   readonly overrides: readonly string[];
   /** What the client may read; `undefined` if the operation touches nothing that is protected. */

@@ -271,6 +271,7 @@ export class Preparer {
       isFused,
       isSplitRefused: input?.isSplitOptional === true && planned?.isSplitByPlanner === false,
       program: this.#compile(supergraph, normalized, variables, planned),
+      plan: planned?.plan,
       overrides,
       access,
       introspection: createIntrospectionDocument(operation, normalized.root),

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { bundleGraphiql } from '../../gateway/transport/graphiql/bundle.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { createBrowserPage } from '../../gateway/transport/graphiql/graphiqlFiles.ts';
+import { ensureGraphiql } from '../../scripts/bundles.ts';
 import { exchange } from '../harness/rawHttp.ts';
 import { startScriptedServer } from '../harness/scriptedServer.ts';
 
@@ -12,16 +10,14 @@ const browser = {
   headers: { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' },
 };
 
+/** The first bundling on a machine takes some seconds. */
+const bundlingTimeoutMs = 120_000;
+
 let directory: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'graphiql-'));
-  await bundleGraphiql(directory);
-});
-
-afterAll(async () => {
-  await rm(directory, { recursive: true });
-});
+  directory = await ensureGraphiql();
+}, bundlingTimeoutMs);
 
 describe('GraphiQL', () => {
   test('is served to a browser with every file that its page loads', async () => {
@@ -43,8 +39,8 @@ describe('GraphiQL', () => {
       }),
     );
     expect(served).toEqual([
-      ['/graphiql/app.css', 200, 'text/css; charset=utf-8'],
       ['/graphiql/style.css', 200, 'text/css; charset=utf-8'],
+      ['/graphiql/app.css', 200, 'text/css; charset=utf-8'],
       ['/graphiql/app.js', 200, 'text/javascript; charset=utf-8'],
     ]);
   });

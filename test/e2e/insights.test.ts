@@ -14,7 +14,7 @@ let timers: ManualTimers;
 beforeAll(async () => {
   timers = createManualTimers();
   gateway = await startInlineGateway({
-    config: { security: { exposeSubgraphs: true } },
+    config: { security: { exposeSubgraphs: true, graphiql: true } },
     dependencies: { timers, now: () => Date.UTC(2026, 0, 1) + timers.now() },
     subgraphs: [
       {
@@ -47,7 +47,10 @@ const page = (id: string): string => `query Page { product(id: "${id}") { name r
 
 interface Reported {
   readonly extensions?: {
-    readonly tributary?: { readonly criticalPath?: readonly { readonly ms: number }[] };
+    readonly tributary?: {
+      readonly criticalPath?: readonly { readonly ms: number }[];
+      readonly explain?: unknown;
+    };
   };
 }
 
@@ -181,5 +184,84 @@ describe('GET /insights/data', () => {
       400,
       { error: 'operations is "all"; expected a number from 0 to 1000.' },
     ]);
+  });
+});
+
+describe('an explanation', () => {
+  const headers = { 'tributary-explain': 'true' };
+  const [startMs, endMs] = [expect.any(Number), expect.any(Number)];
+  const sent = { startMs, endMs, outcome: 'sent' };
+
+  test('is in the response to a request with tributary-explain, with the plan and all fetches', async () => {
+    const { body } = await gateway.execute('query Explained { product(id: "p1") { name stock } }', {
+      headers,
+    });
+    expect((body as Reported).extensions?.tributary?.explain).toEqual({
+      plan: [
+        'QueryPlan {',
+        '  Sequence {',
+        '    Fetch(service: "products") {',
+        '      {',
+        '        product(id: "p1") {',
+        '          __typename',
+        '          id',
+        '          name',
+        '        }',
+        '      }',
+        '    },',
+        '    Flatten(path: "product") {',
+        '      Fetch(service: "stock") {',
+        '        {',
+        '          ... on Product {',
+        '            __typename',
+        '            id',
+        '          }',
+        '        } =>',
+        '        {',
+        '          ... on Product {',
+        '            stock',
+        '          }',
+        '        }',
+        '      },',
+        '    },',
+        '  },',
+        '}',
+      ].join('\n'),
+      fetches: [
+        { subgraph: 'products', entities: 0, group: 0, ...sent },
+        { subgraph: 'stock', entities: 1, group: 0, ...sent },
+      ],
+    });
+  });
+
+  test('of a deferred payload has the fetches so far, without the plan', async () => {
+    await using deferred = await gateway.executeIncrementally(
+      'query ExplainedDefer { product { name ... @defer { reviews } } }',
+      { headers },
+    );
+    const payloads = (await deferred.remaining()) as readonly Reported[];
+    const explanations = payloads.map(({ extensions }) => extensions?.tributary?.explain);
+    const products = { subgraph: 'products', entities: 0, group: 0, ...sent };
+    expect(explanations).toEqual([
+      { plan: expect.stringContaining('Deferred(depends: [0], path: "product"'), fetches: [products] },
+      { fetches: [products, { subgraph: 'reviews', entities: 1, group: 1, ...sent }] },
+    ]);
+  });
+
+  test('is not in the response to another request, nor of a gateway whose GraphiQL or subgraphs are hidden', async () => {
+    const explanationOf = async ({ body }: { readonly body: unknown }) =>
+      (body as Reported).extensions?.tributary?.explain;
+    expect(await explanationOf(await gateway.execute(page('p1')))).toBeUndefined();
+    for (const security of [{ exposeSubgraphs: true }, { graphiql: true }]) {
+      await using other = await startInlineGateway({
+        config: { security },
+        subgraphs: [{ name: 'a', sdl: 'type Query { a: Int }', resolvers: { Query: { a: () => 1 } } }],
+      });
+      const answer = await other.execute('{ a }', { headers });
+      expect([answer.body, await explanationOf(answer)]).toEqual([
+        expect.objectContaining({ data: { a: 1 } }),
+        undefined,
+      ]);
+    }
   });
 });

@@ -1,5 +1,6 @@
+import { GraphQLError, isExecutableDefinitionNode, parse } from 'graphql';
 import { z } from 'zod';
-import { choice, duration, flag, text } from '../scalars.ts';
+import { choice, duration, flag, nonBlankText, text } from '../scalars.ts';
 import { authorization } from './authorization.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
 import { identitySection } from './identity.ts';
@@ -21,6 +22,21 @@ function isOrigin(value: string): boolean {
   return !value.replace(/^https?:\/\/\*\.(?=.)/, '').includes('*');
 }
 
+const operations = 'the text of one or several GraphQL operations';
+
+/** The problem with the text of a tab; `undefined` for none. */
+function findTabProblem(text: string): string | undefined {
+  try {
+    return parse(text).definitions.every(isExecutableDefinitionNode)
+      ? undefined
+      : 'has definitions of a schema';
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    const [{ line, column } = { line: 1, column: 1 }] = error.locations ?? [];
+    return `is not valid GraphQL in line ${line}, column ${column}: ${error.message}`;
+  }
+}
+
 export const securitySection = z
   .strictObject({
     introspection: flag()
@@ -29,6 +45,18 @@ export const securitySection = z
     graphiql: flag()
       .describe('Serves GraphiQL for GET requests of browsers. GraphiQL needs `introspection`.')
       .prefault(false),
+    graphiqlTabs: z
+      .array(
+        nonBlankText(operations).superRefine((tab, { issues }) => {
+          const problem = findTabProblem(tab);
+          if (problem !== undefined)
+            issues.push({ code: 'custom', input: tab, message: operations, params: { problem } });
+        }),
+      )
+      .describe(
+        'Operations with which GraphiQL opens, each a tab with the name of its first operation ([graphiql.md](graphiql.md#prepared-tabs)). Empty: one tab that says how to begin.',
+      )
+      .prefault([]),
     csrf: flag()
       .describe(
         'Refuses GET and POST requests that a browser would send for the page of another origin without a preflight request, unless the browser says that the page is of the same origin (`sec-fetch-site`, `origin`) or of one in `cors.origins`.',
@@ -86,7 +114,7 @@ export const securitySection = z
       .prefault(false),
     exposeSubgraphs: flag()
       .describe(
-        'Adds the name of the subgraph to `extensions.subgraph` of errors, and the cost and the critical path of an operation to `extensions.tributary` of its response.',
+        'Adds the name of the subgraph to `extensions.subgraph` of errors, and the cost and the critical path of an operation to `extensions.tributary` of its response. With `graphiql`, requests may also get their query plan and fetches ([graphiql.md](graphiql.md#explanations)).',
       )
       .prefault(false),
   })

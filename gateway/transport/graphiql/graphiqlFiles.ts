@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { addBundledFiles, findBundle, hasBundle } from '../http/bundledFiles.ts';
+import type { GraphiqlSettings } from './graphiqlSettings.ts';
 
 /** The directory of the GraphiQL bundle. */
 export function findGraphiqlDirectory(): string {
-  return findBundle('graphiql', new URL('./bundle/', import.meta.url));
+  return findBundle('graphiql', new URL('./page/bundle/', import.meta.url));
 }
 
 export const hasGraphiqlBundle = hasBundle;
@@ -24,11 +25,15 @@ export interface BrowserPage {
 const frameHeaders = { 'x-frame-options': 'DENY' };
 
 /** `path`: path of the GraphQL route, from which the page refers to its files: the gateway may be below a prefix. */
-export function createBrowserPage(directory: string, path: string): BrowserPage {
+export function createBrowserPage(
+  directory: string,
+  path: string,
+  settings: GraphiqlSettings = { tabs: [], canExplain: false },
+): BrowserPage {
   if (!hasGraphiqlBundle(directory)) return { status: 503, headers: frameHeaders, html: missingPage };
   const headers = { ...frameHeaders, 'content-security-policy': contentSecurityPolicy };
   const root = '../'.repeat(path.split('/').length - 2);
-  return { status: 200, headers, html: createGraphiqlPage(`${root === '' ? './' : root}graphiql`) };
+  return { status: 200, headers, html: createGraphiqlPage(`${root === '' ? './' : root}graphiql`, settings) };
 }
 
 /** Of the page, and of the scripts that it starts as workers. The editor adds style elements. */
@@ -61,19 +66,21 @@ const missingPage = `<!doctype html>
 `;
 
 /** The page that loads GraphiQL, which sends operations to the page's own URL. */
-const createGraphiqlPage = (files: string) => `<!doctype html>
+const createGraphiqlPage = (files: string, settings: GraphiqlSettings) => `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>GraphiQL</title>
     <link rel="icon" href="data:,">
-    <link rel="stylesheet" href="${files}/app.css">
+    <meta name="color-scheme" content="light dark">
     <link rel="stylesheet" href="${files}/style.css">
-    <style>html, body, #graphiql { height: 100%; margin: 0; }</style>
+    <link rel="stylesheet" href="${files}/app.css">
   </head>
   <body>
-    <div id="graphiql">Loading GraphiQL…</div>
+    <main id="graphiql">Loading GraphiQL…</main>
+    <noscript>GraphiQL needs JavaScript. Send operations to this address with POST instead.</noscript>
+    <script type="application/json" id="settings">${JSON.stringify(settings).replaceAll('<', '\\u003c')}</script>
     <script type="module" src="${files}/app.js"></script>
   </body>
 </html>

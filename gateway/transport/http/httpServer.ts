@@ -26,6 +26,7 @@ import { systemTimers, type Timers } from '../../time/timers.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import { addGraphiqlRoutes, createBrowserPage, hasGraphiqlBundle } from '../graphiql/graphiqlFiles.ts';
+import type { GraphiqlSettings } from '../graphiql/graphiqlSettings.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
 import type { WorkerCalls } from '../workers/workerCalls.ts';
@@ -118,6 +119,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   /** The output directory of `bundleGraphiql`. When set, a browser's GET of the GraphQL route gets GraphiQL, or a page that
    *  says that the bundle is missing. */
   readonly graphiqlDirectory?: string;
+  /** Default: one tab, and no explanations. */
+  readonly graphiqlSettings?: GraphiqlSettings;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   /** Why the gateway should get no requests at present although it has a supergraph. */
   readonly unreadyReasons?: () => readonly UnreadyReason[];
@@ -236,7 +239,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     browserPage:
       options.graphiqlDirectory === undefined
         ? undefined
-        : createBrowserPage(options.graphiqlDirectory, listen.path),
+        : createBrowserPage(options.graphiqlDirectory, listen.path, options.graphiqlSettings),
     inFlight,
     isShuttingDown: () => isShuttingDown,
     isDraining: () => isDraining,

@@ -77,6 +77,7 @@ describe('a configuration', () => {
     expect(config.security).toEqual({
       introspection: false,
       graphiql: false,
+      graphiqlTabs: [],
       csrf: true,
       authorization: { onDenied: 'filter' },
       connectionParams: ['authorization', 'accept-language'],
@@ -121,6 +122,27 @@ describe('a configuration', () => {
     expect(parseConfig({ supergraph, override: { labels } }).override).toEqual({
       labels: { a: 12.5, b: 0.25, c: 100, d: 0 },
     });
+  });
+
+  test('names the line of a GraphiQL tab that is not an operation', () => {
+    const graphiqlTabs = ['{ a }', '{\n  a(\n}', 'type A { a: Int }', ' '];
+    expect(findConfigProblems({ supergraph, security: { graphiqlTabs } })).toEqual([
+      {
+        path: 'security.graphiqlTabs[1]',
+        message: 'is not valid GraphQL in line 3, column 1: Syntax Error: Expected Name, found "}".',
+        expected: 'the text of one or several GraphQL operations',
+      },
+      {
+        path: 'security.graphiqlTabs[2]',
+        message: 'has definitions of a schema',
+        expected: 'the text of one or several GraphQL operations',
+      },
+      {
+        path: 'security.graphiqlTabs[3]',
+        message: 'is " "',
+        expected: 'the text of one or several GraphQL operations',
+      },
+    ]);
   });
 
   test('accepts origins as browsers send them', () => {

@@ -1,0 +1,49 @@
+// Runs in the browser. `bundle.ts` bundles this file; the gateway never imports it.
+import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
+import { createRoot } from 'react-dom/client';
+import type { GraphiqlSettings } from '../graphiqlSettings.ts';
+import { AnswerPane } from './AnswerPane.tsx';
+import { Answers } from './answers.ts';
+import { OperationRunner } from './operationRunner.ts';
+import { tabsToOpen } from './preparedTabs.ts';
+import { StartTab } from './StartTab.tsx';
+import { SystemTheme } from './SystemTheme.tsx';
+import { keepTabSemantics } from './tabSemantics.ts';
+
+const workers: Readonly<Record<string, string>> = { graphql: 'graphql.worker.js', json: 'json.worker.js' };
+
+Object.assign(globalThis, {
+  MonacoEnvironment: {
+    getWorker: (_: string, label: string) =>
+      new Worker(new URL(workers[label] ?? 'editor.worker.js', import.meta.url), { type: 'module' }),
+  },
+});
+
+const root = document.getElementById('graphiql');
+const text = document.getElementById('settings')?.textContent;
+if (root === null || text == null)
+  throw new Error('The page has no element with the id graphiql or settings.');
+const settings = JSON.parse(text) as GraphiqlSettings;
+const answers = new Answers();
+const runner = new OperationRunner(answers, settings.canExplain);
+// The operation in the URL of a link.
+const query = new URLSearchParams(location.search).get('query');
+const tabs = tabsToOpen(settings.tabs, localStorage);
+keepTabSemantics(root);
+createRoot(root).render(
+  <GraphiQL
+    fetcher={runner.fetcher}
+    plugins={[HISTORY_PLUGIN]}
+    {...(tabs === undefined ? {} : { defaultTabs: query === null ? tabs : [{ query }, ...tabs] })}
+    {...(query === null ? {} : { initialQuery: query })}
+  >
+    <GraphiQL.Logo>
+      <h1>Tributary</h1>
+    </GraphiQL.Logo>
+    <GraphiQL.Footer>
+      <SystemTheme />
+      <StartTab />
+      <AnswerPane answers={answers} runner={runner} settings={settings} />
+    </GraphiQL.Footer>
+  </GraphiQL>,
+);

@@ -1,0 +1,198 @@
+import type { Fetcher } from '@graphiql/toolkit';
+import { type DocumentNode, getOperationAST, parse } from 'graphql';
+import { type Answer, type Answers, type Arrival, takeExplanation } from './answers.ts';
+import { type OperationBody, type Payload, sendOperation } from './sendOperation.ts';
+
+type Headers = Readonly<Record<string, string>>;
+
+const enrichmentSubscription =
+  'subscription Enrichment($token: ID!) { enrichment(token: $token) { path data errors hasNext } }';
+
+interface EnrichmentUpdate {
+  readonly path: readonly (string | number)[];
+  readonly data: unknown;
+  readonly errors: readonly unknown[] | null;
+  readonly hasNext: boolean;
+}
+
+/** Runs the operations of GraphiQL and records how their answers arrive. */
+export class OperationRunner {
+  readonly #answers: Answers;
+  readonly #explainHeaders: Headers;
+
+  constructor(answers: Answers, canExplain: boolean) {
+    this.#answers = answers;
+    this.#explainHeaders = canExplain ? { 'tributary-explain': 'true' } : {};
+  }
+
+  readonly fetcher: Fetcher = ({ query, variables, operationName }, { headers = {} } = {}) => ({
+    subscribe: (receiver) => {
+      const { next, error, complete } = receiver as {
+        next(payload: unknown): void;
+        error(reason: unknown): void;
+        complete(): void;
+      };
+      const controller = new AbortController();
+      const { signal } = controller;
+      const { kind, name } = operationOf(query, operationName);
+      const body = { query, variables, operationName: name };
+      const running =
+        name === 'IntrospectionQuery'
+          ? sendOperation(body, { headers, isSubscription: false, signal, onPayload: next })
+          : this.#run(kind, body, headers, signal, next);
+      running.then(complete, (reason) => {
+        if (!signal.aborted) error(reason instanceof Error ? { message: reason.message } : reason);
+      });
+      return { unsubscribe: () => controller.abort() };
+    },
+  });
+
+  /** Sends a mutation while the subscription of the same tab runs. */
+  async sendTrigger(body: OperationBody, headers: Headers): Promise<void> {
+    const { tab } = this.#answers;
+    const clock = this.#clockOf(tab);
+    const { signal } = new AbortController();
+    let errors = 0;
+    try {
+      await sendOperation(body, {
+        headers,
+        isSubscription: false,
+        signal,
+        onPayload: (payload) => {
+          errors += payload.errors?.length ?? 0;
+        },
+      });
+    } catch {
+      errors += 1;
+    }
+    this.#arrive(tab, { kind: 'mutation', label: body.operationName ?? 'mutation', atMs: clock(), errors });
+  }
+
+  async #run(
+    kind: Answer['kind'],
+    body: OperationBody,
+    headers: Headers,
+    signal: AbortSignal,
+    onPayload: (payload: Payload) => void,
+  ): Promise<void> {
+    const { tab } = this.#answers;
+    const answer: Answer = {
+      kind,
+      isRunning: true,
+      arrivals: [],
+      explanation: undefined,
+      plan: undefined,
+      criticalPath: [],
+    };
+    this.#answers.set(tab, answer);
+    const clock = this.#clockOf(tab, performance.now());
+    let token: string | undefined;
+    try {
+      await sendOperation(body, {
+        headers: { ...this.#explainHeaders, ...headers },
+        isSubscription: kind === 'subscription',
+        signal,
+        onPayload: (received) => {
+          const { payload, times } = takeExplanation(received);
+          for (const arrival of arrivalsOf(payload, kind, clock())) this.#arrive(tab, arrival);
+          this.#answers.change(tab, ({ plan, explanation, criticalPath }) => ({
+            explanation: times.explain ?? explanation,
+            plan: times.explain?.plan ?? plan,
+            // Of the first payload, or of the last event.
+            criticalPath:
+              kind === 'subscription' || criticalPath.length === 0
+                ? (times.criticalPath ?? criticalPath)
+                : criticalPath,
+          }));
+          token ??= tokenOf(payload);
+          // As long as something follows, GraphiQL merges payloads.
+          onPayload(token === undefined ? payload : { ...payload, hasNext: true });
+        },
+      });
+      if (token !== undefined) await this.#followEnrichment(tab, token, headers, clock, signal, onPayload);
+    } finally {
+      this.#answers.change(tab, () => ({ isRunning: false }));
+    }
+  }
+
+  /** Subscribes to the pending fields of an answer, as clients do that have a token. */
+  #followEnrichment(
+    tab: string,
+    token: string,
+    headers: Headers,
+    clock: () => number,
+    signal: AbortSignal,
+    onPayload: (payload: Payload) => void,
+  ): Promise<void> {
+    const body = { query: enrichmentSubscription, variables: { token } };
+    return sendOperation(body, {
+      headers,
+      isSubscription: true,
+      signal,
+      onPayload: ({ data, errors }) => {
+        const update = (data as { readonly enrichment?: EnrichmentUpdate } | undefined)?.enrichment;
+        if (update == null) {
+          onPayload({ errors: errors ?? [], hasNext: false });
+          return;
+        }
+        const { path, hasNext } = update;
+        const own = update.errors ?? [];
+        const label = path.join('.');
+        this.#arrive(tab, { kind: 'enrichment', label, atMs: clock(), errors: own.length });
+        const value = { [String(path.at(-1))]: update.data };
+        onPayload({ incremental: [{ path: path.slice(0, -1), data: value, errors: own }], hasNext });
+      },
+    });
+  }
+
+  readonly #startedAt = new Map<string, number>();
+
+  /** Returns a function with the time since the operation of a tab was sent. */
+  #clockOf(tab: string, startedAt = this.#startedAt.get(tab) ?? performance.now()): () => number {
+    this.#startedAt.set(tab, startedAt);
+    return () => performance.now() - startedAt;
+  }
+
+  #arrive(tab: string, arrival: Arrival): void {
+    this.#answers.change(tab, ({ arrivals }) => ({ arrivals: [...arrivals, arrival].slice(-maxArrivals) }));
+  }
+}
+
+/** The operation to run. For a moment after a change of the tab, GraphiQL names the operation of the former tab. */
+function operationOf(
+  query: string,
+  operationName: string | null | undefined,
+): { readonly kind: Answer['kind']; readonly name: string | undefined } {
+  let document: DocumentNode;
+  try {
+    document = parse(query);
+  } catch {
+    // The gateway explains what is wrong.
+    return { kind: 'query', name: operationName ?? undefined };
+  }
+  const operation = getOperationAST(document, operationName) ?? getOperationAST(document);
+  return { kind: operation?.operation ?? 'query', name: operation?.name?.value };
+}
+
+/** A subscription may run for hours. */
+const maxArrivals = 50;
+
+function arrivalsOf(payload: Payload, kind: Answer['kind'], atMs: number): Arrival[] {
+  const { incremental, errors = [] } = payload;
+  if (kind === 'subscription') return [{ kind: 'event', label: 'event', atMs, errors: errors.length }];
+  const deferred = (incremental ?? []).map(
+    ({ label, path = [], errors: own = [] }): Arrival => ({
+      kind: 'payload',
+      label: label ?? (path.join('.') || 'deferred'),
+      atMs,
+      errors: own.length,
+    }),
+  );
+  if (payload.data === undefined && errors.length === 0) return deferred;
+  return [{ kind: 'payload', label: 'first payload', atMs, errors: errors.length }, ...deferred];
+}
+
+function tokenOf({ extensions }: Payload): string | undefined {
+  return (extensions?.tributary as { readonly enrichment?: { readonly token?: string } } | undefined)
+    ?.enrichment?.token;
+}
