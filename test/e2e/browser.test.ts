@@ -416,6 +416,9 @@ describe("GraphiQL with the demo's tabs in a browser", () => {
     await openTab('Plain');
     await run();
     await pane().getByText('The first payload waited for').waitFor();
+    await pane()
+      .locator('details')
+      .evaluate((plan) => plan.setAttribute('open', ''));
     expect(await findAxeViolations(page)).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
   });

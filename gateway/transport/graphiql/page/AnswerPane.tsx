@@ -2,7 +2,7 @@ import { useGraphiQL } from '@graphiql/react';
 import { type DocumentNode, Kind, type OperationDefinitionNode, OperationTypeNode } from 'graphql';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import type { GraphiqlSettings } from '../graphiqlSettings.ts';
-import type { Answers } from './answers.ts';
+import type { Answer, Answers } from './answers.ts';
 import type { OperationRunner } from './operationRunner.ts';
 import { restoreTabs } from './preparedTabs.ts';
 import { TimeLine } from './TimeLine.tsx';
@@ -21,6 +21,7 @@ export function AnswerPane({ answers, runner, settings }: AnswerPaneProps) {
   }, [answers, tab]);
   const answer = useSyncExternalStore(answers.subscribe, () => answers.get(tab));
   const [isOpen, setOpen] = useState(true);
+  const [isPlanOpen, setPlanOpen] = useState(false);
   return (
     <section className="answer-pane" aria-label="How the answer came about">
       <header>
@@ -39,7 +40,7 @@ export function AnswerPane({ answers, runner, settings }: AnswerPaneProps) {
         <section className="answer-pane-body" tabIndex={0} aria-label="Time line and query plan">
           <TimeLine answer={answer} />
           {settings.canExplain ? (
-            answer !== undefined && <QueryPlan plan={answer.plan} isRunning={answer.isRunning} />
+            answer !== undefined && <QueryPlan answer={answer} isOpen={isPlanOpen} onToggle={setPlanOpen} />
           ) : (
             <p className="soft">
               This gateway does not show its fetches and query plans.{' '}
@@ -52,10 +53,16 @@ export function AnswerPane({ answers, runner, settings }: AnswerPaneProps) {
   );
 }
 
-function QueryPlan({ plan, isRunning }: { plan: string | undefined; isRunning: boolean }) {
+interface QueryPlanProps {
+  readonly answer: Answer;
+  readonly isOpen: boolean;
+  onToggle(isOpen: boolean): void;
+}
+
+function QueryPlan({ answer: { plan, isRunning }, isOpen, onToggle }: QueryPlanProps) {
   if (plan !== undefined) {
     return (
-      <details>
+      <details open={isOpen} onToggle={({ currentTarget }) => onToggle(currentTarget.open)}>
         <summary>Query plan</summary>
         <pre>{plan}</pre>
       </details>

@@ -1,5 +1,4 @@
-import type { ExplainedFetch } from '../../../execution/executionObserver.ts';
-import type { Answer, Arrival } from './answers.ts';
+import type { Answer, Arrival, ExplainedFetch } from './answers.ts';
 
 /** The fetches of an answer as bars, and its payloads where they arrived. */
 export function TimeLine({ answer }: { answer: Answer | undefined }) {

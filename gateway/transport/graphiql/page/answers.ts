@@ -1,5 +1,9 @@
-import type { Explanation, PayloadTimes } from '../../../execution/executionObserver.ts';
+import type { ResponseExtensions } from '../../../response/responseExtensions.ts';
 import type { Payload } from './sendOperation.ts';
+
+type TributaryExtension = ResponseExtensions['tributary'];
+type Explanation = NonNullable<TributaryExtension['explain']>;
+export type ExplainedFetch = Explanation['fetches'][number];
 
 /** What arrived at the page. */
 export interface Arrival {
@@ -18,7 +22,7 @@ export interface Answer {
   /** What the pane shows of a subscription is about its last event. */
   readonly explanation: Explanation | undefined;
   readonly plan: string | undefined;
-  readonly criticalPath: PayloadTimes['criticalPath'];
+  readonly criticalPath: NonNullable<TributaryExtension['criticalPath']>;
 }
 
 /** The answers of all tabs, by the ids of the tabs. */
@@ -51,13 +55,13 @@ export class Answers {
 /** Takes what the gateway explains out of a payload: the pane shows it, and it is not part of the answer proper. */
 export function takeExplanation(payload: Payload): {
   readonly payload: Payload;
-  readonly times: Partial<PayloadTimes>;
+  readonly times: TributaryExtension;
 } {
-  const times: Partial<PayloadTimes>[] = [];
+  const times: TributaryExtension[] = [];
   const strip = <Part extends Pick<Payload, 'extensions'>>(part: Part): Part => {
     const tributary = part.extensions?.tributary;
     if (typeof tributary !== 'object' || tributary === null) return part;
-    const { explain, ...remaining } = tributary as Partial<PayloadTimes>;
+    const { explain, ...remaining } = tributary as TributaryExtension;
     times.push(tributary);
     return explain === undefined
       ? part

@@ -4,10 +4,10 @@ import { createRoot } from 'react-dom/client';
 import type { GraphiqlSettings } from '../graphiqlSettings.ts';
 import { AnswerPane } from './AnswerPane.tsx';
 import { Answers } from './answers.ts';
+import { EditorOptions } from './EditorOptions.tsx';
 import { OperationRunner } from './operationRunner.ts';
 import { tabsToOpen } from './preparedTabs.ts';
 import { StartTab } from './StartTab.tsx';
-import { SystemTheme } from './SystemTheme.tsx';
 import { keepTabSemantics } from './tabSemantics.ts';
 
 const workers: Readonly<Record<string, string>> = { graphql: 'graphql.worker.js', json: 'json.worker.js' };
@@ -41,7 +41,7 @@ createRoot(root).render(
       <h1>Tributary</h1>
     </GraphiQL.Logo>
     <GraphiQL.Footer>
-      <SystemTheme />
+      <EditorOptions />
       <StartTab />
       <AnswerPane answers={answers} runner={runner} settings={settings} />
     </GraphiQL.Footer>

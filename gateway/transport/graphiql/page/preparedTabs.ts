@@ -4,15 +4,16 @@ interface TabDefinition {
 
 /** The text of the tab that opens without prepared ones. */
 export function startTab(selection: string): string {
-  return `# Write an operation here. Ctrl+Space lists what is
-# possible, Ctrl+Enter runs the operation. The first
-# button on the left has the documentation of the graph.
+  return `# Write an operation here. Ctrl+Space lists what
+# is possible, Ctrl+Enter runs the operation. The
+# first button of the page has the documentation.
 #
-# ... @defer(label: "slow") { … } lets the response begin
-# without the fields in it. They follow on the same
-# response: see the time line below the answer.
+# ... @defer(label: "slow") { … } lets the
+# response begin without the fields in it. They
+# follow on the same response: see the time line
+# below the answer.
 #
-# security.graphiqlTabs prepares tabs like this one.
+# security.graphiqlTabs prepares such tabs.
 query Start ${selection}
 `;
 }
