@@ -36,7 +36,7 @@ export interface PayloadTimes {
   readonly explain?: Explanation;
 }
 
-/** How a payload came about. */
+/** The query plan and the fetches behind a payload. */
 export interface Explanation {
   /** The query plan as text; in the first payload only. */
   readonly plan?: string;

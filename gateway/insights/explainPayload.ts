@@ -4,7 +4,7 @@ import type { QueryPlan } from '../planning/queryPlan.ts';
 import { roundMs } from '../time/roundMs.ts';
 import type { ExplainedTrace } from './explainedTracing.ts';
 
-/** What a payload tells of its request, which began at `startedAt`. `plan`: for the first payload. */
+/** The explanation in a payload of a request that began at `startedAt`. `plan`: for the first payload. */
 export function explainPayload(
   { fetches }: ExplainedTrace,
   startedAt: number,

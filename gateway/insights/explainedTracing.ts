@@ -19,8 +19,8 @@ export interface RecordedFetch {
   error: string | undefined;
 }
 
-/** Records the fetches of requests with the header `tributary-explain: true`, whatever the tracing of the gateway records of
- *  them. Used only where clients may see them. */
+/** Records the fetches of requests with the header `tributary-explain: true`, in addition to the tracing of the gateway. Used
+ *  only where clients may see them. */
 export class ExplainedTracing implements Tracing {
   readonly #tracing: Tracing | undefined;
 

@@ -90,11 +90,11 @@ export class InsightsFeature implements Feature {
     // A job answers no request.
     if (startedAt === undefined) return undefined;
     const plan = this.#operations.planOf(operation, request);
+    if (plan === undefined) return undefined;
     const explain =
       trace instanceof ExplainedTrace
         ? (isFirst: boolean) => explainPayload(trace, startedAt, isFirst ? operation.plan : undefined)
         : undefined;
-    if (plan === undefined) return undefined;
     const isDetailed = !isJoined && (plan.takeTurn() || this.#recordsAll);
     return new AnswerTimes(plan, startedAt, isDetailed, explain);
   }

@@ -232,7 +232,7 @@ describe('GraphiQL in a browser', () => {
     await page.locator('.view-line').getByText('node').waitFor();
     await page.getByRole('button', { name: /Execute query/ }).click();
     await page.locator('.graphiql-response').getByText('"hello from the gateway"').waitFor();
-    const pane = page.getByRole('region', { name: 'How the answer came about' });
+    const pane = page.getByRole('region', { name: 'Timing and query plan' });
     await pane.getByText(/^1 payload in /).waitFor();
     await pane.getByText('security.exposeSubgraphs: true').waitFor();
     expect(await pane.getByText('Query plan', { exact: true }).count()).toBe(0);
@@ -266,7 +266,7 @@ describe("GraphiQL with the demo's tabs in a browser", () => {
   let problems: readonly string[];
   const titles = ['Plain', 'Deferred', 'Enrichment', 'StockChanged'];
   const answer = () => page.locator('.graphiql-response');
-  const pane = () => page.getByRole('region', { name: 'How the answer came about' });
+  const pane = () => page.getByRole('region', { name: 'Timing and query plan' });
   const rows = async () => {
     const texts = await pane()
       .getByRole('list', { name: 'Time line' })
@@ -311,9 +311,9 @@ describe("GraphiQL with the demo's tabs in a browser", () => {
         'products root fields',
         'reviews 3 entities',
       ]);
-      await pane().getByText('Query plan').click();
+      await pane().getByText('Query plan', { exact: true }).click();
       await pane().getByText('Flatten(path: "topProducts.@")').first().waitFor();
-      await pane().getByText('Query plan').click();
+      await pane().getByText('Query plan', { exact: true }).click();
     }
   });
 

@@ -1,4 +1,4 @@
-/** What the gateway tells its GraphiQL page. */
+/** Settings of the GraphiQL page, which are part of it. */
 export interface GraphiqlSettings {
   /** The text of each prepared tab. */
   readonly tabs: readonly string[];

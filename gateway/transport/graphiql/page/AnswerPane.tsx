@@ -13,7 +13,7 @@ interface AnswerPaneProps {
   readonly settings: GraphiqlSettings;
 }
 
-/** How the answer of the open tab came about: its time line and its query plan. */
+/** The time line and the query plan of the answer in the open tab. */
 export function AnswerPane({ answers, runner, settings }: AnswerPaneProps) {
   const tab = useGraphiQL(({ tabs, activeTabIndex }) => tabs[activeTabIndex]?.id ?? '');
   useEffect(() => {
@@ -23,10 +23,10 @@ export function AnswerPane({ answers, runner, settings }: AnswerPaneProps) {
   const [isOpen, setOpen] = useState(true);
   const [isPlanOpen, setPlanOpen] = useState(false);
   return (
-    <section className="answer-pane" aria-label="How the answer came about">
+    <section className="answer-pane" aria-label="Timing and query plan">
       <header>
         <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-          <span aria-hidden="true">{isOpen ? '▾' : '▸'}</span> How the answer came about
+          <span aria-hidden="true">{isOpen ? '▾' : '▸'}</span> Timing and query plan
         </button>
         {settings.tabs.length > 0 && (
           <button type="button" onClick={() => restoreTabs(localStorage)}>
@@ -37,7 +37,7 @@ export function AnswerPane({ answers, runner, settings }: AnswerPaneProps) {
       <Triggers runner={runner} isListening={answer?.kind === 'subscription' && answer.isRunning} />
       {isOpen && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard must reach it.
-        <section className="answer-pane-body" tabIndex={0} aria-label="Time line and query plan">
+        <section className="answer-pane-body" tabIndex={0} aria-label="Details of the answer">
           <TimeLine answer={answer} />
           {settings.canExplain ? (
             answer !== undefined && <QueryPlan answer={answer} isOpen={isPlanOpen} onToggle={setPlanOpen} />

@@ -132,7 +132,10 @@ export class OperationRunner {
       onPayload: ({ data, errors }) => {
         const update = (data as { readonly enrichment?: EnrichmentUpdate } | undefined)?.enrichment;
         if (update == null) {
-          onPayload({ errors: errors ?? [], hasNext: false });
+          // Not an error of the answer: the token has expired, or the graph has no such subscription.
+          const label = String((errors?.[0] as { readonly message?: unknown } | undefined)?.message);
+          this.#arrive(tab, { kind: 'enrichment', label, atMs: clock(), errors: errors?.length ?? 0 });
+          onPayload({ hasNext: false });
           return;
         }
         const { path, hasNext } = update;
