@@ -1,95 +1,38 @@
-// Starts the demo: five subgraphs, the gateway and the shop page. Runs until SIGINT or SIGTERM.
+// Starts the demo: five subgraphs, each in a process of its own, the gateway and the shop page. Runs until SIGINT or
+// SIGTERM.
 //
-//   node scripts/start.ts [--port 4000] [--storefront-port 4200]
+//   node scripts/start.ts [--port 4000] [--admin-port 4001] [--storefront-port 4200] [--subgraph-port 4101]
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { startStorefront } from '../storefront/serve.ts';
-import { demoDefinitions, readDemoFaults, startDemoSubgraphs } from '../subgraphs/demo.ts';
+import { readDemoFaults } from '../subgraphs/demo.ts';
+import { createDemoApi } from '../subgraphs/demoApi.ts';
+import { createDemoProcesses } from '../subgraphs/demoProcesses.ts';
+import { RequestError } from '../subgraphs/shared/readJsonBody.ts';
 import { ensureGraphiql, ensureInsightsPage } from './bundles.ts';
+import { type DemoPorts, readDemoPorts, StartError } from './demoPorts.ts';
 
 const root = join(import.meta.dirname, '..');
 const host = '127.0.0.1';
-const adminPort = 4001;
 /** Covers composing the supergraph and starting the planner. */
 const readyTimeoutMs = 60_000;
 const readyPollMs = 100;
 /** Longer than the gateway's own drain timeout of 30 s. */
 const stopTimeoutMs = 35_000;
 
-interface Ports {
-  readonly gateway: number;
-  readonly storefront: number;
-}
-
-/** An error whose message is for the user. It is printed without a stack trace. */
-class StartError extends Error {}
-
-function readPorts(): Ports {
-  const options = {
-    port: { type: 'string', default: '4000' },
-    'storefront-port': { type: 'string', default: '4200' },
-  } as const;
-  try {
-    const { values } = parseArgs({ options });
-    return {
-      gateway: readPort('--port', values.port),
-      storefront: readPort('--storefront-port', values['storefront-port']),
-    };
-  } catch (error) {
-    throw error instanceof StartError ? error : new StartError((error as Error).message);
-  }
-}
-
-function readPort(option: string, value: string): number {
-  const port = Number(value);
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  throw new StartError(`${option}: must be a port from 1 to 65535, not "${value}"`);
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  const listening = once(server, 'listening');
-  server.listen(port, host);
-  try {
-    await listening;
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
-}
-
-/** Checks all ports before anything starts. @throws {StartError} that names every port in use. */
-async function checkPorts(ports: Ports): Promise<void> {
-  const wanted: [string, number, string][] = [
-    ['gateway', ports.gateway, 'or start with: npm start -- --port N'],
-    ["gateway's admin page", adminPort, ''],
-    ['shop', ports.storefront, 'or start with: npm start -- --storefront-port N'],
-  ];
-  for (const { name, defaultPort } of Object.values(demoDefinitions)) {
-    wanted.push([`subgraph ${name}`, defaultPort, '']);
-  }
-  const problems: string[] = [];
-  for (const [name, port, advice] of wanted) {
-    if (!(await isFree(port))) problems.push(`  ${port} (${name}) ${advice}`.trimEnd());
-  }
-  if (problems.length === 0) return;
-  const lines = ['These ports are in use. Is the demo running already? End what listens there:', ...problems];
-  throw new StartError(lines.join('\n'));
-}
-
-function startGateway(port: number): ChildProcess {
-  const args = ['gateway/cli.ts', 'serve', '--config', 'tributary.yaml', '--port', `${port}`];
+function startGateway({ gateway, admin, subgraphs }: DemoPorts): ChildProcess {
+  const args = ['gateway/cli.ts', 'serve', '--config', 'tributary.yaml', '--port', `${gateway}`];
+  const subgraphUrls = Object.entries(subgraphs).map(
+    ([name, port]) => [`${name.toUpperCase()}_URL`, `http://${host}:${port}/graphql`] as const,
+  );
   // At V8's default young generation of 16 MiB, its collection is the largest single cost of a busy gateway.
   return spawn(process.execPath, ['--max-semi-space-size=64', ...args], {
     cwd: root,
+    env: { ...process.env, TRIBUTARY_ADMIN_PORT: `${admin}`, ...Object.fromEntries(subgraphUrls) },
     // A process group of its own: Ctrl+C reaches this process only, which then stops the parts in order.
     detached: process.platform !== 'win32',
     // The gateway drains when the IPC channel closes, even if this process is killed.
@@ -129,40 +72,87 @@ function printAddresses(rows: readonly (readonly [string, string])[]): void {
   const width = Math.max(...rows.map(([name]) => name.length));
   console.log('');
   for (const [name, address] of rows) console.log(`  ${name.padEnd(width)}   ${address}`);
-  console.log('\n  Ctrl+C ends everything.\n');
+}
+
+/** Things to try that work in any order, any number of times. */
+function printThingsToTry(shop: string, gateway: string): void {
+  const clear = `curl -s -o /dev/null ${shop}/demo/cold -H 'content-type: application/json' -d '{}'`;
+  const defer = `curl -N ${gateway} -H 'content-type: application/json' -H 'accept: multipart/mixed'`;
+  const body = `{"query":"{ product(id: \\"p1\\") { name ... @defer { recommended { name } } } }"}`;
+  console.log(`
+  Three things to try, in any order and as often as you like:
+
+  1. Open ${shop}/product/p1 and compare the three ways to load it. The
+     recommendations take 1.5 s, and nothing else waits for them. "Cold" empties
+     the gateway's cache, so that you see the delay again.
+  2. Kill the subgraph "reviews" in the shop's fault panel, or let it hang. The
+     product stays; the reviews return with the subgraph.
+  3. See the payloads of @defer arrive, with an empty cache:
+     ${clear}
+     ${defer} \\
+       -d '${body}'
+
+  Ctrl+C ends everything.
+`);
 }
 
 const closers: (() => Promise<void>)[] = [];
 
-async function start(ports: Ports, signal: AbortSignal): Promise<ChildProcess> {
-  await checkPorts(ports);
+/** Prints a line when a part runs. */
+async function withProgress<Part>(name: string, starting: Promise<Part>): Promise<Part> {
+  const part = await starting;
+  console.log(`  ${name} (${(performance.now() / 1000).toFixed(1)} s)`);
+  return part;
+}
+
+async function start(signal: AbortSignal): Promise<ChildProcess> {
+  const ports = await readDemoPorts(process.argv.slice(2), process.env);
+  console.log('Starting the demo …');
   // The first bundling takes some seconds; the subgraphs start meanwhile.
-  const pages = Promise.all([ensureGraphiql(), ensureInsightsPage()]);
+  const pages = withProgress(
+    'the pages of the gateway are bundled',
+    Promise.all([ensureGraphiql(), ensureInsightsPage()]),
+  );
   pages.catch(() => {});
-  const subgraphs = await startDemoSubgraphs({ host, faults: readDemoFaults(process.env) });
-  closers.push(() => subgraphs.close());
-  await pages;
+  const processes = createDemoProcesses({
+    host,
+    ports: ports.subgraphs,
+    faults: readDemoFaults(process.env),
+  });
+  closers.push(() => processes.close());
+  await Promise.race([
+    Promise.all([withProgress('the subgraphs run', processes.restore()), pages]),
+    aborted(signal),
+  ]);
   signal.throwIfAborted();
 
-  const gateway = startGateway(ports.gateway);
-  closers.push(() => stopGateway(gateway));
   const gatewayUrl = `http://${host}:${ports.gateway}`;
-  await Promise.race([waitUntilReady(gatewayUrl, gateway), aborted(signal)]);
-
-  const storefront = await startStorefront({
-    port: ports.storefront,
-    host,
-    gatewayUrl: `${gatewayUrl}/graphql`,
-  });
+  const adminUrl = `http://${host}:${ports.admin}`;
+  const gateway = startGateway(ports);
+  closers.push(() => stopGateway(gateway));
+  const addresses = { gateway: `${gatewayUrl}/graphql`, insights: `${adminUrl}/insights` };
+  const [storefront] = await Promise.all([
+    startStorefront({
+      port: ports.storefront,
+      host,
+      gatewayUrl: addresses.gateway,
+      demo: createDemoApi({ processes, adminUrl, addresses }),
+    }),
+    Promise.race([
+      withProgress('the gateway is ready', waitUntilReady(gatewayUrl, gateway)),
+      aborted(signal),
+    ]),
+  ]);
   closers.push(() => storefront.close());
   signal.throwIfAborted();
 
   printAddresses([
     ['Shop', storefront.url],
-    ['Gateway', `${gatewayUrl}/graphql   (in a browser: GraphiQL)`],
-    ['Insights', `http://${host}:${adminPort}/insights`],
-    ...subgraphs.all.map(({ name, url }) => [`Subgraph ${name}`, url] as const),
+    ['Gateway', `${addresses.gateway}   (in a browser: GraphiQL)`],
+    ['Insights', addresses.insights],
+    ...(await processes.status()).map(({ name, url }) => [`Subgraph ${name}`, url] as const),
   ]);
+  printThingsToTry(storefront.url, addresses.gateway);
   return gateway;
 }
 
@@ -182,15 +172,17 @@ async function closeAll(): Promise<void> {
 // npm and the bootstrap pass signals on, so one Ctrl+C may arrive several times.
 const stop = new AbortController();
 for (const event of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect']) process.on(event, () => stop.abort());
+// The channel closed before this line.
+if (process.connected === false) stop.abort();
 
 try {
-  const gateway = await start(readPorts(), stop.signal);
+  const gateway = await start(stop.signal);
   await Promise.race([once(gateway, 'exit'), aborted(stop.signal)]);
   console.error('The gateway stopped. Its log above has the reason.');
   process.exitCode = 1;
 } catch (error) {
   if (!stop.signal.aborted) {
-    console.error(error instanceof StartError ? error.message : error);
+    console.error(error instanceof StartError || error instanceof RequestError ? error.message : error);
     process.exitCode = 1;
   }
 } finally {

@@ -1,10 +1,12 @@
 import { Agent, type IncomingMessage, request as requestUpstream, type ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream';
+import { type Duplex, pipeline } from 'node:stream';
 
 interface GraphQLProxy {
   /** Forwards a request to `path` of the gateway, by default its GraphQL route. */
   forward(request: IncomingMessage, response: ServerResponse, path?: string): void;
-  /** Closes the connections to the gateway. */
+  /** Connects a WebSocket of the shop's own pages to the gateway. `head`: what the browser has sent after the handshake. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Closes the connections to the gateway, and the WebSockets of browsers. */
   close(): void;
 }
 
@@ -55,7 +57,47 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
     request.pipe(upstream);
   }
 
-  return { forward: pass, close: () => agent.destroy() };
+  const sockets = new Set<Duplex>();
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    const { origin, ...headers } = request.headers;
+    // Browsers let the page of any site open a WebSocket. The gateway cannot check its origin, since it has another host.
+    if (origin !== undefined && origin !== `http://${headers.host}`) {
+      refuse(socket, '403 Forbidden');
+      return;
+    }
+    const upstream = requestUpstream(gateway, { headers: { ...headers, host: gateway.host } });
+    upstream.on('error', (error) => {
+      reportUnreachable(error);
+      refuse(socket, '502 Bad Gateway');
+    });
+    upstream.on('response', ({ statusCode, statusMessage }) => {
+      upstream.destroy();
+      refuse(socket, `${statusCode} ${statusMessage}`);
+    });
+    upstream.on('upgrade', (answer, upstreamSocket, upstreamHead) => {
+      const lines = answer.rawHeaders.flatMap((name, index, all) =>
+        index % 2 === 0 ? [`${name}: ${all[index + 1]}`] : [],
+      );
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`);
+      socket.write(upstreamHead);
+      upstreamSocket.write(head);
+      sockets.add(socket);
+      pipeline(socket, upstreamSocket, socket, () => sockets.delete(socket));
+    });
+    socket.on('close', () => upstream.destroy());
+    upstream.end();
+  }
+
+  return {
+    forward: pass,
+    upgrade,
+    close() {
+      agent.destroy();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
 }
 
 function endToEndHeaders(message: IncomingMessage): Record<string, string | string[]> {
@@ -71,7 +113,15 @@ function sendUnreachable(response: ServerResponse, error: Error): void {
   const body = JSON.stringify({
     errors: [{ message: 'The gateway cannot be reached.', extensions: { code: 'GATEWAY_UNREACHABLE' } }],
   });
-  console.error(`Storefront: the gateway is unreachable: ${error.message}`);
+  reportUnreachable(error);
   response.writeHead(502, { 'content-type': 'application/graphql-response+json; charset=utf-8' });
   response.end(body);
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+}
+
+function reportUnreachable(error: Error): void {
+  console.error(`Storefront: the gateway is unreachable: ${error.message}`);
 }

@@ -9,6 +9,8 @@ interface StorefrontOptions {
   readonly host?: string;
   /** The gateway's GraphQL endpoint, for example `http://127.0.0.1:4000/graphql`. */
   readonly gatewayUrl: string;
+  /** Serves `/demo` and the paths below it. Only on a loopback host. Default: these paths do not exist. */
+  readonly demo?: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 interface Storefront {
@@ -17,11 +19,14 @@ interface Storefront {
   close(): Promise<void>;
 }
 
-/** Bundles the shop page and serves it. The page fetches `/graphql` and `/enrichments/…` from its own origin; both
- *  are streamed from the gateway, so the shop needs no CORS rule. Rejects if the page cannot be bundled or the port
- *  is in use. */
+/** Bundles the shop page and serves it. The page fetches `/graphql`, also over WebSockets, and `/enrichments/…` from its
+ *  own origin; both are streamed from the gateway, so the shop needs no CORS rule. Rejects if the page cannot be bundled
+ *  or the port is in use. */
 export async function startStorefront(options: StorefrontOptions): Promise<Storefront> {
-  const { port, host = '127.0.0.1', gatewayUrl } = options;
+  const { port, host = '127.0.0.1', gatewayUrl, demo } = options;
+  if (demo !== undefined && !loopbackHosts.has(host)) {
+    throw new Error(`The demo's controls are served only on a loopback host, not on "${host}".`);
+  }
   const assets = await buildAssets();
   const proxy = createGraphQLProxy(gatewayUrl);
 
@@ -29,7 +34,13 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
     const { pathname } = new URL(request.url ?? '/', 'http://storefront');
     if (pathname === '/graphql') proxy.forward(request, response);
     else if (pathname.startsWith('/enrichments/')) proxy.forward(request, response, pathname);
+    else if (demo !== undefined && /^\/demo(?:\/|$)/.test(pathname)) demo(request, response);
     else serveAsset(assets, pathname, request, response);
+  });
+  server.on('upgrade', (request, socket, head) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://storefront');
+    if (pathname === '/graphql') proxy.upgrade(request, socket, head);
+    else socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -41,12 +52,15 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
     url: `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`,
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
+      // Also ends WebSocket connections, which the server does not count as its own.
       proxy.close();
+      server.closeAllConnections();
       await closed;
     },
   };
 }
+
+const loopbackHosts = new Set(['127.0.0.1', '::1', 'localhost']);
 
 // The URL selects what the page shows, so every URL of the page must survive a reload.
 const pageAddress = /^\/(?:$|product\/|department\/)/;

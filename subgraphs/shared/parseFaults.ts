@@ -34,9 +34,12 @@ function rejectUnknownKeys(value: JsonObject, known: readonly string[], where: s
   }
 }
 
+/** One hour. Timers fire at once if their delay exceeds 2^31 ms. */
+const maxLatencyMs = 3_600_000;
+
 function readMs(value: unknown, where: string): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
-  throw new FaultSpecError(`${where}: must be milliseconds, 0 or more`);
+  if (typeof value === 'number' && value >= 0 && value <= maxLatencyMs) return value;
+  throw new FaultSpecError(`${where}: must be milliseconds from 0 to ${maxLatencyMs}`);
 }
 
 function readRate(value: unknown, where: string): number {

@@ -33,6 +33,8 @@ export async function runUntilSignal(start: () => Promise<readonly RunningSubgra
     await Promise.all(running.map((subgraph) => subgraph.close()));
   }
   for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(event, close);
+  // The channel closed while the subgraphs started.
+  if (process.connected === false) await close();
   // A listener of `disconnect` would keep this process running after it has closed all.
   process.channel?.unref();
 }

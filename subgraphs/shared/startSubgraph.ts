@@ -5,7 +5,7 @@ import { createDocumentCache } from './documentCache.ts';
 import type { FaultClock } from './faultClock.ts';
 import { createFaultInjector, type FaultInjector } from './faults.ts';
 import { FaultSpecError, type Faults, parseFaults, readFaults } from './parseFaults.ts';
-import { BodyError, readJsonBody } from './readJsonBody.ts';
+import { RequestError, readJsonBody } from './readJsonBody.ts';
 import { createRequestRecorder, type RequestLog } from './requestLog.ts';
 import { serveSubscriptions } from './serveSubscriptions.ts';
 import { buildSchemaOf, type SubgraphContext, type SubgraphDefinition } from './subgraphDefinition.ts';
@@ -140,7 +140,8 @@ export async function startSubgraph<Store>(
   const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
     serve(request, response).catch((error: unknown) => {
       if (response.headersSent || response.destroyed) return void response.destroy();
-      const status = error instanceof BodyError ? error.status : error instanceof FaultSpecError ? 400 : 500;
+      const status =
+        error instanceof RequestError ? error.status : error instanceof FaultSpecError ? 400 : 500;
       sendJson(response, status, {
         errors: [{ message: error instanceof Error ? error.message : 'Failed' }],
       });
@@ -190,9 +191,9 @@ function readViewerId(authorization: unknown): string | null {
 
 function readParams(body: unknown): GraphQLParams {
   const { query, operationName, variables } = (body ?? {}) as Record<string, unknown>;
-  if (typeof query !== 'string') throw new BodyError(400, '`query` must be text');
+  if (typeof query !== 'string') throw new RequestError(400, '`query` must be text');
   if (variables != null && (typeof variables !== 'object' || Array.isArray(variables))) {
-    throw new BodyError(400, '`variables` must be an object');
+    throw new RequestError(400, '`variables` must be an object');
   }
   return {
     query,

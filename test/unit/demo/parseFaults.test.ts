@@ -45,8 +45,9 @@ describe('readFaults', () => {
     [{ target: {} }, 'faults: unknown key "target"; known are seed, targets'],
     [{ targets: { '*': 5 } }, '*: must be an object with latency, errorRate or hangRate'],
     [{ targets: { '*': { delay: 5 } } }, '*: unknown key "delay"; known are latency, errorRate, hangRate'],
-    [{ targets: { '*': { latency: -1 } } }, '*.latency: must be milliseconds, 0 or more'],
-    [{ targets: { '*': { latency: { p50: 1 } } } }, '*.latency.p99: must be milliseconds, 0 or more'],
+    [{ targets: { '*': { latency: 3_600_001 } } }, '*.latency: must be milliseconds from 0 to 3600000'],
+    [{ targets: { '*': { latency: -1 } } }, '*.latency: must be milliseconds from 0 to 3600000'],
+    [{ targets: { '*': { latency: { p50: 1 } } } }, '*.latency.p99: must be milliseconds from 0 to 3600000'],
   ])('are refused with a reason: %j', (value, message) => {
     expect(() => readFaults(value)).toThrow(new FaultSpecError(message));
   });
