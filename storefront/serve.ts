@@ -9,7 +9,7 @@ interface StorefrontOptions {
   readonly host?: string;
   /** The gateway's GraphQL endpoint, for example `http://127.0.0.1:4000/graphql`. */
   readonly gatewayUrl: string;
-  /** Serves `/demo` and the paths below it. Only on a loopback host. Default: these paths do not exist. */
+  /** Serves `/demo` and the paths below it. Only on a loopback host. Default: `/demo` is empty (204). */
   readonly demo?: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
@@ -35,6 +35,8 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
     if (pathname === '/graphql') proxy.forward(request, response);
     else if (pathname.startsWith('/enrichments/')) proxy.forward(request, response, pathname);
     else if (demo !== undefined && /^\/demo(?:\/|$)/.test(pathname)) demo(request, response);
+    // Tells the page that there is no fault panel. Browsers report a 404 as an error of the page.
+    else if (pathname === '/demo') response.writeHead(204).end();
     else serveAsset(assets, pathname, request, response);
   });
   server.on('upgrade', (request, socket, head) => {

@@ -8,7 +8,7 @@ type CategoryTrend = RecommendationsFile['categories'][number];
 /** The fields that `Product.popularity` requires. */
 interface PopularityParent {
   readonly averageRating: number | null;
-  readonly reviewCount: number;
+  readonly reviewCount: number | null;
 }
 
 const sufficientStock = 5;
@@ -20,7 +20,7 @@ function takeFirst<T>(items: readonly T[], first: number): readonly T[] {
 
 /** The weight of good ratings grows with their number. */
 function scorePopularity({ averageRating, reviewCount }: PopularityParent): number {
-  if (averageRating === null) return 0;
+  if (averageRating === null || reviewCount === null) return 0;
   return Math.round((averageRating / 5) * (1 - 1 / (1 + reviewCount)) * 1000) / 1000;
 }
 
