@@ -15,6 +15,7 @@ import { createDemoProcesses } from '../subgraphs/demoProcesses.ts';
 import { RequestError } from '../subgraphs/shared/readJsonBody.ts';
 import { ensureGraphiql, ensureInsightsPage } from './bundles.ts';
 import { type DemoPorts, readDemoPorts, StartError } from './demoPorts.ts';
+import { warmDemo } from './warmDemo.ts';
 
 const root = join(import.meta.dirname, '..');
 const host = '127.0.0.1';
@@ -153,6 +154,8 @@ async function start(signal: AbortSignal): Promise<ChildProcess> {
     ...(await processes.status()).map(({ name, url }) => [`Subgraph ${name}`, url] as const),
   ]);
   printThingsToTry(storefront.url, addresses.gateway);
+  // Otherwise the first visitor measures the query planner. A failure here is one that visitors see as well.
+  warmDemo(addresses.gateway, `${storefront.url}/demo/cold`).catch(() => {});
   return gateway;
 }
 
