@@ -13,7 +13,8 @@ type Field = GraphQLField<unknown, { readonly signal: AbortSignal }>;
 
 export interface FaultInjector {
   readonly faults: Faults;
-  /** Replaces all faults. @throws {FaultSpecError} if a target does not exist; the former faults then stay. */
+  /** Replaces all faults. Calls that wait or hang because of the former faults continue. @throws {FaultSpecError} if a
+   *  target does not exist; the former faults then stay. */
   replace(faults: Faults): void;
   /** Applies the fault of `*` to a request: waits, hangs until the signal aborts, or throws. */
   applyToRequest(signal: AbortSignal): Promise<void>;
@@ -29,6 +30,7 @@ export function createFaultInjector(
   clock: FaultClock = systemFaultClock,
 ): FaultInjector {
   let current: Faults = { targets: {} };
+  let replaced = new AbortController();
   let passWhole: ((signal: AbortSignal) => Promise<void>) | null = null;
   const originals = new Map<Field, Field['resolve']>();
 
@@ -43,9 +45,12 @@ export function createFaultInjector(
     }
     originals.clear();
     current = faults;
+    replaced.abort();
+    replaced = new AbortController();
+    const { signal: nextReplaced } = replaced;
 
     const passFor = (target: string) =>
-      createFaultStep(faults.targets[target] ?? {}, faults.seed ?? 1, target, clock);
+      createFaultStep(faults.targets[target] ?? {}, faults.seed ?? 1, target, clock, nextReplaced);
     passWhole = wholeSubgraph in faults.targets ? passFor(wholeSubgraph) : null;
     for (const [target, field] of fields) {
       originals.set(field, field.resolve);
@@ -79,7 +84,14 @@ function findField(schema: GraphQLSchema, target: string): Field {
   return field as Field;
 }
 
-function createFaultStep(fault: Fault, seed: number, target: string, clock: FaultClock) {
+/** `replaced` aborts when the fault is no longer active. */
+function createFaultStep(
+  fault: Fault,
+  seed: number,
+  target: string,
+  clock: FaultClock,
+  replaced: AbortSignal,
+) {
   // Each target has its own sequence, so that the draws of one field do not shift those of another.
   const random = createRandom([...target].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), seed) | 0);
   const { latency, errorRate = 0, hangRate = 0 } = fault;
@@ -88,8 +100,16 @@ function createFaultStep(fault: Fault, seed: number, target: string, clock: Faul
     const latencyMs = latency === undefined ? 0 : drawLatencyMs(latency, random);
     const isHanging = random.chance(hangRate);
     const isFailing = random.chance(errorRate);
-    if (latencyMs > 0) await clock.sleep(latencyMs, signal);
-    if (isHanging) await waitForAbort(signal);
+    if (latencyMs > 0 || isHanging) {
+      try {
+        const either = AbortSignal.any([signal, replaced]);
+        if (latencyMs > 0) await clock.sleep(latencyMs, either);
+        if (isHanging) await waitForAbort(either);
+      } catch (error) {
+        if (signal.aborted || !replaced.aborted) throw error;
+        return;
+      }
+    }
     if (isFailing) {
       throw new GraphQLError(`Injected fault at ${target}`, { extensions: { code: 'INJECTED_FAULT' } });
     }

@@ -64,6 +64,17 @@ describe('a field with a fault', () => {
     expect(clock.sleeperCount).toBe(0);
   });
 
+  test.each(['hang', 'latency:60000,error'])(
+    'with %s resolves as soon as the faults are replaced',
+    async (fault) => {
+      const { clock, injector, ask } = setUp(`Query.slow=${fault}`);
+      const answer = ask('{ slow }');
+      injector.replace(parseFaults(''));
+      expect(await answer).toEqual({ data: { slow: 2 } });
+      expect(clock.sleeperCount).toBe(0);
+    },
+  );
+
   test('resolves normally after the faults are replaced', async () => {
     const { injector, ask } = setUp('Query.slow=error');
     injector.replace(parseFaults(''));

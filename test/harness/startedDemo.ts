@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { exchange, type RawRequest } from './rawHttp.ts';
+
+interface SubgraphStatus {
+  readonly name: string;
+  readonly url: string;
+  readonly state: 'starting' | 'running' | 'down';
+  readonly pid: number | null;
+  readonly exit: string | null;
+  readonly faults: object;
+  readonly defaultFaults: object;
+  readonly fields: readonly string[];
+}
+
+interface DemoReply {
+  readonly status: number;
+  readonly subgraphs: readonly SubgraphStatus[];
+  readonly error?: string;
+  readonly deleted?: number;
+}
+
+interface EndedCommand {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `scripts/start.ts` until it ends. `onOutput` gets its standard output so far. */
+export function runStart(args: readonly string[], onOutput: (stdout: string) => void = () => {}) {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const script = fileURLToPath(new URL('../../scripts/start.ts', import.meta.url.split('?', 1)[0]));
+  const child = spawn(process.execPath, [script, ...args], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    onOutput(stdout);
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  // Emitted when every process with these pipes has ended, including the gateway.
+  const ended: Promise<EndedCommand> = once(child, 'close').then(([code]) => ({ code, stdout, stderr }));
+  return { child, ended };
+}
+
+/** `npm start` in processes of its own, on free ports. */
+export class StartedDemo {
+  readonly args: readonly string[];
+  readonly firstPort: number;
+  readonly shopUrl: string;
+  /** The output until the demo is ready. */
+  readonly output: string;
+  readonly #command: ReturnType<typeof runStart>;
+
+  private constructor(firstPort: number, output: string, command: ReturnType<typeof runStart>) {
+    this.firstPort = firstPort;
+    this.args = portArguments(firstPort);
+    this.shopUrl = `http://127.0.0.1:${firstPort + 2}`;
+    this.output = output;
+    this.#command = command;
+  }
+
+  static async start(): Promise<StartedDemo> {
+    const firstPort = await findFreePorts();
+    const ready = Promise.withResolvers<string>();
+    const command = runStart(portArguments(firstPort), (stdout) => {
+      if (stdout.includes('Ctrl+C ends everything.')) ready.resolve(stdout);
+    });
+    const failed = command.ended.then(({ code, stdout, stderr }) => {
+      throw new Error(`The demo ended with ${code}:\n${stdout}${stderr}`);
+    });
+    const output = await Promise.race([ready.promise, failed]);
+    failed.catch(() => {});
+    return new StartedDemo(firstPort, output, command);
+  }
+
+  /** `GET` without an action, otherwise `POST`. */
+  async control(action = '', body: object = {}): Promise<DemoReply> {
+    const response = await fetch(`${this.shopUrl}/demo${action}`, {
+      ...(action === '' ? {} : { method: 'POST', body: JSON.stringify(body) }),
+      headers: { 'content-type': 'application/json' },
+    });
+    return { status: response.status, ...((await response.json()) as Omit<DemoReply, 'status'>) };
+  }
+
+  async subgraph(name: string): Promise<SubgraphStatus> {
+    const found = (await this.control()).subgraphs.find((subgraph) => subgraph.name === name);
+    if (found === undefined) throw new Error(`The demo has no subgraph "${name}".`);
+    return found;
+  }
+
+  /** Sends a request to the shop with exactly these headers. */
+  exchange(request: RawRequest) {
+    return exchange(this.shopUrl, request);
+  }
+
+  async query(query: string, variables: object = {}): Promise<Readonly<Record<string, unknown>>> {
+    const response = await fetch(`${this.shopUrl}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify({ query, variables }),
+    });
+    return (await response.json()) as Readonly<Record<string, unknown>>;
+  }
+
+  /** Kills `scripts/start.ts` with SIGKILL. Resolves when all other processes of the demo have ended as well. */
+  async kill(): Promise<void> {
+    const { subgraphs } = await this.control();
+    this.#command.child.kill('SIGKILL');
+    await this.#command.ended;
+    for (const { pid } of subgraphs) while (pid !== null && isAlive(pid)) await sleep(5);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function portArguments(first: number): string[] {
+  return [
+    ['--port', first],
+    ['--admin-port', first + 1],
+    ['--storefront-port', first + 2],
+    ['--subgraph-port', first + 3],
+  ].flatMap((option) => option.map(String));
+}
+
+/** Finds eight consecutive free ports below the range from which the system selects ports. */
+async function findFreePorts(): Promise<number> {
+  for (;;) {
+    const first = 10_000 + Math.floor(Math.random() * 20_000);
+    const ports = Array.from({ length: 8 }, (_, index) => first + index);
+    const free = await Promise.all(ports.map(isFree));
+    if (free.every(Boolean)) return first;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
+}
