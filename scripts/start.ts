@@ -18,6 +18,8 @@ import { type DemoPorts, readDemoPorts, StartError } from './demoPorts.ts';
 import { warmDemo } from './warmDemo.ts';
 
 const root = join(import.meta.dirname, '..');
+// Inherited by all parts, which then start in two thirds of the CPU time.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/node-compile');
 const host = '127.0.0.1';
 /** Covers composing the supergraph and starting the planner. */
 const readyTimeoutMs = 60_000;
