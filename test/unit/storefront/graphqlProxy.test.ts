@@ -6,12 +6,14 @@ import { createGraphQLProxy } from '../../../storefront/graphqlProxy.ts';
 import { exchange, RawConnection } from '../../harness/rawHttp.ts';
 import { hang, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 
+type UpgradeListener = ReturnType<typeof createGraphQLProxy>['upgrade'];
+
 interface RunningServer extends AsyncDisposable {
   readonly url: string;
 }
 
-async function listen(listener: RequestListener): Promise<RunningServer> {
-  const server: Server = createServer(listener);
+async function listen(listener: RequestListener, onUpgrade: UpgradeListener): Promise<RunningServer> {
+  const server: Server = createServer(listener).on('upgrade', onUpgrade);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
@@ -27,7 +29,10 @@ async function listen(listener: RequestListener): Promise<RunningServer> {
 /** Starts the shop's server with a gateway at this URL. */
 async function startProxy(gatewayUrl: string): Promise<RunningServer> {
   const proxy = createGraphQLProxy(gatewayUrl);
-  const server = await listen((request, response) => proxy.forward(request, response));
+  const server = await listen(
+    (request, response) => proxy.forward(request, response),
+    (...handshake) => proxy.upgrade(...handshake),
+  );
   return {
     url: server.url,
     [Symbol.asyncDispose]: async () => {
@@ -122,6 +127,38 @@ describe("the shop's proxy to the gateway", () => {
         errors: [{ message: 'The gateway cannot be reached.', extensions: { code: 'GATEWAY_UNREACHABLE' } }],
       },
     ]);
+    expect(log.mock.calls).toEqual([
+      [expect.stringMatching(/^Storefront: the gateway is unreachable: .*ECONNREFUSED/)],
+    ]);
+    log.mockRestore();
+  });
+
+  const handshake = {
+    method: 'GET',
+    headers: { connection: 'Upgrade', upgrade: 'websocket', origin: 'http://gateway.test' },
+  };
+
+  test("passes on the gateway's refusal of a WebSocket, and does not tell it the shop's origin", async () => {
+    await using gateway = await startScriptedSubgraph();
+    gateway.enqueueScripts(({ write, end }) => {
+      write('HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n');
+      end();
+    });
+    await using proxy = await startProxy(gateway.url);
+    expect((await exchange(proxy.url, handshake)).status).toBe(429);
+    const [request] = gateway.requests;
+    expect([request?.headers.get('upgrade'), request?.headers.get('origin')]).toEqual([
+      'websocket',
+      undefined,
+    ]);
+  });
+
+  test('refuses a WebSocket with 502 while the gateway is down', async () => {
+    const gateway = await startScriptedSubgraph();
+    await gateway.close();
+    const log = jest.spyOn(console, 'error').mockImplementation(() => {});
+    await using proxy = await startProxy(gateway.url);
+    expect((await exchange(proxy.url, handshake)).status).toBe(502);
     expect(log.mock.calls).toEqual([
       [expect.stringMatching(/^Storefront: the gateway is unreachable: .*ECONNREFUSED/)],
     ]);
