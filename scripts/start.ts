@@ -85,11 +85,11 @@ function printThingsToTry(shop: string, gateway: string): void {
   console.log(`
   Three things to try, in any order and as often as you like:
 
-  1. Open ${shop}/product/p1 and compare the three ways to load it. The
-     recommendations take 1.5 s, and nothing else waits for them. "Cold" empties
-     the gateway's cache, so that you see the delay again.
-  2. Kill the subgraph "reviews" in the shop's fault panel, or let it hang. The
-     product stays; the reviews return with the subgraph.
+  1. Open ${shop}/product/p1 and choose "Race all three". The
+     recommendations take 1.5 s; see who waits for them. It begins with an empty
+     cache each time.
+  2. Under "Break something", kill "reviews" or let it hang. The product stays, and
+     its reviews follow when the subgraph runs again.
   3. See the payloads of @defer arrive, with an empty cache:
      ${clear}
      ${defer} \\
