@@ -157,7 +157,7 @@ async function start(signal: AbortSignal): Promise<ChildProcess> {
   ]);
   printThingsToTry(storefront.url, addresses.gateway);
   // Otherwise the first visitor measures the query planner. A failure here is one that visitors see as well.
-  warmDemo(addresses.gateway, `${storefront.url}/demo/cold`).catch(() => {});
+  warmDemo(addresses.gateway).catch(() => {});
   return gateway;
 }
 

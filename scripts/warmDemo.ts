@@ -4,9 +4,11 @@ import { type DocumentNode, type FieldNode, Kind, parse, print, separateOperatio
 const shopOperations = new URL('../contracts/demo/operations/storefront/shop.graphql', import.meta.url);
 const typename: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } };
 
-/** Sends the queries of the shop once, as Apollo Client does, so that they are planned before the first visitor arrives.
- *  Then clears the cache with a `POST` to `clearUrl`. */
-export async function warmDemo(gatewayUrl: string, clearUrl: string): Promise<void> {
+/** Selects no product, so that the cache stays empty. */
+const variables = { id: 'none', filter: { tags: ['none'] } };
+
+/** Sends the queries of the shop once, as Apollo Client does, so that they are planned before the first visitor arrives. */
+export async function warmDemo(gatewayUrl: string): Promise<void> {
   const document = addTypenames(parse(await readFile(shopOperations, 'utf8')));
   const queries = Object.values(separateOperations(document)).filter(({ definitions }) =>
     definitions.some(
@@ -20,11 +22,10 @@ export async function warmDemo(gatewayUrl: string, clearUrl: string): Promise<vo
         'content-type': 'application/json',
         accept: 'multipart/mixed;deferSpec=20220824,application/graphql-response+json',
       },
-      body: JSON.stringify({ query: print(query), variables: { id: 'p1' } }),
+      body: JSON.stringify({ query: print(query), variables }),
     });
     await response.text();
   }
-  await fetch(clearUrl, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' });
 }
 
 function addTypenames(document: DocumentNode): DocumentNode {

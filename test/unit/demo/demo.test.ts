@@ -38,11 +38,9 @@ test('a demo that cannot start completely leaves no subgraph running', async () 
   await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow('fetch failed');
 });
 
-test.each([
-  ['demo.ts', ['accounts', 'products', 'inventory', 'reviews', 'recommendations']],
-  ['reviews/server.ts', ['reviews']],
-])('`node subgraphs/%s` prints its addresses, serves, and ends on SIGTERM', async (file, names) => {
-  const child = run(file, { PORT: '0' });
+test('`node subgraphs/demo.ts` prints its addresses, serves, and ends on SIGTERM', async () => {
+  const child = run('demo.ts', { PORT: '0' });
+  const names = ['accounts', 'products', 'inventory', 'reviews', 'recommendations'];
   const exit = once(child, 'exit');
   const lines: string[] = [];
   for await (const line of createInterface(child.stdout)) {
