@@ -67,7 +67,8 @@ describe('the built package', () => {
       }
       const response = await fetch(url, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        // Reviews have a budget in the demo.
+        headers: { 'content-type': 'application/json', 'tributary-budget': '15s' },
         body: '{"query":"{ product(id: \\"p1\\") { name reviews(first: 1) { rating } } }"}',
       });
       expect(await response.json()).toEqual({
