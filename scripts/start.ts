@@ -12,6 +12,7 @@ import { startStorefront } from '../storefront/serve.ts';
 import { readDemoFaults } from '../subgraphs/demo.ts';
 import { createDemoApi } from '../subgraphs/demoApi.ts';
 import { createDemoProcesses } from '../subgraphs/demoProcesses.ts';
+import { FaultSpecError } from '../subgraphs/shared/parseFaults.ts';
 import { RequestError } from '../subgraphs/shared/readJsonBody.ts';
 import { ensureGraphiql, ensureInsightsPage } from './bundles.ts';
 import { type DemoPorts, readDemoPorts, StartError } from './demoPorts.ts';
@@ -187,7 +188,8 @@ try {
   process.exitCode = 1;
 } catch (error) {
   if (!stop.signal.aborted) {
-    console.error(error instanceof StartError || error instanceof RequestError ? error.message : error);
+    const isForUser = [StartError, RequestError, FaultSpecError].some((type) => error instanceof type);
+    console.error(isForUser ? (error as Error).message : error);
     process.exitCode = 1;
   }
 } finally {

@@ -73,8 +73,8 @@ export class SubgraphProcess {
     this.#child = child;
     let complaint = '';
     child.stderr?.on('data', (chunk: Buffer) => {
-      process.stderr.write(chunk);
       if (this.#state === 'starting') complaint += chunk;
+      else process.stderr.write(chunk);
     });
     const address = Promise.withResolvers<string | null>();
     this.#ended = new Promise((resolve) => {
