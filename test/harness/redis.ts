@@ -1,17 +1,13 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
-import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
-
-const runFile = promisify(execFile);
-const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache');
+import { findProgram, type Program } from './debianProgram.ts';
 
 export interface RedisServer extends AsyncDisposable {
   /** `redis://…`. The server is empty at the start, unless it is the one of `REDIS_URL`. */
@@ -28,12 +24,6 @@ export interface DedicatedRedisServer extends RedisServer {
   kill(): Promise<void>;
   /** Starts an empty server again on the same port. */
   restart(): Promise<void>;
-}
-
-interface RedisProgram {
-  readonly binary: string;
-  /** The folder of its shared libraries, if they are not installed on the machine. */
-  readonly libraryPath: string | undefined;
 }
 
 /** Starts a real Redis: the one of `REDIS_URL`, else a new `redis-server` on a free port, without persistence. The program
@@ -117,7 +107,7 @@ export async function startSentinel(watched: DedicatedRedisServer): Promise<Dedi
 }
 
 interface RedisProcessOptions {
-  readonly program: RedisProgram;
+  readonly program: Program;
   readonly port: number;
   /** Command-line options. */
   readonly options: readonly string[];
@@ -220,78 +210,19 @@ class RedisProcess implements DedicatedRedisServer {
   }
 }
 
-async function findRedisProgram(): Promise<RedisProgram> {
-  return findOnPath() ?? findUnpackedProgram() ?? (await unpackDebianPackages());
+async function findRedisProgram(): Promise<Program> {
+  return findProgram({
+    name: 'redis-server',
+    debianPackage: 'redis-server',
+    advice:
+      'This test needs a real Redis. Set REDIS_URL, or put redis-server on the path ' +
+      '(Debian: apt-get install redis-server; macOS: brew install redis).',
+  });
 }
 
 /** Creates a client that fails at once instead of retrying, so that a failure shows in the test that caused it. */
 export function connectRedis(url: string): Redis {
   return new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
-}
-
-function findOnPath(): RedisProgram | undefined {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const binary = join(folder, 'redis-server');
-    if (folder !== '' && existsSync(binary)) return { binary, libraryPath: undefined };
-  }
-  return undefined;
-}
-
-const unpackedFolder = join(cacheDirectory, 'redis');
-
-function findUnpackedProgram(): RedisProgram | undefined {
-  // Debian's redis-server is a link to redis-check-rdb, which is the whole server.
-  const binary = join(unpackedFolder, 'usr/bin/redis-server');
-  if (!existsSync(binary)) return undefined;
-  const triplets = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as Record<string, string>;
-  const triplet = triplets[process.arch] ?? '';
-  const libraryPath = [join(unpackedFolder, 'usr/lib', triplet), join(unpackedFolder, 'lib', triplet)].join(
-    ':',
-  );
-  return { binary, libraryPath };
-}
-
-/** Downloads redis-server and its missing dependencies, and unpacks them without installing, which needs no root if apt's
- *  package lists exist. Several processes may do so at once. */
-async function unpackDebianPackages(): Promise<RedisProgram> {
-  await mkdir(cacheDirectory, { recursive: true });
-  const work = await mkdtemp(join(cacheDirectory, 'redis-unpack-'));
-  try {
-    // apt's package lists may be missing, or too old.
-    await download(work).catch(async () => {
-      await runFile('apt-get', ['update']);
-      await download(work);
-    });
-    const root = join(work, 'root');
-    for (const file of await readdir(work)) {
-      if (file.endsWith('.deb')) await runFile('dpkg', ['-x', join(work, file), root]);
-    }
-    // Another process may have unpacked the folder meanwhile.
-    await rename(root, unpackedFolder).catch((error: unknown) => {
-      if (findUnpackedProgram() === undefined) throw error;
-    });
-  } catch (cause) {
-    const advice =
-      'This test needs a real Redis. Set REDIS_URL, or put redis-server on the path ' +
-      '(Debian: apt-get install redis-server; macOS: brew install redis).';
-    throw new Error(advice, { cause });
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  const program = findUnpackedProgram();
-  if (program === undefined) throw new Error("Debian's packages do not contain redis-server.");
-  return program;
-}
-
-async function download(folder: string): Promise<void> {
-  await runFile('apt-get', ['download', ...(await missingPackages())], { cwd: folder });
-}
-
-/** The packages that apt would install for redis-server on this machine. */
-async function missingPackages(): Promise<string[]> {
-  const args = ['--simulate', '--no-install-recommends', 'install', 'redis-server'];
-  const { stdout } = await runFile('apt-get', args, { env: { ...process.env, LC_ALL: 'C' } });
-  return [...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
 }
 
 /** Finds a port that no other process gets before Redis starts, or while it is restarted: the range is below the ephemeral

@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+
+const runFile = promisify(execFile);
+const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache');
+
+export interface Program {
+  readonly binary: string;
+  /** The folder of its shared libraries, if they are not installed on the machine. */
+  readonly libraryPath: string | undefined;
+}
+
+interface WantedProgram {
+  readonly name: string;
+  /** Debian's package that contains it. */
+  readonly debianPackage: string;
+  /** What to do if the program is nowhere. */
+  readonly advice: string;
+}
+
+/** Finds a program on the path, else unpacks Debian's package below `node_modules/.cache`. A test that needs the program
+ *  never skips itself. @throws {Error} with the advice if there is no program. */
+export async function findProgram(wanted: WantedProgram): Promise<Program> {
+  return findOnPath(wanted.name) ?? findUnpacked(wanted) ?? (await unpackDebianPackages(wanted));
+}
+
+function findOnPath(name: string): Program | undefined {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const binary = join(folder, name);
+    if (folder !== '' && existsSync(binary)) return { binary, libraryPath: undefined };
+  }
+  return undefined;
+}
+
+function folderOf({ debianPackage }: WantedProgram): string {
+  return join(cacheDirectory, debianPackage);
+}
+
+function findUnpacked(wanted: WantedProgram): Program | undefined {
+  const folder = folderOf(wanted);
+  const binary = join(folder, 'usr/bin', wanted.name);
+  if (!existsSync(binary)) return undefined;
+  const triplets = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' } as Record<string, string>;
+  const triplet = triplets[process.arch] ?? '';
+  const libraryPath = [join(folder, 'usr/lib', triplet), join(folder, 'lib', triplet)].join(':');
+  return { binary, libraryPath };
+}
+
+/** Downloads the package and its missing dependencies, and unpacks them without installing, which needs no root if apt's
+ *  package lists exist. Several processes may do so at once. */
+async function unpackDebianPackages(wanted: WantedProgram): Promise<Program> {
+  const { name, debianPackage, advice } = wanted;
+  await mkdir(cacheDirectory, { recursive: true });
+  const work = await mkdtemp(join(cacheDirectory, `${debianPackage}-unpack-`));
+  try {
+    // apt's package lists may be missing, or too old.
+    await download(debianPackage, work).catch(async () => {
+      await runFile('apt-get', ['update']);
+      await download(debianPackage, work);
+    });
+    const root = join(work, 'root');
+    for (const file of await readdir(work)) {
+      if (file.endsWith('.deb')) await runFile('dpkg', ['-x', join(work, file), root]);
+    }
+    // Another process may have unpacked the folder meanwhile.
+    await rename(root, folderOf(wanted)).catch((error: unknown) => {
+      if (findUnpacked(wanted) === undefined) throw error;
+    });
+  } catch (cause) {
+    throw new Error(advice, { cause });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  const program = findUnpacked(wanted);
+  if (program === undefined) throw new Error(`Debian's packages do not contain ${name}.`);
+  return program;
+}
+
+async function download(debianPackage: string, folder: string): Promise<void> {
+  await runFile('apt-get', ['download', ...(await missingPackages(debianPackage))], { cwd: folder });
+}
+
+/** The packages that apt would install for this one on this machine. */
+async function missingPackages(debianPackage: string): Promise<string[]> {
+  const args = ['--simulate', '--no-install-recommends', 'install', debianPackage];
+  const { stdout } = await runFile('apt-get', args, { env: { ...process.env, LC_ALL: 'C' } });
+  return [...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '');
+}
