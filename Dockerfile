@@ -1,12 +1,12 @@
-# The gateway (`--target gateway`, the default) and the demo subgraphs (`--target subgraphs`).
+# The gateway (`--target gateway`, the default), and the demo's subgraphs and storefront (`--target demo`).
 #   docker build -t tributary .
-#   docker run -p 4000:4000 -v ./supergraph.graphql:/config/supergraph.graphql:ro tributary --supergraph /config/supergraph.graphql
+#   docker run -p 4000:4000 -v ./supergraph:/etc/tributary/supergraph:ro tributary    # reads supergraph/supergraph.graphql
+# docs/production.md lists the environment variables.
+ARG NODE_IMAGE=node:26.10.0-slim
 
-FROM node:26-slim AS base
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-
-FROM base AS build
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/bundles.ts scripts/optionDescriptions.ts scripts/
@@ -14,24 +14,38 @@ COPY gateway gateway
 COPY contracts contracts
 RUN npm run build
 
-FROM base AS dependencies
-RUN npm ci --omit=dev
-
-FROM dependencies AS subgraphs
-ENV NODE_ENV=production
+# The storefront is bundled when it starts, which takes development dependencies.
+FROM build AS demo
 COPY subgraphs subgraphs
-USER node
+COPY storefront storefront
+USER 1000:1000
 ENTRYPOINT ["node"]
 
-FROM node:26-slim AS gateway
-ENV NODE_ENV=production
+FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
-COPY --from=dependencies /app/node_modules node_modules
-COPY --from=build /app/dist dist
-COPY package.json LICENSE LICENSE-DEPENDENCIES.md ./
-USER node
-EXPOSE 4000
+COPY package.json package-lock.json .npmrc ./
+# Types and source maps are half of the files, and nothing reads them at run time.
+RUN npm ci --omit=dev \
+  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+
+FROM ${NODE_IMAGE} AS gateway
+ENV NODE_ENV=production \
+  TRIBUTARY_HOST=0.0.0.0 \
+  TRIBUTARY_PORT=4000 \
+  TRIBUTARY_ADMIN_HOST=0.0.0.0 \
+  TRIBUTARY_ADMIN_PORT=4001
+COPY --from=dependencies /app/node_modules /app/node_modules
+COPY --from=build /app/dist /app/dist
+COPY package.json LICENSE LICENSE-DEPENDENCIES.md /app/
+# The configuration is found in the working directory. Mount your own file here, or name it with --config.
+WORKDIR /etc/tributary
+COPY deploy/kubernetes/base/tributary.yaml ./
+# By number, so that Kubernetes can check that it is not root.
+USER 1000:1000
+# Publish 4001 to operators only: the admin listener has no authentication.
+EXPOSE 4000 4001
+# Liveness: a gateway that drains, sheds load or waits for its supergraph is not ready, and must not be restarted for it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:4000/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TRIBUTARY_ADMIN_PORT}/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Young generation: at the default of 16 MiB, collecting it is the largest single cost of a busy gateway.
-ENTRYPOINT ["node", "--max-semi-space-size=64", "dist/gateway/cli.js", "serve", "--host", "0.0.0.0"]
+ENTRYPOINT ["node", "--max-semi-space-size=64", "/app/dist/gateway/cli.js", "serve"]

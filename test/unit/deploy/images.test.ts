@@ -1,4 +1,5 @@
-import { access, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -7,11 +8,16 @@ import { demoDefinitions } from '../../../subgraphs/demo.ts';
 const root = join(import.meta.dirname, '../../..');
 
 interface Service {
+  readonly image: string;
   readonly build?: { readonly target: string };
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: { readonly test: readonly string[] };
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly read_only?: boolean;
+  readonly stop_grace_period?: string;
 }
 
 async function readServices(): Promise<Map<string, Service>> {
@@ -20,58 +26,126 @@ async function readServices(): Promise<Map<string, Service>> {
   return new Map(Object.entries(file.services));
 }
 
-const names = Object.keys(demoDefinitions);
+function serviceOf(services: ReadonlyMap<string, Service>, name: string): Service {
+  const service = services.get(name);
+  if (service === undefined) throw new Error(`docker-compose.yml has no service ${name}.`);
+  return service;
+}
+
+const subgraphs = Object.keys(demoDefinitions);
+const gateways = ['gateway-1', 'gateway-2'];
 
 describe('docker-compose.yml', () => {
-  test('defines exactly the gateway, the demo subgraphs and Redis', async () => {
+  test('defines two gateways behind a proxy, the demo and what observes them', async () => {
     const services = await readServices();
-    expect([...services.keys()].sort()).toEqual([...names, 'gateway', 'redis'].sort());
+    const observers = ['otel-collector', 'prometheus', 'grafana'];
+    const expected = [...subgraphs, ...gateways, ...observers, 'proxy', 'redis', 'storefront'];
+    expect([...services.keys()].sort()).toEqual(expected.sort());
   });
 
-  test('starts each subgraph from an existing file', async () => {
+  test('starts each service of the demo image from an existing file', async () => {
     const services = await readServices();
-    for (const name of names) {
-      const service = services.get(name);
-      expect(service?.command).toEqual([`subgraphs/${name}/server.ts`]);
-      await access(join(root, `subgraphs/${name}/server.ts`));
-    }
+    const files = [...services].flatMap(([name, { image, command }]) =>
+      image === 'tributary-demo' ? [[name, command]] : [],
+    );
+    expect(Object.fromEntries(files)).toEqual({
+      ...Object.fromEntries(subgraphs.map((name) => [name, [`subgraphs/${name}/server.ts`]])),
+      storefront: ['storefront/serve.ts'],
+    });
+    for (const [, [file]] of files as [string, string[]][])
+      expect(existsSync(join(root, file ?? ''))).toBe(true);
   });
 
-  test('passes the URLs of all subgraphs and of Redis in the variables that tributary.yaml reads', async () => {
-    const environment = (await readServices()).get('gateway')?.environment;
-    expect(environment).toEqual({
+  test('builds each image once, from a target of the Dockerfile', async () => {
+    const built = [...(await readServices()).values()].flatMap(({ image, build }) =>
+      build === undefined ? [] : [[image, build.target]],
+    );
+    expect(built.sort()).toEqual([
+      ['tributary', 'gateway'],
+      ['tributary-demo', 'demo'],
+    ]);
+    const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
+    const targets = Array.from(dockerfile.matchAll(/^FROM \S+ AS (\S+)$/gm), ([, target]) => target);
+    expect(targets).toEqual(expect.arrayContaining(['gateway', 'demo']));
+  });
+
+  test('passes the addresses of all subgraphs, of Redis and of the collector in the variables that tributary.yaml reads', async () => {
+    const services = await readServices();
+    const addresses = {
       ...Object.fromEntries(
-        names.map((name) => [`${name.toUpperCase()}_URL`, `http://${name}:4100/graphql`]),
+        subgraphs.map((name) => [`${name.toUpperCase()}_URL`, `http://${name}:4100/graphql`]),
       ),
       REDIS_URL: 'redis://redis:6379',
-    });
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://otel-collector:4318',
+    };
+    for (const name of gateways) expect(serviceOf(services, name).environment).toMatchObject(addresses);
     const configuration = await readFile(join(root, 'tributary.yaml'), 'utf8');
-    const read = [...configuration.matchAll(/\$\{([A-Z]+_URL)\b/g)].map(([, variable]) => variable);
-    expect(read.sort()).toEqual(Object.keys(environment ?? {}).sort());
+    const read = Array.from(configuration.matchAll(/\$\{([A-Z_]+)\b/g), ([, variable = '']) => variable);
+    // The Dockerfile sets hosts and ports.
+    expect(read.filter((variable) => !variable.startsWith('TRIBUTARY_')).sort()).toEqual(
+      Object.keys(addresses).sort(),
+    );
   });
 
-  test('starts the gateway after its subgraphs are healthy', async () => {
+  test('starts the gateways after their subgraphs and Redis are healthy, and the proxy after the gateways', async () => {
     const services = await readServices();
-    const needed = services.get('gateway')?.depends_on ?? {};
-    expect(needed).toEqual(Object.fromEntries(names.map((name) => [name, { condition: 'service_healthy' }])));
-    for (const name of Object.keys(needed)) expect(services.get(name)?.healthcheck?.test[0]).toBe('CMD');
+    const healthy = (names: readonly string[]) =>
+      Object.fromEntries(names.map((name) => [name, { condition: 'service_healthy' }]));
+    const needed = [...subgraphs, 'redis'];
+    for (const name of gateways) expect(serviceOf(services, name).depends_on).toEqual(healthy(needed));
+    for (const name of needed) expect(serviceOf(services, name).healthcheck?.test[0]).toBe('CMD');
+    expect(serviceOf(services, 'proxy').depends_on).toEqual(healthy(gateways));
   });
 
-  test('builds only targets of the Dockerfile', async () => {
-    const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
-    const targets = [...dockerfile.matchAll(/^FROM \S+ AS (\S+)$/gm)].map(([, target]) => target);
-    for (const { build } of (await readServices()).values()) {
-      if (build !== undefined) expect(targets).toContain(build.target);
+  test('publishes ports on this machine only, each of which a variable moves', async () => {
+    const ports = [...(await readServices()).values()].flatMap(({ ports = [] }) => ports);
+    expect(ports.length).toBeGreaterThan(3);
+    expect(ports.filter((port) => !/^127\.0\.0\.1:\$\{[A-Z_\d]+:-\d+\}:\d+$/.test(port))).toEqual([]);
+  });
+
+  test('mounts only files and directories that exist', async () => {
+    const mounted = [...(await readServices()).values()].flatMap(({ volumes = [] }) => volumes);
+    const paths = mounted
+      .filter((volume) => volume.startsWith('./'))
+      .map((volume) => volume.split(':')[0] ?? '');
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    expect(paths).toContain('./deploy/nginx/nginx.conf');
+  });
+
+  test('gives the gateways a read-only file system, and time to drain behind the proxy', async () => {
+    const services = await readServices();
+    for (const name of gateways) {
+      const { read_only, stop_grace_period, environment } = serviceOf(services, name);
+      expect(read_only).toBe(true);
+      const delay = Number.parseInt(environment?.TRIBUTARY_SHUTDOWN_DELAY ?? '', 10);
+      expect(delay).toBeGreaterThan(0);
+      expect(Number.parseInt(stop_grace_period ?? '', 10)).toBeGreaterThanOrEqual(delay + 30 + 5);
     }
   });
 });
 
 describe('Dockerfile', () => {
-  test('runs the gateway with a larger young generation, not as root, and with a readiness check', async () => {
+  test('runs the gateway with a larger young generation, not as root, and with a liveness check', async () => {
     const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
     const gateway = dockerfile.slice(dockerfile.indexOf('AS gateway'));
     expect(gateway).toContain('--max-semi-space-size=64');
-    expect(gateway).toContain('USER node');
-    expect(gateway).toMatch(/HEALTHCHECK[\s\S]*\/health\/ready/);
+    expect(gateway).toMatch(/^USER 1000:1000$/m);
+    expect(gateway).toMatch(/HEALTHCHECK[\s\S]*TRIBUTARY_ADMIN_PORT\}\/health\/live/);
+    // Nothing of the stage with development dependencies but the built sources.
+    expect(gateway.match(/^COPY --from=build .*$/gm)).toEqual(['COPY --from=build /app/dist /app/dist']);
+  });
+
+  test('copies only what .dockerignore lets through', async () => {
+    const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
+    const ignore = await readFile(join(root, '.dockerignore'), 'utf8');
+    const included = Array.from(ignore.matchAll(/^!(.+)$/gm), ([, path = '']) => path);
+    const copied = Array.from(dockerfile.matchAll(/^COPY (?!--from)(.+)$/gm), ([, paths = '']) =>
+      paths.split(' ').slice(0, -1),
+    ).flat();
+    expect(copied).toContain('gateway');
+    expect(copied.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    expect(
+      copied.filter((path) => !included.some((parent) => path === parent || path.startsWith(`${parent}/`))),
+    ).toEqual([]);
   });
 });

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { glob, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { expandEnvironment } from '../../../gateway/config/expandEnvironment.ts';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+
+const deploy = join(import.meta.dirname, '../../../deploy');
+const base = 'kubernetes/base';
+
+async function readText(path: string): Promise<string> {
+  return readFile(join(deploy, path), 'utf8');
+}
+
+async function readYaml(path: string) {
+  return parse(await readText(path));
+}
+
+const configuration = parseConfig(expandEnvironment(await readYaml(`${base}/tributary.yaml`), {}).expanded);
+const drainMs = configuration.listen.shutdownDelay + configuration.listen.drainTimeout;
+
+describe('the Kubernetes manifests', () => {
+  test('have files for everything that a kustomization names', async () => {
+    const missing: string[] = [];
+    let count = 0;
+    for await (const path of glob('kubernetes/**/kustomization.yaml', { cwd: deploy })) {
+      count++;
+      const { resources = [], components = [], configMapGenerator = [] } = await readYaml(path);
+      const files = configMapGenerator.flatMap((generator: { files: string[] }) => generator.files);
+      for (const named of [...resources, ...components, ...files]) {
+        if (!existsSync(join(deploy, path, '..', named))) missing.push(`${path}: ${named}`);
+      }
+    }
+    expect(count).toBe(5);
+    expect(missing).toEqual([]);
+  });
+
+  test('probe and expose the ports that the configuration listens on', async () => {
+    const { spec } = await readYaml(`${base}/deployment.yaml`);
+    const [container] = spec.template.spec.containers;
+    const ports = Object.fromEntries(
+      container.ports.map(({ name, containerPort }: { name: string; containerPort: number }) => [
+        name,
+        containerPort,
+      ]),
+    );
+    expect(ports).toEqual({ http: configuration.listen.port, admin: configuration.admin.port });
+    const probed = [container.startupProbe, container.livenessProbe, container.readinessProbe];
+    expect(probed.map(({ httpGet }) => httpGet)).toEqual([
+      { path: '/health/live', port: 'admin' },
+      { path: '/health/live', port: 'admin' },
+      { path: '/health/ready', port: 'admin' },
+    ]);
+  });
+
+  test('mount the supergraph as a directory, at the path that the configuration reads', async () => {
+    const { spec } = await readYaml(`${base}/deployment.yaml`);
+    const { volumeMounts } = spec.template.spec.containers[0];
+    const dockerfile = await readText('../Dockerfile');
+    const directory = /^WORKDIR (\/etc.*)$/m.exec(dockerfile)?.[1];
+    expect(directory).toBeDefined();
+    const mount = volumeMounts.find(({ name }: { name: string }) => name === 'supergraph');
+    expect(mount).toEqual({ name: 'supergraph', mountPath: `${directory}/supergraph`, readOnly: true });
+    const { supergraph } = await readYaml(`${base}/tributary.yaml`);
+    expect(supergraph.file).toContain(':-supergraph/supergraph.graphql}');
+  });
+
+  test('wait longer for the end of a gateway than it drains', async () => {
+    const { spec } = await readYaml(`${base}/deployment.yaml`);
+    const { terminationGracePeriodSeconds } = await readYaml('helm/tributary/values.yaml');
+    const unit = await readText('systemd/tributary.service');
+    expect(spec.template.spec.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(drainMs);
+    expect(terminationGracePeriodSeconds * 1_000).toBeGreaterThan(drainMs);
+    expect(Number(/^TimeoutStopSec=(\d+)s$/m.exec(unit)?.[1]) * 1_000).toBeGreaterThan(drainMs);
+  });
+
+  test('select only the pods of the gateway', async () => {
+    const labels = { 'app.kubernetes.io/name': 'tributary' };
+    const { spec: budget } = await readYaml(`${base}/disruption-budget.yaml`);
+    const { spec: policy } = await readYaml(`${base}/network-policy.yaml`);
+    // kustomize does not add labels to an empty selector, which selects every pod of the namespace.
+    expect(budget.selector.matchLabels).toEqual(labels);
+    expect(policy.podSelector.matchLabels).toEqual(labels);
+  });
+
+  test('scale by a metric that the rule of the metrics adapter serves', async () => {
+    const { patches } = await readYaml('kubernetes/components/queue-time/kustomization.yaml');
+    const [{ value }] = parse(patches[0].patch);
+    const { rules } = await readYaml('kubernetes/components/queue-time/adapter-rule.yaml');
+    const [rule] = rules.custom;
+    expect(value.pods.metric.name).toBe(rule.name.as);
+    expect(rule.seriesQuery).toMatch(/^tributary_subgraph_queue_wait_seconds_sum\{/);
+    expect(await readText('helm/tributary/templates/autoscaler.yaml')).toContain(`name: ${rule.name.as}`);
+  });
+});
+
+describe('the Helm chart', () => {
+  test('has the configuration of the kustomize base', async () => {
+    const { config } = await readYaml('helm/tributary/values.yaml');
+    expect(config).toEqual(await readYaml(`${base}/tributary.yaml`));
+  });
+
+  test('uses exactly the values that values.yaml explains', async () => {
+    const values = await readYaml('helm/tributary/values.yaml');
+    const used = new Set<string>();
+    for await (const path of glob('helm/tributary/templates/*', { cwd: deploy })) {
+      for (const [, name = ''] of (await readText(path)).matchAll(/\.Values\.([\w.]+)/g)) used.add(name);
+    }
+    const exists = (path: string) =>
+      path
+        .split('.')
+        .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], values) !==
+      undefined;
+    expect([...used].filter((path) => !exists(path))).toEqual([]);
+    const usedSections = new Set(Array.from(used, (path) => path.split('.')[0]));
+    expect(Object.keys(values).filter((name) => !usedSections.has(name))).toEqual([]);
+  });
+});
