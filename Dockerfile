@@ -12,12 +12,12 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/bundles.ts scripts/optionDescriptions.ts scripts/
 COPY gateway gateway
 COPY contracts contracts
+COPY storefront storefront
 RUN npm run build
 
 # The storefront is bundled when it starts, which takes development dependencies.
 FROM build AS demo
 COPY subgraphs subgraphs
-COPY storefront storefront
 USER 1000:1000
 ENTRYPOINT ["node"]
 

@@ -32,6 +32,41 @@ function serviceOf(services: ReadonlyMap<string, Service>, name: string): Servic
   return service;
 }
 
+interface Stage {
+  readonly parent: string;
+  /** Paths of the repository. */
+  readonly copied: readonly string[];
+}
+
+/** The stages of the Dockerfile by their names. */
+async function readStages(): Promise<Map<string, Stage>> {
+  const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
+  const stages = dockerfile.matchAll(/^FROM (\S+) AS (\S+)$([\s\S]*?)(?=^FROM |$(?![\s\S]))/gm);
+  return new Map(
+    Array.from(stages, ([, parent = '', name = '', steps = '']) => {
+      const copies = Array.from(steps.matchAll(/^COPY (?!--from)(.+)$/gm), ([, paths = '']) =>
+        paths.split(' ').slice(0, -1),
+      );
+      return [name, { parent, copied: copies.flat() }];
+    }),
+  );
+}
+
+function isBelow(path: string, parents: readonly string[]): boolean {
+  return parents.some((parent) => path === parent || path.startsWith(`${parent}/`));
+}
+
+/** The file and all files of the repository that it imports, directly or not. */
+async function importedFiles(entry: string, found = new Set<string>()): Promise<ReadonlySet<string>> {
+  if (found.has(entry)) return found;
+  found.add(entry);
+  const text = await readFile(join(root, entry), 'utf8');
+  for (const [, path = ''] of text.matchAll(/^(?:import|export)\b(?! type)[^;']*'(\.[^']+)';/gm)) {
+    await importedFiles(join(entry, '..', path), found);
+  }
+  return found;
+}
+
 const subgraphs = Object.keys(demoDefinitions);
 const gateways = ['gateway-1', 'gateway-2'];
 
@@ -135,17 +170,27 @@ describe('Dockerfile', () => {
     expect(gateway.match(/^COPY --from=build .*$/gm)).toEqual(['COPY --from=build /app/dist /app/dist']);
   });
 
-  test('copies only what .dockerignore lets through', async () => {
-    const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
+  test('copies only what exists and what .dockerignore lets through', async () => {
     const ignore = await readFile(join(root, '.dockerignore'), 'utf8');
     const included = Array.from(ignore.matchAll(/^!(.+)$/gm), ([, path = '']) => path);
-    const copied = Array.from(dockerfile.matchAll(/^COPY (?!--from)(.+)$/gm), ([, paths = '']) =>
-      paths.split(' ').slice(0, -1),
-    ).flat();
+    const copied = [...(await readStages()).values()].flatMap(({ copied }) => copied);
     expect(copied).toContain('gateway');
     expect(copied.filter((path) => !existsSync(join(root, path)))).toEqual([]);
-    expect(
-      copied.filter((path) => !included.some((parent) => path === parent || path.startsWith(`${parent}/`))),
-    ).toEqual([]);
+    expect(copied.filter((path) => !isBelow(path, included))).toEqual([]);
+  });
+
+  test.each([
+    ['build', ['scripts/build.ts']],
+    ['demo', [...subgraphs.map((name) => `subgraphs/${name}/server.ts`), 'storefront/serve.ts']],
+  ])('copies everything that is imported in the stage %s', async (name, entries) => {
+    const stages = await readStages();
+    const copied: string[] = [];
+    for (let stage = stages.get(name); stage !== undefined; stage = stages.get(stage.parent)) {
+      copied.push(...stage.copied);
+    }
+    const imported = new Set<string>();
+    for (const entry of entries) await importedFiles(entry, imported);
+    expect(imported.size).toBeGreaterThan(5);
+    expect([...imported].filter((path) => !isBelow(path, copied))).toEqual([]);
   });
 });
