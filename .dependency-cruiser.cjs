@@ -29,6 +29,7 @@ const mayImport = {
   extensions: ['execution', 'operation', 'response', 'subgraphs', ...asFeature],
   insights: ['execution', 'operation', 'planning', 'subgraphs', ...asFeature],
   tracing: asFeature,
+  metricsExport: ['tracing/gatewayResource', 'tracing/otlpExporterOptions', ...asFeature],
   telemetry: ['transport/http/routes'],
   // What everything may import imports nothing.
   config: [],
@@ -146,7 +147,7 @@ module.exports = {
     oneDoor('bullmq', 'bullmq', '^gateway/enrichment/jobs/'),
     // One half each: the subgraphs' servers, and the gateway's own clients.
     oneDoor('websockets', 'ws|graphql-ws', '^gateway/(subscriptions/sources|transport/websocket)/'),
-    oneDoor('opentelemetry', '@opentelemetry/.*', '^gateway/(tracing/|gateway\\.ts$)'),
+    oneDoor('opentelemetry', '@opentelemetry/.*', '^gateway/(tracing/|metricsExport/|gateway\\.ts$)'),
     oneDoor('pino', 'pino|pino-pretty', '^gateway/telemetry/'),
     // A feature's metrics stand beside the feature, all in files with this ending.
     oneDoor('prom-client', 'prom-client', '^gateway/telemetry/|[mM]etrics\\.ts$'),

@@ -1,5 +1,6 @@
 import './requireNode.ts';
 
+import { randomUUID } from 'node:crypto';
 import type { TracerProvider } from '@opentelemetry/api';
 import type { ApolloServerPlugin, ExecuteOperation } from './admission/apolloPipeline.ts';
 import { HeaderAuthentication } from './admission/authentication/authentication.ts';
@@ -28,6 +29,7 @@ import { createFetchChain, observersOf } from './fetchChain.ts';
 import { InsightsFeature } from './insights/insightsFeature.ts';
 import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
+import type { MetricsExportFeature } from './metricsExport/metricsExportFeature.ts';
 import { Authorizer } from './operation/authorization/authorizer.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import { registerPlanMetrics } from './operation/planMetrics.ts';
@@ -158,7 +160,10 @@ export async function createGateway(
     logLevel.changeOwn(JSON.parse(body));
     return '';
   });
-  const tracing = await loadTracing({ config, log, metrics, timers }, dependencies);
+  const { tracing, metricsExport } = await loadOpenTelemetry(
+    { config, log, metrics, timers, now: dependencies.now ?? Date.now },
+    dependencies,
+  );
   const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
   const preparer = new Preparer({
     cacheSize: config.planning.cacheSize,
@@ -199,8 +204,8 @@ export async function createGateway(
     describeContracts: () => contracts.describe(),
   });
   features.push(
-    // First, and so the last one to be closed: it exports the spans of all others.
-    ...(tracing === undefined ? [] : [tracing]),
+    // First, and so the last ones to be closed: they export the spans and counts of all others.
+    ...[tracing, metricsExport].filter((feature) => feature !== undefined),
     {
       addAdminRoutes(routes) {
         addMetricsRoute(routes, metrics);
@@ -329,14 +334,25 @@ export async function createGateway(
   };
 }
 
-/** Loads OpenTelemetry only where tracing is on. */
-async function loadTracing(
-  parts: Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers'>,
+/** Loads OpenTelemetry only where traces or metrics are exported. */
+async function loadOpenTelemetry(
+  parts: Pick<FeatureContext, 'config' | 'log' | 'timers' | 'now'> & { readonly metrics: Metrics },
   { tracerProvider, worker }: GatewayDependencies,
-): Promise<TracingFeature | undefined> {
-  if (parts.config.telemetry.otlp.endpoint === '' && tracerProvider === undefined) return undefined;
-  const { TracingFeature } = await import('./tracing/tracingFeature.ts');
-  return new TracingFeature({ ...parts, tracerProvider, workerName: worker?.name });
+): Promise<{ tracing?: TracingFeature; metricsExport?: MetricsExportFeature }> {
+  const { otlp, metrics } = parts.config.telemetry;
+  const identity = { instanceId: randomUUID(), workerName: worker?.name };
+  const loadTracing = async (): Promise<TracingFeature> => {
+    const { TracingFeature } = await import('./tracing/tracingFeature.ts');
+    return new TracingFeature({ ...parts, tracerProvider, identity });
+  };
+  const loadMetricsExport = async (): Promise<MetricsExportFeature> => {
+    const { MetricsExportFeature } = await import('./metricsExport/metricsExportFeature.ts');
+    return new MetricsExportFeature({ ...parts, identity });
+  };
+  return {
+    ...(otlp.endpoint === '' && tracerProvider === undefined ? {} : { tracing: await loadTracing() }),
+    ...(metrics.otlp ? { metricsExport: await loadMetricsExport() } : {}),
+  };
 }
 
 /** The options with `extensions` as a configuration file has them. The configuration is frozen, and extensions are not

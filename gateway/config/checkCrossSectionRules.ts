@@ -31,6 +31,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
     ...checkCallbacks(root),
     ...checkCors(sectionOf(sectionOf(root.security).cors)),
     ...checkIdentity(sectionOf(root.security)),
+    ...checkMetricsExport(sectionOf(root.telemetry)),
     ...checkTopics(sectionOf(root.subscriptions).topics, redisServers(sectionOf(root.redis)).length > 0),
   ];
 }
@@ -335,6 +336,19 @@ function checkIdentity({ identity, jwt }: Section): ConfigProblem[] {
       message: `is ${JSON.stringify(claim)}, but no token is verified`,
       expected:
         'security.jwt as well, such as { issuers: [{ jwks: https://login.example/.well-known/jwks.json }] }, or a header that a trusted proxy sets (security.identity.header)',
+    },
+  ];
+}
+
+function checkMetricsExport({ metrics, otlp }: Section): ConfigProblem[] {
+  const isOn = [true, 'true'].includes(sectionOf(metrics).otlp as boolean);
+  const { endpoint = '' } = sectionOf(otlp);
+  if (!isOn || endpoint !== '') return [];
+  return [
+    {
+      path: 'telemetry.metrics.otlp',
+      message: 'is true, but telemetry.otlp.endpoint is empty',
+      expected: 'the address of a collector as well (telemetry.otlp.endpoint), such as http://localhost:4318',
     },
   ];
 }

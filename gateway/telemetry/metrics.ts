@@ -1,11 +1,14 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Routes } from '../transport/http/routes.ts';
+import type { MetricsSnapshot } from './metricsDirectory.ts';
 import { type OtherWorkers, WorkerMetrics } from './workerMetrics.ts';
 
 /** The Prometheus metrics of one gateway. Several gateways in a process do not share counts. */
 export interface Metrics {
   /** Stages and features register their metrics here. */
   readonly registry: Registry;
+  /** The metrics of the gateway and of the process, of this worker alone. */
+  snapshot(): Promise<MetricsSnapshot>;
   /** The content type of `text`. */
   readonly contentType: string;
   /** The metrics of the gateway and of the process in Prometheus' text format; with several workers, of all of them. */
@@ -16,14 +19,14 @@ export interface Metrics {
 
 export function createMetrics(otherWorkers?: OtherWorkers): Metrics {
   const registry = new Registry();
-  const workers =
-    otherWorkers &&
-    new WorkerMetrics(otherWorkers, async () => [
-      ...(await registry.getMetricsAsJSON()),
-      ...(await processRegistry().getMetricsAsJSON()),
-    ]);
+  const snapshot = async (): Promise<MetricsSnapshot> => [
+    ...(await registry.getMetricsAsJSON()),
+    ...(await processRegistry().getMetricsAsJSON()),
+  ];
+  const workers = otherWorkers && new WorkerMetrics(otherWorkers, snapshot);
   return {
     registry,
+    snapshot,
     contentType: registry.contentType,
     async text() {
       if (workers !== undefined) return workers.text();

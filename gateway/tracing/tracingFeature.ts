@@ -1,22 +1,17 @@
-import { readFileSync } from 'node:fs';
 import type { TracerProvider } from '@opentelemetry/api';
 import { maskSecrets } from '../config/addressSecrets.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { Tracing } from '../telemetry/trace.ts';
 import { createSpanExporter, createTracerProvider } from './createTracerProvider.ts';
+import { type GatewayIdentity, version } from './gatewayResource.ts';
 import { SpanExportQueue } from './spanExportQueue.ts';
 import { SpanRecorder } from './spanRecorder.ts';
 import { registerTracingMetrics } from './tracingMetrics.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
 interface TracingFeatureOptions extends Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers'> {
   /** The application's provider, which samples and exports. Without it, spans go to `telemetry.otlp.endpoint`. */
   readonly tracerProvider: TracerProvider | undefined;
-  /** The name of this worker, where several share the port. */
-  readonly workerName: string | undefined;
+  readonly identity: GatewayIdentity;
 }
 
 /** Traces: the spans of operations, and their export with OTLP. Loaded only where tracing is on. */
@@ -29,7 +24,7 @@ export class TracingFeature implements Feature {
     let provider = options.tracerProvider;
     if (provider === undefined) {
       this.#queue = createQueue(options);
-      provider = createTracerProvider(this.#queue, { version, workerName: options.workerName });
+      provider = createTracerProvider(this.#queue, options.identity);
     }
     const tracer = provider.getTracer('tributary', version);
     this.tracing = new SpanRecorder({

@@ -54,7 +54,7 @@ function pickUp(gateway: InlineGateway, token: string, headers: Readonly<Record<
   return fetch(url, { headers: { accept: 'text/event-stream', ...headers } });
 }
 
-test('A product page with a deferred part, a missed budget and a pick-up is exported as linked traces', async () => {
+test('A product page with a deferred part, a missed budget and a pick-up is exported as linked traces, and counted in the exported metrics', async () => {
   await using collector = await startOtlpCollector();
   await using gateway = await startInlineGateway({
     subgraphs,
@@ -63,6 +63,7 @@ test('A product page with a deferred part, a missed budget and a pick-up is expo
       telemetry: {
         logLevel: 'silent',
         otlp: { endpoint: collector.endpoint, headers: { 'x-key': 'secret' } },
+        metrics: { otlp: true, operationNames: 'all' },
       },
     },
   });
@@ -77,6 +78,7 @@ test('A product page with a deferred part, a missed budget and a pick-up is expo
   const updates = await pickUp(gateway, tokenOf(first), { 'x-request-id': 'later' });
   advice.open();
   expect(await updates.text()).toContain('Use it.');
+  const scraped = await (await fetch(new URL('/metrics', gateway.adminUrl))).text();
   await gateway.close();
 
   const spans = [...collector.spans].sort((a, b) => Number(a.start - b.start));
@@ -122,19 +124,62 @@ test('A product page with a deferred part, a missed budget and a pick-up is expo
   );
   expect(new Set(spans.map(({ resource }) => resource['service.instance.id'])).size).toBe(1);
   expect(operation?.resource).toMatchObject({ 'service.name': 'tributary' });
-  expect(collector.requests.map((headers) => headers['x-key'])).toEqual(['secret']);
+  expect(collector.requests.map((headers) => headers['x-key'])).toEqual(['secret', 'secret']);
+
+  // Each metric of the scrape is exported, under the name that Prometheus translates back.
+  const { points } = collector;
+  const suffixes: Record<string, string> = {
+    sum: '_total',
+    'sum (s)': '_seconds_total',
+    'gauge (s)': '_seconds',
+    'gauge (By)': '_bytes',
+    'histogram (s)': '_seconds',
+    'histogram (By)': '_bytes',
+  };
+  const names = points.map(({ name, kind }) => name.replace('.', '_') + (suffixes[kind] ?? ''));
+  const families = Array.from(scraped.matchAll(/^# TYPE (\S+) [\s\S]*?(?=^# HELP|$(?![\s\S]))/gm));
+  // A family without samples has no points.
+  const sampled = families.filter(([family]) => /^[^#\n]/m.test(family)).map(([, name]) => name);
+  expect([...new Set(names)].sort()).toEqual(sampled.toSorted());
+  const pointsOf = (name: string) =>
+    points
+      .filter((point) => point.name === name)
+      .map(({ kind, attributes, value }) => ({ kind, value, ...attributes }));
+  const labels = { 'graphql.operation.name': 'Page', 'graphql.operation.type': 'query' };
+  expect(pointsOf('tributary.requests')).toEqual([
+    { kind: 'sum', ...labels, 'tributary.outcome': 'ok', value: 1 },
+  ]);
+  expect(pointsOf('tributary.request')).toEqual([{ kind: 'histogram (s)', ...labels, value: 1 }]);
+  expect(pointsOf('tributary.subgraph_calls')).toEqual(
+    ['catalog', 'reviews', 'advice'].map((subgraph) => ({
+      kind: 'sum',
+      'tributary.subgraph': subgraph,
+      'tributary.outcome': 'ok',
+      value: 1,
+    })),
+  );
+  const [request] = points.filter(({ name }) => name === 'tributary.request');
+  expect(request?.resource).toEqual(operation?.resource);
+  expect(Number((request?.end ?? 0n) - (request?.start ?? 0n)) / 1e9).toBeGreaterThanOrEqual(
+    request?.sum as number,
+  );
   // Nothing is registered for the process.
   expect(trace.getTracer('application').startSpan('of the application').isRecording()).toBe(false);
 });
 
-test('Requests do not notice a collector that refuses spans; one warning and a metric say so', async () => {
+test('Requests do not notice a collector that refuses spans and metrics; one warning each and a metric say so', async () => {
   await using collector = await startOtlpCollector();
   collector.handleWith((response) => response.writeHead(401).end('x-key: secret is wrong'));
   const lines: string[] = [];
   const logger = createLogger('info', { write: (line: string) => void lines.push(line) } as never);
   await using gateway = await startInlineGateway({
     subgraphs,
-    config: { telemetry: { otlp: { endpoint: collector.endpoint, headers: { 'x-key': 'secret' } } } },
+    config: {
+      telemetry: {
+        otlp: { endpoint: collector.endpoint, headers: { 'x-key': 'secret' } },
+        metrics: { otlp: true },
+      },
+    },
     dependencies: { logger },
   });
   // More spans than a batch, so that they are exported at once.
@@ -148,6 +193,9 @@ test('Requests do not notice a collector that refuses spans; one warning and a m
   const warnings = lines.filter((line) => line.includes('Spans are'));
   expect(warnings).toEqual([expect.stringContaining('Spans are dropped: the collector does not take them')]);
   expect(JSON.parse(String(warnings))).toMatchObject({ level: 40, endpoint: `${collector.endpoint}` });
+  expect(lines.filter((line) => line.includes('Metrics are'))).toEqual([
+    expect.stringContaining('Metrics are not exported: the collector does not take them'),
+  ]);
   expect(lines.join()).not.toContain('secret');
 });
 

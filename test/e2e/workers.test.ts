@@ -6,6 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { readSubscriptionCallback } from '../harness/callbackUpstream.ts';
 import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { startOtlpCollector } from '../harness/otlpCollector.ts';
 import { exchange, RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { endingRequest, openingRequest, operationRequest, rejectionOf } from '../harness/singleConnection.ts';
@@ -255,8 +256,15 @@ describe('workers without a supergraph', () => {
 });
 
 describe('the Unix sockets of the workers', () => {
-  test('are in a private directory and removed on shutdown, which ends streams at once', async () => {
-    await using gateway = await startWorkers();
+  test('are in a private directory and removed on shutdown, which ends streams at once and exports the metrics of each worker', async () => {
+    await using collector = await startOtlpCollector();
+    await using gateway = await startWorkers({
+      telemetry: {
+        logLevel: 'silent',
+        otlp: { endpoint: collector.endpoint, sampleRatio: 0 },
+        metrics: { otlp: true },
+      },
+    });
     const [directory = '', ...others] = await readdir(gateway.folder);
     expect(others).toEqual([]);
     expect((await stat(join(gateway.folder, directory))).mode & 0o777).toBe(0o700);
@@ -264,10 +272,20 @@ describe('the Unix sockets of the workers', () => {
     const { connection, token } = await connectTo(gateway, '1');
     await using _ = connection;
     await using events = await open(gateway, token, '2');
+    const json = { 'content-type': 'application/json' };
+    for (const worker of ['1', '2', '2'])
+      await sendTo(gateway, worker, { headers: json, body: '{"query":"{ __typename }"}' });
     const code = gateway.stop();
     expect(await events.readChunk()).toBeUndefined();
     expect(await code).toBe(0);
     expect(await readdir(gateway.folder)).toEqual([]);
+    const counts = collector.points
+      .filter(({ name }) => name === 'tributary.requests')
+      .map(({ resource, value }) => [ownerOf(String(resource['service.instance.id'])), value]);
+    expect(counts.sort()).toEqual([
+      ['1', 1],
+      ['2', 2],
+    ]);
   });
 
   test('cannot be created in a directory whose path is too long', async () => {

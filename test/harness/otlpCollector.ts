@@ -1,37 +1,42 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { decodeTraces, type ExportedSpan } from './decodeTraces.ts';
+import { decodeMetrics, decodeTraces, type ExportedPoint, type ExportedSpan } from './decodeOtlp.ts';
 
 export interface OtlpCollector extends AsyncDisposable {
   /** For `telemetry.otlp.endpoint`. */
   readonly endpoint: string;
   /** All spans that the collector has taken. */
   readonly spans: readonly ExportedSpan[];
+  /** All points of metrics that the collector has taken. */
+  readonly points: readonly ExportedPoint[];
   /** The headers of each request. */
   readonly requests: readonly IncomingHttpHeaders[];
-  /** Handles further requests; `undefined`: takes their spans. */
+  /** Handles further requests; `undefined`: takes what they have. */
   handleWith(handle: ((response: ServerResponse) => void) | undefined): void;
   /** Resolves when this many requests have arrived. */
   waitForRequests(count: number): Promise<void>;
 }
 
-/** A collector of OpenTelemetry: a server that takes traces as OTLP over HTTP, in protobuf. */
+/** A collector of OpenTelemetry: a server that takes traces and metrics as OTLP over HTTP, in protobuf. */
 export async function startOtlpCollector(): Promise<OtlpCollector> {
   const spans: ExportedSpan[] = [];
+  const points: ExportedPoint[] = [];
   const requests: IncomingHttpHeaders[] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   let handle: ((response: ServerResponse) => void) | undefined;
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const isTraces = request.method === 'POST' && request.url === '/v1/traces';
-    if (!isTraces || request.headers['content-type'] !== 'application/x-protobuf') {
+    const isKnown = request.method === 'POST' && /^\/v1\/(traces|metrics)$/.test(request.url ?? '');
+    if (!isKnown || request.headers['content-type'] !== 'application/x-protobuf') {
       response.writeHead(404).end();
       return;
     }
     requests.push(request.headers);
     if (handle === undefined) {
-      spans.push(...decodeTraces(Buffer.concat(chunks)));
+      const body = Buffer.concat(chunks);
+      if (request.url === '/v1/traces') spans.push(...decodeTraces(body));
+      else points.push(...decodeMetrics(body));
       response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
     } else handle(response);
     for (const { count, resolve } of waiting) if (requests.length >= count) resolve();
@@ -40,6 +45,7 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,
+    points,
     requests,
     handleWith: (next) => {
       handle = next;

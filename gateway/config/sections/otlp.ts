@@ -10,7 +10,7 @@ export const otlp = z
       isValid: (value) => value === '' || (/^https?:\/\/[^?#]+$/i.test(value) && URL.canParse(value)),
     })
       .describe(
-        'Base URL of an OpenTelemetry collector, such as `http://localhost:4318`. Empty: tracing is off.',
+        'Base URL of an OpenTelemetry collector, such as `http://localhost:4318`. Empty: tracing is off, and no metrics are exported.',
       )
       .prefault(''),
     headers: requestHeaders.describe('Headers that the collector gets, such as an API key.').prefault({}),
@@ -24,5 +24,5 @@ export const otlp = z
       )
       .prefault(false),
   })
-  .describe('Export of traces with OTLP.')
+  .describe('Export of traces, and of metrics (`metrics.otlp`), with OTLP.')
   .prefault({});

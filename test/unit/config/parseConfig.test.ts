@@ -302,6 +302,17 @@ describe('an invalid configuration', () => {
     ]);
   });
 
+  test('is reported for metrics that no collector would get', () => {
+    expect(findConfigProblems({ supergraph, telemetry: { metrics: { otlp: true } } })).toEqual([
+      {
+        path: 'telemetry.metrics.otlp',
+        message: 'is true, but telemetry.otlp.endpoint is empty',
+        expected:
+          'the address of a collector as well (telemetry.otlp.endpoint), such as http://localhost:4318',
+      },
+    ]);
+  });
+
   test('is reported for invalid percentages of override labels', () => {
     const override = { labels: { beta: 101, gamma: '5 %', delta: -1 } };
     expect(findConfigProblems({ supergraph, override })).toEqual([

@@ -17,6 +17,23 @@ export interface ExportedSpan {
   readonly resource: Readonly<Record<string, unknown>>;
 }
 
+/** The value of a metric with one set of attributes, as the collector gets it. */
+export interface ExportedPoint {
+  readonly name: string;
+  /** With the unit in parentheses, such as `histogram (s)`. */
+  readonly kind: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  /** Of a histogram: the number of observations. */
+  readonly value: number;
+  readonly sum?: number;
+  readonly buckets?: readonly { readonly upTo: number; readonly count: number }[];
+  /** Nanoseconds since 1970. */
+  readonly start: bigint;
+  readonly end: bigint;
+  /** Attributes of the resource, which is the gateway. */
+  readonly resource: Readonly<Record<string, unknown>>;
+}
+
 type Value = bigint | Buffer;
 
 /** The fields of one protobuf message, by number. */
@@ -63,6 +80,18 @@ class Message {
     return (this.#fields.get(field)?.at(-1) as Buffer | undefined) ?? Buffer.alloc(0);
   }
 
+  double(field: number): number {
+    const bits = Buffer.alloc(8);
+    bits.writeBigUInt64LE(BigInt.asUintN(64, this.number(field)));
+    return bits.readDoubleLE();
+  }
+
+  /** Repeated numbers of eight bytes, packed. */
+  packed<Item>(field: number, read: (bytes: Buffer, offset: number) => Item): Item[] {
+    const bytes = this.bytes(field);
+    return Array.from({ length: bytes.length / 8 }, (_, index) => read(bytes, index * 8));
+  }
+
   text(field: number): string {
     return this.bytes(field).toString();
   }
@@ -84,6 +113,48 @@ export function decodeTraces(bytes: Buffer): readonly ExportedSpan[] {
       .messages(2)
       .flatMap((scopeSpans) => scopeSpans.messages(2).map((span) => decodeSpan(span, resource)));
   });
+}
+
+/** Decodes an `ExportMetricsServiceRequest` (opentelemetry-proto 1.x). */
+export function decodeMetrics(bytes: Buffer): readonly ExportedPoint[] {
+  return new Message(bytes).messages(1).flatMap((resourceMetrics) => {
+    const resource = attributesOf(resourceMetrics.messages(1)[0]?.messages(1) ?? []);
+    return resourceMetrics
+      .messages(2)
+      .flatMap((scope) => scope.messages(2).flatMap((metric) => decodeMetric(metric, resource)));
+  });
+}
+
+/** Fields of `Metric` by kind. */
+const metricKinds = { gauge: 5, sum: 7, histogram: 9 } as const;
+
+function decodeMetric(metric: Message, resource: ExportedPoint['resource']): ExportedPoint[] {
+  return Object.entries(metricKinds).flatMap(([kind, field]) =>
+    metric.messages(field).flatMap((data) =>
+      data.messages(1).map((point): ExportedPoint => {
+        const isHistogram = kind === 'histogram';
+        return {
+          name: metric.text(1),
+          kind: metric.text(3) === '' ? kind : `${kind} (${metric.text(3)})`,
+          attributes: attributesOf(point.messages(isHistogram ? 9 : 7)),
+          ...(isHistogram ? histogramOf(point) : { value: point.double(4) }),
+          start: point.number(2),
+          end: point.number(3),
+          resource,
+        };
+      }),
+    ),
+  );
+}
+
+function histogramOf(point: Message): Pick<ExportedPoint, 'value' | 'sum' | 'buckets'> {
+  const counts = point.packed(6, (bytes, offset) => Number(bytes.readBigUInt64LE(offset)));
+  const bounds = point.packed(7, (bytes, offset) => bytes.readDoubleLE(offset));
+  return {
+    value: Number(point.number(4)),
+    sum: point.double(5),
+    buckets: counts.map((count, index) => ({ upTo: bounds[index] ?? Number.POSITIVE_INFINITY, count })),
+  };
 }
 
 const kinds = ['other', 'internal', 'server', 'client'] as const;
@@ -115,6 +186,7 @@ function attributeValueOf(value: Message): unknown {
   if (value.has(1)) return value.text(1);
   if (value.has(2)) return value.number(2) === 1n;
   if (value.has(3)) return Number(value.number(3));
+  if (value.has(4)) return value.double(4);
   if (value.has(5)) return value.messages(5)[0]?.messages(1).map(attributeValueOf);
   throw new Error('An attribute has a value of a type that this decoder does not know.');
 }

@@ -1,0 +1,80 @@
+import { context } from '@opentelemetry/api';
+import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core';
+import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import type { CancelTimer, Timers } from '../time/timers.ts';
+
+interface PeriodicMetricsExportOptions {
+  readonly exporter: Pick<PushMetricExporter, 'export' | 'shutdown'>;
+  readonly timers: Timers;
+  collect(): Promise<ResourceMetrics>;
+  /** The first export since the last success has failed. */
+  onOutage(reason: Error): void;
+  /** The collector takes metrics again. `failed`: how many exports it did not take. */
+  onRecovery(failed: number): void;
+}
+
+/** The default of OpenTelemetry's SDKs. */
+export const exportIntervalMs = 60_000;
+
+/** Exports metrics every minute. The next export waits for the end of the one before, so that a slow collector holds up one
+ *  snapshot at most. An export that fails loses nothing: counts are cumulative, and the next one has them. */
+export class PeriodicMetricsExport {
+  readonly #options: PeriodicMetricsExportOptions;
+  #cancelTimer: CancelTimer | undefined;
+  #running: Promise<void> | undefined;
+  #failed = 0;
+  #isClosed = false;
+
+  constructor(options: PeriodicMetricsExportOptions) {
+    this.#options = options;
+    this.#scheduleNext();
+  }
+
+  /** Exports the final counts, for at most `withinMs`. */
+  async close(withinMs: number): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelTimer?.();
+    const timeout = Promise.withResolvers<void>();
+    const cancelTimer = this.#options.timers.after(withinMs, timeout.resolve);
+    const finish = async (): Promise<void> => {
+      await this.#running;
+      await this.#export();
+      await this.#options.exporter.shutdown();
+    };
+    await Promise.race([finish(), timeout.promise]);
+    cancelTimer();
+  }
+
+  #scheduleNext(): void {
+    this.#cancelTimer = this.#options.timers.after(exportIntervalMs, () => {
+      this.#running = this.#export().finally(() => {
+        if (!this.#isClosed) this.#scheduleNext();
+      });
+    });
+  }
+
+  async #export(): Promise<void> {
+    const { onOutage, onRecovery } = this.#options;
+    const problem = await this.#send().catch((error: unknown) => error as Error);
+    if (problem === undefined) {
+      if (this.#failed > 0) onRecovery(this.#failed);
+      this.#failed = 0;
+      return;
+    }
+    this.#failed += 1;
+    if (this.#failed === 1) onOutage(problem);
+  }
+
+  /** Resolves to what is wrong; `undefined` if the collector has taken the metrics. */
+  async #send(): Promise<Error | undefined> {
+    const { exporter, collect } = this.#options;
+    const metrics = await collect();
+    const { code, error } = await new Promise<ExportResult>((resolve) => {
+      // The application may trace HTTP requests: not those that export metrics.
+      context.with(suppressTracing(context.active()), () => exporter.export(metrics, resolve));
+    });
+    return code === ExportResultCode.SUCCESS
+      ? undefined
+      : (error ?? new Error('The exporter gives no reason.'));
+  }
+}
