@@ -194,11 +194,11 @@ export async function createGateway(
     dependencies,
   );
   const subscriptions = new SubscriptionFeature(context);
-  const enrichment = new EnrichmentFeature(context);
+  const enrichment = new EnrichmentFeature(context, workerCalls);
   const extensions = extended.length === 0 ? undefined : new ExtensionFeature(extended, context);
   const contracts = new ContractGuardFeature(context);
   const insights = new InsightsFeature(context, {
-    worker: worker?.name,
+    workers: workerCalls,
     subgraphStates: () => client.states(),
     listJobs: (limit) => enrichment.listJobs(limit),
     describeContracts: () => contracts.describe(),

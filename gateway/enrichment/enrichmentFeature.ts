@@ -1,5 +1,6 @@
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
+import type { OtherWorkers } from '../telemetry/workerMetrics.ts';
 import { createClientAddressReader } from '../transport/http/clientAddress.ts';
 import { CompressionPolicy } from '../transport/http/compression.ts';
 import { CorsPolicy, corsOptionsOf } from '../transport/http/cors.ts';
@@ -9,7 +10,8 @@ import { EnrichmentMetrics } from './enrichmentMetrics.ts';
 import { addEnrichmentRoute } from './enrichmentRoute.ts';
 import { createEnrichmentJobs } from './jobs/createEnrichmentJobs.ts';
 import type { EnrichmentJobs } from './jobs/enrichmentJobs.ts';
-import type { JobView } from './jobs/jobAdmin.ts';
+import type { JobAdmin, JobView } from './jobs/jobAdmin.ts';
+import { WorkerJobAdmin } from './jobs/workerJobAdmin.ts';
 import { addJobsRoute } from './jobsRoute.ts';
 import { EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
 
@@ -19,11 +21,13 @@ export class EnrichmentFeature implements Feature {
   readonly coordinator: EnrichmentCoordinator;
   readonly #context: FeatureContext;
   readonly #observer: EnrichmentMetrics;
+  readonly #jobAdmin: JobAdmin;
   #executor: JobExecutor | undefined;
   #jobs: EnrichmentJobs | undefined;
   readonly #drained = new AbortController();
 
-  constructor(context: FeatureContext) {
+  /** `workers`: the other processes that share the port. */
+  constructor(context: FeatureContext, workers?: OtherWorkers) {
     this.#context = context;
     const { config, log, metrics } = context;
     this.#observer = new EnrichmentMetrics({
@@ -38,6 +42,12 @@ export class EnrichmentFeature implements Feature {
       observer: this.#observer,
       deferredEnrichments: () => this.#startedJobs,
     });
+    const own: JobAdmin = {
+      list: async (query) => this.#startedJobs.list(query),
+      retry: async (id) => this.#startedJobs.retry(id),
+    };
+    const isShared = isRedisConfigured(config.redis) || workers === undefined;
+    this.#jobAdmin = isShared ? own : new WorkerJobAdmin(own, workers);
   }
 
   /** Sets what runs jobs. Called once, before the first supergraph is loaded. */
@@ -75,15 +85,12 @@ export class EnrichmentFeature implements Feature {
   }
 
   addAdminRoutes(routes: Routes): void {
-    addJobsRoute(routes, {
-      list: (query) => this.#startedJobs.list(query),
-      retry: (id) => this.#startedJobs.retry(id),
-    });
+    addJobsRoute(routes, this.#jobAdmin);
   }
 
-  /** Jobs that wait or have failed; none before the first enrichment was pending. */
-  async listJobs(limit: number): Promise<readonly JobView[]> {
-    return (await this.#jobs?.list({ state: undefined, limit })) ?? [];
+  /** Jobs that wait or have failed, of all workers. */
+  listJobs(limit: number): Promise<readonly JobView[]> {
+    return this.#jobAdmin.list({ state: undefined, limit });
   }
 
   async drain(): Promise<void> {

@@ -3,10 +3,12 @@ import type { ResponseTimings } from '../execution/executionObserver.ts';
 // The JSON of `GET /insights/data`. Times are milliseconds, unless their names say otherwise.
 
 export interface InsightsData {
-  /** Of the process that answers: each worker has its own data. */
-  readonly worker: string | null;
+  /** How many workers the data is of, and how many there are: one that does not answer in time is missing. `null` for a
+   *  process without others. */
+  readonly workers: { readonly answered: number; readonly running: number } | null;
   /** ISO 8601. */
   readonly now: string;
+  /** When the first of the processes was started. */
   readonly startedAt: string;
   readonly subgraphs: readonly SubgraphInsights[];
   /** Those that took the most time together first, at most as many as were requested. */
@@ -142,8 +144,9 @@ export interface SeriesPoint {
   readonly budgets: { readonly kept: number; readonly stale: number; readonly missed: number };
   /** At the end of the ten seconds. */
   readonly queued: number;
+  /** Subgraphs with an open circuit breaker, in any worker. */
   readonly openBreakers: number;
   readonly backlog: number;
-  /** Share of the time, from 0 to 1, in which the event loop was busy. */
+  /** Share of the time, from 0 to 1, in which the event loop was busy; that of the busiest worker. */
   readonly eventLoop: number;
 }

@@ -6,7 +6,7 @@ import type { ExecutionOrigin, Feature, FeatureContext } from '../feature.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SubgraphCallEvent } from '../subgraphs/httpSubgraphClient.ts';
 import type { SubgraphState } from '../subgraphs/policies/callPolicies.ts';
-import { roundMs } from '../time/roundMs.ts';
+import type { OtherWorkers } from '../telemetry/workerMetrics.ts';
 import type { CancelTimer } from '../time/timers.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
@@ -14,18 +14,32 @@ import type { Routes } from '../transport/http/routes.ts';
 import { AnswerTimes } from './answerTimes.ts';
 import { ExplainedTrace } from './explainedTracing.ts';
 import { explainPayload } from './explainPayload.ts';
-import type { InsightsData, OperationInsights, SubgraphInsights } from './insightsData.ts';
+import type { InsightsData, OperationInsights } from './insightsData.ts';
 import { addInsightsPage, findInsightsDirectory } from './insightsPage.ts';
+import {
+  describeOperation,
+  mergeOperationStates,
+  type OperationStateData,
+  readOperationState,
+  toOperationStateData,
+} from './operationState.ts';
 import { OperationTable } from './operationTable.ts';
+import {
+  describeSubgraphs,
+  mergeTotals,
+  type ProcessSummary,
+  type ProcessSummaryData,
+  readSummary,
+} from './processSummary.ts';
 import { readCounts } from './readCounts.ts';
 import { SubgraphCalls } from './subgraphCalls.ts';
-import { SubgraphShares, shareOf } from './subgraphShares.ts';
-import { pointIntervalMs, TimeSeries } from './timeSeries.ts';
+import { SubgraphShares } from './subgraphShares.ts';
+import { describePoint, mergeSeries, msUntilPointEnds, TimeSeries } from './timeSeries.ts';
 
 /** What other parts of the gateway know. */
 export interface InsightsSources {
-  /** The name of this process among several that share a port. */
-  readonly worker: string | undefined;
+  /** The other processes that share the port. */
+  readonly workers: OtherWorkers | undefined;
   subgraphStates(): readonly SubgraphState[];
   /** `limit`: in each state. Rejects with a `GatewayError` if they cannot be read. */
   listJobs(limit: number): Promise<readonly unknown[]>;
@@ -40,6 +54,10 @@ const maxOperations = 1_000;
 const defaultOperations = 100;
 const maxJobs = 100;
 const maxNewDocumentsPerSecond = 100;
+
+/** Calls from worker to worker. */
+const summaryCall = 'insights';
+const operationsCall = 'insights-operations';
 
 /** Insights: where the time of answers goes. Reports the critical path in responses to clients that may see it
  *  (`security.exposeSubgraphs`), and serves the data of the insights page. */
@@ -63,7 +81,7 @@ export class InsightsFeature implements Feature {
     const now = (): number => performance.now();
     this.#startedAt = context.now();
     this.#recordsAll = context.config.security.exposeSubgraphs;
-    this.#series = new TimeSeries(this.#startedAt);
+    this.#series = new TimeSeries();
     this.#calls = new SubgraphCalls(now);
     this.#operations = new OperationTable({
       maxOperations,
@@ -72,6 +90,8 @@ export class InsightsFeature implements Feature {
       wallClock: () => context.now(),
       onAnswer: (timings, end) => this.#series.addAnswer(timings, end),
     });
+    sources.workers?.handle(summaryCall, async () => JSON.stringify(this.#summarize()));
+    sources.workers?.handle(operationsCall, (keys) => this.#printOperations(JSON.parse(keys)));
   }
 
   onSupergraph(): void {
@@ -123,48 +143,97 @@ export class InsightsFeature implements Feature {
 
   async #describe(limit: number): Promise<InsightsData> {
     const { supergraphs, now } = this.#context;
-    const largest = [...this.#operations.operations]
-      .map((operation) => ({ operation, totalMs: operation.totalMs }))
-      .sort((a, b) => b.totalMs - a.totalMs)
-      .slice(0, limit);
-    const operations: OperationInsights[] = [];
-    for (const { operation } of largest) {
-      operations.push(operation.describe());
-      await yieldToEventLoop();
-    }
+    const jobs = this.#listJobs();
+    const others = await this.#callOthers(summaryCall);
+    const summaries = [
+      this.#summarize(),
+      ...others.answers.map((answer) => readSummary(JSON.parse(answer) as ProcessSummaryData)),
+    ];
+    const totals = mergeTotals(summaries);
     const supergraph = supergraphs.current();
+    const urls = new Map(Array.from(supergraph?.subgraphs.values() ?? [], ({ name, url }) => [name, url]));
     return {
-      worker: this.#sources.worker ?? null,
+      workers:
+        this.#sources.workers === undefined
+          ? null
+          : { answered: summaries.length, running: summaries.length + others.silent },
       now: new Date(now()).toISOString(),
-      startedAt: new Date(this.#startedAt).toISOString(),
-      subgraphs: this.#describeSubgraphs(),
-      operations,
-      operationCount: this.#operations.size,
-      unrecordedRequests: this.#operations.unrecorded,
-      series: this.#series.points,
-      jobs: await this.#listJobs(),
+      startedAt: new Date(Math.min(...summaries.map(({ startedAt }) => startedAt))).toISOString(),
+      subgraphs: describeSubgraphs(summaries, urls),
+      operations: await this.#describeOperations([...totals].sort(([, a], [, b]) => b - a).slice(0, limit)),
+      operationCount: totals.size,
+      unrecordedRequests: summaries.reduce((sum, { unrecordedRequests }) => sum + unrecordedRequests, 0),
+      series: mergeSeries(summaries.map(({ series }) => series)).map(describePoint),
+      jobs: await jobs,
       contracts: this.#sources.describeContracts(),
       supergraph:
         supergraph === undefined ? null : { id: supergraph.id, refusal: supergraphs.problem() ?? null },
     };
   }
 
-  #describeSubgraphs(): readonly SubgraphInsights[] {
-    const states = new Map(this.#sources.subgraphStates().map((state) => [state.subgraph, state]));
+  /** What this process has recorded. */
+  #summarize(): ProcessSummary {
     const shares = new SubgraphShares();
-    for (const { plans } of this.#operations.operations) for (const plan of plans) plan.addTo(shares);
-    const current = this.#context.supergraphs.current();
-    const urls = new Map(Array.from(current?.subgraphs.values() ?? [], ({ name, url }) => [name, url]));
-    const names = new Set([...urls.keys(), ...states.keys()]);
-    return [...names].sort().map((name) => {
-      const { answers, failures, gated, gatedSumMs } = shares.of(name);
-      return {
-        ...this.#calls.describe(name, urls.get(name) ?? null, states.get(name)),
-        errorShare: shareOf(failures, answers),
-        gatedShare: shareOf(gated, shares.recorded),
-        gatedMs: gated === 0 ? 0 : roundMs(gatedSumMs / gated),
-      };
-    });
+    const { operations, unrecorded } = this.#operations;
+    for (const { plans } of operations.values()) for (const plan of plans) plan.addTo(shares);
+    return {
+      startedAt: this.#startedAt,
+      totalsMs: Array.from(operations, ([key, { totalMs }]) => [key, totalMs] as const),
+      unrecordedRequests: unrecorded,
+      calls: this.#calls.recent(),
+      subgraphs: this.#sources
+        .subgraphStates()
+        .map(({ subgraph, circuit, concurrencyLimit, running, queued }) => ({
+          subgraph,
+          circuit,
+          concurrencyLimit,
+          running,
+          queued,
+        })),
+      shares,
+      series: this.#series.points,
+    };
+  }
+
+  /** What all processes have recorded of these operations. Other requests have their turn between two operations. */
+  async #describeOperations(chosen: readonly (readonly [string, number])[]): Promise<OperationInsights[]> {
+    const keys = chosen.map(([key]) => key);
+    const { answers } = await this.#callOthers(operationsCall, JSON.stringify(keys));
+    const remote: Readonly<Record<string, OperationStateData>>[] = [];
+    for (const answer of answers) {
+      remote.push(JSON.parse(answer));
+      await yieldToEventLoop();
+    }
+    const described: OperationInsights[] = [];
+    for (const key of keys) {
+      const own = this.#operations.operations.get(key)?.state();
+      const others = remote.flatMap(({ [key]: data }) =>
+        data === undefined ? [] : [readOperationState(data)],
+      );
+      const [first, ...more] = own === undefined ? others : [own, ...others];
+      // Dropped meanwhile.
+      if (first === undefined) continue;
+      described.push(describeOperation(mergeOperationStates([first, ...more])));
+      await yieldToEventLoop();
+    }
+    return described;
+  }
+
+  /** The details of these operations as JSON, by key. */
+  async #printOperations(keys: readonly string[]): Promise<string> {
+    const members: string[] = [];
+    for (const key of keys) {
+      const state = this.#operations.operations.get(key)?.state();
+      if (state === undefined) continue;
+      members.push(`${JSON.stringify(key)}:${JSON.stringify(toOperationStateData(state))}`);
+      await yieldToEventLoop();
+    }
+    return `{${members.join()}}`;
+  }
+
+  async #callOthers(name: string, body = ''): Promise<{ answers: readonly string[]; silent: number }> {
+    const called = await this.#sources.workers?.callOthers(name, body);
+    return { answers: [...(called?.answers.values() ?? [])], silent: called?.silent ?? 0 };
   }
 
   async #listJobs(): Promise<InsightsData['jobs']> {
@@ -172,12 +241,16 @@ export class InsightsFeature implements Feature {
       return await this.#sources.listJobs(maxJobs);
     } catch (error) {
       if (error instanceof GatewayError) return { error: error.message };
-      throw error;
+      this.#context.log.error({ err: error }, 'The enrichment jobs could not be listed for the insights');
+      return { error: 'The log of the gateway has the reason.' };
     }
   }
 
   #scheduleNextPoint(): void {
-    this.#cancelTimer = this.#context.timers.after(pointIntervalMs, () => void this.#closePoint());
+    this.#cancelTimer = this.#context.timers.after(
+      msUntilPointEnds(this.#context.now()),
+      () => void this.#closePoint(),
+    );
   }
 
   async #closePoint(): Promise<void> {
@@ -189,7 +262,7 @@ export class InsightsFeature implements Feature {
       this.#eventLoop = eventLoop;
       this.#series.closePoint(this.#context.now(), counts, {
         queued: states.reduce((sum, { queued }) => sum + queued, 0),
-        openBreakers: states.filter(({ circuit }) => circuit === 'open').length,
+        openBreakers: states.flatMap(({ circuit, subgraph }) => (circuit === 'open' ? [subgraph] : [])),
         backlog,
         eventLoop: Math.round(utilization * 1_000) / 1_000,
       });

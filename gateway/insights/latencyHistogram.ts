@@ -2,12 +2,40 @@ import { bucketOf, latencyBuckets, latencyOfBucket } from '../telemetry/latencyB
 import { roundMs } from '../time/roundMs.ts';
 import type { LatencySummary } from './insightsData.ts';
 
-/** Counts latencies in fixed memory (about 700 bytes), with a relative error of 5 %. Histograms can be merged. */
+/** A histogram as JSON. `counts`: the numbers of buckets that are not empty, each followed by its count. */
+export interface LatencyHistogramData {
+  readonly counts: readonly number[];
+  readonly sumMs: number;
+  readonly maxMs: number;
+}
+
+/** Counts latencies in fixed memory (about 700 bytes), with a relative error of 5 %. Histograms can be merged exactly, also
+ *  those of other processes. */
 export class LatencyHistogram {
   #counts: Uint32Array | undefined;
   #count = 0;
   #sumMs = 0;
   #maxMs = 0;
+
+  static from({ counts, sumMs, maxMs }: LatencyHistogramData): LatencyHistogram {
+    const histogram = new LatencyHistogram();
+    histogram.#sumMs = sumMs;
+    histogram.#maxMs = maxMs;
+    if (counts.length === 0) return histogram;
+    histogram.#counts = new Uint32Array(latencyBuckets);
+    for (let at = 0; at < counts.length; at += 2) {
+      const count = counts[at + 1] as number;
+      histogram.#counts[counts[at] as number] = count;
+      histogram.#count += count;
+    }
+    return histogram;
+  }
+
+  toJSON(): LatencyHistogramData {
+    const counts: number[] = [];
+    for (const [bucket, count] of this.#counts?.entries() ?? []) if (count > 0) counts.push(bucket, count);
+    return { counts, sumMs: this.#sumMs, maxMs: this.#maxMs };
+  }
 
   get count(): number {
     return this.#count;

@@ -2,7 +2,7 @@ import type { ResponseEnd } from '../execution/executionObserver.ts';
 import type { CanonicalOperation } from '../operation/canonicalizeOperation.ts';
 import type { AnswerTimings } from './answerTimes.ts';
 import type { OperationInsights } from './insightsData.ts';
-import { LatencyHistogram } from './latencyHistogram.ts';
+import { OperationAnswers, type OperationState } from './operationState.ts';
 import { type DescribedOperation, describePlan, signatureOf } from './planDescription.ts';
 import { PlanRecord } from './planRecord.ts';
 import { RecentWindow } from './recentWindow.ts';
@@ -33,14 +33,14 @@ export class OperationRecord {
   /** Answers since the record was last considered for eviction. */
   usesSinceCheck = 0;
   readonly #options: OperationRecordOptions;
-  readonly #window: RecentWindow<Answers>;
+  readonly #window: RecentWindow<OperationAnswers>;
   /** By signature, the one used longest ago first. */
   readonly #plans = new Map<string, PlanRecord>();
   #lastUsedAt: number;
 
   constructor(options: OperationRecordOptions) {
     this.#options = options;
-    this.#window = new RecentWindow(windowMs, options.now(), () => new Answers());
+    this.#window = new RecentWindow(windowMs, options.now(), () => new OperationAnswers());
     this.#lastUsedAt = options.now();
   }
 
@@ -74,11 +74,11 @@ export class OperationRecord {
     return record;
   }
 
-  describe(): OperationInsights {
+  state(): OperationState {
     const { operation, name = null, kind, now, wallClock } = this.#options;
-    const merged = new Answers();
-    for (const answers of this.#window.all) merged.merge(answers);
-    const dateOf = (at: number): string => new Date(wallClock() - (now() - at)).toISOString();
+    const answers = new OperationAnswers();
+    for (const recent of this.#window.all) answers.merge(recent);
+    const dateOf = (at: number): number => wallClock() - (now() - at);
     return {
       id: operation.hash,
       name,
@@ -87,12 +87,8 @@ export class OperationRecord {
         operation.text.length > maxTextLength ? `${operation.text.slice(0, maxTextLength)}…` : operation.text,
       since: dateOf(this.#window.since),
       lastUsedAt: dateOf(this.#lastUsedAt),
-      count: merged.count,
-      errors: merged.errors,
-      aborted: merged.aborted,
-      firstPayload: merged.firstPayload.summary(),
-      completion: merged.completion.summary(),
-      plans: [...this.#plans.values()].reverse().map((plan) => plan.describe()),
+      answers,
+      plans: [...this.#plans.values()].reverse().map((plan) => plan.state()),
     };
   }
 
@@ -102,29 +98,5 @@ export class OperationRecord {
     this.usesSinceCheck += 1;
     this.#window.at(now).add(timings, end);
     this.#options.onAnswer(timings, end);
-  }
-}
-
-class Answers {
-  count = 0;
-  errors = 0;
-  aborted = 0;
-  readonly firstPayload = new LatencyHistogram();
-  readonly completion = new LatencyHistogram();
-
-  add({ firstPayloadMs, completeMs }: AnswerTimings, { isComplete, hasErrors }: ResponseEnd): void {
-    this.count += 1;
-    if (hasErrors) this.errors += 1;
-    if (!Number.isNaN(firstPayloadMs)) this.firstPayload.observe(firstPayloadMs);
-    if (isComplete) this.completion.observe(completeMs);
-    else this.aborted += 1;
-  }
-
-  merge(other: Answers): void {
-    this.count += other.count;
-    this.errors += other.errors;
-    this.aborted += other.aborted;
-    this.firstPayload.merge(other.firstPayload);
-    this.completion.merge(other.completion);
   }
 }

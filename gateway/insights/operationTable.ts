@@ -48,8 +48,9 @@ export class OperationTable {
     return this.#unrecorded;
   }
 
-  get operations(): Iterable<OperationRecord> {
-    return this.#records.values();
+  /** Each operation by its key, which is the same in all processes. */
+  get operations(): ReadonlyMap<string, OperationRecord> {
+    return this.#records;
   }
 
   /** The record for the answers of an operation. `undefined` if too many new operations arrive. */

@@ -1,9 +1,6 @@
 import type { SubgraphCallEvent } from '../subgraphs/httpSubgraphClient.ts';
-import type { SubgraphState } from '../subgraphs/policies/callPolicies.ts';
-import type { SubgraphInsights } from './insightsData.ts';
 import { LatencyHistogram } from './latencyHistogram.ts';
 import { RecentWindow } from './recentWindow.ts';
-import { shareOf } from './subgraphShares.ts';
 
 interface Calls {
   count: number;
@@ -43,34 +40,28 @@ export class SubgraphCalls {
     calls.latency.observe(durationMs);
   }
 
-  /** `state`: `undefined` for a subgraph that was not called so far. */
-  describe(
-    name: string,
-    url: string | null,
-    state: SubgraphState | undefined,
-  ): Omit<SubgraphInsights, 'errorShare' | 'gatedShare' | 'gatedMs'> {
-    const window = this.#bySubgraph.get(name);
-    // Windows begin with use: without a call, what happened is not recent any more.
-    window?.at(this.#now());
-    const calls = newCalls();
-    for (const { count, failures, latency } of window?.all ?? []) {
-      calls.count += count;
-      calls.failures += failures;
-      calls.latency.merge(latency);
-    }
-    const elapsedMs = Math.max(1_000, this.#now() - (window?.since ?? 0));
-    return {
-      name,
-      url,
-      callsPerSecond: Math.round((calls.count / elapsedMs) * 100_000) / 100,
-      failureShare: shareOf(calls.failures, calls.count),
-      latency: calls.latency.summary(),
-      breaker: state?.circuit ?? null,
-      queued: state?.queued ?? 0,
-      running: state?.running ?? 0,
-      concurrencyLimit: state?.concurrencyLimit ?? null,
-    };
+  /** The recent calls to each subgraph. */
+  recent(): RecentCalls[] {
+    const now = this.#now();
+    return Array.from(this.#bySubgraph, ([subgraph, window]): RecentCalls => {
+      // Windows begin with use: without a call, what happened is not recent any more.
+      window.at(now);
+      const recent = newCalls();
+      for (const { count, failures, latency } of window.all) {
+        recent.count += count;
+        recent.failures += failures;
+        recent.latency.merge(latency);
+      }
+      return { subgraph, ...recent, elapsedMs: Math.max(1_000, now - window.since) };
+    });
   }
+}
+
+/** The calls of one process to a subgraph in the last one to two minutes. */
+export interface RecentCalls extends Readonly<Calls> {
+  readonly subgraph: string;
+  /** The time in which these calls were made. */
+  readonly elapsedMs: number;
 }
 
 function newCalls(): Calls {

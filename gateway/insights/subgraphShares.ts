@@ -10,11 +10,28 @@ interface SubgraphShare {
   gatedSumMs: number;
 }
 
+/** Shares as JSON. */
+export interface SubgraphSharesData {
+  readonly recorded: number;
+  readonly bySubgraph: Readonly<Record<string, SubgraphShare>>;
+}
+
 /** The shares of all subgraphs in the same answers. */
 export class SubgraphShares {
   /** Answers that were recorded step by step. */
   recorded = 0;
   readonly #bySubgraph = new Map<string, SubgraphShare>();
+
+  static from({ recorded, bySubgraph }: SubgraphSharesData): SubgraphShares {
+    const shares = new SubgraphShares();
+    shares.recorded = recorded;
+    for (const [subgraph, share] of Object.entries(bySubgraph)) shares.#bySubgraph.set(subgraph, share);
+    return shares;
+  }
+
+  toJSON(): SubgraphSharesData {
+    return { recorded: this.recorded, bySubgraph: Object.fromEntries(this.#bySubgraph) };
+  }
 
   of(subgraph: string): SubgraphShare {
     let share = this.#bySubgraph.get(subgraph);

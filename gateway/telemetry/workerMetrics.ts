@@ -4,8 +4,14 @@ import { MetricsDirectory, type MetricsSnapshot, mergeMetrics } from './metricsD
 export interface OtherWorkers {
   readonly worker: { readonly name: string; readonly directory: string };
   handle(name: string, handler: (body: string) => Promise<string>): void;
-  /** The answers by worker. */
-  callOthers(name: string): Promise<ReadonlyMap<string, string>>;
+  callOthers(name: string, body?: string): Promise<WorkerAnswers>;
+}
+
+export interface WorkerAnswers {
+  /** By worker. */
+  readonly answers: ReadonlyMap<string, string>;
+  /** How many workers are there, but did not answer in time. */
+  readonly silent: number;
 }
 
 interface NumberedSnapshot {
@@ -30,7 +36,7 @@ export class WorkerMetrics {
 
   /** The metrics of all workers in Prometheus' text format. */
   async text(): Promise<string> {
-    const [own, answers] = await Promise.all([this.#take(), this.#workers.callOthers('metrics')]);
+    const [own, { answers }] = await Promise.all([this.#take(), this.#workers.callOthers('metrics')]);
     const snapshots = new Map([[this.#workers.worker.name, own]]);
     for (const [worker, answer] of answers) snapshots.set(worker, JSON.parse(answer) as NumberedSnapshot);
     await Promise.all(Array.from(snapshots, ([worker, snapshot]) => this.#store(worker, snapshot)));

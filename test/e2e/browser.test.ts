@@ -434,7 +434,7 @@ describe('the insights page in a browser', () => {
     await using shop = await startEnrichedShop({
       enrichment: { jobs: { attempts: 1 } },
       config: { subgraphs: { all: { retry: { enabled: false } } } },
-      dependencies: { timers },
+      dependencies: { timers, now: () => Date.UTC(2026, 0, 1) + timers.now() },
     });
     const { adminUrl } = shop.gateway;
     const { page, problems } = await openQuietly(`${adminUrl}/insights`, adminUrl);

@@ -135,7 +135,7 @@ describe('GET /insights/data', () => {
   });
 
   test('has each subgraph with its calls, limits and breaker, and how long answers waited for it', async () => {
-    const { subgraphs, worker, jobs, contracts, supergraph } = await readData();
+    const { subgraphs, workers, jobs, contracts, supergraph } = await readData();
     expect(
       subgraphs.map(({ name, breaker, failureShare, running }) => [name, breaker, failureShare, running]),
     ).toEqual([
@@ -147,8 +147,8 @@ describe('GET /insights/data', () => {
     expect(reviews?.latency?.p50).toBeGreaterThan(reviewsMs * 0.9);
     expect(reviews?.gatedMs).toBeGreaterThan(reviewsMs - 2);
     expect(stock?.gatedShare).toBe(0);
-    expect({ worker, jobs, contracts, refusal: supergraph?.refusal }).toEqual({
-      worker: null,
+    expect({ workers, jobs, contracts, refusal: supergraph?.refusal }).toEqual({
+      workers: null,
       jobs: [],
       contracts: { guard: 'off' },
       refusal: null,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
+import type { InsightsData } from '../../gateway/insights/insightsData.ts';
 import { readSubscriptionCallback } from '../harness/callbackUpstream.ts';
 import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { startOtlpCollector } from '../harness/otlpCollector.ts';
@@ -24,13 +25,21 @@ const reportWorkers = `--import data:text/javascript,${encodeURIComponent(
     'if (isMainThread && cluster.isWorker) console.error(`worker ${cluster.worker.id} is ${process.pid}.`)',
 )}`;
 
+/** A module that reports a full heap after SIGUSR2, so that the worker sheds requests. */
+const fillHeapOnSignal = `--import data:text/javascript,${encodeURIComponent(
+  "import v8 from 'node:v8'; import { syncBuiltinESMExports } from 'node:module'; import { isMainThread } from 'node:worker_threads';" +
+    "if (isMainThread) process.on('SIGUSR2', () => { v8.getHeapStatistics = () => ({ used_heap_size: 1, heap_size_limit: 1 }); syncBuiltinESMExports(); });",
+)}`;
+
 /** A module that ends each worker after the fourth as soon as it starts. */
 const endLaterWorkers = `--import data:text/javascript,${encodeURIComponent(
   "import cluster from 'node:cluster'; if (cluster.isWorker && cluster.worker.id > 4) process.exit(7)",
 )}`;
 
 async function startWorkers(
-  config: Partial<Pick<GatewayOptions, 'subgraphs' | 'supergraph' | 'telemetry' | 'workers'>> = {},
+  config: Partial<
+    Pick<GatewayOptions, 'cache' | 'overload' | 'subgraphs' | 'supergraph' | 'telemetry' | 'workers'>
+  > = {},
 ): Promise<RunningWorkers> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
   const running = await startGatewayProcess(
@@ -45,7 +54,7 @@ async function startWorkers(
       contracts: { guard: 'off' },
       ...config,
     },
-    { TMPDIR: folder, NODE_OPTIONS: `${reportWorkers} ${endLaterWorkers}` },
+    { TMPDIR: folder, NODE_OPTIONS: `${reportWorkers} ${fillHeapOnSignal} ${endLaterWorkers}` },
   );
   return {
     ...running,
@@ -57,11 +66,16 @@ async function startWorkers(
   };
 }
 
-/** Kills a worker and waits for its replacement. */
-async function crash({ waitForOutput }: GatewayProcess, worker: string): Promise<void> {
+async function processIdOf({ waitForOutput }: GatewayProcess, worker: string): Promise<number> {
   const [, pid] = await waitForOutput(new RegExp(`worker ${worker} is (\\d+)\\.`));
-  process.kill(Number(pid), 'SIGKILL');
-  await waitForOutput(new RegExp(`Worker ${pid} exited`));
+  return Number(pid);
+}
+
+/** Kills a worker and waits for its replacement. */
+async function crash(gateway: GatewayProcess, worker: string): Promise<void> {
+  const pid = await processIdOf(gateway, worker);
+  process.kill(pid, 'SIGKILL');
+  await gateway.waitForOutput(new RegExp(`Worker ${pid} exited`));
 }
 
 function ownerOf(id: string): string {
@@ -305,50 +319,117 @@ describe('the Unix sockets of the workers', () => {
 });
 
 describe('the admin listener with several workers', () => {
-  const accept = 'application/json';
-  const send = async ({ url }: GatewayProcess, query: string, method = 'POST'): Promise<RawResponse> =>
-    exchange(url, {
-      method,
-      headers: { 'content-type': 'application/json', accept },
-      ...(method === 'POST' ? { body: JSON.stringify({ query }) } : {}),
-    });
+  /** Sends requests of one kind, each on a connection to any worker. */
+  const sendAll = async (
+    { url }: GatewayProcess,
+    count: number,
+    query: string,
+    { accept = 'application/json', method = 'POST' } = {},
+  ): Promise<void> => {
+    const send = (): Promise<RawResponse> =>
+      exchange(url, {
+        method,
+        headers: { 'content-type': 'application/json', accept },
+        ...(method === 'POST' ? { body: JSON.stringify({ query }) } : {}),
+      });
+    for (let sent = 0; sent < count; sent += 20) await Promise.all(Array.from({ length: 20 }, send));
+  };
+
   /** A new connection each time: any worker answers. */
   const scrape = async ({ adminUrl }: GatewayProcess): Promise<Record<string, number>> => {
     const { body } = await exchange(adminUrl, { method: 'GET', path: '/metrics' });
-    const samples = body.matchAll(/^tributary_requests_total\{.*,type="(.*)",outcome="(.*)"\} (\d+)$/gm);
+    const samples = body.matchAll(
+      /^tributary_requests_total\{operation="(.*)",type="(.*)",outcome="(.*)"\} (\d+)$/gm,
+    );
     return Object.fromEntries(
-      Array.from(samples, ([, type, outcome, count]) => [`${type} ${outcome}`, Number(count)]),
+      Array.from(samples, ([, operation, type, outcome, count]) => [
+        `${operation} ${type} ${outcome}`,
+        Number(count),
+      ]),
     );
   };
 
-  test('adds up the metrics of all workers exactly, also of one that was killed, and changes the log level of all', async () => {
-    await using gateway = await startWorkers({ workers: 4, telemetry: { logLevel: 'error' } });
-    const kinds = [
-      ...Array(600).fill(['{ __typename }']),
-      ...Array(300).fill(['{ wrong }']),
-      ...Array(100).fill(['', 'PATCH']),
-    ];
-    for (let at = 0; at < kinds.length; at += 20) {
-      await Promise.all(
-        kinds.slice(at, at + 20).map(([query, method]) => send(gateway, query as string, method as string)),
-      );
-    }
-    const expected = { 'query ok': 600, 'unknown refused': 400 };
+  /** How often the operation was executed, in a connection to any worker, and how many workers say so. */
+  const readInsights = async ({ adminUrl }: GatewayProcess): Promise<unknown> => {
+    const { body } = await exchange(adminUrl, { method: 'GET', path: '/insights/data' });
+    const { workers, operations } = JSON.parse(body) as InsightsData;
+    const counts = operations.map(({ name, count, errors }) => [name, [count, errors]] as const);
+    return { workers, counts: Object.fromEntries(counts) };
+  };
+
+  test('adds up the metrics and insights of all workers exactly, metrics also of one that was killed, and changes the log level of all', async () => {
+    await using subgraph = await startScriptedSubgraph();
+    subgraph.setDefaultScript((exchange) => {
+      const { query } = JSON.parse(exchange.request.body) as { query: string };
+      const product = { __typename: 'Product', id: 'p1', name: 'Pan' };
+      if (query.includes('_entities')) json({ data: { _entities: [{ averageRating: 4 }] } })(exchange);
+      else if (query.includes('product')) json({ data: { product } })(exchange);
+      else if (query.includes('subscription')) json({ data: null })(exchange);
+      else exchange.respond({ status: 500, body: '' });
+    });
+    const { url } = subgraph;
+    await using gateway = await startWorkers({
+      workers: 4,
+      telemetry: { logLevel: 'warn', metrics: { operationNames: 'all' } },
+      overload: { eventLoopDelay: 0, memory: 0.99 },
+      cache: { rules: { 'Query.product': { maxAge: '1h' } } },
+      subgraphs: {
+        products: { url },
+        inventory: { url },
+        reviews: { url, subscription: { protocol: 'http_callback' } },
+      },
+    });
+    await sendAll(gateway, 400, 'query Plain { __typename }');
+    await sendAll(gateway, 100, 'query Cached { product(id: "p1") { name } }');
+    await sendAll(gateway, 60, 'query Deferred { product(id: "p1") { id ... @defer { averageRating } } }', {
+      accept: 'multipart/mixed;deferSpec=20220824',
+    });
+    await sendAll(gateway, 40, 'query Failed { warehouses { code } }');
+    await sendAll(gateway, 240, 'query Wrong { wrong }');
+    await sendAll(gateway, 80, '', { method: 'PATCH' });
+    const streams = Array.from({ length: 20 }, async () => {
+      await using connection = await RawConnection.open(gateway.url);
+      connection.send({
+        headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+        body: '{"query":"subscription Watch { reviewAdded { body } }"}',
+      });
+      expect((await connection.readHead()).status).toBe(200);
+    });
+    await Promise.all(streams);
+    for (const worker of ['1', '2', '3', '4']) process.kill(await processIdOf(gateway, worker), 'SIGUSR2');
+    await gateway.waitForOutput(/(?:"shed":\["background","normal"\][\s\S]*?){4}/);
+    await sendAll(gateway, 60, 'query Shed { __typename }');
+    const expected = {
+      'Plain query ok': 400,
+      'Cached query ok': 100,
+      'Deferred query ok': 60,
+      'Failed query error': 40,
+      'Watch subscription ok': 20,
+      'other unknown refused': 320,
+      'other unknown shed': 60,
+    };
+    // The clients of the streams have left, which their workers notice a moment later.
+    while ((await scrape(gateway))['Watch subscription ok'] !== 20);
     for (let scrapes = 0; scrapes < 8; scrapes++) expect(await scrape(gateway)).toEqual(expected);
+    for (let reads = 0; reads < 4; reads++)
+      expect(await readInsights(gateway)).toEqual({
+        workers: { answered: 4, running: 4 },
+        counts: { Plain: [400, 0], Cached: [100, 0], Deferred: [60, 0], Failed: [40, 40] },
+      });
     await crash(gateway, '2');
     for (let scrapes = 0; scrapes < 8; scrapes++) expect(await scrape(gateway)).toEqual(expected);
 
     const levelOf = async (): Promise<unknown> =>
       JSON.parse((await exchange(gateway.adminUrl, { method: 'GET', path: '/log-level' })).body);
-    expect(await levelOf()).toEqual({ level: 'error', configured: 'error' });
+    expect(await levelOf()).toEqual({ level: 'warn', configured: 'warn' });
     const changed = await exchange(gateway.adminUrl, {
       method: 'PUT',
       path: '/log-level',
       headers: { 'content-type': 'application/json' },
       body: '{"level":"info"}',
     });
-    expect([changed.status, JSON.parse(changed.body)]).toEqual([200, { level: 'info', configured: 'error' }]);
+    expect([changed.status, JSON.parse(changed.body)]).toEqual([200, { level: 'info', configured: 'warn' }]);
     for (let reads = 0; reads < 8; reads++)
-      expect(await levelOf()).toEqual({ level: 'info', configured: 'error' });
+      expect(await levelOf()).toEqual({ level: 'info', configured: 'warn' });
   });
 });

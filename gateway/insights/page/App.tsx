@@ -1,4 +1,5 @@
 /** @jsxImportSource preact */
+import type { InsightsData } from '../insightsData.ts';
 import { Charts } from './Charts.tsx';
 import { Contracts } from './Contracts.tsx';
 import { formatTime } from './format.ts';
@@ -28,7 +29,7 @@ export function App() {
             {data === undefined
               ? 'Tributary'
               : `Supergraph ${data.supergraph?.id.slice(0, 12) ?? 'not loaded'}`}
-            {typeof data?.worker === 'string' && `, worker ${data.worker} only`}
+            {data?.workers != null && `, ${describeWorkers(data.workers)}`}
           </p>
         </div>
         <nav aria-label="Sections">
@@ -76,4 +77,9 @@ export function App() {
       )}
     </>
   );
+}
+
+function describeWorkers({ answered, running }: NonNullable<InsightsData['workers']>): string {
+  if (answered < running) return `${answered} of ${running} workers: the others did not answer in time`;
+  return answered === 1 ? '1 worker' : `all ${answered} workers`;
 }

@@ -23,7 +23,12 @@ interface ProxyRequestOptions {
 }
 
 /** The other worker does not listen, or stopped before it responded. */
-const workerGoneCodes: ReadonlySet<unknown> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
+export const workerGoneCodes: ReadonlySet<unknown> = new Set([
+  'ENOENT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+]);
 
 /** Leaves room for the headers that a worker adds. */
 export const maxProxiedHeaderSize = maxHeaderSize + 1024;

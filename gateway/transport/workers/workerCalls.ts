@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { type IncomingMessage, request as openRequest, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import type { WorkerAnswers } from '../../telemetry/workerMetrics.ts';
 import { workerHeaders } from './proxiedRequest.ts';
+import { workerGoneCodes } from './proxyRequest.ts';
 import { socketPathOf, type WorkerIdentity } from './workerIdentity.ts';
 
 type CallHandler = (body: string) => string | Promise<string>;
@@ -27,14 +29,20 @@ export class WorkerCalls {
     this.#handlers.set(name, handler);
   }
 
-  /** Calls every other worker. Returns the answers by worker, without those that are gone or do not answer in time. */
-  async callOthers(name: string, body = ''): Promise<ReadonlyMap<string, string>> {
+  /** Calls every other worker. Those that are gone do not count. */
+  async callOthers(name: string, body = ''): Promise<WorkerAnswers> {
     const names = await readdir(this.#worker.directory).catch(() => []);
     const others = names.filter((other) => /^\d+$/.test(other) && other !== this.#worker.name);
-    const answers = await Promise.all(
-      others.map(async (other) => [other, await this.#call(other, name, body)] as const),
+    const results = await Promise.all(
+      others.map(async (other) => ({ other, result: await this.#call(other, name, body) })),
     );
-    return new Map(answers.flatMap(([other, answer]) => (answer === undefined ? [] : [[other, answer]])));
+    const answers = results.flatMap(({ other, result }) =>
+      typeof result === 'string' ? [[other, result] as const] : [],
+    );
+    return {
+      answers: new Map(answers),
+      silent: results.filter(({ result }) => result === silent).length,
+    };
   }
 
   /** Answers a request of another worker. Returns false if it is no call. */
@@ -50,8 +58,9 @@ export class WorkerCalls {
     return true;
   }
 
-  #call(other: string, name: string, body: string): Promise<string | undefined> {
-    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  /** `undefined`: the worker is gone. */
+  #call(other: string, name: string, body: string): Promise<string | typeof silent | undefined> {
+    const { promise, resolve } = Promise.withResolvers<string | typeof silent | undefined>();
     const call = openRequest({
       socketPath: socketPathOf(this.#worker, other),
       agent: false,
@@ -62,13 +71,17 @@ export class WorkerCalls {
     call.on('response', (response) => {
       const isAnswer = response.statusCode === 200;
       text(response).then(
-        (answer) => resolve(isAnswer ? answer : undefined),
-        () => resolve(undefined),
+        (answer) => resolve(isAnswer ? answer : silent),
+        () => resolve(silent),
       );
     });
-    // The worker is gone, or too slow.
-    call.on('error', () => resolve(undefined));
+    call.on('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(workerGoneCodes.has(code) ? undefined : silent),
+    );
     call.end(body);
     return promise;
   }
 }
+
+/** The worker did not answer in time, or failed to. */
+const silent = Symbol('silent');

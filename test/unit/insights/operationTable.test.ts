@@ -1,14 +1,28 @@
 import { describe, expect, test } from '@jest/globals';
 import { type DocumentNode, parse } from 'graphql';
 import { AnswerTimes } from '../../../gateway/insights/answerTimes.ts';
+import {
+  describeOperation,
+  mergeOperationStates,
+  type OperationState,
+  readOperationState,
+  toOperationStateData,
+} from '../../../gateway/insights/operationState.ts';
 import { OperationTable } from '../../../gateway/insights/operationTable.ts';
 import type { PlanRecord } from '../../../gateway/insights/planRecord.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import { SelectionSet } from '../../../gateway/operation/selection.ts';
+import { createRandom } from '../../../subgraphs/shared/random.ts';
 import { ManualClock } from '../../harness/manualClock.ts';
 
-function createTable(options: { maxOperations?: number; maxNewDocumentsPerSecond?: number } = {}) {
-  const clock = new ManualClock();
+function createTable({
+  clock = new ManualClock(),
+  ...options
+}: {
+  clock?: ManualClock;
+  maxOperations?: number;
+  maxNewDocumentsPerSecond?: number;
+} = {}) {
   const answers: number[] = [];
   const table = new OperationTable({
     maxOperations: 1_000,
@@ -41,7 +55,8 @@ function createTable(options: { maxOperations?: number; maxNewDocumentsPerSecond
     }
     times.onResponseEnd({ isComplete, hasErrors });
   };
-  const described = () => [...table.operations].map((operation) => operation.describe());
+  const described = () =>
+    Array.from(table.operations.values(), (operation) => describeOperation(operation.state()));
   return { table, clock, answers, planOf, answer, described };
 }
 
@@ -72,6 +87,28 @@ describe('the table of operations', () => {
       },
     ]);
     expect(JSON.stringify(described())).not.toContain('example.com');
+  });
+
+  test('of several processes has the sums that one process would have', () => {
+    const clock = new ManualClock();
+    const [one, ...workers] = Array.from({ length: 3 }, () => createTable({ clock }));
+    const random = createRandom(1);
+    for (let n = 0; n < 300; n++) {
+      const document = parse(random.chance(0.5) ? 'query A { a }' : 'query B { b }');
+      const end = { isComplete: random.chance(0.9), hasErrors: random.chance(0.1) };
+      const ms = random.integer(1, 200);
+      for (const table of [one, random.pick(workers)]) table?.answer(table.planOf(document), ms, end);
+    }
+    const sent = workers.map(({ table }) =>
+      Array.from(table.operations.values(), (operation) =>
+        readOperationState(JSON.parse(JSON.stringify(toOperationStateData(operation.state())))),
+      ),
+    );
+    for (const expected of one?.described() ?? []) {
+      const states = sent.flatMap((all) => all.filter(({ name }) => name === expected.name));
+      const merged = describeOperation(mergeOperationStates(states as [OperationState, OperationState]));
+      expect(merged).toEqual({ ...expected, since: expect.any(String), lastUsedAt: expect.any(String) });
+    }
   });
 
   test('drops operations that are not used when there are too many, and keeps those in use', () => {

@@ -9,6 +9,14 @@ import {
   findDeferCandidates,
   type PlanDescription,
 } from '../../../gateway/insights/planDescription.ts';
+import { PlanRecord } from '../../../gateway/insights/planRecord.ts';
+import {
+  describePlanState,
+  mergePlanStates,
+  type PlanState,
+  readPlanState,
+  toPlanStateData,
+} from '../../../gateway/insights/planState.ts';
 import { predictCached, predictDeferred } from '../../../gateway/insights/predictions.ts';
 import type { ExecutionOutcome } from '../../../gateway/response/executionOutcome.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
@@ -207,5 +215,28 @@ describe('the prediction of a first payload', () => {
         wrong.push({ seed, query, cached, predicted, measured: measured.completeMs });
     }
     expect(wrong).toEqual([]);
+  });
+
+  test('of several processes is made from the answers of all of them', async () => {
+    const query = '{ product { name price tax rating vendor { stars } ... @defer { stock } } }';
+    const random = createRandom(1);
+    const delays = new Map<string, number>();
+    const runs: Awaited<ReturnType<typeof run>>[] = [];
+    for (let n = 0; n < 6; n++) {
+      for (const name of Object.keys(sdls)) delays.set(name, random.integer(5, 200));
+      runs.push(await run(query, (subgraph) => delays.get(subgraph) as number));
+    }
+    const [{ operation, plan }] = runs as [(typeof runs)[number]];
+    const stateOf = (recorded: typeof runs): PlanState => {
+      const record = new PlanRecord(operation, { plan, windowMs: 60_000, now: () => 0, onAnswer: () => {} });
+      for (const { sample } of recorded) record.onEnd(sample, { isComplete: true, hasErrors: false }, sample);
+      return record.state();
+    };
+    const sent = [runs.slice(0, 2), runs.slice(2)].map((part) =>
+      readPlanState(JSON.parse(JSON.stringify(toPlanStateData(stateOf(part))))),
+    );
+    const [merged, ...others] = mergePlanStates(sent).map(describePlanState);
+    expect([merged, others]).toEqual([describePlanState(stateOf(runs)), []]);
+    expect(merged?.whatIf.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['deferred', 'cached']));
   });
 });
