@@ -2,16 +2,19 @@ import type { DocumentNode } from 'graphql';
 import type { TraceHeaders } from './traceContext.ts';
 
 /** The spans that the gateway records. */
-export type SpanName =
-  | 'graphql.operation'
-  | 'graphql.parse'
-  | 'graphql.validate'
-  | 'graphql.plan'
-  | 'graphql.execute'
-  | 'subgraph.fetch'
-  | 'tributary.payload'
-  | 'tributary.enrichment'
-  | 'tributary.event';
+export const spanNames = [
+  'graphql.operation',
+  'graphql.parse',
+  'graphql.validate',
+  'graphql.plan',
+  'graphql.execute',
+  'subgraph.fetch',
+  'tributary.payload',
+  'tributary.enrichment',
+  'tributary.event',
+] as const;
+
+export type SpanName = (typeof spanNames)[number];
 
 /** `undefined` values are left out. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | string[] | undefined>>;

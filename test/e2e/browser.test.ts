@@ -429,11 +429,13 @@ describe("GraphiQL with the demo's tabs in a browser", () => {
 });
 
 describe('the insights page in a browser', () => {
-  test('explains itself without data, and then shows what holds up which operation, and retries a dead letter', async () => {
+  test('explains itself without data, then shows what holds up which operation, retries a dead letter, and says under load which subgraph fails, without findings of axe', async () => {
     const timers = createManualTimers();
     await using shop = await startEnrichedShop({
       enrichment: { jobs: { attempts: 1 } },
-      config: { subgraphs: { all: { retry: { enabled: false } } } },
+      config: {
+        subgraphs: { all: { retry: { enabled: false }, breaker: { minCalls: 4, openFor: '1h' } } },
+      },
       dependencies: { timers, now: () => Date.UTC(2026, 0, 1) + timers.now() },
     });
     const { adminUrl } = shop.gateway;
@@ -444,6 +446,7 @@ describe('the insights page in a browser', () => {
     await region('Subgraphs').getByText('no calls').first().waitFor();
     await region('Enrichments').getByText('No enrichment is pending').waitFor();
     await region('Contracts').getByText('The contract guard is off').waitFor();
+    expect(await findAxeViolations(page)).toEqual([]);
 
     // The pending field of the second operation fails, and its job becomes a dead letter.
     await shop.execute('query List { products { name } }');
@@ -451,7 +454,8 @@ describe('the insights page in a browser', () => {
     const { extensions } = await shop.execute('query Top { top { name advice { text } } }');
     await shop.fetchUpdates(extensions?.tributary?.enrichment?.token);
     timers.fire(10_000);
-    const readData = async () => (await fetch(`${adminUrl}/insights/data`)).json() as Promise<{ series: [] }>;
+    const readData = async () =>
+      (await fetch(`${adminUrl}/insights/data`)).json() as Promise<{ series: unknown[] }>;
     while ((await readData()).series.length === 0);
     await page.reload();
 
@@ -476,6 +480,35 @@ describe('the insights page in a browser', () => {
     await enrichments.getByText('waits for its next attempt').waitFor();
     await enrichments.getByText('Dead letters: 0.').waitFor();
 
+    // Load, while the subgraph of the enrichments fails, until its circuit breaker opens.
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
+    const status = page.getByRole('button', { name: /Pause|Resume/ });
+    for (let round = 0; round < 5; round++) {
+      const queries = Array.from({ length: 40 }, () => 'query Loaded { top { name advice { text } } }');
+      const answers = Promise.all(queries.map((query) => shop.execute(query)));
+      // The page reads the data when it resumes.
+      await status.click();
+      await status.click();
+      await answers;
+    }
+    timers.fire(10_000);
+    while ((await readData()).series.length === 1);
+    await status.click();
+    await status.click();
+    await operations.getByRole('row', { name: /^Loaded 200 0 %/ }).waitFor();
+    const advice = region('Subgraphs').getByRole('listitem').filter({ hasText: 'advice' });
+    await advice.getByText('not called').waitFor();
+    await region('Now')
+      .getByText('Open breakers')
+      .locator('xpath=..')
+      .filter({ hasText: /^Open breakers1$/ })
+      .waitFor();
+    await region('Charts')
+      .getByRole('img', {
+        name: /^Waiting. Latest: queued calls 0 , unfinished jobs \d+ , open breakers 1 .$/,
+      })
+      .waitFor();
+
     for (const [width, colorScheme] of [
       [390, 'light'],
       [1_280, 'dark'],
@@ -483,6 +516,7 @@ describe('the insights page in a browser', () => {
       await page.setViewportSize({ width, height: 800 });
       await page.emulateMedia({ colorScheme });
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      expect(await findAxeViolations(page)).toEqual([]);
     }
     expect(problems).toEqual([]);
     await page.close();

@@ -179,6 +179,11 @@ describe('GET /insights/data', () => {
 
   test('has as many operations as are requested', async () => {
     expect((await readData('?operations=1')).operations).toHaveLength(1);
+    const others = Array.from({ length: 101 }, (_, n) => `query Other${n} { product { name } }`);
+    await Promise.all(others.map((query) => gateway.execute(query)));
+    // Most of the costs of the page are those of the operations in its data: a bounded number, however many there are.
+    const { operations, operationCount, unrecordedRequests } = await readData();
+    expect([operations.length, operationCount + unrecordedRequests]).toEqual([100, 103]);
     const response = await fetch(`${gateway.adminUrl}/insights/data?operations=all`);
     expect([response.status, await response.json()]).toEqual([
       400,

@@ -9,12 +9,21 @@ interface ContractState {
   readonly lastCheck?: {
     readonly at: string;
     readonly outcome: string;
-    readonly broken: readonly unknown[];
+    readonly broken: readonly {
+      readonly consumer: string;
+      readonly operation: string;
+      readonly reasons: readonly string[];
+    }[];
   } | null;
   readonly refusals?: readonly unknown[];
   readonly drift?: {
     readonly lastCheckAt: string | null;
-    readonly subgraphs: readonly { readonly name: string; readonly state: string; readonly since: string }[];
+    readonly subgraphs: readonly {
+      readonly name: string;
+      readonly state: string;
+      readonly since: string;
+      readonly breaks: readonly string[];
+    }[];
   } | null;
 }
 
@@ -35,22 +44,48 @@ export function Contracts({ contracts }: { contracts: unknown }) {
           {refusals.length > 0 && `${refusals.length} supergraphs were refused.`}
         </p>
       )}
+      {lastCheck && lastCheck.broken.length > 0 && (
+        <TableFrame label="Broken operations">
+          <table class="stacked">
+            <thead>
+              <tr>
+                <th scope="col">Operation that breaks</th>
+                <th scope="col">Why</th>
+              </tr>
+            </thead>
+            <tbody>
+              {lastCheck.broken.map(({ consumer, operation, reasons }) => (
+                <tr key={`${consumer}/${operation}`} class="failed">
+                  <th scope="row">
+                    {consumer}/{operation}
+                  </th>
+                  <td class="fields">{reasons.join(' ')}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </TableFrame>
+      )}
       {drift !== null && drift !== undefined && drift.subgraphs.length > 0 && (
         <TableFrame label="Drift of subgraphs">
-          <table>
+          <table class="stacked">
             <thead>
               <tr>
                 <th scope="col">Subgraph</th>
                 <th scope="col">Compared with its contract</th>
                 <th scope="col">Since</th>
+                <th scope="col">Breaks</th>
               </tr>
             </thead>
             <tbody>
-              {drift.subgraphs.map(({ name, state, since }) => (
+              {drift.subgraphs.map(({ name, state, since, breaks }) => (
                 <tr key={name} class={state === 'drifted' ? 'failed' : ''}>
                   <th scope="row">{name}</th>
-                  <td>{state}</td>
-                  <td>{formatTime(since)}</td>
+                  <td data-label="Compared with its contract">{state}</td>
+                  <td data-label="Since">{formatTime(since)}</td>
+                  <td class="fields" data-label="Breaks">
+                    {breaks.length === 0 ? '–' : breaks.join(', ')}
+                  </td>
                 </tr>
               ))}
             </tbody>

@@ -66,7 +66,9 @@ export function Jobs({ jobs, onRetried }: JobsProps) {
                   <td data-label="State">{state === 'failed' ? 'dead letter' : 'waiting'}</td>
                   <td data-label="Age">{formatAge(ageMs)}</td>
                   <td data-label="Failed attempts">{attempts}</td>
-                  <td data-label="Last error">{error ?? '–'}</td>
+                  <td class="fields" data-label="Last error">
+                    {error ?? '–'}
+                  </td>
                   <td>
                     {state === 'failed' && (
                       <button type="button" onClick={() => void retry(id)}>

@@ -3,17 +3,27 @@ import type { SubgraphInsights } from '../insightsData.ts';
 import { formatMs, formatShare } from './format.ts';
 import { Section } from './Section.tsx';
 
-/** How much a subgraph needs attention, as a word and a colour. */
+/** How much a subgraph needs attention: as a word, by its errors, and by how long answers wait for it. */
 function heatOf({ breaker, failureShare, errorShare, ...rest }: SubgraphInsights) {
   const { latency, gatedShare, gatedMs, callsPerSecond } = rest;
   const failing = Math.max(failureShare, errorShare);
-  if (breaker === 'open') return { heat: 'hot', word: 'not called' };
-  if (failing >= 0.05) return { heat: 'hot', word: 'failing' };
-  if (breaker === 'half-open' || failing > 0) return { heat: 'warm', word: 'some failures' };
-  if (latency === null || callsPerSecond === 0) return { heat: 'idle', word: 'idle' };
-  if (gatedShare * gatedMs >= 100) return { heat: 'hot', word: 'slow' };
-  if (gatedShare * gatedMs >= 25) return { heat: 'warm', word: 'holds up answers' };
-  return { heat: 'cool', word: 'fine' };
+  const errors = heatBetween(failing, Number.MIN_VALUE, 0.05);
+  const waits = heatBetween(gatedShare * gatedMs, 25, 100);
+  const wordOf = (): readonly [heat: string, word: string] => {
+    if (breaker === 'open') return ['hot', 'not called'];
+    if (errors === 'hot') return ['hot', 'failing'];
+    if (waits === 'hot') return ['hot', 'slow'];
+    if (breaker === 'half-open' || errors === 'warm') return ['warm', 'some failures'];
+    if (latency === null || callsPerSecond === 0) return ['idle', 'idle'];
+    return waits === 'warm' ? ['warm', 'holds up answers'] : ['cool', 'fine'];
+  };
+  const [heat, word] = wordOf();
+  return { heat, word, errors, waits };
+}
+
+function heatBetween(value: number, warm: number, hot: number): string {
+  if (value >= hot) return 'hot';
+  return value >= warm ? 'warm' : '';
 }
 
 export function Subgraphs({ subgraphs }: { subgraphs: readonly SubgraphInsights[] }) {
@@ -21,14 +31,14 @@ export function Subgraphs({ subgraphs }: { subgraphs: readonly SubgraphInsights[
     <Section
       id="subgraphs"
       title="Subgraphs"
-      note="Calls of the last one to two minutes. Red: failing, or answers wait for it more than 100 ms on average."
+      note="Calls of the last one to two minutes. Red: failing, or answers wait for it more than 100 ms on average. A mark shows whether errors or the waiting time are the reason."
     >
       {subgraphs.length === 0 && (
         <p class="notice">No supergraph is loaded yet: GET /health/ready says why.</p>
       )}
       <ul class="map">
         {subgraphs.map((subgraph) => {
-          const { heat, word } = heatOf(subgraph);
+          const { heat, word, errors, waits } = heatOf(subgraph);
           const { name, latency, callsPerSecond, failureShare, errorShare, breaker, queued, running } =
             subgraph;
           return (
@@ -49,15 +59,15 @@ export function Subgraphs({ subgraphs }: { subgraphs: readonly SubgraphInsights[
                   <dt>Calls per second</dt>
                   <dd>{callsPerSecond}</dd>
                 </div>
-                <div>
+                <div class={errors}>
                   <dt>Calls failed</dt>
                   <dd>{formatShare(failureShare)}</dd>
                 </div>
-                <div>
+                <div class={errors}>
                   <dt>Answers with its errors</dt>
                   <dd>{formatShare(errorShare)}</dd>
                 </div>
-                <div>
+                <div class={waits}>
                   <dt>Holds up</dt>
                   <dd>
                     {subgraph.gatedShare === 0

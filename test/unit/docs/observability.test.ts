@@ -12,6 +12,7 @@ import { registerSubgraphGauges, SubgraphMetrics } from '../../../gateway/subgra
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 import { RequestMetrics } from '../../../gateway/telemetry/requestMetrics.ts';
+import { spanNames } from '../../../gateway/telemetry/trace.ts';
 import { registerTracingMetrics } from '../../../gateway/tracing/tracingMetrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
@@ -59,6 +60,17 @@ test('docs/observability.md says for every metric what to do when it moves', () 
   const listedNames = new Set(Array.from(listed, ([, names = '']) => namesIn(names)).flat());
   expect(listedNames.size).toBeGreaterThan(0);
   expect(new Set(rows.flatMap(namesIn))).toEqual(listedNames);
+});
+
+test('docs/observability.md lists exactly the spans of the gateway, each with what to do when it is long', () => {
+  const [, section = ''] = page.split(
+    '| Span | What it covers | What to do when it is long |\n| --- | --- | --- |\n',
+  );
+  const [table = ''] = section.split('\n\n');
+  const rows = table.split('\n').map((row) => row.split(' | '));
+  expect(rows.filter(([, , advice = '']) => advice.length < 10)).toEqual([]);
+  const listed = rows.flatMap(([names = '']) => Array.from(names.matchAll(/`(.+?)`/g), ([, name]) => name));
+  expect(listed.sort()).toEqual(spanNames.toSorted());
 });
 
 test('queries in docs/observability.md use existing metrics', () => {
