@@ -55,6 +55,9 @@ const defaultOperations = 100;
 const maxJobs = 100;
 const maxNewDocumentsPerSecond = 100;
 
+/** Parsing an answer of another worker takes one turn of the event loop: about 5 kB for each operation. */
+const operationsPerCall = 25;
+
 /** Calls from worker to worker. */
 const summaryCall = 'insights';
 const operationsCall = 'insights-operations';
@@ -197,24 +200,22 @@ export class InsightsFeature implements Feature {
 
   /** What all processes have recorded of these operations. Other requests have their turn between two operations. */
   async #describeOperations(chosen: readonly (readonly [string, number])[]): Promise<OperationInsights[]> {
-    const keys = chosen.map(([key]) => key);
-    const { answers } = await this.#callOthers(operationsCall, JSON.stringify(keys));
-    const remote: Readonly<Record<string, OperationStateData>>[] = [];
-    for (const answer of answers) {
-      remote.push(JSON.parse(answer));
-      await yieldToEventLoop();
-    }
     const described: OperationInsights[] = [];
-    for (const key of keys) {
-      const own = this.#operations.operations.get(key)?.state();
-      const others = remote.flatMap(({ [key]: data }) =>
-        data === undefined ? [] : [readOperationState(data)],
-      );
-      const [first, ...more] = own === undefined ? others : [own, ...others];
-      // Dropped meanwhile.
-      if (first === undefined) continue;
-      described.push(describeOperation(mergeOperationStates([first, ...more])));
-      await yieldToEventLoop();
+    for (let at = 0; at < chosen.length; at += operationsPerCall) {
+      const keys = chosen.slice(at, at + operationsPerCall).map(([key]) => key);
+      const { answers } = await this.#callOthers(operationsCall, JSON.stringify(keys));
+      const remote = answers.map((answer) => JSON.parse(answer) as Record<string, OperationStateData>);
+      for (const key of keys) {
+        const own = this.#operations.operations.get(key)?.state();
+        const others = remote.flatMap(({ [key]: data }) =>
+          data === undefined ? [] : [readOperationState(data)],
+        );
+        const [first, ...more] = own === undefined ? others : [own, ...others];
+        // Dropped meanwhile.
+        if (first === undefined) continue;
+        described.push(describeOperation(mergeOperationStates([first, ...more])));
+        await yieldToEventLoop();
+      }
     }
     return described;
   }
