@@ -24,6 +24,7 @@ import {
   toOperationStateData,
 } from './operationState.ts';
 import { OperationTable } from './operationTable.ts';
+import { maxSamples } from './planRecord.ts';
 import {
   describeSubgraphs,
   mergeTotals,
@@ -44,6 +45,12 @@ export interface InsightsSources {
   /** `limit`: in each state. Rejects with a `GatewayError` if they cannot be read. */
   listJobs(limit: number): Promise<readonly unknown[]>;
   describeContracts(): object;
+}
+
+/** A call from worker to worker for the details of operations. */
+interface OperationsQuery {
+  readonly keys: readonly string[];
+  readonly samples: number;
 }
 
 interface DataQuery {
@@ -94,7 +101,7 @@ export class InsightsFeature implements Feature {
       onAnswer: (timings, end) => this.#series.addAnswer(timings, end),
     });
     sources.workers?.handle(summaryCall, async () => JSON.stringify(this.#summarize()));
-    sources.workers?.handle(operationsCall, (keys) => this.#printOperations(JSON.parse(keys)));
+    sources.workers?.handle(operationsCall, (query) => this.#printOperations(JSON.parse(query)));
   }
 
   onSupergraph(): void {
@@ -163,7 +170,11 @@ export class InsightsFeature implements Feature {
       now: new Date(now()).toISOString(),
       startedAt: new Date(Math.min(...summaries.map(({ startedAt }) => startedAt))).toISOString(),
       subgraphs: describeSubgraphs(summaries, urls),
-      operations: await this.#describeOperations([...totals].sort(([, a], [, b]) => b - a).slice(0, limit)),
+      operations: await this.#describeOperations(
+        [...totals].sort(([, a], [, b]) => b - a).slice(0, limit),
+        // Together, the processes have as many samples as a single one.
+        Math.ceil(maxSamples / summaries.length),
+      ),
       operationCount: totals.size,
       unrecordedRequests: summaries.reduce((sum, { unrecordedRequests }) => sum + unrecordedRequests, 0),
       series: mergeSeries(summaries.map(({ series }) => series)).map(describePoint),
@@ -199,14 +210,17 @@ export class InsightsFeature implements Feature {
   }
 
   /** What all processes have recorded of these operations. Other requests have their turn between two operations. */
-  async #describeOperations(chosen: readonly (readonly [string, number])[]): Promise<OperationInsights[]> {
+  async #describeOperations(
+    chosen: readonly (readonly [string, number])[],
+    samples: number,
+  ): Promise<OperationInsights[]> {
     const described: OperationInsights[] = [];
     for (let at = 0; at < chosen.length; at += operationsPerCall) {
       const keys = chosen.slice(at, at + operationsPerCall).map(([key]) => key);
-      const { answers } = await this.#callOthers(operationsCall, JSON.stringify(keys));
+      const { answers } = await this.#callOthers(operationsCall, JSON.stringify({ keys, samples }));
       const remote = answers.map((answer) => JSON.parse(answer) as Record<string, OperationStateData>);
       for (const key of keys) {
-        const own = this.#operations.operations.get(key)?.state();
+        const own = this.#operations.operations.get(key)?.state(samples);
         const others = remote.flatMap(({ [key]: data }) =>
           data === undefined ? [] : [readOperationState(data)],
         );
@@ -221,10 +235,10 @@ export class InsightsFeature implements Feature {
   }
 
   /** The details of these operations as JSON, by key. */
-  async #printOperations(keys: readonly string[]): Promise<string> {
+  async #printOperations({ keys, samples }: OperationsQuery): Promise<string> {
     const members: string[] = [];
     for (const key of keys) {
-      const state = this.#operations.operations.get(key)?.state();
+      const state = this.#operations.operations.get(key)?.state(samples);
       if (state === undefined) continue;
       members.push(`${JSON.stringify(key)}:${JSON.stringify(toOperationStateData(state))}`);
       await yieldToEventLoop();

@@ -74,7 +74,8 @@ export class OperationRecord {
     return record;
   }
 
-  state(): OperationState {
+  /** `samples`: how many samples each plan has at most. */
+  state(samples?: number): OperationState {
     const { operation, name = null, kind, now, wallClock } = this.#options;
     const answers = new OperationAnswers();
     for (const recent of this.#window.all) answers.merge(recent);
@@ -88,7 +89,7 @@ export class OperationRecord {
       since: dateOf(this.#window.since),
       lastUsedAt: dateOf(this.#lastUsedAt),
       answers,
-      plans: [...this.#plans.values()].reverse().map((plan) => plan.state()),
+      plans: [...this.#plans.values()].reverse().map((plan) => plan.state(samples)),
     };
   }
 

@@ -63,7 +63,8 @@ export class PlanRecord implements AnswerRecorder {
     for (const answers of this.#window.all) answers.addTo(shares);
   }
 
-  state(): PlanState {
+  /** `samples`: how many of the newest samples it has at most. */
+  state(samples = maxSamples): PlanState {
     const answers = new PlanAnswers(this.plan);
     for (const recent of this.#window.all) answers.merge(recent);
     const operation = this.#operation.deref();
@@ -72,7 +73,10 @@ export class PlanRecord implements AnswerRecorder {
     return {
       plan: this.plan,
       answers,
-      samples: this.#samples,
+      samples: Array.from(
+        { length: Math.min(samples, this.#samples.length) },
+        (_, age) => this.#samples[(this.#sampleCount - 1 - age) % maxSamples] as AnswerSample,
+      ),
       deferCandidates: this.#deferCandidates ?? [],
     };
   }
@@ -81,4 +85,4 @@ export class PlanRecord implements AnswerRecorder {
 const fullyRecordedAnswers = 32;
 /** Of the answers after the first ones, each so many-th is recorded step by step. */
 const sampleInterval = 16;
-const maxSamples = 32;
+export const maxSamples = 32;

@@ -8,7 +8,7 @@ import { predictChanges } from './whatIf.ts';
 export interface PlanState {
   readonly plan: PlanDescription;
   readonly answers: PlanAnswers;
-  /** For predictions, in no order. */
+  /** For predictions, the newest of each process first. */
   readonly samples: readonly AnswerSample[];
   readonly deferCandidates: readonly DeferCandidate[];
 }
