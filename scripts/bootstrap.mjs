@@ -1,7 +1,10 @@
-// Runs one of the project's scripts on the project's own Node, on a machine that may have only an older Node
-// and npm. It is plain JavaScript without dependencies, since it must run before anything is installed.
+// Installs what a script of the project needs, and runs it on the project's own Node, on a machine that may have only an
+// older Node and npm. It is plain JavaScript without dependencies, since it must run before anything is installed.
 //
-//   node scripts/bootstrap.mjs scripts/start.ts [arguments]
+//   node scripts/bootstrap.mjs [--demo] SCRIPT [arguments]
+//
+// `--demo`: the script runs without the packages of tests, and with the bundles of the pages instead of the packages that
+// they are bundled from.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -11,25 +14,57 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parentProcesses, watchParentProcesses } from '../gateway/cli/parentProcesses.js';
 
+/** What the pages are bundled from: the shop, GraphiQL and insights. These packages are larger than all others together,
+ *  so that a demo removes them after the bundling. */
+const pagePackages = [
+  '@apollo/client',
+  '@graphiql/toolkit',
+  'esbuild',
+  'graphiql',
+  'monaco-editor',
+  'monaco-graphql',
+  'preact',
+  'react',
+  'react-dom',
+  'rxjs',
+  'uplot',
+];
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const startedBy = parentProcesses();
 const projectNode = join(root, 'node_modules', '.bin', 'node');
 
-/** Packages that the lockfile lists and that are missing or have another version. Compares contents, because each
- *  checkout changes the lockfile's time. Ignores optional packages, which are for other platforms. */
-function missingPackages() {
-  const installedFile = join(root, 'node_modules', '.package-lock.json');
-  if (!existsSync(installedFile) || !existsSync(projectNode)) return ['node_modules'];
-  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
-  const installed = JSON.parse(readFileSync(installedFile, 'utf8')).packages;
-  return Object.keys(wanted).filter((path) => {
-    const { version, optional, devOptional } = wanted[path];
-    return path !== '' && !optional && !devOptional && installed[path]?.version !== version;
-  });
+const wanted = readJson('package-lock.json').packages;
+const { devDependencies } = readJson('package.json');
+
+function readJson(path) {
+  return JSON.parse(readFileSync(join(root, path), 'utf8'));
 }
 
-/** The environment without the project's `.bin` on the path: `npm ci` removes the Node in that folder, so it must run
- *  on the machine's own Node. */
+/** The installed packages by path, as npm recorded them. */
+function readInstalled() {
+  const isInstalled = existsSync(projectNode) && existsSync(join(root, 'node_modules', '.package-lock.json'));
+  return isInstalled ? readJson('node_modules/.package-lock.json').packages : {};
+}
+
+/** Whether all these packages are installed in the version of the lockfile. Compares contents, because each checkout
+ *  changes the lockfile's time. */
+function has(installed, paths) {
+  return paths.every((path) => installed[path]?.version === wanted[path].version);
+}
+
+/** Without optional packages, which are for other platforms. */
+const all = Object.keys(wanted).filter(
+  (path) => path !== '' && !wanted[path].optional && !wanted[path].devOptional,
+);
+const forDemo = all.filter((path) => !wanted[path].dev || path === 'node_modules/node');
+const forPages = pagePackages.map((name) => `node_modules/${name}`);
+const forTestsOnly = Object.keys(devDependencies)
+  .filter((name) => name !== 'node' && !pagePackages.includes(name))
+  .map((name) => `node_modules/${name}`);
+
+/** The environment without the project's `.bin` on the path: npm may replace the Node in that folder, so it must run on
+ *  the machine's own Node. */
 function environmentForNpm() {
   const isProjectBin = (folder) => folder.endsWith(join('node_modules', '.bin'));
   const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !isProjectBin(folder));
@@ -53,31 +88,75 @@ function run(command, args, options) {
   });
 }
 
-async function install() {
-  console.log('Installing what is missing (npm ci) …');
+async function npm(...args) {
   // Errors only: npm's warnings are about the machine's Node, which the project does not use.
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  const options = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'];
   const windows = process.platform === 'win32';
-  const code = await run('npm', args, { env: environmentForNpm(), shell: windows });
-  if (code !== 0) {
-    console.error('npm ci failed, see above. Nothing was started.');
-    process.exit(code);
-  }
+  const code = await run('npm', [...args, ...options], { env: environmentForNpm(), shell: windows });
+  if (code === 0) return;
+  console.error(`npm ${args[0]} failed, see above. Nothing was started.`);
+  process.exit(code);
+}
+
+/** Installs development dependencies of `package.json` with all production dependencies, and removes all others. npm
+ *  takes every version from the lockfile, and writes neither it nor `package.json`. */
+function installOnly(names) {
+  const packages = names.map((name) => `${name}@${devDependencies[name]}`);
+  return npm('install', '--no-save', '--save-prod', '--omit=dev', ...packages);
+}
+
+function checkProjectNode() {
   if (existsSync(projectNode)) return;
   console.error(
-    "npm ci ran, but the project's Node is not there. The package `node` brings it with an install script: " +
+    "npm ran, but the project's Node is not there. The package `node` brings it with an install script: " +
       'is `ignore-scripts` set (npm config get ignore-scripts)? Then allow it here, or run: npm rebuild node ' +
       '--ignore-scripts=false',
   );
   process.exit(1);
 }
 
-const [script, ...args] = process.argv.slice(2);
+async function installAll(installed) {
+  if (has(installed, all)) return;
+  const isDemo = has(installed, forDemo);
+  console.log(`Installing ${isDemo ? 'the packages of the tests' : 'everything'} (npm) …`);
+  // What is installed already stays in place, as a demo may be running on it.
+  if (isDemo) await npm('install', '--no-save', '--include=dev');
+  else await npm('ci', '--include=dev');
+  checkProjectNode();
+}
+
+async function installDemo(installed) {
+  if (forTestsOnly.some((path) => path in installed)) return installAll(installed);
+  const isComplete = has(installed, forDemo);
+  if (isComplete && (has(installed, forPages) || (await run(projectNode, [bundles, '--check'])) === 0))
+    return;
+  await step('1 of 3: installing the packages of the demo (npm)', () =>
+    installOnly(['node', ...pagePackages]),
+  );
+  checkProjectNode();
+  await step('2 of 3: bundling the pages', async () => {
+    const code = await run(projectNode, [bundles], { stdio: ['inherit', 'ignore', 'inherit'] });
+    if (code !== 0) process.exit(code);
+  });
+  await step('3 of 3: removing the packages that only the bundling needed', () => installOnly(['node']));
+}
+
+const bundles = join('scripts', 'bundles.ts');
+
+async function step(title, action) {
+  console.log(`${title} …`);
+  const start = performance.now();
+  await action();
+  console.log(`  ${((performance.now() - start) / 1000).toFixed(0)} s`);
+}
+
+const isDemo = process.argv[2] === '--demo';
+const [script, ...args] = process.argv.slice(isDemo ? 3 : 2);
 if (script === undefined) {
-  console.error('Usage: node scripts/bootstrap.mjs SCRIPT [arguments]');
+  console.error('Usage: node scripts/bootstrap.mjs [--demo] SCRIPT [arguments]');
   process.exit(2);
 }
-if (missingPackages().length > 0) await install();
+await (isDemo ? installDemo : installAll)(readInstalled());
 const path = `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}`;
 process.exitCode = await run(projectNode, [script, ...args], {
   env: { ...process.env, PATH: path },

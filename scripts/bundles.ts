@@ -1,14 +1,18 @@
-// Bundles the pages of the gateway, GraphiQL and insights, once for each version of their sources.
+// Bundles the pages, GraphiQL, insights and the shop, once for each version of their sources.
 //
-//   node scripts/bundles.ts
+//   node scripts/bundles.ts [--check]
+//
+// `--check` bundles nothing: the exit code is 1 if a bundle is not current.
 
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import { findInsightsDirectory } from '../gateway/insights/insightsPage.ts';
 import { bundleInsightsPage } from '../gateway/insights/page/bundle.ts';
 import { bundleGraphiql } from '../gateway/transport/graphiql/page/bundle.ts';
 import { findGraphiqlDirectory } from '../gateway/transport/graphiql/graphiqlFiles.ts';
+import { hasPageBundle, readPageBundle } from '../storefront/pageBundle.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -20,23 +24,31 @@ interface Bundle {
   bundle(directory: string): Promise<void>;
 }
 
+const graphiql: Bundle = {
+  directory: findGraphiqlDirectory(),
+  sources: 'gateway/transport/graphiql/page',
+  bundle: bundleGraphiql,
+};
+
+const insightsPage: Bundle = {
+  directory: findInsightsDirectory(),
+  sources: 'gateway/insights/page',
+  bundle: bundleInsightsPage,
+};
+
 /** Bundles GraphiQL unless the bundle is current. Returns the directory from which the gateway of this repository
  *  serves it. */
 export function ensureGraphiql(): Promise<string> {
-  return ensure({
-    directory: findGraphiqlDirectory(),
-    sources: 'gateway/transport/graphiql/page',
-    bundle: bundleGraphiql,
-  });
+  return ensure(graphiql);
 }
 
 /** The same for the insights page. */
 export function ensureInsightsPage(): Promise<string> {
-  return ensure({
-    directory: findInsightsDirectory(),
-    sources: 'gateway/insights/page',
-    bundle: bundleInsightsPage,
-  });
+  return ensure(insightsPage);
+}
+
+async function isCurrent({ directory, sources }: Bundle): Promise<boolean> {
+  return (await readVersion(directory)) === (await versionOf(sources));
 }
 
 async function ensure({ directory, sources, bundle }: Bundle): Promise<string> {
@@ -75,4 +87,16 @@ async function readVersion(directory: string): Promise<string | undefined> {
   return readFile(join(directory, 'version'), 'utf8').catch(() => undefined);
 }
 
-if (import.meta.main) console.log(...(await Promise.all([ensureGraphiql(), ensureInsightsPage()])));
+if (import.meta.main) {
+  if (process.argv.includes('--check')) {
+    const current = await Promise.all([isCurrent(graphiql), isCurrent(insightsPage), hasPageBundle()]);
+    process.exitCode = current.every(Boolean) ? 0 : 1;
+  } else {
+    const [ofGraphiql, ofInsights] = await Promise.all([
+      ensureGraphiql(),
+      ensureInsightsPage(),
+      readPageBundle(),
+    ]);
+    console.log(ofGraphiql, ofInsights);
+  }
+}

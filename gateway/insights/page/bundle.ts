@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 
 /** Bundles the insights page into `directory`. The build and `npm start` call this; the gateway only serves the files. */
 export async function bundleInsightsPage(directory: string): Promise<void> {
+  // A demo imports this file without esbuild.
+  const { build } = await import('esbuild');
   await build({
     entryPoints: {
       app: fileURLToPath(new URL('./main.tsx', import.meta.url)),

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -77,7 +77,116 @@ describe('scripts/bootstrap.mjs', () => {
     const output: Buffer[] = [];
     child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
     const [code] = await once(child, 'close');
-    expect(Buffer.concat(output).toString()).toBe('Usage: node scripts/bootstrap.mjs SCRIPT [arguments]\n');
+    expect(Buffer.concat(output).toString()).toBe(
+      'Usage: node scripts/bootstrap.mjs [--demo] SCRIPT [arguments]\n',
+    );
     expect(code).toBe(2);
+  });
+});
+
+describe('scripts/bootstrap.mjs in a clone', () => {
+  const sources = join(import.meta.dirname, '../../..');
+  const version = '1.0.0';
+  const lock = {
+    '': {},
+    'node_modules/graphql': { version },
+    'node_modules/node': { version, dev: true },
+    'node_modules/esbuild': { version, dev: true },
+    'node_modules/jest': { version, dev: true },
+    'node_modules/fsevents': { version, dev: true, optional: true },
+  };
+  const pages = [
+    '@apollo/client',
+    '@graphiql/toolkit',
+    'esbuild',
+    'graphiql',
+    'monaco-editor',
+    'monaco-graphql',
+    'preact',
+    'react',
+    'react-dom',
+    'rxjs',
+    'uplot',
+  ];
+  const npmOptions = '--no-audit --no-fund --loglevel=error --prefer-offline';
+
+  /** A clone whose npm installs nothing, but records its arguments and what it would have installed. */
+  beforeEach(async () => {
+    for (const file of ['scripts/bootstrap.mjs', 'gateway/cli/parentProcesses.js'])
+      await cp(join(sources, file), join(folder, file));
+    const devDependencies = Object.fromEntries(['node', 'jest', ...pages].map((name) => [name, version]));
+    await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module', devDependencies }));
+    const pagesLock = Object.fromEntries(
+      pages.map((name) => [`node_modules/${name}`, { version, dev: true }]),
+    );
+    await writeFile(
+      join(folder, 'package-lock.json'),
+      JSON.stringify({ packages: { ...lock, ...pagesLock } }),
+    );
+    await writeFile(join(folder, 'scripts/bundles.ts'), 'process.exitCode = 0;');
+    await writeFile(join(folder, 'script.ts'), '');
+    await mkdir(join(folder, 'bin'));
+    await writeFile(
+      join(folder, 'bin/npm'),
+      `#!${process.execPath}
+      import { appendFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+      const args = process.argv.slice(2);
+      appendFileSync('npm.log', args.join(' ') + '\\n');
+      mkdirSync('node_modules/.bin', { recursive: true });
+      rmSync('node_modules/.bin/node', { force: true });
+      symlinkSync(process.execPath, 'node_modules/.bin/node');
+      const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+      const named = args.filter((arg) => arg.endsWith('@1.0.0')).map((arg) => 'node_modules/' + arg.slice(0, -6));
+      const isInstalled = ([path, entry]) => path !== '' && !entry.optional
+        && (!args.includes('--omit=dev') || !entry.dev || named.includes(path));
+      const installed = Object.fromEntries(Object.entries(packages).filter(isInstalled));
+      writeFileSync('node_modules/.package-lock.json', JSON.stringify({ packages: installed }));`,
+    );
+    await chmod(join(folder, 'bin/npm'), 0o755);
+  });
+
+  /** Runs the bootstrap and returns the arguments of each run of npm. */
+  async function bootstrapClone(...args: readonly string[]): Promise<string[]> {
+    const log = join(folder, 'npm.log');
+    await writeFile(log, '');
+    const child = spawn(process.execPath, [join(folder, 'scripts/bootstrap.mjs'), ...args, 'script.ts'], {
+      env: { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    return (await readFile(log, 'utf8')).split('\n').filter((line) => line !== '');
+  }
+
+  const installOf = (names: readonly string[]) =>
+    `install --no-save --save-prod --omit=dev ${names.map((name) => `${name}@${version}`).join(' ')} ${npmOptions}`;
+
+  test('installs for a demo Node and what the pages are bundled from, and removes the latter afterwards', async () => {
+    expect(await bootstrapClone('--demo')).toEqual([installOf(['node', ...pages]), installOf(['node'])]);
+    expect(await bootstrapClone('--demo')).toEqual([]);
+  });
+
+  test('installs what the pages are bundled from again when a page has changed', async () => {
+    await bootstrapClone('--demo');
+    const stale = "process.exitCode = process.argv[2] === '--check' ? 1 : 0;";
+    await writeFile(join(folder, 'scripts/bundles.ts'), stale);
+    expect(await bootstrapClone('--demo')).toEqual([installOf(['node', ...pages]), installOf(['node'])]);
+  });
+
+  test('adds the packages of the tests to those of a demo, which may be running on them, and leaves them for the next demo', async () => {
+    await bootstrapClone('--demo');
+    expect(await bootstrapClone()).toEqual([`install --no-save --include=dev ${npmOptions}`]);
+    expect(await bootstrapClone('--demo')).toEqual([]);
+  });
+
+  test('installs everything from the lockfile for the tests of a fresh clone, and when a version has changed', async () => {
+    const ci = `ci --include=dev ${npmOptions}`;
+    expect(await bootstrapClone()).toEqual([ci]);
+    expect(await bootstrapClone()).toEqual([]);
+    const file = join(folder, 'package-lock.json');
+    const changed = JSON.parse(await readFile(file, 'utf8'));
+    changed.packages['node_modules/graphql'].version = '2.0.0';
+    await writeFile(file, JSON.stringify(changed));
+    // Also for a demo: a clone that has the packages of the tests keeps them.
+    expect(await bootstrapClone('--demo')).toEqual([ci]);
   });
 });

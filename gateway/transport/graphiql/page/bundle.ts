@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import type { Plugin } from 'esbuild';
 
 /** Bundles GraphiQL with its editor and workers into `directory`, so that no CDN is needed. The build and `npm start` call
  *  this; the gateway only serves the files. */
 export async function bundleGraphiql(directory: string): Promise<void> {
+  // A demo imports this file without esbuild.
+  const { build } = await import('esbuild');
   await build({
     entryPoints: {
       app: fileURLToPath(new URL('./main.tsx', import.meta.url)),
