@@ -20,6 +20,7 @@ import type { GatewayOptions as ConfigOptions, GatewayConfig } from './config/sc
 import type { LoadSupergraph, LoadSupergraphContext } from './config/sections/supergraph.ts';
 import { ContractGuardFeature } from './contracts/contractGuardFeature.ts';
 import { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
+import { type ErrorCode, errorCodes, GatewayError } from './errors.ts';
 import { SubgraphFetchSender } from './execution/subgraphFetchSender.ts';
 import type { Extension, ExtensionModule } from './extensions/extension.ts';
 import { ExtensionFeature } from './extensions/extensionFeature.ts';
@@ -67,16 +68,19 @@ export { defineExtension, RequestRefusedError } from './extensions/extension.ts'
 export type {
   ApolloServerPlugin,
   ConfigProblem,
+  ErrorCode,
   GatewayAddresses,
   GatewayConfig,
   GatewayContext,
   LoadSupergraph,
   LoadSupergraphContext,
+  Logger,
   MountedGateway,
+  ReadIdentity,
   StartOptions,
   WorkerIdentity,
 };
-export { ConfigError };
+export { ConfigError, errorCodes, GatewayError };
 
 /** The configuration of a gateway. `extensions` has extensions, and modules that the gateway loads. */
 export type GatewayOptions = Omit<ConfigOptions, 'extensions'> & {
@@ -108,6 +112,7 @@ export interface Gateway extends MountedGateway {
 export interface GatewayDependencies {
   /** Apollo Server plugins. They cannot read the `data` of a response, which is already serialized. */
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
+  /** A pino logger of the application, instead of `telemetry`'s options for the log. */
   readonly logger?: Logger;
   /** OpenTelemetry's provider of the application, which gets the spans of the gateway instead of
    *  `telemetry.otlp.endpoint`: it samples and exports them, and the application shuts it down. The gateway neither uses nor

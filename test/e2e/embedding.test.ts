@@ -304,6 +304,8 @@ test.each(['nodeHttp.ts', 'fastify.ts', 'supergraphManager.ts'])(
     const root = new URL('../../', import.meta.url);
     const example = readFileSync(new URL(`docs/examples/embedding/${file}`, root), 'utf8');
     const page = readFileSync(new URL('docs/embedding.md', root), 'utf8');
-    expect(page).toContain(`\`\`\`ts\n${example.replace('../../../gateway/gateway.ts', 'tributary')}\`\`\``);
+    expect(page).toContain(
+      `\`\`\`ts\n${example.replace('../../../gateway/gateway.ts', 'tributary-gateway')}\`\`\``,
+    );
   },
 );

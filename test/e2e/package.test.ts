@@ -1,8 +1,20 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -10,25 +22,100 @@ import { type ConfigJsonSchema, createConfigJsonSchema } from '../../gateway/con
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { readPages, typeScriptModulesOf } from '../harness/documentation.ts';
 import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
+import { isLongRun } from '../harness/seeds.ts';
 
 const root = join(import.meta.dirname, '../..');
-// Inside node_modules, so that the built package finds its dependencies.
 const cache = join(root, 'node_modules/.cache');
+const runFile = promisify(execFile);
 const buildTimeoutMs = 300_000;
 
-let out: string;
+interface PackedFile {
+  readonly path: string;
+  readonly size: number;
+}
+
+let manifest: { readonly engines: { readonly node: string }; readonly dependencies: Record<string, string> };
+/** What is packed. */
+let staging: string;
+let packedFiles: readonly PackedFile[];
+/** A folder of a user, in which the packed package is installed. */
+let app: string;
+let installed: string;
+let oldestNode: string;
+
 beforeAll(async () => {
+  manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   await mkdir(cache, { recursive: true });
-  out = await mkdtemp(join(cache, 'built-'));
-  await promisify(execFile)(process.execPath, ['scripts/build.ts', '--out', out], { cwd: root });
+  staging = await mkdtemp(join(cache, 'packed-'));
+  app = await realpath(await mkdtemp(join(tmpdir(), 'tributary-app-')));
+  [oldestNode] = await Promise.all([installOldestNode(), pack(staging)]);
+  await install();
 }, buildTimeoutMs);
-afterAll(() => rm(out, { recursive: true, force: true }));
+afterAll(() => Promise.all([staging, app].map((folder) => rm(folder, { recursive: true, force: true }))));
+
+function npm(args: readonly string[], cwd: string): Promise<{ stdout: string }> {
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'];
+  return runFile('npm', [...args, ...quiet], { cwd, maxBuffer: 32 * 1024 * 1024 });
+}
+
+/** Installs the lowest version of Node that `engines` allows, once for all runs. Returns its path. */
+async function installOldestNode(): Promise<string> {
+  const [, version = ''] = /^>=([\d.]+)$/.exec(manifest.engines.node) ?? [];
+  const directory = join(cache, `node-${version}`);
+  const node = join(directory, 'node_modules/.bin/node');
+  if (!existsSync(node)) {
+    const made = await mkdtemp(join(cache, 'node-'));
+    // Allows the install script, which brings the binary.
+    await writeFile(join(made, 'package.json'), '{"private":true,"allowScripts":{"node":true}}');
+    await npm(
+      ['install', '--no-save', '--no-package-lock', '--ignore-scripts=false', `node@${version}`],
+      made,
+    );
+    await rm(directory, { recursive: true, force: true });
+    await rename(made, directory);
+  }
+  return node;
+}
+
+/** Builds the package and packs it as a release does. */
+async function pack(directory: string): Promise<void> {
+  await runFile(process.execPath, ['scripts/build.ts', '--out', join(directory, 'dist')], { cwd: root });
+  const launchers = (await readdir(join(root, 'gateway/cli'))).filter((name) => name.endsWith('.js'));
+  const beside = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs'];
+  for (const path of [...beside, ...launchers.map((name) => join('gateway/cli', name))])
+    await cp(join(root, path), join(directory, path), { recursive: true });
+  const { stdout } = await npm(['pack', '--ignore-scripts', '--json'], directory);
+  const [{ files, filename }] = JSON.parse(stdout);
+  packedFiles = files;
+  await rename(join(directory, filename), join(directory, 'package.tgz'));
+}
+
+/** Installs the packed file: in `npm run test:long` with npm from the registry, otherwise beside links to the declared
+ *  dependencies, of this repository's installation. */
+async function install(): Promise<void> {
+  const file = join(staging, 'package.tgz');
+  installed = join(app, 'node_modules/tributary-gateway');
+  await writeFile(join(app, 'package.json'), '{"private":true,"type":"module"}');
+  if (isLongRun) {
+    await npm(['install', '--ignore-scripts', file], app);
+    return;
+  }
+  await mkdir(installed, { recursive: true });
+  await runFile('tar', ['-xzf', file, '--strip-components=1', '-C', installed]);
+  const modules = join(app, 'node_modules');
+  for (const name of [...Object.keys(manifest.dependencies), '@types/node']) {
+    await mkdir(dirname(join(modules, name)), { recursive: true });
+    await symlink(join(root, 'node_modules', name), join(modules, name));
+  }
+  await mkdir(join(modules, '.bin'));
+  await symlink('../tributary-gateway/gateway/cli/launch.js', join(modules, '.bin/tributary'));
+}
 
 test('the build does not empty a directory that it did not make', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-build-'));
   const file = join(folder, 'precious.txt');
   await writeFile(file, 'text');
-  const build = promisify(execFile)(process.execPath, ['scripts/build.ts', '--out', folder], { cwd: root });
+  const build = runFile(process.execPath, ['scripts/build.ts', '--out', folder], { cwd: root });
   await expect(build).rejects.toMatchObject({
     code: 2,
     stderr: `--out: must be dist or a directory in node_modules/.cache, not ${folder}\n`,
@@ -45,57 +132,96 @@ function descriptionsIn(schema: ConfigJsonSchema): string[] {
   return [...(description === undefined ? [] : [description]), ...children.flatMap(descriptionsIn)];
 }
 
-describe('the built package', () => {
-  test('serves the demo configuration with GraphiQL, and exits at SIGTERM', async () => {
-    const subgraphs = await startDemoSubgraphs({ ports: 0 });
-    const urls = subgraphs.all.map(({ name, url }) => [`${name.toUpperCase()}_URL`, url]);
-    const gateway = spawn(
-      process.execPath,
-      [join(out, 'gateway/cli/launch.js'), 'serve', '--config', 'tributary.yaml'],
-      {
-        cwd: root,
-        env: { ...process.env, TRIBUTARY_PORT: '0', TRIBUTARY_ADMIN_PORT: '0', ...Object.fromEntries(urls) },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    );
-    const ended = once(gateway, 'exit');
-    try {
-      let url = '';
-      for await (const line of createInterface(gateway.stdout)) {
-        url = /listens on (\S+)/.exec(line)?.[1] ?? '';
-        if (url !== '') break;
+describe('the packed package', () => {
+  test.each(['the oldest Node that it supports', 'the newest Node'])(
+    'serves the demo configuration with GraphiQL on %s, and exits at SIGTERM',
+    async (which) => {
+      const node = which === 'the newest Node' ? process.execPath : oldestNode;
+      const subgraphs = await startDemoSubgraphs({ ports: 0 });
+      const urls = subgraphs.all.map(({ name, url }) => [`${name.toUpperCase()}_URL`, url]);
+      const gateway = spawn(
+        node,
+        [join(app, 'node_modules/.bin/tributary'), 'serve', '--config', join(root, 'tributary.yaml')],
+        {
+          cwd: app,
+          env: {
+            ...process.env,
+            TRIBUTARY_PORT: '0',
+            TRIBUTARY_ADMIN_PORT: '0',
+            ...Object.fromEntries(urls),
+          },
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
+      const ended = once(gateway, 'exit');
+      try {
+        let url = '';
+        for await (const line of createInterface(gateway.stdout)) {
+          url = /listens on (\S+)/.exec(line)?.[1] ?? '';
+          if (url !== '') break;
+        }
+        const response = await fetch(url, {
+          method: 'POST',
+          // Reviews have a budget in the demo.
+          headers: { 'content-type': 'application/json', 'tributary-budget': '15s' },
+          body: '{"query":"{ product(id: \\"p1\\") { name reviews(first: 1) { rating } } }"}',
+        });
+        expect(await response.json()).toEqual({
+          data: { product: { name: 'Cast-Iron Skillet, 24 cm', reviews: [{ rating: expect.any(Number) }] } },
+          extensions: { tributary: expect.objectContaining({ cost: 11, actualCost: 2 }) },
+        });
+        const page = await fetch(url, { headers: { accept: 'text/html' } });
+        const script = await fetch(new URL('/graphiql/app.js', url));
+        expect([page.status, await page.text(), script.status]).toEqual([
+          200,
+          expect.stringContaining('/graphiql/app.js'),
+          200,
+        ]);
+      } finally {
+        gateway.kill('SIGTERM');
+        expect(await ended).toEqual([0, null]);
+        await subgraphs.close();
       }
-      const response = await fetch(url, {
-        method: 'POST',
-        // Reviews have a budget in the demo.
-        headers: { 'content-type': 'application/json', 'tributary-budget': '15s' },
-        body: '{"query":"{ product(id: \\"p1\\") { name reviews(first: 1) { rating } } }"}',
-      });
-      expect(await response.json()).toEqual({
-        data: { product: { name: 'Cast-Iron Skillet, 24 cm', reviews: [{ rating: expect.any(Number) }] } },
-        extensions: { tributary: expect.objectContaining({ cost: 11, actualCost: 2 }) },
-      });
-      const page = await fetch(url, { headers: { accept: 'text/html' } });
-      const script = await fetch(new URL('/graphiql/app.js', url));
-      expect([page.status, await page.text(), script.status]).toEqual([
-        200,
-        expect.stringContaining('/graphiql/app.js'),
-        200,
-      ]);
-    } finally {
-      gateway.kill('SIGTERM');
-      expect(await ended).toEqual([0, null]);
-      await subgraphs.close();
-    }
+    },
+  );
+
+  test('is a library with its errors on the oldest Node that it supports', async () => {
+    const program = `
+      import { ConfigError, createGateway, GatewayError, RequestRefusedError } from 'tributary-gateway';
+      const refused = await createGateway({ listen: { port: -1 } }).catch((error) => error);
+      const load = () => 'schema { query: Query } type Query { name: String }';
+      const gateway = await createGateway({ supergraph: { load }, telemetry: { logLevel: 'silent' } });
+      await gateway.start({ listen: false, admin: false });
+      await gateway.close();
+      console.log(process.version, refused instanceof ConfigError, refused.problems[0].path,
+        new RequestRefusedError('No.', { code: 'NO', status: 403 }).name, GatewayError.name);`;
+    const file = join(app, 'program.js');
+    await writeFile(file, program);
+    const [major] = /\d+/.exec(manifest.engines.node) ?? [];
+    const { stdout } = await runFile(oldestNode, [file], { cwd: app });
+    expect(stdout).toMatch(
+      new RegExp(`^v${major}\\.\\S+ true listen\\.port RequestRefusedError GatewayError\n$`),
+    );
+  });
+
+  test('has neither data of the demo nor source maps, tests or TypeScript sources, and is small', () => {
+    const paths = packedFiles.map(({ path }) => path);
+    expect(paths).toContain('dist/gateway/gateway.d.ts');
+    const unwanted = /\.map$|(^|\/)(test|bench|demo|storefront|subgraphs)\/|^(?!docs\/).*(?<!\.d)\.tsx?$/;
+    // The stage between admission and response that calls subgraphs.
+    const own = /^dist\/gateway\/(subgraphs|subscriptions)\//;
+    expect(paths.filter((path) => unwanted.test(path) && !own.test(path))).toEqual([]);
+    const bytes = packedFiles.reduce((sum, { size }) => sum + size, 0);
+    expect(bytes).toBeLessThan(14 * 1024 * 1024);
   });
 
   test('has the files of the insights page', async () => {
-    const files = await readdir(join(out, 'gateway/insights/page/bundle'));
+    const files = await readdir(join(installed, 'dist/gateway/insights/page/bundle'));
     expect(files.sort()).toEqual(['app.js', 'style.css', 'version']);
   });
 
   test('describes every option in the types of the library', async () => {
-    const types = await readFile(join(out, 'gateway/config/schema.d.ts'), 'utf8');
+    const types = await readFile(join(installed, 'dist/gateway/config/schema.d.ts'), 'utf8');
     const descriptions = descriptionsIn(createConfigJsonSchema());
     expect(descriptions.length).toBeGreaterThan(100);
     expect(descriptions.filter((description) => !types.includes(`/** ${description}`))).toEqual([]);
@@ -103,9 +229,25 @@ describe('the built package', () => {
 
   test('accepts valid options of createGateway and the TypeScript of all pages, and refuses other options, at compile time', async () => {
     const consumer = join(out, 'consumer.ts');
+    const consumer = join(app, 'consumer.ts');
     await writeFile(
       consumer,
-      `import { ConfigError, createGateway, type GatewayOptions } from './gateway/gateway.js';
+      `import {
+        ConfigError, createGateway, defineExtension, errorCodes, GatewayError, RequestRefusedError,
+        type ConfigProblem, type ErrorCode, type Extension, type Gateway, type GatewayDependencies, type GatewayOptions,
+        type LoadSupergraph, type Logger,
+      } from 'tributary-gateway';
+      export const problem: ConfigProblem = new ConfigError([]).problems[0] ?? { path: '', message: '', expected: '' };
+      export const code: ErrorCode = new GatewayError('OVERLOADED', 'Later.').code;
+      export const status: number = errorCodes[code].status;
+      export const load: LoadSupergraph = async ({ previous }) => previous;
+      export const extension: Extension = defineExtension({
+        name: 'a',
+        onPlan() { throw new RequestRefusedError('No.', { code: 'NO', status: 403 }); },
+      });
+      export function start(logger: Logger, plugins: GatewayDependencies['plugins'] = []): Promise<Gateway> {
+        return createGateway({ supergraph: { load }, extensions: [extension] }, { logger, plugins });
+      }
       const options: GatewayOptions = {
         listen: { port: '4000' },
         supergraph: { subgraphs: [{ name: 'a', url: 'http://a' }] },
@@ -128,31 +270,28 @@ describe('the built package', () => {
     const compiler = join(root, 'node_modules/typescript/bin/tsc');
     const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext'];
     const examples = await writeExtensionExamples(
-      join(out, 'examples'),
+      join(app, 'examples'),
       await readExtensionExamples(),
-      '../gateway/gateway.js',
+      'tributary-gateway',
     );
     const files = [consumer, ...examples.values()];
     for (const page of ['apollo-gateway', 'apollo-router', 'cosmo', 'hive-gateway']) {
       const ofPage = await writeExtensionExamples(
-        join(out, 'examples', page),
+        join(app, 'examples', page),
         await readExtensionExamples(`docs/migration/${page}.md`),
-        '../../gateway/gateway.js',
+        'tributary-gateway',
       );
       files.push(...ofPage.values());
     }
     for (const page of await readPages()) {
       if (/^docs\/(extensions\.md|migration\/)|^\.changeset\//.test(page.path)) continue;
       for (const [index, code] of typeScriptModulesOf(page).entries()) {
-        const file = join(out, 'examples', `${page.path.replaceAll(/\W/g, '-')}-${index}.ts`);
-        await writeFile(
-          file,
-          code.replaceAll(/from 'tributary(-gateway)?'/g, "from '../gateway/gateway.js'"),
-        );
+        const file = join(app, 'examples', `${page.path.replaceAll(/\W/g, '-')}-${index}.ts`);
+        await writeFile(file, code);
         files.push(file);
       }
     }
-    const run = promisify(execFile)(process.execPath, [
+    const run = runFile(process.execPath, [
       compiler,
       ...options,
       '--noUnusedLocals',

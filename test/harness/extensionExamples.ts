@@ -28,7 +28,7 @@ export async function writeExtensionExamples(
     const file = join(directory, path);
     await mkdir(dirname(file), { recursive: true });
     const up = packageUrl.startsWith('.') && path.includes('/') ? '../' : '';
-    await writeFile(file, code.replaceAll("from 'tributary'", `from '${up}${packageUrl}'`));
+    await writeFile(file, code.replaceAll("from 'tributary-gateway'", `from '${up}${packageUrl}'`));
     files.set(path, file);
   }
   return files;
