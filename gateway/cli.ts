@@ -54,6 +54,21 @@ program
   });
 
 program
+  .command('init')
+  .description(
+    'write a commented configuration for a supergraph, for running subgraphs, or from Apollo Router',
+  )
+  .option('-s, --supergraph <file>', 'supergraph SDL file')
+  .option('--subgraph <name=url>', 'a running subgraph to compose; repeatable', collect)
+  .option('--apollo-router <file>', 'configuration of Apollo Router (router.yaml) to translate')
+  .option('-o, --out <file>', 'file to write (default: tributary.yaml)')
+  .option('--force', 'replace an existing file')
+  .action(async (options) => {
+    const { init } = await import('./cli/init.ts');
+    init(options);
+  });
+
+program
   .command('compose')
   .description('compose the configured subgraphs and print the supergraph SDL')
   .option(...configOption)

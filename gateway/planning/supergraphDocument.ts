@@ -45,15 +45,21 @@ export function rootTypesOf(document: DocumentNode): ReadonlyMap<OperationTypeNo
 
 /** Subgraph names by the values of `join__Graph`. */
 export function subgraphNamesOf(document: DocumentNode): ReadonlyMap<string, string> {
-  const names = new Map<string, string>();
-  for (const definition of document.definitions) {
-    if (definition.kind !== Kind.ENUM_TYPE_DEFINITION || definition.name.value !== 'join__Graph') continue;
-    for (const value of definition.values ?? []) {
-      const join = value.directives?.find((directive) => directive.name.value === 'join__graph');
-      names.set(value.name.value, (join && argumentOf(join, 'name')) ?? value.name.value);
-    }
-  }
-  return names;
+  return new Map(subgraphAddressesOf(document).map(({ value, name }) => [value, name]));
+}
+
+/** Names and addresses of the subgraphs, with their values of `join__Graph`. */
+export function subgraphAddressesOf(
+  document: DocumentNode,
+): { readonly value: string; readonly name: string; readonly url: string }[] {
+  return document.definitions.flatMap((definition) => {
+    if (definition.kind !== Kind.ENUM_TYPE_DEFINITION || definition.name.value !== 'join__Graph') return [];
+    return (definition.values ?? []).map(({ name: { value }, directives }) => {
+      const join = directives?.find((directive) => directive.name.value === 'join__graph');
+      const argument = (name: string) => join && argumentOf(join, name);
+      return { value, name: argument('name') ?? value, url: argument('url') ?? '' };
+    });
+  });
 }
 
 /** A directive argument as text. Strings are unquoted. */

@@ -1,0 +1,147 @@
+import { writeFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
+import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { ConfigError } from '../config/configError.ts';
+import { isSection, type Section } from '../config/isSection.ts';
+import { defaultConfigFile } from '../config/loadConfig.ts';
+import { subgraphAddressesOf } from '../planning/supergraphDocument.ts';
+import { CommandError, exitCode } from './exitCode.ts';
+import { ConfigDraft } from './init/configDraft.ts';
+import { translateApolloRouter } from './init/fromApolloRouter.ts';
+import { printDraft } from './init/printDraft.ts';
+import { readText } from './readOperation.ts';
+
+export interface InitOptions {
+  readonly supergraph?: string | undefined;
+  /** `NAME=URL`. */
+  readonly subgraph?: readonly string[] | undefined;
+  /** Configuration file of Apollo Router. */
+  readonly apolloRouter?: string | undefined;
+  readonly out?: string | undefined;
+  readonly force?: boolean | undefined;
+}
+
+/** Writes a commented configuration file, which `serve` accepts, or nothing.
+ *  @throws {CommandError} `usageError` for wrong arguments, unreadable files, and an existing file without `force`. */
+export function init(options: InitOptions): void {
+  const { supergraph, subgraph = [], apolloRouter, out = defaultConfigFile, force = false } = options;
+  if (supergraph === undefined && subgraph.length === 0 && apolloRouter === undefined) {
+    throw new CommandError(
+      exitCode.usageError,
+      'Name what to begin with: --supergraph FILE, --subgraph NAME=URL for each running subgraph, or --apollo-router router.yaml.',
+    );
+  }
+  if (supergraph !== undefined && subgraph.length > 0) {
+    throw new CommandError(
+      exitCode.usageError,
+      'The supergraph is either a file (--supergraph) or composed of running subgraphs (--subgraph), not both.',
+    );
+  }
+  const draft = new ConfigDraft();
+  draft.set(['listen', 'host'], '127.0.0.1');
+  draft.set(['listen', 'port'], 4000);
+  draft.set(['admin', 'host'], '127.0.0.1');
+  draft.set(['admin', 'port'], 4001);
+  addSupergraph(draft, options, out);
+  draft.set(['subgraphs', 'all', 'timeouts', 'attempt'], '5s');
+  draft.set(['subgraphs', 'all', 'timeouts', 'deadline'], '15s');
+  draft.set(['subgraphs', 'all', 'headers', 'forward'], ['authorization', 'accept-language']);
+  if (apolloRouter !== undefined) translateApolloRouter(readRouterConfig(apolloRouter), draft);
+  const problems = draft.dropInvalid();
+  if (problems.length > 0) throw new ConfigError(problems);
+  write(out, printDraft(draft, introductionOf(options)), force);
+  console.log(`Written: ${out}`);
+  if (draft.notes.length > 0) console.log('To decide by hand, also at the end of the file:');
+  for (const { subject, text } of draft.notes) console.log(`  ${subject}: ${text}`);
+  const config = out === defaultConfigFile ? '' : ` --config ${out}`;
+  console.log(`Next: npx tributary serve${config}`);
+}
+
+function introductionOf({ supergraph, apolloRouter }: InitOptions): string {
+  if (apolloRouter !== undefined)
+    return `Configuration of Tributary, translated by \`tributary init\` from ${apolloRouter} of Apollo Router.`;
+  const source = supergraph === undefined ? 'running subgraphs' : supergraph;
+  return `Configuration of Tributary, written by \`tributary init\` for ${source}.`;
+}
+
+function addSupergraph(draft: ConfigDraft, { supergraph, subgraph = [] }: InitOptions, out: string): void {
+  if (subgraph.length > 0) {
+    draft.set(['supergraph', 'subgraphs'], subgraph.map(readSubgraph));
+    draft.set(['supergraph', 'pollInterval'], '10s');
+  } else if (supergraph === undefined) {
+    draft.set(['supergraph', 'file'], 'supergraph.graphql');
+    draft.note(
+      'supergraph',
+      'is expected in supergraph.graphql; set supergraph.file, supergraph.url or --supergraph',
+    );
+  } else {
+    const file = relative(dirname(resolve(out)), resolve(supergraph));
+    draft.set(['supergraph', 'file'], file);
+    for (const { name, url } of readSubgraphAddresses(supergraph)) {
+      if (url === '') draft.note(name, `has no address in ${supergraph}; set subgraphs.${name}.url`);
+    }
+  }
+}
+
+function readSubgraph(argument: string) {
+  const separator = argument.indexOf('=');
+  const [name, url] = [argument.slice(0, separator).trim(), argument.slice(separator + 1)];
+  const isHttp = URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol);
+  if (separator > 0 && name !== '' && isHttp) return { name, url };
+  throw new CommandError(
+    exitCode.usageError,
+    `--subgraph ${argument} is not NAME=URL, such as reviews=http://localhost:4104/graphql.`,
+  );
+}
+
+/** The subgraphs of a supergraph file.
+ *  @throws {CommandError} when it is another schema, or none. */
+function readSubgraphAddresses(file: string) {
+  let document: DocumentNode;
+  try {
+    document = parse(new Source(readText(file), file));
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    const [location] = error.locations ?? [];
+    const place = location === undefined ? file : `${file}:${location.line}:${location.column}`;
+    throw new CommandError(exitCode.usageError, `${place} is not a schema: ${error.message}`);
+  }
+  const addresses = subgraphAddressesOf(document);
+  if (addresses.length > 0) return addresses;
+  throw new CommandError(
+    exitCode.usageError,
+    `${file} is not a supergraph: it has no enum join__Graph. The schemas of subgraphs are composed with \`tributary compose\`, or name the running subgraphs with --subgraph NAME=URL.`,
+  );
+}
+
+function readRouterConfig(file: string): Section {
+  const text = readText(file);
+  let config: unknown;
+  try {
+    config = parseYaml(text) ?? {};
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    throw new CommandError(exitCode.usageError, `${file} is not valid YAML: ${error.message}`);
+  }
+  if (isSection(config)) return config;
+  throw new CommandError(
+    exitCode.usageError,
+    `${file} is not a configuration of Apollo Router: it has no sections.`,
+  );
+}
+
+function write(file: string, text: string, force: boolean): void {
+  try {
+    writeFileSync(file, text, { flag: force ? 'w' : 'wx' });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new CommandError(
+      exitCode.usageError,
+      code === 'EEXIST'
+        ? `Nothing was written, because ${file} exists. --force replaces it.`
+        : `${file} could not be written: ${message}`,
+      { cause },
+    );
+  }
+}

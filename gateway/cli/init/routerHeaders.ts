@@ -1,0 +1,103 @@
+import { isSection, sectionOf } from '../../config/isSection.ts';
+import type { ConfigDraft } from './configDraft.ts';
+
+type HeaderRule = Readonly<Record<string, string>>;
+
+interface SubgraphHeaders {
+  readonly forward: readonly string[];
+  readonly rules: readonly HeaderRule[];
+}
+
+/** Translates `headers` of Apollo Router. A subgraph's operations follow those of all subgraphs; here, its lists replace
+ *  those of all. */
+export function translateHeaders(headers: unknown, draft: ConfigDraft): void {
+  const { all, subgraphs, connector, ...others } = sectionOf(headers);
+  if (connector !== undefined) draft.note('headers.connector', 'connectors are not executed');
+  for (const key of Object.keys(others)) draft.note(`headers.${key}`, 'is not an option of Apollo Router');
+  const ofAll = readOperations(all, 'headers.all', draft);
+  const general = translateOperations(ofAll, 'headers.all', draft);
+  // Apollo Router forwards no header without a rule.
+  draft.set(['subgraphs', 'all', 'headers', 'forward'], general.forward, 'headers.all');
+  if (general.rules.length > 0)
+    draft.set(['subgraphs', 'all', 'headers', 'rules'], general.rules, 'headers.all');
+  for (const [name, section] of Object.entries(sectionOf(subgraphs))) {
+    const source = `headers.subgraphs.${name}`;
+    const own = translateOperations([...ofAll, ...readOperations(section, source, draft)], source, draft);
+    for (const key of ['forward', 'rules'] as const) {
+      if (JSON.stringify(own[key]) !== JSON.stringify(general[key]))
+        draft.set(['subgraphs', name, 'headers', key], own[key], source);
+    }
+  }
+}
+
+function readOperations(section: unknown, source: string, draft: ConfigDraft): readonly unknown[] {
+  const { request, ...others } = sectionOf(section);
+  for (const key of Object.keys(others))
+    draft.note(
+      `${source}.${key}`,
+      'headers of responses: see subgraphs.all.headers.respond in docs/headers.md',
+    );
+  return Array.isArray(request) ? request : [];
+}
+
+function translateOperations(
+  operations: readonly unknown[],
+  source: string,
+  draft: ConfigDraft,
+): SubgraphHeaders {
+  let forward: string[] = [];
+  const rules: HeaderRule[] = [];
+  for (const operation of operations) {
+    const { propagate, insert, remove } = sectionOf(operation);
+    if (isSection(propagate)) addPropagation(propagate);
+    else if (isSection(insert)) addInsertion(insert);
+    else if (isSection(remove)) addRemoval(remove);
+    else draft.note(source, `is not understood: ${JSON.stringify(operation)}`);
+  }
+  return { forward, rules };
+
+  function addPropagation({
+    named,
+    matching,
+    rename,
+    default: fallback,
+  }: Readonly<Record<string, unknown>>): void {
+    if (fallback !== undefined)
+      draft.note(source, `propagate ${named}: a default value is not available; an extension can set it`);
+    if (typeof matching === 'string') rules.push({ forwardMatching: matching.replace(/\.\*$/, '') });
+    else if (typeof rename === 'string') rules.push({ rename: lower(named), to: lower(rename) });
+    else if (!forward.includes(lower(named))) forward.push(lower(named));
+  }
+
+  function addInsertion({ name, value }: Readonly<Record<string, unknown>>): void {
+    if (value === undefined)
+      draft.note(
+        source,
+        `insert ${name}: a value from context or body needs an extension with subgraphHeaders`,
+      );
+    else rules.push({ set: lower(name), value: String(value) });
+  }
+
+  function addRemoval({ named, matching }: Readonly<Record<string, unknown>>): void {
+    if (matching !== undefined) {
+      draft.note(source, `remove matching ${matching}: only headers by name can be removed`);
+      return;
+    }
+    const name = lower(named);
+    forward = forward.filter((forwarded) => forwarded !== name);
+    if (rules.some((rule) => adds(rule, name))) rules.push({ remove: name });
+  }
+}
+
+function adds({ set, to, forwardMatching }: HeaderRule, name: string): boolean {
+  if (forwardMatching === undefined) return set === name || to === name;
+  try {
+    return new RegExp(forwardMatching, 'i').test(name);
+  } catch {
+    return true;
+  }
+}
+
+function lower(name: unknown): string {
+  return String(name).toLowerCase();
+}

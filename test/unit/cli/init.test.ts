@@ -1,0 +1,310 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parse as parseYaml } from 'yaml';
+import { ConfigDraft } from '../../../gateway/cli/init/configDraft.ts';
+import { translateApolloRouter } from '../../../gateway/cli/init/fromApolloRouter.ts';
+import { suggestedSections } from '../../../gateway/cli/init/printDraft.ts';
+import { routerAddress, routerDurationMs } from '../../../gateway/cli/init/routerValues.ts';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { runCommandInProcess } from '../../harness/commandInProcess.ts';
+import { composeSubgraphs } from '../../harness/composeSubgraphs.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tributary-init-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (...args: readonly string[]) => runCommandInProcess(args, folder);
+const read = (file = 'tributary.yaml') => readFileSync(join(folder, file), 'utf8');
+const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
+
+/** The options and notes of a translated configuration. */
+function translate(yaml: string) {
+  const draft = new ConfigDraft();
+  draft.set(['supergraph', 'file'], 'supergraph.graphql');
+  translateApolloRouter(parseYaml(yaml), draft);
+  expect(draft.dropInvalid()).toEqual([]);
+  const { supergraph: _, ...options } = draft.toOptions();
+  return { options, notes: draft.notes.map(({ subject, text }) => `${subject}: ${text}`) };
+}
+
+describe('tributary init', () => {
+  test('writes a configuration for a supergraph file with which an operation can be planned', async () => {
+    const products = { name: 'products', url: 'http://127.0.0.1:1/', sdl: 'type Query { name: String }' };
+    write('supergraph.graphql', await composeSubgraphs([products]));
+    write('operation.graphql', '{ name }');
+    expect(await run('init', '--supergraph', 'supergraph.graphql')).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^Written: tributary\.yaml\n(.*\n)*Next: npx tributary serve\n$/),
+      stderr: '',
+    });
+    expect(parseYaml(read())).toEqual({
+      listen: { host: '127.0.0.1', port: 4000 },
+      admin: { host: '127.0.0.1', port: 4001 },
+      supergraph: { file: 'supergraph.graphql' },
+      subgraphs: {
+        all: {
+          timeouts: { attempt: '5s', deadline: '15s' },
+          headers: { forward: ['authorization', 'accept-language'] },
+        },
+      },
+    });
+    expect(read()).toContain('  # TCP port; 0 selects a free port.\n  port: 4000\n');
+    const plan = await run('plan', 'operation.graphql');
+    expect(plan).toMatchObject({ code: 0, stdout: expect.stringContaining('Fetch(service: "products")') });
+  });
+
+  test('writes a configuration for running subgraphs into the named file', async () => {
+    const subgraphs = ['--subgraph', 'a=http://127.0.0.1:4101/graphql', '--subgraph', 'b.c=https://b.test/'];
+    expect(await run('init', ...subgraphs, '--out', 'two.yaml')).toEqual({
+      code: 0,
+      stdout: 'Written: two.yaml\nNext: npx tributary serve --config two.yaml\n',
+      stderr: '',
+    });
+    expect(parseYaml(read('two.yaml')).supergraph).toEqual({
+      subgraphs: [
+        { name: 'a', url: 'http://127.0.0.1:4101/graphql' },
+        { name: 'b.c', url: 'https://b.test/' },
+      ],
+      pollInterval: '10s',
+    });
+    expect(await run('config', 'print', '--config', 'two.yaml')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('translates the example of docs/migration/apollo-router.md to the one beside it', async () => {
+    const page = readFileSync(join(root, 'docs/migration/apollo-router.md'), 'utf8');
+    const [, router = ''] = /^```yaml router\.yaml\n([\s\S]*?)^```$/m.exec(page) ?? [];
+    const [, tributary = ''] = /^becomes:\n\n```yaml\n([\s\S]*?)^```$/m.exec(page) ?? [];
+    write('router.yaml', router);
+    expect(await run('init', '--apollo-router', 'router.yaml')).toMatchObject({ code: 0, stderr: '' });
+    // The page rounds the number of bytes.
+    const expected = tributary.replace('bodySize: 2MB', 'bodySize: 2000000B');
+    expect(expected).not.toBe(tributary);
+    expect(parseConfig(parseYaml(read()))).toEqual(parseConfig(parseYaml(expected)));
+  });
+
+  test('prints and writes what has no counterpart and which values the gateway refuses', async () => {
+    write('router.yaml', 'limits: { max_depth: -1, max_aliases: 30 }\nrhai: { main: main.rhai }\nmine: 1\n');
+    const { stdout } = await run('init', '--apollo-router', 'router.yaml');
+    const notes = [
+      'rhai.main: has no counterpart; see docs/migration/apollo-router.md',
+      'mine: has no counterpart; see docs/migration/apollo-router.md',
+      'limits.max_depth: limits.depth is -1; expected: a whole number of at least 1',
+    ];
+    for (const note of notes) {
+      expect(stdout).toContain(`\n  ${note}\n`);
+      expect(read()).toContain(`\n# - ${note}\n`);
+    }
+    expect(parseYaml(read()).limits).toEqual({ aliases: 30 });
+  });
+
+  test('writes over an existing file only with --force', async () => {
+    write('tributary.yaml', 'mine');
+    const args = ['init', '--subgraph', 'a=http://127.0.0.1:4101/graphql'];
+    expect(await run(...args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'Nothing was written, because tributary.yaml exists. --force replaces it.\n',
+    });
+    expect(read()).toBe('mine');
+    expect(await run(...args, '--force')).toMatchObject({ code: 0 });
+    expect(read()).toContain('name: a');
+  });
+
+  test.each<[string, string[], string]>([
+    [
+      'nothing to begin with',
+      [],
+      'Name what to begin with: --supergraph FILE, --subgraph NAME=URL for each running subgraph, or --apollo-router router.yaml.',
+    ],
+    [
+      'two sources',
+      ['--supergraph', 'a.graphql', '--subgraph', 'a=http://a'],
+      'The supergraph is either a file (--supergraph) or composed of running subgraphs (--subgraph), not both.',
+    ],
+    ['a missing file', ['--supergraph', 'missing.graphql'], 'missing.graphql does not exist.'],
+    [
+      'a subgraph without a URL',
+      ['--subgraph', 'reviews=localhost'],
+      '--subgraph reviews=localhost is not NAME=URL, such as reviews=http://localhost:4104/graphql.',
+    ],
+    [
+      'the schema of a subgraph',
+      ['--supergraph', 'subgraph.graphql'],
+      'subgraph.graphql is not a supergraph: it has no enum join__Graph. The schemas of subgraphs are composed with `tributary compose`, or name the running subgraphs with --subgraph NAME=URL.',
+    ],
+    [
+      'a file that is no schema',
+      ['--supergraph', 'router.yaml'],
+      'router.yaml:1:1 is not a schema: Syntax Error: Unexpected "[".',
+    ],
+    [
+      'a list instead of a configuration',
+      ['--apollo-router', 'router.yaml'],
+      'router.yaml is not a configuration of Apollo Router: it has no sections.',
+    ],
+    [
+      'two subgraphs of one name',
+      ['--subgraph', 'a=http://a', '--subgraph', 'a=http://b'],
+      'The configuration is invalid:\n  supergraph.subgraphs[1].name is "a", which is already used; expected: unique names',
+    ],
+  ])('refuses %s with what to do, and writes nothing', async (_, args, message) => {
+    write('subgraph.graphql', 'type Query { name: String }');
+    write('router.yaml', '[a]');
+    expect(await run('init', ...args)).toEqual({ code: 2, stdout: '', stderr: `${message}\n` });
+    expect(() => read()).toThrow('ENOENT');
+  });
+
+  test.each(Object.entries(suggestedSections))('suggests a valid section %s', (name, text) => {
+    const section = parseYaml(
+      text
+        .split('\n')
+        .filter((line) => !/^# [A-Z]/.test(line))
+        .map((line) => line.replace(/^# /, '').replace(/\$\{[^}]*\}/, ''))
+        .join('\n'),
+    );
+    expect(Object.keys(section)).toEqual([name]);
+    expect(() => parseConfig({ supergraph: { file: 'a' }, ...section })).not.toThrow();
+  });
+});
+
+describe('the translation of Apollo Router', () => {
+  test('translates each section', () => {
+    expect(
+      translate(`
+        supergraph: { listen: '[::]:\${env.PORT:-4000}', introspection: true, connection_shutdown_timeout: 1m 30s }
+        tls: { supergraph: { certificate_chain: '\${file./a.pem}', key: '\${file./k.pem}' }, subgraph: { all: { certificate_authorities: '\${file./ca.pem}' } } }
+        cors: { policies: [{ origins: [https://a.test] }, { origins: [https://b.test], allow_credentials: true }], max_age: 2h }
+        csrf: { unsafe_disabled: true }
+        batching: { enabled: true, mode: batch_http_link, maximum_size: 10 }
+        apq: { router: { cache: { redis: { urls: [redis://redis:6379], ttl: 1d } } } }
+        persisted_queries: { enabled: true, safelist: { enabled: true }, local_manifests: [a.json] }
+        authentication: { router: { jwt: { header_name: X-Token, jwks: [{ url: https://a.test/jwks, poll_interval: 60s }] } } }
+        authorization: { require_authentication: true, directives: { enabled: true, reject_unauthorized: true } }
+        demand_control: { enabled: true, mode: enforce, strategy: { static_estimated: { max: 1000, list_size: 5 } } }
+        override_subgraph_url: { a.b: http://a.test/graphql }
+        traffic_shaping: { all: { timeout: 20s, deduplicate_query: false }, subgraphs: { b: { experimental_http2: disable } } }
+        subscription: { enabled: true, mode: { passthrough: { all: { path: /ws } }, callback: { public_url: 'https://g.test:4000/callback', subgraphs: [c], heartbeat_interval: 5s } }, max_opened_subscriptions: 100 }
+        response_cache: { enabled: true, subgraph: { all: { enabled: true, ttl: 60s }, subgraphs: { products: { ttl: 5m } } } }
+        telemetry: { exporters: { logging: { stdout: { format: text } }, tracing: { otlp: { enabled: true, endpoint: http://otel:4318, protocol: http } } } }
+      `),
+    ).toEqual({
+      options: {
+        listen: {
+          host: '::',
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration
+          port: '${PORT:-4000}',
+          drainTimeout: '90s',
+          tls: { cert: '/a.pem', key: '/k.pem' },
+          publicUrl: 'https://g.test:4000',
+          path: '/',
+        },
+        subgraphs: {
+          all: {
+            tls: { ca: '/ca.pem' },
+            timeouts: { attempt: '20s', deadline: '30s' },
+            subscription: { path: '/ws' },
+            headers: { forward: [] },
+          },
+          'a.b': { url: 'http://a.test/graphql' },
+          b: { http2: 'off' },
+          c: { subscription: { protocol: 'http_callback' } },
+        },
+        security: {
+          introspection: true,
+          cors: { maxAge: '2h', origins: ['https://a.test', 'https://b.test'] },
+          csrf: false,
+          trustedDocuments: { mode: 'require', manifest: ['a.json'] },
+          jwt: {
+            refreshInterval: '1m',
+            issuers: [{ jwks: 'https://a.test/jwks' }],
+            header: 'x-token',
+            required: true,
+          },
+          authorization: { onDenied: 'reject' },
+        },
+        limits: { batchedOperations: 10, cost: { listSize: 5, max: 1000 } },
+        redis: { url: 'redis://redis:6379' },
+        http: { persistedQueries: { ttl: '1d' } },
+        batching: { acrossRequests: false },
+        subscriptions: { heartbeat: '5s', total: 100 },
+        cache: { rules: { 'subgraph:products': { maxAge: '5m' } } },
+        telemetry: { logFormat: 'pretty', otlp: { endpoint: 'http://otel:4318' } },
+      },
+      notes: [
+        'cors.policies: all origins have one policy here, which is the first one',
+        'response_cache.subgraph.all: nothing is cached without a rule for a type, field or subgraph: cache.rules, with maxAge 1m',
+      ],
+    });
+  });
+
+  test('applies the header operations of a subgraph after those of all subgraphs', () => {
+    const { options, notes } = translate(`
+      headers:
+        all:
+          request:
+            - propagate: { named: Authorization }
+            - propagate: { named: x-old, rename: x-new }
+            - propagate: { matching: ^x-acme-.* }
+            - insert: { name: x-a, from_context: a }
+            - remove: { matching: ^x-b }
+        subgraphs:
+          reviews:
+            request:
+              - remove: { named: x-acme-secret }
+              - propagate: { named: x-tenant, default: none }
+    `);
+    const rules = [{ rename: 'x-old', to: 'x-new' }, { forwardMatching: '^x-acme-' }];
+    expect(options).toMatchObject({
+      subgraphs: {
+        all: { headers: { forward: ['authorization'], rules } },
+        reviews: {
+          headers: { forward: ['authorization', 'x-tenant'], rules: [...rules, { remove: 'x-acme-secret' }] },
+        },
+      },
+    });
+    expect(notes).toEqual(
+      expect.arrayContaining([
+        'headers.all: insert x-a: a value from context or body needs an extension with subgraphHeaders',
+        'headers.all: remove matching ^x-b: only headers by name can be removed',
+        'headers.subgraphs.reviews: propagate x-tenant: a default value is not available; an extension can set it',
+      ]),
+    );
+  });
+
+  test('has a note for every option that docs/migration/apollo-router.md says is not available', () => {
+    const page = readFileSync(join(root, 'docs/migration/apollo-router.md'), 'utf8');
+    const rows = Array.from(page.matchAll(/^\| (`[^|]*) \| not available/gm), ([, names = '']) => names);
+    const options = rows
+      .flatMap((names) => Array.from(names.matchAll(/`([a-z_.*]+)`/g), ([, name = '']) => name))
+      .map((name) => name.replace('.*', '.any'));
+    expect(options.length).toBeGreaterThan(30);
+    const silent = options.filter((name) => {
+      const [, section = '', key = ''] = /^([^.]*)\.?(.*)$/.exec(name) ?? [];
+      const draft = new ConfigDraft();
+      translateApolloRouter({ [section]: key === '' ? { any: 1 } : { [key]: { any: 1 } } }, draft);
+      return !draft.notes.some(({ subject }) => subject.startsWith(name.replace('.any', '')));
+    });
+    expect(silent).toEqual([]);
+  });
+
+  test.each([
+    ['10s', 10_000],
+    ['1h 30m', 5_400_000],
+    ['5minutes', 300_000],
+    ['250ms', 250],
+    ['soon', undefined],
+    ['10', undefined],
+  ])('reads the duration %s as %s ms', (text, expected) => {
+    expect(routerDurationMs(text)).toBe(expected);
+  });
+
+  test('reads no address of a Unix socket or without a port', () => {
+    expect([routerAddress('/tmp/router.sock'), routerAddress('localhost')]).toEqual([undefined, undefined]);
+  });
+});
