@@ -40,6 +40,7 @@ import { type ClientRequest, ExecutedData, type GatewayContext } from './clientR
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter, headersOf, statusOf } from './errorResponse.ts';
 import { errorTypeOf, startRequestTrace } from './operationTrace.ts';
+import { PluginPayloads } from './pluginPayloads.ts';
 import { outcomeOfResult, recordOutcome } from './recordOutcome.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 import { TextSizedCache } from './textSizedCache.ts';
@@ -95,8 +96,9 @@ export { type ApolloServerPlugin, HeaderMap };
 
 export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipeline {
   const formatError = createErrorFormatter(options);
+  const payloads = options.plugins.length === 0 ? undefined : new PluginPayloads(options.log);
   const server = new ApolloServer<GatewayContext>({
-    gateway: createGateway(options),
+    gateway: createGateway(options, payloads),
     introspection: options.introspection,
     // The transports prevent it, with what they know of the client's page.
     csrfPrevention: false,
@@ -117,7 +119,9 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     plugins: [
       observeOperations(options.supergraphs),
       ...(options.tracing === undefined ? [] : [traceStages]),
-      ...options.plugins,
+      ...(payloads === undefined
+        ? []
+        : [payloads.presentIncremental(), ...options.plugins.map((plugin) => payloads.track(plugin))]),
       ...disabledDefaults(options.plugins),
     ],
     includeStacktraceInErrorResponses: false,
@@ -149,7 +153,9 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
         isStarted = true;
       }
       return server.executeHTTPGraphQLRequest({
-        httpGraphQLRequest: request,
+        // `PluginPayloads` changes a header.
+        httpGraphQLRequest:
+          payloads === undefined ? request : { ...request, headers: new HeaderMap(request.headers) },
         context: () => Promise.resolve({ client }),
       });
     },
@@ -213,7 +219,10 @@ const traceStages: ApolloServerPlugin<GatewayContext> = {
   },
 };
 
-function createGateway(options: ApolloPipelineOptions): GatewayInterface {
+function createGateway(
+  options: ApolloPipelineOptions,
+  payloads: PluginPayloads | undefined,
+): GatewayInterface {
   const { supergraphs, log } = options;
   // Apollo Server passes the schema that it validated against to the executor. Looking the supergraph up by schema keeps an
   // operation on one supergraph if another one is loaded meanwhile.
@@ -234,7 +243,7 @@ function createGateway(options: ApolloPipelineOptions): GatewayInterface {
         }
       });
     },
-    load: () => Promise.resolve({ executor: createExecutor(options, supergraphOf) }),
+    load: () => Promise.resolve({ executor: createExecutor(options, supergraphOf, payloads) }),
     stop: () => Promise.resolve(),
   };
 }
@@ -242,6 +251,7 @@ function createGateway(options: ApolloPipelineOptions): GatewayInterface {
 function createExecutor(
   { executeOperation, validatedOperations, tracing, log }: ApolloPipelineOptions,
   supergraphOf: WeakMap<GraphQLSchema, Supergraph>,
+  payloads: PluginPayloads | undefined,
 ): GatewayExecutor {
   return async (context) => {
     const { client } = context.context as GatewayContext;
@@ -291,7 +301,7 @@ function createExecutor(
       );
       if (record !== undefined) recordOutcome(record, outcome);
       batched?.trace?.root.end();
-      return toExecutionResult(outcome, isBatched ? undefined : client);
+      return toExecutionResult(outcome, isBatched ? undefined : client, payloads);
     } catch (error) {
       record?.fail(error);
       if (isBatched) trace?.root.end(errorTypeOf(error));
@@ -313,10 +323,12 @@ const mutationByGet = new GatewayError(
 function toExecutionResult(
   outcome: ExecutionOutcome,
   client: ClientRequest | undefined,
+  payloads: PluginPayloads | undefined,
 ): GatewayExecutionResult {
   if (outcome.kind !== 'single') {
+    const isObserved = client !== undefined && payloads !== undefined && outcome.kind === 'incremental';
     // Stored before any plugin can fail, so that `Admission` can end the payloads.
-    client?.storeOutcome(outcome);
+    client?.storeOutcome(isObserved ? payloads.observe(outcome, client) : outcome);
     return { data: asData(new ExecutedData(undefined, undefined, client)) };
   }
   const { data, errors, extensions, caching } = outcome;

@@ -2,6 +2,7 @@ import type { ExecuteOperation } from '../admission/apolloPipeline.ts';
 import { GatewayError } from '../errors.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome, SingleOutcome } from '../response/executionOutcome.ts';
+import { inspectEach } from '../response/inspectEach.ts';
 import type { ClientOperation, Extension, ResponseEvent } from './extension.ts';
 import { type HookRunner, hooksOf } from './extensionHooks.ts';
 
@@ -95,29 +96,4 @@ function readExtensions(returned: unknown): object {
   }
   if ('tributary' in returned) throw new TypeError('The key "tributary" belongs to the gateway.');
   return JSON.parse(JSON.stringify(returned)) as object;
-}
-
-/** The same values, each after `inspect` has ended. Not a generator: `return()` of a generator waits for a pending
- *  `next()`. */
-function inspectEach<Value>(
-  source: AsyncIterable<Value>,
-  inspect: (value: Value) => Promise<void>,
-): AsyncIterable<Value> {
-  const values = source[Symbol.asyncIterator]();
-  const inspected: AsyncIterableIterator<Value> = {
-    next: async () => {
-      const result = await values.next();
-      if (result.done === true) return result;
-      try {
-        await inspect(result.value);
-      } catch (error) {
-        await values.return?.();
-        throw error;
-      }
-      return result;
-    },
-    return: async () => (await values.return?.()) ?? { done: true, value: undefined },
-    [Symbol.asyncIterator]: () => inspected,
-  };
-  return inspected;
 }

@@ -1,4 +1,9 @@
+import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
 import { describe, expect, test } from '@jest/globals';
+import { GraphQLError } from 'graphql';
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import type { GatewayContext } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import {
   collectPayloads,
@@ -7,7 +12,12 @@ import {
   mergePayloads,
   RawConnection,
 } from '../harness/rawHttp.ts';
-import { ScriptedPayloads, singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
+import {
+  ScriptedEvents,
+  ScriptedPayloads,
+  singleOutcome,
+  startScriptedServer,
+} from '../harness/scriptedServer.ts';
 
 const query = '{ greeting ... @defer(label: "late") { node { name } } }';
 const body = JSON.stringify({ query });
@@ -203,6 +213,141 @@ describe('incremental payloads that fail', () => {
     const response = await exchange(server.url, deferring('multipart/mixed, application/json'));
     await payloads.returned;
     expect([response.status, payloads.pullCount]).toEqual([500, 0]);
+  });
+});
+
+describe('an Apollo Server plugin', () => {
+  /** Records the hooks of a request. A class with a private member, as some plugins are. */
+  class Recorder implements ApolloServerPlugin<GatewayContext> {
+    readonly #calls: unknown[] = [];
+    readonly fails: boolean;
+
+    constructor(fails = false) {
+      this.fails = fails;
+    }
+
+    get calls(): readonly unknown[] {
+      return this.#calls;
+    }
+
+    async requestDidStart(): Promise<GraphQLRequestListener<GatewayContext>> {
+      const record = async (...call: unknown[]) => void this.#calls.push(call);
+      return {
+        executionDidStart: async () => ({ executionDidEnd: () => record('executionDidEnd') }),
+        willSendResponse: async ({ response: { body } }) => {
+          await record('willSendResponse', body.kind);
+          if (body.kind !== 'incremental') return;
+          const results: unknown[] = [];
+          for await (const result of body.subsequentResults) results.push(result);
+          await record('subsequentResults', body.initialResult.hasNext, results);
+        },
+        didEncounterSubsequentErrors: (_, errors) =>
+          record('didEncounterSubsequentErrors', errors[0] instanceof GraphQLError, errors[0]?.message),
+        willSendSubsequentPayload: async ({ operation, response: { body } }, payload) => {
+          await record('willSendSubsequentPayload', operation?.operation, body.kind, payload);
+          if (this.fails) throw new Error('secret');
+        },
+      };
+    }
+  }
+
+  const failed = {
+    incremental: [{ data: null, path: ['node'], errors: [{ message: 'No.' }] }],
+    hasNext: true,
+  };
+  const before = [['executionDidEnd'], ['willSendResponse', 'incremental'], ['subsequentResults', true, []]];
+
+  test('sees each payload after the first before it is sent, and its errors', async () => {
+    const payloads = new ScriptedPayloads();
+    const recorder = new Recorder();
+    await using server = await startScriptedServer(() => payloads.outcome, { plugins: [recorder] });
+    const connection = await RawConnection.open(server.url);
+    connection.send(deferring('multipart/mixed'));
+    payloads.push([legacy[0]]);
+    await connection.readHead();
+    expect(await connection.readChunk()).toContain('"greeting":"hello"');
+    expect(recorder.calls).toEqual(before);
+    // Two payloads in one write.
+    payloads.push([failed, legacy[1]]);
+    payloads.push('end');
+    expect(await connection.readChunk()).toContain('"hasNext":false');
+    const kind = ['willSendSubsequentPayload', 'query', 'incremental'];
+    expect(recorder.calls.slice(3)).toEqual([
+      ['didEncounterSubsequentErrors', true, 'No.'],
+      [...kind, failed],
+      [...kind, legacy[1]],
+    ]);
+    await connection[Symbol.asyncDispose]();
+  });
+
+  test('that fails for a payload is logged, and the client gets the payload', async () => {
+    const payloads = new ScriptedPayloads();
+    for (const payload of current) payloads.push([payload]);
+    payloads.push('end');
+    const recorder = new Recorder(true);
+    await using server = await startScriptedServer(() => payloads.outcome, { plugins: [recorder] });
+    const accept = 'multipart/mixed;incrementalSpec=v0.2';
+    expect(await collectPayloads(server.url, deferring(accept))).toEqual({
+      status: 200,
+      contentType: `multipart/mixed; boundary="-"; incrementalSpec=v0.2`,
+      payloads: current,
+    });
+    expect(recorder.calls.at(-1)).toEqual(['willSendSubsequentPayload', 'query', 'incremental', current[1]]);
+    expect(server.logLines).toEqual(['An Apollo Server plugin failed with an unexpected error']);
+  });
+
+  test('sees a subscription as one response, and nothing of a response whose client has left', async () => {
+    const recorder = new Recorder();
+    const left = new ScriptedPayloads();
+    left.push([legacy[0]]);
+    await using server = await startScriptedServer(
+      ({ document }) => {
+        if (!JSON.stringify(document).includes('greetings')) return left.outcome;
+        const events = new ScriptedEvents();
+        events.push({ data: { greetings: 'a' } });
+        events.push('end');
+        return events.outcome;
+      },
+      { plugins: [recorder] },
+    );
+    const { body: events } = await exchange(server.url, {
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: '{"query":"subscription { greetings }"}',
+    });
+    expect(events).toContain('"greetings":"a"');
+    expect(recorder.calls).toEqual([['executionDidEnd'], ['willSendResponse', 'single']]);
+    const connection = await RawConnection.open(server.url);
+    connection.send(deferring('multipart/mixed'));
+    await connection.readHead();
+    await connection[Symbol.asyncDispose]();
+    await left.returned;
+    expect(recorder.calls.slice(2)).toEqual(before);
+  });
+
+  test('sees the same over event streams and WebSockets', async () => {
+    const recorder = new Recorder();
+    await using server = await startScriptedServer(
+      () => {
+        const payloads = new ScriptedPayloads();
+        for (const payload of legacy) payloads.push([payload]);
+        payloads.push('end');
+        return payloads.outcome;
+      },
+      { plugins: [recorder] },
+    );
+    const events = await exchange(server.url, deferring('text/event-stream'));
+    expect(events.body).toContain('"hasNext":false');
+    const client = createClient({
+      url: server.url.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+    });
+    const results: unknown[] = [];
+    for await (const result of client.iterate({ query })) results.push(result);
+    await client.dispose();
+    expect(results).toHaveLength(2);
+    const once = [...before, ['willSendSubsequentPayload', 'query', 'incremental', legacy[1]]];
+    expect(recorder.calls).toEqual([...once, ...once]);
   });
 });
 
