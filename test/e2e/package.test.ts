@@ -228,7 +228,6 @@ describe('the packed package', () => {
   });
 
   test('accepts valid options of createGateway and the TypeScript of all pages, and refuses other options, at compile time', async () => {
-    const consumer = join(out, 'consumer.ts');
     const consumer = join(app, 'consumer.ts');
     await writeFile(
       consumer,

@@ -56,6 +56,6 @@ export function fileNameOf({ code }: CodeBlock): string | undefined {
 export function typeScriptModulesOf(page: Page): readonly string[] {
   return codeBlocksOf(page)
     .filter(({ language }) => language === 'ts')
-    .filter((block) => fileNameOf(block) !== undefined || /from 'tributary(-gateway)?'/.test(block.code))
+    .filter((block) => fileNameOf(block) !== undefined || /from 'tributary-gateway'/.test(block.code))
     .map(({ code }) => code);
 }
