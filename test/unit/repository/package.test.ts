@@ -34,7 +34,12 @@ async function importsOf(folder: string): Promise<{ page: Set<string>; other: Se
   return imports;
 }
 
-let manifest: { name: string; dependencies: Record<string, string>; devDependencies: Record<string, string> };
+let manifest: {
+  name: string;
+  version: string;
+  dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+};
 beforeAll(async () => {
   manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 });
@@ -66,4 +71,12 @@ test('every changeset names the package, as a release fails otherwise', async ()
   );
   const header = new RegExp(`^---\n['"]${manifest.name}['"]: (major|minor|patch)\n---\n\n\\S`);
   expect(texts.filter(([, text]) => !header.test(text)).map(([file]) => file)).toEqual([]);
+});
+
+test('an entry of the changelog has links from the root, and the first release has one entry', async () => {
+  const { default: changelog } = await import(join(root, '.changeset/changelog.js'));
+  const lineOf = (id: string) =>
+    changelog.getReleaseLine({ id, summary: 'See [a](../docs/a.md).' }, 'minor', null);
+  expect(await lineOf('first-release')).toBe('- See [a](docs/a.md).');
+  expect(await lineOf('other')).toBe(manifest.version === '0.0.0' ? '' : '- See [a](docs/a.md).');
 });
