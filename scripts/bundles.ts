@@ -12,7 +12,6 @@ import { findInsightsDirectory } from '../gateway/insights/insightsPage.ts';
 import { bundleInsightsPage } from '../gateway/insights/page/bundle.ts';
 import { bundleGraphiql } from '../gateway/transport/graphiql/page/bundle.ts';
 import { findGraphiqlDirectory } from '../gateway/transport/graphiql/graphiqlFiles.ts';
-import { hasPageBundle, readPageBundle } from '../storefront/pageBundle.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -88,6 +87,8 @@ async function readVersion(directory: string): Promise<string | undefined> {
 }
 
 if (import.meta.main) {
+  // Not imported by the build of the package, for which the image has no shop page.
+  const { hasPageBundle, readPageBundle } = await import('../storefront/pageBundle.ts');
   if (process.argv.includes('--check')) {
     const current = await Promise.all([isCurrent(graphiql), isCurrent(insightsPage), hasPageBundle()]);
     process.exitCode = current.every(Boolean) ? 0 : 1;

@@ -96,19 +96,23 @@ async function install(): Promise<void> {
   const file = join(staging, 'package.tgz');
   installed = join(app, 'node_modules/tributary-gateway');
   await writeFile(join(app, 'package.json'), '{"private":true,"type":"module"}');
-  if (isLongRun) {
-    await npm(['install', '--ignore-scripts', file], app);
-    return;
+  if (isLongRun) await npm(['install', '--ignore-scripts', file], app);
+  else {
+    await mkdir(installed, { recursive: true });
+    await runFile('tar', ['-xzf', file, '--strip-components=1', '-C', installed]);
+    for (const name of [...Object.keys(manifest.dependencies), '@types/node']) await linkPackage(name);
+    const commands = join(app, 'node_modules/.bin');
+    await mkdir(commands);
+    await symlink('../tributary-gateway/gateway/cli/launch.js', join(commands, 'tributary'));
   }
-  await mkdir(installed, { recursive: true });
-  await runFile('tar', ['-xzf', file, '--strip-components=1', '-C', installed]);
-  const modules = join(app, 'node_modules');
-  for (const name of [...Object.keys(manifest.dependencies), '@types/node']) {
-    await mkdir(dirname(join(modules, name)), { recursive: true });
-    await symlink(join(root, 'node_modules', name), join(modules, name));
-  }
-  await mkdir(join(modules, '.bin'));
-  await symlink('../tributary-gateway/gateway/cli/launch.js', join(modules, '.bin/tributary'));
+  // Pages show clients, too.
+  await linkPackage('@apollo/client');
+}
+
+async function linkPackage(name: string): Promise<void> {
+  const link = join(app, 'node_modules', name);
+  await mkdir(dirname(link), { recursive: true });
+  await symlink(join(root, 'node_modules', name), link);
 }
 
 test('the build does not empty a directory that it did not make', async () => {
