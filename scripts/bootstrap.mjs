@@ -18,9 +18,11 @@ import { parentProcesses, watchParentProcesses } from '../gateway/cli/parentProc
  *  so that a demo removes them after the bundling. */
 const pagePackages = [
   '@apollo/client',
+  '@graphiql/react',
   '@graphiql/toolkit',
   'esbuild',
   'graphiql',
+  'meros',
   'monaco-editor',
   'monaco-graphql',
   'preact',

@@ -17,12 +17,17 @@ export async function readPageBundle(): Promise<Uint8Array> {
   const stored = await readFile(file).catch(() => undefined);
   if (stored !== undefined) return stored;
   const script = await bundle(join(pageDirectory, 'main.tsx'));
+  // Without a place to store it, as in a container, the next start bundles again.
+  await store(file, script).catch(() => {});
+  return script;
+}
+
+async function store(file: string, script: Uint8Array): Promise<void> {
   await mkdir(cache, { recursive: true });
   // Renamed when complete, so that an interrupted build leaves no incomplete bundle.
   const made = `${file}.${process.pid}`;
   await writeFile(made, script);
   await rename(made, file);
-  return script;
 }
 
 async function findPageBundle(): Promise<string> {

@@ -22,7 +22,6 @@ import { type ConfigJsonSchema, createConfigJsonSchema } from '../../gateway/con
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { readPages, typeScriptModulesOf } from '../harness/documentation.ts';
 import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
-import { isLongRun } from '../harness/seeds.ts';
 
 const root = join(import.meta.dirname, '../..');
 const cache = join(root, 'node_modules/.cache');
@@ -90,23 +89,20 @@ async function pack(directory: string): Promise<void> {
   await rename(join(directory, filename), join(directory, 'package.tgz'));
 }
 
-/** Installs the packed file: in `npm run test:long` with npm from the registry, otherwise beside links to the declared
- *  dependencies, of this repository's installation. */
+/** Installs the packed file beside links to its declared dependencies, so that it finds no others. An installation from
+ *  the registry is that of `scripts/smokePackage.mjs`. */
 async function install(): Promise<void> {
   const file = join(staging, 'package.tgz');
   installed = join(app, 'node_modules/tributary-gateway');
   await writeFile(join(app, 'package.json'), '{"private":true,"type":"module"}');
-  if (isLongRun) await npm(['install', '--ignore-scripts', file], app);
-  else {
-    await mkdir(installed, { recursive: true });
-    await runFile('tar', ['-xzf', file, '--strip-components=1', '-C', installed]);
-    for (const name of [...Object.keys(manifest.dependencies), '@types/node']) await linkPackage(name);
-    const commands = join(app, 'node_modules/.bin');
-    await mkdir(commands);
-    await symlink('../tributary-gateway/gateway/cli/launch.js', join(commands, 'tributary'));
-  }
-  // Pages show clients, too.
-  await linkPackage('@apollo/client');
+  await mkdir(installed, { recursive: true });
+  await runFile('tar', ['-xzf', file, '--strip-components=1', '-C', installed]);
+  const commands = join(app, 'node_modules/.bin');
+  await mkdir(commands);
+  await symlink('../tributary-gateway/gateway/cli/launch.js', join(commands, 'tributary'));
+  // Types of Node, which a dependency brings, and the client that a page shows.
+  const packages = [...Object.keys(manifest.dependencies), '@types/node', '@apollo/client'];
+  await Promise.all(packages.map(linkPackage));
 }
 
 async function linkPackage(name: string): Promise<void> {

@@ -97,9 +97,11 @@ describe('scripts/bootstrap.mjs in a clone', () => {
   };
   const pages = [
     '@apollo/client',
+    '@graphiql/react',
     '@graphiql/toolkit',
     'esbuild',
     'graphiql',
+    'meros',
     'monaco-editor',
     'monaco-graphql',
     'preact',

@@ -6,8 +6,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 const root = join(import.meta.dirname, '../../..');
 
 /** Bundled into files for browsers. The package contains the bundles, not these sources. */
-const pageSources =
-  /^(storefront\/page\/|gateway\/insights\/page\/|gateway\/transport\/graphiql\/(app|bundle)\.ts)/;
+const pageSources = /^(storefront\/page\/|gateway\/insights\/page\/|gateway\/transport\/graphiql\/page\/)/;
 
 /** Imports, and files of packages as entry points of a bundle. */
 const pattern =
