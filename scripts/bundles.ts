@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { findInsightsDirectory } from '../gateway/insights/insightsPage.ts';
 import { bundleInsightsPage } from '../gateway/insights/page/bundle.ts';
-import { bundleGraphiql } from '../gateway/transport/graphiql/page/bundle.ts';
 import { findGraphiqlDirectory } from '../gateway/transport/graphiql/graphiqlFiles.ts';
+import { bundleGraphiql } from '../gateway/transport/graphiql/page/bundle.ts';
 
 const root = join(import.meta.dirname, '..');
 
