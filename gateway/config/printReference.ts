@@ -24,8 +24,9 @@ subgraphs:
   \`\${NAME:-default}\` uses the default if the variable is unset or empty. Quote it inside \`{ … }\`.
 - **Errors**: unknown keys are refused. All problems are reported at once, each with its path and the expected
   value, and the command exits with code 2.
-- **Tools**: \`npx tributary config print\` prints the effective configuration, and \`npx tributary config schema\` the JSON
-  Schema for editors.
+- **Tools**: \`npx tributary init\` writes a commented file for a supergraph, for running subgraphs, or from Apollo Router.
+  \`npx tributary config print\` prints the effective configuration, and \`npx tributary config schema\` the JSON Schema
+  for editors.
 - **Library**: \`createGateway(options)\` accepts the same structure, typed as \`GatewayOptions\`.
 `;
 
