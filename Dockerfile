@@ -13,13 +13,7 @@ COPY scripts/build.ts scripts/bundles.ts scripts/optionDescriptions.ts scripts/
 COPY gateway gateway
 COPY contracts contracts
 COPY storefront storefront
-RUN npm run build
-
-# The storefront is bundled when it starts, which takes development dependencies.
-FROM build AS demo
-COPY subgraphs subgraphs
-USER 1000:1000
-ENTRYPOINT ["node"]
+RUN npm run build && node scripts/bundles.ts
 
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
@@ -27,6 +21,14 @@ COPY package.json package-lock.json .npmrc ./
 # Types and source maps are half of the files, and nothing reads them at run time.
 RUN npm ci --omit=dev \
   && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+
+# The bundle of the storefront, instead of the packages that it is bundled from.
+FROM dependencies AS demo
+COPY --from=build /app/node_modules/.cache/storefront node_modules/.cache/storefront
+COPY subgraphs subgraphs
+COPY storefront storefront
+USER 1000:1000
+ENTRYPOINT ["node"]
 
 FROM ${NODE_IMAGE} AS gateway
 ENV NODE_ENV=production \
