@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
-import { composeSupergraph, type SubgraphInput } from '../../gateway/supergraph/composeSupergraph.ts';
 import { runDrift, summarizeFindings } from '../harness/driftCommand.ts';
+import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { ManualInterval } from '../harness/manualInterval.ts';
+import { composeOnce, type GivenSubgraph } from '../harness/shared/compositions.ts';
 import { SwappableSubgraph } from '../harness/swappableSubgraph.ts';
 import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
 import { noShedding } from '../harness/testGateway.ts';
@@ -48,6 +49,10 @@ interface LogLine {
   readonly problems?: readonly string[];
 }
 
+/** Where the gateway gets its supergraph from: a file; its own composition of the running subgraphs, in a thread; or the
+ *  same composition in this thread. */
+type SourceKind = 'file' | 'subgraphs' | 'load';
+
 /** The shop, its contracts, and a gateway in front of it. */
 class Guarded implements AsyncDisposable {
   readonly products: SwappableSubgraph;
@@ -73,11 +78,11 @@ class Guarded implements AsyncDisposable {
     contracts: GatewayOptions['contracts'],
     {
       runs = products,
-      source = 'subgraphs',
+      source = 'load',
       parts = {},
     }: {
       runs?: string;
-      source?: 'subgraphs' | 'file';
+      source?: SourceKind;
       parts?: Pick<GatewayDependencies, 'timers' | 'now'>;
     } = {},
   ): Promise<Guarded> {
@@ -99,23 +104,20 @@ class Guarded implements AsyncDisposable {
       () => first[Symbol.asyncDispose](),
       () => second[Symbol.asyncDispose](),
     );
-    const running = [
-      { name: 'products', url: first.url },
-      { name: 'reviews', url: second.url },
-    ];
-    await shop.publish(running);
+    await shop.publish(shop.#running());
     const gateway = await createGateway(
       {
         listen: { port: 0, drainTimeout: 100 },
         admin: { port: 0 },
         overload: noShedding,
-        supergraph:
-          source === 'file'
-            ? { file: disk.path('supergraph.graphql'), watch: true }
-            : { subgraphs: running, pollInterval: 100 },
+        supergraph: shop.#sourceOf(source),
         contracts: { directory: disk.directory, ...contracts },
       },
-      { ...parts, logger: pino({ level: 'debug' }, { write: (line) => shop.#log(JSON.parse(line)) }) },
+      {
+        startPlannerThread: planInProcess,
+        ...parts,
+        logger: pino({ level: 'debug' }, { write: (line) => shop.#log(JSON.parse(line)) }),
+      },
     );
     shop.#cleanups.push(() => gateway.close());
     Object.assign(shop, await gateway.start());
@@ -123,10 +125,23 @@ class Guarded implements AsyncDisposable {
   }
 
   /** Writes the supergraph of these subgraphs to the gateway's file. */
-  async publish(subgraphs: readonly SubgraphInput[]): Promise<void> {
-    const composed = await composeSupergraph(subgraphs);
-    if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
-    this.disk.write({ 'supergraph.graphql': composed.sdl });
+  async publish(subgraphs: readonly GivenSubgraph[]): Promise<void> {
+    this.disk.write({ 'supergraph.graphql': await compose(subgraphs) });
+  }
+
+  #sourceOf(kind: SourceKind): GatewayOptions['supergraph'] {
+    if (kind === 'file') return { file: this.disk.path('supergraph.graphql'), watch: true };
+    const pollInterval = 100;
+    if (kind === 'load') return { load: () => compose(this.#running()), pollInterval };
+    return { subgraphs: this.#running().map(({ name, url }) => ({ name, url })), pollInterval };
+  }
+
+  #running(): readonly GivenSubgraph[] {
+    const { products: one, reviews: other } = this;
+    return [
+      { name: 'products', url: one.url, sdl: one.sdl },
+      { name: 'reviews', url: other.url, sdl: other.sdl },
+    ];
   }
 
   #log(line: LogLine): void {
@@ -183,6 +198,12 @@ class Guarded implements AsyncDisposable {
   }
 }
 
+async function compose(subgraphs: readonly GivenSubgraph[]): Promise<string> {
+  const composed = await composeOnce(subgraphs);
+  if ('errors' in composed) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
+  return composed.sdl;
+}
+
 interface SupergraphAnswer {
   readonly supergraph: { readonly id: string } | null;
   readonly lastRefusal: string | null;
@@ -210,11 +231,11 @@ const refusesPlans = 'A subgraph refuses a fetch that was planned for it: it has
 const inUse = 'A new supergraph is in use';
 const looked = 'The running subgraphs were compared with the contracts';
 
-/** Starts clients that send every operation repeatedly. `stop` returns the operations that failed. */
-function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<OperationName>> } {
+/** Starts a client that sends every operation repeatedly. `stop` returns the operations that failed. */
+function load(shop: Guarded): { stop(): Promise<ReadonlySet<OperationName>> } {
   const failed = new Set<OperationName>();
   let isOver = false;
-  const client = async (): Promise<void> => {
+  const sendAll = async (): Promise<void> => {
     while (!isOver) {
       for (const name of names) {
         const answer = await shop.ask(name);
@@ -222,11 +243,11 @@ function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<Opera
       }
     }
   };
-  const clients = Array.from({ length: count }, client);
+  const client = sendAll();
   return {
     async stop() {
       isOver = true;
-      await Promise.all(clients);
+      await client;
       return failed;
     },
   };
@@ -234,9 +255,9 @@ function load(shop: Guarded, count: number): { stop(): Promise<ReadonlySet<Opera
 
 describe('contracts.guard: enforce', () => {
   test('refuses the supergraph of a drifted subgraph under load, and only the missing field fails until the subgraph is back', async () => {
-    await using shop = await Guarded.start({ guard: 'enforce', driftInterval: 200 });
+    await using shop = await Guarded.start({ guard: 'enforce', driftInterval: 200 }, { source: 'subgraphs' });
     const before = await shop.admin<SupergraphAnswer>('/supergraph');
-    const clients = load(shop, 2);
+    const client = load(shop);
     shop.products.deploy(withoutPrice);
     await shop.logged(refused);
     await shop.becomes<ContractsAnswer>(
@@ -275,13 +296,13 @@ describe('contracts.guard: enforce', () => {
         ],
       },
     });
-    expect(await clients.stop()).toEqual(new Set(['Price']));
+    expect(await client.stop()).toEqual(new Set(['Price']));
 
     shop.products.deploy(products);
     await shop.logged(driftIsOver);
     await shop.becomes<SupergraphAnswer>('/supergraph', ({ lastRefusal }) => lastRefusal === null);
     expect(await shop.admin('/health/ready')).toEqual({ status: 'ready', supergraph: before.supergraph?.id });
-    const back = load(shop, 2);
+    const back = load(shop);
     await shop.ask('Price');
     expect(await back.stop()).toEqual(new Set());
   });
@@ -293,7 +314,7 @@ describe('contracts.guard: enforce', () => {
       { source: 'file', parts: { timers } },
     );
     const before = await shop.admin<SupergraphAnswer>('/supergraph');
-    const clients = load(shop, 1);
+    const client = load(shop);
     await shop.publish([
       { name: 'products', url: shop.products.url, sdl: withoutPrice },
       { name: 'reviews', url: shop.reviews.url, sdl: reviewsWithPrice },
@@ -327,7 +348,7 @@ describe('contracts.guard: enforce', () => {
     const taken = await shop.admin<SupergraphAnswer>('/supergraph');
     expect(taken.supergraph?.id).not.toBe(before.supergraph?.id);
     expect(taken.lastRefusal).toBeNull();
-    expect(await clients.stop()).toEqual(new Set());
+    expect(await client.stop()).toEqual(new Set());
     // Fields that no plan fetches any more can be removed.
     shop.products.deploy(withoutPrice);
     expect(await shop.ask('Price')).toEqual({ data: answers.Price });
@@ -410,8 +431,8 @@ test('a subgraph that refuses a planned fetch is reported as drift immediately a
   // The check is over, and the next one is scheduled.
   await timers.waitForStart();
   for (const name of names) await shop.ask(name);
-  // Composition and the first check fetch the SDL; refusals do not.
-  expect(shop.products.sdlRequestCount).toBe(2);
+  // The first check fetches the SDL; refusals do not.
+  expect(shop.products.sdlRequestCount).toBe(1);
 
   now += 3_600_000;
   await timers.fire();
@@ -419,7 +440,7 @@ test('a subgraph that refuses a planned fetch is reported as drift immediately a
   expect(await shop.admin('/contracts')).toMatchObject({
     drift: { lastCheckAt: '2027-01-31T13:00:00.000Z', subgraphs: drifted },
   });
-  expect(shop.products.sdlRequestCount).toBe(3);
+  expect(shop.products.sdlRequestCount).toBe(2);
   // By now every log line about the refusals has been written.
   expect((await shop.logged(refusesPlans)).length).toBe(1);
 });

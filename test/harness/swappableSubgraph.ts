@@ -18,12 +18,14 @@ export class SwappableSubgraph implements AsyncDisposable {
     const { status, body } = await this.#answer(query, variables);
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
+  #sdl: string;
   #schema: GraphQLSchema;
   /** The number of requests for its SDL. */
   sdlRequestCount = 0;
 
   private constructor(sdl: string, resolvers: unknown) {
     this.#resolvers = resolvers;
+    this.#sdl = sdl;
     this.#schema = this.#build(sdl);
   }
 
@@ -37,7 +39,12 @@ export class SwappableSubgraph implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/graphql`;
   }
 
+  get sdl(): string {
+    return this.#sdl;
+  }
+
   deploy(sdl: string): void {
+    this.#sdl = sdl;
     this.#schema = this.#build(sdl);
   }
 
