@@ -10,7 +10,7 @@ import {
   type PlannedGraph,
   planConsumerOperations,
 } from '../../../../contracts/graph/planConsumerOperations.ts';
-import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.ts';
+import { inProcessSupergraphTools } from '../../../harness/inProcessSupergraphTools.ts';
 
 const v1 = 'type Query { shelf: Shelf } type Shelf @key(fields: "id") { id: ID! label: String }';
 const v2 = v1.replace('label: String', 'label: String width: Int');
@@ -143,7 +143,7 @@ test('a subgraph that its library refuses is reported once, beside the changes o
   const [before, after] = [contract(v1), contract(v1.replace('fields: "id"', 'fields: "isbn"'))];
   const next = new Map([[after.name, after]]);
   const changes = await diffSubgraph(before, after);
-  const composed = await composeGraph(next, supergraphTools);
+  const composed = await composeGraph(next, inProcessSupergraphTools);
   const refusals = 'findings' in composed ? composed.findings : [];
   const found = evaluateUncomposableChange({
     changes,
@@ -179,8 +179,8 @@ test('what did not compose before a candidate is dangerous, and named as such', 
   const candidate = contract('type Query { lamp: Int }', 'lamps');
   next.set('lamps', candidate);
   const [earlier, composed] = [
-    await composeGraph(before, supergraphTools),
-    await composeGraph(next, supergraphTools),
+    await composeGraph(before, inProcessSupergraphTools),
+    await composeGraph(next, inProcessSupergraphTools),
   ];
   if (!('findings' in earlier) || !('findings' in composed)) throw new Error('It composes.');
   const uncomposable = {
@@ -208,7 +208,7 @@ test('what did not compose before a candidate is dangerous, and named as such', 
 test('a duplicate definition is reported once, at the second location', async () => {
   const [before, after] = [contract(v1), contract(`${v1}\ntype Shelf { id: ID! }`)];
   const next = new Map([[after.name, after]]);
-  const composed = await composeGraph(next, supergraphTools);
+  const composed = await composeGraph(next, inProcessSupergraphTools);
   const refusals = 'findings' in composed ? composed.findings : [];
   const changes = await diffSubgraph(before, after);
   const gateway = await plan([], v1);
@@ -239,7 +239,7 @@ test('a composition error of another subgraph keeps the rollout order and adds a
   const after = contract(level.replace('BASIC', 'BASIC GOLD'));
   const wrong = contract('type Query { other: Int size: Int }', 'others');
   const next = new Map([after, wrong].map((one) => [one.name, one]));
-  const composed = await composeGraph(next, supergraphTools);
+  const composed = await composeGraph(next, inProcessSupergraphTools);
   const refusals = 'findings' in composed ? composed.findings : [];
   const changes = await diffSubgraph(before, after);
   const [first, ...others] = await evaluateUncomposableChange({
@@ -396,7 +396,7 @@ async function plan(
   operations: readonly ConsumerOperation[],
   ...sdls: readonly string[]
 ): Promise<PlannedGraph> {
-  const composed = await composeGraph(contractsOf(...sdls), supergraphTools);
+  const composed = await composeGraph(contractsOf(...sdls), inProcessSupergraphTools);
   if ('findings' in composed) throw new Error(composed.findings.map(({ message }) => message).join('\n'));
   const { graph } = composed;
   try {

@@ -8,7 +8,7 @@ import {
   type PlannedGraph,
   planConsumerOperations,
 } from '../../../../contracts/graph/planConsumerOperations.ts';
-import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.ts';
+import { inProcessSupergraphTools } from '../../../harness/inProcessSupergraphTools.ts';
 
 const shelves = `
   type Query { shelf: Shelf found: [Thing!]! }
@@ -299,7 +299,10 @@ async function plan(
     const name = ['shelves', 'stocks', 'rooms'][index] ?? '';
     return { name, url: `http://${name}.invalid/`, file: `schemas/${name}.graphql`, sdl: link + sdl };
   });
-  const composed = await composeGraph(new Map(contracts.map((one) => [one.name, one])), supergraphTools);
+  const composed = await composeGraph(
+    new Map(contracts.map((one) => [one.name, one])),
+    inProcessSupergraphTools,
+  );
   if ('findings' in composed) throw new Error(composed.findings.map(({ message }) => message).join('\n'));
   const { graph } = composed;
   try {

@@ -3,13 +3,12 @@ import { diffSubgraph } from '../../../../contracts/diff/diffSubgraph.ts';
 import { evaluateChange } from '../../../../contracts/evaluation/evaluateChange.ts';
 import { evaluateUncomposableChange } from '../../../../contracts/evaluation/evaluateUncomposableChange.ts';
 import type { Finding } from '../../../../contracts/finding.ts';
-import { composeContracts, loadGraph } from '../../../../contracts/graph/composeGraph.ts';
+import { composeGraph } from '../../../../contracts/graph/composeGraph.ts';
 import {
   type PlannedGraph,
   planConsumerOperations,
 } from '../../../../contracts/graph/planConsumerOperations.ts';
-import { loadSupergraphInProcess } from '../../../harness/loadSupergraphInProcess.ts';
-import { composeOnce } from '../../../harness/shared/compositions.ts';
+import { inProcessSupergraphTools } from '../../../harness/inProcessSupergraphTools.ts';
 import { type Contracts, goldenGatewayConfig } from './goldenGraph.ts';
 
 /** Runs the steps of a check on contracts and returns the findings. The operations are those of `old`. */
@@ -42,9 +41,7 @@ export async function planContracts(
   contracts: Contracts,
   operations: readonly ConsumerOperation[],
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
-  const composed = await loadGraph(contracts, await composeContracts(contracts, { compose: composeOnce }), {
-    load: loadSupergraphInProcess,
-  });
+  const composed = await composeGraph(contracts, inProcessSupergraphTools);
   if ('findings' in composed) return composed;
   const { graph } = composed;
   try {

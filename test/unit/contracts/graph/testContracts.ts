@@ -5,7 +5,7 @@ import {
   type PlannedGraph,
   planConsumerOperations,
 } from '../../../../contracts/graph/planConsumerOperations.ts';
-import { supergraphTools } from '../../../../gateway/contracts/supergraphTools.ts';
+import { inProcessSupergraphTools } from '../../../harness/inProcessSupergraphTools.ts';
 
 const federationLink =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext", "@requiresScopes", "@cost", "@listSize"])\n';
@@ -56,7 +56,7 @@ export class ComposedGraphs implements AsyncDisposable {
     const key = JSON.stringify(sdls);
     const known = this.#graphs.get(key);
     if (known !== undefined) return known;
-    const composed = await composeGraph(contractsOf(sdls), supergraphTools);
+    const composed = await composeGraph(contractsOf(sdls), inProcessSupergraphTools);
     if ('findings' in composed) throw new Error(composed.findings.map(({ message }) => message).join('\n'));
     this.#graphs.set(key, composed.graph);
     return composed.graph;
