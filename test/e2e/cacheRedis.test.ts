@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { type CachedShop, executeOnShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
@@ -108,9 +109,13 @@ async function stored(replica: Replica, ids: readonly string[], stock: number): 
   }
 }
 
-/** Polls until the condition holds. Bounded, so that it does not continue after a failed test. */
+/** Polls until the condition holds, and leaves the machine to others in between. Bounded, so that it does not continue
+ *  after a failed test. */
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let round = 0; round < 5_000; round++) if (await isSo()) return;
+  for (let round = 0; round < 5_000; round++) {
+    if (await isSo()) return;
+    await setTimeout(Math.min(round, 20));
+  }
   throw new Error('It never came.');
 }
 

@@ -123,7 +123,7 @@ describe('contracts check', () => {
     const [used, unused, strict] = await Promise.all([
       contracts(disk.root, 'check', '--subgraph', 'products=name.graphql'),
       contracts(disk.root, 'check', '--subgraph', 'products=unused.graphql'),
-      contractsProcess(disk.root, 'check', '--subgraph', 'products=unused.graphql', '--strict'),
+      contracts(disk.root, 'check', '--subgraph', 'products=unused.graphql', '--strict'),
     ]);
     expect([used.code, unused.code, strict.code]).toEqual([1, 0, 1]);
     expect(used.stdout).toMatch(
@@ -423,7 +423,7 @@ describe('contracts check', () => {
   });
 
   test('passes for the contracts of the demo', async () => {
-    const { code, stdout } = await contractsProcess(root, 'check', '--format', 'json');
+    const { code, stdout } = await contracts(root, 'check', '--format', 'json');
     const { summary, findings } = JSON.parse(stdout);
     const failing = findings.filter(({ severity }: { severity: string }) => !/safe|dangerous/.test(severity));
     expect([code, failing]).toEqual([0, []]);
@@ -473,7 +473,7 @@ describe('contracts init', () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(json({ data: { _service: { sdl: shipping } } }));
     const init = (...more: readonly string[]) =>
-      contractsProcess(
+      contracts(
         disk.root,
         'init',
         ...['--subgraph', 'products=products.graphql', '--subgraph', `shipping=${running.url}`, ...more],

@@ -192,7 +192,7 @@ describe('the worker planner', () => {
 
 describe('an operation that exceeds a planning limit', () => {
   /** Enough for every other plan, even on a machine that stalls for a while. */
-  const timeoutMs = 5_000;
+  const timeoutMs = 2_000;
 
   test('fails at the time limit, and a new thread plans the queued requests', async () => {
     // No second thread starts before, so that the other requests wait for the end of the first thread.
@@ -207,7 +207,7 @@ describe('an operation that exceeds a planning limit', () => {
         status: 'rejected',
         reason: {
           code: 'OPERATION_TOO_COMPLEX',
-          message: 'The operation is too complex: planning it took longer than 5000 ms (planning.timeout).',
+          message: 'The operation is too complex: planning it took longer than 2000 ms (planning.timeout).',
           extensions: { limit: 'planning.timeout', allowed: timeoutMs },
         },
       },
