@@ -13,7 +13,8 @@ import { MultipartReader, RawConnection } from './rawHttp.ts';
 import { composeOnce } from './shared/compositions.ts';
 import { longCallTimeouts, longPlanningTimeout, noShedding } from './testGateway.ts';
 
-const federation =
+/** The link to federation that a subgraph gets where it has none of its own. */
+export const inlineFederationLink =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@requires", "@provides", "@external", "@shareable", "@inaccessible", "@override", "@interfaceObject", "@context", "@fromContext"])\n';
 
 export interface InlineContext {
@@ -133,7 +134,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
     }
     const composed = await composeOnce(
       await Promise.all(
-        options.subgraphs.map(async ({ name, sdl, link = federation }) => ({
+        options.subgraphs.map(async ({ name, sdl, link = inlineFederationLink }) => ({
           name,
           sdl: link + sdl,
           url: await addressOf(name, (running.get(name) as InlineServer).url),
@@ -261,7 +262,7 @@ class InlineServer implements RunningInlineSubgraph {
   readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   #override: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined;
 
-  constructor({ sdl, link = federation, resolvers = {} }: InlineSubgraph) {
+  constructor({ sdl, link = inlineFederationLink, resolvers = {} }: InlineSubgraph) {
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));

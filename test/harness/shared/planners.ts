@@ -7,17 +7,32 @@ import {
   createApolloPlanner,
 } from '../../../gateway/planning/apolloPlanner.ts';
 
-/** A planner stores nothing about the operations that it has planned. */
-const planners = new LRUCache<string, ApolloPlanner>({ max: 12 });
+/** A planner stores nothing about the operations that it has planned. More than there are graphs in
+ *  `test/differential/`, which several suites use one after the other. */
+const planners = new LRUCache<string, ApolloPlanner>({ max: 40 });
 
-/** The planner of a supergraph, cached while it is among the recently used ones. @throws {Error} like
- *  `createApolloPlanner`. */
+/** The addresses of a supergraph with subgraphs on loopback. */
+const loopbackUrl =
+  /(?<=^ {2}\w+ @join__graph\(name: "[^"]+", url: ")http:\/\/127\.0\.0\.1:\d+[^"]*(?="\))/gm;
+
+/** The planner of a supergraph, cached while it is among the recently used ones. Ports of subgraphs do not count: tests
+ *  start the same subgraphs on different ports. @throws {Error} like `createApolloPlanner`. */
 export function sharedPlanner({ sdl, ...limits }: ApolloPlannerOptions): ApolloPlanner {
   const { maxEvaluatedPlans, pathsLimit, splitTimeoutMs } = limits;
-  const key = `${maxEvaluatedPlans} ${pathsLimit} ${splitTimeoutMs} ${sdl}`;
-  const known = planners.get(key);
-  if (known !== undefined) return known;
-  const planner = createApolloPlanner({ sdl, maxEvaluatedPlans, pathsLimit, splitTimeoutMs });
-  planners.set(key, planner);
-  return planner;
+  const urls = new Map<string, string>();
+  const portable = sdl.replace(loopbackUrl, (url) => {
+    const placeholder = `http://subgraph-${urls.size}.invalid/`;
+    urls.set(placeholder, url);
+    return placeholder;
+  });
+  const key = `${maxEvaluatedPlans} ${pathsLimit} ${splitTimeoutMs} ${portable}`;
+  let planner = planners.get(key);
+  if (planner === undefined) {
+    planner = createApolloPlanner({ sdl: portable, maxEvaluatedPlans, pathsLimit, splitTimeoutMs });
+    planners.set(key, planner);
+  }
+  return {
+    ...planner,
+    subgraphs: planner.subgraphs.map(({ name, url }) => ({ name, url: urls.get(url) ?? url })),
+  };
 }

@@ -6,6 +6,7 @@ import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
 import { apolloGatewayLoadError } from '../../harness/apolloGatewayLoadError.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { planInProcess } from '../../harness/inProcessPlanner.ts';
 import { people } from '../../harness/peopleSubgraphs.ts';
 import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 
@@ -15,6 +16,7 @@ async function load(sdl: string, urls?: ReadonlyMap<string, string>): Promise<Su
   const supergraph = await loadSupergraph({
     sdl,
     planning: testPlanningLimits,
+    startThread: planInProcess,
     ...(urls === undefined ? {} : { urls }),
   });
   opened.push(supergraph);
