@@ -20,7 +20,7 @@ import type { Monolith } from './trials.ts';
 
 // To run more cases: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 8, pool: 8, long: 32 });
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 4, pool: 8, long: 32 });
 const faultPercent = 15;
 /** Fewer seeds, because the pending fields of each response are executed twice. */
 const resumedSeeds = seeds.slice(0, Math.ceil(count / 2));
@@ -133,7 +133,7 @@ describe.each(graphsUnderTest)(
 );
 
 // A single graph, or few seeds, may have hardly any field that can be deferred.
-if (only === undefined && count >= 8) {
+if (only === undefined && count >= 4) {
   test('most graphs had pending fields in their first responses', () => {
     const counts = [...pendingByGraph.values()];
     const total = counts.reduce((sum, pending) => sum + pending, 0);

@@ -14,7 +14,7 @@ import { startEnrichedGraph } from './startEnrichedGraph.ts';
 
 // To run more cases: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 5, long: 20 });
+const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 2, pool: 5, long: 20 });
 
 describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
   'incremental responses of the graph $name, merged with their enrichment updates,',

@@ -30,6 +30,12 @@ export function chooseSeeds(variable: 'DIFFERENTIAL' | 'FUZZ', { perRun, pool, l
   return { first, count, all: Array.from({ length: count }, (_, index) => first + index) };
 }
 
+/** Which of `count` equal parts of a suite's cases this commit runs: the number of the part, from 0. `undefined` for all
+ *  of them, in `npm run test:long`. */
+export function choosePart(count: number): number | undefined {
+  return isLongRun ? undefined : firstSeedOf(process.env.TEST_COMMIT, count) - 1;
+}
+
 /** A seed from 1 to `choices`; 1 without a commit. */
 function firstSeedOf(commit: string | undefined, choices: number): number {
   const number = Number.parseInt(commit?.slice(0, 8) ?? '', 16);
