@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -38,6 +38,9 @@ export class TemporaryContractStore implements Disposable {
       'user.email=test@example.com',
       '-c',
       'commit.gpgsign=false',
+      // Git would start another process after each commit.
+      '-c',
+      'maintenance.auto=false',
     ];
     // Git's messages become part of the error.
     return execFileSync('git', [...identity, ...args], { cwd: this.root, stdio: 'pipe' })
@@ -47,7 +50,8 @@ export class TemporaryContractStore implements Disposable {
 
   /** Commits everything and tags the commit. */
   commit(tag: string): this {
-    this.git('init', '--quiet');
+    // Without a template, there are no sample hooks to copy.
+    if (!existsSync(this.path('.git'))) this.git('init', '--quiet', '--template=');
     this.git('add', '--all');
     this.git('commit', '--quiet', '--message', tag);
     this.git('tag', tag);
