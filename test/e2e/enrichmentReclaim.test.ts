@@ -11,7 +11,7 @@ import { demoSupergraphFile } from '../harness/testGateway.ts';
 const downloadTimeoutMs = 300_000;
 const testTimeoutMs = 600_000;
 
-const count = isLongRun ? 1_000 : 250;
+const count = isLongRun ? 1_000 : 100;
 const query =
   'query ($id: ID!, $first: Int!) { product(id: $id) { recommended(first: $first) { id name } } }';
 /** Different for each number, so that no two jobs are equal. */

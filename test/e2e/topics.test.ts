@@ -359,11 +359,11 @@ describe('a resuming client', () => {
     const clients = await Promise.all(
       Array.from({ length: 20 }, () => shop.subscribe(query, {}, undefined, first)),
     );
-    const seen = await Promise.all(clients.map((client) => stocks(client, 200)));
+    const seen = await Promise.all(clients.map((client) => stocks(client, 60)));
     isOver = true;
     await publishing;
-    for (const one of seen) expect(one).toEqual(numbers(2, 201));
-    for (const client of clients) expect(await stocks(client, last - 201)).toEqual(numbers(202, last));
+    for (const one of seen) expect(one).toEqual(numbers(2, 61));
+    for (const client of clients) expect(await stocks(client, last - 61)).toEqual(numbers(62, last));
     await waitForTurns(3);
     const before = shop.calls.length;
     await add(stream, ++last);
