@@ -7,6 +7,7 @@ import type { RequestContext } from './execution/requestContext.ts';
 import type { PolicyRequest } from './operation/authorization/authorizer.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
+import type { SubgraphCallEvent } from './subgraphs/httpSubgraphClient.ts';
 import type { SendPolicy } from './subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from './subgraphs/subgraphPools.ts';
 import type { AccessOfAddress } from './supergraph/sources/fetchSubgraphSdl.ts';
@@ -37,6 +38,8 @@ export interface Feature {
   decidePolicies?(request: PolicyRequest): readonly string[] | Promise<readonly string[]>;
   /** A policy around every request to a subgraph. The first feature of the list is the outermost. Read once. */
   readonly sendPolicy?: SendPolicy | undefined;
+  /** Called when a call of a subgraph has ended. Must not throw or block. */
+  onCall?(event: SubgraphCallEvent): void;
   /** Wraps what fetches the data of operations on one supergraph. Called once for each supergraph. */
   decorateFetches?(fetches: FetchSender, supergraph: Supergraph): FetchSender;
   /** Returns what observes the execution of a prepared operation; `undefined` for nothing. Must not throw or block. */

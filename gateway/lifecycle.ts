@@ -1,24 +1,20 @@
 import { ConfigError, formatConfigPath } from './config/configError.ts';
 import type { GatewayConfig } from './config/schema.ts';
-import type { Feature } from './feature.ts';
+import type { Feature, FeatureContext } from './feature.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
-import type { AccessOfAddress } from './supergraph/sources/fetchSubgraphSdl.ts';
-import type { SupergraphHolder } from './supergraph/supergraphHolder.ts';
 import type { HttpServer, StartOptions } from './transport/http/httpServer.ts';
+import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 interface LifecycleOptions {
-  readonly config: GatewayConfig;
-  /** How the schemas of subgraphs are fetched. */
-  readonly schemaAccessOf: AccessOfAddress;
+  readonly context: Pick<FeatureContext, 'config' | 'supergraphs' | 'schemaAccessOf'>;
   readonly features: readonly Feature[];
-  readonly supergraphs: SupergraphHolder;
   readonly server: HttpServer;
   readonly client: Pick<SubgraphClient, 'close'>;
-  /** This process is one of several that share the port. */
-  readonly isWorker: boolean;
   /** See `GatewayDependencies`. */
-  readonly waitToListenUnready: (() => Promise<void>) | undefined;
+  readonly worker?: WorkerIdentity;
+  /** See `GatewayDependencies`. */
+  readonly waitToListenUnready?: () => Promise<void>;
 }
 
 /** The URLs of a gateway that listens. */
@@ -28,7 +24,8 @@ export interface GatewayAddresses {
   readonly adminUrl: string;
 }
 
-/** Starts and ends the parts of a gateway, in the order in which they need each other. */
+/** Starts and ends the parts of a gateway, in the order in which they need each other, and gives each new supergraph to
+ *  the features. */
 export class Lifecycle {
   /** Resolves when the gateway has a supergraph. */
   readonly ready: Promise<void>;
@@ -36,13 +33,20 @@ export class Lifecycle {
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
-    this.ready = new Promise((resolve) => options.supergraphs.onChange(() => resolve()));
+    const { context, features } = options;
+    this.ready = new Promise((resolve) => {
+      context.supergraphs.onChange((supergraph) => {
+        for (const feature of features) feature.onSupergraph?.(supergraph);
+        resolve();
+      });
+    });
   }
 
   async start(options: StartOptions = {}): Promise<Partial<GatewayAddresses>> {
-    const { config, schemaAccessOf, supergraphs, isWorker, waitToListenUnready } = this.#options;
+    const { context, worker, waitToListenUnready } = this.#options;
+    const { config, schemaAccessOf, supergraphs } = context;
     if (options.listen === false) checkCallbackUrl(config);
-    if (isWorker) {
+    if (worker !== undefined) {
       // Other workers serve requests meanwhile.
       await supergraphs.start(createSource(config, schemaAccessOf));
       if (supergraphs.current() === undefined) await Promise.race([this.ready, waitToListenUnready?.()]);
@@ -55,7 +59,8 @@ export class Lifecycle {
   }
 
   async close(): Promise<void> {
-    const { config, features, supergraphs, server, client } = this.#options;
+    const { context, features, server, client } = this.#options;
+    const { config, supergraphs } = context;
     // One deadline for all steps.
     const deadline = performance.now() + config.listen.drainTimeout;
     await server.close();
@@ -67,7 +72,8 @@ export class Lifecycle {
   }
 
   async #listen(options: StartOptions): Promise<Partial<GatewayAddresses>> {
-    const { config, features, server } = this.#options;
+    const { context, features, server } = this.#options;
+    const { config } = context;
     const { url, adminUrl } = await server.listen(options);
     // Without a listener, the configured address is that of the application's server.
     const baseUrl = url ?? `http://${config.listen.host}:${config.listen.port}`;

@@ -7,7 +7,8 @@ import type { Feature, FeatureContext } from './feature.ts';
 import { ExplainedTracing } from './insights/explainedTracing.ts';
 import { explainOperation } from './operation/explainOperation.ts';
 import { subgraphParamNames } from './subscriptions/subscriptionFeature.ts';
-import type { RequestRecorder } from './telemetry/requestRecorder.ts';
+import { OperationLabels } from './telemetry/operationLabels.ts';
+import { RequestRecorder } from './telemetry/requestRecorder.ts';
 import { findGraphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { corsOptionsOf } from './transport/http/cors.ts';
 import { createHttpServer, type HttpServer } from './transport/http/httpServer.ts';
@@ -18,7 +19,10 @@ interface ListenersOptions {
   readonly context: FeatureContext;
   readonly features: readonly Feature[];
   readonly executeOperation: ExecuteOperation;
-  readonly recorder: RequestRecorder;
+  /** The number of open streams, for the metrics. */
+  readonly countStreams: () => number;
+  /** Names of operations that clients cannot have made up, besides those of trusted documents. */
+  readonly contracts: { hasOperation(name: string): boolean };
   readonly workerCalls: WorkerCalls | undefined;
   readonly traffic: TrafficControl;
   readonly trustedDocuments: TrustedDocuments | undefined;
@@ -32,7 +36,8 @@ export function createListeners({
   context,
   features,
   executeOperation,
-  recorder,
+  countStreams,
+  contracts,
   workerCalls,
   traffic,
   trustedDocuments,
@@ -44,6 +49,18 @@ export function createListeners({
   const { limits, security, delivery } = config;
   // Plans show fields that are not in the API schema: only GraphiQL gets them, where clients may see the subgraphs.
   const canExplain = security.graphiql && security.exposeSubgraphs;
+  const recorder = new RequestRecorder({
+    registry: context.metrics.registry,
+    log,
+    logsRequests: config.telemetry.accessLog,
+    clientHeaders: config.contracts.record,
+    countStreams,
+    labels: new OperationLabels({
+      mode: config.telemetry.metrics.operationNames,
+      isTrusted: (name) =>
+        contracts.hasOperation(name) || trustedDocuments?.manifest.operationNames.has(name) === true,
+    }),
+  });
   return createHttpServer({
     listen: config.listen,
     admin: config.admin,

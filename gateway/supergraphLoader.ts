@@ -1,12 +1,17 @@
 import { type DocumentNode, parse } from 'graphql';
 import type { GatewayConfig } from './config/schema.ts';
 import type { Feature, SupergraphReading } from './feature.ts';
+import type { Preparer } from './operation/preparer.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
 import { toPlanningLimits } from './planning/toPlanningLimits.ts';
 import { configuredUrlsOf } from './subgraphs/subgraphEndpoints.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
-import type { SupergraphHolderOptions } from './supergraph/supergraphHolder.ts';
+import {
+  createSupergraphHolder,
+  type SupergraphHolder,
+  type SupergraphHolderOptions,
+} from './supergraph/supergraphHolder.ts';
 import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -18,9 +23,23 @@ interface SupergraphLoaderOptions {
   readonly startPlannerThread?: StartPlannerThread | undefined;
 }
 
+/** Creates the holder of a gateway's supergraphs. Each is read by the features, and the most used operations are planned
+ *  before it is used. */
+export function createSupergraphs(
+  options: SupergraphLoaderOptions & { readonly preparer: Preparer },
+): SupergraphHolder {
+  const { config, preparer } = options;
+  return createSupergraphHolder({
+    load: createSupergraphLoader(options),
+    warm: (next, previous, signal) => preparer.warm(next, previous, config.planning.warmOperations, signal),
+    warmTimeoutMs: config.planning.warmTimeout,
+    onRetired: (supergraph) => preparer.evict(supergraph),
+  });
+}
+
 /** Creates the function that loads a supergraph: compiles planner and API schema, and lets every feature read and admit it.
  *  The function throws `SupergraphRefusedError` with every problem that the features report. */
-export function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHolderOptions['load'] {
+function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHolderOptions['load'] {
   const { config, features, log } = options;
   return async (sdl, signal, previous) => {
     const loaded = await loadSupergraph({

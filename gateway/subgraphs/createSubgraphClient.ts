@@ -5,7 +5,6 @@ import type { CallHooks } from './callHooks.ts';
 import { FailureEpisodes } from './failureEpisodes.ts';
 import {
   createHttpSubgraphClient,
-  type HttpSubgraphClientOptions,
   type ObservableSubgraphClient,
   type SubgraphCallEvent,
 } from './httpSubgraphClient.ts';
@@ -21,10 +20,16 @@ interface SubgraphClientOptions {
   /** Milliseconds since 1970. */
   now(): number;
   endpointOf(subgraph: string): SubgraphEndpoint;
-  /** Put around everything else, the first one outermost. */
-  readonly policies: readonly SendPolicy[];
+  /** Their policies are put around everything else, the first one outermost. Features that are added later to the list
+   *  can only observe calls. */
+  readonly features: readonly ClientFeature[];
   readonly hooks?: CallHooks | undefined;
-  readonly onCall?: HttpSubgraphClientOptions['onCall'];
+}
+
+/** What a feature can do with the calls of subgraphs (`Feature`). */
+interface ClientFeature {
+  readonly sendPolicy?: SendPolicy | undefined;
+  onCall?(event: SubgraphCallEvent): void;
 }
 
 /** Creates the gateway's client of subgraphs, with its metrics and log. */
@@ -34,22 +39,21 @@ export function createSubgraphClient({
   metrics: { registry },
   now,
   endpointOf,
-  policies,
+  features,
   hooks,
-  onCall,
 }: SubgraphClientOptions): ObservableSubgraphClient {
   const metrics = new SubgraphMetrics(registry);
   const recordCall = createCallRecorder(metrics, log, now);
   const client = createHttpSubgraphClient({
     endpointOf,
     sharesInFlightCalls: config.batching.acrossRequests,
-    policies,
+    policies: features.flatMap(({ sendPolicy }) => sendPolicy ?? []),
     hooks,
     queueTimeMs: config.overload.queueTime,
     observer: createObserver(metrics, log),
     onCall(event) {
       recordCall(event);
-      onCall?.(event);
+      for (const feature of features) feature.onCall?.(event);
     },
     onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),
   });

@@ -9,12 +9,20 @@ export interface LogLevelChange {
   readonly forSeconds?: number | undefined;
 }
 
+/** The other workers that share the port. Calls and answers are texts. */
+interface WorkersWithLogs {
+  handle(name: string, handler: (body: string) => string): void;
+  callOthers(name: string, body: string): Promise<unknown>;
+}
+
 interface LogLevelOptions {
   readonly log: Logger;
   readonly timers: Timers;
-  /** Makes the change in the other workers. */
-  readonly tellOthers: ((change: LogLevelChange) => Promise<unknown>) | undefined;
+  readonly workers: WorkersWithLogs | undefined;
 }
+
+/** The name of the call that changes the level of another worker. */
+const callName = 'log-level';
 
 /** The level of the log, which operators change while the gateway runs. */
 export class LogLevel {
@@ -26,6 +34,10 @@ export class LogLevel {
   constructor(options: LogLevelOptions) {
     this.#options = options;
     this.#configured = options.log.level;
+    options.workers?.handle(callName, (body) => {
+      this.#changeOwn(JSON.parse(body));
+      return '';
+    });
   }
 
   /** `resetsInSeconds`: until the level of the configuration applies again. */
@@ -42,12 +54,16 @@ export class LogLevel {
 
   /** Changes the level of all workers. */
   async change(change: LogLevelChange): Promise<void> {
-    this.changeOwn(change);
-    await this.#options.tellOthers?.(change);
+    this.#changeOwn(change);
+    await this.#options.workers?.callOthers(callName, JSON.stringify(change));
+  }
+
+  close(): void {
+    this.#cancelReset?.();
   }
 
   /** Changes the level of this process. */
-  changeOwn({ level, forSeconds }: LogLevelChange): void {
+  #changeOwn({ level, forSeconds }: LogLevelChange): void {
     const { log, timers } = this.#options;
     this.#cancelReset?.();
     this.#cancelReset = undefined;
@@ -56,10 +72,6 @@ export class LogLevel {
     if (forSeconds === undefined) return;
     this.#resetsAt = timers.now() + forSeconds * 1_000;
     this.#cancelReset = timers.after(forSeconds * 1_000, () => this.#reset());
-  }
-
-  close(): void {
-    this.#cancelReset?.();
   }
 
   #reset(): void {

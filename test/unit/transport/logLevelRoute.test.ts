@@ -10,7 +10,11 @@ test('the level of the log is read and changed on the admin listener, and resets
   const log = createLogger('warn', { write: () => undefined });
   const timers = createManualTimers();
   const told: LogLevelChange[] = [];
-  const logLevel = new LogLevel({ log, timers, tellOthers: async (change) => told.push(change) });
+  const workers = {
+    handle: () => {},
+    callOthers: async (_: string, change: string) => told.push(JSON.parse(change)),
+  };
+  const logLevel = new LogLevel({ log, timers, workers });
   await using server = await startScriptedServer(undefined, {
     addAdminRoutes: (routes) => addLogLevelRoute(routes, logLevel),
   });

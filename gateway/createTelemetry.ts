@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import type { TracerProvider } from '@opentelemetry/api';
+import type { GatewayConfig } from './config/schema.ts';
+import type { Feature } from './feature.ts';
+import type { MetricsExportFeature } from './metricsExport/metricsExportFeature.ts';
+import type { Logger } from './telemetry/logger.ts';
+import { LogLevel } from './telemetry/logLevel.ts';
+import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
+import type { Timers } from './time/timers.ts';
+import type { TracingFeature } from './tracing/tracingFeature.ts';
+import { addLogLevelRoute } from './transport/http/logLevelRoute.ts';
+import type { WorkerCalls } from './transport/workers/workerCalls.ts';
+
+interface TelemetryOptions {
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  readonly timers: Timers;
+  /** Milliseconds since 1970. Default: `Date.now`. */
+  readonly now?: () => number;
+  /** `undefined` for a process that shares its port with no other. */
+  readonly workerCalls: WorkerCalls | undefined;
+  readonly tracerProvider?: TracerProvider;
+}
+
+export interface Telemetry {
+  readonly metrics: Metrics;
+  /** `undefined` if tracing is off. */
+  readonly tracing: TracingFeature | undefined;
+  /** `undefined` if metrics are only read by scrapers. */
+  readonly metricsExport: MetricsExportFeature | undefined;
+  /** What the admin listener says about the process: its metrics, and the level of its log. */
+  readonly routes: Feature;
+}
+
+/** Creates what reports about a gateway, besides its log. */
+export async function createTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { log, timers, workerCalls } = options;
+  const metrics = createMetrics(workerCalls);
+  const logLevel = new LogLevel({ log, timers, workers: workerCalls });
+  return {
+    metrics,
+    ...(await loadExports(options, metrics)),
+    routes: {
+      addAdminRoutes(routes) {
+        addMetricsRoute(routes, metrics);
+        addLogLevelRoute(routes, logLevel);
+      },
+      async close() {
+        logLevel.close();
+        await metrics.close();
+      },
+    },
+  };
+}
+
+/** Loads OpenTelemetry only where traces or metrics are exported. */
+async function loadExports(
+  { config, log, timers, now = Date.now, tracerProvider, workerCalls }: TelemetryOptions,
+  metrics: Metrics,
+): Promise<Pick<Telemetry, 'tracing' | 'metricsExport'>> {
+  const { otlp, metrics: options } = config.telemetry;
+  const identity = { instanceId: randomUUID(), workerName: workerCalls?.worker.name };
+  const parts = { config, log, metrics, timers, now, identity };
+  const loadTracing = async (): Promise<TracingFeature> => {
+    const { TracingFeature } = await import('./tracing/tracingFeature.ts');
+    return new TracingFeature({ ...parts, tracerProvider });
+  };
+  const loadMetricsExport = async (): Promise<MetricsExportFeature> => {
+    const { MetricsExportFeature } = await import('./metricsExport/metricsExportFeature.ts');
+    return new MetricsExportFeature(parts);
+  };
+  return {
+    tracing: otlp.endpoint === '' && tracerProvider === undefined ? undefined : await loadTracing(),
+    metricsExport: options.otlp ? await loadMetricsExport() : undefined,
+  };
+}

@@ -1,0 +1,42 @@
+import { HeaderAuthentication } from './admission/authentication/authentication.ts';
+import { TokenAuthentication } from './admission/authentication/tokenAuthentication.ts';
+import { createIdentityReader, type ReadIdentity } from './admission/identity.ts';
+import type { FeatureContext } from './feature.ts';
+import { createSchemaAccess } from './subgraphs/schemaAccess.ts';
+import type { SubgraphCertificates } from './subgraphs/subgraphCertificates.ts';
+import { createSubgraphEndpoints } from './subgraphs/subgraphEndpoints.ts';
+import type { StreamLimiter } from './subscriptions/streamLimiter.ts';
+import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
+
+interface FeatureContextOptions
+  extends Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers' | 'supergraphs' | 'tracing'> {
+  /** Default: `Date.now`. */
+  readonly now?: () => number;
+  readonly certificates: SubgraphCertificates;
+  readonly openStreams: StreamLimiter;
+  readonly worker?: WorkerIdentity;
+  /** Default: as the configuration says. */
+  readonly readIdentity?: ReadIdentity;
+}
+
+/** Creates what every feature of a gateway gets. */
+export function createFeatureContext(options: FeatureContextOptions): FeatureContext {
+  const { config, log, metrics, timers, now = Date.now, supergraphs, tracing } = options;
+  const { certificates, openStreams, worker } = options;
+  const { jwt, identity } = config.security;
+  const basics = { config, log, metrics, timers, now };
+  const readIdentity = options.readIdentity ?? createIdentityReader(identity);
+  return {
+    ...basics,
+    tracing,
+    supergraphs,
+    endpointOf: createSubgraphEndpoints(config, supergraphs, certificates),
+    schemaAccessOf: createSchemaAccess(config, certificates),
+    openStream: (clientKey) => openStreams.open(clientKey),
+    authentication:
+      jwt === undefined || options.readIdentity !== undefined
+        ? new HeaderAuthentication(readIdentity)
+        : new TokenAuthentication({ ...basics, jwt, readIdentity }),
+    newId: createIdGenerator(worker?.name),
+  };
+}

@@ -1,0 +1,101 @@
+import type { ExecuteOperation } from './admission/apolloPipeline.ts';
+import { createTrafficControl } from './admission/createTrafficControl.ts';
+import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
+import { RequestContextFactory } from './admission/requestContextFactory.ts';
+import { RequestPriorities } from './admission/requestPriorities.ts';
+import type { TrafficControl } from './admission/trafficControl.ts';
+import type { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
+import { SubgraphFetchSender } from './execution/subgraphFetchSender.ts';
+import type { ExtensionFeature } from './extensions/extensionFeature.ts';
+import type { Feature, FeatureContext } from './feature.ts';
+import { createFetchChain, observersOf } from './fetchChain.ts';
+import { Authorizer } from './operation/authorization/authorizer.ts';
+import { createOverrideDecisions } from './operation/overrideDecision.ts';
+import type { Preparer } from './operation/preparer.ts';
+import { Pipeline } from './pipeline.ts';
+import { registerResponseMetrics } from './response/responseMetrics.ts';
+import { SharedResponses } from './response/sharedResponses.ts';
+import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
+import type { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
+import type { Supergraph } from './supergraph/supergraph.ts';
+
+interface RequestPathOptions {
+  readonly context: FeatureContext;
+  /** Without those that the request path brings itself. */
+  readonly features: readonly Feature[];
+  readonly preparer: Preparer;
+  readonly client: SubgraphClient;
+  readonly subscriptions: SubscriptionFeature;
+  readonly enrichment: EnrichmentFeature;
+  readonly extensions: ExtensionFeature | undefined;
+  /** What `overload` measures. Default: the load of this process. */
+  readonly load?: LoadSource;
+  /** Default: `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** The stages that an operation passes from its admission to its response. */
+export interface RequestPath {
+  /** Runs an operation that transports have admitted. */
+  readonly executeOperation: ExecuteOperation;
+  readonly traffic: TrafficControl;
+  /** The stages that read supergraphs, or have routes. */
+  readonly features: readonly Feature[];
+}
+
+/** Builds the stages with the features that extend them. Jobs of enrichments run on the same path. */
+export function createRequestPath(options: RequestPathOptions): RequestPath {
+  const { context, features, preparer, client, subscriptions, enrichment, extensions } = options;
+  const { load = new ProcessLoad(), random = Math.random } = options;
+  const { config, log, metrics, supergraphs, openStream, tracing } = context;
+  const priorities = new RequestPriorities(config.overload.priorities);
+  const traffic = createTrafficControl({ ...context, priorities, load });
+  const authorizer = new Authorizer({
+    onDenied: config.security.authorization.onDenied,
+    deciders: features,
+    onDecisionFailed: (err, requestId) => log.error({ err, requestId }, 'Deciding policies failed'),
+  });
+  const sharedResponses = new SharedResponses();
+  registerResponseMetrics(metrics.registry, () => sharedResponses.joinCount);
+  const pipeline = new Pipeline({
+    preparer,
+    authorizer,
+    traffic,
+    fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features, {
+      isRecorded: config.telemetry.accessLog,
+    }),
+    subscriptions: subscriptions.subscriptions,
+    enrichment: enrichment.coordinator,
+    openStream,
+    sharedResponses: config.batching.acrossRequests ? sharedResponses : undefined,
+    errorPolicy: config.security,
+    answerSize: config.limits.answerSize,
+    tracing,
+    onInternalError: (err, request) => log.error({ err, ...request }, 'A fetch failed unexpectedly'),
+    onPlanningFailed: (err, request) =>
+      log.error({ err, ...request }, 'A valid operation could not be planned'),
+    requestContexts: new RequestContextFactory({
+      config,
+      priorities,
+      overridesFor: createOverrideDecisions(config.override, random),
+    }),
+    extendContext: extensions?.extendContext,
+    observeExecution: observersOf(features),
+    onPrepared: (request, operation) => {
+      for (const feature of features) feature.onOperation?.(request);
+      return extensions?.onPlan?.(request, operation);
+    },
+  });
+  enrichment.runJobsWith(pipeline.createJobExecutor(() => supergraphs.acquire()));
+  const replanSubscriptions = (supergraph: Supergraph): void => {
+    pipeline
+      .replanSubscriptions(supergraph)
+      .catch((err: unknown) => log.error({ err }, 'Replanning subscriptions for the new supergraph failed'));
+  };
+  const execute: ExecuteOperation = (request, supergraph) => pipeline.respond(request, supergraph);
+  return {
+    executeOperation: extensions?.decorateExecution?.(execute) ?? execute,
+    traffic,
+    features: [authorizer, traffic, { onSupergraph: replanSubscriptions }],
+  };
+}
