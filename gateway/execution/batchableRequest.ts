@@ -1,0 +1,112 @@
+import { deadlineExceededError } from '../subgraphs/callErrors.ts';
+import { type CallPriority, mostUrgent, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
+import type { FetchSpan } from '../telemetry/fetchSpan.ts';
+import { createCountdownLatch } from './countdownLatch.ts';
+import { type FetchCall, type FetchResult, serializeVariables, toFailedResult } from './fetchCall.ts';
+import type { EntityRequest } from './fetchSender.ts';
+import type { FusedShape } from './fetchShape.ts';
+import { type RequestContext, sharingKeyFor } from './requestContext.ts';
+
+/** An entity request that can be part of a batch and be cancelled by itself. */
+export class BatchableRequest {
+  readonly calls: readonly FetchCall[];
+  readonly requestContext: RequestContext;
+  readonly fused: FusedShape;
+  readonly size: number;
+  isCancelled = false;
+  onCancel: (() => void) | undefined;
+  readonly #onDone: () => void;
+
+  constructor(request: EntityRequest, fused: FusedShape) {
+    this.calls = request.calls;
+    this.requestContext = request.requestContext;
+    this.fused = fused;
+    this.size = request.calls.reduce((sum, call) => sum + call.representations.length, 0);
+    this.#onDone = request.onDone;
+  }
+
+  /** Everything that may change the response, except the representations. */
+  batchKey(): string {
+    const { subgraph } = this.fused;
+    const ids = this.calls.map((call) => call.shape.id).join(' ');
+    const variables = this.calls.map((call, n) =>
+      serializeVariables(call, (name) => this.fused.variableNameOf(n, name)),
+    );
+    return JSON.stringify([
+      subgraph,
+      sharingKeyFor(this.requestContext, subgraph),
+      this.requestContext.headersFor(subgraph).key,
+      this.isDeferred,
+      ids,
+      variables,
+    ]);
+  }
+
+  get span(): FetchSpan | undefined {
+    return this.calls[0]?.span;
+  }
+
+  get isDeferred(): boolean {
+    return (this.calls[0]?.group ?? 0) > 0;
+  }
+
+  /** Of its most urgent call. */
+  get priority(): CallPriority {
+    // Another request may have joined the fetch since it was sent.
+    return this.calls
+      .map(({ priority, raisablePriority }) => raisablePriority?.current ?? priority)
+      .reduce(mostUrgent);
+  }
+
+  get requestPriority(): RequestPriority {
+    return this.requestContext.preferences.priority ?? 'normal';
+  }
+
+  get deadline(): number {
+    return this.requestContext.deadlineFor(this.fused.subgraph);
+  }
+
+  cancel(): void {
+    if (this.isCancelled) return;
+    this.isCancelled = true;
+    this.onCancel?.();
+  }
+
+  /** The request's deadline has passed. Other requests of the batch may have later ones. */
+  expire(): void {
+    if (this.isCancelled) return;
+    const failure = toFailedResult(deadlineExceededError(this.fused.subgraph));
+    settleAll([this], () => failure, this.#onDone);
+    this.cancel();
+  }
+
+  finish(): void {
+    this.onCancel = undefined;
+    if (!this.isCancelled) this.#onDone();
+  }
+}
+
+/** Settles every call of these requests. `done` is called when all results have been processed. */
+export function settleAll(
+  requests: readonly BatchableRequest[],
+  resultOf: (request: number, call: number) => FetchResult,
+  done: () => void,
+): void {
+  const only = requests.length === 1 ? requests[0] : undefined;
+  if (only !== undefined && only.calls.length === 1 && !only.isCancelled) {
+    only.calls[0]?.settle(resultOf(0, 0), done);
+    return;
+  }
+  const open = requests.map((request) => (request.isCancelled ? [] : request.calls));
+  const countDown = createCountdownLatch(
+    open.reduce((count, calls) => count + calls.length, 0),
+    done,
+  );
+  open.forEach((calls, r) => {
+    calls.forEach((call, n) => {
+      // Settling an earlier call may have cancelled the request.
+      if (requests[r]?.isCancelled === true) countDown();
+      else call.settle(resultOf(r, n), countDown);
+    });
+  });
+}

@@ -1,0 +1,188 @@
+import { GatewayError } from '../errors.ts';
+import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
+import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
+import { type BatchableRequest, settleAll } from './batchableRequest.ts';
+import {
+  type FetchCall,
+  type FetchError,
+  type FetchResult,
+  serializeVariables,
+  toFailedResult,
+  toFetchResult,
+} from './fetchCall.ts';
+import type { FusedShape } from './fetchShape.ts';
+import { isPlainObject, type ResponseObject } from './responseTree.ts';
+
+/** The representations of one HTTP request: one list per fetch of the fused shape, with the representations of all client
+ *  requests. */
+export class RepresentationBatch {
+  readonly #requests: readonly BatchableRequest[];
+  /** Per fetch: the representations. */
+  readonly #texts: (readonly string[])[] = [];
+  /** Per request and fetch: indices of its representations; `undefined` if they are the whole list. */
+  readonly #indices: (readonly number[] | undefined)[][] = [];
+
+  constructor(requests: readonly BatchableRequest[]) {
+    this.#requests = requests;
+    const first = requests[0] as BatchableRequest;
+    if (requests.length === 1) {
+      this.#texts = first.calls.map((call) => call.representations);
+      this.#indices = [first.calls.map(() => undefined)];
+      return;
+    }
+    const merged = first.calls.map(() => new Map<string, number>());
+    this.#indices = requests.map((request) =>
+      request.calls.map((call, n) => {
+        const indices = merged[n] as Map<string, number>;
+        return call.representations.map((text) => {
+          const known = indices.get(text);
+          if (known !== undefined) return known;
+          indices.set(text, indices.size);
+          return indices.size - 1;
+        });
+      }),
+    );
+    this.#texts = merged.map((indices) => [...indices.keys()]);
+  }
+
+  /** Representations. */
+  get size(): number {
+    return this.#texts.reduce((sum, texts) => sum + texts.length, 0);
+  }
+
+  body(fused: FusedShape): string {
+    let text = fused.bodyPrefix;
+    (this.#requests[0] as BatchableRequest).calls.forEach((call, n) => {
+      const name = fused.variableNameOf(n, 'representations');
+      const others = serializeVariables(call, (variable) => fused.variableNameOf(n, variable));
+      text += `${n === 0 ? '' : ','}"${name}":[${(this.#texts[n] as readonly string[]).join(',')}]`;
+      if (others !== '') text += `,${others}`;
+    });
+    return `${text}}}`;
+  }
+
+  settle(fused: FusedShape, response: SubgraphResponse, done: () => void): void {
+    if (response.errors === undefined) {
+      const results = this.#createResults(fused, response, { ofRequest: [], ofFetches: [] });
+      settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done);
+      return;
+    }
+    runInSlices(
+      this.#groupAndCreateResults(fused, response),
+      (results) => settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done),
+      (fault) => {
+        const error = new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault });
+        settleAll(this.#requests, () => toFailedResult(error), done);
+      },
+    );
+  }
+
+  *#groupAndCreateResults(
+    fused: FusedShape,
+    response: SubgraphResponse,
+  ): SlicedTask<readonly FetchResult[][]> {
+    return this.#createResults(fused, response, yield* groupErrors(fused, response.errors ?? []));
+  }
+
+  /** Creates all results before the first one is settled, because the receiver modifies the objects. */
+  #createResults(fused: FusedShape, response: SubgraphResponse, errors: GroupedErrors): FetchResult[][] {
+    const data: ResponseObject = isPlainObject(response.data) ? response.data : {};
+    const taken = new Set<unknown>();
+    return this.#requests.map((request, r) =>
+      request.calls.map((call, n) => {
+        const expected = (this.#texts[n] as readonly string[]).length;
+        const indices = this.#indices[r]?.[n];
+        return this.#createResult(
+          call,
+          data[fused.aliasOf(n)],
+          indices,
+          expected,
+          errors,
+          n,
+          response,
+          taken,
+        );
+      }),
+    );
+  }
+
+  #createResult(
+    call: FetchCall,
+    entities: unknown,
+    indices: readonly number[] | undefined,
+    expected: number,
+    errors: GroupedErrors,
+    n: number,
+    response: SubgraphResponse,
+    taken: Set<unknown>,
+  ): FetchResult {
+    const { shape } = call;
+    const own = errors.ofFetches[n];
+    const all = own === undefined ? errors.ofRequest : [...errors.ofRequest, ...own];
+    if (!Array.isArray(entities) || entities.length !== expected) {
+      if (all.length === 0 || Array.isArray(entities)) {
+        return toFailedResult(
+          new GatewayError(
+            'SUBGRAPH_INVALID_RESPONSE',
+            'A subgraph returned other entities than were requested.',
+            {
+              subgraph: shape.subgraph,
+              cause: `_entities: ${Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list'}`,
+            },
+          ),
+        );
+      }
+      const own = indices === undefined ? all : errorsOfEntities(indices, all);
+      // If only entities of other requests have errors, these errors failed this request as well.
+      const reported =
+        own.length > 0 ? own : all.map((error) => ({ ...error, entityIndex: undefined, path: [] }));
+      return toFetchResult(response, undefined, reported);
+    }
+    if (indices === undefined) {
+      return toFetchResult(response, entities, all);
+    }
+    const requested = indices.map((index) => {
+      const entity: unknown = entities[index];
+      if (!isPlainObject(entity)) return entity;
+      // The first request gets the object itself and modifies it; others get a copy.
+      if (!taken.has(entity)) {
+        taken.add(entity);
+        return entity;
+      }
+      return structuredClone(entity);
+    });
+    return toFetchResult(response, requested, errorsOfEntities(indices, all));
+  }
+}
+
+/** Returns the errors of these entities of a batch, with their indices in `entityIndices`, and errors without an entity. */
+function errorsOfEntities(entityIndices: readonly number[], errors: readonly FetchError[]): FetchError[] {
+  const ownIndexOf = new Map(entityIndices.map((entityIndex, index) => [entityIndex, index]));
+  return errors.flatMap((error) => {
+    if (error.entityIndex === undefined) return [error];
+    const index = ownIndexOf.get(error.entityIndex);
+    return index === undefined ? [] : [{ ...error, entityIndex: index }];
+  });
+}
+
+/** Long lists of errors pause after so many. */
+const errorsPerSlice = 500;
+
+interface GroupedErrors {
+  readonly ofRequest: readonly FetchError[];
+  readonly ofFetches: readonly (readonly FetchError[])[];
+}
+
+function* groupErrors(fused: FusedShape, entries: readonly SubgraphErrorEntry[]): SlicedTask<GroupedErrors> {
+  const general: FetchError[] = [];
+  const byFetch: FetchError[][] = fused.shapes.map(() => []);
+  for (const [number, entry] of entries.entries()) {
+    if (number % errorsPerSlice === errorsPerSlice - 1) yield;
+    const [alias, index, ...path] = entry.path ?? [];
+    const n = fused.shapes.findIndex((_, candidate) => fused.aliasOf(candidate) === alias);
+    if (n === -1) general.push({ entry, entityIndex: undefined, path: [] });
+    else if (typeof index === 'number') byFetch[n]?.push({ entry, entityIndex: index, path });
+    else byFetch[n]?.push({ entry, entityIndex: undefined, path: [] });
+  }
+  return { ofRequest: general, ofFetches: byFetch };
+}
