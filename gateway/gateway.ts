@@ -140,7 +140,7 @@ export async function createGateway(
   const openStreams = new StreamLimiter(config.subscriptions);
   const preparer = createPreparer(config, metrics);
 
-  // What is created here reads the list later. It is complete before the first supergraph is loaded.
+  // Supergraphs, client and request path read the list later. It is complete before the first supergraph is loaded.
   const features: Feature[] = [];
   const add = <Added extends Feature | undefined>(feature: Added): Added => {
     if (feature !== undefined) features.push(feature);
