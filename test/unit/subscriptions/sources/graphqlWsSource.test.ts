@@ -383,7 +383,8 @@ describe('connections that end at every stage', () => {
     [503, 'SUBGRAPH_UNREACHABLE'],
   ])('reports a handshake that is answered with status %d', async (status, code) => {
     const server = createTcpServer((socket) => {
-      socket.on('error', () => {});
+      // Without reading, it would stay open after the client has closed its side.
+      socket.on('error', () => {}).resume();
       socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
     });
     server.listen(0, '127.0.0.1');
@@ -397,7 +398,8 @@ describe('connections that end at every stage', () => {
 
   test('an invalid handshake ends the subscription with an error', async () => {
     const server = createTcpServer((socket) => {
-      socket.on('error', () => {});
+      // Without reading, it would stay open after the client has closed its side.
+      socket.on('error', () => {}).resume();
       socket.end('SSH-2.0-OpenSSH\r\n');
     });
     server.listen(0, '127.0.0.1');
