@@ -29,7 +29,7 @@ export const planInProcess: StartPlannerThread = async (options, signal): Promis
       await setImmediate();
       if (!isAlive) return { kind: 'lost', reason: { kind: 'ended' } };
       try {
-        return { kind: 'planned', plan: JSON.parse(JSON.stringify(planner.plan(request))) };
+        return { kind: 'planned', plan: planner.plan(request) };
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         return { kind: 'failed', message, exceeded: describeExceededLimit(error) };
