@@ -34,15 +34,14 @@ function combined(operation: DemoOperation, seed: number): DeferTrial[] {
   });
 }
 
-/** Each trial with a format. A commit has one format for a trial, the next one for the trial after it, and so on;
- *  `npm run test:long` has all of them. */
+const parts = 2 * deferFormats.length;
+const part = choosePart(parts);
+
+/** Each trial with each format; of these, a commit runs a quarter, and `npm run test:long` all. */
 function withFormats(trials: readonly DeferTrial[]) {
-  const first = choosePart(deferFormats.length);
-  return trials.flatMap((trial, index) =>
-    deferFormats
-      .filter((_, number) => first === undefined || number === (first + index) % deferFormats.length)
-      .map((format) => ({ trial, format })),
-  );
+  return trials
+    .flatMap((trial) => deferFormats.map((format) => ({ trial, format })))
+    .filter((_, index) => part === undefined || index % parts === part);
 }
 
 let gateway: TestGateway;
