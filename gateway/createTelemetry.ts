@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { TracerProvider } from '@opentelemetry/api';
 import type { GatewayConfig } from './config/schema.ts';
 import type { Feature } from './feature.ts';
 import type { MetricsExportFeature } from './metricsExport/metricsExportFeature.ts';
@@ -7,7 +6,7 @@ import type { Logger } from './telemetry/logger.ts';
 import { LogLevel } from './telemetry/logLevel.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
 import type { Timers } from './time/timers.ts';
-import type { TracingFeature } from './tracing/tracingFeature.ts';
+import type { TracingFeature, TracingFeatureOptions } from './tracing/tracingFeature.ts';
 import { addLogLevelRoute } from './transport/http/logLevelRoute.ts';
 import type { WorkerCalls } from './transport/workers/workerCalls.ts';
 
@@ -19,7 +18,7 @@ interface TelemetryOptions {
   readonly now?: () => number;
   /** `undefined` for a process that shares its port with no other. */
   readonly workerCalls: WorkerCalls | undefined;
-  readonly tracerProvider?: TracerProvider;
+  readonly tracerProvider?: TracingFeatureOptions['tracerProvider'];
 }
 
 export interface Telemetry {

@@ -8,7 +8,7 @@ import { SpanExportQueue } from './spanExportQueue.ts';
 import { SpanRecorder } from './spanRecorder.ts';
 import { registerTracingMetrics } from './tracingMetrics.ts';
 
-interface TracingFeatureOptions extends Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers'> {
+export interface TracingFeatureOptions extends Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers'> {
   /** The application's provider, which samples and exports. Without it, spans go to `telemetry.otlp.endpoint`. */
   readonly tracerProvider: TracerProvider | undefined;
   readonly identity: GatewayIdentity;
