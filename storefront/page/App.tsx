@@ -1,11 +1,13 @@
 import { useEffect, useRef } from 'react';
 import { Catalogue } from './Catalogue.tsx';
-import { Link, usePathname, useSearch } from './navigation.tsx';
+import { Link, useMode, usePathname } from './navigation.tsx';
 import { ProductPage } from './ProductPage.tsx';
-import { deferralModeOf, type Route, routeOf } from './routes.ts';
+import { departmentHref, type Route, routeOf } from './routes.ts';
+import { useOnline } from './useOnline.ts';
 
 export function App() {
   const pathname = usePathname();
+  const mode = useMode();
   const main = useRef<HTMLElement>(null);
   const shownPathname = useRef(pathname);
 
@@ -25,7 +27,7 @@ export function App() {
       </a>
       <header className="masthead">
         <div className="frame">
-          <Link className="brand" href="/">
+          <Link className="brand" href={departmentHref(undefined, mode)}>
             <svg viewBox="0 0 32 32" aria-hidden="true">
               <rect width="32" height="32" rx="8" fill="#0b6b62" />
               <path
@@ -50,17 +52,28 @@ export function App() {
           one gateway.
         </p>
       </footer>
+      <OfflineNotice />
     </>
   );
 }
 
+function OfflineNotice() {
+  const isOnline = useOnline();
+  return (
+    <div className="offline" role="status">
+      {isOnline ? null : (
+        <p>You are offline. What you see is from before; the page catches up when the connection is back.</p>
+      )}
+    </div>
+  );
+}
+
 function RouteContent({ route }: { readonly route: Route }) {
-  const deferralMode = deferralModeOf(useSearch());
   switch (route.kind) {
     case 'catalogue':
       return <Catalogue key={route.department} department={route.department} />;
     case 'product':
-      return <ProductPage key={`${route.id} ${deferralMode}`} id={route.id} deferralMode={deferralMode} />;
+      return <ProductPage key={route.id} id={route.id} />;
     case 'nowhere':
       return (
         <>

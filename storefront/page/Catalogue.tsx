@@ -1,10 +1,11 @@
 import { NetworkStatus } from '@apollo/client';
 import { useQuery } from '@apollo/client/react';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { formatCount } from './format.ts';
 import { Notice } from './Notice.tsx';
-import { Link } from './navigation.tsx';
+import { Link, useMode } from './navigation.tsx';
 import { catalogueQuery, type Department, type ProductSort } from './operations.ts';
+import { Placeholder } from './Placeholder.tsx';
 import { ProductCard, ProductCardSkeleton } from './ProductCard.tsx';
 import { departmentHref, departments } from './routes.ts';
 
@@ -61,9 +62,13 @@ interface DepartmentLinkProps {
 }
 
 function DepartmentLink({ department, name, current }: DepartmentLinkProps) {
+  const mode = useMode();
   return (
     <li>
-      <Link href={departmentHref(department)} aria-current={department === current ? 'page' : undefined}>
+      <Link
+        href={departmentHref(department, mode)}
+        aria-current={department === current ? 'page' : undefined}
+      >
         {name}
       </Link>
     </li>
@@ -77,15 +82,17 @@ function ProductGrid({ department, sort }: { department: Department | undefined;
     notifyOnNetworkStatusChange: true,
   });
   const catalog = data?.catalog;
+  const retry = (): void => void refetch().catch(keepNotice);
+  useRetryWhile(error !== undefined && !catalog, retry);
 
   if (catalog === undefined || catalog === null) {
-    const isComing = networkStatus !== NetworkStatus.ready && networkStatus !== NetworkStatus.error;
-    if (isComing) return <GridSkeleton />;
+    const isFirst = networkStatus === NetworkStatus.loading || networkStatus === NetworkStatus.setVariables;
+    if (isFirst) return <GridSkeleton />;
     return (
       <Notice
         text="The products could not be loaded."
-        reason={error?.message}
-        onRetry={() => void refetch().catch(keepNotice)}
+        reason="The page tries again by itself, and shows them as soon as they answer."
+        onRetry={retry}
       />
     );
   }
@@ -93,7 +100,8 @@ function ProductGrid({ department, sort }: { department: Department | undefined;
   const { edges, pageInfo, totalCount } = catalog;
   const isLoadingMore = networkStatus === NetworkStatus.fetchMore;
   const loadMore = (): void => {
-    if (!isLoadingMore) void fetchMore({ variables: { after: pageInfo.endCursor } }).catch(keepNotice);
+    if (!isLoadingMore)
+      void fetchMore({ variables: { after: pageInfo.endCursor }, context: oneResult }).catch(keepNotice);
   };
   return (
     <>
@@ -105,6 +113,9 @@ function ProductGrid({ department, sort }: { department: Department | undefined;
         ))}
       </ul>
       <div className="more">
+        {error === undefined ? null : (
+          <Notice text="Some ratings or stock levels are missing." onRetry={retry} />
+        )}
         <p role="status">
           {formatCount(edges.length)} of {formatCount(totalCount)} products
         </p>
@@ -120,11 +131,8 @@ function ProductGrid({ department, sort }: { department: Department | undefined;
 
 function GridSkeleton() {
   return (
-    <>
-      <p className="visually-hidden" role="status">
-        Loading products…
-      </p>
-      <ul className="grid" aria-hidden="true">
+    <Placeholder state="pending" text="The products take longer than usual…">
+      <ul className="grid">
         {Array.from({ length: 8 }, (_, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: placeholders have no other identity
           <li key={index}>
@@ -132,9 +140,30 @@ function GridSkeleton() {
           </li>
         ))}
       </ul>
-    </>
+    </Placeholder>
   );
 }
+
+const retryMs = 5000;
+
+/** Calls `retry` regularly, and when the browser is online again. */
+function useRetryWhile(hasFailed: boolean, retry: () => void): void {
+  const newest = useRef(retry);
+  newest.current = retry;
+  useEffect(() => {
+    if (!hasFailed) return;
+    const call = (): void => newest.current();
+    const timer = setInterval(call, retryMs);
+    window.addEventListener('online', call);
+    return () => {
+      clearInterval(timer);
+      window.removeEventListener('online', call);
+    };
+  }, [hasFailed]);
+}
+
+// `fetchMore` waits for the last result of its operation.
+const oneResult = { takesOneResult: true };
 
 // The page already shows the failure as the error of the query.
 function keepNotice(): void {}

@@ -1,5 +1,5 @@
-import { Link } from './navigation.tsx';
-import type { CardProduct } from './operations.ts';
+import { Link, useMode } from './navigation.tsx';
+import type { CardProduct, TileProduct } from './operations.ts';
 import { Price } from './Price.tsx';
 import { ProductArt } from './ProductArt.tsx';
 import { Rating } from './Rating.tsx';
@@ -7,24 +7,26 @@ import { productHref } from './routes.ts';
 import { StockLevel } from './StockLevel.tsx';
 
 interface ProductCardProps {
-  readonly product: CardProduct;
+  /** A tile has neither a rating nor a stock. */
+  readonly product: CardProduct | TileProduct;
   /** The heading level below the headings around the card. */
   readonly heading: 'h2' | 'h3';
 }
 
 export function ProductCard({ product, heading: Heading }: ProductCardProps) {
+  const mode = useMode();
   return (
     <article className="card">
       <ProductArt seed={product.id} />
       <div className="card-body">
         <p className="eyebrow">{product.brand.name}</p>
         <Heading>
-          <Link href={productHref(product.id)}>{product.name}</Link>
+          <Link href={productHref(product.id, mode)}>{product.name}</Link>
         </Heading>
-        <Rating value={product.averageRating} count={product.reviewCount} />
+        {'stock' in product ? <Rating value={product.averageRating} count={product.reviewCount} /> : null}
         <div className="card-foot">
           <Price money={product.price} />
-          <StockLevel stock={product.stock} />
+          {'stock' in product ? <StockLevel stock={product.stock} /> : null}
         </div>
       </div>
     </article>

@@ -1,7 +1,7 @@
 interface RatingProps {
   /** From 0 to 5; `null` without ratings. */
   readonly value: number | null | undefined;
-  /** The number of ratings. */
+  /** The number of ratings; `null` if it is unknown. Omitted for a single rating. */
   readonly count?: number | null | undefined;
 }
 
@@ -9,6 +9,7 @@ const star = 'M8 1.2l2.1 4.5 4.9.6-3.6 3.4.9 4.9L8 12.2l-4.3 2.4.9-4.9L1 6.3l4.9
 
 /** Five stars, filled up to the value, with the number beside them. */
 export function Rating({ value, count }: RatingProps) {
+  if (count === null) return <span className="rating">Rating not available at the moment</span>;
   if (value === null || value === undefined) return <span className="rating">Not rated yet</span>;
   const shown = value.toFixed(1).replace(/\.0$/, '');
   return (
@@ -25,7 +26,7 @@ export function Rating({ value, count }: RatingProps) {
           </g>
         ))}
       </svg>
-      {count === undefined || count === null ? null : `${shown} (${count})`}
+      {count === undefined ? null : `${shown} (${count})`}
     </span>
   );
 }

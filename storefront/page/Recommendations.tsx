@@ -1,59 +1,46 @@
 import type { CSSProperties } from 'react';
-import { Notice } from './Notice.tsx';
-import type { CardProduct } from './operations.ts';
+import type { TileProduct } from './operations.ts';
+import { Placeholder } from './Placeholder.tsx';
 import { ProductCard, ProductCardSkeleton } from './ProductCard.tsx';
+import type { PartState } from './productLoader.ts';
 
 interface RecommendationsProps {
-  /** `undefined` or `null` until the recommendations arrive, and permanently if they fail. */
-  readonly products: readonly CardProduct[] | null | undefined;
-  readonly isPending: boolean;
+  readonly products: readonly TileProduct[] | null | undefined;
+  readonly state: PartState;
   readonly onRetry: () => void;
 }
 
-/** The slow part of the product page. It reserves its space from the start, so that the layout does not move when it
- *  fills in. */
-export function Recommendations({ products, isPending: isComing, onRetry }: RecommendationsProps) {
-  const isPending = !products && isComing;
+const words = {
+  pending: 'Choosing what goes with this product takes a moment. Everything else on this page is ready.',
+  failed: 'Recommendations are not available at the moment. They appear here as soon as they are.',
+};
+
+/** The slowest part of the product page. It has the same size in every state. */
+export function Recommendations({ products, state, onRetry }: RecommendationsProps) {
   return (
-    <section className="section" aria-labelledby="recommendations-title" aria-busy={isPending}>
+    <section className="section" aria-labelledby="recommendations-title" aria-busy={state === 'pending'}>
       <h2 id="recommendations-title">You may also like</h2>
-      <p className="visually-hidden" role="status">
-        {statusOf(products, isPending)}
-      </p>
-      <RecommendationList products={products} isPending={isPending} onRetry={onRetry} />
+      {state === 'arrived' ? (
+        <RecommendationList products={products ?? []} />
+      ) : (
+        <Placeholder state={state} text={words[state]} onRetry={onRetry}>
+          <ul className="recommendations">
+            {[0, 1, 2, 3].map((index) => (
+              <li key={index}>
+                <ProductCardSkeleton />
+              </li>
+            ))}
+          </ul>
+        </Placeholder>
+      )}
     </section>
   );
 }
 
-function statusOf(products: RecommendationsProps['products'], isPending: boolean): string {
-  if (isPending) return 'Loading recommendations…';
-  return products ? `${products.length} recommendations` : '';
-}
-
-interface RecommendationListProps {
-  readonly products: RecommendationsProps['products'];
-  readonly isPending: boolean;
-  readonly onRetry: () => void;
-}
-
-function RecommendationList({ products, isPending, onRetry }: RecommendationListProps) {
-  if (isPending) {
-    return (
-      <ul className="recommendations" data-state="pending" aria-hidden="true">
-        {[0, 1, 2, 3].map((index) => (
-          <li key={index}>
-            <ProductCardSkeleton />
-          </li>
-        ))}
-      </ul>
-    );
-  }
-  if (!products) {
-    return <Notice text="Recommendations are not available at the moment." onRetry={onRetry} />;
-  }
+function RecommendationList({ products }: { readonly products: readonly TileProduct[] }) {
   if (products.length === 0) return <p className="empty">Nothing to recommend for this product.</p>;
   return (
-    <ul className="recommendations fills-in" data-state="arrived">
+    <ul className="recommendations fills-in">
       {products.map((product, index) => (
         <li key={product.id} style={{ '--order': index } as CSSProperties}>
           <ProductCard product={product} heading="h3" />

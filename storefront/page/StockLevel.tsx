@@ -20,6 +20,6 @@ function describe(stock: Stock | null | undefined): { level: string; text: strin
     case 'SOLD_OUT':
       return { level: 'gone', text: 'Sold out' };
     case undefined:
-      return { level: 'unknown', text: 'Stock unknown' };
+      return { level: 'unknown', text: 'Stock not known yet' };
   }
 }

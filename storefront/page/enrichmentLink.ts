@@ -12,15 +12,21 @@ export interface EnrichmentUpdate {
   readonly hasNext: boolean;
 }
 
+interface PendingField {
+  readonly path: Path;
+  /** `error`: it failed, and the gateway tries to fetch it again. */
+  readonly reason?: 'budget' | 'error';
+}
+
 interface Enrichment {
   /** Absent if the gateway had no room to store the enrichments. */
   readonly token?: string;
-  readonly pending: readonly { readonly path: Path }[];
+  readonly pending: readonly PendingField[];
 }
 
 /** Adds deferred enrichments to a response. Emits the response at once, and the complete updated response again with
  *  each enrichment that arrives, so that Apollo Client writes it to its cache like any other result. A response whose
- *  updates end early stays as it is. `urlOf` returns the URL of a token's updates. */
+ *  updates end early stays as it is. An operation with `takesOneResult` in its context gets no updates. `urlOf` returns the URL of a token's updates. */
 export function enrichmentLink(urlOf: (token: string) => string): ApolloLink {
   return new ApolloLink((operation, forward) =>
     forward(operation).pipe(
@@ -28,15 +34,16 @@ export function enrichmentLink(urlOf: (token: string) => string): ApolloLink {
         const token = enrichmentOf(answer)?.token;
         // Apollo Client merges incremental payloads itself; it would take a complete response for another payload.
         if (token === undefined || 'hasNext' in answer) return of(answer);
+        if (operation.getContext().takesOneResult === true) return of(answer);
         return concat(of(answer), subscribeToUpdates(urlOf(token)).pipe(scan(withUpdate, answer)));
       }),
     ),
   );
 }
 
-/** Paths that are pending in a response. */
-export function pendingPaths(answer: unknown): readonly Path[] {
-  return enrichmentOf(answer)?.pending.map(({ path }) => path) ?? [];
+/** The fields that are pending in a response. */
+export function pendingFields(answer: unknown): readonly PendingField[] {
+  return enrichmentOf(answer)?.pending ?? [];
 }
 
 /** The update that produced this response from the previous one. */

@@ -9,3 +9,8 @@ export function formatDate(isoDate: string): string {
 export function formatCount(count: number): string {
   return wholeNumbers.format(count);
 }
+
+/** `ms`: milliseconds. */
+export function formatMs(ms: number): string {
+  return ms < 10_000 ? `${formatCount(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,4 +1,5 @@
 import { type AnchorHTMLAttributes, type MouseEvent, useSyncExternalStore } from 'react';
+import { type LoadingMode, modeOf } from './routes.ts';
 
 const changed = 'storefront:address';
 
@@ -16,9 +17,13 @@ export function usePathname(): string {
   return useSyncExternalStore(subscribe, () => window.location.pathname);
 }
 
-/** Returns the current query string of the URL and renders again when it changes. */
-export function useSearch(): string {
+function useSearch(): string {
   return useSyncExternalStore(subscribe, () => window.location.search);
+}
+
+/** Returns the loading mode that the URL selects. */
+export function useMode(): LoadingMode {
+  return modeOf(useSearch());
 }
 
 type LinkProps = AnchorHTMLAttributes<HTMLAnchorElement> & { readonly href: string };

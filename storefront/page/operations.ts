@@ -13,13 +13,18 @@ export interface Stock {
   readonly status: 'AVAILABLE' | 'LOW' | 'SOLD_OUT';
 }
 
-export interface CardProduct {
+/** The fields of a product that only the products subgraph resolves. */
+export interface TileProduct {
   readonly id: string;
   readonly name: string;
   readonly brand: { readonly id: string; readonly name: string };
   readonly price: Money;
+}
+
+/** Ratings and stock are `null` while they are pending, or after their subgraph failed. */
+export interface CardProduct extends TileProduct {
   readonly averageRating: number | null;
-  readonly reviewCount: number;
+  readonly reviewCount: number | null;
   readonly stock: Stock | null;
 }
 
@@ -30,17 +35,22 @@ export interface Review {
   readonly body: string;
   readonly createdAt: string;
   readonly isVerifiedPurchase: boolean;
-  readonly author: { readonly id: string; readonly displayName: string };
+  /** The display name is `null` if the accounts subgraph failed; the reviews subgraph provides the username. */
+  readonly author: { readonly id: string; readonly username: string; readonly displayName: string | null };
 }
 
-export interface ProductDetails extends CardProduct {
+/** The deferrable fields are absent until their payload arrives, and `null` while they are pending or after they failed. */
+export interface ProductDetails extends TileProduct {
+  readonly upc: string;
   readonly tagline: string | null;
   readonly description: string;
   readonly listPrice: Money | null;
   readonly category: { readonly department: Department; readonly slug: string; readonly name: string };
-  readonly reviews: readonly Review[];
-  /** Absent until the deferred part arrives; `null` while it is pending or after it failed. */
-  readonly recommended?: readonly CardProduct[] | null;
+  readonly stock?: Stock | null;
+  readonly averageRating?: number | null;
+  readonly reviewCount?: number | null;
+  readonly reviews?: readonly Review[] | null;
+  readonly recommended?: readonly TileProduct[] | null;
 }
 
 interface CatalogueData {
@@ -57,12 +67,34 @@ interface CatalogueVariables {
   readonly after?: string | null;
 }
 
-interface ProductData {
+export interface ProductData {
   readonly product: ProductDetails | null;
 }
 
-const cardFields = gql`
-  fragment CardFields on Product {
+interface ProductVariables {
+  readonly id: string;
+}
+
+interface StockedProduct {
+  readonly stock: Stock | null;
+}
+
+interface StockChangedData {
+  readonly stockChanged: { readonly item: { readonly product: StockedProduct } };
+}
+
+interface ReserveStockData {
+  readonly reserveStock:
+    | { readonly __typename: 'Reservation'; readonly items: readonly { readonly product: StockedProduct }[] }
+    | { readonly __typename: 'OutOfStock'; readonly available: number };
+}
+
+interface StockVariables {
+  readonly upc: string;
+}
+
+const tileFields = gql`
+  fragment TileFields on Product {
     id
     name
     brand {
@@ -72,12 +104,6 @@ const cardFields = gql`
     price {
       amount
       currency
-    }
-    averageRating
-    reviewCount
-    stock {
-      total
-      status
     }
   }
 `;
@@ -89,7 +115,13 @@ export const catalogueQuery: TypedDocumentNode<CatalogueData, CatalogueVariables
       edges {
         cursor
         node {
-          ...CardFields
+          ...TileFields
+          averageRating
+          reviewCount
+          stock {
+            total
+            status
+          }
         }
       }
       pageInfo {
@@ -98,12 +130,13 @@ export const catalogueQuery: TypedDocumentNode<CatalogueData, CatalogueVariables
       }
     }
   }
-  ${cardFields}
+  ${tileFields}
 `;
 
 const productFields = gql`
   fragment ProductFields on Product {
-    ...CardFields
+    ...TileFields
+    upc
     tagline
     description
     listPrice {
@@ -115,6 +148,22 @@ const productFields = gql`
       slug
       name
     }
+  }
+`;
+
+const stockFields = gql`
+  fragment StockFields on Product {
+    stock {
+      total
+      status
+    }
+  }
+`;
+
+const reviewFields = gql`
+  fragment ReviewFields on Product {
+    averageRating
+    reviewCount
     reviews(first: 6, sort: MOST_HELPFUL) {
       id
       rating
@@ -124,43 +173,82 @@ const productFields = gql`
       isVerifiedPurchase
       author {
         id
+        username
         displayName
       }
     }
   }
-  ${cardFields}
 `;
 
-/** The path of the recommendations in the response. */
-export const recommendationsPath = 'product.recommended';
-
-/** Selects the recommendations like any other field. The graph declares that they may be deferred. */
-export const productQuery: TypedDocumentNode<ProductData, { readonly id: string }> = gql`
+/** Selects every part like any other field. The graph declares which of them may be deferred. */
+export const productQuery: TypedDocumentNode<ProductData, ProductVariables> = gql`
   query ProductPage($id: ID!) {
     product(id: $id) {
       ...ProductFields
+      ...StockFields
+      ...ReviewFields
       recommended(first: 4) {
-        ...CardFields
+        ...TileFields
       }
     }
   }
   ${productFields}
+  ${stockFields}
+  ${reviewFields}
+  ${tileFields}
 `;
 
-/** The label of the deferred recommendations. */
-export const recommendationsLabel = 'recommendations';
-
-/** The same operation with `@defer`: the page itself declares that the recommendations may be deferred. */
+/** The same operation with `@defer`: the page itself declares what may be deferred. */
 export const deferredProductQuery: typeof productQuery = gql`
   query DeferredProductPage($id: ID!) {
     product(id: $id) {
       ...ProductFields
+      ...StockFields @defer(label: "stock")
+      ...ReviewFields @defer(label: "reviews")
       ... @defer(label: "recommendations") {
         recommended(first: 4) {
-          ...CardFields
+          ...TileFields
         }
       }
     }
   }
   ${productFields}
+  ${stockFields}
+  ${reviewFields}
+  ${tileFields}
+`;
+
+/** An event for each change of the product's stock in any warehouse, with the stock after it. */
+export const stockChangedSubscription: TypedDocumentNode<StockChangedData, StockVariables> = gql`
+  subscription StockChanged($upc: String!) {
+    stockChanged(upc: $upc) {
+      item {
+        product {
+          upc
+          ...StockFields
+        }
+      }
+    }
+  }
+  ${stockFields}
+`;
+
+export const reserveStockMutation: TypedDocumentNode<ReserveStockData, StockVariables> = gql`
+  mutation ReserveStock($upc: String!) {
+    reserveStock(input: { upc: $upc }) {
+      __typename
+      ... on Reservation {
+        items {
+          product {
+            upc
+            ...StockFields
+          }
+        }
+      }
+      ... on OutOfStock {
+        available
+      }
+    }
+  }
+  ${stockFields}
 `;

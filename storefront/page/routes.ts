@@ -13,21 +13,29 @@ export type Route =
   | { readonly kind: 'product'; readonly id: string }
   | { readonly kind: 'nowhere' };
 
-/** Who defers the recommendations: the graph by `@enrichment`, or the page by `@defer`. */
-export type DeferralMode = 'graph' | 'page';
+/** Who decides what the first payload waits for: no one (everything is awaited), the graph by `@enrichment`, or the page
+ *  by `@defer`. */
+export type LoadingMode = 'wait' | 'graph' | 'page';
 
-export function productHref(id: string, lateBy: DeferralMode = 'graph'): string {
-  return `/product/${encodeURIComponent(id)}${lateBy === 'page' ? deferredSearch : ''}`;
+export const defaultMode: LoadingMode = 'graph';
+
+export function productHref(id: string, mode: LoadingMode = defaultMode): string {
+  return `/product/${encodeURIComponent(id)}${searchOf(mode)}`;
 }
 
-export function deferralModeOf(search: string): DeferralMode {
-  return search === deferredSearch ? 'page' : 'graph';
+/** The query string that keeps the mode from page to page. */
+export function searchOf(mode: LoadingMode): string {
+  return mode === defaultMode ? '' : `?mode=${mode}`;
 }
 
-const deferredSearch = '?recommendations=deferred';
+export function modeOf(search: string): LoadingMode {
+  const mode = new URLSearchParams(search).get('mode');
+  return mode === 'wait' || mode === 'page' ? mode : defaultMode;
+}
 
-export function departmentHref(department: Department | undefined): string {
-  return department === undefined ? '/' : `/department/${department.toLowerCase()}`;
+export function departmentHref(department: Department | undefined, mode: LoadingMode = defaultMode): string {
+  const path = department === undefined ? '/' : `/department/${department.toLowerCase()}`;
+  return path + searchOf(mode);
 }
 
 export function routeOf(pathname: string): Route {

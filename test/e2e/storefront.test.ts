@@ -1,233 +1,342 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { BrowserContext, Page } from 'playwright-core';
 import { startStorefront } from '../../storefront/serve.ts';
+import { createDemoApi } from '../../subgraphs/demoApi.ts';
+import { createDemoProcesses, type DemoProcesses } from '../../subgraphs/demoProcesses.ts';
+import { findAxeViolations } from '../harness/axe.ts';
 import { browserStartTimeoutMs, startBrowser, type TestBrowser } from '../harness/browser.ts';
-import { type GatedDemo, type GatedDemoOptions, startGatedDemo } from '../harness/gatedDemo.ts';
-import { EventCounter } from '../harness/redisStoreFixture.ts';
+import { longCallTimeouts, startTestGateway } from '../harness/testGateway.ts';
 
-let browser: TestBrowser | undefined;
+interface Shop extends AsyncDisposable {
+  readonly url: string;
+  readonly demo: DemoProcesses;
+}
+
+/** The demo as `npm start` runs it: each subgraph is a process. Calls that hang end only with their process. */
+async function startShop(): Promise<Shop> {
+  await using stack = new AsyncDisposableStack();
+  const demo = createDemoProcesses({
+    host: '127.0.0.1',
+    ports: { accounts: 0, products: 0, inventory: 0, reviews: 0, recommendations: 0 },
+    faults: {
+      accounts: '',
+      products: '',
+      inventory: '',
+      reviews: '',
+      recommendations: 'Product.recommended=latency:1000',
+    },
+  });
+  stack.defer(() => demo.close());
+  await demo.restore();
+  const subgraphs = (await demo.status()).map(({ name, url }) => [name, { url }]);
+  const budgeted = { budget: '100ms' };
+  const gateway = await startTestGateway({
+    config: {
+      subgraphs: {
+        ...Object.fromEntries(subgraphs),
+        all: { timeouts: longCallTimeouts, subscription: { protocol: 'graphql_ws', path: '/ws' } },
+      },
+      enrichment: {
+        mode: 'always',
+        bounds: { max: '15s' },
+        fields: {
+          'Product.stock': budgeted,
+          'Product.reviews': budgeted,
+          'Product.reviewCount': budgeted,
+          'Product.averageRating': budgeted,
+        },
+      },
+      cache: {
+        rules: {
+          'subgraph:products': { maxAge: '5m' },
+          'subgraph:inventory': { maxAge: '1ms', staleIfError: '10m' },
+          'subgraph:reviews': { maxAge: '5m' },
+        },
+        mutations: { 'Mutation.reserveStock': { subgraphs: ['inventory'] } },
+      },
+    },
+  });
+  stack.use(gateway);
+  const storefront = await startStorefront({
+    port: 0,
+    gatewayUrl: gateway.url,
+    demo: createDemoApi({ processes: demo, adminUrl: gateway.adminUrl, addresses: {} }),
+  });
+  stack.defer(() => storefront.close());
+  const owned = stack.move();
+  return { url: storefront.url, demo, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+type Mode = 'wait' | 'graph' | 'page';
+
+/** A desktop and a phone, in both colour schemes. */
+const looks = [
+  { width: 1280, colorScheme: 'light' },
+  { width: 390, colorScheme: 'dark' },
+  { width: 1280, colorScheme: 'dark' },
+  { width: 390, colorScheme: 'light' },
+] as const;
+const height = 844;
+
+/** What a person sees of the product page. A missing part has its explanation instead. */
+interface Content {
+  readonly heading: string;
+  readonly price: string;
+  readonly stock: string;
+  readonly recommended: number | string;
+  readonly reviews: number | string;
+}
+
+/** Runs in the page before its own scripts. */
+function observe(): void {
+  const text = (selector: string): string =>
+    (document.querySelector(selector)?.textContent ?? '').replace(/\s+/g, ' ').trim();
+  const part = (selector: string, items: string): number | string => {
+    const section = document.querySelector(selector)?.closest('section');
+    const words = section?.querySelector('.placeholder-words p')?.textContent;
+    return words ?? section?.querySelectorAll(items).length ?? '';
+  };
+  Object.assign(window, {
+    layoutShift: 0,
+    readContent: () => ({
+      heading: text('.skeleton-words') || text('h1'),
+      price: text('.product-facts .price'),
+      stock: text('.product-facts .stock'),
+      recommended: part('#recommendations-title', 'a'),
+      reviews: part('#reviews-title', '.author'),
+    }),
+  });
+  new PerformanceObserver((list) => {
+    // Also counts what follows an input, unlike the metric of browsers.
+    for (const entry of list.getEntries()) window.layoutShift += (entry as LayoutShift).value;
+  }).observe({ type: 'layout-shift', buffered: true });
+}
+
+interface LayoutShift extends PerformanceEntry {
+  readonly value: number;
+}
+
+declare global {
+  interface Window {
+    layoutShift: number;
+    readContent: () => Content;
+  }
+}
+
+/** The page in one mode. */
+class Tab {
+  readonly mode: Mode;
+  readonly page: Page;
+  /** Uncaught errors, and errors in the console. */
+  readonly errors: string[] = [];
+  /** Method and route of each request to the gateway. */
+  readonly requests: string[] = [];
+
+  private constructor(mode: Mode, page: Page) {
+    this.mode = mode;
+    this.page = page;
+    page.on('pageerror', ({ message }) => this.errors.push(message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.errors.push(message.text());
+    });
+    page.on('request', (request) => {
+      const [, route] = new URL(request.url()).pathname.split('/');
+      if (route === 'graphql' || route === 'enrichments') this.requests.push(`${request.method()} ${route}`);
+    });
+  }
+
+  static async open(context: BrowserContext, url: string, mode: Mode): Promise<Tab> {
+    const page = await context.newPage();
+    await page.addInitScript(observe);
+    const tab = new Tab(mode, page);
+    await tab.setLook(0);
+    await page.goto(`${url}/product/p1?mode=${mode}`);
+    return tab;
+  }
+
+  /** Chooses another look for each mode in each round. */
+  async setLook(round: number): Promise<void> {
+    const { width, colorScheme } = looks[
+      (round + ['wait', 'graph', 'page'].indexOf(this.mode)) % looks.length
+    ] as (typeof looks)[0] | (typeof looks)[1];
+    await this.page.setViewportSize({ width, height });
+    await this.page.emulateMedia({ colorScheme });
+  }
+
+  /** Forgets what happened before, including the shifts of a window that has changed its size. */
+  async startMeasuring(): Promise<void> {
+    this.requests.length = 0;
+    await this.page.evaluate(async () => {
+      const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+      await frame();
+      await frame();
+      window.layoutShift = 0;
+    });
+  }
+
+  /** Waits until a person sees this content. */
+  async waitForContent(expected: Partial<Content>): Promise<void> {
+    const read = () => this.page.evaluate(() => window.readContent());
+    try {
+      await this.page.waitForFunction(
+        (wanted) => {
+          const shown = window.readContent();
+          return Object.entries(wanted).every(([name, value]) => shown[name as keyof Content] === value);
+        },
+        expected,
+        { polling: 50, timeout: 20_000 },
+      );
+    } catch {
+      expect({ mode: this.mode, ...(await read()) }).toEqual(expect.objectContaining(expected));
+    }
+  }
+
+  /** The parts of each payload in the time line, without times. */
+  async payloads(): Promise<string[]> {
+    const rows = await this.page.locator('.timeline li:not([data-state="pending"]) .row-parts').all();
+    return Promise.all(
+      rows.map(async (row) =>
+        (await row.locator('.chip').allInnerTexts()).join(', ').replace(/[\d,.]+ m?s/, 'N s'),
+      ),
+    );
+  }
+
+  button(name: string) {
+    return this.page.getByRole('button', { name, exact: true });
+  }
+
+  /** Expects that nothing has moved since the page began to load, and that the page fits its window. */
+  async expectSteadyLayout(): Promise<void> {
+    const { page, mode } = this;
+    const { isTooWide, layoutShift } = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement;
+      return { isTooWide: scrollWidth > clientWidth, layoutShift: window.layoutShift };
+    });
+    expect([mode, isTooWide]).toEqual([mode, false]);
+    expect(layoutShift).toBeLessThanOrEqual(0.05);
+  }
+}
+
+const everything: Content = {
+  heading: 'Cast-Iron Skillet, 24 cm',
+  price: '€77.50',
+  stock: '131 in stock',
+  recommended: 4,
+  reviews: 6,
+};
+const noReviews = 'The reviews are not available at the moment. They appear here as soon as they are.';
+const noStock = 'The stock is not known at the moment; checking again.';
+
+let browser: TestBrowser;
+let shop: Shop;
+/** Each mode has a tab. All tests share them, as a visitor who tries one thing after another. */
+let tabs: Tab[];
+let waitTab: Tab;
+let graphTab: Tab;
+let pageTab: Tab;
+
+function inEachTab(action: (tab: Tab) => Promise<void>): Promise<unknown> {
+  return Promise.all(tabs.map(action));
+}
+
+/** Repairs everything, also after a test that failed. */
+beforeEach(() => shop.demo.restore());
+
+/** Sets the look of a round, and loads the product in each tab. The cache of the gateway is empty first. */
+async function loadCold(round: number): Promise<void> {
+  await inEachTab(async (tab) => {
+    await tab.setLook(round);
+    await tab.startMeasuring();
+  });
+  const headers = { 'content-type': 'application/json' };
+  await fetch(`${shop.url}/demo/cold`, { method: 'POST', headers, body: '{}' });
+  await inEachTab((tab) => tab.button('Load again').click());
+}
 
 beforeAll(async () => {
-  browser = await startBrowser();
+  [browser, shop] = await Promise.all([startBrowser(), startShop()]);
+  tabs = await Promise.all(
+    (['wait', 'graph', 'page'] as const).map((mode) => Tab.open(browser.context, shop.url, mode)),
+  );
+  [waitTab, graphTab, pageTab] = tabs as [Tab, Tab, Tab];
+  await inEachTab((tab) => tab.waitForContent(everything));
 }, browserStartTimeoutMs);
 
 afterAll(async () => {
+  await shop?.[Symbol.asyncDispose]();
   await browser?.[Symbol.asyncDispose]();
 });
 
-interface OpenShop extends AsyncDisposable {
-  readonly shop: GatedDemo;
-  readonly page: Page;
-  /** Uncaught errors in the page's code. */
-  readonly pageErrors: readonly string[];
-  /** Method and route of each request from the page to the gateway. */
-  readonly requests: readonly string[];
-  /** Resolves when the page has sent this request. */
-  waitForRequest(expected: string): Promise<void>;
-}
-
-async function openShop(path: string, options?: GatedDemoOptions): Promise<OpenShop> {
-  const shop = await startGatedDemo(options);
-  const storefront = await startStorefront({ port: 0, gatewayUrl: shop.url });
-  const page = await (browser as TestBrowser).context.newPage();
-  const pageErrors: string[] = [];
-  page.on('pageerror', ({ message }) => pageErrors.push(message));
-  const requests: string[] = [];
-  const happened = new EventCounter();
-  page.on('request', (request) => {
-    const { pathname } = new URL(request.url());
-    const [, route] = pathname.split('/');
-    if (route === 'graphql' || route === 'enrichments') requests.push(`${request.method()} ${route}`);
-    happened.increment();
-  });
-  const waitForRequest = async (expected: string): Promise<void> => {
-    while (!requests.includes(expected)) await happened.waitForNext();
-  };
-  const dispose = async (): Promise<void> => {
-    await page.close();
-    await storefront.close();
-    await shop[Symbol.asyncDispose]();
-  };
-  try {
-    await page.goto(`${storefront.url}${path}`);
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
-  return { shop, page, pageErrors, requests, waitForRequest, [Symbol.asyncDispose]: dispose };
-}
-
-async function textsOf(locator: Locator): Promise<string[]> {
-  await locator.first().waitFor();
-  return (await locator.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
-}
-
-const names = (list: Locator): Locator => list.getByRole('link');
-const section = (page: Page): Locator => page.getByRole('region', { name: 'You may also like' });
-
-/** The texts about arrivals, with times replaced because they vary. */
-async function arrivalsOf(page: Page): Promise<string[]> {
-  const texts = await textsOf(page.locator('.arrivals li'));
-  return texts.map((text) => text.replace(/[\d,]+ ms/, 'N ms'));
-}
-
-/** The content of the product page without its slow part. */
-async function fastParts(page: Page) {
-  return {
-    heading: await textsOf(page.getByRole('heading', { level: 1 })),
-    price: await textsOf(page.locator('.product-facts .price')),
-    stock: await textsOf(page.locator('.product-facts .stock')),
-    authors: (await textsOf(page.locator('.review .author'))).length,
-  };
-}
-
-const recommended = [
-  'Stockpot, 24 cm',
-  'Saucepan with Lid, 24 cm',
-  'Enamelled Dutch Oven, 28 cm',
-  'Milk Pan, 24 cm',
-];
-
-const deferred = '/product/p1?recommendations=deferred';
-
-const skillet = {
-  heading: ['Cast-Iron Skillet, 24 cm'],
-  price: ['€77.50'],
-  stock: ['131 in stock'],
-  authors: 6,
-};
-
-describe('the shop page in a browser', () => {
-  test('lists products and opens one on a click', async () => {
-    await using open = await openShop('/');
-    const { shop, page } = open;
-    shop.release();
-
-    await page.locator('.grid article').first().waitFor();
-    expect(await page.locator('.grid article').count()).toBe(24);
-    const [first] = await textsOf(names(page.locator('.grid')));
-    await names(page.locator('.grid')).first().click();
-    await page.locator('.review').first().waitFor();
-    expect(await textsOf(page.getByRole('heading', { level: 1 }))).toEqual([first]);
-    expect(open.pageErrors).toEqual([]);
+describe('the product page, in each loading mode', () => {
+  test('shows a slow part when it arrives, and everything at once only if the mode waits', async () => {
+    await loadCold(0);
+    await inEachTab((tab) => tab.waitForContent(everything));
+    const [wait = [], graph = [], page = []] = await Promise.all(tabs.map((tab) => tab.payloads()));
+    expect(wait).toEqual(['Product, Stock, Rating, Reviews, Recommendations']);
+    expect([graph[0], graph.at(-1)]).toEqual([expect.stringMatching(/^Product/), 'Recommendations']);
+    expect([page[0], page.at(-1)]).toEqual([expect.stringMatching(/^Product/), 'Recommendations']);
+    expect(graphTab.requests).toEqual(['POST graphql', 'GET enrichments']);
+    await inEachTab((tab) => tab.expectSteadyLayout());
+    expect(await findAxeViolations(graphTab.page)).toEqual([]);
   });
 
-  test('shows the fast parts while deferred recommendations are pending, and then the recommendations', async () => {
-    await using open = await openShop(deferred);
-    const { shop, page } = open;
-
-    expect(await fastParts(page)).toEqual(skillet);
-    expect(await section(page).locator('[data-state]').getAttribute('data-state')).toBe('pending');
-    expect(await arrivalsOf(page)).toEqual([
-      'Product, stock and reviews: N ms',
-      'Recommendations: on the way…',
-    ]);
-
-    shop.release();
-    expect(await textsOf(names(section(page)))).toEqual(recommended);
-    expect(await arrivalsOf(page)).toEqual(['Product, stock and reviews: N ms', 'Recommendations: N ms']);
-    expect(open.pageErrors).toEqual([]);
-  });
-
-  test('shows a notice instead of failed recommendations, and leaves the other parts unchanged', async () => {
-    await using open = await openShop(deferred, { isFailing: true });
-    const { shop, page } = open;
-
-    await page.locator('.review').first().waitFor();
-    shop.release();
-    expect(await textsOf(section(page).getByRole('alert'))).toEqual([
-      'Recommendations are not available at the moment. Try again',
-    ]);
-    expect(await fastParts(page)).toEqual(skillet);
-    expect(await arrivalsOf(page)).toEqual([
-      'Product, stock and reviews: N ms',
-      'Recommendations: failed after N ms',
-    ]);
-    expect(open.pageErrors).toEqual([]);
-  });
-});
-
-describe('the shop page, with recommendations as an enrichment', () => {
-  const enrichment = { mode: 'always', jobs: { attempts: 1 } } as const;
-
-  /** The vertical position of the section after the recommendations, in pixels. */
-  async function reviewsTop(page: Page): Promise<number> {
-    const box = await page.getByRole('region', { name: 'Reviews' }).boundingBox();
-    return box?.y ?? Number.NaN;
-  }
-
-  test('shows the fast parts first, and then the recommendations without moving the layout', async () => {
-    await using open = await openShop('/product/p1', { config: { enrichment } });
-    const { shop, page } = open;
-
-    expect(await fastParts(page)).toEqual(skillet);
-    expect(await section(page).locator('[data-state]').getAttribute('data-state')).toBe('pending');
-    expect(await arrivalsOf(page)).toEqual([
-      'Product, stock and reviews: N ms',
-      'Recommendations: on the way…',
-    ]);
-    const top = await reviewsTop(page);
-
-    shop.release();
-    expect(await textsOf(names(section(page)))).toEqual(recommended);
-    expect(await arrivalsOf(page)).toEqual(['Product, stock and reviews: N ms', 'Recommendations: N ms']);
-    expect(Math.abs((await reviewsTop(page)) - top)).toBeLessThan(2);
-    expect(await fastParts(page)).toEqual(skillet);
-    expect(open.pageErrors).toEqual([]);
-  });
-
-  test('fetches the recommendations once by token and sends no other request', async () => {
-    await using open = await openShop('/product/p1', { config: { enrichment } });
-    const { shop, page } = open;
-    await page.locator('.review').first().waitFor();
-    shop.release();
-    await names(section(page)).first().waitFor();
-    expect(open.requests).toEqual(['POST graphql', 'GET enrichments']);
-  });
-
-  test('shows the recommendations with the rest if they arrive within their budget', async () => {
-    await using open = await openShop('/product/p1', {
-      config: { enrichment: { ...enrichment, fields: { 'Product.recommended': { budget: 10_000 } } } },
+  test('explains a failing part in its place, and shows it when it is back', async () => {
+    await shop.demo.setFaults('reviews', { targets: { '*': { errorRate: 1 } } });
+    await loadCold(1);
+    await inEachTab((tab) => tab.waitForContent({ ...everything, reviews: noReviews }));
+    await inEachTab((tab) => tab.expectSteadyLayout());
+    expect(await findAxeViolations(pageTab.page)).toEqual([]);
+    await shop.demo.restore();
+    await inEachTab(async (tab) => {
+      await tab.button('Try again').click();
+      await tab.waitForContent(everything);
     });
-    const { shop, page } = open;
-    await page.getByRole('status').waitFor({ state: 'attached' });
-    shop.release();
-    expect(await textsOf(names(section(page)))).toEqual(recommended);
-    expect(await arrivalsOf(page)).toEqual(['Product, stock and reviews: N ms', 'Recommendations: N ms']);
   });
 
-  test('shows a notice instead of recommendations that fail, in an update or in the first response', async () => {
-    await using open = await openShop('/product/p1', { isFailing: true, config: { enrichment } });
-    const { shop, page } = open;
-    const notice = ['Recommendations are not available at the moment. Try again'];
-    await page.locator('.review').first().waitFor();
-    expect(await section(page).getByRole('alert').count()).toBe(0);
-
-    shop.release();
-    expect(await textsOf(section(page).getByRole('alert'))).toEqual(notice);
-    expect(await section(page).locator('[data-state]').count()).toBe(0);
-    expect(await fastParts(page)).toEqual(skillet);
-    expect(await arrivalsOf(page)).toEqual([
-      'Product, stock and reviews: N ms',
-      'Recommendations: failed after N ms',
+  test('shows the other parts while one hangs, survives the death of its process, and recovers by itself', async () => {
+    await shop.demo.setFaults('inventory', { targets: { 'Product.stock': { hangRate: 1 } } });
+    await loadCold(2);
+    await Promise.all([
+      waitTab.waitForContent({
+        heading: 'Waiting for everything: this mode shows nothing until the slowest part has answered.',
+      }),
+      ...[graphTab, pageTab].map((tab) =>
+        tab.waitForContent({ ...everything, stock: 'Still counting the stock…' }),
+      ),
     ]);
+    // The words are visible less than a second after the skeleton.
+    await waitTab.page.waitForFunction(() => {
+      const words = document.querySelector('.skeleton-words');
+      return words !== null && getComputedStyle(words).opacity === '1';
+    });
+    await inEachTab((tab) => tab.expectSteadyLayout());
+    expect(await findAxeViolations(waitTab.page)).toEqual([]);
 
-    // From now on they fail within their budget.
-    await page.reload();
-    expect(await textsOf(section(page).getByRole('alert'))).toEqual(notice);
-    expect(await fastParts(page)).toEqual(skillet);
-    expect(open.pageErrors).toEqual([]);
+    await shop.demo.kill('inventory');
+    await inEachTab((tab) => tab.waitForContent({ ...everything, stock: noStock }));
+    await shop.demo.start('inventory');
+    await inEachTab((tab) => tab.waitForContent(everything));
   });
 
-  test('closes the update stream when the visitor leaves the product page', async () => {
-    await using open = await openShop('/product/p1', { config: { enrichment } });
-    const { page } = open;
-    const ended = page.waitForEvent('requestfailed', {
-      predicate: (request) => request.url().includes('/enrichments/'),
+  test('stays readable while the browser is offline, and catches up afterwards', async () => {
+    const offline =
+      'You are offline. What you see is from before; the page catches up when the connection is back.';
+    await browser.context.setOffline(true);
+    await inEachTab(async (tab) => {
+      await tab.page.getByText(offline).waitFor();
+      await tab.waitForContent(everything);
+      await tab.setLook(3);
+      await tab.button('Load again').click();
+      await tab.page.getByText('The product could not be loaded.').waitFor();
     });
-    await open.waitForRequest('GET enrichments');
-    await page.getByRole('link', { name: 'Tributary Shop' }).click();
-    await page.locator('.grid article').first().waitFor();
-    expect((await ended).failure()).not.toBeNull();
+    expect(await findAxeViolations(pageTab.page)).toEqual([]);
+    await browser.context.setOffline(false);
+    await inEachTab(async (tab) => {
+      await tab.waitForContent(everything);
+      await tab.page.getByText(offline).waitFor({ state: 'detached' });
+      const caused = /ERR_INTERNET_DISCONNECTED|WebSocket connection to/;
+      expect(tab.errors.filter((error) => !caused.test(error))).toEqual([]);
+      tab.errors.length = 0;
+    });
   });
 });

@@ -50,7 +50,7 @@ describe('the contracts of the demo', () => {
   test('contain the operations that the storefront sends', () => {
     const agreed = store.operations.filter(({ consumer }) => consumer === 'storefront');
     expect(textsOf(agreed.map(({ document }) => document))).toEqual(operationsOf(storefront));
-    expect(agreed).toHaveLength(3);
+    expect(agreed).toHaveLength(5);
   });
 
   test('name every subgraph of the demo in the environment "demo"', () => {

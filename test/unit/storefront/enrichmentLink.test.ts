@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   type EnrichmentUpdate,
-  pendingPaths,
+  pendingFields,
   updateOf,
   withUpdate,
 } from '../../../storefront/page/enrichmentLink.ts';
@@ -33,14 +33,14 @@ describe('withUpdate', () => {
     expect(errors).toEqual([{ message: 'one' }, { message: 'two' }]);
   });
 
-  test('makes the update available through updateOf, and removes the pending paths', () => {
+  test('makes the update available through updateOf, and removes the pending fields', () => {
     const pending = {
       ...answer,
       extensions: { tributary: { enrichment: { token: 't', pending: [{ path: ['products', 1] }] } } },
     };
-    expect([pendingPaths(pending), updateOf(pending)]).toEqual([[['products', 1]], undefined]);
+    expect([pendingFields(pending), updateOf(pending)]).toEqual([[{ path: ['products', 1] }], undefined]);
     const one = update(['products', 1], { id: '2' });
     const made = withUpdate(pending, one);
-    expect([pendingPaths(made), updateOf(made)]).toEqual([[], one]);
+    expect([pendingFields(made), updateOf(made)]).toEqual([[], one]);
   });
 });
