@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useState } from 'react';
+import { type ComponentProps, type FormEvent, useId, useState } from 'react';
 import { controlProcess, restoreDemo, setFaults } from './demoApi.ts';
 import {
   type DemoState,
@@ -80,13 +80,9 @@ export function FaultPanel({ demo, state, isOpen, onToggle, onChange }: FaultPan
         ))}
       </ul>
       <p className="faults-foot">
-        <button
-          type="button"
-          disabled={demo.isBusy || isUsual}
-          onClick={() => void change('repaired', restoreDemo)}
-        >
+        <ActionButton isOff={demo.isBusy || isUsual} onClick={() => void change('repaired', restoreDemo)}>
           Restore the defaults
-        </button>
+        </ActionButton>
         <span role="status">{demo.isBusy ? 'Working…' : null}</span>
       </p>
       {demo.error === undefined ? null : (
@@ -172,29 +168,27 @@ function SubgraphRow({ subgraph, isBusy, onControl, onRemove }: SubgraphRowProps
     <li data-state={isRunning && !isAsUsual(subgraph) ? 'faulty' : state}>
       <span className="subgraph-name">{name}</span>
       <span className="subgraph-state">{describeState(state, exit)}</span>
-      <button
-        type="button"
+      <ActionButton
         className="small"
-        disabled={isBusy || state === 'starting'}
+        isOff={isBusy || state === 'starting'}
         onClick={() => onControl(isRunning ? 'kill' : 'start')}
       >
         {isRunning ? 'Kill' : 'Start'}
         <span className="visually-hidden"> {name}</span>
-      </button>
+      </ActionButton>
       {Object.keys(faults).length === 0 ? null : (
         <ul className="fault-list">
           {Object.entries(faults).map(([target, fault]) => (
             <li key={target}>
               {target === '*' ? 'every request' : target}: {describeFault(fault)}
-              <button
-                type="button"
+              <ActionButton
                 className="remove"
-                disabled={isBusy}
+                isOff={isBusy}
                 aria-label={`Remove the fault of ${target === '*' ? name : target}`}
                 onClick={() => onRemove(target)}
               >
                 ×
-              </button>
+              </ActionButton>
             </li>
           ))}
         </ul>
@@ -203,7 +197,15 @@ function SubgraphRow({ subgraph, isBusy, onControl, onRemove }: SubgraphRowProps
   );
 }
 
+type ActionButtonProps = ComponentProps<'button'> & { readonly isOff: boolean };
+
+/** A button that keeps the focus while it is off. */
+function ActionButton({ isOff, onClick, ...rest }: ActionButtonProps) {
+  return <button {...rest} type="button" aria-disabled={isOff} onClick={isOff ? undefined : onClick} />;
+}
+
 function describeState(state: DemoSubgraph['state'], exit: string | null): string {
-  if (state === 'down') return `ended${exit === null ? '' : ` (${exit})`}`;
-  return state;
+  if (state !== 'down') return state;
+  if (exit === 'SIGKILL') return 'killed';
+  return exit === null ? 'not started' : `ended (${exit})`;
 }

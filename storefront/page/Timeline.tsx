@@ -1,4 +1,4 @@
-import { type CSSProperties, useSyncExternalStore } from 'react';
+import { type CSSProperties, useEffect, useRef, useSyncExternalStore } from 'react';
 import { formatCount, formatMs } from './format.ts';
 import type { LoggedPayload, PayloadLog } from './payloadLog.ts';
 import { type CacheOrigin, type FieldOutcome, type PartName, partNames } from './productParts.ts';
@@ -16,9 +16,14 @@ export function Timeline({ log }: { readonly log: PayloadLog }) {
   const { payloads, isComplete } = useSyncExternalStore(log.subscribe, log.getSnapshot);
   const scaleMs = Math.max(250, ...payloads.map(({ afterMs }) => afterMs)) * (isComplete ? 1 : 1.25);
   const waiting = partNames.filter((name) => log.stateOf(name) !== 'arrived');
+  const box = useRef<HTMLElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls to each new payload
+  useEffect(() => {
+    box.current?.scrollTo(0, box.current.scrollHeight);
+  }, [payloads]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: the list scrolls, and the keyboard must reach it
-    <section className="timeline" aria-labelledby="timeline-title" tabIndex={0}>
+    <section className="timeline" aria-labelledby="timeline-title" tabIndex={0} ref={box}>
       <h2 id="timeline-title">What arrived when</h2>
       <ol>
         {payloads.map((payload, index) => (
