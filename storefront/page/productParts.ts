@@ -63,7 +63,11 @@ interface IncrementalItem {
  *  update of an enrichment. Empty for a payload without data, such as the last one of a stream. */
 export function outcomesOf(payload: unknown): readonly FieldOutcome[] {
   const update = updateOf(payload);
-  if (update !== undefined) return [outcomeOf(fieldAt(update.path), update.data, update.errors ?? [], {})];
+  if (update !== undefined) {
+    // A name of an author may follow its review.
+    const isWhole = isWholeField(update.path);
+    return isWhole ? [outcomeOf(fieldAt(update.path), update.data, update.errors ?? [], {})] : [];
+  }
   if (!isObject(payload)) return [];
   const origins = originsOf(payload);
   const items: readonly IncrementalItem[] = Array.isArray(payload.incremental) ? payload.incremental : [];
@@ -78,7 +82,8 @@ function outcomesOfResponse(payload: Readonly<Record<string, unknown>>, origins:
   const product = isObject(payload.data) ? payload.data.product : null;
   const whole = outcomeOf('product', product, errors, origins);
   if (!isObject(product)) return [whole];
-  const pending = new Map(pendingFields(payload).map(({ path, reason }) => [fieldAt(path), reason]));
+  const pendingWholes = pendingFields(payload).filter(({ path }) => isWholeField(path));
+  const pending = new Map(pendingWholes.map(({ path, reason }) => [fieldAt(path), reason]));
   const fields = Object.entries(product).flatMap(([field, value]): FieldOutcome[] => {
     const part = deferrableFields.get(field)?.part;
     if (part === undefined) return [];
@@ -115,6 +120,10 @@ function outcomeOf(
   }
   const origin = origins[field] ?? origins[part];
   return { part, field, outcome: 'arrived', ...(origin === undefined ? {} : { origin }) };
+}
+
+function isWholeField(path: Path): boolean {
+  return path.length <= 2;
 }
 
 function fieldAt(path: Path): string {

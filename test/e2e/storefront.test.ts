@@ -44,6 +44,7 @@ async function startShop(): Promise<Shop> {
           'Product.reviews': budgeted,
           'Product.reviewCount': budgeted,
           'Product.averageRating': budgeted,
+          'Account.displayName': budgeted,
         },
       },
       cache: {

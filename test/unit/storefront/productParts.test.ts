@@ -46,6 +46,16 @@ describe('outcomesOf', () => {
     expect(outcomesOf(payload)).toContainEqual({ part: 'reviews', field: 'reviews', ...arrived });
   });
 
+  test('counts a field with a pending field below it as arrived, and ignores the update of that one', () => {
+    const path = ['product', 'reviews', 0, 'author', 'displayName'];
+    const payload = {
+      data: { product: { reviews: [{ author: { displayName: null } }] } },
+      extensions: { tributary: { enrichment: { token: 't', pending: [{ path, reason: 'error' }] } } },
+    };
+    expect(outcomesOf(payload)).toContainEqual({ part: 'reviews', field: 'reviews', ...arrived });
+    expect(outcomesOf(withUpdate(payload, { path, data: 'Ann', errors: null, hasNext: false }))).toEqual([]);
+  });
+
   test.each([
     ['without data', { data: null, errors: [{ extensions: { code: 'OVERLOADED' } }] }, 'OVERLOADED'],
     ['whose product failed', { data: { product: null }, errors: [{ path: ['product'] }] }, undefined],
