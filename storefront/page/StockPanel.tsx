@@ -71,9 +71,7 @@ export function StockPanel({ upc, stock, state, loader }: StockPanelProps) {
 function MissingStock({ state }: { readonly state: 'pending' | 'failed' }) {
   return (
     <span className="stock" data-level="unknown" role={state === 'failed' ? 'alert' : 'status'}>
-      {state === 'pending'
-        ? 'Still counting the stock…'
-        : 'The stock is not known at the moment; checking again.'}
+      {state === 'pending' ? 'Still counting the stock…' : 'Stock not known at the moment; checking.'}
     </span>
   );
 }

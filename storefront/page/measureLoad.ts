@@ -9,16 +9,19 @@ export interface Measurement {
   readonly completeMs?: number;
 }
 
-export function measureLoad({ payloads }: PayloadLogSnapshot): Measurement {
+export function measureLoad({ payloads, isComplete }: PayloadLogSnapshot): Measurement {
+  const outcomes = payloads.flatMap(({ afterMs, outcomes: own }) =>
+    own.map((each) => ({ ...each, afterMs })),
+  );
   const arrivedMs = (field: string): number | undefined =>
-    payloads.find(({ outcomes }) =>
-      outcomes.some((each) => each.field === field && each.outcome === 'arrived'),
-    )?.afterMs;
+    outcomes.find((each) => each.field === field && each.outcome === 'arrived')?.afterMs;
   const visibleMs = arrivedMs('product');
-  const times = partNames.flatMap(fieldsOf).map(arrivedMs);
-  const isComplete = times.every((ms) => ms !== undefined);
+  // A product that does not exist has no other fields.
+  const isAlone = isComplete && outcomes.every(({ field }) => field === 'product');
+  const times = isAlone ? [visibleMs] : partNames.flatMap(fieldsOf).map(arrivedMs);
+  const hasEverything = times.every((ms) => ms !== undefined);
   return {
     ...(visibleMs === undefined ? {} : { visibleMs }),
-    ...(isComplete ? { completeMs: Math.max(...times) } : {}),
+    ...(hasEverything ? { completeMs: Math.max(...times) } : {}),
   };
 }

@@ -20,7 +20,7 @@ export interface PayloadLogSnapshot {
 }
 
 /** Payloads that arrive so soon after another one are shown as one. */
-const togetherMs = 10;
+const togetherMs = 50;
 
 /** Records when the payloads of one load of the product page arrive, retries included. A query carries the log in its
  *  context as `payloadLog`. */

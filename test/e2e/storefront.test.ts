@@ -234,7 +234,7 @@ const everything: Content = {
 const noReviews = 'The reviews are not available at the moment. They appear here as soon as they are.';
 const noRecommendations =
   'Recommendations are not available at the moment. They appear here as soon as they are.';
-const noStock = 'The stock is not known at the moment; checking again.';
+const noStock = 'Stock not known at the moment; checking.';
 
 let browser: TestBrowser;
 let shop: Shop;

@@ -62,13 +62,13 @@ describe('PayloadLog', () => {
     const { log, setTime } = startLog();
     setTime(80);
     log.recordPayload({ data: { product: { name: 'Pan' } }, hasNext: true });
-    setTime(90);
+    setTime(130);
     log.recordPayload({ incremental: [{ data: { stock: {} } }], hasNext: true });
-    setTime(101);
+    setTime(181);
     log.recordPayload({ incremental: [{ data: { recommended: [] } }], hasNext: false });
     expect(log.getSnapshot().payloads.map(({ afterMs, outcomes }) => [afterMs, outcomes.length])).toEqual([
       [80, 2],
-      [101, 1],
+      [181, 1],
     ]);
     expect(measureLoad(log.getSnapshot())).toEqual({ visibleMs: 80 });
   });
@@ -102,6 +102,15 @@ describe('PayloadLog', () => {
       [2600, 2, 'Failed to fetch', 0],
       [4000, 2, undefined, 1],
     ]);
+  });
+
+  test('measures a product that does not exist as complete', () => {
+    const { log, setTime } = startLog();
+    setTime(40);
+    log.recordPayload({ data: { product: null } });
+    expect(measureLoad(log.getSnapshot())).toEqual({ visibleMs: 40 });
+    log.end();
+    expect(measureLoad(log.getSnapshot())).toEqual({ visibleMs: 40, completeMs: 40 });
   });
 
   test('measures nothing before the first payload', () => {
