@@ -89,7 +89,7 @@ function PartChip({ outcome: { part, outcome, code, origin } }: { readonly outco
 }
 
 function describeOrigin({ staleForMs }: CacheOrigin): string {
-  if (staleForMs === undefined) return ', from the cache';
+  if (staleForMs === undefined) return ', cached';
   const age = staleForMs < 1000 ? formatMs(staleForMs) : `${formatCount(Math.round(staleForMs / 1000))} s`;
-  return `, from the cache: ${age} old`;
+  return `, cached ${age} ago`;
 }
