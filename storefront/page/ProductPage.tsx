@@ -28,23 +28,22 @@ import { useDemo } from './useDemo.ts';
 
 type Measurements = Readonly<Partial<Record<LoadingMode, Measurement>>>;
 
-/** One load of the page. `compared`: the other modes, which load at the same time to be measured. */
+/** One load of the page in a mode. `compared`: other modes, which load at the same time to be measured. */
 interface Run {
-  readonly number: number;
+  readonly mode: LoadingMode;
   readonly compared: readonly LoadingMode[];
 }
 
 export function ProductPage({ id }: { readonly id: string }) {
   const mode = useMode();
-  const [run, setRun] = useState<Run>({ number: 0, compared: [] });
+  const [run, setRun] = useState<Run>({ mode, compared: [] });
   const [measurements, setMeasurements] = useState<Measurements>({});
   const loader = useLoader(id, mode, run, setMeasurements);
   const view = useSyncExternalStore(loader.subscribe, loader.getSnapshot);
   const [isPanelOpen, setIsPanelOpen] = useState(false);
   const demo = useDemo(isPanelOpen);
 
-  const load = (compared: readonly LoadingMode[] = []): void =>
-    setRun(({ number }) => ({ number: number + 1, compared }));
+  const load = (compared: readonly LoadingMode[] = []): void => setRun({ mode, compared });
   const loadCold = async (compared?: readonly LoadingMode[]): Promise<void> => {
     if (await demo.run(clearCache)) load(compared);
   };
@@ -56,9 +55,9 @@ export function ProductPage({ id }: { readonly id: string }) {
 
   return (
     <>
-      <section className="lab" aria-label="How this page loads">
+      <section className="load-controls" aria-label="How this page loads">
         <ModeChoice id={id} current={mode} measurements={measurements} />
-        <div className="lab-actions">
+        <div className="load-actions">
           <button type="button" className="primary" onClick={compare}>
             Race all three
           </button>
@@ -75,10 +74,15 @@ export function ProductPage({ id }: { readonly id: string }) {
             <span className="is-useful">product visible, the rest arrives</span>
           </p>
         </div>
+        {demo.error === undefined || isPanelOpen ? null : (
+          <p className="faults-error" role="alert">
+            {demo.error}
+          </p>
+        )}
       </section>
       <div className="product-layout">
         <ProductMain view={view} loader={loader} mode={mode} />
-        <aside className="lab-details" aria-label="What the page received">
+        <aside className="load-details" aria-label="What the page received">
           <Timeline log={loader.log} />
           {demo.state === undefined ? null : (
             <FaultPanel
@@ -107,7 +111,9 @@ function useLoader(
   // biome-ignore lint/correctness/useExhaustiveDependencies: each run has a loader of its own
   const loader = useMemo(() => new ProductLoader(client, id, mode), [client, id, mode, run]);
   useEffect(() => {
-    const compared = run.compared.map((each) => [each, new ProductLoader(client, id, each)] as const);
+    // The comparison is over when the visitor chooses another mode.
+    const others = run.mode === mode ? run.compared : [];
+    const compared = others.map((each) => [each, new ProductLoader(client, id, each)] as const);
     const all = [[mode, loader] as const, ...compared];
     for (const [each, { log }] of all) {
       log.subscribe(() =>

@@ -102,17 +102,20 @@ export class ProductLoader {
         queryDeduplication: false,
       },
     });
-    const onEnd = this.log.subscribe(() => {
-      if (!this.log.getSnapshot().isComplete) return;
-      onEnd();
-      // Apollo Client emits the last payload after the log has it.
-      setTimeout(() => this.#end());
-    });
-    this.#request = query.subscribe({
+    const request = query.subscribe({
       next: ({ data }) => this.#receive(data?.product as ProductDetails | null | undefined),
       error: () => {},
     });
-    this.#request.add(onEnd);
+    const stopWatching = this.log.subscribe(() => {
+      if (!this.log.getSnapshot().isComplete) return;
+      stopWatching();
+      // Apollo Client emits the last payload after the log has it.
+      setTimeout(() => {
+        if (this.#request === request) this.#end();
+      });
+    });
+    request.add(stopWatching);
+    this.#request = request;
   }
 
   #receive(product: ProductDetails | null | undefined): void {
