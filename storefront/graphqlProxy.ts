@@ -69,6 +69,8 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
     }
     const upstream = requestUpstream(gateway, { headers: { ...headers, host: gateway.host } });
     upstream.on('error', (error) => {
+      // The browser disconnected, or this proxy closes; either has aborted the handshake.
+      if (socket.destroyed) return;
       reportUnreachable(error);
       refuse(socket, '502 Bad Gateway');
     });
@@ -83,10 +85,13 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`);
       socket.write(upstreamHead);
       upstreamSocket.write(head);
-      sockets.add(socket);
-      pipeline(socket, upstreamSocket, socket, () => sockets.delete(socket));
+      pipeline(socket, upstreamSocket, socket, () => {});
     });
-    socket.on('close', () => upstream.destroy());
+    sockets.add(socket);
+    socket.on('close', () => {
+      sockets.delete(socket);
+      upstream.destroy();
+    });
     upstream.end();
   }
 

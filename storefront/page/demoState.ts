@@ -43,5 +43,5 @@ export function describeFault({ latency, errorRate = 0, hangRate = 0 }: Fault): 
 }
 
 function describeRate(rate: number, verb: string): string {
-  return rate === 1 ? `every call ${verb}s` : `${Math.round(100 * rate)} % of calls ${verb}`;
+  return rate === 1 ? `${verb}s` : `${Math.round(100 * rate)} % of calls ${verb}`;
 }

@@ -142,7 +142,10 @@ function originsOf({ extensions }: Readonly<Record<string, unknown>>): Origins {
   const { stale, explain } = extensions.tributary;
   const fetches = isObject(explain) && Array.isArray(explain.fetches) ? (explain.fetches as Fetch[]) : [];
   for (const part of partNames) {
-    const own = fetches.filter(({ subgraph }) => subgraph === subgraphs[part]);
+    const own = fetches.filter(({ subgraph, group }) => {
+      // Deferred fetches of the products are for other products.
+      return subgraph === subgraphs[part] && (part !== 'product' || group === 0);
+    });
     if (own.length > 0 && own.every(({ outcome }) => outcome === 'cached')) origins[part] = {};
   }
   const staleValues = Array.isArray(stale) ? (stale as StaleValue[]) : [];
@@ -155,6 +158,8 @@ function originsOf({ extensions }: Readonly<Record<string, unknown>>): Origins {
 
 interface Fetch {
   readonly subgraph: string;
+  /** 0: the first payload needs it. */
+  readonly group: number;
   readonly outcome?: string;
 }
 

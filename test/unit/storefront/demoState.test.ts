@@ -5,7 +5,7 @@ describe('describeFault', () => {
   test.each([
     [{ latency: 1500 }, '1500 ms slower'],
     [{ latency: { p50: 40, p99: 900 } }, '40–900 ms slower'],
-    [{ errorRate: 1 }, 'every call fails'],
+    [{ errorRate: 1 }, 'fails'],
     [{ latency: 20, errorRate: 0.5, hangRate: 0.25 }, '20 ms slower, 25 % of calls hang, 50 % of calls fail'],
     [{}, 'no fault'],
   ])('describes %j in words', (fault, words) => {

@@ -36,8 +36,8 @@ async function startProxy(gatewayUrl: string): Promise<RunningServer> {
   return {
     url: server.url,
     [Symbol.asyncDispose]: async () => {
-      await server[Symbol.asyncDispose]();
       proxy.close();
+      await server[Symbol.asyncDispose]();
     },
   };
 }
@@ -151,6 +151,21 @@ describe("the shop's proxy to the gateway", () => {
       'websocket',
       undefined,
     ]);
+  });
+
+  test('closes a WebSocket whose handshake the gateway has not answered, without a log message', async () => {
+    const log = jest.spyOn(console, 'error').mockImplementation(() => {});
+    await using gateway = await startScriptedSubgraph();
+    gateway.enqueueScripts(hang);
+    const proxy = await startProxy(gateway.url);
+    await using browser = await RawConnection.open(proxy.url);
+    browser.send(handshake);
+    await gateway.waitForRequests(1);
+    await proxy[Symbol.asyncDispose]();
+    await browser.waitForClose();
+    await gateway.requests[0]?.connectionClosed;
+    expect(log.mock.calls).toEqual([]);
+    log.mockRestore();
   });
 
   test('refuses a WebSocket with 502 while the gateway is down', async () => {

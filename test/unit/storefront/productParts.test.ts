@@ -108,10 +108,11 @@ describe('outcomesOf', () => {
 
   test('says which values are stale, and which parts no subgraph was called for', () => {
     const fetches = [
-      { subgraph: 'products', outcome: 'cached' },
-      { subgraph: 'reviews', outcome: 'cached' },
-      { subgraph: 'reviews', outcome: 'sent' },
-      { subgraph: 'inventory', outcome: 'stale' },
+      { subgraph: 'products', group: 0, outcome: 'cached' },
+      { subgraph: 'products', group: 4 },
+      { subgraph: 'reviews', group: 1, outcome: 'cached' },
+      { subgraph: 'reviews', group: 2, outcome: 'sent' },
+      { subgraph: 'inventory', group: 3, outcome: 'stale' },
     ];
     const stale = [{ path: ['product', 'stock', 'total'], ageMs: 5312, reason: 'error' }];
     const payload = { data: { product }, extensions: { tributary: { stale, explain: { fetches } } } };
