@@ -431,7 +431,7 @@ describe('contracts check', () => {
       directory: 'contracts/demo',
       subgraphs: 5,
       consumers: 1,
-      operations: 3,
+      operations: 5,
     });
   });
 });
