@@ -61,9 +61,11 @@ const all = Object.keys(wanted).filter(
 );
 const forDemo = all.filter((path) => !wanted[path].dev || path === 'node_modules/node');
 const forPages = pagePackages.map((name) => `node_modules/${name}`);
+/** Without those that a dependency of the gateway needs, too: a demo has them. */
 const forTestsOnly = Object.keys(devDependencies)
   .filter((name) => name !== 'node' && !pagePackages.includes(name))
-  .map((name) => `node_modules/${name}`);
+  .map((name) => `node_modules/${name}`)
+  .filter((path) => wanted[path]?.dev);
 
 /** The environment without the project's `.bin` on the path: npm may replace the Node in that folder, so it must run on
  *  the machine's own Node. */

@@ -90,6 +90,8 @@ describe('scripts/bootstrap.mjs in a clone', () => {
   const lock = {
     '': {},
     'node_modules/graphql': { version },
+    // The tests need it, and a dependency of the gateway.
+    'node_modules/ajv': { version },
     'node_modules/node': { version, dev: true },
     'node_modules/esbuild': { version, dev: true },
     'node_modules/jest': { version, dev: true },
@@ -116,7 +118,7 @@ describe('scripts/bootstrap.mjs in a clone', () => {
   beforeEach(async () => {
     for (const file of ['scripts/bootstrap.mjs', 'gateway/cli/parentProcesses.js'])
       await cp(join(sources, file), join(folder, file));
-    const devDependencies = Object.fromEntries(['node', 'jest', ...pages].map((name) => [name, version]));
+    const devDependencies = Object.fromEntries(['node', 'jest', 'ajv', ...pages].map((name) => [name, version]));
     await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module', devDependencies }));
     const pagesLock = Object.fromEntries(
       pages.map((name) => [`node_modules/${name}`, { version, dev: true }]),
