@@ -118,7 +118,9 @@ describe('scripts/bootstrap.mjs in a clone', () => {
   beforeEach(async () => {
     for (const file of ['scripts/bootstrap.mjs', 'gateway/cli/parentProcesses.js'])
       await cp(join(sources, file), join(folder, file));
-    const devDependencies = Object.fromEntries(['node', 'jest', 'ajv', ...pages].map((name) => [name, version]));
+    const devDependencies = Object.fromEntries(
+      ['node', 'jest', 'ajv', ...pages].map((name) => [name, version]),
+    );
     await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module', devDependencies }));
     const pagesLock = Object.fromEntries(
       pages.map((name) => [`node_modules/${name}`, { version, dev: true }]),
