@@ -3,7 +3,7 @@ import { maskSecrets } from '../config/addressSecrets.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createGatewayResource, type GatewayIdentity, version } from '../tracing/gatewayResource.ts';
-import { otlpExporterOptions } from '../tracing/otlpExporterOptions.ts';
+import { lastExportTimeoutMs, otlpExporterOptions } from '../tracing/otlpExporterOptions.ts';
 import { PeriodicMetricsExport } from './periodicMetricsExport.ts';
 import { toMetricData } from './toMetricData.ts';
 
@@ -39,8 +39,8 @@ export class MetricsExportFeature implements Feature {
     });
   }
 
-  /** Exports the final counts. All time may have gone to the last requests: the export gets a second anyway. */
+  /** Exports the final counts. */
   async close(withinMs: number): Promise<void> {
-    await this.#export.close(Math.max(withinMs, 1_000));
+    await this.#export.close(lastExportTimeoutMs(withinMs));
   }
 }

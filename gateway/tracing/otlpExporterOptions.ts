@@ -20,3 +20,10 @@ export function otlpExporterOptions(
 
 /** Including repeated attempts. */
 const exportTimeoutMs = 10_000;
+
+/** How long the last export of a process may take, of the `withinMs` that are left to end it; both in milliseconds. All
+ *  time may have gone to the last requests: the export gets a second anyway. A collector that hangs must not take all of
+ *  the time, because orchestrators and operators wait for the end. */
+export function lastExportTimeoutMs(withinMs: number): number {
+  return Math.min(Math.max(withinMs, 1_000), 5_000);
+}

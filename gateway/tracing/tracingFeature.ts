@@ -4,6 +4,7 @@ import type { Feature, FeatureContext } from '../feature.ts';
 import type { Tracing } from '../telemetry/trace.ts';
 import { createSpanExporter, createTracerProvider } from './createTracerProvider.ts';
 import { type GatewayIdentity, version } from './gatewayResource.ts';
+import { lastExportTimeoutMs } from './otlpExporterOptions.ts';
 import { SpanExportQueue } from './spanExportQueue.ts';
 import { SpanRecorder } from './spanRecorder.ts';
 import { registerTracingMetrics } from './tracingMetrics.ts';
@@ -34,9 +35,9 @@ export class TracingFeature implements Feature {
     });
   }
 
-  /** Exports the last spans. All time may have gone to the last requests, whose spans say why: they get a second anyway. */
+  /** Exports the last spans. */
   async close(withinMs: number): Promise<void> {
-    await this.#queue?.close(Math.max(withinMs, 1_000));
+    await this.#queue?.close(lastExportTimeoutMs(withinMs));
   }
 }
 
