@@ -35,6 +35,7 @@ import { addSubgraphsRoute } from './subgraphs/subgraphsRoute.ts';
 import { StreamLimiter } from './subscriptions/streamLimiter.ts';
 import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import { reportSupergraphs } from './supergraph/reportSupergraphs.ts';
+import { registerSupergraphMetrics } from './supergraph/supergraphMetrics.ts';
 import { createSupergraphs } from './supergraphLoader.ts';
 import { createConfiguredLogger, type Logger, protectLogger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -207,6 +208,7 @@ export async function createGateway(
     countStreams: () => openStreams.size,
   });
   reportSupergraphs(supergraphs, config, log);
+  registerSupergraphMetrics(metrics.registry, supergraphs);
   const lifecycle = new Lifecycle({ ...dependencies, context, features, server, client });
   return {
     start: (startOptions?: StartOptions) => lifecycle.start(startOptions) as Promise<GatewayAddresses>,

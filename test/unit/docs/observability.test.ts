@@ -10,6 +10,7 @@ import { registerPlanMetrics } from '../../../gateway/operation/planMetrics.ts';
 import { registerResponseMetrics } from '../../../gateway/response/responseMetrics.ts';
 import { registerSubgraphGauges, SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
+import { registerSupergraphMetrics } from '../../../gateway/supergraph/supergraphMetrics.ts';
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 import { RequestMetrics } from '../../../gateway/telemetry/requestMetrics.ts';
 import { spanNames } from '../../../gateway/telemetry/trace.ts';
@@ -39,6 +40,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     brokenOperations: () => 0,
     subgraphs: () => [],
   });
+  registerSupergraphMetrics(registry, { problem: () => undefined, sourceProblem: () => undefined });
   registerTracingMetrics(registry, { exported: 0, droppedFull: 0, droppedFailed: 0 });
   const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
   const rows = page.matchAll(/^\| (`tributary_.+?) \| (counter|gauge|histogram) \|/gm);
