@@ -51,6 +51,17 @@ interface RequestLogFields {
   readonly traceId: string | undefined;
 }
 
+/** A prepared operation about to be executed for one request. */
+interface OperationRun {
+  readonly operation: PreparedOperation;
+  readonly request: OperationRequest;
+  readonly context: RequestContext;
+  readonly fetches: FetchSender;
+  /** When the request or event began, on `performance.now()`'s clock. */
+  readonly startedAt: number;
+  readonly cost?: OperationCost | undefined;
+}
+
 interface PipelineOptions {
   readonly preparer: Preparer;
   /** Fetches the data of operations on a supergraph. */
@@ -150,9 +161,8 @@ export class Pipeline {
     if (request.signal.aborted) throw abortReasonOf(request.signal);
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, context);
     const fetches = this.#options.fetchesOf(operation.supergraph);
-    return operation.enrichments.length > 0
-      ? this.#respondWithEnrichments(operation, request, context, fetches, startedAt, cost)
-      : this.#respondShared(operation, request, context, fetches, startedAt, cost);
+    const run: OperationRun = { operation, request, context, fetches, startedAt, cost };
+    return operation.enrichments.length > 0 ? this.#respondWithEnrichments(run) : this.#respondShared(run);
   }
 
   async #subscribeToEnrichment(
@@ -210,50 +220,36 @@ export class Pipeline {
     });
   }
 
-  #respondShared(
-    operation: PreparedOperation,
-    request: OperationRequest,
-    context: RequestContext,
-    fetches: FetchSender,
-    startedAt: number,
-    cost: OperationCost | undefined,
-  ): Promise<SingleOutcome | IncrementalOutcome> {
+  #respondShared(run: OperationRun): Promise<SingleOutcome | IncrementalOutcome> {
     const { sharedResponses, observeExecution } = this.#options;
+    const { operation, request, context, startedAt } = run;
     const key = sharedResponses && responseKeyOf(operation, request, context);
-    if (sharedResponses === undefined || key === undefined)
-      return this.#respond(operation, request, context, fetches, startedAt, cost).outcome;
+    if (sharedResponses === undefined || key === undefined) return this.#respond(run).outcome;
     return sharedResponses.respond({
       key,
       operation,
       request,
       deadline: context.deadline,
-      start: (signal) => this.#respond(operation, { ...request, signal }, context, fetches, startedAt, cost),
+      start: (signal) => this.#respond({ ...run, request: { ...request, signal } }),
       observe: () => observeExecution?.(operation, context, { request, startedAt, isJoined: true }),
     });
   }
 
-  #respond(
-    operation: PreparedOperation,
-    request: OperationRequest,
-    context: RequestContext,
-    fetches: FetchSender,
-    startedAt: number,
-    cost?: OperationCost | undefined,
-  ): StartedResponse {
+  #respond({ operation, request, context, fetches, startedAt, cost }: OperationRun): StartedResponse {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const execution = this.#createExecution(operation, request, context, fetches, { startedAt });
     const response = new OperationResponse({ operation, request, execution, policy, maxBytes, cost });
     return { execution, outcome: response.respond() };
   }
 
-  #respondWithEnrichments(
-    operation: PreparedOperation,
-    request: OperationRequest,
-    context: RequestContext,
-    fetches: FetchSender,
-    startedAt: number,
-    cost: OperationCost | undefined,
-  ): Promise<SingleOutcome | IncrementalOutcome> {
+  #respondWithEnrichments({
+    operation,
+    request,
+    context,
+    fetches,
+    startedAt,
+    cost,
+  }: OperationRun): Promise<SingleOutcome | IncrementalOutcome> {
     const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
     const coordinator = this.#options.enrichment as EnrichmentCoordinator;
     const plan = coordinator.budgetPlanFor(operation, request, context.preferences);
@@ -333,13 +329,14 @@ export class Pipeline {
       : restarted;
     const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
     try {
-      const outcome = await this.#respond(
+      const { outcome: responding } = this.#respond({
         operation,
-        isTraced ? { ...request, trace } : request,
+        request: isTraced ? { ...request, trace } : request,
         context,
         fetches,
         startedAt,
-      ).outcome;
+      });
+      const outcome = await responding;
       if (outcome.kind === 'single') {
         yield {
           text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),

@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { parseArgs } from 'node:util';
 import { type DemoSubgraphName, demoDefinitions } from '../subgraphs/demo.ts';
+import { isPortFree } from './isPortFree.ts';
 
 /** An error whose message is for the user. It is printed without a stack trace. */
 export class StartError extends Error {}
@@ -128,7 +127,7 @@ async function checkAllFree(first: FirstPorts): Promise<void> {
 
 async function findUsedPorts(first: FirstPorts): Promise<PartPort[]> {
   const checked = await Promise.all(
-    listPorts(first).map(async (part) => ({ part, isUsed: !(await isFree(part.port)) })),
+    listPorts(first).map(async (part) => ({ part, isUsed: !(await isPortFree(part.port)) })),
   );
   return checked.flatMap(({ part, isUsed }) => (isUsed ? [part] : []));
 }
@@ -152,18 +151,4 @@ function commandFor(first: FirstPorts): string {
     (name) => first[name] !== settings[name].defaultPort,
   );
   return ['npm start --', ...names.map((name) => `--${settings[name].option} ${first[name]}`)].join(' ');
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  const listening = once(server, 'listening');
-  server.listen(port, '127.0.0.1');
-  try {
-    await listening;
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
 }

@@ -67,6 +67,8 @@ export class SharedResponses {
   }
 }
 
+const noGroups: ReadonlySet<number> = new Set();
+
 /** One request that waits for a shared response. */
 class Waiter {
   readonly deadline: number;
@@ -89,9 +91,18 @@ class Waiter {
     return this.#signal;
   }
 
-  resolve(outcome: Outcome | undefined): void {
+  /** The response, or its first payload, is there. */
+  resolve(outcome: Outcome): void {
     this.#signal.removeEventListener('abort', this.#leave);
+    this.observer?.onResponseReady?.(noGroups);
+    this.observer?.onFirstPayload?.();
     this.#settled.resolve(outcome);
+  }
+
+  /** Makes the request look for another response. */
+  retry(): void {
+    this.#signal.removeEventListener('abort', this.#leave);
+    this.#settled.resolve(undefined);
   }
 
   reject(error: unknown): void {
@@ -105,8 +116,6 @@ class Waiter {
     this.reject(abortReasonOf(this.#signal));
   };
 }
-
-const noGroups: ReadonlySet<number> = new Set();
 
 /** The response of the first of several equal requests. */
 class SharedResponse implements Leader<Waiter> {
@@ -161,14 +170,12 @@ class SharedResponse implements Leader<Waiter> {
   #resolve(waiter: Waiter, outcome: SingleOutcome, isLate: boolean): void {
     const { observer } = waiter;
     if (isLate && waiter.deadline > this.#deadline) {
-      waiter.resolve(undefined);
+      waiter.retry();
       return;
     }
-    observer?.onResponseReady?.(noGroups);
-    observer?.onFirstPayload?.();
     const { failedSteps } = this.#started.execution;
-    observer?.onResponseEnd?.({ isComplete: true, hasErrors: outcome.errors !== undefined, failedSteps });
     waiter.resolve(outcome);
+    observer?.onResponseEnd?.({ isComplete: true, hasErrors: outcome.errors !== undefined, failedSteps });
   }
 
   #deliverPayloads(waiters: readonly Waiter[], outcome: IncrementalOutcome): void {
@@ -177,20 +184,14 @@ class SharedResponse implements Leader<Waiter> {
       first.signal.addEventListener('abort', () => this.#controller.abort(first.signal.reason), {
         once: true,
       });
-      this.#resolveIncremental(first, outcome);
+      first.resolve(outcome);
       return;
     }
     const shared = new SharedPayloads(outcome);
     for (const waiter of waiters) {
       const onEnd = (isComplete: boolean): void =>
         waiter.observer?.onResponseEnd?.({ isComplete, hasErrors: outcome.hasErrors() });
-      this.#resolveIncremental(waiter, shared.addReader(waiter.signal, onEnd));
+      waiter.resolve(shared.addReader(waiter.signal, onEnd));
     }
-  }
-
-  #resolveIncremental(waiter: Waiter, outcome: IncrementalOutcome): void {
-    waiter.observer?.onResponseReady?.(noGroups);
-    waiter.observer?.onFirstPayload?.();
-    waiter.resolve(outcome);
   }
 }

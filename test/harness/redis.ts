@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { Redis } from 'ioredis';
+import { isPortFree } from '../../scripts/isPortFree.ts';
 import { findProgram, type Program } from './debianProgram.ts';
 
 export interface RedisServer extends AsyncDisposable {
@@ -231,7 +231,7 @@ async function freePort(): Promise<number> {
   const first = 10_000 + (Number(process.env.JEST_WORKER_ID ?? 0) % 20) * 1_000;
   for (;;) {
     const port = first + randomInt(1_000);
-    if (!allocatedPorts.has(port) && (await isFree(port))) {
+    if (!allocatedPorts.has(port) && (await isPortFree(port))) {
       allocatedPorts.add(port);
       return port;
     }
@@ -239,15 +239,3 @@ async function freePort(): Promise<number> {
 }
 
 const allocatedPorts = new Set<number>();
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
-}
