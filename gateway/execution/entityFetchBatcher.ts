@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { TransientMap } from '../sharing/transientMap.ts';
 import { mostUrgent, mostUrgentRequest } from '../subgraphs/policies/callPriority.ts';
 import type { CancelSubgraphCall, SubgraphClient } from '../subgraphs/subgraphClient.ts';
 import { AdaptiveBatchSize } from './adaptiveBatchSize.ts';
@@ -23,7 +24,7 @@ export class EntityFetchBatcher {
   readonly #client: SubgraphClient;
   readonly #options: EntityFetchBatcherOptions;
   readonly #fusedShapes = new Map<string, FusedShape>();
-  readonly #loaders = new Map<string, DataLoader<BatchableRequest, undefined, BatchableRequest>>();
+  readonly #loaders = new TransientMap<string, DataLoader<BatchableRequest, undefined, BatchableRequest>>();
   /** By subgraph. */
   readonly #batchSizes = new Map<string, AdaptiveBatchSize>();
 

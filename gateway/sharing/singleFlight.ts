@@ -1,3 +1,5 @@
+import { TransientMap } from './transientMap.ts';
+
 /** Does the work that the joiners of a flight wait for. */
 export interface Leader<Joiner> {
   onJoin(joiner: Joiner): void;
@@ -12,9 +14,13 @@ export class Flight<Joiner> {
   readonly #joiners = new Set<Joiner>();
   readonly #leader: Leader<Joiner>;
   readonly #key: string | undefined;
-  readonly #flights: Map<string, Flight<Joiner>>;
+  readonly #flights: TransientMap<string, Flight<Joiner>>;
 
-  constructor(leader: Leader<Joiner>, key: string | undefined, flights: Map<string, Flight<Joiner>>) {
+  constructor(
+    leader: Leader<Joiner>,
+    key: string | undefined,
+    flights: TransientMap<string, Flight<Joiner>>,
+  ) {
     this.#leader = leader;
     this.#key = key;
     this.#flights = flights;
@@ -61,7 +67,7 @@ export class Flight<Joiner> {
 /** Single flight: of equal work, only one runs at a time. The first caller with a key leads the flight and does the
  *  work, later callers join it. What an outcome is, and how joiners get it, is up to the leader. */
 export class SingleFlight<Joiner> {
-  readonly #flights = new Map<string, Flight<Joiner>>();
+  readonly #flights = new TransientMap<string, Flight<Joiner>>();
 
   /** Starts a flight. `undefined` if one with this key is under way that callers can join. */
   tryLead(key: string, leader: Leader<Joiner>): Flight<Joiner> | undefined {

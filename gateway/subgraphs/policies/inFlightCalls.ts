@@ -1,5 +1,6 @@
 import type { GatewayError } from '../../errors.ts';
 import { type Flight, SingleFlight } from '../../sharing/singleFlight.ts';
+import { TransientSet } from '../../sharing/transientSet.ts';
 import { circuitOpenError, deadlineExceededError } from '../callErrors.ts';
 import type { CancelSubgraphCall, SubgraphReceiver } from '../subgraphClient.ts';
 import type { Call } from './call.ts';
@@ -25,7 +26,7 @@ interface InFlightCallRequest<C extends Call> extends CallRequest<C> {
 export class InFlightCalls<C extends Call> {
   readonly #options: SharedCallOptions<C>;
   readonly #singleFlight = new SingleFlight<Waiter>();
-  readonly #calls = new Set<SharedCall<C>>();
+  readonly #calls = new TransientSet<SharedCall<C>>();
 
   constructor(options: SharedCallOptions<C>) {
     this.#options = options;
@@ -63,7 +64,7 @@ export class InFlightCalls<C extends Call> {
 
   /** Ends every call with an error. */
   failAll(errorFor: (subgraph: string) => GatewayError): void {
-    for (const call of [...this.#calls]) call.fail(errorFor(call.subgraph));
+    for (const call of this.#calls.toArray()) call.fail(errorFor(call.subgraph));
   }
 
   readonly #onEnd = (call: SharedCall<C>): void => {

@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
+import { TransientSet } from '../../sharing/transientSet.ts';
 
 /** The requests that are being handled. Aborts a request when its connection closes, and lets the server wait for the end
  *  of all. */
 export class InFlightRequests {
   readonly #bySocket = new WeakMap<Socket, Set<InFlightRequest>>();
-  readonly #open = new Set<InFlightRequest>();
+  readonly #open = new TransientSet<InFlightRequest>();
 
   get size(): number {
     return this.#open.size;
@@ -45,16 +46,16 @@ export class InFlightRequests {
 
   /** Resolves when all requests that are in flight now have ended; later requests do not count. */
   async waitForEnd(): Promise<void> {
-    await Promise.all(Array.from(this.#open, (request) => request.waitForEnd()));
+    await Promise.all(this.#open.toArray().map((request) => request.waitForEnd()));
   }
 
   /** Aborts subscriptions, which may run indefinitely. */
   abortSubscriptions(reason: Error): void {
-    for (const request of this.#open) if (request.isSubscription) request.abort(reason);
+    for (const request of this.#open.toArray()) if (request.isSubscription) request.abort(reason);
   }
 
   abortAll(reason: Error): void {
-    for (const request of this.#open) request.abort(reason);
+    for (const request of this.#open.toArray()) request.abort(reason);
   }
 }
 
