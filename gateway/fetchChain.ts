@@ -1,15 +1,12 @@
 import { combineObservers, type ExecutionObserver } from './execution/executionObserver.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
 import type { Feature } from './feature.ts';
-import { RecordingFetchSender } from './recordingFetchSender.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 
-/** Returns the fetch sender of a supergraph: `subgraphs`, decorated by every feature. Creates it once per supergraph.
- *  `isRecorded`: whether the access log tells how long fetches take. */
+/** Returns the fetch sender of a supergraph: `subgraphs`, decorated by every feature. Creates it once per supergraph. */
 export function createFetchChain(
   subgraphs: FetchSender,
   features: readonly Feature[],
-  { isRecorded }: { readonly isRecorded: boolean },
 ): (supergraph: Supergraph) => FetchSender {
   const chains = new WeakMap<Supergraph, FetchSender>();
   return (supergraph) => {
@@ -19,7 +16,6 @@ export function createFetchChain(
         (next, feature) => feature.decorateFetches?.(next, supergraph) ?? next,
         subgraphs,
       );
-      if (isRecorded) chain = new RecordingFetchSender(chain);
       chains.set(supergraph, chain);
     }
     return chain;

@@ -57,13 +57,12 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   });
   const sharedResponses = new SharedResponses();
   registerResponseMetrics(metrics.registry, () => sharedResponses.joinCount);
+  let observing: readonly Feature[] | undefined;
   const pipeline = new Pipeline({
     preparer,
     authorizer,
     traffic,
-    fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features, {
-      isRecorded: config.telemetry.accessLog,
-    }),
+    fetchesOf: createFetchChain(new SubgraphFetchSender(client, config.batching), features),
     subscriptions: subscriptions.subscriptions,
     enrichment: enrichment.coordinator,
     openStream,
@@ -82,7 +81,9 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     extendContext: extensions?.extendContext,
     observeExecution: observersOf(features),
     onPrepared: (request, operation) => {
-      for (const feature of features) feature.onOperation?.(request);
+      // Looked up at the first operation: features are added after the request path.
+      observing ??= features.filter(({ onOperation }) => onOperation !== undefined);
+      for (const feature of observing) feature.onOperation?.(request);
       return extensions?.onPlan?.(request, operation);
     },
   });

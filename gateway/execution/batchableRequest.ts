@@ -12,7 +12,8 @@ export class BatchableRequest {
   readonly calls: readonly FetchCall[];
   readonly requestContext: RequestContext;
   readonly fused: FusedShape;
-  readonly size: number;
+  /** Representations. */
+  size = 0;
   isCancelled = false;
   onCancel: (() => void) | undefined;
   readonly #onDone: () => void;
@@ -21,7 +22,7 @@ export class BatchableRequest {
     this.calls = request.calls;
     this.requestContext = request.requestContext;
     this.fused = fused;
-    this.size = request.calls.reduce((sum, call) => sum + call.representations.length, 0);
+    for (const { representations } of request.calls) this.size += representations.length;
     this.#onDone = request.onDone;
   }
 
@@ -53,9 +54,12 @@ export class BatchableRequest {
   /** Of its most urgent call. */
   get priority(): CallPriority {
     // Another request may have joined the fetch since it was sent.
-    return this.calls
-      .map(({ priority, raisablePriority }) => raisablePriority?.current ?? priority)
-      .reduce(mostUrgent);
+    let urgent: CallPriority | undefined;
+    for (const { priority, raisablePriority } of this.calls) {
+      const current = raisablePriority?.current ?? priority;
+      urgent = urgent === undefined ? current : mostUrgent(urgent, current);
+    }
+    return urgent as CallPriority;
   }
 
   get requestPriority(): RequestPriority {

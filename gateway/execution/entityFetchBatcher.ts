@@ -1,6 +1,12 @@
 import DataLoader from 'dataloader';
 import { TransientMap } from '../sharing/transientMap.ts';
-import { mostUrgent, mostUrgentRequest } from '../subgraphs/policies/callPriority.ts';
+import {
+  type CallPriority,
+  mostUrgent,
+  mostUrgentRequest,
+  type RaisablePriority,
+  type RequestPriority,
+} from '../subgraphs/policies/callPriority.ts';
 import type { CancelSubgraphCall, SubgraphClient } from '../subgraphs/subgraphClient.ts';
 import { AdaptiveBatchSize } from './adaptiveBatchSize.ts';
 import { BatchableRequest, settleAll } from './batchableRequest.ts';
@@ -88,7 +94,10 @@ export class EntityFetchBatcher {
 
   /** One HTTP request for requests with equal batch keys. */
   #sendBatch(requests: readonly BatchableRequest[]): Promise<void> {
-    const waiting = requests.filter((request) => !request.isCancelled);
+    // Most batches are the fetch of one request: nothing here creates a list for it.
+    const waiting = requests.some(isCancelled)
+      ? requests.filter((request) => !request.isCancelled)
+      : requests;
     const first = waiting[0];
     if (first === undefined) return Promise.resolve();
     // The others of the batch join the first one that is recorded.
@@ -98,8 +107,8 @@ export class EntityFetchBatcher {
     const { fused } = first;
     const { subgraph } = fused;
     const batch = new RepresentationBatch(waiting);
-    const deadlines = waiting.map((request) => request.deadline);
-    const deadline = Math.max(...deadlines);
+    const urgency = urgencyOf(waiting);
+    const { deadline, earliestDeadline } = urgency;
     return new Promise((resolve) => {
       let open = waiting.length;
       let cancelCall: CancelSubgraphCall | undefined;
@@ -112,7 +121,7 @@ export class EntityFetchBatcher {
         resolve();
       };
       for (const request of waiting) request.onCancel = onCancel;
-      const stopWatching = startDeadlineTimer(waiting, deadline);
+      const stopWatching = earliestDeadline < deadline ? startDeadlineTimer(waiting, deadline) : watchNothing;
       const sendSeparately = (): void => {
         stopWatching();
         void this.#sendSeparately(waiting).then(resolve);
@@ -127,16 +136,14 @@ export class EntityFetchBatcher {
           coordinates: fused.coordinates,
           sharingKey: sharingKeyFor(first.requestContext, subgraph),
           isDeferred: first.isDeferred,
-          priority: waiting.map((request) => request.priority).reduce(mostUrgent),
-          raisablePriorities: waiting.flatMap((request) =>
-            request.calls.flatMap(({ raisablePriority }) => raisablePriority ?? []),
-          ),
-          requestPriority: waiting.map((request) => request.requestPriority).reduce(mostUrgentRequest),
+          priority: urgency.priority,
+          raisablePriorities: raisablePrioritiesOf(waiting),
+          requestPriority: urgency.requestPriority,
           requestId: first.requestContext.requestId,
           traceHeaders: first.requestContext.traceHeaders,
           span: traced?.span,
           deadline,
-          earliestDeadline: Math.min(...deadlines),
+          earliestDeadline,
         },
         {
           onResponse: (response) => {
@@ -212,6 +219,47 @@ export class EntityFetchBatcher {
 /** Which fetches are ready together depends on timing, so that there may be many combinations. Beyond this number all are
  *  dropped. */
 const maxFusedShapes = 1000;
+
+function isCancelled(request: BatchableRequest): boolean {
+  return request.isCancelled;
+}
+
+interface BatchUrgency {
+  priority: CallPriority;
+  requestPriority: RequestPriority;
+  deadline: number;
+  earliestDeadline: number;
+}
+
+/** Of a batch: as urgent as its most urgent request. */
+function urgencyOf(requests: readonly BatchableRequest[]): BatchUrgency {
+  const { priority, requestPriority, deadline } = requests[0] as BatchableRequest;
+  const urgency: BatchUrgency = { priority, requestPriority, deadline, earliestDeadline: deadline };
+  for (let n = 1; n < requests.length; n++) {
+    const request = requests[n] as BatchableRequest;
+    urgency.priority = mostUrgent(urgency.priority, request.priority);
+    urgency.requestPriority = mostUrgentRequest(urgency.requestPriority, request.requestPriority);
+    urgency.deadline = Math.max(urgency.deadline, request.deadline);
+    urgency.earliestDeadline = Math.min(urgency.earliestDeadline, request.deadline);
+  }
+  return urgency;
+}
+
+function raisablePrioritiesOf(
+  requests: readonly BatchableRequest[],
+): readonly RaisablePriority[] | undefined {
+  let priorities: RaisablePriority[] | undefined;
+  for (const { calls } of requests) {
+    for (const { raisablePriority } of calls) {
+      if (raisablePriority === undefined) continue;
+      priorities ??= [];
+      priorities.push(raisablePriority);
+    }
+  }
+  return priorities;
+}
+
+function watchNothing(): void {}
 
 /** Expires each request whose deadline is before `latest`, the deadline of the call. Returns a function that stops the
  *  timer. */

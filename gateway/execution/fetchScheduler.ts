@@ -6,6 +6,14 @@ import { type FetchCall, type FetchResult, type Staleness, serializeVariables } 
 import type { CancelFetch, FetchSender } from './fetchSender.ts';
 import type { RequestContext } from './requestContext.ts';
 
+/** A fetch that is under way. */
+interface SentFetch {
+  isDone: boolean;
+  /** `undefined` until the fetch is sent. */
+  cancel: CancelFetch | undefined;
+  readonly span: FetchSpan | undefined;
+}
+
 /** Batches the fetches of one operation that are ready at the same moment: entity fetches of one subgraph are sent as one
  *  HTTP request, equal root fetches once. There is one DataLoader per subgraph and delivery group. Results are passed to
  *  callbacks, so that no promise keeps a response in memory. */
@@ -13,7 +21,7 @@ export class FetchScheduler {
   readonly #sender: FetchSender;
   readonly #requestContext: RequestContext;
   readonly #loaders = new Map<string, DataLoader<FetchCall, undefined, unknown>>();
-  readonly #cancellations = new Set<() => void>();
+  readonly #sent = new Set<SentFetch>();
   #isCancelled = false;
 
   constructor(sender: FetchSender, scope: RequestContext) {
@@ -53,8 +61,13 @@ export class FetchScheduler {
   cancel(): void {
     // Calls that are batched at the end of this turn must not be sent.
     this.#isCancelled = true;
-    for (const cancel of this.#cancellations) cancel();
-    this.#cancellations.clear();
+    for (const sent of this.#sent) {
+      sent.isDone = true;
+      this.#requestContext.record?.endFetch();
+      sent.cancel?.();
+      sent.span?.end('cancelled');
+    }
+    this.#sent.clear();
   }
 
   /** Releases the memory of calls that were sent. */
@@ -107,18 +120,20 @@ export class FetchScheduler {
     span: FetchSpan | undefined,
     start: (done: () => void) => CancelFetch,
   ): Promise<Value> {
+    const { record } = this.#requestContext;
     return new Promise((resolve) => {
-      let isDone = false;
-      let cancel: CancelFetch | undefined;
-      const cancelFetch = start(() => {
-        isDone = true;
-        if (cancel !== undefined) this.#cancellations.delete(cancel);
+      const sent: SentFetch = { isDone: false, cancel: undefined, span };
+      record?.startFetch();
+      sent.cancel = start(() => {
+        if (sent.isDone) return;
+        sent.isDone = true;
+        this.#sent.delete(sent);
+        record?.endFetch();
         span?.end();
         resolve(value);
       });
-      cancel = span === undefined ? cancelFetch : () => cancelTraced(cancelFetch, span);
       // A cached result is there before the call can be cancelled.
-      if (!isDone) this.#cancellations.add(cancel);
+      if (!sent.isDone) this.#sent.add(sent);
     });
   }
 }
@@ -133,11 +148,6 @@ function traceCall(call: FetchCall, span: FetchSpan): FetchCall {
       call.settle(result, done);
     },
   };
-}
-
-function cancelTraced(cancel: CancelFetch, span: FetchSpan): void {
-  cancel();
-  span.end('cancelled');
 }
 
 /** Equal for root fetches that are sent once. A mutation is never deduplicated. */

@@ -63,7 +63,7 @@ export class RepresentationBatch {
 
   settle(fused: FusedShape, response: SubgraphResponse, done: () => void): void {
     if (response.errors === undefined) {
-      const results = this.#createResults(fused, response, { ofRequest: [], ofFetches: [] });
+      const results = this.#createResults(fused, response, noErrors);
       settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done);
       return;
     }
@@ -164,6 +164,8 @@ function errorsOfEntities(entityIndices: readonly number[], errors: readonly Fet
     return index === undefined ? [] : [{ ...error, entityIndex: index }];
   });
 }
+
+const noErrors: GroupedErrors = { ofRequest: [], ofFetches: [] };
 
 /** Long lists of errors pause after so many. */
 const errorsPerSlice = 500;

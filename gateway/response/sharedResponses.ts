@@ -148,7 +148,7 @@ class SharedResponse implements Leader<Waiter> {
   onJoin(): void {}
 
   onLeave({ signal }: Waiter): void {
-    if (this.#flight.joiners.size === 0) this.#controller.abort(signal.reason);
+    if (this.#flight.joiners.length === 0) this.#controller.abort(signal.reason);
   }
 
   #deliver(outcome: Outcome): void {

@@ -11,7 +11,8 @@ export interface Leader<Joiner> {
 
 /** Work that is under way once, and the joiners that wait for its outcome. */
 export class Flight<Joiner> {
-  readonly #joiners = new Set<Joiner>();
+  /** A list, because most flights have one joiner. */
+  #joiners: Joiner[] = [];
   readonly #leader: Leader<Joiner>;
   readonly #key: string | undefined;
   readonly #flights: TransientMap<string, Flight<Joiner>>;
@@ -30,36 +31,43 @@ export class Flight<Joiner> {
     return this.#leader.isOpen ?? true;
   }
 
-  get joiners(): ReadonlySet<Joiner> {
+  get joiners(): readonly Joiner[] {
     return this.#joiners;
   }
 
   /** Adds a joiner on the leader's own behalf: `onJoin` is not called. */
   add(joiner: Joiner): void {
-    this.#joiners.add(joiner);
+    this.#joiners.push(joiner);
   }
 
   join(joiner: Joiner): void {
-    this.#joiners.add(joiner);
+    this.#joiners.push(joiner);
     this.#leader.onJoin(joiner);
   }
 
   /** Idempotent. */
   leave(joiner: Joiner): void {
-    if (this.#joiners.delete(joiner)) this.#leader.onLeave(joiner);
+    if (this.#delete(joiner)) this.#leader.onLeave(joiner);
   }
 
   /** Removes a joiner on the leader's own behalf: `onLeave` is not called. */
   remove(joiner: Joiner): void {
-    this.#joiners.delete(joiner);
+    this.#delete(joiner);
+  }
+
+  #delete(joiner: Joiner): boolean {
+    const index = this.#joiners.indexOf(joiner);
+    if (index === -1) return false;
+    this.#joiners.splice(index, 1);
+    return true;
   }
 
   /** Ends the flight: the next caller with the same key leads a new one. Returns the joiners, for the leader to hand
    *  them the outcome. */
   settle(): readonly Joiner[] {
     if (this.#key !== undefined && this.#flights.get(this.#key) === this) this.#flights.delete(this.#key);
-    const joiners = [...this.#joiners];
-    this.#joiners.clear();
+    const joiners = this.#joiners;
+    this.#joiners = [];
     return joiners;
   }
 }

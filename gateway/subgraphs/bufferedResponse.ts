@@ -34,7 +34,7 @@ interface BufferedResponseOptions {
 export class BufferedResponse {
   readonly #subgraph: string;
   readonly #status: number;
-  readonly #isGraphqlMediaType: boolean;
+  readonly #contentType: string | undefined;
   readonly #cacheControl: string | undefined;
   readonly #age: string | undefined;
   readonly #clientHeaders: readonly string[] | undefined;
@@ -49,7 +49,7 @@ export class BufferedResponse {
     this.#cacheControl = cacheControl;
     this.#age = age;
     this.#clientHeaders = clientHeaders;
-    this.#isGraphqlMediaType = isGraphqlMediaType(contentType);
+    this.#contentType = contentType;
     this.#content = Buffer.isBuffer(body) ? decode(body) : body;
     this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
   }
@@ -69,12 +69,39 @@ export class BufferedResponse {
 
   /** See `CallResponse`. */
   read(done: (response: SubgraphResponse | GatewayError) => void): () => void {
+    const ordinary = this.#readOrdinary();
+    if (ordinary !== undefined) {
+      done(ordinary);
+      return stopNothing;
+    }
     return runInSlices(
       this.#parse(),
       (response) => done(this.#resultOf(response)),
       (fault) =>
         done(this.#resultOf(fault instanceof Error ? fault : new InvalidResponseError(String(fault)))),
     );
+  }
+
+  /** Reads a small response with data and without errors, as nearly all are; `undefined` for others, which `#parse` reads. */
+  #readOrdinary(): SubgraphResponse | undefined {
+    const content = this.#content;
+    if (typeof content !== 'string' || !this.#isSuccess) return undefined;
+    let json: unknown;
+    try {
+      json = JSON.parse(content);
+    } catch {
+      return undefined;
+    }
+    if (!isObject(json) || !isObject(json.data) || json.errors !== undefined) return undefined;
+    return {
+      data: json.data,
+      errors: undefined,
+      extensions: isObject(json.extensions) ? json.extensions : undefined,
+      cacheControl: this.#cacheControl,
+      age: this.#age,
+      clientHeaders: this.#clientHeaders,
+      isEscapeFree: this.#isEscapeFree,
+    };
   }
 
   #resultOf(response: SubgraphResponse | Error): SubgraphResponse | GatewayError {
@@ -106,7 +133,7 @@ export class BufferedResponse {
     if (result instanceof Error) return result;
     // A proxy may report a failure as JSON of its own. JSON counts as the subgraph's response only if its media type or its
     // content says so.
-    if (!this.#isSuccess && !this.#isGraphqlMediaType && !isRecognizable(json, result)) {
+    if (!this.#isSuccess && !isGraphqlMediaType(this.#contentType) && !isRecognizable(json, result)) {
       return new InvalidResponseError('the response is not a GraphQL response');
     }
     const failure = this.#isSuccess ? {} : { failureStatus: this.#status };
@@ -122,6 +149,8 @@ export class BufferedResponse {
     };
   }
 }
+
+function stopNothing(): void {}
 
 /** A GraphQL result of a subgraph: a whole response, or one event of a stream. */
 type SubgraphResult = Pick<SubgraphResponse, 'data' | 'errors' | 'extensions'>;

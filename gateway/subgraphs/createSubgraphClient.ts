@@ -44,6 +44,7 @@ export function createSubgraphClient({
 }: SubgraphClientOptions): ObservableSubgraphClient {
   const metrics = new SubgraphMetrics(registry);
   const recordCall = createCallRecorder(metrics, log, now);
+  let observing: readonly ClientFeature[] | undefined;
   const client = createHttpSubgraphClient({
     endpointOf,
     sharesInFlightCalls: config.batching.acrossRequests,
@@ -53,7 +54,9 @@ export function createSubgraphClient({
     observer: createObserver(metrics, log),
     onCall(event) {
       recordCall(event);
-      for (const feature of features) feature.onCall?.(event);
+      // Looked up at the first call: features are added after the client.
+      observing ??= features.filter(({ onCall }) => onCall !== undefined);
+      for (const feature of observing) feature.onCall?.(event);
     },
     onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),
   });

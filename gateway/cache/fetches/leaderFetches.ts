@@ -31,7 +31,7 @@ export class LeaderFetches {
   }
 
   get hasJoiners(): boolean {
-    for (const { joiners } of this.#flights.values()) if (joiners.size > 0) return true;
+    for (const { joiners } of this.#flights.values()) if (joiners.length > 0) return true;
     return false;
   }
 

@@ -160,7 +160,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     return this.#urgency.isDeferred;
   }
 
-  get #waiters(): ReadonlySet<Waiter> {
+  get #waiters(): readonly Waiter[] {
     return this.#flight?.joiners ?? noWaiters;
   }
 
@@ -245,7 +245,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   }
 
   onLeave(): void {
-    if (this.#waiters.size > 0) this.#recomputeUrgency();
+    if (this.#waiters.length > 0) this.#recomputeUrgency();
     else this.#finish('cancelled');
   }
 
@@ -273,7 +273,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   /** A waiter has left. */
   #recomputeUrgency(): void {
     if (this.#state.kind !== 'queued') return;
-    this.#setUrgency([...this.#waiters].map(({ urgency }) => urgency).reduce(mostUrgentOf));
+    this.#setUrgency(this.#waiters.map(({ urgency }) => urgency).reduce(mostUrgentOf));
   }
 
   /** While a response is read, requests may still join, and deadlines may still pass. */
@@ -366,9 +366,9 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     const now = delayedBy < 1 ? Math.max(this.#timerDueAt, this.#options.now()) : this.#options.now();
     this.#stopTimer = undefined;
     this.#timerDueAt = Number.POSITIVE_INFINITY;
-    const overdue = [...this.#waiters].filter((waiter) => waiter.deadline <= now);
+    const overdue = this.#waiters.filter((waiter) => waiter.deadline <= now);
     const error = deadlineExceededError(this.subgraph);
-    if (overdue.length === this.#waiters.size) {
+    if (overdue.length === this.#waiters.length) {
       this.#failWaiters(this.#finish('DEADLINE_EXCEEDED', this.#endAtDeadline()), error);
       return;
     }
@@ -455,7 +455,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   }
 }
 
-const noWaiters: ReadonlySet<Waiter> = new Set();
+const noWaiters: readonly Waiter[] = [];
 
 function outcomeOf(end: AttemptEnd | undefined): CallOutcome {
   if (end === undefined) return 'cancelled';

@@ -20,6 +20,10 @@ import { securityHeaders } from './securityHeaders.ts';
 /** A list for a header with several lines. */
 export type ResponseHeaders = Record<string, string | string[]>;
 
+/** Smaller bodies are written together with the head of the response. Joining larger ones to it costs more than a second
+ *  buffer in the same system call. In bytes. */
+const oneWriteSize = 16 * 1024;
+
 /** Writes a complete response, compressed if `compression` is given and the response qualifies. Returns a promise if the
  *  response is not written at once. `readTimeoutMs`: see `closeIfStalled`. */
 export function writeResponse(
@@ -39,7 +43,10 @@ export function writeResponse(
   headers['content-length'] = String(size);
   response.writeHead(status, headers);
   if (isWhole) {
-    response.end(content);
+    // Head and body are one write if both are text. The bytes stay what they are: Latin-1 has a character for each.
+    if (size < oneWriteSize && typeof content !== 'string')
+      response.end(content.toString('latin1'), 'latin1');
+    else response.end(content);
     closeIfStalled(response, readTimeoutMs);
   } else writeParts(response, content, readTimeoutMs);
   return undefined;

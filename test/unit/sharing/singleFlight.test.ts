@@ -31,7 +31,7 @@ describe('a single flight', () => {
     flight?.remove('first');
     flight?.leave('first');
     expect(log).toEqual(['second joined', 'second left']);
-    expect(flight?.joiners.size).toBe(0);
+    expect(flight?.joiners.length).toBe(0);
   });
 
   test('returns its joiners in order when it is settled, and forgets them', () => {
@@ -56,7 +56,7 @@ describe('a single flight', () => {
 
   test('without a key is found by no other caller', () => {
     const { leader, flights } = createFlights();
-    expect(flights.leadAlone(leader).joiners.size).toBe(0);
+    expect(flights.leadAlone(leader).joiners.length).toBe(0);
     expect(flights.size).toBe(0);
   });
 });
