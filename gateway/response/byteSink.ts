@@ -70,6 +70,11 @@ export class ByteSink {
     return copy;
   }
 
+  /** Returns the bytes up to `position` as text. */
+  text(position: number): string {
+    return this.bytes.toString('utf8', 0, position);
+  }
+
   #plain(value: string, position: number): number {
     const { bytes } = this;
     bytes[position] = quote;

@@ -7,6 +7,7 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import { DataWriter } from './dataWriter.ts';
 import { dataPrefix, dataSuffix, ResponseData, type SingleOutcome } from './executionOutcome.ts';
 import type { ErrorPolicy } from './formatErrors.ts';
+import type { PayloadData } from './incrementalFormats.ts';
 import { clientCachingOf, type ResponseCaching } from './responseCaching.ts';
 import { ResponseChunks } from './responseChunks.ts';
 import { createResponseExtensions } from './responseExtensions.ts';
@@ -73,7 +74,7 @@ export function createFailedOutcome(error: GatewayError): SingleOutcome {
 type Extensions = Readonly<Record<string, unknown>> | undefined;
 
 interface ShapedResponse {
-  readonly data: unknown;
+  readonly data: PayloadData;
   readonly errors: readonly GraphQLFormattedError[];
   readonly extensions: Extensions;
   /** Ignored when there are errors. */
@@ -84,6 +85,9 @@ export function* createShapedOutcome(
   { data, errors, extensions, caching }: ShapedResponse,
   maxBytes: number,
 ): SlicedTask<SingleOutcome> {
+  if (typeof data === 'string') {
+    return { kind: 'single', data: new ResponseData(data), errors: undefined, extensions, caching };
+  }
   const hasMany = errors.length > maxErrorObjects;
   return {
     kind: 'single',

@@ -5,7 +5,7 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import { sinkFullError } from './byteSink.ts';
 import { ChunkedWriter } from './chunkedWriter.ts';
 import type { ResponseChunks } from './responseChunks.ts';
-import { sink, WriterGenerator, writerBailout } from './writerGenerator.ts';
+import { sink, WriterGenerator, type WriterOptions, writerBailout } from './writerGenerator.ts';
 
 /** Writes the JSON of a response straight from the response tree, with functions that are generated for the operation:
  *  one for each selection set and runtime type that occurs.
@@ -16,10 +16,17 @@ export class DataWriter {
   readonly #schema: GraphQLSchema;
   readonly #root: SelectionSet;
   readonly #rootType: GraphQLObjectType;
+  readonly #options: WriterOptions | undefined;
   #generator: WriterGenerator | undefined;
 
-  constructor(schema: GraphQLSchema, root: SelectionSet, rootType: GraphQLObjectType) {
+  constructor(
+    schema: GraphQLSchema,
+    root: SelectionSet,
+    rootType: GraphQLObjectType,
+    options?: WriterOptions,
+  ) {
     this.#schema = schema;
+    this.#options = options;
     this.#root = root;
     this.#rootType = rootType;
   }
@@ -33,8 +40,7 @@ export class DataWriter {
     after: string,
   ): Buffer | 'too large' | undefined {
     try {
-      this.#generator ??= new WriterGenerator(this.#schema);
-      const write = this.#generator.objectWriterOf(this.#root, this.#rootType);
+      const write = this.#usedGenerator.objectWriterOf(this.#root, this.#rootType);
       const position = write(tree, sink.json(before, 0), isEscapeFree);
       return sink.take(sink.json(after, position));
     } catch (error) {
@@ -44,10 +50,25 @@ export class DataWriter {
     }
   }
 
+  /** Returns an object of the response as JSON text; `undefined` if it is not ordinary, or too large to be written at
+   *  once. */
+  writeText(
+    set: SelectionSet,
+    type: GraphQLObjectType,
+    object: ResponseObject,
+    isEscapeFree: boolean,
+  ): string | undefined {
+    try {
+      return sink.text(this.#usedGenerator.objectWriterOf(set, type)(object, 0, isEscapeFree));
+    } catch (error) {
+      if (isWriterBailout(error) || error === sinkFullError) return undefined;
+      throw error;
+    }
+  }
+
   /** Writes the data of a response that is too large for `write`. Returns false for a response that is not ordinary. */
   *writeChunks(tree: ResponseObject, isEscapeFree: boolean, chunks: ResponseChunks): SlicedTask<boolean> {
-    this.#generator ??= new WriterGenerator(this.#schema);
-    const writer = new ChunkedWriter(this.#generator, isEscapeFree, chunks);
+    const writer = new ChunkedWriter(this.#usedGenerator, isEscapeFree, chunks);
     try {
       yield* writer.writeObject(this.#root, this.#rootType, tree);
       yield* writer.flush();
@@ -56,6 +77,11 @@ export class DataWriter {
       if (isWriterBailout(error)) return false;
       throw error;
     }
+  }
+
+  get #usedGenerator(): WriterGenerator {
+    this.#generator ??= new WriterGenerator(this.#schema, this.#options);
+    return this.#generator;
   }
 }
 

@@ -6,13 +6,16 @@ import type { DeferredFragment, SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import type { ResponseExtensions } from './responseExtensions.ts';
 
+/** The data of a payload. A string is JSON text that generated code has written. `null` if a null was propagated to the
+ *  payload's boundary. */
+export type PayloadData = string | Record<string, unknown> | null;
+
 /** The data of one deferred fragment at one path, with the id that the client knows it by. */
 export interface DeliveredFragment {
   readonly id: number;
   readonly label: string | undefined;
   readonly path: ResponsePath;
-  /** `null` if a null was propagated to the fragment's boundary. */
-  readonly data: Record<string, unknown> | null;
+  readonly data: PayloadData;
   readonly errors: readonly GraphQLFormattedError[];
 }
 
@@ -56,17 +59,15 @@ const deferSpec20220824: PayloadFormat = {
   *formatFirst({ data, errors, extensions, hasNext }) {
     return `{${yield* errorsText(errors)}"data":${data}${extensionsText(extensions)},"hasNext":${hasNext}}`;
   },
-  formatNext: ({ delivered, extensions, hasNext }) =>
-    stringifyToTextInSlices({
-      incremental: delivered.map(({ label, path, data, errors }) => ({
-        data,
-        path,
-        ...(label === undefined ? {} : { label }),
-        ...(errors.length === 0 ? {} : { errors }),
-      })),
-      ...(extensions === undefined ? {} : { extensions }),
-      hasNext,
-    }),
+  *formatNext({ delivered, extensions, hasNext }) {
+    let entries = '';
+    for (const [index, { label, path, data, errors }] of delivered.entries()) {
+      if (index % entriesPerSlice === entriesPerSlice - 1) yield;
+      const labelText = label === undefined ? '' : `,"label":${JSON.stringify(label)}`;
+      entries += `${index === 0 ? '' : ','}{"data":${yield* dataText(data)},"path":${JSON.stringify(path)}${labelText}${yield* errorsMember(errors)}}`;
+    }
+    return `{"incremental":[${entries}]${extensionsText(extensions)},"hasNext":${hasNext}}`;
+  },
 };
 
 /** `incrementalSpec=v0.2`: fragments are announced as pending, delivered by id and completed. Fields that were sent
@@ -77,22 +78,39 @@ const incrementalSpecV02: PayloadFormat = {
     const pendingText = yield* stringifyToTextInSlices(pending.map(toPendingResult));
     return `{${yield* errorsText(errors)}"data":${data},"pending":${pendingText}${extensionsText(extensions)},"hasNext":${hasNext}}`;
   },
-  formatNext: ({ delivered, pending, extensions, hasNext }) => {
-    const incremental = delivered.flatMap(({ id, data, errors }) =>
-      data === null ? [] : [{ id: String(id), data, ...(errors.length === 0 ? {} : { errors }) }],
-    );
-    return stringifyToTextInSlices({
-      ...(pending.length === 0 ? {} : { pending: pending.map(toPendingResult) }),
-      ...(incremental.length === 0 ? {} : { incremental }),
-      completed: delivered.map(({ id, data, errors }) => ({
-        id: String(id),
-        ...(data === null ? { errors } : {}),
-      })),
-      ...(extensions === undefined ? {} : { extensions }),
-      hasNext,
-    });
+  *formatNext({ delivered, pending, extensions, hasNext }) {
+    let incremental = '';
+    let completed = '';
+    for (const [index, { id, data, errors }] of delivered.entries()) {
+      if (index % entriesPerSlice === entriesPerSlice - 1) yield;
+      const comma = index === 0 ? '' : ',';
+      if (data === null) {
+        completed += `${comma}{"id":"${id}","errors":${yield* stringifyToTextInSlices(errors)}}`;
+        continue;
+      }
+      completed += `${comma}{"id":"${id}"}`;
+      incremental += `${incremental === '' ? '' : ','}{"id":"${id}","data":${yield* dataText(data)}${yield* errorsMember(errors)}}`;
+    }
+    const pendingText =
+      pending.length === 0
+        ? ''
+        : `"pending":${yield* stringifyToTextInSlices(pending.map(toPendingResult))},`;
+    const incrementalText = incremental === '' ? '' : `"incremental":[${incremental}],`;
+    return `{${pendingText}${incrementalText}"completed":[${completed}]${extensionsText(extensions)},"hasNext":${hasNext}}`;
   },
 };
+
+/** Long lists of fragments pause after so many. */
+const entriesPerSlice = 200;
+
+function* dataText(data: PayloadData): SlicedTask<string> {
+  return typeof data === 'string' ? data : yield* stringifyToTextInSlices(data);
+}
+
+/** The errors at the end of an entry. */
+function* errorsMember(errors: readonly GraphQLFormattedError[]): SlicedTask<string> {
+  return errors.length === 0 ? '' : `,"errors":${yield* stringifyToTextInSlices(errors)}`;
+}
 
 function toPendingResult({ id, label, path }: PendingFragment): Record<string, unknown> {
   return { id: String(id), path, ...(label === undefined ? {} : { label }) };

@@ -7,6 +7,7 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import type {
   DeliveredFragment,
   FirstPayload,
+  PayloadData,
   PayloadFormat,
   PendingFragment,
 } from './incrementalFormats.ts';
@@ -15,17 +16,17 @@ import type { DeferredInstance } from './shapeData.ts';
 import type { StaleExtension } from './staleExtension.ts';
 
 /** The data of a deferred fragment at one path. */
-export interface DeferredResult {
-  readonly data: Record<string, unknown> | null;
+export interface DeferredResult<Data extends PayloadData = PayloadData> {
+  readonly data: Data;
   readonly errors: readonly GraphQLFormattedError[];
   /** Deferred fragments inside the fragment. */
   readonly deferred: readonly DeferredInstance[];
 }
 
 /** The data of a deferred fragment at all its paths. */
-export interface DeferredResults {
+export interface DeferredResults<Data extends PayloadData = PayloadData> {
   /** In the order of the instances. */
-  readonly results: readonly DeferredResult[];
+  readonly results: readonly DeferredResult<Data>[];
   readonly stale: StaleExtension | undefined;
 }
 

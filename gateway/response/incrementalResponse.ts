@@ -52,7 +52,7 @@ export class IncrementalResponse {
       span: options.span,
       shape: (fragment, instances) =>
         this.#streamedEnrichments.has(fragment)
-          ? shaper.shapePending(this.#streamedEnrichments.groupsOf(fragment), fragment.full, instances)
+          ? shaper.shapeStreamed(this.#streamedEnrichments.groupsOf(fragment), fragment.full, instances)
           : shaper.shapeFragment(fragment.group, format.selectionSetOf(fragment), instances),
       ...(options.reportsTimes && observer?.timesOf !== undefined
         ? { timesOf: (fragment) => observer.timesOf?.(this.#groupsOf(fragment)) }
@@ -86,7 +86,7 @@ export class IncrementalResponse {
   }: FirstPayload): SlicedTask<IncrementalOutcome | undefined> {
     const following = [...deferred, ...this.#streamedEnrichments.add(pending)];
     if (following.length === 0) return undefined;
-    const text = yield* stringifyToTextInSlices(data);
+    const text = typeof data === 'string' ? data : yield* stringifyToTextInSlices(data);
     const first = yield* this.#publisher.publishFirst({ data: text, errors, extensions }, following);
     if (!this.#publisher.hasNext) return undefined;
     this.#state = 'open';

@@ -132,7 +132,7 @@ export class OperationResponse {
     const { operation, execution, maxBytes, request, enrichments } = this.#options;
     let groups = pendingGroups;
     try {
-      let shaped = await this.#shapeFirst(groups);
+      let shaped = this.#writeFirst(groups) ?? (await this.#shapeFirst(groups));
       if (shaped.isBlockedByPending) {
         await this.#gate.allComplete;
         groups = this.#gate.pendingGroups;
@@ -181,6 +181,11 @@ export class OperationResponse {
   #timesOfFirstPayload(): PayloadTimes | undefined {
     const { execution, policy } = this.#options;
     return policy.exposeSubgraphs ? execution.observer?.timesOf?.() : undefined;
+  }
+
+  #writeFirst(pendingGroups: ReadonlySet<number>): ShapedFirstPayload | undefined {
+    const { operation, execution } = this.#options;
+    return this.#usedShaper.writeFirst(completedGroupsOf(operation, execution, pendingGroups), pendingGroups);
   }
 
   #shapeFirst(pendingGroups: ReadonlySet<number>): Promise<ShapedFirstPayload> {

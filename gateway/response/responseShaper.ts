@@ -5,8 +5,10 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { type ErrorPolicy, errorsPerSlice } from './formatErrors.ts';
+import type { PayloadData } from './incrementalFormats.ts';
 import type { DeferredResult, DeferredResults } from './incrementalPublisher.ts';
 import { PathIndex } from './pathIndex.ts';
+import { PayloadWriter } from './payloadWriter.ts';
 import { ResponseErrors } from './responseErrors.ts';
 import { SentNulls } from './sentNulls.ts';
 import { type DeferredInstance, type ShapeDataOptions, type ShapedData, shapeData } from './shapeData.ts';
@@ -21,7 +23,8 @@ interface ResponseShaperOptions {
 }
 
 /** The content of the first payload. */
-export interface ShapedFirstPayload extends Omit<ShapedData, 'errors' | 'bytes'> {
+export interface ShapedFirstPayload extends Omit<ShapedData, 'data' | 'errors' | 'bytes'> {
+  readonly data: PayloadData;
   readonly errors: readonly GraphQLFormattedError[];
   readonly stale: StaleExtension | undefined;
 }
@@ -74,13 +77,38 @@ export class ResponseShaper {
     return { ...shaped, errors, stale };
   }
 
+  /** Returns what `shapeFirst` does if generated code can write the payload, otherwise `undefined`. */
+  writeFirst(
+    groups: ReadonlySet<number>,
+    pendingGroups: ReadonlySet<number>,
+  ): ShapedFirstPayload | undefined {
+    const { operation, execution, maxBytes } = this.#options;
+    const written = PayloadWriter.forOperation(operation).writeFirst(execution, pendingGroups, maxBytes);
+    if (written === undefined) return undefined;
+    this.#staleFields.markDelivered(groups);
+    return { ...written, isBlockedByPending: false, errors: [], stale: undefined };
+  }
+
   /** Shapes a use of `@defer` at all its objects. */
-  shapeFragment(
+  *shapeFragment(
     group: number,
     set: SelectionSet,
     positions: readonly ResponsePosition[],
   ): SlicedTask<DeferredResults> {
-    return this.#shapeAtPositions(new Set([group]), set, positions, { sentNulls: this.#sentNulls });
+    const groups = new Set([group]);
+    const written = this.#sentNulls.isEmpty ? this.#writeAtPositions(groups, set, positions) : undefined;
+    return written ?? (yield* this.#shapeAtPositions(groups, set, positions, { sentNulls: this.#sentNulls }));
+  }
+
+  /** `shapePending` for a payload of the same response. */
+  *shapeStreamed(
+    groups: ReadonlySet<number>,
+    set: SelectionSet,
+    positions: readonly ResponsePosition[],
+  ): SlicedTask<DeferredResults> {
+    return (
+      this.#writeAtPositions(groups, set, positions) ?? (yield* this.shapePending(groups, set, positions))
+    );
   }
 
   /** Shapes fields that were pending in the first payload. `groups`: those that the fields waited for. */
@@ -88,8 +116,23 @@ export class ResponseShaper {
     groups: ReadonlySet<number>,
     set: SelectionSet,
     positions: readonly ResponsePosition[],
-  ): SlicedTask<DeferredResults> {
+  ): SlicedTask<DeferredResults<ShapedData['data']>> {
     return this.#shapeAtPositions(groups, set, positions, {});
+  }
+
+  #writeAtPositions(
+    groups: ReadonlySet<number>,
+    set: SelectionSet,
+    positions: readonly ResponsePosition[],
+  ): DeferredResults<string> | undefined {
+    const { operation, execution, maxBytes } = this.#options;
+    const written = PayloadWriter.forOperation(operation).writeFragment(execution, set, positions, maxBytes);
+    if (written === undefined) return undefined;
+    this.#staleFields.markDelivered(groups);
+    return {
+      results: written.map(({ data, deferred }) => ({ data, errors: [], deferred })),
+      stale: undefined,
+    };
   }
 
   *#shapeAtPositions(
@@ -97,7 +140,7 @@ export class ResponseShaper {
     set: SelectionSet,
     positions: readonly ResponsePosition[],
     shaping: ShapeDataOptions,
-  ): SlicedTask<DeferredResults> {
+  ): SlicedTask<DeferredResults<ShapedData['data']>> {
     const { operation, maxBytes } = this.#options;
     const errors = this.#errors;
     const { apiSchema } = operation.supergraph;
@@ -116,7 +159,7 @@ export class ResponseShaper {
     const all = yield* errors.errorsOfFetches(groups);
     const explained = yield* errors.indexPaths(all);
     const byPosition = yield* assignErrors(all, positions);
-    const results: DeferredResult[] = [];
+    const results: DeferredResult<ShapedData['data']>[] = [];
     for (const [index, { data, errors: found, deferred }] of shaped.entries()) {
       const reported = byPosition[index] ?? [];
       for (const error of yield* errors.format(found, explained)) reported.push(error);
@@ -135,7 +178,7 @@ export class ResponseShaper {
     }
     const delivered = positions.map(({ path }, index) => ({
       path,
-      data: (results[index] as DeferredResult).data,
+      data: (results[index] as DeferredResult<ShapedData['data']>).data,
     }));
     return { results, stale: yield* this.#staleFields.extensionOfGroups(groups, delivered) };
   }

@@ -40,13 +40,18 @@ export class StaleFields {
     this.#execution = execution;
   }
 
+  /** A payload without stale values has delivered these groups. */
+  markDelivered(groups: ReadonlySet<number>): void {
+    for (const group of groups) this.#deliveredGroups.add(group);
+  }
+
   /** Returns the stale fields of the payload that delivers these groups, in the order in which the values arrived.
    *  `delivered`: omitted for a response that has the whole response tree, without further nulls. */
   *extensionOfGroups(
     groups: ReadonlySet<number>,
     delivered: readonly DeliveredData[] | undefined,
   ): SlicedTask<StaleExtension | undefined> {
-    for (const group of groups) this.#deliveredGroups.add(group);
+    this.markDelivered(groups);
     yield* this.#readNew();
     if (this.#unreported.length === 0) return undefined;
     const payload = delivered === undefined ? undefined : yield* indexDelivered(delivered);

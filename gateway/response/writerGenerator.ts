@@ -41,17 +41,29 @@ function writeJson(value: unknown, position: number): number {
   return sink.json(JSON.stringify(value), position);
 }
 
+/** What a generated writer does besides writing every value of an ordinary response. */
+export interface WriterOptions {
+  /** Delivery groups whose enrichments are written as null: they are not complete. */
+  readonly pendingGroups: ReadonlySet<number>;
+  /** Otherwise the writers bail out at an object or list that is null. */
+  readonly writesNullObjects: boolean;
+}
+
+const completeResponse: WriterOptions = { pendingGroups: new Set(), writesNullObjects: true };
+
 /** Generates the writers of one operation at their first use, one for each selection set and runtime type.
  *
  *  Names in the generated code: `o` the object, `p` the position, `b` the sink's bytes, `f` whether strings are
  *  free of escapes, `v` a field's value. Names of the schema in it are GraphQL names. */
 export class WriterGenerator {
   readonly schema: GraphQLSchema;
+  readonly #options: WriterOptions;
   readonly #objectWriters = new Map<SelectionSet, Map<string, ObjectWriter>>();
   readonly #valueWriters = new Map<GraphQLOutputType, Map<SelectionSet | undefined, ValueWriter>>();
 
-  constructor(schema: GraphQLSchema) {
+  constructor(schema: GraphQLSchema, options: WriterOptions = completeResponse) {
     this.schema = schema;
+    this.#options = options;
   }
 
   objectWriterOf(set: SelectionSet, type: GraphQLObjectType): ObjectWriter {
@@ -110,6 +122,8 @@ export class WriterGenerator {
 
   #field(field: CollectedField, type: GraphQLObjectType, name: string, capture: Capture): string {
     if (field.fieldName === '__typename') return literal(`${name}"${type.name}"`);
+    if (field.enrichmentGroups.some((group) => this.#options.pendingGroups.has(group)))
+      return isNonNullType(field.type) ? 'bailOut();' : literal(`${name}null`);
     return `v = o.${field.internalName};\n${literal(name)}\n${this.#value(field.type, field.selectionSet, 'v', 0, capture)}`;
   }
 
@@ -122,7 +136,8 @@ export class WriterGenerator {
     capture: Capture,
   ): string {
     const nullable = isNonNullType(type) ? type.ofType : type;
-    const otherwise = isNonNullType(type)
+    const mayBeNull = !isNonNullType(type) && (set === undefined || this.#options.writesNullObjects);
+    const otherwise = !mayBeNull
       ? 'else bailOut();'
       : `else if (${variable} === null || ${variable} === undefined) {\n${literal('null')}\n} else bailOut();`;
     if (isListType(nullable)) {

@@ -3,7 +3,7 @@ import type { Execution } from '../../execution/execution.ts';
 import type { SelectionSet } from '../../operation/selection.ts';
 import type { DeferredResults } from '../../response/incrementalPublisher.ts';
 import type { ResponseShaper } from '../../response/responseShaper.ts';
-import type { PendingField } from '../../response/shapeData.ts';
+import type { PendingField, ShapedData } from '../../response/shapeData.ts';
 import { parentObjectPathOf } from '../../response/streamedEnrichments.ts';
 import { resolveInSlices } from '../../time/slicedTask.ts';
 import type { FieldResult, JobAttempt } from '../enrichmentJob.ts';
@@ -100,7 +100,7 @@ export class ExecutionAttempt implements JobAttempt {
 
   #emit(
     { path, field }: PendingField,
-    result: DeferredResults['results'][number] | undefined,
+    result: DeferredResults<ShapedData['data']>['results'][number] | undefined,
     mayRecover: boolean,
   ): void {
     const { data = null, errors = [] } = result ?? {};

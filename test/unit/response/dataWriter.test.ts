@@ -12,10 +12,14 @@ import {
   isUnionType,
 } from 'graphql';
 import type { ResponseObject } from '../../../gateway/execution/responseTree.ts';
+import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import type { SelectionSet } from '../../../gateway/operation/selection.ts';
 import { DataWriter } from '../../../gateway/response/dataWriter.ts';
+import { PayloadWriter } from '../../../gateway/response/payloadWriter.ts';
 import { ResponseChunks } from '../../../gateway/response/responseChunks.ts';
+import { SentNulls } from '../../../gateway/response/sentNulls.ts';
 import { type ShapedData, shapeData } from '../../../gateway/response/shapeData.ts';
+import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
 import { normalizeText, schemaOf } from '../../harness/normalize.ts';
 
@@ -198,6 +202,132 @@ describe('a generated writer writes the same text as shapeData', () => {
       { numRuns: 600 },
     );
     expect(written).toBeGreaterThan(0);
+  });
+});
+
+describe('a payload writer writes what shapeData shapes', () => {
+  const noGroups = new Set<number>();
+  const maxBytes = Number.POSITIVE_INFINITY;
+
+  /** An operation with a response tree that also has what it defers. */
+  function preparedWithTree(text: string, values: Values, enrichments: readonly string[] = []) {
+    const normalized = normalizeText(schema, text, {
+      enrichmentOf: (type, field) =>
+        enrichments.includes(`${type}.${field}`)
+          ? { coordinate: `${type}.${field}`, budgetMs: 1, priority: 'NORMAL' }
+          : undefined,
+    });
+    const supergraph = { apiSchema: schema } as unknown as Supergraph;
+    const deferred = normalized.deferred.filter(({ rule }) => rule === undefined);
+    const operation = {
+      ...normalized,
+      deferred,
+      supergraph,
+      rootType: queryType,
+    } as unknown as PreparedOperation;
+    const whole = normalizeText(schema, text, { defer: false }).root;
+    return objectOf(queryType, whole, values, 0).map((tree) => ({ operation, tree }));
+  }
+
+  function executed(tree: ResponseObject) {
+    return { tree, isEscapeFree: false, errors: [], staleValues: [] };
+  }
+
+  test('of an operation that defers fragments', () => {
+    const counts = { first: 0, fragments: 0, shaped: 0 };
+    const texts = [
+      '{ items { id ... @defer(label: "a") { name inner { id } } } ... @defer { root } }',
+      '{ either { ... on Item { id ... @defer { count either { ... on Box { width ... @defer { name } } } } } } }',
+      '{ grid { tags ... @defer { inner { id name } } } named { name ... on Item @defer { colour any } } }',
+    ];
+    fc.assert(
+      fc.property(
+        fc
+          .constantFrom(...texts)
+          .chain((text) => preparedWithTree(text, { string: strange, wrong: 1 }))
+          .map(({ operation, tree }) => ({ operation, tree })),
+        ({ operation, tree }) => {
+          const writer = PayloadWriter.forOperation(operation);
+          const written = writer.writeFirst(executed(tree), noGroups, maxBytes);
+          const sentNulls = new SentNulls();
+          const shaped = runToCompletion(
+            shapeData(schema, operation.root, queryType, tree, [], { sentNulls }),
+          );
+          if (written === undefined) {
+            counts.shaped += 1;
+            return;
+          }
+          counts.first += 1;
+          const { data, deferred, pending, errors } = shaped;
+          expect({ ...written, errors, hasNulls: !sentNulls.isEmpty }).toEqual({
+            data: JSON.stringify(data),
+            deferred,
+            pending,
+            errors: [],
+            hasNulls: false,
+          });
+          for (const { fragment, ...position } of deferred) {
+            const fragments = writer.writeFragment(executed(tree), fragment.full, [position], maxBytes);
+            if (fragments === undefined) continue;
+            counts.fragments += 1;
+            const { object, type, path } = position;
+            const expected = runToCompletion(
+              shapeData(schema, fragment.full, type, object, path, { sentNulls }),
+            );
+            expect([fragments, expected.errors]).toEqual([
+              [{ data: JSON.stringify(expected.data), deferred: expected.deferred, pending: [] }],
+              [],
+            ]);
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+    expect(Object.values(counts).every((count) => count > 20)).toBe(true);
+  });
+
+  test('of an operation with pending enrichments', () => {
+    const counts = { written: 0, pending: 0, shaped: 0 };
+    const text =
+      '{ items { id name inner { tags count } } item { either { ... on Item { name } } colour } root }';
+    fc.assert(
+      fc.property(
+        preparedWithTree(text, { string: strange, wrong: 1 }, [
+          'Item.inner',
+          'Item.tags',
+          'Item.either',
+          'Item.colour',
+        ]),
+        fc.uniqueArray(fc.integer({ min: 1, max: 4 })),
+        ({ operation, tree }, groups) => {
+          const pendingGroups = new Set(groups);
+          const written = PayloadWriter.forOperation(operation).writeFirst(
+            executed(tree),
+            pendingGroups,
+            maxBytes,
+          );
+          if (written === undefined) {
+            counts.shaped += 1;
+            return;
+          }
+          counts.written += 1;
+          counts.pending += written.pending.length;
+          const { data, deferred, pending, errors } = runToCompletion(
+            shapeData(schema, operation.root, queryType, tree, [], {
+              isPending: (group) => pendingGroups.has(group),
+            }),
+          );
+          expect({ ...written, errors }).toEqual({
+            data: JSON.stringify(data),
+            deferred,
+            pending,
+            errors: [],
+          });
+        },
+      ),
+      { numRuns: 400 },
+    );
+    expect(Object.values(counts).every((count) => count > 20)).toBe(true);
   });
 });
 

@@ -8,6 +8,8 @@ const query = '{ products { id advice { text } } }';
 function disconnectWhenShaped(): AbortSignal {
   const client = new AbortController();
   const { shapeFirst } = ResponseShaper.prototype;
+  // Only shaping can take long.
+  jest.spyOn(ResponseShaper.prototype, 'writeFirst').mockReturnValueOnce(undefined);
   jest.spyOn(ResponseShaper.prototype, 'shapeFirst').mockImplementationOnce(function* (
     this: ResponseShaper,
     ...args
