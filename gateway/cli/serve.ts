@@ -8,7 +8,7 @@ import { runGateway } from './runGateway.ts';
 import { runWorker } from './runWorker.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { superviseWorkers } from './superviseWorkers.ts';
-import { restartWithYoungGeneration } from './youngGeneration.ts';
+import { collectAloneOnOneCore, restartWithYoungGeneration } from './youngGeneration.ts';
 
 export interface ServeOptions extends ConfigOverrides {
   readonly config?: string | undefined;
@@ -17,6 +17,7 @@ export interface ServeOptions extends ConfigOverrides {
 /** Runs the gateway until a stop signal arrives. Resolves with the exit code. */
 export async function serve({ config: file, ...overrides }: ServeOptions): Promise<number> {
   const config = loadConfig({ file, overrides, env: process.env });
+  collectAloneOnOneCore();
   if (cluster.isWorker) return runWorker(config);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (workers > 1) return superviseWorkers(workers, config);

@@ -25,7 +25,7 @@ export class EqualJobs {
   }
 
   reportReady(jobId: string, group: number): void {
-    for (const { onReady } of this.#entries.get(jobId)?.listeners ?? []) onReady(group);
+    for (const listener of this.#entries.get(jobId)?.listeners ?? []) listener.onReady(group);
   }
 
   /** An execution has ended its job. `listener`: learns the remaining latencies from equal jobs. */
@@ -36,6 +36,6 @@ export class EqualJobs {
     entry.executionCount -= 1;
     if (entry.executionCount > 0) return;
     this.#entries.delete(jobId);
-    for (const { onAbandoned } of entry.listeners) onAbandoned();
+    for (const waiting of entry.listeners) waiting.onAbandoned();
   }
 }

@@ -14,6 +14,7 @@ import { systemTimers } from '../../time/timers.ts';
 import type { EnrichmentJob } from '../enrichmentJob.ts';
 import { createEnrichmentJob, jobSpanAttributes } from './createEnrichmentJob.ts';
 import type { BudgetPlan, EnrichmentCoordinator } from './enrichmentCoordinator.ts';
+import type { JobLatencyListener } from './equalJobs.ts';
 import { ExecutionAttempt } from './executionAttempt.ts';
 import { takeSnapshot } from './executionSnapshot.ts';
 import { OverdueWatch } from './overdueWatch.ts';
@@ -162,27 +163,12 @@ export class RequestEnrichments implements ResponseEnrichments {
   /** What is still pending was left to an equal job, in this process or another, or was given up: the latency is
    *  learnt from the equal job of this process, if there is one. */
   #learnFromEqualJobs(jobId: string): void {
-    const { coordinator, execution } = this.#options;
-    const open = new Map(
-      this.gate.pendingEnrichments
-        .filter(({ group }) => execution.hasFetched(group))
-        .map((enrichment) => [enrichment.group, enrichment]),
+    const { coordinator, execution, startedAt } = this.#options;
+    const open = this.gate.pendingEnrichments.filter(({ group }) => execution.hasFetched(group));
+    coordinator.equalJobs.end(
+      jobId,
+      open.length === 0 ? undefined : new OpenEnrichments(open, coordinator, startedAt),
     );
-    coordinator.equalJobs.end(jobId, {
-      onReady: (group) => {
-        const enrichment = open.get(group);
-        if (enrichment !== undefined && open.delete(group))
-          coordinator.recordReady(enrichment, this.#elapsedMs());
-      },
-      onAbandoned: () => {
-        const elapsedMs = this.#elapsedMs();
-        for (const enrichment of open.values()) {
-          // Without a budget, or within it, the time so far says nothing about the latency.
-          if (enrichment.budgetMs > 0 && elapsedMs > enrichment.budgetMs)
-            coordinator.recordReady(enrichment, Number.POSITIVE_INFINITY);
-        }
-      },
-    });
   }
 
   #recordReady(enrichment: AwaitedEnrichment, elapsedMs: number): void {
@@ -236,5 +222,38 @@ export class RequestEnrichments implements ResponseEnrichments {
     this.#overdueWatch.stop();
     execution.cancel();
     execution.release();
+  }
+}
+
+/** The enrichments of a request that an equal job fetches. A class of its own, because a closure would keep the whole
+ *  execution in memory until that job ends. */
+class OpenEnrichments implements JobLatencyListener {
+  readonly #byGroup: Map<number, AwaitedEnrichment>;
+  readonly #coordinator: EnrichmentCoordinator;
+  readonly #startedAt: number;
+
+  constructor(
+    enrichments: readonly AwaitedEnrichment[],
+    coordinator: EnrichmentCoordinator,
+    startedAt: number,
+  ) {
+    this.#byGroup = new Map(enrichments.map((enrichment) => [enrichment.group, enrichment]));
+    this.#coordinator = coordinator;
+    this.#startedAt = startedAt;
+  }
+
+  onReady(group: number): void {
+    const enrichment = this.#byGroup.get(group);
+    if (enrichment === undefined || !this.#byGroup.delete(group)) return;
+    this.#coordinator.recordReady(enrichment, performance.now() - this.#startedAt);
+  }
+
+  onAbandoned(): void {
+    const elapsedMs = performance.now() - this.#startedAt;
+    for (const enrichment of this.#byGroup.values()) {
+      // Without a budget, or within it, the time so far says nothing about the latency.
+      if (enrichment.budgetMs > 0 && elapsedMs > enrichment.budgetMs)
+        this.#coordinator.recordReady(enrichment, Number.POSITIVE_INFINITY);
+    }
   }
 }
