@@ -60,12 +60,25 @@ function digest(value: SerializedKeyParts | readonly string[]): string {
   return hash('sha256', JSON.stringify(value), 'base64url');
 }
 
+/** A builder with what it depends on besides its plan and its scope. */
+interface UsedKeyBuilder extends Pick<CacheKeyParts, 'variables' | 'headers' | 'identity'> {
+  readonly buildKey: CacheKeyBuilder;
+}
+
+/** The builder that each plan has used last, by scope: most requests have the same variables, and forward the same headers
+ *  or none. */
+const latestBuilders: Readonly<Record<CacheScope, WeakMap<CachePlan, UsedKeyBuilder>>> = {
+  PUBLIC: new WeakMap(),
+  PRIVATE: new WeakMap(),
+};
+
 /** Builds the keys of one fetch call, with one prepared builder for each scope. */
 export class FetchKeys {
   readonly #call: FetchCall;
   readonly #plan: CachePlan;
   readonly #ignoredHeaders: ReadonlySet<string>;
-  readonly #builderByScope = new Map<CacheScope, CacheKeyBuilder>();
+  #public: CacheKeyBuilder | undefined;
+  #private: CacheKeyBuilder | undefined;
 
   constructor(call: FetchCall, plan: CachePlan, ignoredHeaders: ReadonlySet<string>) {
     this.#call = call;
@@ -75,25 +88,42 @@ export class FetchKeys {
 
   /** The key of a value of this scope. `PRIVATE` needs a request with an identity. */
   keyFor(scope: CacheScope, target: CacheKeyTarget): string {
-    let buildKey = this.#builderByScope.get(scope);
-    if (buildKey === undefined) {
-      buildKey = this.#createBuilder(scope);
-      this.#builderByScope.set(scope, buildKey);
+    if (scope === 'PRIVATE') {
+      this.#private ??= this.#builderFor(scope);
+      return this.#private(target);
     }
-    return buildKey(target);
+    this.#public ??= this.#builderFor(scope);
+    return this.#public(target);
   }
 
-  #createBuilder(scope: CacheScope): CacheKeyBuilder {
+  #builderFor(scope: CacheScope): CacheKeyBuilder {
     const { shape, requestContext } = this.#call;
-    return createCacheKeyBuilder({
-      subgraph: shape.subgraph,
-      shape: this.#plan.operationText,
-      variables: serializeVariables(this.#call, (name) => name),
-      schema: this.#plan.fingerprint,
-      headers: selectKeyHeaders(requestContext.headersFor(shape.subgraph).pairs, scope, this.#ignoredHeaders),
-      identity: scope === 'PRIVATE' ? requestContext.identity : undefined,
-    });
+    const variables = serializeVariables(this.#call, (name) => name);
+    const headers = selectKeyHeaders(
+      requestContext.headersFor(shape.subgraph).pairs,
+      scope,
+      this.#ignoredHeaders,
+    );
+    const identity = scope === 'PRIVATE' ? requestContext.identity : undefined;
+    const latest = latestBuilders[scope].get(this.#plan);
+    if (
+      latest !== undefined &&
+      latest.variables === variables &&
+      latest.identity === identity &&
+      areEqual(latest.headers, headers)
+    )
+      return latest.buildKey;
+    const { operationText, fingerprint } = this.#plan;
+    const { subgraph } = shape;
+    const parts = { subgraph, shape: operationText, variables, schema: fingerprint, headers, identity };
+    const buildKey = createCacheKeyBuilder(parts);
+    latestBuilders[scope].set(this.#plan, { variables, headers, identity, buildKey });
+    return buildKey;
   }
+}
+
+function areEqual(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((text, index) => text === b[index]));
 }
 
 /** The forwarded headers that are part of the keys of a scope. Keys of private values contain all of them.

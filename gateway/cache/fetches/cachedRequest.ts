@@ -63,9 +63,10 @@ export class CachedRequest {
         : uncacheableCalls.map((call) => this.#trackCompletion(call));
   }
 
-  start(): () => void {
+  /** `read`: the entries of all items, if they were read already. Only for calls without private keys. */
+  start(read?: CacheResults | Promise<CacheResults>): () => void {
     this.#runInSlices(this.#buildLookup(), (lookup) => {
-      const entries = this.#cache.store.getMany(lookup.keys);
+      const entries = read ?? this.#cache.store.getMany(lookup.keys);
       if (!(entries instanceof Promise)) {
         this.#handleEntries(lookup, entries, 0);
         return;

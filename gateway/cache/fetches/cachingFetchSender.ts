@@ -1,8 +1,11 @@
+import { createCountdownLatch } from '../../execution/countdownLatch.ts';
 import type { FetchCall } from '../../execution/fetchCall.ts';
 import type { CancelFetch, EntityRequest, FetchSender, RootRequest } from '../../execution/fetchSender.ts';
+import type { RequestContext } from '../../execution/requestContext.ts';
 import { CachedRequest } from './cachedRequest.ts';
 import type { CachePlans } from './cachePlans.ts';
 import type { FetchCache } from './fetchCache.ts';
+import { keysOfPlainCalls, resultsOfFreshEntries, settleFreshHits } from './freshHits.ts';
 import { type ItemizedCall, itemizeCall } from './itemizedCall.ts';
 
 interface CachingFetchSenderOptions {
@@ -30,19 +33,33 @@ export class CachingFetchSender implements FetchSender {
       if (itemizedCall === undefined) uncacheableCalls.push(call);
       else calls.push(itemizedCall);
     }
-    const { next, cache } = this.#options;
-    if (calls.length === 0) return next.sendEntities(request);
-    const { requestContext, onDone } = request;
-    return new CachedRequest({ cache, next, requestContext, calls, uncacheableCalls, onDone }).start();
+    if (calls.length === 0) return this.#options.next.sendEntities(request);
+    return this.#answer(request.requestContext, calls, uncacheableCalls, request.onDone);
   }
 
   sendRoot({ call, onDone }: RootRequest): CancelFetch {
-    const { next, cache } = this.#options;
     const itemizedCall = this.#itemize(call);
-    if (itemizedCall === undefined) return next.sendRoot({ call, onDone });
-    const { requestContext } = call;
-    const calls = [itemizedCall];
-    return new CachedRequest({ cache, next, requestContext, calls, uncacheableCalls: [], onDone }).start();
+    if (itemizedCall === undefined) return this.#options.next.sendRoot({ call, onDone });
+    return this.#answer(call.requestContext, [itemizedCall], [], onDone);
+  }
+
+  #answer(
+    requestContext: RequestContext,
+    calls: readonly ItemizedCall[],
+    uncacheableCalls: readonly FetchCall[],
+    onDone: () => void,
+  ): CancelFetch {
+    const { next, cache } = this.#options;
+    const keys = uncacheableCalls.length === 0 ? keysOfPlainCalls(calls) : undefined;
+    const entries = keys && cache.store.getMany(keys);
+    if (entries !== undefined && !(entries instanceof Promise)) {
+      const results = resultsOfFreshEntries(cache, calls, entries);
+      if (results !== undefined) {
+        settleFreshHits(cache, calls, results, createCountdownLatch(calls.length, onDone));
+        return noop;
+      }
+    }
+    return new CachedRequest({ cache, next, requestContext, calls, uncacheableCalls, onDone }).start(entries);
   }
 
   #itemize(call: FetchCall): ItemizedCall | undefined {
@@ -50,3 +67,6 @@ export class CachingFetchSender implements FetchSender {
     return itemizeCall(call, plans, cache.options);
   }
 }
+
+/** A settled call cannot be cancelled. */
+function noop(): void {}

@@ -49,17 +49,20 @@ function memoizeHeaderNames(
   config: GatewayConfig,
   ignored: ReadonlySet<string>,
 ): (subgraph: string, scope: CacheScope) => readonly string[] {
-  const lists = new Map<string, readonly string[]>();
+  const listsByScope: Readonly<Record<CacheScope, Map<string, readonly string[]>>> = {
+    PUBLIC: new Map(),
+    PRIVATE: new Map(),
+  };
   const identityHeaders = identityHeadersOf(config.security);
   const rulesOf = createHeaderRules(config);
   return (subgraph, scope) => {
-    const key = `${scope} ${subgraph}`;
-    let names = lists.get(key);
+    const lists = listsByScope[scope];
+    let names = lists.get(subgraph);
     if (names === undefined) {
       const isPrivate = scope === 'PRIVATE';
       const behind = rulesOf(subgraph).clientHeadersBehind(isPrivate ? noHeaders : ignored);
       names = isPrivate ? [...behind, ...identityHeaders] : behind;
-      lists.set(key, names);
+      lists.set(subgraph, names);
     }
     return names;
   };
