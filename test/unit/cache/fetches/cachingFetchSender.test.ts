@@ -88,6 +88,33 @@ describe('Cached entities', () => {
     expect(fixture.fetch(names, ['1']).data).toEqual(named('name of 1'));
   });
 
+  test('have the same result whether their entries are read at once or with a delay', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1', '2', '3']);
+    at(fixture, 0).answer([{ name: 'a "quoted" name' }, null, { name: 'plain' }]);
+    fixture.fetch(news);
+    at(fixture, 1).answer({ news: 'old' });
+    fixture.clock.now += 3_000;
+    const delayed = createCachedFetchesFixture(rules, {
+      now: () => fixture.clock.now,
+      store: Object.create(fixture.store, {
+        getMany: { value: async (keys: readonly string[]) => fixture.store.getMany(keys) },
+      }),
+    });
+    const results = ({ fetch }: CachedFetchesFixture) => [
+      fetch(names, ['3', '1']),
+      fetch(names, ['2', '3']),
+      fetch(news),
+    ];
+    const [atOnce, later] = [results(fixture), results(delayed)];
+    const found = atOnce.map(({ result }) => result);
+    expect(later.map(({ result }) => result)).toEqual([undefined, undefined, undefined]);
+    await waitForTurns();
+    expect(found).toEqual(later.map(({ result }) => result));
+    expect(found.map((result) => result?.kind)).toEqual(['answered', 'answered', 'answered']);
+    expect([...atOnce, ...later].every(({ isDone }) => isDone)).toBe(true);
+  });
+
   test('that are null are stored for cache.nullMaxAge', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
