@@ -138,11 +138,14 @@ export class FirstResponseGate implements ResponseGate {
     else void this.#openGate();
   }
 
-  /** Opens after the event loop turns in which the cache answers expired fetches with stale values. */
+  /** Opens after the event loop turns in which the cache answers expired fetches with stale values. After a pause of this
+   *  process, responses that have arrived meanwhile are read in the first of them. */
   async #openGate(): Promise<void> {
     this.#isOpening = true;
-    this.#options.budget.expire();
-    for (let turns = 0; turns < staleLookupTurns && this.#pending.size > 0; turns++) await yieldToEventLoop();
+    const { budget } = this.#options;
+    budget.expire();
+    const turns = budget.mayServeStale ? staleLookupTurns : 1;
+    for (let turn = 0; turn < turns && this.#pending.size > 0; turn++) await yieldToEventLoop();
     this.#readyToSend.resolve();
   }
 }

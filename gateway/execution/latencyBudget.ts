@@ -1,6 +1,8 @@
 /** Whether the first response still waits for enrichments. When the budget expires, fetches in flight can be answered with
  *  stale values. */
 export class LatencyBudget {
+  /** A fetch with this budget looks for stale values. Set by the cache. */
+  mayServeStale = false;
   #isExpired = false;
   readonly #listeners = new Set<() => void>();
   readonly #staleFallbacks = new Map<number, StaleFallbacks>();

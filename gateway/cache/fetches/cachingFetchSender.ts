@@ -59,6 +59,7 @@ export class CachingFetchSender implements FetchSender {
         return noop;
       }
     }
+    for (const { call } of calls) if (call.budget !== undefined) call.budget.mayServeStale = true;
     return new CachedRequest({ cache, next, requestContext, calls, uncacheableCalls, onDone }).start(entries);
   }
 

@@ -55,6 +55,23 @@ function start(budgets: readonly number[], isPatient = false) {
 }
 
 describe('the first response', () => {
+  test.each([
+    ['one turn after its budget, in which responses that have arrived are read', false, 1],
+    ['two turns after its budget if the cache may have stale values', true, 2],
+  ])('is sent %s', async (_, mayServeStale, turns) => {
+    const { wait, budget, pass, settled } = start([100]);
+    budget.mayServeStale = mayServeStale;
+    wait.completeGroup(primary);
+    let sentAfter: number | undefined;
+    let turn = 0;
+    void wait.readyToSend.then(() => {
+      sentAfter = turn;
+    });
+    pass(100);
+    for (; turn < 4; turn++) await waitForTurns(1);
+    expect([sentAfter, await settled()]).toEqual([turns - 1, ['over']]);
+  });
+
   test('is sent at once when all that is missing has failed, and without it', async () => {
     const { wait, failed, settled, late } = start([100, 100]);
     failed.add(1);
