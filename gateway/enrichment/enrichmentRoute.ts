@@ -6,6 +6,7 @@ import { ClientDisconnectedError, HttpError } from '../admission/httpError.ts';
 import { GatewayError, GatewayShutdownError } from '../errors.ts';
 import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { SubscriptionPayload } from '../response/executionOutcome.ts';
+import { TransientSet } from '../sharing/transientSet.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { TraceSpan, Tracing } from '../telemetry/trace.ts';
 import type { Timers } from '../time/timers.ts';
@@ -50,11 +51,11 @@ interface EnrichmentRouteOptions {
 export function addEnrichmentRoute(server: Routes, options: EnrichmentRouteOptions): void {
   const path = '/enrichments/:token';
   // One listener for all streams: `addEventListener` takes time in proportion to the listeners that a signal has.
-  const streams = new Set<AbortController>();
+  const streams = new TransientSet<AbortController>();
   options.drainSignal.addEventListener(
     'abort',
     () => {
-      for (const stream of streams) stream.abort(new GatewayShutdownError());
+      for (const stream of streams.toArray()) stream.abort(new GatewayShutdownError());
     },
     { once: true },
   );
@@ -78,7 +79,7 @@ const updateEventEncoding: PayloadEncoding<SubscriptionPayload> = {
 /** One request for the updates of a token. */
 class EnrichmentExchange {
   readonly #options: EnrichmentRouteOptions;
-  readonly #streams: Set<AbortController>;
+  readonly #streams: TransientSet<AbortController>;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #requestId: string;
@@ -88,7 +89,7 @@ class EnrichmentExchange {
   /** `streams`: the streams that end when the gateway drains. */
   constructor(
     options: EnrichmentRouteOptions,
-    streams: Set<AbortController>,
+    streams: TransientSet<AbortController>,
     request: IncomingMessage,
     response: ServerResponse,
   ) {

@@ -10,6 +10,14 @@ export class TransientMap<Key, Value> {
     return this.#entries.size;
   }
 
+  keys(): MapIterator<Key> {
+    return this.#entries.keys();
+  }
+
+  values(): MapIterator<Value> {
+    return this.#entries.values();
+  }
+
   get(key: Key): Value | undefined {
     return this.#entries.get(key);
   }

@@ -1,4 +1,5 @@
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
+import { TransientMap } from '../../sharing/transientMap.ts';
 import type { EnrichmentJob } from '../enrichmentJob.ts';
 import type { UnfinishedJobRun } from './jobRun.ts';
 import { JobRunner, type JobRunnerDependencies } from './jobRunner.ts';
@@ -20,8 +21,8 @@ interface JobPoolLimits {
 export class JobPool {
   readonly #dependencies: JobRunnerDependencies;
   readonly #limits: JobPoolLimits;
-  readonly #runners = new Map<string, JobRunner>();
-  readonly #byJobId = new Map<string, JobRunner>();
+  readonly #runners = new TransientMap<string, JobRunner>();
+  readonly #byJobId = new TransientMap<string, JobRunner>();
   /** Runners between two attempts, the longest waiting first. */
   readonly #waiting = {
     CRITICAL: new Set<JobRunner>(),
@@ -51,7 +52,7 @@ export class JobPool {
   }
 
   has(runId: string): boolean {
-    return this.#runners.has(runId);
+    return this.#runners.get(runId) !== undefined;
   }
 
   /** The id of the run of an equal job. */

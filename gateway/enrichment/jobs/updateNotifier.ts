@@ -1,6 +1,8 @@
+import { TransientMap } from '../../sharing/transientMap.ts';
+
 /** Tells listeners that there may be more updates of a run to read. */
 export class UpdateNotifier {
-  readonly #listeners = new Map<string, Set<() => void>>();
+  readonly #listeners = new TransientMap<string, Set<() => void>>();
 
   /** Returns a function that removes the listener. */
   subscribe(runId: string, listener: () => void): () => void {

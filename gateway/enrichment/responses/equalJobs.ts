@@ -1,3 +1,5 @@
+import { TransientMap } from '../../sharing/transientMap.ts';
+
 /** A request that learns the latencies of its pending enrichments from an equal job. */
 export interface JobLatencyListener {
   /** The enrichment of this delivery group is ready. */
@@ -15,7 +17,7 @@ interface EqualJobEntry {
 /** Equal jobs of this process, of which one is executed. The others learn its latencies: otherwise many equal responses
  *  that miss their budget would count as one. */
 export class EqualJobs {
-  readonly #entries = new Map<string, EqualJobEntry>();
+  readonly #entries = new TransientMap<string, EqualJobEntry>();
 
   /** An execution continues this job. */
   start(jobId: string): void {

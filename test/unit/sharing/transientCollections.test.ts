@@ -65,6 +65,7 @@ describe('collections of objects that live for a moment', () => {
       expect(map.get(key)).toBe(model.get(key));
     }
     for (const [key, value] of model) expect(map.get(key)).toBe(value);
+    expect([[...map.keys()], [...map.values()]]).toEqual([[...model.keys()], [...model.values()]]);
   });
 
   test('former members do not survive collections of the young generation', () => {
