@@ -23,12 +23,7 @@ import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { EnrichmentPolicy, PreparationResult, Preparer } from './operation/preparer.ts';
 import { createFailedOutcome } from './response/createSingleResponse.ts';
 import { addCursorToOutcome, addCursorToPayload } from './response/cursorExtension.ts';
-import type {
-  ExecutionOutcome,
-  IncrementalOutcome,
-  SingleOutcome,
-  SubscriptionPayload,
-} from './response/executionOutcome.ts';
+import type { ExecutionOutcome, IncrementalOutcome, SingleOutcome } from './response/executionOutcome.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
 import type { OperationCost } from './response/measureCost.ts';
 import { notifyOnEnd } from './response/notifyOnEnd.ts';
@@ -36,6 +31,7 @@ import { OperationResponse } from './response/operationResponse.ts';
 import { responseKeyOf } from './response/responseKey.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
 import type { SharedResponses, StartedResponse } from './response/sharedResponses.ts';
+import type { SubscriptionPayload } from './response/subscriptionEvents.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
 import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts';

@@ -5,7 +5,7 @@ import { headersOf } from '../admission/errorResponse.ts';
 import { ClientDisconnectedError, HttpError } from '../admission/httpError.ts';
 import { GatewayError, GatewayShutdownError } from '../errors.ts';
 import type { ClientIdentity } from '../execution/requestContext.ts';
-import type { SubscriptionPayload } from '../response/executionOutcome.ts';
+import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import { TransientSet } from '../sharing/transientSet.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { TraceSpan, Tracing } from '../telemetry/trace.ts';

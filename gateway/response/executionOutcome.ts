@@ -1,5 +1,6 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponseCaching } from './responseCaching.ts';
+import type { SubscriptionEvents } from './subscriptionEvents.ts';
 
 /** The content of a response: text, or bytes that may be in chunks. */
 export type ResponseContent = string | Buffer | readonly Buffer[];
@@ -94,16 +95,5 @@ export interface IncrementalOutcome {
 
 export interface SubscriptionOutcome {
   readonly kind: 'subscription';
-  /** In order, each created when it is read. The subscription ends with them; an error that they throw is the error of the
-   *  subscription. `return()` ends the subscription, also while a `next()` is pending. */
-  readonly events: AsyncIterable<SubscriptionPayload>;
-}
-
-/** The payload of an event, or of a deferred part of one. */
-export interface SubscriptionPayload {
-  /** JSON text of a complete execution result, on one line: `data` at least, or `errors`. */
-  readonly text: string;
-  /** Set on the last payload of an event after which the client can resume. The text has the cursor as well, in
-   *  `extensions.tributary.cursor`. */
-  readonly cursor?: string | undefined;
+  readonly events: SubscriptionEvents;
 }

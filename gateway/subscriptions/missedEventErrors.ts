@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.ts';
-import type { SubscriptionPayload } from '../response/executionOutcome.ts';
+import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 
 /** Creates a payload that reports an error between events. */
 export function createNotice(cause: GatewayError): SubscriptionPayload {

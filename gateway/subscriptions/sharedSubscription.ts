@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import { cursorExtension } from '../response/cursorExtension.ts';
-import type { SubscriptionPayload } from '../response/executionOutcome.ts';
+import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import { waitForTurn } from '../time/eventLoopTurn.ts';
 import {
   EventQueue,
@@ -8,28 +8,11 @@ import {
   type EventQueueOptions,
   type OverflowPolicy,
 } from './eventQueue.ts';
+import { FanOut } from './fanOut.ts';
 import { createNotice, droppedEventsError, resubscribedError } from './missedEventErrors.ts';
 import type { SourceEvent } from './sources/subscriptionSource.ts';
+import type { PayloadOrigin, Subscriber } from './subscriber.ts';
 import { type EventFeed, UpstreamSubscription } from './upstreamSubscription.ts';
-
-/** Where payloads come from. All payloads of one event have the same origin object. */
-export interface PayloadOrigin {
-  /** What happens when the queue of a subscriber is full. */
-  readonly overflowPolicy: OverflowPolicy;
-  /** Whether the payload reports missing events instead of being one. */
-  readonly isNotice: boolean;
-}
-
-/** Receives the payloads of a shared subscription. No method is called after `onComplete`, `onError` or leaving. */
-export interface Subscriber {
-  onPayload(payload: SubscriptionPayload, origin: PayloadOrigin): void;
-  /** Resolves when there is room for more payloads. */
-  waitForRoom(): Promise<void>;
-  /** Resolves when the client has read all payloads. */
-  waitForDrain(): Promise<void>;
-  onComplete(): void;
-  onError(error: GatewayError): void;
-}
 
 interface SharedSubscriptionOptions {
   readonly queue: EventQueueOptions;
@@ -50,15 +33,16 @@ interface SharedSubscriptionOptions {
   onEnd(): void;
 }
 
-/** A payload is sent to so many subscribers without a pause, which takes a few milliseconds. */
-const subscribersPerTurn = 200;
+/** A queued event with the feed that completes it. */
+interface QueuedSourceEvent extends EventQueueEntry {
+  readonly isNotice: false;
+  readonly event: SourceEvent;
+  readonly feed: EventFeed;
+}
 
-/** A queued event with the feed that completes it, or a notice. */
-type QueuedEvent = EventQueueEntry &
-  (
-    | { readonly isNotice: false; readonly event: SourceEvent; readonly feed: EventFeed }
-    | { readonly isNotice: true; readonly failure: GatewayError }
-  );
+type QueuedEvent =
+  | QueuedSourceEvent
+  | (EventQueueEntry & { readonly isNotice: true; readonly failure: GatewayError });
 
 type State =
   | { readonly kind: 'open' }
@@ -67,14 +51,15 @@ type State =
   | { readonly kind: 'ended' };
 
 /** One subscription at a subgraph or topic with all its subscribers. Events are completed one after the other, and the
- *  payloads of each are sent to every subscriber. */
+ *  payloads of each are sent to every subscriber. The next event is completed while a payload is being sent. */
 export class SharedSubscription {
   readonly #options: SharedSubscriptionOptions;
   readonly #subscribers = new Set<Subscriber>();
+  readonly #fanOut = new FanOut(this.#subscribers, () => this.#settle());
   readonly #queue: EventQueue<QueuedEvent>;
   readonly #upstream: UpstreamSubscription;
   readonly #abortController = new AbortController();
-  #isProcessing = false;
+  #isCompleting = false;
   #state: State = { kind: 'open' };
   #mergedInto: SharedSubscription | undefined;
 
@@ -123,17 +108,25 @@ export class SharedSubscription {
     return this.#upstream.isLive && !this.#isProcessing && this.#state.kind === 'open';
   }
 
+  get #isProcessing(): boolean {
+    return this.#isCompleting || !this.#fanOut.isIdle;
+  }
+
   /** Moves all subscribers to an equal subscription, and ends this one. */
   mergeInto(target: SharedSubscription): void {
     this.#mergedInto = target;
     for (const subscriber of this.#subscribers) target.join(subscriber);
     this.#subscribers.clear();
+    this.#fanOut.notifyLeft();
     this.#end();
   }
 
   #leave(subscriber: Subscriber): void {
     if (this.#mergedInto !== undefined) this.#mergedInto.#leave(subscriber);
-    else if (this.#subscribers.delete(subscriber) && this.#subscribers.size === 0) this.#end();
+    else if (this.#subscribers.delete(subscriber)) {
+      this.#fanOut.notifyLeft();
+      if (this.#subscribers.size === 0) this.#end();
+    }
   }
 
   /** Ends the subscription with an error for all subscribers. */
@@ -148,7 +141,7 @@ export class SharedSubscription {
       return;
     }
     if (this.#overflowPolicy === 'wait' && this.#queue.isFull) this.#upstream.pause();
-    if (!this.#isProcessing) void this.#processQueue();
+    if (!this.#isCompleting) void this.#processQueue();
   }
 
   /** The notice has a position among the events, so that clients see where events may be missing. */
@@ -167,38 +160,41 @@ export class SharedSubscription {
   }
 
   async #processQueue(): Promise<void> {
-    this.#isProcessing = true;
+    this.#isCompleting = true;
     for (let queued = this.#queue.shift(); queued !== undefined; queued = this.#queue.shift()) {
+      if (this.#isSentBeforeNext(queued)) await this.#fanOut.waitUntilIdle();
       if (this.#overflowPolicy === 'wait') {
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber.waitForRoom()));
         if (this.#isEnded) return;
         this.#resumeIfRoom();
       }
-      if (queued.isNotice) {
-        await this.#createSender(true)(createNotice(queued.failure));
-        if (this.#isEnded) return;
-        continue;
-      }
-      const { event, feed } = queued;
-      const turn = waitForTurn();
-      if (turn !== undefined) {
-        await turn;
-        if (this.#isEnded) return;
-      }
-      await this.#complete(event, feed);
+      if (queued.isNotice) await this.#createSender(queued)(createNotice(queued.failure));
+      else await this.#complete(queued);
       if (this.#isEnded) return;
-      if (event.onConsumed === undefined) continue;
+      if (queued.isNotice || queued.event.onConsumed === undefined) continue;
       await Promise.all([...this.#subscribers].map((subscriber) => subscriber.waitForDrain()));
       if (this.#isEnded) return;
-      event.onConsumed();
+      queued.event.onConsumed();
     }
-    this.#isProcessing = false;
-    if (this.#state.kind === 'draining') this.#finish(this.#state.notify);
-    else this.#options.onIdle();
+    this.#isCompleting = false;
+    this.#settle();
   }
 
-  async #complete(event: SourceEvent, feed: EventFeed): Promise<void> {
-    const send = this.#createSender(false);
+  /** Whether an event is sent to all subscribers before the next one is completed: for sources that wait for clients, and
+   *  for payloads that belong together. */
+  #isSentBeforeNext(queued: QueuedEvent): boolean {
+    if (this.#overflowPolicy === 'wait') return true;
+    return !queued.isNotice && (queued.event.onConsumed !== undefined || queued.feed.hasDeferredPayloads());
+  }
+
+  async #complete(queued: QueuedSourceEvent): Promise<void> {
+    const turn = waitForTurn();
+    if (turn !== undefined) {
+      await turn;
+      if (this.#isEnded) return;
+    }
+    const { event, feed } = queued;
+    const send = this.#createSender(queued);
     try {
       for await (const payload of feed.complete(event, this.#abortController.signal)) {
         // Most subscriptions have few subscribers, and nothing to wait for.
@@ -215,27 +211,22 @@ export class SharedSubscription {
     }
   }
 
-  /** Sends payloads with one origin to the subscribers that are present before the first of them. The promise resolves when
-   *  a payload was sent to all of them; `undefined` if it was sent at once. */
-  #createSender(isNotice: boolean): (payload: SubscriptionPayload) => Promise<void> | undefined {
-    const origin: PayloadOrigin = { overflowPolicy: this.#overflowPolicy, isNotice };
-    const subscribers = [...this.#subscribers];
-    const sendTo = (payload: SubscriptionPayload, start: number, end: number): void => {
-      for (let i = start; i < end; i++) {
-        const subscriber = subscribers[i] as Subscriber;
-        if (this.#subscribers.has(subscriber)) subscriber.onPayload(payload, origin);
-      }
-    };
-    const sendToAll = async (payload: SubscriptionPayload): Promise<void> => {
-      for (let start = 0; start < subscribers.length; start += subscribersPerTurn) {
-        if (start > 0) await waitForTurn();
-        sendTo(payload, start, Math.min(start + subscribersPerTurn, subscribers.length));
-      }
-    };
-    return (payload) =>
-      subscribers.length > subscribersPerTurn
-        ? sendToAll(payload)
-        : void sendTo(payload, 0, subscribers.length);
+  /** Sends payloads with one origin. Payloads that belong together are sent to the subscribers that are present before the
+   *  first of them. The promise resolves when the next payload can be sent; `undefined` for at once. */
+  #createSender(queued: QueuedEvent): (payload: SubscriptionPayload) => Promise<void> | undefined {
+    const { isNotice } = queued;
+    const isPart = !isNotice && queued.feed.hasDeferredPayloads();
+    const origin: PayloadOrigin = { overflowPolicy: this.#overflowPolicy, isNotice, isPart };
+    if (!this.#isSentBeforeNext(queued)) return (payload) => this.#fanOut.add(payload, origin);
+    const recipients = this.#fanOut.listRecipients();
+    return (payload) => this.#fanOut.sendTo(recipients, payload, origin);
+  }
+
+  /** Called when events may have been sent. */
+  #settle(): void {
+    if (this.#isProcessing || this.#isEnded) return;
+    if (this.#state.kind === 'draining') this.#finish(this.#state.notify);
+    else this.#options.onIdle();
   }
 
   #endAfterEvents(notify: (subscriber: Subscriber) => void): void {
@@ -248,6 +239,7 @@ export class SharedSubscription {
     if (this.#isEnded) return;
     const subscribers = [...this.#subscribers];
     this.#subscribers.clear();
+    this.#fanOut.notifyLeft();
     this.#end();
     for (const subscriber of subscribers) notify(subscriber);
   }

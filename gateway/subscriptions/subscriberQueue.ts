@@ -1,8 +1,13 @@
 import { GatewayError } from '../errors.ts';
-import type { SubscriptionPayload } from '../response/executionOutcome.ts';
+import type {
+  Broadcast,
+  DirectWriter,
+  SubscriptionEvents,
+  SubscriptionPayload,
+} from '../response/subscriptionEvents.ts';
 import { EventQueue, type EventQueueOptions } from './eventQueue.ts';
 import { createNotice, droppedEventsError } from './missedEventErrors.ts';
-import type { PayloadOrigin, Subscriber } from './sharedSubscription.ts';
+import type { PayloadOrigin, Subscriber } from './subscriber.ts';
 
 /** All payloads of one event, or one notice. A client receives or loses them together. */
 interface PayloadBatch {
@@ -17,39 +22,53 @@ interface SubscriberQueueOptions {
   /** Whether a notice replaces dropped events. */
   readonly reportsDroppedEvents: boolean;
   onDropped(): void;
-  /** Called at most once, when the client left or was too slow. */
+  /** Called for each broadcast. */
+  readonly onActivity?: () => void;
+  /** Called once, when the subscription has ended for this client. */
   onEnd(): void;
 }
 
-/** The payloads that wait for one client to read them. */
+/** The payloads that wait for one client to read them. While none waits, a direct writer sends them without this queue. */
 export class SubscriberQueue implements Subscriber {
   readonly #options: SubscriberQueueOptions;
+  readonly #onActivity: (() => void) | undefined;
   readonly #queue: EventQueue<PayloadBatch>;
   /** The batch that the client has received in part. It gets the remaining payloads, which may still arrive. */
   #currentBatch: PayloadBatch | undefined;
   #newestBatch: PayloadBatch | undefined;
   #end: { readonly error: GatewayError | undefined } | undefined;
+  /** Set while the reader waits for a payload, so that nothing is queued. */
   #wake: (() => void) | undefined;
+  #directWriter: DirectWriter | undefined;
+  /** Where the last payload came from that was sent directly and is not a whole event. */
+  #directOrigin: PayloadOrigin | undefined;
   readonly #drainWaiters: (() => void)[] = [];
   readonly #roomWaiters: (() => void)[] = [];
 
   constructor(options: SubscriberQueueOptions) {
     this.#options = options;
+    this.#onActivity = options.onActivity;
     this.#queue = new EventQueue(options.queue, () => {
       options.onDropped();
       return options.reportsDroppedEvents ? createDroppedEventsBatch() : undefined;
     });
   }
 
-  onPayload(payload: SubscriptionPayload, origin: PayloadOrigin): void {
+  onBroadcast(broadcast: Broadcast, origins: readonly PayloadOrigin[]): void {
     if (this.#end !== undefined) return;
-    if (this.#add(payload, origin)) {
-      this.#wake?.();
+    this.#onActivity?.();
+    if (this.#wake !== undefined && this.#directWriter?.write(broadcast) === true) {
+      const origin = origins[origins.length - 1];
+      if (origin?.isPart === true) this.#directOrigin = origin;
       return;
     }
-    this.#queue.clear();
-    this.#finish(slowClientError());
-    this.#options.onEnd();
+    for (const [index, payload] of broadcast.payloads.entries()) {
+      if (this.#add(payload, origins[index] as PayloadOrigin)) continue;
+      this.#queue.clear();
+      this.#finish(slowClientError());
+      return;
+    }
+    this.#wakeReader();
   }
 
   onComplete(): void {
@@ -71,10 +90,10 @@ export class SubscriberQueue implements Subscriber {
   }
 
   /** The payloads, in order. `return()` unsubscribes. */
-  events(): AsyncIterable<SubscriptionPayload> {
+  events(): SubscriptionEvents {
     // Not a generator: `return()` of a waiting generator does not take effect before the wait ends.
     const done = { done: true, value: undefined } as const;
-    const iterator: AsyncIterableIterator<SubscriptionPayload> = {
+    const iterator: AsyncIterableIterator<SubscriptionPayload> & SubscriptionEvents = {
       next: async () => {
         for (;;) {
           const payload = this.#shift();
@@ -88,12 +107,14 @@ export class SubscriberQueue implements Subscriber {
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
-          this.#wake = undefined;
         }
       },
       return: async () => {
         this.unsubscribe();
         return done;
+      },
+      setDirectWriter: (writer) => {
+        this.#directWriter = writer;
       },
       [Symbol.asyncIterator]: () => iterator,
     };
@@ -105,7 +126,6 @@ export class SubscriberQueue implements Subscriber {
     this.#queue.clear();
     this.#currentBatch = undefined;
     this.#finish(undefined);
-    this.#options.onEnd();
   }
 
   /** Returns false when the queue has no room. */
@@ -114,8 +134,11 @@ export class SubscriberQueue implements Subscriber {
     const newest = this.#newestBatch;
     if (newest?.origin !== origin) {
       const { isNotice, overflowPolicy } = origin;
-      this.#newestBatch = { origin, payloads: [payload], isNotice, size };
-      return this.#queue.push(this.#newestBatch, overflowPolicy);
+      const batch: PayloadBatch = { origin, payloads: [payload], isNotice, size };
+      this.#newestBatch = batch;
+      if (origin !== this.#directOrigin) return this.#queue.push(batch, overflowPolicy);
+      this.#currentBatch = batch;
+      return true;
     }
     newest.payloads.push(payload);
     newest.size += size;
@@ -135,11 +158,19 @@ export class SubscriberQueue implements Subscriber {
     return this.#queue.isEmpty && (this.#currentBatch?.payloads.length ?? 0) === 0;
   }
 
+  #wakeReader(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
   #finish(error: GatewayError | undefined): void {
-    this.#end ??= { error };
-    this.#wake?.();
+    if (this.#end !== undefined) return;
+    this.#end = { error };
+    this.#wakeReader();
     resolveAll(this.#roomWaiters);
     resolveAll(this.#drainWaiters);
+    this.#options.onEnd();
   }
 }
 
@@ -150,7 +181,7 @@ function resolveAll(waiters: (() => void)[]): void {
 function createDroppedEventsBatch(): PayloadBatch {
   const isNotice = true;
   return {
-    origin: { overflowPolicy: 'wait', isNotice },
+    origin: { overflowPolicy: 'wait', isNotice, isPart: false },
     payloads: [createNotice(droppedEventsError())],
     isNotice,
     size: 0,

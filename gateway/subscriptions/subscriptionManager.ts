@@ -4,12 +4,13 @@ import type { FetchStep } from '../execution/program.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
-import type { SubscriptionOutcome, SubscriptionPayload } from '../response/executionOutcome.ts';
+import type { SubscriptionOutcome } from '../response/executionOutcome.ts';
+import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { InactivityTimer } from '../time/inactivityTimer.ts';
 import type { Timers } from '../time/timers.ts';
 import { CaughtUpSubscriptions } from './caughtUpSubscriptions.ts';
 import type { EventQueueOptions } from './eventQueue.ts';
-import { IdleTimer } from './idleTimer.ts';
 import { SharedSubscription } from './sharedSubscription.ts';
 import type {
   SourceEvent,
@@ -100,7 +101,7 @@ export class SubscriptionManager {
       if (isEnded) return;
       isEnded = true;
       closeStream();
-      idle.stop();
+      idle?.stop();
       signal.removeEventListener('abort', abort);
       leave?.();
     };
@@ -109,36 +110,22 @@ export class SubscriptionManager {
       reportsDroppedEvents: reportsInterruptions,
       onDropped: () => this.#countDroppedEvent(),
       onEnd: end,
+      ...(idleTimeoutMs > 0 && { onActivity: () => idle?.recordActivity() }),
     });
-    const idle = new IdleTimer({
-      timers,
-      timeoutMs: idleTimeoutMs,
-      onIdle: () => {
-        subscriber.onError(idleTimeoutError(idleTimeoutMs));
-        end();
-      },
-    });
+    const idle =
+      idleTimeoutMs > 0
+        ? new InactivityTimer({
+            timers,
+            intervalMs: idleTimeoutMs,
+            onIdle: () => subscriber.onError(idleTimeoutError(idleTimeoutMs)),
+          })
+        : undefined;
     const abort = (): void => subscriber.unsubscribe();
     signal.addEventListener('abort', abort, { once: true });
     try {
       leave = this.#registry.join(
         this.#keyOf(subscription),
-        {
-          onPayload: (payload, origin) => {
-            idle.restart();
-            subscriber.onPayload(payload, origin);
-          },
-          waitForRoom: () => subscriber.waitForRoom(),
-          waitForDrain: () => subscriber.waitForDrain(),
-          onComplete: () => {
-            subscriber.onComplete();
-            end();
-          },
-          onError: (error) => {
-            subscriber.onError(error);
-            end();
-          },
-        },
+        subscriber,
         (onEnd) => this.#createShared(subscription, onEnd),
         (live) => live.shared.start(this.#feedOf(live)),
       );
@@ -232,6 +219,7 @@ export class SubscriptionManager {
         const { operation } = event.completionFor === undefined ? upstream : live.subscription;
         return live.subscription.complete(event, operation, signal);
       },
+      hasDeferredPayloads: () => live.subscription.operation.deferred.length > 0,
     };
   }
 

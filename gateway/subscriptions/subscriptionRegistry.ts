@@ -1,4 +1,5 @@
-import type { SharedSubscription, Subscriber } from './sharedSubscription.ts';
+import type { SharedSubscription } from './sharedSubscription.ts';
+import type { Subscriber } from './subscriber.ts';
 
 /** The running shared subscriptions by key. Clients with the same key share one. */
 export class SubscriptionRegistry<Live extends { readonly shared: SharedSubscription }> {

@@ -1,5 +1,5 @@
 import type { GatewayError } from '../errors.ts';
-import type { SubscriptionPayload } from '../response/executionOutcome.ts';
+import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import type { SourceEvent, SourceReceiver, SourceSubscription } from './sources/subscriptionSource.ts';
 
 /** Subscribes with one version of an operation, and completes the events of that subscription. */
@@ -8,6 +8,8 @@ export interface EventFeed {
   subscribe(receiver: SourceReceiver, isBehind: boolean): SourceSubscription;
   /** The payloads of an event. */
   complete(event: SourceEvent, signal: AbortSignal): AsyncIterable<SubscriptionPayload>;
+  /** Whether an event can have several payloads. */
+  hasDeferredPayloads(): boolean;
 }
 
 interface UpstreamSubscriptionOptions {

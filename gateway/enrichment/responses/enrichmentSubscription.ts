@@ -14,7 +14,8 @@ import {
 import { GatewayError } from '../../errors.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import { cursorExtension } from '../../response/cursorExtension.ts';
-import type { SubscriptionOutcome, SubscriptionPayload } from '../../response/executionOutcome.ts';
+import type { SubscriptionOutcome } from '../../response/executionOutcome.ts';
+import type { SubscriptionPayload } from '../../response/subscriptionEvents.ts';
 import type { EnrichmentUpdate } from '../deferredEnrichments.ts';
 import { expiredTokenError } from '../expiredTokenError.ts';
 

@@ -3,11 +3,11 @@ import type { GraphQLFormattedError } from 'graphql';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { ResponseContent } from '../../response/executionOutcome.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
+import { InactivityTimer } from '../../time/inactivityTimer.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { subscriptionEventEncoding } from '../http/serverSentEvents.ts';
 import { writeStreamHead } from '../http/writePayloads.ts';
 import type { ResponseHeaders } from '../http/writeResponse.ts';
-import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import {
   MultiplexedOperation,
   type OperationMessages,
@@ -30,7 +30,7 @@ interface EventStreamOptions extends EventStreamSettings {
 
 type StreamState =
   | { readonly kind: 'reserved'; readonly cancelExpiry: CancelTimer }
-  | { readonly kind: 'open'; readonly response: ServerResponse; readonly heartbeat: HeartbeatTimer }
+  | { readonly kind: 'open'; readonly response: ServerResponse; readonly heartbeat: InactivityTimer }
   | { readonly kind: 'closed' };
 
 /** The event stream for all operations of one client, in graphql-sse's "single connection mode": the client reserves it,
@@ -71,7 +71,7 @@ export class EventStream {
     this.#state = {
       kind: 'open',
       response,
-      heartbeat: new HeartbeatTimer({
+      heartbeat: new InactivityTimer({
         timers,
         intervalMs: heartbeatIntervalMs,
         onIdle: () => {

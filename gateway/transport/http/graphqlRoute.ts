@@ -8,7 +8,7 @@ import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/error
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { readGetParameters } from '../../admission/readGetParameters.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
-import { contentToText, type SubscriptionPayload, sizeOfContent } from '../../response/executionOutcome.ts';
+import { contentToText, sizeOfContent } from '../../response/executionOutcome.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
@@ -30,6 +30,7 @@ import { type AcceptedFormats, negotiateFormats } from './negotiateFormats.ts';
 import { isJsonContentType, isMultipartForm, readJsonBody } from './readBody.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { incrementalEventEncoding, subscriptionEventEncoding, writeSingleEvent } from './serverSentEvents.ts';
+import { writeEvents } from './writeEvents.ts';
 import { NoFirstPayloadError, type PayloadStreamOptions, writePayloads } from './writePayloads.ts';
 import { type ResponseHeaders, writeErrorResponse, writeResponse } from './writeResponse.ts';
 
@@ -350,15 +351,14 @@ class GraphQLExchange {
         : incrementalPartEncoding(incremental as IncrementalFormat);
       return writePayloads(this.#response, payloads, encoding, { ...options, compression });
     }
-    const events = outcome.events[Symbol.asyncIterator]();
     if (isDraining()) {
-      await events.return?.();
+      await outcome.events[Symbol.asyncIterator]().return?.();
       throw new HttpError(503, 'The gateway is shutting down. Subscribe again.', { code: 'SHUTTING_DOWN' });
     }
     this.#inFlight.isSubscription = true;
     const encoding =
       subscription === 'text/event-stream' ? subscriptionEventEncoding : subscriptionPartEncoding;
-    return writePayloads(this.#response, new SingleEventBatches(events, this.#record), encoding, {
+    return writeEvents(this.#response, outcome.events, encoding, {
       ...options,
       compression: compression?.includesSubscriptions === true ? compression : undefined,
     });
@@ -431,29 +431,6 @@ const overloadStatuses = new Set([503]);
 
 /** The same for requests that were refused before their operation was read. */
 const httpLevelStatuses = new Set([401, 404, 405, 406, 409, 415, 503]);
-
-/** Wraps each event of a subscription in a batch, for `writePayloads`. */
-class SingleEventBatches implements AsyncIterator<readonly SubscriptionPayload[]> {
-  readonly #events: AsyncIterator<SubscriptionPayload>;
-  readonly #record: RequestRecord | undefined;
-
-  constructor(events: AsyncIterator<SubscriptionPayload>, record: RequestRecord | undefined) {
-    this.#events = events;
-    this.#record = record;
-  }
-
-  async next(): Promise<IteratorResult<readonly SubscriptionPayload[]>> {
-    const step = await this.#events.next();
-    if (step.done === true) return { done: true, value: undefined };
-    this.#record?.checkEvent(step.value.text);
-    return { done: false, value: [step.value] };
-  }
-
-  async return(): Promise<IteratorResult<readonly SubscriptionPayload[]>> {
-    await this.#events.return?.();
-    return { done: true, value: undefined };
-  }
-}
 
 function methodNotAllowedError(): HttpError {
   return new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { SubscriptionPayload } from '../../response/executionOutcome.ts';
+import type { SubscriptionPayload } from '../../response/subscriptionEvents.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { Compression } from './compression.ts';
 import { type ResponseHeaders, setStreamHeaders, writeStreamBody } from './writeResponse.ts';

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { ResponseContent, SubscriptionPayload } from '../../response/executionOutcome.ts';
+import type { ResponseContent } from '../../response/executionOutcome.ts';
+import type { SubscriptionPayload } from '../../response/subscriptionEvents.ts';
 import { hasNext, type PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { Compression } from './compression.ts';
 import { type ResponseHeaders, setStreamHeaders, writeStreamBody } from './writeResponse.ts';

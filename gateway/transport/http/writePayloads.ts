@@ -5,8 +5,8 @@ import { ClientDisconnectedError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import { splitText } from '../../json/stringifyInSlices.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
+import { InactivityTimer } from '../../time/inactivityTimer.ts';
 import { AbortableIterator } from '../streams/abortableIterator.ts';
-import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { CompressedStream } from './compressedStream.ts';
@@ -22,6 +22,9 @@ export interface PayloadStreamOptions extends StreamSettings {
   readonly record?: RequestRecord | undefined;
   /** Ends the stream: without a write when the reason is a `ClientDisconnectedError`, otherwise with an error or `goAway`. */
   readonly signal: AbortSignal;
+  /** Called when the opening was sent immediately, unless the stream is compressed: complete chunks may be written past
+   *  `writePayloads` now. Returns a function for when the last one was written, in milliseconds of `timers`. */
+  readonly startDirectWrites?: () => () => number;
   /** Formats the error that the client gets when the payloads throw or the signal is aborted. */
   readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
 }
@@ -48,7 +51,10 @@ export async function writePayloads<Payload>(
   const steps = new AbortableIterator(payloads, signal);
   const body = new PayloadBody(response, encoding, options);
   try {
-    if (encoding.sendsOpeningImmediately && !signal.aborted) body.send(body.open());
+    if (encoding.sendsOpeningImmediately && !signal.aborted) {
+      body.send(body.open());
+      body.startDirectWrites();
+    }
     while (!body.hasEnded) {
       const step = await steps.next();
       if (step === 'aborted') {
@@ -91,7 +97,9 @@ class PayloadBody<Payload> {
   readonly #response: ServerResponse;
   readonly #encoding: PayloadEncoding<Payload>;
   readonly #options: PayloadStreamOptions;
-  #heartbeatTimer: HeartbeatTimer | undefined;
+  #heartbeat: InactivityTimer | undefined;
+  #isWithinPayload = false;
+  #directlyWrittenAtMs: (() => number) | undefined;
   #compressed: CompressedStream | undefined;
 
   constructor(response: ServerResponse, encoding: PayloadEncoding<Payload>, options: PayloadStreamOptions) {
@@ -103,6 +111,10 @@ class PayloadBody<Payload> {
   /** Bytes that wait to be compressed. */
   get uncompressedLength(): number {
     return this.#compressed?.length ?? 0;
+  }
+
+  startDirectWrites(): void {
+    if (this.#compressed === undefined) this.#directlyWrittenAtMs = this.#options.startDirectWrites?.();
   }
 
   /** Writes the head, and returns the opening for the caller to send. Returns an empty text after the first call. */
@@ -136,7 +148,7 @@ class PayloadBody<Payload> {
 
   send(chunk: string): void {
     if (chunk === '') return;
-    this.#heartbeatTimer?.recordActivity();
+    this.#heartbeat?.recordActivity();
     this.#write(chunk);
   }
 
@@ -155,8 +167,7 @@ class PayloadBody<Payload> {
 
   /** Sends a large chunk in several writes, one per turn of the event loop: encoding it as UTF-8 takes long. */
   async sendInSlices(chunk: string): Promise<void> {
-    // A heartbeat in the middle of a payload would corrupt it.
-    this.stopHeartbeat();
+    this.#isWithinPayload = true;
     for (const part of splitText(chunk)) {
       if (this.#response.destroyed) return;
       this.#addBytes(part);
@@ -164,8 +175,9 @@ class PayloadBody<Payload> {
       else await this.#compressed.write(part);
       await setImmediate();
     }
+    this.#isWithinPayload = false;
+    this.#heartbeat?.recordActivity();
     if (this.hasEnded) this.#write('');
-    else this.#startHeartbeat();
   }
 
   /** Ends the body with a chunk, which may be empty. Does nothing when the body has ended. */
@@ -179,19 +191,21 @@ class PayloadBody<Payload> {
   #startHeartbeat(): void {
     const { heartbeat } = this.#encoding;
     if (heartbeat === undefined) return;
-    this.#heartbeatTimer = new HeartbeatTimer({
+    this.#heartbeat = new InactivityTimer({
       timers: this.#options.timers,
       intervalMs: this.#options.heartbeatIntervalMs,
-      // A client that does not read would only get more bytes to buffer.
+      activeAtMs: () => this.#directlyWrittenAtMs?.() ?? 0,
       onIdle: () => {
+        // A heartbeat in the middle of a payload would corrupt it.
+        if (this.#isWithinPayload) return;
+        // A client that does not read would only get more bytes to buffer.
         if (!this.#response.writableNeedDrain) this.#write(heartbeat);
       },
     });
   }
 
   stopHeartbeat(): void {
-    this.#heartbeatTimer?.stop();
-    this.#heartbeatTimer = undefined;
+    this.#heartbeat?.stop();
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type SubscriptionOutcome,
   sizeOfContent,
 } from '../../response/executionOutcome.ts';
+import type { DirectWriter } from '../../response/subscriptionEvents.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import { AbortableIterator } from './abortableIterator.ts';
 import { hasNext } from './payloadEncoding.ts';
@@ -37,6 +38,8 @@ interface MultiplexedOperationOptions {
   readonly record?: RequestRecord | undefined;
   readonly messages: OperationMessages;
   readonly outbox: MessageOutbox;
+  /** Creates what sends the events of a subscription without the outbox while the client reads fast enough. */
+  readonly createDirectWriter?: () => DirectWriter;
   readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
   /** Called when the operation is a subscription, which may run indefinitely. */
   readonly onSubscription: () => void;
@@ -152,8 +155,9 @@ export class MultiplexedOperation {
   }
 
   async #sendEvents({ events }: SubscriptionOutcome): Promise<void> {
-    const { messages, outbox, record } = this.#options;
+    const { messages, outbox, record, createDirectWriter } = this.#options;
     const steps = new AbortableIterator(events[Symbol.asyncIterator](), this.signal);
+    if (createDirectWriter !== undefined) events.setDirectWriter?.(createDirectWriter());
     this.#isSubscription = true;
     this.#options.onSubscription();
     try {

@@ -18,10 +18,10 @@ import { type GatewayError, GatewayShutdownError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
+import { InactivityTimer } from '../../time/inactivityTimer.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { runInRequestScope } from '../http/requestScope.ts';
-import { HeartbeatTimer } from '../streams/heartbeatTimer.ts';
 import { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import {
@@ -30,6 +30,7 @@ import {
   parametersTooLarge,
   pickForwardedParameters,
 } from './connectionHeaders.ts';
+import { FrameWriter } from './frameWriter.ts';
 import { operationMessagesOf, requestBodyOf } from './webSocketMessages.ts';
 import { WebSocketOutbox } from './webSocketOutbox.ts';
 
@@ -63,7 +64,7 @@ export class WebSocketConnection {
   readonly #options: WebSocketConnectionOptions;
   readonly #operations = new Map<string, MultiplexedOperation>();
   readonly #outbox: WebSocketOutbox;
-  readonly #heartbeat: HeartbeatTimer;
+  readonly #heartbeat: InactivityTimer;
   #cancelInitTimer: CancelTimer | undefined;
   #initialization: 'none' | 'started' | 'acknowledged' = 'none';
   #isPingPending = false;
@@ -89,7 +90,7 @@ export class WebSocketConnection {
       readTimeoutMs,
       onReadTimeout: () => this.#close(1013, 'The client reads too slowly'),
     });
-    this.#heartbeat = new HeartbeatTimer({
+    this.#heartbeat = new InactivityTimer({
       timers,
       intervalMs: heartbeatIntervalMs,
       onIdle: () => this.#checkLiveness(),
@@ -304,7 +305,7 @@ export class WebSocketConnection {
       this.#close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
       return;
     }
-    const { maxOperations, recorder, log } = this.#options;
+    const { maxOperations, recorder, log, socket, connection, bufferSize } = this.#options;
     const messages = operationMessagesOf(id);
     const requestId = randomUUID();
     const headers = this.#headersWith(this.#parameters, requestId);
@@ -324,6 +325,7 @@ export class WebSocketConnection {
       record,
       messages,
       outbox: this.#outbox,
+      createDirectWriter: () => new FrameWriter({ socket, connection, id, bufferSize, record }),
       formatFailure: (reason) =>
         reason instanceof HttpError
           ? reason.toFormatted()

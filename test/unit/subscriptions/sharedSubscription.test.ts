@@ -1,17 +1,19 @@
 import { expect, jest, test } from '@jest/globals';
-import { SharedSubscription, type Subscriber } from '../../../gateway/subscriptions/sharedSubscription.ts';
+import { SharedSubscription } from '../../../gateway/subscriptions/sharedSubscription.ts';
 import type { SourceReceiver } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import type { Subscriber } from '../../../gateway/subscriptions/subscriber.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const event = { data: {}, errors: undefined, extensions: undefined, size: 1 };
 
-/** Starts a subscription. Returns the receiver of its events. `onPayload` is called with the index of the subscriber. */
-function start(subscriberCount: number, onPayload: (index: number) => void) {
+/** Starts a subscription. Returns the receiver of its events. `onPayload` is called with the index of the subscriber and the
+ *  texts of the payloads: the numbers of the events. */
+function start(subscriberCount: number, onPayload: (index: number, texts: readonly string[]) => void) {
   const unexpected = (): never => {
     throw new Error('unexpected call');
   };
   const shared = new SharedSubscription({
-    queue: { maxEvents: 10, maxBytes: 1000, policy: 'close' },
+    queue: { maxEvents: 30, maxBytes: 1000, policy: 'close' },
     reportsInterruptions: false,
     isBehind: false,
     onDropped: unexpected,
@@ -22,7 +24,11 @@ function start(subscriberCount: number, onPayload: (index: number) => void) {
   });
   const leaves = Array.from({ length: subscriberCount }, (_, index) =>
     shared.join({
-      onPayload: () => onPayload(index),
+      onBroadcast: ({ payloads }) =>
+        onPayload(
+          index,
+          payloads.map(({ text }) => text),
+        ),
       waitForRoom: unexpected,
       waitForDrain: unexpected,
       onComplete: unexpected,
@@ -30,16 +36,19 @@ function start(subscriberCount: number, onPayload: (index: number) => void) {
     } satisfies Subscriber),
   );
   let receiver: SourceReceiver | undefined;
+  let completed = 0;
   shared.start({
     subscribe: (given) => {
       receiver = given;
       return { cancel: () => {}, startsImmediately: true };
     },
     complete: async function* () {
-      yield { text: '{}', cursor: undefined };
+      completed += 1;
+      yield { text: `${completed}`, cursor: undefined };
     },
+    hasDeferredPayloads: () => false,
   });
-  return { receiver: receiver as SourceReceiver, leaves };
+  return { shared, receiver: receiver as SourceReceiver, leaves, completedCount: () => completed };
 }
 
 /** Each look at the clock finds the turn used up. */
@@ -79,4 +88,42 @@ test('an event for many subscriptions is completed for one of them in a turn', a
   clock.mockRestore();
   expect(turns).toBeGreaterThanOrEqual(19);
   expect(received).toEqual(Array.from({ length: 20 }, (_, index) => index));
+});
+
+/** The index of the last of so many subscribers that an event takes more turns than the events that arrive meanwhile. */
+const last = 4999;
+
+test('events that are completed while another one is being sent are sent together, to the clients that are present then', async () => {
+  await waitForTurns(2);
+  const clock = useUpTurns();
+  const received: string[][] = Array.from({ length: last + 1 }, () => []);
+  const { shared, receiver, leaves, completedCount } = start(last + 1, (index, texts) => {
+    received[index]?.push(texts.join('+'));
+  });
+  for (let count = 0; count < 3; count++) receiver.onEvent(event);
+  for (let turns = 0; completedCount() < 3 && turns < 20; turns++) await waitForTurns(1);
+  // The first event has not reached the last client yet.
+  expect([completedCount(), received[0], received[last], shared.isIdle]).toEqual([3, ['1'], [], false]);
+  leaves[0]?.();
+  for (let turns = 0; !shared.isIdle && turns < 100; turns++) await waitForTurns(1);
+  clock.mockRestore();
+  expect(received).toEqual(received.map((_, index) => (index === 0 ? ['1'] : ['1', '2+3'])));
+});
+
+test('while an event is being sent, no more than sixteen are completed', async () => {
+  await waitForTurns(2);
+  const clock = useUpTurns();
+  const received: string[] = [];
+  const completed: number[] = [];
+  const { shared, receiver, completedCount } = start(last + 1, (index, texts) => {
+    if (index !== last) return;
+    received.push(texts.join('+'));
+    completed.push(completedCount());
+  });
+  for (let sent = 0; sent < 20; sent++) receiver.onEvent(event);
+  for (let turns = 0; !shared.isIdle && turns < 200; turns++) await waitForTurns(1);
+  clock.mockRestore();
+  const numbers = Array.from({ length: 20 }, (_, index) => index + 1);
+  expect(received).toEqual(['1', numbers.slice(1, 17).join('+'), numbers.slice(17).join('+')]);
+  expect(completed[0]).toBe(17);
 });

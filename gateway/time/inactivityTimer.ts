@@ -1,21 +1,23 @@
-import type { CancelTimer, Timers } from '../../time/timers.ts';
+import type { CancelTimer, Timers } from './timers.ts';
 
-interface HeartbeatTimerOptions {
+interface InactivityTimerOptions {
   readonly timers: Timers;
   /** Milliseconds. */
   readonly intervalMs: number;
+  /** When there was activity that is not recorded by `recordActivity`, on the clock of `timers`. */
+  readonly activeAtMs?: () => number;
   /** Called `intervalMs` after the last activity, and again after each further interval without any. */
   readonly onIdle: () => void;
 }
 
-/** Reports when a connection has been idle for an interval. Recording activity only reads the clock. The timer is not
+/** Reports when a connection or a subscription has been idle for an interval. Recording activity only reads the clock. The timer is not
  *  restarted for it: when the timer fires early, it waits for the remaining part of the interval. */
-export class HeartbeatTimer {
-  readonly #options: HeartbeatTimerOptions;
+export class InactivityTimer {
+  readonly #options: InactivityTimerOptions;
   #lastActivityMs: number;
   #cancel: CancelTimer | undefined;
 
-  constructor(options: HeartbeatTimerOptions) {
+  constructor(options: InactivityTimerOptions) {
     this.#options = options;
     this.#lastActivityMs = options.timers.now();
     this.#arm(options.intervalMs);
@@ -35,9 +37,10 @@ export class HeartbeatTimer {
   }
 
   #onTimer(): void {
-    const { timers, intervalMs, onIdle } = this.#options;
+    const { timers, intervalMs, onIdle, activeAtMs } = this.#options;
+    const lastActivityMs = Math.max(this.#lastActivityMs, activeAtMs?.() ?? 0);
     // Rounded up: node:timers drops fractions of a millisecond, and would fire too early.
-    const remainingMs = Math.ceil(this.#lastActivityMs + intervalMs - timers.now());
+    const remainingMs = Math.ceil(lastActivityMs + intervalMs - timers.now());
     if (remainingMs > 0) {
       this.#arm(remainingMs);
       return;

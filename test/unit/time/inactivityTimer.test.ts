@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
-import { HeartbeatTimer } from '../../../../gateway/transport/streams/heartbeatTimer.ts';
-import { FakeTimers } from '../../../harness/fakeTimers.ts';
+import { InactivityTimer } from '../../../gateway/time/inactivityTimer.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 
 const intervalMs = 1000;
 
 function startHeartbeat() {
   const timers = new FakeTimers();
   const idleAt: number[] = [];
-  const heartbeat = new HeartbeatTimer({ timers, intervalMs, onIdle: () => idleAt.push(timers.now()) });
+  const heartbeat = new InactivityTimer({ timers, intervalMs, onIdle: () => idleAt.push(timers.now()) });
   return { timers, heartbeat, idleAt };
 }
 
@@ -52,4 +52,20 @@ test('a stopped heartbeat leaves no timer behind', () => {
   heartbeat.stop();
   timers.advance(5000);
   expect([idleAt, timers.pendingCount]).toEqual([[], 0]);
+});
+
+test('activity that is recorded elsewhere postpones the heartbeat like any other', () => {
+  const timers = new FakeTimers();
+  const idleAt: number[] = [];
+  let activeAtMs = 0;
+  new InactivityTimer({
+    timers,
+    intervalMs,
+    activeAtMs: () => activeAtMs,
+    onIdle: () => idleAt.push(timers.now()),
+  });
+  timers.advance(400);
+  activeAtMs = timers.now();
+  timers.advance(2000);
+  expect(idleAt).toEqual([1400, 2400]);
 });
