@@ -1,7 +1,7 @@
 /** Measures the cost of many equal subscriptions for one gateway process. See README.md. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as elapse } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import { type Child, startChild, targetCore } from './childProcess.ts';
 import { installPeers } from './installPeers.ts';
 import { percentile } from './percentile.ts';
 import { busyMs, treeCpuMs } from './processTree.ts';
+import type { ProfileCommand } from './subscriptions/cpuProfiles.ts';
 import {
   type EventSource,
   eventSources,
@@ -39,6 +40,8 @@ const { values } = parseArgs({
     gateways: { type: 'string', default: 'tributary' },
     clients: { type: 'string', default: 'sse,ws' },
     source: { type: 'string', default: 'graphql_ws,redis' },
+    // The directory for a CPU profile of each row's gateway while it sends events. Profiling costs time too.
+    'cpu-prof': { type: 'string' },
   },
 });
 
@@ -82,7 +85,7 @@ const rate = numberFrom('rate');
 const seconds = numberFrom('seconds');
 const descriptors = descriptorLimit();
 const rows = listFrom('source', eventSources).flatMap((source) =>
-  listFrom('gateways', ['tributary', 'hive-gateway']).flatMap((name) =>
+  listFrom('gateways', ['tributary', 'floor', 'hive-gateway']).flatMap((name) =>
     listFrom('clients', ['sse', 'ws']).map((protocol): Row => {
       const gateway = gateways[name];
       const most = Math.floor((descriptors - spareDescriptors) / gateway.connectionsPerClient(source));
@@ -90,7 +93,7 @@ const rows = listFrom('source', eventSources).flatMap((source) =>
     }),
   ),
 );
-if (rows.some(({ gateway }) => gateway !== gateways.tributary)) installPeers();
+if (rows.some(({ gateway }) => gateway === gateways['hive-gateway'])) installPeers();
 if (rows.some(({ clients }) => clients < count)) {
   console.error(
     `A process may have ${descriptors} file descriptors, which is too few for ${count} clients in every row. ` +
@@ -106,6 +109,7 @@ await using redis = await startDedicatedRedis();
 const shop = startChild('The subgraphs', { core: 'load', args: [fileOf('shopProcess.ts')], ipc: true });
 const urls = await received<ShopUrls>(shop);
 const environment: GatewayEnvironment = {
+  subgraphs: urls,
   redisUrl: redis.url,
   supergraphFile: await writeSupergraph('supergraph.graphql', subgraphSdl),
   eventDrivenSupergraphFile: await writeSupergraph('eventDriven.graphql', eventDrivenSubgraphSdl),
@@ -154,7 +158,8 @@ function cellsOf(outcome: Result | Error): readonly (string | number)[] {
   ];
 }
 
-async function measure({ gateway: measured, protocol, source, clients }: Row): Promise<Result> {
+async function measure(row: Row): Promise<Result> {
+  const { gateway: measured, protocol, source, clients } = row;
   const gateway = measured.start(source, environment);
   const load = startChild('The clients', { core: 'load', args: [fileOf('listenersProcess.ts')], ipc: true });
   const order = (what: ListenerCommand): Promise<ListenerStatus> =>
@@ -185,6 +190,7 @@ async function measure({ gateway: measured, protocol, source, clients }: Row): P
 
     const events = Math.max(1, Math.round(rate * seconds));
     await order({ kind: 'count', first: nextEvent, events });
+    await profile(gateway, 'start', row);
     const cpuBefore = treeCpuMs(gateway.pid);
     const busyBefore = busyNow();
     const startedAt = performance.now();
@@ -192,6 +198,7 @@ async function measure({ gateway: measured, protocol, source, clients }: Row): P
     const status = await waitForDeliveries(events * clients, order, deliveryTimeoutMs);
     const cpuMs = treeCpuMs(gateway.pid) - cpuBefore;
     const wholeMs = performance.now() - startedAt;
+    await profile(gateway, 'stop', row);
     const { deliveries, lastAt } = status;
     const deliveredMs = Math.max(...lastAt) - (publishedAt[0] ?? 0);
     return {
@@ -212,6 +219,14 @@ async function measure({ gateway: measured, protocol, source, clients }: Row): P
   } finally {
     await Promise.all([load.stop(), gateway.stop()]);
   }
+}
+
+async function profile(gateway: Child, command: 'start' | 'stop', row: Row): Promise<void> {
+  const folder = values['cpu-prof'];
+  if (folder === undefined) return;
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${row.gateway.name}-${row.protocol}-${row.source}.cpuprofile`);
+  await request(gateway, { profile: command, file } satisfies ProfileCommand);
 }
 
 interface BenchProcesses {

@@ -2,13 +2,14 @@ import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from '../childProcess.ts';
 import { type HiveEventSource, hiveGatewaySubscriptions } from '../targets/hiveGatewaySubscriptions.ts';
 import { channel, field, streamKey, webSocketPath } from './shop.ts';
-import type { EventDestination } from './shopProcess.ts';
+import type { EventDestination, ShopUrls } from './shopProcess.ts';
 
 /** The source of events: the subgraph over one of two protocols, or Redis by the gateway's own feature. */
 export const eventSources = ['graphql_ws', 'sse', 'redis'] as const;
 export type EventSource = (typeof eventSources)[number];
 
 export interface GatewayEnvironment {
+  readonly subgraphs: ShopUrls;
   readonly redisUrl: string;
   readonly supergraphFile: string;
   /** A supergraph in which the subscription field has `@pubsubOperation`. */
@@ -91,4 +92,20 @@ const hiveGateway: MeasuredGateway = {
   connectionsPerClient: (source) => (source === 'sse' ? 2 : 1),
 };
 
-export const gateways = { tributary, 'hive-gateway': hiveGateway } as const;
+/** What a gateway cannot do for less: see `floorProcess.ts`. */
+const floor: MeasuredGateway = {
+  name: 'floor',
+  sourceTitles: { graphql_ws: 'subgraph, ws', sse: 'unsupported', redis: 'unsupported' },
+  start(source, { subgraphs }) {
+    if (source !== 'graphql_ws') throw new Error('The floor takes events over graphql_ws only');
+    return startChild('The floor', {
+      core: 'target',
+      args: [...nodeFlags, pathOf('floorProcess.ts'), JSON.stringify(subgraphs)],
+      ipc: true,
+    });
+  },
+  eventDestination: () => ({ kind: 'subgraph' }),
+  connectionsPerClient: () => 1,
+};
+
+export const gateways = { tributary, floor, 'hive-gateway': hiveGateway } as const;
