@@ -6,7 +6,8 @@ import { TransientSet } from '../../sharing/transientSet.ts';
 /** The requests that are being handled. Aborts a request when its connection closes, and lets the server wait for the end
  *  of all. */
 export class InFlightRequests {
-  readonly #bySocket = new WeakMap<Socket, Set<InFlightRequest>>();
+  /** Lists, because a Set that lives as long as a connection would keep former requests in memory (see `TransientSet`). */
+  readonly #bySocket = new WeakMap<Socket, InFlightRequest[]>();
   readonly #open = new TransientSet<InFlightRequest>();
 
   get size(): number {
@@ -17,10 +18,10 @@ export class InFlightRequests {
    *  listener on the response would miss pipelined requests, whose responses have no socket yet. */
   watch(socket: Socket): void {
     if (this.#bySocket.has(socket)) return;
-    const requests = new Set<InFlightRequest>();
+    const requests: InFlightRequest[] = [];
     this.#bySocket.set(socket, requests);
     socket.once('close', () => {
-      for (const request of requests) request.abort(new ClientDisconnectedError());
+      for (const request of [...requests]) request.abort(new ClientDisconnectedError());
     });
   }
 
@@ -29,10 +30,10 @@ export class InFlightRequests {
     const sameSocket = this.#bySocket.get(socket);
     const request = new InFlightRequest(response, () => {
       this.#open.delete(request);
-      sameSocket?.delete(request);
+      sameSocket?.splice(sameSocket.indexOf(request), 1);
     });
     this.#open.add(request);
-    sameSocket?.add(request);
+    sameSocket?.push(request);
     // An HTTP/2 stream, which ends by itself while its connection stays open.
     if (sameSocket === undefined) response.once('close', () => request.abort(new ClientDisconnectedError()));
     if (socket.destroyed) request.abort(new ClientDisconnectedError());
@@ -41,7 +42,7 @@ export class InFlightRequests {
 
   /** Whether a response on the connection has been started and not completed. */
   isWriting(socket: Socket): boolean {
-    return Array.from(this.#bySocket.get(socket) ?? []).some(({ response }) => response.headersSent);
+    return this.#bySocket.get(socket)?.some(({ response }) => response.headersSent) ?? false;
   }
 
   /** Resolves when all requests that are in flight now have ended; later requests do not count. */
