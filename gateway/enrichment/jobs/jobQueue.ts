@@ -1,4 +1,5 @@
-import { DelayedError, type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
+import { createRequire } from 'node:module';
+import type { Job, Queue, Worker } from 'bullmq';
 import { createQueueConnection, type QueueConnection } from '../../redis/queueConnection.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import type { JobRun, JobRunFailure } from './jobRun.ts';
@@ -31,6 +32,10 @@ interface JobQueueOptions {
   onError(error: Error): void;
 }
 
+/** Loads BullMQ when a queue is created: with what it needs, it is an eighth of all modules, for gateways with Redis only. */
+const require = createRequire(import.meta.url);
+const loadBullMq = (): typeof import('bullmq') => require('bullmq');
+
 const queueName = 'enrichments';
 const jobName = 'enrichment';
 
@@ -45,7 +50,8 @@ export class JobQueue {
   constructor(options: JobQueueOptions) {
     this.#options = options;
     this.#connection = createQueueConnection(options.config);
-    this.#queue = new Queue(queueName, {
+    const { Queue } = loadBullMq();
+    this.#queue = new Queue<QueuedJobRun>(queueName, {
       connection: this.#connection.client,
       prefix: options.prefix,
       defaultJobOptions: {
@@ -62,7 +68,8 @@ export class JobQueue {
   /** Starts handling runs that are due. */
   start(): void {
     const { prefix, dueAfterMs, concurrency, onError } = this.#options;
-    this.#worker = new Worker(queueName, (job, token) => this.#handle(job, token), {
+    const { Worker } = loadBullMq();
+    this.#worker = new Worker<QueuedJobRun>(queueName, (job, token) => this.#handle(job, token), {
       connection: this.#connection.client,
       prefix,
       concurrency,
@@ -152,9 +159,9 @@ export class JobQueue {
   async #handle(job: Job<QueuedJobRun>, token: string | undefined): Promise<void> {
     const outcome = await this.#options.handle(job.data);
     if (outcome === 'done') return;
-    if (outcome !== 'postponed') throw new UnrecoverableError(outcome.failed);
+    if (outcome !== 'postponed') throw new (loadBullMq().UnrecoverableError)(outcome.failed);
     await job.moveToDelayed(Date.now() + this.#options.dueAfterMs, token);
-    throw new DelayedError();
+    throw new (loadBullMq().DelayedError)();
   }
 }
 
