@@ -35,7 +35,8 @@ ENV NODE_ENV=production \
   TRIBUTARY_HOST=0.0.0.0 \
   TRIBUTARY_PORT=4000 \
   TRIBUTARY_ADMIN_HOST=0.0.0.0 \
-  TRIBUTARY_ADMIN_PORT=4001
+  TRIBUTARY_ADMIN_PORT=4001 \
+  MALLOC_ARENA_MAX=1
 COPY --from=dependencies /app/node_modules /app/node_modules
 COPY --from=build /app/dist /app/dist
 COPY package.json LICENSE LICENSE-DEPENDENCIES.md /app/

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
 import { rejectRepeatedOptions } from './cli/rejectRepeatedOptions.ts';
+import { restartWithYoungGeneration } from './cli/youngGeneration.ts';
 import { ConfigError } from './config/configError.ts';
 
 // Each command is imported on demand, because loading the planner and the composer takes longer than most commands.
@@ -36,6 +37,8 @@ program
   .option('-p, --port <port>', 'TCP port; 0 selects a free port')
   .option('--workers <count>', 'number of processes that share the port, or auto for one per CPU')
   .action(async (options) => {
+    // First, so that the modules of the gateway are loaded once. A supervisor of workers does not need the restart.
+    if (options.workers === undefined) restartWithYoungGeneration();
     const { serve } = await import('./cli/serve.ts');
     // Exits explicitly, because timers of libraries or message channels could keep the process running.
     process.exit(await serve(options).catch(report));

@@ -8,7 +8,7 @@ import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { isWorkerMessage, type MessageToWorker } from './workerMessages.ts';
 import { chooseWorkerPorts } from './workerPorts.ts';
 import { createWorkersDirectory, workersDirectoryOf } from './workersDirectory.ts';
-import { flagsWithYoungGeneration } from './youngGeneration.ts';
+import { flagsWithYoungGeneration, memoryEnvironment } from './youngGeneration.ts';
 
 /** A worker that exits within this time of its start is replaced with backoff. */
 const earlyExitMs = 60_000;
@@ -37,7 +37,11 @@ interface WorkerStatus {
  *  @throws {CommandError} when the directory for the workers' sockets cannot be created, and when a port is not
  *  available. */
 export async function superviseWorkers(count: number, config: GatewayConfig): Promise<number> {
-  const environment = { ...createWorkersDirectory(), ...(await chooseWorkerPorts(config)) };
+  const environment = {
+    ...memoryEnvironment,
+    ...createWorkersDirectory(),
+    ...(await chooseWorkerPorts(config)),
+  };
   const metricsDirectory = new MetricsDirectory(workersDirectoryOf(environment));
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
   const workers = new Map<Worker, WorkerStatus>();

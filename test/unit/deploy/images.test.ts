@@ -164,6 +164,7 @@ describe('Dockerfile', () => {
     const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
     const gateway = dockerfile.slice(dockerfile.indexOf('AS gateway'));
     expect(gateway).toContain('--max-semi-space-size=64');
+    expect(gateway).toContain('MALLOC_ARENA_MAX=1');
     expect(gateway).toMatch(/^USER 1000:1000$/m);
     expect(gateway).toMatch(/HEALTHCHECK[\s\S]*TRIBUTARY_ADMIN_PORT\}\/health\/live/);
     // Nothing of the stage with development dependencies but the built sources.
