@@ -14,7 +14,7 @@ export default {
   transform: {},
   testSequencer: '<rootDir>/test/runner/sequencer.ts',
   injectGlobals: false,
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/node_modules/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/(.+/)?node_modules/'],
   maxWorkers: 2,
   workerIdleMemoryLimit: '800MB',
   // Far longer than any test takes, even on a busy machine. Only a hanging test reaches this limit.

@@ -2,12 +2,21 @@ import type { OperationName } from './operations.ts';
 import { apolloGateway } from './targets/apolloGateway.ts';
 import { floor, floorMerged } from './targets/floor.ts';
 import { hiveGateway, hiveGatewayRouterRuntime } from './targets/hiveGateway.ts';
+import { mercurius } from './targets/mercurius.ts';
 import type { Target } from './targets/target.ts';
 import { tracedTributary, tributary } from './targets/tributary.ts';
 
 const slowShipping = { subgraph: 'inventory', text: 'shippingEstimate', delayMs: 2000 };
 
-const everyTarget = [floorMerged, floor, tributary, hiveGatewayRouterRuntime, hiveGateway, apolloGateway];
+const everyTarget = [
+  floorMerged,
+  floor,
+  tributary,
+  hiveGatewayRouterRuntime,
+  hiveGateway,
+  apolloGateway,
+  mercurius,
+];
 
 interface ScenarioBase {
   readonly name: string;

@@ -125,6 +125,8 @@ const authorReviews = 'id body author{id username reviews{id body product{upc}}}
 const allUsers = rootFetch(accounts, '{users{id username name}}');
 const topProducts = rootFetch(products, '{topProducts(first:5){upc name price weight}}');
 
+const topProductNames = rootFetch(products, '{topProducts(first:1){upc name}}');
+
 const usersReviews: EntityFetch<User> = {
   ...userKey,
   subgraph: reviews,
@@ -138,6 +140,15 @@ const productsReviews: EntityFetch<Product> = {
   ...productKey,
   subgraph: reviews,
   prefix: entityPrefix('Product', `reviews{${authorReviews}}`),
+  hasOnlyScalars: false,
+  assign(target, entity) {
+    target.reviews = entity.reviews ?? [];
+  },
+};
+const reviewTexts: EntityFetch<Product> = {
+  ...productKey,
+  subgraph: reviews,
+  prefix: entityPrefix('Product', 'reviews{id body}'),
   hasOnlyScalars: false,
   assign(target, entity) {
     target.reviews = entity.reviews ?? [];
@@ -319,7 +330,7 @@ function completeProducts(answer: Answer, targets: readonly Product[]): void {
 
 function answerSmall(response: ServerResponse): void {
   const answer = new Answer(response);
-  answer.root<Product>('topProducts', topProducts, (top) => answer.entities(stockAndShipping, top));
+  answer.root<Product>('topProducts', topProductNames, (top) => answer.entities(reviewTexts, top));
 }
 
 const operations = new Map([
