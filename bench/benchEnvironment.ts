@@ -11,30 +11,44 @@ import type { ClosedLoopJob, ClosedLoopResult } from './closedLoop.ts';
 import type { FirstPayloadJob, FirstPayloadResult } from './firstPayload.ts';
 import type { LoadJob, LoadReply } from './load.ts';
 import { type RunningTarget, startTarget } from './startTarget.ts';
-import type { SubgraphName } from './subgraphs/schemas.ts';
 import { subgraphNames, subgraphSdl } from './subgraphs/schemas.ts';
-import type { Target } from './targets/target.ts';
+import { wideNames, wideSdl } from './subgraphs/wide.ts';
+import type { Target, TargetContext } from './targets/target.ts';
 
 /** The surroundings of every target: running subgraphs, their supergraph, and a load generator. */
 export interface BenchEnvironment extends AsyncDisposable {
   readonly subgraphAdmin: string;
-  startTarget(target: Target, sharing: boolean): Promise<RunningTarget>;
+  startTarget(target: Target, settings: TargetSettings): Promise<RunningTarget>;
+  /** Adds a delay to the responses of one subgraph, or ends that. */
+  setDelay(delay: {
+    readonly subgraph: string;
+    readonly text?: string;
+    readonly delayMs?: number;
+  }): Promise<void>;
   runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResult>;
   runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloadResult>;
 }
 
+type TargetSettings = Pick<TargetContext, 'sharing' | 'forwardsAuthorization'>;
+
 interface SubgraphAddresses {
   readonly admin: string;
-  readonly urls: Readonly<Record<SubgraphName, string>>;
+  readonly urls: Readonly<Record<string, string>>;
 }
 
-export async function createBenchEnvironment(): Promise<BenchEnvironment> {
+/** @param wideSubgraphs the number of subgraphs of the graph in `subgraphs/wide.ts`; without it, the four subgraphs of
+ *  `subgraphs/schemas.ts` */
+export async function createBenchEnvironment(wideSubgraphs?: number): Promise<BenchEnvironment> {
   const directory = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
-  const subgraphs = startChild('The subgraphs', { core: 'load', args: [resolvePath('subgraphs/main.ts')] });
+  const subgraphs = startChild('The subgraphs', {
+    core: 'load',
+    args: [resolvePath('subgraphs/main.ts')],
+    env: wideSubgraphs === undefined ? {} : { BENCH_WIDE_SUBGRAPHS: String(wideSubgraphs) },
+  });
   const load = startChild('The load generator', { core: 'load', args: [resolvePath('load.ts')], ipc: true });
   const { admin, urls } = await readAddresses(subgraphs);
   const supergraphFile = join(directory, 'supergraph.graphql');
-  writeFileSync(supergraphFile, composeSupergraph(urls));
+  writeFileSync(supergraphFile, composeSupergraph(urls, wideSubgraphs));
   const targets: Child[] = [];
   const runJob = async (job: LoadJob): Promise<LoadReply> => {
     load.process.send(job);
@@ -45,10 +59,15 @@ export async function createBenchEnvironment(): Promise<BenchEnvironment> {
   return {
     subgraphAdmin: admin,
 
-    async startTarget(target, sharing) {
-      const running = await startTarget(target, { supergraphFile, subgraphUrls: urls, sharing, directory });
+    async startTarget(target, settings) {
+      const context = { supergraphFile, subgraphUrls: urls, directory, ...settings };
+      const running = await startTarget(target, context);
       targets.push(running.child);
       return running;
+    },
+
+    async setDelay(delay) {
+      await fetch(`${admin}/delay`, { method: 'POST', body: JSON.stringify(delay) });
     },
 
     async runClosedLoop(job) {
@@ -84,9 +103,13 @@ async function readAddresses(subgraphs: Child): Promise<SubgraphAddresses> {
   return JSON.parse(line) as SubgraphAddresses;
 }
 
-function composeSupergraph(urls: SubgraphAddresses['urls']): string {
+function composeSupergraph(urls: SubgraphAddresses['urls'], wideSubgraphs?: number): string {
+  const sources =
+    wideSubgraphs === undefined
+      ? subgraphNames.map((name) => ({ name, sdl: subgraphSdl(name) }))
+      : wideNames(wideSubgraphs).map((name, index) => ({ name, sdl: wideSdl(index) }));
   const { supergraphSdl, errors } = composeServices(
-    subgraphNames.map((name) => ({ name, url: urls[name], typeDefs: parse(subgraphSdl(name)) })),
+    sources.map(({ name, sdl }) => ({ name, url: String(urls[name]), typeDefs: parse(sdl) })),
   );
   if (!supergraphSdl) throw new AggregateError(errors ?? [], 'The subgraphs do not compose');
   return supergraphSdl;

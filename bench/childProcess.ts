@@ -4,10 +4,10 @@ import { availableParallelism } from 'node:os';
 
 /** The core that a process is pinned to. The target has a core of its own, so that the load takes none of its
  *  time. */
-type Core = 'target' | 'load';
+type Core = 'target' | 'load' | 'any';
 
 const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
-const coreNumber: Readonly<Record<Core, number>> = { target: 0, load: 1 };
+const coreNumber = { target: 0, load: 1 } as const;
 
 /** The length of a child's standard error that the message about its end contains. */
 const maxReportedErrorChars = 4000;
@@ -22,7 +22,8 @@ export interface Child {
 
 interface ChildOptions {
   readonly core: Core;
-  /** The arguments of `node`. */
+  /** By default, the Node of this process. */
+  readonly executable?: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly ipc?: boolean;
@@ -39,10 +40,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 /** The core of the target; `undefined` where processes cannot be pinned. */
 export const targetCore = canPin ? coreNumber.target : undefined;
 
-/** Starts a program on the same Node as this process. */
-export function startChild(name: string, { core, args, env = {}, ipc = false }: ChildOptions): Child {
-  const pin = canPin ? ['taskset', '--cpu-list', String(coreNumber[core])] : [];
-  const [command = process.execPath, ...rest] = [...pin, process.execPath, ...args];
+/** Starts a program, by default on the same Node as this process. */
+export function startChild(
+  name: string,
+  { core, executable = process.execPath, args, env = {}, ipc = false }: ChildOptions,
+): Child {
+  const pin = canPin && core !== 'any' ? ['taskset', '--cpu-list', String(coreNumber[core])] : [];
+  const [command = executable, ...rest] = [...pin, executable, ...args];
   const child = spawn(command, rest, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { HttpConnection, requestBytes } from './httpConnection.ts';
+import { startInstructionCount } from './instructionCount.ts';
+import { MultipartReader, mergedData, type Payload } from './multipart.ts';
 import { percentile } from './percentile.ts';
 import { busyMs, treeCpuMs, treePeakRssMib } from './processTree.ts';
 
@@ -8,9 +10,18 @@ export interface ClosedLoopJob {
   readonly kind: 'closed-loop';
   readonly url: string;
   readonly query: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
   /** The `data` of every response. */
   readonly expected: unknown;
+  /** Whether the response has several payloads (`multipart/mixed`). */
+  readonly incremental?: boolean;
+  /** Whether each request has an `authorization` of its own. */
+  readonly identities?: boolean;
   readonly connections: number;
+  /** Further connections, open during the second third of the measured time only. */
+  readonly burstConnections?: number;
+  /** Whether to count the instructions of the target, where the machine can. */
+  readonly countsInstructions?: boolean;
   readonly warmUpMs: number;
   readonly measureMs: number;
   /** The root of the target's process tree. */
@@ -26,6 +37,8 @@ export interface ClosedLoopResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly cpuMsPerRequest: number;
+  /** In user mode. Absent where the machine cannot count them. */
+  readonly instructionsPerRequest?: number;
   readonly subgraphRequestsPerRequest: number;
   readonly peakRssMib: number;
   /** The time that other processes took on the target's core, in percent. Above a few percent, the round says little.
@@ -43,8 +56,30 @@ const maxKnownForms = 50;
 
 const maxReportedAnswerChars = 1000;
 
+const placeholder = '{identity}';
+
+/** The bytes of one request after the other. */
+class Requests {
+  readonly #bytes: Buffer;
+  readonly #parts: readonly string[] | undefined;
+  #count = 0;
+
+  constructor({ url, query, variables, incremental = false, identities = false }: ClosedLoopJob) {
+    const accept = incremental ? 'multipart/mixed; deferSpec=20220824' : 'application/json';
+    const headers = identities ? { accept, authorization: `Bearer ${placeholder}` } : { accept };
+    this.#bytes = requestBytes({ url, query, ...(variables === undefined ? {} : { variables }), headers });
+    this.#parts = identities ? this.#bytes.toString().split(placeholder) : undefined;
+  }
+
+  next(): Buffer {
+    if (this.#parts === undefined) return this.#bytes;
+    this.#count++;
+    return Buffer.from(this.#parts.join(`client-${this.#count}`));
+  }
+}
+
 export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResult> {
-  const request = requestBytes({ url: job.url, query: job.query, headers: { accept: 'application/json' } });
+  const requests = new Requests(job);
   const check = new AnswerCheck(job.expected);
   const latencies: number[] = [];
   let measuring = false;
@@ -52,13 +87,16 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
   let wrongAnswer: string | undefined;
   let failure: Error | undefined;
 
-  const connections = Array.from({ length: job.connections }, () => {
+  const connect = () => {
     let sentAt = 0;
     let status = 0;
+    let head = '';
     let chunks: Buffer[] = [];
+    let isClosing = false;
     const connection = new HttpConnection(new URL(job.url), {
-      onHead(received) {
-        status = received;
+      onHead(receivedStatus, receivedHead) {
+        status = receivedStatus;
+        head = receivedHead;
         chunks = [];
       },
       onBody(chunk) {
@@ -68,12 +106,13 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
         const now = performance.now();
         if (measuring) {
           latencies.push(now - sentAt);
-          if (status !== 200 || !check.isCorrect(chunks)) {
+          if (status !== 200 || !check.isCorrect(head, chunks)) {
             wrongAnswers++;
             wrongAnswer ??= `${status} ${Buffer.concat(chunks).toString().slice(0, maxReportedAnswerChars)}`;
           }
         }
-        send();
+        if (isClosing) connection.close();
+        else send();
       },
       onFailure(error) {
         failure ??= error;
@@ -81,23 +120,43 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
     });
     const send = () => {
       sentAt = performance.now();
-      connection.send(request);
+      connection.send(requests.next());
     };
     send();
-    return connection;
-  });
+    return {
+      close: () => connection.close(),
+      closeAfterResponse() {
+        isClosing = true;
+      },
+    };
+  };
+  const connections = Array.from({ length: job.connections }, connect);
+  const measure = async () => {
+    if (job.burstConnections === undefined) {
+      await elapse(job.measureMs);
+      return;
+    }
+    await elapse(job.measureMs / 3);
+    const burst = Array.from({ length: job.burstConnections }, connect);
+    connections.push(...burst);
+    await elapse(job.measureMs / 3);
+    for (const connection of burst) connection.closeAfterResponse();
+    await elapse(job.measureMs / 3);
+  };
 
   try {
     await elapse(job.warmUpMs);
     const countBefore = await subgraphRequests(job.subgraphAdmin);
     const cpuBefore = treeCpuMs(job.targetPid);
     const busyBefore = busyOf(job.targetCore);
+    const instructions = job.countsInstructions ? startInstructionCount(job.targetPid) : undefined;
     const startedAt = performance.now();
     measuring = true;
-    await elapse(job.measureMs);
+    await measure();
     measuring = false;
     const seconds = (performance.now() - startedAt) / 1000;
     const cpuMs = treeCpuMs(job.targetPid) - cpuBefore;
+    const instructionCount = await instructions?.stop();
     const foreignMs = busyOf(job.targetCore) - busyBefore - cpuMs;
     const subgraphCount = (await subgraphRequests(job.subgraphAdmin)) - countBefore;
     if (failure) throw failure;
@@ -108,6 +167,9 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
       p50Ms: percentile(latencies, 50),
       p99Ms: percentile(latencies, 99),
       cpuMsPerRequest: cpuMs / latencies.length,
+      ...(instructionCount === undefined
+        ? {}
+        : { instructionsPerRequest: instructionCount / latencies.length }),
       subgraphRequestsPerRequest: subgraphCount / latencies.length,
       peakRssMib: treePeakRssMib(job.targetPid),
       ...(job.targetCore === undefined
@@ -121,6 +183,8 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
   }
 }
 
+const isMultipart = /\r\ncontent-type: *multipart\//i;
+
 /** Compares every response with the texts that were parsed and found correct before. Comparing bytes is cheap,
  *  parsing JSON is not. */
 class AnswerCheck {
@@ -131,18 +195,19 @@ class AnswerCheck {
     this.#expected = expected;
   }
 
-  isCorrect(chunks: readonly Buffer[]): boolean {
+  isCorrect(head: string, chunks: readonly Buffer[]): boolean {
     if (this.#forms.some((form) => hasBytes(form, chunks))) return true;
     const bytes = Buffer.concat(chunks);
-    const isRight = this.#isExpected(bytes);
+    const isRight = this.#isExpected(head, bytes);
     if (isRight && this.#forms.length < maxKnownForms) this.#forms.push(bytes);
     return isRight;
   }
 
-  #isExpected(bytes: Buffer): boolean {
+  #isExpected(head: string, bytes: Buffer): boolean {
     try {
-      const { data, errors } = JSON.parse(bytes.toString()) as { data?: unknown; errors?: unknown };
-      return errors === undefined && isDeepStrictEqual(data, this.#expected);
+      const texts = isMultipart.test(head) ? new MultipartReader(head).push(bytes) : [bytes.toString()];
+      const payloads = texts.map((text) => JSON.parse(text) as Payload);
+      return isDeepStrictEqual(mergedData(payloads), this.#expected);
     } catch {
       return false;
     }

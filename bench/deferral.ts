@@ -1,6 +1,6 @@
 import type { BenchEnvironment } from './benchEnvironment.ts';
 import type { FirstPayloadResult } from './firstPayload.ts';
-import { operationText } from './operations.ts';
+import { operationText, withoutDefer } from './operations.ts';
 import { median } from './percentile.ts';
 import { referenceAnswer } from './reference.ts';
 import type { DeferScenario } from './scenarios.ts';
@@ -50,8 +50,8 @@ async function measureTarget(
   const deferred: FirstPayloadResult[] = [];
   const { subgraph, text, delayMs } = scenario.slow;
   try {
-    const running = await environment.startTarget(target, scenario.sharing);
-    await setDelay(environment, { subgraph, text, delayMs });
+    const running = await environment.startTarget(target, { sharing: scenario.sharing });
+    await environment.setDelay({ subgraph, text, delayMs });
     const run = (operation: 'prompt' | 'deferred', seconds: number) =>
       environment.runFirstPayload({
         kind: 'first-payload',
@@ -74,7 +74,7 @@ async function measureTarget(
     log(`${target.name}: ${messageOf(error)}`);
     return { target: target.name, prompt, deferred, failure: messageOf(error) };
   } finally {
-    await setDelay(environment, { subgraph });
+    await environment.setDelay({ subgraph });
   }
   const p99 = (results: readonly FirstPayloadResult[]) => median(results.map(({ firstP99Ms }) => firstP99Ms));
   return { target: target.name, prompt, deferred, firstP99DifferenceMs: p99(deferred) - p99(prompt) };
@@ -83,10 +83,6 @@ async function measureTarget(
 function request(scenario: DeferScenario, { url }: RunningTarget, operation: 'prompt' | 'deferred') {
   const query = operationText(scenario[operation]);
   // The reference does not support `@defer`, which does not change the merged response.
-  const expected = referenceAnswer(query.replace(/@defer\([^)]*\)/g, ''));
+  const expected = referenceAnswer(withoutDefer(query));
   return { url, query, expected, incremental: operation === 'deferred' };
-}
-
-async function setDelay(environment: BenchEnvironment, delay: Partial<DeferScenario['slow']>): Promise<void> {
-  await fetch(`${environment.subgraphAdmin}/delay`, { method: 'POST', body: JSON.stringify(delay) });
 }

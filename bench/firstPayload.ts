@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { HttpConnection, requestBytes } from './httpConnection.ts';
-import { MultipartReader } from './multipart.ts';
+import type { Payload } from './multipart.ts';
+import { MultipartReader, mergedData } from './multipart.ts';
 import { percentile } from './percentile.ts';
 
 /** Requests start at a fixed rate, however long their responses take. Otherwise slow responses would reduce the load
@@ -30,13 +31,6 @@ export interface FirstPayloadResult {
 
 /** Longer than every default deadline of a gateway. */
 const answerTimeoutMs = 30_000;
-
-interface Payload {
-  readonly data?: unknown;
-  readonly errors?: unknown;
-  readonly path?: readonly (string | number)[];
-  readonly incremental?: readonly Payload[];
-}
 
 interface Exchange {
   readonly firstMs: number;
@@ -162,19 +156,4 @@ class Client {
       ...(isRight ? {} : { wrongAnswer: texts.join('\n') }),
     });
   }
-}
-
-/** Merges the payloads of the 2022 format; `undefined` if one of them has errors. */
-function mergedData(payloads: readonly Payload[]): unknown {
-  const [first, ...later] = payloads;
-  const increments = later.flatMap((payload) => payload.incremental ?? []);
-  if ([first, ...increments].some((payload) => payload?.errors !== undefined)) return undefined;
-  for (const { path = [], data } of increments) {
-    const target = path.reduce<unknown>(
-      (value, step) => (value as Record<string | number, unknown> | undefined)?.[step],
-      first?.data,
-    );
-    Object.assign(target as object, data);
-  }
-  return first?.data;
 }

@@ -28,3 +28,25 @@ export class MultipartReader {
       .filter((body) => body !== '');
   }
 }
+
+export interface Payload {
+  readonly data?: unknown;
+  readonly errors?: unknown;
+  readonly path?: readonly (string | number)[];
+  readonly incremental?: readonly Payload[];
+}
+
+/** Merges the payloads of the 2022 format; `undefined` if one of them has errors. */
+export function mergedData(payloads: readonly Payload[]): unknown {
+  const [first, ...later] = payloads;
+  const increments = later.flatMap((payload) => payload.incremental ?? []);
+  if ([first, ...increments].some((payload) => payload?.errors !== undefined)) return undefined;
+  for (const { path = [], data } of increments) {
+    const target = path.reduce<unknown>(
+      (value, step) => (value as Record<string | number, unknown> | undefined)?.[step],
+      first?.data,
+    );
+    Object.assign(target as object, data);
+  }
+  return first?.data;
+}

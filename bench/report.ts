@@ -1,21 +1,142 @@
 import type { DeferReport } from './deferral.ts';
 import type { FirstPayloadResult } from './firstPayload.ts';
 import { median } from './percentile.ts';
+import { plotsOf } from './plots.ts';
+import type { Report, Results } from './results.ts';
+import type { StartReport } from './start.ts';
 import type { ThroughputReport, ThroughputRow } from './throughput.ts';
-
-export type Report = ThroughputReport | DeferReport;
 
 /** The target that all other targets are compared with. */
 const baseline = 'floor-merged';
 
-export function markdown(report: Report): string {
-  return report.kind === 'throughput' ? throughputTable(report) : deferTable(report);
+const subject = 'tributary';
+
+/** Everything that was measured, as sections of a page. `plots` is the path of the plots' folder from that page. */
+export function markdown(results: Results, plots?: string): string {
+  const { cpu, memory, node, commit } = results.circumstances;
+  const shown = plots === undefined ? [] : plotsOf(results);
+  const sections = results.reports.map((report) => {
+    const plot = shown.find(({ name }) => name === `${report.scenario}.svg`);
+    return [table(report), ...(plot ? ['', image(plot, plots)] : [])].join('\n');
+  });
+  const growth = shown.filter(({ name }) => name.startsWith('growth-')).map((plot) => image(plot, plots));
+  return [
+    `${cpu}, ${memory}, ${node}, commit ${commit}`,
+    targetsTable(results.reports),
+    ...sections,
+    ...growth,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+const [begin, end] = ['<!-- results: begin -->', '<!-- results: end -->'];
+
+/** The page with these results between its two marks.
+ *  @throws if it has no marks */
+export function publishedPage(page: string, results: Results): string {
+  const [start, stop] = [page.indexOf(begin), page.indexOf(end)];
+  if (start < 0 || stop < start) throw new Error(`The page has no ${begin} followed by ${end}.`);
+  return `${page.slice(0, start + begin.length)}\n\n${markdown(results, '../bench/results/latest')}\n\n${page.slice(stop)}`;
+}
+
+function image({ name, title }: { readonly name: string; readonly title: string }, folder = '.'): string {
+  return `![${title}](${folder}/${name})`;
+}
+
+export function table(report: Report): string {
+  if (report.kind === 'throughput') return throughputTable(report);
+  return report.kind === 'start' ? startTable(report) : deferTable(report);
+}
+
+/** The targets of the project, with what was measured for each. */
+function targetsTable(reports: readonly Report[]): string {
+  const mediansOf = (scenario: string, target: string) =>
+    throughputOf(reports, scenario)?.find((row) => row.target === target)?.medians;
+  const cpu = (scenario: string, target: string) =>
+    mediansOf(scenario, target)?.cpuMsPerRequest ?? Number.NaN;
+  const bestPeer = (scenario: string) => bestPeerCpu(throughputOf(reports, scenario) ?? []);
+  const p99Beyond = (scenario: string) =>
+    (mediansOf(scenario, subject)?.p99Ms ?? Number.NaN) -
+    (mediansOf(scenario, baseline)?.p99Ms ?? Number.NaN);
+  const start = reports
+    .find((report) => report.kind === 'start')
+    ?.rows.find(({ target }) => target === subject)?.medians;
+  const times = (value: number) => `${value.toFixed(2)} ×`;
+  const lines: readonly (readonly [
+    scenario: string,
+    target: string,
+    value: number,
+    text: (value: number) => string,
+  ])[] = [
+    ['`big`, CPU of the floor', '≤ 1.25 ×', cpu('big', subject) / cpu('big', baseline), times],
+    ['`big`, less than the best other gateway', '≥ 6 ×', bestPeer('big') / cpu('big', subject), times],
+    ['`unique`, CPU of the floor', '≤ 1.3 ×', cpu('unique', subject) / cpu('unique', baseline), times],
+    [
+      '`unique`, less than the best other gateway',
+      '≥ 6 ×',
+      bestPeer('unique') / cpu('unique', subject),
+      times,
+    ],
+    ['`small`, CPU of the floor', '≤ 1.5 ×', cpu('small', subject) / cpu('small', baseline), times],
+    ['`small`, CPU of Mercurius', '≤ 1 ×', cpu('small', subject) / cpu('small', 'mercurius'), times],
+    [
+      '`shared`, less than the best other gateway',
+      '≥ 8 ×',
+      bestPeer('shared') / cpu('shared', subject),
+      times,
+    ],
+    ...['50', '500', 'burst'].map(
+      (load) =>
+        [
+          `\`latency-${load}\`, p99 above that of the floor`,
+          '≤ 3 ms',
+          p99Beyond(`latency-${load}`),
+          (value: number) => `${value.toFixed(1)} ms`,
+        ] as const,
+    ),
+    [
+      '`defer-cost`, CPU of the plain query',
+      '≤ 1.2 ×',
+      cpu('defer-cost', subject) / cpu('defer-cost', 'tributary-plain'),
+      times,
+    ],
+    [
+      '`big`, peak resident memory',
+      '≤ 300 MiB',
+      mediansOf('big', subject)?.peakRssMib ?? Number.NaN,
+      (value) => `${value.toFixed(0)} MiB`,
+    ],
+    [
+      '`start`, until ready',
+      '≤ 2 s',
+      (start?.readyMs ?? Number.NaN) / 1000,
+      (value) => `${value.toFixed(2)} s`,
+    ],
+  ];
+  const measured = lines.filter(([, , value]) => Number.isFinite(value));
+  if (measured.length === 0) return '';
+  return [
+    '### Targets',
+    '',
+    ...tableHead(['measured', 'target', 'reached']),
+    ...measured.map(([scenario, target, value, format]) => tableRow([scenario, target, format(value)])),
+  ].join('\n');
+}
+
+function throughputOf(reports: readonly Report[], scenario: string): readonly ThroughputRow[] | undefined {
+  const report = reports.find((candidate) => candidate.scenario === scenario);
+  return report?.kind === 'throughput' ? report.rows : undefined;
+}
+
+function bestPeerCpu(rows: readonly ThroughputRow[]): number {
+  const cpus = rows.filter(({ role }) => role === 'peer').map(cpuOf);
+  return Math.min(...cpus.filter((cpu) => !Number.isNaN(cpu)));
 }
 
 function throughputTable({ scenario, answerBytes, rows }: ThroughputReport): string {
   const floorCpu = cpuOf(rows.find(({ target }) => target === baseline));
-  const peerCpus = rows.filter(({ role }) => role === 'peer').map(cpuOf);
-  const bestPeerCpu = Math.min(...peerCpus.filter((cpu) => !Number.isNaN(cpu)));
+  const peerCpu = bestPeerCpu(rows);
   const lines = rows.map((row) => {
     const { medians, failure, target } = row;
     if (!medians) return tableRow([target, `not measured: ${firstLine(failure ?? '')}`]);
@@ -27,7 +148,7 @@ function throughputTable({ scenario, answerBytes, rows }: ThroughputReport): str
       medians.cpuMsPerRequest.toFixed(3),
       `${Math.min(...cpus).toFixed(3)}–${Math.max(...cpus).toFixed(3)}`,
       ratio(medians.cpuMsPerRequest, floorCpu),
-      ratio(bestPeerCpu, medians.cpuMsPerRequest),
+      ratio(peerCpu, medians.cpuMsPerRequest),
       medians.subgraphRequestsPerRequest.toFixed(2),
       medians.peakRssMib.toFixed(0),
       medians.foreignLoadPercent?.toFixed(0) ?? '–',
@@ -54,6 +175,25 @@ function throughputTable({ scenario, answerBytes, rows }: ThroughputReport): str
   ].join('\n');
 }
 
+function startTable({ scenario, subgraphs, types, rows }: StartReport): string {
+  const lines = rows.map(({ target, medians, failure, rounds }) =>
+    medians
+      ? tableRow([
+          target,
+          (medians.readyMs / 1000).toFixed(2),
+          rounds.map(({ readyMs }) => (readyMs / 1000).toFixed(2)).join(', '),
+          (medians.cpuMs / 1000).toFixed(2),
+          medians.peakRssMib.toFixed(0),
+        ])
+      : tableRow([target, `not measured: ${firstLine(failure ?? '')}`]),
+  );
+  return [
+    `### ${scenario} (${subgraphs} subgraphs, ${types} types)`,
+    '',
+    ...tableHead(['target', 'ready after s', 'rounds', 'CPU s', 'peak RSS MiB']),
+    ...lines,
+  ].join('\n');
+}
 function deferTable({ scenario, delayMs, rows }: DeferReport): string {
   const lines = rows.flatMap(({ target, prompt, deferred, firstP99DifferenceMs, failure }) => {
     if (failure !== undefined) return [tableRow([target, `not measured: ${firstLine(failure)}`])];

@@ -1,26 +1,36 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { targetCore } from './childProcess.ts';
 import { installPeers } from './installPeers.ts';
-import type { Report } from './report.ts';
-import { markdown } from './report.ts';
+import type { Report, Results } from './results.ts';
 
-const usage = `node bench/run.ts [--scenario NAME,…] [--targets NAME,…] [--seconds 10] [--rounds 3] [--warm-up 5]
-  --scenario  big, big-shared, small, defer, defer-unshared; default: all
+const usage = `node bench/run.ts [--scenario NAME,…] [--targets NAME,…] [--command NAME=COMMAND]… [--into NAME]
+    [--seconds 10] [--rounds 3] [--warm-up 5]
+  --scenario  default: all; latency-* selects all names that begin so
   --targets   names of targets; default: all of the scenario
+  --command   another target: any command that starts a router. {port}, {supergraph}, {directory} and
+              {url:SUBGRAPH} stand for the values of the run. NAME/PATH=COMMAND where the endpoint is not /graphql
+  --into      adds the results to bench/results/NAME.json; an equal scenario of an equal target is replaced
   --seconds   measured time of each target in each round
   --rounds    rounds over all targets; the report shows medians
-  --warm-up   seconds of load on each target before its first round`;
+  --warm-up   seconds of load on each target before its first round
 
-const here = import.meta.dirname;
+node bench/run.ts --publish NAME
+  makes bench/results/NAME.json the results that docs/performance.md shows
+
+node bench/run.ts --compare COMMIT [--scenario big,small] [--limit 5]
+  compares the CPU per request of this checkout with that of the commit; exit code 1 beyond the limit (percent)`;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       scenario: { type: 'string' },
       targets: { type: 'string' },
+      command: { type: 'string', multiple: true, default: [] },
+      into: { type: 'string' },
+      publish: { type: 'string' },
+      compare: { type: 'string' },
+      limit: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '3' },
       'warm-up': { type: 'string', default: '5' },
@@ -31,82 +41,105 @@ async function main(): Promise<number> {
     console.log(usage);
     return 0;
   }
+  if (values.publish !== undefined) return publish(values.publish);
+  if (values.compare !== undefined) {
+    // This checkout's own packages are enough for it.
+    const { compareWith } = await import('./compare.ts');
+    return compareWith(values.compare, {
+      scenarios: (values.scenario ?? 'big,small').split(','),
+      limit: 1 + positive('--limit', values.limit) / 100,
+    });
+  }
   installPeers();
 
   // Imported late, because these modules import packages that have just been installed.
-  const [{ scenarios }, { createBenchEnvironment }, { measureThroughput }, { measureDeferral }] =
-    await Promise.all([
-      import('./scenarios.ts'),
-      import('./benchEnvironment.ts'),
-      import('./throughput.ts'),
-      import('./deferral.ts'),
-    ]);
-  const chosen = selection(values.scenario, scenarios, 'scenario');
-  const knownTargets = [...new Set(scenarios.flatMap(({ targets }) => targets))];
-  const chosenTargets = new Set(selection(values.targets, knownTargets, 'target'));
+  const [
+    { selectScenarios },
+    { commandTarget },
+    { currentCircumstances },
+    { addToResults, resultsPath },
+    { table },
+  ] = await Promise.all([
+    import('./scenarios.ts'),
+    import('./targets/command.ts'),
+    import('./circumstances.ts'),
+    import('./results.ts'),
+    import('./report.ts'),
+  ]);
+  const commands = values.command.map(commandTarget);
   const options = {
     seconds: positive('--seconds', values.seconds),
     rounds: positive('--rounds', values.rounds),
     firstWarmUpSeconds: positive('--warm-up', values['warm-up']),
   };
-  const log = (line: string) => console.error(line);
-
-  const reports: Report[] = [];
-  await using environment = await createBenchEnvironment();
-  for (const scenario of chosen) {
-    const targets = scenario.targets.filter((target) => chosenTargets.has(target));
-    if (targets.length === 0) continue;
-    reports.push(
-      scenario.kind === 'throughput'
-        ? await measureThroughput(scenario, targets, environment, options, log)
-        : await measureDeferral(scenario, targets, environment, options, log),
-    );
+  const circumstances = currentCircumstances();
+  const path = resultsPath(values.into ?? new Date().toISOString().replace(/[:.]/g, '-'));
+  const chosen = selectScenarios(values.scenario).map((scenario) => ({
+    ...scenario,
+    targets: scenario.kind === 'defer' ? scenario.targets : [...scenario.targets, ...commands],
+  }));
+  const known = new Set(chosen.flatMap(({ targets }) => targets.map(({ name }) => name)));
+  const wanted = values.targets === undefined ? known : new Set(values.targets.split(','));
+  for (const name of wanted) {
+    if (!known.has(name)) throw new Error(`Unknown target ${name}; choose from ${[...known].join(', ')}`);
   }
-  const circumstances = { ...machine(), options };
-  console.log(`${Object.values(machine()).join(', ')}\n`);
-  for (const report of reports) console.log(`${markdown(report)}\n`);
-  console.log(`Written to ${writeResults({ circumstances, reports })}`);
-  const isComplete = reports.every(({ rows }) => rows.every(({ failure }) => failure === undefined));
+
+  const all: Report[] = [];
+  for (const scenario of chosen) {
+    const targets = scenario.targets.filter(({ name }) => wanted.has(name));
+    if (targets.length === 0) continue;
+    const report = { ...(await measure(scenario, targets, options)), options };
+    // After each scenario, so that a run that is stopped has results.
+    addToResults(path, { circumstances, reports: [report] });
+    console.log(`${table(report)}\n`);
+    all.push(report);
+  }
+  console.log(`${Object.values(circumstances).join(', ')}\nWritten to ${path}`);
+  const isComplete = all.every(({ rows }) => rows.every(({ failure }) => failure === undefined));
   return isComplete ? 0 : 1;
 }
 
-function selection<T extends { readonly name: string }>(
-  names: string | undefined,
-  all: readonly T[],
-  what: string,
-): readonly T[] {
-  if (names === undefined) return all;
-  return names.split(',').map((name) => {
-    const found = all.find((candidate) => candidate.name === name);
-    if (!found)
-      throw new Error(`Unknown ${what} ${name}; choose from ${all.map((one) => one.name).join(', ')}`);
-    return found;
-  });
+type Scenarios = typeof import('./scenarios.ts');
+type Scenario = Scenarios['scenarios'][number];
+
+async function measure(
+  scenario: Scenario,
+  targets: Scenario['targets'],
+  options: { seconds: number; rounds: number; firstWarmUpSeconds: number },
+): Promise<Report> {
+  const [{ createBenchEnvironment }, { measureThroughput }, { measureDeferral }, { measureStart }] =
+    await Promise.all([
+      import('./benchEnvironment.ts'),
+      import('./throughput.ts'),
+      import('./deferral.ts'),
+      import('./start.ts'),
+    ]);
+  const log = (line: string) => console.error(line);
+  if (scenario.kind === 'start') return measureStart(scenario, targets, options, log);
+  const wideSubgraphs = scenario.kind === 'throughput' ? scenario.wideSubgraphs : undefined;
+  await using environment = await createBenchEnvironment(wideSubgraphs);
+  return scenario.kind === 'throughput'
+    ? await measureThroughput(scenario, targets, environment, options, log)
+    : await measureDeferral(scenario, targets, environment, options, log);
+}
+
+async function publish(name: string): Promise<number> {
+  const { latestDirectory, readResults, resultsPath, writeResults } = await import('./results.ts');
+  const { plotsOf } = await import('./plots.ts');
+  const { publishedPage } = await import('./report.ts');
+  const results: Results = readResults(resultsPath(name));
+  writeResults(join(latestDirectory, 'results.json'), results);
+  for (const { name: file, svg } of plotsOf(results)) writeFileSync(join(latestDirectory, file), svg);
+  const page = join(import.meta.dirname, '../docs/performance.md');
+  writeFileSync(page, publishedPage(readFileSync(page, 'utf8'), results));
+  console.log(`Written to ${latestDirectory} and ${page}`);
+  return 0;
 }
 
 function positive(option: string, text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new Error(`${option} must be a number above 0, not ${text}`);
   return value;
-}
-
-function machine() {
-  const [first, ...others] = cpus();
-  const memory = /^MemTotal:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1];
-  return {
-    cpu: `${first?.model.trim()} × ${others.length + 1}${targetCore === undefined ? ' (processes not pinned to cores)' : ''}`,
-    memory: `${(Number(memory ?? 0) / 1024 / 1024).toFixed(0)} GiB`,
-    node: `Node ${process.version}`,
-    commit: `commit ${execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: here, encoding: 'utf8' }).trim()}`,
-  };
-}
-
-function writeResults(content: unknown): string {
-  const directory = `${here}/results`;
-  mkdirSync(directory, { recursive: true });
-  const path = `${directory}/${new Date().toISOString().replace(/[:.]/g, '-')}.json`;
-  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`);
-  return path;
 }
 
 process.exitCode = await main();

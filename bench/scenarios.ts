@@ -1,22 +1,12 @@
-import type { OperationName } from './operations.ts';
+import { type OperationName, operationText, withoutDefer } from './operations.ts';
+import { referenceAnswer } from './reference.ts';
+import { wideOperation } from './subgraphs/wide.ts';
 import { apolloGateway } from './targets/apolloGateway.ts';
 import { floor, floorMerged } from './targets/floor.ts';
 import { hiveGateway, hiveGatewayRouterRuntime } from './targets/hiveGateway.ts';
 import { mercurius } from './targets/mercurius.ts';
 import type { Target } from './targets/target.ts';
-import { tracedTributary, tributary } from './targets/tributary.ts';
-
-const slowShipping = { subgraph: 'inventory', text: 'shippingEstimate', delayMs: 2000 };
-
-const everyTarget = [
-  floorMerged,
-  floor,
-  tributary,
-  hiveGatewayRouterRuntime,
-  hiveGateway,
-  apolloGateway,
-  mercurius,
-];
+import { plainTributary, tracedTributary, tributary, tributaryWithWorkers } from './targets/tributary.ts';
 
 interface ScenarioBase {
   readonly name: string;
@@ -24,17 +14,25 @@ interface ScenarioBase {
   readonly targets: readonly Target[];
 }
 
-const tracedTargets = [
-  tributary,
-  tracedTributary('tributary-sampled', 0.01),
-  tracedTributary('tributary-traced', 1),
-];
+interface Operation {
+  readonly query: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+  /** The `data` of every response, with all payloads merged. */
+  readonly expected: unknown;
+}
 
-/** Equal requests over a fixed number of connections. */
+/** Requests over a fixed number of connections. */
 export interface ThroughputScenario extends ScenarioBase {
   readonly kind: 'throughput';
-  readonly operation: OperationName;
+  operation(): Operation;
   readonly connections: number;
+  readonly burstConnections?: number;
+  /** Whether each request has an `authorization` of its own, which must reach the subgraphs. */
+  readonly identities?: boolean;
+  /** The time that every response of a subgraph takes. */
+  readonly subgraphLatencyMs?: number;
+  /** The number of subgraphs of the graph in `subgraphs/wide.ts`, instead of the usual four. */
+  readonly wideSubgraphs?: number;
 }
 
 /** Compares the time to the first payload of an operation whose deferred field is slow with that of the operation
@@ -47,67 +45,122 @@ export interface DeferScenario extends ScenarioBase {
   readonly slow: { readonly subgraph: string; readonly text: string; readonly delayMs: number };
 }
 
-export type Scenario = ThroughputScenario | DeferScenario;
+/** The time from the start of a process until it is ready, with a large generated graph. */
+export interface StartScenario extends ScenarioBase {
+  readonly kind: 'start';
+  readonly subgraphs: number;
+  readonly types: number;
+}
+
+export type Scenario = ThroughputScenario | DeferScenario | StartScenario;
+
+const everyTarget = [
+  floorMerged,
+  floor,
+  tributary,
+  hiveGatewayRouterRuntime,
+  hiveGateway,
+  apolloGateway,
+  mercurius,
+];
+const latencyTargets = [floorMerged, tributary, hiveGatewayRouterRuntime];
+const tracedTargets = [
+  tributary,
+  tracedTributary('tributary-sampled', 0.01),
+  tracedTributary('tributary-traced', 1),
+];
+const usualConnections = 50;
+const manyConnections = 500;
+const slowShipping = { subgraph: 'inventory', text: 'shippingEstimate', delayMs: 2000 };
 
 export const scenarios: readonly Scenario[] = [
+  throughput('big', 'big', everyTarget),
+  throughput('unique', 'big', everyTarget, { sharing: true, identities: true }),
+  throughput('small', 'small', everyTarget),
+  throughput('shared', 'big', everyTarget, { sharing: true }),
+  throughput('big-traced', 'big', tracedTargets),
+  throughput('small-traced', 'small', tracedTargets),
+  throughput('latency-50', 'big', latencyTargets, { subgraphLatencyMs: 4 }),
+  throughput('latency-500', 'big', latencyTargets, { subgraphLatencyMs: 4, connections: manyConnections }),
+  throughput('latency-burst', 'big', latencyTargets, {
+    subgraphLatencyMs: 4,
+    burstConnections: manyConnections - usualConnections,
+  }),
+  throughput('defer-cost', 'deferred', [plainTributary, tributary]),
+  ...[false, true].map(
+    (sharing): DeferScenario => ({
+      name: sharing ? 'defer' : 'defer-unshared',
+      kind: 'defer',
+      prompt: 'prompt',
+      deferred: 'deferred',
+      requestsPerSecond: 50,
+      sharing,
+      slow: slowShipping,
+      targets: [tributary],
+    }),
+  ),
   {
-    name: 'big',
-    kind: 'throughput',
-    operation: 'big',
-    connections: 50,
-    sharing: false,
-    targets: everyTarget,
-  },
-  {
-    name: 'big-shared',
-    kind: 'throughput',
-    operation: 'big',
-    connections: 50,
+    name: 'start',
+    kind: 'start',
+    subgraphs: 20,
+    types: 1000,
     sharing: true,
-    targets: everyTarget,
+    targets: [tributary, hiveGatewayRouterRuntime, apolloGateway],
   },
-  {
-    name: 'small',
-    kind: 'throughput',
-    operation: 'small',
-    connections: 50,
-    sharing: false,
-    targets: everyTarget,
-  },
-  {
-    name: 'big-traced',
-    kind: 'throughput',
-    operation: 'big',
-    connections: 50,
-    sharing: false,
-    targets: tracedTargets,
-  },
-  {
-    name: 'small-traced',
-    kind: 'throughput',
-    operation: 'small',
-    connections: 50,
-    sharing: false,
-    targets: tracedTargets,
-  },
-  {
-    name: 'defer',
-    kind: 'defer',
-    prompt: 'prompt',
-    deferred: 'deferred',
-    requestsPerSecond: 50,
-    sharing: true,
-    slow: slowShipping,
-    targets: [tributary],
-  },
-  {
-    name: 'defer-unshared',
-    kind: 'defer',
-    prompt: 'prompt',
-    deferred: 'deferred',
-    requestsPerSecond: 50,
-    sharing: false,
-    slow: slowShipping,
-    targets: [tributary],
-  },
+  ...[10, 100, 1000, 10_000].map((first) =>
+    throughput(`growth-representations-${first}`, 'catalog', [floorMerged, tributary], {
+      connections: 10,
+      operation: () => operation('catalog', { first }),
+    }),
+  ),
+  ...[4, 20, 100].map((subgraphs) =>
+    throughput(`growth-subgraphs-${subgraphs}`, 'small', [tributary], {
+      wideSubgraphs: subgraphs,
+      operation: () => wideOperation(subgraphs),
+    }),
+  ),
+  ...[10, 100, 1000, 5000].map((connections) =>
+    throughput(`growth-clients-${connections}`, 'small', [floorMerged, tributary], { connections }),
+  ),
+  ...[1, 2].map((workers) =>
+    throughput(`growth-workers-${workers}`, 'big', [{ ...tributaryWithWorkers(workers), name: 'tributary' }]),
+  ),
 ];
+
+function throughput(
+  name: string,
+  operationName: OperationName,
+  targets: readonly Target[],
+  settings: Partial<ThroughputScenario> = {},
+): ThroughputScenario {
+  return {
+    name,
+    kind: 'throughput',
+    operation: () => operation(operationName),
+    connections: usualConnections,
+    sharing: false,
+    targets,
+    ...settings,
+  };
+}
+
+function operation(name: OperationName, variables?: Readonly<Record<string, unknown>>): Operation {
+  const query = operationText(name);
+  // The reference does not support `@defer`, which does not change the merged response.
+  const expected = referenceAnswer(withoutDefer(query), variables);
+  return { query, expected, ...(variables === undefined ? {} : { variables }) };
+}
+
+/** The scenarios of these names. A name may end with `*`.
+ *  @throws if a name is unknown */
+export function selectScenarios(names: string | undefined, all = scenarios): readonly Scenario[] {
+  if (names === undefined) return all;
+  return names.split(',').flatMap((name) => {
+    const prefix = name.endsWith('*') ? name.slice(0, -1) : undefined;
+    const found = all.filter((scenario) =>
+      prefix === undefined ? scenario.name === name : scenario.name.startsWith(prefix),
+    );
+    if (found.length > 0) return found;
+    throw new Error(`Unknown scenario ${name}; choose from ${all.map((one) => one.name).join(', ')}`);
+  });
+}

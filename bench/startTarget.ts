@@ -17,7 +17,7 @@ export interface RunningTarget {
 const defaultYoungGenerationMib = 64;
 
 const startTimeoutMs = 60_000;
-const startPollMs = 100;
+const startPollMs = 20;
 
 /** Starts a target on a free port, with its own directory in `directory`. Resolves when it responds.
  *  `youngGeneration`: the size of a semi-space in MiB. */
@@ -28,12 +28,17 @@ export async function startTarget(
 ): Promise<RunningTarget> {
   const port = await freePort();
   const ownDirectory = mkdtempSync(join(directory, 'target-'));
-  const { args, env, path } = target.program({ ...context, port, directory: ownDirectory });
-  const flags = [`--max-semi-space-size=${youngGeneration}`];
-  const child = startChild(target.name, { core: 'target', args: [...flags, ...args], env });
+  const { executable, args, env, path } = target.program({ ...context, port, directory: ownDirectory });
+  const child = startChild(target.name, {
+    core: target.usesAllCores ? 'any' : 'target',
+    ...(executable === undefined
+      ? { args: [`--max-semi-space-size=${youngGeneration}`, ...args] }
+      : { executable, args }),
+    env,
+  });
   const url = `http://127.0.0.1:${port}${path}`;
   try {
-    await Promise.race([waitUntilReady(url, target.name), child.ended]);
+    await Promise.race([waitUntilReady(url, target), child.ended]);
   } catch (error) {
     await child.stop();
     throw error;
@@ -41,14 +46,21 @@ export async function startTarget(
   return { target, url, child };
 }
 
-async function waitUntilReady(url: string, name: string): Promise<void> {
+async function waitUntilReady(url: string, { name, readyPath }: Target): Promise<void> {
   const deadline = performance.now() + startTimeoutMs;
+  const request =
+    readyPath === undefined
+      ? {
+          url,
+          init: {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: '{"query":"{__typename}"}',
+          },
+        }
+      : { url: new URL(readyPath, url).href, init: {} };
   while (performance.now() < deadline) {
-    const status = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"query":"{__typename}"}',
-    }).then(
+    const status = await fetch(request.url, request.init).then(
       async (response) => {
         await response.arrayBuffer();
         return response.status;
@@ -58,7 +70,7 @@ async function waitUntilReady(url: string, name: string): Promise<void> {
     if (status === 200) return;
     await new Promise((resolve) => setTimeout(resolve, startPollMs));
   }
-  throw new Error(`${name} does not respond on ${url}`);
+  throw new Error(`${name} does not respond on ${request.url}`);
 }
 
 async function freePort(): Promise<number> {

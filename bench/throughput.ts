@@ -2,11 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import type { BenchEnvironment } from './benchEnvironment.ts';
 import { targetCore } from './childProcess.ts';
 import type { ClosedLoopResult } from './closedLoop.ts';
-import { operationText } from './operations.ts';
+import { MultipartReader, mergedData, type Payload } from './multipart.ts';
+import { withoutDefer } from './operations.ts';
 import { median } from './percentile.ts';
-import { referenceAnswer } from './reference.ts';
 import type { ThroughputScenario } from './scenarios.ts';
 import type { RunningTarget } from './startTarget.ts';
+import { subgraphNames } from './subgraphs/schemas.ts';
 import type { Target } from './targets/target.ts';
 
 export interface RoundOptions {
@@ -33,7 +34,7 @@ export interface ThroughputRow {
 }
 
 /** The warm-up before later rounds: other targets only cooled the caches meanwhile. */
-const laterWarmUpMs = 1000;
+const laterWarmUpMs = 1500;
 
 /** Measures all targets in turn, round after round, so that a change of the machine affects all of them. */
 export async function measureThroughput(
@@ -43,22 +44,33 @@ export async function measureThroughput(
   options: RoundOptions,
   log: (line: string) => void,
 ): Promise<ThroughputReport> {
-  const query = operationText(scenario.operation);
-  const expected = referenceAnswer(query);
+  const { query, variables, expected } = scenario.operation();
+  const requestOf = (target: Target) => {
+    const text = target.isPlain ? withoutDefer(query) : query;
+    return { query: text, expected, incremental: text.includes('@defer'), ...(variables && { variables }) };
+  };
   const running: RunningTarget[] = [];
   const failures = new Map<Target, string>();
   const rounds = new Map<Target, ClosedLoopResult[]>(targets.map((target) => [target, []]));
 
   for (const target of targets) {
     try {
-      const started = await environment.startTarget(target, scenario.sharing);
-      await verifyAnswer(started, query, expected);
+      const started = await environment.startTarget(target, {
+        sharing: scenario.sharing,
+        forwardsAuthorization: scenario.identities === true,
+      });
+      const anonymousBefore = await anonymousRequests(environment);
+      await verifyAnswer(started, requestOf(target));
+      if (scenario.identities && (await anonymousRequests(environment)) > anonymousBefore) {
+        throw new Error(`${target.name} does not send the client's authorization to the subgraphs.`);
+      }
       running.push(started);
     } catch (error) {
       failures.set(target, messageOf(error));
       log(`${target.name}: ${messageOf(error)}`);
     }
   }
+  await setLatency(environment, scenario.subgraphLatencyMs);
   for (let round = 0; round < options.rounds; round++) {
     for (const { target, url, child } of running) {
       if (failures.has(target)) continue;
@@ -66,13 +78,14 @@ export async function measureThroughput(
         const result = await environment.runClosedLoop({
           kind: 'closed-loop',
           url,
-          query,
-          expected,
+          ...requestOf(target),
+          ...(scenario.identities ? { identities: true } : {}),
           connections: scenario.connections,
+          ...(scenario.burstConnections === undefined ? {} : { burstConnections: scenario.burstConnections }),
           warmUpMs: round === 0 ? options.firstWarmUpSeconds * 1000 : laterWarmUpMs,
           measureMs: options.seconds * 1000,
           targetPid: child.pid,
-          ...(targetCore === undefined ? {} : { targetCore }),
+          ...(targetCore === undefined || target.usesAllCores ? {} : { targetCore }),
           subgraphAdmin: environment.subgraphAdmin,
         });
         rounds.get(target)?.push(result);
@@ -85,6 +98,7 @@ export async function measureThroughput(
       }
     }
   }
+  await setLatency(environment, undefined);
   await Promise.all(running.map(({ child }) => child.stop()));
 
   return {
@@ -112,7 +126,7 @@ function row(
       cpuMsPerRequest: over((result) => result.cpuMsPerRequest),
       subgraphRequestsPerRequest: over((result) => result.subgraphRequestsPerRequest),
       peakRssMib: over((result) => result.peakRssMib),
-      ...(targetCore === undefined
+      ...(rounds.every(({ foreignLoadPercent }) => foreignLoadPercent === undefined)
         ? {}
         : { foreignLoadPercent: over((result) => result.foreignLoadPercent ?? 0) }),
       wrongAnswers: rounds.reduce((sum, { wrongAnswers }) => sum + wrongAnswers, 0),
@@ -120,16 +134,42 @@ function row(
   };
 }
 
-async function verifyAnswer({ target, url }: RunningTarget, query: string, expected: unknown): Promise<void> {
+interface VerifiedRequest {
+  readonly query: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly expected: unknown;
+  readonly incremental: boolean;
+}
+
+async function verifyAnswer({ target, url }: RunningTarget, request: VerifiedRequest): Promise<void> {
+  const { query, variables, expected, incremental } = request;
+  const accept = incremental ? 'multipart/mixed; deferSpec=20220824' : 'application/json';
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ query }),
+    headers: { 'content-type': 'application/json', accept, authorization: 'Bearer client-0' },
+    body: JSON.stringify({ query, variables }),
   });
-  const text = await response.text();
-  const { data, errors } = JSON.parse(text) as { data?: unknown; errors?: unknown };
-  if (errors !== undefined || !isDeepStrictEqual(data, expected)) {
-    throw new Error(`The response of ${target.name} differs from the reference: ${text.slice(0, 500)}`);
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const head = `\r\ncontent-type: ${response.headers.get('content-type')}\r\n`;
+  const texts = incremental ? new MultipartReader(head).push(bytes) : [bytes.toString()];
+  const payloads = texts.map((text) => JSON.parse(text) as Payload);
+  if (!isDeepStrictEqual(mergedData(payloads), expected)) {
+    throw new Error(
+      `The response of ${target.name} differs from the reference: ${bytes.toString().slice(0, 500)}`,
+    );
+  }
+}
+
+async function anonymousRequests({ subgraphAdmin }: BenchEnvironment): Promise<number> {
+  return (await (await fetch(`${subgraphAdmin}/anonymous`)).json()) as number;
+}
+
+/** Delays every response of every subgraph. */
+async function setLatency(environment: BenchEnvironment, latencyMs: number | undefined): Promise<void> {
+  for (const subgraph of subgraphNames) {
+    await environment.setDelay(
+      latencyMs === undefined ? { subgraph } : { subgraph, text: '', delayMs: latencyMs },
+    );
   }
 }
 

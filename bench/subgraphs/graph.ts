@@ -82,6 +82,24 @@ const reviews: readonly Review[] = authorsAndProducts.map(([authorId, upc], inde
   upc: String(upc),
 }));
 
+export interface Item {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Any number of entities of two subgraphs, for operations of any size. */
+export function catalog(first: number): readonly Item[] {
+  return Array.from({ length: first }, (_, index) => itemById(String(index + 1)));
+}
+
+export function itemById(id: string): Item {
+  return { id, name: `Item number ${id}` };
+}
+
+export function stockOf({ id }: Pick<Item, 'id'>): number {
+  return (Number(id) * 7) % 100;
+}
+
 export const userById = new Map(users.map((user) => [user.id, user]));
 export const productByUpc = new Map(products.map((product) => [product.upc, product]));
 export const reviewById = new Map(reviews.map((review) => [review.id, review]));

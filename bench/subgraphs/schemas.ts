@@ -2,14 +2,17 @@ import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import type { GraphQLSchema } from 'graphql';
 import { parse } from 'graphql';
-import type { Product, Review } from './graph.ts';
+import type { Item, Product, Review } from './graph.ts';
 import {
+  catalog,
+  itemById,
   productByUpc,
   products,
   reviewById,
   reviewsBy,
   reviewsOf,
   shippingEstimate,
+  stockOf,
   userById,
   users,
 } from './graph.ts';
@@ -27,10 +30,15 @@ const resolvers: Record<SubgraphName, ResolverMap> = {
     User: { __resolveReference: ({ id }: { id: string }) => userById.get(id) },
   },
   products: {
-    Query: { topProducts: (_: unknown, { first }: { first: number }) => products.slice(0, first) },
+    Query: {
+      topProducts: (_: unknown, { first }: { first: number }) => products.slice(0, first),
+      catalog: (_: unknown, { first }: { first: number }) => catalog(first),
+    },
+    Item: { __resolveReference: ({ id }: Item) => itemById(id) },
     Product: { __resolveReference: ({ upc }: { upc: string }) => productByUpc.get(upc) },
   },
   inventory: {
+    Item: { stock: (item: Item) => stockOf(item) },
     Product: {
       // Returns the representation, because it has the fields that `@requires` selects.
       __resolveReference: (representation: Product) => representation,

@@ -12,12 +12,15 @@ interface SubgraphServer {
   readonly server: Server;
   /** The number of requests answered since the start. */
   requestCount(): number;
+  /** Of these, the number without an `authorization` header. */
+  anonymousCount(): number;
   setDelay(delay: Delay | undefined): void;
 }
 
 /** @param latencyMs added to every response; 0 responds in the same turn of the event loop */
 export function createSubgraphServer(answers: CannedAnswers, latencyMs: number): SubgraphServer {
   let requests = 0;
+  let anonymous = 0;
   let delay: Delay | undefined;
   const server = createServer((request, response) => {
     // No target reads the date, and creating it costs as much as the rest of the head.
@@ -29,6 +32,7 @@ export function createSubgraphServer(answers: CannedAnswers, latencyMs: number):
     }
     readBody(request, (body) => {
       requests++;
+      if (request.headers.authorization === undefined) anonymous++;
       const wait = latencyMs + (delay && body.includes(delay.text) ? delay.delayMs : 0);
       if (wait > 0) setTimeout(() => respond(response, answers, body), wait);
       else respond(response, answers, body);
@@ -40,6 +44,7 @@ export function createSubgraphServer(answers: CannedAnswers, latencyMs: number):
   return {
     server,
     requestCount: () => requests,
+    anonymousCount: () => anonymous,
     setDelay: (next) => {
       delay = next;
     },

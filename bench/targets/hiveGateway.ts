@@ -7,9 +7,9 @@ function hiveTarget(name: string, runtimeFlag: string): Target {
   return {
     name,
     role: 'peer',
-    program: ({ port, supergraphFile, sharing, directory }) => {
+    program: ({ port, supergraphFile, sharing, forwardsAuthorization = false, directory }) => {
       const config = join(directory, 'gateway.config.mjs');
-      writeFileSync(config, configText(sharing));
+      writeFileSync(config, configText(sharing, forwardsAuthorization));
       return {
         args: [
           pathFromTargets('../node_modules/@graphql-hive/gateway/dist/bin.js'),
@@ -25,11 +25,19 @@ function hiveTarget(name: string, runtimeFlag: string): Target {
 }
 
 /** By default, Hive Gateway shares equal concurrent subgraph requests, also between client requests. */
-function configText(sharing: boolean): string {
+function configText(sharing: boolean, forwardsAuthorization: boolean): string {
   const withoutSharing = {
     transportEntries: { '*.http': { options: { deduplicateInflightRequests: false } } },
   };
-  return `export const gatewayConfig = ${JSON.stringify(sharing ? {} : withoutSharing)};\n`;
+  const propagation =
+    'propagateHeaders: { fromClientToSubgraphs: ({ request }) => ({ authorization: request.headers.get("authorization") }) }';
+  return [
+    'export const gatewayConfig = {',
+    `  ...${JSON.stringify(sharing ? {} : withoutSharing)},`,
+    ...(forwardsAuthorization ? [`  ${propagation},`] : []),
+    '};',
+    '',
+  ].join('\n');
 }
 
 export const hiveGateway = hiveTarget('hive-gateway', '--jit');

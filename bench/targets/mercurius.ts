@@ -24,6 +24,7 @@ const owners: Readonly<Record<string, SubgraphName>> = {
   User: 'accounts',
   Product: 'products',
   Review: 'reviews',
+  Item: 'products',
 };
 
 /** Mercurius knows Federation 1 only: a type belongs to one subgraph, and others extend it. */

@@ -20,14 +20,35 @@ function optionsFor({ sharing }: TargetContext): Partial<GatewayOptions> {
   return sharing ? {} : { batching: { acrossRequests: false }, subgraphs: { all: { connections: 256 } } };
 }
 
+/** The requests of this target have no `@defer`. */
+export const plainTributary: Target = {
+  ...configuredTributary('tributary-plain', optionsFor),
+  isPlain: true,
+};
+
+export function tributaryWithWorkers(workers: number): Target {
+  const name = `tributary-workers-${workers}`;
+  return {
+    ...configuredTributary(name, (context) => ({ ...optionsFor(context), workers })),
+    usesAllCores: true,
+  };
+}
+
+/** Tributary of another checkout. */
+export function tributaryOf(checkout: string, name: string): Target {
+  return configuredTributary(name, optionsFor, join(checkout, 'gateway/cli.ts'));
+}
+
 /** `tributary serve` with these options, besides addresses and supergraph. */
 export function configuredTributary(
   name: string,
   optionsOf: (context: TargetContext) => Partial<GatewayOptions>,
+  cli = pathFromTargets('../../gateway/cli.ts'),
 ): Target {
   return {
     name,
     role: 'subject',
+    readyPath: '/health/ready',
     program: (context) => {
       const file = join(context.directory, 'tributary.yaml');
       const options: GatewayOptions = {
@@ -39,7 +60,7 @@ export function configuredTributary(
       // JSON is valid YAML.
       writeFileSync(file, JSON.stringify(options));
       return {
-        args: [pathFromTargets('../../gateway/cli.ts'), 'serve', '--config', file],
+        args: [cli, 'serve', '--config', file],
         env: {},
         path: '/graphql',
       };
