@@ -158,7 +158,7 @@ module.exports = {
     // dependency-cruiser's swc parser reads neither JSX nor `using`. The pages' components are the leaves of their
     // folder, and what only imports (tests, benchmarks, scripts) is noticed where it is imported but not read.
     exclude: {
-      path: '\\.tsx$|/__generated__/|^bench/(.+/)?node_modules/|^(dist|coverage|docs|deploy|contracts/demo)/',
+      path: '\\.tsx$|/__generated__/|^bench/node_modules/|^bench/targets/mercurius/node_modules/|^(dist|coverage|docs|deploy|contracts/demo)/',
     },
     doNotFollow: { path: '(^|/)node_modules/|^(test|bench|scripts)/' },
     tsConfig: { fileName: 'tsconfig.json' },
