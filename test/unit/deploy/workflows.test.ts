@@ -30,7 +30,13 @@ async function readWorkflows(): Promise<Workflow[]> {
 const workflows = await readWorkflows();
 
 test('workflows exist for checks, contracts, the image, performance and releases', () => {
-  expect(workflows.map(({ name }) => name).sort()).toEqual(['ci', 'contracts', 'image', 'performance', 'release']);
+  expect(workflows.map(({ name }) => name).sort()).toEqual([
+    'ci',
+    'contracts',
+    'image',
+    'performance',
+    'release',
+  ]);
 });
 
 test('workflows pin each action to a commit, with its version', () => {
