@@ -18,6 +18,7 @@ const defaultYoungGenerationMib = 64;
 
 const startTimeoutMs = 60_000;
 const startPollMs = 20;
+const maxReportedResponseChars = 200;
 
 /** Starts a target on a free port, with its own directory in `directory`. Resolves when it responds.
  *  `youngGeneration`: the size of a semi-space in MiB. */
@@ -59,18 +60,24 @@ async function waitUntilReady(url: string, { name, readyPath }: Target): Promise
           },
         }
       : { url: new URL(readyPath, url).href, init: {} };
+  let last = '';
   while (performance.now() < deadline) {
-    const status = await fetch(request.url, request.init).then(
+    const isReady = await fetch(request.url, request.init).then(
       async (response) => {
-        await response.arrayBuffer();
-        return response.status;
+        last = `status ${response.status}: ${(await response.text()).slice(0, maxReportedResponseChars)}`;
+        return response.status === 200;
       },
-      () => undefined,
+      (error: Error) => {
+        last = String(error.cause ?? error);
+        return false;
+      },
     );
-    if (status === 200) return;
+    if (isReady) return;
     await new Promise((resolve) => setTimeout(resolve, startPollMs));
   }
-  throw new Error(`${name} does not respond on ${request.url}`);
+  throw new Error(
+    `${name} did not respond with status 200 on ${request.url} within ${startTimeoutMs / 1000} s. Its last response: ${last}`,
+  );
 }
 
 async function freePort(): Promise<number> {
