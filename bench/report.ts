@@ -56,9 +56,13 @@ function targetsTable(reports: readonly Report[]): string {
   const cpu = (scenario: string, target: string) =>
     mediansOf(scenario, target)?.cpuMsPerRequest ?? Number.NaN;
   const bestPeer = (scenario: string) => bestPeerCpu(throughputOf(reports, scenario) ?? []);
-  const p99Beyond = (scenario: string) =>
-    (mediansOf(scenario, subject)?.p99Ms ?? Number.NaN) -
-    (mediansOf(scenario, baseline)?.p99Ms ?? Number.NaN);
+  // Requests that were refused at once make the response times meaningless.
+  const p99Beyond = (scenario: string) => {
+    const own = mediansOf(scenario, subject);
+    return own?.wrongAnswers
+      ? Number.NaN
+      : (own?.p99Ms ?? Number.NaN) - (mediansOf(scenario, baseline)?.p99Ms ?? Number.NaN);
+  };
   const start = reports
     .find((report) => report.kind === 'start')
     ?.rows.find(({ target }) => target === subject)?.medians;
@@ -95,6 +99,12 @@ function targetsTable(reports: readonly Report[]): string {
           (value: number) => `${value.toFixed(1)} ms`,
         ] as const,
     ),
+    [
+      '`latency-burst`, errors',
+      '0',
+      mediansOf('latency-burst', subject)?.wrongAnswers ?? Number.NaN,
+      (value) => value.toFixed(0),
+    ],
     [
       '`defer-cost`, CPU of the plain query',
       '≤ 1.2 ×',
