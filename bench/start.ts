@@ -9,7 +9,7 @@ import { treeCpuMs, treePeakRssMib } from './processTree.ts';
 import type { StartScenario } from './scenarios.ts';
 import { startTarget } from './startTarget.ts';
 import type { Target } from './targets/target.ts';
-import { messageOf, type RoundOptions } from './throughput.ts';
+import { messageOf, type RoundOptions, type TargetRow } from './throughput.ts';
 
 interface StartResult {
   readonly readyMs: number;
@@ -17,20 +17,12 @@ interface StartResult {
   readonly peakRssMib: number;
 }
 
-export interface StartRow {
-  readonly target: string;
-  readonly role: Target['role'];
-  readonly rounds: readonly StartResult[];
-  readonly medians?: StartResult;
-  readonly failure?: string;
-}
-
 export interface StartReport {
   readonly scenario: string;
   readonly kind: 'start';
   readonly subgraphs: number;
   readonly types: number;
-  readonly rows: readonly StartRow[];
+  readonly rows: readonly TargetRow<StartResult>[];
 }
 
 /** Starts each target once per round, alone, and stops it when it is ready. */
@@ -90,7 +82,11 @@ function generatedSupergraph(directory: string, { subgraphs, types }: StartScena
   return supergraphSdl;
 }
 
-function row(target: Target, rounds: readonly StartResult[], failure: string | undefined): StartRow {
+function row(
+  target: Target,
+  rounds: readonly StartResult[],
+  failure: string | undefined,
+): TargetRow<StartResult> {
   const head = { target: target.name, role: target.role, rounds };
   if (failure !== undefined) return { ...head, failure };
   const over = (pick: (result: StartResult) => number) => median(rounds.map(pick));

@@ -24,14 +24,16 @@ export interface ThroughputReport {
   readonly rows: readonly ThroughputRow[];
 }
 
-export interface ThroughputRow {
+export interface TargetRow<Result> {
   readonly target: string;
   readonly role: Target['role'];
   /** In the order of the rounds; empty if the target could not be measured. */
-  readonly rounds: readonly ClosedLoopResult[];
-  readonly medians?: ClosedLoopResult;
+  readonly rounds: readonly Result[];
+  readonly medians?: Result;
   readonly failure?: string;
 }
+
+export type ThroughputRow = TargetRow<ClosedLoopResult>;
 
 /** The warm-up before later rounds: other targets only cooled the caches meanwhile. */
 const laterWarmUpMs = 1500;
