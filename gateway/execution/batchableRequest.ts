@@ -13,7 +13,7 @@ export class BatchableRequest {
   readonly requestContext: RequestContext;
   readonly fused: FusedShape;
   /** Representations. */
-  size = 0;
+  readonly size: number;
   isCancelled = false;
   onCancel: (() => void) | undefined;
   readonly #onDone: () => void;
@@ -22,7 +22,9 @@ export class BatchableRequest {
     this.calls = request.calls;
     this.requestContext = request.requestContext;
     this.fused = fused;
-    for (const { representations } of request.calls) this.size += representations.length;
+    let size = 0;
+    for (const { representations } of request.calls) size += representations.length;
+    this.size = size;
     this.#onDone = request.onDone;
   }
 

@@ -69,39 +69,21 @@ export class BufferedResponse {
 
   /** See `CallResponse`. */
   read(done: (response: SubgraphResponse | GatewayError) => void): () => void {
-    const ordinary = this.#readOrdinary();
-    if (ordinary !== undefined) {
-      done(ordinary);
+    const content = this.#content;
+    const json = typeof content === 'string' ? parseText(content) : undefined;
+    // Nearly all responses are small, and have data and no errors.
+    if (this.#isSuccess && isObject(json) && isObject(json.data) && json.errors === undefined) {
+      const { data, extensions } = json;
+      const read = { data, errors: undefined, extensions: isObject(extensions) ? extensions : undefined };
+      done(this.#responseOf(read));
       return stopNothing;
     }
     return runInSlices(
-      this.#parse(),
+      this.#parse(json),
       (response) => done(this.#resultOf(response)),
       (fault) =>
         done(this.#resultOf(fault instanceof Error ? fault : new InvalidResponseError(String(fault)))),
     );
-  }
-
-  /** Reads a small response with data and without errors, as nearly all are; `undefined` for others, which `#parse` reads. */
-  #readOrdinary(): SubgraphResponse | undefined {
-    const content = this.#content;
-    if (typeof content !== 'string' || !this.#isSuccess) return undefined;
-    let json: unknown;
-    try {
-      json = JSON.parse(content);
-    } catch {
-      return undefined;
-    }
-    if (!isObject(json) || !isObject(json.data) || json.errors !== undefined) return undefined;
-    return {
-      data: json.data,
-      errors: undefined,
-      extensions: isObject(json.extensions) ? json.extensions : undefined,
-      cacheControl: this.#cacheControl,
-      age: this.#age,
-      clientHeaders: this.#clientHeaders,
-      isEscapeFree: this.#isEscapeFree,
-    };
   }
 
   #resultOf(response: SubgraphResponse | Error): SubgraphResponse | GatewayError {
@@ -115,20 +97,14 @@ export class BufferedResponse {
     return this.#status >= 200 && this.#status < 300;
   }
 
-  *#parse(): SlicedTask<SubgraphResponse | Error> {
+  /** `text`: what `parseText` has returned for a small body. */
+  *#parse(text: unknown): SlicedTask<SubgraphResponse | Error> {
     if (this.#status >= 300 && this.#status < 400)
       return new InvalidResponseError('redirects are not followed');
     const content = this.#content;
     if (content instanceof Error) return content;
-    let json: unknown;
-    try {
-      json =
-        typeof content === 'string'
-          ? JSON.parse(content)
-          : yield* parseJsonInSlices(content, { maxDepth: maxLargeBodyDepth });
-    } catch (error) {
-      return error instanceof Error ? error : new InvalidResponseError('invalid JSON');
-    }
+    const json = typeof content === 'string' ? text : yield* parseBytes(content);
+    if (json instanceof Error) return json;
     const result = yield* readResult(json);
     if (result instanceof Error) return result;
     // A proxy may report a failure as JSON of its own. JSON counts as the subgraph's response only if its media type or its
@@ -136,12 +112,17 @@ export class BufferedResponse {
     if (!this.#isSuccess && !isGraphqlMediaType(this.#contentType) && !isRecognizable(json, result)) {
       return new InvalidResponseError('the response is not a GraphQL response');
     }
-    const failure = this.#isSuccess ? {} : { failureStatus: this.#status };
+    if (this.#isSuccess) return this.#responseOf(result);
+    const failure = { failureStatus: this.#status };
+    const errors = result.errors?.map((entry) => ({ ...entry, ...failure }));
+    return { ...this.#responseOf(result), errors, ...failure };
+  }
+
+  #responseOf({ data, errors, extensions }: SubgraphResult): SubgraphResponse {
     return {
-      data: result.data,
-      errors: this.#isSuccess ? result.errors : result.errors?.map((entry) => ({ ...entry, ...failure })),
-      extensions: result.extensions,
-      ...failure,
+      data,
+      errors,
+      extensions,
       cacheControl: this.#cacheControl,
       age: this.#age,
       clientHeaders: this.#clientHeaders,
@@ -151,6 +132,28 @@ export class BufferedResponse {
 }
 
 function stopNothing(): void {}
+
+/** Returns an error for text that is not JSON. */
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return invalidJsonError(error);
+  }
+}
+
+/** Like `parseText`. */
+function* parseBytes(bytes: Buffer): SlicedTask<unknown> {
+  try {
+    return yield* parseJsonInSlices(bytes, { maxDepth: maxLargeBodyDepth });
+  } catch (error) {
+    return invalidJsonError(error);
+  }
+}
+
+function invalidJsonError(error: unknown): Error {
+  return error instanceof Error ? error : new InvalidResponseError('invalid JSON');
+}
 
 /** A GraphQL result of a subgraph: a whole response, or one event of a stream. */
 type SubgraphResult = Pick<SubgraphResponse, 'data' | 'errors' | 'extensions'>;

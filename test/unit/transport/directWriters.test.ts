@@ -167,7 +167,7 @@ describe.each(transports)('a direct writer for %s', (_, open) => {
     for (const client of clients.splice(0)) client.close();
   };
 
-  test('sends what the plain way sends, whatever the payloads, their number and the id of the client are', async () => {
+  test('sends the bytes that the plain way sends, for any payloads, any number of them and any id of the client', async () => {
     await openAll(['Plain', 'plain'], ['Direct', '1'], ['Direct', 'an id with "ä"'], ['Direct', '2']);
     const batches: readonly (readonly SubscriptionPayload[])[] = [
       [result('hello')],
