@@ -9,6 +9,7 @@ import { SnapshotExecutor } from './enrichment/responses/snapshotExecutor.ts';
 import { abortReasonOf, GatewayError } from './errors.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
 import type { ExecutionObserver } from './execution/executionObserver.ts';
+import type { ExecutionQueue } from './execution/executionQueue.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
 import { LatencyBudget } from './execution/latencyBudget.ts';
@@ -69,6 +70,7 @@ interface PipelineOptions {
   readonly errorPolicy: ErrorPolicy;
   /** Largest response, or payload of a response, in bytes. */
   readonly answerSize: number;
+  readonly executionQueue: ExecutionQueue;
   /** `undefined` if subscriptions are not served. */
   readonly subscriptions?: SubscriptionManager;
   /** See `FeatureContext.openStream`. */
@@ -232,9 +234,18 @@ export class Pipeline {
   }
 
   #respond({ operation, request, context, fetches, startedAt, cost }: OperationRun): StartedResponse {
-    const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
+    const { errorPolicy: policy, answerSize: maxBytes, executionQueue } = this.#options;
     const execution = this.#createExecution(operation, request, context, fetches, { startedAt });
-    const response = new OperationResponse({ operation, request, execution, policy, maxBytes, cost });
+    const response = new OperationResponse({
+      operation,
+      request,
+      context,
+      execution,
+      executionQueue,
+      policy,
+      maxBytes,
+      cost,
+    });
     return { execution, outcome: response.respond() };
   }
 
@@ -246,7 +257,7 @@ export class Pipeline {
     startedAt,
     cost,
   }: OperationRun): Promise<SingleOutcome | IncrementalOutcome> {
-    const { errorPolicy: policy, answerSize: maxBytes } = this.#options;
+    const { errorPolicy: policy, answerSize: maxBytes, executionQueue } = this.#options;
     const coordinator = this.#options.enrichment as EnrichmentCoordinator;
     const plan = coordinator.budgetPlanFor(operation, request, context.preferences);
     const budget = new LatencyBudget();
@@ -264,7 +275,17 @@ export class Pipeline {
       startedAt,
       coordinator,
     });
-    const options = { operation, request, execution, policy, maxBytes, cost, enrichments };
+    const options = {
+      operation,
+      request,
+      context,
+      execution,
+      executionQueue,
+      policy,
+      maxBytes,
+      cost,
+      enrichments,
+    };
     return new OperationResponse(options).respond();
   }
 

@@ -4,7 +4,9 @@ import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { RequestPriorities } from './admission/requestPriorities.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
+import { TrafficMetrics } from './admission/trafficMetrics.ts';
 import type { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
+import { ExecutionQueue } from './execution/executionQueue.ts';
 import { SubgraphFetchSender } from './execution/subgraphFetchSender.ts';
 import type { ExtensionFeature } from './extensions/extensionFeature.ts';
 import type { Feature, FeatureContext } from './feature.ts';
@@ -18,6 +20,7 @@ import { SharedResponses } from './response/sharedResponses.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import type { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
+import { createUtilizationReader } from './time/createUtilizationReader.ts';
 
 interface RequestPathOptions {
   readonly context: FeatureContext;
@@ -49,7 +52,14 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   const { load = new ProcessLoad(), random = Math.random } = options;
   const { config, log, metrics, supergraphs, openStream, tracing } = context;
   const priorities = new RequestPriorities(config.overload.priorities);
-  const traffic = createTrafficControl({ ...context, priorities, load });
+  const trafficMetrics = new TrafficMetrics(metrics.registry, () => executionQueue.length);
+  const executionQueue = new ExecutionQueue({
+    queueTimeMs: config.overload.executionQueueTime,
+    timers: context.timers,
+    readUtilization: createUtilizationReader(),
+    onDrop: (priority) => trafficMetrics.onShed(priority, 'queue_time'),
+  });
+  const traffic = createTrafficControl({ ...context, priorities, load, trafficMetrics, executionQueue });
   const authorizer = new Authorizer({
     onDenied: config.security.authorization.onDenied,
     deciders: features,
@@ -69,6 +79,7 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     sharedResponses: config.batching.acrossRequests ? sharedResponses : undefined,
     errorPolicy: config.security,
     answerSize: config.limits.answerSize,
+    executionQueue,
     tracing,
     onInternalError: (err, request) => log.error({ err, ...request }, 'A fetch failed unexpectedly'),
     onPlanningFailed: (err, request) =>

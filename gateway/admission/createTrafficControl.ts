@@ -1,8 +1,8 @@
 import type { GatewayConfig } from '../config/schema.ts';
+import type { ExecutionQueue } from '../execution/executionQueue.ts';
 import { CostEstimator } from '../operation/costEstimator.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 import { ProblemLog } from '../telemetry/problemLog.ts';
 import type { Timers } from '../time/timers.ts';
 import { LoadShedder } from './loadShedder.ts';
@@ -11,22 +11,23 @@ import { RateLimiter } from './rateLimiter.ts';
 import { RateLimitStore } from './rateLimitStore.ts';
 import type { RequestPriorities } from './requestPriorities.ts';
 import { TrafficControl } from './trafficControl.ts';
-import { TrafficMetrics } from './trafficMetrics.ts';
+import type { TrafficMetrics } from './trafficMetrics.ts';
 
 interface CreateTrafficControlOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
-  readonly metrics: Pick<Metrics, 'registry'>;
   readonly timers: Timers;
   /** Milliseconds since 1970. */
   now(): number;
   readonly load: LoadSource;
   readonly priorities: RequestPriorities;
+  readonly trafficMetrics: TrafficMetrics;
+  readonly executionQueue: ExecutionQueue;
 }
 
 /** Creates the traffic control of a configuration. */
 export function createTrafficControl(options: CreateTrafficControlOptions): TrafficControl {
-  const { config, log, metrics, timers, load, priorities } = options;
+  const { config, log, timers, load, priorities, trafficMetrics, executionQueue } = options;
   const shedder = new LoadShedder({
     limits: config.overload,
     timers,
@@ -43,7 +44,8 @@ export function createTrafficControl(options: CreateTrafficControlOptions): Traf
     costs: needsCosts(config) ? new CostEstimator(config.limits.cost.listSize) : undefined,
     rateLimiter: createRateLimiter(options),
     priorities,
-    metrics: new TrafficMetrics(metrics.registry),
+    metrics: trafficMetrics,
+    executionQueue,
   });
 }
 

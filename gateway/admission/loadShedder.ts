@@ -2,8 +2,9 @@ import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import type { LoadSample, LoadSource } from './processLoad.ts';
 
-/** The limit that was exceeded last, as a value of the metric's label `reason`. */
-export type ShedReason = 'event_loop' | 'memory';
+/** Why a request is refused, as a value of the metric's label `reason`. `queue_time`: it waited for its execution for longer
+ *  than `overload.executionQueueTime`. The others: the limit of the load that was exceeded last. */
+export type ShedReason = 'event_loop' | 'memory' | 'queue_time';
 
 interface LoadShedderOptions {
   /** `overload` of the configuration. `eventLoopDelay` in milliseconds, 0 for no limit; `memory` as a share of the heap

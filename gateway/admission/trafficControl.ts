@@ -1,5 +1,6 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
+import type { ExecutionQueue } from '../execution/executionQueue.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { EstimatedCost } from '../operation/compileCost.ts';
 import type { CostEstimator } from '../operation/costEstimator.ts';
@@ -24,6 +25,7 @@ interface TrafficControlOptions {
   /** `undefined` if there is no limit. Needs `costs`. */
   readonly rateLimiter: RateLimiter | undefined;
   readonly shedder: LoadShedder;
+  readonly executionQueue: Pick<ExecutionQueue, 'isOverloaded'>;
   readonly priorities: RequestPriorities;
   readonly metrics: TrafficMetrics;
 }
@@ -87,7 +89,8 @@ export class TrafficControl {
   /** Why a load balancer should send no requests here at present. A process that sheds background requests only is
    *  ready. */
   get unreadyReasons(): readonly { readonly code: string; readonly message: string }[] {
-    const reason = this.#options.shedder.shedReasonOf('normal');
+    const { shedder, executionQueue } = this.#options;
+    const reason = shedder.shedReasonOf('normal') ?? (executionQueue.isOverloaded ? 'queue_time' : undefined);
     return reason === undefined ? [] : [{ code: 'OVERLOADED', message: reasonTexts[reason] }];
   }
 
@@ -178,6 +181,8 @@ const reasonTexts: Readonly<Record<ShedReason, string>> = {
   event_loop:
     'The process has more to do than it can: its event loop is late, and requests are shed (overload.eventLoopDelay).',
   memory: 'The process is short of memory, and requests are shed (overload.memory).',
+  queue_time:
+    'The process has more requests than it can execute, and those that wait too long fail (overload.executionQueueTime).',
 };
 
 /** An invalid header is refused when the operation is known. */

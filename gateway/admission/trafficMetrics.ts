@@ -1,4 +1,4 @@
-import type { Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import { registerCounter } from '../telemetry/registerCounter.ts';
 import type { ShedReason } from './loadShedder.ts';
@@ -9,7 +9,16 @@ export class TrafficMetrics {
 
   #rateLimited = 0;
 
-  constructor(registry: Registry) {
+  /** `readWaiting`: how many requests wait for their execution. */
+  constructor(registry: Registry, readWaiting: () => number) {
+    new Gauge({
+      name: 'tributary_executions_waiting',
+      help: 'Requests that wait for their execution, because the process has too much to do.',
+      registers: [registry],
+      collect() {
+        this.set(readWaiting());
+      },
+    });
     registerCounter(registry, {
       name: 'tributary_rate_limited_total',
       help: 'Operations that were refused because their client had sent too much.',

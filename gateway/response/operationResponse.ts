@@ -1,7 +1,9 @@
 import { abortReasonOf, GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import type { PayloadTimes } from '../execution/executionObserver.ts';
+import type { ExecutionQueue } from '../execution/executionQueue.ts';
 import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGate.ts';
+import type { RequestContext } from '../execution/requestContext.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { RequestTrace, TraceSpan } from '../telemetry/trace.ts';
@@ -46,8 +48,11 @@ export interface PendingFields {
 interface OperationResponseOptions {
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
+  readonly context: RequestContext;
   /** Not started. */
   readonly execution: Execution;
+  /** The execution starts when it is its turn. */
+  readonly executionQueue: ExecutionQueue;
   readonly policy: ErrorPolicy;
   /** Largest response, and largest payload of one. */
   readonly maxBytes: number;
@@ -89,13 +94,18 @@ export class OperationResponse {
   }
 
   /** @throws {GatewayError} `REQUEST_ABORTED` when the client disconnects before the first response, `SHUTTING_DOWN` when
-   *  the gateway shuts down before it. */
+   *  the gateway shuts down before it, `OVERLOADED` and `DEADLINE_EXCEEDED` when the execution could not start in time. */
   async respond(): Promise<SingleOutcome | IncrementalOutcome> {
-    const { operation, execution, request, policy, maxBytes, enrichments } = this.#options;
+    const { operation, execution, request, context, executionQueue, policy, maxBytes, enrichments } =
+      this.#options;
     request.signal.addEventListener('abort', this.#abort, { once: true });
     if (request.trace !== undefined) this.#startExecuteSpan(request.trace);
     let outcome: SingleOutcome | IncrementalOutcome | undefined;
+    let isStarted = false;
     try {
+      const turn = executionQueue.enter(context, request.signal);
+      if (turn !== undefined) await turn;
+      isStarted = true;
       execution.start((group) => this.#completeGroup(group));
       await this.#gate.readyToSend;
       const pendingGroups = this.#gate.pendingGroups;
@@ -117,6 +127,7 @@ export class OperationResponse {
       execution.observer?.onFirstPayload?.();
       return outcome;
     } finally {
+      if (isStarted) executionQueue.leave();
       if (outcome?.kind !== 'incremental') this.#end(outcome !== undefined, outcome?.errors !== undefined);
       if (outcome?.kind === 'single')
         request.trace?.root.setAttributes({ 'tributary.errors': outcome.errors?.length });

@@ -3,6 +3,7 @@ import { anonymousClient } from '../../gateway/admission/identity.ts';
 import type { EnrichmentCoordinator } from '../../gateway/enrichment/responses/enrichmentCoordinator.ts';
 import type { SnapshotExecutor } from '../../gateway/enrichment/responses/snapshotExecutor.ts';
 import type { ExecutionObserver } from '../../gateway/execution/executionObserver.ts';
+import { ExecutionQueue } from '../../gateway/execution/executionQueue.ts';
 import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
 import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
 import type { Authorizer } from '../../gateway/operation/authorization/authorizer.ts';
@@ -19,6 +20,7 @@ import {
 import type { SubgraphClient } from '../../gateway/subgraphs/subgraphClient.ts';
 import type { SubscriptionManager } from '../../gateway/subscriptions/subscriptionManager.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
+import { systemTimers } from '../../gateway/time/timers.ts';
 import { createRequestContext } from './fetchNodes.ts';
 import { mergePayloads } from './rawHttp.ts';
 
@@ -117,6 +119,12 @@ export function createLocalPipeline({
     openStream: () => () => {},
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
+    executionQueue: new ExecutionQueue({
+      queueTimeMs: Number.POSITIVE_INFINITY,
+      timers: systemTimers,
+      readUtilization: () => 0,
+      onDrop: () => {},
+    }),
     onInternalError: (cause) => {
       throw cause;
     },

@@ -47,9 +47,14 @@ export const overloadSection = z
       .prefault(0.9),
     queueTime: duration({ min: 1 })
       .describe(
-        'How long calls for first responses may wait for a subgraph whose queue has not been empty for this long. Beyond it, they fail with OVERLOADED, and the newest call goes first. Shorter bursts are queued until their deadlines.',
+        'How long calls for first responses may wait for a subgraph. Beyond it, they fail with OVERLOADED, and the newest call goes first. Does not apply while the event loop of the gateway itself is saturated.',
       )
       .prefault('500ms'),
+    executionQueueTime: duration({ min: 1 })
+      .describe(
+        'How long requests may wait for their execution while the event loop is saturated. Beyond it, they fail with OVERLOADED, and the newest request goes first.',
+      )
+      .prefault('2s'),
     priorities: z
       .strictObject({
         operations: z

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { createUtilizationReader } from '../../time/createUtilizationReader.ts';
 import { AdaptiveLimit } from './adaptiveLimit.ts';
 import type { AttemptEnd } from './call.ts';
 import { type CallLimits, reduceTotal } from './callLimits.ts';
@@ -65,7 +65,14 @@ export function createCallPolicies(
 ): CallPolicies {
   return {
     limits,
-    queue: new CallQueue({ subgraph, limits, queueTimeMs, observer, now }),
+    queue: new CallQueue({
+      name: subgraph,
+      limits,
+      queueTimeMs,
+      observer,
+      now,
+      readUtilization: createUtilizationReader(),
+    }),
     circuits:
       breaker &&
       new CircuitBreakers({
@@ -85,17 +92,6 @@ export function createCallPolicies(
     hedge: hedge && new HedgePolicy(hedge, now),
     balancer: urls && new EndpointBalancer(urls, now, random),
     adaptiveLimit: isAdaptive ? new AdaptiveLimit(limits.total, now, createUtilizationReader()) : undefined,
-  };
-}
-
-/** Returns a function that reads the utilization of the event loop since its last call, from 0 to 1. */
-function createUtilizationReader(): () => number {
-  let last = performance.eventLoopUtilization();
-  return () => {
-    const current = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(current, last);
-    last = current;
-    return utilization;
   };
 }
 

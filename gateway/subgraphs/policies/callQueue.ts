@@ -19,7 +19,7 @@ export interface QueuedCall {
 }
 
 /** Why a call was dropped. `full`: the queue was full, and this call was the least urgent. `deadline`: it would have missed
- *  its deadline. `queue time`: it waited longer than `queueTimeMs` in a queue that was never empty in that time. */
+ *  its deadline. `queue time`: it waited longer than `queueTimeMs`. */
 export type DropReason = 'full' | 'deadline' | 'queue time';
 
 /** Observes calls that have to wait. Calls that start at once are not reported. */
@@ -37,13 +37,16 @@ export interface WaitEnd {
 }
 
 interface CallQueueOptions {
-  readonly subgraph: string;
+  /** What the calls wait for, for the observer. */
+  readonly name: string;
   readonly limits: CallLimits;
-  /** How long calls for first responses may wait while the queue is overloaded; no limit when omitted. */
+  /** How long calls for first responses may wait; no limit when omitted. */
   readonly queueTimeMs?: number | undefined;
   readonly observer: CallQueueObserver | undefined;
   /** Milliseconds. */
   now(): number;
+  /** Of the event loop since its last call, from 0 to 1. */
+  readUtilization(): number;
 }
 
 interface QueueEntry {
@@ -56,20 +59,24 @@ interface QueueEntry {
  *  would leave the lowest ranks without any turn for as long as higher ones fill the capacity. */
 const turnsPerFairTurn = 32;
 
+/** With a busier event loop, calls wait because the gateway itself is slow. */
+const saturatedUtilization = 0.95;
+
 /** How much each service time changes the average. */
 const serviceTimeSmoothing = 0.1;
 
 /** Limits how many calls of one subgraph are under way, and queues the others by urgency. A call that starts at once
  *  costs a few comparisons.
  *
- *  While the queue is overloaded, it serves the newest call of a rank first and drops calls that have waited too long:
- *  first in, first out would make every call wait until its deadline, and spend the subgraph's capacity on responses that
- *  arrive too late. The queue is overloaded for a rank when for `queueTimeMs` there has always been a call of that rank or a
- *  more urgent one in it: less urgent calls delay no others, so an excess of them must not drop these. Source: adaptive
- *  LIFO and controlled delay, in "Fail at Scale", Maurer, ACM Queue 2015. Deferred calls are exempt, because no client
- *  waits. */
+ *  Calls that have waited for `queueTimeMs` are dropped, and then the newest call of a rank goes first: first in, first out
+ *  would make every call wait until its deadline, and spend the subgraph's capacity on responses that arrive too late. So
+ *  it goes on for the rank of a dropped call, and for less urgent ones, until no call of that rank or a more urgent one
+ *  waits: less urgent calls delay no others, so an excess of them must not change the order of these. While the event loop
+ *  is saturated, none is dropped: then calls wait for the gateway, and to drop them would relieve no subgraph.
+ *  Source: adaptive LIFO and controlled delay, in "Fail at Scale", Maurer, ACM Queue 2015. Deferred calls are exempt,
+ *  because no client waits. */
 export class CallQueue {
-  limits: CallLimits;
+  #limits: CallLimits;
   readonly #options: CallQueueOptions;
   #primaryRunning = 0;
   #deferredRunning = 0;
@@ -78,8 +85,13 @@ export class CallQueue {
   readonly #deferred: QueueEntry[] = [];
   #arrivals = 0;
   #isDispatchScheduled = false;
-  /** By rank: since when primary calls of the rank, or of more urgent ones, have always been waiting. */
-  readonly #waitingSince: (number | undefined)[] = [];
+  /** Ranks from this one on are overloaded. */
+  #firstOverloadedRank = rankCount;
+  /** When a call that waits now may have waited for too long. */
+  #nextCheckAt = Number.POSITIVE_INFINITY;
+  /** Since when the utilization is measured. */
+  #measuringSince = 0;
+  #isSaturated = false;
   #turns = 0;
   readonly #lastTurnOfRank = new Map<number, number>();
   #primaryServiceMs: number | undefined;
@@ -87,7 +99,17 @@ export class CallQueue {
 
   constructor(options: CallQueueOptions) {
     this.#options = options;
-    this.limits = options.limits;
+    this.#limits = options.limits;
+  }
+
+  get limits(): CallLimits {
+    return this.#limits;
+  }
+
+  /** Calls that the new limits allow start. */
+  set limits(limits: CallLimits) {
+    this.#limits = limits;
+    this.#scheduleDispatch();
   }
 
   /** How many calls are queued. */
@@ -145,22 +167,23 @@ export class CallQueue {
     const now = this.#options.now();
     const entry = { call, arrival: ++this.#arrivals, enqueuedAtMs: now };
     const ahead = this.#insert(entry);
-    this.#options.observer?.onWait(this.#options.subgraph);
+    this.#options.observer?.onWait(this.#options.name);
     if (now + this.#expectedTimeMs(call.isDeferred, ahead) > call.latestDeadline)
       this.#drop(entry, 'deadline');
     this.#dropOverdue(now);
-    if (this.length > this.limits.queued) this.#dropLeastUrgent();
+    if (this.length > this.#limits.queued) this.#dropLeastUrgent();
     this.#scheduleDispatch();
   }
 
   /** Returns how many calls of the same kind go first. */
   #insert(entry: QueueEntry): number {
-    const { isDeferred, rank } = entry.call;
-    if (!isDeferred) {
-      const now = this.#options.now();
-      for (let n = rank; n < rankCount; n++) this.#waitingSince[n] ??= now;
-    }
+    const { isDeferred } = entry.call;
     const list = this.#listOf(isDeferred);
+    const { queueTimeMs } = this.#options;
+    if (!isDeferred && queueTimeMs !== undefined) {
+      if (list.length === 0) this.#measureUtilization(this.#options.now());
+      this.#nextCheckAt = Math.min(this.#nextCheckAt, entry.enqueuedAtMs + queueTimeMs);
+    }
     return list.length - insert(list, entry);
   }
 
@@ -168,7 +191,7 @@ export class CallQueue {
   #expectedTimeMs(isDeferred: boolean, ahead: number): number {
     const serviceMs = isDeferred ? this.#deferredServiceMs : this.#primaryServiceMs;
     if (serviceMs === undefined) return 0;
-    const { total, primary, deferred } = this.limits;
+    const { total, primary, deferred } = this.#limits;
     return (ahead / Math.min(total, isDeferred ? deferred : primary)) * serviceMs + serviceMs;
   }
 
@@ -179,20 +202,41 @@ export class CallQueue {
     this.#drop((isPrimary ? primary : deferred) as QueueEntry, 'full');
   }
 
-  /** Drops primary calls that have waited too long in an overloaded queue. */
+  /** Drops primary calls that have waited too long. */
   #dropOverdue(now: number): void {
     const { queueTimeMs } = this.#options;
-    if (queueTimeMs === undefined || !this.#isOverloaded(now, rankCount - 1)) return;
-    const overdue = this.#primary.filter(
-      ({ call, enqueuedAtMs }) => now - enqueuedAtMs > queueTimeMs && this.#isOverloaded(now, call.rank),
+    if (queueTimeMs === undefined || now <= this.#nextCheckAt) return;
+    if (now - this.#measuringSince >= queueTimeMs) this.#measureUtilization(now);
+    if (this.#isSaturated) {
+      this.#nextCheckAt = now + queueTimeMs;
+      return;
+    }
+    const overdue = this.#primary.filter(({ enqueuedAtMs }) => now - enqueuedAtMs > queueTimeMs);
+    for (const entry of overdue) {
+      this.#drop(entry, 'queue time');
+      this.#firstOverloadedRank = Math.min(this.#firstOverloadedRank, entry.call.rank);
+    }
+    this.#endOverload();
+    this.#nextCheckAt = this.#primary.reduce(
+      (earliest, { enqueuedAtMs }) => Math.min(earliest, enqueuedAtMs + queueTimeMs),
+      Number.POSITIVE_INFINITY,
     );
-    for (const entry of overdue) this.#drop(entry, 'queue time');
   }
 
-  #isOverloaded(now: number, rank: number): boolean {
-    const { queueTimeMs } = this.#options;
-    const since = this.#waitingSince[rank];
-    return queueTimeMs !== undefined && since !== undefined && now - since > queueTimeMs;
+  #measureUtilization(now: number): void {
+    this.#measuringSince = now;
+    this.#isSaturated = this.#options.readUtilization() > saturatedUtilization;
+  }
+
+  /** Whether calls of this rank have been dropped because they waited too long, and others like them still wait. */
+  isOverloaded(rank: number): boolean {
+    return rank >= this.#firstOverloadedRank;
+  }
+
+  /** Ranks are no longer overloaded if no call that is as urgent waits. */
+  #endOverload(): void {
+    const mostUrgent = this.#primary.at(-1)?.call.rank ?? rankCount;
+    this.#firstOverloadedRank = Math.max(this.#firstOverloadedRank, mostUrgent);
   }
 
   #drop(entry: QueueEntry, reason: DropReason): void {
@@ -213,7 +257,7 @@ export class CallQueue {
     const now = this.#options.now();
     this.#dropOverdue(now);
     for (let list = this.#nextList(); list !== undefined; list = this.#nextList()) {
-      const next = this.#takeNext(list, now);
+      const next = this.#takeNext(list);
       this.#lastTurnOfRank.set(next.call.rank, ++this.#turns);
       this.#addRunning(next.call.isDeferred, 1);
       this.#reportWaitEnd(next, 'sent');
@@ -221,7 +265,7 @@ export class CallQueue {
     }
   };
 
-  #takeNext(list: QueueEntry[], now: number): QueueEntry {
+  #takeNext(list: QueueEntry[]): QueueEntry {
     const rank = (this.#turns + 1) % turnsPerFairTurn === 0 ? this.#neglectedRank() : undefined;
     const entry =
       rank === undefined
@@ -229,7 +273,7 @@ export class CallQueue {
         : ([...this.#primary, ...this.#deferred].findLast(
             ({ call }) => call.rank === rank && this.#hasCapacity(call.isDeferred),
           ) as QueueEntry);
-    const isNewestFirst = !entry.call.isDeferred && this.#isOverloaded(now, entry.call.rank);
+    const isNewestFirst = !entry.call.isDeferred && this.isOverloaded(entry.call.rank);
     return this.#removeEntry((isNewestFirst ? this.#newestOf(entry.call.rank) : entry).call);
   }
 
@@ -265,13 +309,12 @@ export class CallQueue {
       list.findIndex((candidate) => candidate.call === call),
       1,
     );
-    const mostUrgent = this.#primary.at(-1)?.call.rank ?? rankCount;
-    this.#waitingSince.fill(undefined, 0, mostUrgent);
+    this.#endOverload();
     return entry as QueueEntry;
   }
 
   #hasCapacity(isDeferred: boolean): boolean {
-    const { total, primary, deferred } = this.limits;
+    const { total, primary, deferred } = this.#limits;
     if (this.#primaryRunning + this.#deferredRunning >= total) return false;
     return isDeferred ? this.#deferredRunning < deferred : this.#primaryRunning < primary;
   }
@@ -286,8 +329,8 @@ export class CallQueue {
   }
 
   #reportWaitEnd({ call, enqueuedAtMs }: QueueEntry, outcome: WaitEnd['outcome']): void {
-    const { observer, subgraph, now } = this.#options;
-    observer?.onWaitEnd({ subgraph, priority: call.priority, outcome, waitedMs: now() - enqueuedAtMs });
+    const { observer, name, now } = this.#options;
+    observer?.onWaitEnd({ subgraph: name, priority: call.priority, outcome, waitedMs: now() - enqueuedAtMs });
   }
 }
 

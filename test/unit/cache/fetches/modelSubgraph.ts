@@ -228,10 +228,11 @@ export class ModelSubgraph implements SubgraphClient {
   readonly #inflight: InFlightCalls<ModelCall>;
   /** A queue without limits. */
   readonly #queue = new CallQueue({
-    subgraph: 'products',
+    name: 'products',
     limits: callLimitsOf({ url: '', connections: Number.POSITIVE_INFINITY, http2: false }),
     observer: undefined,
     now: () => 0,
+    readUtilization: () => 0,
   });
 
   constructor(options: ModelSubgraphOptions) {

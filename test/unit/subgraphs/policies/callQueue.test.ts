@@ -61,13 +61,14 @@ class TestCall implements QueuedCall {
 function open(limits: Partial<CallLimits> = {}, observer?: CallQueueObserver, queueTimeMs?: number) {
   const log: string[] = [];
   const calls = new Map<string, TestCall>();
-  const clock = { now: 0 };
+  const clock = { now: 0, utilization: 0 };
   const queue = new CallQueue({
-    subgraph: 'reviews',
+    name: 'reviews',
     limits: { ...unbound, ...limits },
     observer,
     queueTimeMs,
     now: () => clock.now,
+    readUtilization: () => clock.utilization,
   });
   const enter = (name: string, urgency: Partial<Urgency> = {}): TestCall => {
     const rank = urgency.rank ?? 0;
@@ -399,6 +400,27 @@ describe('an overloaded queue', () => {
     expect(log).toEqual(['running', 'oldest dropped: queue time', 'newest', 'older']);
   });
 
+  test('drops none, and keeps their order, while the event loop of the gateway itself is saturated', async () => {
+    const { enter, next, advance, clock, log } = openOverloaded();
+    clock.utilization = 0.99;
+    enter('oldest');
+    advance(60);
+    enter('older');
+    advance(41);
+    enter('newest');
+    await next();
+    expect(log).toEqual(['running', 'oldest']);
+
+    // The time counts from when the event loop is free again.
+    clock.utilization = 0.5;
+    advance(99);
+    await next();
+    expect(log).toEqual(['running', 'oldest', 'older']);
+    advance(2);
+    await next();
+    expect(log).toEqual(['running', 'oldest', 'older', 'newest dropped: queue time']);
+  });
+
   test('does not drop deferred calls', async () => {
     const { enter, next, advance, log } = openOverloaded();
     enter('deferred', { isDeferred: true, rank: 6 });
@@ -428,6 +450,17 @@ describe('an overloaded queue', () => {
       'later urgent',
       'newest',
     ]);
+  });
+
+  test('keeps the order of arrival however long it is not empty, if no call waits too long', async () => {
+    const { enter, next, advance, log } = openOverloaded();
+    enter('call 0');
+    for (let n = 1; n < 5; n++) {
+      advance(90);
+      enter(`call ${n}`);
+      await next();
+    }
+    expect(log).toEqual(['running', 'call 0', 'call 1', 'call 2', 'call 3']);
   });
 
   test('is no longer overloaded once it was empty', async () => {

@@ -1,0 +1,183 @@
+import { abortReasonOf, GatewayError } from '../errors.ts';
+import { TransientSet } from '../sharing/transientSet.ts';
+import { callRankOf, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
+import { CallQueue, type QueuedCall } from '../subgraphs/policies/callQueue.ts';
+import type { CancelTimer, Timers } from '../time/timers.ts';
+import type { RequestContext } from './requestContext.ts';
+
+/** The limit, as long as there are far fewer executions. */
+const minLimit = 64;
+/** With more executions than this, the limit follows the utilization of the event loop. */
+const maxUnobserved = minLimit / 2;
+const sampleIntervalMs = 20;
+/** With a busier event loop, fewer executions start. */
+const saturatedUtilization = 0.97;
+/** With an event loop that is less busy, more executions start. */
+const spareUtilization = 0.9;
+/** The new limit after such samples, as a multiple of the executions that are under way. */
+const saturatedShare = 0.8;
+const spareShare = 2;
+
+interface ExecutionQueueOptions {
+  /** How long an execution may wait while there have always been others that wait, in milliseconds
+   *  (`overload.executionQueueTime`). */
+  readonly queueTimeMs: number;
+  readonly timers: Timers;
+  /** Of the event loop since its last call, from 0 to 1. */
+  readUtilization(): number;
+  /** A request fails because it waited for too long. */
+  onDrop(priority: RequestPriority): void;
+}
+
+/** Limits how many operations are executed at the same time, but only while the event loop is saturated: then more of them
+ *  at a time would end none of them earlier, and need more memory, more garbage collection and so more time. While the event
+ *  loop has time left, executions wait for subgraphs, and any number of them may do so: the limit grows before they reach
+ *  it. Only when very many start in the same moment, some of them wait until the effect of the first ones is known.
+ *
+ *  Those that wait start by their priority, and then in the order of arrival. If the queue was not empty for `queueTimeMs`,
+ *  it is overloaded, and works like an overloaded `CallQueue`: the newest goes first, and those that have waited for longer
+ *  fail. An execution that need not wait costs a few comparisons. */
+export class ExecutionQueue {
+  readonly #options: ExecutionQueueOptions;
+  readonly #queue: CallQueue;
+  readonly #waiting = new TransientSet<WaitingExecution>();
+  #cancelTimer: CancelTimer | undefined;
+  #limit = minLimit;
+
+  constructor(options: ExecutionQueueOptions) {
+    this.#options = options;
+    this.#queue = new CallQueue({
+      name: 'executions',
+      limits: limitsOf(this.#limit),
+      queueTimeMs: options.queueTimeMs,
+      observer: undefined,
+      now: () => options.timers.now(),
+      // A saturated event loop is the reason for this queue, and no excuse for a long wait.
+      readUtilization: () => 0,
+    });
+  }
+
+  /** How many executions wait. */
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** Whether requests of normal priority have waited for so long that some of them fail. */
+  get isOverloaded(): boolean {
+    return this.#queue.isOverloaded(callRankOf('primary', 'normal'));
+  }
+
+  /** An execution wants to start: at once if this returns `undefined`, otherwise when the promise resolves. It has to
+   *  call `leave` when it has ended. The promise rejects with `OVERLOADED`, `DEADLINE_EXCEEDED`, or the reason of the
+   *  aborted signal. */
+  enter(
+    request: Pick<RequestContext, 'preferences' | 'deadline'>,
+    signal: AbortSignal,
+  ): Promise<void> | undefined {
+    if (!this.#queue.tryTakeSpareSlot(false)) return this.#wait(request, signal);
+    if (this.#cancelTimer === undefined && this.#queue.running > maxUnobserved) {
+      this.#options.readUtilization();
+      this.#scheduleSample();
+    }
+    return undefined;
+  }
+
+  /** An execution that had started has ended. */
+  leave(): void {
+    this.#queue.release(false);
+  }
+
+  #wait(
+    { preferences: { priority = 'normal' }, deadline }: Pick<RequestContext, 'preferences' | 'deadline'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (signal.aborted) return Promise.reject(abortReasonOf(signal));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const leaveQueue = (): void => {
+      signal.removeEventListener('abort', onAbort);
+      this.#waiting.delete(execution);
+    };
+    const execution: WaitingExecution = {
+      priority: 'primary',
+      rank: callRankOf('primary', priority),
+      earliestDeadline: deadline,
+      latestDeadline: deadline,
+      isDeferred: false,
+      onTurn: () => {
+        leaveQueue();
+        resolve();
+      },
+      onDrop: (reason) => {
+        leaveQueue();
+        if (reason !== 'deadline') this.#options.onDrop(priority);
+        reject(reason === 'deadline' ? deadlineError() : overloadedError());
+      },
+      fail: (error) => {
+        leaveQueue();
+        this.#queue.remove(execution);
+        reject(error);
+      },
+    };
+    const onAbort = (): void => execution.fail(abortReasonOf(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#waiting.add(execution);
+    if (this.#queue.tryStart(execution)) execution.onTurn();
+    return promise;
+  }
+
+  #scheduleSample(): void {
+    this.#cancelTimer = this.#options.timers.after(sampleIntervalMs, () => this.#sample());
+  }
+
+  #sample(): void {
+    this.#endOverdue();
+    const { running, length } = this.#queue;
+    if (length === 0 && running <= maxUnobserved) {
+      this.#cancelTimer = undefined;
+      this.#setLimit(minLimit);
+      return;
+    }
+    const utilization = this.#options.readUtilization();
+    // Executions that wait for a slow subgraph must not keep all others from starting: so the limit does not fall far
+    // below what is under way.
+    if (utilization > saturatedUtilization) this.#setLimit(Math.floor(running * saturatedShare));
+    else if (utilization < spareUtilization) this.#setLimit(running * spareShare);
+    this.#scheduleSample();
+  }
+
+  #setLimit(wanted: number): void {
+    const limit = Math.max(minLimit, wanted);
+    if (limit === this.#limit) return;
+    this.#limit = limit;
+    this.#queue.limits = limitsOf(limit);
+  }
+
+  #endOverdue(): void {
+    if (this.#waiting.size === 0) return;
+    const now = this.#options.timers.now();
+    for (const execution of this.#waiting.toArray())
+      if (execution.latestDeadline <= now) execution.fail(deadlineError());
+  }
+}
+
+interface WaitingExecution extends QueuedCall {
+  fail(error: unknown): void;
+}
+
+function limitsOf(limit: number) {
+  return { total: limit, primary: limit, deferred: 0, queued: Number.POSITIVE_INFINITY };
+}
+
+function overloadedError(): GatewayError {
+  return new GatewayError(
+    'OVERLOADED',
+    'The gateway has more requests than it can execute, and this one waited too long. Try again later (overload.executionQueueTime).',
+  );
+}
+
+function deadlineError(): GatewayError {
+  return new GatewayError(
+    'DEADLINE_EXCEEDED',
+    'The deadline of the request passed before its execution could start, because the gateway has too much to do (subgraphs.all.timeouts.deadline).',
+  );
+}
