@@ -3,14 +3,19 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /** What a proxy does to its connections. `refuse`: they are refused. `reset`: they are reset when a request arrives.
  *  `hang`: they are accepted, and nothing is forwarded. `drip`: one byte of the response is forwarded every `everyMs`.
- *  `delay`: the response is forwarded `ms` later. */
+ *  `delay`: the response is forwarded `ms` later. `respond`: the proxy itself responds without a body, and closes them. */
 export type ProxyFault =
   | { readonly kind: 'none' }
   | { readonly kind: 'refuse' }
   | { readonly kind: 'reset' }
   | { readonly kind: 'hang' }
   | { readonly kind: 'drip'; readonly everyMs: number }
-  | { readonly kind: 'delay'; readonly ms: number };
+  | { readonly kind: 'delay'; readonly ms: number }
+  | {
+      readonly kind: 'respond';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+    };
 
 /** A TCP proxy whose connections the test can pause and break. */
 export interface PausableProxy extends AsyncDisposable {
@@ -49,13 +54,14 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
   const server = createServer((client) => {
     accepted += 1;
     clients.add(client);
-    if (fault.kind === 'hang' || fault.kind === 'reset') {
+    if (fault.kind === 'hang' || fault.kind === 'reset' || fault.kind === 'respond') {
       track(client, () => {
         clients.delete(client);
         hanging.delete(client);
       });
       if (fault.kind === 'hang') client.on('data', () => hanging.add(client));
-      else client.once('data', () => client.resetAndDestroy());
+      else if (fault.kind === 'reset') client.once('data', () => client.resetAndDestroy());
+      else respondOnce(client, fault);
       return;
     }
     const upstream = connect(port, '127.0.0.1');
@@ -150,4 +156,11 @@ function createResponder(client: Socket, fault: ProxyFault): (chunk: Buffer) => 
   return (chunk) => {
     bytes = Buffer.concat([bytes, chunk]);
   };
+}
+
+function respondOnce(client: Socket, { status, headers }: Extract<ProxyFault, { kind: 'respond' }>): void {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const response = `HTTP/1.1 ${status} Fault\r\n${lines.join('')}content-length: 0\r\nconnection: close\r\n\r\n`;
+  client.once('data', () => client.end(response));
+  client.resume();
 }
