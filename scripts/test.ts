@@ -2,9 +2,9 @@
 //
 //   node scripts/test.ts [--long] [paths or options for jest]
 //
-// `--long` runs many more generated cases than a commit gets by itself.
+// `--long` runs many more generated cases than a commit gets by itself, and a soak of two hours instead of one minute.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { constants, setPriority, tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import process from 'node:process';
 const root = join(import.meta.dirname, '..');
 
 const longFlag = '--long';
+const isLong = process.argv.includes(longFlag);
 
 interface Counts {
   passed: number;
@@ -46,19 +47,33 @@ const checks: readonly Check[] = [
     script: join(modules, 'dependency-cruiser/bin/dependency-cruiser.mjs'),
     args: ['--config', '.dependency-cruiser.cjs', '.'],
   },
+  {
+    name: 'soak with random faults',
+    script: join(root, 'test/soak/soak.ts'),
+    args: isLong ? [longFlag] : [],
+  },
 ];
+
+/** Suites and the soak start about a hundred processes and threads of the gateway. Without the cache, each would compile
+ *  all of it. */
+const env = { NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'), ...process.env };
+
+const runningChecks = new Set<ChildProcess>();
 
 /** Runs one check beside the suites with lower priority. Prints its output only if it fails. */
 async function runCheck(check: Check): Promise<boolean> {
   const child = spawn(process.execPath, [check.script, ...check.args], {
     cwd: root,
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  runningChecks.add(child);
   if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   const output: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
   const [code] = await once(child, 'close');
+  runningChecks.delete(child);
   const holds = code === 0;
   console.log(`${holds ? 'ok  ' : 'FAIL'} ${check.name}`);
   if (!holds) console.log(Buffer.concat(output).toString());
@@ -92,18 +107,12 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
     {
       cwd: root,
       stdio: ['ignore', 'ignore', 'inherit'],
-      // Suites start about a hundred processes and threads of the gateway. Without the cache, each would compile all
-      // of it.
-      env: {
-        NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'),
-        ...(args.includes(longFlag) ? { TEST_LONG: '1' } : {}),
-        ...process.env,
-      },
+      env: { ...(isLong ? { TEST_LONG: '1' } : {}), ...env },
     },
   );
-  // A signal to this process stops the suites and the processes that they started.
+  // A signal to this process stops the suites, the checks, and the processes that they started.
   const end = (signal: NodeJS.Signals): void => {
-    child.kill(signal);
+    for (const one of [child, ...runningChecks]) one.kill(signal);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, end);

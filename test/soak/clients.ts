@@ -9,7 +9,7 @@ export interface ClientRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly agent: Agent;
-  /** Aborts when the client leaves. */
+  /** Aborts when the client disconnects. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -19,10 +19,11 @@ export interface ClientResponse {
   readonly body: string;
 }
 
-/** Sends a request and reads the whole response. @throws {Error} when the client leaves, or at the limit of a hang. */
+/** Sends a request and reads the whole response. @throws {Error} when the client disconnects, or at the limit of a hang. */
 export function send(url: URL | string, options: ClientRequest): Promise<ClientResponse> {
   const { method = 'POST', headers = {}, body, agent, signal } = options;
   return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
     const outgoing = request(url, { method, headers, agent, ...(signal && { signal }) }, (incoming) => {
       let text = '';
       incoming.setEncoding('utf8');
@@ -44,7 +45,13 @@ export function send(url: URL | string, options: ClientRequest): Promise<ClientR
     }, hangLimitMs);
     function fail(error: Error): void {
       clearTimeout(timer);
-      reject(error);
+      const ms = (performance.now() - startedAt).toFixed(0);
+      const connection = outgoing.reusedSocket ? 'reused' : 'new';
+      reject(
+        new Error(
+          `${error.message}, after ${ms} ms on a ${connection} connection: ${JSON.stringify({ ...headers, body })}`,
+        ),
+      );
     }
     outgoing.on('error', fail);
     outgoing.end(body);

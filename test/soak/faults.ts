@@ -118,7 +118,10 @@ export class FaultInjection {
   async run(signal: AbortSignal): Promise<void> {
     const running: Promise<void>[] = [];
     while (!signal.aborted) {
-      running.push(this.#inject(signal));
+      const injected = this.#inject(signal);
+      // A rejection is thrown by the last line.
+      injected.catch(() => {});
+      running.push(injected);
       await wait(this.#random.integer(300, 3_000), signal);
     }
     await Promise.all(running);

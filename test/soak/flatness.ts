@@ -10,12 +10,12 @@ export interface QuietSample {
   readonly state: ProcessState;
 }
 
-/** How many more listeners, sockets and timers of one kind may be left: those of features and connections that were used
+/** How many more listeners, sockets and timers of one kind there may be: those of features and connections that were used
  *  for the first time after the first sample. A leak adds one with each request or fault. */
 const allowedMore = (before: number): number => Math.max(5, before / 4);
 
-/** Allowed growth of the heap and of its buffers. The first samples are before most code was compiled. */
-const allowedBytes = { short: 12e6, perHour: 3e6 };
+/** Allowed growth of the heap and of its buffers. Code is compiled between the samples of a short soak. */
+const allowedBytes = { short: 4e6, perHour: 3e6 };
 
 /** The kinds of which `after` has more than `before`, beyond what is allowed. */
 export function findMore(before: ProcessState, after: ProcessState): string[] {

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
+import { hangLimitMs } from './clients.ts';
 import { inspectProcess, type ProcessState } from './inspectProcess.ts';
 
 interface Addresses {
@@ -16,7 +17,7 @@ export interface SoakedGateway extends Addresses {
   readonly complaints: string[];
   /** How the process ended; undefined while it runs. */
   readonly exit: string | undefined;
-  /** Closes the gateway. Resolves when the process has ended by itself. */
+  /** Closes the gateway. Resolves when the process has ended by itself; one that does not is killed after a long time. */
   close(): Promise<void>;
   kill(): void;
 }
@@ -47,7 +48,9 @@ export async function startSoakedGateway(options: GatewayOptions): Promise<Soake
     },
     async close() {
       child.send({ name: 'close' });
+      const timer = setTimeout(() => child.kill('SIGKILL'), hangLimitMs);
       await ended;
+      clearTimeout(timer);
     },
     kill: () => void child.kill('SIGKILL'),
   };
@@ -56,6 +59,9 @@ export async function startSoakedGateway(options: GatewayOptions): Promise<Soake
 /** Serves the requests of the process that started this one. */
 function serve(): void {
   let gateway: Gateway | undefined;
+  // The process that started this one has ended, perhaps without `close`.
+  const onDisconnect = (): void => process.exit(1);
+  process.on('disconnect', onDisconnect);
   const replies: Record<string, (parameter: never) => Promise<unknown>> = {
     async start(options: GatewayOptions): Promise<Addresses> {
       gateway = await createGateway(options);
@@ -66,6 +72,7 @@ function serve(): void {
     inspect: inspectProcess,
     async close() {
       await gateway?.close();
+      process.off('disconnect', onDisconnect);
       process.disconnect?.();
     },
   };

@@ -1,12 +1,19 @@
 import { EventEmitter } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { type Runtime, Session } from 'node:inspector/promises';
 import process from 'node:process';
 
 type Counts = Readonly<Record<string, number>>;
 
+interface ReachableObjects {
+  /** Timers that have not fired, including those that do not keep the process running. */
+  readonly timers: number;
+  /** Listeners of emitters and event targets, by class and event. */
+  readonly listeners: Counts;
+}
+
 /** What a process holds, after a garbage collection. */
-export interface ProcessState {
+export interface ProcessState extends ReachableObjects {
   /** Bytes of the JavaScript heap, and of the buffers outside of it. */
   readonly heap: number;
   readonly buffers: number;
@@ -15,10 +22,6 @@ export interface ProcessState {
   readonly sockets: number;
   /** What keeps the event loop running, by kind. */
   readonly resources: Counts;
-  /** Timers that have not fired, including those that do not keep the process running. */
-  readonly timers: number;
-  /** Listeners of all reachable emitters and event targets, by class and event. */
-  readonly listeners: Counts;
   /** Seconds of processor time since the start. */
   readonly cpu: number;
 }
@@ -26,89 +29,75 @@ export interface ProcessState {
 const session = new Session();
 session.connect();
 
-/** Applies a function, given as text, to the array of all reachable objects that inherit from this prototype. */
-async function evaluateAll<T>(prototype: object, functionDeclaration: string): Promise<T> {
+// The debugger runs this function with an array of all objects as `this`. It reads the fields in which Node stores
+// listeners and the state of timers, because there is no public list of either.
+const countObjects = `function () {
+  const { Timeout, EventEmitter } = inspectedClasses;
+  const listeners = {};
+  let timers = 0;
+  const add = (object, name, count) => {
+    const key = object.constructor?.name + '.' + String(name);
+    if (count > 0) listeners[key] = (listeners[key] ?? 0) + count;
+  };
+  for (const object of this) {
+    if (object instanceof Timeout) {
+      if (object._idleTimeout > 0 && !object._destroyed) timers += 1;
+    } else if (object instanceof EventEmitter) {
+      const events = Object.hasOwn(object, '_events') ? (object._events ?? {}) : {};
+      for (const name of Reflect.ownKeys(events)) {
+        add(object, name, Array.isArray(events[name]) ? events[name].length : 1);
+      }
+    } else if (object instanceof EventTarget) {
+      const symbol = Object.getOwnPropertySymbols(object).find(({ description }) => description === 'kEvents');
+      if (symbol !== undefined) object[symbol]?.forEach(({ size }, name) => add(object, name, size));
+    }
+  }
+  return { timers, listeners };
+}`;
+
+/** Collects garbage, and counts what is reachable then. */
+async function countReachableObjects(): Promise<ReachableObjects> {
   const objectGroup = 'inspectProcess';
-  Object.assign(globalThis, { inspectedPrototype: prototype });
-  const { result } = await session.post('Runtime.evaluate', {
-    expression: 'inspectedPrototype',
-    objectGroup,
-  });
-  const prototypeObjectId = result.objectId as string;
-  // The types of this method lack its result.
+  const evaluated = await session.post('Runtime.evaluate', { expression: 'Object.prototype', objectGroup });
+  const prototypeObjectId = evaluated.result.objectId as string;
+  // One query for all, since each walks through the whole heap. The types of this method lack its result.
   const queried: unknown = await session.post('Runtime.queryObjects', { prototypeObjectId, objectGroup });
   const { objectId = '' } = (queried as Runtime.QueryObjectsReturnType).objects;
+  const timer = setTimeout(() => {}, 0);
+  clearTimeout(timer);
+  Object.assign(globalThis, { inspectedClasses: { Timeout: timer.constructor, EventEmitter } });
   const called = await session.post('Runtime.callFunctionOn', {
-    functionDeclaration,
+    functionDeclaration: countObjects,
     objectId,
     returnByValue: true,
   });
-  if (called.exceptionDetails !== undefined) throw new Error(JSON.stringify(called.exceptionDetails));
   await session.post('Runtime.releaseObjectGroup', { objectGroup });
+  if (called.exceptionDetails !== undefined) throw new Error(JSON.stringify(called.exceptionDetails));
   return called.result.value;
 }
 
-const countTimers = `function () {
-  return this.filter((timer) => timer._idleTimeout > 0 && !timer._destroyed).length;
-}`;
-
-// Both functions read the fields in which Node stores listeners: there is no public list of all events of a target.
-const countEmitterListeners = `function () {
-  const counts = {};
-  for (const emitter of this) {
-    const events = Object.hasOwn(emitter, '_events') ? (emitter._events ?? {}) : {};
-    for (const name of Reflect.ownKeys(events)) {
-      const key = emitter.constructor?.name + '.' + String(name);
-      counts[key] = (counts[key] ?? 0) + (Array.isArray(events[name]) ? events[name].length : 1);
-    }
-  }
-  return counts;
-}`;
-
-const countTargetListeners = `function () {
-  const counts = {};
-  for (const target of this) {
-    const symbol = Object.getOwnPropertySymbols(target).find(({ description }) => description === 'kEvents');
-    const events = symbol === undefined ? undefined : target[symbol];
-    if (typeof events?.forEach !== 'function') continue;
-    events.forEach(({ size }, name) => {
-      const key = target.constructor?.name + '.' + String(name);
-      if (size > 0) counts[key] = (counts[key] ?? 0) + size;
-    });
-  }
-  return counts;
-}`;
-
-/** Collects garbage, and counts what is left. It takes a few hundred milliseconds. */
+/** Takes about a second of processor time. */
 export async function inspectProcess(): Promise<ProcessState> {
-  const timer = setTimeout(() => {}, 0);
-  clearTimeout(timer);
-  const timers = await evaluateAll<number>(Object.getPrototypeOf(timer), countTimers);
-  const listeners = {
-    ...(await evaluateAll<Counts>(EventEmitter.prototype, countEmitterListeners)),
-    ...(await evaluateAll<Counts>(EventTarget.prototype, countTargetListeners)),
-  };
+  const objects = await countReachableObjects();
   await session.post('HeapProfiler.collectGarbage');
   const { heapUsed, external, rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
+  const resources = Object.groupBy(process.getActiveResourcesInfo(), (kind) => kind);
   return {
+    ...objects,
     heap: heapUsed,
     buffers: external,
     rss,
     sockets: countSockets(),
-    resources: Object.fromEntries(
-      Object.entries(Object.groupBy(process.getActiveResourcesInfo(), (kind) => kind)).map(
-        ([kind, all = []]) => [kind, all.length],
-      ),
-    ),
-    timers,
-    listeners,
+    resources: Object.fromEntries(Object.entries(resources).map(([kind, all = []]) => [kind, all.length])),
     cpu: (user + system) / 1e6,
   };
 }
 
 function countSockets(): number {
   const folder = '/proc/self/fd';
+  // Elsewhere than on Linux, only `resources` has the sockets.
+  if (!existsSync(folder)) return 0;
   const targets = readdirSync(folder).map((name) => {
     try {
       return readlinkSync(`${folder}/${name}`);

@@ -5,7 +5,7 @@ import { MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import { readEvents } from '../harness/readEvents.ts';
 import { readOperationFiles } from '../harness/readOperationFiles.ts';
 import { findProblem, type Path, type ResponseBody, valueAt } from './checkResponse.ts';
-import { type ClientRequest, type ClientResponse, send, subscribe } from './clients.ts';
+import { type ClientRequest, type ClientResponse, hangLimitMs, send, subscribe } from './clients.ts';
 
 interface Operation {
   readonly query: string;
@@ -57,7 +57,7 @@ const stockChanged = `subscription StockChanged {
   stockChanged(upc: "${changedUpc}") { current item { product { name } } }
 }`;
 
-type Action = 'query' | 'deferred' | 'budget' | 'mutation' | 'leave' | 'subscription';
+type Action = 'query' | 'deferred' | 'budget' | 'mutation' | 'disconnect' | 'subscription';
 
 const actions: readonly Action[] = [
   ...Array<Action>(5).fill('query'),
@@ -66,8 +66,8 @@ const actions: readonly Action[] = [
   'budget',
   'budget',
   'mutation',
-  'leave',
-  'leave',
+  'disconnect',
+  'disconnect',
   'subscription',
 ];
 
@@ -79,7 +79,7 @@ export interface LoadCounts {
   /** Responses with a token, and updates that arrived with it. */
   withToken: number;
   updates: number;
-  left: number;
+  disconnects: number;
   subscriptions: number;
   events: number;
 }
@@ -100,7 +100,7 @@ export class Load {
     deferred: 0,
     withToken: 0,
     updates: 0,
-    left: 0,
+    disconnects: 0,
     subscriptions: 0,
     events: 0,
   };
@@ -144,7 +144,7 @@ export class Load {
   async run(requestsPerSecond: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const action = this.#act(this.#random.pick(actions), signal).catch((error: Error) =>
-        this.#report(error.stack ?? error.message),
+        this.#report(error.message),
       );
       this.#running.add(action);
       void action.then(() => this.#running.delete(action));
@@ -178,8 +178,8 @@ export class Load {
         return this.#defer(this.#random.pick(deferred));
       case 'mutation':
         return this.#mutate();
-      case 'leave':
-        return this.#leave();
+      case 'disconnect':
+        return this.#disconnect();
       case 'subscription':
         return this.#subscribe(signal);
     }
@@ -206,7 +206,7 @@ export class Load {
     this.#checkAgainst(expected, body, 'updateStock');
   }
 
-  async #leave(): Promise<void> {
+  async #disconnect(): Promise<void> {
     const leaving = new AbortController();
     const operation = this.#random.pick([...queries, ...deferred]);
     const headers = { accept: 'multipart/mixed;deferSpec=20220824, application/json' };
@@ -215,7 +215,7 @@ export class Load {
     await sleep(this.#random.integer(0, 60));
     leaving.abort();
     await settled;
-    this.counts.left += 1;
+    this.counts.disconnects += 1;
   }
 
   async #subscribe(end: AbortSignal): Promise<void> {
@@ -250,10 +250,15 @@ export class Load {
     });
   }
 
+  /** @throws {Error} if the response is not complete after a long time. */
   async #executeUntilComplete(operation: Operation): Promise<unknown> {
+    const deadline = performance.now() + hangLimitMs;
     for (;;) {
       const { data, errors, extensions } = await this.#execute(operation);
       if (errors === undefined && extensions?.tributary?.enrichment === undefined) return data;
+      if (performance.now() > deadline) {
+        throw new Error(`no recovery: ${JSON.stringify({ ...operation, errors, extensions })}`);
+      }
       await sleep(100);
     }
   }
