@@ -141,9 +141,16 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
 /** Returns what forwards a chunk of the response. */
 function createResponder(client: Socket, fault: ProxyFault): (chunk: Buffer) => void {
   if (fault.kind === 'delay') {
+    const timers = new Set<NodeJS.Timeout>();
+    client.once('close', () => {
+      for (const timer of timers) clearTimeout(timer);
+    });
     return (chunk) => {
-      const timer = setTimeout(() => client.write(chunk), fault.ms);
-      client.once('close', () => clearTimeout(timer));
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        client.write(chunk);
+      }, fault.ms);
+      timers.add(timer);
     };
   }
   if (fault.kind !== 'drip') return (chunk) => client.write(chunk);
