@@ -2,6 +2,7 @@ import process from 'node:process';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { SubgraphState } from '../../gateway/subgraphs/policies/callPolicies.ts';
+import { createLogger } from '../../gateway/telemetry/logger.ts';
 import type { Random } from '../../subgraphs/shared/random.ts';
 import { createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { noKeepAlive } from '../harness/gatewayProcess.ts';
@@ -56,6 +57,8 @@ let resourcesAtStart: Resources;
 
 beforeAll(async () => {
   process.on('warning', onWarning);
+  // The first logger of the process adds a listener of `exit`.
+  createLogger('silent');
   resourcesAtStart = countResources();
   const pairUrls: string[] = [];
   gateway = await startInlineGateway({
