@@ -14,7 +14,6 @@ import process from 'node:process';
 const root = join(import.meta.dirname, '..');
 
 const longFlag = '--long';
-const isLong = process.argv.includes(longFlag);
 
 interface Counts {
   passed: number;
@@ -50,13 +49,9 @@ const checks: readonly Check[] = [
   {
     name: 'soak with random faults',
     script: join(root, 'test/soak/soak.ts'),
-    args: isLong ? [longFlag] : [],
+    args: process.argv.includes(longFlag) ? [longFlag] : [],
   },
 ];
-
-/** Suites and the soak start about a hundred processes and threads of the gateway. Without the cache, each would compile
- *  all of it. */
-const env = { NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'), ...process.env };
 
 const runningChecks = new Set<ChildProcess>();
 
@@ -64,7 +59,7 @@ const runningChecks = new Set<ChildProcess>();
 async function runCheck(check: Check): Promise<boolean> {
   const child = spawn(process.execPath, [check.script, ...check.args], {
     cwd: root,
-    env,
+    env: { NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'), ...process.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   runningChecks.add(child);
@@ -107,7 +102,13 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
     {
       cwd: root,
       stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...(isLong ? { TEST_LONG: '1' } : {}), ...env },
+      // Suites start about a hundred processes and threads of the gateway. Without the cache, each would compile all
+      // of it.
+      env: {
+        NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'),
+        ...(args.includes(longFlag) ? { TEST_LONG: '1' } : {}),
+        ...process.env,
+      },
     },
   );
   // A signal to this process stops the suites, the checks, and the processes that they started.
