@@ -39,8 +39,10 @@ export function createSupergraphs(
 
 /** Creates the function that loads a supergraph: compiles planner and API schema, and lets every feature read and admit it.
  *  The function throws `SupergraphRefusedError` with every problem that the features report. */
-function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHolderOptions['load'] {
-  const { config, features, log } = options;
+function createSupergraphLoader(
+  options: SupergraphLoaderOptions & { readonly preparer: Preparer },
+): SupergraphHolderOptions['load'] {
+  const { config, features, log, preparer } = options;
   return async (sdl, signal, previous) => {
     const loaded = await loadSupergraph({
       sdl,
@@ -51,7 +53,9 @@ function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHol
       onThreadFailure: (err) => log.error({ err }, 'A planner thread failed; another one is started'),
     });
     try {
-      const supergraph = readFeatures(loaded, previous === undefined, options);
+      const reading = new LazyReading(loaded);
+      const supergraph = readFeatures(reading, previous === undefined, options);
+      preparer.readSupergraph(supergraph, reading.document);
       for (const feature of features) await feature.admitSupergraph?.(supergraph, previous, signal);
       return supergraph;
     } catch (error) {
@@ -62,11 +66,10 @@ function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHol
 }
 
 function readFeatures(
-  loaded: Supergraph,
+  reading: SupergraphReading,
   isFirst: boolean,
   { features, log }: SupergraphLoaderOptions,
 ): Supergraph {
-  const reading = new LazyReading(loaded);
   const findings = features.flatMap((feature) => feature.readSupergraph?.(reading) ?? []);
   const unknown = findings.flatMap(({ unknownNames = [] }) => unknownNames);
   const problems = findings.flatMap((finding) => finding.problems ?? []);
@@ -77,7 +80,7 @@ function readFeatures(
   }
   const warnings = findings.flatMap((finding) => finding.warnings ?? []);
   if (warnings.length > 0) log.warn({ warnings }, 'The supergraph has rules without effect');
-  return findings.reduce((supergraph, { attach }) => attach?.(supergraph) ?? supergraph, loaded);
+  return findings.reduce((supergraph, { attach }) => attach?.(supergraph) ?? supergraph, reading.supergraph);
 }
 
 class LazyReading implements SupergraphReading {

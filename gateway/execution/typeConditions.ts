@@ -1,4 +1,4 @@
-import { Kind, parse } from 'graphql';
+import { type DocumentNode, Kind, parse } from 'graphql';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
 /** Tells which type conditions hold for which runtime types of the supergraph, and which names of types and enum values the
@@ -10,8 +10,8 @@ export class TypeConditions {
   readonly #compositeTypes = new Set<string>();
   readonly #enumValues = new Map<string, ReadonlySet<string>>();
 
-  constructor(supergraphSdl: string) {
-    for (const definition of parse(supergraphSdl, { noLocation: true }).definitions) {
+  constructor(supergraph: DocumentNode) {
+    for (const definition of supergraph.definitions) {
       if (definition.kind === Kind.ENUM_TYPE_DEFINITION) {
         const values = (definition.values ?? []).map((value) => value.name.value);
         this.#enumValues.set(definition.name.value, new Set(values));
@@ -35,10 +35,11 @@ export class TypeConditions {
     }
   }
 
-  static forSupergraph(supergraph: Supergraph): TypeConditions {
+  /** `document`: the parsed SDL, if the caller has it. */
+  static forSupergraph(supergraph: Supergraph, document?: DocumentNode): TypeConditions {
     let conditions = bySupergraph.get(supergraph);
     if (conditions === undefined) {
-      conditions = new TypeConditions(supergraph.sdl);
+      conditions = new TypeConditions(document ?? parse(supergraph.sdl, { noLocation: true }));
       bySupergraph.set(supergraph, conditions);
     }
     return conditions;

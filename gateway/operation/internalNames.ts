@@ -1,4 +1,4 @@
-import { type FieldNode, Kind, parse, visit } from 'graphql';
+import { type DocumentNode, type FieldNode, Kind, parse } from 'graphql';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
 /** Renames aliases that equal the name of another field, for the planner, the subgraphs and the response tree. The
@@ -14,10 +14,11 @@ export class InternalNames {
     this.#fieldNames = fieldNames;
   }
 
-  static forSupergraph(supergraph: Supergraph): InternalNames {
+  /** `document`: the parsed SDL, if the caller has it. */
+  static forSupergraph(supergraph: Supergraph, document?: DocumentNode): InternalNames {
     let names = bySupergraph.get(supergraph);
     if (names === undefined) {
-      names = new InternalNames(fieldNamesOf(supergraph.sdl));
+      names = new InternalNames(fieldNamesOf(document ?? parse(supergraph.sdl, { noLocation: true })));
       bySupergraph.set(supergraph, names);
     }
     return names;
@@ -40,13 +41,17 @@ const aliasPrefix = '_alias_';
 
 const bySupergraph = new WeakMap<Supergraph, InternalNames>();
 
-function fieldNamesOf(sdl: string): ReadonlySet<string> {
+function fieldNamesOf(document: DocumentNode): ReadonlySet<string> {
   const names = new Set<string>();
-  visit(parse(sdl, { noLocation: true }), {
-    [Kind.FIELD_DEFINITION]: (node) => {
-      names.add(node.name.value);
-      return false;
-    },
-  });
+  for (const definition of document.definitions) {
+    if (
+      definition.kind === Kind.OBJECT_TYPE_DEFINITION ||
+      definition.kind === Kind.INTERFACE_TYPE_DEFINITION ||
+      definition.kind === Kind.OBJECT_TYPE_EXTENSION ||
+      definition.kind === Kind.INTERFACE_TYPE_EXTENSION
+    ) {
+      for (const { name } of definition.fields ?? []) names.add(name.value);
+    }
+  }
   return names;
 }

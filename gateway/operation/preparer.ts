@@ -15,7 +15,6 @@ import { TypeConditions } from '../execution/typeConditions.ts';
 import { createPlanCache, type PlanCache } from '../planning/planCache.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import type { Access } from './authorization/access.ts';
 import { checkDenials } from './authorization/checkDenials.ts';
 import { coerceVariables, conditionVariables } from './coerceVariables.ts';
@@ -158,21 +157,20 @@ export class Preparer {
     );
   }
 
-  /** Warms a supergraph before the switch to it: builds what all operations share, and plans the `count` most used
-   *  operations of the previous supergraph. Operations that cannot be planned are skipped. After an abort, the running
-   *  plan is completed. */
+  /** Reads from a supergraph what all operations share, so that the first request does not have to. `document`: its SDL. */
+  readSupergraph(supergraph: Supergraph, document: DocumentNode): void {
+    InternalNames.forSupergraph(supergraph, document);
+    TypeConditions.forSupergraph(supergraph, document);
+  }
+
+  /** Plans the `count` most used operations of the previous supergraph before the switch to the next one. Operations that
+   *  cannot be planned are skipped. After an abort, the running plan is completed. */
   async warm(
     next: Supergraph,
     previous: Supergraph | undefined,
     count: number,
     signal: AbortSignal,
   ): Promise<void> {
-    // Each of these reads the whole supergraph and blocks the event loop, so that they run in separate turns and before
-    // the first request.
-    InternalNames.forSupergraph(next);
-    await yieldToEventLoop();
-    TypeConditions.forSupergraph(next);
-    await yieldToEventLoop();
     if (previous === undefined) return;
     for (const { key, value, uses } of this.#plans.mostUsed(previous.id, count)) {
       for (const overrides of overridesToWarm(next, previous, key.operation, key.overrides)) {

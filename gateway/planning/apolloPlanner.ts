@@ -2,15 +2,19 @@
 // planner thread, because the import takes about 100 ms and planning blocks its thread.
 
 import {
+  defaultPrintOptions,
   NamedSchemaElement,
   operationFromDocument,
+  printDirectiveDefinition,
+  printSchema,
   type Schema,
-  Supergraph,
+  type Supergraph,
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
-import { type DocumentNode, GraphQLError, parse, printSchema } from 'graphql';
+import { type DocumentNode, GraphQLError, parse } from 'graphql';
 import { protectLiterals } from './exactLiterals.ts';
 import { InputChecker } from './inputChecker.ts';
+import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
 import { mapFetches } from './mapFetches.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
@@ -21,7 +25,7 @@ import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
 import { describeUnsupportedFeatures, type LinkedFeature } from './supergraphFeatures.ts';
 import { toPlannerSupergraph } from './toPlannerSupergraph.ts';
 import { toSubgraphPlan } from './toSubgraphPlan.ts';
-import { relaxNonNullInputs, removeUnprintableDefaults } from './unprintableDefaults.ts';
+import { relaxNonNullInputs } from './unprintableDefaults.ts';
 
 export interface ApolloPlannerOptions {
   readonly sdl: string;
@@ -46,19 +50,15 @@ export interface ApolloPlanner {
 /** Loads a supergraph and creates its planner.
  *  @throws {Error} with the loader's message when the supergraph is invalid, or when it needs an unsupported feature. */
 export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
-  const original = buildSupergraph(options.sdl, { isChanged: false });
-  const refusal = describeUnsupportedFeatures(listFeatures(original.schema));
-  if (refusal !== undefined) throw new Error(refusal);
-  // Extracting the subgraphs validates them. The planner does so only for the supergraph that is passed to it.
-  original.subgraphs();
   const document = parse(options.sdl, { noLocation: true });
+  const original = loadOriginalSupergraph(document, options.sdl, checkFeatures);
   const {
     document: plannerDocument,
     requiredArguments,
     restore,
-  } = toPlannerSupergraph(relaxNonNullInputs(document));
+  } = toPlannerSupergraph(relaxNonNullInputs(document, options.sdl));
   const defaultPlanner = createRawPlanner(
-    plannerDocument === document ? original : buildSupergraph(plannerDocument, { isChanged: true }),
+    plannerDocument === document ? original : loadChangedSupergraph(plannerDocument),
     plannerDocument,
     options,
   );
@@ -69,7 +69,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   return {
     apiSchemaSdl: printApiSchema(original),
     subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
-    overrides: readOverrideLabels(options.sdl),
+    overrides: readOverrideLabels(options.sdl, document),
     plan: (request) =>
       restore(toSubgraphPlan(keys.complete(planWithInputs(request)), requiredArguments, canOverlap)),
   };
@@ -82,7 +82,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     if (separated === undefined) throw missingInputsError(missingInput);
     // Created at the first use: few operations need this planner, and it takes as much memory as the default one.
     separatedPlanner ??= createRawPlanner(
-      buildSupergraph(separated.document, { isChanged: true }),
+      loadChangedSupergraph(separated.document),
       separated.document,
       options,
     );
@@ -102,9 +102,9 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
 }
 
 function printApiSchema(supergraph: Supergraph): string {
-  const schema = supergraph.apiSchema().toGraphQLJSSchema({ includeDefer: true });
-  removeUnprintableDefaults(schema);
-  return printSchema(schema);
+  const schema = supergraph.apiSchema();
+  const text = printSchema(schema, { ...defaultPrintOptions, mergeTypesAndExtensions: true });
+  return `${printDirectiveDefinition(schema.deferDirective())}\n\n${text}`;
 }
 
 function missingInputsError(coordinate: string): Error {
@@ -156,14 +156,10 @@ function restoreSubgraphNames(plan: QueryPlan, originalNames: ReadonlyMap<string
   });
 }
 
-/** A changed supergraph is not validated: fields that got placeholders are external without being used. */
-function buildSupergraph(
-  sdl: string | DocumentNode,
-  { isChanged }: { readonly isChanged: boolean },
-): Supergraph {
-  // `describeUnsupportedFeatures` decides which features are supported. The loader's list lacks our rewrites for
-  // `@fromContext`, refuses `@cacheTag`, and accepts a security feature that is not marked with `for: SECURITY`.
-  return Supergraph.build(sdl, { supportedFeatures: null, validateSupergraph: !isChanged });
+/** @throws {Error} with every feature that is not supported. */
+function checkFeatures(schema: Schema): void {
+  const refusal = describeUnsupportedFeatures(listFeatures(schema));
+  if (refusal !== undefined) throw new Error(refusal);
 }
 
 /** Features that the supergraph links to. `@join__directive(name: "federation__cacheTag")` represents an application of

@@ -35,19 +35,21 @@ export class InputChecker {
     this.#rootTypes = rootTypesOf(supergraph);
     const names = subgraphNamesOf(supergraph);
     for (const [typeName, type] of this.#types) {
-      const keys = keyFieldsOf(type, names);
+      let keys: ReadonlySet<string> | undefined;
       for (const field of type.fields ?? []) {
         for (const directive of field.directives ?? []) {
-          if (directive.name.value !== 'join__field') continue;
+          // Most fields only name their subgraph.
+          if (directive.name.value !== 'join__field' || directive.arguments?.length === 1) continue;
           const subgraph = names.get(argumentOf(directive, 'graph') ?? '');
           const coordinate = `${subgraph} ${typeName}.${field.name.value}`;
           const required = parseFieldSet(argumentOf(directive, 'requires'));
           if (required !== undefined) this.#required.set(coordinate, required);
           const provided = parseFieldSet(argumentOf(directive, 'provides'));
           if (provided !== undefined) this.#provided.set(coordinate, provided);
+          if (argumentOf(directive, 'external') !== 'true') continue;
           // Federation 1 subgraphs may mark their own key fields as external.
-          const isKey = keys.has(`${subgraph} ${field.name.value}`);
-          if (!isKey && argumentOf(directive, 'external') === 'true') this.#external.add(coordinate);
+          keys ??= keyFieldsOf(type, names);
+          if (!keys.has(`${subgraph} ${field.name.value}`)) this.#external.add(coordinate);
         }
       }
     }

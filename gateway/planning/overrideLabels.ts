@@ -14,11 +14,12 @@ import { argumentOf, namedTypeOf, parseFieldSet } from './supergraphDocument.ts'
 export type OverrideLabels = ReadonlyMap<string, readonly string[]>;
 
 /** Reads from a supergraph the labels that a plan can depend on: the labels of a selected field, and transitively of the
- *  fields that have to be fetched for it because of `@key`, `@requires` and `@fromContext`. */
-export function readOverrideLabels(sdl: string): OverrideLabels {
+ *  fields that have to be fetched for it because of `@key`, `@requires` and `@fromContext`. `document`: the parsed SDL, if
+ *  the caller has it. */
+export function readOverrideLabels(sdl: string, document?: DocumentNode): OverrideLabels {
   // The definition of `join__field` contains the argument name too. Only an application has a string after it.
   if (!/\boverrideLabel\s*:\s*"/.test(sdl)) return new Map();
-  const types = readTypes(parse(sdl, { noLocation: true }));
+  const types = readTypes(document ?? parse(sdl, { noLocation: true }));
   const labelled = new Map<string, Set<string>>();
   /** Coordinates that depend on a coordinate. */
   const dependents = new Map<string, Set<string>>();

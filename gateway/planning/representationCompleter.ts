@@ -20,8 +20,8 @@ import {
  *    ... on Media { id title }`). An object of another type would not be sent at all. The input becomes optional. */
 export class RepresentationCompleter {
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
-  /** By `subgraph Type`. */
-  readonly #keys = new Map<string, SelectionSetNode[]>();
+  /** Field sets by `subgraph Type`. Parsed at each use: few plans need them. */
+  readonly #keys = new Map<string, string[]>();
   readonly #interfaceObjects = new Set<string>();
 
   constructor(supergraph: DocumentNode) {
@@ -30,10 +30,12 @@ export class RepresentationCompleter {
     for (const [typeName, { directives = [] }] of this.#types) {
       for (const directive of directives) {
         if (directive.name.value !== 'join__type') continue;
-        const key = parseFieldSet(argumentOf(directive, 'key'));
+        const key = argumentOf(directive, 'key');
         if (key === undefined) continue;
         const coordinate = `${names.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
-        this.#keys.set(coordinate, [...(this.#keys.get(coordinate) ?? []), key]);
+        const keys = this.#keys.get(coordinate);
+        if (keys === undefined) this.#keys.set(coordinate, [key]);
+        else keys.push(key);
         if (argumentOf(directive, 'isInterfaceObject') === 'true') this.#interfaceObjects.add(coordinate);
       }
     }
@@ -77,7 +79,7 @@ export class RepresentationCompleter {
   ): RequiresSelection[] {
     return requires.map((selection) => {
       if (selection.kind !== 'InlineFragment' || selection.typeCondition === undefined) return selection;
-      const keys = this.#keys.get(`${serviceName} ${selection.typeCondition}`) ?? [];
+      const keys = this.#keysOf(`${serviceName} ${selection.typeCondition}`);
       const isMixed =
         this.#interfaceObjects.has(`${serviceName} ${selection.typeCondition}`) &&
         requires.some(
@@ -100,10 +102,12 @@ export class RepresentationCompleter {
     const fields = fieldTreeOfRequires(selections);
     const { interfaces = [] } = this.#types.get(typeCondition) ?? {};
     return [typeCondition, ...interfaces.map(({ name }) => name.value)].some((typeName) =>
-      (this.#keys.get(`${subgraph} ${typeName}`) ?? []).some((key) =>
-        isFieldSubset(fieldTreeOf([key]), fields),
-      ),
+      this.#keysOf(`${subgraph} ${typeName}`).some((key) => isFieldSubset(fieldTreeOf([key]), fields)),
     );
+  }
+
+  #keysOf(coordinate: string): SelectionSetNode[] {
+    return (this.#keys.get(coordinate) ?? []).flatMap((key) => parseFieldSet(key) ?? []);
   }
 
   /** Whether every object that matches `sub` also matches `base`. */

@@ -67,10 +67,11 @@ export function separateComputedInputs(document: DocumentNode): SeparatedSupergr
 function findComputedInputs(document: DocumentNode): ComputedInput[] {
   const types = compositesOf(document);
   const required = new Set<string>();
+  const implementations = implementationsOf(types);
   for (const [typeName, type] of types) {
     for (const { fieldSet } of requiresDirectivesOf(type)) {
       const set = parseFieldSet(fieldSet);
-      if (set !== undefined) collectRequiredFields(set, typeName, types, required);
+      if (set !== undefined) collectRequiredFields(set, typeName, { types, implementations, required });
     }
   }
   const found: Omit<ComputedInput, 'copyGraph'>[] = [];
@@ -97,33 +98,46 @@ function requiresDirectivesOf(
   );
 }
 
-/** Adds to `required` the fields of a field set as `Type.field`, for an interface also those of its implementations. */
-function collectRequiredFields(
-  set: SelectionSetNode,
-  typeName: string,
+/** Names of the types that implement each interface. */
+function implementationsOf(
   types: ReadonlyMap<string, CompositeDefinition>,
-  required: Set<string>,
-): void {
+): ReadonlyMap<string, readonly string[]> {
+  const implementations = new Map<string, string[]>();
+  for (const [name, { interfaces = [] }] of types) {
+    for (const implemented of interfaces) {
+      const names = implementations.get(implemented.name.value);
+      if (names === undefined) implementations.set(implemented.name.value, [name]);
+      else names.push(name);
+    }
+  }
+  return implementations;
+}
+
+interface FieldCollection {
+  readonly types: ReadonlyMap<string, CompositeDefinition>;
+  readonly implementations: ReadonlyMap<string, readonly string[]>;
+  /** Gets the fields as `Type.field`. */
+  readonly required: Set<string>;
+}
+
+/** Adds the fields of a field set to `required`, for an interface also those of its implementations. */
+function collectRequiredFields(set: SelectionSetNode, typeName: string, collection: FieldCollection): void {
+  const { types, implementations, required } = collection;
   for (const selection of set.selections) {
     if (selection.kind === Kind.INLINE_FRAGMENT) {
       collectRequiredFields(
         selection.selectionSet,
         selection.typeCondition?.name.value ?? typeName,
-        types,
-        required,
+        collection,
       );
     }
     if (selection.kind !== Kind.FIELD) continue;
     const fieldName = selection.name.value;
     required.add(`${typeName}.${fieldName}`);
-    for (const [name, type] of types) {
-      if (type.interfaces?.some((implemented) => implemented.name.value === typeName)) {
-        required.add(`${name}.${fieldName}`);
-      }
-    }
+    for (const name of implementations.get(typeName) ?? []) required.add(`${name}.${fieldName}`);
     const field = types.get(typeName)?.fields?.find(({ name }) => name.value === fieldName);
     if (field !== undefined && selection.selectionSet !== undefined) {
-      collectRequiredFields(selection.selectionSet, namedTypeOf(field), types, required);
+      collectRequiredFields(selection.selectionSet, namedTypeOf(field), collection);
     }
   }
 }

@@ -43,8 +43,10 @@ function isPrintable({ defaultValue, type }: GraphQLArgument | GraphQLInputField
 }
 
 /** Makes the non-null inputs nullable whose default `removeUnprintableDefaults` removes, so that the planner accepts every
- *  operation that the API schema accepts. The subgraph refuses an explicit null. */
-export function relaxNonNullInputs(document: DocumentNode): DocumentNode {
+ *  operation that the API schema accepts. The subgraph refuses an explicit null. `sdl`: the text of the document. */
+export function relaxNonNullInputs(document: DocumentNode, sdl: string): DocumentNode {
+  // Decides without visiting the document, for supergraphs without a default that is a list or an object.
+  if (!/=\s*[[{]/.test(sdl)) return document;
   const names = new Set<string>();
   for (const { kind, ...definition } of document.definitions) {
     const acceptsObjects = kind === Kind.SCALAR_TYPE_DEFINITION || kind === Kind.INPUT_OBJECT_TYPE_DEFINITION;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { buildASTSchema, type GraphQLSchema, parse, validateSchema } from 'graphql';
 import { hasCredentials } from '../config/addressSecrets.ts';
 import type { StartPlannerThread } from '../planning/plannerThread.ts';
+import { removeUnprintableDefaults } from '../planning/unprintableDefaults.ts';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { messageOf } from './messageOf.ts';
@@ -67,6 +68,7 @@ async function buildApiSchema(apiSchemaSdl: string): Promise<GraphQLSchema> {
   await yieldToEventLoop();
   // The SDL comes from a valid supergraph. Validating the SDL again would double the blocking time.
   const schema = buildASTSchema(document, { assumeValidSDL: true });
+  removeUnprintableDefaults(schema);
   await yieldToEventLoop();
   // The schema caches the result. Otherwise the first operation would wait for this validation.
   const [problem] = validateSchema(schema);

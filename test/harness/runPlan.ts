@@ -1,3 +1,4 @@
+import { parse } from 'graphql';
 import { compileProgram } from '../../gateway/execution/compileProgram.ts';
 import { Execution } from '../../gateway/execution/execution.ts';
 import { combineObservers, type ExecutionObserver } from '../../gateway/execution/executionObserver.ts';
@@ -50,7 +51,7 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
   const completedGroups: number[] = [];
   const faults: unknown[] = [];
   const steps: string[] = [];
-  const conditions = new TypeConditions(sdl);
+  const conditions = new TypeConditions(parse(sdl, { noLocation: true }));
   const compile = {
     plan: { kind: 'QueryPlan' as const, node },
     groupCount,

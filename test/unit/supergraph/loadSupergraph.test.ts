@@ -205,6 +205,47 @@ describe('the refusal of a supergraph', () => {
     await expect(load(sdl)).rejects.toEqual(new SupergraphRefusedError(message));
   });
 
+  test.each([
+    ['an unknown type', 'p: ID', 'p: Nothing', 'Unknown type Nothing (line 79, column 6)'],
+    [
+      'an unknown argument of a directive',
+      'join__type(graph: ONLY, key',
+      'join__type(graph: ONLY, kee',
+      'Unknown argument "kee" on directive "@join__type". (line 76, column 3)',
+    ],
+    [
+      'a required argument that a directive lacks',
+      'join__type(graph: ONLY, key',
+      'join__type(key',
+      'Directive "@join__type" lacks its required argument "graph". (line 76, column 3)',
+    ],
+    [
+      'a key that its subgraph does not have',
+      'key: "id"',
+      'key: "ident"',
+      '[only] On type "P", for @key(fields: "ident"): Cannot query field "ident" on type "P"',
+    ],
+    [
+      'a type that lacks a field of its interface',
+      'type P implements N',
+      'type P implements M & N',
+      'Interface field M.m expected but P does not provide it.\n\nGraphQL request:58:3',
+    ],
+  ])('names %s in a changed supergraph', async (_what, part, replacement, message) => {
+    const sdl = await composeSubgraphs(
+      only(`
+        type Query { p: P }
+        interface N { id: ID! }
+        interface M { m: ID }
+        type O implements M { m: ID }
+        type P implements N @key(fields: "id") { id: ID! p: ID }
+      `),
+    );
+    const loading = load(sdl.replace(part, replacement));
+    await expect(loading).rejects.toBeInstanceOf(SupergraphRefusedError);
+    await expect(loading).rejects.toThrow(message);
+  });
+
   test('names every subgraph without a usable URL, and the option to set', async () => {
     const urls: Record<string, string> = { given: 'http://given.test', none: '', odd: 'odd:4001', moved: '' };
     const sdl = await composeSubgraphs(
