@@ -39,10 +39,8 @@ export function createSupergraphs(
 
 /** Creates the function that loads a supergraph: compiles planner and API schema, and lets every feature read and admit it.
  *  The function throws `SupergraphRefusedError` with every problem that the features report. */
-function createSupergraphLoader(
-  options: SupergraphLoaderOptions & { readonly preparer: Preparer },
-): SupergraphHolderOptions['load'] {
-  const { config, features, log, preparer } = options;
+function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHolderOptions['load'] {
+  const { config, features, log } = options;
   return async (sdl, signal, previous) => {
     const loaded = await loadSupergraph({
       sdl,
@@ -53,9 +51,7 @@ function createSupergraphLoader(
       onThreadFailure: (err) => log.error({ err }, 'A planner thread failed; another one is started'),
     });
     try {
-      const reading = new LazyReading(loaded);
-      const supergraph = readFeatures(reading, previous === undefined, options);
-      preparer.readSupergraph(supergraph, reading.document);
+      const supergraph = readFeatures(loaded, previous === undefined, options);
       for (const feature of features) await feature.admitSupergraph?.(supergraph, previous, signal);
       return supergraph;
     } catch (error) {
@@ -66,10 +62,11 @@ function createSupergraphLoader(
 }
 
 function readFeatures(
-  reading: SupergraphReading,
+  loaded: Supergraph,
   isFirst: boolean,
   { features, log }: SupergraphLoaderOptions,
 ): Supergraph {
+  const reading = new LazyReading(loaded);
   const findings = features.flatMap((feature) => feature.readSupergraph?.(reading) ?? []);
   const unknown = findings.flatMap(({ unknownNames = [] }) => unknownNames);
   const problems = findings.flatMap((finding) => finding.problems ?? []);
@@ -80,7 +77,7 @@ function readFeatures(
   }
   const warnings = findings.flatMap((finding) => finding.warnings ?? []);
   if (warnings.length > 0) log.warn({ warnings }, 'The supergraph has rules without effect');
-  return findings.reduce((supergraph, { attach }) => attach?.(supergraph) ?? supergraph, reading.supergraph);
+  return findings.reduce((supergraph, { attach }) => attach?.(supergraph) ?? supergraph, loaded);
 }
 
 class LazyReading implements SupergraphReading {

@@ -1,45 +1,26 @@
-import { type DocumentNode, Kind, parse } from 'graphql';
+import type { SupergraphNames } from '../planning/supergraphNames.ts';
+import { namesOfSupergraph } from '../supergraph/namesOfSupergraph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
 /** Tells which type conditions hold for which runtime types of the supergraph, and which names of types and enum values the
  *  supergraph has. Plans also use types that the API schema hides. */
 export class TypeConditions {
-  /** The object types of each interface and union. */
-  readonly #members = new Map<string, Set<string>>();
-  readonly #objectTypes = new Set<string>();
-  readonly #compositeTypes = new Set<string>();
-  readonly #enumValues = new Map<string, ReadonlySet<string>>();
+  readonly #members: SupergraphNames['members'];
+  readonly #objectTypes: ReadonlySet<string>;
+  readonly #compositeTypes: ReadonlySet<string>;
+  readonly #enumValues: SupergraphNames['enumValues'];
 
-  constructor(supergraph: DocumentNode) {
-    for (const definition of supergraph.definitions) {
-      if (definition.kind === Kind.ENUM_TYPE_DEFINITION) {
-        const values = (definition.values ?? []).map((value) => value.name.value);
-        this.#enumValues.set(definition.name.value, new Set(values));
-      } else if (
-        definition.kind === Kind.OBJECT_TYPE_DEFINITION ||
-        definition.kind === Kind.INTERFACE_TYPE_DEFINITION ||
-        definition.kind === Kind.UNION_TYPE_DEFINITION
-      ) {
-        this.#compositeTypes.add(definition.name.value);
-      }
-      if (definition.kind === Kind.OBJECT_TYPE_DEFINITION) {
-        this.#objectTypes.add(definition.name.value);
-        for (const parent of definition.interfaces ?? []) {
-          this.#membersOf(parent.name.value).add(definition.name.value);
-        }
-      } else if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
-        for (const member of definition.types ?? []) {
-          this.#membersOf(definition.name.value).add(member.name.value);
-        }
-      }
-    }
+  constructor({ members, objectTypes, compositeTypes, enumValues }: SupergraphNames) {
+    this.#members = members;
+    this.#objectTypes = objectTypes;
+    this.#compositeTypes = compositeTypes;
+    this.#enumValues = enumValues;
   }
 
-  /** `document`: the parsed SDL, if the caller has it. */
-  static forSupergraph(supergraph: Supergraph, document?: DocumentNode): TypeConditions {
+  static forSupergraph(supergraph: Supergraph): TypeConditions {
     let conditions = bySupergraph.get(supergraph);
     if (conditions === undefined) {
-      conditions = new TypeConditions(document ?? parse(supergraph.sdl, { noLocation: true }));
+      conditions = new TypeConditions(namesOfSupergraph(supergraph));
       bySupergraph.set(supergraph, conditions);
     }
     return conditions;
@@ -58,15 +39,6 @@ export class TypeConditions {
 
   hasEnumValue(enumName: string, value: string): boolean {
     return this.#enumValues.get(enumName)?.has(value) ?? false;
-  }
-
-  #membersOf(name: string): Set<string> {
-    let members = this.#members.get(name);
-    if (members === undefined) {
-      members = new Set();
-      this.#members.set(name, members);
-    }
-    return members;
   }
 }
 

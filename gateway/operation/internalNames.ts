@@ -1,4 +1,5 @@
-import { type DocumentNode, type FieldNode, Kind, parse } from 'graphql';
+import type { FieldNode } from 'graphql';
+import { namesOfSupergraph } from '../supergraph/namesOfSupergraph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
 /** Renames aliases that equal the name of another field, for the planner, the subgraphs and the response tree. The
@@ -14,11 +15,10 @@ export class InternalNames {
     this.#fieldNames = fieldNames;
   }
 
-  /** `document`: the parsed SDL, if the caller has it. */
-  static forSupergraph(supergraph: Supergraph, document?: DocumentNode): InternalNames {
+  static forSupergraph(supergraph: Supergraph): InternalNames {
     let names = bySupergraph.get(supergraph);
     if (names === undefined) {
-      names = new InternalNames(fieldNamesOf(document ?? parse(supergraph.sdl, { noLocation: true })));
+      names = new InternalNames(namesOfSupergraph(supergraph).fields);
       bySupergraph.set(supergraph, names);
     }
     return names;
@@ -40,18 +40,3 @@ export class InternalNames {
 const aliasPrefix = '_alias_';
 
 const bySupergraph = new WeakMap<Supergraph, InternalNames>();
-
-function fieldNamesOf(document: DocumentNode): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const definition of document.definitions) {
-    if (
-      definition.kind === Kind.OBJECT_TYPE_DEFINITION ||
-      definition.kind === Kind.INTERFACE_TYPE_DEFINITION ||
-      definition.kind === Kind.OBJECT_TYPE_EXTENSION ||
-      definition.kind === Kind.INTERFACE_TYPE_EXTENSION
-    ) {
-      for (const { name } of definition.fields ?? []) names.add(name.value);
-    }
-  }
-  return names;
-}

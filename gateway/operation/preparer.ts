@@ -157,12 +157,6 @@ export class Preparer {
     );
   }
 
-  /** Reads from a supergraph what all operations share, so that the first request does not have to. `document`: its SDL. */
-  readSupergraph(supergraph: Supergraph, document: DocumentNode): void {
-    InternalNames.forSupergraph(supergraph, document);
-    TypeConditions.forSupergraph(supergraph, document);
-  }
-
   /** Plans the `count` most used operations of the previous supergraph before the switch to the next one. Operations that
    *  cannot be planned are skipped. After an abort, the running plan is completed. */
   async warm(

@@ -23,6 +23,7 @@ import { RepresentationCompleter } from './representationCompleter.ts';
 import { separateComputedInputs } from './separateComputedInputs.ts';
 import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
 import { describeUnsupportedFeatures, type LinkedFeature } from './supergraphFeatures.ts';
+import { readSupergraphNames, type SupergraphNames } from './supergraphNames.ts';
 import { toPlannerSupergraph } from './toPlannerSupergraph.ts';
 import { toSubgraphPlan } from './toSubgraphPlan.ts';
 import { relaxNonNullInputs } from './unprintableDefaults.ts';
@@ -42,6 +43,7 @@ export interface ApolloPlanner {
   readonly apiSchemaSdl: string;
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
   readonly overrides: OverrideLabels;
+  readonly names: SupergraphNames;
   /** Blocks until the plan is complete.
    *  @throws {Error} the planner's own errors; see `describeExceededLimit`. */
   plan(request: PlanRequest): QueryPlan;
@@ -70,6 +72,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     apiSchemaSdl: printApiSchema(original),
     subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
     overrides: readOverrideLabels(options.sdl, document),
+    names: readSupergraphNames(document),
     plan: (request) =>
       restore(toSubgraphPlan(keys.complete(planWithInputs(request)), requiredArguments, canOverlap)),
   };

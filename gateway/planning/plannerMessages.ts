@@ -3,6 +3,7 @@
 import type { ApolloPlannerOptions } from './apolloPlanner.ts';
 import type { OverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
+import type { SupergraphNames } from './supergraphNames.ts';
 
 /** `workerData` of the planner thread. */
 export type PlannerThreadData = ApolloPlannerOptions;
@@ -16,6 +17,7 @@ export type PlannerThreadMessage =
       readonly apiSchemaSdl: string;
       readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
       readonly overrides: OverrideLabels;
+      readonly names: SupergraphNames;
     }
   /** The supergraph could not be loaded. The thread then exits. */
   | { readonly kind: 'refused'; readonly message: string }

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { OverrideLabels } from './overrideLabels.ts';
 import type { PlannerThreadData, PlannerThreadMessage, PlannerThreadRequest } from './plannerMessages.ts';
 import type { QueryPlan } from './queryPlan.ts';
+import type { SupergraphNames } from './supergraphNames.ts';
 import { workerEntryUrl } from './workerEntryUrl.ts';
 
 /** Visible in the operating system's thread list. */
@@ -16,6 +17,7 @@ export interface PlannerThread {
   readonly apiSchemaSdl: string;
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
   readonly overrides: OverrideLabels;
+  readonly names: SupergraphNames;
   /** False once the thread has exited or is being terminated. */
   readonly isAlive: () => boolean;
   /** Resolves when the thread has exited, for whatever reason. */
@@ -145,6 +147,7 @@ export function startPlannerThread(
             apiSchemaSdl: message.apiSchemaSdl,
             subgraphs: message.subgraphs,
             overrides: message.overrides,
+            names: message.names,
             isAlive: () => lossReason === undefined,
             exited,
             plan,

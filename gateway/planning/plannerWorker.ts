@@ -17,8 +17,8 @@ const postToGateway = (message: PlannerThreadMessage): void => port.postMessage(
 const planner = loadPlanner(workerData as PlannerThreadData);
 if (planner !== undefined) {
   port.on('message', (request: PlannerThreadRequest) => postToGateway(handleRequest(planner, request)));
-  const { apiSchemaSdl, subgraphs, overrides } = planner;
-  postToGateway({ kind: 'ready', apiSchemaSdl, subgraphs, overrides });
+  const { apiSchemaSdl, subgraphs, overrides, names } = planner;
+  postToGateway({ kind: 'ready', apiSchemaSdl, subgraphs, overrides, names });
 }
 
 function loadPlanner(options: PlannerThreadData): ApolloPlanner | undefined {

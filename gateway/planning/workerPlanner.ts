@@ -12,6 +12,7 @@ import {
   type ThreadLossReason,
 } from './plannerThread.ts';
 import type { QueryPlan } from './queryPlan.ts';
+import type { SupergraphNames } from './supergraphNames.ts';
 
 /** Limits of planning for one operation, one thread and one supergraph. */
 export interface PlanningLimits extends PlannerPoolLimits {
@@ -42,6 +43,7 @@ export interface WorkerPlanner extends Planner {
   /** Subgraphs of the supergraph. A URL may be empty. */
   readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
   readonly overrides: OverrideLabels;
+  readonly names: SupergraphNames;
 }
 
 /** Creates a planner that runs in worker threads, so that planning does not block the event loop. Equal requests in flight
@@ -81,6 +83,7 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
     apiSchemaSdl: first.apiSchemaSdl,
     subgraphs: first.subgraphs,
     overrides: first.overrides,
+    names: first.names,
     plan: (request) => {
       const key = keyOf(request);
       const known = inFlight.get(key);

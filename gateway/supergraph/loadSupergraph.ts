@@ -54,6 +54,7 @@ async function createSnapshot(
       apiSchema: await buildApiSchema(planner.apiSchemaSdl),
       subgraphs: resolveSubgraphEntries(planner, urls),
       overrides: planner.overrides,
+      names: planner.names,
       planner,
     };
   } catch (error) {

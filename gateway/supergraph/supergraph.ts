@@ -1,6 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
 import type { OverrideLabels } from '../planning/overrideLabels.ts';
 import type { Planner } from '../planning/planner.ts';
+import type { SupergraphNames } from '../planning/supergraphNames.ts';
 
 /** An immutable snapshot of a supergraph and everything that is derived from its SDL. An operation uses one snapshot until
  *  it ends, even when another one becomes current meanwhile. */
@@ -13,6 +14,8 @@ export interface Supergraph {
   readonly subgraphs: ReadonlyMap<string, SubgraphEntry>;
   readonly overrides: OverrideLabels;
   readonly planner: Planner;
+  /** What the planner has read of the SDL. See `namesOfSupergraph`. */
+  readonly names?: SupergraphNames;
 }
 
 export interface SubgraphEntry {

@@ -17,11 +17,12 @@ export const planInProcess: StartPlannerThread = async (options, signal): Promis
   const planner = load(options);
   let isAlive = true;
   const exited = Promise.withResolvers<ThreadLossReason>();
-  const { apiSchemaSdl, subgraphs, overrides } = planner;
+  const { apiSchemaSdl, subgraphs, overrides, names } = planner;
   return {
     apiSchemaSdl,
     subgraphs,
     overrides,
+    names,
     isAlive: () => isAlive,
     exited: exited.promise,
     plan: async (request): Promise<PlanOutcome> => {

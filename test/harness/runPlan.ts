@@ -11,6 +11,7 @@ import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender
 import { TypeConditions } from '../../gateway/execution/typeConditions.ts';
 import type { SelectionSet } from '../../gateway/operation/selection.ts';
 import type { FetchNode, FlattenNode, PlanNode } from '../../gateway/planning/queryPlan.ts';
+import { readSupergraphNames } from '../../gateway/planning/supergraphNames.ts';
 import { FakeSubgraphClient } from './fakeSubgraphClient.ts';
 import { createRequestContext } from './fetchNodes.ts';
 
@@ -51,7 +52,7 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
   const completedGroups: number[] = [];
   const faults: unknown[] = [];
   const steps: string[] = [];
-  const conditions = new TypeConditions(parse(sdl, { noLocation: true }));
+  const conditions = new TypeConditions(readSupergraphNames(parse(sdl, { noLocation: true })));
   const compile = {
     plan: { kind: 'QueryPlan' as const, node },
     groupCount,

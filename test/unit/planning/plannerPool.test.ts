@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
+import { Kind } from 'graphql';
 import { PlannerPool, type PlannerPoolLimits } from '../../../gateway/planning/plannerPool.ts';
 import type {
   PlannerThread,
   PlanOutcome,
   ThreadLossReason,
 } from '../../../gateway/planning/plannerThread.ts';
+import { readSupergraphNames } from '../../../gateway/planning/supergraphNames.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -22,6 +24,7 @@ class HeldThread implements PlannerThread {
   readonly apiSchemaSdl = '';
   readonly subgraphs = [];
   readonly overrides = new Map();
+  readonly names = readSupergraphNames({ kind: Kind.DOCUMENT, definitions: [] });
   document: string | undefined;
   isEnded = false;
   readonly #exited = Promise.withResolvers<ThreadLossReason>();
