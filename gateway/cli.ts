@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
 import { rejectRepeatedOptions } from './cli/rejectRepeatedOptions.ts';
+import { postponeOptimizationOnOneCore } from './cli/singleCore.ts';
 import { restartWithYoungGeneration } from './cli/youngGeneration.ts';
 import { ConfigError } from './config/configError.ts';
 
@@ -39,9 +40,10 @@ program
   .action(async (options) => {
     // First, so that the modules of the gateway are loaded once. A supervisor of workers does not need the restart.
     if (options.workers === undefined) restartWithYoungGeneration();
+    const resumeOptimization = postponeOptimizationOnOneCore();
     const { serve } = await import('./cli/serve.ts');
     // Exits explicitly, because timers of libraries or message channels could keep the process running.
-    process.exit(await serve(options).catch(report));
+    process.exit(await serve(options, resumeOptimization).catch(report));
   });
 
 program

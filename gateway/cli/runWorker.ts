@@ -7,8 +7,8 @@ import { readWorkerIdentity } from './workersDirectory.ts';
 
 /** Runs the gateway in a worker process until the supervisor, or a SIGTERM to this process, shuts it down. SIGINT and
  *  SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's cluster
- *  module ends the worker. Resolves with the exit code. */
-export async function runWorker(config: GatewayConfig): Promise<number> {
+ *  module ends the worker. Resolves with the exit code. `onReady`: called when the first supergraph is in use. */
+export async function runWorker(config: GatewayConfig, onReady: () => void): Promise<number> {
   const shutdown = new Shutdown(config.listen.shutdownDelay);
   const mayListenUnready = Promise.withResolvers<void>();
   process.on('SIGINT', () => {}).on('SIGHUP', () => {});
@@ -20,7 +20,10 @@ export async function runWorker(config: GatewayConfig): Promise<number> {
     if (message.kind === 'tributary:drain') shutdown.skipDelay();
   });
   return runGateway(withWorkerPorts(config), shutdown, {
-    onReady: () => report({ kind: 'tributary:ready' }),
+    onReady: () => {
+      onReady();
+      report({ kind: 'tributary:ready' });
+    },
     onListening: ({ url, adminUrl }) => report({ kind: 'tributary:listening', url, adminUrl }),
     // The other workers serve meanwhile: they must not be reported as not ready.
     onFatalError: () => shutdown.skipDelay(),

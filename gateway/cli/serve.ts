@@ -7,31 +7,37 @@ import { exitCode } from './exitCode.ts';
 import { runGateway } from './runGateway.ts';
 import { runWorker } from './runWorker.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
+import { collectAloneOnOneCore } from './singleCore.ts';
 import { superviseWorkers } from './superviseWorkers.ts';
-import { collectAloneOnOneCore, restartWithYoungGeneration } from './youngGeneration.ts';
+import { restartWithYoungGeneration } from './youngGeneration.ts';
 
 export interface ServeOptions extends ConfigOverrides {
   readonly config?: string | undefined;
 }
 
-/** Runs the gateway until a stop signal arrives. Resolves with the exit code. */
-export async function serve({ config: file, ...overrides }: ServeOptions): Promise<number> {
+/** Runs the gateway until a stop signal arrives. Resolves with the exit code. `onReady`: called when the first supergraph is
+ *  in use, in a process that serves requests. */
+export async function serve(
+  { config: file, ...overrides }: ServeOptions,
+  onReady: () => void,
+): Promise<number> {
   const config = loadConfig({ file, overrides, env: process.env });
   collectAloneOnOneCore();
-  if (cluster.isWorker) return runWorker(config);
+  if (cluster.isWorker) return runWorker(config, onReady);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (workers > 1) return superviseWorkers(workers, config);
   restartWithYoungGeneration();
-  return serveInProcess(config);
+  return serveInProcess(config, onReady);
 }
 
 /** Runs the gateway in this process until a stop signal arrives and it is drained. */
-async function serveInProcess(config: GatewayConfig): Promise<number> {
+async function serveInProcess(config: GatewayConfig, onReady: () => void): Promise<number> {
   const shutdown = new Shutdown(config.listen.shutdownDelay);
   const removeSignalListeners = shutDownAtStopSignals(shutdown, () => process.exit(exitCode.failed));
   try {
     return await runGateway(config, shutdown, {
       onListening: printAddresses,
+      onReady,
       onFatalError: () => shutdown.request(),
     });
   } finally {

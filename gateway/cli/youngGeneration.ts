@@ -1,6 +1,3 @@
-import { availableParallelism } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
-
 // Fifty concurrent responses of 100 KB do not fit into V8's default young generation (16 MB). They are promoted to the old
 // generation, and garbage collection then takes a third of the CPU time. The size can be set only at process start.
 const youngGenerationFlag = '--max-semi-space-size=64';
@@ -28,12 +25,6 @@ export function restartWithYoungGeneration(): void {
     ...definedEnvironment(),
     ...memoryEnvironment,
   });
-}
-
-/** Lets the main thread collect the young generation alone when it has the only core: helper threads would take turns with
- *  it, and every pause would last until the last of them has had its turn. */
-export function collectAloneOnOneCore(cores = availableParallelism(), setFlags = setFlagsFromString): void {
-  if (cores === 1) setFlags('--no-parallel-scavenge');
 }
 
 function hasYoungGenerationFlag(flags: readonly string[]): boolean {

@@ -1,20 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { collectAloneOnOneCore, flagsWithYoungGeneration } from '../../../gateway/cli/youngGeneration.ts';
+import { flagsWithYoungGeneration } from '../../../gateway/cli/youngGeneration.ts';
 
 test('the flag for the young generation is added to the other flags', () => {
   expect(flagsWithYoungGeneration(['--enable-source-maps'], '')).toEqual([
     '--max-semi-space-size=64',
     '--enable-source-maps',
   ]);
-});
-
-test.each([
-  [1, ['--no-parallel-scavenge']],
-  [2, []],
-])('with %p cores, the flags that stop helper threads of scavenges are %p', (cores, expected) => {
-  const flags: string[] = [];
-  collectAloneOnOneCore(cores, (flag) => flags.push(flag));
-  expect(flags).toEqual(expected);
 });
 
 test.each([
