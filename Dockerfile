@@ -36,7 +36,8 @@ ENV NODE_ENV=production \
   TRIBUTARY_PORT=4000 \
   TRIBUTARY_ADMIN_HOST=0.0.0.0 \
   TRIBUTARY_ADMIN_PORT=4001 \
-  MALLOC_ARENA_MAX=1
+  MALLOC_ARENA_MAX=1 \
+  NODE_DISABLE_COMPILE_CACHE=1
 COPY --from=dependencies /app/node_modules /app/node_modules
 COPY --from=build /app/dist /app/dist
 COPY package.json LICENSE LICENSE-DEPENDENCIES.md /app/

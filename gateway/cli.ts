@@ -3,6 +3,7 @@ import './requireNode.ts';
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { enablePrivateCompileCache } from './cli/compileCache.ts';
 import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
 import { rejectRepeatedOptions } from './cli/rejectRepeatedOptions.ts';
@@ -40,6 +41,7 @@ program
   .action(async (options) => {
     // First, so that the modules of the gateway are loaded once. A supervisor of workers does not need the restart.
     if (options.workers === undefined) restartWithYoungGeneration();
+    enablePrivateCompileCache();
     const resumeOptimization = postponeOptimizationOnOneCore();
     const { serve } = await import('./cli/serve.ts');
     // Exits explicitly, because timers of libraries or message channels could keep the process running.
