@@ -6,7 +6,14 @@ import { floor, floorMerged } from './targets/floor.ts';
 import { hiveGateway, hiveGatewayRouterRuntime } from './targets/hiveGateway.ts';
 import { mercurius } from './targets/mercurius.ts';
 import type { Target } from './targets/target.ts';
-import { plainTributary, tracedTributary, tributary, tributaryWithWorkers } from './targets/tributary.ts';
+import {
+  builtTributary,
+  plainTributary,
+  restartedTributary,
+  tracedTributary,
+  tributary,
+  tributaryWithWorkers,
+} from './targets/tributary.ts';
 
 interface ScenarioBase {
   readonly name: string;
@@ -105,7 +112,7 @@ export const scenarios: readonly Scenario[] = [
     subgraphs: 20,
     types: 1000,
     sharing: true,
-    targets: [tributary, hiveGatewayRouterRuntime, apolloGateway],
+    targets: [builtTributary, restartedTributary, hiveGatewayRouterRuntime, apolloGateway],
   },
   ...[10, 100, 1000, 10_000].map((first) =>
     throughput(`growth-representations-${first}`, 'catalog', [floorMerged, tributary], {

@@ -9,6 +9,7 @@ import { treeCpuMs, treePeakRssMib } from './processTree.ts';
 import type { StartScenario } from './scenarios.ts';
 import { startTarget } from './startTarget.ts';
 import type { Target } from './targets/target.ts';
+import { buildTributary } from './targets/tributary.ts';
 import { messageOf, type RoundOptions, type TargetRow } from './throughput.ts';
 
 interface StartResult {
@@ -36,6 +37,7 @@ export async function measureStart(
   const results = new Map<Target, StartResult[]>(targets.map((target) => [target, []]));
   const failures = new Map<Target, string>();
   try {
+    if (targets.some(({ role }) => role === 'subject')) buildTributary();
     const supergraphFile = join(directory, 'supergraph.graphql');
     writeFileSync(supergraphFile, generatedSupergraph(directory, scenario));
     const context = { supergraphFile, subgraphUrls: {}, sharing: scenario.sharing, directory };

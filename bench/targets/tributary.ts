@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import type { Target, TargetContext } from './target.ts';
 import { pathFromTargets } from './target.ts';
@@ -18,6 +19,45 @@ export function tracedTributary(name: string, sampleRatio: number): Target {
 function optionsFor({ sharing }: TargetContext): Partial<GatewayOptions> {
   // Without sharing, each client of a subgraph that takes 2 s occupies a connection: 100 at a time.
   return sharing ? {} : { batching: { acrossRequests: false }, subgraphs: { all: { connections: 256 } } };
+}
+
+const built = 'node_modules/.cache/bench-dist';
+
+/** The package as users run it, at its first start: built, without compiled modules from an earlier start. */
+export const builtTributary = withEnvironment(builtAs('tributary'), () => ({
+  NODE_DISABLE_COMPILE_CACHE: '1',
+}));
+
+/** The same, with the compiled modules that the first round stored. */
+export const restartedTributary = withEnvironment(builtAs('tributary-restarted'), ({ supergraphFile }) => ({
+  XDG_CACHE_HOME: join(dirname(supergraphFile), 'cache'),
+}));
+
+/** Builds the package for `builtTributary`. */
+export function buildTributary(): void {
+  const root = pathFromTargets('../..');
+  const { status } = spawnSync(
+    process.execPath,
+    [join(root, 'scripts/build.ts'), '--out', join(root, built)],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  if (status !== 0) throw new Error('The package could not be built. Run npm run build to see why.');
+}
+
+function builtAs(name: string): Target {
+  return configuredTributary(name, optionsFor, pathFromTargets(`../../${built}/gateway/cli.js`));
+}
+
+function withEnvironment(
+  target: Target,
+  environmentOf: (context: TargetContext) => Record<string, string>,
+): Target {
+  return {
+    ...target,
+    program: (context) => ({ ...target.program(context), env: environmentOf(context) }),
+  };
 }
 
 /** The requests of this target have no `@defer`. */
