@@ -496,6 +496,15 @@ overload: { eventLoopDelay: 0s, memory: 1 }
   const serve = (args: readonly string[] = [], env: Record<string, string> = {}) =>
     new RunningCommand(['serve', '--config', config, ...args], env);
 
+  /** A configuration for tests about the process: without a supergraph, the gateway listens and starts no planner. */
+  const bareConfig = () => {
+    write('bare.graphql', sdl);
+    return write(
+      'bare.yaml',
+      "listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: 0 }\nsupergraph: { file: bare.graphql, watch: false }\ntelemetry: { logLevel: silent }\n",
+    );
+  };
+
   const ask = async (url: string, query: string): Promise<unknown> => {
     const headers = { 'content-type': 'application/json' };
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query }) });
@@ -534,7 +543,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
   test.each(['SIGTERM', 'SIGKILL'] as const)(
     'stops when npm, which started it, ends by %s',
     async (signal) => {
-      const command = `'${process.execPath}' '${launcher}' serve --config '${config}'; exit $?`;
+      const command = `'${process.execPath}' '${launcher}' serve --config '${bareConfig()}'; exit $?`;
       await using started = new RunningCommand([], { COMMAND: command, npm_lifecycle_event: 'npx' }, npm());
       await started.url();
       started.child.kill(signal);
@@ -550,7 +559,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
           "{ value: { ...process.versions, node: '20.20.2' } })",
       )}`,
     };
-    const launch = () => new RunningCommand(['serve', '--config', config], oldNode, launcher);
+    const launch = () => new RunningCommand(['serve', '--config', bareConfig()], oldNode, launcher);
 
     test.each(['SIGTERM', 'SIGHUP'] as const)(
       'runs on the Node in node_modules, and exits with its code at %s',
@@ -638,20 +647,12 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     expect((await gateway.ended).code).toBe(0);
   });
 
-  test('stops its workers when the supervisor is killed', async () => {
-    await using gateway = serve(['--workers', '2']);
-    await gateway.url();
-    gateway.child.kill('SIGKILL');
-    // Settles when the last process with these pipes has exited.
-    expect((await gateway.ended).code).toBe(null);
-  });
-
   test.each([[[]], [['--workers', '2']]])('fails when the port is in use: %p', async (args) => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
     const address = holder.address();
     const port = typeof address === 'object' ? `${address?.port}` : '';
-    const { code, stderr } = await serve(['--port', port, ...args]).ended;
+    const { code, stderr } = await run(['serve', '--config', bareConfig(), '--port', port, ...args]);
     holder.close();
     expect(code).toBe(1);
     expect(new Set(stderr.trim().split('\n'))).toEqual(
