@@ -501,7 +501,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     write('bare.graphql', sdl);
     return write(
       'bare.yaml',
-      "listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: 0 }\nsupergraph: { file: bare.graphql, watch: false }\ntelemetry: { logLevel: silent }\n",
+      'listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: 0 }\nsupergraph: { file: bare.graphql, watch: false }\ntelemetry: { logLevel: silent }\n',
     );
   };
 

@@ -43,8 +43,6 @@ interface Payload {
 }
 
 /** Yields the events after a cursor until the connection is lost. */
-type Client = (url: string, cursor?: string) => AsyncIterable<Seen>;
-
 async function* overEvents(url: string, cursor?: string): AsyncGenerator<Seen> {
   const response = await fetch(url, {
     method: 'POST',
@@ -145,58 +143,76 @@ async function startKillable(stream: string) {
     killed ??= Promise.resolve(gateway[Symbol.asyncDispose]());
     return killed;
   };
-  return { url: gateway.url, kill, [Symbol.asyncDispose]: kill };
+  const { url, adminUrl } = gateway;
+  return { url, adminUrl, kill, [Symbol.asyncDispose]: kill };
 }
 
-/** Resolves when `count` processes read a stream. */
-async function reading(count: number): Promise<void> {
+/** Resolves when `processes` read a stream, each for so many clients. */
+async function reading(processes: readonly { readonly adminUrl: string }[], clients: number): Promise<void> {
+  const openStreams = async (adminUrl: string): Promise<number> => {
+    const metrics = await (await fetch(new URL('/metrics', adminUrl))).text();
+    return Number(/^tributary_open_streams (\d+)$/m.exec(metrics)?.[1]);
+  };
   for (;;) {
-    const clients = (await redis.call('CLIENT', 'LIST')) as string;
-    if ([...clients.matchAll(/cmd=xread /g)].length === count) return;
+    const list = (await redis.call('CLIENT', 'LIST')) as string;
+    const counts = await Promise.all(processes.map(({ adminUrl }) => openStreams(adminUrl)));
+    const areReading = [...list.matchAll(/cmd=xread /g)].length === processes.length;
+    if (areReading && counts.every((count) => count === clients)) return;
     await waitForTurns();
   }
 }
 
-test.each<[string, Client]>([
-  ['server-sent events', overEvents],
-  ['a WebSocket', overWebSocket],
-])(
-  'a client over %s receives every event once and in order when its gateway is killed',
-  async (_, connect) => {
-    const total = 200;
-    const stream = randomUUID();
-    await using one = await startKillable(stream);
-    await using other = await startKillable(stream);
-    const flow = new Flow(stream);
-    const follow = async (events: AsyncIterable<Seen>, seen: Seen[], onTaken: (count: number) => void) => {
+test('clients over server-sent events and over a WebSocket receive every event once and in order when their gateway is killed', async () => {
+  const total = 200;
+  const stream = randomUUID();
+  const [one, other] = await Promise.all([startKillable(stream), startKillable(stream)]);
+  await using _ = one;
+  await using __ = other;
+  const flow = new Flow(stream);
+  const follow = async (events: AsyncIterable<Seen>, seen: Seen[], onTaken: (count: number) => void) => {
+    onTaken(seen.length);
+    for await (const event of events) {
+      seen.push(event);
       onTaken(seen.length);
-      for await (const event of events) {
-        seen.push(event);
-        onTaken(seen.length);
-        if (seen.length >= total) break;
-      }
-    };
+      if (seen.length >= total) break;
+    }
+  };
+  const clients = Object.entries({ overEvents, overWebSocket }).map(([name, connect]) => ({
+    name,
+    connect,
+    staying: [] as Seen[],
+    moving: [] as Seen[],
+  }));
 
-    const [staying, moving]: [Seen[], Seen[]] = [[], []];
-    const untilEnd = follow(connect(other.url), staying, (count) => flow.take('staying', count));
+  const untilEnd = clients.map(({ name, connect, staying }) =>
+    follow(connect(other.url), staying, (count) => flow.take(`staying ${name}`, count)),
+  );
+  const broken = clients.map(({ name, connect, moving }) => {
     const untilKilled = follow(connect(one.url), moving, (count) => {
-      if (count < 60) flow.take('moving', count);
+      if (count < 60) flow.take(`moving ${name}`, count);
       if (count !== 60) return;
       // Events continue during the kill, so that it happens between two events or within one.
-      flow.take('moving', 100);
+      flow.take(`moving ${name}`, 100);
       void one.kill();
     });
-    const broken = expect(untilKilled).rejects.toBeDefined();
-    await reading(2);
-    const publishing = flow.publish(total);
-    await broken;
-    // Events that the killed gateway could not deliver.
-    flow.take('moving', 140);
-    await flow.reached(160);
-    const events = connect(other.url, moving.at(-1)?.cursor);
-    await follow(events, moving, (count) => flow.take('moving', count));
-    await Promise.all([untilEnd, publishing]);
+    return expect(untilKilled).rejects.toBeDefined();
+  });
+  await reading([one, other], clients.length);
+  const publishing = flow.publish(total);
+  await Promise.all(broken);
+  // Events that the killed gateway could not deliver.
+  for (const { name } of clients) flow.take(`moving ${name}`, 140);
+  await flow.reached(160);
+  await Promise.all(
+    clients.map(({ name, connect, moving }) =>
+      follow(connect(other.url, moving.at(-1)?.cursor), moving, (count) =>
+        flow.take(`moving ${name}`, count),
+      ),
+    ),
+  );
+  await Promise.all([...untilEnd, publishing]);
+  for (const { staying, moving } of clients) {
     expect(moving).toEqual(flow.published);
     expect(staying).toEqual(flow.published);
-  },
-);
+  }
+});
