@@ -56,7 +56,7 @@ const brackets: readonly (readonly [string, string])[] = [
   ['[', ']'],
   ['{"inner":', '}'],
 ];
-const gzipBomb = gzipSync(Buffer.alloc(40_000_000, 0x20));
+const gzipBomb = gzipSync(Buffer.alloc(40_000_000, 0x20), { level: 1 });
 const brotliBomb = brotliCompressSync(Buffer.alloc(4_000_000, 0x20));
 
 const accepts = [
