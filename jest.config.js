@@ -15,7 +15,8 @@ export default {
   testSequencer: '<rootDir>/test/runner/sequencer.ts',
   injectGlobals: false,
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/(.+/)?node_modules/'],
-  maxWorkers: 2,
+  // One more than two processors: suites also wait, for processes that start, for Redis and for the browser.
+  maxWorkers: 3,
   workerIdleMemoryLimit: '800MB',
   // Far longer than any test takes, even on a busy machine. Only a hanging test reaches this limit.
   testTimeout: 240_000,

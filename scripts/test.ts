@@ -88,6 +88,8 @@ interface JestReport {
 async function runSuites(args: readonly string[]): Promise<Counts> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-test-'));
   const reportFile = join(folder, 'jest.json');
+  const { NODE_COMPILE_CACHE: compileCache = join(modules, '.cache/node-compile'), ...environment } =
+    process.env;
   const child = spawn(
     process.execPath,
     [
@@ -103,11 +105,11 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
       cwd: root,
       stdio: ['ignore', 'ignore', 'inherit'],
       // Suites start about a hundred processes and threads of the gateway. Without the cache, each would compile all
-      // of it.
+      // of it. It is not for jest itself: see `test/runner/environment.ts`.
       env: {
-        NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'),
+        TEST_COMPILE_CACHE: compileCache,
         ...(args.includes(longFlag) ? { TEST_LONG: '1' } : {}),
-        ...process.env,
+        ...environment,
       },
     },
   );

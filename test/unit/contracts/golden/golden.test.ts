@@ -7,7 +7,7 @@ import { changeContracts, type Edit } from './changeContracts.ts';
 import { checkContractsAgainst, planContracts } from './checkChange.ts';
 import { findLocationProblem } from './findLocationProblem.ts';
 import { type Contracts, consumerOperations, operationsOf } from './goldenGraph.ts';
-import { goldenPairs } from './goldenPairs.ts';
+import { independentPairs, interactingChanges } from './goldenPairs.ts';
 import { type ExpectedFinding, type GoldenRow, toExpectedFinding } from './goldenRow.ts';
 import { goldenScenarios } from './goldenScenarios.ts';
 import { goldenTable } from './goldenTable.ts';
@@ -19,8 +19,9 @@ import {
   runOperations,
 } from './runOperations.ts';
 
-// Each row is checked and executed one after the other, so that both use one composition and one planner. Every row is
-// checked; a commit executes a part of them, and `npm run test:long` all.
+// Each row is checked and executed one after the other, so that both use one composition and one planner. Every change is
+// checked; a commit checks a part of the pairs of independent changes and executes a part of all rows, and
+// `npm run test:long` does both for all.
 const parts = 6;
 const executedPart = choosePart(parts);
 
@@ -71,10 +72,15 @@ describe('no change', () => {
   });
 });
 
-const rows = [...goldenTable, ...goldenPairs, ...goldenScenarios].map((row, index) => ({
-  ...row,
-  isExecuted: executedPart === undefined || index % parts === executedPart,
-}));
+const isOfThisCommit = (index: number): boolean =>
+  executedPart === undefined || index % parts === executedPart;
+
+const rows = [
+  ...goldenTable,
+  ...interactingChanges,
+  ...goldenScenarios,
+  ...independentPairs.filter((_, index) => isOfThisCommit(index)),
+].map((row, index) => ({ ...row, isExecuted: isOfThisCommit(index) }));
 
 describe.each(rows)('$name', (row) => {
   const { edits, findings, isExecuted } = row;
