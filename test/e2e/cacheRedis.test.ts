@@ -348,7 +348,7 @@ describe('A thousand readers of two processes', () => {
   beforeAll(async () => {
     two = await startTwo();
   });
-  afterAll(() => two[Symbol.asyncDispose]());
+  afterAll(async () => await two[Symbol.asyncDispose]());
 
   async function startTwo(): Promise<TwoProcesses> {
     const shop = await startCachedShop({});
