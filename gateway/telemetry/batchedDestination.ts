@@ -1,8 +1,5 @@
-import { type DestinationStream, symbols } from 'pino';
+import type { DestinationStream } from 'pino';
 import type { CancelTimer, Timers } from '../time/timers.ts';
-
-/** The message of access lines. */
-export const accessLogMessage = 'request';
 
 const maxBatchLength = 16_384;
 export const maxBatchMs = 100;
@@ -10,9 +7,6 @@ export const maxBatchMs = 100;
 /** Writes access lines in batches: a system call for each would cost as much as all else that the log does. Every other
  *  line is written at once, after the access lines before it. */
 export class BatchedDestination implements DestinationStream {
-  /** Asks pino to set `lastMsg` before each line. */
-  readonly [symbols.needsMetadataGsym] = true;
-  lastMsg: string | undefined;
   readonly #destination: DestinationStream;
   readonly #timers: Timers;
   #batch = '';
@@ -25,7 +19,13 @@ export class BatchedDestination implements DestinationStream {
 
   write(line: string): void {
     this.#batch += line;
-    if (this.lastMsg !== accessLogMessage || this.#batch.length >= maxBatchLength) this.flush();
+    this.flush();
+  }
+
+  /** Writes an access line within `maxBatchMs`. */
+  writeBatched(line: string): void {
+    this.#batch += line;
+    if (this.#batch.length >= maxBatchLength) this.flush();
     else this.#cancelTimer ??= this.#timers.after(maxBatchMs, () => this.flush());
   }
 

@@ -24,12 +24,25 @@ export async function createConfiguredLogger({ logLevel, logFormat }: LogSetting
 /** Creates a logger that writes lines of JSON to standard error, or to `destination`. Messages are fixed texts; variables
  *  are fields. */
 export function createLogger(level: string, destination: DestinationStream = standardError()): Logger {
-  return pino({ level, base: null, serializers: errorSerializers }, destination);
+  const logger = pino({ level, base: null, serializers: errorSerializers }, destination);
+  lineDestinations.set(logger, destination);
+  return logger;
 }
 
 /** A logger of an application, for the lines of a gateway: it writes errors like `createLogger`. */
 export function protectLogger(logger: Logger): Logger {
-  return logger.child({}, { serializers: errorSerializers });
+  const child = logger.child({}, { serializers: errorSerializers });
+  const destination = lineDestinations.get(logger);
+  if (destination !== undefined) lineDestinations.set(child, destination);
+  return child;
+}
+
+const lineDestinations = new WeakMap<Logger, DestinationStream>();
+
+/** Where a logger writes lines of JSON that begin with `level` and `time`. `undefined` for an application's logger, which
+ *  may have another form. */
+export function lineDestinationOf(logger: Logger): DestinationStream | undefined {
+  return lineDestinations.get(logger);
 }
 
 /** A destination for lines of JSON, which writes lines for people to `destination`. */

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import { roundMs } from '../time/roundMs.ts';
-import { accessLogMessage } from './batchedDestination.ts';
+import { type AccessLine, createAccessLog } from './accessLog.ts';
 import { type ClientNameHeaders, readClientName } from './clientName.ts';
 import type { Logger } from './logger.ts';
 import type { OperationLabels } from './operationLabels.ts';
@@ -21,11 +21,13 @@ interface RequestRecorderOptions {
 export class RequestRecorder {
   readonly #options: RequestRecorderOptions;
   readonly #metrics: RequestMetrics;
+  readonly #writeAccessLine: (line: AccessLine) => void;
   #running = 0;
 
   constructor(options: RequestRecorderOptions) {
     this.#options = options;
-    const { registry, countStreams } = options;
+    const { registry, log, countStreams } = options;
+    this.#writeAccessLine = createAccessLog(log);
     this.#metrics = new RequestMetrics({ registry, countStreams, countRunning: () => this.#running });
   }
 
@@ -60,25 +62,21 @@ export class RequestRecorder {
     endedAt: number,
   ): void {
     const { requestId, headers, startedAt, firstPayloadAt, status, bytes } = record;
-    const { log, clientHeaders } = this.#options;
-    const { name, version } = readClientName(headers, clientHeaders);
-    log.info(
-      {
-        requestId,
-        traceId: record.traceId,
-        operation: operationName?.slice(0, maxLoggedLength),
-        type,
-        client: name?.slice(0, maxLoggedLength),
-        clientVersion: version?.slice(0, maxLoggedLength),
-        status,
-        outcome,
-        firstPayloadMs: firstPayloadAt === undefined ? undefined : roundMs(firstPayloadAt - startedAt),
-        durationMs: roundMs(endedAt - startedAt),
-        subgraphMs: roundMs(record.fetchingMsUntil(endedAt)),
-        bytes,
-      },
-      accessLogMessage,
-    );
+    const { name, version } = readClientName(headers, this.#options.clientHeaders);
+    this.#writeAccessLine({
+      requestId,
+      traceId: record.traceId,
+      operation: operationName?.slice(0, maxLoggedLength),
+      type,
+      client: name?.slice(0, maxLoggedLength),
+      clientVersion: version?.slice(0, maxLoggedLength),
+      status,
+      outcome,
+      firstPayloadMs: firstPayloadAt === undefined ? undefined : roundMs(firstPayloadAt - startedAt),
+      durationMs: roundMs(endedAt - startedAt),
+      subgraphMs: roundMs(record.fetchingMsUntil(endedAt)),
+      bytes,
+    });
     // The lines of a batch add up to the bytes of its response.
     record.bytes = 0;
   }
