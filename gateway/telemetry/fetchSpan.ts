@@ -12,6 +12,8 @@ export class FetchSpan {
   readonly #span: TraceSpan;
   #outcome: FetchOutcome | undefined;
   #retries = 0;
+  #server: ServerAttributes | undefined;
+  #status: number | undefined;
   #lookup: { hits: number; stale: number; misses: number } | undefined;
 
   constructor(span: TraceSpan) {
@@ -40,7 +42,7 @@ export class FetchSpan {
   /** An HTTP request is sent. */
   onSend(origin: string): void {
     this.#raise('sent');
-    this.#span.setAttributes(serverAttributesOf(origin));
+    this.#server = serverAttributesOf(origin);
   }
 
   /** The data comes from the request of another fetch; `undefined` if that one is not recorded. */
@@ -60,7 +62,7 @@ export class FetchSpan {
 
   /** `undefined` if no response has started. */
   onStatus(status: number | undefined): void {
-    this.#span.setAttributes({ 'http.response.status_code': status });
+    this.#status = status;
   }
 
   /** Stale values are served. */
@@ -73,6 +75,9 @@ export class FetchSpan {
     this.#span.setAttributes({
       // Only the cache answers without a request. What failed without one has no outcome.
       'tributary.outcome': this.#outcome ?? (errorType === undefined ? 'cached' : undefined),
+      'server.address': this.#server?.['server.address'],
+      'server.port': this.#server?.['server.port'],
+      'http.response.status_code': this.#status,
       'http.request.resend_count': this.#retries === 0 ? undefined : this.#retries,
       'tributary.cache.hits': this.#lookup?.hits,
       'tributary.cache.stale': this.#lookup?.stale,
@@ -87,10 +92,15 @@ export class FetchSpan {
   }
 }
 
-/** By origin. There are as many as subgraphs have addresses. */
-const serverAttributes = new Map<string, SpanAttributes>();
+interface ServerAttributes {
+  readonly 'server.address': string;
+  readonly 'server.port': number;
+}
 
-function serverAttributesOf(origin: string): SpanAttributes {
+/** By origin. There are as many as subgraphs have addresses. */
+const serverAttributes = new Map<string, ServerAttributes>();
+
+function serverAttributesOf(origin: string): ServerAttributes {
   let attributes = serverAttributes.get(origin);
   if (attributes === undefined) {
     const { hostname, port, protocol } = new URL(origin);

@@ -31,8 +31,8 @@ export function traceIdOf([, traceparent]: TraceHeaders): string | undefined {
 
 const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** In version 00. Later versions only append fields, and of their flags only `sampled` is known. */
-function readTraceparent(text: string): string | undefined {
+/** The text in version 00; `undefined` if it is invalid. Later versions only append fields, and of their flags only `sampled` is known. */
+export function readTraceparent(text: string): string | undefined {
   const [, version, traceId, parentId, flags = '', more] = traceparentPattern.exec(text) ?? [];
   if (version === undefined || version === 'ff') return undefined;
   if (traceId === '0'.repeat(32) || parentId === '0'.repeat(16)) return undefined;
@@ -40,21 +40,44 @@ function readTraceparent(text: string): string | undefined {
   return `00-${traceId}-${parentId}-0${Number.parseInt(flags, 16) & 1}`;
 }
 
-/** Of a trace and a span. */
-const idBytes = 24;
-/** A call of the random generator takes as long as many ids. */
-const randomPool = Buffer.alloc(256 * idBytes);
-let unusedFrom = randomPool.length;
+export const traceIdBytes = 16;
+export const spanIdBytes = 8;
+
+/** Random ids, as texts and as numbers. A call of the random generator takes as long as many ids. */
+export class RandomIds {
+  readonly #bytes = Buffer.alloc(4096);
+  #text = '';
+  #start = 0;
+  #end = this.#bytes.length;
+
+  /** Makes a new id of so many bytes, which the other members return. */
+  take(bytes: number): void {
+    this.#start = this.#end;
+    if (this.#start + bytes > this.#bytes.length) {
+      this.#text = randomFillSync(this.#bytes).toString('hex');
+      this.#start = 0;
+    }
+    this.#end = this.#start + bytes;
+  }
+
+  /** In hexadecimal. */
+  get hex(): string {
+    return this.#text.slice(2 * this.#start, 2 * this.#end);
+  }
+
+  /** Four bytes as an integer. */
+  wordAt(index: number): number {
+    return this.#bytes.readInt32BE(this.#start + 4 * index);
+  }
+}
+
+const ids = new RandomIds();
 
 /** Not sampled: the gateway records nothing of it. */
 export function newTraceparent(): string {
-  if (unusedFrom >= randomPool.length) {
-    randomFillSync(randomPool);
-    unusedFrom = 0;
-  }
-  const ids = randomPool.toString('hex', unusedFrom, unusedFrom + idBytes);
-  unusedFrom += idBytes;
-  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-00`;
+  ids.take(traceIdBytes + spanIdBytes);
+  const { hex } = ids;
+  return `00-${hex.slice(0, 2 * traceIdBytes)}-${hex.slice(2 * traceIdBytes)}-00`;
 }
 
 /** Whether the trace is recorded where it comes from. */

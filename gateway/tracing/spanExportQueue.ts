@@ -1,10 +1,16 @@
 import { context } from '@opentelemetry/api';
-import { ExportResultCode, suppressTracing } from '@opentelemetry/core';
-import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
+import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core';
 import type { CancelTimer, Timers } from '../time/timers.ts';
+import type { RecordedSpan } from './recordedSpan.ts';
+
+/** Sends batches of spans to a collector. Exporters of OpenTelemetry have this form. */
+export interface SpanBatchExporter {
+  export(spans: readonly RecordedSpan[], onEnd: (result: ExportResult) => void): void;
+  shutdown(): Promise<void>;
+}
 
 interface SpanExportQueueOptions {
-  readonly exporter: SpanExporter;
+  readonly exporter: SpanBatchExporter;
   readonly timers: Timers;
   /** Most spans that wait; further ones are dropped. */
   readonly maxQueued?: number;
@@ -19,7 +25,7 @@ interface SpanExportQueueOptions {
 
 /** Exports spans in batches, one at a time. Requests never wait for it, and its memory is bounded: what the collector does
  *  not take in time is dropped and counted. The SDK's own `BatchSpanProcessor` does not say how many it drops. */
-export class SpanExportQueue implements SpanProcessor {
+export class SpanExportQueue {
   /** Spans that the collector has taken. */
   exported = 0;
   /** Spans that did not fit into the queue. */
@@ -27,7 +33,7 @@ export class SpanExportQueue implements SpanProcessor {
   /** Spans of batches that the collector did not take. */
   droppedFailed = 0;
   readonly #options: Required<SpanExportQueueOptions>;
-  #queued: ReadableSpan[] = [];
+  #queued: RecordedSpan[] = [];
   #isExporting = false;
   #isClosed = false;
   #cancelTimer: CancelTimer | undefined;
@@ -36,12 +42,11 @@ export class SpanExportQueue implements SpanProcessor {
   #onIdle: (() => void)[] = [];
 
   constructor(options: SpanExportQueueOptions) {
-    this.#options = { maxQueued: 4096, batchSize: 512, delayMs: 1000, ...options };
+    this.#options = { maxQueued: 4096, batchSize: 1024, delayMs: 1000, ...options };
   }
 
-  onStart(): void {}
-
-  onEnd(span: ReadableSpan): void {
+  /** `span`: one that has ended. */
+  add(span: RecordedSpan): void {
     if (this.#isClosed || this.#queued.length >= this.#options.maxQueued) {
       this.#reportOutage(queueFullError);
       this.droppedFull += 1;
@@ -53,19 +58,11 @@ export class SpanExportQueue implements SpanProcessor {
     else this.#cancelTimer ??= this.#options.timers.after(this.#options.delayMs, this.#exportBatch);
   }
 
-  /** Resolves when no span is waiting. */
-  async forceFlush(): Promise<void> {
-    if (!this.#isExporting && this.#queued.length === 0) return;
-    const idle = new Promise<void>((resolve) => this.#onIdle.push(resolve));
-    if (!this.#isExporting) this.#exportBatch();
-    await idle;
-  }
-
   /** Exports what is waiting, for at most `withinMs`. */
   async close(withinMs: number): Promise<void> {
     const timeout = Promise.withResolvers<void>();
     const cancelTimer = this.#options.timers.after(withinMs, timeout.resolve);
-    await Promise.race([this.forceFlush(), timeout.promise]);
+    await Promise.race([this.#exportAll(), timeout.promise]);
     cancelTimer();
     this.#isClosed = true;
     this.#cancelTimer?.();
@@ -74,8 +71,12 @@ export class SpanExportQueue implements SpanProcessor {
     await Promise.race([this.#options.exporter.shutdown(), timeout.promise]);
   }
 
-  shutdown(): Promise<void> {
-    return this.close(0);
+  /** Resolves when no span is waiting. */
+  async #exportAll(): Promise<void> {
+    if (!this.#isExporting && this.#queued.length === 0) return;
+    const idle = new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    if (!this.#isExporting) this.#exportBatch();
+    await idle;
   }
 
   readonly #exportBatch = (): void => {

@@ -1,251 +1,80 @@
-import {
-  type Attributes,
-  type Context,
-  createTraceState,
-  type HrTime,
-  ROOT_CONTEXT,
-  type Span,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-} from '@opentelemetry/api';
-import { type DocumentNode, getOperationAST } from 'graphql';
-import type {
-  RequestTrace,
-  SpanAttributes,
-  SpanName,
-  TraceSpan,
-  TraceStart,
-  Tracing,
-} from '../telemetry/trace.ts';
+import type { DocumentNode } from 'graphql';
+import type { RequestTrace, SpanAttributes, SpanName, TraceStart, Tracing } from '../telemetry/trace.ts';
 import {
   isSampled,
   newTraceparent,
+  readTraceparent,
   readValidTraceHeaders,
-  type TraceHeaders,
 } from '../telemetry/traceContext.ts';
-import { hideLiterals } from './hideLiterals.ts';
+import type { OperationDescriptions } from './operationDescriptions.ts';
+import { kindOf, LocalTrace, RecordedSpan, remoteParentOf, spanKinds } from './recordedSpan.ts';
 
 interface SpanRecorderOptions {
-  readonly tracer: Tracer;
-  /** Adds the text of operations, without their literals. */
-  readonly recordsDocuments: boolean;
-  /** Which part of the traces that begin here is recorded. Others are recorded if their parent or their cause is. `undefined`:
-   *  the provider of the tracer decides. */
-  readonly sampleRatio: number | undefined;
+  readonly descriptions: OperationDescriptions;
+  /** Which part of the traces that begin here is recorded. Others are recorded if their parent or their cause is. */
+  readonly sampleRatio: number;
+  /** Takes spans that have ended. */
+  readonly onEnd: (span: RecordedSpan) => void;
 }
 
-interface SpanStart {
-  readonly kind: SpanKind;
-  readonly parent: Context;
-  readonly attributes: SpanAttributes;
-  readonly links: readonly SpanContext[];
-  readonly startedAt: number;
-  readonly clock: TraceClock;
-}
-
-/** Records spans with an OpenTelemetry tracer. Contexts are passed explicitly: fetches of several requests share batches and
- *  calls, so that "the active span" would be that of some request. */
+/** Records the spans of the traces that are sampled. Contexts are passed explicitly: fetches of several requests share
+ *  batches and calls, so that "the active span" would be that of some request. */
 export class SpanRecorder implements Tracing {
-  readonly #options: SpanRecorderOptions;
-  readonly #documents = new WeakMap<DocumentNode, string>();
+  readonly descriptions: OperationDescriptions;
+  readonly onEnd: (span: RecordedSpan) => void;
+  readonly #sampleRatio: number;
 
-  constructor(options: SpanRecorderOptions) {
-    this.#options = options;
+  constructor({ descriptions, sampleRatio, onEnd }: SpanRecorderOptions) {
+    this.descriptions = descriptions;
+    this.#sampleRatio = sampleRatio;
+    this.onEnd = onEnd;
   }
 
   startTrace(
     name: SpanName,
-    { headers, link, attributes = {}, startedAt }: TraceStart,
+    { headers, link, attributes, startedAt = performance.now() }: TraceStart,
   ): ReturnType<Tracing['startTrace']> {
     const received = readValidTraceHeaders(headers);
     if (!this.#mayRecord(received?.[1] ?? link))
       return { headers: received ?? ['traceparent', newTraceparent()], trace: undefined };
-    const parent = received && spanContextOf(received);
-    const clock = new TraceClock();
-    const span = this.start(name, {
-      kind: SpanKind.SERVER,
-      parent: parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent),
-      attributes,
-      links: toSpanContexts(link),
-      startedAt: startedAt ?? performance.now(),
-      clock,
-    });
-    return {
-      headers: headersOf(span),
-      trace: span.isRecording() ? this.#traceOf(span, clock) : undefined,
-    };
+    const parent = received && remoteParentOf(received);
+    const trace = new LocalTrace(this, received);
+    const root = new RecordedSpan(trace, name, spanKinds.server, parent, attributes, startedAt);
+    if (link !== undefined) root.addLink(['traceparent', link]);
+    return { headers: root.headers, trace: new RecordedTrace(root) };
   }
 
-  startLinked(name: SpanName, link: string, attributes: SpanAttributes = {}): RequestTrace | undefined {
-    const links = toSpanContexts(link);
-    return links.length === 0 || !this.#mayRecord(link)
+  startLinked(name: SpanName, link: string, attributes?: SpanAttributes): RequestTrace | undefined {
+    return readTraceparent(link) === undefined || !this.#mayRecord(link)
       ? undefined
-      : this.startCaused(name, links, attributes);
+      : this.startCaused(name, link, attributes);
   }
 
-  startCaused(
-    name: SpanName,
-    links: readonly SpanContext[],
-    attributes: SpanAttributes,
-  ): RequestTrace | undefined {
-    const clock = new TraceClock();
-    const startedAt = performance.now();
-    const kind = kindOf(name);
-    const span = this.start(name, { kind, parent: ROOT_CONTEXT, attributes, links, startedAt, clock });
-    return span.isRecording() ? this.#traceOf(span, clock) : undefined;
+  /** Starts a trace that links to the span with this `traceparent`. */
+  startCaused(name: SpanName, link: string, attributes: SpanAttributes | undefined): RequestTrace {
+    const trace = new LocalTrace(this, undefined);
+    const root = new RecordedSpan(trace, name, kindOf(name), undefined, attributes, performance.now());
+    root.addLink(['traceparent', link]);
+    return new RecordedTrace(root);
   }
 
   /** `cause`: `traceparent` of the parent, or of the span that a new trace links to. A job without the request that left it
    *  behind explains nothing, and neither does the request without its job. */
   #mayRecord(cause: string | undefined): boolean {
-    const { sampleRatio } = this.#options;
-    if (sampleRatio === undefined) return true;
-    return cause === undefined ? Math.random() < sampleRatio : isSampled(cause);
-  }
-
-  start(name: SpanName, { kind, parent, attributes, links, startedAt, clock }: SpanStart): Span {
-    return this.#options.tracer.startSpan(
-      name,
-      {
-        kind,
-        startTime: clock.toHrTime(startedAt),
-        attributes: definedOf(attributes),
-        links: links.map((context) => ({ context })),
-      },
-      parent,
-    );
-  }
-
-  describe(document: DocumentNode, operationName: string | undefined): SpanAttributes {
-    const operation = getOperationAST(document, operationName);
-    return {
-      'graphql.operation.name': operation?.name?.value.slice(0, maxNameLength),
-      'graphql.operation.type': operation?.operation,
-      'graphql.document': this.#options.recordsDocuments ? this.#textOf(document) : undefined,
-    };
-  }
-
-  #textOf(document: DocumentNode): string {
-    let text = this.#documents.get(document);
-    if (text === undefined) {
-      text = hideLiterals(document).slice(0, maxDocumentLength);
-      this.#documents.set(document, text);
-    }
-    return text;
-  }
-
-  #traceOf(span: Span, clock: TraceClock): RequestTrace {
-    const root = new RecordedSpan(this, span, clock);
-    const onOperation = (document: DocumentNode, operationName: string | undefined): void =>
-      root.setAttributes(this.describe(document, operationName));
-    return { root, current: root, onOperation };
+    return cause === undefined ? Math.random() < this.#sampleRatio : isSampled(cause);
   }
 }
 
-class RecordedSpan implements TraceSpan {
-  readonly #recorder: SpanRecorder;
-  readonly #span: Span;
-  readonly #clock: TraceClock;
-  #headers: TraceHeaders | undefined;
-  #context: Context | undefined;
-  #isEnded = false;
+class RecordedTrace implements RequestTrace {
+  readonly root: RecordedSpan;
+  current: RequestTrace['current'];
 
-  constructor(recorder: SpanRecorder, span: Span, clock: TraceClock) {
-    this.#recorder = recorder;
-    this.#span = span;
-    this.#clock = clock;
+  constructor(root: RecordedSpan) {
+    this.root = root;
+    this.current = root;
   }
 
-  get headers(): TraceHeaders {
-    this.#headers ??= headersOf(this.#span);
-    return this.#headers;
+  onOperation(document: DocumentNode, operationName: string | undefined): void {
+    this.root.setAttributes(this.root.trace.recorder.descriptions.of(document, operationName));
   }
-
-  startChild(name: SpanName, attributes: SpanAttributes = {}): TraceSpan {
-    this.#context ??= trace.setSpan(ROOT_CONTEXT, this.#span);
-    const clock = this.#clock;
-    const startedAt = performance.now();
-    const parent = this.#context;
-    const start = { kind: kindOf(name), parent, attributes, links: [], startedAt, clock };
-    return new RecordedSpan(this.#recorder, this.#recorder.start(name, start), clock);
-  }
-
-  startLinked(name: SpanName, attributes: SpanAttributes = {}): RequestTrace | undefined {
-    return this.#recorder.startCaused(name, [this.#span.spanContext()], attributes);
-  }
-
-  addLink([, traceparent]: TraceHeaders): void {
-    if (this.#isEnded) return;
-    for (const context of toSpanContexts(traceparent)) this.#span.addLink({ context });
-  }
-
-  setAttributes(attributes: SpanAttributes): void {
-    if (!this.#isEnded) this.#span.setAttributes(definedOf(attributes));
-  }
-
-  end(errorType?: string): void {
-    if (this.#isEnded) return;
-    if (errorType !== undefined) {
-      this.#span.setAttribute('error.type', errorType);
-      // By the semantic conventions, a caller that stops waiting is no failure.
-      if (errorType !== 'cancelled') this.#span.setStatus({ code: SpanStatusCode.ERROR });
-    }
-    this.#isEnded = true;
-    this.#span.end(this.#clock.toHrTime(performance.now()));
-  }
-}
-
-/** The clock of one trace: the monotonic one, set to the wall clock when the trace begins. Times within the trace are
- *  consistent although the wall clock may be changed. */
-class TraceClock {
-  readonly #offset = Date.now() - performance.now();
-
-  /** `time`: on `performance.now()`'s clock. */
-  toHrTime(time: number): HrTime {
-    const micros = Math.round((this.#offset + time) * 1000);
-    return [Math.floor(micros / 1e6), (micros % 1e6) * 1000];
-  }
-}
-
-const maxNameLength = 256;
-const maxDocumentLength = 16_384;
-
-function kindOf(name: SpanName): SpanKind {
-  return name === 'subgraph.fetch' ? SpanKind.CLIENT : SpanKind.INTERNAL;
-}
-
-function definedOf(attributes: SpanAttributes): Attributes {
-  const defined: Attributes = {};
-  for (const name in attributes) {
-    const value = attributes[name];
-    if (value !== undefined) defined[name] = value;
-  }
-  return defined;
-}
-
-function headersOf(span: Span): TraceHeaders {
-  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
-  const traceparent = `00-${traceId}-${spanId}-0${traceFlags & 1}`;
-  const state = traceState?.serialize() ?? '';
-  return state === '' ? ['traceparent', traceparent] : ['traceparent', traceparent, 'tracestate', state];
-}
-
-function spanContextOf([, traceparent = '', , tracestate]: TraceHeaders): SpanContext {
-  const [, traceId = '', spanId = '', flags = '0'] = traceparent.split('-');
-  return {
-    traceId,
-    spanId,
-    traceFlags: Number.parseInt(flags, 16) & 1,
-    isRemote: true,
-    ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
-  };
-}
-
-/** None for text that is no `traceparent`. */
-function toSpanContexts(traceparent: string | undefined): readonly SpanContext[] {
-  const headers = traceparent && readValidTraceHeaders(new Map([['traceparent', traceparent]]));
-  return headers ? [spanContextOf(headers)] : [];
 }

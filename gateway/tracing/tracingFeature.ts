@@ -2,8 +2,10 @@ import type { TracerProvider } from '@opentelemetry/api';
 import { maskSecrets } from '../config/addressSecrets.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { Tracing } from '../telemetry/trace.ts';
-import { createSpanExporter, createTracerProvider } from './createTracerProvider.ts';
+import { ApplicationTracing } from './applicationTracing.ts';
+import { createSpanExporter } from './createSpanExporter.ts';
 import { type GatewayIdentity, version } from './gatewayResource.ts';
+import { OperationDescriptions } from './operationDescriptions.ts';
 import { lastExportTimeoutMs } from './otlpExporterOptions.ts';
 import { SpanExportQueue } from './spanExportQueue.ts';
 import { SpanRecorder } from './spanRecorder.ts';
@@ -21,18 +23,16 @@ export class TracingFeature implements Feature {
   readonly #queue: SpanExportQueue | undefined;
 
   constructor(options: TracingFeatureOptions) {
-    const { otlp } = options.config.telemetry;
-    let provider = options.tracerProvider;
-    if (provider === undefined) {
-      this.#queue = createQueue(options);
-      provider = createTracerProvider(this.#queue, options.identity);
+    const { tracerProvider } = options;
+    const { documents, sampleRatio } = options.config.telemetry.otlp;
+    const descriptions = new OperationDescriptions(documents);
+    if (tracerProvider !== undefined) {
+      this.tracing = new ApplicationTracing(tracerProvider.getTracer('tributary', version), descriptions);
+      return;
     }
-    const tracer = provider.getTracer('tributary', version);
-    this.tracing = new SpanRecorder({
-      tracer,
-      recordsDocuments: otlp.documents,
-      sampleRatio: options.tracerProvider === undefined ? otlp.sampleRatio : undefined,
-    });
+    const queue = createQueue(options);
+    this.#queue = queue;
+    this.tracing = new SpanRecorder({ descriptions, sampleRatio, onEnd: (span) => queue.add(span) });
   }
 
   /** Exports the last spans. */
@@ -48,10 +48,11 @@ function createQueue({
   log,
   metrics,
   timers,
+  identity,
 }: TracingFeatureOptions): SpanExportQueue {
   const endpoint = maskSecrets(otlp.endpoint);
   const queue = new SpanExportQueue({
-    exporter: createSpanExporter(otlp),
+    exporter: createSpanExporter(otlp, identity),
     timers,
     // The message alone: the error has the response of the collector.
     onOutage: ({ message }) =>

@@ -1,10 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { TracerProvider } from '@opentelemetry/sdk-trace';
+import { OperationDescriptions } from '../../../gateway/tracing/operationDescriptions.ts';
 import { SpanRecorder } from '../../../gateway/tracing/spanRecorder.ts';
 
 function recorderWith(sampleRatio: number): SpanRecorder {
-  const tracer = new TracerProvider().getTracer('test');
-  return new SpanRecorder({ tracer, recordsDocuments: false, sampleRatio });
+  return new SpanRecorder({ descriptions: new OperationDescriptions(false), sampleRatio, onEnd: () => {} });
 }
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';

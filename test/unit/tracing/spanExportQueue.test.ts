@@ -1,27 +1,25 @@
 import { describe, expect, test } from '@jest/globals';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import { Registry } from 'prom-client';
-import { SpanExportQueue } from '../../../gateway/tracing/spanExportQueue.ts';
+import type { RecordedSpan } from '../../../gateway/tracing/recordedSpan.ts';
+import { type SpanBatchExporter, SpanExportQueue } from '../../../gateway/tracing/spanExportQueue.ts';
 import { registerTracingMetrics } from '../../../gateway/tracing/tracingMetrics.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 /** A collector that the test answers for. */
-class ManualExporter implements SpanExporter {
+class ManualExporter implements SpanBatchExporter {
   readonly batches: { readonly names: readonly string[]; readonly end: (result: ExportResult) => void }[] =
     [];
   isShutDown = false;
 
-  export(spans: ReadableSpan[], end: (result: ExportResult) => void): void {
+  export(spans: readonly RecordedSpan[], end: (result: ExportResult) => void): void {
     this.batches.push({ names: spans.map(({ name }) => name), end });
   }
 
   async shutdown(): Promise<void> {
     this.isShutDown = true;
   }
-
-  async forceFlush(): Promise<void> {}
 }
 
 const taken = { code: ExportResultCode.SUCCESS };
@@ -41,7 +39,7 @@ function started() {
     onRecovery: (dropped) => log.push(`recovered after ${dropped}`),
   });
   const add = (...names: string[]): void => {
-    for (const name of names) queue.onEnd({ name } as ReadableSpan);
+    for (const name of names) queue.add({ name } as unknown as RecordedSpan);
   };
   const names = (): readonly string[] => exporter.batches.map((batch) => batch.names.join());
   const answer = async (index: number, result: ExportResult): Promise<void> => {

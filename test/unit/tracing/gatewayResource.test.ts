@@ -1,18 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
-import { createTracerProvider } from '../../../gateway/tracing/createTracerProvider.ts';
-import { SpanExportQueue } from '../../../gateway/tracing/spanExportQueue.ts';
-import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { createGatewayResource } from '../../../gateway/tracing/gatewayResource.ts';
 
-function resourceOf(workerName?: string): ReadableSpan['resource']['attributes'] {
-  const queue = new SpanExportQueue({
-    exporter: { export: () => {}, shutdown: async () => {}, forceFlush: async () => {} },
-    timers: new FakeTimers(),
-    onOutage: () => {},
-    onRecovery: () => {},
-  });
-  const provider = createTracerProvider(queue, { instanceId: 'random-id', workerName });
-  return (provider.getTracer('test').startSpan('any') as unknown as ReadableSpan).resource.attributes;
+function resourceOf(workerName?: string): Readonly<Record<string, unknown>> {
+  return createGatewayResource({ instanceId: 'random-id', workerName }).attributes;
 }
 
 beforeEach(() => {

@@ -1,0 +1,205 @@
+import {
+  type Attributes,
+  type Context,
+  createTraceState,
+  type HrTime,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { DocumentNode } from 'graphql';
+import type {
+  RequestTrace,
+  SpanAttributes,
+  SpanName,
+  TraceSpan,
+  TraceStart,
+  Tracing,
+} from '../telemetry/trace.ts';
+import { readTraceparent, readValidTraceHeaders, type TraceHeaders } from '../telemetry/traceContext.ts';
+import type { OperationDescriptions } from './operationDescriptions.ts';
+
+interface SpanStart {
+  readonly kind: SpanKind;
+  readonly parent: Context;
+  readonly attributes: SpanAttributes;
+  readonly links: readonly SpanContext[];
+  readonly startedAt: number;
+  readonly clock: TraceClock;
+}
+
+/** Records spans with the tracer of an application, whose provider samples and exports them. Contexts are passed explicitly,
+ *  as in `SpanRecorder`. */
+export class ApplicationTracing implements Tracing {
+  readonly #tracer: Tracer;
+  readonly #descriptions: OperationDescriptions;
+
+  constructor(tracer: Tracer, descriptions: OperationDescriptions) {
+    this.#tracer = tracer;
+    this.#descriptions = descriptions;
+  }
+
+  startTrace(
+    name: SpanName,
+    { headers, link, attributes = {}, startedAt }: TraceStart,
+  ): ReturnType<Tracing['startTrace']> {
+    const received = readValidTraceHeaders(headers);
+    const parent = received && spanContextOf(received);
+    const clock = new TraceClock();
+    const span = this.start(name, {
+      kind: SpanKind.SERVER,
+      parent: parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent),
+      attributes,
+      links: toSpanContexts(link),
+      startedAt: startedAt ?? performance.now(),
+      clock,
+    });
+    return {
+      headers: headersOf(span),
+      trace: span.isRecording() ? this.#traceOf(span, clock) : undefined,
+    };
+  }
+
+  startLinked(name: SpanName, link: string, attributes: SpanAttributes = {}): RequestTrace | undefined {
+    const links = toSpanContexts(link);
+    return links.length === 0 ? undefined : this.startCaused(name, links, attributes);
+  }
+
+  startCaused(
+    name: SpanName,
+    links: readonly SpanContext[],
+    attributes: SpanAttributes,
+  ): RequestTrace | undefined {
+    const clock = new TraceClock();
+    const startedAt = performance.now();
+    const kind = kindOf(name);
+    const span = this.start(name, { kind, parent: ROOT_CONTEXT, attributes, links, startedAt, clock });
+    return span.isRecording() ? this.#traceOf(span, clock) : undefined;
+  }
+
+  start(name: SpanName, { kind, parent, attributes, links, startedAt, clock }: SpanStart): Span {
+    return this.#tracer.startSpan(
+      name,
+      {
+        kind,
+        startTime: clock.toHrTime(startedAt),
+        attributes: definedOf(attributes),
+        links: links.map((context) => ({ context })),
+      },
+      parent,
+    );
+  }
+
+  #traceOf(span: Span, clock: TraceClock): RequestTrace {
+    const root = new ApplicationSpan(this, span, clock);
+    const onOperation = (document: DocumentNode, operationName: string | undefined): void =>
+      root.setAttributes(this.#descriptions.of(document, operationName));
+    return { root, current: root, onOperation };
+  }
+}
+
+class ApplicationSpan implements TraceSpan {
+  readonly #tracing: ApplicationTracing;
+  readonly #span: Span;
+  readonly #clock: TraceClock;
+  #headers: TraceHeaders | undefined;
+  #context: Context | undefined;
+  #isEnded = false;
+
+  constructor(tracing: ApplicationTracing, span: Span, clock: TraceClock) {
+    this.#tracing = tracing;
+    this.#span = span;
+    this.#clock = clock;
+  }
+
+  get headers(): TraceHeaders {
+    this.#headers ??= headersOf(this.#span);
+    return this.#headers;
+  }
+
+  startChild(name: SpanName, attributes: SpanAttributes = {}): TraceSpan {
+    this.#context ??= trace.setSpan(ROOT_CONTEXT, this.#span);
+    const clock = this.#clock;
+    const startedAt = performance.now();
+    const parent = this.#context;
+    const start = { kind: kindOf(name), parent, attributes, links: [], startedAt, clock };
+    return new ApplicationSpan(this.#tracing, this.#tracing.start(name, start), clock);
+  }
+
+  startLinked(name: SpanName, attributes: SpanAttributes = {}): RequestTrace | undefined {
+    return this.#tracing.startCaused(name, [this.#span.spanContext()], attributes);
+  }
+
+  addLink([, traceparent]: TraceHeaders): void {
+    if (this.#isEnded) return;
+    for (const context of toSpanContexts(traceparent)) this.#span.addLink({ context });
+  }
+
+  setAttributes(attributes: SpanAttributes): void {
+    if (!this.#isEnded) this.#span.setAttributes(definedOf(attributes));
+  }
+
+  end(errorType?: string): void {
+    if (this.#isEnded) return;
+    if (errorType !== undefined) {
+      this.#span.setAttribute('error.type', errorType);
+      // By the semantic conventions, a caller that stops waiting is no failure.
+      if (errorType !== 'cancelled') this.#span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    this.#isEnded = true;
+    this.#span.end(this.#clock.toHrTime(performance.now()));
+  }
+}
+
+/** The clock of one trace: the monotonic one, set to the wall clock when the trace begins. Times within the trace are
+ *  consistent although the wall clock may be changed. */
+class TraceClock {
+  readonly #offset = Date.now() - performance.now();
+
+  /** `time`: on `performance.now()`'s clock. */
+  toHrTime(time: number): HrTime {
+    const micros = Math.round((this.#offset + time) * 1000);
+    return [Math.floor(micros / 1e6), (micros % 1e6) * 1000];
+  }
+}
+
+function kindOf(name: SpanName): SpanKind {
+  return name === 'subgraph.fetch' ? SpanKind.CLIENT : SpanKind.INTERNAL;
+}
+
+function definedOf(attributes: SpanAttributes): Attributes {
+  const defined: Attributes = {};
+  for (const name in attributes) {
+    const value = attributes[name];
+    if (value !== undefined) defined[name] = value;
+  }
+  return defined;
+}
+
+function headersOf(span: Span): TraceHeaders {
+  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  const traceparent = `00-${traceId}-${spanId}-0${traceFlags & 1}`;
+  const state = traceState?.serialize() ?? '';
+  return state === '' ? ['traceparent', traceparent] : ['traceparent', traceparent, 'tracestate', state];
+}
+
+function spanContextOf([, traceparent = '', , tracestate]: TraceHeaders): SpanContext {
+  const [, traceId = '', spanId = '', flags = '0'] = traceparent.split('-');
+  return {
+    traceId,
+    spanId,
+    traceFlags: Number.parseInt(flags, 16) & 1,
+    isRemote: true,
+    ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
+  };
+}
+
+/** None for text that is no `traceparent`. */
+function toSpanContexts(traceparent: string | undefined): readonly SpanContext[] {
+  const valid = traceparent && readTraceparent(traceparent);
+  return valid ? [spanContextOf(['traceparent', valid])] : [];
+}
