@@ -125,7 +125,7 @@ export class InsightsFeature implements Feature {
       trace instanceof ExplainedTrace
         ? (isFirst: boolean) => explainPayload(trace, startedAt, isFirst ? operation.plan : undefined)
         : undefined;
-    const isDetailed = !isJoined && (plan.takeTurn() || this.#recordsAll);
+    const isDetailed = !isJoined && (plan.takeTurn(startedAt) || this.#recordsAll);
     return new AnswerTimes(plan, startedAt, isDetailed, explain);
   }
 

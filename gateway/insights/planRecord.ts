@@ -30,6 +30,7 @@ export class PlanRecord implements AnswerRecorder {
   readonly #samples: AnswerSample[] = [];
   #sampleCount = 0;
   #uses = 0;
+  #sampledAt = Number.NEGATIVE_INFINITY;
   #deferCandidates: readonly DeferCandidate[] | undefined;
 
   /** `operation`: one with this plan. The record does not keep it alive, because its supergraph may be replaced. */
@@ -41,11 +42,14 @@ export class PlanRecord implements AnswerRecorder {
     this.#window = new RecentWindow(options.windowMs, options.now(), () => new PlanAnswers(options.plan));
   }
 
-  /** Whether the next answer is recorded step by step: each of the first ones, so that rare operations are known, and a
-   *  sample of the others. */
-  takeTurn(): boolean {
+  /** Whether an answer that begins `at` this time is recorded step by step: each of the first ones, so that rare operations
+   *  are known, and a sample of the others. */
+  takeTurn(at: number): boolean {
     this.#uses += 1;
-    return this.#uses <= fullyRecordedAnswers || this.#uses % sampleInterval === 0;
+    if (this.#uses <= fullyRecordedAnswers) return true;
+    if (this.#uses % sampleInterval !== 0 || at - this.#sampledAt < minSampleGapMs) return false;
+    this.#sampledAt = at;
+    return true;
   }
 
   onEnd(timings: AnswerTimings, end: ResponseEnd, sample: AnswerSample | undefined): void {
@@ -85,4 +89,6 @@ export class PlanRecord implements AnswerRecorder {
 const fullyRecordedAnswers = 32;
 /** Of the answers after the first ones, each so many-th is recorded step by step. */
 const sampleInterval = 16;
+/** More samples of an operation say nothing new, and each takes as long as ten other answers. */
+const minSampleGapMs = 20;
 export const maxSamples = 32;

@@ -133,12 +133,14 @@ describe('the table of operations', () => {
     expect([table.size, table.unrecorded]).toEqual([11, 15]);
   });
 
-  test('records the first answers of a plan step by step, and then each sixteenth', () => {
+  test('records the first answers of a plan step by step, and then each sixteenth, but at most one in 20 ms', () => {
     const { planOf } = createTable();
     const plan = planOf(parse('{ a }')) as PlanRecord;
-    const turns = Array.from({ length: 64 }, () => plan.takeTurn());
-    expect(turns.lastIndexOf(true)).toBe(63);
-    expect(turns.filter(Boolean)).toHaveLength(34);
+    const takeTurns = (from: number, gapMs: number): number[] =>
+      Array.from({ length: 64 }, (_, index) => (plan.takeTurn(from + index * gapMs) ? index : -1));
+    const isTaken = (index: number): boolean => index >= 0;
+    expect(takeTurns(0, 2).filter(isTaken)).toEqual([...Array.from({ length: 32 }).keys(), 47, 63]);
+    expect(takeTurns(1_000, 1).filter(isTaken)).toEqual([15, 47]);
   });
 
   test('forgets what is older than ten minutes when an operation is used again', () => {
