@@ -5,7 +5,7 @@ import { isObject } from '../json/isObject.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
-import type { Tracing } from '../telemetry/trace.ts';
+import type { RequestTrace, Tracing } from '../telemetry/trace.ts';
 import type { AdmissionResult, CompleteResult } from './admissionResult.ts';
 import type { ApolloPipeline, ApolloRequest, ExecuteOperation } from './apolloPipeline.ts';
 import type { Authentication } from './authentication/authentication.ts';
@@ -14,7 +14,7 @@ import type { ClientRequest } from './clientRequest.ts';
 import type { TrustedDocuments } from './documents/trustedDocuments.ts';
 import { headersOf, statusOf } from './errorResponse.ts';
 import { HttpError } from './httpError.ts';
-import { respondTraced, startRequestTrace } from './operationTrace.ts';
+import { endFailedTrace, endTraceWith, startRequestTrace } from './operationTrace.ts';
 import { readGetParameters, writeGetParameters } from './readGetParameters.ts';
 import { recordOutcome } from './recordOutcome.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
@@ -83,12 +83,25 @@ export class Admission {
     const { headers, trace } = startRequestTrace(tracing, client);
     client.traceHeaders = headers;
     client.trace = trace;
-    const responding = this.#respond(request, client);
-    return trace === undefined ? responding : respondTraced(responding, trace);
+    return this.#respond(request, client, trace);
   }
 
-  async #respond(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
-    const result = await this.#admit(request, client);
+  async #respond(
+    request: AdmissionRequest,
+    client: ClientRequest,
+    trace?: RequestTrace,
+  ): Promise<AdmissionResult> {
+    let result: AdmissionResult;
+    try {
+      result = this.#completeResult(await this.#admit(request, client), client);
+    } catch (error) {
+      if (trace !== undefined) endFailedTrace(trace, error);
+      throw error;
+    }
+    return trace === undefined ? result : endTraceWith(trace, result);
+  }
+
+  #completeResult(result: AdmissionResult, client: ClientRequest): AdmissionResult {
     if (result.kind === 'complete' && result.caching !== undefined) {
       const caching = this.#options.authentication.restrictCaching(client.caller, result.caching);
       return addHeaders({ ...result, caching }, client.responseHeaders);

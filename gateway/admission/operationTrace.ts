@@ -26,19 +26,14 @@ export function errorTypeOf(error: unknown): string {
       : 'unknown';
 }
 
+/** Ends the trace of an operation that has no response. */
+export function endFailedTrace(trace: RequestTrace, error: unknown): void {
+  const isExpected = error instanceof HttpError || error instanceof GatewayError;
+  endWithStatus(trace, isExpected ? error.status : 500, errorTypeOf(error));
+}
+
 /** Ends the trace of an operation with its response, or with the last payload of it. */
-export async function respondTraced(
-  responding: Promise<AdmissionResult>,
-  trace: RequestTrace,
-): Promise<AdmissionResult> {
-  let result: AdmissionResult;
-  try {
-    result = await responding;
-  } catch (error) {
-    const isExpected = error instanceof HttpError || error instanceof GatewayError;
-    endWithStatus(trace, isExpected ? error.status : 500, errorTypeOf(error));
-    throw error;
-  }
+export function endTraceWith(trace: RequestTrace, result: AdmissionResult): AdmissionResult {
   if (result.kind === 'complete') {
     endWithStatus(trace, result.status, result.isExecuted ? undefined : firstErrorCode(result));
     return result;

@@ -1,7 +1,7 @@
 import type { DestinationStream } from 'pino';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 
-const maxBatchLength = 16_384;
+const maxBatchLength = 32_768;
 export const maxBatchMs = 100;
 
 /** Writes access lines in batches: a system call for each would cost as much as all else that the log does. Every other

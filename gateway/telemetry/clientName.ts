@@ -1,3 +1,5 @@
+import { headerOf } from './headerOf.ts';
+
 export interface ClientNameHeaders {
   /** Header names in lower case. The first header with a value is used. */
   readonly clientNameHeaders: readonly string[];
@@ -20,7 +22,7 @@ export function readClientName(
 
 function firstOf(headers: ReadonlyMap<string, string>, names: readonly string[]): string | undefined {
   for (const name of names) {
-    const value = headers.get(name)?.trim();
+    const value = headerOf(headers, name)?.trim();
     if (value !== undefined && value !== '') return value;
   }
   return undefined;

@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import { headerOf } from './headerOf.ts';
 
 /** The headers `traceparent` and `tracestate` of a trace, as name, value, name, value; empty without a trace. */
 export type TraceHeaders = readonly string[];
@@ -9,16 +10,17 @@ export const noTrace: TraceHeaders = [];
  *  invalid or long `tracestate` is dropped: both would reach every subgraph and its trace backend. `headers` has lower
  *  case names. */
 export function readTraceHeaders(headers: ReadonlyMap<string, string>): TraceHeaders {
-  if (!headers.has('traceparent')) return noTrace;
+  if (headerOf(headers, 'traceparent') === undefined) return noTrace;
   // The state belongs to the trace that cannot be continued.
   return readValidTraceHeaders(headers) ?? ['traceparent', newTraceparent()];
 }
 
 /** The same; `undefined` without a valid `traceparent`. */
 export function readValidTraceHeaders(headers: ReadonlyMap<string, string>): TraceHeaders | undefined {
-  const traceparent = readTraceparent(headers.get('traceparent') ?? '');
+  const received = headerOf(headers, 'traceparent');
+  const traceparent = received === undefined ? undefined : readTraceparent(received);
   if (traceparent === undefined) return undefined;
-  const tracestate = headers.get('tracestate');
+  const tracestate = headerOf(headers, 'tracestate');
   return tracestate !== undefined && isTracestate(tracestate)
     ? ['traceparent', traceparent, 'tracestate', tracestate]
     : ['traceparent', traceparent];
@@ -45,7 +47,7 @@ export const spanIdBytes = 8;
 
 /** Random ids, as texts and as numbers. A call of the random generator takes as long as many ids. */
 export class RandomIds {
-  readonly #bytes = Buffer.alloc(4096);
+  readonly #bytes = Buffer.alloc(16_384);
   #text = '';
   #start = 0;
   #end = this.#bytes.length;

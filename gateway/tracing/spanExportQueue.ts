@@ -42,7 +42,7 @@ export class SpanExportQueue {
   #onIdle: (() => void)[] = [];
 
   constructor(options: SpanExportQueueOptions) {
-    this.#options = { maxQueued: 4096, batchSize: 1024, delayMs: 1000, ...options };
+    this.#options = { maxQueued: 4096, batchSize: 2048, delayMs: 1000, ...options };
   }
 
   /** `span`: one that has ended. */

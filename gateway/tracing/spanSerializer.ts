@@ -61,7 +61,7 @@ export class SpanSerializer {
 }
 
 /** Of a batch of usual spans. */
-const initialBytes = 256 * 1024;
+const initialBytes = 512 * 1024;
 /** Two tags, and two lengths of at most five bytes. */
 const maxHeadBytes = 12;
 /** More than any part of a span has without its texts. */

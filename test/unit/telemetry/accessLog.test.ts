@@ -86,7 +86,7 @@ test('access lines are written together after a short time, and at once before a
 test('many access lines are written before their time', () => {
   const { writes, writeIds } = open();
   for (let id = 0; id < 1_000; id++) writeIds(String(id));
-  expect(writes.length).toBeGreaterThan(5);
+  expect(writes.length).toBeGreaterThan(2);
   const written = writes.flat();
   expect(written).toEqual(written.map((_, index) => String(index)));
 });
