@@ -69,13 +69,14 @@ export class RecordedSpan implements TraceSpan, ParentSpan {
   readonly startedAt: number;
   endedAt = 0;
   /** As they were set. Later ones replace earlier ones of the same name. */
-  readonly attributes: SpanAttributes[];
+  readonly attributes: (SpanAttributes | undefined)[];
   /** Valid `traceparent`s. */
   links: string[] | undefined;
   errorType: string | undefined;
   isError = false;
   #headers: TraceHeaders | undefined;
   #isEnded = false;
+  #attributeSets = 1;
 
   constructor(
     trace: LocalTrace,
@@ -93,7 +94,8 @@ export class RecordedSpan implements TraceSpan, ParentSpan {
     this.idHigh = ids.wordAt(0);
     this.idLow = ids.wordAt(1);
     this.parent = parent;
-    this.attributes = attributes === undefined ? [] : [attributes];
+    // With room for all that stages set: an array that grows takes room for 16 more.
+    this.attributes = [attributes, undefined, undefined, undefined];
     this.startedAt = startedAt;
   }
 
@@ -125,7 +127,9 @@ export class RecordedSpan implements TraceSpan, ParentSpan {
   }
 
   setAttributes(attributes: SpanAttributes): void {
-    if (!this.#isEnded) this.attributes.push(attributes);
+    if (this.#isEnded) return;
+    this.attributes[this.#attributeSets] = attributes;
+    this.#attributeSets += 1;
   }
 
   end(errorType?: string): void {
@@ -135,6 +139,8 @@ export class RecordedSpan implements TraceSpan, ParentSpan {
     // By the semantic conventions, a caller that stops waiting is no failure.
     this.isError = errorType !== undefined && errorType !== 'cancelled';
     this.endedAt = performance.now();
+    // Little is to wait for the export.
+    this.#headers = undefined;
     this.trace.recorder.onEnd(this);
   }
 }

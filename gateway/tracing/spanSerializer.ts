@@ -188,7 +188,8 @@ const twoTo32 = 2 ** 32;
 function writeAttributes(writer: ProtobufWriter, { attributes, errorType }: RecordedSpan): void {
   if (errorType !== undefined) writeAttribute(writer, tag.attribute, errorTypeName, errorType);
   for (let index = 0; index < attributes.length; index++) {
-    const set = attributes[index] as SpanAttributes;
+    const set = attributes[index];
+    if (set === undefined) continue;
     for (const name in set) {
       const value = set[name];
       if (value === undefined || isReplaced(name, attributes, index + 1)) continue;
@@ -200,9 +201,9 @@ function writeAttributes(writer: ProtobufWriter, { attributes, errorType }: Reco
 
 const errorTypeName = 'error.type';
 
-function isReplaced(name: string, attributes: readonly SpanAttributes[], from: number): boolean {
+function isReplaced(name: string, attributes: RecordedSpan['attributes'], from: number): boolean {
   for (let index = from; index < attributes.length; index++)
-    if ((attributes[index] as SpanAttributes)[name] !== undefined) return true;
+    if (attributes[index]?.[name] !== undefined) return true;
   return false;
 }
 
