@@ -6,16 +6,24 @@ import {
   type TraceHeaders,
   traceIdBytes,
 } from '../telemetry/traceContext.ts';
-import type { SpanRecorder } from './spanRecorder.ts';
+import type { OperationDescriptions } from './operationDescriptions.ts';
 
 /** Kinds of spans, with their numbers in OTLP. */
 export const spanKinds = { internal: 1, server: 2, client: 3 } as const;
 
 type SpanKind = (typeof spanKinds)[keyof typeof spanKinds];
 
+/** What records the spans of a trace. */
+interface Recorder {
+  readonly descriptions: OperationDescriptions;
+  readonly onEnd: (span: RecordedSpan) => void;
+  /** Starts a trace that links to the span with this `traceparent`. */
+  startCaused(name: SpanName, link: string, attributes: SpanAttributes | undefined): RequestTrace;
+}
+
 /** What the spans of one trace have in common. */
 export class LocalTrace {
-  readonly recorder: SpanRecorder;
+  readonly recorder: Recorder;
   readonly id: string;
   /** The id as 32-bit integers: it is written as bytes. */
   readonly idWords: readonly number[];
@@ -25,7 +33,7 @@ export class LocalTrace {
   readonly offsetMs = Date.now() - performance.now();
 
   /** `headers`: of the trace that is continued; `undefined` for a new one. */
-  constructor(recorder: SpanRecorder, headers: TraceHeaders | undefined) {
+  constructor(recorder: Recorder, headers: TraceHeaders | undefined) {
     this.recorder = recorder;
     const [, traceparent, , state] = headers ?? [];
     this.state = state;
