@@ -9,7 +9,7 @@ import { runWorker } from './runWorker.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { collectAloneOnOneCore } from './singleCore.ts';
 import { superviseWorkers } from './superviseWorkers.ts';
-import { restartWithYoungGeneration } from './youngGeneration.ts';
+import { createObjectsInYoungGeneration, restartWithYoungGeneration } from './youngGeneration.ts';
 
 export interface ServeOptions extends ConfigOverrides {
   readonly config?: string | undefined;
@@ -22,6 +22,7 @@ export async function serve(
   onReady: () => void,
 ): Promise<number> {
   const config = loadConfig({ file, overrides, env: process.env });
+  createObjectsInYoungGeneration();
   collectAloneOnOneCore();
   if (cluster.isWorker) return runWorker(config, onReady);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
