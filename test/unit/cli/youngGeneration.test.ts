@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
-import { createObjectsInYoungGeneration, flagsWithYoungGeneration } from '../../../gateway/cli/youngGeneration.ts';
+import {
+  createObjectsInYoungGeneration,
+  flagsWithYoungGeneration,
+} from '../../../gateway/cli/youngGeneration.ts';
 
 test('the flag for the young generation is added to the other flags', () => {
   expect(flagsWithYoungGeneration(['--enable-source-maps'], '')).toEqual([
