@@ -33,7 +33,9 @@ export async function startTarget(
   const child = startChild(target.name, {
     core: target.usesAllCores ? 'any' : 'target',
     ...(executable === undefined
-      ? { args: [`--max-semi-space-size=${youngGeneration}`, ...args] }
+      ? {
+          args: [`--max-semi-space-size=${youngGeneration}`, '--no-allocation-site-pretenuring', ...args],
+        }
       : { executable, args }),
     env,
   });
