@@ -30,7 +30,7 @@ export class LocalTrace {
   readonly state: string | undefined;
   /** What `performance.now()` is added to, for milliseconds since 1970. Set when the trace begins: times within it are
    *  consistent although the clock of the machine may be changed. */
-  readonly offsetMs = Date.now() - performance.now();
+  readonly offsetMs = currentOffsetMs();
 
   /** `headers`: of the trace that is continued; `undefined` for a new one. */
   constructor(recorder: Recorder, headers: TraceHeaders | undefined) {
@@ -46,6 +46,18 @@ export class LocalTrace {
       this.idWords = [0, 8, 16, 24].map((at) => parseWord(this.id, at));
     }
   }
+}
+
+/** The wall clock has whole milliseconds. With an offset from it for each trace, times of two traces would differ by up to
+ *  one: a job could end before the fetch that it waits for. So traces have the same offset, until the clock is changed. */
+const maxClockDifferenceMs = 20;
+
+let offsetMs = performance.timeOrigin;
+
+function currentOffsetMs(): number {
+  const now = Date.now() - performance.now();
+  if (Math.abs(now - offsetMs) > maxClockDifferenceMs) offsetMs = now;
+  return offsetMs;
 }
 
 const ids = new RandomIds();
