@@ -233,31 +233,14 @@ export class Pipeline {
     });
   }
 
-  #respond({ operation, request, context, fetches, startedAt, cost }: OperationRun): StartedResponse {
-    const { errorPolicy: policy, answerSize: maxBytes, executionQueue } = this.#options;
+  #respond(run: OperationRun): StartedResponse {
+    const { operation, request, context, fetches, startedAt } = run;
     const execution = this.#createExecution(operation, request, context, fetches, { startedAt });
-    const response = new OperationResponse({
-      operation,
-      request,
-      context,
-      execution,
-      executionQueue,
-      policy,
-      maxBytes,
-      cost,
-    });
-    return { execution, outcome: response.respond() };
+    return { execution, outcome: this.#createResponse(run, execution).respond() };
   }
 
-  #respondWithEnrichments({
-    operation,
-    request,
-    context,
-    fetches,
-    startedAt,
-    cost,
-  }: OperationRun): Promise<SingleOutcome | IncrementalOutcome> {
-    const { errorPolicy: policy, answerSize: maxBytes, executionQueue } = this.#options;
+  #respondWithEnrichments(run: OperationRun): Promise<SingleOutcome | IncrementalOutcome> {
+    const { operation, request, context, fetches, startedAt } = run;
     const coordinator = this.#options.enrichment as EnrichmentCoordinator;
     const plan = coordinator.budgetPlanFor(operation, request, context.preferences);
     const budget = new LatencyBudget();
@@ -275,7 +258,17 @@ export class Pipeline {
       startedAt,
       coordinator,
     });
-    const options = {
+    return this.#createResponse(run, execution, enrichments).respond();
+  }
+
+  /** `execution`: not started. */
+  #createResponse(
+    { operation, request, context, cost }: OperationRun,
+    execution: Execution,
+    enrichments?: RequestEnrichments,
+  ): OperationResponse {
+    const { errorPolicy: policy, answerSize: maxBytes, executionQueue } = this.#options;
+    return new OperationResponse({
       operation,
       request,
       context,
@@ -285,8 +278,7 @@ export class Pipeline {
       maxBytes,
       cost,
       enrichments,
-    };
-    return new OperationResponse(options).respond();
+    });
   }
 
   #subscribe(

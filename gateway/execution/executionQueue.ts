@@ -19,8 +19,7 @@ const saturatedShare = 0.8;
 const spareShare = 2;
 
 interface ExecutionQueueOptions {
-  /** How long an execution may wait while there have always been others that wait, in milliseconds
-   *  (`overload.executionQueueTime`). */
+  /** How long an execution may wait, in milliseconds (`overload.executionQueueTime`). */
   readonly queueTimeMs: number;
   readonly timers: Timers;
   /** Of the event loop since its last call, from 0 to 1. */
@@ -34,9 +33,8 @@ interface ExecutionQueueOptions {
  *  loop has time left, executions wait for subgraphs, and any number of them may do so: the limit grows before they reach
  *  it. Only when very many start in the same moment, some of them wait until the effect of the first ones is known.
  *
- *  Those that wait start by their priority, and then in the order of arrival. If the queue was not empty for `queueTimeMs`,
- *  it is overloaded, and works like an overloaded `CallQueue`: the newest goes first, and those that have waited for longer
- *  fail. An execution that need not wait costs a few comparisons. */
+ *  Those that wait start by their priority, and then in the order of arrival. One that has waited for `queueTimeMs` fails, and
+ *  then the newest goes first, as in an overloaded `CallQueue`. An execution that need not wait costs a few comparisons. */
 export class ExecutionQueue {
   readonly #options: ExecutionQueueOptions;
   readonly #queue: CallQueue;

@@ -59,7 +59,7 @@ interface OperationResponseOptions {
   /** For clients that may see it (`ErrorPolicy.exposeSubgraphs`). */
   readonly cost?: OperationCost | undefined;
   /** Omitted when the operation has no enrichments. */
-  readonly enrichments?: ResponseEnrichments;
+  readonly enrichments?: ResponseEnrichments | undefined;
 }
 
 /** Runs an execution and responds: once, or with payloads that follow the first one. A response without deferred
