@@ -44,6 +44,8 @@ interface LocalPipelineOptions {
   readonly enrichment?: EnrichmentCoordinator;
   /** Without it, clients may read everything. */
   readonly authorizer?: Authorizer;
+  /** Without it, executions never wait for long. */
+  readonly executionQueue?: ExecutionQueue;
 }
 
 export interface LocalAnswer {
@@ -90,6 +92,12 @@ export function createLocalPipeline({
   subscriptions,
   enrichment,
   authorizer,
+  executionQueue = new ExecutionQueue({
+    queueTimeMs: Number.POSITIVE_INFINITY,
+    timers: systemTimers,
+    readUtilization: () => 0,
+    onDrop: () => {},
+  }),
 }: LocalPipelineOptions): LocalPipeline {
   const loaded: Supergraph = {
     id: 'local',
@@ -119,12 +127,7 @@ export function createLocalPipeline({
     openStream: () => () => {},
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
     answerSize: Number.POSITIVE_INFINITY,
-    executionQueue: new ExecutionQueue({
-      queueTimeMs: Number.POSITIVE_INFINITY,
-      timers: systemTimers,
-      readUtilization: () => 0,
-      onDrop: () => {},
-    }),
+    executionQueue,
     onInternalError: (cause) => {
       throw cause;
     },

@@ -1,7 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { buildSchema } from 'graphql';
 import { ExecutionQueue } from '../../../gateway/execution/executionQueue.ts';
 import type { RequestPriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
+import { yieldToEventLoop } from '../../../gateway/time/yieldToEventLoop.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { createLocalPipeline } from '../../harness/localPipeline.ts';
 
 const sampleMs = 20;
 function createQueue() {
@@ -180,4 +183,40 @@ describe('the queue of executions', () => {
     await settle();
     expect(log.slice(-2).toSorted()).toEqual(['gone: REQUEST_ABORTED', 'too late: DEADLINE_EXCEEDED']);
   });
+});
+
+test('an operation calls no subgraph until it is its turn, and leaves its turn to others when it has ended', async () => {
+  const { queue, fill, end, enter, log } = createQueue();
+  await fill();
+  const sdl = 'type Query { answer: Int }';
+  const schema = buildSchema(sdl);
+  const pipeline = createLocalPipeline({
+    planner: {
+      plan: async () => ({
+        kind: 'QueryPlan',
+        node: {
+          kind: 'Fetch',
+          serviceName: 'only',
+          operation: '{ answer }',
+          operationKind: 'query',
+          variableUsages: [],
+        },
+      }),
+      close: async () => {},
+    },
+    sdl,
+    apiSchema: schema,
+    subgraphs: new Map([['only', schema]]),
+    executionQueue: queue,
+  });
+  const answer = pipeline.execute('{ answer }');
+  for (let n = 0; n < 100 && queue.length === 0; n++) await yieldToEventLoop();
+  expect(queue.length).toBe(1);
+  expect(pipeline.calls).toEqual([]);
+  enter('next', { deadline: Number.POSITIVE_INFINITY });
+  await end();
+  expect(await answer).toEqual({ data: { answer: null } });
+  expect(pipeline.calls).toHaveLength(1);
+  await settle();
+  expect(log).toEqual(['next']);
 });
