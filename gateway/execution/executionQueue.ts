@@ -16,7 +16,7 @@ const saturatedUtilization = 0.97;
 const spareUtilization = 0.9;
 /** The new limit after such samples, as a multiple of the executions that are under way. */
 const saturatedShare = 0.8;
-const spareShare = 2;
+const spareShare = 1.5;
 
 interface ExecutionQueueOptions {
   /** How long an execution may wait, in milliseconds (`overload.executionQueueTime`). */

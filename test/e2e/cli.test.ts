@@ -648,7 +648,12 @@ overload: { eventLoopDelay: 0s, memory: 1 }
   });
 
   test.each([[[]], [['--workers', '2']]])('fails when the port is in use: %p', async (args) => {
-    const holder = createServer().listen(0, '127.0.0.1');
+    // As a gateway does, which could then share the port.
+    const holder = createServer().listen({
+      port: 0,
+      host: '127.0.0.1',
+      reusePort: process.platform === 'linux',
+    });
     await once(holder, 'listening');
     const address = holder.address();
     const port = typeof address === 'object' ? `${address?.port}` : '';

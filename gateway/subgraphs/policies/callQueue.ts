@@ -60,7 +60,7 @@ interface QueueEntry {
 const turnsPerFairTurn = 32;
 
 /** With a busier event loop, calls wait because the gateway itself is slow. */
-const saturatedUtilization = 0.95;
+const saturatedUtilization = 0.9;
 
 /** How much each service time changes the average. */
 const serviceTimeSmoothing = 0.1;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   createServer,
   type IncomingMessage,
@@ -5,11 +6,12 @@ import {
   type RequestListener,
   type Server,
 } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { CompressionPolicy } from './compression.ts';
 import { compressReplies } from './compressReplies.ts';
+import { FurtherSockets } from './furtherSockets.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { type KnownRoute, rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
@@ -21,6 +23,7 @@ interface HttpListener {
   readonly server: Server;
   /** Set if the listener uses TLS. */
   readonly tls: TlsServer | undefined;
+  readonly furtherSockets: FurtherSockets;
   readonly routes: FastifyInstance;
   /** The routes that were added to `routes`, by URL. */
   readonly knownRoutes: ReadonlyMap<string, KnownRoute>;
@@ -81,38 +84,62 @@ export function createHttpListener({
   });
   if (server === undefined) throw new Error('Fastify did not call serverFactory.');
   compressReplies(routes, compression);
-  return { server, tls, routes, knownRoutes: rejectUnknownRoutes(routes) };
+  return {
+    server,
+    tls,
+    furtherSockets: new FurtherSockets(),
+    routes,
+    knownRoutes: rejectUnknownRoutes(routes),
+  };
 }
 
-/** Starts listening; returns the URL without a path. `isPortShared`: other processes listen on the port too.
+interface ListenOptions {
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  /** Whether other processes listen on the port too. */
+  readonly isPortShared: boolean;
+  /** Whether many clients may connect at once. */
+  readonly isForClients: boolean;
+}
+
+/** Starts listening; returns the URL without a path.
  *  @throws when the port is not available, and a `ConfigError` for certificate files that cannot be used. */
 export async function startListening(
-  { server, routes, tls }: HttpListener,
-  { host, port }: { host: string; port: number },
-  isPortShared: boolean,
+  { server, routes, tls, furtherSockets }: HttpListener,
+  { host, port, isPortShared, isForClients }: ListenOptions,
 ): Promise<string> {
   await tls?.readCertificate();
   await routes.ready();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    // Linux spreads the connections evenly over the sockets on one port. Elsewhere, Node's cluster module shares one socket.
-    const reusePort = isPortShared && process.platform === 'linux';
-    server.listen({ port, host, reusePort }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+  // Linux spreads the connections evenly over the sockets on one port. Elsewhere, Node's cluster module shares one socket.
+  const reusePort = (isPortShared || isForClients) && process.platform === 'linux';
+  if (reusePort && !isPortShared && port !== 0) await checkPort(host, port);
+  server.listen({ port, host, reusePort });
+  await once(server, 'listening');
   const address = server.address() as AddressInfo;
+  if (reusePort && isForClients) {
+    await furtherSockets.listen(address, server, { allowHalfOpen: tls === undefined });
+  }
   return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
 
+/** @throws when another process listens on the port: with `reusePort`, Linux would let them share it. */
+async function checkPort(host: string, port: number): Promise<void> {
+  const server = createNetServer().listen(port, host);
+  await once(server, 'listening');
+  server.close();
+  await once(server, 'close');
+}
+
 /** Stops accepting connections; resolves when all connections are closed. */
-export function closeServer(server: Server): Promise<void> {
+export function closeServer({ server, furtherSockets }: HttpListener): Promise<void> {
   return new Promise((resolve) => {
     // `close` ends the connections that are idle now. Those whose responses end later would stay open.
     const timer = setInterval(() => server.closeIdleConnections(), idleCheckMs);
+    const furtherClosed = furtherSockets.close();
     // Called with an error when the server did not listen.
-    server.close(() => {
+    server.close(async () => {
+      await furtherClosed;
       clearInterval(timer);
       resolve();
     });
@@ -123,8 +150,9 @@ export function closeServer(server: Server): Promise<void> {
 const idleCheckMs = 50;
 
 /** Closes the listener with its connections. */
-export async function closeListener({ server, routes, tls }: HttpListener): Promise<void> {
-  const closed = closeServer(server);
+export async function closeListener(listener: HttpListener): Promise<void> {
+  const { server, routes, tls } = listener;
+  const closed = closeServer(listener);
   if (tls === undefined) server.closeAllConnections();
   else await tls.destroy();
   await closed;

@@ -374,7 +374,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     // Until then connections are accepted: a load balancer must be able to read that this process is not ready.
     const drained = Promise.all([inFlight.waitForEnd(), webSockets.waitForEnd()]).then(async () => {
       await options.onRequestsEnded?.();
-      const closed = closeServer(publicListener.server);
+      const closed = closeServer(publicListener);
       await inFlight.waitForEnd();
       await closed;
     });
@@ -407,12 +407,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       await workerProxy?.listen();
       await publicListener.routes.ready();
       const address = listensPublicly
-        ? await startListening(publicListener, listen, isPortShared)
+        ? await startListening(publicListener, { ...listen, isPortShared, isForClients: true })
         : undefined;
       const adminAddress =
         adminListener === undefined || options.admin === undefined || !listensForAdmin
           ? undefined
-          : await startListening(adminListener, options.admin, isPortShared);
+          : await startListening(adminListener, { ...options.admin, isPortShared, isForClients: false });
       state = 'started';
       return {
         url: address === undefined ? undefined : `${address}${listen.path}`,

@@ -89,8 +89,8 @@ describe('the queue of executions', () => {
     await sample(1, 3);
     expect(running()).toBe(64);
     await sample(0.1, 2);
-    expect(running()).toBe(256);
-    await sample(0.1);
+    expect(running()).toBe(144);
+    await sample(0.1, 4);
     expect(running()).toBe(500);
   });
 
@@ -114,8 +114,8 @@ describe('the queue of executions', () => {
     await sample(0.95);
     expect(log).toEqual([]);
     await sample(0.8);
-    expect(log).toHaveLength(40);
-    expect(running()).toBe(104);
+    expect(log).toHaveLength(32);
+    expect(running()).toBe(96);
   });
 
   test('does not count executions that only wait for a slow subgraph: others start after a moment', async () => {
