@@ -33,7 +33,7 @@ export class ByteSink {
     let end = position;
     bytes[end++] = quote;
     for (let i = 0; i < length; i++) {
-      const code = value.charCodeAt(i);
+      const code = charCodeAt.call(value, i);
       if (code >= 0x80 || code < 0x20 || code === quote || code === backslash) {
         return isEscapeFree ? this.#plain(value, position) : this.#escaped(value, position);
       }
@@ -99,6 +99,9 @@ export const sinkFullError = new Error('The response is too large to be written 
 /** From this length on, a native call is cheaper than a loop over the characters. */
 const longStringLength = 48;
 const maxIntegerBytes = 24;
+
+/** Looked up once: V8 has several classes of strings, and would look the method up for each character. */
+const { charCodeAt } = String.prototype;
 
 const quote = 0x22;
 const backslash = 0x5c;
