@@ -43,7 +43,7 @@ export function createTargetCollector(path: FlattenPath): TargetCollector {
     return generic;
   }
   const body = `const targets = [];\n${generateCollectorCode(path, 0, 'root')}\nreturn targets;`;
-  return generateFunction<TargetCollector>(['root'], body, {}) ?? generic;
+  return generateFunction<TargetCollector>('collectTargets', ['root'], body, {}) ?? generic;
 }
 
 /** Returns statements that collect below `value`, which is an object or a list. */

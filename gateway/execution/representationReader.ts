@@ -102,18 +102,21 @@ function createFlatRepresentation(
     typename,
     lookupKey:
       generateFunction<TypeRepresentation['lookupKey']>(
+        'lookupKey',
         ['object'],
         `return comparable(object.${lookupField});`,
         captured,
       ) ?? ((object) => comparable(object[lookupField])),
     isSame:
       generateFunction<TypeRepresentation['isSame']>(
+        'isSame',
         ['first', 'second'],
         `return ${isSame.length === 0 ? 'true' : isSame.join(' && ')};`,
         captured,
       ) ?? ((first, second) => rest.every((name) => sameValue(first[name], second[name]))),
     serialize:
       generateFunction<TypeRepresentation['serialize']>(
+        'serializeRepresentation',
         ['object'],
         `${reads.join('\n')}\nreturn start${parts.join('')} + '}';`,
         captured,

@@ -28,9 +28,14 @@ else mergePresent(t, '${key}', p, v, isObjectType);
 }`,
   );
   return (
-    generateFunction<ObjectMerger>(['t', 's', 'isObjectType'], `let v, p;\n${lines.join('\n')}`, {
-      mergePresent,
-    }) ?? generic
+    generateFunction<ObjectMerger>(
+      'mergeObjects',
+      ['t', 's', 'isObjectType'],
+      `let v, p;\n${lines.join('\n')}`,
+      {
+        mergePresent,
+      },
+    ) ?? generic
   );
 }
 

@@ -4,8 +4,10 @@
  *  It holds bytes because a long string is built from as many small strings as it has parts, and these were half of the
  *  garbage of a large response. */
 export class ByteSink {
-  /** Replaced when it grows: read the property again after every call that may have written. */
+  /** Replaced when it grows: read the properties again after every call that may have written. */
   bytes: Buffer = Buffer.allocUnsafeSlow(initialSinkBytes);
+  /** Of the same memory. */
+  view = viewOf(this.bytes);
 
   /** Makes room for `size` more bytes after `position`.
    *  @throws {Error} `sinkFullError` beyond the largest response that is written at once. */
@@ -17,6 +19,7 @@ export class ByteSink {
     );
     this.bytes.copy(grown, 0, 0, position);
     this.bytes = grown;
+    this.view = viewOf(grown);
   }
 
   /** Writes a JSON string and returns the position after it. `isEscapeFree`: the value is known to need no
@@ -87,6 +90,10 @@ export class ByteSink {
   #escaped(value: string, position: number): number {
     return this.json(JSON.stringify(value), position);
   }
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
 }
 
 const initialSinkBytes = 256 * 1024;

@@ -53,8 +53,8 @@ const completeResponse: WriterOptions = { pendingGroups: new Set(), writesNullOb
 
 /** Generates the writers of one operation at their first use, one for each selection set and runtime type.
  *
- *  Names in the generated code: `o` the object, `p` the position, `b` the sink's bytes, `f` whether strings are
- *  free of escapes, `v` a field's value. Names of the schema in it are GraphQL names. */
+ *  Names in the generated code: `o` the object, `p` the position, `d` the view of the sink's bytes, `f` whether
+ *  strings are free of escapes, `v` a field's value. Names of the schema in it are GraphQL names. */
 export class WriterGenerator {
   readonly schema: GraphQLSchema;
   readonly #options: WriterOptions;
@@ -73,8 +73,8 @@ export class WriterGenerator {
   /** Returns the writer for values of this type. */
   valueWriterOf(type: GraphQLOutputType, set: SelectionSet | undefined): ValueWriter {
     return getOrCreate(this.#valueWriters, type, set, () =>
-      this.#generate<ValueWriter>('v', (capture) => ({
-        body: `let b;\n${makeRoom}\n${this.#value(type, set, 'v', 0, capture)}`,
+      this.#generate<ValueWriter>('writeValue', 'v', (capture) => ({
+        body: `let d;\n${makeRoom}\n${this.#value(type, set, 'v', 0, capture)}`,
         size: maxLiteralBytes,
       })),
     );
@@ -92,7 +92,7 @@ export class WriterGenerator {
   #generateObject(set: SelectionSet, type: GraphQLObjectType): ObjectWriter {
     const { fields, isDenied } = set.collect(this.schema, type);
     if (isDenied || fields.some((field) => field.isDenied)) return bailOut;
-    return this.#generate<ObjectWriter>('o', (capture) => {
+    return this.#generate<ObjectWriter>(`write${type.name}`, 'o', (capture) => {
       // Upper bound of the bytes that the object writes between its values.
       let size = 0;
       const lines = fields.map((field, index) => {
@@ -101,23 +101,24 @@ export class WriterGenerator {
         return this.#field(field, type, name, capture);
       });
       if (fields.length === 0) lines.push(literal('{'));
-      return { body: `let b, v;\n${makeRoom}\n${lines.join('\n')}\n${literal('}')}`, size };
+      return { body: `let d, v;\n${makeRoom}\n${lines.join('\n')}\n${literal('}')}`, size };
     });
   }
 
   /** Generates a writer. `body` leaves the position in `p` and writes at most `size` bytes besides values. */
   #generate<Write extends ObjectWriter | ValueWriter>(
+    name: string,
     parameter: string,
     code: (capture: Capture) => { readonly body: string; readonly size: number },
   ): Write {
     const captured: Record<string, unknown> = { sink, bailOut, writeJson };
     const { body, size } = code((value) => {
-      const name = `c${Object.keys(captured).length}`;
-      captured[name] = value;
-      return name;
+      const captureName = `c${Object.keys(captured).length}`;
+      captured[captureName] = value;
+      return captureName;
     });
     captured.size = size;
-    return generateFunction<Write>([parameter, 'p', 'f'], `${body}\nreturn p;`, captured) ?? bailOut();
+    return generateFunction<Write>(name, [parameter, 'p', 'f'], `${body}\nreturn p;`, captured) ?? bailOut();
   }
 
   #field(field: CollectedField, type: GraphQLObjectType, name: string, capture: Capture): string {
@@ -150,7 +151,7 @@ ${literal('[')}
 for (let ${index} = 0; ${index} < ${list}.length; ${index}++) {
 const ${element} = ${list}[${index}];
 ${makeRoom}
-if (${index} > 0) b[p++] = 44;
+if (${index} > 0) d.setUint8(p++, 44);
 ${this.#value(nullable.ofType, set, element, depth + 1, capture)}
 }
 ${makeRoom}
@@ -237,14 +238,26 @@ function getOrCreate<A, B, T>(byBoth: Map<A, Map<B, T>>, first: A, second: B, cr
 
 type Capture = (value: unknown) => string;
 
-/** Upper bound for each field besides its name: `false`, or brackets and a comma. */
-const maxLiteralBytes = 16;
+/** Upper bound for each field besides its name: `false`, or brackets and a comma, and what `literal` writes after its text. */
+const maxLiteralBytes = 24;
 
 /** A called function may have used the reserved bytes, or replaced the buffer. */
-const makeRoom = 'sink.reserve(p, size);\nb = sink.bytes;';
+const makeRoom = 'sink.reserve(p, size);\nd = sink.view;';
 
-/** Returns statements that write ASCII text. */
+/** Returns statements that write ASCII text: eight bytes at a time, as a number with these bytes. They may write up to seven
+ *  bytes after the text, which what follows overwrites. */
 function literal(text: string): string {
-  const stores = Array.from(text, (character, index) => `b[p + ${index}] = ${character.charCodeAt(0)};`);
+  const stores: string[] = [];
+  for (let at = 0; at < text.length; at += 8) {
+    const [first = 0, second = 0, ...more] = Buffer.from(text.slice(at, at + 8));
+    if (more.length > 0) stores.push(`d.setFloat64(p + ${at}, ${doubleOf(text.slice(at, at + 8))}, true);`);
+    else if (second === 0) stores.push(`d.setUint8(p + ${at}, ${first});`);
+    else stores.push(`d.setUint16(p + ${at}, ${first + second * 256}, true);`);
+  }
   return `${stores.join(' ')} p += ${text.length};`;
+}
+
+/** The number whose bytes are this text of up to eight ASCII characters. None of them is NaN: its last byte would be 127. */
+function doubleOf(text: string): number {
+  return Buffer.alloc(8, text.padEnd(8, '\0')).readDoubleLE();
 }
