@@ -1,18 +1,22 @@
 import { z } from 'zod';
+import { batchingSection } from './sections/batching.ts';
 import { cacheSection } from './sections/cache.ts';
 import { contractsSection } from './sections/contracts.ts';
+import { deliverySection } from './sections/delivery.ts';
 import { enrichmentSection } from './sections/enrichment.ts';
 import { extensionsSection } from './sections/extensions.ts';
 import { httpSection } from './sections/http.ts';
+import { limitsSection } from './sections/limits.ts';
 import { adminSection, listenSection } from './sections/listen.ts';
-import { batchingSection, deliverySection, limitsSection, planningSection } from './sections/operations.ts';
 import { overloadSection } from './sections/overload.ts';
 import { overrideSection } from './sections/override.ts';
+import { planningSection } from './sections/planning.ts';
 import { redisSection } from './sections/redis.ts';
-import { securitySection, telemetrySection } from './sections/security.ts';
+import { securitySection } from './sections/security.ts';
 import { subgraphsSection } from './sections/subgraphs.ts';
 import { subscriptionsSection } from './sections/subscriptions.ts';
 import { supergraphSection } from './sections/supergraph.ts';
+import { telemetrySection } from './sections/telemetry.ts';
 import { workersSection } from './sections/workers.ts';
 
 /** The schema of the configuration. `checkCrossSectionRules.ts` has the rules that concern several sections. */

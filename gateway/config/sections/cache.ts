@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { size } from '../scalars.ts';
-import { cacheEventOptions } from './cacheEvents.ts';
+import { size, text } from '../scalars.ts';
 import { cacheMutationOptions } from './cacheMutations.ts';
 import { cacheRuleOptions } from './cacheRules.ts';
 
@@ -13,6 +12,19 @@ const cacheStoreOptions = {
           'Memory of each process for entries, including keys and tags. The least recently used entries are evicted first.',
         )
         .prefault('64MB'),
+    })
+    .prefault({}),
+};
+
+/** The options of the section `cache` for invalidation by events. */
+const cacheEventOptions = {
+  events: z
+    .strictObject({
+      stream: text({ title: 'text', expected: 'text', isValid: () => true })
+        .describe(
+          'Key of a Redis stream, without `redis.keyPrefix`. Events of the stream invalidate by their field `invalidate`. Every process reads every event. Empty: no stream.',
+        )
+        .prefault(''),
     })
     .prefault({}),
 };

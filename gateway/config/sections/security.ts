@@ -1,12 +1,10 @@
 import { GraphQLError, isExecutableDefinitionNode, parse } from 'graphql';
 import { z } from 'zod';
-import { choice, duration, flag, nonBlankText, text } from '../scalars.ts';
+import { duration, flag, nonBlankText, text } from '../scalars.ts';
 import { authorization } from './authorization.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
 import { identitySection } from './identity.ts';
 import { jwtSection } from './jwt.ts';
-import { otlp } from './otlp.ts';
-import { accessLog, metricsSection } from './requestTelemetry.ts';
 import { trustedDocumentsSection } from './trustedDocuments.ts';
 
 const origin = text({
@@ -119,19 +117,3 @@ export const securitySection = z
       .prefault(false),
   })
   .describe('Which data and features clients may access.');
-
-export const telemetrySection = z
-  .strictObject({
-    logLevel: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-      .describe('Minimum level of log lines.')
-      .prefault('info'),
-    logFormat: choice(['json', 'pretty'])
-      .describe(
-        '`json`: one line of JSON for each log line. `pretty`: lines for people, as in `tributary dev`.',
-      )
-      .prefault('json'),
-    accessLog,
-    metrics: metricsSection.prefault({}),
-    otlp,
-  })
-  .describe('Logs, metrics and traces of the gateway.');

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { duration, integer, size } from '../scalars.ts';
+
+export const planningSection = z
+  .strictObject({
+    timeout: duration({ min: 1 })
+      .describe('Maximum planning time of one operation; then OPERATION_TOO_COMPLEX.')
+      .prefault('5s'),
+    splitTimeout: duration({ min: 1 })
+      .describe(
+        'Maximum CPU time for splitting the enrichments of an operation off its plan. Beyond it, the operation is planned without enrichments, which may then share requests with primary data.',
+      )
+      .prefault('200ms'),
+    memory: size({ min: 64 * 1024 ** 2 })
+      .describe('Maximum heap of one planner thread.')
+      .prefault('512MB'),
+    maxEvaluatedPlans: integer({ min: 1 })
+      .describe('Maximum number of alternative plans that are compared for one operation.')
+      .prefault(10_000),
+    pathsLimit: integer({ min: 1 })
+      .describe('Maximum number of paths that are explored for one operation.')
+      .prefault(10_000),
+    threads: integer({ min: 1 })
+      .describe(
+        'Maximum number of planner threads of one supergraph. Each thread holds the whole supergraph in memory. Another one is started only when planning takes longer than `spareAfter` while operations are queued.',
+      )
+      .prefault(2),
+    spareAfter: duration({ min: 1 })
+      .describe('Planning time after which another thread is started for queued operations.')
+      .prefault('250ms'),
+    spareIdle: duration({ min: 1 })
+      .describe('Idle time after which a thread is terminated, unless it is the only one.')
+      .prefault('1m'),
+    maxWaiting: integer({ min: 1 })
+      .describe('Maximum number of operations in the planning queue; then OVERLOADED.')
+      .prefault(500),
+    maxWaitingText: size()
+      .describe(
+        'Maximum number of characters of operations in the planning queue, with fragments expanded; then OVERLOADED.',
+      )
+      .prefault('32MB'),
+    refusalKept: duration({ min: 1 })
+      .describe(
+        'Time for which an operation that exceeded `timeout` or `memory` is refused without being planned again.',
+      )
+      .prefault('5m'),
+    cacheSize: integer({ min: 1 })
+      .describe(
+        'Maximum number of cached plans, including those of a previous supergraph that is still in use. The least recently used plans are evicted first.',
+      )
+      .prefault(1_000),
+    textCacheSize: size()
+      .describe(
+        'Maximum number of characters of operation texts in each of the caches of validated, parsed and persisted (APQ) operations. The least recently used texts are evicted first.',
+      )
+      .prefault('32MB'),
+    warmOperations: integer()
+      .describe(
+        'Number of the most used operations that are planned for a new supergraph before the switch to it.',
+      )
+      .prefault(100),
+    warmTimeout: duration({ min: 1 })
+      .describe(
+        'Maximum time that the switch waits for these plans. Remaining operations are planned when they are requested.',
+      )
+      .prefault('30s'),
+  })
+  .describe('The query planner, which runs in worker threads.');
