@@ -4,7 +4,7 @@ import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { RequestPriorities } from './admission/requestPriorities.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
-import { TrafficMetrics } from './admission/trafficMetrics.ts';
+import { registerExecutionQueueMetrics, TrafficMetrics } from './admission/trafficMetrics.ts';
 import type { EnrichmentFeature } from './enrichment/enrichmentFeature.ts';
 import { ExecutionQueue } from './execution/executionQueue.ts';
 import { SubgraphFetchSender } from './execution/subgraphFetchSender.ts';
@@ -52,13 +52,14 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   const { load = new ProcessLoad(), random = Math.random } = options;
   const { config, log, metrics, supergraphs, openStream, tracing } = context;
   const priorities = new RequestPriorities(config.overload.priorities);
-  const trafficMetrics = new TrafficMetrics(metrics.registry, () => executionQueue.length);
+  const trafficMetrics = new TrafficMetrics(metrics.registry);
   const executionQueue = new ExecutionQueue({
     queueTimeMs: config.overload.executionQueueTime,
     timers: context.timers,
     readUtilization: createUtilizationReader(),
     onDrop: (priority) => trafficMetrics.onShed(priority, 'queue_time'),
   });
+  registerExecutionQueueMetrics(metrics.registry, executionQueue);
   const traffic = createTrafficControl({ ...context, priorities, load, trafficMetrics, executionQueue });
   const authorizer = new Authorizer({
     onDenied: config.security.authorization.onDenied,

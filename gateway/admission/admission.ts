@@ -13,9 +13,9 @@ import { checkPersistedQuery } from './checkPersistedQuery.ts';
 import type { ClientRequest } from './clientRequest.ts';
 import type { TrustedDocuments } from './documents/trustedDocuments.ts';
 import { headersOf, statusOf } from './errorResponse.ts';
+import { readGetParameters, writeGetParameters } from './getParameters.ts';
 import { HttpError } from './httpError.ts';
 import { endFailedTrace, endTraceWith, startRequestTrace } from './operationTrace.ts';
-import { readGetParameters, writeGetParameters } from './readGetParameters.ts';
 import { recordOutcome } from './recordOutcome.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 
@@ -28,7 +28,7 @@ interface AdmissionOptions {
   readonly trustedDocuments: TrustedDocuments | undefined;
   readonly executeOperation: ExecuteOperation;
   readonly authentication: Authentication;
-  /** @throws {HttpError} if the request is shed, whatever its operation is. */
+  /** @throws {HttpError} if the request is shed regardless of its operation. */
   readonly checkLoad: (client: Pick<ClientRequest, 'headers' | 'caller'>) => void;
   /** `undefined` if tracing is off. */
   readonly tracing?: Tracing | undefined;
@@ -38,7 +38,7 @@ interface AdmissionOptions {
   readonly checkText: (text: string) => void;
   /** @throws {HttpError} for variables beyond the limits. */
   readonly checkVariables: (variables: unknown) => void;
-  /** Most operations in one request; 0 turns batches (JSON arrays) off. */
+  /** Maximum number of operations in one request; 0 turns batches (JSON arrays) off. */
   readonly maxBatchedOperations: number;
 }
 
@@ -74,8 +74,8 @@ export class Admission {
     return this.#options.authentication;
   }
 
-  /** Answers a request. Call `checkReady` first. `client` holds a lease on the supergraph until its owner releases it.
-   *  @throws {HttpError} for a request that is refused before Apollo Server sees it; and whatever execution throws. */
+  /** Responds to a request. Call `checkReady` first. `client` holds a lease on the supergraph until its owner releases it.
+   *  @throws {HttpError} for a request that is refused before Apollo Server sees it; and everything that execution throws. */
   admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
     const { tracing } = this.#options;
     // Each operation of a batch has a trace of its own.
@@ -160,35 +160,10 @@ export class Admission {
       record.type = operation.kind;
       record.operationName = operation.name;
     }
-    const { document, operationName, variables, cursor } = operation;
-    const { headers, caller, incremental, connectionParams, initPayload, transport, clientAddress } = client;
-    const { responseHeaders, requestId, signal, traceHeaders, trace } = client;
-    const resumeAfter = client.lastEventId ?? cursor;
-    const contentType = `${headers.get('accept')}; charset=utf-8`;
+    const contentType = `${client.headers.get('accept')}; charset=utf-8`;
     let outcome: ExecutionOutcome;
     try {
-      outcome = await executeOperation(
-        {
-          document,
-          operationName,
-          variables,
-          headers,
-          caller,
-          incrementalFormat: incremental,
-          resumeAfter,
-          connectionParams,
-          initPayload,
-          transport,
-          clientAddress,
-          responseHeaders,
-          requestId,
-          record,
-          traceHeaders,
-          trace,
-          signal,
-        },
-        supergraph,
-      );
+      outcome = await executeOperation(client.toOperationRequest(operation), supergraph);
       if (record !== undefined) recordOutcome(record, outcome);
     } catch (error) {
       record?.fail(error);

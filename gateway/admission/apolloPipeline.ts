@@ -38,7 +38,8 @@ import type { RecordedOperation } from '../telemetry/requestRecord.ts';
 import type { SpanName, Tracing } from '../telemetry/trace.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
-import { createErrorFormatter, headersOf, statusOf } from './errorResponse.ts';
+import { createErrorFormatter } from './errorFormatter.ts';
+import { headersOf, statusOf } from './errorResponse.ts';
 import { errorTypeOf, startRequestTrace } from './operationTrace.ts';
 import { PluginPayloads } from './pluginPayloads.ts';
 import { outcomeOfResult, recordOutcome } from './recordOutcome.ts';
@@ -60,7 +61,7 @@ interface ApolloPipelineOptions {
   /** Whether messages suggest names of the schema. */
   readonly suggestions: boolean;
   readonly isBatchingAllowed: boolean;
-  /** Most selections of an operation after its fragments are expanded. */
+  /** Maximum number of selections of an operation after its fragments are expanded. */
   readonly maxRecursiveSelections: number;
   /** Apollo Server plugins. They cannot read `singleResult.data`: it is already serialised. */
   readonly plugins: readonly ApolloServerPlugin<GatewayContext>[];
@@ -98,7 +99,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
   const formatError = createErrorFormatter(options);
   const payloads = options.plugins.length === 0 ? undefined : new PluginPayloads(options.log);
   const server = new ApolloServer<GatewayContext>({
-    gateway: createGateway(options, payloads),
+    gateway: createGatewayInterface(options, payloads),
     introspection: options.introspection,
     // The transports prevent it, with what they know of the client's page.
     csrfPrevention: false,
@@ -219,7 +220,7 @@ const traceStages: ApolloServerPlugin<GatewayContext> = {
   },
 };
 
-function createGateway(
+function createGatewayInterface(
   options: ApolloPipelineOptions,
   payloads: PluginPayloads | undefined,
 ): GatewayInterface {
@@ -273,30 +274,21 @@ function createExecutor(
         ],
       };
     }
+    // Each operation of a batch has a trace of its own.
     const batched = isBatched && tracing !== undefined ? startRequestTrace(tracing, client) : undefined;
     const trace = batched?.trace ?? client.trace;
     validatedOperations?.add(context.source, context.document, supergraph);
+    const request = client.toOperationRequest({
+      document: context.document,
+      operationName: context.request.operationName,
+      variables: context.request.variables ?? {},
+      cursor: resumeCursorOf(context.request.extensions),
+    });
     try {
       const outcome = await executeOperation(
-        {
-          document: context.document,
-          operationName: context.request.operationName,
-          variables: context.request.variables ?? {},
-          headers: client.headers,
-          caller: client.caller,
-          incrementalFormat: isBatched ? undefined : client.incremental,
-          resumeAfter: client.lastEventId ?? resumeCursorOf(context.request.extensions),
-          connectionParams: client.connectionParams,
-          initPayload: client.initPayload,
-          transport: client.transport,
-          clientAddress: client.clientAddress,
-          responseHeaders: client.responseHeaders,
-          requestId: client.requestId,
-          record: client.record,
-          traceHeaders: batched?.headers ?? client.traceHeaders,
-          trace,
-          signal: client.signal,
-        },
+        isBatched
+          ? { ...request, incrementalFormat: undefined, traceHeaders: batched?.headers, trace }
+          : request,
         supergraph,
       );
       if (record !== undefined) recordOutcome(record, outcome);

@@ -1,7 +1,7 @@
 import type { OperationTypeNode } from 'graphql';
 import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
-import type { IncrementalFormat, RequestTransport } from '../operation/operationRequest.ts';
+import type { IncrementalFormat, OperationRequest, RequestTransport } from '../operation/operationRequest.ts';
 import {
   contentToText,
   dataPrefix,
@@ -52,6 +52,12 @@ interface CompleteOutcome {
   readonly caching: ResponseCaching | undefined;
 }
 
+/** An operation of the request, as the client sent it and valid. */
+interface ValidOperation extends Pick<OperationRequest, 'document' | 'operationName' | 'variables'> {
+  /** The cursor in the operation's extensions after which a subscription resumes. */
+  readonly cursor: string | undefined;
+}
+
 type StoredOutcome = CompleteOutcome | IncrementalOutcome | SubscriptionOutcome;
 
 /** One request on its way through Apollo Server. Its outcome returns here and not through Apollo Server, which has no
@@ -100,6 +106,29 @@ export class ClientRequest {
     return kind === 'query' || !this.#isReadOnly;
   }
 
+  /** The operation in the form that all later stages use. */
+  toOperationRequest({ document, operationName, variables, cursor }: ValidOperation): OperationRequest {
+    return {
+      document,
+      operationName,
+      variables,
+      headers: this.headers,
+      caller: this.caller,
+      incrementalFormat: this.incremental,
+      resumeAfter: this.lastEventId ?? cursor,
+      connectionParams: this.connectionParams,
+      initPayload: this.initPayload,
+      transport: this.transport,
+      clientAddress: this.clientAddress,
+      responseHeaders: this.responseHeaders,
+      requestId: this.requestId,
+      record: this.record,
+      traceHeaders: this.traceHeaders,
+      trace: this.trace,
+      signal: this.signal,
+    };
+  }
+
   /** Takes a lease on the current supergraph and releases an earlier one. The operations of a batch start in one synchronous
    *  step, so that one lease holds for all of them. */
   acquireSupergraph(supergraphs: SupergraphView): void {
@@ -108,7 +137,7 @@ export class ClientRequest {
     earlier?.release();
   }
 
-  /** Must be called when the response has ended, for whatever reason. */
+  /** Must be called when the response has ended, also after an error. */
   releaseSupergraph(): void {
     this.#lease?.release();
     this.#lease = undefined;

@@ -1,6 +1,6 @@
-import { ApolloServerErrorCode, ApolloServerValidationErrorCode } from '@apollo/server/errors';
+import { ApolloServerErrorCode } from '@apollo/server/errors';
 import type { GraphQLFormattedError } from 'graphql';
-import { customStatus, errorCodes, GatewayError } from '../errors.ts';
+import { customStatus, errorCodes, type GatewayError } from '../errors.ts';
 import { HttpError, retryHeaders } from './httpError.ts';
 
 /** The HTTP status of a response whose only content is this error; `undefined` for an error without a code of the
@@ -52,36 +52,4 @@ export function toHttpError(error: GatewayError): HttpError {
     headers: Object.fromEntries(headersOf(error.toFormatted())),
     extensions: error.extensions,
   });
-}
-
-/** Creates the function that gives errors their final form, whether Apollo Server reports them or the gateway. */
-export function createErrorFormatter({
-  suggestions,
-}: {
-  readonly suggestions: boolean;
-}): (error: GraphQLFormattedError) => GraphQLFormattedError {
-  return (error) => rewriteMessage(suggestions ? error : removeSuggestions(error));
-}
-
-/** "Did you mean …?" contains names of the schema. */
-function removeSuggestions(error: GraphQLFormattedError): GraphQLFormattedError {
-  const code = error.extensions?.code;
-  if (code !== 'GRAPHQL_VALIDATION_FAILED' && code !== 'BAD_USER_INPUT') return error;
-  return { ...error, message: error.message.replace(/ ?Did you mean .+\?$/s, '') };
-}
-
-/** Replaces messages that name an option of Apollo Server, or that do not say what to do. */
-function rewriteMessage(error: GraphQLFormattedError): GraphQLFormattedError {
-  if (error.extensions?.validationErrorCode === ApolloServerValidationErrorCode.INTROSPECTION_DISABLED) {
-    const message =
-      'Introspection is off: `__schema` and `__type` are not answered (security.introspection).';
-    return { ...error, message };
-  }
-  // graphql-js marks it in no other way. The number is a constant of its rule OverlappingFieldsCanBeMerged.
-  if (error.message === 'Validation aborted.') {
-    const message =
-      'The operation selects too many fields under the same names: comparing them takes more than 500000 steps. Select each field once.';
-    return new GatewayError('OPERATION_TOO_COMPLEX', message).toFormatted();
-  }
-  return error;
 }

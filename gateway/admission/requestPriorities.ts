@@ -37,7 +37,7 @@ export class RequestPriorities {
     return mostUrgentRequest(wanted, allowed) === wanted ? allowed : wanted;
   }
 
-  /** The highest priority that a request with this claim can have, whatever its operation is. */
+  /** The highest priority that a request with this claim can have with any operation. */
   highestPriorityOf(claimed: RequestPriority | undefined, isIdentified: boolean): RequestPriority {
     return mostUrgentRequest(this.priorityByClaim(claimed, isIdentified), this.#highestOfOperations);
   }

@@ -30,7 +30,7 @@ interface TrafficControlOptions {
   readonly metrics: TrafficMetrics;
 }
 
-/** Refuses requests for the sake of others, whatever transport they came by. A request is checked twice: before its
+/** Refuses requests of all transports to protect the others. A request is checked twice: before its
  *  operation is parsed, which must cost little, and when the operation is known and valid. */
 export class TrafficControl {
   readonly #options: TrafficControlOptions;
@@ -55,7 +55,7 @@ export class TrafficControl {
   }
 
   /** Checks a request before its operation is known.
-   *  @throws {HttpError} `OVERLOADED` if the request is shed whatever its operation is. */
+   *  @throws {HttpError} `OVERLOADED` if the request is shed regardless of its operation. */
   checkRequest({ headers, caller }: Pick<ClientRequest, 'headers' | 'caller'>): void {
     const { shedder, priorities } = this.#options;
     if (!shedder.isShedding) return;

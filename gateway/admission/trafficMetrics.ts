@@ -3,22 +3,13 @@ import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import { registerCounter } from '../telemetry/registerCounter.ts';
 import type { ShedReason } from './loadShedder.ts';
 
-/** Metrics of the requests that are refused for the sake of others. */
+/** Metrics of the requests that are refused to protect the others. */
 export class TrafficMetrics {
   readonly #shed = new Map<string, { priority: RequestPriority; reason: ShedReason; count: number }>();
 
   #rateLimited = 0;
 
-  /** `readWaiting`: how many requests wait for their execution. */
-  constructor(registry: Registry, readWaiting: () => number) {
-    new Gauge({
-      name: 'tributary_executions_waiting',
-      help: 'Requests that wait for their execution, because the process has too much to do.',
-      registers: [registry],
-      collect() {
-        this.set(readWaiting());
-      },
-    });
+  constructor(registry: Registry) {
     registerCounter(registry, {
       name: 'tributary_rate_limited_total',
       help: 'Operations that were refused because their client had sent too much.',
@@ -45,4 +36,16 @@ export class TrafficMetrics {
     if (shed === undefined) this.#shed.set(key, { priority, reason, count: 1 });
     else shed.count += 1;
   }
+}
+
+/** Reports how many requests wait for their execution. */
+export function registerExecutionQueueMetrics(registry: Registry, queue: { readonly length: number }): void {
+  new Gauge({
+    name: 'tributary_executions_waiting',
+    help: 'Requests that wait for their execution, because the process has too much to do.',
+    registers: [registry],
+    collect() {
+      this.set(queue.length);
+    },
+  });
 }

@@ -5,8 +5,8 @@ import type { CompleteResult, StreamResult } from '../../admission/admissionResu
 import { formatFailure, HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/errorResponse.ts';
+import { readGetParameters } from '../../admission/getParameters.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
-import { readGetParameters } from '../../admission/readGetParameters.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, sizeOfContent } from '../../response/executionOutcome.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';

@@ -12,7 +12,7 @@ import type { ClientRequest, GatewayContext } from '../../admission/clientReques
 import { PersistedQueryStore } from '../../admission/documents/persistedQueryStore.ts';
 import type { SharedPersistedQueries } from '../../admission/documents/sharedPersistedQueries.ts';
 import type { TrustedDocuments } from '../../admission/documents/trustedDocuments.ts';
-import { createErrorFormatter } from '../../admission/errorResponse.ts';
+import { createErrorFormatter } from '../../admission/errorFormatter.ts';
 import { createIdentityReader } from '../../admission/identity.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
@@ -72,7 +72,7 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly executeOperation: ExecuteOperation;
   /** Records requests in metrics and the access log. Default: nothing is recorded. */
   readonly recorder?: RequestRecorder | undefined;
-  /** Default: clients are told apart by their addresses only. */
+  /** Default: clients are distinguished by their addresses only. */
   readonly authentication?: Authentication;
   /** See `TrafficControl.checkRequest`. Default: no request is shed. */
   readonly checkLoad?: (client: Pick<ClientRequest, 'headers' | 'caller'>) => void;
@@ -137,7 +137,7 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
 }
 
 export interface HttpServer extends MountedGateway {
-  /** Resolves when the listeners accept connections: both, unless told otherwise.
+  /** Resolves when the listeners accept connections: both, or those of `which`.
    *  @throws when a port is not available. */
   listen(which?: StartOptions): Promise<HttpAddresses>;
   /** Reports the gateway as not ready, and closes the connections of requests after their responses. Everything is still

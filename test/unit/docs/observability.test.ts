@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { AuthenticationMetrics } from '../../../gateway/admission/authentication/authenticationMetrics.ts';
-import { TrafficMetrics } from '../../../gateway/admission/trafficMetrics.ts';
+import { registerExecutionQueueMetrics, TrafficMetrics } from '../../../gateway/admission/trafficMetrics.ts';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics.ts';
@@ -20,7 +20,8 @@ const page = await readFile(join(import.meta.dirname, '../../../docs/observabili
 
 test('docs/observability.md lists exactly the metrics of the gateway, with their types', async () => {
   const { registry } = createMetrics();
-  new TrafficMetrics(registry, () => 0);
+  new TrafficMetrics(registry);
+  registerExecutionQueueMetrics(registry, { length: 0 });
   new AuthenticationMetrics(registry, []);
   new RequestMetrics({ registry, countRunning: () => 0, countStreams: () => 0 });
   registerResponseMetrics(registry, () => 0);

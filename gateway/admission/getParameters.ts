@@ -1,11 +1,13 @@
 import { documentIdNames } from './documents/trustedDocuments.ts';
 
+const operationParameters = ['query', 'operationName', 'variables', 'extensions'] as const;
+
 /** The operation in the query string of a GET request, in the form of a POST request's body. `undefined` when it is invalid:
  *  Apollo Server then reports what is wrong. An id of a document that is sent several times becomes a list. */
 export function readGetParameters(search: string): Record<string, unknown> | undefined {
   const parameters = new URLSearchParams(search);
   const body: Record<string, unknown> = {};
-  for (const name of ['query', 'operationName', 'variables', 'extensions'] as const) {
+  for (const name of operationParameters) {
     const [text, ...more] = parameters.getAll(name);
     if (text === undefined) continue;
     if (more.length > 0) return undefined;
@@ -29,7 +31,7 @@ export function readGetParameters(search: string): Record<string, unknown> | und
 /** The query string of an operation, for Apollo Server. */
 export function writeGetParameters(operation: Readonly<Record<string, unknown>>): string {
   const parameters = new URLSearchParams();
-  for (const name of ['query', 'operationName', 'variables', 'extensions'] as const) {
+  for (const name of operationParameters) {
     const value = operation[name];
     if (value === undefined) continue;
     parameters.set(name, typeof value === 'string' ? value : JSON.stringify(value));
