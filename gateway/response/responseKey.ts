@@ -6,29 +6,37 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
  *  identity, what subgraphs get, and variables. `undefined` for a request that must not share its response: mutations,
  *  responses with a token or with headers of subgraphs, and recorded traces, which have their own spans. */
 export function responseKeyOf(
-  { kind, program, enrichments }: PreparedOperation,
+  operation: PreparedOperation,
   { incrementalFormat, variables, trace }: OperationRequest,
   context: RequestContext,
 ): string | undefined {
-  const { identity, preferences, sharingKey, respondedHeaders } = context;
+  const { kind, program, enrichments } = operation;
+  const { preferences, respondedHeaders } = context;
   if (kind !== 'query' || enrichments.length > 0 || program.steps.length === 0) return undefined;
   if (trace !== undefined || respondedHeaders !== undefined) return undefined;
   try {
-    let key = `${incrementalFormat} ${preferences.priority} ${identity === undefined ? 'anonymous' : withLength(identity)}`;
-    key += withLength(sharingKey);
-    let previous: string | undefined;
-    for (const { shape } of program.steps) {
-      const forwarded = context.headersFor(shape.subgraph).key;
-      // Most subgraphs get the same headers.
-      if (forwarded !== previous) key += withLength(forwarded);
-      else key += '=';
-      previous = forwarded;
-    }
-    return key + JSON.stringify(variables);
+    const partition = partitionKeyOf(operation, context);
+    return `${incrementalFormat} ${preferences.priority} ${partition}${JSON.stringify(variables)}`;
   } catch {
     // A header that no subgraph may get, or variables that are nested too deeply. The fetch reports it.
     return undefined;
   }
+}
+
+/** Equal for two requests of one prepared operation whose clients may get the same data for the same variables: by identity,
+ *  sharing key, and the headers that each subgraph gets.
+ *  @throws {GatewayError} for a header that no subgraph may get. */
+export function partitionKeyOf({ program }: PreparedOperation, context: RequestContext): string {
+  const { identity, sharingKey } = context;
+  let key = (identity === undefined ? 'anonymous' : withLength(identity)) + withLength(sharingKey);
+  let previous: string | undefined;
+  for (const { shape } of program.steps) {
+    const forwarded = context.headersFor(shape.subgraph).key;
+    // Most subgraphs get the same headers.
+    key += forwarded === previous ? '=' : withLength(forwarded);
+    previous = forwarded;
+  }
+  return key;
 }
 
 /** No two lists of texts give the same text. */

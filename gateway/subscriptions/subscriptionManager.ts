@@ -5,6 +5,7 @@ import type { RequestContext } from '../execution/requestContext.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SubscriptionOutcome } from '../response/executionOutcome.ts';
+import { partitionKeyOf } from '../response/responseKey.ts';
 import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { InactivityTimer } from '../time/inactivityTimer.ts';
@@ -96,6 +97,7 @@ export class SubscriptionManager {
     const closeStream = openStream(subscription.requestContext.clientKey);
     const { signal } = subscription.request;
     let leave: (() => void) | undefined;
+    let idle: InactivityTimer | undefined;
     let isEnded = false;
     const end = (): void => {
       if (isEnded) return;
@@ -112,15 +114,16 @@ export class SubscriptionManager {
       onEnd: end,
       ...(idleTimeoutMs > 0 && { onActivity: () => idle?.recordActivity() }),
     });
-    const idle =
-      idleTimeoutMs > 0
-        ? new InactivityTimer({
-            timers,
-            intervalMs: idleTimeoutMs,
-            onIdle: () => subscriber.onError(idleTimeoutError(idleTimeoutMs)),
-          })
-        : undefined;
-    const abort = (): void => subscriber.unsubscribe();
+    if (idleTimeoutMs > 0) {
+      idle = new InactivityTimer({
+        timers,
+        intervalMs: idleTimeoutMs,
+        onIdle: () => subscriber.onError(idleTimeoutError(idleTimeoutMs)),
+      });
+    }
+    function abort(): void {
+      subscriber.unsubscribe();
+    }
     signal.addEventListener('abort', abort, { once: true });
     try {
       leave = this.#registry.join(
@@ -250,21 +253,17 @@ export class SubscriptionManager {
     const text = request.document.loc?.source.body;
     // Past events are replayed for this client alone.
     if (text === undefined || request.resumeAfter !== undefined) return undefined;
-    const shapes = operation.program.steps.map(({ shape }) => shape);
-    const subgraphs = [...new Set(shapes.map(({ subgraph }) => subgraph))].sort();
     return JSON.stringify([
       operation.supergraph.id,
       text,
       request.operationName ?? null,
       // With `@override` labels, one text can have several plans.
-      shapes.map(({ id }) => id),
+      operation.program.steps.map(({ shape }) => shape.id),
       // Without `@defer`, payloads are the same in all formats: clients of all transports share one subscription.
       operation.deferred.length === 0 ? null : request.incrementalFormat,
       requestContext.variables,
-      requestContext.identity ?? null,
       operation.access?.key ?? null,
-      requestContext.sharingKey,
-      subgraphs.map((subgraph) => [subgraph, requestContext.headersFor(subgraph).key]),
+      partitionKeyOf(operation, requestContext),
       this.#options.connectionParamsFor(subscriptionStepOf(operation).shape.subgraph, request),
     ]);
   }

@@ -91,10 +91,10 @@ export class UpstreamSubscription {
 
   #subscribe(feed: EventFeed): SourceSubscription {
     const { onEvent, onCaughtUp, onInterrupted, onComplete, onError } = this.#options;
-    // `subscription` is set before a source calls its receiver.
-    const isNext = (): boolean => subscription === this.#next;
+    let subscription: SourceSubscription | undefined;
+    const isNext = (): boolean => subscription !== undefined && subscription === this.#next;
     const isBeingReplaced = (): boolean => !isNext() && this.#next !== undefined;
-    const subscription: SourceSubscription = feed.subscribe(
+    subscription = feed.subscribe(
       {
         onEvent: (event) => {
           if (isNext()) this.#switchToNext();

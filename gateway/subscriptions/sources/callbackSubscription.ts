@@ -163,7 +163,7 @@ export class CallbackSubscription implements FlowControl {
 
   #onFailure(error: GatewayError): void {
     const isUnanswered = error.extensions.http === undefined;
-    // The subgraph sends events, so it has received the POST, whatever happened to the answer.
+    // The subgraph sends events, so it has received the POST although its response was lost.
     if (this.#lifecycle.isSubscribed && isUnanswered && isTransientError(error)) return;
     if (!this.#lifecycle.wasSubscribed && this.#canResend(error)) {
       this.#isResent = true;
