@@ -20,7 +20,8 @@ import { isPlainObject } from './responseTree.ts';
 export interface EntityFetchBatcherOptions {
   /** Batches equal fetches of several client requests (batching.acrossRequests). */
   readonly acrossRequests: boolean;
-  /** Most representations of a batch of several requests (batching.maxBatchSize). One request's fetch is never divided. */
+  /** Maximum number of representations in a batch of several requests (batching.maxBatchSize). A fetch of one request is
+   *  never divided. */
   readonly maxBatchSize: number;
 }
 
@@ -112,6 +113,7 @@ export class EntityFetchBatcher {
     return new Promise((resolve) => {
       let open = waiting.length;
       let cancelCall: CancelSubgraphCall | undefined;
+      const stopWatching = earliestDeadline < deadline ? startDeadlineTimer(waiting, deadline) : watchNothing;
       // Not assigned as a literal: it would keep the request in memory (docs/decisions/0056).
       const onCancel = (): void => {
         open -= 1;
@@ -121,7 +123,6 @@ export class EntityFetchBatcher {
         resolve();
       };
       for (const request of waiting) request.onCancel = onCancel;
-      const stopWatching = earliestDeadline < deadline ? startDeadlineTimer(waiting, deadline) : watchNothing;
       const sendSeparately = (): void => {
         stopWatching();
         void this.#sendSeparately(waiting).then(resolve);

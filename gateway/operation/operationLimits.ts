@@ -182,7 +182,9 @@ function createSelectionMeasurer(
   const fragments = fragmentsOf(document);
   const measured = new Map<string, MeasuredSize | 'in progress' | 'cyclic'>();
 
-  const measureFragment = (name: string): MeasuredSize | undefined => {
+  return measureSelections;
+
+  function measureFragment(name: string): MeasuredSize | undefined {
     const known = measured.get(name);
     if (known === 'in progress' || known === 'cyclic') return undefined;
     if (known !== undefined) return known;
@@ -193,9 +195,9 @@ function createSelectionMeasurer(
     const size = measureSelections(fragment.selectionSet);
     measured.set(name, size ?? 'cyclic');
     return size;
-  };
+  }
 
-  const measureSelections = (selections: SelectionSetNode): MeasuredSize | undefined => {
+  function measureSelections(selections: SelectionSetNode): MeasuredSize | undefined {
     const total = emptySize();
     total.depth = 1;
     for (const selection of selections.selections) {
@@ -219,9 +221,7 @@ function createSelectionMeasurer(
       add(total, isSpread ? within : { ...within, depth: within.depth + 1 });
     }
     return total;
-  };
-
-  return measureSelections;
+  }
 }
 
 function emptySize(): MeasuredSize {

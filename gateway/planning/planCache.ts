@@ -53,10 +53,11 @@ export function createPlanCache<Value extends object>(options: {
   };
 
   const load = (text: string, key: PlanCacheKey, create: () => Promise<Value>): Promise<Value> => {
+    const started: InFlightLoad<Value> = { key, promise: Promise.resolve().then(create) };
+    loading.set(text, started);
     /** False once the key was evicted, even if another load with the same key has started since. */
     const isCurrent = (): boolean => loading.get(text) === started;
-    const promise = Promise.resolve()
-      .then(create)
+    return started.promise
       .then((value) => {
         if (isCurrent()) entries.set(text, { key, value, uses: 1 });
         return value;
@@ -64,9 +65,6 @@ export function createPlanCache<Value extends object>(options: {
       .finally(() => {
         if (isCurrent()) loading.delete(text);
       });
-    const started: InFlightLoad<Value> = { key, promise };
-    loading.set(text, started);
-    return promise;
   };
 
   return {

@@ -20,7 +20,7 @@ export interface PlannerThread {
   readonly names: SupergraphNames;
   /** False once the thread has exited or is being terminated. */
   readonly isAlive: () => boolean;
-  /** Resolves when the thread has exited, for whatever reason. */
+  /** Resolves when the thread has exited, also after a failure. */
   readonly exited: Promise<ThreadLossReason>;
   /** Plans one request at a time. Never rejects. A plan that takes longer than `timeoutMs` terminates the thread. */
   plan(request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome>;
@@ -97,15 +97,15 @@ export function startPlannerThread(
         maxYoungGenerationSizeMb,
       },
     });
+    let lossReason: ThreadLossReason | undefined;
+    let crash: unknown;
+    let finishPlan: ((outcome: PlanOutcome) => void) | undefined;
     const watch = (): (() => void) =>
       watchHeap(worker, memoryBytes * (1 + heapHeadroomFactor) * 0.5, () => {
         lossReason ??= { kind: 'memory' };
         void terminate();
       });
     const stopLoadWatch = watch();
-    let lossReason: ThreadLossReason | undefined;
-    let crash: unknown;
-    let finishPlan: ((outcome: PlanOutcome) => void) | undefined;
 
     const exited = new Promise<ThreadLossReason>((resolveExited) => {
       worker.once('exit', () => {
@@ -120,13 +120,15 @@ export function startPlannerThread(
         resolveExited(lossReason);
       });
     });
-    const terminate = async (): Promise<void> => {
+    async function terminate(): Promise<void> {
       lossReason ??= { kind: 'ended' };
       // `worker.terminate()` also settles for a thread that has exited.
       await worker.terminate();
       await exited;
-    };
-    const onAbort = (): void => void terminate();
+    }
+    function onAbort(): void {
+      void terminate();
+    }
     /** An idle thread must not keep the process alive. A thread that is being terminated must, because its exit is
      *  awaited. */
     const releaseProcess = (): void => {
@@ -151,7 +153,7 @@ export function startPlannerThread(
             isAlive: () => lossReason === undefined,
             exited,
             plan,
-            terminate: terminate,
+            terminate,
           });
           break;
         case 'refused':
@@ -166,8 +168,8 @@ export function startPlannerThread(
       }
     });
 
-    const plan = (request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome> =>
-      new Promise((settle) => {
+    function plan(request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome> {
+      return new Promise((settle) => {
         if (lossReason !== undefined) {
           settle({ kind: 'lost', reason: lossReason });
           return;
@@ -187,6 +189,7 @@ export function startPlannerThread(
         worker.ref();
         worker.postMessage(request);
       });
+    }
   });
 }
 

@@ -85,6 +85,7 @@ export class RetryingRedisClient {
   #wait(begin: (wake: () => void) => CancelTimer, signal: AbortSignal | undefined): Promise<void> {
     if (this.#isClosed || signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
+      let cancel: CancelTimer = () => {};
       const wake = (): void => {
         this.#waiters.delete(wake);
         signal?.removeEventListener('abort', wake);
@@ -93,7 +94,7 @@ export class RetryingRedisClient {
       };
       this.#waiters.add(wake);
       signal?.addEventListener('abort', wake);
-      const cancel = begin(wake);
+      cancel = begin(wake);
     });
   }
 

@@ -107,10 +107,10 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     if (isNew) reportProblem(message, 'load');
   };
 
-  const reportProblem = (message: string | undefined, origin: 'source' | 'load'): void => {
+  function reportProblem(message: string | undefined, origin: 'source' | 'load'): void {
     if (message === undefined) return;
     for (const listener of [...problemListeners]) listener(message, origin);
-  };
+  }
 
   const retireIfUnused = (entry: LeasedSnapshot): void => {
     if (entry.isCurrent || entry.leases > 0 || !snapshots.delete(entry)) return;
@@ -118,12 +118,12 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     retiring.add(retired);
   };
 
-  const retire = (supergraph: Supergraph): Promise<void> => {
+  function retire(supergraph: Supergraph): Promise<void> {
     const closed = supergraph.planner.close();
     // A second snapshot with the same id exists if the SDL was submitted again while operations still used the first.
     if (![...snapshots].some((snapshot) => snapshot.supergraph.id === supergraph.id)) onRetired?.(supergraph);
     return closed;
-  };
+  }
 
   const switchTo = (supergraph: Supergraph): void => {
     const previous = current;
@@ -149,20 +149,22 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     else switchTo(loaded);
   };
 
-  const warmUp = (supergraph: Supergraph, signal: AbortSignal): Promise<void> =>
-    new Promise((resolve) => {
+  function warmUp(supergraph: Supergraph, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
       if (warm === undefined) return resolve();
       const warming = new AbortController();
-      const finish = (): void => {
+      const cancelTimer = warmTimeoutMs === undefined ? undefined : timers.after(warmTimeoutMs, finish);
+      signal.addEventListener('abort', finish);
+      warm(supergraph, current?.supergraph, warming.signal).then(finish, finish);
+
+      function finish(): void {
         cancelTimer?.();
         signal.removeEventListener('abort', finish);
         warming.abort();
         resolve();
-      };
-      const cancelTimer = warmTimeoutMs === undefined ? undefined : timers.after(warmTimeoutMs, finish);
-      signal.addEventListener('abort', finish);
-      warm(supergraph, current?.supergraph, warming.signal).then(finish, finish);
+      }
     });
+  }
 
   const submit = (sdl: string): Promise<void> => {
     if (isClosed) return Promise.resolve();

@@ -74,12 +74,12 @@ export class InvalidatingFetchSender implements FetchSender {
     const proceedOnce = (): void => {
       if (!isWaiting) return;
       isWaiting = false;
-      cancelTimer();
       proceed();
     };
     const cancelTimer = timers.after(maxWaitMs, proceedOnce);
     void store.deleteByTags(tags).then(({ deleted }) => {
       observer.onInvalidated({ by: 'mutation', deleted });
+      cancelTimer();
       proceedOnce();
     });
   }

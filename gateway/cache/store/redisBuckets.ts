@@ -78,15 +78,11 @@ export class RedisBuckets {
     if (indexesByBucket.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const unanswered = new Set(indexesByBucket.keys());
-      const finish = (): void => {
-        cancelTimer();
-        resolve();
-      };
       const cancelTimer = this.#scheduleReadTimeout(() => {
         this.#options.problems.report('timeout');
         for (const bucket of unanswered) this.#breakers[bucket]?.recordFailure();
         unanswered.clear();
-        finish();
+        resolve();
       });
       for (const [bucket, indexes] of indexesByBucket) {
         void send(bucket, indexes).then((reply) => {
@@ -96,7 +92,9 @@ export class RedisBuckets {
             this.#breakers[bucket]?.recordSuccess();
             onReply(bucket, indexes, reply);
           }
-          if (unanswered.size === 0) finish();
+          if (unanswered.size > 0) return;
+          cancelTimer();
+          resolve();
         });
       }
     });

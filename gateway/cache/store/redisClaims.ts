@@ -90,17 +90,26 @@ export class RedisClaims {
       let first: ClaimObservation | undefined;
       let delayMs = initialPollDelayMs;
       let cancelDelay: CancelTimer = () => {};
-      const finish = (entry: StoredEntry | undefined): void => {
+      const observe = (): Promise<ClaimObservation | undefined> => this.#observe(key);
+      const cancelDeadline = timers.after(maxMs, giveUp);
+      signal.addEventListener('abort', giveUp);
+      void poll();
+
+      function finish(entry: StoredEntry | undefined): void {
         isOver = true;
         cancelDelay();
         cancelDeadline();
         signal.removeEventListener('abort', giveUp);
         resolve(entry);
-      };
-      const giveUp = (): void => finish(undefined);
-      const poll = async (): Promise<void> => {
+      }
+
+      function giveUp(): void {
+        finish(undefined);
+      }
+
+      async function poll(): Promise<void> {
         onPoll?.();
-        const observation = await this.#observe(key);
+        const observation = await observe();
         if (isOver) return;
         const entry = observation?.entry;
         if (entry !== undefined && (entry.freshUntil > now() || isNewerThanObserved(entry, first)))
@@ -109,10 +118,7 @@ export class RedisClaims {
         first ??= observation;
         cancelDelay = timers.after(delayMs, poll);
         delayMs = Math.min(maxPollDelayMs, delayMs * 2);
-      };
-      const cancelDeadline = timers.after(maxMs, giveUp);
-      signal.addEventListener('abort', giveUp);
-      void poll();
+      }
     });
   }
 

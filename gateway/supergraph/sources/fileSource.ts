@@ -38,12 +38,12 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
     }
   };
 
-  const reportProblem = (reason: string): void => {
+  function reportProblem(reason: string): void {
     const message = `supergraph file ${file} ${reason}`;
     if (message === lastProblem) return;
     lastProblem = message;
     listener?.onProblem(message);
-  };
+  }
 
   const watcher = new FileWatcher({ files: [file], read, timers, settleMs, pollIntervalMs });
   return {

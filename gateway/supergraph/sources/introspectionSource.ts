@@ -34,7 +34,9 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
   let lastProblem: string | undefined;
   let lastComposition: { readonly from: string; readonly result: Composition } | undefined;
 
-  const poll = async (listener: SupergraphSourceListener, signal: AbortSignal): Promise<void> => {
+  return pollRepeatedly({ poll, nextDelayMs: () => pollIntervalMs, timers });
+
+  async function poll(listener: SupergraphSourceListener, signal: AbortSignal): Promise<void> {
     const result = await composeNow(signal);
     if (signal.aborted) return;
     if ('problem' in result) {
@@ -45,9 +47,9 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     const isRecovered = lastProblem !== undefined;
     lastProblem = undefined;
     if (result.isNew || isRecovered) listener.onSdl(result.sdl);
-  };
+  }
 
-  const composeNow = async (signal: AbortSignal): Promise<Composition & { readonly isNew: boolean }> => {
+  async function composeNow(signal: AbortSignal): Promise<Composition & { readonly isNew: boolean }> {
     const answers = await Promise.all(
       subgraphs.map((address) =>
         fetchSdl(address, signal).then(
@@ -72,9 +74,7 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     // A refusal is final until a subgraph changes. Any other failure may be temporary, so that the next poll composes again.
     if ('sdl' in result || result.isRefusal) lastComposition = { from, result };
     return { ...result, isNew: true };
-  };
-
-  return pollRepeatedly({ poll, nextDelayMs: () => pollIntervalMs, timers });
+  }
 }
 
 type Composition = { readonly sdl: string } | { readonly problem: string; readonly isRefusal: boolean };

@@ -77,12 +77,12 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
     (socket as Socket).destroySoon();
   };
 
-  const findUpgradeError = (request: IncomingMessage): HttpError | undefined => {
+  function findUpgradeError(request: IncomingMessage): HttpError | undefined {
     if (pathOf(request.url ?? '') !== path)
       return new HttpError(404, 'The gateway has no WebSocket at this path.');
     if (isWebSocketUpgrade(request)) return undefined;
     return new HttpError(400, 'The gateway upgrades connections to WebSocket only.');
-  };
+  }
 
   const fastifyPlugin: FastifyPluginAsync = async (app) => {
     const { prefix } = app;

@@ -89,7 +89,7 @@ export function readBody(
     const finish = (): void => {
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
     };
-    const fail = (error: Error): void => {
+    function fail(error: Error): void {
       source.off('data', collect);
       source.off('end', finish);
       if (decompressor !== undefined) {
@@ -100,7 +100,7 @@ export function readBody(
       // Reads and discards the remaining body: many clients read the response only after they have sent all of it.
       request.resume();
       reject(error);
-    };
+    }
 
     source.on('data', collect);
     source.once('end', finish);
