@@ -8,7 +8,7 @@ interface Rule {
   /** What to do about a finding, unless the finding has more specific advice. */
   readonly advice?: string;
   /** Why a waiver cannot cover the rule, as the end of a sentence. Findings of `misuse`, `undecided` and `safe` cannot be
-   *  waived whatever their rule is. */
+   *  waived under any rule. */
   readonly unwaivable?: string;
   /** What decides how bad a change of a subgraph is once its consumers are known. `rule`: nothing else, the severity
    *  stands. `plans`: clients do not see the element, so only plans can break. `api`: clients are affected only when

@@ -102,7 +102,7 @@ interface PipelineOptions {
   onPrepared?(request: OperationRequest, operation: PreparedOperation): Promise<void> | undefined;
 }
 
-/** Runs every operation, whatever transport it came by: prepare, execute, respond. */
+/** Runs the operations of all transports: prepare, execute, respond. */
 export class Pipeline {
   readonly #options: PipelineOptions;
 

@@ -29,7 +29,7 @@ export async function startEntityServer(
     if (serveEvents !== undefined && query.trimStart().startsWith('subscription')) {
       return serveEvents(response);
     }
-    // The representations are the only variable, whatever its name is.
+    // The representations are the only variable, under any name.
     const [representations = []] = Object.values(variables) as { readonly id: string }[][];
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ data: { _entities: representations.map(({ id }) => entityOf(id)) } }));

@@ -2,8 +2,8 @@ import type { DocumentNode } from 'graphql';
 import { tributarySpecUrl } from '../../gateway/planning/tributaryDirectives.ts';
 import { type Link, readLinks } from './links.ts';
 
-/** The meaning of the names in a subgraph. Elements of a specification have one canonical name, whatever the subgraph
- *  calls them: `federation__key`, `tributary__cached`. */
+/** The meaning of the names in a subgraph. Elements of a specification have one canonical name, under any name that the
+ *  subgraph gives them: `federation__key`, `tributary__cached`. */
 interface SpecificationNames {
   readonly links: readonly Link[];
   /** The link to the federation specification; `undefined` for a schema of Federation 1. */
@@ -32,7 +32,7 @@ const federationFeatures = new Set([
 
 const federation1Directives = new Set(['extends', 'external', 'key', 'provides', 'requires', 'tag']);
 
-/** Types that subgraph libraries add whatever is linked to. */
+/** Types that subgraph libraries add even if nothing is linked to. */
 const libraryTypes = /^(_Any|_Entity|_Service|_?FieldSet|(federation|link|core)__.*)$/;
 
 export function readSpecificationNames(document: DocumentNode): SpecificationNames {

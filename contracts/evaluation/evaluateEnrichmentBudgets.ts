@@ -61,7 +61,7 @@ function findBudgets(
       selectedFieldsOf(graph.apiSchema, withoutDeferred(operation.document)).flatMap(
         ({ typeName, fieldName, coordinate, canBeNull }) => {
           const rule = rules.ruleOf(typeName, fieldName);
-          // A field that cannot be null is never deferred, whatever its budget is.
+          // A field that cannot be null is never deferred, even after its budget.
           return rule === undefined || !canBeNull ? [] : [{ coordinate, budgetMs: rule.budgetMs ?? budget }];
         },
       ),

@@ -12,8 +12,8 @@ import { classifyChange } from './classifyChange.ts';
 import { markUnchanged } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
-/** Rates changes that do not compose. Gateways keep the old supergraph, so whatever of its plans the new subgraphs do
- *  not serve breaks as soon as these are deployed. */
+/** Rates changes that do not compose. Gateways keep the old supergraph, so its plans that the new subgraphs do not serve
+ *  break as soon as these are deployed. */
 export function evaluateUncomposableChange(change: UncomposableChange): readonly Finding[] {
   const { changes, gateway, next, compositionFindings, operations, earlierCompositionFindings = [] } = change;
   const earlier = new Set(earlierCompositionFindings.map(refusalKey));
@@ -86,7 +86,7 @@ function deploymentOf(
   return isRefused ? deployment : { ...deployment, steps: [composeFirstStep, ...deployment.steps] };
 }
 
-/** Problems that end when gateways know the change, whatever else is in their supergraph. For other problems only new
+/** Problems that end when gateways know the change, with any supergraph. For other problems only new
  *  plans could show another way to the data, and there are none. */
 const fixedByGatewayUpdate: ReadonlySet<FetchProblem['kind']> = new Set(['missing input', 'unknown value']);
 

@@ -17,7 +17,7 @@ export function operationReference({
   return { coordinate: `${consumer}/${name}`, location };
 }
 
-/** A violation that existed before the change. It is reported, but the change is not to blame. */
+/** A violation that existed before the change. It is reported, but not attributed to the change. */
 export function markUnchanged(finding: Finding): Finding {
   return {
     ...finding,

@@ -38,7 +38,7 @@ export function checkFetch(
 ): readonly FetchProblem[] {
   const { document, representations = [] } = fetch;
   const operation = operationOf(document);
-  // Another reason to refuse the request may go away, so each problem is reported whatever else is wrong.
+  // Another reason to refuse the request may go away, so each problem is reported beside the others.
   return [
     ...findRefusals(operation, document, target),
     ...representations.flatMap((representation) => checkKey(representation, target)),

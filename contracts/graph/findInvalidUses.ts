@@ -26,7 +26,7 @@ interface InvalidUse {
 
 /** Finds what a document that is valid for the schema `old` uses and `next` does not have or accept, and what it omits
  *  and `next` requires. Unlike validation, also below a field that `next` does not have. Members of types that `next`
- *  does not have are left out, because these types may have another name there. */
+ *  does not have are skipped, because these types may have another name there. */
 export function findInvalidUses(
   document: DocumentNode,
   old: GraphQLSchema,

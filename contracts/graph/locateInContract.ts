@@ -3,7 +3,7 @@ import type { SubgraphContract } from '../contractStore.ts';
 import { definesCoordinate } from '../diff/locateCoordinate.ts';
 import type { FileLocation } from '../finding.ts';
 
-/** Locates the definition of `Type` or `Type.member` in a contract, whatever its arguments: the first definition or
+/** Locates the definition of `Type` or `Type.member` in a contract, with any arguments: the first definition or
  *  the last one. The SDL must parse. */
 export function locateDefinition(
   contract: SubgraphContract,

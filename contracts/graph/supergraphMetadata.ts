@@ -16,8 +16,8 @@ import {
 } from '../../gateway/planning/supergraphDocument.ts';
 import type { ContractGraph } from './composeGraph.ts';
 
-/** What a supergraph says about one of its subgraphs. Federation directives have one form here, whatever the subgraph
- *  calls them. */
+/** What a supergraph says about one of its subgraphs. Federation directives have one form here, under any
+ *  name that the subgraph gives them. */
 export interface SubgraphMetadata {
   /** The keys of each type, including keys with `resolvable: false`. */
   readonly keys: ReadonlyMap<string, readonly EntityKey[]>;

@@ -24,8 +24,8 @@ export function createReport({ findings, strict, checked }: ReportInput): CheckR
   };
 }
 
-// A store with mistakes was read only in part, so nothing else is certain. A known breakage remains one whatever
-// could not be determined.
+// A store with mistakes was read only in part, so nothing else is certain. A known breakage remains one even if
+// other things could not be determined.
 function verdictOf(counts: Readonly<Record<Severity, number>>, strict: boolean): Verdict {
   if (counts.misuse > 0) return 'misuse';
   if (counts.breaking > 0 || (strict && counts.dangerous > 0)) return 'failed';

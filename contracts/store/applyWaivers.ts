@@ -30,7 +30,7 @@ export function applyWaivers(
   });
   const inScope = waivers.filter(isInScope);
   const expired = inScope.filter((waiver) => !valid.includes(waiver));
-  // A waiver for a rule that cannot be waived is useless, whatever the check evaluated.
+  // A waiver for a rule that cannot be waived is useless in every check.
   const unexpired = inScope.filter((waiver) => valid.includes(waiver));
   const unwaivable = unexpired.filter(({ rule }) => ruleOf(rule).unwaivable !== undefined);
   const unused = unexpired.filter(

@@ -50,7 +50,7 @@ export interface RuleReport {
   readonly staleIfErrorMs: number;
   readonly scope: 'PUBLIC' | 'PRIVATE';
   readonly tags: readonly string[];
-  /** What to look at if the rule has no effect, and no entry of `notStored` says why. */
+  /** What to do if the rule has no effect and no entry of `notStored` says why. */
   readonly advice?: string;
   readonly subgraphs: readonly SubgraphUsageReport[];
 }
@@ -99,15 +99,11 @@ export class RuleUsages {
         for (const usage of usages) usage.stored += 1;
       },
       onNotStored: (reason, level, count) => {
-        let isAnyUnlogged = false;
-        for (const usage of usages) {
-          const entry = notStoredEntry(usage, reason, ruledFields);
-          entry.count += count;
-          isAnyUnlogged ||= !entry.isLogged;
-        }
-        if (!isAnyUnlogged || !this.#mayLog()) return;
-        const rules = ruleNames.filter((_, index) => usages[index]?.notStored.get(reason)?.isLogged !== true);
-        for (const usage of usages) notStoredEntry(usage, reason, ruledFields).isLogged = true;
+        const entries = usages.map((usage) => notStoredEntry(usage, reason, ruledFields));
+        for (const entry of entries) entry.count += count;
+        const rules = ruleNames.filter((_, index) => entries[index]?.isLogged === false);
+        if (rules.length === 0 || !this.#mayLog()) return;
+        for (const entry of entries) entry.isLogged = true;
         this.#options.log[level](
           { rules, subgraph, fields: ruledFields, reason, advice: findAdvice(reason) },
           'Values with a cache rule are not stored (docs/caching.md, "Nothing is cached?")',

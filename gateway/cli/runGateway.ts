@@ -10,7 +10,7 @@ interface RunGatewayOptions {
   readonly onListening: (addresses: Addresses) => void;
   /** Called when the first supergraph is in use. */
   readonly onReady?: () => void;
-  /** Called at an error that belongs to no request. Shuts the gateway down. */
+  /** Called at an error that belongs to no request. Must request the shutdown. */
   readonly onFatalError: () => void;
   readonly dependencies?: GatewayDependencies;
 }

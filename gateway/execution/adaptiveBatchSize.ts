@@ -13,7 +13,7 @@ export class AdaptiveBatchSize {
     this.#size = max;
   }
 
-  /** Most representations of a batch. */
+  /** Maximum number of representations in a batch. */
   get current(): number {
     return this.#size;
   }

@@ -7,7 +7,7 @@ import type { TypeRepresentation } from './representationReader.ts';
 import type { ResponseObject } from './responseTree.ts';
 
 /** The entities that an operation has fetched, by fetch shape and representation: an operation never fetches the same
- *  fields of an entity twice, whatever the path. */
+ *  fields of an entity twice, even at different paths. */
 export class EntityTable {
   readonly #byShape = new Map<FetchShape, Map<string, SlotsByType>>();
 

@@ -26,7 +26,7 @@ export interface ClientIdentity {
   readonly clientKey: string;
 }
 
-/** What a client asks for with its `tributary-*` headers, as far as it may. */
+/** What a client prefers by its `tributary-*` headers, within what it may. */
 export interface ClientPreferences {
   /** `tributary-budget`, in milliseconds: how long the first response waits for enrichments. */
   readonly budgetMs?: number | undefined;

@@ -54,7 +54,7 @@ export class RespondPolicies {
   }
 }
 
-/** More headers are left out: clients and proxies refuse responses with more than about this many bytes of headers. */
+/** Further headers are dropped: clients and proxies refuse responses with more than about this many bytes of headers. */
 const maxBytes = 16_384;
 
 let lastNumber = 0;

@@ -167,7 +167,7 @@ export function timingsOf({
   };
 }
 
-/** Steps for which nothing had to be fetched are left out. */
+/** Steps for which nothing had to be fetched are omitted. */
 function toCriticalPath(
   { steps }: PlanDescription,
   { ends }: StepTimes,

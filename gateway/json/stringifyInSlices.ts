@@ -3,7 +3,7 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 /** Maximum characters that `JSON.stringify` writes at once. Takes well below a millisecond. */
 const chunkLength = 64 * 1024;
 
-/** Values nested deeper than this are written by one call of `JSON.stringify`, whatever their size. */
+/** Values nested deeper than this are written by one call of `JSON.stringify`, however large they are. */
 const maxDepth = 1000;
 
 /** A list or object that is written in part. */

@@ -93,7 +93,7 @@ function nameOf({ name }: { readonly name: NameNode }): string {
   return name.value;
 }
 
-/** Sorts the selections of one selection set. Arguments and sub-selections are left out: fields with one response
+/** Sorts the selections of one selection set. Arguments and sub-selections are ignored: fields with one response
  *  name have equal arguments, and printing sub-selections at every level would take too long. */
 function sortKeyOf(selection: SelectionNode): string {
   const directives = (selection.directives ?? []).map(print).join(' ');

@@ -33,7 +33,7 @@ export interface OperationRequest {
   readonly transport?: RequestTransport | undefined;
   /** Remote address of the client's connection. */
   readonly clientAddress?: string | undefined;
-  /** Headers of the response, whatever its content is, for transports that have them. To be filled. */
+  /** Headers that the response has with any content. Every stage may add some. Transports without headers ignore them. */
   readonly responseHeaders?: ResponseHeaderMap | undefined;
   readonly requestId: string;
   /** What metrics and logs tell about the request; omitted where nothing is recorded. */

@@ -80,7 +80,7 @@ interface OperationTemplate {
   readonly conditionVariables: readonly string[];
   /** Labels of progressive `@override`s that the plan can depend on. */
   readonly overrideLabels: readonly string[];
-  /** Enrichment rules of all fields in the document, whatever the values of conditions. Collected at first use. */
+  /** Enrichment rules of all fields in the document, for any values of its conditions. Collected at first use. */
   rules: readonly EnrichmentRule[] | undefined;
   /** By key: incremental delivery, how enrichments are fetched, values of condition variables, active labels, access. */
   readonly variants: LRUCache<string, PreparedVariant>;

@@ -12,7 +12,7 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 
 type LabelledSupergraph = Pick<Supergraph, 'overrides' | 'apiSchema'>;
 
-/** Sorted labels of progressive `@override`s that the plan of an operation can depend on, whatever the values of its
+/** Sorted labels of progressive `@override`s that the plan of an operation can depend on, for any values of its
  *  conditions. Without `operation`, of all operations in the document. */
 export function relevantOverrides(
   { overrides, apiSchema }: LabelledSupergraph,

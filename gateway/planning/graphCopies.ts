@@ -6,7 +6,7 @@ import {
   Kind,
   type ScalarTypeDefinitionNode,
 } from 'graphql';
-import { argumentOf, withArgument } from './supergraphDocument.ts';
+import { argumentOf, replaceArgument } from './supergraphDocument.ts';
 
 /** A subgraph that was added to the planner's supergraph as a copy of part of another one. Both members are values of
  *  `join__Graph`. */
@@ -51,7 +51,7 @@ function addGraphValues(
         ...value,
         name: { kind: Kind.NAME, value: copyGraph } as const,
         directives: (value.directives ?? []).map((directive) =>
-          withArgument(directive, 'name', { kind: Kind.STRING, value: copyGraph }),
+          replaceArgument(directive, 'name', { kind: Kind.STRING, value: copyGraph }),
         ),
       })),
   ]);
@@ -78,5 +78,5 @@ export function withCopiedDirectives(
 }
 
 export function withGraph(directive: ConstDirectiveNode, value: string): ConstDirectiveNode {
-  return withArgument(directive, 'graph', { kind: Kind.ENUM, value });
+  return replaceArgument(directive, 'graph', { kind: Kind.ENUM, value });
 }

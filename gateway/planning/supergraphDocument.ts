@@ -13,7 +13,7 @@ import {
   type TypeNode,
 } from 'graphql';
 
-// Reads and creates the `@join__` directives of a supergraph document.
+// Reads the definitions of a supergraph document, and reads and creates its `@join__` directives.
 
 export type CompositeDefinition = ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode;
 
@@ -108,7 +108,7 @@ export function unusedGraphSuffix(document: DocumentNode, start: string): string
 }
 
 /** Replaces the value of one argument of a directive. */
-export function withArgument(
+export function replaceArgument(
   directive: ConstDirectiveNode,
   name: string,
   value:

@@ -7,8 +7,8 @@ import {
   type CompositeDefinition,
   compositesOf,
   isComposite,
+  replaceArgument,
   subgraphNamesOf,
-  withArgument,
 } from './supergraphDocument.ts';
 
 interface PlannerSupergraph {
@@ -101,7 +101,7 @@ function replaceRequiredFieldsOf(
     const value = placeholders.replace(requires, typeName, `${subgraph} ${typeName}.${field.name.value}`);
     if (value === requires) return directive;
     isChanged = true;
-    return withArgument(directive, 'requires', { kind: Kind.STRING, value });
+    return replaceArgument(directive, 'requires', { kind: Kind.STRING, value });
   });
   return isChanged ? { ...field, ...(directives === undefined ? {} : { directives }) } : field;
 }

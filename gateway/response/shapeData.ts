@@ -66,7 +66,7 @@ export interface ShapedData {
   readonly errors: readonly ShapeError[];
   /** In document order; none below a path that became null. */
   readonly deferred: readonly DeferredInstance[];
-  /** Fields that were left out for now; none below another. */
+  /** Fields that this payload lacks because they are pending; none below another. */
   readonly pending: readonly PendingField[];
   /** A pending field is non-null all the way up: the payload cannot be sent without it. */
   readonly isBlockedByPending: boolean;

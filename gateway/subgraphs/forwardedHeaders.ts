@@ -35,7 +35,7 @@ export function addForwardedHeader(
   if (!isHeaderValue(value))
     throw new GatewayError('BAD_REQUEST', `The value of the header "${name}" has a forbidden character.`);
   headers.pairs.push(name, value);
-  // With its length before each part, the key is unambiguous whatever the values contain.
+  // With its length before each part, the key is unambiguous for any values.
   headers.key += `${name.length}:${name}${value.length}:${value}`;
 }
 

@@ -3,7 +3,7 @@ import { isHeaderValue } from './forwardedHeaders.ts';
 
 /** The headers of a subgraph's response that are handed to the client: name, value, name, value …; `undefined` if it has none
  *  of them. Every `set-cookie` is a pair of its own; other lines of one name are joined. Values that no header can have are
- *  left out, and so are headers that the subgraph declares as those of its connection. */
+ *  omitted, and so are headers that the subgraph declares as those of its connection. */
 export function pickResponseHeaders(
   headers: IncomingHttpHeaders,
   names: readonly string[],

@@ -2,7 +2,7 @@ import { BatchedDestination } from './batchedDestination.ts';
 import { type Logger, lineDestinationOf } from './logger.ts';
 import type { OperationType, RequestOutcome } from './requestRecord.ts';
 
-/** The fields of an access line, in their order. `undefined` ones are left out. */
+/** The fields of an access line, in their order. `undefined` ones are omitted. */
 export interface AccessLine {
   readonly requestId: string;
   readonly traceId: string | undefined;

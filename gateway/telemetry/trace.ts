@@ -16,7 +16,7 @@ export const spanNames = [
 
 export type SpanName = (typeof spanNames)[number];
 
-/** `undefined` values are left out. */
+/** `undefined` values are omitted. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | string[] | undefined>>;
 
 /** A span that is being recorded. No method throws. */

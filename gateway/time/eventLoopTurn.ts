@@ -1,4 +1,4 @@
-/** How long work that asks for turns may run in one turn of the event loop, in milliseconds. */
+/** How long all callers of `waitForTurn` together may run in one turn of the event loop, in milliseconds. */
 const turnBudgetMs = 10;
 
 const waiting: (() => void)[] = [];

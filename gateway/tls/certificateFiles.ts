@@ -107,7 +107,7 @@ function hasEqualContents(
   previous: Usable | CertificateFileError | undefined,
   { contents }: Usable,
 ): boolean {
-  // After an error the contents count as changed: the listener was told that they cannot be used.
+  // After an error the contents count as changed: the listener has the error.
   if (previous === undefined || previous instanceof CertificateFileError) return false;
   return kinds.every((kind) => previous.contents[kind] === contents[kind]);
 }

@@ -12,7 +12,7 @@ export interface SpanBatchExporter {
 interface SpanExportQueueOptions {
   readonly exporter: SpanBatchExporter;
   readonly timers: Timers;
-  /** Most spans that wait; further ones are dropped. */
+  /** Maximum number of spans that wait; further ones are dropped. */
   readonly maxQueued?: number;
   readonly batchSize?: number;
   /** How long the first span of a batch that is not full waits, in milliseconds. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { canonicalText } from './keyText.ts';
 
-// Different things have different tags, whatever their names contain: each kind has its own prefix, and JSON escapes the
+// Different things have different tags for any names: each kind has its own prefix, and JSON escapes the
 // rest, including NUL and lone surrogates.
 
 /** The tag of all entries from a subgraph. */

@@ -61,7 +61,7 @@ export const overloadSection = z
           .record(operationName, choice(priorities))
           .meta({ title: 'priority by operation name' })
           .describe(
-            'Priorities of operations by their names, whatever the client claims. Clients choose these names: where that matters, raise a priority only for operations that clients cannot change.',
+            'Priorities of operations by their names. They override what the client claims. Clients choose these names: where that matters, raise a priority only for operations that clients cannot change.',
           )
           .prefault({}),
         claims: claims.prefault({}),

@@ -65,7 +65,7 @@ const breaker = z.strictObject({
     'How long no call is sent. Then one call is a probe, which closes the circuit or opens it again.',
   ),
   scope: choice(['subgraph', 'coordinate']).describe(
-    '`subgraph`: one circuit. `coordinate`: one circuit for each root field and each entity type, which also counts errors of these fields. Fields with an open circuit are left out of a query; a mutation with such a field is not sent.',
+    '`subgraph`: one circuit. `coordinate`: one circuit for each root field and each entity type, which also counts errors of these fields. Fields with an open circuit are removed from a query; a mutation with such a field is not sent.',
   ),
 });
 const hedge = z.strictObject({

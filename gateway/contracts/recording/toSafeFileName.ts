@@ -17,7 +17,7 @@ export function toSafeFileName(text: string): string {
   return `${name.slice(0, maxLength - hash.length - 1)}-${hash}`;
 }
 
-// Windows treats these names as devices, whatever their extension.
+// Windows treats these names as devices, with any extension.
 function isWindowsDevice(name: string): boolean {
   return /^(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\.|$)/i.test(name);
 }

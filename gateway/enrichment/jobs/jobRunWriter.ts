@@ -24,8 +24,7 @@ interface JobRunWriterOptions {
  *  to be created although an equal job is running. `lost`: Redis had it. */
 type RunPersistence = 'new' | 'forced' | 'owned' | 'owned elsewhere' | 'lost';
 
-/** Writes a run to Redis, in whatever state Redis is: at most one command is in flight, and every command can be
- *  repeated. */
+/** Writes a run to Redis, and repeats what failed: at most one command is in flight, and every command can be repeated. */
 export class JobRunWriter {
   readonly #options: JobRunWriterOptions;
   #persistence: RunPersistence;

@@ -13,7 +13,7 @@ export interface Insights {
   refresh(): void;
 }
 
-/** Reads the data now and then, while the page is visible. */
+/** Reads the data every five seconds while the page is visible. */
 export function useInsights(): Insights {
   const [data, setData] = useState<InsightsData>();
   const [problem, setProblem] = useState<string>();

@@ -35,7 +35,7 @@ interface AuthorizerOptions {
   readonly onDenied: 'filter' | 'reject';
   /** A policy is granted if one of these grants it. Read for each decision. */
   readonly deciders: readonly { readonly decidePolicies?: DecidePolicies | undefined }[];
-  /** The decision of a request's policies failed. */
+  /** Called when a decider failed. The request then fails. */
   onDecisionFailed(cause: unknown, requestId: string): void;
 }
 
@@ -52,10 +52,10 @@ interface ProtectedOperation {
   readonly accesses: LRUCache<string, Access>;
 }
 
-/** Most accesses that are remembered for one operation. */
+/** Maximum number of accesses that are cached for one operation. */
 const maxAccesses = 32;
 
-/** Decides what each request may read of its operation. Does nothing for supergraphs without requirements, and remembers
+/** Decides what each request may read of its operation. Does nothing for supergraphs without requirements, and caches
  *  which operations touch none. */
 export class Authorizer {
   readonly #options: AuthorizerOptions;
@@ -86,7 +86,7 @@ export class Authorizer {
 
   /** What a request may read of its operation; `undefined` if the operation has no requirements. A promise when an
    *  extension has to decide policies.
-   *  @throws {GatewayError} `INTERNAL_SERVER_ERROR` if that fails. */
+   *  @throws {GatewayError} `INTERNAL_SERVER_ERROR` if the decision fails. */
   accessFor(
     request: AuthorizationRequest,
     claims: Claims | undefined,
@@ -109,7 +109,7 @@ export class Authorizer {
     supergraph: Supergraph,
   ): Access | undefined {
     const found = this.#operationOf(operation, supergraph);
-    return found && this.#remembered(found, grants ?? { isAuthenticated: false, satisfied: [] });
+    return found && this.#accessWith(found, grants ?? { isAuthenticated: false, satisfied: [] });
   }
 
   #accessOf(
@@ -123,10 +123,10 @@ export class Authorizer {
       const granted = kind === 'scopes' ? scopes : policies;
       return alternatives.some((names) => names.every((each) => granted.has(each))) ? [name] : [];
     });
-    return this.#remembered(operation, { isAuthenticated: claims !== undefined, satisfied });
+    return this.#accessWith(operation, { isAuthenticated: claims !== undefined, satisfied });
   }
 
-  #remembered({ rules, requirements, accesses }: ProtectedOperation, grants: Grants): Access {
+  #accessWith({ rules, requirements, accesses }: ProtectedOperation, grants: Grants): Access {
     const key = accessKey(requirements, grants);
     let access = accesses.get(key);
     if (access === undefined) {
@@ -178,13 +178,13 @@ export class Authorizer {
     if (!ofDocument.has(name)) {
       const operation = getOperationAST(document, operationName);
       if (operation == null) throw new Error(`The document has no operation "${name}".`);
-      ofDocument.set(name, protectedOperation(rules, supergraph, document, operation));
+      ofDocument.set(name, toProtectedOperation(rules, supergraph, document, operation));
     }
     return ofDocument.get(name);
   }
 }
 
-function protectedOperation(
+function toProtectedOperation(
   rules: AuthorizationRules,
   { apiSchema }: Supergraph,
   document: DocumentNode,

@@ -3,7 +3,7 @@ import type { NormalizedOperation } from '../normalizeOperation.ts';
 import type { Selection } from '../selection.ts';
 import type { Access } from './access.ts';
 
-/** Most paths in an error. */
+/** Maximum number of paths in an error. */
 const maxPaths = 100;
 
 /** Refuses an operation of which nothing may be executed: any operation with denied parts when these are rejected, and a

@@ -4,7 +4,7 @@ export const http2StreamsPerConnection = 100;
 /** What an endpoint's configuration says about its capacity. */
 export interface CallCapacity {
   readonly url: string;
-  /** Most connections to the origin. */
+  /** Maximum number of connections to the origin. */
   readonly connections: number;
   /** Use HTTP/2 where the server offers it over TLS. */
   readonly http2: boolean;
@@ -15,9 +15,9 @@ export interface CallCapacity {
 }
 
 interface ConcurrencySettings {
-  /** Most calls under way at a time; as many as the connections carry when omitted. */
+  /** Maximum number of calls under way at a time; as many as the connections carry when omitted. */
   readonly max?: number | undefined;
-  /** Most calls in the queue. */
+  /** Maximum number of calls in the queue. */
   readonly queue: number;
 }
 

@@ -6,7 +6,7 @@ import { RatioBudget } from './ratioBudget.ts';
 export type RetryReason = 'connection' | 'timeout' | 429 | 502 | 503 | 504;
 
 export interface RetrySettings {
-  /** Most attempts for one call, the first one included. */
+  /** Maximum number of attempts for one call, the first one included. */
   readonly attempts: number;
   /** Milliseconds. */
   readonly minDelay: number;
@@ -95,7 +95,7 @@ function retryReasonOf({ result, status }: AttemptEnd): RetryReason | undefined 
 
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 
-/** The delay that a `Retry-After` header (RFC 9110, 10.2.3) asks for, in milliseconds; `undefined` if it is malformed. */
+/** The delay in a `Retry-After` header (RFC 9110, 10.2.3), in milliseconds; `undefined` if it is malformed. */
 export function parseRetryAfter(value: string, wallClockMs: number): number | undefined {
   const text = value.trim();
   if (/^\d+$/.test(text)) return Number(text) * 1_000;

@@ -7,8 +7,8 @@ import type { Send, SendPolicy } from '../subgraphClient.ts';
  *  1. **Policies of features** (`Feature.sendPolicy`), such as `reportValidationFailures`. Outermost, because they are
  *     about the request of each caller, whether it shares a call or not.
  *  2. **In-flight sharing** (`inFlightCalls.ts`, on `singleFlight.ts`). Before everything that takes capacity, so that a
- *     joiner takes no slot and no connection, and each keeps its own deadline. A call that no caller waits for is cancelled,
- *     with whatever it is doing below.
+ *     joiner takes no slot and no connection, and each keeps its own deadline. A call that no caller waits for is cancelled
+ *     in all policies below.
  *  3. **Retries** (`retryPolicy.ts`). Around the slot, so that a call that waits for its retry holds none; around the circuit
  *     breaker, so that each attempt counts, and an open circuit ends the retries.
  *  4. **Concurrency queue** (`callQueue.ts`) with the **adaptive limit** (`adaptiveLimit.ts`). Before the attempt timeout, so

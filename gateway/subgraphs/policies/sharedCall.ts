@@ -379,8 +379,8 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     this.#failWaiters(overdue, error);
   };
 
-  /** A subgraph that had at least half of an attempt's time is as slow as one that exceeds it. One that had less, because the
-   *  call had waited for a slot, is not to blame. */
+  /** A subgraph that had at least half of an attempt's time counts as slow, like one that exceeds it. A subgraph that had
+   *  less, because the call had waited for a slot, does not. */
   #endAtDeadline(): AttemptEnd | undefined {
     const elapsedMs = this.#attempts[0]?.elapsedMs ?? 0;
     return elapsedMs >= this.#request.attemptTimeoutMs / 2 ? this.#timeoutEnd() : undefined;

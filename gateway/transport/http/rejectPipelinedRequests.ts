@@ -4,7 +4,8 @@ import { connectionEnd } from './http2Messages.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { writeErrorResponse } from './writeResponse.ts';
 
-/** Most requests that one connection of HTTP/1.1 may send at once. node:http reads up to 2 MB from a connection in one turn of
+/** Maximum number of requests that one connection of HTTP/1.1 may send at once. node:http reads up to 2 MB from a
+ *  connection in one turn of
  *  the event loop, which may be 20,000 requests. */
 const maxRequestsAtOnce = 100;
 

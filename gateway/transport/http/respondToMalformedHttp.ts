@@ -17,7 +17,7 @@ interface HttpParserError extends Error {
  *  another response is being written, which the client would take the error for a part of. */
 export function respondToMalformedHttp(error: HttpParserError, socket: Socket, isWriting: boolean): void {
   if (socket.destroyed || error.code === 'ECONNRESET') return;
-  // A TLS handshake that failed: TLS itself has told the client.
+  // A TLS handshake that failed: the client has got an alert of TLS.
   if (error.code?.startsWith('ERR_SSL_') === true || error.code?.startsWith('ERR_TLS_') === true) {
     socket.destroy();
     return;

@@ -124,7 +124,7 @@ export class WebSocketRegistry {
   }
 }
 
-/** Whether a request asks for an upgrade to a WebSocket, and not to another protocol. */
+/** Whether a request is for an upgrade to a WebSocket, and not to another protocol. */
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }
