@@ -21,7 +21,7 @@ interface TelemetryOptions {
   readonly tracerProvider?: TracingFeatureOptions['tracerProvider'];
 }
 
-export interface Telemetry {
+interface Telemetry {
   readonly metrics: Metrics;
   /** `undefined` if tracing is off. */
   readonly tracing: TracingFeature | undefined;

@@ -38,7 +38,7 @@ interface RequestPathOptions {
 }
 
 /** The stages that an operation passes from its admission to its response. */
-export interface RequestPath {
+interface RequestPath {
   /** Runs an operation that transports have admitted. */
   readonly executeOperation: ExecuteOperation;
   readonly traffic: TrafficControl;

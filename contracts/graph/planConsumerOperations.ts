@@ -7,7 +7,6 @@ import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings
 import type { ContractGraph } from './composeGraph.ts';
 import { flattenPlan, type PlannedFetch } from './flattenPlan.ts';
 import { operationOf } from './operationOf.ts';
-import { OperationWeights } from './operationWeights.ts';
 import { firstResponseDepthOf, hasDeferNode, maxPlanCost, type PlanCost, planCostOf } from './planCost.ts';
 import { type FailedOperation, type PlanResult, planOnSupergraph } from './planOnSupergraph.ts';
 import { removeInvalidSelections } from './removeInvalidSelections.ts';
@@ -82,19 +81,17 @@ const planningConcurrency = 8;
 
 class ConsumerPlanner {
   readonly #graph: ContractGraph;
-  readonly #weights: OperationWeights;
   readonly #gatewaySettings: GatewaySettings;
   /** Rules of the fields that gateways may deliver later. */
   readonly #enrichmentRules: EnrichmentRules | undefined;
 
   constructor(graph: ContractGraph, settings: GatewaySettings) {
-    const document = parse(graph.sdl, { noLocation: true });
     const { enrichments, waitsForAll, stepLatencyMs } = settings;
     this.#graph = graph;
-    this.#weights = new OperationWeights(document);
     this.#gatewaySettings = settings;
     if (waitsForAll || stepLatencyMs === undefined) return;
     const { apiSchema } = graph.supergraph;
+    const document = parse(graph.sdl, { noLocation: true });
     this.#enrichmentRules = readEnrichmentRules({ document, apiSchema, configured: enrichments }).rules;
   }
 
@@ -104,15 +101,11 @@ class ConsumerPlanner {
     if (planned.kind === 'failed') {
       return { ...planned, remainingFetches: await this.#remainingFetches(operation) };
     }
-    const { normalized } = planned;
-    const definition = operationOf(operation.document);
     const variants = this.#flatten(planned);
-    const root = supergraph.apiSchema.getRootType(definition.operation);
-    const weight = root == null ? undefined : this.#weights.weigh(definition, root, normalized.root);
     return {
       kind: 'planned',
       variants,
-      cost: maxPlanCost(variants.map(({ fetches }) => planCostOf(fetches, weight))),
+      cost: maxPlanCost(variants.map(({ fetches }) => planCostOf(fetches))),
       firstResponseDepth: await this.#firstResponseDepth(operation, planned),
     };
   }

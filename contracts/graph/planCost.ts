@@ -7,11 +7,9 @@ export interface PlanCost {
   /** The longest chain of fetches that wait for each other: how often the answer pays the network latency. */
   readonly depth: number;
   readonly subgraphs: number;
-  /** The weight by `@cost` and `@listSize`; `undefined` when the supergraph has neither. */
-  readonly weight: number | undefined;
 }
 
-export function planCostOf(fetches: readonly PlannedFetch[], weight: number | undefined): PlanCost {
+export function planCostOf(fetches: readonly PlannedFetch[]): PlanCost {
   const depths: number[] = [];
   for (const { dependsOn } of fetches) {
     depths.push(1 + Math.max(0, ...dependsOn.map((index) => depths[index] ?? 0)));
@@ -20,17 +18,14 @@ export function planCostOf(fetches: readonly PlannedFetch[], weight: number | un
     fetches: fetches.length,
     depth: Math.max(0, ...depths),
     subgraphs: new Set(fetches.map(({ subgraph }) => subgraph)).size,
-    weight,
   };
 }
 
 export function maxPlanCost(costs: readonly PlanCost[]): PlanCost {
-  const weights = costs.flatMap(({ weight }) => weight ?? []);
   return {
     fetches: Math.max(0, ...costs.map(({ fetches }) => fetches)),
     depth: Math.max(0, ...costs.map(({ depth }) => depth)),
     subgraphs: Math.max(0, ...costs.map(({ subgraphs }) => subgraphs)),
-    weight: weights.length === 0 ? undefined : Math.max(...weights),
   };
 }
 

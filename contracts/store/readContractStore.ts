@@ -10,7 +10,7 @@ import { readWorkTreeFiles } from './readWorkTreeFiles.ts';
 import { readSchema } from './schemaFile.ts';
 import type { StoreFiles } from './storeFiles.ts';
 
-export interface StoreRevision {
+interface StoreRevision {
   /** Any name of a Git commit. */
   readonly ref: string;
 }

@@ -71,7 +71,7 @@ interface SubgraphUsageReport {
   }[];
 }
 
-export interface RuleUsagesOptions {
+interface RuleUsagesOptions {
   readonly log: Pick<Logger, ReasonLevel>;
   /** Milliseconds since 1970. */
   now(): number;

@@ -36,7 +36,7 @@ export interface EnrichmentJob {
 }
 
 /** What a job needs to know about its client: not the token, with which others could act in the client's name. */
-export type JobCaller = Pick<ClientIdentity, 'identity' | 'claims'>;
+type JobCaller = Pick<ClientIdentity, 'identity' | 'claims'>;
 
 export interface JobField {
   /** Unique within the job. */

@@ -5,7 +5,7 @@ import type { RequestTrace, SpanAttributes, SpanName, TraceSpan, Tracing } from 
 import { readTraceHeaders, type TraceHeaders } from '../telemetry/traceContext.ts';
 
 /** One request to a subgraph, or the look-up in the cache that took its place. Times are those of `performance.now()`. */
-export interface RecordedFetch {
+interface RecordedFetch {
   readonly subgraph: string;
   /** Entities that were fetched; 0 for root fields. */
   readonly entities: number;

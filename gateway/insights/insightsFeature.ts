@@ -38,7 +38,7 @@ import { SubgraphShares } from './subgraphShares.ts';
 import { describePoint, mergeSeries, msUntilPointEnds, TimeSeries } from './timeSeries.ts';
 
 /** What other parts of the gateway know. */
-export interface InsightsSources {
+interface InsightsSources {
   /** The other processes that share the port. */
   readonly workers: OtherWorkers | undefined;
   subgraphStates(): readonly SubgraphState[];

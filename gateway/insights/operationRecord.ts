@@ -15,7 +15,7 @@ const maxPlansPerOperation = 4;
 
 const maxTextLength = 10_000;
 
-export interface OperationRecordOptions {
+interface OperationRecordOptions {
   readonly operation: CanonicalOperation;
   readonly name: string | undefined;
   readonly kind: OperationInsights['kind'];

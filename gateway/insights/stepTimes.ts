@@ -6,7 +6,7 @@ export interface StepTimes {
 }
 
 /** What depends on what in a plan. */
-export interface PlanGraph {
+interface PlanGraph {
   readonly steps: readonly { readonly dependsOn: readonly number[] }[];
   /** By delivery group: the steps that it waits for. */
   readonly groups: readonly { readonly steps: readonly number[] }[];

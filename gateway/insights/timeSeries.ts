@@ -10,7 +10,7 @@ export interface CumulativeCounts {
 }
 
 /** What is so at the end of ten seconds. */
-export interface Gauges extends Pick<SeriesPoint, 'queued' | 'backlog' | 'eventLoop'> {
+interface Gauges extends Pick<SeriesPoint, 'queued' | 'backlog' | 'eventLoop'> {
   /** Subgraphs with an open circuit breaker. */
   readonly openBreakers: readonly string[];
 }
@@ -32,7 +32,7 @@ export const noCounts: CumulativeCounts = {
   budgets: { kept: 0, stale: 0, missed: 0 },
 };
 
-export const pointIntervalMs = 10_000;
+const pointIntervalMs = 10_000;
 const maxPoints = 90;
 
 /** A timer may fire this much too early. */

@@ -19,7 +19,7 @@ interface Sample {
 }
 
 /** When the counts began and when they were read, in milliseconds since 1970. */
-export interface CountedPeriod {
+interface CountedPeriod {
   readonly startedAt: number;
   readonly readAt: number;
 }

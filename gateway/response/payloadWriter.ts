@@ -10,7 +10,7 @@ import type { DeferredInstance } from './shapeData.ts';
 type ExecutedData = Pick<Execution, 'tree' | 'isEscapeFree' | 'errors' | 'staleValues'>;
 
 /** A payload, or a deferred fragment at one object. */
-export interface WrittenPayload extends OmittedFields {
+interface WrittenPayload extends OmittedFields {
   /** The data as JSON text. */
   readonly data: string;
 }

@@ -11,7 +11,7 @@ const payloadsPerPass = 16;
 const charactersPerPass = 16 * 1024;
 
 /** The subscribers that are present at a moment. */
-export interface Recipients {
+interface Recipients {
   readonly subscribers: readonly Subscriber[];
   /** How many times subscribers had left before. While this is unchanged, none of these has. */
   readonly departures: number;

@@ -28,7 +28,7 @@ export function createAccessLog(log: Logger): (line: AccessLine) => void {
     : (line) => destination.write(toText(line));
 }
 
-export const accessLogMessage = 'request';
+const accessLogMessage = 'request';
 
 const infoLevel = 30;
 

@@ -7,7 +7,7 @@ export interface ClientNameHeaders {
 }
 
 /** The client's own claim. Nothing verifies it. */
-export interface ClientName {
+interface ClientName {
   readonly name: string | undefined;
   readonly version: string | undefined;
 }

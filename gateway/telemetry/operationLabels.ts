@@ -9,7 +9,7 @@ interface OperationLabelsOptions {
 export const maxOperationNames = 500;
 
 /** The label of operations without a label of their own. */
-export const otherOperations = 'other';
+const otherOperations = 'other';
 
 /** Chooses the operations that have metrics of their own. Clients choose names freely, so that their number is bounded. */
 export class OperationLabels {

@@ -22,7 +22,7 @@ export class CertificateFileError extends Error {
   }
 }
 
-export interface CertificateFilesListener {
+interface CertificateFilesListener {
   /** The files have changed, and fit together. */
   onChange(contents: CertificateContents): void;
   /** The files have changed, and cannot be used. The contents from before remain valid. Equal errors are reported once. */

@@ -4,7 +4,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 
-export interface RemoteKeySetOptions {
+interface RemoteKeySetOptions {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;

@@ -17,7 +17,7 @@ export interface AnsweredItem {
 }
 
 /** What became of an answer. `invalid`: the schema forbids the value, which is a failure of the subgraph. */
-export type StorageOutcome =
+type StorageOutcome =
   | { readonly kind: 'stored'; readonly contribution: CachedContribution }
   | { readonly kind: 'not stored' | 'invalid' };
 

@@ -20,7 +20,7 @@ const headerValue = text({
 });
 
 /** At most two repetitions, and none of a group: then matching takes at most the third power of the length of a name. */
-export const headerPattern = text({
+const headerPattern = text({
   title: 'expression',
   expected:
     'a regular expression such as ^x-acme-, with at most two repetitions, none of them of a group, and without lookaround and back references',

@@ -14,7 +14,7 @@ import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
 import type { LiveCompatibilityCheck } from './liveCompatibilityCheck.ts';
 import type { LivePlanProblem } from './planVerifier.ts';
 
-export interface BrokenOperationQuery {
+interface BrokenOperationQuery {
   readonly store: Pick<ContractStore, 'operations' | 'waivers'>;
   readonly next: Supergraph;
   /** The supergraph in use; `undefined` when there is none. */

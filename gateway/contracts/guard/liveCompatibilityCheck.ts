@@ -6,7 +6,7 @@ import { PlanVerificationThread } from './planVerificationThread.ts';
 import type { SupergraphRole } from './planVerificationWorker.ts';
 import type { LiveGraph, LivePlanProblem } from './planVerifier.ts';
 
-export interface LiveCompatibilityCheckOptions {
+interface LiveCompatibilityCheckOptions {
   readonly next: SupergraphEndpoints;
   readonly current: SupergraphEndpoints;
   /** @throws {unknown} the reason of `signal`. */
@@ -18,7 +18,7 @@ export interface LiveCompatibilityCheckOptions {
   readonly signal: AbortSignal;
 }
 
-export interface SupergraphEndpoints {
+interface SupergraphEndpoints {
   readonly sdl: string;
   readonly addresses: readonly SubgraphAddress[];
 }

@@ -3,7 +3,7 @@ import type { AttemptEnd } from './call.ts';
 import { RatioBudget } from './ratioBudget.ts';
 
 /** `connection`: no response, or only a part of one. `timeout`: the attempt timeout passed. */
-export type RetryReason = 'connection' | 'timeout' | 429 | 502 | 503 | 504;
+type RetryReason = 'connection' | 'timeout' | 429 | 502 | 503 | 504;
 
 export interface RetrySettings {
   /** Maximum number of attempts for one call, the first one included. */

@@ -7,7 +7,7 @@ export interface SubgraphAddress {
 }
 
 /** What a request for the schema of a protected subgraph needs. */
-export interface SchemaAccess {
+interface SchemaAccess {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Trusted authorities and the gateway's certificate; Node's defaults when omitted. */
   readonly tls?: CertificateContents | undefined;

@@ -1,7 +1,7 @@
 import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 
-export interface PollOptions {
+interface PollOptions {
   /** One poll. It reports to the listener and never rejects. After `signal` has been aborted it reports nothing. */
   readonly poll: (listener: SupergraphSourceListener, signal: AbortSignal) => Promise<void>;
   /** Milliseconds from the end of one poll to the start of the next; `undefined`: no further poll. */

@@ -14,7 +14,7 @@ export interface CorsOptions {
 
 /** Whose page sent a request, by its `origin`. `unknown`: no page of another origin in CORS mode, no page at all, or one
  *  whose browser does not say. `listed`: by name or as a subdomain. `any`: allowed only by `*`. */
-export type RequestOrigin = 'unknown' | 'same' | 'listed' | 'any' | 'foreign';
+type RequestOrigin = 'unknown' | 'same' | 'listed' | 'any' | 'foreign';
 
 /** The request headers that the gateway and its clients use, and that a browser asks permission for. */
 const clientHeaders = [

@@ -15,7 +15,7 @@ export interface Payload {
   readonly incremental?: readonly IncrementalPart[];
 }
 
-export interface IncrementalPart {
+interface IncrementalPart {
   readonly label?: string;
   readonly path?: readonly (string | number)[];
   readonly data?: unknown;

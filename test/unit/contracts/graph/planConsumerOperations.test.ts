@@ -72,7 +72,7 @@ describe('a planned operation', () => {
         sent: [['Product', ['__typename', 'id', 'weight']]],
       },
     ]);
-    expect(planned.cost).toEqual({ fetches: 3, depth: 2, subgraphs: 3, weight: undefined });
+    expect(planned.cost).toEqual({ fetches: 3, depth: 2, subgraphs: 3 });
   });
 
   test('includes the fetches of deferred parts and of subscription events', async () => {
@@ -262,36 +262,4 @@ test('planConsumerOperations reports progress per operation and returns the plan
   const plans = await planConsumerOperations(graph, operations, { onProgress: (...now) => told.push(now) });
   expect(told).toEqual(operations.map((_, index) => [index + 1, 20, 'planning operations']));
   expect([...plans.keys()]).toEqual(operations);
-});
-
-describe('the weight of an operation', () => {
-  const shop = `
-    type Query {
-      top(first: Int, by: By): [Product!] @listSize(slicingArguments: ["first"], assumedSize: 10) @cost(weight: 3)
-      all: [Product!] @listSize(assumedSize: 4)
-      some: [Product!]
-      page(first: Int!): Page @listSize(slicingArguments: ["first"], sizedFields: ["items"])
-      one: Product
-    }
-    type Page { items: [Product!] }
-    type Product @cost(weight: 5) { id: ID! sort: Sort parts: [Part!] }
-    type Part { id: ID! }
-    input By { name: String @cost(weight: 2) }
-    enum Sort @cost(weight: 4) { A }
-  `;
-  test.each([
-    ['{ one { id } }', 5],
-    ['{ one { sort parts { id } } }', 10],
-    ['{ top { id } }', 30],
-    ['{ top(first: 2) { id } }', 6],
-    ['{ top(first: 2, by: {name: "a"}) { sort } }', 16],
-    ['query ($first: Int = 3) { top(first: $first) { id } }', 9],
-    ['query ($first: Int) { top(first: $first) { id } }', 30],
-    ['{ all { id } }', 20],
-    ['{ some { id } }', 5],
-    ['{ page(first: 2) { items { id } } }', 11],
-    ['{ ...F ... @defer { one { sort } } } fragment F on Query { one { id } }', 9],
-  ])('of %s follows @cost and @listSize', async (text, weight) => {
-    expect(await planAll(text, { shop })).toMatchObject([{ cost: { weight } }]);
-  });
 });
