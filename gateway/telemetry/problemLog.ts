@@ -10,12 +10,13 @@ export interface ProblemLogOptions {
 
 const logIntervalMs = 60_000;
 
-/** Counts problems, and logs at most one of each kind per minute: while a shared dependency is down, every request has
- *  one. */
+/** Counts problems, and logs at most one of each kind and subject per minute: while a shared dependency is down, every
+ *  request has one. */
 export class ProblemLog<Kind extends string> {
   readonly #options: ProblemLogOptions;
   readonly #counts = new Map<Kind, number>();
-  readonly #loggedAt = new Map<Kind, number>();
+  /** By kind and subject. */
+  readonly #loggedAt = new Map<string, number>();
 
   constructor(options: ProblemLogOptions) {
     this.#options = options;
@@ -25,15 +26,17 @@ export class ProblemLog<Kind extends string> {
     return this.#counts;
   }
 
-  /** `detail`: the message of this problem, such as that of a caught error. */
-  report(kind: Kind, detail: string | undefined): void {
+  /** `detail`: the message of this problem, such as that of a caught error. `subject`: what has the problem, as fields of
+   *  the line. */
+  report(kind: Kind, detail: string | undefined, subject: Readonly<Record<string, string>> = {}): void {
     const { log, message, now } = this.#options;
     const count = (this.#counts.get(kind) ?? 0) + 1;
     this.#counts.set(kind, count);
     const reportedAt = now();
-    const loggedAt = this.#loggedAt.get(kind);
+    const key = [kind, ...Object.values(subject)].join(' ');
+    const loggedAt = this.#loggedAt.get(key);
     if (loggedAt !== undefined && reportedAt - loggedAt < logIntervalMs) return;
-    this.#loggedAt.set(kind, reportedAt);
-    log.warn({ problem: toLabelValue(kind), count, message: detail }, message);
+    this.#loggedAt.set(key, reportedAt);
+    log.warn({ problem: toLabelValue(kind), ...subject, count, message: detail }, message);
   }
 }

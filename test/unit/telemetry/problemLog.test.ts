@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { ProblemLog } from '../../../gateway/telemetry/problemLog.ts';
 
-test('every problem is counted, and one of each kind per minute is logged with the count so far, spelt as in metrics', () => {
+test('counts every problem, and logs one of each kind and subject per minute with the count so far, spelt as in metrics', () => {
   const lines: unknown[] = [];
   let now = 1_000;
   const problems = new ProblemLog<'slow' | 'lost for good'>({
@@ -12,17 +12,19 @@ test('every problem is counted, and one of each kind per minute is logged with t
   problems.report('slow', 'the first');
   problems.report('slow', 'the second');
   problems.report('lost for good', undefined);
+  problems.report('lost for good', undefined, { topic: 'prices' });
   now += 59_999;
   problems.report('slow', 'the third');
   now += 1;
   problems.report('slow', 'the fourth');
   expect([...problems.counts]).toEqual([
     ['slow', 4],
-    ['lost for good', 1],
+    ['lost for good', 2],
   ]);
   expect(lines).toEqual([
     [{ problem: 'slow', count: 1, message: 'the first' }, 'a problem'],
     [{ problem: 'lost_for_good', count: 1, message: undefined }, 'a problem'],
+    [{ problem: 'lost_for_good', topic: 'prices', count: 2, message: undefined }, 'a problem'],
     [{ problem: 'slow', count: 4, message: 'the fourth' }, 'a problem'],
   ]);
 });

@@ -1,0 +1,583 @@
+interface Query {
+  /** PromQL. */
+  readonly expr: string;
+  /** Grafana's template for the name of a series, such as `{{subgraph}}`. */
+  readonly legend: string;
+}
+
+export interface Panel {
+  readonly title: string;
+  /** What the panel shows and what to do when it moves. */
+  readonly description: string;
+  /** Grafana's unit id. */
+  readonly unit: string;
+  readonly queries: readonly Query[];
+  readonly stacked?: boolean;
+  /** Names of values, shown instead of numbers as colored states over time. */
+  readonly states?: readonly State[];
+}
+
+interface State {
+  readonly value: number;
+  readonly text: string;
+  readonly color: string;
+}
+
+interface Row {
+  readonly title: string;
+  readonly panels: readonly Panel[];
+}
+
+/** The series of the gateways that the variables of the dashboard select. */
+export const selector = 'job=~"$job", instance=~"$instance"';
+const forOperation = `${selector}, operation=~"$operation"`;
+const forSubgraph = `${selector}, subgraph=~"$subgraph"`;
+
+/** What the dashboard shows, from top to bottom. */
+export const rows: readonly Row[] = [
+  {
+    title: 'Requests',
+    panels: [
+      {
+        title: 'Requests by outcome',
+        description:
+          'Operations that ended. `error` and `partial`: look at the row Subgraphs. `refused`: a client sends operations that the graph does not have. `shed` and `limited`: see the row Overload.',
+        unit: 'reqps',
+        stacked: true,
+        queries: [
+          {
+            expr: `sum by (outcome) (rate(tributary_requests_total{${forOperation}}[$__rate_interval]))`,
+            legend: '{{outcome}}',
+          },
+        ],
+      },
+      {
+        title: 'Queries: first payload and complete response',
+        description:
+          'Time from the arrival of a query until its first data, and until its whole response, was written. A gap between the two is what clients do not wait for.',
+        unit: 's',
+        queries: [
+          ...[0.5, 0.95, 0.99].map((quantile) => ({
+            expr: quantileOf(quantile, 'tributary_first_payload_seconds', `${forOperation}, type="query"`),
+            legend: `first payload p${quantile * 100}`,
+          })),
+          ...[0.5, 0.95].map((quantile) => ({
+            expr: quantileOf(quantile, 'tributary_request_seconds', `${forOperation}, type="query"`),
+            legend: `complete p${quantile * 100}`,
+          })),
+        ],
+      },
+      {
+        title: 'Errors by operation',
+        description: 'Share of the operations that end without data, or with errors beside it.',
+        unit: 'percentunit',
+        queries: [
+          {
+            expr: `${rateOf('tributary_requests_total', `${forOperation}, outcome=~"error|partial"`, 'operation')} / ${rateOf('tributary_requests_total', forOperation, 'operation')}`,
+            legend: '{{operation}}',
+          },
+        ],
+      },
+      {
+        title: 'First payload by operation, p95',
+        description: 'Open the insights page of a gateway to see which fetch an operation waits for.',
+        unit: 's',
+        queries: [
+          {
+            expr: quantileOf(
+              0.95,
+              'tributary_first_payload_seconds',
+              `${forOperation}, type="query"`,
+              'operation',
+            ),
+            legend: '{{operation}}',
+          },
+        ],
+      },
+      {
+        title: 'Running operations and open streams',
+        description:
+          'Operations that have not ended grow without more traffic when a subgraph hangs. Compare open streams with `subscriptions.total`.',
+        unit: 'short',
+        queries: [
+          { expr: `sum(tributary_requests_running{${selector}})`, legend: 'running' },
+          { expr: `sum(tributary_open_streams{${selector}})`, legend: 'open streams' },
+        ],
+      },
+      {
+        title: 'Query plans',
+        description:
+          'Operations that were planned, and plans in the cache. Misses above the number of deployments: clients put values into their operations.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum(rate(tributary_plan_cache_lookups_total{${selector}, outcome="miss"}[$__rate_interval]))`,
+            legend: 'planned per second',
+          },
+          { expr: `max(tributary_plan_cache_entries{${selector}})`, legend: 'cached plans' },
+        ],
+      },
+    ],
+  },
+  {
+    title: 'Subgraphs',
+    panels: [
+      {
+        title: 'Calls by subgraph',
+        description: 'HTTP calls; each retry and each hedge is a call.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: rateOf('tributary_subgraph_calls_total', forSubgraph, 'subgraph'),
+            legend: '{{subgraph}}',
+          },
+        ],
+      },
+      {
+        title: 'Failed calls',
+        description:
+          'Share of the calls that failed, by subgraph and outcome. The log has one episode for each.',
+        unit: 'percentunit',
+        queries: [
+          {
+            expr: `${rateOf('tributary_subgraph_calls_total', `${forSubgraph}, outcome!~"ok|cancelled"`, 'subgraph, outcome')} / on (subgraph) group_left ${rateOf('tributary_subgraph_calls_total', forSubgraph, 'subgraph')}`,
+            legend: '{{subgraph}} {{outcome}}',
+          },
+        ],
+      },
+      {
+        title: 'Latency of calls, p95',
+        description: 'Without the time in the queue of the gateway.',
+        unit: 's',
+        queries: [
+          {
+            expr: quantileOf(0.95, 'tributary_subgraph_call_seconds', forSubgraph, 'subgraph'),
+            legend: '{{subgraph}}',
+          },
+        ],
+      },
+      {
+        title: 'Circuit breakers',
+        description: 'The worst state of all gateways. An open circuit: the subgraph is not called.',
+        unit: 'short',
+        states: [
+          { value: 0, text: 'closed', color: 'green' },
+          { value: 1, text: 'half-open', color: 'yellow' },
+          { value: 2, text: 'open', color: 'red' },
+        ],
+        queries: [
+          {
+            expr: `max by (subgraph) (tributary_subgraph_breaker_state{${forSubgraph}})`,
+            legend: '{{subgraph}}',
+          },
+        ],
+      },
+      {
+        title: 'Queues',
+        description: 'Calls that wait in the gateway because the subgraph is at its concurrency limit.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum by (subgraph) (tributary_subgraph_queue_length{${forSubgraph}})`,
+            legend: '{{subgraph}} waiting',
+          },
+          {
+            expr: rateOf('tributary_subgraph_queue_dropped_total', forSubgraph, 'subgraph, reason'),
+            legend: '{{subgraph}} dropped per second ({{reason}})',
+          },
+        ],
+      },
+      {
+        title: 'Time in the queue',
+        description:
+          'Seconds that calls waited, per second: the mean number of waiting calls. The autoscaler of deploy/kubernetes uses this value.',
+        unit: 'short',
+        queries: [
+          {
+            expr: rateOf('tributary_subgraph_queue_wait_seconds_sum', forSubgraph, 'subgraph'),
+            legend: '{{subgraph}}',
+          },
+        ],
+      },
+      {
+        title: 'Concurrency',
+        description: 'Calls under way, and the adaptive limit. A falling limit: the subgraph became slower.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum by (subgraph) (tributary_subgraph_calls_running{${forSubgraph}})`,
+            legend: '{{subgraph}} running',
+          },
+          {
+            expr: `sum by (subgraph) (tributary_subgraph_concurrency_limit{${forSubgraph}})`,
+            legend: '{{subgraph}} limit',
+          },
+        ],
+      },
+      {
+        title: 'Retries and hedges',
+        description: 'Clients do not notice these yet.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: rateOf('tributary_subgraph_retries_total', forSubgraph, 'subgraph'),
+            legend: '{{subgraph}} retries',
+          },
+          {
+            expr: rateOf('tributary_subgraph_hedges_total', forSubgraph, 'subgraph'),
+            legend: '{{subgraph}} hedges',
+          },
+        ],
+      },
+      {
+        title: 'Shared requests',
+        description: 'Share of the requests to a subgraph that needed no call of their own.',
+        unit: 'percentunit',
+        queries: [
+          {
+            expr: `${rateOf('tributary_subgraph_joined_total', forSubgraph, 'subgraph')} / (${rateOf('tributary_subgraph_joined_total', forSubgraph, 'subgraph')} + ${rateOf('tributary_subgraph_calls_total', forSubgraph, 'subgraph')})`,
+            legend: '{{subgraph}}',
+          },
+        ],
+      },
+      {
+        title: 'Batch size, mean',
+        description: 'Entities in one call.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `${rateOf('tributary_subgraph_batch_size_sum', forSubgraph, 'subgraph')} / ${rateOf('tributary_subgraph_batch_size_count', forSubgraph, 'subgraph')}`,
+            legend: '{{subgraph}}',
+          },
+        ],
+      },
+    ],
+  },
+  {
+    title: 'Latency budgets and enrichments',
+    panels: [
+      {
+        title: 'Enrichments ready within their budget',
+        description: 'Share of the responses that have the value of the field.',
+        unit: 'percentunit',
+        queries: [
+          {
+            expr: `${rateOf('tributary_enrichment_answers_total', `${selector}, outcome="in_time"`, 'coordinate')} / ${rateOf('tributary_enrichment_answers_total', selector, 'coordinate')}`,
+            legend: '{{coordinate}}',
+          },
+        ],
+      },
+      {
+        title: 'Missed budgets',
+        description: 'What responses have instead of the value: a stale one, a later payload, or a token.',
+        unit: 'reqps',
+        stacked: true,
+        queries: [
+          {
+            expr: rateOf(
+              'tributary_enrichment_answers_total',
+              `${selector}, outcome!="in_time"`,
+              'coordinate, outcome',
+            ),
+            legend: '{{coordinate}} {{outcome}}',
+          },
+        ],
+      },
+      {
+        title: 'Time until a field is ready, p95',
+        description: 'Within its budget or after it. Compare with the budget.',
+        unit: 's',
+        queries: [
+          {
+            expr: quantileOf(0.95, 'tributary_enrichment_ready_seconds', selector, 'coordinate'),
+            legend: '{{coordinate}}',
+          },
+        ],
+      },
+      {
+        title: 'Delivery modes',
+        description:
+          'How many gateways deliver a field `inline` (with the primary data), `budgeted`, or `deferred` (responses do not wait for it). The gateways adapt to its latency.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum by (coordinate, mode) (tributary_enrichment_delivery_mode{${selector}}) > 0`,
+            legend: '{{coordinate}} {{mode}}',
+          },
+        ],
+      },
+      {
+        title: 'Jobs',
+        description:
+          'Unfinished jobs, and the age of the oldest one. They grow while the subgraph of the field fails.',
+        unit: 'short',
+        queries: [
+          { expr: `sum(tributary_enrichment_jobs{${selector}})`, legend: 'unfinished' },
+          { expr: `max(tributary_enrichment_oldest_job_seconds{${selector}})`, legend: 'oldest, seconds' },
+        ],
+      },
+      {
+        title: 'Ended jobs',
+        description: '`failed`, `evicted` and `too_large`: clients got an error for a pending field.',
+        unit: 'reqps',
+        stacked: true,
+        queries: [
+          {
+            expr: rateOf('tributary_enrichment_jobs_settled_total', selector, 'outcome'),
+            legend: '{{outcome}}',
+          },
+        ],
+      },
+      {
+        title: 'Jobs at risk',
+        description:
+          'Jobs without room, jobs that Redis does not have, jobs that were resumed after a process had died, and lost updates.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: `sum(rate(tributary_enrichment_jobs_enqueued_total{${selector}, outcome="refused"}[$__rate_interval]))`,
+            legend: 'refused',
+          },
+          {
+            expr: rateOf('tributary_enrichment_jobs_not_persisted_total', selector, 'reason'),
+            legend: 'not in Redis: {{reason}}',
+          },
+          {
+            expr: rateOf('tributary_enrichment_jobs_resumed_total', selector, 'from'),
+            legend: 'resumed: {{from}}',
+          },
+          {
+            expr: `sum(rate(tributary_enrichment_updates_evicted_total{${selector}}[$__rate_interval]))`,
+            legend: 'evicted updates',
+          },
+        ],
+      },
+    ],
+  },
+  {
+    title: 'Cache',
+    panels: [
+      {
+        title: 'Lookups served from the cache',
+        description: 'Fresh or stale values, as a share of all lookups.',
+        unit: 'percentunit',
+        queries: [
+          {
+            expr: `${rateOf('tributary_cache_lookups_total', `${forSubgraph}, outcome=~"hit|stale"`, 'subgraph, type')} / ${rateOf('tributary_cache_lookups_total', forSubgraph, 'subgraph, type')}`,
+            legend: '{{subgraph}} {{type}}',
+          },
+        ],
+      },
+      {
+        title: 'Age of stale values, p95',
+        description: 'How old the data is that clients see, for values past their `maxAge`.',
+        unit: 's',
+        queries: [
+          {
+            expr: quantileOf(0.95, 'tributary_cache_stale_age_seconds', forSubgraph, 'subgraph'),
+            legend: '{{subgraph}}',
+          },
+        ],
+      },
+      {
+        title: 'Stale values instead of failures',
+        description: 'Above 0: a subgraph fails or misses its budget, and clients do not notice yet.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: rateOf('tributary_cache_stale_if_error_total', forSubgraph, 'subgraph'),
+            legend: '{{subgraph}} failed',
+          },
+          {
+            expr: rateOf('tributary_cache_stale_if_budget_total', forSubgraph, 'subgraph'),
+            legend: '{{subgraph}} missed its budget',
+          },
+        ],
+      },
+      {
+        title: 'Values that are not stored',
+        description: 'The reason says which header, rule or type to correct.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: rateOf('tributary_cache_not_stored_total', forSubgraph, 'subgraph, type, reason'),
+            legend: '{{subgraph}} {{type}}: {{reason}}',
+          },
+        ],
+      },
+      {
+        title: 'Redis',
+        description: 'The 99th percentile of the time that lookups wait for Redis.',
+        unit: 's',
+        queries: [
+          {
+            expr: quantileOf(0.99, 'tributary_cache_read_seconds', forSubgraph, 'subgraph'),
+            legend: '{{subgraph}}',
+          },
+        ],
+      },
+      {
+        title: 'Problems with Redis',
+        description: 'By kind; docs/caching.md explains each.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: rateOf('tributary_cache_store_problems_total', selector, 'kind'),
+            legend: '{{kind}}',
+          },
+        ],
+      },
+      {
+        title: 'Invalidated entries and refreshes',
+        description: 'A jump of invalidations: a tag or a mutation rule deletes more than intended.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: rateOf('tributary_cache_invalidated_entries_total', selector, 'by'),
+            legend: 'invalidated by {{by}}',
+          },
+          {
+            expr: rateOf('tributary_cache_refreshes_total', forSubgraph, 'outcome'),
+            legend: 'refreshes: {{outcome}}',
+          },
+        ],
+      },
+      {
+        title: 'Memory of the cache',
+        description: 'By gateway. At `cache.memory.maxSize` while misses rise: give it more.',
+        unit: 'bytes',
+        queries: [
+          {
+            expr: `sum by (instance) (tributary_cache_memory_bytes{${selector}})`,
+            legend: '{{instance}}',
+          },
+        ],
+      },
+    ],
+  },
+  {
+    title: 'Overload and access',
+    panels: [
+      {
+        title: 'Shed requests',
+        description:
+          'Above 0: the gateways have too much to do. Add gateways, or find what blocks the event loop.',
+        unit: 'reqps',
+        stacked: true,
+        queries: [
+          {
+            expr: rateOf('tributary_shed_total', selector, 'priority, reason'),
+            legend: '{{priority}} ({{reason}})',
+          },
+        ],
+      },
+      {
+        title: 'Rate limits and tokens',
+        description: 'Refused operations: rate limits, and tokens by the reason.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: `sum(rate(tributary_rate_limited_total{${selector}}[$__rate_interval]))`,
+            legend: 'rate limited',
+          },
+          { expr: rateOf('tributary_jwt_refused_total', selector, 'reason'), legend: 'token: {{reason}}' },
+          { expr: rateOf('tributary_jwks_failures_total', selector, 'jwks'), legend: 'keys of {{jwks}}' },
+        ],
+      },
+      {
+        title: 'CPU',
+        description: 'By gateway. A gateway without `workers` uses little more than one core.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum by (instance) (rate(process_cpu_seconds_total{${selector}}[$__rate_interval]))`,
+            legend: '{{instance}}',
+          },
+        ],
+      },
+      {
+        title: 'Event loop delay, mean',
+        description: 'By gateway. Requests are shed above `overload.eventLoopDelay` (200 ms).',
+        unit: 's',
+        queries: [
+          {
+            expr: `max by (instance) (nodejs_eventloop_lag_mean_seconds{${selector}})`,
+            legend: '{{instance}}',
+          },
+        ],
+      },
+      {
+        title: 'Memory',
+        description: 'By gateway: resident memory, and used heap.',
+        unit: 'bytes',
+        queries: [
+          {
+            expr: `sum by (instance) (process_resident_memory_bytes{${selector}})`,
+            legend: '{{instance}} resident',
+          },
+          {
+            expr: `sum by (instance) (nodejs_heap_size_used_bytes{${selector}})`,
+            legend: '{{instance}} heap',
+          },
+        ],
+      },
+    ],
+  },
+  {
+    title: 'Subscriptions, contracts, traces',
+    panels: [
+      {
+        title: 'Subscriptions: problems',
+        description: 'Dropped events: clients read too slowly. Topics: by kind of problem.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: `sum(rate(tributary_subscription_events_dropped_total{${selector}}[$__rate_interval]))`,
+            legend: 'dropped events',
+          },
+          {
+            expr: rateOf('tributary_subscription_topic_problems_total', selector, 'kind'),
+            legend: 'topics: {{kind}}',
+          },
+        ],
+      },
+      {
+        title: 'Contracts',
+        description:
+          'Operations that the newest supergraph breaks, and subgraphs that differ from their contract.',
+        unit: 'short',
+        queries: [
+          { expr: `max(tributary_contract_broken_operations{${selector}})`, legend: 'broken operations' },
+          {
+            expr: `max by (subgraph) (tributary_contract_drift{${forSubgraph}})`,
+            legend: '{{subgraph}} has drifted',
+          },
+        ],
+      },
+      {
+        title: 'Spans',
+        description: 'Exported and lost spans. `queue_full`: lower `telemetry.otlp.sampleRatio`.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum(rate(tributary_spans_exported_total{${selector}}[$__rate_interval]))`,
+            legend: 'exported per second',
+          },
+          {
+            expr: rateOf('tributary_spans_dropped_total', selector, 'reason'),
+            legend: 'lost per second: {{reason}}',
+          },
+        ],
+      },
+    ],
+  },
+];
+
+function rateOf(metric: string, matchers: string, by: string): string {
+  return `sum by (${by}) (rate(${metric}{${matchers}}[$__rate_interval]))`;
+}
+
+function quantileOf(quantile: number, histogram: string, matchers: string, by?: string): string {
+  const labels = by === undefined ? 'le' : `le, ${by}`;
+  return `histogram_quantile(${quantile}, ${rateOf(`${histogram}_bucket`, matchers, labels)})`;
+}
