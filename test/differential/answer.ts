@@ -4,7 +4,7 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
 export type JsonObject = { readonly [key: string]: Json };
 export type Path = readonly (string | number)[];
 
-/** The complete response of a client, whatever format it arrived in. */
+/** The complete response of a client, in one form for all formats. */
 export interface Answer {
   readonly data: Json | undefined;
   readonly errors: readonly GraphQLFormattedError[];

@@ -51,7 +51,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     source: '{ room(id: "r1") { area(unit: INCH) rent } }',
     apollo: { data: { room: { area: 792914.5, rent: 'Room r1.rent<{"area":792914.5}>' } } },
     expected: { data: { room: { area: 792914.5, rent: 'Room r1.rent<{"area":49501.5}>' } } },
-    reason: 'rent is said to require the area in feet, whatever the client asks for.',
+    reason: 'rent requires the area in feet, in any unit that the client selects.',
   },
   {
     name: 'the same field with other arguments in two @requires',
@@ -112,7 +112,7 @@ export const apolloDifferences: readonly ApolloDifference[] = [
     source: '{ book { stars __typename } }',
     apollo: { data: { book: null } },
     expected: { data: { book: { stars: 79806.5, __typename: 'Book' } } },
-    reason: 'For that subgraph the book is a Media, which is no object type for anybody else.',
+    reason: 'For that subgraph the book is a Media, which is no object type in any other subgraph.',
   },
   {
     name: 'what an @interfaceObject requires, of an object of another type',

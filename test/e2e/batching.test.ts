@@ -85,7 +85,7 @@ const asked = ({ query, variables }: SubgraphCall): unknown => ({
 const representation = (__typename: string, id: string): unknown => ({ __typename, id });
 
 describe('the fetches of one operation', () => {
-  test('send equal representations once, whatever their paths', async () => {
+  test('send equal representations once, also at different paths', async () => {
     const { body } = await gateway.execute(
       '{ products { price } product(id: "1") { price } pages { first { price } } people { favourite { price } } }',
     );

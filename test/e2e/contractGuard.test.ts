@@ -381,7 +381,7 @@ describe('contracts.guard: enforce', () => {
     await shop.logged(inUse, 2);
   });
 
-  test('accepts the first supergraph whatever it breaks, logs it, and accepts a fixed one afterwards', async () => {
+  test('accepts the first supergraph even if it breaks operations, logs it, and accepts a fixed one afterwards', async () => {
     await using shop = await Guarded.start({ guard: 'enforce' }, { runs: withoutPrice });
     const [line] = await shop.logged(
       'The first supergraph breaks operations of the contracts, and is used because there is no other',

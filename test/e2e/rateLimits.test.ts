@@ -90,7 +90,7 @@ describe('one client', () => {
     ]);
   });
 
-  test('is an address, whatever the identity, with `key: address`', async () => {
+  test('is an address with `key: address`, even with an identity', async () => {
     await using gateway = await start({ cost: 1, window: '1h', key: 'address' });
     expect(await statuses(gateway, [{ 'x-user': 'ada' }, { 'x-user': 'ben' }])).toEqual([200, 429]);
   });

@@ -20,7 +20,7 @@ export function findResponseProblem(request: ClientCase, response: BytesResponse
     return status === undefined || statusesOfHttp.has(status) ? undefined : `status ${status}`;
   }
   if (status === undefined) return 'no response';
-  // PUT reserves an event stream, whatever the body is.
+  // PUT reserves an event stream with any body.
   if (status === 201 && request.name === 'method PUT' && /^[0-9a-f-]{36}$/.test(body)) return undefined;
   if (!statuses.has(status)) return `status ${status}: ${body}`;
   if (!response.isWhole) return 'the body breaks off';

@@ -14,7 +14,7 @@ export interface GivenSubgraph extends SubgraphInput {
 
 const compositions = new LRUCache<string, CompositionResult>({ max: 500 });
 
-/** Like `composeSupergraph`, for subgraphs with a given SDL. Equal SDLs are composed once, whatever their URLs are:
+/** Like `composeSupergraph`, for subgraphs with a given SDL. Equal SDLs are composed once, also with different URLs:
  *  tests start the same subgraphs on different ports. */
 export async function composeOnce(subgraphs: readonly GivenSubgraph[]): Promise<CompositionResult> {
   const key = JSON.stringify(subgraphs.map(({ name, sdl }) => [name, sdl]));

@@ -5,7 +5,7 @@ import { RequestPriorities } from '../../../gateway/admission/requestPriorities.
 const document = parse('query Checkout { a } query Report { a } query Other { a }');
 const claims = { anonymous: 'normal', identified: 'critical' } as const;
 
-test('the operation decides its priority, whatever the client claims', () => {
+test('the priority of an operation overrides what its client claims', () => {
   const operations = { Checkout: 'critical', Report: 'background' } as const;
   const priorities = new RequestPriorities({ operations, claims });
   expect(priorities.priorityOf(document, 'Checkout', 'background', false)).toBe('critical');

@@ -147,7 +147,7 @@ describe('plots', () => {
     expect(proportional).toEqual(tributary);
   });
 
-  test('are left out for a single point', () => {
+  test('are omitted for a single point', () => {
     expect(plotsOf(results([report('growth-clients-10', { tributary: 1 })]))).toEqual([]);
   });
 

@@ -84,7 +84,7 @@ describe('The circuit breaker for reads', () => {
     expect([breaker.isOpen, timers.pendingMs()]).toEqual([false, []]);
   });
 
-  test('stays closed after a reset, whatever the result of a running probe', async () => {
+  test('stays closed after a reset, even if a running probe fails', async () => {
     const answer = Promise.withResolvers<boolean>();
     const { timers, breaker } = open(() => answer.promise);
     for (let failure = 0; failure < 3; failure++) breaker.recordFailure();

@@ -24,7 +24,7 @@ import { startScriptedServer } from '../../harness/scriptedServer.ts';
 const events = { accept: 'text/event-stream', authorization: 'ada' };
 const json = { accept: 'application/json', authorization: 'ada' };
 
-/** Clients are told apart by their `authorization`; the test says when a token expires. */
+/** Clients are distinguished by their `authorization`; the test says when a token expires. */
 class ManualAuthentication extends HeaderAuthentication {
   readonly watching = new Set<(refusal: TokenRefusal) => void>();
 

@@ -25,7 +25,7 @@ test('small batches change nothing', () => {
   expect(size.current).toBe(200);
 });
 
-test('the size stays between its bounds, whatever happens', () => {
+test('the size stays between its bounds with any outcomes of batches', () => {
   const batch = fc.record({
     representations: fc.nat(100_000),
     outcome: fc.constantFrom('answered' as const, 'timeout' as const),

@@ -196,7 +196,7 @@ describe('a client that disconnects', () => {
     expect(client.calls.map(({ isCancelled }) => isCancelled)).toEqual([true]);
   });
 
-  test('is left out when a batch is sent again as separate calls', async () => {
+  test('is omitted when a batch is sent again as separate calls', async () => {
     const { client, requests } = started();
     const both = (): FetchCall[] => [
       createFetchCall(['1']),

@@ -73,7 +73,7 @@ describe('the headers of several subgraph responses', () => {
     expect(collect(...responses)).toEqual(expected);
   });
 
-  test('are left out beyond 16 KB in total', () => {
+  test('are dropped beyond 16 KB in total', () => {
     const large = 'x'.repeat(10_000);
     expect(collect(['set-cookie', `a=${large}`], ['set-cookie', `b=${large}`], ['x-last', '1'])).toEqual({
       'set-cookie': [`a=${large}`],

@@ -32,12 +32,12 @@ describe('the planner document of a normalized operation', () => {
       'query { node { __typename id ... on Product { description } } }',
     ],
     [
-      '__typename of the root is not asked for',
+      '__typename of the root is not fetched',
       '{ __typename product { __typename id } }',
       'query { product { __typename id } }',
     ],
     [
-      'an emptied selection still asks for the object',
+      'an emptied selection still fetches the object',
       '{ product { id @skip(if: true) } }',
       'query { product { __typename } }',
     ],

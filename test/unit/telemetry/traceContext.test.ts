@@ -59,6 +59,6 @@ describe('an invalid traceparent', () => {
   });
 });
 
-test('without a traceparent there is no trace, whatever the tracestate', () => {
+test('without a traceparent there is no trace, even with a tracestate', () => {
   expect(read({ tracestate: 'vendor=1' })).toEqual([]);
 });

@@ -55,7 +55,7 @@ test('different targets have different keys', () => {
   );
 });
 
-test('equal parts have equal keys, whatever the order of their properties', () => {
+test('equal parts have equal keys, with their properties in any order', () => {
   fc.assert(
     fc.property(anyParts, anyTarget, (parts, target) => {
       const reversed = Object.fromEntries(Object.entries(parts).reverse()) as unknown as CacheKeyParts;

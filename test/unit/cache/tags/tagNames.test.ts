@@ -33,7 +33,7 @@ test('an entity tag contains the type and the canonical key', () => {
   );
 });
 
-test('different things have different tags, whatever their names contain', () => {
+test('different things have different tags, even if their names contain separators', () => {
   const names = ['', 'a', 'a"', 'a\\', 'a\0', 'a\\u0000', '\ud800', '\udc00', '\ufffd', 'a","b', 'a:b', ' a'];
   const tags = names.flatMap((name) => [
     subgraphTag(name),

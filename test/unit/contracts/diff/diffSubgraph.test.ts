@@ -77,7 +77,7 @@ const wholeTable: readonly (Omit<ChangeRow, 'old' | 'next'> & {
     findings: ['federation-version-changed safe schema 1'],
   },
   { title: 'imports are renamed', old: federation2(types), next: renamed, findings: [] },
-  { title: 'imports are left out', old: renamed, next: namespaced, findings: [] },
+  { title: 'imports are ignored', old: renamed, next: namespaced, findings: [] },
   { title: 'the namespace changes', old: namespaced, next: otherNamespace, findings: [] },
   {
     title: 'a renamed key is removed',

@@ -22,7 +22,7 @@ export const interactingChanges: readonly GoldenRow[] = [
     ],
   },
   {
-    name: 'a union loses a member that has a fragment and one that nobody asks for',
+    name: 'a union loses a member that has a fragment and one that no operation selects',
     edits: [replace('films', 'union SearchHit = Film | Series | Person', 'union SearchHit = Film')],
     findings: [
       dangerous('union-member-removed', 'films', 'SearchHit', ['web/Search'], 'subgraph first'),

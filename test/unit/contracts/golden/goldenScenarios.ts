@@ -130,7 +130,7 @@ export const goldenScenarios: readonly GoldenRow[] = [
     ],
   },
   {
-    name: 'a subgraph loses mutations that nobody uses',
+    name: 'a subgraph loses mutations that no operation uses',
     edits: [replace('members', 'type Mutation {\n  rename(name: String!): Member\n}\n\n', '')],
     findings: [dangerous('mutation-type-changed', 'members', 'Mutation')],
   },
@@ -175,7 +175,7 @@ export const goldenScenarios: readonly GoldenRow[] = [
     findings: [breaking('inaccessible-added', 'members', 'Level.GOLD', ['app/Me'], 'expand and contract')],
   },
   {
-    name: 'a value of a field that nobody selects becomes inaccessible',
+    name: 'a value of a field that no operation selects becomes inaccessible',
     edits: [replace('films', '  FILM_35\n', '  FILM_35 @inaccessible\n')],
     findings: [dangerous('inaccessible-added', 'films', 'Format.FILM_35')],
   },

@@ -15,7 +15,7 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [breaking('field-removed', 'films', 'Film.tagline', ['web/FilmPage'], 'expand and contract')],
   },
   {
-    name: 'a field that nobody selects is removed',
+    name: 'a field that no operation selects is removed',
     edits: [replace('films', '  seasons: Int\n', '')],
     findings: [
       dangerous('field-removed', 'films', 'Series.seasons'),
@@ -103,7 +103,7 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [breaking('field-removed', 'films', 'Query.search', ['web/Search'], 'expand and contract')],
   },
   {
-    name: 'a root field that nobody uses is removed',
+    name: 'a root field that no operation uses is removed',
     edits: [replace('films', '  studios: [String!]!\n', '')],
     findings: [dangerous('field-removed', 'films', 'Query.studios')],
   },
@@ -146,7 +146,7 @@ export const goldenTable: readonly GoldenRow[] = [
     ],
   },
   {
-    name: 'an argument that nobody passes is removed',
+    name: 'an argument that no operation passes is removed',
     edits: [replace('films', 'height: Int, dpi: Int', 'height: Int')],
     findings: [dangerous('argument-removed', 'films', 'Film.poster(dpi:)')],
   },
@@ -201,7 +201,7 @@ export const goldenTable: readonly GoldenRow[] = [
     ],
   },
   {
-    name: 'the default of an argument that is left out changes',
+    name: 'the default of an omitted argument changes',
     edits: [replace('films', 'poster(width: Int = 200', 'poster(width: Int = 500')],
     findings: [dangerous('argument-default-changed', 'films', 'Film.poster(width:)', ['web/FilmPage'])],
   },
@@ -335,7 +335,7 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [dangerous('enum-value-added', 'members', 'Level.PLATINUM', ['app/Me'], 'gateway first')],
   },
   {
-    name: 'a value of a field that nobody selects is added',
+    name: 'a value of a field that no operation selects is added',
     edits: [
       replace('films', '  DIGITAL\n  FILM_35', '  DIGITAL\n  FILM_35\n  FILM_70'),
       replace('tickets', '  DIGITAL\n  FILM_35', '  DIGITAL\n  FILM_35\n  FILM_70'),
@@ -373,7 +373,7 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [breaking('union-member-removed', 'films', 'SearchHit', ['web/Search'], 'expand and contract')],
   },
   {
-    name: 'a union loses a member that nobody asks for',
+    name: 'a union loses a member that no operation selects',
     edits: [replace('films', 'union SearchHit = Film | Series | Person', 'union SearchHit = Film | Person')],
     findings: [dangerous('union-member-removed', 'films', 'SearchHit', ['web/Search'], 'subgraph first')],
   },
@@ -415,7 +415,7 @@ export const goldenTable: readonly GoldenRow[] = [
   },
   // types
   {
-    name: 'a type that nobody reaches is added',
+    name: 'a type that no field returns is added',
     edits: [append('films', 'type Studio @key(fields: "id") {\n  id: ID!\n}')],
     findings: [safe('type-added', 'films', 'Studio')],
   },
@@ -1007,7 +1007,7 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [breaking('field-type-changed', 'films', 'Film.cast', ['web/Search'], 'expand and contract')],
   },
   {
-    name: 'an entity that nobody looks up becomes a value',
+    name: 'an entity that no fetch looks up becomes a value',
     edits: [replace('reviews', 'type Review @key(fields: "id") {', 'type Review {')],
     findings: [safe('key-removed', 'reviews', 'Review')],
   },

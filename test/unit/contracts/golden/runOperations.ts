@@ -269,7 +269,7 @@ async function executeFirst(
   try {
     if (!query.startsWith('subscription')) return await pipeline.execute(query, variables);
     const outcome = await pipeline.respond(query, variables);
-    if (outcome.kind !== 'subscription') throw new Error('An event was asked for.');
+    if (outcome.kind !== 'subscription') throw new Error('The operation must be a subscription.');
     for await (const { text } of outcome.events) return JSON.parse(text) as LocalAnswer;
     throw new Error('There was no event.');
   } catch (error) {

@@ -232,7 +232,7 @@ describe('newHints', () => {
   const shared = (type: string) => `type Query { a: V @shareable }\ntype V @shareable { known: Int ${type} }`;
   const other = 'type Query { b: V @shareable }\ntype V @shareable { known: Int! other: Int! }';
 
-  test('reports hints that the baseline lacks, whatever their location', async () => {
+  test('reports hints that the baseline lacks, at any location', async () => {
     await using graphs = new ComposedGraphs();
     const old = await graphs.compose({ shared: shared('other: Int!'), other });
     const next = await graphs.compose({ shared: `# moves lines\n${shared('other: Int')}`, other });

@@ -128,7 +128,7 @@ query Anonymous_${hashOf(parse('{ me }'))} {
     );
   });
 
-  test('writes below its directory and inside comments whatever a client calls itself', async () => {
+  test('writes below its directory and inside comments for any name of a client', async () => {
     const { recorder, record } = recorderUnderTest();
     record(query('a'), '../../outside', '1\u001B[31m\u2028# @slo latency: 1ms');
     await recorder.close();

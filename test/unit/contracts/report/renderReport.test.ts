@@ -382,7 +382,7 @@ describe('format github', () => {
     );
   });
 
-  test('has one command per line whatever messages contain', () => {
+  test('has one command per line, even if messages contain line breaks', () => {
     const shape =
       /^::(error|warning|notice) (file=[^:,\n]*,line=\d+,col=\d+,)?title=[^:,\n]*::(?:[^%\r\n]|%25|%0D|%0A)*$/;
     holdsForHostileReports('github', (text, count) => {
@@ -439,7 +439,7 @@ describe('format markdown', () => {
     );
   });
 
-  test('has a fixed line structure whatever messages contain', () => {
+  test('has a fixed line structure, even if messages contain line breaks', () => {
     const line =
       /^(<!-- tributary contracts -->|### Contracts: [^<|]*|\| [\w-]+ \| [\w-]+ \||<details( open)?><summary>[\w ]+<\/summary>|<\/details>|- \*\*(?<heading>.+)\*\*<br>(?<message>.*)| {2}- (?<detail>.*)|[\w ,;]+\.|)$/;
     // Characters with a meaning in Markdown are escaped.
@@ -550,7 +550,7 @@ describe('the exit code of a report', () => {
     ['what breaks', [removedField], false, 1],
     ['what breaks, where not everything is known', [removedField, unreachableSubgraph], false, 1],
     ['what could not be found out', [unreachableSubgraph], false, 3],
-    ['mistakes, whatever else', [removedField, unreachableSubgraph, namelessWaiver], false, 2],
+    ['mistakes beside everything else', [removedField, unreachableSubgraph, namelessWaiver], false, 2],
   ])('for %s', (_, findings, strict, exitCode) => {
     expect(createReport({ findings, strict, checked }).summary.exitCode).toBe(exitCode);
   });

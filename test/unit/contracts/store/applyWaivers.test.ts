@@ -114,7 +114,7 @@ describe('applyWaivers', () => {
     'boot-failed',
     'waiver-expired',
     'waiver-unused',
-  ] as const)('reports a waiver for %s as useless, whatever the check evaluated', (rule) => {
+  ] as const)('reports a waiver for %s as useless in every check', (rule) => {
     const refused = { ...finding, rule };
     const found = applyWaivers([refused], [{ ...waiver, rule }], '2026-11-25', { isEvaluated: () => false });
     expect(found).toEqual([

@@ -127,7 +127,7 @@ describe('the subscriber of a token', () => {
     expect(await read(token, 'ada')).toEqual(nothing);
   });
 
-  test('gets the updates of a token without an owner, whoever it is', async () => {
+  test('any client gets the updates of a token without an owner', async () => {
     const { enqueue, jobs } = createInMemoryJobs();
     const token = await enqueue(jobOf('a'), new ControlledAttempt(), { tokenOwner: undefined });
     for (const tokenOwner of ['ada', undefined]) {

@@ -28,7 +28,7 @@ describe('the schema of a graph with enrichments', () => {
     expect(schema.getType('JSON')).toBeDefined();
   });
 
-  test('gets a field on its subscription type, whatever the name of the type', () => {
+  test('gets a field on its subscription type, also under another name of the type', () => {
     const schema = extended(
       'schema { query: Query subscription: Live } type Query { a: Int } type Live { b: Int }',
     );

@@ -6,7 +6,7 @@ function noting(): JobLatencyListener & { readonly told: readonly string[] } {
   return {
     told,
     onReady: (enrichment) => told.push(`ready ${enrichment}`),
-    onAbandoned: () => told.push('given up'),
+    onAbandoned: () => told.push('abandoned'),
   };
 }
 
@@ -21,7 +21,7 @@ describe('a request whose job an equal job executes', () => {
     expect([one.told, other.told]).toEqual([['ready 3'], []]);
   });
 
-  test('learns that the job was given up when its last execution ends', () => {
+  test('learns that the job was abandoned when its last execution ends', () => {
     const rests = new EqualJobs();
     const follower = noting();
     for (let count = 0; count < 3; count++) rests.start('a');
@@ -29,9 +29,9 @@ describe('a request whose job an equal job executes', () => {
     rests.end('a');
     expect(follower.told).toEqual([]);
     rests.end('a');
-    expect(follower.told).toEqual(['given up']);
+    expect(follower.told).toEqual(['abandoned']);
     rests.reportReady('a', 0);
-    expect(follower.told).toEqual(['given up']);
+    expect(follower.told).toEqual(['abandoned']);
   });
 
   test('learns at once that no execution of this process continues the job', () => {
@@ -39,6 +39,6 @@ describe('a request whose job an equal job executes', () => {
     const follower = noting();
     rests.start('a');
     rests.end('a', follower);
-    expect(follower.told).toEqual(['given up']);
+    expect(follower.told).toEqual(['abandoned']);
   });
 });

@@ -34,7 +34,7 @@ interface StartOptions {
   readonly places?: readonly PendingField[];
 }
 
-/** An answer that has left without its enrichments, and the run that goes on. */
+/** A response that was sent without its enrichments, and the run that continues. */
 async function start(
   query: string,
   later: PlanNode,
@@ -134,7 +134,7 @@ describe('an attempt after the first response', () => {
     ]);
   });
 
-  test('reports a whole object when the object was left out', async () => {
+  test('reports a whole object when the object is pending', async () => {
     const { begin, bring, taken } = await start('{ products { id rating } }', fetchFrom('ratings', 'rating'));
     const ended = begin();
     await bring('ratings', entities({ rating: 4 }, { rating: 5 }));

@@ -53,7 +53,7 @@ describe('a job that is executed from its snapshot', () => {
     expect(other.pipeline.calls.every(({ subgraph }) => subgraph === 'extras')).toBe(true);
   });
 
-  test('returns whole objects when the objects were left out', async () => {
+  test('returns whole objects when the objects are pending', async () => {
     const shop = createEnrichedPipeline({ fetches: ['rating'] });
     const job = await jobOf(shop, '{ products { id rating } }');
     const results = await collectResults(shop.pipeline.snapshotExecutor.createAttempt(job, deadlineMs));

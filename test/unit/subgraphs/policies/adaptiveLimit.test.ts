@@ -70,7 +70,7 @@ describe('an adaptive limit', () => {
     expect(limit.current).toBe(100);
   });
 
-  test('is never below its minimum nor above its maximum, whatever happens', () => {
+  test('stays between its minimum and its maximum with any outcomes of calls', () => {
     const event = fc.record({
       latencyMs: fc.double({ min: 0, max: 10_000, noNaN: true }),
       isOverload: fc.boolean(),

@@ -236,7 +236,7 @@ describe.each(formats)('$name', (format) => {
       expect(at.clock.activeTimerCount).toBe(0);
     });
 
-    test('reports GraphQL errors with status 400 from a response that is compressed without being asked for', async () => {
+    test('reports GraphQL errors with status 400 from a response that is compressed although no coding was accepted', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();
@@ -279,7 +279,7 @@ describe.each(formats)('$name', (format) => {
       expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
     });
 
-    test('refuses a stream that is compressed without being asked for', async () => {
+    test('refuses a stream that is compressed although no coding was accepted', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
       const { receiver } = at.subscribe();

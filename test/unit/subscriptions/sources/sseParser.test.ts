@@ -60,7 +60,7 @@ describe('line ends', () => {
 describe('fields', () => {
   test.each([
     ['no space after the colon', 'data:x\n\n', ['|x']],
-    ['one space only is left out', 'data:  x\n\n', ['| x']],
+    ['only one space is removed', 'data:  x\n\n', ['| x']],
     ['several lines of data', 'data: 1\ndata:\ndata: 2\n\n', ['|1\n\n2']],
     ['a field without a colon', 'data\n\n', ['|']],
     ['a name without data', 'event: complete\n\n', ['complete|']],

@@ -13,7 +13,7 @@ function scripted() {
     },
     return: () => {
       iterator.ends += 1;
-      return Promise.reject(new Error('Nobody hears of this.'));
+      return Promise.reject(new Error('No caller receives this error.'));
     },
   };
   return { iterator, steps };
