@@ -1,5 +1,5 @@
+import type { FileLocation } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
-import { relocateReport } from './relocateReport.ts';
 import { renderGithub } from './renderGithub.ts';
 import { renderGitlab } from './renderGitlab.ts';
 import { renderJunit } from './renderJunit.ts';
@@ -45,3 +45,24 @@ const renderers: Readonly<Record<ReportFormat, (report: CheckReport, colours: bo
   markdown: renderMarkdown,
   gitlab: renderGitlab,
 };
+
+/** Changes the path of every file in the locations of a report. */
+function relocateReport(
+  { findings, summary, ...rest }: CheckReport,
+  pathOf: (file: string) => string,
+): CheckReport {
+  const relocate = (location: FileLocation): FileLocation => ({ ...location, file: pathOf(location.file) });
+  const { checked } = summary;
+  return {
+    ...rest,
+    summary: { ...summary, checked: { ...checked, directory: pathOf(checked.directory) } },
+    findings: findings.map((finding) => ({
+      ...finding,
+      location: finding.location && relocate(finding.location),
+      affects: finding.affects?.map((operation) => ({
+        ...operation,
+        location: relocate(operation.location),
+      })),
+    })),
+  };
+}

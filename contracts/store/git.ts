@@ -42,7 +42,7 @@ export async function runGit(
     if (cause instanceof GitError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code !== 'ENOENT') throw new GitError('failed', message, { cause });
-    // Without git it is known that nothing is committed only outside of a repository.
+    // Outside of a repository nothing can be committed, so the check does not need git.
     throw isInRepository(directory)
       ? new GitError('failed', 'git is not installed', { cause })
       : new GitError('absent', 'git is not installed, and no repository is around it', { cause });

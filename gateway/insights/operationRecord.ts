@@ -26,9 +26,9 @@ interface OperationRecordOptions {
   onAnswer(timings: AnswerTimings, end: ResponseEnd): void;
 }
 
-/** What is known of one operation, whichever clients sent it. Has nothing of their identities and values. */
+/** What is known of one operation, from all clients together. Holds neither identities nor values of variables. */
 export class OperationRecord {
-  /** Dropped to make room for others. */
+  /** Whether the record was dropped to make room for others. */
   isEvicted = false;
   /** Answers since the record was last considered for eviction. */
   usesSinceCheck = 0;
@@ -66,6 +66,7 @@ export class OperationRecord {
         onAnswer: (timings, end) => this.#addAnswer(timings, end),
       });
     } else this.#plans.delete(signature);
+    // At the end again: it is the one that was used last.
     this.#plans.set(signature, record);
     if (this.#plans.size > maxPlansPerOperation) {
       const [oldest] = this.#plans.keys();

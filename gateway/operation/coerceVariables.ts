@@ -33,7 +33,7 @@ export function coerceVariables(
     const name = variable.name.value;
     if (Object.hasOwn(inputs, name)) copy[name] = inputs[name];
   }
-  const hasInfinity = checkValueCount(copy, maxValues);
+  const hasInfinity = checkValues(copy, maxValues);
   const result = getVariableValues(schema, definitions, copy, { maxErrors: 0 });
   if (result.errors === undefined) {
     if (hasInfinity) {
@@ -50,8 +50,9 @@ export function coerceVariables(
   };
 }
 
-/** Returns whether one of the values is infinite: JSON.parse reads a number as infinite that is too large for a double. */
-function checkValueCount(variables: Readonly<Record<string, unknown>>, allowed: number): boolean {
+/** Returns whether one of the values is infinite: JSON.parse reads a number as infinite that is too large for a double.
+ *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` for more than `allowed` values. */
+function checkValues(variables: Readonly<Record<string, unknown>>, allowed: number): boolean {
   let values = 0;
   let hasInfinity = false;
   const open: unknown[] = Object.values(variables);
@@ -79,7 +80,7 @@ function infinityErrorOf(
   inputs: Readonly<Record<string, unknown>>,
 ): GraphQLError[] {
   const name = variable.name.value;
-  const hasInfinity = name in inputs && checkValueCount({ [name]: inputs[name] }, Number.POSITIVE_INFINITY);
+  const hasInfinity = name in inputs && checkValues({ [name]: inputs[name] }, Number.POSITIVE_INFINITY);
   if (!hasInfinity) return [];
   const message = `Variable "$${name}" has a number that is too large for the gateway to pass on. Send it as a string or as a literal.`;
   return [new GraphQLError(message, { nodes: variable })];
