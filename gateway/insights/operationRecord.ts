@@ -19,7 +19,7 @@ interface OperationRecordOptions {
   readonly operation: CanonicalOperation;
   readonly name: string | undefined;
   readonly kind: OperationInsights['kind'];
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   now(): number;
   /** Milliseconds since 1970. */
   wallClock(): number;

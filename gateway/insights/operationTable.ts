@@ -11,7 +11,7 @@ interface OperationTableOptions {
   readonly maxOperations: number;
   /** Documents that were not seen before and are recorded per second: clients choose how many they send. */
   readonly maxNewDocumentsPerSecond: number;
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   now(): number;
   /** Milliseconds since 1970. */
   wallClock(): number;

@@ -14,7 +14,7 @@ import type { SubgraphShares } from './subgraphShares.ts';
 interface PlanRecordOptions {
   readonly plan: PlanDescription;
   readonly windowMs: number;
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   now(): number;
   onAnswer(timings: AnswerTimings, end: ResponseEnd): void;
 }

@@ -16,7 +16,7 @@ export class SubgraphCalls {
   readonly #bySubgraph = new Map<string, RecentWindow<Calls>>();
   readonly #now: () => number;
 
-  /** `now`: milliseconds on a clock that never goes back. */
+  /** `now`: milliseconds on a monotonic clock. */
   constructor(now: () => number) {
     this.#now = now;
   }

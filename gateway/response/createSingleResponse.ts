@@ -60,7 +60,7 @@ function* createSlicedResponse(
   }
 }
 
-/** The response of an operation that was executed, or planned, in vain. */
+/** The response of an operation whose planning or execution failed as a whole. */
 export function createFailedOutcome(error: GatewayError): SingleOutcome {
   return {
     kind: 'single',

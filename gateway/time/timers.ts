@@ -3,7 +3,7 @@ export type CancelTimer = () => void;
 
 /** The clock that timeouts and intervals are measured with. Tests replace it. */
 export interface Timers {
-  /** Milliseconds since an arbitrary moment. Never goes back, unlike the wall clock. */
+  /** Milliseconds on a monotonic clock, since an arbitrary moment. */
   now(): number;
   /** Calls `run` once, after `ms` milliseconds. */
   after(ms: number, run: () => void): CancelTimer;

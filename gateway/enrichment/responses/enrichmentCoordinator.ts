@@ -163,7 +163,7 @@ export class EnrichmentCoordinator {
     };
   }
 
-  /** Records the latency of an enrichment, from the start of the request; `Infinity` if the enrichment was given up. */
+  /** Records the latency of an enrichment, from the start of the request; `Infinity` if the enrichment was abandoned. */
   recordReady({ rule }: AwaitedEnrichment, latencyMs: number): void {
     this.adaptiveDelivery.recordLatency(rule, latencyMs);
     this.#options.observer.onReady({ coordinate: rule.coordinate, latencyMs });

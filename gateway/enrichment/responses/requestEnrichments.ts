@@ -160,8 +160,8 @@ export class RequestEnrichments implements ResponseEnrichments {
     this.#releaseIfUnused();
   }
 
-  /** What is still pending was left to an equal job, in this process or another, or was given up: the latency is
-   *  learnt from the equal job of this process, if there is one. */
+  /** Fields that are still pending are fetched by an equal job, in this process or another, or were abandoned. Their
+   *  latency is learnt from the equal job of this process, if there is one. */
   #learnFromEqualJobs(jobId: string): void {
     const { coordinator, execution, startedAt } = this.#options;
     const open = this.gate.pendingEnrichments.filter(({ group }) => execution.hasFetched(group));

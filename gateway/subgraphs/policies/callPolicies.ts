@@ -34,7 +34,7 @@ export interface CallPolicySettings {
 
 /** What the policies of all subgraphs have in common. */
 export interface CallPolicyContext {
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   now(): number;
   /** Milliseconds since 1970. */
   wallClock(): number;

@@ -39,7 +39,7 @@ export class CircuitBreaker {
   /** Changes with each state, so that outcomes of calls from before the change are ignored. */
   #epoch = 0;
 
-  /** `now`: milliseconds on a clock that never goes back. `onChange` is called after the state has changed. */
+  /** `now`: milliseconds on a monotonic clock. `onChange` is called after the state has changed. */
   constructor(settings: CircuitBreakerSettings, now: () => number, onChange: () => void = () => {}) {
     this.#settings = settings;
     this.#now = now;

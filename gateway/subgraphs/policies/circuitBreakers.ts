@@ -26,7 +26,7 @@ export type CircuitPermits = readonly CircuitPermit[];
 
 interface CircuitBreakersOptions {
   readonly settings: CircuitBreakersSettings;
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   now(): number;
   /** Called after a circuit has changed its state. */
   onChange(circuit: Circuit): void;

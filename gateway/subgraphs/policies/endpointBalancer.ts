@@ -35,7 +35,7 @@ export class EndpointBalancer {
   readonly #now: () => number;
   readonly #random: () => number;
 
-  /** `now`: milliseconds on a clock that never goes back. `random`: from 0 up to 1. */
+  /** `now`: milliseconds on a monotonic clock. `random`: from 0 up to 1. */
   constructor(urls: readonly string[], now: () => number, random: () => number) {
     this.#now = now;
     this.#random = random;

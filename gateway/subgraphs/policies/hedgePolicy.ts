@@ -25,7 +25,7 @@ export class HedgePolicy {
   #samples = 0;
   #delayMs: number | undefined;
 
-  /** `now`: milliseconds on a clock that never goes back. */
+  /** `now`: milliseconds on a monotonic clock. */
   constructor(settings: HedgeSettings, now: () => number) {
     const { after, budgetRatio } = settings;
     this.#budget = new RatioBudget(budgetRatio, now);

@@ -18,7 +18,7 @@ export interface RetrySettings {
 
 interface RetryPolicyOptions {
   readonly settings: RetrySettings;
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   now(): number;
   /** Milliseconds since 1970, for `Retry-After` with a date. */
   wallClock(): number;

@@ -10,7 +10,7 @@ export class SlidingCount {
   #slot = 0;
   #total = 0;
 
-  /** `now`: milliseconds on a clock that never goes back. */
+  /** `now`: milliseconds on a monotonic clock. */
   constructor(windowMs: number, now: () => number) {
     this.#slotMs = windowMs / slotCount;
     this.#now = now;
