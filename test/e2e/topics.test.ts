@@ -364,6 +364,8 @@ describe('a resuming client', () => {
     await publishing;
     for (const one of seen) expect(one).toEqual(numbers(2, 61));
     for (const client of clients) expect(await stocks(client, last - 61)).toEqual(numbers(62, last));
+    // Until all have caught up, and so share one subscription.
+    await reading(1);
     await waitForTurns(3);
     const before = shop.calls.length;
     await add(stream, ++last);
