@@ -2,7 +2,7 @@ import type { AnswerSample } from './answerTimes.ts';
 import type { PlanInsights } from './insightsData.ts';
 import { PlanAnswers, type PlanAnswersData } from './planAnswers.ts';
 import { type DeferCandidate, type PlanDescription, signatureOf } from './planDescription.ts';
-import { predictChanges } from './whatIf.ts';
+import { predictChanges } from './predictChanges.ts';
 
 /** What is recorded of one plan, in one process or in several. */
 export interface PlanState {

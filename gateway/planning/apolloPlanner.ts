@@ -12,12 +12,12 @@ import {
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { type DocumentNode, GraphQLError, parse } from 'graphql';
-import { protectLiterals } from './exactLiterals.ts';
 import { InputChecker } from './inputChecker.ts';
 import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
 import { mapFetches } from './mapFetches.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
+import { protectLiterals } from './protectLiterals.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import { RepresentationCompleter } from './representationCompleter.ts';
 import { separateComputedInputs } from './separateComputedInputs.ts';
