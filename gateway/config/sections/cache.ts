@@ -31,4 +31,4 @@ const cacheEventOptions = {
 
 export const cacheSection = z
   .strictObject({ ...cacheRuleOptions, ...cacheStoreOptions, ...cacheMutationOptions, ...cacheEventOptions })
-  .describe('The cache for answers of subgraphs.');
+  .describe('The cache for responses of subgraphs.');

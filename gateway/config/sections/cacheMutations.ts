@@ -81,7 +81,7 @@ const mutation = z.strictObject({
     .prefault([]),
   subgraphs: z
     .array(nonBlankText('the name of a subgraph'))
-    .describe('Invalidate all answers of these subgraphs.')
+    .describe('Invalidate all values of these subgraphs.')
     .prefault([]),
 });
 

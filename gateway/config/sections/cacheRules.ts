@@ -78,7 +78,7 @@ export const cacheRuleOptions = {
     .strictObject({
       count: integer()
         .describe(
-          'Maximum number of tags in `extensions.cacheTags` of an answer. An answer with more is not stored, because the further tags could not invalidate it.',
+          'Maximum number of tags in `extensions.cacheTags` of a response. A response with more is not stored, because the further tags could not invalidate it.',
         )
         .prefault(100),
       length: integer({ min: 1 }).describe('Maximum number of characters of such a tag.').prefault(256),

@@ -15,7 +15,7 @@ export const backoffDefaults = { base: '500ms', max: '10s' } as const;
 const field = z.strictObject({
   budget: duration()
     .describe(
-      'How long the first response waits for the field, counted from the start of the request. With `0ms` the answer does not wait. Default: the budget of `@enrichment` on the field, then `enrichment.budget`.',
+      'How long the first response waits for the field, counted from the start of the request. With `0ms` it does not wait. Default: the budget of `@enrichment` on the field, then `enrichment.budget`.',
     )
     .optional(),
   priority: choice(['CRITICAL', 'NORMAL', 'BACKGROUND'])
@@ -44,7 +44,7 @@ const adaptation = z.strictObject({
     .prefault(adaptationDefaults.inlineUntil),
   deferredBelow: ratio()
     .describe(
-      'A field becomes `deferred` (answers do not wait for it) when less than this share of its latencies is within its budget. 0: never.',
+      'A field becomes `deferred` (first responses do not wait for it) when less than this share of its latencies is within its budget. 0: never.',
     )
     .prefault(adaptationDefaults.deferredBelow),
   deferredUntil: ratio()
@@ -91,7 +91,7 @@ const jobs = z.strictObject({
     )
     .prefault('3s'),
   enqueueTimeout: duration({ min: 1 })
-    .describe('How long an answer waits until Redis has its job. Then it leaves anyway.')
+    .describe('How long a response waits until Redis has its job. Then it is sent anyway.')
     .prefault('50ms'),
   maxSnapshotSize: size()
     .describe(
@@ -108,7 +108,7 @@ export const enrichmentSection = z
   .strictObject({
     mode: choice(['adaptive', 'always', 'never'])
       .describe(
-        '`adaptive`: fields that are nearly always within their budget are fetched with the primary data, and answers do not wait for fields that hardly ever are. `always`: answers wait for every enrichment until its budget ends. `never`: answers wait for every enrichment as for any other field.',
+        '`adaptive`: fields that are nearly always within their budget are fetched with the primary data, and first responses do not wait for fields that hardly ever are. `always`: first responses wait for every enrichment until its budget ends. `never`: they wait for every enrichment as for any other field.',
       )
       .prefault('adaptive'),
     shadow: flag()
@@ -116,7 +116,7 @@ export const enrichmentSection = z
       .prefault(false),
     budget: duration()
       .describe(
-        'How long the first response waits for an enrichment without a budget of its own, counted from the start of the request. The answer always waits for the primary data.',
+        'How long the first response waits for an enrichment without a budget of its own, counted from the start of the request. It always waits for the primary data.',
       )
       .prefault(budgetDefaults.budget),
     bounds: z
@@ -152,5 +152,5 @@ export const enrichmentSection = z
     jobs: jobs.prefault({}),
   })
   .describe(
-    'Fields that may arrive after the first response, how long answers wait for them, and the jobs that fetch pending ones.',
+    'Fields that may arrive after the first response, how long it waits for them, and the jobs that fetch pending ones.',
   );

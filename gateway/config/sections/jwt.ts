@@ -38,7 +38,7 @@ const cookieName = text({
 
 const issuer = z.strictObject({
   jwks: httpUrl().describe(
-    'Address of the public keys, a JSON Web Key Set (`jwks_uri` in the metadata of the issuer). Use https outside of a trusted network: who can change the answer can sign tokens.',
+    'Address of the public keys, a JSON Web Key Set (`jwks_uri` in the metadata of the issuer). Use https outside of a trusted network: who can change the response can sign tokens.',
   ),
   issuer: anyText('text', 'the exact value of `iss`, such as https://login.example/')
     .describe(

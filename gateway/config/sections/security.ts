@@ -87,7 +87,7 @@ export const securitySection = z
           .prefault([]),
         maxAge: duration()
           .describe(
-            'How long browsers may store the answer to a preflight request; `0s`: not at all. Chromium stores it for at most 2h.',
+            'How long browsers may store the response to a preflight request; `0s`: not at all. Chromium stores it for at most 2h.',
           )
           .prefault('1d'),
       })
