@@ -287,7 +287,12 @@ function createExecutor(
     try {
       const outcome = await executeOperation(
         isBatched
-          ? { ...request, incrementalFormat: undefined, traceHeaders: batched?.headers, trace }
+          ? {
+              ...request,
+              incrementalFormat: undefined,
+              traceHeaders: batched?.headers ?? request.traceHeaders,
+              trace,
+            }
           : request,
         supergraph,
       );
