@@ -13,6 +13,9 @@ export class RepresentationReader {
   readonly #conditions: TypeConditions;
   readonly #assumedType: string | undefined;
   readonly #byType = new Map<string, TypeRepresentation | undefined>();
+  /** Most objects have the type of the one before. */
+  #lastTypename: string | undefined;
+  #lastRepresentation: TypeRepresentation | undefined;
   /** Response tree keys of optional inputs. */
   readonly #optionalKeys: readonly string[];
   #strictReader: RepresentationReader | undefined;
@@ -51,8 +54,11 @@ export class RepresentationReader {
   representationOf(object: ResponseObject): TypeRepresentation | undefined {
     const typename = typeof object.__typename === 'string' ? object.__typename : this.#assumedType;
     if (typename === undefined) return undefined;
+    if (typename === this.#lastTypename) return this.#lastRepresentation;
     if (!this.#byType.has(typename)) this.#byType.set(typename, this.#compile(typename));
-    return this.#byType.get(typename);
+    this.#lastTypename = typename;
+    this.#lastRepresentation = this.#byType.get(typename);
+    return this.#lastRepresentation;
   }
 
   #compile(typename: string): TypeRepresentation | undefined {

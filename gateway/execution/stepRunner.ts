@@ -184,7 +184,9 @@ export class StepRunner {
     let untilPause = targetsPerSlice;
     // Other steps that meet these entities during a pause wait for this promise.
     let announced: PromiseWithResolvers<unknown> | undefined;
-    for (const target of targets) {
+    // An index, because V8 calls the iterator of an array for each element in a generator.
+    for (let index = 0; index < targets.length; index++) {
+      const target = targets[index] as ResponseObject;
       if (--untilPause === 0) {
         announced ??= Promise.withResolvers();
         for (let i = added.length - 1; i >= 0 && added[i]?.settlement === undefined; i--) {
