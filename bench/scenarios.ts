@@ -93,7 +93,7 @@ export const scenarios: readonly Scenario[] = [
     subgraphLatencyMs: 4,
     burstConnections: manyConnections - usualConnections,
   }),
-  throughput('defer-cost', 'deferred', [plainTributary, tributary]),
+  throughput('defer-cost', 'deferredHop', [plainTributary, tributary]),
   ...[false, true].map(
     (sharing): DeferScenario => ({
       name: sharing ? 'defer' : 'defer-unshared',
