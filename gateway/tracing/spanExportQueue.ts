@@ -2,19 +2,23 @@ import { context } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import type { RecordedSpan } from './recordedSpan.ts';
+import type { SpanBatch } from './spanBatch.ts';
 
-/** Sends batches of spans to a collector. Exporters of OpenTelemetry have this form. */
+/** Sends batches of spans to a collector. */
 export interface SpanBatchExporter {
-  export(spans: readonly RecordedSpan[], onEnd: (result: ExportResult) => void): void;
+  createBatch(): SpanBatch;
+  /** The batch does not change until `onEnd` is called. */
+  export(batch: SpanBatch, onEnd: (result: ExportResult) => void): void;
   shutdown(): Promise<void>;
 }
 
 interface SpanExportQueueOptions {
   readonly exporter: SpanBatchExporter;
   readonly timers: Timers;
-  /** Maximum number of spans that wait; further ones are dropped. */
-  readonly maxQueued?: number;
+  /** Maximum number of spans that are exported together. */
   readonly batchSize?: number;
+  /** Maximum number of full batches that wait; further spans are dropped. */
+  readonly maxFullBatches?: number;
   /** How long the first span of a batch that is not full waits, in milliseconds. */
   readonly delayMs?: number;
   /** The first spans since the last success were lost. `reason` is an error, or that the queue is full. */
@@ -33,7 +37,12 @@ export class SpanExportQueue {
   /** Spans of batches that the collector did not take. */
   droppedFailed = 0;
   readonly #options: Required<SpanExportQueueOptions>;
-  #queued: RecordedSpan[] = [];
+  /** Spans that are not encoded yet. */
+  #recent: RecordedSpan[] = [];
+  #filling: SpanBatch;
+  readonly #full: SpanBatch[] = [];
+  /** Batches that were exported. */
+  readonly #unused: SpanBatch[] = [];
   #isExporting = false;
   #isClosed = false;
   #cancelTimer: CancelTimer | undefined;
@@ -42,20 +51,38 @@ export class SpanExportQueue {
   #onIdle: (() => void)[] = [];
 
   constructor(options: SpanExportQueueOptions) {
-    this.#options = { maxQueued: 4096, batchSize: 2048, delayMs: 1000, ...options };
+    this.#options = { batchSize: 2048, maxFullBatches: 2, delayMs: 1000, ...options };
+    this.#filling = options.exporter.createBatch();
   }
 
   /** `span`: one that has ended. */
   add(span: RecordedSpan): void {
-    if (this.#isClosed || this.#queued.length >= this.#options.maxQueued) {
+    const { batchSize, maxFullBatches, delayMs, timers } = this.#options;
+    if (this.#isClosed || this.#full.length >= maxFullBatches) {
       this.#reportOutage(queueFullError);
       this.droppedFull += 1;
       return;
     }
-    this.#queued.push(span);
+    this.#recent.push(span);
+    const { length } = this.#recent;
+    if (length >= maxRecent || this.#filling.count + length >= batchSize) this.#encodeRecent();
     if (this.#isExporting) return;
-    if (this.#queued.length >= this.#options.batchSize) this.#exportBatch();
-    else this.#cancelTimer ??= this.#options.timers.after(this.#options.delayMs, this.#exportBatch);
+    if (this.#full.length > 0) this.#exportBatch();
+    else this.#cancelTimer ??= timers.after(delayMs, this.#exportBatch);
+  }
+
+  /** Encodes spans that ended one after the other. Those of a whole batch would be copied by collections of garbage and be
+   *  read from memory; each one alone would not find the encoder's code in the processor's cache. */
+  #encodeRecent(): void {
+    const batch = this.#filling;
+    batch.add(this.#recent);
+    this.#recent = [];
+    if (batch.count >= this.#options.batchSize || batch.bytes >= maxBatchBytes) this.#endFilling();
+  }
+
+  #endFilling(): void {
+    this.#full.push(this.#filling);
+    this.#filling = this.#unused.pop() ?? this.#options.exporter.createBatch();
   }
 
   /** Exports what is waiting, for at most `withinMs`. */
@@ -66,38 +93,52 @@ export class SpanExportQueue {
     cancelTimer();
     this.#isClosed = true;
     this.#cancelTimer?.();
-    this.droppedFull += this.#queued.length;
-    this.#queued = [];
+    for (let batch = this.#takeBatch(); batch !== undefined; batch = this.#takeBatch())
+      this.droppedFull += batch.count;
     await Promise.race([this.#options.exporter.shutdown(), timeout.promise]);
   }
 
   /** Resolves when no span is waiting. */
   async #exportAll(): Promise<void> {
-    if (!this.#isExporting && this.#queued.length === 0) return;
+    if (!this.#isExporting && this.#isEmpty) return;
     const idle = new Promise<void>((resolve) => this.#onIdle.push(resolve));
     if (!this.#isExporting) this.#exportBatch();
     await idle;
   }
 
+  get #isEmpty(): boolean {
+    return this.#full.length === 0 && this.#filling.count === 0 && this.#recent.length === 0;
+  }
+
+  /** The batch that is to be exported next; `undefined` if no span is waiting. */
+  #takeBatch(): SpanBatch | undefined {
+    if (this.#full.length === 0 && this.#recent.length > 0) this.#encodeRecent();
+    if (this.#full.length === 0 && this.#filling.count > 0) this.#endFilling();
+    return this.#full.shift();
+  }
+
   readonly #exportBatch = (): void => {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    if (this.#queued.length === 0) {
+    const batch = this.#takeBatch();
+    if (batch === undefined) {
       for (const resolve of this.#onIdle.splice(0)) resolve();
       return;
     }
     this.#isExporting = true;
-    const batch = this.#queued.splice(0, this.#options.batchSize);
     // The application may trace HTTP requests: not those that export spans.
     context.with(suppressTracing(context.active()), () => {
       this.#options.exporter.export(batch, ({ code, error }) => {
+        const { count } = batch;
+        batch.clear();
+        this.#unused.push(batch);
         this.#isExporting = false;
         if (code === ExportResultCode.SUCCESS) {
-          this.exported += batch.length;
+          this.exported += count;
           this.#reportRecovery();
         } else {
           this.#reportOutage(error ?? new Error('The exporter gives no reason.'));
-          this.droppedFailed += batch.length;
+          this.droppedFailed += count;
         }
         this.#exportNext();
       });
@@ -105,9 +146,9 @@ export class SpanExportQueue {
   };
 
   #exportNext(): void {
-    const { batchSize, delayMs, timers } = this.#options;
-    if (this.#onIdle.length > 0 || this.#queued.length >= batchSize) queueMicrotask(this.#exportBatch);
-    else if (this.#queued.length > 0) this.#cancelTimer ??= timers.after(delayMs, this.#exportBatch);
+    const { delayMs, timers } = this.#options;
+    if (this.#onIdle.length > 0 || this.#full.length > 0) queueMicrotask(this.#exportBatch);
+    else if (!this.#isEmpty) this.#cancelTimer ??= timers.after(delayMs, this.#exportBatch);
   }
 
   get #dropped(): number {
@@ -122,10 +163,17 @@ export class SpanExportQueue {
 
   /** The outage of a collector that is too slow ends when the queue is no longer full. */
   #reportRecovery(): void {
-    if (this.#outageSince === undefined || this.#queued.length > this.#options.maxQueued / 2) return;
+    if (this.#outageSince === undefined || this.#full.length >= this.#options.maxFullBatches) return;
     this.#options.onRecovery(this.#dropped - this.#outageSince);
     this.#outageSince = undefined;
   }
 }
 
 const queueFullError = new Error('The collector is slower than spans are recorded: the queue is full.');
+
+/** Most spans that are encoded together. */
+const maxRecent = 32;
+
+/** A batch with as many bytes is full, too: the memory of the queue is bounded even if spans have the texts of operations, and
+ *  collectors limit the size of requests. */
+const maxBatchBytes = 1024 * 1024;

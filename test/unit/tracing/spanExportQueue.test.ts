@@ -2,10 +2,31 @@ import { describe, expect, test } from '@jest/globals';
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
 import { Registry } from 'prom-client';
 import type { RecordedSpan } from '../../../gateway/tracing/recordedSpan.ts';
+import type { SpanBatch } from '../../../gateway/tracing/spanBatch.ts';
 import { type SpanBatchExporter, SpanExportQueue } from '../../../gateway/tracing/spanExportQueue.ts';
 import { registerTracingMetrics } from '../../../gateway/tracing/tracingMetrics.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+/** The names of spans instead of their bytes. */
+class NamedBatch {
+  bytes = 0;
+  names: string[] = [];
+
+  get count(): number {
+    return this.names.length;
+  }
+
+  add(spans: readonly RecordedSpan[]): void {
+    this.names.push(...spans.map(({ name }) => name));
+    this.bytes += spans.reduce((sum, { name }) => sum + name.length, 0);
+  }
+
+  clear(): void {
+    this.names = [];
+    this.bytes = 0;
+  }
+}
 
 /** A collector that the test answers for. */
 class ManualExporter implements SpanBatchExporter {
@@ -13,8 +34,12 @@ class ManualExporter implements SpanBatchExporter {
     [];
   isShutDown = false;
 
-  export(spans: readonly RecordedSpan[], end: (result: ExportResult) => void): void {
-    this.batches.push({ names: spans.map(({ name }) => name), end });
+  createBatch(): NamedBatch & SpanBatch {
+    return new NamedBatch() as NamedBatch & SpanBatch;
+  }
+
+  export({ names }: NamedBatch & SpanBatch, end: (result: ExportResult) => void): void {
+    this.batches.push({ names: [...names], end });
   }
 
   async shutdown(): Promise<void> {
@@ -32,8 +57,8 @@ function started() {
   const queue = new SpanExportQueue({
     exporter,
     timers,
-    maxQueued: 4,
     batchSize: 2,
+    maxFullBatches: 2,
     delayMs: 100,
     onOutage: ({ message }) => log.push(message),
     onRecovery: (dropped) => log.push(`recovered after ${dropped}`),

@@ -1,80 +1,15 @@
-import type { Resource } from '@opentelemetry/resources';
 import type { SpanAttributes } from '../telemetry/trace.ts';
 import { isSampled, spanIdBytes, traceIdBytes } from '../telemetry/traceContext.ts';
-import { version } from './gatewayResource.ts';
-import { ProtobufWriter, varintSize } from './protobufWriter.ts';
+import { ProtobufWriter } from './protobufWriter.ts';
 import type { ParentSpan, RecordedSpan } from './recordedSpan.ts';
 
-type AttributeValue = SpanAttributes[string];
+export type AttributeValue = SpanAttributes[string];
 
-/** Writes spans as `ExportTraceServiceRequest` (opentelemetry-proto 1.x). The SDK's serializer takes several times as long: it
- *  takes spans of any form, and measures a request before it writes it. */
-export class SpanSerializer {
-  readonly #writer = new ProtobufWriter(initialBytes);
-  /** The first field of `ResourceSpans`. */
-  readonly #resource: Uint8Array;
-  /** The first field of `ScopeSpans`. */
-  readonly #scope: Uint8Array;
-
-  constructor({ attributes }: Pick<Resource, 'attributes'>) {
-    this.#resource = fieldOf(tag.resourceOrScope, (writer) => {
-      for (const [name, value] of Object.entries(attributes))
-        writeAttribute(writer, tag.resourceAttribute, name, value as AttributeValue);
-    });
-    this.#scope = fieldOf(tag.resourceOrScope, (writer) => {
-      writer.byte(tag.name);
-      writer.text('tributary');
-      writer.byte(tag.version);
-      writer.text(version);
-    });
-  }
-
-  /** The request uses the memory of the last one: one at a time is exported. */
-  serializeRequest(spans: readonly RecordedSpan[]): Uint8Array {
-    const writer = this.#writer;
-    const resource = this.#resource;
-    const scope = this.#scope;
-    // The head of a message has its length: it is written afterwards, to end where the spans begin.
-    const spansStart = resource.length + scope.length + maxHeadBytes;
-    writer.moveTo(0);
-    writer.reserve(spansStart);
-    writer.moveTo(spansStart);
-    for (const span of spans) writeSpan(writer, span);
-    const end = writer.position;
-    const scopeSpans = scope.length + end - spansStart;
-    const resourceSpans = resource.length + 1 + varintSize(scopeSpans) + scopeSpans;
-    const start = end - resourceSpans - varintSize(resourceSpans) - 1;
-    writer.moveTo(start);
-    writer.byte(tag.resourceSpans);
-    writer.varint(resourceSpans);
-    writer.raw(resource);
-    writer.byte(tag.scopeSpans);
-    writer.varint(scopeSpans);
-    writer.raw(scope);
-    return writer.slice(start, end);
-  }
-
-  /** The collector says how many spans it refused. The SDK would log it, but the gateway does not use its log. */
-  deserializeResponse(): undefined {
-    return undefined;
-  }
-}
-
-/** Of a batch of usual spans. */
-const initialBytes = 512 * 1024;
-/** Two tags, and two lengths of at most five bytes. */
-const maxHeadBytes = 12;
 /** More than any part of a span has without its texts. */
 const partBytes = 128;
 
 /** Tags of fields: their number, shifted by three bits, and the type of the value. */
 const tag = {
-  resourceSpans: 0x0a,
-  scopeSpans: 0x12,
-  resourceOrScope: 0x0a,
-  resourceAttribute: 0x0a,
-  name: 0x0a,
-  version: 0x12,
   span: 0x12,
   traceId: 0x0a,
   spanId: 0x12,
@@ -107,7 +42,9 @@ const flags = { sampled: 1, localParent: 0x100, remoteParent: 0x300 } as const;
 
 const errorStatus = 2;
 
-function writeSpan(writer: ProtobufWriter, span: RecordedSpan): void {
+/** Writes a span as a field of `ScopeSpans` (opentelemetry-proto 1.x). It knows every form that the gateway's spans have, so
+ *  that it writes each byte once: the SDK's serializer measures a request before it writes it. */
+export function writeSpan(writer: ProtobufWriter, span: RecordedSpan): void {
   const { trace, parent, links } = span;
   writer.reserve(partBytes);
   writer.byte(tag.span);
@@ -225,7 +162,7 @@ function keyOf(name: string): Uint8Array {
   return key;
 }
 
-function writeAttribute(
+export function writeAttribute(
   writer: ProtobufWriter,
   attributeTag: number,
   name: string,
@@ -276,14 +213,4 @@ function writeNumber(writer: ProtobufWriter, value: number): void {
     writer.byte(tag.doubleValue);
     writer.double(value);
   }
-}
-
-/** A field whose value is a message. */
-function fieldOf(fieldTag: number, write: (writer: ProtobufWriter) => void): Uint8Array {
-  const writer = new ProtobufWriter(partBytes);
-  writer.byte(fieldTag);
-  const start = writer.begin(1);
-  write(writer);
-  writer.end(start, 1);
-  return Uint8Array.from(writer.slice(0, writer.position));
 }

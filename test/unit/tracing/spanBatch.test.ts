@@ -3,8 +3,9 @@ import { parse } from 'graphql';
 import type { RequestTrace } from '../../../gateway/telemetry/trace.ts';
 import { OperationDescriptions } from '../../../gateway/tracing/operationDescriptions.ts';
 import type { RecordedSpan } from '../../../gateway/tracing/recordedSpan.ts';
+import { SpanBatch, SpanBatchHeads } from '../../../gateway/tracing/spanBatch.ts';
 import { SpanRecorder } from '../../../gateway/tracing/spanRecorder.ts';
-import { SpanSerializer } from '../../../gateway/tracing/spanSerializer.ts';
+
 import { decodeTraces, type ExportedSpan } from '../../harness/decodeOtlp.ts';
 
 const resource = { 'service.name': 'shop', 'service.instance.id': 'é'.repeat(200) };
@@ -16,12 +17,15 @@ function open() {
     sampleRatio: 1,
     onEnd: (span) => ended.push(span),
   });
-  const serializer = new SpanSerializer({ attributes: resource });
+  const batch = new SpanBatch(new SpanBatchHeads({ attributes: resource }));
   const start = (headers: Readonly<Record<string, string>> = {}): RequestTrace =>
     recorder.startTrace('graphql.operation', { headers: new Map(Object.entries(headers)) })
       .trace as RequestTrace;
-  const exported = (): readonly ExportedSpan[] =>
-    decodeTraces(Buffer.from(serializer.serializeRequest(ended.splice(0))));
+  const exported = (): readonly ExportedSpan[] => {
+    batch.clear();
+    while (ended.length > 0) batch.add(ended.splice(0, 700));
+    return decodeTraces(Buffer.from(batch.toRequest()));
+  };
   return { start, exported, recorder };
 }
 
