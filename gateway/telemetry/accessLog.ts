@@ -1,4 +1,5 @@
 import { BatchedDestination } from './batchedDestination.ts';
+import { LineBuffer } from './lineBuffer.ts';
 import { type Logger, lineDestinationOf } from './logger.ts';
 import type { OperationType, RequestOutcome } from './requestRecord.ts';
 
@@ -18,34 +19,66 @@ export interface AccessLine {
   readonly bytes: number;
 }
 
-/** Returns what writes access lines to the log, at level `info`. The gateway's own log gets them as text: pino takes three
+/** Returns what writes access lines to the log, at level `info`. The gateway's own log gets them as bytes: pino takes three
  *  times as long for a line of so many fields. An application's logger gets the fields, because it may have another form. */
 export function createAccessLog(log: Logger): (line: AccessLine) => void {
   const destination = lineDestinationOf(log);
   if (destination === undefined) return (line) => log.info(line, accessLogMessage);
-  return destination instanceof BatchedDestination
-    ? (line) => destination.writeBatched(toText(line))
-    : (line) => destination.write(toText(line));
+  if (destination instanceof BatchedDestination) return (line) => destination.writeBatched(line, addLine);
+  const single = new LineBuffer();
+  return (line) => {
+    addLine(line, single);
+    destination.write(single.take().toString());
+  };
 }
 
 const accessLogMessage = 'request';
 
 const infoLevel = 30;
 
-/** The line that pino would write. */
-function toText(line: AccessLine): string {
-  const { requestId, traceId, operation, type, client, clientVersion } = line;
-  const { status, outcome, firstPayloadMs, durationMs, subgraphMs, bytes } = line;
-  return (
-    `{"level":${infoLevel},"time":${Date.now()},"requestId":${JSON.stringify(requestId)}` +
-    (traceId === undefined ? '' : `,"traceId":"${traceId}"`) +
-    (operation === undefined ? '' : `,"operation":${JSON.stringify(operation)}`) +
-    `,"type":"${type}"` +
-    (client === undefined ? '' : `,"client":${JSON.stringify(client)}`) +
-    (clientVersion === undefined ? '' : `,"clientVersion":${JSON.stringify(clientVersion)}`) +
-    (status === undefined ? '' : `,"status":${status}`) +
-    `,"outcome":"${outcome}"` +
-    (firstPayloadMs === undefined ? '' : `,"firstPayloadMs":${firstPayloadMs}`) +
-    `,"durationMs":${durationMs},"subgraphMs":${subgraphMs},"bytes":${bytes},"msg":"${accessLogMessage}"}\n`
-  );
+/** Adds the line that pino would write. */
+function addLine(line: AccessLine, batch: LineBuffer): void {
+  const { traceId, operation, client, clientVersion, status, firstPayloadMs } = line;
+  batch.ascii(lineStart);
+  batch.number(Date.now());
+  batch.ascii(',"requestId":');
+  batch.quoted(line.requestId);
+  if (traceId !== undefined) {
+    batch.ascii(',"traceId":');
+    batch.quoted(traceId);
+  }
+  if (operation !== undefined) {
+    batch.ascii(',"operation":');
+    batch.quoted(operation);
+  }
+  batch.ascii(',"type":');
+  batch.quoted(line.type);
+  if (client !== undefined) {
+    batch.ascii(',"client":');
+    batch.quoted(client);
+  }
+  if (clientVersion !== undefined) {
+    batch.ascii(',"clientVersion":');
+    batch.quoted(clientVersion);
+  }
+  if (status !== undefined) {
+    batch.ascii(',"status":');
+    batch.number(status);
+  }
+  batch.ascii(',"outcome":');
+  batch.quoted(line.outcome);
+  if (firstPayloadMs !== undefined) {
+    batch.ascii(',"firstPayloadMs":');
+    batch.number(firstPayloadMs);
+  }
+  batch.ascii(',"durationMs":');
+  batch.number(line.durationMs);
+  batch.ascii(',"subgraphMs":');
+  batch.number(line.subgraphMs);
+  batch.ascii(',"bytes":');
+  batch.number(line.bytes);
+  batch.ascii(lineEnd);
 }
+
+const lineStart = `{"level":${infoLevel},"time":`;
+const lineEnd = `,"msg":"${accessLogMessage}"}\n`;

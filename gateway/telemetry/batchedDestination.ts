@@ -1,31 +1,37 @@
 import type { DestinationStream } from 'pino';
 import type { CancelTimer, Timers } from '../time/timers.ts';
+import { LineBuffer } from './lineBuffer.ts';
 
-const maxBatchLength = 32_768;
+const maxBatchBytes = 32_768;
 export const maxBatchMs = 100;
+
+/** Takes lines in UTF-8. */
+interface ByteDestination {
+  write(lines: Buffer): void;
+}
 
 /** Writes access lines in batches: a system call for each would cost as much as all else that the log does. Every other
  *  line is written at once, after the access lines before it. */
 export class BatchedDestination implements DestinationStream {
-  readonly #destination: DestinationStream;
+  readonly #destination: ByteDestination;
   readonly #timers: Timers;
-  #batch = '';
+  readonly #batch = new LineBuffer();
   #cancelTimer: CancelTimer | undefined;
 
-  constructor(destination: DestinationStream, timers: Timers) {
+  constructor(destination: ByteDestination, timers: Timers) {
     this.#destination = destination;
     this.#timers = timers;
   }
 
   write(line: string): void {
-    this.#batch += line;
+    this.#batch.text(line);
     this.flush();
   }
 
-  /** Writes an access line within `maxBatchMs`. */
-  writeBatched(line: string): void {
-    this.#batch += line;
-    if (this.#batch.length >= maxBatchLength) this.flush();
+  /** Writes an access line within `maxBatchMs`. `add` adds it to the batch. */
+  writeBatched<Line>(line: Line, add: (line: Line, batch: LineBuffer) => void): void {
+    add(line, this.#batch);
+    if (this.#batch.length >= maxBatchBytes) this.flush();
     else this.#cancelTimer ??= this.#timers.after(maxBatchMs, () => this.flush());
   }
 
@@ -33,8 +39,6 @@ export class BatchedDestination implements DestinationStream {
   flush(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    const batch = this.#batch;
-    this.#batch = '';
-    if (batch !== '') this.#destination.write(batch);
+    if (this.#batch.length > 0) this.#destination.write(this.#batch.take());
   }
 }

@@ -109,7 +109,10 @@ let sharedStandardError: BatchedDestination | undefined;
 // One for the process, because it must be flushed before the process exits.
 function standardError(): DestinationStream {
   if (sharedStandardError === undefined) {
-    const destination = new BatchedDestination(pino.destination({ dest: 2, sync: true }), systemTimers);
+    const stream = pino.destination({ dest: 2, sync: true, contentMode: 'buffer' });
+    // Its type does not know that it takes bytes in this mode.
+    const write = (lines: Buffer): void => void stream.write(lines as unknown as string);
+    const destination = new BatchedDestination({ write }, systemTimers);
     process.once('exit', () => destination.flush());
     sharedStandardError = destination;
   }

@@ -90,15 +90,16 @@ export class ProtobufWriter {
   text(text: string): void {
     const { length } = text;
     this.reserve(3 * length + maxVarintBytes);
-    if (length > 127 || !this.#shortAscii(text)) {
+    if (length > 127 || !this.shortAscii(text)) {
       const size = Buffer.byteLength(text);
       this.varint(size);
       this.#at += this.#bytes.write(text, this.#at, size);
     }
   }
 
-  /** Texts of attributes are short. A loop takes less time than a call of native code. */
-  #shortAscii(text: string): boolean {
+  /** The same for a text of at most 127 characters, without reserving its room. Returns false, and has written nothing, for
+   *  one with other characters than those of ASCII. A loop takes less time than a call of native code. */
+  shortAscii(text: string): boolean {
     const { length } = text;
     const bytes = this.#bytes;
     const start = this.#at + 1;

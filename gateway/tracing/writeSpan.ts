@@ -123,32 +123,42 @@ const twoTo32 = 2 ** 32;
 
 /** Of attributes that were set more than once, the last value counts. */
 function writeAttributes(writer: ProtobufWriter, { attributes, errorType }: RecordedSpan): void {
-  if (errorType !== undefined) writeAttribute(writer, tag.attribute, errorTypeName, errorType);
-  for (let index = 0; index < attributes.length; index++) {
+  spanNumber += 1;
+  if (errorType !== undefined) writeFirst(writer, errorTypeName, errorType);
+  for (let index = attributes.length - 1; index >= 0; index--) {
     const set = attributes[index];
     if (set === undefined) continue;
     for (const name in set) {
       const value = set[name];
-      if (value === undefined || isReplaced(name, attributes, index + 1)) continue;
-      if (errorType === undefined || name !== errorTypeName)
-        writeAttribute(writer, tag.attribute, name, value);
+      if (value !== undefined) writeFirst(writer, name, value);
     }
   }
 }
 
 const errorTypeName = 'error.type';
 
-function isReplaced(name: string, attributes: RecordedSpan['attributes'], from: number): boolean {
-  for (let index = from; index < attributes.length; index++)
-    if (attributes[index]?.[name] !== undefined) return true;
-  return false;
+function writeFirst(writer: ProtobufWriter, name: string, value: AttributeValue): void {
+  const key = keyOf(name);
+  if (key.writtenTo === spanNumber) return;
+  key.writtenTo = spanNumber;
+  writeKeyed(writer, tag.attribute, key.bytes, value);
 }
 
-/** By name: the key of an attribute, with its tag and its length, and the tag of the value. Names are those in the code of
- *  the gateway, and of the resource. */
-const keys = new Map<string, Uint8Array>();
+/** Of the span whose attributes are written. */
+let spanNumber = 0;
 
-function keyOf(name: string): Uint8Array {
+/** The name of attributes. */
+interface AttributeKey {
+  /** With its tag and its length, and the tag of the value. */
+  readonly bytes: Uint8Array;
+  /** The last span with the attribute. */
+  writtenTo: number;
+}
+
+/** By name. Names are those in the code of the gateway, and of the resource. */
+const keys = new Map<string, AttributeKey>();
+
+function keyOf(name: string): AttributeKey {
   let key = keys.get(name);
   if (key === undefined) {
     const writer = new ProtobufWriter(partBytes);
@@ -156,7 +166,7 @@ function keyOf(name: string): Uint8Array {
     writer.text(name);
     writer.reserve(1);
     writer.byte(tag.value);
-    key = Uint8Array.from(writer.slice(0, writer.position));
+    key = { bytes: Uint8Array.from(writer.slice(0, writer.position)), writtenTo: 0 };
     keys.set(name, key);
   }
   return key;
@@ -168,8 +178,28 @@ export function writeAttribute(
   name: string,
   value: AttributeValue,
 ): void {
-  const key = keyOf(name);
+  writeKeyed(writer, attributeTag, keyOf(name).bytes, value);
+}
+
+function writeKeyed(
+  writer: ProtobufWriter,
+  attributeTag: number,
+  key: Uint8Array,
+  value: AttributeValue,
+): void {
   writer.reserve(key.length + partBytes);
+  if (typeof value === 'string' && key.length + value.length < maxShortBytes) {
+    const start = writer.position;
+    writeKeyAndLengths(writer, attributeTag, key, value.length + 2);
+    writer.byte(tag.stringValue);
+    if (writer.shortAscii(value)) return;
+    writer.moveTo(start);
+  } else if (typeof value === 'number' && value >= 0 && value < 128 && Number.isInteger(value)) {
+    writeKeyAndLengths(writer, attributeTag, key, 2);
+    writer.byte(tag.intValue);
+    writer.byte(value);
+    return;
+  }
   writer.byte(attributeTag);
   const start = writer.begin(1);
   writer.raw(key);
@@ -178,6 +208,22 @@ export function writeAttribute(
   writer.end(valueStart, 1);
   writer.end(start, 1);
 }
+
+/** The lengths of most attributes take one byte and are known beforehand: short texts in ASCII, and small numbers. */
+function writeKeyAndLengths(
+  writer: ProtobufWriter,
+  attributeTag: number,
+  key: Uint8Array,
+  valueLength: number,
+): void {
+  writer.byte(attributeTag);
+  writer.byte(key.length + 1 + valueLength);
+  writer.raw(key);
+  writer.byte(valueLength);
+}
+
+/** Of a key and a text, so that no length takes two bytes. */
+const maxShortBytes = 124;
 
 function writeValue(writer: ProtobufWriter, value: AttributeValue): void {
   if (typeof value === 'string') writeText(writer, tag.stringValue, value);

@@ -38,8 +38,8 @@ const fullLine: AccessLine = {
 function open() {
   const writes: string[][] = [];
   const timers = createManualTimers();
-  const write = (text: string): void => {
-    const lines = text.trimEnd().split('\n');
+  const write = (bytes: Buffer): void => {
+    const lines = bytes.toString().trimEnd().split('\n');
     writes.push(lines.map((line) => String(JSON.parse(line).requestId)));
   };
   const log = createLogger('info', new BatchedDestination({ write }, timers));
