@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts';
 import { contentToText } from '../response/executionOutcome.ts';
 import { notifyOnEnd } from '../response/notifyOnEnd.ts';
+import { SharedAttributesByNumber } from '../telemetry/sharedAttributes.ts';
 import type { RequestTrace, Tracing } from '../telemetry/trace.ts';
 import type { AdmissionResult, CompleteResult } from './admissionResult.ts';
 import type { ClientRequest } from './clientRequest.ts';
@@ -49,9 +50,15 @@ export function endTraceWith(trace: RequestTrace, result: AdmissionResult): Admi
 /** A request that its client got wrong is no failure of the gateway: by the semantic conventions, its span is not marked as
  *  one. */
 function endWithStatus({ root }: RequestTrace, status: number, errorType: string | undefined): void {
-  root.setAttributes({ 'http.response.status_code': status, 'error.type': errorType });
+  root.setAttributes(
+    errorType === undefined
+      ? statusAttributes.of(status)
+      : { 'http.response.status_code': status, 'error.type': errorType },
+  );
   root.end(status >= 500 ? (errorType ?? String(status)) : undefined);
 }
+
+const statusAttributes = new SharedAttributesByNumber((status) => ({ 'http.response.status_code': status }));
 
 /** The code of a response that has only errors. */
 function firstErrorCode({ content }: CompleteResult): string | undefined {

@@ -106,13 +106,8 @@ export class FetchScheduler {
     if (trace === undefined) return undefined;
     const { shape, group } = calls[0] as FetchCall;
     if (shape.kind === 'subscription') return undefined;
-    return new FetchSpan(
-      trace.current.startChild('subgraph.fetch', {
-        'tributary.subgraph': shape.subgraph,
-        'tributary.representations': calls.reduce((sum, call) => sum + call.representations.length, 0),
-        'tributary.group': group,
-      }),
-    );
+    const representations = calls.reduce((sum, call) => sum + call.representations.length, 0);
+    return FetchSpan.start(trace.current, shape.subgraph, representations, group);
   }
 
   #send<Value>(

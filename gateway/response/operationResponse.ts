@@ -129,8 +129,8 @@ export class OperationResponse {
     } finally {
       if (isStarted) executionQueue.leave();
       if (outcome?.kind !== 'incremental') this.#end(outcome !== undefined, outcome?.errors !== undefined);
-      if (outcome?.kind === 'single')
-        request.trace?.root.setAttributes({ 'tributary.errors': outcome.errors?.length });
+      if (outcome?.kind === 'single' && outcome.errors !== undefined)
+        request.trace?.root.setAttributes({ 'tributary.errors': outcome.errors.length });
     }
   }
 

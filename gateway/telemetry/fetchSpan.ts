@@ -1,3 +1,4 @@
+import { SharedAttributesByNumber } from './sharedAttributes.ts';
 import type { SpanAttributes, TraceSpan } from './trace.ts';
 import type { TraceHeaders } from './traceContext.ts';
 
@@ -12,12 +13,19 @@ export class FetchSpan {
   readonly #span: TraceSpan;
   #outcome: FetchOutcome | undefined;
   #retries = 0;
-  #server: ServerAttributes | undefined;
+  #server: Server | undefined;
   #status: number | undefined;
   #lookup: { hits: number; stale: number; misses: number } | undefined;
 
   constructor(span: TraceSpan) {
     this.#span = span;
+  }
+
+  /** Starts the span of a fetch of these entities; 0 for root fields. */
+  static start(parent: TraceSpan, subgraph: string, representations: number, group: number): FetchSpan {
+    return new FetchSpan(
+      parent.startChild('subgraph.fetch', startAttributesOf(subgraph, representations, group)),
+    );
   }
 
   /** What the request to the subgraph sends on. */
@@ -42,7 +50,7 @@ export class FetchSpan {
   /** An HTTP request is sent. */
   onSend(origin: string): void {
     this.#raise('sent');
-    this.#server = serverAttributesOf(origin);
+    this.#server = serverOf(origin);
   }
 
   /** The data comes from the request of another fetch; `undefined` if that one is not recorded. */
@@ -72,18 +80,28 @@ export class FetchSpan {
 
   /** See `TraceSpan.end`. */
   end(errorType?: string): void {
-    this.#span.setAttributes({
+    this.#span.setAttributes(this.#endAttributes(errorType));
+    this.#span.end(errorType);
+  }
+
+  #endAttributes(errorType: string | undefined): SpanAttributes {
+    const outcome = this.#outcome;
+    const server = this.#server;
+    const lookup = this.#lookup;
+    // Nearly all fetches end like this.
+    if (outcome === 'sent' && server !== undefined && this.#status !== undefined && lookup === undefined)
+      return server.sent.of(this.#status);
+    return {
       // Only the cache answers without a request. What failed without one has no outcome.
-      'tributary.outcome': this.#outcome ?? (errorType === undefined ? 'cached' : undefined),
-      'server.address': this.#server?.['server.address'],
-      'server.port': this.#server?.['server.port'],
+      'tributary.outcome': outcome ?? (errorType === undefined ? 'cached' : undefined),
+      'server.address': server?.address,
+      'server.port': server?.port,
       'http.response.status_code': this.#status,
       'http.request.resend_count': this.#retries === 0 ? undefined : this.#retries,
-      'tributary.cache.hits': this.#lookup?.hits,
-      'tributary.cache.stale': this.#lookup?.stale,
-      'tributary.cache.misses': this.#lookup?.misses,
-    });
-    this.#span.end(errorType);
+      'tributary.cache.hits': lookup?.hits,
+      'tributary.cache.stale': lookup?.stale,
+      'tributary.cache.misses': lookup?.misses,
+    };
   }
 
   #raise(outcome: FetchOutcome): void {
@@ -92,21 +110,51 @@ export class FetchSpan {
   }
 }
 
-interface ServerAttributes {
-  readonly 'server.address': string;
-  readonly 'server.port': number;
+/** By subgraph: of fetches of the first payload, by the number of representations. */
+const startAttributes = new Map<string, SharedAttributesByNumber>();
+
+function startAttributesOf(subgraph: string, representations: number, group: number): SpanAttributes {
+  if (group !== 0) return createStartAttributes(subgraph, representations, group);
+  let known = startAttributes.get(subgraph);
+  if (known === undefined) {
+    known = new SharedAttributesByNumber((count) => createStartAttributes(subgraph, count, 0));
+    startAttributes.set(subgraph, known);
+  }
+  return known.of(representations);
+}
+
+function createStartAttributes(subgraph: string, representations: number, group: number): SpanAttributes {
+  return {
+    'tributary.subgraph': subgraph,
+    'tributary.representations': representations,
+    'tributary.group': group,
+  };
+}
+
+interface Server {
+  readonly address: string;
+  readonly port: number;
+  /** Of fetches that it answered with this status, without anything special. */
+  readonly sent: SharedAttributesByNumber;
 }
 
 /** By origin. There are as many as subgraphs have addresses. */
-const serverAttributes = new Map<string, ServerAttributes>();
+const servers = new Map<string, Server>();
 
-function serverAttributesOf(origin: string): ServerAttributes {
-  let attributes = serverAttributes.get(origin);
-  if (attributes === undefined) {
-    const { hostname, port, protocol } = new URL(origin);
+function serverOf(origin: string): Server {
+  let server = servers.get(origin);
+  if (server === undefined) {
+    const { hostname: address, port: explicitPort, protocol } = new URL(origin);
     const defaultPort = protocol === 'https:' ? 443 : 80;
-    attributes = { 'server.address': hostname, 'server.port': port === '' ? defaultPort : Number(port) };
-    serverAttributes.set(origin, attributes);
+    const port = explicitPort === '' ? defaultPort : Number(explicitPort);
+    const sent = new SharedAttributesByNumber((status) => ({
+      'tributary.outcome': 'sent',
+      'server.address': address,
+      'server.port': port,
+      'http.response.status_code': status,
+    }));
+    server = { address, port, sent };
+    servers.set(origin, server);
   }
-  return attributes;
+  return server;
 }

@@ -1,4 +1,5 @@
 import { type DocumentNode, getOperationAST } from 'graphql';
+import { shareAttributes } from '../telemetry/sharedAttributes.ts';
 import type { SpanAttributes } from '../telemetry/trace.ts';
 import { hideLiterals } from './hideLiterals.ts';
 
@@ -18,13 +19,13 @@ export class OperationDescriptions {
     if (known !== undefined) return known;
     const operation = getOperationAST(document, operationName);
     if (operation === null || operation === undefined) return {};
-    const attributes = {
+    const attributes = shareAttributes({
       'graphql.operation.name': operation.name?.value.slice(0, maxNameLength),
       'graphql.operation.type': operation.operation,
       'graphql.document': this.#recordsDocuments
         ? hideLiterals(document).slice(0, maxDocumentLength)
         : undefined,
-    };
+    });
     let byName = this.#attributes.get(document);
     if (byName === undefined) {
       byName = new Map();

@@ -1,3 +1,4 @@
+import { areShared } from '../telemetry/sharedAttributes.ts';
 import type { SpanAttributes } from '../telemetry/trace.ts';
 import { isSampled, spanIdBytes, traceIdBytes } from '../telemetry/traceContext.ts';
 import { ProtobufWriter } from './protobufWriter.ts';
@@ -127,7 +128,7 @@ function writeAttributes(writer: ProtobufWriter, { attributes, errorType }: Reco
   if (errorType !== undefined) writeFirst(writer, errorTypeName, errorType);
   for (let index = attributes.length - 1; index >= 0; index--) {
     const set = attributes[index];
-    if (set === undefined) continue;
+    if (set === undefined || (areShared(set) && writeShared(writer, set))) continue;
     for (const name in set) {
       const value = set[name];
       if (value !== undefined) writeFirst(writer, name, value);
@@ -142,6 +143,39 @@ function writeFirst(writer: ProtobufWriter, name: string, value: AttributeValue)
   if (key.writtenTo === spanNumber) return;
   key.writtenTo = spanNumber;
   writeKeyed(writer, tag.attribute, key.bytes, value);
+}
+
+/** Attributes that many spans have, as bytes. */
+interface SharedAttributes {
+  readonly bytes: Uint8Array;
+  readonly keys: readonly AttributeKey[];
+}
+
+const sharedAttributes = new WeakMap<SpanAttributes, SharedAttributes>();
+
+/** Returns false, and has written nothing, if the span already has one of the attributes. */
+function writeShared(writer: ProtobufWriter, attributes: SpanAttributes): boolean {
+  let known = sharedAttributes.get(attributes);
+  if (known === undefined) {
+    known = encodeShared(attributes);
+    sharedAttributes.set(attributes, known);
+  }
+  const { bytes, keys } = known;
+  for (const key of keys) if (key.writtenTo === spanNumber) return false;
+  for (const key of keys) key.writtenTo = spanNumber;
+  writer.reserve(bytes.length);
+  writer.raw(bytes);
+  return true;
+}
+
+function encodeShared(attributes: SpanAttributes): SharedAttributes {
+  const writer = new ProtobufWriter(partBytes);
+  const entries = Object.entries(attributes).filter(([, value]) => value !== undefined);
+  for (const [name, value] of entries) writeAttribute(writer, tag.attribute, name, value);
+  return {
+    bytes: Uint8Array.from(writer.slice(0, writer.position)),
+    keys: entries.map(([name]) => keyOf(name)),
+  };
 }
 
 /** Of the span whose attributes are written. */
