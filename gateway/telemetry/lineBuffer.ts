@@ -95,8 +95,8 @@ export class LineBuffer {
 }
 
 const initialBytes = 1024;
-/** So that millions are below 2^31. */
-const maxTenths = 2 ** 53 / 1024;
+/** So that millions are below 2^31. Times since 1970 are smaller. */
+const maxTenths = 2 ** 47;
 const maxDigits = 16;
 
 const [space, tilde, quote, backslash, point, zero] = [0x20, 0x7e, 0x22, 0x5c, 0x2e, 0x30] as const;

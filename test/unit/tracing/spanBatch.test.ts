@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { parse } from 'graphql';
+import { shareAttributes } from '../../../gateway/telemetry/sharedAttributes.ts';
 import type { RequestTrace } from '../../../gateway/telemetry/trace.ts';
 import { OperationDescriptions } from '../../../gateway/tracing/operationDescriptions.ts';
 import type { RecordedSpan } from '../../../gateway/tracing/recordedSpan.ts';
@@ -134,4 +135,21 @@ test('a trace that another one has caused has a trace of its own, which links to
   expect(event.links).toEqual([{ traceId: operation.traceId, spanId: operation.spanId }]);
   expect(job.links).toEqual([{ traceId, spanId: parentSpanId }]);
   expect(new Set([event, job, operation].map((span) => span.traceId)).size).toBe(3);
+});
+
+test('shared attributes are exported with each span, and replace earlier ones and are replaced like others', () => {
+  const { start, exported } = open();
+  const attributes = shareAttributes({ first: 'shared', none: undefined, count: 7 });
+  const sets = [[attributes], [attributes], [{ first: 'own' }, attributes], [attributes, { first: 'own' }]];
+  for (const own of sets) {
+    const { root } = start();
+    for (const set of own) root.setAttributes(set);
+    root.end();
+  }
+  expect(exported().map((span) => span.attributes)).toEqual([
+    { first: 'shared', count: 7 },
+    { first: 'shared', count: 7 },
+    { first: 'shared', count: 7 },
+    { first: 'own', count: 7 },
+  ]);
 });

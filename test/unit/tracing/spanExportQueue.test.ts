@@ -88,6 +88,21 @@ describe('The queue of spans', () => {
     expect(timers.pendingCount).toBe(0);
   });
 
+  test('exports a batch that has a megabyte, although it has few spans', () => {
+    const exporter = new ManualExporter();
+    const queue = new SpanExportQueue({
+      exporter,
+      timers: new FakeTimers(),
+      onOutage: () => {},
+      onRecovery: () => {},
+    });
+    const add = (): void => queue.add({ name: 'n'.repeat(16_384) } as unknown as RecordedSpan);
+    for (let span = 1; span < 64; span++) add();
+    expect(exporter.batches).toEqual([]);
+    add();
+    expect(exporter.batches.map(({ names }) => names.length)).toEqual([64]);
+  });
+
   test('exports one batch at a time, and drops and counts what does not fit meanwhile, with one warning', async () => {
     const { queue, log, add, names, answer } = started();
     add('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
