@@ -3,10 +3,12 @@
  *  first. */
 export class ProtobufWriter {
   #bytes: Buffer;
+  #view: DataView;
   #at = 0;
 
   constructor(bytes: number) {
     this.#bytes = Buffer.allocUnsafeSlow(bytes);
+    this.#view = viewOf(this.#bytes);
   }
 
   /** Where the next byte is written. */
@@ -31,6 +33,7 @@ export class ProtobufWriter {
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
+    this.#view = viewOf(larger);
   }
 
   byte(value: number): void {
@@ -47,17 +50,19 @@ export class ProtobufWriter {
 
   /** A number of four bytes, the lowest one first. */
   fixed32(value: number): void {
-    const bytes = this.#bytes;
-    const at = this.#at;
-    bytes[at] = value & 255;
-    bytes[at + 1] = (value >>> 8) & 255;
-    bytes[at + 2] = (value >>> 16) & 255;
-    bytes[at + 3] = value >>> 24;
-    this.#at = at + 4;
+    this.#view.setUint32(this.#at, value, true);
+    this.#at += 4;
+  }
+
+  /** Four bytes, the highest one first. */
+  word(value: number): void {
+    this.#view.setInt32(this.#at, value);
+    this.#at += 4;
   }
 
   double(value: number): void {
-    this.#at = this.#bytes.writeDoubleLE(value, this.#at);
+    this.#view.setFloat64(this.#at, value, true);
+    this.#at += 8;
   }
 
   raw(source: Uint8Array): void {
@@ -117,6 +122,10 @@ export class ProtobufWriter {
 }
 
 const maxVarintBytes = 10;
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
 
 /** How many bytes `varint` writes. */
 export function varintSize(value: number): number {

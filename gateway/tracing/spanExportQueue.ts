@@ -171,7 +171,7 @@ export class SpanExportQueue {
 
 const queueFullError = new Error('The collector is slower than spans are recorded: the queue is full.');
 
-/** Most spans that are encoded together. */
+/** Maximum number of spans that are encoded together. */
 const maxRecent = 32;
 
 /** A batch with as many bytes is full, too: the memory of the queue is bounded even if spans have the texts of operations, and

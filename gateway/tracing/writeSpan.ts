@@ -53,7 +53,7 @@ export function writeSpan(writer: ProtobufWriter, span: RecordedSpan): void {
   const start = writer.begin(2);
   writer.byte(tag.traceId);
   writer.byte(traceIdBytes);
-  for (const word of trace.idWords) writeWord(writer, word);
+  for (const word of trace.idWords) writer.word(word);
   writer.byte(tag.spanId);
   writeSpanId(writer, span);
   if (parent !== undefined) {
@@ -84,13 +84,8 @@ export function writeSpan(writer: ProtobufWriter, span: RecordedSpan): void {
 
 function writeSpanId(writer: ProtobufWriter, { idHigh, idLow }: Pick<ParentSpan, 'idHigh' | 'idLow'>): void {
   writer.byte(spanIdBytes);
-  writeWord(writer, idHigh);
-  writeWord(writer, idLow);
-}
-
-/** Four bytes, the highest one first. */
-function writeWord(writer: ProtobufWriter, word: number): void {
-  writer.fixed32(((word >>> 24) | ((word >>> 8) & 0xff00) | ((word << 8) & 0xff_0000) | (word << 24)) >>> 0);
+  writer.word(idHigh);
+  writer.word(idLow);
 }
 
 /** `traceparent`: a valid one. */
@@ -100,10 +95,10 @@ function writeLink(writer: ProtobufWriter, traceparent: string): void {
   const start = writer.begin(1);
   writer.byte(tag.traceId);
   writer.byte(traceIdBytes);
-  for (let at = 3; at < 35; at += 8) writeWord(writer, Number.parseInt(traceparent.slice(at, at + 8), 16));
+  for (let at = 3; at < 35; at += 8) writer.word(Number.parseInt(traceparent.slice(at, at + 8), 16));
   writer.byte(tag.spanId);
   writer.byte(spanIdBytes);
-  for (let at = 36; at < 52; at += 8) writeWord(writer, Number.parseInt(traceparent.slice(at, at + 8), 16));
+  for (let at = 36; at < 52; at += 8) writer.word(Number.parseInt(traceparent.slice(at, at + 8), 16));
   writer.byte(tag.linkFlags);
   writer.fixed32(isSampled(traceparent) ? flags.sampled : 0);
   writer.end(start, 1);
