@@ -184,8 +184,8 @@ test('Requests do not notice a collector that refuses spans and metrics; one war
     },
     dependencies: { logger },
   });
-  // More spans than a batch, so that they are exported at once.
-  const operations = Array.from({ length: 600 }, () => gateway.execute('{ top { id } }'));
+  // More spans than a batch: it is exported at once, and the rest a second later.
+  const operations = Array.from({ length: 800 }, () => gateway.execute('{ top { id } }'));
   for (const { body } of await Promise.all(operations)) expect(body).toEqual({ data: { top: { id: '1' } } });
   await collector.waitForRequests(2);
   const metrics = await (await fetch(new URL('/metrics', gateway.adminUrl))).text();
