@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-export type OperationName = 'big' | 'small' | 'catalog' | 'prompt' | 'deferred' | 'deferredHop' | 'productPage';
+export type OperationName =
+  | 'big'
+  | 'small'
+  | 'catalog'
+  | 'prompt'
+  | 'deferred'
+  | 'deferredHop'
+  | 'productPage';
 
 export function operationText(name: OperationName): string {
   return readFileSync(new URL(`./operations/${name}.graphql`, import.meta.url), 'utf8');
