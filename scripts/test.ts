@@ -93,8 +93,10 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
   const child = spawn(
     process.execPath,
     [
-      // Suites allocate many short-lived objects. With V8's default, scavenges take a tenth of the time.
-      '--max-semi-space-size=32',
+      // Suites allocate many short-lived objects. With V8's default, scavenges take a tenth of the time. From the start:
+      // a growing young generation takes 3 % more CPU time.
+      '--max-semi-space-size=64',
+      '--min-semi-space-size=64',
       join(modules, 'jest/bin/jest.js'),
       '--json',
       `--outputFile=${reportFile}`,

@@ -193,19 +193,20 @@ describe('Gateways that share a Redis', () => {
   test('overwrite damaged and foreign data under the key of an entry', async () => {
     await using sharingShop = await startSharing(patient);
     const { shop, replicas, keyPrefix } = sharingShop;
-    const ids = ['a', 'b', 'c', 'd', 'e'] as const;
+    // One for each kind of damage below.
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
     for (const id of ids) await askFor(replicas[0], id);
     await stored(replicas[1], ids, 3);
     const client = connectRedis(redis.url);
-    const damaged = new Map<string, Buffer>();
+    const entries = new Map<string, { readonly id: string; readonly bytes: Buffer }>();
     for (const key of await client.keys(`${keyPrefix}*cache:entry:*`)) {
       const bytes = await client.getBuffer(key);
       const id = ids.find((one) => key.includes(`"id":"${one}"`) || bytes?.includes(`"${one}"`));
-      if (bytes !== null && id !== undefined) damaged.set(key, bytes);
+      if (bytes !== null && id !== undefined) entries.set(key, { id, bytes });
     }
     const ofAnother = (key: string): Buffer => {
-      const [bytes] = [...damaged].flatMap(([other, entry]) => (other === key ? [] : [entry]));
-      return bytes ?? Buffer.alloc(0);
+      const another = [...entries].find(([other]) => other !== key);
+      return another?.[1].bytes ?? Buffer.alloc(0);
     };
     const damages: ((key: string, bytes: Buffer) => Promise<unknown>)[] = [
       (key) => client.set(key, 'garbage'),
@@ -215,22 +216,22 @@ describe('Gateways that share a Redis', () => {
       (key, bytes) => client.set(key, Buffer.from(bytes).fill(255, 0, 1)),
       (key) => client.set(key, ''),
     ];
-    // Each kind of damage for root fields and for entities.
-    expect(damaged.size).toBeGreaterThanOrEqual(ids.length);
+    // Each kind of damage for a root field and for an entity.
+    const counts = ids.map((id) => [...entries.values()].filter((entry) => entry.id === id).length);
+    expect(counts).toEqual(damages.map(() => 2));
     shop.data.stock = 8;
-    for (const damage of damages) {
-      for (const [key, bytes] of damaged) await damage(key, bytes);
-      // The replica that stored them still has undamaged copies.
-      for (const id of ids) expect((await askFor(replicas[0], id)).body).toEqual(answerFor(id, 3));
-      await using other = await startReplica(shop, keyPrefix);
-      const before = shop.requestedStockIds().length;
-      for (const id of ids) expect((await askFor(other, id)).body).toEqual(answerFor(id, 8));
-      await stored(replicas[1], ids, 8);
-      await using another = await startReplica(shop, keyPrefix);
-      for (const id of ids) expect((await askFor(another, id)).body).toEqual(answerFor(id, 8));
-      const asked = shop.requestedStockIds().slice(before).flat();
-      expect(asked.filter((id) => ids.some((one) => one === id))).toEqual(ids);
-    }
+    for (const [key, { id, bytes }] of entries)
+      await damages[ids.findIndex((one) => one === id)]?.(key, bytes);
+    // The replica that stored them still has undamaged copies.
+    for (const id of ids) expect((await askFor(replicas[0], id)).body).toEqual(answerFor(id, 3));
+    await using other = await startReplica(shop, keyPrefix);
+    const before = shop.requestedStockIds().length;
+    for (const id of ids) expect((await askFor(other, id)).body).toEqual(answerFor(id, 8));
+    await stored(replicas[1], ids, 8);
+    await using another = await startReplica(shop, keyPrefix);
+    for (const id of ids) expect((await askFor(another, id)).body).toEqual(answerFor(id, 8));
+    const asked = shop.requestedStockIds().slice(before).flat();
+    expect(asked.filter((id) => ids.some((one) => one === id))).toEqual(ids);
     client.disconnect();
   });
 });

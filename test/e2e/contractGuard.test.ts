@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
@@ -231,7 +232,8 @@ const refusesPlans = 'A subgraph refuses a fetch that was planned for it: it has
 const inUse = 'A new supergraph is in use';
 const looked = 'The running subgraphs were compared with the contracts';
 
-/** Starts a client that sends every operation repeatedly. `stop` returns the operations that failed. */
+/** Starts a client that sends every operation repeatedly, and leaves the machine to the gateway in between. `stop` returns
+ *  the operations that failed. */
 function load(shop: Guarded): { stop(): Promise<ReadonlySet<OperationName>> } {
   const failed = new Set<OperationName>();
   let isOver = false;
@@ -241,6 +243,7 @@ function load(shop: Guarded): { stop(): Promise<ReadonlySet<OperationName>> } {
         const answer = await shop.ask(name);
         if (JSON.stringify(answer) !== JSON.stringify({ data: answers[name] })) failed.add(name);
       }
+      await setTimeout(5);
     }
   };
   const client = sendAll();

@@ -78,8 +78,8 @@ class TrackedThread {
 const startTrackedThread: StartPlannerThread = async (...parameters) =>
   new TrackedThread(await planInProcess(...parameters)) as unknown as PlannerThread;
 
-const warmUpSwitches = 10;
-const switches = isLongRun ? 100 : 30;
+const warmUpSwitches = 6;
+const switches = isLongRun ? 100 : 18;
 
 test(`${switches} consecutive supergraph switches fail no request and leak nothing`, async () => {
   await using items = await startScriptedSubgraph();

@@ -276,38 +276,6 @@ describe('workers without a supergraph', () => {
 });
 
 describe('the Unix sockets of the workers', () => {
-  test('are in a private directory and removed on shutdown, which ends streams at once and exports the metrics of each worker', async () => {
-    await using collector = await startOtlpCollector();
-    await using gateway = await startWorkers({
-      telemetry: {
-        logLevel: 'silent',
-        otlp: { endpoint: collector.endpoint, sampleRatio: 0 },
-        metrics: { otlp: true },
-      },
-    });
-    const [directory = '', ...others] = await readdir(gateway.folder);
-    expect(others).toEqual([]);
-    expect((await stat(join(gateway.folder, directory))).mode & 0o777).toBe(0o700);
-    expect((await readdir(join(gateway.folder, directory))).sort()).toEqual(['1', '2']);
-    const { connection, token } = await connectTo(gateway, '1');
-    await using _ = connection;
-    await using events = await open(gateway, token, '2');
-    const json = { 'content-type': 'application/json' };
-    for (const worker of ['1', '2', '2'])
-      await sendTo(gateway, worker, { headers: json, body: '{"query":"{ __typename }"}' });
-    const code = gateway.stop();
-    expect(await events.readChunk()).toBeUndefined();
-    expect(await code).toBe(0);
-    expect(await readdir(gateway.folder)).toEqual([]);
-    const counts = collector.points
-      .filter(({ name }) => name === 'tributary.requests')
-      .map(({ resource, value }) => [ownerOf(String(resource['service.instance.id'])), value]);
-    expect(counts.sort()).toEqual([
-      ['1', 1],
-      ['2', 2],
-    ]);
-  });
-
   test('cannot be created in a directory whose path is too long', async () => {
     await expect(
       startGatewayProcess(
@@ -357,7 +325,9 @@ describe('the admin listener with several workers', () => {
     return { workers, counts: Object.fromEntries(counts) };
   };
 
-  test('adds up the metrics and insights of all workers exactly, metrics also of one that was killed, and changes the log level of all', async () => {
+  // One gateway and one test for all of this, because each worker takes a second of CPU time to start.
+  test('adds up the metrics and insights of all workers exactly, metrics also of one that was killed, and changes the log level of all; their sockets are in a private directory and removed on shutdown, which ends streams at once and exports the metrics of each', async () => {
+    await using collector = await startOtlpCollector();
     await using subgraph = await startScriptedSubgraph();
     subgraph.setDefaultScript((exchange) => {
       const { query } = JSON.parse(exchange.request.body) as { query: string };
@@ -370,7 +340,11 @@ describe('the admin listener with several workers', () => {
     const { url } = subgraph;
     await using gateway = await startWorkers({
       workers: 3,
-      telemetry: { logLevel: 'warn', metrics: { operationNames: 'all' } },
+      telemetry: {
+        logLevel: 'warn',
+        otlp: { endpoint: collector.endpoint, sampleRatio: 0 },
+        metrics: { operationNames: 'all', otlp: true },
+      },
       overload: { eventLoopDelay: 0, memory: 0.99 },
       cache: { rules: { 'Query.product': { maxAge: '1h' } } },
       subgraphs: {
@@ -379,6 +353,17 @@ describe('the admin listener with several workers', () => {
         reviews: { url, subscription: { protocol: 'http_callback' } },
       },
     });
+    const [directory = '', ...others] = await readdir(gateway.folder);
+    expect(others).toEqual([]);
+    expect((await stat(join(gateway.folder, directory))).mode & 0o777).toBe(0o700);
+    expect((await readdir(join(gateway.folder, directory))).sort()).toEqual(['1', '2', '3']);
+    const { connection, token } = await connectTo(gateway, '1');
+    await using _ = connection;
+    await using events = await open(gateway, token, '3');
+    const headers = { 'content-type': 'application/json' };
+    for (const worker of ['1', '3', '3'])
+      await sendTo(gateway, worker, { headers, body: '{"query":"query Own { __typename }"}' });
+
     await sendAll(gateway, 400, 'query Plain { __typename }');
     await sendAll(gateway, 100, 'query Cached { product(id: "p1") { name } }');
     await sendAll(gateway, 60, 'query Deferred { product(id: "p1") { id ... @defer { averageRating } } }', {
@@ -400,6 +385,7 @@ describe('the admin listener with several workers', () => {
     await gateway.waitForOutput(/(?:"shed":\["background","normal"\][\s\S]*?){3}/);
     await sendAll(gateway, 60, 'query Shed { __typename }');
     const expected = {
+      'Own query ok': 3,
       'Plain query ok': 400,
       'Cached query ok': 100,
       'Deferred query ok': 60,
@@ -414,7 +400,7 @@ describe('the admin listener with several workers', () => {
     for (let reads = 0; reads < 4; reads++)
       expect(await readInsights(gateway)).toEqual({
         workers: { answered: 3, running: 3 },
-        counts: { Plain: [400, 0], Cached: [100, 0], Deferred: [60, 0], Failed: [40, 40] },
+        counts: { Own: [3, 0], Plain: [400, 0], Cached: [100, 0], Deferred: [60, 0], Failed: [40, 40] },
       });
     await crash(gateway, '2');
     for (let scrapes = 0; scrapes < 8; scrapes++) expect(await scrape(gateway)).toEqual(expected);
@@ -425,11 +411,24 @@ describe('the admin listener with several workers', () => {
     const changed = await exchange(gateway.adminUrl, {
       method: 'PUT',
       path: '/log-level',
-      headers: { 'content-type': 'application/json' },
+      headers,
       body: '{"level":"info"}',
     });
     expect([changed.status, JSON.parse(changed.body)]).toEqual([200, { level: 'info', configured: 'warn' }]);
     for (let reads = 0; reads < 8; reads++)
       expect(await levelOf()).toEqual({ level: 'info', configured: 'warn' });
+
+    const code = gateway.stop();
+    expect(await events.readChunk()).toBeUndefined();
+    expect(await code).toBe(0);
+    expect(await readdir(gateway.folder)).toEqual([]);
+    // The last point of each worker is that of its end.
+    const exported = collector.points
+      .filter(
+        ({ name, attributes }) =>
+          name === 'tributary.requests' && attributes['graphql.operation.name'] === 'Own',
+      )
+      .map(({ resource, value }) => [ownerOf(String(resource['service.instance.id'])), value] as const);
+    expect(Object.fromEntries(exported)).toEqual({ 1: 1, 3: 2 });
   });
 });

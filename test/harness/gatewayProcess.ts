@@ -25,6 +25,9 @@ export const noKeepAlive = { connection: 'close' } as const;
 
 const cli = new URL('../../gateway/cli.ts', import.meta.url).pathname;
 
+/** `serve` restarts itself with this flag if it lacks it, which takes 0.2 s of CPU time. */
+const flags = ['--max-semi-space-size=64'];
+
 /** Starts `tributary serve` in a process of its own on free ports. `env` extends this process's environment. @throws
  *  {Error} with the output if the process ends at once. */
 export async function startGatewayProcess(
@@ -37,7 +40,7 @@ export async function startGatewayProcess(
   const listen = { port: 0, shutdownDelay: '0s', ...config.listen };
   await writeFile(file, JSON.stringify({ admin: { port: 0 }, overload: noShedding, ...config, listen }));
   const { NODE_OPTIONS: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
+  const child = spawn(process.execPath, [...flags, cli, 'serve', '--config', file], {
     env: { ...inherited, ...env },
   });
   const ended = once(child, 'close');

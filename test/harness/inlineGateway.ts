@@ -4,7 +4,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import { defaultFieldResolver, execute, type GraphQLSchema, isObjectType, parse, validate } from 'graphql';
+import {
+  type DocumentNode,
+  defaultFieldResolver,
+  execute,
+  type GraphQLSchema,
+  isObjectType,
+  parse,
+  validate,
+} from 'graphql';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import { Gate } from './gate.ts';
@@ -257,6 +265,8 @@ class InlineServer implements RunningInlineSubgraph {
     (request, response) => void this.#serve(request, response),
   );
   readonly #schema: GraphQLSchema;
+  /** Valid documents by their text: gateways send the same ones again. */
+  readonly #documents = new Map<string, DocumentNode>();
   readonly #sockets = new Set<unknown>();
   readonly #gates = new Map<string, Gate>();
   readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
@@ -357,9 +367,13 @@ class InlineServer implements RunningInlineSubgraph {
   }
 
   async #execute({ query, variables, headers }: SubgraphCall): Promise<unknown> {
-    const document = parse(query);
-    const errors = validate(this.#schema, document);
-    if (errors.length > 0) return { errors };
+    let document = this.#documents.get(query);
+    if (document === undefined) {
+      document = parse(query);
+      const errors = validate(this.#schema, document);
+      if (errors.length > 0) return { errors };
+      this.#documents.set(query, document);
+    }
     const contextValue: InlineContext = { headers };
     return execute({ schema: this.#schema, document, variableValues: variables, contextValue });
   }
