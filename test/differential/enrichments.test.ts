@@ -1,20 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { createRandom } from '../../subgraphs/shared/random.ts';
 import { readDemoOperations } from '../harness/readDemoOperations.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { chooseSeeds } from '../harness/seeds.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 import type { Trial } from '../harness/trial.ts';
 import { findDataDifference } from './compareAnswers.ts';
+import { findDeferredDifference } from './compareDeferred.ts';
 import { findErrorDifference } from './compareErrors.ts';
 import { DemoMonolith, fixedNow } from './demoMonolith.ts';
 import { demoOperations } from './demoOperations.ts';
-import { executeEnriched } from './executeEnriched.ts';
+import { executeEnriched, executeEnrichedIncrementally } from './executeEnriched.ts';
+import { deferFormats } from './executeTrial.ts';
 import { forceResumes } from './forceResumes.ts';
 import { generateEnrichments } from './generateEnrichments.ts';
 import { generateOperation } from './generateOperation.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
 import type { RunningGraph } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
+import { chooseDefers } from './insertDefers.ts';
 import { startEnrichedGraph } from './startEnrichedGraph.ts';
 import type { Monolith } from './trials.ts';
 
@@ -24,6 +29,7 @@ const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { pe
 const faultPercent = 15;
 /** Fewer seeds, because the pending fields of each response are executed twice. */
 const resumedSeeds = seeds.slice(0, Math.ceil(count / 2));
+const { all: deferSeeds } = chooseSeeds('DIFFERENTIAL', { perRun: 2, pool: 5, long: 20 });
 /** The limit for hanging tests; a busy machine stays far below it. */
 const timeoutMs = 240_000 + 2_000 * count;
 
@@ -94,7 +100,7 @@ const graphsUnderTest = graphs.filter(({ name }) => only === undefined || name =
 const pendingByGraph = new Map<string, number>(graphsUnderTest.map(({ name }) => [name, 0]));
 
 describe.each(graphsUnderTest)(
-  'first responses of the graph $name, merged with their enrichment updates,',
+  'responses of the graph $name, merged with their enrichment updates,',
   (graph) => {
     let running: RunningGraph;
     beforeAll(async () => {
@@ -126,6 +132,38 @@ describe.each(graphsUnderTest)(
         const before = pendingByGraph.get(graph.name) ?? 0;
         expect(await problemsOf(resumedSeeds, 0)).toEqual([]);
         expect(forced.count > 0).toBe((pendingByGraph.get(graph.name) ?? 0) > before);
+      },
+      timeoutMs,
+    );
+
+    test.each([
+      { title: 'fetched by token', headers: {} },
+      { title: 'in the same response', headers: { 'tributary-defer': 'auto' } },
+    ])(
+      'equal the complete responses if they are incremental, with updates $title',
+      async ({ headers }) => {
+        const trials = deferSeeds.flatMap((seed) => deferFormats.map((format) => ({ seed, format })));
+        const problems = await runTrials(trials, async ({ seed, format }) => {
+          const trial = generateTrial(running, seed, { faultPercent: 0 });
+          const { source, variables } = chooseDefers(parse(trial.source), createRandom(seed), 6);
+          const deferred = { ...trial, source, variables: { ...trial.variables, ...variables } };
+          try {
+            const [expected, { payloads, merged }] = await Promise.all([
+              running.monolith.execute(trial),
+              executeEnrichedIncrementally(running.gateway.url, deferred, format, headers),
+            ]);
+            const problem = await findDeferredDifference({
+              expected,
+              withoutNullPropagation: () => running.monolith.executeWithoutNullPropagation(trial),
+              payloads,
+              merged,
+            });
+            return problem && `graph ${graph.name}, seed ${seed}, ${format}: ${problem}\n${source}\n`;
+          } catch (error) {
+            return `graph ${graph.name}, seed ${seed}, ${format}: ${String(error)}\n${source}\n`;
+          }
+        });
+        expect(problems).toEqual([]);
       },
       timeoutMs,
     );

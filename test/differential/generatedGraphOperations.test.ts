@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, printSchema } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
+import type { CannedAnswer } from '../harness/inlineGateway.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { chooseSeeds } from '../harness/seeds.ts';
-import { deferFormats } from './executeTrial.ts';
+import { findLossDifference } from './compareDataLoss.ts';
+import { deferFormats, executeTrial } from './executeTrial.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
+import { hash } from './graphs/framework/hash.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
 import { chooseDefers } from './insertDefers.ts';
@@ -19,9 +22,19 @@ const {
   count,
   all: seeds,
 } = chooseSeeds('DIFFERENTIAL', { perRun: 4, pool: 10, long: 40 });
+const { all: lossSeeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 6, long: 24 });
 const faultPercent = 15;
 const timeout = 240_000 + 400 * count;
 const metFaults = { query: 0, mutation: 0 };
+
+/** What a failing subgraph answers. */
+const failures: readonly CannedAnswer[] = [
+  { kind: 'json', status: 500, body: 'Internal error' },
+  { kind: 'json', body: { errors: [{ message: 'All is lost' }] } },
+  { kind: 'json', body: { data: null, errors: [{ message: 'Nothing found', path: ['_entities'] }] } },
+  { kind: 'json', body: 'no answer at all' },
+  { kind: 'reset' },
+];
 
 describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
   `${count} generated operations from seed ${firstSeed} on over the graph $name`,
@@ -84,6 +97,37 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
       },
       timeout,
     );
+
+    if (graph.createState !== undefined) return;
+
+    test.each(graph.subgraphs.map(({ name }) => name))(
+      'have null with an error for the lost entity fields of %s, and are otherwise unchanged, if all entity fetches to it fail',
+      async (subgraph) => {
+        const { gateway, monolith } = running;
+        gateway
+          .subgraph(subgraph)
+          .answerWith(({ query, variables }) =>
+            isForEntities(variables) ? failures[hash(query) % failures.length] : undefined,
+          );
+        const problems = await runTrials(lossSeeds, async (seed) => {
+          const trial = generateTrial(running, seed);
+          const [expected, certain, got] = await Promise.all([
+            monolith.execute(trial),
+            // With more subgraphs, the plan decides through which of them an entity is reached.
+            graph.subgraphs.length > 2 ? undefined : monolith.executeWithoutSubgraph(trial, subgraph),
+            executeTrial(gateway.url, trial),
+          ]);
+          const problem = findLossDifference({ expected, guaranteed: certain, got });
+          return (
+            problem &&
+            `graph ${graph.name}, subgraph ${subgraph}, seed ${seed}\n${problem}\n${JSON.stringify(got.errors)}\n${trial.source}\nvariables ${JSON.stringify(trial.variables)}\n`
+          );
+        });
+        gateway.subgraph(subgraph).reset();
+        expect(problems).toEqual([]);
+      },
+      timeout,
+    );
   },
 );
 
@@ -98,4 +142,8 @@ if (only === undefined && count >= 4) {
 function placeDefers(whole: DeferTrial['withoutDefer'], seed: number): DeferTrial {
   const { source, variables } = chooseDefers(parse(whole.source), createRandom(seed), 6);
   return { ...whole, source, variables: { ...whole.variables, ...variables }, withoutDefer: whole };
+}
+
+function isForEntities(variables: Readonly<Record<string, unknown>>): boolean {
+  return Object.keys(variables).some((name) => name.startsWith('representations'));
 }

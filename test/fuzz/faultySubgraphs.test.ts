@@ -59,6 +59,8 @@ beforeAll(async () => {
   process.on('warning', onWarning);
   // The first logger of the process adds a listener of `exit`.
   createLogger('silent');
+  // The servers of an earlier suite of this worker may still be closing.
+  await waitUntil(() => countResources().servers === 0);
   resourcesAtStart = countResources();
   const pairUrls: string[] = [];
   gateway = await startInlineGateway({
