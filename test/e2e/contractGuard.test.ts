@@ -258,7 +258,10 @@ function load(shop: Guarded): { stop(): Promise<ReadonlySet<OperationName>> } {
 
 describe('contracts.guard: enforce', () => {
   test('refuses the supergraph of a drifted subgraph under load, and only the missing field fails until the subgraph is back', async () => {
-    await using shop = await Guarded.start({ guard: 'enforce', driftInterval: '1s' }, { source: 'subgraphs' });
+    await using shop = await Guarded.start(
+      { guard: 'enforce', driftInterval: '1s' },
+      { source: 'subgraphs' },
+    );
     const before = await shop.admin<SupergraphAnswer>('/supergraph');
     const client = load(shop);
     shop.products.deploy(withoutPrice);
