@@ -1,7 +1,7 @@
 import { abortReasonOf, GatewayError } from '../errors.ts';
 import { TransientSet } from '../sharing/transientSet.ts';
 import { callRankOf, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
-import { CallQueue, type QueuedCall } from '../subgraphs/policies/callQueue.ts';
+import { CallQueue, type DropReason, type QueuedCall } from '../subgraphs/policies/callQueue.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import type { RequestContext } from './requestContext.ts';
 
@@ -90,37 +90,17 @@ export class ExecutionQueue {
     signal: AbortSignal,
   ): Promise<void> {
     if (signal.aborted) return Promise.reject(abortReasonOf(signal));
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const leaveQueue = (): void => {
-      signal.removeEventListener('abort', onAbort);
-      this.#waiting.delete(execution);
-    };
-    const execution: WaitingExecution = {
-      priority: 'primary',
-      rank: callRankOf('primary', priority),
-      earliestDeadline: deadline,
-      latestDeadline: deadline,
-      isDeferred: false,
-      onTurn: () => {
-        leaveQueue();
-        resolve();
-      },
-      onDrop: (reason) => {
-        leaveQueue();
-        if (reason !== 'deadline') this.#options.onDrop(priority);
-        reject(reason === 'deadline' ? deadlineError() : overloadedError());
-      },
-      fail: (error) => {
-        leaveQueue();
-        this.#queue.remove(execution);
-        reject(error);
-      },
-    };
-    const onAbort = (): void => execution.fail(abortReasonOf(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
+    const execution = new WaitingExecution({
+      priority,
+      deadline,
+      signal,
+      onLeave: (left) => this.#waiting.delete(left),
+      onDrop: this.#options.onDrop,
+      removeFromQueue: (left) => this.#queue.remove(left),
+    });
     this.#waiting.add(execution);
     if (this.#queue.tryStart(execution)) execution.onTurn();
-    return promise;
+    return execution.turn;
   }
 
   #scheduleSample(): void {
@@ -158,8 +138,63 @@ export class ExecutionQueue {
   }
 }
 
-interface WaitingExecution extends QueuedCall {
-  fail(error: unknown): void;
+interface WaitingExecutionOptions {
+  readonly priority: RequestPriority;
+  /** Milliseconds, on the clock of the timers. */
+  readonly deadline: number;
+  readonly signal: AbortSignal;
+  /** The execution waits no longer. */
+  readonly onLeave: (execution: WaitingExecution) => void;
+  readonly onDrop: (priority: RequestPriority) => void;
+  readonly removeFromQueue: (execution: WaitingExecution) => void;
+}
+
+/** An execution in the queue. */
+class WaitingExecution implements QueuedCall {
+  readonly priority = 'primary';
+  readonly isDeferred = false;
+  readonly rank: number;
+  readonly earliestDeadline: number;
+  readonly latestDeadline: number;
+  readonly #options: WaitingExecutionOptions;
+  readonly #turn = Promise.withResolvers<void>();
+  readonly #onAbort = (): void => this.fail(abortReasonOf(this.#options.signal));
+
+  constructor(options: WaitingExecutionOptions) {
+    this.#options = options;
+    this.rank = callRankOf('primary', options.priority);
+    this.earliestDeadline = options.deadline;
+    this.latestDeadline = options.deadline;
+    options.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Resolves when the execution may start. */
+  get turn(): Promise<void> {
+    return this.#turn.promise;
+  }
+
+  onTurn(): void {
+    this.#leave();
+    this.#turn.resolve();
+  }
+
+  onDrop(reason: DropReason): void {
+    this.#leave();
+    if (reason !== 'deadline') this.#options.onDrop(this.#options.priority);
+    this.#turn.reject(reason === 'deadline' ? deadlineError() : overloadedError());
+  }
+
+  /** Ends the wait with an error. */
+  fail(error: unknown): void {
+    this.#leave();
+    this.#options.removeFromQueue(this);
+    this.#turn.reject(error);
+  }
+
+  #leave(): void {
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#options.onLeave(this);
+  }
 }
 
 function limitsOf(limit: number) {
