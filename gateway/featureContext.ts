@@ -1,5 +1,4 @@
-import { HeaderAuthentication } from './admission/authentication/authentication.ts';
-import { TokenAuthentication } from './admission/authentication/tokenAuthentication.ts';
+import { type Authentication, HeaderAuthentication } from './admission/authentication/authentication.ts';
 import { createIdentityReader, type ReadIdentity } from './admission/identity.ts';
 import type { FeatureContext } from './feature.ts';
 import { createSchemaAccess } from './subgraphs/schemaAccess.ts';
@@ -20,7 +19,7 @@ interface FeatureContextOptions
 }
 
 /** Creates what every feature of a gateway gets. */
-export function createFeatureContext(options: FeatureContextOptions): FeatureContext {
+export async function createFeatureContext(options: FeatureContextOptions): Promise<FeatureContext> {
   const { config, log, metrics, timers, now = Date.now, supergraphs, tracing } = options;
   const { certificates, openStreams, worker } = options;
   const { jwt, identity } = config.security;
@@ -33,10 +32,15 @@ export function createFeatureContext(options: FeatureContextOptions): FeatureCon
     endpointOf: createSubgraphEndpoints(config, supergraphs, certificates),
     schemaAccessOf: createSchemaAccess(config, certificates),
     openStream: (clientKey) => openStreams.open(clientKey),
-    authentication:
-      jwt === undefined || options.readIdentity !== undefined
-        ? new HeaderAuthentication(readIdentity)
-        : new TokenAuthentication({ ...basics, jwt, readIdentity }),
+    authentication: await createAuthentication(),
     newId: createIdGenerator(worker?.name),
   };
+
+  async function createAuthentication(): Promise<Authentication> {
+    if (jwt === undefined || options.readIdentity !== undefined)
+      return new HeaderAuthentication(readIdentity);
+    // Imported on demand, as it brings the library for tokens.
+    const { TokenAuthentication } = await import('./admission/authentication/tokenAuthentication.ts');
+    return new TokenAuthentication({ ...basics, jwt, readIdentity });
+  }
 }

@@ -2,7 +2,6 @@ import './requireNode.ts';
 
 import type { TracerProvider } from '@opentelemetry/api';
 import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
-import { TokenAuthentication } from './admission/authentication/tokenAuthentication.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import { createSharedPersistedQueries } from './admission/documents/sharedPersistedQueries.ts';
 import { loadTrustedDocuments } from './admission/documents/trustedDocumentsFeature.ts';
@@ -148,7 +147,7 @@ export async function createGateway(
     return feature;
   };
   const supergraphs = createSupergraphs({ ...dependencies, config, log, features, preparer });
-  const context = createFeatureContext({
+  const context = await createFeatureContext({
     ...dependencies,
     config,
     log,
@@ -191,7 +190,7 @@ export async function createGateway(
   });
   add(trustedDocuments);
   const sharedPersistedQueries = add(createSharedPersistedQueries(context));
-  if (context.authentication instanceof TokenAuthentication) add(context.authentication);
+  add(context.authentication);
   for (const feature of path.features) add(feature);
   add({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
 

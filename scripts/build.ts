@@ -1,4 +1,4 @@
-// Builds `dist/`: the compiled sources for the package and the image, and the other files that they read at run time.
+// Builds `dist/` for the package and the image: the bundled sources, their types, and the other files that they read.
 //
 //   node scripts/build.ts [--out DIRECTORY] [--no-check]
 //
@@ -9,6 +9,7 @@ import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { bundleSources } from './bundleSources.ts';
 import { ensureGraphiql, ensureInsightsPage } from './bundles.ts';
 import { describeOptions } from './optionDescriptions.ts';
 
@@ -35,6 +36,7 @@ const { status } = spawnSync(
   { cwd: root, stdio: 'inherit' },
 );
 if (status !== 0) process.exit(status ?? 1);
+await bundleSources(root, out);
 
 const optionTypes = join(out, 'gateway/config/schema.d.ts');
 await writeFile(optionTypes, describeOptions(await readFile(optionTypes, 'utf8')));

@@ -1,5 +1,6 @@
-import { Cluster, Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
+import { loadIoredis } from './loadIoredis.ts';
 import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
 export interface QueueConnection {
@@ -24,6 +25,7 @@ export function createQueueConnection(config: RedisConfig): QueueConnection {
 }
 
 function connect(config: RedisConfig, delay: (attempt: number) => number | null): Redis | Cluster {
+  const { Cluster, Redis } = loadIoredis();
   const settings = {
     ...connectionOptions(config),
     enableOfflineQueue: true,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { Cluster, Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
+import { loadIoredis } from './loadIoredis.ts';
 import { RedisFailure } from './redisFailure.ts';
 import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
@@ -67,6 +68,7 @@ export class RedisClient {
 }
 
 function connect(config: RedisConfig): Redis | Cluster {
+  const { Cluster, Redis } = loadIoredis();
   const options = connectionOptions(config);
   if (config.cluster.nodes.length === 0) return new Redis({ ...options, ...serverOptions(config) });
   const { retryStrategy: _, enableOfflineQueue, ...redisOptions } = options;

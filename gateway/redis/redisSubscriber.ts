@@ -1,6 +1,7 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
+import { loadIoredis } from './loadIoredis.ts';
 import { RedisFailure } from './redisFailure.ts';
 import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
@@ -41,6 +42,7 @@ export class RedisSubscriber {
     const { nodes } = config.cluster;
     const node = nodes[this.#attempt % nodes.length];
     this.#attempt += 1;
+    const { Redis } = loadIoredis();
     const redis = new Redis({
       ...connectionOptions(config),
       ...(node === undefined ? serverOptions(config) : parseAddress(node)),

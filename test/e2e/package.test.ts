@@ -187,8 +187,9 @@ describe('the packed package', () => {
     },
   );
 
-  test('is a library with its errors on the oldest Node that it supports', async () => {
+  test('is a library with its errors on the oldest Node that it supports, and loads no library of unused options', async () => {
     const program = `
+      import { createRequire } from 'node:module';
       import { ConfigError, createGateway, GatewayError, RequestRefusedError } from 'tributary-gateway';
       const refused = await createGateway({ listen: { port: -1 } }).catch((error) => error);
       const load = () => 'schema { query: Query } type Query { name: String }';
@@ -196,23 +197,30 @@ describe('the packed package', () => {
       await gateway.start({ listen: false, admin: false });
       await gateway.close();
       console.log(process.version, refused instanceof ConfigError, refused.problems[0].path,
-        new RequestRefusedError('No.', { code: 'NO', status: 403 }).name, GatewayError.name);`;
+        new RequestRefusedError('No.', { code: 'NO', status: 403 }).name, GatewayError.name);
+      const loaded = Object.keys(createRequire(import.meta.url).cache);
+      console.log(['ajv', 'bullmq', 'ioredis', 'fastify'].filter(
+        (name) => loaded.some((path) => path.includes('/node_modules/' + name + '/'))));`;
     const file = join(app, 'program.js');
     await writeFile(file, program);
     const [major] = /\d+/.exec(manifest.engines.node) ?? [];
     const { stdout } = await runFile(oldestNode, [file], { cwd: app });
     expect(stdout).toMatch(
-      new RegExp(`^v${major}\\.\\S+ true listen\\.port RequestRefusedError GatewayError\n$`),
+      new RegExp(
+        `^v${major}\\.\\S+ true listen\\.port RequestRefusedError GatewayError\n\\[ 'fastify' \\]\n$`,
+      ),
     );
   });
 
-  test('has neither data of the demo nor source maps, tests or TypeScript sources, and is small', () => {
+  test('has neither data of the demo nor source maps, tests or TypeScript sources, has few files to load, and is small', () => {
     const paths = packedFiles.map(({ path }) => path);
     expect(paths).toContain('dist/gateway/gateway.d.ts');
     const unwanted = /\.map$|(^|\/)(test|bench|demo|storefront|subgraphs)\/|^(?!docs\/).*(?<!\.d)\.tsx?$/;
     // The stage between admission and response that calls subgraphs.
     const own = /^dist\/gateway\/(subgraphs|subscriptions)\//;
     expect(paths.filter((path) => unwanted.test(path) && !own.test(path))).toEqual([]);
+    // Each file takes a start longer.
+    expect(paths.filter((path) => /^dist\/(?!.*\/page\/).*\.js$/.test(path)).length).toBeLessThan(100);
     const bytes = packedFiles.reduce((sum, { size }) => sum + size, 0);
     expect(bytes).toBeLessThan(14 * 1024 * 1024);
   });

@@ -20,6 +20,10 @@ export interface Authentication {
   restrictCaching(client: ClientIdentity, caching: ResponseCaching): ResponseCaching;
   /** The header, in lower case, from which tokens are read; `undefined` if no token is verified. */
   readonly tokenHeader: string | undefined;
+  /** As of a feature. */
+  readonly readinessNotes?: readonly { readonly code: string; readonly message: string }[];
+  onListening?(): void;
+  close?(): Promise<void>;
 }
 
 /** Authentication without tokens: by `security.identity.header`, or by nothing. */
