@@ -7,7 +7,7 @@ import { enablePrivateCompileCache } from './cli/compileCache.ts';
 import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
 import { rejectRepeatedOptions } from './cli/rejectRepeatedOptions.ts';
-import { postponeOptimizationOnOneCore } from './cli/singleCore.ts';
+import { postponeBackgroundWorkOnOneCore } from './cli/singleCore.ts';
 import { restartWithYoungGeneration } from './cli/youngGeneration.ts';
 import { ConfigError } from './config/configError.ts';
 
@@ -42,10 +42,10 @@ program
     // First, so that the modules of the gateway are loaded once. A supervisor of workers does not need the restart.
     if (options.workers === undefined) restartWithYoungGeneration();
     enablePrivateCompileCache();
-    const resumeOptimization = postponeOptimizationOnOneCore();
+    const resumeBackgroundWork = postponeBackgroundWorkOnOneCore();
     const { serve } = await import('./cli/serve.ts');
     // Exits explicitly, because timers of libraries or message channels could keep the process running.
-    process.exit(await serve(options, resumeOptimization).catch(report));
+    process.exit(await serve(options, resumeBackgroundWork).catch(report));
   });
 
 program

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { collectAloneOnOneCore, postponeOptimizationOnOneCore } from '../../../gateway/cli/singleCore.ts';
+import { collectAloneOnOneCore, postponeBackgroundWorkOnOneCore } from '../../../gateway/cli/singleCore.ts';
 
 test.each([
   [1, ['--no-parallel-scavenge']],
@@ -11,13 +11,23 @@ test.each([
 });
 
 test.each([
-  [1, ['--efficiency-mode-disable-turbofan', '--efficiency-mode', 'ready', '--no-efficiency-mode']],
+  [
+    1,
+    [
+      '--no-incremental-marking',
+      '--efficiency-mode-disable-turbofan',
+      '--efficiency-mode',
+      'ready',
+      '--incremental-marking',
+      '--no-efficiency-mode',
+    ],
+  ],
   [2, ['ready']],
 ])(
-  'with %p cores, the flags that postpone optimization until the gateway is ready are %p',
+  'with %p cores, the flags that postpone background work of V8 until the gateway is ready are %p',
   (cores, expected) => {
     const flags: string[] = [];
-    const resume = postponeOptimizationOnOneCore(cores, (flag) => flags.push(flag));
+    const resume = postponeBackgroundWorkOnOneCore(cores, (flag) => flags.push(flag));
     flags.push('ready');
     resume();
     expect(flags).toEqual(expected);
