@@ -54,7 +54,7 @@ export const overloadSection = z
       .describe(
         'How long requests may wait for their execution while the event loop is saturated. Beyond it, they fail with OVERLOADED, and the newest request goes first.',
       )
-      .prefault('2s'),
+      .prefault('5s'),
     priorities: z
       .strictObject({
         operations: z

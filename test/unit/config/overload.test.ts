@@ -8,7 +8,7 @@ test('by default, overload is shed and every client may claim any priority', () 
     eventLoopDelay: 200,
     memory: 0.9,
     queueTime: 500,
-    executionQueueTime: 2_000,
+    executionQueueTime: 5_000,
     priorities: { operations: {}, claims: { anonymous: 'critical', identified: 'critical' } },
   });
   expect(findConfigProblems({ supergraph, overload: { eventLoopDelay: '0s', memory: 1 } })).toEqual([]);
