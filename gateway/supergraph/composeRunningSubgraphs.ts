@@ -13,12 +13,17 @@ export async function composeRunningSubgraphs(
   subgraphs: readonly RunningSubgraph[],
   signal?: AbortSignal,
 ): Promise<string> {
+  const { NODE_COMPILE_CACHE: compileCache } = process.env;
   const result = await runInThread<ApolloGatewayResult>({
     entry: workerEntryUrl('apolloGatewayWorker', import.meta.url),
     name: 'tributary-comp',
     task: subgraphs,
-    // Without it, the package sends telemetry and looks for a cloud metadata server.
-    env: { APOLLO_TELEMETRY_DISABLED: 'true' },
+    env: {
+      // Without it, the package sends telemetry and looks for a cloud metadata server.
+      APOLLO_TELEMETRY_DISABLED: 'true',
+      // Without it, each poll compiles the package again.
+      ...(compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache }),
+    },
     signal,
   });
   if (result.kind === 'composed') return result.sdl;
