@@ -4,6 +4,7 @@ import { ExecutionQueue } from '../../../gateway/execution/executionQueue.ts';
 import type { RequestPriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
 import { yieldToEventLoop } from '../../../gateway/time/yieldToEventLoop.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { rootFetch } from '../../harness/fetchNodes.ts';
 import { createLocalPipeline } from '../../harness/localPipeline.ts';
 
 const sampleMs = 20;
@@ -194,13 +195,7 @@ test('an operation calls no subgraph until it is its turn, and leaves its turn t
     planner: {
       plan: async () => ({
         kind: 'QueryPlan',
-        node: {
-          kind: 'Fetch',
-          serviceName: 'only',
-          operation: '{ answer }',
-          operationKind: 'query',
-          variableUsages: [],
-        },
+        node: rootFetch('answer', { serviceName: 'only' }),
       }),
       close: async () => {},
     },

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { buildSchema } from 'graphql';
 import type { Planner } from '../../../gateway/planning/planner.ts';
 import type { QueryPlan } from '../../../gateway/planning/queryPlan.ts';
+import { rootFetch } from '../../harness/fetchNodes.ts';
 import { createLocalPipeline } from '../../harness/localPipeline.ts';
 
 const sdl = 'type Query { answer: Int }';
@@ -27,13 +28,7 @@ test('a request that waits for the planner ends at its deadline, and its plan is
 
   planned.resolve({
     kind: 'QueryPlan',
-    node: {
-      kind: 'Fetch',
-      serviceName: 'only',
-      operation: '{ answer }',
-      operationKind: 'query',
-      variableUsages: [],
-    },
+    node: rootFetch('answer', { serviceName: 'only' }),
   });
   deadlineMs = 600_000;
   expect(await pipeline.execute('{ answer }')).toEqual({ data: { answer: null } });
