@@ -5,7 +5,7 @@ import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
-import { isWorkerMessage, type MessageToWorker } from './workerMessages.ts';
+import { isWorkerMessage, type MessageFromWorker, type MessageToWorker } from './workerMessages.ts';
 import { chooseWorkerPorts } from './workerPorts.ts';
 import { createWorkersDirectory, workersDirectoryOf } from './workersDirectory.ts';
 import { flagsWithYoungGeneration, memoryEnvironment } from './youngGeneration.ts';
@@ -42,20 +42,55 @@ export async function superviseWorkers(count: number, config: GatewayConfig): Pr
     ...createWorkersDirectory(),
     ...(await chooseWorkerPorts(config)),
   };
-  const metricsDirectory = new MetricsDirectory(workersDirectoryOf(environment));
-  const { promise: ended, resolve: end } = Promise.withResolvers<number>();
-  const workers = new Map<Worker, WorkerStatus>();
-  let hasStarted = false;
-  let code: number | undefined;
-
   cluster.setupPrimary({ execArgv: flagsWithYoungGeneration() });
   // Where workers cannot share the port by themselves (see `httpListener.ts`), they share the listening socket. When
   // the supervisor deals out connections, those that it sends to a dying worker are never answered and never closed.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
+  return new WorkerSupervisor(count, config.listen, environment).run();
+}
 
-  const startWorker = (earlyExits: number): void => {
-    if (shutdown.isRequested) return;
-    const worker = cluster.fork(environment);
+class WorkerSupervisor {
+  readonly #count: number;
+  readonly #drainTimeoutMs: number;
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #metricsDirectory: MetricsDirectory;
+  readonly #shutdown: Shutdown;
+  readonly #workers = new Map<Worker, WorkerStatus>();
+  readonly #ended = Promise.withResolvers<void>();
+  #hasStarted = false;
+  #code: number = exitCode.success;
+
+  constructor(count: number, listen: GatewayConfig['listen'], environment: NodeJS.ProcessEnv) {
+    this.#count = count;
+    this.#drainTimeoutMs = listen.drainTimeout;
+    this.#environment = environment;
+    this.#metricsDirectory = new MetricsDirectory(workersDirectoryOf(environment));
+    this.#shutdown = new Shutdown(listen.shutdownDelay);
+  }
+
+  /** Resolves with the exit code of this process. */
+  async run(): Promise<number> {
+    const ignoreSignals = shutDownAtStopSignals(this.#shutdown, () => {
+      this.#killAll();
+      process.exit(exitCode.failed);
+    });
+    void this.#shutdown.requested.then(() => {
+      this.#sendAll({ kind: 'tributary:announce' });
+      this.#endWithoutWorkers();
+    });
+    void this.#shutdown.due.then(() => {
+      this.#sendAll({ kind: 'tributary:drain' });
+      setTimeout(() => this.#killAll(), this.#drainTimeoutMs + killGraceMs).unref();
+    });
+    for (let index = 0; index < this.#count; index++) this.#startWorker(0);
+    await this.#ended.promise;
+    ignoreSignals();
+    return this.#code;
+  }
+
+  #startWorker(earlyExits: number): void {
+    if (this.#shutdown.isRequested) return;
+    const worker = cluster.fork(this.#environment);
     const status: WorkerStatus = {
       startedAt: performance.now(),
       earlyExits,
@@ -64,28 +99,31 @@ export async function superviseWorkers(count: number, config: GatewayConfig): Pr
       isWaiting: false,
       isRetired: false,
     };
-    workers.set(worker, status);
+    this.#workers.set(worker, status);
     worker.on('message', (message: unknown) => {
-      if (!isWorkerMessage(message)) return;
-      if (message.kind === 'tributary:waiting') status.isWaiting = true;
-      if (message.kind === 'tributary:ready') status.isReady = true;
-      if (message.kind === 'tributary:listening') {
-        status.isWaiting = false;
-        status.addresses = message;
-      }
-      chooseListeners();
-      announce();
+      if (isWorkerMessage(message)) this.#onMessage(status, message);
     });
     // Sending to a worker that has just ended fails. Its `exit` event follows.
     worker.on('error', () => {});
-    worker.on('exit', (exit, signal) => onExit(worker, status, exit, signal));
-  };
+    worker.on('exit', (code, signal) => this.#onExit(worker, status, code, signal));
+  }
+
+  #onMessage(status: WorkerStatus, message: MessageFromWorker | MessageToWorker): void {
+    if (message.kind === 'tributary:waiting') status.isWaiting = true;
+    if (message.kind === 'tributary:ready') status.isReady = true;
+    if (message.kind === 'tributary:listening') {
+      status.isWaiting = false;
+      status.addresses = message;
+    }
+    this.#chooseListeners();
+    this.#announce();
+  }
 
   /** Lets one worker listen while no worker has a supergraph, so that the health routes answer. It is replaced when
    *  another worker listens with a supergraph: it would reject its part of the requests. */
-  const chooseListeners = (): void => {
-    if (shutdown.isRequested) return;
-    const all = [...workers].filter(([, { isRetired }]) => !isRetired);
+  #chooseListeners(): void {
+    if (this.#shutdown.isRequested) return;
+    const all = [...this.#workers].filter(([, { isRetired }]) => !isRetired);
     const listening = all.filter(([, { addresses }]) => addresses !== undefined);
     const [waiting] = all;
     if (listening.some(([, { isReady }]) => isReady)) {
@@ -97,72 +135,59 @@ export async function superviseWorkers(count: number, config: GatewayConfig): Pr
     } else if (waiting !== undefined && all.every(([, { isWaiting }]) => isWaiting)) {
       send(waiting[0], { kind: 'tributary:listen' });
     }
-  };
+  }
 
-  const announce = (): void => {
-    const all = [...workers.values()];
+  /** Prints the addresses once, when all workers listen or wait for a supergraph. */
+  #announce(): void {
+    const all = [...this.#workers.values()];
     const addresses = all.find((status) => status.addresses !== undefined)?.addresses;
     const isStarting = all.some((status) => status.addresses === undefined && !status.isWaiting);
-    if (hasStarted || isStarting || addresses === undefined) return;
-    hasStarted = true;
-    printAddresses(addresses, count);
-  };
+    if (this.#hasStarted || isStarting || addresses === undefined) return;
+    this.#hasStarted = true;
+    printAddresses(addresses, this.#count);
+  }
 
-  const onExit = (worker: Worker, status: WorkerStatus, exit: number | null, signal: string | null): void => {
-    workers.delete(worker);
-    setTimeout(() => metricsDirectory.fold(String(worker.id)).catch(() => {}), foldDelayMs).unref();
-    if (shutdown.isRequested) finishWithoutWorkers();
-    else if (status.isRetired) startWorker(0);
-    else if (hasStarted) replace(worker, status, signal ?? `exit code ${exit}`);
-    else stopAll(exit ?? exitCode.failed);
-    chooseListeners();
-  };
+  #onExit(worker: Worker, status: WorkerStatus, code: number | null, signal: string | null): void {
+    this.#workers.delete(worker);
+    const fold = () => this.#metricsDirectory.fold(String(worker.id)).catch(() => {});
+    setTimeout(fold, foldDelayMs).unref();
+    if (this.#shutdown.isRequested) this.#endWithoutWorkers();
+    else if (status.isRetired) this.#startWorker(0);
+    else if (this.#hasStarted) this.#replace(worker, status, signal ?? `exit code ${code}`);
+    else this.#stopAll(code ?? exitCode.failed);
+    this.#chooseListeners();
+  }
 
-  const replace = ({ process }: Worker, { startedAt, earlyExits }: WorkerStatus, reason: string): void => {
+  #replace({ process }: Worker, { startedAt, earlyExits }: WorkerStatus, reason: string): void {
     const exits = performance.now() - startedAt < earlyExitMs ? earlyExits + 1 : 0;
     if (exits <= 1) {
       console.error(`Worker ${process.pid} exited (${reason}); starting a new one.`);
-      startWorker(exits);
+      this.#startWorker(exits);
       return;
     }
     const delayMs = backoffDelayMs(exits - 1, restartBackoff);
     console.error(
       `Worker ${process.pid} exited (${reason}); starting a new one in ${delayMs} ms, because ${exits} workers in a row exited within a minute of their start.`,
     );
-    setTimeout(() => startWorker(exits), delayMs);
-  };
+    setTimeout(() => this.#startWorker(exits), delayMs);
+  }
 
-  const shutdown = new Shutdown(config.listen.shutdownDelay);
-  void shutdown.requested.then(() => {
-    for (const worker of workers.keys()) send(worker, { kind: 'tributary:announce' });
-    finishWithoutWorkers();
-  });
-  void shutdown.due.then(() => {
-    for (const worker of workers.keys()) send(worker, { kind: 'tributary:drain' });
-    setTimeout(killAll, config.listen.drainTimeout + killGraceMs).unref();
-  });
+  #stopAll(code: number): void {
+    this.#code = code;
+    this.#shutdown.skipDelay();
+  }
 
-  const stopAll = (exit: number): void => {
-    code = exit;
-    shutdown.skipDelay();
-  };
+  #endWithoutWorkers(): void {
+    if (this.#workers.size === 0) this.#ended.resolve();
+  }
 
-  const finishWithoutWorkers = (): void => {
-    if (workers.size > 0) return;
-    ignoreSignals();
-    end(code ?? exitCode.success);
-  };
+  #sendAll(message: MessageToWorker): void {
+    for (const worker of this.#workers.keys()) send(worker, message);
+  }
 
-  const killAll = (): void => {
-    for (const worker of workers.keys()) worker.process.kill('SIGKILL');
-  };
-
-  const ignoreSignals = shutDownAtStopSignals(shutdown, () => {
-    killAll();
-    process.exit(exitCode.failed);
-  });
-  for (let index = 0; index < count; index++) startWorker(0);
-  return ended;
+  #killAll(): void {
+    for (const worker of this.#workers.keys()) worker.process.kill('SIGKILL');
+  }
 }
 
 function send(worker: Worker, message: MessageToWorker): void {

@@ -1,4 +1,5 @@
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
+import { PendingPromises } from '../time/pendingPromises.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import type { PlanRequest } from './planner.ts';
 import type { PlannerThread, PlanOutcome, ThreadLossReason } from './plannerThread.ts';
@@ -57,7 +58,7 @@ export class PlannerPool {
   readonly #queue: PlanQueue<PlanJob>;
   readonly #slots = new Set<PlannerSlot>();
   readonly #closeController = new AbortController();
-  readonly #terminations = new Set<Promise<void>>();
+  readonly #terminations = new PendingPromises();
   #threadStart: Promise<void> | undefined;
   /** Failures of threads since the last plan. */
   #failures = 0;
@@ -85,7 +86,7 @@ export class PlannerPool {
     for (const { settle } of this.#queue.takeAll()) settle({ kind: 'closed' });
     for (const slot of this.#slots) this.#terminate(slot);
     await this.#threadStart;
-    await Promise.all(this.#terminations);
+    await this.#terminations.settled();
   }
 
   get #isClosed(): boolean {
@@ -199,7 +200,6 @@ export class PlannerPool {
   #terminate(slot: PlannerSlot): void {
     this.#slots.delete(slot);
     slot.cancelIdle?.();
-    const ended = slot.thread.terminate().finally(() => this.#terminations.delete(ended));
-    this.#terminations.add(ended);
+    this.#terminations.add(slot.thread.terminate());
   }
 }

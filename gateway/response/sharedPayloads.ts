@@ -5,7 +5,7 @@ type Batch = IteratorResult<readonly string[], undefined>;
 /** A batch that was read from the source, and the one after it. Batches that no reader needs any more are garbage. */
 interface BatchNode {
   /** `undefined` before the first batch. */
-  readonly batch: Promise<Batch> | undefined;
+  batch: Promise<Batch> | undefined;
   /** Whether the batch has the last payload; set when the batch was read. */
   isLast: boolean;
   next: BatchNode | undefined;
@@ -43,11 +43,11 @@ export class SharedPayloads {
   }
 
   #read(): BatchNode {
-    const batch = this.#source.next().then((read) => {
+    const node: BatchNode = { batch: undefined, isLast: false, next: undefined };
+    node.batch = this.#source.next().then((read) => {
       node.isLast = read.done === true || this.#outcome.isComplete();
       return read;
     });
-    const node: BatchNode = { batch, isLast: false, next: undefined };
     return node;
   }
 }

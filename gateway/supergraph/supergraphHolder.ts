@@ -1,3 +1,4 @@
+import { PendingPromises } from '../time/pendingPromises.ts';
 import { systemTimers, type Timers } from '../time/timers.ts';
 import { supergraphId } from './loadSupergraph.ts';
 import { messageOf } from './messageOf.ts';
@@ -72,10 +73,19 @@ interface LeasedSnapshot {
   isCurrent: boolean;
 }
 
-interface Loading {
+class Loading {
   readonly id: string;
-  readonly stop: AbortController;
   readonly settled: Promise<void>;
+  readonly #controller = new AbortController();
+
+  constructor(id: string, load: (signal: AbortSignal) => Promise<void>, onEnd: (loading: Loading) => void) {
+    this.id = id;
+    this.settled = load(this.#controller.signal).finally(() => onEnd(this));
+  }
+
+  stop(): void {
+    this.#controller.abort();
+  }
 }
 
 export function createSupergraphHolder(options: SupergraphHolderOptions): SupergraphHolder {
@@ -84,7 +94,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const problemListeners = new Set<ProblemListener>();
   /** Snapshots with a running planner: the current one and those that operations still use. */
   const snapshots = new Set<LeasedSnapshot>();
-  const retiring = new Set<Promise<void>>();
+  const retiring = new PendingPromises();
   const loadings = new Set<Loading>();
   let current: LeasedSnapshot | undefined;
   let newest: Loading | undefined;
@@ -114,8 +124,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
 
   const retireIfUnused = (entry: LeasedSnapshot): void => {
     if (entry.isCurrent || entry.leases > 0 || !snapshots.delete(entry)) return;
-    const retired = retire(entry.supergraph).finally(() => retiring.delete(retired));
-    retiring.add(retired);
+    retiring.add(retire(entry.supergraph));
   };
 
   function retire(supergraph: Supergraph): Promise<void> {
@@ -166,25 +175,24 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     });
   }
 
+  const onLoadingEnd = (loading: Loading): void => {
+    loadings.delete(loading);
+    if (newest === loading) newest = undefined;
+  };
+
   const submit = (sdl: string): Promise<void> => {
     if (isClosed) return Promise.resolve();
     const id = supergraphId(sdl);
     if (newest?.id === id) return newest.settled;
-    newest?.stop.abort();
+    newest?.stop();
     newest = undefined;
     if (current?.supergraph.id === id) {
       setLoadProblem(undefined);
       return Promise.resolve();
     }
-    const stop = new AbortController();
-    const settled = loadAndSwitch(sdl, stop.signal).finally(() => {
-      loadings.delete(loading);
-      if (newest === loading) newest = undefined;
-    });
-    const loading: Loading = { id, stop, settled };
-    newest = loading;
-    loadings.add(loading);
-    return settled;
+    newest = new Loading(id, (signal) => loadAndSwitch(sdl, signal), onLoadingEnd);
+    loadings.add(newest);
+    return newest.settled;
   };
 
   return {
@@ -223,7 +231,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     },
     close: async () => {
       isClosed = true;
-      for (const loading of loadings) loading.stop.abort();
+      for (const loading of loadings) loading.stop();
       await source?.stop();
       await Promise.all([...loadings].map((loading) => loading.settled));
       if (current !== undefined) current.isCurrent = false;
@@ -232,7 +240,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
         entry.leases = 0;
         retireIfUnused(entry);
       }
-      await Promise.all(retiring);
+      await retiring.settled();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { PendingPromises } from '../../time/pendingPromises.ts';
 import type { EnrichmentJob } from '../enrichmentJob.ts';
 import type { JobQueue, QueuedJobRun } from './jobQueue.ts';
 import type { JobRunEnd } from './jobRun.ts';
@@ -27,7 +28,7 @@ export interface ReplicatedRun extends QueuedJobRun {
 export class ReplicatedRuns {
   readonly #options: ReplicatedRunsOptions;
   readonly #runs = new Map<string, ReplicatedRun>();
-  readonly #settling = new Set<Promise<void>>();
+  readonly #settling = new PendingPromises();
   #bytes = 0;
   #isClosed = false;
 
@@ -94,8 +95,7 @@ export class ReplicatedRuns {
 
   /** This process no longer works on the run. */
   settle(run: ReplicatedRun, end: JobRunEnd): void {
-    const settled = this.#settle(run, end).finally(() => this.#settling.delete(settled));
-    this.#settling.add(settled);
+    this.#settling.add(this.#settle(run, end));
   }
 
   /** From now on the run is read from Redis. */
@@ -123,7 +123,7 @@ export class ReplicatedRuns {
   /** Resolves when Redis has everything that this process knows now. */
   async flush(): Promise<void> {
     await Promise.all(Array.from(this.#runs.values(), ({ writer }) => writer.write()));
-    await Promise.all(this.#settling);
+    await this.#settling.settled();
   }
 
   close(): void {
