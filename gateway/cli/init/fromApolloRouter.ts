@@ -1,91 +1,24 @@
-import { formatDuration } from '../../config/duration.ts';
 import { isSection, type Section, sectionOf } from '../../config/isSection.ts';
-import { formatSize } from '../../config/size.ts';
 import type { ConfigDraft } from './configDraft.ts';
 import { translateHeaders } from './routerHeaders.ts';
-import { replaceRouterVariables, routerAddress, routerDurationMs, routerFile } from './routerValues.ts';
-
-/** Translates one option of Apollo Router. */
-type Translate = (value: unknown, source: string, draft: ConfigDraft) => void;
-
-const seeGuide = 'has no counterpart; see docs/migration/apollo-router.md';
-
-/** An option that needs nothing here with one of these values, and has no counterpart otherwise. */
-const unless =
-  (values: readonly unknown[], text = seeGuide): Translate =>
-  (value, source, draft) => {
-    if (!values.some((expected) => JSON.stringify(expected) === JSON.stringify(value)))
-      draft.note(source, text);
-  };
-
-/** An option that a person has to decide on. */
-const note =
-  (text: string): Translate =>
-  (_, source, draft) =>
-    draft.note(source, text);
-
-/** An option of which nothing depends, because the gateway always behaves so. */
-const unneeded: Translate = () => {};
-
-/** Copies a value to the option at a path. */
-const to =
-  (path: string, convert: (value: unknown) => unknown = (value) => value): Translate =>
-  (value, source, draft) => {
-    const converted = convert(value);
-    if (converted === undefined)
-      draft.note(source, `the value ${JSON.stringify(value)} cannot be translated`);
-    else if (JSON.stringify(converted).includes('${file.'))
-      draft.note(source, 'a value from a file is not available: use an environment variable');
-    else draft.set(path.split('.'), converted, source);
-  };
-
-const asDuration = (value: unknown): unknown => {
-  const ms = typeof value === 'string' && !value.includes('${') ? routerDurationMs(value) : undefined;
-  return ms === undefined ? (String(value).includes('${') ? value : undefined) : formatDuration(ms);
-};
-const asSize = (value: unknown): unknown => (typeof value === 'number' ? formatSize(value) : value);
-const asFile = (value: unknown): unknown => (typeof value === 'string' ? routerFile(value) : undefined);
-const negated = (value: unknown): unknown => (typeof value === 'boolean' ? !value : undefined);
-
-/** Translates the keys of a section by their rules. A key without a rule has no counterpart. */
-const section =
-  (rules: Readonly<Record<string, Translate>>): Translate =>
-  (value, source, draft) => {
-    for (const [key, child] of Object.entries(sectionOf(value)))
-      (rules[key] ?? note(seeGuide))(child, `${source}.${key}`, draft);
-  };
-
-/** `all` and the subgraphs by their names. */
-const bySubgraph =
-  (rulesOf: (name: string) => Readonly<Record<string, Translate>>): Translate =>
-  (value, source, draft) => {
-    const { all, subgraphs } = sectionOf(value);
-    section(rulesOf('all'))(all, `${source}.all`, draft);
-    for (const [name, child] of Object.entries(sectionOf(subgraphs)))
-      section(rulesOf(name))(child, `${source}.subgraphs.${name}`, draft);
-  };
-
-/** Sets an option of one subgraph, whose name may contain dots. */
-const toSubgraph =
-  (name: string, path: string, convert: (value: unknown) => unknown = (value) => value): Translate =>
-  (value, source, draft) => {
-    const converted = convert(value);
-    if (converted === undefined)
-      draft.note(source, `the value ${JSON.stringify(value)} cannot be translated`);
-    else draft.set(['subgraphs', name, ...path.split('.')], converted, source);
-  };
-
-const address =
-  (host: string, port: string): Translate =>
-  (value, source, draft) => {
-    const read = typeof value === 'string' ? routerAddress(value) : undefined;
-    if (read === undefined) {
-      draft.note(source, `the value ${JSON.stringify(value)} is not host:port`);
-      return;
-    }
-    draft.set(host.split('.'), read.host, source);
-    draft.set(port.split('.'), /^\d+$/.test(read.port) ? Number(read.port) : read.port, source);
-  };
+import {
+  address,
+  asDuration,
+  asFile,
+  asSize,
+  bySubgraph,
+  lowerCase,
+  negated,
+  note,
+  section,
+  seeGuide,
+  type Translate,
+  to,
+  toSubgraph,
+  unless,
+  unneeded,
+} from './routerOptions.ts';
+import { replaceRouterVariables } from './routerValues.ts';
 
 const path: Translate = (value, source, draft) => {
   if (typeof value === 'string' && /^\/[\w\-./]*$/.test(value)) draft.set(['listen', 'path'], value, source);
@@ -130,8 +63,6 @@ const jwt: Translate = (value, source, draft) => {
   }
   section({ header_name: to('security.jwt.header', lowerCase) })(others, source, draft);
 };
-
-const lowerCase = (value: unknown): unknown => (typeof value === 'string' ? value.toLowerCase() : undefined);
 
 /** The issuers of one key set. Apollo Router accepts several for a key set; here each has an entry. */
 function issuersOf(entry: Section, source: string, draft: ConfigDraft): Section[] {

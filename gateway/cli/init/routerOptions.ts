@@ -1,0 +1,91 @@
+import { formatDuration } from '../../config/duration.ts';
+import { sectionOf } from '../../config/isSection.ts';
+import { formatSize } from '../../config/size.ts';
+import type { ConfigDraft } from './configDraft.ts';
+import { routerAddress, routerDurationMs, routerFile } from './routerValues.ts';
+
+/** Translates one option of Apollo Router. */
+export type Translate = (value: unknown, source: string, draft: ConfigDraft) => void;
+
+export const seeGuide = 'has no counterpart; see docs/migration/apollo-router.md';
+
+/** An option that needs nothing here with one of these values, and has no counterpart otherwise. */
+export const unless =
+  (values: readonly unknown[], text = seeGuide): Translate =>
+  (value, source, draft) => {
+    if (!values.some((expected) => JSON.stringify(expected) === JSON.stringify(value)))
+      draft.note(source, text);
+  };
+
+/** An option that a person has to decide on. */
+export const note =
+  (text: string): Translate =>
+  (_, source, draft) =>
+    draft.note(source, text);
+
+/** An option of which nothing depends, because the gateway always behaves so. */
+export const unneeded: Translate = () => {};
+
+/** Copies a value to the option at a path. */
+export const to =
+  (path: string, convert: (value: unknown) => unknown = (value) => value): Translate =>
+  (value, source, draft) => {
+    const converted = convert(value);
+    if (converted === undefined)
+      draft.note(source, `the value ${JSON.stringify(value)} cannot be translated`);
+    else if (JSON.stringify(converted).includes('${file.'))
+      draft.note(source, 'a value from a file is not available: use an environment variable');
+    else draft.set(path.split('.'), converted, source);
+  };
+
+export const asDuration = (value: unknown): unknown => {
+  const ms = typeof value === 'string' && !value.includes('${') ? routerDurationMs(value) : undefined;
+  return ms === undefined ? (String(value).includes('${') ? value : undefined) : formatDuration(ms);
+};
+export const asSize = (value: unknown): unknown => (typeof value === 'number' ? formatSize(value) : value);
+export const asFile = (value: unknown): unknown =>
+  typeof value === 'string' ? routerFile(value) : undefined;
+export const negated = (value: unknown): unknown => (typeof value === 'boolean' ? !value : undefined);
+
+/** Translates the keys of a section by their rules. A key without a rule has no counterpart. */
+export const section =
+  (rules: Readonly<Record<string, Translate>>): Translate =>
+  (value, source, draft) => {
+    for (const [key, child] of Object.entries(sectionOf(value)))
+      (rules[key] ?? note(seeGuide))(child, `${source}.${key}`, draft);
+  };
+
+/** `all` and the subgraphs by their names. */
+export const bySubgraph =
+  (rulesOf: (name: string) => Readonly<Record<string, Translate>>): Translate =>
+  (value, source, draft) => {
+    const { all, subgraphs } = sectionOf(value);
+    section(rulesOf('all'))(all, `${source}.all`, draft);
+    for (const [name, child] of Object.entries(sectionOf(subgraphs)))
+      section(rulesOf(name))(child, `${source}.subgraphs.${name}`, draft);
+  };
+
+/** Sets an option of one subgraph, whose name may contain dots. */
+export const toSubgraph =
+  (name: string, path: string, convert: (value: unknown) => unknown = (value) => value): Translate =>
+  (value, source, draft) => {
+    const converted = convert(value);
+    if (converted === undefined)
+      draft.note(source, `the value ${JSON.stringify(value)} cannot be translated`);
+    else draft.set(['subgraphs', name, ...path.split('.')], converted, source);
+  };
+
+export const address =
+  (host: string, port: string): Translate =>
+  (value, source, draft) => {
+    const read = typeof value === 'string' ? routerAddress(value) : undefined;
+    if (read === undefined) {
+      draft.note(source, `the value ${JSON.stringify(value)} is not host:port`);
+      return;
+    }
+    draft.set(host.split('.'), read.host, source);
+    draft.set(port.split('.'), /^\d+$/.test(read.port) ? Number(read.port) : read.port, source);
+  };
+
+export const lowerCase = (value: unknown): unknown =>
+  typeof value === 'string' ? value.toLowerCase() : undefined;

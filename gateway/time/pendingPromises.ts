@@ -1,0 +1,15 @@
+/** Promises that have not settled yet, so that a shutdown can wait for all of them. */
+export class PendingPromises {
+  readonly #promises = new Set<Promise<void>>();
+
+  /** Holds the promise until it settles. */
+  add(promise: Promise<void>): void {
+    this.#promises.add(promise);
+    void promise.finally(() => this.#promises.delete(promise));
+  }
+
+  /** Resolves when the promises that are held now have resolved. Rejects like the first of them that rejects. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#promises);
+  }
+}
