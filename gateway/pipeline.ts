@@ -69,7 +69,7 @@ interface PipelineOptions {
   readonly sharedResponses?: SharedResponses | undefined;
   readonly errorPolicy: ErrorPolicy;
   /** Largest response, or payload of a response, in bytes. */
-  readonly answerSize: number;
+  readonly responseSize: number;
   readonly executionQueue: ExecutionQueue;
   /** `undefined` if subscriptions are not served. */
   readonly subscriptions?: SubscriptionManager;
@@ -191,12 +191,12 @@ export class Pipeline {
 
   /** Fetches, in the background, the fields that first responses have left pending. */
   createJobExecutor(acquire: () => SupergraphLease | undefined): SnapshotExecutor {
-    const { errorPolicy, answerSize, requestContexts, enrichment, fetchesOf } = this.#options;
+    const { errorPolicy, responseSize, requestContexts, enrichment, fetchesOf } = this.#options;
     return new SnapshotExecutor({
       acquireSupergraph: acquire,
       requestContexts,
       policy: errorPolicy,
-      answerSize,
+      responseSize,
       tracing: this.#options.tracing,
       prepare: async (request, context, supergraph, { isFused, overrides, grants }) => {
         if (validate(supergraph.apiSchema, request.document).length > 0) return undefined;
@@ -267,7 +267,7 @@ export class Pipeline {
     execution: Execution,
     enrichments?: RequestEnrichments,
   ): OperationResponse {
-    const { errorPolicy: policy, answerSize: maxBytes, executionQueue } = this.#options;
+    const { errorPolicy: policy, responseSize: maxBytes, executionQueue } = this.#options;
     return new OperationResponse({
       operation,
       request,

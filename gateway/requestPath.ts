@@ -79,7 +79,7 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     openStream,
     sharedResponses: config.batching.acrossRequests ? sharedResponses : undefined,
     errorPolicy: config.security,
-    answerSize: config.limits.answerSize,
+    responseSize: config.limits.responseSize,
     executionQueue,
     tracing,
     onInternalError: (err, request) => log.error({ err, ...request }, 'A fetch failed unexpectedly'),

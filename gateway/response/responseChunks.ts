@@ -21,7 +21,7 @@ export class ResponseChunks {
 export function responseTooLarge(maxBytes: number): GatewayError {
   return new GatewayError(
     'OPERATION_TOO_COMPLEX',
-    `The response exceeds ${maxBytes} bytes (limits.answerSize). Select fewer fields, or fetch the data in pages.`,
-    { extensions: { limit: 'answerSize', allowed: maxBytes } },
+    `The response exceeds ${maxBytes} bytes (limits.responseSize). Select fewer fields, or fetch the data in pages.`,
+    { extensions: { limit: 'responseSize', allowed: maxBytes } },
   );
 }

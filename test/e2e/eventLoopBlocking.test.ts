@@ -30,7 +30,7 @@ beforeAll(async () => {
   gateway = await startInlineGateway({
     subgraphs,
     config: {
-      limits: { answerSize: '4MB', fieldComparisons: 1000 },
+      limits: { responseSize: '4MB', fieldComparisons: 1000 },
       security: { exposeSubgraphErrors: true },
       subgraphs: { all: { timeouts: { attempt: '24h', deadline: '24h' } } },
     },
@@ -180,13 +180,13 @@ test('other clients get responses while a large response is created', async () =
   }
 });
 
-test('a response beyond limits.answerSize is null, with an error that names the limit', async () => {
+test('a response beyond limits.responseSize is null, with an error that names the limit', async () => {
   const item = { __typename: 'Item', id: '1', name: 'x'.repeat(1000), inner: [] };
   const items = new Array(5000).fill(item);
   gateway.subgraph('items').answerWith(() => ({ kind: 'json', body: { data: { items } } }));
   const tooLarge = {
-    message: expect.stringContaining('(limits.answerSize)'),
-    extensions: { code: 'OPERATION_TOO_COMPLEX', limit: 'answerSize', allowed: 4 * 1024 ** 2 },
+    message: expect.stringContaining('(limits.responseSize)'),
+    extensions: { code: 'OPERATION_TOO_COMPLEX', limit: 'responseSize', allowed: 4 * 1024 ** 2 },
   };
   // Written by generated code, and, where something is wrong, by the interpreter.
   expect((await gateway.execute('{ items { name } }')).body).toEqual({ data: null, errors: [tooLarge] });

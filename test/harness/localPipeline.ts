@@ -126,7 +126,7 @@ export function createLocalPipeline({
     observeExecution,
     openStream: () => () => {},
     errorPolicy: { exposeSubgraphErrors: true, exposeSubgraphs: true },
-    answerSize: Number.POSITIVE_INFINITY,
+    responseSize: Number.POSITIVE_INFINITY,
     executionQueue,
     onInternalError: (cause) => {
       throw cause;

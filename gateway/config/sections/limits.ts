@@ -57,7 +57,7 @@ export const limitsSection = z
         'Maximum number of values in lists and objects of the variables. `depth` limits their nesting.',
       )
       .prefault(50_000),
-    answerSize: size()
+    responseSize: size()
       .describe(
         'Maximum size of a response or payload. A larger one has null data and an error. Nested lists can produce responses that exceed the memory of the process.',
       )

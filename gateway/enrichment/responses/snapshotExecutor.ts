@@ -38,7 +38,7 @@ interface SnapshotExecutorOptions {
   /** `undefined` if tracing is off. */
   readonly tracing?: Tracing | undefined;
   readonly policy: ErrorPolicy;
-  readonly answerSize: number;
+  readonly responseSize: number;
 }
 
 /** Executes enrichment jobs from their snapshots: after a failed attempt, or when the process that had the job has died. */
@@ -99,7 +99,7 @@ export class SnapshotExecutor implements JobExecutor {
     signal: AbortSignal,
     onResult: (result: FieldResult) => void,
   ): Promise<void> {
-    const { policy, answerSize, requestContexts } = this.#options;
+    const { policy, responseSize, requestContexts } = this.#options;
     const context = capDeadline(requestContexts.restart(requestContext), deadlineMs);
     const resume = {
       tree: JSON.parse(snapshot.tree),
@@ -107,7 +107,7 @@ export class SnapshotExecutor implements JobExecutor {
       errors: snapshot.errors.map(deserializeError),
     };
     const execution = this.#options.execute(operation, request, context, resume);
-    const shaper = new ResponseShaper({ operation, execution, policy, maxBytes: answerSize });
+    const shaper = new ResponseShaper({ operation, execution, policy, maxBytes: responseSize });
     // Shaping the first response again finds the pending fields at the same paths.
     const pendingGroups = new Set(snapshot.pendingGroups);
     const first = await resolveInSlices(

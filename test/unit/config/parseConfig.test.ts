@@ -65,7 +65,7 @@ describe('a configuration', () => {
       expandedSize: 2 * 1024 ** 2,
       fieldComparisons: 200_000,
       variableValues: 50_000,
-      answerSize: 128 * 1024 ** 2,
+      responseSize: 128 * 1024 ** 2,
       batchedOperations: 0,
       webSockets: 20_000,
       operationsPerSocket: 100,

@@ -380,7 +380,7 @@ describe('a large response is written in chunks', () => {
     expect(runToCompletion(writer.writeChunks({ items: many }, false, new ResponseChunks(size)))).toBe(true);
     expect(() =>
       runToCompletion(writer.writeChunks({ items: many }, false, new ResponseChunks(size - 1))),
-    ).toThrow('limits.answerSize');
+    ).toThrow('limits.responseSize');
   });
 });
 
