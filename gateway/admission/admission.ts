@@ -64,7 +64,7 @@ export class Admission {
     if (this.#options.supergraphs.current() !== undefined) return;
     throw new HttpError(
       503,
-      'The gateway has no supergraph yet. Try again later. /health/ready and the log say what is missing.',
+      'The gateway has no supergraph yet. Try again later. /health/ready of the admin listener and the log say what is missing.',
       { code: 'SUPERGRAPH_UNAVAILABLE' },
     );
   }

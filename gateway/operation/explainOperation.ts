@@ -19,7 +19,10 @@ export async function explainOperation(
   limits: OperationLimits,
 ): Promise<string> {
   if (supergraph === undefined) {
-    throw new GatewayError('SUPERGRAPH_UNAVAILABLE', 'No supergraph is loaded yet: see /health/ready.');
+    throw new GatewayError(
+      'SUPERGRAPH_UNAVAILABLE',
+      'No supergraph is loaded yet: see /health/ready of the admin listener.',
+    );
   }
   const unknown = describeUnknownOverride(overrides, supergraph.overrides);
   if (unknown !== undefined) throw new GraphQLError(unknown);

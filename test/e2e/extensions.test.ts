@@ -397,7 +397,7 @@ describe('a hook that fails', () => {
 
   test('makes the gateway not ready: readiness', async () => {
     actions.set('readiness', fail);
-    const response = await fetch(new URL('/health/ready', gateway.url));
+    const response = await fetch(new URL('/health/ready', gateway.adminUrl));
     expect([response.status, await response.json()]).toEqual([
       503,
       {

@@ -78,10 +78,7 @@ describe('a server that shuts down', () => {
     await entered;
     const closed = server.close();
     const readiness = await exchange(server.url, ready);
-    expect([readiness.status, JSON.parse(readiness.body).reasons]).toEqual([
-      503,
-      [{ code: 'DRAINING', message: 'The gateway is shutting down.' }],
-    ]);
+    expect([readiness.status, JSON.parse(readiness.body).reasons]).toEqual([503, [{ code: 'DRAINING' }]]);
     const meanwhile = await exchange(server.url, operation);
     expect([meanwhile.body, meanwhile.headers.get('connection')]).toEqual(['{"data":"next"}', 'close']);
     release();

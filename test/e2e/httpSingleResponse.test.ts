@@ -1191,7 +1191,12 @@ describe('the supergraph', () => {
       body: { errors: [{ extensions: { code: 'SUPERGRAPH_UNAVAILABLE' } }] },
     });
     const ready = { method: 'GET', path: '/health/ready' };
-    expect(essence(await exchange(server.url, ready))).toMatchObject({
+    const { body: toClients } = await exchange(server.url, ready);
+    expect(JSON.parse(toClients)).toEqual({
+      status: 'not ready',
+      reasons: [{ code: 'SUPERGRAPH_UNAVAILABLE' }],
+    });
+    expect(essence(await exchange(server.adminUrl, ready))).toMatchObject({
       status: 503,
       body: {
         status: 'not ready',

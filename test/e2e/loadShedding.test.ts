@@ -134,7 +134,7 @@ describe('while requests of normal priority are shed', () => {
   test('the gateway is not ready, and health and admin routes respond', async () => {
     const { gateway, sample } = late;
     const ready = async () => {
-      const { status, body } = await exchange(gateway.url, { method: 'GET', path: '/health/ready' });
+      const { status, body } = await exchange(gateway.adminUrl, { method: 'GET', path: '/health/ready' });
       return [status, JSON.parse(body).reasons];
     };
     const counted = async () => {

@@ -42,7 +42,7 @@ describe('the configuration of subgraphs', () => {
       config: { supergraph: { file, watch: false } },
       dependencies: { logger: pino({ level: 'trace' }, { write: (line) => lines.push(line) }) },
     });
-    const readiness = await (await fetch(new URL('/health/ready', gateway.url))).text();
+    const readiness = await (await fetch(new URL('/health/ready', gateway.adminUrl))).text();
     const shown = await (await fetch(new URL('/supergraph', gateway.adminUrl))).text();
     const message =
       'subgraph \\"reviews\\": the supergraph\'s URL has a user name or a password, which everyone who reads the supergraph sees; remove them and use headers instead';
@@ -58,7 +58,7 @@ describe('the configuration of subgraphs', () => {
     await using gateway = await startTestGateway({
       config: { supergraph: { file, watch: false }, subgraphs: { reviews: {} } },
     });
-    const readiness = await fetch(new URL('/health/ready', gateway.url));
+    const readiness = await fetch(new URL('/health/ready', gateway.adminUrl));
     expect([readiness.status, await readiness.json()]).toEqual([
       503,
       {

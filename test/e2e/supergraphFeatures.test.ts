@@ -159,7 +159,7 @@ test('a supergraph with an unsupported feature is refused with the reason in log
   });
   const reason =
     'feature https://features.test/audit/v1.0 is not supported, and the supergraph requires it (`for:` of its link).';
-  const readiness = await fetch(new URL('/health/ready', gateway.url));
+  const readiness = await fetch(new URL('/health/ready', gateway.adminUrl));
   expect([readiness.status, await readiness.json()]).toEqual([
     503,
     { status: 'not ready', reasons: [{ code: 'SUPERGRAPH_UNAVAILABLE', message: reason }] },

@@ -16,9 +16,15 @@ interface HealthOptions {
   readonly notes: () => readonly UnreadyReason[];
 }
 
-/** Adds `GET /health/live`, whether the process responds, with Apollo Server's URL for it, and `GET /health/ready`, whether it can serve operations or why
- *  not. */
-export function addHealthRoutes(server: FastifyInstance, options: HealthOptions): void {
+/** Adds `GET /health/live`, whether the process responds, with Apollo Server's URL for it, and `GET /health/ready`, whether
+ *  it can serve operations or why not. Clients get the codes of the reasons: messages name internal addresses. */
+export function addHealthRoutes(
+  server: FastifyInstance,
+  options: HealthOptions,
+  audience: 'operators' | 'clients',
+): void {
+  const shown = (reasons: readonly UnreadyReason[]): readonly Partial<UnreadyReason>[] =>
+    audience === 'operators' ? reasons : reasons.map(({ code }) => ({ code }));
   server.get('/health/live', async (_, reply) =>
     reply.header('cache-control', 'no-store').send({ status: 'live' }),
   );
@@ -32,12 +38,12 @@ export function addHealthRoutes(server: FastifyInstance, options: HealthOptions)
   server.get('/health/ready', async (_, reply) => {
     const reasons = unreadyReasonsOf(options);
     reply.header('cache-control', 'no-store');
-    if (reasons.length > 0) return reply.code(503).send({ status: 'not ready', reasons });
+    if (reasons.length > 0) return reply.code(503).send({ status: 'not ready', reasons: shown(reasons) });
     const notes = [...sourceNotes(options), ...options.notes()];
     return reply.send({
       status: 'ready',
       supergraph: options.supergraphs.current()?.id,
-      ...(notes.length > 0 ? { notes } : {}),
+      ...(notes.length > 0 ? { notes: shown(notes) } : {}),
     });
   });
 }

@@ -315,7 +315,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     inFlight.watch(socket),
   );
   publicListener.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
-  addHealthRoutes(publicListener.routes, health);
+  addHealthRoutes(publicListener.routes, health, 'clients');
   if (options.graphiqlDirectory !== undefined) {
     addGraphiqlRoutes(publicListener.routes, options.graphiqlDirectory);
     if (!hasGraphiqlBundle(options.graphiqlDirectory)) {
@@ -341,7 +341,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         });
   let unsubscribe: (() => void) | undefined;
   if (adminListener !== undefined) {
-    addHealthRoutes(adminListener.routes, health);
+    addHealthRoutes(adminListener.routes, health, 'operators');
     unsubscribe = addAdminRoutes(adminListener.routes, { supergraphs, explain: options.explain });
     options.addAdminRoutes?.(adminListener.routes);
   }
