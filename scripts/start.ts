@@ -44,7 +44,7 @@ function startGateway({ gateway, admin, subgraphs }: DemoPorts): ChildProcess {
   });
 }
 
-async function waitUntilReady(url: string, gateway: ChildProcess): Promise<void> {
+async function waitUntilReady(adminUrl: string, gateway: ChildProcess): Promise<void> {
   const end = performance.now() + readyTimeoutMs;
   let reasons = '';
   while (performance.now() < end) {
@@ -52,7 +52,7 @@ async function waitUntilReady(url: string, gateway: ChildProcess): Promise<void>
       throw new StartError('The gateway stopped while it started. Its log above has the reason.');
     }
     try {
-      const response = await fetch(`${url}/health/ready`);
+      const response = await fetch(`${adminUrl}/health/ready`);
       if (response.ok) return;
       reasons = await response.text();
     } catch {
@@ -142,10 +142,7 @@ async function start(signal: AbortSignal): Promise<ChildProcess> {
       gatewayUrl: addresses.gateway,
       demo: createDemoApi({ processes, adminUrl, addresses }),
     }),
-    Promise.race([
-      withProgress('the gateway is ready', waitUntilReady(gatewayUrl, gateway)),
-      aborted(signal),
-    ]),
+    Promise.race([withProgress('the gateway is ready', waitUntilReady(adminUrl, gateway)), aborted(signal)]),
   ]);
   closers.push(() => storefront.close());
   signal.throwIfAborted();
