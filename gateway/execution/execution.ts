@@ -7,6 +7,7 @@ import {
 } from './executionDiagnostics.ts';
 import type { ExecutionObserver } from './executionObserver.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
+import type { SharedObjects } from './internedTargets.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import { providersByPath } from './providersByPath.ts';
@@ -95,6 +96,11 @@ export class Execution {
   /** No string of the response tree needs an escape sequence in JSON. */
   get isEscapeFree(): boolean {
     return this.#runner.isEscapeFree;
+  }
+
+  /** See `createInterningCollector`. */
+  get sharedObjects(): SharedObjects {
+    return this.#runner.sharedObjects;
   }
 
   /** Adds values that no fetch brings, such as introspection results. Called before `start`. */

@@ -32,8 +32,26 @@ export function parseFlattenPath(path: readonly (string | number)[]): FlattenPat
  *  skipped: without a parent there is nothing to fetch. */
 export type TargetCollector = (root: ResponseObject) => ResponseObject[];
 
-/** Generates `collectTargets` for one path. */
+/** Equal for equal paths. That of a path below another one begins with the key of that and a dot. */
+export function pathKeyOf(path: FlattenPath): string {
+  return path
+    .map((segment) => {
+      if (segment.kind === 'list') return '@';
+      return segment.types === undefined ? segment.name : `${segment.name}|${[...segment.types].join()}`;
+    })
+    .join('.');
+}
+
+/** Generates `collectTargets` for one path, when it is first used. */
 export function createTargetCollector(path: FlattenPath): TargetCollector {
+  let collect: TargetCollector | undefined;
+  return (root) => {
+    collect ??= generateCollector(path);
+    return collect(root);
+  };
+}
+
+function generateCollector(path: FlattenPath): TargetCollector {
   const generic: TargetCollector = (root) => collectTargets(root, path);
   if (
     !path.every(

@@ -1,7 +1,8 @@
 import type { Program } from './program.ts';
+import { indexTargetPaths, type TargetPaths } from './targetPaths.ts';
 
 /** Data derived from a program and shared by its executions. */
-export interface ProgramIndex {
+export interface ProgramIndex extends TargetPaths {
   /** Per step: the steps that wait for it. */
   readonly dependents: readonly (readonly number[])[];
   /** Per step: the delivery groups that wait for it. */
@@ -26,10 +27,13 @@ export function programIndexOf(program: Program): ProgramIndex {
     groups.forEach((group, groupIndex) => {
       for (const step of group.steps) groupsOfStep[step]?.push(groupIndex);
     });
+    const hasContext = steps.some((step) => step.contextReader !== undefined);
     index = {
       dependents,
       groupsOfStep,
-      hasContext: steps.some((step) => step.contextReader !== undefined),
+      hasContext,
+      // With `@fromContext` arguments, an object is more than its fields.
+      ...indexTargetPaths(steps, !hasContext),
       missingFieldsByStep: [],
       providers: undefined,
     };

@@ -10,12 +10,14 @@ import {
 import type { FetchResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import type { FetchShape } from './fetchShape.ts';
+import type { SharedObjects } from './internedTargets.ts';
 import type { LatencyBudget } from './latencyBudget.ts';
 import type { FetchStep, Program } from './program.ts';
-import { programIndexOf } from './programIndex.ts';
+import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { RequestContext } from './requestContext.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
 import { applyRewrites } from './rewrites.ts';
+import type { TargetPath } from './targetPaths.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
 /** How urgent the fetches of a delivery group are, and the latency budget that they share. */
@@ -51,14 +53,18 @@ export class StepRunner {
   /** The results of running fetches are ignored. */
   isEnded = false;
   readonly #options: StepRunnerOptions;
-  readonly #hasContext: boolean;
+  /** See `createInterningCollector`. */
+  readonly sharedObjects: SharedObjects = new Map();
+  readonly #programIndex: ProgramIndex;
+  /** Until other objects may be at the path. */
+  readonly #targets = new Map<TargetPath, readonly ResponseObject[]>();
   #entities = new EntityTable();
   /** Steps that had something to fetch. */
   readonly #fetched = new Set<FetchStep>();
 
   constructor(options: StepRunnerOptions) {
     this.#options = options;
-    this.#hasContext = programIndexOf(options.program).hasContext;
+    this.#programIndex = programIndexOf(options.program);
   }
 
   run(step: FetchStep): void {
@@ -78,11 +84,14 @@ export class StepRunner {
   /** Releases the entities of all other shapes. */
   retainShapes(shapes: ReadonlySet<FetchShape>): void {
     this.#entities.retainShapes(shapes);
+    this.#targets.clear();
   }
 
   release(): void {
     this.isEnded = true;
     this.#entities.release();
+    this.#targets.clear();
+    this.sharedObjects.clear();
   }
 
   #fetchRoot(step: FetchStep): void {
@@ -130,10 +139,20 @@ export class StepRunner {
 
   #fetchEntities(step: FetchStep): void {
     this.#inSlices(
-      this.#fetchByContext(step, step.collectTargets(this.#options.tree)),
+      this.#fetchByContext(step, this.#targetsAt(this.#programIndex.targetPaths[step.index] as TargetPath)),
       (settled) => this.#endWhen(step, settled),
       (fault) => this.#fail(step, fault),
     );
+  }
+
+  #targetsAt(path: TargetPath): readonly ResponseObject[] {
+    let targets = this.#targets.get(path);
+    if (targets === undefined) {
+      if (path.inner !== undefined) this.#targetsAt(path.inner);
+      targets = path.collect(this.#options.tree, this.sharedObjects);
+      this.#targets.set(path, targets);
+    }
+    return targets;
   }
 
   /** Returns the promise that the step waits for, if there is anything to wait for. */
@@ -288,7 +307,7 @@ export class StepRunner {
     const entity = slot.entity as ResponseObject;
     // Below another step's path, other fetches enrich the same objects, perhaps under the same names.
     const own =
-      (slot.step === step && !this.#hasContext) || step.shape.isLeafOnly
+      (slot.step === step && !this.#programIndex.hasContext) || step.shape.isLeafOnly
         ? entity
         : step.shape.copyEntity(entity);
     step.shape.merge(target, own, this.#options.conditions.isObjectType);
@@ -299,6 +318,8 @@ export class StepRunner {
   }
 
   #end(step: FetchStep): void {
+    const changed = this.#programIndex.changedPaths[step.index] as readonly TargetPath[];
+    for (const path of changed) this.#targets.delete(path);
     this.#options.onStepEnd(step);
   }
 

@@ -1,3 +1,10 @@
+import type { SharedObjects } from '../execution/internedTargets.ts';
+import type { ResponseObject } from '../execution/responseTree.ts';
+
+/** Writes an object at a position of the sink and returns the position after it.
+ *  @throws {Error} `writerBailout` or `sinkFullError`. */
+export type ObjectWriter = (object: ResponseObject, position: number, isEscapeFree: boolean) => number;
+
 /** The buffer that generated writers write responses into: one for the whole process, which grows and is overwritten
  *  for every response. Writing is synchronous; the finished bytes are copied out.
  *
@@ -8,6 +15,33 @@ export class ByteSink {
   bytes: Buffer = Buffer.allocUnsafeSlow(initialSinkBytes);
   /** Of the same memory. */
   view = viewOf(this.bytes);
+
+  /** Objects that the current response may contain several times; `undefined` for none. */
+  shared: SharedObjects | undefined;
+  /** The number of the current response. */
+  #writing = 0;
+
+  /** Begins or ends a response. Positions of the one before are no longer used. */
+  begin(shared: SharedObjects | undefined): void {
+    this.shared = shared !== undefined && shared.size > 0 ? shared : undefined;
+    this.#writing += 1;
+  }
+
+  /** Writes an object with `write`, or copies the bytes that it has written for the object before. Only used if there are
+   *  `shared` objects. */
+  object(write: ObjectWriter, object: ResponseObject, position: number, isEscapeFree: boolean): number {
+    const known = (this.shared as SharedObjects).get(object);
+    if (known === undefined) return write(object, position, isEscapeFree);
+    if (known !== null && known.writer === write && known.writing === this.#writing) {
+      const size = known.end - known.start;
+      this.reserve(position, size);
+      this.bytes.copyWithin(position, known.start, known.end);
+      return position + size;
+    }
+    const end = write(object, position, isEscapeFree);
+    this.shared?.set(object, { writer: write, writing: this.#writing, start: position, end });
+    return end;
+  }
 
   /** Makes room for `size` more bytes after `position`.
    *  @throws {Error} `sinkFullError` beyond the largest response that is written at once. */

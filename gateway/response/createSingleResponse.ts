@@ -25,9 +25,11 @@ export function createSingleResponse(
   policy: ErrorPolicy,
   maxBytes: number,
 ): SingleOutcome | SlicedTask<SingleOutcome> {
-  const { errors, staleValues, tree, isEscapeFree } = execution;
+  const { errors, staleValues, tree, isEscapeFree, sharedObjects } = execution;
   const bytes =
-    errors.length === 0 ? writerOf(operation).write(tree, isEscapeFree, dataPrefix, dataSuffix) : undefined;
+    errors.length === 0
+      ? writerOf(operation).write(tree, isEscapeFree, dataPrefix, dataSuffix, sharedObjects)
+      : undefined;
   return Buffer.isBuffer(bytes) && staleValues.length === 0
     ? createOrdinaryOutcome(bytes, undefined, operation, execution)
     : createSlicedResponse(operation, execution, policy, maxBytes, bytes);

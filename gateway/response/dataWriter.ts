@@ -1,4 +1,5 @@
 import type { GraphQLObjectType, GraphQLSchema } from 'graphql';
+import type { SharedObjects } from '../execution/internedTargets.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import type { SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
@@ -32,21 +33,26 @@ export class DataWriter {
   }
 
   /** Returns `before`, the data and `after` in UTF-8; `undefined` for a response that is not ordinary. `before` and `after`
-   *  are ASCII. `isEscapeFree`: no string of the tree needs an escape sequence. */
+   *  are ASCII. `isEscapeFree`: no string of the tree needs an escape sequence. `shared`: objects that occur several times in the
+   *  tree, whose bytes are copied. */
   write(
     tree: ResponseObject,
     isEscapeFree: boolean,
     before: string,
     after: string,
+    shared?: SharedObjects,
   ): Buffer | 'too large' | undefined {
     try {
       const write = this.#usedGenerator.objectWriterOf(this.#root, this.#rootType);
+      sink.begin(shared);
       const position = write(tree, sink.json(before, 0), isEscapeFree);
       return sink.take(sink.json(after, position));
     } catch (error) {
       if (isWriterBailout(error)) return undefined;
       if (error === sinkFullError) return 'too large';
       throw error;
+    } finally {
+      sink.begin(undefined);
     }
   }
 
@@ -57,12 +63,16 @@ export class DataWriter {
     type: GraphQLObjectType,
     object: ResponseObject,
     isEscapeFree: boolean,
+    shared?: SharedObjects,
   ): string | undefined {
     try {
+      sink.begin(shared);
       return sink.text(this.#usedGenerator.objectWriterOf(set, type)(object, 0, isEscapeFree));
     } catch (error) {
       if (isWriterBailout(error) || error === sinkFullError) return undefined;
       throw error;
+    } finally {
+      sink.begin(undefined);
     }
   }
 

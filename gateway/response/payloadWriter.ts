@@ -7,7 +7,8 @@ import { findOmittedFields, type OmittedFields } from './omittedFields.ts';
 import type { DeferredInstance } from './shapeData.ts';
 
 /** The data of an execution so far. */
-type ExecutedData = Pick<Execution, 'tree' | 'isEscapeFree' | 'errors' | 'staleValues'>;
+type ExecutedData = Pick<Execution, 'tree' | 'isEscapeFree' | 'errors' | 'staleValues'> &
+  Partial<Pick<Execution, 'sharedObjects'>>;
 
 /** A payload, or a deferred fragment at one object. */
 interface WrittenPayload extends OmittedFields {
@@ -47,8 +48,8 @@ export class PayloadWriter {
     const { root, rootType, deferred, supergraph } = this.#operation;
     // `SentNulls` must have the pending fields that deferred fragments select as well.
     if (!isOrdinary(execution) || (deferred.length > 0 && pendingGroups.size > 0)) return undefined;
-    const { tree, isEscapeFree } = execution;
-    const data = this.#writerFor(pendingGroups)?.writeText(root, rootType, tree, isEscapeFree);
+    const { tree, isEscapeFree, sharedObjects } = execution;
+    const data = this.#writerFor(pendingGroups)?.writeText(root, rootType, tree, isEscapeFree, sharedObjects);
     if (data === undefined || data.length > maxBytes) return undefined;
     const omitted = findOmittedFields(supergraph.apiSchema, root, rootType, tree, [], pendingGroups);
     return omitted && { data, deferred: omitted.deferred, pending: omitted.pending };

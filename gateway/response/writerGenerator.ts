@@ -16,11 +16,7 @@ import type { ResponseObject } from '../execution/responseTree.ts';
 import { generateFunction } from '../json/generateFunction.ts';
 import { fitsInChunk } from '../json/stringifyInSlices.ts';
 import type { CollectedField, SelectionSet } from '../operation/selection.ts';
-import { ByteSink, sinkFullError } from './byteSink.ts';
-
-/** Writes an object at a position of the sink and returns the position after it.
- *  @throws {Error} `writerBailout` or `sinkFullError`. */
-type ObjectWriter = (object: ResponseObject, position: number, isEscapeFree: boolean) => number;
+import { ByteSink, type ObjectWriter, sinkFullError } from './byteSink.ts';
 
 /** Writes any value. See `ObjectWriter`. */
 type ValueWriter = (value: unknown, position: number, isEscapeFree: boolean) => number;
@@ -161,7 +157,7 @@ ${literal(']')}
     if (isLeafType(nullable)) return this.#leaf(nullable, variable, otherwise, capture);
     const write = capture(this.#compositeWriter(nullable, set as SelectionSet));
     return `if (typeof ${variable} === 'object' && ${variable} !== null && !Array.isArray(${variable})) {
-p = ${write}(${variable}, p, f);
+p = sink.shared === undefined ? ${write}(${variable}, p, f) : sink.object(${write}, ${variable}, p, f);
 ${makeRoom}
 } ${otherwise}`;
   }

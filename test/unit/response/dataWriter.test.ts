@@ -205,6 +205,27 @@ describe('a generated writer writes the same text as shapeData', () => {
   });
 });
 
+test('an object that occurs several times is written from the bytes of its first occurrence', () => {
+  const text = '{ items { id name inner { id name } } item { name } root }';
+  const writer = new DataWriter(schema, normalizeText(schema, text).root, queryType);
+  const inner = { id: 'i', name: 'ü "quoted"' };
+  const shared = { id: 's', name: 'x'.repeat(50_000), inner };
+  const sharedObjects = new Map([shared, inner].map((object) => [object as ResponseObject, null]));
+  const written = (items: readonly object[]): string => {
+    const tree = { items, item: inner, root: 1 };
+    const expected = writer.write(tree, false, '{', '}')?.toString() ?? '';
+    expect(expected).not.toBe('');
+    // As one value, because a difference of so long texts takes a minute to print.
+    return expected === writer.write(tree, false, '{', '}', sharedObjects)?.toString()
+      ? 'equal'
+      : 'different';
+  };
+  // Long enough for the buffer to grow in between.
+  expect(written([shared, { ...shared, id: 't' }, inner, ...Array(15).fill(shared)])).toBe('equal');
+  // The bytes of the response before are not used again.
+  expect(written([inner, { ...inner, inner: shared }, shared])).toBe('equal');
+});
+
 describe('a payload writer writes what shapeData shapes', () => {
   const noGroups = new Set<number>();
   const maxBytes = Number.POSITIVE_INFINITY;
