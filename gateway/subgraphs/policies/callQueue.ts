@@ -1,5 +1,6 @@
 import type { CallLimits } from './callLimits.ts';
 import { type CallPriority, rankCount } from './callPriority.ts';
+import { SortedList } from './sortedList.ts';
 
 /** A call in the queue, as urgent as the most urgent request that waits for it. */
 export interface QueuedCall {
@@ -80,9 +81,11 @@ export class CallQueue {
   readonly #options: CallQueueOptions;
   #primaryRunning = 0;
   #deferredRunning = 0;
-  /** Sorted: the most urgent entry is the last one. */
-  readonly #primary: QueueEntry[] = [];
-  readonly #deferred: QueueEntry[] = [];
+  /** By urgency: the most urgent entry is the first one. */
+  readonly #primary = new SortedList(compareUrgency);
+  readonly #deferred = new SortedList(compareUrgency);
+  /** The entries of `#primary` in the order of their arrival. */
+  readonly #primaryByArrival = new SortedList(compareArrival);
   #arrivals = 0;
   #isDispatchScheduled = false;
   /** Ranks from this one on are overloaded. */
@@ -152,12 +155,15 @@ export class CallQueue {
 
   /** Removes a queued call that no caller waits for any more. */
   remove(call: QueuedCall): void {
-    this.#reportWaitEnd(this.#removeEntry(call), 'left');
+    const entry = this.#entryOf(call);
+    this.#removeEntry(entry);
+    this.#reportWaitEnd(entry, 'left');
   }
 
   /** Moves a queued call whose urgency `change` changes. */
   reprioritize(call: QueuedCall, change: () => void): void {
-    const entry = this.#removeEntry(call);
+    const entry = this.#entryOf(call);
+    this.#removeEntry(entry);
     change();
     this.#insert(entry);
     this.#scheduleDispatch();
@@ -178,13 +184,14 @@ export class CallQueue {
   /** Returns how many calls of the same kind go first. */
   #insert(entry: QueueEntry): number {
     const { isDeferred } = entry.call;
-    const list = this.#listOf(isDeferred);
-    const { queueTimeMs } = this.#options;
-    if (!isDeferred && queueTimeMs !== undefined) {
-      if (list.length === 0) this.#measureUtilization(this.#options.now());
+    if (isDeferred) return this.#deferred.add(entry);
+    const { queueTimeMs, now } = this.#options;
+    if (queueTimeMs !== undefined) {
+      if (this.#primary.length === 0) this.#measureUtilization(now());
       this.#nextCheckAt = Math.min(this.#nextCheckAt, entry.enqueuedAtMs + queueTimeMs);
     }
-    return list.length - insert(list, entry);
+    this.#primaryByArrival.add(entry);
+    return this.#primary.add(entry);
   }
 
   /** Until the end of a call that `ahead` others precede; 0 while it is unknown. */
@@ -196,9 +203,10 @@ export class CallQueue {
   }
 
   #dropLeastUrgent(): void {
-    const [primary] = this.#primary;
-    const [deferred] = this.#deferred;
-    const isPrimary = deferred === undefined || (primary !== undefined && isMoreUrgent(deferred, primary));
+    const primary = this.#primary.last;
+    const deferred = this.#deferred.last;
+    const isPrimary =
+      deferred === undefined || (primary !== undefined && compareUrgency(deferred, primary) < 0);
     this.#drop((isPrimary ? primary : deferred) as QueueEntry, 'full');
   }
 
@@ -211,16 +219,16 @@ export class CallQueue {
       this.#nextCheckAt = now + queueTimeMs;
       return;
     }
-    const overdue = this.#primary.filter(({ enqueuedAtMs }) => now - enqueuedAtMs > queueTimeMs);
-    for (const entry of overdue) {
-      this.#drop(entry, 'queue time');
-      this.#firstOverloadedRank = Math.min(this.#firstOverloadedRank, entry.call.rank);
+    let oldest = this.#primaryByArrival.first;
+    let firstDroppedRank = rankCount;
+    while (oldest !== undefined && now - oldest.enqueuedAtMs > queueTimeMs) {
+      this.#drop(oldest, 'queue time');
+      firstDroppedRank = Math.min(firstDroppedRank, oldest.call.rank);
+      oldest = this.#primaryByArrival.first;
     }
+    this.#firstOverloadedRank = Math.min(this.#firstOverloadedRank, firstDroppedRank);
     this.#endOverload();
-    this.#nextCheckAt = this.#primary.reduce(
-      (earliest, { enqueuedAtMs }) => Math.min(earliest, enqueuedAtMs + queueTimeMs),
-      Number.POSITIVE_INFINITY,
-    );
+    this.#nextCheckAt = oldest === undefined ? Number.POSITIVE_INFINITY : oldest.enqueuedAtMs + queueTimeMs;
   }
 
   #measureUtilization(now: number): void {
@@ -235,19 +243,19 @@ export class CallQueue {
 
   /** Ranks are no longer overloaded if no call that is as urgent waits. */
   #endOverload(): void {
-    const mostUrgent = this.#primary.at(-1)?.call.rank ?? rankCount;
+    const mostUrgent = this.#primary.first?.call.rank ?? rankCount;
     this.#firstOverloadedRank = Math.max(this.#firstOverloadedRank, mostUrgent);
   }
 
   #drop(entry: QueueEntry, reason: DropReason): void {
-    this.#removeEntry(entry.call);
+    this.#removeEntry(entry);
     this.#reportWaitEnd(entry, reason);
     entry.call.onDrop(reason);
   }
 
   /** Dispatches in a microtask: the code that just ended a call still runs. */
   #scheduleDispatch(): void {
-    if (this.#isDispatchScheduled || this.#nextList() === undefined) return;
+    if (this.#isDispatchScheduled || this.#mostUrgent() === undefined) return;
     this.#isDispatchScheduled = true;
     queueMicrotask(this.#dispatch);
   }
@@ -256,8 +264,9 @@ export class CallQueue {
     this.#isDispatchScheduled = false;
     const now = this.#options.now();
     this.#dropOverdue(now);
-    for (let list = this.#nextList(); list !== undefined; list = this.#nextList()) {
-      const next = this.#takeNext(list);
+    for (let first = this.#mostUrgent(); first !== undefined; first = this.#mostUrgent()) {
+      const next = this.#nextInsteadOf(first);
+      this.#removeEntry(next);
       this.#lastTurnOfRank.set(next.call.rank, ++this.#turns);
       this.#addRunning(next.call.isDeferred, 1);
       this.#reportWaitEnd(next, 'sent');
@@ -265,52 +274,62 @@ export class CallQueue {
     }
   };
 
-  #takeNext(list: QueueEntry[]): QueueEntry {
-    const rank = (this.#turns + 1) % turnsPerFairTurn === 0 ? this.#neglectedRank() : undefined;
-    const entry =
-      rank === undefined
-        ? (list.at(-1) as QueueEntry)
-        : ([...this.#primary, ...this.#deferred].findLast(
-            ({ call }) => call.rank === rank && this.#hasCapacity(call.isDeferred),
-          ) as QueueEntry);
-    const isNewestFirst = !entry.call.isDeferred && this.isOverloaded(entry.call.rank);
-    return this.#removeEntry((isNewestFirst ? this.#newestOf(entry.call.rank) : entry).call);
+  /** The entry whose turn it is when `first` is the most urgent one. */
+  #nextInsteadOf(first: QueueEntry): QueueEntry {
+    const isFairTurn = (this.#turns + 1) % turnsPerFairTurn === 0;
+    const entry = isFairTurn ? this.#mostUrgentOf(this.#neglectedRank()) : first;
+    const { rank, isDeferred } = entry.call;
+    return !isDeferred && this.isOverloaded(rank) ? this.#newestOf(rank) : entry;
   }
 
   /** Of the ranks that could start now, the one whose last turn is the longest ago. */
-  #neglectedRank(): number | undefined {
-    let neglected: number | undefined;
-    for (const { call } of [...this.#primary, ...this.#deferred]) {
-      if (!this.#hasCapacity(call.isDeferred)) continue;
-      const lastTurn = this.#lastTurnOfRank.get(call.rank) ?? 0;
-      if (neglected === undefined || lastTurn < (this.#lastTurnOfRank.get(neglected) ?? 0))
+  #neglectedRank(): number {
+    let neglected = rankCount;
+    let earliestTurn = Number.POSITIVE_INFINITY;
+    for (const list of [this.#primary, this.#deferred]) {
+      for (const { call } of list.items) {
+        if (!this.#hasCapacity(call.isDeferred)) break;
+        if (call.rank === neglected) continue;
+        const lastTurn = this.#lastTurnOfRank.get(call.rank) ?? 0;
+        if (lastTurn >= earliestTurn) continue;
+        earliestTurn = lastTurn;
         neglected = call.rank;
+      }
     }
     return neglected;
   }
 
+  /** Of the calls of a rank that could start now. */
+  #mostUrgentOf(rank: number): QueueEntry {
+    const isNext = ({ call }: QueueEntry): boolean =>
+      call.rank === rank && this.#hasCapacity(call.isDeferred);
+    return (this.#deferred.items.find(isNext) ?? this.#primary.items.find(isNext)) as QueueEntry;
+  }
+
   #newestOf(rank: number): QueueEntry {
-    return this.#primary
-      .filter(({ call }) => call.rank === rank)
-      .reduce((newest, entry) => (entry.arrival > newest.arrival ? entry : newest));
+    return this.#primaryByArrival.items.findLast(({ call }) => call.rank === rank) as QueueEntry;
   }
 
-  /** Of the lists that have capacity, the one whose last entry is the most urgent. */
-  #nextList(): QueueEntry[] | undefined {
-    const primary = this.#hasCapacity(false) ? this.#primary.at(-1) : undefined;
-    const deferred = this.#hasCapacity(true) ? this.#deferred.at(-1) : undefined;
-    if (deferred === undefined) return primary && this.#primary;
-    return primary !== undefined && isMoreUrgent(primary, deferred) ? this.#primary : this.#deferred;
+  /** Of the calls that could start now. */
+  #mostUrgent(): QueueEntry | undefined {
+    const primary = this.#hasCapacity(false) ? this.#primary.first : undefined;
+    const deferred = this.#hasCapacity(true) ? this.#deferred.first : undefined;
+    if (primary === undefined || deferred === undefined) return primary ?? deferred;
+    return compareUrgency(primary, deferred) < 0 ? primary : deferred;
   }
 
-  #removeEntry(call: QueuedCall): QueueEntry {
-    const list = this.#listOf(call.isDeferred);
-    const [entry] = list.splice(
-      list.findIndex((candidate) => candidate.call === call),
-      1,
-    );
+  #entryOf(call: QueuedCall): QueueEntry {
+    const list = call.isDeferred ? this.#deferred : this.#primary;
+    return list.items.find((entry) => entry.call === call) as QueueEntry;
+  }
+
+  #removeEntry(entry: QueueEntry): void {
+    if (entry.call.isDeferred) this.#deferred.remove(entry);
+    else {
+      this.#primary.remove(entry);
+      this.#primaryByArrival.remove(entry);
+    }
     this.#endOverload();
-    return entry as QueueEntry;
   }
 
   #hasCapacity(isDeferred: boolean): boolean {
@@ -324,31 +343,19 @@ export class CallQueue {
     else this.#primaryRunning += change;
   }
 
-  #listOf(isDeferred: boolean): QueueEntry[] {
-    return isDeferred ? this.#deferred : this.#primary;
-  }
-
   #reportWaitEnd({ call, enqueuedAtMs }: QueueEntry, outcome: WaitEnd['outcome']): void {
     const { observer, name, now } = this.#options;
     observer?.onWaitEnd({ subgraph: name, priority: call.priority, outcome, waitedMs: now() - enqueuedAtMs });
   }
 }
 
-function isMoreUrgent(a: QueueEntry, b: QueueEntry): boolean {
-  if (a.call.rank !== b.call.rank) return a.call.rank < b.call.rank;
+function compareUrgency(a: QueueEntry, b: QueueEntry): number {
+  if (a.call.rank !== b.call.rank) return a.call.rank - b.call.rank;
   if (a.call.earliestDeadline !== b.call.earliestDeadline)
-    return a.call.earliestDeadline < b.call.earliestDeadline;
-  return a.arrival < b.arrival;
+    return a.call.earliestDeadline < b.call.earliestDeadline ? -1 : 1;
+  return compareArrival(a, b);
 }
 
-/** Returns the index of the new entry. */
-function insert(list: QueueEntry[], entry: QueueEntry): number {
-  let [from, to] = [0, list.length];
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (isMoreUrgent(list[middle] as QueueEntry, entry)) to = middle;
-    else from = middle + 1;
-  }
-  list.splice(from, 0, entry);
-  return from;
+function compareArrival(a: QueueEntry, b: QueueEntry): number {
+  return a.arrival - b.arrival;
 }

@@ -157,8 +157,8 @@ describe('the queue of executions', () => {
     enter('newest');
     await settle();
     expect(queue.isOverloaded).toBe(true);
-    expect(log).toEqual(['old, in the background: OVERLOADED', 'oldest: OVERLOADED']);
-    expect(dropped).toEqual(['background', 'normal']);
+    expect(log).toEqual(['oldest: OVERLOADED', 'old, in the background: OVERLOADED']);
+    expect(dropped).toEqual(['normal', 'background']);
     await end(2);
     expect(log.slice(2)).toEqual(['newest', 'older']);
     expect(queue.isOverloaded).toBe(false);

@@ -444,8 +444,8 @@ describe('an overloaded queue', () => {
     await next();
     expect(log).toEqual([
       'running',
-      'second dropped: queue time',
       'overdue dropped: queue time',
+      'second dropped: queue time',
       'urgent',
       'later urgent',
       'newest',
