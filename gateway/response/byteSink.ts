@@ -1,5 +1,6 @@
 import type { SharedObjects } from '../execution/internedTargets.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
+import { viewOf, writeQuotedAscii } from '../json/asciiBytes.ts';
 
 /** Writes an object at a position of the sink and returns the position after it.
  *  @throws {Error} `writerBailout` or `sinkFullError`. */
@@ -66,18 +67,9 @@ export class ByteSink {
       const isPlain = isEscapeFree || !mustBeEscaped.test(value);
       return isPlain ? this.#plain(value, position) : this.#escaped(value, position);
     }
-    const { bytes } = this;
-    let end = position;
-    bytes[end++] = quote;
-    for (let i = 0; i < length; i++) {
-      const code = charCodeAt.call(value, i);
-      if (code >= 0x80 || code < 0x20 || code === quote || code === backslash) {
-        return isEscapeFree ? this.#plain(value, position) : this.#escaped(value, position);
-      }
-      bytes[end++] = code;
-    }
-    bytes[end] = quote;
-    return end + 1;
+    const end = writeQuotedAscii(this.bytes, position, value);
+    if (end !== -1) return end;
+    return isEscapeFree ? this.#plain(value, position) : this.#escaped(value, position);
   }
 
   /** Writes JSON text. */
@@ -126,10 +118,6 @@ export class ByteSink {
   }
 }
 
-function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, length);
-}
-
 const initialSinkBytes = 256 * 1024;
 /** Larger responses are written in chunks. Filling the buffer takes some milliseconds. */
 const maxSinkBytes = 2 * 1024 * 1024;
@@ -141,10 +129,6 @@ export const sinkFullError = new Error('The response is too large to be written 
 const longStringLength = 48;
 const maxIntegerBytes = 24;
 
-/** Looked up once: V8 has several classes of strings, and would look the method up for each character. */
-const { charCodeAt } = String.prototype;
-
 const quote = 0x22;
-const backslash = 0x5c;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what JSON has to escape
 const mustBeEscaped = /[\u0000-\u001f"\\\ud800-\udfff]/;

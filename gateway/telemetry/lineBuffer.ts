@@ -1,3 +1,5 @@
+import { writeAscii, writeQuotedAscii } from '../json/asciiBytes.ts';
+
 /** Lines of JSON as bytes, until they are taken. A line as a text is a tree of its pieces, which takes several times as long to
  *  write once it has left the processor's cache. */
 export class LineBuffer {
@@ -24,31 +26,16 @@ export class LineBuffer {
 
   /** A text in ASCII, as it is. */
   ascii(text: string): void {
-    const { length } = text;
-    this.#reserve(length);
-    const bytes = this.#bytes;
-    const start = this.#at;
-    for (let index = 0; index < length; index++) bytes[start + index] = text.charCodeAt(index);
-    this.#at = start + length;
+    this.#reserve(text.length);
+    this.#at = writeAscii(this.#bytes, this.#at, text);
   }
 
   /** A text as JSON. */
   quoted(text: string): void {
-    const { length } = text;
-    this.#reserve(length + 2);
-    const bytes = this.#bytes;
-    const start = this.#at + 1;
-    for (let index = 0; index < length; index++) {
-      const code = text.charCodeAt(index);
-      if (code < space || code > tilde || code === quote || code === backslash) {
-        this.text(JSON.stringify(text));
-        return;
-      }
-      bytes[start + index] = code;
-    }
-    bytes[start - 1] = quote;
-    bytes[start + length] = quote;
-    this.#at = start + length + 1;
+    this.#reserve(text.length + 2);
+    const end = writeQuotedAscii(this.#bytes, this.#at, text);
+    if (end === -1) this.text(JSON.stringify(text));
+    else this.#at = end;
   }
 
   /** A number as JSON. Those with at most one decimal place are fast: integers, and milliseconds of `roundMs`. */
@@ -99,7 +86,7 @@ const initialBytes = 1024;
 const maxTenths = 2 ** 47;
 const maxDigits = 16;
 
-const [space, tilde, quote, backslash, point, zero] = [0x20, 0x7e, 0x22, 0x5c, 0x2e, 0x30] as const;
+const [point, zero] = [0x2e, 0x30] as const;
 
 function digitsOf(value: number): number {
   let digits = 1;
