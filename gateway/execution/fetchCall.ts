@@ -28,10 +28,17 @@ export interface FetchCall {
   /** Values of variables that do not come from the client. */
   readonly contextVariables: Readonly<Record<string, unknown>> | undefined;
   /** `undefined` for a request that is not recorded. Set by `FetchScheduler`, for all calls that it sends together. */
-  readonly span?: FetchSpan | undefined;
+  span?: FetchSpan | undefined;
   /** Called once, unless the call is cancelled. The receiver calls `done` when it has processed the result: at once, or
    *  later for a large one. */
   settle(result: FetchResult, done: () => void): void;
+}
+
+/** Reports the result of a call to its span. To be called by the receiver: a call that reports by itself would be a copy. */
+export function traceResult({ span }: Pick<FetchCall, 'span'>, result: FetchResult): void {
+  if (span === undefined) return;
+  if (result.kind === 'failed') span.end(result.error.code);
+  else if (result.stale !== undefined) span.onStale();
 }
 
 export type FetchResult =

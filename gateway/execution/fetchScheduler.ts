@@ -61,11 +61,13 @@ export class FetchScheduler {
   cancel(): void {
     // Calls that are batched at the end of this turn must not be sent.
     this.#isCancelled = true;
+    if (this.#sent.size === 0) return;
+    const endedAt = performance.now();
     for (const sent of this.#sent) {
       sent.isDone = true;
-      this.#requestContext.record?.endFetch();
+      this.#requestContext.record?.endFetch(endedAt);
       sent.cancel?.();
-      sent.span?.end('cancelled');
+      sent.span?.end('cancelled', endedAt);
     }
     this.#sent.clear();
   }
@@ -78,14 +80,15 @@ export class FetchScheduler {
 
   #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
     if (this.#isCancelled) return Promise.resolve(calls.map(() => undefined));
+    const startedAt = performance.now();
+    const span = this.#startSpan(calls, startedAt);
     const merged = mergeEqualShapes(calls);
-    const span = this.#startSpan(merged);
-    const traced = span === undefined ? merged : merged.map((call) => traceCall(call, span));
     return this.#send(
       calls.map(() => undefined),
       span,
+      startedAt,
       (done) =>
-        this.#sender.sendEntities({ calls: traced, requestContext: this.#requestContext, onDone: done }),
+        this.#sender.sendEntities({ calls: merged, requestContext: this.#requestContext, onDone: done }),
     );
   }
 
@@ -95,54 +98,46 @@ export class FetchScheduler {
 
   #sendRootCall(call: FetchCall): Promise<undefined> {
     if (this.#isCancelled) return Promise.resolve(undefined);
-    const span = this.#requestContext.trace && this.#startSpan([call]);
-    const traced = span === undefined ? call : traceCall(call, span);
-    return this.#send(undefined, span, (done) => this.#sender.sendRoot({ call: traced, onDone: done }));
+    const startedAt = performance.now();
+    const span = this.#requestContext.trace && this.#startSpan([call], startedAt);
+    return this.#send(undefined, span, startedAt, (done) => this.#sender.sendRoot({ call, onDone: done }));
   }
 
   /** Starts the span of calls that are sent together. The event of a subscription is no fetch. */
-  #startSpan(calls: readonly FetchCall[]): FetchSpan | undefined {
+  #startSpan(calls: readonly FetchCall[], startedAt: number): FetchSpan | undefined {
     const { trace } = this.#requestContext;
     if (trace === undefined) return undefined;
     const { shape, group } = calls[0] as FetchCall;
     if (shape.kind === 'subscription') return undefined;
     const representations = calls.reduce((sum, call) => sum + call.representations.length, 0);
-    return FetchSpan.start(trace.current, shape.subgraph, representations, group);
+    const span = FetchSpan.start(trace.current, shape.subgraph, representations, group, startedAt);
+    for (const call of calls) call.span = span;
+    return span;
   }
 
   #send<Value>(
     value: Value,
     span: FetchSpan | undefined,
+    startedAt: number,
     start: (done: () => void) => CancelFetch,
   ): Promise<Value> {
     const { record } = this.#requestContext;
     return new Promise((resolve) => {
       const sent: SentFetch = { isDone: false, cancel: undefined, span };
-      record?.startFetch();
+      record?.startFetch(startedAt);
       sent.cancel = start(() => {
         if (sent.isDone) return;
         sent.isDone = true;
         this.#sent.delete(sent);
-        record?.endFetch();
-        span?.end();
+        const endedAt = performance.now();
+        record?.endFetch(endedAt);
+        span?.end(undefined, endedAt);
         resolve(value);
       });
       // A cached result is there before the call can be cancelled.
       if (!sent.isDone) this.#sent.add(sent);
     });
   }
-}
-
-function traceCall(call: FetchCall, span: FetchSpan): FetchCall {
-  return {
-    ...call,
-    span,
-    settle(result, done) {
-      if (result.kind === 'failed') span.end(result.error.code);
-      else if (result.stale !== undefined) span.onStale();
-      call.settle(result, done);
-    },
-  };
 }
 
 /** Equal for root fetches that are sent once. A mutation is never deduplicated. */

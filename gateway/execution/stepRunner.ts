@@ -7,7 +7,7 @@ import {
   invalidStepResponse,
   type TargetDiagnostics,
 } from './executionDiagnostics.ts';
-import type { FetchResult } from './fetchCall.ts';
+import { type FetchCall, type FetchResult, traceResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { SharedObjects } from './internedTargets.ts';
@@ -103,7 +103,7 @@ export class StepRunner {
     }
     // Entities that were read before a mutation may have changed with it.
     if (step.shape.kind === 'mutation') this.#entities = new EntityTable();
-    const settled = scheduler.load({
+    const call: FetchCall = {
       shape: step.shape,
       requestContext,
       group: step.group,
@@ -111,9 +111,13 @@ export class StepRunner {
       isBelowRoot,
       representations: [],
       contextVariables: undefined,
-      settle: (result, done) => this.#runGuarded(step, this.#settleRoot(step, result), done),
-    });
-    this.#endWhen(step, settled);
+      span: undefined,
+      settle: (result, done) => {
+        traceResult(call, result);
+        this.#runGuarded(step, this.#settleRoot(step, result), done);
+      },
+    };
+    this.#endWhen(step, scheduler.load(call));
   }
 
   *#settleRoot(step: FetchStep, result: FetchResult): SlicedTask {
@@ -235,7 +239,7 @@ export class StepRunner {
     }
     if (known.length > 0) yield* diagnostics.addEntityDiagnostics(step, known);
     if (added.length === 0) return otherFetches === undefined ? undefined : Promise.all(otherFetches);
-    const settled = scheduler.load({
+    const call: FetchCall = {
       shape,
       requestContext,
       group: step.group,
@@ -243,7 +247,9 @@ export class StepRunner {
       isBelowRoot: false,
       representations,
       contextVariables: context?.variables,
+      span: undefined,
       settle: (result, done) => {
+        traceResult(call, result);
         this.#runGuarded(step, this.#settleEntities(step, added, result), () => {
           // The scheduler keeps the call until the operation ends; these lists need not live that long.
           added.length = 0;
@@ -251,7 +257,8 @@ export class StepRunner {
           done();
         });
       },
-    });
+    };
+    const settled = scheduler.load(call);
     for (const slot of added) slot.settlement = settled;
     announced?.resolve(settled);
     return otherFetches === undefined ? settled : Promise.all([...otherFetches, settled]);

@@ -33,8 +33,8 @@ export interface AnswerRecorder {
   readonly plan: PlanDescription;
   /** Milliseconds. */
   now(): number;
-  /** Called once for each answer. `sample`: for an answer that is recorded in detail. */
-  onEnd(timings: AnswerTimings, end: ResponseEnd, sample: AnswerSample | undefined): void;
+  /** Called once for each answer. `sample`: for an answer that is recorded in detail. `endedAt`: on the clock of `now`. */
+  onEnd(timings: AnswerTimings, end: ResponseEnd, sample: AnswerSample | undefined, endedAt: number): void;
 }
 
 const noGroups: ReadonlySet<number> = new Set();
@@ -87,7 +87,8 @@ export class AnswerTimes implements ExecutionObserver {
   }
 
   onResponseEnd(end: ResponseEnd): void {
-    const completeMs = this.#elapsedMs();
+    const endedAt = this.#recorder.now();
+    const completeMs = endedAt - this.#startedAt;
     const timings = {
       plannedMs: this.#plannedMs,
       readyMs: this.#readyMs,
@@ -99,7 +100,7 @@ export class AnswerTimes implements ExecutionObserver {
     // A job may continue the execution.
     this.#starts = undefined;
     this.#ends = undefined;
-    this.#recorder.onEnd(timings, end, steps && { ...timings, steps, pendingGroups });
+    this.#recorder.onEnd(timings, end, steps && { ...timings, steps, pendingGroups }, endedAt);
   }
 
   timesOf(groups?: ReadonlySet<number>): PayloadTimes | undefined {

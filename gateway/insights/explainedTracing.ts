@@ -83,10 +83,11 @@ class ExplainedSpan implements TraceSpan {
     this.#fetch = fetch;
   }
 
-  startChild(name: SpanName, attributes?: SpanAttributes): TraceSpan {
-    const fetch = name === 'subgraph.fetch' ? recordedFetchOf(attributes) : undefined;
+  startChild(name: SpanName, attributes?: SpanAttributes, startedAt: number = performance.now()): TraceSpan {
+    const fetch = name === 'subgraph.fetch' ? recordedFetchOf(attributes, startedAt) : undefined;
     if (fetch !== undefined) this.#fetches.push(fetch);
-    return new ExplainedSpan(this.#fetches, this.#span?.startChild(name, attributes), this.headers, fetch);
+    const child = this.#span?.startChild(name, attributes, startedAt);
+    return new ExplainedSpan(this.#fetches, child, this.headers, fetch);
   }
 
   startLinked(name: SpanName, attributes?: SpanAttributes): RequestTrace | undefined {
@@ -105,21 +106,21 @@ class ExplainedSpan implements TraceSpan {
     this.#span?.setAttributes(attributes);
   }
 
-  end(errorType?: string): void {
+  end(errorType?: string, endedAt: number = performance.now()): void {
     if (this.#fetch !== undefined && this.#fetch.endedAt === undefined) {
-      this.#fetch.endedAt = performance.now();
+      this.#fetch.endedAt = endedAt;
       this.#fetch.error = errorType;
     }
-    this.#span?.end(errorType);
+    this.#span?.end(errorType, endedAt);
   }
 }
 
-function recordedFetchOf(attributes: SpanAttributes = {}): RecordedFetch {
+function recordedFetchOf(attributes: SpanAttributes = {}, startedAt: number): RecordedFetch {
   return {
     subgraph: String(attributes['tributary.subgraph']),
     entities: Number(attributes['tributary.representations'] ?? 0),
     group: Number(attributes['tributary.group'] ?? 0),
-    startedAt: performance.now(),
+    startedAt,
     endedAt: undefined,
     outcome: undefined,
     error: undefined,

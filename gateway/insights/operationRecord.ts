@@ -63,7 +63,7 @@ export class OperationRecord {
         plan,
         windowMs,
         now,
-        onAnswer: (timings, end) => this.#addAnswer(timings, end),
+        onAnswer: (timings, end, at) => this.#addAnswer(timings, end, at),
       });
     } else this.#plans.delete(signature);
     // At the end again: it is the one that was used last.
@@ -94,11 +94,10 @@ export class OperationRecord {
     };
   }
 
-  #addAnswer(timings: AnswerTimings, end: ResponseEnd): void {
-    const now = this.#options.now();
-    this.#lastUsedAt = now;
+  #addAnswer(timings: AnswerTimings, end: ResponseEnd, at: number): void {
+    this.#lastUsedAt = at;
     this.usesSinceCheck += 1;
-    this.#window.at(now).add(timings, end);
+    this.#window.at(at).add(timings, end);
     this.#options.onAnswer(timings, end);
   }
 }

@@ -16,7 +16,8 @@ interface PlanRecordOptions {
   readonly windowMs: number;
   /** Milliseconds on a monotonic clock. */
   now(): number;
-  onAnswer(timings: AnswerTimings, end: ResponseEnd): void;
+  /** `at`: on the clock of `now`. */
+  onAnswer(timings: AnswerTimings, end: ResponseEnd, at: number): void;
 }
 
 /** What one plan's answers have in common, of its newest five to ten minutes. */
@@ -52,9 +53,9 @@ export class PlanRecord implements AnswerRecorder {
     return true;
   }
 
-  onEnd(timings: AnswerTimings, end: ResponseEnd, sample: AnswerSample | undefined): void {
-    this.#options.onAnswer(timings, end);
-    const answers = this.#window.at(this.now());
+  onEnd(timings: AnswerTimings, end: ResponseEnd, sample: AnswerSample | undefined, endedAt: number): void {
+    this.#options.onAnswer(timings, end, endedAt);
+    const answers = this.#window.at(endedAt);
     answers.count(end.failedSteps);
     if (sample === undefined || !end.isComplete || Number.isNaN(sample.firstPayloadMs)) return;
     answers.add(sample);

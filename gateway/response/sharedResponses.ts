@@ -49,9 +49,9 @@ export class SharedResponses {
       this.#joinCount += 1;
       const waiter = new Waiter(shareable, flight);
       waiter.observer = shareable.observe();
-      request.record?.startFetch();
+      request.record?.startFetch(performance.now());
       flight.join(waiter);
-      const outcome = await waiter.outcome.finally(() => request.record?.endFetch());
+      const outcome = await waiter.outcome.finally(() => request.record?.endFetch(performance.now()));
       if (outcome !== undefined) return outcome;
     }
     return new SharedResponse(flights, shareable).outcome;

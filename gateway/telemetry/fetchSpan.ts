@@ -22,10 +22,15 @@ export class FetchSpan {
   }
 
   /** Starts the span of a fetch of these entities; 0 for root fields. */
-  static start(parent: TraceSpan, subgraph: string, representations: number, group: number): FetchSpan {
-    return new FetchSpan(
-      parent.startChild('subgraph.fetch', startAttributesOf(subgraph, representations, group)),
-    );
+  static start(
+    parent: TraceSpan,
+    subgraph: string,
+    representations: number,
+    group: number,
+    startedAt?: number,
+  ): FetchSpan {
+    const attributes = startAttributesOf(subgraph, representations, group);
+    return new FetchSpan(parent.startChild('subgraph.fetch', attributes, startedAt));
   }
 
   /** What the request to the subgraph sends on. */
@@ -79,9 +84,9 @@ export class FetchSpan {
   }
 
   /** See `TraceSpan.end`. */
-  end(errorType?: string): void {
+  end(errorType?: string, endedAt?: number): void {
     this.#span.setAttributes(this.#endAttributes(errorType));
-    this.#span.end(errorType);
+    this.#span.end(errorType, endedAt);
   }
 
   #endAttributes(errorType: string | undefined): SpanAttributes {

@@ -121,15 +121,15 @@ export class RequestRecord implements RecordedOperation {
     if (text.startsWith('{"errors"')) this.addErrors();
   }
 
-  /** A fetch of the request is under way, until `endFetch`. */
-  startFetch(): void {
-    if (this.#fetches === 0) this.#fetchingSince = performance.now();
+  /** A fetch of the request is under way, until `endFetch`. `at`: on the clock of `performance.now`. */
+  startFetch(at: number): void {
+    if (this.#fetches === 0) this.#fetchingSince = at;
     this.#fetches += 1;
   }
 
-  endFetch(): void {
+  endFetch(at: number): void {
     this.#fetches -= 1;
-    if (this.#fetches === 0) this.#fetchingMs += performance.now() - this.#fetchingSince;
+    if (this.#fetches === 0) this.#fetchingMs += at - this.#fetchingSince;
   }
 
   /** Time in which at least one fetch of the request was under way, in milliseconds. */

@@ -1,15 +1,21 @@
 import type { SpanAttributes } from './trace.ts';
 
-const shared = new WeakSet<SpanAttributes>();
+/** What the encoder of spans makes of shared attributes, once. */
+interface SharedEncoding<Encoded> {
+  encoded: Encoded | undefined;
+}
+
+const encodings = new WeakMap<SpanAttributes, SharedEncoding<unknown>>();
 
 /** Marks attributes that many spans get: they are encoded once. Their number must be bounded. */
 export function shareAttributes(attributes: SpanAttributes): SpanAttributes {
-  shared.add(attributes);
+  encodings.set(attributes, { encoded: undefined });
   return attributes;
 }
 
-export function areShared(attributes: SpanAttributes): boolean {
-  return shared.has(attributes);
+/** `undefined` for attributes that are not shared. `Encoded`: what the only encoder of the process stores there. */
+export function sharedEncodingOf<Encoded>(attributes: SpanAttributes): SharedEncoding<Encoded> | undefined {
+  return encodings.get(attributes) as SharedEncoding<Encoded> | undefined;
 }
 
 /** Attributes that are shared by the spans with the same whole number, such as an HTTP status. */

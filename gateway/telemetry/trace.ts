@@ -23,13 +23,15 @@ export type SpanAttributes = Readonly<Record<string, string | number | boolean |
 export interface TraceSpan {
   /** What a request that belongs to the span sends on: `traceparent`, and perhaps `tracestate`. */
   readonly headers: TraceHeaders;
-  startChild(name: SpanName, attributes?: SpanAttributes): TraceSpan;
+  /** `startedAt`: on `performance.now()`'s clock; now when omitted. */
+  startChild(name: SpanName, attributes?: SpanAttributes, startedAt?: number): TraceSpan;
   /** Starts a trace that links to this span, for what may outlive it. */
   startLinked(name: SpanName, attributes?: SpanAttributes): RequestTrace | undefined;
   addLink(headers: TraceHeaders): void;
   setAttributes(attributes: SpanAttributes): void;
-  /** `errorType`: what the span failed with (`error.type`), such as an error code. Only the first call counts. */
-  end(errorType?: string): void;
+  /** `errorType`: what the span failed with (`error.type`), such as an error code. `endedAt`: as `startedAt`. Only the first
+   *  call counts. */
+  end(errorType?: string, endedAt?: number): void;
 }
 
 /** The spans of one request, one job or one event. Absent where nothing is recorded. */

@@ -1,5 +1,5 @@
-import { randomFillSync } from 'node:crypto';
 import { headerOf } from './headerOf.ts';
+import { newTraceparent } from './traceparent.ts';
 
 /** The headers `traceparent` and `tracestate` of a trace, as name, value, name, value; empty without a trace. */
 export type TraceHeaders = readonly string[];
@@ -40,46 +40,6 @@ export function readTraceparent(text: string): string | undefined {
   if (traceId === '0'.repeat(32) || parentId === '0'.repeat(16)) return undefined;
   if (version === '00') return more === undefined ? text : undefined;
   return `00-${traceId}-${parentId}-0${Number.parseInt(flags, 16) & 1}`;
-}
-
-export const traceIdBytes = 16;
-export const spanIdBytes = 8;
-
-/** Random ids, as texts and as numbers. A call of the random generator takes as long as many ids. */
-export class RandomIds {
-  readonly #bytes = Buffer.alloc(16_384);
-  #text = '';
-  #start = 0;
-  #end = this.#bytes.length;
-
-  /** Makes a new id of so many bytes, which the other members return. */
-  take(bytes: number): void {
-    this.#start = this.#end;
-    if (this.#start + bytes > this.#bytes.length) {
-      this.#text = randomFillSync(this.#bytes).toString('hex');
-      this.#start = 0;
-    }
-    this.#end = this.#start + bytes;
-  }
-
-  /** In hexadecimal. */
-  get hex(): string {
-    return this.#text.slice(2 * this.#start, 2 * this.#end);
-  }
-
-  /** Four bytes as an integer. */
-  wordAt(index: number): number {
-    return this.#bytes.readInt32BE(this.#start + 4 * index);
-  }
-}
-
-const ids = new RandomIds();
-
-/** Not sampled: the gateway records nothing of it. */
-export function newTraceparent(): string {
-  ids.take(traceIdBytes + spanIdBytes);
-  const { hex } = ids;
-  return `00-${hex.slice(0, 2 * traceIdBytes)}-${hex.slice(2 * traceIdBytes)}-00`;
 }
 
 /** Whether the trace is recorded where it comes from. */

@@ -121,10 +121,13 @@ class ApplicationSpan implements TraceSpan {
     return this.#headers;
   }
 
-  startChild(name: SpanName, attributes: SpanAttributes = {}): TraceSpan {
+  startChild(
+    name: SpanName,
+    attributes: SpanAttributes = {},
+    startedAt: number = performance.now(),
+  ): TraceSpan {
     this.#context ??= trace.setSpan(ROOT_CONTEXT, this.#span);
     const clock = this.#clock;
-    const startedAt = performance.now();
     const parent = this.#context;
     const start = { kind: kindOf(name), parent, attributes, links: [], startedAt, clock };
     return new ApplicationSpan(this.#tracing, this.#tracing.start(name, start), clock);
@@ -143,7 +146,7 @@ class ApplicationSpan implements TraceSpan {
     if (!this.#isEnded) this.#span.setAttributes(definedOf(attributes));
   }
 
-  end(errorType?: string): void {
+  end(errorType?: string, endedAt: number = performance.now()): void {
     if (this.#isEnded) return;
     if (errorType !== undefined) {
       this.#span.setAttribute('error.type', errorType);
@@ -151,7 +154,7 @@ class ApplicationSpan implements TraceSpan {
       if (errorType !== 'cancelled') this.#span.setStatus({ code: SpanStatusCode.ERROR });
     }
     this.#isEnded = true;
-    this.#span.end(this.#clock.toHrTime(performance.now()));
+    this.#span.end(this.#clock.toHrTime(endedAt));
   }
 }
 

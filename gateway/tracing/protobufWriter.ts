@@ -1,3 +1,5 @@
+import { viewOf, writeAscii } from '../json/asciiBytes.ts';
+
 /** Writes protobuf messages into one buffer, which grows and is used again. The length of a message precedes it and is known
  *  only at its end: `begin` leaves room for it, and `end` moves a message that needs more. Writes are not checked: `reserve`
  *  first. */
@@ -65,6 +67,11 @@ export class ProtobufWriter {
     this.#at += 8;
   }
 
+  zeros(count: number): void {
+    this.#bytes.fill(0, this.#at, this.#at + count);
+    this.#at += count;
+  }
+
   raw(source: Uint8Array): void {
     const { length } = source;
     const bytes = this.#bytes;
@@ -105,27 +112,17 @@ export class ProtobufWriter {
   }
 
   /** The same for a text of at most 127 characters, without reserving its room. Returns false, and has written nothing, for
-   *  one with other characters than those of ASCII. A loop takes less time than a call of native code. */
+   *  one with other characters than those of ASCII. */
   shortAscii(text: string): boolean {
-    const { length } = text;
-    const bytes = this.#bytes;
-    const start = this.#at + 1;
-    for (let index = 0; index < length; index++) {
-      const code = text.charCodeAt(index);
-      if (code > 127) return false;
-      bytes[start + index] = code;
-    }
-    bytes[start - 1] = length;
-    this.#at = start + length;
+    const end = writeAscii(this.#bytes, this.#at + 1, text);
+    if (end === -1) return false;
+    this.#bytes[this.#at] = text.length;
+    this.#at = end;
     return true;
   }
 }
 
 const maxVarintBytes = 10;
-
-function viewOf(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
 
 /** How many bytes `varint` writes. */
 export function varintSize(value: number): number {

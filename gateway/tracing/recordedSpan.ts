@@ -1,11 +1,11 @@
 import type { RequestTrace, SpanAttributes, SpanName, TraceSpan } from '../telemetry/trace.ts';
+import { readTraceparent, type TraceHeaders } from '../telemetry/traceContext.ts';
 import {
-  RandomIds,
-  readTraceparent,
-  spanIdBytes,
-  type TraceHeaders,
-  traceIdBytes,
-} from '../telemetry/traceContext.ts';
+  formatTraceparent,
+  randomIdWord,
+  randomTraceId,
+  type TraceIdWords,
+} from '../telemetry/traceparent.ts';
 import type { OperationDescriptions } from './operationDescriptions.ts';
 
 /** Kinds of spans, with their numbers in OTLP. */
@@ -24,43 +24,49 @@ interface Recorder {
 /** What the spans of one trace have in common. */
 export class LocalTrace {
   readonly recorder: Recorder;
-  readonly id: string;
-  /** The id as 32-bit integers: it is written as bytes. */
-  readonly idWords: readonly number[];
+  readonly id: TraceIdWords;
   readonly state: string | undefined;
   /** What `performance.now()` is added to, for milliseconds since 1970. Set when the trace begins: times within it are
    *  consistent although the clock of the machine may be changed. */
-  readonly offsetMs = currentOffsetMs();
+  readonly offsetMs: number;
 
-  /** `headers`: of the trace that is continued; `undefined` for a new one. */
-  constructor(recorder: Recorder, headers: TraceHeaders | undefined) {
+  /** `headers`: of the trace that is continued; `undefined` for a new one. `startedAt`: on `performance.now()`'s clock. */
+  constructor(recorder: Recorder, headers: TraceHeaders | undefined, startedAt: number) {
+    this.offsetMs = offsetAt(startedAt);
     this.recorder = recorder;
     const [, traceparent, , state] = headers ?? [];
     this.state = state;
-    if (traceparent === undefined) {
-      ids.take(traceIdBytes);
-      this.id = ids.hex;
-      this.idWords = [ids.wordAt(0), ids.wordAt(1), ids.wordAt(2), ids.wordAt(3)];
-    } else {
-      this.id = traceparent.slice(3, 35);
-      this.idWords = [0, 8, 16, 24].map((at) => parseWord(this.id, at));
-    }
+    this.id = traceparent === undefined ? randomTraceId() : traceIdOf(traceparent);
   }
+}
+
+function traceIdOf(traceparent: string): TraceIdWords {
+  return [
+    parseWord(traceparent, 3),
+    parseWord(traceparent, 11),
+    parseWord(traceparent, 19),
+    parseWord(traceparent, 27),
+  ];
 }
 
 /** The wall clock has whole milliseconds. With an offset from it for each trace, times of two traces would differ by up to
  *  one: a job could end before the fetch that it waits for. So traces have the same offset, until the clock is changed. */
 const maxClockDifferenceMs = 20;
 
-let offsetMs = performance.timeOrigin;
+/** How often the clocks are compared. */
+const comparisonIntervalMs = 100;
 
-function currentOffsetMs(): number {
-  const now = Date.now() - performance.now();
-  if (Math.abs(now - offsetMs) > maxClockDifferenceMs) offsetMs = now;
+let offsetMs = performance.timeOrigin;
+let comparedAt = Number.NEGATIVE_INFINITY;
+
+/** `time`: about now, on `performance.now()`'s clock. */
+function offsetAt(time: number): number {
+  if (time - comparedAt < comparisonIntervalMs) return offsetMs;
+  comparedAt = time;
+  const current = Date.now() - performance.now();
+  if (Math.abs(current - offsetMs) > maxClockDifferenceMs) offsetMs = current;
   return offsetMs;
 }
-
-const ids = new RandomIds();
 
 /** The parent of a span, which may be recorded in another process. */
 export interface ParentSpan {
@@ -74,29 +80,30 @@ export function remoteParentOf([, traceparent = '']: TraceHeaders): ParentSpan {
   return { idHigh: parseWord(traceparent, 36), idLow: parseWord(traceparent, 44), isRemote: true };
 }
 
+/** Attributes as a stage has set them. */
+interface AttributeSet {
+  readonly attributes: SpanAttributes;
+  readonly earlier: AttributeSet | undefined;
+}
+
 /** A span as it is recorded: what is needed to write it, after the request has ended. */
 export class RecordedSpan implements TraceSpan, ParentSpan {
   readonly trace: LocalTrace;
   readonly name: SpanName;
   readonly kind: SpanKind;
-  readonly id: string;
-  /** The id as 32-bit integers: it is written as bytes. */
-  readonly idHigh: number;
-  readonly idLow: number;
-  readonly isRemote = false;
   readonly parent: ParentSpan | undefined;
+  /** The id as 32-bit integers: it is written as bytes. */
+  readonly idHigh = randomIdWord();
+  readonly idLow = randomIdWord();
   /** On `performance.now()`'s clock. */
   readonly startedAt: number;
-  endedAt = 0;
-  /** As they were set. Later ones replace earlier ones of the same name. */
-  readonly attributes: (SpanAttributes | undefined)[];
+  /** `NaN` until the span ends. */
+  endedAt = Number.NaN;
+  /** The last ones. They replace earlier ones of the same name. */
+  attributes: AttributeSet | undefined;
   /** Valid `traceparent`s. */
   links: string[] | undefined;
   errorType: string | undefined;
-  isError = false;
-  #headers: TraceHeaders | undefined;
-  #isEnded = false;
-  #attributeSets = 1;
 
   constructor(
     trace: LocalTrace,
@@ -109,30 +116,25 @@ export class RecordedSpan implements TraceSpan, ParentSpan {
     this.trace = trace;
     this.name = name;
     this.kind = kind;
-    ids.take(spanIdBytes);
-    this.id = ids.hex;
-    this.idHigh = ids.wordAt(0);
-    this.idLow = ids.wordAt(1);
     this.parent = parent;
-    // With room for all that stages set: an array that grows takes room for 16 more.
-    this.attributes = [attributes, undefined, undefined, undefined];
+    this.attributes = attributes && { attributes, earlier: undefined };
     this.startedAt = startedAt;
   }
 
-  get headers(): TraceHeaders {
-    if (this.#headers === undefined) {
-      const { id, state } = this.trace;
-      const traceparent = `00-${id}-${this.id}-01`;
-      this.#headers =
-        state === undefined
-          ? ['traceparent', traceparent]
-          : ['traceparent', traceparent, 'tracestate', state];
-    }
-    return this.#headers;
+  get isRemote(): boolean {
+    return false;
   }
 
-  startChild(name: SpanName, attributes?: SpanAttributes): TraceSpan {
-    return new RecordedSpan(this.trace, name, kindOf(name), this, attributes, performance.now());
+  get headers(): TraceHeaders {
+    const { id, state } = this.trace;
+    const traceparent = formatTraceparent(id, this.idHigh, this.idLow, true);
+    return state === undefined
+      ? ['traceparent', traceparent]
+      : ['traceparent', traceparent, 'tracestate', state];
+  }
+
+  startChild(name: SpanName, attributes?: SpanAttributes, startedAt = performance.now()): TraceSpan {
+    return new RecordedSpan(this.trace, name, kindOf(name), this, attributes, startedAt);
   }
 
   startLinked(name: SpanName, attributes?: SpanAttributes): RequestTrace {
@@ -140,28 +142,25 @@ export class RecordedSpan implements TraceSpan, ParentSpan {
   }
 
   addLink([, traceparent = '']: TraceHeaders): void {
-    const link = this.#isEnded ? undefined : readTraceparent(traceparent);
+    const link = this.#hasEnded ? undefined : readTraceparent(traceparent);
     if (link === undefined) return;
     this.links ??= [];
     this.links.push(link);
   }
 
   setAttributes(attributes: SpanAttributes): void {
-    if (this.#isEnded) return;
-    this.attributes[this.#attributeSets] = attributes;
-    this.#attributeSets += 1;
+    if (!this.#hasEnded) this.attributes = { attributes, earlier: this.attributes };
   }
 
-  end(errorType?: string): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
+  end(errorType?: string, endedAt = performance.now()): void {
+    if (this.#hasEnded) return;
     this.errorType = errorType;
-    // By the semantic conventions, a caller that stops waiting is no failure.
-    this.isError = errorType !== undefined && errorType !== 'cancelled';
-    this.endedAt = performance.now();
-    // Little is to wait for the export.
-    this.#headers = undefined;
+    this.endedAt = endedAt;
     this.trace.recorder.onEnd(this);
+  }
+
+  get #hasEnded(): boolean {
+    return !Number.isNaN(this.endedAt);
   }
 }
 

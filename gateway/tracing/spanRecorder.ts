@@ -1,11 +1,7 @@
 import type { DocumentNode } from 'graphql';
 import type { RequestTrace, SpanAttributes, SpanName, TraceStart, Tracing } from '../telemetry/trace.ts';
-import {
-  isSampled,
-  newTraceparent,
-  readTraceparent,
-  readValidTraceHeaders,
-} from '../telemetry/traceContext.ts';
+import { isSampled, readTraceparent, readValidTraceHeaders } from '../telemetry/traceContext.ts';
+import { newTraceparent } from '../telemetry/traceparent.ts';
 import type { OperationDescriptions } from './operationDescriptions.ts';
 import { kindOf, LocalTrace, RecordedSpan, remoteParentOf, spanKinds } from './recordedSpan.ts';
 
@@ -38,7 +34,7 @@ export class SpanRecorder implements Tracing {
     if (!this.#mayRecord(received?.[1] ?? link))
       return { headers: received ?? ['traceparent', newTraceparent()], trace: undefined };
     const parent = received && remoteParentOf(received);
-    const trace = new LocalTrace(this, received);
+    const trace = new LocalTrace(this, received, startedAt);
     const root = new RecordedSpan(trace, name, spanKinds.server, parent, attributes, startedAt);
     if (link !== undefined) root.addLink(['traceparent', link]);
     return { headers: root.headers, trace: new RecordedTrace(root) };
@@ -52,8 +48,9 @@ export class SpanRecorder implements Tracing {
 
   /** Starts a trace that links to the span with this `traceparent`. */
   startCaused(name: SpanName, link: string, attributes: SpanAttributes | undefined): RequestTrace {
-    const trace = new LocalTrace(this, undefined);
-    const root = new RecordedSpan(trace, name, kindOf(name), undefined, attributes, performance.now());
+    const startedAt = performance.now();
+    const trace = new LocalTrace(this, undefined, startedAt);
+    const root = new RecordedSpan(trace, name, kindOf(name), undefined, attributes, startedAt);
     root.addLink(['traceparent', link]);
     return new RecordedTrace(root);
   }

@@ -1,6 +1,7 @@
-import { areShared } from '../telemetry/sharedAttributes.ts';
-import type { SpanAttributes } from '../telemetry/trace.ts';
-import { isSampled, spanIdBytes, traceIdBytes } from '../telemetry/traceContext.ts';
+import { sharedEncodingOf } from '../telemetry/sharedAttributes.ts';
+import type { SpanAttributes, SpanName } from '../telemetry/trace.ts';
+import { isSampled } from '../telemetry/traceContext.ts';
+import { spanIdBytes, traceIdBytes } from '../telemetry/traceparent.ts';
 import { ProtobufWriter } from './protobufWriter.ts';
 import type { ParentSpan, RecordedSpan } from './recordedSpan.ts';
 
@@ -43,47 +44,94 @@ const flags = { sampled: 1, localParent: 0x100, remoteParent: 0x300 } as const;
 
 const errorStatus = 2;
 
+const timeBytes = 8;
+
 /** Writes a span as a field of `ScopeSpans` (opentelemetry-proto 1.x). It knows every form that the gateway's spans have, so
  *  that it writes each byte once: the SDK's serializer measures a request before it writes it. */
 export function writeSpan(writer: ProtobufWriter, span: RecordedSpan): void {
-  const { trace, parent, links } = span;
-  writer.reserve(partBytes);
+  const { trace, parent, links, errorType } = span;
+  const head = headOf(span);
+  writer.reserve(head.length + partBytes);
   writer.byte(tag.span);
   // Nearly all have 128 bytes to 16 kB.
   const start = writer.begin(2);
-  writer.byte(tag.traceId);
-  writer.byte(traceIdBytes);
-  for (const word of trace.idWords) writer.word(word);
-  writer.byte(tag.spanId);
+  writer.raw(head);
+  const end = writer.position;
+  writer.moveTo(start + headOffset.traceId);
+  for (let index = 0; index < 4; index++) writer.word(trace.id[index] as number);
+  writer.moveTo(start + headOffset.spanId);
   writeSpanId(writer, span);
+  writer.moveTo(start + headOffset.startTime);
+  writeTime(writer, trace.offsetMs + span.startedAt);
+  writer.moveTo(start + headOffset.endTime);
+  writeTime(writer, trace.offsetMs + span.endedAt);
   if (parent !== undefined) {
-    writer.byte(tag.parentSpanId);
+    writer.moveTo(start + headOffset.parentSpanId);
     writeSpanId(writer, parent);
   }
-  writer.byte(tag.kind);
-  writer.byte(span.kind);
-  writer.byte(tag.startTime);
-  writeTime(writer, trace.offsetMs + span.startedAt);
-  writer.byte(tag.endTime);
-  writeTime(writer, trace.offsetMs + span.endedAt);
-  if (span.isError) {
+  writer.moveTo(end);
+  // By the semantic conventions, a caller that stops waiting is no failure.
+  if (errorType !== undefined && errorType !== 'cancelled') {
     writer.byte(tag.status);
     writer.byte(2);
     writer.byte(tag.statusCode);
     writer.byte(errorStatus);
   }
-  writer.varint(spanFlagsTag);
-  writer.fixed32(flags.sampled | (parent?.isRemote === true ? flags.remoteParent : flags.localParent));
-  writer.byte(tag.spanName);
-  writer.text(span.name);
   if (trace.state !== undefined) writeText(writer, tag.traceState, trace.state);
   writeAttributes(writer, span);
   if (links !== undefined) for (const link of links) writeLink(writer, link);
   writer.end(start, 2);
 }
 
-function writeSpanId(writer: ProtobufWriter, { idHigh, idLow }: Pick<ParentSpan, 'idHigh' | 'idLow'>): void {
+/** Where the parts of a head are that differ from span to span. */
+const headOffset = { traceId: 2, spanId: 20, startTime: 29, endTime: 38, parentSpanId: 48 } as const;
+
+/** Heads by the name of the span, and then by its kind and its parent. */
+const heads = new Map<SpanName, Uint8Array[]>();
+
+/** What spans of one name, one kind and one kind of parent begin with. Ids and times are zeros. */
+function headOf({ name, kind, parent }: RecordedSpan): Uint8Array {
+  let byForm = heads.get(name);
+  if (byForm === undefined) {
+    byForm = [];
+    heads.set(name, byForm);
+  }
+  const form = 3 * kind + (parent === undefined ? 0 : parent.isRemote ? 1 : 2);
+  let head = byForm[form];
+  if (head === undefined) {
+    head = encodeHead(name, kind, parent);
+    byForm[form] = head;
+  }
+  return head;
+}
+
+function encodeHead(name: SpanName, kind: number, parent: ParentSpan | undefined): Uint8Array {
+  const writer = new ProtobufWriter(2 * partBytes);
+  writer.byte(tag.traceId);
+  writer.byte(traceIdBytes);
+  writer.zeros(traceIdBytes);
+  writer.byte(tag.spanId);
   writer.byte(spanIdBytes);
+  writer.zeros(spanIdBytes);
+  writer.byte(tag.startTime);
+  writer.zeros(timeBytes);
+  writer.byte(tag.endTime);
+  writer.zeros(timeBytes);
+  if (parent !== undefined) {
+    writer.byte(tag.parentSpanId);
+    writer.byte(spanIdBytes);
+    writer.zeros(spanIdBytes);
+  }
+  writer.byte(tag.kind);
+  writer.byte(kind);
+  writer.varint(spanFlagsTag);
+  writer.fixed32(flags.sampled | (parent?.isRemote === true ? flags.remoteParent : flags.localParent));
+  writer.byte(tag.spanName);
+  writer.text(name);
+  return Uint8Array.from(writer.slice(0, writer.position));
+}
+
+function writeSpanId(writer: ProtobufWriter, { idHigh, idLow }: Pick<ParentSpan, 'idHigh' | 'idLow'>): void {
   writer.word(idHigh);
   writer.word(idLow);
 }
@@ -121,11 +169,11 @@ const twoTo32 = 2 ** 32;
 function writeAttributes(writer: ProtobufWriter, { attributes, errorType }: RecordedSpan): void {
   spanNumber += 1;
   if (errorType !== undefined) writeFirst(writer, errorTypeName, errorType);
-  for (let index = attributes.length - 1; index >= 0; index--) {
-    const set = attributes[index];
-    if (set === undefined || (areShared(set) && writeShared(writer, set))) continue;
-    for (const name in set) {
-      const value = set[name];
+  for (let set = attributes; set !== undefined; set = set.earlier) {
+    const { attributes: values } = set;
+    if (writeShared(writer, values)) continue;
+    for (const name in values) {
+      const value = values[name];
       if (value !== undefined) writeFirst(writer, name, value);
     }
   }
@@ -146,16 +194,12 @@ interface SharedAttributes {
   readonly keys: readonly AttributeKey[];
 }
 
-const sharedAttributes = new WeakMap<SpanAttributes, SharedAttributes>();
-
-/** Returns false, and has written nothing, if the span already has one of the attributes. */
+/** Returns false, and has written nothing, for attributes that are not shared, or if the span already has one of them. */
 function writeShared(writer: ProtobufWriter, attributes: SpanAttributes): boolean {
-  let known = sharedAttributes.get(attributes);
-  if (known === undefined) {
-    known = encodeShared(attributes);
-    sharedAttributes.set(attributes, known);
-  }
-  const { bytes, keys } = known;
+  const encoding = sharedEncodingOf<SharedAttributes>(attributes);
+  if (encoding === undefined) return false;
+  encoding.encoded ??= encodeShared(attributes);
+  const { bytes, keys } = encoding.encoded;
   for (const key of keys) if (key.writtenTo === spanNumber) return false;
   for (const key of keys) key.writtenTo = spanNumber;
   writer.reserve(bytes.length);

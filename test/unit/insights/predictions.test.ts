@@ -229,7 +229,8 @@ describe('the prediction of a first payload', () => {
     const [{ operation, plan }] = runs as [(typeof runs)[number]];
     const stateOf = (recorded: typeof runs): PlanState => {
       const record = new PlanRecord(operation, { plan, windowMs: 60_000, now: () => 0, onAnswer: () => {} });
-      for (const { sample } of recorded) record.onEnd(sample, { isComplete: true, hasErrors: false }, sample);
+      for (const { sample } of recorded)
+        record.onEnd(sample, { isComplete: true, hasErrors: false }, sample, 0);
       return record.state();
     };
     const sent = [runs.slice(0, 2), runs.slice(2)].map((part) =>

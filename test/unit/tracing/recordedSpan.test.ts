@@ -14,9 +14,11 @@ test('traces have the same clock, until the clock of the machine is changed', ()
     onEnd: () => {},
   });
   const clock = jest.spyOn(Date, 'now');
+  let startedAt = performance.now();
   const offsetAt = (differenceMs: number): number => {
+    startedAt += 1_000;
     clock.mockReturnValue(performance.timeOrigin + performance.now() + differenceMs);
-    return new LocalTrace(recorder, undefined).offsetMs;
+    return new LocalTrace(recorder, undefined, startedAt).offsetMs;
   };
   const before = offsetAt(0);
   expect([offsetAt(-1), offsetAt(1), offsetAt(0.3)]).toEqual([before, before, before]);
