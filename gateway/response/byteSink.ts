@@ -94,7 +94,7 @@ export class ByteSink {
 
   /** Copies the bytes up to `position`. */
   take(position: number): Buffer {
-    const copy = Buffer.allocUnsafeSlow(position);
+    const copy = Buffer.allocUnsafe(position);
     this.bytes.copy(copy, 0, 0, position);
     return copy;
   }
