@@ -1,22 +1,10 @@
-import { randomFillSync } from 'node:crypto';
+import { randomIdWord, writeHex } from './randomIds.ts';
 
 export const traceIdBytes = 16;
 export const spanIdBytes = 8;
 
 /** The id of a trace as 32-bit integers: ids are written as bytes. */
 export type TraceIdWords = readonly [number, number, number, number];
-
-const randomWords = new Int32Array(4_096);
-let nextWord = randomWords.length;
-
-/** A random part of an id. A call of the random generator takes as long as many ids. */
-export function randomIdWord(): number {
-  if (nextWord === randomWords.length) {
-    randomFillSync(randomWords);
-    nextWord = 0;
-  }
-  return randomWords[nextWord++] as number;
-}
 
 export function randomTraceId(): TraceIdWords {
   return [randomIdWord(), randomIdWord(), randomIdWord(), randomIdWord()];
@@ -40,22 +28,11 @@ export function formatTraceparent(
   isSampled: boolean,
 ): string {
   if (traceId !== traceInBytes) {
-    for (let index = 0; index < 4; index++) writeHex(traceId[index] as number, 3 + 8 * index);
+    for (let index = 0; index < 4; index++) writeHex(bytes, 3 + 8 * index, 8, traceId[index] as number);
     traceInBytes = traceId;
   }
-  writeHex(idHigh, 36);
-  writeHex(idLow, 44);
-  bytes[54] = isSampled ? one : zero;
+  writeHex(bytes, 36, 8, idHigh);
+  writeHex(bytes, 44, 8, idLow);
+  writeHex(bytes, 54, 1, isSampled ? 1 : 0);
   return bytes.toString('latin1');
 }
-
-function writeHex(word: number, position: number): void {
-  let rest = word;
-  for (let at = position + 7; at >= position; at--) {
-    bytes[at] = hexDigits[rest & 15] as number;
-    rest >>>= 4;
-  }
-}
-
-const hexDigits = Buffer.from('0123456789abcdef');
-const [zero, one] = [0x30, 0x31] as const;

@@ -1,11 +1,7 @@
+import { randomIdWord } from '../telemetry/randomIds.ts';
 import type { RequestTrace, SpanAttributes, SpanName, TraceSpan } from '../telemetry/trace.ts';
 import { readTraceparent, type TraceHeaders } from '../telemetry/traceContext.ts';
-import {
-  formatTraceparent,
-  randomIdWord,
-  randomTraceId,
-  type TraceIdWords,
-} from '../telemetry/traceparent.ts';
+import { formatTraceparent, randomTraceId, type TraceIdWords } from '../telemetry/traceparent.ts';
 import type { OperationDescriptions } from './operationDescriptions.ts';
 
 /** Kinds of spans, with their numbers in OTLP. */
