@@ -1,9 +1,11 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError } from '../errors.ts';
+import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 import { isObject } from '../json/isObject.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { RequestTrace, Tracing } from '../telemetry/trace.ts';
 import type { AdmissionResult, CompleteResult } from './admissionResult.ts';
@@ -17,7 +19,7 @@ import { readGetParameters, writeGetParameters } from './getParameters.ts';
 import { HttpError } from './httpError.ts';
 import { endFailedTrace, endTraceWith, startRequestTrace } from './operationTrace.ts';
 import { recordOutcome } from './recordOutcome.ts';
-import type { ValidatedOperationCache } from './validatedOperationCache.ts';
+import type { ValidatedOperation, ValidatedOperationCache } from './validatedOperationCache.ts';
 
 interface AdmissionOptions {
   readonly supergraphs: SupergraphView;
@@ -111,22 +113,35 @@ export class Admission {
     return addHeaders(result, client.responseHeaders);
   }
 
-  async #admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+  #admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
     const caller = this.#options.authentication.authenticate(client.headers, client.clientAddress);
-    client.caller = caller instanceof Promise ? await caller : caller;
+    return caller instanceof Promise
+      ? caller.then((authenticated) => this.#admitCaller(authenticated, request, client))
+      : this.#admitCaller(caller, request, client);
+  }
+
+  #admitCaller(
+    caller: ClientIdentity,
+    request: AdmissionRequest,
+    client: ClientRequest,
+  ): Promise<AdmissionResult> {
+    client.caller = caller;
     this.#options.checkLoad(client);
     const { method, search } = request;
     const isGet = method === 'GET';
     if (request.body !== undefined) this.#checkBody(request.body, request.acceptsArrays);
     const sent = isGet ? readGetParameters(search) : request.body;
     const body = this.#resolveDocuments(sent);
-    this.#checkTexts(body);
-    const isResolved = body !== sent;
     if (isGet ? hasNoOtherContentType(request) : search === '') {
-      const validated = await this.#executeValidated(body, client);
-      if (validated !== undefined) return validated;
+      const executed = this.#executeValidated(body, client);
+      if (executed !== undefined) return executed;
     }
-    const result = await this.#options.apollo.execute(isResolved ? withBody(request, body) : request, client);
+    this.#checkTexts(body);
+    return this.#executeByApollo(body === sent ? request : withBody(request, body), client);
+  }
+
+  async #executeByApollo(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+    const result = await this.#options.apollo.execute(request, client);
     const { headers } = result;
     const outcome = client.takeOutcome();
     const text = result.body.kind === 'complete' ? result.body.string : '';
@@ -141,20 +156,32 @@ export class Admission {
       const { caching } = outcome;
       return { kind: 'complete', status, headers, content: outcome.text.take(), isExecuted: true, caching };
     }
-    if (!Array.isArray(body)) client.record?.replaceOutcome(status);
+    if (!Array.isArray(request.body)) client.record?.replaceOutcome(status);
     return { kind: 'complete', status, headers, content: text, isExecuted: false, caching: undefined };
   }
 
   /** Executes an operation that Apollo Server has validated before. `undefined` if the operation is not known, or is one that
-   *  the transport cannot answer: Apollo Server handles it. Once execution has begun, its result is final, failures
-   *  included: a second attempt might execute a mutation twice, and would put more load on an overloaded planner. */
-  async #executeValidated(body: unknown, client: ClientRequest): Promise<AdmissionResult | undefined> {
-    const { validatedOperations, supergraphs, executeOperation } = this.#options;
+   *  the transport cannot answer: Apollo Server handles it. */
+  #executeValidated(body: unknown, client: ClientRequest): Promise<AdmissionResult> | undefined {
+    const { validatedOperations, supergraphs, checkVariables } = this.#options;
     const supergraph = supergraphs.current();
     const operation = validatedOperations?.find(body, supergraph);
     if (operation === undefined || supergraph === undefined) return undefined;
     if (!client.accepts(operation.kind)) return undefined;
+    // The text was within the limits before.
+    checkVariables(operation.variables);
     client.acquireSupergraph(supergraphs);
+    return this.#execute(operation, supergraph, client);
+  }
+
+  /** The result is final, failures included: a second attempt might execute a mutation twice, and would put more load on an
+   *  overloaded planner. */
+  async #execute(
+    operation: ValidatedOperation,
+    supergraph: Supergraph,
+    client: ClientRequest,
+  ): Promise<AdmissionResult> {
+    const { executeOperation } = this.#options;
     const { record } = client;
     if (record !== undefined) {
       record.type = operation.kind;

@@ -78,7 +78,8 @@ interface ApolloPipelineOptions {
 
 export interface ApolloRequest {
   readonly method: string;
-  readonly headers: HeaderMap;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
   /** The query string with its `?`, or empty. */
   readonly search: string;
   readonly body: unknown;
@@ -93,7 +94,7 @@ export interface ApolloPipeline {
   stop(): Promise<void>;
 }
 
-export { type ApolloServerPlugin, HeaderMap };
+export type { ApolloServerPlugin };
 
 export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipeline {
   const formatError = createErrorFormatter(options);
@@ -154,9 +155,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
         isStarted = true;
       }
       return server.executeHTTPGraphQLRequest({
-        // `PluginPayloads` changes a header.
-        httpGraphQLRequest:
-          payloads === undefined ? request : { ...request, headers: new HeaderMap(request.headers) },
+        httpGraphQLRequest: { ...request, headers: new HeaderMap(request.headers) },
         context: () => Promise.resolve({ client }),
       });
     },

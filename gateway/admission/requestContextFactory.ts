@@ -47,19 +47,29 @@ export class RequestContextFactory {
     checkConnectionHeader(this.#headerRules, headers);
     // Subgraphs without rules of their own share one object, and so one set of headers.
     const byRules = new Map<HeaderRules, ForwardedHeaders>();
-    const preferences = readClientPreferences(headers, config.enrichment.bounds);
+    const {
+      priority: claimed,
+      budgetMs,
+      isAutoDefer,
+    } = readClientPreferences(headers, config.enrichment.bounds);
     const isIdentified = caller.identity !== undefined;
-    const priority = priorities.priorityOf(document, operationName, preferences.priority, isIdentified);
+    const priority = priorities.priorityOf(document, operationName, claimed, isIdentified);
     const traceHeaders = request.traceHeaders ?? readTraceHeaders(headers);
     if (record !== undefined) record.traceId ??= traceIdOf(traceHeaders);
+    const { deadline, deadlineFor } = this.#deadlinesFromNow();
+    // Without spreads, which copy property by property.
     return {
       requestId,
       traceHeaders,
       trace: request.trace,
       record,
       variables,
-      ...caller,
-      preferences: { ...preferences, priority },
+      claims: caller.claims,
+      expiresAt: caller.expiresAt,
+      identity: caller.identity,
+      tokenOwner: caller.tokenOwner,
+      clientKey: caller.clientKey,
+      preferences: { budgetMs, priority, isAutoDefer },
       isOverridden: overridesFor(caller.identity, headers),
       sharingKey: '',
       respondedHeaders:
@@ -67,7 +77,8 @@ export class RequestContextFactory {
         responseHeaders &&
         new RespondedHeaders(this.#respondPolicies, responseHeaders),
       isMutation: false,
-      ...this.#deadlinesFromNow(),
+      deadline,
+      deadlineFor,
       headersFor: (subgraph) => {
         const rules = this.#headerRulesOf(subgraph);
         let forwarded = byRules.get(rules);

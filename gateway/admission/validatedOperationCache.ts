@@ -5,7 +5,7 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 
 /** An operation that can be executed without Apollo Server. */
-interface ValidatedOperation {
+export interface ValidatedOperation {
   readonly document: DocumentNode;
   readonly operationName: string | undefined;
   readonly variables: Readonly<Record<string, unknown>>;

@@ -1,5 +1,3 @@
-import { headerOf } from './headerOf.ts';
-
 export interface ClientNameHeaders {
   /** Header names in lower case. The first header with a value is used. */
   readonly clientNameHeaders: readonly string[];
@@ -22,7 +20,7 @@ export function readClientName(
 
 function firstOf(headers: ReadonlyMap<string, string>, names: readonly string[]): string | undefined {
   for (const name of names) {
-    const value = headerOf(headers, name)?.trim();
+    const value = headers.get(name)?.trim();
     if (value !== undefined && value !== '') return value;
   }
   return undefined;

@@ -1,4 +1,3 @@
-import { headerOf } from './headerOf.ts';
 import { newTraceparent } from './traceparent.ts';
 
 /** The headers `traceparent` and `tracestate` of a trace, as name, value, name, value; empty without a trace. */
@@ -10,17 +9,17 @@ export const noTrace: TraceHeaders = [];
  *  invalid or long `tracestate` is dropped: both would reach every subgraph and its trace backend. `headers` has lower
  *  case names. */
 export function readTraceHeaders(headers: ReadonlyMap<string, string>): TraceHeaders {
-  if (headerOf(headers, 'traceparent') === undefined) return noTrace;
+  if (headers.get('traceparent') === undefined) return noTrace;
   // The state belongs to the trace that cannot be continued.
   return readValidTraceHeaders(headers) ?? ['traceparent', newTraceparent()];
 }
 
 /** The same; `undefined` without a valid `traceparent`. */
 export function readValidTraceHeaders(headers: ReadonlyMap<string, string>): TraceHeaders | undefined {
-  const received = headerOf(headers, 'traceparent');
+  const received = headers.get('traceparent');
   const traceparent = received === undefined ? undefined : readTraceparent(received);
   if (traceparent === undefined) return undefined;
-  const tracestate = headerOf(headers, 'tracestate');
+  const tracestate = headers.get('tracestate');
   return tracestate !== undefined && isTracestate(tracestate)
     ? ['traceparent', traceparent, 'tracestate', tracestate]
     : ['traceparent', traceparent];

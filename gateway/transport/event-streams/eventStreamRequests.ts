@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Admission } from '../../admission/admission.ts';
 import type { AdmissionResult, CompleteResult } from '../../admission/admissionResult.ts';
-import type { HeaderMap } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { readGetParameters } from '../../admission/getParameters.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
@@ -27,7 +26,7 @@ export interface EventStreamExchange {
   readonly clientKey: string;
   readonly clientAddress: string | undefined;
   /** The client's headers, as Apollo Server and subgraphs get them. */
-  readonly clientHeaders: HeaderMap;
+  readonly clientHeaders: ReadonlyMap<string, string>;
   /** The record of the operation; `undefined` where nothing is recorded. */
   readonly record: RequestRecord | undefined;
   /** The operation's response is sent on the stream: the caller finishes its record. */

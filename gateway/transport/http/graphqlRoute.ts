@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import type { Admission } from '../../admission/admission.ts';
 import type { CompleteResult, StreamResult } from '../../admission/admissionResult.ts';
-import { formatFailure, HeaderMap } from '../../admission/apolloPipeline.ts';
+import { formatFailure } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/errorResponse.ts';
 import { readGetParameters } from '../../admission/getParameters.ts';
@@ -27,7 +27,7 @@ import type { InFlightRequest, InFlightRequests } from './inFlightRequests.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
 import { subscriptionPartEncoding, writeSinglePayload } from './multipartSubscription.ts';
 import { type AcceptedFormats, negotiateFormats } from './negotiateFormats.ts';
-import { isJsonContentType, isMultipartForm, readJsonBody } from './readBody.ts';
+import { isJsonContentType, isMultipartForm, parseJson, readBody } from './readBody.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { incrementalEventEncoding, subscriptionEventEncoding, writeSingleEvent } from './serverSentEvents.ts';
 import { writeEvents } from './writeEvents.ts';
@@ -62,20 +62,31 @@ export function createGraphQLRoute(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const inFlight = options.inFlight.register(request.socket, response);
-    const exchange = new GraphQLExchange(options, request, response, inFlight);
-    exchange
-      .handle()
-      .catch((error: unknown) => exchange.handleFailure(error))
-      .catch((error: unknown) => {
-        // Writing the error response failed too.
-        options.log.error({ err: error }, 'Responding to a request failed');
-        response.destroy();
-      })
-      .finally(() => {
-        exchange.end();
-        inFlight.end();
-      });
+    void respond(new GraphQLExchange(options, request, response, inFlight), options.log, response, inFlight);
   };
+}
+
+/** Handles a request, and releases what it holds. */
+async function respond(
+  exchange: GraphQLExchange,
+  log: TransportLog,
+  response: ServerResponse,
+  inFlight: InFlightRequest,
+): Promise<void> {
+  try {
+    await exchange.handle();
+  } catch (error) {
+    try {
+      exchange.handleFailure(error);
+    } catch (err) {
+      // Writing the error response failed too.
+      log.error({ err }, 'Responding to a request failed');
+      response.destroy();
+    }
+  } finally {
+    exchange.end();
+    inFlight.end();
+  }
 }
 
 const allowedMethods = 'GET, POST, PUT, DELETE';
@@ -119,7 +130,7 @@ class GraphQLExchange {
       this.#isRecordedElsewhere = true;
       return this.#respondToPreflight();
     }
-    if (!/^(GET|POST|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
+    if (method !== 'POST' && !/^(GET|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
     // Before the check against CSRF, whose message would not help.
     if (isMultipartForm(this.#request.headers['content-type'])) {
       this.#request.resume();
@@ -165,7 +176,7 @@ class GraphQLExchange {
     }
     this.#checkCsrf();
     admission.checkReady();
-    const body = method === 'POST' ? await this.#readBody() : undefined;
+    const body = method === 'POST' ? parseJson(await this.#readBody()) : undefined;
     await this.#execute(method, search, body);
   }
 
@@ -247,11 +258,10 @@ class GraphQLExchange {
     if (this.#options.csrf) checkCsrf(this.#request.headers, this.#options.cors);
   }
 
-  async #readBody(): Promise<unknown> {
+  /** @throws {HttpError} 415, before anything is read. Otherwise as `readBody`. */
+  #readBody(): Promise<Buffer> {
     const { headers } = this.#request;
-    if (isJsonContentType(headers['content-type'])) {
-      return readJsonBody(this.#request, this.#options.bodySize);
-    }
+    if (isJsonContentType(headers['content-type'])) return readBody(this.#request, this.#options.bodySize);
     this.#request.resume();
     throw new HttpError(415, 'The request body must be application/json in UTF-8.');
   }
@@ -259,7 +269,7 @@ class GraphQLExchange {
   #eventStreamExchange(
     method: string,
     search: string,
-    clientHeaders: HeaderMap,
+    clientHeaders: ReadonlyMap<string, string>,
     clientKey: string,
   ): EventStreamExchange {
     return {
@@ -277,7 +287,7 @@ class GraphQLExchange {
       detachRecord: () => {
         this.#isRecordedElsewhere = true;
       },
-      readBody: () => this.#readBody(),
+      readBody: async () => parseJson(await this.#readBody()),
       writeComplete: (result) => this.#writeComplete(result, false),
       formatFailure: (reason, signal) =>
         reason instanceof HttpError ? reason.toFormatted() : this.#formatFailure(reason, signal),
@@ -314,10 +324,11 @@ class GraphQLExchange {
       const stopWatching = authentication.watchExpiry(client.caller, (error) => this.#inFlight.abort(error));
       return this.#writeStream(result).finally(stopWatching);
     }
-    await this.#writeComplete(
+    const written = this.#writeComplete(
       this.#withRequestErrorStatus(result),
       prefersEvents && !Array.isArray(body) && !this.#getsStatus(result.status, overloadStatuses),
     );
+    if (written !== undefined) await written;
   }
 
   #withRequestErrorStatus(result: CompleteResult): CompleteResult {
@@ -335,7 +346,7 @@ class GraphQLExchange {
     const { incremental, prefersEvents, subscription } = this.#accepted;
     const options: PayloadStreamOptions = {
       ...streamSettings,
-      headers: this.#headers(Object.fromEntries(headers)),
+      headers: this.#headers(headers),
       signal: this.#signal,
       record: this.#record,
       formatFailure: (reason) => {
@@ -366,7 +377,7 @@ class GraphQLExchange {
 
   #writeComplete(result: CompleteResult, asEvent: boolean): Promise<void> | undefined {
     const { status, headers: apolloHeaders, content, caching } = result;
-    const headers = this.#headers(Object.fromEntries(apolloHeaders));
+    const headers = this.#headers(apolloHeaders);
     if (caching !== undefined && status === 200) {
       const { vary } = this.#options.cors.responseHeaders(this.#request.headers.origin);
       addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [
@@ -398,8 +409,8 @@ class GraphQLExchange {
 
   /** The client's headers, as Apollo Server and subgraphs get them. `accept` is the negotiated media type, so that Apollo
    *  Server never rejects a request that the gateway can respond to. */
-  #clientHeaders(): HeaderMap {
-    const headers = new HeaderMap();
+  #clientHeaders(): ReadonlyMap<string, string> {
+    const headers = new Map<string, string>();
     const received = this.#request.headers;
     for (const name in received) {
       const value = received[name];
@@ -412,16 +423,16 @@ class GraphQLExchange {
   }
 
   /** The headers of every response with those of this one. */
-  #headers(extra: Readonly<ResponseHeaders>): ResponseHeaders {
-    return {
+  #headers(extra: Readonly<ResponseHeaders> | CompleteResult['headers']): ResponseHeaders {
+    const headers: ResponseHeaders = {
       // A response depends on more than the URL. Caching headers and plugins override this.
       'cache-control': 'no-store',
       ...securityHeaders,
       ...this.#options.cors.responseHeaders(this.#request.headers.origin),
-      ...extra,
-      'x-request-id': this.#requestId,
-      ...(this.#options.isShuttingDown() ? connectionEnd(this.#response) : {}),
     };
+    for (const [name, value] of extra instanceof Map ? extra : Object.entries(extra)) headers[name] = value;
+    headers['x-request-id'] = this.#requestId;
+    return this.#options.isShuttingDown() ? { ...headers, ...connectionEnd(this.#response) } : headers;
   }
 }
 

@@ -1,5 +1,4 @@
 import { type IncomingHttpHeaders, maxHeaderSize } from 'node:http';
-import { HeaderMap } from '../../admission/apolloPipeline.ts';
 import type { HandshakeCredentials } from './checkOrigin.ts';
 
 /** Headers of the connection or of its HTTP body, which do not apply to an operation in a WebSocket message. */
@@ -74,9 +73,8 @@ export function operationHeaders(
   handshake: ReadonlyMap<string, string>,
   parameters: ReadonlyMap<string, string>,
   requestId: string,
-): HeaderMap {
-  const headers = new HeaderMap();
-  for (const [name, value] of handshake) headers.set(name, value);
+): ReadonlyMap<string, string> {
+  const headers = new Map(handshake);
   for (const [name, value] of parameters) headers.set(name, value);
   headers.set('accept', 'application/json');
   headers.set('content-type', 'application/json');

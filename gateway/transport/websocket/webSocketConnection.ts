@@ -10,7 +10,7 @@ import {
 } from 'graphql-ws';
 import { type RawData, WebSocket } from 'ws';
 import type { Admission } from '../../admission/admission.ts';
-import { formatFailure, type HeaderMap } from '../../admission/apolloPipeline.ts';
+import { formatFailure } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { type ClientIdentity, isSameClient } from '../../admission/identity.ts';
@@ -347,7 +347,7 @@ export class WebSocketConnection {
   async #execute(
     operation: MultiplexedOperation,
     body: Readonly<Record<string, unknown>>,
-    { requestId, headers, record }: Pick<ClientRequest, 'requestId' | 'record'> & { headers: HeaderMap },
+    { requestId, headers, record }: Pick<ClientRequest, 'requestId' | 'headers' | 'record'>,
   ): Promise<void> {
     const { admission, clientAddress } = this.#options;
     const client = new ClientRequest({
@@ -381,7 +381,7 @@ export class WebSocketConnection {
     return this.#options.socket.readyState === WebSocket.OPEN;
   }
 
-  #headersWith(parameters: ReadonlyMap<string, string>, requestId: string): HeaderMap {
+  #headersWith(parameters: ReadonlyMap<string, string>, requestId: string): ReadonlyMap<string, string> {
     return operationHeaders(this.#options.handshakeHeaders, parameters, requestId);
   }
 
