@@ -81,26 +81,32 @@ export class Admission {
   admit(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
     const { tracing } = this.#options;
     // Each operation of a batch has a trace of its own.
-    if (tracing === undefined || Array.isArray(request.body)) return this.#respond(request, client);
-    const { headers, trace } = startRequestTrace(tracing, client);
-    client.traceHeaders = headers;
-    client.trace = trace;
-    return this.#respond(request, client, trace);
+    if (tracing !== undefined && !Array.isArray(request.body)) {
+      const { headers, trace } = startRequestTrace(tracing, client);
+      client.traceHeaders = headers;
+      client.trace = trace;
+      if (trace !== undefined) return this.#admitTraced(request, client, trace);
+    }
+    try {
+      return this.#admit(request, client);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  async #respond(
+  async #admitTraced(
     request: AdmissionRequest,
     client: ClientRequest,
-    trace?: RequestTrace,
+    trace: RequestTrace,
   ): Promise<AdmissionResult> {
     let result: AdmissionResult;
     try {
-      result = this.#completeResult(await this.#admit(request, client), client);
+      result = await this.#admit(request, client);
     } catch (error) {
-      if (trace !== undefined) endFailedTrace(trace, error);
+      endFailedTrace(trace, error);
       throw error;
     }
-    return trace === undefined ? result : endTraceWith(trace, result);
+    return endTraceWith(trace, result);
   }
 
   #completeResult(result: AdmissionResult, client: ClientRequest): AdmissionResult {
@@ -141,6 +147,10 @@ export class Admission {
   }
 
   async #executeByApollo(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
+    return this.#completeResult(await this.#requestApollo(request, client), client);
+  }
+
+  async #requestApollo(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
     const result = await this.#options.apollo.execute(request, client);
     const { headers } = result;
     const outcome = client.takeOutcome();
@@ -195,8 +205,12 @@ export class Admission {
     } catch (error) {
       record?.fail(error);
       if (!(error instanceof GatewayError) || error.code === 'REQUEST_ABORTED') throw error;
-      return this.#failedResult([error.toFormatted()], undefined, contentType);
+      return this.#completeResult(this.#failedResult([error.toFormatted()], undefined, contentType), client);
     }
+    return this.#completeResult(this.#resultOf(outcome, contentType), client);
+  }
+
+  #resultOf(outcome: ExecutionOutcome, contentType: string): AdmissionResult {
     if (outcome.kind !== 'single') return { kind: 'stream', headers: noHeaders, outcome };
     const { errors, extensions, caching } = outcome;
     if (outcome.data === undefined) return this.#failedResult(errors ?? [], extensions, contentType);

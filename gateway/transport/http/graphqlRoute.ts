@@ -123,12 +123,14 @@ class GraphQLExchange {
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
   }
 
-  async handle(): Promise<void> {
+  /** Throws and rejects with what `handleFailure` takes. */
+  handle(): Promise<void> | undefined {
     const { admission, browserPage } = this.#options;
     const method = this.#request.method ?? '';
     if (method === 'OPTIONS') {
       this.#isRecordedElsewhere = true;
-      return this.#respondToPreflight();
+      this.#respondToPreflight();
+      return undefined;
     }
     if (method !== 'POST' && !/^(GET|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
     // Before the check against CSRF, whose message would not help.
@@ -148,14 +150,7 @@ class GraphQLExchange {
     const isOperation = (method === 'GET' || method === 'POST') && !opensStream;
     if (token !== undefined || method === 'PUT' || method === 'DELETE') {
       this.#isRecordedElsewhere = !isOperation;
-      if (isOperation) this.#checkCsrf();
-      const headers = this.#clientHeaders();
-      const clientAddress = this.#options.clientAddressOf(this.#request);
-      const client = admission.authentication.authenticate(headers, clientAddress);
-      const { clientKey } = client instanceof Promise ? await client : client;
-      if (isOperation) this.#startRecord(headers);
-      const exchange = this.#eventStreamExchange(method, search, headers, clientKey);
-      return this.#options.eventStreamRequests.handle(exchange, token);
+      return this.#handleEventStream(method, search, token, isOperation);
     }
     if (method === 'GET' && browserPage !== undefined && prefersHtml) {
       this.#isRecordedElsewhere = true;
@@ -176,8 +171,23 @@ class GraphQLExchange {
     }
     this.#checkCsrf();
     admission.checkReady();
-    const body = method === 'POST' ? parseJson(await this.#readBody()) : undefined;
-    await this.#execute(method, search, body);
+    return this.#execute(method, search);
+  }
+
+  async #handleEventStream(
+    method: string,
+    search: string,
+    token: string | undefined,
+    isOperation: boolean,
+  ): Promise<void> {
+    if (isOperation) this.#checkCsrf();
+    const headers = this.#clientHeaders();
+    const clientAddress = this.#options.clientAddressOf(this.#request);
+    const client = this.#options.admission.authentication.authenticate(headers, clientAddress);
+    const { clientKey } = client instanceof Promise ? await client : client;
+    if (isOperation) this.#startRecord(headers);
+    const exchange = this.#eventStreamExchange(method, search, headers, clientKey);
+    return this.#options.eventStreamRequests.handle(exchange, token);
   }
 
   /** Responds to an error of `handle`. Does nothing when the client has disconnected. */
@@ -294,7 +304,8 @@ class GraphQLExchange {
     };
   }
 
-  async #execute(method: string, search: string, body: unknown): Promise<void> {
+  async #execute(method: string, search: string): Promise<void> {
+    const body = method === 'POST' ? parseJson(await this.#readBody()) : undefined;
     const { single, incremental, prefersEvents, subscription } = this.#accepted;
     const headers = this.#clientHeaders();
     const client = new ClientRequest({

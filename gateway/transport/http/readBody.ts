@@ -103,12 +103,12 @@ export function readBody(
     }
 
     source.on('data', collect);
-    source.once('end', finish);
+    source.on('end', finish);
     decompressor?.once('error', () => {
       fail(new HttpError(400, `The request body is not valid ${request.headers['content-encoding']}.`));
     });
-    request.once('error', () => fail(new ClientDisconnectedError()));
-    request.once('close', () => {
+    request.on('error', () => fail(new ClientDisconnectedError()));
+    request.on('close', () => {
       // `complete` is always true for HTTP/2.
       if (!request.readableEnded) fail(new ClientDisconnectedError());
     });

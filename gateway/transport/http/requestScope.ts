@@ -38,7 +38,7 @@ export function inRequestScope(listener: RequestListener): RequestListener {
   return (request, response) => {
     const scope: RequestScope = { fail: () => respondWithInternalError(response) };
     // A connection to a subgraph that the request has opened outlives it, and refers to the scope.
-    response.once('close', () => {
+    response.on('close', () => {
       scope.fail = noop;
     });
     runInRequestScope(scope, () => listener(request, response));
