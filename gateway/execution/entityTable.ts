@@ -5,6 +5,7 @@ import type { FetchShape } from './fetchShape.ts';
 import type { FetchStep } from './program.ts';
 import type { TypeRepresentation } from './representationReader.ts';
 import type { ResponseObject } from './responseTree.ts';
+import type { Settlement } from './settlement.ts';
 
 /** The entities that an operation has fetched, by fetch shape and representation: an operation never fetches the same
  *  fields of an entity twice, even at different paths. */
@@ -55,6 +56,8 @@ interface EntityProblem {
 /** A diagnostic that is reported at every path of an entity. */
 export type EntityDiagnostic = EntityProblem | { readonly staleness: Staleness };
 
+type EntitySlotOptions = Pick<EntitySlot, 'object' | 'typename' | 'step' | 'settlement' | 'next'>;
+
 /** One entity of one fetch shape. */
 export class EntitySlot {
   /** The first object that the entity was fetched for. Other objects are compared with it. */
@@ -65,17 +68,18 @@ export class EntitySlot {
   isSettled = false;
   /** Reported for every object that gets the entity, later ones included. */
   diagnostics: readonly EntityDiagnostic[] = noDiagnostics;
-  /** Resolves when the fetch of the entity ends. */
-  settlement: Promise<unknown> | undefined;
+  /** Of the fetch of the entity. */
+  settlement: Settlement | undefined;
   /** Another entity with the same look-up key. */
   readonly next: EntitySlot | undefined;
   #sameStepTargets: ResponseObject[] | undefined;
   #otherStepTargets: { readonly object: ResponseObject; readonly step: FetchStep }[] | undefined;
 
-  constructor(object: ResponseObject, typename: string, step: FetchStep, next: EntitySlot | undefined) {
+  constructor({ object, typename, step, settlement, next }: EntitySlotOptions) {
     this.object = object;
     this.typename = typename;
     this.step = step;
+    this.settlement = settlement;
     this.next = next;
   }
 
@@ -156,9 +160,11 @@ export class TypeSlots {
     return slot;
   }
 
-  add(object: ResponseObject, step: FetchStep): EntitySlot {
+  /** `settlement`: of the fetch of the entity. */
+  add(object: ResponseObject, step: FetchStep, settlement: Settlement): EntitySlot {
     const key = this.representation.lookupKey(object);
-    const slot = new EntitySlot(object, this.representation.typename, step, this.#byKey.get(key));
+    const { typename } = this.representation;
+    const slot = new EntitySlot({ object, typename, step, settlement, next: this.#byKey.get(key) });
     this.#byKey.set(key, slot);
     return slot;
   }

@@ -1,10 +1,10 @@
-import DataLoader from 'dataloader';
 import { mostUrgent } from '../subgraphs/policies/callPriority.ts';
 import { FetchSpan } from '../telemetry/fetchSpan.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
 import { type FetchCall, type FetchResult, type Staleness, serializeVariables } from './fetchCall.ts';
 import type { CancelFetch, FetchSender } from './fetchSender.ts';
 import type { RequestContext } from './requestContext.ts';
+import { type OnSettled, Settlement } from './settlement.ts';
 
 /** A fetch that is under way. */
 interface SentFetch {
@@ -14,13 +14,21 @@ interface SentFetch {
   readonly span: FetchSpan | undefined;
 }
 
+/** Entity fetches of one subgraph and delivery group that will be sent together. */
+interface EntityBatch {
+  readonly calls: FetchCall[];
+  readonly settlement: Settlement;
+}
+
 /** Batches the fetches of one operation that are ready at the same moment: entity fetches of one subgraph are sent as one
- *  HTTP request, equal root fetches once. There is one DataLoader per subgraph and delivery group. Results are passed to
- *  callbacks, so that no promise keeps a response in memory. */
+ *  HTTP request, equal root fetches once. The moment ends as DataLoader's does: when all promises that are settled now have
+ *  been handled. Results are passed to callbacks, so that no promise keeps a response in memory. */
 export class FetchScheduler {
   readonly #sender: FetchSender;
   readonly #requestContext: RequestContext;
-  readonly #loaders = new Map<string, DataLoader<FetchCall, undefined, unknown>>();
+  /** Per delivery group, by subgraph. */
+  readonly #entityBatches: Map<string, EntityBatch>[] = [];
+  readonly #rootFetches = new Map<unknown, Settlement>();
   readonly #sent = new Set<SentFetch>();
   #isCancelled = false;
 
@@ -29,32 +37,43 @@ export class FetchScheduler {
     this.#requestContext = scope;
   }
 
-  /** Resolves when the call, or an equal one, is settled. Never rejects. */
-  load(call: FetchCall): Promise<unknown> {
-    const { shape } = call;
-    const key = shape.isEntityFetch
-      ? `${call.group} entities ${shape.subgraph}`
-      : `${call.group} root ${shape.subgraph}`;
-    let loader = this.#loaders.get(key);
-    if (loader === undefined) {
-      loader = shape.isEntityFetch
-        ? this.#entityLoader(key)
-        : new DataLoader((calls) => this.#sendRootCalls(calls), { cacheKeyFn: rootKey });
-      this.#loaders.set(key, loader);
-    }
-    return loader.load(call);
+  /** `onSettled` is called when the call, or an equal one, is settled: never before this has returned, and not after `cancel`. */
+  load(call: FetchCall, onSettled: OnSettled): void {
+    if (call.shape.isEntityFetch) this.#loadEntities(call, onSettled);
+    else this.#loadRoot(call, onSettled);
   }
 
-  /** Creates a loader for one batch. `EntityTable` deduplicates entities, so that no cache is needed, and a loader would
-   *  keep its last batch in memory. */
-  #entityLoader(key: string): DataLoader<FetchCall, undefined, unknown> {
-    return new DataLoader(
-      (calls) => {
-        this.#loaders.delete(key);
-        return this.#sendEntityCalls(calls);
-      },
-      { cache: false },
-    );
+  #loadEntities(call: FetchCall, onSettled: OnSettled): void {
+    const { subgraph } = call.shape;
+    this.#entityBatches[call.group] ??= new Map();
+    const batches = this.#entityBatches[call.group] as Map<string, EntityBatch>;
+    const known = batches.get(subgraph);
+    if (known !== undefined) {
+      known.calls.push(call);
+      known.settlement.wait(onSettled);
+      return;
+    }
+    const batch: EntityBatch = { calls: [call], settlement: new Settlement() };
+    batch.settlement.wait(onSettled);
+    batches.set(subgraph, batch);
+    afterPromises(() => {
+      batches.delete(subgraph);
+      this.#sendEntityCalls(batch);
+    });
+  }
+
+  #loadRoot(call: FetchCall, onSettled: OnSettled): void {
+    const key = rootKey(call);
+    const known = this.#rootFetches.get(key);
+    if (known !== undefined) {
+      // It may be settled already.
+      queueMicrotask(() => known.wait(onSettled));
+      return;
+    }
+    const settlement = new Settlement();
+    settlement.wait(onSettled);
+    this.#rootFetches.set(key, settlement);
+    afterPromises(() => this.#sendRootCall(call, settlement));
   }
 
   /** Cancels the calls in flight that no other request shares. They are not settled any more. */
@@ -74,33 +93,24 @@ export class FetchScheduler {
 
   /** Releases the memory of calls that were sent. */
   release(): void {
-    for (const loader of this.#loaders.values()) loader.clearAll();
-    this.#loaders.clear();
+    this.#rootFetches.clear();
   }
 
-  #sendEntityCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
-    if (this.#isCancelled) return Promise.resolve(calls.map(() => undefined));
+  #sendEntityCalls({ calls, settlement }: EntityBatch): void {
+    if (this.#isCancelled) return;
     const startedAt = performance.now();
     const span = this.#startSpan(calls, startedAt);
     const merged = mergeEqualShapes(calls);
-    return this.#send(
-      calls.map(() => undefined),
-      span,
-      startedAt,
-      (done) =>
-        this.#sender.sendEntities({ calls: merged, requestContext: this.#requestContext, onDone: done }),
+    this.#send(settlement, span, startedAt, (done) =>
+      this.#sender.sendEntities({ calls: merged, requestContext: this.#requestContext, onDone: done }),
     );
   }
 
-  #sendRootCalls(calls: readonly FetchCall[]): Promise<undefined[]> {
-    return Promise.all(calls.map((call) => this.#sendRootCall(call)));
-  }
-
-  #sendRootCall(call: FetchCall): Promise<undefined> {
-    if (this.#isCancelled) return Promise.resolve(undefined);
+  #sendRootCall(call: FetchCall, settlement: Settlement): void {
+    if (this.#isCancelled) return;
     const startedAt = performance.now();
     const span = this.#requestContext.trace && this.#startSpan([call], startedAt);
-    return this.#send(undefined, span, startedAt, (done) => this.#sender.sendRoot({ call, onDone: done }));
+    this.#send(settlement, span, startedAt, (done) => this.#sender.sendRoot({ call, onDone: done }));
   }
 
   /** Starts the span of calls that are sent together. The event of a subscription is no fetch. */
@@ -115,36 +125,49 @@ export class FetchScheduler {
     return span;
   }
 
-  #send<Value>(
-    value: Value,
+  #send(
+    settlement: Settlement,
     span: FetchSpan | undefined,
     startedAt: number,
     start: (done: () => void) => CancelFetch,
-  ): Promise<Value> {
+  ): void {
     const { record } = this.#requestContext;
-    return new Promise((resolve) => {
-      const sent: SentFetch = { isDone: false, cancel: undefined, span };
-      record?.startFetch(startedAt);
-      sent.cancel = start(() => {
-        if (sent.isDone) return;
-        sent.isDone = true;
-        this.#sent.delete(sent);
-        const endedAt = performance.now();
-        record?.endFetch(endedAt);
-        span?.end(undefined, endedAt);
-        resolve(value);
-      });
-      // A cached result is there before the call can be cancelled.
-      if (!sent.isDone) this.#sent.add(sent);
-    });
+    const sent: SentFetch = { isDone: false, cancel: undefined, span };
+    record?.startFetch(startedAt);
+    const end = (fault?: unknown): void => {
+      if (sent.isDone) return;
+      sent.isDone = true;
+      this.#sent.delete(sent);
+      const endedAt = performance.now();
+      record?.endFetch(endedAt);
+      span?.end(undefined, endedAt);
+      settlement.settle(fault);
+    };
+    try {
+      sent.cancel = start(() => end());
+    } catch (fault) {
+      // What a settled fetch has caused is no fault of the fetch.
+      if (sent.isDone) throw fault;
+      end(fault);
+      return;
+    }
+    // A cached result is there before the call can be cancelled.
+    if (!sent.isDone) this.#sent.add(sent);
   }
 }
+
+/** Calls `run` when all promises that are settled now have been handled. */
+function afterPromises(run: () => void): void {
+  void resolved.then(() => process.nextTick(run));
+}
+
+const resolved = Promise.resolve();
 
 /** Equal for root fetches that are sent once. A mutation is never deduplicated. */
 function rootKey(call: FetchCall): unknown {
   return call.shape.kind === 'mutation' || call.isBelowRoot
     ? call
-    : `${call.shape.id}:${serializeVariables(call, identityFunction)}`;
+    : `${call.group}:${call.shape.id}:${serializeVariables(call, identityFunction)}`;
 }
 
 function identityFunction<T>(value: T): T {

@@ -17,6 +17,7 @@ import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { RequestContext } from './requestContext.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
 import { applyRewrites } from './rewrites.ts';
+import { Settlement, waitForAll } from './settlement.ts';
 import type { TargetPath } from './targetPaths.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
@@ -103,11 +104,14 @@ export class StepRunner {
     }
     // Entities that were read before a mutation may have changed with it.
     if (step.shape.kind === 'mutation') this.#entities = new EntityTable();
+    const { priority, budget } = this.#urgencyOf(step);
+    const settlement = new Settlement();
     const call: FetchCall = {
       shape: step.shape,
       requestContext,
       group: step.group,
-      ...this.#urgencyOf(step),
+      priority,
+      budget,
       isBelowRoot,
       representations: [],
       contextVariables: undefined,
@@ -117,7 +121,8 @@ export class StepRunner {
         this.#runGuarded(step, this.#settleRoot(step, result), done);
       },
     };
-    this.#endWhen(step, scheduler.load(call));
+    scheduler.load(call, (fault) => settlement.settle(fault));
+    this.#endWhen(step, [settlement]);
   }
 
   *#settleRoot(step: FetchStep, result: FetchResult): SlicedTask {
@@ -144,7 +149,7 @@ export class StepRunner {
   #fetchEntities(step: FetchStep): void {
     this.#inSlices(
       this.#fetchByContext(step, this.#targetsAt(this.#programIndex.targetPaths[step.index] as TargetPath)),
-      (settled) => this.#endWhen(step, settled),
+      (settlements) => this.#endWhen(step, settlements),
       (fault) => this.#fail(step, fault),
     );
   }
@@ -159,11 +164,11 @@ export class StepRunner {
     return targets;
   }
 
-  /** Returns the promise that the step waits for, if there is anything to wait for. */
+  /** Returns the fetches that the step waits for; `undefined` for none. */
   *#fetchByContext(
     step: FetchStep,
     targets: readonly ResponseObject[],
-  ): SlicedTask<Promise<unknown> | undefined> {
+  ): SlicedTask<readonly Settlement[] | undefined> {
     if (step.contextReader === undefined || targets.length === 0) {
       return yield* this.#fetchTargets(step, targets, undefined);
     }
@@ -177,18 +182,18 @@ export class StepRunner {
       if (same === undefined) byValues.set(key, { key, variables, targets: [target] });
       else same.targets.push(target);
     }
-    const fetches: (Promise<unknown> | undefined)[] = [];
+    const settlements: Settlement[] = [];
     for (const context of byValues.values()) {
-      fetches.push(yield* this.#fetchTargets(step, context.targets, context));
+      settlements.push(...((yield* this.#fetchTargets(step, context.targets, context)) ?? []));
     }
-    return Promise.all(fetches);
+    return settlements.length === 0 ? undefined : settlements;
   }
 
   *#fetchTargets(
     step: FetchStep,
     targets: readonly ResponseObject[],
     context: ContextArguments | undefined,
-  ): SlicedTask<Promise<unknown> | undefined> {
+  ): SlicedTask<readonly Settlement[] | undefined> {
     const { shape } = step;
     const { requestContext, scheduler, diagnostics } = this.#options;
     const reader = (
@@ -202,19 +207,14 @@ export class StepRunner {
     const representations: string[] = [];
     const known: TargetDiagnostics[] = [];
     /** Fetches of other steps that this step has to wait for. */
-    let otherFetches: Set<Promise<unknown>> | undefined;
+    let otherFetches: Set<Settlement> | undefined;
     let slotsOfType: TypeSlots | undefined;
     let untilPause = targetsPerSlice;
-    // Other steps that meet these entities during a pause wait for this promise.
-    let announced: PromiseWithResolvers<unknown> | undefined;
+    let settlement: Settlement | undefined;
     // An index, because V8 calls the iterator of an array for each element in a generator.
     for (let index = 0; index < targets.length; index++) {
       const target = targets[index] as ResponseObject;
       if (--untilPause === 0) {
-        announced ??= Promise.withResolvers();
-        for (let i = added.length - 1; i >= 0 && added[i]?.settlement === undefined; i--) {
-          (added[i] as EntitySlot).settlement = announced.promise;
-        }
         untilPause = targetsPerSlice;
         yield;
       }
@@ -235,15 +235,20 @@ export class StepRunner {
       const text = representation.serialize(target);
       if (text === undefined) continue;
       representations.push(text);
-      added.push(slotsOfType.add(target, step));
+      settlement ??= new Settlement();
+      added.push(slotsOfType.add(target, step, settlement));
     }
     if (known.length > 0) yield* diagnostics.addEntityDiagnostics(step, known);
-    if (added.length === 0) return otherFetches === undefined ? undefined : Promise.all(otherFetches);
+    const others = otherFetches === undefined ? undefined : [...otherFetches];
+    if (settlement === undefined) return others;
+    const { priority, budget } = this.#urgencyOf(step);
+    const own = settlement;
     const call: FetchCall = {
       shape,
       requestContext,
       group: step.group,
-      ...this.#urgencyOf(step),
+      priority,
+      budget,
       isBelowRoot: false,
       representations,
       contextVariables: context?.variables,
@@ -251,17 +256,15 @@ export class StepRunner {
       settle: (result, done) => {
         traceResult(call, result);
         this.#runGuarded(step, this.#settleEntities(step, added, result), () => {
-          // The scheduler keeps the call until the operation ends; these lists need not live that long.
+          // The call may live until the operation ends; these lists need not live that long.
           added.length = 0;
           representations.length = 0;
           done();
         });
       },
     };
-    const settled = scheduler.load(call);
-    for (const slot of added) slot.settlement = settled;
-    announced?.resolve(settled);
-    return otherFetches === undefined ? settled : Promise.all([...otherFetches, settled]);
+    scheduler.load(call, (fault) => own.settle(fault));
+    return others === undefined ? [own] : [...others, own];
   }
 
   *#settleEntities(step: FetchStep, slots: readonly EntitySlot[], result: FetchResult): SlicedTask {
@@ -336,16 +339,16 @@ export class StepRunner {
   }
 
   /** A step without anything to wait for ends in the same turn. */
-  #endWhen(step: FetchStep, settled: Promise<unknown> | undefined): void {
-    if (settled === undefined) {
+  #endWhen(step: FetchStep, settlements: readonly Settlement[] | undefined): void {
+    if (settlements === undefined) {
       this.#end(step);
       return;
     }
     this.#fetched.add(step);
-    settled.then(
-      () => this.#end(step),
-      (fault) => this.#fail(step, fault),
-    );
+    waitForAll(settlements, (fault) => {
+      if (fault === undefined) this.#end(step);
+      else this.#fail(step, fault);
+    });
   }
 
   /** A fault of the gateway fails one fetch; the operation still ends. */

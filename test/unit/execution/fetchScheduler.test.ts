@@ -33,9 +33,43 @@ describe('a result that is available at once', () => {
   ])('settles the call for %s at once and leaves nothing to cancel', async (_, call) => {
     const cancelled: string[] = [];
     const scheduler = new FetchScheduler(senderAtHand(cancelled), createRequestContext());
-    await scheduler.load(call);
+    await new Promise<unknown>((resolve) => scheduler.load(call, resolve));
     expect(call.results).toHaveLength(1);
     scheduler.cancel();
     expect(cancelled).toEqual([]);
   });
+});
+
+test('an equal root fetch of another delivery group is sent by itself, one of the same group is not', async () => {
+  const shape = shapeOf(rootFetch('top { id }'));
+  const calls = [0, 0, 1].map((group) => ({ ...createFetchCall([], { shape }), group }));
+  const sent: number[] = [];
+  const sender = senderAtHand([]);
+  const scheduler = new FetchScheduler(
+    {
+      ...sender,
+      sendRoot(request) {
+        sent.push(request.call.group);
+        return sender.sendRoot(request);
+      },
+    },
+    createRequestContext(),
+  );
+  await Promise.all(calls.map((call) => new Promise((resolve) => scheduler.load(call, resolve))));
+  expect(sent).toEqual([0, 1]);
+});
+
+test('a fetch that cannot be sent settles with the fault', async () => {
+  const fault = new Error('no such header');
+  const scheduler = new FetchScheduler(
+    {
+      ...senderAtHand([]),
+      sendEntities() {
+        throw fault;
+      },
+    },
+    createRequestContext(),
+  );
+  const settled = new Promise<unknown>((resolve) => scheduler.load(createFetchCall(['1']), resolve));
+  expect(await settled).toBe(fault);
 });
