@@ -69,6 +69,7 @@ export function createListeners({
     recorder,
     authentication,
     tracing: canExplain ? new ExplainedTracing(context.tracing) : context.tracing,
+    holdBack: (claim) => traffic.holdBack(claim),
     checkLoad: (client) => traffic.checkRequest(client),
     explain: async (operation, overrides) => {
       const lease = supergraphs.acquire();

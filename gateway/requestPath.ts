@@ -1,3 +1,4 @@
+import { AdmissionQueue } from './admission/admissionQueue.ts';
 import type { ExecuteOperation } from './admission/apolloPipeline.ts';
 import { createTrafficControl } from './admission/createTrafficControl.ts';
 import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
@@ -17,6 +18,7 @@ import type { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
 import { registerResponseMetrics } from './response/responseMetrics.ts';
 import { SharedResponses } from './response/sharedResponses.ts';
+import type { RequestPriority } from './subgraphs/policies/callPriority.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import type { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
@@ -53,14 +55,31 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   const { config, log, metrics, supergraphs, openStream, tracing } = context;
   const priorities = new RequestPriorities(config.overload.priorities);
   const trafficMetrics = new TrafficMetrics(metrics.registry);
-  const executionQueue = new ExecutionQueue({
+  const queueOptions = {
     queueTimeMs: config.overload.executionQueueTime,
+    onDrop: (priority: RequestPriority) => trafficMetrics.onShed(priority, 'queue_time'),
+  };
+  const executionQueue = new ExecutionQueue({
+    ...queueOptions,
     timers: context.timers,
     readUtilization: createUtilizationReader(),
-    onDrop: (priority) => trafficMetrics.onShed(priority, 'queue_time'),
+    onLeave: () => admissionQueue.onExecutionLeft(),
   });
-  registerExecutionQueueMetrics(metrics.registry, executionQueue);
-  const traffic = createTrafficControl({ ...context, priorities, load, trafficMetrics, executionQueue });
+  const admissionQueue: AdmissionQueue = new AdmissionQueue({
+    ...queueOptions,
+    executionQueue,
+    now: () => context.timers.now(),
+    inNextTurn: setImmediate,
+  });
+  registerExecutionQueueMetrics(metrics.registry, () => executionQueue.length + admissionQueue.length);
+  const traffic = createTrafficControl({
+    ...context,
+    priorities,
+    load,
+    trafficMetrics,
+    executionQueue,
+    admissionQueue,
+  });
   const authorizer = new Authorizer({
     onDenied: config.security.authorization.onDenied,
     deciders: features,

@@ -18,16 +18,15 @@ export function readClientPreferences(
   budgetBounds: BudgetBounds,
 ): ClientPreferences {
   return {
-    priority: readPriority(headers),
+    priority: readPriority(headers.get('tributary-priority')),
     budgetMs: readBudget(headers.get('tributary-budget'), budgetBounds),
     isAutoDefer: readAutoDefer(headers.get('tributary-defer')),
   };
 }
 
-/** The priority that a client claims; `undefined` if it claims none.
+/** The priority that a client claims by the header `tributary-priority`; `undefined` if it claims none.
  *  @throws {GatewayError} `BAD_REQUEST` */
-export function readPriority(headers: ReadonlyMap<string, string>): RequestPriority | undefined {
-  const text = headers.get('tributary-priority');
+export function readPriority(text: string | undefined): RequestPriority | undefined {
   if (text === undefined) return undefined;
   const priority = text.trim().toLowerCase();
   if (priorities.has(priority)) return priority as RequestPriority;

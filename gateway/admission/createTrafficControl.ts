@@ -5,6 +5,7 @@ import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { ProblemLog } from '../telemetry/problemLog.ts';
 import type { Timers } from '../time/timers.ts';
+import type { AdmissionQueue } from './admissionQueue.ts';
 import { LoadShedder } from './loadShedder.ts';
 import type { LoadSource } from './processLoad.ts';
 import { RateLimiter } from './rateLimiter.ts';
@@ -23,11 +24,12 @@ interface CreateTrafficControlOptions {
   readonly priorities: RequestPriorities;
   readonly trafficMetrics: TrafficMetrics;
   readonly executionQueue: ExecutionQueue;
+  readonly admissionQueue: AdmissionQueue;
 }
 
 /** Creates the traffic control of a configuration. */
 export function createTrafficControl(options: CreateTrafficControlOptions): TrafficControl {
-  const { config, log, timers, load, priorities, trafficMetrics, executionQueue } = options;
+  const { config, log, timers, load, priorities, trafficMetrics, executionQueue, admissionQueue } = options;
   const shedder = new LoadShedder({
     limits: config.overload,
     timers,
@@ -46,6 +48,7 @@ export function createTrafficControl(options: CreateTrafficControlOptions): Traf
     priorities,
     metrics: trafficMetrics,
     executionQueue,
+    admissionQueue,
   });
 }
 

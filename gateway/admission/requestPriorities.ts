@@ -30,6 +30,11 @@ export class RequestPriorities {
     return this.priorityByClaim(claimed, isIdentified);
   }
 
+  /** Whether the priority of a request depends on its claim only. */
+  get areClaimed(): boolean {
+    return this.#byOperation.size === 0 && this.#claims.identified === this.#claims.anonymous;
+  }
+
   /** The priority of an operation that is not configured. */
   priorityByClaim(claimed: RequestPriority | undefined, isIdentified: boolean): RequestPriority {
     const wanted = claimed ?? 'normal';

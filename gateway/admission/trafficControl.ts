@@ -8,6 +8,7 @@ import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { OperationCost } from '../response/measureCost.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { AdmissionQueue, WaitingRequest } from './admissionQueue.ts';
 import { readPriority } from './clientPreferences.ts';
 import type { ClientRequest } from './clientRequest.ts';
 import { toHttpError } from './errorResponse.ts';
@@ -26,11 +27,12 @@ interface TrafficControlOptions {
   readonly rateLimiter: RateLimiter | undefined;
   readonly shedder: LoadShedder;
   readonly executionQueue: Pick<ExecutionQueue, 'isOverloaded'>;
+  readonly admissionQueue: AdmissionQueue;
   readonly priorities: RequestPriorities;
   readonly metrics: TrafficMetrics;
 }
 
-/** Refuses requests of all transports to protect the others. A request is checked twice: before its
+/** Refuses requests of all transports to protect the others, or lets them wait. A request is checked twice: before its
  *  operation is parsed, which must cost little, and when the operation is known and valid. */
 export class TrafficControl {
   readonly #options: TrafficControlOptions;
@@ -54,13 +56,23 @@ export class TrafficControl {
     this.#options.rateLimiter?.close();
   }
 
+  /** An HTTP request has arrived whose body is not read yet. `claim`: its header `tributary-priority`. Returns `undefined` if
+   *  it may be read at once. */
+  holdBack(claim: string | undefined): WaitingRequest | undefined {
+    const { admissionQueue, shedder, priorities } = this.#options;
+    if (!admissionQueue.isClosed || !priorities.areClaimed) return undefined;
+    // It may be refused at once.
+    if (shedder.isShedding) return undefined;
+    return admissionQueue.enter(priorities.priorityByClaim(claimedPriority(claim), false));
+  }
+
   /** Checks a request before its operation is known.
    *  @throws {HttpError} `OVERLOADED` if the request is shed regardless of its operation. */
   checkRequest({ headers, caller }: Pick<ClientRequest, 'headers' | 'caller'>): void {
     const { shedder, priorities } = this.#options;
     if (!shedder.isShedding) return;
     const isIdentified = caller.identity !== undefined;
-    const claimed = claimedPriority(headers);
+    const claimed = claimedPriority(headers.get('tributary-priority'));
     if (shedder.shedReasonOf(priorities.highestPriorityOf(claimed, isIdentified)) === undefined) return;
     const error = this.#shed(priorities.priorityByClaim(claimed, isIdentified));
     if (error !== undefined) throw toHttpError(error);
@@ -89,8 +101,9 @@ export class TrafficControl {
   /** Why a load balancer should send no requests here at present. A process that sheds background requests only is
    *  ready. */
   get unreadyReasons(): readonly { readonly code: string; readonly message: string }[] {
-    const { shedder, executionQueue } = this.#options;
-    const reason = shedder.shedReasonOf('normal') ?? (executionQueue.isOverloaded ? 'queue_time' : undefined);
+    const { shedder, executionQueue, admissionQueue } = this.#options;
+    const isQueueOverloaded = executionQueue.isOverloaded || admissionQueue.isOverloaded;
+    const reason = shedder.shedReasonOf('normal') ?? (isQueueOverloaded ? 'queue_time' : undefined);
     return reason === undefined ? [] : [{ code: 'OVERLOADED', message: reasonTexts[reason] }];
   }
 
@@ -186,9 +199,9 @@ const reasonTexts: Readonly<Record<ShedReason, string>> = {
 };
 
 /** An invalid header is refused when the operation is known. */
-function claimedPriority(headers: ReadonlyMap<string, string>): RequestPriority | undefined {
+function claimedPriority(claim: string | undefined): RequestPriority | undefined {
   try {
-    return readPriority(headers);
+    return readPriority(claim);
   } catch {
     return undefined;
   }

@@ -39,13 +39,13 @@ export class TrafficMetrics {
 }
 
 /** Reports how many requests wait for their execution. */
-export function registerExecutionQueueMetrics(registry: Registry, queue: { readonly length: number }): void {
+export function registerExecutionQueueMetrics(registry: Registry, countWaiting: () => number): void {
   new Gauge({
     name: 'tributary_executions_waiting',
     help: 'Requests that wait for their execution, because the process has too much to do.',
     registers: [registry],
     collect() {
-      this.set(queue.length);
+      this.set(countWaiting());
     },
   });
 }

@@ -26,6 +26,8 @@ interface ExecutionQueueOptions {
   readUtilization(): number;
   /** A request fails because it waited for too long. */
   onDrop(priority: RequestPriority): void;
+  /** One that has waited has started, or waits no longer. */
+  onLeave?(): void;
 }
 
 /** Limits how many operations are executed at the same time, but only while the event loop is saturated: then more of them
@@ -94,7 +96,10 @@ export class ExecutionQueue {
       priority,
       deadline,
       signal,
-      onLeave: (left) => this.#waiting.delete(left),
+      onLeave: (left) => {
+        this.#waiting.delete(left);
+        this.#options.onLeave?.();
+      },
       onDrop: this.#options.onDrop,
       removeFromQueue: (left) => this.#queue.remove(left),
     });
@@ -186,8 +191,8 @@ class WaitingExecution implements QueuedCall {
 
   /** Ends the wait with an error. */
   fail(error: unknown): void {
-    this.#leave();
     this.#options.removeFromQueue(this);
+    this.#leave();
     this.#turn.reject(error);
   }
 
@@ -201,7 +206,8 @@ function limitsOf(limit: number) {
   return { total: limit, primary: limit, deferred: 0, queued: Number.POSITIVE_INFINITY };
 }
 
-function overloadedError(): GatewayError {
+/** The error of a request that waited too long. */
+export function overloadedError(): GatewayError {
   return new GatewayError(
     'OVERLOADED',
     'The gateway has more requests than it can execute, and this one waited too long. Try again later (overload.executionQueueTime).',

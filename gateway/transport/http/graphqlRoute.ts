@@ -7,6 +7,7 @@ import { ClientRequest } from '../../admission/clientRequest.ts';
 import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/errorResponse.ts';
 import { readGetParameters } from '../../admission/getParameters.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import type { TrafficControl } from '../../admission/trafficControl.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, sizeOfContent } from '../../response/executionOutcome.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
@@ -36,6 +37,7 @@ import { type ResponseHeaders, writeErrorResponse, writeResponse } from './write
 
 interface GraphQLRouteOptions {
   readonly admission: Admission;
+  readonly holdBack: TrafficControl['holdBack'];
   /** Omitted where nothing is recorded. */
   readonly recorder?: RequestRecorder | undefined;
   readonly eventStreamRequests: EventStreamRequests;
@@ -61,32 +63,31 @@ export function createGraphQLRoute(
   options: GraphQLRouteOptions,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
+    const startedAt = performance.now();
     const inFlight = options.inFlight.register(request.socket, response);
-    void respond(new GraphQLExchange(options, request, response, inFlight), options.log, response, inFlight);
+    const waiting = mayWait(request) ? options.holdBack(claimOf(request)) : undefined;
+    // A waiting request holds nothing else. `refusal`: the error to respond with.
+    const handle = (refusal?: unknown): void => {
+      inFlight.waiting = undefined;
+      void new GraphQLExchange(options, request, response, inFlight, startedAt).respond(refusal);
+    };
+    if (waiting === undefined) {
+      handle();
+      return;
+    }
+    inFlight.waiting = waiting;
+    waiting.turn.then(() => handle(inFlight.abortReason), handle);
   };
 }
 
-/** Handles a request, and releases what it holds. */
-async function respond(
-  exchange: GraphQLExchange,
-  log: TransportLog,
-  response: ServerResponse,
-  inFlight: InFlightRequest,
-): Promise<void> {
-  try {
-    await exchange.handle();
-  } catch (error) {
-    try {
-      exchange.handleFailure(error);
-    } catch (err) {
-      // Writing the error response failed too.
-      log.error({ err }, 'Responding to a request failed');
-      response.destroy();
-    }
-  } finally {
-    exchange.end();
-    inFlight.end();
-  }
+function mayWait({ method, url = '' }: IncomingMessage): boolean {
+  // A GET without parameters loads a page.
+  return method === 'POST' || (method === 'GET' && url.includes('?'));
+}
+
+function claimOf({ headers }: IncomingMessage): string | undefined {
+  const claim = headers['tributary-priority'];
+  return typeof claim === 'string' ? claim : undefined;
 }
 
 const allowedMethods = 'GET, POST, PUT, DELETE';
@@ -100,7 +101,7 @@ class GraphQLExchange {
   readonly #requestId: string;
   readonly #inFlight: InFlightRequest;
   readonly #signal: AbortSignal;
-  readonly #startedAt = performance.now();
+  readonly #startedAt: number;
   #client: ClientRequest | undefined;
   /** Of the operation in the request; `undefined` until its headers are read. */
   #record: RequestRecord | undefined;
@@ -112,7 +113,9 @@ class GraphQLExchange {
     request: IncomingMessage,
     response: ServerResponse,
     inFlight: InFlightRequest,
+    startedAt: number,
   ) {
+    this.#startedAt = startedAt;
     this.#options = options;
     this.#request = request;
     this.#response = response;
@@ -123,8 +126,20 @@ class GraphQLExchange {
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
   }
 
-  /** Throws and rejects with what `handleFailure` takes. */
-  handle(): Promise<void> | undefined {
+  /** Handles the request, unless there is a `refusal`: the error to respond with. */
+  async respond(refusal: unknown): Promise<void> {
+    try {
+      if (refusal !== undefined) throw refusal;
+      await this.#handle();
+    } catch (error) {
+      this.#respondToFailure(error);
+    } finally {
+      this.#end();
+      this.#inFlight.end();
+    }
+  }
+
+  #handle(): Promise<void> | undefined {
     const { admission, browserPage } = this.#options;
     const method = this.#request.method ?? '';
     if (method === 'OPTIONS') {
@@ -190,8 +205,17 @@ class GraphQLExchange {
     return this.#options.eventStreamRequests.handle(exchange, token);
   }
 
-  /** Responds to an error of `handle`. Does nothing when the client has disconnected. */
-  handleFailure(error: unknown): void {
+  #respondToFailure(error: unknown): void {
+    try {
+      this.#handleFailure(error);
+    } catch (err) {
+      this.#options.log.error({ err }, 'Responding to a request failed');
+      this.#response.destroy();
+    }
+  }
+
+  /** Does nothing when the client has disconnected. */
+  #handleFailure(error: unknown): void {
     const abortReason: unknown = this.#signal.reason;
     if (error instanceof ClientDisconnectedError || abortReason instanceof ClientDisconnectedError) return;
     if (!this.#isRecordedElsewhere)
@@ -236,8 +260,8 @@ class GraphQLExchange {
     return formatFailure(reason, { requestId: this.#requestId, signal }, this.#options.log);
   }
 
-  /** Releases what the request holds. To be called after the response, however it ended. */
-  end(): void {
+  /** Releases what the request holds, however it ended. */
+  #end(): void {
     this.#client?.releaseSupergraph();
     const record = this.#isRecordedElsewhere ? undefined : this.#startRecord();
     if (record === undefined) return;

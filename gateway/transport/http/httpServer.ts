@@ -15,6 +15,7 @@ import type { TrustedDocuments } from '../../admission/documents/trustedDocument
 import { createErrorFormatter } from '../../admission/errorFormatter.ts';
 import { createIdentityReader } from '../../admission/identity.ts';
 import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
+import type { TrafficControl } from '../../admission/trafficControl.ts';
 import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
@@ -74,6 +75,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly recorder?: RequestRecorder | undefined;
   /** Default: clients are distinguished by their addresses only. */
   readonly authentication?: Authentication;
+  /** See `TrafficControl.holdBack`. Default: no request waits. */
+  readonly holdBack?: TrafficControl['holdBack'];
   /** See `TrafficControl.checkRequest`. Default: no request is shed. */
   readonly checkLoad?: (client: Pick<ClientRequest, 'headers' | 'caller'>) => void;
   /** Default: off. */
@@ -227,6 +230,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   const handleGraphQL = createGraphQLRoute({
     admission,
+    holdBack: options.holdBack ?? (() => undefined),
     recorder: options.recorder,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
     clientAddressOf,

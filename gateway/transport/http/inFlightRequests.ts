@@ -64,7 +64,11 @@ export class InFlightRequest {
   readonly response: ServerResponse;
   /** Set by the handler when the request turns out to be a subscription. */
   isSubscription = false;
-  readonly #controller = new AbortController();
+  /** `undefined` if the request is not aborted. */
+  abortReason: Error | undefined;
+  /** Where the request waits before it is handled: a signal would cost more. */
+  waiting: { abort(reason: Error): void } | undefined;
+  #controller: AbortController | undefined;
   readonly #onEnd: () => void;
   #hasEnded = false;
   #whenEnded: PromiseWithResolvers<void> | undefined;
@@ -75,11 +79,18 @@ export class InFlightRequest {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.abortReason !== undefined) this.#controller.abort(this.abortReason);
+    }
     return this.#controller.signal;
   }
 
   abort(reason: Error): void {
-    if (!this.#hasEnded) this.#controller.abort(reason);
+    if (this.#hasEnded || this.abortReason !== undefined) return;
+    this.abortReason = reason;
+    this.#controller?.abort(reason);
+    this.waiting?.abort(reason);
   }
 
   end(): void {

@@ -40,3 +40,11 @@ test('the highest priority of a request considers every configured operation', (
   expect(some.highestPriorityOf('background', true)).toBe('normal');
   expect(some.highestPriorityOf('critical', true)).toBe('critical');
 });
+
+test('the claim alone decides the priority without configured operations and with equal claims', () => {
+  const equal = { anonymous: 'normal', identified: 'normal' } as const;
+  const operations = { Report: 'background' } as const;
+  expect(new RequestPriorities({ operations: {}, claims: equal }).areClaimed).toBe(true);
+  expect(new RequestPriorities({ operations: {}, claims }).areClaimed).toBe(false);
+  expect(new RequestPriorities({ operations, claims: equal }).areClaimed).toBe(false);
+});

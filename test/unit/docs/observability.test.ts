@@ -21,7 +21,7 @@ const page = await readFile(join(import.meta.dirname, '../../../docs/observabili
 test('docs/observability.md lists exactly the metrics of the gateway, with their types', async () => {
   const { registry } = createMetrics();
   new TrafficMetrics(registry);
-  registerExecutionQueueMetrics(registry, { length: 0 });
+  registerExecutionQueueMetrics(registry, () => 0);
   new AuthenticationMetrics(registry, []);
   new RequestMetrics({ registry, countRunning: () => 0, countStreams: () => 0 });
   registerResponseMetrics(registry, () => 0);

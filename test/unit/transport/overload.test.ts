@@ -1,6 +1,9 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import { AdmissionQueue } from '../../../gateway/admission/admissionQueue.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
-import { startScriptedServer } from '../../harness/scriptedServer.ts';
+import { RawConnection } from '../../harness/rawHttp.ts';
+import { singleOutcome, startScriptedServer } from '../../harness/scriptedServer.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 test.each(['application/json', 'multipart/mixed;deferSpec=20220824, application/json'])(
   'an operation rejected as OVERLOADED gets 503 with retry-after when the client accepts %s',
@@ -25,3 +28,91 @@ test.each(['application/json', 'multipart/mixed;deferSpec=20220824, application/
     });
   },
 );
+
+describe('while many executions wait, a request', () => {
+  const headers = { 'content-type': 'application/json', accept: 'application/json' };
+  const operation = JSON.stringify({ query: '{ greeting }' });
+
+  async function startFullServer(drainTimeout?: number) {
+    const executionQueue = { length: 64 };
+    const clock = { now: 0 };
+    const queue = new AdmissionQueue({
+      queueTimeMs: 1_000,
+      executionQueue,
+      now: () => clock.now,
+      inNextTurn: setImmediate,
+      onDrop: () => {},
+    });
+    const server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'), {
+      holdBack: () => (queue.isClosed ? queue.enter('normal') : undefined),
+      ...(drainTimeout === undefined ? {} : { drainTimeout }),
+    });
+    const connection = await RawConnection.open(server.url);
+    return {
+      server,
+      queue,
+      clock,
+      connection,
+      async waitFor(length: number) {
+        while (queue.length !== length) await waitForTurns();
+      },
+      async send(body = operation) {
+        connection.send({ headers, body });
+        while (queue.length === 0) await waitForTurns();
+      },
+      letContinue() {
+        executionQueue.length = 0;
+        queue.onExecutionLeft();
+      },
+      async [Symbol.asyncDispose]() {
+        await connection[Symbol.asyncDispose]();
+        await server.close();
+      },
+    };
+  }
+
+  test('is read and executed when executions have started', async () => {
+    await using full = await startFullServer();
+    // Larger than what node:http reads in advance.
+    await full.send(JSON.stringify({ query: `{ greeting }${' '.repeat(300_000)}` }));
+    expect(full.server.receivedOperations).toEqual([]);
+    full.letContinue();
+    const { status, body } = await full.connection.readResponse();
+    expect([status, body]).toEqual([200, '{"data":{"greeting":"hello"}}']);
+    full.connection.send({ headers, body: operation });
+    expect((await full.connection.readResponse()).status).toBe(200);
+  });
+
+  test('is forgotten when its client disconnects', async () => {
+    await using full = await startFullServer();
+    await full.send();
+    full.connection.socket.destroy();
+    await full.waitFor(0);
+    full.letContinue();
+    await waitForTurns(3);
+    expect(full.server.receivedOperations).toEqual([]);
+    expect(full.server.logLines).toEqual([]);
+  });
+
+  test('fails with OVERLOADED after a long wait, and its connection serves the next one', async () => {
+    await using full = await startFullServer();
+    await full.send();
+    full.clock.now = 1_001;
+    full.letContinue();
+    const { status, headers: received, body } = await full.connection.readResponse();
+    expect([status, received.get('retry-after')]).toEqual([503, '1']);
+    expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'OVERLOADED' } }] });
+    full.connection.send({ headers, body: operation });
+    expect((await full.connection.readResponse()).status).toBe(200);
+  });
+
+  test('fails when the gateway shuts down', async () => {
+    await using full = await startFullServer(1);
+    await full.send();
+    const closed = full.server.close();
+    const { status, body } = await full.connection.readResponse();
+    expect(status).toBe(503);
+    expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'SHUTTING_DOWN' } }] });
+    await closed;
+  });
+});
