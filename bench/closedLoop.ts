@@ -3,7 +3,7 @@ import { HttpConnection, requestBytes } from './httpConnection.ts';
 import { startInstructionCount } from './instructionCount.ts';
 import { MultipartReader, mergedData, type Payload } from './multipart.ts';
 import { percentile } from './percentile.ts';
-import { busyMs, treeCpuMs, treePeakRssMib } from './processTree.ts';
+import { busyMs, treeCpuMs, treePeakRssMib, treeRssMib } from './processTree.ts';
 
 /** Each connection sends its next request when the response to its last one is complete. */
 export interface ClosedLoopJob {
@@ -17,6 +17,8 @@ export interface ClosedLoopJob {
   readonly incremental?: boolean;
   /** Whether each request has an `authorization` of its own. */
   readonly identities?: boolean;
+  /** Requests have this many different texts, in turn: a number in place of each `operationNumber` in `query`. */
+  readonly operations?: number;
   readonly connections: number;
   /** Further connections, open during the second third of the measured time only. */
   readonly burstConnections?: number;
@@ -41,6 +43,8 @@ export interface ClosedLoopResult {
   readonly instructionsPerRequest?: number;
   readonly subgraphRequestsPerRequest: number;
   readonly peakRssMib: number;
+  /** At the end of the measured time. Earlier results do not have it. */
+  readonly rssMib?: number;
   /** The time that other processes took on the target's core, in percent. Above a few percent, the round says little.
    *  Absent if the target is not pinned to a core. */
   readonly foreignLoadPercent?: number;
@@ -58,23 +62,34 @@ const maxReportedAnswerChars = 1000;
 
 const placeholder = '{identity}';
 
+/** As many digits as a number in its place has, so that all bodies have the same length. */
+export const operationNumber = '000000';
+
 /** The bytes of one request after the other. */
 class Requests {
   readonly #bytes: Buffer;
   readonly #parts: readonly string[] | undefined;
+  readonly #operations: number | undefined;
   #count = 0;
 
-  constructor({ url, query, variables, incremental = false, identities = false }: ClosedLoopJob) {
+  constructor({ url, query, variables, incremental = false, identities = false, operations }: ClosedLoopJob) {
     const accept = incremental ? 'multipart/mixed; deferSpec=20220824' : 'application/json';
     const headers = identities ? { accept, authorization: `Bearer ${placeholder}` } : { accept };
     this.#bytes = requestBytes({ url, query, ...(variables === undefined ? {} : { variables }), headers });
-    this.#parts = identities ? this.#bytes.toString().split(placeholder) : undefined;
+    this.#operations = operations;
+    const replaced = identities ? placeholder : operationNumber;
+    const hasParts = identities || operations !== undefined;
+    this.#parts = hasParts ? this.#bytes.toString().split(replaced) : undefined;
   }
 
   next(): Buffer {
     if (this.#parts === undefined) return this.#bytes;
     this.#count++;
-    return Buffer.from(this.#parts.join(`client-${this.#count}`));
+    const value =
+      this.#operations === undefined
+        ? `client-${this.#count}`
+        : String(this.#count % this.#operations).padStart(operationNumber.length, '0');
+    return Buffer.from(this.#parts.join(value));
   }
 }
 
@@ -172,6 +187,7 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
         : { instructionsPerRequest: instructionCount / latencies.length }),
       subgraphRequestsPerRequest: subgraphCount / latencies.length,
       peakRssMib: treePeakRssMib(job.targetPid),
+      rssMib: treeRssMib(job.targetPid),
       ...(job.targetCore === undefined
         ? {}
         : { foreignLoadPercent: Math.max(0, foreignMs / (seconds * 10)) }),

@@ -1,3 +1,4 @@
+import { operationNumber } from './closedLoop.ts';
 import { type OperationName, operationText, withoutDefer } from './operations.ts';
 import { referenceAnswer } from './reference.ts';
 import { wideOperation } from './subgraphs/wide.ts';
@@ -36,6 +37,8 @@ export interface ThroughputScenario extends ScenarioBase {
   readonly burstConnections?: number;
   /** Whether each request has an `authorization` of its own, which must reach the subgraphs. */
   readonly identities?: boolean;
+  /** The number of different texts of the operation, in turn. */
+  readonly operations?: number;
   /** The time that every response of a subgraph takes. */
   readonly subgraphLatencyMs?: number;
   /** The number of subgraphs of the graph in `subgraphs/wide.ts`, instead of the usual four. */
@@ -131,6 +134,13 @@ export const scenarios: readonly Scenario[] = [
   ...[10, 100, 1000, 5000].map((connections) =>
     throughput(`growth-clients-${connections}`, 'small', [floorMerged, tributary], { connections }),
   ),
+  throughput('operations-5000', 'small', [tributary], {
+    operations: 5000,
+    operation: () => {
+      const { query, expected } = operation('small');
+      return { query: query.replace('query Small', `query Small${operationNumber}`), expected };
+    },
+  }),
   ...[1, 2].map((workers) =>
     throughput(`growth-workers-${workers}`, 'big', [{ ...tributaryWithWorkers(workers), name: 'tributary' }]),
   ),

@@ -82,6 +82,7 @@ export async function measureThroughput(
           url,
           ...requestOf(target),
           ...(scenario.identities ? { identities: true } : {}),
+          ...(scenario.operations === undefined ? {} : { operations: scenario.operations }),
           connections: scenario.connections,
           ...(scenario.burstConnections === undefined ? {} : { burstConnections: scenario.burstConnections }),
           warmUpMs: round === 0 ? options.firstWarmUpSeconds * 1000 : laterWarmUpMs,
@@ -92,7 +93,7 @@ export async function measureThroughput(
         });
         rounds.get(target)?.push(result);
         log(
-          `${scenario.name} round ${round + 1} ${target.name}: ${result.cpuMsPerRequest.toFixed(3)} CPU ms`,
+          `${scenario.name} round ${round + 1} ${target.name}: ${result.cpuMsPerRequest.toFixed(3)} CPU ms, ${result.rssMib?.toFixed(0)} MiB`,
         );
       } catch (error) {
         failures.set(target, messageOf(error));
