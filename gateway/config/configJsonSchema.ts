@@ -16,8 +16,16 @@ export interface ConfigJsonSchema {
   readonly pattern?: string;
 }
 
+let configJsonSchema: ConfigJsonSchema | undefined;
+
 /** The JSON Schema of a configuration file, for editors. */
 export function createConfigJsonSchema(): ConfigJsonSchema {
+  // Each problem of a configuration looks up the schema of its option.
+  configJsonSchema ??= convertSchema();
+  return configJsonSchema;
+}
+
+function convertSchema(): ConfigJsonSchema {
   // Scalars are parsed by functions, which JSON Schema cannot represent. Each scalar provides its own JSON Schema.
   const schema = z.toJSONSchema(gatewaySchema, { io: 'input', unrepresentable: 'any' });
   return { ...(schema as ConfigJsonSchema) };
