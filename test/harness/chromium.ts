@@ -5,7 +5,14 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 
 const runFile = promisify(execFile);
-const executableNames = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+/** The headless shell first: the same engine in a smaller program, which takes a fifth less CPU time. */
+const executableNames = [
+  'chromium-headless-shell',
+  'chromium',
+  'chromium-browser',
+  'google-chrome',
+  'google-chrome-stable',
+];
 
 /** The path of a Chromium for playwright-core's `executablePath`: that of `CHROMIUM_PATH`, one on the path, or
  *  Debian's, which is installed when running as root. A test that needs a browser never skips itself. @throws {Error}
@@ -21,11 +28,13 @@ export async function findChromium(): Promise<string> {
   const advice =
     'This test needs Chromium. Set CHROMIUM_PATH, or put it on the path (Debian: apt-get install chromium).';
   if (process.getuid?.() !== 0) throw new Error(advice);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const runApt = (...args: string[]) => runFile('apt-get', args, { env, maxBuffer: 64 * 1024 * 1024 });
   try {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    await runFile('apt-get', ['update'], { env });
-    const install = ['install', '--yes', '--no-install-recommends', 'chromium'];
-    await runFile('apt-get', install, { env, maxBuffer: 64 * 1024 * 1024 });
+    await runApt('update');
+    const install = ['install', '--yes', '--no-install-recommends'];
+    // Older releases of Debian have no package of the headless shell.
+    await runApt(...install, 'chromium-headless-shell').catch(() => runApt(...install, 'chromium'));
   } catch (cause) {
     throw new Error(advice, { cause });
   }
