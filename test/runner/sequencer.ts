@@ -11,6 +11,7 @@ type Tests = Parameters<InstanceType<typeof TestSequencer.default>['sort']>[0];
  *  and among them those that wait beside those that compute, so that no processor is idle. A missing suite only costs
  *  time. */
 const first = [
+  'differential/graphOperations.test.ts',
   'e2e/cli.test.ts',
   'unit/contracts/golden/golden.test.ts',
   'e2e/redisStream.test.ts',
@@ -21,12 +22,9 @@ const first = [
   'unit/planning/workerPlanner.test.ts',
   'e2e/enrichmentRedis.test.ts',
   'e2e/package.test.ts',
-  'differential/generatedGraphOperations.test.ts',
   'e2e/enrichmentAdaptiveMode.test.ts',
   'e2e/contracts.test.ts',
-  'differential/apollo.test.ts',
   'e2e/enrichmentReclaim.test.ts',
-  'differential/enrichments.test.ts',
   'e2e/demo.test.ts',
   'e2e/cacheRedis.test.ts',
   'e2e/redisFailures.test.ts',
