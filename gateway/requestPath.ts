@@ -63,14 +63,14 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     ...queueOptions,
     timers: context.timers,
     readUtilization: createUtilizationReader(),
-    onLeave: () => admissionQueue.onExecutionLeft(),
   });
-  const admissionQueue: AdmissionQueue = new AdmissionQueue({
+  const admissionQueue = new AdmissionQueue({
     ...queueOptions,
     executionQueue,
     now: () => context.timers.now(),
     inNextTurn: setImmediate,
   });
+  executionQueue.onWaitEnd(() => admissionQueue.onWaitEnd());
   registerExecutionQueueMetrics(metrics.registry, () => executionQueue.length + admissionQueue.length);
   const traffic = createTrafficControl({
     ...context,

@@ -1,5 +1,4 @@
-import type { ExecutionQueue } from '../execution/executionQueue.ts';
-import { overloadedError } from '../execution/executionQueue.ts';
+import { type ExecutionQueue, overloadedError } from '../execution/executionQueue.ts';
 import type { CallLimits } from '../subgraphs/policies/callLimits.ts';
 import { callRankOf, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import { CallQueue, type DropReason, type QueuedCall } from '../subgraphs/policies/callQueue.ts';
@@ -78,7 +77,7 @@ export class AdmissionQueue {
   }
 
   /** An execution that has waited has started, or has ended without. */
-  onExecutionLeft(): void {
+  onWaitEnd(): void {
     if (this.#queue.length > 0) this.#queue.limits = this.#limits;
   }
 

@@ -26,8 +26,6 @@ interface ExecutionQueueOptions {
   readUtilization(): number;
   /** A request fails because it waited for too long. */
   onDrop(priority: RequestPriority): void;
-  /** One that has waited has started, or waits no longer. */
-  onLeave?(): void;
 }
 
 /** Limits how many operations are executed at the same time, but only while the event loop is saturated: then more of them
@@ -43,6 +41,7 @@ export class ExecutionQueue {
   readonly #waiting = new TransientSet<WaitingExecution>();
   #cancelTimer: CancelTimer | undefined;
   #limit = minLimit;
+  #waitListener: (() => void) | undefined;
 
   constructor(options: ExecutionQueueOptions) {
     this.#options = options;
@@ -65,6 +64,11 @@ export class ExecutionQueue {
   /** Whether requests of normal priority have waited for so long that some of them fail. */
   get isOverloaded(): boolean {
     return this.#queue.isOverloaded(callRankOf('primary', 'normal'));
+  }
+
+  /** Calls the one listener whenever an execution that has waited has started, or waits no longer. */
+  onWaitEnd(listener: () => void): void {
+    this.#waitListener = listener;
   }
 
   /** An execution wants to start: at once if this returns `undefined`, otherwise when the promise resolves. It has to
@@ -98,7 +102,7 @@ export class ExecutionQueue {
       signal,
       onLeave: (left) => {
         this.#waiting.delete(left);
-        this.#options.onLeave?.();
+        this.#waitListener?.();
       },
       onDrop: this.#options.onDrop,
       removeFromQueue: (left) => this.#queue.remove(left),

@@ -30,7 +30,7 @@ function createQueue() {
     },
     async setWaitingExecutions(count: number) {
       executionQueue.length = count;
-      queue.onExecutionLeft();
+      queue.onWaitEnd();
       await settle();
     },
     async nextTurn() {

@@ -62,7 +62,7 @@ describe('while many executions wait, a request', () => {
       },
       letContinue() {
         executionQueue.length = 0;
-        queue.onExecutionLeft();
+        queue.onWaitEnd();
       },
       async [Symbol.asyncDispose]() {
         await connection[Symbol.asyncDispose]();
