@@ -3,6 +3,7 @@ import { type FetchCall, toFetchResult } from '../../../gateway/execution/fetchC
 import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
 import type { FetchSender } from '../../../gateway/execution/fetchSender.ts';
 import { createFetchCall, createRequestContext, rootFetch, shapeOf } from '../../harness/fetchNodes.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const response = {
   data: undefined,
@@ -57,6 +58,28 @@ test('an equal root fetch of another delivery group is sent by itself, one of th
   );
   await Promise.all(calls.map((call) => new Promise((resolve) => scheduler.load(call, resolve))));
   expect(sent).toEqual([0, 1]);
+});
+
+test('entity fetches of one subgraph and delivery group are sent together, and each of their steps hears of the end', async () => {
+  const calls = [0, 0, 1].map((group, index) => ({ ...createFetchCall([`${index}`]), group }));
+  const sent: number[][] = [];
+  const sender = senderAtHand([]);
+  const scheduler = new FetchScheduler(
+    {
+      ...sender,
+      sendEntities(request) {
+        sent.push(request.calls.map(({ group }) => group));
+        return sender.sendEntities(request);
+      },
+    },
+    createRequestContext(),
+  );
+  const settled: number[] = [];
+  for (const [index, call] of calls.entries()) scheduler.load(call, () => settled.push(index));
+  expect(settled).toEqual([]);
+  await waitForTurns();
+  expect(settled).toEqual([0, 1, 2]);
+  expect(sent.map(([group]) => group)).toEqual([0, 1]);
 });
 
 test('a fetch that cannot be sent settles with the fault', async () => {
