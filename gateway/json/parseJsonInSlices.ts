@@ -15,45 +15,16 @@ const defaultChunkBytes = 64 * 1024;
  *  @throws {SyntaxError} if the text is not JSON or is nested deeper than `maxDepth`. */
 export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): SlicedTask<unknown> {
   const { maxDepth, chunkBytes = defaultChunkBytes } = options;
-  const reader = new ChunkedJsonReader(bytes, chunkBytes);
+  const reader = new ChunkedJsonReader(bytes, chunkBytes, maxDepth);
   const { length } = bytes;
   let position = 0;
   let pauseAt = chunkBytes;
   while (position < length) {
-    const kind = characterKinds[bytes[position] as number] as number;
-    if (kind === 0) {
-      position++;
-    } else if (kind === 1) {
-      const start = position;
-      position++;
-      let cuts: number[] | undefined;
-      for (;;) {
-        const stop = Math.min(length, position + chunkBytes);
-        while (position < stop && bytes[position] !== quote) {
-          if (bytes[position] !== backslash) position++;
-          else position += bytes[position + 1] === smallU ? 6 : 2;
-        }
-        // Do not cut within a UTF-8 character.
-        while (((bytes[position] as number) & 0xc0) === 0x80) position++;
-        if (position >= length) throw new SyntaxError('Unterminated string in JSON');
-        if (bytes[position] === quote) break;
-        cuts ??= [start + 1];
-        cuts.push(position);
-        yield;
-      }
-      position++;
-      if (cuts !== undefined && reader.isValueAt(start)) {
-        cuts.push(position - 1);
-        yield* reader.takeLongString(start, cuts);
-        pauseAt = position + chunkBytes;
-      }
-    } else {
-      if (kind === 2) reader.open(position, maxDepth);
-      else if (kind === 3) reader.close(position);
-      else reader.separate(position);
-      position++;
-    }
-    if (position >= pauseAt) {
+    position = reader.scan(position, Math.min(length, pauseAt));
+    if (position < length && position < pauseAt) {
+      position = yield* reader.scanLongString(position);
+      pauseAt = position + chunkBytes;
+    } else if (position >= pauseAt) {
       reader.takeChunks(position);
       pauseAt = position + chunkBytes / 2;
       yield;
@@ -82,6 +53,10 @@ interface Container {
 class ChunkedJsonReader {
   readonly #bytes: Buffer;
   readonly #chunkBytes: number;
+  readonly #maxDepth: number;
+  /** Positions of the first quote and the first backslash after some position that was scanned. */
+  #nextQuote = -1;
+  #nextBackslash = -1;
   /** The open containers, outermost first; entries beyond `#depth` are reused later. The first one represents the whole
    *  text, as a list whose only element is the value. */
   readonly #containers: Container[] = [];
@@ -89,14 +64,82 @@ class ChunkedJsonReader {
   /** How many of the open containers are parsed in chunks. */
   #chunkedDepth = 1;
 
-  constructor(bytes: Buffer, chunkBytes: number) {
+  constructor(bytes: Buffer, chunkBytes: number, maxDepth: number) {
     this.#bytes = bytes;
     this.#chunkBytes = chunkBytes;
+    this.#maxDepth = maxDepth;
     this.#push(-1, false).value = [];
   }
 
+  /** Reads brackets and commas from `position` to `stop`. Returns where it has stopped: at `stop`, after a string that ends
+   *  beyond it, or before it at the opening quote of a string that is longer than a chunk. */
+  scan(position: number, stop: number): number {
+    const bytes = this.#bytes;
+    let at = position;
+    while (at < stop) {
+      const kind = characterKinds[bytes[at] as number] as number;
+      if (kind === 1) {
+        const end = this.#endOfString(at + 1, at + this.#chunkBytes);
+        if (bytes[end] !== quote) return at;
+        at = end;
+      } else if (kind === 2) this.#open(at);
+      else if (kind === 3) this.#close(at);
+      else if (kind === 4) this.#separate(at);
+      at++;
+    }
+    return at;
+  }
+
+  /** Scans a string that is longer than a chunk, and if it is a value, parses it. Returns the position after it.
+   *  `start`: its opening quote. */
+  *scanLongString(start: number): Generator<void, number, void> {
+    const bytes = this.#bytes;
+    const cuts = [start + 1];
+    let at = start + 1;
+    for (;;) {
+      at = this.#endOfString(at, at + this.#chunkBytes);
+      // Do not cut within a UTF-8 character.
+      while (((bytes[at] as number) & 0xc0) === 0x80) at++;
+      if (at >= bytes.length) throw new SyntaxError('Unterminated string in JSON');
+      cuts.push(at);
+      if (bytes[at] === quote) break;
+      yield;
+    }
+    if (this.#isValueAt(start)) yield* this.#takeLongString(start, cuts);
+    return at + 1;
+  }
+
+  /** Returns the position of the first quote from `position` on that no backslash escapes, or the first position from
+   *  `stop` on at which no escape sequence continues. */
+  #endOfString(position: number, stop: number): number {
+    const bytes = this.#bytes;
+    let at = position;
+    while (at < stop) {
+      // Most strings are short: a native call takes as long as some twenty steps of this loop.
+      const nativeFrom = Math.min(stop, at + shortStringBytes);
+      while (at < nativeFrom) {
+        const byte = bytes[at];
+        if (byte === quote) return at;
+        if (byte !== backslash) at++;
+        else at += bytes[at + 1] === smallU ? 6 : 2;
+      }
+      if (at >= stop) break;
+      if (this.#nextQuote < at) this.#nextQuote = this.#indexOf(quote, at);
+      if (this.#nextBackslash < at) this.#nextBackslash = this.#indexOf(backslash, at);
+      const end = Math.min(this.#nextQuote, stop);
+      if (this.#nextBackslash >= end) return end;
+      at = this.#nextBackslash;
+    }
+    return at;
+  }
+
+  #indexOf(byte: number, from: number): number {
+    const index = this.#bytes.indexOf(byte, from);
+    return index === -1 ? this.#bytes.length : index;
+  }
+
   /** Whether the string at `start` is a value, not the key of a member. */
-  isValueAt(start: number): boolean {
+  #isValueAt(start: number): boolean {
     const { isObject, unreadFrom, lastComma } = this.#containers[this.#depth - 1] as Container;
     if (!isObject) return true;
     for (let i = start - 1; i >= Math.max(unreadFrom, lastComma + 1); i--)
@@ -104,13 +147,14 @@ class ChunkedJsonReader {
     return false;
   }
 
-  open(position: number, maxDepth: number): void {
+  #open(position: number): void {
     // The first container is not part of the text.
-    if (this.#depth > maxDepth) throw new SyntaxError(`JSON nested deeper than ${maxDepth} levels`);
+    if (this.#depth > this.#maxDepth)
+      throw new SyntaxError(`JSON nested deeper than ${this.#maxDepth} levels`);
     this.#push(position, this.#bytes[position] === openBrace);
   }
 
-  close(position: number): void {
+  #close(position: number): void {
     const container = this.#containers[this.#depth - 1] as Container;
     if (this.#depth === 1 || container.isObject !== (this.#bytes[position] === closeBrace)) {
       throw new SyntaxError(`Unexpected bracket in JSON at position ${position}`);
@@ -124,7 +168,7 @@ class ChunkedJsonReader {
     parent.isAfterElement = true;
   }
 
-  separate(position: number): void {
+  #separate(position: number): void {
     const container = this.#containers[this.#depth - 1] as Container;
     if (this.#depth === 1) throw new SyntaxError(`Unexpected comma in JSON at position ${position}`);
     if (container.isAfterElement) {
@@ -147,7 +191,7 @@ class ChunkedJsonReader {
 
   /** Parses a long string value in pieces. `start`: its opening quote; `cuts`: the positions that separate the pieces, from
    *  after the opening quote to the closing one. */
-  *takeLongString(start: number, cuts: readonly number[]): SlicedTask {
+  *#takeLongString(start: number, cuts: readonly number[]): SlicedTask {
     while (this.#chunkedDepth < this.#depth) {
       this.#takeComplete(this.#containers[this.#chunkedDepth - 1] as Container);
       this.#enterNextContainer();
@@ -279,6 +323,9 @@ class ChunkedJsonReader {
 function isWhitespace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
+
+/** From this length on, `indexOf` is faster than a loop. */
+const shortStringBytes = 24;
 
 const quote = 0x22;
 const backslash = 0x5c;
