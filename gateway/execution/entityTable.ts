@@ -96,7 +96,7 @@ export class EntitySlot {
 
   release(compositeKeys: readonly string[]): void {
     if (compositeKeys.length > 0) {
-      this.forEachTarget((object) => {
+      this.forEachTarget((_slot, object) => {
         for (const key of compositeKeys) object[key] = undefined;
       });
     }
@@ -107,12 +107,13 @@ export class EntitySlot {
     this.#otherStepTargets = undefined;
   }
 
-  forEachTarget(visit: (object: ResponseObject, step: FetchStep) => void): void {
-    visit(this.object, this.step);
+  /** `visit` gets the slot, so that one function serves many of them. */
+  forEachTarget(visit: (slot: EntitySlot, object: ResponseObject, step: FetchStep) => void): void {
+    visit(this, this.object, this.step);
     if (this.#sameStepTargets !== undefined)
-      for (const object of this.#sameStepTargets) visit(object, this.step);
+      for (const object of this.#sameStepTargets) visit(this, object, this.step);
     if (this.#otherStepTargets !== undefined)
-      for (const { object, step } of this.#otherStepTargets) visit(object, step);
+      for (const { object, step } of this.#otherStepTargets) visit(this, object, step);
   }
 }
 

@@ -140,7 +140,7 @@ export class ExecutionDiagnostics {
       const diagnostics = own === undefined ? ofFetch : ofFetch.length === 0 ? own : [...ofFetch, ...own];
       if (diagnostics.length === 0) continue;
       slot.diagnostics = diagnostics;
-      slot.forEachTarget((object, step) => {
+      slot.forEachTarget((_slot, object, step) => {
         const targets = byStep.get(step);
         if (targets === undefined) byStep.set(step, [{ object, diagnostics }]);
         else targets.push({ object, diagnostics });

@@ -95,15 +95,18 @@ function createFlatRepresentation(
 ): TypeRepresentation {
   const fields = [...namesByKey.keys()];
   const [lookupField = '__typename', ...rest] = fields;
-  const prefixes = [...namesByKey.values()].map((name) => `,${JSON.stringify(name)}:`);
   const start = `{"__typename":${JSON.stringify(typename)}`;
-  const captured = { sameValue, comparable, valueText, start, prefixes };
+  const names = [...namesByKey.values()].map((name) => `,${JSON.stringify(name)}:`);
+  // One piece of text less for each representation.
+  const prefixes = names.map((name, i) => (i === 0 ? start + name : name));
+  const end = names.length === 0 ? `${start}}` : '}';
+  const captured = { sameValue, comparable, valueText, end, prefixes };
 
   const isSame = rest.map((name) => `sameValue(first.${name}, second.${name})`);
   const reads = fields.map(
     (name, i) => `const v${i} = object.${name};\nif (v${i} === undefined) return undefined;`,
   );
-  const parts = fields.map((_, i) => ` + prefixes[${i}] + valueText(v${i})`);
+  const parts = fields.map((_, i) => `prefixes[${i}] + valueText(v${i}) + `);
   return {
     typename,
     lookupKey:
@@ -124,13 +127,13 @@ function createFlatRepresentation(
       generateFunction<TypeRepresentation['serialize']>(
         'serializeRepresentation',
         ['object'],
-        `${reads.join('\n')}\nreturn start${parts.join('')} + '}';`,
+        `${reads.join('\n')}\nreturn ${parts.join('')}end;`,
         captured,
       ) ??
       ((object) => {
         const values = fields.map((name) => object[name]);
         if (values.includes(undefined)) return undefined;
-        return `${start}${values.map((value, i) => `${prefixes[i]}${valueText(value)}`).join('')}}`;
+        return `${values.map((value, i) => `${prefixes[i]}${valueText(value)}`).join('')}${end}`;
       }),
   };
 }

@@ -280,6 +280,10 @@ export class StepRunner {
     // A slot counts as settled when its errors are recorded: steps that meet the entity earlier wait for them.
     const isClean = result.errors.length === 0 && result.stale === undefined;
     let untilPause = targetsPerSlice;
+    const mergeTarget = (slot: EntitySlot, object: ResponseObject, owner: FetchStep): void => {
+      untilPause--;
+      this.#merge(owner, slot, object);
+    };
     for (let i = 0; i < slots.length; i++) {
       if (untilPause <= 0) {
         untilPause = targetsPerSlice;
@@ -299,10 +303,7 @@ export class StepRunner {
       applyRewrites(step.shape.outputRewrites, entity, slot.typename, conditions);
       slot.entity = entity;
       slot.isSettled = isClean;
-      slot.forEachTarget((object, owner) => {
-        untilPause--;
-        this.#merge(owner, slot, object);
-      });
+      slot.forEachTarget(mergeTarget);
     }
     for (const [index, staleness] of result.stale ?? []) {
       const slot = slots[Number(index)];
