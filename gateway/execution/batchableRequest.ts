@@ -1,3 +1,4 @@
+import { TextKey } from '../sharing/textMap.ts';
 import { deadlineExceededError } from '../subgraphs/callErrors.ts';
 import { type CallPriority, mostUrgent, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { FetchSpan } from '../telemetry/fetchSpan.ts';
@@ -28,21 +29,16 @@ export class BatchableRequest {
     this.#onDone = request.onDone;
   }
 
-  /** Everything that may change the response, except the representations. */
-  batchKey(): string {
+  /** Everything that may change the response of a request with this fused shape, except the representations. */
+  batchKey(): TextKey {
     const { subgraph } = this.fused;
-    const ids = this.calls.map((call) => call.shape.id).join(' ');
     const variables = this.calls.map((call, n) =>
       serializeVariables(call, (name) => this.fused.variableNameOf(n, name)),
     );
-    return JSON.stringify([
-      subgraph,
-      sharingKeyFor(this.requestContext, subgraph),
+    return new TextKey(
+      JSON.stringify([sharingKeyFor(this.requestContext, subgraph), this.isDeferred, variables]),
       this.requestContext.headersFor(subgraph).key,
-      this.isDeferred,
-      ids,
-      variables,
-    ]);
+    );
   }
 
   get span(): FetchSpan | undefined {

@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import { TransientMap } from '../sharing/transientMap.ts';
+import { TextMap } from '../sharing/textMap.ts';
 import {
   type CallPriority,
   mostUrgent,
@@ -31,7 +31,8 @@ export class EntityFetchBatcher {
   readonly #client: SubgraphClient;
   readonly #options: EntityFetchBatcherOptions;
   readonly #fusedShapes = new Map<string, FusedShape>();
-  readonly #loaders = new TransientMap<string, DataLoader<BatchableRequest, undefined, BatchableRequest>>();
+  /** By subgraph. */
+  readonly #loaders = new Map<string, DataLoader<BatchableRequest, undefined>>();
   /** By subgraph. */
   readonly #batchSizes = new Map<string, AdaptiveBatchSize>();
 
@@ -46,23 +47,35 @@ export class EntityFetchBatcher {
       void this.#sendBatch([pending]);
       return () => pending.cancel();
     }
-    const key = pending.batchKey();
-    let loader = this.#loaders.get(key);
+    void this.#loaderOf(pending.fused.subgraph).load(pending);
+    return () => pending.cancel();
+  }
+
+  #loaderOf(subgraph: string): DataLoader<BatchableRequest, undefined> {
+    let loader = this.#loaders.get(subgraph);
     if (loader === undefined) {
-      const created: DataLoader<BatchableRequest, undefined, BatchableRequest> = new DataLoader(
+      loader = new DataLoader<BatchableRequest, undefined>(
         async (requests) => {
-          this.#loaders.delete(key);
-          await Promise.all(this.#splitIntoBatches(requests).map((part) => this.#sendBatch(part)));
+          this.#sendTogether(requests);
           return requests.map(() => undefined);
         },
         // Batches the requests of one turn of the event loop, and delays none of them further.
         { cache: false, batchScheduleFn: (callback) => setImmediate(callback) },
       );
-      loader = created;
-      this.#loaders.set(key, loader);
+      this.#loaders.set(subgraph, loader);
     }
-    void loader.load(pending);
-    return () => pending.cancel();
+    return loader;
+  }
+
+  /** Sends requests to one subgraph, those with equal batch keys in one HTTP request. */
+  #sendTogether(requests: readonly BatchableRequest[]): void {
+    if (requests.length === 1) {
+      void this.#sendBatch(requests);
+      return;
+    }
+    for (const sameShape of Map.groupBy(requests, ({ fused }) => fused).values())
+      for (const group of groupByBatchKey(sameShape))
+        for (const part of this.#splitIntoBatches(group)) void this.#sendBatch(part);
   }
 
   /** Splits requests into batches that the subgraph answers in time. */
@@ -220,6 +233,24 @@ export class EntityFetchBatcher {
 /** Which fetches are ready together depends on timing, so that there may be many combinations. Beyond this number all are
  *  dropped. */
 const maxFusedShapes = 1000;
+
+function groupByBatchKey(requests: readonly BatchableRequest[]): readonly (readonly BatchableRequest[])[] {
+  if (requests.length === 1) return [requests];
+  const groups: BatchableRequest[][] = [];
+  const byKey = new TextMap<BatchableRequest[]>();
+  for (const request of requests) {
+    const key = request.batchKey();
+    const group = byKey.get(key);
+    if (group !== undefined) {
+      group.push(request);
+      continue;
+    }
+    const first = [request];
+    byKey.set(key, first);
+    groups.push(first);
+  }
+  return groups;
+}
 
 function isCancelled(request: BatchableRequest): boolean {
   return request.isCancelled;

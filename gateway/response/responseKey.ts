@@ -1,6 +1,7 @@
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import { TextKey } from '../sharing/textMap.ts';
 
 /** Equal for two requests of one prepared operation exactly if everything is equal that may change the response: format,
  *  identity, what subgraphs get, and variables. `undefined` for a request that must not share its response: mutations,
@@ -9,14 +10,17 @@ export function responseKeyOf(
   operation: PreparedOperation,
   { incrementalFormat, variables, trace }: OperationRequest,
   context: RequestContext,
-): string | undefined {
+): TextKey | undefined {
   const { kind, program, enrichments } = operation;
   const { preferences, respondedHeaders } = context;
   if (kind !== 'query' || enrichments.length > 0 || program.steps.length === 0) return undefined;
   if (trace !== undefined || respondedHeaders !== undefined) return undefined;
   try {
     const partition = partitionKeyOf(operation, context);
-    return `${incrementalFormat} ${preferences.priority} ${partition}${JSON.stringify(variables)}`;
+    return new TextKey(
+      `${incrementalFormat} ${preferences.priority} ${partition}`,
+      JSON.stringify(variables),
+    );
   } catch {
     // A header that no subgraph may get, or variables that are nested too deeply. The fetch reports it.
     return undefined;

@@ -4,6 +4,7 @@ import type { ExecutionObserver } from '../execution/executionObserver.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { type Flight, type Leader, SingleFlight } from '../sharing/singleFlight.ts';
+import { type TextKey, TextMap } from '../sharing/textMap.ts';
 import type { IncrementalOutcome, SingleOutcome } from './executionOutcome.ts';
 import { SharedPayloads } from './sharedPayloads.ts';
 
@@ -18,7 +19,7 @@ export interface StartedResponse {
 /** A request that may share its response. */
 interface ShareableRequest {
   /** See `responseKeyOf`. */
-  readonly key: string;
+  readonly key: TextKey;
   readonly operation: PreparedOperation;
   readonly request: OperationRequest;
   /** Milliseconds on `performance.now()`'s clock. */
@@ -33,7 +34,7 @@ interface ShareableRequest {
  *  keeps its own deadline, and leaves the response to the others when its client disconnects. A request joins only as long
  *  as no fetch has ended: so it gets no older data than by sharing the fetches alone. */
 export class SharedResponses {
-  readonly #flights = new WeakMap<PreparedOperation, SingleFlight<Waiter>>();
+  readonly #flights = new WeakMap<PreparedOperation, SingleFlight<Waiter, TextKey>>();
   #joinCount = 0;
 
   /** How many requests got the response of another one. */
@@ -57,10 +58,10 @@ export class SharedResponses {
     return new SharedResponse(flights, shareable).outcome;
   }
 
-  #flightsOf(operation: PreparedOperation): SingleFlight<Waiter> {
+  #flightsOf(operation: PreparedOperation): SingleFlight<Waiter, TextKey> {
     let flights = this.#flights.get(operation);
     if (flights === undefined) {
-      flights = new SingleFlight();
+      flights = new SingleFlight(new TextMap());
       this.#flights.set(operation, flights);
     }
     return flights;
@@ -77,9 +78,9 @@ class Waiter {
   observer: ExecutionObserver | undefined;
   readonly #signal: AbortSignal;
   readonly #settled = Promise.withResolvers<Outcome | undefined>();
-  readonly #flight: Flight<Waiter>;
+  readonly #flight: Flight<Waiter, TextKey>;
 
-  constructor({ request, deadline }: ShareableRequest, flight: Flight<Waiter>) {
+  constructor({ request, deadline }: ShareableRequest, flight: Flight<Waiter, TextKey>) {
     this.#signal = request.signal;
     this.deadline = deadline;
     this.#flight = flight;
@@ -121,11 +122,11 @@ class Waiter {
 class SharedResponse implements Leader<Waiter> {
   readonly outcome: Promise<Outcome>;
   readonly #controller = new AbortController();
-  readonly #flight: Flight<Waiter>;
+  readonly #flight: Flight<Waiter, TextKey>;
   readonly #started: StartedResponse;
   readonly #deadline: number;
 
-  constructor(flights: SingleFlight<Waiter>, shareable: ShareableRequest) {
+  constructor(flights: SingleFlight<Waiter, TextKey>, shareable: ShareableRequest) {
     this.#deadline = shareable.deadline;
     this.#flight = flights.tryLead(shareable.key, this) ?? flights.leadAlone(this);
     const waiter = new Waiter(shareable, this.#flight);

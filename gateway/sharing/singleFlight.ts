@@ -9,19 +9,23 @@ export interface Leader<Joiner> {
   readonly isOpen?: boolean;
 }
 
+/** The flights that are under way, by key. */
+interface FlightMap<Joiner, Key> {
+  readonly size: number;
+  get(key: Key): Flight<Joiner, Key> | undefined;
+  set(key: Key, flight: Flight<Joiner, Key>): void;
+  delete(key: Key): void;
+}
+
 /** Work that is under way once, and the joiners that wait for its outcome. */
-export class Flight<Joiner> {
+export class Flight<Joiner, Key = string> {
   /** A list, because most flights have one joiner. */
   #joiners: Joiner[] = [];
   readonly #leader: Leader<Joiner>;
-  readonly #key: string | undefined;
-  readonly #flights: TransientMap<string, Flight<Joiner>>;
+  readonly #key: Key | undefined;
+  readonly #flights: FlightMap<Joiner, Key>;
 
-  constructor(
-    leader: Leader<Joiner>,
-    key: string | undefined,
-    flights: TransientMap<string, Flight<Joiner>>,
-  ) {
+  constructor(leader: Leader<Joiner>, key: Key | undefined, flights: FlightMap<Joiner, Key>) {
     this.#leader = leader;
     this.#key = key;
     this.#flights = flights;
@@ -74,11 +78,16 @@ export class Flight<Joiner> {
 
 /** Single flight: of equal work, only one runs at a time. The first caller with a key leads the flight and does the
  *  work, later callers join it. What an outcome is, and how joiners get it, is up to the leader. */
-export class SingleFlight<Joiner> {
-  readonly #flights = new TransientMap<string, Flight<Joiner>>();
+export class SingleFlight<Joiner, Key = string> {
+  readonly #flights: FlightMap<Joiner, Key>;
+
+  /** `flights`: an empty map. */
+  constructor(flights: FlightMap<Joiner, Key> = new TransientMap()) {
+    this.#flights = flights;
+  }
 
   /** Starts a flight. `undefined` if one with this key is under way that callers can join. */
-  tryLead(key: string, leader: Leader<Joiner>): Flight<Joiner> | undefined {
+  tryLead(key: Key, leader: Leader<Joiner>): Flight<Joiner, Key> | undefined {
     if (this.find(key) !== undefined) return undefined;
     const flight = new Flight(leader, key, this.#flights);
     this.#flights.set(key, flight);
@@ -86,12 +95,12 @@ export class SingleFlight<Joiner> {
   }
 
   /** Starts a flight that no later caller can join. */
-  leadAlone(leader: Leader<Joiner>): Flight<Joiner> {
+  leadAlone(leader: Leader<Joiner>): Flight<Joiner, Key> {
     return new Flight(leader, undefined, this.#flights);
   }
 
   /** The flight under way with this key that callers can join. */
-  find(key: string): Flight<Joiner> | undefined {
+  find(key: Key): Flight<Joiner, Key> | undefined {
     const flight = this.#flights.get(key);
     return flight?.isOpen === true ? flight : undefined;
   }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { GatewayError } from '../errors.ts';
+import { TextKey } from '../sharing/textMap.ts';
 import { unreachableError } from './callErrors.ts';
 import type { CallHooks } from './callHooks.ts';
 import { HttpCall } from './httpCall.ts';
@@ -278,8 +279,11 @@ class HttpSubgraphClient {
 const maxSharedBodyLength = 1024 * 1024;
 
 /** Equal for calls that may share one response. With its length before each part, the key is unambiguous. */
-function callKey({ subgraph, headers: { key }, sharingKey, body }: SubgraphRequest, url: string): string {
-  return `${subgraph.length}:${subgraph}${url.length}:${url}${sharingKey.length}:${sharingKey}${key.length}:${key}${body}`;
+function callKey({ subgraph, headers: { key }, sharingKey, body }: SubgraphRequest, url: string): TextKey {
+  return new TextKey(
+    `${subgraph.length}:${subgraph}${url.length}:${url}${sharingKey.length}:${sharingKey}${key}`,
+    body,
+  );
 }
 
 function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, remainingMs: number): string[] {

@@ -1,5 +1,6 @@
 import type { GatewayError } from '../../errors.ts';
 import { type Flight, SingleFlight } from '../../sharing/singleFlight.ts';
+import { type TextKey, TextMap } from '../../sharing/textMap.ts';
 import { TransientSet } from '../../sharing/transientSet.ts';
 import { circuitOpenError, deadlineExceededError } from '../callErrors.ts';
 import type { CancelSubgraphCall, SubgraphReceiver } from '../subgraphClient.ts';
@@ -15,7 +16,7 @@ import {
 
 interface InFlightCallRequest<C extends Call> extends CallRequest<C> {
   /** Calls with equal keys may share one response; `undefined` shares none. */
-  readonly key: string | undefined;
+  readonly key: TextKey | undefined;
   readonly deadline: number;
   readonly raisablePriorities: Waiter['raisablePriorities'];
   readonly receiver: SubgraphReceiver;
@@ -25,7 +26,7 @@ interface InFlightCallRequest<C extends Call> extends CallRequest<C> {
  *  been read. Each waiter keeps its own deadline. */
 export class InFlightCalls<C extends Call> {
   readonly #options: SharedCallOptions<C>;
-  readonly #singleFlight = new SingleFlight<Waiter>();
+  readonly #singleFlight = new SingleFlight<Waiter, TextKey>(new TextMap());
   readonly #calls = new TransientSet<SharedCall<C>>();
 
   constructor(options: SharedCallOptions<C>) {
@@ -72,7 +73,7 @@ export class InFlightCalls<C extends Call> {
   };
 }
 
-function cancel(flight: Flight<Waiter>, waiter: Waiter): void {
+function cancel(flight: Flight<Waiter, TextKey>, waiter: Waiter): void {
   waiter.receiver = undefined;
   flight.leave(waiter);
 }

@@ -1,5 +1,6 @@
 import type { GatewayError } from '../../errors.ts';
 import type { Flight, Leader } from '../../sharing/singleFlight.ts';
+import type { TextKey } from '../../sharing/textMap.ts';
 import type { FetchSpan } from '../../telemetry/fetchSpan.ts';
 import {
   attemptTimeoutError,
@@ -122,7 +123,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   #previous: C | undefined;
   /** Attempts that were sent so far, without hedges. */
   #attemptCount = 0;
-  #flight: Flight<Waiter> | undefined;
+  #flight: Flight<Waiter, TextKey> | undefined;
   #receiverCount = 0;
   #timerDueAt = Number.POSITIVE_INFINITY;
   #stopTimer: (() => void) | undefined;
@@ -164,7 +165,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     return this.#flight?.joiners ?? noWaiters;
   }
 
-  start(flight: Flight<Waiter>, waiter: Waiter): void {
+  start(flight: Flight<Waiter, TextKey>, waiter: Waiter): void {
     this.#flight = flight;
     flight.add(waiter);
     this.#receiverCount = 1;

@@ -9,6 +9,7 @@ import {
   type SingleOutcome,
 } from '../../../gateway/response/executionOutcome.ts';
 import { SharedResponses } from '../../../gateway/response/sharedResponses.ts';
+import { TextKey } from '../../../gateway/sharing/textMap.ts';
 
 type Outcome = SingleOutcome | IncrementalOutcome;
 
@@ -42,7 +43,7 @@ function createSharing() {
   const send = ({ key = 'key', deadline = 1_000, observer }: SendOptions = {}) => {
     const leaving = new AbortController();
     const response = responses.respond({
-      key,
+      key: new TextKey('', key),
       operation,
       request: { signal: leaving.signal } as OperationRequest,
       deadline,

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
+import { TextKey, TextMap } from '../../../gateway/sharing/textMap.ts';
 import { TransientMap } from '../../../gateway/sharing/transientMap.ts';
 import { TransientSet } from '../../../gateway/sharing/transientSet.ts';
 
@@ -68,11 +69,44 @@ describe('collections of objects that live for a moment', () => {
     expect([[...map.keys()], [...map.values()]]).toEqual([[...model.keys()], [...model.values()]]);
   });
 
+  test('a text map has the entries that were set and not deleted, also those with equal hashes', () => {
+    const map = new TextMap<number>();
+    const model = new Map<string, number>();
+    // Only the beginning and the end of a long text are hashed.
+    const texts = ['', 'short', ...[1, 2, 3, 4].map((n) => 'x'.repeat(600) + n + 'y'.repeat(600))];
+    for (let n = 0; n < 2000; n++) {
+      const [scope, text] = [`client ${(n * 31) % 3}`, texts[(n * 7919) % texts.length] as string];
+      const key = new TextKey(scope, text);
+      if (n % 3 === 0) {
+        map.delete(key);
+        model.delete(scope + text);
+      } else {
+        map.set(key, n);
+        model.set(scope + text, n);
+      }
+      expect(map.size).toBe(model.size);
+      for (const other of texts) expect(map.get(new TextKey(scope, other))).toBe(model.get(scope + other));
+    }
+  });
+
+  test('a text map distinguishes where its two texts are divided', () => {
+    const map = new TextMap<number>();
+    map.set(new TextKey('ab', 'c'), 1);
+    expect(map.get(new TextKey('a', 'bc'))).toBeUndefined();
+  });
+
   test('former members do not survive collections of the young generation', () => {
     const set = `${importOf('transientSet.ts', 'TransientSet')} const open = new TransientSet();`;
     const map = `${importOf('transientMap.ts', 'TransientMap')} const open = new TransientMap();`;
     // About 45 MB with a Set or a Map.
     expect(survivingBytes(set, 'open.add(object)', 'open.delete(old)')).toBeLessThan(5e6);
     expect(survivingBytes(map, 'open.set(object, object)', 'open.delete(old)')).toBeLessThan(5e6);
+  });
+
+  test('former keys of a text map do not survive collections of the young generation', () => {
+    const map = `${importOf('textMap.ts', 'TextKey, TextMap')} const open = new TextMap();`;
+    const add = "object.key = new TextKey('', 'x'.repeat(900) + n); open.set(object.key, object)";
+    // About 20 MB with texts as the keys of a TransientMap.
+    expect(survivingBytes(map, add, 'open.delete(old.key)')).toBeLessThan(5e6);
   });
 });

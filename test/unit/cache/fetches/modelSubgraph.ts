@@ -1,6 +1,7 @@
 import { Kind, type OperationDefinitionNode, parse, type SelectionNode } from 'graphql';
 import type { GatewayError } from '../../../../gateway/errors.ts';
 import { setKey } from '../../../../gateway/execution/responseTree.ts';
+import { TextKey } from '../../../../gateway/sharing/textMap.ts';
 import type { Call, CallListener } from '../../../../gateway/subgraphs/policies/call.ts';
 import { callLimitsOf } from '../../../../gateway/subgraphs/policies/callLimits.ts';
 import { CallQueue } from '../../../../gateway/subgraphs/policies/callQueue.ts';
@@ -252,7 +253,7 @@ export class ModelSubgraph implements SubgraphClient {
   send(request: SubgraphRequest, receiver: SubgraphReceiver): CancelSubgraphCall {
     return this.#inflight.send({
       key: this.#options.isSharing
-        ? `${request.isDeferred} ${request.sharingKey} ${request.headers.key} ${request.body}`
+        ? new TextKey(`${request.isDeferred} ${request.sharingKey} ${request.headers.key}`, request.body)
         : undefined,
       subgraph: request.subgraph,
       attemptTimeoutMs: Number.POSITIVE_INFINITY,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { GatewayError } from '../../../../gateway/errors.ts';
+import { TextKey } from '../../../../gateway/sharing/textMap.ts';
 import type { Call, CallListener } from '../../../../gateway/subgraphs/policies/call.ts';
 import {
   type CallPolicies,
@@ -135,7 +136,7 @@ describe('in-flight calls', () => {
             };
             receivers.push(receiver);
             receiver.cancel = inFlightCalls.send({
-              key,
+              key: new TextKey('', key),
               subgraph: 'reviews',
               attemptTimeoutMs: 50,
               deadline: receiver.deadline,
@@ -228,7 +229,7 @@ describe('in-flight calls', () => {
     });
     const join = (): (() => void) =>
       inFlightCalls.send({
-        key: 'a',
+        key: new TextKey('', 'a'),
         subgraph: 'reviews',
         attemptTimeoutMs: 50,
         deadline: clock.now() + 40,
