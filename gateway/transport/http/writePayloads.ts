@@ -9,6 +9,7 @@ import { InactivityTimer } from '../../time/inactivityTimer.ts';
 import { AbortableIterator } from '../streams/abortableIterator.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
+import { endOfChunks, framedChunk, takeOverChunking } from './chunkFraming.ts';
 import { CompressedStream } from './compressedStream.ts';
 import { type Compression, type ContentCoding, isCompressible, setContentCoding } from './compression.ts';
 import { setReadTimeout } from './http2Messages.ts';
@@ -101,6 +102,7 @@ class PayloadBody<Payload> {
   #isWithinPayload = false;
   #directlyWrittenAtMs: (() => number) | undefined;
   #compressed: CompressedStream | undefined;
+  #framesChunks = false;
 
   constructor(response: ServerResponse, encoding: PayloadEncoding<Payload>, options: PayloadStreamOptions) {
     this.#response = response;
@@ -128,6 +130,8 @@ class PayloadBody<Payload> {
       this.#options.compression,
     );
     if (coding !== undefined) this.#compressed = new CompressedStream(this.#response, coding);
+    else if (this.#options.startDirectWrites === undefined)
+      this.#framesChunks = takeOverChunking(this.#response);
     this.#startHeartbeat();
     return this.#encoding.opening;
   }
@@ -153,16 +157,26 @@ class PayloadBody<Payload> {
   }
 
   #write(chunk: string): void {
-    this.#addBytes(chunk);
-    if (this.#compressed !== undefined) {
+    if (this.#compressed === undefined) this.#writeUncompressed(chunk, this.hasEnded);
+    else {
+      this.#addBytes(Buffer.byteLength(chunk));
       this.written = this.hasEnded ? this.#compressed.end(chunk) : this.#compressed.write(chunk);
-    } else if (this.hasEnded) this.#response.end(chunk);
-    else this.#response.write(chunk);
+    }
   }
 
-  #addBytes(text: string): void {
+  #writeUncompressed(text: string, isEnd: boolean): void {
+    const length = Buffer.byteLength(text);
+    this.#addBytes(length);
+    // ASCII, which is written faster as Latin-1 than as UTF-8.
+    const encoding = length === text.length ? 'latin1' : 'utf8';
+    const chunk = this.#framesChunks && length > 0 ? framedChunk(text, length) : text;
+    if (!isEnd) this.#response.write(chunk, encoding);
+    else this.#response.end(this.#framesChunks ? chunk + endOfChunks : chunk, encoding);
+  }
+
+  #addBytes(length: number): void {
     const { record } = this.#options;
-    if (record !== undefined) record.bytes += Buffer.byteLength(text);
+    if (record !== undefined) record.bytes += length;
   }
 
   /** Sends a large chunk in several writes, one per turn of the event loop: encoding it as UTF-8 takes long. */
@@ -170,9 +184,11 @@ class PayloadBody<Payload> {
     this.#isWithinPayload = true;
     for (const part of splitText(chunk)) {
       if (this.#response.destroyed) return;
-      this.#addBytes(part);
-      if (this.#compressed === undefined) this.#response.write(part);
-      else await this.#compressed.write(part);
+      if (this.#compressed === undefined) this.#writeUncompressed(part, false);
+      else {
+        this.#addBytes(Buffer.byteLength(part));
+        await this.#compressed.write(part);
+      }
       await setImmediate();
     }
     this.#isWithinPayload = false;

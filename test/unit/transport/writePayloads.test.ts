@@ -1,5 +1,6 @@
-import { EventEmitter } from 'node:events';
-import type { ServerResponse } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { ClientDisconnectedError } from '../../../gateway/admission/httpError.ts';
 import { systemTimers } from '../../../gateway/time/timers.ts';
@@ -147,5 +148,77 @@ describe('writePayloads, at the end of the body,', () => {
       NoFirstPayloadError,
     );
     expect(response.chunks).toEqual([]);
+  });
+});
+
+describe('writePayloads, to a real connection,', () => {
+  const payloads = [
+    { data: { name: 'Café ☕ 𝄞' }, hasNext: true },
+    { incremental: [{ data: { text: 'x'.repeat(70_000) }, path: [] }], hasNext: true },
+    { hasNext: false },
+  ];
+
+  /** Sends one request and returns the head and the bytes of the body as the server sent them. */
+  async function exchange(version: string, prepare: (response: ServerResponse) => void = () => undefined) {
+    const server = createServer((_request, response) => {
+      prepare(response);
+      const source = new ScriptedPayloads();
+      for (const payload of payloads) source.push([payload]);
+      void write(response as never, source, new AbortController().signal);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    socket.write(`GET / ${version}\r\nHost: test\r\nConnection: close\r\n\r\n`);
+    const bytes = Buffer.concat(await socket.toArray());
+    server.close();
+    const headEnd = bytes.indexOf('\r\n\r\n');
+    return { head: bytes.toString('latin1', 0, headEnd), body: bytes.subarray(headEnd + 4) };
+  }
+
+  /** Reads a chunked body strictly. */
+  function readChunks(body: Buffer): string[] {
+    const chunks: string[] = [];
+    for (let at = 0; ; ) {
+      const lineEnd = body.indexOf('\r\n', at);
+      const size = Number.parseInt(body.toString('latin1', at, lineEnd), 16);
+      at = lineEnd + 2;
+      expect(body.toString('latin1', at + size, at + size + 2)).toBe('\r\n');
+      if (size === 0) {
+        expect(at + 2).toBe(body.length);
+        return chunks;
+      }
+      chunks.push(body.toString('utf8', at, at + size));
+      at += size + 2;
+    }
+  }
+
+  test('sends each payload as one chunk of as many bytes as it says', async () => {
+    const { head, body } = await exchange('HTTP/1.1');
+    expect(head.toLowerCase()).toContain('transfer-encoding: chunked');
+    const chunks = readChunks(body);
+    expect(chunks).toHaveLength(payloads.length);
+    for (const [n, payload] of payloads.entries()) expect(chunks[n]).toContain(JSON.stringify(payload));
+  });
+
+  test('sends the same body without chunks to a client that speaks HTTP/1.0', async () => {
+    const chunked = readChunks((await exchange('HTTP/1.1')).body);
+    const { head, body } = await exchange('HTTP/1.0');
+    expect(head.toLowerCase()).not.toContain('transfer-encoding');
+    expect(body.toString()).toBe(chunked.join(''));
+  });
+
+  test('leaves the chunks to a response that middleware has changed', async () => {
+    const written: unknown[] = [];
+    const { body } = await exchange('HTTP/1.1', (response) => {
+      const original = response.write.bind(response);
+      response.write = (...args: unknown[]) => {
+        written.push(args[0]);
+        return original(...(args as [string]));
+      };
+    });
+    const text = readChunks(body).join('');
+    expect(text).toBe(readChunks((await exchange('HTTP/1.1')).body).join(''));
+    expect(text.startsWith(String(written[0]))).toBe(true);
   });
 });
