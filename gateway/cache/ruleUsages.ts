@@ -34,7 +34,7 @@ type ReasonLevel = 'info' | 'warn';
 
 /** The usage of the rules of one fetch shape. */
 export interface FetchUsage {
-  onLookup(outcome: 'hits' | 'stale' | 'misses'): void;
+  onLookup(outcome: 'hits' | 'stale' | 'misses', values: number): void;
   onStored(): void;
   /** `reason`: text for people. `count`: the number of values. */
   onNotStored(reason: string, level: ReasonLevel, count: number): void;
@@ -92,8 +92,8 @@ export class RuleUsages {
   usageOf({ subgraph, ruleNames, ruledFields }: RuledFetch): FetchUsage {
     const usages = ruleNames.map((name) => this.#usage(name, subgraph));
     return {
-      onLookup: (outcome) => {
-        for (const usage of usages) usage[outcome] += 1;
+      onLookup: (outcome, values) => {
+        for (const usage of usages) usage[outcome] += values;
       },
       onStored: () => {
         for (const usage of usages) usage.stored += 1;

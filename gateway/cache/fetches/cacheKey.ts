@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
 import { type FetchCall, serializeVariables } from '../../execution/fetchCall.ts';
+import type { FetchShape } from '../../execution/fetchShape.ts';
 import type { CachePlan } from './cachePlans.ts';
 
 /** Everything about a fetch that may change what a subgraph answers. A part that is added here does not compile until
@@ -28,7 +29,7 @@ export type CacheKeyTarget =
   /** Text of the field with its arguments and everything below it; `*` for the whole answer. */
   | { readonly kind: 'root'; readonly field: string };
 
-type CacheKeyBuilder = (target: CacheKeyTarget) => string;
+export type CacheKeyBuilder = (target: CacheKeyTarget) => string;
 
 /** Raise it when the stored values, or their meaning, change: entries under older keys are then not found. */
 const cacheFormatVersion = 1;
@@ -72,16 +73,63 @@ const latestBuilders: Readonly<Record<CacheScope, WeakMap<CachePlan, UsedKeyBuil
   PRIVATE: new WeakMap(),
 };
 
+/** The keys that were built recently, by builder and by the text of the target: hashing costs more than all else about
+ *  a cached item. Forgets everything when the keys and texts exceed `maxSize` bytes. */
+export class KeyMemo {
+  readonly #maxSize: number;
+  readonly #keys = new Map<CacheKeyBuilder, Map<string, string>>();
+  #size = 0;
+
+  constructor(maxSize: number) {
+    this.#maxSize = maxSize;
+  }
+
+  /** Approximate bytes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** A builder has targets of one kind. */
+  keyOf(buildKey: CacheKeyBuilder, target: CacheKeyTarget): string {
+    const text = target.kind === 'entity' ? target.representation : target.field;
+    const known = this.#keys.get(buildKey)?.get(text);
+    if (known !== undefined) return known;
+    const key = buildKey(target);
+    this.#size += rememberedKeySize + 2 * text.length;
+    if (this.#size > this.#maxSize) {
+      this.#keys.clear();
+      this.#size = 0;
+    }
+    const keys = this.#keys.get(buildKey);
+    if (keys === undefined) this.#keys.set(buildKey, new Map([[text, key]]));
+    else keys.set(text, key);
+    return key;
+  }
+}
+
+/** Bytes of a key with its map slot, and its share of a map. */
+const rememberedKeySize = 400;
+
+const keyMemo = new KeyMemo(8 * 1024 ** 2);
+
 /** Builds the keys of one fetch call, with one prepared builder for each scope. */
 export class FetchKeys {
-  readonly #call: FetchCall;
+  readonly #call: Pick<FetchCall, 'requestContext' | 'contextVariables'>;
+  readonly #shape: FetchShape;
   readonly #plan: CachePlan;
   readonly #ignoredHeaders: ReadonlySet<string>;
   #public: CacheKeyBuilder | undefined;
   #private: CacheKeyBuilder | undefined;
 
-  constructor(call: FetchCall, plan: CachePlan, ignoredHeaders: ReadonlySet<string>) {
+  /** `shape`: that of the call, or of the part of the call that `plan` is for. */
+  constructor(
+    call: Pick<FetchCall, 'requestContext' | 'contextVariables'>,
+    shape: FetchShape,
+    plan: CachePlan,
+    ignoredHeaders: ReadonlySet<string>,
+  ) {
     this.#call = call;
+    this.#shape = shape;
     this.#plan = plan;
     this.#ignoredHeaders = ignoredHeaders;
   }
@@ -90,15 +138,16 @@ export class FetchKeys {
   keyFor(scope: CacheScope, target: CacheKeyTarget): string {
     if (scope === 'PRIVATE') {
       this.#private ??= this.#builderFor(scope);
-      return this.#private(target);
+      return keyMemo.keyOf(this.#private, target);
     }
     this.#public ??= this.#builderFor(scope);
-    return this.#public(target);
+    return keyMemo.keyOf(this.#public, target);
   }
 
   #builderFor(scope: CacheScope): CacheKeyBuilder {
-    const { shape, requestContext } = this.#call;
-    const variables = serializeVariables(this.#call, (name) => name);
+    const shape = this.#shape;
+    const { requestContext, contextVariables } = this.#call;
+    const variables = serializeVariables({ shape, requestContext, contextVariables }, (name) => name);
     const headers = selectKeyHeaders(
       requestContext.headersFor(shape.subgraph).pairs,
       scope,

@@ -63,7 +63,7 @@ export class CachedRequest {
         : uncacheableCalls.map((call) => this.#trackCompletion(call));
   }
 
-  /** `read`: the entries of all items, if they were read already. Only for calls without private keys. */
+  /** `read`: the entries of all items, if they were read already (`plainLookupOf`). */
   start(read?: CacheResults | Promise<CacheResults>): () => void {
     this.#runInSlices(this.#buildLookup(), (lookup) => {
       const entries = read ?? this.#cache.store.getMany(lookup.keys);
@@ -128,15 +128,15 @@ export class CachedRequest {
         const effectiveEntry = selectEntry(item.plan.rule, entry, privateEntry, now);
         if (effectiveEntry !== undefined && isFresh(effectiveEntry, now)) {
           hits += 1;
-          item.plan.usage.onLookup('hits');
+          item.plan.usage.onLookup('hits', 1);
           call.resolve(index, { kind: 'entry', effectiveEntry, reason: undefined });
         } else if (effectiveEntry !== undefined && now < effectiveEntry.revalidateUntil) {
           stale.push(index);
-          item.plan.usage.onLookup('stale');
+          item.plan.usage.onLookup('stale', 1);
           call.resolve(index, { kind: 'entry', effectiveEntry, reason: 'revalidating' });
         } else {
           misses += 1;
-          item.plan.usage.onLookup('misses');
+          item.plan.usage.onLookup('misses', 1);
           if (effectiveEntry !== undefined && now < effectiveEntry.fallbackUntil)
             call.fallbacks[index] = effectiveEntry;
         }

@@ -5,7 +5,7 @@ import type { RequestContext } from '../../execution/requestContext.ts';
 import { CachedRequest } from './cachedRequest.ts';
 import type { CachePlans } from './cachePlans.ts';
 import type { FetchCache } from './fetchCache.ts';
-import { keysOfPlainCalls, resultsOfFreshEntries, settleFreshHits } from './freshHits.ts';
+import { plainLookupOf, resultsOfFreshEntries, settleFreshHits } from './freshHits.ts';
 import { type ItemizedCall, itemizeCall } from './itemizedCall.ts';
 
 interface CachingFetchSenderOptions {
@@ -26,46 +26,49 @@ export class CachingFetchSender implements FetchSender {
   }
 
   sendEntities(request: EntityRequest): CancelFetch {
-    const calls: ItemizedCall[] = [];
-    const uncacheableCalls: FetchCall[] = [];
-    for (const call of request.calls) {
-      const itemizedCall = this.#itemize(call);
-      if (itemizedCall === undefined) uncacheableCalls.push(call);
-      else calls.push(itemizedCall);
-    }
-    if (calls.length === 0) return this.#options.next.sendEntities(request);
-    return this.#answer(request.requestContext, calls, uncacheableCalls, request.onDone);
+    const { requestContext, calls, onDone } = request;
+    return this.#send(requestContext, calls, onDone, () => this.#options.next.sendEntities(request));
   }
 
-  sendRoot({ call, onDone }: RootRequest): CancelFetch {
-    const itemizedCall = this.#itemize(call);
-    if (itemizedCall === undefined) return this.#options.next.sendRoot({ call, onDone });
-    return this.#answer(call.requestContext, [itemizedCall], [], onDone);
+  sendRoot(request: RootRequest): CancelFetch {
+    const { call, onDone } = request;
+    return this.#send(call.requestContext, [call], onDone, () => this.#options.next.sendRoot(request));
   }
 
-  #answer(
+  /** `sendUncached` sends the calls if none of their items is cacheable. */
+  #send(
     requestContext: RequestContext,
-    calls: readonly ItemizedCall[],
-    uncacheableCalls: readonly FetchCall[],
+    calls: readonly FetchCall[],
     onDone: () => void,
+    sendUncached: () => CancelFetch,
   ): CancelFetch {
-    const { next, cache } = this.#options;
-    const keys = uncacheableCalls.length === 0 ? keysOfPlainCalls(calls) : undefined;
-    const entries = keys && cache.store.getMany(keys);
-    if (entries !== undefined && !(entries instanceof Promise)) {
-      const results = resultsOfFreshEntries(cache, calls, entries);
+    const { cache, next, plans } = this.#options;
+    const lookup = plainLookupOf(calls, plans, cache);
+    const entries = lookup && cache.store.getMany(lookup.keys);
+    if (lookup !== undefined && entries !== undefined && !(entries instanceof Promise)) {
+      const results = resultsOfFreshEntries(cache, lookup, entries, plans);
       if (results !== undefined) {
-        settleFreshHits(cache, calls, results, createCountdownLatch(calls.length, onDone));
+        settleFreshHits(cache, lookup, results, createCountdownLatch(calls.length, onDone));
         return noop;
       }
     }
-    for (const { call } of calls) if (call.budget !== undefined) call.budget.mayServeStale = true;
-    return new CachedRequest({ cache, next, requestContext, calls, uncacheableCalls, onDone }).start(entries);
-  }
-
-  #itemize(call: FetchCall): ItemizedCall | undefined {
-    const { plans, cache } = this.#options;
-    return itemizeCall(call, plans, cache.options);
+    const itemizedCalls: ItemizedCall[] = [];
+    const uncacheableCalls: FetchCall[] = [];
+    for (const call of calls) {
+      const itemizedCall = itemizeCall(call, plans, cache.options);
+      if (itemizedCall === undefined) uncacheableCalls.push(call);
+      else itemizedCalls.push(itemizedCall);
+    }
+    if (itemizedCalls.length === 0) return sendUncached();
+    for (const { call } of itemizedCalls) if (call.budget !== undefined) call.budget.mayServeStale = true;
+    return new CachedRequest({
+      cache,
+      next,
+      requestContext,
+      calls: itemizedCalls,
+      uncacheableCalls,
+      onDone,
+    }).start(entries);
   }
 }
 

@@ -56,13 +56,18 @@ export interface ItemizedCall {
 
 type ItemizeOptions = Pick<FetchCacheOptions, 'ignoredHeaders'>;
 
+/** Whether items of the call may be stored and looked up, as far as their cache rules allow it. */
+export function mayHaveCachedItems({ shape, isBelowRoot, requestContext }: FetchCall): boolean {
+  return shape.kind === 'query' && !isBelowRoot && !requestContext.isMutation;
+}
+
 /** `undefined` if no item of the call may be stored or looked up. */
 export function itemizeCall(
   call: FetchCall,
   plans: CachePlans,
   options: ItemizeOptions,
 ): ItemizedCall | undefined {
-  if (call.shape.kind !== 'query' || call.isBelowRoot || call.requestContext.isMutation) return undefined;
+  if (!mayHaveCachedItems(call)) return undefined;
   return call.shape.isEntityFetch
     ? itemizeEntityFetch(call, plans, options)
     : itemizeRootFetch(call, plans, options);
@@ -75,7 +80,7 @@ function itemizeEntityFetch(
 ): ItemizedCall | undefined {
   const plan = storablePlanOf(call.shape, plans, call, call.representations.length);
   if (plan === undefined) return undefined;
-  const keys = new FetchKeys(call, plan, options.ignoredHeaders);
+  const keys = new FetchKeys(call, call.shape, plan, options.ignoredHeaders);
   // A copy, because the caller empties its list when the call settles, and a refresh may still be running then.
   const representations = [...call.representations];
   return {
@@ -121,7 +126,7 @@ function itemizeRootFetch(
   const items = partition.items.map(({ shape, responseName }) => {
     const plan = storablePlanOf(shape, plans, call, 1);
     if (plan === undefined) return undefined;
-    const keys = new FetchKeys({ ...call, shape }, plan, options.ignoredHeaders);
+    const keys = new FetchKeys(call, shape, plan, options.ignoredHeaders);
     const target: CacheKeyTarget = { kind: 'root', field: responseName ?? '*' };
     return new LazyKeyItem(plan, keys, call, target, plan.rootType, {
       tagsOf: (value) => plan.tagger.tagRoot(responseName === undefined ? value : { [responseName]: value }),
@@ -182,7 +187,8 @@ function readItemValue(data: unknown, name: string | undefined): unknown {
   return isPlainObject(data) && Object.hasOwn(data, name) ? data[name] : undefined;
 }
 
-function assembleRoot(values: readonly unknown[], { items }: RootFetchPartition): unknown {
+/** The data of a root fetch. The value of an item is `undefined` if it is missing. */
+export function assembleRoot(values: readonly unknown[], { items }: RootFetchPartition): unknown {
   const data: ResponseObject = {};
   let isMissing = true;
   for (const [index, value] of values.entries()) {
@@ -260,7 +266,7 @@ function storablePlanOf(
 }
 
 /** Relies on `__typename` being the first field of every representation. */
-function typenameOf(representation: string): string {
+export function typenameOf(representation: string): string {
   const start = '{"__typename":"';
   if (!representation.startsWith(start)) return '';
   return representation.slice(start.length, representation.indexOf('"', start.length));

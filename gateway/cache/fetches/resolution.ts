@@ -103,17 +103,26 @@ export function mergeContributions(
   return { kind: 'cached', scope, ageMs, freshForMs, headers };
 }
 
-/** Writes the parsed values of entries to `values`. Returns whether no string in them has an escape sequence. Small
- *  texts are parsed together, which is faster. */
+/** Writes the values of entries to `values`. Returns whether no string in them has an escape sequence. Small texts are
+ *  parsed together, which is faster. */
 function* parseEntries(resolutions: readonly Resolution[], values: unknown[]): SlicedTask<boolean> {
   let isEscapeFree = true;
   let indexes: number[] = [];
   let text = '';
+  let copiedLength = 0;
   for (const [index, resolution] of resolutions.entries()) {
     if (resolution.kind !== 'entry') continue;
-    text += text === '' ? resolution.effectiveEntry.entry.value : `,${resolution.effectiveEntry.entry.value}`;
-    indexes.push(index);
-    if (text.length < parseBatchLength) continue;
+    const { parsed, value } = resolution.effectiveEntry.entry;
+    if (parsed !== undefined) {
+      values[index] = parsed.copy();
+      isEscapeFree &&= parsed.isEscapeFree;
+      copiedLength += value.length;
+    } else {
+      text += text === '' ? value : `,${value}`;
+      indexes.push(index);
+    }
+    if (text.length + copiedLength < parseBatchLength) continue;
+    copiedLength = 0;
     parseBatch();
     yield;
   }

@@ -1,3 +1,5 @@
+import type { ParsedValue } from './parsedValue.ts';
+
 /** The stored answer for one entity or one root field. Times are milliseconds since 1970. */
 export interface CacheEntry {
   /** JSON text. */
@@ -9,6 +11,8 @@ export interface CacheEntry {
   readonly staleIfErrorUntil: number;
   /** Subgraph, type, entity and custom tags. They contain no NUL. */
   readonly tags: readonly string[];
+  /** `value`, if this copy of the entry is in memory and is read repeatedly. */
+  readonly parsed?: ParsedValue | undefined;
 }
 
 export interface CacheWrite extends CacheEntry {

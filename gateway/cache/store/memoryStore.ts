@@ -9,6 +9,7 @@ import {
   type ReadVersion,
   usableUntil,
 } from './cacheStore.ts';
+import { ParsedValue, textSize } from './parsedValue.ts';
 
 interface MemoryStoreOptions {
   /** The maximum number of bytes of keys, values and tags, including the overhead of storing them. */
@@ -17,29 +18,63 @@ interface MemoryStoreOptions {
   now(): number;
 }
 
-interface MemoryEntry extends CacheEntry {
+/** All entries have the same properties in the same order, so that reads of them stay fast. */
+class MemoryEntry implements CacheEntry {
+  readonly value: string;
+  readonly storedAt: number;
+  readonly freshUntil: number;
+  readonly staleWhileRevalidateUntil: number;
+  readonly staleIfErrorUntil: number;
+  readonly tags: readonly string[];
   readonly readVersion: number;
+  readonly usableUntil: number;
+  parsed: ParsedValue | undefined = undefined;
+  /** `MemoryStore.#writtenBytes` when its latest use was recorded; `never` before its first use. */
+  usedAt = never;
+  /** Whether it was read again after its first use, and parsed then if that is of use. */
+  isRepeated = false;
+
+  constructor(entry: CacheEntry, readVersion: number) {
+    this.value = entry.value;
+    this.storedAt = entry.storedAt;
+    this.freshUntil = entry.freshUntil;
+    this.staleWhileRevalidateUntil = entry.staleWhileRevalidateUntil;
+    this.staleIfErrorUntil = entry.staleIfErrorUntil;
+    this.tags = entry.tags;
+    this.readVersion = readVersion;
+    this.usableUntil = usableUntil(entry);
+  }
 }
 
 // A larger history would only help writes that arrive after thousands of other invalidations.
 const maxRememberedTags = 10_000;
 
 // Bytes of the objects, map slots and list links for one entry, and for one of its tags. Rounded up from measurements.
-const entryOverhead = 400;
+const entryOverhead = 450;
 const tagOverhead = 120;
 
-/** Stores entries in the memory of this process. Evicts the least recently used entries first. */
+const never = Number.NEGATIVE_INFINITY;
+
+/** An entry whose use is recorded is evicted only after the store has written as many bytes as it holds. So the next uses are
+ *  not recorded, until a part of these bytes is written: recording costs more than the read. */
+const unrecordedPart = 1 / 8;
+
+/** Stores entries in the memory of this process. Evicts the least recently used entries first. Entries that are read
+ *  repeatedly are also stored parsed. */
 export class MemoryStore implements CacheStore {
   readonly #now: () => number;
+  readonly #maxSize: number;
   readonly #entries: LRUCache<string, MemoryEntry>;
   readonly #index = new TagIndex();
   readonly #history = new InvalidationHistory(maxRememberedTags);
+  /** The size of all entries ever written. */
+  #writtenBytes = 0;
 
   constructor({ maxSize, now }: MemoryStoreOptions) {
     this.#now = now;
+    this.#maxSize = maxSize;
     this.#entries = new LRUCache<string, MemoryEntry>({
       maxSize,
-      sizeCalculation: sizeOf,
       dispose: (entry, key) => this.#index.remove(key, entry.tags),
     });
   }
@@ -64,7 +99,13 @@ export class MemoryStore implements CacheStore {
 
   getMany(keys: readonly string[]): CacheResults {
     const now = this.#now();
-    return keys.map((key) => this.#getUsable(key, now, true));
+    const entries: (CacheEntry | undefined)[] = [];
+    for (const key of keys) {
+      const entry = this.#getUsable(key, now);
+      if (entry !== undefined) this.#recordUse(key, entry);
+      entries.push(entry);
+    }
+    return entries;
   }
 
   setMany(entries: readonly CacheWrite[], since: ReadVersion): void {
@@ -74,9 +115,7 @@ export class MemoryStore implements CacheStore {
       if (this.#history.isInvalidatedSince(entry.tags, since.inProcess)) continue;
       const stored = this.#entries.peek(key);
       if (stored !== undefined && isNewer(stored, entry, since)) continue;
-      this.#entries.set(key, { ...entry, readVersion: since.inProcess });
-      // An entry that is larger than the whole store is not stored.
-      if (this.#entries.has(key)) this.#index.add(key, entry.tags);
+      this.#set(key, new MemoryEntry(entry, since.inProcess));
     }
   }
 
@@ -106,7 +145,7 @@ export class MemoryStore implements CacheStore {
   }
 
   describe(key: string): Promise<CacheDescription | undefined> {
-    const entry = this.#getUsable(key, this.#now(), false);
+    const entry = this.#getUsable(key, this.#now());
     return Promise.resolve(
       entry === undefined ? undefined : { entry, from: 'memory', bytes: sizeOf(entry, key) },
     );
@@ -121,11 +160,38 @@ export class MemoryStore implements CacheStore {
     return Promise.resolve();
   }
 
-  #getUsable(key: string, now: number, countsAsUse: boolean): CacheEntry | undefined {
-    const entry = countsAsUse ? this.#entries.get(key) : this.#entries.peek(key);
-    if (entry === undefined || usableUntil(entry) > now) return entry;
+  #getUsable(key: string, now: number): MemoryEntry | undefined {
+    const entry = this.#entries.peek(key);
+    if (entry === undefined || entry.usableUntil > now) return entry;
     this.#entries.delete(key);
     return undefined;
+  }
+
+  #set(key: string, entry: MemoryEntry): void {
+    const size = sizeOf(entry, key);
+    this.#writtenBytes += size;
+    this.#entries.set(key, entry, { size });
+    // An entry that is larger than the whole store is not stored.
+    if (this.#entries.has(key)) this.#index.add(key, entry.tags);
+  }
+
+  #recordUse(key: string, entry: MemoryEntry): void {
+    if (entry.usedAt !== never && !entry.isRepeated) {
+      entry.isRepeated = true;
+      this.#parse(key, entry);
+    }
+    if (this.#writtenBytes - entry.usedAt < this.#maxSize * unrecordedPart) return;
+    entry.usedAt = this.#writtenBytes;
+    this.#entries.get(key);
+  }
+
+  /** Stores the entry again, with its parsed value, because its size changes. */
+  #parse(key: string, entry: MemoryEntry): void {
+    const parsed = ParsedValue.parse(entry.value);
+    if (parsed === undefined || sizeOf(entry, key) + parsed.size > this.#maxSize) return;
+    this.#entries.delete(key);
+    entry.parsed = parsed;
+    this.#set(key, entry);
   }
 }
 
@@ -135,14 +201,9 @@ function isNewer(stored: MemoryEntry, write: CacheEntry, since: ReadVersion): bo
 }
 
 function sizeOf(entry: CacheEntry, key: string): number {
-  let size = entryOverhead + textSize(key) + textSize(entry.value);
+  let size = entryOverhead + textSize(key) + textSize(entry.value) + (entry.parsed?.size ?? 0);
   for (const tag of entry.tags) size += tagOverhead + textSize(tag);
   return size;
-}
-
-// V8 stores a string with one byte per character, or with two if a single character needs them.
-function textSize(text: string): number {
-  return Buffer.byteLength(text) === text.length ? text.length : 2 * text.length;
 }
 
 /** The keys of stored entries by tag. */

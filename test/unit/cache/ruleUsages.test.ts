@@ -50,12 +50,13 @@ test('the names of a rule are those of the narrowest level with a rule', async (
 test('the report lists every rule with what it did, and says what to look at if it did nothing', async () => {
   const { usageOf, report } = await start();
   const name = usageOf('Product.name');
-  name.onLookup('misses');
+  name.onLookup('misses', 1);
   name.onStored();
   const both = usageOf('Product', 'Query.top');
-  for (const outcome of ['hits', 'hits', 'stale', 'misses'] as const) both.onLookup(outcome);
+  both.onLookup('hits', 2);
+  for (const outcome of ['stale', 'misses'] as const) both.onLookup(outcome, 1);
   both.onNotStored('Query.other has no rule', 'info', 3);
-  usageOf('subgraph:shop').onLookup('misses');
+  usageOf('subgraph:shop').onLookup('misses', 1);
   const counts = { subgraph: 'shop', hits: 0, stale: 0, misses: 0, stored: 0, notStored: [] };
   const used = {
     ...counts,

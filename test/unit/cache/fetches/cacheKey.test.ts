@@ -4,6 +4,7 @@ import {
   type CacheKeyParts,
   type CacheKeyTarget,
   createCacheKeyBuilder,
+  KeyMemo,
   selectKeyHeaders,
 } from '../../../../gateway/cache/fetches/cacheKey.ts';
 
@@ -128,4 +129,18 @@ test('keys of public values contain all forwarded headers except the ignored one
 
 test('keys of private values contain all forwarded headers', () => {
   expect(selectKeyHeaders(headerPairs, 'PRIVATE', new Set(['authorization']))).toEqual(headerPairs);
+});
+
+test('a remembered key is that of its builder and target, and all are forgotten at the maximum size', () => {
+  const memo = new KeyMemo(5_000);
+  const builders = [createCacheKeyBuilder(parts), createCacheKeyBuilder({ ...parts, identity: 'a' })];
+  const sizes: number[] = [];
+  for (const id of [1, 2, 1, 3, 4, 5, 6, 7, 1]) {
+    const target = { kind: 'entity', representation: `{"id":"${id}"}` } as const;
+    for (const buildKey of builders) expect(memo.keyOf(buildKey, target)).toBe(buildKey(target));
+    sizes.push(memo.size);
+  }
+  expect(sizes[2]).toBe(sizes[1]);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(5_000);
+  expect(sizes.at(-1)).toBeLessThan(sizes[4] ?? 0);
 });

@@ -80,12 +80,14 @@ describe('Cached entities', () => {
     expect(fixture.subgraphs.calls).toHaveLength(1);
   });
 
-  test('are parsed anew for each request', () => {
+  test('are other objects for each request', () => {
     const fixture = createCachedFetchesFixture(rules);
     fill(fixture, '1');
-    const [one] = fixture.fetch(names, ['1']).data as { name: string }[];
-    (one as { name: string }).name = 'changed';
-    expect(fixture.fetch(names, ['1']).data).toEqual(named('name of 1'));
+    for (let read = 0; read < 4; read++) {
+      const [one] = fixture.fetch(names, ['1']).data as { name: string }[];
+      expect(one).toEqual({ name: 'name of 1' });
+      (one as { name: string }).name = 'changed';
+    }
   });
 
   test('have the same result whether their entries are read at once or with a delay', async () => {
@@ -106,13 +108,16 @@ describe('Cached entities', () => {
       fetch(names, ['2', '3']),
       fetch(news),
     ];
-    const [atOnce, later] = [results(fixture), results(delayed)];
-    const found = atOnce.map(({ result }) => result);
-    expect(later.map(({ result }) => result)).toEqual([undefined, undefined, undefined]);
-    await waitForTurns();
-    expect(found).toEqual(later.map(({ result }) => result));
-    expect(found.map((result) => result?.kind)).toEqual(['answered', 'answered', 'answered']);
-    expect([...atOnce, ...later].every(({ isDone }) => isDone)).toBe(true);
+    // Entries that are read again are stored parsed.
+    for (let read = 0; read < 3; read++) {
+      const [atOnce, later] = [results(fixture), results(delayed)];
+      const found = atOnce.map(({ result }) => result);
+      expect(later.map(({ result }) => result)).toEqual([undefined, undefined, undefined]);
+      await waitForTurns();
+      expect(found).toEqual(later.map(({ result }) => result));
+      expect(found.map((result) => result?.kind)).toEqual(['answered', 'answered', 'answered']);
+      expect([...atOnce, ...later].every(({ isDone }) => isDone)).toBe(true);
+    }
   });
 
   test('that are null are stored for cache.nullMaxAge', () => {

@@ -54,6 +54,30 @@ test('the size of an entry includes its key, its tags and two-byte characters', 
   expect(sizeWith({ value: 'x'.repeat(1_000), tags: ['t'.repeat(100)] })).toBeGreaterThan(plain + 100);
 });
 
+test('an entry that is read again is also stored parsed, and its size includes that', async () => {
+  const { store, write } = open(10_000);
+  write({ key: 'first', tags: ['tag'] }, { key: 'again', tags: ['tag'] });
+  const { size } = store;
+  expect(store.getMany(['first', 'again']).map((entry) => entry?.parsed)).toEqual([undefined, undefined]);
+  expect(store.size).toBe(size);
+  const [again] = store.getMany(['again']);
+  expect(again?.parsed?.copy()).toEqual({ name: 'Table' });
+  expect(store.size).toBe(size + (again?.parsed?.size ?? Number.NaN));
+  expect(store.getMany(['again'])).toEqual([again]);
+  expect(await store.describe('again')).toMatchObject({ bytes: store.size - size / 2 });
+  expect(await store.deleteByTags(['tag'])).toEqual({ deleted: 2, isPending: false });
+  expect([store.entryCount, store.size, store.tagCount]).toEqual([0, 0, 0]);
+});
+
+test('an entry is not stored parsed if it would then be larger than the whole store', () => {
+  const { store, write } = open(2_000);
+  const value = JSON.stringify(Array.from({ length: 20 }, () => ({})));
+  write({ value, tags: [] });
+  for (let read = 0; read < 3; read++) {
+    expect(store.getMany(['key'])).toEqual([expect.objectContaining({ value, parsed: undefined })]);
+  }
+});
+
 test('an entry larger than the whole store is not stored and evicts nothing', () => {
   const { store, write } = open(10_000);
   write({ key: 'small' });
