@@ -1,4 +1,5 @@
 /** The clients of a gateway. Takes one job at a time from its parent and replies with the results. */
+import { constants, setPriority } from 'node:os';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { ClientConnection, type Received } from '../clientConnection.ts';
 import { requestBytes } from '../httpConnection.ts';
@@ -134,6 +135,13 @@ async function withTimeout<Value>(promise: Promise<Value>, ms: number): Promise<
     timeout.abort();
     promise.catch(() => {});
   }
+}
+
+// The clients share a core with the subgraphs, and must notice a response when it arrives.
+try {
+  setPriority(constants.priority.PRIORITY_HIGH);
+} catch {
+  console.error('The clients run without raised priority: they may notice responses late.');
 }
 
 process.on('message', async (job: ClientsJob) => {

@@ -31,6 +31,8 @@ export interface TallyResult {
 export class Tally {
   readonly #first: number[] = [];
   readonly #complete: number[] = [];
+  /** Run by `result`: while clients wait for responses, a check would delay when they notice them. */
+  readonly #checks: (() => void)[] = [];
   #pending = 0;
   #delivered = 0;
   #failed = 0;
@@ -55,6 +57,10 @@ export class Tally {
       return;
     }
     if (answer.pending.length > 0) this.#complete.push(wholeMs);
+    this.#checks.push(() => this.#check(answer, updates, expected));
+  }
+
+  #check(answer: FirstAnswer, updates: readonly Update[], expected: unknown): void {
     const merged = structuredClone(answer.data);
     const wanted = structuredClone(expected);
     const pending = new Set(answer.pending.map((path) => path.join('.')));
@@ -86,7 +92,9 @@ export class Tally {
     this.#problem ??= problem;
   }
 
+  /** To be called when all requests have ended. */
   result(): TallyResult {
+    for (const check of this.#checks.splice(0)) check();
     const first = this.#first.sort((a, b) => a - b);
     const complete = this.#complete.sort((a, b) => a - b);
     // JSON has no infinity.
