@@ -92,6 +92,7 @@ export class KeyMemo {
   /** A builder has targets of one kind. */
   keyOf(buildKey: CacheKeyBuilder, target: CacheKeyTarget): string {
     const text = target.kind === 'entity' ? target.representation : target.field;
+    if (text.length > maxRememberedText) return buildKey(target);
     const known = this.#keys.get(buildKey)?.get(text);
     if (known !== undefined) return known;
     const key = buildKey(target);
@@ -106,6 +107,9 @@ export class KeyMemo {
     return key;
   }
 }
+
+/** In characters. V8 copies a text to the old generation when a map looks for it: long ones cost more than a hash. */
+const maxRememberedText = 500;
 
 /** Bytes of a key with its map slot, and its share of a map. */
 const rememberedKeySize = 400;

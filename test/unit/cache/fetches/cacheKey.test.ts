@@ -144,3 +144,11 @@ test('a remembered key is that of its builder and target, and all are forgotten 
   expect(Math.max(...sizes)).toBeLessThanOrEqual(5_000);
   expect(sizes.at(-1)).toBeLessThan(sizes[4] ?? 0);
 });
+
+test('the key of a long text is not remembered', () => {
+  const memo = new KeyMemo(5_000);
+  const buildKey = createCacheKeyBuilder(parts);
+  const target = { kind: 'entity', representation: 'x'.repeat(501) } as const;
+  expect(memo.keyOf(buildKey, target)).toBe(buildKey(target));
+  expect(memo.size).toBe(0);
+});
