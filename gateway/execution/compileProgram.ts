@@ -1,3 +1,4 @@
+import type { GraphQLSchema } from 'graphql';
 import type {
   ConditionNode,
   DeferNode,
@@ -8,6 +9,7 @@ import type {
 } from '../planning/queryPlan.ts';
 import type { FetchShapeRegistry } from './fetchShape.ts';
 import { createTargetCollector, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
+import { omitTypenames, type ReducedFetch } from './omitTypenames.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
 import { RepresentationReader } from './representationReader.ts';
 import { ContextReader } from './rewrites.ts';
@@ -21,13 +23,15 @@ export interface CompileProgramOptions {
   readonly booleanVariables: Readonly<Record<string, unknown>>;
   readonly shapes: FetchShapeRegistry;
   readonly conditions: TypeConditions;
+  /** The API schema. */
+  readonly schema: GraphQLSchema;
 }
 
 /** Compiles a plan by its own structure: the later nodes of a sequence wait for the earlier ones, a deferred block for
  *  the fetches that it depends on. */
 export function compileProgram(options: CompileProgramOptions): Program {
-  const { plan, shapes, conditions } = options;
-  const steps: FetchStep[] = [];
+  const { plan, shapes, conditions, schema } = options;
+  const located: (Pick<FetchStep, 'path' | 'dependsOn' | 'group'> & { readonly fetch: FetchNode })[] = [];
   const stepsOfGroup = Array.from({ length: options.groupCount }, (): number[] => []);
   const stepsById = new Map<string, number[]>();
 
@@ -39,11 +43,22 @@ export function compileProgram(options: CompileProgramOptions): Program {
       dataSteps: dataStepsOf(indices, group),
     }),
   );
+  const reduced = omitTypenames(located, schema);
+  const steps = located.map(
+    ({ path, dependsOn, group }, index): FetchStep => ({
+      index,
+      ...compileFetchNode(reduced[index] as ReducedFetch, shapes, conditions),
+      path,
+      collectTargets: createTargetCollector(path),
+      dependsOn,
+      group,
+    }),
+  );
   return { steps, groups };
 
   /** Returns the steps of the group itself. A group without any gets its data from the steps that it depends on. */
   function dataStepsOf(indices: readonly number[], group: number): readonly number[] {
-    const own = indices.filter((index) => steps[index]?.group === group);
+    const own = indices.filter((index) => located[index]?.group === group);
     return own.length > 0 ? own : indices;
   }
 
@@ -92,15 +107,8 @@ export function compileProgram(options: CompileProgramOptions): Program {
   }
 
   function addStep(fetch: FetchNode, path: FlattenPath, after: readonly number[], group: number): number {
-    const index = steps.length;
-    steps.push({
-      index,
-      ...compileFetchNode(fetch, shapes, conditions),
-      path,
-      collectTargets: createTargetCollector(path),
-      dependsOn: after,
-      group,
-    });
+    const index = located.length;
+    located.push({ fetch, path, dependsOn: after, group });
     stepsOfGroup[group]?.push(index);
     // Several steps if one fetch of the planner was divided.
     if (fetch.id !== undefined) stepsById.set(fetch.id, [...(stepsById.get(fetch.id) ?? []), index]);
@@ -110,7 +118,7 @@ export function compileProgram(options: CompileProgramOptions): Program {
 
 /** Compiles the parts of a step that depend on the fetch node alone. */
 function compileFetchNode(
-  fetch: FetchNode,
+  { fetch, objectType }: ReducedFetch,
   shapes: FetchShapeRegistry,
   conditions: TypeConditions,
 ): Pick<FetchStep, 'shape' | 'requires' | 'representationReader' | 'contextReader'> {
@@ -119,7 +127,7 @@ function compileFetchNode(
     shape,
     requires: fetch.requires ?? [],
     representationReader: shape.isEntityFetch
-      ? new RepresentationReader(fetch.requires ?? [], fetch.inputRewrites ?? [], conditions)
+      ? new RepresentationReader(fetch.requires ?? [], fetch.inputRewrites ?? [], conditions, objectType)
       : undefined,
     contextReader:
       fetch.contextRewrites === undefined || fetch.contextRewrites.length === 0

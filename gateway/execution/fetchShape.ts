@@ -49,7 +49,7 @@ export class FetchShape {
     this.subgraph = node.serviceName;
     this.kind = node.operationKind;
     this.isEntityFetch = node.requires !== undefined && node.requires.length > 0;
-    this.operationText = operationText(node);
+    this.operationText = operationTextOf(node);
     this.variables = node.variableUsages;
     this.outputRewrites = node.outputRewrites ?? [];
     this.bodyPrefix = bodyPrefixOf(this.operationText);
@@ -120,7 +120,7 @@ export class FetchShapeRegistry {
   });
 
   intern(node: FetchNode): FetchShape {
-    const key = JSON.stringify([node.serviceName, operationText(node), node.outputRewrites ?? []]);
+    const key = JSON.stringify([node.serviceName, operationTextOf(node), node.outputRewrites ?? []]);
     const known = this.#shapes.get(key)?.deref();
     if (known !== undefined) return known;
     const shape = new FetchShape(nextId++, node);
@@ -195,7 +195,7 @@ const rootTypeNames = { query: 'Query', mutation: 'Mutation', subscription: 'Sub
 
 /** Removes the number that the planner adds to the operation name, because equal fetches would have different texts.
  *  The rest of the name still tells a subgraph which operation the request belongs to. */
-function operationText({ operation, operationName }: FetchNode): string {
+export function operationTextOf({ operation, operationName }: FetchNode): string {
   if (operationName === undefined) return operation;
   return operation.replace(operationName, operationName.replace(/__\d+$/, ''));
 }

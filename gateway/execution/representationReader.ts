@@ -11,6 +11,7 @@ export class RepresentationReader {
   readonly #requires: readonly RequiresSelection[];
   readonly #inputRewrites: readonly FetchDataRewrite[];
   readonly #conditions: TypeConditions;
+  readonly #objectType: string | undefined;
   readonly #assumedType: string | undefined;
   readonly #byType = new Map<string, TypeRepresentation | undefined>();
   /** Most objects have the type of the one before. */
@@ -20,11 +21,14 @@ export class RepresentationReader {
   readonly #optionalKeys: readonly string[];
   #strictReader: RepresentationReader | undefined;
 
+  /** `objectType`: the type of all objects that the fetch is for; `undefined` if their `__typename` decides. */
   constructor(
     requires: readonly RequiresSelection[],
     inputRewrites: readonly FetchDataRewrite[],
     conditions: TypeConditions,
+    objectType?: string,
   ) {
+    this.#objectType = objectType;
     this.key = JSON.stringify([requires, inputRewrites]);
     this.#requires = requires;
     this.#inputRewrites = inputRewrites;
@@ -46,19 +50,24 @@ export class RepresentationReader {
       withRequiredInputs(this.#requires),
       this.#inputRewrites,
       this.#conditions,
+      this.#objectType,
     );
     return this.#strictReader;
   }
 
   /** Returns the representation of objects of this object's type; `undefined` for types that the fetch is not for. */
   representationOf(object: ResponseObject): TypeRepresentation | undefined {
-    const typename = typeof object.__typename === 'string' ? object.__typename : this.#assumedType;
+    const typename = this.#objectType ?? this.#typenameOf(object);
     if (typename === undefined) return undefined;
     if (typename === this.#lastTypename) return this.#lastRepresentation;
     if (!this.#byType.has(typename)) this.#byType.set(typename, this.#compile(typename));
     this.#lastTypename = typename;
     this.#lastRepresentation = this.#byType.get(typename);
     return this.#lastRepresentation;
+  }
+
+  #typenameOf({ __typename: typename }: ResponseObject): string | undefined {
+    return typeof typename === 'string' ? typename : this.#assumedType;
   }
 
   #compile(typename: string): TypeRepresentation | undefined {

@@ -286,6 +286,7 @@ export class Preparer {
     }
     const options = {
       plan,
+      schema: supergraph.apiSchema,
       groupCount: deferred.length + 1,
       booleanVariables: variables,
       shapes: this.#shapeRegistryOf(supergraph),

@@ -1,4 +1,4 @@
-import { parse } from 'graphql';
+import { buildSchema, parse } from 'graphql';
 import { compileProgram } from '../../gateway/execution/compileProgram.ts';
 import { Execution } from '../../gateway/execution/execution.ts';
 import { combineObservers, type ExecutionObserver } from '../../gateway/execution/executionObserver.ts';
@@ -40,6 +40,8 @@ interface RunPlanOptions {
   readonly context?: RequestContext;
   /** The client's selection, for a plan that the executor must split. */
   readonly root?: SelectionSet;
+  /** Fields of the root types. Default: none, so that the type of no object is known from the schema. */
+  readonly rootTypes?: string;
   onGroupComplete?(group: number): void;
   /** Returns a further observer. */
   observe?(program: Program): ExecutionObserver;
@@ -47,7 +49,13 @@ interface RunPlanOptions {
 
 /** Starts a plan with a subgraph client whose calls the test responds to. */
 export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPlan {
-  const { booleans: booleanVariables = {}, groupCount = 1, context = createRequestContext(), root } = options;
+  const {
+    booleans: booleanVariables = {},
+    groupCount = 1,
+    context = createRequestContext(),
+    root,
+    rootTypes = '',
+  } = options;
   const client = new FakeSubgraphClient();
   const completedGroups: number[] = [];
   const faults: unknown[] = [];
@@ -59,6 +67,7 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
     booleanVariables,
     shapes: new FetchShapeRegistry(),
     conditions,
+    schema: buildSchema(sdl + rootTypes),
   };
   const program = root === undefined ? compileProgram(compile) : splitProgramByPaths({ ...compile, root });
   const recordSteps: ExecutionObserver = {

@@ -301,6 +301,101 @@ describe('an execution after releaseCompleted()', () => {
   });
 });
 
+describe('objects whose type the schema alone decides', () => {
+  const rootTypes = `
+    type Query { products: [Product] book: Book media: Media }
+  `;
+  const media = {
+    requires: [
+      {
+        kind: 'InlineFragment' as const,
+        typeCondition: 'Media',
+        selections: [
+          { kind: 'Field' as const, name: '__typename' },
+          { kind: 'Field' as const, name: 'id' },
+        ],
+      },
+    ],
+  };
+
+  test('are fetched without __typename, and their representations have it', async () => {
+    const { client, execution } = runPlan(
+      sequence(
+        rootFetch('products{__typename id}'),
+        flattenAt('products.@', entityFetch('vendor{__typename id}')),
+      ),
+      { rootTypes },
+    );
+    await waitForTurns();
+    expect(client.calls[0]?.body.query).toBe('{products{id}}');
+    client.calls[0]?.answer({ data: { products: [{ id: '1' }, { id: '2' }, { id: '1' }, null] } });
+    await waitForTurns();
+    expect(representations(client)[1]).toEqual(products('1', '2'));
+    client.calls[1]?.answer({ data: { _entities: [{ vendor: null }, { vendor: { id: 'v' } }] } });
+    await waitForTurns();
+    const [first, second] = [
+      { id: '1', vendor: null },
+      { id: '2', vendor: { id: 'v' } },
+    ];
+    expect(execution.tree).toEqual({ products: [first, second, first, null] });
+  });
+
+  test('have it in the representations for a subgraph that knows their interface as an @interfaceObject', async () => {
+    const { client, execution } = runPlan(
+      sequence(
+        rootFetch('book{__typename id} media{__typename id}'),
+        parallel(
+          flattenAt('book', entityFetch('stars', media)),
+          flattenAt(
+            'book',
+            entityFetch('rank', {
+              ...media,
+              serviceName: 'ranks',
+              inputRewrites: [
+                { kind: 'ValueSetter', path: ['... on Book', '__typename'], setValueTo: 'Media' },
+              ],
+            }),
+          ),
+          flattenAt('media', entityFetch('likes', { ...media, serviceName: 'likes' })),
+        ),
+      ),
+      { rootTypes },
+    );
+    await waitForTurns();
+    expect(client.calls[0]?.body.query).toBe('{book{id} media{__typename id}}');
+    client.calls[0]?.answer({ data: { book: { id: 'b' }, media: { __typename: 'Film', id: 'f' } } });
+    await waitForTurns();
+    expect(representations(client).slice(1)).toEqual([
+      [{ __typename: 'Book', id: 'b' }],
+      [{ __typename: 'Media', id: 'b' }],
+      [{ __typename: 'Film', id: 'f' }],
+    ]);
+    client.calls[1]?.answer({ data: { _entities: [{ stars: 5 }] } });
+    await waitForTurns();
+    expect(execution.tree).toMatchObject({ book: { id: 'b', stars: 5 } });
+  });
+
+  test('have it in representations after the fetch of an optional input has failed', async () => {
+    const [{ typeCondition, selections }] = media.requires as [(typeof media.requires)[0]];
+    const pages = { kind: 'Field' as const, name: 'pages', isOptional: true };
+    const requires = [{ kind: 'InlineFragment' as const, typeCondition, selections: [...selections, pages] }];
+    const { client } = runPlan(
+      sequence(
+        rootFetch('book{__typename id pages}'),
+        flattenAt('book', entityFetch('pages', { ...media, serviceName: 'pages' })),
+        flattenAt('book', entityFetch('stars', { requires })),
+      ),
+      { rootTypes },
+    );
+    await waitForTurns();
+    client.calls[0]?.answer({ data: { book: { id: 'b', pages: 7 } } });
+    await waitForTurns();
+    client.calls[1]?.answer({ errors: [{ message: 'broken' }] });
+    await waitForTurns();
+    expect(representations(client)[2]).toEqual([{ __typename: 'Book', id: 'b', pages: 7 }]);
+  });
+});
+
 describe('merging into the response tree', () => {
   test('never replaces a value by null, and ignores missing values', async () => {
     const { client, execution } = runPlan(
