@@ -46,12 +46,15 @@ export function omitTypenames(
   if (!isReducible) return located.map(({ fetch }) => ({ fetch, objectType: undefined }));
   for (const { fetch, path } of located) objectTypes.forgetNeeded(fetch, path);
   for (const { fetch, path } of located) {
-    operations.get(operationKey(fetch))?.retain(removableTypenames(fetch, path));
+    const operation = operations.get(operationKey(fetch)) as ReducedOperation;
+    operation.retain(removableTypenames(fetch, operation.definition, path));
   }
-  return located.map(({ fetch, path }) => ({
-    fetch: { ...fetch, operation: operations.get(operationKey(fetch))?.text ?? fetch.operation },
-    objectType: objectTypes.typeAt(pathText(path)),
-  }));
+  return located.map(({ fetch, path }) => {
+    // The text has its final name.
+    const { operationName: _, ...unnamed } = fetch;
+    const { text } = operations.get(operationKey(fetch)) as ReducedOperation;
+    return { fetch: { ...unnamed, operation: text }, objectType: objectTypes.typeAt(pathText(path)) };
+  });
 
   /** Returns false for a fetch because of which the program is not changed. */
   function addOperation({ fetch, path }: LocatedFetch): boolean {
@@ -73,9 +76,12 @@ export function omitTypenames(
     return true;
   }
 
-  function removableTypenames(fetch: FetchNode, path: FlattenPath): ReadonlySet<SelectionNode> {
+  function removableTypenames(
+    fetch: FetchNode,
+    definition: OperationDefinitionNode,
+    path: FlattenPath,
+  ): ReadonlySet<SelectionNode> {
     const found = new Set<SelectionNode>();
-    const { definition } = operations.get(operationKey(fetch)) as ReducedOperation;
     visit(selectionOf(fetch, definition), pathText(path));
     return found;
 
