@@ -130,8 +130,8 @@ class PayloadBody<Payload> {
       this.#options.compression,
     );
     if (coding !== undefined) this.#compressed = new CompressedStream(this.#response, coding);
-    else if (this.#options.startDirectWrites === undefined)
-      this.#framesChunks = takeOverChunking(this.#response);
+    // With an opening that is sent at once, `ChunkWriter` may have to do it.
+    else if (!this.#encoding.sendsOpeningImmediately) this.#framesChunks = takeOverChunking(this.#response);
     this.#startHeartbeat();
     return this.#encoding.opening;
   }
