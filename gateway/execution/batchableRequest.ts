@@ -1,5 +1,6 @@
 import { TextKey } from '../sharing/textMap.ts';
 import { deadlineExceededError } from '../subgraphs/callErrors.ts';
+import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 import { type CallPriority, mostUrgent, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { FetchSpan } from '../telemetry/fetchSpan.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
@@ -8,21 +9,31 @@ import type { EntityRequest } from './fetchSender.ts';
 import type { FusedShape } from './fetchShape.ts';
 import { type RequestContext, sharingKeyFor } from './requestContext.ts';
 
+/** What a request is sent in, perhaps with other ones. */
+export interface SentBatch {
+  /** A request was cancelled. */
+  onCancel(): void;
+}
+
 /** An entity request that can be part of a batch and be cancelled by itself. */
 export class BatchableRequest {
   readonly calls: readonly FetchCall[];
   readonly requestContext: RequestContext;
   readonly fused: FusedShape;
+  readonly headers: ForwardedHeaders;
   /** Representations. */
   readonly size: number;
   isCancelled = false;
-  onCancel: (() => void) | undefined;
+  /** While the request is under way. */
+  sentIn: SentBatch | undefined;
   readonly #onDone: () => void;
 
+  /** @throws {GatewayError} `BAD_REQUEST` for a client's header that cannot be forwarded. */
   constructor(request: EntityRequest, fused: FusedShape) {
     this.calls = request.calls;
     this.requestContext = request.requestContext;
     this.fused = fused;
+    this.headers = request.requestContext.headersFor(fused.subgraph);
     let size = 0;
     for (const { representations } of request.calls) size += representations.length;
     this.size = size;
@@ -37,7 +48,7 @@ export class BatchableRequest {
     );
     return new TextKey(
       JSON.stringify([sharingKeyFor(this.requestContext, subgraph), this.isDeferred, variables]),
-      this.requestContext.headersFor(subgraph).key,
+      this.headers.key,
     );
   }
 
@@ -71,7 +82,7 @@ export class BatchableRequest {
   cancel(): void {
     if (this.isCancelled) return;
     this.isCancelled = true;
-    this.onCancel?.();
+    this.sentIn?.onCancel();
   }
 
   /** The request's deadline has passed. Other requests of the batch may have later ones. */
@@ -83,7 +94,7 @@ export class BatchableRequest {
   }
 
   finish(): void {
-    this.onCancel = undefined;
+    this.sentIn = undefined;
     if (!this.isCancelled) this.#onDone();
   }
 }

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import type { GatewayError } from '../errors.ts';
 import { TextMap } from '../sharing/textMap.ts';
 import {
   type CallPriority,
@@ -7,9 +8,14 @@ import {
   type RaisablePriority,
   type RequestPriority,
 } from '../subgraphs/policies/callPriority.ts';
-import type { CancelSubgraphCall, SubgraphClient } from '../subgraphs/subgraphClient.ts';
+import type {
+  CancelSubgraphCall,
+  SubgraphClient,
+  SubgraphReceiver,
+  SubgraphResponse,
+} from '../subgraphs/subgraphClient.ts';
 import { AdaptiveBatchSize } from './adaptiveBatchSize.ts';
-import { BatchableRequest, settleAll } from './batchableRequest.ts';
+import { BatchableRequest, type SentBatch, settleAll } from './batchableRequest.ts';
 import { type FetchCall, toFailedResult } from './fetchCall.ts';
 import type { EntityRequest } from './fetchSender.ts';
 import { FusedShape } from './fetchShape.ts';
@@ -44,7 +50,7 @@ export class EntityFetchBatcher {
   send(request: EntityRequest): CancelSubgraphCall {
     const pending = new BatchableRequest(request, this.#fuse(request.calls));
     if (!this.#options.acrossRequests) {
-      void this.#sendBatch([pending]);
+      this.#sendBatch([pending]);
       return () => pending.cancel();
     }
     void this.#loaderOf(pending.fused.subgraph).load(pending);
@@ -70,12 +76,12 @@ export class EntityFetchBatcher {
   /** Sends requests to one subgraph, those with equal batch keys in one HTTP request. */
   #sendTogether(requests: readonly BatchableRequest[]): void {
     if (requests.length === 1) {
-      void this.#sendBatch(requests);
+      this.#sendBatch(requests);
       return;
     }
     for (const sameShape of Map.groupBy(requests, ({ fused }) => fused).values())
       for (const group of groupByBatchKey(sameShape))
-        for (const part of this.#splitIntoBatches(group)) void this.#sendBatch(part);
+        for (const part of this.#splitIntoBatches(group)) this.#sendBatch(part);
   }
 
   /** Splits requests into batches that the subgraph answers in time. */
@@ -106,94 +112,27 @@ export class EntityFetchBatcher {
     return size;
   }
 
-  /** One HTTP request for requests with equal batch keys. */
-  #sendBatch(requests: readonly BatchableRequest[]): Promise<void> {
-    // Most batches are the fetch of one request: nothing here creates a list for it.
+  #sendAndWait(requests: readonly BatchableRequest[]): Promise<void> {
+    return new Promise((resolve) => this.#sendBatch(requests, resolve));
+  }
+
+  /** Sends requests with equal batch keys as one HTTP request. `onEnd` may be called more than once. */
+  #sendBatch(requests: readonly BatchableRequest[], onEnd?: () => void): void {
     const waiting = requests.some(isCancelled)
       ? requests.filter((request) => !request.isCancelled)
       : requests;
-    const first = waiting[0];
-    if (first === undefined) return Promise.resolve();
-    // The others of the batch join the first one that is recorded.
-    const traced = waiting.find(({ span }) => span !== undefined);
-    if (traced !== undefined)
-      for (const request of waiting) if (request !== traced) request.span?.onJoin(traced.span);
-    const { fused } = first;
-    const { subgraph } = fused;
-    const batch = new RepresentationBatch(waiting);
-    const urgency = urgencyOf(waiting);
-    const { deadline, earliestDeadline } = urgency;
-    return new Promise((resolve) => {
-      let open = waiting.length;
-      let cancelCall: CancelSubgraphCall | undefined;
-      const stopWatching = earliestDeadline < deadline ? startDeadlineTimer(waiting, deadline) : watchNothing;
-      // Not assigned as a literal: it would keep the request in memory (docs/decisions/0056).
-      const onCancel = (): void => {
-        open -= 1;
-        if (open > 0) return;
-        stopWatching();
-        cancelCall?.();
-        resolve();
-      };
-      for (const request of waiting) request.onCancel = onCancel;
-      const sendSeparately = (): void => {
-        stopWatching();
-        void this.#sendSeparately(waiting).then(resolve);
-      };
-      cancelCall = this.#client.send(
-        {
-          subgraph,
-          body: batch.body(fused),
-          kind: 'query',
-          representations: batch.size,
-          headers: first.requestContext.headersFor(subgraph),
-          coordinates: fused.coordinates,
-          sharingKey: sharingKeyFor(first.requestContext, subgraph),
-          isDeferred: first.isDeferred,
-          priority: urgency.priority,
-          raisablePriorities: raisablePrioritiesOf(waiting),
-          requestPriority: urgency.requestPriority,
-          requestId: first.requestContext.requestId,
-          traceHeaders: first.requestContext.traceHeaders,
-          span: traced?.span,
-          deadline,
-          earliestDeadline,
-        },
-        {
-          onResponse: (response) => {
-            this.#batchSizeOf(first).onBatch(batch.size, 'answered');
-            // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed, unless
-            // the status says that the subgraph itself has failed: it would only get more calls.
-            const hasFailed = (response.failureStatus ?? 0) >= 500;
-            if (fused.shapes.length > 1 && !isPlainObject(response.data) && !hasFailed) {
-              sendSeparately();
-              return;
-            }
-            const { clientHeaders } = response;
-            if (clientHeaders !== undefined)
-              for (const { requestContext } of waiting)
-                requestContext.respondedHeaders?.collect(subgraph, clientHeaders);
-            batch.settle(fused, response, finish);
-          },
-          onError: (error) => {
-            if (error.code === 'SUBGRAPH_TIMEOUT') this.#batchSizeOf(first).onBatch(batch.size, 'timeout');
-            // The circuit of one entity type is open. The others of the request succeed when they are sent separately.
-            if (error.code === 'CIRCUIT_OPEN' && fused.shapes.length > 1) sendSeparately();
-            else settleAll(waiting, () => toFailedResult(error), finish);
-          },
-        },
-      );
+    if (waiting.length === 0) onEnd?.();
+    else new EntityCall(waiting, this, onEnd).send(this.#client);
+  }
 
-      function finish(): void {
-        stopWatching();
-        for (const request of waiting) request.finish();
-        resolve();
-      }
-    });
+  /** Learns from the end of a batch. */
+  onBatch(first: BatchableRequest, size: number, outcome: 'answered' | 'timeout'): void {
+    // Without batches across requests, none is ever divided.
+    if (this.#options.acrossRequests) this.#batchSizeOf(first).onBatch(size, outcome);
   }
 
   /** Sends the fetches of these requests in one request for each shape. */
-  async #sendSeparately(requests: readonly BatchableRequest[]): Promise<void> {
+  async sendSeparately(requests: readonly BatchableRequest[]): Promise<void> {
     const open = requests.filter((request) => !request.isCancelled);
     const separate = open.map((request) => {
       const parts = request.calls.map(
@@ -203,15 +142,15 @@ export class EntityFetchBatcher {
             this.#fuse([call]),
           ),
       );
-      const cancelParts = (): void => {
+      const onCancel = (): void => {
         for (const part of parts) part.cancel();
       };
-      request.onCancel = cancelParts;
+      request.sentIn = { onCancel };
       return parts;
     });
     const [first = []] = separate;
     await Promise.all(
-      first.map((_, n) => this.#sendBatch(separate.map((parts) => parts[n] as BatchableRequest))),
+      first.map((_, n) => this.#sendAndWait(separate.map((parts) => parts[n] as BatchableRequest))),
     );
     for (const request of open) request.finish();
   }
@@ -252,6 +191,123 @@ function groupByBatchKey(requests: readonly BatchableRequest[]): readonly (reado
   return groups;
 }
 
+/** One HTTP request for the entity fetches of one or more client requests, from when it is sent to its end. */
+class EntityCall implements SubgraphReceiver, SentBatch {
+  readonly #requests: readonly BatchableRequest[];
+  readonly #first: BatchableRequest;
+  readonly #batcher: EntityFetchBatcher;
+  readonly #onEnd: (() => void) | undefined;
+  readonly #fused: FusedShape;
+  readonly #batch: RepresentationBatch;
+  /** Requests that were not cancelled. */
+  #open: number;
+  #cancelCall: CancelSubgraphCall | undefined;
+  #stopWatching: (() => void) | undefined;
+
+  /** `requests`: at least one, with equal batch keys. */
+  constructor(
+    requests: readonly BatchableRequest[],
+    batcher: EntityFetchBatcher,
+    onEnd: (() => void) | undefined,
+  ) {
+    this.#requests = requests;
+    this.#first = requests[0] as BatchableRequest;
+    this.#batcher = batcher;
+    this.#onEnd = onEnd;
+    this.#fused = this.#first.fused;
+    this.#batch = new RepresentationBatch(requests);
+    this.#open = requests.length;
+  }
+
+  send(client: SubgraphClient): void {
+    const requests = this.#requests;
+    const { requestContext, headers, isDeferred } = this.#first;
+    const { subgraph, coordinates } = this.#fused;
+    // The others of the batch join the first one that is recorded.
+    const traced = requests.find(hasSpan);
+    if (traced !== undefined)
+      for (const request of requests) if (request !== traced) request.span?.onJoin(traced.span);
+    const { priority, requestPriority, deadline, earliestDeadline } = urgencyOf(requests);
+    if (earliestDeadline < deadline) this.#stopWatching = startDeadlineTimer(requests, deadline);
+    for (const request of requests) request.sentIn = this;
+    this.#cancelCall = client.send(
+      {
+        subgraph,
+        body: this.#batch.body(this.#fused),
+        kind: 'query',
+        representations: this.#batch.size,
+        headers,
+        coordinates,
+        sharingKey: sharingKeyFor(requestContext, subgraph),
+        isDeferred,
+        priority,
+        raisablePriorities: raisablePrioritiesOf(requests),
+        requestPriority,
+        requestId: requestContext.requestId,
+        traceHeaders: requestContext.traceHeaders,
+        span: traced?.span,
+        deadline,
+        earliestDeadline,
+      },
+      this,
+    );
+  }
+
+  onResponse(response: SubgraphResponse): void {
+    this.#batcher.onBatch(this.#first, this.#batch.size, 'answered');
+    // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed, unless
+    // the status says that the subgraph itself has failed: it would only get more calls.
+    const hasFailed = (response.failureStatus ?? 0) >= 500;
+    if (this.#fused.shapes.length > 1 && !isPlainObject(response.data) && !hasFailed) {
+      this.#sendSeparately();
+      return;
+    }
+    const { clientHeaders } = response;
+    if (clientHeaders !== undefined)
+      for (const { requestContext } of this.#requests)
+        requestContext.respondedHeaders?.collect(this.#fused.subgraph, clientHeaders);
+    this.#batch.settle(this.#fused, response, () => this.#finish());
+  }
+
+  onError(error: GatewayError): void {
+    if (error.code === 'SUBGRAPH_TIMEOUT') this.#batcher.onBatch(this.#first, this.#batch.size, 'timeout');
+    // The circuit of one entity type is open. The others of the request succeed when they are sent separately.
+    if (error.code === 'CIRCUIT_OPEN' && this.#fused.shapes.length > 1) this.#sendSeparately();
+    else
+      settleAll(
+        this.#requests,
+        () => toFailedResult(error),
+        () => this.#finish(),
+      );
+  }
+
+  onCancel(): void {
+    this.#open -= 1;
+    if (this.#open > 0) return;
+    this.#cancelCall?.();
+    this.#end();
+  }
+
+  #sendSeparately(): void {
+    this.#stopWatching?.();
+    void this.#batcher.sendSeparately(this.#requests).then(this.#onEnd);
+  }
+
+  #finish(): void {
+    for (const request of this.#requests) request.finish();
+    this.#end();
+  }
+
+  #end(): void {
+    this.#stopWatching?.();
+    this.#onEnd?.();
+  }
+}
+
+function hasSpan({ span }: BatchableRequest): boolean {
+  return span !== undefined;
+}
+
 function isCancelled(request: BatchableRequest): boolean {
   return request.isCancelled;
 }
@@ -290,8 +346,6 @@ function raisablePrioritiesOf(
   }
   return priorities;
 }
-
-function watchNothing(): void {}
 
 /** Expires each request whose deadline is before `latest`, the deadline of the call. Returns a function that stops the
  *  timer. */

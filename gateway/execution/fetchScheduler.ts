@@ -6,18 +6,22 @@ import type { CancelFetch, FetchSender } from './fetchSender.ts';
 import type { RequestContext } from './requestContext.ts';
 import { type OnSettled, Settlement } from './settlement.ts';
 
-/** A fetch that is under way. */
-interface SentFetch {
-  isDone: boolean;
-  /** `undefined` until the fetch is sent. */
-  cancel: CancelFetch | undefined;
-  readonly span: FetchSpan | undefined;
-}
-
-/** Entity fetches of one subgraph and delivery group that will be sent together. */
-interface EntityBatch {
+/** Fetches that are sent and settled together: entity fetches of one subgraph and delivery group, or one root fetch. */
+class FetchBatch extends Settlement {
   readonly calls: FetchCall[];
-  readonly settlement: Settlement;
+  span: FetchSpan | undefined;
+  /** `undefined` until the fetches are sent. */
+  cancel: CancelFetch | undefined;
+  isDone = false;
+
+  constructor(call: FetchCall) {
+    super();
+    this.calls = [call];
+  }
+
+  get first(): FetchCall {
+    return this.calls[0] as FetchCall;
+  }
 }
 
 /** Batches the fetches of one operation that are ready at the same moment: entity fetches of one subgraph are sent as one
@@ -26,10 +30,12 @@ interface EntityBatch {
 export class FetchScheduler {
   readonly #sender: FetchSender;
   readonly #requestContext: RequestContext;
-  /** Per delivery group, by subgraph. */
-  readonly #entityBatches: Map<string, EntityBatch>[] = [];
+  /** Will be sent at the end of the moment. */
+  readonly #collected: FetchBatch[] = [];
   readonly #rootFetches = new Map<unknown, Settlement>();
-  readonly #sent = new Set<SentFetch>();
+  /** Under way. */
+  readonly #sent: FetchBatch[] = [];
+  #isSendingScheduled = false;
   #isCancelled = false;
 
   constructor(sender: FetchSender, scope: RequestContext) {
@@ -44,22 +50,14 @@ export class FetchScheduler {
   }
 
   #loadEntities(call: FetchCall, onSettled: OnSettled): void {
-    const { subgraph } = call.shape;
-    this.#entityBatches[call.group] ??= new Map();
-    const batches = this.#entityBatches[call.group] as Map<string, EntityBatch>;
-    const known = batches.get(subgraph);
-    if (known !== undefined) {
-      known.calls.push(call);
-      known.settlement.wait(onSettled);
+    for (const batch of this.#collected) {
+      const { shape, group } = batch.first;
+      if (!shape.isEntityFetch || shape.subgraph !== call.shape.subgraph || group !== call.group) continue;
+      batch.calls.push(call);
+      batch.wait(onSettled);
       return;
     }
-    const batch: EntityBatch = { calls: [call], settlement: new Settlement() };
-    batch.settlement.wait(onSettled);
-    batches.set(subgraph, batch);
-    afterPromises(() => {
-      batches.delete(subgraph);
-      this.#sendEntityCalls(batch);
-    });
+    this.#collect(new FetchBatch(call), onSettled);
   }
 
   #loadRoot(call: FetchCall, onSettled: OnSettled): void {
@@ -70,25 +68,46 @@ export class FetchScheduler {
       queueMicrotask(() => known.wait(onSettled));
       return;
     }
-    const settlement = new Settlement();
-    settlement.wait(onSettled);
-    this.#rootFetches.set(key, settlement);
-    afterPromises(() => this.#sendRootCall(call, settlement));
+    const batch = new FetchBatch(call);
+    this.#rootFetches.set(key, batch);
+    this.#collect(batch, onSettled);
+  }
+
+  #collect(batch: FetchBatch, onSettled: OnSettled): void {
+    batch.wait(onSettled);
+    this.#collected.push(batch);
+    this.#scheduleSending();
+  }
+
+  #scheduleSending(): void {
+    if (this.#isSendingScheduled) return;
+    this.#isSendingScheduled = true;
+    afterPromises(() => this.#sendCollected());
+  }
+
+  #sendCollected(): void {
+    try {
+      // A result that is available at once may load more fetches. These wait for the end of the next moment.
+      for (let open = this.#collected.length; open > 0; open--)
+        this.#send(this.#collected.shift() as FetchBatch);
+    } finally {
+      this.#isSendingScheduled = false;
+      if (this.#collected.length > 0) this.#scheduleSending();
+    }
   }
 
   /** Cancels the calls in flight that no other request shares. They are not settled any more. */
   cancel(): void {
     // Calls that are batched at the end of this turn must not be sent.
     this.#isCancelled = true;
-    if (this.#sent.size === 0) return;
+    if (this.#sent.length === 0) return;
     const endedAt = performance.now();
-    for (const sent of this.#sent) {
-      sent.isDone = true;
+    for (const batch of this.#sent.splice(0)) {
+      batch.isDone = true;
       this.#requestContext.record?.endFetch(endedAt);
-      sent.cancel?.();
-      sent.span?.end('cancelled', endedAt);
+      batch.cancel?.();
+      batch.span?.end('cancelled', endedAt);
     }
-    this.#sent.clear();
   }
 
   /** Releases the memory of calls that were sent. */
@@ -96,21 +115,37 @@ export class FetchScheduler {
     this.#rootFetches.clear();
   }
 
-  #sendEntityCalls({ calls, settlement }: EntityBatch): void {
+  #send(batch: FetchBatch): void {
     if (this.#isCancelled) return;
+    const { calls, first } = batch;
+    const requestContext = this.#requestContext;
     const startedAt = performance.now();
-    const span = this.#startSpan(calls, startedAt);
-    const merged = mergeEqualShapes(calls);
-    this.#send(settlement, span, startedAt, (done) =>
-      this.#sender.sendEntities({ calls: merged, requestContext: this.#requestContext, onDone: done }),
-    );
+    batch.span = this.#startSpan(calls, startedAt);
+    requestContext.record?.startFetch(startedAt);
+    const onDone = (): void => this.#end(batch);
+    try {
+      batch.cancel = first.shape.isEntityFetch
+        ? this.#sender.sendEntities({ calls: mergeEqualShapes(calls), requestContext, onDone })
+        : this.#sender.sendRoot({ call: first, onDone });
+    } catch (fault) {
+      // What a settled fetch has caused is no fault of the fetch.
+      if (batch.isDone) throw fault;
+      this.#end(batch, fault);
+      return;
+    }
+    // A cached result is there before the call can be cancelled.
+    if (!batch.isDone) this.#sent.push(batch);
   }
 
-  #sendRootCall(call: FetchCall, settlement: Settlement): void {
-    if (this.#isCancelled) return;
-    const startedAt = performance.now();
-    const span = this.#requestContext.trace && this.#startSpan([call], startedAt);
-    this.#send(settlement, span, startedAt, (done) => this.#sender.sendRoot({ call, onDone: done }));
+  #end(batch: FetchBatch, fault?: unknown): void {
+    if (batch.isDone) return;
+    batch.isDone = true;
+    const index = this.#sent.indexOf(batch);
+    if (index !== -1) this.#sent.splice(index, 1);
+    const endedAt = performance.now();
+    this.#requestContext.record?.endFetch(endedAt);
+    batch.span?.end(undefined, endedAt);
+    batch.settle(fault);
   }
 
   /** Starts the span of calls that are sent together. The event of a subscription is no fetch. */
@@ -123,36 +158,6 @@ export class FetchScheduler {
     const span = FetchSpan.start(trace.current, shape.subgraph, representations, group, startedAt);
     for (const call of calls) call.span = span;
     return span;
-  }
-
-  #send(
-    settlement: Settlement,
-    span: FetchSpan | undefined,
-    startedAt: number,
-    start: (done: () => void) => CancelFetch,
-  ): void {
-    const { record } = this.#requestContext;
-    const sent: SentFetch = { isDone: false, cancel: undefined, span };
-    record?.startFetch(startedAt);
-    const end = (fault?: unknown): void => {
-      if (sent.isDone) return;
-      sent.isDone = true;
-      this.#sent.delete(sent);
-      const endedAt = performance.now();
-      record?.endFetch(endedAt);
-      span?.end(undefined, endedAt);
-      settlement.settle(fault);
-    };
-    try {
-      sent.cancel = start(() => end());
-    } catch (fault) {
-      // What a settled fetch has caused is no fault of the fetch.
-      if (sent.isDone) throw fault;
-      end(fault);
-      return;
-    }
-    // A cached result is there before the call can be cancelled.
-    if (!sent.isDone) this.#sent.add(sent);
   }
 }
 

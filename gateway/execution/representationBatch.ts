@@ -17,20 +17,17 @@ import { isPlainObject, type ResponseObject } from './responseTree.ts';
  *  requests. */
 export class RepresentationBatch {
   readonly #requests: readonly BatchableRequest[];
-  /** Per fetch: the representations. */
-  readonly #texts: (readonly string[])[] = [];
-  /** Per request and fetch: indices of its representations; `undefined` if they are the whole list. */
-  readonly #indices: (readonly number[] | undefined)[][] = [];
+  readonly #first: BatchableRequest;
+  /** Per fetch: the representations of all requests; `undefined` for one request. */
+  readonly #texts: (readonly string[])[] | undefined;
+  /** Per request and fetch: indices of its representations; `undefined` for one request. */
+  readonly #indices: readonly (readonly number[])[][] | undefined;
 
   constructor(requests: readonly BatchableRequest[]) {
     this.#requests = requests;
-    const first = requests[0] as BatchableRequest;
-    if (requests.length === 1) {
-      this.#texts = first.calls.map((call) => call.representations);
-      this.#indices = [first.calls.map(() => undefined)];
-      return;
-    }
-    const merged = first.calls.map(() => new Map<string, number>());
+    this.#first = requests[0] as BatchableRequest;
+    if (requests.length === 1) return;
+    const merged = this.#first.calls.map(() => new Map<string, number>());
     this.#indices = requests.map((request) =>
       request.calls.map((call, n) => {
         const indices = merged[n] as Map<string, number>;
@@ -47,15 +44,19 @@ export class RepresentationBatch {
 
   /** Representations. */
   get size(): number {
-    return this.#texts.reduce((sum, texts) => sum + texts.length, 0);
+    return this.#texts?.reduce((sum, texts) => sum + texts.length, 0) ?? this.#first.size;
+  }
+
+  #textsOf(n: number): readonly string[] {
+    return this.#texts?.[n] ?? (this.#first.calls[n] as FetchCall).representations;
   }
 
   body(fused: FusedShape): string {
     let text = fused.bodyPrefix;
-    (this.#requests[0] as BatchableRequest).calls.forEach((call, n) => {
+    this.#first.calls.forEach((call, n) => {
       const name = fused.variableNameOf(n, 'representations');
       const others = serializeVariables(call, (variable) => fused.variableNameOf(n, variable));
-      text += `${n === 0 ? '' : ','}"${name}":[${(this.#texts[n] as readonly string[]).join(',')}]`;
+      text += `${n === 0 ? '' : ','}"${name}":[${this.#textsOf(n).join(',')}]`;
       if (others !== '') text += `,${others}`;
     });
     return `${text}}}`;
@@ -90,8 +91,8 @@ export class RepresentationBatch {
     const taken = new Set<unknown>();
     return this.#requests.map((request, r) =>
       request.calls.map((call, n) => {
-        const expected = (this.#texts[n] as readonly string[]).length;
-        const indices = this.#indices[r]?.[n];
+        const expected = this.#textsOf(n).length;
+        const indices = this.#indices?.[r]?.[n];
         return this.#createResult(
           call,
           data[fused.aliasOf(n)],

@@ -2,21 +2,24 @@
  *  request. */
 export type OnSettled = (fault?: unknown) => void;
 
+const none: never[] = [];
+
 /** The end of a fetch that several steps may wait for. A list of callbacks instead of a promise: a fetch has several of these, and
  *  each promise takes a turn of the microtask queue. */
 export class Settlement {
-  /** `undefined` once settled. */
-  #waiting: OnSettled[] | undefined = [];
+  /** `undefined` once settled. `none` is never written to. */
+  #waiting: OnSettled[] | undefined = none;
   #fault: unknown;
 
   /** Calls `onSettled` when the fetch is settled; at once if it is already. */
   wait(onSettled: OnSettled): void {
     if (this.#waiting === undefined) onSettled(this.#fault);
+    else if (this.#waiting.length === 0) this.#waiting = [onSettled];
     else this.#waiting.push(onSettled);
   }
 
   settle(fault?: unknown): void {
-    const waiting = this.#waiting ?? [];
+    const waiting = this.#waiting ?? none;
     this.#waiting = undefined;
     this.#fault = fault;
     for (const onSettled of waiting) onSettled(fault);
