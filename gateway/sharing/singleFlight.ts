@@ -19,8 +19,8 @@ interface FlightMap<Joiner, Key> {
 
 /** Work that is under way once, and the joiners that wait for its outcome. */
 export class Flight<Joiner, Key = string> {
-  /** A list, because most flights have one joiner. */
-  #joiners: Joiner[] = [];
+  /** A list, because most flights have one joiner. `none` is never written to. */
+  #joiners: Joiner[] = none;
   readonly #leader: Leader<Joiner>;
   readonly #key: Key | undefined;
   readonly #flights: FlightMap<Joiner, Key>;
@@ -41,11 +41,12 @@ export class Flight<Joiner, Key = string> {
 
   /** Adds a joiner on the leader's own behalf: `onJoin` is not called. */
   add(joiner: Joiner): void {
-    this.#joiners.push(joiner);
+    if (this.#joiners.length === 0) this.#joiners = [joiner];
+    else this.#joiners.push(joiner);
   }
 
   join(joiner: Joiner): void {
-    this.#joiners.push(joiner);
+    this.add(joiner);
     this.#leader.onJoin(joiner);
   }
 
@@ -71,10 +72,12 @@ export class Flight<Joiner, Key = string> {
   settle(): readonly Joiner[] {
     if (this.#key !== undefined && this.#flights.get(this.#key) === this) this.#flights.delete(this.#key);
     const joiners = this.#joiners;
-    this.#joiners = [];
+    this.#joiners = none;
     return joiners;
   }
 }
+
+const none: never[] = [];
 
 /** Single flight: of equal work, only one runs at a time. The first caller with a key leads the flight and does the
  *  work, later callers join it. What an outcome is, and how joiners get it, is up to the leader. */

@@ -18,53 +18,35 @@ const maxLargeBodyDepth = 1000;
 /** Reading a long list of errors yields after this many. */
 const errorsPerSlice = 500;
 
-interface BufferedResponseOptions {
-  readonly subgraph: string;
+export interface BufferedResponseHead {
   readonly status: number;
   readonly contentType: string | undefined;
   readonly cacheControl: string | undefined;
   readonly age: string | undefined;
   /** See `SubgraphResponse.clientHeaders`. */
-  readonly clientHeaders?: readonly string[] | undefined;
-  /** After decompression, or why decompression failed. */
-  readonly body: Buffer | Error;
+  readonly clientHeaders: readonly string[] | undefined;
 }
 
 /** A complete response of a subgraph. It is parsed once for each receiver, because receivers may write into what they get. */
 export class BufferedResponse {
   readonly #subgraph: string;
-  readonly #status: number;
-  readonly #contentType: string | undefined;
-  readonly #cacheControl: string | undefined;
-  readonly #age: string | undefined;
-  readonly #clientHeaders: readonly string[] | undefined;
+  readonly #head: BufferedResponseHead;
   /** The body, as text if it is small; or why it is invalid. */
   readonly #content: string | Buffer | Error;
   readonly #isEscapeFree: boolean;
 
-  constructor(options: BufferedResponseOptions) {
-    const { subgraph, status, contentType, cacheControl, age, clientHeaders, body } = options;
+  /** `body`: after decompression, or why decompression failed. */
+  constructor(subgraph: string, head: BufferedResponseHead, body: Buffer | Error) {
     this.#subgraph = subgraph;
-    this.#status = status;
-    this.#cacheControl = cacheControl;
-    this.#age = age;
-    this.#clientHeaders = clientHeaders;
-    this.#contentType = contentType;
+    this.#head = head;
     this.#content = Buffer.isBuffer(body) ? decode(body) : body;
     this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
   }
 
   /** A successful response with another body and the same headers. `text`: a GraphQL result as JSON. */
   replaceBody(text: string): BufferedResponse {
-    return new BufferedResponse({
-      subgraph: this.#subgraph,
-      status: 200,
-      contentType: undefined,
-      cacheControl: this.#cacheControl,
-      age: this.#age,
-      clientHeaders: this.#clientHeaders,
-      body: Buffer.from(text),
-    });
+    const head = { ...this.#head, status: 200, contentType: undefined };
+    return new BufferedResponse(this.#subgraph, head, Buffer.from(text));
   }
 
   /** See `CallResponse`. */
@@ -72,7 +54,7 @@ export class BufferedResponse {
     const content = this.#content;
     const json = typeof content === 'string' ? parseText(content) : undefined;
     // Nearly all responses are small, and have data and no errors.
-    if (this.#isSuccess && isObject(json) && isObject(json.data) && json.errors === undefined) {
+    if (isSuccess(this.#head) && isObject(json) && isObject(json.data) && json.errors === undefined) {
       const { data, extensions } = json;
       const read = { data, errors: undefined, extensions: isObject(extensions) ? extensions : undefined };
       done(this.#responseOf(read));
@@ -88,18 +70,14 @@ export class BufferedResponse {
 
   #resultOf(response: SubgraphResponse | Error): SubgraphResponse | GatewayError {
     if (!(response instanceof Error)) return response;
-    return this.#isSuccess
+    return isSuccess(this.#head)
       ? invalidResponseError(this.#subgraph, response)
-      : statusError(this.#subgraph, this.#status, response);
-  }
-
-  get #isSuccess(): boolean {
-    return this.#status >= 200 && this.#status < 300;
+      : statusError(this.#subgraph, this.#head.status, response);
   }
 
   /** `text`: what `parseText` has returned for a small body. */
   *#parse(text: unknown): SlicedTask<SubgraphResponse | Error> {
-    if (this.#status >= 300 && this.#status < 400)
+    if (this.#head.status >= 300 && this.#head.status < 400)
       return new InvalidResponseError('redirects are not followed');
     const content = this.#content;
     if (content instanceof Error) return content;
@@ -109,26 +87,35 @@ export class BufferedResponse {
     if (result instanceof Error) return result;
     // A proxy may report a failure as JSON of its own. JSON counts as the subgraph's response only if its media type or its
     // content says so.
-    if (!this.#isSuccess && !isGraphqlMediaType(this.#contentType) && !isRecognizable(json, result)) {
+    if (
+      !isSuccess(this.#head) &&
+      !isGraphqlMediaType(this.#head.contentType) &&
+      !isRecognizable(json, result)
+    ) {
       return new InvalidResponseError('the response is not a GraphQL response');
     }
-    if (this.#isSuccess) return this.#responseOf(result);
-    const failure = { failureStatus: this.#status };
+    if (isSuccess(this.#head)) return this.#responseOf(result);
+    const failure = { failureStatus: this.#head.status };
     const errors = result.errors?.map((entry) => ({ ...entry, ...failure }));
     return { ...this.#responseOf(result), errors, ...failure };
   }
 
   #responseOf({ data, errors, extensions }: SubgraphResult): SubgraphResponse {
+    const { cacheControl, age, clientHeaders } = this.#head;
     return {
       data,
       errors,
       extensions,
-      cacheControl: this.#cacheControl,
-      age: this.#age,
-      clientHeaders: this.#clientHeaders,
+      cacheControl,
+      age,
+      clientHeaders,
       isEscapeFree: this.#isEscapeFree,
     };
   }
+}
+
+function isSuccess({ status }: BufferedResponseHead): boolean {
+  return status >= 200 && status < 300;
 }
 
 function stopNothing(): void {}

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { GatewayError } from '../errors.ts';
-import { BufferedResponse } from './bufferedResponse.ts';
+import { BufferedResponse, type BufferedResponseHead } from './bufferedResponse.ts';
 import {
   InvalidResponseError,
   invalidResponseError,
@@ -13,95 +13,93 @@ import { type CallHooks, InspectedResponse } from './callHooks.ts';
 import { decompress } from './decompress.ts';
 import { pickResponseHeaders } from './pickResponseHeaders.ts';
 import type { Call, CallListener } from './policies/call.ts';
-import type { CallDispatchOptions, SubgraphTarget } from './subgraphPools.ts';
+import type { RetryPolicy } from './policies/retryPolicy.ts';
+import type { SubgraphRequest } from './subgraphClient.ts';
+import type { CallDispatchOptions, SubgraphEndpoint, SubgraphTarget } from './subgraphPools.ts';
 
-interface HttpCallRequest {
-  readonly subgraph: string;
+interface HttpCallOptions {
+  readonly request: SubgraphRequest;
+  readonly endpoint: SubgraphEndpoint;
   readonly target: SubgraphTarget;
   readonly headers: string[];
-  readonly body: string;
-  readonly maxResponseBytes: number;
-  /** Names of the response headers that are handed to the client; omitted for none. */
-  readonly respond?: readonly string[] | undefined;
-  /** The request may be sent a second time if it is not known whether the first one arrived. */
-  readonly isIdempotent: boolean;
-  /** Called before a request is sent a second time; false refuses that. Always allowed when omitted. */
-  readonly takeResend?: (() => boolean) | undefined;
-  readonly endpointUrl?: string | undefined;
-  readonly hooks?: CallHooks | undefined;
-  /** For the hooks. */
-  readonly requestId: string;
+  /** Asked before the request is sent a second time. Always allowed when omitted. */
+  readonly retry: RetryPolicy | undefined;
+  /** See `Call.endpointUrl`. */
+  readonly endpointUrl: string | undefined;
+  readonly hooks: CallHooks | undefined;
+}
+
+/** The parts of the head of a response that the gateway reads. */
+interface ResponseHead extends BufferedResponseHead {
+  /** `undefined` for an uncompressed body. */
+  readonly contentCoding: string | undefined;
+  readonly retryAfter: string | undefined;
 }
 
 const abortedByGateway = new Error('the gateway ended the call');
 
 /** One HTTP request to a subgraph: undici's handler, which also collects the bytes of the response. After its end, the call
- *  keeps neither the request nor the response in memory. */
+ *  does not keep the response in memory. */
 export class HttpCall implements Call, Dispatcher.DispatchHandler {
-  /** The HTTP status; `undefined` until it has arrived. */
-  status: number | undefined;
-  /** The response header. */
-  retryAfter: string | undefined;
-  readonly endpointUrl: string | undefined;
   receivedBytes = 0;
   isResent = false;
 
-  readonly #subgraph: string;
-  readonly #target: SubgraphTarget;
-  readonly #maxBytes: number;
-  readonly #isIdempotent: boolean;
-  readonly #takeResend: (() => boolean) | undefined;
-  readonly #hooks: CallHooks | undefined;
-  readonly #requestId: string;
-  readonly #respond: readonly string[] | undefined;
+  readonly #call: HttpCallOptions;
+  /** Of undici, while the request is under way. */
   #options: CallDispatchOptions | undefined;
   #listener: CallListener | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #isDispatching = false;
   #isOnReusedSocket = false;
   #hasResponseStarted = false;
-  #contentType: string | undefined;
-  #contentCoding: string | undefined;
-  #cacheControl: string | undefined;
-  #age: string | undefined;
+  /** `undefined` until it has arrived. */
+  #head: ResponseHead | undefined;
   /** Stored for `CallHooks.afterResponse` only. */
   #headers: IncomingHttpHeaders | undefined;
-  #clientHeaders: readonly string[] | undefined;
   #firstChunk: Buffer | undefined;
   #furtherChunks: Buffer[] | undefined;
 
-  constructor(request: HttpCallRequest) {
-    this.#subgraph = request.subgraph;
-    this.#target = request.target;
-    this.#maxBytes = request.maxResponseBytes;
-    this.#isIdempotent = request.isIdempotent;
-    this.#takeResend = request.takeResend;
-    this.#respond = request.respond;
-    this.endpointUrl = request.endpointUrl;
-    this.#hooks = request.hooks;
-    this.#requestId = request.requestId;
-    this.#options = {
-      origin: request.target.origin,
-      path: request.target.path,
-      method: 'POST',
-      headers: request.headers,
-      body: request.body,
-      idempotent: request.isIdempotent,
-      connection: undefined,
-    };
+  constructor(call: HttpCallOptions) {
+    this.#call = call;
+  }
+
+  get request(): SubgraphRequest {
+    return this.#call.request;
+  }
+
+  get endpointUrl(): string | undefined {
+    return this.#call.endpointUrl;
+  }
+
+  get status(): number | undefined {
+    return this.#head?.status;
+  }
+
+  get retryAfter(): string | undefined {
+    return this.#head?.retryAfter;
   }
 
   start(listener: CallListener): void {
     this.#listener = listener;
-    if (this.#hooks?.beforeSend === undefined) this.#dispatch();
-    else void this.#dispatchAfter(this.#hooks.beforeSend);
+    const { request, target, headers, hooks } = this.#call;
+    this.#options = {
+      origin: target.origin,
+      path: target.path,
+      method: 'POST',
+      headers,
+      body: request.body,
+      idempotent: isIdempotent(request),
+      connection: undefined,
+    };
+    if (hooks?.beforeSend === undefined) this.#dispatch();
+    else void this.#dispatchAfter(hooks.beforeSend);
   }
 
   /** Waits for the hook, as long as the attempt may take. */
   async #dispatchAfter(beforeSend: NonNullable<CallHooks['beforeSend']>): Promise<void> {
-    const { headers, body } = this.#options as { headers: string[]; body: string };
+    const { headers, request } = this.#call;
     try {
-      await beforeSend({ ...this.#identity, headers, body });
+      await beforeSend({ ...this.#identity(), headers, body: request.body });
     } catch (error) {
       this.#fail(error as GatewayError);
       return;
@@ -109,9 +107,13 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     if (this.#listener !== undefined) this.#dispatch();
   }
 
-  get #identity() {
-    const { origin, path } = this.#target;
-    return { subgraph: this.#subgraph, url: origin + path, requestId: this.#requestId };
+  #identity() {
+    const { request, target } = this.#call;
+    return {
+      subgraph: request.subgraph,
+      url: target.origin + target.path,
+      requestId: request.requestId,
+    };
   }
 
   abort(): void {
@@ -146,22 +148,25 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#hasResponseStarted = true;
     // 1xx is informational: the response is still to come.
     if (status < 200) return;
-    this.status = status;
-    this.#contentType = headerText(headers['content-type']);
-    this.#cacheControl = headerText(headers['cache-control']);
-    this.#age = headerText(headers.age);
-    this.retryAfter = headerText(headers['retry-after']);
-    if (this.#hooks?.afterResponse !== undefined) this.#headers = headers;
-    if (this.#respond !== undefined) this.#clientHeaders = pickResponseHeaders(headers, this.#respond);
+    const { endpoint, hooks } = this.#call;
     const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
-    this.#contentCoding = coding === 'identity' || coding === '' ? undefined : coding;
-    if (Number(headers['content-length']) > this.#maxBytes) this.#failTooLarge(status);
+    this.#head = {
+      status,
+      contentType: headerText(headers['content-type']),
+      contentCoding: coding === 'identity' || coding === '' ? undefined : coding,
+      cacheControl: headerText(headers['cache-control']),
+      age: headerText(headers.age),
+      retryAfter: headerText(headers['retry-after']),
+      clientHeaders: endpoint.respond && pickResponseHeaders(headers, endpoint.respond),
+    };
+    if (hooks?.afterResponse !== undefined) this.#headers = headers;
+    if (Number(headers['content-length']) > endpoint.maxResponseBytes) this.#failTooLarge(status);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#listener === undefined) return;
     this.receivedBytes += chunk.length;
-    if (this.receivedBytes > this.#maxBytes) {
+    if (this.receivedBytes > this.#call.endpoint.maxResponseBytes) {
       this.#failTooLarge(this.status ?? 0);
     } else if (this.#firstChunk === undefined) {
       this.#firstChunk = chunk;
@@ -173,12 +178,17 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    if (this.#listener === undefined) return;
+    const head = this.#head;
+    if (this.#listener === undefined || head === undefined) return;
     const body = this.#takeBody();
     // Nothing is left to abort: the connection now serves other calls.
     this.#controller = undefined;
-    if (this.#contentCoding === undefined || body.length === 0) this.#finish(body);
-    else decompress(this.#contentCoding, body, this.#maxBytes, (result) => this.#finish(result));
+    const { contentCoding } = head;
+    if (contentCoding === undefined || body.length === 0) this.#finish(head, body);
+    else
+      decompress(contentCoding, body, this.#call.endpoint.maxResponseBytes, (result) =>
+        this.#finish(head, result),
+      );
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -192,14 +202,14 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       });
       return;
     }
-    this.#fail(transportError(this.#subgraph, error, this.status !== undefined));
+    this.#fail(transportError(this.request.subgraph, error, this.status !== undefined));
   }
 
   #dispatch(): void {
     const options = this.#options;
     if (options === undefined) return;
     this.#isDispatching = true;
-    this.#target.pool.dispatch(options, this);
+    this.#call.target.pool.dispatch(options, this);
     this.#isDispatching = false;
   }
 
@@ -207,22 +217,26 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
    *  the server's health; one on a new connection, or in the middle of a response, does. */
   #canBeResent(error: Error): boolean {
     return (
-      this.#isIdempotent &&
+      isIdempotent(this.request) &&
       !this.isResent &&
       this.#isOnReusedSocket &&
       !this.#hasResponseStarted &&
       isLostConnection(error) &&
-      (this.#takeResend?.() ?? true)
+      (this.#call.retry?.takeResend() ?? true)
     );
   }
 
   #failTooLarge(status: number): void {
-    const problem = new InvalidResponseError(`the response is larger than ${this.#maxBytes} bytes`);
+    const { request, endpoint } = this.#call;
+    const { subgraph } = request;
+    const problem = new InvalidResponseError(
+      `the response is larger than ${endpoint.maxResponseBytes} bytes`,
+    );
     const controller = this.#controller;
     this.#fail(
       status >= 200 && status < 300
-        ? invalidResponseError(this.#subgraph, problem)
-        : statusError(this.#subgraph, status, problem),
+        ? invalidResponseError(subgraph, problem)
+        : statusError(subgraph, status, problem),
     );
     controller?.abort(abortedByGateway);
   }
@@ -236,25 +250,20 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     return further === undefined ? first : Buffer.concat([first, ...further], this.receivedBytes);
   }
 
-  #finish(body: Buffer | Error): void {
+  #finish(head: ResponseHead, body: Buffer | Error): void {
     const listener = this.#listener;
     const headers = this.#headers ?? {};
     this.#release();
-    const status = this.status ?? 0;
-    const response = new BufferedResponse({
-      subgraph: this.#subgraph,
-      status,
-      contentType: this.#contentType,
-      cacheControl: this.#cacheControl,
-      age: this.#age,
-      clientHeaders: this.#clientHeaders,
-      body,
-    });
-    const afterResponse = this.#hooks?.afterResponse;
+    const response = new BufferedResponse(this.request.subgraph, head, body);
+    const afterResponse = this.#call.hooks?.afterResponse;
     listener?.onResponse(
       afterResponse === undefined
         ? response
-        : new InspectedResponse(response, { ...this.#identity, status, headers }, afterResponse),
+        : new InspectedResponse(
+            response,
+            { ...this.#identity(), status: head.status, headers },
+            afterResponse,
+          ),
     );
   }
 
@@ -281,6 +290,11 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#firstChunk = undefined;
     this.#furtherChunks = undefined;
   }
+}
+
+/** The request may be sent a second time if it is not known whether the first one arrived. */
+function isIdempotent({ kind }: SubgraphRequest): boolean {
+  return kind === 'query';
 }
 
 function headerText(value: string | readonly string[] | undefined): string | undefined {

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import { GatewayError } from '../errors.ts';
 import { TextKey } from '../sharing/textMap.ts';
@@ -14,8 +15,8 @@ import {
   type SubgraphState,
   stateOf,
 } from './policies/callPolicies.ts';
-import { urgencyOf } from './policies/callUrgency.ts';
-import { InFlightCalls } from './policies/inFlightCalls.ts';
+import { type CallUrgency, urgencyOf } from './policies/callUrgency.ts';
+import { type InFlightCallRequest, InFlightCalls } from './policies/inFlightCalls.ts';
 import { applySendPolicies } from './policies/sendPolicies.ts';
 import type { CallStartContext } from './policies/sharedCall.ts';
 import { signatureOf } from './requestSignature.ts';
@@ -77,18 +78,6 @@ export interface ObservableSubgraphClient extends SubgraphClient {
   states(): readonly SubgraphState[];
 }
 
-/** A call with what `onCall` reports. Used only if there is an `onCall`. */
-class ObservedCall extends HttpCall {
-  readonly request: SubgraphRequest;
-  readonly startedAt: number;
-
-  constructor(request: SubgraphRequest, startedAt: number, ...call: ConstructorParameters<typeof HttpCall>) {
-    super(...call);
-    this.request = request;
-    this.startedAt = startedAt;
-  }
-}
-
 /** Creates the client that calls subgraphs over HTTP, with keep-alive connections. `applySendPolicies` lists the policies
  *  that a request passes, and their order. */
 export function createHttpSubgraphClient(options: HttpSubgraphClientOptions): ObservableSubgraphClient {
@@ -104,7 +93,6 @@ class HttpSubgraphClient {
   readonly #endpointOf: (subgraph: string) => SubgraphEndpoint;
   readonly #sharesInFlightCalls: boolean;
   readonly #now: () => number;
-  readonly #isObserved: boolean;
   readonly #hooks: CallHooks | undefined;
   readonly #pools = new SubgraphPools();
   readonly #inFlightCalls: InFlightCalls<HttpCall>;
@@ -117,7 +105,6 @@ class HttpSubgraphClient {
     this.#endpointOf = options.endpointOf;
     this.#sharesInFlightCalls = options.sharesInFlightCalls;
     this.#now = options.now ?? (() => performance.now());
-    this.#isObserved = onCall !== undefined;
     this.#hooks = options.hooks;
     const { observer } = options;
     this.#policyContext = {
@@ -134,12 +121,7 @@ class HttpSubgraphClient {
       onRetry: observer && ((subgraph) => observer.onRetry(subgraph)),
       onJoin: observer && ((subgraph) => observer.onJoin(subgraph)),
       onHedge: observer && ((subgraph) => observer.onHedge(subgraph)),
-      onCallEnd:
-        onCall === undefined
-          ? undefined
-          : (call, outcome, receivers) => {
-              if (call instanceof ObservedCall) onCall(this.#eventOf(call, outcome, receivers));
-            },
+      onCallEnd: onCall && ((...end) => onCall(eventOf(...end))),
     });
   }
 
@@ -159,35 +141,17 @@ class HttpSubgraphClient {
         new GatewayError('INTERNAL_SERVER_ERROR', message, options),
       );
     }
-    const { deadline, isDeferred } = request;
     const policies = this.#policiesOf(request.subgraph, endpoint);
-    // Computed once for all attempts.
-    let signature: readonly string[] | undefined;
-    return this.#inFlightCalls.send({
-      key: this.#isSharable(request) ? callKey(request, endpoint.url) : undefined,
-      subgraph: request.subgraph,
-      attemptTimeoutMs: endpoint.attemptTimeoutMs,
-      deadline,
-      urgency: urgencyOf(request),
-      raisablePriorities: request.raisablePriorities,
-      isIdempotent: request.kind === 'query',
-      coordinates: request.coordinates,
-      policies,
-      receiver,
-      span: request.span,
-      createCall: (start) => {
-        signature ??= endpoint.signing && signatureOf(endpoint.signing, request.body);
-        const isKnownTarget = policies.balancer === undefined && start.isDeferred === isDeferred;
-        return this.#createCall(
-          request,
-          signature,
-          endpoint,
-          isKnownTarget ? target : undefined,
-          start,
-          policies,
-        );
-      },
-    });
+    return this.#inFlightCalls.send(
+      new EndpointRequest(request, receiver, {
+        key: this.#isSharable(request) ? callKey(request, endpoint.url) : undefined,
+        endpoint,
+        target,
+        policies,
+        pools: this.#pools,
+        hooks: this.#hooks,
+      }),
+    );
   }
 
   /** The policies of a subgraph. They keep what they have learned when a new supergraph has another address. */
@@ -227,52 +191,106 @@ class HttpSubgraphClient {
     this.#inFlightCalls.failAll(clientClosedError);
     await this.#pools.destroy(new Error('the client was closed'));
   }
+}
 
-  #createCall(
-    request: SubgraphRequest,
-    signature: readonly string[] | undefined,
-    endpoint: SubgraphEndpoint,
-    knownTarget: SubgraphTarget | undefined,
-    { deadline, isDeferred, previous }: CallStartContext<HttpCall>,
-    { retry, balancer }: CallPolicies,
-  ): HttpCall {
-    const now = this.#now();
-    const endpointUrl = balancer?.choose(previous?.endpointUrl);
-    const target = knownTarget ?? this.#pools.targetOf(endpoint, isDeferred, endpointUrl);
+interface RequestRoute {
+  /** See `InFlightCalls`. */
+  readonly key: TextKey | undefined;
+  readonly endpoint: SubgraphEndpoint;
+  /** Of a first attempt without a balancer. */
+  readonly target: SubgraphTarget;
+  readonly policies: CallPolicies;
+  readonly pools: SubgraphPools;
+  readonly hooks: CallHooks | undefined;
+}
+
+/** A request with the endpoint that it is for. Creates its HTTP requests. */
+class EndpointRequest implements InFlightCallRequest<HttpCall> {
+  readonly receiver: SubgraphReceiver;
+  readonly urgency: CallUrgency;
+  readonly #request: SubgraphRequest;
+  readonly #route: RequestRoute;
+  /** Computed once for all attempts. */
+  #signature: readonly string[] | undefined;
+
+  constructor(request: SubgraphRequest, receiver: SubgraphReceiver, route: RequestRoute) {
+    this.receiver = receiver;
+    this.urgency = urgencyOf(request);
+    this.#request = request;
+    this.#route = route;
+  }
+
+  get key(): TextKey | undefined {
+    return this.#route.key;
+  }
+
+  get subgraph(): string {
+    return this.#request.subgraph;
+  }
+
+  get attemptTimeoutMs(): number {
+    return this.#route.endpoint.attemptTimeoutMs;
+  }
+
+  get deadline(): number {
+    return this.#request.deadline;
+  }
+
+  get raisablePriorities(): SubgraphRequest['raisablePriorities'] {
+    return this.#request.raisablePriorities;
+  }
+
+  get isIdempotent(): boolean {
+    return this.#request.kind === 'query';
+  }
+
+  get coordinates(): SubgraphRequest['coordinates'] {
+    return this.#request.coordinates;
+  }
+
+  get policies(): CallPolicies {
+    return this.#route.policies;
+  }
+
+  get span(): SubgraphRequest['span'] {
+    return this.#request.span;
+  }
+
+  createCall({ deadline, isDeferred, now, previous }: CallStartContext<HttpCall>): HttpCall {
+    const request = this.#request;
+    const { endpoint, policies, pools, hooks } = this.#route;
+    const endpointUrl = policies.balancer?.choose(previous?.endpointUrl);
+    const isKnownTarget = endpointUrl === undefined && isDeferred === request.isDeferred;
+    const target = isKnownTarget ? this.#route.target : pools.targetOf(endpoint, isDeferred, endpointUrl);
     request.span?.onSend(target.origin);
     const headers = headersOf(request, target.acceptsCompressed, deadline - now);
-    if (signature !== undefined) headers.push(...signature);
-    const call = {
-      subgraph: request.subgraph,
-      target,
-      headers,
-      body: request.body,
-      maxResponseBytes: endpoint.maxResponseBytes,
-      respond: endpoint.respond,
-      isIdempotent: request.kind === 'query',
-      takeResend: retry && (() => retry.takeResend()),
-      endpointUrl,
-      hooks: this.#hooks,
-      requestId: request.requestId,
-    };
-    return this.#isObserved ? new ObservedCall(request, now, call) : new HttpCall(call);
+    if (endpoint.signing !== undefined) {
+      this.#signature ??= signatureOf(endpoint.signing, request.body);
+      headers.push(...this.#signature);
+    }
+    return new HttpCall({ request, endpoint, target, headers, retry: policies.retry, endpointUrl, hooks });
   }
+}
 
-  #eventOf(call: ObservedCall, outcome: CallOutcome, receivers: number): SubgraphCallEvent {
-    const { subgraph, kind, requestId, representations = 0 } = call.request;
-    return {
-      subgraph,
-      kind,
-      requestId,
-      outcome,
-      status: call.status,
-      durationMs: this.#now() - call.startedAt,
-      receivedBytes: call.receivedBytes,
-      representations,
-      receivers,
-      isResent: call.isResent,
-    };
-  }
+function eventOf(
+  { request, status, receivedBytes, isResent }: HttpCall,
+  outcome: CallOutcome,
+  durationMs: number,
+  receivers: number,
+): SubgraphCallEvent {
+  const { subgraph, kind, requestId, representations = 0 } = request;
+  return {
+    subgraph,
+    kind,
+    requestId,
+    outcome,
+    status,
+    durationMs,
+    receivedBytes,
+    representations,
+    receivers,
+    isResent,
+  };
 }
 
 /** Longer bodies are not shared: comparing them takes longer than it is worth. In characters. */
@@ -287,8 +305,6 @@ function callKey({ subgraph, headers: { key }, sharingKey, body }: SubgraphReque
 }
 
 function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, remainingMs: number): string[] {
-  // In whole milliseconds, rounded down; never 0, which reads as "none".
-  const deadlineMs = Math.max(1, Math.floor(remainingMs));
   const headers = [
     'content-type',
     'application/json',
@@ -296,9 +312,9 @@ function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, remaini
     request.accept ?? 'application/graphql-response+json, application/json;q=0.9',
     'x-request-id',
     request.requestId,
-    ...request.headers.pairs,
-    ...(request.span?.headers ?? request.traceHeaders ?? []),
-  ];
+  ].concat(request.headers.pairs, request.span?.headers ?? request.traceHeaders ?? []);
+  // In whole milliseconds, rounded down; never 0, which reads as "none".
+  const deadlineMs = Math.max(1, Math.floor(remainingMs));
   if (Number.isFinite(deadlineMs)) headers.push('tributary-deadline-ms', String(deadlineMs));
   if (acceptsCompressed) headers.push('accept-encoding', 'gzip, br');
   return headers;

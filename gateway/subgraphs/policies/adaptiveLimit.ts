@@ -53,27 +53,27 @@ export class AdaptiveLimit {
 
   /** A call ended with a response. `running`: how many calls were under way, this one included. Returns true if the limit
    *  has changed. */
-  onResponse(latencyMs: number, running: number): boolean {
+  onResponse(latencyMs: number, running: number, now = this.#now()): boolean {
     this.#samples += 1;
     this.#latencySum += latencyMs;
     this.#maxRunning = Math.max(this.#maxRunning, running);
-    if (this.#samples < minSamples || this.#now() < this.#windowEndsAt) return false;
-    return this.#endWindow();
+    if (this.#samples < minSamples || now < this.#windowEndsAt) return false;
+    return this.#endWindow(now);
   }
 
   /** The subgraph said that it is overloaded, or did not respond in time. Returns true if the limit has changed. */
-  onOverload(): boolean {
-    if (this.#hasBackedOff && this.#now() < this.#windowEndsAt) return false;
-    this.#startWindow();
+  onOverload(now = this.#now()): boolean {
+    if (this.#hasBackedOff && now < this.#windowEndsAt) return false;
+    this.#startWindow(now);
     this.#hasBackedOff = true;
     return this.#set(this.#limit * backoffRatio);
   }
 
-  #endWindow(): boolean {
+  #endWindow(now: number): boolean {
     const latency = this.#latencySum / this.#samples;
     const maxRunning = this.#maxRunning;
     const utilization = this.#readUtilization();
-    this.#startWindow();
+    this.#startWindow(now);
     if (utilization > maxUtilization) return false;
     const long = this.#longLatency ?? latency;
     // After a long overload the long-term latency is too high: let it fall quickly.
@@ -86,8 +86,8 @@ export class AdaptiveLimit {
     return this.#set(this.#limit + (this.#limit * gradient + room - this.#limit) * smoothing);
   }
 
-  #startWindow(): void {
-    this.#windowEndsAt = this.#now() + windowMs;
+  #startWindow(now: number): void {
+    this.#windowEndsAt = now + windowMs;
     this.#samples = 0;
     this.#latencySum = 0;
     this.#maxRunning = 0;

@@ -12,6 +12,7 @@ interface CallAttemptOptions<C extends Call> {
   readonly isDeferred: boolean;
   readonly policies: CallPolicies;
   /** Milliseconds. */
+  readonly startedAt: number;
   now(): number;
 }
 
@@ -24,18 +25,16 @@ interface AttemptListener<C extends Call> {
 export class CallAttempt<C extends Call> implements CallListener {
   readonly #options: CallAttemptOptions<C>;
   readonly #listener: AttemptListener<C>;
-  readonly #startedAt: number;
   /** `reading`: the whole response has arrived. */
   #state: 'sent' | 'reading' | 'ended' = 'sent';
-  #holdsSlot = true;
-  #latencyMs: number | undefined;
+  /** When the response had arrived, or the attempt ended without one; `undefined` while the attempt holds its slot. */
+  #endedAt: number | undefined;
   #running = 0;
   #stopReading: (() => void) | undefined;
 
   constructor(options: CallAttemptOptions<C>, listener: AttemptListener<C>) {
     this.#options = options;
     this.#listener = listener;
-    this.#startedAt = options.now();
     const { endpointUrl } = options.call;
     if (endpointUrl !== undefined) options.policies.balancer?.onStart(endpointUrl);
   }
@@ -48,9 +47,22 @@ export class CallAttempt<C extends Call> implements CallListener {
     return this.#state !== 'sent';
   }
 
-  /** Since the start of the attempt, in milliseconds. */
-  get elapsedMs(): number {
-    return this.#options.now() - this.#startedAt;
+  get startedAt(): number {
+    return this.#options.startedAt;
+  }
+
+  get isDeferred(): boolean {
+    return this.#options.isDeferred;
+  }
+
+  /** Milliseconds, without the time in which the response was read; 0 until the attempt has ended. */
+  get latencyMs(): number {
+    return this.#endedAt === undefined ? 0 : this.#endedAt - this.startedAt;
+  }
+
+  /** How many calls were under way when the attempt ended, this one included. */
+  get running(): number {
+    return this.#running;
   }
 
   onResponse(response: CallResponse): void {
@@ -78,28 +90,24 @@ export class CallAttempt<C extends Call> implements CallListener {
 
   /** `end`: `undefined` for an attempt whose end no caller waits for. */
   finish(end: AttemptEnd | undefined): void {
-    const { call, policies, permits, coordinates, isDeferred } = this.#options;
+    const { call, policies, permits, coordinates } = this.#options;
     const wasSent = this.#state === 'sent';
     this.#state = 'ended';
     this.#stopReading?.();
-    this.#releaseSlot();
+    const endedAt = this.#releaseSlot();
     if (wasSent) call.abort();
-    policies.circuits?.record(permits, end, coordinates);
-    if (call.endpointUrl !== undefined) policies.balancer?.onEnd(call.endpointUrl, end, this.#latencyMs ?? 0);
-    if (end !== undefined)
-      learnFromAttempt(policies, end, {
-        latencyMs: this.#latencyMs ?? 0,
-        running: this.#running,
-        isDeferred,
-      });
+    policies.circuits?.record(permits, end, coordinates, endedAt);
+    if (call.endpointUrl !== undefined) policies.balancer?.onEnd(call.endpointUrl, end, this.latencyMs);
+    if (end !== undefined) learnFromAttempt(policies, end, this, endedAt);
   }
 
-  #releaseSlot(): void {
-    if (!this.#holdsSlot) return;
-    const { queue } = this.#options.policies;
-    this.#holdsSlot = false;
-    this.#latencyMs = this.elapsedMs;
-    this.#running = queue.running;
-    queue.release(this.#options.isDeferred);
+  /** Returns when the slot was released. */
+  #releaseSlot(): number {
+    if (this.#endedAt !== undefined) return this.#endedAt;
+    const { now, policies, isDeferred } = this.#options;
+    this.#endedAt = now();
+    this.#running = policies.queue.running;
+    policies.queue.release(isDeferred);
+    return this.#endedAt;
   }
 }

@@ -1,6 +1,7 @@
 import { createUtilizationReader } from '../../time/createUtilizationReader.ts';
 import { AdaptiveLimit } from './adaptiveLimit.ts';
-import type { AttemptEnd } from './call.ts';
+import type { AttemptEnd, Call } from './call.ts';
+import type { CallAttempt } from './callAttempt.ts';
 import { type CallLimits, reduceTotal } from './callLimits.ts';
 import { CallQueue, type CallQueueObserver } from './callQueue.ts';
 import type { CircuitState } from './circuitBreaker.ts';
@@ -126,12 +127,12 @@ export function stateOf(subgraph: string, { queue, circuits, retry, balancer }: 
   };
 }
 
-/** Lets the policies that learn from latency learn from an attempt. `running`: calls that were under way, this one
- *  included. */
+/** Lets the policies that learn from latency learn from an attempt that ended at `now`. */
 export function learnFromAttempt(
   { queue, hedge, adaptiveLimit, limits }: CallPolicies,
   end: AttemptEnd,
-  { latencyMs, running, isDeferred }: { latencyMs: number; running: number; isDeferred: boolean },
+  { latencyMs, running, isDeferred }: Pick<CallAttempt<Call>, 'latencyMs' | 'running' | 'isDeferred'>,
+  now: number,
 ): void {
   const overloaded = isOverload(end);
   if (!overloaded && end.status !== undefined) {
@@ -140,7 +141,7 @@ export function learnFromAttempt(
   }
   if (adaptiveLimit === undefined) return;
   const hasChanged = overloaded
-    ? adaptiveLimit.onOverload()
-    : end.status !== undefined && adaptiveLimit.onResponse(latencyMs, running);
+    ? adaptiveLimit.onOverload(now)
+    : end.status !== undefined && adaptiveLimit.onResponse(latencyMs, running, now);
   if (hasChanged) queue.limits = reduceTotal(limits, adaptiveLimit.current);
 }

@@ -14,7 +14,7 @@ export interface QueuedCall {
   readonly latestDeadline: number;
   readonly isDeferred: boolean;
   /** The call may start: it holds a slot until `release`. */
-  onTurn(): void;
+  onTurn(now: number): void;
   /** The call will not start. May be called before `tryStart` of this call, or of another one, has returned. */
   onDrop(reason: DropReason): void;
 }
@@ -270,7 +270,7 @@ export class CallQueue {
       this.#lastTurnOfRank.set(next.call.rank, ++this.#turns);
       this.#addRunning(next.call.isDeferred, 1);
       this.#reportWaitEnd(next, 'sent');
-      next.call.onTurn();
+      next.call.onTurn(now);
     }
   };
 

@@ -67,22 +67,22 @@ export class CircuitBreaker {
     return this.#epoch;
   }
 
-  record(permit: CircuitPermit, health: CallHealth): void {
+  record(permit: CircuitPermit, health: CallHealth, now = this.#now()): void {
     if (permit !== this.#epoch) return;
     const state = this.#state;
     if (state.kind === 'half-open') {
       if (health === 'ignored') this.#change({ kind: 'half-open', probeSentAt: undefined });
       else if (health === 'success') this.#change({ kind: 'closed' });
-      else this.#open(state.probeSentAt ?? this.#now());
+      else this.#open(state.probeSentAt ?? now);
       return;
     }
-    if (health === 'success') this.#successes.add();
+    if (health === 'success') this.#successes.add(now);
     if (health !== 'failure') return;
-    this.#failures.add();
+    this.#failures.add(now);
     const failures = this.#failures.total;
     const calls = failures + this.#successes.total;
     const { minCalls, failureRatio } = this.#settings;
-    if (calls >= minCalls && failures >= failureRatio * calls) this.#open(this.#now());
+    if (calls >= minCalls && failures >= failureRatio * calls) this.#open(now);
   }
 
   #open(since: number): void {

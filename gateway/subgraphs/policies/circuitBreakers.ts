@@ -62,16 +62,19 @@ export class CircuitBreakers {
     permits: CircuitPermits,
     end: AttemptEnd | undefined,
     coordinates: RequestCoordinates | undefined,
+    now?: number,
   ): void {
     const health = end === undefined ? 'ignored' : healthOf(end);
     const failed =
       health === 'success' && this.#options.settings.scope === 'coordinate'
         ? failedCoordinates(end?.result, coordinates)
         : undefined;
-    this.#circuitsOf(coordinates).forEach(({ coordinate, breaker }, n) => {
+    const circuits = this.#circuitsOf(coordinates);
+    for (let n = 0; n < circuits.length; n++) {
+      const { coordinate, breaker } = circuits[n] as Circuit;
       const hasFailed = coordinate !== undefined && failed?.has(coordinate);
-      breaker.record(permits[n] as CircuitPermit, hasFailed ? 'failure' : health);
-    });
+      breaker.record(permits[n] as CircuitPermit, hasFailed ? 'failure' : health, now);
+    }
   }
 
   /** The circuits that are known so far. */

@@ -34,8 +34,8 @@ export class HedgePolicy {
   }
 
   /** A call is sent for the first time. */
-  onCall(): void {
-    this.#budget.onCall();
+  onCall(now?: number): void {
+    this.#budget.onCall(now);
   }
 
   /** An attempt got a response. */

@@ -1,7 +1,7 @@
 import type { GatewayError } from '../../errors.ts';
 import { type Flight, SingleFlight } from '../../sharing/singleFlight.ts';
 import { type TextKey, TextMap } from '../../sharing/textMap.ts';
-import { TransientSet } from '../../sharing/transientSet.ts';
+import { SharedTimer } from '../../time/sharedTimer.ts';
 import { circuitOpenError, deadlineExceededError } from '../callErrors.ts';
 import type { CancelSubgraphCall, SubgraphReceiver } from '../subgraphClient.ts';
 import type { Call } from './call.ts';
@@ -14,7 +14,7 @@ import {
   type Waiter,
 } from './sharedCall.ts';
 
-interface InFlightCallRequest<C extends Call> extends CallRequest<C> {
+export interface InFlightCallRequest<C extends Call> extends CallRequest<C> {
   /** Calls with equal keys may share one response; `undefined` shares none. */
   readonly key: TextKey | undefined;
   readonly deadline: number;
@@ -22,20 +22,27 @@ interface InFlightCallRequest<C extends Call> extends CallRequest<C> {
   readonly receiver: SubgraphReceiver;
 }
 
+interface InFlightCallsOptions<C extends Call> extends SharedCallOptions<C> {
+  /** Returns a function that stops the timer. */
+  setTimer(fire: () => void, delayMs: number): () => void;
+}
+
 /** The calls to subgraphs that are queued or under way. Requests with equal keys share one call until its response has
  *  been read. Each waiter keeps its own deadline. */
 export class InFlightCalls<C extends Call> {
   readonly #options: SharedCallOptions<C>;
   readonly #singleFlight = new SingleFlight<Waiter, TextKey>(new TextMap());
-  readonly #calls = new TransientSet<SharedCall<C>>();
+  readonly #calls: SharedTimer<SharedCall<C>>;
 
-  constructor(options: SharedCallOptions<C>) {
+  constructor(options: InFlightCallsOptions<C>) {
     this.#options = options;
+    this.#calls = new SharedTimer(options);
   }
 
   send(request: InFlightCallRequest<C>): CancelSubgraphCall {
     const { key, subgraph, receiver, deadline, urgency, raisablePriorities, span } = request;
-    if (deadline <= this.#options.now()) return this.reject(receiver, deadlineExceededError(subgraph));
+    const now = this.#options.now();
+    if (deadline <= now) return this.reject(receiver, deadlineExceededError(subgraph));
     const waiter: Waiter = { receiver, deadline, urgency, raisablePriorities, span };
     const shared = key === undefined ? undefined : this.#singleFlight.find(key);
     if (shared !== undefined) {
@@ -45,12 +52,11 @@ export class InFlightCalls<C extends Call> {
     // After joining: a probe of the circuit breaker is under way for its joiners, too.
     if (request.policies.circuits?.admits(request.coordinates) === false)
       return this.reject(receiver, circuitOpenError(subgraph));
-    const call = new SharedCall(this.#options, request, this.#onEnd);
+    const call = new SharedCall(this.#options, request, this.#calls);
     const flight =
       (key === undefined ? undefined : this.#singleFlight.tryLead(key, call)) ??
       this.#singleFlight.leadAlone(call);
-    this.#calls.add(call);
-    call.start(flight, waiter);
+    call.start(flight, waiter, now);
     return () => cancel(flight, waiter);
   }
 
@@ -65,12 +71,8 @@ export class InFlightCalls<C extends Call> {
 
   /** Ends every call with an error. */
   failAll(errorFor: (subgraph: string) => GatewayError): void {
-    for (const call of this.#calls.toArray()) call.fail(errorFor(call.subgraph));
+    for (const call of [...this.#calls.tasks]) call.fail(errorFor(call.subgraph));
   }
-
-  readonly #onEnd = (call: SharedCall<C>): void => {
-    this.#calls.delete(call);
-  };
 }
 
 function cancel(flight: Flight<Waiter, TextKey>, waiter: Waiter): void {

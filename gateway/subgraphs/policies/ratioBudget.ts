@@ -16,8 +16,8 @@ export class RatioBudget {
     this.#extraCalls = new SlidingCount(windowMs, now);
   }
 
-  onCall(): void {
-    this.#calls.add();
+  onCall(now?: number): void {
+    this.#calls.add(now);
   }
 
   /** Whether `tryTake` would succeed. */

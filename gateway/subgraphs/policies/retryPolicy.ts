@@ -41,8 +41,8 @@ export class RetryPolicy {
   }
 
   /** A call is sent for the first time. */
-  onCall(): void {
-    this.#budget.onCall();
+  onCall(now?: number): void {
+    this.#budget.onCall(now);
   }
 
   get hasBudget(): boolean {

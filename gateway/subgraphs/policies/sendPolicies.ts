@@ -15,15 +15,15 @@ import type { Send, SendPolicy } from '../subgraphClient.ts';
  *     that waiting for a slot is not counted as slowness of the subgraph.
  *  5. **Circuit breaker** (`circuitBreakers.ts`). Asked when a call arrives, so that it fails at once, and again when it has
  *     its slot, because the circuit may have opened while it waited.
- *  6. **Attempt timeout** (`sharedCall.ts`): one timer for each call, set to what is due first. It covers an attempt and its
- *     hedge.
+ *  6. **Attempt timeout** (`sharedCall.ts`): covers an attempt and its hedge. All calls share one timer
+ *     (`sharedTimer.ts`).
  *  7. **Hedging** (`hedgePolicy.ts`): a second attempt in a slot of its own, if one is free.
  *  8. **Choice of the endpoint** (`endpointBalancer.ts`), for each attempt.
  *  9. **Resending** after a lost idle connection (`httpCall.ts`). Innermost, because only the transport knows whether a
  *     connection had been used before. It spends the retry budget, too.
  *
- *  2 to 7 work on calls (`SharedCall`), not on requests, and share one object and one timer per call: that is why they are
- *  not functions of the type `SendPolicy`. `CallPolicies` has the policies of a subgraph. Put a policy that concerns one
+ *  2 to 7 work on calls (`SharedCall`), not on requests, and share one object per call: that is why they are not
+ *  functions of the type `SendPolicy`. `CallPolicies` has the policies of a subgraph. Put a policy that concerns one
  *  caller here as a `SendPolicy`. */
 export function applySendPolicies(send: Send, policies: readonly SendPolicy[]): Send {
   return policies.reduceRight((next, policy) => policy(next), send);

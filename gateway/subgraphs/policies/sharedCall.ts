@@ -2,6 +2,7 @@ import type { GatewayError } from '../../errors.ts';
 import type { Flight, Leader } from '../../sharing/singleFlight.ts';
 import type { TextKey } from '../../sharing/textMap.ts';
 import type { FetchSpan } from '../../telemetry/fetchSpan.ts';
+import type { SharedTimer, TimedTask } from '../../time/sharedTimer.ts';
 import {
   attemptTimeoutError,
   circuitOpenError,
@@ -19,12 +20,10 @@ import { type CallUrgency, mostUrgentOf, raiseUrgency } from './callUrgency.ts';
 export interface SharedCallOptions<C extends Call> {
   /** Milliseconds, on the clock of the deadlines. */
   now(): number;
-  /** Returns a function that stops the timer. */
-  setTimer(fire: () => void, delayMs: number): () => void;
   /** A receiver or an observer threw: a fault of the gateway, which must not reach the other receivers. */
   onReceiverFault(fault: unknown): void;
   /** Called for each attempt. `receivers`: how many requests waited for the call so far. */
-  onCallEnd?: ((call: C, outcome: CallOutcome, receivers: number) => void) | undefined;
+  onCallEnd?: ((call: C, outcome: CallOutcome, durationMs: number, receivers: number) => void) | undefined;
   /** A failed call will be sent again. */
   onRetry?: ((subgraph: string) => void) | undefined;
   /** A request joins a call of another one. */
@@ -37,6 +36,7 @@ export interface SharedCallOptions<C extends Call> {
 export interface CallStartContext<C extends Call> {
   /** No first response waits for the call. */
   readonly isDeferred: boolean;
+  readonly now: number;
   /** The latest deadline of all waiters. */
   readonly deadline: number;
   /** The attempt that failed, or that takes long. */
@@ -100,9 +100,6 @@ function deliverResponse(
   }
 }
 
-// Longer delays make setTimeout fire at once.
-const maxTimerMs = 2 ** 31 - 1;
-
 type State =
   /** Waits for a slot. */
   | { readonly kind: 'queued' }
@@ -112,26 +109,32 @@ type State =
   | { readonly kind: 'backing off'; readonly retryAt: number }
   | { readonly kind: 'ended' };
 
-/** One call, its attempts, and the requests that wait for it. One timer, set to what is due first. */
-export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
+const queued: State = { kind: 'queued' };
+const ended: State = { kind: 'ended' };
+
+/** One call, its attempts, and the requests that wait for it. */
+export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, TimedTask {
+  /** When the first deadline of a waiter, or the next step, is due. */
+  dueAt = Number.POSITIVE_INFINITY;
+  position = -1;
   readonly #options: SharedCallOptions<C>;
   readonly #request: CallRequest<C>;
-  readonly #onEnd: (call: SharedCall<C>) => void;
-  #state: State = { kind: 'queued' };
+  /** All calls that have not ended. */
+  readonly #calls: SharedTimer<SharedCall<C>>;
+  #state: State = queued;
   #urgency: CallUrgency;
-  #attempts: CallAttempt<C>[] = [];
+  /** Nearly always one. */
+  #attempts: readonly CallAttempt<C>[] = noAttempts;
   #previous: C | undefined;
   /** Attempts that were sent so far, without hedges. */
   #attemptCount = 0;
   #flight: Flight<Waiter, TextKey> | undefined;
   #receiverCount = 0;
-  #timerDueAt = Number.POSITIVE_INFINITY;
-  #stopTimer: (() => void) | undefined;
 
-  constructor(options: SharedCallOptions<C>, request: CallRequest<C>, onEnd: (call: SharedCall<C>) => void) {
+  constructor(options: SharedCallOptions<C>, request: CallRequest<C>, calls: SharedTimer<SharedCall<C>>) {
     this.#options = options;
     this.#request = request;
-    this.#onEnd = onEnd;
+    this.#calls = calls;
     this.#urgency = request.urgency;
   }
 
@@ -153,7 +156,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
 
   get latestDeadline(): number {
     let latest = 0;
-    for (const { deadline } of this.#waiters) latest = Math.max(latest, deadline);
+    for (const { deadline } of this.waiters) latest = Math.max(latest, deadline);
     return latest;
   }
 
@@ -161,64 +164,66 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     return this.#urgency.isDeferred;
   }
 
-  get #waiters(): readonly Waiter[] {
+  get waiters(): readonly Waiter[] {
     return this.#flight?.joiners ?? noWaiters;
   }
 
-  start(flight: Flight<Waiter, TextKey>, waiter: Waiter): void {
+  start(flight: Flight<Waiter, TextKey>, waiter: Waiter, now: number): void {
     this.#flight = flight;
     flight.add(waiter);
     this.#receiverCount = 1;
-    this.#enterQueue();
+    this.#calls.add(this);
+    this.#enterQueue(now);
   }
 
-  #enterQueue(): void {
-    this.#state = { kind: 'queued' };
+  #enterQueue(now: number): void {
+    this.#state = queued;
     if (this.#request.policies.queue.tryStart(this)) {
-      this.onTurn();
+      this.onTurn(now);
       return;
     }
     // The queue may have dropped it.
     if ((this.#state as State).kind !== 'queued') return;
-    this.#setTimer();
-    for (const waiter of this.#waiters) this.#followPriority(waiter);
+    this.#updateDueTime();
+    for (const waiter of this.waiters) this.#followPriority(waiter);
   }
 
-  onTurn(): void {
+  onTurn(now: number): void {
     const { policies, attemptTimeoutMs, isIdempotent } = this.#request;
-    const now = this.#options.now();
     this.#state = {
       kind: 'under way',
       timeoutAt: now + attemptTimeoutMs,
       hedgeAt: now + ((isIdempotent ? policies.hedge?.delayMs : undefined) ?? Number.POSITIVE_INFINITY),
     };
     if (this.#attemptCount === 0) {
-      policies.retry?.onCall();
-      policies.hedge?.onCall();
+      policies.retry?.onCall(now);
+      policies.hedge?.onCall(now);
     }
     this.#attemptCount += 1;
-    this.#startAttempt();
+    this.#startAttempt(now);
   }
 
   /** Starts an attempt in a slot of the queue. */
-  #startAttempt(): void {
+  #startAttempt(now: number): void {
     const { subgraph, policies, coordinates } = this.#request;
     const { isDeferred, latestDeadline: deadline } = this;
     const permits = policies.circuits === undefined ? [] : policies.circuits.acquire(coordinates);
-    const isExpired = deadline <= this.#options.now();
+    const isExpired = deadline <= now;
     if (permits === undefined || isExpired) {
       policies.queue.release(isDeferred);
-      if (permits !== undefined) policies.circuits?.record(permits, undefined, coordinates);
+      if (permits !== undefined) policies.circuits?.record(permits, undefined, coordinates, now);
       if (this.#attempts.length === 0)
         this.#failLater(isExpired ? deadlineExceededError(subgraph) : circuitOpenError(subgraph));
       return;
     }
     const previous = this.#attempts.at(-1)?.call ?? this.#previous;
-    const call = this.#request.createCall({ isDeferred, deadline, previous });
-    const { now } = this.#options;
-    const attempt = new CallAttempt({ call, permits, coordinates, isDeferred, policies, now }, this);
-    this.#attempts.push(attempt);
-    this.#setTimer();
+    const call = this.#request.createCall({ isDeferred, now, deadline, previous });
+    const attempt = new CallAttempt(
+      { call, permits, coordinates, isDeferred, policies, startedAt: now, now: this.#options.now },
+      this,
+    );
+    this.#attempts = this.#attempts.length === 0 ? [attempt] : [...this.#attempts, attempt];
+    this.#updateDueTime();
     call.start(attempt);
   }
 
@@ -229,7 +234,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   /** Fails a call that is not in the queue, in a microtask: `send` of this or of another request may still run, and receivers
    *  must not be called before it has returned. */
   #failLater(error: GatewayError): void {
-    this.#state = { kind: 'ended' };
+    this.#state = ended;
     const waiters = this.#finish(error.code);
     queueMicrotask(() => this.#failWaiters(waiters, error));
   }
@@ -242,11 +247,11 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
       this.#setUrgency(mostUrgentOf(this.#urgency, waiter.urgency));
       this.#followPriority(waiter);
     }
-    this.#setTimer();
+    this.#updateDueTime();
   }
 
   onLeave(): void {
-    if (this.#waiters.length > 0) this.#recomputeUrgency();
+    if (this.waiters.length > 0) this.#recomputeUrgency();
     else this.#finish('cancelled');
   }
 
@@ -274,7 +279,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   /** A waiter has left. */
   #recomputeUrgency(): void {
     if (this.#state.kind !== 'queued') return;
-    this.#setUrgency(this.#waiters.map(({ urgency }) => urgency).reduce(mostUrgentOf));
+    this.#setUrgency(this.waiters.map(({ urgency }) => urgency).reduce(mostUrgentOf));
   }
 
   /** While a response is read, requests may still join, and deadlines may still pass. */
@@ -315,7 +320,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     this.#state = { kind: 'backing off', retryAt: now + delayMs };
     this.#options.onRetry?.(subgraph);
     this.#request.span?.onRetry();
-    this.#setTimer();
+    this.#updateDueTime();
     return true;
   }
 
@@ -344,47 +349,32 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
     }
   }
 
-  /** Sets the timer to the first deadline of a waiter, or to what the state waits for. */
-  #setTimer(): void {
-    let dueAt = this.#nextStepAt;
-    for (const { deadline } of this.#waiters) dueAt = Math.min(dueAt, deadline);
-    if (dueAt === this.#timerDueAt) return;
-    this.#stopTimer?.();
-    this.#timerDueAt = dueAt;
-    const delayMs = Math.min(Math.max(0, Math.ceil(dueAt - this.#options.now())), maxTimerMs);
-    this.#stopTimer = this.#options.setTimer(this.#onTimer, delayMs);
+  #updateDueTime(): void {
+    let dueAt = nextStepAt(this.#state);
+    for (const { deadline } of this.waiters) dueAt = Math.min(dueAt, deadline);
+    this.dueAt = dueAt;
+    this.#calls.update(this);
   }
 
-  get #nextStepAt(): number {
-    const state = this.#state;
-    if (state.kind === 'under way') return Math.min(state.timeoutAt, state.hedgeAt);
-    return state.kind === 'backing off' ? state.retryAt : Number.POSITIVE_INFINITY;
-  }
-
-  readonly #onTimer = (): void => {
-    const delayedBy = this.#timerDueAt - this.#options.now();
-    // The timer's clock runs in whole milliseconds and may be a fraction ahead of the other one.
-    const now = delayedBy < 1 ? Math.max(this.#timerDueAt, this.#options.now()) : this.#options.now();
-    this.#stopTimer = undefined;
-    this.#timerDueAt = Number.POSITIVE_INFINITY;
-    const overdue = this.#waiters.filter((waiter) => waiter.deadline <= now);
+  onDue(now: number): void {
+    const overdue = this.waiters.filter((waiter) => waiter.deadline <= now);
     const error = deadlineExceededError(this.subgraph);
-    if (overdue.length === this.#waiters.length) {
-      this.#failWaiters(this.#finish('DEADLINE_EXCEEDED', this.#endAtDeadline()), error);
+    if (overdue.length === this.waiters.length) {
+      this.#failWaiters(this.#finish('DEADLINE_EXCEEDED', this.#endAtDeadline(now)), error);
       return;
     }
     for (const waiter of overdue) this.#flight?.remove(waiter);
     this.#recomputeUrgency();
     this.#takeStep(now);
-    if (this.#state.kind !== 'ended') this.#setTimer();
+    if (this.#state.kind !== 'ended') this.#updateDueTime();
     this.#failWaiters(overdue, error);
-  };
+  }
 
   /** A subgraph that had at least half of an attempt's time counts as slow, like one that exceeds it. A subgraph that had
    *  less, because the call had waited for a slot, does not. */
-  #endAtDeadline(): AttemptEnd | undefined {
-    const elapsedMs = this.#attempts[0]?.elapsedMs ?? 0;
-    return elapsedMs >= this.#request.attemptTimeoutMs / 2 ? this.#timeoutEnd() : undefined;
+  #endAtDeadline(now: number): AttemptEnd | undefined {
+    const startedAt = this.#attempts[0]?.startedAt ?? now;
+    return now - startedAt >= this.#request.attemptTimeoutMs / 2 ? this.#timeoutEnd() : undefined;
   }
 
   #timeoutEnd(): AttemptEnd {
@@ -394,38 +384,36 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   #takeStep(now: number): void {
     const state = this.#state;
     if (state.kind === 'backing off' && now >= state.retryAt) {
-      this.#enterQueue();
+      this.#enterQueue(now);
     } else if (state.kind === 'under way' && now >= state.timeoutAt) {
       const end = this.#timeoutEnd();
       if (this.#backOff(end)) return;
       this.#failWaiters(this.#finish('SUBGRAPH_TIMEOUT', end), attemptTimeoutError(this.subgraph));
     } else if (state.kind === 'under way' && now >= state.hedgeAt) {
       this.#state = { ...state, hedgeAt: Number.POSITIVE_INFINITY };
-      this.#hedge();
+      this.#hedge(now);
     }
   }
 
   /** Sends a second attempt, if a slot is free: a hedge never waits, and never makes another call wait. */
-  #hedge(): void {
+  #hedge(now: number): void {
     const { subgraph, policies } = this.#request;
     const hasResponse = this.#attempts.some((attempt) => attempt.hasResponse);
     if (hasResponse || !policies.queue.tryTakeSpareSlot(this.isDeferred)) return;
     if (policies.hedge?.tryTake()) {
       this.#options.onHedge?.(subgraph);
       this.#request.span?.onHedge();
-      this.#startAttempt();
+      this.#startAttempt(now);
     } else policies.queue.release(this.isDeferred);
   }
 
   /** Ends the call: no event reaches it any more. `end`: of the attempts; omitted if they are cancelled. Returns the waiters,
    *  which the caller answers. */
   #finish(outcome: CallOutcome, end?: AttemptEnd): readonly Waiter[] {
-    const waiters = this.#flight?.settle() ?? [];
-    this.#stopTimer?.();
-    this.#stopTimer = undefined;
-    this.#onEnd(this);
+    const waiters = this.#flight?.settle() ?? noWaiters;
+    this.#calls.remove(this);
     if (this.#state.kind === 'queued') this.#request.policies.queue.remove(this);
-    this.#state = { kind: 'ended' };
+    this.#state = ended;
     this.#endAttempts(end, outcome);
     return waiters;
   }
@@ -441,11 +429,12 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
   }
 
   #endAttempt(attempt: CallAttempt<C>, end: AttemptEnd | undefined, outcome = outcomeOf(end)): void {
-    this.#attempts.splice(this.#attempts.indexOf(attempt), 1);
+    this.#attempts =
+      this.#attempts.length === 1 ? noAttempts : this.#attempts.filter((other) => other !== attempt);
     attempt.finish(end);
     this.#request.span?.onStatus(attempt.call.status);
     try {
-      this.#options.onCallEnd?.(attempt.call, outcome, this.#receiverCount);
+      this.#options.onCallEnd?.(attempt.call, outcome, attempt.latencyMs, this.#receiverCount);
     } catch (fault) {
       this.#options.onReceiverFault(fault);
     }
@@ -457,6 +446,12 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter> {
 }
 
 const noWaiters: readonly Waiter[] = [];
+const noAttempts: readonly never[] = [];
+
+function nextStepAt(state: State): number {
+  if (state.kind === 'under way') return Math.min(state.timeoutAt, state.hedgeAt);
+  return state.kind === 'backing off' ? state.retryAt : Number.POSITIVE_INFINITY;
+}
 
 function outcomeOf(end: AttemptEnd | undefined): CallOutcome {
   if (end === undefined) return 'cancelled';

@@ -16,14 +16,14 @@ export class SlidingCount {
     this.#now = now;
   }
 
-  add(): void {
-    this.#expire();
+  add(now = this.#now()): void {
+    this.#expire(now);
     this.#slots[this.#slot % slotCount] = (this.#slots[this.#slot % slotCount] as number) + 1;
     this.#total += 1;
   }
 
   get total(): number {
-    this.#expire();
+    this.#expire(this.#now());
     return this.#total;
   }
 
@@ -32,8 +32,8 @@ export class SlidingCount {
     this.#total = 0;
   }
 
-  #expire(): void {
-    const slot = Math.floor(this.#now() / this.#slotMs);
+  #expire(now: number): void {
+    const slot = Math.floor(now / this.#slotMs);
     const passed = Math.min(slot - this.#slot, slotCount);
     if (passed <= 0) return;
     for (let n = slot - passed + 1; n <= slot; n++) {

@@ -203,14 +203,9 @@ class HttpStream implements FlowControl {
   #onWholeBody(body: Buffer): void {
     const { subgraph } = this.#options.request;
     const { status, headers } = this.#head ?? { status: 0, headers: {} };
-    const response = new BufferedResponse({
-      subgraph,
-      status,
-      contentType: headers['content-type'],
-      cacheControl: undefined,
-      age: undefined,
-      body,
-    });
+    const contentType = headers['content-type'];
+    const head = { status, contentType, cacheControl: undefined, age: undefined, clientHeaders: undefined };
+    const response = new BufferedResponse(subgraph, head, body);
     this.#cancelReading = response.read((result) => {
       if (result instanceof Error) this.#lifecycle.retryOrFail(result);
       else if (result.errors !== undefined) this.#lifecycle.refuse(status, result.errors);
