@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { mostUrgent } from '../subgraphs/policies/callPriority.ts';
 import { FetchSpan } from '../telemetry/fetchSpan.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
@@ -140,12 +141,18 @@ export class FetchScheduler {
   #end(batch: FetchBatch, fault?: unknown): void {
     if (batch.isDone) return;
     batch.isDone = true;
-    const index = this.#sent.indexOf(batch);
-    if (index !== -1) this.#sent.splice(index, 1);
+    this.#removeSent(batch);
     const endedAt = performance.now();
     this.#requestContext.record?.endFetch(endedAt);
     batch.span?.end(undefined, endedAt);
     batch.settle(fault);
+  }
+
+  #removeSent(batch: FetchBatch): void {
+    const index = this.#sent.indexOf(batch);
+    if (index === -1) return;
+    const last = this.#sent.pop() as FetchBatch;
+    if (last !== batch) this.#sent[index] = last;
   }
 
   /** Starts the span of calls that are sent together. The event of a subscription is no fetch. */

@@ -39,6 +39,7 @@ export interface SubgraphCallEvent {
   readonly outcome: CallOutcome;
   /** The HTTP status; `undefined` if no response started. */
   readonly status: number | undefined;
+  /** Until the whole response had arrived, without the time in the queue. */
   readonly durationMs: number;
   /** Bytes of the body as received, before decompression. */
   readonly receivedBytes: number;
@@ -312,7 +313,9 @@ function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, remaini
     request.accept ?? 'application/graphql-response+json, application/json;q=0.9',
     'x-request-id',
     request.requestId,
-  ].concat(request.headers.pairs, request.span?.headers ?? request.traceHeaders ?? []);
+    ...request.headers.pairs,
+    ...(request.span?.headers ?? request.traceHeaders ?? []),
+  ];
   // In whole milliseconds, rounded down; never 0, which reads as "none".
   const deadlineMs = Math.max(1, Math.floor(remainingMs));
   if (Number.isFinite(deadlineMs)) headers.push('tributary-deadline-ms', String(deadlineMs));
