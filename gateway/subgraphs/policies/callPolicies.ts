@@ -1,7 +1,6 @@
 import { createUtilizationReader } from '../../time/createUtilizationReader.ts';
 import { AdaptiveLimit } from './adaptiveLimit.ts';
-import type { AttemptEnd, Call } from './call.ts';
-import type { CallAttempt } from './callAttempt.ts';
+import type { AttemptEnd } from './call.ts';
 import { type CallLimits, reduceTotal } from './callLimits.ts';
 import { CallQueue, type CallQueueObserver } from './callQueue.ts';
 import type { CircuitState } from './circuitBreaker.ts';
@@ -127,11 +126,19 @@ export function stateOf(subgraph: string, { queue, circuits, retry, balancer }: 
   };
 }
 
+interface EndedAttempt {
+  /** Milliseconds until the response had arrived. */
+  readonly latencyMs: number;
+  /** How many calls were under way when it ended, this one included. */
+  readonly running: number;
+  readonly isDeferred: boolean;
+}
+
 /** Lets the policies that learn from latency learn from an attempt that ended at `now`. */
 export function learnFromAttempt(
   { queue, hedge, adaptiveLimit, limits }: CallPolicies,
   end: AttemptEnd,
-  { latencyMs, running, isDeferred }: Pick<CallAttempt<Call>, 'latencyMs' | 'running' | 'isDeferred'>,
+  { latencyMs, running, isDeferred }: EndedAttempt,
   now: number,
 ): void {
   const overloaded = isOverload(end);
