@@ -770,6 +770,8 @@ describe('A Redis that is slow', () => {
     await waitUntil(async () => (await reader.enrichments.readArrived(token, ada)) !== undefined);
     // Longer than the recovery window.
     reader.advance(10_000);
+    // What the subscription reads must not be under way when the clock moves again: it would time out.
+    await reader.enrichments.readArrived(token, ada);
     const keyOf = (text: string) => `${prefix}enrichment:token:${hashOf(text)}`;
     await redis.set(keyOf(token), (await redis.get(keyOf(second))) ?? '');
     await redis.del(await redis.keys(`${prefix}{a}enrichment:run:*`));
@@ -793,6 +795,8 @@ describe('A Redis that is slow', () => {
     });
     await waitUntil(async () => (await reader.enrichments.readArrived(token, ada)) !== undefined);
     reader.advance(10_000);
+    // What the subscription reads must not be under way when the clock moves again: it would time out.
+    await reader.enrichments.readArrived(token, ada);
     await redis.del(await redis.keys(`${prefix}{a}enrichment:run:*`));
     reader.advance(5_000);
     await updates;
