@@ -4,6 +4,7 @@ import type { Broadcast, DirectWriter, SubscriptionPayload } from '../../respons
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
+import { framedChunk } from './chunkFraming.ts';
 
 interface ChunkWriterOptions extends Pick<StreamSettings, 'bufferSize' | 'timers'> {
   readonly encoding: PayloadEncoding<SubscriptionPayload>;
@@ -67,5 +68,5 @@ function encodeChunk(
   let text = '';
   for (const payload of payloads) text += encoding.encode(payload).text;
   const contentLength = Buffer.byteLength(text);
-  return { bytes: Buffer.from(`${contentLength.toString(16)}\r\n${text}\r\n`), contentLength };
+  return { bytes: Buffer.from(framedChunk(text, contentLength)), contentLength };
 }
