@@ -43,13 +43,17 @@ export function createInterningCollector(
   const body = `const targets = [];\n${generator.declarations}\n${code}\nreturn targets;`;
   return generateFunction<InterningCollector>('internTargets', ['root', 'shared'], body, {
     hasSameElements,
+    positionsOf,
+    maxComparedKeys,
     initialMisses,
     missesPerHit,
   });
 }
 
 /** Names in the generated code, each with the depth of its segment: `v` an object or list, `i` an index, `f` the first object at the
- *  path, `m` the objects by their first field, `n` how many more objects without an equal one are remembered. */
+ *  path. The objects that others are compared with: `k` the values of their first field, `o` the objects, `s` whether they are
+ *  in `shared`, `m` positions in these lists by the value, once they are many. `n`: how many more objects without an equal one are
+ *  remembered. */
 class CollectorGenerator {
   declarations = '';
   readonly #path: FlattenPath;
@@ -93,31 +97,47 @@ ${this.#internCode(depth, value, replace, '')}
   #internCode(depth: number, value: string, replace: string | undefined, onNew: string): string {
     const names = this.#fields.get(pathText(this.#path.slice(0, depth))) ?? [];
     const isInList = this.#path.slice(0, depth).some(({ kind }) => kind === 'list');
-    const [lookup] = names.filter((name) => name !== '__typename');
+    const [lookup, ...others] = names.filter((name) => name !== '__typename');
     if (replace === undefined || !isInList || lookup === undefined || !names.every(isPlainName)) return onNew;
-    const [first, known, misses] = [`f${depth}`, `m${depth}`, `n${depth}`];
-    this.declarations += `let ${first}, ${known}, ${misses} = initialMisses;\n`;
-    const same = names.map((name) => this.#isSameCode(depth, name, value));
+    const [first, keys, objects, marks, byKey, misses] = [...'fkosmn'].map((letter) => `${letter}${depth}`);
+    this.declarations += `let ${first}, ${keys}, ${objects}, ${marks}, ${byKey}, ${misses} = initialMisses;\n`;
+    const compared = names.includes('__typename') ? ['__typename', ...others] : others;
+    const same = compared.map((name) => this.#isSameCode(depth, name, value));
     return `if (${first} === undefined) {
 ${first} = ${value};
 ${onNew}
 } else if (${misses} < 0) {
 ${onNew}
 } else if (${first} !== ${value}) {
-if (${known} === undefined) {
-${known} = new Map();
-${known}.set(${first}.${lookup}, ${first});
+if (${keys} === undefined) {
+${keys} = [${first}.${lookup}];
+${objects} = [${first}];
+${marks} = [false];
 }
-const other = ${known}.get(${value}.${lookup});
-if (other === undefined) {
-${known}.set(${value}.${lookup}, ${value});
+const key = ${value}.${lookup};
+let at = 0;
+if (${byKey} === undefined) {
+while (at < ${keys}.length && ${keys}[at] !== key) at++;
+} else {
+at = ${byKey}.get(key) ?? ${keys}.length;
+}
+if (at === ${keys}.length) {
+${keys}.push(key);
+${objects}.push(${value});
+${marks}.push(false);
+if (${byKey} !== undefined) ${byKey}.set(key, at);
+else if (at === maxComparedKeys) ${byKey} = positionsOf(${keys});
 ${misses}--;
 ${onNew}
-} else if (other !== ${value}) {
-if (${same.join(' && ')}) {
+} else if (${objects}[at] !== ${value}) {
+const other = ${objects}[at];
+if (${same.length === 0 ? 'true' : same.join(' && ')}) {
 ${replace} = other;
 ${misses} += missesPerHit;
+if (!${marks}[at]) {
+${marks}[at] = true;
 if (!shared.has(other)) shared.set(other, null);
+}
 } else {
 ${onNew}
 }
@@ -139,6 +159,12 @@ function hasSameElements(first: unknown, second: unknown): boolean {
   return true;
 }
 
+function positionsOf(keys: readonly unknown[]): Map<unknown, number> {
+  return new Map(keys.map((key, position) => [key, position]));
+}
+
+/** Comparing a value with a few others is cheaper than its hash. */
+const maxComparedKeys = 16;
 /** Interning ends at a path where after so many objects none had an equal one. */
 const initialMisses = 32;
 /** So many more objects for each one that had. */

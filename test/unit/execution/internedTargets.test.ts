@@ -83,6 +83,17 @@ describe('an interning collector', () => {
     expect(root.orders[0]).not.toBe(root.orders[1]);
   });
 
+  test('finds equal objects among more than can be compared one by one', () => {
+    const products = Array.from({ length: 90 }, (_, n) => ({ product: { upc: `u${n % 30}` } }));
+    const root = { orders: [{ lines: products }] };
+    const shared: SharedObjects = new Map();
+    const targets = intern(root, shared);
+    expect(targets.map(({ upc }) => upc)).toEqual(Array.from({ length: 30 }, (_, n) => `u${n}`));
+    expect(products.map(({ product }) => product)).toEqual([...targets, ...targets, ...targets]);
+    for (const [n, { product }] of products.entries()) expect(product).toBe(targets[n % 30]);
+    expect([...shared.keys()].filter((object) => 'upc' in object)).toEqual(targets);
+  });
+
   test('gives up after 32 objects without an equal one, and still returns all others', () => {
     const products = Array.from({ length: 100 }, (_, n) => ({ product: { upc: `u${n % 50}` } }));
     const targets = intern({ orders: [{ lines: products }] }, new Map());
