@@ -91,7 +91,7 @@ export class GatewayError extends Error {
 }
 
 /** Why the signal of a request was aborted: the gateway shuts down, or the client has disconnected. */
-export function abortReasonOf({ reason }: AbortSignal): GatewayError {
+export function abortReasonOf({ reason }: { readonly reason: unknown }): GatewayError {
   return reason instanceof GatewayError
     ? reason
     : new GatewayError('REQUEST_ABORTED', 'The client ended the request.');

@@ -36,6 +36,7 @@ import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { RecordedOperation } from '../telemetry/requestRecord.ts';
 import type { SpanName, Tracing } from '../telemetry/trace.ts';
+import type { RequestSignal } from '../time/requestAbort.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter } from './errorFormatter.ts';
@@ -349,7 +350,7 @@ function asData(data: ExecutedData): Record<string, unknown> {
 /** The error that a client gets for an exception. Details of unexpected exceptions are logged, not sent. */
 export function formatFailure(
   error: unknown,
-  client: { readonly requestId: string; readonly signal: AbortSignal },
+  client: { readonly requestId: string; readonly signal: Pick<RequestSignal, 'aborted'> },
   log: TransportLog,
 ): GraphQLFormattedError {
   if (error instanceof GatewayError) return error.toFormatted();

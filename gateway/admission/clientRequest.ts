@@ -14,6 +14,7 @@ import type { SupergraphLease, SupergraphView } from '../supergraph/supergraphHo
 import type { RequestRecord } from '../telemetry/requestRecord.ts';
 import type { RequestTrace } from '../telemetry/trace.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';
+import type { RequestSignal } from '../time/requestAbort.ts';
 import { anonymousClient } from './identity.ts';
 
 /** The context value that Apollo Server's plugins see. */
@@ -42,7 +43,7 @@ interface ClientRequestOptions {
   readonly requestId: string;
   /** Omitted where nothing is recorded. */
   readonly record?: RequestRecord | undefined;
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
 }
 
 /** A complete response, with the envelope around its data. */
@@ -72,7 +73,7 @@ export class ClientRequest {
   readonly clientAddress: string | undefined;
   readonly requestId: string;
   readonly record: RequestRecord | undefined;
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
   /** Who sent the request. Set by `Admission`. */
   caller: ClientIdentity = anonymousClient;
   /** See `OperationRequest.responseHeaders`. The operations of a batch share them. */

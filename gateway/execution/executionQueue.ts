@@ -2,6 +2,7 @@ import { abortReasonOf, GatewayError } from '../errors.ts';
 import { TransientSet } from '../sharing/transientSet.ts';
 import { callRankOf, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import { CallQueue, type DropReason, type QueuedCall } from '../subgraphs/policies/callQueue.ts';
+import type { RequestSignal } from '../time/requestAbort.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import type { RequestContext } from './requestContext.ts';
 
@@ -76,7 +77,7 @@ export class ExecutionQueue {
    *  aborted signal. */
   enter(
     request: Pick<RequestContext, 'preferences' | 'deadline'>,
-    signal: AbortSignal,
+    signal: RequestSignal,
   ): Promise<void> | undefined {
     if (!this.#queue.tryTakeSpareSlot(false)) return this.#wait(request, signal);
     if (this.#cancelTimer === undefined && this.#queue.running > maxUnobserved) {
@@ -93,7 +94,7 @@ export class ExecutionQueue {
 
   #wait(
     { preferences: { priority = 'normal' }, deadline }: Pick<RequestContext, 'preferences' | 'deadline'>,
-    signal: AbortSignal,
+    signal: RequestSignal,
   ): Promise<void> {
     if (signal.aborted) return Promise.reject(abortReasonOf(signal));
     const execution = new WaitingExecution({
@@ -151,7 +152,7 @@ interface WaitingExecutionOptions {
   readonly priority: RequestPriority;
   /** Milliseconds, on the clock of the timers. */
   readonly deadline: number;
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
   /** The execution waits no longer. */
   readonly onLeave: (execution: WaitingExecution) => void;
   readonly onDrop: (priority: RequestPriority) => void;

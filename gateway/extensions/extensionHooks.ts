@@ -1,5 +1,6 @@
 import { abortReasonOf, GatewayError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { RequestSignal } from '../time/requestAbort.ts';
 import type { Timers } from '../time/timers.ts';
 import type { Extension, RequestRefusedError } from './extension.ts';
 
@@ -60,7 +61,7 @@ interface BoundedHookCall extends HookCall {
   readonly timeoutMs: number;
   /** The option that limits it; the deadline of requests when omitted. */
   readonly option?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: RequestSignal | undefined;
 }
 
 type Label = Pick<BoundHook<HookName>, 'extension' | 'name'>;
@@ -133,7 +134,7 @@ export class HookRunner {
     { timeoutMs, signal, option = 'subgraphs.all.timeouts.deadline' }: BoundedHookCall,
   ): Promise<Result> {
     const ended = Promise.withResolvers<never>();
-    const onAbort = (): void => ended.reject(abortReasonOf(signal as AbortSignal));
+    const onAbort = (): void => ended.reject(abortReasonOf(signal as RequestSignal));
     const message = `The extension "${extension}" did not end its hook ${name} in time (${option}).`;
     const cancelTimer = Number.isFinite(timeoutMs)
       ? this.#options.timers.after(Math.max(0, timeoutMs), () =>

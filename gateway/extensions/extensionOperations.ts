@@ -4,6 +4,7 @@ import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { type ForwardedHeaders, isForwardableHeader } from '../subgraphs/forwardedHeaders.ts';
+import { type RequestSignal, toAbortSignal } from '../time/requestAbort.ts';
 import type { ClientOperation, Extension, PlannedFetch } from './extension.ts';
 import { type BoundHook, type HookRunner, hooksOf } from './extensionHooks.ts';
 import { checkHeaderValue, HeaderEditor } from './headerEditor.ts';
@@ -97,9 +98,10 @@ class OperationView implements ClientOperation {
   readonly operationName;
   readonly document;
   readonly variables;
-  readonly signal;
   readonly context: Record<string, unknown> = Object.create(null);
   readonly #responseHeaders: ResponseHeaderMap | undefined;
+  readonly #requestSignal: RequestSignal;
+  #signal: AbortSignal | undefined;
 
   constructor(request: OperationRequest, claims: RequestContext['claims']) {
     this.requestId = request.requestId;
@@ -111,8 +113,13 @@ class OperationView implements ClientOperation {
     this.operationName = getOperationAST(request.document, request.operationName)?.name?.value;
     this.document = request.document;
     this.variables = request.variables;
-    this.signal = request.signal;
+    this.#requestSignal = request.signal;
     this.#responseHeaders = request.responseHeaders;
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= toAbortSignal(this.#requestSignal);
+    return this.#signal;
   }
 
   setResponseHeader(name: string, value: string): void {

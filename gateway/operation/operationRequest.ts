@@ -4,6 +4,7 @@ import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 import type { RequestRecord } from '../telemetry/requestRecord.ts';
 import type { RequestTrace } from '../telemetry/trace.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';
+import type { RequestSignal } from '../time/requestAbort.ts';
 
 /** The incremental delivery format that a client accepts. */
 export type IncrementalFormat = 'deferSpec=20220824' | 'incrementalSpec=v0.2';
@@ -43,5 +44,5 @@ export interface OperationRequest {
   /** `undefined` for a request that is not recorded. */
   readonly trace?: RequestTrace | undefined;
   /** Aborted when the client disconnects. */
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
 }

@@ -1,3 +1,4 @@
+import type { RequestSignal } from '../time/requestAbort.ts';
 import type { IncrementalOutcome } from './executionOutcome.ts';
 
 type Batch = IteratorResult<readonly string[], undefined>;
@@ -28,7 +29,7 @@ export class SharedPayloads {
 
   /** Adds a reader. All readers must be added before the first one reads. `signal`: ends the reader's payloads early,
    *  with a last payload, so that the response is well-formed. `onEnd`: called once. */
-  addReader(signal: AbortSignal, onEnd: (isComplete: boolean) => void): IncrementalOutcome {
+  addReader(signal: RequestSignal, onEnd: (isComplete: boolean) => void): IncrementalOutcome {
     this.#readers += 1;
     const reader = new PayloadReader(this.#first, {
       signal,
@@ -53,7 +54,7 @@ export class SharedPayloads {
 }
 
 interface PayloadReaderOptions {
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
   /** Reads the next batch of the source. Not called while another batch is being read. */
   read(): BatchNode;
   onEnd(isComplete: boolean): void;

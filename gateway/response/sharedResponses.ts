@@ -5,6 +5,7 @@ import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { type Flight, type Leader, SingleFlight } from '../sharing/singleFlight.ts';
 import { type TextKey, TextMap } from '../sharing/textMap.ts';
+import { RequestAbort, type RequestSignal } from '../time/requestAbort.ts';
 import type { IncrementalOutcome, SingleOutcome } from './executionOutcome.ts';
 import { SharedPayloads } from './sharedPayloads.ts';
 
@@ -25,7 +26,7 @@ interface ShareableRequest {
   /** Milliseconds on `performance.now()`'s clock. */
   readonly deadline: number;
   /** Executes the operation for all requests that share the response. `signal`: aborted when none of them waits any more. */
-  start(signal: AbortSignal): StartedResponse;
+  start(signal: RequestSignal): StartedResponse;
   /** Returns what observes the response of a request that joins another one. */
   observe(): ExecutionObserver | undefined;
 }
@@ -76,7 +77,7 @@ class Waiter {
   /** `undefined` if the request has to try again. */
   readonly outcome: Promise<Outcome | undefined>;
   observer: ExecutionObserver | undefined;
-  readonly #signal: AbortSignal;
+  readonly #signal: RequestSignal;
   readonly #settled = Promise.withResolvers<Outcome | undefined>();
   readonly #flight: Flight<Waiter, TextKey>;
 
@@ -88,7 +89,7 @@ class Waiter {
     this.#signal.addEventListener('abort', this.#leave, { once: true });
   }
 
-  get signal(): AbortSignal {
+  get signal(): RequestSignal {
     return this.#signal;
   }
 
@@ -121,7 +122,8 @@ class Waiter {
 /** The response of the first of several equal requests. */
 class SharedResponse implements Leader<Waiter> {
   readonly outcome: Promise<Outcome>;
-  readonly #controller = new AbortController();
+  /** Aborted when no request waits any more. */
+  readonly #abandoned = new RequestAbort();
   readonly #flight: Flight<Waiter, TextKey>;
   readonly #started: StartedResponse;
   readonly #deadline: number;
@@ -133,7 +135,7 @@ class SharedResponse implements Leader<Waiter> {
     this.#flight.add(waiter);
     // Only a waiter that joins is ever asked to try again.
     this.outcome = waiter.outcome as Promise<Outcome>;
-    this.#started = shareable.start(this.#controller.signal);
+    this.#started = shareable.start(this.#abandoned);
     this.#started.outcome.then(
       (result) => this.#deliver(result),
       (error: unknown) => {
@@ -143,13 +145,13 @@ class SharedResponse implements Leader<Waiter> {
   }
 
   get isOpen(): boolean {
-    return !this.#started.execution.hasEndedSteps && !this.#controller.signal.aborted;
+    return !this.#started.execution.hasEndedSteps && !this.#abandoned.aborted;
   }
 
   onJoin(): void {}
 
   onLeave({ signal }: Waiter): void {
-    if (this.#flight.joiners.length === 0) this.#controller.abort(signal.reason);
+    if (this.#flight.joiners.length === 0) this.#abandoned.abort(signal.reason as Error);
   }
 
   #deliver(outcome: Outcome): void {
@@ -182,7 +184,7 @@ class SharedResponse implements Leader<Waiter> {
   #deliverPayloads(waiters: readonly Waiter[], outcome: IncrementalOutcome): void {
     const [first] = waiters;
     if (first !== undefined && first.observer === undefined && waiters.length === 1) {
-      first.signal.addEventListener('abort', () => this.#controller.abort(first.signal.reason), {
+      first.signal.addEventListener('abort', () => this.#abandoned.abort(first.signal.reason as Error), {
         once: true,
       });
       first.resolve(outcome);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { RequestSignal } from '../../gateway/time/requestAbort.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { exchange, MultipartReader, RawConnection } from '../harness/rawHttp.ts';
 import {
@@ -21,8 +22,8 @@ const ready = { method: 'GET', path: '/health/ready' };
 /** A server whose first request waits until the test releases it. */
 async function startHolding(
   drainTimeout: number,
-): Promise<{ server: ScriptedServer; entered: Promise<AbortSignal>; release: () => void }> {
-  const entered = Promise.withResolvers<AbortSignal>();
+): Promise<{ server: ScriptedServer; entered: Promise<RequestSignal>; release: () => void }> {
+  const entered = Promise.withResolvers<RequestSignal>();
   const gate = Promise.withResolvers<void>();
   let count = 0;
   const server = await startScriptedServer(
@@ -31,9 +32,9 @@ async function startHolding(
       entered.resolve(signal);
       await Promise.race([
         gate.promise,
-        new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true })),
+        new Promise<void>((resolve) => signal.addEventListener('abort', resolve)),
       ]);
-      signal.throwIfAborted();
+      if (signal.aborted) throw signal.reason;
       return singleOutcome('"held"');
     },
     { drainTimeout },

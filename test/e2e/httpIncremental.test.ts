@@ -5,6 +5,7 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { GatewayContext } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
+import type { RequestSignal } from '../../gateway/time/requestAbort.ts';
 import {
   collectPayloads,
   exchange,
@@ -367,11 +368,11 @@ describe('a client that disconnects', () => {
   });
 
   test('before the first payload ends the execution through its signal', async () => {
-    const entered = Promise.withResolvers<AbortSignal>();
+    const entered = Promise.withResolvers<RequestSignal>();
     const payloads = new ScriptedPayloads();
     await using server = await startScriptedServer(async ({ signal }) => {
       entered.resolve(signal);
-      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      await new Promise<void>((resolve) => signal.addEventListener('abort', resolve));
       return payloads.outcome;
     });
     const connection = await RawConnection.open(server.url);
@@ -384,12 +385,12 @@ describe('a client that disconnects', () => {
   });
 
   test('ends its pipelined requests too', async () => {
-    const signals: AbortSignal[] = [];
+    const signals: RequestSignal[] = [];
     const both = Promise.withResolvers<void>();
     await using server = await startScriptedServer(async ({ signal }) => {
       signals.push(signal);
       if (signals.length === 2) both.resolve();
-      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      await new Promise<void>((resolve) => signal.addEventListener('abort', resolve));
       return singleOutcome('null');
     });
     const connection = await RawConnection.open(server.url);
@@ -400,7 +401,7 @@ describe('a client that disconnects', () => {
     await Promise.all(
       signals.map(
         async (signal) =>
-          signal.aborted || new Promise((resolve) => signal.addEventListener('abort', resolve)),
+          signal.aborted || new Promise<void>((resolve) => signal.addEventListener('abort', resolve)),
       ),
     );
     expect(signals.map((signal) => signal.aborted)).toEqual([true, true]);

@@ -3,6 +3,7 @@ import { type Client, createClient } from 'graphql-sse';
 import { HeaderAuthentication } from '../../gateway/admission/authentication/authentication.ts';
 import { createIdentityReader } from '../../gateway/admission/identity.ts';
 import { GatewayError } from '../../gateway/errors.ts';
+import type { RequestSignal } from '../../gateway/time/requestAbort.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
 import { Gate } from '../harness/gate.ts';
 import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
@@ -202,7 +203,7 @@ describe('an event stream for several operations', () => {
   });
 
   test('does not run an operation whose request was aborted before it was accepted', async () => {
-    const started = Promise.withResolvers<AbortSignal>();
+    const started = Promise.withResolvers<RequestSignal>();
     await using server = await startScriptedServer(({ signal }) => {
       started.resolve(signal);
       return new Promise((_, reject) => {
@@ -214,7 +215,7 @@ describe('an event stream for several operations', () => {
     const connection = await RawConnection.open(server.url);
     connection.send(operationRequest(token, { query }));
     const signal = await started.promise;
-    const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
+    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', resolve));
     await connection[Symbol.asyncDispose]();
     await aborted;
     await server.close();

@@ -4,6 +4,7 @@ import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts
 import type { ResponseContent } from '../../response/executionOutcome.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import { InactivityTimer } from '../../time/inactivityTimer.ts';
+import type { RequestSignal } from '../../time/requestAbort.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { subscriptionEventEncoding } from '../http/serverSentEvents.ts';
 import { writeStreamHead } from '../http/writePayloads.ts';
@@ -60,7 +61,7 @@ export class EventStream {
   /** Opens the stream as the response to a request; resolves when the stream is closed. An abort of `signal` closes it
    *  when the client has disconnected, and otherwise ends each operation with an error.
    *  @throws {HttpError} 409 when the stream has been opened before. */
-  async open(response: ServerResponse, headers: ResponseHeaders, signal: AbortSignal): Promise<void> {
+  async open(response: ServerResponse, headers: ResponseHeaders, signal: RequestSignal): Promise<void> {
     if (this.#state.kind !== 'reserved') {
       throw new HttpError(409, 'This event stream has been opened before. Reserve another stream with PUT.');
     }
@@ -81,7 +82,7 @@ export class EventStream {
       }),
     };
     this.#outbox.open(response);
-    const abort = (): void => this.#abort(signal.reason);
+    const abort = (): void => this.#abort(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     this.#closeIfDrained();

@@ -6,6 +6,7 @@ import { ClientRequest } from '../../admission/clientRequest.ts';
 import { readGetParameters } from '../../admission/getParameters.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
+import type { RequestSignal } from '../../time/requestAbort.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { type ResponseHeaders, writeResponse } from '../http/writeResponse.ts';
 import type { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
@@ -21,7 +22,7 @@ export interface EventStreamExchange {
   readonly response: ServerResponse;
   readonly requestId: string;
   /** Aborted when the client disconnects, or the gateway stops waiting for requests. */
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
   /** Identifies the client for limits. */
   readonly clientKey: string;
   readonly clientAddress: string | undefined;
@@ -37,7 +38,7 @@ export interface EventStreamExchange {
   /** Responds as to an operation without an event stream. */
   writeComplete(result: CompleteResult): Promise<void> | undefined;
   /** `signal`: the operation's. */
-  formatFailure(reason: unknown, signal: AbortSignal): GraphQLFormattedError;
+  formatFailure(reason: unknown, signal: RequestSignal): GraphQLFormattedError;
 }
 
 interface EventStreamRequestsOptions {
@@ -88,7 +89,7 @@ export class EventStreamRequests {
       exchange.formatFailure(reason, operation.signal),
     );
     // Until the operation is accepted, it ends with the request.
-    const abort = (): void => operation.abort(signal.reason);
+    const abort = (): void => operation.abort(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     const client = clientRequestOf(exchange, operation.signal);
@@ -151,7 +152,7 @@ function respondAccepted(exchange: EventStreamExchange, { responseHeaders }: Cli
   writeResponse(exchange.response, 202, exchange.headers(Object.fromEntries(responseHeaders)), '');
 }
 
-function clientRequestOf(exchange: EventStreamExchange, signal: AbortSignal): ClientRequest {
+function clientRequestOf(exchange: EventStreamExchange, signal: RequestSignal): ClientRequest {
   return new ClientRequest({
     headers: exchange.clientHeaders,
     // `accept` is about this request's response. The stream has a default format, which the header may change.

@@ -13,6 +13,7 @@ import { contentToText, sizeOfContent } from '../../response/executionOutcome.ts
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
+import type { RequestSignal } from '../../time/requestAbort.ts';
 import type { EventStreamExchange, EventStreamRequests } from '../event-streams/eventStreamRequests.ts';
 import { readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
@@ -76,7 +77,7 @@ export function createGraphQLRoute(
       return;
     }
     inFlight.waiting = waiting;
-    waiting.turn.then(() => handle(inFlight.abortReason), handle);
+    waiting.turn.then(() => handle(inFlight.signal.reason), handle);
   };
 }
 
@@ -100,7 +101,7 @@ class GraphQLExchange {
   readonly #compression: Compression | undefined;
   readonly #requestId: string;
   readonly #inFlight: InFlightRequest;
-  readonly #signal: AbortSignal;
+  readonly #signal: RequestSignal;
   readonly #startedAt: number;
   #client: ClientRequest | undefined;
   /** Of the operation in the request; `undefined` until its headers are read. */

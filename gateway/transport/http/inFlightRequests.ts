@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
 import { TransientSet } from '../../sharing/transientSet.ts';
+import { RequestAbort } from '../../time/requestAbort.ts';
 
 /** The requests that are being handled. Aborts a request when its connection closes, and lets the server wait for the end
  *  of all. */
@@ -64,11 +65,10 @@ export class InFlightRequest {
   readonly response: ServerResponse;
   /** Set by the handler when the request turns out to be a subscription. */
   isSubscription = false;
-  /** `undefined` if the request is not aborted. */
-  abortReason: Error | undefined;
-  /** Where the request waits before it is handled: a signal would cost more. */
+  /** Where the request waits before it is handled. */
   waiting: { abort(reason: Error): void } | undefined;
-  #controller: AbortController | undefined;
+  /** Aborted when the client disconnects or the gateway shuts down. */
+  readonly signal = new RequestAbort();
   readonly #onEnd: () => void;
   #hasEnded = false;
   #whenEnded: PromiseWithResolvers<void> | undefined;
@@ -78,18 +78,9 @@ export class InFlightRequest {
     this.#onEnd = onEnd;
   }
 
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.abortReason !== undefined) this.#controller.abort(this.abortReason);
-    }
-    return this.#controller.signal;
-  }
-
   abort(reason: Error): void {
-    if (this.#hasEnded || this.abortReason !== undefined) return;
-    this.abortReason = reason;
-    this.#controller?.abort(reason);
+    if (this.#hasEnded || this.signal.aborted) return;
+    this.signal.abort(reason);
     this.waiting?.abort(reason);
   }
 

@@ -6,6 +6,7 @@ import { GatewayShutdownError } from '../../errors.ts';
 import { splitText } from '../../json/stringifyInSlices.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import { InactivityTimer } from '../../time/inactivityTimer.ts';
+import type { RequestSignal } from '../../time/requestAbort.ts';
 import { AbortableIterator } from '../streams/abortableIterator.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
@@ -22,7 +23,7 @@ export interface PayloadStreamOptions extends StreamSettings {
   /** Gets the payloads; omitted where nothing is recorded. */
   readonly record?: RequestRecord | undefined;
   /** Ends the stream: without a write when the reason is a `ClientDisconnectedError`, otherwise with an error or `goAway`. */
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
   /** Called when the opening was sent immediately, unless the stream is compressed: complete chunks may be written past
    *  `writePayloads` now. Returns a function for when the last one was written, in milliseconds of `timers`. */
   readonly startDirectWrites?: () => () => number;

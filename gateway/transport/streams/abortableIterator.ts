@@ -1,15 +1,16 @@
+import type { RequestSignal } from '../../time/requestAbort.ts';
 /** Steps of an iterator until a signal is aborted. An abort ends the iterator at once, even while a step is pending, and
  *  neither waits for `return()` nor reports its failure. Only one call of `next` or `waitFor` may be pending. */
 export class AbortableIterator<T> {
   readonly #iterator: AsyncIterator<T>;
-  readonly #signal: AbortSignal;
+  readonly #signal: RequestSignal;
   #resolveAborted: (() => void) | undefined;
   readonly #onAbort = (): void => {
     this.end();
     this.#resolveAborted?.();
   };
 
-  constructor(iterator: AsyncIterator<T>, signal: AbortSignal) {
+  constructor(iterator: AsyncIterator<T>, signal: RequestSignal) {
     this.#iterator = iterator;
     this.#signal = signal;
     signal.addEventListener('abort', this.#onAbort, { once: true });

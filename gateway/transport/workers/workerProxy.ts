@@ -9,6 +9,7 @@ import {
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
+import { toAbortSignal } from '../../time/requestAbort.ts';
 import { connectionEnd } from '../http/http2Messages.ts';
 import type { InFlightRequests } from '../http/inFlightRequests.ts';
 import { securityHeaders } from '../http/securityHeaders.ts';
@@ -129,7 +130,7 @@ export class WorkerProxy {
         request,
         response,
         socketPath: socketPathOf(worker, resource.owner),
-        signal,
+        signal: toAbortSignal(signal),
         isShuttingDown,
         onResponseHead: ({ headers }) => {
           if (headers['content-type']?.startsWith('text/event-stream') === true) this.#trackStream(resource);

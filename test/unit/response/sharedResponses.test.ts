@@ -10,6 +10,7 @@ import {
 } from '../../../gateway/response/executionOutcome.ts';
 import { SharedResponses } from '../../../gateway/response/sharedResponses.ts';
 import { TextKey } from '../../../gateway/sharing/textMap.ts';
+import { RequestAbort, type RequestSignal } from '../../../gateway/time/requestAbort.ts';
 
 type Outcome = SingleOutcome | IncrementalOutcome;
 
@@ -18,10 +19,10 @@ const operation = {} as PreparedOperation;
 /** One execution that the test ends. */
 class FakeExecution {
   hasEndedSteps = false;
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
   readonly ended = Promise.withResolvers<Outcome>();
 
-  constructor(signal: AbortSignal) {
+  constructor(signal: RequestSignal) {
     this.signal = signal;
     signal.addEventListener('abort', () => this.ended.reject(signal.reason));
   }
@@ -41,11 +42,11 @@ function createSharing() {
   const responses = new SharedResponses();
   const executions: FakeExecution[] = [];
   const send = ({ key = 'key', deadline = 1_000, observer }: SendOptions = {}) => {
-    const leaving = new AbortController();
+    const leaving = new RequestAbort();
     const response = responses.respond({
       key: new TextKey('', key),
       operation,
-      request: { signal: leaving.signal } as OperationRequest,
+      request: { signal: leaving as RequestSignal } as OperationRequest,
       deadline,
       start: (signal) => {
         const execution = new FakeExecution(signal);
@@ -56,7 +57,7 @@ function createSharing() {
     });
     // A test may look at the failure later.
     response.catch(() => {});
-    return { response, leave: () => leaving.abort(), leaving };
+    return { response, leave: () => leaving.abort(new Error('The client has left.')), leaving };
   };
   const countJoins = (): number => responses.joinCount;
   return { send, executions, countJoins };

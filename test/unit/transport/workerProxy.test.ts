@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { addCallbackRoute } from '../../../gateway/subscriptions/callbackRoute.ts';
+import type { RequestSignal } from '../../../gateway/time/requestAbort.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
 import { Gate } from '../../harness/gate.ts';
 import { exchange, RawConnection, type RawRequest, type RawResponse } from '../../harness/rawHttp.ts';
@@ -252,7 +253,7 @@ describe('an event stream that belongs to another worker', () => {
   });
 
   test('does not start an operation whose client disconnects before the operation is accepted', async () => {
-    const started = Promise.withResolvers<AbortSignal>();
+    const started = Promise.withResolvers<RequestSignal>();
     await using workers = await startWorkers(({ signal }) => {
       started.resolve(signal);
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
@@ -260,7 +261,7 @@ describe('an event stream that belongs to another worker', () => {
     const connection = await RawConnection.open(workers.second.url);
     connection.send(operationRequest(await reserveStream(workers.first.url), { query }));
     const signal = await started.promise;
-    const aborted = once(signal, 'abort');
+    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', resolve));
     await connection[Symbol.asyncDispose]();
     await aborted;
     expect([workers.first.logLines, workers.second.logLines]).toEqual([[], []]);
