@@ -10,6 +10,7 @@ import type { Settlement } from './settlement.ts';
 /** The entities that an operation has fetched, by fetch shape and representation: an operation never fetches the same
  *  fields of an entity twice, even at different paths. */
 export class EntityTable {
+  readonly #createdAt = performance.now();
   readonly #byShape = new Map<FetchShape, Map<string, SlotsByType>>();
 
   /** `key` is equal for fetches that build equal representations and send equal variables. */
@@ -39,8 +40,10 @@ export class EntityTable {
   /** Removes all entities and their references from the objects that they were merged into. An object of the old
    *  generation would keep merged young objects alive until the next full garbage collection. */
   release(): void {
-    for (const [shape, ofShape] of this.#byShape) {
-      for (const slots of ofShape.values()) slots.release(shape.compositeKeys);
+    if (performance.now() - this.#createdAt > youngMs) {
+      for (const [shape, ofShape] of this.#byShape) {
+        for (const slots of ofShape.values()) slots.release(shape.compositeKeys);
+      }
     }
     this.#byShape.clear();
   }
@@ -116,6 +119,10 @@ export class EntitySlot {
       for (const { object, step } of this.#otherStepTargets) visit(this, object, step);
   }
 }
+
+/** Objects of a shorter execution are all in the young generation. They leave it in their second collection, and filling the
+ *  64 MiB between two of them (`youngGeneration.ts`) takes longer. */
+const youngMs = 50;
 
 const releasedObject: ResponseObject = Object.freeze(Object.create(null));
 const noDiagnostics: readonly EntityDiagnostic[] = [];
