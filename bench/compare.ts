@@ -26,7 +26,7 @@ const minPairs = 6;
 const maxPairs = 16;
 
 /** Until V8's compiler and heap have settled: before that, two processes of the same program differ by 20 %. */
-const warmUpMs = 10_000;
+const warmUpMs = 20_000;
 const measureMs = 4000;
 
 type Side = 'base' | 'head';

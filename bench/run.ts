@@ -5,7 +5,7 @@ import { installPeers } from './installPeers.ts';
 import type { Report, Results } from './results.ts';
 
 const usage = `node bench/run.ts [--scenario NAME,…] [--targets NAME,…] [--command NAME=COMMAND]… [--into NAME]
-    [--seconds 10] [--rounds 3] [--warm-up 5]
+    [--seconds 10] [--rounds 3] [--warm-up 20]
   --scenario  default: all; latency-* selects all names that begin so
   --targets   names of targets; default: all of the scenario
   --command   another target: any command that starts a router. {port}, {supergraph}, {directory} and
@@ -33,7 +33,7 @@ async function main(): Promise<number> {
       limit: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '3' },
-      'warm-up': { type: 'string', default: '5' },
+      'warm-up': { type: 'string', default: '20' },
       help: { type: 'boolean', default: false },
     },
   });
