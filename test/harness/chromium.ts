@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const runFile = promisify(execFile);
+const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache');
 /** The headless shell first: the same engine in a smaller program, which takes a fifth less CPU time. */
 const executableNames = [
   'chromium-headless-shell',
@@ -23,8 +26,46 @@ export async function findChromium(): Promise<string> {
     if (existsSync(given)) return given;
     throw new Error(`CHROMIUM_PATH is ${given}, and there is no such file.`);
   }
-  const found = findOnPath();
-  if (found !== undefined) return found;
+  return withInstallationLock(async () => findOnPath() ?? (await install()));
+}
+
+/** Suites of one run look for Chromium at the same time. A second apt would fail at the lock of the first one, and a program
+ *  that is on the path already may lack libraries until the first one has ended. */
+async function withInstallationLock<Result>(run: () => Promise<Result>): Promise<Result> {
+  const lock = join(cacheDirectory, 'chromium-installation.lock');
+  await mkdir(cacheDirectory, { recursive: true });
+  while (!(await createLock(lock))) {
+    const owner = Number(await readFile(lock, 'utf8').catch(() => ''));
+    if (!isRunning(owner)) await rm(lock, { force: true });
+    await setTimeout(100);
+  }
+  try {
+    return await run();
+  } finally {
+    await rm(lock, { force: true });
+  }
+}
+
+async function createLock(path: string): Promise<boolean> {
+  try {
+    await writeFile(path, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** `pid`: 0 if the owner has not written it yet; that is the group of this process. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function install(): Promise<string> {
   const advice =
     'This test needs Chromium. Set CHROMIUM_PATH, or put it on the path (Debian: apt-get install chromium).';
   if (process.getuid?.() !== 0) throw new Error(advice);
@@ -32,9 +73,9 @@ export async function findChromium(): Promise<string> {
   const runApt = (...args: string[]) => runFile('apt-get', args, { env, maxBuffer: 64 * 1024 * 1024 });
   try {
     await runApt('update');
-    const install = ['install', '--yes', '--no-install-recommends'];
+    const options = ['install', '--yes', '--no-install-recommends'];
     // Older releases of Debian have no package of the headless shell.
-    await runApt(...install, 'chromium-headless-shell').catch(() => runApt(...install, 'chromium'));
+    await runApt(...options, 'chromium-headless-shell').catch(() => runApt(...options, 'chromium'));
   } catch (cause) {
     throw new Error(advice, { cause });
   }
