@@ -33,6 +33,19 @@ describe('the abort of a request', () => {
     expect(calls).toEqual(['once', 'next']);
   });
 
+  test('does not call a listener that another one removes', () => {
+    const abort = new RequestAbort();
+    const calls: string[] = [];
+    const second = (): void => void calls.push('second');
+    abort.addEventListener('abort', () => {
+      calls.push('first');
+      abort.removeEventListener('abort', second);
+    });
+    abort.addEventListener('abort', second);
+    abort.abort(reason);
+    expect(calls).toEqual(['first']);
+  });
+
   test('reaches code that needs an AbortSignal, before and after', () => {
     const abort = new RequestAbort();
     const signal = toAbortSignal(abort);
