@@ -48,6 +48,9 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
+/** For processes that live to the end of the test. With less, a pause of this process would make one take the other for dead. */
+const patientReclaim = { reclaimAfter: 60_000 };
+
 // Shorter than the timeout of a test, for a message that names the probe.
 const patienceMs = 45_000;
 
@@ -63,8 +66,8 @@ async function waitUntil(probe: () => Promise<boolean> | boolean): Promise<void>
 describe('Two processes that share Redis', () => {
   test('serve each other’s tokens: each update once and in order, after any cursor', async () => {
     const prefix = randomUUID();
-    await using one = createEnrichmentReplica(server.url, prefix);
-    await using other = createEnrichmentReplica(server.url, prefix);
+    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    await using other = createEnrichmentReplica(server.url, prefix, patientReclaim);
     const attempt = new ControlledAttempt();
     const token = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock', 'price']), attempt);
     const [here, there] = [
@@ -123,8 +126,8 @@ describe('Two processes that share Redis', () => {
 
   test('run equal jobs once', async () => {
     const prefix = randomUUID();
-    await using one = createEnrichmentReplica(server.url, prefix);
-    await using other = createEnrichmentReplica(server.url, prefix);
+    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    await using other = createEnrichmentReplica(server.url, prefix, patientReclaim);
     const [attempt, second] = [new ControlledAttempt(), new ControlledAttempt()];
     const [traceparent, laterTraceparent] = [`00-${'1'.repeat(48)}-01`, `00-${'2'.repeat(48)}-01`];
     const first = await enqueueJob(one.enrichments, { ...jobOf('a'), traceparent }, attempt);
@@ -146,7 +149,7 @@ describe('Two processes that share Redis', () => {
         '1-0 reviews "reviews!"',
       ]);
     }
-    await using third = createEnrichmentReplica(server.url, prefix);
+    await using third = createEnrichmentReplica(server.url, prefix, patientReclaim);
     await enqueueJob(third.enrichments, jobOf('a'));
     expect(third.events).toEqual(['created']);
   });
