@@ -37,8 +37,8 @@ export class EntityTable {
     }
   }
 
-  /** Removes all entities and their references from the objects that they were merged into. An object of the old
-   *  generation would keep merged young objects alive until the next full garbage collection. */
+  /** Removes all entities, after a long execution also their references from the objects that they were merged into. An
+   *  object of the old generation would keep merged young objects alive until the next full garbage collection. */
   release(): void {
     if (performance.now() - this.#createdAt > youngMs) {
       for (const [shape, ofShape] of this.#byShape) {

@@ -6,7 +6,7 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 
 const runFile = promisify(execFile);
-const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache');
+export const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache');
 
 export interface Program {
   readonly binary: string;
