@@ -16,6 +16,13 @@ export interface RunningTarget {
  *  requests. */
 const defaultYoungGenerationMib = 64;
 
+/** What `tributary serve` sets for itself. */
+const otherV8Flags = [
+  '--no-allocation-site-pretenuring',
+  '--no-memory-reducer',
+  '--no-scavenger-updates-allocation-limit',
+];
+
 const startTimeoutMs = 60_000;
 const startPollMs = 20;
 const maxReportedResponseChars = 200;
@@ -34,7 +41,7 @@ export async function startTarget(
     core: target.usesAllCores ? 'any' : 'target',
     ...(executable === undefined
       ? {
-          args: [`--max-semi-space-size=${youngGeneration}`, '--no-allocation-site-pretenuring', ...args],
+          args: [`--max-semi-space-size=${youngGeneration}`, ...otherV8Flags, ...args],
         }
       : { executable, args }),
     env,

@@ -4,6 +4,7 @@ import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
+import { keepIdleHeap } from './idleHeap.ts';
 import { runGateway } from './runGateway.ts';
 import { runWorker } from './runWorker.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
@@ -23,6 +24,7 @@ export async function serve(
 ): Promise<number> {
   const config = loadConfig({ file, overrides, env: process.env });
   createObjectsInYoungGeneration();
+  keepIdleHeap();
   collectAloneOnOneCore();
   if (cluster.isWorker) return runWorker(config, onReady);
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;

@@ -1,0 +1,15 @@
+import { setFlagsFromString } from 'node:v8';
+
+/** Lets V8 keep its heap and the limits of the heap while the gateway has few requests, as they were under load.
+ *
+ *  - V8's memory reducer would collect the heap, without the hidden classes of objects that exist only during a request, and
+ *    with them the compiled code of hundreds of functions.
+ *  - Collections of the young generation would lower the size at which a full collection starts. Under load, several full
+ *    collections could then follow each other in each second. */
+export function keepIdleHeap(v8Version = process.versions.v8, setFlags = setFlagsFromString): void {
+  // An earlier V8 does not know the second flag, and the first one alone makes it slower.
+  if (Number.parseInt(v8Version, 10) < 14) return;
+  // `--no-memory-reducer` has no effect on a heap that exists already.
+  setFlags('--memory-reducer-gc-count=0');
+  setFlags('--no-scavenger-updates-allocation-limit');
+}

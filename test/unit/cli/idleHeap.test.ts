@@ -1,0 +1,21 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from '@jest/globals';
+import { keepIdleHeap } from '../../../gateway/cli/idleHeap.ts';
+
+test('the heap is kept by flags that this V8 knows', () => {
+  const flags = flagsOf(process.versions.v8);
+  expect(flags).toEqual(['--memory-reducer-gc-count=0', '--no-scavenger-updates-allocation-limit']);
+  const options = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
+  expect(options).toContain('--memory-reducer-gc-count');
+  expect(options).toContain('--scavenger-updates-allocation-limit');
+});
+
+test('V8 of Node 24 gets no flag, because it does not know one of them', () => {
+  expect(flagsOf('13.6.233.17-node.53')).toEqual([]);
+});
+
+function flagsOf(v8Version: string): string[] {
+  const flags: string[] = [];
+  keepIdleHeap(v8Version, (flag) => flags.push(flag));
+  return flags;
+}
