@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { cacheDirectory } from './debianProgram.ts';
+import { cacheDirectory, findOnPath } from './debianProgram.ts';
 
 const runFile = promisify(execFile);
 /** The headless shell first: the same engine in a smaller program, which takes a fifth less CPU time. */
@@ -26,7 +26,7 @@ export async function findChromium(): Promise<string> {
     if (existsSync(given)) return given;
     throw new Error(`CHROMIUM_PATH is ${given}, and there is no such file.`);
   }
-  return withInstallationLock(async () => findOnPath() ?? (await install()));
+  return withInstallationLock(async () => findInstalled() ?? (await install()));
 }
 
 /** Suites of one run look for Chromium at the same time. A second apt would fail at the lock of the first one, and a program
@@ -79,18 +79,15 @@ async function install(): Promise<string> {
   } catch (cause) {
     throw new Error(advice, { cause });
   }
-  const installed = findOnPath();
+  const installed = findInstalled();
   if (installed === undefined) throw new Error(advice);
   return installed;
 }
 
-function findOnPath(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+function findInstalled(): string | undefined {
   for (const name of executableNames) {
-    for (const folder of folders) {
-      const path = join(folder, name);
-      if (existsSync(path)) return path;
-    }
+    const path = findOnPath(name);
+    if (path !== undefined) return path;
   }
   return undefined;
 }

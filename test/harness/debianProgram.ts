@@ -25,15 +25,15 @@ interface WantedProgram {
 /** Finds a program on the path, else unpacks Debian's package below `node_modules/.cache`. A test that needs the program
  *  never skips itself. @throws {Error} with the advice if there is no program. */
 export async function findProgram(wanted: WantedProgram): Promise<Program> {
-  return findOnPath(wanted.name) ?? findUnpacked(wanted) ?? (await unpackDebianPackages(wanted));
+  const binary = findOnPath(wanted.name);
+  if (binary !== undefined) return { binary, libraryPath: undefined };
+  return findUnpacked(wanted) ?? (await unpackDebianPackages(wanted));
 }
 
-function findOnPath(name: string): Program | undefined {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const binary = join(folder, name);
-    if (folder !== '' && existsSync(binary)) return { binary, libraryPath: undefined };
-  }
-  return undefined;
+/** The path of a program in the folders of `PATH`. */
+export function findOnPath(name: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
 function folderOf({ debianPackage }: WantedProgram): string {

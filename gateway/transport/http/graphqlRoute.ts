@@ -69,15 +69,16 @@ export function createGraphQLRoute(
     const waiting = mayWait(request) ? options.holdBack(claimOf(request)) : undefined;
     // A waiting request holds nothing else. `refusal`: the error to respond with.
     const handle = (refusal?: unknown): void => {
-      inFlight.waiting = undefined;
       void new GraphQLExchange(options, request, response, inFlight, startedAt).respond(refusal);
     };
     if (waiting === undefined) {
       handle();
       return;
     }
-    inFlight.waiting = waiting;
-    waiting.turn.then(() => handle(inFlight.signal.reason), handle);
+    const { signal } = inFlight;
+    // Has no effect when the wait has ended.
+    signal.addEventListener('abort', () => waiting.abort(signal.reason));
+    waiting.turn.then(() => handle(signal.reason), handle);
   };
 }
 

@@ -65,8 +65,6 @@ export class InFlightRequest {
   readonly response: ServerResponse;
   /** Set by the handler when the request turns out to be a subscription. */
   isSubscription = false;
-  /** Where the request waits before it is handled. */
-  waiting: { abort(reason: Error): void } | undefined;
   /** Aborted when the client disconnects or the gateway shuts down. */
   readonly signal = new RequestAbort();
   readonly #onEnd: () => void;
@@ -81,7 +79,6 @@ export class InFlightRequest {
   abort(reason: Error): void {
     if (this.#hasEnded || this.signal.aborted) return;
     this.signal.abort(reason);
-    this.waiting?.abort(reason);
   }
 
   end(): void {
