@@ -48,10 +48,7 @@ export class AdmissionQueue {
       name: 'requests',
       limits: this.#limits,
       queueTimeMs: options.queueTimeMs,
-      observer: undefined,
       now: options.now,
-      // A saturated event loop is the reason for this queue, and no excuse for a long wait.
-      readUtilization: () => 0,
     });
   }
 

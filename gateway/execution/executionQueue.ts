@@ -50,10 +50,7 @@ export class ExecutionQueue {
       name: 'executions',
       limits: limitsOf(this.#limit),
       queueTimeMs: options.queueTimeMs,
-      observer: undefined,
       now: () => options.timers.now(),
-      // A saturated event loop is the reason for this queue, and no excuse for a long wait.
-      readUtilization: () => 0,
     });
   }
 

@@ -43,11 +43,12 @@ interface CallQueueOptions {
   readonly limits: CallLimits;
   /** How long calls for first responses may wait; no limit when omitted. */
   readonly queueTimeMs?: number | undefined;
-  readonly observer: CallQueueObserver | undefined;
+  readonly observer?: CallQueueObserver | undefined;
   /** Milliseconds. */
   now(): number;
-  /** Of the event loop since its last call, from 0 to 1. */
-  readUtilization(): number;
+  /** Of the event loop since its last call, from 0 to 1. While the event loop is saturated, calls may wait longer than
+   *  `queueTimeMs`. Omitted where a saturated event loop is what they wait for. */
+  readUtilization?(): number;
 }
 
 interface QueueEntry {
@@ -233,7 +234,8 @@ export class CallQueue {
 
   #measureUtilization(now: number): void {
     this.#measuringSince = now;
-    this.#isSaturated = this.#options.readUtilization() > saturatedUtilization;
+    const utilization = this.#options.readUtilization?.() ?? 0;
+    this.#isSaturated = utilization > saturatedUtilization;
   }
 
   /** Whether calls of this rank have been dropped because they waited too long, and others like them still wait. */
