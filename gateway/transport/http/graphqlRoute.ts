@@ -14,7 +14,6 @@ import type { TransportLog } from '../../telemetry/logger.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
 import type { RequestSignal } from '../../time/requestAbort.ts';
-import { turnEnd } from '../../time/turnEnd.ts';
 import type { EventStreamExchange, EventStreamRequests } from '../event-streams/eventStreamRequests.ts';
 import { readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
@@ -33,6 +32,7 @@ import { type AcceptedFormats, negotiateFormats } from './negotiateFormats.ts';
 import { isJsonContentType, isMultipartForm, parseJson, readBody } from './readBody.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { incrementalEventEncoding, subscriptionEventEncoding, writeSingleEvent } from './serverSentEvents.ts';
+import { waitToWrite } from './waitToWrite.ts';
 import { writeEvents } from './writeEvents.ts';
 import { NoFirstPayloadError, type PayloadStreamOptions, writePayloads } from './writePayloads.ts';
 import { type ResponseHeaders, writeErrorResponse, writeResponse } from './writeResponse.ts';
@@ -94,11 +94,6 @@ function claimOf({ headers }: IncomingMessage): string | undefined {
 }
 
 const allowedMethods = 'GET, POST, PUT, DELETE';
-
-/** Responses of up to this many bytes are written in a row, at the end of a turn of the event loop. A write that wakes the
- *  program which reads it takes thrice as long as one after which it is awake. Larger responses would make their clients send
- *  the next requests at the same moment. */
-const maxSizeInRow = 16 * 1024;
 
 class GraphQLExchange {
   readonly #options: GraphQLRouteOptions;
@@ -367,7 +362,7 @@ class GraphQLExchange {
       const stopWatching = authentication.watchExpiry(client.caller, (error) => this.#inFlight.abort(error));
       return this.#writeStream(result).finally(stopWatching);
     }
-    if (sizeOfContent(result.content) <= maxSizeInRow) await turnEnd();
+    await waitToWrite(sizeOfContent(result.content));
     const written = this.#writeComplete(
       this.#withRequestErrorStatus(result),
       prefersEvents && !Array.isArray(body) && !this.#getsStatus(result.status, overloadStatuses),

@@ -14,6 +14,7 @@ import { endOfChunks, framedChunk, takeOverChunking } from './chunkFraming.ts';
 import { CompressedStream } from './compressedStream.ts';
 import { type Compression, type ContentCoding, isCompressible, setContentCoding } from './compression.ts';
 import { setReadTimeout } from './http2Messages.ts';
+import { waitToWrite } from './waitToWrite.ts';
 import { type ResponseHeaders, setStreamHeaders } from './writeResponse.ts';
 
 export interface PayloadStreamOptions extends StreamSettings {
@@ -69,7 +70,11 @@ export async function writePayloads<Payload>(
       }
       const chunk = body.encodeChunk(step.value);
       if (chunk.length > sliceThreshold) await body.sendInSlices(chunk);
-      else body.send(chunk);
+      else {
+        // Events may be written directly meanwhile.
+        if (!encoding.sendsOpeningImmediately) await waitToWrite(chunk.length);
+        body.send(chunk);
+      }
       // Not after every payload: at an abort, the payloads that are there already are still written.
       if (body.written !== undefined && body.uncompressedLength > bufferSize)
         await steps.waitFor(body.written);

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { ClientDisconnectedError } from '../../../gateway/admission/httpError.ts';
 import { systemTimers } from '../../../gateway/time/timers.ts';
@@ -50,8 +51,10 @@ function write(response: ScriptedResponse, payloads: ScriptedPayloads, signal: A
   );
 }
 
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
+/** Until the next payload is written, which it is at the end of a turn of the event loop. */
+async function turns(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
 }
 
 describe('writePayloads, for a client that reads slowly,', () => {
@@ -64,7 +67,7 @@ describe('writePayloads, for a client that reads slowly,', () => {
       response.writableLength = 101;
     });
     const written = write(response, payloads, new AbortController().signal);
-    await turn();
+    await turns();
     expect(payloads.pullCount).toBe(1);
     response.writableNeedDrain = false;
     response.emit('drain');
@@ -93,7 +96,7 @@ describe('writePayloads, for a client that reads slowly,', () => {
     });
     const controller = new AbortController();
     const written = write(response, payloads, controller.signal);
-    await turn();
+    await turns();
     controller.abort(new ClientDisconnectedError());
     await written;
     await payloads.returned;
@@ -132,7 +135,7 @@ describe('writePayloads, at the end of the body,', () => {
     const response = new ScriptedResponse();
     const controller = new AbortController();
     const written = write(response, payloads, controller.signal);
-    await turn();
+    await turns();
     controller.abort('closing');
     await written;
     expect(response.chunks[1]).toBe(

@@ -1,23 +1,30 @@
 import { expect, test } from '@jest/globals';
-import { turnEnd } from '../../../gateway/time/turnEnd.ts';
+import { waitToWrite } from '../../../gateway/transport/http/waitToWrite.ts';
 
-test('all callers wait for the end of the turn', async () => {
+const size = 16 * 1024;
+
+test('small responses wait for the end of the turn', async () => {
   const order: string[] = [];
-  const first = turnEnd().then(() => order.push('first'));
-  const second = turnEnd().then(() => order.push('second'));
+  const first = waitToWrite(size)?.then(() => order.push('first'));
+  const second = waitToWrite(size)?.then(() => order.push('second'));
   await microtasks();
   order.push('other work of the turn');
   await Promise.all([first, second]);
   expect(order).toEqual(['other work of the turn', 'first', 'second']);
 });
 
-test('the sixteenth caller ends the wait of all, and the next one waits again', async () => {
+test('the sixteenth response ends the wait of all, and the next one waits again', async () => {
   const left: number[] = [];
-  for (let caller = 1; caller <= 17; caller += 1) void turnEnd().then(() => left.push(caller));
+  for (let response = 1; response <= 17; response += 1)
+    void waitToWrite(size)?.then(() => left.push(response));
   await microtasks();
   expect(left).toEqual(Array.from({ length: 16 }, (_, index) => index + 1));
   await new Promise((resolve) => setImmediate(resolve));
   expect(left.at(-1)).toBe(17);
+});
+
+test('a large response does not wait', () => {
+  expect(waitToWrite(size + 1)).toBeUndefined();
 });
 
 /** More microtasks than a settled promise needs to call its listeners. */
