@@ -70,11 +70,9 @@ export async function writePayloads<Payload>(
       }
       const chunk = body.encodeChunk(step.value);
       if (chunk.length > sliceThreshold) await body.sendInSlices(chunk);
-      else {
-        // Events may be written directly meanwhile.
-        if (!encoding.sendsOpeningImmediately) await waitToWrite(chunk.length);
-        body.send(chunk);
-      }
+      // Events may be written directly while a chunk waits.
+      else if (encoding.sendsOpeningImmediately) body.send(chunk);
+      else await body.sendInRow(chunk);
       // Not after every payload: at an abort, the payloads that are there already are still written.
       if (body.written !== undefined && body.uncompressedLength > bufferSize)
         await steps.waitFor(body.written);
@@ -162,6 +160,14 @@ class PayloadBody<Payload> {
     this.#write(chunk);
   }
 
+  /** Sends a small chunk in a row with those of other responses. */
+  async sendInRow(chunk: string): Promise<void> {
+    this.#isWithinPayload = true;
+    await waitToWrite(chunk.length);
+    this.#isWithinPayload = false;
+    this.send(chunk);
+  }
+
   #write(chunk: string): void {
     if (this.#compressed === undefined) this.#writeUncompressed(chunk, this.hasEnded);
     else {
@@ -218,7 +224,7 @@ class PayloadBody<Payload> {
       intervalMs: this.#options.heartbeatIntervalMs,
       activeAtMs: () => this.#directlyWrittenAtMs?.() ?? 0,
       onIdle: () => {
-        // A heartbeat in the middle of a payload would corrupt it.
+        // A heartbeat in the middle of a payload would corrupt it, and one before the last payload would end the body.
         if (this.#isWithinPayload) return;
         // A client that does not read would only get more bytes to buffer.
         if (!this.#response.writableNeedDrain) this.#write(heartbeat);

@@ -6,7 +6,9 @@ import { describe, expect, test } from '@jest/globals';
 import { ClientDisconnectedError } from '../../../gateway/admission/httpError.ts';
 import { systemTimers } from '../../../gateway/time/timers.ts';
 import { incrementalPartEncoding } from '../../../gateway/transport/http/multipartIncremental.ts';
+import { incrementalEventEncoding } from '../../../gateway/transport/http/serverSentEvents.ts';
 import { NoFirstPayloadError, writePayloads } from '../../../gateway/transport/http/writePayloads.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { ScriptedPayloads } from '../../harness/scriptedServer.ts';
 
 /** A response whose buffer state the test sets. */
@@ -105,6 +107,27 @@ describe('writePayloads, for a client that reads slowly,', () => {
 });
 
 describe('writePayloads, at the end of the body,', () => {
+  test('sends no heartbeat while the last payload waits for its turn', async () => {
+    const timers = new FakeTimers();
+    const payloads = new ScriptedPayloads();
+    payloads.push([{ hasNext: true, data: 1 }]);
+    const response = new ScriptedResponse();
+    const written = writePayloads(
+      response as unknown as ServerResponse,
+      payloads[Symbol.asyncIterator](),
+      incrementalEventEncoding,
+      { ...options, timers, headers: {}, signal: new AbortController().signal },
+    );
+    await turns();
+    payloads.push([{ hasNext: false, incremental: [] }]);
+    for (let microtask = 0; microtask < 20; microtask += 1) await undefined;
+    expect(response.chunks).toHaveLength(1);
+    timers.advance(options.heartbeatIntervalMs);
+    await written;
+    expect(response.chunks).toHaveLength(2);
+    expect(response.chunks[1]).toContain('"hasNext":false');
+  });
+
   test('writes the end together with the last payload, wherever hasNext is in the payload', async () => {
     const payloads = new ScriptedPayloads();
     payloads.push([{ hasNext: true, data: { hasNext: false } }]);
