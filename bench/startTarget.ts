@@ -16,7 +16,7 @@ export interface RunningTarget {
  *  requests. */
 const defaultYoungGenerationMib = 64;
 
-/** What `tributary serve` sets for itself. */
+/** What `tributary serve` sets for itself, except on a single core. */
 const otherV8Flags = [
   '--no-allocation-site-pretenuring',
   '--no-memory-reducer',

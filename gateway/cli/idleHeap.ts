@@ -7,8 +7,8 @@ import { setFlagsFromString } from 'node:v8';
  *  - Collections of the young generation would lower the size at which a full collection starts. Under load, several full
  *    collections could then follow each other in each second. */
 export function keepIdleHeap(v8Version = process.versions.v8, setFlags = setFlagsFromString): void {
-  // An earlier V8 does not know the second flag, and the first one alone makes it slower.
-  if (Number.parseInt(v8Version, 10) < 14) return;
+  // V8 of Node 25 does not know the second flag, and the first one alone makes it slower. The minor version has one digit.
+  if (Number.parseFloat(v8Version) < 14.6) return;
   // `--no-memory-reducer` has no effect on a heap that exists already.
   setFlags('--memory-reducer-gc-count=0');
   setFlags('--no-scavenger-updates-allocation-limit');

@@ -70,7 +70,7 @@ export async function writePayloads<Payload>(
       }
       const chunk = body.encodeChunk(step.value);
       if (chunk.length > sliceThreshold) await body.sendInSlices(chunk);
-      // Events may be written directly while a chunk waits.
+      // A chunk that waits could be overtaken by events that are written directly.
       else if (encoding.sendsOpeningImmediately) body.send(chunk);
       else await body.sendInRow(chunk);
       // Not after every payload: at an abort, the payloads that are there already are still written.

@@ -10,8 +10,11 @@ test('the heap is kept by flags that this V8 knows', () => {
   expect(options).toContain('--scavenger-updates-allocation-limit');
 });
 
-test('V8 of Node 24 gets no flag, because it does not know one of them', () => {
-  expect(flagsOf('13.6.233.17-node.53')).toEqual([]);
+test.each([
+  ['24', '13.6.233.17-node.53'],
+  ['25', '14.1.146.11-node.25'],
+])('V8 of Node %s gets no flag, because it does not know one of them', (_node, v8Version) => {
+  expect(flagsOf(v8Version)).toEqual([]);
 });
 
 function flagsOf(v8Version: string): string[] {
