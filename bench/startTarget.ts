@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { type Child, startChild } from './childProcess.ts';
+import { type Child, startChild, targetCore } from './childProcess.ts';
 import type { Target, TargetContext } from './targets/target.ts';
 
 export interface RunningTarget {
@@ -16,12 +16,15 @@ export interface RunningTarget {
  *  requests. */
 const defaultYoungGenerationMib = 64;
 
-/** What `tributary serve` sets for itself, except on a single core. */
+/** What `tributary serve` sets for itself. */
 const otherV8Flags = [
   '--no-allocation-site-pretenuring',
   '--no-memory-reducer',
   '--no-scavenger-updates-allocation-limit',
 ];
+
+/** What it sets on a single core as well. */
+const singleCoreV8Flags = ['--no-parallel-scavenge'];
 
 const startTimeoutMs = 60_000;
 const startPollMs = 20;
@@ -41,7 +44,12 @@ export async function startTarget(
     core: target.usesAllCores ? 'any' : 'target',
     ...(executable === undefined
       ? {
-          args: [`--max-semi-space-size=${youngGeneration}`, ...otherV8Flags, ...args],
+          args: [
+            `--max-semi-space-size=${youngGeneration}`,
+            ...otherV8Flags,
+            ...(targetCore === undefined || target.usesAllCores ? [] : singleCoreV8Flags),
+            ...args,
+          ],
         }
       : { executable, args }),
     env,
