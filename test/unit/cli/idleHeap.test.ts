@@ -4,9 +4,9 @@ import { keepIdleHeap } from '../../../gateway/cli/idleHeap.ts';
 
 test('the heap is kept by flags that this V8 knows', () => {
   const flags = flagsOf(process.versions.v8);
-  expect(flags).toEqual(['--memory-reducer-gc-count=0', '--no-scavenger-updates-allocation-limit']);
+  expect(flags).toEqual(['--memory-reducer-delay-ms=2147483647', '--no-scavenger-updates-allocation-limit']);
   const options = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
-  expect(options).toContain('--memory-reducer-gc-count');
+  expect(options).toContain('--memory-reducer-delay-ms');
   expect(options).toContain('--scavenger-updates-allocation-limit');
 });
 
