@@ -26,6 +26,9 @@ const otherV8Flags = [
 /** What it sets on a single core as well. */
 const singleCoreV8Flags = ['--no-parallel-scavenge'];
 
+/** What it sets in the environment. */
+const memoryEnvironment = { MALLOC_ARENA_MAX: '1' };
+
 const startTimeoutMs = 60_000;
 const startPollMs = 20;
 const maxReportedResponseChars = 200;
@@ -52,7 +55,7 @@ export async function startTarget(
           ],
         }
       : { executable, args }),
-    env,
+    env: { ...memoryEnvironment, ...env },
   });
   const url = `http://127.0.0.1:${port}${path}`;
   try {

@@ -13,7 +13,8 @@ export async function bundleSources(root: string, out: string): Promise<void> {
   const library = 'gateway/gateway';
   const programs = ['gateway/cli', ...findThreadEntries(root)];
   const checkNode = 'gateway/requireNode';
-  await build({
+  const { outputFiles } = await build({
+    write: false,
     entryPoints: Object.fromEntries(
       [library, ...programs, checkNode].map((entry) => [bundleName(entry), `${entry}.ts`]),
     ),
@@ -28,6 +29,10 @@ export async function bundleSources(root: string, out: string): Promise<void> {
     logLevel: 'warning',
     plugins: [sourceUrls(root), builtinHttp],
   });
+  await mkdir(join(out, bundleFolder), { recursive: true });
+  for (const { path, text } of outputFiles) {
+    await writeFile(path, withAsciiComments(text));
+  }
   const writeEntry = async (entry: string, write: (urlOf: (bundled: string) => string) => string) => {
     const directory = join(out, dirname(entry));
     await mkdir(directory, { recursive: true });
@@ -43,6 +48,14 @@ export async function bundleSources(root: string, out: string): Promise<void> {
     // Not imported statically: V8 of Node 22 crashes when a thread ends while a module continues whose import has awaited.
     await writeEntry(entry, (urlOf) => `import ${urlOf(checkNode)};\nimport(${urlOf(entry)});\n`);
   }
+}
+
+/** Returns a bundle without non-ASCII characters in its comments. The bundler escapes them elsewhere, and Node keeps the text of
+ *  a file with one of them in memory with two bytes per character. */
+function withAsciiComments(bundle: string): string {
+  return bundle.replaceAll(/^ *(?:\/\*\*|\*|\/\/).*$/gm, (comment) =>
+    comment.replaceAll('…', '...').replaceAll(/[^ -~]/g, '?'),
+  );
 }
 
 function bundleName(entry: string): string {

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -223,6 +224,15 @@ describe('the packed package', () => {
     expect(paths.filter((path) => /^dist\/(?!.*\/page\/).*\.js$/.test(path)).length).toBeLessThan(100);
     const bytes = packedFiles.reduce((sum, { size }) => sum + size, 0);
     expect(bytes).toBeLessThan(14 * 1024 * 1024);
+  });
+
+  test('is ASCII, which Node keeps in memory with one byte per character', async () => {
+    const modules = packedFiles
+      .map(({ path }) => path)
+      .filter((path) => /^dist\/modules\/.*\.js$/.test(path));
+    expect(modules).not.toHaveLength(0);
+    const texts = await Promise.all(modules.map((path) => readFile(join(installed, path))));
+    expect(modules.filter((_, i) => !isAscii(texts[i] as Buffer))).toEqual([]);
   });
 
   test('has the files of the insights page', async () => {
