@@ -2,6 +2,7 @@ import type { DeferReport } from './deferral.ts';
 import type { FirstPayloadResult } from './firstPayload.ts';
 import { median } from './percentile.ts';
 import { plotsOf } from './plots.ts';
+import type { ProfiledFunction } from './profileTarget.ts';
 import type { Report, Results } from './results.ts';
 import type { StartReport } from './start.ts';
 import type { ThroughputReport, ThroughputRow } from './throughput.ts';
@@ -38,6 +39,37 @@ export function publishedPage(page: string, results: Results): string {
   const [start, stop] = [page.indexOf(begin), page.indexOf(end)];
   if (start < 0 || stop < start) throw new Error(`The page has no ${begin} followed by ${end}.`);
   return `${page.slice(0, start + begin.length)}\n\n${markdown(results, '../bench/results/latest')}\n\n${page.slice(stop)}`;
+}
+
+/** A page with the profiles of all scenarios, without those of other gateways. */
+export function profilesPage({ circumstances: { cpu, node, commit }, reports }: Results): string {
+  const sections = reports.flatMap((report) =>
+    report.kind === 'throughput' ? report.rows.flatMap((row) => profileSection(report.scenario, row)) : [],
+  );
+  return `${[
+    '# Where the time and the memory of requests go',
+    'The functions that take most themselves, without those that they call. `(program)` is native code, mostly system calls. ' +
+      '[bench/README.md](../../README.md#profiles) says how to take these profiles.',
+    `${cpu}, ${node}, commit ${commit}`,
+    ...sections,
+  ].join('\n\n')}\n`;
+}
+
+function profileSection(scenario: string, { target, role, medians, profile }: ThroughputRow): string[] {
+  if (profile === undefined || medians === undefined || role === 'peer') return [];
+  const cpuMicroseconds = medians.cpuMsPerRequest * 1000;
+  const rowOf = ({ name, place, share }: ProfiledFunction, ...amounts: string[]) =>
+    tableRow([`\`${name}\``, place, `${(share * 100).toFixed(1)}`, ...amounts]);
+  return [
+    `## ${scenario}, ${target}`,
+    [
+      ...tableHead(['CPU time of', 'at', '%', 'µs/request']),
+      ...profile.cpu.map((row) => rowOf(row, (row.share * cpuMicroseconds).toFixed(1))),
+    ].join('\n'),
+    [...tableHead(['bytes allocated by', 'at', '%']), ...profile.allocations.map((row) => rowOf(row))].join(
+      '\n',
+    ),
+  ];
 }
 
 function image({ name, title }: { readonly name: string; readonly title: string }, folder = '.'): string {

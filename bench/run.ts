@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { installPeers } from './installPeers.ts';
 import type { Report, Results } from './results.ts';
+import type { RoundOptions } from './throughput.ts';
 
 const usage = `node bench/run.ts [--scenario NAME,…] [--targets NAME,…] [--command NAME=COMMAND]… [--into NAME]
-    [--seconds 10] [--rounds 3] [--warm-up 20]
+    [--seconds 10] [--rounds 3] [--warm-up 20] [--profile]
   --scenario  default: all; latency-* selects all names that begin so
   --targets   names of targets; default: all of the scenario
   --command   another target: any command that starts a router. {port}, {supergraph}, {directory} and
@@ -14,6 +15,8 @@ const usage = `node bench/run.ts [--scenario NAME,…] [--targets NAME,…] [--c
   --seconds   measured time of each target in each round
   --rounds    rounds over all targets; the report shows medians
   --warm-up   seconds of load on each target before its first round
+  --profile   profiles the CPU time and the allocations of each Node target after its rounds (not of defer and start):
+              files in bench/results/NAME-profiles for the developer tools of Chrome
 
 node bench/run.ts --publish NAME
   makes bench/results/NAME.json the results that docs/performance.md shows
@@ -34,6 +37,7 @@ async function main(): Promise<number> {
       seconds: { type: 'string', default: '10' },
       rounds: { type: 'string', default: '3' },
       'warm-up': { type: 'string', default: '20' },
+      profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
@@ -74,6 +78,7 @@ async function main(): Promise<number> {
   };
   const circumstances = currentCircumstances();
   const path = resultsPath(values.into ?? new Date().toISOString().replace(/[:.]/g, '-'));
+  const profiles = values.profile ? { profiles: path.replace(/\.json$/, '-profiles') } : {};
   const chosen = selectScenarios(values.scenario).map((scenario) => ({
     ...scenario,
     targets: scenario.kind === 'defer' ? scenario.targets : [...scenario.targets, ...commands],
@@ -88,7 +93,7 @@ async function main(): Promise<number> {
   for (const scenario of chosen) {
     const targets = scenario.targets.filter(({ name }) => wanted.has(name));
     if (targets.length === 0) continue;
-    const report = { ...(await measure(scenario, targets, options)), options };
+    const report = { ...(await measure(scenario, targets, { ...options, ...profiles })), options };
     // After each scenario, so that a run that is stopped has results.
     addToResults(path, { circumstances, reports: [report] });
     console.log(`${table(report)}\n`);
@@ -105,7 +110,7 @@ type Scenario = Scenarios['scenarios'][number];
 async function measure(
   scenario: Scenario,
   targets: Scenario['targets'],
-  options: { seconds: number; rounds: number; firstWarmUpSeconds: number },
+  options: RoundOptions,
 ): Promise<Report> {
   const [{ createBenchEnvironment }, { measureThroughput }, { measureDeferral }, { measureStart }] =
     await Promise.all([
@@ -126,10 +131,11 @@ async function measure(
 async function publish(name: string): Promise<number> {
   const { latestDirectory, readResults, resultsPath, writeResults } = await import('./results.ts');
   const { plotsOf } = await import('./plots.ts');
-  const { publishedPage } = await import('./report.ts');
+  const { profilesPage, publishedPage } = await import('./report.ts');
   const results: Results = readResults(resultsPath(name));
   writeResults(join(latestDirectory, 'results.json'), results);
   for (const { name: file, svg } of plotsOf(results)) writeFileSync(join(latestDirectory, file), svg);
+  writeFileSync(join(latestDirectory, 'profiles.md'), profilesPage(results));
   const page = join(import.meta.dirname, '../docs/performance.md');
   writeFileSync(page, publishedPage(readFileSync(page, 'utf8'), results));
   console.log(`Written to ${latestDirectory} and ${page}`);

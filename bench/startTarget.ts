@@ -10,6 +10,8 @@ export interface RunningTarget {
   readonly target: Target;
   readonly url: string;
   readonly child: Child;
+  /** Where a Node process listens for an inspector after SIGUSR1. `undefined` for another program. */
+  readonly inspectorPort: number | undefined;
 }
 
 /** In MiB, the same for every target. The default young generation (16 MiB) is too small for 50 concurrent
@@ -41,6 +43,7 @@ export async function startTarget(
   youngGeneration = defaultYoungGenerationMib,
 ): Promise<RunningTarget> {
   const port = await freePort();
+  const inspectorPort = await freePort();
   const ownDirectory = mkdtempSync(join(directory, 'target-'));
   const { executable, args, env, path } = target.program({ ...context, port, directory: ownDirectory });
   const child = startChild(target.name, {
@@ -49,6 +52,7 @@ export async function startTarget(
       ? {
           args: [
             `--max-semi-space-size=${youngGeneration}`,
+            `--inspect-port=${inspectorPort}`,
             ...otherV8Flags,
             ...(targetCore === undefined || target.usesAllCores ? [] : singleCoreV8Flags),
             ...args,
@@ -64,7 +68,7 @@ export async function startTarget(
     await child.stop();
     throw error;
   }
-  return { target, url, child };
+  return { target, url, child, inspectorPort: executable === undefined ? inspectorPort : undefined };
 }
 
 async function waitUntilReady(url: string, { name, readyPath }: Target): Promise<void> {
@@ -100,7 +104,8 @@ async function waitUntilReady(url: string, { name, readyPath }: Target): Promise
   );
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nothing listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { BenchEnvironment } from './benchEnvironment.ts';
 import { targetCore } from './childProcess.ts';
@@ -5,6 +6,7 @@ import type { ClosedLoopResult } from './closedLoop.ts';
 import { MultipartReader, mergedData, type Payload } from './multipart.ts';
 import { withoutDefer } from './operations.ts';
 import { median } from './percentile.ts';
+import { profileTarget, type TargetProfile } from './profileTarget.ts';
 import type { ThroughputScenario } from './scenarios.ts';
 import type { RunningTarget } from './startTarget.ts';
 import { subgraphNames } from './subgraphs/schemas.ts';
@@ -15,6 +17,8 @@ export interface RoundOptions {
   readonly rounds: number;
   /** The warm-up of each target before its first round. */
   readonly firstWarmUpSeconds: number;
+  /** The directory for profiles of the Node targets, which are taken after the rounds; omitted for none. */
+  readonly profiles?: string;
 }
 
 export interface ThroughputReport {
@@ -33,7 +37,9 @@ export interface TargetRow<Result> {
   readonly failure?: string;
 }
 
-export type ThroughputRow = TargetRow<ClosedLoopResult>;
+export interface ThroughputRow extends TargetRow<ClosedLoopResult> {
+  readonly profile?: TargetProfile;
+}
 
 /** The warm-up before later rounds: other targets only cooled the caches meanwhile. */
 const laterWarmUpMs = 1500;
@@ -73,24 +79,28 @@ export async function measureThroughput(
     }
   }
   await setLatency(environment, scenario.subgraphLatencyMs);
+  const runLoad = ({ target, url, child }: RunningTarget, warmUpMs: number) =>
+    environment.runClosedLoop({
+      kind: 'closed-loop',
+      url,
+      ...requestOf(target),
+      ...(scenario.identities ? { identities: true } : {}),
+      ...(scenario.operations === undefined ? {} : { operations: scenario.operations }),
+      connections: scenario.connections,
+      ...(scenario.burstConnections === undefined ? {} : { burstConnections: scenario.burstConnections }),
+      warmUpMs,
+      measureMs: options.seconds * 1000,
+      targetPid: child.pid,
+      ...(targetCore === undefined || target.usesAllCores ? {} : { targetCore }),
+      subgraphAdmin: environment.subgraphAdmin,
+    });
   for (let round = 0; round < options.rounds; round++) {
-    for (const { target, url, child } of running) {
+    for (const measured of running) {
+      const { target } = measured;
       if (failures.has(target)) continue;
       try {
-        const result = await environment.runClosedLoop({
-          kind: 'closed-loop',
-          url,
-          ...requestOf(target),
-          ...(scenario.identities ? { identities: true } : {}),
-          ...(scenario.operations === undefined ? {} : { operations: scenario.operations }),
-          connections: scenario.connections,
-          ...(scenario.burstConnections === undefined ? {} : { burstConnections: scenario.burstConnections }),
-          warmUpMs: round === 0 ? options.firstWarmUpSeconds * 1000 : laterWarmUpMs,
-          measureMs: options.seconds * 1000,
-          targetPid: child.pid,
-          ...(targetCore === undefined || target.usesAllCores ? {} : { targetCore }),
-          subgraphAdmin: environment.subgraphAdmin,
-        });
+        const warmUpMs = round === 0 ? options.firstWarmUpSeconds * 1000 : laterWarmUpMs;
+        const result = await runLoad(measured, warmUpMs);
         rounds.get(target)?.push(result);
         log(
           `${scenario.name} round ${round + 1} ${target.name}: ${result.cpuMsPerRequest.toFixed(3)} CPU ms, ${result.rssMib?.toFixed(0)} MiB`,
@@ -101,6 +111,22 @@ export async function measureThroughput(
       }
     }
   }
+  const profiles = new Map<Target, TargetProfile>();
+  for (const profiled of running) {
+    const { target, child, inspectorPort } = profiled;
+    if (options.profiles === undefined || inspectorPort === undefined || failures.has(target)) continue;
+    try {
+      const profile = await profileTarget({
+        pid: child.pid,
+        inspectorPort,
+        load: () => runLoad(profiled, laterWarmUpMs),
+        files: join(options.profiles, `${scenario.name}-${target.name}`),
+      });
+      profiles.set(target, profile);
+    } catch (error) {
+      log(`${target.name} could not be profiled: ${messageOf(error)}`);
+    }
+  }
   await setLatency(environment, undefined);
   await Promise.all(running.map(({ child }) => child.stop()));
 
@@ -108,7 +134,11 @@ export async function measureThroughput(
     scenario: scenario.name,
     kind: 'throughput',
     answerBytes: Buffer.byteLength(JSON.stringify({ data: expected })),
-    rows: targets.map((target) => row(target, rounds.get(target) ?? [], failures.get(target))),
+    rows: targets.map((target) => {
+      const profile = profiles.get(target);
+      const measured = row(target, rounds.get(target) ?? [], failures.get(target));
+      return profile === undefined ? measured : { ...measured, profile };
+    }),
   };
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { plotsOf } from '../../../bench/plots.ts';
-import { markdown, publishedPage } from '../../../bench/report.ts';
+import { markdown, profilesPage, publishedPage } from '../../../bench/report.ts';
 import {
   latestDirectory,
   mergeResults,
@@ -99,6 +99,19 @@ describe('the page of results', () => {
     expect(written).toContain('(../bench/results/latest/small.svg)');
     expect(publishedPage(written, measured)).toBe(written);
     expect(() => publishedPage('no marks', measured)).toThrow('The page has no <!-- results: begin -->');
+  });
+
+  test('with profiles has those of Tributary and of the floor', () => {
+    const profile = {
+      cpu: [{ name: 'parseText', place: 'gateway/read.ts:12', share: 0.175 }],
+      allocations: [{ name: '(V8 API)', place: '', share: 0.5 }],
+    };
+    const small = report('small', { 'floor-merged': 0.1, tributary: 0.2, mercurius: 0.3 });
+    const rows = small.rows.map((row) => (row.target === 'floor-merged' ? row : { ...row, profile }));
+    const page = profilesPage(results([{ ...small, rows } as Report]));
+    expect(page.match(/^## .*$/gm)).toEqual(['## small, tributary']);
+    expect(page).toContain('| `parseText` | gateway/read.ts:12 | 17.5 | 35.0 |');
+    expect(page).toContain('| `(V8 API)` |  | 50.0 |');
   });
 
   test('in the documentation is that of the committed results, with all plots', () => {
