@@ -3,8 +3,8 @@ import type { Execution } from '../execution/execution.ts';
 import type { Staleness } from '../execution/fetchCall.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
+import { toClientPath } from './clientPaths.ts';
 import { PathIndex } from './pathIndex.ts';
-import { toClientPath } from './toClientPath.ts';
 
 /** A field whose value is stale. */
 interface StaleEntry extends Staleness {
