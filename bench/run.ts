@@ -15,7 +15,7 @@ const usage = `node bench/run.ts [--scenario NAME,…] [--targets NAME,…] [--c
   --seconds   measured time of each target in each round
   --rounds    rounds over all targets; the report shows medians
   --warm-up   seconds of load on each target before its first round
-  --profile   profiles the CPU time and the allocations of each Node target after its rounds (not of defer and start):
+  --profile   profiles the CPU time and the allocations of each Node target with one process after its rounds (not of defer and start):
               files in bench/results/NAME-profiles for the developer tools of Chrome
 
 node bench/run.ts --publish NAME

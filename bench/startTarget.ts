@@ -10,7 +10,8 @@ export interface RunningTarget {
   readonly target: Target;
   readonly url: string;
   readonly child: Child;
-  /** Where a Node process listens for an inspector after SIGUSR1. `undefined` for another program. */
+  /** Where the Node process that serves the requests listens for an inspector after SIGUSR1. `undefined` for another program,
+   *  and for one with several processes. */
   readonly inspectorPort: number | undefined;
 }
 
@@ -68,7 +69,8 @@ export async function startTarget(
     await child.stop();
     throw error;
   }
-  return { target, url, child, inspectorPort: executable === undefined ? inspectorPort : undefined };
+  const isOneNodeProcess = executable === undefined && !target.usesAllCores;
+  return { target, url, child, inspectorPort: isOneNodeProcess ? inspectorPort : undefined };
 }
 
 async function waitUntilReady(url: string, { name, readyPath }: Target): Promise<void> {
