@@ -19,7 +19,8 @@ export interface RunningTarget {
  *  requests. */
 const defaultYoungGenerationMib = 64;
 
-/** What `tributary serve` sets for itself. */
+/** What `tributary serve` sets for itself; `--no-memory-reducer` in place of a flag with the same effect in a process that runs
+ *  already (`gateway/cli/idleHeap.ts`). */
 const otherV8Flags = [
   '--no-allocation-site-pretenuring',
   '--no-memory-reducer',

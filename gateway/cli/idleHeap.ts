@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
  *  - Collections of the young generation would lower the size at which a full collection starts. Under load, several full
  *    collections could then follow each other in each second. */
 export function keepIdleHeap(v8Version = process.versions.v8, setFlags = setFlagsFromString): void {
-  // V8 of Node 25 does not know the second flag, and the first one alone makes it slower. The minor version has one digit.
+  // V8 of Node 22 knows neither flag, and that of Node 25 not the second one. The minor version has one digit.
   if (Number.parseFloat(v8Version) < 14.6) return;
   // For ever: `--no-memory-reducer` has no effect on a heap that exists already. A reducer that has finished would be worse than
   // one that waits, because V8 lets the heap grow less between full collections from then on.
