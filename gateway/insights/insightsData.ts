@@ -15,7 +15,7 @@ export interface InsightsData {
   readonly operations: readonly OperationInsights[];
   /** Different operations that are recorded. */
   readonly operationCount: number;
-  /** Requests whose operation is not among them, because too many new operations arrived at once. */
+  /** Requests whose operation is not among them, because too many others were in use, or too many new ones arrived at once. */
   readonly unrecordedRequests: number;
   /** The last 15 minutes, the oldest first. */
   readonly series: readonly SeriesPoint[];

@@ -4,7 +4,7 @@ import type { AnswerTimings } from './answerTimes.ts';
 import type { OperationInsights } from './insightsData.ts';
 import { OperationAnswers, type OperationState } from './operationState.ts';
 import { type DescribedOperation, describePlan, signatureOf } from './planDescription.ts';
-import { PlanRecord } from './planRecord.ts';
+import { PlanRecord, type RecordReference } from './planRecord.ts';
 import { RecentWindow } from './recentWindow.ts';
 
 /** Half of what counts as recent. */
@@ -14,6 +14,9 @@ const windowMs = 5 * 60_000;
 const maxPlansPerOperation = 4;
 
 const maxTextLength = 10_000;
+
+const usedMs = 60_000;
+const usedOnceMs = 10_000;
 
 interface OperationRecordOptions {
   readonly operation: CanonicalOperation;
@@ -28,10 +31,9 @@ interface OperationRecordOptions {
 
 /** What is known of one operation, from all clients together. Holds neither identities nor values of variables. */
 export class OperationRecord {
-  /** Whether the record was dropped to make room for others. */
-  isEvicted = false;
-  /** Answers since the record was last considered for eviction. */
-  usesSinceCheck = 0;
+  readonly reference: RecordReference<OperationRecord> = { record: this };
+  /** Its answers. */
+  uses = 0;
   readonly #options: OperationRecordOptions;
   readonly #window: RecentWindow<OperationAnswers>;
   /** By signature, the one used longest ago first. */
@@ -51,6 +53,17 @@ export class OperationRecord {
   /** The time that its answers took together, in milliseconds. */
   get totalMs(): number {
     return this.#window.all.reduce((sum, { completion }) => sum + completion.sumMs, 0);
+  }
+
+  /** Whether the operation was used lately. One that was used only once may never be used again. */
+  isInUse(now: number): boolean {
+    return now - this.#lastUsedAt < (this.uses > 1 ? usedMs : usedOnceMs);
+  }
+
+  /** The record makes room for another one. */
+  evict(): void {
+    this.reference.record = undefined;
+    for (const plan of this.#plans.values()) plan.evict();
   }
 
   planOf(operation: DescribedOperation): PlanRecord {
@@ -96,7 +109,7 @@ export class OperationRecord {
 
   #addAnswer(timings: AnswerTimings, end: ResponseEnd, at: number): void {
     this.#lastUsedAt = at;
-    this.usesSinceCheck += 1;
+    this.uses += 1;
     this.#window.at(at).add(timings, end);
     this.#options.onAnswer(timings, end);
   }

@@ -11,6 +11,11 @@ import type { PlanState } from './planState.ts';
 import { RecentWindow } from './recentWindow.ts';
 import type { SubgraphShares } from './subgraphShares.ts';
 
+/** Refers to a record until that is evicted. For maps by what may live much longer. */
+export interface RecordReference<Record> {
+  record: Record | undefined;
+}
+
 interface PlanRecordOptions {
   readonly plan: PlanDescription;
   readonly windowMs: number;
@@ -24,6 +29,7 @@ interface PlanRecordOptions {
 export class PlanRecord implements AnswerRecorder {
   readonly plan: PlanDescription;
   readonly now: () => number;
+  readonly reference: RecordReference<PlanRecord> = { record: this };
   readonly #options: PlanRecordOptions;
   readonly #operation: WeakRef<DescribedOperation>;
   readonly #window: RecentWindow<PlanAnswers>;
@@ -41,6 +47,11 @@ export class PlanRecord implements AnswerRecorder {
     this.#options = options;
     this.#operation = new WeakRef(operation);
     this.#window = new RecentWindow(options.windowMs, options.now(), () => new PlanAnswers(options.plan));
+  }
+
+  /** The record makes room for another one. */
+  evict(): void {
+    this.reference.record = undefined;
   }
 
   /** Whether an answer that begins `at` this time is recorded step by step: each of the first ones, so that rare operations

@@ -26,7 +26,7 @@ export function Operations({ data }: { data: InsightsData }) {
       title="Operations"
       note={`Those whose answers took the most time together come first. Counts are of the newest five to ten minutes with requests.${
         others > 0 ? ` ${formatCount(others)} more are recorded.` : ''
-      }${unrecordedRequests > 0 ? ` ${formatCount(unrecordedRequests)} requests were not recorded: too many new operations.` : ''}`}
+      }${unrecordedRequests > 0 ? ` ${formatCount(unrecordedRequests)} requests were not recorded: too many operations.` : ''}`}
     >
       <TableFrame label="Operations">
         <table>

@@ -15,6 +15,15 @@ import { SelectionSet } from '../../../gateway/operation/selection.ts';
 import { createRandom } from '../../../subgraphs/shared/random.ts';
 import { ManualClock } from '../../harness/manualClock.ts';
 
+function createPrepared(): PreparedOperation {
+  return {
+    kind: 'query',
+    root: new SelectionSet([]),
+    enrichments: [],
+    program: { steps: [], groups: [{ steps: [], dataSteps: [] }] },
+  } as unknown as PreparedOperation;
+}
+
 function createTable({
   clock = new ManualClock(),
   ...options
@@ -32,22 +41,16 @@ function createTable({
     wallClock: () => 1_000_000 + clock.now(),
     onAnswer: ({ completeMs }) => answers.push(completeMs),
   });
-  const prepared = (): PreparedOperation =>
-    ({
-      kind: 'query',
-      root: new SelectionSet([]),
-      enrichments: [],
-      program: { steps: [], groups: [{ steps: [], dataSteps: [] }] },
-    }) as unknown as PreparedOperation;
-  const planOf = (document: DocumentNode, operationName?: string, operation = prepared()) =>
+  const planOf = (document: DocumentNode, operationName?: string, operation = createPrepared()) =>
     table.planOf(operation, { document, operationName });
-  /** One answer that takes this long. */
+  /** One answer that takes this long. Does nothing for an operation that is not recorded. */
   const answer = (
     plan: PlanRecord | undefined,
     ms: number,
     { isComplete = true, hasErrors = false } = {},
   ) => {
-    const times = new AnswerTimes(plan as PlanRecord, clock.now(), true);
+    if (plan === undefined) return;
+    const times = new AnswerTimes(plan, clock.now(), true);
     clock.advance(ms);
     if (isComplete) {
       times.onResponseReady(new Set());
@@ -122,6 +125,51 @@ describe('the table of operations', () => {
     expect(table.size).toBe(100);
     const counts = new Map(described().map(({ name, count }) => [name, count]));
     expect([counts.get('Steady'), counts.get('Other')]).toEqual([375, 375]);
+  });
+
+  test('replaces one operation per second at most while all are in use', () => {
+    const { table, planOf, answer } = createTable({ maxOperations: 100 });
+    const documents = Array.from({ length: 200 }, (_, n) => parse(`{ field${n} }`));
+    const plans = new Set<PlanRecord>();
+    for (let round = 0; round < 20; round++) {
+      for (const document of documents) {
+        const plan = planOf(document);
+        if (plan === undefined) continue;
+        plans.add(plan);
+        answer(plan, 5);
+      }
+    }
+    expect(table.size).toBe(100);
+    // 20 rounds of half a second and more.
+    expect(plans.size).toBeGreaterThan(105);
+    expect(plans.size).toBeLessThan(115);
+  });
+
+  test('keeps nothing of an operation that was dropped, whose document may be used again', () => {
+    const { clock, planOf, answer, described } = createTable({ maxOperations: 1 });
+    const [document, prepared] = [parse('query Kept { a }'), createPrepared()];
+    const plan = planOf(document, 'Kept', prepared);
+    answer(plan, 1);
+    clock.advance(10_000);
+    answer(planOf(parse('query Other { a }')), 1);
+    expect(plan?.reference.record).toBeUndefined();
+    clock.advance(10_000);
+    expect(planOf(document, 'Kept', prepared)).not.toBe(plan);
+    expect(described()).toMatchObject([{ name: 'Kept', count: 0 }]);
+  });
+
+  test('drops an operation that was used once after ten seconds, and others after a minute', () => {
+    const { table, clock, planOf, answer } = createTable({ maxOperations: 2 });
+    const names = () => Array.from(table.operations.keys(), (key) => key.split(' ')[0]);
+    const use = (text: string) => answer(planOf(parse(text)), 1);
+    for (const text of ['query Often { a }', 'query Often { a }', 'query Once { a }']) use(text);
+    clock.advance(10_000);
+    use('query New { a }');
+    expect(names()).toEqual(['Often', 'New']);
+    use('query New { a }');
+    clock.advance(50_000);
+    use('query Newer { a }');
+    expect(names()).toEqual(['New', 'Newer']);
   });
 
   test('records a bounded number of new documents per second, and counts the other requests', () => {
