@@ -10,7 +10,11 @@ import { runWorker } from './runWorker.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { collectAloneOnOneCore } from './singleCore.ts';
 import { superviseWorkers } from './superviseWorkers.ts';
-import { createObjectsInYoungGeneration, restartWithYoungGeneration } from './youngGeneration.ts';
+import {
+  createObjectsInYoungGeneration,
+  limitYoungGenerationOfThreads,
+  restartWithYoungGeneration,
+} from './youngGeneration.ts';
 
 export interface ServeOptions extends ConfigOverrides {
   readonly config?: string | undefined;
@@ -24,6 +28,7 @@ export async function serve(
 ): Promise<number> {
   const config = loadConfig({ file, overrides, env: process.env });
   createObjectsInYoungGeneration();
+  limitYoungGenerationOfThreads();
   keepIdleHeap();
   collectAloneOnOneCore();
   if (cluster.isWorker) return runWorker(config, onReady);

@@ -93,7 +93,6 @@ export function startPlannerThread(
       workerData: data satisfies PlannerThreadData,
       resourceLimits: {
         maxOldGenerationSizeMb: Math.ceil((memoryBytes * heapHeadroomFactor) / 1024 ** 2),
-        // Without it, the thread inherits the process flag for the young generation, which is sized for many requests.
         maxYoungGenerationSizeMb,
       },
     });

@@ -27,3 +27,20 @@ test('objects are created in the young generation only, by a flag that this V8 k
   const options = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8' });
   expect(options).toContain('--allocation-site-pretenuring');
 });
+
+test('threads have the young generation of their resource limits, in a process with a larger one', () => {
+  const heapLimitOfThread = (code: string): number => {
+    const script = `
+      import { Worker } from 'node:worker_threads';
+      import { limitYoungGenerationOfThreads } from '${new URL('../../../gateway/cli/youngGeneration.ts', import.meta.url).href}';
+      ${code}
+      const print = "console.log(process.getBuiltinModule('node:v8').getHeapStatistics().heap_size_limit / 2 ** 20)";
+      new Worker(print, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 100, maxYoungGenerationSizeMb: 48 } });
+    `;
+    const flags = ['--max-semi-space-size=64', '--input-type=module', '--eval', script];
+    return Number(execFileSync(process.execPath, flags, { encoding: 'utf8' }));
+  };
+  // V8 counts three semi-spaces.
+  expect(heapLimitOfThread('')).toBe(100 + 3 * 64);
+  expect(heapLimitOfThread('limitYoungGenerationOfThreads();')).toBe(100 + 48);
+});
