@@ -1,3 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { AdmissionQueue } from '../../../gateway/admission/admissionQueue.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
@@ -33,7 +36,7 @@ describe('while many executions wait, a request', () => {
   const headers = { 'content-type': 'application/json', accept: 'application/json' };
   const operation = JSON.stringify({ query: '{ greeting }' });
 
-  async function startFullServer(drainTimeout?: number) {
+  async function startFullServer() {
     const executionQueue = { length: 64 };
     const clock = { now: 0 };
     const queue = new AdmissionQueue({
@@ -43,28 +46,47 @@ describe('while many executions wait, a request', () => {
       inNextTurn: setImmediate,
       onDrop: () => {},
     });
+    const heldBack = Promise.withResolvers<true>();
     const server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'), {
-      holdBack: () => (queue.isClosed ? queue.enter('normal') : undefined),
-      ...(drainTimeout === undefined ? {} : { drainTimeout }),
+      holdBack() {
+        if (!queue.isClosed) return undefined;
+        heldBack.resolve(true);
+        return queue.enter('normal');
+      },
+      // A request that still waits does not delay the end of a test.
+      drainTimeout: 1,
     });
+    const accepted: Socket[] = [];
+    const onAccept = (message: unknown) => accepted.push((message as { socket: Socket }).socket);
+    subscribe('net.server.socket', onAccept);
     const connection = await RawConnection.open(server.url);
     return {
       server,
       queue,
       clock,
       connection,
-      async waitFor(length: number) {
-        while (queue.length !== length) await waitForTurns();
-      },
+      /** Resolves when the request waits in the queue. */
       async send(body = operation) {
+        const { socket } = connection;
+        const answered = Promise.race([once(socket, 'data'), once(socket, 'close')]).then(() => false);
         connection.send({ headers, body });
-        while (queue.length === 0) await waitForTurns();
+        if (!(await Promise.race([heldBack.promise, answered])))
+          throw new Error('The server answered a request that should have waited in the admission queue.');
+        expect(queue.length).toBe(1);
       },
-      letContinue() {
+      async letContinue() {
         executionQueue.length = 0;
         queue.onWaitEnd();
+        await waitForTurns();
+        expect(queue.length).toBe(0);
+      },
+      /** Resolves when the server knows that its client has disconnected. */
+      async disconnect() {
+        connection.socket.destroy();
+        await Promise.all(accepted.map((socket) => once(socket, 'close')));
       },
       async [Symbol.asyncDispose]() {
+        unsubscribe('net.server.socket', onAccept);
         await connection[Symbol.asyncDispose]();
         await server.close();
       },
@@ -76,7 +98,7 @@ describe('while many executions wait, a request', () => {
     // Larger than what node:http reads in advance.
     await full.send(JSON.stringify({ query: `{ greeting }${' '.repeat(300_000)}` }));
     expect(full.server.receivedOperations).toEqual([]);
-    full.letContinue();
+    await full.letContinue();
     const { status, body } = await full.connection.readResponse();
     expect([status, body]).toEqual([200, '{"data":{"greeting":"hello"}}']);
     full.connection.send({ headers, body: operation });
@@ -86,9 +108,9 @@ describe('while many executions wait, a request', () => {
   test('is forgotten when its client disconnects', async () => {
     await using full = await startFullServer();
     await full.send();
-    full.connection.socket.destroy();
-    await full.waitFor(0);
-    full.letContinue();
+    await full.disconnect();
+    expect(full.queue.length).toBe(0);
+    await full.letContinue();
     await waitForTurns(3);
     expect(full.server.receivedOperations).toEqual([]);
     expect(full.server.logLines).toEqual([]);
@@ -98,7 +120,7 @@ describe('while many executions wait, a request', () => {
     await using full = await startFullServer();
     await full.send();
     full.clock.now = 1_001;
-    full.letContinue();
+    await full.letContinue();
     const { status, headers: received, body } = await full.connection.readResponse();
     expect([status, received.get('retry-after')]).toEqual([503, '1']);
     expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'OVERLOADED' } }] });
@@ -107,7 +129,7 @@ describe('while many executions wait, a request', () => {
   });
 
   test('fails when the gateway shuts down', async () => {
-    await using full = await startFullServer(1);
+    await using full = await startFullServer();
     await full.send();
     const closed = full.server.close();
     const { status, body } = await full.connection.readResponse();
