@@ -1,8 +1,6 @@
-import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../test/harness/freePort.ts';
 import { type Child, startChild, targetCore } from './childProcess.ts';
 import type { Target, TargetContext } from './targets/target.ts';
 
@@ -105,14 +103,4 @@ async function waitUntilReady(url: string, { name, readyPath }: Target): Promise
   throw new Error(
     `${name} did not respond with status 200 on ${request.url} within ${startTimeoutMs / 1000} s. Its last response: ${last}`,
   );
-}
-
-/** A port of 127.0.0.1 that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { Redis } from 'ioredis';
-import { isPortFree } from '../../scripts/isPortFree.ts';
 import { findProgram, type Program } from './debianProgram.ts';
+import { freePort } from './freePort.ts';
 
 export interface RedisServer extends AsyncDisposable {
   /** `redis://…`. The server is empty at the start, unless it is the one of `REDIS_URL`. */
@@ -224,18 +223,3 @@ async function findRedisProgram(): Promise<Program> {
 export function connectRedis(url: string): Redis {
   return new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
 }
-
-/** Finds a port that no other process gets before Redis starts, or while it is restarted: the range is below the ephemeral
- *  ports, and each test process has its own part of it. */
-async function freePort(): Promise<number> {
-  const first = 10_000 + (Number(process.env.JEST_WORKER_ID ?? 0) % 20) * 1_000;
-  for (;;) {
-    const port = first + randomInt(1_000);
-    if (!allocatedPorts.has(port) && (await isPortFree(port))) {
-      allocatedPorts.add(port);
-      return port;
-    }
-  }
-}
-
-const allocatedPorts = new Set<number>();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { profileTarget, summarizeAllocations, summarizeCpu } from '../../../bench/profileTarget.ts';
-import { freePort } from '../../../bench/startTarget.ts';
+import { freePort } from '../../harness/freePort.ts';
 
 const at = (functionName: string, url = '', lineNumber = -1) => ({ functionName, url, lineNumber });
 
