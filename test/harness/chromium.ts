@@ -1,11 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import process from 'node:process';
-import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { cacheDirectory, findOnPath } from './debianProgram.ts';
+import { findOnPath, withAptLock } from './debianProgram.ts';
 
 const runFile = promisify(execFile);
 /** The headless shell first: the same engine in a smaller program, which takes a fifth less CPU time. */
@@ -26,43 +23,8 @@ export async function findChromium(): Promise<string> {
     if (existsSync(given)) return given;
     throw new Error(`CHROMIUM_PATH is ${given}, and there is no such file.`);
   }
-  return withInstallationLock(async () => findInstalled() ?? (await install()));
-}
-
-/** Suites of one run look for Chromium at the same time. A second apt would fail at the lock of the first one, and a program
- *  that is on the path already may lack libraries until the first one has ended. */
-async function withInstallationLock<Result>(run: () => Promise<Result>): Promise<Result> {
-  const lock = join(cacheDirectory, 'chromium-installation.lock');
-  await mkdir(cacheDirectory, { recursive: true });
-  while (!(await createLock(lock))) {
-    const owner = Number(await readFile(lock, 'utf8').catch(() => ''));
-    if (!isRunning(owner)) await rm(lock, { force: true });
-    await setTimeout(100);
-  }
-  try {
-    return await run();
-  } finally {
-    await rm(lock, { force: true });
-  }
-}
-
-async function createLock(path: string): Promise<boolean> {
-  try {
-    await writeFile(path, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-/** `pid`: 0 if the owner has not written it yet; that is the group of this process. */
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+  // Also to look for one: a program that is on the path already may lack libraries until its installation has ended.
+  return withAptLock(async () => findInstalled() ?? (await install()));
 }
 
 async function install(): Promise<string> {

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -6,7 +7,7 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 
 const runFile = promisify(execFile);
-export const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache');
+const cacheDirectory = join(import.meta.dirname, '../../node_modules/.cache');
 
 export interface Program {
   readonly binary: string;
@@ -27,7 +28,34 @@ interface WantedProgram {
 export async function findProgram(wanted: WantedProgram): Promise<Program> {
   const binary = findOnPath(wanted.name);
   if (binary !== undefined) return { binary, libraryPath: undefined };
-  return findUnpacked(wanted) ?? (await unpackDebianPackages(wanted));
+  return (
+    findUnpacked(wanted) ??
+    (await withAptLock(async () => findUnpacked(wanted) ?? (await unpackDebianPackages(wanted))))
+  );
+}
+
+/** What `withAptLock` locks: a folder that every Debian has, so that no file is left behind. */
+export const aptLock = '/var/lib/dpkg';
+
+/** Runs a function that uses apt, one at a time on this machine. Suites of one run need programs at the same time, and a second
+ *  `apt-get update` does not wait for the first one: it fails, whatever `DPkg::Lock::Timeout` is. The kernel releases the lock
+ *  when the pipe to its holder closes, also if this process is killed. */
+export async function withAptLock<Result>(run: () => Promise<Result>): Promise<Result> {
+  // Without apt, nothing can be installed, and `flock` may be missing.
+  if (findOnPath('apt-get') === undefined) return await run();
+  const holder = spawn('flock', [aptLock, 'sh', '-c', 'echo locked && cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(holder, 'exit');
+  const locked = once(holder.stdout, 'data').then(() => true);
+  if (!(await Promise.race([locked, ended.then(() => false)])))
+    throw new Error(`flock could not lock ${aptLock}.`);
+  try {
+    return await run();
+  } finally {
+    holder.stdin.end();
+    await ended;
+  }
 }
 
 /** The path of a program in the folders of `PATH`. */
@@ -51,7 +79,7 @@ function findUnpacked(wanted: WantedProgram): Program | undefined {
 }
 
 /** Downloads the package and its missing dependencies, and unpacks them without installing, which needs no root if apt's
- *  package lists exist. Several processes may do so at once. */
+ *  package lists exist. To be called with the lock. */
 async function unpackDebianPackages(wanted: WantedProgram): Promise<Program> {
   const { name, debianPackage, advice } = wanted;
   await mkdir(cacheDirectory, { recursive: true });
@@ -66,10 +94,7 @@ async function unpackDebianPackages(wanted: WantedProgram): Promise<Program> {
     for (const file of await readdir(work)) {
       if (file.endsWith('.deb')) await runFile('dpkg', ['-x', join(work, file), root]);
     }
-    // Another process may have unpacked the folder meanwhile.
-    await rename(root, folderOf(wanted)).catch((error: unknown) => {
-      if (findUnpacked(wanted) === undefined) throw error;
-    });
+    await rename(root, folderOf(wanted));
   } catch (cause) {
     throw new Error(advice, { cause });
   } finally {
