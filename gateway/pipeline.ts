@@ -115,7 +115,7 @@ export class Pipeline {
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const startedAt = performance.now();
     const { requestContexts, extendContext, traffic, enrichment } = this.#options;
-    const created = requestContexts.create(request);
+    const created = requestContexts.create(request, startedAt);
     const context = extendContext === undefined ? created : await extendContext(created, request);
     context.trace?.onOperation(request.document, request.operationName);
     const checked = traffic?.checkOperation(request, context, supergraph);

@@ -38,9 +38,9 @@ export class RequestContextFactory {
     this.#respondPolicies = RespondPolicies.of(options.config);
   }
 
-  /** The context of a request whose deadlines count from now.
+  /** The context of a request whose deadlines count from `startedAt`, on the clock of `performance.now`.
    *  @throws {GatewayError} `BAD_REQUEST` for a header that cannot be read. */
-  create(request: OperationRequest): RequestContext {
+  create(request: OperationRequest, startedAt = performance.now()): RequestContext {
     const { requestId, record, document, operationName, headers, variables, caller } = request;
     const { responseHeaders } = request;
     const { config, priorities, overridesFor } = this.#options;
@@ -56,7 +56,7 @@ export class RequestContextFactory {
     const priority = priorities.priorityOf(document, operationName, claimed, isIdentified);
     const traceHeaders = request.traceHeaders ?? readTraceHeaders(headers);
     if (record !== undefined) record.traceId ??= traceIdOf(traceHeaders);
-    const { deadline, deadlineFor } = this.#deadlinesFromNow();
+    const { deadline, deadlineFor } = this.#deadlinesFrom(startedAt);
     // Without spreads, which copy property by property.
     return {
       requestId,
@@ -93,11 +93,15 @@ export class RequestContextFactory {
 
   /** The same request with deadlines that count from now, such as for an event of a subscription. Its response has begun. */
   restart(context: RequestContext): RequestContext {
-    return { ...context, ...this.#deadlinesFromNow(), respondedHeaders: undefined, record: undefined };
+    return {
+      ...context,
+      ...this.#deadlinesFrom(performance.now()),
+      respondedHeaders: undefined,
+      record: undefined,
+    };
   }
 
-  #deadlinesFromNow(): Pick<RequestContext, 'deadline' | 'deadlineFor'> {
-    const startedAt = performance.now();
+  #deadlinesFrom(startedAt: number): Pick<RequestContext, 'deadline' | 'deadlineFor'> {
     const deadline = startedAt + this.#options.config.subgraphs.all.timeouts.deadline;
     return {
       deadline,

@@ -16,7 +16,7 @@ export class SubgraphCalls {
   readonly #bySubgraph = new Map<string, RecentWindow<Calls>>();
   readonly #now: () => number;
 
-  /** `now`: milliseconds on a monotonic clock. */
+  /** `now`: the clock of the events, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -25,8 +25,8 @@ export class SubgraphCalls {
     subgraph,
     outcome,
     durationMs,
-  }: Pick<SubgraphCallEvent, 'subgraph' | 'outcome' | 'durationMs'>): void {
-    const now = this.#now();
+    endedAt: now,
+  }: Pick<SubgraphCallEvent, 'subgraph' | 'outcome' | 'durationMs' | 'endedAt'>): void {
     let window = this.#bySubgraph.get(subgraph);
     if (window === undefined) {
       window = new RecentWindow(windowMs, now, newCalls);

@@ -18,7 +18,7 @@ import {
 import { type CallUrgency, urgencyOf } from './policies/callUrgency.ts';
 import { type InFlightCallRequest, InFlightCalls } from './policies/inFlightCalls.ts';
 import { applySendPolicies } from './policies/sendPolicies.ts';
-import type { CallStartContext } from './policies/sharedCall.ts';
+import type { CallStartContext, CallTimes } from './policies/sharedCall.ts';
 import { signatureOf } from './requestSignature.ts';
 import type {
   CancelSubgraphCall,
@@ -41,6 +41,8 @@ export interface SubgraphCallEvent {
   readonly status: number | undefined;
   /** Until the whole response had arrived, without the time in the queue. */
   readonly durationMs: number;
+  /** When the whole response had arrived, or the call ended without one, on the clock of `performance.now`. */
+  readonly endedAt: number;
   /** Bytes of the body as received, before decompression. */
   readonly receivedBytes: number;
   /** Of the request; 0 without `_entities`. */
@@ -122,7 +124,8 @@ class HttpSubgraphClient {
       onRetry: observer && ((subgraph) => observer.onRetry(subgraph)),
       onJoin: observer && ((subgraph) => observer.onJoin(subgraph)),
       onHedge: observer && ((subgraph) => observer.onHedge(subgraph)),
-      onCallEnd: onCall && ((...end) => onCall(eventOf(...end))),
+      onCallEnd:
+        onCall && ((call, outcome, times, receivers) => onCall(eventOf(call, outcome, times, receivers))),
     });
   }
 
@@ -276,7 +279,7 @@ class EndpointRequest implements InFlightCallRequest<HttpCall> {
 function eventOf(
   { request, status, receivedBytes, isResent }: HttpCall,
   outcome: CallOutcome,
-  durationMs: number,
+  { latencyMs: durationMs, endedAt }: CallTimes,
   receivers: number,
 ): SubgraphCallEvent {
   const { subgraph, kind, requestId, representations = 0 } = request;
@@ -287,6 +290,7 @@ function eventOf(
     outcome,
     status,
     durationMs,
+    endedAt,
     receivedBytes,
     representations,
     receivers,

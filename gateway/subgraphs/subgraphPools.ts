@@ -38,14 +38,14 @@ export interface CallDispatchOptions extends Dispatcher.DispatchOptions {
   connection: PooledClient | undefined;
 }
 
-type ClientOptions = Client.Options & { connect: buildConnector.connector; maxAgeMs: number };
+type ClientOptions = Client.Options & { connect: buildConnector.connector; maxAgeMs: number | undefined };
 
 /** A connection that counts its requests, so that a call knows whether the connection was used before. undici does not tell. */
 class PooledClient extends Client {
   /** How many requests the current socket has carried. */
   requestsOnSocket = 0;
-  readonly #maxAgeMs: number;
-  #connectedAt = 0;
+  #isOld = false;
+  #ageTimer: NodeJS.Timeout | undefined;
 
   constructor(origin: URL, { maxAgeMs, ...options }: ClientOptions) {
     let isHttp2 = false;
@@ -59,21 +59,29 @@ class PooledClient extends Client {
         });
       },
     });
-    this.#maxAgeMs = maxAgeMs;
     this.on('connect', () => {
       this.requestsOnSocket = 0;
-      this.#connectedAt = Date.now();
+      this.#watchAge(maxAgeMs);
       // With HTTP/1.1, a pipelined second request would wait for a slow first one. Only now is the protocol known.
       this.pipelining = isHttp2 ? http2StreamsPerConnection : 1;
     });
+    this.on('disconnect', () => clearTimeout(this.#ageTimer));
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     (options as CallDispatchOptions).connection = this;
     // The last request of an old connection: the next one connects again. undici's own limit (`clientTtl`) looks at the clock
     // for every connection of the pool at every request.
-    if (this.#connectedAt > 0 && Date.now() - this.#connectedAt > this.#maxAgeMs) options.reset = true;
+    if (this.#isOld) options.reset = true;
     return super.dispatch(options, handler);
+  }
+
+  #watchAge(maxAgeMs: number | undefined): void {
+    this.#isOld = false;
+    if (maxAgeMs === undefined) return;
+    this.#ageTimer = setTimeout(() => {
+      this.#isOld = true;
+    }, maxAgeMs).unref();
   }
 }
 
@@ -118,7 +126,7 @@ export class SubgraphPools {
 
   #poolOf(url: URL, endpoint: SubgraphEndpoint, isDeferred: boolean): Pool {
     const allowH2 = endpoint.http2 && url.protocol === 'https:';
-    const { attemptTimeoutMs, tls, maxConnectionAgeMs = Number.POSITIVE_INFINITY } = endpoint;
+    const { attemptTimeoutMs, tls, maxConnectionAgeMs } = endpoint;
     const limits = callLimitsOf(endpoint);
     // A connection becomes free slightly later than its call ends. Without this limit, the next call would open another
     // connection instead of waiting.

@@ -60,6 +60,11 @@ export class CallAttempt<C extends Call> implements CallListener {
     return this.#endedAt === undefined ? 0 : this.#endedAt - this.startedAt;
   }
 
+  /** When the response had arrived, or the attempt ended without one. Not before its end. */
+  get endedAt(): number {
+    return this.#endedAt as number;
+  }
+
   /** How many calls were under way when the attempt ended, this one included. */
   get running(): number {
     return this.#running;

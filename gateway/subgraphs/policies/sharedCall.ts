@@ -17,13 +17,21 @@ import type { CallPriority, RaisablePriority } from './callPriority.ts';
 import type { DropReason, QueuedCall } from './callQueue.ts';
 import { type CallUrgency, mostUrgentOf, raiseUrgency } from './callUrgency.ts';
 
+/** In milliseconds. */
+export interface CallTimes {
+  /** Until the whole response had arrived. */
+  readonly latencyMs: number;
+  /** On the clock of the deadlines. */
+  readonly endedAt: number;
+}
+
 export interface SharedCallOptions<C extends Call> {
   /** Milliseconds, on the clock of the deadlines. */
   now(): number;
   /** A receiver or an observer threw: a fault of the gateway, which must not reach the other receivers. */
   onReceiverFault(fault: unknown): void;
   /** Called for each attempt. `receivers`: how many requests waited for the call so far. */
-  onCallEnd?: ((call: C, outcome: CallOutcome, durationMs: number, receivers: number) => void) | undefined;
+  onCallEnd?: ((call: C, outcome: CallOutcome, attempt: CallTimes, receivers: number) => void) | undefined;
   /** A failed call will be sent again. */
   onRetry?: ((subgraph: string) => void) | undefined;
   /** A request joins a call of another one. */
@@ -434,7 +442,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
     attempt.finish(end);
     this.#request.span?.onStatus(attempt.call.status);
     try {
-      this.#options.onCallEnd?.(attempt.call, outcome, attempt.latencyMs, this.#receiverCount);
+      this.#options.onCallEnd?.(attempt.call, outcome, attempt, this.#receiverCount);
     } catch (fault) {
       this.#options.onReceiverFault(fault);
     }

@@ -100,6 +100,17 @@ describe('a request to a subgraph', () => {
     expect(subgraph.requests[0]!.headers.get('accept-encoding')).toBe('gzip, br');
   });
 
+  test('uses another connection when the last one is older than its limit', async () => {
+    await using under = createClientFixture(subgraph.url, { at: { connections: 1, maxConnectionAgeMs: 1 } });
+    subgraph.setDefaultScript(json(ok));
+
+    // The age is measured by a timer of the real clock.
+    while (subgraph.requests.at(-1)?.connection !== 2) expect(await under.send().outcome).toEqual(okResponse);
+
+    const used = subgraph.requests.map((request) => request.connection);
+    expect(used).toEqual(used.toSorted());
+  });
+
   test('reuses an idle connection', async () => {
     await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
     subgraph.setDefaultScript(json(ok));
@@ -718,10 +729,19 @@ describe('the call observer', () => {
     cancelled.cancel();
 
     const common = { subgraph: 'reviews', durationMs: 0, representations: 0, isResent: false };
+    const startedAt = under.clock.now() - 7;
     const received = { outcome: 'answered', status: 200, receivedBytes: 20 };
     expect(events).toEqual([
-      { ...common, ...received, kind: 'query', requestId: 'request-1', receivers: 2 },
-      { ...common, ...received, kind: 'query', requestId: 'request-2', receivers: 1, isResent: true },
+      { ...common, ...received, endedAt: startedAt, kind: 'query', requestId: 'request-1', receivers: 2 },
+      {
+        ...common,
+        ...received,
+        endedAt: startedAt,
+        kind: 'query',
+        requestId: 'request-2',
+        receivers: 1,
+        isResent: true,
+      },
       {
         ...common,
         kind: 'mutation',
@@ -729,6 +749,7 @@ describe('the call observer', () => {
         outcome: 'cancelled',
         status: undefined,
         durationMs: 7,
+        endedAt: startedAt + 7,
         receivedBytes: 0,
         receivers: 1,
       },
