@@ -10,42 +10,60 @@ import type { Settlement } from './settlement.ts';
 /** The entities that an operation has fetched, by fetch shape and representation: an operation never fetches the same
  *  fields of an entity twice, even at different paths. */
 export class EntityTable {
-  readonly #createdAt = performance.now();
-  readonly #byShape = new Map<FetchShape, Map<string, SlotsByType>>();
+  /** A list, because an operation has few shapes. */
+  #shapes: ShapeSlots[] = [];
 
   /** `key` is equal for fetches that build equal representations and send equal variables. */
   slotsFor(shape: FetchShape, key: string): SlotsByType {
-    let ofShape = this.#byShape.get(shape);
-    if (ofShape === undefined) {
-      ofShape = new Map();
-      this.#byShape.set(shape, ofShape);
-    }
-    let slots = ofShape.get(key);
-    if (slots === undefined) {
-      slots = new SlotsByType();
-      ofShape.set(key, slots);
-    }
-    return slots;
+    for (const ofShape of this.#shapes) if (ofShape.shape === shape) return ofShape.slotsFor(key);
+    const ofShape = new ShapeSlots(shape, key);
+    this.#shapes.push(ofShape);
+    return ofShape.slotsFor(key);
   }
 
   /** Removes the entities of all other shapes. */
   retainShapes(shapes: ReadonlySet<FetchShape>): void {
-    for (const [shape, ofShape] of this.#byShape) {
-      if (shapes.has(shape)) continue;
-      for (const slots of ofShape.values()) slots.release([]);
-      this.#byShape.delete(shape);
-    }
+    for (const ofShape of this.#shapes) if (!shapes.has(ofShape.shape)) ofShape.release([]);
+    this.#shapes = this.#shapes.filter(({ shape }) => shapes.has(shape));
   }
 
   /** Removes all entities, after a long execution also their references from the objects that they were merged into. An
-   *  object of the old generation would keep merged young objects alive until the next full garbage collection. */
-  release(): void {
-    if (performance.now() - this.#createdAt > youngMs) {
-      for (const [shape, ofShape] of this.#byShape) {
-        for (const slots of ofShape.values()) slots.release(shape.compositeKeys);
-      }
+   *  object of the old generation would keep merged young objects alive until the next full garbage collection.
+   *  `fetchingMs`: see `FetchScheduler`. */
+  release(fetchingMs: number): void {
+    if (fetchingMs > youngMs)
+      for (const ofShape of this.#shapes) ofShape.release(ofShape.shape.compositeKeys);
+    this.#shapes = [];
+  }
+}
+
+/** The entities of one fetch shape. */
+class ShapeSlots {
+  readonly shape: FetchShape;
+  readonly #key: string;
+  readonly #slots = new SlotsByType();
+  /** Of other keys than the first one: there are several only for arguments from context. */
+  #others: Map<string, SlotsByType> | undefined;
+
+  constructor(shape: FetchShape, key: string) {
+    this.shape = shape;
+    this.#key = key;
+  }
+
+  slotsFor(key: string): SlotsByType {
+    if (key === this.#key) return this.#slots;
+    this.#others ??= new Map();
+    let slots = this.#others.get(key);
+    if (slots === undefined) {
+      slots = new SlotsByType();
+      this.#others.set(key, slots);
     }
-    this.#byShape.clear();
+    return slots;
+  }
+
+  release(compositeKeys: readonly string[]): void {
+    this.#slots.release(compositeKeys);
+    for (const slots of this.#others?.values() ?? []) slots.release(compositeKeys);
   }
 }
 
@@ -128,19 +146,19 @@ const releasedObject: ResponseObject = Object.freeze(Object.create(null));
 const noDiagnostics: readonly EntityDiagnostic[] = [];
 
 class SlotsByType {
-  readonly #byType = new Map<string, TypeSlots>();
+  /** A list, because an abstract type has few types. */
+  #types: TypeSlots[] = [];
 
   release(compositeKeys: readonly string[]): void {
-    for (const ofType of this.#byType.values()) ofType.release(compositeKeys);
-    this.#byType.clear();
+    for (const ofType of this.#types) ofType.release(compositeKeys);
+    this.#types = [];
   }
 
   slotsOf(representation: TypeRepresentation): TypeSlots {
-    let ofType = this.#byType.get(representation.typename);
-    if (ofType === undefined) {
-      ofType = new TypeSlots(representation);
-      this.#byType.set(representation.typename, ofType);
-    }
+    for (const known of this.#types)
+      if (known.representation.typename === representation.typename) return known;
+    const ofType = new TypeSlots(representation);
+    this.#types.push(ofType);
     return ofType;
   }
 }

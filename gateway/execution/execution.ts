@@ -63,7 +63,6 @@ export class Execution {
 
   constructor(options: ExecutionOptions) {
     const { resume, program } = options;
-    const { steps, groups } = program;
     this.#program = program;
     this.#scheduler = options.scheduler;
     this.observer = options.observer;
@@ -71,18 +70,25 @@ export class Execution {
     const diagnostics = new ExecutionDiagnostics(this.tree, program, resume?.errors ?? [], options);
     this.errors = diagnostics.errors;
     this.staleValues = diagnostics.staleValues;
-    this.#runner = new StepRunner({
-      ...options,
-      tree: this.tree,
-      diagnostics,
-      onStepEnd: (step) => this.#completeStep(step),
-    });
+    this.#runner = new StepRunner(options, this.tree, diagnostics, (step) => this.#completeStep(step));
     this.cacheContributions = this.#runner.cacheContributions;
     this.#programIndex = programIndexOf(program);
-    this.#isStepDone = steps.map(({ index }) => resume !== undefined && !resume.steps.has(index));
-    const isOpen = (index: number): boolean => this.#isStepDone[index] === false;
-    this.#openDependencies = steps.map((step) => step.dependsOn.filter(isOpen).length);
-    this.#openSteps = groups.map((group) => group.steps.filter(isOpen).length);
+    const { dependencyCounts, stepCounts } = this.#programIndex;
+    this.#isStepDone = new Array(dependencyCounts.length).fill(false);
+    this.#openDependencies = dependencyCounts.slice();
+    this.#openSteps = stepCounts.slice();
+    if (resume !== undefined) this.#skipEndedSteps(resume.steps);
+  }
+
+  #skipEndedSteps(remaining: ReadonlySet<number>): void {
+    const { steps, groups } = this.#program;
+    const isOpen = (index: number): boolean => remaining.has(index);
+    for (const step of steps) {
+      this.#isStepDone[step.index] = !isOpen(step.index);
+      this.#openDependencies[step.index] = step.dependsOn.filter(isOpen).length;
+    }
+    for (const [group, { steps: own }] of groups.entries())
+      this.#openSteps[group] = own.filter(isOpen).length;
   }
 
   /** The subgraph whose fetch provides the field at a path of internal names, joined by dots; the first one if there are
@@ -173,7 +179,9 @@ export class Execution {
     const ready = this.#program.steps.filter(
       ({ index }) => this.#openDependencies[index] === 0 && !this.#isStepDone[index],
     );
-    for (const step of ready) this.#runStep(step);
+    this.#scheduler.sendTogether(() => {
+      for (const step of ready) this.#runStep(step);
+    });
   }
 
   /** Cancels the calls that no other request shares. No group is reported any more. */
@@ -193,7 +201,7 @@ export class Execution {
   /** Releases everything, once the response is written. See `EntityTable.release`. */
   release(): void {
     for (const key of Object.keys(this.tree)) this.tree[key] = undefined;
-    this.#runner.release();
+    this.#runner.release(this.#scheduler.fetchingMs);
     this.#scheduler.release();
   }
 

@@ -9,9 +9,10 @@ export interface ExecutionObserver {
   onStepEnd(step: FetchStep): void;
   /** The first response is about to be shaped, without these groups. Called again if it has to wait for more. */
   onResponseReady?(pendingGroups: ReadonlySet<number>): void;
-  /** The response is complete, or the first of several payloads is. */
+  /** The first of several payloads is made. */
   onFirstPayload?(): void;
-  /** The last payload is made, or the response has ended without it. Steps may follow that a job waits for. */
+  /** The last payload, or the only one, is made, or the response has ended without it. Steps may follow that a job waits
+   *  for. */
   onResponseEnd?(end: ResponseEnd): void;
   /** Returns what a payload reports about its times. `groups`: the delivery groups of a payload after the first one;
    *  omitted for the first one. Called only for clients that may see it. */

@@ -38,16 +38,38 @@ export class FetchScheduler {
   readonly #sent: FetchBatch[] = [];
   #isSendingScheduled = false;
   #isCancelled = false;
+  /** When the first fetch was sent, and when the last one ended. */
+  #startedAt = Number.NaN;
+  #endedAt = Number.NaN;
 
   constructor(sender: FetchSender, scope: RequestContext) {
     this.#sender = sender;
     this.#requestContext = scope;
   }
 
+  /** From the first fetch that was sent to the last one that has ended, in milliseconds; 0 without fetches. */
+  get fetchingMs(): number {
+    return Number.isNaN(this.#endedAt) ? 0 : this.#endedAt - this.#startedAt;
+  }
+
   /** `onSettled` is called when the call, or an equal one, is settled: never before this has returned, and not after `cancel`. */
   load(call: FetchCall, onSettled: OnSettled): void {
     if (call.shape.isEntityFetch) this.#loadEntities(call, onSettled);
     else this.#loadRoot(call, onSettled);
+  }
+
+  /** Sends at once what `load` loads: for a moment in which nothing else can become ready. */
+  sendTogether(load: () => void): void {
+    if (this.#isSendingScheduled) {
+      load();
+      return;
+    }
+    this.#isSendingScheduled = true;
+    try {
+      load();
+    } finally {
+      this.#sendCollected();
+    }
   }
 
   #loadEntities(call: FetchCall, onSettled: OnSettled): void {
@@ -103,6 +125,7 @@ export class FetchScheduler {
     this.#isCancelled = true;
     if (this.#sent.length === 0) return;
     const endedAt = performance.now();
+    this.#endedAt = endedAt;
     for (const batch of this.#sent.splice(0)) {
       batch.isDone = true;
       this.#requestContext.record?.endFetch(endedAt);
@@ -121,6 +144,7 @@ export class FetchScheduler {
     const { calls, first } = batch;
     const requestContext = this.#requestContext;
     const startedAt = performance.now();
+    if (Number.isNaN(this.#startedAt)) this.#startedAt = startedAt;
     batch.span = this.#startSpan(calls, startedAt);
     requestContext.record?.startFetch(startedAt);
     const onDone = (): void => this.#end(batch);
@@ -143,6 +167,7 @@ export class FetchScheduler {
     batch.isDone = true;
     this.#removeSent(batch);
     const endedAt = performance.now();
+    this.#endedAt = endedAt;
     this.#requestContext.record?.endFetch(endedAt);
     batch.span?.end(undefined, endedAt);
     batch.settle(fault);

@@ -3,6 +3,10 @@ import { indexTargetPaths, type TargetPaths } from './targetPaths.ts';
 
 /** Data derived from a program and shared by its executions. */
 export interface ProgramIndex extends TargetPaths {
+  /** Per step: how many steps it waits for. */
+  readonly dependencyCounts: readonly number[];
+  /** Per delivery group: how many steps it waits for. */
+  readonly stepCounts: readonly number[];
   /** Per step: the steps that wait for it. */
   readonly dependents: readonly (readonly number[])[];
   /** Per step: the delivery groups that wait for it. */
@@ -29,6 +33,8 @@ export function programIndexOf(program: Program): ProgramIndex {
     });
     const hasContext = steps.some((step) => step.contextReader !== undefined);
     index = {
+      dependencyCounts: steps.map(({ dependsOn }) => dependsOn.length),
+      stepCounts: groups.map((group) => group.steps.length),
       dependents,
       groupsOfStep,
       hasContext,

@@ -88,7 +88,7 @@ export class RepresentationBatch {
   /** Creates all results before the first one is settled, because the receiver modifies the objects. */
   #createResults(fused: FusedShape, response: SubgraphResponse, errors: GroupedErrors): FetchResult[][] {
     const data: ResponseObject = isPlainObject(response.data) ? response.data : {};
-    const taken = new Set<unknown>();
+    const taken = this.#indices === undefined ? noneTaken : new Set<unknown>();
     return this.#requests.map((request, r) =>
       request.calls.map((call, n) => {
         const expected = this.#textsOf(n).length;
@@ -165,6 +165,9 @@ function errorsOfEntities(entityIndices: readonly number[], errors: readonly Fet
     return index === undefined ? [] : [{ ...error, entityIndex: index }];
   });
 }
+
+/** One request takes all entities. Never written to. */
+const noneTaken = new Set<unknown>();
 
 const noErrors: GroupedErrors = { ofRequest: [], ofFetches: [] };
 

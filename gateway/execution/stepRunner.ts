@@ -33,10 +33,6 @@ interface StepRunnerOptions {
   readonly scheduler: FetchScheduler;
   readonly conditions: TypeConditions;
   readonly urgency?: readonly GroupUrgency[] | undefined;
-  readonly tree: ResponseObject;
-  readonly diagnostics: ExecutionDiagnostics;
-  /** The step's fetch has ended, or there was nothing to fetch. Called once per step. */
-  onStepEnd(step: FetchStep): void;
 }
 
 /** Values of `@fromContext` arguments, with the part of the entity key that they make. */
@@ -54,18 +50,31 @@ export class StepRunner {
   /** The results of running fetches are ignored. */
   isEnded = false;
   readonly #options: StepRunnerOptions;
+  readonly #tree: ResponseObject;
+  readonly #diagnostics: ExecutionDiagnostics;
+  readonly #onStepEnd: (step: FetchStep) => void;
   /** See `createInterningCollector`. */
   readonly sharedObjects: SharedObjects = new Map();
   readonly #programIndex: ProgramIndex;
-  /** Until other objects may be at the path. */
-  readonly #targets = new Map<TargetPath, readonly ResponseObject[]>();
+  /** By index of the path, until other objects may be at the path. */
+  readonly #targets: (readonly ResponseObject[] | undefined)[] = [];
   #entities = new EntityTable();
-  /** Steps that had something to fetch. */
-  readonly #fetched = new Set<FetchStep>();
+  /** Per step: whether it had something to fetch. */
+  readonly #isFetched: boolean[];
 
-  constructor(options: StepRunnerOptions) {
+  /** `onStepEnd`: the step's fetch has ended, or there was nothing to fetch. Called once per step. */
+  constructor(
+    options: StepRunnerOptions,
+    tree: ResponseObject,
+    diagnostics: ExecutionDiagnostics,
+    onStepEnd: (step: FetchStep) => void,
+  ) {
     this.#options = options;
+    this.#tree = tree;
+    this.#diagnostics = diagnostics;
+    this.#onStepEnd = onStepEnd;
     this.#programIndex = programIndexOf(options.program);
+    this.#isFetched = new Array(options.program.steps.length).fill(false);
   }
 
   run(step: FetchStep): void {
@@ -78,27 +87,28 @@ export class StepRunner {
     }
   }
 
-  hasFetched(step: FetchStep): boolean {
-    return this.#fetched.has(step);
+  hasFetched({ index }: FetchStep): boolean {
+    return this.#isFetched[index] === true;
   }
 
   /** Releases the entities of all other shapes. */
   retainShapes(shapes: ReadonlySet<FetchShape>): void {
     this.#entities.retainShapes(shapes);
-    this.#targets.clear();
+    this.#targets.length = 0;
   }
 
-  release(): void {
+  /** `fetchingMs`: see `FetchScheduler`. */
+  release(fetchingMs: number): void {
     this.isEnded = true;
-    this.#entities.release();
-    this.#targets.clear();
+    this.#entities.release(fetchingMs);
+    this.#targets.length = 0;
     this.sharedObjects.clear();
   }
 
   #fetchRoot(step: FetchStep): void {
-    const { tree, requestContext, scheduler } = this.#options;
+    const { requestContext, scheduler } = this.#options;
     const isBelowRoot = step.path.length > 0;
-    if (isBelowRoot && step.collectTargets(tree).length === 0) {
+    if (isBelowRoot && step.collectTargets(this.#tree).length === 0) {
       this.#end(step);
       return;
     }
@@ -126,58 +136,61 @@ export class StepRunner {
   }
 
   *#settleRoot(step: FetchStep, result: FetchResult): SlicedTask {
-    const { tree, diagnostics, conditions } = this.#options;
+    const { conditions } = this.#options;
+    const diagnostics = this.#diagnostics;
     this.#recordCacheContribution(step, result);
     if (result.kind === 'failed') {
       diagnostics.addFailure(step, result.error);
       return;
     }
     this.isEscapeFree &&= result.isEscapeFree;
-    yield* diagnostics.addRootErrors(step, result.errors);
+    if (result.errors.length > 0) yield* diagnostics.addRootErrors(step, result.errors);
     if (result.stale !== undefined) yield* diagnostics.addStaleFields(step, result.stale);
     if (isPlainObject(result.data)) {
       const { data } = result;
       applyRewrites(step.shape.outputRewrites, data, undefined, conditions);
-      for (const [index, target] of step.collectTargets(tree).entries()) {
+      const targets = step.collectTargets(this.#tree);
+      for (let index = 0; index < targets.length; index++) {
         const own = index === 0 ? data : structuredClone(data);
-        step.shape.merge(target, own, conditions.isObjectType);
+        step.shape.merge(targets[index] as ResponseObject, own, conditions.isObjectType);
         if (index > 0) yield;
       }
     } else if (result.errors.length === 0) diagnostics.addInvalidResponse(step, 'data is no object');
   }
 
   #fetchEntities(step: FetchStep): void {
+    const targets = this.#targetsAt(this.#programIndex.targetPaths[step.index] as TargetPath);
     this.#inSlices(
-      this.#fetchByContext(step, this.#targetsAt(this.#programIndex.targetPaths[step.index] as TargetPath)),
+      step.contextReader === undefined
+        ? this.#fetchTargets(step, targets, undefined)
+        : this.#fetchByContext(step, step.contextReader, targets),
       (settlements) => this.#endWhen(step, settlements),
       (fault) => this.#fail(step, fault),
     );
   }
 
   #targetsAt(path: TargetPath): readonly ResponseObject[] {
-    let targets = this.#targets.get(path);
+    let targets = this.#targets[path.index];
     if (targets === undefined) {
       if (path.inner !== undefined) this.#targetsAt(path.inner);
-      targets = path.collect(this.#options.tree, this.sharedObjects);
-      this.#targets.set(path, targets);
+      targets = path.collect(this.#tree, this.sharedObjects);
+      this.#targets[path.index] = targets;
     }
     return targets;
   }
 
-  /** Returns the fetches that the step waits for; `undefined` for none. */
+  /** Like `#fetchTargets`. Arguments from context are variables of the whole fetch: objects with different values need
+   *  separate fetches. */
   *#fetchByContext(
     step: FetchStep,
+    contextReader: NonNullable<FetchStep['contextReader']>,
     targets: readonly ResponseObject[],
   ): SlicedTask<readonly Settlement[] | undefined> {
-    if (step.contextReader === undefined || targets.length === 0) {
-      return yield* this.#fetchTargets(step, targets, undefined);
-    }
-    // Arguments from context are variables of the whole fetch: objects with different values need separate fetches.
-    const values = step.contextReader.read(this.#options.tree, step.path, this.#options.conditions);
+    const values = contextReader.read(this.#tree, step.path, this.#options.conditions);
     const byValues = new Map<string, ContextArguments & { readonly targets: ResponseObject[] }>();
     for (const target of targets) {
       const variables = values.get(target) ?? {};
-      const key = JSON.stringify(step.contextReader.variableNames.map((name) => variables[name] ?? null));
+      const key = JSON.stringify(contextReader.variableNames.map((name) => variables[name] ?? null));
       const same = byValues.get(key);
       if (same === undefined) byValues.set(key, { key, variables, targets: [target] });
       else same.targets.push(target);
@@ -189,13 +202,15 @@ export class StepRunner {
     return settlements.length === 0 ? undefined : settlements;
   }
 
+  /** Returns the fetches that the step waits for; `undefined` for none. */
   *#fetchTargets(
     step: FetchStep,
     targets: readonly ResponseObject[],
     context: ContextArguments | undefined,
   ): SlicedTask<readonly Settlement[] | undefined> {
     const { shape } = step;
-    const { requestContext, scheduler, diagnostics } = this.#options;
+    const { requestContext, scheduler } = this.#options;
+    const diagnostics = this.#diagnostics;
     const reader = (
       step.representationReader as NonNullable<FetchStep['representationReader']>
     ).afterFailures(diagnostics.errors);
@@ -205,7 +220,7 @@ export class StepRunner {
     );
     const added: EntitySlot[] = [];
     const representations: string[] = [];
-    const known: TargetDiagnostics[] = [];
+    let known: TargetDiagnostics[] | undefined;
     /** Fetches of other steps that this step has to wait for. */
     let otherFetches: Set<Settlement> | undefined;
     let slotsOfType: TypeSlots | undefined;
@@ -225,7 +240,10 @@ export class StepRunner {
       if (slot !== undefined) {
         if (slot.entity !== undefined) this.#merge(step, slot, target);
         else slot.addTarget(target, step);
-        if (slot.diagnostics.length > 0) known.push({ object: target, diagnostics: slot.diagnostics });
+        if (slot.diagnostics.length > 0) {
+          known ??= [];
+          known.push({ object: target, diagnostics: slot.diagnostics });
+        }
         if (!slot.isSettled && slot.step !== step && slot.settlement !== undefined) {
           otherFetches ??= new Set();
           otherFetches.add(slot.settlement);
@@ -238,7 +256,7 @@ export class StepRunner {
       settlement ??= new Settlement();
       added.push(slotsOfType.add(target, step, settlement));
     }
-    if (known.length > 0) yield* diagnostics.addEntityDiagnostics(step, known);
+    if (known !== undefined) yield* diagnostics.addEntityDiagnostics(step, known);
     const others = otherFetches === undefined ? undefined : [...otherFetches];
     if (settlement === undefined) return others;
     const { priority, budget } = this.#urgencyOf(step);
@@ -268,7 +286,8 @@ export class StepRunner {
   }
 
   *#settleEntities(step: FetchStep, slots: readonly EntitySlot[], result: FetchResult): SlicedTask {
-    const { diagnostics, conditions } = this.#options;
+    const { conditions } = this.#options;
+    const diagnostics = this.#diagnostics;
     this.#recordCacheContribution(step, result);
     if (result.kind === 'failed') {
       yield* diagnostics.addToSlots(slots, [{ reason: result.error, path: undefined }], new Map());
@@ -276,7 +295,7 @@ export class StepRunner {
     }
     this.isEscapeFree &&= result.isEscapeFree;
     const entities = Array.isArray(result.data) ? result.data : [];
-    const bySlot = new Map<EntitySlot, EntityDiagnostic[]>();
+    let bySlot: Map<EntitySlot, EntityDiagnostic[]> | undefined;
     // A slot counts as settled when its errors are recorded: steps that meet the entity earlier wait for them.
     const isClean = result.errors.length === 0 && result.stale === undefined;
     let untilPause = targetsPerSlice;
@@ -296,6 +315,7 @@ export class StepRunner {
         if (entity === null || entity === undefined) slot.isSettled = isClean;
         else {
           const reason = invalidStepResponse(step, 'an element of _entities is no object');
+          bySlot ??= new Map();
           bySlot.set(slot, [{ reason, path: [] }]);
         }
         continue;
@@ -305,11 +325,12 @@ export class StepRunner {
       slot.isSettled = isClean;
       slot.forEachTarget(mergeTarget);
     }
+    if (result.errors.length === 0 && result.stale === undefined && bySlot === undefined) return;
+    bySlot ??= new Map();
     for (const [index, staleness] of result.stale ?? []) {
       const slot = slots[Number(index)];
       if (slot !== undefined) bySlot.set(slot, [...(bySlot.get(slot) ?? []), { staleness }]);
     }
-    if (result.errors.length === 0 && bySlot.size === 0) return;
     const hasData = Array.isArray(result.data);
     yield* diagnostics.addEntityErrors(step, slots, result.errors, bySlot, hasData);
   }
@@ -330,12 +351,12 @@ export class StepRunner {
 
   #end(step: FetchStep): void {
     const changed = this.#programIndex.changedPaths[step.index] as readonly TargetPath[];
-    for (const path of changed) this.#targets.delete(path);
-    this.#options.onStepEnd(step);
+    for (const path of changed) this.#targets[path.index] = undefined;
+    this.#onStepEnd(step);
   }
 
   #fail(step: FetchStep, fault: unknown): void {
-    this.#options.diagnostics.addInternalError(step, fault);
+    this.#diagnostics.addInternalError(step, fault);
     this.#end(step);
   }
 
@@ -345,7 +366,7 @@ export class StepRunner {
       this.#end(step);
       return;
     }
-    this.#fetched.add(step);
+    this.#isFetched[step.index] = true;
     waitForAll(settlements, (fault) => {
       if (fault === undefined) this.#end(step);
       else this.#fail(step, fault);
@@ -355,7 +376,7 @@ export class StepRunner {
   /** A fault of the gateway fails one fetch; the operation still ends. */
   #runGuarded(step: FetchStep, task: SlicedTask, done: () => void): void {
     this.#inSlices(task, done, (fault) => {
-      this.#options.diagnostics.addInternalError(step, fault);
+      this.#diagnostics.addInternalError(step, fault);
       done();
     });
   }

@@ -5,6 +5,8 @@ import { providersByPath } from './providersByPath.ts';
 
 /** The path that entity fetches of a program have in common. */
 export interface TargetPath {
+  /** Among the paths of the program. */
+  readonly index: number;
   /** Returns the objects at the path, like `FetchStep.collectTargets`. */
   readonly collect: InterningCollector;
   /** A longer path. Its objects are collected first, because objects are interned from the inside out. */
@@ -33,7 +35,7 @@ export function indexTargetPaths(steps: readonly FetchStep[], isInterning: boole
     const inner = entitySteps
       .filter((other) => other.dependsOn.join() === dependencies && isBelow(other, key))
       .reduce<FetchStep | undefined>(longerPath, undefined);
-    byKey.set(key, { collect, inner: inner && byKey.get(pathKeyOf(inner.path)) });
+    byKey.set(key, { index: byKey.size, collect, inner: inner && byKey.get(pathKeyOf(inner.path)) });
   }
   return {
     targetPaths: steps.map(({ path, representationReader }) =>

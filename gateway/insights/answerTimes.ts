@@ -89,6 +89,7 @@ export class AnswerTimes implements ExecutionObserver {
   onResponseEnd(end: ResponseEnd): void {
     const endedAt = this.#recorder.now();
     const completeMs = endedAt - this.#startedAt;
+    if (end.isComplete && Number.isNaN(this.#firstPayloadMs)) this.#firstPayloadMs = completeMs;
     const timings = {
       plannedMs: this.#plannedMs,
       readyMs: this.#readyMs,

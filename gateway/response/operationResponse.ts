@@ -124,7 +124,7 @@ export class OperationResponse {
       } else {
         outcome = await this.#respondShaped(pendingGroups);
       }
-      execution.observer?.onFirstPayload?.();
+      if (outcome.kind === 'incremental') execution.observer?.onFirstPayload?.();
       return outcome;
     } finally {
       if (isStarted) executionQueue.leave();

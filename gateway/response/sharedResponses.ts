@@ -97,7 +97,7 @@ class Waiter {
   resolve(outcome: Outcome): void {
     this.#signal.removeEventListener('abort', this.#leave);
     this.observer?.onResponseReady?.(noGroups);
-    this.observer?.onFirstPayload?.();
+    if (outcome.kind === 'incremental') this.observer?.onFirstPayload?.();
     this.#settled.resolve(outcome);
   }
 

@@ -1,4 +1,4 @@
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { type EntitySlot, EntityTable } from '../../../gateway/execution/entityTable.ts';
 import type { FetchShape } from '../../../gateway/execution/fetchShape.ts';
 import type { FetchStep } from '../../../gateway/execution/program.ts';
@@ -16,13 +16,9 @@ const product: TypeRepresentation = {
   serialize: JSON.stringify,
 };
 
-afterEach(() => {
-  jest.restoreAllMocks();
-});
-
 test('after a long execution, entities and the objects that they were merged into have no references', () => {
-  const { table, first, second, slot } = tableAtAge(51);
-  table.release();
+  const { table, first, second, slot } = tableWithEntity();
+  table.release(51);
   expect(slot).toMatchObject({ entity: undefined, settlement: undefined });
   expect(slot.object).not.toBe(first);
   expect([first, second]).toEqual([
@@ -33,18 +29,16 @@ test('after a long execution, entities and the objects that they were merged int
 });
 
 test('after a short execution, only the table is empty', () => {
-  const { table, first, slot } = tableAtAge(49);
-  table.release();
+  const { table, first, slot } = tableWithEntity();
+  table.release(49);
   expect(slot.object).toBe(first);
   expect(first.seller).toBeDefined();
   expect(find(table)).toBeUndefined();
 });
 
-/** A table with one entity, which two objects got. `ageMs`: the time since it was created. */
-function tableAtAge(ageMs: number) {
-  const now = jest.spyOn(performance, 'now').mockReturnValue(1_000);
+/** A table with one entity, which two objects got. */
+function tableWithEntity() {
   const table = new EntityTable();
-  now.mockReturnValue(1_000 + ageMs);
   const seller = { id: 's' };
   const first: ResponseObject = { upc: '1', seller };
   const second: ResponseObject = { upc: '1', seller };

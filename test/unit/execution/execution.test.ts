@@ -11,6 +11,13 @@ const representations = (client: FakeSubgraphClient): unknown[] =>
   client.calls.map(({ body }) => body.variables.representations ?? 'root');
 
 describe('the order of fetches', () => {
+  test('the first fetches are sent at once', () => {
+    const { client } = runPlan(
+      parallel(rootFetch('product{id}'), rootFetch('other', { serviceName: 'others' })),
+    );
+    expect(client.calls.map(({ request }) => request.subgraph)).toEqual(['products', 'others']);
+  });
+
   test('Sequence: a node waits for the node before it', async () => {
     const { client, completedGroups } = runPlan(
       sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
@@ -500,10 +507,13 @@ describe('merging into the response tree', () => {
 
 describe('a cancelled execution', () => {
   test('does not send fetches that are collected but not sent yet', async () => {
-    const { execution, client, completedGroups } = runPlan(rootFetch('products{__typename id}'));
+    const { execution, client, completedGroups } = runPlan(
+      sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
+    );
+    client.calls[0]?.answer({ data: { products: products('1') } });
     execution.cancel();
     await waitForTurns(2);
-    expect(client.calls).toHaveLength(0);
+    expect(client.calls).toHaveLength(1);
     expect(completedGroups).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
-import { describe, expect, test } from '@jest/globals';
+import { performance } from 'node:perf_hooks';
+import { describe, expect, jest, test } from '@jest/globals';
 import { type FetchCall, toFetchResult } from '../../../gateway/execution/fetchCall.ts';
 import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
 import type { FetchSender } from '../../../gateway/execution/fetchSender.ts';
@@ -95,4 +96,57 @@ test('a fetch that cannot be sent settles with the fault', async () => {
   );
   const settled = new Promise<unknown>((resolve) => scheduler.load(createFetchCall(['1']), resolve));
   expect(await settled).toBe(fault);
+});
+
+describe('fetches that are loaded together', () => {
+  const shape = shapeOf(rootFetch('top { id }'));
+  const loadRoot = (scheduler: FetchScheduler, onSettled: () => void): void =>
+    scheduler.load(createFetchCall([], { shape }), onSettled);
+
+  test('are sent before the end of the call, equal ones once', async () => {
+    const settled: string[] = [];
+    const scheduler = new FetchScheduler(senderAtHand([]), createRequestContext());
+    scheduler.sendTogether(() => {
+      loadRoot(scheduler, () => settled.push('first'));
+      loadRoot(scheduler, () => settled.push('equal'));
+      expect(settled).toEqual([]);
+    });
+    expect(settled).toEqual(['first']);
+    await waitForTurns();
+    expect(settled).toEqual(['first', 'equal']);
+  });
+
+  test('are sent although loading another one fails', () => {
+    const settled: string[] = [];
+    const scheduler = new FetchScheduler(senderAtHand([]), createRequestContext());
+    const load = (): never => {
+      loadRoot(scheduler, () => settled.push('first'));
+      throw new Error('failed');
+    };
+    expect(() => scheduler.sendTogether(load)).toThrow('failed');
+    expect(settled).toEqual(['first']);
+  });
+});
+
+test('the time of fetching is from the first fetch that was sent to the last one that has ended', async () => {
+  const now = jest.spyOn(performance, 'now').mockReturnValue(1_000);
+  const ends: (() => void)[] = [];
+  const sender: FetchSender = {
+    ...senderAtHand([]),
+    sendEntities({ onDone }) {
+      ends.push(onDone);
+      return () => {};
+    },
+  };
+  const scheduler = new FetchScheduler(sender, createRequestContext());
+  expect(scheduler.fetchingMs).toBe(0);
+  scheduler.sendTogether(() => scheduler.load(createFetchCall(['1']), () => {}));
+  now.mockReturnValue(1_010);
+  ends[0]?.();
+  expect(scheduler.fetchingMs).toBe(10);
+  scheduler.sendTogether(() => scheduler.load(createFetchCall(['2']), () => {}));
+  now.mockReturnValue(1_030);
+  scheduler.cancel();
+  expect(scheduler.fetchingMs).toBe(30);
+  now.mockRestore();
 });

@@ -169,7 +169,7 @@ describe('the observer of a request that joins', () => {
     const joined = send({ observer });
     executions[0]?.answer('1');
     await Promise.all([first.response, joined.response]);
-    expect(events).toEqual(['ready', 'first payload', { isComplete: true, hasErrors: false }]);
+    expect(events).toEqual(['ready', { isComplete: true, hasErrors: false }]);
   });
 
   test('sees that its client has left', async () => {
