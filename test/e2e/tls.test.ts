@@ -5,6 +5,7 @@ import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
 import { createGateway } from '../../gateway/gateway.ts';
 import { createCertificate, type TestCertificate } from '../harness/createCertificate.ts';
+import { RawConnection } from '../harness/rawHttp.ts';
 import { startScriptedServer } from '../harness/scriptedServer.ts';
 import { writeCertificate } from '../harness/temporaryCertificates.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
@@ -90,10 +91,48 @@ test('with listen.tls.ca, only clients with a certificate of that authority are 
   expect([server.receivedOperations.length, server.logLines]).toEqual([1, []]);
 });
 
-test('a request without TLS loses its connection, and the listener stays', async () => {
+describe('a request without TLS gets 400 with what to do, and its connection is closed,', () => {
+  const body = JSON.stringify({
+    errors: [
+      {
+        message: 'The client sent an HTTP request to an HTTPS server (listen.tls). Use https:// in the URL.',
+        extensions: { code: 'BAD_REQUEST' },
+      },
+    ],
+  });
+  test.each([
+    ['GET', 'GET /graphql?query=%7Bgreeting%7D HTTP/1.1\r\nhost: a\r\n\r\n'],
+    ['POST', `POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n${' '.repeat(1000)}`],
+    ['POST with a body that is not sent', 'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n'],
+    ['a WebSocket', 'GET /graphql HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'],
+  ])('%s', async (_, bytes) => {
+    await using certificates = await writeCertificate(first);
+    await using server = await startScriptedServer(undefined, { listen: { tls: certificates.files } });
+    await using connection = await RawConnection.open(server.url);
+    connection.socket.write(bytes);
+    const response = await connection.readResponse();
+    expect([response.status, response.headers.get('connection'), response.body]).toEqual([
+      400,
+      'close',
+      body,
+    ]);
+    await connection.waitForClose();
+    const socket = await open(server.url);
+    expect(await operate(server.url, socket)).toBe(hello);
+    socket.destroy();
+    expect([server.receivedOperations.length, server.logLines]).toEqual([1, []]);
+  });
+});
+
+test('clients that reset the connection after a request without TLS do not disturb the listener', async () => {
   await using certificates = await writeCertificate(first);
   await using server = await startScriptedServer(undefined, { listen: { tls: certificates.files } });
-  await expect(fetch(server.url.replace('https', 'http'))).rejects.toThrow('fetch failed');
+  for (let count = 0; count < 50; count += 1) {
+    await using connection = await RawConnection.open(server.url);
+    const sent = new Promise((resolve) => connection.socket.write('GET / HTTP/1.1\r\n\r\n', resolve));
+    await sent;
+    connection.socket.resetAndDestroy();
+  }
   const socket = await open(server.url);
   expect(await operate(server.url, socket)).toBe(hello);
   socket.destroy();

@@ -16,6 +16,10 @@ interface HttpParserError extends Error {
 /** Closes a connection on which the client sent bytes that are not a valid HTTP request. Responds with an error first, unless
  *  another response is being written, which the client would take the error for a part of. */
 export function respondToMalformedHttp(error: HttpParserError, socket: Socket, isWriting: boolean): void {
+  if (error.code === 'ERR_SSL_HTTP_REQUEST') {
+    respondToMissingTls(socket);
+    return;
+  }
   if (socket.destroyed || error.code === 'ECONNRESET') return;
   // A TLS handshake that failed: the client has got an alert of TLS.
   if (error.code?.startsWith('ERR_SSL_') === true || error.code?.startsWith('ERR_TLS_') === true) {
@@ -26,6 +30,23 @@ export function respondToMalformedHttp(error: HttpParserError, socket: Socket, i
     writeHttpError(socket, httpErrorOf(error));
   }
   socket.destroySoon();
+}
+
+/** Responds to an HTTP request without TLS, on which the TLS handshake failed. */
+function respondToMissingTls(tlsSocket: Socket): void {
+  // Node.js has destroyed the TLS socket, and destroys the one below it when the event was handled. Until then, that one
+  // accepts bytes. It has no public name: if a version of Node.js has another one, the connection closes without a response.
+  const { _parent: socket } = tlsSocket as Socket & { readonly _parent?: Socket | null };
+  if (socket?.writable !== true) return;
+  // The client may have reset the connection.
+  socket.on('error', () => undefined);
+  writeHttpError(
+    socket,
+    new HttpError(
+      400,
+      'The client sent an HTTP request to an HTTPS server (listen.tls). Use https:// in the URL.',
+    ),
+  );
 }
 
 function httpErrorOf({ code, reason, message }: HttpParserError): HttpError {
