@@ -5,7 +5,7 @@ import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from
 
 export interface QueueConnection {
   readonly client: Redis | Cluster;
-  /** Disconnects. Duplicates of the client that are disconnected do not reconnect either. */
+  /** Disconnects. Duplicates of the client that are disconnected do not connect again either. */
   close(): void;
 }
 
@@ -15,6 +15,19 @@ export function createQueueConnection(config: RedisConfig): QueueConnection {
   let isClosed = false;
   const delay = (attempt: number) => (isClosed ? null : backoffDelayMs(attempt, config.reconnect));
   const client = connect(config, delay);
+  const duplicate = client.duplicate.bind(client) as (...args: readonly unknown[]) => Redis | Cluster;
+  Object.assign(client, {
+    duplicate: (...args: readonly unknown[]) => {
+      const copy = duplicate(...args);
+      // A worker of BullMQ that was paused while Redis did not answer connects its duplicate again after it was closed, and
+      // without listeners.
+      copy.on('connecting', () => {
+        if (isClosed) copy.disconnect();
+      });
+      copy.on('error', () => undefined);
+      return copy;
+    },
+  });
   return {
     client,
     close: () => {

@@ -21,6 +21,8 @@ interface RedisClientOptions {
   readonly config: RedisConfig;
   /** Redis is connected, for the first time or again. */
   onReady(): void;
+  /** The connection is lost, or could not be established. */
+  onClose?(): void;
   /** A failure that no command reports, such as a refused connection. */
   onFailure(failure: RedisFailure): void;
 }
@@ -30,9 +32,10 @@ interface RedisClientOptions {
 export class RedisClient {
   readonly #redis: Redis | Cluster;
 
-  constructor({ config, onReady, onFailure }: RedisClientOptions) {
+  constructor({ config, onReady, onClose, onFailure }: RedisClientOptions) {
     this.#redis = connect(config);
     this.#redis.on('ready', onReady);
+    if (onClose !== undefined) this.#redis.on('close', onClose);
     this.#redis.on('error', (error) => onFailure(new RedisFailure(error)));
     this.#redis.on('node error', (error) => onFailure(new RedisFailure(error)));
   }

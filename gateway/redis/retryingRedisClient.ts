@@ -16,6 +16,7 @@ export class RetryingRedisClient {
   readonly #timers: Timers;
   readonly #client: RedisClient;
   readonly #waiters = new Set<() => void>();
+  readonly #onceUnreachable: (() => void)[] = [];
   #isClosed = false;
 
   constructor(options: RetryingRedisClientOptions) {
@@ -24,6 +25,7 @@ export class RetryingRedisClient {
     this.#client = new RedisClient({
       config: options.config,
       onReady: () => this.#wakeAll(),
+      onClose: () => this.#resolveUnreachable(),
       onFailure: (failure) => this.#report(failure),
     });
   }
@@ -45,6 +47,13 @@ export class RetryingRedisClient {
     signal?: AbortSignal,
   ): Promise<unknown> {
     return this.#retryUntilDone(() => this.#client.runScript(script, keys, args), signal);
+  }
+
+  /** Resolves when Redis is not connected, at once if it is not connected now, or when a command has found no server. A
+   *  connection that hangs is only noticed while a command is in flight. */
+  whenUnreachable(): Promise<void> {
+    if (!this.#client.isReady) return Promise.resolve();
+    return new Promise((resolve) => this.#onceUnreachable.push(resolve));
   }
 
   /** Resolves after the backoff delay of this attempt, counted from 1, or when the client is closed. */
@@ -69,6 +78,8 @@ export class RetryingRedisClient {
       if (isOver()) break;
       if (!(reply instanceof RedisFailure)) return reply;
       this.#report(reply);
+      // Without one of its masters, a Cluster is still connected.
+      if (reply.kind === 'unreachable' || reply.kind === 'cluster') this.#resolveUnreachable();
       if (reply.isPermanent) break;
       await this.#waitForBackoff(attempt, signal);
       attempt += 1;
@@ -100,6 +111,10 @@ export class RetryingRedisClient {
 
   #wakeAll(): void {
     for (const wake of [...this.#waiters]) wake();
+  }
+
+  #resolveUnreachable(): void {
+    for (const resolve of this.#onceUnreachable.splice(0)) resolve();
   }
 
   #report(failure: RedisFailure): void {

@@ -31,8 +31,13 @@ import {
   tokenTtlMs,
 } from '../harness/enrichmentReplica.ts';
 import { startPausableProxy } from '../harness/pausableProxy.ts';
-import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
-import { parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import {
+  connectRedis,
+  type DedicatedRedisServer,
+  startDedicatedRedis,
+  startRedisCluster,
+} from '../harness/redis.ts';
+import { parseRedisConfig, shortSocketTimeout } from '../harness/redisStoreFixture.ts';
 
 // The first run on a machine downloads Redis.
 const downloadTimeoutMs = 300_000;
@@ -186,6 +191,84 @@ describe('Two processes that share Redis', () => {
     await one.enrichments.close(closeTimeoutMs);
     expect(attempt.isCancelled).toBe(true);
     expect(await collectUpdates(updates)).toEqual(['2-0 reviews "a by other"']);
+  });
+});
+
+describe('The shutdown of a process', () => {
+  // The clock of these processes stands still: they cannot wait for a timeout.
+  async function finishJob({ enrichments }: ReturnType<typeof createManualEnrichmentReplica>): Promise<void> {
+    const attempt = new ControlledAttempt();
+    await enqueueJob(enrichments, jobOf('a'), attempt);
+    attempt.complete(successfulResult('reviews'));
+    await waitUntil(async () => (await enrichments.list({ state: undefined, limit: 10 })).length === 0);
+  }
+
+  test('waits for no Redis that was never reachable', async () => {
+    await using own = await startDedicatedRedis();
+    await own.kill();
+    await createManualEnrichmentReplica(own.url, randomUUID()).enrichments.close(closeTimeoutMs);
+  });
+
+  test('waits for no Redis that died, when nothing is left to store', async () => {
+    await using own = await startDedicatedRedis();
+    const one = createManualEnrichmentReplica(own.url, randomUUID(), patientReclaim);
+    await finishJob(one);
+    await own.kill();
+    await one.enrichments.close(closeTimeoutMs);
+  });
+
+  test('waits for no Cluster whose masters have died, when nothing is left to store', async () => {
+    await using own = await startRedisCluster();
+    const cluster = { nodes: [...own.nodes] };
+    const one = createManualEnrichmentReplica('', randomUUID(), patientReclaim, { cluster });
+    await finishJob(one);
+    await Promise.all(own.servers.map((master) => master.kill()));
+    await one.enrichments.close(closeTimeoutMs);
+  });
+
+  test('waits for a Redis that hangs no longer than redis.timeouts.socket, when nothing is left to store', async () => {
+    await using own = await startDedicatedRedis();
+    const timeouts = shortSocketTimeout;
+    const one = createManualEnrichmentReplica(own.url, randomUUID(), patientReclaim, { timeouts });
+    await finishJob(one);
+    own.pause();
+    await one.enrichments.close(closeTimeoutMs);
+    own.resume();
+  });
+
+  test('stores updates in a Redis that comes back in time', async () => {
+    await using own = await startDedicatedRedis();
+    const prefix = randomUUID();
+    await using other = createEnrichmentReplica(own.url, prefix, patientReclaim);
+    const one = createManualEnrichmentReplica(own.url, prefix, patientReclaim);
+    const attempt = new ControlledAttempt();
+    const token = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']), attempt);
+    attempt.emit(successfulResult('reviews'));
+    await own.kill();
+    attempt.complete(successfulResult('stock', 1));
+    const closed = one.enrichments.close(closeTimeoutMs);
+    await own.restart();
+    await closed;
+    const updates = await other.enrichments.readArrived(token, ada);
+    expect(updates?.updates.map(formatUpdate)).toEqual(['1-0 reviews "reviews!" …', '2-0 stock 1']);
+  });
+
+  test('gives up after a timeout when updates are left to store', async () => {
+    await using own = await startDedicatedRedis();
+    const one = createManualEnrichmentReplica(own.url, randomUUID(), patientReclaim);
+    const attempt = new ControlledAttempt();
+    await enqueueJob(one.enrichments, jobOf('a'), attempt);
+    await own.kill();
+    attempt.complete(successfulResult('reviews'));
+    let isClosed = false;
+    const closed = one.enrichments.close(closeTimeoutMs).then(() => {
+      isClosed = true;
+    });
+    await waitUntil(() => {
+      one.advance(100);
+      return isClosed;
+    });
+    await closed;
   });
 });
 

@@ -4,8 +4,10 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { expect, test } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
+import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
 import { connectRedis, startDedicatedRedis, startSentinel } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
@@ -96,4 +98,23 @@ test('the store uses TLS if configured, with a server whose certificate is valid
     for (const socket of sockets) socket.destroy();
     terminator.close();
   }
+});
+
+test('after a queue connection was closed, no duplicate of its client connects again', async () => {
+  await using server = await startDedicatedRedis();
+  const connection = createQueueConnection(parseRedisConfig({ url: server.url }));
+  const duplicate = (connection.client as Redis).duplicate();
+  await Promise.all([connection.client, duplicate].map((client) => once(client, 'ready')));
+  const ended = once(duplicate, 'end');
+  duplicate.disconnect();
+  await ended;
+  // Before it is closed, BullMQ connects its duplicate again after a pause.
+  await duplicate.connect();
+  expect(duplicate.status).toBe('ready');
+  const endedAgain = once(duplicate, 'end');
+  duplicate.disconnect();
+  await endedAgain;
+  connection.close();
+  await expect(duplicate.connect()).rejects.toThrow('Connection is closed.');
+  expect(duplicate.status).toBe('end');
 });

@@ -28,9 +28,11 @@ function createJobPolicy(jobs: Partial<JobPolicy['jobs']>): JobPolicy {
   return { ...policyWith({ ...shortJobTimeouts, ...jobs }), tokens: { expireAfter: tokenTtlMs } };
 }
 
-function createReplicaConfig(url: string, keyPrefix: string) {
+type RedisOptions = NonNullable<Parameters<typeof parseRedisConfig>[0]>;
+
+function createReplicaConfig(url: string, keyPrefix: string, redis: RedisOptions = {}) {
   const reconnect = { minDelay: '10ms', maxDelay: '50ms' };
-  return parseRedisConfig({ url, keyPrefix, timeouts: longRedisTimeouts, reconnect });
+  return parseRedisConfig({ url, keyPrefix, timeouts: longRedisTimeouts, reconnect, ...redis });
 }
 
 /** The enrichment jobs of one of several processes that share a Redis, with attempts that the test controls. */
@@ -53,11 +55,13 @@ export function createEnrichmentReplica(
   return { enrichments, events, warned, [Symbol.asyncDispose]: () => enrichments.close(closeTimeoutMs) };
 }
 
-/** As `createEnrichmentReplica`, with a clock and timers that the test controls. Redis and BullMQ have their own. */
+/** As `createEnrichmentReplica`, with a clock and timers that the test controls. Redis and BullMQ have their own. `redis`:
+ *  further options of the connection. */
 export function createManualEnrichmentReplica(
   url: string,
   keyPrefix: string,
   jobs: Partial<JobPolicy['jobs']> = {},
+  redis?: RedisOptions,
 ) {
   const timers = new FakeTimers();
   let passedMs = 0;
@@ -65,7 +69,7 @@ export function createManualEnrichmentReplica(
   const [events, executor] = [[] as string[], new RecordingExecutor()];
   const observer = createRecordingObserver(events);
   const store = new RedisJobStore({
-    config: createReplicaConfig(url, keyPrefix),
+    config: createReplicaConfig(url, keyPrefix, redis),
     policy,
     timers,
     now: () => Date.now() + passedMs,

@@ -20,6 +20,7 @@ import type { JobStore, TokenRecord } from './jobStore.ts';
 import { jobStoreUnavailableError } from './readLimiter.ts';
 import { RetryBudget } from './retryBudget.ts';
 import { UpdateSubscription, updatesOf } from './updateSubscription.ts';
+import { withTimeout } from './withTimeout.ts';
 
 interface JobLogger {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -148,14 +149,10 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
     if (this.#isClosing) return;
     this.#isClosing = true;
     const { store, timers, log } = this.#options;
-    await store.stop();
-    await new Promise<void>((resolve) => {
-      const cancelTimer = timers.after(withinMs, resolve);
-      void this.#pool.whenIdle().then(() => {
-        cancelTimer();
-        resolve();
-      });
-    });
+    const stopped = store.stop();
+    const idle = stopped.then(() => this.#pool.whenIdle());
+    // Attempts finish while the store waits for Redis.
+    await Promise.all([stopped, withTimeout(withinMs, idle, timers)]);
     const unfinished = this.#pool.releaseAll();
     if (unfinished.size > 0) {
       log.warn(

@@ -44,6 +44,11 @@ export class JobKeys {
     return `{${this.#prefix}enrichment}`;
   }
 
+  /** A key without a value, in the slot of the queue. */
+  get queueProbe(): string {
+    return `${this.queuePrefix}:probe`;
+  }
+
   #inJobSlot(runId: string, name: string): string {
     const jobId = runId.slice(0, runId.lastIndexOf('.'));
     return `${this.#prefix}{${jobId}}enrichment:${name}`;

@@ -136,12 +136,17 @@ export class RedisJobStore implements JobStore {
   async stop(): Promise<void> {
     this.#orphaned.stop();
     await this.#memory.stop();
-    await this.#withRedisTimeout(this.#queue.stop()).catch(this.#options.onFailure);
+    // Fails without a server for the queue's keys, and lets a connection time out that hangs.
+    void this.#redis.sendCommand('exists', [this.#keys.queueProbe]);
+    await this.#whileReachable(this.#queue.stop(), redisTimeoutMs).catch(this.#options.onFailure);
   }
 
   async close(): Promise<void> {
+    const { timers } = this.#options;
+    const deadline = timers.now() + redisTimeoutMs;
+    // Also without a connection: Redis may come back in time for what is not stored yet.
     await this.#withRedisTimeout(this.#replicated.flush());
-    await this.#withRedisTimeout(this.#heartbeat.release());
+    await this.#whileReachable(this.#heartbeat.release(), Math.max(0, deadline - timers.now()));
     this.#cancelResync();
     this.#subscriber.close();
     this.#redis.close();
@@ -260,6 +265,12 @@ export class RedisJobStore implements JobStore {
       if (!this.#redis.isClosed) this.#options.onFailure(error);
     });
     this.#isEvicting = false;
+  }
+
+  /** Resolves after the timeout, or when Redis is not reachable. Does not cancel `pending`. */
+  async #whileReachable(pending: Promise<void>, timeoutMs: number): Promise<void> {
+    const { timers } = this.#options;
+    await withTimeout(timeoutMs, Promise.race([pending, this.#redis.whenUnreachable()]), timers);
   }
 
   /** Resolves with `undefined` after a timeout. Does not cancel `pending`. */
