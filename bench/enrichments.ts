@@ -40,7 +40,7 @@ const { values } = parseArgs({
     // Clients that send the same request at the same time share subgraph calls, as by default.
     sharing: { type: 'boolean', default: false },
     // The size of a semi-space of every gateway, in MiB.
-    young: { type: 'string', default: '64' },
+    young: { type: 'string' },
   },
 });
 
@@ -144,7 +144,11 @@ async function startRows(target: Target): Promise<readonly Row[]> {
   const kinds = chosen.clients.filter((clients) => target.role === 'subject' || clients === 'json');
   return Promise.all(
     kinds.map(async (clients) => ({
-      running: await startTarget(target, context, Number(values.young)),
+      running: await startTarget(
+        target,
+        context,
+        values.young === undefined ? undefined : Number(values.young),
+      ),
       clients,
     })),
   );

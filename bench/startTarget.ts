@@ -13,34 +13,30 @@ export interface RunningTarget {
   readonly inspectorPort: number | undefined;
 }
 
-/** In MiB, the same for every target. The default young generation (16 MiB) is too small for 50 concurrent
- *  requests. */
-const defaultYoungGenerationMib = 64;
-
-/** What `tributary serve` sets for itself; `--no-memory-reducer` in place of a flag with the same effect in a process that runs
- *  already (`gateway/cli/idleHeap.ts`). */
-const otherV8Flags = [
-  '--no-allocation-site-pretenuring',
-  '--no-memory-reducer',
-  '--no-scavenger-updates-allocation-limit',
-];
-
-/** What it sets on a single core as well. */
-const singleCoreV8Flags = ['--no-parallel-scavenge'];
-
-/** What it sets in the environment. */
-const memoryEnvironment = { MALLOC_ARENA_MAX: '1' };
+/** What `tributary serve` sets for itself, for the other programs: V8's default young generation (16 MiB) is too small for 50
+ *  concurrent requests. `--no-memory-reducer` stands for a flag that has effect in a process that runs already
+ *  (`gateway/cli/idleHeap.ts`). */
+const serveSettings = {
+  flags: [
+    '--max-semi-space-size=64',
+    '--no-allocation-site-pretenuring',
+    '--no-memory-reducer',
+    '--no-scavenger-updates-allocation-limit',
+  ],
+  singleCoreFlags: ['--no-parallel-scavenge'],
+  env: { MALLOC_ARENA_MAX: '1' },
+};
 
 const startTimeoutMs = 60_000;
 const startPollMs = 20;
 const maxReportedResponseChars = 200;
 
 /** Starts a target on a free port, with its own directory in `directory`. Resolves when it responds.
- *  `youngGeneration`: the size of a semi-space in MiB. */
+ *  `youngGeneration`: the size of a semi-space in MiB; by default what `tributary serve` sets. */
 export async function startTarget(
   target: Target,
   { directory, ...context }: Omit<TargetContext, 'port'>,
-  youngGeneration = defaultYoungGenerationMib,
+  youngGeneration?: number,
 ): Promise<RunningTarget> {
   const port = await freePort();
   const inspectorPort = await freePort();
@@ -51,15 +47,14 @@ export async function startTarget(
     ...(executable === undefined
       ? {
           args: [
-            `--max-semi-space-size=${youngGeneration}`,
             `--inspect-port=${inspectorPort}`,
-            ...otherV8Flags,
-            ...(targetCore === undefined || target.usesAllCores ? [] : singleCoreV8Flags),
+            ...flagsOf(target),
+            ...(youngGeneration === undefined ? [] : [`--max-semi-space-size=${youngGeneration}`]),
             ...args,
           ],
         }
       : { executable, args }),
-    env: { ...memoryEnvironment, ...env },
+    env: { ...(target.role === 'subject' ? {} : serveSettings.env), ...env },
   });
   const url = `http://127.0.0.1:${port}${path}`;
   try {
@@ -70,6 +65,13 @@ export async function startTarget(
   }
   const isOneNodeProcess = executable === undefined && !target.usesAllCores;
   return { target, url, child, inspectorPort: isOneNodeProcess ? inspectorPort : undefined };
+}
+
+/** None for Tributary, which runs as users run it. */
+function flagsOf({ role, usesAllCores }: Target): readonly string[] {
+  if (role === 'subject') return [];
+  const { flags, singleCoreFlags } = serveSettings;
+  return targetCore === undefined || usesAllCores ? flags : [...flags, ...singleCoreFlags];
 }
 
 async function waitUntilReady(url: string, { name, readyPath }: Target): Promise<void> {
