@@ -45,8 +45,8 @@ export class AnswerTimes implements ExecutionObserver {
   readonly #startedAt: number;
   readonly #plannedMs: number;
   readonly #explain: ((isFirst: boolean) => Explanation) | undefined;
-  #starts: Float32Array | undefined;
-  #ends: Float32Array | undefined;
+  #starts: number[] | undefined;
+  #ends: number[] | undefined;
   #pendingGroups = noGroups;
   #readyMs = Number.NaN;
   #firstPayloadMs = Number.NaN;
@@ -65,8 +65,9 @@ export class AnswerTimes implements ExecutionObserver {
     this.#plannedMs = this.#elapsedMs();
     if (!isDetailed) return;
     const { length } = recorder.plan.steps;
-    this.#starts = new Float32Array(length).fill(Number.NaN);
-    this.#ends = new Float32Array(length).fill(Number.NaN);
+    // Not typed arrays, of which each takes 200 bytes: thousands of answers are stored, most of a few steps.
+    this.#starts = new Array(length).fill(Number.NaN);
+    this.#ends = new Array(length).fill(Number.NaN);
   }
 
   onStepStart({ index }: FetchStep): void {
