@@ -47,6 +47,15 @@ export function addMetricsRoute(server: Routes, metrics: Pick<Metrics, 'contentT
   );
 }
 
+/** They read `process._getActiveHandles` and `process._getActiveRequests`, which Node.js does not document. Node.js aborts the
+ *  process in them while a handle is being removed (`async_wrap.cc`, `!obj.IsEmpty()`). `nodejs_active_resources` counts the same. */
+const abortingMetrics = [
+  'nodejs_active_handles',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests',
+  'nodejs_active_requests_total',
+];
+
 let sharedRegistry: Registry | undefined;
 
 // One for the process, created at the first use: the observers of garbage collection and of the event loop cannot be
@@ -55,6 +64,7 @@ function processRegistry(): Registry {
   if (sharedRegistry === undefined) {
     sharedRegistry = new Registry();
     collectDefaultMetrics({ register: sharedRegistry });
+    for (const name of abortingMetrics) sharedRegistry.removeSingleMetric(name);
   }
   return sharedRegistry;
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { register } from 'prom-client';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { addMetricsRoute, createMetrics } from '../../../gateway/telemetry/metrics.ts';
@@ -31,6 +31,15 @@ test('the metrics of every gateway contain each metric of the process once', asy
     expect(samplesOf(text, 'process_cpu_seconds_total ')).toHaveLength(1);
     expect(samplesOf(text, '# TYPE nodejs_eventloop_lag_p99_seconds ')).toHaveLength(1);
   }
+});
+
+test('reading the metrics calls no function of Node.js that can abort the process', async () => {
+  const node = process as unknown as Record<'_getActiveHandles' | '_getActiveRequests', () => unknown[]>;
+  const calls = [jest.spyOn(node, '_getActiveHandles'), jest.spyOn(node, '_getActiveRequests')];
+  const text = await createMetrics().text();
+  expect(calls.map((call) => call.mock.calls.length)).toEqual([0, 0]);
+  expect(text).toContain('# TYPE nodejs_active_resources ');
+  jest.restoreAllMocks();
 });
 
 test('no metric is registered in the global registry of prom-client', async () => {
