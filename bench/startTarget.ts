@@ -36,7 +36,7 @@ const maxReportedResponseChars = 200;
 export async function startTarget(
   target: Target,
   { directory, ...context }: Omit<TargetContext, 'port'>,
-  youngGeneration?: number,
+  youngGeneration?: string,
 ): Promise<RunningTarget> {
   const port = await freePort();
   const inspectorPort = await freePort();

@@ -38,7 +38,7 @@ export async function findProgram(wanted: WantedProgram): Promise<Program> {
 export const aptLock = '/var/lib/dpkg';
 
 /** Runs a function that uses apt, one at a time on this machine. Suites of one run need programs at the same time, and a second
- *  `apt-get update` does not wait for the first one: it fails, whatever `DPkg::Lock::Timeout` is. The kernel releases the lock
+ *  `apt-get update` does not wait for the first one: it fails, also with `DPkg::Lock::Timeout`. The kernel releases the lock
  *  when the pipe to its holder closes, also if this process is killed. */
 export async function withAptLock<Result>(run: () => Promise<Result>): Promise<Result> {
   // Without apt, nothing can be installed, and `flock` may be missing.
