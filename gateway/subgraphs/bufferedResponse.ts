@@ -9,8 +9,8 @@ import type { SubgraphErrorEntry, SubgraphResponse } from './subgraphClient.ts';
 const backslash = 0x5c;
 const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
 
-/** Larger bodies are parsed in slices. Smaller ones take a few milliseconds at most. */
-const largeBodyBytes = 512 * 1024;
+/** Larger bodies are stored as bytes and parsed in slices. Smaller ones take a few milliseconds at most. */
+export const largeBodyBytes = 512 * 1024;
 
 /** How deep a large body may nest: JSON.stringify takes a minute for 10 MB of nested brackets. */
 const maxLargeBodyDepth = 1000;

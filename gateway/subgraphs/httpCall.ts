@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { GatewayError } from '../errors.ts';
-import { BufferedResponse, type BufferedResponseHead } from './bufferedResponse.ts';
+import { BufferedResponse, type BufferedResponseHead, largeBodyBytes } from './bufferedResponse.ts';
 import {
   InvalidResponseError,
   invalidResponseError,
@@ -11,6 +11,7 @@ import {
 } from './callErrors.ts';
 import { type CallHooks, InspectedResponse } from './callHooks.ts';
 import { decompress } from './decompress.ts';
+import { freeMemory } from './freeMemory.ts';
 import { pickResponseHeaders } from './pickResponseHeaders.ts';
 import type { Call, CallListener } from './policies/call.ts';
 import type { RetryPolicy } from './policies/retryPolicy.ts';
@@ -56,8 +57,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   #head: ResponseHead | undefined;
   /** Stored for `CallHooks.afterResponse` only. */
   #headers: IncomingHttpHeaders | undefined;
-  #firstChunk: Buffer | undefined;
-  #furtherChunks: Buffer[] | undefined;
+  /** Of the body, as they arrive. */
+  #chunks: Buffer[] | undefined;
 
   constructor(call: HttpCallOptions) {
     this.#call = call;
@@ -168,27 +169,33 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.receivedBytes += chunk.length;
     if (this.receivedBytes > this.#call.endpoint.maxResponseBytes) {
       this.#failTooLarge(this.status ?? 0);
-    } else if (this.#firstChunk === undefined) {
-      this.#firstChunk = chunk;
-    } else if (this.#furtherChunks === undefined) {
-      this.#furtherChunks = [chunk];
+    } else if (this.#chunks === undefined) {
+      this.#chunks = [chunk];
     } else {
-      this.#furtherChunks.push(chunk);
+      this.#chunks.push(chunk);
     }
   }
 
   onResponseEnd(): void {
     const head = this.#head;
     if (this.#listener === undefined || head === undefined) return;
-    const body = this.#takeBody();
+    const chunks = this.#chunks ?? [];
+    const [first] = chunks;
+    const body =
+      first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, this.receivedBytes);
+    // A large body is stored as it is.
+    const unused =
+      body.length > largeBodyBytes ? chunks.filter((chunk) => chunk !== body) : [...chunks, body];
+    const { isEncrypted } = this.#call.target;
+    const finish = (result: Buffer | Error): void => {
+      this.#finish(head, result);
+      if (!isEncrypted) void freeMemory(unused);
+    };
     // Nothing is left to abort: the connection now serves other calls.
     this.#controller = undefined;
     const { contentCoding } = head;
-    if (contentCoding === undefined || body.length === 0) this.#finish(head, body);
-    else
-      decompress(contentCoding, body, this.#call.endpoint.maxResponseBytes, (result) =>
-        this.#finish(head, result),
-      );
+    if (contentCoding === undefined || body.length === 0) finish(body);
+    else decompress(contentCoding, body, this.#call.endpoint.maxResponseBytes, finish);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -241,15 +248,6 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     controller?.abort(abortedByGateway);
   }
 
-  #takeBody(): Buffer {
-    const first = this.#firstChunk;
-    const further = this.#furtherChunks;
-    this.#firstChunk = undefined;
-    this.#furtherChunks = undefined;
-    if (first === undefined) return Buffer.alloc(0);
-    return further === undefined ? first : Buffer.concat([first, ...further], this.receivedBytes);
-  }
-
   #finish(head: ResponseHead, body: Buffer | Error): void {
     const listener = this.#listener;
     const headers = this.#headers ?? {};
@@ -287,8 +285,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#options = undefined;
     this.#controller = undefined;
     this.#headers = undefined;
-    this.#firstChunk = undefined;
-    this.#furtherChunks = undefined;
+    this.#chunks = undefined;
   }
 }
 

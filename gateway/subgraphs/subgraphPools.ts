@@ -30,6 +30,7 @@ export interface SubgraphTarget {
   readonly origin: string;
   /** Path and query of the URL. */
   readonly path: string;
+  readonly isEncrypted: boolean;
   readonly acceptsCompressed: boolean;
 }
 
@@ -109,6 +110,7 @@ export class SubgraphPools {
       pool: this.#poolOf(url, endpoint, isDeferred),
       origin: url.origin,
       path: url.pathname + url.search,
+      isEncrypted: url.protocol === 'https:',
       acceptsCompressed: endpoint.acceptCompressed ?? !isLoopback(url.hostname),
     };
     targets.set(endpointUrl, { endpoint, target });
