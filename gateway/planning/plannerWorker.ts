@@ -7,6 +7,7 @@ import {
   describeExceededLimit,
   describeLoadError,
 } from './apolloPlanner.ts';
+import { collectWhenIdle } from './idleCollection.ts';
 import type { PlannerThreadData, PlannerThreadMessage, PlannerThreadRequest } from './plannerMessages.ts';
 
 const port = parentPort;
@@ -16,9 +17,13 @@ const postToGateway = (message: PlannerThreadMessage): void => port.postMessage(
 
 const planner = loadPlanner(workerData as PlannerThreadData);
 if (planner !== undefined) {
-  port.on('message', (request: PlannerThreadRequest) => postToGateway(handleRequest(planner, request)));
   const { apiSchemaSdl, subgraphs, overrides, names } = planner;
   postToGateway({ kind: 'ready', apiSchemaSdl, subgraphs, overrides, names });
+  const postponeCollection = collectWhenIdle();
+  port.on('message', (request: PlannerThreadRequest) => {
+    postponeCollection();
+    postToGateway(handleRequest(planner, request));
+  });
 }
 
 function loadPlanner(options: PlannerThreadData): ApolloPlanner | undefined {
