@@ -11,10 +11,10 @@ import {
 } from './callErrors.ts';
 import { type CallHooks, InspectedResponse } from './callHooks.ts';
 import { decompress } from './decompress.ts';
-import { freeMemory } from './freeMemory.ts';
 import { pickResponseHeaders } from './pickResponseHeaders.ts';
 import type { Call, CallListener } from './policies/call.ts';
 import type { RetryPolicy } from './policies/retryPolicy.ts';
+import { freeMemory } from './socketMemory.ts';
 import type { SubgraphRequest } from './subgraphClient.ts';
 import type { CallDispatchOptions, SubgraphEndpoint, SubgraphTarget } from './subgraphPools.ts';
 

@@ -3,6 +3,7 @@ import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
 import type { CallPolicySettings } from './policies/callPolicies.ts';
 import type { RequestSigning } from './requestSignature.ts';
+import { createConnector } from './socketMemory.ts';
 
 export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   /** Absolute, `http:` or `https:`. */
@@ -141,7 +142,8 @@ export class SubgraphPools {
         connections,
         allowH2,
         connectTimeout: attemptTimeoutMs,
-        ...(tls === undefined ? {} : { connect: { ...tls } }),
+        ...(url.protocol === 'http:' ? { connect: createConnector(attemptTimeoutMs) } : {}),
+        ...(url.protocol === 'https:' && tls !== undefined ? { connect: { ...tls } } : {}),
         // Each call has a timer of its own for all of its phases.
         headersTimeout: 0,
         bodyTimeout: 0,

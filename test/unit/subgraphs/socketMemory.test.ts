@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
-import { freeMemory } from '../../../gateway/subgraphs/freeMemory.ts';
+import { createConnector, freeMemory } from '../../../gateway/subgraphs/socketMemory.ts';
 import { loopbackCertificate } from '../../harness/loopbackCertificate.ts';
 import { bytes, json, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 import { createClientFixture } from './clientFixture.ts';
@@ -22,6 +24,30 @@ describe('the memory of bytes', () => {
     await freeMemory([bytes]);
 
     expect([bytes.toString(), others.toString()]).toEqual(['a', 'b']);
+  });
+});
+
+describe('a connection', () => {
+  test('delivers all bytes in order to a slow reader', async () => {
+    const sent = randomBytes(1_000_000);
+    const server = createTcpServer((socket) => socket.end(sent));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+
+    createConnector(10_000)(
+      { hostname: '127.0.0.1', protocol: 'http:', port: String(port) },
+      (error, socket) => (socket === null ? reject(error) : resolve(socket)),
+    );
+    const socket = await promise;
+    const read: Buffer[] = [];
+    for await (const bytes of socket) {
+      read.push(bytes);
+      await new Promise(setImmediate);
+    }
+
+    expect(Buffer.concat(read).equals(sent)).toBe(true);
+    server.close();
   });
 });
 
