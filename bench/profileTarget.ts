@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -104,7 +104,7 @@ function largest(parts: readonly { callFrame: CallFrame; amount: number }[]): Pr
   const amounts = new Map<string, { name: string; place: string; amount: number }>();
   for (const { callFrame, amount } of parts) {
     const name = callFrame.functionName || '(anonymous)';
-    const place = callFrame.url === '' ? '' : `${shortPath(callFrame.url)}:${callFrame.lineNumber + 1}`;
+    const place = placeOf(callFrame);
     const known = amounts.get(`${name} ${place}`);
     if (known === undefined) amounts.set(`${name} ${place}`, { name, place, amount });
     else known.amount += amount;
@@ -116,6 +116,24 @@ function largest(parts: readonly { callFrame: CallFrame; amount: number }[]): Pr
     .slice(0, listedFunctions)
     .map(({ name, place, amount }) => ({ name, place, share: amount / total }));
 }
+
+/** File and line; of a bundle of the built package the source file alone, which the bundle names above its code. */
+function placeOf({ url, lineNumber }: CallFrame): string {
+  if (url === '') return '';
+  const lines = url.startsWith('file:') && url.endsWith('.js') ? linesOf(fileURLToPath(url)) : [];
+  const source = lines.slice(0, lineNumber).findLast((line) => sourceComment.test(line));
+  return source?.replace(sourceComment, '$1') ?? `${shortPath(url)}:${lineNumber + 1}`;
+}
+
+const bundles = new Map<string, readonly string[]>();
+
+function linesOf(file: string): readonly string[] {
+  const known = bundles.get(file) ?? readFileSync(file, 'utf8').split('\n');
+  bundles.set(file, known);
+  return known;
+}
+
+const sourceComment = /^\/\/ ((?:gateway|contracts)\/\S+\.ts)$/;
 
 /** Relative to the repository. */
 function shortPath(url: string): string {

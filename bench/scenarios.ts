@@ -8,9 +8,9 @@ import { hiveGateway, hiveGatewayRouterRuntime } from './targets/hiveGateway.ts'
 import { mercurius } from './targets/mercurius.ts';
 import type { Target } from './targets/target.ts';
 import {
-  builtTributary,
   plainTributary,
   restartedTributary,
+  startedTributary,
   tracedTributary,
   tributary,
   tributaryWithWorkers,
@@ -115,7 +115,7 @@ export const scenarios: readonly Scenario[] = [
     subgraphs: 20,
     types: 1000,
     sharing: true,
-    targets: [builtTributary, restartedTributary, hiveGatewayRouterRuntime, apolloGateway],
+    targets: [startedTributary, restartedTributary, hiveGatewayRouterRuntime, apolloGateway],
   },
   ...[10, 100, 1000, 10_000].map((first) =>
     throughput(`growth-representations-${first}`, 'catalog', [floorMerged, tributary], {

@@ -21,33 +21,30 @@ function optionsFor({ sharing }: TargetContext): Partial<GatewayOptions> {
   return sharing ? {} : { batching: { acrossRequests: false }, subgraphs: { all: { connections: 256 } } };
 }
 
-const built = 'node_modules/.cache/bench-dist';
-
-/** The package as users run it, at its first start: built, without compiled modules from an earlier start. */
-export const builtTributary = withEnvironment(builtAs('tributary'), () => ({
-  NODE_DISABLE_COMPILE_CACHE: '1',
-}));
+/** At its first start: without compiled modules from an earlier start. */
+export const startedTributary = withEnvironment(tributary, () => ({ NODE_DISABLE_COMPILE_CACHE: '1' }));
 
 /** The same, with the compiled modules that the first round stored. */
-export const restartedTributary = withEnvironment(builtAs('tributary-restarted'), ({ supergraphFile }) => ({
-  XDG_CACHE_HOME: join(dirname(supergraphFile), 'cache'),
-}));
+export const restartedTributary = withEnvironment(
+  configuredTributary('tributary-restarted', optionsFor),
+  ({ supergraphFile }) => ({ XDG_CACHE_HOME: join(dirname(supergraphFile), 'cache') }),
+);
 
-/** Builds the package for `builtTributary`. */
-export function buildTributary(): void {
+let builtCli: string | undefined;
+
+/** Builds the package of this checkout, once per process, and returns the path of its command. */
+export function buildTributary(): string {
+  if (builtCli !== undefined) return builtCli;
   const root = pathFromTargets('../..');
+  const out = join(root, 'node_modules/.cache/bench-dist');
   const { status } = spawnSync(
     process.execPath,
-    [join(root, 'scripts/build.ts'), '--out', join(root, built)],
-    {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
+    [join(root, 'scripts/build.ts'), '--out', out, '--no-check'],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
   );
   if (status !== 0) throw new Error('The package could not be built. Run npm run build to see why.');
-}
-
-function builtAs(name: string): Target {
-  return configuredTributary(name, optionsFor, pathFromTargets(`../../${built}/gateway/cli.js`));
+  builtCli = join(out, 'gateway/cli.js');
+  return builtCli;
 }
 
 function withEnvironment(
@@ -74,16 +71,17 @@ export function tributaryWithWorkers(workers: number): Target {
   };
 }
 
-/** Tributary of another checkout. */
+/** Tributary from the sources of a checkout. */
 export function tributaryOf(checkout: string, name: string): Target {
   return configuredTributary(name, optionsFor, join(checkout, 'gateway/cli.ts'));
 }
 
-/** `tributary serve` with these options, besides addresses and supergraph. */
+/** `tributary serve` with these options, besides addresses and supergraph. `cli`: by default that of the built package, which is
+ *  what users run. */
 export function configuredTributary(
   name: string,
   optionsOf: (context: TargetContext) => Partial<GatewayOptions>,
-  cli = pathFromTargets('../../gateway/cli.ts'),
+  cli?: string,
 ): Target {
   return {
     name,
@@ -100,7 +98,7 @@ export function configuredTributary(
       // JSON is valid YAML.
       writeFileSync(file, JSON.stringify(options));
       return {
-        args: [cli, 'serve', '--config', file],
+        args: [cli ?? buildTributary(), 'serve', '--config', file],
         env: {},
         path: '/graphql',
       };

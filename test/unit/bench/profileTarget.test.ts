@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { profileTarget, summarizeAllocations, summarizeCpu } from '../../../bench/profileTarget.ts';
 import { freePort } from '../../harness/freePort.ts';
@@ -26,6 +27,34 @@ test('CPU time is summed over the callers of a function, without idle time', () 
     { name: '(program)', place: '', share: 0.2 },
     { name: '(anonymous)', place: 'gateway/cli.ts:1', share: 0.1 },
   ]);
+});
+
+test('functions of a bundle have the place of their source', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'bundle-'));
+  try {
+    const bundle = join(directory, 'chunk.js');
+    const lines = [
+      '// gateway/a.ts',
+      'function a() {}',
+      '',
+      '// gateway/json/b.ts',
+      '// A comment.',
+      'function b() {}',
+    ];
+    await writeFile(bundle, lines.join('\n'));
+    const { href } = pathToFileURL(bundle);
+
+    const summary = summarizeCpu({
+      nodes: [
+        { callFrame: at('a', href, 1), hitCount: 3 },
+        { callFrame: at('b', href, 5), hitCount: 1 },
+      ],
+    });
+
+    expect(summary.map(({ place }) => place)).toEqual(['gateway/a.ts', 'gateway/json/b.ts']);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });
 
 test('allocations are summed over all callers', () => {
