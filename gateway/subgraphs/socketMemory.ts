@@ -24,7 +24,7 @@ export function createConnector(connectTimeoutMs: number): buildConnector.connec
       },
     };
     const connect = buildConnector({ timeout: connectTimeoutMs, onread });
-    connect(options, (...result) => {
+    return connect(options, (...result) => {
       socket = result[1] ?? undefined;
       callback(...result);
     });

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
@@ -40,7 +41,12 @@ export interface CallDispatchOptions extends Dispatcher.DispatchOptions {
   connection: PooledClient | undefined;
 }
 
-type ClientOptions = Client.Options & { connect: buildConnector.connector; maxAgeMs: number | undefined };
+type ClientOptions = Client.Options & {
+  connect: buildConnector.connector;
+  maxAgeMs: number | undefined;
+  /** Has the socket of the client while it connects. */
+  connecting: Set<Socket>;
+};
 
 /** A connection that counts its requests, so that a call knows whether the connection was used before. undici does not tell. */
 class PooledClient extends Client {
@@ -49,16 +55,19 @@ class PooledClient extends Client {
   #isOld = false;
   #ageTimer: NodeJS.Timeout | undefined;
 
-  constructor(origin: URL, { maxAgeMs, ...options }: ClientOptions) {
+  constructor(origin: URL, { maxAgeMs, connecting, ...options }: ClientOptions) {
     let isHttp2 = false;
     super(origin, {
       ...options,
       connect: (socketOptions, callback) => {
-        options.connect(socketOptions, (...result) => {
+        // undici's types do not say that it returns the socket.
+        const started: unknown = options.connect(socketOptions, (...result) => {
           const socket = result[1];
           isHttp2 = socket instanceof TLSSocket && socket.alpnProtocol === 'h2';
+          connecting.delete(started as Socket);
           callback(...result);
         });
+        connecting.add(started as Socket);
       },
     });
     this.on('connect', () => {
@@ -96,6 +105,8 @@ export class SubgraphPools {
   readonly #pools = new Map<string, Pool>();
   /** Pools that have had a connection. */
   readonly #everConnected = new WeakSet<Pool>();
+  /** undici leaves these open until they are connected, also when it destroys their pool. */
+  readonly #connecting = new Set<Socket>();
   readonly #targets: Targets = new Map();
   readonly #deferredTargets: Targets = new Map();
 
@@ -124,7 +135,9 @@ export class SubgraphPools {
     this.#pools.clear();
     this.#targets.clear();
     this.#deferredTargets.clear();
-    await Promise.all(pools.map((pool) => pool.destroy(reason)));
+    const destroyed = pools.map((pool) => pool.destroy(reason));
+    for (const socket of this.#connecting) socket.destroy(reason);
+    await Promise.all(destroyed);
   }
 
   #poolOf(url: URL, endpoint: SubgraphEndpoint, isDeferred: boolean): Pool {
@@ -148,7 +161,11 @@ export class SubgraphPools {
         headersTimeout: 0,
         bodyTimeout: 0,
         factory: (origin, options) =>
-          new PooledClient(origin, { ...(options as ClientOptions), maxAgeMs: maxConnectionAgeMs }),
+          new PooledClient(origin, {
+            ...(options as ClientOptions),
+            maxAgeMs: maxConnectionAgeMs,
+            connecting: this.#connecting,
+          }),
       });
       created.once('connect', () => this.#everConnected.add(created));
       pool = created;

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type SubgraphEndpoint, SubgraphPools } from '../../../gateway/subgraphs/subgraphPools.ts';
 import { hang, json, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
@@ -46,6 +47,25 @@ describe('a connection pool', () => {
     target('http://127.0.0.1:1/');
     expect(target(gone.url)).not.toBe(first);
   });
+});
+
+test('connections that are not established yet are closed with their pool', async () => {
+  const accepted = Promise.withResolvers<Socket>();
+  // It never starts the handshake.
+  const server = createServer(accepted.resolve);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const silent = { ...endpoint(`https://127.0.0.1:${port}/`), attemptTimeoutMs: 3_600_000 };
+  const waiting = ask(pools.targetOf(silent, false)).catch((reason: unknown) => reason);
+  const socket = await accepted.promise;
+  const closed = once(socket, 'close');
+  socket.resume();
+
+  await pools.destroy(new Error('the test is over'));
+
+  await closed;
+  expect(await waiting).toEqual(new Error('the test is over'));
+  server.close();
 });
 
 async function ask({ pool, path }: ReturnType<typeof target>): Promise<void> {
