@@ -29,8 +29,8 @@ export function collectWhenIdle(
   };
 }
 
-/** Collects the heap of this thread, and returns the free memory to the operating system. A usual collection would leave it to
- *  V8 for other heaps. */
+/** Collects the heap of this thread, and returns the free memory to the operating system. A usual collection would keep it for
+ *  later. */
 export function collectGarbage(): void {
   // Only contexts that are created now have the function.
   setFlagsFromString('--expose-gc');
