@@ -45,7 +45,8 @@ describe('the heap of the planner thread', () => {
 
 describe('a collection', () => {
   test('frees what nothing refers to, and leaves no `gc` in later contexts', async () => {
-    const reference = new WeakRef({});
+    const createReference = () => new WeakRef({});
+    const reference = createReference();
     await new Promise((resolve) => setImmediate(resolve));
 
     collectGarbage();
