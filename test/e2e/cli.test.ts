@@ -101,6 +101,15 @@ const reportProcesses = {
   )}`,
 };
 
+/** Makes the planner's thread print the size of its young generation in MiB. */
+const reportPlanner = {
+  NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
+    "import { isMainThread, resourceLimits } from 'node:worker_threads'; import { getHeapStatistics } from 'node:v8';" +
+      'const { maxOldGenerationSizeMb: old } = resourceLimits;' +
+      'if (!isMainThread && old > 0) console.error(`young generation ${getHeapStatistics().heap_size_limit / 2 ** 20 - old}`)',
+  )}`,
+};
+
 /** Makes the reading of the body of a request with the header `x-fault` cause an error that no code catches. */
 const faults = {
   NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
@@ -528,6 +537,12 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     expect(stderr).toBe(
       `process ${gateway.child.pid}  undefined\nprocess ${gateway.child.pid} --max-semi-space-size=64 1\n`,
     );
+  });
+
+  test('plans in a thread without the large young generation', async () => {
+    await using gateway = serve([], { GREETER: 'http://127.0.0.1:1/', ...reportPlanner });
+    const [printed] = await gateway.printed('stderr', /young generation (\S+)\n/g);
+    expect(printed?.[1]).toBe('48');
   });
 
   // npm starts a command in a shell and passes signals on to the shell only, which ends without the command.
