@@ -13,22 +13,27 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
  *  a read is short. */
 export function createConnector(connectTimeoutMs: number): buildConnector.connector {
   return (options, callback) => {
-    let socket: Socket | undefined;
     const onread = {
       buffer: readBuffer,
       callback: (length: number) => {
         const bytes = Buffer.allocUnsafeSlow(length);
         readBuffer.copy(bytes, 0, 0, length);
         // `false` stops reading until the stream needs more.
-        return socket?.push(bytes) ?? false;
+        return socket.push(bytes);
       },
     };
-    const connect = buildConnector({ timeout: connectTimeoutMs, onread });
-    return connect(options, (...result) => {
-      socket = result[1] ?? undefined;
-      callback(...result);
-    });
+    const socket = openSocket(buildConnector({ timeout: connectTimeoutMs, onread }), options, callback);
+    return socket;
   };
+}
+
+/** Calls a connector, and returns the socket that is connecting. undici's types do not say that connectors return it. */
+export function openSocket(
+  connect: buildConnector.connector,
+  options: buildConnector.Options,
+  callback: buildConnector.Callback,
+): Socket {
+  return connect(options, callback) as unknown as Socket;
 }
 
 /** Frees the memory of chunks from connections of `createConnector`, after the code that runs now: undici may still parse what

@@ -4,7 +4,7 @@ import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
 import type { CallPolicySettings } from './policies/callPolicies.ts';
 import type { RequestSigning } from './requestSignature.ts';
-import { createConnector } from './socketMemory.ts';
+import { createConnector, openSocket } from './socketMemory.ts';
 
 export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   /** Absolute, `http:` or `https:`. */
@@ -60,14 +60,12 @@ class PooledClient extends Client {
     super(origin, {
       ...options,
       connect: (socketOptions, callback) => {
-        // undici's types do not say that it returns the socket.
-        const started: unknown = options.connect(socketOptions, (...result) => {
-          const socket = result[1];
+        const socket = openSocket(options.connect, socketOptions, (...result) => {
+          connecting.delete(socket);
           isHttp2 = socket instanceof TLSSocket && socket.alpnProtocol === 'h2';
-          connecting.delete(started as Socket);
           callback(...result);
         });
-        connecting.add(started as Socket);
+        connecting.add(socket);
       },
     });
     this.on('connect', () => {
@@ -155,8 +153,7 @@ export class SubgraphPools {
         connections,
         allowH2,
         connectTimeout: attemptTimeoutMs,
-        ...(url.protocol === 'http:' ? { connect: createConnector(attemptTimeoutMs) } : {}),
-        ...(url.protocol === 'https:' && tls !== undefined ? { connect: { ...tls } } : {}),
+        connect: url.protocol === 'https:' ? { ...tls } : createConnector(attemptTimeoutMs),
         // Each call has a timer of its own for all of its phases.
         headersTimeout: 0,
         bodyTimeout: 0,
