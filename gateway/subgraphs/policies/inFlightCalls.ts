@@ -5,14 +5,8 @@ import { SharedTimer } from '../../time/sharedTimer.ts';
 import { circuitOpenError, deadlineExceededError } from '../callErrors.ts';
 import type { CancelSubgraphCall, SubgraphReceiver } from '../subgraphClient.ts';
 import type { Call } from './call.ts';
-import {
-  type CallRequest,
-  deliverError,
-  type Recipient,
-  SharedCall,
-  type SharedCallOptions,
-  type Waiter,
-} from './sharedCall.ts';
+import { type CallRequest, SharedCall, type SharedCallOptions } from './sharedCall.ts';
+import { deliver, type Recipient, type Waiter } from './waiter.ts';
 
 export interface InFlightCallRequest<C extends Call> extends CallRequest<C> {
   /** Calls with equal keys may share one response; `undefined` shares none. */
@@ -63,7 +57,7 @@ export class InFlightCalls<C extends Call> {
   /** Answers with an error and without a call. As always, the receiver is not called before this has returned. */
   reject(receiver: SubgraphReceiver, error: GatewayError): CancelSubgraphCall {
     const recipient: Recipient = { receiver };
-    queueMicrotask(() => deliverError(recipient, error, this.#options.onReceiverFault));
+    queueMicrotask(() => deliver(recipient, error, this.#options.onReceiverFault));
     return () => {
       recipient.receiver = undefined;
     };

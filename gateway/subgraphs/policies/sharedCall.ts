@@ -9,13 +9,14 @@ import {
   deadlineExceededError,
   overloadedError,
 } from '../callErrors.ts';
-import type { RequestCoordinates, SubgraphReceiver, SubgraphResponse } from '../subgraphClient.ts';
+import type { RequestCoordinates } from '../subgraphClient.ts';
 import type { AttemptEnd, Call, CallOutcome, CallResponse } from './call.ts';
 import { CallAttempt } from './callAttempt.ts';
 import type { CallPolicies } from './callPolicies.ts';
-import type { CallPriority, RaisablePriority } from './callPriority.ts';
+import type { CallPriority } from './callPriority.ts';
 import type { DropReason, QueuedCall } from './callQueue.ts';
 import { type CallUrgency, mostUrgentOf, raiseUrgency } from './callUrgency.ts';
+import { deliver, deliverToAll, type OnReceiverFault, type Waiter } from './waiter.ts';
 
 /** In milliseconds. */
 export interface CallTimes {
@@ -28,8 +29,8 @@ export interface CallTimes {
 export interface SharedCallOptions<C extends Call> {
   /** Milliseconds, on the clock of the deadlines. */
   now(): number;
-  /** A receiver or an observer threw: a fault of the gateway, which must not reach the other receivers. */
-  onReceiverFault(fault: unknown): void;
+  /** Also called when an observer threw. */
+  readonly onReceiverFault: OnReceiverFault;
   /** Called for each attempt. `receivers`: how many requests waited for the call so far. */
   onCallEnd?: ((call: C, outcome: CallOutcome, attempt: CallTimes, receivers: number) => void) | undefined;
   /** A failed call will be sent again. */
@@ -64,48 +65,6 @@ export interface CallRequest<C extends Call> {
   /** Of the fetch that started the call. */
   readonly span?: FetchSpan | undefined;
   createCall(start: CallStartContext<C>): C;
-}
-
-export interface Recipient {
-  /** Removed before it is called and when its request is cancelled, so that no receiver is called twice. */
-  receiver: SubgraphReceiver | undefined;
-}
-
-/** One request that waits for a call. */
-export interface Waiter extends Recipient {
-  readonly deadline: number;
-  urgency: CallUrgency;
-  /** Removed when the call follows them. */
-  raisablePriorities: readonly RaisablePriority[] | undefined;
-  readonly span?: FetchSpan | undefined;
-}
-
-export function deliverError(
-  recipient: Recipient,
-  error: GatewayError,
-  onFault: (fault: unknown) => void,
-): void {
-  const { receiver } = recipient;
-  recipient.receiver = undefined;
-  try {
-    receiver?.onError(error);
-  } catch (fault) {
-    onFault(fault);
-  }
-}
-
-function deliverResponse(
-  recipient: Recipient,
-  response: SubgraphResponse,
-  onFault: (fault: unknown) => void,
-): void {
-  const { receiver } = recipient;
-  recipient.receiver = undefined;
-  try {
-    receiver?.onResponse(response);
-  } catch (fault) {
-    onFault(fault);
-  }
 }
 
 type State =
@@ -299,7 +258,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
       const end = attempt.endWith(first);
       if (!isSuccess && this.#continuesAfter(attempt, end)) return;
       if (first instanceof Error) this.#failWaiters(this.#finish(first.code, end), first);
-      else this.#deliver(this.#finish('answered', end), first, response);
+      else deliverToAll(this.#finish('answered', end), first, response, this.#options.onReceiverFault);
     });
   }
 
@@ -335,26 +294,6 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
   /** Ends the call with an error. */
   fail(error: GatewayError): void {
     this.#failWaiters(this.#finish(error.code), error);
-  }
-
-  /** Reads the response once for each waiter: each may write into what it gets. */
-  #deliver(waiters: readonly Waiter[], first: SubgraphResponse, response: CallResponse): void {
-    let unused: SubgraphResponse | undefined = first;
-    const { onReceiverFault } = this.#options;
-    for (const waiter of waiters) {
-      // An earlier receiver may have cancelled this one.
-      if (waiter.receiver === undefined) continue;
-      if (unused !== undefined) {
-        const own = unused;
-        unused = undefined;
-        deliverResponse(waiter, own, onReceiverFault);
-        continue;
-      }
-      response.read((own) => {
-        if (own instanceof Error) deliverError(waiter, own, onReceiverFault);
-        else deliverResponse(waiter, own, onReceiverFault);
-      });
-    }
   }
 
   #updateDueTime(): void {
@@ -449,7 +388,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
   }
 
   #failWaiters(waiters: readonly Waiter[], error: GatewayError): void {
-    for (const waiter of waiters) deliverError(waiter, error, this.#options.onReceiverFault);
+    for (const waiter of waiters) deliver(waiter, error, this.#options.onReceiverFault);
   }
 }
 
