@@ -21,7 +21,6 @@ import type {
   GatewaySchemaLoadOrUpdateCallback,
 } from '@apollo/server-gateway-interface';
 import {
-  type DocumentNode,
   type FormattedExecutionResult,
   GraphQLError,
   type GraphQLFormattedError,
@@ -38,6 +37,7 @@ import type { RecordedOperation } from '../telemetry/requestRecord.ts';
 import type { SpanName, Tracing } from '../telemetry/trace.ts';
 import type { RequestSignal } from '../time/requestAbort.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
+import { DocumentCache } from './documentCache.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter } from './errorFormatter.ts';
 import { headersOf, statusOf } from './errorResponse.ts';
@@ -45,7 +45,6 @@ import { errorTypeOf, startRequestTrace } from './operationTrace.ts';
 import { PluginPayloads } from './pluginPayloads.ts';
 import { outcomeOfResult, recordOutcome } from './recordOutcome.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
-import { TextSizedCache } from './textSizedCache.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 import { gatewayValidationRules } from './validationRules.ts';
 
@@ -115,10 +114,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
       ttl: null,
     },
     // Valid documents, by a key that contains a hash of the API schema.
-    documentStore: new TextSizedCache<DocumentNode>(
-      options.textCacheSize,
-      (document) => document.loc?.source.body.length ?? 1,
-    ),
+    documentStore: new DocumentCache(options.textCacheSize),
     plugins: [
       observeOperations(options.supergraphs),
       ...(options.tracing === undefined ? [] : [traceStages]),
