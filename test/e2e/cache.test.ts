@@ -120,6 +120,29 @@ describe('Mutations', () => {
       data: { product: { stock: 3 } },
     });
   });
+
+  test('invalidate what their arguments name when their client disconnects: the subgraph may have applied them', async () => {
+    const entities = [{ __typename: 'Product', id: '{args.id}' }];
+    await using shop = await startCachedShop({
+      cache: {
+        rules: { 'subgraph:stock': minute },
+        mutations: { 'Mutation.rename': { entities } },
+      },
+    });
+    await shop.execute('{ product(id: "1") { stock } }');
+    shop.data.stock = 8;
+    const gate = shop.catalog.hold('Mutation.rename');
+    const leaving = new AbortController();
+    const answer = shop.execute(mutation, { signal: leaving.signal });
+    await gate.waitForArrivals();
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    expect(await shop.catalog.calls.at(-1)?.ended).toBe(false);
+    gate.open();
+    expect((await shop.execute('{ product(id: "1") { stock } }')).body).toEqual({
+      data: { product: { stock: 8 } },
+    });
+  });
 });
 
 describe('A response', () => {

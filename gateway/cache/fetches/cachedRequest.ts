@@ -65,7 +65,7 @@ export class CachedRequest {
 
   /** `read`: the entries of all items, if they were read already (`plainLookupOf`). */
   start(read?: CacheResults | Promise<CacheResults>): () => void {
-    this.#runInSlices(this.#buildLookup(), (lookup) => {
+    this.#runInSlices(this.#buildLookup(read !== undefined), (lookup) => {
       const entries = read ?? this.#cache.store.getMany(lookup.keys);
       if (!(entries instanceof Promise)) {
         this.#handleEntries(lookup, entries, 0);
@@ -81,7 +81,9 @@ export class CachedRequest {
     return () => this.#cancel();
   }
 
-  *#buildLookup(): SlicedTask<Lookup> {
+  /** `isRead`: the entries are there, one for each item. Whether an item has a private key may have changed since, because a
+   *  subgraph has marked a value as private meanwhile. */
+  *#buildLookup(isRead: boolean): SlicedTask<Lookup> {
     const keys: string[] = [];
     const calls: Lookup['calls'][number][] = [];
     let visited = 0;
@@ -90,7 +92,7 @@ export class CachedRequest {
       for (const [index, item] of call.itemizedCall.items.entries()) {
         if (item === undefined) continue;
         if (++visited % itemsPerSlice === 0) yield;
-        const { privateKey } = item;
+        const privateKey = isRead ? undefined : item.privateKey;
         keys.push(item.key);
         if (privateKey !== undefined) keys.push(privateKey);
         items.push({ index, item, hasPrivateKey: privateKey !== undefined });

@@ -1,4 +1,4 @@
-import type { FetchCall, FetchResult } from '../../execution/fetchCall.ts';
+import type { FetchCall } from '../../execution/fetchCall.ts';
 import type { CancelFetch, EntityRequest, FetchSender, RootRequest } from '../../execution/fetchSender.ts';
 import { isPlainObject } from '../../execution/responseTree.ts';
 import { clientVariableName } from '../../operation/variableNames.ts';
@@ -37,18 +37,32 @@ export class InvalidatingFetchSender implements FetchSender {
   sendRoot({ call, onDone }: RootRequest): CancelFetch {
     const { next } = this.#options;
     if (call.shape.kind !== 'mutation') return next.sendRoot({ call, onDone });
-    return next.sendRoot({
+    let isInvalidated = false;
+    const invalidate = (data: unknown, proceed: () => void): void => {
+      isInvalidated = true;
+      this.#invalidate(call, data, proceed);
+    };
+    const cancel = next.sendRoot({
       call: {
         ...call,
-        settle: (result, onSettled) => this.#invalidate(call, result, () => call.settle(result, onSettled)),
+        settle: (result, onSettled) => {
+          // A failed mutation may have taken effect.
+          const data = result.kind === 'answered' ? result.data : undefined;
+          invalidate(data, () => call.settle(result, onSettled));
+        },
       },
       onDone,
     });
+    return () => {
+      cancel();
+      // So may a cancelled one, which is not settled.
+      if (!isInvalidated) invalidate(undefined, () => {});
+    };
   }
 
-  #invalidate(call: FetchCall, result: FetchResult, proceed: () => void): void {
+  #invalidate(call: FetchCall, data: unknown, proceed: () => void): void {
     runInSlices(
-      this.#tagsOf(call, result),
+      this.#tagsOf(call, data),
       (tags) => (tags.length === 0 ? proceed() : this.#deleteTags(tags, proceed)),
       (fault) => {
         this.#options.onFault(fault);
@@ -57,15 +71,14 @@ export class InvalidatingFetchSender implements FetchSender {
     );
   }
 
-  #tagsOf({ shape, requestContext }: FetchCall, result: FetchResult): SlicedTask<readonly string[]> {
+  #tagsOf({ shape, requestContext }: FetchCall, data: unknown): SlicedTask<readonly string[]> {
     const { variables } = requestContext;
     const readVariable = (name: string): unknown => {
       const clientName = clientVariableName(name);
       return Object.hasOwn(variables, clientName) ? variables[clientName] : undefined;
     };
-    // A failed mutation may have taken effect.
-    const data = result.kind === 'answered' && isPlainObject(result.data) ? result.data : undefined;
-    return this.#options.invalidations.tagsOf(shape, readVariable, data, this.#options.onSkipped);
+    const { invalidations, onSkipped } = this.#options;
+    return invalidations.tagsOf(shape, readVariable, isPlainObject(data) ? data : undefined, onSkipped);
   }
 
   #deleteTags(tags: readonly string[], proceed: () => void): void {

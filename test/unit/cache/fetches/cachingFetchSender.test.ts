@@ -4,6 +4,7 @@ import { GatewayError } from '../../../../gateway/errors.ts';
 import type { FetchError } from '../../../../gateway/execution/fetchCall.ts';
 import { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
+import { runInSlices, type SlicedTask } from '../../../../gateway/time/slicedTask.ts';
 import type { Timers } from '../../../../gateway/time/timers.ts';
 import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
 import { createRequestContext } from '../../../harness/fetchNodes.ts';
@@ -43,7 +44,7 @@ const named = (...list: string[]): { name: string }[] => list.map((name) => ({ n
 function at(fixture: CachedFetchesFixture, index: number): RecordedCall {
   const call = fixture.subgraphs.calls[index];
   if (call === undefined)
-    throw new Error(`The subgraph was request ${fixture.subgraphs.calls.length} times.`);
+    throw new Error(`The subgraph was requested ${fixture.subgraphs.calls.length} times.`);
   return call;
 }
 
@@ -52,6 +53,16 @@ function fill(fixture: CachedFetchesFixture, ...ids: string[]): void {
   const from = fixture.subgraphs.calls.length;
   fixture.fetch(names, ids);
   at(fixture, from).answer(named(...ids.map((id) => `name of ${id}`)));
+}
+
+function ignore(): void {}
+
+/** Takes longer than all sliced tasks together may take in one turn of the event loop. */
+function* spendTurn(): SlicedTask {
+  yield;
+  const end = performance.now() + 12;
+  while (performance.now() < end);
+  yield;
 }
 
 describe('Cached entities', () => {
@@ -233,6 +244,22 @@ describe('Private values', () => {
     await waitForTurns();
     at(fixture, 1).answer(named('for bob'), { cacheControl: 'private' });
     expect([ann.data, bob.data]).toEqual([named('for ann'), named('for bob')]);
+  });
+
+  test('are those of their items when values become private during a lookup', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const ids = Array.from({ length: 150 }, (_, index) => String(index));
+    fill(fixture, ...ids);
+    await waitForTurns(10);
+    fixture.fetch(names, ['other'], of('ann'));
+    // Lookups of more than 100 items wait for the next turn when this one has no time left.
+    runInSlices(spendTurn(), ignore, ignore);
+    const request = fixture.fetch(names, [...ids.slice(1), 'missing'], of('ann'));
+    at(fixture, 1).answer(named('secret'), { cacheControl: 'private' });
+    await waitForTurns(10);
+    expect(at(fixture, 2).requestedItems).toEqual(['missing']);
+    at(fixture, 2).answer(named('fetched'));
+    expect(request.data).toEqual(named(...ids.slice(1).map((id) => `name of ${id}`), 'fetched'));
   });
 });
 
