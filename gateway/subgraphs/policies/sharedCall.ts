@@ -72,11 +72,14 @@ type State =
   | { readonly kind: 'queued' }
   /** The first attempt and perhaps its hedge. */
   | { readonly kind: 'under way'; readonly timeoutAt: number; readonly hedgeAt: number }
+  /** The response is there. How long the gateway takes to read it says nothing about the subgraph. */
+  | { readonly kind: 'reading' }
   /** The last attempt failed. */
   | { readonly kind: 'backing off'; readonly retryAt: number }
   | { readonly kind: 'ended' };
 
 const queued: State = { kind: 'queued' };
+const reading: State = { kind: 'reading' };
 const ended: State = { kind: 'ended' };
 
 /** One call, its attempts, and the requests that wait for it. */
@@ -145,6 +148,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
 
   #enterQueue(now: number): void {
     this.#state = queued;
+    if (this.#attemptCount > 0) this.#followWaiters();
     if (this.#request.policies.queue.tryStart(this)) {
       this.onTurn(now);
       return;
@@ -245,8 +249,20 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
 
   /** A waiter has left. */
   #recomputeUrgency(): void {
-    if (this.#state.kind !== 'queued') return;
-    this.#setUrgency(this.waiters.map(({ urgency }) => urgency).reduce(mostUrgentOf));
+    if (this.#state.kind === 'queued') this.#setUrgency(this.#urgencyOfWaiters());
+  }
+
+  /** Before another attempt: more urgent requests may have joined while the last one was under way. */
+  #followWaiters(): void {
+    for (const waiter of this.waiters) {
+      for (const { current } of waiter.raisablePriorities ?? [])
+        waiter.urgency = raiseUrgency(waiter.urgency, current);
+    }
+    this.#urgency = this.#urgencyOfWaiters();
+  }
+
+  #urgencyOfWaiters(): CallUrgency {
+    return this.waiters.map(({ urgency }) => urgency).reduce(mostUrgentOf);
   }
 
   /** While a response is read, requests may still join, and deadlines may still pass. */
@@ -254,6 +270,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
     const { status } = attempt.call;
     const isSuccess = status === undefined || (status >= 200 && status < 300);
     if (isSuccess) this.#cancelOthers(attempt);
+    if (this.#attempts.length === 1) this.#state = reading;
     attempt.read(response, (first) => {
       const end = attempt.endWith(first);
       if (!isSuccess && this.#continuesAfter(attempt, end)) return;
@@ -320,6 +337,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
   /** A subgraph that had at least half of an attempt's time counts as slow, like one that exceeds it. A subgraph that had
    *  less, because the call had waited for a slot, does not. */
   #endAtDeadline(now: number): AttemptEnd | undefined {
+    if (this.#state.kind === 'reading') return undefined;
     const startedAt = this.#attempts[0]?.startedAt ?? now;
     return now - startedAt >= this.#request.attemptTimeoutMs / 2 ? this.#timeoutEnd() : undefined;
   }
@@ -345,8 +363,9 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
   /** Sends a second attempt, if a slot is free: a hedge never waits, and never makes another call wait. */
   #hedge(now: number): void {
     const { subgraph, policies } = this.#request;
-    const hasResponse = this.#attempts.some((attempt) => attempt.hasResponse);
-    if (hasResponse || !policies.queue.tryTakeSpareSlot(this.isDeferred)) return;
+    if (this.#attempts.some((attempt) => attempt.hasResponse)) return;
+    this.#followWaiters();
+    if (!policies.queue.tryTakeSpareSlot(this.isDeferred)) return;
     if (policies.hedge?.tryTake()) {
       this.#options.onHedge?.(subgraph);
       this.#request.span?.onHedge();

@@ -8,7 +8,10 @@ import {
   type CallPolicySettings,
   createCallPolicies,
 } from '../../../../gateway/subgraphs/policies/callPolicies.ts';
+import { callRankOf, RaisablePriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
+import type { CallUrgency } from '../../../../gateway/subgraphs/policies/callUrgency.ts';
 import { InFlightCalls } from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
+import type { RetrySettings } from '../../../../gateway/subgraphs/policies/retryPolicy.ts';
 import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
 import { ManualClock } from '../../../harness/manualClock.ts';
 import { startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
@@ -81,18 +84,42 @@ function policiesFor(max: number, { now }: ManualClock, settings: CallPolicySett
   });
 }
 
+const breaker = { failureRatio: 0.5, minCalls: 3, window: 1_000, openFor: 30, scope: 'subgraph' } as const;
+
+const retry: RetrySettings = {
+  attempts: 3,
+  minDelay: 5,
+  maxDelay: 20,
+  budgetRatio: 0.5,
+  on: ['connection', 'timeout', 503],
+};
+
 const allPolicies: CallPolicySettings = {
-  retry: {
-    attempts: 3,
-    minDelay: 5,
-    maxDelay: 20,
-    budgetRatio: 0.5,
-    on: ['connection', 'timeout', 503],
-  },
-  breaker: { failureRatio: 0.5, minCalls: 3, window: 1_000, openFor: 30, scope: 'subgraph' },
+  retry,
+  breaker,
   hedge: { after: 10, budgetRatio: 0.5 },
   isAdaptive: true,
 };
+
+/** A query that may be shared and sent again. */
+function requestOf(key: string, deadline: number, policies: CallPolicies) {
+  return {
+    key: new TextKey('', key),
+    subgraph: 'reviews',
+    attemptTimeoutMs: 50,
+    deadline,
+    urgency: {
+      priority: 'primary',
+      requestPriority: 'normal',
+      rank: 0,
+      earliestDeadline: deadline,
+      isDeferred: false,
+    },
+    isIdempotent: true,
+    policies,
+    raisablePriorities: undefined,
+  } as const;
+}
 
 describe('in-flight calls', () => {
   test.each([
@@ -135,21 +162,10 @@ describe('in-flight calls', () => {
               cancel: () => {},
             };
             receivers.push(receiver);
+            const request = requestOf(key, receiver.deadline, policies);
             receiver.cancel = inFlightCalls.send({
-              key: new TextKey('', key),
-              subgraph: 'reviews',
-              attemptTimeoutMs: 50,
-              deadline: receiver.deadline,
-              urgency: {
-                priority: 'primary',
-                requestPriority: 'normal',
-                rank: one.rank,
-                earliestDeadline: receiver.deadline,
-                isDeferred: one.rank > 0,
-              },
-              isIdempotent: true,
-              policies,
-              raisablePriorities: undefined,
+              ...request,
+              urgency: { ...request.urgency, rank: one.rank, isDeferred: one.rank > 0 },
               receiver: {
                 onResponse: (response) => {
                   if (clock.now() > receiver.deadline) receiver.answers.push('too late');
@@ -229,20 +245,7 @@ describe('in-flight calls', () => {
     });
     const join = (): (() => void) =>
       inFlightCalls.send({
-        key: new TextKey('', 'a'),
-        subgraph: 'reviews',
-        attemptTimeoutMs: 50,
-        deadline: clock.now() + 40,
-        urgency: {
-          priority: 'primary',
-          requestPriority: 'normal',
-          rank: 0,
-          earliestDeadline: clock.now() + 40,
-          isDeferred: false,
-        },
-        isIdempotent: true,
-        policies: policiesFor(10, clock),
-        raisablePriorities: undefined,
+        ...requestOf('a', clock.now() + 40, policiesFor(10, clock)),
         receiver: { onResponse: () => {}, onError: () => {} },
         createCall: () => call,
       });
@@ -256,6 +259,80 @@ describe('in-flight calls', () => {
 
     expect(aborts).toEqual([0, 0, 1]);
   });
+
+  test('the time that the gateway takes to read a response is no time of the subgraph', () => {
+    const clock = new ManualClock();
+    const policies = policiesFor(1, clock, { breaker: { ...breaker, minCalls: 1 } });
+    const call = new OpenCall('a');
+    const outcomes: string[] = [];
+    const inFlightCalls = new InFlightCalls<OpenCall>({
+      now: clock.now,
+      setTimer: clock.setTimer,
+      onReceiverFault: () => {},
+      onCallEnd: (_, outcome, { latencyMs }) => outcomes.push(`${outcome} after ${latencyMs} ms`),
+    });
+    const results: string[] = [];
+    inFlightCalls.send({
+      ...requestOf('a', clock.now() + 200, policies),
+      createCall: () => call,
+      receiver: {
+        onResponse: () => results.push('response'),
+        onError: ({ code }) => results.push(code),
+      },
+    });
+    clock.advance(20);
+    // Large responses are read in slices, and extensions may wait.
+    call.take()?.onResponse({ read: () => () => {} });
+    clock.advance(179);
+    expect(results).toEqual([]);
+    clock.advance(1);
+    expect([results, outcomes]).toEqual([['DEADLINE_EXCEEDED'], ['DEADLINE_EXCEEDED after 20 ms']]);
+    expect(policies.circuits?.state).toBe('closed');
+  });
+
+  test.each(['joins', 'raises the priority of'])(
+    'a retry is as urgent as a request that %s the first attempt',
+    (how) => {
+      const clock = new ManualClock();
+      const limits = { total: 2, primary: 2, deferred: 1, queued: 10 };
+      const environment = { now: clock.now, wallClock: clock.now, random: () => 0.5, queueTimeMs: 60 };
+      const policies = createCallPolicies('reviews', limits, { retry }, environment);
+      const calls: OpenCall[] = [];
+      const inFlightCalls = new InFlightCalls<OpenCall>({
+        now: clock.now,
+        setTimer: clock.setTimer,
+        onReceiverFault: () => {},
+      });
+      const deferred = {
+        priority: 'normal',
+        rank: callRankOf('normal', 'normal'),
+        isDeferred: true,
+      } as const;
+      const send = (key: string, urgency: Partial<CallUrgency>, priority?: RaisablePriority): void => {
+        const request = requestOf(key, clock.now() + 1_000, policies);
+        inFlightCalls.send({
+          ...request,
+          urgency: { ...request.urgency, ...urgency },
+          raisablePriorities: priority && [priority],
+          receiver: { onResponse: () => {}, onError: () => {} },
+          createCall: () => {
+            const call = new OpenCall(key);
+            calls.push(call);
+            return call;
+          },
+        });
+      };
+      const priority = new RaisablePriority('normal');
+      send('a', deferred, priority);
+      if (how === 'joins') send('a', {});
+      else priority.raise('primary');
+      calls[0]?.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
+      // Takes the only slot for deferred calls.
+      send('b', deferred);
+      clock.advance(20);
+      expect(calls.map(({ key }) => key)).toEqual(['a', 'b', 'a']);
+    },
+  );
 
   test("clients with different forwarded headers never get each other's responses", async () => {
     await using subgraph = await startScriptedSubgraph();
