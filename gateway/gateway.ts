@@ -122,30 +122,54 @@ export interface GatewayDependencies {
 
 /** Creates a gateway in this process: the features, and the request path that they extend. `options` has the shape of the
  *  configuration file.
- *  @throws {ConfigError} with every problem in `options`, or with every problem of its extensions. */
+ *  @throws {ConfigError} with every problem in `options`, or with every problem of its extensions. Then nothing stays open. */
 export async function createGateway(
   options: GatewayOptions,
   dependencies: GatewayDependencies = {},
 ): Promise<Gateway> {
+  const opened = new Set<Feature>();
+  try {
+    return await assembleGateway(options, dependencies, opened);
+  } catch (error) {
+    for (const feature of [...opened].toReversed()) await feature.close?.(0);
+    throw error;
+  }
+}
+
+/** `opened` gets each feature as soon as it exists. */
+async function assembleGateway(
+  options: GatewayOptions,
+  dependencies: GatewayDependencies,
+  opened: Set<Feature>,
+): Promise<Gateway> {
   const config = parseConfig(withModulesOnly(options));
   const { logger, worker, timers = systemTimers } = dependencies;
   const log = logger ? protectLogger(logger) : await createConfiguredLogger(config.telemetry);
-  // First, because they may refuse the configuration, and nothing would be open then.
-  const trustedDocuments = await loadTrustedDocuments({ config, log, timers });
-  const loadedExtensions = await loadExtensions(options.extensions ?? [], log);
-  const workerCalls = worker && new WorkerCalls(worker);
-  const telemetry = await createTelemetry({ ...dependencies, config, log, timers, workerCalls });
-  const { metrics, tracing } = telemetry;
-  const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
-  const openStreams = new StreamLimiter(config.subscriptions);
-  const preparer = createPreparer(config, metrics);
 
+  const open = <Opened extends Feature | undefined>(feature: Opened): Opened => {
+    if (feature !== undefined) opened.add(feature);
+    return feature;
+  };
   // Supergraphs, client and request path read the list later. It is complete before the first supergraph is loaded.
   const features: Feature[] = [];
   const add = <Added extends Feature | undefined>(feature: Added): Added => {
     if (feature !== undefined) features.push(feature);
-    return feature;
+    return open(feature);
   };
+  // These two may refuse the configuration, before anything connects.
+  const trustedDocuments = open(await loadTrustedDocuments({ config, log, timers }));
+  const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
+  const closeCertificates = open({ close: () => certificates.close() });
+  const workerCalls = worker && new WorkerCalls(worker);
+  const telemetry = await createTelemetry({ ...dependencies, config, log, timers, workerCalls });
+  const { metrics, tracing } = telemetry;
+  // First, and so the last ones to be closed: they export the spans and counts of all others.
+  add(tracing);
+  add(telemetry.metricsExport);
+  add(telemetry.routes);
+  add(closeCertificates);
+  const openStreams = new StreamLimiter(config.subscriptions);
+  const preparer = createPreparer(config, metrics);
   const supergraphs = createSupergraphs({ ...dependencies, config, log, features, preparer });
   const context = await createFeatureContext({
     ...dependencies,
@@ -158,17 +182,15 @@ export async function createGateway(
     openStreams,
     tracing: tracing?.tracing,
   });
-  // First, and so the last ones to be closed: they export the spans and counts of all others.
-  add(tracing);
-  add(telemetry.metricsExport);
-  add(telemetry.routes);
-  add({ close: () => certificates.close() });
+  open(context.authentication);
+  const loadedExtensions = await loadExtensions(options.extensions ?? [], log);
+  const extensions = open(createExtensionFeature(loadedExtensions, context));
   const subscriptions = add(new SubscriptionFeature(context));
   const enrichment = add(new EnrichmentFeature(context, workerCalls));
   // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
   add(new CacheFeature(context));
   const contracts = add(new ContractGuardFeature(context));
-  const extensions = add(createExtensionFeature(loadedExtensions, context));
+  add(extensions);
   const client = createSubgraphClient({ ...context, features, hooks: extensions?.callHooks });
   add(
     new InsightsFeature(context, {

@@ -8,7 +8,7 @@ import type { Extension, ExtensionModule } from './extension.ts';
 import { extensionMembers } from './extensionHooks.ts';
 
 /** Creates the extensions of a list.
- *  @throws {ConfigError} with every problem. */
+ *  @throws {ConfigError} with every problem. Then the extensions that it has created are closed. */
 export async function loadExtensions(
   entries: readonly (Extension | ExtensionModule)[],
   log: Logger,
@@ -34,8 +34,18 @@ export async function loadExtensions(
     } else if (found.length === 0) extensions.set(extension.name, { extension, path });
     problems.push(...found);
   }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return Array.from(extensions.values(), ({ extension }) => extension);
+  const loaded = Array.from(extensions.values(), ({ extension }) => extension);
+  if (problems.length === 0) return loaded;
+  for (const extension of loaded.toReversed()) await close(extension, log);
+  throw new ConfigError(problems);
+}
+
+async function close(extension: Extension, log: Logger): Promise<void> {
+  try {
+    await extension.close?.();
+  } catch (err) {
+    log.error({ err, extension: extension.name }, 'An extension could not be closed');
+  }
 }
 
 /** Whether an entry names a module, as all entries of a configuration file do. */

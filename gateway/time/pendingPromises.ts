@@ -5,7 +5,11 @@ export class PendingPromises {
   /** Holds the promise until it settles. */
   add(promise: Promise<void>): void {
     this.#promises.add(promise);
-    void promise.finally(() => this.#promises.delete(promise));
+    const remove = (): void => {
+      this.#promises.delete(promise);
+    };
+    // Not `finally`, whose promise would reject too, unhandled.
+    promise.then(remove, remove);
   }
 
   /** Resolves when the promises that are held now have resolved. Rejects like the first of them that rejects. */

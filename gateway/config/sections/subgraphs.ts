@@ -17,7 +17,7 @@ export const retryDefaults = {
 } as const;
 
 const attempt = duration({ min: 1 }).describe(
-  'Maximum time of one HTTP attempt, including connecting and reading; then SUBGRAPH_TIMEOUT.',
+  'Maximum time of one HTTP attempt, from connecting to the end of the response; then SUBGRAPH_TIMEOUT.',
 );
 const deadline = duration({ min: 1 }).describe(
   'Maximum time from the start of a client request that it waits for this subgraph. The value of `all` is the deadline of the whole request, including deferred parts. The subgraph receives the remaining time in the header `tributary-deadline-ms`.',

@@ -183,4 +183,25 @@ describe('an extension', () => {
       'extensions[0].module is ""',
     );
   });
+
+  test('that was created is closed when another one is refused', async () => {
+    const closed: string[] = [];
+    const entries = ['a', 'b', 'a'].map((name) => ({ name, close: () => void closed.push(name) }));
+    await expect(loadExtensions(entries, log)).rejects.toThrow('has the name "a" of extensions[0]');
+    expect(closed).toEqual(['b', 'a']);
+  });
+
+  test('is closed when the gateway cannot be created', async () => {
+    const closed: string[] = [];
+    const creating = createGateway(
+      {
+        supergraph: { file: 'none.graphql' },
+        telemetry: { logLevel: 'silent' },
+        extensions: [{ name: 'a', close: () => void closed.push('a') }],
+      },
+      { plugins: [null as never] },
+    );
+    await expect(creating).rejects.toThrow('plugin');
+    expect(closed).toEqual(['a']);
+  });
 });
