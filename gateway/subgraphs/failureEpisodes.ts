@@ -19,6 +19,16 @@ interface Episode {
 export const recoveryMs = 10_000;
 export const reminderMs = 60_000;
 
+/** Outcomes of calls for which their subgraph may be the reason, unlike a failed extension or a forbidden header. */
+const failureOutcomes: ReadonlySet<string> = new Set([
+  'http_error',
+  'timeout',
+  'unreachable',
+  'invalid_response',
+  'error',
+  'deadline_exceeded',
+]);
+
 /** Logs when a subgraph begins to fail, once a minute while it fails, and when it has recovered, instead of a line for
  *  each call. */
 export class FailureEpisodes {
@@ -36,7 +46,7 @@ export class FailureEpisodes {
   ): void {
     if (outcome === 'ok') {
       if (this.#episodes.size > 0) this.#onSuccess(subgraph);
-    } else if (outcome !== 'cancelled') this.#onFailure(subgraph, outcome, status, requestId);
+    } else if (failureOutcomes.has(outcome)) this.#onFailure(subgraph, outcome, status, requestId);
   }
 
   #onFailure(subgraph: string, reason: string, status: number | undefined, requestId: string): void {

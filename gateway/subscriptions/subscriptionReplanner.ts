@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import { type ErrorCode, GatewayError } from '../errors.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
@@ -30,8 +30,17 @@ interface SubscriptionReplannerOptions<Live extends Replannable> {
 
 const retryDelays = { minDelay: 100, maxDelay: 10_000 };
 
-/** Attempts to plan the subscriptions whose planning fails for another reason than overload. */
+/** Attempts to plan a subscription whose planning fails for another reason than overload. */
 const maxPlanningFailures = 5;
+
+/** Failures that say nothing about the operation: of the planner, which may have crashed for another one, and of hooks that
+ *  decide what a client may read. */
+const temporaryFailures: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'PLANNING_FAILED',
+  'EXTENSION_FAILED',
+  'DEADLINE_EXCEEDED',
+  'INTERNAL_SERVER_ERROR',
+]);
 
 /** Plans all running subscriptions for the latest supergraph, one after the other. A subscription whose planning fails
  *  temporarily continues with its old plan, and is planned again after a delay. */
@@ -40,8 +49,10 @@ export class SubscriptionReplanner<Live extends Replannable> {
   #latest: { readonly supergraph: Supergraph; readonly prepare: ReprepareOperation } | undefined;
   #currentRounds: Promise<void> | undefined;
   #isRoundRequested = false;
-  /** Retries since the latest supergraph arrived. */
-  #attempt = 0;
+  /** Rounds that were repeated since the latest supergraph arrived. */
+  #retryCount = 0;
+  /** Of planning for the latest supergraph. */
+  #failureCounts = new WeakMap<Live, number>();
   #cancelTimer: CancelTimer | undefined;
 
   constructor(options: SubscriptionReplannerOptions<Live>) {
@@ -51,7 +62,8 @@ export class SubscriptionReplanner<Live extends Replannable> {
   /** Resolves when every subscription was visited, with this supergraph or a later one. */
   replanAll(supergraph: Supergraph, prepare: ReprepareOperation): Promise<void> {
     this.#latest = { supergraph, prepare };
-    this.#attempt = 0;
+    this.#retryCount = 0;
+    this.#failureCounts = new WeakMap();
     return this.#requestRound();
   }
 
@@ -74,11 +86,14 @@ export class SubscriptionReplanner<Live extends Replannable> {
   }
 
   async #runRounds(): Promise<void> {
-    while (this.#isRoundRequested) {
-      this.#isRoundRequested = false;
-      await this.#runRound();
+    try {
+      while (this.#isRoundRequested) {
+        this.#isRoundRequested = false;
+        await this.#runRound();
+      }
+    } finally {
+      this.#currentRounds = undefined;
     }
-    this.#currentRounds = undefined;
   }
 
   async #runRound(): Promise<void> {
@@ -89,7 +104,7 @@ export class SubscriptionReplanner<Live extends Replannable> {
     for (const live of listActive()) {
       const { subscription } = live;
       if (subscription.operation.supergraph === latest.supergraph) continue;
-      const next = await this.#prepare(latest.prepare, subscription);
+      const next = await this.#prepare(latest.prepare, live);
       // A newer supergraph arrived: the next round plans for that one.
       if (this.#latest !== latest) return;
       if (next === 'retry') needsRetry = true;
@@ -99,26 +114,29 @@ export class SubscriptionReplanner<Live extends Replannable> {
     if (needsRetry) this.#scheduleRetry();
   }
 
-  async #prepare(prepare: ReprepareOperation, { request, requestContext }: Replannable['subscription']) {
+  async #prepare(prepare: ReprepareOperation, live: Live) {
+    const { request, requestContext } = live.subscription;
     try {
       return await prepare(request, requestContext);
     } catch (error) {
-      return isTransientPlanningFailure(error, this.#attempt) ? 'retry' : undefined;
+      return this.#isWorthRetry(live, error) ? 'retry' : undefined;
     }
   }
 
+  #isWorthRetry(live: Live, error: unknown): boolean {
+    const code = error instanceof GatewayError ? error.code : 'INTERNAL_SERVER_ERROR';
+    if (code === 'OVERLOADED') return true;
+    if (!temporaryFailures.has(code)) return false;
+    const count = (this.#failureCounts.get(live) ?? 0) + 1;
+    this.#failureCounts.set(live, count);
+    return count < maxPlanningFailures;
+  }
+
   #scheduleRetry(): void {
-    this.#attempt += 1;
+    this.#retryCount += 1;
     this.#cancelTimer = this.#options.timers.after(
-      backoffDelayMs(this.#attempt, retryDelays),
+      backoffDelayMs(this.#retryCount, retryDelays),
       () => void this.#requestRound(),
     );
   }
-}
-
-/** An overloaded planner says nothing about the operation. A planner that crashed may have crashed for another one. */
-function isTransientPlanningFailure(error: unknown, attempt: number): boolean {
-  const code = error instanceof GatewayError ? error.code : undefined;
-  if (code === 'OVERLOADED') return true;
-  return (code === undefined || code === 'PLANNING_FAILED') && attempt + 1 < maxPlanningFailures;
 }

@@ -87,3 +87,10 @@ test('an episode that lasts is logged once a minute, with all failures so far', 
     })),
   );
 });
+
+test('what is no failure of the subgraph begins nothing: disconnected clients, faults of the gateway and of its extensions', () => {
+  const { lines, call } = observe();
+  for (const outcome of ['cancelled', 'bad_request', 'extension_failed', 'overloaded', 'shutting_down'])
+    call(outcome);
+  expect(lines).toEqual([]);
+});
