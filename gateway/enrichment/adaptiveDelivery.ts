@@ -97,12 +97,18 @@ export class AdaptiveDelivery {
     return {
       coordinate: rule.coordinate,
       budgetMs,
-      deliveryMode: this.#options.mode === 'adaptive' ? this.#deliveryModeOf(field, budgetMs) : 'budgeted',
+      deliveryMode: this.#options.mode === 'adaptive' ? this.#previewMode(field, budgetMs) : 'budgeted',
       samples: sketch.count,
       shareWithinBudget,
       p50Ms: finiteOrNull(sketch.quantile(0.5)),
       p95Ms: finiteOrNull(sketch.quantile(0.95)),
     };
+  }
+
+  /** Changes nothing: when metrics are read must not decide how fields are delivered. */
+  #previewMode({ sketch, selectors }: TrackedField, budgetMs: number): DeliveryMode {
+    const selector = selectors.peek(budgetMs) ?? new DeliveryModeSelector(this.#options, budgetMs);
+    return selector.preview(sketch, this.#options.now());
   }
 
   #deliveryModeOf({ sketch, selectors }: TrackedField, budgetMs: number): DeliveryMode {

@@ -38,8 +38,15 @@ export class DeliveryModeSelector {
   }
 
   select(sketch: LatencySketch, nowMs: number): DeliveryMode {
-    this.#transitionTo(this.#evaluate(sketch, nowMs), nowMs);
+    this.#transitionTo(this.preview(sketch, nowMs), nowMs);
     return this.#deliveryMode;
+  }
+
+  /** What `select` would return, without a change of the mode. */
+  preview(sketch: LatencySketch, nowMs: number): DeliveryMode {
+    if (!this.#hasEnoughSamples(sketch.count)) return 'budgeted';
+    if (this.#qualifiesForInline(sketch) && this.#mayEnter('inline', nowMs)) return 'inline';
+    return this.#qualifiesForDeferred(sketch) && this.#mayEnter('deferred', nowMs) ? 'deferred' : 'budgeted';
   }
 
   /** The field was ready within the budget. */
@@ -59,12 +66,6 @@ export class DeliveryModeSelector {
     if (this.#deliveryMode !== 'budgeted') this.#leftAt[this.#deliveryMode] = nowMs;
     this.#deliveryMode = next;
     this.#overdueScore = 0;
-  }
-
-  #evaluate(sketch: LatencySketch, nowMs: number): DeliveryMode {
-    if (!this.#hasEnoughSamples(sketch.count)) return 'budgeted';
-    if (this.#qualifiesForInline(sketch) && this.#mayEnter('inline', nowMs)) return 'inline';
-    return this.#qualifiesForDeferred(sketch) && this.#mayEnter('deferred', nowMs) ? 'deferred' : 'budgeted';
   }
 
   /** Half of the samples are enough to stay in a mode: that is what remains when the sketch drops half of its window. */

@@ -72,7 +72,7 @@ export class EnrichmentFeature implements Feature {
       tracing,
       openStream,
       clientAddressOf: createClientAddressReader(config.listen.trustedProxies),
-      // With Redis another process continues to serve a token; without it, clients stay until the jobs have ended.
+      // With Redis another process continues to serve a token; without it, clients stay while an attempt of a job is running.
       drainSignal: isRedisConfigured(config.redis) ? draining : this.#drained.signal,
       cors,
       compression: new CompressionPolicy(config.listen.compression, cors, config.listen.tls.ca !== ''),

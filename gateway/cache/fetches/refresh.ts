@@ -65,6 +65,7 @@ class Refresh {
   readonly #cache: FetchCache;
   readonly #itemizedCall: ItemizedCall;
   readonly #indexes: readonly number[];
+  #finishedCount = 0;
 
   constructor(cache: FetchCache, call: ItemizedCall, indexes: readonly number[]) {
     this.#cache = cache;
@@ -141,7 +142,8 @@ class Refresh {
   }
 
   #fail(result?: Extract<FetchResult, { kind: 'failed' }>): void {
-    for (const index of this.#indexes) {
+    // A fault may come after some items: their keys may belong to flights of other requests now.
+    for (const index of this.#indexes.slice(this.#finishedCount)) {
       this.#finish(
         itemAt(this.#itemizedCall, index),
         'failed',
@@ -155,6 +157,7 @@ class Refresh {
     outcome: Exclude<RefreshOutcome, 'claimed elsewhere'>,
     fetchOutcome: FetchOutcome,
   ): void {
+    this.#finishedCount += 1;
     const { store, refreshBackoff, singleFlight, options } = this.#cache;
     const backoffMs = outcome === 'stored' ? 0 : options.refreshBackoffMs;
     if (backoffMs > 0) refreshBackoff.backOff(item.key, backoffMs);

@@ -53,6 +53,16 @@ export function jobViewOf(
   };
 }
 
-export function newestFirst(views: readonly JobView[]): readonly JobView[] {
-  return views.toSorted((a, b) => a.ageMs - b.ageMs);
+/** The newest jobs first, at most `limit` in each state. */
+export function newestOfEachState(
+  views: readonly JobView[],
+  { limit }: Pick<JobQuery, 'limit'>,
+): readonly JobView[] {
+  const counts = { waiting: 0, failed: 0 };
+  return views
+    .toSorted((a, b) => a.ageMs - b.ageMs)
+    .filter(({ state }) => {
+      counts[state] += 1;
+      return counts[state] <= limit;
+    });
 }

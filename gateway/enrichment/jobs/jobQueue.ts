@@ -141,7 +141,7 @@ export class JobQueue {
     );
   }
 
-  /** The newest runs first. */
+  /** The newest runs first. For `waiting`, `limit` runs each of those that are delayed, due and under way. */
   async list(state: 'waiting' | 'failed', limit: number): Promise<readonly QueuedJobRun[]> {
     if (state === 'failed') await this.evictExpired();
     const states = state === 'failed' ? (['failed'] as const) : (['delayed', 'waiting', 'active'] as const);

@@ -1,7 +1,7 @@
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { EnrichmentJob, FieldResult } from '../enrichmentJob.ts';
 import { DeadLetterSet } from './deadLetterSet.ts';
-import { type JobQuery, type JobView, jobViewOf, newestFirst, type RetryResult } from './jobAdmin.ts';
+import { type JobQuery, type JobView, jobViewOf, newestOfEachState, type RetryResult } from './jobAdmin.ts';
 import type { JobObserver } from './jobObserver.ts';
 import { type JobPolicy, logGracePeriodMs } from './jobPolicy.ts';
 import type { JobRun, JobRunEnd, JobRunFailure } from './jobRun.ts';
@@ -141,10 +141,11 @@ export class MemoryJobStore implements JobStore {
     const now = this.#options.now();
     const failed = state === 'waiting' ? [] : this.#deadLetters.all();
     const waiting = state === 'failed' ? [] : [...this.#runs.values()].filter((run) => this.#isActive(run));
-    return newestFirst([
+    const views = [
       ...failed.slice(-limit).map((deadLetter) => jobViewOf('failed', deadLetter, deadLetter, now)),
       ...waiting.slice(-limit).map((run) => jobViewOf('waiting', run, run.failure, now)),
-    ]);
+    ];
+    return newestOfEachState(views, { limit });
   }
 
   async retry(id: string): Promise<RetryResult> {

@@ -5,7 +5,7 @@ import {
   type JobQuery,
   type JobView,
   jobViewOf,
-  newestFirst,
+  newestOfEachState,
   type RetryResult,
 } from './jobAdmin.ts';
 import { reopenRun } from './jobScripts.ts';
@@ -28,7 +28,7 @@ export class RedisJobAdmin implements JobAdmin {
     return rejectAsOverloaded(async () => {
       const waiting = state === 'failed' ? [] : await this.#listWaiting(limit);
       const failed = state === 'waiting' ? [] : await this.#listFailed(limit);
-      return newestFirst([...waiting, ...failed]);
+      return newestOfEachState([...waiting, ...failed], { limit });
     });
   }
 

@@ -5,7 +5,7 @@ import { RedisSubscriber } from '../../redis/redisSubscriber.ts';
 import { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import type { FieldResult } from '../enrichmentJob.ts';
-import { type JobQuery, type JobView, newestFirst, type RetryResult } from './jobAdmin.ts';
+import { type JobQuery, type JobView, newestOfEachState, type RetryResult } from './jobAdmin.ts';
 import { JobEnqueuer } from './jobEnqueuer.ts';
 import { JobKeys } from './jobKeys.ts';
 import { logGracePeriodMs } from './jobPolicy.ts';
@@ -227,7 +227,7 @@ export class RedisJobStore implements JobStore {
   async list(query: JobQuery): Promise<readonly JobView[]> {
     const local = await this.#memory.list(query);
     const localOnly = local.filter(({ id }) => !this.#replicated.has(id));
-    return newestFirst([...localOnly, ...(await this.#admin.list(query))]);
+    return newestOfEachState([...localOnly, ...(await this.#admin.list(query))], query);
   }
 
   async retry(id: string): Promise<RetryResult> {

@@ -1,5 +1,11 @@
 import type { OtherWorkers } from '../../telemetry/workerMetrics.ts';
-import { type JobAdmin, type JobQuery, type JobView, newestFirst, type RetryResult } from './jobAdmin.ts';
+import {
+  type JobAdmin,
+  type JobQuery,
+  type JobView,
+  newestOfEachState,
+  type RetryResult,
+} from './jobAdmin.ts';
 
 /** The jobs of all workers of a gateway without Redis, in which each worker has jobs of its own. */
 export class WorkerJobAdmin implements JobAdmin {
@@ -19,8 +25,7 @@ export class WorkerJobAdmin implements JobAdmin {
       this.#workers.callOthers(listCall, JSON.stringify(query)),
     ]);
     const others = Array.from(answers.values(), (answer) => JSON.parse(answer) as readonly JobView[]);
-    const byState = Object.values(Object.groupBy(newestFirst([own, ...others].flat()), ({ state }) => state));
-    return newestFirst(byState.flatMap((jobs) => jobs.slice(0, query.limit)));
+    return newestOfEachState([own, ...others].flat(), query);
   }
 
   async retry(id: string): Promise<RetryResult> {

@@ -73,6 +73,7 @@ export class CircuitBreaker {
     if (state.kind === 'half-open') {
       if (health === 'ignored') this.#change({ kind: 'half-open', probeSentAt: undefined });
       else if (health === 'success') this.#change({ kind: 'closed' });
+      // From when the probe was sent: one that hung has taken a part of the time already.
       else this.#open(state.probeSentAt ?? now);
       return;
     }

@@ -268,6 +268,18 @@ describe('AdaptiveDelivery.snapshot', () => {
     expect(JSON.parse(JSON.stringify(delivery.snapshot()))).toEqual(delivery.snapshot());
   });
 
+  test('shows the mode of the next request, and changes no mode', () => {
+    const { delivery, modeFor, record } = open();
+    expect(record(50, 5)).toContain('inline');
+    const recordWithoutRequest = (times: number, latencyMs: number): void => {
+      for (let done = 0; done < times; done += 1) delivery.recordLatency(rule, latencyMs);
+    };
+    recordWithoutRequest(5, 2_000);
+    expect(delivery.snapshot()).toMatchObject([{ deliveryMode: 'budgeted' }]);
+    recordWithoutRequest(1_000, 5);
+    expect(modeFor()).toBe('inline');
+  });
+
   test('uses the latest rule of a field, and omits fields without latencies in the window', () => {
     const { delivery, clock, record } = open();
     record(20, 80);
