@@ -1,4 +1,4 @@
-import { type DocumentNode, validate } from 'graphql';
+import type { DocumentNode } from 'graphql';
 import { errorTypeOf } from './admission/operationTrace.ts';
 import type { RequestContextFactory } from './admission/requestContextFactory.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
@@ -22,6 +22,7 @@ import { executeIntrospection } from './operation/introspection.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { EnrichmentPolicy, PreparationResult, Preparer } from './operation/preparer.ts';
+import { validateDocument } from './operation/validateDocument.ts';
 import { createFailedOutcome } from './response/createSingleResponse.ts';
 import { addCursorToOutcome, addCursorToPayload } from './response/cursorExtension.ts';
 import type { ExecutionOutcome, IncrementalOutcome, SingleOutcome } from './response/executionOutcome.ts';
@@ -202,7 +203,7 @@ export class Pipeline {
       responseSize,
       tracing: this.#options.tracing,
       prepare: async (request, context, supergraph, { isFused, overrides, grants }) => {
-        if (validate(supergraph.apiSchema, request.document).length > 0) return undefined;
+        if (validateDocument(supergraph.apiSchema, request.document).length > 0) return undefined;
         const policy = enrichment?.policyFor(supergraph, context.preferences);
         const prepared = await this.#prepareWith(
           request,
@@ -313,7 +314,7 @@ export class Pipeline {
     await this.#options.subscriptions?.replan(supergraph, async (request, context) => {
       const { document } = request;
       if (!areValid.has(document)) {
-        areValid.set(document, validate(supergraph.apiSchema, document).length === 0);
+        areValid.set(document, validateDocument(supergraph.apiSchema, document).length === 0);
       }
       if (areValid.get(document) !== true) return undefined;
       const prepared = await this.#prepare(request, context, supergraph);

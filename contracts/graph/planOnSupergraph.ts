@@ -1,10 +1,4 @@
-import {
-  type GraphQLError,
-  type GraphQLSchema,
-  type OperationDefinitionNode,
-  print,
-  validate,
-} from 'graphql';
+import { type GraphQLError, type GraphQLSchema, type OperationDefinitionNode, print } from 'graphql';
 import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import { GatewayError } from '../../gateway/errors.ts';
 import { InternalNames } from '../../gateway/operation/internalNames.ts';
@@ -21,6 +15,7 @@ import {
 import { listOverrideSets } from '../../gateway/operation/overrideDecision.ts';
 import { createPlannerInput, planOperation } from '../../gateway/operation/planOperation.ts';
 import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
+import { validateDocument } from '../../gateway/operation/validateDocument.ts';
 import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
@@ -114,7 +109,7 @@ export function findRequestProblems(
     return [{ kind: 'limit', message: describeExceededLimit(exceeded), location, coordinates: [] }];
   }
   const { operation: kind } = operationOf(document);
-  const errors = validate(schema, document);
+  const errors = validateDocument(schema, document);
   const coordinates = errorCoordinatesOf(errors, document, schema);
   const problems = errors.map(
     (error, index): OperationProblem => ({

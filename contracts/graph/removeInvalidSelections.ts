@@ -4,9 +4,9 @@ import {
   type GraphQLSchema,
   Kind,
   type SelectionSetNode,
-  validate,
   visit,
 } from 'graphql';
+import { validateDocument } from '../../gateway/operation/validateDocument.ts';
 
 /** A document without the selections, variables and fragments that make it invalid for a schema; `undefined` when
  *  nothing is left of it. */
@@ -17,7 +17,7 @@ export function removeInvalidSelections(
   let rest = document;
   // What uses a removed variable or fragment is invalid in the next pass. Each pass removes something.
   for (;;) {
-    const invalid = new Set(validate(schema, rest).flatMap(({ nodes = [] }) => nodes));
+    const invalid = new Set(validateDocument(schema, rest).flatMap(({ nodes = [] }) => nodes));
     if (invalid.size === 0) return rest;
     const smaller = removeAround(rest, invalid);
     if (smaller === undefined) return undefined;

@@ -1,8 +1,11 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ErrorCode } from '../errors.ts';
 
+/** With the code of Apollo Server for documents that are not valid. */
+type HttpErrorCode = ErrorCode | 'GRAPHQL_VALIDATION_FAILED';
+
 interface HttpErrorOptions {
-  readonly code?: ErrorCode;
+  readonly code?: HttpErrorCode;
   readonly headers?: Readonly<Record<string, string>>;
   /** Further `extensions` of the error that the client gets. */
   readonly extensions?: Readonly<Record<string, unknown>>;
@@ -16,7 +19,7 @@ export const retryHeaders = { 'retry-after': '1' } as const;
 export class HttpError extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly code: ErrorCode;
+  readonly code: HttpErrorCode;
   readonly #extensions: Readonly<Record<string, unknown>>;
 
   constructor(status: number, message: string, options: HttpErrorOptions = {}) {

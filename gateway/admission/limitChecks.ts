@@ -1,4 +1,4 @@
-import { parse } from 'graphql';
+import { type DocumentNode, parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import {
   type ExceededLimit,
@@ -6,6 +6,7 @@ import {
   findExceededTextLimit,
   type OperationLimits,
 } from '../operation/operationLimits.ts';
+import { findConditionalRootFields } from '../operation/validateDocument.ts';
 import { HttpError } from './httpError.ts';
 
 interface TextLimitCheckOptions {
@@ -15,8 +16,9 @@ interface TextLimitCheckOptions {
 }
 
 /** Creates the check of an operation's text that runs before Apollo Server parses it. The check throws an `HttpError` with
- *  `OPERATION_TOO_COMPLEX` for a text beyond the limits. A text with a syntax error passes: Apollo Server reports it. A text
- *  that passed before costs one look-up. */
+ *  `OPERATION_TOO_COMPLEX` for a text beyond the limits, and with `GRAPHQL_VALIDATION_FAILED` for one that Apollo Server's
+ *  validation cannot report. A text with a syntax error passes: Apollo Server reports it. A text that passed before costs one
+ *  look-up. */
 export function createTextLimitCheck(options: TextLimitCheckOptions): (text: string) => void {
   const { limits } = options;
   const accepted = new LRUCache<string, true>({
@@ -25,8 +27,8 @@ export function createTextLimitCheck(options: TextLimitCheckOptions): (text: str
   });
   return (text) => {
     if (accepted.get(text) === true) return;
-    const exceeded = findExceeded(text, limits);
-    if (exceeded !== undefined) throw tooComplex(exceeded);
+    const refusal = findRefusal(text, limits);
+    if (refusal !== undefined) throw refusal;
     accepted.set(text, true);
   };
 }
@@ -59,14 +61,19 @@ function isDeeperThan(depth: number, value: unknown): boolean {
   return false;
 }
 
-function findExceeded(text: string, limits: OperationLimits): ExceededLimit | undefined {
-  const exceeded = findExceededTextLimit(text, limits);
-  if (exceeded !== undefined) return exceeded;
+function findRefusal(text: string, limits: OperationLimits): HttpError | undefined {
+  const exceededByText = findExceededTextLimit(text, limits);
+  if (exceededByText !== undefined) return tooComplex(exceededByText);
+  let document: DocumentNode;
   try {
-    return findExceededLimit(parse(text, { noLocation: true }), limits);
+    document = parse(text, { noLocation: true });
   } catch {
     return undefined;
   }
+  const exceeded = findExceededLimit(document, limits);
+  if (exceeded !== undefined) return tooComplex(exceeded);
+  const [error] = findConditionalRootFields(document);
+  return error && new HttpError(400, error.message, { code: 'GRAPHQL_VALIDATION_FAILED' });
 }
 
 const descriptions: Readonly<Record<keyof OperationLimits, string>> = {

@@ -7,13 +7,13 @@ import {
   type OperationDefinitionNode,
   parse,
   Source,
-  validate,
 } from 'graphql';
 import {
   findExceededLimit,
   findExceededTextLimit,
   type OperationLimits,
 } from '../operation/operationLimits.ts';
+import { validateDocument } from '../operation/validateDocument.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
 interface ReadOperationOptions {
@@ -40,7 +40,7 @@ export function readOperation(options: ReadOperationOptions): ReadOperation {
   // Before validation, whose time is quadratic in the number of fields with one response name.
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) throw limitExceededError(file, exceeded);
-  const errors = validate(schema, document);
+  const errors = validateDocument(schema, document);
   if (errors.length > 0) throw invalidOperationError(file, errors);
   return { document, operation: chooseOperation(document, options) };
 }

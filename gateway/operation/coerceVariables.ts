@@ -104,19 +104,41 @@ const maxQuotedLength = 200;
 
 const noValues: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null));
 
-/** Names of the variables that `@skip`, `@include` or `@defer` use in their `if` argument, sorted. */
-export function conditionVariables(document: DocumentNode): readonly string[] {
+/** Names of the variables that `@skip`, `@include` or `@defer` use in their `if` argument, in an operation or in any fragment
+ *  of its document, sorted. */
+export function conditionVariables(
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): readonly string[] {
   const names = new Set<string>();
-  visit(document, {
-    [Kind.DIRECTIVE]: (directive) => {
-      const name = directive.name.value;
-      if (name !== 'skip' && name !== 'include' && name !== 'defer') return;
-      for (const argument of directive.arguments ?? []) {
-        if (argument.name.value === 'if' && argument.value.kind === Kind.VARIABLE) {
-          names.add(argument.value.name.value);
+  const definitions = document.definitions.filter(
+    (definition) => definition === operation || definition.kind === Kind.FRAGMENT_DEFINITION,
+  );
+  visit(
+    { ...document, definitions },
+    {
+      [Kind.DIRECTIVE]: (directive) => {
+        const name = directive.name.value;
+        if (name !== 'skip' && name !== 'include' && name !== 'defer') return;
+        for (const argument of directive.arguments ?? []) {
+          if (argument.name.value === 'if' && argument.value.kind === Kind.VARIABLE) {
+            names.add(argument.value.name.value);
+          }
         }
-      }
+      },
     },
-  });
+  );
   return [...names].sort();
+}
+
+/** A nullable variable with a default may be used as a condition, and then its value must not be null. */
+export function nullConditionError(
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  name: string,
+): GraphQLError {
+  const definition = variableDefinitions.find(({ variable }) => variable.name.value === name);
+  return new GraphQLError(
+    `Variable "$${name}" is null, and it is the condition of @skip, @include or @defer, which needs true or false. Send one of them, or leave the variable out.`,
+    { nodes: definition?.variable ?? null },
+  );
 }

@@ -263,7 +263,8 @@ function ifIncluded(directives: readonly DirectiveNode[], cost: Cost): Cost {
     } else if (condition.kind === Kind.VARIABLE) {
       const inner = result;
       const variable = condition.name.value;
-      result = (run) => (run.variables[variable] === wanted ? evaluate(inner, run) : 0);
+      // Any other value counts as included: an estimate must not be lower than what is executed.
+      result = (run) => (run.variables[variable] === !wanted ? 0 : evaluate(inner, run));
     }
   }
   return result;

@@ -1,4 +1,4 @@
-import { GraphQLError, getOperationAST, parse, validate } from 'graphql';
+import { GraphQLError, getOperationAST, parse } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import { printPlan } from '../planning/printPlan.ts';
@@ -7,6 +7,7 @@ import { InternalNames } from './internalNames.ts';
 import { normalizeOperation } from './normalizeOperation.ts';
 import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './operationLimits.ts';
 import { createPlannerInput, planOperation } from './planOperation.ts';
+import { validateDocument } from './validateDocument.ts';
 
 /** Prints the plan of an operation. Conditions on variables count as true for `@include` and `@defer` and as false for
  *  `@skip`. `overrides`: active labels of progressive `@override`s.
@@ -32,7 +33,7 @@ export async function explainOperation(
   // Before validation, whose time is quadratic in the number of fields with one response name.
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) throw tooComplex(exceeded);
-  const [problem] = validate(supergraph.apiSchema, document);
+  const [problem] = validateDocument(supergraph.apiSchema, document);
   if (problem !== undefined) throw problem;
   const operation = getOperationAST(document);
   if (operation == null) throw new GraphQLError('The document must contain exactly one operation.');

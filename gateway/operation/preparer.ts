@@ -17,7 +17,7 @@ import type { QueryPlan } from '../planning/queryPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { Access } from './authorization/access.ts';
 import { checkDenials } from './authorization/checkDenials.ts';
-import { coerceVariables, conditionVariables } from './coerceVariables.ts';
+import { coerceVariables, conditionVariables, nullConditionError } from './coerceVariables.ts';
 import { collectEnrichmentRules } from './collectEnrichmentRules.ts';
 import type { EnrichmentRule } from './enrichmentRule.ts';
 import { InternalNames } from './internalNames.ts';
@@ -138,8 +138,11 @@ export class Preparer {
     const enrichment = this.#enrichmentFor(template, request, supergraph);
     let key = request.acceptsIncremental ? 'd' : '';
     if (enrichment !== undefined) key += enrichment.isFused ? 'f' : 'e';
-    for (const name of template.conditionVariables)
-      key += variables[name] === true ? '1' : variables[name] === false ? '0' : '-';
+    for (const name of template.conditionVariables) {
+      const value = variables[name];
+      if (value === null) return { kind: 'refused', errors: [nullConditionError(template.operation, name)] };
+      key += value === true ? '1' : value === false ? '0' : '-';
+    }
     const overrides = template.overrideLabels.filter(request.isOverridden);
     if (overrides.length > 0) key += JSON.stringify(overrides);
     if (request.access !== undefined) key += `|${request.access.key}`;
@@ -199,7 +202,7 @@ export class Preparer {
       if (operation == null) throw new Error(`The document has no operation "${name}".`);
       template = {
         operation,
-        conditionVariables: conditionVariables(request.document),
+        conditionVariables: conditionVariables(request.document, operation),
         overrideLabels: relevantOverrides(supergraph, request.document, operation),
         rules: undefined,
         variants: new LRUCache({ max: maxVariantsPerDocument }),

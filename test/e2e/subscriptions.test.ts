@@ -50,6 +50,29 @@ function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
 const whole = 'subscription { reviewAdded { body product { name inStock } author { displayName } } }';
 
 describe('subscriptions', () => {
+  test('with a condition at their root field are refused, and so is another operation of the document', async () => {
+    await using gateway = await start();
+    const subscription = 'subscription B($on: Boolean!) { reviewAdded @include(if: $on) { body } }';
+    for (const [query, accept] of [
+      [subscription, 'text/event-stream'],
+      [`query A { topProducts { name } } ${subscription}`, 'application/json'],
+    ] as const) {
+      const response = await fetch(gateway.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept },
+        body: JSON.stringify({
+          query,
+          operationName: accept === 'text/event-stream' ? 'B' : 'A',
+          variables: { on: true },
+        }),
+      });
+      expect(response.status).toBe(accept === 'text/event-stream' ? 200 : 400);
+      expect(await response.text()).toContain(
+        '"message":"@include is not allowed on the root field of a subscription, because a subscription always has exactly one.","extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}',
+      );
+    }
+  });
+
   test('completes the events of one subgraph with the fields of four subgraphs', async () => {
     await using gateway = await start();
     const client = subscribe(gateway, whole);

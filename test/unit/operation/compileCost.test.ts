@@ -138,6 +138,14 @@ describe('the estimated cost of an operation', () => {
     expect(costOf(text, { a: false })).toBe(0);
   });
 
+  test.each([null, undefined, 'false', 0])(
+    'counts what is skipped or included by %j, which is no condition',
+    (a) => {
+      expect(costOf('query($a: Boolean = true) { product @skip(if: $a) { id } }', { a })).toBe(1);
+      expect(costOf('query($a: Boolean = false) { product @include(if: $a) { id } }', { a })).toBe(1);
+    },
+  );
+
   test('is a finite whole number, however large the sizes are', () => {
     const size = 2 ** 31 - 1;
     const open = `related @include(if: $yes) { `;

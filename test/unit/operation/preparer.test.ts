@@ -53,6 +53,32 @@ async function prepare(
 const on = () => true;
 const off = () => false;
 
+test('a condition that is null is refused, also for a known operation', async () => {
+  const { supergraph } = await load('beta');
+  const preparer = createPreparer();
+  const document = parse(`
+    query A($on: Boolean = true) { item { name ...Price } }
+    fragment Price on Item { price @include(if: $on) }
+  `);
+  const prepareWith = (operationName: string, variables: Record<string, unknown>) =>
+    preparer.prepare(
+      { document, operationName, variables, acceptsIncremental: false, isOverridden: off },
+      supergraph,
+    );
+  expect(await prepareWith('A', {})).toMatchObject({ kind: 'prepared' });
+  expect(await prepareWith('A', { on: null })).toMatchObject({
+    kind: 'refused',
+    errors: [
+      {
+        message:
+          'Variable "$on" is null, and it is the condition of @skip, @include or @defer, which needs true or false. Send one of them, or leave the variable out.',
+        locations: [{ line: 2, column: 13 }],
+      },
+    ],
+  });
+  expect(await prepareWith('A', { on: false })).toMatchObject({ kind: 'prepared' });
+});
+
 test('an operation is planned once for each combination of the override labels that it depends on', async () => {
   const { supergraph, planRequests } = await load('percent(5)');
   const preparer = createPreparer();
