@@ -11,7 +11,7 @@ import type {
   PayloadFormat,
   PendingFragment,
 } from './incrementalFormats.ts';
-import { createResponseExtensions } from './responseExtensions.ts';
+import { createResponseExtensions, type ResponseExtensions, repeatEarlier } from './responseExtensions.ts';
 import type { DeferredInstance } from './shapeData.ts';
 import type { StaleExtension } from './staleExtension.ts';
 
@@ -54,6 +54,8 @@ export class IncrementalPublisher {
   readonly #spans: Map<number, TraceSpan> | undefined;
   #nextId = 0;
   #hasErrors = false;
+  /** Of the payloads so far; `undefined` as long as none has reported anything. */
+  #extensions: ResponseExtensions | undefined;
 
   constructor(options: IncrementalPublisherOptions) {
     this.#options = options;
@@ -80,6 +82,7 @@ export class IncrementalPublisher {
   ): SlicedTask<string> {
     const pending = this.#addPending(deferred);
     this.#hasErrors ||= primary.errors.length > 0;
+    this.#extensions = primary.extensions;
     return this.#options.format.formatFirst({ ...primary, pending, hasNext: this.hasNext });
   }
 
@@ -122,12 +125,21 @@ export class IncrementalPublisher {
     const payload = yield* this.#options.format.formatNext({
       delivered,
       pending,
-      extensions: createResponseExtensions(stale, undefined, undefined, this.#options.timesOf?.(fragment)),
+      extensions: this.#repeatEarlier(
+        createResponseExtensions(stale, undefined, undefined, this.#options.timesOf?.(fragment)),
+      ),
       hasNext: this.hasNext,
     });
     this.#spans?.get(group)?.end();
     this.#spans?.delete(group);
     return payload;
+  }
+
+  #repeatEarlier(extensions: ResponseExtensions | undefined): ResponseExtensions | undefined {
+    if (extensions === undefined) return undefined;
+    this.#extensions =
+      this.#extensions === undefined ? extensions : repeatEarlier(this.#extensions, extensions);
+    return this.#extensions;
   }
 
   /** The response has ended, perhaps without its last payloads. */

@@ -1,7 +1,7 @@
 import type { PayloadTimes } from '../execution/executionObserver.ts';
 import type { EnrichmentExtension } from './enrichmentExtension.ts';
 import type { SingleOutcome } from './executionOutcome.ts';
-import type { StaleExtension } from './staleExtension.ts';
+import { mergeStale, type StaleExtension } from './staleExtension.ts';
 
 /** `extensions` of a response, or of a payload. */
 export interface ResponseExtensions {
@@ -35,6 +35,15 @@ export function createResponseExtensions(
       ...times,
     },
   };
+}
+
+/** What a payload reports together with what earlier payloads have reported. Clients such as Apollo Client and urql replace
+ *  `extensions.tributary` when a payload has it: without the repetition, they would lose the token of pending enrichments. */
+export function repeatEarlier(
+  { tributary: earlier }: ResponseExtensions,
+  { tributary: later }: ResponseExtensions,
+): ResponseExtensions {
+  return { tributary: { ...earlier, ...later, ...mergeStale(earlier, later) } };
 }
 
 /** Adds extensions to those that a response has already. */

@@ -130,6 +130,17 @@ function extensionOf(entries: readonly StaleEntry[]): StaleExtension | undefined
   return { stale: entries.slice(0, maxListedEntries), staleOmitted: omitted };
 }
 
+/** The stale values of several payloads. */
+export function mergeStale(
+  earlier: Partial<StaleExtension>,
+  later: Partial<StaleExtension>,
+): StaleExtension | undefined {
+  const merged = extensionOf([...(earlier.stale ?? []), ...(later.stale ?? [])]);
+  if (merged === undefined) return undefined;
+  const omitted = (earlier.staleOmitted ?? 0) + (later.staleOmitted ?? 0) + (merged.staleOmitted ?? 0);
+  return { stale: merged.stale, ...(omitted > 0 ? { staleOmitted: omitted } : {}) };
+}
+
 /** Returns `undefined` for a path that leads nowhere. */
 function valueAt(root: unknown, path: ResponsePath): unknown {
   let value = root;

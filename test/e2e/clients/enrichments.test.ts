@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals';
 import { Client, fetchExchange } from '@urql/core';
 import { enrichmentLink } from '../../../docs/examples/enrichments/apollo.ts';
 import { showWithUpdates } from '../../../docs/examples/enrichments/urql.ts';
+import type { GatewayOptions } from '../../../gateway/gateway.ts';
 import { startEnrichedShop } from '../../harness/enrichedShop.ts';
 import { ResultLog } from './resultLog.ts';
 
@@ -14,8 +15,8 @@ const last = [
   { id: '2', advice: { text: 'about 2' }, related: [{ name: 'Pan' }] },
 ];
 
-async function startHeldShop() {
-  const shop = await startEnrichedShop();
+async function startHeldShop(config: Partial<GatewayOptions> = {}) {
+  const shop = await startEnrichedShop({ config });
   const gates = ['Product.advice', 'Product.related'].map((field) => shop.advice.hold(field));
   return {
     shop,
@@ -69,6 +70,31 @@ test('urql with the documented function shows the first response and each enrich
   expect(await log.first(1)).toEqual([{ products: first }]);
   release();
   expect((await log.all()).at(-1)).toEqual({ products: last });
+  stop();
+});
+
+test('urql gets the updates of a response whose later payloads report something, too', async () => {
+  // Every payload has its critical path in `extensions.tributary`.
+  const { shop, release } = await startHeldShop({ security: { exposeSubgraphs: true } });
+  await using _ = shop;
+  const client = new Client({
+    url: shop.gateway.url,
+    exchanges: [fetchExchange],
+    preferGetMethod: false,
+    fetchSubscriptions: true,
+  });
+  const log = new ResultLog<unknown>();
+  const deferring = '{ top { id advice { text } ... @defer { similar { name } } } }';
+  const stop = showWithUpdates(client, deferring, {}, (data) => {
+    log.push(data);
+    const { top } = data as { top: { advice: unknown; similar?: unknown } };
+    if (top.advice !== null && top.similar !== undefined) log.end();
+  });
+  await log.first(2);
+  release();
+  expect((await log.all()).at(-1)).toEqual({
+    top: { id: '1', advice: { text: 'about 1' }, similar: [{ name: 'Pot' }] },
+  });
   stop();
 });
 

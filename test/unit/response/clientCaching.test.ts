@@ -197,14 +197,14 @@ describe('a response from several fetches', () => {
   const deferring = '{ product { name ... @defer { stock } } }';
 
   test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
-    'each payload tells what is stale in it: %s',
+    'each payload with stale values repeats those of earlier payloads, which clients replace: %s',
     async (format) => {
       const { payloads, merged } = await twoSubgraphs(notes).executeIncrementally(deferring, {}, format);
       expect(merged).toMatchObject({ data: { product: { name: 'n', stock: 3 } } });
       expect(payloads).toHaveLength(2);
       expect(payloads).toMatchObject([
         { extensions: { tributary: { stale: [ofProduct] } }, hasNext: true },
-        { extensions: { tributary: { stale: [ofStock] } }, hasNext: false },
+        { extensions: { tributary: { stale: [ofProduct, ofStock] } }, hasNext: false },
       ]);
     },
   );
