@@ -1,4 +1,4 @@
-import type { GraphQLSchema } from 'graphql';
+import { type GraphQLSchema, isNonNullType, Kind } from 'graphql';
 import type {
   ConditionNode,
   DeferNode,
@@ -7,7 +7,7 @@ import type {
   QueryPlan,
   SubscriptionNode,
 } from '../planning/queryPlan.ts';
-import type { FetchShapeRegistry } from './fetchShape.ts';
+import type { FetchShape, FetchShapeRegistry } from './fetchShape.ts';
 import { createTargetCollector, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
 import { omitTypenames, type ReducedFetch } from './omitTypenames.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
@@ -30,7 +30,7 @@ export interface CompileProgramOptions {
 /** Compiles a plan by its own structure: the later nodes of a sequence wait for the earlier ones, a deferred block for
  *  the fetches that it depends on. */
 export function compileProgram(options: CompileProgramOptions): Program {
-  const { plan, shapes, conditions, schema } = options;
+  const { plan, schema } = options;
   const located: (Pick<FetchStep, 'path' | 'dependsOn' | 'group'> & { readonly fetch: FetchNode })[] = [];
   const stepsOfGroup = Array.from({ length: options.groupCount }, (): number[] => []);
   const stepsById = new Map<string, number[]>();
@@ -47,7 +47,7 @@ export function compileProgram(options: CompileProgramOptions): Program {
   const steps = located.map(
     ({ path, dependsOn, group }, index): FetchStep => ({
       index,
-      ...compileFetchNode(reduced[index] as ReducedFetch, shapes, conditions),
+      ...compileFetchNode(reduced[index] as ReducedFetch, options),
       path,
       collectTargets: createTargetCollector(path),
       dependsOn,
@@ -119,9 +119,8 @@ export function compileProgram(options: CompileProgramOptions): Program {
 /** Compiles the parts of a step that depend on the fetch node alone. */
 function compileFetchNode(
   { fetch, objectType }: ReducedFetch,
-  shapes: FetchShapeRegistry,
-  conditions: TypeConditions,
-): Pick<FetchStep, 'shape' | 'requires' | 'representationReader' | 'contextReader'> {
+  { shapes, conditions, schema }: CompileProgramOptions,
+): Pick<FetchStep, 'shape' | 'requires' | 'representationReader' | 'contextReader' | 'nonNullMutations'> {
   const shape = shapes.intern(fetch);
   return {
     shape,
@@ -133,7 +132,21 @@ function compileFetchNode(
       fetch.contextRewrites === undefined || fetch.contextRewrites.length === 0
         ? undefined
         : new ContextReader(fetch.contextRewrites),
+    nonNullMutations: shape.kind === 'mutation' ? nonNullMutationsOf(shape, schema) : [],
   };
+}
+
+function nonNullMutationsOf(
+  { selection: { selections }, outputRewrites }: FetchShape,
+  schema: GraphQLSchema,
+): readonly string[] {
+  // The response tree has other names.
+  if (outputRewrites.length > 0) return [];
+  const fields = schema.getMutationType()?.getFields() ?? {};
+  return selections.flatMap((selection) => {
+    if (selection.kind !== Kind.FIELD || !isNonNullType(fields[selection.name.value]?.type)) return [];
+    return [(selection.alias ?? selection.name).value];
+  });
 }
 
 /** The event is the result of the first step; all other steps wait for it. */

@@ -112,8 +112,14 @@ export class StepRunner {
       this.#end(step);
       return;
     }
-    // Entities that were read before a mutation may have changed with it.
-    if (step.shape.kind === 'mutation') this.#entities = new EntityTable();
+    if (step.shape.kind === 'mutation') {
+      if (this.#hasFailedMutationBefore(step)) {
+        this.#end(step);
+        return;
+      }
+      // Entities that were read before a mutation may have changed with it.
+      this.#entities = new EntityTable();
+    }
     const { priority, budget } = this.#urgencyOf(step);
     const settlement = new Settlement();
     const call: FetchCall = {
@@ -133,6 +139,15 @@ export class StepRunner {
     };
     scheduler.load(call, (fault) => settlement.settle(fault));
     this.#endWhen(step, [settlement]);
+  }
+
+  /** Whether an earlier root field of the mutation is null and must not be. Then `data` is null, and clients take it that no
+   *  later field was executed. */
+  #hasFailedMutationBefore({ index }: FetchStep): boolean {
+    const earlier = this.#options.program.steps.slice(0, index);
+    return earlier.some(({ nonNullMutations }) =>
+      nonNullMutations.some((name) => this.#tree[name] === null || this.#tree[name] === undefined),
+    );
   }
 
   *#settleRoot(step: FetchStep, result: FetchResult): SlicedTask {

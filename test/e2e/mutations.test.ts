@@ -46,6 +46,7 @@ describe('several mutations in one operation', () => {
             Mutation: {
               review: ((_: never, { text }: { text: string }) => {
                 log.push(`review ${text}`);
+                if (text === 'fail') throw new Error('no review today');
                 return { text };
               }) as never,
             },
@@ -144,6 +145,37 @@ describe('several mutations in one operation', () => {
       },
     });
     expect(log).toEqual(['rename One', 'review good', 'read One', 'rename Two', 'review bad', 'read Two']);
+  });
+
+  test('end with the first one that fails and must not be null', async () => {
+    const { body } = await gateway.execute(
+      `mutation {
+        one: rename(to: "One") { name }
+        bad: review(text: "fail") { text }
+        next: review(text: "next") { text }
+        two: rename(to: "Two") { name }
+        last: review(text: "last") { author { name } }
+      }`,
+    );
+    expect(body).toEqual({
+      data: null,
+      errors: [expect.objectContaining({ path: ['bad'] })],
+    });
+    expect(log).toEqual(['rename One', 'review fail']);
+  });
+
+  test('continue after one that fails and may be null', async () => {
+    gateway
+      .subgraph('accounts')
+      .answerWith(({ query }) => (query.includes('"One"') ? { kind: 'reset' } : undefined));
+    const { body } = await gateway.execute(
+      'mutation { one: rename(to: "One") { name } good: review(text: "good") { text } two: rename(to: "Two") { name } }',
+    );
+    expect(body).toMatchObject({
+      data: { one: null, good: { text: 'good' }, two: { name: 'Two' } },
+      errors: [{ path: ['one'], extensions: { code: 'SUBGRAPH_UNREACHABLE' } }],
+    });
+    expect(log).toEqual(['review good', 'rename Two']);
   });
 
   test('are executed after the deferred fields of the previous one are fetched', async () => {

@@ -45,6 +45,7 @@ export function createCompletionProgram(options: CompletionProgramOptions): Prog
     requires,
     representationReader: new RepresentationReader(requires, [], conditions),
     contextReader: undefined,
+    nonNullMutations: [],
     dependsOn: [0],
     group: first.group,
   };
