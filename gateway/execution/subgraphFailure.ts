@@ -1,4 +1,5 @@
 import { type ErrorCode, GatewayError } from '../errors.ts';
+import { httpStatusOf } from '../subgraphs/callErrors.ts';
 import { isRefusalCode } from '../subgraphs/refusalCodes.ts';
 import type { FetchError } from './fetchCall.ts';
 
@@ -8,7 +9,7 @@ export function isSubgraphFailure(reason: FetchError['entry']): boolean {
   if (!(reason instanceof GatewayError)) {
     return !isRefusalCode(reason.extensions?.code) && !isRefusal(reason.failureStatus);
   }
-  if (reason.code === 'SUBGRAPH_ERROR') return isRetriable(statusOf(reason));
+  if (reason.code === 'SUBGRAPH_ERROR') return isRetriable(httpStatusOf(reason));
   return reason.code !== 'BAD_REQUEST' && reason.code !== 'REQUEST_ABORTED';
 }
 
@@ -17,7 +18,7 @@ function isRefusal(status: number | undefined): boolean {
 }
 
 /** Too many requests, or a timeout: a later request may succeed. */
-function isRetriable(status: unknown): boolean {
+function isRetriable(status: number | undefined): boolean {
   return status === 429 || status === 408;
 }
 
@@ -36,11 +37,6 @@ const transientStatuses: ReadonlySet<unknown> = new Set([408, 429, 502, 503, 504
 /** Whether a later attempt may succeed. GraphQL errors of a subgraph are final, and so are invalid responses. */
 export function isTransientFailure(reason: FetchError['entry']): boolean {
   if (!(reason instanceof GatewayError)) return transientStatuses.has(reason.failureStatus);
-  const status = statusOf(reason);
+  const status = httpStatusOf(reason);
   return status === undefined ? transientCodes.has(reason.code) : transientStatuses.has(status);
-}
-
-/** HTTP status of the subgraph's response. */
-function statusOf({ extensions: { http } }: GatewayError): unknown {
-  return typeof http === 'object' && http !== null && 'status' in http ? http.status : undefined;
 }

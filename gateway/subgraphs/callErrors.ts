@@ -21,6 +21,12 @@ export function statusError(subgraph: string, status: number, cause: Error): Gat
     : new GatewayError('SUBGRAPH_ERROR', 'A subgraph refused the request.', options);
 }
 
+/** HTTP status of the subgraph's response, if the error was caused by one outside 2xx. */
+export function httpStatusOf({ extensions: { http } }: GatewayError): number | undefined {
+  if (typeof http !== 'object' || http === null || !('status' in http)) return undefined;
+  return typeof http.status === 'number' ? http.status : undefined;
+}
+
 export function unreachableError(subgraph: string, cause: Error): GatewayError {
   return new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.', { subgraph, cause });
 }

@@ -1,4 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
+import { httpStatusOf } from '../../subgraphs/callErrors.ts';
 import { type ForwardedHeaders, noForwardedHeaders } from '../../subgraphs/forwardedHeaders.ts';
 import { systemTimers } from '../../time/timers.ts';
 import { createGraphqlWsSource } from './graphqlWsSource.ts';
@@ -248,8 +249,6 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
 const mismatchStatuses: ReadonlySet<unknown> = new Set([404, 405, 406, 415, 426, 501]);
 
 /** Whether the subgraph may have switched to another protocol. A wrong guess only costs another negotiation. */
-function isProtocolMismatch({ code, extensions }: GatewayError): boolean {
-  const { http } = extensions;
-  if (code === 'SUBGRAPH_INVALID_RESPONSE') return true;
-  return typeof http === 'object' && http !== null && 'status' in http && mismatchStatuses.has(http.status);
+function isProtocolMismatch(error: GatewayError): boolean {
+  return error.code === 'SUBGRAPH_INVALID_RESPONSE' || mismatchStatuses.has(httpStatusOf(error));
 }

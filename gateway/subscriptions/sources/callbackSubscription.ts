@@ -1,6 +1,7 @@
 import type { GatewayError } from '../../errors.ts';
 import {
   attemptTimeoutError,
+  httpStatusOf,
   InvalidResponseError,
   isLostConnection,
   statusError,
@@ -162,7 +163,7 @@ export class CallbackSubscription implements FlowControl {
   }
 
   #onFailure(error: GatewayError): void {
-    const isUnanswered = error.extensions.http === undefined;
+    const isUnanswered = httpStatusOf(error) === undefined;
     // The subgraph sends events, so it has received the POST although its response was lost.
     if (this.#lifecycle.isSubscribed && isUnanswered && isTransientError(error)) return;
     if (!this.#lifecycle.wasSubscribed && this.#canResend(error)) {

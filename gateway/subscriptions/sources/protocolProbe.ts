@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { GatewayError } from '../../errors.ts';
+import { httpStatusOf } from '../../subgraphs/callErrors.ts';
 import type { ForwardedHeaders } from '../../subgraphs/forwardedHeaders.ts';
 import { noTrace } from '../../telemetry/traceContext.ts';
 import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
@@ -86,19 +87,15 @@ function createProbeRequest(subgraph: string, headers: ForwardedHeaders): Source
   };
 }
 
-function statusOf({ extensions: { http } }: GatewayError): unknown {
-  return typeof http === 'object' && http !== null && 'status' in http ? http.status : undefined;
-}
-
 function isUnavailable(error: GatewayError): boolean {
-  const status = statusOf(error);
-  return isTransientError(error) || (typeof status === 'number' && status >= 500 && status !== 501);
+  const status = httpStatusOf(error);
+  return isTransientError(error) || (status !== undefined && status >= 500 && status !== 501);
 }
 
 /** Whether the subgraph refused the protocol itself: not for lack of authentication, nor because it is unavailable. */
 export function isUnsupportedProtocol(error: GatewayError): boolean {
   if (isUnavailable(error)) return false;
-  const status = statusOf(error);
+  const status = httpStatusOf(error);
   if (status === 401 || status === 403) return false;
   return (
     status !== undefined ||

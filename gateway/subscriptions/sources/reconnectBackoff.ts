@@ -1,4 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
+import { httpStatusOf } from '../../subgraphs/callErrors.ts';
 import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { SourceEndpoint } from './subscriptionSource.ts';
@@ -59,8 +60,7 @@ export class ReconnectBackoff {
 const transientStatuses: ReadonlySet<unknown> = new Set([408, 425, 429]);
 
 /** Whether another attempt may succeed. A refusal or an invalid answer would be repeated. */
-export function isTransientError({ code, extensions }: GatewayError): boolean {
-  if (code === 'SUBGRAPH_UNREACHABLE' || code === 'SUBGRAPH_TIMEOUT') return true;
-  const { http } = extensions;
-  return typeof http === 'object' && http !== null && 'status' in http && transientStatuses.has(http.status);
+export function isTransientError(error: GatewayError): boolean {
+  if (error.code === 'SUBGRAPH_UNREACHABLE' || error.code === 'SUBGRAPH_TIMEOUT') return true;
+  return transientStatuses.has(httpStatusOf(error));
 }
