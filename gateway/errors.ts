@@ -90,6 +90,11 @@ export class GatewayError extends Error {
   }
 }
 
+/** An unexpected exception, without details for the client. `cause`: what was thrown. */
+export function internalServerError(cause?: unknown): GatewayError {
+  return new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause });
+}
+
 /** Why the signal of a request was aborted: the gateway shuts down, or the client has disconnected. */
 export function abortReasonOf({ reason }: { readonly reason: unknown }): GatewayError {
   return reason instanceof GatewayError

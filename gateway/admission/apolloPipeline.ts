@@ -26,7 +26,7 @@ import {
   type GraphQLFormattedError,
   type GraphQLSchema,
 } from 'graphql';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, internalServerError } from '../errors.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
@@ -128,7 +128,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
       if (error instanceof FormattedGraphQLError) return formatError(error.toJSON());
       if (!isUnexpected(error)) return formatError(formatted);
       options.log.error({ err: error }, 'An Apollo Server plugin failed with an unexpected error');
-      return internalServerError;
+      return internalServerError().toFormatted();
     },
     stringifyResult,
     stopOnTerminationSignals: false,
@@ -353,13 +353,8 @@ export function formatFailure(
   if (!client.signal.aborted) {
     log.error({ err: error, requestId: client.requestId }, 'A request failed with an unexpected error');
   }
-  return internalServerError;
+  return internalServerError().toFormatted();
 }
-
-const internalServerError: GraphQLFormattedError = {
-  message: 'Internal server error',
-  extensions: { code: 'INTERNAL_SERVER_ERROR' },
-};
 
 /** Whether a plugin threw something else than a `GraphQLError`, which Apollo Server would show to clients. */
 function isUnexpected(error: unknown): boolean {

@@ -3,7 +3,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import type { Authentication } from '../admission/authentication/authentication.ts';
 import { headersOf } from '../admission/errorResponse.ts';
 import { ClientDisconnectedError, HttpError } from '../admission/httpError.ts';
-import { GatewayError, GatewayShutdownError } from '../errors.ts';
+import { GatewayError, GatewayShutdownError, internalServerError } from '../errors.ts';
 import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import { TransientSet } from '../sharing/transientSet.ts';
@@ -209,7 +209,7 @@ class EnrichmentExchange {
       return { status: error.status, formatted: error.toFormatted() };
     }
     this.#options.log.error({ error, requestId: this.#requestId }, 'Serving enrichment updates failed');
-    const hidden = new GatewayError('INTERNAL_SERVER_ERROR', 'The gateway failed to answer.');
+    const hidden = internalServerError(error);
     return { status: hidden.status, formatted: hidden.toFormatted() };
   }
 

@@ -1,4 +1,4 @@
-import { GatewayError, type ResponsePath } from '../errors.ts';
+import { GatewayError, internalServerError, type ResponsePath } from '../errors.ts';
 import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import type { EntityDiagnostic, EntitySlot } from './entityTable.ts';
@@ -204,7 +204,7 @@ export class ExecutionDiagnostics {
       return;
     }
     this.#faults.onInternalError(cause);
-    this.addFailure(step, new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause }));
+    this.addFailure(step, internalServerError(cause));
   }
 
   addInvalidResponse(step: FetchStep, cause: string): void {

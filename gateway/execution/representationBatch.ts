@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import { GatewayError, internalServerError } from '../errors.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import { type BatchableRequest, settleAll } from './batchableRequest.ts';
@@ -72,7 +72,7 @@ export class RepresentationBatch {
       this.#groupAndCreateResults(fused, response),
       (results) => settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done),
       (fault) => {
-        const error = new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault });
+        const error = internalServerError(fault);
         settleAll(this.#requests, () => toFailedResult(error), done);
       },
     );

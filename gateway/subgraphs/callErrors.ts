@@ -70,6 +70,12 @@ function codeOf(error: Error): string {
   return typeof code === 'string' ? code : '';
 }
 
+/** The request could not be created or sent, such as for an invalid URL. */
+export function requestCreationError(subgraph: string, cause: unknown): GatewayError {
+  const message = 'The gateway could not create its request to a subgraph.';
+  return new GatewayError('INTERNAL_SERVER_ERROR', message, { subgraph, cause });
+}
+
 /** Translates an error of undici or of the socket. `hasHead`: status and headers had arrived. */
 export function transportError(subgraph: string, error: Error, hasHead: boolean): GatewayError {
   const code = codeOf(error);
@@ -80,14 +86,7 @@ export function transportError(subgraph: string, error: Error, hasHead: boolean)
       return invalidResponseError(subgraph, error);
     case 'UND_ERR_INVALID_ARG':
     case 'UND_ERR_NOT_SUPPORTED':
-      return new GatewayError(
-        'INTERNAL_SERVER_ERROR',
-        'The gateway could not create its request to a subgraph.',
-        {
-          subgraph,
-          cause: error,
-        },
-      );
+      return requestCreationError(subgraph, error);
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
       // undici uses this code for two different lengths in the head, and for a body that ends early.
       return hasHead ? unreachableError(subgraph, error) : invalidResponseError(subgraph, error);

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
-import { GatewayError } from '../errors.ts';
+import type { GatewayError } from '../errors.ts';
 import { TextKey } from '../sharing/textMap.ts';
-import { unreachableError } from './callErrors.ts';
+import { requestCreationError, unreachableError } from './callErrors.ts';
 import type { CallHooks } from './callHooks.ts';
 import { HttpCall } from './httpCall.ts';
 import type { CallOutcome } from './policies/call.ts';
@@ -138,12 +138,7 @@ class HttpSubgraphClient {
       endpoint = this.#endpointOf(request.subgraph);
       target = this.#pools.targetOf(endpoint, request.isDeferred);
     } catch (cause) {
-      const options = { subgraph: request.subgraph, cause };
-      const message = 'The gateway could not create its request to a subgraph.';
-      return this.#inFlightCalls.reject(
-        receiver,
-        new GatewayError('INTERNAL_SERVER_ERROR', message, options),
-      );
+      return this.#inFlightCalls.reject(receiver, requestCreationError(request.subgraph, cause));
     }
     const policies = this.#policiesOf(request.subgraph, endpoint);
     return this.#inFlightCalls.send(

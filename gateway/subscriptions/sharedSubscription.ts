@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import { GatewayError, internalServerError } from '../errors.ts';
 import { cursorExtension } from '../response/cursorExtension.ts';
 import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import { waitForTurn } from '../time/eventLoopTurn.ts';
@@ -203,10 +203,7 @@ export class SharedSubscription {
       }
     } catch (error) {
       if (this.#isEnded) return;
-      const failure =
-        error instanceof GatewayError
-          ? error
-          : new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: error });
+      const failure = error instanceof GatewayError ? error : internalServerError(error);
       await send(createFailurePayload(event, failure));
     }
   }

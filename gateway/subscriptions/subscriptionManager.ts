@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import { GatewayError, internalServerError } from '../errors.ts';
 import { serializeVariables } from '../execution/fetchCall.ts';
 import type { FetchStep } from '../execution/program.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
@@ -161,7 +161,7 @@ export class SubscriptionManager {
     try {
       live.shared.resubscribe(this.#feedOf(live));
     } catch (cause) {
-      live.shared.fail(new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause }));
+      live.shared.fail(internalServerError(cause));
     }
   }
 

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../errors.ts';
+import { type GatewayError, internalServerError } from '../../errors.ts';
 import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
 import type { CancelFetch, FetchSender } from '../../execution/fetchSender.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
@@ -283,7 +283,7 @@ export class CacheMisses {
     }
     runInSlices(this.#storeAndResolve(call, indexes, result, since), onSettled, (fault) => {
       this.#cache.options.onFault(fault);
-      const error = new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault });
+      const error = internalServerError(fault);
       this.#failAll(call, indexes, error);
       onSettled();
     });

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../errors.ts';
+import { internalServerError } from '../../errors.ts';
 import {
   type FetchCall,
   type FetchError,
@@ -126,11 +126,7 @@ export class CachedCall {
       (result) => this.#settle(result),
       (fault) => {
         options.onFault(fault);
-        this.#settle(
-          toFailedResult(
-            new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault }),
-          ),
-        );
+        this.#settle(toFailedResult(internalServerError(fault)));
       },
     );
   }

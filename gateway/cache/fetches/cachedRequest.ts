@@ -1,4 +1,4 @@
-import { GatewayError } from '../../errors.ts';
+import { internalServerError } from '../../errors.ts';
 import { createCountdownLatch } from '../../execution/countdownLatch.ts';
 import type { FetchCall } from '../../execution/fetchCall.ts';
 import type { FetchSender } from '../../execution/fetchSender.ts';
@@ -198,7 +198,7 @@ export class CachedRequest {
   #runInSlices<Result>(task: SlicedTask<Result>, onResult: (result: Result) => void): void {
     this.#stopTask = runInSlices(task, onResult, (fault) => {
       this.#cache.options.onFault(fault);
-      const error = new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause: fault });
+      const error = internalServerError(fault);
       for (const call of this.#calls) {
         for (const index of call.unresolvedIndexes()) call.resolve(index, { kind: 'failed', error });
         call.settleIfResolved();

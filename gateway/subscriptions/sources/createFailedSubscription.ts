@@ -1,4 +1,4 @@
-import { GatewayError } from '../../errors.ts';
+import { requestCreationError } from '../../subgraphs/callErrors.ts';
 import { SafeReceiver } from './safeReceiver.ts';
 import type { SourceReceiver, SourceSubscription } from './subscriptionSource.ts';
 
@@ -12,9 +12,6 @@ export function createFailedSubscription(
   receiver: SourceReceiver,
 ): SourceSubscription {
   const safeReceiver = new SafeReceiver(receiver);
-  const message = 'The gateway could not create its request to a subgraph.';
-  queueMicrotask(() =>
-    safeReceiver.error(new GatewayError('INTERNAL_SERVER_ERROR', message, { subgraph, cause })),
-  );
+  queueMicrotask(() => safeReceiver.error(requestCreationError(subgraph, cause)));
   return { cancel: () => void safeReceiver.cancel(), flowControl: noopFlowControl };
 }

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../errors.ts';
+import { requestCreationError } from '../../subgraphs/callErrors.ts';
 import { createHttpSubgraphClient } from '../../subgraphs/httpSubgraphClient.ts';
 import type { CancelSubgraphCall, SubgraphClient, SubgraphReceiver } from '../../subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from '../../subgraphs/subgraphPools.ts';
@@ -168,9 +168,7 @@ function toPostEndpoint({
 function failCall(subgraph: string, cause: unknown, receiver: SubgraphReceiver): CancelSubgraphCall {
   let isCancelled = false;
   queueMicrotask(() => {
-    const message = 'The gateway could not create its request to a subgraph.';
-    if (isCancelled) return;
-    receiver.onError(new GatewayError('INTERNAL_SERVER_ERROR', message, { subgraph, cause }));
+    if (!isCancelled) receiver.onError(requestCreationError(subgraph, cause));
   });
   return () => {
     isCancelled = true;

@@ -224,7 +224,7 @@ describe('GET /enrichments/:token as events', () => {
     expect([status, JSON.parse(body)]).toEqual([
       500,
       {
-        errors: [{ message: 'The gateway failed to answer.', extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
+        errors: [{ message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
       },
     ]);
     expect(server.logged).toEqual([['Serving enrichment updates failed', new Error('An internal error.')]]);
