@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { firstStreamId, isStreamId } from '../../redis/streamIds.ts';
+import { RatioBudget } from '../../time/ratioBudget.ts';
 import type { Timers } from '../../time/timers.ts';
 import type {
   ArrivedUpdates,
@@ -18,7 +19,6 @@ import { JobPool } from './jobPool.ts';
 import type { ResumableJobRun } from './jobRun.ts';
 import type { JobStore, TokenRecord } from './jobStore.ts';
 import { jobStoreUnavailableError } from './readLimiter.ts';
-import { RetryBudget } from './retryBudget.ts';
 import { UpdateSubscription, updatesOf } from './updateSubscription.ts';
 import { withTimeout } from './withTimeout.ts';
 
@@ -45,18 +45,21 @@ export interface EnrichmentJobsOptions {
 
 const readTimeoutMs = 5_000;
 
+/** Retries that are allowed besides `enrichment.jobs.budgetRatio`, for processes with few jobs. */
+const minRetriesPerSecond = 10;
+
 /** The enrichment jobs of one process: issues tokens, runs jobs, and serves updates to the owners of tokens. */
 export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   readonly #options: EnrichmentJobsOptions;
   readonly #pool: JobPool;
-  readonly #retryBudget: RetryBudget;
+  readonly #retryBudget: RatioBudget;
   #isClosing = false;
 
   constructor(options: EnrichmentJobsOptions) {
     this.#options = options;
     const { store, executor, policy, attemptTimeoutMs, timers, observer, log } = options;
     const { maxPending, maxPendingSize, attempts, backoff, budgetRatio, concurrency } = policy.jobs;
-    this.#retryBudget = new RetryBudget({ ratio: budgetRatio, now: options.monotonicNow });
+    this.#retryBudget = new RatioBudget(budgetRatio, options.monotonicNow, minRetriesPerSecond);
     this.#pool = new JobPool(
       { maxRuns: maxPending, maxBytes: maxPendingSize },
       {
@@ -178,7 +181,7 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
       attempt.cancel();
       return 'refused';
     }
-    this.#retryBudget.recordJob();
+    this.#retryBudget.recordFirstAttempt();
     const run = {
       id: `${job.id}.${randomBytes(9).toString('base64url')}`,
       job: this.#withoutLargeSnapshot(job),

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.ts';
+import type { RatioBudget } from '../../time/ratioBudget.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor, JobField } from '../enrichmentJob.ts';
 import type { ConcurrencyLimiter, ReleaseSlot } from './concurrencyLimiter.ts';
@@ -6,7 +7,6 @@ import type { JobObserver, JobOutcome } from './jobObserver.ts';
 import { type JobPolicy, retryDelayMs } from './jobPolicy.ts';
 import type { JobRunEnd, UnfinishedJobRun } from './jobRun.ts';
 import type { JobStore } from './jobStore.ts';
-import type { RetryBudget } from './retryBudget.ts';
 
 /** What all job runners of a process share. */
 export interface JobRunnerDependencies {
@@ -16,7 +16,7 @@ export interface JobRunnerDependencies {
   readonly attemptTimeoutMs: number;
   readonly maxAttempts: number;
   readonly backoff: JobPolicy['jobs']['backoff'];
-  readonly retryBudget: RetryBudget;
+  readonly retryBudget: RatioBudget;
   readonly limiter: ConcurrencyLimiter;
   readonly timers: Timers;
   readonly random: () => number;

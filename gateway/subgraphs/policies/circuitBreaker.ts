@@ -1,4 +1,4 @@
-import { SlidingCount } from './slidingCount.ts';
+import { SlidingCount } from '../../time/slidingCount.ts';
 
 export interface CircuitBreakerSettings {
   /** Opens at this ratio of failures to calls in the window. */

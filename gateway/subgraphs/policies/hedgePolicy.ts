@@ -1,5 +1,5 @@
 import type { HedgeDelay } from '../../config/sections/hedgeDelay.ts';
-import { RatioBudget } from './ratioBudget.ts';
+import { RatioBudget } from '../../time/ratioBudget.ts';
 
 export interface HedgeSettings {
   readonly after: HedgeDelay;
@@ -35,7 +35,7 @@ export class HedgePolicy {
 
   /** A call is sent for the first time. */
   onCall(now?: number): void {
-    this.#budget.onCall(now);
+    this.#budget.recordFirstAttempt(now);
   }
 
   /** An attempt got a response. */

@@ -1,6 +1,6 @@
 import { longestBackoffMs } from '../../time/backoffDelayMs.ts';
+import { RatioBudget } from '../../time/ratioBudget.ts';
 import type { AttemptEnd } from './call.ts';
-import { RatioBudget } from './ratioBudget.ts';
 
 /** `connection`: no response, or only a part of one. `timeout`: the attempt timeout passed. */
 type RetryReason = 'connection' | 'timeout' | 429 | 502 | 503 | 504;
@@ -42,7 +42,7 @@ export class RetryPolicy {
 
   /** A call is sent for the first time. */
   onCall(now?: number): void {
-    this.#budget.onCall(now);
+    this.#budget.recordFirstAttempt(now);
   }
 
   get hasBudget(): boolean {
