@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { valueAt } from '../json/valueAt.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { knownKeysAt, schemaAt } from './configJsonSchema.ts';
 import { findNearestName } from './findNearestName.ts';
@@ -52,15 +53,6 @@ function problemOf(issue: z.core.$ZodIssue): string | undefined {
 function expectationOf(issue: z.core.$ZodIssue): string {
   const isGeneric = issue.code === 'invalid_type' && issue.message.startsWith('Invalid input');
   return isGeneric ? (shapeNames[issue.expected] ?? issue.expected) : issue.message;
-}
-
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  let value = input;
-  for (const part of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Record<PropertyKey, unknown>)[part];
-  }
-  return value;
 }
 
 /** Describes a value briefly. Does not quote what may be a secret or contain one: addresses with a password or a key, lines

@@ -21,6 +21,7 @@ import {
   type ValueNode,
   valueFromASTUntyped,
 } from 'graphql';
+import { valueAt } from '../json/valueAt.ts';
 import type { CostRules, ListSizeRule } from './costRules.ts';
 
 interface CompileCostOptions {
@@ -208,15 +209,6 @@ function sizeByRule(
   const run = runWithoutVariables();
   const constant = size(run);
   return run.unslicedField === undefined ? constant : size;
-}
-
-function valueAt(root: unknown, path: readonly string[]): unknown {
-  let value = root;
-  for (const name of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Record<string, unknown>)[name];
-  }
-  return value;
 }
 
 /** The cost of an argument or input field. Input types cost nothing without a weight. `weight`: of the argument or field

@@ -1,6 +1,7 @@
 import type { ResponsePath } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import type { Staleness } from '../execution/fetchCall.ts';
+import { valueAt } from '../json/valueAt.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { toClientPath } from './clientPaths.ts';
@@ -139,16 +140,6 @@ export function mergeStale(
   if (merged === undefined) return undefined;
   const omitted = (earlier.staleOmitted ?? 0) + (later.staleOmitted ?? 0) + (merged.staleOmitted ?? 0);
   return { stale: merged.stale, ...(omitted > 0 ? { staleOmitted: omitted } : {}) };
-}
-
-/** Returns `undefined` for a path that leads nowhere. */
-function valueAt(root: unknown, path: ResponsePath): unknown {
-  let value = root;
-  for (const part of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Record<string | number, unknown>)[part];
-  }
-  return value;
 }
 
 /** A list may have thousands of stale fields; listing all of them would multiply the size of the response. */

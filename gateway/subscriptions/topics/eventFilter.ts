@@ -1,4 +1,5 @@
 import { type GraphQLSchema, getArgumentValues, getVariableValues } from 'graphql';
+import { valueAt } from '../../json/valueAt.ts';
 import type { RootField } from './rootField.ts';
 
 export type EventFilter = (event: Readonly<Record<string, unknown>>) => boolean;
@@ -29,15 +30,6 @@ function argumentsOf(
   const { variableDefinitions = [] } = step.shape.document;
   const { coerced = {} } = getVariableValues(schema, variableDefinitions, variables);
   return getArgumentValues(definition, node, coerced);
-}
-
-function valueAt(event: unknown, path: readonly string[]): unknown {
-  let value = event;
-  for (const name of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = (value as Record<string, unknown>)[name];
-  }
-  return value;
 }
 
 /** Compares numbers as strings: an `ID` is a string in GraphQL, and often a number in an event. */
