@@ -1,5 +1,5 @@
 import { isMap, isSeq, type Node, type YAMLMap } from 'yaml';
-import { findNearestName } from '../../gateway/config/findNearestName.ts';
+import { suggestName } from '../../gateway/config/findNearestName.ts';
 import type { Environment } from '../contractStore.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { parseStepLatency } from './readGatewaySettings.ts';
@@ -76,9 +76,8 @@ function readEnvironment(
         invalidEnvironment('`subgraphs` is not a map of subgraphs and their versions.', location),
       );
     } else {
-      const nearest = findNearestName(key, environmentKeys);
-      const hint = nearest === undefined ? '.' : `; did you mean \`${nearest}\`?`;
-      problems.push(invalidEnvironment(`\`${key}\` is not known${hint}`, location));
+      const end = suggestName(key, environmentKeys) || '.';
+      problems.push(invalidEnvironment(`\`${key}\` is not known${end}`, location));
     }
   }
   return {

@@ -1,6 +1,6 @@
 import { type DefinitionNode, type Token, TokenKind } from 'graphql';
 import { parseDuration } from '../../gateway/config/duration.ts';
-import { findNearestName } from '../../gateway/config/findNearestName.ts';
+import { suggestName } from '../../gateway/config/findNearestName.ts';
 import type { OperationSlo } from '../contractStore.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 
@@ -75,10 +75,7 @@ function readSloLine(
   if (name === undefined) return { mistake: 'it is not of the form `key: value`' };
   const key = sloKeys.find((known) => known === name);
   if (key === undefined) {
-    const nearest = findNearestName(name, sloKeys);
-    return {
-      mistake: `"${name}" is not known${nearest === undefined ? '' : `; did you mean \`${nearest}\`?`}`,
-    };
+    return { mistake: `"${name}" is not known${suggestName(name, sloKeys)}` };
   }
   if (key !== 'mayDefer') {
     const value = parseDuration(text);

@@ -1,5 +1,5 @@
 import { isMap, isSeq, type Node } from 'yaml';
-import { findNearestName } from '../../gateway/config/findNearestName.ts';
+import { suggestName } from '../../gateway/config/findNearestName.ts';
 import type { Waiver } from '../contractStore.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { isRuleId, ruleIds } from '../rules.ts';
@@ -92,19 +92,11 @@ function isCalendarDate(text: string): boolean {
 }
 
 function unknownKey(key: string, location: FileLocation): Finding {
-  const nearest = findNearestName(key, waiverKeys);
-  return invalidWaiver(
-    `\`${key}\` is not known${nearest === undefined ? '' : `; did you mean \`${nearest}\`?`}`,
-    location,
-  );
+  return invalidWaiver(`\`${key}\` is not known${suggestName(key, waiverKeys)}`, location);
 }
 
 function unknownRule(rule: string, location: FileLocation): Finding {
-  const nearest = findNearestName(rule, ruleIds);
-  return invalidWaiver(
-    `"${rule}" is not a rule${nearest === undefined ? '' : `; did you mean ${nearest}?`}`,
-    location,
-  );
+  return invalidWaiver(`"${rule}" is not a rule${suggestName(rule, ruleIds)}`, location);
 }
 
 function invalidWaiver(message: string, location: FileLocation | undefined): Finding {

@@ -3,7 +3,7 @@ import { checkEnrichment } from './checkEnrichment.ts';
 import { checkSubgraphHeaders } from './checkSubgraphHeaders.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { durationMsOf, formatDuration } from './duration.ts';
-import { findNearestName } from './findNearestName.ts';
+import { suggestName } from './findNearestName.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
 import { isWildcardAddress } from './isWildcardAddress.ts';
 import { listenerDefaults, listenTimeoutDefaults } from './sections/listen.ts';
@@ -139,11 +139,11 @@ function checkSubgraphNames(supergraph: Section, subgraphs: Section): ConfigProb
   });
   for (const name of Object.keys(subgraphs)) {
     if (name === 'all' || names.has(name)) continue;
-    const nearest = findNearestName(name, ['all', ...names]);
+    const suggestion = suggestName(name, ['all', ...names]);
     problems.push({
       path: formatConfigPath(['subgraphs', name]),
-      message: `is not one of supergraph.subgraphs${nearest === undefined ? '' : `; did you mean \`${nearest}\`?`}`,
-      expected: nearest === undefined ? ['all', ...names].join(', ') : '',
+      message: `is not one of supergraph.subgraphs${suggestion}`,
+      expected: suggestion === '' ? ['all', ...names].join(', ') : '',
     });
   }
   return problems;

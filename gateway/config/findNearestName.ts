@@ -14,6 +14,12 @@ export function findNearestName(name: string, candidates: readonly string[]): st
   return nearest;
 }
 
+/** The end of a message about an unknown name: `; did you mean \`port\`?`, or an empty string if no candidate is similar. */
+export function suggestName(name: string, candidates: readonly string[]): string {
+  const nearest = findNearestName(name, candidates);
+  return nearest === undefined ? '' : `; did you mean \`${nearest}\`?`;
+}
+
 /** Damerau-Levenshtein distance: insertions, deletions, substitutions and transpositions. */
 function editDistance(from: string, to: string): number {
   const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];

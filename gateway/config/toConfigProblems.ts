@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { valueAt } from '../json/valueAt.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { knownKeysAt, schemaAt } from './configJsonSchema.ts';
-import { findNearestName } from './findNearestName.ts';
+import { suggestName } from './findNearestName.ts';
 
 const shapeNames: Readonly<Record<string, string>> = {
   object: 'a section with keys',
@@ -19,11 +19,11 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): ConfigProblem
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeysAt(issue.path);
     return issue.keys.map((key) => {
-      const nearest = findNearestName(key, known);
+      const suggestion = suggestName(key, known);
       return {
         path: formatConfigPath([...issue.path, key]),
-        message: nearest === undefined ? 'is not known' : `is not known; did you mean \`${nearest}\`?`,
-        expected: nearest === undefined ? `one of ${known.join(', ')}` : '',
+        message: `is not known${suggestion}`,
+        expected: suggestion === '' ? `one of ${known.join(', ')}` : '',
       };
     });
   }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ConfigError, type ConfigProblem } from '../config/configError.ts';
-import { findNearestName } from '../config/findNearestName.ts';
+import { findNearestName, suggestName } from '../config/findNearestName.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Extension, ExtensionModule } from './extension.ts';
 import { extensionMembers } from './extensionHooks.ts';
@@ -136,11 +136,9 @@ function findProblems(value: unknown, path: string): ConfigProblem[] {
   }
   const label = `gives the extension "${name}", whose`;
   const unknown = unknownNames(extension).map((key): ConfigProblem => {
-    const nearest = findNearestName(key, extensionMembers);
-    const advice = nearest === undefined ? '' : `; did you mean \`${nearest}\`?`;
     return {
       path,
-      message: `${label} \`${key}\` is not a hook${advice}`,
+      message: `${label} \`${key}\` is not a hook${suggestName(key, extensionMembers)}`,
       expected: `one of ${extensionMembers.join(', ')}`,
     };
   });

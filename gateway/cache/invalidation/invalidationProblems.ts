@@ -1,15 +1,15 @@
-import { findNearestName } from '../../config/findNearestName.ts';
+import { suggestName } from '../../config/findNearestName.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
 
 /** The problem with the name of a type; `undefined` if the type exists. */
 export function findTypeProblem(name: string, graph: CacheGraph): string | undefined {
   if (graph.types.has(name)) return undefined;
-  return `there is no object type, interface or union ${quoteUnlessName(name)}${suggest(name, [...graph.types.keys()])}`;
+  return `there is no object type, interface or union ${quoteUnlessName(name)}${suggestName(shorten(name), [...graph.types.keys()])}`;
 }
 
 export function findSubgraphProblem(name: string, graph: CacheGraph): string | undefined {
   if (graph.subgraphs.has(name)) return undefined;
-  return `there is no subgraph ${JSON.stringify(shorten(name))}${suggest(name, [...graph.subgraphs])}`;
+  return `there is no subgraph ${JSON.stringify(shorten(name))}${suggestName(shorten(name), [...graph.subgraphs])}`;
 }
 
 /** The problems of an entity that is given by these fields. `isKnown`: they contain one of its keys. */
@@ -27,7 +27,7 @@ export function findEntityProblems(
   const fieldNames = [...new Set([type, ...objectTypes].flatMap(({ fields: own }) => [...own.keys()]))];
   const unknown = names.filter((name) => !fieldNames.includes(name));
   const problems = unknown.map(
-    (name) => `${typeName} has no field ${quoteUnlessName(name)}${suggest(name, fieldNames)}`,
+    (name) => `${typeName} has no field ${quoteUnlessName(name)}${suggestName(shorten(name), fieldNames)}`,
   );
   if (!isKnown && problems.length === 0) {
     const given = names.length === 0 ? '' : ` ${names.join(' ')}`;
@@ -35,12 +35,6 @@ export function findEntityProblems(
     problems.push(`${typeName} has no key {${given} }. Its keys: ${keys}`);
   }
   return problems;
-}
-
-/** ` (did you mean Product?)`, or an empty string. */
-export function suggest(name: string, candidates: readonly string[]): string {
-  const nearest = findNearestName(shorten(name), candidates);
-  return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
 }
 
 function quoteUnlessName(name: string): string {

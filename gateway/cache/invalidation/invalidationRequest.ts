@@ -1,10 +1,11 @@
+import { suggestName } from '../../config/findNearestName.ts';
 import { isCacheTag } from '../../config/isCacheTag.ts';
 import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
 import { isObject } from '../../json/isObject.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
 import { customTag, subgraphTag } from '../tags/tagNames.ts';
 import { EntityInvalidation, tagsOfType } from './entityInvalidation.ts';
-import { findEntityProblems, findSubgraphProblem, findTypeProblem, suggest } from './invalidationProblems.ts';
+import { findEntityProblems, findSubgraphProblem, findTypeProblem } from './invalidationProblems.ts';
 
 /** The tags that a request invalidates, or why it is invalid. */
 export type ParsedInvalidationRequest =
@@ -33,10 +34,10 @@ export function parseInvalidationRequest(body: unknown, graph: CacheGraph): Pars
   const reasons = Object.keys(body)
     .filter((key) => !requestFields.some((field) => field === key))
     .slice(0, maxReportedProblems)
-    .map(
-      (key) =>
-        `${JSON.stringify(key.slice(0, 60))} is not a known field${suggest(key, requestFields)}; ${expectedShape}`,
-    );
+    .map((key) => {
+      const name = key.slice(0, 60);
+      return `${JSON.stringify(name)} is not a known field${suggestName(name, requestFields)}; ${expectedShape}`;
+    });
   const items: { readonly field: RequestField; readonly at: string; readonly item: unknown }[] = [];
   for (const field of requestFields) {
     const list = Object.hasOwn(body, field) ? body[field] : [];

@@ -9,6 +9,7 @@ import {
   valueFromASTUntyped,
   visit,
 } from 'graphql';
+import { suggestName } from '../../config/findNearestName.ts';
 import { isCacheTag } from '../../config/isCacheTag.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
@@ -25,7 +26,7 @@ import {
   TemplateFailure,
 } from './argumentTemplates.ts';
 import { EntityInvalidation, tagsOfType } from './entityInvalidation.ts';
-import { findEntityProblems, findSubgraphProblem, findTypeProblem, suggest } from './invalidationProblems.ts';
+import { findEntityProblems, findSubgraphProblem, findTypeProblem } from './invalidationProblems.ts';
 
 /** What a mutation invalidates, from the configuration. Strings may contain argument templates. */
 export interface ConfiguredMutation {
@@ -60,7 +61,7 @@ export function compileMutationInvalidations(
     const field = root?.name === typeName ? root.fields.get(fieldName) : undefined;
     if (field === undefined) {
       const coordinates = [...(root?.fields.keys() ?? [])].map((name) => `${root?.name}.${name}`);
-      unknown.push(`there is no mutation ${coordinate}${suggest(coordinate, coordinates)}`);
+      unknown.push(`there is no mutation ${coordinate}${suggestName(coordinate, coordinates)}`);
       continue;
     }
     const compiled = compileFieldInvalidation(mutation, field.argumentNames, graph, entities);
@@ -208,7 +209,7 @@ function compileFieldInvalidation(
   const findArgumentProblems = (value: unknown): string[] =>
     collectArgumentNames(value)
       .filter((name) => !argumentNames.includes(name))
-      .map((name) => `there is no argument ${name}${suggest(name, argumentNames)}`);
+      .map((name) => `there is no argument ${name}${suggestName(name, argumentNames)}`);
 
   for (const name of mutation.types) {
     const type = graph.types.get(name);

@@ -1,5 +1,5 @@
 import { type DocumentNode, type FieldDefinitionNode, Kind, OperationTypeNode } from 'graphql';
-import { findNearestName } from '../../config/findNearestName.ts';
+import { suggestName } from '../../config/findNearestName.ts';
 import { compositesOf, namedTypeOf, rootTypesOf } from '../../planning/supergraphDocument.ts';
 
 /** The topic that feeds a field, and which events are for which clients. */
@@ -33,7 +33,7 @@ export function findUnknownTopicFields(configured: TopicFields, document: Docume
       typeName === rootName ? root?.fields?.find(({ name }) => name.value === fieldName) : undefined;
     if (field === undefined) {
       const coordinates = (root?.fields ?? []).map(({ name }) => `${rootName}.${name.value}`);
-      return [`there is no subscription field ${coordinate}${suggest(coordinate, coordinates)}`];
+      return [`there is no subscription field ${coordinate}${suggestName(coordinate, coordinates)}`];
     }
     const named = namedTypeOf(field);
     if (isList(field) || !(types.has(named) || unions.has(named))) {
@@ -42,15 +42,10 @@ export function findUnknownTopicFields(configured: TopicFields, document: Docume
     const names = (field.arguments ?? []).map(({ name }) => name.value);
     return Object.keys(filter)
       .filter((name) => !names.includes(name))
-      .map((name) => `${coordinate}: there is no argument ${name}${suggest(name, names)}`);
+      .map((name) => `${coordinate}: there is no argument ${name}${suggestName(name, names)}`);
   });
 }
 
 function isList({ type }: FieldDefinitionNode): boolean {
   return (type.kind === Kind.NON_NULL_TYPE ? type.type : type).kind === Kind.LIST_TYPE;
-}
-
-function suggest(name: string, candidates: readonly string[]): string {
-  const nearest = findNearestName(name, candidates);
-  return nearest === undefined ? '' : `; did you mean ${nearest}?`;
 }

@@ -89,15 +89,15 @@ test('an invalid request reports all problems with their locations', () => {
       subgraphs: ['inventry', null],
     }),
   ).toEqual([
-    `"type" is not a known field (did you mean types?); ${expected}`,
-    'types[0]: there is no object type, interface or union Prodct (did you mean Product?)',
+    `"type" is not a known field; did you mean \`types\`?; ${expected}`,
+    'types[0]: there is no object type, interface or union Prodct; did you mean `Product`?',
     'types[1]: expected the name of a type',
     'types[3]: there is no object type, interface or union "x y"',
     'entities[0]: Product has no key { sku }. Its keys: { id }, { upc }',
     'entities[1]: Product has no key { }. Its keys: { id }, { upc }',
     'entities[2]: Size has no keys; invalidate its type instead',
-    'entities[3]: there is no object type, interface or union Prodct (did you mean Product?)',
-    'entities[4]: Product has no field upcc (did you mean upc?)',
+    'entities[3]: there is no object type, interface or union Prodct; did you mean `Product`?',
+    'entities[4]: Product has no field upcc; did you mean `upc`?',
     'entities[5]: expected an object with "__typename" and the fields of a key',
     'entities[6]: expected an object with "__typename" and the fields of a key',
     'entities[7]: expected an object with "__typename" and the fields of a key',
@@ -105,7 +105,7 @@ test('an invalid request reports all problems with their locations', () => {
     'tags[0]: expected a string that is not blank and contains no NUL',
     'tags[1]: expected a string that is not blank and contains no NUL',
     'tags[2]: expected a string that is not blank and contains no NUL',
-    'subgraphs[0]: there is no subgraph "inventry" (did you mean inventory?)',
+    'subgraphs[0]: there is no subgraph "inventry"; did you mean `inventory`?',
     'subgraphs[1]: expected the name of a subgraph',
   ]);
 });

@@ -214,7 +214,7 @@ query Three { a }
       'contracts/schemas/other.gql:1:1 store-file-unknown: contracts/schemas/other.gql is ignored: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.',
       'contracts/operations/shop/second.graphql:1:15 operation-duplicate: shop has a second operation A; the first is at contracts/operations/shop/page.graphql:1.',
       'contracts/waivers.yaml:1:3 waiver-incomplete: This waiver lacks coordinate, reason, owner, expires.',
-      'contracts/waivers.yaml:2:11 waiver-invalid: "key-remvoed" is not a rule; did you mean key-removed?',
+      'contracts/waivers.yaml:2:11 waiver-invalid: "key-remvoed" is not a rule; did you mean `key-removed`?',
       'contracts/waivers.yaml:2:41 waiver-invalid: `reason` is not text.',
       'contracts/waivers.yaml:2:54 waiver-invalid: `owner` is not text.',
       'contracts/waivers.yaml:2:85 waiver-invalid: `subgrph` is not known; did you mean `subgraph`?',

@@ -32,9 +32,9 @@ test('reports topic fields and arguments that the supergraph lacks', () => {
     }),
   ).toEqual([
     'there is no subscription field Subscription.stockChanged',
-    'there is no subscription field Events.stokChanged; did you mean Events.stockChanged?',
+    'there is no subscription field Events.stokChanged; did you mean `Events.stockChanged`?',
     'Events.all: a topic feeds only fields whose type is an object, interface or union',
     'Events.count: a topic feeds only fields whose type is an object, interface or union',
-    'Events.stockChanged: there is no argument warehose; did you mean warehouse?',
+    'Events.stockChanged: there is no argument warehose; did you mean `warehouse`?',
   ]);
 });
