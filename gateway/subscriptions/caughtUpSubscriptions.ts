@@ -24,10 +24,6 @@ export class CaughtUpSubscriptions<Live extends CaughtUpEntry> {
     this.#options = options;
   }
 
-  get size(): number {
-    return this.#waiting.size;
-  }
-
   add(live: Live): void {
     // A subscription that was only paused may already be the registered one, which others wait to join.
     if (this.#findEqual(live) !== live) this.#waiting.add(live);

@@ -7,10 +7,6 @@ export class SubscriptionRegistry<Live extends { readonly shared: SharedSubscrip
   /** All running subscriptions, also those without a key. */
   readonly #keyByEntry = new Map<Live, string | undefined>();
 
-  get size(): number {
-    return this.#keyByEntry.size;
-  }
-
   /** Adds a subscriber to the subscription with this key. A `key` holds everything that can change what a client
    *  receives; with `undefined` the subscription is not shared. If none runs yet, `create` makes one, which calls `onEnd`
    *  when it ends, and `start` starts it. When `start` throws, the subscription is removed and the error is thrown.

@@ -294,7 +294,7 @@ const exporters: Translate = (value, source, draft) => {
 };
 
 /** Rules by the options that docs/migration/apollo-router.md lists. */
-export const routerRules: Readonly<Record<string, Translate>> = {
+const routerRules: Readonly<Record<string, Translate>> = {
   'supergraph.listen': address('listen.host', 'listen.port'),
   'supergraph.path': path,
   'supergraph.introspection': to('security.introspection'),
