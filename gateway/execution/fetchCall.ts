@@ -45,7 +45,8 @@ export type FetchResult =
   | { readonly kind: 'failed'; readonly error: GatewayError }
   | {
       readonly kind: 'answered';
-      /** For an entity fetch, an object with one element per representation under `_entities`. */
+      /** For an entity fetch, the list of entities, one per representation, or `undefined` if the subgraph returned none. For a
+       *  root fetch, the `data` of the response. */
       readonly data: unknown;
       readonly errors: readonly FetchError[];
       readonly isEscapeFree: boolean;

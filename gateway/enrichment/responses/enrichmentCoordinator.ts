@@ -54,7 +54,6 @@ export class EnrichmentCoordinator {
   readonly #schemasWithSubscription = new WeakSet<GraphQLSchema>();
   /** Of `subgraphs.all` and of every subgraph with a section of its own. */
   readonly #headerRules: readonly HeaderRules[];
-  /** Names of the headers that identify the client, in lower case. */
 
   constructor(options: EnrichmentCoordinatorOptions) {
     const { mode, adaptation, budget } = options.config.enrichment;
