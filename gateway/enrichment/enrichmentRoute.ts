@@ -208,7 +208,7 @@ class EnrichmentExchange {
     if (error instanceof GatewayError || error instanceof HttpError) {
       return { status: error.status, formatted: error.toFormatted() };
     }
-    this.#options.log.error({ error, requestId: this.#requestId }, 'Serving enrichment updates failed');
+    this.#options.log.error({ err: error, requestId: this.#requestId }, 'Serving enrichment updates failed');
     const hidden = internalServerError(error);
     return { status: hidden.status, formatted: hidden.toFormatted() };
   }

@@ -74,9 +74,12 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
         random: options.random ?? Math.random,
         observer,
         onInternalError: (error, { id: job, requestId }) =>
-          log.error({ error, job, requestId }, 'An internal error ended an attempt at an enrichment job'),
-        onFailed: (error, { id: job, requestId }) =>
-          log.debug({ error, job, requestId }, 'An enrichment job has failed and is a dead letter'),
+          log.error(
+            { err: error, job, requestId },
+            'An internal error ended an attempt at an enrichment job',
+          ),
+        onFailed: (problem, { id: job, requestId }) =>
+          log.debug({ problem, job, requestId }, 'An enrichment job has failed and is a dead letter'),
       },
     );
     store.start((run) => this.#resume(run));

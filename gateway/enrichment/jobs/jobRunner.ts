@@ -22,8 +22,8 @@ export interface JobRunnerDependencies {
   readonly random: () => number;
   readonly observer: JobObserver;
   onInternalError(error: unknown, runner: JobRunner): void;
-  /** The last attempt has failed. `error`: message for operators. */
-  onFailed(error: string, runner: JobRunner): void;
+  /** The last attempt has failed. `problem`: message for operators. */
+  onFailed(problem: string, runner: JobRunner): void;
   /** `isWaiting` of the runner has changed. */
   onWaitingChange(runner: JobRunner): void;
   onEnd(runner: JobRunner): void;

@@ -68,7 +68,7 @@ async function start(
         heartbeatIntervalMs: 10_000,
         timers,
         log: {
-          error: (fields, message) => logged.push([message, fields.error]),
+          error: (fields, message) => logged.push([message, fields.err]),
           warn: (_, message) => logged.push(message),
         },
       }),

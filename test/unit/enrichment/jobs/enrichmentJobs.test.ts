@@ -228,7 +228,7 @@ describe('a field that fails', () => {
     expect(logged).toEqual([
       [
         'An internal error ended an attempt at an enrichment job',
-        { error, job: expect.stringMatching(/^a\.[\w-]{12}$/) },
+        { err: error, job: expect.stringMatching(/^a\.[\w-]{12}$/) },
       ],
     ]);
   });
