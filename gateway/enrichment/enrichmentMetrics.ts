@@ -27,7 +27,7 @@ const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
  *  lists, so clients cannot create new time series. */
 export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
   readonly #readySeconds: Histogram<'coordinate'>;
-  readonly #answered: LabeledCounter;
+  readonly #firstResponses: LabeledCounter;
   readonly #abandoned: LabeledCounter;
   readonly #enqueued: LabeledCounter;
   readonly #settled: LabeledCounter;
@@ -48,7 +48,7 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
       buckets: secondsBuckets,
       registers: [registry],
     });
-    this.#answered = counter(
+    this.#firstResponses = counter(
       'answers',
       ['coordinate', 'outcome'],
       'Enrichments in first responses, by what the answer had of them.',
@@ -94,8 +94,8 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
     registerGauges(options);
   }
 
-  onAnswered({ coordinate, outcome }: Event<EnrichmentObserver, 'onAnswered'>): void {
-    this.#answered.increment(coordinate, outcome);
+  onFirstResponse({ coordinate, outcome }: Event<EnrichmentObserver, 'onFirstResponse'>): void {
+    this.#firstResponses.increment(coordinate, outcome);
   }
 
   onUnsplit(): void {

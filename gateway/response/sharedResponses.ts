@@ -162,17 +162,17 @@ class SharedResponse implements Leader<Waiter> {
 
   #deliverSingle([first, ...others]: readonly Waiter[], outcome: SingleOutcome): void {
     if (first === undefined) return;
-    const isLate =
+    const isDeadlineExceeded =
       outcome.errors?.some(({ extensions }) => extensions?.code === 'DEADLINE_EXCEEDED') === true;
     const copies = others.map((waiter) => [waiter, { ...outcome, data: outcome.data?.copy() }] as const);
-    this.#resolve(first, outcome, isLate);
-    for (const [waiter, copy] of copies) this.#resolve(waiter, copy, isLate);
+    this.#resolve(first, outcome, isDeadlineExceeded);
+    for (const [waiter, copy] of copies) this.#resolve(waiter, copy, isDeadlineExceeded);
   }
 
-  /** `isLate`: whether the time of the first request was over. Others may have more time. */
-  #resolve(waiter: Waiter, outcome: SingleOutcome, isLate: boolean): void {
+  /** `isDeadlineExceeded`: whether the deadline of the first request has passed. Others may have later ones. */
+  #resolve(waiter: Waiter, outcome: SingleOutcome, isDeadlineExceeded: boolean): void {
     const { observer } = waiter;
-    if (isLate && waiter.deadline > this.#deadline) {
+    if (isDeadlineExceeded && waiter.deadline > this.#deadline) {
       waiter.retry();
       return;
     }

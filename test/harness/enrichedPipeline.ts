@@ -87,7 +87,7 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
       onUnsplit: () => {},
       onReady: ({ coordinate, latencyMs }) =>
         latencies.push(`${coordinate}: ${Math.floor(latencyMs / 3_600_000)}`),
-      onAnswered: ({ coordinate, outcome }) => outcomes.push(`${coordinate}: ${outcome}`),
+      onFirstResponse: ({ coordinate, outcome }) => outcomes.push(`${coordinate}: ${outcome}`),
     },
     deferredEnrichments: () =>
       ({

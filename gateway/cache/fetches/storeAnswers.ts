@@ -16,7 +16,7 @@ export interface AnsweredItem {
   readonly isReplaceable: boolean;
 }
 
-/** What became of an answer. `invalid`: the schema forbids the value, which is a failure of the subgraph. */
+/** The outcome of storing one item. `invalid`: the schema forbids the value, which is a failure of the subgraph. */
 type StorageOutcome =
   | { readonly kind: 'stored'; readonly contribution: CachedContribution }
   | { readonly kind: 'not stored' | 'invalid' };

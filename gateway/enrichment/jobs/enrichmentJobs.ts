@@ -32,7 +32,7 @@ export interface EnrichmentJobsOptions {
   readonly store: JobStore;
   readonly executor: JobExecutor;
   readonly policy: JobPolicy;
-  /** Timeout of every attempt except the first, which belongs to the answer. */
+  /** Timeout of every attempt except the first, which belongs to the response. */
   readonly attemptTimeoutMs: number;
   readonly timers: Timers;
   /** A monotonic clock, in milliseconds. */

@@ -8,11 +8,11 @@ import { withTimeout } from './withTimeout.ts';
 interface JobEnqueuerOptions extends RedisJobContext {
   readonly tokens: RedisTokens;
   readonly replicated: ReplicatedRuns;
-  /** How long an answer waits for Redis. */
+  /** How long a response waits for Redis. */
   readonly timeoutMs: number;
 }
 
-/** Publishes runs and tokens in Redis while an answer waits, up to a timeout. */
+/** Publishes runs and tokens in Redis while a response waits, up to a timeout. */
 export class JobEnqueuer {
   readonly #options: JobEnqueuerOptions;
 

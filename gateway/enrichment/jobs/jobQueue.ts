@@ -8,7 +8,7 @@ import type { JobRun, JobRunFailure } from './jobRun.ts';
 export interface QueuedJobRun extends JobRun {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
-  /** Id of the process whose answer created the run. */
+  /** Id of the process whose response created the run. */
   readonly createdBy: string;
   /** Set when no attempt follows. */
   readonly failure?: JobRunFailure & { readonly failedKeys: readonly string[] };

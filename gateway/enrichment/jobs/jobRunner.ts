@@ -12,7 +12,7 @@ import type { JobStore } from './jobStore.ts';
 export interface JobRunnerDependencies {
   readonly store: Pick<JobStore, 'publish' | 'recordFailure' | 'isWanted' | 'settle'>;
   readonly executor: JobExecutor;
-  /** Timeout of every attempt except the first, which belongs to the answer. */
+  /** Timeout of every attempt except the first, which belongs to the response. */
   readonly attemptTimeoutMs: number;
   readonly maxAttempts: number;
   readonly backoff: JobPolicy['jobs']['backoff'];

@@ -4,9 +4,9 @@ import type { JobRun, JobRunEnd, JobRunFailure, ResumableJobRun } from './jobRun
 import type { LogPage } from './updateLog.ts';
 
 /** The storage port of enrichment jobs: the tokens, the update log of each job run, its progress, and the dead letters.
- *  When an answer enqueues a job whose earlier run has ended, it becomes another run, with its own id and log. */
+ *  When a response enqueues a job whose earlier run has ended, it becomes another run, with its own id and log. */
 export interface JobStore extends JobAdmin {
-  /** Starts handing over job runs whose process has died, and dead letters that an operator retries. `resume` returns
+  /** Starts resuming job runs whose process has died, and dead letters that an operator retries. `resume` returns
    *  false when the job pool is full. */
   start(resume: ResumeRun): void;
   /** Stops calling `resume`. */

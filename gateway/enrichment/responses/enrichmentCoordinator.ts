@@ -34,7 +34,7 @@ export interface BudgetPlan {
   readonly isStreamed: boolean;
 }
 
-type FirstAnswerOutcome = Parameters<EnrichmentObserver['onAnswered']>[0]['outcome'];
+type FirstResponseOutcome = Parameters<EnrichmentObserver['onFirstResponse']>[0]['outcome'];
 
 interface EnrichmentCoordinatorOptions {
   readonly config: GatewayConfig;
@@ -174,8 +174,8 @@ export class EnrichmentCoordinator {
   }
 
   /** Records how the first response has delivered an enrichment. */
-  recordAnswered({ rule: { coordinate } }: AwaitedEnrichment, outcome: FirstAnswerOutcome): void {
-    this.#options.observer.onAnswered({ coordinate, outcome });
+  recordFirstResponse({ rule: { coordinate } }: AwaitedEnrichment, outcome: FirstResponseOutcome): void {
+    this.#options.observer.onFirstResponse({ coordinate, outcome });
   }
 
   /** The enrichments of a response may have shared requests with its primary data. */

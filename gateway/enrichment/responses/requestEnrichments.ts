@@ -138,12 +138,12 @@ export class RequestEnrichments implements ResponseEnrichments {
     for (const enrichment of plan.enrichments) {
       const { group } = enrichment;
       if (pendingGroups.has(group)) {
-        coordinator.recordAnswered(enrichment, plan.isStreamed ? 'incremental' : 'pending');
+        coordinator.recordFirstResponse(enrichment, plan.isStreamed ? 'incremental' : 'pending');
       } else if (!execution.hasFetched(group)) {
         // The response has no object with the field.
       } else if (plan.isShadow && this.#overBudget.has(group)) {
-        coordinator.recordAnswered(enrichment, 'shadow pending');
-      } else coordinator.recordAnswered(enrichment, staleGroups.has(group) ? 'stale' : 'in time');
+        coordinator.recordFirstResponse(enrichment, 'shadow pending');
+      } else coordinator.recordFirstResponse(enrichment, staleGroups.has(group) ? 'stale' : 'in time');
     }
   }
 

@@ -27,10 +27,10 @@ const badges = 'Product.badges';
 
 test('EnrichmentMetrics counts answers by coordinate and outcome', async () => {
   const { metrics, read } = open();
-  metrics.onAnswered({ coordinate: similar, outcome: 'in time' });
-  metrics.onAnswered({ coordinate: badges, outcome: 'in time' });
-  metrics.onAnswered({ coordinate: similar, outcome: 'shadow pending' });
-  metrics.onAnswered({ coordinate: similar, outcome: 'in time' });
+  metrics.onFirstResponse({ coordinate: similar, outcome: 'in time' });
+  metrics.onFirstResponse({ coordinate: badges, outcome: 'in time' });
+  metrics.onFirstResponse({ coordinate: similar, outcome: 'shadow pending' });
+  metrics.onFirstResponse({ coordinate: similar, outcome: 'in time' });
   const expected = [
     'tributary_enrichment_answers_total{coordinate="Product.similar",outcome="in_time"} 2',
     'tributary_enrichment_answers_total{coordinate="Product.similar",outcome="shadow_pending"} 1',

@@ -20,7 +20,7 @@ test.each(['adaptive', 'always', 'never'] as const)(
         enrichment: { mode, fields: { 'Product.stock': {} } },
       }),
       log: pino({ level: 'silent' }),
-      observer: { onAnswered: () => {}, onUnsplit: () => {}, onReady: () => {} },
+      observer: { onFirstResponse: () => {}, onUnsplit: () => {}, onReady: () => {} },
       deferredEnrichments: () => {
         throw new Error('The supergraph is refused.');
       },
@@ -54,7 +54,7 @@ test('a job is stored with the headers and claims that subgraphs get, and no oth
       },
     }),
     log: pino({ level: 'silent' }),
-    observer: { onAnswered: () => {}, onUnsplit: () => {}, onReady: () => {} },
+    observer: { onFirstResponse: () => {}, onUnsplit: () => {}, onReady: () => {} },
     deferredEnrichments: () => {
       throw new Error('There is no supergraph.');
     },
