@@ -51,13 +51,13 @@ export class StreamLimiter {
 function totalLimitError(total: number): GatewayError {
   return new GatewayError(
     'OVERLOADED',
-    `The gateway already serves ${total} subscriptions, its maximum (subscriptions.total). Try again later.`,
+    `The gateway already has ${total} open streams (subscriptions and enrichment updates), its maximum (subscriptions.total). Try again later.`,
   );
 }
 
 function clientLimitError(perClient: number): GatewayError {
   return new GatewayError(
     'OVERLOADED',
-    `This client already has ${perClient} subscriptions, the maximum for one client (subscriptions.perClient). End one of them first.`,
+    `This client already has ${perClient} open streams (subscriptions and enrichment updates), the maximum for one client (subscriptions.perClient). End one of them first.`,
   );
 }

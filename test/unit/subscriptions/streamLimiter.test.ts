@@ -22,6 +22,6 @@ describe('StreamLimiter', () => {
     close();
     close();
     streams.open('ada');
-    expect(() => streams.open('ada')).toThrow('This client already has 2');
+    expect(() => streams.open('ada')).toThrow('This client already has 2 open streams');
   });
 });
