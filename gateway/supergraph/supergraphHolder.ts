@@ -73,12 +73,17 @@ interface LeasedSnapshot {
   isCurrent: boolean;
 }
 
-class Loading {
+/** The load of one supergraph, until it is in use, has failed or is superseded. */
+class SupergraphLoad {
   readonly id: string;
   readonly settled: Promise<void>;
   readonly #controller = new AbortController();
 
-  constructor(id: string, load: (signal: AbortSignal) => Promise<void>, onEnd: (loading: Loading) => void) {
+  constructor(
+    id: string,
+    load: (signal: AbortSignal) => Promise<void>,
+    onEnd: (load: SupergraphLoad) => void,
+  ) {
     this.id = id;
     this.settled = load(this.#controller.signal).finally(() => onEnd(this));
   }
@@ -95,9 +100,9 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   /** Snapshots with a running planner: the current one and those that operations still use. */
   const snapshots = new Set<LeasedSnapshot>();
   const retiring = new PendingPromises();
-  const loadings = new Set<Loading>();
+  const activeLoads = new Set<SupergraphLoad>();
   let current: LeasedSnapshot | undefined;
-  let newest: Loading | undefined;
+  let newestLoad: SupergraphLoad | undefined;
   let source: SupergraphSource | undefined;
   let sourceProblem: string | undefined;
   let loadProblem: string | undefined;
@@ -175,24 +180,24 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     });
   }
 
-  const onLoadingEnd = (loading: Loading): void => {
-    loadings.delete(loading);
-    if (newest === loading) newest = undefined;
+  const onLoadEnd = (ended: SupergraphLoad): void => {
+    activeLoads.delete(ended);
+    if (newestLoad === ended) newestLoad = undefined;
   };
 
   const submit = (sdl: string): Promise<void> => {
     if (isClosed) return Promise.resolve();
     const id = supergraphId(sdl);
-    if (newest?.id === id) return newest.settled;
-    newest?.stop();
-    newest = undefined;
+    if (newestLoad?.id === id) return newestLoad.settled;
+    newestLoad?.stop();
+    newestLoad = undefined;
     if (current?.supergraph.id === id) {
       setLoadProblem(undefined);
       return Promise.resolve();
     }
-    newest = new Loading(id, (signal) => loadAndSwitch(sdl, signal), onLoadingEnd);
-    loadings.add(newest);
-    return newest.settled;
+    newestLoad = new SupergraphLoad(id, (signal) => loadAndSwitch(sdl, signal), onLoadEnd);
+    activeLoads.add(newestLoad);
+    return newestLoad.settled;
   };
 
   return {
@@ -217,7 +222,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     sourceProblem: () => sourceProblem,
     onProblem: (listener) => subscribe(problemListeners, listener),
     submit,
-    resubmit: (sdl) => newest?.settled ?? submit(sdl),
+    resubmit: (sdl) => newestLoad?.settled ?? submit(sdl),
     start: async (from) => {
       source = from;
       await from.start({
@@ -227,13 +232,13 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
         },
         onProblem: setSourceProblem,
       });
-      await newest?.settled;
+      await newestLoad?.settled;
     },
     close: async () => {
       isClosed = true;
-      for (const loading of loadings) loading.stop();
+      for (const active of activeLoads) active.stop();
       await source?.stop();
-      await Promise.all([...loadings].map((loading) => loading.settled));
+      await Promise.all([...activeLoads].map(({ settled }) => settled));
       if (current !== undefined) current.isCurrent = false;
       current = undefined;
       for (const entry of [...snapshots]) {

@@ -1,8 +1,7 @@
-/** Bounds and pace of the limit. */
 const minLimit = 4;
-/** A mean latency of up to this multiple of the long-term latency counts as normal, */
+/** A mean latency of up to this multiple of the long-term latency counts as normal. */
 const tolerance = 1.5;
-/** and so does a rise of this many milliseconds. */
+/** A rise of the mean latency by this many milliseconds counts as normal, too. */
 const slackMs = 10;
 /** With a busier event loop, the gateway itself makes calls slow: a smaller limit would make them no faster, and the
  *  gateway would wait for nothing. From 0 to 1. */
@@ -21,9 +20,8 @@ const backoffRatio = 0.9;
  *  (github.com/Netflix/concurrency-limits). Each window compares its mean latency with the long-term one. While the
  *  latency stays normal the limit grows by the square root of itself; when it rises, calls queue up in the subgraph, and
  *  the limit shrinks by the same ratio, at most by half. Windows in which less than half of the limit was used change
- *  nothing, because they say nothing about it; so do windows in
- *  which the event loop of the gateway was busy. A response with status 429 or 503 lowers the limit at once, at most once
- *  per window. */
+ *  nothing, because they say nothing about it; so do windows in which the event loop of the gateway was busy. A response
+ *  with status 429 or 503 lowers the limit at once, at most once per window. */
 export class AdaptiveLimit {
   readonly #now: () => number;
   readonly #readUtilization: () => number;

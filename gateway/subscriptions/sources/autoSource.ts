@@ -234,12 +234,12 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
     return [...this.#failures.values()].every(isUnsupportedProtocol) ? this.#options.lastResort : undefined;
   }
 
-  /** An error that the subgraph reported itself, or else the failure of the simplest request. */
+  /** An error that the subgraph reported itself, or else the failure of multipart, whose request is the simplest. */
   #mostInformativeError(): GatewayError | undefined {
     const failures = [...this.#failures.values()];
     return (
       failures.find((error) => reportedErrorsOf(error) !== undefined) ??
-      this.#failures.get(probedProtocols[2]) ??
+      this.#failures.get('multipart') ??
       failures.at(-1)
     );
   }

@@ -39,8 +39,7 @@ const clientHeaders = [
 const responseHeaderNames = ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'];
 
 /** The `security.cors` of a configuration. Pages may also send the header with the token and those that subgraphs
- *  receive, and read those of
- *  subgraphs that clients get. */
+ *  receive, and read those of subgraphs that clients get. */
 export function corsOptionsOf({ security: { cors, jwt }, subgraphs }: GatewayConfig): CorsOptions {
   const forwarded = Object.values(subgraphs).flatMap(({ headers }) => [
     ...(headers?.forward ?? []),
