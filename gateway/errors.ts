@@ -109,3 +109,14 @@ export class GatewayShutdownError extends GatewayError {
     this.name = 'GatewayShutdownError';
   }
 }
+
+/** The messages of the cause, in one line for operators; `undefined` without a cause. */
+export function describeCause({ cause }: GatewayError): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  // Where a name has several addresses, Node reports one error for each of them in one without a message.
+  const errors: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [];
+  const messages = [cause, ...errors].map((error) =>
+    error instanceof Error ? error.message : String(error),
+  );
+  return messages.filter((message) => message !== '').join('; ') || undefined;
+}

@@ -1,5 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
-import { GatewayError, type ResponsePath } from '../errors.ts';
+import { describeCause, GatewayError, type ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { Access } from '../operation/authorization/access.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
@@ -24,7 +24,7 @@ export function formatExecutionError(
   const located = path.length === 0 ? {} : { path };
   if (reason instanceof GatewayError) {
     return {
-      message: reason.message,
+      message: policy.exposeSubgraphErrors ? withCause(reason) : reason.message,
       ...located,
       extensions: { ...reason.extensions, ...named, code: reason.clientCode },
     };
@@ -43,6 +43,12 @@ export function formatExecutionError(
     ...located,
     extensions: { code: 'SUBGRAPH_ERROR', ...extensions, ...named },
   };
+}
+
+/** Which address refused the connection, or what is wrong with a response. Other causes may be details of the gateway. */
+function withCause(error: GatewayError): string {
+  const cause = error.code.startsWith('SUBGRAPH_') ? describeCause(error) : undefined;
+  return cause === undefined ? error.message : `${error.message} Cause: ${cause}`;
 }
 
 /** The errors of missing fields, invalid values and denied parts as the client gets them. A null, or an object of unknown

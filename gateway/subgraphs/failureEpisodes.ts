@@ -29,8 +29,8 @@ const failureOutcomes: ReadonlySet<string> = new Set([
   'deadline_exceeded',
 ]);
 
-/** Logs when a subgraph begins to fail, once a minute while it fails, and when it has recovered, instead of a line for
- *  each call. */
+/** Logs when a subgraph begins to fail, once for each further reason and once a minute while it fails, and when it has
+ *  recovered, instead of a line for each call. */
 export class FailureEpisodes {
   readonly #options: FailureEpisodesOptions;
   readonly #episodes = new Map<string, Episode>();
@@ -42,28 +42,34 @@ export class FailureEpisodes {
   onCall(
     subgraph: string,
     outcome: string,
-    { status, requestId }: Pick<SubgraphCallEvent, 'status' | 'requestId'>,
+    event: Pick<SubgraphCallEvent, 'status' | 'requestId' | 'failure'>,
   ): void {
     if (outcome === 'ok') {
       if (this.#episodes.size > 0) this.#onSuccess(subgraph);
-    } else if (failureOutcomes.has(outcome)) this.#onFailure(subgraph, outcome, status, requestId);
+    } else if (failureOutcomes.has(outcome)) this.#onFailure(subgraph, outcome, event);
   }
 
-  #onFailure(subgraph: string, reason: string, status: number | undefined, requestId: string): void {
+  #onFailure(
+    subgraph: string,
+    reason: string,
+    { status, requestId, failure }: Pick<SubgraphCallEvent, 'status' | 'requestId' | 'failure'>,
+  ): void {
     const { log, now } = this.#options;
+    const failed = { subgraph, reason, status, ...failure, requestId };
     const at = now();
     const episode = this.#episodes.get(subgraph);
     if (episode === undefined) {
       const failures = new Map([[reason, 1]]);
       this.#episodes.set(subgraph, { startedAt: at, lastFailureAt: at, loggedAt: at, failures });
-      log.warn({ subgraph, reason, status, requestId }, 'A subgraph has begun to fail');
+      log.warn(failed, 'A subgraph has begun to fail');
       return;
     }
     episode.lastFailureAt = at;
-    episode.failures.set(reason, (episode.failures.get(reason) ?? 0) + 1);
-    if (at - episode.loggedAt < reminderMs) return;
+    const count = episode.failures.get(reason) ?? 0;
+    episode.failures.set(reason, count + 1);
+    if (count > 0 && at - episode.loggedAt < reminderMs) return;
     episode.loggedAt = at;
-    log.warn({ subgraph, reason, status, requestId, ...describe(episode) }, 'A subgraph is still failing');
+    log.warn({ ...failed, ...describe(episode) }, 'A subgraph is still failing');
   }
 
   #onSuccess(subgraph: string): void {

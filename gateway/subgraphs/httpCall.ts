@@ -72,6 +72,11 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     return this.#call.endpointUrl;
   }
 
+  get url(): string {
+    const { target } = this.#call;
+    return target.origin + target.path;
+  }
+
   get status(): number | undefined {
     return this.#head?.status;
   }
@@ -109,12 +114,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   }
 
   #identity() {
-    const { request, target } = this.#call;
-    return {
-      subgraph: request.subgraph,
-      url: target.origin + target.path,
-      requestId: request.requestId,
-    };
+    const { subgraph, requestId } = this.request;
+    return { subgraph, url: this.url, requestId };
   }
 
   abort(): void {

@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
-import type { GatewayError } from '../errors.ts';
+import { describeCause, type GatewayError } from '../errors.ts';
 import { TextKey } from '../sharing/textMap.ts';
 import { requestCreationError, unreachableError } from './callErrors.ts';
 import type { CallHooks } from './callHooks.ts';
 import { HttpCall } from './httpCall.ts';
-import type { CallOutcome } from './policies/call.ts';
+import type { AttemptEnd, CallOutcome } from './policies/call.ts';
 import { callLimitsOf } from './policies/callLimits.ts';
 import {
   type CallPolicies,
@@ -51,6 +51,16 @@ export interface SubgraphCallEvent {
   readonly receivers: number;
   /** The request was sent a second time after a lost idle connection. */
   readonly isResent: boolean;
+  /** `undefined` for a call that succeeded, and for a cancelled one. */
+  readonly failure: CallFailure | undefined;
+}
+
+/** For the log only. */
+interface CallFailure {
+  /** Where the call was sent. */
+  readonly url: string;
+  /** What went wrong, such as `connect ECONNREFUSED 127.0.0.1:4001`; `undefined` if the outcome says all there is to say. */
+  readonly problem: string | undefined;
 }
 
 export interface HttpSubgraphClientOptions {
@@ -125,7 +135,8 @@ class HttpSubgraphClient {
       onJoin: observer && ((subgraph) => observer.onJoin(subgraph)),
       onHedge: observer && ((subgraph) => observer.onHedge(subgraph)),
       onCallEnd:
-        onCall && ((call, outcome, times, receivers) => onCall(eventOf(call, outcome, times, receivers))),
+        onCall &&
+        ((call, outcome, times, receivers, end) => onCall(eventOf(call, outcome, times, receivers, end))),
     });
   }
 
@@ -272,11 +283,13 @@ class EndpointRequest implements InFlightCallRequest<HttpCall> {
 }
 
 function eventOf(
-  { request, status, receivedBytes, isResent }: HttpCall,
+  call: HttpCall,
   outcome: CallOutcome,
   { latencyMs: durationMs, endedAt }: CallTimes,
   receivers: number,
+  end: AttemptEnd | undefined,
 ): SubgraphCallEvent {
+  const { request, status, receivedBytes, isResent } = call;
   const { subgraph, kind, requestId, representations = 0 } = request;
   return {
     subgraph,
@@ -290,7 +303,13 @@ function eventOf(
     representations,
     receivers,
     isResent,
+    failure: end && failureOf(call, end),
   };
+}
+
+function failureOf({ url, status = 200 }: HttpCall, { result }: AttemptEnd): CallFailure | undefined {
+  if (result instanceof Error) return { url, problem: describeCause(result) };
+  return status < 400 ? undefined : { url, problem: undefined };
 }
 
 /** Longer bodies are not shared: comparing them takes longer than it is worth. In characters. */

@@ -108,7 +108,9 @@ export const securitySection = z
       )
       .prefault(false),
     exposeSubgraphErrors: flag()
-      .describe('Shows error messages and extensions of subgraphs to clients.')
+      .describe(
+        'Shows error messages and extensions of subgraphs to clients, and why a call of a subgraph failed.',
+      )
       .prefault(false),
     exposeSubgraphs: flag()
       .describe(

@@ -31,8 +31,17 @@ export interface SharedCallOptions<C extends Call> {
   now(): number;
   /** Also called when an observer threw. */
   readonly onReceiverFault: OnReceiverFault;
-  /** Called for each attempt. `receivers`: how many requests waited for the call so far. */
-  onCallEnd?: ((call: C, outcome: CallOutcome, attempt: CallTimes, receivers: number) => void) | undefined;
+  /** Called for each attempt. `receivers`: how many requests waited for the call so far. `end`: `undefined` if no request
+   *  waited for the end. */
+  onCallEnd?:
+    | ((
+        call: C,
+        outcome: CallOutcome,
+        attempt: CallTimes,
+        receivers: number,
+        end: AttemptEnd | undefined,
+      ) => void)
+    | undefined;
   /** A failed call will be sent again. */
   onRetry?: ((subgraph: string) => void) | undefined;
   /** A request joins a call of another one. */
@@ -400,7 +409,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
     attempt.finish(end);
     this.#request.span?.onStatus(attempt.call.status);
     try {
-      this.#options.onCallEnd?.(attempt.call, outcome, attempt, this.#receiverCount);
+      this.#options.onCallEnd?.(attempt.call, outcome, attempt, this.#receiverCount, end);
     } catch (fault) {
       this.#options.onReceiverFault(fault);
     }

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { FailureEpisodes, recoveryMs, reminderMs } from '../../../gateway/subgraphs/failureEpisodes.ts';
 
+const failure = { url: 'http://reviews.test/graphql', problem: 'connect ECONNREFUSED' };
+
 function observe() {
   const lines: unknown[] = [];
   let now = 0;
@@ -16,7 +18,7 @@ function observe() {
       now += ms;
     },
     call: (outcome: string, subgraph = 'reviews') =>
-      episodes.onCall(subgraph, outcome, { status: undefined, requestId: 'request-1' }),
+      episodes.onCall(subgraph, outcome, { status: undefined, requestId: 'request-1', failure }),
   };
 }
 
@@ -26,6 +28,7 @@ const begun = (reason: string) => ({
   subgraph: 'reviews',
   reason,
   status: undefined,
+  ...failure,
   requestId: 'request-1',
 });
 const startedAt = new Date(0).toISOString();
@@ -36,7 +39,6 @@ test('a subgraph that fails and recovers leaves two lines, with the failures by 
   call('timeout');
   advance(1_000);
   call('timeout');
-  call('http_error');
   call('cancelled');
   expect(lines).toEqual([begun('timeout')]);
   advance(recoveryMs);
@@ -51,8 +53,8 @@ test('a subgraph that fails and recovers leaves two lines, with the failures by 
       subgraph: 'reviews',
       startedAt,
       endedAt: new Date(1_000).toISOString(),
-      count: 3,
-      failures: { timeout: 2, http_error: 1 },
+      count: 2,
+      failures: { timeout: 2 },
     },
   ]);
   call('unreachable');
@@ -93,4 +95,19 @@ test('what is no failure of the subgraph begins nothing: disconnected clients, f
   for (const outcome of ['cancelled', 'bad_request', 'extension_failed', 'overloaded', 'shutting_down'])
     call(outcome);
   expect(lines).toEqual([]);
+});
+
+test('a further reason leaves a line of its own, once', () => {
+  const { lines, call } = observe();
+  for (const outcome of ['timeout', 'http_error', 'timeout', 'http_error']) call(outcome);
+  expect(lines).toEqual([
+    begun('timeout'),
+    {
+      ...begun('http_error'),
+      message: 'A subgraph is still failing',
+      startedAt,
+      count: 2,
+      failures: { timeout: 1, http_error: 1 },
+    },
+  ]);
 });

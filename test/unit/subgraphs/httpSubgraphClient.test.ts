@@ -8,6 +8,7 @@ import {
   json,
   reset,
   runAfter,
+  type Script,
   type ScriptedSubgraph,
   startScriptedSubgraph,
   text,
@@ -755,6 +756,27 @@ describe('the call observer', () => {
       },
     ]);
   });
+
+  test.each([
+    ['a connection that is refused', undefined, /connect ECONNREFUSED 127\.0\.0\.1/],
+    ['an HTML page', ({ respond }) => respond({ body: '<html>' }), /is not valid JSON/],
+    ['another status', ({ respond }) => respond({ status: 503, body: 'busy' }), /is not valid JSON/],
+  ] as readonly (readonly [string, Script | undefined, RegExp])[])(
+    'gets the address and the problem of %s',
+    async (_, script, problem) => {
+      const events: SubgraphCallEvent[] = [];
+      await using under = createClientFixture(subgraph.url, {
+        at: { connections: 1 },
+        onCall: (event) => events.push(event),
+      });
+      if (script === undefined) await subgraph.close();
+      else subgraph.enqueueScripts(script);
+      await under.send().outcome;
+      expect(events.map(({ failure }) => failure)).toEqual([
+        { url: subgraph.url, problem: expect.stringMatching(problem) },
+      ]);
+    },
+  );
 });
 
 describe('a closed client', () => {
