@@ -15,7 +15,7 @@ import { checkPersistedQuery } from './checkPersistedQuery.ts';
 import type { ClientRequest } from './clientRequest.ts';
 import type { TrustedDocuments } from './documents/trustedDocuments.ts';
 import { headersOf, statusOf } from './errorResponse.ts';
-import { readGetParameters, writeGetParameters } from './getParameters.ts';
+import { dropEmptyOperationName, readGetParameters, writeGetParameters } from './getParameters.ts';
 import { HttpError } from './httpError.ts';
 import { endFailedTrace, endTraceWith, startRequestTrace } from './operationTrace.ts';
 import { recordOutcome } from './recordOutcome.ts';
@@ -143,7 +143,7 @@ export class Admission {
       if (executed !== undefined) return executed;
     }
     this.#checkTexts(body);
-    return this.#executeByApollo(body === sent ? request : withBody(request, body), client);
+    return this.#executeByApollo(toApolloRequest(request, sent, body), client);
   }
 
   async #executeByApollo(request: AdmissionRequest, client: ClientRequest): Promise<AdmissionResult> {
@@ -307,7 +307,12 @@ function hasNoOtherContentType({ headers }: AdmissionRequest): boolean {
   return contentType === undefined || contentType === 'application/json';
 }
 
-function withBody(request: AdmissionRequest, body: unknown): AdmissionRequest {
-  if (request.method !== 'GET') return { ...request, body };
-  return isObject(body) ? { ...request, search: writeGetParameters(body) } : request;
+/** `sent`: what the client sent. `body`: the same with the texts of trusted documents. */
+function toApolloRequest(request: AdmissionRequest, sent: unknown, body: unknown): AdmissionRequest {
+  if (request.method !== 'GET') return body === sent ? request : { ...request, body };
+  const isReplaced = body !== sent && isObject(body);
+  return {
+    ...request,
+    search: isReplaced ? writeGetParameters(body) : dropEmptyOperationName(request.search),
+  };
 }

@@ -388,7 +388,7 @@ class FormattedGraphQLError extends GraphQLError {
 
 function unknownOperationError({ request }: GatewayGraphQLRequestContext): GraphQLError {
   return new GraphQLError(
-    typeof request.operationName === 'string' && request.operationName !== ''
+    typeof request.operationName === 'string'
       ? `Unknown operation named "${request.operationName}".`
       : 'Must provide operation name if query contains multiple operations.',
   );

@@ -3,7 +3,8 @@ import { documentIdNames } from './documents/trustedDocuments.ts';
 const operationParameters = ['query', 'operationName', 'variables', 'extensions'] as const;
 
 /** The operation in the query string of a GET request, in the form of a POST request's body. `undefined` when it is invalid:
- *  Apollo Server then reports what is wrong. An id of a document that is sent several times becomes a list. */
+ *  Apollo Server then reports what is wrong. An id of a document that is sent several times becomes a list. An empty
+ *  `operationName` equals an omitted one, as GraphQL over HTTP says. */
 export function readGetParameters(search: string): Record<string, unknown> | undefined {
   const parameters = new URLSearchParams(search);
   const body: Record<string, unknown> = {};
@@ -11,6 +12,7 @@ export function readGetParameters(search: string): Record<string, unknown> | und
     const [text, ...more] = parameters.getAll(name);
     if (text === undefined) continue;
     if (more.length > 0) return undefined;
+    if (name === 'operationName' && text === '') continue;
     if (name === 'query' || name === 'operationName') {
       body[name] = text;
       continue;
@@ -26,6 +28,15 @@ export function readGetParameters(search: string): Record<string, unknown> | und
     if (id !== undefined) body[name] = more.length === 0 ? id : [id, ...more];
   }
   return Object.keys(body).length === 0 ? undefined : body;
+}
+
+/** The query string without an empty `operationName`, which Apollo Server takes for the name of an operation. */
+export function dropEmptyOperationName(search: string): string {
+  const parameters = new URLSearchParams(search);
+  const [name, ...more] = parameters.getAll('operationName');
+  if (name !== '' || more.length > 0) return search;
+  parameters.delete('operationName');
+  return `?${parameters}`;
 }
 
 /** The query string of an operation, for Apollo Server. */

@@ -167,6 +167,12 @@ describe('a request that is not executed', () => {
       [['Unknown operation named "B".', 'OPERATION_RESOLUTION_FAILURE']],
     ],
     [
+      'an empty operation name, which only GET equates with none',
+      { query: '{ greeting }', operationName: '' },
+      400,
+      [['Unknown operation named "".', 'OPERATION_RESOLUTION_FAILURE']],
+    ],
+    [
       'several operations without an operation name',
       { query: 'query A { greeting } query B { greeting }' },
       400,
@@ -513,6 +519,32 @@ describe('HTTP methods and CSRF prevention', () => {
     expect([server.receivedOperations[0]?.operationName, server.receivedOperations[0]?.variables]).toEqual([
       'A',
       { n: 'x' },
+    ]);
+  });
+
+  test('GET with an empty operation name executes the only operation, also when it is known', async () => {
+    await using server = await startScriptedServer();
+    const path = `/graphql?${new URLSearchParams({ query: 'query A { greeting }', operationName: '' })}`;
+    for (let i = 0; i < 2; i++)
+      expect((await exchange(server.url, { method: 'GET', path, headers: preflighted })).status).toBe(200);
+    expect(server.receivedOperations.map(({ operationName }) => operationName)).toEqual([
+      undefined,
+      undefined,
+    ]);
+    const several = `/graphql?${new URLSearchParams({ query: 'query A { greeting } query B { greeting }', operationName: '' })}`;
+    const refused = await exchange(server.url, { method: 'GET', path: several, headers: preflighted });
+    expect([refused.status, refused.body]).toEqual([
+      400,
+      expect.stringContaining('Must provide operation name'),
+    ]);
+    const repeated = await exchange(server.url, {
+      method: 'GET',
+      path: `${path}&operationName=A`,
+      headers: preflighted,
+    });
+    expect([repeated.status, repeated.body]).toEqual([
+      400,
+      expect.stringContaining('only be specified once'),
     ]);
   });
 
