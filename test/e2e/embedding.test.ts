@@ -14,7 +14,7 @@ import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
-import { exchange } from '../harness/rawHttp.ts';
+import { exchange, type RawRequest } from '../harness/rawHttp.ts';
 
 let shop: InlineGateway;
 beforeAll(async () => {
@@ -65,6 +65,13 @@ async function overWebSocket(url: string, query: string): Promise<unknown> {
   await client.dispose();
   return results;
 }
+
+/** A request with this target, in either form. */
+const nameAt = (path: string): RawRequest => ({
+  path,
+  headers: { 'content-type': 'application/json' },
+  body: '{"query":"{ name }"}',
+});
 
 const statusOf = async (url: string) => (await fetch(url)).status;
 const lamp = { data: { name: 'Lamp' } };
@@ -122,6 +129,10 @@ describe('the example for Fastify', () => {
     const headers = { connection: 'upgrade', upgrade: 'websocket' };
     const refused = await exchange(origin, { method: 'GET', path: '/graphql', headers });
     expect(refused.status).toBe(404);
+    const absolute = `${origin}/shop/graphql`;
+    const noKey = await exchange(origin, { method: 'GET', path: absolute, headers });
+    expect([noKey.status, noKey.body]).toEqual([400, expect.stringContaining('Sec-WebSocket-Key')]);
+    expect((await exchange(origin, nameAt(absolute))).body).toBe(JSON.stringify(lamp));
 
     const gate = shop.subgraph('products').hold('Query.slow');
     const slow = post(`${origin}/shop/graphql`, '{ slow }');
@@ -179,7 +190,9 @@ describe('a mounted gateway', () => {
     };
     await serving(app, async (origin) => {
       expect(await post(`${origin}/graphql`, '{ name }')).toEqual({ status: 200, body: lamp });
+      expect((await exchange(origin, nameAt(`${origin}/graphql`))).body).toBe(JSON.stringify(lamp));
       expect(await statusOf(`${origin}/elsewhere`)).toBe(418);
+      expect((await exchange(origin, nameAt(`${origin}/elsewhere`))).status).toBe(418);
       const parsed = await fetch(`${origin}/graphql`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-parse': 'yes' },

@@ -847,6 +847,39 @@ describe('the security headers', () => {
   });
 });
 
+describe('a request target in absolute form', () => {
+  const query = new URLSearchParams({ query: '{ greeting }' });
+  const preflighted = { 'apollo-require-preflight': '1' };
+
+  test.each<[string, number, RawRequest]>([
+    ['an operation over POST', 200, { path: 'http://gateway.test/graphql', headers: json, body: hello }],
+    [
+      'an operation over GET',
+      200,
+      { method: 'GET', path: `HTTP://gateway.test:4000/graphql?${query}`, headers: preflighted },
+    ],
+    ['a preflight', 405, { method: 'OPTIONS', path: 'http://gateway.test/graphql' }],
+    ['another route', 200, { method: 'GET', path: 'http://gateway.test/health/live' }],
+    ['another method of another route', 405, { method: 'PATCH', path: 'http://gateway.test/health/live' }],
+    ['the root', 404, { method: 'GET', path: 'http://gateway.test' }],
+    ['the root with a query string', 404, { method: 'GET', path: 'http://gateway.test?a=/graphql' }],
+    ['another path', 404, { path: 'http://gateway.test/nothing', headers: json, body: hello }],
+  ])('is accepted for %s', async (_, status, request) => {
+    await using server = await startScriptedServer();
+    expect((await exchange(server.url, request)).status).toBe(status);
+  });
+
+  test('has the host that counts, and not the header', async () => {
+    await using server = await startScriptedServer();
+    await exchange(server.url, {
+      path: 'http://gateway.test:4000/graphql',
+      headers: { ...json, host: 'other.test' },
+      body: hello,
+    });
+    expect(server.receivedOperations[0]?.headers.get('host')).toBe('gateway.test:4000');
+  });
+});
+
 describe('bytes that are not a valid HTTP request', () => {
   test.each([
     [

@@ -6,7 +6,7 @@ import { GatewayError } from '../../gateway/errors.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { failCurrentRequest } from '../../gateway/transport/http/requestScope.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
-import { exchange } from '../harness/rawHttp.ts';
+import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import {
   FakeSupergraphView,
   ScriptedEvents,
@@ -495,6 +495,20 @@ describe('a WebSocket handshake', () => {
     peer.subscribe(query);
     await peer.next();
     expect(server.receivedOperations[0]?.headers.get('cookie')).toBe('a=b');
+  });
+
+  test('is accepted with a request target in absolute form', async () => {
+    await using server = await startScriptedServer(undefined, { security });
+    await using connection = await RawConnection.open(server.url);
+    const handshake = {
+      connection: 'upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'sec-websocket-protocol': 'graphql-transport-ws',
+    };
+    connection.send({ method: 'GET', path: 'http://gateway.test/graphql', headers: handshake });
+    expect((await connection.readHead()).status).toBe(101);
   });
 
   test.each(['https://other.test', 'null', 'http://127.0.0.1'])(

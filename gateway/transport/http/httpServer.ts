@@ -45,6 +45,7 @@ import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { createMountedGateway, type MountedGateway } from './mountedGateway.ts';
 import { rejectPipelinedRequests } from './rejectPipelinedRequests.ts';
 import { inRequestScope } from './requestScope.ts';
+import { rewriteToOriginForm } from './requestTarget.ts';
 import { rejectMalformedHeaders } from './respondToMalformedHttp.ts';
 import type { TlsOptions } from './tlsServer.ts';
 
@@ -305,11 +306,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
       return (request, response) => {
         if (rejectPipelinedRequests(request, response) || rejectMalformedHeaders(request, response)) return;
+        rewriteToOriginForm(request);
         handle(request, response);
       };
     },
     isWriting: (socket) => inFlight.isWriting(socket),
-    acceptsUpgrade: (request) => isWebSocketUpgrade(request) && isForGraphQL(request),
+    acceptsUpgrade: (request) => {
+      if (!isWebSocketUpgrade(request)) return false;
+      rewriteToOriginForm(request);
+      return isForGraphQL(request);
+    },
     timeouts: listen.timeouts,
     compression,
     tls,

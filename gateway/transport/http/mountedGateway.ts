@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { HttpError } from '../../admission/httpError.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
+import { originFormOf, rewriteToOriginForm } from './requestTarget.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { writeErrorResponse, writeHttpError } from './writeResponse.ts';
 
@@ -39,7 +40,8 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
   const { path, ready, routes, handle, upgrade, isWebSocketUpgrade, onConnection, state, log } = options;
 
   const hasRoute = (url: string): boolean => {
-    const requested = pathOf(url);
+    // The request itself is not changed: it may be another handler's, which may have removed a prefix from its URL.
+    const requested = pathOf(originFormOf(url));
     return requested === path || [...routes()].some(({ pattern }) => pattern.test(requested));
   };
 
@@ -69,6 +71,7 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
   };
 
   const handleUpgrade: MountedGateway['handleUpgrade'] = (request, socket, head) => {
+    rewriteToOriginForm(request);
     const error = refusal() ?? findUpgradeError(request);
     if (error === undefined) return upgrade(request, socket, head);
     // The client may have disconnected. An `error` event without a listener would end the process.
@@ -91,6 +94,7 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
       url.startsWith(prefix) && pathOf(url.slice(prefix.length)) === path;
     addFastifyRoutes(app, [path, ...Array.from(routes(), ({ url }) => url)], handler);
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+      rewriteToOriginForm(request);
       const { url = '' } = request;
       // Without another listener, nothing else would answer.
       if (!isOwn(url) && app.server.listenerCount('upgrade') > 1) return;
@@ -118,6 +122,7 @@ function addFastifyRoutes(
     app.all(url, (request, reply) => {
       reply.hijack();
       const { raw } = request;
+      rewriteToOriginForm(raw);
       raw.url = (raw.url ?? '').slice(app.prefix.length);
       handler(raw, reply.raw);
     });
