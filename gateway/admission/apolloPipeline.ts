@@ -117,6 +117,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     documentStore: new DocumentCache(options.textCacheSize),
     plugins: [
       observeOperations(options.supergraphs),
+      explainSubscriptionsByGet,
       ...(options.tracing === undefined ? [] : [traceStages]),
       ...(payloads === undefined
         ? []
@@ -197,6 +198,22 @@ function recordItem(item: RecordedOperation): GraphQLRequestListener<GatewayCont
   };
 }
 
+/** Replaces Apollo Server's refusal of a subscription by GET, which says that POST is allowed: the client would have to accept
+ *  a stream, and could then use GET. */
+const explainSubscriptionsByGet: ApolloServerPlugin<GatewayContext> = {
+  requestDidStart: async ({ request: { http } }) =>
+    http?.method === 'GET'
+      ? {
+          willSendResponse: async ({ operation, response }) => {
+            if (operation?.operation !== 'subscription') return;
+            response.http.status = subscriptionByGet.status;
+            response.http.headers.delete('allow');
+            response.body = { kind: 'single', singleResult: { errors: [subscriptionByGet.toFormatted()] } };
+          },
+        }
+      : undefined,
+};
+
 /** Records parsing and validation. Operations that are known already have neither. */
 const traceStages: ApolloServerPlugin<GatewayContext> = {
   requestDidStart: async ({ contextValue: { client } }) => {
@@ -266,7 +283,9 @@ function createExecutor(
     if (!client.accepts(kind) || (kind === 'subscription' && isBatched)) {
       return {
         errors: [
-          errorWithStatus((kind === 'mutation' ? mutationByGet : subscriptionNotStreamable).toFormatted()),
+          kind === 'mutation'
+            ? mutationByGetError()
+            : errorWithStatus(subscriptionNotStreamable.toFormatted()),
         ],
       };
     }
@@ -308,10 +327,17 @@ const subscriptionNotStreamable = new GatewayError(
   'The response to a subscription is a stream. Accept text/event-stream or multipart/mixed;subscriptionSpec=1.0 and send one operation per request, or connect a WebSocket (graphql-transport-ws).',
 );
 
-const mutationByGet = new GatewayError(
+const subscriptionByGet = new GatewayError(
   'BAD_REQUEST',
-  'GET requests only support query operations, not mutation operations',
+  'The response to a subscription is a stream. With GET, accept text/event-stream and nothing else. With POST, accept text/event-stream or multipart/mixed;subscriptionSpec=1.0. Or connect a WebSocket (graphql-transport-ws).',
 );
+
+/** As Apollo Server's, for the GET requests that it gets as POST requests. */
+function mutationByGetError(): GraphQLError {
+  return new GraphQLError('GET requests only support query operations, not mutation operations', {
+    extensions: { code: 'BAD_REQUEST', http: { status: 405, headers: new HeaderMap([['allow', 'POST']]) } },
+  });
+}
 
 function toExecutionResult(
   outcome: ExecutionOutcome,

@@ -548,17 +548,42 @@ describe('HTTP methods and CSRF prevention', () => {
     ]);
   });
 
-  test.each([
-    ['mutation { greet(name: "x") }', 'GET requests only support query operations, not mutation operations'],
-    ['subscription { greetings }', 'GET requests only support query operations, not subscription operations'],
-  ])('GET rejects %s', async (query, message) => {
+  test('GET rejects a mutation', async () => {
     await using server = await startScriptedServer();
-    const response = await exchange(server.url, { method: 'GET', path: get(query), headers: preflighted });
+    const path = get('mutation { greet(name: "x") }');
+    const response = await exchange(server.url, { method: 'GET', path, headers: preflighted });
+    const message = 'GET requests only support query operations, not mutation operations';
     expect([response.status, response.headers.get('allow'), JSON.parse(response.body)]).toEqual([
       405,
       'POST',
       error(message, 'BAD_REQUEST'),
     ]);
+  });
+
+  test.each([
+    'application/json',
+    'application/graphql-response+json, text/event-stream',
+    'multipart/mixed;subscriptionSpec=1.0',
+  ])('GET with accept: %s rejects a subscription, and says what to accept', async (accept) => {
+    await using server = await startScriptedServer();
+    // The second one is in Apollo Server's store of documents.
+    for (let i = 0; i < 2; i++) {
+      const path = get('subscription { greetings }');
+      const headers = { ...preflighted, accept };
+      const response = await exchange(server.url, { method: 'GET', path, headers });
+      const { errors } = JSON.parse(response.body);
+      expect([response.status, response.headers.get('allow'), errors]).toEqual([
+        400,
+        undefined,
+        [
+          {
+            message: expect.stringContaining('With GET, accept text/event-stream and nothing else.'),
+            extensions: { code: 'BAD_REQUEST' },
+          },
+        ],
+      ]);
+    }
+    expect(server.receivedOperations).toEqual([]);
   });
 
   test.each([

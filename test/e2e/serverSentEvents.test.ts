@@ -143,7 +143,7 @@ describe('a client of server-sent events', () => {
   });
 
   test.each([
-    ['a mutation', 'mutation { greet(name: "a") }', 400],
+    ['a mutation', 'mutation { greet(name: "a") }', 405],
     ['an invalid operation', 'subscription { nothing }', 400],
     ['an operation beyond the limits', '{ node { node { id } } }', 400],
   ])(

@@ -116,8 +116,12 @@ describe('an event stream for several operations', () => {
     expect(await stream.readChunk()).toBe(nextEvent({ errors }) + completeEvent());
   });
 
-  test('can be opened with the token in the query string, and accepts queries by GET', async () => {
-    await using server = await startScriptedServer();
+  test('can be opened with the token in the query string, and accepts queries and subscriptions by GET', async () => {
+    const scripted = new ScriptedEvents();
+    scripted.push({ data: { greetings: 'one' } });
+    await using server = await startScriptedServer(({ document }) =>
+      document.loc?.source.body === query ? singleOutcome('{"greeting":"hello"}') : scripted.outcome,
+    );
     const token = await reserveStream(server.url);
     await using stream = await RawConnection.open(server.url);
     stream.send({ method: 'GET', path: `/graphql?token=${token}`, headers: { accept: 'text/event-stream' } });
@@ -131,7 +135,10 @@ describe('an event stream for several operations', () => {
       });
     expect((await sendByGet(query)).status).toBe(202);
     expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
-    expect((await sendByGet('mutation { greet(name: "a") }')).status).toBe(405);
+    const refused = await sendByGet('mutation { greet(name: "a") }');
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'POST']);
+    expect((await sendByGet(subscription)).status).toBe(202);
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greetings: 'one' } }));
   });
 
   test('continues an operation after its request has ended and its connection is reused', async () => {

@@ -135,14 +135,13 @@ export class EventStreamRequests {
   }
 
   #admit(
-    { method, search, clientHeaders: headers }: EventStreamExchange,
+    { clientHeaders: headers }: EventStreamExchange,
     client: ClientRequest,
     body: unknown,
   ): Promise<AdmissionResult> {
+    // Also for GET, by which Apollo Server allows only queries. The stream can carry a subscription.
     return this.#options.admission.admit(
-      method === 'GET'
-        ? { method, search, body: undefined, headers, acceptsArrays: false }
-        : { method: 'POST', search: '', body, headers, acceptsArrays: false },
+      { method: 'POST', search: '', body, headers, acceptsArrays: false },
       client,
     );
   }
