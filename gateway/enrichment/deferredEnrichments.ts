@@ -12,7 +12,8 @@ export interface DeferredEnrichments {
   enqueue(job: EnrichmentJob, attempt: JobAttempt, caller: Caller): Promise<IssuedToken | undefined>;
   /** All updates after `cursor`, each once and in order. The iterator ends after the update whose `hasNext` is false;
    *  `return()` ends it at once, also during a pending `next()`. `undefined` if the token is unknown, malformed,
-   *  expired or another caller's. A token of an anonymous caller is everyone's. */
+   *  expired or another caller's. A token of an anonymous caller is everyone's.
+   *  @throws {GatewayError} `BAD_REQUEST` for a cursor that no update can have. */
   subscribe(
     token: string,
     caller: Caller,

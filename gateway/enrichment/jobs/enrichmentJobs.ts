@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { GatewayError } from '../../errors.ts';
 import { firstStreamId, isStreamId } from '../../redis/streamIds.ts';
 import { RatioBudget } from '../../time/ratioBudget.ts';
 import type { Timers } from '../../time/timers.ts';
@@ -232,7 +233,12 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   }
 }
 
-/** A malformed cursor means the beginning. */
+/** @throws {GatewayError} for a malformed cursor. Its client would take all updates for later ones. */
 function cursorOrStart(cursor: string | undefined): string {
-  return cursor !== undefined && isStreamId(cursor) ? cursor : firstStreamId;
+  if (cursor === undefined || cursor === '') return firstStreamId;
+  if (isStreamId(cursor)) return cursor;
+  throw new GatewayError(
+    'BAD_REQUEST',
+    'The cursor (`Last-Event-ID`) is not the cursor of an update. Send none, or that of the last update that you received.',
+  );
 }

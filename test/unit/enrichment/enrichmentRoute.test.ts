@@ -131,7 +131,6 @@ describe('GET /enrichments/:token as events', () => {
     const from = async (id: string) => (await server.get(token, { ...events, 'last-event-id': id })).body;
     expect(await from('1-0')).toBe(`:\n\n${stock}${complete}`);
     expect(await from('2-0')).toBe(`:\n\n${complete}`);
-    expect(await from('none')).toBe(`:\n\n${reviews}${stock}${complete}`);
   });
 
   test('answers 503 beyond the streams that one client may have', async () => {
@@ -259,7 +258,6 @@ describe('GET /enrichments/:token as JSON', () => {
     };
     expect(await cursorsAfter('1-0')).toEqual([['2-0'], true]);
     expect(await cursorsAfter('2-0')).toEqual([[], true]);
-    expect(await cursorsAfter('none')).toEqual([['1-0', '2-0'], true]);
     attempt.complete(successfulResult('price'));
     expect(await cursorsAfter('2-0')).toEqual([['3-0'], false]);
     expect(await cursorsAfter('3-0')).toEqual([[], false]);
@@ -277,6 +275,27 @@ describe('GET /enrichments/:token as JSON', () => {
 });
 
 describe('GET /enrichments/:token', () => {
+  test.each(['text/event-stream', 'application/json'])(
+    'refuses a `Last-Event-ID` that it cannot have sent (%s), and an EventSource does not reconnect',
+    async (accept) => {
+      await using server = await start();
+      const token = await server.enqueue(jobOf('a'), new ControlledAttempt());
+      const { status, body } = await server.get(token, {
+        accept,
+        authorization: 'ada',
+        'last-event-id': 'none',
+      });
+      const message =
+        'The cursor (`Last-Event-ID`) is not the cursor of an update. Send none, or that of the last update that you received.';
+      expect([status, JSON.parse(body)]).toEqual([
+        400,
+        { errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] },
+      ]);
+      const unknown = await server.get('a'.repeat(32), { ...json, 'last-event-id': 'none' });
+      expect(unknown.status).toBe(404);
+    },
+  );
+
   test.each(['text/event-stream', 'application/json'])(
     'answers all invalid tokens alike (%s)',
     async (accept) => {

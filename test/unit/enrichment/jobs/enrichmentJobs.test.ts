@@ -72,12 +72,16 @@ describe('the subscriber of a token', () => {
     ]);
   });
 
-  test('gets all updates when the cursor is malformed', async () => {
-    const { enqueue, subscribe } = createInMemoryJobs();
+  test('is refused with a cursor that no update can have, and gets all updates with an empty one', async () => {
+    const { enqueue, subscribe, jobs } = createInMemoryJobs();
     const attempt = new ControlledAttempt();
     const token = await enqueue(jobOf('a'), attempt);
     attempt.complete(successfulResult('reviews'));
-    expect(await collectUpdates(await subscribe(token, 'x'))).toEqual(['1-0 reviews "reviews!"']);
+    for (const cursor of ['x', '1', '-1', '1e3', '1-0,2-0', '99999999999999999999-0']) {
+      await expect(subscribe(token, cursor)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+      await expect(jobs.readArrived(token, ada, cursor)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    }
+    expect(await collectUpdates(await subscribe(token, ''))).toEqual(['1-0 reviews "reviews!"']);
   });
 
   test('can return at once while no update arrives, without cancelling the attempt', async () => {
