@@ -148,7 +148,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     headers: IncomingHttpHeaders,
   ): void {
     this.#hasResponseStarted = true;
-    // 1xx is informational: the response is still to come.
+    // 1xx is informational: the response is still to come. undici ends a connection with an unrequested 100 (`bad response`),
+    // which a client should accept (RFC 9110, section 15.2). The call then fails with SUBGRAPH_UNREACHABLE.
     if (status < 200) return;
     const { endpoint, hooks } = this.#call;
     const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
