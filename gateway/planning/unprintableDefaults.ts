@@ -1,9 +1,11 @@
 import {
   astFromValue,
+  type ConstValueNode,
   type DocumentNode,
   type GraphQLArgument,
   type GraphQLInputField,
   type GraphQLSchema,
+  type InputValueDefinitionNode,
   isInputObjectType,
   isInterfaceType,
   isNonNullType,
@@ -62,4 +64,52 @@ export function relaxNonNullInputs(document: DocumentNode, sdl: string): Documen
       return { ...input, type: type.type };
     },
   });
+}
+
+/** The coordinate of an input field whose default leads back to the field, as in `input I { d: I = {} }`; `undefined` if
+ *  there is none. For each object in a default, graphql-js reads the defaults of the object's type: here, without end. */
+export function findCircularDefault({ definitions }: DocumentNode): string | undefined {
+  const fieldsByType = new Map<string, readonly InputValueDefinitionNode[]>();
+  for (const definition of definitions) {
+    if (definition.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION)
+      fieldsByType.set(definition.name.value, definition.fields ?? []);
+  }
+  const open = new Set<string>();
+  const searched = new Set<string>();
+  const findIn = (type: string): string | undefined => {
+    if (searched.has(type)) return undefined;
+    open.add(type);
+    for (const field of fieldsByType.get(type) ?? []) {
+      for (const objectType of objectTypesIn(field.defaultValue, field, fieldsByType)) {
+        const found = open.has(objectType) ? `${type}.${field.name.value}` : findIn(objectType);
+        if (found !== undefined) return found;
+      }
+    }
+    open.delete(type);
+    searched.add(type);
+    return undefined;
+  };
+  for (const type of fieldsByType.keys()) {
+    const found = findIn(type);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The types of all objects in a value of an input field. */
+function* objectTypesIn(
+  value: ConstValueNode | undefined,
+  field: InputValueDefinitionNode,
+  fieldsByType: ReadonlyMap<string, readonly InputValueDefinitionNode[]>,
+): Generator<string> {
+  if (value?.kind === Kind.LIST) {
+    for (const element of value.values) yield* objectTypesIn(element, field, fieldsByType);
+  }
+  if (value?.kind !== Kind.OBJECT) return;
+  const type = namedTypeOf(field);
+  yield type;
+  for (const { name, value: inner } of value.fields) {
+    const innerField = fieldsByType.get(type)?.find((candidate) => candidate.name.value === name.value);
+    if (innerField !== undefined) yield* objectTypesIn(inner, innerField, fieldsByType);
+  }
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { buildASTSchema, type GraphQLSchema, parse, validateSchema } from 'graphql';
+import { buildASTSchema, type DocumentNode, type GraphQLSchema, parse, validateSchema } from 'graphql';
 import { hasCredentials } from '../config/addressSecrets.ts';
 import type { StartPlannerThread } from '../planning/plannerThread.ts';
-import { removeUnprintableDefaults } from '../planning/unprintableDefaults.ts';
+import { findCircularDefault, removeUnprintableDefaults } from '../planning/unprintableDefaults.ts';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { messageOf } from './messageOf.ts';
@@ -67,15 +67,30 @@ async function createSnapshot(
 async function buildApiSchema(apiSchemaSdl: string): Promise<GraphQLSchema> {
   const document = parse(apiSchemaSdl, { noLocation: true });
   await yieldToEventLoop();
-  // The SDL comes from a valid supergraph. Validating the SDL again would double the blocking time.
-  const schema = buildASTSchema(document, { assumeValidSDL: true });
-  removeUnprintableDefaults(schema);
+  const schema = buildSchema(document);
   await yieldToEventLoop();
   // The schema caches the result. Otherwise the first operation would wait for this validation.
   const [problem] = validateSchema(schema);
   if (problem !== undefined)
     throw new SupergraphRefusedError(`the API schema is invalid: ${problem.message}`);
   return schema;
+}
+
+function buildSchema(document: DocumentNode): GraphQLSchema {
+  try {
+    // The SDL comes from a valid supergraph. Validating the SDL again would double the blocking time.
+    const schema = buildASTSchema(document, { assumeValidSDL: true });
+    removeUnprintableDefaults(schema);
+    return schema;
+  } catch (error) {
+    // The stack has overflowed.
+    const coordinate = findCircularDefault(document);
+    if (coordinate === undefined) throw error;
+    throw new SupergraphRefusedError(
+      `the default value of the input field ${coordinate} leads back to ${coordinate} through the defaults of input types. Remove one of these defaults.`,
+      { cause: error },
+    );
+  }
 }
 
 function resolveSubgraphEntries(

@@ -246,6 +246,27 @@ describe('the refusal of a supergraph', () => {
     await expect(loading).rejects.toThrow(message);
   });
 
+  test.each([
+    ['of its own type', 'input A { b: B = {} } input B { x: Int b: B = { x: 9 } }', 'B.b'],
+    ['of a type that leads back', 'input A { b: [B!]! = [{}] } input B { a: A = {} }', 'B.a'],
+    [
+      'with an inner object that leads back',
+      'input A { b: B = { c: { x: 1 } } } input B { c: C } input C { x: Int a: A = {} }',
+      'C.a',
+    ],
+  ])('names an input field with a default %s', async (_what, inputs, coordinate) => {
+    await expect(load(await composeSubgraphs(only(`type Query { q(a: A): ID } ${inputs}`)))).rejects.toEqual(
+      new SupergraphRefusedError(
+        `the default value of the input field ${coordinate} leads back to ${coordinate} through the defaults of input types. Remove one of these defaults.`,
+      ),
+    );
+  });
+
+  test('does not apply to a default of an input type without defaults of its own', async () => {
+    const inputs = 'input A { b: B = { b: { x: 1 } } c: B = {} } input B { x: Int b: B }';
+    await load(await composeSubgraphs(only(`type Query { q(a: A = {}): ID } ${inputs}`)));
+  });
+
   test('names every subgraph without a usable URL, and the option to set', async () => {
     const urls: Record<string, string> = { given: 'http://given.test', none: '', odd: 'odd:4001', moved: '' };
     const sdl = await composeSubgraphs(
