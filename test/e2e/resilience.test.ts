@@ -409,7 +409,7 @@ test('a subgraph whose process is paused slows no other operation down, and is u
   expect((await executeUntilSound(query)).data).toEqual(data);
 });
 
-test('of two endpoints, one that was killed costs at most the first calls, and all others go to the other one', async () => {
+test('of two endpoints, one that was killed costs no call, and all calls go to the other one', async () => {
   const [killed, other] = pair;
   const request = async (n: number): Promise<unknown> =>
     (await execute(`{ pairRoot(n: ${n}) }`)).data?.pairRoot;
@@ -419,6 +419,5 @@ test('of two endpoints, one that was killed costs at most the first calls, and a
   await killed.kill();
   const values: unknown[] = [];
   for (let n = 0; n < 60; n++) values.push(await request(n));
-  expect(values.slice(0, 40).filter((value) => value === null).length).toBeLessThanOrEqual(5);
-  expect(new Set(values.slice(40))).toEqual(new Set([other.pid]));
+  expect(new Set(values)).toEqual(new Set([other.pid]));
 });

@@ -63,6 +63,14 @@ export class EndpointBalancer {
     return costOf(a) <= costOf(b) ? a.url : b.url;
   }
 
+  /** Whether another endpoint than `url` is not ejected and did not fail last. */
+  hasHealthyOther(url: string): boolean {
+    const now = this.#now();
+    return this.#endpoints.some(
+      (endpoint) => endpoint.url !== url && endpoint.ejectedUntil <= now && endpoint.failures === 0,
+    );
+  }
+
   onStart(url: string): void {
     this.#endpoint(url).inFlight += 1;
   }

@@ -52,8 +52,10 @@ export class RetryPolicy {
   /** Takes a retry from the budget if the call may be sent again.
    *  @param attempts how often the call was sent.
    *  @param remainingMs the time until the last deadline of its waiters.
+   *  @param canFailOver another endpoint is healthy. The first retry after a refused or lost connection is then free: it
+   *  replaces the call that the first endpoint did not serve, and adds none.
    *  @returns the delay in milliseconds, or `undefined`. */
-  takeRetry(end: AttemptEnd, attempts: number, remainingMs: number): number | undefined {
+  takeRetry(end: AttemptEnd, attempts: number, remainingMs: number, canFailOver = false): number | undefined {
     const { settings, random } = this.#options;
     const reason = retryReasonOf(end);
     if (reason === undefined || !settings.on.includes(reason) || attempts >= settings.attempts)
@@ -62,8 +64,9 @@ export class RetryPolicy {
     // 429 without a time to come back at is no invitation to come back.
     if (reason === 429 && requestedMs === undefined) return undefined;
     const delayMs = Math.max(requestedMs ?? 0, random() * longestBackoffMs(attempts, settings));
-    if (delayMs >= remainingMs || !this.#budget.tryTake()) return undefined;
-    return delayMs;
+    if (delayMs >= remainingMs) return undefined;
+    const isFree = canFailOver && attempts === 1 && reason === 'connection' && end.status === undefined;
+    return isFree || this.#budget.tryTake() ? delayMs : undefined;
   }
 
   /** Takes a retry from the budget for a call whose idle connection was lost, which is sent again at once. */

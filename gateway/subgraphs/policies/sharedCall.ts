@@ -308,7 +308,10 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
     // This failure may have opened the circuit.
     if (!isIdempotent || policies.circuits?.admits(coordinates) === false) return false;
     const now = this.#options.now();
-    const delayMs = policies.retry?.takeRetry(end, this.#attemptCount, this.latestDeadline - now);
+    const failedUrl = this.#previous?.endpointUrl;
+    const canFailOver = failedUrl !== undefined && policies.balancer?.hasHealthyOther(failedUrl);
+    const remainingMs = this.latestDeadline - now;
+    const delayMs = policies.retry?.takeRetry(end, this.#attemptCount, remainingMs, canFailOver);
     if (delayMs === undefined) return false;
     this.#state = { kind: 'backing off', retryAt: now + delayMs };
     this.#options.onRetry?.(subgraph);

@@ -120,6 +120,24 @@ describe('calls to a subgraph with several endpoints', () => {
     expect(ejected(balancer)).toEqual([]);
   });
 
+  test('can fail over only to an endpoint that is not ejected and did not fail last', () => {
+    const { clock, balancer } = open(['a', 'b']);
+    const end = (url: string, result: AttemptEnd): void => {
+      balancer.onStart(url);
+      balancer.onEnd(url, result, 1);
+    };
+    expect(balancer.hasHealthyOther('a')).toBe(true);
+    end('b', failed);
+    expect(balancer.hasHealthyOther('a')).toBe(false);
+    expect(balancer.hasHealthyOther('b')).toBe(true);
+    end('b', succeeded);
+    expect(balancer.hasHealthyOther('a')).toBe(true);
+    for (let n = 0; n < 5; n++) end('b', failed);
+    expect(balancer.hasHealthyOther('a')).toBe(false);
+    clock.advance(5_000);
+    expect(balancer.hasHealthyOther('a')).toBe(true);
+  });
+
   test('use at least half of the endpoints, and all counts are right, for any sequence of events', () => {
     const event = fc.record({
       end: fc.constantFrom(succeeded, failed, failed, undefined),
@@ -165,4 +183,25 @@ test.each([
   }
   expect(await answer.outcome).toMatchObject({ data: { ok: true } });
   expect(bad.requests.length).toBe(1);
+});
+
+test('no call fails while one of two endpoints refuses connections, beyond the retry budget', async () => {
+  await using good = await startScriptedSubgraph();
+  good.setDefaultScript(json({ data: { ok: true } }));
+  const dead = await startScriptedSubgraph();
+  await dead.close();
+  const retry = { attempts: 2, minDelay: 0, maxDelay: 0, budgetRatio: 0.2, on: ['connection'] } as const;
+  await using fixture = createClientFixture(dead.url, { at: { retry, urls: [dead.url, good.url] } });
+  for (let call = 0; call < 10; call++) {
+    const answer = fixture.send();
+    while (answer.callCount() === 0) {
+      fixture.clock.advance(1);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await answer.outcome).toMatchObject({ data: { ok: true } });
+  }
+  expect(good.requests.length).toBe(10);
+  expect(fixture.client.states()).toMatchObject([
+    { hasRetryBudget: true, endpoints: [{ isEjected: true }, { isEjected: false }] },
+  ]);
 });

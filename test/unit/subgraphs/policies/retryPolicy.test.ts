@@ -99,6 +99,24 @@ describe('a failed query', () => {
     expect(policy.hasBudget).toBe(false);
   });
 
+  test('is sent again without the budget after a lost connection, where another endpoint is healthy', () => {
+    const { policy } = open({ budgetRatio: 0.05 });
+    expect(policy.takeRetry(lost, 1, 10_000, true)).toBe(50);
+    expect(policy.hasBudget).toBe(true);
+  });
+
+  test.each([
+    ['no other endpoint is healthy', lost, 1, false],
+    ['it failed at a second endpoint, too', lost, 2, true],
+    ['a response has started', { ...lost, status: 200 }, 1, true],
+    ['the response has status 503', withStatus(503), 1, true],
+    ['the attempt timed out', timedOut, 1, true],
+  ])('takes its retry from the budget where %s', (_, end, attempts, canFailOver) => {
+    const { policy } = open({ budgetRatio: 0.05, on: ['connection', 'timeout', 503] });
+    expect(policy.takeRetry(end, attempts, 10_000, canFailOver)).toBeDefined();
+    expect(policy.hasBudget).toBe(false);
+  });
+
   test('is sent again as if there were no Retry-After where it is malformed, which is reported', () => {
     const { policy, malformed } = open();
     expect(policy.takeRetry(withStatus(503, 'soon'), 1, 10_000)).toBe(50);
