@@ -1,3 +1,4 @@
+import { maskSecrets } from '../config/addressSecrets.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -91,6 +92,12 @@ function createObserver(metrics: SubgraphMetrics, log: Logger): CallPolicyObserv
       const fields = { subgraph, coordinate };
       if (state === 'open') log.warn(fields, 'A circuit breaker opened: the subgraph is not called');
       if (state === 'closed') log.info(fields, 'A circuit breaker closed: the subgraph is called again');
+    },
+    onEndpointChange(subgraph, address, change) {
+      const fields = { subgraph, url: maskSecrets(address) };
+      if (change === 'ejected')
+        log.warn(fields, 'An endpoint was ejected: other endpoints are called instead');
+      else log.info(fields, 'An endpoint has recovered: it is called again');
     },
     onMalformedRetryAfter(subgraph, value) {
       if (withMalformedRetryAfter.has(subgraph)) return;

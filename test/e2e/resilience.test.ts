@@ -421,3 +421,26 @@ test('of two endpoints, one that was killed costs no call, and all calls go to t
   for (let n = 0; n < 60; n++) values.push(await request(n));
   expect(new Set(values)).toEqual(new Set([other.pid]));
 });
+
+test('of two endpoints, one that is dead from the start costs no call, and the log says once that it was ejected', async () => {
+  const lines: { readonly level: number; readonly msg: string }[] = [];
+  // Nothing listens on port 1.
+  const dead = 'http://127.0.0.1:1/graphql';
+  await using started = await startInlineGateway({
+    subgraphs: subgraphs.filter(({ name }) => name === 'pair'),
+    config: { subgraphs: { pair: { urls: [dead, pair[1].url], retry: shortDelays } } },
+    dependencies: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
+  });
+  for (let n = 0; n < 10; n++)
+    expect((await started.execute(`{ pairRoot(n: ${n}) }`)).body).toEqual({
+      data: { pairRoot: pair[1].pid },
+    });
+  expect(lines.filter(({ msg }) => msg.startsWith('An endpoint'))).toEqual([
+    expect.objectContaining({
+      level: 40,
+      subgraph: 'pair',
+      url: dead,
+      msg: 'An endpoint was ejected: other endpoints are called instead',
+    }),
+  ]);
+});

@@ -5,7 +5,7 @@ import { type CallLimits, reduceTotal } from './callLimits.ts';
 import { CallQueue, type CallQueueObserver } from './callQueue.ts';
 import type { CircuitState } from './circuitBreaker.ts';
 import { type Circuit, CircuitBreakers, type CircuitBreakersSettings } from './circuitBreakers.ts';
-import { EndpointBalancer, type EndpointState } from './endpointBalancer.ts';
+import { EndpointBalancer, type EndpointChange, type EndpointState } from './endpointBalancer.ts';
 import { HedgePolicy, type HedgeSettings } from './hedgePolicy.ts';
 import { isOverload, RetryPolicy, type RetrySettings } from './retryPolicy.ts';
 
@@ -53,6 +53,8 @@ export interface CallPolicyObserver extends CallQueueObserver {
   onHedge(subgraph: string): void;
   /** A circuit has changed its state. */
   onCircuitChange(subgraph: string, circuit: Circuit): void;
+  /** One of several endpoints was ejected, or responds again. */
+  onEndpointChange(subgraph: string, url: string, change: EndpointChange): void;
   /** A subgraph sent a `Retry-After` that is neither a number of seconds nor a date. */
   onMalformedRetryAfter(subgraph: string, value: string): void;
 }
@@ -90,7 +92,11 @@ export function createCallPolicies(
         onMalformedRetryAfter: (value) => observer?.onMalformedRetryAfter(subgraph, value),
       }),
     hedge: hedge && new HedgePolicy(hedge, now),
-    balancer: urls && new EndpointBalancer(urls, now, random),
+    balancer:
+      urls &&
+      new EndpointBalancer(urls, now, random, (url, change) =>
+        observer?.onEndpointChange(subgraph, url, change),
+      ),
     adaptiveLimit: isAdaptive ? new AdaptiveLimit(limits.total, now, createUtilizationReader()) : undefined,
   };
 }

@@ -26,6 +26,8 @@ export interface EndpointState {
   readonly isEjected: boolean;
 }
 
+export type EndpointChange = 'ejected' | 'recovered';
+
 /** Chooses among the equal endpoints of a subgraph: of two random ones, the one with the smaller product of calls in flight and
  *  latency ("The Power of Two Choices in Randomized Load Balancing", Mitzenmacher). Endpoints that fail repeatedly are ejected
  *  for a time, at most half of them, as in Envoy's outlier detection; after that time they get calls again, and the next
@@ -34,11 +36,19 @@ export class EndpointBalancer {
   readonly #endpoints: readonly Endpoint[];
   readonly #now: () => number;
   readonly #random: () => number;
+  readonly #onChange: ((url: string, change: EndpointChange) => void) | undefined;
 
-  /** `now`: milliseconds on a monotonic clock. `random`: from 0 up to 1. */
-  constructor(urls: readonly string[], now: () => number, random: () => number) {
+  /** `now`: milliseconds on a monotonic clock. `random`: from 0 up to 1. `onChange`: called for the first ejection in a row,
+   *  and for the first success after the last one. */
+  constructor(
+    urls: readonly string[],
+    now: () => number,
+    random: () => number,
+    onChange?: (url: string, change: EndpointChange) => void,
+  ) {
     this.#now = now;
     this.#random = random;
+    this.#onChange = onChange;
     this.#endpoints = urls.map((url) => ({
       url,
       inFlight: 0,
@@ -85,7 +95,10 @@ export class EndpointBalancer {
     if (health !== 'success') return;
     const now = this.#now();
     endpoint.failures = 0;
-    if (endpoint.ejectedUntil <= now) endpoint.ejections = 0;
+    if (endpoint.ejections > 0 && endpoint.ejectedUntil <= now) {
+      endpoint.ejections = 0;
+      this.#onChange?.(url, 'recovered');
+    }
     const weight = Math.exp((endpoint.updatedAt - now) / decayMs);
     endpoint.latencyMs =
       latencyMs > endpoint.latencyMs ? latencyMs : endpoint.latencyMs * weight + latencyMs * (1 - weight);
@@ -111,6 +124,7 @@ export class EndpointBalancer {
     endpoint.ejections += 1;
     endpoint.ejectedUntil = now + Math.min(ejectionMs * endpoint.ejections, maxEjectionMs);
     endpoint.failures = 0;
+    if (endpoint.ejections === 1) this.#onChange?.(endpoint.url, 'ejected');
   }
 
   #endpoint(url: string): Endpoint {

@@ -21,14 +21,17 @@ const failed: AttemptEnd = {
 
 function open(urls: readonly string[], random = seeded()) {
   const clock = new ManualClock();
-  const balancer = new EndpointBalancer(urls, clock.now, random);
+  const changes: string[] = [];
+  const balancer = new EndpointBalancer(urls, clock.now, random, (url, change) =>
+    changes.push(`${url} ${change}`),
+  );
   const call = (end: AttemptEnd | undefined, latencyMs = 10, avoid?: string): string => {
     const url = balancer.choose(avoid);
     balancer.onStart(url);
     balancer.onEnd(url, end, latencyMs);
     return url;
   };
-  return { clock, balancer, call };
+  return { clock, balancer, call, changes };
 }
 
 /** Evenly distributed numbers, the same in each run. */
@@ -118,6 +121,26 @@ describe('calls to a subgraph with several endpoints', () => {
     expect(ejected(balancer)).toEqual(['bad']);
     clock.advance(1);
     expect(ejected(balancer)).toEqual([]);
+  });
+
+  test('report one ejection of an endpoint however often it fails again, and its recovery', () => {
+    const { clock, balancer, changes } = open(['bad', 'good']);
+    const end = (result: AttemptEnd): void => {
+      balancer.onStart('bad');
+      balancer.onEnd('bad', result, 1);
+    };
+    for (let n = 0; n < 5; n++) end(failed);
+    for (let n = 0; n < 3; n++) {
+      clock.advance(60_000);
+      end(failed);
+    }
+    // A call that was sent before the ejection.
+    end(succeeded);
+    expect(changes).toEqual(['bad ejected']);
+    clock.advance(60_000);
+    end(succeeded);
+    end(succeeded);
+    expect(changes).toEqual(['bad ejected', 'bad recovered']);
   });
 
   test('can fail over only to an endpoint that is not ejected and did not fail last', () => {
