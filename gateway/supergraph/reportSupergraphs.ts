@@ -4,10 +4,12 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Supergraph } from './supergraph.ts';
 import type { SupergraphHolder } from './supergraphHolder.ts';
 
-/** Logs each switch to a new supergraph, each refusal, each outage of the source, and names in the configuration that the supergraph does not have. */
+/** Logs each switch to a new supergraph, each refusal, each outage of the source and its end, and names in the configuration
+ *  that the supergraph does not have. */
 export function reportSupergraphs(supergraphs: SupergraphHolder, config: GatewayConfig, log: Logger): void {
   supergraphs.onProblem((reason, origin) => {
-    if (origin === 'source') log.error({ reason }, 'The supergraph could not be read from its source');
+    if (reason === undefined) log.info('The supergraph can be read from its source again');
+    else if (origin === 'source') log.error({ reason }, 'The supergraph could not be read from its source');
     else log.error({ reason }, 'The new supergraph was refused');
   });
   supergraphs.onChange((supergraph) => {

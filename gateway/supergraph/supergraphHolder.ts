@@ -25,7 +25,7 @@ export interface SupergraphView {
 /** Holds the current supergraph, loads new ones and switches between them. */
 export interface SupergraphHolder extends SupergraphView {
   /** Calls `listener` when the source cannot be read, and when a supergraph is refused. Not again while the message is the
-   *  same. */
+   *  same. Also called, without a message, when the source can be read again. */
   onProblem(listener: ProblemListener): () => void;
   /** Takes supergraphs from a source until `close`. Resolves after the first SDL was settled: either `current()` or
    *  `problem()` is then set. */
@@ -40,7 +40,7 @@ export interface SupergraphHolder extends SupergraphView {
   close(): Promise<void>;
 }
 
-type ProblemListener = (message: string, origin: 'source' | 'load') => void;
+type ProblemListener = (message: string | undefined, origin: 'source' | 'load') => void;
 
 export interface SupergraphLease {
   readonly supergraph: Supergraph;
@@ -119,11 +119,10 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const setLoadProblem = (message: string | undefined): void => {
     const isNew = message !== loadProblem;
     loadProblem = message;
-    if (isNew) reportProblem(message, 'load');
+    if (isNew && message !== undefined) reportProblem(message, 'load');
   };
 
   function reportProblem(message: string | undefined, origin: 'source' | 'load'): void {
-    if (message === undefined) return;
     for (const listener of [...problemListeners]) listener(message, origin);
   }
 

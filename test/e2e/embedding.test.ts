@@ -271,6 +271,7 @@ test('a gateway whose registry fails continues, says so, and shows its secrets n
   });
   const origin = await listen(registry);
   const failed = Promise.withResolvers<void>();
+  const recovered = Promise.withResolvers<void>();
   const log: string[] = [];
   const gateway = await createGateway(
     {
@@ -288,6 +289,7 @@ test('a gateway whose registry fails continues, says so, and shows its secrets n
         write: (line) => {
           log.push(line);
           if (line.includes('could not be read')) failed.resolve();
+          if (line.includes('can be read from its source again')) recovered.resolve();
         },
       }),
     },
@@ -297,6 +299,9 @@ test('a gateway whose registry fails continues, says so, and shows its secrets n
   await failed.promise;
   const bodyOf = async (path: string) => (await fetch(`${adminUrl}${path}`)).text();
   const [health, supergraph] = [await bodyOf('/health/ready'), await bodyOf('/supergraph')];
+  status = 200;
+  await recovered.promise;
+  expect(JSON.parse(await bodyOf('/health/ready'))).not.toHaveProperty('notes');
   await gateway.close();
   registry.closeAllConnections();
   registry.close();
@@ -309,6 +314,36 @@ test('a gateway whose registry fails continues, says so, and shows its secrets n
   expect(JSON.parse(supergraph)).toMatchObject({ supergraph: { sdl }, lastRefusal: message });
   expect(isAuthorized).toBe(true);
   expect(`${log.join('')}${health}${supergraph}`).not.toContain(canary);
+});
+
+test('a gateway that refuses a newer supergraph is ready, and has a note with the reason that is in the log', async () => {
+  const refused = Promise.withResolvers<string>();
+  const initialized = Promise.withResolvers<(sdl: string) => void>();
+  const gateway = await createGateway(
+    {
+      supergraph: {
+        load: async ({ update }) => {
+          initialized.resolve(update);
+          return readFileSync(shop.supergraphFile, 'utf8');
+        },
+      },
+      admin: { port: 0 },
+      contracts: { guard: 'off' },
+    },
+    {
+      startPlannerThread: planInProcess,
+      logger: createLogger('error', { write: (line) => refused.resolve(JSON.parse(line).reason) }),
+    },
+  );
+  const { adminUrl } = await gateway.start({ listen: false });
+  (await initialized.promise)('type Query { a: Int }');
+  const message = await refused.promise;
+  const health = await fetch(`${adminUrl}/health/ready`);
+  expect([health.status, await health.json()]).toEqual([
+    200,
+    { status: 'ready', supergraph: expect.any(String), notes: [{ code: 'SUPERGRAPH_REFUSED', message }] },
+  ]);
+  await gateway.close();
 });
 
 test.each(['nodeHttp.ts', 'fastify.ts', 'supergraphManager.ts'])(

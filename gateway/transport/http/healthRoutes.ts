@@ -39,7 +39,7 @@ export function addHealthRoutes(
     const reasons = unreadyReasonsOf(options);
     reply.header('cache-control', 'no-store');
     if (reasons.length > 0) return reply.code(503).send({ status: 'not ready', reasons: shown(reasons) });
-    const notes = [...sourceNotes(options), ...options.notes()];
+    const notes = notesOf(options);
     return reply.send({
       status: 'ready',
       supergraph: options.supergraphs.current()?.id,
@@ -48,10 +48,16 @@ export function addHealthRoutes(
   });
 }
 
-/** An old supergraph serves requests. Operators should see that new ones do not arrive. */
-function sourceNotes({ supergraphs }: HealthOptions): UnreadyReason[] {
-  const message = supergraphs.sourceProblem();
-  return message === undefined ? [] : [{ code: 'SUPERGRAPH_NOT_UPDATED', message }];
+/** An old supergraph serves requests. Operators should see that new ones do not arrive, or are refused. */
+function notesOf({ supergraphs, notes: further }: HealthOptions): UnreadyReason[] {
+  const [problem, sourceProblem] = [supergraphs.problem(), supergraphs.sourceProblem()];
+  const notes = [...further()];
+  // The contract guard describes its refusals itself. Without a refusal, the problem is that of the source.
+  const isRefused = problem !== undefined && problem !== sourceProblem;
+  if (isRefused && !notes.some(({ code }) => code === 'SUPERGRAPH_REFUSED'))
+    notes.unshift({ code: 'SUPERGRAPH_REFUSED', message: problem });
+  if (sourceProblem !== undefined) notes.unshift({ code: 'SUPERGRAPH_NOT_UPDATED', message: sourceProblem });
+  return notes;
 }
 
 function unreadyReasonsOf({ supergraphs, isShuttingDown, reasons: further }: HealthOptions): UnreadyReason[] {

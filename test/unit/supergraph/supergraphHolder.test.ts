@@ -97,7 +97,7 @@ describe('the supergraph holder', () => {
 
   test('keeps the current supergraph when a new one is refused, and has the reason until it is resolved', async () => {
     const { holder, log } = open();
-    const problems: string[] = [];
+    const problems: unknown[] = [];
     holder.onProblem((message) => problems.push(message));
     await holder.submit('one');
     await holder.submit('bad two');
@@ -271,6 +271,8 @@ describe('the source of a supergraph holder', () => {
   test('without an SDL at first sets the problem, and is used as soon as it has one', async () => {
     const { holder } = open();
     const { first, say, state } = source();
+    const reported: unknown[] = [];
+    holder.onProblem((...report) => reported.push(report));
     await holder.start(first((to) => to.onProblem('no file')));
     expect([holder.current(), holder.problem()]).toEqual([undefined, 'no file']);
     const changed = new Promise((resolve) => holder.onChange(resolve));
@@ -280,7 +282,14 @@ describe('the source of a supergraph holder', () => {
     say().onProblem('no file again');
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['one', 'no file again']);
     say().onSdl('one');
+    say().onSdl('one');
     expect(holder.problem()).toBeUndefined();
+    expect(reported).toEqual([
+      ['no file', 'source'],
+      [undefined, 'source'],
+      ['no file again', 'source'],
+      [undefined, 'source'],
+    ]);
     await holder.close();
     expect(state.isStopped).toBe(true);
   });
