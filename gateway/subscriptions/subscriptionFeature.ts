@@ -1,3 +1,4 @@
+import { maskSecrets } from '../config/addressSecrets.ts';
 import { isWildcardAddress } from '../config/isWildcardAddress.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { SubgraphPolicy } from '../config/subgraphPolicyOf.ts';
@@ -66,6 +67,11 @@ export class SubscriptionFeature implements Feature {
       headersOf: (subgraph) => headerRulesOf(subgraph).constantHeaders,
       onProtocolDetected: (subgraph, protocol) =>
         log.info({ subgraph, protocol }, 'Detected the subscription protocol of a subgraph'),
+      onNoProtocolDetected: (subgraph, address, refusals) =>
+        log.warn(
+          { subgraph, url: maskSecrets(address), refusals },
+          'No subscription protocol of a subgraph was detected: set its subscription.protocol and subscription.path (subgraphs.<name>)',
+        ),
     });
     this.#callbacks = combineCallbackReceivers(...receivers);
     const source = new ProtocolRoutingSource(

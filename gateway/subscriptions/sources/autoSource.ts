@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
-import { httpStatusOf } from '../../subgraphs/callErrors.ts';
+import { httpStatusOf, InvalidResponseError } from '../../subgraphs/callErrors.ts';
 import { type ForwardedHeaders, noForwardedHeaders } from '../../subgraphs/forwardedHeaders.ts';
 import { systemTimers } from '../../time/timers.ts';
 import { createGraphqlWsSource } from './graphqlWsSource.ts';
@@ -26,6 +26,9 @@ type ProbedProtocol = (typeof probedProtocols)[number];
  *  only a client's subscription can detect it. */
 type AutoProtocol = ProbedProtocol | 'http_callback';
 
+/** Why a subgraph refused each protocol: an HTTP status, a problem, or an error code. Never a message of the subgraph. */
+type ProtocolRefusals = Readonly<Partial<Record<AutoProtocol, string>>>;
+
 interface AutoSourceOptions extends SourceOptions {
   /** Creates the source for HTTP callback. Omitted if subgraphs cannot reach this gateway. */
   readonly createCallbackSource?: ((options: SourceOptions) => SubscriptionSource) | undefined;
@@ -33,6 +36,11 @@ interface AutoSourceOptions extends SourceOptions {
   readonly headersOf?: ((subgraph: string) => ForwardedHeaders) | undefined;
   /** Called when the protocol of a subgraph was detected. */
   readonly onProtocolDetected?: ((subgraph: string, protocol: AutoProtocol) => void) | undefined;
+  /** Called when a subgraph refused every protocol: once for each URL, until a protocol is detected. `url`: where the
+   *  gateway subscribes. */
+  readonly onNoProtocolDetected?:
+    | ((subgraph: string, url: string, refusals: ProtocolRefusals) => void)
+    | undefined;
 }
 
 export interface ProtocolDetector {
@@ -57,6 +65,8 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
   readonly #sources: Readonly<Record<ProbedProtocol, SubscriptionSource>>;
   readonly #callbackSource: SubscriptionSource | undefined;
   readonly #detected = new Map<string, DetectedProtocol>();
+  /** URLs of the subgraphs that refused every protocol. */
+  readonly #reportedUrls = new Map<string, string>();
   readonly #probes = new Map<string, ProtocolProbe<ProbedProtocol>>();
 
   constructor(options: AutoSourceOptions) {
@@ -86,6 +96,7 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
       subscribe: (protocol, receiver) => this.#sourceOf(protocol).subscribe(request, receiver),
       getDetected: () => this.#detectedProtocolOf(subgraph),
       clearDetected: () => this.#detected.delete(subgraph),
+      onRefused: (refusals) => this.#reportRefusals(subgraph, refusals),
     });
     return { cancel: () => negotiation.cancel(), flowControl: negotiation };
   }
@@ -143,9 +154,17 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
     const url = this.#urlOf(subgraph);
     if (url === undefined) return;
     this.#detected.set(subgraph, { url, protocol });
+    this.#reportedUrls.delete(subgraph);
     this.#probes.get(subgraph)?.stop();
     this.#probes.delete(subgraph);
     this.#options.onProtocolDetected?.(subgraph, protocol);
+  }
+
+  #reportRefusals(subgraph: string, refusals: ProtocolRefusals): void {
+    const url = this.#urlOf(subgraph);
+    if (url === undefined || this.#reportedUrls.get(subgraph) === url) return;
+    this.#reportedUrls.set(subgraph, url);
+    this.#options.onNoProtocolDetected?.(subgraph, this.#options.endpoint(subgraph).url, refusals);
   }
 
   /** `undefined` if the subgraph no longer exists; its subscriptions may still be running. */
@@ -167,6 +186,8 @@ interface ProtocolNegotiationOptions {
   /** The protocol that this or another subscription detected. */
   getDetected(): AutoProtocol | undefined;
   clearDetected(): void;
+  /** The subgraph refused every protocol. */
+  onRefused(refusals: ProtocolRefusals): void;
 }
 
 /** One subscription that tries one protocol after the other until the subgraph accepts one. */
@@ -222,6 +243,7 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
     const next =
       detected ?? probedProtocols.find((protocol) => !this.#failures.has(protocol)) ?? this.#lastResort();
     if (next === undefined || this.#failures.has(next)) {
+      if (this.#isRefused()) this.#options.onRefused(describeRefusals(this.#failures));
       receiver.onError(this.#mostInformativeError() ?? error);
       return;
     }
@@ -231,7 +253,15 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
 
   /** `undefined` while another protocol may still be supported, such as after a temporary failure. */
   #lastResort(): AutoProtocol | undefined {
-    return [...this.#failures.values()].every(isUnsupportedProtocol) ? this.#options.lastResort : undefined;
+    return this.#isRefused() ? this.#options.lastResort : undefined;
+  }
+
+  /** Whether the subgraph refused all protocols that can be probed. */
+  #isRefused(): boolean {
+    return probedProtocols.every((protocol) => {
+      const failure = this.#failures.get(protocol);
+      return failure !== undefined && isUnsupportedProtocol(failure);
+    });
   }
 
   /** An error that the subgraph reported itself, or else the failure of multipart, whose request is the simplest. */
@@ -243,6 +273,16 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
       failures.at(-1)
     );
   }
+}
+
+function describeRefusals(failures: ReadonlyMap<AutoProtocol, GatewayError>): ProtocolRefusals {
+  return Object.fromEntries(Array.from(failures, ([protocol, error]) => [protocol, describeRefusal(error)]));
+}
+
+function describeRefusal(error: GatewayError): string {
+  const status = httpStatusOf(error);
+  if (status !== undefined) return String(status);
+  return error.cause instanceof InvalidResponseError ? error.cause.message : error.code;
 }
 
 /** The subgraph does not know this path, method, media type or upgrade. */

@@ -68,19 +68,27 @@ const accepts = {
   multipart: 'multipart/mixed;subscriptionSpec=1.0, application/json',
 };
 
-function autoSource(url: string): SourceFixture & { readonly chosen: string[]; find(): void } {
+function autoSource(
+  url: string,
+): SourceFixture & { readonly chosen: string[]; readonly refused: unknown[]; find(): void } {
   const chosen: string[] = [];
+  const refused: unknown[] = [];
   let finder: ProtocolDetector | undefined;
   const create = (options: SourceOptions) => {
     const source = createAutoSource({
       ...options,
       headersOf: (subgraph) => ({ key: subgraph, pairs: ['x-key', `of ${subgraph}`] }),
       onProtocolDetected: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
+      onNoProtocolDetected: (...report) => refused.push(report),
     });
     finder = source;
     return source;
   };
-  return Object.assign(createSourceFixture(create, url), { chosen, find: () => finder?.detect(['reviews']) });
+  return Object.assign(createSourceFixture(create, url), {
+    chosen,
+    refused,
+    find: () => finder?.detect(['reviews']),
+  });
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -238,6 +246,62 @@ describe('a subgraph that supports no protocol', () => {
     ]);
     expect(at.chosen).toEqual([]);
     expect(at.clock.activeTimerCount).toBe(0);
+  });
+
+  test('the refusals of all protocols are reported once, until a protocol is detected', async () => {
+    const html: RequestListener = (_, response) => response.writeHead(404).end('Not Found');
+    let listener = html;
+    await using upstream = await httpUpstream((request, response) => listener(request, response));
+    await using at = autoSource(upstream.url);
+    const subscribe = async (): Promise<void> => {
+      const { receiver, cancel } = at.subscribe();
+      await receiver.waitForLog(1);
+      cancel();
+    };
+    const report = ['reviews', upstream.url, { graphql_ws: '404', sse: '404', multipart: '404' }];
+    await subscribe();
+    await subscribe();
+    expect(at.refused).toEqual([report]);
+    listener = multipart;
+    await subscribe();
+    listener = html;
+    // The first one discards the detected protocol.
+    await subscribe();
+    await subscribe();
+    expect(at.refused).toEqual([report, report]);
+  });
+
+  test('a refusal without a status is reported with the problem, and never with a message of the subgraph', async () => {
+    await using upstream = await httpUpstream((request, response) =>
+      request.headers.accept === accepts.sse
+        ? json(200, { errors: [{ message: 'a secret' }] })(request, response)
+        : json(200, { data: {} })(request, response),
+    );
+    await using at = autoSource(upstream.url);
+    await at.subscribe().receiver.waitForLog(1);
+    expect(at.refused).toEqual([
+      [
+        'reviews',
+        upstream.url,
+        {
+          graphql_ws: '200',
+          sse: 'SUBGRAPH_ERROR',
+          multipart: 'the answer is a single result instead of a stream',
+        },
+      ],
+    ]);
+  });
+
+  test.each([
+    ['is unavailable', 503],
+    ['requires authentication', 401],
+  ])('nothing is reported while the subgraph %s', async (_, status) => {
+    await using upstream = await httpUpstream((request, response) =>
+      json(request.headers.accept === accepts.sse ? status : 404, {})(request, response),
+    );
+    await using at = autoSource(upstream.url);
+    await at.subscribe().receiver.waitForLog(1);
+    expect(at.refused).toEqual([]);
   });
 
   test('the next subscription tries all protocols again', async () => {
