@@ -77,7 +77,8 @@ export interface Gateway extends MountedGateway {
   /** The same without one of the listeners, or both. Returns the addresses of those that listen.
    *  @throws {ConfigError} when subgraphs need an address for callbacks, and `listen.publicUrl` is empty. */
   start(options: StartOptions): Promise<Partial<GatewayAddresses>>;
-  /** Resolves when the first supergraph is in use. */
+  /** Resolves when the first supergraph is in use. Rejects with a `GatewayError` `SHUTTING_DOWN` when the gateway is closed
+   *  before; no one has to handle that. */
   readonly ready: Promise<void>;
   /** Publishes an event to the subscription fields of this topic (`subscriptions.topics`). `event`: an object with
    *  `__typename`, the fields of a key, and any other fields.

@@ -1,5 +1,6 @@
 import { ConfigError, formatConfigPath } from './config/configError.ts';
 import type { GatewayConfig } from './config/schema.ts';
+import { GatewayShutdownError } from './errors.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
@@ -27,18 +28,22 @@ export interface GatewayAddresses {
 /** Starts and ends the parts of a gateway, in the order in which they need each other, and gives each new supergraph to
  *  the features. */
 export class Lifecycle {
-  /** Resolves when the gateway has a supergraph. */
+  /** Resolves when the gateway has a supergraph. Rejects with `SHUTTING_DOWN` when it is closed before. */
   readonly ready: Promise<void>;
+  readonly #rejectReady: (reason: GatewayShutdownError) => void;
   readonly #options: LifecycleOptions;
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
     const { context, features } = options;
-    this.ready = new Promise((resolve) => {
-      context.supergraphs.onChange((supergraph) => {
-        for (const feature of features) feature.onSupergraph?.(supergraph);
-        resolve();
-      });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.ready = promise;
+    this.#rejectReady = reject;
+    // Callers need not wait for it.
+    promise.catch(() => {});
+    context.supergraphs.onChange((supergraph) => {
+      for (const feature of features) feature.onSupergraph?.(supergraph);
+      resolve();
     });
   }
 
@@ -63,6 +68,7 @@ export class Lifecycle {
     const { config, supergraphs } = context;
     // One deadline for all steps.
     const deadline = performance.now() + config.listen.drainTimeout;
+    this.#rejectReady(new GatewayShutdownError());
     await server.close();
     const remainingMs = (): number => Math.max(0, deadline - performance.now());
     for (const feature of features.toReversed()) await feature.stop?.(remainingMs());

@@ -34,7 +34,8 @@ export async function runGateway(
     onFatalError();
   });
   try {
-    void gateway.ready.then(onReady);
+    // It rejects when the gateway is closed before its first supergraph.
+    void gateway.ready.then(onReady, () => {});
     const addresses = await Promise.race([gateway.start(), shutdown.requested]);
     // A load balancer does not yet send requests to a gateway that has not started.
     if (addresses !== undefined) {

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import type { SupergraphManager } from '@apollo/gateway';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
@@ -314,6 +316,27 @@ test('a gateway whose registry fails continues, says so, and shows its secrets n
   expect(JSON.parse(supergraph)).toMatchObject({ supergraph: { sdl }, lastRefusal: message });
   expect(isAuthorized).toBe(true);
   expect(`${log.join('')}${health}${supergraph}`).not.toContain(canary);
+});
+
+test('a gateway that is closed before its first supergraph rejects ready, and nothing where no one awaits it', async () => {
+  const script = `
+    import { createGateway } from './gateway/gateway.ts';
+    const open = async () => {
+      const options = { supergraph: { file: 'missing.graphql' }, telemetry: { logLevel: 'silent' } };
+      const gateway = await createGateway(options);
+      await gateway.start({ listen: false, admin: false });
+      return gateway;
+    };
+    const [awaited, unawaited] = await Promise.all([open(), open()]);
+    const ready = awaited.ready.catch(({ name, code }) => name + ' ' + code);
+    await Promise.all([awaited.close(), unawaited.close()]);
+    console.log(await ready);
+    await new Promise(setImmediate);
+  `;
+  const args = ['--input-type=module', '-e', script];
+  const cwd = new URL('../../', import.meta.url);
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd });
+  expect(stdout).toBe('GatewayShutdownError SHUTTING_DOWN\n');
 });
 
 test('a gateway that refuses a newer supergraph is ready, and has a note with the reason that is in the log', async () => {
